@@ -1,0 +1,115 @@
+// swift-tools-version: 6.2
+// The house: one target a floor and purpose; docs/architecture.md draws it. A target imports only from floors below.
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOTLS", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+    .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+    .product(name: "NIOHTTPTypesHTTP2", package: "swift-nio-extras"),
+    .product(name: "HTTPTypes", package: "swift-http-types"),
+]
+
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+let package = Package(
+    name: "greenroom",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "greenroom", targets: ["greenroom"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/OpenCombine/OpenCombine", from: "0.14.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        // Floor 0: the vocabulary.
+        .target(name: "Domain", swiftSettings: strict),
+
+        // Floor 1: pure decisions, and the log.
+        .target(
+            name: "Autoscaling",
+            dependencies: ["Domain", .product(name: "Collections", package: "swift-collections")],
+            swiftSettings: strict),
+        .target(
+            name: "Placement",
+            dependencies: ["Domain", .product(name: "Collections", package: "swift-collections")],
+            swiftSettings: strict),
+        .target(
+            name: "EventLog",
+            dependencies: [
+                "Domain",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            resources: [.embedInCode("migrations")],
+            swiftSettings: strict),
+
+        // Floor 2: the loop over the log, live and over history.
+        .target(
+            name: "ControlLoop",
+            dependencies: [
+                "Domain", "Autoscaling", "Placement", "EventLog",
+                .product(name: "OpenCombine", package: "OpenCombine"),
+            ],
+            swiftSettings: strict),
+        .target(name: "Replay", dependencies: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop"], swiftSettings: strict),
+
+        // Floor 3: the world outside.
+        .target(
+            name: "HTTPService",
+            dependencies: [
+                "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", log, metrics, lifecycle,
+            ] + nio,
+            swiftSettings: strict),
+        .target(
+            name: "Policies",
+            dependencies: ["Domain", "Autoscaling", .product(name: "Yams", package: "Yams")],
+            swiftSettings: strict),
+        .target(name: "ServiceClient", dependencies: ["Domain", log] + nio, swiftSettings: strict),
+        .target(
+            name: "LocalWorkers",
+            dependencies: [
+                "Domain", "Autoscaling", "EventLog", "ControlLoop", log,
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
+            swiftSettings: strict),
+        .target(name: "Telemetry", dependencies: [log, metrics], swiftSettings: strict),
+
+        // Floor 4: the only place where parts are wired together.
+        .executableTarget(
+            name: "greenroom",
+            dependencies: [
+                "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "HTTPService", "Policies",
+                "ServiceClient", "LocalWorkers", "Telemetry", log, metrics, lifecycle,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,40 @@
+public import Domain
+
+// What does a decision look at?
+//
+// An `Observation` is everything about one pool at one log time that `Autoscaler` may use, apart from the policy and the
+// autoscaler's own memory. It comes from folding the log and from nowhere else.
+
+public struct Observation: Hashable, Sendable {
+    public var at: LogTime
+    /// The count the target was last told to have (its spec), as the log has it.
+    public var replicas: Int
+    public var workers: WorkerCounts
+    public var demand: Demand
+    /// One entry for each of the policy's triggers, in their order; nil for `demand` triggers and for metrics never seen.
+    public var samples: [ObservedSample?]
+
+    public init(at: LogTime, replicas: Int, workers: WorkerCounts = WorkerCounts(), demand: Demand = Demand(), samples: [ObservedSample?] = []) {
+        self.at = at
+        self.replicas = replicas
+        self.workers = workers
+        self.demand = demand
+        self.samples = samples
+    }
+}
+
+/// The latest of an outside metric (`queue.observed`).
+public struct ObservedSample: Hashable, Sendable {
+    /// The last good value, in milli-units; nil where none was ever good.
+    public var valueMilli: Int64?
+    /// When that value entered the log.
+    public var at: LogTime
+    /// Observations since then that brought an error instead of a value.
+    public var consecutiveFailures: Int
+
+    public init(valueMilli: Int64?, at: LogTime, consecutiveFailures: Int = 0) {
+        self.valueMilli = valueMilli
+        self.at = at
+        self.consecutiveFailures = consecutiveFailures
+    }
+}

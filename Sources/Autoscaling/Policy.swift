@@ -1,0 +1,222 @@
+public import Domain
+
+// What does the operator want of one pool?
+//
+// A `Policy` is a parsed and checked `WorkerPoolAutoscaler` (greenroom.dev/v1): field names and meanings are KEDA's and
+// HPA's wherever they have one. It is a value: two equal policies decide equally. Reading it from YAML or JSON, and every
+// check of it, is the business of the `Policies` target; whatever reaches this type has passed them.
+//
+// Amounts that HPA computes in integers are integers here too: milli-units for metric values and thresholds, whole
+// seconds for windows and periods, parts per million for tolerances.
+
+public struct Policy: Hashable, Sendable {
+    /// `NAMESPACE/NAME` of the pool, which is also the policy's own name.
+    public var pool: String
+    public var mode: Mode = .auto
+    public var target: ScaleTarget
+    public var slotsPerWorker = 1
+    public var minReplicaCount = 0
+    public var maxReplicaCount = 100
+    /// Where the pool rests when nothing is active; must be below `minReplicaCount` (as KEDA demands).
+    public var idleReplicaCount: Int?
+    public var cooldownPeriodSeconds = 300
+    public var initialCooldownPeriodSeconds = 0
+    public var buffer: WarmBuffer = .fixed(0)
+    public var triggers: [Trigger] = []
+    public var behavior = Behavior.kubernetesDefault
+    /// Whether HPA's legacy path (no `behavior` given) or its behavior path computes stabilization and limits.
+    public var behaviorGiven = false
+    public var scalingModifiers: ScalingModifiers?
+    public var fallback: Fallback?
+    public var schedules: [Schedule] = []
+    public var drainTimeoutSeconds = 300
+    public var pause = Pause()
+    /// Treats the pool as active whatever the triggers say (KEDA's force-activation).
+    public var forceActivation = false
+    public var spillTo: [String] = []
+    public var zoneMaxSkew: Int?
+    /// nil is `auto`.
+    public var localWaitSeconds: Int?
+    public var quotas: [Quota] = []
+
+    public init(pool: String, target: ScaleTarget) {
+        self.pool = pool
+        self.target = target
+    }
+
+    public enum Mode: String, Hashable, Sendable, CaseIterable {
+        /// Decide and act.
+        case auto
+        /// Decide and log, never touch the target.
+        case recommend
+    }
+}
+
+public struct ScaleTarget: Hashable, Sendable {
+    public var apiVersion: String
+    public var kind: String
+    public var name: String
+    /// For `kind: Process`: the command a worker runs for each turn; empty sleeps the turn's length.
+    public var command: [String] = []
+
+    public init(apiVersion: String, kind: String, name: String, command: [String] = []) {
+        self.apiVersion = apiVersion
+        self.kind = kind
+        self.name = name
+        self.command = command
+    }
+}
+
+/// Workers kept beyond what demand asks for.
+public enum WarmBuffer: Hashable, Sendable {
+    case fixed(Int)
+    /// Percent of the workers that demand asks for, rounded up.
+    case percent(Int)
+}
+
+public struct Trigger: Hashable, Sendable {
+    /// Unique within the policy; scaling modifiers refer to it. Defaults to the metric's name, or `demand`.
+    public var name: String
+    public var source: Source
+    /// Target of the metric, in milli-units, as HPA holds it. Positive.
+    public var thresholdMilli: Int64
+    public var activationThresholdMilli: Int64 = 0
+    public var metricType: MetricType = .averageValue
+
+    public init(name: String, source: Source, thresholdMilli: Int64, activationThresholdMilli: Int64 = 0, metricType: MetricType = .averageValue) {
+        self.name = name
+        self.source = source
+        self.thresholdMilli = thresholdMilli
+        self.activationThresholdMilli = activationThresholdMilli
+        self.metricType = metricType
+    }
+
+    public enum Source: Hashable, Sendable {
+        /// The pool's own demand: resident + blocked.
+        case demand
+        /// The latest `queue.observed` of this metric with these labels (all must be equal), sorted by key.
+        case observed(metric: String, selector: [Label], staleAfterSeconds: Int?)
+    }
+
+    public struct Label: Hashable, Sendable {
+        public var key: String
+        public var value: String
+        public init(key: String, value: String) { self.key = key; self.value = value }
+    }
+}
+
+/// How a metric's value becomes replicas (HPA's target types for external metrics).
+public enum MetricType: String, Hashable, Sendable, CaseIterable {
+    /// value ÷ threshold, rounded up.
+    case averageValue = "AverageValue"
+    /// current replicas × value ÷ threshold, rounded up.
+    case value = "Value"
+}
+
+/// HPA v2 `behavior`, with Kubernetes' defaults filled in.
+public struct Behavior: Hashable, Sendable {
+    public var scaleUp: Rules
+    public var scaleDown: Rules
+
+    public init(scaleUp: Rules, scaleDown: Rules) { self.scaleUp = scaleUp; self.scaleDown = scaleDown }
+
+    public struct Rules: Hashable, Sendable {
+        public var stabilizationWindowSeconds: Int
+        public var select: Select
+        public var limits: [Limit]
+        /// Parts per million; Kubernetes' default is 100,000 (0.1).
+        public var tolerancePPM: Int
+
+        public init(stabilizationWindowSeconds: Int, select: Select = .max, limits: [Limit], tolerancePPM: Int = 100_000) {
+            self.stabilizationWindowSeconds = stabilizationWindowSeconds
+            self.select = select
+            self.limits = limits
+            self.tolerancePPM = tolerancePPM
+        }
+    }
+
+    public enum Select: String, Hashable, Sendable, CaseIterable {
+        case max = "Max"
+        case min = "Min"
+        case disabled = "Disabled"
+    }
+
+    public struct Limit: Hashable, Sendable {
+        public enum Kind: String, Hashable, Sendable, CaseIterable {
+            case pods = "Pods"
+            case percent = "Percent"
+        }
+        public var kind: Kind
+        public var value: Int
+        public var periodSeconds: Int
+        public init(kind: Kind, value: Int, periodSeconds: Int) {
+            self.kind = kind
+            self.value = value
+            self.periodSeconds = periodSeconds
+        }
+    }
+
+    /// Kubernetes 1.36: up by the greater of 4 pods and 100 % each 15 s at once; down by 100 % each 15 s after 300 s.
+    public static let kubernetesDefault = Behavior(
+        scaleUp: Rules(
+            stabilizationWindowSeconds: 0,
+            limits: [Limit(kind: .pods, value: 4, periodSeconds: 15), Limit(kind: .percent, value: 100, periodSeconds: 15)]),
+        scaleDown: Rules(
+            stabilizationWindowSeconds: 300,
+            limits: [Limit(kind: .percent, value: 100, periodSeconds: 15)]))
+}
+
+/// KEDA's scaling modifiers: one composite metric in place of the triggers' own.
+public struct ScalingModifiers: Hashable, Sendable {
+    /// Compiled once, when the policy is read; its names are trigger names.
+    public var formula: Formula
+    public var targetMilli: Int64
+    public var activationTargetMilli: Int64 = 0
+    public var metricType: MetricType = .averageValue
+
+    public init(formula: Formula, targetMilli: Int64, activationTargetMilli: Int64 = 0, metricType: MetricType = .averageValue) {
+        self.formula = formula
+        self.targetMilli = targetMilli
+        self.activationTargetMilli = activationTargetMilli
+        self.metricType = metricType
+    }
+}
+
+/// What stands in for a trigger that has failed `failureThreshold` times in a row (KEDA's fallback).
+public struct Fallback: Hashable, Sendable {
+    public enum Behavior: String, Hashable, Sendable, CaseIterable {
+        case `static`
+        case currentReplicas
+        case currentReplicasIfHigher
+        case currentReplicasIfLower
+    }
+    public var failureThreshold: Int
+    public var replicas: Int
+    public var behavior: Behavior
+
+    public init(failureThreshold: Int, replicas: Int, behavior: Behavior = .static) {
+        self.failureThreshold = failureThreshold
+        self.replicas = replicas
+        self.behavior = behavior
+    }
+}
+
+/// Operator's brakes. `hold` wins over the other two.
+public struct Pause: Hashable, Sendable {
+    public var scaleIn = false
+    public var scaleOut = false
+    /// Keep exactly this many.
+    public var hold: Int?
+
+    public init(scaleIn: Bool = false, scaleOut: Bool = false, hold: Int? = nil) {
+        self.scaleIn = scaleIn
+        self.scaleOut = scaleOut
+        self.hold = hold
+    }
+}
+
+public struct Quota: Hashable, Sendable {
+    public var tenant: String
+    public var maxRunning: Int
+    public init(tenant: String, maxRunning: Int) { self.tenant = tenant; self.maxRunning = maxRunning }
+}

@@ -1,0 +1,401 @@
+// Is this a CloudEvent of ours, and what does it say?
+//
+// One pass over the JSON of an event (CloudEvents 1.0, structured or binary mode) into an `EventBatch`. Everything that can
+// be wrong is found here, before anything is appended: the answer is either a checked event or an `EventFault` that names
+// the field and what to do. What is not ours to know (other members of `data`, extension attributes) is kept as it came.
+
+/// What is wrong with an event from outside.
+public struct EventFault: Error, Hashable, Sendable {
+    /// Which event of the request, from 0.
+    public var index: Int
+    /// The attribute or `data.` member; nil where the JSON itself is broken.
+    public var field: String?
+    /// What is wrong and what to do, in a sentence.
+    public var problem: String
+
+    public init(index: Int, field: String?, problem: String) {
+        self.index = index
+        self.field = field
+        self.problem = problem
+    }
+}
+
+public struct CloudEventReader {
+    /// Whether kinds that only Greenroom writes are let through: for importing its own log.
+    private let acceptsOwnKinds: Bool
+    public private(set) var batch = EventBatch()
+
+    public init(acceptsOwnKinds: Bool = false) { self.acceptsOwnKinds = acceptsOwnKinds }
+
+    /// Forgets what was read so far.
+    public mutating func takeBatch() -> EventBatch {
+        defer { batch = EventBatch() }
+        return batch
+    }
+
+    /// One event in structured mode. Nothing may follow it but space.
+    public mutating func readEvent(_ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
+        var cursor = JSONCursor(bytes)
+        try readObject(&cursor)
+        try expectEnd(&cursor)
+    }
+
+    /// A JSON array of events.
+    public mutating func readBatch(_ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
+        var cursor = JSONCursor(bytes)
+        let index = batch.count
+        batch.bytes.reserveCapacity(batch.bytes.count + bytes.count)
+        guard cursor.take(UInt8(ascii: "[")) else {
+            throw EventFault(index: index, field: nil, problem: "a batch is a JSON array of events; this doesn't begin with [")
+        }
+        if !cursor.take(UInt8(ascii: "]")) {
+            var more = true
+            while more {
+                try readObject(&cursor)
+                guard batch.count <= EventLimits.eventsPerBatch else {
+                    throw EventFault(index: batch.count - 1, field: nil, problem: "more than \(EventLimits.eventsPerBatch) events in one request: send them in several")
+                }
+                do throws(JSONFault) { more = try cursor.takeSeparator(orEnd: UInt8(ascii: "]")) } catch { throw broken(error) }
+            }
+        }
+        try expectEnd(&cursor)
+    }
+
+    /// An event in binary mode: its attributes apart from its data.
+    ///
+    /// - Parameter attributes: names without `ce-`, lower case, and their values, percent-decoded.
+    public mutating func readBinary(attributes: [(name: String, value: String)], data: UnsafeBufferPointer<UInt8>) throws(EventFault) {
+        var json = JSONWriter(reservingBytes: 256 + data.count)
+        json.openObject()
+        for attribute in attributes where attribute.name != "data" { json.member(attribute.name, attribute.value) }
+        if !data.isEmpty {
+            var cursor = JSONCursor(data)
+            do throws(JSONFault) {
+                _ = try cursor.value()
+                cursor.skipSpace()
+                if !cursor.atEnd { throw cursor.fault("something follows the value") }
+            } catch {
+                throw EventFault(index: batch.count, field: "data", problem: "the body is not JSON at byte \(error.offset): \(error.problem)")
+            }
+            json.key("data")
+            json.raw(data)
+        }
+        json.closeObject()
+        let text = json.bytes
+        let result = text.withUnsafeBufferPointer { buffer -> EventFault? in
+            do throws(EventFault) { try readEvent(buffer); return nil } catch { return error }
+        }
+        if let result { throw result }
+    }
+
+    // MARK: - One event
+
+    private struct Attributes {
+        var specversion: JSONCursor.Value?
+        var type: JSONCursor.Value?
+        var source: JSONCursor.Value?
+        var id: JSONCursor.Value?
+        var subject: JSONCursor.Value?
+        var time: JSONCursor.Value?
+        var data: JSONCursor.Value?
+        var contentType: JSONCursor.Value?
+        var extensions: [(key: JSONCursor.Value, value: JSONCursor.Value)] = []
+    }
+
+    private mutating func readObject(_ cursor: inout JSONCursor) throws(EventFault) {
+        var found = Attributes()
+        let bytes = cursor.bytes
+        let start = cursor.index
+        do throws(JSONFault) {
+            try cursor.expect(UInt8(ascii: "{"), "an event, which is a JSON object")
+            if !cursor.take(UInt8(ascii: "}")) {
+                repeat {
+                    let key = try cursor.key()
+                    let value = try cursor.value()
+                    if try !note(key, value, bytes, &found) { throw JSONFault(offset: key.range.lower, problem: "this attribute is given twice") }
+                } while try cursor.takeSeparator(orEnd: UInt8(ascii: "}"))
+            }
+        } catch { throw broken(error) }
+        guard cursor.index - start <= EventLimits.eventBytes else {
+            throw fault(nil, "the event has \(cursor.index - start) bytes; at most \(EventLimits.eventBytes) are taken")
+        }
+        try store(found, bytes)
+    }
+
+    /// Files a member under its attribute; false where that attribute was there already.
+    private func note(_ key: JSONCursor.Value, _ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, _ found: inout Attributes) throws(JSONFault) -> Bool {
+        func put(_ slot: inout JSONCursor.Value?) -> Bool {
+            defer { slot = value }
+            return slot == nil
+        }
+        let name = EventBody.Key(bytes: bytes, value: key)
+        switch key.content.count {
+        case 2 where name == "id": return put(&found.id)
+        case 4 where name == "type": return put(&found.type)
+        case 4 where name == "data": return put(&found.data)
+        case 4 where name == "time": return put(&found.time)
+        case 6 where name == "source": return put(&found.source)
+        case 7 where name == "subject": return put(&found.subject)
+        case 11 where name == "specversion": return put(&found.specversion)
+        case 15 where name == "datacontenttype": return put(&found.contentType)
+        default:
+            let isNew = !found.extensions.contains { EventBody.Key(bytes: bytes, value: $0.key).text == name.text }
+            found.extensions.append((key, value))
+            return isNew
+        }
+    }
+
+    private mutating func store(_ found: Attributes, _ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
+        let source = try attribute("source", found.source, bytes, limit: EventLimits.nameBytes)
+        let id = try attribute("id", found.id, bytes, limit: EventLimits.idBytes)
+        let version = try attribute("specversion", found.specversion, bytes, limit: 16)
+        guard batch.bytes[version.lower..<version.upper].elementsEqual("1.0".utf8) else {
+            throw fault("specversion", "\"\(batch.text(version))\" is not supported: send CloudEvents 1.0")
+        }
+        let kind = try kind(found.type, bytes)
+        var event = DraftEvent(kind: kind, source: source, id: id, subject: .empty)
+        try checkContentType(found.contentType, bytes)
+        try storeTime(found.time, bytes, &event)
+        try storeData(found.data, bytes, &event)
+        try storeSubject(found.subject, bytes, &event)
+        try storeExtensions(found.extensions, bytes, &event)
+        batch.events.append(event)
+    }
+
+    private mutating func attribute(_ name: String, _ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, limit: Int) throws(EventFault) -> ByteRange {
+        guard let value, value.kind != .null else { throw fault(name, "missing: every event needs \(name)") }
+        return try storeString(name, value, bytes, limit: limit)
+    }
+
+    private mutating func storeString(_ name: String, _ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, limit: Int) throws(EventFault) -> ByteRange {
+        guard value.kind == .string else { throw fault(name, "must be a string, not \(article(value.kind))") }
+        let range: ByteRange
+        if value.hasEscapes {
+            let start = batch.bytes.count
+            JSONText.appendUnescaped(bytes, value.content, to: &batch.bytes)
+            range = ByteRange(start: start, count: batch.bytes.count - start)
+        } else {
+            range = batch.store(UnsafeBufferPointer(rebasing: bytes[value.content.lower..<value.content.upper]))
+        }
+        guard !range.isEmpty else { throw fault(name, "must not be empty") }
+        guard range.count <= limit else { throw fault(name, "has \(range.count) bytes; at most \(limit) are taken") }
+        // A NUL can't be stored as text by SQLite's tools, and no name needs one.
+        guard !batch.bytes[range.lower..<range.upper].contains(0) else { throw fault(name, "must not contain a NUL character") }
+        return range
+    }
+
+    private func kind(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) -> EventKind {
+        guard let value, value.kind != .null else { throw fault("type", "missing: every event needs type") }
+        guard value.kind == .string else { throw fault("type", "must be a string, not \(article(value.kind))") }
+        let prefix = EventKind.typePrefix.utf8.count
+        let content = value.content
+        let named = UnsafeBufferPointer(rebasing: bytes[content.lower..<content.upper])
+        if !value.hasEscapes, named.count > prefix, named.prefix(prefix).elementsEqual(EventKind.typePrefix.utf8) {
+            let rest = UnsafeBufferPointer(rebasing: named[prefix...])
+            for candidate in EventKind.byNameBytes where candidate.name.count == rest.count {
+                guard candidate.name.elementsEqual(rest) else { continue }
+                if candidate.kind.isOurs, !acceptsOwnKinds {
+                    throw fault("type", "\(candidate.kind.name) is written by Greenroom alone and can't be sent")
+                }
+                return candidate.kind
+            }
+        }
+        let text = EventBody.Key(bytes: bytes, value: value).text
+        throw fault("type", "unknown kind \"\(String(text.prefix(128)))\": the types are \(EventKind.typePrefix) and one of \(Self.kindsOfProducers)")
+    }
+
+    private static let kindsOfProducers = EventKind.allCases.filter { !$0.isOurs }.map(\.name).joined(separator: ", ")
+
+    private func checkContentType(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
+        guard let value, value.kind != .null else { return }
+        let text = EventBody(bytes, .empty).text(value)?.lowercased() ?? ""
+        let media = text.prefix { $0 != ";" && $0 != " " }
+        guard media == "application/json" || media.hasSuffix("+json") else {
+            throw fault("datacontenttype", "must be application/json")
+        }
+    }
+
+    private mutating func storeTime(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent) throws(EventFault) {
+        guard let value, value.kind != .null else { return }
+        guard value.kind == .string, let time = EventBody(bytes, .empty).time(value) else {
+            throw fault("time", "must be an RFC 3339 time such as 2026-11-21T07:32:00Z")
+        }
+        event.time = time
+    }
+
+    private mutating func storeSubject(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent) throws(EventFault) {
+        if let value, value.kind != .null {
+            event.subject = try storeString("subject", value, bytes, limit: EventLimits.nameBytes)
+        } else if event.kind.subject == .pool, !event.pool.isEmpty {
+            event.subject = event.pool
+        } else {
+            throw fault("subject", "missing: \(event.kind.name) is about \(article(event.kind.subject)), whose name goes there")
+        }
+    }
+
+    private mutating func storeExtensions(
+        _ extensions: [(key: JSONCursor.Value, value: JSONCursor.Value)], _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent
+    ) throws(EventFault) {
+        let start = batch.bytes.count
+        for (key, value) in extensions where value.kind != .null {
+            let name = EventBody.Key(bytes: bytes, value: key).text
+            if name == "data_base64" { throw fault(name, "is not supported: send the data as JSON in data") }
+            guard !name.isEmpty, name.utf8.allSatisfy({ (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) }) else {
+                throw fault(String(name.prefix(128)), "is no attribute's name: CloudEvents allows lower-case letters and digits")
+            }
+            guard value.kind != .object, value.kind != .array else { throw fault(name, "must be a string, a number or a boolean") }
+            if name == "sequence" { try checkSequence(value, bytes) }
+            // Importing a log: its own position and time are not the producer's attributes.
+            if acceptsOwnKinds, name == "seq" || name == "at" || name == "superseded" { continue }
+            appendMember(key, value, bytes, isFirst: batch.bytes.count == start)
+        }
+        guard batch.bytes.count > start else { return }
+        batch.bytes.append(UInt8(ascii: "}"))
+        event.extensions = ByteRange(start: start, count: batch.bytes.count - start)
+    }
+
+    private func checkSequence(_ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
+        let digits = value.kind == .string ? value.content : value.range
+        guard JSONText.integer(bytes, digits) != nil else { throw fault("sequence", "must be an integer that rises with each event of its source") }
+    }
+
+    // MARK: - Data
+
+    private mutating func storeData(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent) throws(EventFault) {
+        let shape = event.kind.shape
+        var seen: UInt64 = 0
+        if let value, value.kind != .null {
+            guard value.kind == .object else { throw fault("data", "must be a JSON object, not \(article(value.kind))") }
+            try storeMembers(of: value, bytes, shape, &event, &seen)
+        }
+        for (k, field) in shape.fields.enumerated() where field.isRequired && seen & (1 << UInt64(k)) == 0 {
+            throw fault("data.\(field.name)", "missing: \(shape.name) needs it")
+        }
+    }
+
+    private mutating func storeMembers(
+        of data: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, _ shape: EventKind.Shape, _ event: inout DraftEvent, _ seen: inout UInt64
+    ) throws(EventFault) {
+        var cursor = JSONCursor(UnsafeBufferPointer(rebasing: bytes[..<data.range.upper]), from: data.range.lower + 1)
+        guard !cursor.take(UInt8(ascii: "}")) else { return }
+        var kept: [(key: JSONCursor.Value, value: JSONCursor.Value)] = []
+        var more = true
+        while more {
+            let key: JSONCursor.Value
+            let value: JSONCursor.Value
+            do throws(JSONFault) {
+                key = try cursor.key()
+                value = try cursor.value()
+                more = try cursor.takeSeparator(orEnd: UInt8(ascii: "}"))
+            } catch { throw broken(error) }
+            try storeMember(key, value, bytes, shape, &event, &seen, &kept)
+        }
+        guard !kept.isEmpty else { return }
+        let start = batch.bytes.count
+        for (key, value) in kept { appendMember(key, value, bytes, isFirst: batch.bytes.count == start) }
+        batch.bytes.append(UInt8(ascii: "}"))
+        event.body = ByteRange(start: start, count: batch.bytes.count - start)
+    }
+
+    @inline(__always)
+    private mutating func storeMember(
+        _ key: JSONCursor.Value, _ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, _ shape: EventKind.Shape,
+        _ event: inout DraftEvent, _ seen: inout UInt64, _ kept: inout [(key: JSONCursor.Value, value: JSONCursor.Value)]
+    ) throws(EventFault) {
+        let name = EventBody.Key(bytes: bytes, value: key)
+        guard let k = shape.fields.firstIndex(where: { name.equals($0.name) }) else {
+            kept.append((key, value))
+            return
+        }
+        let field = shape.fields[k]
+        guard seen & (1 << UInt64(k)) == 0 else { throw fault("data.\(field.name)", "given twice") }
+        if value.kind == .null, field.type != .numberOrNull {
+            if field.isRequired { throw fault("data.\(field.name)", "must not be null") }
+            kept.append((key, value))
+            return
+        }
+        seen |= 1 << UInt64(k)
+        if shape.carriesPool, field.name == "pool" {
+            event.pool = try storeString("data.pool", value, bytes, limit: EventLimits.nameBytes)
+        } else if shape.carriesWorker, field.name == "worker" {
+            event.worker = try storeString("data.worker", value, bytes, limit: EventLimits.nameBytes)
+        } else {
+            try check(field, value, bytes)
+            kept.append((key, value))
+        }
+    }
+
+    private func check(_ field: EventKind.Field, _ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
+        func refuse(_ wanted: String) -> EventFault { fault("data.\(field.name)", "must be \(wanted), not \(article(value.kind))") }
+        switch field.type {
+        case .name:
+            guard value.kind == .string else { throw refuse("a string") }
+            guard value.content.count > 0 else { throw fault("data.\(field.name)", "must not be empty") }
+            guard value.content.count <= EventLimits.nameBytes else {
+                throw fault("data.\(field.name)", "has \(value.content.count) bytes; at most \(EventLimits.nameBytes) are taken")
+            }
+        case .text: guard value.kind == .string else { throw refuse("a string") }
+        case .bool: guard value.kind == .bool else { throw refuse("true or false") }
+        case .object: guard value.kind == .object else { throw refuse("an object") }
+        case .array: guard value.kind == .array else { throw refuse("an array") }
+        case .number, .numberOrNull:
+            guard value.kind == .number || (value.kind == .null && field.type == .numberOrNull) else { throw refuse("a number") }
+            if value.kind == .number, JSONText.milli(bytes, value.range) == nil { throw fault("data.\(field.name)", "is too large: at most about 9.2e15 in magnitude") }
+        case .integer:
+            guard value.kind == .number else { throw refuse("a whole number") }
+            guard JSONText.integer(bytes, value.range) != nil else { throw fault("data.\(field.name)", "must be a whole number of at most 63 bits") }
+        case .count:
+            guard value.kind == .number else { throw refuse("a whole number") }
+            guard let count = JSONText.integer(bytes, value.range), count >= 0 else { throw fault("data.\(field.name)", "must be a whole number, 0 or more, of at most 63 bits") }
+        case .time:
+            guard value.kind == .string, EventBody(bytes, .empty).time(value) != nil else {
+                throw fault("data.\(field.name)", "must be an RFC 3339 time such as 2026-11-21T07:32:00Z")
+            }
+        case .stringMap:
+            guard value.kind == .object else { throw refuse("an object of strings") }
+            var onlyStrings = true
+            EventBody(bytes, value.range).forEachMember { _, member in onlyStrings = onlyStrings && member.kind == .string }
+            guard onlyStrings else { throw fault("data.\(field.name)", "must hold strings only") }
+        }
+    }
+
+    @inline(__always)
+    private mutating func appendMember(_ key: JSONCursor.Value, _ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, isFirst: Bool) {
+        batch.bytes.append(isFirst ? UInt8(ascii: "{") : UInt8(ascii: ","))
+        batch.bytes.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[key.range.lower..<key.range.upper]))
+        batch.bytes.append(UInt8(ascii: ":"))
+        batch.bytes.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[value.range.lower..<value.range.upper]))
+    }
+
+    // MARK: - Faults
+
+    private func expectEnd(_ cursor: inout JSONCursor) throws(EventFault) {
+        cursor.skipSpace()
+        if !cursor.atEnd {
+            throw EventFault(index: max(batch.count - 1, 0), field: nil, problem: "something follows the JSON at byte \(cursor.index)")
+        }
+    }
+
+    private func fault(_ field: String?, _ problem: String) -> EventFault { EventFault(index: batch.count, field: field, problem: problem) }
+    private func broken(_ error: JSONFault) -> EventFault { fault(nil, "not JSON at byte \(error.offset): \(error.problem)") }
+
+    private func article(_ kind: JSONCursor.Kind) -> String {
+        switch kind {
+        case .object: "an object"
+        case .array: "an array"
+        case .string: "a string"
+        case .number: "a number"
+        case .bool: "a boolean"
+        case .null: "null"
+        }
+    }
+
+    private func article(_ subject: EventKind.Subject) -> String {
+        switch subject {
+        case .actor: "an actor"
+        case .worker: "a worker"
+        case .pool: "a pool"
+        case .node: "a node"
+        }
+    }
+}

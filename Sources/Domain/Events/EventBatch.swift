@@ -1,0 +1,80 @@
+// What is about to be appended?
+//
+// An `EventBatch` is checked events that have no position yet: one run of bytes, and a small record an event that points
+// into it. A hundred events cost two allocations. Whoever builds one by hand vouches for the kind's required fields.
+
+/// Sizes that what comes from outside may not exceed.
+public enum EventLimits {
+    /// One event in its JSON form.
+    public static let eventBytes = 65_536
+    public static let idBytes = 1_024
+    /// Names: subjects, sources, pools, workers, nodes, templates, tenants, metrics.
+    public static let nameBytes = 512
+    /// Events of one request.
+    public static let eventsPerBatch = 10_000
+}
+
+public struct DraftEvent: Hashable, Sendable {
+    public var kind: EventKind
+    public var source: ByteRange
+    public var id: ByteRange
+    public var subject: ByteRange
+    /// Empty where the kind has none.
+    public var pool = ByteRange.empty
+    public var worker = ByteRange.empty
+    /// The remaining members of `data`, as a JSON object; empty where there are none.
+    public var body = ByteRange.empty
+    /// The remaining context attributes, as a JSON object; empty where there are none.
+    public var extensions = ByteRange.empty
+    /// The producer's clock.
+    public var time: LogTime?
+}
+
+public struct EventBatch: Sendable {
+    public internal(set) var bytes: [UInt8] = []
+    public internal(set) var events: [DraftEvent] = []
+
+    public init() {}
+
+    public var isEmpty: Bool { events.isEmpty }
+    public var count: Int { events.count }
+
+    /// Adds an event made here. `body` is a JSON object without `pool` and `worker`, or empty.
+    public mutating func append(
+        _ kind: EventKind, source: String, id: String, subject: String, pool: String? = nil, worker: String? = nil,
+        time: LogTime? = nil, body: [UInt8] = []
+    ) {
+        var event = DraftEvent(kind: kind, source: store(source.utf8), id: store(id.utf8), subject: store(subject.utf8))
+        if let pool { event.pool = store(pool.utf8) }
+        if let worker { event.worker = store(worker.utf8) }
+        if body.count > 2 { event.body = store(body) }
+        event.time = time
+        events.append(event)
+    }
+
+    /// Adds all of `other`, in its order.
+    public mutating func append(_ other: EventBatch) {
+        let shift = UInt32(bytes.count)
+        bytes.append(contentsOf: other.bytes)
+        events.reserveCapacity(events.count + other.events.count)
+        for var event in other.events {
+            event.source.start += shift
+            event.id.start += shift
+            event.subject.start += shift
+            event.pool.start += shift
+            event.worker.start += shift
+            event.body.start += shift
+            event.extensions.start += shift
+            events.append(event)
+        }
+    }
+
+    public func text(_ range: ByteRange) -> String { String(decoding: bytes[range.lower..<range.upper], as: UTF8.self) }
+
+    @inline(__always)
+    mutating func store(_ content: some Collection<UInt8>) -> ByteRange {
+        let start = bytes.count
+        bytes.append(contentsOf: content)
+        return ByteRange(start: start, count: bytes.count - start)
+    }
+}

@@ -1,0 +1,102 @@
+// What do an event's own fields say?
+//
+// An `EventBody` reads the members of a body (a JSON object that was checked when it came in) where they lie. It is the
+// one way in which folded state learns what is not a column. A body that is empty has no members.
+
+public struct EventBody {
+    private let bytes: UnsafeBufferPointer<UInt8>
+    private let range: ByteRange
+
+    public init(_ bytes: UnsafeBufferPointer<UInt8>, _ range: ByteRange) {
+        self.bytes = bytes
+        self.range = range
+    }
+
+    public var isEmpty: Bool { range.isEmpty }
+
+    /// Calls `visit` with each top-level member, in order.
+    public func forEachMember(_ visit: (Key, JSONCursor.Value) -> Void) {
+        guard !range.isEmpty else { return }
+        var cursor = JSONCursor(UnsafeBufferPointer(start: bytes.baseAddress, count: range.upper), from: range.lower)
+        do throws(JSONFault) {
+            guard cursor.take(UInt8(ascii: "{")), !cursor.take(UInt8(ascii: "}")) else { return }
+            repeat {
+                let key = try cursor.key()
+                let value = try cursor.value()
+                visit(Key(bytes: bytes, value: key), value)
+            } while try cursor.takeSeparator(orEnd: UInt8(ascii: "}"))
+        } catch {
+            preconditionFailure("a body in the log is not JSON at byte \(error.offset): \(error.problem)")
+        }
+    }
+
+    public subscript(_ name: StaticString) -> JSONCursor.Value? {
+        var found: JSONCursor.Value?
+        forEachMember { key, value in if key == name { found = value } }
+        return found
+    }
+
+    public func integer(_ value: JSONCursor.Value) -> Int64? {
+        value.kind == .number ? JSONText.integer(bytes, value.range) : nil
+    }
+
+    public func milli(_ value: JSONCursor.Value) -> Int64? {
+        value.kind == .number ? JSONText.milli(bytes, value.range) : nil
+    }
+
+    public func text(_ value: JSONCursor.Value) -> String? {
+        guard value.kind == .string else { return nil }
+        guard value.hasEscapes else { return String(decoding: UnsafeBufferPointer(rebasing: bytes[value.content.lower..<value.content.upper]), as: UTF8.self) }
+        var out: [UInt8] = []
+        JSONText.appendUnescaped(bytes, value.content, to: &out)
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    /// An RFC 3339 time in a string.
+    public func time(_ value: JSONCursor.Value) -> LogTime? {
+        guard value.kind == .string else { return nil }
+        guard value.hasEscapes else { return LogTime(rfc3339: UnsafeBufferPointer(rebasing: bytes[value.content.lower..<value.content.upper])) }
+        return text(value).flatMap { LogTime(rfc3339: $0) }
+    }
+
+    /// A map of strings to strings, sorted by key.
+    public func stringMap(_ value: JSONCursor.Value) -> [(key: String, value: String)] {
+        guard value.kind == .object else { return [] }
+        var pairs: [(key: String, value: String)] = []
+        EventBody(bytes, value.range).forEachMember { key, member in
+            if let text = text(member) { pairs.append((key.text, text)) }
+        }
+        return pairs.sorted { $0.key < $1.key }
+    }
+
+    /// A member's name, compared where it lies.
+    public struct Key {
+        let bytes: UnsafeBufferPointer<UInt8>
+        let value: JSONCursor.Value
+
+        public var text: String { EventBody(bytes, .empty).text(value) ?? "" }
+
+        @inline(__always)
+        func equals(_ name: String) -> Bool {
+            let content = value.content
+            return name.utf8.count == Int(content.count) && !value.hasEscapes
+                && name.utf8.elementsEqual(UnsafeBufferPointer(rebasing: bytes[content.lower..<content.upper]))
+        }
+
+        @inline(__always)
+        public static func == (key: Key, name: StaticString) -> Bool {
+            let content = key.value.content
+            guard content.count == name.utf8CodeUnitCount, !key.value.hasEscapes else { return false }
+            for k in 0..<Int(content.count) where key.bytes[content.lower + k] != name.utf8Start[k] { return false }
+            return true
+        }
+    }
+}
+
+extension CommittedBatch {
+    /// Runs `read` on the body of `event`, which must be of this batch.
+    @inline(__always)
+    public func withBody<Result>(of event: CommittedEvent, _ read: (EventBody) -> Result) -> Result {
+        bytes.withUnsafeBufferPointer { read(EventBody($0, event.body)) }
+    }
+}

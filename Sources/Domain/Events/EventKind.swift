@@ -1,0 +1,141 @@
+// Which events are there, what must each carry, and what is it about?
+//
+// The raw values are what the log stores: they are never reused or renumbered. The names after `dev.greenroom.` are what
+// producers write. One row a kind, so that reading the list is reading the contract.
+
+public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
+    case actorCreated = 1
+    case actorRequested = 2
+    case actorWithdrawn = 3
+    case actorPlaced = 4
+    case actorRunning = 5
+    case actorIdle = 6
+    case actorPaused = 7
+    case actorSuspended = 8
+    case actorCrashed = 9
+    case actorDeleted = 10
+    case workerReady = 11
+    case workerDraining = 12
+    case workerGone = 13
+    case snapshotCached = 14
+    case snapshotEvicted = 15
+    case queueObserved = 16
+    case poolObserved = 17
+    case policyApplied = 18
+    case scaleDecided = 19
+    case scaleApplied = 20
+    case scaleFailed = 21
+    case timerFired = 22
+
+    public static let typePrefix = "dev.greenroom."
+
+    public enum Subject: Hashable, Sendable { case actor, worker, pool, node }
+
+    public enum FieldType: Hashable, Sendable {
+        /// A string that is a name: not empty, at most `EventLimits.nameBytes`.
+        case name
+        case text
+        /// A whole number, 0 or more.
+        case count
+        case integer
+        case number
+        /// A number, or null for "could not be read" (with `error`).
+        case numberOrNull
+        case time
+        case object
+        case stringMap
+        case array
+        case bool
+    }
+
+    public struct Field: Sendable {
+        public let name: String
+        public let type: FieldType
+        public let isRequired: Bool
+    }
+
+    public struct Shape: Sendable {
+        public let name: String
+        public let subject: Subject
+        /// Written by Greenroom alone; refused from outside.
+        public let isOurs: Bool
+        public let fields: [Field]
+        /// `data.pool` is a field of this kind, and is kept as the row's pool.
+        public let carriesPool: Bool
+        /// `data.worker` is a field of this kind, and is kept as the row's worker.
+        public let carriesWorker: Bool
+    }
+
+    public var shape: Shape { Self.shapes[Int(rawValue)] }
+    public var name: String { shape.name }
+    public var subject: Subject { shape.subject }
+    public var isOurs: Bool { shape.isOurs }
+
+    public init?(name: String) {
+        guard let kind = Self.byName[name] else { return nil }
+        self = kind
+    }
+
+    /// Kinds by the bytes of their name, for the reader's hot path.
+    static let byNameBytes: [(name: [UInt8], kind: EventKind)] = allCases.map { (Array($0.name.utf8), $0) }
+    private static let byName: [String: EventKind] = Dictionary(uniqueKeysWithValues: allCases.map { ($0.name, $0) })
+
+    private static let shapes: [Shape] = {
+        var table = [Shape](
+            repeating: Shape(name: "", subject: .pool, isOurs: false, fields: [], carriesPool: false, carriesWorker: false),
+            count: Int((allCases.map(\.rawValue).max() ?? 0)) + 1)
+        for kind in allCases { table[Int(kind.rawValue)] = kind.makeShape() }
+        return table
+    }()
+
+    private func makeShape() -> Shape {
+        switch self {
+        case .actorCreated:
+            actor("actor.created", pool: true, need("pool", .name), need("template", .name), may("tenant", .name), may("labels", .stringMap), may("sandboxClass", .name))
+        case .actorRequested:
+            actor("actor.requested", pool: true, need("pool", .name), may("priority", .integer), may("deadline", .time), may("selector", .stringMap), may("reason", .text), may("template", .name), may("expectedMillis", .count))
+        case .actorWithdrawn: actor("actor.withdrawn")
+        case .actorPlaced:
+            actor("actor.placed", ours: true, worker: true, need("worker", .name), may("tier", .text), may("score", .number), may("waited", .number))
+        case .actorRunning:
+            actor("actor.running", worker: true, need("worker", .name), may("restoredFrom", .text), may("restoreMillis", .count))
+        case .actorIdle: actor("actor.idle")
+        case .actorPaused:
+            actor("actor.paused", worker: true, need("worker", .name), may("node", .name), may("snapshot", .text), may("bytes", .count))
+        case .actorSuspended:
+            actor("actor.suspended", worker: true, need("worker", .name), may("snapshot", .text), may("bytes", .count))
+        case .actorCrashed: actor("actor.crashed", worker: true, may("worker", .name), may("reason", .text))
+        case .actorDeleted: actor("actor.deleted")
+        case .workerReady:
+            other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), may("ip", .text))
+        case .workerDraining: other("worker.draining", .worker, need("reason", .text))
+        case .workerGone: other("worker.gone", .worker, need("reason", .text))
+        case .snapshotCached: other("snapshot.cached", .node, need("node", .name), need("snapshot", .text), may("bytes", .count))
+        case .snapshotEvicted: other("snapshot.evicted", .node, need("node", .name), need("snapshot", .text), may("bytes", .count))
+        case .queueObserved:
+            other("queue.observed", .pool, pool: true, need("pool", .name), need("metric", .name), need("value", .numberOrNull), may("labels", .stringMap), may("error", .text))
+        case .poolObserved:
+            other("pool.observed", .pool, pool: true, need("pool", .name), need("specReplicas", .count), need("readyReplicas", .count))
+        case .policyApplied:
+            other("policy.applied", .pool, ours: true, pool: true, need("pool", .name), need("policy", .object), need("digest", .text))
+        case .scaleDecided:
+            other("scale.decided", .pool, ours: true, pool: true, need("pool", .name), need("from", .count), need("to", .count), need("direction", .text), need("why", .array), need("inputs", .object), need("digest", .text))
+        case .scaleApplied: other("scale.applied", .pool, ours: true, pool: true, need("pool", .name), need("to", .count))
+        case .scaleFailed:
+            other("scale.failed", .pool, ours: true, pool: true, need("pool", .name), need("error", .text), need("attempt", .count))
+        case .timerFired: other("timer.fired", .pool, ours: true, pool: true, need("pool", .name), need("deadline", .time))
+        }
+    }
+
+    private func need(_ name: String, _ type: FieldType) -> Field { Field(name: name, type: type, isRequired: true) }
+    private func may(_ name: String, _ type: FieldType) -> Field { Field(name: name, type: type, isRequired: false) }
+
+    private func actor(_ name: String, ours: Bool = false, pool: Bool = false, worker: Bool = false, _ fields: Field...) -> Shape {
+        let version = Field(name: "version", type: .count, isRequired: false)
+        return Shape(name: name, subject: .actor, isOurs: ours, fields: fields + [version], carriesPool: pool, carriesWorker: worker)
+    }
+
+    private func other(_ name: String, _ subject: Subject, ours: Bool = false, pool: Bool = false, _ fields: Field...) -> Shape {
+        Shape(name: name, subject: subject, isOurs: ours, fields: fields, carriesPool: pool, carriesWorker: false)
+    }
+}

@@ -1,0 +1,107 @@
+// How is a value written as JSON, the same bytes every time?
+//
+// Members come out in the order they are written: a decision's bytes are compared and digested, so nothing here may
+// depend on a dictionary's order. No whitespace. Numbers that are whole are written without a fraction.
+
+/// Writes one JSON text, left to right. Commas are its own business; matching `open…` and `close…` is the caller's.
+public struct JSONWriter: Sendable {
+    public private(set) var bytes: [UInt8]
+    private var needsComma = false
+
+    public init(reservingBytes count: Int = 128) {
+        bytes = []
+        bytes.reserveCapacity(count)
+    }
+
+    public var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    public mutating func openObject() { separate(); bytes.append(UInt8(ascii: "{")); needsComma = false }
+    public mutating func closeObject() { bytes.append(UInt8(ascii: "}")); needsComma = true }
+    public mutating func openArray() { separate(); bytes.append(UInt8(ascii: "[")); needsComma = false }
+    public mutating func closeArray() { bytes.append(UInt8(ascii: "]")); needsComma = true }
+
+    public mutating func key(_ name: String) {
+        separate()
+        quote(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    public mutating func null() { separate(); bytes.append(contentsOf: "null".utf8); needsComma = true }
+    public mutating func bool(_ value: Bool) { separate(); bytes.append(contentsOf: (value ? "true" : "false").utf8); needsComma = true }
+    public mutating func string(_ value: String) { separate(); quote(value); needsComma = true }
+    public mutating func integer(_ value: Int64) { separate(); appendInteger(value); needsComma = true }
+    public mutating func time(_ value: LogTime) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        value.appendRFC3339(to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+        needsComma = true
+    }
+
+    /// A finite number in the shortest form that reads back the same; what is not finite is written as null.
+    public mutating func number(_ value: Double) {
+        separate()
+        if !value.isFinite {
+            bytes.append(contentsOf: "null".utf8)
+        } else if value == value.rounded(), abs(value) < 1e15 {
+            appendInteger(Int64(value))
+        } else {
+            bytes.append(contentsOf: value.description.utf8)
+        }
+        needsComma = true
+    }
+
+    /// A value that is JSON already.
+    public mutating func raw(_ json: some Sequence<UInt8>) { separate(); bytes.append(contentsOf: json); needsComma = true }
+
+    public mutating func member(_ name: String, _ value: String) { key(name); string(value) }
+    public mutating func member(_ name: String, _ value: Bool) { key(name); bool(value) }
+    public mutating func member(_ name: String, _ value: Int) { key(name); integer(Int64(value)) }
+    public mutating func member(_ name: String, _ value: Int64) { key(name); integer(value) }
+    public mutating func member(_ name: String, _ value: Double) { key(name); number(value) }
+    public mutating func member(_ name: String, _ value: LogTime) { key(name); time(value) }
+
+    private mutating func separate() {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+        needsComma = false
+    }
+
+    private mutating func appendInteger(_ value: Int64) {
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        var magnitude = value.magnitude
+        let start = bytes.count
+        repeat {
+            bytes.append(UInt8(ascii: "0") + UInt8(magnitude % 10))
+            magnitude /= 10
+        } while magnitude > 0
+        bytes[start...].reverse()
+    }
+
+    private mutating func quote(_ value: String) {
+        bytes.append(UInt8(ascii: "\""))
+        JSONText.appendEscaped(value.utf8, to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
+}
+
+/// Escaping as RFC 8259 asks for it: quotes, backslashes and control characters, nothing else.
+public enum JSONText {
+    public static func appendEscaped(_ utf8: some Sequence<UInt8>, to bytes: inout [UInt8]) {
+        for byte in utf8 {
+            switch byte {
+            case UInt8(ascii: "\""): bytes.append(contentsOf: [UInt8(ascii: "\\"), byte])
+            case UInt8(ascii: "\\"): bytes.append(contentsOf: [byte, byte])
+            case UInt8(ascii: "\n"): bytes.append(contentsOf: "\\n".utf8)
+            case UInt8(ascii: "\r"): bytes.append(contentsOf: "\\r".utf8)
+            case UInt8(ascii: "\t"): bytes.append(contentsOf: "\\t".utf8)
+            case 0..<0x20:
+                let hex = Array("0123456789abcdef".utf8)
+                bytes.append(contentsOf: "\\u00".utf8)
+                bytes.append(hex[Int(byte >> 4)])
+                bytes.append(hex[Int(byte & 15)])
+            default: bytes.append(byte)
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+// Which small number stands for this name?
+//
+// The log writes each name once and refers to it by number ever after. A `NameTable` holds both directions: bytes of all
+// names end to end, and an open-addressing hash table of their numbers. Numbers are handed out from 1 in order of first
+// use and never change; 0 stands for "no name". About 20 bytes a name beside its text; nothing is allocated per name.
+
+/// The number of a name in one log's dictionary.
+public struct NameID: Hashable, Comparable, Sendable {
+    public var rawValue: UInt32
+    public init(_ rawValue: UInt32) { self.rawValue = rawValue }
+    public static let none = NameID(0)
+    public var isNone: Bool { rawValue == 0 }
+    public var index: Int { Int(rawValue) }
+    public static func < (a: NameID, b: NameID) -> Bool { a.rawValue < b.rawValue }
+}
+
+public struct NameTable: Sendable {
+    private var text: [UInt8] = []
+    /// Where name n ends; `ends[0]` is 0, so name n lies at `ends[n-1]..<ends[n]`.
+    private var ends: [UInt32] = [0]
+    private var slots: [UInt32]
+    private var mask: Int
+
+    /// Bytes of all names together; beyond it `intern` returns nil.
+    public static let textLimitBytes = Int(UInt32.max)
+
+    public init() {
+        slots = [UInt32](repeating: 0, count: 1024)
+        mask = 1023
+    }
+
+    public var count: Int { ends.count - 1 }
+
+    /// The number of `name`, new or old; nil where the table is full. `name` must not be empty.
+    public mutating func intern(_ name: UnsafeBufferPointer<UInt8>) -> (id: NameID, isNew: Bool)? {
+        if (count + 1) * 4 > slots.count * 3 { grow() }
+        var slot = Self.hash(name) & mask
+        while slots[slot] != 0 {
+            if matches(slots[slot], name) { return (NameID(slots[slot]), false) }
+            slot = (slot + 1) & mask
+        }
+        guard text.count + name.count <= Self.textLimitBytes, count < Int(UInt32.max) - 1 else { return nil }
+        text.append(contentsOf: name)
+        ends.append(UInt32(text.count))
+        slots[slot] = UInt32(count)
+        return (NameID(UInt32(count)), true)
+    }
+
+    public mutating func intern(_ name: String) -> NameID? {
+        var copy = name
+        return copy.withUTF8 { intern($0)?.id }
+    }
+
+    public func find(_ name: UnsafeBufferPointer<UInt8>) -> NameID? {
+        var slot = Self.hash(name) & mask
+        while slots[slot] != 0 {
+            if matches(slots[slot], name) { return NameID(slots[slot]) }
+            slot = (slot + 1) & mask
+        }
+        return nil
+    }
+
+    public func find(_ name: String) -> NameID? {
+        var copy = name
+        return copy.withUTF8 { find($0) }
+    }
+
+    /// The name's text; empty for `none` and for numbers never handed out.
+    public func text(of id: NameID) -> String {
+        guard let range = range(of: id) else { return "" }
+        return text.withUnsafeBufferPointer { String(decoding: UnsafeBufferPointer(rebasing: $0[range]), as: UTF8.self) }
+    }
+
+    public func appendText(of id: NameID, to bytes: inout [UInt8]) {
+        guard let range = range(of: id) else { return }
+        bytes.append(contentsOf: text[range])
+    }
+
+    public func withText<Result>(of id: NameID, _ body: (UnsafeBufferPointer<UInt8>) throws -> Result) rethrows -> Result {
+        let range = range(of: id) ?? 0..<0
+        return try text.withUnsafeBufferPointer { try body(UnsafeBufferPointer(rebasing: $0[range])) }
+    }
+
+    /// Takes back the newest names, down to `count`: for a commit that did not happen.
+    public mutating func truncate(to newCount: Int) {
+        guard newCount < count else { return }
+        ends.removeSubrange((newCount + 1)...)
+        text.removeSubrange(Int(ends[newCount])...)
+        rebuild(capacity: slots.count)
+    }
+
+    private func range(of id: NameID) -> Range<Int>? {
+        guard !id.isNone, id.index <= count else { return nil }
+        return Int(ends[id.index - 1])..<Int(ends[id.index])
+    }
+
+    private func matches(_ id: UInt32, _ name: UnsafeBufferPointer<UInt8>) -> Bool {
+        let start = Int(ends[Int(id) - 1])
+        guard Int(ends[Int(id)]) - start == name.count else { return false }
+        for k in 0..<name.count where text[start + k] != name[k] { return false }
+        return true
+    }
+
+    private mutating func grow() { rebuild(capacity: slots.count * 2) }
+
+    private mutating func rebuild(capacity: Int) {
+        slots = [UInt32](repeating: 0, count: capacity)
+        mask = capacity - 1
+        guard count > 0 else { return }
+        for id in 1...count {
+            var slot = withText(of: NameID(UInt32(id))) { Self.hash($0) } & mask
+            while slots[slot] != 0 { slot = (slot + 1) & mask }
+            slots[slot] = UInt32(id)
+        }
+    }
+
+    private static func hash(_ name: UnsafeBufferPointer<UInt8>) -> Int { Int(truncatingIfNeeded: ByteHash.of(name) >> 1) }
+}
+
+/// A fast 64-bit hash of bytes, the same in every process: eight bytes a step, each folded in by a 128-bit multiply.
+/// For tables and filters only. An adversary can make collisions, so whoever uses it must check equality.
+public enum ByteHash {
+    public static func of(_ bytes: UnsafeBufferPointer<UInt8>, seed: UInt64 = 0) -> UInt64 {
+        var state = seed ^ 0x9E37_79B9_7F4A_7C15 ^ UInt64(bytes.count)
+        let raw = UnsafeRawBufferPointer(bytes)
+        var offset = 0
+        while offset + 8 <= raw.count {
+            state = fold(state ^ raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self), 0xE703_7ED1_A0B4_28DB)
+            offset += 8
+        }
+        var tail: UInt64 = 0
+        while offset < raw.count {
+            tail = tail << 8 | UInt64(raw[offset])
+            offset += 1
+        }
+        return mix(state ^ tail)
+    }
+
+    /// Spreads every input bit over the whole word (the finisher of SplitMix64).
+    public static func mix(_ value: UInt64) -> UInt64 {
+        var z = value
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    private static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
+        let product = a.multipliedFullWidth(by: b)
+        return product.high ^ product.low
+    }
+}
