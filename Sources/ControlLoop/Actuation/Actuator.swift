@@ -1,0 +1,58 @@
+public import Autoscaling
+public import Domain
+
+// How does a decision reach the thing that runs workers?
+//
+// One `Actuator` serves one kind of scale target. It does what it is told, once; retries, backoff and logging what came of
+// it are `Actuation`'s business. Every call carries a fence: an actuator that has seen a higher one refuses a lower one, so
+// a stale instance can't resize. Calls for one pool never overlap.
+
+public protocol Actuator: Sendable {
+    /// What the target says of itself.
+    func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation
+    /// Makes `to` the number of workers the target keeps; idempotent. Workers being drained count as gone already.
+    /// Lowering never stops a worker by itself: who goes is said by `drain`.
+    func resize(_ pool: ActuatedPool, to: Int, fence: Fence) async throws(ActuationFault)
+    /// Asks a worker to finish what it runs, take nothing more and go. Idempotent; unknown workers are fine.
+    func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
+    /// Ends a worker that is known to be idle. Idempotent.
+    func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
+}
+
+/// Rises with every change of writer; the higher one wins.
+public struct Fence: Hashable, Comparable, Sendable {
+    public var number: UInt64
+    public init(_ number: UInt64) { self.number = number }
+    public static func < (a: Fence, b: Fence) -> Bool { a.number < b.number }
+}
+
+/// What an actuator needs to know of a pool.
+public struct ActuatedPool: Hashable, Sendable {
+    /// `NAMESPACE/NAME`.
+    public var name: String
+    public var target: ScaleTarget
+    public var slotsPerWorker: Int
+    public var drainTimeoutSeconds: Int
+
+    public init(name: String, target: ScaleTarget, slotsPerWorker: Int, drainTimeoutSeconds: Int) {
+        self.name = name
+        self.target = target
+        self.slotsPerWorker = slotsPerWorker
+        self.drainTimeoutSeconds = drainTimeoutSeconds
+    }
+}
+
+public struct TargetObservation: Hashable, Sendable {
+    public var specReplicas: Int
+    public var readyReplicas: Int
+    public init(specReplicas: Int, readyReplicas: Int) { self.specReplicas = specReplicas; self.readyReplicas = readyReplicas }
+}
+
+public enum ActuationFault: Error, Hashable, Sendable {
+    /// The target can't be reached or answered nonsense; worth another try.
+    case unreachable(String)
+    /// The target refuses, and will refuse the same again until somebody changes something.
+    case refused(String)
+    /// Someone with a higher fence acts on this target.
+    case fenced(current: Fence)
+}

@@ -1,0 +1,95 @@
+public import Autoscaling
+public import Domain
+
+// What may the outside ask of the loop?
+//
+// `ControlPlane` is the loop as its neighbours above see it: the HTTP service, the command line, and their tests, which
+// bring a twin. Questions are answered from folded state on the loop's own scheduler, so an answer is the state at one
+// position of the log. Commands end as events in the log; they are answered once those are durable and folded.
+
+public protocol ControlPlane: Sendable {
+    func pools() async -> [PoolView]
+    func pool(_ name: String) async -> PoolView?
+    /// At most `limit` workers after the one named `after` in order of name; of one pool where it is named.
+    func workers(pool: String?, after: String?, limit: Int) async -> [WorkerView]
+    func worker(_ name: String) async -> WorkerView?
+    /// At most `limit` actors after the one named `after` in order of first appearance.
+    func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async -> [ActorView]
+    func actor(_ id: String) async -> ActorView?
+
+    func policies() async -> [PolicyView]
+    func policy(_ pool: String) async -> PolicyView?
+    /// Logs the policy and answers the decision it leads to.
+    func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView
+    /// The decision the policy would lead to now; nothing is logged.
+    func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView
+    func removePolicy(_ pool: String) async throws(ControlFault)
+    func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView
+
+    /// Asks for a worker and waits for one, at most `waitSeconds`.
+    func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer
+    func withdraw(_ actor: String) async throws(ControlFault)
+
+    func health() async -> LoopHealth
+}
+
+/// A command the loop refuses or couldn't carry out.
+public enum ControlFault: Error, Hashable, Sendable {
+    /// Nothing of that name: which kind of thing, which name.
+    case notFound(what: String, name: String)
+    /// The state forbids it; a sentence that says why and what to do.
+    case conflict(String)
+    case invalid(field: String, problem: String)
+    /// The log takes no more now.
+    case overloaded(retryAfterSeconds: Int)
+    /// The log can't be written; a sentence that says why and what to do.
+    case unavailable(String)
+}
+
+public struct PlacementRequest: Hashable, Sendable {
+    public var actor: String
+    public var pool: String
+    public var template: String?
+    /// Labels the worker must carry.
+    public var selector: [Trigger.Label]
+    public var priority: Int64
+    /// How long the turn is expected to run.
+    public var expectedMillis: Int64?
+
+    public init(actor: String, pool: String, template: String? = nil, selector: [Trigger.Label] = [], priority: Int64 = 0, expectedMillis: Int64? = nil) {
+        self.actor = actor
+        self.pool = pool
+        self.template = template
+        self.selector = selector
+        self.priority = priority
+        self.expectedMillis = expectedMillis
+    }
+
+}
+
+public enum PlacementAnswer: Hashable, Sendable {
+    case placed(worker: String, node: String, ip: String?, tier: RestoreTier, restoreFrom: String?, waitedSeconds: Double, seq: Position)
+    /// Still waiting: place in the queue (from 1), the reason, and a sentence with its numbers.
+    case waiting(position: Int, reason: BlockedReason, detail: String)
+}
+
+public struct LoopHealth: Hashable, Sendable {
+    /// Commits not folded yet.
+    public var behindEvents: Int64
+    /// How old the oldest commit not folded yet is.
+    public var lagSeconds: Double
+    /// Scale targets that don't answer: pool, and a sentence that says why.
+    public var unreachableTargets: [UnreachableTarget]
+
+    public init(behindEvents: Int64, lagSeconds: Double, unreachableTargets: [UnreachableTarget] = []) {
+        self.behindEvents = behindEvents
+        self.lagSeconds = lagSeconds
+        self.unreachableTargets = unreachableTargets
+    }
+
+    public struct UnreachableTarget: Hashable, Sendable {
+        public var pool: String
+        public var problem: String
+        public init(pool: String, problem: String) { self.pool = pool; self.problem = problem }
+    }
+}

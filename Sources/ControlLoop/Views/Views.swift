@@ -1,0 +1,120 @@
+public import Autoscaling
+public import Domain
+
+// What does an operator see of pools, workers, actors and decisions?
+//
+// Views are plain values taken from folded state at one position. They are what HTTP answers and tables are made of;
+// their Codable form is the JSON of `/v1/pools`, `/v1/workers`, `/v1/actors`, `/v1/policies` and `/v1/decisions`.
+
+public struct PoolView: Codable, Hashable, Sendable {
+    public var namespace: String
+    public var name: String
+    /// `KIND/NAME` of the scale target; empty without a policy.
+    public var target: String
+    public var mode: String
+    public var min: Int
+    public var max: Int
+    public var desired: Int
+    public var ready: Int
+    public var busy: Int
+    public var idle: Int
+    public var starting: Int
+    public var draining: Int
+    public var lost: Int
+    public var demand: DemandView
+    /// Age of the oldest waiting actor; nil where none waits.
+    public var oldestWaitSeconds: Double?
+    public var arrivalsPerSecond: ArrivalsView
+    public var startSeconds: QuantilesView?
+    public var restoreSeconds: QuantilesView?
+    public var holdSeconds: QuantilesView?
+    public var readyCondition: Bool
+    public var active: Bool
+    public var paused: Bool
+    public var fallback: Bool
+    /// The last decision's why-chain in words; nil before the first.
+    public var reason: String?
+    public var decisionSeq: Position?
+    public var nextDeadline: String?
+    public var ageSeconds: Double
+
+    public struct DemandView: Codable, Hashable, Sendable {
+        public var total: Int
+        public var resident: Int
+        public var waiting: Int
+        /// Waiting actors by reason; reasons without any are left out.
+        public var blocked: [String: Int]
+    }
+
+    public struct ArrivalsView: Codable, Hashable, Sendable {
+        public var seconds10: Double
+        public var minute1: Double
+        public var minutes5: Double
+    }
+
+    public struct QuantilesView: Codable, Hashable, Sendable {
+        public var p50: Double
+        public var p90: Double
+    }
+}
+
+public struct WorkerView: Codable, Hashable, Sendable {
+    public var namespace: String
+    public var pool: String
+    public var name: String
+    /// FREE, BUSY, PARTIAL, DRAINING, STARTING or GONE.
+    public var status: String
+    public var actors: [String]
+    public var node: String
+    public var zone: String?
+    public var ip: String?
+    public var slots: Int
+    public var used: Int
+    public var ageSeconds: Double
+}
+
+public struct ActorView: Codable, Hashable, Sendable {
+    public var namespace: String
+    public var pool: String
+    public var template: String
+    public var id: String
+    /// STATUS_SUSPENDED, STATUS_WAITING, STATUS_RUNNING, …
+    public var status: String
+    public var worker: String?
+    public var node: String?
+    public var ip: String?
+    public var version: Int64
+    /// Seconds it has waited (waiting) or waited last (placed and later); nil where it never asked.
+    public var waitedSeconds: Double?
+    /// Why it waits.
+    public var reason: String?
+    /// Where its last clean snapshot is.
+    public var snapshot: String?
+    public var seq: Position
+    public var ageSeconds: Double
+}
+
+public struct PolicyView: Codable, Hashable, Sendable {
+    public var namespace: String
+    public var name: String
+    public var digest: String
+    /// Where in the log it took effect.
+    public var seq: Position
+    public var appliedAt: String
+    /// The policy itself in canonical JSON.
+    public var canonicalJSON: String
+}
+
+public struct DecisionView: Codable, Hashable, Sendable {
+    public var pool: String
+    /// Position of the logged decision; nil for a preview.
+    public var seq: Position?
+    public var at: String
+    public var from: Int
+    public var to: Int
+    public var direction: String
+    /// The why-chain in words.
+    public var reason: String
+    /// The decision's own JSON (`why`, `inputs`, `digest`), as it stands in the log.
+    public var json: String
+}
