@@ -1,5 +1,3 @@
-public import Domain
-
 // What does the operator want of one pool?
 //
 // A `Policy` is a parsed and checked `WorkerPoolAutoscaler` (greenroom.dev/v1): field names and meanings are KEDA's and

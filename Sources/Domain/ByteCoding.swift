@@ -42,6 +42,7 @@ public struct ByteWriter: Sendable {
 public struct ByteFault: Error, Hashable, Sendable {
     public var offset: Int
     public var problem: String
+    public init(offset: Int, problem: String) { self.offset = offset; self.problem = problem }
 }
 
 public struct ByteReader {

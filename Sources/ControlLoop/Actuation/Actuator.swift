@@ -1,5 +1,5 @@
 public import Autoscaling
-public import Domain
+import Domain
 
 // How does a decision reach the thing that runs workers?
 //

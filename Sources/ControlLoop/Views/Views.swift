@@ -1,4 +1,3 @@
-public import Autoscaling
 public import Domain
 
 // What does an operator see of pools, workers, actors and decisions?

@@ -36,6 +36,27 @@ public struct EventBody {
         return found
     }
 
+    /// Calls `visit` with each object in an array, as a body of its own.
+    public func forEachElement(of array: JSONCursor.Value, _ visit: (EventBody) -> Void) {
+        guard array.kind == .array else { return }
+        var cursor = JSONCursor(UnsafeBufferPointer(rebasing: bytes[..<array.range.upper]), from: array.range.lower + 1)
+        do throws(JSONFault) {
+            guard !cursor.take(UInt8(ascii: "]")) else { return }
+            repeat {
+                let value = try cursor.value()
+                if value.kind == .object { visit(EventBody(bytes, value.range)) }
+            } while try cursor.takeSeparator(orEnd: UInt8(ascii: "]"))
+        } catch {
+            preconditionFailure("an array in the log is not JSON at byte \(error.offset): \(error.problem)")
+        }
+    }
+
+    /// A member that is an object, as a body of its own.
+    public func object(_ value: JSONCursor.Value) -> EventBody? { value.kind == .object ? EventBody(bytes, value.range) : nil }
+
+    /// A value's own bytes.
+    public func raw(_ value: JSONCursor.Value) -> [UInt8] { Array(bytes[value.range.lower..<value.range.upper]) }
+
     public func integer(_ value: JSONCursor.Value) -> Int64? {
         value.kind == .number ? JSONText.integer(bytes, value.range) : nil
     }

@@ -1,0 +1,38 @@
+# Greenroom: everything a newcomer, a developer and CI type. `make help` lists it.
+SHELL := /bin/bash
+SWIFT ?= swift
+RELEASE := .build/release/greenroom
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: help setup build release demo test crash-test bench serve clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## what the build needs beside Swift: the SQLite headers
+	@scripts/setup.sh
+
+build: setup ## debug build
+	$(SWIFT) build -j $(JOBS)
+
+release: setup ## optimised build
+	$(SWIFT) build -c release --product greenroom -j $(JOBS)
+
+demo: release ## the whole loop on this machine, for real: make demo ARGS="--speed 2"
+	$(RELEASE) demo $(ARGS)
+
+serve: release ## the service with CONFIG=FILE, or with its defaults
+	$(RELEASE) serve $(if $(CONFIG),--config $(CONFIG))
+
+test: setup ## every test, a short crash run included
+	scripts/test.sh
+
+crash-test: setup ## kill -9 under load, RUNS times (default 50)
+	$(SWIFT) build --product greenroom -j $(JOBS)
+	python3 Tests/Crash/crash_test.py --runs $(or $(RUNS),50) --greenroom .build/debug/greenroom
+
+bench: release ## the benchmarks, with the machine they ran on
+	$(RELEASE) bench ingest $(ARGS)
+
+clean: ## remove what was built
+	$(SWIFT) package clean

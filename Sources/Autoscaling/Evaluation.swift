@@ -1,0 +1,224 @@
+public import Domain
+
+// What do the triggers ask for, before anything holds it back?
+//
+// Steps 1 to 3 of the way from demand to replicas: signals, activation, recommendation. An `Evaluation` is flat (no
+// arrays, no strings): it is made for every pool that a commit touched, whether or not its decision is news. Names and
+// words come later, from the policy.
+
+/// The pure autoscaler: every function of it answers from its arguments alone.
+public enum Autoscaler {}
+
+public struct Evaluation: Hashable, Sendable {
+    /// What makes the pool active.
+    public enum Activity: Hashable, Sendable {
+        case none
+        case forced
+        /// The first trigger, in the policy's order, above its activation threshold.
+        case trigger(Int)
+        case formula
+    }
+
+    /// What gave the recommended count.
+    public enum Source: Hashable, Sendable {
+        case none
+        case trigger(Int)
+        case formula
+        case buffer
+        case fallback
+        /// Something fails, and the rest asks for less than there is.
+        case failure
+    }
+
+    /// What gives no value, and has no fallback in effect for it.
+    public enum Failing: Hashable, Sendable {
+        case trigger(Int, failures: Int)
+        /// Every trigger gave its value, the formula none.
+        case formula
+    }
+
+    public var at: LogTime
+    /// The count that the target has (its spec) as this is evaluated.
+    public var replicas: Int
+    public var activity: Activity = .none
+    /// The count wanted, before stabilization, limits and bounds.
+    public var recommended = 0
+    public var source: Source = .none
+    /// Metric behind `recommended`, where a trigger or the formula gave it.
+    public var valueMilli: Int64 = 0
+    public var thresholdMilli: Int64 = 0
+    public var metricType: MetricType = .averageValue
+    /// Whether the tolerance kept the count as it is.
+    public var isWithinTolerance = false
+    /// The first one that fails.
+    public var failing: Failing?
+    /// The count that fallback asks for, and the trigger it stands in for.
+    public var fallbackReplicas: Int?
+    public var fallbackTrigger = 0
+    public var fallbackFailures = 0
+    /// When a signal changes though nothing is observed: a metric goes stale, or fails once more.
+    public var nextSignalChange: LogTime?
+
+    public init(at: LogTime, replicas: Int) {
+        self.at = at
+        self.replicas = replicas
+    }
+
+    public var isActive: Bool { activity != .none }
+}
+
+extension Autoscaler {
+    /// Steps 1–3. `memory` is as it was before this moment; only when the policy was applied is read from it.
+    public static func evaluate(policy: Policy, observation: Observation, memory: AutoscalerMemory) -> Evaluation {
+        var evaluation = Evaluation(at: observation.at, replicas: observation.replicas)
+        let tolerances = Tolerances(policy.behavior)
+        if let modifiers = policy.scalingModifiers {
+            evaluation.addFormula(modifiers, policy, observation, memory.policyAppliedAt, tolerances)
+        } else {
+            for index in policy.triggers.indices {
+                evaluation.addTrigger(index, policy, observation, memory.policyAppliedAt, tolerances)
+            }
+        }
+        if policy.forceActivation { evaluation.activity = .forced }
+        if evaluation.isActive { evaluation.addBuffer(policy, observation.demand) }
+        evaluation.holdWhileFailing()
+        return evaluation
+    }
+}
+
+// MARK: - Triggers and formula
+
+extension Evaluation {
+    fileprivate mutating func addTrigger(_ index: Int, _ policy: Policy, _ observation: Observation, _ appliedAt: LogTime, _ tolerances: Tolerances) {
+        let timed = Autoscaler.timedSignal(index, policy, observation, appliedAt)
+        note(timed.nextChange)
+        switch timed.signal {
+        case .failed(let failures):
+            fail(.trigger(index, failures: failures), policy.fallback)
+        case .value(let value):
+            if activity == .none, value > policy.triggers[index].activationThresholdMilli { activity = .trigger(index) }
+            recommend(
+                value, policy.triggers[index].thresholdMilli, policy.triggers[index].metricType,
+                .trigger(index), observation, tolerances)
+        }
+    }
+
+    /// The composite stands for all triggers: for their activation, their targets, and their failures. A formula that
+    /// gives a value though one of them has none (`??`) has dealt with that failure.
+    fileprivate mutating func addFormula(
+        _ modifiers: ScalingModifiers, _ policy: Policy, _ observation: Observation, _ appliedAt: LogTime, _ tolerances: Tolerances
+    ) {
+        var values: [Double?] = []
+        values.reserveCapacity(policy.triggers.count)
+        var worst: Failing?
+        for index in policy.triggers.indices {
+            let timed = Autoscaler.timedSignal(index, policy, observation, appliedAt)
+            note(timed.nextChange)
+            values.append(timed.signal.valueMilli.map { Double($0) / 1_000 })
+            if case .failed(let failures) = timed.signal { worst = Self.worse(worst, index, failures) }
+        }
+        guard let composite = modifiers.formula.evaluate(values), composite.isFinite else {
+            return fail(worst ?? .formula, policy.fallback)
+        }
+        let value = Self.milli(composite)
+        if value > modifiers.activationTargetMilli { activity = .formula }
+        recommend(value, modifiers.targetMilli, modifiers.metricType, .formula, observation, tolerances)
+    }
+
+    private static func worse(_ known: Failing?, _ index: Int, _ failures: Int) -> Failing {
+        if let known, case .trigger(_, let most) = known, most >= failures { return known }
+        return .trigger(index, failures: failures)
+    }
+
+    /// To the nearest thousandth (5.001 × 1,000 is 5,000.999… in floats, and means 5,001); negative is zero.
+    private static func milli(_ value: Double) -> Int64 {
+        let scaled = (value * 1_000).rounded()
+        return scaled <= 0 ? 0 : scaled >= 9.2e18 ? .max : Int64(scaled)
+    }
+
+    private mutating func note(_ change: LogTime?) {
+        guard let change else { return }
+        nextSignalChange = nextSignalChange.map { min($0, change) } ?? change
+    }
+}
+
+// MARK: - Recommendation
+
+extension Evaluation {
+    /// HPA's arithmetic on one metric; of several, the highest count wins, and the earliest of equals is named.
+    private mutating func recommend(
+        _ value: Int64, _ threshold: Int64, _ type: MetricType, _ from: Source, _ observation: Observation, _ tolerances: Tolerances
+    ) {
+        let count = switch type {
+        case .averageValue:
+            ReplicaCalculator.perPod(usageMilli: value, targetMilli: threshold, running: replicas, tolerances: tolerances)
+        case .value:
+            ReplicaCalculator.wholeValue(
+                usageMilli: value, targetMilli: threshold, current: replicas, ready: observation.workers.ready, tolerances: tolerances)
+        }
+        guard source == .none || count > recommended else { return }
+        recommended = count
+        source = from
+        valueMilli = value
+        thresholdMilli = threshold
+        metricType = type
+        isWithinTolerance = count == replicas && ReplicaCalculator.keeps(value, threshold, type, running: replicas, tolerances)
+    }
+
+    /// 21 actors in slots of 3 need 7 workers; with 2 spare, or 20 % of 7 rounded up, 9.
+    fileprivate mutating func addBuffer(_ policy: Policy, _ demand: Demand) {
+        guard let buffered = policy.buffer.count(demand: demand.total, slotsPerWorker: policy.slotsPerWorker),
+            buffered > recommended
+        else { return }
+        recommended = buffered
+        source = .buffer
+    }
+
+    /// What fails is replaced by the fallback once it failed often enough. Until then, and where there is none, it is
+    /// known only that something fails.
+    private mutating func fail(_ what: Failing, _ fallback: Fallback?) {
+        if let fallback, case .trigger(let index, let failures) = what, failures >= fallback.failureThreshold {
+            let count = fallback.count(current: replicas)
+            guard count > fallbackReplicas ?? -1 else { return }
+            (fallbackReplicas, fallbackTrigger, fallbackFailures) = (count, index, failures)
+            if source == .none || count > recommended { (recommended, source) = (count, .fallback) }
+        } else if failing == nil {
+            failing = what
+        }
+    }
+
+    /// HPA takes no scale-down from metrics of which one is invalid (`computeReplicasForMetrics`): the count stays.
+    fileprivate mutating func holdWhileFailing() {
+        guard failing != nil, recommended < replicas else { return }
+        recommended = replicas
+        source = .failure
+    }
+}
+
+extension WarmBuffer {
+    /// The workers that demand needs and those kept beyond it; nil where nothing is to be kept beyond it.
+    func count(demand: Int, slotsPerWorker: Int) -> Int? {
+        let needed = WarmBuffer.needed(demand: demand, slotsPerWorker: slotsPerWorker)
+        switch self {
+        case .fixed(let spare): return spare > 0 ? needed + spare : nil
+        case .percent(let percent): return percent > 0 ? needed + (needed * percent + 99) / 100 : nil
+        }
+    }
+
+    static func needed(demand: Int, slotsPerWorker: Int) -> Int {
+        let slots = max(slotsPerWorker, 1)
+        return min((max(demand, 0) + slots - 1) / slots, ReplicaCalculator.mostReplicas)
+    }
+}
+
+extension Fallback {
+    /// KEDA's fallback behaviors.
+    func count(current: Int) -> Int {
+        switch behavior {
+        case .static: replicas
+        case .currentReplicas: current
+        case .currentReplicasIfHigher: max(current, replicas)
+        case .currentReplicasIfLower: min(current, replicas)
+        }
+    }
+}

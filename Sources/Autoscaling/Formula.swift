@@ -1,0 +1,150 @@
+// What one number do several triggers' values come to?
+//
+// A `Formula` is KEDA's `scalingModifiers.formula`: an expression in the language of expr-lang, as far as it is about
+// numbers. It is compiled once, when its policy is read, to a flat postfix program in which trigger names are indexes:
+// evaluating looks nothing up, takes no branch backwards, and always ends.
+//
+// What always holds: a compiled formula's types fit (numbers are added, conditions are true or false); the same values
+// give the same bits on every machine; whatever is undefined is nil, never a trap. A trigger without a value is nil; nil
+// spreads through arithmetic and comparisons until `??` replaces it; `x == nil` asks for it. `and` and `or` know their
+// answer where one side alone decides it.
+
+public struct Formula: Hashable, Sendable {
+    public static let textLimitBytes = 4_096
+    /// Parentheses, conditions and unary operators inside one another.
+    public static let nestingLimit = 64
+    public static let stepLimit = 1_024
+
+    /// As the policy has it.
+    public let text: String
+    private let steps: [FormulaStep]
+
+    /// Compiles `text`, in which `names[i]` stands for the i-th value of `evaluate`.
+    public init(compiling text: String, names: [String]) throws(FormulaError) {
+        var parser = try FormulaParser(text: text, names: names)
+        steps = try parser.program()
+        self.text = text
+    }
+
+    /// The result for these values, in the order of the names; nil in them is a trigger that has no value.
+    /// nil where the result is undefined (nil, not a number, infinite); 1 or 0 where it is a condition.
+    public func evaluate(_ values: [Double?]) -> Double? {
+        var stack: [Double?] = []
+        stack.reserveCapacity(8)
+        for step in steps { step.run(on: &stack, values) }
+        guard let result = stack.popLast() ?? nil, result.isFinite else { return nil }
+        return result
+    }
+}
+
+/// Why a formula was refused, and where.
+public struct FormulaError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Of the first character that is wrong, from 1; line breaks count as characters.
+    public var column: Int
+    public var message: String
+
+    public init(column: Int, message: String) { self.column = column; self.message = message }
+
+    public var description: String { "column \(column): \(message)" }
+}
+
+/// One step of a compiled formula. Operands are on the stack; a condition is 1 or 0.
+enum FormulaStep: Hashable, Sendable {
+    case constant(Double)
+    case missing
+    case value(Int)
+    case unary(Unary)
+    case binary(Binary)
+    /// condition, then, else → one of the latter two.
+    case choose
+
+    enum Unary: Hashable, Sendable { case negate, not, absolute, ceiling, floor, round, isMissing, hasValue }
+
+    enum Binary: Hashable, Sendable {
+        case add, subtract, multiply, divide, remainder, power
+        case less, lessOrEqual, greater, greaterOrEqual, equal, notEqual
+        case and, or, coalesce, minimum, maximum
+    }
+
+    func run(on stack: inout [Double?], _ values: [Double?]) {
+        switch self {
+        case .constant(let number): stack.append(number)
+        case .missing: stack.append(nil)
+        case .value(let index): stack.append(index < values.count ? values[index] : nil)
+        case .unary(let operation):
+            let operand = stack.popLast() ?? nil
+            stack.append(operation.apply(operand))
+        case .binary(let operation):
+            let right = stack.popLast() ?? nil
+            let left = stack.popLast() ?? nil
+            stack.append(operation.apply(left, right))
+        case .choose:
+            let otherwise = stack.popLast() ?? nil
+            let then = stack.popLast() ?? nil
+            let condition = stack.popLast() ?? nil
+            stack.append(condition.flatMap { $0 != 0 ? then : otherwise })
+        }
+    }
+}
+
+extension FormulaStep.Unary {
+    func apply(_ operand: Double?) -> Double? {
+        switch self {
+        case .isMissing: return operand == nil ? 1 : 0
+        case .hasValue: return operand == nil ? 0 : 1
+        default: break
+        }
+        guard let x = operand else { return nil }
+        switch self {
+        case .negate: return -x
+        case .not: return x == 0 ? 1 : 0
+        case .absolute: return abs(x)
+        case .ceiling: return x.rounded(.up)
+        case .floor: return x.rounded(.down)
+        // Halves away from zero, as Go's math.Round: 2.5 → 3, −2.5 → −3.
+        case .round: return x.rounded(.toNearestOrAwayFromZero)
+        case .isMissing, .hasValue: return nil
+        }
+    }
+}
+
+extension FormulaStep.Binary {
+    func apply(_ left: Double?, _ right: Double?) -> Double? {
+        switch self {
+        case .coalesce: return left ?? right
+        case .and: return left == 0 || right == 0 ? 0 : left == nil || right == nil ? nil : 1
+        case .or: return left == 1 || right == 1 ? 1 : left == nil || right == nil ? nil : 0
+        default: break
+        }
+        guard let a = left, let b = right else { return nil }
+        return arithmetic(a, b) ?? comparison(a, b)
+    }
+
+    private func arithmetic(_ a: Double, _ b: Double) -> Double? {
+        switch self {
+        case .add: a + b
+        case .subtract: a - b
+        case .multiply: a * b
+        case .divide: a / b
+        // The sign of the dividend, as Go's: -7 % 3 is -1.
+        case .remainder: a.truncatingRemainder(dividingBy: b)
+        case .power: Power.raise(a, to: b)
+        // What is not a number stays so, on either side.
+        case .minimum: a.isNaN || b.isNaN ? .nan : min(a, b)
+        case .maximum: a.isNaN || b.isNaN ? .nan : max(a, b)
+        default: nil
+        }
+    }
+
+    private func comparison(_ a: Double, _ b: Double) -> Double? {
+        switch self {
+        case .less: a < b ? 1 : 0
+        case .lessOrEqual: a <= b ? 1 : 0
+        case .greater: a > b ? 1 : 0
+        case .greaterOrEqual: a >= b ? 1 : 0
+        case .equal: a == b ? 1 : 0
+        case .notEqual: a != b ? 1 : 0
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,35 @@
+// Which fields does a policy document have?
+//
+// One list for every object of a `WorkerPoolAutoscaler`, in the order in which its canonical form has them. The reader of
+// files and the reader of canonical JSON both refuse what isn't here and name the nearest that is.
+
+public enum PolicyFields {
+    public static let apiVersion = "greenroom.dev/v1"
+    public static let kind = "WorkerPoolAutoscaler"
+
+    public static let document = ["apiVersion", "kind", "metadata", "spec"]
+    public static let metadata = ["namespace", "name"]
+    public static let spec = [
+        "mode", "scaleTargetRef", "slotsPerWorker", "minReplicaCount", "maxReplicaCount", "idleReplicaCount", "cooldownPeriod",
+        "initialCooldownPeriod", "buffer", "triggers", "advanced", "fallback", "schedules", "drain", "placement", "quotas", "pause",
+        "forceActivation",
+    ]
+    public static let scaleTargetRef = ["apiVersion", "kind", "name", "command"]
+    public static let buffer = ["spare", "sparePercent", "surge"]
+    public static let demandTrigger = ["type", "name", "threshold", "activationThreshold", "metricType"]
+    public static let observedTrigger = ["type", "name", "metric", "selector", "threshold", "activationThreshold", "metricType", "staleAfter"]
+    public static let advanced = ["horizontalPodAutoscalerConfig", "scalingModifiers"]
+    public static let horizontalPodAutoscalerConfig = ["behavior"]
+    public static let behavior = ["scaleUp", "scaleDown"]
+    public static let rules = ["stabilizationWindowSeconds", "selectPolicy", "policies", "tolerance"]
+    public static let limit = ["type", "value", "periodSeconds"]
+    public static let scalingModifiers = ["formula", "target", "activationTarget", "metricType"]
+    public static let fallback = ["failureThreshold", "replicas", "behavior"]
+    public static let schedule = ["cron", "timezone", "durationSeconds", "minReplicaCount", "offsets"]
+    public static let zoneOffset = ["from", "secondsEastOfUTC"]
+    public static let drain = ["timeoutSeconds"]
+    public static let placement = ["spillTo", "zoneSpread", "localWaitSeconds"]
+    public static let zoneSpread = ["maxSkew"]
+    public static let quota = ["tenant", "maxRunning"]
+    public static let pause = ["in", "out", "hold"]
+}

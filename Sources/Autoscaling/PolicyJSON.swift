@@ -1,0 +1,189 @@
+public import Domain
+
+// How is a policy written so that it reads back the same, anywhere and for ever?
+//
+// The canonical form: one line of JSON in the shape of the document itself, every field explicit, in a fixed order, numbers
+// as exact decimals, and each schedule with the changes of its zone. It is what `policy.applied` carries, so equal policies
+// have equal bytes, and a replay needs neither a YAML parser nor a tz database. The document reader takes it too.
+
+extension Policy {
+    /// The canonical JSON, alone.
+    public var canonicalJSON: [UInt8] {
+        var json = JSONWriter(reservingBytes: 1_024)
+        appendCanonicalJSON(to: &json)
+        return json.bytes
+    }
+
+    public func appendCanonicalJSON(to json: inout JSONWriter) {
+        let parts = pool.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        json.openObject()
+        json.member("apiVersion", PolicyFields.apiVersion)
+        json.member("kind", PolicyFields.kind)
+        json.object("metadata") { json in
+            json.member("namespace", parts.count == 2 ? String(parts[0]) : "")
+            json.member("name", String(parts.last ?? ""))
+        }
+        json.object("spec") { json in
+            writeScale(to: &json)
+            json.array("triggers", triggers) { $0.write(to: &$1) }
+            writeAdvanced(to: &json)
+            writeRest(to: &json)
+        }
+        json.closeObject()
+    }
+
+    private func writeScale(to json: inout JSONWriter) {
+        json.member("mode", mode.rawValue)
+        json.object("scaleTargetRef") { json in
+            json.member("apiVersion", target.apiVersion)
+            json.member("kind", target.kind)
+            json.member("name", target.name)
+            json.array("command", target.command) { $1.string($0) }
+        }
+        json.member("slotsPerWorker", slotsPerWorker)
+        json.member("minReplicaCount", minReplicaCount)
+        json.member("maxReplicaCount", maxReplicaCount)
+        json.optional("idleReplicaCount", idleReplicaCount)
+        json.member("cooldownPeriod", cooldownPeriodSeconds)
+        json.member("initialCooldownPeriod", initialCooldownPeriodSeconds)
+        json.object("buffer") { json in
+            switch buffer {
+            case .fixed(let spare): json.member("spare", spare)
+            case .percent(let percent): json.member("sparePercent", percent)
+            }
+        }
+    }
+
+    /// Whether `behavior` was given decides which of HPA's two paths computes, so a policy without it has null.
+    private func writeAdvanced(to json: inout JSONWriter) {
+        json.object("advanced") { json in
+            json.object("horizontalPodAutoscalerConfig") { json in
+                json.optionalObject("behavior", behaviorGiven ? behavior : nil) { behavior, json in
+                    json.object("scaleUp") { behavior.scaleUp.writeMembers(to: &$0) }
+                    json.object("scaleDown") { behavior.scaleDown.writeMembers(to: &$0) }
+                }
+            }
+            json.optionalObject("scalingModifiers", scalingModifiers) { modifiers, json in
+                json.member("formula", modifiers.formula.text)
+                json.decimal("target", modifiers.targetMilli, Quantity.milliDecimals)
+                json.decimal("activationTarget", modifiers.activationTargetMilli, Quantity.milliDecimals)
+                json.member("metricType", modifiers.metricType.rawValue)
+            }
+        }
+    }
+
+    private func writeRest(to json: inout JSONWriter) {
+        json.optionalObject("fallback", fallback) { fallback, json in
+            json.member("failureThreshold", fallback.failureThreshold)
+            json.member("replicas", fallback.replicas)
+            json.member("behavior", fallback.behavior.rawValue)
+        }
+        json.array("schedules", schedules) { $0.write(to: &$1) }
+        json.object("drain") { $0.member("timeoutSeconds", drainTimeoutSeconds) }
+        json.object("placement") { json in
+            json.array("spillTo", spillTo) { $1.string($0) }
+            json.optionalObject("zoneSpread", zoneMaxSkew) { $1.member("maxSkew", $0) }
+            if let localWaitSeconds { json.member("localWaitSeconds", localWaitSeconds) } else { json.member("localWaitSeconds", "auto") }
+        }
+        json.array("quotas", quotas) { quota, json in
+            json.openObject()
+            json.member("tenant", quota.tenant)
+            json.member("maxRunning", quota.maxRunning)
+            json.closeObject()
+        }
+        json.object("pause") { json in
+            json.member("in", pause.scaleIn)
+            json.member("out", pause.scaleOut)
+            json.optional("hold", pause.hold)
+        }
+        json.member("forceActivation", forceActivation)
+    }
+}
+
+extension Trigger {
+    fileprivate func write(to json: inout JSONWriter) {
+        json.openObject()
+        switch source {
+        case .demand:
+            json.member("type", "demand")
+            json.member("name", name)
+            writeThresholds(to: &json)
+        case .observed(let metric, let selector, let staleAfterSeconds):
+            json.member("type", "observed")
+            json.member("name", name)
+            json.member("metric", metric)
+            json.object("selector") { json in for label in selector { json.member(label.key, label.value) } }
+            writeThresholds(to: &json)
+            json.optional("staleAfter", staleAfterSeconds)
+        }
+        json.closeObject()
+    }
+
+    private func writeThresholds(to json: inout JSONWriter) {
+        json.decimal("threshold", thresholdMilli, Quantity.milliDecimals)
+        json.decimal("activationThreshold", activationThresholdMilli, Quantity.milliDecimals)
+        json.member("metricType", metricType.rawValue)
+    }
+}
+
+extension Behavior.Rules {
+    fileprivate func writeMembers(to json: inout JSONWriter) {
+        json.member("stabilizationWindowSeconds", stabilizationWindowSeconds)
+        json.member("selectPolicy", select.rawValue)
+        json.array("policies", limits) { limit, json in
+            json.openObject()
+            json.member("type", limit.kind.rawValue)
+            json.member("value", limit.value)
+            json.member("periodSeconds", limit.periodSeconds)
+            json.closeObject()
+        }
+        json.decimal("tolerance", Int64(tolerancePPM), Quantity.microDecimals)
+    }
+}
+
+extension Schedule {
+    fileprivate func write(to json: inout JSONWriter) {
+        json.openObject()
+        json.member("cron", cron)
+        json.member("timezone", timezone)
+        json.member("durationSeconds", durationSeconds)
+        json.member("minReplicaCount", minReplicaCount)
+        json.array("offsets", offsets) { offset, json in
+            json.openObject()
+            json.member("from", offset.from)
+            json.member("secondsEastOfUTC", offset.secondsEastOfUTC)
+            json.closeObject()
+        }
+        json.closeObject()
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func object(_ name: String, _ members: (inout JSONWriter) -> Void) {
+        key(name)
+        openObject()
+        members(&self)
+        closeObject()
+    }
+
+    fileprivate mutating func optionalObject<Value>(_ name: String, _ value: Value?, _ members: (Value, inout JSONWriter) -> Void) {
+        if let value { object(name) { members(value, &$0) } } else { key(name); null() }
+    }
+
+    fileprivate mutating func array<Element>(_ name: String, _ elements: [Element], _ write: (Element, inout JSONWriter) -> Void) {
+        key(name)
+        openArray()
+        for element in elements { write(element, &self) }
+        closeArray()
+    }
+
+    fileprivate mutating func optional(_ name: String, _ value: Int?) {
+        if let value { member(name, value) } else { key(name); null() }
+    }
+
+    /// `value` · 10^−decimals as a JSON number, exactly.
+    fileprivate mutating func decimal(_ name: String, _ value: Int64, _ decimals: Int) {
+        key(name)
+        raw(Quantity.text(value, decimals: decimals).utf8)
+    }
+}

@@ -1,0 +1,216 @@
+internal import Domain
+
+// Which policy is written in this canonical JSON?
+//
+// The way back from `Policy.canonicalJSON`, for the control loop and for replay: without YAML, Foundation or a tz database.
+// It is strict about names, types and every rule of `Policy.violations`, and lenient about absence: a field that an older
+// version didn't write has its default. The first problem is thrown; the document reader is the one that lists them all.
+
+/// Why a canonical policy was refused.
+public struct PolicyJSONError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// `spec.triggers[1].threshold`; empty for the text as a whole.
+    public var path: String
+    /// Of the byte where the refused value begins, from 0.
+    public var offset: Int
+    public var message: String
+
+    public var description: String { path.isEmpty ? "byte \(offset): \(message)" : "\(path) (byte \(offset)): \(message)" }
+}
+
+extension Policy {
+    public static let canonicalLimitBytes = 4 << 20
+
+    public init(canonicalJSON bytes: [UInt8]) throws(PolicyJSONError) {
+        self = try bytes.withUnsafeBufferPointer { buffer throws(PolicyJSONError) in try Policy(canonicalJSON: buffer) }
+    }
+
+    public init(canonicalJSON bytes: UnsafeBufferPointer<UInt8>) throws(PolicyJSONError) {
+        guard bytes.count <= Self.canonicalLimitBytes else {
+            throw PolicyJSONError(path: "", offset: Self.canonicalLimitBytes, message: "more than \(Self.canonicalLimitBytes) bytes")
+        }
+        let whole: JSONCursor.Value
+        do throws(JSONFault) {
+            var cursor = JSONCursor(bytes)
+            whole = try cursor.value()
+            cursor.skipSpace()
+            if !cursor.atEnd { throw cursor.fault("something follows the policy") }
+        } catch {
+            throw PolicyJSONError(path: "", offset: error.offset, message: error.problem)
+        }
+        try self.init(document: try JSONObject(bytes, whole, path: "", fields: PolicyFields.document))
+        if let broken = violations.first { throw PolicyJSONError(path: broken.path, offset: 0, message: broken.message) }
+    }
+
+    private init(document: JSONObject) throws(PolicyJSONError) {
+        guard try document.text("apiVersion") == PolicyFields.apiVersion else { throw document.required("apiVersion", "must be \(PolicyFields.apiVersion)") }
+        guard try document.text("kind") == PolicyFields.kind else { throw document.required("kind", "must be \(PolicyFields.kind)") }
+        guard let metadata = try document.object("metadata", PolicyFields.metadata) else { throw document.required("metadata") }
+        guard let namespace = try metadata.text("namespace") else { throw metadata.required("namespace") }
+        guard let name = try metadata.text("name") else { throw metadata.required("name") }
+        guard let spec = try document.object("spec", PolicyFields.spec) else { throw document.required("spec") }
+        guard let target = try spec.object("scaleTargetRef", PolicyFields.scaleTargetRef) else { throw spec.required("scaleTargetRef") }
+        self.init(pool: "\(namespace)/\(name)", target: try ScaleTarget(target))
+        try readScale(spec)
+        try readTriggers(spec)
+        try readAdvanced(spec)
+        try readRest(spec)
+    }
+
+    private mutating func readScale(_ spec: JSONObject) throws(PolicyJSONError) {
+        mode = try spec.choice("mode", Mode.self) ?? mode
+        slotsPerWorker = try spec.integer("slotsPerWorker") ?? slotsPerWorker
+        minReplicaCount = try spec.integer("minReplicaCount") ?? minReplicaCount
+        maxReplicaCount = try spec.integer("maxReplicaCount") ?? maxReplicaCount
+        idleReplicaCount = try spec.integer("idleReplicaCount")
+        cooldownPeriodSeconds = try spec.integer("cooldownPeriod") ?? cooldownPeriodSeconds
+        initialCooldownPeriodSeconds = try spec.integer("initialCooldownPeriod") ?? initialCooldownPeriodSeconds
+        guard let buffer = try spec.object("buffer", PolicyFields.buffer) else { return }
+        switch (try buffer.integer("spare"), try buffer.integer("sparePercent")) {
+        case (let spare?, nil): self.buffer = .fixed(spare)
+        case (nil, let percent?): self.buffer = .percent(percent)
+        default: throw spec.required("buffer", "must have one of spare and sparePercent")
+        }
+    }
+
+    private mutating func readTriggers(_ spec: JSONObject) throws(PolicyJSONError) {
+        triggers = []
+        for trigger in try spec.objects("triggers", PolicyFields.observedTrigger) { triggers.append(try Trigger(trigger)) }
+    }
+
+    private mutating func readAdvanced(_ spec: JSONObject) throws(PolicyJSONError) {
+        guard let advanced = try spec.object("advanced", PolicyFields.advanced) else { return }
+        let config = try advanced.object("horizontalPodAutoscalerConfig", PolicyFields.horizontalPodAutoscalerConfig)
+        if let given = try config?.object("behavior", PolicyFields.behavior) {
+            behaviorGiven = true
+            if let up = try given.object("scaleUp", PolicyFields.rules) { try behavior.scaleUp.read(up) }
+            if let down = try given.object("scaleDown", PolicyFields.rules) { try behavior.scaleDown.read(down) }
+        }
+        guard let modifiers = try advanced.object("scalingModifiers", PolicyFields.scalingModifiers) else { return }
+        scalingModifiers = try ScalingModifiers(modifiers, names: triggers.map(\.name))
+    }
+
+    private mutating func readRest(_ spec: JSONObject) throws(PolicyJSONError) {
+        if let given = try spec.object("fallback", PolicyFields.fallback) { fallback = try Fallback(given) }
+        for schedule in try spec.objects("schedules", PolicyFields.schedule) { schedules.append(try Schedule(schedule)) }
+        drainTimeoutSeconds = try spec.object("drain", PolicyFields.drain)?.integer("timeoutSeconds") ?? drainTimeoutSeconds
+        if let placement = try spec.object("placement", PolicyFields.placement) { try readPlacement(placement) }
+        for quota in try spec.objects("quotas", PolicyFields.quota) { quotas.append(try Quota(quota)) }
+        if let given = try spec.object("pause", PolicyFields.pause) {
+            pause = Pause(scaleIn: try given.flag("in") ?? false, scaleOut: try given.flag("out") ?? false, hold: try given.integer("hold"))
+        }
+        forceActivation = try spec.flag("forceActivation") ?? forceActivation
+    }
+
+    private mutating func readPlacement(_ placement: JSONObject) throws(PolicyJSONError) {
+        spillTo = try placement.texts("spillTo")
+        zoneMaxSkew = try placement.object("zoneSpread", PolicyFields.zoneSpread)?.integer("maxSkew")
+        if placement.isText("localWaitSeconds") {
+            guard try placement.text("localWaitSeconds") == "auto" else { throw placement.required("localWaitSeconds", "must be auto or seconds") }
+        } else {
+            localWaitSeconds = try placement.integer("localWaitSeconds")
+        }
+    }
+}
+
+// MARK: - Parts
+
+extension ScaleTarget {
+    fileprivate init(_ json: JSONObject) throws(PolicyJSONError) {
+        guard let apiVersion = try json.text("apiVersion") else { throw json.required("apiVersion") }
+        guard let kind = try json.text("kind") else { throw json.required("kind") }
+        guard let name = try json.text("name") else { throw json.required("name") }
+        self.init(apiVersion: apiVersion, kind: kind, name: name, command: try json.texts("command"))
+    }
+}
+
+extension Trigger {
+    fileprivate init(_ json: JSONObject) throws(PolicyJSONError) {
+        guard let name = try json.text("name") else { throw json.required("name") }
+        guard let threshold = try json.decimal("threshold", Quantity.milliDecimals) else { throw json.required("threshold") }
+        self.init(
+            name: name, source: try Source(json), thresholdMilli: threshold,
+            activationThresholdMilli: try json.decimal("activationThreshold", Quantity.milliDecimals) ?? 0,
+            metricType: try json.choice("metricType", MetricType.self) ?? .averageValue)
+    }
+}
+
+extension Trigger.Source {
+    fileprivate init(_ json: JSONObject) throws(PolicyJSONError) {
+        switch try json.text("type") {
+        case "demand":
+            self = .demand
+        case "observed":
+            guard let metric = try json.text("metric") else { throw json.required("metric") }
+            let labels = try json.object("selector", nil)?.labels() ?? []
+            self = .observed(
+                metric: metric, selector: labels.map { Trigger.Label(key: $0.key, value: $0.value) }, staleAfterSeconds: try json.integer("staleAfter"))
+        default:
+            throw json.required("type", "must be demand or observed")
+        }
+    }
+}
+
+extension Behavior.Rules {
+    /// What isn't given stays as it is, which is Kubernetes' default.
+    fileprivate mutating func read(_ json: JSONObject) throws(PolicyJSONError) {
+        stabilizationWindowSeconds = try json.integer("stabilizationWindowSeconds") ?? stabilizationWindowSeconds
+        select = try json.choice("selectPolicy", Behavior.Select.self) ?? select
+        if let tolerance = try json.decimal("tolerance", Quantity.microDecimals) { tolerancePPM = Int(tolerance) }
+        if json.has("policies") { limits = [] }
+        for limit in try json.objects("policies", PolicyFields.limit) {
+            guard let kind = try limit.choice("type", Behavior.Limit.Kind.self) else { throw limit.required("type") }
+            guard let value = try limit.integer("value") else { throw limit.required("value") }
+            guard let periodSeconds = try limit.integer("periodSeconds") else { throw limit.required("periodSeconds") }
+            limits.append(Behavior.Limit(kind: kind, value: value, periodSeconds: periodSeconds))
+        }
+    }
+}
+
+extension ScalingModifiers {
+    fileprivate init(_ json: JSONObject, names: [String]) throws(PolicyJSONError) {
+        guard let text = try json.text("formula") else { throw json.required("formula") }
+        guard let target = try json.decimal("target", Quantity.milliDecimals) else { throw json.required("target") }
+        let formula: Formula
+        do throws(FormulaError) { formula = try Formula(compiling: text, names: names) } catch { throw json.required("formula", error.description) }
+        self.init(
+            formula: formula, targetMilli: target,
+            activationTargetMilli: try json.decimal("activationTarget", Quantity.milliDecimals) ?? 0,
+            metricType: try json.choice("metricType", MetricType.self) ?? .averageValue)
+    }
+}
+
+extension Fallback {
+    fileprivate init(_ json: JSONObject) throws(PolicyJSONError) {
+        guard let failureThreshold = try json.integer("failureThreshold") else { throw json.required("failureThreshold") }
+        guard let replicas = try json.integer("replicas") else { throw json.required("replicas") }
+        self.init(failureThreshold: failureThreshold, replicas: replicas, behavior: try json.choice("behavior", Behavior.self) ?? .static)
+    }
+}
+
+extension Schedule {
+    fileprivate init(_ json: JSONObject) throws(PolicyJSONError) {
+        guard let cron = try json.text("cron") else { throw json.required("cron") }
+        guard let durationSeconds = try json.integer("durationSeconds") else { throw json.required("durationSeconds") }
+        guard let minReplicaCount = try json.integer("minReplicaCount") else { throw json.required("minReplicaCount") }
+        var offsets: [ZoneOffset] = []
+        for offset in try json.objects("offsets", PolicyFields.zoneOffset) {
+            guard let from = try offset.time("from") else { throw offset.required("from") }
+            guard let seconds = try offset.integer("secondsEastOfUTC") else { throw offset.required("secondsEastOfUTC") }
+            offsets.append(ZoneOffset(from: from, secondsEastOfUTC: seconds))
+        }
+        let timezone = try json.text("timezone") ?? "UTC"
+        do throws(ScheduleError) {
+            self = try Schedule(cron: cron, timezone: timezone, durationSeconds: durationSeconds, minReplicaCount: minReplicaCount, offsets: offsets)
+        } catch {
+            throw json.required("cron", error.description)
+        }
+    }
+}
+
+extension Quota {
+    fileprivate init(_ json: JSONObject) throws(PolicyJSONError) {
+        guard let tenant = try json.text("tenant") else { throw json.required("tenant") }
+        guard let maxRunning = try json.integer("maxRunning") else { throw json.required("maxRunning") }
+        self.init(tenant: tenant, maxRunning: maxRunning)
+    }
+}

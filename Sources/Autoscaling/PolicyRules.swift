@@ -1,0 +1,164 @@
+// Which values of a policy make no sense, alone or together?
+//
+// Every range and every relation between fields, checked on the parsed value: the same rules hold for a file, a request and
+// a `policy.applied` event from an imported log. What has passed has a positive threshold to divide by, a minimum not above
+// its maximum, and no list or number so large that deciding gets slow. HPA's and KEDA's own rules where the field is theirs.
+
+/// A rule that a policy breaks.
+public struct PolicyViolation: Hashable, Sendable {
+    /// Of the field to change, as in the document: `spec.triggers[1].threshold`.
+    public var path: String
+    /// Other fields that the rule compares it with.
+    public var comparedWith: [String]
+    /// What is wrong and what to do.
+    public var message: String
+}
+
+/// Upper ends that no real pool comes near.
+public enum PolicyLimits {
+    public static let replicas = 100_000
+    public static let slotsPerWorker = 10_000
+    public static let seconds = 31_536_000
+    public static let sparePercent = 10_000
+    public static let triggers = 64
+    public static let selectorLabels = 64
+    public static let schedules = 64
+    public static let quotas = 1_024
+    public static let spillTo = 64
+    public static let nameBytes = 253
+    public static let commandWords = 64
+    public static let commandWordBytes = 4_096
+    /// Of each direction's `policies`.
+    public static let rateLimits = 64
+    public static let rateLimitValue = 1_000_000
+    /// Kubernetes: `MaxStabilizationWindowSeconds` and `MaxPeriodSeconds` of autoscaling/validation.
+    public static let stabilizationSeconds = 3_600
+    public static let periodSeconds = 1_800
+    /// A thousandfold deviation tolerated is no autoscaling.
+    public static let tolerancePPM = 1_000_000_000
+    public static let maxSkew = 1_000
+    public static let maxRunning = 1_000_000_000
+}
+
+extension Policy {
+    /// Every rule this policy breaks, in the order of its fields; none where it may be used.
+    public var violations: [PolicyViolation] {
+        var rules = PolicyRules()
+        rules.checkNames(self)
+        rules.checkReplicas(self)
+        rules.checkTriggers(self)
+        rules.checkAdvanced(self)
+        rules.checkFallback(self)
+        rules.checkSchedules(self)
+        rules.checkPlacement(self)
+        return rules.violations
+    }
+}
+
+struct PolicyRules {
+    private(set) var violations: [PolicyViolation] = []
+
+    mutating func refuse(_ path: String, _ message: String, comparedWith: [String] = []) {
+        violations.append(PolicyViolation(path: path, comparedWith: comparedWith, message: message))
+    }
+
+    mutating func check(_ value: Int, _ path: String, in range: ClosedRange<Int>) {
+        if !range.contains(value) { refuse(path, "must be from \(range.lowerBound) to \(range.upperBound), and is \(value)") }
+    }
+
+    mutating func checkCount(_ count: Int, _ path: String, limit: Int) {
+        if count > limit { refuse(path, "at most \(limit) here, and there are \(count)") }
+    }
+
+    // MARK: - Names and target
+
+    mutating func checkNames(_ policy: Policy) {
+        let parts = policy.pool.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        checkLabel(parts.first.map(String.init) ?? "", "metadata.namespace")
+        checkLabel(parts.count == 2 ? String(parts[1]) : "", "metadata.name")
+        checkSegment(policy.target.apiVersion, "spec.scaleTargetRef.apiVersion", allowing: "/")
+        checkSegment(policy.target.kind, "spec.scaleTargetRef.kind")
+        checkSegment(policy.target.name, "spec.scaleTargetRef.name")
+        checkCommand(policy.target)
+        check(policy.slotsPerWorker, "spec.slotsPerWorker", in: 1...PolicyLimits.slotsPerWorker)
+    }
+
+    /// A DNS subdomain (RFC 1123), as Kubernetes wants names.
+    mutating func checkLabel(_ name: String, _ path: String) {
+        let bytes = Array(name.utf8)
+        let isInside = bytes.allSatisfy { ($0 &- 0x61) < 26 || ($0 &- 0x30) < 10 || $0 == 0x2D || $0 == 0x2E }
+        let hasEnds = [bytes.first, bytes.last].allSatisfy { $0.map { $0 != 0x2D && $0 != 0x2E } ?? false }
+        guard !isInside || !hasEnds || bytes.count > PolicyLimits.nameBytes else { return }
+        refuse(path, "must be lower-case letters, digits, - and ., with a letter or digit at both ends, and at most \(PolicyLimits.nameBytes) bytes")
+    }
+
+    /// What may stand in a URL's path (Kubernetes: `IsValidPathSegmentName`).
+    private mutating func checkSegment(_ name: String, _ path: String, allowing separator: Character? = nil) {
+        let isPlain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-:".contains($0) || $0 == separator) }
+        guard !isPlain || name.isEmpty || name == "." || name == ".." || name.utf8.count > PolicyLimits.nameBytes else { return }
+        refuse(path, "must be letters, digits, ., _ and -, at most \(PolicyLimits.nameBytes) bytes")
+    }
+
+    private mutating func checkCommand(_ target: ScaleTarget) {
+        let path = "spec.scaleTargetRef.command"
+        guard !target.command.isEmpty else { return }
+        if target.kind != "Process" { refuse(path, "only kind: Process has a command; leave it out for \(target.kind)", comparedWith: ["spec.scaleTargetRef.kind"]) }
+        checkCount(target.command.count, path, limit: PolicyLimits.commandWords)
+        if target.command[0].isEmpty { refuse("\(path)[0]", "must name a program") }
+        for (index, word) in target.command.enumerated() where word.utf8.count > PolicyLimits.commandWordBytes || word.utf8.contains(0) {
+            refuse("\(path)[\(index)]", "must be at most \(PolicyLimits.commandWordBytes) bytes, none of them zero")
+        }
+    }
+
+    // MARK: - Counts and times
+
+    mutating func checkReplicas(_ policy: Policy) {
+        check(policy.minReplicaCount, "spec.minReplicaCount", in: 0...PolicyLimits.replicas)
+        check(policy.maxReplicaCount, "spec.maxReplicaCount", in: 1...PolicyLimits.replicas)
+        if policy.minReplicaCount > policy.maxReplicaCount {
+            refuse(
+                "spec.minReplicaCount", "\(policy.minReplicaCount) is more than maxReplicaCount, \(policy.maxReplicaCount); lower it or raise that",
+                comparedWith: ["spec.maxReplicaCount"])
+        }
+        checkIdle(policy)
+        check(policy.cooldownPeriodSeconds, "spec.cooldownPeriod", in: 0...PolicyLimits.seconds)
+        check(policy.initialCooldownPeriodSeconds, "spec.initialCooldownPeriod", in: 0...PolicyLimits.seconds)
+        switch policy.buffer {
+        case .fixed(let spare): check(spare, "spec.buffer.spare", in: 0...PolicyLimits.replicas)
+        case .percent(let percent): check(percent, "spec.buffer.sparePercent", in: 0...PolicyLimits.sparePercent)
+        }
+        check(policy.drainTimeoutSeconds, "spec.drain.timeoutSeconds", in: 0...PolicyLimits.seconds)
+        if let hold = policy.pause.hold { check(hold, "spec.pause.hold", in: 0...PolicyLimits.replicas) }
+    }
+
+    /// KEDA compares with the HPA's minimum, which is 1 where `minReplicaCount` is 0: idle at 0 is always allowed.
+    private mutating func checkIdle(_ policy: Policy) {
+        guard let idle = policy.idleReplicaCount else { return }
+        check(idle, "spec.idleReplicaCount", in: 0...PolicyLimits.replicas)
+        if idle >= max(policy.minReplicaCount, 1) {
+            refuse(
+                "spec.idleReplicaCount", "\(idle) is not below minReplicaCount, \(policy.minReplicaCount); lower it, or leave it out to rest at the minimum",
+                comparedWith: ["spec.minReplicaCount"])
+        }
+    }
+
+    mutating func checkFallback(_ policy: Policy) {
+        guard let fallback = policy.fallback else { return }
+        check(fallback.failureThreshold, "spec.fallback.failureThreshold", in: 1...PolicyLimits.replicas)
+        check(fallback.replicas, "spec.fallback.replicas", in: 0...PolicyLimits.replicas)
+        if fallback.replicas > policy.maxReplicaCount {
+            refuse(
+                "spec.fallback.replicas", "\(fallback.replicas) is more than maxReplicaCount, \(policy.maxReplicaCount); lower it or raise that",
+                comparedWith: ["spec.maxReplicaCount"])
+        }
+    }
+
+    mutating func checkSchedules(_ policy: Policy) {
+        checkCount(policy.schedules.count, "spec.schedules", limit: PolicyLimits.schedules)
+        for (index, schedule) in policy.schedules.enumerated() where schedule.minReplicaCount > policy.maxReplicaCount {
+            refuse(
+                "spec.schedules[\(index)].minReplicaCount", "\(schedule.minReplicaCount) is more than maxReplicaCount, \(policy.maxReplicaCount); lower it or raise that",
+                comparedWith: ["spec.maxReplicaCount"])
+        }
+    }
+}

@@ -1,0 +1,128 @@
+// Which steps had a say in a decision?
+//
+// Every reason has a stable PascalCase code: HPA's name where it has one, KEDA's idea where that has none. The order of
+// the cases is the order of the steps, and of the reasons in a why-chain. A set of codes is one word: comparing two
+// decisions' reasons costs nothing, and whether a decision is news is seen before its reasons are written out.
+
+public enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
+    // Signals.
+    case demand
+    case triggerFailed
+    case formulaUndefined
+    case fallbackInEffect
+    // Activation.
+    case triggerActive
+    case formulaActive
+    case forcedActive
+    case inactive
+    case cooldownRunning
+    case initialCooldownRunning
+    case cooldownPassed
+    case atRest
+    case scaleTargetActivated
+    // The count is outside the bounds before anything is wanted of it.
+    case belowMinimum
+    case aboveMaximum
+    // Recommendation.
+    case recommended
+    case withinTolerance
+    case heldByFailingTrigger
+    case warmBuffer
+    // Stabilization, rates, bounds: HPA's reasons of AbleToScale and ScalingLimited.
+    case scaleUpStabilized
+    case scaleDownStabilized
+    case scaleUpLimit
+    case scaleDownLimit
+    case tooFewReplicas
+    case tooManyReplicas
+    case desiredWithinRange
+    // Floors, brakes, safety.
+    case scheduleFloor
+    case held
+    case pausedScaleIn
+    case pausedScaleOut
+    case busyWorkers
+
+    public var name: String {
+        switch self {
+        case .demand: "Demand"
+        case .triggerFailed: "TriggerFailed"
+        case .formulaUndefined: "FormulaUndefined"
+        case .fallbackInEffect: "FallbackInEffect"
+        case .triggerActive: "TriggerActive"
+        case .formulaActive: "FormulaActive"
+        case .forcedActive: "ForcedActive"
+        case .inactive: "Inactive"
+        case .cooldownRunning: "CooldownRunning"
+        case .initialCooldownRunning: "InitialCooldownRunning"
+        case .cooldownPassed: "CooldownPassed"
+        case .atRest: "AtRest"
+        case .scaleTargetActivated: "ScaleTargetActivated"
+        case .belowMinimum: "BelowMinimum"
+        case .aboveMaximum: "AboveMaximum"
+        case .recommended: "Recommended"
+        case .withinTolerance: "WithinTolerance"
+        case .heldByFailingTrigger: "HeldByFailingTrigger"
+        case .warmBuffer: "WarmBuffer"
+        case .scaleUpStabilized: "ScaleUpStabilized"
+        case .scaleDownStabilized: "ScaleDownStabilized"
+        case .scaleUpLimit: "ScaleUpLimit"
+        case .scaleDownLimit: "ScaleDownLimit"
+        case .tooFewReplicas: "TooFewReplicas"
+        case .tooManyReplicas: "TooManyReplicas"
+        case .desiredWithinRange: "DesiredWithinRange"
+        case .scheduleFloor: "ScheduleFloor"
+        case .held: "Held"
+        case .pausedScaleIn: "PausedScaleIn"
+        case .pausedScaleOut: "PausedScaleOut"
+        case .busyWorkers: "BusyWorkers"
+        }
+    }
+
+    public var step: Reason.Step {
+        switch self {
+        case .demand, .triggerFailed, .formulaUndefined: .signal
+        case .fallbackInEffect: .fallback
+        case .triggerActive, .formulaActive, .forcedActive, .inactive, .cooldownRunning, .initialCooldownRunning,
+            .cooldownPassed, .atRest, .scaleTargetActivated: .activation
+        case .recommended, .withinTolerance, .heldByFailingTrigger: .recommendation
+        case .warmBuffer: .buffer
+        case .scaleUpStabilized, .scaleDownStabilized: .stabilization
+        case .scaleUpLimit, .scaleDownLimit: .rateLimit
+        case .belowMinimum, .aboveMaximum, .tooFewReplicas, .tooManyReplicas, .desiredWithinRange: .bounds
+        case .scheduleFloor: .schedule
+        case .held, .pausedScaleIn, .pausedScaleOut: .pause
+        case .busyWorkers: .safety
+        }
+    }
+
+    /// The code of that name; nil for a name of a later version.
+    public init?(name: String) {
+        guard let code = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = code
+    }
+}
+
+/// A set of codes, walked in the order of the steps.
+public struct ReasonCodes: Hashable, Sendable, Sequence {
+    public private(set) var bits: UInt64 = 0
+
+    public init() {}
+
+    public mutating func insert(_ code: ReasonCode) { bits |= 1 << UInt64(code.rawValue) }
+    public func contains(_ code: ReasonCode) -> Bool { bits & (1 << UInt64(code.rawValue)) != 0 }
+    public var count: Int { bits.nonzeroBitCount }
+
+    public func makeIterator() -> Iterator { Iterator(bits: bits) }
+
+    public struct Iterator: IteratorProtocol {
+        var bits: UInt64
+
+        public mutating func next() -> ReasonCode? {
+            guard bits != 0 else { return nil }
+            let lowest = bits.trailingZeroBitCount
+            bits &= bits - 1
+            return ReasonCode(rawValue: UInt8(lowest))
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import Autoscaling
+import Domain
+import EventLog
+
+// Does the target follow?
+//
+// One `PoolActuation` a pool: it holds what is wanted last (a count, workers to drain), carries it out one call at a time,
+// and retries with backoff until the target answers or something newer is wanted. What came of it goes to the log:
+// `scale.applied` once, `scale.failed` for each attempt. Wishes overtaken while a call is under way are never sent.
+
+public struct ActuationLimits: Sendable {
+    public var firstBackoffSeconds = 0.1
+    public var longestBackoffSeconds = 30.0
+    /// Drains waiting to be passed on, at most; the oldest wins.
+    public var pendingDrains = 10_000
+    public init() {}
+}
+
+/// What an actuation tells the log.
+enum ActuationOutcome: Sendable {
+    case applied(to: Int)
+    case failed(error: String, attempt: Int)
+}
+
+actor PoolActuation {
+    typealias Report = @Sendable (ActuationOutcome) -> Void
+    typealias Pause = @Sendable (_ seconds: Double) async -> Void
+
+    private let actuator: any Actuator
+    private let fence: Fence
+    private let limits: ActuationLimits
+    private let report: Report
+    private let pause: Pause
+
+    private var pool: ActuatedPool
+    private var wantedCount: Int?
+    private var drains: [String] = []
+    private var isRunning = false
+    private var isStopped = false
+
+    init(_ pool: ActuatedPool, actuator: any Actuator, fence: Fence, limits: ActuationLimits, pause: @escaping Pause, report: @escaping Report) {
+        self.pool = pool
+        self.actuator = actuator
+        self.fence = fence
+        self.limits = limits
+        self.pause = pause
+        self.report = report
+    }
+
+    func want(_ count: Int, of pool: ActuatedPool) {
+        self.pool = pool
+        wantedCount = count
+        start()
+    }
+
+    func drain(_ worker: String) {
+        guard drains.count < limits.pendingDrains, !drains.contains(worker) else { return }
+        drains.append(worker)
+        start()
+    }
+
+    func stop() { isStopped = true }
+
+    private func start() {
+        guard !isRunning, !isStopped else { return }
+        isRunning = true
+        Task { await run() }
+    }
+
+    private func run() async {
+        var attempt = 0
+        while !isStopped, wantedCount != nil || !drains.isEmpty {
+            do throws(ActuationFault) {
+                try await carryOutNext()
+                attempt = 0
+            } catch {
+                attempt += 1
+                report(.failed(error: error.sentence, attempt: attempt))
+                await pause(backoffSeconds(attempt))
+            }
+        }
+        isRunning = false
+    }
+
+    /// The count first: it is what starts workers. A wish that was replaced during the call is kept for the next round.
+    private func carryOutNext() async throws(ActuationFault) {
+        if let count = wantedCount {
+            try await actuator.resize(pool, to: count, fence: fence)
+            if wantedCount == count { wantedCount = nil }
+            report(.applied(to: count))
+        } else if let worker = drains.first {
+            try await actuator.drain(worker, of: pool, fence: fence)
+            drains.removeFirst()
+        }
+    }
+
+    /// 0.1, 0.2, 0.4 … at most 30 s.
+    private func backoffSeconds(_ attempt: Int) -> Double {
+        var seconds = limits.firstBackoffSeconds
+        for _ in 1..<min(max(attempt, 1), 32) { seconds = min(seconds * 2, limits.longestBackoffSeconds) }
+        return seconds
+    }
+}
+
+extension ActuationFault {
+    var sentence: String {
+        switch self {
+        case .unreachable(let why): "can't be reached: \(why)"
+        case .refused(let why): "refused: \(why)"
+        case .fenced(let current): "a newer writer (fence \(current.number)) acts on this target"
+        }
+    }
+}

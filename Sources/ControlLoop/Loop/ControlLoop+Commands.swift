@@ -1,0 +1,140 @@
+public import Autoscaling
+import Domain
+import EventLog
+
+// Commands end as events. They are answered once those are durable and folded.
+
+extension ControlLoop {
+    public func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView {
+        try await append { $0.append(.policyApplied, source: Outputs.source, id: self.newID("policy"), subject: policy.pool, pool: policy.pool, body: Self.body(of: policy)) }
+        return await ask { [scheduler] core in core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names) }
+    }
+
+    public func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView {
+        await ask { [scheduler] core in core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names) }
+    }
+
+    public func removePolicy(_ pool: String) async throws(ControlFault) {
+        guard await policy(pool) != nil else { throw .notFound(what: "policy", name: pool) }
+        try await append { $0.append(.policyApplied, source: Outputs.source, id: self.newID("policy"), subject: pool, pool: pool, body: Array(#"{"policy":{},"digest":""}"#.utf8)) }
+    }
+
+    public func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView {
+        let current = await ask { core in
+            core.world.find(pool: pool, names: core.log.names).flatMap { core.world.pools[$0].policy?.policy }
+        }
+        guard var policy = current else { throw .notFound(what: "pool with a policy", name: pool) }
+        policy.pause = pause
+        return try await apply(policy)
+    }
+
+    public func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
+        let wait = min(max(0, waitSeconds.isFinite ? waitSeconds : 0), configuration.limits.longestWaitSeconds)
+        var until = scheduler.now.adding(microseconds: Int64(wait * 1e6))
+        var answer = await placementAnswer(request.actor)
+        if answer == nil {
+            try await append { $0.append(.actorRequested, source: Outputs.source, id: self.newID("request"), subject: request.actor, pool: request.pool, body: request.body) }
+            // Where a slot was free it is promised already, and the placement is the next commit: worth that moment.
+            let standing = await ask { core in core.world.placement(of: request.actor, log: core.log) }
+            if standing.isPromised { until = max(until, scheduler.now.adding(microseconds: 1_000_000)) }
+            answer = standing.answer
+        }
+        while case .waiting? = answer, scheduler.now < until {
+            try await waitForPlacement(of: request.actor, until: until)
+            answer = await placementAnswer(request.actor)
+        }
+        guard let answer else { throw .conflict("actor \(request.actor) was withdrawn or deleted while it waited: ask again") }
+        return answer
+    }
+
+    public func withdraw(_ actor: String) async throws(ControlFault) {
+        let state = await ask { core in core.log.names.find(actor).flatMap { core.world.actors.find($0) }.map { core.world.actors[$0].state } }
+        guard let state else { throw .notFound(what: "actor", name: actor) }
+        guard state == .waiting || state == .placed else {
+            throw .conflict("actor \(actor) is \(state.statusName): only one that waits or was placed and does not run yet can be withdrawn")
+        }
+        try await append { $0.append(.actorWithdrawn, source: Outputs.source, id: self.newID("withdrawn"), subject: actor) }
+    }
+
+    // MARK: - Parts
+
+    /// Appends, and returns once it is folded.
+    private func append(_ fill: @escaping @Sendable (inout EventBatch) -> Void) async throws(ControlFault) {
+        var batch = EventBatch()
+        fill(&batch)
+        let receipt: AppendReceipt
+        do throws(AppendError) {
+            receipt = try await log.append(batch)
+        } catch {
+            throw ControlFault(error)
+        }
+        await withCheckedContinuation { continuation in
+            scheduler.perform { [core] in core.whenFolded(receipt.lastSeq) { continuation.resume() } }
+        }
+    }
+
+    private func waitForPlacement(of actor: String, until: LogTime) async throws(ControlFault) {
+        let isFull = await ask { [limit = configuration.limits.waitingCallers] core in core.waitingCallers >= limit }
+        guard !isFull else { throw .overloaded(retryAfterSeconds: 1) }
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let once = Once { continuation.resume() }
+            scheduler.perform { [core] in
+                guard let name = core.log.names.find(actor) else { return once.run() }
+                // It may have been placed since it was asked about.
+                if core.world.placement(of: actor, log: core.log).isSettled { return once.run() }
+                core.whenPlaced(name) { once.run() }
+            }
+            _ = scheduler.perform(at: until) { once.run() }
+        }
+    }
+
+    private func placementAnswer(_ actor: String) async -> PlacementAnswer? {
+        await ask { core in core.world.placement(of: actor, log: core.log).answer }
+    }
+
+    private func newID(_ what: String) -> String {
+        var generator = SystemRandomNumberGenerator()
+        return "\(what)-\(configuration.fence.number)-\(String(generator.next() as UInt64, radix: 36))"
+    }
+
+    private static func body(of policy: Policy) -> [UInt8] {
+        var canonical = JSONWriter(reservingBytes: 1_024)
+        policy.appendCanonicalJSON(to: &canonical)
+        var body = JSONWriter(reservingBytes: 1_200)
+        body.openObject()
+        body.key("policy")
+        body.raw(canonical.bytes)
+        body.member("digest", Digest.sha256Hex(canonical.bytes))
+        body.closeObject()
+        return body.bytes
+    }
+}
+
+extension PlacementRequest {
+    fileprivate var body: [UInt8] {
+        var json = JSONWriter()
+        json.openObject()
+        if let template { json.member("template", template) }
+        if priority != 0 { json.member("priority", priority) }
+        if let expectedMillis { json.member("expectedMillis", expectedMillis) }
+        if !selector.isEmpty {
+            json.key("selector")
+            json.openObject()
+            for label in selector { json.member(label.key, label.value) }
+            json.closeObject()
+        }
+        json.closeObject()
+        return json.bytes
+    }
+}
+
+extension ControlFault {
+    init(_ error: AppendError) {
+        switch error {
+        case .overloaded(let seconds): self = .overloaded(retryAfterSeconds: seconds)
+        case .invalid(_, let problem): self = .invalid(field: "event", problem: problem)
+        case .notWritable(let reason, let hint): self = .unavailable("the log can't be written: \(reason); \(hint)")
+        case .closed: self = .unavailable("the service is stopping")
+        }
+    }
+}

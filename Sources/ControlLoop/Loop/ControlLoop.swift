@@ -1,0 +1,140 @@
+import Domain
+public import EventLog
+@preconcurrency import OpenCombine
+import Synchronization
+
+// The loop as a service: it starts from the log, follows it, and answers.
+//
+// `ControlLoop` joins a `LoopCore`, which lives on the scheduler, to the outside: callers' questions and commands come in
+// as work for the scheduler; rescales and departures go out to one `PoolActuation` a pool. What the targets answer is
+// logged like everything else.
+
+public final class ControlLoop: ControlPlane {
+    public struct Configuration: Sendable {
+        public var fence: Fence
+        /// By the target's kind.
+        public var actuators: [String: any Actuator]
+        public var limits = LoopLimits()
+        public var actuation = ActuationLimits()
+        public var observer: any LoopObserving = SilentObserver()
+        /// Waits between two attempts on a target.
+        public var pause: @Sendable (_ seconds: Double) async -> Void = { try? await Task.sleep(for: .seconds($0)) }
+
+        public init(fence: Fence, actuators: [String: any Actuator]) {
+            self.fence = fence
+            self.actuators = actuators
+        }
+    }
+
+    let core: LoopCore
+    let log: EventLog
+    let scheduler: any LoopScheduler
+    let configuration: Configuration
+    private let actuations = Mutex<[String: PoolActuation]>([:])
+    private let problems = Mutex<[String: String]>([:])
+    private let reports = Atomic<UInt64>(0)
+    /// Filled once, on the scheduler, in `start`.
+    private let subscriptions = Mutex<[Subscription]>([])
+
+    private struct Subscription: @unchecked Sendable {
+        // Only kept alive here, and never called: OpenCombine's cancellables aren't marked Sendable.
+        let cancellable: AnyCancellable
+    }
+
+    public init(log: EventLog, scheduler: any LoopScheduler, configuration: Configuration) {
+        self.log = log
+        self.scheduler = scheduler
+        self.configuration = configuration
+        core = LoopCore(log: log, scheduler: scheduler, observer: configuration.observer, limits: configuration.limits)
+    }
+
+    /// Folds the log up to its head, then begins to act. From here on it follows every commit.
+    public func start() async {
+        await ask { core in
+            let rescales = core.rescales.removeDuplicates().sink { [unowned self] in follow($0) }
+            let departures = core.departures.sink { [unowned self] in follow($0) }
+            self.subscriptions.withLock { $0 = [Subscription(cancellable: rescales), Subscription(cancellable: departures)] }
+            core.goLive()
+        }
+        log.onCommit { [core, scheduler] _ in scheduler.perform { core.drain() } }
+        // A commit between the first fold and the line above woke nobody.
+        await ask { $0.drain() }
+    }
+
+    /// Stops acting and saves a checkpoint, so that the next start needn't fold what this one did.
+    public func stop() async {
+        subscriptions.withLock { $0 = [] }
+        for actuation in actuations.withLock({ Array($0.values) }) { await actuation.stop() }
+        await ask { core in
+            core.drain()
+            core.saveCheckpoint()
+        }
+    }
+
+    /// Runs `question` on the scheduler.
+    func ask<Answer: Sendable>(_ question: @escaping @Sendable (LoopCore) -> Answer) async -> Answer {
+        await withCheckedContinuation { continuation in
+            scheduler.perform { [core] in continuation.resume(returning: question(core)) }
+        }
+    }
+
+    // MARK: - Targets
+
+    private func follow(_ rescale: LoopCore.Rescale) {
+        guard let actuation = actuation(of: rescale.pool) else { return }
+        Task { await actuation.want(rescale.to, of: rescale.pool) }
+    }
+
+    private func follow(_ departure: LoopCore.Departure) {
+        guard let actuation = actuation(of: departure.pool) else { return }
+        Task { await actuation.drain(departure.worker) }
+    }
+
+    private func actuation(of pool: ActuatedPool) -> PoolActuation? {
+        guard let actuator = configuration.actuators[pool.target.kind] else {
+            record(.failed(error: "no actuator for targets of kind \(pool.target.kind) in this service", attempt: 1), pool: pool.name)
+            return nil
+        }
+        return actuations.withLock { actuations in
+            if let known = actuations[pool.name] { return known }
+            let name = pool.name
+            let made = PoolActuation(
+                pool, actuator: actuator, fence: configuration.fence, limits: configuration.actuation, pause: configuration.pause,
+                report: { [weak self] in self?.record($0, pool: name) })
+            actuations[name] = made
+            return made
+        }
+    }
+
+    private func record(_ outcome: ActuationOutcome, pool: String) {
+        let number = reports.wrappingAdd(1, ordering: .relaxed).newValue
+        var batch = EventBatch()
+        var body = JSONWriter()
+        body.openObject()
+        switch outcome {
+        case .applied(let to):
+            _ = problems.withLock { $0.removeValue(forKey: pool) }
+            configuration.observer.actuated(pool: pool, to: to)
+            body.member("to", to)
+        case .failed(let error, let attempt):
+            problems.withLock { $0[pool] = error }
+            configuration.observer.actuationFailed(pool: pool, error: error, attempt: attempt)
+            body.member("error", error)
+            body.member("attempt", attempt)
+        }
+        body.closeObject()
+        let kind: EventKind = if case .applied = outcome { .scaleApplied } else { .scaleFailed }
+        batch.append(kind, source: Outputs.source, id: "actuation-\(configuration.fence.number)-\(number)", subject: pool, pool: pool, body: body.bytes)
+        // Where the log can't take it, the target still follows; the next attempt or decision says so again.
+        log.append(batch) { _ in }
+    }
+
+    public func health() async -> LoopHealth {
+        let head = log.head
+        let folded = await ask { core in (position: core.world.position, at: core.world.at) }
+        let behind = max(0, head.seq - folded.position)
+        return LoopHealth(
+            behindEvents: behind, lagSeconds: behind == 0 ? 0 : max(0, head.at.seconds(since: folded.at)),
+            unreachableTargets: problems.withLock { $0 }.sorted { $0.key < $1.key }.map { .init(pool: $0.key, problem: $0.value) })
+    }
+}

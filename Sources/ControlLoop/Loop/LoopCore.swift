@@ -1,0 +1,287 @@
+import Autoscaling
+import Domain
+import EventLog
+@preconcurrency import OpenCombine
+
+// How does a commit become a decision?
+//
+//     commits ─map(fold)→ changes ─per pool→ moments ─removeDuplicates→ decide ─┐
+//                            └── placements, drains ────────────────────────────┴→ outputs ─append→ the log
+//     own events coming back: promises settled, `rescales` and `departures` to the actuator
+//
+// A commit is what coalesces: however many events it holds, each pool it touched is decided once. All of it runs on one
+// serial scheduler, so nothing here is locked. Reading order: `drain`, `settle`, `prompt`, `flush`.
+
+/// Touched only in work that its scheduler runs, one piece at a time: that is what guards every member.
+final class LoopCore: @unchecked Sendable {
+    let log: EventLog
+    let scheduler: any LoopScheduler
+    let observer: any LoopObserving
+    private let limits: LoopLimits
+
+    private(set) var world: World
+    private var planner = Planner()
+    private var outputs: Outputs
+    private let follower: LogFollower
+    private var isLive = false
+
+    private let commits = PassthroughSubject<CommittedBatch, Never>()
+    private var moments: [Int: PassthroughSubject<PoolMoment, Never>] = [:]
+    /// What a target shall follow: new counts, and workers to drain.
+    let rescales = PassthroughSubject<Rescale, Never>()
+    let departures = PassthroughSubject<Departure, Never>()
+    private var subscriptions: Set<AnyCancellable> = []
+
+    private var deadlines: [Int: LogTime] = [:]
+    private var alarm: (at: LogTime, work: ScheduledWork)?
+    private var retry: ScheduledWork?
+    /// Rises when promises were taken back, so that every pool is decided anew.
+    private var round: UInt64 = 0
+    private var waiters: [(seq: Position, resume: @Sendable () -> Void)] = []
+    private var placementWaiters: [NameID: [@Sendable () -> Void]] = [:]
+    private var eventsSinceCheckpoint: Int64 = 0
+
+    struct Rescale: Hashable, Sendable {
+        var pool: ActuatedPool
+        var to: Int
+        var seq: Position
+    }
+
+    struct Departure: Hashable, Sendable {
+        var pool: ActuatedPool
+        var worker: String
+    }
+
+    /// All that a decision looks at, but for the time. A deadline or a settled decision makes a moment differ too.
+    struct PoolMoment: Hashable, Sendable {
+        var observation: Observation
+        var policySeq: Position
+        var decisionSeq: Position
+        var timersFired: UInt64
+        var round: UInt64
+    }
+
+    init(log: EventLog, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits) {
+        self.log = log
+        self.scheduler = scheduler
+        self.observer = observer
+        self.limits = limits
+        world = World.restored(from: log)
+        follower = log.follower(after: world.position)
+        outputs = Self.noOutputs(log)
+        wire()
+    }
+
+    private static func noOutputs(_ log: EventLog) -> Outputs {
+        Outputs(names: log.names, snapshot: { log.snapshot(at: $0) })
+    }
+
+    private func wire() {
+        commits
+            .map { [unowned self] batch in fold(batch) }
+            .sink { [unowned self] change in settle(change) }
+            .store(in: &subscriptions)
+    }
+
+    // MARK: - Commits
+
+    /// Folds whatever the log holds beyond the world, then acts on it.
+    func drain() {
+        while let batch = follower.poll() { commits.send(batch) }
+        flush()
+    }
+
+    /// Begins to act: everything before was only read.
+    func goLive() {
+        drain()
+        isLive = true
+        for index in world.pools.indices {
+            if let rescale = rescale(index) { rescales.send(rescale) }
+        }
+        reconsiderAll()
+    }
+
+    private func fold(_ batch: CommittedBatch) -> World.Change {
+        let change = world.fold(batch, names: log.names)
+        observer.folded(events: batch.events.count, superseded: change.superseded.count, lagSeconds: max(0, scheduler.now.seconds(since: batch.at)))
+        eventsSinceCheckpoint += Int64(batch.events.count)
+        return change
+    }
+
+    private func settle(_ change: World.Change) {
+        guard isLive else { return }
+        if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
+        for event in change.own { settle(event) }
+        for measured in change.measured { report(measured) }
+        for pool in change.pools { consider(pool) }
+        wakeWaiters()
+        flush()
+        if eventsSinceCheckpoint >= limits.checkpointEvents { saveCheckpoint() }
+    }
+
+    /// One of our own events came back out of the log: the promise is kept, and the target may follow.
+    private func settle(_ event: CommittedEvent) {
+        switch event.kind {
+        case .actorPlaced:
+            planner.settlePlacement(of: event.subject, &world)
+        case .workerDraining:
+            planner.settleDrain(of: event.subject, &world)
+            if let departure = departure(event.subject) { departures.send(departure) }
+        case .scaleDecided:
+            guard let pool = world.poolByName[event.pool] else { return }
+            planner.settleDecision(of: pool)
+            if let rescale = rescale(pool), isRescale(pool) { rescales.send(rescale) }
+        default: break
+        }
+        resumePlacementWaiters(event.subject)
+    }
+
+    private func isRescale(_ pool: Int) -> Bool { world.pools[pool].lastDecision.map { $0.from != $0.to } ?? false }
+
+    private func rescale(_ pool: Int) -> Rescale? {
+        guard let applied = world.pools[pool].policy, applied.policy.mode == .auto else { return nil }
+        return Rescale(pool: ActuatedPool(applied.policy), to: world.pools[pool].desired, seq: world.pools[pool].lastDecision?.seq ?? 0)
+    }
+
+    private func departure(_ worker: NameID) -> Departure? {
+        guard let index = world.workers.find(worker), let applied = world.pools[Int(world.workers[index].pool)].policy else { return nil }
+        guard applied.policy.mode == .auto else { return nil }
+        return Departure(pool: ActuatedPool(applied.policy), worker: log.names.text(of: worker))
+    }
+
+    // MARK: - Conclusions
+
+    /// Looks at a pool: who can be placed, who can go, and whether the count should change.
+    private func consider(_ pool: Int) {
+        planner.place(pool, &world, &outputs)
+        planner.drainSurplus(pool, &world, &outputs)
+        prompt(pool)
+    }
+
+    private func prompt(_ pool: Int) {
+        guard let applied = world.pools[pool].policy, let evaluation = world.pools[pool].evaluation else {
+            deadlines[pool] = nil
+            return
+        }
+        var observation = world.pools[pool].observation(at: evaluation.at)
+        observation.at = .zero
+        stream(pool).send(
+            PoolMoment(
+                observation: observation, policySeq: applied.seq, decisionSeq: world.pools[pool].lastDecision?.seq ?? 0,
+                timersFired: world.pools[pool].timersFired, round: round))
+    }
+
+    private func stream(_ pool: Int) -> PassthroughSubject<PoolMoment, Never> {
+        if let subject = moments[pool] { return subject }
+        let subject = PassthroughSubject<PoolMoment, Never>()
+        subject
+            .removeDuplicates()
+            .sink { [unowned self] _ in deadlines[pool] = planner.decide(pool, world, &outputs) }
+            .store(in: &subscriptions)
+        moments[pool] = subject
+        return subject
+    }
+
+    /// Considers every pool, whether or not anything changed: at the start, and after promises were taken back.
+    private func reconsiderAll() {
+        round += 1
+        for index in world.pools.indices { consider(index) }
+        flush()
+    }
+
+    /// Appends what was concluded, and sets the alarm.
+    private func flush() {
+        defer { setAlarm() }
+        guard isLive, !outputs.isEmpty else { return }
+        let batch = outputs.batch
+        outputs = Self.noOutputs(log)
+        let began = world.at
+        observer.concluded(secondsSinceCommit: max(0, scheduler.now.seconds(since: began)), events: batch.count)
+        log.append(batch) { [weak self] result in
+            guard let self else { return }
+            // What came in before comes back through the follower; what didn't get in, or was there already, never will.
+            if case .success(let receipt) = result, receipt.duplicates == 0 { return }
+            scheduler.perform { self.takeBack() }
+        }
+    }
+
+    private func takeBack() {
+        drain()
+        planner.takeBackAll(&world)
+        guard retry == nil else { return }
+        let time = scheduler.now.adding(microseconds: limits.retryMicroseconds)
+        retry = scheduler.perform(at: time) { [weak self] in
+            guard let self else { return }
+            retry = nil
+            reconsiderAll()
+        }
+    }
+
+    // MARK: - Time
+
+    private func setAlarm() {
+        guard isLive else { return }
+        let earliest = deadlines.values.min()
+        if earliest == alarm?.at { return }
+        alarm?.work.cancel()
+        alarm = earliest.map { time in (time, scheduler.perform(at: time) { [weak self] in self?.ring() }) }
+    }
+
+    /// A deadline is reached: that is an event like any other, and the decision follows from its commit.
+    private func ring() {
+        alarm = nil
+        let now = scheduler.now
+        for (pool, deadline) in deadlines.sorted(by: { $0.key < $1.key }) where deadline <= now {
+            deadlines[pool] = nil
+            outputs.fire(deadline, pool: world.pools[pool], asOf: world.position)
+        }
+        flush()
+    }
+
+    // MARK: - Those who wait
+
+    /// Runs `resume` once `seq` is folded.
+    func whenFolded(_ seq: Position, _ resume: @escaping @Sendable () -> Void) {
+        drain()
+        if world.position >= seq { return resume() }
+        waiters.append((seq, resume))
+    }
+
+    /// Runs `resume` at the next of our events about `actor`.
+    func whenPlaced(_ actor: NameID, _ resume: @escaping @Sendable () -> Void) {
+        placementWaiters[actor, default: []].append(resume)
+    }
+
+    var waitingCallers: Int { waiters.count + placementWaiters.values.reduce(0) { $0 + $1.count } }
+
+    private func wakeWaiters() {
+        guard !waiters.isEmpty else { return }
+        let ready = waiters.filter { $0.seq <= world.position }
+        waiters.removeAll { $0.seq <= world.position }
+        for waiter in ready { waiter.resume() }
+    }
+
+    private func resumePlacementWaiters(_ subject: NameID) {
+        for resume in placementWaiters.removeValue(forKey: subject) ?? [] { resume() }
+    }
+
+    // MARK: - Reports and checkpoints
+
+    private func report(_ measured: World.Measured) {
+        switch measured {
+        case .wait(let pool, let tier, let seconds): observer.placed(pool: world.pools[pool].text, tier: tier, waitedSeconds: seconds)
+        case .workerStart(let pool, let seconds): observer.workerStarted(pool: world.pools[pool].text, seconds: seconds)
+        }
+    }
+
+    func saveCheckpoint() {
+        eventsSinceCheckpoint = 0
+        log.saveCheckpoint(of: world)
+    }
+}
+
+extension ActuatedPool {
+    init(_ policy: Policy) {
+        self.init(name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker, drainTimeoutSeconds: policy.drainTimeoutSeconds)
+    }
+}

@@ -1,0 +1,39 @@
+public import Domain
+
+// What does the loop tell of itself while it runs?
+//
+// Called on the loop's scheduler; must return at once. What a metrics backend makes of it is not the loop's business.
+
+public protocol LoopObserving: Sendable {
+    func folded(events: Int, superseded: Int, lagSeconds: Double)
+    /// The loop drew conclusions from a commit that was stamped so many seconds ago.
+    func concluded(secondsSinceCommit: Double, events: Int)
+    func placed(pool: String, tier: RestoreTier, waitedSeconds: Double)
+    func workerStarted(pool: String, seconds: Double)
+    func actuated(pool: String, to: Int)
+    func actuationFailed(pool: String, error: String, attempt: Int)
+}
+
+public struct SilentObserver: LoopObserving {
+    public init() {}
+    public func folded(events: Int, superseded: Int, lagSeconds: Double) {}
+    public func concluded(secondsSinceCommit: Double, events: Int) {}
+    public func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) {}
+    public func workerStarted(pool: String, seconds: Double) {}
+    public func actuated(pool: String, to: Int) {}
+    public func actuationFailed(pool: String, error: String, attempt: Int) {}
+}
+
+/// The loop's own bounds.
+public struct LoopLimits: Sendable {
+    /// Events folded between two checkpoints.
+    public var checkpointEvents: Int64 = 1_000_000
+    /// After an append failed, how long until the loop draws its conclusions anew.
+    public var retryMicroseconds: Int64 = 1_000_000
+    /// Callers that wait for a placement or a fold, at most.
+    public var waitingCallers = 10_000
+    /// The longest a caller may wait for a worker.
+    public var longestWaitSeconds = 300.0
+
+    public init() {}
+}

@@ -1,0 +1,125 @@
+import Autoscaling
+public import Domain
+import EventLog
+import Placement
+
+// How do the loop's conclusions look as events?
+//
+// Everything the loop concludes becomes an event of source `/greenroom`. Ids follow from what the event is about, so that
+// the same conclusion drawn twice (before and after a crash) is one event in the log.
+
+struct Outputs {
+    static let source = "/greenroom"
+
+    private(set) var batch = EventBatch()
+    private let names: any NameReading
+    /// The URI in the event at a position that told of a snapshot.
+    private let snapshot: (Position) -> String?
+
+    init(names: any NameReading, snapshot: @escaping (Position) -> String?) {
+        self.names = names
+        self.snapshot = snapshot
+    }
+
+    var isEmpty: Bool { batch.isEmpty }
+
+    mutating func place(_ actor: ActorRecord, _ ticket: WaitingTicket, on worker: WorkerRecord, tier: RestoreTier, waitedMicroseconds: Int64) {
+        var body = JSONWriter()
+        body.openObject()
+        body.member("tier", tier.name)
+        body.key("waited")
+        body.raw(Self.seconds(microseconds: waitedMicroseconds).utf8)
+        body.member("request", ticket.seq)
+        if actor.snapshotSeq > 0, let uri = snapshot(actor.snapshotSeq) { body.member("restoreFrom", uri) }
+        if ticket.expectedMillis > 0 { body.member("expectedMillis", ticket.expectedMillis) }
+        body.closeObject()
+        batch.append(
+            .actorPlaced, source: Self.source, id: "placed-\(ticket.seq)-\(worker.readySeq)",
+            subject: names.text(of: actor.name), worker: names.text(of: worker.name), body: body.bytes)
+    }
+
+    mutating func drain(_ worker: WorkerRecord, reason: String) {
+        var body = JSONWriter()
+        body.openObject()
+        body.member("reason", reason)
+        body.closeObject()
+        batch.append(
+            .workerDraining, source: Self.source, id: "drain-\(worker.readySeq)", subject: names.text(of: worker.name), body: body.bytes)
+    }
+
+    mutating func decide(_ record: DecisionRecord, pool: PoolState) {
+        batch.append(
+            .scaleDecided, source: Self.source, id: "decided-\(pool.name.rawValue)-\(record.asOf)", subject: pool.text, pool: pool.text,
+            body: record.body)
+    }
+
+    mutating func fire(_ deadline: LogTime, pool: PoolState, asOf: Position) {
+        var body = JSONWriter()
+        body.openObject()
+        body.member("deadline", deadline)
+        body.closeObject()
+        batch.append(
+            .timerFired, source: Self.source, id: "timer-\(pool.name.rawValue)-\(deadline.microseconds)-\(asOf)", subject: pool.text,
+            pool: pool.text, body: body.bytes)
+    }
+
+    /// Seconds with at most six places, written from integers.
+    static func seconds(microseconds: Int64) -> String {
+        let micros = max(0, microseconds)
+        let fraction = String(micros % 1_000_000 + 1_000_000).dropFirst()
+        let trimmed = fraction.reversed().drop { $0 == "0" }.reversed()
+        return trimmed.isEmpty ? "\(micros / 1_000_000)" : "\(micros / 1_000_000).\(String(trimmed))"
+    }
+}
+
+/// A decision as it stands in the log: what was decided and why, from which inputs, and the digest of both.
+public struct DecisionRecord: Sendable {
+    /// The position whose state was looked at.
+    public let asOf: Position
+    /// The event's body: `{"from":…,"to":…,"direction":…,"why":[…],"next":…,"inputs":{…},"digest":"…"}`.
+    public let body: [UInt8]
+    public let digest: String
+
+    init(_ decision: Decision, _ observation: Observation, _ applied: AppliedPolicy, asOf: Position) {
+        self.asOf = asOf
+        var json = JSONWriter(reservingBytes: 1_024)
+        json.openObject()
+        decision.writeMembers(to: &json)
+        json.key("inputs")
+        Self.write(observation, applied, asOf, to: &json)
+        digest = Digest.sha256Hex(json.bytes)
+        json.member("digest", digest)
+        json.closeObject()
+        body = json.bytes
+    }
+
+    private static func write(_ observation: Observation, _ applied: AppliedPolicy, _ asOf: Position, to json: inout JSONWriter) {
+        json.openObject()
+        json.member("asOf", asOf)
+        json.member("at", observation.at)
+        json.member("policy", applied.digest)
+        json.member("replicas", observation.replicas)
+        json.member("ready", observation.workers.ready)
+        json.member("busy", observation.workers.busy)
+        json.member("starting", observation.workers.starting)
+        json.member("draining", observation.workers.draining)
+        json.member("resident", observation.demand.resident)
+        json.key("blocked")
+        json.openObject()
+        for reason in BlockedReason.allCases where observation.demand[reason] > 0 { json.member(reason.name, observation.demand[reason]) }
+        json.closeObject()
+        json.key("observed")
+        json.openObject()
+        for (trigger, sample) in zip(applied.policy.triggers, observation.samples) {
+            guard let sample else { continue }
+            json.key(trigger.name)
+            json.openObject()
+            if let value = sample.valueMilli { json.member("valueMilli", value) }
+            json.member("at", sample.at)
+            json.member("failures", sample.consecutiveFailures)
+            json.closeObject()
+        }
+        json.closeObject()
+        json.closeObject()
+    }
+}

@@ -1,0 +1,164 @@
+import Domain
+
+// What is known of each actor?
+//
+// A million mostly-suspended actors must fit in memory beside everything else, so a record is 72 bytes of numbers, in
+// chunks that never move: growing copies no records. Indices are stable until the actor is deleted. Actors are found by
+// the number of their name in the log's dictionary.
+
+struct ActorRecord: Hashable, Sendable {
+    var name: NameID
+    /// Index of the pool; -1 where none is known.
+    var pool: Int32 = -1
+    /// Index of the worker it holds a slot of; -1 where it holds none.
+    var worker: Int32 = -1
+    /// Name in the world's table of labels.
+    var template = NameID.none
+    var tenant = NameID.none
+    /// The node that keeps its paused snapshot.
+    var node = NameID.none
+    var state = ActorState.unknown
+    /// The resting state it was in before it began to wait.
+    var resting = ActorState.suspended
+    var tier = RestoreTier.cold
+    var hasVersion = false
+    var waitedMillis: UInt32 = 0
+    var createdAtSeconds: UInt32 = 0
+    var version: Int64 = 0
+    /// When it entered its state.
+    var since = LogTime.zero
+    /// Position of the event that entered its state; while waiting, its ticket.
+    var stateSeq: Position = 0
+    /// Position of the event that told of its last clean snapshot; 0 where there is none.
+    var snapshotSeq: Position = 0
+
+    init(name: NameID) { self.name = name }
+}
+
+struct ActorTable: Sendable {
+    private static let chunkSize = 4096
+
+    private var chunks: [[ActorRecord]] = []
+    /// By the number of the name: index + 1, or 0.
+    private var byName: [UInt32] = []
+    private var vacant: [Int] = []
+    private(set) var used = 0
+
+    /// Actors known and not deleted.
+    var count: Int { used - vacant.count }
+
+    /// One past the highest index in use.
+    var capacity: Int { used }
+
+    @inline(__always)
+    func find(_ name: NameID) -> Int? {
+        guard name.index < byName.count, byName[name.index] != 0 else { return nil }
+        return Int(byName[name.index]) - 1
+    }
+
+    @inline(__always)
+    subscript(_ index: Int) -> ActorRecord {
+        get { chunks[index / Self.chunkSize][index % Self.chunkSize] }
+        _modify { yield &chunks[index / Self.chunkSize][index % Self.chunkSize] }
+    }
+
+    mutating func insert(_ name: NameID) -> Int {
+        let index = vacant.popLast() ?? append()
+        self[index] = ActorRecord(name: name)
+        if name.index >= byName.count {
+            byName.append(contentsOf: repeatElement(0, count: max(name.index + 1 - byName.count, byName.count / 4 + 64)))
+        }
+        byName[name.index] = UInt32(index + 1)
+        return index
+    }
+
+    mutating func remove(_ index: Int) {
+        byName[self[index].name.index] = 0
+        self[index] = ActorRecord(name: .none)
+        vacant.append(index)
+    }
+
+    private mutating func append() -> Int {
+        if used % Self.chunkSize == 0 {
+            var chunk: [ActorRecord] = []
+            chunk.reserveCapacity(Self.chunkSize)
+            chunks.append(chunk)
+        }
+        chunks[chunks.count - 1].append(ActorRecord(name: .none))
+        used += 1
+        return used - 1
+    }
+}
+
+extension ActorTable {
+    func encode(into writer: inout ByteWriter) {
+        writer.count(used)
+        for index in 0..<used { self[index].encode(into: &writer) }
+    }
+
+    init(from reader: inout ByteReader) throws(ByteFault) {
+        let count = try reader.count(bytesEach: ActorRecord.encodedBytes)
+        for _ in 0..<count {
+            let record = try ActorRecord(from: &reader)
+            let index = append()
+            self[index] = record
+            if record.name.isNone { vacant.append(index); continue }
+            if record.name.index >= byName.count {
+                byName.append(contentsOf: repeatElement(0, count: max(record.name.index + 1 - byName.count, byName.count / 4 + 64)))
+            }
+            byName[record.name.index] = UInt32(index + 1)
+        }
+        // What becomes vacant last is taken first: the same order as before the restart isn't needed, indices aren't truth.
+        vacant.reverse()
+    }
+}
+
+extension ActorRecord {
+    static let encodedBytes = 68
+
+    func encode(into writer: inout ByteWriter) {
+        writer.integer(name.rawValue)
+        writer.integer(pool)
+        writer.integer(worker)
+        writer.integer(template.rawValue)
+        writer.integer(tenant.rawValue)
+        writer.integer(node.rawValue)
+        writer.integer(state.rawValue)
+        writer.integer(resting.rawValue)
+        writer.integer(tier.rawValue)
+        writer.bool(hasVersion)
+        writer.integer(waitedMillis)
+        writer.integer(createdAtSeconds)
+        writer.integer(version)
+        writer.time(since)
+        writer.integer(stateSeq)
+        writer.integer(snapshotSeq)
+    }
+
+    init(from reader: inout ByteReader) throws(ByteFault) {
+        name = NameID(try reader.integer())
+        pool = try reader.integer()
+        worker = try reader.integer()
+        template = NameID(try reader.integer())
+        tenant = NameID(try reader.integer())
+        node = NameID(try reader.integer())
+        state = try reader.enumeration()
+        resting = try reader.enumeration()
+        tier = try reader.enumeration()
+        hasVersion = try reader.bool()
+        waitedMillis = try reader.integer()
+        createdAtSeconds = try reader.integer()
+        version = try reader.integer()
+        since = try reader.time()
+        stateSeq = try reader.integer()
+        snapshotSeq = try reader.integer()
+    }
+}
+
+extension ByteReader {
+    mutating func enumeration<Value: RawRepresentable>() throws(ByteFault) -> Value where Value.RawValue == UInt8 {
+        let at = offset
+        guard let value = Value(rawValue: try integer(UInt8.self)) else { throw ByteFault(offset: at, problem: "not one of the known cases") }
+        return value
+    }
+}

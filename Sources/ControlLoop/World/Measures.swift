@@ -1,0 +1,88 @@
+import Domain
+
+// How fast do requests come, and how long do starts, restores and turns take?
+//
+// Small fixed windows over log time: they say what was, they decide nothing by themselves.
+
+/// Arrivals in the last five minutes, by the second.
+struct ArrivalWindow: Hashable, Sendable {
+    private static let spanSeconds = 300
+    private var counts = [UInt32](repeating: 0, count: spanSeconds)
+    /// The newest second counted.
+    private var newest: Int64 = 0
+
+    mutating func add(at time: LogTime) {
+        let second = time.microseconds / 1_000_000
+        advance(to: second)
+        counts[Int(second % Int64(Self.spanSeconds))] &+= 1
+    }
+
+    /// Arrivals per second over the last `seconds` (at most 300), the running second included.
+    func rate(overSeconds seconds: Int, at time: LogTime) -> Double {
+        let now = time.microseconds / 1_000_000
+        var total = 0
+        for second in (now - Int64(seconds) + 1)...now where second > newest - Int64(Self.spanSeconds) && second <= newest && second >= 0 {
+            total += Int(counts[Int(second % Int64(Self.spanSeconds))])
+        }
+        return Double(total) / Double(seconds)
+    }
+
+    private mutating func advance(to second: Int64) {
+        guard second > newest else { return }
+        let steps = min(second - newest, Int64(Self.spanSeconds))
+        for k in 0..<steps { counts[Int((second - k) % Int64(Self.spanSeconds))] = 0 }
+        newest = second
+    }
+
+    func encode(into writer: inout ByteWriter) {
+        writer.integer(newest)
+        for count in counts { writer.integer(count) }
+    }
+
+    init() {}
+
+    init(from reader: inout ByteReader) throws(ByteFault) {
+        newest = try reader.integer()
+        for k in 0..<Self.spanSeconds { counts[k] = try reader.integer() }
+    }
+}
+
+/// The last durations of one thing.
+struct DurationRing: Hashable, Sendable {
+    private static let limit = 128
+    private var micros: [Int64] = []
+    private var next = 0
+
+    init() {}
+
+    mutating func add(microseconds: Int64) {
+        let value = max(0, microseconds)
+        if micros.count < Self.limit {
+            micros.append(value)
+        } else {
+            micros[next] = value
+            next = (next + 1) % Self.limit
+        }
+    }
+
+    /// Seconds at each of `quantiles` (nearest rank); nil where nothing was measured.
+    func quantiles(_ quantiles: [Double]) -> [Double]? {
+        guard !micros.isEmpty else { return nil }
+        let sorted = micros.sorted()
+        return quantiles.map { q in
+            let rank = Int((q * Double(sorted.count)).rounded(.up))
+            return Double(sorted[min(max(rank, 1), sorted.count) - 1]) / 1e6
+        }
+    }
+
+    func encode(into writer: inout ByteWriter) {
+        writer.list(micros) { writer, value in writer.integer(value) }
+        writer.count(next)
+    }
+
+    init(from reader: inout ByteReader) throws(ByteFault) {
+        micros = try reader.list(bytesEach: 8) { reader throws(ByteFault) in try reader.integer(Int64.self) }
+        next = Int(try reader.integer(UInt32.self))
+        guard micros.count <= Self.limit, next < Self.limit else { throw ByteFault(offset: reader.offset, problem: "a ring of durations is too long") }
+    }
+}

@@ -1,0 +1,117 @@
+import Autoscaling
+import Domain
+import Placement
+
+// What is known of one pool?
+//
+// Its policy, the autoscaler's memory, counts of its workers and actors, its queue and its free slots. All of it is a fold
+// of the log, kept as events come; nothing is counted anew.
+
+struct PoolState: Sendable {
+    /// Outside metrics kept for one pool, at most; those of unknown names beyond are ignored.
+    static let seriesLimit = 256
+    /// Scale-ups whose workers haven't come yet, at most.
+    static let pendingStartsLimit = 1_024
+
+    let name: NameID
+    /// `NAMESPACE/NAME`.
+    let text: String
+    let createdAt: LogTime
+
+    var policy: AppliedPolicy?
+    var memory: AutoscalerMemory
+    /// The count the target was last told to have.
+    var desired = 0
+    var observedSpec: Int?
+    var observedReady: Int?
+
+    var workers = WorkerCounts()
+    /// Indices of its workers, in the order they came.
+    var members: [Int] = []
+    var resident = 0
+    var queue = WaitingQueue()
+    var free = FreeWorkers()
+
+    var series: [ObservedSeries] = []
+    var arrivals = ArrivalWindow()
+    var starts = DurationRing()
+    var restores = DurationRing()
+    var holds = DurationRing()
+    var pendingStarts: [LogTime] = []
+
+    var lastDecision: DecisionMark?
+    /// What was found at the last commit that touched the pool.
+    var evaluation: Evaluation?
+    /// Of a world read back from a checkpoint: when that was.
+    var evaluatedAt: LogTime?
+    /// The last attempt on the target failed: what it said. Cleared by the next success.
+    var scaleProblem: String?
+    var timersFired: UInt64 = 0
+
+    init(name: NameID, text: String, at: LogTime) {
+        self.name = name
+        self.text = text
+        createdAt = at
+        memory = AutoscalerMemory(policyAppliedAt: at)
+    }
+
+    /// Why its waiting actors wait.
+    var blockedReason: BlockedReason { policy == nil && members.isEmpty ? .noEligiblePool : .poolExhausted }
+
+    var demand: Demand {
+        var demand = Demand(resident: resident)
+        demand[blockedReason] = queue.count
+        return demand
+    }
+
+    /// Counts with what is asked for and not ready yet.
+    var workerCounts: WorkerCounts {
+        var counts = workers
+        counts.starting = max(0, desired - workers.ready)
+        return counts
+    }
+
+    func observation(at now: LogTime) -> Observation {
+        Observation(at: now, replicas: replicas, workers: workerCounts, demand: demand, samples: samples)
+    }
+
+    /// In recommend mode nothing follows a decision: the target's own word counts, or what is there.
+    private var replicas: Int {
+        guard policy?.policy.mode == .recommend else { return desired }
+        return observedSpec ?? workers.ready
+    }
+
+    private var samples: [ObservedSample?] {
+        guard let triggers = policy?.policy.triggers, !series.isEmpty else { return [] }
+        return triggers.map { trigger in
+            guard case .observed(let metric, let selector, _) = trigger.source else { return nil }
+            return series.first { $0.metric == metric && $0.labels == selector }?.sample
+        }
+    }
+}
+
+struct AppliedPolicy: Sendable {
+    var policy: Policy
+    var canonicalJSON: [UInt8]
+    var digest: String
+    var seq: Position
+    var at: LogTime
+}
+
+/// One outside metric of a pool.
+struct ObservedSeries: Hashable, Sendable {
+    var metric: String
+    /// Sorted by key.
+    var labels: [Trigger.Label]
+    var sample: ObservedSample
+}
+
+/// The last `scale.decided` of a pool.
+struct DecisionMark: Hashable, Sendable {
+    var seq: Position
+    var at: LogTime
+    var from: Int
+    var to: Int
+    /// The steps that had a say; a decision is news when these or `to` change.
+    var codes: ReasonCodes
+}

@@ -1,0 +1,128 @@
+import Domain
+import Placement
+
+// What is known of each worker?
+//
+// Records of workers that can host actors or still do; those that are gone leave the table. `reserved` and `condemned` are
+// promises of the loop that the log doesn't hold yet: they steer what is offered next and are never part of a checkpoint.
+
+struct WorkerRecord: Hashable, Sendable {
+    var name: NameID
+    var pool: Int32
+    var state = WorkerState.ready
+    var slots = 1
+    /// Names in the world's table of labels.
+    var node = NameID.none
+    var zone = NameID.none
+    var sandboxClass = NameID.none
+    var ip = NameID.none
+    var labels: [LabelPair] = []
+    /// Indices of the actors that hold a slot here.
+    var residents: [Int] = []
+    var createdAt = LogTime.zero
+    /// Position of its `worker.ready`.
+    var readySeq: Position = 0
+
+    /// Slots promised to actors whose `actor.placed` isn't in the log yet.
+    var reserved = 0
+    /// Chosen to go; its `worker.draining` isn't in the log yet.
+    var isCondemned = false
+
+    var used: Int { residents.count }
+    var free: Int { state == .ready && !isCondemned ? max(0, slots - used - reserved) : 0 }
+    var isIdle: Bool { used == 0 && reserved == 0 }
+
+    init(name: NameID, pool: Int32) {
+        self.name = name
+        self.pool = pool
+    }
+}
+
+struct WorkerTable: Sendable {
+    private var records: [WorkerRecord] = []
+    private var byName: [NameID: Int] = [:]
+    private var vacant: [Int] = []
+
+    var count: Int { byName.count }
+
+    func find(_ name: NameID) -> Int? { byName[name] }
+
+    subscript(_ index: Int) -> WorkerRecord {
+        get { records[index] }
+        _modify { yield &records[index] }
+    }
+
+    mutating func insert(_ record: WorkerRecord) -> Int {
+        let index: Int
+        if let free = vacant.popLast() {
+            records[free] = record
+            index = free
+        } else {
+            index = records.count
+            records.append(record)
+        }
+        byName[record.name] = index
+        return index
+    }
+
+    mutating func remove(_ index: Int) {
+        byName[records[index].name] = nil
+        records[index] = WorkerRecord(name: .none, pool: -1)
+        records[index].state = .gone
+        vacant.append(index)
+    }
+
+    /// Indices in use, rising.
+    var indices: [Int] { records.indices.filter { !records[$0].name.isNone } }
+}
+
+extension WorkerTable {
+    func encode(into writer: inout ByteWriter) {
+        writer.list(records) { writer, record in record.encode(into: &writer) }
+    }
+
+    init(from reader: inout ByteReader) throws(ByteFault) {
+        records = try reader.list { reader throws(ByteFault) in try WorkerRecord(from: &reader) }
+        for (index, record) in records.enumerated() {
+            if record.name.isNone { vacant.append(index) } else { byName[record.name] = index }
+        }
+        vacant.reverse()
+    }
+}
+
+extension WorkerRecord {
+    func encode(into writer: inout ByteWriter) {
+        writer.integer(name.rawValue)
+        writer.integer(pool)
+        writer.integer(state.rawValue)
+        writer.integer(Int64(slots))
+        writer.integer(node.rawValue)
+        writer.integer(zone.rawValue)
+        writer.integer(sandboxClass.rawValue)
+        writer.integer(ip.rawValue)
+        writer.list(labels) { writer, pair in
+            writer.integer(pair.key.rawValue)
+            writer.integer(pair.value.rawValue)
+        }
+        writer.list(residents) { writer, actor in writer.integer(Int64(actor)) }
+        writer.time(createdAt)
+        writer.integer(readySeq)
+    }
+
+    init(from reader: inout ByteReader) throws(ByteFault) {
+        name = NameID(try reader.integer())
+        pool = try reader.integer()
+        state = try reader.enumeration()
+        slots = Int(try reader.integer(Int64.self))
+        node = NameID(try reader.integer())
+        zone = NameID(try reader.integer())
+        sandboxClass = NameID(try reader.integer())
+        ip = NameID(try reader.integer())
+        labels = try reader.list(bytesEach: 8) { reader throws(ByteFault) in
+            LabelPair(key: NameID(try reader.integer()), value: NameID(try reader.integer()))
+        }
+        residents = try reader.list(bytesEach: 8) { reader throws(ByteFault) in Int(try reader.integer(Int64.self)) }
+        createdAt = try reader.time()
+        readySeq = try reader.integer()
+    }
+}

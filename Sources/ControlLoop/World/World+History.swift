@@ -1,0 +1,60 @@
+public import Domain
+public import Autoscaling
+public import EventLog
+
+// What does a state of the past answer?
+//
+// The same questions as to the live loop, put to a world that stands still. `now` is the log time of its last commit.
+
+extension World {
+    /// The newest checkpoint at or before `position`, or an empty world: where to begin to fold.
+    public static func nearest(to position: Position, in log: EventLog) -> World { restored(from: log, atOrBefore: position) }
+
+    /// What would be decided for `pool` from this state; nil where it has no policy or was never looked at.
+    public func decision(for pool: NameID) -> DecisionRecord? {
+        guard let index = poolByName[pool], let applied = pools[index].policy, let evaluation = pools[index].evaluation else { return nil }
+        let observation = pools[index].observation(at: evaluation.at)
+        let decision = Autoscaler.decide(policy: applied.policy, observation: observation, memory: pools[index].memory, evaluation: evaluation)
+        return DecisionRecord(decision, observation, applied, asOf: position)
+    }
+}
+
+/// A state of the past as a `ControlPlane`: it answers, and refuses every command.
+public struct HistoricalState: ControlPlane {
+    private let world: World
+    private let log: EventLog
+
+    public init(world: World, log: EventLog) {
+        self.world = world
+        self.log = log
+    }
+
+    private static let refusal = ControlFault.conflict("this is a state of the past: it can't be changed; leave out `at`")
+
+    public func pools() async -> [PoolView] { world.poolViews(names: log.names, at: world.at) }
+    public func pool(_ name: String) async -> PoolView? {
+        world.find(pool: name, names: log.names).map { world.poolView($0, names: log.names, at: world.at) }
+    }
+    public func workers(pool: String?, after: String?, limit: Int) async -> [WorkerView] {
+        world.workerViews(poolNamed: pool, after: after, limit: limit, names: log.names, at: world.at)
+    }
+    public func worker(_ name: String) async -> WorkerView? { world.workerView(named: name, names: log.names, at: world.at) }
+    public func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async -> [ActorView] {
+        world.actorViews(poolNamed: pool, status: status, afterNamed: after, limit: limit, names: log.names, at: world.at)
+    }
+    public func actor(_ id: String) async -> ActorView? { world.actorView(named: id, log: log, at: world.at) }
+    public func policies() async -> [PolicyView] { world.policyViews() }
+    public func policy(_ pool: String) async -> PolicyView? {
+        world.find(pool: pool, names: log.names).flatMap { world.policyView($0) }
+    }
+    public func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView {
+        world.preview(policy, at: world.at, asOf: world.position, names: log.names)
+    }
+    public func health() async -> LoopHealth { LoopHealth(behindEvents: 0, lagSeconds: 0) }
+
+    public func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw Self.refusal }
+    public func removePolicy(_ pool: String) async throws(ControlFault) { throw Self.refusal }
+    public func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView { throw Self.refusal }
+    public func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer { throw Self.refusal }
+    public func withdraw(_ actor: String) async throws(ControlFault) { throw Self.refusal }
+}

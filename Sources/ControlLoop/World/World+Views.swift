@@ -1,0 +1,86 @@
+import Autoscaling
+import Domain
+import Placement
+
+// How does the state look from outside?
+
+extension World {
+    func poolView(_ index: Int, names: some NameReading, at now: LogTime) -> PoolView {
+        let pool = pools[index]
+        let (namespace, name) = Self.split(pool.text)
+        let policy = pool.policy?.policy
+        let demand = pool.demand
+        let counts = pool.workerCounts
+        return PoolView(
+            namespace: namespace, name: name,
+            target: policy.map { "\($0.target.kind)/\($0.target.name)" } ?? "",
+            mode: policy?.mode.rawValue ?? "",
+            min: policy?.minReplicaCount ?? 0, max: policy?.maxReplicaCount ?? 0,
+            desired: pool.desired, ready: counts.ready, busy: counts.busy, idle: counts.idle, starting: counts.starting,
+            draining: counts.draining, lost: counts.lost,
+            demand: PoolView.DemandView(
+                total: demand.total, resident: demand.resident, waiting: demand.blocked,
+                blocked: Dictionary(uniqueKeysWithValues: BlockedReason.allCases.filter { demand[$0] > 0 }.map { ($0.name, demand[$0]) })),
+            oldestWaitSeconds: pool.queue.oldestRequestedAt.map { max(0, now.seconds(since: $0)) },
+            arrivalsPerSecond: PoolView.ArrivalsView(
+                seconds10: pool.arrivals.rate(overSeconds: 10, at: now), minute1: pool.arrivals.rate(overSeconds: 60, at: now),
+                minutes5: pool.arrivals.rate(overSeconds: 300, at: now)),
+            startSeconds: Self.quantiles(pool.starts), restoreSeconds: Self.quantiles(pool.restores), holdSeconds: Self.quantiles(pool.holds),
+            readyCondition: policy != nil && pool.scaleProblem == nil,
+            active: pool.evaluation?.isActive ?? false,
+            paused: policy.map { $0.pause.scaleIn || $0.pause.scaleOut || $0.pause.hold != nil } ?? false,
+            fallback: pool.evaluation?.fallbackReplicas != nil,
+            reason: pool.scaleProblem,
+            decisionSeq: pool.lastDecision?.seq, nextDeadline: nil, ageSeconds: max(0, now.seconds(since: pool.createdAt)))
+    }
+
+    func workerView(_ index: Int, names: some NameReading, at now: LogTime) -> WorkerView {
+        let worker = workers[index]
+        let (namespace, name) = Self.split(pools[Int(worker.pool)].text)
+        return WorkerView(
+            namespace: namespace, pool: name, name: names.text(of: worker.name),
+            status: WorkerStatus(state: worker.state, used: worker.used, slots: worker.slots).rawValue,
+            actors: worker.residents.map { names.text(of: actors[$0].name) },
+            node: labels.text(of: worker.node), zone: text(worker.zone), ip: text(worker.ip), slots: worker.slots, used: worker.used,
+            ageSeconds: max(0, now.seconds(since: worker.createdAt)))
+    }
+
+    func actorView(_ index: Int, names: some NameReading, at now: LogTime) -> ActorView {
+        let actor = actors[index]
+        let (namespace, pool) = actor.pool >= 0 ? Self.split(pools[Int(actor.pool)].text) : ("", "")
+        let worker = actor.worker >= 0 ? workers[Int(actor.worker)] : nil
+        return ActorView(
+            namespace: namespace, pool: pool, template: labels.text(of: actor.template), id: names.text(of: actor.name),
+            status: actor.state.statusName, worker: worker.map { names.text(of: $0.name) },
+            node: worker.flatMap { text($0.node) } ?? text(actor.node), ip: worker.flatMap { text($0.ip) },
+            version: actor.version, waitedSeconds: waited(actor, now),
+            reason: actor.state == .waiting ? pools[Int(actor.pool)].blockedReason.name : nil,
+            snapshot: nil, seq: actor.stateSeq,
+            ageSeconds: max(0, now.seconds(since: LogTime(microseconds: Int64(actor.createdAtSeconds) * 1_000_000))))
+    }
+
+    func policyView(_ index: Int) -> PolicyView? {
+        guard let applied = pools[index].policy else { return nil }
+        let (namespace, name) = Self.split(pools[index].text)
+        return PolicyView(
+            namespace: namespace, name: name, digest: applied.digest, seq: applied.seq, appliedAt: applied.at.rfc3339,
+            canonicalJSON: String(decoding: applied.canonicalJSON, as: UTF8.self))
+    }
+
+    private func waited(_ actor: ActorRecord, _ now: LogTime) -> Double? {
+        if actor.state == .waiting { return max(0, now.seconds(since: actor.since)) }
+        return actor.waitedMillis > 0 || actor.state.isResident ? Double(actor.waitedMillis) / 1_000 : nil
+    }
+
+    private func text(_ id: NameID) -> String? { id.isNone ? nil : labels.text(of: id) }
+
+    private static func quantiles(_ ring: DurationRing) -> PoolView.QuantilesView? {
+        ring.quantiles([0.5, 0.9]).map { PoolView.QuantilesView(p50: $0[0], p90: $0[1]) }
+    }
+
+    /// `NAMESPACE/NAME`; a name without a slash is in namespace `default`.
+    static func split(_ pool: String) -> (namespace: String, name: String) {
+        guard let slash = pool.firstIndex(of: "/") else { return ("default", pool) }
+        return (String(pool[..<slash]), String(pool[pool.index(after: slash)...]))
+    }
+}

@@ -1,0 +1,131 @@
+import Autoscaling
+import Domain
+import Placement
+
+// What does a worker's event change?
+//
+// Counts of a pool's workers follow every change of a record through `changeWorker`, the one place where they move.
+// A worker that goes takes its actors with it: they are crashed, and may be requested again.
+
+extension World {
+    mutating func applyWorker(_ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
+        let known = workers.find(event.subject)
+        switch event.kind {
+        case .workerReady:
+            return makeReady(known, event, body, names, &fold)
+        case .workerDraining:
+            guard let known, workers[known].state == .ready else { return false }
+            changeWorker(known, &fold) { $0.state = .draining; $0.isCondemned = false }
+            fold.change.own.append(event)
+            return true
+        case .workerGone:
+            guard let known else { return false }
+            lose(known, event, &fold)
+            return true
+        default: preconditionFailure("\(event.kind.name) is not about a worker")
+        }
+    }
+
+    private mutating func makeReady(_ known: Int?, _ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
+        let home = pool(event.pool, names: names, at: fold.at)
+        var record = WorkerRecord(name: event.subject, pool: Int32(home))
+        if let known {
+            // It says who it is again: what it holds stays, what it says of itself is news. A draining worker stays so.
+            guard workers[known].pool == Int32(home), workers[known].state == .ready else { return false }
+            record = workers[known]
+        }
+        body.forEachMember { key, value in
+            if key == "slots" { record.slots = Int(clamping: max(1, body.integer(value) ?? 1)) }
+            if key == "node" { record.node = label(body.text(value)) }
+            if key == "zone" { record.zone = label(body.text(value)) }
+            if key == "sandboxClass" { record.sandboxClass = label(body.text(value)) }
+            if key == "ip" { record.ip = label(body.text(value)) }
+            if key == "labels" { record.labels = body.stringMap(value).map { LabelPair(key: label($0.key), value: label($0.value)) }.sorted() }
+        }
+        if let known {
+            changeWorker(known, &fold) { $0 = record }
+            return true
+        }
+        record.createdAt = fold.at
+        record.readySeq = event.seq
+        let index = workers.insert(record)
+        pools[home].members.append(index)
+        count(index, by: 1)
+        offer(index)
+        noteStart(home, &fold)
+        fold.touched.insert(home)
+        return true
+    }
+
+    /// The oldest start asked for has come.
+    private mutating func noteStart(_ home: Int, _ fold: inout Fold) {
+        guard !pools[home].pendingStarts.isEmpty else { return }
+        let asked = pools[home].pendingStarts.removeFirst()
+        let micros = fold.at.microseconds(since: asked)
+        pools[home].starts.add(microseconds: micros)
+        fold.change.measured.append(.workerStart(pool: home, seconds: Double(micros) / 1e6))
+    }
+
+    private mutating func lose(_ index: Int, _ event: CommittedEvent, _ fold: inout Fold) {
+        let wasAsked = workers[index].state == .draining
+        for actor in workers[index].residents.sorted() {
+            let since = actors[actor].since
+            release(actor, held: since, at: fold.at, &fold)
+            actors[actor].state = .crashed
+            actors[actor].since = fold.at
+            actors[actor].stateSeq = event.seq
+            if actors[actor].pool >= 0 { fold.touched.insert(Int(actors[actor].pool)) }
+        }
+        let home = Int(workers[index].pool)
+        count(index, by: -1)
+        if !wasAsked { pools[home].workers.lost += 1 }
+        pools[home].free.set(index, free: 0, of: 0)
+        pools[home].members.removeAll { $0 == index }
+        workers.remove(index)
+        fold.touched.insert(home)
+    }
+
+    /// Changes a record and lets counts and free slots follow.
+    mutating func changeWorker(_ index: Int, _ fold: inout Fold, _ change: (inout WorkerRecord) -> Void) {
+        adjustWorker(index, change)
+        fold.touched.insert(Int(workers[index].pool))
+    }
+
+    /// The same for the loop's own promises, which are no fold.
+    mutating func adjustWorker(_ index: Int, _ change: (inout WorkerRecord) -> Void) {
+        count(index, by: -1)
+        change(&workers[index])
+        count(index, by: 1)
+        offer(index)
+    }
+
+    /// Counts a worker that was read back from a checkpoint.
+    mutating func recount(_ index: Int) {
+        count(index, by: 1)
+        offer(index)
+    }
+
+    private mutating func offer(_ index: Int) {
+        let worker = workers[index]
+        pools[Int(worker.pool)].free.set(index, free: worker.free, of: worker.slots)
+    }
+
+    private mutating func count(_ index: Int, by step: Int) {
+        let worker = workers[index]
+        let home = Int(worker.pool)
+        switch worker.state {
+        case .draining:
+            pools[home].workers.draining += step
+            if worker.used > 0 { pools[home].workers.drainingBusy += step }
+        case .ready:
+            if worker.used == 0 {
+                pools[home].workers.idle += step
+            } else if worker.used < worker.slots {
+                pools[home].workers.partial += step
+            } else {
+                pools[home].workers.full += step
+            }
+        case .gone: break
+        }
+    }
+}

@@ -1,0 +1,108 @@
+public import Domain
+import Autoscaling
+import Placement
+
+// What is the state at this position of the log?
+//
+// `World` is fold(log): actors, workers, pools, and the autoscalers' memory, kept up to date commit by commit. It asks no
+// clock, makes no decision and does no I/O: facts (placements, counts, workers) come from logged events alone, so a newer
+// version of the rules never rewrites what happened. Same commits, same world, live or in replay.
+//
+// A commit is the unit: `fold` applies its events, then each pool they touched is evaluated once, at the commit's log
+// time, and remembers what the evaluation found. What follows from the new state (decisions, placements, drains) is the
+// loop's business, and comes back as events.
+
+public struct World: Sendable {
+    /// The last position folded.
+    public internal(set) var position: Position = 0
+    /// Log time of the last commit folded.
+    public internal(set) var at = LogTime.zero
+
+    var actors = ActorTable()
+    var workers = WorkerTable()
+    var pools: [PoolState] = []
+    var poolByName: [NameID: Int] = [:]
+    /// Names that are fields of events, not subjects: nodes, zones, templates, tenants, labels.
+    var labels = NameTable()
+
+    public init() {}
+
+    /// What one commit changed.
+    public struct Change: Sendable {
+        /// Indices of the pools whose state changed, rising.
+        var pools: [Int] = []
+        /// Pools to look at though nothing about them changed: a timer fired, a policy came.
+        var prompted: Set<Int> = []
+        /// Positions of events that fitted no state.
+        public var superseded: [Position] = []
+        /// Our own events that the loop waits for, as (subject or pool, kind, position).
+        var own: [CommittedEvent] = []
+        /// Durations and outcomes that metrics want to know, in order.
+        var measured: [Measured] = []
+    }
+
+    enum Measured: Sendable {
+        case wait(pool: Int, tier: RestoreTier, seconds: Double)
+        case workerStart(pool: Int, seconds: Double)
+    }
+
+    /// Applies one commit. Commits must come whole and in order.
+    public mutating func fold(_ batch: CommittedBatch, names: some NameReading) -> Change {
+        precondition(batch.firstSeq == position + 1, "commit \(batch.firstSeq) can't follow position \(position)")
+        var fold = Fold(at: batch.at)
+        for event in batch.events {
+            if !apply(event, of: batch, names: names, &fold) { fold.change.superseded.append(event.seq) }
+        }
+        position = batch.lastSeq
+        at = batch.at
+        fold.change.pools = fold.touched.sorted()
+        for index in fold.change.pools { evaluate(index, at: batch.at) }
+        return fold.change
+    }
+
+    struct Fold {
+        let at: LogTime
+        var touched: Set<Int> = []
+        var change = Change()
+    }
+
+    /// Evaluates a pool at `now` and lets its memory take note.
+    private mutating func evaluate(_ index: Int, at now: LogTime) {
+        guard let policy = pools[index].policy?.policy else { return }
+        let observation = pools[index].observation(at: now)
+        let evaluation = Autoscaler.evaluate(policy: policy, observation: observation, memory: pools[index].memory)
+        pools[index].memory.advance(evaluation, policy: policy)
+        pools[index].evaluation = evaluation
+    }
+
+    /// Applies one event; false where it fits no state and changes nothing.
+    @inline(__always)
+    private mutating func apply(_ event: CommittedEvent, of batch: CommittedBatch, names: some NameReading, _ fold: inout Fold) -> Bool {
+        switch event.kind {
+        case .actorCreated, .actorRequested, .actorWithdrawn, .actorPlaced, .actorRunning, .actorIdle, .actorPaused,
+            .actorSuspended, .actorCrashed, .actorDeleted:
+            return batch.withBody(of: event) { applyActor(event, ActorFields(event.kind, $0), names, &fold) }
+        case .workerReady, .workerDraining, .workerGone:
+            return batch.withBody(of: event) { applyWorker(event, $0, names, &fold) }
+        case .snapshotCached, .snapshotEvicted:
+            return true
+        case .queueObserved, .poolObserved, .policyApplied, .scaleDecided, .scaleApplied, .scaleFailed, .timerFired:
+            return batch.withBody(of: event) { applyPool(event, $0, names, &fold) }
+        }
+    }
+
+    /// The pool of that name, made where it is new.
+    mutating func pool(_ name: NameID, names: some NameReading, at now: LogTime) -> Int {
+        if let index = poolByName[name] { return index }
+        pools.append(PoolState(name: name, text: names.text(of: name), at: now))
+        poolByName[name] = pools.count - 1
+        return pools.count - 1
+    }
+
+    /// The number of a name that stands in a body.
+    mutating func label(_ text: String?) -> NameID {
+        guard let text, !text.isEmpty else { return .none }
+        guard let id = labels.intern(text) else { preconditionFailure("the table of labels is full at \(labels.count) names") }
+        return id
+    }
+}

@@ -1,0 +1,273 @@
+public import Domain
+import Autoscaling
+import EventLog
+import Placement
+
+// How does the folded state survive without folding everything again?
+//
+// A checkpoint is the world as bytes, at one position. It is only a cache: what can't be read, or was written by another
+// version, is ignored and the log folded from an older one, or from the start. Promises of the loop are left out.
+
+extension World {
+    /// Rises with every change of the bytes' meaning.
+    static let checkpointVersion = 1
+
+    public func encoded() -> [UInt8] {
+        var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
+        writer.integer(position)
+        writer.time(at)
+        writer.list(Array(1..<(labels.count + 1))) { writer, id in writer.string(labels.text(of: NameID(UInt32(id)))) }
+        writer.list(pools) { writer, pool in pool.encode(into: &writer) }
+        workers.encode(into: &writer)
+        actors.encode(into: &writer)
+        return writer.bytes
+    }
+
+    public init(decoding bytes: [UInt8]) throws(ByteFault) {
+        let result = bytes.withUnsafeBytes { raw -> Result<World, ByteFault> in
+            var reader = ByteReader(raw)
+            do throws(ByteFault) { return .success(try World(from: &reader)) } catch { return .failure(error) }
+        }
+        self = try result.get()
+    }
+
+    private init(from reader: inout ByteReader) throws(ByteFault) {
+        position = try reader.integer()
+        at = try reader.time()
+        for name in try reader.list({ reader throws(ByteFault) in try reader.string() }) { _ = labels.intern(name) }
+        pools = try reader.list { reader throws(ByteFault) in try PoolState(from: &reader) }
+        for (index, pool) in pools.enumerated() { poolByName[pool.name] = index }
+        workers = try WorkerTable(from: &reader)
+        actors = try ActorTable(from: &reader)
+        try checkReferences(reader.offset)
+        rebuildOffers()
+        for index in pools.indices { reevaluate(index) }
+    }
+
+    /// Every index must point at something: damaged bytes that slipped through are refused here, not met later.
+    private func checkReferences(_ offset: Int) throws(ByteFault) {
+        func check(_ isFine: Bool, _ what: String) throws(ByteFault) {
+            if !isFine { throw ByteFault(offset: offset, problem: "\(what) points nowhere") }
+        }
+        for index in 0..<actors.capacity {
+            try check(actors[index].pool < Int32(pools.count), "an actor's pool")
+            let worker = Int(actors[index].worker)
+            try check(worker < 0 || workers.indices.contains(worker), "an actor's worker")
+        }
+        for index in workers.indices {
+            try check(pools.indices.contains(Int(workers[index].pool)), "a worker's pool")
+            for actor in workers[index].residents { try check(actor >= 0 && actor < actors.capacity, "a resident") }
+        }
+        for pool in pools {
+            for member in pool.members { try check(workers.indices.contains(member), "a pool's member") }
+            for ticket in pool.queue.all { try check(ticket.actor >= 0 && ticket.actor < actors.capacity, "a ticket") }
+        }
+    }
+
+    /// Free slots and counts follow from the workers' records.
+    private mutating func rebuildOffers() {
+        for index in workers.indices { recount(index) }
+    }
+
+    /// What was found at the last commit that touched the pool follows from state and memory.
+    private mutating func reevaluate(_ index: Int) {
+        guard let policy = pools[index].policy?.policy, let at = pools[index].evaluatedAt else { return }
+        pools[index].evaluation = Autoscaler.evaluate(policy: policy, observation: pools[index].observation(at: at), memory: pools[index].memory)
+    }
+
+    /// The newest checkpoint of the log that can be read, or an empty world.
+    static func restored(from log: EventLog, atOrBefore position: Position = .max) -> World {
+        var limit = position
+        // Each round looks at an older checkpoint; the log keeps only a few.
+        for _ in 0..<64 {
+            guard let checkpoint = log.latestCheckpoint(atOrBefore: limit) else { return World() }
+            if checkpoint.version == checkpointVersion, let world = try? World(decoding: checkpoint.body), world.position == checkpoint.seq {
+                return world
+            }
+            limit = checkpoint.seq - 1
+        }
+        return World()
+    }
+}
+
+extension PoolState {
+    /// The version of the bytes is the world's.
+    func encode(into writer: inout ByteWriter) {
+        writer.integer(name.rawValue)
+        writer.string(text)
+        writer.time(createdAt)
+        writer.optional(policy) { writer, applied in
+            writer.data(applied.canonicalJSON)
+            writer.string(applied.digest)
+            writer.integer(applied.seq)
+            writer.time(applied.at)
+        }
+        memory.encode(into: &writer)
+        writer.integer(Int64(desired))
+        writer.optional(observedSpec) { $0.integer(Int64($1)) }
+        writer.optional(observedReady) { $0.integer(Int64($1)) }
+        writer.integer(Int64(workers.lost))
+        writer.list(members) { $0.integer(Int64($1)) }
+        writer.integer(Int64(resident))
+        writer.list(queue.all) { writer, ticket in ticket.encode(into: &writer) }
+        writer.list(series) { writer, series in series.encode(into: &writer) }
+        arrivals.encode(into: &writer)
+        starts.encode(into: &writer)
+        restores.encode(into: &writer)
+        holds.encode(into: &writer)
+        writer.list(pendingStarts) { $0.time($1) }
+        writer.optional(lastDecision) { writer, mark in
+            writer.integer(mark.seq)
+            writer.time(mark.at)
+            writer.integer(Int64(mark.from))
+            writer.integer(Int64(mark.to))
+            writer.list(Array(mark.codes)) { $0.integer($1.rawValue) }
+        }
+        writer.optional(evaluation?.at) { $0.time($1) }
+        writer.optional(scaleProblem) { $0.string($1) }
+        writer.integer(timersFired)
+    }
+
+    init(from reader: inout ByteReader) throws(ByteFault) {
+        name = NameID(try reader.integer())
+        text = try reader.string()
+        createdAt = try reader.time()
+        policy = try reader.optional { reader throws(ByteFault) in try AppliedPolicy(from: &reader) }
+        memory = try AutoscalerMemory(from: &reader)
+        desired = try reader.int()
+        observedSpec = try reader.optional { reader throws(ByteFault) in try reader.int() }
+        observedReady = try reader.optional { reader throws(ByteFault) in try reader.int() }
+        workers.lost = try reader.int()
+        members = try reader.list(bytesEach: 8) { reader throws(ByteFault) in try reader.int() }
+        resident = try reader.int()
+        for ticket in try reader.list({ reader throws(ByteFault) in try WaitingTicket(from: &reader) }) { queue.add(ticket) }
+        series = try reader.list { reader throws(ByteFault) in try ObservedSeries(from: &reader) }
+        arrivals = try ArrivalWindow(from: &reader)
+        starts = try DurationRing(from: &reader)
+        restores = try DurationRing(from: &reader)
+        holds = try DurationRing(from: &reader)
+        pendingStarts = try reader.list(bytesEach: 8) { reader throws(ByteFault) in try reader.time() }
+        lastDecision = try reader.optional { reader throws(ByteFault) in
+            let (seq, at, from, to) = (try reader.integer(Position.self), try reader.time(), try reader.int(), try reader.int())
+            var codes = ReasonCodes()
+            for code: ReasonCode in try reader.list({ reader throws(ByteFault) in try reader.enumeration() }) { codes.insert(code) }
+            return DecisionMark(seq: seq, at: at, from: from, to: to, codes: codes)
+        }
+        evaluatedAt = try reader.optional { reader throws(ByteFault) in try reader.time() }
+        scaleProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
+        timersFired = try reader.integer()
+    }
+}
+
+extension AppliedPolicy {
+    init(from reader: inout ByteReader) throws(ByteFault) {
+        let at = reader.offset
+        canonicalJSON = try reader.data()
+        do {
+            policy = try Policy(canonicalJSON: canonicalJSON)
+        } catch {
+            throw ByteFault(offset: at, problem: "not a policy")
+        }
+        digest = try reader.string()
+        seq = try reader.integer()
+        self.at = try reader.time()
+    }
+}
+
+extension AutoscalerMemory {
+    func encode(into writer: inout ByteWriter) {
+        writer.time(policyAppliedAt)
+        writer.optional(lastActiveAt) { $0.time($1) }
+        writer.bool(isActive)
+        writer.optional(recommendations.standing) { $0.integer(Int64($1)) }
+        for window in [recommendations.highest, recommendations.lowestNegated] {
+            writer.list(window.entries) { writer, entry in
+                writer.integer(Int64(entry.value))
+                writer.time(entry.at)
+            }
+        }
+        for events in [scaleEvents.added, scaleEvents.removed] {
+            writer.list(events) { writer, event in
+                writer.integer(Int64(event.change))
+                writer.time(event.at)
+            }
+        }
+    }
+
+    init(from reader: inout ByteReader) throws(ByteFault) {
+        func window(_ reader: inout ByteReader) throws(ByteFault) -> WindowMaximum {
+            WindowMaximum(entries: try reader.list(bytesEach: 16) { reader throws(ByteFault) in .init(value: try reader.int(), at: try reader.time()) })
+        }
+        func events(_ reader: inout ByteReader) throws(ByteFault) -> [ScaleEvent] {
+            try reader.list(bytesEach: 16) { reader throws(ByteFault) in ScaleEvent(change: try reader.int(), at: try reader.time()) }
+        }
+        self.init(
+            policyAppliedAt: try reader.time(),
+            lastActiveAt: try reader.optional { reader throws(ByteFault) in try reader.time() },
+            isActive: try reader.bool(),
+            recommendations: RecommendationHistory(
+                standing: try reader.optional { reader throws(ByteFault) in try reader.int() },
+                highest: try window(&reader), lowestNegated: try window(&reader)),
+            scaleEvents: ScaleEvents(added: try events(&reader), removed: try events(&reader)))
+    }
+}
+
+extension WaitingTicket {
+    func encode(into writer: inout ByteWriter) {
+        writer.integer(Int64(actor))
+        writer.integer(seq)
+        writer.time(requestedAt)
+        writer.integer(priority)
+        writer.integer(expectedMillis)
+        writer.list(selector) { writer, pair in
+            writer.integer(pair.key.rawValue)
+            writer.integer(pair.value.rawValue)
+        }
+    }
+
+    init(from reader: inout ByteReader) throws(ByteFault) {
+        self.init(
+            actor: try reader.int(), seq: try reader.integer(), requestedAt: try reader.time(), priority: try reader.integer(),
+            expectedMillis: try reader.integer(),
+            selector: try reader.list(bytesEach: 8) { reader throws(ByteFault) in
+                LabelPair(key: NameID(try reader.integer()), value: NameID(try reader.integer()))
+            })
+    }
+}
+
+extension ObservedSeries {
+    func encode(into writer: inout ByteWriter) {
+        writer.string(metric)
+        writer.list(labels) { writer, label in
+            writer.string(label.key)
+            writer.string(label.value)
+        }
+        writer.optional(sample.valueMilli) { $0.integer($1) }
+        writer.time(sample.at)
+        writer.integer(Int64(sample.consecutiveFailures))
+    }
+
+    init(from reader: inout ByteReader) throws(ByteFault) {
+        metric = try reader.string()
+        labels = try reader.list { reader throws(ByteFault) in Trigger.Label(key: try reader.string(), value: try reader.string()) }
+        sample = ObservedSample(
+            valueMilli: try reader.optional { reader throws(ByteFault) in try reader.integer(Int64.self) },
+            at: try reader.time(), consecutiveFailures: try reader.int())
+    }
+}
+
+extension ByteReader {
+    mutating func int() throws(ByteFault) -> Int { Int(try integer(Int64.self)) }
+}
+
+extension EventLog {
+    func saveCheckpoint(of world: World) {
+        saveCheckpoint(seq: world.position, version: World.checkpointVersion, body: world.encoded())
+    }
+
+    /// The URI in the event at `position`, which told of a snapshot.
+    func snapshot(at position: Position) -> String? {
+        guard let batch = try? event(at: position), let event = batch.events.first else { return nil }
+        return batch.withBody(of: event) { body in body["snapshot"].flatMap { body.text($0) } }
+    }
+}

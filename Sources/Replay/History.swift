@@ -1,0 +1,46 @@
+public import ControlLoop
+public import Domain
+public import EventLog
+
+// What was the state at a moment of the log?
+//
+// From the nearest checkpoint, then the tail: the same fold as the live loop's.
+
+/// A moment: a position, or a log time.
+public enum Moment: Hashable, Sendable {
+    case position(Position)
+    case time(LogTime)
+
+    /// `12345` or an RFC 3339 time; nil for anything else.
+    public init?(_ text: String) {
+        if let position = Position(text), position >= 0 {
+            self = .position(position)
+        } else if let time = LogTime(rfc3339: text) {
+            self = .time(time)
+        } else {
+            return nil
+        }
+    }
+}
+
+public enum History {
+    /// Events read from the file at a time.
+    static let sliceEvents = 16_384
+
+    /// The world after the last commit at or before `moment`; commits are whole, so a position inside one means the one before.
+    public static func world(of log: EventLog, at moment: Moment) throws(LogError) -> World {
+        let last: Position = switch moment {
+        case .position(let position): position
+        case .time(let time): try log.position(at: time)
+        }
+        var world = World.nearest(to: last, in: log)
+        while true {
+            let batches = try log.read(after: world.position, limitEvents: sliceEvents)
+            if batches.isEmpty { return world }
+            for batch in batches {
+                if batch.lastSeq > last { return world }
+                _ = world.fold(batch, names: log.names)
+            }
+        }
+    }
+}
