@@ -147,7 +147,8 @@ struct CronParser {
         }
         if let index = rule.names.firstIndex(of: part.text.uppercased()) { return rule.firstName + index }
         let names = rule.names.isEmpty ? "" : " or a name such as \(rule.names[1])"
-        throw fault(part, rule, part.text.isEmpty ? "a value is missing" : "\(part.text) is neither *\(names) nor a number from \(rule.values.lowerBound) to \(rule.values.upperBound)")
+        guard !part.text.isEmpty else { throw fault(part, rule, "a value is missing") }
+        throw fault(part, rule, "\(part.text) is neither *\(names) nor a number from \(rule.values.lowerBound) to \(rule.values.upperBound)")
     }
 
     /// Up to four digits; the fields need two.

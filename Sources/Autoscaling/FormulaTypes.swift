@@ -51,7 +51,8 @@ extension FormulaParser {
     func choice(_ condition: FormulaFragment, _ then: FormulaFragment, _ otherwise: FormulaFragment) throws(FormulaError) -> FormulaFragment {
         try check(condition, is: .condition, for: "the condition of a choice")
         if then.kind != .missing, otherwise.kind != .missing, then.kind != otherwise.kind {
-            throw FormulaError(column: otherwise.column, message: "both halves of a choice must be of one kind; this is \(otherwise.kind.shown), the other is \(then.kind.shown)")
+            let message = "both halves of a choice must be of one kind; this is \(otherwise.kind.shown), the other is \(then.kind.shown)"
+            throw FormulaError(column: otherwise.column, message: message)
         }
         let kind = then.kind == .missing ? otherwise.kind : then.kind
         return try join([condition, then, otherwise], .choose, kind, at: condition.column)

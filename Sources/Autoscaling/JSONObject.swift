@@ -24,8 +24,10 @@ struct JSONObject {
         for (key, value) in try Self.pairs(bytes, value.range.lower, path) { try add(text(key), value, fields) }
     }
 
-    private static func pairs(_ bytes: UnsafeBufferPointer<UInt8>, _ offset: Int, _ path: String) throws(PolicyJSONError) -> [(key: JSONCursor.Value, value: JSONCursor.Value)] {
-        var pairs: [(key: JSONCursor.Value, value: JSONCursor.Value)] = []
+    private typealias Pair = (key: JSONCursor.Value, value: JSONCursor.Value)
+
+    private static func pairs(_ bytes: UnsafeBufferPointer<UInt8>, _ offset: Int, _ path: String) throws(PolicyJSONError) -> [Pair] {
+        var pairs: [Pair] = []
         do throws(JSONFault) {
             var cursor = JSONCursor(bytes, from: offset)
             try cursor.expect(UInt8(ascii: "{"), "an object")

@@ -29,8 +29,9 @@ extension PolicyRules {
             refuse("\(path).selector", "the labels \(label.key) and \(next.key) must be in order, each once")
         }
         for label in selector {
-            let isFit = !label.key.isEmpty && [label.key, label.value].allSatisfy { $0.utf8.count <= PolicyLimits.nameBytes && $0.utf8.allSatisfy { $0 >= 0x20 } }
-            if !isFit { refuse("\(path).selector.\(label.key)", "a label has a name, and both have at most \(PolicyLimits.nameBytes) bytes") }
+            let isFit = [label.key, label.value].allSatisfy { $0.utf8.count <= PolicyLimits.nameBytes && isPrintable($0) }
+            guard label.key.isEmpty || !isFit else { continue }
+            refuse("\(path).selector.\(label.key)", "a label needs a name, and both name and value have at most \(PolicyLimits.nameBytes) bytes without control characters")
         }
     }
 
@@ -73,7 +74,9 @@ extension PolicyRules {
         if rules.tolerancePPM < 0 || rules.tolerancePPM > PolicyLimits.tolerancePPM {
             refuse("\(path).tolerance", "must be from 0 to \(PolicyLimits.tolerancePPM / 1_000_000)")
         }
-        if rules.limits.isEmpty { refuse("\(path).policies", "needs at least one policy; leave it out for Kubernetes' default, or set selectPolicy: Disabled to forbid this direction") }
+        if rules.limits.isEmpty {
+            refuse("\(path).policies", "needs at least one policy; leave it out for Kubernetes' default, or forbid this direction with selectPolicy: Disabled")
+        }
         checkCount(rules.limits.count, "\(path).policies", limit: PolicyLimits.rateLimits)
         for (index, limit) in rules.limits.enumerated() {
             check(limit.value, "\(path).policies[\(index)].value", in: 1...PolicyLimits.rateLimitValue)

@@ -105,8 +105,18 @@ struct PolicyRules {
         if target.kind != "Process" { refuse(path, "only kind: Process has a command; leave it out for \(target.kind)", comparedWith: ["spec.scaleTargetRef.kind"]) }
         checkCount(target.command.count, path, limit: PolicyLimits.commandWords)
         if target.command[0].isEmpty { refuse("\(path)[0]", "must name a program") }
-        for (index, word) in target.command.enumerated() where word.utf8.count > PolicyLimits.commandWordBytes || word.utf8.contains(0) {
-            refuse("\(path)[\(index)]", "must be at most \(PolicyLimits.commandWordBytes) bytes, none of them zero")
+        for (index, word) in target.command.enumerated() where word.utf8.count > PolicyLimits.commandWordBytes || !isPrintable(word, with: "\n\t") {
+            refuse("\(path)[\(index)]", "must be at most \(PolicyLimits.commandWordBytes) bytes without control characters")
+        }
+    }
+
+    /// What every YAML reader takes as it stands: no control characters, none of Unicode's own line breaks or marks.
+    func isPrintable(_ text: String, with allowed: String = "") -> Bool {
+        text.unicodeScalars.allSatisfy { scalar in
+            switch scalar.value {
+            case 0x20...0x7E, 0xA0...0x2027, 0x202A...0xFEFE, 0xFF00...0xFFFD, 0x10000...: true
+            default: allowed.unicodeScalars.contains(scalar)
+            }
         }
     }
 
@@ -155,7 +165,11 @@ struct PolicyRules {
 
     mutating func checkSchedules(_ policy: Policy) {
         checkCount(policy.schedules.count, "spec.schedules", limit: PolicyLimits.schedules)
-        for (index, schedule) in policy.schedules.enumerated() where schedule.minReplicaCount > policy.maxReplicaCount {
+        for (index, schedule) in policy.schedules.enumerated() {
+            if schedule.timezone.utf8.count > PolicyLimits.nameBytes || !isPrintable(schedule.timezone) {
+                refuse("spec.schedules[\(index)].timezone", "must be the name of a time zone, such as Europe/Zurich")
+            }
+            guard schedule.minReplicaCount > policy.maxReplicaCount else { continue }
             refuse(
                 "spec.schedules[\(index)].minReplicaCount", "\(schedule.minReplicaCount) is more than maxReplicaCount, \(policy.maxReplicaCount); lower it or raise that",
                 comparedWith: ["spec.maxReplicaCount"])

@@ -26,7 +26,10 @@ public struct LogTime: Hashable, Comparable, Sendable {
         return LogTime(microseconds: overflow ? (delta > 0 ? .max : .min) : sum)
     }
 
-    public func adding(seconds: Int) -> LogTime { adding(microseconds: Int64(seconds) &* 1_000_000) }
+    public func adding(seconds: Int) -> LogTime {
+        let (delta, overflow) = Int64(seconds).multipliedReportingOverflow(by: 1_000_000)
+        return adding(microseconds: overflow ? (seconds > 0 ? .max : .min) : delta)
+    }
 }
 
 extension LogTime {

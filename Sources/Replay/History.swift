@@ -28,12 +28,14 @@ public enum History {
     static let sliceEvents = 16_384
 
     /// The world after the last commit at or before `moment`; commits are whole, so a position inside one means the one before.
-    public static func world(of log: EventLog, at moment: Moment) throws(LogError) -> World {
+    ///
+    /// - Parameter ignoringCheckpoints: folds from the beginning: for checking the checkpoints themselves.
+    public static func world(of log: EventLog, at moment: Moment, ignoringCheckpoints: Bool = false) throws(LogError) -> World {
         let last: Position = switch moment {
         case .position(let position): position
         case .time(let time): try log.position(at: time)
         }
-        var world = World.nearest(to: last, in: log)
+        var world = ignoringCheckpoints ? World() : World.nearest(to: last, in: log)
         while true {
             let batches = try log.read(after: world.position, limitEvents: sliceEvents)
             if batches.isEmpty { return world }

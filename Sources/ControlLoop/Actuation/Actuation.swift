@@ -18,7 +18,7 @@ public struct ActuationLimits: Sendable {
 
 /// What an actuation tells the log.
 enum ActuationOutcome: Sendable {
-    case applied(to: Int)
+    case applied(to: Int, since: LogTime)
     case failed(error: String, attempt: Int)
 }
 
@@ -34,6 +34,8 @@ actor PoolActuation {
 
     private var pool: ActuatedPool
     private var wantedCount: Int?
+    /// The commit that led to it.
+    private var wantedSince = LogTime.zero
     private var drains: [String] = []
     private var isRunning = false
     private var isStopped = false
@@ -47,9 +49,10 @@ actor PoolActuation {
         self.report = report
     }
 
-    func want(_ count: Int, of pool: ActuatedPool) {
+    func want(_ count: Int, of pool: ActuatedPool, since: LogTime) {
         self.pool = pool
         wantedCount = count
+        wantedSince = since
         start()
     }
 
@@ -85,9 +88,10 @@ actor PoolActuation {
     /// The count first: it is what starts workers. A wish that was replaced during the call is kept for the next round.
     private func carryOutNext() async throws(ActuationFault) {
         if let count = wantedCount {
+            let since = wantedSince
             try await actuator.resize(pool, to: count, fence: fence)
             if wantedCount == count { wantedCount = nil }
-            report(.applied(to: count))
+            report(.applied(to: count, since: since))
         } else if let worker = drains.first {
             try await actuator.drain(worker, of: pool, fence: fence)
             drains.removeFirst()

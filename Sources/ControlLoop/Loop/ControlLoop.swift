@@ -82,7 +82,7 @@ public final class ControlLoop: ControlPlane {
 
     private func follow(_ rescale: LoopCore.Rescale) {
         guard let actuation = actuation(of: rescale.pool) else { return }
-        Task { await actuation.want(rescale.to, of: rescale.pool) }
+        Task { await actuation.want(rescale.to, of: rescale.pool, since: rescale.since) }
     }
 
     private func follow(_ departure: LoopCore.Departure) {
@@ -112,9 +112,9 @@ public final class ControlLoop: ControlPlane {
         var body = JSONWriter()
         body.openObject()
         switch outcome {
-        case .applied(let to):
+        case .applied(let to, let since):
             _ = problems.withLock { $0.removeValue(forKey: pool) }
-            configuration.observer.actuated(pool: pool, to: to)
+            configuration.observer.actuated(pool: pool, to: to, reactionSeconds: max(0, scheduler.now.seconds(since: since)))
             body.member("to", to)
         case .failed(let error, let attempt):
             problems.withLock { $0[pool] = error }

@@ -1,7 +1,9 @@
 import Autoscaling
 import Domain
 import EventLog
+import Dispatch
 @preconcurrency import OpenCombine
+import Synchronization
 
 // How does a commit become a decision?
 //
@@ -40,11 +42,15 @@ final class LoopCore: @unchecked Sendable {
     private var waiters: [(seq: Position, resume: @Sendable () -> Void)] = []
     private var placementWaiters: [NameID: [@Sendable () -> Void]] = [:]
     private var eventsSinceCheckpoint: Int64 = 0
+    private let checkpoints = DispatchQueue(label: "greenroom.loop.checkpoints", qos: .utility)
+    private let isSaving = SavingMark()
 
     struct Rescale: Hashable, Sendable {
         var pool: ActuatedPool
         var to: Int
         var seq: Position
+        /// The commit that the decision looked at.
+        var since: LogTime
     }
 
     struct Departure: Hashable, Sendable {
@@ -87,7 +93,13 @@ final class LoopCore: @unchecked Sendable {
 
     /// Folds whatever the log holds beyond the world, then acts on it.
     func drain() {
-        while let batch = follower.poll() { commits.send(batch) }
+        do throws(LogError) {
+            while let batch = try follower.poll() { commits.send(batch) }
+        } catch {
+            observer.couldNotRead(error.description)
+            let time = scheduler.now.adding(microseconds: limits.retryMicroseconds)
+            _ = scheduler.perform(at: time) { [weak self] in self?.drain() }
+        }
         flush()
     }
 
@@ -103,7 +115,7 @@ final class LoopCore: @unchecked Sendable {
 
     private func fold(_ batch: CommittedBatch) -> World.Change {
         let change = world.fold(batch, names: log.names)
-        observer.folded(events: batch.events.count, superseded: change.superseded.count, lagSeconds: max(0, scheduler.now.seconds(since: batch.at)))
+        observer.folded(batch, superseded: change.superseded.count, lagSeconds: max(0, scheduler.now.seconds(since: batch.at)))
         eventsSinceCheckpoint += Int64(batch.events.count)
         return change
     }
@@ -116,7 +128,7 @@ final class LoopCore: @unchecked Sendable {
         for pool in change.pools { consider(pool) }
         wakeWaiters()
         flush()
-        if eventsSinceCheckpoint >= limits.checkpointEvents { saveCheckpoint() }
+        if eventsSinceCheckpoint >= limits.checkpointEvents { checkpointInBackground() }
     }
 
     /// One of our own events came back out of the log: the promise is kept, and the target may follow.
@@ -140,7 +152,7 @@ final class LoopCore: @unchecked Sendable {
 
     private func rescale(_ pool: Int) -> Rescale? {
         guard let applied = world.pools[pool].policy, applied.policy.mode == .auto else { return nil }
-        return Rescale(pool: ActuatedPool(applied.policy), to: world.pools[pool].desired, seq: world.pools[pool].lastDecision?.seq ?? 0)
+        return Rescale(pool: ActuatedPool(applied.policy), to: world.pools[pool].desired, seq: world.pools[pool].lastDecision?.seq ?? 0, since: world.pools[pool].evaluation?.at ?? world.at)
     }
 
     private func departure(_ worker: NameID) -> Departure? {
@@ -194,9 +206,11 @@ final class LoopCore: @unchecked Sendable {
         defer { setAlarm() }
         guard isLive, !outputs.isEmpty else { return }
         let batch = outputs.batch
+        let decisions = outputs.decisions
         outputs = Self.noOutputs(log)
         let began = world.at
         observer.concluded(secondsSinceCommit: max(0, scheduler.now.seconds(since: began)), events: batch.count)
+        for decided in decisions { observer.decided(pool: decided.pool, direction: decided.direction, reason: decided.reason) }
         log.append(batch) { [weak self] result in
             guard let self else { return }
             // What came in before comes back through the follower; what didn't get in, or was there already, never will.
@@ -274,10 +288,38 @@ final class LoopCore: @unchecked Sendable {
         }
     }
 
+    /// Hands a copy of the world to `checkpoints`; folding goes on meanwhile. One at a time.
+    private func checkpointInBackground() {
+        eventsSinceCheckpoint = 0
+        guard isSaving.begin() else { return }
+        checkpoints.async { [world, log, observer, isSaving] in
+            Self.save(world, in: log, observer)
+            isSaving.end()
+        }
+    }
+
+    /// Saves where the world stands, before this returns.
     func saveCheckpoint() {
         eventsSinceCheckpoint = 0
-        log.saveCheckpoint(of: world)
+        checkpoints.sync { Self.save(world, in: log, observer) }
     }
+
+    private static func save(_ world: World, in log: EventLog, _ observer: any LoopObserving) {
+        do throws(LogError) {
+            try log.saveCheckpoint(of: world)
+        } catch {
+            // Only a cache: the next start folds more.
+            observer.couldNotSaveCheckpoint(error.description)
+        }
+    }
+}
+
+/// Whether a checkpoint is being saved.
+private final class SavingMark: Sendable {
+    private let mark = Atomic<Bool>(false)
+    /// True for the one who may save.
+    func begin() -> Bool { !mark.exchange(true, ordering: .acquiring) }
+    func end() { mark.store(false, ordering: .releasing) }
 }
 
 extension ActuatedPool {

@@ -1,3 +1,4 @@
+public import Autoscaling
 public import Domain
 
 // What does the loop tell of itself while it runs?
@@ -5,22 +6,31 @@ public import Domain
 // Called on the loop's scheduler; must return at once. What a metrics backend makes of it is not the loop's business.
 
 public protocol LoopObserving: Sendable {
-    func folded(events: Int, superseded: Int, lagSeconds: Double)
+    func folded(_ batch: CommittedBatch, superseded: Int, lagSeconds: Double)
+    /// A decision is on its way to the log; `reason` is the code of the step that limits it, or of the last that had a say.
+    func decided(pool: String, direction: Decision.Direction, reason: String)
     /// The loop drew conclusions from a commit that was stamped so many seconds ago.
     func concluded(secondsSinceCommit: Double, events: Int)
+    /// The log couldn't be read; the loop tries again.
+    func couldNotRead(_ problem: String)
+    func couldNotSaveCheckpoint(_ problem: String)
     func placed(pool: String, tier: RestoreTier, waitedSeconds: Double)
     func workerStarted(pool: String, seconds: Double)
-    func actuated(pool: String, to: Int)
+    /// The target answered, so many seconds after the commit that the decision looked at.
+    func actuated(pool: String, to: Int, reactionSeconds: Double)
     func actuationFailed(pool: String, error: String, attempt: Int)
 }
 
 public struct SilentObserver: LoopObserving {
     public init() {}
-    public func folded(events: Int, superseded: Int, lagSeconds: Double) {}
+    public func folded(_ batch: CommittedBatch, superseded: Int, lagSeconds: Double) {}
+    public func decided(pool: String, direction: Decision.Direction, reason: String) {}
     public func concluded(secondsSinceCommit: Double, events: Int) {}
+    public func couldNotRead(_ problem: String) {}
+    public func couldNotSaveCheckpoint(_ problem: String) {}
     public func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) {}
     public func workerStarted(pool: String, seconds: Double) {}
-    public func actuated(pool: String, to: Int) {}
+    public func actuated(pool: String, to: Int, reactionSeconds: Double) {}
     public func actuationFailed(pool: String, error: String, attempt: Int) {}
 }
 

@@ -83,7 +83,7 @@ public final class VirtualScheduler: LoopScheduler {
     }
 
     /// Runs all that is due now; at most `limit` pieces, so that work which begets work ends.
-    public func runUntilIdle(limit: Int = 1_000_000) {
+    public func runUntilIdle(limit: Int = 100_000) {
         for _ in 0..<limit { guard runNext(upTo: now) else { return } }
         preconditionFailure("work begot work \(limit) times at one moment")
     }

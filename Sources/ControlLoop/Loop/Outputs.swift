@@ -12,6 +12,7 @@ struct Outputs {
     static let source = "/greenroom"
 
     private(set) var batch = EventBatch()
+    private(set) var decisions: [(pool: String, direction: Decision.Direction, reason: String)] = []
     private let names: any NameReading
     /// The URI in the event at a position that told of a snapshot.
     private let snapshot: (Position) -> String?
@@ -47,7 +48,8 @@ struct Outputs {
             .workerDraining, source: Self.source, id: "drain-\(worker.readySeq)", subject: names.text(of: worker.name), body: body.bytes)
     }
 
-    mutating func decide(_ record: DecisionRecord, pool: PoolState) {
+    mutating func decide(_ decision: Decision, _ record: DecisionRecord, pool: PoolState) {
+        decisions.append((pool.text, decision.direction, decision.limitingReason?.code ?? decision.why.last?.code ?? ""))
         batch.append(
             .scaleDecided, source: Self.source, id: "decided-\(pool.name.rawValue)-\(record.asOf)", subject: pool.text, pool: pool.text,
             body: record.body)

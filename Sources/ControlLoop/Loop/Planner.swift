@@ -101,10 +101,12 @@ struct Planner {
         let outcome = Autoscaler.outcome(policy: applied.policy, observation: observation, memory: memory, evaluation: evaluation)
         let last = world.pools[pool].lastDecision
         let isNews = last.map { $0.to != outcome.to || $0.codes != outcome.codes } ?? true
-        if isNews || outcome.to != outcome.from, !decisions.contains(pool) {
+        // A recommendation is never followed, so that it differs from the count isn't news by itself.
+        let mustMove = applied.policy.mode == .auto && outcome.to != outcome.from
+        if isNews || mustMove, !decisions.contains(pool) {
             decisions.insert(pool)
             let decision = outcome.explained(policy: applied.policy, observation: observation, memory: memory, evaluation: evaluation)
-            out.decide(DecisionRecord(decision, observation, applied, asOf: world.position), pool: world.pools[pool])
+            out.decide(decision, DecisionRecord(decision, observation, applied, asOf: world.position), pool: world.pools[pool])
         }
         return outcome.nextDeadline
     }

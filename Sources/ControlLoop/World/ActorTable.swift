@@ -96,10 +96,12 @@ extension ActorTable {
         for index in 0..<used { self[index].encode(into: &writer) }
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    /// - Parameter lastName: no name in the log has a higher number.
+    init(from reader: inout ByteReader, lastName: Int64) throws(ByteFault) {
         let count = try reader.count(bytesEach: ActorRecord.encodedBytes)
         for _ in 0..<count {
             let record = try ActorRecord(from: &reader)
+            guard Int64(record.name.rawValue) <= lastName else { throw ByteFault(offset: reader.offset, problem: "an actor's name is none of the log's") }
             let index = append()
             self[index] = record
             if record.name.isNone { vacant.append(index); continue }

@@ -38,7 +38,8 @@ extension World {
         pools = try reader.list { reader throws(ByteFault) in try PoolState(from: &reader) }
         for (index, pool) in pools.enumerated() { poolByName[pool.name] = index }
         workers = try WorkerTable(from: &reader)
-        actors = try ActorTable(from: &reader)
+        // An event brings at most four new names: its source, subject, pool and worker.
+        actors = try ActorTable(from: &reader, lastName: position.multipliedReportingOverflow(by: 4).partialValue)
         try checkReferences(reader.offset)
         rebuildOffers()
         for index in pools.indices { reevaluate(index) }
@@ -80,8 +81,8 @@ extension World {
         var limit = position
         // Each round looks at an older checkpoint; the log keeps only a few.
         for _ in 0..<64 {
-            guard let checkpoint = log.latestCheckpoint(atOrBefore: limit) else { return World() }
-            if checkpoint.version == checkpointVersion, let world = try? World(decoding: checkpoint.body), world.position == checkpoint.seq {
+            guard let checkpoint = try? log.latestCheckpoint(atOrBefore: limit, version: checkpointVersion) else { return World() }
+            if let world = try? World(decoding: checkpoint.body), world.position == checkpoint.seq {
                 return world
             }
             limit = checkpoint.seq - 1
@@ -261,8 +262,9 @@ extension ByteReader {
 }
 
 extension EventLog {
-    func saveCheckpoint(of world: World) {
-        saveCheckpoint(seq: world.position, version: World.checkpointVersion, body: world.encoded())
+    func saveCheckpoint(of world: World) throws(LogError) {
+        guard world.position > 0 else { return }
+        try saveCheckpoint(seq: world.position, at: world.at, version: World.checkpointVersion, body: world.encoded())
     }
 
     /// The URI in the event at `position`, which told of a snapshot.

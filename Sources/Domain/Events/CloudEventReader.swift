@@ -33,11 +33,18 @@ public struct CloudEventReader {
         return batch
     }
 
-    /// One event in structured mode. Nothing may follow it but space.
+    /// One event in structured mode. Nothing may follow it but space. A fault leaves what was read before as it was.
     public mutating func readEvent(_ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
         var cursor = JSONCursor(bytes)
-        try readObject(&cursor)
-        try expectEnd(&cursor)
+        let (events, stored) = (batch.count, batch.bytes.count)
+        do throws(EventFault) {
+            try readObject(&cursor)
+            try expectEnd(&cursor)
+        } catch {
+            batch.events.removeSubrange(events...)
+            batch.bytes.removeSubrange(stored...)
+            throw error
+        }
     }
 
     /// A JSON array of events.
@@ -104,6 +111,7 @@ public struct CloudEventReader {
 
     private mutating func readObject(_ cursor: inout JSONCursor) throws(EventFault) {
         var found = Attributes()
+        var twice: JSONCursor.Value?
         let bytes = cursor.bytes
         let start = cursor.index
         do throws(JSONFault) {
@@ -112,24 +120,25 @@ public struct CloudEventReader {
                 repeat {
                     let key = try cursor.key()
                     let value = try cursor.value()
-                    if try !note(key, value, bytes, &found) { throw JSONFault(offset: key.range.lower, problem: "this attribute is given twice") }
+                    if !note(key, value, bytes, &found) { twice = twice ?? key }
                 } while try cursor.takeSeparator(orEnd: UInt8(ascii: "}"))
             }
         } catch { throw broken(error) }
         guard cursor.index - start <= EventLimits.eventBytes else {
             throw fault(nil, "the event has \(cursor.index - start) bytes; at most \(EventLimits.eventBytes) are taken")
         }
+        if let twice { throw repeated(EventBody.Key(bytes: bytes, value: twice).text) }
         try store(found, bytes)
     }
 
     /// Files a member under its attribute; false where that attribute was there already.
-    private func note(_ key: JSONCursor.Value, _ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, _ found: inout Attributes) throws(JSONFault) -> Bool {
+    private func note(_ key: JSONCursor.Value, _ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, _ found: inout Attributes) -> Bool {
         func put(_ slot: inout JSONCursor.Value?) -> Bool {
             defer { slot = value }
             return slot == nil
         }
         let name = EventBody.Key(bytes: bytes, value: key)
-        switch key.content.count {
+        switch key.hasEscapes ? name.text.utf8.count : Int(key.content.count) {
         case 2 where name == "id": return put(&found.id)
         case 4 where name == "type": return put(&found.type)
         case 4 where name == "data": return put(&found.data)
@@ -139,9 +148,9 @@ public struct CloudEventReader {
         case 11 where name == "specversion": return put(&found.specversion)
         case 15 where name == "datacontenttype": return put(&found.contentType)
         default:
-            let isNew = !found.extensions.contains { EventBody.Key(bytes: bytes, value: $0.key).text == name.text }
-            found.extensions.append((key, value))
-            return isNew
+            // One beyond the limit is enough to refuse them all.
+            if found.extensions.count <= EventLimits.extensionAttributes { found.extensions.append((key, value)) }
+            return true
         }
     }
 
@@ -187,21 +196,25 @@ public struct CloudEventReader {
     private func kind(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) -> EventKind {
         guard let value, value.kind != .null else { throw fault("type", "missing: every event needs type") }
         guard value.kind == .string else { throw fault("type", "must be a string, not \(article(value.kind))") }
-        let prefix = EventKind.typePrefix.utf8.count
-        let content = value.content
-        let named = UnsafeBufferPointer(rebasing: bytes[content.lower..<content.upper])
-        if !value.hasEscapes, named.count > prefix, named.prefix(prefix).elementsEqual(EventKind.typePrefix.utf8) {
-            let rest = UnsafeBufferPointer(rebasing: named[prefix...])
-            for candidate in EventKind.byNameBytes where candidate.name.count == rest.count {
-                guard candidate.name.elementsEqual(rest) else { continue }
-                if candidate.kind.isOurs, !acceptsOwnKinds {
-                    throw fault("type", "\(candidate.kind.name) is written by Greenroom alone and can't be sent")
-                }
-                return candidate.kind
-            }
+        guard let kind = known(value, bytes) else {
+            let text = EventBody.Key(bytes: bytes, value: value).text
+            throw fault("type", "unknown kind \"\(String(text.prefix(128)))\": the types are \(EventKind.typePrefix) and one of \(Self.kindsOfProducers)")
         }
-        let text = EventBody.Key(bytes: bytes, value: value).text
-        throw fault("type", "unknown kind \"\(String(text.prefix(128)))\": the types are \(EventKind.typePrefix) and one of \(Self.kindsOfProducers)")
+        if kind.isOurs, !acceptsOwnKinds { throw fault("type", "\(kind.name) is written by Greenroom alone and can't be sent") }
+        return kind
+    }
+
+    @inline(__always)
+    private func known(_ type: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>) -> EventKind? {
+        let prefix = EventKind.typePrefix
+        guard !type.hasEscapes else {
+            let text = EventBody.Key(bytes: bytes, value: type).text
+            return text.hasPrefix(prefix) ? EventKind(name: String(text.dropFirst(prefix.count))) : nil
+        }
+        let named = UnsafeBufferPointer(rebasing: bytes[type.content.lower..<type.content.upper])
+        guard named.count > prefix.utf8.count, named.prefix(prefix.utf8.count).elementsEqual(prefix.utf8) else { return nil }
+        let rest = UnsafeBufferPointer(rebasing: named[prefix.utf8.count...])
+        return EventKind.byNameBytes.first { $0.name.count == rest.count && $0.name.elementsEqual(rest) }?.kind
     }
 
     private static let kindsOfProducers = EventKind.allCases.filter { !$0.isOurs }.map(\.name).joined(separator: ", ")
@@ -237,22 +250,34 @@ public struct CloudEventReader {
         _ extensions: [(key: JSONCursor.Value, value: JSONCursor.Value)], _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent
     ) throws(EventFault) {
         let start = batch.bytes.count
-        for (key, value) in extensions where value.kind != .null {
+        guard extensions.count <= EventLimits.extensionAttributes else {
+            throw fault(nil, "more than \(EventLimits.extensionAttributes) extension attributes: put what belongs to the event into data")
+        }
+        for (k, (key, value)) in extensions.enumerated() {
             let name = EventBody.Key(bytes: bytes, value: key).text
+            if extensions[..<k].contains(where: { EventBody.Key(bytes: bytes, value: $0.key).equals(name) }) { throw repeated(name) }
+            if value.kind == .null { continue }
             if name == "data_base64" { throw fault(name, "is not supported: send the data as JSON in data") }
             guard !name.isEmpty, name.utf8.allSatisfy({ (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) }) else {
                 throw fault(String(name.prefix(128)), "is no attribute's name: CloudEvents allows lower-case letters and digits")
             }
             guard value.kind != .object, value.kind != .array else { throw fault(name, "must be a string, a number or a boolean") }
             if name == "sequence" { try checkSequence(value, bytes) }
-            // Importing a log: its own position and time are not the producer's attributes.
-            if acceptsOwnKinds, name == "seq" || name == "at" || name == "superseded" { continue }
+            if Self.ownAttributes.contains(name) {
+                // Importing a log: its own position and time are not the producer's attributes. From a producer they would
+                // stand beside ours when the event is written.
+                guard acceptsOwnKinds else { throw fault(name, "is set by Greenroom: leave it out") }
+                continue
+            }
             appendMember(key, value, bytes, isFirst: batch.bytes.count == start)
         }
         guard batch.bytes.count > start else { return }
         batch.bytes.append(UInt8(ascii: "}"))
         event.extensions = ByteRange(start: start, count: batch.bytes.count - start)
     }
+
+    /// What the writer adds to an event of the log.
+    private static let ownAttributes: Set<String> = ["seq", "at", "superseded"]
 
     private func checkSequence(_ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
         let digits = value.kind == .string ? value.content : value.range
@@ -309,12 +334,12 @@ public struct CloudEventReader {
         }
         let field = shape.fields[k]
         guard seen & (1 << UInt64(k)) == 0 else { throw fault("data.\(field.name)", "given twice") }
+        seen |= 1 << UInt64(k)
         if value.kind == .null, field.type != .numberOrNull {
             if field.isRequired { throw fault("data.\(field.name)", "must not be null") }
             kept.append((key, value))
             return
         }
-        seen |= 1 << UInt64(k)
         if shape.carriesPool, field.name == "pool" {
             event.pool = try storeString("data.pool", value, bytes, limit: EventLimits.nameBytes)
         } else if shape.carriesWorker, field.name == "worker" {
@@ -377,6 +402,7 @@ public struct CloudEventReader {
     }
 
     private func fault(_ field: String?, _ problem: String) -> EventFault { EventFault(index: batch.count, field: field, problem: problem) }
+    private func repeated(_ attribute: String) -> EventFault { fault(String(attribute.prefix(128)), "given twice") }
     private func broken(_ error: JSONFault) -> EventFault { fault(nil, "not JSON at byte \(error.offset): \(error.problem)") }
 
     private func article(_ kind: JSONCursor.Kind) -> String {

@@ -10,6 +10,8 @@ public enum EventLimits {
     public static let idBytes = 1_024
     /// Names: subjects, sources, pools, workers, nodes, templates, tenants, metrics.
     public static let nameBytes = 512
+    /// Attributes of one event beyond those CloudEvents defines.
+    public static let extensionAttributes = 64
     /// Events of one request.
     public static let eventsPerBatch = 10_000
 }

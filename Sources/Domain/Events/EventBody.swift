@@ -90,7 +90,7 @@ public struct EventBody {
         return pairs.sorted { $0.key < $1.key }
     }
 
-    /// A member's name, compared where it lies.
+    /// A member's name, compared where it lies. `"\u0069d"` is the name `id`.
     public struct Key {
         let bytes: UnsafeBufferPointer<UInt8>
         let value: JSONCursor.Value
@@ -99,15 +99,17 @@ public struct EventBody {
 
         @inline(__always)
         func equals(_ name: String) -> Bool {
+            guard !value.hasEscapes else { return text.utf8.elementsEqual(name.utf8) }
             let content = value.content
-            return name.utf8.count == Int(content.count) && !value.hasEscapes
+            return name.utf8.count == Int(content.count)
                 && name.utf8.elementsEqual(UnsafeBufferPointer(rebasing: bytes[content.lower..<content.upper]))
         }
 
         @inline(__always)
         public static func == (key: Key, name: StaticString) -> Bool {
+            guard !key.value.hasEscapes else { return key.equals(name.description) }
             let content = key.value.content
-            guard content.count == name.utf8CodeUnitCount, !key.value.hasEscapes else { return false }
+            guard content.count == name.utf8CodeUnitCount else { return false }
             for k in 0..<Int(content.count) where key.bytes[content.lower + k] != name.utf8Start[k] { return false }
             return true
         }

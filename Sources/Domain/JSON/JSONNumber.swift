@@ -37,10 +37,11 @@ extension JSONText {
             return over ? nil : scaled
         }
         guard let value = double(bytes, range) else { return nil }
-        // 1.1 × 1000 is 1100.0000000000002: what lies within a millionth of a whole number is that number.
+        // 1.1 × 1000 is 1100.0000000000002: what lies within a millionth of a whole number, or within a double's own error
+        // where that is larger, is that number.
         let scaled = value * 1_000
         let nearest = scaled.rounded()
-        let rounded = abs(scaled - nearest) < 1e-6 * max(1, abs(scaled)) ? nearest : scaled.rounded(.up)
+        let rounded = abs(scaled - nearest) <= max(1e-6, 1e-15 * abs(scaled)) ? nearest : scaled.rounded(.up)
         return abs(rounded) < 9.2e18 ? Int64(rounded) : nil
     }
 }

@@ -44,7 +44,8 @@ public struct JSONWriter: Sendable {
         separate()
         if !value.isFinite {
             bytes.append(contentsOf: "null".utf8)
-        } else if value == value.rounded(), abs(value) < 1e15 {
+        } else if value == value.rounded(), abs(value) < 1e16 {
+            // From 1e16 on Swift's own form has an exponent and no fraction.
             appendInteger(Int64(value))
         } else {
             bytes.append(contentsOf: value.description.utf8)

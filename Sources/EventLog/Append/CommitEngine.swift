@@ -1,0 +1,151 @@
+// How does one commit happen, all of it or nothing?
+//
+//   stage (memory) ─▶ BEGIN ─▶ names, rows, marks, dedupe slices, chain link ─▶ COMMIT (synced) ─▶ keep
+//                                       └──────────── any failure ────────────▶ ROLLBACK ─▶ drop
+//
+// After `keep` the memory says what the file says; after `drop` both say what they said before. Nothing here waits, queues
+// or answers callers. Belongs to the writer: every method runs inside the writing connection's access.
+
+import Domain
+import GRDB
+import GRDBSQLite
+import Synchronization
+
+final class CommitEngine {
+    private let catalog: LogCatalog
+    private let subjects: SubjectIndex
+    private let rows: RowWriter
+    private let store: DedupeStore
+    private let stager: CommitStager
+    private let producesInline: Bool
+    private var hash = CommitHash(reservingBytes: 1 << 20)
+    private var chain: [UInt8]
+    let dedupe: DedupeIndex
+    private(set) var head: Head
+
+    init(_ db: Database, catalog: LogCatalog, subjects: SubjectIndex, dedupe: DedupeIndex, head: Head, chain: [UInt8], producesInline: Bool) throws {
+        self.catalog = catalog
+        self.subjects = subjects
+        self.dedupe = dedupe
+        self.head = head
+        self.chain = chain
+        self.producesInline = producesInline
+        let rows = try RowWriter(db)
+        self.rows = rows
+        store = try DedupeStore(db)
+        stager = CommitStager(
+            names: catalog.names, subjects: subjects, dedupe: dedupe, store: store, hashKey: Self.hashKey(catalog.logID),
+            isInFile: { seq, source, id, bytes in try rows.isAt(seq, source, id, bytes) })
+    }
+
+    /// Each log hashes ids in its own way.
+    static func hashKey(_ logID: [UInt8]) -> UInt64 { logID.withUnsafeBufferPointer { ByteHash.of($0) } }
+
+    /// Commits what is new in `requests`, at `clock` or the head's time, whichever is later.
+    func commit(_ requests: [AppendRequest], clock: LogTime, _ db: Database) throws -> StagedCommit {
+        do {
+            let staged = try stager.stage(requests, after: head, at: max(clock, head.at))
+            let marks = catalog.pendingMarks.withLock { $0 }
+            if staged.isEmpty, marks.isEmpty {
+                keep(staged, chain: chain, marks: [])
+                return staged
+            }
+            try rows.begin.run()
+            let link = try write(staged, marks, db)
+            try rows.commit.run()
+            keep(staged, chain: link, marks: marks)
+            return staged
+        } catch {
+            drop(db)
+            throw error
+        }
+    }
+
+    private func write(_ staged: StagedCommit, _ marks: Set<Position>, _ db: Database) throws -> [UInt8] {
+        for seq in marks { try rows.write(superseded: seq) }
+        guard !staged.isEmpty else { return chain }
+        let names = catalog.names
+        let lastName = names.countWithNew
+        hash.begin(previous: chain, at: staged.at, firstSeq: staged.firstSeq, lastSeq: staged.lastSeq, lastName: Int64(lastName))
+        try names.withNewNames { id, text in
+            hash.add(name: text)
+            try rows.write(name: id, text)
+        }
+        try rows.write(staged, &hash)
+        try dedupe.writeMaintenance(events: staged.batch.events.count, store, db, producesInline: producesInline)
+        let link = hash.finish()
+        try rows.write(commit: staged.firstSeq, staged.lastSeq, at: staged.at, lastName: lastName, hash: link)
+        return link
+    }
+
+    private func keep(_ staged: StagedCommit, chain: [UInt8], marks: Set<Position>) {
+        catalog.names.keepNew()
+        subjects.withState { $0.keepNoted() }
+        dedupe.keep()
+        catalog.pendingMarks.withLock { $0.subtract(marks) }
+        self.chain = chain
+        if !staged.isEmpty { head = Head(seq: staged.lastSeq, at: staged.at) }
+    }
+
+    private func drop(_ db: Database) {
+        // Some failures have rolled back already. A rollback that fails leaves nothing to undo: SQLite forgets the
+        // transaction with the next one it begins.
+        if sqlite3_get_autocommit(db.sqliteConnection) == 0 { try? rows.rollback.run() }
+        catalog.names.dropNew()
+        subjects.withState { $0.dropNoted() }
+        dedupe.drop()
+    }
+
+    // MARK: - Opening
+
+    /// Goes through the events after `subjectsSeq` and after the newest dedupe run, to know again what they say. Full dedupe
+    /// tables on the way become runs, so memory stays bounded however much there is to go through.
+    func catchUp(subjectsSeq: Position, _ db: Database) throws {
+        let key = Self.hashKey(catalog.logID)
+        let dedupeSeq = dedupe.coveredSeq
+        var seq = min(subjectsSeq, dedupeSeq)
+        let rows = try RawStatement(db, "SELECT seq, kind, pool, subject, source, id FROM events WHERE seq > ? ORDER BY seq LIMIT 4096")
+        while seq < head.seq {
+            let before = seq
+            rows.bind(1, seq)
+            try subjects.withState { state in
+                while try rows.step() {
+                    seq = rows.integer(0)
+                    let (id, text) = rows.storedID(5)
+                    let source = NameID(UInt32(truncatingIfNeeded: rows.integer(4)))
+                    if seq > subjectsSeq { note(rows, seq, source, id, &state) }
+                    if seq > dedupeSeq { dedupe.addCommitted(id.hash(source: source, key: key, text)) }
+                }
+                state.keepNoted()
+            }
+            if seq == before { throw gap(after: seq) }
+            if dedupe.isBehind { try maintain(events: 1 << 20, db) }
+        }
+    }
+
+    private func note(_ rows: RawStatement, _ seq: Position, _ source: NameID, _ id: StoredID, _ state: inout SubjectIndex.State) {
+        let kind = EventKind(rawValue: UInt8(truncatingIfNeeded: rows.integer(1)))
+        let pool = kind?.shape.carriesPool == true ? NameID(UInt32(truncatingIfNeeded: rows.integer(2))) : .none
+        let subject = NameID(UInt32(truncatingIfNeeded: rows.integer(3)))
+        state.note(seq, subject: subject, pool: pool.isNone ? nil : pool, source: source, integerID: id.form == .integer ? id.integer : nil)
+    }
+
+    private func gap(after seq: Position) -> LogError {
+        LogError(
+            .damaged, operation: "open", path: catalog.path, problem: "the last commit ends at \(head.seq), but there is no event after \(seq)",
+            hint: "restore the file from a copy")
+    }
+
+    /// A transaction of dedupe maintenance alone.
+    private func maintain(events: Int, _ db: Database) throws {
+        try rows.begin.run()
+        do {
+            try dedupe.writeMaintenance(events: events, store, db, producesInline: true)
+            try rows.commit.run()
+        } catch {
+            if sqlite3_get_autocommit(db.sqliteConnection) == 0 { try? rows.rollback.run() }
+            throw error
+        }
+        dedupe.keep()
+    }
+}

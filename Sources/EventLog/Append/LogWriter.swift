@@ -1,0 +1,213 @@
+// Who commits, when, and who hears of it?
+//
+//   append ──▶ queue ──▶ thread: take a commit's worth ──▶ CommitEngine ──▶ head, followers ──▶ callers ──▶ onCommit
+//
+// One thread takes everything that waits and commits it together: under load a commit carries hundreds of callers and they
+// share one sync; alone, a caller waits for nothing but its own. Inline, the caller's thread does the same, one request at
+// a time. When a commit fails its callers learn why, and until the disk works again appends fail fast, with a try now and
+// then: growing pauses, and a probe when nobody appends.
+
+import Domain
+import GRDB
+import Synchronization
+
+final class LogWriter: Sendable {
+    private let catalog: LogCatalog
+    private let configuration: EventLog.Configuration
+    private let queue: AppendQueue
+    private let recent: RecentCommits
+    private let wal: WALCheckpointer
+    private let keeper: LogKeeper
+    private let status: Mutex<Status>
+    private let figures = Mutex(CommitFigures())
+    private let observers = Mutex<[@Sendable (Head) -> Void]>([])
+    let health: HealthRecord
+
+    /// Guarded by the pool's writing access, which admits one thread at a time: touched nowhere else.
+    private final class EngineBox: @unchecked Sendable {
+        var engine: CommitEngine?
+        init(_ engine: CommitEngine) { self.engine = engine }
+    }
+    private let box: EngineBox
+
+    private struct Status: Sendable {
+        var head: Head
+        var retryAt: Int64 = 0
+        var pause: Int64 = 0
+    }
+
+    init(
+        _ configuration: EventLog.Configuration, catalog: LogCatalog, engine: sending CommitEngine, recent: RecentCommits,
+        wal: WALCheckpointer, keeper: LogKeeper, health: HealthRecord
+    ) {
+        self.configuration = configuration
+        self.catalog = catalog
+        self.recent = recent
+        self.wal = wal
+        self.keeper = keeper
+        self.health = health
+        queue = AppendQueue(limits: configuration.limits)
+        status = Mutex(Status(head: engine.head))
+        box = EngineBox(engine)
+    }
+
+    var head: Head { status.withLock { $0.head } }
+    var pendingEvents: Int { queue.pendingEvents }
+    var walBytes: Int { wal.bytes }
+    var commitFigures: CommitFigures { figures.withLock { $0 } }
+    func onCommit(_ wake: @escaping @Sendable (Head) -> Void) { observers.withLock { $0.append(wake) } }
+
+    // MARK: - Callers
+
+    func append(_ request: AppendRequest) {
+        if let fault = request.batch.fault() { return request.completion(.failure(fault)) }
+        if request.events == 0 { return request.completion(.success(AppendReceipt(accepted: 0, duplicates: 0, positions: []))) }
+        guard catalog.names.hasRoom(forBytes: request.bytes) else {
+            return request.completion(.failure(.notWritable(
+                reason: "the dictionary of names is full", hint: "begin a new log: this one has named all the subjects it can")))
+        }
+        do throws(AppendError) {
+            try queue.offer(request)
+        } catch { return request.completion(.failure(error)) }
+        if configuration.writer == .inline { drain() }
+    }
+
+    /// Commits what waits, on this thread.
+    private func drain() {
+        while case .commit(let requests) = queue.next(waitingAtMost: 0) { commit(requests) }
+    }
+
+    /// A commit at a recorded time: for import. Nothing else may be appending.
+    func importCommit(_ batch: EventBatch, at: LogTime) throws(AppendError) -> AppendReceipt {
+        let answer = Mutex<Result<AppendReceipt, AppendError>?>(nil)
+        if let fault = batch.fault() { throw fault }
+        commit([AppendRequest(batch: batch) { result in answer.withLock { $0 = result } }], at: at)
+        guard let result = answer.withLock({ $0 }) else { throw .closed }
+        return try result.get()
+    }
+
+    /// The writer's thread. Returns once the queue is closed and empty.
+    func run() {
+        while true {
+            switch queue.next(waitingAtMost: pauseBeforeProbe()) {
+            case .commit(let requests): commit(requests)
+            case .idle: probe()
+            case .closed: return
+            }
+        }
+    }
+
+    func close() {
+        queue.close()
+        if configuration.writer == .inline { drain() }
+    }
+
+    // MARK: - One commit
+
+    private func commit(_ requests: [AppendRequest], at recorded: LogTime? = nil) {
+        defer { queue.answered(requests) }
+        if let refusal = refusalWhileFailing() {
+            for request in requests { request.completion(.failure(refusal)) }
+            return
+        }
+        let started = MonotonicClock.microseconds()
+        do {
+            let staged = try catalog.pool.writeWithoutTransaction { db in
+                let staged = try engine().commit(requests, clock: recorded ?? configuration.clock(), db)
+                if !staged.isEmpty { publish(staged) }
+                return staged
+            }
+            recovered()
+            figures.withLock { $0.note(events: staged.batch.events.count, requests: requests.count, microseconds: MonotonicClock.microseconds() - started) }
+            configuration.hooks.beforeCompletion?()
+            for (request, receipt) in zip(requests, staged.receipts) { request.completion(.success(receipt)) }
+            if !staged.isEmpty { wakeObservers() }
+        } catch {
+            let refusal = failed(error)
+            for request in requests { request.completion(.failure(refusal)) }
+        }
+        keepWALSmall()
+    }
+
+    private func publish(_ staged: StagedCommit) {
+        let head = Head(seq: staged.lastSeq, at: staged.at)
+        status.withLock { $0.head = head }
+        configuration.hooks.afterCommit?(head)
+        recent.publish(staged.batch)
+    }
+
+    private func wakeObservers() {
+        let head = head
+        for wake in observers.withLock({ $0 }) { wake(head) }
+        keeper.noteCommit(head)
+    }
+
+    private func keepWALSmall() {
+        guard wal.bytes > configuration.limits.walLimitBytes else { return }
+        do { try catalog.pool.writeWithoutTransaction { db in _ = try wal.run(db) } } catch { health.noteMaintenance(error, path: catalog.path) }
+    }
+
+    /// Writes marks that no commit has taken along.
+    func flushMarks() {
+        guard !catalog.pendingMarks.withLock({ $0.isEmpty }) else { return }
+        do { _ = try catalog.pool.writeWithoutTransaction { db in try engine().commit([], clock: configuration.clock(), db) } } catch { _ = failed(error) }
+    }
+
+    /// Only inside the pool's writing access.
+    private func engine() throws -> CommitEngine {
+        guard let engine = box.engine else {
+            throw LogError(.refused, operation: "append to", path: catalog.path, problem: "the log is closed", hint: "open it again")
+        }
+        return engine
+    }
+
+    /// Lets go of the engine and its statements: the connection can't be closed before.
+    func releaseEngine() { catalog.pool.writeWithoutTransaction { _ in box.engine = nil } }
+
+    /// Runs `body` with the engine, between two commits.
+    func withEngine<Result>(_ body: (CommitEngine, Database) throws -> Result) throws -> Result {
+        try catalog.pool.writeWithoutTransaction { db in try body(engine(), db) }
+    }
+
+    // MARK: - Failure and recovery
+
+    private func refusalWhileFailing() -> AppendError? {
+        guard let failure = health.failure, MonotonicClock.microseconds() < status.withLock({ $0.retryAt }) else { return nil }
+        return .notWritable(reason: failure.problem, hint: failure.hint)
+    }
+
+    private func failed(_ error: any Error) -> AppendError {
+        let trouble = LogError(wrapping: error, operation: "append to", path: catalog.path)
+        let limits = configuration.limits
+        status.withLock { status in
+            status.pause = status.pause == 0 ? limits.retryFirstMicroseconds : min(status.pause * 2, limits.retryLastMicroseconds)
+            status.retryAt = MonotonicClock.microseconds() + status.pause
+        }
+        health.fail(trouble, at: configuration.clock())
+        return .notWritable(reason: trouble.problem, hint: trouble.hint)
+    }
+
+    private func recovered() {
+        guard health.failure != nil else { return }
+        status.withLock { status in
+            status.pause = 0
+            status.retryAt = 0
+        }
+        health.recover()
+    }
+
+    private func pauseBeforeProbe() -> Int64? {
+        guard health.failure != nil else { return nil }
+        return max(1_000, status.withLock { $0.retryAt } - MonotonicClock.microseconds())
+    }
+
+    /// While failing with nobody appending: does the disk take a few pages again?
+    private func probe() {
+        guard health.failure != nil else { return }
+        do {
+            try catalog.pool.write { db in try db.execute(sql: "INSERT OR REPLACE INTO disk_probe VALUES (1, zeroblob(65536))") }
+            try catalog.pool.write { db in try db.execute(sql: "DELETE FROM disk_probe") }
+            recovered()
+        } catch { _ = failed(error) }
+    }
+}

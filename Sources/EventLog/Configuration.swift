@@ -1,0 +1,119 @@
+// Where does the log lie, how is it written, and how much may wait?
+//
+// Every queue, buffer and slice of the log takes its bound from here; the defaults are what the figures in `docs/decisions`
+// were measured with. Tests shrink them until every path is taken in a few hundred events.
+
+public import Domain
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+extension EventLog {
+    public struct Configuration: Sendable {
+        public enum Writer: Hashable, Sendable {
+            /// A thread of its own commits what is waiting, many callers at a time.
+            case thread
+            /// Each append commits on its caller's thread before it returns: virtual time, replay, import.
+            case inline
+        }
+
+        public enum Durability: Hashable, Sendable {
+            /// Acknowledged means synced to disk.
+            case full
+            /// Survives a crash of the process, not of the machine. For tests and what can be made again.
+            case off
+        }
+
+        public var path: String
+        public var writer = Writer.thread
+        public var durability = Durability.full
+        /// Read once a commit. The log's time never goes back, whatever this answers.
+        public var clock: @Sendable () -> LogTime = EventLog.systemClock
+        public var limits = Limits()
+        /// Throws away what the log works out from events (dedupe runs, its saved state) and works it out again while opening.
+        public var rebuildsDerived = false
+        var hooks = Hooks()
+
+        public init(path: String) { self.path = path }
+    }
+
+    public struct Limits: Hashable, Sendable {
+        /// Waiting for the writer: beyond either, an append is answered `.overloaded`.
+        public var pendingEvents = 131_072
+        public var pendingBytes = 64 << 20
+        /// One commit takes no further batch beyond either. 4,096 events are about 8 ms of work.
+        public var commitEvents = 4_096
+        public var commitBytes = 8 << 20
+
+        /// Recent commits kept for followers; who is further behind reads from the file.
+        public var recentEvents = 65_536
+        public var recentBytes = 32 << 20
+        /// Events a follower reads from the file at a time.
+        public var catchUpEvents = 4_096
+
+        /// Ids in the in-memory table before it becomes a run.
+        public var dedupeTableEvents = 262_144
+        /// Runs of one level that make one of the next.
+        public var dedupeFanOut = 8
+        /// Prepared slices that wait for the writer, a job.
+        public var dedupeReadySlices = 8
+
+        /// From here the write-ahead log is copied into the database in the background…
+        public var walCheckpointBytes = 16 << 20
+        /// …and from here the writer does the rest itself, before its next commit.
+        public var walLimitBytes = 64 << 20
+
+        /// Events between two savings of the log's own state.
+        public var stateEvents: Int64 = 1_000_000
+        /// Bytes of a checkpoint written in one transaction.
+        public var checkpointPartBytes = 256 << 10
+        /// Checkpoints of the folded state that are kept; older ones are thinned out.
+        public var checkpointsKept = 16
+
+        /// After a failed commit, how long appends are refused without trying: doubling from the first to the second.
+        public var retryFirstMicroseconds: Int64 = 50_000
+        public var retryLastMicroseconds: Int64 = 2_000_000
+
+        public init() {}
+    }
+
+    /// The machine's wall clock.
+    public static let systemClock: @Sendable () -> LogTime = {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return LogTime(microseconds: Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1_000)
+    }
+
+    /// Where tests look in. Called on the writer's thread.
+    struct Hooks: Sendable {
+        var afterCommit: (@Sendable (Head) -> Void)?
+        var beforeCompletion: (@Sendable () -> Void)?
+    }
+}
+
+/// How far the log goes: the last position and its commit's time.
+public struct Head: Hashable, Sendable {
+    public var seq: Position
+    public var at: LogTime
+
+    public init(seq: Position, at: LogTime) {
+        self.seq = seq
+        self.at = at
+    }
+
+    public static let empty = Head(seq: 0, at: LogTime(microseconds: .min))
+}
+
+/// A clock that only measures, for deadlines and rates.
+enum MonotonicClock {
+    static func microseconds() -> Int64 {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1_000
+    }
+}

@@ -1,0 +1,211 @@
+// What can be done with a log?
+//
+// The one door to the events of a Greenroom: append, read, follow, mark, checkpoint, verify. Everything acknowledged is on
+// disk; every (source, id) is in it once; positions run from 1 without a gap; the log's time never goes back. All methods
+// may be called from any thread. How it is done is told where it is done: `CommitEngine`, `DedupeIndex`, `LogReader`.
+
+public import Domain
+import Dispatch
+import Foundation
+import Synchronization
+
+public final class EventLog: Sendable {
+    public let path: String
+    let catalog: LogCatalog
+    let configuration: Configuration
+    let reader: LogReader
+    let checkpoints: CheckpointStore
+    private let recent: RecentCommits
+    private let healthRecord: HealthRecord
+    /// Nil where the log was opened for reading only.
+    let writing: Writing?
+    private let closing = Mutex<Bool>(false)
+
+    /// What only a writing log has.
+    struct Writing: Sendable {
+        let lock: LogLock
+        let writer: LogWriter
+        let keeper: LogKeeper
+        let subjects: SubjectIndex
+        let wal: WALCheckpointer
+        let threads: LogThreads
+    }
+
+    /// More marks than this don't wait for the next commit.
+    private static let pendingMarksLimit = 4_096
+
+    // MARK: - Opening and closing
+
+    /// Opens the log at `configuration.path` for writing, and makes it where there is none.
+    public static func open(_ configuration: Configuration) throws(LogError) -> EventLog {
+        let opened = try LogOpening(configuration).openForWriting()
+        opened.startThreads()
+        return opened
+    }
+
+    /// Opens the log at `path` to read it, whether or not another process is writing to it. Followers end where the log
+    /// ended at this moment.
+    public static func openReadOnly(path: String) throws(LogError) -> EventLog {
+        try LogOpening(Configuration(path: path)).openForReading()
+    }
+
+    init(configuration: Configuration, catalog: LogCatalog, checkpoints: CheckpointStore, recent: RecentCommits, health: HealthRecord, writing: Writing?) {
+        path = configuration.path
+        self.configuration = configuration
+        self.catalog = catalog
+        self.checkpoints = checkpoints
+        self.recent = recent
+        self.writing = writing
+        healthRecord = health
+        reader = LogReader(catalog: catalog)
+    }
+
+    deinit { close() }
+
+    private func startThreads() {
+        guard let writing, configuration.writer == .thread else { return }
+        writing.threads.start("greenroom.log.writer") { [writer = writing.writer] in writer.run() }
+        writing.threads.start("greenroom.log.keeper") { [keeper = writing.keeper, saving = StateSaving(writing, checkpoints)] in
+            keeper.run { try saving.save() }
+        }
+    }
+
+    /// Commits what waits, saves the log's state, and lets go of the file. Appends after this are answered `.closed`,
+    /// followers end.
+    public func close() {
+        let isFirst = closing.withLock { isClosing in
+            defer { isClosing = true }
+            return !isClosing
+        }
+        guard isFirst else { return }
+        if let writing {
+            writing.writer.close()
+            writing.keeper.close()
+            writing.threads.join()
+            writing.writer.flushMarks()
+            do {
+                if healthRecord.failure == nil { _ = try StateSaving(writing, checkpoints).save() }
+                try writing.keeper.closeConnection()
+            } catch { healthRecord.noteMaintenance(error, path: path) }
+            writing.writer.releaseEngine()
+        }
+        recent.close()
+        do { try catalog.pool.close() } catch { healthRecord.noteMaintenance(error, path: path) }
+        writing?.lock.release()
+    }
+
+    // MARK: - Appending
+
+    /// Hands `batch` to the writer: all of it is appended, or nothing. `completion` is called once, on the writer's thread
+    /// (inline: before this returns), with the positions after they are durable, or with why they are not.
+    public func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) {
+        guard let writing else { return completion(.failure(.closed)) }
+        writing.writer.append(AppendRequest(batch: batch, completion: completion))
+    }
+
+    public func append(_ batch: EventBatch) async throws(AppendError) -> AppendReceipt {
+        let result = await withCheckedContinuation { continuation in append(batch) { continuation.resume(returning: $0) } }
+        return try result.get()
+    }
+
+    /// The last durable commit.
+    public var head: Head { writing?.writer.head ?? recent.openingHead }
+    public var names: NameDictionary { catalog.names }
+
+    /// Calls `wake` after each commit, on the writer's thread: keep it short.
+    public func onCommit(_ wake: @escaping @Sendable (Head) -> Void) { writing?.writer.onCommit(wake) }
+
+    /// Notes that these events changed nothing when they were folded. Reading shows it at once; it is written with the next
+    /// commit, and if the process ends before, folding finds it again.
+    public func markSuperseded(_ positions: [Position]) {
+        guard let writing, !positions.isEmpty else { return }
+        let waiting = catalog.pendingMarks.withLock { marks in
+            marks.formUnion(positions)
+            return marks.count
+        }
+        if waiting > Self.pendingMarksLimit { writing.writer.flushMarks() }
+    }
+
+    // MARK: - Reading
+
+    /// Whole commits after `position`, in order, until they hold `limitEvents`; at least one where there is one.
+    public func read(after position: Position, limitEvents: Int) throws(LogError) -> [CommittedBatch] {
+        try reader.read(after: position, limitEvents: limitEvents)
+    }
+
+    /// The event at `position`, alone in its batch.
+    public func event(at position: Position) throws(LogError) -> CommittedBatch? { try reader.event(at: position) }
+
+    /// The newest `limit` events of `subject` before `before`, oldest first, each alone in its batch.
+    public func history(of subject: NameID, before: Position = .max, limit: Int = 1_000) throws(LogError) -> [CommittedBatch] {
+        try reader.history(of: subject, last: writing?.subjects.durableLastSeq(of: subject), before: before, limit: limit)
+    }
+
+    /// The last position whose commit's time is `at` or earlier; 0 where there is none.
+    public func position(at: LogTime) throws(LogError) -> Position { try reader.position(at: at) }
+
+    /// Everything after `position`, commit by commit, as it comes.
+    public func follower(after position: Position) -> LogFollower {
+        LogFollower(after: position, recent: recent, reader: reader, catchUpEvents: configuration.limits.catchUpEvents)
+    }
+
+    // MARK: - Checkpoints
+
+    /// Keeps `body`, the folded state at `seq`. Older ones are thinned out beyond `Limits.checkpointsKept`.
+    public func saveCheckpoint(seq: Position, at: LogTime, version: Int, body: [UInt8]) throws(LogError) {
+        guard writing != nil else {
+            throw LogError(.refused, operation: "save a checkpoint in", path: path, problem: "the log is open for reading only", hint: "open it for writing")
+        }
+        try checkpoints.save(.loop, seq: seq, at: at, version: version, body: body)
+        try checkpoints.thin(.loop, keeping: configuration.limits.checkpointsKept)
+    }
+
+    /// The newest sound checkpoint of `version` (of any, where nil) at `seq` or before. Damaged ones are passed over, and
+    /// said to be in `health`.
+    public func latestCheckpoint(atOrBefore seq: Position = .max, version: Int? = nil) throws(LogError) -> LogCheckpoint? {
+        let (checkpoint, damaged) = try checkpoints.latest(.loop, atOrBefore: seq, version: version)
+        if damaged > 0 { healthRecord.noteMaintenance(problem: "\(damaged) damaged checkpoints were passed over in \(path): state is folded from further back") }
+        return checkpoint
+    }
+
+    public var health: LogHealth { healthRecord.health(path: path) }
+    var recentBytes: Int { recent.bytes }
+}
+
+/// Saves what the log keeps of subjects and sources, so that the next opening reads the tail alone.
+struct StateSaving: Sendable {
+    private let writing: EventLog.Writing
+    private let checkpoints: CheckpointStore
+
+    init(_ writing: EventLog.Writing, _ checkpoints: CheckpointStore) {
+        self.writing = writing
+        self.checkpoints = checkpoints
+    }
+
+    func save() throws -> Position {
+        let (head, body) = try writing.writer.withEngine { engine, _ in (engine.head, writing.subjects.encoded()) }
+        guard head.seq > 0 else { return 0 }
+        let last = try checkpoints.latestSeq(.log)
+        guard last != head.seq else { return head.seq }
+        try checkpoints.save(.log, seq: head.seq, at: head.at, version: SubjectIndex.version, body: body)
+        try checkpoints.thin(.log, keeping: 2)
+        return head.seq
+    }
+}
+
+/// The log's own threads, and waiting for their end.
+final class LogThreads: Sendable {
+    private let group = DispatchGroup()
+
+    func start(_ name: String, _ body: @escaping @Sendable () -> Void) {
+        group.enter()
+        let thread = Thread { [group] in
+            body()
+            group.leave()
+        }
+        thread.name = name
+        thread.start()
+    }
+
+    func join() { group.wait() }
+}

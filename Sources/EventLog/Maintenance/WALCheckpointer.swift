@@ -1,0 +1,63 @@
+// When does the write-ahead log get back into the database?
+//
+// Never as part of an append, except where it has grown past its limit. The keeper copies it in the background with passive
+// checkpoints, which disturb neither the writer nor readers; when the writer finds it past the limit all the same, it
+// copies what is left, which is little, and the next commit starts the file over.
+//
+// One checkpoint runs at a time, and one begins only if a commit was completed since the last one ended. That keeps clear
+// of a race in SQLite before 3.51.3 (a checkpoint that starts while a writer restarts a wholly copied WAL may take old
+// frames for new ones): as long as there are frames to copy, a writer can't restart the WAL.
+
+import GRDB
+import GRDBSQLite
+import Synchronization
+
+final class WALCheckpointer: Sendable {
+    private let commits = Atomic<Int>(0)
+    private let bytesInWAL = Atomic<Int>(0)
+    /// `commits` when the last checkpoint ended.
+    private let gate = Mutex<Int>(0)
+
+    var bytes: Int { bytesInWAL.load(ordering: .relaxed) }
+
+    func noteCommit() { commits.add(1, ordering: .sequentiallyConsistent) }
+
+    /// Copies what can be copied without waiting for anyone. False where there was nothing to do.
+    @discardableResult
+    func run(_ db: Database) throws -> Bool {
+        try gate.withLock { commitsAtEnd in
+            guard commits.load(ordering: .sequentiallyConsistent) > commitsAtEnd else { return false }
+            let done = try db.checkpoint(.passive)
+            commitsAtEnd = commits.load(ordering: .sequentiallyConsistent)
+            if done.walFrameCount == done.checkpointedFrameCount { bytesInWAL.store(0, ordering: .relaxed) }
+            return true
+        }
+    }
+
+    /// Copies and syncs everything. Only inside the writer's access: with no other writer, the race can't be.
+    func runWhole(_ db: Database) throws {
+        try gate.withLock { commitsAtEnd in
+            _ = try db.checkpoint(.full)
+            commitsAtEnd = commits.load(ordering: .sequentiallyConsistent)
+            bytesInWAL.store(0, ordering: .relaxed)
+        }
+    }
+
+    /// Has SQLite report the WAL's size after each commit of this connection. It also keeps it from checkpointing by itself,
+    /// which uses the same hook. The checkpointer must outlive the connection.
+    func watch(_ db: Database, path: String) throws {
+        guard try Int.fetchOne(db, sql: "PRAGMA page_size") == Self.pageBytes else {
+            throw LogError(.notALog, operation: "open", path: path, problem: "its pages are not of \(Self.pageBytes) bytes", hint: "import an export of it into a new log")
+        }
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        sqlite3_wal_hook(db.sqliteConnection, { context, _, _, frames in
+            guard let context else { return SQLITE_OK }
+            let watcher = Unmanaged<WALCheckpointer>.fromOpaque(context).takeUnretainedValue()
+            watcher.bytesInWAL.store(Int(frames) * WALCheckpointer.pageBytes, ordering: .relaxed)
+            watcher.noteCommit()
+            return SQLITE_OK
+        }, context)
+    }
+
+    static let pageBytes = 4096
+}

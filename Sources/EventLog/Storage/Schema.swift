@@ -1,0 +1,48 @@
+// Which tables must there be, and is this file one of ours?
+//
+// One file of `migrations/` is one migration; the binary carries them all. GRDB's migrator applies what is missing, in
+// order, each in a transaction. A file that knows migrations we don't is a newer version's: it is refused, not guessed at.
+
+import Domain
+import GRDB
+
+enum Schema {
+    /// Names the files of `migrations/`, in the order they are applied.
+    private static let migrations: [(name: String, sql: [UInt8])] = [("001_log", PackageResources._01_log_sql)]
+
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator().disablingDeferredForeignKeyChecks()
+        for (name, sql) in migrations {
+            migrator.registerMigration(name) { db in try db.execute(sql: String(decoding: sql, as: UTF8.self)) }
+        }
+        return migrator
+    }
+
+    /// Brings the file up to this version, and draws the log's id where it is new.
+    static func prepare(_ pool: DatabasePool, path: String) throws {
+        guard try pool.read({ try !migrator.hasBeenSuperseded($0) }) else { throw newer(path) }
+        try migrator.migrate(pool)
+        try pool.write { db in
+            guard try Int.fetchOne(db, sql: "SELECT count(*) FROM log_info") == 0 else { return }
+            try db.execute(sql: "INSERT INTO log_info VALUES (1, randomblob(16))")
+        }
+    }
+
+    /// For reading only: nothing may be applied, so everything must be there.
+    static func check(_ pool: DatabasePool, path: String) throws {
+        try pool.read { db in
+            guard try !migrator.hasBeenSuperseded(db) else { throw newer(path) }
+            guard try migrator.hasCompletedMigrations(db) else {
+                throw LogError(
+                    .notALog, operation: "open", path: path, problem: "not a log, or one of an older version",
+                    hint: "open it once for writing, which brings it up to date")
+            }
+        }
+    }
+
+    private static func newer(_ path: String) -> LogError {
+        LogError(
+            .notALog, operation: "open", path: path, problem: "written by a newer version, with tables this one doesn't know",
+            hint: "use that version or a later one")
+    }
+}

@@ -1,0 +1,154 @@
+internal import Autoscaling
+internal import Yams
+
+// What does a node of a policy document say, as the type its field has?
+//
+// Types are those of YAML 1.2's core schema, so that `on`, `yes`, `010` or `1:30` never mean what nobody meant: a plain word
+// is null, true or false, a number or else a text; what is quoted is a text. A wrong type is reported and answered with nil.
+
+enum Scalar: Equatable {
+    case null
+    case flag(Bool)
+    /// As written: `-3`, `1.5`, `1e3`.
+    case number(String)
+    case text(String)
+
+    init(plain word: String) {
+        switch word {
+        case "", "~", "null", "Null", "NULL": self = .null
+        case "true", "True", "TRUE": self = .flag(true)
+        case "false", "False", "FALSE": self = .flag(false)
+        default: self = Self.isNumber(word) ? .number(word) : .text(word)
+        }
+    }
+
+    /// `[-+]? (digits [. digits?] | . digits) ([eE] [-+]? digits)?`
+    private static func isNumber(_ word: String) -> Bool {
+        var rest = word.utf8[...]
+        func digits() -> Int {
+            let count = rest.prefix { $0 &- UInt8(ascii: "0") <= 9 }.count
+            rest = rest.dropFirst(count)
+            return count
+        }
+        func take(_ these: String) -> Bool {
+            guard let first = rest.first, these.utf8.contains(first) else { return false }
+            rest = rest.dropFirst()
+            return true
+        }
+        _ = take("+-")
+        let whole = digits()
+        let fraction = take(".") ? digits() : 0
+        guard whole + fraction > 0 else { return false }
+        if take("eE") {
+            _ = take("+-")
+            if digits() == 0 { return false }
+        }
+        return rest.isEmpty
+    }
+
+    var shown: String {
+        switch self {
+        case .null: "empty"
+        case .flag(let flag): "the word \(flag)"
+        case .number(let number): "the number \(number)"
+        case .text(let text): "the text \"\(text.prefix(40))\""
+        }
+    }
+}
+
+/// A node, the path of the field it stands in, and where its problems go.
+struct DocumentValue {
+    let node: Node
+    let path: String
+    let problems: ProblemList
+
+    init(_ node: Node, path: String, problems: ProblemList) {
+        self.node = node
+        self.path = path
+        self.problems = problems
+        if let place = node.place { problems.remember(path, at: place) }
+    }
+
+    var isNull: Bool { scalar == .null }
+
+    var integer: Int? {
+        guard case .number(let number)? = scalar else { return wrong("must be a whole number") }
+        let digits = number.drop { $0 == "-" || $0 == "+" }
+        if number.hasPrefix("+") || digits.utf8.contains(where: { $0 &- UInt8(ascii: "0") > 9 }) { return wrong("must be a whole number") }
+        if digits.count > 1, digits.first == "0" { return wrong("must be a whole number without leading zeros") }
+        guard let integer = Int(number) else { return wrong("must be a whole number that fits 64 bits") }
+        return integer
+    }
+
+    var flag: Bool? {
+        guard case .flag(let flag)? = scalar else { return wrong("must be true or false") }
+        return flag
+    }
+
+    var text: String? {
+        switch scalar {
+        case .text(let text)?: return text
+        case .number?, .flag?: return wrong("must be a text; put it in quotes")
+        default: return wrong("must be a text")
+        }
+    }
+
+    /// A number or a Kubernetes quantity, in units of 10^−decimals.
+    func quantity(_ decimals: Int) -> Int64? {
+        let written: String
+        switch scalar {
+        case .number(let number)?: written = number
+        case .text(let text)?: written = text
+        default: return wrong("must be a number or a quantity such as 1.5 or 500m")
+        }
+        do throws(Quantity.Fault) { return try Quantity.parse(written, decimals: decimals) } catch {
+            return wrong(error == .tooLarge ? "is too large" : "must be a number or a quantity such as 1.5 or 500m")
+        }
+    }
+
+    func choice<Choice: RawRepresentable & CaseIterable>(_: Choice.Type) -> Choice? where Choice.RawValue == String {
+        guard let written = text else { return nil }
+        if let choice = Choice(rawValue: written) { return choice }
+        let known = Choice.allCases.map(\.rawValue)
+        problems.report(path, "must be one of \(known.joined(separator: ", "))\(NearestName.nearest(to: written, in: known).map { "; did you mean \($0)?" } ?? "")")
+        return nil
+    }
+
+    var elements: [DocumentValue]? {
+        guard case .sequence(let sequence) = node else { return wrong("must be a list") }
+        return sequence.prefix(Self.elementLimit).enumerated().map { DocumentValue($1, path: "\(path)[\($0)]", problems: problems) }
+    }
+
+    /// Longer lists are cut; the rules refuse them long before.
+    static let elementLimit = 4_096
+
+    private var scalar: Scalar? {
+        guard case .scalar(let scalar) = node else { return nil }
+        switch (scalar.style, scalar.tag.rawValue) {
+        case (.plain, ""), (.any, ""): return Scalar(plain: scalar.string)
+        default: return .text(scalar.string)
+        }
+    }
+
+    private func wrong<Value>(_ message: String) -> Value? {
+        let found: String
+        switch node {
+        case .scalar: found = scalar?.shown ?? "something else"
+        case .mapping: found = "an object"
+        case .sequence: found = "a list"
+        case .alias: found = "an alias"
+        }
+        problems.report(path, "\(message), and is \(found)")
+        return nil
+    }
+}
+
+extension Node {
+    var place: Place? { mark.map { Place(line: $0.line, column: $0.column) } }
+
+    /// `---` with nothing after it.
+    var isEmptyDocument: Bool {
+        guard case .scalar(let scalar) = self else { return false }
+        return scalar.style == .plain && scalar.string.isEmpty
+    }
+}

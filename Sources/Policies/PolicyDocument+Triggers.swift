@@ -1,0 +1,188 @@
+internal import Autoscaling
+internal import Domain
+
+// What does a policy document say about its signals: buffer, triggers, behavior and formula?
+
+extension PolicyDocument {
+    // MARK: - Buffer
+
+    func buffer(_ spec: DocumentObject) -> WarmBuffer {
+        guard let buffer = spec.object("buffer", PolicyFields.buffer) else { return .fixed(0) }
+        let given = PolicyFields.buffer.filter { buffer.value($0) != nil }
+        guard given.count == 1 else {
+            let found = given.isEmpty ? "none" : given.joined(separator: " and ")
+            problems.report(buffer.path, "needs exactly one of \(PolicyFields.buffer.joined(separator: ", ")), and has \(found)")
+            return .fixed(0)
+        }
+        switch given[0] {
+        case "spare": return .fixed(buffer.integer("spare") ?? 0)
+        case "sparePercent": return .percent(buffer.integer("sparePercent") ?? 0)
+        default: return surge(buffer)
+        }
+    }
+
+    /// Read in full, so that its mistakes are found, and then refused: nothing computes it yet.
+    private func surge(_ buffer: DocumentObject) -> WarmBuffer {
+        if let surge = buffer.object("surge", ["quantile", "windowSeconds", "min"]) {
+            if let quantile = surge.required("quantile", { $0.quantity(Quantity.microDecimals) }, "quantile: 0.97"), quantile <= 0 || quantile >= 1_000_000 {
+                problems.report(surge.pathOf("quantile"), "must lie between 0 and 1")
+            }
+            for (name, least) in [("windowSeconds", 1), ("min", 0)] {
+                if let value = surge.integer(name), value < least { problems.report(surge.pathOf(name), "must be at least \(least), and is \(value)") }
+            }
+        }
+        problems.report(buffer.pathOf("surge"), "the surge buffer isn't available in this version; write spare: N or sparePercent: P")
+        return .fixed(0)
+    }
+
+    // MARK: - Triggers
+
+    /// Without any: demand, one actor a worker's slot.
+    func triggers(_ spec: DocumentObject) -> [Trigger] {
+        let values = spec.elements("triggers").prefix(PolicyLimits.triggers + 1)
+        if values.isEmpty { return [Trigger(name: "demand", source: .demand, thresholdMilli: 1_000)] }
+        return values.enumerated().map { trigger($1, number: $0) }
+    }
+
+    private func trigger(_ value: DocumentValue, number: Int) -> Trigger {
+        // A refused trigger keeps its place, so that the others' numbers stay right.
+        let refused = Trigger(name: "unnamed-\(number)", source: .demand, thresholdMilli: 1_000)
+        guard let whole = DocumentObject(value, fields: nil) else { return refused }
+        guard let type = whole.required("type", \.text, "type: demand") else { return refused }
+        switch type {
+        case "demand":
+            return DocumentObject(value, fields: PolicyFields.demandTrigger).map(demandTrigger) ?? refused
+        case "observed":
+            return DocumentObject(value, fields: PolicyFields.observedTrigger).map { observedTrigger($0, refused) } ?? refused
+        default:
+            let known = ["demand", "observed"]
+            let hint = NearestName.nearest(to: type, in: known).map { "; did you mean \($0)?" }
+                ?? "; values from elsewhere come as queue.observed events, which type: observed reads"
+            problems.report(whole.pathOf("type"), "must be demand or observed, and is \(type.prefix(60))\(hint)")
+            return refused
+        }
+    }
+
+    private func demandTrigger(_ trigger: DocumentObject) -> Trigger {
+        Trigger(
+            name: trigger.text("name") ?? "demand", source: .demand, thresholdMilli: trigger.milli("threshold") ?? 1_000,
+            activationThresholdMilli: trigger.milli("activationThreshold") ?? 0,
+            metricType: trigger.choice("metricType", MetricType.self) ?? .averageValue)
+    }
+
+    private func observedTrigger(_ trigger: DocumentObject, _ refused: Trigger) -> Trigger {
+        let metric = trigger.required("metric", \.text, "metric: nats_consumer_pending_messages")
+        let threshold = trigger.required("threshold", { $0.quantity(Quantity.milliDecimals) }, "threshold: 5")
+        return Trigger(
+            name: trigger.text("name") ?? metric ?? refused.name,
+            source: .observed(
+                metric: metric ?? "unnamed", selector: trigger.object("selector", nil)?.labels ?? [], staleAfterSeconds: trigger.integer("staleAfter")),
+            thresholdMilli: threshold ?? 1_000,
+            activationThresholdMilli: trigger.milli("activationThreshold") ?? 0,
+            metricType: trigger.choice("metricType", MetricType.self) ?? .averageValue)
+    }
+
+    // MARK: - Advanced
+
+    func readAdvanced(_ spec: DocumentObject, into policy: inout Policy) {
+        guard let advanced = spec.object("advanced", PolicyFields.advanced) else { return }
+        let config = advanced.object("horizontalPodAutoscalerConfig", PolicyFields.horizontalPodAutoscalerConfig)
+        if let behavior = config?.object("behavior", PolicyFields.behavior) {
+            policy.behaviorGiven = true
+            if let up = behavior.object("scaleUp", PolicyFields.rules) { read(up, into: &policy.behavior.scaleUp) }
+            if let down = behavior.object("scaleDown", PolicyFields.rules) { read(down, into: &policy.behavior.scaleDown) }
+        }
+        if let modifiers = advanced.object("scalingModifiers", PolicyFields.scalingModifiers) {
+            policy.scalingModifiers = scalingModifiers(modifiers, names: policy.triggers.map(\.name))
+        }
+    }
+
+    /// What isn't given stays Kubernetes' default; an empty list of policies is given, and refused by the rules.
+    private func read(_ document: DocumentObject, into rules: inout Behavior.Rules) {
+        rules.stabilizationWindowSeconds = document.integer("stabilizationWindowSeconds") ?? rules.stabilizationWindowSeconds
+        rules.select = document.choice("selectPolicy", Behavior.Select.self) ?? rules.select
+        if let tolerance = document.value("tolerance")?.quantity(Quantity.microDecimals) { rules.tolerancePPM = Int(tolerance) }
+        guard document.value("policies")?.elements != nil else { return }
+        rules.limits = document.elements("policies").compactMap(limit)
+    }
+
+    private func limit(_ value: DocumentValue) -> Behavior.Limit? {
+        guard let limit = DocumentObject(value, fields: PolicyFields.limit) else { return nil }
+        let kind = limit.required("type", { $0.choice(Behavior.Limit.Kind.self) }, "type: Pods")
+        let amount = limit.required("value", \.integer, "value: 1")
+        let periodSeconds = limit.required("periodSeconds", \.integer, "periodSeconds: 60")
+        return Behavior.Limit(kind: kind ?? .pods, value: amount ?? 1, periodSeconds: periodSeconds ?? 1)
+    }
+
+    private func scalingModifiers(_ modifiers: DocumentObject, names: [String]) -> ScalingModifiers? {
+        let target = modifiers.required("target", { $0.quantity(Quantity.milliDecimals) }, "target: 10")
+        let text = modifiers.required("formula", \.text, "formula: \"(first + second) / 2\"")
+        let activationTarget = modifiers.milli("activationTarget")
+        let metricType = modifiers.choice("metricType", MetricType.self)
+        guard let text, let formula = formula(text, modifiers.pathOf("formula"), names: names) else { return nil }
+        return ScalingModifiers(
+            formula: formula, targetMilli: target ?? 1_000, activationTargetMilli: activationTarget ?? 0, metricType: metricType ?? .averageValue)
+    }
+
+    private func formula(_ text: String, _ path: String, names: [String]) -> Formula? {
+        do throws(FormulaError) { return try Formula(compiling: text, names: names) } catch {
+            // Names of refused triggers are unknown: a complaint about the formula would be about them.
+            if !problems.hasProblem(around: "spec.triggers") { problems.report(path, "column \(error.column) of the formula: \(error.message)") }
+            return nil
+        }
+    }
+
+    // MARK: - Schedules
+
+    func schedule(_ value: DocumentValue) -> Schedule? {
+        guard let schedule = DocumentObject(value, fields: PolicyFields.schedule) else { return nil }
+        let cron = schedule.required("cron", \.text, "cron: \"0 8 * * 1-5\"")
+        let durationSeconds = schedule.required("durationSeconds", \.integer, "durationSeconds: 36000")
+        let minReplicaCount = schedule.required("minReplicaCount", \.integer, "minReplicaCount: 5")
+        let timezone = schedule.value("timezone") == nil ? "UTC" : schedule.text("timezone")
+        let offsets = timezone.flatMap { zoneOffsets(schedule, timezone: $0) }
+        // One at a time first: a schedule throws its first mistake, and all of them are wanted.
+        _ = checked(schedule, cron ?? "@daily", 1, 0, "UTC", [])
+        _ = checked(schedule, "@daily", durationSeconds ?? 1, 0, "UTC", [])
+        _ = checked(schedule, "@daily", 1, minReplicaCount ?? 0, "UTC", [])
+        guard let cron, let durationSeconds, let minReplicaCount, let timezone, let offsets, !problems.hasProblem(around: schedule.path) else { return nil }
+        return checked(schedule, cron, durationSeconds, minReplicaCount, timezone, offsets)
+    }
+
+    private func checked(
+        _ document: DocumentObject, _ cron: String, _ durationSeconds: Int, _ minReplicaCount: Int, _ timezone: String, _ offsets: [ZoneOffset]
+    ) -> Schedule? {
+        do throws(ScheduleError) {
+            return try Schedule(cron: cron, timezone: timezone, durationSeconds: durationSeconds, minReplicaCount: minReplicaCount, offsets: offsets)
+        } catch {
+            switch error.field {
+            case .durationSeconds, .minReplicaCount, .offsets: problems.report(document.pathOf(error.field.rawValue), error.message)
+            default: problems.report(document.pathOf("cron"), error.description)
+            }
+            return nil
+        }
+    }
+
+    /// Carried with the schedule (canonical JSON), or resolved from the zone's name.
+    private func zoneOffsets(_ schedule: DocumentObject, timezone: String) -> [ZoneOffset]? {
+        if schedule.value("offsets") != nil {
+            return schedule.elements("offsets").compactMap(offset)
+        }
+        if let offsets = TimeZoneOffsets.offsets(of: timezone, around: now) { return offsets }
+        let hint = TimeZoneOffsets.hint(for: timezone)
+        problems.report(
+            schedule.pathOf("timezone"), "no time zone is called \(timezone.prefix(60))\(hint); write one of the tz database, such as Europe/Zurich")
+        return nil
+    }
+
+    private func offset(_ value: DocumentValue) -> ZoneOffset? {
+        guard let offset = DocumentObject(value, fields: PolicyFields.zoneOffset) else { return nil }
+        let seconds = offset.required("secondsEastOfUTC", \.integer, "secondsEastOfUTC: 3600")
+        guard let text = offset.required("from", \.text, "from: \"2026-03-29T01:00:00Z\"") else { return nil }
+        guard let from = LogTime(rfc3339: text) else {
+            problems.report(offset.pathOf("from"), "must be a time such as 2026-03-29T01:00:00Z")
+            return nil
+        }
+        return ZoneOffset(from: from, secondsEastOfUTC: seconds ?? 0)
+    }
+}

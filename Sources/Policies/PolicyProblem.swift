@@ -1,0 +1,84 @@
+// What is wrong with a policy document, and where?
+//
+// Everything that is wrong comes out at once, in the order of the text, each with the place to look at and what to do there.
+
+/// One mistake in a policy document.
+public struct PolicyProblem: Hashable, Sendable, CustomStringConvertible {
+    /// The document within the text, from 1.
+    public var document: Int
+    /// From 1; where the refused value begins, or what should contain it.
+    public var line: Int
+    /// From 1, in Unicode scalars.
+    public var column: Int
+    /// `spec.triggers[1].threshold`; empty where it is about the document as a whole.
+    public var path: String
+    /// What is wrong and what to do.
+    public var message: String
+
+    public init(document: Int, line: Int, column: Int, path: String, message: String) {
+        self.document = document
+        self.line = line
+        self.column = column
+        self.path = path
+        self.message = message
+    }
+
+    public var description: String { "\(line):\(column): \(path.isEmpty ? "" : "\(path): ")\(message)" }
+}
+
+/// A policy text was refused. Never empty.
+public struct PolicyError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The file's name, or what else the text came from.
+    public var source: String
+    public var problems: [PolicyProblem]
+
+    public init(source: String, problems: [PolicyProblem]) {
+        self.source = source
+        self.problems = problems
+    }
+
+    /// One line a problem, as compilers print them: `pools.yaml:12:5: spec.coolDown: …`.
+    public var description: String { problems.map { "\(source):\($0)" }.joined(separator: "\n") }
+}
+
+/// Where something stands in the text, from 1.
+struct Place: Hashable {
+    var line: Int
+    var column: Int
+    static let start = Place(line: 1, column: 1)
+}
+
+/// The problems of one document as they are found, and where its fields stand.
+final class ProblemList {
+    let document: Int
+    private(set) var problems: [PolicyProblem] = []
+    private var places: [String: Place] = [:]
+
+    /// One mistake made many times says nothing new after this many lines.
+    static let limit = 100
+
+    init(document: Int) { self.document = document }
+
+    func remember(_ path: String, at place: Place) { places[path] = place }
+
+    func report(_ path: String, at place: Place? = nil, _ message: String) {
+        guard problems.count < Self.limit else { return }
+        let place = place ?? self.place(of: path)
+        problems.append(PolicyProblem(document: document, line: place.line, column: place.column, path: path, message: message))
+    }
+
+    /// Whether this field, or something it is part of or contains, was refused already.
+    func hasProblem(around path: String) -> Bool {
+        problems.contains { $0.path == path || $0.path.hasPrefix("\(path).") || $0.path.hasPrefix("\(path)[") }
+    }
+
+    /// Of the field, or of the nearest thing that should contain it.
+    private func place(of path: String) -> Place {
+        var rest = path[...]
+        while !rest.isEmpty {
+            if let place = places[String(rest)] { return place }
+            rest = rest[..<(rest.lastIndex { $0 == "." || $0 == "[" } ?? rest.startIndex)]
+        }
+        return places[""] ?? .start
+    }
+}

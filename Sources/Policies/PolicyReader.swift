@@ -1,0 +1,78 @@
+public import Autoscaling
+public import Domain
+internal import Yams
+
+// Which policies does this text hold?
+//
+// YAML or JSON (which is YAML), one document or several between `---`. A text is read whole or refused whole, with all of its
+// problems. What is read depends on the text, on `now` (from which time zones are resolved) and on the tz database, on
+// nothing else. Limits on size, nesting and aliases are checked before a parser sees the text.
+
+public enum PolicyReader {
+    public static let textLimitBytes = 256 << 10
+    public static let documentLimit = 1_024
+
+    /// The policies of `text`, in its order. `source` names it in the error, `now` is about when zones are resolved.
+    public static func policies(from text: String, source: String, now: LogTime) throws(PolicyError) -> [Policy] {
+        if let problem = TextGuard.problem(in: Array(text.utf8)) { throw PolicyError(source: source, problems: [problem]) }
+        var reading = Reading(now: now)
+        reading.readAll(text)
+        guard reading.problems.isEmpty else { throw PolicyError(source: source, problems: reading.problems) }
+        return reading.policies
+    }
+
+    /// The same for bytes, which must be UTF-8.
+    public static func policies(from bytes: [UInt8], source: String, now: LogTime) throws(PolicyError) -> [Policy] {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            let problem = PolicyProblem(document: 1, line: 1, column: 1, path: "", message: "the text is not UTF-8; save it as UTF-8")
+            throw PolicyError(source: source, problems: [problem])
+        }
+        return try policies(from: text, source: source, now: now)
+    }
+}
+
+private struct Reading {
+    let now: LogTime
+    var policies: [Policy] = []
+    var problems: [PolicyProblem] = []
+    private var firstDocuments: [String: Int] = [:]
+
+    init(now: LogTime) { self.now = now }
+
+    mutating func readAll(_ text: String) {
+        var document = 0
+        do {
+            // No rules of Yams' own for what a plain word means: `DocumentValue` decides that.
+            let parser = try Parser(yaml: text, resolver: .basic, encoding: .utf8)
+            while let root = try parser.nextRoot() {
+                document += 1
+                guard document <= PolicyReader.documentLimit else {
+                    report(document, .start, "more than \(PolicyReader.documentLimit) documents in one text; split it")
+                    return
+                }
+                read(root, document)
+            }
+        } catch let error as YamlError {
+            problems.append(error.problem(document: document + 1, text: text))
+        } catch {
+            report(document + 1, .start, "unreadable: \(error)")
+        }
+        if policies.isEmpty, problems.isEmpty { report(1, .start, "there is no policy in it; a document begins with apiVersion: \(PolicyFields.apiVersion)") }
+    }
+
+    private mutating func read(_ root: Node, _ document: Int) {
+        if root.isEmptyDocument { return }
+        let list = ProblemList(document: document)
+        let policy = PolicyDocument(problems: list, now: now).policy(root)
+        if let policy, list.problems.isEmpty {
+            if let first = firstDocuments[policy.pool] { list.report("metadata.name", "\(policy.pool) is in document \(first) already; a pool has one policy") }
+            firstDocuments[policy.pool] = document
+            policies.append(policy)
+        }
+        problems += list.problems.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
+    }
+
+    private mutating func report(_ document: Int, _ place: Place, _ message: String) {
+        problems.append(PolicyProblem(document: document, line: place.line, column: place.column, path: "", message: message))
+    }
+}

@@ -1,0 +1,51 @@
+// Which turns arrive when, and how long does each run?
+//
+// What a simulation is fed with: turns in the order of their arrival, in whole microseconds after the beginning. Turns that
+// arrive at the same moment keep the order in which they were given.
+
+/// One request for a worker, and the time it then keeps a slot. Turns are alike but for that: placement by snapshot is not
+/// simulated.
+public struct Turn: Hashable, Sendable {
+    public var arrivalMicroseconds: Int64
+    public var serviceMicroseconds: Int64
+
+    public init(arrivalMicroseconds: Int64, serviceMicroseconds: Int64) {
+        self.arrivalMicroseconds = arrivalMicroseconds
+        self.serviceMicroseconds = serviceMicroseconds
+    }
+}
+
+public struct ArrivalTrace: Hashable, Sendable {
+    /// In order of arrival.
+    public let turns: [Turn]
+
+    public init(turns: [Turn]) {
+        let isSorted = zip(turns, turns.dropFirst()).allSatisfy { $0.arrivalMicroseconds <= $1.arrivalMicroseconds }
+        // The sort of the standard library is stable, which keeps equal arrivals in their order.
+        self.turns = isSorted ? turns : turns.sorted { $0.arrivalMicroseconds < $1.arrivalMicroseconds }
+    }
+
+    public var isEmpty: Bool { turns.isEmpty }
+
+    /// Time that turns use, all together: what a pool would cost that never had an idle worker.
+    public var usefulMicroseconds: Int64 { turns.reduce(0) { $0 &+ $1.serviceMicroseconds } }
+
+    /// From the first arrival to the last.
+    public var spanMicroseconds: Int64 {
+        guard let first = turns.first, let last = turns.last else { return 0 }
+        return last.arrivalMicroseconds - first.arrivalMicroseconds
+    }
+
+    /// The turns that arrive in the first `share` of the span, and the rest with its beginning moved to zero.
+    public func split(after share: Double) -> (before: ArrivalTrace, after: ArrivalTrace) {
+        guard let first = turns.first else { return (self, self) }
+        let border = first.arrivalMicroseconds + Int64(Double(spanMicroseconds) * min(max(share, 0), 1))
+        let index = turns.firstIndex { $0.arrivalMicroseconds >= border } ?? turns.count
+        let rest = turns[index...].map { turn in
+            var turn = turn
+            turn.arrivalMicroseconds -= border
+            return turn
+        }
+        return (ArrivalTrace(turns: Array(turns[..<index])), ArrivalTrace(turns: rest))
+    }
+}

@@ -1,0 +1,55 @@
+import Autoscaling
+import Domain
+
+// What does a policy of ours decide in a simulation?
+//
+// What it would decide live: the same `evaluate`, `advance` and `outcome`, at each commit and each deadline, and again
+// after a change until the answer stands, as a logged decision is a commit of its own.
+
+struct PolicyScaler: SimulatedScaler {
+    let name: String
+    private let policy: Policy
+    private var memory: AutoscalerMemory
+    private(set) var nextWake: LogTime?
+
+    /// Changes that follow from one commit; a stable policy needs two.
+    private static let mostRounds = 8
+
+    init(policy: Policy, name: String, startingAt: LogTime = .zero) {
+        self.policy = policy
+        self.name = name
+        memory = AutoscalerMemory(policyAppliedAt: startingAt)
+    }
+
+    var slotsPerWorker: Int { policy.slotsPerWorker }
+    var victims: Victims { .idle }
+    var initialReplicas: Int { policy.minReplicaCount }
+
+    mutating func replicas(for pool: PoolSnapshot) -> Int {
+        var observation = Observation(pool)
+        for _ in 0..<Self.mostRounds {
+            let evaluation = Autoscaler.evaluate(policy: policy, observation: observation, memory: memory)
+            memory.advance(evaluation, policy: policy)
+            let outcome = Autoscaler.outcome(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
+            nextWake = outcome.nextDeadline
+            guard outcome.to != outcome.from else { break }
+            memory.scaled(from: outcome.from, to: outcome.to, at: pool.at, policy: policy)
+            observation.replicas = outcome.to
+            observation.workers.starting = max(0, outcome.to - pool.ready)
+        }
+        return observation.replicas
+    }
+}
+
+extension Observation {
+    init(_ pool: PoolSnapshot) {
+        var workers = WorkerCounts()
+        workers.starting = max(0, pool.replicas - pool.ready)
+        workers.idle = pool.idle
+        workers.partial = pool.partial
+        workers.full = pool.full
+        workers.draining = pool.drainingBusy
+        workers.drainingBusy = pool.drainingBusy
+        self.init(at: pool.at, replicas: pool.replicas, workers: workers, demand: Demand(resident: pool.resident, poolExhausted: pool.waiting))
+    }
+}

@@ -1,0 +1,242 @@
+import Domain
+
+// What happens to one pool on a trace?
+//
+// A discrete-event simulation, exact in microseconds. All that happens at one instant is one commit, as in the live loop:
+//
+//     turns end, workers become ready, turns arrive → free slots go to those who wait, the oldest first
+//         → the scaler says how many → workers are asked for, or surplus ones go
+//
+// Always: a turn has one slot from its beginning to its end; time never goes back; the same trace, settings and scaler
+// give the same result, to the byte. Not simulated: caches of snapshots, zones, several pools, network time.
+
+struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
+    private enum Happening: UInt8, Sendable { case turnEnded, workerReady, wake }
+
+    private struct Event: Comparable, Sendable {
+        var at: Int64
+        var happening: Happening
+        /// Of the turn, or the worker.
+        var subject: Int32
+        /// Of the turn's attempt: an end that was planned before a kill means nothing any more.
+        var attempt: Int32
+
+        static func < (a: Event, b: Event) -> Bool {
+            if a.at != b.at { return a.at < b.at }
+            if a.happening != b.happening { return a.happening.rawValue < b.happening.rawValue }
+            return a.subject != b.subject ? a.subject < b.subject : a.attempt < b.attempt
+        }
+    }
+
+    /// What is known of a turn beside its place in the trace.
+    private struct Standing: Sendable {
+        var worker: Int32 = -1
+        var attempt: Int32 = 0
+        var waitsSince: Int64
+        var waited: Int64 = 0
+    }
+
+    private let trace: ArrivalTrace
+    private let settings: SimulationSettings
+    private var scaler: Scaler
+    private var random: SeededGenerator
+    private var starts: StartTimes
+    private var workers: SimulatedWorkers
+    private var events = MinHeap<Event>()
+    private var standings: [Standing]
+    /// Turns in the order in which they take slots; those before `queueHead` did.
+    private var queue: [Int32] = []
+    private var queueHead = 0
+    private var nextArrival = 0
+    private var ended = 0
+
+    private var now: Int64 = 0
+    private var desired = 0
+    private var wakeAt: Int64 = -1
+    private var meter = CountMeter()
+
+    init(trace: ArrivalTrace, settings: SimulationSettings, scaler: Scaler) {
+        self.trace = trace
+        self.settings = settings
+        self.scaler = scaler
+        random = SeededGenerator(seed: settings.seed)
+        starts = StartTimes()
+        workers = SimulatedWorkers(slots: scaler.slotsPerWorker)
+        standings = trace.turns.map { Standing(waitsSince: $0.arrivalMicroseconds) }
+    }
+
+    // MARK: - Running
+
+    mutating func run() -> SimulationResult {
+        begin()
+        while ended < trace.turns.count {
+            guard let next = nextInstant() else { preconditionFailure("\(trace.turns.count - ended) turns are left and nothing will happen") }
+            now = next
+            happen()
+            commit()
+        }
+        meter.advance(to: now)
+        return SimulationResult(
+            policy: scaler.name, turns: trace.turns.count, waits: .init(microseconds: standings.map(\.waited)),
+            workerMicroseconds: meter.workerMicroseconds, usefulMicroseconds: trace.usefulMicroseconds, killed: meter.killed,
+            flaps: meter.flaps, starts: meter.starts, replicas: meter.replicas, commits: meter.commits)
+    }
+
+    private mutating func begin() {
+        now = min(0, trace.turns.first?.arrivalMicroseconds ?? 0)
+        meter.begin(at: now)
+        desired = min(scaler.initialReplicas, SimulationSettings.mostWorkers)
+        for _ in 0..<desired { workers.becameReady(workers.add(at: now)) }
+        meter.note(present: workers.present, desired: desired, at: now)
+        commit()
+    }
+
+    private func nextInstant() -> Int64? {
+        let arrival = nextArrival < trace.turns.count ? trace.turns[nextArrival].arrivalMicroseconds : nil
+        guard let event = events.min?.at else { return arrival }
+        return arrival.map { min($0, event) } ?? event
+    }
+
+    private mutating func happen() {
+        while let event = events.min, event.at == now {
+            events.removeMin()
+            switch event.happening {
+            case .turnEnded: end(event)
+            case .workerReady: becomeReady(Int(event.subject))
+            case .wake: break
+            }
+        }
+        while nextArrival < trace.turns.count, trace.turns[nextArrival].arrivalMicroseconds == now {
+            queue.append(Int32(nextArrival))
+            nextArrival += 1
+        }
+        place()
+    }
+
+    // MARK: - Turns
+
+    private mutating func place() {
+        while queueHead < queue.count, let worker = workers.nextFree() {
+            let turn = queue[queueHead]
+            queueHead += 1
+            let k = Int(turn)
+            workers.begin(turn, on: worker)
+            standings[k].worker = Int32(worker)
+            standings[k].waited += now - standings[k].waitsSince
+            let end = now + settings.resumeMicroseconds + trace.turns[k].serviceMicroseconds
+            events.insert(Event(at: end, happening: .turnEnded, subject: turn, attempt: standings[k].attempt))
+        }
+        // Only what is before the head is dropped, and seldom.
+        if queueHead > 65_536, queueHead * 2 > queue.count {
+            queue.removeFirst(queueHead)
+            queueHead = 0
+        }
+    }
+
+    private mutating func end(_ event: Event) {
+        let k = Int(event.subject)
+        guard standings[k].attempt == event.attempt else { return }
+        workers.end(event.subject, on: Int(standings[k].worker))
+        standings[k].attempt = .max
+        ended += 1
+    }
+
+    /// Turns that lost their worker begin again, before those who never had one.
+    private mutating func retry(_ turns: [Int32]) {
+        for turn in turns.sorted() {
+            standings[Int(turn)].attempt += 1
+            standings[Int(turn)].waitsSince = now
+        }
+        queue.replaceSubrange(..<queueHead, with: [])
+        queueHead = 0
+        queue.insert(contentsOf: turns.sorted(), at: 0)
+    }
+
+    // MARK: - Scaling
+
+    private mutating func commit() {
+        meter.commits += 1
+        precondition(meter.commits < SimulationSettings.mostCommits, "\(scaler.name) was asked \(meter.commits) times by \(now) µs")
+        let wanted = min(max(scaler.replicas(for: snapshot), 0), SimulationSettings.mostWorkers)
+        if wanted != desired {
+            desired = wanted
+            resize()
+            place()
+        }
+        meter.note(present: workers.present, desired: desired, at: now)
+        setAlarm()
+    }
+
+    private var snapshot: PoolSnapshot {
+        PoolSnapshot(
+            at: LogTime(microseconds: now), replicas: desired, starting: workers.starting, idle: workers.idle, partial: workers.partial,
+            full: workers.full, drainingBusy: workers.drainingBusy, resident: workers.resident, waiting: queue.count - queueHead,
+            startMicroseconds: starts.p90)
+    }
+
+    private mutating func setAlarm() {
+        // A wake that is past would be due at once, for ever.
+        guard let wake = scaler.nextWake?.microseconds, wake > now, wake != .max, wake != wakeAt else { return }
+        wakeAt = wake
+        events.insert(Event(at: wake, happening: .wake, subject: 0, attempt: 0))
+    }
+
+    private mutating func resize() {
+        let surplus = workers.serving - desired
+        if surplus < 0 { start(-surplus) } else if surplus > 0 { release(surplus) }
+    }
+
+    private mutating func start(_ count: Int) {
+        for _ in 0..<count {
+            let worker = workers.add(at: now)
+            events.insert(Event(at: now + startMicroseconds(), happening: .workerReady, subject: Int32(worker), attempt: 0))
+        }
+        meter.starts += count
+    }
+
+    private mutating func becomeReady(_ worker: Int) {
+        // It may have been taken back meanwhile.
+        guard workers.isStarting(worker) else { return }
+        starts.add(now - workers.askedAtMicroseconds(worker))
+        workers.becameReady(worker)
+    }
+
+    private mutating func startMicroseconds() -> Int64 {
+        switch settings.start {
+        case .constant(let microseconds): microseconds
+        case .measured(let microseconds): microseconds[random.index(below: microseconds.count)]
+        }
+    }
+
+    private mutating func release(_ surplus: Int) {
+        let unborn = workers.youngestStarting(surplus)
+        for worker in unborn { _ = workers.remove(worker) }
+        let rest = surplus - unborn.count
+        guard rest > 0 else { return }
+        switch scaler.victims {
+        case .idle: for worker in workers.youngestIdle(rest) { _ = workers.remove(worker) }
+        case .blind: kill(rest)
+        case .graceful: for worker in drawn(rest) { workers.drain(worker) }
+        }
+    }
+
+    private mutating func kill(_ count: Int) {
+        var lost: [Int32] = []
+        for worker in drawn(count) { lost += workers.remove(worker) }
+        meter.killed += lost.count
+        if !lost.isEmpty { retry(lost) }
+    }
+
+    /// Any of the ready ones, each as likely as the others.
+    private mutating func drawn(_ count: Int) -> [Int] {
+        var candidates = workers.ready
+        var drawn: [Int] = []
+        for _ in 0..<min(count, candidates.count) {
+            let index = random.index(below: candidates.count)
+            drawn.append(candidates[index])
+            candidates.swapAt(index, candidates.count - 1)
+            candidates.removeLast()
+        }
+        return drawn
+    }
+}

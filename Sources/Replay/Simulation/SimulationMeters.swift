@@ -1,0 +1,73 @@
+import Domain
+
+// What is measured while a simulation runs?
+
+/// Cost, and how the count moves.
+struct CountMeter: Sendable {
+    private(set) var workerMicroseconds: Int64 = 0
+    private(set) var flaps = 0
+    private(set) var replicas: [SimulationResult.Replicas] = []
+    var killed = 0
+    var starts = 0
+    var commits = 0
+
+    private var at: Int64 = 0
+    private var present = 0
+    /// 1 up, −1 down, 0 before the first change.
+    private var direction = 0
+
+    mutating func begin(at now: Int64) { at = now }
+
+    mutating func advance(to now: Int64) {
+        workerMicroseconds += Int64(present) * (now - at)
+        at = now
+    }
+
+    mutating func note(present: Int, desired: Int, at now: Int64) {
+        advance(to: now)
+        self.present = present
+        guard let last = replicas.last else {
+            replicas.append(.init(atMicroseconds: now, count: desired))
+            return
+        }
+        guard last.count != desired else { return }
+        let step = desired > last.count ? 1 : -1
+        if direction == -step { flaps += 1 }
+        direction = step
+        // Several changes within one instant are one.
+        if last.atMicroseconds == now { replicas[replicas.count - 1].count = desired } else { replicas.append(.init(atMicroseconds: now, count: desired)) }
+    }
+}
+
+/// The last starts, and their 90th percentile (nearest rank), as the live loop measures them.
+struct StartTimes: Sendable {
+    private static let limit = 128
+    /// In the order in which they came, from `next` on.
+    private var ring: [Int64] = []
+    private var next = 0
+    private var sorted: [Int64] = []
+
+    var p90: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count * 9 + 9) / 10 - 1] }
+
+    mutating func add(_ duration: Int64) {
+        if ring.count < Self.limit {
+            ring.append(duration)
+        } else {
+            sorted.remove(at: place(of: ring[next]))
+            ring[next] = duration
+            next = (next + 1) % Self.limit
+        }
+        sorted.insert(duration, at: place(of: duration))
+    }
+
+    /// The first place at which `duration` is, or belongs.
+    private func place(of duration: Int64) -> Int {
+        var low = 0
+        var high = sorted.count
+        while low < high {
+            let middle = (low + high) / 2
+            if sorted[middle] < duration { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}

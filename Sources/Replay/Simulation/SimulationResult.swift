@@ -1,0 +1,102 @@
+public import Domain
+
+// What came of it: waits, cost, kills, and how the count moved?
+//
+// Times are exact microseconds; shares and means are made from them at the very end.
+
+public struct SimulationResult: Hashable, Sendable {
+    /// From arrival to a worker's slot, without the resume.
+    public struct Waits: Hashable, Sendable {
+        /// Of each turn, rising.
+        public let sortedMicroseconds: [Int64]
+
+        init(microseconds: [Int64]) { sortedMicroseconds = microseconds.sorted() }
+
+        public var meanSeconds: Double {
+            guard !sortedMicroseconds.isEmpty else { return 0 }
+            return Double(sortedMicroseconds.reduce(0, &+)) / Double(sortedMicroseconds.count) / 1e6
+        }
+
+        public var maxSeconds: Double { Double(sortedMicroseconds.last ?? 0) / 1e6 }
+
+        /// Nearest rank: the least wait that at least this share of the turns did not exceed.
+        public func seconds(quantile: Double) -> Double {
+            guard !sortedMicroseconds.isEmpty else { return 0 }
+            let rank = Int((quantile * Double(sortedMicroseconds.count)).rounded(.up))
+            return Double(sortedMicroseconds[min(max(rank, 1), sortedMicroseconds.count) - 1]) / 1e6
+        }
+    }
+
+    /// The count asked for, from that moment on.
+    public struct Replicas: Hashable, Sendable {
+        public var atMicroseconds: Int64
+        public var count: Int
+        public init(atMicroseconds: Int64, count: Int) { self.atMicroseconds = atMicroseconds; self.count = count }
+    }
+
+    public var policy: String
+    public var turns: Int
+    public var waits: Waits
+    /// Workers from being asked for to being gone, until the last turn ended.
+    public var workerMicroseconds: Int64
+    public var usefulMicroseconds: Int64
+    /// Turns that were running on a worker that was taken away; each began again.
+    public var killed: Int
+    /// How often the count began to rise after it fell, or to fall after it rose.
+    public var flaps: Int
+    /// Workers started, those ready at the beginning not counted.
+    public var starts: Int
+    public var replicas: [Replicas]
+    public var commits: Int
+
+    public var costRatio: Double { usefulMicroseconds > 0 ? Double(workerMicroseconds) / Double(usefulMicroseconds) : 0 }
+    public var workerSeconds: Double { Double(workerMicroseconds) / 1e6 }
+}
+
+extension SimulationResult {
+    /// `{"policy":…,"turns":…,"wait":{…},"costRatio":…,"workerSeconds":…,"killed":…,"flaps":…,"replicas":[[t,n],…]}`
+    public func write(to json: inout JSONWriter) {
+        json.openObject()
+        json.member("policy", policy)
+        json.member("turns", turns)
+        json.key("wait")
+        json.openObject()
+        json.member("mean", Self.rounded(waits.meanSeconds))
+        for (name, quantile) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] { json.member(name, waits.seconds(quantile: quantile)) }
+        json.member("max", waits.maxSeconds)
+        json.closeObject()
+        json.member("costRatio", Self.rounded(costRatio))
+        json.member("workerSeconds", workerSeconds)
+        json.member("killed", killed)
+        json.member("flaps", flaps)
+        json.key("replicas")
+        json.openArray()
+        for point in replicas {
+            json.openArray()
+            json.number(Double(point.atMicroseconds) / 1e6)
+            json.integer(Int64(point.count))
+            json.closeArray()
+        }
+        json.closeArray()
+        json.closeObject()
+    }
+
+    /// To a millionth: what a mean has beyond that is noise of its own division.
+    private static func rounded(_ value: Double) -> Double { (value * 1e6).rounded() / 1e6 }
+}
+
+/// Runs side by side.
+public struct SimulationReport: Hashable, Sendable {
+    public var runs: [SimulationResult]
+    public init(runs: [SimulationResult]) { self.runs = runs }
+
+    /// `{"runs":[…]}`
+    public func write(to json: inout JSONWriter) {
+        json.openObject()
+        json.key("runs")
+        json.openArray()
+        for run in runs { run.write(to: &json) }
+        json.closeArray()
+        json.closeObject()
+    }
+}

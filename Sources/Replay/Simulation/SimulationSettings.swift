@@ -1,0 +1,29 @@
+// Under which conditions does a pool run in a simulation?
+
+public struct SimulationSettings: Hashable, Sendable {
+    /// How long a worker takes from being asked for to being ready.
+    public enum Start: Hashable, Sendable {
+        case constant(microseconds: Int64)
+        /// Drawn from these, each as likely as the others: durations that were measured. Not empty.
+        case measured(microseconds: [Int64])
+    }
+
+    public var start: Start
+    /// What restoring an actor adds to its turn. It keeps the slot, and counts neither as wait nor as useful.
+    public var resumeMicroseconds: Int64
+    /// Turns that a worker of a peer runs at once; a policy says so itself.
+    public var slotsPerWorker = 1
+    /// Victims of blind scale-downs and measured starts are drawn from it.
+    public var seed: UInt64
+
+    public init(start: Start = .constant(microseconds: 10_000_000), resumeMicroseconds: Int64 = 100_000, seed: UInt64 = 1) {
+        self.start = start
+        self.resumeMicroseconds = resumeMicroseconds
+        self.seed = seed
+    }
+
+    /// Commits of one run, at most; beyond, a scaler keeps waking itself up.
+    static let mostCommits = 200_000_000
+    /// Workers of one run at the same time, at most: what a policy may ask for.
+    static let mostWorkers = 100_000
+}

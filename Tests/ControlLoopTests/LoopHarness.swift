@@ -1,0 +1,173 @@
+import Autoscaling
+import Domain
+import Foundation
+@preconcurrency import OpenCombine
+import Testing
+
+@testable import ControlLoop
+@testable import EventLog
+
+// A loop on virtual time over a real log: what a timeline is written against.
+//
+// Scaling is answered by a twin of a process pool: workers become ready `startSeconds` after they were asked for, drained
+// ones are gone at once when idle. Everything happens inside `advance`, in one order.
+
+final class LoopHarness: @unchecked Sendable {
+    // Used by one test at a time, on its own thread.
+    let scheduler: VirtualScheduler
+    let log: EventLog
+    private(set) var core: LoopCore
+    let folder: URL
+    private var subscriptions: [AnyCancellable] = []
+    private var workersMade = 0
+    private var eventIDs = 0
+    var startSeconds = 2.0
+    private(set) var rescales: [LoopCore.Rescale] = []
+    private(set) var departures: [String] = []
+    private var population: [String: Int] = [:]
+
+    static let start = LogTime(rfc3339: "2026-11-21T08:00:00Z") ?? .zero
+
+    init() throws {
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-loop-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        scheduler = VirtualScheduler(now: Self.start)
+        var configuration = EventLog.Configuration(path: folder.appendingPathComponent("greenroom.db").path)
+        configuration.writer = .inline
+        configuration.durability = .off
+        configuration.clock = { [scheduler] in scheduler.now }
+        log = try EventLog.open(configuration)
+        core = LoopCore(log: log, scheduler: scheduler, observer: SilentObserver(), limits: LoopLimits())
+        subscribe()
+        let scheduler = scheduler
+        log.onCommit { [weak self] _ in
+            scheduler.perform { [weak self] in self?.core.drain() }
+        }
+        goLive()
+    }
+
+    deinit {
+        log.close()
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    private func goLive() {
+        let core = core
+        scheduler.perform { core.goLive() }
+        scheduler.runUntilIdle()
+    }
+
+    /// The service stops and starts again on the same log: nothing but the log survives.
+    func restart() {
+        subscriptions = []
+        core = LoopCore(log: log, scheduler: scheduler, observer: SilentObserver(), limits: LoopLimits())
+        subscribe()
+        goLive()
+    }
+
+    private func subscribe() {
+        core.rescales.sink { [unowned self] in resize($0) }.store(in: &subscriptions)
+        core.departures.sink { [unowned self] in depart($0) }.store(in: &subscriptions)
+    }
+
+    // MARK: - The twin of a process pool
+
+    private func resize(_ rescale: LoopCore.Rescale) {
+        rescales.append(rescale)
+        let pool = rescale.pool.name
+        while population[pool, default: 0] < rescale.to {
+            population[pool, default: 0] += 1
+            workersMade += 1
+            let name = "w\(workersMade)"
+            _ = scheduler.perform(at: scheduler.now.adding(microseconds: Int64(startSeconds * 1e6))) { [weak self] in
+                self?.send(.workerReady, name, #"{"pool":"\#(pool)","node":"n1","slots":\#(rescale.pool.slotsPerWorker)}"#)
+            }
+        }
+    }
+
+    private func depart(_ departure: LoopCore.Departure) {
+        departures.append(departure.worker)
+        population[departure.pool.name, default: 1] -= 1
+        _ = scheduler.perform(at: scheduler.now.adding(microseconds: 10_000)) { [weak self] in
+            self?.send(.workerGone, departure.worker, #"{"reason":"drained"}"#)
+        }
+    }
+
+    // MARK: - Events
+
+    func send(_ kind: EventKind, _ subject: String, _ data: String = "{}") {
+        eventIDs += 1
+        let json = #"{"specversion":"1.0","type":"dev.greenroom.\#(kind.name)","source":"/test","id":"\#(eventIDs)","subject":"\#(subject)","data":\#(data)}"#
+        var reader = CloudEventReader()
+        let fault: EventFault? = Array(json.utf8).withUnsafeBufferPointer { bytes -> EventFault? in
+            do throws(EventFault) { try reader.readEvent(bytes) } catch { return error }
+            return nil
+        }
+        if let fault { Issue.record("a test sent a bad event: \(fault)") }
+        log.append(reader.takeBatch()) { result in
+            if case .failure(let error) = result { Issue.record("the log refused: \(error)") }
+        }
+    }
+
+    func request(_ actor: String, pool: String = "ns/p") { send(.actorRequested, actor, #"{"pool":"\#(pool)"}"#) }
+
+    /// Runs a turn on whatever worker the actor was placed, and suspends it.
+    func run(_ actor: String, seconds: Double) {
+        guard let worker = view(of: actor)?.worker else {
+            Issue.record("\(actor) isn't placed")
+            return
+        }
+        send(.actorRunning, actor, #"{"worker":"\#(worker)"}"#)
+        _ = scheduler.perform(at: scheduler.now.adding(microseconds: Int64(seconds * 1e6))) { [weak self] in
+            self?.send(.actorSuspended, actor, #"{"worker":"\#(worker)","snapshot":"s3://b/\#(actor)"}"#)
+        }
+    }
+
+    func apply(_ policy: Policy) {
+        var canonical = JSONWriter()
+        policy.appendCanonicalJSON(to: &canonical)
+        var batch = EventBatch()
+        eventIDs += 1
+        let body = Array(#"{"policy":"#.utf8) + canonical.bytes + Array(#","digest":"\#(Digest.sha256Hex(canonical.bytes))"}"#.utf8)
+        batch.append(.policyApplied, source: "/greenroom", id: "policy-\(eventIDs)", subject: policy.pool, pool: policy.pool, body: body)
+        log.append(batch) { _ in }
+        settle()
+    }
+
+    func settle() { scheduler.runUntilIdle() }
+    func advance(_ seconds: Double) { scheduler.advance(seconds: seconds) }
+
+    // MARK: - What is there
+
+    var world: World { core.world }
+    func view(of actor: String) -> ActorView? { world.actorView(named: actor, log: log, at: scheduler.now) }
+
+    var pool: PoolView {
+        get throws {
+            let index = try #require(world.find(pool: "ns/p", names: log.names))
+            return world.poolView(index, names: log.names, at: scheduler.now)
+        }
+    }
+
+    func events(_ kind: EventKind) throws -> [(event: CommittedEvent, body: String)] {
+        try log.read(after: 0, limitEvents: 1_000_000).flatMap { batch in
+            batch.events.filter { $0.kind == kind }.map { ($0, batch.text($0.body)) }
+        }
+    }
+}
+
+extension Policy {
+    /// One actor a worker, quick to grow, quick to shrink.
+    static func quick(max: Int = 10, min: Int = 0, cooldownSeconds: Int = 30) -> Policy {
+        var policy = Policy(pool: "ns/p", target: ScaleTarget(apiVersion: "greenroom.dev/v1", kind: "Process", name: "p"))
+        policy.minReplicaCount = min
+        policy.maxReplicaCount = max
+        policy.cooldownPeriodSeconds = cooldownSeconds
+        policy.triggers = [Trigger(name: "demand", source: .demand, thresholdMilli: 1_000)]
+        policy.behaviorGiven = true
+        policy.behavior = Behavior(
+            scaleUp: .init(stabilizationWindowSeconds: 0, limits: [.init(kind: .pods, value: 100, periodSeconds: 1)], tolerancePPM: 0),
+            scaleDown: .init(stabilizationWindowSeconds: 10, limits: [.init(kind: .pods, value: 100, periodSeconds: 1)], tolerancePPM: 0))
+        return policy
+    }
+}
