@@ -14,6 +14,7 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOTLS", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"),
     .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+    .product(name: "NIOHPACK", package: "swift-nio-http2"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
     .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
     .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
@@ -78,6 +79,10 @@ let package = Package(
                 .product(name: "OpenCombine", package: "OpenCombine"),
             ],
             swiftSettings: strict),
+        .target(
+            name: "Policies",
+            dependencies: ["Domain", "Autoscaling", .product(name: "Yams", package: "Yams")],
+            swiftSettings: strict),
         .target(name: "Replay", dependencies: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop"], swiftSettings: strict),
 
         // Floor 3: the world outside.
@@ -85,13 +90,14 @@ let package = Package(
             name: "HTTPService",
             dependencies: [
                 "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", log, metrics, lifecycle,
+                .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
-        .target(
-            name: "Policies",
-            dependencies: ["Domain", "Autoscaling", .product(name: "Yams", package: "Yams")],
-            swiftSettings: strict),
         .target(name: "ServiceClient", dependencies: ["Domain", log] + nio, swiftSettings: strict),
+        .target(
+            name: "WorkerAgent",
+            dependencies: ["Domain", "ServiceClient", log, .product(name: "Subprocess", package: "swift-subprocess")],
+            swiftSettings: strict),
         .target(
             name: "LocalWorkers",
             dependencies: [
@@ -99,17 +105,53 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             swiftSettings: strict),
-        .target(name: "Telemetry", dependencies: [log, metrics], swiftSettings: strict),
+        .target(
+            name: "Telemetry",
+            dependencies: ["Domain", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict),
 
         // Floor 4: the only place where parts are wired together.
         .executableTarget(
             name: "greenroom",
             dependencies: [
                 "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "HTTPService", "Policies",
-                "ServiceClient", "LocalWorkers", "Telemetry", log, metrics, lifecycle,
+                "ServiceClient", "WorkerAgent", "LocalWorkers", "Telemetry", log, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Yams", package: "Yams"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"), .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: strict),
+
+        // Tests mirror the sources.
+        .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
+        .testTarget(
+            name: "AutoscalingTests", dependencies: ["Domain", "Autoscaling"], resources: [.copy("Fixtures")], swiftSettings: strict),
+        .testTarget(
+            name: "EventLogTests",
+            dependencies: ["Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift")],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ControlLoopTests",
+            dependencies: [
+                "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", .product(name: "OpenCombine", package: "OpenCombine"),
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "PoliciesTests", dependencies: ["Domain", "Autoscaling", "Policies"], swiftSettings: strict),
+        .testTarget(name: "TelemetryTests", dependencies: ["Domain", "Telemetry", log, metrics, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
+        .testTarget(
+            name: "LocalWorkersTests", dependencies: ["Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
+        .testTarget(name: "WorkerAgentTests", dependencies: ["Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
+        .testTarget(
+            name: "HTTPServiceTests",
+            dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", log, metrics, lifecycle] + nio, swiftSettings: strict),
+        .testTarget(name: "ServiceClientTests", dependencies: ["Domain", "ServiceClient", log] + nio, swiftSettings: strict),
+        .testTarget(
+            name: "greenroomTests",
+            dependencies: [
+                "greenroom", "Domain", "Autoscaling", "EventLog", "ControlLoop", "ServiceClient", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]
 )

@@ -48,6 +48,9 @@ public final class ControlLoop: ControlPlane {
         core = LoopCore(log: log, scheduler: scheduler, observer: configuration.observer, limits: configuration.limits)
     }
 
+    /// Folds the log up to its head, so that questions are answered from there; acts on nothing.
+    public func catchUp() async { await ask { $0.drain() } }
+
     /// Folds the log up to its head, then begins to act. From here on it follows every commit.
     public func start() async {
         await ask { core in

@@ -1,0 +1,48 @@
+import HTTPTypes
+
+// May this request do that?
+//
+// A server without tokens lets everything through: it listens on loopback alone. With tokens, a connection remembers the
+// last header it was let in with, so that a producer's thousandth request costs a comparison and no hashing; a reload of
+// the tokens voids what was remembered.
+
+struct Authorizer: Sendable {
+    let tokens: TokenFile?
+
+    /// What one connection remembers.
+    struct Memory {
+        fileprivate var header = ""
+        fileprivate var principal: Principal?
+        fileprivate var generation = 0
+        init() {}
+    }
+
+    func admit(_ header: String?, for role: Role?, memory: inout Memory) throws(Problem) {
+        guard let tokens, let role else { return }
+        guard let header else {
+            throw Problem(.unauthenticated, "send `Authorization: Bearer TOKEN` with a token that has the role \(role.rawValue)", field: "authorization")
+        }
+        let principal = try identify(header, tokens, &memory)
+        guard principal.roles.contains(role) else {
+            throw Problem(.forbidden, "the token of \(principal.name) has the role \(principal.roles.names); this needs \(role.rawValue)")
+        }
+    }
+
+    private func identify(_ header: String, _ tokens: TokenFile, _ memory: inout Memory) throws(Problem) -> Principal {
+        let generation = tokens.generation
+        if let known = memory.principal, memory.generation == generation, memory.header == header { return known }
+        guard let token = Self.bearerToken(header), let principal = tokens.principal(presenting: token) else {
+            throw Problem(.unauthenticated, "the token is not known here", field: "authorization")
+        }
+        memory.header = header
+        memory.principal = principal
+        memory.generation = generation
+        return principal
+    }
+
+    private static func bearerToken(_ header: String) -> Substring.UTF8View? {
+        let words = header.split(separator: " ")
+        guard words.count == 2, words[0].lowercased() == "bearer" else { return nil }
+        return words[1].utf8
+    }
+}

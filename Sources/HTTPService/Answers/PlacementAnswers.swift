@@ -1,0 +1,76 @@
+import Autoscaling
+import ControlLoop
+import Domain
+
+// Where may this actor run?
+//
+// A placement waits as long as it was asked to and not longer; the answer is a worker, or the place in the queue and why.
+
+enum PlacementAnswers {
+    @Sendable static func place(_ question: Question) async throws -> Answer {
+        let object = try RequestObject(question.body, known: ["actor", "pool", "template", "selector", "wait", "priority", "expectedMillis"])
+        let request = PlacementRequest(
+            actor: try object.requiredText("actor"), pool: try object.requiredText("pool"), template: try object.text("template"),
+            selector: try object.stringMap("selector").map { Trigger.Label(key: $0.key, value: $0.value) },
+            priority: try object.integer("priority", in: Int64.min...Int64.max) ?? 0,
+            expectedMillis: try object.integer("expectedMillis", in: 0...Int64.max))
+        let wait = try object.seconds("wait", upTo: question.limits.placementWaitSeconds) ?? 0
+        do throws(ControlFault) {
+            return answer(try await question.parts.plane.place(request, waitSeconds: wait))
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    @Sendable static func withdraw(_ question: Question) async throws -> Answer {
+        do throws(ControlFault) {
+            try await question.parts.plane.withdraw(question.parameter("actor"))
+            return .nothing
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    private static func answer(_ placement: PlacementAnswer) -> Answer {
+        switch placement {
+        case .placed(let worker, let node, let ip, let tier, let restoreFrom, let waitedSeconds, let seq):
+            .object { json in
+                json.member("worker", worker)
+                json.member("node", node)
+                json.optional("ip", ip)
+                json.member("tier", tier.name)
+                json.optional("restoreFrom", restoreFrom)
+                json.member("waited", waitedSeconds)
+                json.member("seq", seq)
+            }
+        case .waiting(let position, let reason, let detail):
+            .object(status: .accepted) { json in
+                json.member("position", position)
+                json.member("reason", reason.name)
+                json.member("detail", detail)
+            }
+        }
+    }
+}
+
+extension JSONWriter {
+    /// A member that is null where there is no value.
+    mutating func optional(_ name: String, _ value: String?) {
+        if let value { return member(name, value) }
+        key(name)
+        null()
+    }
+}
+
+extension Problem {
+    init(_ fault: ControlFault) {
+        switch fault {
+        case .notFound(let what, let name): self.init(.notFound, "there is no \(what) \(String(name.prefix(EventLimits.nameBytes)))")
+        case .conflict(let reason): self.init(.conflict, reason)
+        case .invalid(let field, let problem): self.init(.invalidRequest, "\(field): \(problem)", field: field)
+        case .overloaded(let seconds):
+            self.init(.overloaded, "the log takes no more at the moment: ask again after \(seconds) s", retryAfterSeconds: seconds)
+        case .unavailable(let reason): self.init(.unavailable, reason, retryAfterSeconds: 1)
+        }
+    }
+}

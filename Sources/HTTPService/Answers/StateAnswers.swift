@@ -1,0 +1,114 @@
+import ControlLoop
+import Domain
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+// Which pools, workers and actors are there, now or at an earlier moment?
+//
+// Listings come in pages: `next` is what to give as `after`, and null at the end.
+
+enum StateAnswers {
+    @Sendable static func pools(_ question: Question) async throws -> Answer {
+        let limit = try question.pageLimit()
+        let after = question.query.text("after")
+        let all = await (try plane(question)).pools().map { (key: "\($0.namespace)/\($0.name)", view: $0) }.sorted { $0.key < $1.key }
+        let rest = after.map { after in all.filter { $0.key > after } } ?? all
+        return try page(rest.prefix(limit + 1).map(\.view), limit) { "\($0.namespace)/\($0.name)" }
+    }
+
+    @Sendable static func pool(_ question: Question) async throws -> Answer {
+        try one(await (try plane(question)).pool(question.poolName), "pool", question.poolName)
+    }
+
+    @Sendable static func workers(_ question: Question) async throws -> Answer {
+        let limit = try question.pageLimit()
+        let query = question.query
+        let found = await (try plane(question)).workers(pool: query.text("pool"), after: query.text("after"), limit: limit + 1)
+        return try page(found, limit, key: \.name)
+    }
+
+    @Sendable static func worker(_ question: Question) async throws -> Answer {
+        let name = question.parameter("name")
+        return try one(await (try plane(question)).worker(name), "worker", name)
+    }
+
+    @Sendable static func actors(_ question: Question) async throws -> Answer {
+        let limit = try question.pageLimit()
+        let query = question.query
+        let status = try state(query.text("status"))
+        let found = await (try plane(question)).actors(pool: query.text("pool"), status: status, after: query.text("after"), limit: limit + 1)
+        return try page(found, limit, key: \.id)
+    }
+
+    @Sendable static func actor(_ question: Question) async throws -> Answer {
+        let id = question.parameter("id")
+        return try one(await (try plane(question)).actor(id), "actor", id)
+    }
+
+    // MARK: - Helpers
+
+    /// The state now, or at `?at=`.
+    private static func plane(_ question: Question) async throws -> any ControlPlane {
+        guard let text = question.query.text("at") else { return question.parts.plane }
+        let moment: StateMoment
+        if let position = Position(text), position >= 0 {
+            moment = .position(position)
+        } else if let time = LogTime(rfc3339: text) {
+            moment = .time(time)
+        } else {
+            throw Problem(.invalidRequest, "at must be a position or a time such as 2026-11-21T07:32:00Z", field: "at")
+        }
+        guard let stateAt = question.parts.stateAt else { throw Problem(.invalidRequest, "this server has no history access: ask without at", field: "at") }
+        do throws(ControlFault) {
+            return try await stateAt(moment)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    private static func state(_ text: String?) throws(Problem) -> ActorState? {
+        guard let text else { return nil }
+        let wanted = text.uppercased()
+        for state in ActorState.allCases where state.statusName == wanted || state.statusName == "STATUS_\(wanted)" { return state }
+        let known = ActorState.allCases.dropFirst().map(\.statusName).joined(separator: ", ")
+        throw Problem(.invalidRequest, "unknown status: there are \(known)", field: "status")
+    }
+
+    private static func one<View: Encodable>(_ view: View?, _ what: String, _ name: String) throws -> Answer {
+        guard let view else { throw Problem(.notFound, "there is no \(what) \(String(name.prefix(EventLimits.nameBytes)))") }
+        return try ViewJSON.answer(view)
+    }
+
+    /// A page of views; one more than `limit` tells that there is another.
+    static func page<View: Codable & Sendable>(_ views: some Collection<View>, _ limit: Int, key: (View) -> String) throws -> Answer {
+        let items = Array(views.prefix(limit))
+        let next = views.count > limit ? items.last.map(key) : nil
+        return try ViewJSON.answer(ViewPage(items: items, next: next))
+    }
+}
+
+/// The JSON of views: sorted members, so that equal answers are equal bytes.
+enum ViewJSON {
+    static func answer(_ view: some Encodable) throws -> Answer {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return .json(Array(try encoder.encode(view)))
+    }
+}
+
+private struct ViewPage<View: Encodable>: Encodable {
+    var items: [View]
+    var next: String?
+
+    enum CodingKeys: CodingKey { case items, next }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(items, forKey: .items)
+        // Null and not absent: a page always says whether it is the last.
+        try container.encode(next, forKey: .next)
+    }
+}

@@ -1,0 +1,88 @@
+import Domain
+
+// How much may a client ask of this server at once?
+//
+// Every queue, buffer, wait and count of the HTTP service takes its bound from here. What exceeds one is answered with the
+// status its comment names, never queued without end. Limits that are shared by event loops are divided evenly among them.
+
+public struct ServerLimits: Hashable, Sendable {
+    // MARK: Sizes
+
+    /// One request body; beyond it 413. A stream of lines has no total.
+    public var bodyBytes = 8 << 20
+    /// One line of a stream of events; beyond it 413.
+    public var lineBytes = EventLimits.eventBytes
+    /// Names and values of a request's header together; beyond it 431.
+    public var headerBytes = 16 << 10
+    /// Header fields of one request; beyond it 431.
+    public var headerCount = 100
+    /// A header block over HTTP/2 up to this size is decoded, so that it can be answered with 431; beyond it the connection ends.
+    public var headerBlockBytes = 1 << 20
+    /// Bodies being received, of all requests together; beyond it 429.
+    public var bodyMemoryBytes = 256 << 20
+
+    // MARK: Counts
+
+    /// Connections at the same time; one more is closed as soon as it is accepted.
+    public var connections = 2_000
+    /// Streams of one HTTP/2 connection; one more is refused by the protocol.
+    public var streamsPerConnection = 128
+    /// Requests that wait for the log; one more is answered 429.
+    public var requestsAwaitingLog = 8_192
+    /// Bytes of events that wait for the log; beyond it 429.
+    public var bytesAwaitingLog = 64 << 20
+    /// Of one stream of lines: reading stops while this much waits for the log.
+    public var streamBytesAwaitingLog = 1 << 20
+    /// Events of a stream of lines that are appended together.
+    public var streamChunkEvents = 4_096
+    /// Questions being answered; one more is answered 429.
+    public var questions = 256
+    /// Placements that wait for a worker; one more is answered 429.
+    public var waitingPlacements = 4_096
+    /// Streams of events being followed; one more is answered 429.
+    public var followStreams = 500
+    /// Items of one page where the request names no number, and at most.
+    public var pageItems = 1_000
+    public var pageItemsMost = 10_000
+    /// Events read from the log at a time for one stream.
+    public var readEvents = 512
+
+    // MARK: Times
+
+    /// A connection without a request is closed after this long.
+    public var idleSeconds = 60.0
+    /// A request that stops half way is answered 408 after this long.
+    public var stallSeconds = 10.0
+    /// A request must have arrived whole after this long, or is answered 408. Does not bind a stream of lines.
+    public var requestSeconds = 60.0
+    /// A client that takes none of its answer for this long is cut off.
+    public var writeStallSeconds = 30.0
+    /// After an early answer the rest of its request is swallowed for this long, and up to this size.
+    public var lingerSeconds = 2.0
+    public var lingerBytes = 1 << 20
+    /// A stream of events says something at least this often.
+    public var heartbeatSeconds = 15.0
+    /// The longest `wait` of a placement.
+    public var placementWaitSeconds = 600.0
+    /// A stopping server gives requests in flight this long.
+    public var drainSeconds = 20.0
+    /// What `Retry-After` names where the log gives no number.
+    public var retryAfterSeconds = 1
+
+    public init() {}
+
+    /// How often time limits are looked at.
+    var sweepSeconds: Double {
+        let shortest = [idleSeconds, stallSeconds, requestSeconds, writeStallSeconds, lingerSeconds, heartbeatSeconds].min() ?? 1
+        return min(max(shortest / 4, 0.01), 1)
+    }
+
+    /// One event loop's share of what is counted per loop.
+    func share(ofLoops loops: Int) -> ServerLimits {
+        var share = self
+        share.bodyMemoryBytes = max(bodyMemoryBytes / loops, bodyBytes)
+        share.requestsAwaitingLog = max(requestsAwaitingLog / loops, 1)
+        share.bytesAwaitingLog = max(bytesAwaitingLog / loops, bodyBytes)
+        return share
+    }
+}

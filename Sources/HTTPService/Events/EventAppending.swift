@@ -1,0 +1,41 @@
+public import Domain
+
+// What does the HTTP service ask of the log?
+//
+// The two protocols are this target's own edge: the log conforms with a small extension, tests bring a twin. Appending is
+// by completion and not `async`, since the way of an event allocates no task.
+
+public protocol EventAppending: Sendable {
+    /// Appends all of `batch` or nothing. `completion` is called exactly once, on any thread, after the commit is durable or
+    /// has failed. It must return at once.
+    func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<AppendReceipt, AppendRefusal>) -> Void)
+}
+
+/// What became of a batch.
+public struct AppendReceipt: Hashable, Sendable {
+    /// Events that are new in the log.
+    public var accepted: Int
+    /// Events that were there already, by (source, id).
+    public var duplicates: Int
+    /// The smallest and the greatest position of the batch's events, new or not; 0 for an empty batch.
+    public var firstSeq: Position
+    public var lastSeq: Position
+    /// Each event's position in the order of the batch, where there are duplicates; empty where `firstSeq...lastSeq` says it all.
+    public var positions: [Position]
+
+    public init(accepted: Int, duplicates: Int, firstSeq: Position, lastSeq: Position, positions: [Position] = []) {
+        self.accepted = accepted
+        self.duplicates = duplicates
+        self.firstSeq = firstSeq
+        self.lastSeq = lastSeq
+        self.positions = positions
+    }
+}
+
+/// Why nothing of a batch was appended.
+public enum AppendRefusal: Error, Hashable, Sendable {
+    /// Too much waits already.
+    case overloaded(retryAfterSeconds: Int)
+    /// The log can't be written now; a sentence that says why and what to do.
+    case unavailable(String)
+}

@@ -1,0 +1,164 @@
+public import Domain
+public import EventLog
+import Synchronization
+
+// How does the HTTP service use the real log?
+//
+// One object between the two: it translates what the log says into this target's words, and turns the log's commits into
+// something a follower can wait for. Reading looks through a bounded stretch at a time, so that a filter which matches
+// nothing in millions of events neither blocks nor gathers them.
+
+public final class EventLogAccess: EventAppending, EventReading {
+    private let log: EventLog
+    private let bell = CommitBell()
+
+    /// Events looked through by one `read`, and asked of the log at a time.
+    private static let scanEvents = 16_384
+    private static let sliceEvents = 2_048
+    /// Of one subject: further back than this, the log is looked through instead.
+    private static let subjectEvents = 100_000
+
+    public init(_ log: EventLog) {
+        self.log = log
+        log.onCommit { [bell] head in bell.ring(head.seq) }
+    }
+
+    // MARK: - Appending
+
+    public func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<AppendReceipt, AppendRefusal>) -> Void) {
+        log.append(batch) { result in
+            switch result {
+            case .success(let receipt):
+                completion(
+                    .success(
+                        AppendReceipt(
+                            accepted: receipt.accepted, duplicates: receipt.duplicates, firstSeq: receipt.firstSeq, lastSeq: receipt.lastSeq,
+                            positions: receipt.duplicates > 0 ? receipt.positions : [])))
+            case .failure(let error): completion(.failure(AppendRefusal(error)))
+            }
+        }
+    }
+
+    // MARK: - Reading
+
+    public var lastPosition: Position { log.head.seq }
+
+    public func waitForEvents(after position: Position) async {
+        await bell.wait(after: position) { self.log.head.seq > position }
+    }
+
+    public func read(_ question: EventQuestion) async throws -> EventPage {
+        let names = log.names
+        let filter = EventFilter(question) { names.find($0) }
+        let head = log.head.seq
+        if filter.matchesNothing { return EventPage(batches: [], readTo: max(head, question.after), names: names) }
+        if head - question.after > Int64(Self.scanEvents), let subject = question.subject.flatMap({ names.find($0) }),
+            let page = try readSubject(subject, question, filter, head)
+        {
+            return page
+        }
+        return try scan(question, filter, head)
+    }
+
+    /// Looks through the log from `question.after` on.
+    private func scan(_ question: EventQuestion, _ filter: EventFilter, _ head: Position) throws -> EventPage {
+        var found: [CommittedBatch] = []
+        var wanted = question.limit
+        var readTo = question.after
+        while wanted > 0, readTo < head, readTo - question.after < Int64(Self.scanEvents) {
+            let slice = try log.read(after: readTo, limitEvents: min(max(wanted, 256), Self.sliceEvents))
+            guard !slice.isEmpty else { break }
+            for batch in slice where wanted > 0 {
+                let selected = filter.select(from: batch, after: readTo, limit: wanted)
+                readTo = selected.readTo
+                wanted -= selected.batch.events.count
+                if !selected.batch.events.isEmpty { found.append(selected.batch) }
+            }
+        }
+        return EventPage(batches: found, readTo: readTo, names: log.names)
+    }
+
+    /// Follows one subject's own chain back; nil where that is longer than a scan is worth.
+    private func readSubject(_ subject: NameID, _ question: EventQuestion, _ filter: EventFilter, _ head: Position) throws -> EventPage? {
+        var pages: [[CommittedBatch]] = []
+        var before = head + 1
+        var count = 0
+        while before > question.after + 1 {
+            let page = try log.history(of: subject, before: before, limit: 1_000)
+            guard let first = page.first else { break }
+            count += page.count
+            guard count <= Self.subjectEvents else { return nil }
+            pages.append(page)
+            before = first.firstSeq
+            if page.count < 1_000 { break }
+        }
+        var found: [CommittedBatch] = []
+        for batch in pages.reversed().joined() where batch.firstSeq > question.after && found.count < question.limit {
+            if batch.events.allSatisfy(filter.matches) { found.append(batch) }
+        }
+        let readTo = found.count == question.limit ? found.last?.lastSeq ?? head : head
+        return EventPage(batches: found, readTo: readTo, names: log.names)
+    }
+}
+
+extension AppendRefusal {
+    fileprivate init(_ error: AppendError) {
+        switch error {
+        case .overloaded(let seconds): self = .overloaded(retryAfterSeconds: seconds)
+        case .invalid(let index, let problem): self = .unavailable("event \(index) can't be stored: \(problem)")
+        case .notWritable(let reason, let hint): self = .unavailable("\(reason); \(hint)")
+        case .closed: self = .unavailable("the service is stopping")
+        }
+    }
+}
+
+/// Wakes those who wait for a commit.
+final class CommitBell: Sendable {
+    private struct Waiter {
+        var ticket: Int
+        var after: Position
+        var continuation: CheckedContinuation<Void, Never>
+    }
+
+    private struct State {
+        var nextTicket = 0
+        /// As many as there are followers, which are limited where they are let in.
+        var waiters: [Waiter] = []
+    }
+
+    private let state = Mutex(State())
+
+    func ring(_ head: Position) {
+        let woken = state.withLock { state -> [Waiter] in
+            guard !state.waiters.isEmpty else { return [] }
+            let woken = state.waiters.filter { $0.after < head }
+            state.waiters.removeAll { $0.after < head }
+            return woken
+        }
+        for waiter in woken { waiter.continuation.resume() }
+    }
+
+    /// - Parameter isThere: asked once more under the bell's lock, so that no commit slips through in between.
+    func wait(after position: Position, unless isThere: @Sendable () -> Bool) async {
+        let ticket = state.withLock { state in
+            state.nextTicket += 1
+            return state.nextTicket
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isDone = state.withLock { state in
+                    if Task.isCancelled || isThere() { return true }
+                    state.waiters.append(Waiter(ticket: ticket, after: position, continuation: continuation))
+                    return false
+                }
+                if isDone { continuation.resume() }
+            }
+        } onCancel: {
+            let waiter = state.withLock { state -> Waiter? in
+                guard let index = state.waiters.firstIndex(where: { $0.ticket == ticket }) else { return nil }
+                return state.waiters.remove(at: index)
+            }
+            waiter?.continuation.resume()
+        }
+    }
+}

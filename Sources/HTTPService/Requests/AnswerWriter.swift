@@ -1,0 +1,82 @@
+import HTTPTypes
+import Logging
+import NIOCore
+
+// How does a task answer a request that lives on an event loop?
+//
+// Each call is one hop to the loop. `write` returns when the next part may come.
+
+struct AnswerWriter: Sendable {
+    static let partBytes = 64 << 10
+
+    private let running: NIOLoopBound<RunningAnswer>
+    private let eventLoop: any EventLoop
+    private let log: Logger
+
+    init(_ running: RunningAnswer, eventLoop: any EventLoop, log: Logger) {
+        self.running = NIOLoopBound(running, eventLoop: eventLoop)
+        self.eventLoop = eventLoop
+        self.log = log
+    }
+
+    /// Runs a route's work and sends what comes of it, whatever that is.
+    func run(_ route: Route, _ work: @Sendable () async throws -> Answer) async {
+        do {
+            try await send(try await work())
+        } catch let problem as Problem {
+            await fail(problem)
+        } catch is CancellationError {
+            await fail(Problem(.unavailable, "the server is stopping", retryAfterSeconds: 1))
+        } catch {
+            log.error("a request failed", metadata: ["route": "\(route.template)", "error": "\(error)"])
+            await fail(Problem(.internalError, "the request failed here; the server's log says why"))
+        }
+    }
+
+    private func send(_ answer: Answer) async throws {
+        switch answer.body {
+        case .bytes(let bytes) where bytes.count > Self.partBytes:
+            guard await open(answer, length: bytes.count) else { return await end() }
+            try await write(bytes)
+            await end()
+        case .stream(let streaming):
+            guard await open(answer, length: nil) else { return await end() }
+            try await streaming.write(self)
+            await end()
+        case .none, .bytes: await onLoop { $0.send(answer) }
+        }
+    }
+
+    /// Writes all of `bytes`, a part at a time.
+    ///
+    /// - Throws: `CancellationError` where the client is gone.
+    func write(_ bytes: [UInt8]) async throws {
+        var start = 0
+        while start < bytes.count {
+            let end = min(start + Self.partBytes, bytes.count)
+            try await writePart(Array(bytes[start..<end]))
+            start = end
+        }
+    }
+
+    private func writePart(_ bytes: [UInt8]) async throws {
+        let running = running
+        try await withCheckedThrowingContinuation { written in
+            eventLoop.execute { running.value.write(bytes, written) }
+        }
+    }
+
+    private func open(_ answer: Answer, length: Int?) async -> Bool {
+        await onLoop { $0.open(answer, length: length) }
+    }
+
+    private func end() async { await onLoop { $0.end() } }
+    private func fail(_ problem: Problem) async { await onLoop { $0.fail(problem) } }
+
+    private func onLoop<Result: Sendable>(_ body: @escaping @Sendable (RunningAnswer) -> Result) async -> Result {
+        let running = running
+        return await withCheckedContinuation { done in
+            eventLoop.execute { done.resume(returning: body(running.value)) }
+        }
+    }
+}

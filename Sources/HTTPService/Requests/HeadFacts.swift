@@ -1,0 +1,46 @@
+import HTTPTypes
+
+// What does a request's header say that decides about it?
+//
+// One pass over the fields; each is compared where it stands, and nothing is copied.
+
+struct HeadFacts {
+    private(set) var fieldCount = 0
+    private(set) var fieldBytes = 0
+    private(set) var contentType: String?
+    private(set) var contentEncoding: String?
+    private(set) var contentLength: Int?
+    private(set) var authorization: String?
+    private(set) var expectation: String?
+    private(set) var accept: String?
+    private(set) var hasBinaryHeaders = false
+    /// Over HTTP/1.1: whether a body follows.
+    private(set) var hasBody = false
+
+    init(_ head: HTTPRequest) {
+        fieldBytes = (head.path?.utf8.count ?? 0) + (head.authority?.utf8.count ?? 0)
+        for field in head.headerFields {
+            let name = field.name.canonicalName
+            fieldCount += 1
+            fieldBytes += name.utf8.count + field.value.utf8.count
+            note(name, field)
+        }
+    }
+
+    private mutating func note(_ name: String, _ field: HTTPField) {
+        // The length first: most fields are told apart by it alone.
+        switch name.utf8.count {
+        case 6:
+            if name == "accept" { accept = field.value } else if name == "expect" { expectation = field.value }
+        case 12 where name == "content-type": contentType = field.value
+        case 13 where name == "authorization": authorization = field.value
+        case 14 where name == "content-length":
+            contentLength = Int(field.value)
+            hasBody = contentLength != 0
+        case 16 where name == "content-encoding": contentEncoding = field.value.lowercased()
+        case 17 where name == "transfer-encoding": hasBody = true
+        default: break
+        }
+        if name.utf8.first == UInt8(ascii: "c"), name.hasPrefix("ce-") { hasBinaryHeaders = true }
+    }
+}

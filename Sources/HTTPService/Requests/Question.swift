@@ -1,0 +1,28 @@
+import Domain
+import HTTPTypes
+
+// What does a route know of the request it answers?
+//
+// A value, complete: the route's parameters, its query, its body, and the parts of the service it may ask.
+
+struct Question: Sendable {
+    var shared: ServerShared
+    var head: HTTPRequest
+    /// Path parameters by name, decoded.
+    var path: [String: String]
+    var query: Query
+    var body: [UInt8]
+
+    var parts: ServiceParts { shared.parts }
+    var limits: ServerLimits { shared.limits }
+
+    func parameter(_ name: String) -> String { path[name] ?? "" }
+
+    /// `NAMESPACE/NAME` of the path.
+    var poolName: String { "\(parameter("namespace"))/\(parameter("name"))" }
+
+    /// The page that is asked for.
+    func pageLimit() throws(Problem) -> Int {
+        Int(try query.integer("limit", in: 1...Int64(limits.pageItemsMost)) ?? Int64(limits.pageItems))
+    }
+}

@@ -1,0 +1,54 @@
+import HTTPTypes
+import NIOCore
+
+// How is a question answered that is not on the hot path?
+//
+// By a task of its own: it may wait for the control loop, the disk, or a free worker. How many such tasks there are is
+// limited by the gate of the question's kind; who finds it closed is answered at once.
+
+extension RequestHandler {
+    func ask() {
+        do throws(Problem) {
+            try startAnswer()
+        } catch {
+            refuse(error)
+        }
+    }
+
+    private func startAnswer() throws(Problem) {
+        guard let route, let head, case .answer(let work) = route.work else { return }
+        let target = RequestTarget(head.path ?? "/")
+        let query = try Query(target.query, known: route.parameters)
+        let path = try route.pathParameters(of: target)
+        let gate = try enterGate(for: route, query)
+        let question = Question(shared: state.shared, head: head, path: path, query: query, body: takeBody())
+        let running = RunningAnswer(request: self, leave: { gate.leave() })
+        answer = running
+        let writer = AnswerWriter(running, eventLoop: state.eventLoop, log: state.shared.log)
+        running.task = Task { await writer.run(route) { try await work(question) } }
+    }
+
+    private func enterGate(for route: Route, _ query: Query) throws(Problem) -> Gate {
+        let shared = state.shared
+        let (gate, what): (Gate, String) =
+            switch route.room {
+            case .questions: (shared.questions, "questions")
+            case .placements: (shared.waitingPlacements, "placements that wait")
+            case .events: try query.flag("follow") ? (shared.followStreams, "streams being followed") : (shared.questions, "questions")
+            }
+        if state.isDraining, gate === shared.followStreams { throw Problem(.unavailable, "the server is stopping", retryAfterSeconds: limits.retryAfterSeconds) }
+        guard gate.enter() else {
+            throw Problem(.overloaded, "there are \(gate.limit) \(what) already, which is all there may be", retryAfterSeconds: limits.retryAfterSeconds)
+        }
+        return gate
+    }
+
+    private func takeBody() -> [UInt8] {
+        let bytes = body.map { Array($0.readableBytesView) } ?? []
+        releaseBody()
+        return bytes
+    }
+
+    func checkStream(_ now: NIODeadline) { answer?.check(now) }
+    func stopFollowing() { answer?.stopFollowing() }
+}

@@ -1,0 +1,81 @@
+import HTTPTypes
+
+// What is one row of the route table?
+
+struct Route: Sendable {
+    enum Work: Sendable {
+        /// The hot path: bodies of events into the log.
+        case ingest
+        case answer(@Sendable (Question) async throws -> Answer)
+    }
+
+    /// Which gate a question comes in by.
+    enum Room: Sendable { case questions, placements, events }
+
+    /// Its place in the table, and in the metrics.
+    var index = 0
+    var method: HTTPRequest.Method
+    /// For instance `/v1/pools/{namespace}/{name}`.
+    var template: String
+    /// nil needs no token.
+    var role: Role?
+    /// The query parameters it knows.
+    var parameters: [String]
+    var room: Room
+    var work: Work
+    let segments: [Segment]
+
+    enum Segment: Hashable, Sendable {
+        case fixed(String)
+        case parameter(String)
+    }
+
+    var isMetrics: Bool { template == "/metrics" }
+
+    init(
+        _ method: HTTPRequest.Method, _ template: String, role: Role?, query parameters: [String] = [], room: Room = .questions, _ work: Work
+    ) {
+        self.method = method
+        self.template = template
+        self.role = role
+        self.parameters = parameters
+        self.room = room
+        self.work = work
+        segments = template.split(separator: "/").map { part in
+            part.hasPrefix("{") ? .parameter(String(part.dropFirst().dropLast())) : .fixed(String(part))
+        }
+    }
+
+    func matches(_ parts: [Substring]) -> Bool {
+        guard parts.count == segments.count else { return false }
+        for (part, segment) in zip(parts, segments) {
+            if case .fixed(let text) = segment, text != part { return false }
+        }
+        return true
+    }
+
+    func pathParameters(of target: RequestTarget) throws(Problem) -> [String: String] {
+        var values: [String: String] = [:]
+        for (part, segment) in zip(target.segments, segments) {
+            guard case .parameter(let name) = segment else { continue }
+            guard let value = PercentCoding.decode(part), !value.isEmpty else {
+                throw Problem(.invalidRequest, "\(name) in the path is not UTF-8", field: name)
+            }
+            values[name] = value
+        }
+        return values
+    }
+}
+
+/// A request's path and query, apart.
+struct RequestTarget {
+    /// Not decoded yet: a name with a slash in it is one segment.
+    let segments: [Substring]
+    let query: Substring
+
+    init(_ path: String) {
+        let parts = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        segments = (parts.first ?? "").split(separator: "/")
+        query = parts.count > 1 ? parts[1] : ""
+    }
+}

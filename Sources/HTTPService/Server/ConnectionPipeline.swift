@@ -1,0 +1,114 @@
+import NIOCore
+import NIOHTTP1
+import NIOHTTP2
+import NIOHTTPTypesHTTP1
+import NIOHTTPTypesHTTP2
+import NIOSSL
+
+// Which handlers does a connection have, from the socket up?
+//
+//     (TLS) → Connection → sniffer ─┬→ HTTP/2 → its stream: codec, merger, RequestHandler
+//                                   └→ HTTP/1.1 parser → pipelining → persistence → codec → RequestHandler
+
+enum ConnectionPipeline {
+    static func configure(_ channel: any Channel, tls: NIOSSLContext?, state: EventLoopState) throws {
+        let pipeline = channel.pipeline.syncOperations
+        if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
+        let connection = Connection(state: state)
+        try pipeline.addHandler(connection)
+        let isSecure = tls != nil
+        try pipeline.addHandler(
+            ProtocolSniffingHandler { channel, version in
+                connection.version = version
+                switch version {
+                case .http2: try configureHTTP2(channel, connection)
+                case .http1, .unknown: try configureHTTP1(channel, connection, isSecure: isSecure)
+                }
+            })
+    }
+
+    // MARK: - HTTP/2
+
+    private static func configureHTTP2(_ channel: any Channel, _ connection: Connection) throws {
+        let eventLoop = channel.eventLoop
+        let limits = connection.state.limits
+        let manager = NIOHTTP2ServerConnectionManagementHandler(
+            eventLoop: eventLoop,
+            configuration: .init(
+                maxIdleTime: nil, maxAge: nil, maxGraceTime: nil,
+                keepalive: .init(pingInterval: .seconds(max(limits.idleSeconds, 1)), ackTimeout: .seconds(max(limits.writeStallSeconds, 1)))))
+        let bound = NIOLoopBound(connection, eventLoop: eventLoop)
+        let handler = NIOHTTP2Handler(
+            mode: .server, eventLoop: eventLoop, connectionConfiguration: connectionConfiguration(limits),
+            streamConfiguration: streamConfiguration(), streamDelegate: manager.http2StreamDelegate
+        ) { stream in
+            let connection = bound.value
+            do {
+                try stream.pipeline.syncOperations.addHandlers([
+                    HTTP2FramePayloadToHTTPServerCodec(), EndOfStreamMerger(),
+                    RequestHandler(state: connection.state, connection: connection),
+                ])
+                return stream.eventLoop.makeSucceededVoidFuture()
+            } catch {
+                return stream.eventLoop.makeFailedFuture(error)
+            }
+        }
+        try channel.pipeline.syncOperations.addHandlers([handler, manager, CloseOnError()])
+    }
+
+    /// Room for the bodies of a busy producer, so that it doesn't wait for the window to open after every other batch.
+    private static let streamWindowBytes = 256 << 10
+    private static let connectionWindowBytes = 1 << 20
+
+    private static func connectionConfiguration(_ limits: ServerLimits) -> NIOHTTP2Handler.ConnectionConfiguration {
+        var configuration = NIOHTTP2Handler.ConnectionConfiguration()
+        configuration.initialSettings = [
+            HTTP2Setting(parameter: .maxConcurrentStreams, value: limits.streamsPerConnection),
+            HTTP2Setting(parameter: .maxHeaderListSize, value: limits.headerBlockBytes),
+            HTTP2Setting(parameter: .initialWindowSize, value: streamWindowBytes),
+        ]
+        // A header block comes in frames of 16 KiB.
+        configuration.maximumSequentialContinuationFrames = max(limits.headerBlockBytes >> 14, 5)
+        configuration.targetWindowSize = connectionWindowBytes
+        return configuration
+    }
+
+    private static func streamConfiguration() -> NIOHTTP2Handler.StreamConfiguration {
+        var configuration = NIOHTTP2Handler.StreamConfiguration()
+        configuration.targetWindowSize = streamWindowBytes
+        configuration.outboundBufferSizeHighWatermark = AnswerWriter.partBytes
+        configuration.outboundBufferSizeLowWatermark = AnswerWriter.partBytes / 2
+        return configuration
+    }
+
+    // MARK: - HTTP/1.1
+
+    private static func configureHTTP1(_ channel: any Channel, _ connection: Connection, isSecure: Bool) throws {
+        let limits = connection.state.limits
+        var parsing = NIOHTTPDecoderLimitConfiguration()
+        parsing.maxHeaderFieldCount = limits.headerCount
+        parsing.maxHeaderListSize = limits.headerBytes
+        parsing.maxHeaderFieldSize = limits.headerBytes
+        try channel.pipeline.syncOperations.addHandlers([
+            HTTPResponseEncoder(),
+            ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: parsing)),
+            HTTPServerPipelineHandler(),
+            HTTP1Persistence(),
+            HTTP1ToHTTPServerCodec(secure: isSecure),
+            RequestHandler(state: connection.state, connection: connection),
+        ])
+    }
+}
+
+/// A connection whose protocol broke is closed; what broke was told to the peer by the handler that found it.
+private final class CloseOnError: ChannelInboundHandler {
+    typealias InboundIn = HTTP2Frame
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A stream's own fault ends the stream alone.
+        if error is NIOHTTP2Errors.StreamError { return }
+        context.close(promise: nil)
+    }
+}

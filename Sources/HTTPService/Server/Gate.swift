@@ -1,0 +1,23 @@
+import Synchronization
+
+// Is there room for one more?
+//
+// A counter with a limit, shared by all event loops: connections, followers, questions. Whoever entered must leave.
+
+final class Gate: Sendable {
+    let limit: Int
+    private let inside = Atomic<Int>(0)
+
+    init(limit: Int) { self.limit = limit }
+
+    func enter() -> Bool {
+        let before = inside.add(1, ordering: .relaxed).oldValue
+        if before < limit { return true }
+        inside.subtract(1, ordering: .relaxed)
+        return false
+    }
+
+    func leave() { inside.subtract(1, ordering: .relaxed) }
+
+    var count: Int { inside.load(ordering: .relaxed) }
+}

@@ -1,0 +1,171 @@
+public import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+// Who opens the ports, and who closes them in good order?
+//
+// `start` binds both ports or none. `stop` closes the ports first, lets requests in flight finish within
+// `drainSeconds`, then closes what is left. `HTTPService` runs the two under service-lifecycle.
+
+public final class HTTPServer: Sendable {
+    /// Where the server listens: the ports that were bound.
+    public let cleartextPort: Int?
+    public let tlsPort: Int?
+
+    private let shared: ServerShared
+    private let group: MultiThreadedEventLoopGroup
+    private let listeners: [any Channel]
+    private let loops: [LoopHandle]
+    private let watch: Task<Void, Never>
+
+    private struct LoopHandle: Sendable {
+        let eventLoop: any EventLoop
+        let state: NIOLoopBound<EventLoopState>
+        let sweeping: RepeatedTask
+    }
+
+    // MARK: - Start
+
+    public static func start(_ configuration: ServerConfiguration, parts: ServiceParts, log: Logger) async throws -> HTTPServer {
+        try configuration.validate()
+        HealthAnswers.start()
+        let tokens = try configuration.tokensFile.map { path throws(TokenFile.Fault) in try TokenFile(path: path) }
+        let context = try configuration.tls.map { try TLSContext.make($0) }
+        let shared = ServerShared(parts: parts, configuration: configuration, tokens: tokens, log: log)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops)
+        do {
+            let loops = try await makeLoops(group, shared, count: configuration.eventLoops)
+            return try await HTTPServer(configuration, shared: shared, group: group, loops: loops, context: context, tokens: tokens)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    private static func makeLoops(_ group: MultiThreadedEventLoopGroup, _ shared: ServerShared, count: Int) async throws -> [LoopHandle] {
+        var handles: [LoopHandle] = []
+        for eventLoop in group.makeIterator() {
+            let handle = try await eventLoop.submit {
+                let state = EventLoopState(eventLoop: eventLoop, shared: shared, loops: count)
+                let bound = NIOLoopBound(state, eventLoop: eventLoop)
+                let period = TimeAmount.seconds(shared.limits.sweepSeconds)
+                let sweeping = eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in bound.value.sweep() }
+                return LoopHandle(eventLoop: eventLoop, state: bound, sweeping: sweeping)
+            }.get()
+            handles.append(handle)
+        }
+        return handles
+    }
+
+    private init(
+        _ configuration: ServerConfiguration, shared: ServerShared, group: MultiThreadedEventLoopGroup, loops: [LoopHandle],
+        context: NIOSSLContext?, tokens: TokenFile?
+    ) async throws {
+        var listeners: [any Channel] = []
+        var cleartextPort: Int?
+        var tlsPort: Int?
+        do {
+            if let address = configuration.cleartext {
+                let listener = try await Self.bind(address, tls: nil, shared, group, loops)
+                listeners.append(listener)
+                cleartextPort = listener.localAddress?.port
+            }
+            if let tls = configuration.tls {
+                let listener = try await Self.bind(tls.address, tls: context, shared, group, loops)
+                listeners.append(listener)
+                tlsPort = listener.localAddress?.port
+            }
+        } catch {
+            for listener in listeners { try? await listener.close() }
+            throw error
+        }
+        self.shared = shared
+        self.group = group
+        self.loops = loops
+        self.listeners = listeners
+        self.cleartextPort = cleartextPort
+        self.tlsPort = tlsPort
+        watch = Task { await Self.watchTokens(tokens, shared.log) }
+    }
+
+    /// What keeps a port from being opened.
+    public struct BindFault: Error, CustomStringConvertible {
+        public var address: String
+        public var problem: String
+        public var description: String { "can't listen on \(address): \(problem)" }
+    }
+
+    private static func bind(
+        _ address: ServerConfiguration.Address, tls: NIOSSLContext?, _ shared: ServerShared, _ group: MultiThreadedEventLoopGroup, _ loops: [LoopHandle]
+    ) async throws -> any Channel {
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1_024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.maxMessagesPerRead, value: 16)
+            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 2_048, initial: 16_384, maximum: 65_536))
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try accept(channel, tls: tls, shared, loops) }
+            }
+        do {
+            return try await bootstrap.bind(host: address.host, port: address.port).get()
+        } catch let error as IOError {
+            throw BindFault(address: address.description, problem: "\(error): is another server there? name another port")
+        } catch {
+            throw BindFault(address: address.description, problem: "\(error)")
+        }
+    }
+
+    private struct TooManyConnections: Error {}
+
+    private static func accept(_ channel: any Channel, tls: NIOSSLContext?, _ shared: ServerShared, _ loops: [LoopHandle]) throws {
+        guard shared.connections.enter() else { throw TooManyConnections() }
+        channel.closeFuture.whenComplete { _ in shared.connections.leave() }
+        guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop }) else { preconditionFailure("a connection on a foreign event loop") }
+        try ConnectionPipeline.configure(channel, tls: tls, state: loop.state.value)
+    }
+
+    /// Looks once a second whether the tokens changed.
+    private static func watchTokens(_ tokens: TokenFile?, _ log: Logger) async {
+        guard let tokens else { return }
+        var lastFault: TokenFile.Fault?
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(1))
+            do throws(TokenFile.Fault) {
+                if try tokens.reloadIfChanged() { log.notice("tokens were read again", metadata: ["file": "\(tokens.path)"]) }
+                lastFault = nil
+            } catch {
+                // Said once, not every second.
+                if error != lastFault { log.error("the tokens from before stay valid: \(error)") }
+                lastFault = error
+            }
+        }
+    }
+
+    // MARK: - Stop
+
+    /// Connections that are open now.
+    public var connectionCount: Int { shared.connections.count }
+
+    /// Stops accepting, lets requests in flight finish, and closes. Never takes much longer than `drainSeconds`.
+    public func stop() async {
+        watch.cancel()
+        for listener in listeners { try? await listener.close() }
+        for loop in loops { loop.eventLoop.execute { loop.state.value.drain() } }
+        let deadline = ContinuousClock.now + .seconds(shared.limits.drainSeconds)
+        while shared.connections.count > 0, ContinuousClock.now < deadline {
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        if shared.connections.count > 0 {
+            shared.log.warning("requests did not finish in time and were cut off", metadata: ["connections": "\(shared.connections.count)"])
+        }
+        for loop in loops {
+            try? await loop.eventLoop.submit {
+                loop.sweeping.cancel()
+                loop.state.value.closeAll()
+            }.get()
+        }
+        try? await group.shutdownGracefully()
+    }
+}

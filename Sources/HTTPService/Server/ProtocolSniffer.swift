@@ -1,0 +1,51 @@
+import NIOCore
+
+// Does this client speak HTTP/2 or HTTP/1.1?
+//
+// Both come in on the same port. An HTTP/2 client with prior knowledge begins with a fixed preface that no HTTP/1.1 request
+// begins with, so the first byte that differs decides; under TLS the client begins the same way after either outcome of ALPN.
+
+enum ProtocolSniffer {
+    static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+
+    /// nil while it could be either.
+    static func version(of bytes: some Collection<UInt8>) -> Connection.Version? {
+        var count = 0
+        for (sent, expected) in zip(bytes, preface) {
+            if sent != expected { return .http1 }
+            count += 1
+        }
+        return count == preface.count ? .http2 : nil
+    }
+}
+
+/// Holds the first bytes back until they tell, sets the pipeline up, and leaves.
+final class ProtocolSniffingHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private let configure: (any Channel, Connection.Version) throws -> Void
+    private var seen: ByteBuffer?
+
+    init(configure: @escaping (any Channel, Connection.Version) throws -> Void) { self.configure = configure }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if var seen {
+            seen.writeBuffer(&bytes)
+            bytes = seen
+        }
+        guard let version = ProtocolSniffer.version(of: bytes.readableBytesView) else {
+            seen = bytes
+            return
+        }
+        seen = nil
+        do {
+            try configure(context.channel, version)
+            context.fireChannelRead(wrapInboundOut(bytes))
+            context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+        } catch {
+            context.close(promise: nil)
+        }
+    }
+}

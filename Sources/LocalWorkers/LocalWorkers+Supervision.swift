@@ -1,0 +1,109 @@
+import ControlLoop
+import Domain
+import Logging
+
+// How is a worker started, and what happens when it exits?
+
+extension LocalWorkers {
+    /// Starts what is missing, or sees to it that it is started when the pool's backoff has passed. Returns once every start
+    /// was tried; what came of them stands in `startFaults`.
+    func carryOutPlan(of pool: String) async {
+        guard !isStopping, let description = descriptions[pool], let plan = pools[pool]?.plan(at: now) else { return }
+        switch plan {
+        case .nothing: return
+        case .wait(let delay): planLater(pool, after: delay)
+        case .start(let count):
+            let starts = (0..<count).map { _ in beginWorker(of: description) }
+            for start in starts { for await _ in start {} }
+        }
+    }
+
+    private func planLater(_ pool: String, after delay: Duration) {
+        guard restarts[pool] == nil else { return }
+        restarts[pool] = Task {
+            try? await clock.sleep(for: delay)
+            guard !Task.isCancelled else { return }
+            restarts[pool] = nil
+            await carryOutPlan(of: pool)
+        }
+    }
+
+    /// Starts one worker. What it answers ends when the worker is there, or can't be.
+    private func beginWorker(of pool: ActuatedPool) -> AsyncStream<Never> {
+        let name = nextName(in: pool.name)
+        let (start, signal) = AsyncStream.makeStream(of: Never.self)
+        pools[pool.name]?.add(name, at: now)
+        processes[name] = Process(pool: pool.name)
+        var workerLogger = logger
+        workerLogger[metadataKey: "worker"] = "\(name)"
+        let process = WorkerProcess(
+            name: name, executable: configuration.executable, arguments: arguments(of: name, pool), owner: configuration.owner,
+            limits: configuration.limits, logger: workerLogger)
+        processes[name]?.supervision = Task { await supervise(process, of: pool.name, signal) }
+        return start
+    }
+
+    private func arguments(of name: String, _ pool: ActuatedPool) -> [String] {
+        var arguments = ["worker", "--server", configuration.serverURL, "--pool", pool.name, "--name", name]
+        arguments += ["--slots", String(pool.slotsPerWorker), "--exit-on-eof"]
+        if let file = configuration.tokenFile { arguments += ["--token-file", file] }
+        arguments += configuration.workerArguments
+        if !pool.target.command.isEmpty { arguments += ["--"] + pool.target.command }
+        return arguments
+    }
+
+    /// Lives as long as its process.
+    private func supervise(_ process: WorkerProcess, of pool: String, _ signal: AsyncStream<Never>.Continuation) async {
+        do throws(SpawnFault) {
+            let status = try await process.run { identity in
+                await self.started(process.name, of: pool, identity)
+                signal.finish()
+            }
+            signal.finish()
+            exited(process.name, of: pool, status)
+        } catch {
+            logger.error("\(error.text)", metadata: ["pool": "\(pool)"])
+            startFaults[pool] = error
+            pools[pool]?.exited(process.name, at: now)
+            forget(process.name)
+            signal.finish()
+        }
+        await carryOutPlan(of: pool)
+    }
+
+    private func started(_ name: String, of pool: String, _ identity: ProcessIdentity) {
+        processes[name]?.identity = identity
+        pools[pool]?.started(name)
+        if let state = pools[pool], state.running >= state.desired { startFaults[pool] = nil }
+        logger.info("worker started", metadata: ["worker": "\(name)", "pool": "\(pool)", "pid": "\(identity.pid)"])
+        // It was asked to go before it was there.
+        if isStopping || pools[pool]?.members[name]?.phase == .draining { terminate(name) }
+    }
+
+    /// A worker that ends well has said so itself; for every other it is said here, before a successor starts.
+    private func exited(_ name: String, of pool: String, _ status: ExitStatus) {
+        if let leader = processes[name]?.identity?.pid { sweepLater(leader) }
+        let reason = processes[name]?.departure.map { "\($0.rawValue): \(status.text)" } ?? status.text
+        let wasExpected = isStopping || pools[pool]?.members[name]?.phase == .draining
+        logger.log(
+            level: wasExpected || status.isSuccess ? .info : .warning, "worker \(status.text)",
+            metadata: ["worker": "\(name)", "pool": "\(pool)"])
+        if !status.isSuccess { reportGone(name, reason) }
+        pools[pool]?.exited(name, at: now)
+        forget(name)
+    }
+
+    /// One look through /proc serves all workers that died since the last.
+    private func sweepLater(_ leader: Int32) {
+        sweepsDue.insert(leader)
+        guard sweeping == nil else { return }
+        sweeping = Task {
+            while !sweepsDue.isEmpty {
+                let leaders = sweepsDue
+                sweepsDue = []
+                await reaper.sweep(sessions: leaders)
+            }
+            sweeping = nil
+        }
+    }
+}

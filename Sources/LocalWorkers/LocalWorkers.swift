@@ -1,0 +1,154 @@
+public import ControlLoop
+public import Domain
+public import Logging
+import Glibc
+
+// How does a pool become processes on this machine?
+//
+// The actuator for `kind: Process`: a pool is N child processes, each a `greenroom worker`. It keeps as many as it was
+// told, replaces those that die, asks those to go that it was told to drain, and speaks for those that can't.
+//
+// Always: none outlives the service (`stop` waits for all; after a crash they see their stdin close, and the next `start`
+// ends what is left); a worker that holds an actor is not killed by a scale-down, only by the end of the service.
+// Left out: which worker goes, and retries of what failed; both are the control loop's.
+//
+// The actor guards all of it. Processes are run by one task each (`supervise`), which ends with its process.
+
+public actor LocalWorkers: Actuator {
+    /// What the actuator knows of one process beside its pool's bookkeeping.
+    struct Process {
+        var pool: String
+        /// nil until it is there.
+        var identity: ProcessIdentity?
+        var supervision: Task<Void, Never>?
+        /// Ends a draining worker that doesn't go by itself.
+        var watch: Task<Void, Never>?
+        /// Why it goes; nil where nobody asked it to.
+        var departure: Departure?
+    }
+
+    enum Departure: String, Sendable {
+        case drained
+        case removed
+        case serviceStopped = "the service stopped"
+    }
+
+    let configuration: LocalWorkersConfiguration
+    let report: @Sendable (EventBatch) -> Void
+    let isBusy: @Sendable (String) async -> Bool
+    let logger: Logger
+    let clock = ContinuousClock()
+    let origin = ContinuousClock.now
+    let reaper: OrphanReaper
+
+    var pools: [String: LocalPool] = [:]
+    /// The latest description of each pool: what its workers are started with.
+    var descriptions: [String: ActuatedPool] = [:]
+    var processes: [String: Process] = [:]
+    var restarts: [String: Task<Void, Never>] = [:]
+    /// Why workers of a pool couldn't be started; nil once all run that should.
+    var startFaults: [String: SpawnFault] = [:]
+    /// Leaders of sessions that may still hold what dead workers had started.
+    var sweepsDue: Set<Int32> = []
+    var sweeping: Task<Void, Never>?
+    var isStopping = false
+    private var fences: [String: Fence] = [:]
+    private var names: WorkerNames
+    private var reports: WorkerReports
+    private var waitingForEmpty: [CheckedContinuation<Void, Never>] = []
+
+    /// - Parameters:
+    ///   - report: takes events for the log; must not wait.
+    ///   - isBusy: whether the log knows of an actor that the worker holds.
+    public init(
+        _ configuration: LocalWorkersConfiguration, logger: Logger, report: @escaping @Sendable (EventBatch) -> Void,
+        isBusy: @escaping @Sendable (String) async -> Bool
+    ) {
+        self.configuration = configuration
+        self.logger = logger
+        self.report = report
+        self.isBusy = isBusy
+        reaper = OrphanReaper(owner: configuration.owner, logger: logger)
+        let start = WallClock.now()
+        names = WorkerNames(startSeconds: start.microseconds / 1_000_000)
+        reports = WorkerReports(owner: configuration.owner, startMicroseconds: start.microseconds)
+    }
+
+    /// Ends what an earlier run left behind and reports those workers gone. To be called once, when the log is ours and
+    /// before the first resize.
+    ///
+    /// - Parameter known: workers of process pools that the log holds for alive: name and pool. Those that an earlier run
+    ///   started can't be, for they end with it; they are reported gone too.
+    public func start(known: [(worker: String, pool: String)] = []) async {
+        let limits = configuration.limits
+        let reaped = await reaper.reap(grace: limits.orphanGrace, killWait: limits.orphanKillWait)
+        let left = known.filter { WorkerNames.isOurs($0.worker, in: $0.pool) }.map(\.worker)
+        for worker in Set(reaped + left).sorted() { reportGone(worker, "the service it belonged to ended") }
+    }
+
+    // MARK: - Actuator
+
+    public func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation {
+        let state = pools[pool.name]
+        return TargetObservation(specReplicas: state?.desired ?? 0, readyReplicas: state?.running ?? 0)
+    }
+
+    public func resize(_ pool: ActuatedPool, to count: Int, fence: Fence) async throws(ActuationFault) {
+        try check(fence, pool.name)
+        guard !isStopping else { throw .refused("the service is stopping") }
+        let limit = configuration.limits.workersPerPool
+        guard count >= 0, count <= limit else {
+            throw .refused("\(count) workers of \(pool.name): at most \(limit) run on one machine; lower maxReplicaCount")
+        }
+        descriptions[pool.name] = pool
+        pools[pool.name, default: LocalPool(limits: configuration.limits)].resize(to: count)
+        await carryOutPlan(of: pool.name)
+        // Also where the start was an earlier one: an answer that all is well would be wrong while workers can't start.
+        if let fault = startFaults[pool.name], let state = pools[pool.name], state.running < count { throw .unreachable(fault.text) }
+    }
+
+    public func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+        try check(fence, pool.name)
+        beginDrain(worker, .drained, killAfter: .seconds(pool.drainTimeoutSeconds))
+    }
+
+    public func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+        try check(fence, pool.name)
+        beginDrain(worker, .removed, killAfter: configuration.limits.removeGrace)
+    }
+
+    private func check(_ fence: Fence, _ pool: String) throws(ActuationFault) {
+        if let seen = fences[pool], fence < seen { throw .fenced(current: seen) }
+        fences[pool] = fence
+    }
+
+    // MARK: - Bookkeeping shared by the extensions
+
+    var now: Duration { clock.now - origin }
+
+    func nextName(in pool: String) -> String { names.next(in: pool) }
+
+    func reportGone(_ worker: String, _ reason: String) { report(reports.gone(worker, reason: reason, at: WallClock.now())) }
+    func reportDraining(_ worker: String, _ reason: String) { report(reports.draining(worker, reason: reason, at: WallClock.now())) }
+
+    func forget(_ worker: String) {
+        processes.removeValue(forKey: worker)?.watch?.cancel()
+        guard processes.isEmpty else { return }
+        for waiter in waitingForEmpty { waiter.resume() }
+        waitingForEmpty = []
+    }
+
+    /// Returns when no process of ours is left.
+    func waitUntilEmpty() async {
+        guard !processes.isEmpty else { return }
+        await withCheckedContinuation { waitingForEmpty.append($0) }
+    }
+}
+
+enum WallClock {
+    static func now() -> LogTime {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return LogTime(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)
+    }
+}

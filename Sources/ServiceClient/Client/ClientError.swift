@@ -1,0 +1,50 @@
+// Why did a request fail?
+
+public enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// No connection, or it broke before the answer was whole.
+    case unreachable(url: String, reason: String)
+    /// The server answered no.
+    case refused(status: Int, problem: ServerProblem)
+    /// The answer is not what the route answers, or too large.
+    case unexpected(url: String, reason: String)
+    /// This client has as many requests under way and waiting as it may.
+    case busy(limit: Int)
+    case cancelled
+
+    public var description: String {
+        switch self {
+        case .unreachable(let url, let reason): "can't reach \(url): \(reason)"
+        case .refused(let status, let problem): "the server refused (\(status)): \(problem.detail)"
+        case .unexpected(let url, let reason): "\(url) answered what it should not: \(reason)"
+        case .busy(let limit): "\(limit) requests are under way already"
+        case .cancelled: "cancelled"
+        }
+    }
+
+    /// Whether the same request may do better later.
+    var isTransient: Bool {
+        switch self {
+        case .unreachable: true
+        case .refused(let status, _): status == 429 || status == 503
+        case .unexpected, .busy, .cancelled: false
+        }
+    }
+}
+
+/// What a server says about a refusal (RFC 9457).
+public struct ServerProblem: Hashable, Sendable {
+    /// The last part of `type`, for instance `invalid-event`.
+    public var kind: String
+    public var detail: String
+    public var index: Int?
+    public var field: String?
+    public var retryAfterSeconds: Int?
+
+    public init(kind: String, detail: String, index: Int? = nil, field: String? = nil, retryAfterSeconds: Int? = nil) {
+        self.kind = kind
+        self.detail = detail
+        self.index = index
+        self.field = field
+        self.retryAfterSeconds = retryAfterSeconds
+    }
+}

@@ -1,0 +1,31 @@
+import NIOSSL
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+// Which servers does a client believe?
+
+enum TLSTrust {
+    static func context(_ configuration: ClientConfiguration) throws -> NIOSSLContext {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        tls.applicationProtocols = ["h2"]
+        if let file = configuration.trustFile { tls.trustRoots = .file(file) }
+        if configuration.acceptsAnyCertificate { tls.certificateVerification = .none }
+        do { return try NIOSSLContext(configuration: tls) } catch {
+            throw HandshakeFault(problem: "the trusted certificates \(configuration.trustFile ?? "of this machine") can't be read: \(error)")
+        }
+    }
+
+    /// What SNI names: never an address.
+    static func serverName(_ host: String) -> String? {
+        var four = in_addr()
+        var six = in6_addr()
+        return inet_pton(AF_INET, host, &four) == 1 || inet_pton(AF_INET6, host, &six) == 1 ? nil : host
+    }
+}

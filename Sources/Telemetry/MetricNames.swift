@@ -1,0 +1,44 @@
+// Which metrics does Greenroom expose, and what does each tell?
+//
+// Reading the list is reading the contract. Whoever records a metric uses its name with swift-metrics; what stands here
+// gives it help, unit and buckets. A metric that is not listed is exposed all the same, with its name for help.
+
+extension MetricDescription {
+    public static let greenroom: [MetricDescription] = [
+        // The log.
+        .init("greenroom_events_appended_total", "Events appended to the log, by kind."),
+        .init("greenroom_events_duplicate_total", "Events that had been appended before and were answered with their first position."),
+        .init("greenroom_events_superseded_total", "Events that did not fit their actor's state and changed nothing."),
+        .init("greenroom_append_seconds", "Time from receiving events to their being durable.", unit: .seconds, buckets: Buckets.latencySeconds),
+        .init("greenroom_commit_events", "Events of one commit.", buckets: Buckets.counts),
+        .init("greenroom_log_bytes", "Size of the log's files.", unit: .bytes),
+
+        // The loop.
+        .init("greenroom_decision_seconds", "Time from a commit to the decision it led to.", unit: .seconds, buckets: Buckets.latencySeconds),
+        .init("greenroom_reaction_seconds", "Time from receiving an event to the scale target's answer.", unit: .seconds, buckets: Buckets.latencySeconds),
+        .init("greenroom_decisions_total", "Decisions, by pool, direction and the reason that settled them."),
+        .init("greenroom_loop_lag_seconds", "Age of the oldest commit the loop has not taken in.", unit: .seconds),
+        .init("greenroom_loop_read_failures_total", "Reads of the log, and checkpoints, that failed."),
+
+        // HTTP.
+        .init("greenroom_http_requests_total", "Requests answered, by route and status."),
+        .init("greenroom_http_request_seconds", "Time from a request's head to the end of its answer, by route.", unit: .seconds, buckets: Buckets.latencySeconds),
+        .init("greenroom_http_bodies_refused_total", "Request bodies refused because too many bytes were waiting already."),
+
+        // Pools.
+        .init("greenroom_pool_desired_workers", "Workers the last decision wants."),
+        .init("greenroom_pool_ready_workers", "Workers that can host actors."),
+        .init("greenroom_pool_busy_workers", "Workers that hold at least one actor."),
+        .init("greenroom_pool_starting_workers", "Workers asked for that are not ready yet."),
+        .init("greenroom_pool_draining_workers", "Workers that take no more actors."),
+        .init("greenroom_demand", "Actors that hold or want a slot, by state, and those that wait by reason. Never clamped by capacity."),
+        .init("greenroom_wait_seconds", "Time actors waited for a worker.", unit: .seconds, buckets: Buckets.waitSeconds),
+        .init("greenroom_placements_total", "Actors placed on a worker, by how close their state was."),
+        .init("greenroom_worker_start_seconds", "Time from the decision for a worker to its being ready.", unit: .seconds, buckets: Buckets.waitSeconds),
+
+        // Telemetry itself.
+        .init(droppedSeriesName, "Requests for a series that were not served, because there are too many or the name is another type's."),
+    ]
+
+    static let droppedSeriesName = "greenroom_telemetry_dropped_series_total"
+}

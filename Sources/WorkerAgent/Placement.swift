@@ -1,0 +1,67 @@
+public import Domain
+
+// Which actor was placed here, and how is it to be restored?
+
+public struct Placement: Hashable, Sendable {
+    public var seq: Position
+    public var actor: String
+    public var worker: String
+    public var pool: String?
+    /// How close its state is; see `RestoreTier`.
+    public var tier: String?
+    /// URI of the snapshot to restore from.
+    public var restoreFrom: String?
+    /// How long the turn is expected to run.
+    public var expectedMillis: Int64?
+
+    public init(
+        seq: Position, actor: String, worker: String, pool: String? = nil, tier: String? = nil, restoreFrom: String? = nil,
+        expectedMillis: Int64? = nil
+    ) {
+        self.seq = seq
+        self.actor = actor
+        self.worker = worker
+        self.pool = pool
+        self.tier = tier
+        self.restoreFrom = restoreFrom
+        self.expectedMillis = expectedMillis
+    }
+}
+
+/// A line of the log that isn't the placement it should be.
+public struct PlacementFault: Error, Hashable, Sendable {
+    public var problem: String
+}
+
+extension Placement {
+    /// Reads a line of `GET /v1/events`; nil for one that is empty or of another kind.
+    public init?(line: [UInt8]) throws(PlacementFault) {
+        let result = line.withUnsafeBufferPointer { bytes -> Result<Placement?, PlacementFault> in
+            do throws(PlacementFault) { return .success(try Self.read(bytes)) } catch { return .failure(error) }
+        }
+        guard let placement = try result.get() else { return nil }
+        self = placement
+    }
+
+    private static func read(_ bytes: UnsafeBufferPointer<UInt8>) throws(PlacementFault) -> Placement? {
+        var cursor = JSONCursor(bytes)
+        cursor.skipSpace()
+        if cursor.atEnd { return nil }
+        let whole: JSONCursor.Value
+        do throws(JSONFault) { whole = try cursor.value() } catch {
+            throw PlacementFault(problem: "not JSON at byte \(error.offset): \(error.problem)")
+        }
+        guard whole.kind == .object else { throw PlacementFault(problem: "not an event, which is a JSON object") }
+        let event = EventBody(bytes, whole.range)
+        guard event["type"].flatMap(event.text) == EventKind.typePrefix + EventKind.actorPlaced.name else { return nil }
+        guard let seq = event["seq"].flatMap(event.integer), let actor = event["subject"].flatMap(event.text) else {
+            throw PlacementFault(problem: "a placement without seq or subject")
+        }
+        guard let member = event["data"], member.kind == .object else { throw PlacementFault(problem: "a placement without data") }
+        let data = EventBody(bytes, member.range)
+        guard let worker = data["worker"].flatMap(data.text) else { throw PlacementFault(problem: "a placement without worker") }
+        return Placement(
+            seq: seq, actor: actor, worker: worker, pool: data["pool"].flatMap(data.text), tier: data["tier"].flatMap(data.text),
+            restoreFrom: data["restoreFrom"].flatMap(data.text), expectedMillis: data["expectedMillis"].flatMap(data.integer))
+    }
+}

@@ -1,0 +1,97 @@
+public import Domain
+public import Logging
+import ServiceClient
+
+// How does a worker reach the service over HTTP/2?
+//
+// Reports are `POST /v1/events`, placements `GET /v1/events` with the worker's name. Each call is one try: the worker decides
+// about the next, because it alone knows how long a report may wait.
+
+public struct ServiceWorkerLink: WorkerLink {
+    private let client: ServiceClient
+
+    /// What the link was given can't be used: which option, and why.
+    public struct SetupFault: Error, Hashable, Sendable, CustomStringConvertible {
+        public var description: String
+    }
+
+    /// - Parameter token: sent as `Authorization: Bearer …`.
+    public init(server: String, token: String? = nil, logger: Logger) throws(SetupFault) {
+        do throws(BaseURL.Fault) {
+            client = ServiceClient(ClientConfiguration(url: try BaseURL(server), token: token), log: logger)
+        } catch {
+            throw SetupFault(description: error.description)
+        }
+    }
+
+    public func close() async { await client.close() }
+
+    public func send(_ events: EventBatch) async throws(WorkerLinkFault) -> Acknowledgement {
+        var request = ClientRequest.events(BatchJSON.encode(events), isBatch: true)
+        request.isIdempotent = false
+        let answer: ClientAnswer
+        do throws(ClientError) { answer = try await client.request(request) } catch { throw WorkerLinkFault(error) }
+        guard let acknowledgement = Acknowledgement(json: answer.body) else {
+            throw .unavailable("an answer to POST /v1/events without firstSeq and lastSeq; is this a Greenroom server?")
+        }
+        return acknowledgement
+    }
+
+    public func readPlacements(
+        of worker: String, after: Position, follow: Bool, _ take: @escaping @Sendable ([UInt8]) async -> Bool
+    ) async throws(WorkerLinkFault) {
+        var path = "/v1/events?kind=actor.placed&worker=\(QueryText.encode(worker))&after=\(after)"
+        if follow { path += "&follow=true" }
+        do throws(ClientError) {
+            try await client.withLines(.get(path)) { lines throws(ClientError) in
+                while let line = try await lines.next() { guard await take(line) else { return } }
+            }
+        } catch { throw WorkerLinkFault(error) }
+    }
+}
+
+extension WorkerLinkFault {
+    init(_ error: ClientError) {
+        switch error {
+        case .refused(let status, let problem):
+            switch status {
+            case 401, 403: self = .denied(problem.detail)
+            case 408, 429, 500...: self = .unavailable(problem.detail, retryAfterSeconds: problem.retryAfterSeconds)
+            default: self = .refused(error.description)
+            }
+        case .unreachable, .unexpected, .busy, .cancelled: self = .unavailable(error.description)
+        }
+    }
+}
+
+extension Acknowledgement {
+    /// `{"accepted":n,"duplicates":m,"firstSeq":a,"lastSeq":b}`
+    init?(json: [UInt8]) {
+        let positions = json.withUnsafeBufferPointer { bytes -> (Position, Position)? in
+            var cursor = JSONCursor(bytes)
+            guard let whole = try? cursor.value(), whole.kind == .object else { return nil }
+            let body = EventBody(bytes, whole.range)
+            guard let first = body["firstSeq"].flatMap(body.integer), let last = body["lastSeq"].flatMap(body.integer) else { return nil }
+            return (first, last)
+        }
+        guard let positions else { return nil }
+        self.init(firstSeq: positions.0, lastSeq: positions.1)
+    }
+}
+
+enum QueryText {
+    /// Percent-encodes all but RFC 3986's unreserved characters.
+    static func encode(_ text: String) -> String {
+        var out: [UInt8] = []
+        let hex = Array("0123456789ABCDEF".utf8)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
+                out.append(byte)
+            default: out += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+}

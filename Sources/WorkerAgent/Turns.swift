@@ -1,0 +1,67 @@
+import Domain
+
+// What does an actor do while it holds a slot?
+//
+// A `TurnRunner` restores the actor, says so, runs its turn and answers where its new state is. Without a command the turn
+// is played: it sleeps as long as a restore and the turn would take.
+
+public protocol TurnRunner: Sendable {
+    /// - Parameter restored: to be called once, when the actor serves: milliseconds its restore took, nil where only the
+    ///   turn itself knows.
+    func run(_ placement: Placement, on worker: String, restored: @Sendable (Int64?) async -> Void) async throws(TurnFault) -> TurnSnapshot?
+}
+
+/// The clean state a turn left.
+public struct TurnSnapshot: Hashable, Sendable {
+    public var uri: String
+    public var bytes: Int64?
+    public init(uri: String, bytes: Int64? = nil) { self.uri = uri; self.bytes = bytes }
+}
+
+/// Why a turn ended without a clean state.
+public struct TurnFault: Error, Hashable, Sendable {
+    public var reason: String
+    public init(reason: String) { self.reason = reason }
+}
+
+/// Turns that only take time.
+public struct SimulatedTurns: TurnRunner {
+    public struct RestoreMillis: Hashable, Sendable {
+        /// Nothing of the actor's state is near.
+        public var cold: Int64
+        public var warm: Int64
+        public init(cold: Int64 = 1_000, warm: Int64 = 100) { self.cold = cold; self.warm = warm }
+    }
+
+    /// Bytes a played actor's snapshot claims to have.
+    public static let snapshotBytes: Int64 = 64 << 20
+    /// A turn of which nobody said how long it runs.
+    public static let defaultTurnMillis: Int64 = 1_000
+    /// The longest turn that is played: a day.
+    public static let turnMillisLimit: Int64 = 86_400_000
+
+    private let restoreMillis: RestoreMillis
+    private let clock: WorkerClock
+
+    public init(restoreMillis: RestoreMillis = RestoreMillis(), clock: WorkerClock) {
+        self.restoreMillis = restoreMillis
+        self.clock = clock
+    }
+
+    public func run(_ placement: Placement, on worker: String, restored: @Sendable (Int64?) async -> Void) async throws(TurnFault) -> TurnSnapshot? {
+        let restore = isCold(placement) ? restoreMillis.cold : restoreMillis.warm
+        try await sleep(millis: restore)
+        await restored(restore)
+        try await sleep(millis: placement.expectedMillis ?? Self.defaultTurnMillis)
+        return TurnSnapshot(uri: "simulated:///\(placement.actor)", bytes: Self.snapshotBytes)
+    }
+
+    private func isCold(_ placement: Placement) -> Bool {
+        guard let tier = placement.tier else { return placement.restoreFrom == nil }
+        return tier == RestoreTier.cold.name
+    }
+
+    private func sleep(millis: Int64) async throws(TurnFault) {
+        do { try await clock.sleep(.milliseconds(min(max(millis, 0), Self.turnMillisLimit))) } catch { throw TurnFault(reason: "broken off") }
+    }
+}

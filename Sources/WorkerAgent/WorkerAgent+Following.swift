@@ -1,0 +1,69 @@
+import Domain
+import Logging
+import Synchronization
+
+// How does a worker learn of its placements?
+//
+// It follows the log from its own registration on, and from the last position it saw after every break. A stream that ends
+// or breaks is opened anew with backoff, for as long as the worker lives.
+
+extension WorkerAgent {
+    func followPlacements() async {
+        var delay = RetryDelay(min: configuration.limits.retryDelayMin, max: configuration.limits.retryDelayMax)
+        while !hasEnded, !Task.isCancelled {
+            let before = ledger.lastSeq
+            let problem = await readPlacements(follow: true)
+            if hasEnded || Task.isCancelled { return }
+            if ledger.lastSeq > before { delay.reset() }
+            let pause = delay.take()
+            logger.debug("the stream of placements ended; following again", metadata: ["problem": "\(problem ?? "none")", "after": "\(ledger.lastSeq)"])
+            do { try await clock.sleep(pause) } catch { return }
+            // A service that has no stream to give still answers a look, so what is placed here isn't left lying.
+            if problem != nil { _ = await readPlacements(follow: false) }
+        }
+    }
+
+    /// Reads what the log has now; answers whether any placement was new. A failed try is made again, with backoff.
+    func catchUp() async -> Bool {
+        var delay = RetryDelay(min: configuration.limits.retryDelayMin, max: configuration.limits.retryDelayMax)
+        var waited = Duration.zero
+        let before = ledger.lastSeq
+        while !hasEnded, let problem = await readPlacements(follow: false) {
+            guard waited < configuration.limits.reportLimit else {
+                logger.error("can't look for last placements; going without", metadata: ["problem": "\(problem)"])
+                break
+            }
+            let pause = delay.take()
+            waited += pause
+            do { try await clock.sleep(pause) } catch { break }
+        }
+        return ledger.lastSeq > before
+    }
+
+    /// Reads one stream to its end; answers why it ended early.
+    private func readPlacements(follow: Bool) async -> String? {
+        let broken = FirstProblem()
+        do throws(WorkerLinkFault) {
+            try await link.readPlacements(of: configuration.name, after: ledger.lastSeq, follow: follow) { line in
+                do throws(PlacementFault) {
+                    if let placement = try Placement(line: line) { await self.accept(placement) }
+                } catch {
+                    broken.note(error.problem)
+                    return false
+                }
+                return await !self.hasEnded
+            }
+        } catch {
+            if case .denied(let problem) = error { denied(problem) }
+            return error.problem
+        }
+        return broken.problem
+    }
+}
+
+/// Carries a problem out of a closure.
+private final class FirstProblem: Sendable {
+    private let state = Mutex<String?>(nil)
+    var problem: String? { state.withLock { $0 } }
+    func note(_ problem: String) { state.withLock { $0 = $0 ?? problem } }
+}

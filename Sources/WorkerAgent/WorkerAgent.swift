@@ -1,0 +1,261 @@
+import Domain
+public import Logging
+
+// How does one worker live?
+//
+//     registering ─ready acknowledged→ serving ─drain→ draining ─idle, gone acknowledged→ ended
+//          └──────────────────────────────┴──stop, or the service is lost──┴────────────→ ended
+//
+// It registers, runs what is placed on it, and says what came of it. Asked to drain it takes no more, finishes what it
+// runs, and goes; told to stop it breaks off and says so as well as it can.
+//
+// Always: a placement runs at most once; `actor.suspended` is durable before its slot is given to another; a worker that
+// can no longer make itself heard ends, because the log will have given its actors away.
+//
+// The agent's actor guards the ledger and the mode. Turns are tasks of their own, cancelled only by the end.
+
+public actor WorkerAgent {
+    /// How a worker's life ended.
+    public enum Outcome: Hashable, Sendable {
+        /// All turns finished and the log knows that the worker is gone.
+        case drained
+        /// Broken off for this reason, and the log knows.
+        case stopped(String)
+        /// The service could not be reached, or would not have it: the log doesn't know that the worker is gone.
+        case unreachable(String)
+    }
+
+    enum Mode: Hashable, Sendable {
+        case serving
+        case draining
+        /// Turns are being broken off, and last words said.
+        case stopping
+        case ended(Outcome)
+    }
+
+    let configuration: WorkerConfiguration
+    let link: any WorkerLink
+    let clock: WorkerClock
+    let logger: Logger
+    let outbox: Outbox
+    private let turns: any TurnRunner
+
+    private(set) var mode = Mode.serving
+    var ledger: SlotLedger
+    private var events: WorkerEvents
+    private var tasks: [Position: Task<Void, Never>] = [:]
+    private var follower: Task<Void, Never>?
+    private var drainReason: String?
+    private var waitingForEnd: [CheckedContinuation<Outcome, Never>] = []
+    private var waitingForIdle: [CheckedContinuation<Void, Never>] = []
+
+    public init(_ configuration: WorkerConfiguration, link: any WorkerLink, turns: any TurnRunner, clock: WorkerClock, logger: Logger) {
+        self.configuration = configuration
+        self.link = link
+        self.turns = turns
+        self.clock = clock
+        self.logger = logger
+        outbox = Outbox(link: link, limits: configuration.limits, clock: clock, logger: logger)
+        ledger = SlotLedger(slots: configuration.slots, queueLimit: configuration.limits.queuedPlacements)
+        events = WorkerEvents(worker: configuration.name, startedAt: clock.now())
+    }
+
+    /// Registers and works until it is drained, stopped, or cut off. To be called once.
+    public func run() async -> Outcome {
+        let registration = Task { await register() }
+        let outcome = await untilEnded()
+        registration.cancel()
+        follower?.cancel()
+        return outcome
+    }
+
+    public var isServing: Bool { mode == .serving }
+
+    /// Takes no more placements, finishes what runs, and ends. A second call changes nothing.
+    public func drain(reason: String) {
+        guard mode == .serving else { return }
+        mode = .draining
+        drainReason = reason
+        // Before it is registered there is nothing to take leave of: `register` sees the mode.
+        guard follower != nil else { return }
+        Task { await finishDrain(reason: reason) }
+    }
+
+    /// Breaks off every turn, says so as well as it can within a bound, and ends.
+    public func stop(reason: String) async {
+        guard !hasEnded else { return }
+        let held = halt()
+        end(await sayFarewell(held, reason: reason) ? .stopped(reason) : .unreachable("\(reason), and the service didn't take the report"))
+    }
+
+    // MARK: - Registering
+
+    private func register() async {
+        let ready = events.ready(configuration, at: clock.now())
+        do throws(OutboxFault) {
+            let acknowledgement = try await outbox.deliver(ready)
+            guard acknowledgement.firstSeq > 0 else { throw OutboxFault(problem: "the service refused worker.ready") }
+            ledger.begin(after: acknowledgement.firstSeq)
+        } catch {
+            lose("can't register: \(error.problem)")
+            return
+        }
+        logger.info("registered", metadata: ["worker": "\(configuration.name)", "pool": "\(configuration.pool)", "seq": "\(ledger.lastSeq)"])
+        guard !hasEnded else { return }
+        follower = Task { await followPlacements() }
+        if let drainReason { await finishDrain(reason: drainReason) }
+    }
+
+    // MARK: - Turns
+
+    /// Takes a placement from the stream; those seen before are passed over.
+    func accept(_ placement: Placement) async {
+        guard !hasEnded, placement.worker == configuration.name else { return }
+        var placement = placement
+        placement.pool = placement.pool ?? configuration.pool
+        switch ledger.accept(placement) {
+        case .repeated, .queued: break
+        case .start: begin(placement)
+        case .refused:
+            logger.error("more placements than slots and queue; refusing one", metadata: ["actor": "\(placement.actor)"])
+            let crashed = events.crashed(placement, reason: "the worker has no free slot", at: clock.now())
+            await deliver(crashed)
+        }
+    }
+
+    private func begin(_ placement: Placement) {
+        tasks[placement.seq] = Task { await runTurn(placement) }
+    }
+
+    private func runTurn(_ placement: Placement) async {
+        let result: Result<TurnSnapshot?, TurnFault>
+        do throws(TurnFault) {
+            result = .success(try await turns.run(placement, on: configuration.name) { await self.sayRunning(placement, restoreMillis: $0) })
+        } catch { result = .failure(error) }
+        // What was broken off is told by whoever broke it off.
+        guard !hasEnded, !Task.isCancelled else { return }
+        switch result {
+        case .success(let snapshot): await deliver(events.suspended(placement, snapshot, at: clock.now()))
+        case .failure(let fault):
+            logger.warning("a turn failed", metadata: ["actor": "\(placement.actor)", "reason": "\(fault.reason)"])
+            await deliver(events.crashed(placement, reason: fault.reason, at: clock.now()))
+        }
+        finished(placement)
+    }
+
+    private func sayRunning(_ placement: Placement, restoreMillis: Int64?) async {
+        guard !hasEnded, !Task.isCancelled else { return }
+        await deliver(events.running(placement, restoreMillis: restoreMillis, at: clock.now()))
+    }
+
+    private func finished(_ placement: Placement) {
+        tasks[placement.seq] = nil
+        if let next = ledger.ended(placement), !hasEnded { begin(next) }
+        guard ledger.isIdle else { return }
+        for waiter in waitingForIdle { waiter.resume() }
+        waitingForIdle = []
+    }
+
+    /// Returns once the log has it; where it can't be had, the worker ends.
+    private func deliver(_ report: EventBatch) async {
+        do throws(OutboxFault) { _ = try await outbox.deliver(report) } catch { lose(error.problem) }
+    }
+
+    // MARK: - Draining
+
+    private func finishDrain(reason: String) async {
+        logger.info("draining", metadata: ["reason": "\(reason)", "turns": "\(ledger.held.count)"])
+        await deliver(events.draining(reason: reason, at: clock.now()))
+        let deadline = Task {
+            try? await clock.sleep(configuration.drainLimit)
+            if !Task.isCancelled { await breakOffOverdue() }
+        }
+        defer { deadline.cancel() }
+        // A placement may have been under way when the log learnt that this worker drains: look again before going.
+        repeat {
+            await untilIdle()
+            try? await clock.sleep(configuration.limits.drainSettle)
+        } while await catchUp() && !hasEnded
+        await untilIdle()
+        guard !hasEnded else { return }
+        await deliver(events.gone(reason: "drained", at: clock.now()))
+        end(.drained)
+    }
+
+    private func breakOffOverdue() async {
+        guard case .draining = mode else { return }
+        logger.error("turns outlast the drain; breaking them off", metadata: ["turns": "\(ledger.held.count)"])
+        await stop(reason: "turns outlasted the drain of \(configuration.drainLimit.components.seconds) s")
+    }
+
+    private func untilIdle() async {
+        guard !ledger.isIdle, !hasEnded else { return }
+        await withCheckedContinuation { waitingForIdle.append($0) }
+    }
+
+    // MARK: - The end
+
+    /// Takes and reports nothing more.
+    var hasEnded: Bool { mode != .serving && mode != .draining }
+
+    /// Nothing more is taken or reported by turns; answers what was broken off.
+    private func halt() -> [Placement] {
+        mode = .stopping
+        follower?.cancel()
+        for task in tasks.values { task.cancel() }
+        return ledger.clear()
+    }
+
+    /// One batch, one try, outside the outbox, which may be stuck with earlier reports. Answers whether the log has it.
+    private func sayFarewell(_ held: [Placement], reason: String) async -> Bool {
+        await outbox.close(reason)
+        var farewell = EventBatch()
+        for placement in held { farewell.append(events.crashed(placement, reason: reason, at: clock.now())) }
+        farewell.append(events.gone(reason: reason, at: clock.now()))
+        let words = farewell
+        let (link, clock, limit, logger) = (link, clock, configuration.limits.farewellLimit, logger)
+        return await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                do throws(WorkerLinkFault) { _ = try await link.send(words) } catch {
+                    logger.warning("couldn't say goodbye", metadata: ["problem": "\(error.problem)"])
+                    return false
+                }
+                return true
+            }
+            group.addTask {
+                try? await clock.sleep(limit)
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? false
+        }
+    }
+
+    private func lose(_ problem: String) {
+        guard !hasEnded else { return }
+        logger.error("cut off from the service; ending", metadata: ["problem": "\(problem)"])
+        _ = halt()
+        end(.unreachable(problem))
+    }
+
+    func denied(_ problem: String) { lose(problem) }
+
+    private func end(_ outcome: Outcome) {
+        if case .ended = mode { return }
+        mode = .ended(outcome)
+        for waiter in waitingForEnd { waiter.resume(returning: outcome) }
+        waitingForEnd = []
+        for waiter in waitingForIdle { waiter.resume() }
+        waitingForIdle = []
+    }
+
+    /// Returns once the worker ended and its turns' processes are gone.
+    private func untilEnded() async -> Outcome {
+        let outcome: Outcome
+        if case .ended(let earlier) = mode { outcome = earlier } else {
+            outcome = await withCheckedContinuation { waitingForEnd.append($0) }
+        }
+        for task in tasks.values { await task.value }
+        return outcome
+    }
+}

@@ -1,0 +1,74 @@
+import Domain
+
+// How does a worker say what happened?
+//
+// Each report is an event of source `/greenroom/worker/NAME` with a number for its id. Numbers begin at the microsecond of
+// the start, so a worker that is started again under the same name goes on above all it used before.
+
+struct WorkerEvents: Sendable {
+    private let worker: String
+    private let source: String
+    private var last: Int64
+
+    init(worker: String, startedAt: LogTime) {
+        self.worker = worker
+        source = "/greenroom/worker/\(worker)"
+        last = startedAt.microseconds
+    }
+
+    mutating func ready(_ configuration: WorkerConfiguration, at time: LogTime) -> EventBatch {
+        make(.workerReady, worker, pool: configuration.pool, at: time) { body in
+            body.member("node", configuration.node)
+            body.member("slots", configuration.slots)
+            if let zone = configuration.zone { body.member("zone", zone) }
+            if let sandboxClass = configuration.sandboxClass { body.member("sandboxClass", sandboxClass) }
+            if let ip = configuration.ip { body.member("ip", ip) }
+            guard !configuration.labels.isEmpty else { return }
+            body.key("labels")
+            body.openObject()
+            for label in configuration.labels { body.member(label.key, label.value) }
+            body.closeObject()
+        }
+    }
+
+    mutating func draining(reason: String, at time: LogTime) -> EventBatch {
+        make(.workerDraining, worker, at: time) { $0.member("reason", reason) }
+    }
+
+    mutating func gone(reason: String, at time: LogTime) -> EventBatch {
+        make(.workerGone, worker, at: time) { $0.member("reason", reason) }
+    }
+
+    mutating func running(_ placement: Placement, restoreMillis: Int64?, at time: LogTime) -> EventBatch {
+        make(.actorRunning, placement.actor, worker: worker, at: time) { body in
+            if let origin = placement.restoreFrom { body.member("restoredFrom", origin) }
+            if let restoreMillis { body.member("restoreMillis", restoreMillis) }
+        }
+    }
+
+    mutating func suspended(_ placement: Placement, _ snapshot: TurnSnapshot?, at time: LogTime) -> EventBatch {
+        make(.actorSuspended, placement.actor, worker: worker, at: time) { body in
+            guard let snapshot else { return }
+            body.member("snapshot", snapshot.uri)
+            if let bytes = snapshot.bytes { body.member("bytes", bytes) }
+        }
+    }
+
+    mutating func crashed(_ placement: Placement, reason: String, at time: LogTime) -> EventBatch {
+        make(.actorCrashed, placement.actor, worker: worker, at: time) { $0.member("reason", reason) }
+    }
+
+    private mutating func make(
+        _ kind: EventKind, _ subject: String, pool: String? = nil, worker: String? = nil, at time: LogTime,
+        _ fill: (inout JSONWriter) -> Void
+    ) -> EventBatch {
+        last += 1
+        var body = JSONWriter()
+        body.openObject()
+        fill(&body)
+        body.closeObject()
+        var batch = EventBatch()
+        batch.append(kind, source: source, id: String(last), subject: subject, pool: pool, worker: worker, time: time, body: body.bytes)
+        return batch
+    }
+}

@@ -1,0 +1,121 @@
+import ArgumentParser
+import Domain
+
+// Why has, or had, a pool this size?
+//
+// The decision in force at the moment asked for, as the log has it. Nothing is recomputed: the log keeps each decision
+// with its reasons, and `log verify` shows that they are what the policy and the state lead to.
+
+struct ExplainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain",
+        abstract: "Say why a pool has, or had, its size.",
+        discussion: """
+            Examples:
+              greenroom explain pool kagent/default
+              greenroom explain pool kagent/default --at 14:03
+              greenroom explain pool kagent/default --at 2026-11-21T14:03:00Z -o json
+              greenroom explain pool kagent/default --at 4711 --db ./greenroom.db
+              greenroom explain pool kagent/default --at peak
+            """)
+
+    enum Subject: String, ExpressibleByArgument, CaseIterable, Sendable { case pool }
+
+    @Argument(help: "pool.")
+    var subject: Subject
+
+    @Argument(help: "NS/NAME of the pool.")
+    var name: String
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The pool's namespace, where its name comes without one.", valueName: "ns"))
+    var namespace: String?
+
+    @Option(name: .long, help: ArgumentHelp("A position of the log, a time (RFC 3339, or local), or peak: the largest count decided.", valueName: "seq|time|peak"))
+    var at: String?
+
+    @OptionGroup var source: SourceOptions
+    @OptionGroup var format: OutputOptions
+
+    func validate() throws {
+        guard let at, at != "peak", AsOf(at, today: .zero) == nil else { return }
+        throw ValidationError("--at \(at) is neither a position, a time (2026-11-21T14:03:00Z, \"2026-11-21 14:03\", 14:03) nor peak")
+    }
+
+    func run() async throws {
+        let explanation = try await explanation(source.events(), now: TimeText.now())
+        Terminal.write(try format.output.text(explanation.recorded.json) { explanation.text(palette: .forOutput) })
+    }
+
+    func explanation(_ source: any EventSource, now: LogTime) async throws -> Explanation {
+        let pool = try PoolName.qualified(name, namespace: namespace)
+        if at == "peak" { return Explanation(recorded: try await peak(source, pool), now: now, isLatest: false) }
+        var query = EventQuery(subject: pool, kind: .scaleDecided)
+        let latest = try await decision(source, query)
+        if let at { query.through = AsOf(at, today: now) ?? .now }
+        let found = query.through == .now ? latest : try await decision(source, query)
+        guard let found else { throw none(pool, hasLater: latest != nil) }
+        return Explanation(recorded: found, now: now, isLatest: found.event.seq == latest?.event.seq)
+    }
+
+    private func decision(_ source: any EventSource, _ query: EventQuery) async throws -> RecordedDecision? {
+        try await source.newest(1, query) { RecordedDecision($0) != nil }.events.first.flatMap { RecordedDecision($0) }
+    }
+
+    /// The first decision on the largest count.
+    private func peak(_ source: any EventSource, _ pool: String) async throws -> RecordedDecision {
+        var peak: RecordedDecision?
+        try await source.forEachEvent(EventQuery(subject: pool, kind: .scaleDecided)) { event in
+            if let decision = RecordedDecision(event), decision.decision.to > (peak?.decision.to ?? -1) { peak = decision }
+            return true
+        }
+        guard let peak else { throw none(pool, hasLater: false) }
+        return peak
+    }
+
+    private func none(_ pool: String, hasLater: Bool) -> Fault {
+        let what = hasLater ? "pool \(pool) had no decision yet at \(at ?? "")" : "no decision of pool \(pool) is in the log"
+        return Fault(.no, what, do: "`greenroom get pools` lists pools, `greenroom get decisions \(pool)` their decisions")
+    }
+}
+
+/// One decision in words.
+struct Explanation: Sendable {
+    var recorded: RecordedDecision
+    var now: LogTime
+    /// Whether this is the decision in force now.
+    var isLatest: Bool
+
+    func text(palette: Palette, time: TimeText = TimeText()) -> String {
+        let decision = recorded.decision
+        var lines = [palette.bold("pool \(recorded.pool): \(decision.from) → \(decision.to) workers") + " (\(decision.direction.rawValue))"]
+        lines.append("decided at seq \(recorded.event.seq), \(time.full(recorded.event.at)), \(DurationText.age(now.seconds(since: recorded.event.at))) ago")
+        lines += ["", palette.bold("Why"), "  " + decision.text]
+        let width = decision.why.reduce(0) { max($0, $1.step.rawValue.utf8.count) }
+        for (k, reason) in decision.why.enumerated() {
+            lines.append("  \(k + 1). \(DisplayText.padded(reason.step.rawValue, to: width))  \(reason.text)  \(palette.dim(reason.code))")
+        }
+        lines += inputs(palette)
+        lines += ["", palette.bold("What limits it") , "  " + (decision.limitText ?? "nothing: it is what the triggers ask for")]
+        lines += ["", palette.bold("What would change it"), "  " + decision.changeText]
+        if let next = decision.nextDeadline, isLatest { lines.append("  " + due(next, time)) }
+        return lines.map { DisplayText.printableLine($0, keepsColour: palette.isOn) + "\n" }.joined()
+    }
+
+    private func inputs(_ palette: Palette) -> [String] {
+        let rows = Self.flattened(recorded.inputs, prefix: "")
+        guard !rows.isEmpty else { return [] }
+        let width = rows.reduce(0) { max($0, DisplayText.width($1.name)) }
+        return ["", palette.bold("Inputs")] + rows.map { "  \(DisplayText.padded($0.name, to: width))  \($0.value)" }
+    }
+
+    private func due(_ next: LogTime, _ time: TimeText) -> String {
+        let seconds = next.seconds(since: now)
+        return seconds > 0 ? "that is in \(DurationText.age(seconds)), at \(time.clock(next))" : "that was \(DurationText.age(-seconds)) ago, at \(time.clock(next))"
+    }
+
+    /// `demand.resident  5`: objects within objects as dotted names.
+    private static func flattened(_ value: JSONValue, prefix: String) -> [(name: String, value: String)] {
+        guard let members = value.members else { return prefix.isEmpty ? [] : [(prefix, value.plainText)] }
+        return members.flatMap { flattened($0.value, prefix: prefix.isEmpty ? $0.key : "\(prefix).\($0.key)") }
+    }
+}

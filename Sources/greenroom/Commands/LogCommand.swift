@@ -1,0 +1,123 @@
+import ArgumentParser
+import Domain
+import EventLog
+import Foundation
+
+// What can be done with a log's file itself?
+
+struct LogCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "log",
+        abstract: "Verify, measure, export and import a log.",
+        subcommands: [LogVerifyCommand.self, LogStatsCommand.self, LogExportCommand.self, LogImportCommand.self])
+}
+
+struct LogOptions: ParsableArguments {
+    @Option(name: .long, help: ArgumentHelp("The log's file.", valueName: "file"))
+    var db = "greenroom.db"
+
+    /// Opening makes no file, so a mistyped name is said to be one.
+    func checkExists() throws {
+        guard FileManager.default.fileExists(atPath: db) else {
+            throw Fault(.unreachable, "there is no file \(db)", do: "name the log with --db")
+        }
+    }
+}
+
+struct LogVerifyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Check that the log is what was written, and its decisions what its state leads to.",
+        discussion: """
+            Recomputes the hash chain over all commits, checks that no (source, id) is in it twice, and then decides
+            everything again. A running service is not disturbed.
+
+            Examples:
+              greenroom log verify
+              greenroom log verify --db /var/lib/greenroom/greenroom.db --no-decisions
+            Exit status: 1 at the first position that is wrong, which is named.
+            """)
+
+    @OptionGroup var log: LogOptions
+    @OptionGroup var format: OutputOptions
+
+    @Flag(name: .long, inversion: .prefixedNo, help: "Decide everything again.")
+    var decisions = true
+
+    func run() async throws {
+        try log.checkExists()
+        let report = try await verify(check: decisions ? .replay : nil)
+        guard let problem = report.problem else {
+            return Terminal.write(try format.output.text(report.json) { report.text(log.db) + "\n" })
+        }
+        if format.output != .table { Terminal.write(try format.output.text(report.json) { "" }) }
+        throw Fault(.no, "\(log.db) is not sound: \(problem)", do: "what lies before that position is as it was written; compare with a copy")
+    }
+
+    func verify(check: DecisionCheck?) async throws -> VerifiedLog {
+        // A log that can't be opened any more can still be verified.
+        let report: VerifyReport
+        do { report = try chain() } catch { throw Fault(error) }
+        guard report.isSound, let check else { return VerifiedLog(chain: report, decisions: nil) }
+        let file = try LogFile.open(log.db)
+        defer { file.close() }
+        let meter = ProgressMeter("decisions", total: report.head.seq)
+        defer { meter.finish() }
+        return VerifiedLog(chain: report, decisions: try check.run(file) { meter.update($0) })
+    }
+
+    private func chain() throws(LogError) -> VerifyReport {
+        let total = (try? EventLog.openReadOnly(path: log.db)).map { file in
+            defer { file.close() }
+            return file.head.seq
+        }
+        let meter = ProgressMeter("events", total: total ?? 0)
+        defer { meter.finish() }
+        return try EventLog.verify(path: log.db) { meter.update($0) }
+    }
+}
+
+/// What verifying found, in words and for scripts.
+struct VerifiedLog: Sendable {
+    var chain: VerifyReport
+    var decisions: DecisionCheck.Report?
+
+    /// The first thing that is wrong.
+    var problem: String? {
+        if let fault = chain.fault { return fault.description }
+        return decisions?.fault.map { "the decision at position \($0.position) comes out otherwise: \($0.problem)" }
+    }
+
+    func text(_ path: String) -> String {
+        var text = "\(path) is sound: \(Grouped.text(chain.events)) events in \(Grouped.text(chain.commits)) commits, \(Grouped.text(chain.names)) names"
+        if let decisions { text += "; \(Grouped.text(decisions.decisions)) decisions come out the same" }
+        return text + "; last hash \(Self.hex(chain.lastHash))"
+    }
+
+    var json: JSONValue {
+        var members: [JSONValue.Member] = [
+            .init(key: "sound", value: .bool(problem == nil)), .init(key: "events", value: .number(String(chain.events))),
+            .init(key: "commits", value: .number(String(chain.commits))), .init(key: "names", value: .number(String(chain.names))),
+            .init(key: "lastSeq", value: .number(String(chain.head.seq))), .init(key: "lastHash", value: .string(Self.hex(chain.lastHash))),
+        ]
+        if let decisions { members.append(.init(key: "decisions", value: .number(String(decisions.decisions)))) }
+        if let problem {
+            members.append(.init(key: "position", value: .number(String(chain.fault?.position ?? decisions?.fault?.position ?? 0))))
+            members.append(.init(key: "problem", value: .string(problem)))
+        }
+        return .object(members)
+    }
+
+    private static func hex(_ bytes: [UInt8]) -> String {
+        let digits = Array("0123456789abcdef")
+        return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+    }
+}
+
+/// `Progress` for callbacks that can't mutate: used by one caller at a time.
+final class ProgressMeter {
+    private var progress: Progress
+    init(_ label: String, total: Int64) { progress = Progress(label, total: total) }
+    func update(_ done: Int64) { progress.update(done) }
+    func finish() { progress.finish() }
+}

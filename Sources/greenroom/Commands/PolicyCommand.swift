@@ -1,0 +1,76 @@
+import ArgumentParser
+import Autoscaling
+import Domain
+import Foundation
+import Policies
+
+// Is a policy file right, and what does it say?
+
+struct PolicyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "policy",
+        abstract: "Check policy files.",
+        subcommands: [PolicyCheckCommand.self])
+}
+
+struct PolicyCheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Check policy files: each problem with its line, each good policy in one line.",
+        discussion: """
+            Examples:
+              greenroom policy check policies/*.yaml
+              cat policy.yaml | greenroom policy check -
+            Exit status: 0 all are good, 1 one is not, 3 one can't be read.
+            """)
+
+    @Argument(help: "Files of one or more policies, YAML or JSON; - is standard input.")
+    var files: [String]
+
+    func run() async throws {
+        var isGood = true
+        for file in files {
+            let check = PolicyCheck(text: try Self.read(file), name: file == "-" ? "<stdin>" : file, now: TimeText.now())
+            for line in check.problems { Terminal.writeError(DisplayText.printable(line)) }
+            for line in check.policies { Terminal.writeLine(DisplayText.printable(line)) }
+            isGood = isGood && check.problems.isEmpty
+        }
+        if !isGood { throw Refusal() }
+    }
+
+    private static func read(_ file: String) throws -> [UInt8] {
+        let handle = file == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: file)
+        // One byte more than is allowed tells a file that is too long.
+        guard let data = try? handle?.read(upToCount: PolicyReader.textLimitBytes + 1) ?? (handle == nil ? nil : Data()) else {
+            throw Fault(.unreachable, "can't read \(file)", do: "check that it exists and may be read")
+        }
+        return Array(data)
+    }
+}
+
+/// What is to be said of one file.
+struct PolicyCheck: Hashable, Sendable {
+    /// `FILE:LINE:COL: path: message`
+    var problems: [String] = []
+    var policies: [String] = []
+
+    init(text: [UInt8], name: String, now: LogTime) {
+        do {
+            policies = try PolicyReader.policies(from: text, source: name, now: now).map { Self.summary($0, name) }
+        } catch {
+            problems = error.problems.map { "\(name):\($0.description)" }
+        }
+    }
+
+    /// `pools.yaml: kagent/default: WorkerPool/kagent-default, 0 to 20 workers of 1 slot, triggers demand ÷ 1; cooldown 300 s`
+    private static func summary(_ policy: Policy, _ file: String) -> String {
+        var text = "\(file): \(policy.pool): \(policy.target.kind)/\(policy.target.name), \(policy.minReplicaCount) to \(policy.maxReplicaCount) workers"
+        text += " of \(policy.slotsPerWorker) slot\(policy.slotsPerWorker == 1 ? "" : "s")"
+        let triggers = policy.triggers.map { "\($0.name) ÷ \(Reason.Value.milli($0.thresholdMilli).text)" }
+        if !triggers.isEmpty { text += ", triggers \(triggers.joined(separator: ", "))" }
+        if policy.scalingModifiers != nil { text += ", a formula" }
+        text += ", cooldown \(policy.cooldownPeriodSeconds) s"
+        if policy.mode == .recommend { text += ", recommends only" }
+        return text
+    }
+}

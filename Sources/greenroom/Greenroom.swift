@@ -1,0 +1,93 @@
+import ArgumentParser
+import Foundation
+
+// What can be said on the command line?
+//
+// The root command. Parsing is swift-argument-parser's; what it refuses ends with status 2, as scripts expect, and
+// every failure of a command ends here as one line on stderr.
+
+@main
+struct Greenroom: AsyncParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "greenroom",
+        abstract: "An event-sourced autoscaler and placement engine for pools of warm workers.",
+        discussion: """
+            Agents and workers report their lifecycle over HTTP/2. Every transition is appended to one log; demand, scaling
+            and placement are folded from it, and every decision goes back into it.
+
+            See it work on this machine:   greenroom demo
+            Look at a running service:     greenroom get pools
+            Ask why a pool has its size:   greenroom explain pool NS/NAME
+            Exit status: 0 done, 1 the answer is no, 2 usage, 3 can't reach or open what was named.
+            """,
+        version: version,
+        subcommands: [
+            DemoCommand.self, GetCommand.self, HistoryCommand.self, EventsCommand.self, ExplainCommand.self, PolicyCommand.self,
+            LogCommand.self, BenchCommand.self, ServeCommand.self, WorkerCommand.self,
+        ])
+
+    static func main() async {
+        do {
+            var command = try await asyncParseAsRoot()
+            if var asyncCommand = command as? any AsyncParsableCommand {
+                try await asyncCommand.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            CommandOutcome(error).leave()
+        }
+    }
+}
+
+/// What an error that ended a command looks like to the shell.
+enum CommandOutcome: Hashable, Sendable {
+    /// Help or the version was asked for: text for stdout.
+    case text(String)
+    /// One line for stderr, and the status.
+    case failure(String, ExitStatus)
+    /// Everything was said already.
+    case silent(Int32)
+
+    init(_ error: any Error) {
+        switch error {
+        case let fault as Fault: self = .failure("greenroom: \(fault.line)", fault.status)
+        case is Refusal: self = .silent(ExitStatus.no.rawValue)
+        case let code as ExitCode: self = .silent(code.rawValue)
+        case is CancellationError: self = .silent(130)
+        default: self.init(parser: error)
+        }
+    }
+
+    /// Errors of the argument parser, and those nobody made a `Fault` of.
+    private init(parser error: any Error) {
+        switch Greenroom.exitCode(for: error) {
+        case .success: self = .text(Greenroom.fullMessage(for: error))
+        case .validationFailure:
+            let message = Greenroom.message(for: error).split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
+            // The parser's last line names the command whose help to read.
+            let hint = Greenroom.fullMessage(for: error).split(whereSeparator: \.isNewline).last { $0.contains("See '") }
+            let command = hint?.split(separator: "'").dropFirst().first ?? "greenroom --help"
+            self = .failure("greenroom: \(DisplayText.printable(message.joined(separator: " "))) (see \(command))", .usage)
+        default: self = .failure("greenroom: \(DisplayText.printable(String(describing: error)))", .unreachable)
+        }
+    }
+
+    /// Says it and ends the process.
+    func leave() -> Never { exit(report()) }
+
+    /// Says it and answers the exit status.
+    func report() -> Int32 {
+        switch self {
+        case .text(let text):
+            Terminal.writeLine(text)
+            return 0
+        case .failure(let line, let status):
+            Terminal.writeError(line)
+            return status.rawValue
+        case .silent(let status): return status
+        }
+    }
+}

@@ -1,0 +1,137 @@
+import Autoscaling
+import ControlLoop
+import Domain
+import Metrics
+import Synchronization
+
+// What do metrics say of the loop?
+//
+// The loop's reports as swift-metrics, under the names of the interface. Handles are made once a name and label set and
+// kept; what the loop tells on its hot path touches counters by index.
+
+final class LoopMetrics: LoopObserving {
+    private let appended: [Counter?]
+    private let superseded = Counter(label: "greenroom_events_superseded_total")
+    private let commitEvents = Recorder(label: "greenroom_commit_events")
+    private let unreadable = Counter(label: "greenroom_loop_read_failures_total")
+    private let lag = Gauge(label: "greenroom_loop_lag_seconds")
+    private let decisionSeconds = Timer(label: "greenroom_decision_seconds")
+    private let reactionSeconds = Timer(label: "greenroom_reaction_seconds")
+    private let handles = Mutex(Handles())
+
+    private struct Handles {
+        var decisions: [DecisionKey: Counter] = [:]
+        var placements: [PlacementKey: (count: Counter, wait: Timer)] = [:]
+        var starts: [String: Timer] = [:]
+        var pools: [String: PoolGauges] = [:]
+    }
+
+    private struct DecisionKey: Hashable {
+        var pool: String
+        var direction: String
+        var reason: String
+    }
+
+    private struct PlacementKey: Hashable {
+        var pool: String
+        var tier: RestoreTier
+    }
+
+    init() {
+        let most = EventKind.allCases.map(\.rawValue).max() ?? 0
+        var counters = [Counter?](repeating: nil, count: Int(most) + 1)
+        for kind in EventKind.allCases {
+            counters[Int(kind.rawValue)] = Counter(label: "greenroom_events_appended_total", dimensions: [("kind", kind.name)])
+        }
+        appended = counters
+    }
+
+    func folded(_ batch: CommittedBatch, superseded count: Int, lagSeconds: Double) {
+        var kinds = [Int](repeating: 0, count: appended.count)
+        for event in batch.events { kinds[Int(event.kind.rawValue)] += 1 }
+        for (kind, count) in kinds.enumerated() where count > 0 { appended[kind]?.increment(by: count) }
+        if count > 0 { superseded.increment(by: count) }
+        commitEvents.record(batch.events.count)
+        lag.record(lagSeconds)
+    }
+
+    func couldNotSaveCheckpoint(_ problem: String) { unreadable.increment() }
+    func couldNotRead(_ problem: String) { unreadable.increment() }
+
+    func concluded(secondsSinceCommit: Double, events: Int) { decisionSeconds.recordNanoseconds(Int64(secondsSinceCommit * 1e9)) }
+
+    func decided(pool: String, direction: Decision.Direction, reason: String) {
+        let key = DecisionKey(pool: pool, direction: direction.rawValue, reason: reason)
+        handles.withLock { handles in
+            handles.decisions[key, default: Counter(label: "greenroom_decisions_total", dimensions: [("pool", pool), ("direction", key.direction), ("reason", reason)])]
+                .increment()
+        }
+    }
+
+    func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) {
+        handles.withLock { handles in
+            let dimensions = [("pool", pool), ("tier", tier.name)]
+            let handle = handles.placements[PlacementKey(pool: pool, tier: tier)]
+                ?? (Counter(label: "greenroom_placements_total", dimensions: dimensions), Timer(label: "greenroom_wait_seconds", dimensions: dimensions))
+            handles.placements[PlacementKey(pool: pool, tier: tier)] = handle
+            handle.count.increment()
+            handle.wait.recordNanoseconds(Int64(waitedSeconds * 1e9))
+        }
+    }
+
+    func workerStarted(pool: String, seconds: Double) {
+        handles.withLock { handles in
+            let timer = handles.starts[pool] ?? Timer(label: "greenroom_worker_start_seconds", dimensions: [("pool", pool)])
+            handles.starts[pool] = timer
+            timer.recordNanoseconds(Int64(seconds * 1e9))
+        }
+    }
+
+    func actuated(pool: String, to: Int, reactionSeconds seconds: Double) { reactionSeconds.recordNanoseconds(Int64(seconds * 1e9)) }
+
+    func actuationFailed(pool: String, error: String, attempt: Int) {
+        decided(pool: pool, direction: .none, reason: "ScaleFailed")
+    }
+
+    /// Sets the gauges of all pools: called when somebody reads the metrics.
+    func show(_ pools: [PoolView]) {
+        handles.withLock { handles in
+            for pool in pools {
+                let name = "\(pool.namespace)/\(pool.name)"
+                let gauges = handles.pools[name] ?? PoolGauges(pool: name)
+                handles.pools[name] = gauges
+                gauges.show(pool)
+            }
+        }
+    }
+}
+
+/// The gauges of one pool.
+private struct PoolGauges {
+    private let desired, ready, busy, starting, draining: Gauge
+    private let resident: Gauge
+    private let blocked: [(reason: String, gauge: Gauge)]
+
+    init(pool: String) {
+        func workers(_ what: String) -> Gauge { Gauge(label: "greenroom_pool_\(what)_workers", dimensions: [("pool", pool)]) }
+        desired = workers("desired")
+        ready = workers("ready")
+        busy = workers("busy")
+        starting = workers("starting")
+        draining = workers("draining")
+        resident = Gauge(label: "greenroom_demand", dimensions: [("pool", pool), ("state", "resident"), ("reason", "")])
+        blocked = BlockedReason.allCases.map { reason in
+            (reason.name, Gauge(label: "greenroom_demand", dimensions: [("pool", pool), ("state", "blocked"), ("reason", reason.name)]))
+        }
+    }
+
+    func show(_ view: PoolView) {
+        desired.record(view.desired)
+        ready.record(view.ready)
+        busy.record(view.busy)
+        starting.record(view.starting)
+        draining.record(view.draining)
+        resident.record(view.demand.resident)
+        for (reason, gauge) in blocked { gauge.record(view.demand.blocked[reason] ?? 0) }
+    }
+}

@@ -1,0 +1,28 @@
+import Dispatch
+import Domain
+import HTTPService
+import Metrics
+
+// How long do appends take, and how many repeats are there?
+
+/// The log as the server sees it, with what appends take and what repeats there were.
+final class MeteredLog: EventAppending, EventReading {
+    private let log: any EventAppending & EventReading
+    private let seconds = Timer(label: "greenroom_append_seconds")
+    private let duplicates = Counter(label: "greenroom_events_duplicate_total")
+
+    init(_ log: any EventAppending & EventReading) { self.log = log }
+
+    func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<AppendReceipt, AppendRefusal>) -> Void) {
+        let start = DispatchTime.now().uptimeNanoseconds
+        log.append(batch) { [seconds, duplicates] result in
+            seconds.recordNanoseconds(Int64(DispatchTime.now().uptimeNanoseconds - start))
+            if case .success(let receipt) = result, receipt.duplicates > 0 { duplicates.increment(by: receipt.duplicates) }
+            completion(result)
+        }
+    }
+
+    var lastPosition: Position { get async { await log.lastPosition } }
+    func read(_ question: EventQuestion) async throws -> EventPage { try await log.read(question) }
+    func waitForEvents(after position: Position) async { await log.waitForEvents(after: position) }
+}

@@ -1,0 +1,33 @@
+import ControlLoop
+import Domain
+import EventLog
+import Foundation
+import Metrics
+import Telemetry
+
+// What does `/metrics` show? Everything that was counted, with the gauges set at the moment of asking.
+
+final class MetricsOutlet: Sendable {
+    private let factory: PrometheusMetrics
+    let loop: LoopMetrics
+
+    /// To be made once a process: the metrics system takes one backend.
+    init(_ factory: PrometheusMetrics) {
+        self.factory = factory
+        MetricsSystem.bootstrap(factory)
+        loop = LoopMetrics()
+    }
+
+    func text(openMetrics: Bool, _ plane: ControlLoop, _ log: EventLog) async -> [UInt8] {
+        loop.show(await plane.pools())
+        Gauge(label: "greenroom_log_bytes").record(Self.bytes(of: log.path))
+        return factory.exposition(openMetrics ? .openMetrics : .text)
+    }
+
+    private static func bytes(of path: String) -> Int64 {
+        [path, path + "-wal"].reduce(0) { sum, file in
+            let size = try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int64
+            return sum + (size ?? 0)
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import Autoscaling
+import Domain
+import Foundation
+import Policies
+
+// Which policies do the named files and folders hold?
+
+enum PolicyFiles {
+    /// Files of a folder read as policies, at most.
+    private static let filesPerFolder = 1_000
+
+    static func read(_ paths: [String], now: LogTime) throws -> [Policy] {
+        var policies: [Policy] = []
+        for file in try paths.flatMap(expand) {
+            guard let data = FileManager.default.contents(atPath: file) else {
+                throw Fault(.unreachable, "can't read the policy \(file)", do: "check that it exists and may be read")
+            }
+            do throws(PolicyError) {
+                policies += try PolicyReader.policies(from: Array(data), source: file, now: now)
+            } catch {
+                throw Fault(.no, error.firstLine, do: "correct it; `greenroom policy check \(file)` lists every problem")
+            }
+        }
+        let doubles = Dictionary(grouping: policies, by: \.pool).filter { $0.value.count > 1 }.keys.sorted()
+        if let double = doubles.first { throw Fault(.no, "pool \(double) has two policies", do: "keep one of them") }
+        return policies
+    }
+
+    private static func expand(_ path: String) throws -> [String] {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw Fault(.unreachable, "there is no policy at \(path)", do: "check the path under `policies`")
+        }
+        guard isFolder.boolValue else { return [path] }
+        let names = try FileManager.default.contentsOfDirectory(atPath: path).filter { name in
+            [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) }
+        }
+        guard names.count <= filesPerFolder else { throw Fault(.usage, "\(path) holds more than \(filesPerFolder) policies", do: "split the folder") }
+        return names.sorted().map { path + "/" + $0 }
+    }
+}
+
+extension PolicyError {
+    /// The first problem, as `FILE:LINE:COLUMN: path: message`.
+    fileprivate var firstLine: String {
+        guard let first = problems.first else { return source }
+        return "\(source):\(first.line):\(first.column): \(first.path): \(first.message)"
+    }
+}

@@ -1,0 +1,117 @@
+import Autoscaling
+import EventLog
+import Foundation
+import HTTPService
+import Logging
+import Telemetry
+import Yams
+
+// What does `serve` run with?
+//
+// A YAML file, every field of which has a default; unknown fields are an error that names the nearest known one. Paths in it
+// are relative to the file. Without a file: SQLite at ./greenroom.db, cleartext on 127.0.0.1:8080, no pools.
+
+struct ServiceConfiguration: Sendable {
+    var database = "greenroom.db"
+    var server = ServerConfiguration()
+    /// Files, or folders of files ending in .yaml, .yml or .json.
+    var policies: [String] = []
+    var logLevel = Logger.Level.info
+    var logFormat = LogConfiguration.Format.text
+    /// Where workers of `kind: Process` reach the service; by default its own cleartext address.
+    var workerServerURL: String?
+    /// Further arguments of every worker of `kind: Process`.
+    var workerArguments: [String] = []
+    /// File with the token that workers of `kind: Process` send.
+    var workerTokenFile: String?
+    var checkpointEvents: Int64 = 1_000_000
+
+    init() {}
+
+    /// Reads a configuration file.
+    init(file: String) throws {
+        let text: String
+        do {
+            text = try String(contentsOfFile: file, encoding: .utf8)
+        } catch {
+            throw Fault(.unreachable, "can't read the configuration \(file)", do: "check that it exists and may be read")
+        }
+        try self.init(yaml: text, file: file)
+    }
+
+    init(yaml text: String, file: String) throws {
+        let base = URL(fileURLWithPath: file).deletingLastPathComponent().path
+        var top = try ConfigurationSection(yaml: text, file: file)
+        if let path = try top.string("database") { database = Self.resolve(path, base) }
+        if let listen = try top.string("listen") { server.cleartext = listen == "none" ? nil : try top.address(listen, "listen") }
+        if var tls = try top.section("tls") {
+            server.tls = ServerConfiguration.TLS(
+                address: try tls.address(try tls.required("listen"), "listen"), certificateFile: Self.resolve(try tls.required("certificate"), base),
+                keyFile: Self.resolve(try tls.required("key"), base))
+            try tls.finish()
+        }
+        if let path = try top.string("tokens") { server.tokensFile = Self.resolve(path, base) }
+        if let open = try top.bool("openMetrics") { server.openMetrics = open }
+        if let loops = try top.integer("eventLoops") { server.eventLoops = loops }
+        policies = try top.strings("policies").map { Self.resolve($0, base) }
+        try readLogging(&top)
+        try readWorkers(&top, base)
+        if let events = try top.integer("checkpointEvents") { checkpointEvents = Int64(max(events, 1)) }
+        if var limits = try top.section("limits") { try readLimits(&limits) }
+        try top.finish()
+    }
+
+    private mutating func readLogging(_ top: inout ConfigurationSection) throws {
+        guard var logging = try top.section("logging") else { return }
+        if let level = try logging.string("level") {
+            guard let known = Logger.Level(rawValue: level) else {
+                throw logging.fault("level", "must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            logLevel = known
+        }
+        if let format = try logging.string("format") {
+            guard let known = LogConfiguration.Format(rawValue: format) else { throw logging.fault("format", "must be text or json") }
+            logFormat = known
+        }
+        try logging.finish()
+    }
+
+    private mutating func readWorkers(_ top: inout ConfigurationSection, _ base: String) throws {
+        guard var workers = try top.section("workers") else { return }
+        workerServerURL = try workers.string("server")
+        workerArguments = try workers.strings("arguments")
+        workerTokenFile = try workers.string("tokenFile").map { Self.resolve($0, base) }
+        try workers.finish()
+    }
+
+    private static let counts: [(name: String, path: any WritableKeyPath<ServerLimits, Int> & Sendable)] = [
+        ("bodyBytes", \.bodyBytes), ("lineBytes", \.lineBytes), ("headerBytes", \.headerBytes), ("headerCount", \.headerCount),
+        ("headerBlockBytes", \.headerBlockBytes), ("bodyMemoryBytes", \.bodyMemoryBytes), ("connections", \.connections),
+        ("streamsPerConnection", \.streamsPerConnection), ("requestsAwaitingLog", \.requestsAwaitingLog),
+        ("bytesAwaitingLog", \.bytesAwaitingLog), ("questions", \.questions), ("waitingPlacements", \.waitingPlacements),
+        ("followStreams", \.followStreams), ("pageItems", \.pageItems), ("pageItemsMost", \.pageItemsMost),
+    ]
+    private static let seconds: [(name: String, path: any WritableKeyPath<ServerLimits, Double> & Sendable)] = [
+        ("idleSeconds", \.idleSeconds), ("stallSeconds", \.stallSeconds), ("requestSeconds", \.requestSeconds),
+        ("writeStallSeconds", \.writeStallSeconds), ("heartbeatSeconds", \.heartbeatSeconds),
+        ("placementWaitSeconds", \.placementWaitSeconds), ("drainSeconds", \.drainSeconds),
+    ]
+
+    private mutating func readLimits(_ limits: inout ConfigurationSection) throws {
+        for (name, path) in Self.counts {
+            guard let value = try limits.integer(name) else { continue }
+            guard value > 0 else { throw limits.fault(name, "must be more than 0") }
+            server.limits[keyPath: path] = value
+        }
+        for (name, path) in Self.seconds {
+            guard let value = try limits.number(name) else { continue }
+            guard value > 0 else { throw limits.fault(name, "must be more than 0 seconds") }
+            server.limits[keyPath: path] = value
+        }
+        try limits.finish()
+    }
+
+    private static func resolve(_ path: String, _ base: String) -> String {
+        path.hasPrefix("/") ? path : URL(fileURLWithPath: base).appendingPathComponent(path).standardizedFileURL.path
+    }
+}

@@ -1,0 +1,72 @@
+import ControlLoop
+import Domain
+import EventLog
+import Replay
+
+// What does a log's own file say, without a service?
+//
+// The file is opened for reading alone, whether or not a service writes to it at the moment.
+
+enum LogFile {
+    static func open(_ path: String) throws -> EventLog {
+        do { return try EventLog.openReadOnly(path: path) } catch { throw Fault(error) }
+    }
+
+    static func events(path: String) async throws -> any EventSource { LogEvents(log: try open(path)) }
+
+    /// The state at a moment of the log, folded by the service's own code.
+    static func state(path: String, at moment: AsOf = .now) async throws -> any StateSource {
+        let log = try open(path)
+        do throws(LogError) {
+            return PlaneState(plane: HistoricalState(world: try History.world(of: log, at: moment.inReplay), log: log))
+        } catch { throw Fault(error) }
+    }
+}
+
+/// Which moment of the log is meant.
+enum AsOf: Hashable, Sendable {
+    case now
+    case position(Position)
+    case time(LogTime)
+
+    /// A log's own file has no now: that is its end.
+    fileprivate var inReplay: Moment {
+        switch self {
+        case .now: .position(.max)
+        case .position(let position): .position(position)
+        case .time(let time): .time(time)
+        }
+    }
+
+    /// As `?at=` takes it; nil for now.
+    var queryText: String? {
+        switch self {
+        case .now: nil
+        case .position(let position): String(position)
+        case .time(let time): time.rfc3339
+        }
+    }
+}
+
+extension Fault {
+    init(_ error: LogError) {
+        // What was opened and is damaged is an answer; what could not be opened is none.
+        self.init(error.reason == .damaged ? .no : .unreachable, "can't \(error.operation) \(error.path): \(error.problem)", do: error.hint)
+    }
+}
+
+/// The questions of `StateSource`, put to a control plane in this process.
+struct PlaneState: StateSource {
+    let plane: any ControlPlane
+
+    func pools() async throws -> [PoolView] { await plane.pools() }
+    func pool(_ name: String) async throws -> PoolView? { await plane.pool(name) }
+    func workers(pool: String?, after: String?, limit: Int) async throws -> [WorkerView] { await plane.workers(pool: pool, after: after, limit: limit) }
+    func worker(_ name: String) async throws -> WorkerView? { await plane.worker(name) }
+    func actors(pool: String?, after: String?, limit: Int) async throws -> [ActorView] {
+        await plane.actors(pool: pool, status: nil, after: after, limit: limit)
+    }
+    func actor(_ id: String) async throws -> ActorView? { await plane.actor(id) }
+    func policies() async throws -> [PolicyView] { await plane.policies() }
+    func policy(_ pool: String) async throws -> PolicyView? { await plane.policy(pool) }
+}

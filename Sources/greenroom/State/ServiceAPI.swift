@@ -1,0 +1,100 @@
+import Domain
+
+// What do the commands need of a running service?
+//
+// Requests with bounded answers, and line by line what has no end. Everything that goes wrong on the way is a `Fault`
+// that names the service; an answer that says no is turned into one by `ok()`.
+
+protocol ServiceAPI: Sendable {
+    /// As the user named it, for messages.
+    var url: String { get }
+    func send(_ request: APIRequest) async throws -> APIAnswer
+    /// Gives each line of the answer to `visit` until it answers false or the answer ends.
+    func forEachLine(_ path: String, _ visit: ([UInt8]) async throws -> Bool) async throws
+    func close() async
+}
+
+struct APIRequest: Hashable, Sendable {
+    enum Method: String, Hashable, Sendable { case get = "GET", post = "POST", put = "PUT", delete = "DELETE" }
+
+    var method: Method = .get
+    /// With its query.
+    var path: String
+    var contentType: String?
+    var body: [UInt8] = []
+}
+
+struct APIAnswer: Hashable, Sendable {
+    var status: Int
+    var body: [UInt8]
+    /// What `Retry-After` asks for.
+    var retryAfterSeconds: Int?
+}
+
+extension APIAnswer {
+    /// The body as JSON where the answer is a success; nil where there is no such thing.
+    func json(_ url: String, _ request: APIRequest) throws -> JSONValue? {
+        switch status {
+        case 200..<300:
+            do { return try JSONValue(body) } catch {
+                throw Fault(.unreachable, "\(url) answered \(request.method.rawValue) \(request.path) with something that is not JSON", do: "check that --server names a Greenroom service")
+            }
+        case 404: return nil
+        default: throw fault(url, request)
+        }
+    }
+
+    /// The problem document's own words, where there is one.
+    func fault(_ url: String, _ request: APIRequest) -> Fault {
+        let problem = try? JSONValue(body)
+        let detail = problem?["detail"]?.string ?? problem?["title"]?.string ?? "no reason given"
+        let what = "\(url) answered \(status) to \(request.method.rawValue) \(request.path): \(detail)"
+        switch status {
+        case 401, 403: return Fault(.unreachable, what, do: "give a token that may do this with --token-file or GREENROOM_TOKEN")
+        case 400, 409, 422: return Fault(.no, what)
+        default: return Fault(.unreachable, what)
+        }
+    }
+}
+
+extension ServiceAPI {
+    /// nil where the service knows no such thing.
+    func get(_ path: String) async throws -> JSONValue? {
+        let request = APIRequest(path: path)
+        return try await send(request).json(url, request)
+    }
+}
+
+/// Paths with their parts escaped (RFC 3986: all but unreserved characters).
+struct APIPath {
+    private(set) var text: String
+    private var hasQuery = false
+
+    init(_ base: String, _ parts: String...) {
+        text = parts.reduce(base) { $0 + "/" + $1.split(separator: "/", omittingEmptySubsequences: false).map { Self.escaped(String($0)) }.joined(separator: "/") }
+    }
+
+    /// One part whose slashes are its own: an actor's id.
+    init(_ base: String, id: String) { text = base + "/" + Self.escaped(id) }
+
+    mutating func query(_ name: String, _ value: String?) {
+        guard let value else { return }
+        text += (hasQuery ? "&" : "?") + name + "=" + Self.escaped(value)
+        hasQuery = true
+    }
+
+    private static func escaped(_ part: String) -> String {
+        var out = ""
+        for byte in part.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
+                out.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let hex = String(byte, radix: 16, uppercase: true)
+                out += "%" + (hex.count == 1 ? "0" : "") + hex
+            }
+        }
+        return out
+    }
+}

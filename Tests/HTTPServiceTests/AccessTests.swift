@@ -1,0 +1,140 @@
+import Foundation
+import HTTPTypes
+import Testing
+
+@testable import HTTPService
+
+@Suite("Tokens and roles")
+struct AccessTests {
+    static let ingest = "ingest-token-0123456789"
+    static let read = "read-token-0123456789"
+    static let admin = "admin-token-0123456789"
+    static let both = "both-token-0123456789"
+    static let text = """
+        # who may do what
+        \(ingest) ingest collector
+
+        \(read)\tread dashboard
+        \(admin)   admin
+        \(both) ingest,read worker
+        """
+
+    private func withFile(_ text: String, mode: Int = 0o600, _ body: (String) async throws -> Void) async throws {
+        let url = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-tokens-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: url) }
+        try Data(text.utf8).write(to: url)
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: url.path)
+        try await body(url.path)
+    }
+
+    struct Row: Sendable {
+        var method: String
+        var path: String
+        var token: String?
+        var status: Int
+        init(_ method: String, _ path: String, _ token: String?, _ status: Int) {
+            self.method = method
+            self.path = path
+            self.token = token
+            self.status = status
+        }
+    }
+
+    static let rows = [
+        Row("POST", "/v1/events", nil, 401), Row("POST", "/v1/events", "unknown-token-0123456789", 401), Row("POST", "/v1/events", "short", 401),
+        Row("POST", "/v1/events", ingest, 200), Row("POST", "/v1/events", both, 200), Row("POST", "/v1/events", read, 403), Row("POST", "/v1/events", admin, 403),
+        Row("POST", "/v1/placements", ingest, 400), Row("POST", "/v1/placements", read, 403), Row("DELETE", "/v1/placements/a", ingest, 204),
+        Row("GET", "/v1/events", read, 200), Row("GET", "/v1/events", both, 200), Row("GET", "/v1/events", ingest, 403), Row("GET", "/v1/pools", admin, 403),
+        Row("GET", "/v1/policies/default/x", read, 404), Row("DELETE", "/v1/policies/default/x", admin, 204), Row("DELETE", "/v1/policies/default/x", both, 403),
+        Row("PUT", "/v1/pools/default/x/pause", read, 403), Row("GET", "/metrics", nil, 401), Row("GET", "/metrics", read, 404),
+        Row("GET", "/healthz", nil, 200), Row("GET", "/readyz", nil, 200), Row("GET", "/openapi.json", nil, 200),
+    ]
+
+    @Test func everyRouteAsksForItsRole() async throws {
+        try await withFile(Self.text) { path in
+            try await TestService.run { $0.tokensFile = path } _: { service in
+                for wire in Wire.cleartext {
+                    for row in Self.rows {
+                        let headers = row.path == "/v1/events" ? [("content-type", Event.batched)] : []
+                        let body = row.path == "/v1/events" && row.method == "POST" ? "[]" : ""
+                        let answer = try await service.client(wire, token: row.token).send(row.method, row.path, headers, body: Array(body.utf8))
+                        #expect(answer.status == row.status, "\(row): \(answer.text)")
+                        #expect((answer.field("www-authenticate") != nil) == (row.status == 401))
+                        #expect(!answer.text.contains("token-0123456789"))
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func metricsMayBeOpen() async throws {
+        try await withFile(Self.text) { path in
+            try await TestService.run {
+                $0.tokensFile = path
+                $0.openMetrics = true
+            } parts: {
+                $0.metricsText = { _ in [] }
+            } _: { service in
+                let answer = try await service.client().get("/metrics")
+                #expect(answer.status == 200)
+            }
+        }
+    }
+
+    @Test func aChangedFileCountsAtOnceAndABrokenOneChangesNothing() async throws {
+        try await withFile(Self.text) { path in
+            let tokens = try TokenFile(path: path)
+            let authorizer = Authorizer(tokens: tokens)
+            var memory = Authorizer.Memory()
+            try authorizer.admit("Bearer \(Self.ingest)", for: .ingest, memory: &memory)
+            #expect(try tokens.reloadIfChanged() == false)
+
+            try Data("\(Self.both) read\n".utf8).write(to: URL(fileURLWithPath: path))
+            #expect(try tokens.reloadIfChanged() == true)
+            #expect(throws: Problem.self) { try authorizer.admit("Bearer \(Self.ingest)", for: .ingest, memory: &memory) }
+            #expect(throws: Problem.self) { try authorizer.admit("Bearer \(Self.both)", for: .ingest, memory: &memory) }
+            try authorizer.admit("bearer \(Self.both)", for: .read, memory: &memory)
+
+            try Data("\(Self.both) king with too many words\n".utf8).write(to: URL(fileURLWithPath: path))
+            #expect(throws: TokenFile.Fault.self) { try tokens.reloadIfChanged() }
+            try authorizer.admit("Bearer \(Self.both)", for: .read, memory: &memory)
+        }
+    }
+
+    @Test func aFileThatOthersReadIsRefused() async throws {
+        for (mode, isFine) in [(0o600, true), (0o640, true), (0o644, false), (0o602, false)] {
+            try await withFile(Self.text, mode: mode) { path in
+                if isFine { _ = try TokenFile(path: path) } else {
+                    let fault = #expect(throws: TokenFile.Fault.self) { try TokenFile(path: path) }
+                    #expect(fault?.description.contains("chmod 600") == true)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("short ingest", 1, "at least 16"), ("\n0123456789abcdef", 2, "no role"), ("0123456789abcdef king", 1, "ingest, read and admin"),
+        ("0123456789abcdef ingest a b", 1, "without spaces"), ("# nothing\n", 1, "no token"),
+    ])
+    func aBadLineIsNamedWithoutItsToken(_ text: String, _ line: Int, _ says: String) {
+        let fault = #expect(throws: TokenTable.Fault.self) { try TokenTable(parsing: text) }
+        #expect(fault?.line == line)
+        #expect(fault?.problem.contains(says) == true)
+        #expect(fault?.problem.contains("0123456789abcdef") == false)
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1", true), ("127.8.9.1", true), ("::1", true), ("localhost", true), ("0.0.0.0", false), ("::", false), ("10.0.0.1", false),
+        ("example.com", false),
+    ])
+    func withoutTokensOnlyLoopbackIsBound(_ host: String, _ isFine: Bool) throws {
+        var configuration = ServerConfiguration()
+        configuration.cleartext = .init(host: host, port: 8080)
+        if isFine { try configuration.validate() } else {
+            let fault = #expect(throws: ServerConfiguration.Fault.self) { try configuration.validate() }
+            #expect(fault?.description.contains("tokens file") == true)
+            configuration.tokensFile = "/etc/greenroom/tokens"
+            try configuration.validate()
+        }
+    }
+}

@@ -1,0 +1,185 @@
+import Domain
+import Foundation
+import Testing
+
+@testable import HTTPService
+
+@Suite("Events come in by every mode and every wire")
+struct EventModesTests {
+    struct Row: Sendable, CustomStringConvertible {
+        var name: String
+        var headers: [(String, String)]
+        var body: String
+        var answer: String
+        var ids: [String]
+        var description: String { name }
+    }
+
+    static let rows = [
+        Row(
+            name: "structured", headers: [("content-type", "application/cloudevents+json")], body: Event.json("a"),
+            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+        Row(
+            name: "structured with a charset", headers: [("content-type", "Application/CloudEvents+JSON; charset=UTF-8")], body: Event.json("a"),
+            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+        Row(
+            name: "batch", headers: [("content-type", "application/cloudevents-batch+json")], body: Event.batch(["a", "b", "c"]),
+            answer: #"{"accepted":3,"duplicates":0,"firstSeq":1,"lastSeq":3}"#, ids: ["a", "b", "c"]),
+        Row(
+            name: "empty batch", headers: [("content-type", "application/cloudevents-batch+json")], body: "[]",
+            answer: #"{"accepted":0,"duplicates":0,"firstSeq":0,"lastSeq":0}"#, ids: []),
+        Row(
+            name: "an id twice in one batch", headers: [("content-type", "application/cloudevents-batch+json")], body: Event.batch(["a", "b", "a"]),
+            answer: #"{"accepted":2,"duplicates":1,"firstSeq":1,"lastSeq":2,"positions":[1,2,1]}"#, ids: ["a", "b"]),
+        Row(
+            name: "lines", headers: [("content-type", "application/x-ndjson")], body: Event.ndjson(["a", "b"]),
+            answer: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
+        Row(
+            name: "lines with empty ones, carriage returns and no end", headers: [("content-type", "application/x-ndjson")],
+            body: Event.json("a") + "\r\n\r\n\n" + Event.json("b"),
+            answer: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
+        Row(
+            name: "no lines", headers: [("content-type", "application/x-ndjson")], body: "\n",
+            answer: #"{"accepted":0,"duplicates":0,"firstSeq":0,"lastSeq":0}"#, ids: []),
+        Row(
+            name: "binary",
+            headers: [
+                ("content-type", "application/json"), ("ce-specversion", "1.0"), ("ce-type", "dev.greenroom.actor.requested"), ("ce-source", "tests"),
+                ("ce-id", "%C3%A4%20%22b"), ("ce-subject", "\"actor \\\"1\\\"\""),
+            ], body: #"{"pool":"default/agents"}"#, answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["ä \"b"]),
+        Row(
+            name: "binary without data",
+            headers: [
+                ("ce-specversion", "1.0"), ("ce-type", "dev.greenroom.actor.idle"), ("ce-source", "tests"), ("ce-id", "a"), ("ce-subject", "actor-1"),
+            ], body: "", answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+        Row(
+            name: "a time in the year 9999", headers: [("content-type", "application/cloudevents+json")], body: Event.json("a", time: "9999-12-31T23:59:59.999999Z"),
+            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+        Row(
+            name: "identity encoding", headers: [("content-type", "application/cloudevents+json"), ("content-encoding", "identity")], body: Event.json("a"),
+            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+    ]
+
+    @Test(arguments: Wire.allCases)
+    func everyModeIsAcknowledgedOnceDurable(_ wire: Wire) async throws {
+        for row in Self.rows {
+            try await TestService.run(tls: wire.isSecure) { service in
+                let answer = try await service.client(wire).send("POST", "/v1/events", row.headers, body: Array(row.body.utf8))
+                #expect(answer.status == 200, "\(row): \(answer.text)")
+                #expect(answer.text == row.answer, "\(row)")
+                #expect(answer.field("content-type") == "application/json")
+                #expect(answer.field("date") != nil)
+                #expect(service.log.ids == row.ids, "\(row)")
+            }
+        }
+    }
+
+    @Test(arguments: Wire.cleartext)
+    func aRepeatIsAnsweredWithTheFirstPosition(_ wire: Wire) async throws {
+        try await TestService.run { service in
+            let client = service.client(wire)
+            _ = try await client.post(Event.structured, Event.json("a"))
+            _ = try await client.post(Event.structured, Event.json("b"))
+            let again = try await client.post(Event.structured, Event.json("a"))
+            #expect(again.text == #"{"accepted":0,"duplicates":1,"firstSeq":1,"lastSeq":1,"positions":[1]}"#)
+        }
+    }
+
+    @Test(arguments: Wire.cleartext)
+    func nothingIsAnsweredBeforeItIsDurable(_ wire: Wire) async throws {
+        try await TestService.run { service in
+            service.log.hold()
+            async let answer = service.client(wire).post(Event.structured, Event.json("a"))
+            try await eventually("the append arrives") { service.log.heldCount == 1 }
+            service.log.release()
+            #expect(try await answer.status == 200)
+        }
+    }
+
+    @Test func manyRequestsOfOneConnectionAreAnsweredEach() async throws {
+        try await TestService.run { service in
+            let (connection, multiplexer) = try await service.client().openConnection()
+            defer { connection.close(promise: nil) }
+            let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+                for number in 0..<100 {
+                    group.addTask {
+                        let stream = try await TestClient.openStream(multiplexer)
+                        return try await stream.executeThenClose { inbound, outbound in
+                            let body = Array(Event.json("id-\(number)").utf8)
+                            try await outbound.write(
+                                .head(
+                                    .init(
+                                        method: .post, scheme: "http", authority: "x", path: "/v1/events",
+                                        headerFields: [.contentType: Event.structured])))
+                            try await outbound.write(.body(.init(bytes: body)))
+                            try await outbound.write(.end(nil))
+                            var parts = inbound.makeAsyncIterator()
+                            return try await TestClient.answer(&parts).status
+                        }
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(statuses == Array(repeating: 200, count: 100))
+            #expect(service.log.eventCount == 100)
+        }
+    }
+
+    @Test func pipelinedRequestsOfHTTP1AreAnsweredInOrder() async throws {
+        try await TestService.run { service in
+            func request(_ id: String, close: Bool = false) -> String {
+                let body = Event.json(id)
+                return "POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/cloudevents+json\r\ncontent-length: \(body.utf8.count)\r\n"
+                    + (close ? "connection: close\r\n" : "") + "\r\n" + body
+            }
+            let received = try await service.client(.http1).raw(request("a") + request("b") + request("c", close: true))
+            let places = (1...3).map { received.range(of: "\"firstSeq\":\($0),")?.lowerBound }
+            #expect(places.allSatisfy { $0 != nil })
+            #expect(places.compactMap { $0 } == places.compactMap { $0 }.sorted())
+            #expect(service.log.ids == ["a", "b", "c"])
+        }
+    }
+
+    @Test func aBodyInManyPartsIsOneBody() async throws {
+        for wire in Wire.cleartext {
+            try await TestService.run { service in
+                let body = Array(Event.batch((0..<500).map { "id-\($0)" }).utf8)
+                let answer = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.batched)], length: body.count) { parts, writer in
+                    for start in stride(from: 0, to: body.count, by: 1_000) {
+                        try await writer.write(.body(.init(bytes: body[start..<min(start + 1_000, body.count)])))
+                    }
+                    try await writer.write(.end(nil))
+                    return try await TestClient.answer(&parts)
+                }
+                #expect(answer.text == #"{"accepted":500,"duplicates":0,"firstSeq":1,"lastSeq":500}"#)
+            }
+        }
+    }
+
+    @Test(arguments: Wire.cleartext)
+    func anExpectedContinueIsSaidFirst(_ wire: Wire) async throws {
+        try await TestService.run { service in
+            let body = Array(Event.json("a").utf8)
+            let headers = [("content-type", Event.structured), ("expect", "100-continue")]
+            let answer = try await service.client(wire).exchange("POST", "/v1/events", headers, length: body.count) { parts, writer in
+                if wire == .http2 {
+                    // HTTP/1.1's client codec drops what is only informational.
+                    guard case .head(let first) = try await parts.next() else { throw TestClient.Closed() }
+                    #expect(first.status.code == 100)
+                }
+                try await writer.write(.body(.init(bytes: body)))
+                try await writer.write(.end(nil))
+                return try await TestClient.answer(&parts)
+            }
+            #expect(answer.status == 200)
+        }
+    }
+
+    @Test func theContinueOfHTTP1IsOnTheWire() async throws {
+        try await TestService.run { service in
+            let head = "POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/cloudevents+json\r\nexpect: 100-continue\r\ncontent-length: 10\r\n\r\n"
+            let received = try await service.client(.http1).raw(head, until: "\r\n\r\n")
+            #expect(received == "HTTP/1.1 100 Continue\r\n\r\n")
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import Domain
+import Foundation
+import Testing
+
+@testable import HTTPService
+
+@Suite("A stream of lines")
+struct LineStreamTests {
+    private func read(_ pieces: [String], _ limits: ServerLimits = ServerLimits()) -> LineIngest {
+        var ingest = LineIngest(limits: limits)
+        for piece in pieces { Array(piece.utf8).withUnsafeBytes { ingest.take($0) } }
+        return ingest
+    }
+
+    @Test func isTheSameHoweverItIsCut() {
+        let text = Event.ndjson(["a", "b", "c"])
+        for size in [1, 2, 7, 64, text.utf8.count] {
+            let bytes = Array(text.utf8)
+            let pieces = stride(from: 0, to: bytes.count, by: size).map { String(decoding: bytes[$0..<min($0 + size, bytes.count)], as: UTF8.self) }
+            var ingest = read(pieces)
+            ingest.end()
+            #expect(ingest.takeChunk()?.batch.count == 3)
+            #expect(ingest.finalTotals != nil)
+        }
+    }
+
+    @Test func pausesWhileAFullChunkGathers() {
+        var limits = ServerLimits()
+        limits.streamBytesAwaitingLog = 300
+        var ingest = read([Event.ndjson(["a"])], limits)
+        #expect(!ingest.mustPause)
+        Array(Event.ndjson(["b", "c"]).utf8).withUnsafeBytes { ingest.take($0) }
+        #expect(ingest.mustPause)
+        _ = ingest.takeChunk()
+        #expect(!ingest.mustPause)
+    }
+
+    @Test func aBadLineStillLetsThoseBeforeItThrough() {
+        var ingest = read([Event.ndjson(["a", "b"]), "nonsense\n", Event.ndjson(["c"])])
+        #expect(ingest.problemToReport == nil)
+        #expect(ingest.takeChunk()?.batch.count == 2)
+        ingest.note(AppendReceipt(accepted: 1, duplicates: 1, firstSeq: 1, lastSeq: 9))
+        let problem = ingest.problemToReport
+        #expect(problem?.index == 2)
+        #expect(problem?.detail.contains("line 3") == true)
+        #expect(problem?.detail.contains("2 events before it are durable (1 new, 1 known)") == true)
+        #expect(ingest.finalTotals == nil)
+    }
+
+    @Test func afterAChunkFailedNothingBehindItIsAppended() {
+        var ingest = read([Event.ndjson(["a"])])
+        _ = ingest.takeChunk()
+        Array(Event.ndjson(["b"]).utf8).withUnsafeBytes { ingest.take($0) }
+        ingest.fail(Problem(.unavailable, "no"))
+        #expect(ingest.takeChunk() == nil)
+        #expect(ingest.problemToReport?.kind == .unavailable)
+    }
+
+    @Test(arguments: Wire.cleartext)
+    func aBadLineSaysHowManyBeforeItAreDurable(_ wire: Wire) async throws {
+        try await TestService.run { service in
+            let answer = try await service.client(wire).post(Event.lines, Event.ndjson(["a", "b", "a"]) + "{\"id\":1}\n" + Event.ndjson(["c"]))
+            #expect(answer.status == 400)
+            let problem = try Problems.read(answer)
+            #expect(problem.index == 3)
+            #expect(problem.accepted == 2)
+            #expect(problem.duplicates == 1)
+            #expect(service.log.ids == ["a", "b"])
+        }
+    }
+
+    @Test(arguments: Wire.cleartext)
+    func chunksAreAcknowledgedAsTheyAreDurable(_ wire: Wire) async throws {
+        try await TestService.run { service in
+            let headers = [("content-type", Event.lines), ("accept", "application/x-ndjson")]
+            let text = try await service.client(wire).exchange("POST", "/v1/events", headers) { parts, writer in
+                var seen: [String] = []
+                for id in ["a", "b", "b"] {
+                    try await writer.write(.body(.init(string: Event.ndjson([id]))))
+                    if seen.isEmpty { #expect(try await TestClient.head(&parts).status == .ok) }
+                    guard case .body(let bytes) = try await parts.next() else { throw TestClient.Closed() }
+                    seen.append(String(buffer: bytes))
+                }
+                try await writer.write(.end(nil))
+                guard case .end = try await parts.next() else { throw TestClient.Closed() }
+                return seen.joined()
+            }
+            #expect(
+                text == """
+                    {"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}
+                    {"accepted":1,"duplicates":0,"firstSeq":2,"lastSeq":2}
+                    {"accepted":0,"duplicates":1,"firstSeq":2,"lastSeq":2,"positions":[2]}
+
+                    """)
+        }
+    }
+
+    @Test func aBadLineEndsAnAcknowledgedStreamWithItsProblem() async throws {
+        try await TestService.run { service in
+            let headers = [("content-type", Event.lines), ("accept", "application/x-ndjson")]
+            let answer = try await service.client().exchange("POST", "/v1/events", headers) { parts, writer in
+                try await writer.write(.body(.init(string: Event.ndjson(["a"]))))
+                try await eventually("the first is durable") { service.log.eventCount == 1 }
+                try await writer.write(.body(.init(string: "nonsense\n")))
+                try await writer.write(.end(nil))
+                return try await TestClient.answer(&parts)
+            }
+            let last = answer.text.split(separator: "\n").last ?? ""
+            #expect(answer.status == 200)
+            #expect(last.contains(#""status":400"#))
+            #expect(last.contains(#""index":1"#))
+        }
+    }
+
+    @Test(arguments: Wire.cleartext)
+    func readingStopsWhileTheLogIsBehind(_ wire: Wire) async throws {
+        // 20 MB are offered while the log takes nothing: the server must take a bounded part of them and no more.
+        let line = Event.json("x", data: #"{"pool":"default/agents","reason":"\#(String(repeating: "r", count: 4_000))"}"#)
+        try await TestService.run { $0.limits.streamBytesAwaitingLog = 64_000 } _: { service in
+            service.log.hold()
+            let sent = Counter()
+            let answer = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.lines)]) { parts, writer in
+                async let sending: Void = {
+                    for number in 0..<5_000 {
+                        try await writer.write(.body(.init(string: line.replacing("\"id\":\"x\"", with: "\"id\":\"\(number)\"") + "\n")))
+                        sent.add(1)
+                    }
+                    try await writer.write(.end(nil))
+                }()
+                try await eventually("a chunk is at the log") { service.log.heldCount == 1 }
+                try await sent.settles()
+                // What waits: a chunk at the log, one gathered, and what sockets and windows hold.
+                #expect(sent.value * line.utf8.count < 16 << 20)
+                service.log.release()
+                try await sending
+                return try await TestClient.answer(&parts)
+            }
+            #expect(answer.text == #"{"accepted":5000,"duplicates":0,"firstSeq":1,"lastSeq":5000}"#)
+            #expect(service.log.mostWaitingBytes < 1 << 20)
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import Foundation
+import NIOCore
+import Testing
+
+@testable import HTTPService
+
+@Suite("A server stops in good order")
+struct StopTests {
+    @Test(arguments: Wire.cleartext)
+    func requestsInFlightAreAnswered(_ wire: Wire) async throws {
+        try await TestService.run { service in
+            service.log.hold()
+            let answer = Task { try await service.client(wire).post(Event.structured, Event.json("a")) }
+            try await eventually("it waits for the log") { service.log.heldCount == 1 }
+            let stop = Task { await service.server.stop() }
+            // The port is closed first; the request is still there.
+            try await eventually("nobody gets in") {
+                do {
+                    _ = try await service.client(wire).get("/healthz")
+                    return false
+                } catch { return true }
+            }
+            service.log.release()
+            #expect(try await answer.value.status == 200)
+            await stop.value
+            #expect(service.server.connectionCount == 0)
+        }
+    }
+
+    @Test(arguments: Wire.cleartext)
+    func whatDoesNotEndIsCutOffInTime(_ wire: Wire) async throws {
+        try await TestService.run { $0.limits.drainSeconds = 0.1 } _: { service in
+            service.log.hold()
+            let answer = Task { try await service.client(wire).post(Event.structured, Event.json("a")) }
+            try await eventually("it waits for the log") { service.log.heldCount == 1 }
+            await service.server.stop()
+            let result = await answer.result
+            #expect(throws: (any Error).self) { try result.get() }
+        }
+    }
+
+    @Test func idleConnectionsDoNotHoldItUp() async throws {
+        try await TestService.run { $0.limits.drainSeconds = 60 } _: { service in
+            let (_, multiplexer) = try await service.client().openConnection()
+            let (_, second) = try await service.client(.http1).open()
+            _ = multiplexer
+            try await second.executeThenClose { inbound, outbound in
+                try await outbound.write(.head(.init(method: .get, scheme: "http", authority: "x", path: "/healthz")))
+                try await outbound.write(.end(nil))
+                var parts = inbound.makeAsyncIterator()
+                _ = try await TestClient.answer(&parts)
+                let began = ContinuousClock.now
+                await service.server.stop()
+                #expect(ContinuousClock.now - began < .seconds(30))
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+import Dispatch
+import Domain
+import Synchronization
+
+@testable import HTTPService
+
+// The log's twin: the same contract in memory, with a hand on its brakes.
+//
+// Appends are answered from a queue of its own, as the real log answers from its writer's thread; `hold` keeps the answers
+// back until `release`, `refuse` makes every append fail.
+
+final class MemoryLog: EventAppending, EventReading {
+    typealias Completion = @Sendable (Result<AppendReceipt, AppendRefusal>) -> Void
+
+    private struct State {
+        var batches: [CommittedBatch] = []
+        var names = NameTable()
+        var positions: [String: Position] = [:]
+        var next: Position = 1
+        var time: Int64 = 1_790_000_000_000_000
+        var isHeld = false
+        var held: [@Sendable () -> Void] = []
+        var refusal: AppendRefusal?
+        var appends = 0
+        var waitingBytes = 0
+        var mostWaitingBytes = 0
+    }
+
+    private let state = Mutex(State())
+    private let queue = DispatchQueue(label: "memory-log")
+    private let bell = CommitBell()
+
+    // MARK: - Brakes
+
+    func hold() { state.withLock { $0.isHeld = true } }
+
+    func release() {
+        let held = state.withLock { state in
+            state.isHeld = false
+            defer { state.held = [] }
+            return state.held
+        }
+        for work in held { queue.async(execute: work) }
+    }
+
+    /// Lets `count` of the held appends go.
+    func release(_ count: Int) {
+        let held = state.withLock { state in
+            let first = Array(state.held.prefix(count))
+            state.held.removeFirst(first.count)
+            return first
+        }
+        for work in held { queue.async(execute: work) }
+    }
+
+    func refuse(_ refusal: AppendRefusal?) { state.withLock { $0.refusal = refusal } }
+
+    var heldCount: Int { state.withLock { $0.held.count } }
+    var eventCount: Int { state.withLock { Int($0.next - 1) } }
+    var appendCount: Int { state.withLock { $0.appends } }
+    var mostWaitingBytes: Int { state.withLock { $0.mostWaitingBytes } }
+    var events: [CommittedEvent] { state.withLock { $0.batches.flatMap(\.events) } }
+    func text(of id: NameID) -> String { state.withLock { $0.names.text(of: id) } }
+    var ids: [String] { state.withLock { state in state.batches.flatMap { batch in batch.events.map { batch.text($0.id) } } } }
+
+    // MARK: - Appending
+
+    func append(_ batch: EventBatch, completion: @escaping Completion) {
+        let bytes = batch.bytes.count
+        let work: @Sendable () -> Void = { [self] in
+            let result = commit(batch, bytes)
+            completion(result)
+            bell.ring(state.withLock { $0.next - 1 })
+        }
+        let runsNow = state.withLock { state in
+            state.appends += 1
+            state.waitingBytes += bytes
+            state.mostWaitingBytes = max(state.mostWaitingBytes, state.waitingBytes)
+            if state.isHeld { state.held.append(work) }
+            return !state.isHeld
+        }
+        if runsNow { queue.async(execute: work) }
+    }
+
+    private func commit(_ batch: EventBatch, _ bytes: Int) -> Result<AppendReceipt, AppendRefusal> {
+        state.withLock { state in
+            state.waitingBytes -= bytes
+            if let refusal = state.refusal { return .failure(refusal) }
+            var events: [CommittedEvent] = []
+            var positions: [Position] = []
+            for draft in batch.events {
+                let key = batch.text(draft.source) + "\n" + batch.text(draft.id)
+                if let known = state.positions[key] {
+                    positions.append(known)
+                    continue
+                }
+                let event = Self.committed(draft, of: batch, at: state.next, names: &state.names)
+                state.positions[key] = state.next
+                positions.append(state.next)
+                state.next += 1
+                events.append(event)
+            }
+            state.time += 1_000_000
+            if !events.isEmpty { state.batches.append(CommittedBatch(at: LogTime(microseconds: state.time), events: events, bytes: batch.bytes)) }
+            let duplicates = batch.count - events.count
+            return .success(
+                AppendReceipt(
+                    accepted: events.count, duplicates: duplicates, firstSeq: positions.min() ?? 0, lastSeq: positions.max() ?? 0,
+                    positions: duplicates > 0 ? positions : []))
+        }
+    }
+
+    private static func committed(_ draft: DraftEvent, of batch: EventBatch, at seq: Position, names: inout NameTable) -> CommittedEvent {
+        func name(_ range: ByteRange) -> NameID { range.isEmpty ? .none : names.intern(batch.text(range)) ?? .none }
+        return CommittedEvent(
+            seq: seq, kind: draft.kind, pool: name(draft.pool), subject: name(draft.subject), worker: name(draft.worker), source: name(draft.source),
+            id: draft.id, time: draft.time, body: draft.body, extensions: draft.extensions, previous: 0)
+    }
+
+    // MARK: - Reading
+
+    var lastPosition: Position { state.withLock { $0.next - 1 } }
+
+    func read(_ question: EventQuestion) async throws -> EventPage {
+        state.withLock { state in
+            let filter = EventFilter(question) { state.names.find($0) }
+            var found: [CommittedBatch] = []
+            var wanted = question.limit
+            var readTo = question.after
+            for batch in state.batches where batch.lastSeq > readTo && wanted > 0 {
+                let selected = filter.select(from: batch, after: readTo, limit: wanted)
+                readTo = selected.readTo
+                wanted -= selected.batch.events.count
+                if !selected.batch.events.isEmpty { found.append(selected.batch) }
+            }
+            return EventPage(batches: found, readTo: readTo, names: state.names)
+        }
+    }
+
+    func waitForEvents(after position: Position) async {
+        await bell.wait(after: position) { self.state.withLock { $0.next - 1 > position } }
+    }
+
+    /// Writes events of Greenroom's own, as the loop would.
+    func write(_ batch: EventBatch) async {
+        await withCheckedContinuation { done in append(batch) { _ in done.resume() } }
+    }
+}

@@ -1,0 +1,53 @@
+import Domain
+import Testing
+
+@testable import greenroom
+
+@Suite struct ExplainCommandTests {
+    private let now = LogTime(rfc3339: "2026-11-21T08:10:00Z")!
+
+    private func log() -> TwinEvents {
+        var log = Timeline()
+        log.decide("demo/chat", from: 0, to: 2)
+        log.wait(60)
+        log.decide("demo/chat", from: 2, to: 5)
+        log.decide("demo/other", from: 0, to: 9)
+        log.wait(60)
+        log.decide("demo/chat", from: 5, to: 5)
+        log.wait(60)
+        log.decide("demo/chat", from: 5, to: 1, next: "2026-11-21T08:10:30Z")
+        return TwinEvents(events: log.events)
+    }
+
+    private func explanation(_ arguments: String...) async throws -> Explanation {
+        try await ExplainCommand.parse(["pool", "demo/chat"] + arguments).explanation(log(), now: now)
+    }
+
+    @Test(arguments: [
+        ([], 5), (["--at", "4"], 4), (["--at", "3"], 2), (["--at", "2026-11-21T08:01:30Z"], 2), (["--at", "2026-11-21T08:00:00Z"], 1),
+        (["--at", "peak"], 2), (["--at", "99"], 5),
+    ] as [([String], Int64)])
+    func theDecisionInForceAtThatMomentIsFound(arguments: [String], seq: Int64) async throws {
+        let command = try ExplainCommand.parse(["pool", "demo/chat"] + arguments)
+        #expect(try await command.explanation(log(), now: now).recorded.event.seq == seq)
+    }
+
+    @Test func beforeTheFirstDecisionThereIsNone() async throws {
+        await #expect { try await explanation("--at", "0") } throws: { ($0 as? Fault)?.what.contains("no decision yet") == true }
+        let command = try ExplainCommand.parse(["pool", "none", "-n", "demo"])
+        await #expect { try await command.explanation(log(), now: now) } throws: { ($0 as? Fault)?.status == .no }
+    }
+
+    @Test func anExplanationTellsWhyWithWhatAndWhatWouldChangeIt() async throws {
+        let text = try await explanation().text(palette: Palette(isOn: false))
+        for part in [
+            "pool demo/chat: 5 → 1 workers (down)", "demand 2 = 1 running + 1 waiting (1 pool_exhausted) → 2 ÷ 2 = 1",
+            "1. signal          demand 2 = 1 running", "Recommended", "replicas         5", "demand.resident  1",
+            "What limits it\n  nothing", "demand above 2", "that is in 30s",
+        ] { #expect(text.contains(part), "\(part) in\n\(text)") }
+    }
+
+    @Test func aPastDecisionDoesNotSpeakOfDeadlinesAhead() async throws {
+        #expect(try await !explanation("--at", "2").text(palette: Palette(isOn: false)).contains("that is in"))
+    }
+}
