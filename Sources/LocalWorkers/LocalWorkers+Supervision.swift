@@ -39,7 +39,7 @@ extension LocalWorkers {
         let process = WorkerProcess(
             name: name, executable: configuration.executable, arguments: arguments(of: name, pool), owner: configuration.owner,
             limits: configuration.limits, logger: workerLogger)
-        processes[name]?.supervision = Task { await supervise(process, of: pool.name, signal) }
+        Task { await supervise(process, of: pool.name, signal) }
         return start
     }
 

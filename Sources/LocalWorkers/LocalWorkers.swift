@@ -20,7 +20,6 @@ public actor LocalWorkers: Actuator {
         var pool: String
         /// nil until it is there.
         var identity: ProcessIdentity?
-        var supervision: Task<Void, Never>?
         /// Ends a draining worker that doesn't go by itself.
         var watch: Task<Void, Never>?
         /// Why it goes; nil where nobody asked it to.

@@ -84,11 +84,15 @@ extension PolicyDocument {
 
     // MARK: - Advanced
 
+    /// Without `behavior`, Kubernetes' default behavior rules, not HPA's older path without any: that one keeps growing
+    /// towards a spike that is over. An actor waiting within the tolerance is still an actor waiting, so a policy that
+    /// watches demand scales up without one unless it names it.
     func readAdvanced(_ spec: DocumentObject, into policy: inout Policy) {
+        policy.behaviorGiven = true
+        if policy.triggers.contains(where: { $0.source == .demand }) { policy.behavior.scaleUp.tolerancePPM = 0 }
         guard let advanced = spec.object("advanced", PolicyFields.advanced) else { return }
         let config = advanced.object("horizontalPodAutoscalerConfig", PolicyFields.horizontalPodAutoscalerConfig)
         if let behavior = config?.object("behavior", PolicyFields.behavior) {
-            policy.behaviorGiven = true
             if let up = behavior.object("scaleUp", PolicyFields.rules) { read(up, into: &policy.behavior.scaleUp) }
             if let down = behavior.object("scaleDown", PolicyFields.rules) { read(down, into: &policy.behavior.scaleDown) }
         }

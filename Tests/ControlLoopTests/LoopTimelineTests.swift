@@ -133,6 +133,20 @@ import Testing
         #expect(marked == [2, 4])
     }
 
+    @Test func `a late event does not bring a deleted actor back`() throws {
+        let loop = try LoopHarness()
+        loop.send(.actorCreated, "a", #"{"pool":"ns/p","template":"t"}"#)
+        loop.send(.actorDeleted, "a")
+        loop.request("a")
+        loop.settle()
+        #expect(loop.view(of: "a") == nil)
+        #expect(try loop.pool.demand.waiting == 0)
+        loop.send(.actorCreated, "a", #"{"pool":"ns/p","template":"t"}"#)
+        loop.request("a")
+        loop.settle()
+        #expect(loop.view(of: "a")?.status == "STATUS_WAITING")
+    }
+
     @Test func `an outside queue that can't be read any more is noticed by time alone`() throws {
         var policy = Policy.quick()
         policy.triggers = [Trigger(name: "q", source: .observed(metric: "pending", selector: [], staleAfterSeconds: 60), thresholdMilli: 1_000)]

@@ -131,8 +131,13 @@ extension WorkerTable {
 }
 
 extension RestoreTier {
-    /// How an actor would be restored there. Caches aren't known yet: a paused snapshot on that node, or cold.
+    /// How an actor would be restored there. What nodes evict isn't followed yet: the node it last ran on counts as having
+    /// its snapshot.
     init(of actor: ActorRecord, on worker: WorkerRecord) {
-        self = !actor.node.isNone && actor.node == worker.node ? .local : .cold
+        guard !actor.node.isNone, actor.node == worker.node else {
+            self = .cold
+            return
+        }
+        self = actor.resting == .paused ? .local : .warm
     }
 }

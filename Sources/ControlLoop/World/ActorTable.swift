@@ -15,7 +15,7 @@ struct ActorRecord: Hashable, Sendable {
     /// Name in the world's table of labels.
     var template = NameID.none
     var tenant = NameID.none
-    /// The node that keeps its paused snapshot.
+    /// The node that keeps its last snapshot: its only copy while it is paused, a cached one once it is suspended.
     var node = NameID.none
     var state = ActorState.unknown
     /// The resting state it was in before it began to wait.

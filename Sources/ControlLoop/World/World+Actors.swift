@@ -49,7 +49,7 @@ struct ActorFields {
 extension World {
     mutating func applyActor(_ event: CommittedEvent, _ fields: ActorFields, _ names: some NameReading, _ fold: inout Fold) -> Bool {
         let known = actors.find(event.subject)
-        let state = known.map { actors[$0].state } ?? .unknown
+        let state = known.map { actors[$0].state } ?? (tombstones.contains(event.subject) ? .deleted : .unknown)
         if event.kind.isOurs { fold.change.own.append(event) }
         if let version = fields.version, let known, actors[known].hasVersion, version <= actors[known].version { return false }
 
@@ -61,6 +61,7 @@ extension World {
         // A placement counts only where the worker can still take it.
         if event.kind == .actorPlaced, worker.map({ workers[$0].state != .ready }) ?? true { return false }
 
+        tombstones.remove(event.subject)
         let index = known ?? actors.insert(event.subject)
         if known == nil { actors[index].createdAtSeconds = UInt32(clamping: fold.at.microseconds / 1_000_000) }
         if let version = fields.version {
@@ -69,7 +70,10 @@ extension World {
         }
         adopt(index, event, fields, names, &fold)
         move(index, from: state, to: next, event, fields, worker, &fold)
-        if next == .deleted { actors.remove(index) }
+        if next == .deleted {
+            actors.remove(index)
+            tombstones.add(event.subject)
+        }
         return true
     }
 
@@ -166,8 +170,10 @@ extension World {
             // It lies where the actor ran, unless the event says another node.
             actors[index].node = fields.node != nil ? label(fields.node) : worker >= 0 ? workers[worker].node : .none
         case .actorSuspended:
-            if fields.hasSnapshot { actors[index].snapshotSeq = event.seq }
-            actors[index].node = .none
+            guard fields.hasSnapshot else { return }
+            actors[index].snapshotSeq = event.seq
+            // The node it ran on has the snapshot still.
+            actors[index].node = worker >= 0 ? workers[worker].node : .none
         default: break
         }
     }

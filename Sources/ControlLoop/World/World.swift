@@ -22,6 +22,7 @@ public struct World: Sendable {
     var workers = WorkerTable()
     var pools: [PoolState] = []
     var poolByName: [NameID: Int] = [:]
+    var tombstones = Tombstones()
     /// Names that are fields of events, not subjects: nodes, zones, templates, tenants, labels.
     var labels = NameTable()
 

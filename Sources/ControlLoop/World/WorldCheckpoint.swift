@@ -20,6 +20,7 @@ extension World {
         writer.list(pools) { writer, pool in pool.encode(into: &writer) }
         workers.encode(into: &writer)
         actors.encode(into: &writer)
+        tombstones.encode(into: &writer)
         return writer.bytes
     }
 
@@ -40,6 +41,7 @@ extension World {
         workers = try WorkerTable(from: &reader)
         // An event brings at most four new names: its source, subject, pool and worker.
         actors = try ActorTable(from: &reader, lastName: position.multipliedReportingOverflow(by: 4).partialValue)
+        tombstones = try Tombstones(from: &reader)
         try checkReferences(reader.offset)
         rebuildOffers()
         for index in pools.indices { reevaluate(index) }

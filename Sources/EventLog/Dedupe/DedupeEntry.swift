@@ -51,6 +51,6 @@ enum DedupeEntry {
     /// The lowest hash of a bucket; nil past the last one.
     static func lowestHash(ofBucket bucket: Int, buckets: Int) -> UInt64? {
         guard bucket < buckets else { return nil }
-        return ((UInt64(bucket) << 32) + UInt64(buckets) - 1) / UInt64(buckets) << 32
+        return (((UInt64(bucket) << 32) + UInt64(buckets) - 1) / UInt64(buckets)) << 32
     }
 }

@@ -7,7 +7,7 @@ import NIOSSL
 
 // Which handlers does a connection have, from the socket up?
 //
-//     (TLS) → Connection → sniffer ─┬→ HTTP/2 → its stream: codec, merger, RequestHandler
+//     (TLS) → Connection → sniffer ─┬→ HTTP/2 → its stream: merger, codec, RequestHandler
 //                                   └→ HTTP/1.1 parser → pipelining → persistence → codec → RequestHandler
 
 enum ConnectionPipeline {
@@ -45,7 +45,7 @@ enum ConnectionPipeline {
             let connection = bound.value
             do {
                 try stream.pipeline.syncOperations.addHandlers([
-                    HTTP2FramePayloadToHTTPServerCodec(), EndOfStreamMerger(),
+                    EndOfStreamMerger(), HTTP2FramePayloadToHTTPServerCodec(),
                     RequestHandler(state: connection.state, connection: connection),
                 ])
                 return stream.eventLoop.makeSucceededVoidFuture()

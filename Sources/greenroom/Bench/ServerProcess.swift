@@ -51,16 +51,10 @@ final class ServerProcess {
     }
 
     private func waitUntilReady() async throws {
-        let deadline = ContinuousClock.now + Self.startLimit
-        while ContinuousClock.now < deadline {
-            guard process.isRunning else { break }
-            let api = try await ServiceConnection.open(url: url, token: nil)
-            let answer = try? await api.send(APIRequest(path: "/readyz"))
-            await api.close()
-            if answer?.status == 200 { return }
-            try await Task.sleep(for: Self.lookInterval)
+        let process = process
+        guard try await ServiceReadiness.wait(url, limit: Self.startLimit, isAlive: { process.isRunning }) else {
+            throw Fault(.unreachable, "the server at \(url) did not become ready", do: "look at what it logged above")
         }
-        throw Fault(.unreachable, "the server at \(url) did not become ready", do: "look at what it logged above")
     }
 
     /// Ends it as an operator would, and waits until the log is closed.

@@ -70,12 +70,17 @@ struct DemoCommand: AsyncParsableCommand {
         return plan
     }
 
+    private static let startLimit = Duration.seconds(15)
+
     /// The service is stopped however the run ends.
     private static func play(
         _ plan: DemoPlan, _ service: any DemoService, _ settings: DemoSettings, _ interrupts: AsyncStream<Void>
     ) async throws -> DemoRun.Ending {
         let url = try await service.start(settings)
         do {
+            guard try await ServiceReadiness.wait(url, limit: startLimit) else {
+                throw Fault(.unreachable, "the demo's service at \(url) did not become ready", do: "see whether something else listens there")
+            }
             let api = try await ServiceConnection.open(url: url, token: nil)
             let run = DemoRun(plan: plan, url: url, api: api, isInteractive: Terminal.isInteractive && !Terminal.isDumb)
             let ending = try await run.run(interrupts: interrupts)

@@ -43,6 +43,8 @@ struct RunReport: Sendable {
     private(set) var failedActuations = 0
     /// Placements by tier: how near the actor's state was.
     private(set) var restores: [RestoreTier: Int] = [:]
+    /// Cold placements of actors that had a snapshot, which came from afar.
+    private(set) var coldFromSnapshot = 0
     /// Slots paid for, times seconds.
     private(set) var slotSeconds = 0.0
     private(set) var workerSeconds = 0.0
@@ -110,7 +112,10 @@ struct RunReport: Sendable {
         case .actorWithdrawn:
             withdrawn += 1
             turn.requestedAt = nil
-        case .actorPlaced: restores[Self.tier(event), default: 0] += 1
+        case .actorPlaced:
+            let tier = Self.tier(event)
+            restores[tier, default: 0] += 1
+            if tier == .cold, event.data["restoreFrom"] != nil { coldFromSnapshot += 1 }
         case .actorRunning:
             if let requestedAt = turn.requestedAt { waits.append(event.at.seconds(since: requestedAt)) }
             turn.requestedAt = nil

@@ -56,10 +56,11 @@ struct RunSummary: Sendable {
 
     private var restores: String {
         let cold = report.restores[.cold] ?? 0
-        let near = report.restores.filter { $0.key != .cold }
-        let warm = near.values.reduce(0, +)
-        let names = near.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) \($0.key.name)" }.joined(separator: ", ")
-        return "\(Grouped.text(cold)) cold, \(Grouped.text(warm)) warm" + (names.isEmpty || near.count == 1 && near[.warm] != nil ? "" : " (\(names))")
+        let near = report.restores.filter { $0.key != .cold }.sorted { $0.key.rawValue < $1.key.rawValue }
+        var text = "\(Grouped.text(cold)) cold"
+        if report.coldFromSnapshot > 0 { text += " (\(Grouped.text(report.coldFromSnapshot)) of them from the actor's own snapshot)" }
+        text += ", \(Grouped.text(near.reduce(0) { $0 + $1.value })) warm"
+        return near.isEmpty ? text : text + " (" + near.map { "\($0.value) \($0.key.name)" }.joined(separator: ", ") + ")"
     }
 
     private func commands(_ palette: Palette) -> [String] {

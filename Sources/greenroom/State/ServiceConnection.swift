@@ -93,3 +93,21 @@ extension APIAnswer {
             retryAfterSeconds: problem.retryAfterSeconds)
     }
 }
+
+/// Waiting for a service that was just started.
+enum ServiceReadiness {
+    private static let lookInterval = Duration.milliseconds(20)
+
+    /// Whether it says it is ready within `limit`, and as long as it lives.
+    static func wait(_ url: String, limit: Duration, isAlive: () -> Bool = { true }) async throws -> Bool {
+        let deadline = ContinuousClock.now + limit
+        while ContinuousClock.now < deadline, isAlive() {
+            let api = try await ServiceConnection.open(url: url, token: nil)
+            let answer = try? await api.send(APIRequest(path: "/readyz"))
+            await api.close()
+            if answer?.status == 200 { return true }
+            try await Task.sleep(for: lookInterval)
+        }
+        return false
+    }
+}

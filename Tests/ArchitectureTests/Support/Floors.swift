@@ -20,7 +20,7 @@ struct Floor: Sendable {
     private static let http: Set<String> = [
         "NIOCore", "NIOPosix", "NIOTLS", "NIOHTTP1", "NIOHTTP2", "NIOHPACK", "NIOSSL", "NIOHTTPTypes", "NIOHTTPTypesHTTP1", "NIOHTTPTypesHTTP2", "HTTPTypes",
     ]
-    private static let operating: Set<String> = ["Logging", "Metrics", "ServiceLifecycle"]
+    private static let operating: Set<String> = ["Logging", "Metrics", "ServiceLifecycle", "UnixSignals"]
     private static let belowThree: Set<String> = ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "Replay"]
 
     static let table: [Floor] = [
@@ -41,7 +41,7 @@ struct Floor: Sendable {
         Floor(target: "ServiceClient", level: 3, ours: ["Domain"], packages: http.union(["Logging"])),
         Floor(target: "WorkerAgent", level: 3, ours: ["Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
         Floor(target: "LocalWorkers", level: 3, ours: belowThree, packages: ["Logging", "Subprocess"]),
-        Floor(target: "Telemetry", level: 3, ours: [], packages: ["Logging", "Metrics", "CoreMetrics"]),
+        Floor(target: "Telemetry", level: 3, ours: ["Domain"], packages: ["Logging", "Metrics", "CoreMetrics"]),
 
         Floor(
             target: "greenroom", level: 4,

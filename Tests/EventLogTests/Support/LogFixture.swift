@@ -121,3 +121,10 @@ extension EventLog {
 
 /// A connection beside the log's own, that may do what it likes.
 func rawConnection(_ path: String) throws -> DatabaseQueue { try DatabaseQueue(path: path) }
+
+/// Values that come from other threads.
+final class Collector<Value: Sendable>: Sendable {
+    private let values = Mutex<[Value]>([])
+    func add(_ value: Value) { values.withLock { $0.append(value) } }
+    var all: [Value] { values.withLock { $0 } }
+}
