@@ -20,18 +20,21 @@ public struct AutoscalerMemory: Hashable, Sendable {
     public internal(set) var isActive = false
     public internal(set) var recommendations = RecommendationHistory()
     public internal(set) var scaleEvents = ScaleEvents()
+    /// What a surge buffer has learned; without one it stays as it is.
+    public internal(set) var surge = SurgeBuffer()
 
     public init(policyAppliedAt: LogTime) { self.policyAppliedAt = policyAppliedAt }
 
     public init(
         policyAppliedAt: LogTime, lastActiveAt: LogTime?, isActive: Bool,
-        recommendations: RecommendationHistory, scaleEvents: ScaleEvents
+        recommendations: RecommendationHistory, scaleEvents: ScaleEvents, surge: SurgeBuffer = SurgeBuffer()
     ) {
         self.policyAppliedAt = policyAppliedAt
         self.lastActiveAt = lastActiveAt
         self.isActive = isActive
         self.recommendations = recommendations
         self.scaleEvents = scaleEvents
+        self.surge = surge
     }
 
     /// A policy takes effect: the first or another one. What was learned of the pool stays.
@@ -42,6 +45,9 @@ public struct AutoscalerMemory: Hashable, Sendable {
         // It was active until this moment also where it is not any more.
         if evaluation.isActive || isActive { lastActiveAt = evaluation.at }
         isActive = evaluation.isActive
+        if case .surge(_, let windowSeconds, _) = policy.buffer {
+            surge.observe(evaluation.demand, at: evaluation.at, startMicroseconds: evaluation.startMicroseconds, windowSeconds: windowSeconds)
+        }
         guard recommendations.standing != evaluation.recommended else { return }
         recommendations.stands(
             evaluation.recommended, current: evaluation.replicas, at: evaluation.at,

@@ -58,6 +58,12 @@ public struct Evaluation: Hashable, Sendable {
     public var fallbackFailures = 0
     /// When a signal changes though nothing is observed: a metric goes stale, or fails once more.
     public var nextSignalChange: LogTime?
+    /// What the surge buffer learns from at this moment.
+    public var demand = 0
+    public var startMicroseconds: Int64?
+    /// Whether the surge buffer gave the count, and when it changes though nothing is observed.
+    public var isSurge = false
+    public var nextBufferChange: LogTime?
 
     public init(at: LogTime, replicas: Int) {
         self.at = at
@@ -68,7 +74,8 @@ public struct Evaluation: Hashable, Sendable {
 }
 
 extension Autoscaler {
-    /// Steps 1–3. `memory` is as it was before this moment; only when the policy was applied is read from it.
+    /// Steps 1–3. `memory` is as it was before this moment; when the policy was applied and what the surge buffer has learned
+    /// are read from it.
     public static func evaluate(policy: Policy, observation: Observation, memory: AutoscalerMemory) -> Evaluation {
         var evaluation = Evaluation(at: observation.at, replicas: observation.replicas)
         let tolerances = Tolerances(policy.behavior)
@@ -81,6 +88,7 @@ extension Autoscaler {
         }
         if policy.forceActivation { evaluation.activity = .forced }
         if evaluation.isActive { evaluation.addBuffer(policy, observation.demand) }
+        evaluation.addSurge(policy, observation, memory.surge, tolerances)
         evaluation.holdWhileFailing()
         return evaluation
     }
@@ -174,6 +182,23 @@ extension Evaluation {
         source = .buffer
     }
 
+    /// 12 actors, 14 within the last half of a start, rises of 20 at the quantile: 34 slots. It holds in the pauses of a burst
+    /// too, until the cooldown brings the pool to rest. What is less by no more than the tolerance is left as it is, or a
+    /// large pool would turn at every turn.
+    fileprivate mutating func addSurge(_ policy: Policy, _ observation: Observation, _ surge: SurgeBuffer, _ tolerances: Tolerances) {
+        guard case .surge(let quantilePPM, let windowSeconds, let min) = policy.buffer else { return }
+        demand = observation.demand.total
+        startMicroseconds = observation.startMicroseconds
+        let answer = surge.answer(
+            quantilePPM: quantilePPM, windowSeconds: windowSeconds, demand: demand, startMicroseconds: startMicroseconds, at: at)
+        nextBufferChange = answer.nextChange
+        let held = WarmBuffer.needed(demand: answer.held, slotsPerWorker: policy.slotsPerWorker)
+        var count = max(WarmBuffer.needed(demand: answer.held + answer.spare, slotsPerWorker: policy.slotsPerWorker), held + min)
+        if count < replicas, Double(replicas - count) <= tolerances.scaleDown * Double(replicas) { count = replicas }
+        guard count > recommended else { return }
+        (recommended, source, isSurge) = (count, .buffer, true)
+    }
+
     /// What fails is replaced by the fallback once it failed often enough. Until then, and where there is none, it is
     /// known only that something fails.
     private mutating func fail(_ what: Failing, _ fallback: Fallback?) {
@@ -202,6 +227,8 @@ extension WarmBuffer {
         switch self {
         case .fixed(let spare): return spare > 0 ? needed + spare : nil
         case .percent(let percent): return percent > 0 ? needed + (needed * percent + 99) / 100 : nil
+        // Its count comes from memory: `addSurge`.
+        case .surge: return nil
         }
     }
 

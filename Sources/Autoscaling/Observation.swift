@@ -13,13 +13,16 @@ public struct Observation: Hashable, Sendable {
     public var demand: Demand
     /// One entry for each of the policy's triggers, in their order; nil for `demand` triggers and for metrics never seen.
     public var samples: [ObservedSample?]
+    /// 90th percentile of the measured times from asking for a worker to its being ready; nil where none was measured.
+    public var startMicroseconds: Int64?
 
-    public init(at: LogTime, replicas: Int, workers: WorkerCounts = WorkerCounts(), demand: Demand = Demand(), samples: [ObservedSample?] = []) {
+    public init(at: LogTime, replicas: Int, workers: WorkerCounts = WorkerCounts(), demand: Demand = Demand(), samples: [ObservedSample?] = [], startMicroseconds: Int64? = nil) {
         self.at = at
         self.replicas = replicas
         self.workers = workers
         self.demand = demand
         self.samples = samples
+        self.startMicroseconds = startMicroseconds
     }
 }
 

@@ -162,6 +162,7 @@ extension Outcome {
             wanted: min(max(evaluation.recommended, bounds.lowerBound), bounds.upperBound),
             at: evaluation.at, windows: windows)
         note(deadline: stabilizedUntil)
+        note(deadline: evaluation.nextBufferChange)
         noteBudget(answer.code, behavior, memory.scaleEvents, evaluation.at)
         if let end = cooldownEndsAt { note(deadline: end) }
     }
@@ -169,7 +170,7 @@ extension Outcome {
     private mutating func noteRecommendation(_ evaluation: Evaluation) {
         switch evaluation.source {
         case .trigger, .formula: codes.insert(evaluation.isWithinTolerance ? .withinTolerance : .recommended)
-        case .buffer: codes.insert(.warmBuffer)
+        case .buffer: codes.insert(evaluation.isSurge ? .surgeBuffer : .warmBuffer)
         case .failure: codes.insert(.heldByFailingTrigger)
         case .fallback, .none: break
         }

@@ -16,6 +16,7 @@ public enum PolicyFields {
     ]
     public static let scaleTargetRef = ["apiVersion", "kind", "name", "command"]
     public static let buffer = ["spare", "sparePercent", "surge"]
+    public static let surge = ["quantile", "windowSeconds", "min"]
     public static let demandTrigger = ["type", "name", "threshold", "activationThreshold", "metricType"]
     public static let observedTrigger = ["type", "name", "metric", "selector", "threshold", "activationThreshold", "metricType", "staleAfter"]
     public static let advanced = ["horizontalPodAutoscalerConfig", "scalingModifiers"]

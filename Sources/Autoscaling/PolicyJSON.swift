@@ -50,6 +50,12 @@ extension Policy {
             switch buffer {
             case .fixed(let spare): json.member("spare", spare)
             case .percent(let percent): json.member("sparePercent", percent)
+            case .surge(let quantilePPM, let windowSeconds, let min):
+                json.object("surge") { json in
+                    json.decimal("quantile", Int64(quantilePPM), Quantity.microDecimals)
+                    json.member("windowSeconds", windowSeconds)
+                    json.member("min", min)
+                }
             }
         }
     }

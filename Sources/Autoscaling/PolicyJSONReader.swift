@@ -65,10 +65,11 @@ extension Policy {
         cooldownPeriodSeconds = try spec.integer("cooldownPeriod") ?? cooldownPeriodSeconds
         initialCooldownPeriodSeconds = try spec.integer("initialCooldownPeriod") ?? initialCooldownPeriodSeconds
         guard let buffer = try spec.object("buffer", PolicyFields.buffer) else { return }
-        switch (try buffer.integer("spare"), try buffer.integer("sparePercent")) {
-        case (let spare?, nil): self.buffer = .fixed(spare)
-        case (nil, let percent?): self.buffer = .percent(percent)
-        default: throw spec.required("buffer", "must have one of spare and sparePercent")
+        switch (try buffer.integer("spare"), try buffer.integer("sparePercent"), try buffer.object("surge", PolicyFields.surge)) {
+        case (let spare?, nil, nil): self.buffer = .fixed(spare)
+        case (nil, let percent?, nil): self.buffer = .percent(percent)
+        case (nil, nil, let surge?): self.buffer = try WarmBuffer(surge)
+        default: throw spec.required("buffer", "must have one of spare, sparePercent and surge")
         }
     }
 
@@ -120,6 +121,14 @@ extension ScaleTarget {
         guard let kind = try json.text("kind") else { throw json.required("kind") }
         guard let name = try json.text("name") else { throw json.required("name") }
         self.init(apiVersion: apiVersion, kind: kind, name: name, command: try json.texts("command"))
+    }
+}
+
+extension WarmBuffer {
+    fileprivate init(_ surge: JSONObject) throws(PolicyJSONError) {
+        guard let quantile = try surge.decimal("quantile", Quantity.microDecimals) else { throw surge.required("quantile") }
+        guard let windowSeconds = try surge.integer("windowSeconds") else { throw surge.required("windowSeconds") }
+        self = .surge(quantilePPM: Int(clamping: quantile), windowSeconds: windowSeconds, min: try surge.integer("min") ?? 0)
     }
 }
 

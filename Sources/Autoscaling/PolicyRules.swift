@@ -20,6 +20,8 @@ public enum PolicyLimits {
     public static let slotsPerWorker = 10_000
     public static let seconds = 31_536_000
     public static let sparePercent = 10_000
+    /// A day: what the surge buffer learns from beyond that is not the pool as it is.
+    public static let surgeWindowSeconds = 86_400
     public static let triggers = 64
     public static let selectorLabels = 64
     public static let schedules = 64
@@ -136,6 +138,10 @@ struct PolicyRules {
         switch policy.buffer {
         case .fixed(let spare): check(spare, "spec.buffer.spare", in: 0...PolicyLimits.replicas)
         case .percent(let percent): check(percent, "spec.buffer.sparePercent", in: 0...PolicyLimits.sparePercent)
+        case .surge(let quantilePPM, let windowSeconds, let min):
+            if !(1...999_999).contains(quantilePPM) { refuse("spec.buffer.surge.quantile", "must lie between 0 and 1") }
+            check(windowSeconds, "spec.buffer.surge.windowSeconds", in: 1...PolicyLimits.surgeWindowSeconds)
+            check(min, "spec.buffer.surge.min", in: 0...PolicyLimits.replicas)
         }
         check(policy.drainTimeoutSeconds, "spec.drain.timeoutSeconds", in: 0...PolicyLimits.seconds)
         if let hold = policy.pause.hold { check(hold, "spec.pause.hold", in: 0...PolicyLimits.replicas) }

@@ -28,6 +28,7 @@ public enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
     case withinTolerance
     case heldByFailingTrigger
     case warmBuffer
+    case surgeBuffer
     // Stabilization, rates, bounds: HPA's reasons of AbleToScale and ScalingLimited.
     case scaleUpStabilized
     case scaleDownStabilized
@@ -64,6 +65,7 @@ public enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
         case .withinTolerance: "WithinTolerance"
         case .heldByFailingTrigger: "HeldByFailingTrigger"
         case .warmBuffer: "WarmBuffer"
+        case .surgeBuffer: "SurgeBuffer"
         case .scaleUpStabilized: "ScaleUpStabilized"
         case .scaleDownStabilized: "ScaleDownStabilized"
         case .scaleUpLimit: "ScaleUpLimit"
@@ -86,7 +88,7 @@ public enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
         case .triggerActive, .formulaActive, .forcedActive, .inactive, .cooldownRunning, .initialCooldownRunning,
             .cooldownPassed, .atRest, .scaleTargetActivated: .activation
         case .recommended, .withinTolerance, .heldByFailingTrigger: .recommendation
-        case .warmBuffer: .buffer
+        case .warmBuffer, .surgeBuffer: .buffer
         case .scaleUpStabilized, .scaleDownStabilized: .stabilization
         case .scaleUpLimit, .scaleDownLimit: .rateLimit
         case .belowMinimum, .aboveMaximum, .tooFewReplicas, .tooManyReplicas, .desiredWithinRange: .bounds

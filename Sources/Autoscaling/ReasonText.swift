@@ -87,6 +87,8 @@ extension Reason {
 
     private func recommendationText(_ code: ReasonCode) -> String {
         switch code {
+        case .surgeBuffer:
+            return "surge \(word("quantile")) of \(word("windowSeconds")) s at starts of \(word("startSeconds")) s: \(word("needed")) + \(word("spare")) spare = \(word("replicas"))"
         case .warmBuffer: return "warm buffer \(word("needed")) + \(word("spare")) spare = \(word("replicas"))"
         case .heldByFailingTrigger: return "held at \(word("replicas")) while it fails"
         case .withinTolerance:
@@ -161,7 +163,7 @@ extension Decision {
     public var limitingReason: Reason? {
         let free: [ReasonCode] = [
             .demand, .triggerActive, .formulaActive, .forcedActive, .inactive, .atRest, .scaleTargetActivated,
-            .recommended, .warmBuffer, .desiredWithinRange,
+            .recommended, .warmBuffer, .surgeBuffer, .desiredWithinRange,
         ]
         return why.last { reason in !free.contains { $0.name == reason.code } }
     }

@@ -147,9 +147,24 @@ extension Account {
                 Reason.Number("spare", evaluation.recommended - needed),
                 Reason.Number("replicas", evaluation.recommended),
             ]
+        case .surgeBuffer: return surgeNumbers()
         case .heldByFailingTrigger: return [Reason.Number("replicas", evaluation.recommended)]
         default: return metricNumbers()
         }
+    }
+
+    private func surgeNumbers() -> [Reason.Number] {
+        guard case .surge(let quantilePPM, let windowSeconds, _) = policy.buffer else { return [] }
+        let needed = WarmBuffer.needed(demand: observation.demand.total, slotsPerWorker: policy.slotsPerWorker)
+        let start = observation.startMicroseconds ?? SurgeBuffer.assumedStartMicroseconds
+        return [
+            Reason.Number("quantile", .text(Quantity.text(Int64(quantilePPM), decimals: Quantity.microDecimals))),
+            Reason.Number("windowSeconds", windowSeconds),
+            Reason.Number("startSeconds", .milli(start / 1_000)),
+            Reason.Number("needed", needed),
+            Reason.Number("spare", evaluation.recommended - needed),
+            Reason.Number("replicas", evaluation.recommended),
+        ]
     }
 
     private func metricNumbers() -> [Reason.Number] {

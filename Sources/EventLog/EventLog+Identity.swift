@@ -1,6 +1,10 @@
-// Which log is this?
+import GRDBSQLite
+
+// Which log is this, and which SQLite writes it?
 
 extension EventLog {
+    public static var sqliteVersion: String { String(cString: sqlite3_libversion()) }
+
     /// Random, given to the log when it was made: 32 hexadecimal digits. Copies of the file share it.
     public var id: String {
         let digits = Array("0123456789abcdef".utf8)

@@ -5,7 +5,6 @@
 // may be called from any thread. How it is done is told where it is done: `CommitEngine`, `DedupeIndex`, `LogReader`.
 
 public import Domain
-import Dispatch
 import Foundation
 import Synchronization
 
@@ -19,7 +18,7 @@ public final class EventLog: Sendable {
     private let healthRecord: HealthRecord
     /// Nil where the log was opened for reading only.
     let writing: Writing?
-    private let closing = Mutex<Bool>(false)
+    private let isClosed = Mutex<Bool>(false)
 
     /// What only a writing log has.
     struct Writing: Sendable {
@@ -60,38 +59,33 @@ public final class EventLog: Sendable {
         reader = LogReader(catalog: catalog)
     }
 
-    deinit { close() }
+    deinit {
+        guard isFirstToClose() else { return }
+        let closing = Closing(catalog: catalog, checkpoints: checkpoints, recent: recent, health: healthRecord, writing: writing)
+        // Whoever held the log last may be a completion, on the writer's own thread, which can't wait for its own end.
+        if writing?.threads.isCurrent == true { Thread.detachNewThread { closing.run() } } else { closing.run() }
+    }
 
     private func startThreads() {
         guard let writing, configuration.writer == .thread else { return }
-        writing.threads.start("greenroom.log.writer") { [writer = writing.writer] in writer.run() }
-        writing.threads.start("greenroom.log.keeper") { [keeper = writing.keeper, saving = StateSaving(writing, checkpoints)] in
+        writing.threads.start("log.writer") { [writer = writing.writer] in writer.run() }
+        writing.threads.start("log.keeper") { [keeper = writing.keeper, saving = StateSaving(writing, checkpoints)] in
             keeper.run { try saving.save() }
         }
     }
 
     /// Commits what waits, saves the log's state, and lets go of the file. Appends after this are answered `.closed`,
-    /// followers end.
+    /// followers end. Not to be called from a completion or from `onCommit`: it waits for the writer.
     public func close() {
-        let isFirst = closing.withLock { isClosing in
-            defer { isClosing = true }
-            return !isClosing
+        guard isFirstToClose() else { return }
+        Closing(catalog: catalog, checkpoints: checkpoints, recent: recent, health: healthRecord, writing: writing).run()
+    }
+
+    private func isFirstToClose() -> Bool {
+        isClosed.withLock { isClosed in
+            defer { isClosed = true }
+            return !isClosed
         }
-        guard isFirst else { return }
-        if let writing {
-            writing.writer.close()
-            writing.keeper.close()
-            writing.threads.join()
-            writing.writer.flushMarks()
-            do {
-                if healthRecord.failure == nil { _ = try StateSaving(writing, checkpoints).save() }
-                try writing.keeper.closeConnection()
-            } catch { healthRecord.noteMaintenance(error, path: path) }
-            writing.writer.releaseEngine()
-        }
-        recent.close()
-        do { try catalog.pool.close() } catch { healthRecord.noteMaintenance(error, path: path) }
-        writing?.lock.release()
     }
 
     // MARK: - Appending
@@ -164,48 +158,10 @@ public final class EventLog: Sendable {
     /// said to be in `health`.
     public func latestCheckpoint(atOrBefore seq: Position = .max, version: Int? = nil) throws(LogError) -> LogCheckpoint? {
         let (checkpoint, damaged) = try checkpoints.latest(.loop, atOrBefore: seq, version: version)
-        if damaged > 0 { healthRecord.noteMaintenance(problem: "\(damaged) damaged checkpoints were passed over in \(path): state is folded from further back") }
+        if damaged > 0 { healthRecord.noteCheckpoints("\(damaged) damaged checkpoints were passed over in \(path): state is folded from further back") }
         return checkpoint
     }
 
     public var health: LogHealth { healthRecord.health(path: path) }
     var recentBytes: Int { recent.bytes }
-}
-
-/// Saves what the log keeps of subjects and sources, so that the next opening reads the tail alone.
-struct StateSaving: Sendable {
-    private let writing: EventLog.Writing
-    private let checkpoints: CheckpointStore
-
-    init(_ writing: EventLog.Writing, _ checkpoints: CheckpointStore) {
-        self.writing = writing
-        self.checkpoints = checkpoints
-    }
-
-    func save() throws -> Position {
-        let (head, body) = try writing.writer.withEngine { engine, _ in (engine.head, writing.subjects.encoded()) }
-        guard head.seq > 0 else { return 0 }
-        let last = try checkpoints.latestSeq(.log)
-        guard last != head.seq else { return head.seq }
-        try checkpoints.save(.log, seq: head.seq, at: head.at, version: SubjectIndex.version, body: body)
-        try checkpoints.thin(.log, keeping: 2)
-        return head.seq
-    }
-}
-
-/// The log's own threads, and waiting for their end.
-final class LogThreads: Sendable {
-    private let group = DispatchGroup()
-
-    func start(_ name: String, _ body: @escaping @Sendable () -> Void) {
-        group.enter()
-        let thread = Thread { [group] in
-            body()
-            group.leave()
-        }
-        thread.name = name
-        thread.start()
-    }
-
-    func join() { group.wait() }
 }

@@ -16,6 +16,9 @@ public final class NameDictionary: NameReading, Sendable {
     }
 
     private let state = Mutex(State())
+    /// Copies of `durable` and `durableTextBytes` for those who ask often and need no lock.
+    private let durableCount = Atomic<Int>(0)
+    private let durableBytes = Atomic<Int>(0)
 
     init() {}
 
@@ -35,7 +38,7 @@ public final class NameDictionary: NameReading, Sendable {
     }
 
     /// How many names there are; their numbers are 1 to this.
-    public var count: Int { state.withLock { $0.durable } }
+    public var count: Int { durableCount.load(ordering: .relaxed) }
 
     // MARK: - The writer's side
 
@@ -43,11 +46,15 @@ public final class NameDictionary: NameReading, Sendable {
     var countWithNew: Int { state.withLock { $0.table.count } }
 
     /// Runs `body` on the table itself, for many names under one lock.
+    /// Short stretches only: others read names meanwhile.
     func withTable(_ body: (inout NameTable) throws -> Void) rethrows { try state.withLock { try body(&$0.table) } }
+
+    /// Text that commits under way or waiting may still bring.
+    private static let reservedBytes = 256 << 20
 
     /// Whether `bytes` more of text would still fit. Asked before a batch is taken, so that interning it can't fail.
     func hasRoom(forBytes bytes: Int) -> Bool {
-        state.withLock { $0.durableTextBytes + bytes <= NameTable.textLimitBytes && $0.table.count < Int(UInt32.max) - (1 << 20) }
+        durableBytes.load(ordering: .relaxed) + bytes + Self.reservedBytes <= NameTable.textLimitBytes && count < Int(UInt32.max) - (1 << 20)
     }
 
     /// The names since the last durable commit, in order.
@@ -70,7 +77,13 @@ public final class NameDictionary: NameReading, Sendable {
                 state.durableTextBytes += state.table.withText(of: NameID(UInt32(index + 1))) { $0.count }
             }
             state.durable = state.table.count
+            publish(state)
         }
+    }
+
+    private func publish(_ state: State) {
+        durableCount.store(state.durable, ordering: .relaxed)
+        durableBytes.store(state.durableTextBytes, ordering: .relaxed)
     }
 
     /// The commit did not happen: its names never were.
@@ -82,6 +95,7 @@ public final class NameDictionary: NameReading, Sendable {
             guard !text.isEmpty, let (found, isNew) = state.table.intern(text), isNew, Int64(found.rawValue) == id else { return false }
             state.durable = state.table.count
             state.durableTextBytes += text.count
+            publish(state)
             return true
         }
     }

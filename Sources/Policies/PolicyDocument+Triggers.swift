@@ -21,18 +21,13 @@ extension PolicyDocument {
         }
     }
 
-    /// Read in full, so that its mistakes are found, and then refused: nothing computes it yet.
+    /// Its ranges are the rules' business.
     private func surge(_ buffer: DocumentObject) -> WarmBuffer {
-        if let surge = buffer.object("surge", ["quantile", "windowSeconds", "min"]) {
-            if let quantile = surge.required("quantile", { $0.quantity(Quantity.microDecimals) }, "quantile: 0.97"), quantile <= 0 || quantile >= 1_000_000 {
-                problems.report(surge.pathOf("quantile"), "must lie between 0 and 1")
-            }
-            for (name, least) in [("windowSeconds", 1), ("min", 0)] {
-                if let value = surge.integer(name), value < least { problems.report(surge.pathOf(name), "must be at least \(least), and is \(value)") }
-            }
-        }
-        problems.report(buffer.pathOf("surge"), "the surge buffer isn't available in this version; write spare: N or sparePercent: P")
-        return .fixed(0)
+        guard let surge = buffer.object("surge", PolicyFields.surge) else { return .fixed(0) }
+        let quantile = surge.required("quantile", { $0.quantity(Quantity.microDecimals) }, "quantile: 0.97")
+        let windowSeconds = surge.required("windowSeconds", \.integer, "windowSeconds: 900")
+        guard let quantile, let windowSeconds else { return .fixed(0) }
+        return .surge(quantilePPM: Int(clamping: quantile), windowSeconds: windowSeconds, min: surge.integer("min") ?? 0)
     }
 
     // MARK: - Triggers

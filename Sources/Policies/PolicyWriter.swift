@@ -68,6 +68,10 @@ public enum PolicyWriter {
         switch buffer {
         case .fixed(let spare): [("spare", .integer(spare))]
         case .percent(let percent): [("sparePercent", .integer(percent))]
+        case .surge(let quantilePPM, let windowSeconds, let min):
+            [("surge", .inline([
+                ("quantile", .decimal(Int64(quantilePPM), Quantity.microDecimals)), ("windowSeconds", .integer(windowSeconds)), ("min", .integer(min)),
+            ]))]
         }
     }
 

@@ -39,7 +39,7 @@ struct PartsTests {
 
     @Test func anAcknowledgementIsWrittenWhole() {
         var bytes = ByteBuffer()
-        Acknowledgement.write(AppendReceipt(accepted: 2, duplicates: 1, firstSeq: 41, lastSeq: 43, positions: [42, 41, 43]), to: &bytes)
+        Acknowledgement.write(EventReceipt(accepted: 2, duplicates: 1, firstSeq: 41, lastSeq: 43, positions: [42, 41, 43]), to: &bytes)
         #expect(String(buffer: bytes) == #"{"accepted":2,"duplicates":1,"firstSeq":41,"lastSeq":43,"positions":[42,41,43]}"#)
     }
 
@@ -50,6 +50,25 @@ struct PartsTests {
     func aPathFindsItsRoute(_ method: String, _ path: String, _ template: String) throws {
         let router = Router(routes: RouteTable.all)
         #expect(try router.route(HTTPRequest.Method(rawValue: method)!, path).template == template)
+    }
+
+    @Test func settingsHoldBeforeTheyAreAcknowledged() {
+        let preface = ProtocolSniffer.preface
+        let settings: [UInt8] = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100]
+        let acknowledgement: [UInt8] = [0, 0, 0, 4, 1, 0, 0, 0, 0]
+        let headers: [UInt8] = [0, 0, 2, 1, 5, 0, 0, 0, 1, 0x82, 0x84]
+        let ping: [UInt8] = [0, 0, 8, 6, 0, 0, 0, 0, 0] + Array(repeating: 7, count: 8)
+        let sent = preface + settings + headers + acknowledgement + ping + acknowledgement
+        let expected = preface + settings + acknowledgement + headers + ping + acknowledgement
+        for size in [1, 2, 5, 9, 24, 33, sent.count] {
+            var early = EarlySettings()
+            var read: [UInt8] = []
+            for start in stride(from: 0, to: sent.count, by: size) {
+                read += Array(early.transform(ByteBuffer(bytes: sent[start..<min(start + size, sent.count)])).readableBytesView)
+            }
+            #expect(read == expected, "in parts of \(size)")
+            #expect(early.isPassing)
+        }
     }
 
     @Test func aGateLetsInAsManyAsItsLimit() {

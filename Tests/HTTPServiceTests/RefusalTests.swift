@@ -100,7 +100,7 @@ struct RefusalTests {
                 #expect(problem.status == row.status, "\(row)")
                 #expect(problem.index == row.index, "\(row): \(answer.text)")
                 if let field = row.field { #expect(problem.field == field, "\(row): \(answer.text)") }
-                #expect(problem.detail.contains(row.says), "\(row): \(problem.detail)")
+                #expect(row.says.isEmpty || problem.detail.contains(row.says), "\(row): \(problem.detail)")
             }
         }
     }
@@ -139,6 +139,8 @@ struct RefusalTests {
 
     @Test(arguments: Wire.allCases, [101, 10_000])
     func tooManyHeaderFieldsAreRefusedCleanly(_ wire: Wire, _ count: Int) async throws {
+        // NIO's client can't send a header block of more than one frame; `RawHTTP2` below can.
+        if wire.isHTTP2, count > 1_000 { return }
         try await TestService.run(tls: wire.isSecure) { service in
             let headers = (0..<count).map { ("x-field-\($0)", "v") }
             let answer = try await service.client(wire).get("/healthz", headers)
@@ -146,6 +148,25 @@ struct RefusalTests {
             #expect(try Problems.read(answer).type.hasSuffix("header-too-large"))
             // The server is as well as before.
             #expect(try await service.client(wire).get("/healthz").status == 200)
+        }
+    }
+
+    @Test func tenThousandFieldsOverHTTP2AreRefusedFromTheFirstRequestOn() async throws {
+        try await TestService.run { service in
+            let fields = (0..<10_000).map { ("x-field-\($0)", "some value") }
+            let status = try await RawHTTP2.firstStatus(port: service.client().port, fields: fields)
+            #expect(status == 431)
+            #expect(try await RawHTTP2.firstStatus(port: service.client().port, fields: []) == 200)
+        }
+    }
+
+    @Test func aHeaderBlockBeyondAllMeasureEndsTheConnection() async throws {
+        try await TestService.run { service in
+            let fields = (0..<30_000).map { ("x-field-\($0)", String(repeating: "v", count: 40)) }
+            let status = try await RawHTTP2.firstStatus(port: service.client().port, fields: fields)
+            #expect(status == nil)
+            let answer = try await service.client().get("/healthz")
+            #expect(answer.status == 200)
         }
     }
 

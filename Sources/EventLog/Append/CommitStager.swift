@@ -37,14 +37,9 @@ struct CommitStager {
         commit.batch.events.reserveCapacity(drafts.count)
         commit.ids.reserveCapacity(drafts.count)
         dedupe.makeRoom(for: drafts.count)
-        var positions: [Position] = []
-        try bytes.withUnsafeBufferPointer { bytes in
-            try names.withTable { table in
-                try subjects.withState { subjects in
-                    let identified = identify(drafts, bytes, &table, subjects)
-                    positions = try assign(drafts, identified, bytes, &table, &subjects, &commit)
-                }
-            }
+        let positions = try bytes.withUnsafeBufferPointer { bytes in
+            let identified = identify(drafts, bytes)
+            return try assign(drafts, identified, bytes, &commit)
         }
         commit.receipts = Self.receipts(requests, positions, after: head.seq)
         return commit
@@ -60,61 +55,89 @@ struct CommitStager {
         var isNew: [Bool] = []
     }
 
-    private func identify(
-        _ drafts: [DraftEvent], _ bytes: UnsafeBufferPointer<UInt8>, _ table: inout NameTable, _ subjects: SubjectIndex.State
-    ) -> Identified {
+    private func identify(_ drafts: [DraftEvent], _ bytes: UnsafeBufferPointer<UInt8>) -> Identified {
         var found = Identified()
         found.sources.reserveCapacity(drafts.count)
         found.ids.reserveCapacity(drafts.count)
         found.hashes.reserveCapacity(drafts.count)
         found.isNew.reserveCapacity(drafts.count)
         var lastSource = NameMemo()
-        for draft in drafts {
-            let source = lastSource.intern(draft.source, bytes, &table)
-            let id = StoredID(bytes, draft.id)
-            found.sources.append(source)
-            found.ids.append(id)
-            found.hashes.append(id.hash(source: source, key: hashKey, bytes))
-            found.isNew.append(id.form == .integer && id.integer > subjects.highestID(of: source))
+        inStretches(drafts) { stretch, table, subjects in
+            for draft in stretch {
+                let source = lastSource.intern(draft.source, bytes, &table)
+                let id = StoredID(bytes, draft.id)
+                found.sources.append(source)
+                found.ids.append(id)
+                found.hashes.append(id.hash(source: source, key: hashKey, bytes))
+                found.isNew.append(id.form == .integer && id.integer > subjects.highestID(of: source))
+            }
         }
         return found
+    }
+
+    /// Events a stretch: so many names are looked up under one lock. Readers of names wait for no more.
+    private static let stretchEvents = 128
+
+    private func inStretches(
+        _ drafts: [DraftEvent], _ body: (ArraySlice<DraftEvent>, inout NameTable, inout SubjectIndex.State) throws -> Void
+    ) rethrows {
+        var start = 0
+        while start < drafts.count {
+            let end = min(start + Self.stretchEvents, drafts.count)
+            try names.withTable { table in try subjects.withState { subjects in try body(drafts[start..<end], &table, &subjects) } }
+            start = end
+        }
     }
 
     // MARK: - Where does each go?
 
     private func assign(
-        _ drafts: [DraftEvent], _ identified: Identified, _ bytes: UnsafeBufferPointer<UInt8>, _ table: inout NameTable,
-        _ subjects: inout SubjectIndex.State, _ commit: inout StagedCommit
+        _ drafts: [DraftEvent], _ identified: Identified, _ bytes: UnsafeBufferPointer<UInt8>, _ commit: inout StagedCommit
     ) throws -> [Position] {
         let candidates = dedupe.candidates(identified.hashes, skipping: identified.isNew)
         var nextCandidate = 0
         var positions: [Position] = []
         positions.reserveCapacity(drafts.count)
-        var memos = (pool: NameMemo(), worker: NameMemo(), subject: NameMemo())
-        for (k, draft) in drafts.enumerated() {
-            let start = nextCandidate
-            while nextCandidate < candidates.count, candidates[nextCandidate].event == k { nextCandidate += 1 }
-            let (source, id, hash) = (identified.sources[k], identified.ids[k], identified.hashes[k])
-            let earlier = try dedupe.find(hash, isNew: identified.isNew[k], runs: candidates[start..<nextCandidate], store) { seq in
-                guard seq >= commit.firstSeq else { return try isInFile(seq, source, id, bytes) }
-                let index = Int(seq - commit.firstSeq)
-                return commit.batch.events[index].source == source && commit.ids[index].equals(id, bytes, bytes)
+        var memos = Memos()
+        try inStretches(drafts) { stretch, table, subjects in
+            dedupe.warm(identified.hashes[stretch.indices])
+            for k in stretch.indices {
+                let start = nextCandidate
+                while nextCandidate < candidates.count, candidates[nextCandidate].event == k { nextCandidate += 1 }
+                let mayBeThere = start < nextCandidate || dedupe.mayBeInTable(identified.hashes[k])
+                if mayBeThere, let earlier = try earlierPosition(of: k, identified, candidates[start..<nextCandidate], bytes, commit) {
+                    positions.append(earlier)
+                } else {
+                    dedupe.add(identified.hashes[k])
+                    positions.append(add(drafts[k], identified.ids[k], identified.sources[k], bytes, &table, &subjects, &commit, &memos))
+                }
             }
-            if let earlier {
-                positions.append(earlier)
-                continue
-            }
-            dedupe.add(hash)
-            let event = event(draft, id, source, bytes, &table, &subjects, &commit, &memos)
-            positions.append(event)
         }
         return positions
     }
 
+    /// Where the event's source and id were first; nil where they are new.
+    private func earlierPosition(
+        of k: Int, _ identified: Identified, _ candidates: ArraySlice<DedupeIndex.Candidate>, _ bytes: UnsafeBufferPointer<UInt8>, _ commit: StagedCommit
+    ) throws -> Position? {
+        let (source, id) = (identified.sources[k], identified.ids[k])
+        return try dedupe.find(identified.hashes[k], in: candidates, store) { seq in
+            guard seq >= commit.firstSeq else { return try isInFile(seq, source, id, bytes) }
+            let index = Int(seq - commit.firstSeq)
+            return commit.batch.events[index].source == source && commit.ids[index].equals(id, bytes, bytes)
+        }
+    }
+
+    private struct Memos {
+        var subject = NameMemo()
+        var pool = NameMemo()
+        var worker = NameMemo()
+    }
+
     @inline(__always)
-    private func event(
+    private func add(
         _ draft: DraftEvent, _ id: StoredID, _ source: NameID, _ bytes: UnsafeBufferPointer<UInt8>, _ table: inout NameTable,
-        _ subjects: inout SubjectIndex.State, _ commit: inout StagedCommit, _ memos: inout (pool: NameMemo, worker: NameMemo, subject: NameMemo)
+        _ subjects: inout SubjectIndex.State, _ commit: inout StagedCommit, _ memos: inout Memos
     ) -> Position {
         let seq = commit.firstSeq + Int64(commit.batch.events.count)
         let subject = memos.subject.intern(draft.subject, bytes, &table)

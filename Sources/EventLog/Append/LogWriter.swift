@@ -26,6 +26,8 @@ final class LogWriter: Sendable {
     /// Guarded by the pool's writing access, which admits one thread at a time: touched nowhere else.
     private final class EngineBox: @unchecked Sendable {
         var engine: CommitEngine?
+        let isReleased = Atomic<Bool>(false)
+        var isClosed: Bool { isReleased.load(ordering: .acquiring) }
         init(_ engine: CommitEngine) { self.engine = engine }
     }
     private let box: EngineBox
@@ -66,15 +68,10 @@ final class LogWriter: Sendable {
             return request.completion(.failure(.notWritable(
                 reason: "the dictionary of names is full", hint: "begin a new log: this one has named all the subjects it can")))
         }
+        if configuration.writer == .inline { return commit([request]) }
         do throws(AppendError) {
             try queue.offer(request)
-        } catch { return request.completion(.failure(error)) }
-        if configuration.writer == .inline { drain() }
-    }
-
-    /// Commits what waits, on this thread.
-    private func drain() {
-        while case .commit(let requests) = queue.next(waitingAtMost: 0) { commit(requests) }
+        } catch { request.completion(.failure(error)) }
     }
 
     /// A commit at a recorded time: for import. Nothing else may be appending.
@@ -90,23 +87,22 @@ final class LogWriter: Sendable {
     func run() {
         while true {
             switch queue.next(waitingAtMost: pauseBeforeProbe()) {
-            case .commit(let requests): commit(requests)
+            case .commit(let requests):
+                commit(requests)
+                queue.answered(requests)
             case .idle: probe()
             case .closed: return
             }
         }
     }
 
-    func close() {
-        queue.close()
-        if configuration.writer == .inline { drain() }
-    }
+    /// Takes no more; the thread commits what waits and ends.
+    func close() { queue.close() }
 
     // MARK: - One commit
 
     private func commit(_ requests: [AppendRequest], at recorded: LogTime? = nil) {
-        defer { queue.answered(requests) }
-        if let refusal = refusalWhileFailing() {
+        if let refusal = box.isClosed ? .closed : refusalWhileFailing() {
             for request in requests { request.completion(.failure(refusal)) }
             return
         }
@@ -123,7 +119,7 @@ final class LogWriter: Sendable {
             for (request, receipt) in zip(requests, staged.receipts) { request.completion(.success(receipt)) }
             if !staged.isEmpty { wakeObservers() }
         } catch {
-            let refusal = failed(error)
+            let refusal = box.isClosed ? .closed : failed(error)
             for request in requests { request.completion(.failure(refusal)) }
         }
         keepWALSmall()
@@ -143,8 +139,8 @@ final class LogWriter: Sendable {
     }
 
     private func keepWALSmall() {
-        guard wal.bytes > configuration.limits.walLimitBytes else { return }
-        do { try catalog.pool.writeWithoutTransaction { db in _ = try wal.run(db) } } catch { health.noteMaintenance(error, path: catalog.path) }
+        guard wal.bytes > configuration.limits.walLimitBytes, !box.isClosed else { return }
+        do { try catalog.pool.writeWithoutTransaction { db in _ = try wal.run(db) } } catch { health.noteKeeper(error, path: catalog.path) }
     }
 
     /// Writes marks that no commit has taken along.
@@ -162,7 +158,12 @@ final class LogWriter: Sendable {
     }
 
     /// Lets go of the engine and its statements: the connection can't be closed before.
-    func releaseEngine() { catalog.pool.writeWithoutTransaction { _ in box.engine = nil } }
+    func releaseEngine() {
+        catalog.pool.writeWithoutTransaction { _ in
+            box.engine = nil
+            box.isReleased.store(true, ordering: .releasing)
+        }
+    }
 
     /// Runs `body` with the engine, between two commits.
     func withEngine<Result>(_ body: (CommitEngine, Database) throws -> Result) throws -> Result {

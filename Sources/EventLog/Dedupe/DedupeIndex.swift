@@ -36,6 +36,8 @@ final class DedupeIndex {
     private var mergesAreLate = false
     private var addedSlots: [Int] = []
     private var step = Step()
+    /// Nobody reads it: without it the loads that warm the cache would be left out.
+    private var warmth: UInt64 = 0
 
     /// Rows of a run that is no longer needed.
     private struct Removal {
@@ -75,35 +77,40 @@ final class DedupeIndex {
         table = DedupeTable(firstSeq: frozen.last.map { $0.lastSeq + 1 } ?? coveredSeq + 1, capacity: max(limits.dedupeTableEvents, events))
     }
 
-    /// Which runs may hold which of these hashes: indexes of both, in the order of the hashes. Goes run by run, so that the
-    /// processor has many independent loads under way; also draws the table's slots into the cache.
-    func candidates(_ hashes: [UInt64], skipping isNew: [Bool]) -> [(event: Int, run: Int)] {
-        var found: [(event: Int, run: Int)] = []
-        for k in runs.indices.reversed() {
-            let filter = runs[k].filter
-            for (event, hash) in hashes.enumerated() where !isNew[event] {
-                if filter.mayContain(hash) { found.append((event, k)) }
-            }
+    /// Somewhere an id may be: a run, by its index, or a frozen table, by the complement of its index.
+    typealias Candidate = (event: Int, place: Int)
+
+    /// Which runs and frozen tables may hold which of these hashes, in the order of the hashes, newest first. Goes place by
+    /// place, so that the processor has many independent loads under way.
+    func candidates(_ hashes: [UInt64], skipping isNew: [Bool]) -> [Candidate] {
+        var found: [Candidate] = []
+        for (k, older) in frozen.enumerated() {
+            for (event, hash) in hashes.enumerated() where !isNew[event] && older.mayContain(hash) { found.append((event, ~k)) }
         }
-        var warmth: UInt64 = 0
-        for hash in hashes { warmth ^= table.touch(hash) }
-        for older in frozen { for hash in hashes { warmth ^= older.touch(hash) } }
-        withExtendedLifetime(warmth) {}
-        found.sort { ($0.event, -$0.run) < ($1.event, -$1.run) }
+        for (k, live) in runs.enumerated() {
+            let filter = live.filter
+            for (event, hash) in hashes.enumerated() where !isNew[event] && filter.mayContain(hash) { found.append((event, k)) }
+        }
+        found.sort { ($0.event, $0.place < 0 ? 0 : 1, -$0.place) < ($1.event, $1.place < 0 ? 0 : 1, -$1.place) }
         return found
     }
 
-    /// The first position of an id, given the runs that may hold it; `isIt` compares with the event at a position.
-    func find(
-        _ hash: UInt64, isNew: Bool, runs candidates: ArraySlice<(event: Int, run: Int)>, _ store: DedupeStore, _ isIt: (Int64) throws -> Bool
-    ) throws -> Int64? {
+    /// Draws the newest table's slots of these hashes into the cache.
+    func warm(_ hashes: ArraySlice<UInt64>) { for hash in hashes { warmth ^= table.touch(hash) } }
+
+    /// Whether the newest table may hold it: almost always no.
+    @inline(__always)
+    func mayBeInTable(_ hash: UInt64) -> Bool { table.mayContain(hash) }
+
+    /// The first position of an id, given where it may be; `isIt` compares with the event at a position.
+    func find(_ hash: UInt64, in candidates: ArraySlice<Candidate>, _ store: DedupeStore, _ isIt: (Int64) throws -> Bool) throws -> Int64? {
         if let seq = try table.find(hash, isIt) { return seq }
-        if isNew { return nil }
-        for older in frozen {
-            if let seq = try older.find(hash, isIt) { return seq }
-        }
-        for (_, run) in candidates {
-            for seq in try store.positions(in: runs[run].run, hash: hash) where try isIt(seq) { return seq }
+        for (_, place) in candidates {
+            if place < 0 {
+                if let seq = try frozen[~place].find(hash, isIt) { return seq }
+            } else {
+                for seq in try store.positions(in: runs[place].run, hash: hash) where try isIt(seq) { return seq }
+            }
         }
         return nil
     }

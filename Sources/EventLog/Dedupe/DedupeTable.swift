@@ -34,6 +34,17 @@ final class DedupeTable: @unchecked Sendable {
     @inline(__always)
     func touch(_ hash: UInt64) -> UInt64 { slots[Int(hash >> shift)] }
 
+    /// False: no such id here.
+    @inline(__always)
+    func mayContain(_ hash: UInt64) -> Bool {
+        var slot = Int(hash >> shift)
+        while slots[slot] != DedupeEntry.empty {
+            if DedupeEntry.matches(slots[slot], hash: hash, offsetBits: offsetBits) { return true }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        return false
+    }
+
     /// Calls `isIt` with each position whose hash matches, until it says yes; that position, or nil.
     @inline(__always)
     func find(_ hash: UInt64, _ isIt: (Int64) throws -> Bool) rethrows -> Int64? {

@@ -33,7 +33,8 @@ final class HealthRecord: Sendable {
 
     private struct State: Sendable {
         var failure: Failure?
-        var maintenanceProblem: String?
+        var keeperProblem: String?
+        var checkpointProblem: String?
     }
 
     private let state = Mutex(State())
@@ -48,15 +49,16 @@ final class HealthRecord: Sendable {
 
     func recover() { state.withLock { $0.failure = nil } }
 
-    func noteMaintenance(_ error: any Error, path: String) {
-        let problem = LogError(wrapping: error, operation: "maintain", path: path).description
-        state.withLock { $0.maintenanceProblem = problem }
+    /// The keeper failed at something and will try again; nil: it did all it had to.
+    func noteKeeper(_ error: (any Error)?, path: String) {
+        let problem = error.map { LogError(wrapping: $0, operation: "maintain", path: path).description }
+        state.withLock { $0.keeperProblem = problem }
     }
 
-    func noteMaintenance(problem: String?) { state.withLock { $0.maintenanceProblem = problem } }
+    func noteCheckpoints(_ problem: String) { state.withLock { $0.checkpointProblem = problem } }
 
     func health(path: String) -> LogHealth {
-        let (failure, maintenance) = state.withLock { ($0.failure, $0.maintenanceProblem) }
+        let (failure, maintenance) = state.withLock { ($0.failure, $0.keeperProblem ?? $0.checkpointProblem) }
         return LogHealth(
             isWritable: failure == nil, failingSince: failure?.since, problem: failure?.problem, hint: failure?.hint,
             maintenanceProblem: maintenance, diskFreeBytes: Self.diskFree(path))

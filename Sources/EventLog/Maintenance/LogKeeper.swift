@@ -80,7 +80,8 @@ final class LogKeeper: Sendable {
                 let saved = try saveState()
                 state.withLock { $0.savedSeq = saved }
             }
-        } catch { health.noteMaintenance(error, path: catalog.path) }
+            health.noteKeeper(nil, path: catalog.path)
+        } catch { health.noteKeeper(error, path: catalog.path) }
     }
 
     func checkpoint() throws { try connection?.writeWithoutTransaction { db in _ = try wal.run(db) } }

@@ -16,6 +16,8 @@ final class LogCatalog: Sendable {
     let isReadOnly: Bool
     /// Superseded events whose mark waits for the next commit.
     let pendingMarks = Mutex<Set<Position>>([])
+    /// Two readers that load names at once would load them twice.
+    private let loading = Mutex<Void>(())
 
     init(path: String, pool: DatabasePool, logID: [UInt8], isReadOnly: Bool) {
         self.path = path
@@ -37,16 +39,19 @@ final class LogCatalog: Sendable {
     /// Names that are in the file and not yet in memory.
     func loadNewNames(_ db: Database, _ operation: String) throws {
         let rows = try RawStatement(cached: "SELECT id, text FROM names WHERE id > ? ORDER BY id", db)
-        rows.bind(1, Int64(names.count))
-        while try rows.step() {
-            guard names.restore(rows.integer(0), rows.bytes(1)) else {
-                let id = rows.integer(0)
-                rows.reset()
-                throw LogError(
-                    .damaged, operation: operation, path: path, problem: "the dictionary is broken at name \(id)",
-                    hint: "restore the file from a copy, or import an export; `log verify` says how far the log is sound")
+        try loading.withLock { _ in
+            rows.bind(1, Int64(names.count))
+            while try rows.step() {
+                guard names.restore(rows.integer(0), rows.bytes(1)) else { throw brokenDictionary(at: rows.integer(0), operation, rows) }
             }
         }
+    }
+
+    private func brokenDictionary(at id: Int64, _ operation: String, _ rows: RawStatement) -> LogError {
+        rows.reset()
+        return LogError(
+            .damaged, operation: operation, path: path, problem: "the dictionary is broken at name \(id)",
+            hint: "restore the file from a copy, or import an export; `log verify` says how far the log is sound")
     }
 
     /// The last commit's position, time, last name and link of the chain; nil for an empty log.

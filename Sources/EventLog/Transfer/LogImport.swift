@@ -15,7 +15,7 @@ public struct LogImportError: Error, Hashable, Sendable, CustomStringConvertible
     public var description: String { "line \(line): \(problem)" }
 }
 
-public struct LogImport {
+public struct LogImport: ~Copyable {
     private let log: EventLog
     private let writer: LogWriter
     private var reader = CloudEventReader(acceptsOwnKinds: true)
@@ -37,6 +37,8 @@ public struct LogImport {
         var superseded = false
     }
 
+    private var isFinished = false
+
     private static let marksPerFlush = 1_024
 
     public init(into log: EventLog) throws(LogError) {
@@ -45,9 +47,13 @@ public struct LogImport {
                 .refused, operation: "import into", path: log.path, problem: "the log is not empty, or open for reading only",
                 hint: "give the path of a file that isn't there yet")
         }
+        try log.setSynced(false)
+        self.init(log, writer)
+    }
+
+    private init(_ log: EventLog, _ writer: LogWriter) {
         self.log = log
         self.writer = writer
-        try log.setSynced(false)
     }
 
     /// One event. An empty line is passed over.
@@ -74,7 +80,13 @@ public struct LogImport {
         log.markSuperseded(marks)
         writer.flushMarks()
         try log.setSynced(true)
+        isFinished = true
         return log.head.seq
+    }
+
+    /// An import that is given up leaves a log that syncs again; should that fail, the next commit fails and says so.
+    deinit {
+        if !isFinished { try? log.setSynced(true) }
     }
 
     // MARK: - Parts

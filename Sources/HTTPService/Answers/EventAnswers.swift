@@ -51,12 +51,16 @@ private struct EventStream {
     let format: EventAnswers.Format
     let partEvents: Int
 
+    /// Readings in a row that find nothing though there is more: beyond, the log is broken.
+    private static let fruitlessReads = 100
+
     /// The log says there is more, and gives nothing.
     struct NoProgress: Error { var after: Position }
 
     /// - Parameter end: where a listing stops; nil follows for ever.
     mutating func write(to writer: AnswerWriter, until end: Position?) async throws {
         var wanted = question.limit
+        var fruitless = 0
         while wanted > 0, !Task.isCancelled {
             if let end, question.after >= end { return }
             question.limit = min(wanted, partEvents)
@@ -69,7 +73,9 @@ private struct EventStream {
             } else if end != nil {
                 return
             } else {
-                guard await log.lastPosition <= question.after else { throw NoProgress(after: question.after) }
+                // A commit may have come since the reading: then there is nothing to wait for, and the next one finds it.
+                fruitless = await log.lastPosition > question.after ? fruitless + 1 : 0
+                guard fruitless < Self.fruitlessReads else { throw NoProgress(after: question.after) }
                 await log.waitForEvents(after: question.after)
             }
         }

@@ -8,7 +8,7 @@ import NIOCore
 // Written straight into the answer's buffer: this is the one body that every request of the hot path has.
 
 enum Acknowledgement {
-    static func write(_ receipt: AppendReceipt, to bytes: inout ByteBuffer) {
+    static func write(_ receipt: EventReceipt, to bytes: inout ByteBuffer) {
         bytes.writeStaticString("{\"accepted\":")
         write(Int64(receipt.accepted), &bytes)
         bytes.writeStaticString(",\"duplicates\":")

@@ -8,11 +8,11 @@ public import Domain
 public protocol EventAppending: Sendable {
     /// Appends all of `batch` or nothing. `completion` is called exactly once, on any thread, after the commit is durable or
     /// has failed. It must return at once.
-    func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<AppendReceipt, AppendRefusal>) -> Void)
+    func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<EventReceipt, AppendRefusal>) -> Void)
 }
 
 /// What became of a batch.
-public struct AppendReceipt: Hashable, Sendable {
+public struct EventReceipt: Hashable, Sendable {
     /// Events that are new in the log.
     public var accepted: Int
     /// Events that were there already, by (source, id).

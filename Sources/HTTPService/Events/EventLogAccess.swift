@@ -25,13 +25,13 @@ public final class EventLogAccess: EventAppending, EventReading {
 
     // MARK: - Appending
 
-    public func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<AppendReceipt, AppendRefusal>) -> Void) {
+    public func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<EventReceipt, AppendRefusal>) -> Void) {
         log.append(batch) { result in
             switch result {
             case .success(let receipt):
                 completion(
                     .success(
-                        AppendReceipt(
+                        EventReceipt(
                             accepted: receipt.accepted, duplicates: receipt.duplicates, firstSeq: receipt.firstSeq, lastSeq: receipt.lastSeq,
                             positions: receipt.duplicates > 0 ? receipt.positions : [])))
             case .failure(let error): completion(.failure(AppendRefusal(error)))

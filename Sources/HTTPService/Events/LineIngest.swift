@@ -17,7 +17,7 @@ struct LineIngest {
     private var events = 0
     private var lines = 0
 
-    private var totals = AppendReceipt(accepted: 0, duplicates: 0, firstSeq: 0, lastSeq: 0)
+    private var totals = EventReceipt(accepted: 0, duplicates: 0, firstSeq: 0, lastSeq: 0)
     private var problem: Problem?
     private var hasEnded = false
 
@@ -42,7 +42,7 @@ struct LineIngest {
         partial = []
     }
 
-    mutating func note(_ receipt: AppendReceipt) {
+    mutating func note(_ receipt: EventReceipt) {
         totals.accepted += receipt.accepted
         totals.duplicates += receipt.duplicates
         guard receipt.accepted + receipt.duplicates > 0 else { return }
@@ -84,7 +84,7 @@ struct LineIngest {
     }
 
     /// With no chunk at the log: the totals, once the stream has ended well.
-    var finalTotals: AppendReceipt? { hasEnded && problem == nil && reader.batch.isEmpty ? totals : nil }
+    var finalTotals: EventReceipt? { hasEnded && problem == nil && reader.batch.isEmpty ? totals : nil }
 
     // MARK: - Lines
 

@@ -1,3 +1,42 @@
+// What may a program know of this service before it asks?
+//
+// An OpenAPI 3.1 document of every route, written by hand and put together once. A test holds it to the route table: a row
+// that is missing on either side, or a parameter that only one side knows, fails it.
+
 enum OpenAPIDocument {
-    static func bytes(version: String) -> [UInt8] { Array("{}".utf8) }
+    static func bytes(version: String) -> [UInt8] { Array(text(version: version).utf8) }
+
+    private static func text(version: String) -> String {
+        let safeVersion = version.filter { $0 != "\"" && $0 != "\\" && !$0.isNewline }
+        return """
+            {"openapi":"3.1.0","info":{"title":"Greenroom","version":"\(safeVersion)",
+            "summary":"An event-sourced autoscaler and placement engine for pools of warm workers",
+            "description":"Lifecycle events come in as CloudEvents; pools, workers, actors and decisions are read back, now or at any position of the log. \
+            Times are RFC 3339 with microseconds in UTC, durations are seconds, positions are integers from 1."},
+            "security":[{"bearer":[]},{}],
+            "paths":{\([events, placements, state, policies, operations].joined(separator: ",\n"))},
+            "components":{"securitySchemes":{"bearer":{"type":"http","scheme":"bearer",
+            "description":"A token with the role that the operation names as x-role. A server that listens on loopback alone may need none."}},
+            "parameters":{\(parameters)},
+            "responses":{\(responses)},
+            "schemas":{\(schemas)}}}
+            """
+    }
+
+    private static let parameters = """
+        "Namespace":{"name":"namespace","in":"path","required":true,"schema":{"type":"string"}},
+        "Name":{"name":"name","in":"path","required":true,"schema":{"type":"string"}},
+        "Limit":{"name":"limit","in":"query","description":"Items of one page","schema":{"type":"integer","minimum":1,"maximum":10000,"default":1000}},
+        "After":{"name":"after","in":"query","description":"What the page before gave as next","schema":{"type":"string"}},
+        "AfterSeq":{"name":"after","in":"query","description":"Only what comes after this position","schema":{"type":"integer","minimum":0,"default":0}},
+        "At":{"name":"at","in":"query","description":"A position or a time: the state then","schema":{"type":"string"}},
+        "Pool":{"name":"pool","in":"query","description":"NAMESPACE/NAME","schema":{"type":"string"}}
+        """
+
+    private static let responses = """
+        "Problem":{"description":"What was wrong, where, and what to do","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
+        "Busy":{"description":"Too much waits already, or the log can't be written: the same request may do better after Retry-After seconds",
+        "headers":{"Retry-After":{"schema":{"type":"integer"}}},
+        "content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}}
+        """
 }

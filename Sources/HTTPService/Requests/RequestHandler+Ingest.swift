@@ -28,7 +28,7 @@ extension RequestHandler {
         let batch = reader.takeBatch()
         let bytes = bodyBytes
         releaseBody()
-        guard !batch.isEmpty else { return acknowledge(AppendReceipt(accepted: 0, duplicates: 0, firstSeq: 0, lastSeq: 0)) }
+        guard !batch.isEmpty else { return acknowledge(EventReceipt(accepted: 0, duplicates: 0, firstSeq: 0, lastSeq: 0)) }
         awaitsLog = true
         if !state.append(batch, bytes: bytes, for: self) {
             awaitsLog = false
@@ -56,7 +56,7 @@ extension RequestHandler {
     }
 
     /// The log's answer. Where the client went away meanwhile, there is nobody to tell.
-    func appended(_ result: Result<AppendReceipt, AppendRefusal>) {
+    func appended(_ result: Result<EventReceipt, AppendRefusal>) {
         guard awaitsLog, context != nil else { return }
         awaitsLog = false
         if lines != nil { return linesAppended(result) }
@@ -66,7 +66,7 @@ extension RequestHandler {
         }
     }
 
-    func acknowledge(_ receipt: AppendReceipt) {
+    func acknowledge(_ receipt: EventReceipt) {
         guard let context, output == .none else { return }
         var bytes = context.channel.allocator.buffer(capacity: 80 + receipt.positions.count * 12)
         Acknowledgement.write(receipt, to: &bytes)
@@ -107,7 +107,7 @@ extension RequestHandler {
         if !awaitsLog { answerLinesIfDone() }
     }
 
-    private func linesAppended(_ result: Result<AppendReceipt, AppendRefusal>) {
+    private func linesAppended(_ result: Result<EventReceipt, AppendRefusal>) {
         switch result {
         case .success(let receipt):
             lines?.note(receipt)
@@ -133,7 +133,7 @@ extension RequestHandler {
         endAnswer()
     }
 
-    private func acknowledgeChunk(_ receipt: AppendReceipt) {
+    private func acknowledgeChunk(_ receipt: EventReceipt) {
         if output == .none { openChunkAnswer() }
         var bytes = ByteBuffer()
         Acknowledgement.write(receipt, to: &bytes)

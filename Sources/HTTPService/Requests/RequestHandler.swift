@@ -103,17 +103,12 @@ final class RequestHandler: ChannelDuplexHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        switch event {
-        case is HeaderStalled where input == .idle:
-            refuse(Problem(.requestTimeout, "the header did not end within \(limits.stallSeconds) s"), closing: true)
-        default: context.fireUserInboundEventTriggered(event)
-        }
-    }
-
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A header that is no HTTP or too large; whatever else fails, fails for good.
         guard isHTTP1, input == .idle, output == .none, let fault = error as? HTTPParserError else { return context.close(promise: nil) }
+        if connection.hasStalledHeader {
+            return refuse(Problem(.requestTimeout, "the header did not end within \(limits.stallSeconds) s"), closing: true)
+        }
         switch fault {
         case .headerOverflow: refuse(headerTooLarge(), closing: true)
         default: refuse(Problem(.invalidRequest, "this is not HTTP/1.1: \(fault)"), closing: true)

@@ -8,12 +8,14 @@ import Synchronization
 // as many answers as there are requests waiting, which is limited where they are let in.
 
 final class CompletionMailbox: Sendable {
-    typealias Answer = (ticket: Int, result: Result<AppendReceipt, AppendRefusal>)
+    typealias Answer = (ticket: Int, result: Result<EventReceipt, AppendRefusal>)
 
     private struct Box {
         var answers: [Answer] = []
         /// The event loop was asked and has not emptied the box yet.
         var isCalled = false
+        /// The event loop is about to end: nobody is left to be answered.
+        var isClosed = false
     }
 
     private let box = Mutex(Box())
@@ -22,14 +24,18 @@ final class CompletionMailbox: Sendable {
     init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
     /// From any thread. `state` is touched on the event loop alone.
-    func deliver(_ result: Result<AppendReceipt, AppendRefusal>, ticket: Int, to state: NIOLoopBound<EventLoopState>) {
-        let mustCall = box.withLock { box in
+    func deliver(_ result: Result<EventReceipt, AppendRefusal>, ticket: Int, to state: NIOLoopBound<EventLoopState>) {
+        box.withLock { box in
+            guard !box.isClosed else { return }
             box.answers.append((ticket, result))
-            defer { box.isCalled = true }
-            return !box.isCalled
+            if box.isCalled { return }
+            box.isCalled = true
+            // Under the lock, so that the loop can't be closed in between. It only queues the call.
+            eventLoop.execute { state.value.collectAnswers() }
         }
-        if mustCall { eventLoop.execute { state.value.collectAnswers() } }
     }
+
+    func close() { box.withLock { $0.isClosed = true } }
 
     /// On the event loop: takes what is there, leaving `spare`'s storage for what comes.
     func take(leaving spare: inout [Answer]) -> [Answer] {

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOHTTP1
 
 // What does one connection do between its requests?
 //
@@ -23,6 +24,8 @@ final class Connection: ChannelDuplexHandler {
     private var lastRequestAt: NIODeadline
     /// When the first byte came that no request has accounted for; nil where there is none.
     private var pendingSince: NIODeadline?
+    /// Over HTTP/1.1: a header stopped half way, which is what the parser's error then means.
+    private(set) var hasStalledHeader = false
     private var isDraining = false
     private var drainingSince: NIODeadline?
     private var isReading = false
@@ -69,7 +72,9 @@ final class Connection: ChannelDuplexHandler {
     private func headerStalled() {
         pendingSince = nil
         guard version == .http1 else { return closeNow() }
-        context?.pipeline.fireUserInboundEventTriggered(HeaderStalled())
+        hasStalledHeader = true
+        // NIO's pipelining lets an answer without a request through after a parser's error, and after nothing else.
+        context?.pipeline.fireErrorCaught(HTTPParserError.unknown)
     }
 
     // MARK: - Channel
@@ -129,9 +134,6 @@ final class Connection: ChannelDuplexHandler {
         if version == .unknown { context.close(promise: nil) } else { context.fireErrorCaught(error) }
     }
 }
-
-/// The header of an HTTP/1.1 request stopped half way.
-struct HeaderStalled: Sendable {}
 
 extension TimeAmount {
     static func seconds(_ value: Double) -> TimeAmount { .nanoseconds(Int64(value * 1e9)) }

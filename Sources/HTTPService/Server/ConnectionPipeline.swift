@@ -53,7 +53,7 @@ enum ConnectionPipeline {
                 return stream.eventLoop.makeFailedFuture(error)
             }
         }
-        try channel.pipeline.syncOperations.addHandlers([handler, manager, CloseOnError()])
+        try channel.pipeline.syncOperations.addHandlers([EarlySettingsHandler(), handler, manager, CloseOnError()])
     }
 
     /// Room for the bodies of a busy producer, so that it doesn't wait for the window to open after every other batch.

@@ -139,7 +139,9 @@ final class EventLoopState {
         for connection in Array(connections.values) { connection.drain() }
     }
 
+    /// The end: what is still open is cut off, and what the log still answers goes nowhere.
     func closeAll() {
+        mailbox.close()
         for connection in Array(connections.values) { connection.closeNow() }
     }
 

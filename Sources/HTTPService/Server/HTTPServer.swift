@@ -2,11 +2,12 @@ public import Logging
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Synchronization
 
 // Who opens the ports, and who closes them in good order?
 //
 // `start` binds both ports or none. `stop` closes the ports first, lets requests in flight finish within
-// `drainSeconds`, then closes what is left. `HTTPService` runs the two under service-lifecycle.
+// `drainSeconds`, then closes what is left. `HTTPServerService` runs the two under service-lifecycle.
 
 public final class HTTPServer: Sendable {
     /// Where the server listens: the ports that were bound.
@@ -18,6 +19,7 @@ public final class HTTPServer: Sendable {
     private let listeners: [any Channel]
     private let loops: [LoopHandle]
     private let watch: Task<Void, Never>
+    private let stopping = Mutex<Task<Void, Never>?>(nil)
 
     private struct LoopHandle: Sendable {
         let eventLoop: any EventLoop
@@ -148,15 +150,22 @@ public final class HTTPServer: Sendable {
     /// Connections that are open now.
     public var connectionCount: Int { shared.connections.count }
 
-    /// Stops accepting, lets requests in flight finish, and closes. Never takes much longer than `drainSeconds`.
+    /// Stops accepting, lets requests in flight finish, and closes. Never takes much longer than `drainSeconds`. A second call
+    /// waits for the first.
     public func stop() async {
+        let work = stopping.withLock { stopping in
+            let work = stopping ?? Task { await self.stopOnce() }
+            stopping = work
+            return work
+        }
+        await work.value
+    }
+
+    private func stopOnce() async {
         watch.cancel()
         for listener in listeners { try? await listener.close() }
         for loop in loops { loop.eventLoop.execute { loop.state.value.drain() } }
-        let deadline = ContinuousClock.now + .seconds(shared.limits.drainSeconds)
-        while shared.connections.count > 0, ContinuousClock.now < deadline {
-            try? await Task.sleep(for: .milliseconds(10))
-        }
+        await waitUntil(shared.limits.drainSeconds) { shared.connections.count == 0 }
         if shared.connections.count > 0 {
             shared.log.warning("requests did not finish in time and were cut off", metadata: ["connections": "\(shared.connections.count)"])
         }
@@ -166,6 +175,13 @@ public final class HTTPServer: Sendable {
                 loop.state.value.closeAll()
             }.get()
         }
+        // Their tasks are cancelled, and say so to their event loop, which must be there to hear it.
+        await waitUntil(shared.limits.lingerSeconds) { [shared.questions, shared.waitingPlacements, shared.followStreams].allSatisfy { $0.count == 0 } }
         try? await group.shutdownGracefully()
+    }
+
+    private func waitUntil(_ seconds: Double, _ isDone: () -> Bool) async {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while !isDone(), ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(10)) }
     }
 }

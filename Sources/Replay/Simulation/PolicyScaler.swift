@@ -16,7 +16,7 @@ struct PolicyScaler: SimulatedScaler {
     private static let mostRounds = 8
 
     init(policy: Policy, name: String, startingAt: LogTime = .zero) {
-        self.policy = policy
+        self.policy = policy.onDemandAlone.policy
         self.name = name
         memory = AutoscalerMemory(policyAppliedAt: startingAt)
     }
@@ -41,6 +41,23 @@ struct PolicyScaler: SimulatedScaler {
     }
 }
 
+extension Policy {
+    /// The policy as a trace can feed it: acting, and without triggers on outside metrics, of which a trace knows nothing.
+    /// `leftOut` names them.
+    var onDemandAlone: (policy: Policy, leftOut: [String]) {
+        var policy = self
+        policy.mode = .auto
+        policy.triggers = triggers.filter { $0.source == .demand }
+        var leftOut = triggers.filter { $0.source != .demand }.map(\.name)
+        if let modifiers = scalingModifiers, !leftOut.isEmpty {
+            leftOut.append("formula \(modifiers.formula.text)")
+            policy.scalingModifiers = nil
+        }
+        if policy.triggers.isEmpty { policy.triggers = [Trigger(name: "demand", source: .demand, thresholdMilli: Int64(slotsPerWorker) * 1_000)] }
+        return (policy, leftOut)
+    }
+}
+
 extension Observation {
     init(_ pool: PoolSnapshot) {
         var workers = WorkerCounts()
@@ -50,6 +67,7 @@ extension Observation {
         workers.full = pool.full
         workers.draining = pool.drainingBusy
         workers.drainingBusy = pool.drainingBusy
-        self.init(at: pool.at, replicas: pool.replicas, workers: workers, demand: Demand(resident: pool.resident, poolExhausted: pool.waiting))
+        self.init(at: pool.at, replicas: pool.replicas, workers: workers, demand: Demand(resident: pool.resident, poolExhausted: pool.waiting),
+            startMicroseconds: pool.startMicroseconds)
     }
 }

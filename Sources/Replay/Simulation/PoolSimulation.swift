@@ -53,7 +53,7 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
     private var now: Int64 = 0
     private var desired = 0
     private var wakeAt: Int64 = -1
-    private var meter = CountMeter()
+    private var meter = SimulationMeter()
 
     init(trace: ArrivalTrace, settings: SimulationSettings, scaler: Scaler) {
         self.trace = trace
@@ -68,18 +68,34 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
     // MARK: - Running
 
     mutating func run() -> SimulationResult {
+        runToEnd()
+        return result(turns: standings[...], meter)
+    }
+
+    /// One run, told in two parts: what happened before `border`, and from then on. A turn belongs where it arrives.
+    mutating func run(border: Int64) -> (before: SimulationResult, after: SimulationResult) {
+        meter.border = border
+        runToEnd()
+        let index = trace.turns.firstIndex { $0.arrivalMicroseconds >= border } ?? trace.turns.count
+        let before = meter.beforeBorder ?? meter
+        return (result(turns: standings[..<index], before), result(turns: standings[index...], meter.since(before)))
+    }
+
+    private mutating func runToEnd() {
         begin()
         while ended < trace.turns.count {
             guard let next = nextInstant() else { preconditionFailure("\(trace.turns.count - ended) turns are left and nothing will happen") }
             now = next
-            happen()
-            commit()
+            if happen() { commit() }
         }
         meter.advance(to: now)
-        return SimulationResult(
-            policy: scaler.name, turns: trace.turns.count, waits: .init(microseconds: standings.map(\.waited)),
-            workerMicroseconds: meter.workerMicroseconds, usefulMicroseconds: trace.usefulMicroseconds, killed: meter.killed,
-            flaps: meter.flaps, starts: meter.starts, replicas: meter.replicas, commits: meter.commits)
+    }
+
+    private func result(turns: ArraySlice<Standing>, _ meter: SimulationMeter) -> SimulationResult {
+        SimulationResult(
+            policy: scaler.name, turns: turns.count, waits: .init(microseconds: turns.map(\.waited)),
+            workerMicroseconds: meter.workerMicroseconds, usefulMicroseconds: trace.turns[turns.indices].reduce(0) { $0 + $1.serviceMicroseconds },
+            killed: meter.killed, flaps: meter.flaps, starts: meter.starts, replicas: meter.replicas, commits: meter.commits)
     }
 
     private mutating func begin() {
@@ -88,6 +104,7 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         desired = min(scaler.initialReplicas, SimulationSettings.mostWorkers)
         for _ in 0..<desired { workers.becameReady(workers.add(at: now)) }
         meter.note(present: workers.present, desired: desired, at: now)
+        _ = happen()
         commit()
     }
 
@@ -97,20 +114,24 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         return arrival.map { min($0, event) } ?? event
     }
 
-    private mutating func happen() {
+    /// False where it was nothing: an alarm that was set anew, an end that a kill forestalled.
+    private mutating func happen() -> Bool {
+        var isNews = false
         while let event = events.min, event.at == now {
             events.removeMin()
             switch event.happening {
-            case .turnEnded: end(event)
-            case .workerReady: becomeReady(Int(event.subject))
-            case .wake: break
+            case .turnEnded: isNews = end(event) || isNews
+            case .workerReady: isNews = becomeReady(Int(event.subject)) || isNews
+            case .wake: isNews = isNews || event.at == wakeAt
             }
         }
         while nextArrival < trace.turns.count, trace.turns[nextArrival].arrivalMicroseconds == now {
             queue.append(Int32(nextArrival))
             nextArrival += 1
+            isNews = true
         }
         place()
+        return isNews
     }
 
     // MARK: - Turns
@@ -133,12 +154,13 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         }
     }
 
-    private mutating func end(_ event: Event) {
+    private mutating func end(_ event: Event) -> Bool {
         let k = Int(event.subject)
-        guard standings[k].attempt == event.attempt else { return }
+        guard standings[k].attempt == event.attempt else { return false }
         workers.end(event.subject, on: Int(standings[k].worker))
         standings[k].attempt = .max
         ended += 1
+        return true
     }
 
     /// Turns that lost their worker begin again, before those who never had one.
@@ -176,8 +198,10 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
 
     private mutating func setAlarm() {
         // A wake that is past would be due at once, for ever.
-        guard let wake = scaler.nextWake?.microseconds, wake > now, wake != .max, wake != wakeAt else { return }
+        let wake = scaler.nextWake?.microseconds ?? .max
+        guard wake != wakeAt else { return }
         wakeAt = wake
+        guard wake > now, wake != .max else { return }
         events.insert(Event(at: wake, happening: .wake, subject: 0, attempt: 0))
     }
 
@@ -194,11 +218,12 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         meter.starts += count
     }
 
-    private mutating func becomeReady(_ worker: Int) {
+    private mutating func becomeReady(_ worker: Int) -> Bool {
         // It may have been taken back meanwhile.
-        guard workers.isStarting(worker) else { return }
+        guard workers.isStarting(worker) else { return false }
         starts.add(now - workers.askedAtMicroseconds(worker))
         workers.becameReady(worker)
+        return true
     }
 
     private mutating func startMicroseconds() -> Int64 {

@@ -1,3 +1,4 @@
+import EventLog
 import Foundation
 
 // On what machine was this measured, and what did a process take of it?
@@ -18,7 +19,7 @@ struct MachineFacts: Hashable, Sendable {
         system = "\(Self.text(name.sysname)) \(Self.text(name.release))"
     }
 
-    var text: String { "\(processor), \(cores) cores, \(memoryBytes >> 30) GB, \(system)" }
+    var text: String { "\(processor), \(cores) cores, \(memoryBytes >> 30) GB, \(system), SQLite \(EventLog.sqliteVersion)" }
 
     fileprivate static func field(_ name: String, in path: String, separator: Character) -> String? {
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return nil }

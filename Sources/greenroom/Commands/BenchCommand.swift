@@ -91,6 +91,8 @@ struct BenchIngestCommand: AsyncParsableCommand {
         let plan = plan()
         let bench = IngestBench(plan: plan, base: base, token: token)
         var report = IngestReport(plan: plan)
+        // What an empty log takes is no event's.
+        let emptyBytes = process?.diskBytes() ?? 0
         var progress = Progress("ingest", total: Int64(plan.requests))
         for slice in 0..<slices {
             let first = plan.requests * slice / slices
@@ -104,7 +106,7 @@ struct BenchIngestCommand: AsyncParsableCommand {
         if let process {
             report.server = ProcessUse(process.processID)
             await process.end()
-            report.diskBytes = process.diskBytes()
+            report.diskBytes = process.diskBytes() - emptyBytes
         }
         return report
     }

@@ -87,7 +87,8 @@ struct Explanation: Sendable {
 
     func text(palette: Palette, time: TimeText = TimeText()) -> String {
         let decision = recorded.decision
-        var lines = [palette.bold("pool \(recorded.pool): \(decision.from) → \(decision.to) workers") + " (\(decision.direction.rawValue))"]
+        let change = decision.direction == .none ? "stays at \(decision.to) workers" : "\(decision.from) → \(decision.to) workers"
+        var lines = [palette.bold("pool \(recorded.pool): \(change)") + (decision.direction == .none ? "" : " (\(decision.direction.rawValue))")]
         lines.append("decided at seq \(recorded.event.seq), \(time.full(recorded.event.at)), \(DurationText.age(now.seconds(since: recorded.event.at))) ago")
         lines += ["", palette.bold("Why"), "  " + decision.text]
         let width = decision.why.reduce(0) { max($0, $1.step.rawValue.utf8.count) }

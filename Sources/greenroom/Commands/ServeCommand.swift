@@ -33,8 +33,8 @@ struct ServeCommand: AsyncParsableCommand {
         LogConfiguration(format: configuration.logFormat, level: configuration.logLevel).bootstrap()
         let logger = Logger(label: "greenroom")
         let service = GreenroomService(configuration, logger: logger, metrics: MetricsOutlet(PrometheusMetrics(logger: logger)))
-        try await service.run { url in
+        try await service.run(onStart: { url in
             logger.notice("ready", metadata: ["url": "\(url)", "log": "\(configuration.database)"])
-        }
+        })
     }
 }

@@ -10,11 +10,14 @@ struct DemoScreen: Sendable {
     var time = TimeText()
 
     private static let barWidth = 24
-    private static let workersWidth = 26
+    /// The bar, and running + waiting in numbers.
+    private static let demandWidth = barWidth + 16
+    private static let workersMost = 26
 
     func frame(_ view: DemoStage.View, elapsedSeconds: Double, columns: Int) -> [StyledLine] {
         var lines = [header(view, elapsedSeconds), StyledLine(), titles()]
-        lines += view.pools.map { row($0) }
+        let workersWidth = min(Self.workersMost, view.pools.map(\.max).max() ?? 0) + 1
+        lines += view.pools.map { row($0, workersWidth) }
         lines += [StyledLine(), legend(), StyledLine()]
         let width = max(10, columns - 22)
         let demand = view.samples.map(\.demand)
@@ -47,12 +50,12 @@ struct DemoScreen: Sendable {
     private func titles() -> StyledLine {
         var line = StyledLine()
         line.add("POOL", width: 13, .dim)
-        line.add("DEMAND", width: Self.barWidth + 17, .dim)
+        line.add("DEMAND", width: Self.demandWidth, .dim)
         line.add("WORKERS", .dim)
         return line
     }
 
-    private func row(_ pool: PoolView) -> StyledLine {
+    private func row(_ pool: PoolView, _ workersWidth: Int) -> StyledLine {
         var line = StyledLine()
         line.add("\(pool.name)", width: 12, .bold)
         line.add(" ")
@@ -68,11 +71,11 @@ struct DemoScreen: Sendable {
         line.add(" + ")
         line.add("\(waiting)", waiting > 0 ? .yellow : .dim)
         line.add("", width: max(1, 12 - String(running).count - String(waiting).count))
-        workers(pool, &line)
+        workers(pool, workersWidth, &line)
         return line
     }
 
-    private func workers(_ pool: PoolView, _ line: inout StyledLine) {
+    private func workers(_ pool: PoolView, _ workersWidth: Int, _ line: inout StyledLine) {
         let idle = max(0, pool.ready - pool.busy)
         let parts: [(count: Int, glyph: String, style: StyledLine.Style)] = [
             (min(pool.busy, pool.ready), "●", .green), (idle, "○", .plain), (pool.starting, "◌", .yellow), (pool.draining, "◒", .blue),
@@ -80,11 +83,11 @@ struct DemoScreen: Sendable {
         let total = parts.reduce(0) { $0 + $1.count }
         var width = 0
         for part in parts where part.count > 0 {
-            let cells = total <= Self.workersWidth ? part.count : max(1, part.count * Self.workersWidth / total)
+            let cells = total < workersWidth ? part.count : max(1, part.count * (workersWidth - 1) / total)
             line.add(String(repeating: part.glyph, count: cells), part.style)
             width += cells
         }
-        line.add("", width: max(1, min(Self.workersWidth, pool.max) + 1 - width))
+        line.add("", width: max(1, workersWidth - width))
         line.add("\(pool.ready + pool.starting + pool.draining)", .bold)
         line.add(" of \(pool.max), wants \(pool.desired)", .dim)
         if let oldest = pool.oldestWaitSeconds, oldest >= 0.1 { line.add("  oldest waits \(DurationText.short(oldest))", .yellow) }
@@ -95,7 +98,7 @@ struct DemoScreen: Sendable {
         line.add("", width: 13)
         line.add("█", .green); line.add(" running  ", .dim)
         line.add("▒", .yellow); line.add(" waiting", .dim)
-        line.add("", width: max(1, Self.barWidth + 17 - 20))
+        line.add("", width: Self.demandWidth - 20)
         line.add("●", .green); line.add(" busy  ○ idle  ", .dim)
         line.add("◌", .yellow); line.add(" starting  ", .dim)
         line.add("◒", .blue); line.add(" draining", .dim)

@@ -39,7 +39,8 @@ actor DemoStage {
         var decisions: [RecordedDecision]
     }
 
-    private static let samplesKept = 400
+    /// Ten minutes of them; a longer run shows its last ten.
+    private static let samplesKept = 3_000
     private static let decisionsKept = 8
 
     init(_ plan: DemoPlan) {

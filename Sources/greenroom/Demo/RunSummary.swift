@@ -60,7 +60,7 @@ struct RunSummary: Sendable {
         var text = "\(Grouped.text(cold)) cold"
         if report.coldFromSnapshot > 0 { text += " (\(Grouped.text(report.coldFromSnapshot)) of them from the actor's own snapshot)" }
         text += ", \(Grouped.text(near.reduce(0) { $0 + $1.value })) warm"
-        return near.isEmpty ? text : text + " (" + near.map { "\($0.value) \($0.key.name)" }.joined(separator: ", ") + ")"
+        return near.allSatisfy { $0.key == .warm } ? text : text + " (" + near.map { "\($0.value) \($0.key.name)" }.joined(separator: ", ") + ")"
     }
 
     private func commands(_ palette: Palette) -> [String] {

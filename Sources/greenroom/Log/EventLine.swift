@@ -54,7 +54,10 @@ private struct Phrase {
         case .actorRequested:
             say("pool", "wants a worker of ")
             milliseconds("expectedMillis", "for about ")
-        case .actorPlaced: say("worker", "on "); say("tier"); seconds("waited", "after waiting ")
+        case .actorPlaced:
+            say("worker", "on "); say("tier"); say("restoreFrom", "from "); waited()
+            // Told by the request itself.
+            known.formUnion(["request", "expectedMillis"])
         case .actorRunning: say("worker", "on "); say("restoredFrom", "restored from "); milliseconds("restoreMillis", "in ")
         case .actorPaused, .actorSuspended: say("worker", "left "); say("snapshot", "snapshot "); bytes()
         case .actorCrashed: say("worker", "on "); say("reason")
@@ -85,9 +88,10 @@ private struct Phrase {
         words.append(before + value.plainText)
     }
 
-    private mutating func seconds(_ name: String, _ before: String) {
-        known.insert(name)
-        if let value = event.data[name]?.double { words.append(before + DurationText.precise(value)) }
+    private mutating func waited() {
+        known.insert("waited")
+        guard let seconds = event.data["waited"]?.double else { return }
+        words.append(seconds > 0 ? "after waiting \(DurationText.precise(seconds))" : "at once")
     }
 
     private mutating func milliseconds(_ name: String, _ before: String) {

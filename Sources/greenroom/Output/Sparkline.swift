@@ -3,9 +3,10 @@
 enum Sparkline {
     private static let levels = Array("▁▂▃▄▅▆▇█")
 
-    /// One character a value, the newest `width` of them; nothing is a space, the largest is a full block.
+    /// One character a value, or the largest of several where there are more than fit; nothing is a space, the largest of
+    /// all is a full block.
     static func text(_ values: [Int], width: Int, ceiling: Int? = nil) -> String {
-        let shown = values.suffix(max(0, width))
+        let shown = fitted(values, width: max(0, width))
         let top = max(ceiling ?? shown.max() ?? 0, 1)
         return String(shown.map { value in
             guard value > 0 else { return " " }
@@ -13,5 +14,10 @@ enum Sparkline {
             let level = (value * levels.count + top - 1) / top - 1
             return levels[min(max(level, 0), levels.count - 1)]
         })
+    }
+
+    private static func fitted(_ values: [Int], width: Int) -> [Int] {
+        guard values.count > width else { return values }
+        return (0..<width).map { k in values[(k * values.count / width)..<((k + 1) * values.count / width)].max() ?? 0 }
     }
 }

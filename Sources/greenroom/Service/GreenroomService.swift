@@ -28,8 +28,13 @@ struct GreenroomService: Sendable {
 
     /// Runs until it is told to stop by a signal, a graceful shutdown, or cancellation.
     ///
-    /// - Parameter onStart: called with the service's URL once it acts.
-    func run(stopOn signals: [UnixSignal] = [.sigterm, .sigint], onStart: @escaping @Sendable (String) async -> Void = { _ in }) async throws {
+    /// - Parameters:
+    ///   - stopped: the service stops in good order once this returns.
+    ///   - onStart: called with the service's URL once it acts.
+    func run(
+        stopOn signals: [UnixSignal] = [.sigterm, .sigint], when stopped: (@Sendable () async -> Void)? = nil,
+        onStart: @escaping @Sendable (String) async -> Void = { _ in }
+    ) async throws {
         let server = try serverConfiguration()
         let policies = try PolicyFiles.read(configuration.policies, now: EventLog.systemClock())
         let log = try openLog()
@@ -39,13 +44,20 @@ struct GreenroomService: Sendable {
         let group = ServiceGroup(
             configuration: .init(
                 services: [
-                    .init(service: HTTPService(server, parts: parts.http, log: logger)),
+                    .init(service: HTTPServerService(server, parts: parts.http, log: logger)),
                     .init(service: LoopService(loop: parts.loop, policies: policies, logger: logger, onStart: { await onStart(url) })),
                     .init(service: WorkersService(workers: parts.workers)),
                 ],
                 gracefulShutdownSignals: signals, logger: logger))
         await parts.loop.catchUp()
         await parts.workers.start(known: await parts.loop.processWorkers())
+        let stopper = stopped.map { stopped in
+            Task {
+                await stopped()
+                await group.triggerGracefulShutdown()
+            }
+        }
+        defer { stopper?.cancel() }
         do {
             try await group.run()
         } catch let fault as HTTPServer.BindFault {

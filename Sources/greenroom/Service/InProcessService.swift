@@ -1,25 +1,27 @@
 import Foundation
 import Logging
-import ServiceLifecycle
-import Synchronization
+import Telemetry
 
 // A service inside this process, for the demo: started with settings, stopped when told.
 
 final class InProcessService: DemoService {
     private let task = Locked<Task<Void, any Error>?>(nil)
+    private let stopping = AsyncStream<Void>.makeStream()
 
     func start(_ settings: DemoSettings) async throws -> String {
         var configuration = ServiceConfiguration()
         configuration.database = settings.database
         configuration.server.cleartext?.port = settings.port
         configuration.workerArguments = settings.workerArguments
-        var logger = Logger(label: "greenroom")
-        logger.logLevel = .error
+        // The screen is the demo's; what the service has to say goes beside its log.
+        let sink = LineFile(path: settings.database + ".service.log")
+        let lines = LogConfiguration(level: .notice, write: { sink.append($0) })
+        let logger = Logger(label: "greenroom") { LineLogHandler(label: $0, configuration: lines, metadataProvider: nil) }
         let service = GreenroomService(configuration, logger: logger)
         let (started, continuation) = AsyncThrowingStream<String, any Error>.makeStream()
         task.value = Task {
             do {
-                try await service.run(stopOn: []) { url in
+                try await service.run(stopOn: [], when: { [stopping] in for await _ in stopping.stream { return } }) { url in
                     continuation.yield(url)
                     continuation.finish()
                 }
@@ -33,10 +35,9 @@ final class InProcessService: DemoService {
         throw Fault(.unreachable, "the service ended before it began")
     }
 
-    /// Cancelling is stopping in good order.
     func stop() async {
-        let running = task.value
-        running?.cancel()
-        _ = await running?.result
+        stopping.continuation.yield()
+        stopping.continuation.finish()
+        _ = await task.value?.result
     }
 }

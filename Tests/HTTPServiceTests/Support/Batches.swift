@@ -1,11 +1,11 @@
 import Domain
 
 enum Batches {
-    /// 500 events of 10 kB each: more than sockets and windows take.
+    /// 100 events of 60 kB each.
     static func large(_ part: Int) -> EventBatch {
         var batch = EventBatch()
-        let body = Array(#"{"reason":"\#(String(repeating: "r", count: 10_000))"}"#.utf8)
-        for number in 0..<500 { batch.append(.actorRequested, source: "large", id: "\(part)-\(number)", subject: "actor-\(number)", pool: "default/agents", body: body) }
+        let body = Array(#"{"reason":"\#(String(repeating: "r", count: 60_000))"}"#.utf8)
+        for number in 0..<100 { batch.append(.actorRequested, source: "large", id: "\(part)-\(number)", subject: "actor-\(number)", pool: "default/agents", body: body) }
         return batch
     }
 

@@ -10,7 +10,7 @@ import Synchronization
 // back until `release`, `refuse` makes every append fail.
 
 final class MemoryLog: EventAppending, EventReading {
-    typealias Completion = @Sendable (Result<AppendReceipt, AppendRefusal>) -> Void
+    typealias Completion = @Sendable (Result<EventReceipt, AppendRefusal>) -> Void
 
     private struct State {
         var batches: [CommittedBatch] = []
@@ -82,7 +82,7 @@ final class MemoryLog: EventAppending, EventReading {
         if runsNow { queue.async(execute: work) }
     }
 
-    private func commit(_ batch: EventBatch, _ bytes: Int) -> Result<AppendReceipt, AppendRefusal> {
+    private func commit(_ batch: EventBatch, _ bytes: Int) -> Result<EventReceipt, AppendRefusal> {
         state.withLock { state in
             state.waitingBytes -= bytes
             if let refusal = state.refusal { return .failure(refusal) }
@@ -104,7 +104,7 @@ final class MemoryLog: EventAppending, EventReading {
             if !events.isEmpty { state.batches.append(CommittedBatch(at: LogTime(microseconds: state.time), events: events, bytes: batch.bytes)) }
             let duplicates = batch.count - events.count
             return .success(
-                AppendReceipt(
+                EventReceipt(
                     accepted: events.count, duplicates: duplicates, firstSeq: positions.min() ?? 0, lastSeq: positions.max() ?? 0,
                     positions: duplicates > 0 ? positions : []))
         }

@@ -87,7 +87,7 @@ import Testing
     @Test func theLargestIsAFullBlockAndNothingIsBlank() {
         #expect(Sparkline.text([0, 1, 4, 8], width: 10) == " ▁▄█")
         #expect(Sparkline.text([1, 1000], width: 10) == "▁█")
-        #expect(Sparkline.text([1, 2, 3], width: 2) == "▆█")
+        #expect(Sparkline.text([1, 2, 3, 4], width: 2) == "▄█")
         #expect(Sparkline.text([], width: 5) == "")
     }
 }

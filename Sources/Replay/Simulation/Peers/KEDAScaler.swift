@@ -14,8 +14,8 @@ struct KEDAScaler: SimulatedScaler {
         var cooldownSeconds = 300
         var minReplicas = 0
         var maxReplicas = 1_000
-        /// nil: none given, as the HPA that KEDA makes.
-        var behavior: Behavior?
+        /// Kubernetes' default values, given; nil takes HPA's path without behavior.
+        var behavior: Behavior? = .kubernetesDefault
     }
 
     let name: String
@@ -24,7 +24,8 @@ struct KEDAScaler: SimulatedScaler {
     private var controller: HPAController
     private var nextPoll = LogTime.zero
     private var nextSync = LogTime.zero
-    private var lastActive: LogTime?
+    /// Switched on, and active until the trace begins.
+    private var lastActive = LogTime.zero
 
     init(name: String = "builtin:keda-hpa", slotsPerWorker: Int = 1, options: Options = Options()) {
         self.name = name
@@ -36,7 +37,7 @@ struct KEDAScaler: SimulatedScaler {
     }
 
     var victims: Victims { .blind }
-    var initialReplicas: Int { options.minReplicas }
+    var initialReplicas: Int { max(1, options.minReplicas) }
     var nextWake: LogTime? { min(nextPoll, nextSync) }
 
     mutating func replicas(for pool: PoolSnapshot) -> Int {
@@ -63,7 +64,6 @@ struct KEDAScaler: SimulatedScaler {
             return count == 0 ? max(1, options.minReplicas) : count
         }
         guard options.minReplicas == 0, count > 0 else { return count }
-        guard let lastActive else { return 0 }
         return pool.at >= lastActive.adding(seconds: options.cooldownSeconds) ? 0 : count
     }
 }

@@ -5,7 +5,7 @@ public import ServiceLifecycle
 //
 // It starts when it is run, says where it listens, and stops in good order when the group shuts down.
 
-public struct HTTPService: Service {
+public struct HTTPServerService: Service {
     private let configuration: ServerConfiguration
     private let parts: ServiceParts
     private let log: Logger

@@ -1,0 +1,254 @@
+public import Domain
+
+// By how much does demand rise while a worker starts?
+//
+// Let D(t) be demand, H the time a worker takes to start (its measured 90th percentile), W the window. For each moment of
+// the last W seconds there is one rise: the highest D over the H that followed, less what was held already at that moment.
+// The spare workers are the quantile q of those rises over time: with q = 0.97 demand outgrew what was there during 3 % of
+// the time. What is held is the highest D of the last H ÷ 2: a worker let go and wanted again so soon would cost a start.
+//
+//     D            2 2 7 9 9 3 …        cells of one start's sixteenth, each with its highest D
+//     rise at a cell = highest of the cells within H after it − highest of those within H ÷ 2 before it
+//
+// Memory is bounded: a closed cell waits for H and then becomes part of a run of equal rises; runs leave after W; a
+// histogram follows what comes and goes. Closing a cell costs O(log n), and all between costs nothing.
+//
+// Always: times never go back; the histogram counts exactly the runs; what is asked at a moment is the same before and
+// after that moment is folded in. Counts are actors, not workers. Within the first H ÷ (1 − q), which it takes to see a
+// rise as rare as the quantile at all, what was not seen yet counts as the highest seen.
+
+public struct SurgeBuffer: Hashable, Sendable {
+    /// Demand within a short while that is over.
+    public struct Cell: Hashable, Sendable {
+        public var end: LogTime
+        public var highest: Int
+        /// What was held when it ended.
+        public var held: Int
+
+        public init(end: LogTime, highest: Int, held: Int) {
+            self.end = end
+            self.highest = highest
+            self.held = held
+        }
+    }
+
+    /// A while during which rises were in one bucket.
+    public struct Run: Hashable, Sendable {
+        public var end: LogTime
+        public var microseconds: Int64
+        public var bucket: Int
+
+        public init(end: LogTime, microseconds: Int64, bucket: Int) {
+            self.end = end
+            self.microseconds = microseconds
+            self.bucket = bucket
+        }
+    }
+
+    /// The start time before any was measured.
+    public static let assumedStartMicroseconds: Int64 = 10_000_000
+    /// A start longer than this is not waited for.
+    public static let longestStartMicroseconds: Int64 = 3_600_000_000
+    /// Cells to a start, and to a window: what bounds the cells that wait, and the runs.
+    static let cellsPerStart: Int64 = 16
+    static let cellsPerWindow: Int64 = 2_048
+    static let shortestCellMicroseconds: Int64 = 1_000
+    static let mostCells = 64
+    static let mostRuns = Int(cellsPerWindow) + 64
+
+    /// Closed and waiting for what follows, oldest first.
+    public private(set) var cells: [Cell] = []
+    /// Where the running cell began; nil before the first observation.
+    public private(set) var openSince: LogTime?
+    public private(set) var openHighest = 0
+    /// Demand at the first observation.
+    public private(set) var firstLevel = 0
+    /// Demand now.
+    public private(set) var level = 0
+    /// The start time that counts now.
+    public private(set) var startMicroseconds = Self.assumedStartMicroseconds
+    public private(set) var windowMicroseconds: Int64 = 0
+    /// Oldest first.
+    public private(set) var runs: [Run] = []
+    private var histogram = RiseHistogram()
+
+    public init() {}
+
+    /// As it was encoded; the histogram follows from the runs.
+    public init(
+        cells: [Cell], openSince: LogTime?, openHighest: Int, firstLevel: Int, level: Int, startMicroseconds: Int64, windowMicroseconds: Int64,
+        runs: [Run]
+    ) {
+        self.cells = Array(cells.suffix(Self.mostCells))
+        self.openSince = openSince
+        self.openHighest = openHighest
+        self.firstLevel = firstLevel
+        self.level = level
+        self.startMicroseconds = Self.counted(startMicroseconds)
+        self.windowMicroseconds = max(windowMicroseconds, 0)
+        self.runs = Array(runs.suffix(Self.mostRuns))
+        for run in self.runs { histogram.add(run.microseconds, to: run.bucket) }
+    }
+
+    private var cellMicroseconds: Int64 {
+        max(startMicroseconds / Self.cellsPerStart, windowMicroseconds / Self.cellsPerWindow, Self.shortestCellMicroseconds)
+    }
+
+    private var holdMicroseconds: Int64 { startMicroseconds / 2 }
+
+    // MARK: - Observing
+
+    /// Demand is this much from now on.
+    mutating func observe(_ demand: Int, at now: LogTime, startMicroseconds: Int64?, windowSeconds: Int) {
+        windowMicroseconds = Int64(windowSeconds) * 1_000_000
+        roll(to: now)
+        // A shorter start makes shorter cells: the running one may be over by that.
+        self.startMicroseconds = Self.counted(startMicroseconds)
+        roll(to: now)
+        if openSince == nil { (openSince, firstLevel) = (now, demand) }
+        level = demand
+        openHighest = max(openHighest, demand)
+    }
+
+    private static func counted(_ startMicroseconds: Int64?) -> Int64 {
+        min(max(startMicroseconds ?? assumedStartMicroseconds, 0), longestStartMicroseconds)
+    }
+
+    private func isOver(_ now: LogTime) -> Bool { openSince.map { now.microseconds(since: $0) >= cellMicroseconds } ?? true }
+
+    /// Closes the cells that are over by `now`.
+    private mutating func roll(to now: LogTime) {
+        guard var begin = openSince else { return }
+        let length = cellMicroseconds
+        guard now.microseconds(since: begin) >= length else { return }
+        // After this long without a change every rise is nothing, however long it goes on.
+        let settling = startMicroseconds + holdMicroseconds + 2 * length
+        let settled = begin.adding(microseconds: settling)
+        let resumed = now.adding(microseconds: -settling)
+        while now.microseconds(since: begin) >= length {
+            if begin >= settled, begin < resumed {
+                resolve(upTo: resumed)
+                remember(0, from: begin, to: resumed)
+                cells = []
+                begin = resumed
+            } else {
+                begin = begin.adding(microseconds: length)
+                close(at: begin)
+            }
+        }
+        openSince = begin
+        forget(before: now.adding(microseconds: -windowMicroseconds))
+    }
+
+    private mutating func close(at end: LogTime) {
+        let held = max(openHighest, highestSince(end.adding(microseconds: -holdMicroseconds)))
+        cells.append(Cell(end: end, highest: openHighest, held: held))
+        openHighest = level
+        resolve(upTo: end)
+    }
+
+    /// What followed a cell is known once the start time is over.
+    private mutating func resolve(upTo now: LogTime) {
+        var resolved = 0
+        while resolved < cells.count, now.microseconds(since: cells[resolved].end) >= startMicroseconds || cells.count - resolved > Self.mostCells {
+            let cell = cells[resolved]
+            let followed = cells[(resolved + 1)...].reduce(openHighest) { max($0, $1.highest) }
+            let length = resolved > 0 ? cell.end.microseconds(since: cells[resolved - 1].end) : cellMicroseconds
+            remember(RiseHistogram.bucket(of: max(0, followed - cell.held)), from: cell.end.adding(microseconds: -length), to: cell.end)
+            resolved += 1
+        }
+        if resolved > 0 { cells.removeFirst(resolved) }
+    }
+
+    private mutating func remember(_ bucket: Int, from begin: LogTime, to end: LogTime) {
+        let length = end.microseconds(since: begin)
+        guard length > 0 else { return }
+        histogram.add(length, to: bucket)
+        if let last = runs.last, last.bucket == bucket, last.end == begin {
+            runs[runs.count - 1].end = end
+            runs[runs.count - 1].microseconds += length
+        } else {
+            runs.append(Run(end: end, microseconds: length, bucket: bucket))
+            if runs.count > Self.mostRuns { forgetFirst(runs.count - Self.mostRuns) }
+        }
+    }
+
+    private mutating func forget(before border: LogTime) {
+        if let gone = runs.firstIndex(where: { $0.end > border }) { forgetFirst(gone) } else { forgetFirst(runs.count) }
+        guard let first = runs.first else { return }
+        let excess = border.microseconds(since: first.end.adding(microseconds: -first.microseconds))
+        guard excess > 0 else { return }
+        histogram.add(-excess, to: first.bucket)
+        runs[0].microseconds -= excess
+    }
+
+    private mutating func forgetFirst(_ count: Int) {
+        guard count > 0 else { return }
+        for run in runs[..<count] { histogram.add(-run.microseconds, to: run.bucket) }
+        runs.removeFirst(count)
+    }
+
+    /// Of the cells that ended after `moment`.
+    private func highestSince(_ moment: LogTime) -> Int {
+        var highest = 0
+        for cell in cells.reversed() {
+            guard cell.end > moment else { break }
+            highest = max(highest, cell.highest)
+        }
+        return highest
+    }
+}
+
+// MARK: - Answers
+
+extension SurgeBuffer {
+    /// What to have room for, and until when that stands though nothing is observed.
+    struct Answer: Hashable, Sendable {
+        /// The highest demand of the last H ÷ 2.
+        var held: Int
+        /// Actors beyond it.
+        var spare: Int
+        var nextChange: LogTime?
+    }
+
+    /// At `now`, with `demand` and the start time as they are then: the same before and after they are observed.
+    func answer(quantilePPM: Int, windowSeconds: Int, demand: Int, startMicroseconds: Int64?, at now: LogTime) -> Answer {
+        let isSame = Self.counted(startMicroseconds) == self.startMicroseconds && Int64(windowSeconds) * 1_000_000 == windowMicroseconds
+        guard !isSame || isOver(now) else { return settledAnswer(quantilePPM, demand, now) }
+        var observed = self
+        observed.observe(demand, at: now, startMicroseconds: startMicroseconds, windowSeconds: windowSeconds)
+        return observed.settledAnswer(quantilePPM, demand, now)
+    }
+
+    private func settledAnswer(_ quantilePPM: Int, _ demand: Int, _ now: LogTime) -> Answer {
+        let held = max(demand, openHighest, highestSince(now.adding(microseconds: -holdMicroseconds)))
+        // Before the first rise is known: as much again as demand has risen since.
+        let spare = histogram.total == 0
+            ? max(0, held - firstLevel)
+            : RiseHistogram.highest(of: histogram.bucket(atPPM: quantilePPM, ofAtLeast: leastSeen(quantilePPM)))
+        return Answer(held: held, spare: spare, nextChange: nextChange(demand, held: held, spare: spare, now))
+    }
+
+    /// A rise as rare as the quantile is seen once in this long.
+    private func leastSeen(_ quantilePPM: Int) -> Int64 {
+        min(windowMicroseconds, startMicroseconds * 1_000_000 / Int64(max(1, 1_000_000 - quantilePPM)))
+    }
+
+    /// The end of what is held, of the rises that wait, or of a part of the window: whichever comes first.
+    private func nextChange(_ demand: Int, held: Int, spare: Int, _ now: LogTime) -> LogTime? {
+        guard let openSince else { return nil }
+        let openEnd = openSince.adding(microseconds: cellMicroseconds)
+        var changes: [LogTime] = []
+        if held > demand {
+            let last = openHighest >= held ? openEnd : cells.last { $0.highest >= held }?.end ?? openEnd
+            changes.append(last.adding(microseconds: holdMicroseconds))
+        }
+        if openHighest != demand {
+            changes.append(openEnd.adding(microseconds: startMicroseconds))
+        } else if let last = cells.last(where: { $0.highest != demand }) {
+            changes.append(last.end.adding(microseconds: startMicroseconds + cellMicroseconds))
+        }
+        if spare > 0 { changes.append(now.adding(microseconds: max(windowMicroseconds / 32, cellMicroseconds))) }
+        return changes.filter { $0 > now }.min()
+    }
+}

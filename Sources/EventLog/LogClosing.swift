@@ -1,0 +1,85 @@
+// How does a log end?
+//
+// In the order in which its parts need one another: no more appends, the threads end (the writer with what waits, all of it
+// answered), marks and state are saved, statements go before their connection, and the lock goes last.
+
+import Dispatch
+import Domain
+import Foundation
+import GRDB
+
+extension EventLog {
+    /// The parts that are to be ended, without the log itself, which may be gone already.
+    struct Closing: Sendable {
+        let catalog: LogCatalog
+        let checkpoints: CheckpointStore
+        let recent: RecentCommits
+        let health: HealthRecord
+        let writing: Writing?
+
+        func run() {
+            do {
+                if let writing { try end(writing) }
+                recent.close()
+                try catalog.pool.close()
+            } catch { health.noteKeeper(error, path: catalog.path) }
+            recent.close()
+            writing?.lock.release()
+        }
+
+        private func end(_ writing: Writing) throws {
+            writing.writer.close()
+            writing.keeper.close()
+            writing.threads.join()
+            writing.writer.flushMarks()
+            defer { writing.writer.releaseEngine() }
+            try writing.keeper.closeConnection()
+            // On a disk that is full there is nothing to save it to; opening then goes through more of the tail.
+            if health.failure == nil { _ = try StateSaving(writing, checkpoints).save() }
+        }
+    }
+}
+
+/// Saves what the log keeps of subjects and sources, so that the next opening reads the tail alone.
+struct StateSaving: Sendable {
+    private let writing: EventLog.Writing
+    private let checkpoints: CheckpointStore
+
+    init(_ writing: EventLog.Writing, _ checkpoints: CheckpointStore) {
+        self.writing = writing
+        self.checkpoints = checkpoints
+    }
+
+    func save() throws -> Position {
+        let (head, body) = try writing.writer.withEngine { engine, _ in (engine.head, writing.subjects.encoded()) }
+        guard head.seq > 0 else { return 0 }
+        let last = try checkpoints.latestSeq(.log)
+        guard last != head.seq else { return head.seq }
+        try checkpoints.save(.log, seq: head.seq, at: head.at, version: SubjectIndex.version, body: body)
+        try checkpoints.thin(.log, keeping: 2)
+        return head.seq
+    }
+}
+
+/// The log's own threads, and waiting for their end.
+final class LogThreads: Sendable {
+    private let group = DispatchGroup()
+
+    func start(_ name: String, _ body: @escaping @Sendable () -> Void) {
+        group.enter()
+        let thread = Thread { [group, key] in
+            Thread.current.threadDictionary[key] = true
+            body()
+            group.leave()
+        }
+        thread.name = name
+        thread.start()
+    }
+
+    /// Whether the caller runs on one of these.
+    var isCurrent: Bool { Thread.current.threadDictionary[key] != nil }
+
+    func join() { group.wait() }
+
+    private var key: String { "greenroom.log.\(ObjectIdentifier(self).hashValue)" }
+}

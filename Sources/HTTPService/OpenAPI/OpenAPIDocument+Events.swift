@@ -1,0 +1,54 @@
+// Events and placements, as OpenAPI has them.
+
+extension OpenAPIDocument {
+    static let events = """
+        "/v1/events":{
+        "post":{"operationId":"appendEvents","x-role":"ingest","summary":"Appends events",
+        "description":"All events of a request are appended or none, and it is answered once they are durable. An event with a source and id that the log has is \
+        not appended again: the answer names its first position. A stream of lines is appended in chunks as it arrives; a bad line ends it, and the problem says how \
+        many events before it are durable.",
+        "requestBody":{"required":true,"content":{
+        "application/cloudevents+json":{"schema":{"$ref":"#/components/schemas/CloudEvent"}},
+        "application/cloudevents-batch+json":{"schema":{"type":"array","maxItems":10000,"items":{"$ref":"#/components/schemas/CloudEvent"}}},
+        "application/x-ndjson":{"schema":{"type":"string","description":"One event a line"}},
+        "application/json":{"schema":{"type":"object","description":"Binary mode: the event's data; its attributes are ce-* headers, percent-encoded"}}}},
+        "responses":{
+        "200":{"description":"Durable","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Acknowledgement"}},
+        "application/x-ndjson":{"schema":{"type":"string","description":"An acknowledgement a chunk, where a stream of lines was sent with this Accept"}}}},
+        "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Problem"},"403":{"$ref":"#/components/responses/Problem"},
+        "408":{"$ref":"#/components/responses/Problem"},"413":{"$ref":"#/components/responses/Problem"},"415":{"$ref":"#/components/responses/Problem"},
+        "429":{"$ref":"#/components/responses/Busy"},"503":{"$ref":"#/components/responses/Busy"}}},
+        "get":{"operationId":"readEvents","x-role":"read","summary":"Reads or follows events",
+        "description":"One event a line, each with seq and at; with Accept: text/event-stream as server-sent events whose id is seq. follow goes on with new events \
+        and says something at least every 15 s: an empty line, or a comment.",
+        "parameters":[
+        {"name":"after","in":"query","description":"Only events after this position; latest for new ones alone","schema":{"type":"string","default":"0"}},
+        {"$ref":"#/components/parameters/Pool"},
+        {"name":"subject","in":"query","schema":{"type":"string"}},
+        {"name":"worker","in":"query","description":"Events about this worker or of actors on it","schema":{"type":"string"}},
+        {"name":"kind","in":"query","description":"Kinds separated by commas, for instance actor.running,actor.idle","schema":{"type":"string"}},
+        {"name":"limit","in":"query","description":"Events at most; 1000 unless told, without bound where followed","schema":{"type":"integer","minimum":1}},
+        {"name":"follow","in":"query","schema":{"type":"boolean","default":false}},
+        {"name":"Last-Event-ID","in":"header","description":"Goes on after this position, whatever after says","schema":{"type":"integer"}}],
+        "responses":{"200":{"description":"Events in order","content":{
+        "application/x-ndjson":{"schema":{"$ref":"#/components/schemas/LoggedEvent"}},"text/event-stream":{"schema":{"type":"string"}}}},
+        "400":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Busy"}}}}
+        """
+
+    static let placements = """
+        "/v1/placements":{"post":{"operationId":"place","x-role":"ingest","summary":"Asks for a worker",
+        "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","required":["actor","pool"],"additionalProperties":false,"properties":{
+        "actor":{"type":"string"},"pool":{"type":"string","description":"NAMESPACE/NAME"},"template":{"type":"string"},
+        "selector":{"type":"object","additionalProperties":{"type":"string"},"description":"Labels the worker must carry"},
+        "wait":{"type":"number","minimum":0,"maximum":600,"default":0,"description":"Seconds to wait for a worker"},
+        "priority":{"type":"integer","default":0},"expectedMillis":{"type":"integer","minimum":0}}}}}},
+        "responses":{
+        "200":{"description":"Placed","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Placement"}}}},
+        "202":{"description":"Still waiting","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Waiting"}}}},
+        "400":{"$ref":"#/components/responses/Problem"},"409":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Busy"},
+        "503":{"$ref":"#/components/responses/Busy"}}}},
+        "/v1/placements/{actor}":{"delete":{"operationId":"withdraw","x-role":"ingest","summary":"Withdraws a placement",
+        "parameters":[{"name":"actor","in":"path","required":true,"schema":{"type":"string"}}],
+        "responses":{"204":{"description":"Withdrawn"},"404":{"$ref":"#/components/responses/Problem"},"409":{"$ref":"#/components/responses/Problem"}}}}
+        """
+}

@@ -1,0 +1,65 @@
+import Domain
+
+// The shapes of what goes in and comes out.
+
+extension OpenAPIDocument {
+    /// Types as producers write them: those that Greenroom alone writes are left out.
+    private static let producedTypes = EventKind.allCases.filter { !$0.isOurs }.map { "\"\(EventKind.typePrefix)\($0.name)\"" }.joined(separator: ",")
+
+    static let schemas = """
+        "CloudEvent":{"type":"object","required":["specversion","type","source","id"],"additionalProperties":{"type":["string","number","boolean"]},"properties":{
+        "specversion":{"const":"1.0"},"type":{"enum":[\(producedTypes)]},"source":{"type":"string","minLength":1,"maxLength":\(EventLimits.nameBytes)},
+        "id":{"type":"string","minLength":1,"maxLength":\(EventLimits.idBytes)},
+        "subject":{"type":"string","maxLength":\(EventLimits.nameBytes),"description":"The actor, worker, node or pool it is about"},
+        "time":{"type":"string","format":"date-time"},"datacontenttype":{"const":"application/json"},
+        "sequence":{"type":["string","integer"],"description":"Rises with each event of its source"},
+        "data":{"type":"object","description":"The kind's fields; further ones are kept and given back"}}},
+        "LoggedEvent":{"allOf":[{"$ref":"#/components/schemas/CloudEvent"},{"type":"object","required":["seq","at"],"properties":{
+        "seq":{"type":"integer"},"at":{"type":"string","format":"date-time"},"superseded":{"type":"boolean"}}}]},
+        "Acknowledgement":{"type":"object","required":["accepted","duplicates","firstSeq","lastSeq"],"properties":{
+        "accepted":{"type":"integer","description":"New in the log"},"duplicates":{"type":"integer","description":"There already, by source and id"},
+        "firstSeq":{"type":"integer","description":"The smallest position of the request's events; 0 where it has none"},
+        "lastSeq":{"type":"integer","description":"The greatest"},
+        "positions":{"type":"array","items":{"type":"integer"},"description":"Each event's position in the request's order, where there are duplicates"}}},
+        "Problem":{"type":"object","description":"RFC 9457","required":["type","title","status","detail"],"properties":{
+        "type":{"type":"string","format":"uri"},"title":{"type":"string"},"status":{"type":"integer"},"detail":{"type":"string"},
+        "index":{"type":"integer","description":"Which event of the request, from 0"},"field":{"type":"string"},
+        "accepted":{"type":"integer"},"duplicates":{"type":"integer"},"lastSeq":{"type":"integer"},
+        "problems":{"type":"array","description":"Of a policy, each with its place","items":{"type":"object","properties":{"document":{"type":"integer"},
+        "line":{"type":"integer"},"column":{"type":"integer"},"path":{"type":"string"},"message":{"type":"string"}}}}}},
+        "Placement":{"type":"object","required":["worker","node","tier","waited","seq"],"properties":{"worker":{"type":"string"},"node":{"type":"string"},
+        "ip":{"type":["string","null"]},"tier":{"enum":["local","warm","golden","cold"]},"restoreFrom":{"type":["string","null"]},
+        "waited":{"type":"number"},"seq":{"type":"integer"}}},
+        "Waiting":{"type":"object","required":["position","reason","detail"],"properties":{"position":{"type":"integer"},
+        "reason":{"enum":["pool_exhausted","node_locality","no_eligible_pool","quota"]},"detail":{"type":"string"}}},
+        "Pool":{"type":"object","required":["namespace","name","desired","ready","busy","demand"],"properties":{
+        "namespace":{"type":"string"},"name":{"type":"string"},"target":{"type":"string"},"mode":{"enum":["auto","recommend",""]},"min":{"type":"integer"},
+        "max":{"type":"integer"},"desired":{"type":"integer"},"ready":{"type":"integer"},"busy":{"type":"integer"},"idle":{"type":"integer"},
+        "starting":{"type":"integer"},"draining":{"type":"integer"},"lost":{"type":"integer"},
+        "demand":{"type":"object","properties":{"total":{"type":"integer"},"resident":{"type":"integer"},"waiting":{"type":"integer"},
+        "blocked":{"type":"object","additionalProperties":{"type":"integer"}}}},
+        "oldestWaitSeconds":{"type":"number"},"arrivalsPerSecond":{"type":"object","properties":{"seconds10":{"type":"number"},"minute1":{"type":"number"},
+        "minutes5":{"type":"number"}}},"startSeconds":{"$ref":"#/components/schemas/Quantiles"},"restoreSeconds":{"$ref":"#/components/schemas/Quantiles"},
+        "holdSeconds":{"$ref":"#/components/schemas/Quantiles"},"readyCondition":{"type":"boolean"},"active":{"type":"boolean"},"paused":{"type":"boolean"},
+        "fallback":{"type":"boolean"},"reason":{"type":"string"},"decisionSeq":{"type":"integer"},"nextDeadline":{"type":"string","format":"date-time"},
+        "ageSeconds":{"type":"number"}}},
+        "Quantiles":{"type":"object","properties":{"p50":{"type":"number"},"p90":{"type":"number"}}},
+        "Worker":{"type":"object","required":["namespace","pool","name","status"],"properties":{"namespace":{"type":"string"},"pool":{"type":"string"},
+        "name":{"type":"string"},"status":{"enum":["FREE","BUSY","PARTIAL","DRAINING","STARTING","GONE"]},"actors":{"type":"array","items":{"type":"string"}},
+        "node":{"type":"string"},"zone":{"type":"string"},"ip":{"type":"string"},"slots":{"type":"integer"},"used":{"type":"integer"},"ageSeconds":{"type":"number"}}},
+        "Actor":{"type":"object","required":["namespace","pool","id","status"],"properties":{"namespace":{"type":"string"},"pool":{"type":"string"},
+        "template":{"type":"string"},"id":{"type":"string"},"status":{"type":"string"},"worker":{"type":"string"},"node":{"type":"string"},"ip":{"type":"string"},
+        "version":{"type":"integer"},"waitedSeconds":{"type":"number"},"reason":{"type":"string"},"snapshot":{"type":"string"},"seq":{"type":"integer"},
+        "ageSeconds":{"type":"number"}}},
+        "Transition":{"type":"object","required":["seq","at","kind","seconds"],"properties":{"seq":{"type":"integer"},"at":{"type":"string","format":"date-time"},
+        "kind":{"type":"string"},"seconds":{"type":["number","null"],"description":"Since the one before; null for the first of a page"},"pool":{"type":"string"},
+        "worker":{"type":"string"},"source":{"type":"string"},"superseded":{"type":"boolean"},"data":{"type":"object"}}},
+        "Decision":{"type":"object","required":["pool","at","from","to","direction","reason","json"],"properties":{"pool":{"type":"string"},
+        "seq":{"type":"integer","description":"Absent for a preview"},"at":{"type":"string","format":"date-time"},"from":{"type":"integer"},"to":{"type":"integer"},
+        "direction":{"enum":["up","down","none"]},"reason":{"type":"string"},"json":{"type":"string","description":"The decision as it stands in the log"}}},
+        "Policy":{"type":"object","required":["namespace","name","digest","seq"],"properties":{"namespace":{"type":"string"},"name":{"type":"string"},
+        "digest":{"type":"string"},"seq":{"type":"integer"},"appliedAt":{"type":"string","format":"date-time"},"canonicalJSON":{"type":"string"}}},
+        "Health":{"type":"object","required":["status","uptime"],"properties":{"status":{"enum":["ok","failing"]},"uptime":{"type":"number"},
+        "checks":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"status":{"enum":["ok","failing"]},"detail":{"type":"string"}}}}}}
+        """
+}

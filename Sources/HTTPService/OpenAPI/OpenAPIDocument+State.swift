@@ -1,0 +1,47 @@
+// State, history and decisions, as OpenAPI has them.
+
+extension OpenAPIDocument {
+    private static func page(_ schema: String) -> String {
+        """
+        "200":{"description":"A page","content":{"application/json":{"schema":{"type":"object","required":["items","next"],"properties":{
+        "items":{"type":"array","items":{"$ref":"#/components/schemas/\(schema)"}},"next":{"type":["string","integer","null"],"description":"What to give as after; null at the end"}}}}}},
+        "400":{"$ref":"#/components/responses/Problem"}
+        """
+    }
+
+    private static func one(_ schema: String) -> String {
+        """
+        "200":{"description":"It","content":{"application/json":{"schema":{"$ref":"#/components/schemas/\(schema)"}}}},
+        "400":{"$ref":"#/components/responses/Problem"},"404":{"$ref":"#/components/responses/Problem"}
+        """
+    }
+
+    static let state = """
+        "/v1/pools":{"get":{"operationId":"listPools","x-role":"read","summary":"All pools by name",
+        "parameters":[{"$ref":"#/components/parameters/At"},{"$ref":"#/components/parameters/After"},{"$ref":"#/components/parameters/Limit"}],
+        "responses":{\(page("Pool"))}}},
+        "/v1/pools/{namespace}/{name}":{"get":{"operationId":"getPool","x-role":"read","summary":"One pool",
+        "parameters":[{"$ref":"#/components/parameters/Namespace"},{"$ref":"#/components/parameters/Name"},{"$ref":"#/components/parameters/At"}],
+        "responses":{\(one("Pool"))}}},
+        "/v1/workers":{"get":{"operationId":"listWorkers","x-role":"read","summary":"Workers by name",
+        "parameters":[{"$ref":"#/components/parameters/At"},{"$ref":"#/components/parameters/Pool"},{"$ref":"#/components/parameters/After"},
+        {"$ref":"#/components/parameters/Limit"}],"responses":{\(page("Worker"))}}},
+        "/v1/workers/{name}":{"get":{"operationId":"getWorker","x-role":"read","summary":"One worker",
+        "parameters":[{"$ref":"#/components/parameters/Name"},{"$ref":"#/components/parameters/At"}],"responses":{\(one("Worker"))}}},
+        "/v1/actors":{"get":{"operationId":"listActors","x-role":"read","summary":"Actors in order of first appearance",
+        "parameters":[{"$ref":"#/components/parameters/At"},{"$ref":"#/components/parameters/Pool"},
+        {"name":"status","in":"query","description":"For instance waiting or STATUS_WAITING","schema":{"type":"string"}},
+        {"$ref":"#/components/parameters/After"},{"$ref":"#/components/parameters/Limit"}],"responses":{\(page("Actor"))}}},
+        "/v1/actors/{id}":{"get":{"operationId":"getActor","x-role":"read","summary":"One actor",
+        "parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"$ref":"#/components/parameters/At"}],
+        "responses":{\(one("Actor"))}}},
+        "/v1/actors/{id}/history":{"get":{"operationId":"getActorHistory","x-role":"read","summary":"What happened to an actor, with the seconds of each step",
+        "parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"$ref":"#/components/parameters/AfterSeq"},
+        {"$ref":"#/components/parameters/Limit"}],"responses":{\(page("Transition")),"404":{"$ref":"#/components/responses/Problem"}}}},
+        "/v1/decisions":{"get":{"operationId":"listDecisions","x-role":"read","summary":"Decisions in order",
+        "parameters":[{"$ref":"#/components/parameters/Pool"},{"$ref":"#/components/parameters/AfterSeq"},{"$ref":"#/components/parameters/Limit"}],
+        "responses":{\(page("Decision"))}}},
+        "/v1/decisions/{seq}":{"get":{"operationId":"getDecision","x-role":"read","summary":"The decision at a position",
+        "parameters":[{"name":"seq","in":"path","required":true,"schema":{"type":"integer","minimum":1}}],"responses":{\(one("Decision"))}}}
+        """
+}

@@ -1,0 +1,89 @@
+public import Autoscaling
+import Domain
+
+// How does a pool fare on a trace under a policy, ours or a peer's?
+//
+// The entry point: what to simulate by name, and the runs.
+
+/// What scales the pool of a simulation.
+public enum SimulatedPolicy: Hashable, Sendable {
+    /// A policy of ours, through the live decision functions.
+    case policy(Policy, name: String)
+    /// KEDA and an HPA; behavior, bounds and cooldown from a policy, where one is given.
+    case kedaHPA(Policy?)
+    case hpaOnAssignedWorkers
+    case knativeKPA
+    case fixed(Int)
+
+    public static let builtinNames = ["builtin:keda-hpa", "builtin:hpa-on-assigned-workers", "builtin:knative-kpa", "builtin:fixed:N"]
+    public static let prefix = "builtin:"
+
+    /// A peer by its name; nil where there is none of that name.
+    public init?(builtin name: String) {
+        switch name {
+        case "builtin:keda-hpa": self = .kedaHPA(nil)
+        case "builtin:hpa-on-assigned-workers": self = .hpaOnAssignedWorkers
+        case "builtin:knative-kpa": self = .knativeKPA
+        default:
+            let fixed = "builtin:fixed:"
+            guard name.hasPrefix(fixed), let count = Int(name.dropFirst(fixed.count)), (1...PolicyLimits.replicas).contains(count) else { return nil }
+            self = .fixed(count)
+        }
+    }
+
+    /// Triggers of a policy that a trace can't feed.
+    public var leftOut: [String] {
+        if case .policy(let policy, _) = self { policy.onDemandAlone.leftOut } else { [] }
+    }
+}
+
+public enum Simulation {
+    public static func run(_ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings = SimulationSettings()) -> SimulationResult {
+        switch policy {
+        case .policy(let policy, let name): run(trace, PolicyScaler(policy: policy, name: name), settings)
+        case .kedaHPA(let policy): run(trace, KEDAScaler(policy, slotsPerWorker: settings.slotsPerWorker), settings)
+        case .hpaOnAssignedWorkers: run(trace, AssignedWorkersScaler(slotsPerWorker: settings.slotsPerWorker), settings)
+        case .knativeKPA: run(trace, KnativeScaler(slotsPerWorker: settings.slotsPerWorker), settings)
+        case .fixed(let count): run(trace, FixedScaler(count: count, slotsPerWorker: settings.slotsPerWorker), settings)
+        }
+    }
+
+    private static func run(_ trace: ArrivalTrace, _ scaler: some SimulatedScaler, _ settings: SimulationSettings) -> SimulationResult {
+        var simulation = PoolSimulation(trace: trace, settings: settings, scaler: scaler)
+        return simulation.run()
+    }
+
+    /// Under a policy of ours, told in two parts.
+    static func run(
+        _ trace: ArrivalTrace, _ policy: Policy, _ settings: SimulationSettings, border: Int64
+    ) -> (before: SimulationResult, after: SimulationResult) {
+        var simulation = PoolSimulation(trace: trace, settings: settings, scaler: PolicyScaler(policy: policy, name: policy.pool))
+        return simulation.run(border: border)
+    }
+}
+
+extension KEDAScaler {
+    /// With what a policy says where KEDA has the same field.
+    init(_ policy: Policy?, slotsPerWorker: Int) {
+        var options = Options()
+        guard let policy else {
+            options.metricTargetMilli = Int64(slotsPerWorker) * 1_000
+            self.init(slotsPerWorker: slotsPerWorker, options: options)
+            return
+        }
+        options.metricTargetMilli = policy.triggers.first { $0.source == .demand }?.thresholdMilli ?? Int64(policy.slotsPerWorker) * 1_000
+        options.cooldownSeconds = policy.cooldownPeriodSeconds
+        options.minReplicas = policy.minReplicaCount
+        options.maxReplicas = policy.maxReplicaCount
+        options.behavior = policy.behaviorGiven ? policy.behavior : nil
+        self.init(name: "builtin:keda-hpa:\(policy.pool)", slotsPerWorker: policy.slotsPerWorker, options: options)
+    }
+}
+
+extension KnativeScaler {
+    init(slotsPerWorker: Int) {
+        var options = KnativePodAutoscaler.Options()
+        options.containerConcurrency = slotsPerWorker
+        self.init(options: options)
+    }
+}
