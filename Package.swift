@@ -143,7 +143,7 @@ let package = Package(
         .testTarget(name: "WorkerAgentTests", dependencies: ["Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
         .testTarget(
             name: "HTTPServiceTests",
-            dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", log, metrics, lifecycle] + nio, swiftSettings: strict),
+            dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "ServiceClient", log, metrics, lifecycle] + nio, swiftSettings: strict),
         .testTarget(name: "ServiceClientTests", dependencies: ["Domain", "ServiceClient", log] + nio, swiftSettings: strict),
         .testTarget(
             name: "greenroomTests",
@@ -152,6 +152,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+        .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "Replay"], swiftSettings: strict),
+        .testTarget(
+            name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", log], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]
 )

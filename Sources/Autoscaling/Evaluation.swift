@@ -61,7 +61,8 @@ public struct Evaluation: Hashable, Sendable {
     /// What the surge buffer learns from at this moment.
     public var demand = 0
     public var startMicroseconds: Int64?
-    /// Whether the surge buffer gave the count, and when it changes though nothing is observed.
+    /// Whether the surge buffer gave the count, and when it is looked at again though nothing is observed. What it learns
+    /// from silence may show a little earlier where something else happens: no timer runs for each of its cells.
     public var isSurge = false
     public var nextBufferChange: LogTime?
 

@@ -166,6 +166,13 @@ public struct Behavior: Hashable, Sendable {
             limits: [Limit(kind: .percent, value: 100, periodSeconds: 15)]))
 }
 
+extension Behavior {
+    /// No window and no limit that matters: for a buffer that knows by itself how fast to follow. Its tolerance keeps it calm.
+    public static let asNeeded = Behavior(
+        scaleUp: Rules(stabilizationWindowSeconds: 0, limits: [Limit(kind: .pods, value: 100_000, periodSeconds: 1)]),
+        scaleDown: Rules(stabilizationWindowSeconds: 0, limits: [Limit(kind: .percent, value: 100, periodSeconds: 1)]))
+}
+
 /// KEDA's scaling modifiers: one composite metric in place of the triggers' own.
 public struct ScalingModifiers: Hashable, Sendable {
     /// Compiled once, when the policy is read; its names are trigger names.

@@ -202,7 +202,7 @@ public struct SurgeBuffer: Hashable, Sendable {
 // MARK: - Answers
 
 extension SurgeBuffer {
-    /// What to have room for, and until when that stands though nothing is observed.
+    /// What to have room for, and when to look again though nothing is observed.
     struct Answer: Hashable, Sendable {
         /// The highest demand of the last H ÷ 2.
         var held: Int
@@ -237,6 +237,7 @@ extension SurgeBuffer {
     /// The end of what is held, of the rises that wait, or of a part of the window: whichever comes first.
     private func nextChange(_ demand: Int, held: Int, spare: Int, _ now: LogTime) -> LogTime? {
         guard let openSince else { return nil }
+        let openHighest = max(openHighest, demand)
         let openEnd = openSince.adding(microseconds: cellMicroseconds)
         var changes: [LogTime] = []
         if held > demand {

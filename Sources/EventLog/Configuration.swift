@@ -51,8 +51,8 @@ extension EventLog {
         public var commitBytes = 8 << 20
 
         /// Recent commits kept for followers; who is further behind reads from the file.
-        public var recentEvents = 65_536
-        public var recentBytes = 32 << 20
+        public var recentEvents = 16_384
+        public var recentBytes = 8 << 20
         /// Events a follower reads from the file at a time.
         public var catchUpEvents = 4_096
 
@@ -73,7 +73,7 @@ extension EventLog {
         /// Bytes of a checkpoint written in one transaction.
         public var checkpointPartBytes = 256 << 10
         /// Checkpoints of the folded state that are kept; older ones are thinned out.
-        public var checkpointsKept = 16
+        public var checkpointsKept = 4
 
         /// After a failed commit, how long appends are refused without trying: doubling from the first to the second.
         public var retryFirstMicroseconds: Int64 = 50_000

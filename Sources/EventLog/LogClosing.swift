@@ -35,7 +35,13 @@ extension EventLog {
             defer { writing.writer.releaseEngine() }
             try writing.keeper.closeConnection()
             // On a disk that is full there is nothing to save it to; opening then goes through more of the tail.
-            if health.failure == nil { _ = try StateSaving(writing, checkpoints).save() }
+            guard health.failure == nil else { return }
+            _ = try StateSaving(writing, checkpoints).save()
+            do {
+                try catalog.pool.writeWithoutTransaction { db in try writing.wal.runWhole(db, isLast: true) }
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+                // Another process reads: the WAL stays, and is taken up by whoever opens the log next.
+            }
         }
     }
 }

@@ -84,6 +84,7 @@ extension PolicyDocument {
     /// watches demand scales up without one unless it names it.
     func readAdvanced(_ spec: DocumentObject, into policy: inout Policy) {
         policy.behaviorGiven = true
+        if case .surge = policy.buffer { policy.behavior = .asNeeded }
         if policy.triggers.contains(where: { $0.source == .demand }) { policy.behavior.scaleUp.tolerancePPM = 0 }
         guard let advanced = spec.object("advanced", PolicyFields.advanced) else { return }
         let config = advanced.object("horizontalPodAutoscalerConfig", PolicyFields.horizontalPodAutoscalerConfig)

@@ -62,7 +62,9 @@ struct CheckpointTests {
 
     @Test("old ones are thinned out: the oldest and the newest stay, gaps grow with age")
     func thinning() throws {
-        let log = try EventLog.open(.test(path))
+        var configuration = EventLog.Configuration.test(path)
+        configuration.limits.checkpointsKept = 16
+        let log = try EventLog.open(configuration)
         try log.appendNow(.ids((0..<10).map { "\($0)" }))
         for seq in 1...100 { try log.saveCheckpoint(seq: Position(seq * 10), at: noon, version: 1, body: body(seq)) }
         let left = try rawConnection(path).read { db in try Int64.fetchAll(db, sql: "SELECT seq FROM checkpoints WHERE owner = 'loop' ORDER BY seq") }

@@ -68,6 +68,26 @@ struct GroupCommitTests {
         #expect(answers.all == [Bool](repeating: true, count: 500))
         #expect(try EventLog.verify(path: path).events == 500)
     }
+
+    @Test("the last reference may be let go on the writer's own thread")
+    func letGoOnWriterThread() async throws {
+        let answered = DispatchSemaphore(value: 0)
+        var log: EventLog? = try EventLog.open(.test(path, writer: .thread))
+        let held = Mutex<EventLog?>(log)
+        log?.append(.one("1")) { _ in
+            answered.wait()
+            held.withLock { $0 = nil }
+        }
+        log = nil
+        answered.signal()
+        // It closes beside that thread, and then another may open it.
+        var reopened: EventLog?
+        while reopened == nil {
+            reopened = try? EventLog.open(.test(path))
+            await Task.yield()
+        }
+        #expect(reopened?.head.seq == 1)
+    }
 }
 
 /// Holds one thread up until it is opened.

@@ -77,7 +77,7 @@ struct DedupePartsTests {
 
     @Test("a filter never says no to what it holds, and seldom yes to what it doesn't", arguments: [1, 100, 50_000])
     func filter(events: Int) throws {
-        var filter = DedupeFilter(events: events)
+        let filter = DedupeFilter(events: events)
         var random = SeededGenerator(seed: 3)
         let held = (0..<events).map { _ in random.next() }
         for hash in held { filter.insert(hash) }

@@ -45,32 +45,37 @@ struct LimitTests {
 
     @Test(arguments: Wire.cleartext)
     func aStreamOfLinesThatFallsSilentIsAnswered408WithWhatIsDurable(_ wire: Wire) async throws {
-        try await TestService.run { $0.limits.idleSeconds = 0.2 } _: { service in
-            let answer = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.lines)]) { parts, writer in
-                try await writer.write(.body(.init(string: Event.ndjson(["a", "b"]) + "{\"spec")))
-                return try await TestClient.answer(&parts)
+        try await TestService.run { $0.limits.idleSeconds = 0.5 } _: { service in
+            let answer = try await insisting {
+                try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.lines)]) { parts, writer in
+                    try await writer.write(.body(.init(string: Event.ndjson(["a", "b"]) + "{\"spec")))
+                    return try await TestClient.answer(&parts)
+                }
             }
+            let problem = try Problems.read(answer)
             #expect(answer.status == 408)
-            #expect(try Problems.read(answer).accepted == 2)
+            #expect((problem.accepted ?? 0) + (problem.duplicates ?? 0) == 2)
         }
     }
 
     @Test(arguments: Wire.cleartext)
     func anIdleConnectionIsClosed(_ wire: Wire) async throws {
-        try await TestService.run { $0.limits.idleSeconds = 0.1 } _: { service in
-            let (connection, stream) = try await service.client(wire).open()
-            try await stream.executeThenClose { inbound, outbound in
-                try await outbound.write(.head(.init(method: .get, scheme: "http", authority: "x", path: "/healthz")))
-                try await outbound.write(.end(nil))
-                var parts = inbound.makeAsyncIterator()
-                #expect(try await TestClient.answer(&parts).status == 200)
-                try await connection.closeFuture.get()
+        try await TestService.run { $0.limits.idleSeconds = 0.5 } _: { service in
+            try await insisting {
+                let (connection, stream) = try await service.client(wire).open()
+                try await stream.executeThenClose { inbound, outbound in
+                    try await outbound.write(.head(.init(method: .get, scheme: "http", authority: "x", path: "/healthz")))
+                    try await outbound.write(.end(nil))
+                    var parts = inbound.makeAsyncIterator()
+                    #expect(try await TestClient.answer(&parts).status == 200)
+                    try await connection.closeFuture.get()
+                }
             }
         }
     }
 
     @Test func aConnectionThatSaysNothingIsClosed() async throws {
-        try await TestService.run { $0.limits.idleSeconds = 0.1 } _: { service in
+        try await TestService.run { $0.limits.idleSeconds = 0.5 } _: { service in
             let received = try await service.client(.http1).raw("")
             #expect(received == "")
         }

@@ -327,7 +327,7 @@ def cloudevents_cases(name, base, token):
     import httpx
 
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    attributes = {"type": "dev.greenroom.actor.requested", "source": "peers", "subject": f"actor é {RUN}"}
+    attributes = {"type": "dev.greenroom.actor.requested", "source": "peers", "subject": f"actor é {RUN} {name}"}
     data = {"pool": "peers/agents", "reason": "from the cloudevents package"}
     messages = []
     try:

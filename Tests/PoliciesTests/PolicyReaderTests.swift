@@ -24,7 +24,8 @@ import Testing
                 thresholdMilli: 3_000),
         ])
         #expect(policy.behaviorGiven)
-        #expect(policy.behavior.scaleUp == Behavior.kubernetesDefault.scaleUp)
+        #expect(policy.behavior.scaleUp.limits == Behavior.kubernetesDefault.scaleUp.limits)
+        #expect(policy.behavior.scaleUp.tolerancePPM == 0, "a policy that watches demand lets nobody wait within a tolerance")
         #expect(policy.behavior.scaleDown == Behavior.Rules(stabilizationWindowSeconds: 300, limits: [.init(kind: .pods, value: 1, periodSeconds: 300)]))
         #expect(policy.scalingModifiers?.formula.evaluate([6, 4]) == 5)
         #expect(policy.scalingModifiers?.targetMilli == 10_000)
@@ -42,8 +43,10 @@ import Testing
     @Test func theSmallestPolicyHasTheDocumentedDefaults() throws {
         var expected = Policy(pool: "default/a", target: ScaleTarget(apiVersion: "greenroom.dev/v1", kind: "Process", name: "a"))
         expected.triggers = [Trigger(name: "demand", source: .demand, thresholdMilli: 1_000)]
+        expected.behaviorGiven = true
+        expected.behavior.scaleUp.tolerancePPM = 0
         #expect(try read("\(Sample.head)metadata: {name: a}\nspec: {scaleTargetRef: {kind: Process}}") == [expected])
-        #expect((expected.maxReplicaCount, expected.minReplicaCount, expected.cooldownPeriodSeconds, expected.behaviorGiven) == (100, 0, 300, false))
+        #expect((expected.maxReplicaCount, expected.minReplicaCount, expected.cooldownPeriodSeconds, expected.behaviorGiven) == (100, 0, 300, true))
     }
 
     /// A part of spec, and what it comes to.
@@ -68,13 +71,15 @@ import Testing
     @Test func behaviorFillsItsMissingHalvesWithKubernetesDefaults() throws {
         func behavior(_ text: String) throws -> Policy { try spec("advanced: {horizontalPodAutoscalerConfig: {behavior: \(text)}}") }
         #expect(try behavior("{}").behaviorGiven)
-        #expect(try behavior("{}").behavior == .kubernetesDefault)
+        #expect(try behavior("{}").behavior.scaleDown == Behavior.kubernetesDefault.scaleDown)
+        #expect(try spec("triggers: [{type: observed, metric: depth, threshold: 5}]").behavior == .kubernetesDefault)
+        #expect(try spec("buffer: {surge: {quantile: 0.97, windowSeconds: 900, min: 1}}").behavior.scaleDown == Behavior.asNeeded.scaleDown)
         let slow = try behavior("{scaleDown: {selectPolicy: Disabled, tolerance: 50m}, scaleUp: {tolerance: 0}}").behavior
         #expect(slow.scaleDown.select == .disabled)
         #expect((slow.scaleDown.tolerancePPM, slow.scaleUp.tolerancePPM) == (50_000, 0))
         #expect(slow.scaleDown.limits == Behavior.kubernetesDefault.scaleDown.limits)
         #expect(slow.scaleUp.limits == Behavior.kubernetesDefault.scaleUp.limits)
-        #expect(try !spec("mode: auto").behaviorGiven)
+        #expect(try spec("mode: auto").behaviorGiven)
     }
 
     @Test func severalDocumentsAndJSONAreOnePath() throws {

@@ -60,7 +60,7 @@ import Testing
                       policies:
                       - {type: Pods, value: 4, periodSeconds: 15}
                       - {type: Percent, value: 100, periodSeconds: 15}
-                      tolerance: 0.1
+                      tolerance: 0
                     scaleDown:
                       stabilizationWindowSeconds: 300
                       selectPolicy: Max

@@ -38,7 +38,8 @@ import Testing
         // Buffer.
         ("buffer: {}", 5, 11, "spec.buffer", "has none"), ("buffer: {spare: 1, sparePercent: 5}", 5, 11, "spec.buffer", "spare and sparePercent"), ("buffer: {spare: -1}", 5, 19, "spec.buffer.spare", "from 0"),
         ("buffer: {sparePercent: 20000}", 5, 26, "spec.buffer.sparePercent", "to 10000"),
-        ("buffer: {surge: {quantile: 0.97, windowSeconds: 900, min: 1}}", 5, 19, "spec.buffer.surge", "isn't available"),
+        ("buffer: {surge: {windowSeconds: 900}}", 5, 19, "spec.buffer.surge.quantile", "is missing"), ("buffer: {surge: {quantile: 1, windowSeconds: 900}}", 5, 30, "spec.buffer.surge.quantile", "between 0 and 1"),
+        ("buffer: {surge: {quantile: 0.97, windowSeconds: 0}}", 5, 51, "spec.buffer.surge.windowSeconds", "from 1"), ("buffer: {surge: {quantile: 0.97, windowSeconds: 9, max: 1}}", 5, 54, "spec.buffer.surge.max", "unknown field"),
         // Triggers.
         ("triggers: [{threshold: 1}]", 5, 14, "spec.triggers[0].type", "is missing"), ("triggers: [{type: demnd}]", 5, 21, "spec.triggers[0].type", "did you mean demand?"),
         ("triggers: [{type: cpu}]", 5, 21, "spec.triggers[0].type", "queue.observed"), ("triggers: [{type: demand, threshold: 0}]", 5, 40, "spec.triggers[0].threshold", "more than 0"),

@@ -128,7 +128,8 @@ final class LoopCore: @unchecked Sendable {
         for pool in change.pools { consider(pool) }
         wakeWaiters()
         flush()
-        if eventsSinceCheckpoint >= limits.checkpointEvents { checkpointInBackground() }
+        // A checkpoint writes every actor: the more there are, the more events it should save folding again.
+        if eventsSinceCheckpoint >= max(limits.checkpointEvents, 4 * Int64(world.actors.count)) { checkpointInBackground() }
     }
 
     /// One of our own events came back out of the log: the promise is kept, and the target may follow.

@@ -52,6 +52,8 @@ struct DurationRing: Hashable, Sendable {
     private static let limit = 128
     private var micros: [Int64] = []
     private var next = 0
+    /// The 90th percentile, kept because decisions ask for it at every commit; nil where nothing was measured.
+    private(set) var p90Microseconds: Int64?
 
     init() {}
 
@@ -63,7 +65,10 @@ struct DurationRing: Hashable, Sendable {
             micros[next] = value
             next = (next + 1) % Self.limit
         }
+        measure()
     }
+
+    private mutating func measure() { p90Microseconds = quantiles([0.9])?.first.map { Int64($0 * 1e6) } }
 
     /// Seconds at each of `quantiles` (nearest rank); nil where nothing was measured.
     func quantiles(_ quantiles: [Double]) -> [Double]? {
@@ -84,5 +89,6 @@ struct DurationRing: Hashable, Sendable {
         micros = try reader.list(bytesEach: 8) { reader throws(ByteFault) in try reader.integer(Int64.self) }
         next = Int(try reader.integer(UInt32.self))
         guard micros.count <= Self.limit, next < Self.limit else { throw ByteFault(offset: reader.offset, problem: "a ring of durations is too long") }
+        measure()
     }
 }

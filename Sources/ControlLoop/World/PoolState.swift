@@ -72,7 +72,8 @@ struct PoolState: Sendable {
     }
 
     func observation(at now: LogTime) -> Observation {
-        Observation(at: now, replicas: replicas, workers: workerCounts, demand: demand, samples: samples)
+        Observation(
+            at: now, replicas: replicas, workers: workerCounts, demand: demand, samples: samples, startMicroseconds: starts.p90Microseconds)
     }
 
     /// In recommend mode nothing follows a decision: the target's own word counts, or what is there.

@@ -10,7 +10,7 @@ import Placement
 
 extension World {
     /// Rises with every change of the bytes' meaning.
-    static let checkpointVersion = 1
+    static let checkpointVersion = 2
 
     public func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -195,6 +195,7 @@ extension AutoscalerMemory {
                 writer.time(event.at)
             }
         }
+        surge.encode(into: &writer)
     }
 
     init(from reader: inout ByteReader) throws(ByteFault) {
@@ -211,7 +212,40 @@ extension AutoscalerMemory {
             recommendations: RecommendationHistory(
                 standing: try reader.optional { reader throws(ByteFault) in try reader.int() },
                 highest: try window(&reader), lowestNegated: try window(&reader)),
-            scaleEvents: ScaleEvents(added: try events(&reader), removed: try events(&reader)))
+            scaleEvents: ScaleEvents(added: try events(&reader), removed: try events(&reader)),
+            surge: try SurgeBuffer(from: &reader))
+    }
+}
+
+extension SurgeBuffer {
+    func encode(into writer: inout ByteWriter) {
+        writer.list(cells) { writer, cell in
+            writer.time(cell.end)
+            writer.integer(Int64(cell.highest))
+            writer.integer(Int64(cell.held))
+        }
+        writer.optional(openSince) { $0.time($1) }
+        for count in [openHighest, firstLevel, level] { writer.integer(Int64(count)) }
+        writer.integer(startMicroseconds)
+        writer.integer(windowMicroseconds)
+        writer.list(runs) { writer, run in
+            writer.time(run.end)
+            writer.integer(run.microseconds)
+            writer.integer(Int64(run.bucket))
+        }
+    }
+
+    init(from reader: inout ByteReader) throws(ByteFault) {
+        self.init(
+            cells: try reader.list(bytesEach: 24) { reader throws(ByteFault) in
+                Cell(end: try reader.time(), highest: try reader.int(), held: try reader.int())
+            },
+            openSince: try reader.optional { reader throws(ByteFault) in try reader.time() },
+            openHighest: try reader.int(), firstLevel: try reader.int(), level: try reader.int(),
+            startMicroseconds: try reader.integer(), windowMicroseconds: try reader.integer(),
+            runs: try reader.list(bytesEach: 24) { reader throws(ByteFault) in
+                Run(end: try reader.time(), microseconds: try reader.integer(), bucket: try reader.int())
+            })
     }
 }
 

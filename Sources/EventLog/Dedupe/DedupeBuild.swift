@@ -22,8 +22,8 @@ final class DedupeBuild {
     let input: Input
     /// The run to be.
     let run: DedupeRun
-    /// Fills as entries go by.
-    private(set) var filter: DedupeFilter
+    /// Fills as entries go by. Made with the first of them, away from the writer: a large one is tens of megabytes.
+    private(set) var filter: DedupeFilter?
     private(set) var isProduced = false
 
     private var nextBucket = 0
@@ -35,7 +35,6 @@ final class DedupeBuild {
         run = DedupeRun(
             id: id, level: 0, firstSeq: table.firstSeq, lastSeq: table.lastSeq, offsetBits: table.offsetBits,
             buckets: DedupeEntry.buckets(forEvents: table.count), filterBytes: DedupeFilter.bytes(forEvents: table.count))
-        filter = DedupeFilter(events: table.count)
         readers = [Reader(.table(table))]
     }
 
@@ -47,7 +46,6 @@ final class DedupeBuild {
             id: id, level: runs[0].level + 1, firstSeq: runs[0].firstSeq, lastSeq: runs[runs.count - 1].lastSeq,
             offsetBits: DedupeEntry.offsetBits(forEvents: events), buckets: DedupeEntry.buckets(forEvents: events),
             filterBytes: DedupeFilter.bytes(forEvents: events))
-        filter = DedupeFilter(events: events)
         readers = runs.map { Reader(.run($0)) }
     }
 
@@ -69,10 +67,16 @@ final class DedupeBuild {
         entries.reserveCapacity((upTo - nextBucket) * DedupeEntry.entriesPerBucket * 5 / 4)
         for k in readers.indices { try readers[k].take(below: limit, into: run, &entries, db) }
         if readers.count > 1 { entries.sort() }
-        for entry in entries { filter.insert(entry) }
+        fill(with: entries)
         let slice = cut(entries, upTo: upTo)
         nextBucket = upTo
         return slice
+    }
+
+    private func fill(with entries: [UInt64]) {
+        let filling = filter ?? DedupeFilter(events: run.events)
+        for entry in entries { filling.insert(entry) }
+        filter = filling
     }
 
     private func cut(_ entries: [UInt64], upTo: Int) -> DedupeSlice {
@@ -88,6 +92,7 @@ final class DedupeBuild {
     }
 
     private func produceFilterPart() -> DedupeSlice {
+        guard let filter else { preconditionFailure("run \(run.id) has buckets but no filter") }
         let end = min(nextFilterByte + DedupeRun.filterPartBytes, run.filterBytes)
         let row = run.row(nextFilterByte / DedupeRun.filterPartBytes)
         defer { nextFilterByte = end }

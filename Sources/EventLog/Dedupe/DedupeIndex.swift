@@ -83,13 +83,20 @@ final class DedupeIndex {
     /// Which runs and frozen tables may hold which of these hashes, in the order of the hashes, newest first. Goes place by
     /// place, so that the processor has many independent loads under way.
     func candidates(_ hashes: [UInt64], skipping isNew: [Bool]) -> [Candidate] {
+        let events = hashes.indices.filter { !isNew[$0] }
+        let asked = events.count == hashes.count ? hashes : events.map { hashes[$0] }
+        guard !asked.isEmpty, !(runs.isEmpty && frozen.isEmpty) else { return [] }
         var found: [Candidate] = []
         for (k, older) in frozen.enumerated() {
-            for (event, hash) in hashes.enumerated() where !isNew[event] && older.mayContain(hash) { found.append((event, ~k)) }
+            for (index, hash) in asked.enumerated() where older.mayContain(hash) { found.append((events[index], ~k)) }
         }
+        let patterns = asked.map { DedupeFilter.pattern($0) }
+        var answers = [UInt8](repeating: 0, count: asked.count)
         for (k, live) in runs.enumerated() {
-            let filter = live.filter
-            for (event, hash) in hashes.enumerated() where !isNew[event] && filter.mayContain(hash) { found.append((event, k)) }
+            asked.withUnsafeBufferPointer { asked in
+                patterns.withUnsafeBufferPointer { patterns in answers.withUnsafeMutableBufferPointer { live.filter.ask(asked, patterns, $0) } }
+            }
+            for index in answers.indices where answers[index] != 0 { found.append((events[index], k)) }
         }
         found.sort { ($0.event, $0.place < 0 ? 0 : 1, -$0.place) < ($1.event, $1.place < 0 ? 0 : 1, -$1.place) }
         return found
@@ -197,7 +204,8 @@ final class DedupeIndex {
         if old.isEmpty { frozen.removeFirst() }
         runs.removeAll { old.contains($0.run.id) }
         let place = runs.firstIndex { $0.run.firstSeq > build.run.firstSeq } ?? runs.count
-        runs.insert(DedupeLiveRun(run: build.run, filter: build.filter), at: place)
+        guard let filter = build.filter else { preconditionFailure("run \(build.run.id) is finished but has no filter") }
+        runs.insert(DedupeLiveRun(run: build.run, filter: filter), at: place)
         for run in build.merged { remove(run) }
         planMerges()
         let perLevel = Dictionary(grouping: runs, by: \.run.level)

@@ -11,7 +11,7 @@ final class DedupeTable: @unchecked Sendable {
     let offsetBits: Int
     private(set) var count = 0
     // Guarded by the writer until `freeze`; constant after it.
-    private let slots: UnsafeMutableBufferPointer<UInt64>
+    private let memory: LargeMemory
     private let shift: UInt64
 
     init(firstSeq: Int64, capacity: Int) {
@@ -21,11 +21,12 @@ final class DedupeTable: @unchecked Sendable {
         // At most half full: a probe that finds nothing ends after one or two slots.
         let bits = max(4, offsetBits + 1)
         shift = UInt64(64 - bits)
-        slots = .allocate(capacity: 1 << bits)
-        slots.initialize(repeating: DedupeEntry.empty)
+        memory = LargeMemory(words: 1 << bits, filledWith: DedupeEntry.empty)
     }
 
-    deinit { slots.deallocate() }
+    private var slots: UnsafeMutableBufferPointer<UInt64> {
+        @inline(__always) get { memory.words }
+    }
 
     var lastSeq: Int64 { firstSeq + Int64(count) - 1 }
     var bytes: Int { slots.count * 8 }

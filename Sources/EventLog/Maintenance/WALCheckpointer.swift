@@ -35,9 +35,11 @@ final class WALCheckpointer: Sendable {
     }
 
     /// Copies and syncs everything. Only inside the writer's access: with no other writer, the race can't be.
-    func runWhole(_ db: Database) throws {
+    /// The last one of all also empties the file: GRDB's pool closes its writer first, so SQLite finds no connection that
+    /// may clean up.
+    func runWhole(_ db: Database, isLast: Bool = false) throws {
         try gate.withLock { commitsAtEnd in
-            _ = try db.checkpoint(.full)
+            _ = try db.checkpoint(isLast ? .truncate : .full)
             commitsAtEnd = commits.load(ordering: .sequentiallyConsistent)
             bytesInWAL.store(0, ordering: .relaxed)
         }

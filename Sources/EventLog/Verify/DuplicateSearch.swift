@@ -8,7 +8,7 @@ import GRDB
 
 struct DuplicateSearch {
     let key: UInt64
-    private var seen: DedupeFilter
+    private let seen: DedupeFilter
     private var suspects: Set<UInt64> = []
 
     init(events: Int, key: UInt64) {

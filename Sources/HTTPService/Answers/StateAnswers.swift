@@ -56,7 +56,7 @@ enum StateAnswers {
         let moment: StateMoment
         if let position = Position(text), position >= 0 {
             moment = .position(position)
-        } else if let time = LogTime(rfc3339: text) {
+        } else if let time = LogTime(rfc3339: text) ?? LogTime(rfc3339: plusRestored(text)) {
             moment = .time(time)
         } else {
             throw Problem(.invalidRequest, "at must be a position or a time such as 2026-11-21T07:32:00Z", field: "at")
@@ -67,6 +67,12 @@ enum StateAnswers {
         } catch {
             throw Problem(error)
         }
+    }
+
+    /// A time with an offset that was written as it is, whose `+` a query reads as a space.
+    private static func plusRestored(_ text: String) -> String {
+        guard let space = text.lastIndex(of: " ") else { return text }
+        return "\(text[..<space])+\(text[text.index(after: space)...])"
     }
 
     private static func state(_ text: String?) throws(Problem) -> ActorState? {

@@ -57,9 +57,10 @@ public struct ServerLimits: Hashable, Sendable {
     public var requestSeconds = 60.0
     /// A client that takes none of its answer for this long is cut off.
     public var writeStallSeconds = 30.0
-    /// After an early answer the rest of its request is swallowed for this long, and up to this size.
+    /// After an early answer the rest of its request is read and thrown away up to this size, and while it comes without
+    /// a longer pause than this: many clients look at the answer only once they have sent everything.
+    public var lingerBytes = 16 << 20
     public var lingerSeconds = 2.0
-    public var lingerBytes = 1 << 20
     /// A stream of events says something at least this often.
     public var heartbeatSeconds = 15.0
     /// The longest `wait` of a placement.

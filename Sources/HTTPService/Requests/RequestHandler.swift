@@ -53,9 +53,9 @@ final class RequestHandler: ChannelDuplexHandler {
     var status = 0
 
     // Time.
-    private var startedAt = NIODeadline.distantPast
+    var startedAt = NIODeadline.distantPast
     var lastProgressAt = NIODeadline.distantPast
-    private var isWatched = false
+    var isWatched = false
 
     init(state: EventLoopState, connection: Connection) {
         self.state = state
@@ -293,38 +293,6 @@ final class RequestHandler: ChannelDuplexHandler {
         if bodyBytes > 0 { state.releaseBody(bodyBytes) }
         bodyBytes = 0
         body = nil
-    }
-
-    // MARK: - Time
-
-    private func watch() {
-        guard !isWatched else { return }
-        isWatched = true
-        lastProgressAt = state.now
-        state.watch(self)
-    }
-
-    private func unwatch() {
-        guard isWatched else { return }
-        isWatched = false
-        state.unwatch(self)
-    }
-
-    func checkProgress(_ now: NIODeadline) {
-        let still = now - lastProgressAt
-        switch input {
-        case .collecting:
-            if still > .seconds(limits.stallSeconds) {
-                refuse(Problem(.requestTimeout, "the body stopped half way: nothing came for \(limits.stallSeconds) s"))
-            } else if now - startedAt > .seconds(limits.requestSeconds) {
-                refuse(Problem(.requestTimeout, "the request did not end within \(limits.requestSeconds) s"))
-            }
-        case .lines:
-            if isReadingPaused { lastProgressAt = now } else if still > .seconds(limits.idleSeconds) { linesStalled() }
-        case .swallowing:
-            if output == .ended, still > .seconds(limits.lingerSeconds) { cutOff() }
-        case .idle, .complete: break
-        }
     }
 
     // MARK: - Faults

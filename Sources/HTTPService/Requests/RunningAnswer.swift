@@ -40,7 +40,12 @@ final class RunningAnswer {
         guard let request, let context = request.context, request.output == .none else { return false }
         var fields = answer.fields
         fields[.date] = request.state.date
-        if let length { fields[.contentLength] = String(length) }
+        if let length {
+            fields[.contentLength] = String(length)
+        } else if request.isHead, request.isHTTP1 {
+            // NIO would end the body that isn't there with a last chunk.
+            fields[.connection] = "close"
+        }
         request.output = .open
         request.status = answer.status.code
         context.writeAndFlush(request.wrapOutboundOut(.head(HTTPResponse(status: answer.status, headerFields: fields))), promise: nil)

@@ -1,10 +1,15 @@
 // What does percent-encoded text say?
 //
 // RFC 3986: `%41` is a byte; a `%` without two hexadecimal digits stands for itself, as browsers and curl read it. The
-// bytes must be UTF-8. A `+` is a plus: times with an offset are written with one.
+// bytes must be UTF-8. A `+` is a plus in a path and in a header; in a query it is a space, as forms and most clients
+// write it.
 
 enum PercentCoding {
     static func decode(_ text: Substring) -> String? { decode(Array(text.utf8)[...]) }
+
+    static func decodeQuery(_ text: Substring) -> String? {
+        decode(text.utf8.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }[...])
+    }
 
     static func decode(_ bytes: ArraySlice<UInt8>) -> String? {
         guard bytes.contains(UInt8(ascii: "%")) else { return String(validating: bytes, as: UTF8.self) }

@@ -13,7 +13,7 @@ struct Query: Hashable, Sendable {
     init(_ text: Substring, known: [String]) throws(Problem) {
         for pair in text.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = PercentCoding.decode(parts[0]), let value = PercentCoding.decode(parts.count > 1 ? parts[1] : "") else {
+            guard let name = PercentCoding.decodeQuery(parts[0]), let value = PercentCoding.decodeQuery(parts.count > 1 ? parts[1] : "") else {
                 throw Problem(.invalidRequest, "a query parameter is not UTF-8")
             }
             guard known.contains(name) else {

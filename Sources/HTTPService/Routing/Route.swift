@@ -1,3 +1,4 @@
+import Domain
 import HTTPTypes
 
 // What is one row of the route table?
@@ -58,8 +59,8 @@ struct Route: Sendable {
         var values: [String: String] = [:]
         for (part, segment) in zip(target.segments, segments) {
             guard case .parameter(let name) = segment else { continue }
-            guard let value = PercentCoding.decode(part), !value.isEmpty else {
-                throw Problem(.invalidRequest, "\(name) in the path is not UTF-8", field: name)
+            guard let value = PercentCoding.decode(part), value.utf8.count <= EventLimits.nameBytes, !value.utf8.contains(0) else {
+                throw Problem(.invalidRequest, "\(name) in the path must be UTF-8 of at most \(EventLimits.nameBytes) bytes", field: name)
             }
             values[name] = value
         }

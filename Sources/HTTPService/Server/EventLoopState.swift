@@ -144,6 +144,4 @@ final class EventLoopState {
         mailbox.close()
         for connection in Array(connections.values) { connection.closeNow() }
     }
-
-    var connectionCount: Int { connections.count }
 }

@@ -10,24 +10,20 @@ public struct TuningCandidate: Hashable, Sendable {
     public var stabilizationSeconds: Int
     public var cooldownSeconds: Int
 
-    /// The base with this candidate's values.
+    /// The base with this candidate's values. A direction whose limits are Kubernetes' default, which nobody chose, scales as
+    /// far as is wanted.
     public func policy(from base: Policy) -> Policy {
         var policy = base
         policy.buffer = buffer
         policy.cooldownPeriodSeconds = cooldownSeconds
-        if !base.behaviorGiven { policy.behavior = .asNeeded }
+        if base.behavior.scaleUp.limits == Behavior.kubernetesDefault.scaleUp.limits { policy.behavior.scaleUp = Behavior.asNeeded.scaleUp }
+        if base.behavior.scaleDown.limits == Behavior.kubernetesDefault.scaleDown.limits { policy.behavior.scaleDown = Behavior.asNeeded.scaleDown }
         policy.behaviorGiven = true
         policy.behavior.scaleDown.stabilizationWindowSeconds = stabilizationSeconds
         return policy
     }
 }
 
-extension Behavior {
-    /// Up and down at once, as far as is wanted: the buffer says how far.
-    static let asNeeded = Behavior(
-        scaleUp: Rules(stabilizationWindowSeconds: 0, limits: [Limit(kind: .pods, value: PolicyLimits.rateLimitValue, periodSeconds: 1)]),
-        scaleDown: Rules(stabilizationWindowSeconds: 0, limits: [Limit(kind: .pods, value: PolicyLimits.rateLimitValue, periodSeconds: 1)]))
-}
 
 enum TuningGrid {
     /// Policies simulated in one search, at most.

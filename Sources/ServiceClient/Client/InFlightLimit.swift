@@ -22,6 +22,9 @@ final class InFlightLimit: Sendable {
         self.waiting = waiting
     }
 
+    /// How many stand in line now.
+    var lineLength: Int { state.withLock { $0.line.count } }
+
     func enter() async throws(ClientError) {
         let ticket = state.withLock { state in
             state.nextTicket += 1

@@ -50,18 +50,6 @@ extension ByteBuffer {
         writeFrameHeader(length: 4, type: FrameType.windowUpdate, flags: 0, stream: 0)
         writeInteger(increment)
     }
-
-    /// DATA frames of at most `frameBytes` that end the stream.
-    mutating func writeBody(_ body: ByteBuffer, stream: Int32, frameBytes: Int) {
-        var body = body
-        repeat {
-            let count = min(body.readableBytes, frameBytes)
-            let isLast = count == body.readableBytes
-            writeFrameHeader(length: count, type: FrameType.data, flags: isLast ? FrameFlag.endStream : 0, stream: stream)
-            if var part = body.readSlice(length: count) { writeBuffer(&part) }
-            if isLast { return }
-        } while true
-    }
 }
 
 enum LoadHeader {

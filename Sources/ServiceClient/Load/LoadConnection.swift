@@ -37,7 +37,8 @@ final class LoadConnection: ChannelInboundHandler {
     private var startedAt: [NIODeadline]
     private var beganAt = NIODeadline.now()
     private var lastAnswerAt = NIODeadline.now()
-    private var hasHeldBody = false
+    /// Whose the rest in `body` is.
+    private var bodyStream: Int32 = 0
 
     private var window = 65_535
     private var streamWindow = 65_535
@@ -108,15 +109,13 @@ final class LoadConnection: ChannelInboundHandler {
         let now = NIODeadline.now()
         if let seconds = plan.seconds, now - beganAt >= .nanoseconds(Int64(seconds * 1e9)) { return wind(now) }
         let allowed = allowance(now)
-        while open < min(plan.inFlightPerConnection, streamsMost), sent < allowed {
-            if !hasHeldBody {
-                body.clear()
-                plan.body(index, sent * plan.connections + index, &body)
-                hasHeldBody = true
-            }
+        sendBody()
+        while body.readableBytes == 0, open < min(plan.inFlightPerConnection, streamsMost), sent < allowed {
+            body.clear()
+            plan.body(index, sent * plan.connections + index, &body)
             guard body.readableBytes <= streamWindow else { return finish("a body of \(body.readableBytes) bytes is more than the server takes at once") }
-            guard body.readableBytes <= window else { return }
-            sendHeldBody(now)
+            sendHead(now)
+            sendBody()
         }
         if sent >= requestsMost, open == 0 { wind(now) }
     }
@@ -128,20 +127,30 @@ final class LoadConnection: ChannelInboundHandler {
         return min(requestsMost, Int(elapsedSeconds * rate / Double(plan.connections)) + 1)
     }
 
-    private func sendHeldBody(_ now: NIODeadline) {
+    private func sendHead(_ now: NIODeadline) {
         let isEmpty = body.readableBytes == 0
         let flags = isEmpty ? FrameFlag.endHeaders | FrameFlag.endStream : FrameFlag.endHeaders
         out.writeFrameHeader(length: block.readableBytes, type: FrameType.headers, flags: flags, stream: nextStream)
         out.writeImmutableBuffer(block)
-        if !isEmpty { out.writeBody(body, stream: nextStream, frameBytes: frameBytes) }
-        window -= body.readableBytes
         report.sentBytes += body.readableBytes
         startedAt[slot(nextStream)] = now
-        hasHeldBody = false
+        bodyStream = nextStream
         sent += 1
         open += 1
         nextStream += 2
         if nextStream < 0 { finish("the connection has no more stream numbers") }
+    }
+
+    /// As much of the last request's body as the connection's window lets through; the next request waits for the rest.
+    private func sendBody() {
+        while body.readableBytes > 0 {
+            let count = min(body.readableBytes, frameBytes, window)
+            guard count > 0, var part = body.readSlice(length: count) else { return }
+            let flags = body.readableBytes == 0 ? FrameFlag.endStream : 0
+            out.writeFrameHeader(length: count, type: FrameType.data, flags: flags, stream: bodyStream)
+            out.writeBuffer(&part)
+            window -= count
+        }
     }
 
     private func slot(_ stream: Int32) -> Int { Int(stream >> 1) & (Self.ringSlots - 1) }

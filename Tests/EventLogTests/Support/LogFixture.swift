@@ -63,6 +63,7 @@ extension EventLog.Limits {
         limits.commitEvents = 64
         limits.stateEvents = 100
         limits.checkpointPartBytes = 256
+        limits.checkpointsKept = 16
         limits.retryFirstMicroseconds = 0
         limits.retryLastMicroseconds = 0
         return limits

@@ -104,7 +104,10 @@ struct TestClient: Sendable {
     }
 
     private var bootstrap: ClientBootstrap {
-        ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).channelOption(.tcpOption(.tcp_nodelay), value: 1)
+        ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // What waits in the kernel counts as sent: little shall.
+            .channelOption(.socketOption(.so_sndbuf), value: 65_536)
     }
 
     private func tls() throws -> NIOSSLContext {

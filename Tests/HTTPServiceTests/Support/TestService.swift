@@ -58,3 +58,11 @@ func eventually(_ what: String, sourceLocation: SourceLocation = #_sourceLocatio
     struct NeverCame: Error { var what: String }
     throw NeverCame(what: what)
 }
+
+/// Does again what failed, a few times: on a busy machine a connection can become idle before its first request.
+func insisting<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+    for _ in 0..<19 {
+        if let value = try? await body() { return value }
+    }
+    return try await body()
+}

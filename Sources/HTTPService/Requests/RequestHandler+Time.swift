@@ -1,0 +1,39 @@
+import NIOCore
+
+// How long may a request take to arrive?
+//
+// A request whose parts come with one read is never looked at here. One that does not is watched: the sweep of its event
+// loop compares its last progress with the limits. After an early answer the same watch bounds how long the rest of the
+// request is waited for.
+
+extension RequestHandler {
+    func watch() {
+        guard !isWatched else { return }
+        isWatched = true
+        lastProgressAt = state.now
+        state.watch(self)
+    }
+
+    func unwatch() {
+        guard isWatched else { return }
+        isWatched = false
+        state.unwatch(self)
+    }
+
+    func checkProgress(_ now: NIODeadline) {
+        let still = now - lastProgressAt
+        switch input {
+        case .collecting:
+            if still > .seconds(limits.stallSeconds) {
+                refuse(Problem(.requestTimeout, "the body stopped half way: nothing came for \(limits.stallSeconds) s"))
+            } else if now - startedAt > .seconds(limits.requestSeconds) {
+                refuse(Problem(.requestTimeout, "the request did not end within \(limits.requestSeconds) s"))
+            }
+        case .lines:
+            if isReadingPaused { lastProgressAt = now } else if still > .seconds(limits.idleSeconds) { linesStalled() }
+        case .swallowing:
+            if output == .ended, still > .seconds(limits.lingerSeconds) { cutOff() }
+        case .idle, .complete: break
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import ArgumentParser
+import Autoscaling
+import Domain
+import Foundation
+import Policies
+import Replay
+
+// Which policy meets this wait at least cost?
+//
+// Searches buffer, scale-down stabilization and cooldown by simulation, on all cores. The first three quarters of the trace
+// choose; the last quarter, which had no say, is the check.
+
+struct TuneCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tune",
+        abstract: "Find the policy that meets a wait objective at least cost on recorded arrivals.",
+        discussion: """
+            Prints the front, wait against cost, and the policy to apply. Everything else of a policy given with --policy
+            stays as it is there: bounds, slots, limits on how fast it may scale (but Kubernetes' default ones).
+
+            Examples:
+              greenroom tune --trace arrivals.csv --objective p95=0.1
+              greenroom tune --trace arrivals.csv --objective mean=0.5 --max-cost 6 --policy pool.yaml --write tuned.yaml
+            Objectives: mean, max, or pN (p95, p99.9), in seconds.
+            Exit status: 0 the objective is met, and on the last quarter too; 1 it is not; 3 the trace can't be read.
+            """)
+
+    @OptionGroup var conditions: SimulationOptions
+
+    @Option(name: .long, help: ArgumentHelp("The wait to meet.", valueName: "measure=s"))
+    var objective: String
+
+    @Option(name: .long, help: ArgumentHelp("Worker-seconds over useful seconds, at most.", valueName: "x"))
+    var maxCost: Double?
+
+    @Option(name: .long, help: ArgumentHelp("The policy to begin with; without one, a plain one.", valueName: "file"))
+    var policy: String?
+
+    @Option(name: .long, help: ArgumentHelp("Where to write the chosen policy.", valueName: "file"))
+    var write: String?
+
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if TuningObjective(objective) == nil { throw ValidationError("--objective must be such as p95=0.1, mean=0.5 or max=5") }
+        if let maxCost, !(maxCost > 0) { throw ValidationError("--max-cost must be above 0") }
+    }
+
+    func run() async throws {
+        guard let objective = TuningObjective(objective) else { preconditionFailure("an objective that was let through can't be read") }
+        let trace = try conditions.readTrace()
+        let tuner = Tuner(
+            base: try base(), objective: objective, mostCost: maxCost, settings: conditions.settings,
+            parallelism: ProcessInfo.processInfo.activeProcessorCount)
+        var bar = (progress: Progress("simulating", total: 1), total: 1)
+        let report = try await tuner.tune(trace) { done, known in
+            if known != bar.total {
+                bar.progress.finish()
+                bar = (Progress("simulating", total: Int64(known)), known)
+            }
+            bar.progress.update(Int64(done))
+        }
+        bar.progress.finish()
+        try writePolicy(report)
+        try show(report)
+        if !report.isMet || !report.holds { throw Refusal() }
+    }
+
+    private func base() throws -> Policy {
+        guard let policy else { return Self.plain }
+        let policies = try PolicyFiles.read([policy], now: TimeText.now())
+        guard policies.count == 1, let first = policies.first else {
+            throw Fault(.no, "\(policy) holds \(policies.count) policies", do: "give a file with one")
+        }
+        return first
+    }
+
+    /// What an operator would begin with.
+    static var plain: Policy {
+        var policy = Policy(pool: "default/tuned", target: ScaleTarget(apiVersion: "apps/v1", kind: "Deployment", name: "tuned"))
+        policy.maxReplicaCount = 10_000
+        policy.triggers = [Trigger(name: "demand", source: .demand, thresholdMilli: 1_000)]
+        return policy
+    }
+
+    private func writePolicy(_ report: TuningReport) throws {
+        guard let write, let chosen = report.chosen else { return }
+        guard (try? Data(PolicyWriter.yaml(chosen.policy).utf8).write(to: URL(fileURLWithPath: write), options: .atomic)) != nil else {
+            throw Fault(.unreachable, "can't write \(write)", do: "check that the folder exists and may be written to")
+        }
+    }
+
+    private func show(_ report: TuningReport) throws {
+        var json = JSONWriter(reservingBytes: 4_096)
+        report.write(to: &json)
+        Terminal.write(try output.output.text(try JSONValue(json.bytes), table: { Self.text(report) }))
+    }
+
+    static func text(_ report: TuningReport) -> String {
+        let name = report.objective.name.uppercased()
+        var table = Table("", "POLICY", "#COST", "#\(name)", "#MEAN", "#FLAPS", "#CHECK-COST", "#CHECK-\(name)")
+        for trial in report.front {
+            table.add(
+                trial == report.chosen ? "→" : "", trial.summary, "×\(Seconds.number(trial.training.costRatio))",
+                Seconds.text(trial.training.objectiveSeconds), Seconds.text(trial.training.meanSeconds), String(trial.training.flaps),
+                "×\(Seconds.number(trial.heldOut.costRatio))", Seconds.text(trial.heldOut.objectiveSeconds))
+        }
+        return table.text + "\n" + verdict(report)
+    }
+
+    private static func verdict(_ report: TuningReport) -> String {
+        let wanted = "\(report.objective.name) ≤ \(report.objective.seconds) s"
+        guard let chosen = report.chosen else { return "None of \(report.trials) policies costs so little: raise --max-cost.\n" }
+        let first = report.isMet
+            ? "Of \(report.trials) policies the cheapest with \(wanted)"
+            : "None of \(report.trials) policies reaches \(wanted) within the cost; nearest"
+        let check = report.holds ? "holds on the last quarter, which had no say" : "does not hold on the last quarter: it saw what came before, and more came"
+        return "\(first): \(chosen.summary). It \(check).\n\n\(PolicyWriter.yaml(chosen.policy))"
+    }
+}

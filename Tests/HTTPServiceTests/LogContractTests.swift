@@ -1,0 +1,102 @@
+import Domain
+import EventLog
+import Foundation
+import Testing
+
+@testable import HTTPService
+
+@Suite("The log and its twin keep the same contract")
+struct LogContractTests {
+    enum Kind: String, CaseIterable, Sendable { case twin, real }
+
+    private func with(_ kind: Kind, _ body: (any EventAppending & EventReading) async throws -> Void) async throws {
+        if kind == .twin { return try await body(MemoryLog()) }
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-log-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var configuration = EventLog.Configuration(path: folder.appendingPathComponent("log.db").path)
+        configuration.durability = .off
+        let log = try EventLog.open(configuration)
+        defer { log.close() }
+        try await body(EventLogAccess(log))
+    }
+
+    private func append(_ log: any EventAppending, _ batch: EventBatch) async throws -> EventReceipt {
+        try await withCheckedContinuation { done in log.append(batch) { done.resume(returning: $0) } }.get()
+    }
+
+    private func batch(_ ids: some Sequence<Int>, subject: String? = nil, pool: String = "default/agents") -> EventBatch {
+        var batch = EventBatch()
+        for id in ids { batch.append(.actorRequested, source: "tests", id: "\(id)", subject: subject ?? "actor-\(id % 3)", pool: pool) }
+        return batch
+    }
+
+    private func seqs(_ page: EventPage) -> [Position] { page.batches.flatMap { $0.events.map(\.seq) } }
+
+    @Test(arguments: Kind.allCases)
+    func aBatchIsAnsweredWithItsPositions(_ kind: Kind) async throws {
+        try await with(kind) { log in
+            let new = try await append(log, batch(0..<3))
+            #expect(new == EventReceipt(accepted: 3, duplicates: 0, firstSeq: 1, lastSeq: 3))
+            let mixed = try await append(log, batch([5, 1, 5]))
+            #expect(mixed == EventReceipt(accepted: 1, duplicates: 2, firstSeq: 2, lastSeq: 4, positions: [4, 2, 4]))
+            #expect(await log.lastPosition == 4)
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func readingTakesWhatIsAskedForAndSaysHowFarItLooked(_ kind: Kind) async throws {
+        try await with(kind) { log in
+            for start in stride(from: 0, to: 30, by: 10) { _ = try await append(log, batch(start..<(start + 10), pool: start == 10 ? "default/other" : "default/agents")) }
+            let rows: [(EventQuestion, [Position])] = [
+                (EventQuestion(after: 0, limit: 3), [1, 2, 3]), (EventQuestion(after: 8, limit: 4), [9, 10, 11, 12]), (EventQuestion(after: 30, limit: 4), []),
+                (EventQuestion(after: 0, limit: 100, pool: "default/other"), Array(11...20)),
+                (EventQuestion(after: 0, limit: 2, subject: "actor-1"), [2, 5]), (EventQuestion(after: 27, limit: 9, subject: "actor-1"), [29]),
+                (EventQuestion(after: 0, limit: 9, subject: "nobody"), []), (EventQuestion(after: 0, limit: 9, kinds: [.actorIdle]), []),
+                (EventQuestion(after: 0, limit: 100, pool: "default/other", subject: "actor-1"), [11, 14, 17, 20]),
+            ]
+            for (question, expected) in rows {
+                let page = try await log.read(question)
+                #expect(seqs(page) == expected, "\(question)")
+                #expect(page.readTo >= expected.last ?? question.after)
+                if expected.count < question.limit { #expect(page.readTo == 30) }
+            }
+            let page = try await log.read(EventQuestion(after: 0, limit: 1))
+            var line: [UInt8] = []
+            if let batch = page.batches.first, let event = batch.events.first { CloudEventWriter.append(event, of: batch, names: page.names, to: &line) }
+            #expect(String(decoding: line, as: UTF8.self).contains(#""source":"tests","subject":"actor-0","id":"0""#))
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func whoWaitsIsWokenByTheNextCommit(_ kind: Kind) async throws {
+        try await with(kind) { log in
+            _ = try await append(log, batch(0..<2))
+            await log.waitForEvents(after: 1)
+            async let waited: Void = log.waitForEvents(after: 2)
+            _ = try await append(log, batch(5..<6))
+            await waited
+            let cancelled = Task { await log.waitForEvents(after: 99) }
+            cancelled.cancel()
+            await cancelled.value
+        }
+    }
+
+    @Test func oneSubjectsEventsAreFoundFarBackAlongItsOwnChain() async throws {
+        try await with(.real) { log in
+            _ = try await append(log, batch(0..<1_500, subject: "rare"))
+            for part in 0..<4 {
+                var many = EventBatch()
+                for id in 0..<5_000 { many.append(.actorRequested, source: "many", id: "\(part)-\(id)", subject: "actor-\(id)", pool: "default/agents") }
+                _ = try await append(log, many)
+            }
+            _ = try await append(log, batch(2_000..<2_001, subject: "rare"))
+            let page = try await log.read(EventQuestion(after: 0, limit: 10_000, subject: "rare"))
+            #expect(seqs(page) == Array(1...1_500) + [21_501])
+            #expect(page.readTo == 21_501)
+            let slice = try await log.read(EventQuestion(after: 1_200, limit: 100, subject: "rare"))
+            #expect(seqs(slice) == Array(1_201...1_300))
+            #expect(slice.readTo == 1_300)
+        }
+    }
+}
