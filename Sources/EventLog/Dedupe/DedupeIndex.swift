@@ -14,9 +14,10 @@ import Domain
 import GRDB
 
 final class DedupeIndex {
-    /// What a commit of n events may write for maintenance: this many entries an event. Each level needs one and a quarter
-    /// (its filter), removals cost little; eight keeps up with more levels than there are.
-    private static let creditPerEvent = 8
+    /// What an event pays for, in entries: so many, and so many more for each level above the first. A level needs one and a
+    /// quarter (its filter) and a little for removing the runs below; the rest is how fast it catches up after a pause.
+    private static let creditPerEvent = 3
+    private static let creditPerLevel = 2
     /// Unused credit is kept up to this, a large commit's worth.
     private static let creditLimit = 65_536
     /// Full tables that may wait to be built; beyond it the writer builds.
@@ -129,7 +130,8 @@ final class DedupeIndex {
 
     /// Writes and removes what this commit's events pay for.
     func writeMaintenance(events: Int, _ store: DedupeStore, _ db: Database, producesInline: Bool) throws {
-        step.credit = min(credit + events * Self.creditPerEvent, Self.creditLimit)
+        let levels = runs.first?.run.level ?? 0
+        step.credit = min(credit + events * (Self.creditPerEvent + Self.creditPerLevel * levels), Self.creditLimit)
         let tablesAreLate = frozen.count > Self.frozenLimit
         try writeSlices(store, db, producesInline: producesInline || tablesAreLate || mergesAreLate, untilTablesAreBuilt: tablesAreLate)
         try finishBuilds(store)
