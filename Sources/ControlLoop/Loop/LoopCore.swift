@@ -138,8 +138,8 @@ final class LoopCore: @unchecked Sendable {
         case .actorPlaced:
             planner.settlePlacement(of: event.subject, &world)
         case .workerDraining:
-            planner.settleDrain(of: event.subject, &world)
-            if let departure = departure(event.subject) { departures.send(departure) }
+            let isOurs = planner.settleDrain(of: event.subject, &world)
+            if isOurs, let departure = departure(event.subject) { departures.send(departure) }
         case .scaleDecided:
             guard let pool = world.poolByName[event.pool] else { return }
             planner.settleDecision(of: pool)

@@ -83,11 +83,13 @@ struct Planner {
         }
     }
 
-    /// The `worker.draining` of `worker` came back, or could not be appended.
-    mutating func settleDrain(of worker: NameID, _ world: inout World) {
-        guard let readySeq = drains.removeValue(forKey: worker), let index = world.workers.find(worker) else { return }
-        guard world.workers[index].readySeq == readySeq, world.workers[index].isCondemned else { return }
-        world.adjustWorker(index) { $0.isCondemned = false }
+    /// The `worker.draining` of `worker` came back, or could not be appended. Answers whether it was ours.
+    @discardableResult
+    mutating func settleDrain(of worker: NameID, _ world: inout World) -> Bool {
+        guard let readySeq = drains.removeValue(forKey: worker) else { return false }
+        guard let index = world.workers.find(worker), world.workers[index].readySeq == readySeq else { return true }
+        if world.workers[index].isCondemned { world.adjustWorker(index) { $0.isCondemned = false } }
+        return true
     }
 
     // MARK: - Decisions

@@ -14,9 +14,10 @@ extension World {
         case .workerReady:
             return makeReady(known, event, body, names, &fold)
         case .workerDraining:
-            guard let known, workers[known].state == .ready else { return false }
-            changeWorker(known, &fold) { $0.state = .draining; $0.isCondemned = false }
+            // We say it when we choose the worker, and the worker says it when it hears: the second one is no contradiction.
             fold.change.own.append(event)
+            guard let known else { return false }
+            if workers[known].state == .ready { changeWorker(known, &fold) { $0.state = .draining; $0.isCondemned = false } }
             return true
         case .workerGone:
             guard let known else { return false }

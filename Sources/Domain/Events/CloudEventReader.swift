@@ -277,7 +277,7 @@ public struct CloudEventReader {
     }
 
     /// What the writer adds to an event of the log.
-    private static let ownAttributes: Set<String> = ["seq", "at", "superseded"]
+    private static let ownAttributes: Set<String> = ["seq", "at", "commit", "superseded"]
 
     private func checkSequence(_ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
         let digits = value.kind == .string ? value.content : value.range

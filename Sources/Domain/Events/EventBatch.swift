@@ -58,7 +58,6 @@ public struct EventBatch: Sendable {
     public mutating func append(_ other: EventBatch) {
         let shift = UInt32(bytes.count)
         bytes.append(contentsOf: other.bytes)
-        events.reserveCapacity(events.count + other.events.count)
         for var event in other.events {
             event.source.start += shift
             event.id.start += shift

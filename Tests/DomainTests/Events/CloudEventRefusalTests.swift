@@ -61,6 +61,7 @@ import Testing
         Refusal(#""seq":7"#, "seq", "is set by Greenroom: leave it out"),
         Refusal(#""at":"2026-11-21T07:32:00Z""#, "at", "is set by Greenroom: leave it out"),
         Refusal(#""superseded":true"#, "superseded", "is set by Greenroom: leave it out"),
+        Refusal(#""commit":1"#, "commit", "is set by Greenroom: leave it out"),
         Refusal(#""tenant":"a","tenant":"a""#, "tenant", "given twice"),
         Refusal(#""tenant":"a","t\u0065nant":"a""#, "tenant", "given twice"),
         Refusal(#""id":"1","\u0069d":"2""#, "id", "given twice"),
