@@ -81,8 +81,9 @@ struct Timeline {
         return event
     }
 
-    mutating func decide(_ pool: String, shadow: String? = nil, from: Int, to: Int, next: String? = nil) {
-        let why = #"[{"step":"signal","code":"Demand","numbers":{"total":\#(to * 2),"resident":1,"blocked":\#(to * 2 - 1),"pool_exhausted":\#(to * 2 - 1)},"text":"x"},{"step":"recommendation","code":"Recommended","numbers":{"trigger":"demand","value":\#(to * 2),"threshold":2,"replicas":\#(to)},"text":"x"}]"#
+    mutating func decide(_ pool: String, shadow: String? = nil, from: Int, to: Int, demand: Int? = nil, next: String? = nil) {
+        let total = demand ?? to * 2
+        let why = #"[{"step":"signal","code":"Demand","numbers":{"total":\#(total),"resident":1,"blocked":\#(total - 1),"pool_exhausted":\#(total - 1)},"text":"x"},{"step":"recommendation","code":"Recommended","numbers":{"trigger":"demand","value":\#(total),"threshold":2,"replicas":\#(to)},"text":"x"}]"#
         let direction = to > from ? "up" : to < from ? "down" : "none"
         let member = next.map { #","next":"\#($0)""# } ?? ""
         let who = shadow.map { #""shadow":"\#($0)","# } ?? ""

@@ -106,11 +106,17 @@ private struct DiffReading {
         var reason: String { decision?.text ?? "nothing decided yet" }
     }
 
-    /// Both counts have stood like this since a moment.
-    private struct Track {
+    private struct Pair {
         var live: Standing
         var shadowed: Standing
+    }
+
+    private struct Track {
+        /// The last decisions.
+        var pair: Pair
+        /// Both counts have stood as they do since a moment; the decisions of that moment.
         var since: LogTime
+        var shown: Pair
     }
 
     private let limit: Int
@@ -143,7 +149,8 @@ private struct DiffReading {
         let key = Key(pool: recorded.pool, shadow: shadow)
         guard tracks[key] == nil else { return change(key) { $0.shadowed = standing } }
         let beside = live[recorded.pool] ?? Standing(count: recorded.decision.from, decision: nil)
-        tracks[key] = Track(live: beside, shadowed: standing, since: last)
+        let pair = Pair(live: beside, shadowed: standing)
+        tracks[key] = Track(pair: pair, since: last, shown: pair)
         names[key.pool, default: []].insert(key.shadow)
         if sumByKey[key] == nil { sumByKey[key] = DecisionDiff.Sum(pool: key.pool, shadow: key.shadow, since: last) }
     }
@@ -163,14 +170,15 @@ private struct DiffReading {
         }
     }
 
-    private mutating func change(_ key: Key, _ change: (inout Track) -> Void) {
+    private mutating func change(_ key: Key, _ change: (inout Pair) -> Void) {
         guard var track = tracks[key] else { return }
-        let (live, shadowed) = (track.live.count, track.shadowed.count)
-        change(&track)
+        change(&track.pair)
         // Other reasons for the same counts are no other stretch.
-        guard live != track.live.count || shadowed != track.shadowed.count else { return }
-        close(key, at: last)
-        track.since = last
+        if track.pair.live.count != track.shown.live.count || track.pair.shadowed.count != track.shown.shadowed.count {
+            close(key, at: last)
+            track.since = last
+        }
+        if track.since == last { track.shown = track.pair }
         tracks[key] = track
     }
 
@@ -179,7 +187,8 @@ private struct DiffReading {
         guard let track = tracks[key], var sum = sumByKey[key] else { return }
         let length = end.microseconds(since: track.since)
         guard length > 0 else { return }
-        let difference = track.shadowed.count - track.live.count
+        let (live, shadowed) = (track.shown.live, track.shown.shadowed)
+        let difference = shadowed.count - live.count
         sum.microseconds += length
         if difference != 0 { sum.apartMicroseconds += length }
         if difference > 0 { sum.more += Int64(difference) * length } else { sum.less -= Int64(difference) * length }
@@ -188,8 +197,8 @@ private struct DiffReading {
         stretchesMade += 1
         stretches.append(
             DecisionDiff.Stretch(
-                at: track.since, seconds: Double(length) / 1e6, pool: key.pool, shadow: key.shadow, live: track.live.count,
-                shadowed: track.shadowed.count, liveReason: track.live.reason, shadowReason: track.shadowed.reason))
+                at: track.since, seconds: Double(length) / 1e6, pool: key.pool, shadow: key.shadow, live: live.count,
+                shadowed: shadowed.count, liveReason: live.reason, shadowReason: shadowed.reason))
         // Twice as many are kept as are shown, so that each is moved once at most.
         if stretches.count > 2 * limit { stretches.removeFirst(stretches.count - limit) }
     }

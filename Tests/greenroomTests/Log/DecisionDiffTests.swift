@@ -37,6 +37,32 @@ import Testing
         #expect(!diff.hasOlder)
     }
 
+    @Test func `a stretch has the reasons of its beginning, from the last decisions there were`() async throws {
+        var log = Timeline()
+        log.decide("demo/chat", from: 0, to: 3)
+        log.decide("demo/chat", shadow: "calm", from: 0, to: 3)
+        log.wait(10)
+        log.decide("demo/chat", shadow: "calm", from: 3, to: 3, demand: 5)
+        log.wait(10)
+        log.decide("demo/chat", from: 3, to: 1)
+        log.wait(10)
+        log.decide("demo/chat", from: 1, to: 1, demand: 1)
+        let diff = try await diff(source: TwinEvents(events: log.events, endsAt: Self.start.adding(seconds: 40)))
+        let only = try #require(diff.stretches.first)
+        #expect(diff.stretches.count == 1 && only.seconds == 20)
+        #expect(only.liveReason.contains("demand 2") && only.shadowReason.contains("demand 5"), "\(only)")
+    }
+
+    @Test func `a service and a file give the same`() async throws {
+        let twin = log()
+        let lines = twin.events.map { String(decoding: $0.line, as: UTF8.self) }
+        let decisions = "/v1/events?after=0&kind=scale.decided&limit=1000"
+        let server = ServerState(api: TwinAPI(lines: [decisions: lines]))
+        let there = try await GetCommand.parse(["decisions", "--diff"]).decisionDiff(server)
+        #expect(Array(there.stretches) == (try await diff(source: twin)).stretches)
+        #expect(there.shadows.count == 1)
+    }
+
     @Test func `the sum is over all the time the shadow stood`() async throws {
         let sum = try #require(try await diff(source: log()).shadows.first)
         #expect((sum.seconds, sum.apartShare, sum.more, sum.less) == (200, 0.35, 40_000_000, 120_000_000))
