@@ -58,7 +58,7 @@ public struct DecisionVerifier {
     }
 
     private func difference(_ due: RecordedDecision, _ world: World) -> DecisionDifference? {
-        let again = world.decision(for: due.pool)
+        let again = world.decision(for: due.pool, shadow: due.shadow)
         if let again, again.body.elementsEqual(due.body.utf8) { return nil }
         return DecisionDifference(
             seq: due.seq, pool: log.names.text(of: due.pool), recorded: due.body,
@@ -69,6 +69,8 @@ public struct DecisionVerifier {
 struct RecordedDecision {
     var seq: Position
     var pool: NameID
+    /// The shadow that decided; nil for the pool's own policy.
+    var shadow: String?
     var asOf: Position
     var body: String
 }
@@ -111,6 +113,7 @@ extension RecordedDecision {
         seq = event.seq
         pool = event.pool
         body = batch.text(event.body)
+        shadow = batch.withBody(of: event) { body in body["shadow"].flatMap { body.text($0) } }
         asOf = batch.withBody(of: event) { body in
             guard let inputs = body["inputs"] else { return -1 }
             return body.object(inputs).flatMap { inputs in inputs["asOf"].flatMap { inputs.integer($0) } } ?? -1
