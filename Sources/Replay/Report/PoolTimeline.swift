@@ -1,7 +1,7 @@
 // What were a pool's counts over time, and which decisions moved them?
 //
 // What is recorded while a run goes on. Bounded: series thin themselves out, and decisions that are too many are merged
-// with their neighbours, the larger change standing for both.
+// with their neighbours: into one move, or the larger standing for both.
 
 public struct PoolTimeline: Hashable, Sendable {
     /// Actors that hold a slot or wait for one.
@@ -35,16 +35,9 @@ public struct PoolTimeline: Hashable, Sendable {
 
     private mutating func mergePairs() {
         decisions = stride(from: 0, to: decisions.count, by: 2).map { index in
-            index + 1 < decisions.count ? decisions[index].merged(with: decisions[index + 1]) : decisions[index]
+            guard index + 1 < decisions.count else { return decisions[index] }
+            let (first, second) = (decisions[index], decisions[index + 1])
+            return first.continues(with: second) ? first.joined(with: second) : first.outweighing(second)
         }
-    }
-}
-
-extension ReportDecision {
-    /// The larger of two, the earlier where they are equal, standing for both.
-    func merged(with other: ReportDecision) -> ReportDecision {
-        var kept = other.size > size ? other : self
-        kept.others = others + other.others + 1
-        return kept
     }
 }

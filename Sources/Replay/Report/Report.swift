@@ -85,27 +85,3 @@ public struct ReportMetrics: Hashable, Sendable {
         self.scaleDowns = scaleDowns
     }
 }
-
-/// A change of the count, as a marker shows it.
-public struct ReportDecision: Hashable, Sendable {
-    public var seconds: Double
-    public var from: Int
-    public var to: Int
-    /// The step that settled it, for instance `ScaleUpLimit`; empty where nobody says.
-    public var code: String
-    /// The why-chain in words, a line a step.
-    public var why: [String]
-    /// Smaller changes close to this one that it stands for.
-    public var others: Int
-
-    public init(seconds: Double, from: Int, to: Int, code: String = "", why: [String] = [], others: Int = 0) {
-        self.seconds = seconds
-        self.from = from
-        self.to = to
-        self.code = code
-        self.why = why
-        self.others = others
-    }
-
-    var size: Int { abs(to - from) }
-}

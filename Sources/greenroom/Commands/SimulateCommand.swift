@@ -143,9 +143,10 @@ struct SimulationOptions: ParsableArguments {
 
     /// The conditions in words.
     func sentence(_ trace: ArrivalTrace) -> String {
-        let minutes = Double(trace.spanMicroseconds) / 6e7
-        return "\(trace.turns.count) turns arrive within \(Seconds.number(minutes)) minutes; a worker starts in \(Seconds.text(startSeconds)), "
-            + "an actor resumes in \(Seconds.text(resumeSeconds)). Simulated, seed \(seed)."
+        let span = DurationText.age(Double(trace.spanMicroseconds) / 1e6)
+        let start = String(format: "%g", startSeconds)
+        let resume = String(format: "%g", resumeSeconds)
+        return "\(trace.turns.count) turns arrive within \(span); a worker starts in \(start) s, an actor resumes in \(resume) s. Simulated, seed \(seed)."
     }
 
     /// Bytes of a trace, at most.

@@ -60,7 +60,7 @@ struct ComparisonTable {
         let count: (Double) -> String = { Figure.decimal($0, places: 0) }
         let isLong = runs.contains { $0.metrics.workerSeconds >= 36_000 }
         let work = Column(
-            group: "worker-", name: isLong ? "hours" : "seconds", explanation: "Workers from being asked for to being gone",
+            group: "worker", name: isLong ? "hours" : "seconds", explanation: "Workers from being asked for to being gone",
             value: { $0.metrics.workerSeconds / (isLong ? 3_600 : 1) }, text: isLong ? seconds : count)
         return [
             Column(group: "wait, s", name: "mean", explanation: "From a turn's arrival to its worker's slot", value: { $0.metrics.waitMeanSeconds }, text: seconds),

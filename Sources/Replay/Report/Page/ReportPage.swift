@@ -80,7 +80,7 @@ public enum ReportPage {
 
     private static func legend(_ report: Report) -> String {
         let slots = Set(report.runs.map(\.slotsPerWorker))
-        let demand = slots == [1] ? "running + waiting turns" : "running + waiting turns, ÷ slots a worker"
+        let demand = slots == [1] ? "running + waiting" : "running + waiting, ÷ slots a worker"
         return """
             <ul class="legend" style="--row:1">
             <li><i class="key demand"></i><b>demand</b> \(demand)</li>
@@ -105,7 +105,7 @@ public enum ReportPage {
         var sentences = [
             "All runs share the time axis and the scales.",
             "Each series is drawn in \(scales.columns) columns of \(Figure.short(scales.columnSeconds, places: 3)) s: of each column its first, lowest, highest and last value, so peaks survive.",
-            "Decisions closer than \(Figure.short(scales.markerSeconds, places: 1)) s share a marker, which tells the largest change.",
+            "Decisions in one direction within \(Figure.short(scales.markerSeconds, places: 1)) s share a marker, which tells the last one's reasons.",
         ]
         if leftOut > 0 { sentences.append("\(leftOut) more runs are left out.") }
         return "<footer><p>\(sentences.joined(separator: " "))</p></footer>\n"

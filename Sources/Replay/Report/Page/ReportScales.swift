@@ -146,7 +146,7 @@ struct WaitAxis {
     private static let shortestSeconds = 0.1
     private static let widestRatio = 15.0
     /// Room to the right of the longest wait, for its label.
-    private static let air = 1.3
+    private static let air = 1.34
     private static let shareLabels = ["100 %", "10 %", "1 %", "0.1 %", "0.01 %", "0.001 %", "0.0001 %"]
 
     init(_ waits: [WaitDistribution]) {
