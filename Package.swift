@@ -158,7 +158,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "Replay"], swiftSettings: strict),
         .testTarget(
-            name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", log], swiftSettings: strict),
+            name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", log], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]
 )
