@@ -59,6 +59,16 @@ import Testing
         #expect(page.contains("no turn waited"))
     }
 
+    @Test("how many never waited, in words", arguments: [
+        ([], "no turns"), ([0, 0], "no turn waited"), ([1, 2], "every turn waited"), ([0, 0, 0, 5], "75.0 % of turns never waited"),
+        ([Int64](repeating: 0, count: 99_999) + [1], "99.99 % of turns never waited"),
+    ] as [([Int64], String)])
+    func waitSentence(_ waits: [Int64], _ sentence: String) {
+        let run = ReportRun(
+            name: "r", metrics: metrics, endSeconds: 1, timeline: PoolTimeline(), waits: WaitDistribution(sortedMicroseconds: waits))
+        #expect(page([run]).contains("<p>\(sentence)</p>"))
+    }
+
     @Test("a run that ends early stops there; demand is drawn in slots, counts in workers")
     func slots() {
         var timeline = PoolTimeline()

@@ -34,9 +34,11 @@ struct WaitChart {
 
     private var sentence: String {
         guard run.waits.turns > 0 else { return "no turns" }
-        guard run.waits.unwaited < run.waits.turns else { return "every turn waited" }
-        let share = Double(run.waits.unwaited) / Double(run.waits.turns) * 100
-        return run.waits.points.isEmpty ? "no turn waited" : "\(Figure.decimal(min(share, 99.99), places: share > 99 ? 2 : 1)) % of turns never waited"
+        guard !run.waits.points.isEmpty else { return "no turn waited" }
+        guard run.waits.unwaited > 0 else { return "every turn waited" }
+        // Some did: never "100 %".
+        let share = min(Double(run.waits.unwaited) / Double(run.waits.turns) * 100, 99.99)
+        return "\(Figure.decimal(share, places: share > 99 ? 2 : 1)) % of turns never waited"
     }
 
     private var grid: String {
