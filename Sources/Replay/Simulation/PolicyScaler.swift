@@ -11,6 +11,9 @@ struct PolicyScaler: SimulatedScaler {
     private let policy: Policy
     private var memory: AutoscalerMemory
     private(set) var nextWake: LogTime?
+    private var keepsReasons = false
+    /// What the last answer was made of; empty where reasons aren't kept or nothing changed.
+    private var decisions: [Decision] = []
 
     /// Changes that follow from one commit; a stable policy needs two.
     private static let mostRounds = 8
@@ -25,14 +28,25 @@ struct PolicyScaler: SimulatedScaler {
     var victims: Victims { .idle }
     var initialReplicas: Int { policy.minReplicaCount }
 
+    mutating func keepReasons() { keepsReasons = true }
+
+    func reasons(for pool: PoolSnapshot, to count: Int) -> ScalingReasons {
+        let settling = decisions.last.flatMap { $0.limitingReason ?? $0.why.last { $0.code != ReasonCode.desiredWithinRange.name } }
+        return ScalingReasons(code: settling?.code ?? "", lines: decisions.flatMap { $0.why.map(\.sinceBeginning.text) })
+    }
+
     mutating func replicas(for pool: PoolSnapshot) -> Int {
         var observation = Observation(pool)
+        decisions = []
         for _ in 0..<Self.mostRounds {
             let evaluation = Autoscaler.evaluate(policy: policy, observation: observation, memory: memory)
             memory.advance(evaluation, policy: policy)
             let outcome = Autoscaler.outcome(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
             nextWake = outcome.nextDeadline
             guard outcome.to != outcome.from else { break }
+            if keepsReasons {
+                decisions.append(outcome.explained(policy: policy, observation: observation, memory: memory, evaluation: evaluation))
+            }
             memory.scaled(from: outcome.from, to: outcome.to, at: pool.at, policy: policy)
             observation.replicas = outcome.to
             observation.workers.starting = max(0, outcome.to - pool.ready)
@@ -55,6 +69,17 @@ extension Policy {
         }
         if policy.triggers.isEmpty { policy.triggers = [Trigger(name: "demand", source: .demand, thresholdMilli: Int64(slotsPerWorker) * 1_000)] }
         return (policy, leftOut)
+    }
+}
+
+extension Reason {
+    /// With times told from the beginning of the simulation, which knows no dates.
+    fileprivate var sinceBeginning: Reason {
+        var reason = self
+        for (index, number) in numbers.enumerated() {
+            if case .time(let time) = number.value { reason.numbers[index].value = .text(ElapsedTime.text(seconds: Double(time.microseconds) / 1e6)) }
+        }
+        return reason
     }
 }
 
