@@ -19,6 +19,9 @@ public struct PoolLevels: Hashable, Sendable {
     public var resident: Int
     public var waiting: Int
 
+    /// Of a pool that isn't there yet.
+    public static let none = PoolLevels(desired: 0, starting: 0, ready: 0, busy: 0, draining: 0, resident: 0, waiting: 0)
+
     /// All workers that cost.
     public var present: Int { starting + ready + draining }
     public var demand: Int { resident + waiting }
