@@ -83,7 +83,11 @@ let package = Package(
             name: "Policies",
             dependencies: ["Domain", "Autoscaling", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
-        .target(name: "Replay", dependencies: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop"], swiftSettings: strict),
+        .target(
+            name: "Replay",
+            dependencies: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop"],
+            resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
+            swiftSettings: strict),
 
         // Floor 3: the world outside.
         .target(
@@ -156,7 +160,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay"], swiftSettings: strict),
         .testTarget(
-            name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", log], swiftSettings: strict),
+            name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", log], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]
 )

@@ -29,6 +29,8 @@ public struct CheckedDecision: Hashable, Sendable {
     public var seq: Position
     public var at: LogTime
     public var pool: NameID
+    /// The shadow that decided; nil for the pool's own policy.
+    public var shadow: String?
     /// The event's body.
     public var recorded: String
     /// Nil where it came out the same, byte for byte.
@@ -89,7 +91,7 @@ public struct DecisionVerifier {
         for batch in batches where batch.firstSeq <= last {
             _ = world.fold(batch, names: log.names)
             folded(batch)
-            for due in try ahead.due(at: world.position) where includes(due) { checked.append(check(due, world.decision(for: due.pool)?.body)) }
+            for due in try ahead.due(at: world.position) where includes(due) { checked.append(check(due, decideAgain(due))) }
         }
         if batches.isEmpty || world.position >= last {
             isOver = true
@@ -100,8 +102,10 @@ public struct DecisionVerifier {
 
     private func includes(_ decision: RecordedDecision) -> Bool { pools.isEmpty || pools.contains(decision.pool) }
 
+    private func decideAgain(_ due: RecordedDecision) -> [UInt8]? { world.decision(for: due.pool)?.body }
+
     private func check(_ due: RecordedDecision, _ again: [UInt8]?) -> CheckedDecision {
-        var checked = CheckedDecision(seq: due.seq, at: due.at, pool: due.pool, recorded: due.body)
+        var checked = CheckedDecision(seq: due.seq, at: due.at, pool: due.pool, shadow: due.shadow, recorded: due.body)
         if let again, again.elementsEqual(due.body.utf8) { return checked }
         checked.difference = DecisionDifference(
             seq: due.seq, pool: log.names.text(of: due.pool), recorded: due.body, recomputed: again.map { String(decoding: $0, as: UTF8.self) })
@@ -113,6 +117,8 @@ struct RecordedDecision {
     var seq: Position
     var at: LogTime
     var pool: NameID
+    /// The shadow that decided; nil for the pool's own policy.
+    var shadow: String?
     /// -1 where the body doesn't say.
     var asOf: Position
     var body: String
@@ -196,6 +202,7 @@ extension RecordedDecision {
             asOf = -1
             return
         }
+        shadow = batch.withBody(of: event) { body in body["shadow"].flatMap { body.text($0) } }
         asOf = batch.withBody(of: event) { body in
             guard let inputs = body["inputs"] else { return -1 }
             return body.object(inputs).flatMap { inputs in inputs["asOf"].flatMap { inputs.integer($0) } } ?? -1

@@ -101,10 +101,12 @@ public struct ReplaySummary: Hashable, Sendable {
         let (from, to) = decision.counts
         var pool = byPool[decision.pool] ?? Pool(name: name)
         pool.decisions += 1
+        defer { byPool[decision.pool] = pool }
+        // A shadow moves nothing.
+        guard decision.shadow == nil else { return }
         if to > from { pool.ups += 1 }
         if to < from { pool.downs += 1 }
         pool.peak = max(pool.peak ?? 0, to)
-        byPool[decision.pool] = pool
     }
 }
 

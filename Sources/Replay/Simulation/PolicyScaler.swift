@@ -16,6 +16,9 @@ struct PolicyScaler: SimulatedScaler {
     let slotsPerWorker: Int
     private var memory: AutoscalerMemory
     private(set) var nextWake: LogTime?
+    private var keepsReasons = false
+    /// What the last answer was made of; empty where reasons aren't kept or nothing changed.
+    private var decisions: [Decision] = []
 
     /// Changes that follow from one commit; a stable policy needs two.
     private static let mostRounds = 8
@@ -45,8 +48,16 @@ struct PolicyScaler: SimulatedScaler {
         }
     }
 
+    mutating func keepReasons() { keepsReasons = true }
+
+    func reasons(for pool: PoolSnapshot, to count: Int) -> ScalingReasons {
+        let settling = decisions.last.flatMap { $0.limitingReason ?? $0.why.last { $0.code != ReasonCode.desiredWithinRange.name } }
+        return ScalingReasons(code: settling?.code ?? "", lines: decisions.flatMap { $0.why.map { beginsAt == .zero ? $0.sinceBeginning.text : $0.text } })
+    }
+
     mutating func replicas(for pool: PoolSnapshot) -> Int {
         follow(at: pool.at.microseconds)
+        decisions = []
         let change = changes.first.map { LogTime(microseconds: $0.atMicroseconds) }
         guard let policy else {
             nextWake = change
@@ -61,6 +72,9 @@ struct PolicyScaler: SimulatedScaler {
             let outcome = Autoscaler.outcome(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
             nextWake = [outcome.nextDeadline.map { LogTime(microseconds: $0.microseconds(since: beginsAt)) }, change].compactMap { $0 }.min()
             guard outcome.to != outcome.from else { break }
+            if keepsReasons {
+                decisions.append(outcome.explained(policy: policy, observation: observation, memory: memory, evaluation: evaluation))
+            }
             memory.scaled(from: outcome.from, to: outcome.to, at: now, policy: policy)
             observation.replicas = outcome.to
             observation.workers.starting = max(0, outcome.to - pool.ready)
@@ -83,6 +97,17 @@ extension Policy {
         }
         if policy.triggers.isEmpty { policy.triggers = [Trigger(name: "demand", source: .demand, thresholdMilli: Int64(slotsPerWorker) * 1_000)] }
         return (policy, leftOut)
+    }
+}
+
+extension Reason {
+    /// With times told from the beginning of the simulation, which knows no dates.
+    fileprivate var sinceBeginning: Reason {
+        var reason = self
+        for (index, number) in numbers.enumerated() {
+            if case .time(let time) = number.value { reason.numbers[index].value = .text(ElapsedTime.text(seconds: Double(time.microseconds) / 1e6)) }
+        }
+        return reason
     }
 }
 

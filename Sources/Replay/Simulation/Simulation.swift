@@ -45,19 +45,31 @@ public enum SimulatedPolicy: Hashable, Sendable {
 
 public enum Simulation {
     public static func run(_ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings = SimulationSettings()) -> SimulationResult {
+        run(trace, policy, settings, records: false).result
+    }
+
+    /// The same run, with what a report draws of it.
+    public static func recorded(
+        _ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings = SimulationSettings()
+    ) -> (result: SimulationResult, run: ReportRun) {
+        let recording = run(trace, policy, settings, records: true)
+        return (recording.result, ReportRun(recording))
+    }
+
+    private static func run(_ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings, records: Bool) -> SimulationRecording {
         switch policy {
-        case .policy(let policy, let name): run(trace, PolicyScaler(policy: policy, name: name, beginsAt: settings.beginsAt), settings)
-        case .recorded(let changes, let name): run(trace, PolicyScaler(changes, name: name, beginsAt: settings.beginsAt), settings)
-        case .kedaHPA(let policy): run(trace, KEDAScaler(policy, slotsPerWorker: settings.slotsPerWorker), settings)
-        case .hpaOnAssignedWorkers: run(trace, AssignedWorkersScaler(slotsPerWorker: settings.slotsPerWorker), settings)
-        case .knativeKPA: run(trace, KnativeScaler(slotsPerWorker: settings.slotsPerWorker), settings)
-        case .fixed(let count): run(trace, FixedScaler(count: count, slotsPerWorker: settings.slotsPerWorker), settings)
+        case .policy(let policy, let name): run(trace, PolicyScaler(policy: policy, name: name, beginsAt: settings.beginsAt), settings, records)
+        case .recorded(let changes, let name): run(trace, PolicyScaler(changes, name: name, beginsAt: settings.beginsAt), settings, records)
+        case .kedaHPA(let policy): run(trace, KEDAScaler(policy, slotsPerWorker: settings.slotsPerWorker), settings, records)
+        case .hpaOnAssignedWorkers: run(trace, AssignedWorkersScaler(slotsPerWorker: settings.slotsPerWorker), settings, records)
+        case .knativeKPA: run(trace, KnativeScaler(slotsPerWorker: settings.slotsPerWorker), settings, records)
+        case .fixed(let count): run(trace, FixedScaler(count: count, slotsPerWorker: settings.slotsPerWorker), settings, records)
         }
     }
 
-    private static func run(_ trace: ArrivalTrace, _ scaler: some SimulatedScaler, _ settings: SimulationSettings) -> SimulationResult {
+    private static func run(_ trace: ArrivalTrace, _ scaler: some SimulatedScaler, _ settings: SimulationSettings, _ records: Bool) -> SimulationRecording {
         var simulation = PoolSimulation(trace: trace, settings: settings, scaler: scaler)
-        return simulation.run()
+        return simulation.run(records: records)
     }
 
     /// Under a policy of ours, told in two parts.

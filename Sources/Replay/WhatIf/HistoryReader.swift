@@ -83,7 +83,7 @@ public struct HistoryReader {
         for pool in world.poolNames where isWanted(pool) {
             guard let levels = world.levels(of: pool) else { continue }
             recorders[pool] = PoolRecorder(levels)
-            if let policy = world.policy(of: pool) { recorders[pool]?.policies = [PolicyChange(atMicroseconds: 0, policy: policy)] }
+            if let policy = world.policy(of: pool) { recorders[pool]?.note(policy, at: 0) }
         }
         for turn in world.turnsUnderWay() where isWanted(turn.pool) {
             let isPlaced = turn.state != .waiting
@@ -109,8 +109,8 @@ public struct HistoryReader {
             switch event.kind {
             case .workerDraining: draining.insert(event.subject)
             case .workerGone: lose(event.subject, draining.contains(event.subject) ? .killed : .crashed, at: now)
-            case .policyApplied:
-                recorders[event.pool]?.policies.append(PolicyChange(atMicroseconds: now, policy: world.policy(of: event.pool)))
+            case .policyApplied: recorders[event.pool]?.note(world.policy(of: event.pool), at: now)
+            case .scaleDecided: if let move = ReportDecision(event, batch, atSeconds: Double(now) / 1e6) { recorders[event.pool]?.note(move) }
             default: if event.kind.subject == .actor { move(event, batch, at: now) }
             }
         }

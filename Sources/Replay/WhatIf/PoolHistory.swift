@@ -61,6 +61,9 @@ public struct PoolHistory: Sendable {
     /// As it was: waits, cost, kills and counts.
     public internal(set) var result: SimulationResult
 
+    /// How its counts moved, and the decisions that moved them.
+    public internal(set) var timeline = PoolTimeline()
+
     /// Turns that lost their worker otherwise than by a scale-down, or crashed.
     public var crashed: Int { turns.count { $0.ending == .crashed } }
     public var cut: Int { turns.count { $0.ending == .cutRunning || $0.ending == .cutWaiting } }
@@ -70,6 +73,13 @@ public struct PoolHistory: Sendable {
 }
 
 extension PoolHistory {
+    /// As a report draws it.
+    public var drawn: ReportRun {
+        ReportRun(
+            name: result.policy, note: "from the log", metrics: ReportMetrics(result), slotsPerWorker: lastPolicy?.slotsPerWorker ?? 1,
+            endSeconds: stretch.seconds, timeline: timeline, waits: WaitDistribution(sortedMicroseconds: result.waits.sortedMicroseconds))
+    }
+
     /// A worker's start where the log has measured none.
     public static let defaultStartMicroseconds: Int64 = 10_000_000
 

@@ -1,3 +1,4 @@
+import Autoscaling
 import ControlLoop
 import Domain
 
@@ -11,7 +12,8 @@ struct PoolRecorder {
     private(set) var starts: [Int64] = []
     private var nextStart = 0
     var withdrawn = 0
-    var policies: [PolicyChange] = []
+    private var policies: [PolicyChange] = []
+    private var timeline = PoolTimeline()
     private let initial: PoolLevels
     private var meter = SimulationMeter()
     private var commits = 0
@@ -21,12 +23,23 @@ struct PoolRecorder {
     init(_ levels: PoolLevels) {
         initial = levels
         meter.begin(at: 0)
-        meter.note(present: levels.present, desired: levels.desired, at: 0)
+        note(levels, at: 0)
+        commits = 0
     }
 
     mutating func note(_ levels: PoolLevels, at now: Int64) {
         meter.note(present: levels.present, desired: levels.desired, at: now)
         commits += 1
+        timeline.note(atSeconds: Double(now) / 1e6, demand: levels.demand, desired: levels.desired, ready: levels.ready, busy: levels.busy)
+    }
+
+    mutating func note(_ decision: ReportDecision) { timeline.note(decision) }
+
+    /// A policy that takes effect, or is taken away.
+    mutating func note(_ policy: Policy?, at now: Int64) {
+        // What changes beside the pool's own policy is not its change.
+        if let last = policies.last, last.policy == policy { return }
+        policies.append(PolicyChange(atMicroseconds: now, policy: policy))
     }
 
     mutating func note(start microseconds: Int64) {
@@ -56,6 +69,7 @@ struct PoolRecorder {
         history.withdrawn = withdrawn
         history.startsMicroseconds = starts
         history.policies = policies
+        history.timeline = timeline
         history.initialReady = initial.ready
         return history
     }

@@ -11,6 +11,8 @@ public struct WhatIf: Sendable {
     public struct Answer: Sendable {
         public var history: PoolHistory
         public var runs: [SimulationResult]
+        /// The same for a report; empty where none was asked for.
+        public var drawn: [ReportRun]
     }
 
     public var policies: [SimulatedPolicy]
@@ -31,19 +33,29 @@ public struct WhatIf: Sendable {
         policies.filter { Self.pool(of: $0).map { $0 == history.pool } ?? true }
     }
 
-    /// - Parameter parallelism: simulations at the same time.
-    public func answer(_ history: PoolHistory, parallelism: Int) async -> Answer {
+    /// - Parameters:
+    ///   - parallelism: simulations at the same time.
+    ///   - draws: whether a report is asked for.
+    public func answer(_ history: PoolHistory, parallelism: Int, draws: Bool = false) async -> Answer {
         let trace = history.trace
         let settings = history.settings(seed: seed)
         let simulated = [history.recordedPolicy].compactMap { $0 } + policies(for: history)
-        var results = [SimulationResult?](repeating: nil, count: simulated.count)
-        await withTaskGroup(of: (Int, SimulationResult).self) { group in
+        var results = [(result: SimulationResult, run: ReportRun?)?](repeating: nil, count: simulated.count)
+        await withTaskGroup(of: (Int, (SimulationResult, ReportRun?)).self) { group in
             for index in simulated.indices {
                 if index >= max(1, parallelism), let done = await group.next() { results[done.0] = done.1 }
-                group.addTask { (index, Simulation.run(trace, simulated[index], settings)) }
+                group.addTask { (index, Self.run(trace, simulated[index], settings, draws)) }
             }
             for await done in group { results[done.0] = done.1 }
         }
-        return Answer(history: history, runs: [history.result] + results.compactMap { $0 })
+        return Answer(
+            history: history, runs: [history.result] + results.compactMap { $0?.result },
+            drawn: draws ? [history.drawn] + results.compactMap { $0?.run } : [])
+    }
+
+    private static func run(
+        _ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings, _ draws: Bool
+    ) -> (SimulationResult, ReportRun?) {
+        draws ? Simulation.recorded(trace, policy, settings) : (Simulation.run(trace, policy, settings), nil)
     }
 }

@@ -22,7 +22,7 @@ struct ReplayCommand: AsyncParsableCommand {
             Examples:
               greenroom replay --db greenroom.db
               greenroom replay --db greenroom.db --from 14:00 --to 14:30 --pool kagent/default --speed 60
-              greenroom replay --db greenroom.db --policy calmer.yaml --policy builtin:keda-hpa
+              greenroom replay --db greenroom.db --policy calmer.yaml --policy builtin:keda-hpa --report report.html
             Exit status: 0 the same, 1 a decision differs or the log was changed, 3 it can't be read.
             """)
 
@@ -38,6 +38,9 @@ struct ReplayCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Seed of the worker starts that are drawn from the log's own.", valueName: "n"))
     var seed: UInt64 = 1
 
+    @Option(name: .long, help: ArgumentHelp("Also write one HTML page that draws what happened, and the policies tried beside it.", valueName: "html"))
+    var report: String?
+
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
@@ -52,6 +55,10 @@ struct ReplayCommand: AsyncParsableCommand {
         guard policy.isEmpty else { return try await tryPolicies(file, stretch) }
         let replayed = try await replay(file, stretch)
         Terminal.write(try replayed.output(output.output))
+        if let report, replayed.problem == nil {
+            let histories = try PoolHistories.read(file, stretch, pools: try self.stretch.pools(of: file))
+            try ReportFile.write(WhatIfReport.of(histories.map { ($0.pool, [$0.drawn]) }, stretch, path: log.db, policies: 0), to: report)
+        }
         if let problem = replayed.problem {
             throw Fault(.no, "\(log.db) does not replay: \(problem)", do: "what lies before that position is as it was; `greenroom log verify` checks all of the log")
         }
@@ -91,7 +98,10 @@ struct ReplayCommand: AsyncParsableCommand {
         let policies = try policy.flatMap { try SimulatedPolicies.named($0) }
         for line in SimulateCommand.notes(policies) { Terminal.writeError(DisplayText.printable(line)) }
         let histories = try PoolHistories.read(file, stretch, pools: try self.stretch.pools(of: file))
-        let answers = try await WhatIf(policies: policies, seed: seed).answers(histories, path: log.db)
+        let answers = try await WhatIf(policies: policies, seed: seed).answers(histories, path: log.db, draws: report != nil)
+        if let report {
+            try ReportFile.write(WhatIfReport.of(answers.map { ($0.history.pool, $0.drawn) }, stretch, path: log.db, policies: policy.count), to: report)
+        }
         Terminal.write(try output.output.text(WhatIfTables.json(answers)) { WhatIfTables.text(answers) })
     }
 }

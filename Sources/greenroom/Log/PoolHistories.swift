@@ -26,7 +26,7 @@ enum PoolHistories {
 
 extension WhatIf {
     /// Every pool that a policy is for.
-    func answers(_ histories: [PoolHistory], path: String) async throws -> [Answer] {
+    func answers(_ histories: [PoolHistory], path: String, draws: Bool = false) async throws -> [Answer] {
         for policy in policies {
             guard let pool = Self.pool(of: policy), !histories.contains(where: { $0.pool == pool }) else { continue }
             let known = histories.isEmpty ? "no pool has" : "these have: \(histories.map(\.pool).joined(separator: ", "))"
@@ -34,7 +34,7 @@ extension WhatIf {
         }
         var answers: [Answer] = []
         for history in histories where !policies(for: history).isEmpty {
-            answers.append(await answer(history, parallelism: ProcessInfo.processInfo.activeProcessorCount))
+            answers.append(await answer(history, parallelism: ProcessInfo.processInfo.activeProcessorCount, draws: draws))
         }
         guard !answers.isEmpty else { throw Fault(.no, "no pool has turns in this stretch of \(path)", do: "give other --from, --to or --pool") }
         return answers
