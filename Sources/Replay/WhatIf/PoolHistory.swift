@@ -76,7 +76,7 @@ extension PoolHistory {
     /// As a report draws it.
     public var drawn: ReportRun {
         ReportRun(
-            name: result.policy, note: "from the log", metrics: ReportMetrics(result), slotsPerWorker: lastPolicy?.slotsPerWorker ?? 1,
+            name: result.policy, note: "from the log; figures until its last turn ended", metrics: ReportMetrics(result), slotsPerWorker: lastPolicy?.slotsPerWorker ?? 1,
             endSeconds: stretch.seconds, timeline: timeline, waits: WaitDistribution(sortedMicroseconds: result.waits.sortedMicroseconds))
     }
 

@@ -17,7 +17,8 @@ struct ReplayCommand: AsyncParsableCommand {
             Without --policy: the hash chain is checked, and every decision must come out as it is recorded, byte for byte; the
             first that doesn't is shown field by field. With --policy: the pool's arrivals, turn lengths, restores and worker
             starts are taken from the log and simulated under each policy; the first row is what happened, the second the
-            recorded policy simulated, which shows how far the simulation is from what happened.
+            recorded policy simulated, which shows how far the simulation is from what happened. Every row counts until its last
+            turn ended.
 
             Examples:
               greenroom replay --db greenroom.db
