@@ -86,9 +86,9 @@ public struct DecisionVerifier {
     /// each commit after it was folded.
     public mutating func step(_ folded: (CommittedBatch) -> Void = { _ in }) throws(LogError) -> [CheckedDecision]? {
         guard !isOver else { return nil }
-        let batches = world.position < last ? try log.read(after: world.position, limitEvents: History.sliceEvents) : []
+        let batches = try History.slice(of: log, after: world.position, through: last)
         var checked: [CheckedDecision] = []
-        for batch in batches where batch.firstSeq <= last {
+        for batch in batches {
             _ = world.fold(batch, names: log.names)
             folded(batch)
             for due in try ahead.due(at: world.position) where includes(due) { checked.append(check(due, decideAgain(due))) }
@@ -132,9 +132,10 @@ private struct DecisionsAhead {
     private let last: Position
     private var read: Position
     private var isAtEnd = false
-    private var pending: [RecordedDecision] = []
-    /// Decisions of a commit that isn't what was written.
-    private var unsound: [RecordedDecision] = []
+    /// What the last decision that was read looked at.
+    private var lastAsOf: Position = 0
+    /// Those not given out yet, by the position they looked at.
+    private var pending: [Position: [RecordedDecision]] = [:]
 
     init(log: EventLog, first: Position, last: Position) {
         (self.log, self.first, self.last) = (log, first, last)
@@ -147,8 +148,8 @@ private struct DecisionsAhead {
         var least = first - 1
         while !ahead.isAtEnd {
             try ahead.readOn()
-            least = ahead.pending.reduce(least) { $1.asOf > 0 ? min($0, $1.asOf) : $0 }
-            ahead.pending = []
+            least = ahead.pending.keys.reduce(least) { $1 > 0 ? min($0, $1) : $0 }
+            ahead.pending = [:]
         }
         return least
     }
@@ -156,39 +157,40 @@ private struct DecisionsAhead {
     /// The decisions of the one commit after `position`, which can perhaps be read no more.
     mutating func addUnsound(after position: Position, last: Position) {
         guard let batch = (try? log.read(after: position, limitEvents: 1))?.first else { return }
-        unsound = Self.decisions(of: batch, in: first...max(first, last))
+        add(batch, through: last)
+        // There may be more to read before it.
+        lastAsOf = 0
     }
 
     mutating func due(at position: Position) throws(LogError) -> [RecordedDecision] {
-        while !isAtEnd, pending.last.map({ $0.asOf <= position }) ?? true { try readOn() }
+        while !isAtEnd, lastAsOf <= position { try readOn() }
         // A log that was tampered with may name positions that fall within commits: those stay and are reported as stray.
-        let due = (pending + unsound).filter { $0.asOf == position }
-        if !due.isEmpty {
-            pending.removeAll { $0.asOf == position }
-            unsound.removeAll { $0.asOf == position }
-        }
-        return due
+        return pending.removeValue(forKey: position) ?? []
     }
 
     /// Decisions whose position never came: they looked at the middle of a commit, or past the end.
     mutating func strays() throws(LogError) -> [RecordedDecision] {
         while !isAtEnd { try readOn() }
-        defer { (pending, unsound) = ([], []) }
-        return pending + unsound
+        defer { pending = [:] }
+        return pending.values.flatMap { $0 }.sorted { $0.seq < $1.seq }
     }
 
     private mutating func readOn() throws(LogError) {
-        let batches = read < last ? try log.read(after: read, limitEvents: History.sliceEvents) : []
+        let batches = try History.slice(of: log, after: read, through: last)
         guard let end = batches.last?.lastSeq else {
             isAtEnd = true
             return
         }
         read = end
-        for batch in batches { pending += Self.decisions(of: batch, in: first...max(first, last)) }
+        for batch in batches { add(batch, through: last) }
     }
 
-    private static func decisions(of batch: CommittedBatch, in stretch: ClosedRange<Position>) -> [RecordedDecision] {
-        batch.events.filter { $0.kind == .scaleDecided && stretch.contains($0.seq) }.map { RecordedDecision($0, of: batch) }
+    private mutating func add(_ batch: CommittedBatch, through last: Position) {
+        for event in batch.events where event.kind == .scaleDecided && event.seq >= first && event.seq <= last {
+            let decision = RecordedDecision(event, of: batch)
+            pending[decision.asOf, default: []].append(decision)
+            lastAsOf = decision.asOf
+        }
     }
 }
 

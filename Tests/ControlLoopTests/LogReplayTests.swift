@@ -136,6 +136,21 @@ import Testing
         #expect(try replay(log, to: .position(fault.position - 1)).isSame)
     }
 
+    @Test("an event that is gone, and one of no kind, are found as well", arguments: ["DELETE FROM events WHERE seq = ?", "UPDATE events SET kind = 99 WHERE seq = ?"])
+    func gone(sql: String) throws {
+        let loop = try history()
+        loop.log.close()
+        try DatabaseQueue(path: loop.log.path).write { db in
+            for name in try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger'") { try db.execute(sql: "DROP TRIGGER \(name)") }
+            try db.execute(sql: sql, arguments: [30])
+        }
+        let log = try EventLog.openReadOnly(path: loop.log.path)
+        defer { log.close() }
+        let summary = try replay(log)
+        #expect(summary.fault?.position == 30 && summary.first == nil)
+        #expect(summary.folded < 30 && summary.decisions > 0)
+    }
+
     @Test("a decision that does not follow is found where the chain is sound")
     func forged() throws {
         let loop = try history()

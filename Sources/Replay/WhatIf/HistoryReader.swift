@@ -46,9 +46,8 @@ public struct HistoryReader {
 
     /// Reads on by some commits; false at the end.
     public mutating func step() throws(LogError) -> Bool {
-        guard world.position < stretch.last else { return false }
-        let batches = try log.read(after: world.position, limitEvents: History.sliceEvents)
-        for batch in batches where batch.firstSeq <= stretch.last {
+        let batches = try History.slice(of: log, after: world.position, through: stretch.last)
+        for batch in batches {
             if batch.lastSeq < stretch.first {
                 _ = world.fold(batch, names: log.names)
             } else {
