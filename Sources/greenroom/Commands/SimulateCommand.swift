@@ -46,9 +46,6 @@ struct SimulateCommand: AsyncParsableCommand {
         let policies = try policy.flatMap { try SimulatedPolicies.named($0) }
         for line in Self.notes(policies) { Terminal.writeError(DisplayText.printable(line)) }
         let runs = await Self.runs(trace, policies, conditions.settings, records: report != nil)
-        if let report {
-            try ReportFile.write(Report(title: title, subtitle: conditions.sentence(trace), runs: runs.compactMap(\.drawn)), to: report)
-        }
         let results = SimulationReport(runs: runs.map(\.result))
         var json = JSONWriter(reservingBytes: 4_096)
         results.write(to: &json)
@@ -57,6 +54,9 @@ struct SimulateCommand: AsyncParsableCommand {
         case .json: Terminal.writeLine(json.text)
         case .yaml: Terminal.write(try JSONValue(json.bytes).yaml())
         case .table: Terminal.write(Self.table(results))
+        }
+        if let report {
+            try ReportFile.write(Report(title: title, subtitle: conditions.sentence(trace), runs: runs.compactMap(\.drawn)), to: report)
         }
     }
 

@@ -85,10 +85,10 @@ public enum ReportPage {
             <ul class="legend" style="--row:1">
             <li><i class="key demand"></i><b>demand</b> \(demand)</li>
             <li><i class="key unmet"></i>demand beyond ready</li>
-            <li><i class="key desired"></i><b>desired</b> workers</li>
+            <li><i class="key desired"></i><b>desired</b></li>
             <li><i class="key ready"></i><b>ready</b></li>
             <li><i class="key busy"></i><b>busy</b></li>
-            <li><i class="key change"></i>decisions: more, fewer</li>
+            <li><i class="key change"></i>decisions: more, fewer workers</li>
             </ul>
 
             """
