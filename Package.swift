@@ -138,6 +138,7 @@ let package = Package(
             name: "ControlLoopTests",
             dependencies: [
                 "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", .product(name: "OpenCombine", package: "OpenCombine"),
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .testTarget(name: "PoliciesTests", dependencies: ["Domain", "Autoscaling", "Policies"], swiftSettings: strict),
@@ -152,11 +153,12 @@ let package = Package(
         .testTarget(
             name: "greenroomTests",
             dependencies: [
-                "greenroom", "Domain", "Autoscaling", "EventLog", "ControlLoop", "ServiceClient", .product(name: "NIOCore", package: "swift-nio"),
+                "greenroom", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "ServiceClient", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "Replay"], swiftSettings: strict),
+        .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay"], swiftSettings: strict),
         .testTarget(
             name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", log], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),

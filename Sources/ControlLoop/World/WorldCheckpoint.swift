@@ -1,6 +1,6 @@
 public import Domain
 import Autoscaling
-import EventLog
+public import EventLog
 import Placement
 
 // How does the folded state survive without folding everything again?
@@ -205,7 +205,8 @@ extension ByteReader {
 }
 
 extension EventLog {
-    func saveCheckpoint(of world: World) throws(LogError) {
+    /// Keeps the folded state, so that the next who needs one at its position or later folds the rest alone.
+    public func saveCheckpoint(of world: World) throws(LogError) {
         guard world.position > 0 else { return }
         try saveCheckpoint(seq: world.position, at: world.at, version: World.checkpointVersion, body: world.encoded())
     }

@@ -113,7 +113,7 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
     private mutating func begin() {
         now = min(0, trace.turns.first?.arrivalMicroseconds ?? 0)
         meter.begin(at: now)
-        desired = min(scaler.initialReplicas, SimulationSettings.mostWorkers)
+        desired = min(settings.initialReady ?? scaler.initialReplicas, SimulationSettings.mostWorkers)
         for _ in 0..<desired { workers.becameReady(workers.add(at: now)) }
         meter.note(present: workers.present, desired: desired, at: now)
         record()
@@ -157,7 +157,7 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
             workers.begin(turn, on: worker)
             standings[k].worker = Int32(worker)
             standings[k].waited += now - standings[k].waitsSince
-            let end = now + settings.resumeMicroseconds + trace.turns[k].serviceMicroseconds
+            let end = now + (trace.turns[k].resumeMicroseconds ?? settings.resumeMicroseconds) + trace.turns[k].serviceMicroseconds
             events.insert(Event(at: end, happening: .turnEnded, subject: turn, attempt: standings[k].attempt))
         }
         // Only what is before the head is dropped, and seldom.

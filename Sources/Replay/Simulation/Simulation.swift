@@ -9,6 +9,8 @@ import Domain
 public enum SimulatedPolicy: Hashable, Sendable {
     /// A policy of ours, through the live decision functions.
     case policy(Policy, name: String)
+    /// Policies of ours, each from its moment on.
+    case recorded([PolicyChange], name: String)
     /// KEDA and an HPA; behavior, bounds and cooldown from a policy, where one is given.
     case kedaHPA(Policy?)
     case hpaOnAssignedWorkers
@@ -33,7 +35,11 @@ public enum SimulatedPolicy: Hashable, Sendable {
 
     /// Triggers of a policy that a trace can't feed.
     public var leftOut: [String] {
-        if case .policy(let policy, _) = self { policy.onDemandAlone.leftOut } else { [] }
+        switch self {
+        case .policy(let policy, _): policy.onDemandAlone.leftOut
+        case .recorded(let changes, _): changes.last { $0.policy != nil }?.policy?.onDemandAlone.leftOut ?? []
+        default: []
+        }
     }
 }
 
@@ -52,7 +58,8 @@ public enum Simulation {
 
     private static func run(_ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings, records: Bool) -> SimulationRecording {
         switch policy {
-        case .policy(let policy, let name): run(trace, PolicyScaler(policy: policy, name: name), settings, records)
+        case .policy(let policy, let name): run(trace, PolicyScaler(policy: policy, name: name, beginsAt: settings.beginsAt), settings, records)
+        case .recorded(let changes, let name): run(trace, PolicyScaler(changes, name: name, beginsAt: settings.beginsAt), settings, records)
         case .kedaHPA(let policy): run(trace, KEDAScaler(policy, slotsPerWorker: settings.slotsPerWorker), settings, records)
         case .hpaOnAssignedWorkers: run(trace, AssignedWorkersScaler(slotsPerWorker: settings.slotsPerWorker), settings, records)
         case .knativeKPA: run(trace, KnativeScaler(slotsPerWorker: settings.slotsPerWorker), settings, records)
@@ -69,7 +76,7 @@ public enum Simulation {
     static func run(
         _ trace: ArrivalTrace, _ policy: Policy, _ settings: SimulationSettings, border: Int64
     ) -> (before: SimulationResult, after: SimulationResult) {
-        var simulation = PoolSimulation(trace: trace, settings: settings, scaler: PolicyScaler(policy: policy, name: policy.pool))
+        var simulation = PoolSimulation(trace: trace, settings: settings, scaler: PolicyScaler(policy: policy, name: policy.pool, beginsAt: settings.beginsAt))
         return simulation.run(border: border)
     }
 }

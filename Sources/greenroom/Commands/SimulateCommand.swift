@@ -37,6 +37,10 @@ struct SimulateCommand: AsyncParsableCommand {
 
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        if conditions.trace == nil { throw ValidationError("Missing expected argument '--trace <csv>'") }
+    }
+
     func run() async throws {
         let trace = try conditions.readTrace()
         let policies = try policy.flatMap { try SimulatedPolicies.named($0) }
@@ -83,7 +87,7 @@ struct SimulateCommand: AsyncParsableCommand {
     }
 
     private var title: String {
-        let name = URL(fileURLWithPath: conditions.trace).lastPathComponent
+        let name = URL(fileURLWithPath: conditions.trace ?? "").lastPathComponent
         return policy.count == 1 ? "\(name) under one policy" : "\(name) under \(policy.count) policies"
     }
 
@@ -111,7 +115,7 @@ struct SimulateCommand: AsyncParsableCommand {
 /// Trace and conditions, as `simulate` and `tune` take them.
 struct SimulationOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Recorded arrivals.", valueName: "csv"))
-    var trace: String
+    var trace: String?
 
     @Option(name: .long, help: ArgumentHelp("From asking for a worker to its being ready.", valueName: "s"))
     var startSeconds = 10.0
@@ -153,6 +157,7 @@ struct SimulationOptions: ParsableArguments {
     private static let traceLimitBytes = 1 << 30
 
     func readTrace() throws -> ArrivalTrace {
+        let trace = trace ?? ""
         guard let file = FileHandle(forReadingAtPath: trace), let data = try? file.read(upToCount: Self.traceLimitBytes + 1) ?? Data() else {
             throw Fault(.unreachable, "can't read the trace \(trace)", do: "check that it exists and may be read")
         }
