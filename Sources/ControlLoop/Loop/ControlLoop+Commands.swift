@@ -97,7 +97,7 @@ extension ControlLoop {
         return "\(what)-\(configuration.fence.number)-\(String(generator.next() as UInt64, radix: 36))"
     }
 
-    private static func body(of policy: Policy) -> [UInt8] {
+    static func body(of policy: Policy) -> [UInt8] {
         var canonical = JSONWriter(reservingBytes: 1_024)
         policy.appendCanonicalJSON(to: &canonical)
         var body = JSONWriter(reservingBytes: 1_200)

@@ -43,6 +43,8 @@ final class LoopCore: @unchecked Sendable {
     private var placementWaiters: [NameID: [@Sendable () -> Void]] = [:]
     private var eventsSinceCheckpoint: Int64 = 0
     private let checkpoints = DispatchQueue(label: "greenroom.loop.checkpoints", qos: .utility)
+    /// Where conclusions go: the log, or nowhere while recorded commits are run again.
+    private let append: Append
     private let isSaving = SavingMark()
 
     struct Rescale: Hashable, Sendable {
@@ -67,12 +69,23 @@ final class LoopCore: @unchecked Sendable {
         var round: UInt64
     }
 
-    init(log: EventLog, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits) {
+    typealias Append = (EventBatch, @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) -> Void
+
+    convenience init(log: EventLog, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits) {
+        self.init(log: log, world: World.restored(from: log), scheduler: scheduler, observer: observer, limits: limits) { batch, completion in
+            log.append(batch, completion: completion)
+        }
+    }
+
+    init(
+        log: EventLog, world: World, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits, append: @escaping Append
+    ) {
         self.log = log
+        self.world = world
         self.scheduler = scheduler
         self.observer = observer
         self.limits = limits
-        world = World.restored(from: log)
+        self.append = append
         follower = log.follower(after: world.position)
         outputs = Self.noOutputs(log)
         wire()
@@ -103,9 +116,20 @@ final class LoopCore: @unchecked Sendable {
         flush()
     }
 
+    /// A commit that is handed in, in place of the log's next one.
+    func take(_ batch: CommittedBatch) {
+        commits.send(batch)
+        flush()
+    }
+
     /// Begins to act: everything before was only read.
     func goLive() {
         drain()
+        act()
+    }
+
+    /// Acts from here on, on what is folded.
+    func act() {
         isLive = true
         for index in world.pools.indices {
             if let rescale = rescale(index) { rescales.send(rescale) }
@@ -212,7 +236,7 @@ final class LoopCore: @unchecked Sendable {
         let began = world.at
         observer.concluded(secondsSinceCommit: max(0, scheduler.now.seconds(since: began)), events: batch.count)
         for decided in decisions { observer.decided(pool: decided.pool, direction: decided.direction, reason: decided.reason) }
-        log.append(batch) { [weak self] result in
+        append(batch) { [weak self] result in
             guard let self else { return }
             // What came in before comes back through the follower; what didn't get in, or was there already, never will.
             if case .success(let receipt) = result, receipt.duplicates == 0 { return }

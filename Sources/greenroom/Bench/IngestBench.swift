@@ -161,32 +161,27 @@ struct IngestReport: Sendable {
     }
 
     var json: JSONValue {
-        func number(_ value: Double) -> JSONValue { .number(String((value * 1_000).rounded() / 1_000)) }
-        func whole(_ value: some BinaryInteger) -> JSONValue { .number(String(value)) }
         let latency = total.latency
         var members: [JSONValue.Member] = [
-            .init(key: "bench", value: .string("ingest")), .init(key: "events", value: whole(acknowledged)), .init(key: "seconds", value: number(total.seconds)),
-            .init(key: "eventsPerSecond", value: number(eventsPerSecond)), .init(key: "requestsPerSecond", value: number(total.requestsPerSecond)),
-            .init(key: "eventsPerRequest", value: whole(plan.eventsPerRequest)), .init(key: "connections", value: whole(plan.connections)),
-            .init(key: "inFlightPerConnection", value: whole(plan.inFlightPerConnection)), .init(key: "ids", value: .string(plan.ids.rawValue)),
+            .init(key: "bench", value: .string("ingest")), .init(key: "events", value: .whole(acknowledged)), .init(key: "seconds", value: .thousandths(total.seconds)),
+            .init(key: "eventsPerSecond", value: .thousandths(eventsPerSecond)), .init(key: "requestsPerSecond", value: .thousandths(total.requestsPerSecond)),
+            .init(key: "eventsPerRequest", value: .whole(plan.eventsPerRequest)), .init(key: "connections", value: .whole(plan.connections)),
+            .init(key: "inFlightPerConnection", value: .whole(plan.inFlightPerConnection)), .init(key: "ids", value: .string(plan.ids.rawValue)),
             .init(key: "latencyMicroseconds", value: .object([
-                .init(key: "p50", value: whole(latency.quantileMicroseconds(0.5))), .init(key: "p99", value: whole(latency.quantileMicroseconds(0.99))),
-                .init(key: "max", value: whole(latency.maxMicroseconds)),
+                .init(key: "p50", value: .whole(latency.quantileMicroseconds(0.5))), .init(key: "p99", value: .whole(latency.quantileMicroseconds(0.99))),
+                .init(key: "max", value: .whole(latency.maxMicroseconds)),
             ])),
-            .init(key: "refused", value: whole(refused)), .init(key: "sentAgain", value: whole(sentAgain)), .init(key: "duplicates", value: whole(duplicates)),
-            .init(key: "slicesEventsPerSecond", value: .array(slices.map(number))),
+            .init(key: "refused", value: .whole(refused)), .init(key: "sentAgain", value: .whole(sentAgain)), .init(key: "duplicates", value: .whole(duplicates)),
+            .init(key: "slicesEventsPerSecond", value: .array(slices.map(JSONValue.thousandths))),
         ]
-        if let diskBytesPerEvent { members.append(.init(key: "diskBytesPerEvent", value: number(diskBytesPerEvent))) }
+        if let diskBytesPerEvent { members.append(.init(key: "diskBytesPerEvent", value: .thousandths(diskBytesPerEvent))) }
         if let server {
-            members.append(.init(key: "serverResidentBytes", value: whole(server.residentBytes)))
-            members.append(.init(key: "serverPeakResidentBytes", value: whole(server.peakResidentBytes)))
-            members.append(.init(key: "serverProcessorSeconds", value: number(server.processorSeconds)))
+            members.append(.init(key: "serverResidentBytes", value: .whole(server.residentBytes)))
+            members.append(.init(key: "serverPeakResidentBytes", value: .whole(server.peakResidentBytes)))
+            members.append(.init(key: "serverProcessorSeconds", value: .thousandths(server.processorSeconds)))
         }
         if let fault = total.fault { members.append(.init(key: "fault", value: .string(fault))) }
-        members.append(.init(key: "machine", value: .object([
-            .init(key: "processor", value: .string(machine.processor)), .init(key: "cores", value: whole(machine.cores)),
-            .init(key: "memoryBytes", value: whole(machine.memoryBytes)), .init(key: "system", value: .string(machine.system)),
-        ])))
+        members.append(.init(key: "machine", value: machine.json))
         return .object(members)
     }
 

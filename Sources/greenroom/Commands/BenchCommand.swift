@@ -8,8 +8,10 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure, and say on which machine.",
-        subcommands: [BenchIngestCommand.self])
+        subcommands: [BenchIngestCommand.self, BenchDecideCommand.self])
 }
+
+enum BenchFormat: String, ExpressibleByArgument, CaseIterable { case line, json }
 
 struct BenchIngestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -27,8 +29,6 @@ struct BenchIngestCommand: AsyncParsableCommand {
             Exit status: 1 where an event was refused or a duplicate was not found.
             """)
 
-    enum Format: String, ExpressibleByArgument, CaseIterable { case line, json }
-
     @Option(name: .long, help: "Events to send.") var events = 1_000_000
     @Option(name: .long, help: "Events of one request.") var batch = 100
     @Option(name: .long, help: "Connections.") var connections = 8
@@ -43,7 +43,7 @@ struct BenchIngestCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Measure this service instead of one started for it.", valueName: "url")) var server: String?
     @Option(name: .long, help: ArgumentHelp("File with the bearer token for --server.", valueName: "file")) var tokenFile: String?
     @Option(name: .long, help: "Seed of random ids.") var seed: UInt64?
-    @Option(name: .shortAndLong, help: "Output format: line or json.") var output: Format = .line
+    @Option(name: .shortAndLong, help: "Output format: line or json.") var output = BenchFormat.line
 
     func validate() throws {
         let bounds: [(String, Int, ClosedRange<Int>)] = [
