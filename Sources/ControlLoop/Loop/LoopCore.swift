@@ -196,11 +196,10 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func prompt(_ pool: Int) {
-        guard let applied = world.pools[pool].policy, let evaluation = world.pools[pool].evaluation else {
+        guard let applied = world.pools[pool].policy, var observation = world.pools[pool].observed else {
             deadlines[pool] = nil
             return
         }
-        var observation = world.pools[pool].observation(at: evaluation.at)
         observation.at = .zero
         stream(pool).send(
             PoolMoment(

@@ -69,7 +69,7 @@ struct Planner {
 
     /// Chooses idle workers beyond the desired count, the youngest first, and asks them to go.
     mutating func drainSurplus(_ pool: Int, _ world: inout World, _ out: inout Outputs) {
-        guard let policy = world.pools[pool].policy?.policy, policy.mode == .auto else { return }
+        guard world.pools[pool].workers.ready > world.pools[pool].desired, world.pools[pool].policy?.policy.mode == .auto else { return }
         let condemned = world.pools[pool].members.count { world.workers[$0].isCondemned }
         let surplus = world.pools[pool].workers.ready - condemned - world.pools[pool].desired
         guard surplus > 0 else { return }
@@ -97,8 +97,8 @@ struct Planner {
     /// Decides for a pool, and logs the decision where it is news: another count, or other steps that had a say.
     /// Answers the next moment at which time alone may change the answer.
     mutating func decide(_ pool: Int, _ world: World, _ out: inout Outputs) -> LogTime? {
-        guard let applied = world.pools[pool].policy, let evaluation = world.pools[pool].evaluation else { return nil }
-        let observation = world.pools[pool].observation(at: evaluation.at)
+        guard let applied = world.pools[pool].policy, let evaluation = world.pools[pool].evaluation, let observation = world.pools[pool].observed
+        else { return nil }
         let memory = world.pools[pool].memory
         let outcome = Autoscaler.outcome(policy: applied.policy, observation: observation, memory: memory, evaluation: evaluation)
         let last = world.pools[pool].lastDecision

@@ -68,6 +68,7 @@ extension World {
         guard json.count > 2 else {
             pools[home].policy = nil
             pools[home].evaluation = nil
+            pools[home].observed = nil
             return true
         }
         let policy: Policy

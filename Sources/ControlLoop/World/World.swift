@@ -25,6 +25,8 @@ public struct World: Sendable {
     var tombstones = Tombstones()
     /// Names that are fields of events, not subjects: nodes, zones, templates, tenants, labels.
     var labels = NameTable()
+    /// Which pools the running commit touched; empty between commits, and kept only for its memory.
+    private var touched = TouchedPools()
 
     public init() {}
 
@@ -51,28 +53,30 @@ public struct World: Sendable {
     public mutating func fold(_ batch: CommittedBatch, names: some NameReading) -> Change {
         precondition(batch.firstSeq == position + 1, "commit \(batch.firstSeq) can't follow position \(position)")
         var fold = Fold(at: batch.at)
+        swap(&fold.touched, &touched)
         for event in batch.events {
             if !apply(event, of: batch, names: names, &fold) { fold.change.superseded.append(event.seq) }
         }
         position = batch.lastSeq
         at = batch.at
-        fold.change.pools = fold.touched.sorted()
+        fold.change.pools = fold.touched.take()
+        swap(&fold.touched, &touched)
         for index in fold.change.pools { evaluate(index, at: batch.at) }
         return fold.change
     }
 
     struct Fold {
         let at: LogTime
-        var touched: Set<Int> = []
+        var touched = TouchedPools()
         var change = Change()
     }
 
     /// Evaluates a pool at `now` and lets its memory take note.
     private mutating func evaluate(_ index: Int, at now: LogTime) {
-        guard let policy = pools[index].policy?.policy else { return }
-        let observation = pools[index].observation(at: now)
-        let evaluation = Autoscaler.evaluate(policy: policy, observation: observation, memory: pools[index].memory)
-        pools[index].memory.advance(evaluation, policy: policy)
+        guard let applied = pools[index].policy else { return }
+        let observation = pools[index].observe(at: now)
+        let evaluation = Autoscaler.evaluate(policy: applied.policy, observation: observation, memory: pools[index].memory)
+        pools[index].memory.advance(evaluation, policy: applied.policy)
         pools[index].evaluation = evaluation
     }
 
@@ -105,5 +109,31 @@ public struct World: Sendable {
         guard let text, !text.isEmpty else { return .none }
         guard let id = labels.intern(text) else { preconditionFailure("the table of labels is full at \(labels.count) names") }
         return id
+    }
+}
+
+/// A set of pools that costs nothing to empty.
+struct TouchedPools: Sendable {
+    private var indices: [Int] = []
+    /// By pool: the round in which it was touched last.
+    private var rounds: [UInt32] = []
+    private var round: UInt32 = 1
+
+    @inline(__always)
+    mutating func insert(_ pool: Int) {
+        if pool >= rounds.count { rounds.append(contentsOf: repeatElement(0, count: pool + 1 - rounds.count)) }
+        guard rounds[pool] != round else { return }
+        rounds[pool] = round
+        indices.append(pool)
+    }
+
+    /// All of them, rising; none is left.
+    mutating func take() -> [Int] {
+        defer {
+            indices.removeAll(keepingCapacity: true)
+            if round == .max { rounds = [] }
+            round = round == .max ? 1 : round + 1
+        }
+        return indices.sorted()
     }
 }

@@ -75,7 +75,8 @@ extension World {
     /// What was found at the last commit that touched the pool follows from state and memory.
     private mutating func reevaluate(_ index: Int) {
         guard let policy = pools[index].policy?.policy, let at = pools[index].evaluatedAt else { return }
-        pools[index].evaluation = Autoscaler.evaluate(policy: policy, observation: pools[index].observation(at: at), memory: pools[index].memory)
+        let observation = pools[index].observe(at: at)
+        pools[index].evaluation = Autoscaler.evaluate(policy: policy, observation: observation, memory: pools[index].memory)
     }
 
     /// The newest checkpoint of the log that can be read, or an empty world.
@@ -163,17 +164,16 @@ extension PoolState {
 }
 
 extension AppliedPolicy {
-    init(from reader: inout ByteReader) throws(ByteFault) {
-        let at = reader.offset
-        canonicalJSON = try reader.data()
+    convenience init(from reader: inout ByteReader) throws(ByteFault) {
+        let offset = reader.offset
+        let json = try reader.data()
+        let policy: Policy
         do {
-            policy = try Policy(canonicalJSON: canonicalJSON)
+            policy = try Policy(canonicalJSON: json)
         } catch {
-            throw ByteFault(offset: at, problem: "not a policy")
+            throw ByteFault(offset: offset, problem: "not a policy")
         }
-        digest = try reader.string()
-        seq = try reader.integer()
-        self.at = try reader.time()
+        self.init(policy: policy, canonicalJSON: json, digest: try reader.string(), seq: try reader.integer(), at: try reader.time())
     }
 }
 
