@@ -67,6 +67,17 @@ final class LoopCore: @unchecked Sendable {
         var decisionSeq: Position
         var timersFired: UInt64
         var round: UInt64
+
+        /// nil where there is nothing to decide. Field by field: a copy of the pool's state would retain all it holds.
+        init?(_ pools: UnsafeBufferPointer<PoolState>, _ pool: Int, round: UInt64) {
+            guard let policy = pools[pool].policy, let observed = pools[pool].observed else { return nil }
+            observation = observed
+            observation.at = .zero
+            policySeq = policy.seq
+            decisionSeq = pools[pool].lastDecision?.seq ?? 0
+            timersFired = pools[pool].timersFired
+            self.round = round
+        }
     }
 
     typealias Append = (EventBatch, @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) -> Void
@@ -196,15 +207,11 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func prompt(_ pool: Int) {
-        guard let applied = world.pools[pool].policy, var observation = world.pools[pool].observed else {
+        guard let moment = world.pools.withUnsafeBufferPointer({ PoolMoment($0, pool, round: round) }) else {
             deadlines[pool] = nil
             return
         }
-        observation.at = .zero
-        stream(pool).send(
-            PoolMoment(
-                observation: observation, policySeq: applied.seq, decisionSeq: world.pools[pool].lastDecision?.seq ?? 0,
-                timersFired: world.pools[pool].timersFired, round: round))
+        stream(pool).send(moment)
     }
 
     private func stream(_ pool: Int) -> PassthroughSubject<PoolMoment, Never> {

@@ -25,6 +25,44 @@ struct BenchDecideCommand: ParsableCommand {
     }
 }
 
+struct BenchReplayCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay",
+        abstract: "How soon a log is open at its live state, how fast it replays, and what memory that takes.",
+        discussion: """
+            Makes two logs, one ten times as long as the other, that end as a crash would leave them; or takes the one named
+            with --db, and only reads it. Each figure is measured in a process of its own. Build with -c release for figures
+            that mean something.
+
+            Examples:
+              greenroom bench replay
+              greenroom bench replay --db /var/lib/greenroom/greenroom.db -o json
+            """)
+
+    @OptionGroup var fleet: FleetOptions
+    @Option(name: .long, help: ArgumentHelp("Measure this log instead of ones made for it.", valueName: "file")) var db: String?
+    @Option(name: .shortAndLong, help: "Output format: line or json.") var output = BenchFormat.line
+
+    func run() throws {
+        let report = try db.map { try ReplayBench.run(existing: $0) } ?? ReplayBench.run(fleet.plan(events: fleet.events ?? 10_000_000))
+        Terminal.writeLine(output == .json ? report.json.compact : report.text)
+    }
+}
+
+/// One figure of `bench replay`, in the process started for it.
+struct BenchStageCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "stage", abstract: "One figure of bench replay.", shouldDisplay: false)
+
+    @Argument(help: "What to measure.") var stage: ReplayStage
+    @Argument(help: "The log.") var db: String
+
+    func run() throws {
+        Terminal.writeLine(String(decoding: try JSONEncoder().encode(stage.measure(db)), as: UTF8.self))
+    }
+}
+
+extension ReplayStage: ExpressibleByArgument {}
+
 struct FleetOptions: ParsableArguments {
     @Option(name: .long, help: "Events of the history.") var events: Int?
     @Option(name: .long, help: "Pools.") var pools = 100
