@@ -15,7 +15,7 @@ struct LogOpening {
     /// How long a connection waits for another program that holds the file for a moment.
     private static let busySeconds = 5.0
     private static let readersLimit = 5
-    private static let cacheKilobytes = 16_384
+    private static let cacheKilobytes = 8_192
     /// Of each reader: it reads along the rows, or a few of them.
     private static let readerCacheKilobytes = 2_048
 
