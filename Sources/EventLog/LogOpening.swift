@@ -15,7 +15,9 @@ struct LogOpening {
     /// How long a connection waits for another program that holds the file for a moment.
     private static let busySeconds = 5.0
     private static let readersLimit = 5
-    private static let cacheKilobytes = 16_384
+    private static let cacheKilobytes = 8_192
+    /// Of each reader: it reads along the rows, or a few of them.
+    private static let readerCacheKilobytes = 2_048
 
     init(_ configuration: EventLog.Configuration) { self.configuration = configuration }
 
@@ -114,7 +116,7 @@ struct LogOpening {
         settings.prepareDatabase { db in
             try db.execute(sql: """
                 PRAGMA wal_autocheckpoint = 0;
-                PRAGMA cache_size = -\(Self.cacheKilobytes);
+                PRAGMA cache_size = -\(db.configuration.readonly ? Self.readerCacheKilobytes : Self.cacheKilobytes);
                 """)
         }
         return settings

@@ -121,7 +121,7 @@ extension ControlLoop {
         return body.bytes
     }
 
-    private static func body(of policy: Policy) -> [UInt8] {
+    static func body(of policy: Policy) -> [UInt8] {
         var canonical = JSONWriter(reservingBytes: 1_024)
         policy.appendCanonicalJSON(to: &canonical)
         var body = JSONWriter(reservingBytes: 1_200)

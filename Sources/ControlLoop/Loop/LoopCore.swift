@@ -43,6 +43,8 @@ final class LoopCore: @unchecked Sendable {
     private var placementWaiters: [NameID: [@Sendable () -> Void]] = [:]
     private var eventsSinceCheckpoint: Int64 = 0
     private let checkpoints = DispatchQueue(label: "greenroom.loop.checkpoints", qos: .utility)
+    /// Where conclusions go: the log, or nowhere while recorded commits are run again.
+    private let append: Append
     private let isSaving = SavingMark()
 
     struct Rescale: Hashable, Sendable {
@@ -71,14 +73,45 @@ final class LoopCore: @unchecked Sendable {
         var decisionSeq: Position
         var timersFired: UInt64
         var round: UInt64
+
+        /// nil where there is nothing to decide. Field by field: a copy of the pool's state would retain all it holds.
+        init?(_ pools: UnsafeBufferPointer<PoolState>, _ pool: Int, round: UInt64) {
+            guard let policy = pools[pool].policy, let observed = pools[pool].observed else { return nil }
+            observation = observed
+            observation.at = .zero
+            policySeq = policy.seq
+            decisionSeq = pools[pool].lastDecision?.seq ?? 0
+            timersFired = pools[pool].timersFired
+            self.round = round
+        }
+
+        init(_ standing: PolicyStanding, round: UInt64) {
+            observation = standing.observation
+            observation.at = .zero
+            policySeq = standing.applied.seq
+            decisionSeq = standing.lastDecision?.seq ?? 0
+            timersFired = standing.timersFired
+            self.round = round
+        }
     }
 
-    init(log: EventLog, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits) {
+    typealias Append = (EventBatch, @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) -> Void
+
+    convenience init(log: EventLog, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits) {
+        self.init(log: log, world: World.restored(from: log), scheduler: scheduler, observer: observer, limits: limits) { batch, completion in
+            log.append(batch, completion: completion)
+        }
+    }
+
+    init(
+        log: EventLog, world: World, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits, append: @escaping Append
+    ) {
         self.log = log
+        self.world = world
         self.scheduler = scheduler
         self.observer = observer
         self.limits = limits
-        world = World.restored(from: log)
+        self.append = append
         follower = log.follower(after: world.position)
         outputs = Self.noOutputs(log)
         wire()
@@ -109,9 +142,20 @@ final class LoopCore: @unchecked Sendable {
         flush()
     }
 
+    /// A commit that is handed in, in place of the log's next one.
+    func take(_ batch: CommittedBatch) {
+        commits.send(batch)
+        flush()
+    }
+
     /// Begins to act: everything before was only read.
     func goLive() {
         drain()
+        act()
+    }
+
+    /// Acts from here on, on what is folded.
+    func act() {
         isLive = true
         for index in world.pools.indices {
             if let rescale = rescale(index) { rescales.send(rescale) }
@@ -181,17 +225,15 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func prompt(_ key: PolicyKey) {
-        guard let standing = world.standing(of: key) else {
+        let moment = world.pools.withUnsafeBufferPointer { pools in
+            key.shadow == nil ? PoolMoment(pools, key.pool, round: round) : pools[key.pool].standing(of: key.shadow).map { PoolMoment($0, round: round) }
+        }
+        guard let moment else {
             deadlines[key] = nil
             moments[key] = nil
             return
         }
-        var observation = standing.observation
-        observation.at = .zero
-        stream(key).send(
-            PoolMoment(
-                observation: observation, policySeq: standing.applied.seq, decisionSeq: standing.lastDecision?.seq ?? 0,
-                timersFired: standing.timersFired, round: round))
+        stream(key).send(moment)
     }
 
     private func stream(_ key: PolicyKey) -> PassthroughSubject<PoolMoment, Never> {
@@ -225,7 +267,7 @@ final class LoopCore: @unchecked Sendable {
                 observer.decided(pool: decided.pool, direction: decided.direction, reason: decided.reason)
             }
         }
-        log.append(batch) { [weak self] result in
+        append(batch) { [weak self] result in
             guard let self else { return }
             // What came in before comes back through the follower; what didn't get in, or was there already, never will.
             if case .success(let receipt) = result, receipt.duplicates == 0 { return }

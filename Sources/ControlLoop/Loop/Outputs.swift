@@ -74,9 +74,12 @@ struct Outputs {
     /// Seconds with at most six places, written from integers.
     static func seconds(microseconds: Int64) -> String {
         let micros = max(0, microseconds)
-        let fraction = String(micros % 1_000_000 + 1_000_000).dropFirst()
-        let trimmed = fraction.reversed().drop { $0 == "0" }.reversed()
-        return trimmed.isEmpty ? "\(micros / 1_000_000)" : "\(micros / 1_000_000).\(String(trimmed))"
+        var fraction = micros % 1_000_000
+        guard fraction > 0 else { return String(micros / 1_000_000) }
+        var places = 6
+        while fraction % 10 == 0 { (fraction, places) = (fraction / 10, places - 1) }
+        let digits = String(fraction)
+        return "\(micros / 1_000_000)." + String(repeating: "0", count: places - digits.utf8.count) + digits
     }
 }
 

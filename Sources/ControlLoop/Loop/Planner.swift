@@ -69,7 +69,7 @@ struct Planner {
 
     /// Chooses idle workers beyond the desired count, the youngest first, and asks them to go.
     mutating func drainSurplus(_ pool: Int, _ world: inout World, _ out: inout Outputs) {
-        guard let policy = world.pools[pool].policy?.policy, policy.mode == .auto else { return }
+        guard world.pools[pool].workers.ready > world.pools[pool].desired, world.pools[pool].policy?.policy.mode == .auto else { return }
         let condemned = world.pools[pool].members.count { world.workers[$0].isCondemned }
         let surplus = world.pools[pool].workers.ready - condemned - world.pools[pool].desired
         guard surplus > 0 else { return }

@@ -58,7 +58,7 @@ struct ActorTable: Sendable {
 
     @inline(__always)
     subscript(_ index: Int) -> ActorRecord {
-        get { chunks[index / Self.chunkSize][index % Self.chunkSize] }
+        _read { yield chunks[index / Self.chunkSize][index % Self.chunkSize] }
         _modify { yield &chunks[index / Self.chunkSize][index % Self.chunkSize] }
     }
 

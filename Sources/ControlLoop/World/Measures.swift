@@ -52,8 +52,8 @@ struct DurationRing: Hashable, Sendable {
     private static let limit = 128
     private var micros: [Int64] = []
     private var next = 0
-    /// The 90th percentile, kept because decisions ask for it at every commit; nil where nothing was measured.
-    private(set) var p90Microseconds: Int64?
+    /// The same durations, rising: decisions ask for a quantile at every commit.
+    private var sorted: [Int64] = []
 
     init() {}
 
@@ -62,18 +62,30 @@ struct DurationRing: Hashable, Sendable {
         if micros.count < Self.limit {
             micros.append(value)
         } else {
+            sorted.remove(at: place(of: micros[next]))
             micros[next] = value
             next = (next + 1) % Self.limit
         }
-        measure()
+        sorted.insert(value, at: place(of: value))
     }
 
-    private mutating func measure() { p90Microseconds = quantiles([0.9])?.first.map { Int64($0 * 1e6) } }
+    /// Where the first that is no shorter than `value` stands, or would stand.
+    private func place(of value: Int64) -> Int {
+        var low = 0
+        var high = sorted.count
+        while low < high {
+            let middle = (low + high) / 2
+            if sorted[middle] < value { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// The 90th percentile (nearest rank); nil where nothing was measured.
+    var p90Microseconds: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count * 9 + 9) / 10 - 1] }
 
     /// Seconds at each of `quantiles` (nearest rank); nil where nothing was measured.
     func quantiles(_ quantiles: [Double]) -> [Double]? {
-        guard !micros.isEmpty else { return nil }
-        let sorted = micros.sorted()
+        guard !sorted.isEmpty else { return nil }
         return quantiles.map { q in
             let rank = Int((q * Double(sorted.count)).rounded(.up))
             return Double(sorted[min(max(rank, 1), sorted.count) - 1]) / 1e6
@@ -89,6 +101,6 @@ struct DurationRing: Hashable, Sendable {
         micros = try reader.list(bytesEach: 8) { reader throws(ByteFault) in try reader.integer(Int64.self) }
         next = Int(try reader.integer(UInt32.self))
         guard micros.count <= Self.limit, next < Self.limit else { throw ByteFault(offset: reader.offset, problem: "a ring of durations is too long") }
-        measure()
+        sorted = micros.sorted()
     }
 }

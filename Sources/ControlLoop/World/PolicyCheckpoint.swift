@@ -55,17 +55,16 @@ extension AppliedPolicy {
         writer.time(at)
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
-        let at = reader.offset
-        canonicalJSON = try reader.data()
+    convenience init(from reader: inout ByteReader) throws(ByteFault) {
+        let offset = reader.offset
+        let json = try reader.data()
+        let policy: Policy
         do {
-            policy = try Policy(canonicalJSON: canonicalJSON)
+            policy = try Policy(canonicalJSON: json)
         } catch {
-            throw ByteFault(offset: at, problem: "not a policy")
+            throw ByteFault(offset: offset, problem: "not a policy")
         }
-        digest = try reader.string()
-        seq = try reader.integer()
-        self.at = try reader.time()
+        self.init(policy: policy, canonicalJSON: json, digest: try reader.string(), seq: try reader.integer(), at: try reader.time())
     }
 }
 

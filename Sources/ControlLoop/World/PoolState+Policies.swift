@@ -26,9 +26,9 @@ extension PoolState {
     /// nil where there is no such policy, or it was never looked at.
     func standing(of shadow: String?) -> PolicyStanding? {
         guard let shadow else {
-            guard let policy, let evaluation else { return nil }
+            guard let policy, let evaluation, let observed else { return nil }
             return PolicyStanding(
-                applied: policy, observation: observation(at: evaluation.at), memory: memory, evaluation: evaluation, lastDecision: lastDecision,
+                applied: policy, observation: observed, memory: memory, evaluation: evaluation, lastDecision: lastDecision,
                 timersFired: timersFired)
         }
         guard let index = shadowIndex(shadow), let evaluation = shadows[index].evaluation else { return nil }
@@ -61,6 +61,7 @@ extension PoolState {
         guard let shadow else {
             policy = nil
             evaluation = nil
+            observed = nil
             return true
         }
         guard let index = shadowIndex(shadow) else { return false }
@@ -84,9 +85,10 @@ extension PoolState {
     /// The same for one policy, where there is one of that name.
     mutating func evaluate(_ shadow: String?, at now: LogTime) {
         if let shadow { return shadowIndex(shadow).map { evaluateShadow($0, at: now) } ?? () }
-        guard let policy = policy?.policy else { return }
-        let found = Autoscaler.evaluate(policy: policy, observation: observation(at: now), memory: memory)
-        memory.advance(found, policy: policy)
+        guard let applied = policy else { return }
+        let observation = observe(at: now)
+        let found = Autoscaler.evaluate(policy: applied.policy, observation: observation, memory: memory)
+        memory.advance(found, policy: applied.policy)
         evaluation = found
     }
 

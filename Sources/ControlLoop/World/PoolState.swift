@@ -42,8 +42,10 @@ struct PoolState: Sendable {
     var pendingStarts: [LogTime] = []
 
     var lastDecision: DecisionMark?
-    /// What was found at the last commit that touched the pool.
+    /// What was found at the last commit that touched the pool, and from which observation. Nothing that an observation holds
+    /// changes between two such commits.
     var evaluation: Evaluation?
+    var observed: Observation?
     /// Of a world read back from a checkpoint: when that was.
     var evaluatedAt: LogTime?
     /// The last attempt on the target failed: what it said. Cleared by the next success.
@@ -73,6 +75,14 @@ struct PoolState: Sendable {
         return counts
     }
 
+    /// Notes what is observed. Mutating, so that the state is looked at where it lies: this runs for every pool of every commit,
+    /// and copying a state would retain all it holds.
+    mutating func observe(at now: LogTime) -> Observation {
+        let observation = observation(at: now)
+        observed = observation
+        return observation
+    }
+
     func observation(at now: LogTime) -> Observation {
         Observation(
             at: now, replicas: policy?.policy.mode == .recommend ? unfollowedCount : desired, workers: workerCounts, demand: demand,
@@ -83,7 +93,7 @@ struct PoolState: Sendable {
     var unfollowedCount: Int { observedSpec ?? workers.ready }
 
     func samples(for policy: Policy?) -> [ObservedSample?] {
-        guard let triggers = policy?.triggers, !series.isEmpty else { return [] }
+        guard !series.isEmpty, let triggers = policy?.triggers else { return [] }
         return triggers.map { trigger in
             guard case .observed(let metric, let selector, _) = trigger.source else { return nil }
             return series.first { $0.metric == metric && $0.labels == selector }?.sample
@@ -91,12 +101,21 @@ struct PoolState: Sendable {
     }
 }
 
-struct AppliedPolicy: Sendable {
-    var policy: Policy
-    var canonicalJSON: [UInt8]
-    var digest: String
-    var seq: Position
-    var at: LogTime
+/// Shared, as every evaluation of the pool reads it and nothing changes it.
+final class AppliedPolicy: Sendable {
+    let policy: Policy
+    let canonicalJSON: [UInt8]
+    let digest: String
+    let seq: Position
+    let at: LogTime
+
+    init(policy: Policy, canonicalJSON: [UInt8], digest: String, seq: Position, at: LogTime) {
+        self.policy = policy
+        self.canonicalJSON = canonicalJSON
+        self.digest = digest
+        self.seq = seq
+        self.at = at
+    }
 }
 
 /// One outside metric of a pool.

@@ -47,8 +47,9 @@ struct WorkerTable: Sendable {
 
     func find(_ name: NameID) -> Int? { byName[name] }
 
+    @inline(__always)
     subscript(_ index: Int) -> WorkerRecord {
-        get { records[index] }
+        _read { yield records[index] }
         _modify { yield &records[index] }
     }
 

@@ -49,27 +49,30 @@ struct ActorFields {
 extension World {
     mutating func applyActor(_ event: CommittedEvent, _ fields: ActorFields, _ names: some NameReading, _ fold: inout Fold) -> Bool {
         let known = actors.find(event.subject)
-        let state = known.map { actors[$0].state } ?? (tombstones.contains(event.subject) ? .deleted : .unknown)
+        // Changed here, in one place, and put back once: the table is looked into as seldom as may be.
+        var actor = known.map { actors[$0] } ?? ActorRecord(name: event.subject)
+        let state = known != nil ? actor.state : tombstones.contains(event.subject) ? .deleted : .unknown
         if event.kind.isOurs { fold.change.own.append(event) }
-        if let version = fields.version, let known, actors[known].hasVersion, version <= actors[known].version { return false }
+        if let version = fields.version, actor.hasVersion, version <= actor.version { return false }
 
         let worker = event.worker.isNone ? nil : workers.find(event.worker)
-        let holds = known.map { Int(actors[$0].worker) } ?? -1
-        let sameWorker = event.worker.isNone || holds < 0 || worker == holds
-        let resting = known.map { actors[$0].resting } ?? .suspended
-        guard case .moves(let next) = state.after(event.kind, resting: resting, sameWorker: sameWorker) else { return false }
+        let sameWorker = event.worker.isNone || actor.worker < 0 || worker == Int(actor.worker)
+        guard case .moves(let next) = state.after(event.kind, resting: actor.resting, sameWorker: sameWorker) else { return false }
         // A placement counts only where the worker can still take it.
         if event.kind == .actorPlaced, worker.map({ workers[$0].state != .ready }) ?? true { return false }
 
-        tombstones.remove(event.subject)
-        let index = known ?? actors.insert(event.subject)
-        if known == nil { actors[index].createdAtSeconds = UInt32(clamping: fold.at.microseconds / 1_000_000) }
-        if let version = fields.version {
-            actors[index].version = version
-            actors[index].hasVersion = true
+        if known == nil {
+            if state == .deleted { tombstones.remove(event.subject) }
+            actor.createdAtSeconds = UInt32(clamping: fold.at.microseconds / 1_000_000)
         }
-        adopt(index, event, fields, names, &fold)
-        move(index, from: state, to: next, event, fields, worker, &fold)
+        let index = known ?? actors.insert(event.subject)
+        if let version = fields.version {
+            actor.version = version
+            actor.hasVersion = true
+        }
+        adopt(&actor, event, fields, names, &fold)
+        move(&actor, index, from: state, to: next, event, fields, worker, &fold)
+        actors[index] = actor
         if next == .deleted {
             actors.remove(index)
             tombstones.add(event.subject)
@@ -78,40 +81,39 @@ extension World {
     }
 
     /// Takes over what the event says of the actor itself: its pool, template and tenant.
-    private mutating func adopt(_ index: Int, _ event: CommittedEvent, _ fields: ActorFields, _ names: some NameReading, _ fold: inout Fold) {
-        if event.kind.shape.carriesPool {
-            actors[index].pool = Int32(pool(event.pool, names: names, at: fold.at))
-        }
-        if let template = fields.template { actors[index].template = label(template) }
-        if let tenant = fields.tenant { actors[index].tenant = label(tenant) }
+    private mutating func adopt(_ actor: inout ActorRecord, _ event: CommittedEvent, _ fields: ActorFields, _ names: some NameReading, _ fold: inout Fold) {
+        if event.kind.shape.carriesPool { actor.pool = Int32(pool(event.pool, names: names, at: fold.at)) }
+        if let template = fields.template { actor.template = label(template) }
+        if let tenant = fields.tenant { actor.tenant = label(tenant) }
     }
 
     private mutating func move(
-        _ index: Int, from old: ActorState, to next: ActorState, _ event: CommittedEvent, _ fields: ActorFields, _ worker: Int?, _ fold: inout Fold
+        _ actor: inout ActorRecord, _ index: Int, from old: ActorState, to next: ActorState, _ event: CommittedEvent, _ fields: ActorFields,
+        _ worker: Int?, _ fold: inout Fold
     ) {
-        let since = actors[index].since
-        let held = Int(actors[index].worker)
-        if old == .waiting { leaveQueue(index, placedTier: fields.tier, at: fold.at, keepsWait: next == .placed || next == .running, &fold) }
-        let keepsSlot = old.isResident && next.isResident && (worker == nil || worker.map(Int32.init) == actors[index].worker)
-        if old.isResident, !keepsSlot { release(index, held: since, at: fold.at, &fold) }
-        if next.isResident, !keepsSlot { occupy(index, worker, &fold) }
+        let since = actor.since
+        let held = Int(actor.worker)
+        if old == .waiting { leaveQueue(&actor, placedTier: fields.tier, at: fold.at, keepsWait: next == .placed || next == .running, &fold) }
+        let keepsSlot = old.isResident && next.isResident && (worker == nil || worker.map(Int32.init) == actor.worker)
+        if old.isResident, !keepsSlot { release(&actor, index, at: fold.at, &fold) }
+        if next.isResident, !keepsSlot { occupy(&actor, index, worker, &fold) }
         if next == .waiting {
-            actors[index].resting = old.isResting ? old : .suspended
-            joinQueue(index, event, fields, &fold)
+            actor.resting = old.isResting ? old : .suspended
+            joinQueue(actor, index, event, fields, &fold)
         }
-        if old == .placed, next == .running { noteRestore(index, fields, since: since, at: fold.at) }
-        noteSnapshot(index, event, fields, held: held)
-        if old != next || event.kind == .actorRunning { actors[index].since = fold.at }
-        actors[index].stateSeq = event.seq
-        actors[index].state = next
-        touch(index, &fold)
+        if old == .placed, next == .running { noteRestore(actor, fields, since: since, at: fold.at) }
+        noteSnapshot(&actor, event, fields, held: held)
+        if old != next || event.kind == .actorRunning { actor.since = fold.at }
+        actor.stateSeq = event.seq
+        actor.state = next
+        if actor.pool >= 0 { fold.touched.insert(Int(actor.pool)) }
     }
 
     // MARK: - The queue
 
-    private mutating func joinQueue(_ index: Int, _ event: CommittedEvent, _ fields: ActorFields, _ fold: inout Fold) {
-        let home = Int(actors[index].pool)
-        let selector = fields.selector.map { LabelPair(key: label($0.key), value: label($0.value)) }.sorted()
+    private mutating func joinQueue(_ actor: ActorRecord, _ index: Int, _ event: CommittedEvent, _ fields: ActorFields, _ fold: inout Fold) {
+        let home = Int(actor.pool)
+        let selector = fields.selector.isEmpty ? [] : fields.selector.map { LabelPair(key: label($0.key), value: label($0.value)) }.sorted()
         pools[home].queue.add(
             WaitingTicket(
                 actor: index, seq: event.seq, requestedAt: fold.at, priority: fields.priority,
@@ -119,37 +121,36 @@ extension World {
         pools[home].arrivals.add(at: fold.at)
     }
 
-    private mutating func leaveQueue(_ index: Int, placedTier: String?, at now: LogTime, keepsWait: Bool, _ fold: inout Fold) {
-        let home = Int(actors[index].pool)
-        pools[home].queue.remove(actors[index].stateSeq)
+    private mutating func leaveQueue(_ actor: inout ActorRecord, placedTier: String?, at now: LogTime, keepsWait: Bool, _ fold: inout Fold) {
+        let home = Int(actor.pool)
+        pools[home].queue.remove(actor.stateSeq)
         guard keepsWait else { return }
-        let waited = now.microseconds(since: actors[index].since)
-        actors[index].waitedMillis = UInt32(clamping: waited / 1_000)
+        let waited = now.microseconds(since: actor.since)
+        actor.waitedMillis = UInt32(clamping: waited / 1_000)
         let tier = RestoreTier.allCases.first { $0.name == placedTier } ?? .cold
-        actors[index].tier = tier
+        actor.tier = tier
         fold.change.measured.append(.wait(pool: home, tier: tier, seconds: Double(waited) / 1e6))
     }
 
     // MARK: - Slots
 
     /// Takes a slot of `worker`; of none where the worker isn't known, and the actor counts as resident all the same.
-    private mutating func occupy(_ index: Int, _ worker: Int?, _ fold: inout Fold) {
-        if actors[index].pool < 0, let worker { actors[index].pool = workers[worker].pool }
-        if actors[index].pool >= 0 { pools[Int(actors[index].pool)].resident += 1 }
+    private mutating func occupy(_ actor: inout ActorRecord, _ index: Int, _ worker: Int?, _ fold: inout Fold) {
+        if actor.pool < 0, let worker { actor.pool = workers[worker].pool }
+        if actor.pool >= 0 { pools[Int(actor.pool)].resident += 1 }
         guard let worker else { return }
-        actors[index].worker = Int32(worker)
+        actor.worker = Int32(worker)
         changeWorker(worker, &fold) { $0.residents.append(index) }
     }
 
-    /// Gives its slot back.
-    mutating func release(_ index: Int, held since: LogTime, at now: LogTime, _ fold: inout Fold) {
-        if actors[index].pool >= 0 {
-            let home = Int(actors[index].pool)
-            pools[home].resident -= 1
-            pools[home].holds.add(microseconds: now.microseconds(since: since))
+    /// Gives its slot back, held since the actor entered its state.
+    mutating func release(_ actor: inout ActorRecord, _ index: Int, at now: LogTime, _ fold: inout Fold) {
+        if actor.pool >= 0 {
+            pools[Int(actor.pool)].resident -= 1
+            pools[Int(actor.pool)].holds.add(microseconds: now.microseconds(since: actor.since))
         }
-        let worker = Int(actors[index].worker)
-        actors[index].worker = -1
+        let worker = Int(actor.worker)
+        actor.worker = -1
         guard worker >= 0 else { return }
         changeWorker(worker, &fold) { record in
             if let k = record.residents.firstIndex(of: index) { record.residents.swapAt(k, record.residents.count - 1) }
@@ -157,28 +158,24 @@ extension World {
         }
     }
 
-    private mutating func noteRestore(_ index: Int, _ fields: ActorFields, since: LogTime, at now: LogTime) {
-        guard actors[index].pool >= 0 else { return }
+    private mutating func noteRestore(_ actor: ActorRecord, _ fields: ActorFields, since: LogTime, at now: LogTime) {
+        guard actor.pool >= 0 else { return }
         let micros = fields.restoreMillis.map { $0.multipliedReportingOverflow(by: 1_000).partialValue } ?? now.microseconds(since: since)
-        pools[Int(actors[index].pool)].restores.add(microseconds: micros)
+        pools[Int(actor.pool)].restores.add(microseconds: micros)
     }
 
-    private mutating func noteSnapshot(_ index: Int, _ event: CommittedEvent, _ fields: ActorFields, held worker: Int) {
+    private mutating func noteSnapshot(_ actor: inout ActorRecord, _ event: CommittedEvent, _ fields: ActorFields, held worker: Int) {
         switch event.kind {
         case .actorPaused:
-            actors[index].snapshotSeq = event.seq
+            actor.snapshotSeq = event.seq
             // It lies where the actor ran, unless the event says another node.
-            actors[index].node = fields.node != nil ? label(fields.node) : worker >= 0 ? workers[worker].node : .none
+            actor.node = fields.node != nil ? label(fields.node) : worker >= 0 ? workers[worker].node : .none
         case .actorSuspended:
             guard fields.hasSnapshot else { return }
-            actors[index].snapshotSeq = event.seq
+            actor.snapshotSeq = event.seq
             // The node it ran on has the snapshot still.
-            actors[index].node = worker >= 0 ? workers[worker].node : .none
+            actor.node = worker >= 0 ? workers[worker].node : .none
         default: break
         }
-    }
-
-    private mutating func touch(_ index: Int, _ fold: inout Fold) {
-        if actors[index].pool >= 0 { fold.touched.insert(Int(actors[index].pool)) }
     }
 }

@@ -70,12 +70,13 @@ extension World {
     private mutating func lose(_ index: Int, _ event: CommittedEvent, _ fold: inout Fold) {
         let wasAsked = workers[index].state == .draining
         for actor in workers[index].residents.sorted() {
-            let since = actors[actor].since
-            release(actor, held: since, at: fold.at, &fold)
-            actors[actor].state = .crashed
-            actors[actor].since = fold.at
-            actors[actor].stateSeq = event.seq
-            if actors[actor].pool >= 0 { fold.touched.insert(Int(actors[actor].pool)) }
+            var record = actors[actor]
+            release(&record, actor, at: fold.at, &fold)
+            record.state = .crashed
+            record.since = fold.at
+            record.stateSeq = event.seq
+            if record.pool >= 0 { fold.touched.insert(Int(record.pool)) }
+            actors[actor] = record
         }
         let home = Int(workers[index].pool)
         count(index, by: -1)
@@ -107,21 +108,20 @@ extension World {
     }
 
     private mutating func offer(_ index: Int) {
-        let worker = workers[index]
-        pools[Int(worker.pool)].free.set(index, free: worker.free, of: worker.slots)
+        let (home, free, slots) = (Int(workers[index].pool), workers[index].free, workers[index].slots)
+        pools[home].free.set(index, free: free, of: slots)
     }
 
     private mutating func count(_ index: Int, by step: Int) {
-        let worker = workers[index]
-        let home = Int(worker.pool)
-        switch worker.state {
+        let (home, state, used, slots) = (Int(workers[index].pool), workers[index].state, workers[index].used, workers[index].slots)
+        switch state {
         case .draining:
             pools[home].workers.draining += step
-            if worker.used > 0 { pools[home].workers.drainingBusy += step }
+            if used > 0 { pools[home].workers.drainingBusy += step }
         case .ready:
-            if worker.used == 0 {
+            if used == 0 {
                 pools[home].workers.idle += step
-            } else if worker.used < worker.slots {
+            } else if used < slots {
                 pools[home].workers.partial += step
             } else {
                 pools[home].workers.full += step

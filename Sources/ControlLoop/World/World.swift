@@ -25,6 +25,8 @@ public struct World: Sendable {
     var tombstones = Tombstones()
     /// Names that are fields of events, not subjects: nodes, zones, templates, tenants, labels.
     var labels = NameTable()
+    /// Which pools the running commit touched; empty between commits, and kept only for its memory.
+    private var touched = TouchedPools()
 
     public init() {}
 
@@ -53,21 +55,23 @@ public struct World: Sendable {
     public mutating func fold(_ batch: CommittedBatch, names: some NameReading) -> Change {
         precondition(batch.firstSeq == position + 1, "commit \(batch.firstSeq) can't follow position \(position)")
         var fold = Fold(at: batch.at)
+        swap(&fold.touched, &touched)
         for event in batch.events {
             if !apply(event, of: batch, names: names, &fold) { fold.change.superseded.append(event.seq) }
         }
         position = batch.lastSeq
         at = batch.at
-        fold.change.pools = fold.touched.sorted()
+        fold.change.pools = fold.touched.take()
         fold.change.shadows = fold.touchedShadows.sorted()
         for index in fold.change.pools { pools[index].evaluate(at: batch.at) }
-        for key in fold.change.shadows where !fold.touched.contains(key.pool) { pools[key.pool].evaluate(key.shadow, at: batch.at) }
+        for key in fold.change.shadows where !fold.change.pools.contains(key.pool) { pools[key.pool].evaluate(key.shadow, at: batch.at) }
+        swap(&fold.touched, &touched)
         return fold.change
     }
 
     struct Fold {
         let at: LogTime
-        var touched: Set<Int> = []
+        var touched = TouchedPools()
         /// What is a shadow's own (its policy, its decisions, its timers) touches it alone: whether there are shadows
         /// makes no difference to the pool.
         var touchedShadows: Set<PolicyKey> = []
@@ -103,5 +107,31 @@ public struct World: Sendable {
         guard let text, !text.isEmpty else { return .none }
         guard let id = labels.intern(text) else { preconditionFailure("the table of labels is full at \(labels.count) names") }
         return id
+    }
+}
+
+/// A set of pools that costs nothing to empty.
+struct TouchedPools: Sendable {
+    private var indices: [Int] = []
+    /// By pool: the round in which it was touched last.
+    private var rounds: [UInt32] = []
+    private var round: UInt32 = 1
+
+    @inline(__always)
+    mutating func insert(_ pool: Int) {
+        if pool >= rounds.count { rounds.append(contentsOf: repeatElement(0, count: pool + 1 - rounds.count)) }
+        guard rounds[pool] != round else { return }
+        rounds[pool] = round
+        indices.append(pool)
+    }
+
+    /// All of them, rising; none is left.
+    mutating func take() -> [Int] {
+        defer {
+            indices.removeAll(keepingCapacity: true)
+            if round == .max { rounds = [] }
+            round = round == .max ? 1 : round + 1
+        }
+        return indices.sorted()
     }
 }

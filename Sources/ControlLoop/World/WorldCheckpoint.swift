@@ -74,13 +74,13 @@ extension World {
 
     /// What was found at the last commit that touched the pool follows from state and memory.
     private mutating func reevaluate(_ index: Int) {
-        let pool = pools[index]
-        if let policy = pool.policy?.policy, let at = pool.evaluatedAt {
-            pools[index].evaluation = Autoscaler.evaluate(policy: policy, observation: pool.observation(at: at), memory: pool.memory)
+        if let policy = pools[index].policy?.policy, let at = pools[index].evaluatedAt {
+            let observation = pools[index].observe(at: at)
+            pools[index].evaluation = Autoscaler.evaluate(policy: policy, observation: observation, memory: pools[index].memory)
         }
-        for (k, shadow) in pool.shadows.enumerated() {
+        for (k, shadow) in pools[index].shadows.enumerated() {
             guard let at = shadow.evaluatedAt else { continue }
-            let observation = pool.observation(for: shadow, at: at)
+            let observation = pools[index].observation(for: shadow, at: at)
             pools[index].shadows[k].evaluation = Autoscaler.evaluate(policy: shadow.applied.policy, observation: observation, memory: shadow.memory)
         }
     }

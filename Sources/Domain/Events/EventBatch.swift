@@ -30,6 +30,20 @@ public struct DraftEvent: Hashable, Sendable {
     public var extensions = ByteRange.empty
     /// The producer's clock.
     public var time: LogTime?
+
+    /// The same event once `shift` bytes stand before its batch's own.
+    @inlinable
+    public func shifted(by shift: UInt32) -> DraftEvent {
+        var event = self
+        event.source.start += shift
+        event.id.start += shift
+        event.subject.start += shift
+        event.pool.start += shift
+        event.worker.start += shift
+        event.body.start += shift
+        event.extensions.start += shift
+        return event
+    }
 }
 
 public struct EventBatch: Sendable {
@@ -58,16 +72,7 @@ public struct EventBatch: Sendable {
     public mutating func append(_ other: EventBatch) {
         let shift = UInt32(bytes.count)
         bytes.append(contentsOf: other.bytes)
-        for var event in other.events {
-            event.source.start += shift
-            event.id.start += shift
-            event.subject.start += shift
-            event.pool.start += shift
-            event.worker.start += shift
-            event.body.start += shift
-            event.extensions.start += shift
-            events.append(event)
-        }
+        for event in other.events { events.append(event.shifted(by: shift)) }
     }
 
     public func text(_ range: ByteRange) -> String { String(decoding: bytes[range.lower..<range.upper], as: UTF8.self) }

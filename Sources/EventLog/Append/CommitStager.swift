@@ -166,16 +166,7 @@ struct CommitStager {
         for request in requests {
             let shift = UInt32(bytes.count)
             bytes.append(contentsOf: request.batch.bytes)
-            for var event in request.batch.events {
-                event.source.start += shift
-                event.id.start += shift
-                event.subject.start += shift
-                event.pool.start += shift
-                event.worker.start += shift
-                event.body.start += shift
-                event.extensions.start += shift
-                events.append(event)
-            }
+            for event in request.batch.events { events.append(event.shifted(by: shift)) }
         }
         return (events, bytes)
     }

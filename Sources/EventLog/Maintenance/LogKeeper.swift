@@ -72,6 +72,7 @@ final class LogKeeper: Sendable {
     private func work(_ saveState: @Sendable () throws -> Position) {
         do {
             var more = true
+            let hadBuilds = builds.wantsWork
             while more, !isClosed {
                 if wal.bytes > limits.walCheckpointBytes { try checkpoint() }
                 more = try builds.produceOne { body in try catalog.pool.read { db in try body(db) } }
@@ -80,6 +81,8 @@ final class LogKeeper: Sendable {
                 let saved = try saveState()
                 state.withLock { $0.savedSeq = saved }
             }
+            // A merge frees tens of megabytes in small pieces.
+            if hadBuilds { MemoryHabits.giveBackFreed() }
             health.noteKeeper(nil, path: catalog.path)
         } catch { health.noteKeeper(error, path: catalog.path) }
     }

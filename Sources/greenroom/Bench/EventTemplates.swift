@@ -83,6 +83,12 @@ struct EventTemplates: Sendable {
         }
     }
 
+    /// Within the namespace `bench`.
+    static func poolName(_ pool: Int) -> String {
+        let digits = String(pool)
+        return "pool-" + String(repeating: "0", count: max(0, poolDigits - digits.count)) + digits
+    }
+
     /// Bytes of one event, the largest of them.
     var eventBytes: Int { templates.map(\.bytes.count).max() ?? 0 }
 

@@ -71,6 +71,28 @@ struct IngestBench: Sendable {
         buffer.writeInteger(UInt8(ascii: "]"))
     }
 
+    /// Gives each pool a policy that decides and never acts.
+    func applyPolicies() async throws {
+        let api = try await ServiceConnection.open(url: base.description, token: token)
+        for pool in 0..<plan.pools {
+            let name = EventTemplates.poolName(pool)
+            let policy = #"{"apiVersion":"greenroom.dev/v1","kind":"WorkerPoolAutoscaler","metadata":{"namespace":"bench","name":"\#(name)"},"#
+                + #""spec":{"mode":"recommend","scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"\#(name)"},"triggers":[{"type":"demand","threshold":1}]}}"#
+            let message = APIRequest(method: .put, path: "/v1/policies/bench/\(name)", contentType: "application/json", body: Array(policy.utf8))
+            _ = try await api.send(message).json(api.url, message)
+        }
+        await api.close()
+    }
+
+    /// From a commit to its decision, and to the target's answer, as the service counted them.
+    func loopLatencies() async throws -> (decisions: ServedHistogram, reactions: ServedHistogram) {
+        let api = try await ServiceConnection.open(url: base.description, token: token)
+        let answer = try await api.send(APIRequest(path: "/metrics"))
+        await api.close()
+        let text = String(decoding: answer.body, as: UTF8.self)
+        return (ServedHistogram("greenroom_decision_seconds", inMetrics: text), ServedHistogram("greenroom_reaction_seconds", inMetrics: text))
+    }
+
     /// Sends requests of the run again: how many events that were, and how many were answered as duplicates.
     func sendAgain() async throws -> (sent: Int, duplicates: Int) {
         let api = try await ServiceConnection.open(url: base.description, token: token)
@@ -103,6 +125,9 @@ struct IngestReport: Sendable {
     var duplicates = 0
     var diskBytes: Int64?
     var server: ProcessUse?
+    /// Where policies were applied.
+    var decisions: ServedHistogram?
+    var reactions: ServedHistogram?
     var machine = MachineFacts()
 
     /// All slices together; they came one after the other, so their times add up.
@@ -156,39 +181,47 @@ struct IngestReport: Sendable {
         if let server {
             parts.append("server \(server.residentBytes >> 20) MB (peak \(server.peakResidentBytes >> 20)), \(Self.tenths(server.processorSeconds)) s of processor")
         }
+        for (name, histogram) in [("commit → decision", decisions), ("commit → target's answer", reactions)] {
+            guard let histogram, let p50 = histogram.bound(ofQuantile: 0.5), let p99 = histogram.bound(ofQuantile: 0.99) else { continue }
+            parts.append("\(name) p50 ≤ \(Self.milliseconds(p50)) p99 ≤ \(Self.milliseconds(p99)) of \(Grouped.text(histogram.count))")
+        }
         if let fault = total.fault { parts.append("broke off: \(fault)") }
         return "ingest, ids \(plan.ids.rawValue), \(plan.connections) connections × \(plan.inFlightPerConnection): \(parts.joined(separator: "; ")) | \(machine.text)"
     }
 
     var json: JSONValue {
-        func number(_ value: Double) -> JSONValue { .number(String((value * 1_000).rounded() / 1_000)) }
-        func whole(_ value: some BinaryInteger) -> JSONValue { .number(String(value)) }
         let latency = total.latency
         var members: [JSONValue.Member] = [
-            .init(key: "bench", value: .string("ingest")), .init(key: "events", value: whole(acknowledged)), .init(key: "seconds", value: number(total.seconds)),
-            .init(key: "eventsPerSecond", value: number(eventsPerSecond)), .init(key: "requestsPerSecond", value: number(total.requestsPerSecond)),
-            .init(key: "eventsPerRequest", value: whole(plan.eventsPerRequest)), .init(key: "connections", value: whole(plan.connections)),
-            .init(key: "inFlightPerConnection", value: whole(plan.inFlightPerConnection)), .init(key: "ids", value: .string(plan.ids.rawValue)),
+            .init(key: "bench", value: .string("ingest")), .init(key: "events", value: .whole(acknowledged)), .init(key: "seconds", value: .thousandths(total.seconds)),
+            .init(key: "eventsPerSecond", value: .thousandths(eventsPerSecond)), .init(key: "requestsPerSecond", value: .thousandths(total.requestsPerSecond)),
+            .init(key: "eventsPerRequest", value: .whole(plan.eventsPerRequest)), .init(key: "connections", value: .whole(plan.connections)),
+            .init(key: "inFlightPerConnection", value: .whole(plan.inFlightPerConnection)), .init(key: "ids", value: .string(plan.ids.rawValue)),
             .init(key: "latencyMicroseconds", value: .object([
-                .init(key: "p50", value: whole(latency.quantileMicroseconds(0.5))), .init(key: "p99", value: whole(latency.quantileMicroseconds(0.99))),
-                .init(key: "max", value: whole(latency.maxMicroseconds)),
+                .init(key: "p50", value: .whole(latency.quantileMicroseconds(0.5))), .init(key: "p99", value: .whole(latency.quantileMicroseconds(0.99))),
+                .init(key: "max", value: .whole(latency.maxMicroseconds)),
             ])),
-            .init(key: "refused", value: whole(refused)), .init(key: "sentAgain", value: whole(sentAgain)), .init(key: "duplicates", value: whole(duplicates)),
-            .init(key: "slicesEventsPerSecond", value: .array(slices.map(number))),
+            .init(key: "refused", value: .whole(refused)), .init(key: "sentAgain", value: .whole(sentAgain)), .init(key: "duplicates", value: .whole(duplicates)),
+            .init(key: "slicesEventsPerSecond", value: .array(slices.map(JSONValue.thousandths))),
         ]
-        if let diskBytesPerEvent { members.append(.init(key: "diskBytesPerEvent", value: number(diskBytesPerEvent))) }
+        if let diskBytesPerEvent { members.append(.init(key: "diskBytesPerEvent", value: .thousandths(diskBytesPerEvent))) }
         if let server {
-            members.append(.init(key: "serverResidentBytes", value: whole(server.residentBytes)))
-            members.append(.init(key: "serverPeakResidentBytes", value: whole(server.peakResidentBytes)))
-            members.append(.init(key: "serverProcessorSeconds", value: number(server.processorSeconds)))
+            members.append(.init(key: "serverResidentBytes", value: .whole(server.residentBytes)))
+            members.append(.init(key: "serverPeakResidentBytes", value: .whole(server.peakResidentBytes)))
+            members.append(.init(key: "serverProcessorSeconds", value: .thousandths(server.processorSeconds)))
+        }
+        for (name, histogram) in [("decisionSeconds", decisions), ("reactionSeconds", reactions)] {
+            guard let histogram, let p50 = histogram.bound(ofQuantile: 0.5), let p99 = histogram.bound(ofQuantile: 0.99) else { continue }
+            members.append(.init(key: name, value: .object([
+                .init(key: "count", value: .whole(histogram.count)), .init(key: "p50AtMost", value: .number("\(p50)")), .init(key: "p99AtMost", value: .number("\(p99)")),
+            ])))
         }
         if let fault = total.fault { members.append(.init(key: "fault", value: .string(fault))) }
-        members.append(.init(key: "machine", value: .object([
-            .init(key: "processor", value: .string(machine.processor)), .init(key: "cores", value: whole(machine.cores)),
-            .init(key: "memoryBytes", value: whole(machine.memoryBytes)), .init(key: "system", value: .string(machine.system)),
-        ])))
+        members.append(.init(key: "machine", value: machine.json))
         return .object(members)
     }
+
+    /// A bucket's bound.
+    private static func milliseconds(_ seconds: Double) -> String { seconds.isFinite ? "\(tenths(seconds * 1_000))ms" : "beyond all buckets" }
 
     private static func tenths(_ value: Double) -> String { String((value * 10).rounded() / 10) }
 }

@@ -21,6 +21,13 @@ struct MachineFacts: Hashable, Sendable {
 
     var text: String { "\(processor), \(cores) cores, \(memoryBytes >> 30) GB, \(system), SQLite \(EventLog.sqliteVersion)" }
 
+    var json: JSONValue {
+        .object([
+            .init(key: "processor", value: .string(processor)), .init(key: "cores", value: .whole(cores)),
+            .init(key: "memoryBytes", value: .whole(memoryBytes)), .init(key: "system", value: .string(system)),
+        ])
+    }
+
     fileprivate static func field(_ name: String, in path: String, separator: Character) -> String? {
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return nil }
         for line in text.split(separator: "\n") {
@@ -56,4 +63,10 @@ struct ProcessUse: Hashable, Sendable {
     private static func kilobytes(_ name: String, _ id: Int32) -> Int64? {
         MachineFacts.field(name, in: "/proc/\(id)/status", separator: ":")?.split(separator: " ").first.flatMap { Int64($0) }
     }
+}
+
+extension JSONValue {
+    static func whole(_ value: some BinaryInteger) -> JSONValue { .number(String(value)) }
+    /// A figure to three places.
+    static func thousandths(_ value: Double) -> JSONValue { .number(String((value * 1_000).rounded() / 1_000)) }
 }

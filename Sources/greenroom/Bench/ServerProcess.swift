@@ -9,7 +9,7 @@ final class ServerProcess {
     let url: String
     let database: String
     private let process: Process
-    private let folder: URL
+    private let folder: ScratchFolder
 
     private static let startLimit = Duration.seconds(20)
     private static let stopLimit = Duration.seconds(20)
@@ -17,18 +17,15 @@ final class ServerProcess {
 
     /// Starts it and returns once it is ready.
     init() async throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-bench-\(UUID().uuidString.prefix(8).lowercased())")
-        do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
-            throw Fault(.unreachable, "can't make the folder \(folder.path)", do: "make room there, or set TMPDIR")
-        }
-        database = folder.appendingPathComponent("bench.db").path
+        folder = try ScratchFolder()
+        database = folder.path("bench.db")
         let port = try LocalPort.free()
         url = "http://127.0.0.1:\(port)"
-        let configuration = folder.appendingPathComponent("serve.yaml")
-        try Data("database: \(database)\nlisten: 127.0.0.1:\(port)\nlogging: {level: warning}\n".utf8).write(to: configuration)
+        let configuration = folder.path("serve.yaml")
+        try Data("database: \(database)\nlisten: 127.0.0.1:\(port)\nlogging: {level: warning}\n".utf8).write(to: URL(fileURLWithPath: configuration))
         process = Process()
         process.executableURL = try Self.executable()
-        process.arguments = ["serve", "--config", configuration.path]
+        process.arguments = ["serve", "--config", configuration]
         // Its log goes where ours goes.
         process.standardOutput = FileHandle.standardError
         process.standardInput = FileHandle.nullDevice
@@ -43,7 +40,7 @@ final class ServerProcess {
 
     var processID: Int32 { process.processIdentifier }
 
-    private static func executable() throws -> URL {
+    static func executable() throws -> URL {
         guard let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
             throw Fault(.unreachable, "can't tell which program this is", do: "mount /proc, or name a running service with --server")
         }
@@ -70,14 +67,14 @@ final class ServerProcess {
     /// Ends it and removes what it wrote.
     func stop() async {
         await end()
-        try? FileManager.default.removeItem(at: folder)
+        folder.remove()
     }
 
     /// Bytes of the log's files.
     func diskBytes() -> Int64 {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path(""))) ?? []
         return names.filter { $0.hasPrefix("bench.db") }.reduce(0) { total, name in
-            let attributes = try? FileManager.default.attributesOfItem(atPath: folder.appendingPathComponent(name).path)
+            let attributes = try? FileManager.default.attributesOfItem(atPath: folder.path(name))
             return total + ((attributes?[.size] as? NSNumber)?.int64Value ?? 0)
         }
     }

@@ -8,8 +8,10 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure, and say on which machine.",
-        subcommands: [BenchIngestCommand.self])
+        subcommands: [BenchIngestCommand.self, BenchDecideCommand.self, BenchReplayCommand.self, BenchStageCommand.self])
 }
+
+enum BenchFormat: String, ExpressibleByArgument, CaseIterable { case line, json }
 
 struct BenchIngestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,10 +26,9 @@ struct BenchIngestCommand: AsyncParsableCommand {
               greenroom bench ingest --events 50000000 --slices 50 --ids rising
               greenroom bench ingest --single --events 500000 --in-flight 16
               greenroom bench ingest --rate 200 --events 1000000 -o json
+              greenroom bench ingest --rate 200 --events 200000 --policies
             Exit status: 1 where an event was refused or a duplicate was not found.
             """)
-
-    enum Format: String, ExpressibleByArgument, CaseIterable { case line, json }
 
     @Option(name: .long, help: "Events to send.") var events = 1_000_000
     @Option(name: .long, help: "Events of one request.") var batch = 100
@@ -40,10 +41,12 @@ struct BenchIngestCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Actors the events are of.") var actors = 100_000
     @Option(name: .long, help: ArgumentHelp("Measure the run in this many parts.", valueName: "n")) var slices = 1
     @Flag(name: .long, help: "One event a request, not in a batch.") var single = false
+    @Flag(name: .long, help: "Give each pool a policy that only recommends, and say how soon after its commit a decision is made.")
+    var policies = false
     @Option(name: .long, help: ArgumentHelp("Measure this service instead of one started for it.", valueName: "url")) var server: String?
     @Option(name: .long, help: ArgumentHelp("File with the bearer token for --server.", valueName: "file")) var tokenFile: String?
     @Option(name: .long, help: "Seed of random ids.") var seed: UInt64?
-    @Option(name: .shortAndLong, help: "Output format: line or json.") var output: Format = .line
+    @Option(name: .shortAndLong, help: "Output format: line or json.") var output = BenchFormat.line
 
     func validate() throws {
         let bounds: [(String, Int, ClosedRange<Int>)] = [
@@ -91,6 +94,7 @@ struct BenchIngestCommand: AsyncParsableCommand {
         let plan = plan()
         let bench = IngestBench(plan: plan, base: base, token: token)
         var report = IngestReport(plan: plan)
+        if policies { try await bench.applyPolicies() }
         // What an empty log takes is no event's.
         let emptyBytes = process?.diskBytes() ?? 0
         var progress = Progress("ingest", total: Int64(plan.requests))
@@ -103,6 +107,7 @@ struct BenchIngestCommand: AsyncParsableCommand {
         }
         progress.finish()
         (report.sentAgain, report.duplicates) = try await bench.sendAgain()
+        if policies { (report.decisions, report.reactions) = try await bench.loopLatencies() }
         if let process {
             report.server = ProcessUse(process.processID)
             await process.end()

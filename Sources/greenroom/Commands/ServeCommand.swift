@@ -1,4 +1,5 @@
 import ArgumentParser
+import EventLog
 import Foundation
 import Logging
 import Telemetry
@@ -29,6 +30,7 @@ struct ServeCommand: AsyncParsableCommand {
     var config: String?
 
     func run() async throws {
+        MemoryHabits.settle()
         let configuration = try config.map { try ServiceConfiguration(file: $0) } ?? ServiceConfiguration()
         LogConfiguration(format: configuration.logFormat, level: configuration.logLevel).bootstrap()
         let logger = Logger(label: "greenroom")

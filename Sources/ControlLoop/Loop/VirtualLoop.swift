@@ -1,0 +1,55 @@
+public import Autoscaling
+public import Domain
+public import EventLog
+
+// What does the loop do, without a clock and without waiting?
+//
+// The same `LoopCore` on virtual time, moved by hand: over a log that is being made (it appends its conclusions, and the
+// caller moves time on), or over commits that were recorded, one by one: then it draws every conclusion and keeps none, as
+// what it concluded back then comes with the later commits. All work is done inside the calls, on the caller's thread.
+
+public final class VirtualLoop {
+    public let scheduler: VirtualScheduler
+    private let core: LoopCore
+    private let log: EventLog
+
+    /// Over a log that is written inline with this loop's time for a clock.
+    public init(making log: EventLog, scheduler: VirtualScheduler, observer: any LoopObserving = SilentObserver(), limits: LoopLimits = LoopLimits()) {
+        self.log = log
+        self.scheduler = scheduler
+        core = LoopCore(log: log, scheduler: scheduler, observer: observer, limits: limits)
+        let core = core
+        log.onCommit { [scheduler] _ in scheduler.perform { core.drain() } }
+        scheduler.perform { core.goLive() }
+        scheduler.runUntilIdle()
+    }
+
+    /// Over commits that are handed to `take`, beginning with the one after `world`'s position. `log` is asked for names and
+    /// for snapshots alone.
+    public init(recordedIn log: EventLog, from world: World = World(), observer: any LoopObserving = SilentObserver()) {
+        self.log = log
+        scheduler = VirtualScheduler(now: world.at)
+        var limits = LoopLimits()
+        limits.checkpointEvents = .max
+        core = LoopCore(log: log, world: world, scheduler: scheduler, observer: observer, limits: limits) { _, _ in }
+        core.act()
+    }
+
+    public var world: World { core.world }
+
+    /// Moves time to a recorded commit and draws the conclusions from it.
+    public func take(_ batch: CommittedBatch) {
+        scheduler.advance(to: batch.at)
+        core.take(batch)
+    }
+
+    /// Logs a policy. Only over a log that is being made.
+    public func apply(_ policy: Policy) {
+        var batch = EventBatch()
+        batch.append(
+            .policyApplied, source: Outputs.source, id: "policy-\(policy.pool)-\(scheduler.now.microseconds)", subject: policy.pool, pool: policy.pool,
+            body: ControlLoop.body(of: policy))
+        log.append(batch) { _ in }
+        scheduler.runUntilIdle()
+    }
+}
