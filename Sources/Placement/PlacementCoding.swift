@@ -107,18 +107,19 @@ extension WorkerFacts {
 
 extension SnapshotCache {
     public func encode(into writer: inout ByteWriter) {
-        writer.list(goldens.sorted { $0.key < $1.key }) { writer, golden in
-            writer.integer(golden.key.rawValue)
-            writer.integer(golden.value.snapshot.rawValue)
-            writer.integer(golden.value.bytes)
+        writer.list(templates) { writer, template in
+            writer.integer(template.name.rawValue)
+            writer.integer(goldens[template.golden].snapshot.rawValue)
+            writer.integer(goldens[template.golden].bytes)
         }
-        writer.list(nodes.values.sorted { $0.node < $1.node }) { writer, node in
-            writer.integer(node.node.rawValue)
+        let known = knownNodes.sorted { $0.name < $1.name }
+        writer.list(known) { writer, node in
+            writer.integer(node.name.rawValue)
             writer.integer(node.capacityBytes)
             writer.time(node.lastUse)
         }
-        writer.list(inOrder) { writer, entry in
-            writer.integer(entry.node.rawValue)
+        writer.list(inOrder(known)) { writer, entry in
+            writer.integer(nodes[Int(entry.node)].name.rawValue)
             writer.integer(entry.snapshot.rawValue)
             writer.integer(entry.bytes)
             writer.time(entry.lastUse)
@@ -126,12 +127,19 @@ extension SnapshotCache {
         }
     }
 
-    /// By node: paused ones by snapshot, then the others, the least recently used first.
-    private var inOrder: [Entry] {
-        let paused = byKey.values.map { entries[Int($0)] }.filter { $0.use == .paused }.sorted { ($0.node, $0.snapshot) < ($1.node, $1.snapshot) }
-        var all = paused
-        for node in nodes.keys.sorted() {
-            var index = nodes[node]?.oldest ?? -1
+    private var templates: [(name: NameID, golden: Int)] {
+        var all: [(name: NameID, golden: Int)] = []
+        goldenByTemplate.forEach { all.append(($0, $1)) }
+        return all.sorted { $0.name < $1.name }
+    }
+
+    /// Paused ones by node and snapshot, then by node the others, the least recently used first.
+    private func inOrder(_ known: [NodeCache]) -> [Entry] {
+        var all: [Entry] = []
+        byKey.forEach { _, index in if entries[index].use == .paused { all.append(entries[index]) } }
+        all.sort { (nodes[Int($0.node)].name, $0.snapshot) < (nodes[Int($1.node)].name, $1.snapshot) }
+        for node in known {
+            var index = node.oldest
             while index >= 0 {
                 all.append(entries[Int(index)])
                 index = entries[Int(index)].newer
@@ -150,21 +158,19 @@ extension SnapshotCache {
             (NameID(try reader.integer()), try reader.size(), try reader.time())
         }
         for (node, _, lastUse) in known { setCapacity(.max, of: node, at: lastUse) }
-        for entry in try reader.list(bytesEach: 29, { reader throws(ByteFault) in try Entry(from: &reader) }) { put(entry) }
+        for _ in 0..<(try reader.count(bytesEach: 29)) { try putEntry(from: &reader) }
         for (node, capacity, lastUse) in known { setCapacity(capacity, of: node, at: lastUse) }
         // The workers were written with what was known of these.
         goldenChanges = []
     }
-}
 
-extension SnapshotCache.Entry {
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    private mutating func putEntry(from reader: inout ByteReader) throws(ByteFault) {
         let at = reader.offset
         let node = NameID(try reader.integer())
         let snapshot = SnapshotID(rawValue: try reader.integer())
         let (bytes, lastUse) = (try reader.size(), try reader.time())
-        guard let use = SnapshotCache.Use(rawValue: try reader.integer()) else { throw ByteFault(offset: at, problem: "a snapshot is of no known use") }
-        self.init(snapshot: snapshot, node: node, bytes: bytes, lastUse: lastUse, use: use)
+        guard let use = Use(rawValue: try reader.integer()) else { throw ByteFault(offset: at, problem: "a snapshot is of no known use") }
+        put(snapshot, bytes: bytes, use, on: node, at: lastUse)
     }
 }
 

@@ -87,17 +87,17 @@ public struct Placer: Sendable {
     }
 
     private func best(in pool: Int, _ actor: WaitingActor, _ golden: Eligibility?, _ rules: PlacementRules) -> Candidate? {
-        var terms = PickTerms(tier: .cold, bytes: coldBytes(actor), bandwidth: bandwidth, zoneMaxSkew: rules.zoneMaxSkew)
         // No worker is free: nothing to look for. Else some tier has one.
-        guard let cold = workers.best(in: pool, actor.eligibility, terms) else { return nil }
+        guard workers.tally(of: pool, actor.eligibility).available > 0 else { return nil }
+        var terms = PickTerms(tier: .warm, bytes: coldBytes(actor), bandwidth: bandwidth, zoneMaxSkew: rules.zoneMaxSkew)
         if let external = actor.external {
-            terms.tier = .warm
             if let warm = warm(in: pool, external.snapshot, actor.eligibility, terms) { return warm }
         } else if let golden {
             terms.tier = .golden
             if let found = workers.best(in: pool, golden, terms) { return found }
         }
-        return cold
+        terms.tier = .cold
+        return workers.best(in: pool, actor.eligibility, terms)
     }
 
     private func warm(in pool: Int, _ snapshot: SnapshotID, _ eligibility: Eligibility, _ terms: PickTerms) -> Candidate? {
@@ -127,12 +127,11 @@ public struct Placer: Sendable {
 
     private func localWait(_ actor: WaitingActor, _ paused: PausedSnapshot, _ rules: PlacementRules) -> LocalWait {
         let there = actor.pools.reduce(WorkerTally()) { $0 + workers.tally(of: $1, on: paused.node, actor.eligibility) }
-        let busy = actor.pools.reduce(0) { $0 + workers.busySlots(of: $1, on: paused.node, actor.eligibility) }
         let moving = actor.external.map { external in
             max(0, bandwidth.microseconds(.cold, bytes: external.bytes) - bandwidth.microseconds(.local, bytes: paused.bytes))
         }
         return LocalWait(
-            workersThere: workers.workers(on: paused.node), eligibleThere: there, busySlotsThere: busy, ahead: actor.aheadOnNode,
+            workersThere: workers.workers(on: paused.node), eligibleThere: there, busySlotsThere: there.usedSlots, ahead: actor.aheadOnNode,
             requestedAt: actor.requestedAt, movingMicroseconds: moving, rules: rules)
     }
 

@@ -24,39 +24,43 @@ struct Candidate {
 
 extension WorkerIndex {
     func best(in pool: Int, _ eligibility: Eligibility, _ terms: PickTerms) -> Candidate? {
-        guard pools.indices.contains(pool) else { return nil }
-        if let view = pools[pool].view(eligibility) {
-            return pools[pool].best(view, terms).map { candidate($0, pool, terms) }
-        }
-        return lowest(pools[pool].seats.indices.lazy.filter { pools[pool].seats[$0].worker >= 0 }, pool, eligibility, terms)
+        read(pool) { workers in
+            if let view = workers.view(eligibility) {
+                return workers.best(view, terms).map { workers.candidate($0, pool, terms) }
+            }
+            return lowest(workers.seats.indices.lazy.filter { workers.seats[$0].worker >= 0 }, workers, eligibility, terms).map { workers.candidate($0, pool, terms) }
+        } ?? nil
     }
 
     func best(in pool: Int, on node: NameID, _ eligibility: Eligibility, _ terms: PickTerms) -> Candidate? {
-        guard pools.indices.contains(pool), let group = pools[pool].groupByNode[node] else { return nil }
-        let heap = pools[pool].groups[Int(group)].heap
-        guard let top = heap.first else { return nil }
-        if eligibility == .anyone { return candidate(NodeWorkers.rank(top), pool, terms) }
-        return lowest(heap.lazy.map { NodeWorkers.rank($0) }, pool, eligibility, terms)
+        read(pool) { workers in
+            guard let group = workers.groupByNode[node], let top = workers.groups[group].heap.first else { return nil }
+            if eligibility == .anyone { return workers.candidate(NodeWorkers.rank(top), pool, terms) }
+            let free = workers.groups[group].heap.lazy.map { NodeWorkers.rank($0) }
+            return lowest(free, workers, eligibility, terms).map { workers.candidate($0, pool, terms) }
+        } ?? nil
     }
 
     func tally(of pool: Int, _ eligibility: Eligibility) -> WorkerTally {
-        guard pools.indices.contains(pool) else { return WorkerTally() }
-        if let view = pools[pool].view(eligibility) { return pools[pool].views[view].tally }
-        return tally(pools[pool].seats.indices.lazy.filter { pools[pool].seats[$0].worker >= 0 }, pool, eligibility)
+        read(pool) { workers in
+            if let view = workers.view(eligibility) { return workers.views[view].tally }
+            return tally(workers.seats.indices.lazy.filter { workers.seats[$0].worker >= 0 }, workers, eligibility)
+        } ?? WorkerTally()
     }
 
     func tally(of pool: Int, on node: NameID, _ eligibility: Eligibility) -> WorkerTally {
-        guard pools.indices.contains(pool), let group = pools[pool].groupByNode[node] else { return WorkerTally() }
-        if eligibility == .anyone { return pools[pool].groups[Int(group)].tally }
-        return tally(pools[pool].groups[Int(group)].members.lazy.map { Int($0) }, pool, eligibility)
+        read(pool) { workers in
+            guard let group = workers.groupByNode[node] else { return WorkerTally() }
+            if eligibility == .anyone { return workers.groups[group].tally }
+            return tally(workers.groups[group].members.lazy.map { Int($0) }, workers, eligibility)
+        } ?? WorkerTally()
     }
 
-    /// Slots taken on the ready workers of a node that may take the actor.
-    func busySlots(of pool: Int, on node: NameID, _ eligibility: Eligibility) -> Int {
-        guard pools.indices.contains(pool), let group = pools[pool].groupByNode[node] else { return 0 }
-        return pools[pool].groups[Int(group)].members.reduce(0) { sum, rank in
-            let seat = pools[pool].seats[Int(rank)]
-            return seat.facts.phase == .ready && accepts(eligibility, seat.facts) ? sum + Int(seat.used) : sum
+    /// A pool where it lies; nil where no worker ever was in it. Read through a pointer, as a copy costs more than a pick.
+    private func read<Answer>(_ pool: Int, _ body: (borrowing PoolWorkers) -> Answer) -> Answer? {
+        pools.withUnsafeBufferPointer { pools in
+            guard pools.indices.contains(pool) else { return nil }
+            return body(pools[pool])
         }
     }
 
@@ -64,24 +68,19 @@ extension WorkerIndex {
         eligibility.accepts(facts, goldens: eligibility.golden == nil ? [] : goldens(on: facts.node))
     }
 
-    private func candidate(_ rank: Int, _ pool: Int, _ terms: PickTerms) -> Candidate {
-        Candidate(worker: Int(pools[pool].seats[rank].worker), pool: pool, score: pools[pool].score(rank, terms))
-    }
-
-    private func lowest(_ ranks: some Sequence<Int>, _ pool: Int, _ eligibility: Eligibility, _ terms: PickTerms) -> Candidate? {
+    private func lowest(_ ranks: some Sequence<Int>, _ workers: borrowing PoolWorkers, _ eligibility: Eligibility, _ terms: PickTerms) -> Int? {
         var best: (rank: Int, score: PlacementScore)?
-        for rank in ranks where pools[pool].seats[rank].level != PackLevel.none && accepts(eligibility, pools[pool].seats[rank].facts) {
-            let score = pools[pool].score(rank, terms)
+        for rank in ranks where workers.seats[rank].level != PackLevel.none && accepts(eligibility, workers.seats[rank].facts) {
+            let score = workers.score(rank, terms)
             if best.map({ score < $0.score }) ?? true { best = (rank, score) }
         }
-        return best.map { Candidate(worker: Int(pools[pool].seats[$0.rank].worker), pool: pool, score: $0.score) }
+        return best?.rank
     }
 
-    private func tally(_ ranks: some Sequence<Int>, _ pool: Int, _ eligibility: Eligibility) -> WorkerTally {
+    private func tally(_ ranks: some Sequence<Int>, _ workers: borrowing PoolWorkers, _ eligibility: Eligibility) -> WorkerTally {
         var tally = WorkerTally()
-        for rank in ranks {
-            let seat = pools[pool].seats[rank]
-            if accepts(eligibility, seat.facts) { tally.count(seat.facts, used: Int(seat.used), by: 1) }
+        for rank in ranks where accepts(eligibility, workers.seats[rank].facts) {
+            tally.count(workers.seats[rank].facts.phase, slots: workers.seats[rank].facts.slots, used: Int(workers.seats[rank].used), by: 1)
         }
         return tally
     }
@@ -100,6 +99,10 @@ extension PoolWorkers {
             if best.map({ (skew, restore, rank) < $0 }) ?? true { best = (skew, restore, rank) }
         }
         return best?.rank
+    }
+
+    func candidate(_ rank: Int, _ pool: Int, _ terms: PickTerms) -> Candidate {
+        Candidate(worker: Int(seats[rank].worker), pool: pool, score: score(rank, terms))
     }
 
     func score(_ rank: Int, _ terms: PickTerms) -> PlacementScore {

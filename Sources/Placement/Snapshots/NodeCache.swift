@@ -11,7 +11,7 @@ struct NodeCache: Hashable, Sendable {
     /// Quarters of an hour told apart; what was last used before them is worth nothing.
     static let epochs = 16
 
-    let node: NameID
+    let name: NameID
     /// Bytes it is taken to hold; moved by what the node reports.
     var capacityBytes: Int64
     private(set) var usedBytes: Int64 = 0
@@ -25,8 +25,8 @@ struct NodeCache: Hashable, Sendable {
     private var bytesByEpoch = [Int64](repeating: 0, count: epochs)
     private var newestEpoch: Int64 = .min / 2
 
-    init(node: NameID, capacityBytes: Int64) {
-        self.node = node
+    init(name: NameID, capacityBytes: Int64) {
+        self.name = name
         self.capacityBytes = capacityBytes
     }
 

@@ -7,95 +7,119 @@ import Domain
 // for the choice of which of a few copies, or of all nodes, to forget at a limit.
 
 extension SnapshotCache {
-    mutating func put(_ entry: Entry) {
-        makeNode(entry.node, at: entry.lastUse)
-        let key = Key(node: entry.node, snapshot: entry.snapshot)
-        if let known = byKey[key] {
-            touch(known, as: entry)
+    /// A petabyte: what is said to be larger counts as so large.
+    static let mostBytes: Int64 = 1 << 50
+
+    mutating func put(_ snapshot: SnapshotID, bytes: Int64, _ use: Use, on node: NameID, at now: LogTime) {
+        let cache = makeNode(node, at: now)
+        let entry = Entry(snapshot: snapshot, node: Int32(cache), bytes: min(max(0, bytes), Self.mostBytes), lastUse: now, use: use)
+        if let known = byKey[Key(node: entry.node, snapshot: snapshot)] {
+            touch(Int32(known), as: entry)
         } else {
             guard makeRoom(for: entry) else { return }
             let index = allocate(entry)
-            byKey[key] = index
-            nodes[entry.node]?.count(entry, by: 1)
-            if entry.use != .paused { linkNewest(index) }
-            if entry.use != .outdated { linkCopy(index) }
+            byKey.set(Key(node: entry.node, snapshot: snapshot), Int(index))
+            nodes[cache].count(entry, by: 1)
+            if use != .paused { linkNewest(index) }
+            if use != .outdated { linkCopy(index) }
         }
-        trim(entry.node)
+        trim(cache)
     }
 
     /// Room by the limits on numbers; false where every entry of the node is kept for a paused actor.
     private mutating func makeRoom(for entry: Entry) -> Bool {
-        while (nodes[entry.node]?.entries ?? 0) >= limits.entriesPerNode || byKey.count >= limits.entries {
-            guard let oldest = nodes[entry.node]?.oldest, oldest >= 0 else { return false }
-            remove(oldest)
+        let cache = Int(entry.node)
+        while nodes[cache].entries >= limits.entriesPerNode || byKey.count >= limits.entries {
+            guard nodes[cache].oldest >= 0 else { return false }
+            remove(nodes[cache].oldest)
         }
-        if goldenUses[entry.snapshot] == nil {
-            while let all = copies[entry.snapshot], Int(all.count) >= limits.copies { remove(leastRecentCopy(all)) }
-        }
+        if goldenUses[entry.snapshot] == nil { makeRoomAmongCopies(entry.snapshot) }
         return true
     }
 
-    private func leastRecentCopy(_ all: Copies) -> Int32 {
-        var best = all.first
-        var index = entries[Int(best)].nextCopy
-        while index >= 0 {
-            let (a, b) = (entries[Int(index)], entries[Int(best)])
-            if a.lastUse != b.lastUse ? a.lastUse < b.lastUse : a.node < b.node { best = index }
-            index = a.nextCopy
+    /// At most `limits.copies` of an actor's snapshot: the least recently used is forgotten, of equals that of the lowest node.
+    private mutating func makeRoomAmongCopies(_ snapshot: SnapshotID) {
+        while let first = copies[snapshot] {
+            var count = 1
+            var best = Int32(first)
+            var index = entries[first].nextCopy
+            while index >= 0 {
+                count += 1
+                if isLessRecent(index, than: best) { best = index }
+                index = entries[Int(index)].nextCopy
+            }
+            guard count >= limits.copies else { return }
+            remove(best)
         }
-        return best
+    }
+
+    private func isLessRecent(_ a: Int32, than b: Int32) -> Bool {
+        let (left, right) = (entries[Int(a)], entries[Int(b)])
+        return left.lastUse != right.lastUse ? left.lastUse < right.lastUse : nodes[Int(left.node)].name < nodes[Int(right.node)].name
     }
 
     private mutating func touch(_ index: Int32, as entry: Entry) {
         let old = entries[Int(index)]
-        nodes[entry.node]?.count(old, by: -1)
+        nodes[Int(old.node)].count(old, by: -1)
         if old.use != .paused { unlinkUse(index) }
         if old.use == .outdated, entry.use != .outdated { linkCopy(index) }
         entries[Int(index)].lastUse = max(old.lastUse, entry.lastUse)
         // A report without a size changes nothing about it.
         if entry.bytes > 0 { entries[Int(index)].bytes = entry.bytes }
         entries[Int(index)].use = entry.use
-        nodes[entry.node]?.count(entries[Int(index)], by: 1)
+        nodes[Int(old.node)].count(entries[Int(index)], by: 1)
         if entry.use != .paused { linkNewest(index) }
     }
 
     mutating func setUse(_ index: Int32, _ use: Use) {
         let old = entries[Int(index)]
-        nodes[old.node]?.count(old, by: -1)
+        nodes[Int(old.node)].count(old, by: -1)
         if old.use != .outdated, use == .outdated { unlinkCopy(index) }
         if old.use == .paused, use != .paused { linkNewest(index) }
         entries[Int(index)].use = use
-        nodes[old.node]?.count(entries[Int(index)], by: 1)
+        nodes[Int(old.node)].count(entries[Int(index)], by: 1)
     }
 
     mutating func remove(_ index: Int32) {
         let entry = entries[Int(index)]
-        nodes[entry.node]?.count(entry, by: -1)
+        nodes[Int(entry.node)].count(entry, by: -1)
         if entry.use != .paused { unlinkUse(index) }
         if entry.use != .outdated { unlinkCopy(index) }
-        byKey[Key(node: entry.node, snapshot: entry.snapshot)] = nil
+        byKey.remove(Key(node: entry.node, snapshot: entry.snapshot))
         vacant.append(index)
     }
 
-    /// Evicts as the node would: least recently used first, until the rest fits.
-    mutating func trim(_ node: NameID) {
-        while let oldest = evictable(node) { remove(oldest) }
+    /// Evicts as the node would: least recently used first, until the rest fits. The newest stays: it was just seen there.
+    mutating func trim(_ cache: Int) {
+        while nodes[cache].usedBytes > nodes[cache].capacityBytes, nodes[cache].oldest != nodes[cache].newest { remove(nodes[cache].oldest) }
     }
 
-    /// What the node would evict next, where it must. The newest never: it was just seen, so it is there.
-    private func evictable(_ node: NameID) -> Int32? {
-        guard let used = nodes[node]?.usedBytes, let capacity = nodes[node]?.capacityBytes, used > capacity,
-            let oldest = nodes[node]?.oldest, oldest != nodes[node]?.newest
-        else { return nil }
-        return oldest
-    }
-
-    mutating func makeNode(_ node: NameID, at now: LogTime) {
-        if nodes[node] == nil {
-            if nodes.count >= limits.nodes, let idle = nodes.values.min(by: { ($0.lastUse, $0.node) < ($1.lastUse, $1.node) }) { forget(idle.node) }
-            nodes[node] = NodeCache(node: node, capacityBytes: limits.assumedCapacityBytes)
+    mutating func makeNode(_ name: NameID, at now: LogTime) -> Int {
+        if let known = nodeByName[name] {
+            nodes[known].lastUse = now
+            return known
         }
-        nodes[node]?.lastUse = now
+        if nodeByName.count >= limits.nodes { forgetIdleNode() }
+        var cache = NodeCache(name: name, capacityBytes: limits.assumedCapacityBytes)
+        cache.lastUse = now
+        if let index = vacantNodes.popLast() {
+            nodes[Int(index)] = cache
+            nodeByName.set(name, Int(index))
+        } else {
+            nodes.append(cache)
+            nodeByName.set(name, nodes.count - 1)
+        }
+        return nodeByName[name] ?? 0
+    }
+
+    private mutating func forgetIdleNode() {
+        if let idle = knownNodes.min(by: { ($0.lastUse, $0.name) < ($1.lastUse, $1.name) }) { forget(idle.name) }
+    }
+
+    var knownNodes: [NodeCache] {
+        var known: [NodeCache] = []
+        nodeByName.forEach { _, index in known.append(nodes[index]) }
+        return known
     }
 
     private mutating func allocate(_ entry: Entry) -> Int32 {
@@ -110,38 +134,47 @@ extension SnapshotCache {
     // MARK: - Links
 
     private mutating func linkNewest(_ index: Int32) {
-        let node = entries[Int(index)].node
-        guard let newest = nodes[node]?.newest else { return }
+        let cache = Int(entries[Int(index)].node)
+        let newest = nodes[cache].newest
         entries[Int(index)].newer = -1
         entries[Int(index)].older = newest
-        if newest >= 0 { entries[Int(newest)].newer = index } else { nodes[node]?.oldest = index }
-        nodes[node]?.newest = index
+        if newest >= 0 { entries[Int(newest)].newer = index } else { nodes[cache].oldest = index }
+        nodes[cache].newest = index
     }
 
     private mutating func unlinkUse(_ index: Int32) {
         let entry = entries[Int(index)]
-        if entry.newer >= 0 { entries[Int(entry.newer)].older = entry.older } else { nodes[entry.node]?.newest = entry.older }
-        if entry.older >= 0 { entries[Int(entry.older)].newer = entry.newer } else { nodes[entry.node]?.oldest = entry.newer }
+        let cache = Int(entry.node)
+        if entry.newer >= 0 { entries[Int(entry.newer)].older = entry.older } else { nodes[cache].newest = entry.older }
+        if entry.older >= 0 { entries[Int(entry.older)].newer = entry.newer } else { nodes[cache].oldest = entry.newer }
     }
 
     private mutating func linkCopy(_ index: Int32) {
         let snapshot = entries[Int(index)].snapshot
-        let old = copies[snapshot]
+        let first = copies[snapshot]
         entries[Int(index)].previousCopy = -1
-        entries[Int(index)].nextCopy = old?.first ?? -1
-        if let old { entries[Int(old.first)].previousCopy = index }
-        copies[snapshot] = Copies(first: index, count: (old?.count ?? 0) + 1)
-        if goldenUses[snapshot] != nil { goldenChanges.append(GoldenChange(snapshot: snapshot, node: entries[Int(index)].node, isCached: true)) }
+        entries[Int(index)].nextCopy = Int32(first ?? -1)
+        if let first { entries[first].previousCopy = index }
+        copies.set(snapshot, Int(index))
+        tellGolden(index, isCached: true)
     }
 
     private mutating func unlinkCopy(_ index: Int32) {
         let entry = entries[Int(index)]
         if entry.nextCopy >= 0 { entries[Int(entry.nextCopy)].previousCopy = entry.previousCopy }
-        if entry.previousCopy >= 0 { entries[Int(entry.previousCopy)].nextCopy = entry.nextCopy }
-        if let old = copies[entry.snapshot] {
-            let first = entry.previousCopy >= 0 ? old.first : entry.nextCopy
-            copies[entry.snapshot] = first < 0 ? nil : Copies(first: first, count: old.count - 1)
+        if entry.previousCopy >= 0 {
+            entries[Int(entry.previousCopy)].nextCopy = entry.nextCopy
+        } else if entry.nextCopy >= 0 {
+            copies.set(entry.snapshot, Int(entry.nextCopy))
+        } else {
+            copies.remove(entry.snapshot)
         }
-        if goldenUses[entry.snapshot] != nil { goldenChanges.append(GoldenChange(snapshot: entry.snapshot, node: entry.node, isCached: false)) }
+        tellGolden(index, isCached: false)
+    }
+
+    private mutating func tellGolden(_ index: Int32, isCached: Bool) {
+        let entry = entries[Int(index)]
+        guard goldenUses[entry.snapshot] != nil else { return }
+        goldenChanges.append(GoldenChange(snapshot: entry.snapshot, node: nodes[Int(entry.node)].name, isCached: isCached))
     }
 }

@@ -16,7 +16,7 @@ struct EligibleWorkers: Sendable {
 
     init(_ eligibility: Eligibility) { self.eligibility = eligibility }
 
-    mutating func count(_ worker: WorkerFacts, used: Int, by step: Int) { tally.count(worker, used: used, by: step) }
+    mutating func count(_ phase: WorkerPhase, slots: Int, used: Int, by step: Int) { tally.count(phase, slots: slots, used: used, by: step) }
 
     mutating func insert(_ rank: Int, zone: Int, level: Int, capacity: Int) {
         while levels.count <= zone {

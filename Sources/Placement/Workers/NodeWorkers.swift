@@ -17,7 +17,7 @@ struct NodeWorkers: Sendable {
     static func key(level: Int, rank: Int) -> UInt64 { UInt64(level) << 32 | UInt64(rank) }
     static func rank(_ key: UInt64) -> Int { Int(key & 0xFFFF_FFFF) }
 
-    mutating func count(_ worker: WorkerFacts, used: Int, by step: Int) { tally.count(worker, used: used, by: step) }
+    mutating func count(_ phase: WorkerPhase, slots: Int, used: Int, by step: Int) { tally.count(phase, slots: slots, used: used, by: step) }
 
     // MARK: - Members
 

@@ -36,7 +36,7 @@ struct PoolWorkers: Sendable {
     /// The first holds everyone.
     private(set) var views = [EligibleWorkers(.anyone)]
     private(set) var groups: [NodeWorkers] = []
-    private(set) var groupByNode: [NameID: Int32] = [:]
+    private(set) var groupByNode = SlotTable<NameID>()
     private var vacantGroups: [Int32] = []
     private var heapPlaces: [Int32] = []
     private var capacity = 64
@@ -78,7 +78,7 @@ struct PoolWorkers: Sendable {
     /// A node's cache took or lost a template's snapshot.
     mutating func goldensChanged(on node: NameID, _ snapshot: SnapshotID, goldens: [SnapshotID]) {
         guard let group = groupByNode[node], views.contains(where: { $0.eligibility.golden == snapshot }) else { return }
-        for rank in groups[Int(group)].members {
+        for rank in groups[group].members {
             enter(Int(rank), -1)
             seats[Int(rank)].views = viewMask(seats[Int(rank)].facts, goldens)
             enter(Int(rank), 1)
@@ -153,17 +153,17 @@ struct PoolWorkers: Sendable {
         let place = seats[rank].memberPlace
         if let moved = groups[Int(group)].leave(place) { seats[moved].memberPlace = place }
         guard groups[Int(group)].members.isEmpty else { return }
-        groupByNode[groups[Int(group)].node] = nil
+        groupByNode.remove(groups[Int(group)].node)
         vacantGroups.append(group)
     }
 
     /// Adds a seat to all that counts it (`step` 1), or takes it out (-1).
     private mutating func enter(_ rank: Int, _ step: Int) {
-        let used = Int(seats[rank].used)
-        let level = step > 0 ? PackLevel.of(seats[rank].facts, used: used) : seats[rank].level
+        let (phase, slots, used) = (seats[rank].facts.phase, seats[rank].facts.slots, Int(seats[rank].used))
+        let level = step > 0 ? PackLevel.of(phase, slots: slots, used: used) : seats[rank].level
         seats[rank].level = level
-        tally.count(seats[rank].facts, used: used, by: step)
-        if seats[rank].facts.phase == .ready {
+        tally.count(phase, slots: slots, used: used, by: step)
+        if phase == .ready {
             let zone = Int(seats[rank].zone)
             readyByZone[zone] += step
             if used > 0 { inUseByZone[zone] += step }
@@ -174,7 +174,7 @@ struct PoolWorkers: Sendable {
             mask &= mask - 1
         }
         let group = Int(seats[rank].group)
-        groups[group].count(seats[rank].facts, used: used, by: step)
+        groups[group].count(phase, slots: slots, used: used, by: step)
         guard level != PackLevel.none else { return }
         if step > 0 {
             groups[group].insert(NodeWorkers.key(level: level, rank: rank), &heapPlaces)
@@ -186,7 +186,7 @@ struct PoolWorkers: Sendable {
     private mutating func enter(_ rank: Int, _ step: Int, view: Int) {
         let zone = Int(seats[rank].zone)
         let level = seats[rank].level
-        views[view].count(seats[rank].facts, used: Int(seats[rank].used), by: step)
+        views[view].count(seats[rank].facts.phase, slots: seats[rank].facts.slots, used: Int(seats[rank].used), by: step)
         guard level != PackLevel.none else { return }
         if step > 0 {
             views[view].insert(rank, zone: zone, level: level, capacity: capacity)
@@ -209,7 +209,7 @@ struct PoolWorkers: Sendable {
             return empty
         }
         groups = []
-        groupByNode = [:]
+        groupByNode = SlotTable()
         vacantGroups = []
         heapPlaces = [Int32](repeating: -1, count: old.count)
         heapPlaces.reserveCapacity(capacity)
@@ -228,7 +228,7 @@ struct PoolWorkers: Sendable {
     }
 
     private mutating func group(_ node: NameID) -> Int {
-        if let known = groupByNode[node] { return Int(known) }
+        if let known = groupByNode[node] { return known }
         let index: Int
         if let vacant = vacantGroups.popLast() {
             index = Int(vacant)
@@ -237,7 +237,7 @@ struct PoolWorkers: Sendable {
             index = groups.count
             groups.append(NodeWorkers(node: node))
         }
-        groupByNode[node] = Int32(index)
+        groupByNode.set(node, index)
         return index
     }
 }

@@ -87,9 +87,9 @@ enum PackLevel {
     static let mostFree = 7
     static let idle = 8
 
-    static func of(_ worker: WorkerFacts, used: Int) -> Int {
-        guard worker.phase == .ready, used < worker.slots else { return none }
-        return used == 0 ? idle : min(worker.slots - used, mostFree)
+    static func of(_ phase: WorkerPhase, slots: Int, used: Int) -> Int {
+        guard phase == .ready, used < slots else { return none }
+        return used == 0 ? idle : min(slots - used, mostFree)
     }
 }
 
@@ -100,8 +100,9 @@ public struct WorkerTally: Hashable, Sendable {
     public var partial = 0
     public var full = 0
     public var draining = 0
-    /// Free slots of ready workers.
+    /// Slots of ready workers.
     public var freeSlots = 0
+    public var usedSlots = 0
 
     public init() {}
 
@@ -109,13 +110,14 @@ public struct WorkerTally: Hashable, Sendable {
     /// Workers with at least one free slot.
     public var available: Int { free + partial }
 
-    mutating func count(_ worker: WorkerFacts, used: Int, by step: Int) {
-        switch worker.phase {
+    mutating func count(_ phase: WorkerPhase, slots: Int, used: Int, by step: Int) {
+        switch phase {
         case .starting: starting += step
         case .draining: draining += step
         case .ready:
-            if used >= worker.slots { full += step } else if used == 0 { free += step } else { partial += step }
-            freeSlots += step * max(0, worker.slots - used)
+            if used >= slots { full += step } else if used == 0 { free += step } else { partial += step }
+            freeSlots += step * max(0, slots - used)
+            usedSlots += step * used
         }
     }
 
@@ -127,6 +129,7 @@ public struct WorkerTally: Hashable, Sendable {
         sum.full += b.full
         sum.draining += b.draining
         sum.freeSlots += b.freeSlots
+        sum.usedSlots += b.usedSlots
         return sum
     }
 }
