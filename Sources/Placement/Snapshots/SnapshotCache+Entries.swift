@@ -33,12 +33,13 @@ extension SnapshotCache {
             guard nodes[cache].oldest >= 0 else { return false }
             remove(nodes[cache].oldest)
         }
-        if goldenUses[entry.snapshot] == nil { makeRoomAmongCopies(entry.snapshot) }
+        if entry.use != .outdated { makeRoomAmongCopies(entry.snapshot) }
         return true
     }
 
     /// At most `limits.copies` of an actor's snapshot: the least recently used is forgotten, of equals that of the lowest node.
     private mutating func makeRoomAmongCopies(_ snapshot: SnapshotID) {
+        guard goldenUses[snapshot] == nil else { return }
         while let first = copies[snapshot] {
             var count = 1
             var best = Int32(first)
@@ -59,6 +60,7 @@ extension SnapshotCache {
     }
 
     private mutating func touch(_ index: Int32, as entry: Entry) {
+        if entries[Int(index)].use == .outdated, entry.use != .outdated { makeRoomAmongCopies(entry.snapshot) }
         let old = entries[Int(index)]
         nodes[Int(old.node)].count(old, by: -1)
         if old.use != .paused { unlinkUse(index) }

@@ -53,7 +53,8 @@ import Testing
             for _ in 0..<60 { cluster.step() }
             let bytes = encoded(cluster.placer)
             var copy = try decoded(bytes, limits: cluster.placer.snapshots.limits)
-            #expect(encoded(copy) == bytes, "seed \(seed), round \(round)")
+            let isSame = encoded(copy) == bytes
+            #expect(isSame, "seed \(seed), round \(round)")
             for _ in 0..<20 {
                 let (actor, rules) = (cluster.actor(), cluster.rules())
                 copy.prepare(actor)

@@ -30,6 +30,7 @@ struct CacheOracle {
     mutating func put(_ snapshot: SnapshotID, _ bytes: Int64, _ use: SnapshotCache.Use, on name: NameID, at now: LogTime) {
         touch(name, now)
         if let known = nodes[name]!.entries.firstIndex(where: { $0.snapshot == snapshot }) {
+            if nodes[name]!.entries[known].use == .outdated, use != .outdated { makeRoomAmongCopies(snapshot) }
             var entry = nodes[name]!.entries.remove(at: known)
             entry = Entry(snapshot: snapshot, bytes: bytes > 0 ? bytes : entry.bytes, lastUse: now, use: use)
             nodes[name]!.entries.append(entry)
@@ -38,14 +39,17 @@ struct CacheOracle {
                 guard let oldest = nodes[name]!.entries.firstIndex(where: { $0.use != .paused }) else { return }
                 nodes[name]!.entries.remove(at: oldest)
             }
-            if !isGolden(snapshot) {
-                while copies(snapshot).count >= limits.copies, let least = copies(snapshot).min(by: { ($0.lastUse, $0.node) < ($1.lastUse, $1.node) }) {
-                    nodes[least.node]!.entries.removeAll { $0.snapshot == snapshot }
-                }
-            }
+            makeRoomAmongCopies(snapshot)
             nodes[name]!.entries.append(Entry(snapshot: snapshot, bytes: bytes, lastUse: now, use: use))
         }
         trim(name)
+    }
+
+    private mutating func makeRoomAmongCopies(_ snapshot: SnapshotID) {
+        guard !isGolden(snapshot) else { return }
+        while copies(snapshot).count >= limits.copies, let least = copies(snapshot).min(by: { ($0.lastUse, $0.node) < ($1.lastUse, $1.node) }) {
+            nodes[least.node]!.entries.removeAll { $0.snapshot == snapshot && $0.use != .outdated }
+        }
     }
 
     private func copies(_ snapshot: SnapshotID) -> [(node: NameID, lastUse: LogTime)] {

@@ -58,7 +58,7 @@ struct RandomCluster {
         guard let index = vacant.popLast() else { return }
         // Now and then one comes out of order.
         nextSeq += 2
-        let seq = generator.chance(5) && nextSeq > 50 ? nextSeq - 41 - Position(index) * 0 : nextSeq
+        let seq = generator.chance(5) && nextSeq > 50 ? nextSeq - 41 : nextSeq
         guard !oracle.workers.values.contains(where: { $0.facts.readySeq == seq }) else { return vacant.append(index) }
         let node = node()
         let facts = WorkerFacts(
