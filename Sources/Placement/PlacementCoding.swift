@@ -159,7 +159,8 @@ extension SnapshotCache {
         }
         for (node, _, lastUse) in known { setCapacity(.max, of: node, at: lastUse) }
         for _ in 0..<(try reader.count(bytesEach: 29)) { try putEntry(from: &reader) }
-        for (node, capacity, lastUse) in known { setCapacity(capacity, of: node, at: lastUse) }
+        // No trimming: what was there is there, also where the next report will put it right.
+        for (node, capacity, lastUse) in known { nodes[makeNode(node, at: lastUse)].capacityBytes = capacity }
         // The workers were written with what was known of these.
         goldenChanges = []
     }
