@@ -11,6 +11,7 @@ struct PlaceBench {
     private static let zones = 4
     private static let workersPerNode = 10
     private static let actorsPerWorker = 5
+    private static let roundLength = 256
     private static let template = NameID(5_000_001)
     private static let label = LabelPair(key: NameID(5_000_002), value: NameID(5_000_003))
     private static let snapshotBytes: Int64 = 200 << 20
@@ -57,9 +58,11 @@ struct PlaceBench {
             actors.append(Actor(asksForLabel: actor % 10 == 0))
             resting.append(actor)
         }
-        while Double(busy.count) < busyShare * Double(workers) { _ = place() }
         // Every actor has run once, so that nodes have what a cluster in use has.
-        for _ in 0..<(workers * Self.actorsPerWorker) { _ = step() }
+        for _ in 0..<(workers * Self.actorsPerWorker) {
+            let actor = takeResting()
+            if step(actor, waiting(actor)) == nil { resting.append(actor) }
+        }
     }
 
     private static func node(_ worker: Int) -> NameID { NameID(UInt32(worker / workersPerNode + 1)) }
@@ -72,15 +75,28 @@ struct PlaceBench {
 
     // MARK: - Measuring
 
+    /// In rounds: who asks next is chosen and described before the clock runs, as a queue would have it.
     mutating func measure(decisions: Int) -> PlaceFigures {
         var figures = PlaceFigures(workers: workers, busy: busy.count)
         let clock = ContinuousClock()
         figures.nanoseconds.reserveCapacity(decisions)
-        for _ in 0..<decisions {
-            let begin = clock.now
-            let tier = step()
-            figures.nanoseconds.append(Self.nanoseconds(clock.now - begin))
-            if let tier { figures.tiers[Int(tier.rawValue)] += 1 } else { figures.waiting += 1 }
+        while figures.nanoseconds.count < decisions {
+            var asking = (0..<min(Self.roundLength, decisions - figures.nanoseconds.count)).map { _ in takeResting() }
+            let described = asking.map { waiting($0) }
+            let before = ProcessorTime.nanoseconds()
+            for index in asking.indices {
+                let begin = clock.now
+                let tier = step(asking[index], described[index])
+                figures.nanoseconds.append(Self.nanoseconds(clock.now - begin))
+                if let tier {
+                    figures.tiers[Int(tier.rawValue)] += 1
+                    asking[index] = -1
+                } else {
+                    figures.waiting += 1
+                }
+            }
+            figures.processorNanoseconds += ProcessorTime.nanoseconds() - before
+            resting.append(contentsOf: asking.filter { $0 >= 0 })
         }
         return figures
     }
@@ -110,17 +126,19 @@ struct PlaceBench {
 
     // MARK: - One decision
 
-    private mutating func step() -> RestoreTier? {
+    private mutating func step(_ actor: Int, _ waiting: WaitingActor) -> RestoreTier? {
         now = now.adding(microseconds: 1_000)
         if Double(busy.count) >= busyShare * Double(workers) { rest() }
-        return place()
+        return place(actor, waiting)
+    }
+
+    private mutating func takeResting() -> Int {
+        resting.swapAt(Int(generator.next() % UInt64(resting.count)), resting.count - 1)
+        return resting.removeLast()
     }
 
     /// An actor gets a worker; nil where it must wait.
-    private mutating func place() -> RestoreTier? {
-        let place = Int(generator.next() % UInt64(resting.count))
-        let actor = resting[place]
-        let waiting = waiting(actor)
+    private mutating func place(_ actor: Int, _ waiting: WaitingActor) -> RestoreTier? {
         placer.prepare(waiting)
         guard case .place(let choice) = placer.decide(waiting, PlacementRules(zoneMaxSkew: 1, holdMicroseconds: 8_000_000), at: now) else { return nil }
         placer.setUsed(choice.worker, 1)
@@ -132,8 +150,6 @@ struct PlaceBench {
             }
         }
         actors[actor].paused = nil
-        resting.swapAt(place, resting.count - 1)
-        resting.removeLast()
         busy.append((choice.worker, actor))
         return choice.tier
     }
