@@ -130,6 +130,7 @@ let package = Package(
         .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
         .testTarget(
             name: "AutoscalingTests", dependencies: ["Domain", "Autoscaling"], resources: [.copy("Fixtures")], swiftSettings: strict),
+        .testTarget(name: "PlacementTests", dependencies: ["Domain", "Placement"], swiftSettings: strict),
         .testTarget(
             name: "EventLogTests",
             dependencies: ["Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift")],

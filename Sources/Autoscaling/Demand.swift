@@ -1,25 +1,9 @@
+public import Domain
+
 // How much does a pool have to carry, and why is some of it waiting?
 //
 // Demand is `resident + blocked` and is never clamped by capacity: it reads the same whether one worker or a thousand
 // serve it. Counts of actors and counts of workers are kept apart.
-
-/// Why an actor waits. The order is the order of listing.
-public enum BlockedReason: UInt8, Hashable, Sendable, CaseIterable {
-    case poolExhausted = 0
-    case nodeLocality = 1
-    case noEligiblePool = 2
-    case quota = 3
-
-    /// The name in events, metrics and answers.
-    public var name: String {
-        switch self {
-        case .poolExhausted: "pool_exhausted"
-        case .nodeLocality: "node_locality"
-        case .noEligiblePool: "no_eligible_pool"
-        case .quota: "quota"
-        }
-    }
-}
 
 public struct Demand: Hashable, Sendable {
     /// Actors that hold a slot: placed or running.

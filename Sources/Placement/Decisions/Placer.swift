@@ -1,0 +1,174 @@
+public import Domain
+
+// Where does this actor go now?
+//
+// The workers, the snapshots and the measured restores, kept by events, and the one question put to them. A paused actor
+// goes to its node where a slot is free there; else it waits for it, or moves (`LocalWait`). Everyone else goes, in its own
+// pool first and then in each it may spill to, where its snapshot is cached (warm), where its template's is (golden: only
+// for an actor that has none of its own), or anywhere (cold). Within a tier the lowest `PlacementScore` wins.
+// Asking changes nothing; the same state and time give the same answer.
+
+public struct Placer: Sendable {
+    public private(set) var workers = WorkerIndex()
+    public private(set) var snapshots: SnapshotCache
+    public private(set) var bandwidth = RestoreBandwidth()
+
+    public init(limits: SnapshotCache.Limits = SnapshotCache.Limits()) { snapshots = SnapshotCache(limits: limits) }
+
+    init(workers: WorkerIndex, snapshots: SnapshotCache, bandwidth: RestoreBandwidth) {
+        self.workers = workers
+        self.snapshots = snapshots
+        self.bandwidth = bandwidth
+    }
+
+    // MARK: - What happens
+
+    public mutating func setWorker(_ worker: Int, _ facts: WorkerFacts, used: Int = 0) { workers.set(worker, facts, used: used) }
+    public mutating func setUsed(_ worker: Int, _ used: Int) { workers.setUsed(worker, used) }
+    public mutating func setPhase(_ worker: Int, _ phase: WorkerPhase) { workers.setPhase(worker, phase) }
+    public mutating func removeWorker(_ worker: Int) { workers.remove(worker) }
+
+    public mutating func noteRestore(_ tier: RestoreTier, bytes: Int64, millis: Int64, zone: NameID = .none) {
+        bandwidth.add(tier, bytes: bytes, millis: millis, zone: zone)
+    }
+
+    /// Changes what is known of snapshots, and tells the workers which of their nodes have templates' snapshots.
+    public mutating func updateSnapshots(_ change: (inout SnapshotCache) -> Void) {
+        change(&snapshots)
+        guard !snapshots.goldenChanges.isEmpty else { return }
+        for change in snapshots.goldenChanges { workers.setGolden(change.snapshot, on: change.node, isCached: change.isCached) }
+        snapshots.goldenChanges = []
+    }
+
+    /// Keeps the conditions of an actor, so that deciding for it is O(log n). Changes no answer.
+    public mutating func prepare(_ actor: WaitingActor) {
+        let golden = goldenEligibility(actor)
+        guard actor.eligibility != .anyone || golden != nil else { return }
+        for pool in actor.pools {
+            if actor.eligibility != .anyone { workers.prepare(actor.eligibility, in: pool) }
+            if let golden { workers.prepare(golden, in: pool) }
+        }
+    }
+
+    // MARK: - The question
+
+    public func decide(_ actor: WaitingActor, _ rules: PlacementRules, at now: LogTime) -> PlacementOutcome {
+        if let quota = actor.quota, quota.isUsedUp { return .wait(blocked(.quota, actor)) }
+        guard let paused = actor.paused else {
+            return anywhere(actor, rules, moved: nil).map { .place($0) } ?? .wait(exhausted(actor, rules))
+        }
+        if let choice = local(actor, paused, rules) { return .place(choice) }
+        let wait = localWait(actor, paused, rules)
+        switch wait.verdict(at: now) {
+        case .move(let reason):
+            return anywhere(actor, rules, moved: reason).map { .place($0) } ?? .wait(exhausted(actor, rules))
+        case .wait(let until):
+            return .wait(waiting(actor, paused, wait, until: until))
+        }
+    }
+
+    private func local(_ actor: WaitingActor, _ paused: PausedSnapshot, _ rules: PlacementRules) -> PlacementChoice? {
+        let terms = PickTerms(tier: .local, bytes: paused.bytes, bandwidth: bandwidth, zoneMaxSkew: rules.zoneMaxSkew)
+        for pool in actor.pools {
+            guard let found = workers.best(in: pool, on: paused.node, actor.eligibility, terms) else { continue }
+            return PlacementChoice(worker: found.worker, pool: pool, score: found.score, source: .paused(paused.snapshot))
+        }
+        return nil
+    }
+
+    /// The best worker without regard to a paused snapshot.
+    func anywhere(_ actor: WaitingActor, _ rules: PlacementRules, moved: MoveReason?) -> PlacementChoice? {
+        let golden = goldenEligibility(actor)
+        for pool in actor.pools {
+            guard let found = best(in: pool, actor, golden, rules) else { continue }
+            return PlacementChoice(worker: found.worker, pool: pool, score: found.score, source: source(actor), moved: moved)
+        }
+        return nil
+    }
+
+    private func best(in pool: Int, _ actor: WaitingActor, _ golden: Eligibility?, _ rules: PlacementRules) -> Candidate? {
+        // No worker is free: nothing to look for. Else some tier has one.
+        guard workers.tally(of: pool, actor.eligibility).available > 0 else { return nil }
+        var terms = PickTerms(tier: .warm, bytes: coldBytes(actor), bandwidth: bandwidth, zoneMaxSkew: rules.zoneMaxSkew)
+        if let external = actor.external {
+            if let warm = warm(in: pool, external.snapshot, actor.eligibility, terms) { return warm }
+        } else if let golden {
+            terms.tier = .golden
+            if let found = workers.best(in: pool, golden, terms) { return found }
+        }
+        terms.tier = .cold
+        return workers.best(in: pool, actor.eligibility, terms)
+    }
+
+    private func warm(in pool: Int, _ snapshot: SnapshotID, _ eligibility: Eligibility, _ terms: PickTerms) -> Candidate? {
+        var best: Candidate?
+        snapshots.forEachNode(with: snapshot) { node in
+            guard let found = workers.best(in: pool, on: node, eligibility, terms) else { return }
+            if best.map({ found.score < $0.score }) ?? true { best = found }
+        }
+        return best
+    }
+
+    // MARK: - What it would restore
+
+    private func goldenEligibility(_ actor: WaitingActor) -> Eligibility? {
+        guard actor.external == nil, !actor.template.isNone else { return nil }
+        return snapshots.golden(of: actor.template).map { actor.eligibility.with(golden: $0.snapshot) }
+    }
+
+    private func coldBytes(_ actor: WaitingActor) -> Int64 { actor.external?.bytes ?? snapshots.golden(of: actor.template)?.bytes ?? 0 }
+
+    private func source(_ actor: WaitingActor) -> RestoreSource {
+        if let external = actor.external { return .external(external.snapshot) }
+        return snapshots.golden(of: actor.template).map { .golden($0.snapshot) } ?? .nothing
+    }
+
+    // MARK: - Waiting
+
+    private func localWait(_ actor: WaitingActor, _ paused: PausedSnapshot, _ rules: PlacementRules) -> LocalWait {
+        let there = actor.pools.reduce(WorkerTally()) { $0 + workers.tally(of: $1, on: paused.node, actor.eligibility) }
+        let moving = actor.external.map { external in
+            max(0, bandwidth.microseconds(.cold, bytes: external.bytes) - bandwidth.microseconds(.local, bytes: paused.bytes))
+        }
+        return LocalWait(
+            workersThere: workers.workers(on: paused.node), eligibleThere: there, busySlotsThere: there.usedSlots, ahead: actor.aheadOnNode,
+            requestedAt: actor.requestedAt, movingMicroseconds: moving, rules: rules)
+    }
+
+    private func waiting(_ actor: WaitingActor, _ paused: PausedSnapshot, _ wait: LocalWait, until: LogTime?) -> BlockedPlacement {
+        var blocked = blocked(.poolExhausted, actor)
+        // Only where it could run elsewhere, or nowhere else, is it the node that it waits for.
+        if blocked.freeElsewhere > 0 || wait.eligibleThere.ready == 0 {
+            blocked.reason = .nodeLocality
+            blocked.waitsUntil = until
+        }
+        blocked.expectedWaitMicroseconds = wait.expectedMicroseconds
+        return blocked
+    }
+
+    /// No worker is free. Where none could ever be, as none that is there or starts will do, or none will start, it says so.
+    private func exhausted(_ actor: WaitingActor, _ rules: PlacementRules) -> BlockedPlacement {
+        var blocked = blocked(.poolExhausted, actor)
+        let hasEligible = blocked.eligible.ready + blocked.eligible.starting > 0
+        let hasAny = blocked.all.ready + blocked.all.starting > 0
+        if !hasEligible, hasAny || !rules.canGrow { blocked.reason = .noEligiblePool }
+        return blocked
+    }
+
+    private func blocked(_ reason: BlockedReason, _ actor: WaitingActor) -> BlockedPlacement {
+        var blocked = BlockedPlacement(reason: reason)
+        blocked.eligible = actor.pools.reduce(WorkerTally()) { $0 + workers.tally(of: $1, actor.eligibility) }
+        blocked.all = actor.pools.reduce(WorkerTally()) { $0 + workers.tally(of: $1) }
+        blocked.external = actor.external
+        blocked.quota = actor.quota
+        blocked.restoreMicroseconds = bandwidth.microseconds(.cold, bytes: coldBytes(actor))
+        guard let paused = actor.paused else {
+            blocked.freeElsewhere = blocked.eligible.available
+            return blocked
+        }
+        blocked.node = paused.node
+        blocked.eligibleThere = actor.pools.reduce(WorkerTally()) { $0 + workers.tally(of: $1, on: paused.node, actor.eligibility) }
+        blocked.freeElsewhere = blocked.eligible.available - blocked.eligibleThere.available
+        return blocked
+    }
+}

@@ -1,0 +1,100 @@
+import Domain
+
+// Whose tenant's turn is it?
+//
+// The tickets that may be offered a worker, by tenant. Among tenants the one whose next ticket has the highest priority goes
+// first; of equals the one that uses the least of its share, then the one that has waited longest. A tenant's share is its
+// quota; one without a quota counts as if it had the largest, and may use more. A tenant whose quota is used up has no turn.
+// Where no quotas are set all are one tenant: priority, then age.
+
+struct TenantTurns: Sendable {
+    private struct Head: Comparable, Sendable {
+        var turn: Turn
+        /// Slots used of the share.
+        var running: Int
+        var share: Int
+        var tenant: NameID
+
+        /// 3 of 10 goes before 2 of 4: 3 × 4 < 2 × 10. Both numbers are below 2³¹.
+        static func < (a: Head, b: Head) -> Bool {
+            if a.turn.priority != b.turn.priority { return a.turn.priority > b.turn.priority }
+            let (left, right) = (a.running * b.share, b.running * a.share)
+            return left != right ? left < right : a.turn.seq < b.turn.seq
+        }
+    }
+
+    private struct Tenant: Sendable {
+        var turns = OrderedTree<Turn>()
+        var head: Head?
+    }
+
+    private static let most = Int(Int32.max)
+
+    private(set) var quotas: [NameID: Int] = [:]
+    private(set) var running: [NameID: Int] = [:]
+    private var tenants: [NameID: Tenant] = [:]
+    private var heads = OrderedTree<Head>()
+    private var largestQuota = 1
+
+    init() {}
+
+    /// The ticket whose turn it is.
+    var first: Position? { heads.first?.turn.seq }
+
+    var quotaList: [(tenant: NameID, maxRunning: Int)] { quotas.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 } }
+    var runningList: [(tenant: NameID, running: Int)] { running.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 } }
+
+    func standing(of tenant: NameID) -> QuotaStanding? {
+        quotas[tenant].map { QuotaStanding(running: running[tenant] ?? 0, maxRunning: $0) }
+    }
+
+    mutating func add(_ turn: Turn, of tenant: NameID) {
+        let key = key(tenant)
+        tenants[key, default: Tenant()].turns.insert(turn)
+        renew(key)
+    }
+
+    mutating func remove(_ turn: Turn, of tenant: NameID) {
+        let key = key(tenant)
+        tenants[key]?.turns.remove(turn)
+        renew(key)
+    }
+
+    /// More or fewer actors of a tenant hold a slot.
+    mutating func addRunning(_ step: Int, of tenant: NameID) {
+        guard !tenant.isNone else { return }
+        let count = max(0, (running[tenant] ?? 0) + step)
+        running[tenant] = count == 0 ? nil : count
+        if !quotas.isEmpty { renew(tenant) }
+    }
+
+    /// Sets the quotas anew; `waiting` are all tickets that may be offered a worker. O(waiting · log n).
+    mutating func setQuotas(_ new: [NameID: Int], waiting: some Sequence<(Turn, NameID)>) {
+        quotas = new.mapValues { min(max(0, $0), Self.most) }
+        largestQuota = max(1, quotas.values.max() ?? 1)
+        tenants = [:]
+        heads = OrderedTree()
+        for (turn, tenant) in waiting { tenants[key(tenant), default: Tenant()].turns.insert(turn) }
+        for tenant in tenants.keys.sorted() { renew(tenant) }
+    }
+
+    private func key(_ tenant: NameID) -> NameID { quotas.isEmpty ? .none : tenant }
+
+    private mutating func renew(_ key: NameID) {
+        guard let old = tenants[key]?.head ?? nil else { return insertHead(key) }
+        heads.remove(old)
+        insertHead(key)
+    }
+
+    private mutating func insertHead(_ key: NameID) {
+        guard let turn = tenants[key]?.turns.first else {
+            tenants[key] = nil
+            return
+        }
+        let used = quotas.isEmpty ? 0 : min(running[key] ?? 0, Self.most)
+        let isUsedUp = quotas[key].map { used >= $0 } ?? false
+        let head = isUsedUp ? nil : Head(turn: turn, running: used, share: quotas[key] ?? largestQuota, tenant: key)
+        tenants[key]?.head = head
+        if let head { heads.insert(head) }
+    }
+}

@@ -1,0 +1,76 @@
+public import Domain
+
+// How long does a restore of so many bytes take?
+//
+// Bytes and milliseconds of the restores that the log tells of, summed by where they came from and by the worker's zone.
+// Sums are halved when they hold 64 restores, so that the last ones count most. Integers only. A zone with fewer than 8
+// restores of its own is taken to be as fast as the others; before the first restore, the defaults count.
+
+public struct RestoreBandwidth: Hashable, Sendable {
+    static let halvingCount = 64
+    static let leastOfZone = 8
+    static let zoneLimit = 64
+    /// Bytes a second before anything was measured: a local disk, and an object store over a network.
+    static let assumedLocal: Int64 = 1_000_000_000
+    static let assumedExternal: Int64 = 400_000_000
+
+    struct Sum: Hashable, Sendable {
+        var bytes: Int64 = 0
+        var microseconds: Int64 = 0
+        var count = 0
+
+        mutating func add(bytes newBytes: Int64, microseconds newMicroseconds: Int64) {
+            if count >= RestoreBandwidth.halvingCount {
+                bytes /= 2
+                microseconds /= 2
+                count /= 2
+            }
+            bytes += newBytes
+            microseconds += newMicroseconds
+            count += 1
+        }
+
+        /// Bytes a second, at least 1.
+        var rate: Int64 { max(1, RestoreBandwidth.scaled(bytes, 1_000_000, by: max(1, microseconds))) }
+    }
+
+    struct Source: Hashable, Sendable {
+        var all = Sum()
+        var byZone: [NameID: Sum] = [:]
+    }
+
+    /// By tier.
+    var sources = [Source](repeating: Source(), count: RestoreTier.allCases.count)
+
+    public init() {}
+
+    /// A restore took so long. One without a size or a duration says nothing.
+    public mutating func add(_ tier: RestoreTier, bytes: Int64, millis: Int64, zone: NameID = .none) {
+        // Beyond these limits (a petabyte, a day) a number is a mistake.
+        guard bytes > 0, bytes <= 1 << 50, millis > 0, millis <= 86_400_000 else { return }
+        let source = Int(tier.rawValue)
+        sources[source].all.add(bytes: bytes, microseconds: millis * 1_000)
+        guard !zone.isNone, sources[source].byZone[zone] != nil || sources[source].byZone.count < Self.zoneLimit else { return }
+        sources[source].byZone[zone, default: Sum()].add(bytes: bytes, microseconds: millis * 1_000)
+    }
+
+    public func bytesPerSecond(_ tier: RestoreTier, zone: NameID = .none) -> Int64 {
+        let source = sources[Int(tier.rawValue)]
+        if !zone.isNone, let own = source.byZone[zone], own.count >= Self.leastOfZone { return own.rate }
+        guard source.all.count > 0 else { return tier == .cold ? Self.assumedExternal : Self.assumedLocal }
+        return source.all.rate
+    }
+
+    /// 1.2 GB at 387 MB/s are 3.1 s.
+    public func microseconds(_ tier: RestoreTier, bytes: Int64, zone: NameID = .none) -> Int64 {
+        bytes <= 0 ? 0 : Self.scaled(bytes, 1_000_000, by: bytesPerSecond(tier, zone: zone))
+    }
+
+    /// a × b ÷ c, rounded down, in full width; the largest number where it is larger.
+    static func scaled(_ a: Int64, _ b: Int64, by c: Int64) -> Int64 {
+        let product = a.multipliedFullWidth(by: b)
+        if product.high == 0, product.low <= UInt64(Int64.max) { return Int64(product.low) / c }
+        guard product.high < c / 2 else { return .max }
+        return c.dividingFullWidth(product).quotient
+    }
+}

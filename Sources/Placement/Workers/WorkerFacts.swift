@@ -1,0 +1,135 @@
+public import Domain
+
+// What does placement know of one worker, and what may an actor ask of it?
+
+/// A key and a value, both names in the world's table of labels.
+public struct LabelPair: Hashable, Sendable, Comparable {
+    public var key: NameID
+    public var value: NameID
+    public init(key: NameID, value: NameID) { self.key = key; self.value = value }
+    public static func < (a: LabelPair, b: LabelPair) -> Bool { a.key != b.key ? a.key < b.key : a.value < b.value }
+}
+
+/// Where a worker is in its life. How full it is follows from its slots.
+public enum WorkerPhase: UInt8, Hashable, Sendable, CaseIterable {
+    /// Known, not ready yet.
+    case starting = 0
+    case ready = 1
+    /// Takes no more actors.
+    case draining = 2
+}
+
+/// What a worker said of itself, and where it is in its life.
+public struct WorkerFacts: Hashable, Sendable {
+    /// Index of its pool.
+    public var pool: Int
+    public var node: NameID
+    /// The zone of its node; `.none` where nothing is said of zones.
+    public var zone: NameID
+    public var sandboxClass: NameID
+    /// Sorted.
+    public var labels: [LabelPair]
+    /// Actors it can host at once, at least 1.
+    public var slots: Int
+    /// Position of its `worker.ready` (of what first told of it): unique, and its order is the order of age.
+    public var readySeq: Position
+    public var phase: WorkerPhase
+
+    public init(
+        pool: Int, node: NameID, zone: NameID = .none, sandboxClass: NameID = .none, labels: [LabelPair] = [], slots: Int = 1,
+        readySeq: Position, phase: WorkerPhase = .ready
+    ) {
+        self.pool = pool
+        self.node = node
+        self.zone = zone
+        self.sandboxClass = sandboxClass
+        self.labels = labels
+        self.slots = max(1, slots)
+        self.readySeq = readySeq
+        self.phase = phase
+    }
+}
+
+/// What a worker must be to take an actor. Its pool is asked apart.
+public struct Eligibility: Hashable, Sendable {
+    /// The worker's class must be this one; `.none` takes any.
+    public var sandboxClass: NameID
+    /// Labels the worker must carry, sorted.
+    public var selector: [LabelPair]
+    /// Its node must have this template's snapshot in its cache; nil asks nothing.
+    var golden: SnapshotID?
+
+    public init(sandboxClass: NameID = .none, selector: [LabelPair] = []) {
+        self.sandboxClass = sandboxClass
+        self.selector = selector
+    }
+
+    static let anyone = Eligibility()
+
+    func with(golden: SnapshotID) -> Eligibility {
+        var copy = self
+        copy.golden = golden
+        return copy
+    }
+
+    func accepts(_ worker: WorkerFacts, goldens: [SnapshotID]) -> Bool {
+        guard sandboxClass.isNone || worker.sandboxClass == sandboxClass else { return false }
+        guard golden.map({ goldens.contains($0) }) ?? true else { return false }
+        return selector.allSatisfy { worker.labels.contains($0) }
+    }
+}
+
+/// How full a worker is, in the order in which its free slots are given away: the fuller before the emptier, idle last.
+enum PackLevel {
+    /// No free slot, or not ready.
+    static let none = 0
+    /// In use with this many slots free, or more: beyond it they are not told apart.
+    static let mostFree = 7
+    static let idle = 8
+
+    static func of(_ phase: WorkerPhase, slots: Int, used: Int) -> Int {
+        guard phase == .ready, used < slots else { return none }
+        return used == 0 ? idle : min(slots - used, mostFree)
+    }
+}
+
+/// Workers of a pool by what they do. A worker is in exactly one of these.
+public struct WorkerTally: Hashable, Sendable {
+    public var starting = 0
+    public var free = 0
+    public var partial = 0
+    public var full = 0
+    public var draining = 0
+    /// Slots of ready workers.
+    public var freeSlots = 0
+    public var usedSlots = 0
+
+    public init() {}
+
+    public var ready: Int { free + partial + full }
+    /// Workers with at least one free slot.
+    public var available: Int { free + partial }
+
+    mutating func count(_ phase: WorkerPhase, slots: Int, used: Int, by step: Int) {
+        switch phase {
+        case .starting: starting += step
+        case .draining: draining += step
+        case .ready:
+            if used >= slots { full += step } else if used == 0 { free += step } else { partial += step }
+            freeSlots += step * max(0, slots - used)
+            usedSlots += step * used
+        }
+    }
+
+    static func + (a: WorkerTally, b: WorkerTally) -> WorkerTally {
+        var sum = a
+        sum.starting += b.starting
+        sum.free += b.free
+        sum.partial += b.partial
+        sum.full += b.full
+        sum.draining += b.draining
+        sum.freeSlots += b.freeSlots
+        sum.usedSlots += b.usedSlots
+        return sum
+    }
+}

@@ -1,0 +1,74 @@
+import Domain
+import Testing
+
+@testable import Placement
+
+// The parts that hold order, beside the plainest thing that does the same.
+
+@Suite struct OrderedSetsTests {
+    @Test("a set of ranks has the members and the lowest that a plain set has", arguments: [64, 70, 4_096, 5_000, 300_000])
+    func rankBitmap(capacity: Int) {
+        var generator = SeededGenerator(seed: UInt64(capacity))
+        var bitmap = RankBitmap()
+        var plain: Set<Int> = []
+        for _ in 0..<1_000 {
+            let rank = generator.chance(50) ? generator.below(capacity) : capacity - 1 - generator.below(min(capacity, 70))
+            if plain.contains(rank) {
+                plain.remove(rank)
+                bitmap.remove(rank)
+            } else {
+                plain.insert(rank)
+                bitmap.insert(rank, capacity: capacity)
+            }
+            #expect(bitmap.contains(rank) == plain.contains(rank))
+            if generator.chance(10) { #expect(bitmap.first == plain.min() && bitmap.count == plain.count) }
+        }
+        for rank in plain { bitmap.remove(rank) }
+        #expect(bitmap.first == nil && bitmap.isEmpty)
+    }
+
+    @Test("a tree has the first, the ranks and the count that a sorted list has")
+    func orderedTree() {
+        var generator = SeededGenerator(seed: 3)
+        var tree = OrderedTree<Int>()
+        var plain: [Int] = []
+        for _ in 0..<1_500 {
+            let key = generator.below(400)
+            if let place = plain.firstIndex(of: key) {
+                plain.remove(at: place)
+                let wasThere = tree.remove(key)
+                #expect(wasThere)
+            } else {
+                plain.insert(key, at: plain.firstIndex { $0 > key } ?? plain.count)
+                let wasThere = tree.remove(key)
+                #expect(!wasThere)
+                tree.insert(key)
+            }
+            let asked = generator.below(400)
+            #expect(tree.first == plain.first && tree.count == plain.count)
+            #expect(tree.rank(of: asked) == plain.count { $0 < asked })
+        }
+    }
+
+    @Test("a table of slots holds what a dictionary holds, also after many deletions")
+    func slotTable() {
+        var generator = SeededGenerator(seed: 4)
+        var table = SlotTable<NameID>()
+        var plain: [NameID: Int] = [:]
+        for step in 0..<5_000 {
+            let key = NameID(UInt32(generator.below(300)))
+            if generator.chance(50) {
+                table.set(key, step)
+                plain[key] = step
+            } else {
+                table.remove(key)
+                plain[key] = nil
+            }
+            let asked = NameID(UInt32(generator.below(300)))
+            #expect(table[asked] == plain[asked])
+        }
+        var listed: [NameID: Int] = [:]
+        table.forEach { listed[$0] = $1 }
+        #expect(listed == plain && table.count == plain.count)
+    }
+}
