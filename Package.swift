@@ -169,9 +169,9 @@ let package = Package(
         .testTarget(
             name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", log], swiftSettings: strict),
         // An API server in memory, over real TLS sockets: what tests of the whole service start too.
-        .target(name: "KubernetesTwin", dependencies: ["Kubernetes"] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
+        .target(name: "KubernetesTwin", dependencies: ["Domain", "Kubernetes"] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
         .testTarget(
-            name: "KubernetesTests", dependencies: ["Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log, .product(name: "Subprocess", package: "swift-subprocess")],
+            name: "KubernetesTests", dependencies: ["Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]
