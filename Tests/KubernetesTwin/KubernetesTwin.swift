@@ -58,7 +58,8 @@ public final class KubernetesTwin: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
-                    try channel.pipeline.syncOperations.configureHTTPServerPipeline()
+                    // Without it a connection goes on reading during a watch, and so hears that its client left.
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(withPipeliningAssistance: false)
                     try channel.pipeline.syncOperations.addHandler(TwinConnection(core))
                     core.opened(channel)
                 }

@@ -159,14 +159,14 @@ public final class KubernetesClient: Sendable {
     }
 
     func unreachable(_ request: Request, _ error: any Error) -> KubernetesError {
-        KubernetesError(request.operation, .unreachable(Self.words(error)))
+        KubernetesError(request.operation, .unreachable("\(access.server): \(Self.words(error))"))
     }
 
     private static func words(_ error: any Error) -> String {
         switch error {
         case is CancellationError: "cancelled"
         case let error as HTTPClientError: error.shortDescription
-        case let error as NIOConnectionError: "no connection to \(error.host):\(error.port): \(error.connectionErrors.first.map { "\($0.error)" } ?? "name not resolved")"
+        case let error as NIOConnectionError: "no connection: \(error.connectionErrors.first.map { "\($0.error)" } ?? "name not resolved")"
         default: "\(error)"
         }
     }

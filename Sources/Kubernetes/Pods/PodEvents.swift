@@ -36,18 +36,18 @@ public enum PodEvents {
         guard let now else { return (nil, departure(of: before, reason: "its pod was deleted")) }
         guard let before, before.view.uid == now.uid else {
             let left = departure(of: before, reason: "its pod was replaced by another of its name")
-            let (record, events) = arrival(of: now, after: PodRecord(view: now))
+            let (record, events) = arrival(of: now, after: PodRecord(view: now), isNew: true)
             return (record, left + events)
         }
-        return arrival(of: now, after: before)
+        return arrival(of: now, after: before, isNew: false)
     }
 
-    private static func arrival(of now: PodView, after before: PodRecord) -> (PodRecord, [WorkerEvent]) {
+    private static func arrival(of now: PodView, after before: PodRecord, isNew: Bool) -> (PodRecord, [WorkerEvent]) {
         var record = before
         record.view = now
         if now.isOver {
-            // A worker may have reported itself before its pod was ever ready: having run is enough.
-            let mayBeKnown = before.isAnnounced || (now.phase != .pending && !before.view.isOver)
+            // A worker may have reported itself before its pod was ever ready, or before this run: having run is enough.
+            let mayBeKnown = before.isAnnounced || (now.phase != .pending && (isNew || !before.view.isOver))
             record.isAnnounced = false
             record.isDraining = false
             return (record, mayBeKnown ? [.gone(reason: overReason(now))] : [])

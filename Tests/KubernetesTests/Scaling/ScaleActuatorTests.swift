@@ -176,7 +176,8 @@ import Testing
         try await on(Bench()) { bench in
             bench.twin.inject(TwinFault(.respond(status: 409, body: #"{"kind":"Status","code":409,"reason":"Conflict"}"#), times: nil) { $0.method == "PUT" })
             guard case .unreachable = await bench.fault({ try await bench.resize(2) }) else { return #expect(Bool(false)) }
-            #expect(bench.twin.requests.count { $0.method == "PUT" } == 6)
+            // One of the six rounds left the fence.
+            #expect(bench.twin.requests.count { $0.method == "PUT" } == 5)
         }
     }
 
