@@ -86,10 +86,14 @@ extension KubernetesError.Status {
     /// - Parameter code: where the Status itself names none.
     init(_ json: JSONValue, code: Int = 500, retryAfterSeconds: Int? = nil) {
         self.init(
-            code: json["code"].int ?? code, reason: json["reason"].string ?? "", message: json["message"].string ?? "",
+            code: json["code"].int ?? code, reason: Self.clipped(json["reason"].string), message: Self.clipped(json["message"].string),
             retryAfterSeconds: retryAfterSeconds ?? json["details"]["retryAfterSeconds"].int,
-            causes: json["details"]["causes"].array.prefix(16).map { "\($0["field"].string ?? ""): \($0["message"].string ?? "")" })
+            causes: json["details"]["causes"].array.prefix(16).map { Self.clipped("\($0["field"].string ?? ""): \($0["message"].string ?? "")") })
     }
+
+    /// Texts end up in logs and events: an absurd one doesn't.
+    static let textLimitCharacters = 1_000
+    private static func clipped(_ text: String?) -> String { String((text ?? "").prefix(textLimitCharacters)) }
 
     private static func excerpt(_ body: [UInt8]) -> String {
         let text = String(decoding: body.prefix(200), as: UTF8.self)

@@ -23,7 +23,7 @@ public actor LeaseElection {
         /// What the lease's times are written from; nothing is decided by it.
         public var wallClock: @Sendable () -> LogTime
 
-        public init(namespace: String, name: String = "greenroom", identity: String, timing: LeaseTiming = LeaseTiming(), wallClock: @escaping @Sendable () -> LogTime) {
+        public init(namespace: String, name: String = "greenroom", identity: String, timing: LeaseTiming = .standard, wallClock: @escaping @Sendable () -> LogTime) {
             self.namespace = namespace
             self.name = name
             self.identity = identity
@@ -33,7 +33,7 @@ public actor LeaseElection {
     }
 
     public struct Callbacks: Sendable {
-        /// We lead from here on.
+        /// We lead from here on. Renewals begin when it returns, so it must be quick: longer work goes into a task.
         public var started: @Sendable (Fence) async -> Void
         /// We lead no more, and why. Must have everything still when it returns, within `duration − renewDeadline`.
         public var stopped: @Sendable (_ reason: String) async -> Void
@@ -155,7 +155,7 @@ public actor LeaseElection {
 
     private func write(_ record: LeaseRecord, over lease: KubernetesObject, _ began: Duration) async throws(KubernetesError) {
         var lease = lease
-        for (name, value) in record.spec.members { lease["spec"][name] = value }
+        lease["spec"] = .object(lease["spec"].members.merging(record.spec.members) { $1 })
         hold(try await client.update(.leases, namespace: configuration.namespace, name: configuration.name, lease.json), began)
     }
 
@@ -250,7 +250,7 @@ public actor LeaseElection {
         record.holder = ""
         record.durationSeconds = 1
         var given = lease
-        for (name, value) in record.spec.members { given["spec"][name] = value }
+        given["spec"] = .object(given["spec"].members.merging(record.spec.members) { $1 })
         let (client, namespace, name, trouble) = (client, configuration.namespace, configuration.name, callbacks.trouble)
         // This task is cancelled; the request must not be.
         await Task {

@@ -32,7 +32,7 @@ struct LeaseRecord: Hashable, Sendable {
 
     var spec: JSONValue {
         var spec: JSONValue = [
-            "holderIdentity": .string(holder), "leaseDurationSeconds": JSONValue(durationSeconds), "renewTime": .string(renewTime),
+            "holderIdentity": holder.isEmpty ? nil : .string(holder), "leaseDurationSeconds": JSONValue(durationSeconds), "renewTime": .string(renewTime),
             "leaseTransitions": JSONValue(transitions),
         ]
         if !acquireTime.isEmpty { spec["acquireTime"] = .string(acquireTime) }
@@ -69,9 +69,20 @@ public struct LeaseTiming: Hashable, Sendable {
     public var retryPeriod: Duration
 
     /// client-go's: 15 s, 10 s, 2 s.
-    public init(durationSeconds: Int = 15, renewDeadline: Duration = .seconds(10), retryPeriod: Duration = .seconds(2)) {
-        precondition(durationSeconds > 0 && renewDeadline < .seconds(durationSeconds), "a leader must stop before its lease can be taken")
-        precondition(retryPeriod > .zero && retryPeriod < renewDeadline, "a leader must get to renew before its deadline")
+    public static let standard = LeaseTiming(uncheckedDurationSeconds: 15, renewDeadline: .seconds(10), retryPeriod: .seconds(2))
+
+    /// Refused where a leader couldn't stop before its lease may be taken, or couldn't renew before its deadline.
+    public init(durationSeconds: Int, renewDeadline: Duration, retryPeriod: Duration) throws(ClusterAccessFault) {
+        guard durationSeconds > 0, durationSeconds <= 3_600, renewDeadline < .seconds(durationSeconds) else {
+            throw ClusterAccessFault("lease", "the renew deadline (\(renewDeadline)) must be shorter than the lease's duration (\(durationSeconds) s, at most an hour)")
+        }
+        guard retryPeriod > .zero, retryPeriod < renewDeadline else {
+            throw ClusterAccessFault("lease", "the retry period (\(retryPeriod)) must be shorter than the renew deadline (\(renewDeadline)), and not zero")
+        }
+        self.init(uncheckedDurationSeconds: durationSeconds, renewDeadline: renewDeadline, retryPeriod: retryPeriod)
+    }
+
+    private init(uncheckedDurationSeconds durationSeconds: Int, renewDeadline: Duration, retryPeriod: Duration) {
         self.durationSeconds = durationSeconds
         self.renewDeadline = renewDeadline
         self.retryPeriod = retryPeriod

@@ -6,6 +6,8 @@
 actor NodeCache {
     static let nodesKept = 10_000
     static let keptFor = Duration.seconds(600)
+    /// All pods of a lost node stop being ready together: one look serves them. That a node is well is never assumed so.
+    static let lostFor = Duration.seconds(5)
     static let zoneLabel = "topology.kubernetes.io/zone"
 
     struct Node: Sendable {
@@ -25,10 +27,10 @@ actor NodeCache {
         self.trouble = trouble
     }
 
-    /// - Parameter fresh: whether what was read before doesn't do.
+    /// - Parameter fresh: whether what was read a while ago doesn't do.
     func node(_ name: String, fresh: Bool = false) async -> Node {
         let now = client.clock.now()
-        if !fresh, let known = nodes[name], now - known.readAt < Self.keptFor { return known }
+        if let known = nodes[name], now - known.readAt < (known.isLost ? Self.lostFor : fresh ? .zero : Self.keptFor) { return known }
         let zone = nodes[name]?.zone
         var read = Node(zone: zone, isLost: false, readAt: now)
         do throws(KubernetesError) {

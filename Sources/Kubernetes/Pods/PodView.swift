@@ -69,6 +69,9 @@ public enum Mark {
 }
 
 extension PodView {
+    /// Of reasons: an annotation may be as large as a quarter of a megabyte.
+    static let textLimitCharacters = 256
+
     /// `DisruptionTarget` reasons that mean that the pod's node is lost.
     private static let lostReasons: Set<String> = ["NodeLost", "DeletionByTaintManager", "DeletionByPodGC"]
 
@@ -83,9 +86,9 @@ extension PodView {
             phase: status["phase"].string.flatMap(Phase.init(rawValue:)) ?? .pending,
             isReady: conditions.contains { $0["type"].string == "Ready" && $0["status"].string == "True" },
             isBeingDeleted: pod.isBeingDeleted, node: pod["spec"]["nodeName"].string, ip: status["podIP"].string,
-            drainingReason: annotations[Mark.draining] ?? pod.labels[Mark.draining].map { _ in "labelled \(Mark.draining)" },
+            drainingReason: annotations[Mark.draining].map { String($0.prefix(Self.textLimitCharacters)) } ?? pod.labels[Mark.draining].map { _ in "labelled \(Mark.draining)" },
             isRemoving: annotations[Mark.removing] != nil, deletionCost: annotations[Mark.deletionCost],
             slots: annotations[Mark.slots].flatMap { Int($0) }.flatMap { (1...10_000).contains($0) ? $0 : nil },
-            reason: reason, isNodeLost: Self.lostReasons.contains(reason))
+            reason: String(reason.prefix(Self.textLimitCharacters)), isNodeLost: Self.lostReasons.contains(reason))
     }
 }

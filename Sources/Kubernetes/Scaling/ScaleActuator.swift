@@ -34,6 +34,12 @@ public actor ScaleActuator: Actuator {
         var wanted: Int?
         /// The replicas that we wrote or accepted last.
         var written: Int?
+        /// What is being written, or was while its answer got lost.
+        var writing: Int?
+        /// Counts that a watch may still bring late, though we know of them.
+        var recent: [Int] = []
+        /// Whether a pod may be marked: then a count must allow for it.
+        var mayHaveMarks = true
         /// The version of the target at which its fence was found to be ours.
         var fencedVersion: String?
         var saidFenceNotCarried = false
@@ -47,6 +53,7 @@ public actor ScaleActuator: Actuator {
     private let foreignChange: ForeignChange
     private let limits: Limits
     private var conflictPauses: Backoff
+    private static let recentCounts = 8
     var pools: [String: PoolState] = [:]
 
     /// - Parameters:
@@ -85,6 +92,7 @@ public actor ScaleActuator: Actuator {
 
     public func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try check(fence, pool.name)
+        pools[pool.name]?.mayHaveMarks = true
         try await mark(worker, of: pool) { pod in PodMarking.draining(pod, reason: "scale-down of \(pool.name)") }
     }
 
@@ -110,8 +118,12 @@ public actor ScaleActuator: Actuator {
     /// Goes on setting replicas after somebody else's change.
     public func takeOver(_ pool: String) { pools[pool]?.isYielded = false }
 
-    /// What a watch saw: somebody else's change is noticed before the next decision.
-    public func noteObserved(_ pool: String, specReplicas: Int) { noteForeignChange(pool, found: specReplicas) }
+    /// What a watch saw: somebody else's change is noticed before the next decision. A watch may be late, so a count that we
+    /// know of says nothing; where somebody went back to one, the next decision's own look finds it.
+    public func noteObserved(_ pool: String, specReplicas: Int) {
+        guard let state = pools[pool], state.writing != specReplicas, !state.recent.contains(specReplicas) else { return }
+        noteForeignChange(pool, found: specReplicas)
+    }
 
     // MARK: - Replicas
 
@@ -137,7 +149,7 @@ public actor ScaleActuator: Actuator {
             }
             let replicas = try await plannedReplicas(scale, target, pool)
             if replicas != scale.specReplicas { try await write(replicas, scale, target, pool.name) }
-            pools[pool.name]?.written = replicas
+            remember(replicas, pool.name)
             return true
         } catch let fault as ActuationFault {
             throw fault
@@ -148,6 +160,7 @@ public actor ScaleActuator: Actuator {
     }
 
     private func write(_ replicas: Int, _ scale: Scale, _ target: KubernetesTarget, _ pool: String) async throws(KubernetesError) {
+        pools[pool]?.writing = replicas
         var wanted = scale.object
         wanted["spec"]["replicas"] = JSONValue(replicas)
         let answer = try await client.update(target.resource, namespace: target.namespace, name: target.name, subresource: "scale", wanted.json)
@@ -157,19 +170,26 @@ public actor ScaleActuator: Actuator {
     /// Marks what must be marked, and answers how many replicas the target may have.
     private func plannedReplicas(_ scale: Scale, _ target: KubernetesTarget, _ pool: ActuatedPool) async throws -> Int {
         let state = pools[pool.name] ?? PoolState()
-        // Raising needs no look at the pods where none can be draining: nothing was ever lowered.
+        // The common way up: one look and one write.
+        if let wanted = state.wanted, wanted >= scale.specReplicas, !state.mayHaveMarks { return wanted }
+        var (plan, pods) = try await plan(scale, target, pool)
+        if !plan.toMark.isEmpty {
+            for pod in plan.toMark { try await mark(pod, of: pool) { PodMarking.removing($0) } }
+            // While they were being marked, one may have become ready and taken an actor.
+            (plan, pods) = try await self.plan(scale, target, pool)
+        }
+        pools[pool.name]?.mayHaveMarks = pods.contains { $0.drainingReason != nil || $0.isRemoving }
+        return plan.replicas
+    }
+
+    private func plan(_ scale: Scale, _ target: KubernetesTarget, _ pool: ActuatedPool) async throws -> (ScalePlan, [PodView]) {
         let pods = try await pods(of: target, scale)
         let draining = pods.count { $0.isLive && $0.drainingReason != nil && !$0.isRemoving }
-        let wanted = state.wanted ?? max(0, scale.specReplicas - draining)
-        var plan = ScalePlan(
-            wanted: wanted, current: scale.specReplicas, pods: pods, busy: await busy(pods), removesHighestOrdinal: target.removesHighestOrdinal)
-        guard !plan.toMark.isEmpty else { return plan.replicas }
-        for pod in plan.toMark { try await mark(pod, of: pool) { PodMarking.removing($0) } }
-        // While they were being marked, one may have become ready and taken an actor.
-        let again = try await self.pods(of: target, scale)
-        plan = ScalePlan(
-            wanted: wanted, current: scale.specReplicas, pods: again, busy: await busy(again), removesHighestOrdinal: target.removesHighestOrdinal)
-        return plan.replicas
+        let wanted = pools[pool.name]?.wanted ?? max(0, scale.specReplicas - draining)
+        let busy = wanted + draining < scale.specReplicas ? await busy(pods) : []
+        let plan = ScalePlan(
+            wanted: wanted, current: scale.specReplicas, pods: pods, busy: busy, removesHighestOrdinal: target.removesHighestOrdinal)
+        return (plan, pods)
     }
 
     private func pods(of target: KubernetesTarget, _ scale: Scale) async throws -> [PodView] {
@@ -190,10 +210,18 @@ public actor ScaleActuator: Actuator {
     }
 
     private func noteForeignChange(_ pool: String, found: Int) {
-        guard let written = pools[pool]?.written, written != found else { return }
-        pools[pool]?.written = found
+        guard let state = pools[pool], let written = state.written, written != found else { return }
+        remember(found, pool)
+        // Ours after all: the answer to our update was lost.
+        if state.writing == found { return }
         if foreignChange == .yield { pools[pool]?.isYielded = true }
         finding(.replicasChanged(pool: pool, expected: written, found: found, answer: foreignChange))
+    }
+
+    private func remember(_ replicas: Int, _ pool: String) {
+        pools[pool]?.written = replicas
+        if pools[pool]?.recent.last != replicas { pools[pool]?.recent.append(replicas) }
+        if let recent = pools[pool]?.recent, recent.count > Self.recentCounts { pools[pool]?.recent.removeFirst() }
     }
 
     // MARK: - Pods

@@ -66,9 +66,13 @@ public struct ListWatch: Sendable {
                 if position == nil { position = try await list(handler) }
                 guard let from = position else { continue }
                 position = try await follow(from: from, &position, handler)
-                if client.clock.now() - began >= Self.healthyAfter { backoff.reset() } else { try await pause(&backoff, nil) }
+                let isHealthy = client.clock.now() - began >= Self.healthyAfter
+                if isHealthy || position != from { backoff.reset() }
+                if !isHealthy { try await pause(&backoff, nil) }
             } catch {
                 guard !Task.isCancelled else { return }
+                if client.clock.now() - began >= Self.healthyAfter { backoff.reset() }
+                // A handler's failure: what it missed may be more than one object.
                 if (error as? KubernetesError) == nil { position = nil }
                 trouble("\(error)")
                 try? await pause(&backoff, (error as? KubernetesError)?.status?.retryAfterSeconds)

@@ -19,6 +19,13 @@ import Testing
         #expect(LeaseStep(record(holder), identity: "me", unchangedFor: .seconds(unchangedSeconds)) == step)
     }
 
+    @Test("a timing that would let a lease be taken from a leader that still acts is refused", arguments: [
+        (15, 15, 2), (15, 16, 2), (15, 10, 10), (15, 10, 0), (0, 10, 2), (9_999, 10, 2),
+    ])
+    func timing(_ durationSeconds: Int, _ deadline: Int, _ retry: Int) {
+        #expect(throws: ClusterAccessFault.self) { try LeaseTiming(durationSeconds: durationSeconds, renewDeadline: .seconds(deadline), retryPeriod: .seconds(retry)) }
+    }
+
     @Test("a lease given back may be taken at once, however short it was")
     func givenBack() {
         #expect(LeaseStep(record("other", seconds: 0), identity: "me", unchangedFor: .zero) == .take)
@@ -221,9 +228,10 @@ import Testing
     func contract(_ backend: Backend) async throws {
         let cluster = try await TestCluster(backend)
         let journal = Recorder<String>()
+        let timing = try LeaseTiming(durationSeconds: 3, renewDeadline: .seconds(2), retryPeriod: .milliseconds(200))
         let elections = ["one", "two"].map { name in
             LeaseElection(
-                cluster.client, .init(namespace: cluster.namespace, name: cluster.prefix, identity: name, timing: .init(durationSeconds: 3, renewDeadline: .seconds(2), retryPeriod: .milliseconds(200)), wallClock: { LogTime(microseconds: 1_700_000_000_000_000) }),
+                cluster.client, .init(namespace: cluster.namespace, name: cluster.prefix, identity: name, timing: timing, wallClock: { LogTime(microseconds: 1_700_000_000_000_000) }),
                 seed: 1, callbacks: .init(started: { journal.add("\(name) leads \($0.number)") }, stopped: { _ in journal.add("\(name) stops") }, trouble: { _ in }))
         }
         let first = Task { await elections[0].run() }

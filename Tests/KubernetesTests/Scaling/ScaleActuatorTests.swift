@@ -171,6 +171,32 @@ import Testing
         }
     }
 
+    @Test("an update of ours whose answer was lost, or that a watch brings late, is nobody else's")
+    func ownChanges() async throws {
+        try await on(Bench()) { bench in
+            try await bench.resize(2)
+            bench.twin.inject(TwinFault(.cutAfter) { $0.method == "PUT" })
+            guard case .unreachable = await bench.fault({ try await bench.resize(4) }) else { return #expect(Bool(false)) }
+            #expect(bench.replicas == 4)
+            await bench.actuator.noteObserved("ns/pool", specReplicas: 4)
+            try await bench.resize(5)
+            for count in [2, 4, 5] { await bench.actuator.noteObserved("ns/pool", specReplicas: count) }
+            #expect(bench.replicas == 5 && bench.findings.values.isEmpty)
+        }
+    }
+
+    @Test("once nobody is marked, a scale-up looks once and writes once")
+    func quickUp() async throws {
+        try await on(Bench()) { bench in
+            try await bench.resize(2)
+            let before = bench.twin.requests.count
+            try await bench.resize(3)
+            let asked = bench.twin.requests.dropFirst(before).map { "\($0.method) \($0.path.split(separator: "/").last ?? "")" }
+            // The controller wrote the target's status meanwhile, so the fence is looked at again.
+            #expect(asked == ["GET scale", "GET pool", "PUT scale"])
+        }
+    }
+
     @Test("conflicts without end are given up as something to try later")
     func conflicts() async throws {
         try await on(Bench()) { bench in
