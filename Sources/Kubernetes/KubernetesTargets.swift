@@ -25,6 +25,9 @@ public struct KubernetesTargets: Sendable {
         }
     }
 
+    /// Kinds with `/scale` that pools commonly have; the actuator serves any other as well.
+    public static let commonKinds = ["WorkerPool", "SandboxWarmPool", "Deployment", "StatefulSet"]
+
     public let client: KubernetesClient
     public let actuator: ScaleActuator
     private let configuration: Configuration

@@ -105,8 +105,8 @@ public actor LeaseElection {
                 return term.withLock { $0?.fence }
             }
             backoff.reset()
-            // Not later than the lease may run out, and often enough to see that it was given back.
-            try? await clock.sleep(min(wait, configuration.timing.retryPeriod))
+            // Not later than the lease may run out; and the sooner a renewal is seen, the sooner its running out is.
+            try? await clock.sleep(min(wait, configuration.timing.retryPeriod / 4))
         } catch {
             if !error.isConflict, !Task.isCancelled { callbacks.trouble("the lease can't be had: \(error)") }
             try? await clock.sleep(backoff.next())

@@ -122,6 +122,35 @@ import Testing
         }
     }
 
+    @Test("pages that ran out of time are begun anew once")
+    func expiredPages() async throws {
+        try await withTwin { twin in
+            for k in 0..<5 { twin.seed(.leases, ["metadata": ["name": .string("l\(k)"), "namespace": "default"]]) }
+            var limits = KubernetesClientLimits.quick
+            limits.pageItems = 2
+            let client = try twin.client(limits: limits)
+            let gone = TwinFault.Action.respond(status: 410, body: #"{"kind":"Status","code":410,"reason":"Expired"}"#)
+            twin.inject(TwinFault(gone) { $0.query["continue"] != nil })
+            #expect(try await client.list(.leases, namespace: "default").items.count == 5)
+            twin.inject(TwinFault(gone, times: nil) { $0.query["continue"] != nil })
+            #expect(await failure(client)?.isExpired == true)
+            await client.close()
+        }
+    }
+
+    @Test("absurd texts of a server are clipped before they reach logs and events")
+    func clipped() async throws {
+        try await withTwin { twin in
+            let client = try twin.client()
+            let text = String(repeating: "x", count: 100_000)
+            for body in [#"{"kind":"Status","code":500,"message":"\#(text)","reason":"\#(text)"}"#, text] {
+                twin.inject(TwinFault(.respond(status: 500, body: body)))
+                #expect(await failure(client).map { "\($0)".count < 3_000 } == true)
+            }
+            await client.close()
+        }
+    }
+
     @Test("names can't leave their place in a path")
     func paths() {
         #expect(KubernetesResource.pods.path(namespace: "a/../b", name: "x?watch=1#") == "/api/v1/namespaces/a%2F..%2Fb/pods/x%3Fwatch%3D1%23")

@@ -16,7 +16,7 @@ import Testing
         let findings = Recorder<ScaleFinding>()
         let resource: TwinResource
 
-        init(_ resource: TwinResource = .workerPools, replicas: Int = 0, ready: Bool = true, foreignChange: ScaleActuator.ForeignChange = .takeOver, user: TwinUser = .admin) async throws {
+        init(_ resource: TwinResource = .workerPools, replicas: Int = 0, ready: Bool = true, foreignChange: ScaleActuator.ForeignChange = .takeOver, user: TwinUser = .admin, isBlind: Bool = false) async throws {
             var configuration = KubernetesTwin.Configuration()
             configuration.controllerNodes = ["node-a", "node-b"]
             configuration.makesPodsReady = ready
@@ -25,7 +25,7 @@ import Testing
             twin = try await KubernetesTwin.start(configuration)
             client = try twin.client(token: "token", clock: MonotonicClock(now: { .zero }, sleep: { _ in }))
             actuator = ScaleActuator(
-                TargetReader(client), foreignChange: foreignChange, seed: 1, holdsActor: { [busy] in busy.contains($0) }, finding: { [findings] in findings.add($0) })
+                TargetReader(client), foreignChange: foreignChange, seed: 1, holdsActor: { [busy] in !isBlind && busy.contains($0) }, finding: { [findings] in findings.add($0) })
             var object: JSONValue = ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": JSONValue(replicas)]]
             if resource.isCustom { object["status"] = ["selector": "app=pool", "replicas": 0] } else { object["spec"]["selector"] = ["matchLabels": ["app": "pool"]] }
             twin.seed(resource, object)
