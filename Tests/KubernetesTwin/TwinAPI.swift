@@ -51,7 +51,7 @@ struct TwinAPI: Sendable {
         case "get": return .json(200, try get(place))
         case "create": return .json(201, try create(request, place))
         case "update", "patch": return .json(200, try change(request, place, isPatch: verb == "patch"))
-        case "delete": return .json(200, try delete(place))
+        case "delete": return .json(200, try delete(request, place))
         default: throw .methodNotAllowed
         }
     }
@@ -187,8 +187,19 @@ struct TwinAPI: Sendable {
         return TwinScale.scale(of: changed, resource)
     }
 
-    private mutating func delete(_ place: TwinPlace) throws(TwinStatus) -> JSONValue {
+    private mutating func delete(_ request: TwinRequest, _ place: TwinPlace) throws(TwinStatus) -> JSONValue {
         let name = place.name ?? ""
+        if !request.body.isEmpty, let found = store.object(place.resource, place.namespace, name) {
+            let wanted = try parse(request)["preconditions"]
+            for (field, actual) in [("uid", found.uid), ("resourceVersion", found.resourceVersion)] {
+                guard let expected = wanted[field].string, expected != actual else { continue }
+                let label = field == "uid" ? "UID" : "ResourceVersion"
+                throw TwinStatus(
+                    409, reason: "Conflict",
+                    message: "Operation cannot be fulfilled on \(place.resource.qualified) \"\(name)\": the \(label) in the precondition (\(expected)) does not match the \(label) in record (\(actual)). The object might have been deleted and then recreated",
+                    details: TwinStatus.details(place.resource, name: name))
+            }
+        }
         let object = try store.delete(place.resource, place.namespace, name)
         if place.resource == .pods { return object.json }
         var details = TwinStatus.details(place.resource, name: name)

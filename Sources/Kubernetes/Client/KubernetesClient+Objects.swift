@@ -64,6 +64,15 @@ extension KubernetesClient {
         _ = try await send(Request(method: .DELETE, path: resource.path(namespace: namespace, name: name)))
     }
 
+    /// Only if it still is this very object, in this version; else a conflict.
+    public func delete(_ resource: KubernetesResource, namespace: String? = nil, exactly object: KubernetesObject) async throws(KubernetesError) {
+        let options: JSONValue = [
+            "apiVersion": "v1", "kind": "DeleteOptions",
+            "preconditions": ["uid": .string(object.uid), "resourceVersion": .string(object.resourceVersion)],
+        ]
+        _ = try await send(Request(method: .DELETE, path: resource.path(namespace: namespace, name: object.name), body: options))
+    }
+
     /// Which objects of a resource.
     public struct Selection: Hashable, Sendable {
         public var labels: String?

@@ -38,6 +38,8 @@ public actor ScaleActuator: Actuator {
         var writing: Int?
         /// Counts that a watch may still bring late, though we know of them.
         var recent: [Int] = []
+        /// The count didn't fall, because as many workers are wanted: a marked pod doesn't go by it.
+        var needsEveryReplica = false
         /// Whether a pod may be marked: then a count must allow for it.
         var mayHaveMarks = true
         /// The version of the target at which its fence was found to be ours.
@@ -106,6 +108,7 @@ public actor ScaleActuator: Actuator {
 
     public func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try check(fence, pool.name)
+        pools[pool.name]?.mayHaveMarks = true
         try await mark(worker, of: pool) { pod in PodMarking.removing(pod) }
         // It may have become busy while it was being marked.
         if await holdsActor(worker) {
@@ -113,6 +116,7 @@ public actor ScaleActuator: Actuator {
             throw .refused("\(worker) holds an actor: it isn't removed until that has left")
         }
         try await bringToPlan(pool, fence)
+        if pools[pool.name]?.needsEveryReplica == true { try await replace(worker, of: pool) }
     }
 
     /// Goes on setting replicas after somebody else's change.
@@ -189,6 +193,7 @@ public actor ScaleActuator: Actuator {
         let busy = wanted + draining < scale.specReplicas ? await busy(pods) : []
         let plan = ScalePlan(
             wanted: wanted, current: scale.specReplicas, pods: pods, busy: busy, removesHighestOrdinal: target.removesHighestOrdinal)
+        pools[pool.name]?.needsEveryReplica = wanted + draining >= scale.specReplicas
         return (plan, pods)
     }
 
@@ -225,6 +230,19 @@ public actor ScaleActuator: Actuator {
     }
 
     // MARK: - Pods
+
+    /// Ends the pod of an idle worker itself, where the count can't fall for it: its controller makes a fresh one. Otherwise a
+    /// marked pod would hold a replica for ever and host nothing.
+    private func replace(_ worker: String, of pool: ActuatedPool) async throws(ActuationFault) {
+        let namespace = pool.name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? client.access.namespace
+        do throws(KubernetesError) {
+            let pod = try await client.get(.pods, namespace: namespace, name: worker)
+            guard PodView(pod).isRemoving, !pod.isBeingDeleted else { return }
+            try await client.delete(.pods, namespace: namespace, exactly: pod)
+        } catch {
+            if !error.isNotFound { throw ActuationFault(error) }
+        }
+    }
 
     /// Puts marks on a worker's pod: conditional, so that nothing is lost of what others write. No pod is fine.
     private func mark(_ worker: String, of pool: ActuatedPool, _ marking: @Sendable (KubernetesObject) -> JSONValue?) async throws(ActuationFault) {

@@ -130,6 +130,29 @@ import Testing
         }
     }
 
+    @Test("a drained worker whose replica is wanted again is ended, and its controller makes a fresh one")
+    func replaced() async throws {
+        try await on(Bench()) { bench in
+            try await bench.resize(3)
+            let name = bench.pods[1]
+            try await bench.resize(2)
+            try await bench.actuator.drain(name, of: bench.pool, fence: Fence(1))
+            try await bench.resize(3)
+            #expect(bench.replicas == 4)
+            try await bench.actuator.drain(bench.pods[0], of: bench.pool, fence: Fence(1))
+            try await bench.resize(4)
+            #expect(bench.replicas == 6)
+            try await bench.actuator.remove(name, of: bench.pool, fence: Fence(1))
+            #expect(bench.replicas == 5 && !bench.pods.contains(name))
+            try await bench.resize(5)
+            let other = bench.pods[0]
+            try await bench.resize(6)
+            bench.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["replicas"] = 6 }
+            try await bench.actuator.remove(other, of: bench.pool, fence: Fence(1))
+            #expect(!bench.pods.contains(other) && bench.replicas == 6 && bench.pods.count == 6)
+        }
+    }
+
     @Test("workers that aren't ready go first, and are marked before the count falls")
     func notReady() async throws {
         try await on(Bench(ready: false)) { bench in
