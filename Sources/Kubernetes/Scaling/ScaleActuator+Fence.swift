@@ -41,6 +41,19 @@ extension ScaleActuator {
         }
     }
 
+    /// The same for what concerns a pod: nothing is left on the target, but a higher fence there is respected.
+    func checkOnTarget(_ pool: ActuatedPool, _ fence: Fence) async throws(ActuationFault) {
+        try check(fence, pool.name)
+        var found: ActuationFault?
+        do throws(KubernetesError) {
+            let target = try await targets.target(of: pool)
+            found = Self.refusal(try await targets.object(of: target), target, fence)
+        } catch {
+            if !error.isForbidden { throw ActuationFault(error) }
+        }
+        if let found { throw found }
+    }
+
     private static func refusal(_ object: KubernetesObject, _ target: KubernetesTarget, _ fence: Fence) -> ActuationFault? {
         guard let text = object.annotations[Mark.fence] else { return nil }
         guard let number = UInt64(text) else {

@@ -93,21 +93,21 @@ public actor ScaleActuator: Actuator {
     }
 
     public func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
-        try check(fence, pool.name)
+        try await checkOnTarget(pool, fence)
         pools[pool.name]?.mayHaveMarks = true
         try await mark(worker, of: pool) { pod in PodMarking.draining(pod, reason: "scale-down of \(pool.name)") }
     }
 
     /// Takes back a drain: the worker may host actors again.
     public func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
-        try check(fence, pool.name)
+        try await checkOnTarget(pool, fence)
         try await mark(worker, of: pool) { pod in PodMarking.restored(pod) }
         guard pools[pool.name]?.wanted != nil else { return }
         try await bringToPlan(pool, fence)
     }
 
     public func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
-        try check(fence, pool.name)
+        try await checkOnTarget(pool, fence)
         pools[pool.name]?.mayHaveMarks = true
         try await mark(worker, of: pool) { pod in PodMarking.removing(pod) }
         // It may have become busy while it was being marked.

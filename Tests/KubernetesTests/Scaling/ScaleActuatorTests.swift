@@ -257,6 +257,10 @@ import Testing
             #expect(bench.fence == "4" && bench.replicas == 4)
             #expect(await bench.fault { try await bench.resize(9, fence: 3) } == .fenced(current: Fence(4)))
             #expect(bench.replicas == 4)
+            let pod = try #require(bench.pods.first)
+            #expect(await bench.fault { try await bench.actuator.drain(pod, of: bench.pool, fence: Fence(3)) } == .fenced(current: Fence(4)))
+            #expect(await bench.fault { try await bench.actuator.remove(pod, of: bench.pool, fence: Fence(3)) } == .fenced(current: Fence(4)))
+            #expect(bench.pod(pod)?.drainingReason == nil)
         }
     }
 
