@@ -36,7 +36,7 @@ struct Floor: Sendable {
 
         Floor(target: "HTTPService", level: 3, ours: belowThree, packages: http.union(operating).union(["Crypto"])),
         Floor(target: "ExternalMetrics", level: 3, ours: belowThree, packages: http.union(operating).union(["Crypto"])),
-        Floor(target: "Kubernetes", level: 3, ours: belowThree, packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging"]),
+        Floor(target: "Kubernetes", level: 3, ours: belowThree, packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(target: "ObjectStorage", level: 3, ours: ["Domain"], packages: ["AsyncHTTPClient", "XMLCoder", "Crypto", "Logging"]),
         Floor(target: "ServiceClient", level: 3, ours: ["Domain"], packages: http.union(["Logging"])),
         Floor(target: "WorkerAgent", level: 3, ours: ["Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),

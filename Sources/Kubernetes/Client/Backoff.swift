@@ -1,0 +1,41 @@
+import Domain
+
+// How long to wait before the next attempt?
+//
+// The delay doubles from `first` to `longest`; what is waited is drawn between it and twice it, as client-go's reflectors do,
+// so that a thousand clients of a server that came back don't return at once. The generator is seeded: tests see the same.
+
+struct Backoff: Sendable {
+    private let first: Duration
+    private let longest: Duration
+    private var delay: Duration
+    private var lots: SeededGenerator
+
+    init(first: Duration, longest: Duration, seed: UInt64) {
+        self.first = first
+        self.longest = longest
+        delay = first
+        lots = SeededGenerator(seed: seed)
+    }
+
+    /// - Parameter atLeast: what the server asked for (Retry-After); jitter is added to it too.
+    mutating func next(atLeast: Duration = .zero) -> Duration {
+        let base = max(delay, atLeast)
+        delay = min(delay * 2, longest)
+        return base + base * Double.random(in: 0..<1, using: &lots)
+    }
+
+    mutating func reset() { delay = first }
+}
+
+/// SplitMix64: the same numbers for the same seed, everywhere.
+public struct SeededGenerator: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    public init(seed: UInt64) { state = seed }
+
+    public mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        return ByteHash.mix(state)
+    }
+}

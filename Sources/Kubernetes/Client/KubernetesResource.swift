@@ -1,0 +1,76 @@
+// Where in the API does something lie?
+//
+// Resources are addressed by plural name, not by kind; which plural a kind has is the server's to say (`ResourceDiscovery`).
+// Every part of a path is percent-encoded, so that no name can leave its place in it.
+
+public struct KubernetesResource: Hashable, Sendable {
+    /// Empty for the core group.
+    public var group: String
+    public var version: String
+    public var plural: String
+    public var isNamespaced: Bool
+
+    public init(group: String, version: String, plural: String, isNamespaced: Bool = true) {
+        self.group = group
+        self.version = version
+        self.plural = plural
+        self.isNamespaced = isNamespaced
+    }
+
+    public static let pods = KubernetesResource(group: "", version: "v1", plural: "pods")
+    public static let nodes = KubernetesResource(group: "", version: "v1", plural: "nodes", isNamespaced: false)
+    public static let leases = KubernetesResource(group: "coordination.k8s.io", version: "v1", plural: "leases")
+    public static let events = KubernetesResource(group: "events.k8s.io", version: "v1", plural: "events")
+
+    /// As error texts name it: `workerpools.ate.dev`.
+    public var qualifiedName: String { group.isEmpty ? plural : "\(plural).\(group)" }
+
+    /// - Parameter namespace: nil for all namespaces, and for what has none.
+    func path(namespace: String?, name: String? = nil, subresource: String? = nil) -> String {
+        var parts = group.isEmpty ? ["api", version] : ["apis", group, version]
+        if isNamespaced, let namespace { parts += ["namespaces", namespace] }
+        parts.append(plural)
+        if let name { parts.append(name) }
+        if let subresource { parts.append(subresource) }
+        return "/" + parts.map(PercentEncoding.encode).joined(separator: "/")
+    }
+}
+
+/// `GROUP/VERSION` or `VERSION`, as `apiVersion` has it.
+struct GroupVersion: Hashable, Sendable {
+    var group: String
+    var version: String
+
+    init(_ apiVersion: String) {
+        let parts = apiVersion.split(separator: "/", maxSplits: 1).map(String.init)
+        group = parts.count == 2 ? parts[0] : ""
+        version = parts.last ?? ""
+    }
+
+    var path: String { "/" + (group.isEmpty ? ["api", version] : ["apis", group, version]).map(PercentEncoding.encode).joined(separator: "/") }
+}
+
+enum PercentEncoding {
+    /// All but RFC 3986's unreserved characters.
+    static func encode(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
+                bytes.append(byte)
+            default:
+                bytes.append(UInt8(ascii: "%"))
+                bytes.append(hex[Int(byte >> 4)])
+                bytes.append(hex[Int(byte & 15)])
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static let hex = Array("0123456789ABCDEF".utf8)
+
+    static func query(_ items: [(name: String, value: String)]) -> String {
+        items.isEmpty ? "" : "?" + items.map { "\(encode($0.name))=\(encode($0.value))" }.joined(separator: "&")
+    }
+}

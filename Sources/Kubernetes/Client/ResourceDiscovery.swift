@@ -1,0 +1,49 @@
+import Synchronization
+
+// Which plural does this kind have, and can it be scaled?
+//
+// Asked of the server once per group and version, and kept: names of resources don't change while a cluster runs. A kind that
+// isn't there is asked for again each time, because a custom resource may be installed later.
+
+public final class ResourceDiscovery: Sendable {
+    /// Group versions kept.
+    public static let groupsKept = 256
+
+    public struct Found: Hashable, Sendable {
+        public var resource: KubernetesResource
+        public var hasScale: Bool
+    }
+
+    private let client: KubernetesClient
+    private let known = Mutex<[GroupVersion: [String: Found]]>([:])
+
+    public init(_ client: KubernetesClient) { self.client = client }
+
+    public func find(apiVersion: String, kind: String) async throws(KubernetesError) -> Found {
+        let group = GroupVersion(apiVersion)
+        if let found = known.withLock({ $0[group]?[kind] }) { return found }
+        let request = KubernetesClient.Request(method: .GET, path: group.path)
+        let found = Self.kinds(of: try await client.send(request), group)
+        known.withLock { known in
+            if known.count >= Self.groupsKept { known = [:] }
+            known[group] = found
+        }
+        if let found = found[kind] { return found }
+        let message = "no kind \(kind) in \(apiVersion)"
+        throw KubernetesError(request.operation, .status(.init(code: 404, reason: "NotFound", message: message)))
+    }
+
+    private static func kinds(of list: JSONValue, _ group: GroupVersion) -> [String: Found] {
+        let resources = list["resources"].array
+        let scaled = Set(resources.compactMap { $0["name"].string }.filter { $0.hasSuffix("/scale") }.map { String($0.dropLast(6)) })
+        var kinds: [String: Found] = [:]
+        for resource in resources {
+            guard let name = resource["name"].string, let kind = resource["kind"].string, !name.contains("/") else { continue }
+            let isNamespaced = resource["namespaced"].bool ?? true
+            kinds[kind] = Found(
+                resource: KubernetesResource(group: group.group, version: group.version, plural: name, isNamespaced: isNamespaced),
+                hasScale: scaled.contains(name))
+        }
+        return kinds
+    }
+}

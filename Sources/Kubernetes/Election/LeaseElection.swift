@@ -1,0 +1,262 @@
+public import ControlLoop
+public import Domain
+import Synchronization
+
+// Who is the one that acts?
+//
+//     standing by ──lease free, ran out→ take ──→ leading ──renewed every retry period→ leading
+//         ↑                                         │ taken by another, or not renewed within the deadline
+//         └───────────── stopped ←──────────────────┘
+//
+// One instance holds the Lease; the number of its transitions is the fence of all it does. A leader counts its deadline from
+// before it sent its last successful renewal, on its own monotonic clock, so it stops before anybody else's wait can be over,
+// also where the server hangs or is cut off. `fence` asks the clock again at each call: a process that was suspended finds
+// itself deposed before it does anything.
+
+public actor LeaseElection {
+    public struct Configuration: Sendable {
+        public var namespace: String
+        public var name: String
+        /// Unlike any other process's: a restarted process must not take itself for the holder.
+        public var identity: String
+        public var timing: LeaseTiming
+        /// What the lease's times are written from; nothing is decided by it.
+        public var wallClock: @Sendable () -> LogTime
+
+        public init(namespace: String, name: String = "greenroom", identity: String, timing: LeaseTiming = .standard, wallClock: @escaping @Sendable () -> LogTime) {
+            self.namespace = namespace
+            self.name = name
+            self.identity = identity
+            self.timing = timing
+            self.wallClock = wallClock
+        }
+    }
+
+    public struct Callbacks: Sendable {
+        /// We lead from here on. Renewals begin when it returns, so it must be quick: longer work goes into a task.
+        public var started: @Sendable (Fence) async -> Void
+        /// We lead no more, and why. Must have everything still when it returns, within `duration − renewDeadline`.
+        public var stopped: @Sendable (_ reason: String) async -> Void
+        /// Hears what failed.
+        public var trouble: @Sendable (_ problem: String) -> Void
+
+        public init(
+            started: @escaping @Sendable (Fence) async -> Void, stopped: @escaping @Sendable (_ reason: String) async -> Void,
+            trouble: @escaping @Sendable (_ problem: String) -> Void
+        ) {
+            self.started = started
+            self.stopped = stopped
+            self.trouble = trouble
+        }
+    }
+
+    private struct Term: Sendable {
+        var fence: Fence
+        var validUntil: Duration
+    }
+
+    private let client: KubernetesClient
+    private let configuration: Configuration
+    private let callbacks: Callbacks
+    private let clock: MonotonicClock
+    /// Read from anywhere; written here.
+    private let term = Mutex<Term?>(nil)
+    private var backoff: Backoff
+    /// The lease as seen last, and since when it is so on our clock.
+    private var seen: (lease: KubernetesObject, since: Duration)?
+
+    public init(_ client: KubernetesClient, _ configuration: Configuration, seed: UInt64, callbacks: Callbacks) {
+        self.client = client
+        self.configuration = configuration
+        self.callbacks = callbacks
+        clock = client.clock
+        backoff = Backoff(first: configuration.timing.retryPeriod / 4, longest: configuration.timing.retryPeriod, seed: seed)
+    }
+
+    /// The fence to act under; nil where we may not act (any more).
+    public nonisolated var fence: Fence? {
+        let now = clock.now()
+        return term.withLock { $0 }.flatMap { now < $0.validUntil ? $0.fence : nil }
+    }
+
+    /// Who held the lease when it was last seen; nil before that, or where nobody does.
+    public var holder: String? { seen.map { LeaseRecord($0.lease).holder }.flatMap { $0.isEmpty ? nil : $0 } }
+
+    /// Stands by, leads, and stands by again, until its task is cancelled; then the lease is given back.
+    public func run() async {
+        while !Task.isCancelled {
+            guard let fence = await acquire() else { continue }
+            await callbacks.started(fence)
+            let reason = await lead()
+            term.withLock { $0 = nil }
+            await callbacks.stopped(reason)
+        }
+        await release()
+    }
+
+    // MARK: - Standing by
+
+    /// Tries once, and waits where it isn't ours to take.
+    private func acquire() async -> Fence? {
+        let began = clock.now()
+        do throws(KubernetesError) {
+            guard let wait = try await tryToAcquire(began) else {
+                backoff.reset()
+                return term.withLock { $0?.fence }
+            }
+            backoff.reset()
+            // Not later than the lease may run out; and the sooner a renewal is seen, the sooner its running out is.
+            try? await clock.sleep(min(wait, configuration.timing.retryPeriod / 4))
+        } catch {
+            if !error.isConflict, !Task.isCancelled { callbacks.trouble("the lease can't be had: \(error)") }
+            try? await clock.sleep(backoff.next())
+        }
+        return nil
+    }
+
+    /// nil where it is ours now, else how long to wait at least.
+    private func tryToAcquire(_ began: Duration) async throws(KubernetesError) -> Duration? {
+        let lease: KubernetesObject
+        do throws(KubernetesError) { lease = try await client.get(.leases, namespace: configuration.namespace, name: configuration.name) } catch {
+            guard error.isNotFound else { throw error }
+            try await create(began)
+            return nil
+        }
+        note(lease)
+        let record = LeaseRecord(lease)
+        switch LeaseStep(record, identity: configuration.identity, unchangedFor: clock.now() - (seen?.since ?? clock.now())) {
+        case .wait(let left): return left
+        case .renew: try await write(renewed(record), over: lease, began)
+        case .take:
+            let taken = LeaseRecord(
+                holder: configuration.identity, durationSeconds: configuration.timing.durationSeconds, acquired: configuration.wallClock(),
+                transitions: record.transitions + 1)
+            try await write(taken, over: lease, began)
+        }
+        return nil
+    }
+
+    private func create(_ began: Duration) async throws(KubernetesError) {
+        let record = LeaseRecord(
+            holder: configuration.identity, durationSeconds: configuration.timing.durationSeconds, acquired: configuration.wallClock(), transitions: 0)
+        let object: JSONValue = [
+            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+            "metadata": ["name": .string(configuration.name), "namespace": .string(configuration.namespace)], "spec": record.spec,
+        ]
+        hold(try await client.create(.leases, namespace: configuration.namespace, object), began)
+    }
+
+    private func renewed(_ record: LeaseRecord) -> LeaseRecord {
+        var record = record
+        record.durationSeconds = configuration.timing.durationSeconds
+        record.renewTime = configuration.wallClock().rfc3339
+        return record
+    }
+
+    private func write(_ record: LeaseRecord, over lease: KubernetesObject, _ began: Duration) async throws(KubernetesError) {
+        var lease = lease
+        lease["spec"] = .object(lease["spec"].members.merging(record.spec.members) { $1 })
+        hold(try await client.update(.leases, namespace: configuration.namespace, name: configuration.name, lease.json), began)
+    }
+
+    private func note(_ lease: KubernetesObject) {
+        guard seen?.lease["spec"] != lease["spec"] else {
+            seen?.lease = lease
+            return
+        }
+        seen = (lease, clock.now())
+    }
+
+    private func hold(_ lease: KubernetesObject, _ began: Duration) {
+        note(lease)
+        let fence = Fence(UInt64(LeaseRecord(lease).transitions))
+        term.withLock { $0 = Term(fence: fence, validUntil: began + configuration.timing.renewDeadline) }
+    }
+
+    // MARK: - Leading
+
+    /// Renews until that fails; answers why.
+    private func lead() async -> String {
+        var lastProblem = "no answer"
+        while !Task.isCancelled {
+            let left = (term.withLock { $0?.validUntil } ?? .zero) - clock.now()
+            guard left > .zero else { break }
+            do { try await clock.sleep(min(configuration.timing.retryPeriod, left)) } catch { break }
+            switch await renew() {
+            case .renewed: continue
+            case .deposed(let by): return "the lease was taken by \(by.isEmpty ? "nobody: it was given back by hand" : by)"
+            case .failed(let problem):
+                lastProblem = problem
+                callbacks.trouble("the lease wasn't renewed: \(problem)")
+            }
+        }
+        return Task.isCancelled ? "the service stops" : "the lease wasn't renewed within \(configuration.timing.renewDeadline.inSeconds) s: \(lastProblem)"
+    }
+
+    private enum Renewal: Sendable {
+        case renewed
+        case deposed(by: String)
+        case failed(String)
+    }
+
+    /// One attempt, given up when the term is over.
+    private func renew() async -> Renewal {
+        let left = (term.withLock { $0?.validUntil } ?? .zero) - clock.now()
+        guard left > .zero else { return .failed("no time left") }
+        return await withTaskGroup(of: Renewal?.self) { group in
+            group.addTask { await self.renewOnce() }
+            group.addTask { [clock] in
+                try? await clock.sleep(left)
+                return Task.isCancelled ? nil : .failed("no answer in time")
+            }
+            defer { group.cancelAll() }
+            for await renewal in group { if let renewal { return renewal } }
+            return .failed("cancelled")
+        }
+    }
+
+    private func renewOnce() async -> Renewal {
+        let began = clock.now()
+        do throws(KubernetesError) {
+            guard let lease = seen?.lease else { return .failed("the lease was never seen") }
+            do throws(KubernetesError) { try await write(renewed(LeaseRecord(lease)), over: lease, began) } catch {
+                guard error.isConflict || error.isNotFound else { throw error }
+                return try await renewAfterConflict(began)
+            }
+            return .renewed
+        } catch { return .failed(error.description) }
+    }
+
+    /// Somebody wrote the lease: us, whose answer was lost, or another.
+    private func renewAfterConflict(_ began: Duration) async throws(KubernetesError) -> Renewal {
+        let lease: KubernetesObject
+        do throws(KubernetesError) { lease = try await client.get(.leases, namespace: configuration.namespace, name: configuration.name) } catch {
+            guard error.isNotFound else { throw error }
+            return .deposed(by: "")
+        }
+        let record = LeaseRecord(lease)
+        guard record.holder == configuration.identity else {
+            note(lease)
+            return .deposed(by: record.holder)
+        }
+        try await write(renewed(record), over: lease, began)
+        return .renewed
+    }
+
+    /// Gives the lease back, if it is ours: the next one needn't wait.
+    private func release() async {
+        guard let lease = seen?.lease, LeaseRecord(lease).holder == configuration.identity else { return }
+        var record = renewed(LeaseRecord(lease))
+        record.holder = ""
+        record.durationSeconds = 1
+        var given = lease
+        given["spec"] = .object(given["spec"].members.merging(record.spec.members) { $1 })
+        let (client, namespace, name, trouble) = (client, configuration.namespace, configuration.name, callbacks.trouble)
+        // This task is cancelled; the request must not be.
+        await Task {
+            do throws(KubernetesError) { _ = try await client.update(.leases, namespace: namespace, name: name, given.json) } catch {
+                trouble("the lease wasn't given back; it runs out by itself: \(error)")
+            }
+        }.value
+    }
+}

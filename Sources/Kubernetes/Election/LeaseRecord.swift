@@ -1,0 +1,90 @@
+import Domain
+
+// What does a Lease say, and what may we do about it?
+//
+// Pure. As client-go has it: a lease is free where nobody holds it, or where its record didn't change for as long as its
+// holder promised, on our own clock (clocks of machines differ, so its times are never compared with ours). The number of
+// transitions rises with every change of holder: it is the fencing number.
+
+struct LeaseRecord: Hashable, Sendable {
+    var holder: String
+    var durationSeconds: Int
+    var acquireTime: String
+    var renewTime: String
+    var transitions: Int
+
+    init(_ lease: KubernetesObject) {
+        let spec = lease["spec"]
+        holder = spec["holderIdentity"].string ?? ""
+        durationSeconds = max(0, spec["leaseDurationSeconds"].int ?? 0)
+        acquireTime = spec["acquireTime"].string ?? ""
+        renewTime = spec["renewTime"].string ?? ""
+        transitions = max(0, spec["leaseTransitions"].int ?? 0)
+    }
+
+    init(holder: String, durationSeconds: Int, acquired: LogTime, transitions: Int) {
+        self.holder = holder
+        self.durationSeconds = durationSeconds
+        acquireTime = acquired.rfc3339
+        renewTime = acquired.rfc3339
+        self.transitions = transitions
+    }
+
+    var spec: JSONValue {
+        var spec: JSONValue = [
+            "holderIdentity": holder.isEmpty ? nil : .string(holder), "leaseDurationSeconds": JSONValue(durationSeconds), "renewTime": .string(renewTime),
+            "leaseTransitions": JSONValue(transitions),
+        ]
+        if !acquireTime.isEmpty { spec["acquireTime"] = .string(acquireTime) }
+        return spec
+    }
+}
+
+enum LeaseStep: Hashable, Sendable {
+    case take
+    /// It is ours already.
+    case renew
+    /// Another's, for as long at least.
+    case wait(Duration)
+
+    /// - Parameter unchangedFor: how long we have seen the record as it is.
+    init(_ record: LeaseRecord, identity: String, unchangedFor: Duration) {
+        if record.holder == identity {
+            self = .renew
+        } else if record.holder.isEmpty {
+            self = .take
+        } else {
+            let left = Duration.seconds(record.durationSeconds) - unchangedFor
+            self = left <= .zero ? .take : .wait(left)
+        }
+    }
+}
+
+/// How long a lease lasts, and how it is kept.
+public struct LeaseTiming: Hashable, Sendable {
+    /// Others wait as long after the last renewal they saw.
+    public var durationSeconds: Int
+    /// A leader that couldn't renew for as long stops. What it stops must be still before `duration` is over.
+    public var renewDeadline: Duration
+    public var retryPeriod: Duration
+
+    /// client-go's: 15 s, 10 s, 2 s.
+    public static let standard = LeaseTiming(uncheckedDurationSeconds: 15, renewDeadline: .seconds(10), retryPeriod: .seconds(2))
+
+    /// Refused where a leader couldn't stop before its lease may be taken, or couldn't renew before its deadline.
+    public init(durationSeconds: Int, renewDeadline: Duration, retryPeriod: Duration) throws(ClusterAccessFault) {
+        guard durationSeconds > 0, durationSeconds <= 3_600, renewDeadline < .seconds(durationSeconds) else {
+            throw ClusterAccessFault("lease", "the renew deadline (\(renewDeadline)) must be shorter than the lease's duration (\(durationSeconds) s, at most an hour)")
+        }
+        guard retryPeriod > .zero, retryPeriod < renewDeadline else {
+            throw ClusterAccessFault("lease", "the retry period (\(retryPeriod)) must be shorter than the renew deadline (\(renewDeadline)), and not zero")
+        }
+        self.init(uncheckedDurationSeconds: durationSeconds, renewDeadline: renewDeadline, retryPeriod: retryPeriod)
+    }
+
+    private init(uncheckedDurationSeconds durationSeconds: Int, renewDeadline: Duration, retryPeriod: Duration) {
+        self.durationSeconds = durationSeconds
+        self.renewDeadline = renewDeadline
+        self.retryPeriod = retryPeriod
+    }
+}

@@ -1,0 +1,104 @@
+public import ControlLoop
+public import Domain
+public import Logging
+
+// How does the service come by everything of Kubernetes'?
+//
+// One façade for the composition root: a client, the actuator for every kind with `/scale`, the watches of a pool, and the
+// election. It starts nothing by itself.
+
+public struct KubernetesTargets: Sendable {
+    public struct Configuration: Sendable {
+        public var access: ClusterAccess
+        public var limits = KubernetesClientLimits()
+        public var clock = MonotonicClock.real
+        public var foreignChange = ScaleActuator.ForeignChange.takeOver
+        /// Of all jitter.
+        public var seed: UInt64
+        /// Unlike that of any earlier run on the same log, for instance when the run began.
+        public var run: String
+
+        public init(access: ClusterAccess, seed: UInt64, run: String) {
+            self.access = access
+            self.seed = seed
+            self.run = run
+        }
+    }
+
+    /// Kinds with `/scale` that pools commonly have; the actuator serves any other as well.
+    public static let commonKinds = ["WorkerPool", "SandboxWarmPool", "Deployment", "StatefulSet"]
+
+    public let client: KubernetesClient
+    public let actuator: ScaleActuator
+    private let configuration: Configuration
+    private let targets: TargetReader
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - holdsActor: whether the log knows of an actor on the worker of that name: such a worker's pod is never taken.
+    ///   - finding: hears what an operator should know; it is logged anyway.
+    public init(
+        _ configuration: Configuration, logger: Logger, holdsActor: @escaping @Sendable (String) async -> Bool,
+        finding: @escaping @Sendable (ScaleFinding) -> Void = { _ in }
+    ) throws(ClusterAccessFault) {
+        self.configuration = configuration
+        self.logger = logger
+        client = try KubernetesClient(configuration.access, limits: configuration.limits, clock: configuration.clock, logger: logger)
+        targets = TargetReader(client)
+        actuator = ScaleActuator(
+            targets, foreignChange: configuration.foreignChange, seed: configuration.seed, holdsActor: holdsActor,
+            finding: { found in
+                logger.warning("\(found)", metadata: ["pool": "\(found.pool)"])
+                finding(found)
+            })
+    }
+
+    /// What keeps the log informed of one pool.
+    ///
+    /// - Parameters:
+    ///   - append: returns once the events are in the log, or throws.
+    ///   - known: workers of this pool that the log holds for alive at the start: those without a pod are said to be gone.
+    public func watches(
+        of pool: ActuatedPool, append: @escaping @Sendable (EventBatch) async throws -> Void, known: @escaping @Sendable () async -> [String] = { [] }
+    ) -> PoolWatches {
+        let logger = logger
+        let options = WatchOptions(seed: configuration.seed ^ ByteSeed.of(pool.name), run: configuration.run) { problem in
+            logger.warning("\(problem)", metadata: ["pool": "\(pool.name)"])
+        }
+        let actuator = actuator
+        return PoolWatches(
+            target: ScaleTargetWatch(
+                targets: targets, pool: pool, options: options, append: append,
+                observed: { await actuator.noteObserved(pool.name, specReplicas: $0.specReplicas) }),
+            pods: PodWatch(client: client, targets: targets, pool: pool, options: options, append: append, known: known))
+    }
+
+    public func election(_ election: LeaseElection.Configuration, callbacks: LeaseElection.Callbacks) -> LeaseElection {
+        LeaseElection(client, election, seed: configuration.seed &+ 3, callbacks: callbacks)
+    }
+
+    /// Closes all connections. To be called once, after watches and election were cancelled.
+    public func close() async { await client.close() }
+}
+
+/// The watches of one pool, to be run in a task of their own.
+public struct PoolWatches: Sendable {
+    public let target: ScaleTargetWatch
+    public let pods: PodWatch
+
+    /// Runs until its task is cancelled.
+    public func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await target.run() }
+            group.addTask { await pods.run() }
+        }
+    }
+}
+
+enum ByteSeed {
+    /// A number that differs from pool to pool, and is the same in every run.
+    static func of(_ text: String) -> UInt64 {
+        var copy = text
+        return copy.withUTF8 { ByteHash.of($0) }
+    }
+}

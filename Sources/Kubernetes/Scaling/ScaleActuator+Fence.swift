@@ -1,0 +1,64 @@
+import ControlLoop
+
+// Does anybody newer act on this target?
+//
+// The fence is carried by the target itself, as the annotation `greenroom.dev/fence`: a writer leaves its own before it sets
+// replicas, and refuses where it finds a higher one. Leaving it changes the target's version, and replicas are set only at the
+// version at which the fence was found to be ours: an older writer's update between the two fails as a conflict, is read
+// again, and then finds the newer fence. Where the target itself may not be read or patched, only this process's own calls
+// are fenced; that is told once.
+
+extension ScaleActuator {
+    func check(_ fence: Fence, _ pool: String) throws(ActuationFault) {
+        if let seen = pools[pool]?.fence, fence < seen { throw .fenced(current: seen) }
+        if pools[pool]?.fence != fence { pools[pool, default: PoolState()].fencedVersion = nil }
+        pools[pool, default: PoolState()].fence = fence
+    }
+
+    /// Whether the target as read in `scale` carries our fence; false where it had to be left there, or others changed the
+    /// target meanwhile: read again.
+    func isFenced(_ scale: Scale, _ target: KubernetesTarget, _ pool: String, _ fence: Fence) async throws -> Bool {
+        let version = scale.object.resourceVersion
+        if pools[pool]?.fencedVersion == version { return true }
+        if pools[pool]?.saidFenceNotCarried == true { return true }
+        do {
+            let object = try await targets.object(of: target)
+            if let problem = Self.refusal(object, target, fence) { throw problem }
+            if object.annotations[Mark.fence] == "\(fence.number)" {
+                pools[pool]?.fencedVersion = object.resourceVersion
+                return object.resourceVersion == version
+            }
+            let patch: JSONValue = [
+                "metadata": ["resourceVersion": .string(object.resourceVersion), "annotations": .object([Mark.fence: .string("\(fence.number)")])],
+            ]
+            let patched = try await client.patch(target.resource, namespace: target.namespace, name: target.name, patch)
+            pools[pool]?.fencedVersion = patched.resourceVersion
+            return false
+        } catch let error as KubernetesError where error.isForbidden {
+            pools[pool]?.saidFenceNotCarried = true
+            finding(.fenceNotCarried(pool: pool, why: error.description))
+            return true
+        }
+    }
+
+    /// The same for what concerns a pod: nothing is left on the target, but a higher fence there is respected.
+    func checkOnTarget(_ pool: ActuatedPool, _ fence: Fence) async throws(ActuationFault) {
+        try check(fence, pool.name)
+        var found: ActuationFault?
+        do throws(KubernetesError) {
+            let target = try await targets.target(of: pool)
+            found = Self.refusal(try await targets.object(of: target), target, fence)
+        } catch {
+            if !error.isForbidden { throw ActuationFault(error) }
+        }
+        if let found { throw found }
+    }
+
+    private static func refusal(_ object: KubernetesObject, _ target: KubernetesTarget, _ fence: Fence) -> ActuationFault? {
+        guard let text = object.annotations[Mark.fence] else { return nil }
+        guard let number = UInt64(text) else {
+            return .refused("\(target) carries \(Mark.fence)=\(text.prefix(40)), which is no number: take the annotation off")
+        }
+        return number > fence.number ? .fenced(current: Fence(number)) : nil
+    }
+}

@@ -1,0 +1,264 @@
+public import ControlLoop
+import Domain
+
+// How does a decision reach a Kubernetes object?
+//
+// The actuator for any kind with a `/scale` subresource. A count is set by a conditional update: what was read must still be
+// so, else it is read again, a bounded number of times. Never is a count set that would take a busy worker (`ScalePlan`): a
+// drained worker's replica goes with `remove`, once the loop found it idle.
+//
+// Always: whoever has seen or left a higher fence on the target wins (`ScaleActuator+Fence`); a change of replicas that isn't
+// ours is noticed and told. Left out: when a worker is idle, retries over time, logging of outcomes; all the loop's.
+//
+// The actor guards what is known of each pool; calls for one pool never overlap.
+
+public actor ScaleActuator: Actuator {
+    /// What to do about replicas that somebody else changed.
+    public enum ForeignChange: String, Sendable {
+        /// Set them again at the next decision.
+        case takeOver
+        /// Refuse to set any until `takeOver(_:)`.
+        case yield
+    }
+
+    public struct Limits: Sendable {
+        /// Updates that met somebody else's, before the call fails.
+        public var conflicts = 6
+        public var firstConflictPause = Duration.milliseconds(20)
+        public init() {}
+    }
+
+    struct PoolState {
+        var fence: Fence?
+        /// The count the loop wants kept; nil before the first resize.
+        var wanted: Int?
+        /// The replicas that we wrote or accepted last.
+        var written: Int?
+        /// What is being written, or was while its answer got lost.
+        var writing: Int?
+        /// Counts that a watch may still bring late, though we know of them.
+        var recent: [Int] = []
+        /// The count didn't fall, because as many workers are wanted: a marked pod doesn't go by it.
+        var needsEveryReplica = false
+        /// Whether a pod may be marked: then a count must allow for it.
+        var mayHaveMarks = true
+        /// The version of the target at which its fence was found to be ours.
+        var fencedVersion: String?
+        var saidFenceNotCarried = false
+        var isYielded = false
+    }
+
+    let client: KubernetesClient
+    let targets: TargetReader
+    let holdsActor: @Sendable (String) async -> Bool
+    let finding: @Sendable (ScaleFinding) -> Void
+    private let foreignChange: ForeignChange
+    private let limits: Limits
+    private var conflictPauses: Backoff
+    private static let recentCounts = 8
+    var pools: [String: PoolState] = [:]
+
+    /// - Parameters:
+    ///   - holdsActor: whether the log knows of an actor on the worker of that name.
+    ///   - finding: hears what an operator should know; must not wait.
+    public init(
+        _ targets: TargetReader, foreignChange: ForeignChange = .takeOver, limits: Limits = Limits(), seed: UInt64,
+        holdsActor: @escaping @Sendable (String) async -> Bool, finding: @escaping @Sendable (ScaleFinding) -> Void
+    ) {
+        self.targets = targets
+        client = targets.client
+        self.foreignChange = foreignChange
+        self.limits = limits
+        self.holdsActor = holdsActor
+        self.finding = finding
+        conflictPauses = Backoff(first: limits.firstConflictPause, longest: .seconds(1), seed: seed)
+    }
+
+    // MARK: - Actuator
+
+    public func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation {
+        do throws(KubernetesError) {
+            let target = try await targets.target(of: pool)
+            let scale = try await targets.scale(of: target)
+            let object = try await targets.object(of: target)
+            return TargetObservation(specReplicas: scale.specReplicas, readyReplicas: object.readyReplicas)
+        } catch { throw ActuationFault(error) }
+    }
+
+    public func resize(_ pool: ActuatedPool, to count: Int, fence: Fence) async throws(ActuationFault) {
+        guard count >= 0, count <= Int(Int32.max) else { throw .refused("\(count) is no number of replicas for \(pool.name)") }
+        try check(fence, pool.name)
+        pools[pool.name, default: PoolState()].wanted = count
+        try await bringToPlan(pool, fence)
+    }
+
+    public func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+        try await checkOnTarget(pool, fence)
+        pools[pool.name]?.mayHaveMarks = true
+        try await mark(worker, of: pool) { pod in PodMarking.draining(pod, reason: "scale-down of \(pool.name)") }
+    }
+
+    /// Takes back a drain: the worker may host actors again.
+    public func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+        try await checkOnTarget(pool, fence)
+        try await mark(worker, of: pool) { pod in PodMarking.restored(pod) }
+        guard pools[pool.name]?.wanted != nil else { return }
+        try await bringToPlan(pool, fence)
+    }
+
+    public func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+        try await checkOnTarget(pool, fence)
+        pools[pool.name]?.mayHaveMarks = true
+        try await mark(worker, of: pool) { pod in PodMarking.removing(pod) }
+        // It may have become busy while it was being marked.
+        if await holdsActor(worker) {
+            try await mark(worker, of: pool) { pod in PodMarking.draining(pod, reason: "scale-down of \(pool.name)") }
+            throw .refused("\(worker) holds an actor: it isn't removed until that has left")
+        }
+        try await bringToPlan(pool, fence)
+        if pools[pool.name]?.needsEveryReplica == true { try await replace(worker, of: pool) }
+    }
+
+    /// Goes on setting replicas after somebody else's change.
+    public func takeOver(_ pool: String) { pools[pool]?.isYielded = false }
+
+    /// What a watch saw: somebody else's change is noticed before the next decision. A watch may be late, so a count that we
+    /// know of says nothing; where somebody went back to one, the next decision's own look finds it.
+    public func noteObserved(_ pool: String, specReplicas: Int) {
+        guard let state = pools[pool], state.writing != specReplicas, !state.recent.contains(specReplicas) else { return }
+        noteForeignChange(pool, found: specReplicas)
+    }
+
+    // MARK: - Replicas
+
+    /// Sets the replicas that `ScalePlan` allows. Others' updates in between start it over.
+    private func bringToPlan(_ pool: ActuatedPool, _ fence: Fence) async throws(ActuationFault) {
+        conflictPauses.reset()
+        for attempt in 1...limits.conflicts {
+            if attempt > 1 { try? await client.clock.sleep(conflictPauses.next()) }
+            if try await setReplicas(pool, fence) { return }
+        }
+        throw .unreachable("\(pool.name) was changed by others \(limits.conflicts) times while its replicas were being set")
+    }
+
+    /// Whether it is done; false where somebody was faster.
+    private func setReplicas(_ pool: ActuatedPool, _ fence: Fence) async throws(ActuationFault) -> Bool {
+        do {
+            let target = try await targets.target(of: pool)
+            let scale = try await targets.scale(of: target)
+            guard try await isFenced(scale, target, pool.name, fence) else { return false }
+            noteForeignChange(pool.name, found: scale.specReplicas)
+            if pools[pool.name]?.isYielded == true {
+                throw ActuationFault.refused("\(target) was resized by somebody else, and the policy is to yield: take over to go on")
+            }
+            let replicas = try await plannedReplicas(scale, target, pool)
+            if replicas != scale.specReplicas { try await write(replicas, scale, target, pool.name) }
+            remember(replicas, pool.name)
+            return true
+        } catch let fault as ActuationFault {
+            throw fault
+        } catch let error as KubernetesError {
+            guard error.isConflict else { throw ActuationFault(error) }
+            return false
+        } catch { throw .unreachable("\(error)") }
+    }
+
+    private func write(_ replicas: Int, _ scale: Scale, _ target: KubernetesTarget, _ pool: String) async throws(KubernetesError) {
+        pools[pool]?.writing = replicas
+        var wanted = scale.object
+        wanted["spec"]["replicas"] = JSONValue(replicas)
+        let answer = try await client.update(target.resource, namespace: target.namespace, name: target.name, subresource: "scale", wanted.json)
+        pools[pool]?.fencedVersion = answer.resourceVersion
+    }
+
+    /// Marks what must be marked, and answers how many replicas the target may have.
+    private func plannedReplicas(_ scale: Scale, _ target: KubernetesTarget, _ pool: ActuatedPool) async throws -> Int {
+        let state = pools[pool.name] ?? PoolState()
+        // The common way up: one look and one write.
+        if let wanted = state.wanted, wanted >= scale.specReplicas, !state.mayHaveMarks { return wanted }
+        var (plan, pods) = try await plan(scale, target, pool)
+        if !plan.toMark.isEmpty {
+            for pod in plan.toMark { try await mark(pod, of: pool) { PodMarking.removing($0) } }
+            // While they were being marked, one may have become ready and taken an actor.
+            (plan, pods) = try await self.plan(scale, target, pool)
+        }
+        pools[pool.name]?.mayHaveMarks = pods.contains { $0.drainingReason != nil || $0.isRemoving }
+        return plan.replicas
+    }
+
+    private func plan(_ scale: Scale, _ target: KubernetesTarget, _ pool: ActuatedPool) async throws -> (ScalePlan, [PodView]) {
+        let pods = try await pods(of: target, scale)
+        let draining = pods.count { $0.isLive && $0.drainingReason != nil && !$0.isRemoving }
+        let wanted = pools[pool.name]?.wanted ?? max(0, scale.specReplicas - draining)
+        let busy = wanted + draining < scale.specReplicas ? await busy(pods) : []
+        let plan = ScalePlan(
+            wanted: wanted, current: scale.specReplicas, pods: pods, busy: busy, removesHighestOrdinal: target.removesHighestOrdinal)
+        pools[pool.name]?.needsEveryReplica = wanted + draining >= scale.specReplicas
+        return (plan, pods)
+    }
+
+    private func pods(of target: KubernetesTarget, _ scale: Scale) async throws -> [PodView] {
+        guard !scale.selector.isEmpty else {
+            // Without a selector its pods can't be told: it may grow, and shrink only while it has none.
+            guard scale.statusReplicas == 0 else {
+                throw ActuationFault.refused("\(target) has no status.selector in its /scale: its idle pods can't be told from busy ones, so it is never lowered")
+            }
+            return []
+        }
+        return try await client.list(.pods, namespace: target.namespace, selection: .init(labels: scale.selector)).items.map { PodView($0) }
+    }
+
+    private func busy(_ pods: [PodView]) async -> Set<String> {
+        var busy: Set<String> = []
+        for pod in pods where await holdsActor(pod.name) { busy.insert(pod.name) }
+        return busy
+    }
+
+    private func noteForeignChange(_ pool: String, found: Int) {
+        guard let state = pools[pool], let written = state.written, written != found else { return }
+        remember(found, pool)
+        // Ours after all: the answer to our update was lost.
+        if state.writing == found { return }
+        if foreignChange == .yield { pools[pool]?.isYielded = true }
+        finding(.replicasChanged(pool: pool, expected: written, found: found, answer: foreignChange))
+    }
+
+    private func remember(_ replicas: Int, _ pool: String) {
+        pools[pool]?.written = replicas
+        if pools[pool]?.recent.last != replicas { pools[pool]?.recent.append(replicas) }
+        if let recent = pools[pool]?.recent, recent.count > Self.recentCounts { pools[pool]?.recent.removeFirst() }
+    }
+
+    // MARK: - Pods
+
+    /// Ends the pod of an idle worker itself, where the count can't fall for it: its controller makes a fresh one. Otherwise a
+    /// marked pod would hold a replica for ever and host nothing.
+    private func replace(_ worker: String, of pool: ActuatedPool) async throws(ActuationFault) {
+        let namespace = pool.name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? client.access.namespace
+        do throws(KubernetesError) {
+            let pod = try await client.get(.pods, namespace: namespace, name: worker)
+            guard PodView(pod).isRemoving, !pod.isBeingDeleted else { return }
+            try await client.delete(.pods, namespace: namespace, exactly: pod)
+        } catch {
+            if !error.isNotFound { throw ActuationFault(error) }
+        }
+    }
+
+    /// Puts marks on a worker's pod: conditional, so that nothing is lost of what others write. No pod is fine.
+    private func mark(_ worker: String, of pool: ActuatedPool, _ marking: @Sendable (KubernetesObject) -> JSONValue?) async throws(ActuationFault) {
+        let namespace = pool.name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? client.access.namespace
+        for _ in 1...limits.conflicts {
+            do throws(KubernetesError) {
+                let pod = try await client.get(.pods, namespace: namespace, name: worker)
+                guard var patch = marking(pod) else { return }
+                patch["metadata"]["resourceVersion"] = .string(pod.resourceVersion)
+                _ = try await client.patch(.pods, namespace: namespace, name: worker, patch)
+                return
+            } catch {
+                if error.isNotFound { return }
+                guard error.isConflict else { throw ActuationFault(error) }
+            }
+        }
+        throw .unreachable("pod \(namespace)/\(worker) was changed by others \(limits.conflicts) times while it was being marked")
+    }
+}

@@ -1,0 +1,160 @@
+import Domain
+import Foundation
+public import Kubernetes
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+
+// An API server in memory, over real TLS sockets.
+//
+// `KubernetesTwin` holds a `TwinAPI` under a lock and serves it on loopback. Tests seed it, change it behind the client's
+// back, cut it off, slow it down, and look at what it was asked. Changes reach watches in order: their lines are handed to the
+// watch's event loop while the lock is held.
+
+public final class KubernetesTwin: Sendable {
+    /// Requests remembered, at most; the oldest go.
+    public static let requestsKept = 10_000
+
+    public struct Configuration: Sendable {
+        public var resources = TwinResource.all
+        /// By token.
+        public var users: [String: TwinUser] = ["admintoken": .admin, "viewertoken": .viewer]
+        /// Only clients with a certificate of the twin's authority get in; without a token they are admin.
+        public var requiresClientCertificate = false
+        public var certificates: TwinCertificates?
+        /// The version of the first write is the one after.
+        public var firstVersion = 100
+        public var bookmarksEvery = Duration.seconds(60)
+        /// Makes pods for targets; nil leaves them to the test.
+        public var controllerNodes: [String]?
+        /// Pods that the controller makes are ready at once.
+        public var makesPodsReady = true
+        /// 0 lets the system choose.
+        public var port = 0
+        public init() {}
+    }
+
+    public let port: Int
+    public let certificates: TwinCertificates
+    private let core: TwinCore
+    private let channel: any Channel
+
+    public var server: String { "https://127.0.0.1:\(port)" }
+
+    private init(_ core: TwinCore, _ channel: any Channel, _ certificates: TwinCertificates) {
+        self.core = core
+        self.channel = channel
+        self.certificates = certificates
+        port = channel.localAddress?.port ?? 0
+    }
+
+    public static func start(_ configuration: Configuration = Configuration()) async throws -> KubernetesTwin {
+        let certificates = try configuration.certificates ?? TwinCertificates.shared()
+        let core = TwinCore(configuration)
+        let context = try NIOSSLContext(configuration: tls(certificates, configuration.requiresClientCertificate))
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+                    // Without it a connection goes on reading during a watch, and so hears that its client left.
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(withPipeliningAssistance: false)
+                    try channel.pipeline.syncOperations.addHandler(TwinConnection(core))
+                    core.opened(channel)
+                }
+            }
+            .bind(host: "127.0.0.1", port: configuration.port).get()
+        return KubernetesTwin(core, channel, certificates)
+    }
+
+    private static func tls(_ certificates: TwinCertificates, _ requiresClient: Bool) throws -> TLSConfiguration {
+        var tls = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMBytes(certificates.server).map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(bytes: certificates.serverKey, format: .pem)))
+        if requiresClient {
+            tls.certificateVerification = .noHostnameVerification
+            tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(certificates.authority))
+        }
+        return tls
+    }
+
+    /// Closes every connection and stops listening.
+    public func stop() async {
+        try? await channel.close()
+        core.closeConnections()
+    }
+
+    // MARK: - How clients reach it
+
+    public func access(token: String = "admintoken", namespace: String = "default") -> ClusterAccess {
+        ClusterAccess(server: server, namespace: namespace, trust: .authorities(certificates.authority), credential: .token(Secret(token)))
+    }
+
+    /// A kubeconfig that needs nothing beside it.
+    public func kubeconfig(token: String = "admintoken", namespace: String = "default") -> String {
+        """
+        apiVersion: v1
+        kind: Config
+        current-context: twin
+        contexts: [{name: twin, context: {cluster: twin, user: user, namespace: \(namespace)}}]
+        clusters: [{name: twin, cluster: {server: "\(server)", certificate-authority-data: \(Data(certificates.authority).base64EncodedString())}}]
+        users: [{name: user, user: {token: \(token)}}]
+        """
+    }
+
+    // MARK: - What is in it
+
+    public var version: Int { core.read { $0.store.version } }
+
+    public func object(_ resource: TwinResource, _ namespace: String? = "default", _ name: String) -> KubernetesObject? {
+        core.read { $0.store.object(resource, namespace, name) }
+    }
+
+    public func objects(_ resource: TwinResource, _ namespace: String? = nil) -> [KubernetesObject] {
+        core.read { api in (try? Selector(labels: nil, fields: nil)).map { api.store.list(resource, namespace, $0) } ?? [] }
+    }
+
+    /// Puts an object there as it is.
+    public func seed(_ resource: TwinResource, _ object: JSONValue) { core.write { $0.store.seed(resource, object) } }
+
+    /// Changes an object behind the clients' backs; status too. An object that isn't there stays so.
+    public func edit(_ resource: TwinResource, _ namespace: String? = "default", _ name: String, _ change: (inout KubernetesObject) -> Void) {
+        core.write { api in
+            _ = try? api.store.replace(resource, namespace, name, expected: nil) { before throws(TwinStatus) in
+                var after = before
+                change(&after)
+                return after.json
+            }
+        }
+    }
+
+    public func delete(_ resource: TwinResource, _ namespace: String? = "default", _ name: String) {
+        core.write { _ = try? $0.store.delete(resource, namespace, name) }
+    }
+
+    /// Scheduled, started and ready, as its kubelet would report.
+    public func makeReady(pod name: String, _ namespace: String = "default", node: String, ip: String = "10.0.0.9") {
+        edit(.pods, namespace, name) { $0 = PoolController.running($0, node: node, ip: ip) }
+    }
+
+    /// Forgets the past: watches can't begin there any more.
+    public func compact() { core.write { $0.store.compact() } }
+    /// As if something else had been written.
+    public func skipVersions(_ count: Int) { core.write { $0.store.skipVersions(count) } }
+
+    // MARK: - Trouble
+
+    public func inject(_ fault: TwinFault) { core.inject(fault) }
+    public func heal() { core.heal() }
+    public func sendBookmarks() { core.sendBookmarks() }
+    /// Ends watches: in good order, or in the middle of a line.
+    public func endWatches(cut: Bool) { core.endWatches(cut: cut) }
+    /// Cuts every connection there is.
+    public func cutConnections() { core.closeConnections() }
+    /// Requests whose answer was delayed and is still to come.
+    public var underWay: Int { core.underWay }
+    public var watchers: Int { core.watcherCount }
+    /// What it was asked, oldest first.
+    public var requests: [TwinRequest] { core.requests }
+}

@@ -1,0 +1,91 @@
+import Kubernetes
+
+// Which resources does the twin serve, and how do they differ?
+
+public struct TwinResource: Hashable, Sendable {
+    public var group: String
+    public var version: String
+    public var plural: String
+    public var kind: String
+    public var isNamespaced = true
+    /// A custom resource: its lists carry `continue`, its items their kind, and updates must name a version.
+    public var isCustom = false
+    public var hasScale = false
+    /// `metadata.generation` rises with the spec.
+    public var hasGeneration = false
+
+    public init(
+        _ group: String, _ version: String, _ plural: String, _ kind: String, isNamespaced: Bool = true, isCustom: Bool = false, hasScale: Bool = false,
+        hasGeneration: Bool = false
+    ) {
+        self.group = group
+        self.version = version
+        self.plural = plural
+        self.kind = kind
+        self.isNamespaced = isNamespaced
+        self.isCustom = isCustom
+        self.hasScale = hasScale
+        self.hasGeneration = hasGeneration
+    }
+
+    public var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
+    var qualified: String { group.isEmpty ? plural : "\(plural).\(group)" }
+    var qualifiedKind: String { group.isEmpty ? kind : "\(kind).\(group)" }
+
+    public static let workerPools = TwinResource("ate.dev", "v1alpha1", "workerpools", "WorkerPool", isCustom: true, hasScale: true, hasGeneration: true)
+    public static let sandboxWarmPools = TwinResource(
+        "extensions.agents.x-k8s.io", "v1alpha1", "sandboxwarmpools", "SandboxWarmPool", isCustom: true, hasScale: true, hasGeneration: true)
+    public static let deployments = TwinResource("apps", "v1", "deployments", "Deployment", hasScale: true, hasGeneration: true)
+    public static let statefulSets = TwinResource("apps", "v1", "statefulsets", "StatefulSet", hasScale: true, hasGeneration: true)
+    public static let pods = TwinResource("", "v1", "pods", "Pod", hasGeneration: true)
+    public static let nodes = TwinResource("", "v1", "nodes", "Node", isNamespaced: false)
+    public static let leases = TwinResource("coordination.k8s.io", "v1", "leases", "Lease")
+    public static let events = TwinResource("events.k8s.io", "v1", "events", "Event")
+
+    public static let all = [workerPools, sandboxWarmPools, deployments, statefulSets, pods, nodes, leases, events]
+}
+
+/// A request's place: a resource, and perhaps an object and a subresource.
+struct TwinPlace: Sendable {
+    var resource: TwinResource
+    /// nil for all namespaces, and for what has none.
+    var namespace: String?
+    var name: String?
+    var subresource: String?
+
+    /// nil where nothing of the kind is served.
+    init?(path: String, resources: [TwinResource]) {
+        var parts = path.split(separator: "/").map { $0.removingPercent }[...]
+        let root = parts.popFirst()
+        guard root == "api" || root == "apis" else { return nil }
+        let group = root == "api" ? "" : parts.popFirst() ?? ""
+        guard let version = parts.popFirst(), !parts.isEmpty else { return nil }
+        if parts.first == "namespaces", parts.count > 2 {
+            parts = parts.dropFirst()
+            namespace = parts.popFirst()
+        }
+        let plural = parts.popFirst()
+        guard let found = resources.first(where: { $0.group == group && $0.version == version && $0.plural == plural }) else { return nil }
+        resource = found
+        name = parts.popFirst()
+        subresource = parts.popFirst()
+        guard parts.isEmpty, subresource == nil || subresource == "status" || (subresource == "scale" && found.hasScale) else { return nil }
+    }
+}
+
+extension StringProtocol {
+    /// Percent escapes undone; broken ones stay.
+    var removingPercent: String {
+        var bytes: [UInt8] = []
+        var rest = Array(utf8)[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) {
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
