@@ -1,0 +1,36 @@
+import Domain
+
+// How does an `ExternalMetricValueList` look?
+//
+// `external.metrics.k8s.io/v1beta1`: an item a series, its labels in order of key, its value a quantity, its time to the second.
+
+enum MetricValues {
+    static func list(_ metric: String, _ series: [MetricSeries]) -> [UInt8] {
+        var json = JSONWriter(reservingBytes: 128 + 256 * series.count)
+        json.openObject()
+        json.member("kind", ExternalMetricsAPI.listKind)
+        json.member("apiVersion", ExternalMetricsAPI.groupVersion)
+        json.key("metadata")
+        json.openObject()
+        json.closeObject()
+        json.key("items")
+        json.openArray()
+        for one in series { write(metric, one, to: &json) }
+        json.closeArray()
+        json.closeObject()
+        return json.bytes
+    }
+
+    private static func write(_ metric: String, _ series: MetricSeries, to json: inout JSONWriter) {
+        json.openObject()
+        json.member("metricName", metric)
+        json.key("metricLabels")
+        json.openObject()
+        for (key, value) in series.labels.sorted(by: { $0.key < $1.key }) { json.member(key, value) }
+        json.closeObject()
+        json.member("timestamp", LogTime(microseconds: series.at.microseconds / 1_000_000 * 1_000_000))
+        if let windowSeconds = series.windowSeconds { json.member("window", windowSeconds) }
+        json.member("value", series.value.text)
+        json.closeObject()
+    }
+}
