@@ -66,6 +66,26 @@ import Testing
         }
     }
 
+    /// Is fresh for one question alone.
+    private final class AgeingSource: MetricSource {
+        private let asked = Count()
+        func latest() -> MetricSnapshot? { Sample.snapshot }
+        func fresh() async -> MetricSnapshot { Sample.snapshot }
+
+        func ready() -> MetricSnapshot? {
+            asked.raise()
+            return asked.value == 1 ? Sample.snapshot : nil
+        }
+    }
+
+    @Test("a snapshot that grows old while a request is read still answers it")
+    func ageing() throws {
+        let responder = Responder(access: responder.access, source: AgeingSource())
+        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "\(Self.values)/greenroom_demand", headers: ["X-Remote-User": "admin"])
+        guard case .now(let answer) = responder.respond(to: head, fromProxy: true) else { throw PeerConnection.Lost() }
+        #expect(answer.status == .ok)
+    }
+
     @Test("a name may need encoding, a rate says its window")
     func details() throws {
         #expect(seen(try ask("\(Self.values)/odd%2Fname"))["items"][0]["value"].text == "1500m")

@@ -104,7 +104,8 @@ private struct NaiveRequirement {
         switch operation {
         case "exists": return key
         case "!": return "!\(space)\(key)"
-        case "in", "notin": return "\(key) \(operation)\(space)(\(values.joined(separator: ",\(space)")))"
+        // One empty value alone would read as no value at all.
+        case "in", "notin": return "\(key) \(operation)\(space)(\(values == [""] ? "," : values.joined(separator: ",\(space)")))"
         default: return "\(key)\(space)\(operation)\(space)\(values[0])"
         }
     }

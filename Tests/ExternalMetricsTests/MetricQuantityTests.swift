@@ -16,7 +16,7 @@ import Testing
 
     @Test("rates and durations, rounded away from zero to thousandths", arguments: [
         (0.0, "0"), (0.001, "1m"), (0.0005, "1m"), (0.0015, "2m"), (1.1, "1100m"), (0.1 + 0.2, "300m"), (1.5, "1500m"), (2.0, "2"), (12.3456, "12346m"),
-        (1e-300, "0"), (1e18, "1E"), (1e15 + 0.5, "1000000000000000500m"), (1e300, "9223372036854775807"),
+        (1e-300, "0"), (123_456_789.7, "123456789700m"), (999.9999999999, "1k"), (1e18, "1E"), (1e15 + 0.5, "1000000000000000500m"), (1e300, "9223372036854775807"),
     ])
     func amount(_ value: Double, _ text: String) { #expect(MetricQuantity(amount: value)?.text == text) }
 

@@ -21,7 +21,7 @@ import Testing
     func answered(_ wire: Wire) async throws {
         let recorded = try recorded()
         #expect(recorded.count == 6)
-        try await Stage.run { stage in
+        try await Stage.run { (stage) async throws in
             let proxy = try await stage.open(stage.proxy, wire)
             let nobody = try await stage.open(nil, wire)
             for request in recorded {

@@ -42,12 +42,12 @@ enum MediaTypes {
 
         var isJSON: Bool { type == "application/json" }
         /// JSON that isn't asked to be converted into another kind.
-        var isPlainJSON: Bool { (isJSON || type == "*/*" || type == "application/*") && parameters["as"] == nil }
-        var isRefused: Bool { parameters["q"].flatMap { Double($0) } == 0 }
+        var isPlainJSON: Bool { (isJSON || type == "*/*" || type == "application/*") && parameters["as"] == nil && !isRefused }
+        private var isRefused: Bool { parameters["q"].flatMap { Double($0) } == 0 }
     }
 
     private static func ranges(_ accept: [String]) -> [Range] {
-        accept.flatMap { $0.split(separator: ",") }.prefix(rangesMost).map(range).filter { !$0.isRefused }
+        accept.flatMap { $0.split(separator: ",") }.prefix(rangesMost).map(range)
     }
 
     private static func range(_ text: Substring) -> Range {

@@ -28,7 +28,8 @@ enum MetricValues {
         json.openObject()
         for (key, value) in series.labels.sorted(by: { $0.key < $1.key }) { json.member(key, value) }
         json.closeObject()
-        json.member("timestamp", LogTime(microseconds: series.at.microseconds / 1_000_000 * 1_000_000))
+        // `2026-09-21T14:13:20` without its fraction.
+        json.member("timestamp", series.at.rfc3339.prefix(19) + "Z")
         if let windowSeconds = series.windowSeconds { json.member("window", windowSeconds) }
         json.member("value", series.value.text)
         json.closeObject()

@@ -28,10 +28,12 @@ public struct MetricQuantity: Hashable, Sendable {
             self.init(milli: Self.milliMost)
             return
         }
-        // A double is not decimal: 1.1 × 1000 is 1100.0000000000002 and means 1100.
-        let scaled = amount * 1_000
+        let whole = amount.rounded(.down)
+        // A double is not decimal: 1.1 is 1.100000000000000088 and means 1.1. What lies within its own error of a thousandth is that.
+        let scaled = (amount - whole) * 1_000
         let nearest = scaled.rounded()
-        self.init(milli: Int128(abs(scaled - nearest) <= max(1e-6, 1e-15 * scaled) ? nearest : scaled.rounded(.up)))
+        let thousandths = abs(scaled - nearest) <= max(1e-6, amount.ulp * 1_000) ? nearest : scaled.rounded(.up)
+        self.init(milli: Int128(whole) * 1_000 + Int128(thousandths))
     }
 
     /// The canonical text.

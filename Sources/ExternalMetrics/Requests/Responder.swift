@@ -23,25 +23,22 @@ struct Responder: Sendable {
             return .later { await answer(request, head.headers, await access.reviewed(credentials, action), action) }
         }
         if let answer = refusal(verdict, action) { return .now(answer) }
-        guard case .success(.values) = request, source.ready() == nil else {
-            return .now(result { () throws(StatusAnswer) in try self.answer(try request.get(), head.headers, source.ready()) })
-        }
-        return .later { await answer(request, head.headers, verdict, action) }
+        guard case .success(.values) = request else { return .now(answer(request, head.headers, MetricSnapshot())) }
+        // Asked once: a moment later it may be too old.
+        guard let snapshot = source.ready() else { return .later { answer(request, head.headers, await source.fresh()) } }
+        return .now(answer(request, head.headers, snapshot))
     }
 
     private func answer(
         _ request: Result<APIRequest, StatusAnswer>, _ headers: HTTPHeaders, _ verdict: AccessControl.Verdict, _ action: AccessControl.Action
     ) async -> APIAnswer {
         if let answer = refusal(verdict, action) { return answer }
-        guard case .success(.values) = request else {
-            return result { () throws(StatusAnswer) in try self.answer(try request.get(), headers, nil) }
-        }
-        let snapshot = await source.fresh()
-        return result { () throws(StatusAnswer) in try self.answer(try request.get(), headers, snapshot) }
+        guard case .success(.values) = request else { return answer(request, headers, MetricSnapshot()) }
+        return answer(request, headers, await source.fresh())
     }
 
-    private func result(_ work: () throws(StatusAnswer) -> APIAnswer) -> APIAnswer {
-        do throws(StatusAnswer) { return try work() } catch { return error.answer }
+    private func answer(_ request: Result<APIRequest, StatusAnswer>, _ headers: HTTPHeaders, _ snapshot: MetricSnapshot) -> APIAnswer {
+        do throws(StatusAnswer) { return try answer(try request.get(), headers, snapshot) } catch { return error.answer }
     }
 
     // MARK: - Access
@@ -65,7 +62,7 @@ struct Responder: Sendable {
 
     // MARK: - Answers
 
-    private func answer(_ request: APIRequest, _ headers: HTTPHeaders, _ snapshot: MetricSnapshot?) throws(StatusAnswer) -> APIAnswer {
+    private func answer(_ request: APIRequest, _ headers: HTTPHeaders, _ snapshot: MetricSnapshot) throws(StatusAnswer) -> APIAnswer {
         let accept = headers["accept"]
         let ifNoneMatch = headers.first(name: "if-none-match")
         if request == .groups { return try groups(accept, ifNoneMatch) }
@@ -77,7 +74,7 @@ struct Responder: Sendable {
         case .openAPI3Index: return .document(OpenAPIAnswers.version3Index, ifNoneMatch: ifNoneMatch)
         case .openAPI3: return .document(OpenAPIAnswers.version3, ifNoneMatch: ifNoneMatch)
         case .values(let namespace, let metric, let query):
-            return try values(metric, in: namespace, try ValuesQuery(query).selector, snapshot ?? MetricSnapshot())
+            return try values(metric, in: namespace, try ValuesQuery(query).selector, snapshot)
         }
     }
 

@@ -88,6 +88,8 @@ public final class ExternalMetricsServer: Sendable {
 
     /// Connections that are open now.
     public var connectionCount: Int { shared.connections.count }
+    /// Requests that wait for a review or for the loop.
+    var waitingRequestCount: Int { shared.waitingRequests.count }
 
     /// Reads the certificates again without waiting for the next look; true where there are new ones.
     public func reloadCertificates() throws -> Bool { try shared.tls.reloadIfChanged() }

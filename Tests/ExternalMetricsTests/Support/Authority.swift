@@ -38,7 +38,7 @@ struct Authority: Sendable {
     }
 
     private func newKey(_ certificate: String, _ key: String, days: Int = 2) -> [String] {
-        ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "\(days)", "-keyout", key, "-out", certificate]
+        ["req", "-x509", "-utf8", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "\(days)", "-keyout", key, "-out", certificate]
     }
 
     private func run(_ arguments: [String]) async throws {

@@ -37,21 +37,22 @@ final class PeerConnection: Sendable {
         let context = try NIOSSLContext(configuration: configuration)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.seconds(5)).channelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
-                let ready = channel.eventLoop.makePromise(of: Void.self)
-                try channel.pipeline.syncOperations.addHandler(try NIOSSLClientHandler(context: context, serverHostname: "localhost"))
-                try channel.pipeline.syncOperations.addHandler(HandshakeWatch(ready))
+                let pipeline = channel.pipeline.syncOperations
+                try pipeline.addHandler(try NIOSSLClientHandler(context: context, serverHostname: "localhost"))
+                try pipeline.addHandler(HandshakeWatch(channel.eventLoop.makePromise()))
+                guard wire == .http2 else {
+                    try pipeline.addHTTPClientHandlers()
+                    return try pipeline.addHandler(AnswerCollector())
+                }
+                // At once: the server speaks first.
+                _ = try pipeline.configureHTTP2Pipeline(
+                    mode: .client, connectionConfiguration: .init(), streamConfiguration: .init(), inboundStreamInitializer: { $0.eventLoop.makeSucceededVoidFuture() })
             }
         }.connect(host: "127.0.0.1", port: port).get()
         let handshake = try await channel.eventLoop.submit { try channel.pipeline.syncOperations.handler(type: HandshakeWatch.self).ready.futureResult }.get()
         try await handshake.get()
         let multiplexer: NIOHTTP2Handler.StreamMultiplexer? = try await channel.eventLoop.submit {
-            guard wire == .http2 else {
-                try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                try channel.pipeline.syncOperations.addHandler(AnswerCollector())
-                return nil
-            }
-            return try channel.pipeline.syncOperations.configureHTTP2Pipeline(
-                mode: .client, connectionConfiguration: .init(), streamConfiguration: .init(), inboundStreamInitializer: { $0.eventLoop.makeSucceededVoidFuture() })
+            wire == .http2 ? try channel.pipeline.syncOperations.handler(type: NIOHTTP2Handler.self).syncMultiplexer() : nil
         }.get()
         let der = try await channel.eventLoop.submit { try channel.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self).peerCertificate?.toDERBytes() ?? [] }.get()
         return PeerConnection(channel, multiplexer, der)

@@ -55,6 +55,13 @@ final class ManualClock: Sendable {
     func advance(milliseconds: Int64) { microseconds.add(milliseconds * 1_000, ordering: .relaxed) }
 }
 
+/// A number that one task raises and another reads.
+final class Count: Sendable {
+    private let number = Atomic<Int>(0)
+    var value: Int { number.load(ordering: .relaxed) }
+    func raise() { number.add(1, ordering: .relaxed) }
+}
+
 /// The same snapshot for ever, or none until it is given.
 final class FixedSource: MetricSource {
     private let snapshot: Mutex<MetricSnapshot?>
