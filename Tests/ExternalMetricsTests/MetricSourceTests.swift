@@ -8,8 +8,8 @@ import Testing
 @Suite struct PoolMetricsTests {
     private func values(_ metric: String, namespace: String = "default", _ selector: String = "") throws -> [String: String] {
         let selector = try LabelSelector(parsing: selector)
-        let series = try #require(Sample.snapshot.series(metric, in: namespace)).filter { selector.matches($0.labels) }
-        return Dictionary(uniqueKeysWithValues: series.map { one in (one.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ","), one.value.text) })
+        let series = try #require(Sample.snapshot.series(metric, in: namespace)).filter { selector.matches($0.label) }
+        return Dictionary(uniqueKeysWithValues: series.map { one in (one.labels.map { "\($0.key)=\($0.value)" }.joined(separator: ","), one.value.text) })
     }
 
     @Test("the queue's depth is the waiting actors by reason, zero included")
@@ -51,7 +51,7 @@ import Testing
             Sample.observed("d", milli: 1_000, secondsAgo: 300), Sample.observed("greenroom_demand", milli: 1),
         ]
         let snapshot = PoolMetrics.snapshot([], observed, at: Sample.now, staleAfterSeconds: 300)
-        #expect(snapshot.series("a", in: "default")?.map(\.labels) == [["pool": "own"]])
+        #expect(snapshot.series("a", in: "default")?.map(\.labels) == [[.init(key: "pool", value: "own")]])
         #expect(snapshot.series("b", in: "default") == [])
         #expect(snapshot.series("c", in: "default") == [])
         #expect(snapshot.series("d", in: "default")?.map(\.value.text) == ["1"])

@@ -26,7 +26,7 @@ enum MetricValues {
         json.member("metricName", metric)
         json.key("metricLabels")
         json.openObject()
-        for (key, value) in series.labels.sorted(by: { $0.key < $1.key }) { json.member(key, value) }
+        for label in series.labels { json.member(label.key, label.value) }
         json.closeObject()
         // `2026-09-21T14:13:20` without its fraction.
         json.member("timestamp", series.at.rfc3339.prefix(19) + "Z")

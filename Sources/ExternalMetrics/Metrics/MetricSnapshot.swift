@@ -22,17 +22,25 @@ public struct MetricSnapshot: Sendable {
 
 /// One value of a metric, and the labels that tell it from the others.
 public struct MetricSeries: Hashable, Sendable {
-    public var labels: [String: String]
-    public var value: MetricQuantity
+    /// In order of key. A handful: to look along them is quicker than to hash.
+    let labels: [Label]
+    public let value: MetricQuantity
     /// When the value was taken.
-    public var at: LogTime
+    public let at: LogTime
     /// Of a rate: the time it was taken over.
-    public var windowSeconds: Int?
+    public let windowSeconds: Int?
+
+    struct Label: Hashable, Sendable {
+        var key: String
+        var value: String
+    }
 
     public init(labels: [String: String], value: MetricQuantity, at: LogTime, windowSeconds: Int? = nil) {
-        self.labels = labels
+        self.labels = labels.map { Label(key: $0.key, value: $0.value) }.sorted { $0.key < $1.key }
         self.value = value
         self.at = at
         self.windowSeconds = windowSeconds
     }
+
+    func label(_ key: String) -> String? { labels.first { $0.key == key }?.value }
 }

@@ -92,7 +92,7 @@ struct Responder: Sendable {
 
     private func values(_ metric: String, in namespace: String, _ selector: LabelSelector, _ snapshot: MetricSnapshot) throws(StatusAnswer) -> APIAnswer {
         guard let series = snapshot.series(metric, in: namespace) else { throw Self.unknown(metric, namespace, snapshot) }
-        let selected = series.filter { selector.matches($0.labels) }
+        let selected = series.filter { selector.matches($0.label) }
         return APIAnswer(status: .ok, body: MetricValues.list(metric, selected))
     }
 

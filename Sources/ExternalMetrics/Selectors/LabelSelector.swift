@@ -19,18 +19,19 @@ struct LabelSelector: Hashable, Sendable {
 
     static let everything = LabelSelector(requirements: [])
 
-    func matches(_ labels: [String: String]) -> Bool { requirements.allSatisfy { $0.holds(for: labels) } }
+    /// - Parameter label: the value of the label with this key; nil where it is absent.
+    func matches(_ label: (String) -> String?) -> Bool { requirements.allSatisfy { $0.holds(label) } }
 }
 
 extension LabelSelector.Requirement {
-    func holds(for labels: [String: String]) -> Bool {
+    func holds(_ label: (String) -> String?) -> Bool {
         switch self {
-        case .exists(let key): labels[key] != nil
-        case .doesNotExist(let key): labels[key] == nil
-        case .within(let key, let values): labels[key].map(values.contains) ?? false
-        case .outside(let key, let values): labels[key].map { !values.contains($0) } ?? true
-        case .greaterThan(let key, let bound): labels[key].flatMap { Int64($0) }.map { $0 > bound } ?? false
-        case .lessThan(let key, let bound): labels[key].flatMap { Int64($0) }.map { $0 < bound } ?? false
+        case .exists(let key): label(key) != nil
+        case .doesNotExist(let key): label(key) == nil
+        case .within(let key, let values): label(key).map(values.contains) ?? false
+        case .outside(let key, let values): label(key).map { !values.contains($0) } ?? true
+        case .greaterThan(let key, let bound): label(key).flatMap { Int64($0) }.map { $0 > bound } ?? false
+        case .lessThan(let key, let bound): label(key).flatMap { Int64($0) }.map { $0 < bound } ?? false
         }
     }
 }
