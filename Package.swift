@@ -90,12 +90,21 @@ let package = Package(
             resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
             swiftSettings: strict),
 
+        // What servers share: limits, dates, percent-coding, certificates that are read again.
+        .target(name: "HTTPServing", dependencies: ["Domain", log] + nio, swiftSettings: strict),
+
         // Floor 3: the world outside.
         .target(
             name: "HTTPService",
             dependencies: [
-                "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", log, metrics, lifecycle,
+                "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "HTTPServing", log, metrics, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
+            ] + nio,
+            swiftSettings: strict),
+        .target(
+            name: "ExternalMetrics",
+            dependencies: [
+                "Domain", "Autoscaling", "ControlLoop", "HTTPServing", log, metrics, lifecycle, .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
         .target(name: "ServiceClient", dependencies: ["Domain", log] + nio, swiftSettings: strict),
@@ -162,7 +171,11 @@ let package = Package(
         .testTarget(name: "WorkerAgentTests", dependencies: ["Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
         .testTarget(
             name: "HTTPServiceTests",
-            dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "ServiceClient", log, metrics, lifecycle] + nio, swiftSettings: strict),
+            dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPServing", "ServiceClient", log, metrics, lifecycle] + nio, swiftSettings: strict),
+        .testTarget(
+            name: "ExternalMetricsTests",
+            dependencies: ["Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPServing", log] + nio,
+            resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ServiceClientTests", dependencies: ["Domain", "ServiceClient", log] + nio, swiftSettings: strict),
         .testTarget(
             name: "greenroomTests",

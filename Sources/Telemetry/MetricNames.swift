@@ -26,6 +26,10 @@ extension MetricDescription {
         .init("greenroom_http_request_seconds", "Time from a request's head to the end of its answer, by route.", unit: .seconds, buckets: Buckets.latencySeconds),
         .init("greenroom_http_bodies_refused_total", "Request bodies refused because too many bytes were waiting already."),
 
+        // External metrics.
+        .init("greenroom_external_metrics_requests_total", "Requests for external metrics answered, by status."),
+        .init("greenroom_external_metrics_request_seconds", "Time from such a request's head to its answer.", unit: .seconds, buckets: Buckets.latencySeconds),
+
         // Pools.
         .init("greenroom_pool_desired_workers", "Workers the last decision wants."),
         .init("greenroom_pool_ready_workers", "Workers that can host actors."),

@@ -1,3 +1,4 @@
+import HTTPServing
 import HTTPTypes
 
 // In which of CloudEvents' HTTP modes did this request come?

@@ -1,4 +1,5 @@
 import Domain
+import HTTPServing
 
 // What do the parameters after the question mark say?
 //

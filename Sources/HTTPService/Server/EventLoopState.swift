@@ -1,4 +1,5 @@
 import Domain
+import HTTPServing
 import HTTPTypes
 import NIOCore
 

@@ -1,3 +1,4 @@
+import HTTPServing
 import Logging
 
 // What do all connections of one server have in common?

@@ -33,9 +33,10 @@ struct Floor: Sendable {
         Floor(target: "ControlLoop", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog"], packages: ["OpenCombine"]),
         Floor(target: "Policies", level: 2, ours: ["Domain", "Autoscaling"], packages: ["Yams"]),
         Floor(target: "Replay", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop"]),
+        Floor(target: "HTTPServing", level: 2, ours: ["Domain"], packages: http.union(["Logging"])),
 
-        Floor(target: "HTTPService", level: 3, ours: belowThree, packages: http.union(operating).union(["Crypto"])),
-        Floor(target: "ExternalMetrics", level: 3, ours: belowThree, packages: http.union(operating).union(["Crypto"])),
+        Floor(target: "HTTPService", level: 3, ours: belowThree.union(["HTTPServing"]), packages: http.union(operating).union(["Crypto"])),
+        Floor(target: "ExternalMetrics", level: 3, ours: belowThree.union(["HTTPServing"]), packages: http.union(operating).union(["Crypto"])),
         Floor(target: "Kubernetes", level: 3, ours: belowThree, packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(target: "ObjectStorage", level: 3, ours: ["Domain"], packages: ["AsyncHTTPClient", "XMLCoder", "Crypto", "Logging"]),
         Floor(target: "ServiceClient", level: 3, ours: ["Domain"], packages: http.union(["Logging"])),
@@ -45,7 +46,7 @@ struct Floor: Sendable {
 
         Floor(
             target: "greenroom", level: 4,
-            ours: belowThree.union(["HTTPService", "ExternalMetrics", "Kubernetes", "ObjectStorage", "ServiceClient", "WorkerAgent", "LocalWorkers", "Telemetry"]),
+            ours: belowThree.union(["HTTPServing", "HTTPService", "ExternalMetrics", "Kubernetes", "ObjectStorage", "ServiceClient", "WorkerAgent", "LocalWorkers", "Telemetry"]),
             packages: http.union(operating).union(["ArgumentParser", "Yams", "Crypto", "GRDB"])),
     ]
 

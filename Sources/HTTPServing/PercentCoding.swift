@@ -4,14 +4,14 @@
 // bytes must be UTF-8. A `+` is a plus in a path and in a header; in a query it is a space, as forms and most clients
 // write it.
 
-enum PercentCoding {
-    static func decode(_ text: Substring) -> String? { decode(Array(text.utf8)[...]) }
+package enum PercentCoding {
+    package static func decode(_ text: Substring) -> String? { decode(Array(text.utf8)[...]) }
 
-    static func decodeQuery(_ text: Substring) -> String? {
+    package static func decodeQuery(_ text: Substring) -> String? {
         decode(text.utf8.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }[...])
     }
 
-    static func decode(_ bytes: ArraySlice<UInt8>) -> String? {
+    package static func decode(_ bytes: ArraySlice<UInt8>) -> String? {
         guard bytes.contains(UInt8(ascii: "%")) else { return String(validating: bytes, as: UTF8.self) }
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count)

@@ -12,10 +12,10 @@ import Darwin
 //
 // RFC 9110, 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`. The clock is the machine's own: an answer's date is no business of the log.
 
-enum HTTPDate {
-    static func secondsNow() -> Int64 { Int64(time(nil)) }
+package enum HTTPDate {
+    package static func secondsNow() -> Int64 { Int64(time(nil)) }
 
-    static func text(secondsSinceEpoch seconds: Int64) -> String {
+    package static func text(secondsSinceEpoch seconds: Int64) -> String {
         let days = seconds / 86_400
         let ofDay = seconds % 86_400
         let (year, month, day) = CivilDate.date(daysSinceEpoch: days)

@@ -4,20 +4,20 @@ import Synchronization
 //
 // A counter with a limit, shared by all event loops: connections, followers, questions. Whoever entered must leave.
 
-final class Gate: Sendable {
-    let limit: Int
+package final class Gate: Sendable {
+    package let limit: Int
     private let inside = Atomic<Int>(0)
 
-    init(limit: Int) { self.limit = limit }
+    package init(limit: Int) { self.limit = limit }
 
-    func enter() -> Bool {
+    package func enter() -> Bool {
         let before = inside.add(1, ordering: .relaxed).oldValue
         if before < limit { return true }
         inside.subtract(1, ordering: .relaxed)
         return false
     }
 
-    func leave() { inside.subtract(1, ordering: .relaxed) }
+    package func leave() { inside.subtract(1, ordering: .relaxed) }
 
-    var count: Int { inside.load(ordering: .relaxed) }
+    package var count: Int { inside.load(ordering: .relaxed) }
 }

@@ -1,0 +1,87 @@
+import Domain
+import NIOHTTP1
+
+// How does an error look to a Kubernetes client?
+//
+// Every refusal is a `Status` of apimachinery: a reason that clients switch on, and a message that people read. HPA shows the
+// message in its conditions and events, so it says what to do.
+
+struct StatusAnswer: Error, Hashable, Sendable {
+    /// The reasons of apimachinery that occur here, each with its code.
+    enum Reason: String, Hashable, Sendable {
+        case badRequest = "BadRequest"
+        case unauthorized = "Unauthorized"
+        case forbidden = "Forbidden"
+        case notFound = "NotFound"
+        case methodNotAllowed = "MethodNotAllowed"
+        case notAcceptable = "NotAcceptable"
+        case timeout = "Timeout"
+        case requestEntityTooLarge = "RequestEntityTooLarge"
+        case headerFieldsTooLarge = "RequestHeaderFieldsTooLarge"
+        case tooManyRequests = "TooManyRequests"
+        case serviceUnavailable = "ServiceUnavailable"
+
+        var status: HTTPResponseStatus {
+            switch self {
+            case .badRequest: .badRequest
+            case .unauthorized: .unauthorized
+            case .forbidden: .forbidden
+            case .notFound: .notFound
+            case .methodNotAllowed: .methodNotAllowed
+            case .notAcceptable: .notAcceptable
+            case .timeout: .requestTimeout
+            case .requestEntityTooLarge: .payloadTooLarge
+            case .headerFieldsTooLarge: .requestHeaderFieldsTooLarge
+            case .tooManyRequests: .tooManyRequests
+            case .serviceUnavailable: .serviceUnavailable
+            }
+        }
+    }
+
+    var reason: Reason
+    var message: String
+    /// The metric it is about.
+    var name: String?
+    var retryAfterSeconds: Int?
+
+    init(_ reason: Reason, _ message: String, name: String? = nil, retryAfterSeconds: Int? = nil) {
+        self.reason = reason
+        self.message = message
+        self.name = name
+        self.retryAfterSeconds = retryAfterSeconds
+    }
+
+    var answer: APIAnswer {
+        var answer = APIAnswer(status: reason.status, body: json)
+        if let retryAfterSeconds { answer.fields.append((name: "retry-after", value: String(retryAfterSeconds))) }
+        if reason == .unauthorized { answer.fields.append((name: "www-authenticate", value: "Bearer realm=\"greenroom\"")) }
+        if reason == .methodNotAllowed { answer.fields.append((name: "allow", value: "GET, HEAD")) }
+        return answer
+    }
+
+    private var json: [UInt8] {
+        var json = JSONWriter(reservingBytes: 512)
+        json.openObject()
+        json.member("kind", "Status")
+        json.member("apiVersion", "v1")
+        json.key("metadata")
+        json.openObject()
+        json.closeObject()
+        json.member("status", "Failure")
+        json.member("message", message)
+        json.member("reason", reason.rawValue)
+        if name != nil || retryAfterSeconds != nil {
+            json.key("details")
+            json.openObject()
+            if let name {
+                json.member("name", name)
+                json.member("group", ExternalMetricsAPI.group)
+            }
+            if let retryAfterSeconds { json.member("retryAfterSeconds", retryAfterSeconds) }
+            json.closeObject()
+        }
+        json.member("code", Int(reason.status.code))
+        json.closeObject()
+        return json.bytes
+    }
+}

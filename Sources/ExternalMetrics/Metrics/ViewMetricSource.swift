@@ -1,0 +1,96 @@
+public import ControlLoop
+public import Domain
+import Synchronization
+
+// How does the loop's state reach a request without the request waiting for the loop?
+//
+//     age ≤ refreshAfter   answered from the snapshot
+//     age ≤ staleAfter     answered from the snapshot, and a newer one is asked for beside it
+//     older, or none       the request waits for a newer one
+//
+// So a busy server asks the loop four times a second however many requests come, an idle one asks nothing at all, and an HPA
+// that comes every fifteen seconds gets the state of now. At most one question to the loop is open at a time; who comes
+// meanwhile waits for its answer.
+
+public final class ViewMetricSource: MetricSource {
+    /// What is known of pools and of outside metrics.
+    public struct Views: Sendable {
+        public var pools: @Sendable () async -> [PoolView]
+        public var observed: @Sendable () async -> [ObservedMetric]
+
+        public init(pools: @escaping @Sendable () async -> [PoolView], observed: @escaping @Sendable () async -> [ObservedMetric] = { [] }) {
+            self.pools = pools
+            self.observed = observed
+        }
+    }
+
+    public struct Freshness: Hashable, Sendable {
+        public var refreshAfterMilliseconds: Int64 = 250
+        public var staleAfterMilliseconds: Int64 = 1_000
+        /// An outside metric that was observed longer ago has no value: HPA then holds instead of following a dead number.
+        public var observedStaleAfterSeconds = 300
+
+        public init() {}
+    }
+
+    private struct State {
+        var snapshot: MetricSnapshot?
+        var takenAtMicroseconds: Int64 = 0
+        var refreshing: Task<MetricSnapshot, Never>?
+    }
+
+    private let views: Views
+    private let freshness: Freshness
+    private let now: @Sendable () -> LogTime
+    private let uptimeMicroseconds: @Sendable () -> Int64
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - now: the time that values are stamped with.
+    ///   - uptimeMicroseconds: a clock that never goes back, by which snapshots age.
+    public init(
+        _ views: Views, freshness: Freshness = Freshness(), now: @escaping @Sendable () -> LogTime,
+        uptimeMicroseconds: @escaping @Sendable () -> Int64 = Uptime.microseconds
+    ) {
+        self.views = views
+        self.freshness = freshness
+        self.now = now
+        self.uptimeMicroseconds = uptimeMicroseconds
+    }
+
+    public func latest() -> MetricSnapshot? { state.withLock { $0.snapshot } }
+
+    public func ready() -> MetricSnapshot? {
+        let time = uptimeMicroseconds()
+        return state.withLock { state in
+            guard let snapshot = state.snapshot else { return nil }
+            let age = (time - state.takenAtMicroseconds) / 1_000
+            if age <= freshness.refreshAfterMilliseconds { return snapshot }
+            guard age <= freshness.staleAfterMilliseconds else { return nil }
+            _ = refresh(&state)
+            return snapshot
+        }
+    }
+
+    public func fresh() async -> MetricSnapshot {
+        if let snapshot = ready() { return snapshot }
+        return await state.withLock { refresh(&$0) }.value
+    }
+
+    private func refresh(_ state: inout State) -> Task<MetricSnapshot, Never> {
+        if let refreshing = state.refreshing { return refreshing }
+        let task = Task { await self.take() }
+        state.refreshing = task
+        return task
+    }
+
+    private func take() async -> MetricSnapshot {
+        // Before the question: its answer may be as old as that.
+        let askedAt = uptimeMicroseconds()
+        let pools = await views.pools()
+        let observed = await views.observed()
+        let snapshot = PoolMetrics.snapshot(pools, observed, at: now(), staleAfterSeconds: freshness.observedStaleAfterSeconds)
+        state.withLock { $0 = State(snapshot: snapshot, takenAtMicroseconds: askedAt, refreshing: nil) }
+        return snapshot
+    }
+}

@@ -1,0 +1,118 @@
+import HTTPServing
+public import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+// Who opens the port, and who closes it in good order?
+//
+// `start` reads the certificates, binds, and watches the files from then on. `stop` closes the port first, lets requests in flight
+// finish within `drainSeconds`, then closes what is left. `ExternalMetricsService` runs the two under service-lifecycle.
+
+public final class ExternalMetricsServer: Sendable {
+    public let port: Int
+
+    private let shared: ServerShared
+    private let group: MultiThreadedEventLoopGroup
+    private let listener: any Channel
+    private let watch: Task<Void, Never>
+    private let stopping = Mutex<Task<Void, Never>?>(nil)
+
+    /// What keeps the port from being opened.
+    public struct BindFault: Error, CustomStringConvertible {
+        public var address: String
+        public var problem: String
+        public var description: String { "can't listen on \(address): \(problem)" }
+    }
+
+    // MARK: - Start
+
+    /// - Parameters:
+    ///   - access: asks the cluster about bearer tokens; nil refuses them all.
+    ///   - uptimeMicroseconds: a clock that never goes back, by which remembered reviews age.
+    public static func start(
+        _ configuration: ExternalMetricsConfiguration, source: any MetricSource, access: (any AccessReviewing)?, log: Logger,
+        uptimeMicroseconds: @escaping @Sendable () -> Int64 = Uptime.microseconds
+    ) async throws -> ExternalMetricsServer {
+        try configuration.validate()
+        let tls = try ReloadingTLSContext(configuration.tls)
+        let control = AccessControl(
+            frontProxy: configuration.frontProxy, reviewer: access, allowsAnonymousDiscovery: configuration.allowsAnonymousDiscovery,
+            uptimeMicroseconds: uptimeMicroseconds)
+        let shared = ServerShared(responder: Responder(access: control, source: source), limits: configuration.limits, tls: tls, log: log)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops)
+        do {
+            let listener = try await bind(configuration, group, shared)
+            return ExternalMetricsServer(shared: shared, group: group, listener: listener)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw BindFault(address: "\(configuration.host):\(configuration.port)", problem: "\(error): is another server there? name another port")
+        }
+    }
+
+    private init(shared: ServerShared, group: MultiThreadedEventLoopGroup, listener: any Channel) {
+        self.shared = shared
+        self.group = group
+        self.listener = listener
+        port = listener.localAddress?.port ?? 0
+        watch = Task { await shared.tls.watch(log: shared.log) }
+    }
+
+    private static func bind(
+        _ configuration: ExternalMetricsConfiguration, _ group: MultiThreadedEventLoopGroup, _ shared: ServerShared
+    ) async throws -> any Channel {
+        try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1_024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.maxMessagesPerRead, value: 4)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try accept(channel, shared) }
+            }
+            .bind(host: configuration.host, port: configuration.port).get()
+    }
+
+    private struct TooManyConnections: Error {}
+
+    private static func accept(_ channel: any Channel, _ shared: ServerShared) throws {
+        guard shared.connections.enter() else { throw TooManyConnections() }
+        shared.add(channel)
+        channel.closeFuture.whenComplete { _ in
+            shared.remove(channel)
+            shared.connections.leave()
+        }
+        try ConnectionPipeline.configure(channel, shared)
+    }
+
+    // MARK: - Stop
+
+    /// Connections that are open now.
+    public var connectionCount: Int { shared.connections.count }
+    /// Requests that wait for a review or for the loop.
+    var waitingRequestCount: Int { shared.waitingRequests.count }
+
+    /// Reads the certificates again without waiting for the next look; true where there are new ones.
+    public func reloadCertificates() throws -> Bool { try shared.tls.reloadIfChanged() }
+
+    /// Never takes much longer than `drainSeconds`. A second call waits for the first.
+    public func stop() async {
+        let work = stopping.withLock { stopping in
+            let work = stopping ?? Task { await self.stopOnce() }
+            stopping = work
+            return work
+        }
+        await work.value
+    }
+
+    private func stopOnce() async {
+        watch.cancel()
+        try? await listener.close()
+        for channel in shared.openChannels {
+            channel.eventLoop.execute { (try? channel.pipeline.syncOperations.handler(type: ConnectionGuard.self))?.drain() }
+        }
+        let deadline = ContinuousClock.now + .seconds(shared.limits.drainSeconds)
+        while shared.connections.count > 0, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(10)) }
+        for channel in shared.openChannels { channel.close(promise: nil) }
+        try? await group.shutdownGracefully()
+    }
+}

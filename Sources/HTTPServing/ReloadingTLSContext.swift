@@ -1,0 +1,61 @@
+public import Logging
+public import NIOSSL
+import Synchronization
+
+// With which certificate does the next connection begin?
+//
+// The files are read when the server starts, where a fault ends the start, and again whenever their contents change, where a
+// fault keeps what was valid before and is told once. A new certificate is for new connections: those that are open keep
+// theirs, so nothing is dropped. Contents are compared, not times of change: a file that is replaced twice within one tick of
+// the file system's clock, or swapped behind a symbolic link as Kubernetes does, is noticed all the same.
+//
+//     let tls = try ReloadingTLSContext(TLSFiles(certificateFile: …, keyFile: …))
+//     bootstrap.childChannelInitializer { … NIOSSLServerHandler(context: tls.current) … }
+//     Task { await tls.watch(log: log) }          // ends when it is cancelled
+
+public final class ReloadingTLSContext: Sendable {
+    /// How often the files are looked at.
+    public static let lookEverySeconds = 1.0
+
+    private struct State {
+        var contents: TLSFiles.Contents
+        var context: NIOSSLContext
+    }
+
+    public let files: TLSFiles
+    private let state: Mutex<State>
+
+    public init(_ files: TLSFiles) throws(TLSFiles.Fault) {
+        self.files = files
+        let contents = try files.read()
+        state = Mutex(State(contents: contents, context: try files.context(contents)))
+    }
+
+    /// For the connection that begins now.
+    public var current: NIOSSLContext { state.withLock { $0.context } }
+
+    /// Reads the files again; true where there is a new identity.
+    public func reloadIfChanged() throws(TLSFiles.Fault) -> Bool {
+        let contents = try files.read()
+        guard state.withLock({ $0.contents != contents }) else { return false }
+        let context = try files.context(contents)
+        state.withLock { $0 = State(contents: contents, context: context) }
+        return true
+    }
+
+    /// Looks at the files until the task is cancelled.
+    public func watch(everySeconds seconds: Double = lookEverySeconds, log: Logger) async {
+        var lastFault: TLSFiles.Fault?
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(seconds))
+            do throws(TLSFiles.Fault) {
+                if try reloadIfChanged() { log.notice("certificates were read again", metadata: ["certificate": "\(files.certificateFile)"]) }
+                lastFault = nil
+            } catch {
+                // Said once, not every second.
+                if error != lastFault { log.error("the certificate from before stays in use: \(error)") }
+                lastFault = error
+            }
+        }
+    }
+}

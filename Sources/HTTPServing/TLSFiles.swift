@@ -1,0 +1,108 @@
+public import NIOSSL
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+// Which files make up a TLS server's identity, and what do they hold now?
+//
+// A certificate with its chain, its key, and, where clients may show certificates, the authorities that vouch for them. All
+// are read in one go and made into one context, so a key never meets another key's certificate: where files are replaced one
+// after another, the moment in between is a fault and not an identity. TLS 1.2 or later; HTTP/2 or HTTP/1.1 by ALPN.
+
+public struct TLSFiles: Hashable, Sendable {
+    /// PEM: the server's certificate, then those that lead to its CA.
+    public var certificateFile: String
+    /// PEM.
+    public var keyFile: String
+    /// PEM: who vouches for client certificates. nil asks clients for none. With it a client may still come without a
+    /// certificate; one that shows a certificate nobody here vouches for is refused in the handshake.
+    public var clientAuthorityFile: String?
+
+    /// A file that is larger is no certificate.
+    public static let fileBytesMost = 1 << 20
+
+    public init(certificateFile: String, keyFile: String, clientAuthorityFile: String? = nil) {
+        self.certificateFile = certificateFile
+        self.keyFile = keyFile
+        self.clientAuthorityFile = clientAuthorityFile
+    }
+
+    /// What keeps the files from being used, in words that name the file. Never holds any of a file's contents.
+    public struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
+        public var path: String
+        public var problem: String
+        public var description: String { "\(path): \(problem)" }
+    }
+
+    /// The files' bytes at one moment.
+    struct Contents: Equatable {
+        var certificate: [UInt8]
+        var key: [UInt8]
+        var clientAuthority: [UInt8]?
+    }
+
+    func read() throws(Fault) -> Contents {
+        var contents = Contents(certificate: try Self.bytes(of: certificateFile), key: try Self.bytes(of: keyFile))
+        if let clientAuthorityFile { contents.clientAuthority = try Self.bytes(of: clientAuthorityFile) }
+        return contents
+    }
+
+    func context(_ contents: Contents) throws(Fault) -> NIOSSLContext {
+        let chain = try Self.certificates(contents.certificate, certificateFile)
+        let key: NIOSSLPrivateKey
+        do { key = try NIOSSLPrivateKey(bytes: contents.key, format: .pem) } catch {
+            throw Fault(path: keyFile, problem: "no private key in PEM could be read: \(error)")
+        }
+        var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.applicationProtocols = ["h2", "http/1.1"]
+        if let authority = contents.clientAuthority, let clientAuthorityFile {
+            configuration.trustRoots = .certificates(try Self.certificates(authority, clientAuthorityFile))
+            configuration.certificateVerification = .optionalVerification
+            // A client with several certificates, or with none of ours, chooses by this list.
+            configuration.sendCANameList = true
+        }
+        do { return try NIOSSLContext(configuration: configuration) } catch {
+            throw Fault(path: certificateFile, problem: "it and \(keyFile) can't be used together: \(error)")
+        }
+    }
+
+    private static func certificates(_ pem: [UInt8], _ path: String) throws(Fault) -> [NIOSSLCertificate] {
+        let certificates: [NIOSSLCertificate]
+        do { certificates = try NIOSSLCertificate.fromPEMBytes(pem) } catch {
+            throw Fault(path: path, problem: "no certificate in PEM could be read: \(error)")
+        }
+        guard !certificates.isEmpty else { throw Fault(path: path, problem: "it holds no certificate in PEM") }
+        return certificates
+    }
+
+    private static func bytes(of path: String) throws(Fault) -> [UInt8] {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw Fault(path: path, problem: "can't be opened: \(String(cString: strerror(errno)))") }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 16_384)
+        while bytes.count <= fileBytesMost {
+            let count = part.withUnsafeMutableBytes { readSome(file, $0) }
+            guard count >= 0 else { throw Fault(path: path, problem: "can't be read: \(String(cString: strerror(errno)))") }
+            guard count > 0 else { return bytes }
+            bytes.append(contentsOf: part[..<count])
+        }
+        throw Fault(path: path, problem: "has more than \(fileBytesMost) bytes: that is no certificate")
+    }
+
+    private static func readSome(_ file: Int32, _ part: UnsafeMutableRawBufferPointer) -> Int {
+        #if canImport(Glibc)
+        Glibc.read(file, part.baseAddress, part.count)
+        #elseif canImport(Musl)
+        Musl.read(file, part.baseAddress, part.count)
+        #else
+        Darwin.read(file, part.baseAddress, part.count)
+        #endif
+    }
+}

@@ -1,0 +1,139 @@
+import NIOHTTP1
+import Testing
+
+@testable import ExternalMetrics
+
+// What is answered once access is granted: read in memory, without a socket.
+
+@Suite struct AnswersTests {
+    private let responder = Responder(
+        access: AccessControl(frontProxy: FrontProxy(), reviewer: nil, allowsAnonymousDiscovery: false, uptimeMicroseconds: Uptime.microseconds),
+        source: FixedSource(Sample.snapshot))
+
+    private func ask(_ path: String, method: HTTPMethod = .GET, _ headers: [(String, String)] = []) throws -> APIAnswer {
+        let head = HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: HTTPHeaders([("X-Remote-User", "admin")] + headers))
+        guard case .now(let answer) = responder.respond(to: head, fromProxy: true) else { throw PeerConnection.Lost() }
+        return answer
+    }
+
+    private func seen(_ answer: APIAnswer) -> Seen { Seen(String(decoding: answer.body, as: UTF8.self)) }
+
+    private static let values = "/apis/external.metrics.k8s.io/v1beta1/namespaces/default"
+
+    @Test("a refusal is a Status that says what to do", arguments: [
+        ("\(values)/nope", 404, "NotFound", "external.metrics.k8s.io \"nope\" not found: namespace \"default\" has greenroom_arrivals_per_second, greenroom_demand, greenroom_desired_workers, "
+            + "greenroom_oldest_wait_seconds, greenroom_queue_depth, nats_consumer_pending_messages, odd/name"),
+        ("/apis/external.metrics.k8s.io/v1beta1/namespaces/empty/greenroom_queue_depth", 404, "NotFound", "no pool is in namespace \"empty\""),
+        ("/apis/external.metrics.k8s.io/v1beta1/namespaces/team-b/nats_consumer_pending_messages", 404, "NotFound", "namespace \"team-b\" has"),
+        ("/apis/custom.metrics.k8s.io/v1beta1", 404, "NotFound", "could not find the requested resource"), ("/", 404, "NotFound", "NAMESPACE/METRIC"),
+        ("\(values)", 404, "NotFound", "NAMESPACE/METRIC"), ("\(values)/a/b", 404, "NotFound", "NAMESPACE/METRIC"), ("\(values)/%FF", 400, "BadRequest", "must be UTF-8"),
+        ("\(values)/greenroom_demand?labelSelector=pool+in", 400, "BadRequest", "unable to parse the label selector \"pool in\": column 8: found end of selector, expected '('"),
+        ("\(values)/greenroom_demand?labelSelector=a&labelSelector=b", 400, "BadRequest", "given twice"), ("\(values)/greenroom_demand?labelSelector=%FF", 400, "BadRequest", "not UTF-8"),
+        ("\(values)/greenroom_demand?watch=true", 405, "MethodNotAllowed", "can't be watched"), ("\(values)/greenroom_demand?fieldSelector=a%3Db", 400, "BadRequest", "use labelSelector"),
+    ])
+    func refusals(_ path: String, _ code: Int, _ reason: String, _ message: String) throws {
+        let answer = try ask(path)
+        let status = seen(answer)
+        #expect(Int(answer.status.code) == code)
+        #expect(status["kind"].text == "Status")
+        #expect(status["apiVersion"].text == "v1")
+        #expect(status["status"].text == "Failure")
+        #expect(status["code"].number == code)
+        #expect(status["reason"].text == reason)
+        #expect(status["message"].text?.contains(message) == true, "\(status["message"].text ?? "")")
+    }
+
+    @Test("only what reads is allowed", arguments: [HTTPMethod.POST, .PUT, .DELETE, .PATCH, .OPTIONS])
+    func methods(_ method: HTTPMethod) throws {
+        let answer = try ask("\(Self.values)/greenroom_demand", method: method)
+        #expect(answer.status == .methodNotAllowed)
+        #expect(answer.fields.contains { $0.name == "allow" && $0.value == "GET, HEAD" })
+    }
+
+    @Test("who takes no JSON is refused", arguments: ["/apis", "/apis/external.metrics.k8s.io/v1beta1", "/openapi/v2", "\(values)/greenroom_demand"])
+    func notAcceptable(_ path: String) throws {
+        let answer = try ask(path, [("Accept", "application/vnd.kubernetes.protobuf")])
+        #expect(answer.status == .notAcceptable)
+        #expect(seen(answer)["reason"].text == "NotAcceptable")
+    }
+
+    @Test("a selector that matches nothing is an empty list, as is a metric without a value")
+    func empty() throws {
+        for path in ["\(Self.values)/greenroom_demand?labelSelector=pool%3Dnone", "\(Self.values)/greenroom_demand?labelSelector=pool%3Dnone&limit=1"] {
+            let list = seen(try ask(path))
+            #expect(list["kind"].text == "ExternalMetricValueList")
+            #expect(list["items"].list.isEmpty)
+        }
+    }
+
+    /// Is fresh for one question alone.
+    private final class AgeingSource: MetricSource {
+        private let asked = Count()
+        func latest() -> MetricSnapshot? { Sample.snapshot }
+        func fresh() async -> MetricSnapshot { Sample.snapshot }
+
+        func ready() -> MetricSnapshot? {
+            asked.raise()
+            return asked.value == 1 ? Sample.snapshot : nil
+        }
+    }
+
+    @Test("a snapshot that grows old while a request is read still answers it")
+    func ageing() throws {
+        let responder = Responder(access: responder.access, source: AgeingSource())
+        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "\(Self.values)/greenroom_demand", headers: ["X-Remote-User": "admin"])
+        guard case .now(let answer) = responder.respond(to: head, fromProxy: true) else { throw PeerConnection.Lost() }
+        #expect(answer.status == .ok)
+    }
+
+    @Test("a name may need encoding, a rate says its window")
+    func details() throws {
+        #expect(seen(try ask("\(Self.values)/odd%2Fname"))["items"][0]["value"].text == "1500m")
+        #expect(seen(try ask("\(Self.values)/greenroom_arrivals_per_second"))["items"][0]["window"].number == 60)
+        #expect(seen(try ask("\(Self.values)/greenroom_demand"))["items"][0].keys == ["metricName", "metricLabels", "timestamp", "value"])
+    }
+
+    @Test("discovery lists the metrics, those from outside too where their names can be resources")
+    func discovery() throws {
+        let names = PoolMetrics.names + ["nats_consumer_pending_messages"]
+        let list = seen(try ask("/apis/external.metrics.k8s.io/v1beta1/"))
+        #expect(list["resources"].list.compactMap { $0["name"].text } == names)
+        #expect(list["resources"][0].keys == ["name", "singularName", "namespaced", "kind", "verbs"])
+        let groups = seen(try ask("/apis"))
+        #expect(groups["kind"].text == "APIGroupList")
+        #expect(groups["groups"][0]["preferredVersion"]["groupVersion"].text == "external.metrics.k8s.io/v1beta1")
+        #expect(seen(try ask("/apis/external.metrics.k8s.io"))["kind"].text == "APIGroup")
+        for version in ["v2", "v2beta1"] {
+            let answer = try ask("/apis", [("Accept", MediaTypes.aggregatedType(version))])
+            #expect(answer.contentType == MediaTypes.aggregatedType(version))
+            #expect(seen(answer)["apiVersion"].text == "apidiscovery.k8s.io/\(version)")
+            #expect(seen(answer)["items"][0]["versions"][0]["resources"].list.compactMap { $0["resource"].text } == names)
+        }
+    }
+
+    @Test("a document that is known already is not sent again", arguments: ["/apis", "/openapi/v2", "/openapi/v3", "/openapi/v3/apis/external.metrics.k8s.io/v1beta1?hash=x"])
+    func notModified(_ path: String) throws {
+        let tag = try #require(try ask(path).fields.first { $0.name == "etag" }).value
+        for known in [tag, "\"x\", \(tag)", "W/\(tag)"] {
+            let answer = try ask(path, [("If-None-Match", known)])
+            #expect(answer.status == .notModified)
+            #expect(answer.body.isEmpty)
+        }
+        #expect(try ask(path, [("If-None-Match", "\"x\"")]).status == .ok)
+    }
+
+    @Test("OpenAPI documents are whole: JSON, every reference resolves, the index names the document's hash")
+    func openAPI() throws {
+        let v2 = try ask("/openapi/v2")
+        let v3 = try ask("/openapi/v3/apis/external.metrics.k8s.io/v1beta1")
+        #expect(references(v2) == Set(seen(v2)["definitions"].keys.map { "#/definitions/\($0)" }))
+        #expect(references(v3) == Set(seen(v3)["components"]["schemas"].keys.map { "#/components/schemas/\($0)" }))
+        #expect(seen(v2)["paths"].keys == seen(v3)["paths"].keys)
+        let url = seen(try ask("/openapi/v3"))["paths"]["apis/external.metrics.k8s.io/v1beta1"]["serverRelativeURL"].text
+        #expect(url == "/openapi/v3/apis/external.metrics.k8s.io/v1beta1?hash=\(APIAnswer.hash(v3.body))")
+    }
+
+    private func references(_ answer: APIAnswer) -> Set<String> {
+        Set(String(decoding: answer.body, as: UTF8.self).matches(of: /"\$ref":"([^"]+)"/).map { String($0.output.1) })
+    }
+}

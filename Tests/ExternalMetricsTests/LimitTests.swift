@@ -1,0 +1,124 @@
+import Testing
+
+@testable import ExternalMetrics
+
+@Suite struct LimitTests {
+    private static let metric = "/apis/external.metrics.k8s.io/v1beta1/namespaces/default/greenroom_demand"
+    private static let remote = [("X-Remote-User", "admin")]
+
+    private func expectStatus(_ answer: PeerAnswer, _ code: Int, _ reason: String) {
+        #expect(answer.status == code)
+        #expect(Seen(answer.body)["reason"].text == reason, "\(answer.body)")
+    }
+
+    @Test("a header with too many fields or bytes is 431, and the next connection is served")
+    func header() async throws {
+        try await Stage.run { (stage) async throws in
+            let many = (0..<120).map { ("X-Number-\($0)", "1") }
+            let large = [("X-Large", String(repeating: "x", count: 17 << 10))]
+            for headers in [many, large] {
+                let answer = try await stage.proxied(Self.metric, headers)
+                expectStatus(answer, 431, "RequestHeaderFieldsTooLarge")
+                #expect(answer.headers.first(name: "connection") == "close")
+            }
+            expectStatus(try await stage.proxied(Self.metric, many, over: .http2), 431, "RequestHeaderFieldsTooLarge")
+            // Over HTTP/2 it is the protocol that refuses a block that is too large.
+            await #expect(throws: (any Error).self) { try await stage.proxied(Self.metric, large, over: .http2) }
+            #expect(try await stage.proxied(Self.metric).status == 200)
+        }
+    }
+
+    @Test("a body is read past; one that is too large is 413", arguments: Wire.allCases)
+    func body(_ wire: Wire) async throws {
+        try await Stage.run { (stage) async throws in
+            let connection = try await stage.open(stage.proxy, wire)
+            #expect(try await connection.send(.GET, Self.metric, Self.remote, body: "{}").status == 200)
+            #expect(try await connection.send(.GET, Self.metric, Self.remote).status == 200)
+            expectStatus(try await connection.send(.GET, Self.metric, Self.remote, body: String(repeating: "x", count: 70 << 10)), 413, "RequestEntityTooLarge")
+            await connection.close()
+        }
+    }
+
+    @Test("a connection more than allowed is closed; when one goes there is room again")
+    func connections() async throws {
+        try await Stage.run(edit: { $0.limits.connections = 2 }) { (stage) async throws in
+            let (first, second) = (try await stage.open(stage.proxy), try await stage.open(stage.proxy, .http2))
+            await #expect(throws: (any Error).self) { try await stage.open(stage.proxy) }
+            #expect(try await first.send(.GET, Self.metric, Self.remote).status == 200)
+            #expect(try await second.send(.GET, Self.metric, Self.remote).status == 200)
+            await first.close()
+            try await eventually("room") { stage.server.connectionCount == 1 }
+            #expect(try await stage.proxied(Self.metric).status == 200)
+            await second.close()
+        }
+    }
+
+    @Test("a connection without a request is closed, one with requests isn't", arguments: Wire.allCases)
+    func idle(_ wire: Wire) async throws {
+        try await Stage.run(edit: { $0.limits.idleSeconds = 0.3 }) { (stage) async throws in
+            let connection = try await stage.open(stage.proxy, wire)
+            let deadline = ContinuousClock.now + .seconds(0.8)
+            while ContinuousClock.now < deadline {
+                #expect(try await connection.send(.GET, Self.metric, Self.remote).status == 200)
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            try await connection.waitUntilClosed()
+        }
+    }
+
+    @Test("a header that doesn't end closes the connection")
+    func slowHeader() async throws {
+        try await Stage.run(edit: { $0.limits.requestSeconds = 0.3 }) { (stage) async throws in
+            let connection = try await stage.open(stage.proxy)
+            try await connection.write(raw: "GET /apis HTTP/1.1\r\nHost: ")
+            try await connection.waitUntilClosed()
+        }
+    }
+
+    @Test("a request that stops half way is 408", arguments: Wire.allCases)
+    func slowBody(_ wire: Wire) async throws {
+        try await Stage.run(edit: { $0.limits.requestSeconds = 0.3 }) { (stage) async throws in
+            let connection = try await stage.open(stage.proxy, wire)
+            expectStatus(try await connection.send(.GET, Self.metric, Self.remote + [("content-length", "100")], body: "{", ends: false), 408, "Timeout")
+            await connection.close()
+        }
+    }
+
+    @Test("an answer that can't be found in time is 503, and requests beyond those that may wait are 429", arguments: Wire.allCases)
+    func waiting(_ wire: Wire) async throws {
+        let source = FixedSource(nil)
+        try await Stage.run(source: source, edit: { $0.limits.answerSeconds = 1; $0.limits.waitingRequests = 1 }) { (stage) async throws in
+            let slow = Task { try await stage.proxied(Self.metric, over: wire) }
+            try await eventually("the request waits") { stage.server.waitingRequestCount == 1 }
+            expectStatus(try await stage.proxied(Self.metric, over: wire), 429, "TooManyRequests")
+            #expect(try await stage.proxied("/apis/external.metrics.k8s.io/v1beta1", over: wire).status == 200)
+            expectStatus(try await slow.value, 503, "ServiceUnavailable")
+            source.give(Sample.snapshot)
+            try await eventually("room") { stage.server.waitingRequestCount == 0 }
+            #expect(try await stage.proxied(Self.metric, over: wire).status == 200)
+        }
+    }
+
+    @Test("answers that nobody takes are bounded")
+    func answerBytes() async throws {
+        try await Stage.run(edit: { $0.limits.answerBytesInFlight = 10 }) { (stage) async throws in
+            expectStatus(try await stage.proxied(Self.metric), 503, "ServiceUnavailable")
+        }
+    }
+
+    @Test("a stopping server answers what it has begun and then closes", arguments: Wire.allCases)
+    func stopping(_ wire: Wire) async throws {
+        let source = FixedSource(nil)
+        try await Stage.run(source: source) { (stage) async throws in
+            let idle = try await stage.open(stage.proxy, wire)
+            let busy = try await stage.open(stage.proxy, wire)
+            let answer = Task { try await busy.send(.GET, Self.metric, Self.remote) }
+            try await eventually("the request waits") { stage.server.waitingRequestCount == 1 }
+            let stop = Task { await stage.server.stop() }
+            try await idle.waitUntilClosed()
+            source.give(Sample.snapshot)
+            #expect(try await answer.value.status == 200)
+            await stop.value
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import Foundation
+
+// Certificates for one run, made by openssl: good for nothing beyond it.
+
+struct Identity: Sendable {
+    var certificate: String
+    var key: String
+}
+
+/// A certificate authority in a folder of its own.
+struct Authority: Sendable {
+    let folder: URL
+    let name: String
+    private let openssl: String
+
+    var certificate: String { folder.appendingPathComponent("\(name).pem").path }
+    private var key: String { folder.appendingPathComponent("\(name).key").path }
+
+    /// nil, said loudly, where openssl is missing.
+    static func make(_ name: String, in folder: URL) async throws -> Authority? {
+        guard let openssl = Tool.find("openssl") else {
+            Tool.skip("openssl is not installed: nothing over TLS was tried")
+            return nil
+        }
+        let authority = Authority(folder: folder, name: name, openssl: openssl)
+        try await authority.run(authority.newKey(authority.certificate, authority.key) + ["-subj", "/CN=\(name)", "-addext", "basicConstraints=critical,CA:TRUE"])
+        return authority
+    }
+
+    /// A certificate under this authority. `subject` as in `/O=a/CN=b`.
+    func issue(_ file: String, subject: String, alternativeNames: String? = nil, usage: String = "clientAuth", days: Int = 2) async throws -> Identity {
+        let identity = Identity(certificate: folder.appendingPathComponent("\(file).pem").path, key: folder.appendingPathComponent("\(file).key").path)
+        var arguments = newKey(identity.certificate, identity.key, days: days) + ["-subj", subject, "-CA", certificate, "-CAkey", key]
+        arguments += ["-addext", "extendedKeyUsage=\(usage)", "-addext", "basicConstraints=critical,CA:FALSE"]
+        if let alternativeNames { arguments += ["-addext", "subjectAltName=\(alternativeNames)"] }
+        try await run(arguments)
+        return identity
+    }
+
+    private func newKey(_ certificate: String, _ key: String, days: Int = 2) -> [String] {
+        ["req", "-x509", "-utf8", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "\(days)", "-keyout", key, "-out", certificate]
+    }
+
+    private func run(_ arguments: [String]) async throws {
+        let (status, output) = try await Tool.run(openssl, arguments)
+        guard status == 0 else { throw Tool.Failed(output: output) }
+    }
+}
+
+enum Tool {
+    struct Failed: Error { var output: String }
+
+    static func find(_ name: String) -> String? {
+        (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").map { "\($0)/\(name)" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+
+    static func skip(_ what: String) { print("*** SKIPPED: \(what)") }
+
+    /// Runs a program to its end; its status, and what it printed.
+    static func run(_ program: String, _ arguments: [String]) async throws -> (status: Int32, output: String) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = arguments
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = pipe
+        try process.run()
+        return await withCheckedContinuation { done in
+            DispatchQueue.global().async {
+                let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+                process.waitUntilExit()
+                done.resume(returning: (process.terminationStatus, output))
+            }
+        }
+    }
+}
