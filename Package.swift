@@ -46,6 +46,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         // Floor 0: the vocabulary.
@@ -106,6 +107,15 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "Pollers",
+            dependencies: [
+                "Domain", "Autoscaling", log, lifecycle,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "Telemetry",
             dependencies: ["Domain", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict),
@@ -136,7 +146,8 @@ let package = Package(
                 "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", .product(name: "OpenCombine", package: "OpenCombine"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "PoliciesTests", dependencies: ["Domain", "Autoscaling", "Policies"], swiftSettings: strict),
+        .testTarget(
+            name: "PoliciesTests", dependencies: ["Domain", "Autoscaling", "Policies"], resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Domain", "Telemetry", log, metrics, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
         .testTarget(
             name: "LocalWorkersTests", dependencies: ["Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
@@ -155,6 +166,9 @@ let package = Package(
         .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "Replay"], swiftSettings: strict),
         .testTarget(
             name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", log], swiftSettings: strict),
+        .testTarget(
+            name: "PollersTests", dependencies: ["Domain", "Autoscaling", "Pollers", log], exclude: ["Support/rude_server.py"],
+            swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]
 )

@@ -10,6 +10,8 @@ import Testing
         "mode: auto", "mode: recommend\nslotsPerWorker: 3\nminReplicaCount: 2\nidleReplicaCount: 1\ninitialCooldownPeriod: 9", "buffer: {sparePercent: 15}", "pause: {in: true}", "pause: {hold: 0}\nforceActivation: true",
         "scaleTargetRef: {kind: Process, command: [sh, -c, \"echo 'a: b' # \\\"c\\\" \\n\\ttrue\", \"\", \"yes\", \"5\", \"-\", \"é\"]}",
         "triggers: [{type: demand, name: \"1\", threshold: 0.001}, {type: observed, metric: \"a:b/c\", threshold: 9007199254740.993, selector: {\"on\": \"off\", \"a b\": \"{x}\", z: \"\"}}]",
+        "triggers: [{type: prometheus, serverAddress: \"http://p:9090\", query: \"sum(rate(a{b=\\\"c\\\"}[5m]))\", threshold: 50}, {type: prometheus, name: b, serverAddress: \"https://p/x\", query: up, threshold: 1, activationThreshold: 3, metricType: Value, ignoreNullValues: false, intervalSeconds: 60, timeoutSeconds: 3, bearerTokenFile: a/token, tls: {caFile: ca.pem}, staleAfter: 9}]",
+        "triggers: [{type: nats-jetstream, monitoringEndpoint: \"http://n:8222\", stream: s, consumer: c, threshold: 3, tls: {certFile: c.pem, keyFile: k.pem}}, {type: nats-jetstream, name: d, monitoringEndpoint: \"http://n\", account: A, stream: s, consumer: d, threshold: 3}]",
         "advanced: {horizontalPodAutoscalerConfig: {behavior: {}}}", "advanced: {horizontalPodAutoscalerConfig: {behavior: {scaleDown: {selectPolicy: Min, tolerance: 0.000001}}}}",
         "advanced: {scalingModifiers: {formula: \"demand > 2 ? demand : 1\", target: 2500m, metricType: Value}}",
         "schedules: [{cron: \"*/5 * * * MON\", timezone: America/New_York, durationSeconds: 60, minReplicaCount: 1}, {cron: \"@daily\", timezone: UTC, durationSeconds: 60, minReplicaCount: 1}]",
