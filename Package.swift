@@ -147,7 +147,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "PoliciesTests", dependencies: ["Domain", "Autoscaling", "Policies"], resources: [.copy("Fixtures")], swiftSettings: strict),
+            name: "PoliciesTests", dependencies: ["Domain", "Autoscaling", "Policies", .product(name: "Yams", package: "Yams")], resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Domain", "Telemetry", log, metrics, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
         .testTarget(
             name: "LocalWorkersTests", dependencies: ["Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
