@@ -21,6 +21,8 @@ struct PollClient: Sendable {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(Self.connectSeconds)
         configuration.connectionPool.idleTimeout = .seconds(Self.idleConnectionSeconds)
+        // A server that refuses is a failed look; the pace of looks is the poller's business.
+        configuration.connectionPool.retryConnectionEstablishment = false
         configuration.decompression = .disabled
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         self.secrets = secrets

@@ -148,7 +148,7 @@ struct Poller: Sendable {
     private static func reason(_ error: any Error) -> String {
         // BoringSSL's own words are about its source files.
         if error is NIOSSLError { return "the TLS handshake failed: check tls.caFile, the name in its certificate, and whether it wants one of ours" }
-        switch error as? HTTPClientError {
+        return switch error as? HTTPClientError {
         case .some(.connectTimeout): "no connection in time"
         case .some(.deadlineExceeded), .some(.readTimeout): "no answer in time"
         case .some(.remoteConnectionClosed): "the connection was closed"

@@ -1,17 +1,22 @@
 import Foundation
 import Testing
 
-// Are the manifests of deploy/ right, and does the CRD take what policies say?
+// Are the manifests of deploy/ right, does the CRD take what policies say, and do dashboards/ ask for metrics that exist?
 //
-// Runs `Tests/Deploy/check_manifests.py` with the program that was built beside the tests. Says loudly what was left out.
+// Runs the scripts of `Tests/Deploy` with the program that was built beside the tests. Says loudly what was left out.
 
-@Suite("Manifests")
+@Suite("Manifests and dashboards")
 struct ManifestTests {
     @Test(.timeLimit(.minutes(10)))
-    func manifestsAreRight() async throws {
-        guard let python = Tool.find("python3") else { return Tool.skip("python3 is not installed: no manifest was checked") }
+    func manifestsAreRight() async throws { try await run("check_manifests.py") }
+
+    @Test(.timeLimit(.minutes(5)))
+    func dashboardsAskForWhatThereIs() async throws { try await run("check_dashboards.py") }
+
+    private func run(_ script: String) async throws {
+        guard let python = Tool.find("python3") else { return Tool.skip("python3 is not installed: \(script) was not run") }
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        var arguments = [root.appendingPathComponent("Tests/Deploy/check_manifests.py").path]
+        var arguments = [root.appendingPathComponent("Tests/Deploy/\(script)").path]
         if let program = Program.built() { arguments += ["--greenroom", program] }
         let (status, output) = try await Tool.run(python, arguments)
         let lines = output.split(separator: "\n")

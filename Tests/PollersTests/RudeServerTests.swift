@@ -39,6 +39,7 @@ import Testing
                 #expect(await look("token", port: port, secrets: SecretFolder(path: folder.path), token: "token") == .success(8))
             }
         }
-        #expect(await fault("nobody", port: port).contains("http://127.0.0.1:\(port)/nobody/ can't be asked"))
+        let refused = await fault("nobody", port: port)
+        #expect(refused.contains("http://127.0.0.1:\(port)/nobody/ can't be asked"), "\(refused)")
     }
 }
