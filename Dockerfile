@@ -14,7 +14,7 @@ RUN swift build -c release --product greenroom --static-swift-stdlib -Xlinker -s
 
 FROM debian:bookworm-slim
 # SQLite, authorities for TLS, and the zones that schedules name.
-RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libsqlite3-0 ca-certificates tzdata \
+RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libsqlite3-0 libstdc++6 ca-certificates tzdata \
     && rm -rf /var/lib/apt/lists/* \
     && install -d -o 65532 -g 65532 -m 0700 /var/lib/greenroom
 COPY --from=build /out/greenroom /usr/local/bin/greenroom

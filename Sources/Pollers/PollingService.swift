@@ -4,6 +4,7 @@ public import Logging
 public import ServiceLifecycle
 import AsyncHTTPClient
 import Foundation
+import NIOPosix
 import NIOSSL
 
 // Which outside metrics does the service fetch, and who does it?
@@ -148,6 +149,10 @@ struct Poller: Sendable {
     private static func reason(_ error: any Error) -> String {
         // BoringSSL's own words are about its source files.
         if error is NIOSSLError { return "the TLS handshake failed: check tls.caFile, the name in its certificate, and whether it wants one of ours" }
+        if let error = error as? NIOConnectionError {
+            if let first = error.connectionErrors.first { return "no connection: \(first.error)" }
+            return "\(error.host) has no address"
+        }
         return switch error as? HTTPClientError {
         case .some(.connectTimeout): "no connection in time"
         case .some(.deadlineExceeded), .some(.readTimeout): "no answer in time"

@@ -41,7 +41,7 @@ struct Floor: Sendable {
         Floor(target: "ServiceClient", level: 3, ours: ["Domain"], packages: http.union(["Logging"])),
         Floor(target: "WorkerAgent", level: 3, ours: ["Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
         Floor(target: "LocalWorkers", level: 3, ours: belowThree, packages: ["Logging", "Subprocess"]),
-        Floor(target: "Pollers", level: 3, ours: ["Domain", "Autoscaling"], packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
+        Floor(target: "Pollers", level: 3, ours: ["Domain", "Autoscaling"], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL", "Logging", "ServiceLifecycle"]),
         Floor(target: "Telemetry", level: 3, ours: ["Domain"], packages: ["Logging", "Metrics", "CoreMetrics"]),
 
         Floor(

@@ -1,5 +1,6 @@
 # A server that answers as servers shouldn't: one behaviour a path. Its argument is the port.
 import http.server
+import signal
 import sys
 import time
 
@@ -59,4 +60,7 @@ class Server(http.server.ThreadingHTTPServer):
         pass
 
 
+# Whoever starts it may have SIGTERM blocked.
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 Server(("127.0.0.1", int(sys.argv[1])), Rude).serve_forever()
