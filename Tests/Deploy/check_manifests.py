@@ -5,13 +5,15 @@
 
 Also: the CRD's schema is structural, its rules (CEL) accept what they should and refuse what they should, and every policy in
 docs/ and everything `policy convert` makes of the tests' fixtures passes it. One line a case: `ok`, `WRONG` with what is wrong,
-or `SKIPPED` with what is missing. Exits 0 where nothing is wrong. Python's packages go into a virtual environment of their own
-(default .build-peers/manifests); without PyPI those cases are skipped.
+or `SKIPPED` with what is missing. Exits 0 where nothing is wrong. Where KUBECONFIG names a cluster, its API server tries them
+too, by a dry run that changes nothing. Python's packages go into a virtual environment of their own (default
+.build-peers/manifests); without PyPI those cases are skipped.
 """
 
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +91,17 @@ def check_against_kubernetes(found):
         except kubernetes_validate.SchemaNotFoundError as problem:
             problems = [f"no schema: {problem}"]
         judge(f"Kubernetes {KUBERNETES} takes {path}: {document['kind']} {document['metadata']['name']}", problems)
+
+
+def check_against_server():
+    """A server-side dry run, where a cluster is named and there is a kubectl to ask it."""
+    if not os.environ.get("KUBECONFIG") or not shutil.which("kubectl"):
+        return skip("a server's dry run", "it needs KUBECONFIG and kubectl")
+    built = subprocess.run(["kubectl", "kustomize", str(ROOT / "deploy")], capture_output=True, text=True, timeout=120)
+    # A namespace that is only tried out holds nothing: the objects are tried in one that is there.
+    text = built.stdout.replace("namespace: greenroom", "namespace: default")
+    done = subprocess.run(["kubectl", "apply", "--validate=strict", "--dry-run=server", "-f", "-"], input=text, capture_output=True, text=True, timeout=120)
+    judge("the cluster would take deploy/", [built.stderr + done.stderr] if built.returncode or done.returncode else [])
 
 
 def check_kustomizations():
@@ -373,6 +386,7 @@ def main():
     check_kustomizations()
     check_agreement(found)
     check_against_kubernetes(found)
+    check_against_server()
     crd = next(document for _, document in found if document["kind"] == "CustomResourceDefinition")
     schema = Schema(crd)
     check_structure(schema.schema)

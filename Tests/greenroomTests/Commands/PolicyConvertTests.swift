@@ -24,7 +24,7 @@ import Testing
         #expect(conversion.problems == [])
         #expect(conversion.conversions.map(\.policy.pool) == ["n/p"])
         #expect(conversion.notes.count == 3)
-        #expect(conversion.notes.first?.hasPrefix("so.yaml:7:48: spec.metrics[0].resource.name: Greenroom doesn't read memory") == true)
+        #expect(conversion.notes.first?.hasPrefix("so.yaml:7:47: spec.metrics[0].resource.name: Greenroom doesn't read memory") == true)
         #expect(conversion.notes.dropFirst().allSatisfy { $0.hasPrefix("    ") })
     }
 
