@@ -114,6 +114,10 @@ def check_kustomizations():
         listed = {*content["resources"], *files, "kustomization.yaml"}
         problems += [f"{file.name} is in no list" for file in folder.glob("*.yaml") if file.name not in listed]
         judge(f"{path.relative_to(ROOT)} lists what is there", problems)
+        if shutil.which("kubectl"):
+            # Kustomize alone: no cluster is asked.
+            done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, timeout=120)
+            judge(f"kustomize builds {folder.relative_to(ROOT)}", [done.stderr] if done.returncode or done.stderr else [])
 
 
 def check_agreement(found):
