@@ -4,6 +4,7 @@ public import Logging
 public import ServiceLifecycle
 import AsyncHTTPClient
 import Foundation
+import NIOCore
 import NIOPosix
 import NIOSSL
 
@@ -16,7 +17,7 @@ import NIOSSL
 public struct PollingService: Service {
     public typealias Append = @Sendable (EventBatch) async throws -> Void
 
-    public static let defaultRefreshSeconds = 5
+    public static let defaultRefreshSeconds = 2
     /// Beyond that many triggers the rest is not fetched, and the log of the service says so.
     public static let pollerLimit = 1_000
 
@@ -150,9 +151,11 @@ struct Poller: Sendable {
         // BoringSSL's own words are about its source files.
         if error is NIOSSLError { return "the TLS handshake failed: check tls.caFile, the name in its certificate, and whether it wants one of ours" }
         if let error = error as? NIOConnectionError {
-            if let first = error.connectionErrors.first { return "no connection: \(first.error)" }
-            return "\(error.host) has no address"
+            guard let first = error.connectionErrors.first else { return "\(error.host) has no address" }
+            return reason(first.error)
         }
+        // Its own text names NIO's calls.
+        if let error = error as? IOError { return error.errnoCode == ECONNREFUSED ? "the connection was refused" : "no connection (errno \(error.errnoCode))" }
         return switch error as? HTTPClientError {
         case .some(.connectTimeout): "no connection in time"
         case .some(.deadlineExceeded), .some(.readTimeout): "no answer in time"

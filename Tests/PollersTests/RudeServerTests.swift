@@ -42,6 +42,6 @@ import Testing
             }
         }
         let refused = await fault("nobody", port: port)
-        #expect(refused.contains("http://127.0.0.1:\(port)/nobody/ can't be asked"), "\(refused)")
+        #expect(refused.contains("http://127.0.0.1:\(port)/nobody/ can't be asked: the connection was refused"), "\(refused)")
     }
 }
