@@ -84,7 +84,11 @@ let package = Package(
             name: "Policies",
             dependencies: ["Domain", "Autoscaling", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
-        .target(name: "Replay", dependencies: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop"], swiftSettings: strict),
+        .target(
+            name: "Replay",
+            dependencies: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop"],
+            resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
+            swiftSettings: strict),
 
         // Floor 3: the world outside.
         .target(
@@ -145,6 +149,7 @@ let package = Package(
             name: "ControlLoopTests",
             dependencies: [
                 "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", .product(name: "OpenCombine", package: "OpenCombine"),
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .testTarget(
@@ -160,16 +165,21 @@ let package = Package(
         .testTarget(
             name: "greenroomTests",
             dependencies: [
-                "greenroom", "Domain", "Autoscaling", "EventLog", "ControlLoop", "ServiceClient", .product(name: "NIOCore", package: "swift-nio"),
+                "greenroom", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "ServiceClient", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "Replay"], swiftSettings: strict),
+        .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay"], swiftSettings: strict),
         .testTarget(
+<<<<<<< HEAD
             name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", log], swiftSettings: strict),
         .testTarget(
             name: "PollersTests", dependencies: ["Domain", "Autoscaling", "Pollers", log], exclude: ["Support/rude_server.py"],
             swiftSettings: strict),
+=======
+            name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", log], swiftSettings: strict),
+>>>>>>> f0cd2260fcbe0b790c7e1debbe69636d2cb12adf
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]
 )

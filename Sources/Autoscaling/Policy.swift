@@ -8,8 +8,10 @@
 // seconds for windows and periods, parts per million for tolerances.
 
 public struct Policy: Hashable, Sendable {
-    /// `NAMESPACE/NAME` of the pool, which is also the policy's own name.
+    /// `NAMESPACE/NAME` of the pool, which is also the policy's own name, unless it is a shadow.
     public var pool: String
+    /// The policy's own name, without its namespace, where it is a shadow: decided and logged beside the pool's policy, never followed.
+    public var shadow: String?
     public var mode: Mode = .auto
     public var target: ScaleTarget
     public var slotsPerWorker = 1
@@ -41,6 +43,11 @@ public struct Policy: Hashable, Sendable {
         self.pool = pool
         self.target = target
     }
+
+    /// `NAMESPACE/NAME` by which the policy itself is known.
+    public var name: String { shadow.map { "\(namespace)/\($0)" } ?? pool }
+
+    public var namespace: String { pool.firstIndex(of: "/").map { String(pool[..<$0]) } ?? "" }
 
     public enum Mode: String, Hashable, Sendable, CaseIterable {
         /// Decide and act.

@@ -21,9 +21,12 @@ extension Policy {
         json.member("kind", PolicyFields.kind)
         json.object("metadata") { json in
             json.member("namespace", parts.count == 2 ? String(parts[0]) : "")
-            json.member("name", String(parts.last ?? ""))
+            json.member("name", shadow ?? String(parts.last ?? ""))
         }
         json.object("spec") { json in
+            json.member("mode", mode.rawValue)
+            // Alone of all fields not written where it is absent: policies of logs without shadows keep their bytes.
+            if shadow != nil { json.member("shadowOf", String(parts.last ?? "")) }
             writeScale(to: &json)
             json.array("triggers", triggers) { $0.write(to: &$1) }
             writeAdvanced(to: &json)
@@ -33,7 +36,6 @@ extension Policy {
     }
 
     private func writeScale(to json: inout JSONWriter) {
-        json.member("mode", mode.rawValue)
         json.object("scaleTargetRef") { json in
             json.member("apiVersion", target.apiVersion)
             json.member("kind", target.kind)

@@ -49,7 +49,9 @@ extension Policy {
         guard let name = try metadata.text("name") else { throw metadata.required("name") }
         guard let spec = try document.object("spec", PolicyFields.spec) else { throw document.required("spec") }
         guard let target = try spec.object("scaleTargetRef", PolicyFields.scaleTargetRef) else { throw spec.required("scaleTargetRef") }
-        self.init(pool: "\(namespace)/\(name)", target: try ScaleTarget(target))
+        let shadowed = try spec.text("shadowOf")
+        self.init(pool: "\(namespace)/\(shadowed ?? name)", target: try ScaleTarget(target))
+        shadow = shadowed == nil ? nil : name
         try readScale(spec)
         try readTriggers(spec)
         try readAdvanced(spec)

@@ -28,6 +28,8 @@ public enum PolicyLimits {
     public static let quotas = 1_024
     public static let spillTo = 64
     public static let nameBytes = 253
+    /// Shadows of one pool.
+    public static let shadows = 4
     public static let commandWords = 64
     public static let commandWordBytes = 4_096
     /// Of each direction's `policies`.
@@ -82,12 +84,22 @@ struct PolicyRules {
     mutating func checkNames(_ policy: Policy) {
         let parts = policy.pool.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         checkLabel(parts.first.map(String.init) ?? "", "metadata.namespace")
-        checkLabel(parts.count == 2 ? String(parts[1]) : "", "metadata.name")
+        let pool = parts.count == 2 ? String(parts[1]) : ""
+        checkLabel(policy.shadow ?? pool, "metadata.name")
+        checkShadow(policy, of: pool)
         checkSegment(policy.target.apiVersion, "spec.scaleTargetRef.apiVersion", allowing: "/")
         checkSegment(policy.target.kind, "spec.scaleTargetRef.kind")
         checkSegment(policy.target.name, "spec.scaleTargetRef.name")
         checkCommand(policy.target)
         check(policy.slotsPerWorker, "spec.slotsPerWorker", in: 1...PolicyLimits.slotsPerWorker)
+    }
+
+    private mutating func checkShadow(_ policy: Policy, of pool: String) {
+        guard let name = policy.shadow else { return }
+        let path = "spec.shadowOf"
+        checkLabel(pool, path)
+        if name == pool { refuse(path, "\(name) can't be its own shadow; give the shadow another metadata.name", comparedWith: ["metadata.name"]) }
+        if policy.mode != .recommend { refuse(path, "a shadow is never followed; write mode: recommend beside it", comparedWith: ["spec.mode"]) }
     }
 
     /// A DNS subdomain (RFC 1123), as Kubernetes wants names.

@@ -17,13 +17,16 @@ public protocol ControlPlane: Sendable {
     func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async -> [ActorView]
     func actor(_ id: String) async -> ActorView?
 
+    /// Pools' own policies and their shadows, by name.
     func policies() async -> [PolicyView]
-    func policy(_ pool: String) async -> PolicyView?
-    /// Logs the policy and answers the decision it leads to.
+    /// The policy of that name: a pool's own has the pool's name, a shadow one of its own.
+    func policy(_ name: String) async -> PolicyView?
+    /// Logs the policy, or the shadow, and answers the decision it leads to.
     func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView
     /// The decision the policy would lead to now; nothing is logged.
     func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView
-    func removePolicy(_ pool: String) async throws(ControlFault)
+    /// Takes a policy or a shadow away, by its own name. A pool's shadows stay when its policy goes.
+    func removePolicy(_ name: String) async throws(ControlFault)
     func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView
 
     /// Asks for a worker and waits for one, at most `waitSeconds`.

@@ -24,9 +24,12 @@ struct PolicyDocument {
         if let version = document.required("apiVersion", \.text, "apiVersion: \(PolicyFields.apiVersion)"), version != PolicyFields.apiVersion {
             problems.report("apiVersion", "must be \(PolicyFields.apiVersion), and is \(version.prefix(60))")
         }
-        let pool = pool(document)
+        let name = name(document)
         guard let spec = document.required("spec", { DocumentObject($0, fields: PolicyFields.spec) }, "spec: {scaleTargetRef: …}") else { return nil }
+        let shadowed = spec.text("shadowOf")
+        let pool = "\(name.namespace)/\(shadowed ?? name.name)"
         var policy = Policy(pool: pool, target: target(spec, pool: pool))
+        policy.shadow = shadowed == nil ? nil : name.name
         read(spec, into: &policy)
         report(policy.violations)
         return policy
@@ -62,7 +65,7 @@ struct PolicyDocument {
 
     // MARK: - Names and target
 
-    private func pool(_ document: DocumentObject) -> String {
+    private func name(_ document: DocumentObject) -> (namespace: String, name: String) {
         let fields = PolicyFields.metadata + ["labels", "annotations"]
         let metadata = document.required("metadata", { DocumentObject($0, fields: fields) }, "metadata: {name: my-pool, namespace: default}")
         for kept in ["labels", "annotations"] {
@@ -72,7 +75,7 @@ struct PolicyDocument {
             }
         }
         let name = metadata?.required("name", \.text, "name: my-pool") ?? "unnamed"
-        return "\(metadata?.text("namespace") ?? "default")/\(name)"
+        return (metadata?.text("namespace") ?? "default", name)
     }
 
     private func target(_ spec: DocumentObject, pool: String) -> ScaleTarget {

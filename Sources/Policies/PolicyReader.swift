@@ -36,6 +36,7 @@ private struct Reading {
     var policies: [Policy] = []
     var problems: [PolicyProblem] = []
     private var firstDocuments: [String: Int] = [:]
+    private var shadows: [String: Int] = [:]
 
     init(now: LogTime) { self.now = now }
 
@@ -65,8 +66,17 @@ private struct Reading {
         let list = ProblemList(document: document)
         let policy = PolicyDocument(problems: list, now: now).policy(root)
         if let policy, list.problems.isEmpty {
-            if let first = firstDocuments[policy.pool] { list.report("metadata.name", "\(policy.pool) is in document \(first) already; a pool has one policy") }
-            firstDocuments[policy.pool] = document
+            if let first = firstDocuments[policy.name] {
+                let remedy = policy.shadow == nil ? "a pool has one policy" : "give the shadow another name"
+                list.report("metadata.name", "\(policy.name) is in document \(first) already; \(remedy)")
+            }
+            firstDocuments[policy.name] = document
+            if policy.shadow != nil {
+                shadows[policy.pool, default: 0] += 1
+                if shadows[policy.pool] == PolicyLimits.shadows + 1 {
+                    list.report("spec.shadowOf", "\(policy.pool) has \(PolicyLimits.shadows) shadows before this one, which is the most")
+                }
+            }
             policies.append(policy)
         }
         problems += list.problems.sorted { ($0.line, $0.column) < ($1.line, $1.column) }

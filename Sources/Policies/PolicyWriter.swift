@@ -12,7 +12,7 @@ public enum PolicyWriter {
     /// One YAML document.
     public static func yaml(_ policy: Policy) -> String {
         let parts = policy.pool.split(separator: "/", maxSplits: 1)
-        let metadata: [YAMLText.Member] = [("name", .text(String(parts.last ?? ""))), ("namespace", .text(String(parts.first ?? "")))]
+        let metadata: [YAMLText.Member] = [("name", .text(policy.shadow ?? String(parts.last ?? ""))), ("namespace", .text(String(parts.first ?? "")))]
         return YAMLText.document([
             ("apiVersion", .text(PolicyFields.apiVersion)),
             ("kind", .text(PolicyFields.kind)),
@@ -26,7 +26,9 @@ public enum PolicyWriter {
 
     private static func spec(_ policy: Policy) -> [YAMLText.Member] {
         let plain = Policy(pool: policy.pool, target: policy.target)
-        var members: [YAMLText.Member] = [("mode", .text(policy.mode.rawValue)), ("scaleTargetRef", .inline(target(policy.target)))]
+        var members: [YAMLText.Member] = [("mode", .text(policy.mode.rawValue))]
+        if policy.shadow != nil { members.append(("shadowOf", .text(String(policy.pool.split(separator: "/", maxSplits: 1).last ?? "")))) }
+        members.append(("scaleTargetRef", .inline(target(policy.target))))
         if policy.slotsPerWorker != plain.slotsPerWorker { members.append(("slotsPerWorker", .integer(policy.slotsPerWorker))) }
         members.append(("minReplicaCount", .integer(policy.minReplicaCount)))
         members.append(("maxReplicaCount", .integer(policy.maxReplicaCount)))

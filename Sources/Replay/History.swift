@@ -27,6 +27,12 @@ public enum History {
     /// Events read from the file at a time.
     static let sliceEvents = 16_384
 
+    /// The commits after `position`, as many as are read at once; none that begins after `last`.
+    static func slice(of log: EventLog, after position: Position, through last: Position) throws(LogError) -> [CommittedBatch] {
+        guard position < last else { return [] }
+        return try log.read(after: position, limitEvents: Int(min(Int64(sliceEvents), last - position)))
+    }
+
     /// The world after the last commit at or before `moment`; commits are whole, so a position inside one means the one before.
     ///
     /// - Parameter ignoringCheckpoints: folds from the beginning: for checking the checkpoints themselves.

@@ -18,6 +18,7 @@ extension MetricDescription {
         .init("greenroom_decision_seconds", "Time from a commit to the decision it led to.", unit: .seconds, buckets: Buckets.latencySeconds),
         .init("greenroom_reaction_seconds", "Time from receiving an event to the scale target's answer.", unit: .seconds, buckets: Buckets.latencySeconds),
         .init("greenroom_decisions_total", "Decisions, by pool, direction and the reason that settled them."),
+        .init("greenroom_shadow_decisions_total", "Decisions of shadow policies, which nothing follows, by pool, shadow, direction and reason."),
         .init("greenroom_loop_lag_seconds", "Age of the oldest commit the loop has not taken in.", unit: .seconds),
         .init("greenroom_loop_read_failures_total", "Reads of the log, and checkpoints, that failed."),
 

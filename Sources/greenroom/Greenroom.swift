@@ -26,7 +26,7 @@ struct Greenroom: AsyncParsableCommand {
         subcommands: [
             DemoCommand.self, GetCommand.self, HistoryCommand.self, EventsCommand.self, ExplainCommand.self, PolicyCommand.self,
             LogCommand.self, BenchCommand.self, ServeCommand.self, WorkerCommand.self,
-            SimulateCommand.self, TuneCommand.self,
+            ReplayCommand.self, SimulateCommand.self, TuneCommand.self,
         ])
 
     static func main() async {

@@ -123,15 +123,31 @@ final class LoopHarness: @unchecked Sendable {
         }
     }
 
-    func apply(_ policy: Policy) {
-        var canonical = JSONWriter()
-        policy.appendCanonicalJSON(to: &canonical)
+    /// All in one commit.
+    func apply(_ policies: Policy...) {
         var batch = EventBatch()
-        eventIDs += 1
-        let body = Array(#"{"policy":"#.utf8) + canonical.bytes + Array(#","digest":"\#(Digest.sha256Hex(canonical.bytes))"}"#.utf8)
-        batch.append(.policyApplied, source: "/greenroom", id: "policy-\(eventIDs)", subject: policy.pool, pool: policy.pool, body: body)
+        for policy in policies {
+            var canonical = JSONWriter()
+            policy.appendCanonicalJSON(to: &canonical)
+            let shadow = policy.shadow.map { #","shadow":"\#($0)""# } ?? ""
+            let body = Array(#"{"policy":"#.utf8) + canonical.bytes + Array(#","digest":"\#(Digest.sha256Hex(canonical.bytes))"\#(shadow)}"#.utf8)
+            append(.policyApplied, policy.pool, body, to: &batch)
+        }
         log.append(batch) { _ in }
         settle()
+    }
+
+    func removePolicy(of pool: String = "ns/p", shadow: String? = nil) {
+        var batch = EventBatch()
+        let member = shadow.map { #"{"shadow":"\#($0)","# } ?? "{"
+        append(.policyApplied, pool, Array(#"\#(member)"policy":{},"digest":""}"#.utf8), to: &batch)
+        log.append(batch) { _ in }
+        settle()
+    }
+
+    private func append(_ kind: EventKind, _ pool: String, _ body: [UInt8], to batch: inout EventBatch) {
+        eventIDs += 1
+        batch.append(kind, source: "/greenroom", id: "test-\(eventIDs)", subject: pool, pool: pool, body: body)
     }
 
     func settle() { scheduler.runUntilIdle() }

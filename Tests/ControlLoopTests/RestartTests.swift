@@ -10,7 +10,7 @@ import Testing
 @Suite struct RestartTests {
     private func busyLoop() throws -> LoopHarness {
         let loop = try LoopHarness()
-        loop.apply(.quick())
+        loop.apply(.quick(), .quick(max: 3, cooldownSeconds: 5).shadow("small"))
         for k in 1...5 { loop.request("a\(k)") }
         loop.advance(3)
         for k in 1...4 { loop.run("a\(k)", seconds: Double(k)) }

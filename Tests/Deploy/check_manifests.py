@@ -308,6 +308,8 @@ CASES = [
     ({}, ""),
     ({"minReplicaCount": 3, "maxReplicaCount": 3, "idleReplicaCount": 2}, ""),
     ({"idleReplicaCount": 0}, ""),
+    ({"mode": "recommend", "shadowOf": "live"}, ""),
+    ({"shadowOf": "live"}, "a shadow is never followed"),
     ({"minReplicaCount": 101}, "minReplicaCount must not be more"),
     ({"minReplicaCount": 3, "maxReplicaCount": 2}, "minReplicaCount must not be more"),
     ({"minReplicaCount": 3, "idleReplicaCount": 3}, "must be below"),

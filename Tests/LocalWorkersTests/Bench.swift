@@ -10,8 +10,11 @@ import Testing
 
 /// An actuator over scripts that stand in for workers, with everything it says and asks recorded. `close()` it.
 final class Bench: Sendable {
-    /// Ends on SIGTERM or when its stdin does.
-    static let obedient = "trap 'exit 0' TERM; echo \"up $*\" >&2; while read -r line; do :; done; exit 0"
+    /// Ends on SIGTERM or when its stdin does. Perl, since a shell that gets its signal just before it reads sleeps through
+    /// it; and with Perl's old signals, which are heard at once.
+    static let obedient = """
+        exec env PERL_SIGNALS=unsafe perl -MPOSIX -e '$SIG{TERM} = sub { POSIX::_exit(0) }; print STDERR "up @ARGV\n"; 1 while <STDIN>' -- "$@"
+        """
     /// Hears neither.
     static let stubborn = "trap '' TERM; echo up >&2; read -r line < $0.never"
 
@@ -61,10 +64,7 @@ final class Bench: Sendable {
 
     func resize(_ count: Int, fence: UInt64 = 1) async throws { try await workers.resize(pool(), to: count, fence: Fence(fence)) }
 
-    /// Up, and waiting in `read`: a shell that gets its signal just before that would sleep through it.
-    func upCount(_ count: Int) async throws {
-        try await eventually("\(count) are up; \(up)") { self.up.count >= count && self.marked.allSatisfy { $0.state == UInt8(ascii: "S") } }
-    }
+    func upCount(_ count: Int) async throws { try await eventually("\(count) are up; \(up)") { self.up.count >= count } }
 
     /// Processes that carry this bench's mark.
     var marked: [ProcessStatus] {

@@ -46,6 +46,10 @@ extension APIAnswer {
 /// Events from a list, filtered as the log filters.
 struct TwinEvents: EventSource {
     var events: [EventRecord]
+    /// nil is where the events end.
+    var endsAt: LogTime?
+
+    func end() async throws -> LogTime { endsAt ?? events.last?.at ?? .zero }
 
     func forEachEvent(_ query: EventQuery, _ visit: (EventRecord) async throws -> Bool) async throws {
         var left = query.limit ?? .max
@@ -77,11 +81,13 @@ struct Timeline {
         return event
     }
 
-    mutating func decide(_ pool: String, from: Int, to: Int, next: String? = nil) {
-        let why = #"[{"step":"signal","code":"Demand","numbers":{"total":\#(to * 2),"resident":1,"blocked":\#(to * 2 - 1),"pool_exhausted":\#(to * 2 - 1)},"text":"x"},{"step":"recommendation","code":"Recommended","numbers":{"trigger":"demand","value":\#(to * 2),"threshold":2,"replicas":\#(to)},"text":"x"}]"#
+    mutating func decide(_ pool: String, shadow: String? = nil, from: Int, to: Int, demand: Int? = nil, next: String? = nil) {
+        let total = demand ?? to * 2
+        let why = #"[{"step":"signal","code":"Demand","numbers":{"total":\#(total),"resident":1,"blocked":\#(total - 1),"pool_exhausted":\#(total - 1)},"text":"x"},{"step":"recommendation","code":"Recommended","numbers":{"trigger":"demand","value":\#(total),"threshold":2,"replicas":\#(to)},"text":"x"}]"#
         let direction = to > from ? "up" : to < from ? "down" : "none"
         let member = next.map { #","next":"\#($0)""# } ?? ""
-        add("scale.decided", pool, #"{"pool":"\#(pool)","from":\#(from),"to":\#(to),"direction":"\#(direction)","why":\#(why)\#(member),"inputs":{"replicas":\#(from),"demand":{"resident":1}},"digest":"d"}"#)
+        let who = shadow.map { #""shadow":"\#($0)","# } ?? ""
+        add("scale.decided", pool, #"{"pool":"\#(pool)",\#(who)"from":\#(from),"to":\#(to),"direction":"\#(direction)","why":\#(why)\#(member),"inputs":{"replicas":\#(from),"demand":{"resident":1}},"digest":"d"}"#)
     }
 }
 

@@ -36,6 +36,8 @@ actor PoolActuation {
     private var wantedCount: Int?
     /// The commit that led to it.
     private var wantedSince = LogTime.zero
+    /// The decision it comes from: wishes arrive by tasks of their own, so an older one may come after a newer one.
+    private var wantedSeq: Position = 0
     private var drains: [String] = []
     private var isRunning = false
     private var isStopped = false
@@ -49,8 +51,10 @@ actor PoolActuation {
         self.report = report
     }
 
-    func want(_ count: Int, of pool: ActuatedPool, since: LogTime) {
+    func want(_ count: Int, of pool: ActuatedPool, seq: Position, since: LogTime) {
+        guard seq >= wantedSeq else { return }
         self.pool = pool
+        wantedSeq = seq
         wantedCount = count
         wantedSince = since
         start()

@@ -6,17 +6,29 @@ import EventLog
 
 extension ControlLoop {
     public func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView {
+        try await refuseWhereNamesClash(policy)
         try await append { $0.append(.policyApplied, source: Outputs.source, id: self.newID("policy"), subject: policy.pool, pool: policy.pool, body: Self.body(of: policy)) }
+        // Another one may have come in between and taken the name: the fold held it back then.
+        try await refuseWhereNamesClash(policy)
         return await ask { [scheduler] core in core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names) }
     }
 
     public func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView {
-        await ask { [scheduler] core in core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names) }
+        try await refuseWhereNamesClash(policy)
+        return await ask { [scheduler] core in core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names) }
     }
 
-    public func removePolicy(_ pool: String) async throws(ControlFault) {
-        guard await policy(pool) != nil else { throw .notFound(what: "policy", name: pool) }
-        try await append { $0.append(.policyApplied, source: Outputs.source, id: self.newID("policy"), subject: pool, pool: pool, body: Array(#"{"policy":{},"digest":""}"#.utf8)) }
+    public func removePolicy(_ name: String) async throws(ControlFault) {
+        let found = await ask { core in core.world.policyKey(named: name).map { (pool: core.world.pools[$0.pool].text, shadow: $0.shadow) } }
+        guard let found else { throw .notFound(what: "policy", name: name) }
+        try await append { batch in
+            batch.append(
+                .policyApplied, source: Outputs.source, id: self.newID("policy"), subject: found.pool, pool: found.pool, body: Self.removal(of: found.shadow))
+        }
+    }
+
+    private func refuseWhereNamesClash(_ policy: Policy) async throws(ControlFault) {
+        if let clash = await ask({ $0.world.clash(of: policy) }) { throw .conflict(clash) }
     }
 
     public func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView {
@@ -97,11 +109,24 @@ extension ControlLoop {
         return "\(what)-\(configuration.fence.number)-\(String(generator.next() as UInt64, radix: 36))"
     }
 
+    private static func removal(of shadow: String?) -> [UInt8] {
+        var body = JSONWriter()
+        body.openObject()
+        if let shadow { body.member("shadow", shadow) }
+        body.key("policy")
+        body.openObject()
+        body.closeObject()
+        body.member("digest", "")
+        body.closeObject()
+        return body.bytes
+    }
+
     private static func body(of policy: Policy) -> [UInt8] {
         var canonical = JSONWriter(reservingBytes: 1_024)
         policy.appendCanonicalJSON(to: &canonical)
         var body = JSONWriter(reservingBytes: 1_200)
         body.openObject()
+        if let shadow = policy.shadow { body.member("shadow", shadow) }
         body.key("policy")
         body.raw(canonical.bytes)
         body.member("digest", Digest.sha256Hex(canonical.bytes))

@@ -35,7 +35,5 @@ extension ControlLoop {
 
     public func policies() async -> [PolicyView] { await ask { $0.world.policyViews() } }
 
-    public func policy(_ pool: String) async -> PolicyView? {
-        await ask { core in core.world.find(pool: pool, names: core.log.names).flatMap { core.world.policyView($0) } }
-    }
+    public func policy(_ name: String) async -> PolicyView? { await ask { $0.world.policyView(named: name) } }
 }

@@ -85,7 +85,7 @@ public final class ControlLoop: ControlPlane {
 
     private func follow(_ rescale: LoopCore.Rescale) {
         guard let actuation = actuation(of: rescale.pool) else { return }
-        Task { await actuation.want(rescale.to, of: rescale.pool, since: rescale.since) }
+        Task { await actuation.want(rescale.to, of: rescale.pool, seq: rescale.seq, since: rescale.since) }
     }
 
     private func follow(_ departure: LoopCore.Departure) {

@@ -28,13 +28,13 @@ final class LoopCore: @unchecked Sendable {
     private var isLive = false
 
     private let commits = PassthroughSubject<CommittedBatch, Never>()
-    private var moments: [Int: PassthroughSubject<PoolMoment, Never>] = [:]
+    private var moments: [PolicyKey: Moments] = [:]
     /// What a target shall follow: new counts, and workers to drain.
     let rescales = PassthroughSubject<Rescale, Never>()
     let departures = PassthroughSubject<Departure, Never>()
     private var subscriptions: Set<AnyCancellable> = []
 
-    private var deadlines: [Int: LogTime] = [:]
+    private var deadlines: [PolicyKey: LogTime] = [:]
     private var alarm: (at: LogTime, work: ScheduledWork)?
     private var retry: ScheduledWork?
     /// Rises when promises were taken back, so that every pool is decided anew.
@@ -56,6 +56,12 @@ final class LoopCore: @unchecked Sendable {
     struct Departure: Hashable, Sendable {
         var pool: ActuatedPool
         var worker: String
+    }
+
+    /// The moments of one policy, and what decides at them.
+    private struct Moments {
+        var subject: PassthroughSubject<PoolMoment, Never>
+        var subscription: AnyCancellable
     }
 
     /// All that a decision looks at, but for the time. A deadline or a settled decision makes a moment differ too.
@@ -123,9 +129,10 @@ final class LoopCore: @unchecked Sendable {
     private func settle(_ change: World.Change) {
         guard isLive else { return }
         if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
-        for event in change.own { settle(event) }
+        for event in change.own { settle(event, shadow: change.shadowDecisions[event.seq]) }
         for measured in change.measured { report(measured) }
         for pool in change.pools { consider(pool) }
+        for shadow in change.shadows { prompt(shadow) }
         wakeWaiters()
         flush()
         // A checkpoint writes every actor: the more there are, the more events it should save folding again.
@@ -133,7 +140,7 @@ final class LoopCore: @unchecked Sendable {
     }
 
     /// One of our own events came back out of the log: the promise is kept, and the target may follow.
-    private func settle(_ event: CommittedEvent) {
+    private func settle(_ event: CommittedEvent, shadow: String?) {
         switch event.kind {
         case .actorPlaced:
             planner.settlePlacement(of: event.subject, &world)
@@ -142,7 +149,8 @@ final class LoopCore: @unchecked Sendable {
             if isOurs, let departure = departure(event.subject) { departures.send(departure) }
         case .scaleDecided:
             guard let pool = world.poolByName[event.pool] else { return }
-            planner.settleDecision(of: pool)
+            planner.settleDecision(of: PolicyKey(pool: pool, shadow: shadow))
+            guard shadow == nil else { return }
             if let rescale = rescale(pool), isRescale(pool) { rescales.send(rescale) }
         default: break
         }
@@ -168,30 +176,29 @@ final class LoopCore: @unchecked Sendable {
     private func consider(_ pool: Int) {
         planner.place(pool, &world, &outputs)
         planner.drainSurplus(pool, &world, &outputs)
-        prompt(pool)
+        prompt(PolicyKey(pool: pool))
+        for shadow in world.pools[pool].shadows { prompt(PolicyKey(pool: pool, shadow: shadow.name)) }
     }
 
-    private func prompt(_ pool: Int) {
-        guard let applied = world.pools[pool].policy, let evaluation = world.pools[pool].evaluation else {
-            deadlines[pool] = nil
+    private func prompt(_ key: PolicyKey) {
+        guard let standing = world.standing(of: key) else {
+            deadlines[key] = nil
+            moments[key] = nil
             return
         }
-        var observation = world.pools[pool].observation(at: evaluation.at)
+        var observation = standing.observation
         observation.at = .zero
-        stream(pool).send(
+        stream(key).send(
             PoolMoment(
-                observation: observation, policySeq: applied.seq, decisionSeq: world.pools[pool].lastDecision?.seq ?? 0,
-                timersFired: world.pools[pool].timersFired, round: round))
+                observation: observation, policySeq: standing.applied.seq, decisionSeq: standing.lastDecision?.seq ?? 0,
+                timersFired: standing.timersFired, round: round))
     }
 
-    private func stream(_ pool: Int) -> PassthroughSubject<PoolMoment, Never> {
-        if let subject = moments[pool] { return subject }
+    private func stream(_ key: PolicyKey) -> PassthroughSubject<PoolMoment, Never> {
+        if let known = moments[key] { return known.subject }
         let subject = PassthroughSubject<PoolMoment, Never>()
-        subject
-            .removeDuplicates()
-            .sink { [unowned self] _ in deadlines[pool] = planner.decide(pool, world, &outputs) }
-            .store(in: &subscriptions)
-        moments[pool] = subject
+        let subscription = subject.removeDuplicates().sink { [unowned self] _ in deadlines[key] = planner.decide(key, world, &outputs) }
+        moments[key] = Moments(subject: subject, subscription: subscription)
         return subject
     }
 
@@ -211,7 +218,13 @@ final class LoopCore: @unchecked Sendable {
         outputs = Self.noOutputs(log)
         let began = world.at
         observer.concluded(secondsSinceCommit: max(0, scheduler.now.seconds(since: began)), events: batch.count)
-        for decided in decisions { observer.decided(pool: decided.pool, direction: decided.direction, reason: decided.reason) }
+        for decided in decisions {
+            if let shadow = decided.shadow {
+                observer.decided(shadow: shadow, of: decided.pool, direction: decided.direction, reason: decided.reason)
+            } else {
+                observer.decided(pool: decided.pool, direction: decided.direction, reason: decided.reason)
+            }
+        }
         log.append(batch) { [weak self] result in
             guard let self else { return }
             // What came in before comes back through the follower; what didn't get in, or was there already, never will.
@@ -246,9 +259,9 @@ final class LoopCore: @unchecked Sendable {
     private func ring() {
         alarm = nil
         let now = scheduler.now
-        for (pool, deadline) in deadlines.sorted(by: { $0.key < $1.key }) where deadline <= now {
-            deadlines[pool] = nil
-            outputs.fire(deadline, pool: world.pools[pool], asOf: world.position)
+        for (key, deadline) in deadlines.sorted(by: { $0.key < $1.key }) where deadline <= now {
+            deadlines[key] = nil
+            outputs.fire(deadline, pool: world.pools[key.pool], shadow: key.shadow, asOf: world.position)
         }
         flush()
     }

@@ -9,6 +9,8 @@ public protocol LoopObserving: Sendable {
     func folded(_ batch: CommittedBatch, superseded: Int, lagSeconds: Double)
     /// A decision is on its way to the log; `reason` is the code of the step that limits it, or of the last that had a say.
     func decided(pool: String, direction: Decision.Direction, reason: String)
+    /// The same of a shadow, which nothing follows.
+    func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String)
     /// The loop drew conclusions from a commit that was stamped so many seconds ago.
     func concluded(secondsSinceCommit: Double, events: Int)
     /// The log couldn't be read; the loop tries again.
@@ -25,6 +27,7 @@ public struct SilentObserver: LoopObserving {
     public init() {}
     public func folded(_ batch: CommittedBatch, superseded: Int, lagSeconds: Double) {}
     public func decided(pool: String, direction: Decision.Direction, reason: String) {}
+    public func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String) {}
     public func concluded(secondsSinceCommit: Double, events: Int) {}
     public func couldNotRead(_ problem: String) {}
     public func couldNotSaveCheckpoint(_ problem: String) {}

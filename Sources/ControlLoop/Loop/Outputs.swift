@@ -12,7 +12,7 @@ struct Outputs {
     static let source = "/greenroom"
 
     private(set) var batch = EventBatch()
-    private(set) var decisions: [(pool: String, direction: Decision.Direction, reason: String)] = []
+    private(set) var decisions: [(pool: String, shadow: String?, direction: Decision.Direction, reason: String)] = []
     private let names: any NameReading
     /// The URI in the event at a position that told of a snapshot.
     private let snapshot: (Position) -> String?
@@ -48,21 +48,27 @@ struct Outputs {
             .workerDraining, source: Self.source, id: "drain-\(worker.readySeq)", subject: names.text(of: worker.name), body: body.bytes)
     }
 
-    mutating func decide(_ decision: Decision, _ record: DecisionRecord, pool: PoolState) {
-        decisions.append((pool.text, decision.direction, decision.limitingReason?.code ?? decision.why.last?.code ?? ""))
+    mutating func decide(_ decision: Decision, _ record: DecisionRecord, pool: PoolState, shadow: String?) {
+        decisions.append((pool.text, shadow, decision.direction, decision.limitingReason?.code ?? decision.why.last?.code ?? ""))
         batch.append(
-            .scaleDecided, source: Self.source, id: "decided-\(pool.name.rawValue)-\(record.asOf)", subject: pool.text, pool: pool.text,
+            .scaleDecided, source: Self.source, id: "decided-\(Self.mark(pool, shadow))-\(record.asOf)", subject: pool.text, pool: pool.text,
             body: record.body)
     }
 
-    mutating func fire(_ deadline: LogTime, pool: PoolState, asOf: Position) {
+    mutating func fire(_ deadline: LogTime, pool: PoolState, shadow: String?, asOf: Position) {
         var body = JSONWriter()
         body.openObject()
+        if let shadow { body.member("shadow", shadow) }
         body.member("deadline", deadline)
         body.closeObject()
         batch.append(
-            .timerFired, source: Self.source, id: "timer-\(pool.name.rawValue)-\(deadline.microseconds)-\(asOf)", subject: pool.text,
+            .timerFired, source: Self.source, id: "timer-\(Self.mark(pool, shadow))-\(deadline.microseconds)-\(asOf)", subject: pool.text,
             pool: pool.text, body: body.bytes)
+    }
+
+    /// Of the policy, in ids: the pool's number, and a shadow's name behind it. Numbers alone follow, so no two are alike.
+    private static func mark(_ pool: PoolState, _ shadow: String?) -> String {
+        shadow.map { "\(pool.name.rawValue)-\($0)" } ?? "\(pool.name.rawValue)"
     }
 
     /// Seconds with at most six places, written from integers.
@@ -78,7 +84,8 @@ struct Outputs {
 public struct DecisionRecord: Sendable {
     /// The position whose state was looked at.
     public let asOf: Position
-    /// The event's body: `{"from":…,"to":…,"direction":…,"why":[…],"next":…,"inputs":{…},"digest":"…"}`.
+    /// The event's body: `{"from":…,"to":…,"direction":…,"why":[…],"next":…,"inputs":{…},"digest":"…"}`, a shadow's with
+    /// `"shadow":"…"` in front.
     public let body: [UInt8]
     public let digest: String
 
@@ -86,6 +93,7 @@ public struct DecisionRecord: Sendable {
         self.asOf = asOf
         var json = JSONWriter(reservingBytes: 1_024)
         json.openObject()
+        if let shadow = applied.policy.shadow { json.member("shadow", shadow) }
         decision.writeMembers(to: &json)
         json.key("inputs")
         Self.write(observation, applied, asOf, to: &json)

@@ -19,10 +19,10 @@ struct Planner {
 
     private var placements: [NameID: Placed] = [:]
     private var drains: [NameID: Position] = [:]
-    private var decisions: Set<Int> = []
+    private var decisions: Set<PolicyKey> = []
 
     var isIdle: Bool { placements.isEmpty && drains.isEmpty && decisions.isEmpty }
-    func hasDecisionInFlight(_ pool: Int) -> Bool { decisions.contains(pool) }
+    func hasDecisionInFlight(_ pool: Int) -> Bool { decisions.contains(PolicyKey(pool: pool)) }
 
     // MARK: - Placement
 
@@ -94,27 +94,26 @@ struct Planner {
 
     // MARK: - Decisions
 
-    /// Decides for a pool, and logs the decision where it is news: another count, or other steps that had a say.
-    /// Answers the next moment at which time alone may change the answer.
-    mutating func decide(_ pool: Int, _ world: World, _ out: inout Outputs) -> LogTime? {
-        guard let applied = world.pools[pool].policy, let evaluation = world.pools[pool].evaluation else { return nil }
-        let observation = world.pools[pool].observation(at: evaluation.at)
-        let memory = world.pools[pool].memory
-        let outcome = Autoscaler.outcome(policy: applied.policy, observation: observation, memory: memory, evaluation: evaluation)
-        let last = world.pools[pool].lastDecision
-        let isNews = last.map { $0.to != outcome.to || $0.codes != outcome.codes } ?? true
-        // A recommendation is never followed, so that it differs from the count isn't news by itself.
-        let mustMove = applied.policy.mode == .auto && outcome.to != outcome.from
-        if isNews || mustMove, !decisions.contains(pool) {
-            decisions.insert(pool)
-            let decision = outcome.explained(policy: applied.policy, observation: observation, memory: memory, evaluation: evaluation)
-            out.decide(decision, DecisionRecord(decision, observation, applied, asOf: world.position), pool: world.pools[pool])
+    /// Decides for a pool or one of its shadows, and logs the decision where it is news: another count, or other steps that
+    /// had a say. Answers the next moment at which time alone may change the answer.
+    mutating func decide(_ key: PolicyKey, _ world: World, _ out: inout Outputs) -> LogTime? {
+        guard let standing = world.standing(of: key) else { return nil }
+        let (policy, observation, memory, evaluation) = (standing.applied.policy, standing.observation, standing.memory, standing.evaluation)
+        let outcome = Autoscaler.outcome(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
+        let isNews = standing.lastDecision.map { $0.to != outcome.to || $0.codes != outcome.codes } ?? true
+        // What a pool's own policy recommends is never followed, so that it differs from the count isn't news by itself. A
+        // shadow's count is its own.
+        let mustMove = (policy.mode == .auto || key.shadow != nil) && outcome.to != outcome.from
+        if isNews || mustMove, decisions.insert(key).inserted {
+            let decision = outcome.explained(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
+            let record = DecisionRecord(decision, observation, standing.applied, asOf: world.position)
+            out.decide(decision, record, pool: world.pools[key.pool], shadow: key.shadow)
         }
         return outcome.nextDeadline
     }
 
-    /// The `scale.decided` of `pool` came back, or could not be appended.
-    mutating func settleDecision(of pool: Int) { decisions.remove(pool) }
+    /// The `scale.decided` of this policy came back, or could not be appended.
+    mutating func settleDecision(of key: PolicyKey) { decisions.remove(key) }
 
     /// Takes every promise back: what was to be appended was not.
     mutating func takeBackAll(_ world: inout World) {

@@ -95,7 +95,12 @@ public struct ActorView: Codable, Hashable, Sendable {
 
 public struct PolicyView: Codable, Hashable, Sendable {
     public var namespace: String
+    /// Its own; a pool's policy has the pool's.
     public var name: String
+    /// nil from a service that doesn't tell yet.
+    public var mode: String?
+    /// The pool it is a shadow of, without the namespace; nil for a pool's own policy.
+    public var shadowOf: String?
     public var digest: String
     /// Where in the log it took effect.
     public var seq: Position
@@ -106,6 +111,8 @@ public struct PolicyView: Codable, Hashable, Sendable {
 
 public struct DecisionView: Codable, Hashable, Sendable {
     public var pool: String
+    /// The shadow that decided; nil for the pool's own policy.
+    public var shadow: String?
     /// Position of the logged decision; nil for a preview.
     public var seq: Position?
     public var at: String

@@ -19,6 +19,8 @@ struct PoolState: Sendable {
     let createdAt: LogTime
 
     var policy: AppliedPolicy?
+    /// Policies that are tried beside it, by name; at most `PolicyLimits.shadows`.
+    var shadows: [ShadowPolicy] = []
     var memory: AutoscalerMemory
     /// The count the target was last told to have.
     var desired = 0
@@ -73,17 +75,15 @@ struct PoolState: Sendable {
 
     func observation(at now: LogTime) -> Observation {
         Observation(
-            at: now, replicas: replicas, workers: workerCounts, demand: demand, samples: samples, startMicroseconds: starts.p90Microseconds)
+            at: now, replicas: policy?.policy.mode == .recommend ? unfollowedCount : desired, workers: workerCounts, demand: demand,
+            samples: samples(for: policy?.policy), startMicroseconds: starts.p90Microseconds)
     }
 
-    /// In recommend mode nothing follows a decision: the target's own word counts, or what is there.
-    private var replicas: Int {
-        guard policy?.policy.mode == .recommend else { return desired }
-        return observedSpec ?? workers.ready
-    }
+    /// Where nothing follows a decision the target's own word counts, or what is there.
+    var unfollowedCount: Int { observedSpec ?? workers.ready }
 
-    private var samples: [ObservedSample?] {
-        guard let triggers = policy?.policy.triggers, !series.isEmpty else { return [] }
+    func samples(for policy: Policy?) -> [ObservedSample?] {
+        guard let triggers = policy?.triggers, !series.isEmpty else { return [] }
         return triggers.map { trigger in
             guard case .observed(let metric, let selector, _) = trigger.source else { return nil }
             return series.first { $0.metric == metric && $0.labels == selector }?.sample

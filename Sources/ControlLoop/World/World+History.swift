@@ -10,12 +10,13 @@ extension World {
     /// The newest checkpoint at or before `position`, or an empty world: where to begin to fold.
     public static func nearest(to position: Position, in log: EventLog) -> World { restored(from: log, atOrBefore: position) }
 
-    /// What would be decided for `pool` from this state; nil where it has no policy or was never looked at.
-    public func decision(for pool: NameID) -> DecisionRecord? {
-        guard let index = poolByName[pool], let applied = pools[index].policy, let evaluation = pools[index].evaluation else { return nil }
-        let observation = pools[index].observation(at: evaluation.at)
-        let decision = Autoscaler.decide(policy: applied.policy, observation: observation, memory: pools[index].memory, evaluation: evaluation)
-        return DecisionRecord(decision, observation, applied, asOf: position)
+    /// What would be decided for `pool`, or by one of its shadows, from this state; nil where there is no such policy or it
+    /// was never looked at.
+    public func decision(for pool: NameID, shadow: String? = nil) -> DecisionRecord? {
+        guard let index = poolByName[pool], let standing = standing(of: PolicyKey(pool: index, shadow: shadow)) else { return nil }
+        let decision = Autoscaler.decide(
+            policy: standing.applied.policy, observation: standing.observation, memory: standing.memory, evaluation: standing.evaluation)
+        return DecisionRecord(decision, standing.observation, standing.applied, asOf: position)
     }
 }
 
@@ -44,16 +45,15 @@ public struct HistoricalState: ControlPlane {
     }
     public func actor(_ id: String) async -> ActorView? { world.actorView(named: id, log: log, at: world.at) }
     public func policies() async -> [PolicyView] { world.policyViews() }
-    public func policy(_ pool: String) async -> PolicyView? {
-        world.find(pool: pool, names: log.names).flatMap { world.policyView($0) }
-    }
+    public func policy(_ name: String) async -> PolicyView? { world.policyView(named: name) }
     public func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView {
-        world.preview(policy, at: world.at, asOf: world.position, names: log.names)
+        if let clash = world.clash(of: policy) { throw .conflict(clash) }
+        return world.preview(policy, at: world.at, asOf: world.position, names: log.names)
     }
     public func health() async -> LoopHealth { LoopHealth(behindEvents: 0, lagSeconds: 0) }
 
     public func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw Self.refusal }
-    public func removePolicy(_ pool: String) async throws(ControlFault) { throw Self.refusal }
+    public func removePolicy(_ name: String) async throws(ControlFault) { throw Self.refusal }
     public func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView { throw Self.refusal }
     public func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer { throw Self.refusal }
     public func withdraw(_ actor: String) async throws(ControlFault) { throw Self.refusal }

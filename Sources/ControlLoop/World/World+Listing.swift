@@ -38,7 +38,23 @@ extension World {
     }
 
     func policyViews() -> [PolicyView] {
-        pools.indices.sorted { pools[$0].text < pools[$1].text }.compactMap { policyView($0) }
+        var views: [PolicyView] = []
+        for (index, pool) in pools.enumerated() {
+            if let view = policyView(PolicyKey(pool: index)) { views.append(view) }
+            views += pool.shadows.compactMap { policyView(PolicyKey(pool: index, shadow: $0.name)) }
+        }
+        return views.sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
+    }
+
+    func policyView(named name: String) -> PolicyView? { policyKey(named: name).flatMap { policyView($0) } }
+
+    /// The policy of that name: a pool's own, or a shadow.
+    func policyKey(named name: String) -> PolicyKey? {
+        if let index = pools.firstIndex(where: { $0.policy != nil && $0.text == name }) { return PolicyKey(pool: index) }
+        for (index, pool) in pools.enumerated() {
+            if let shadow = pool.shadows.first(where: { $0.applied.policy.name == name }) { return PolicyKey(pool: index, shadow: shadow.name) }
+        }
+        return nil
     }
 
     func workerViews(pool: Int?, after: String?, limit: Int, names: some NameReading, at now: LogTime) -> [WorkerView] {

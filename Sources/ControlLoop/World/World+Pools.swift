@@ -6,18 +6,19 @@ import Domain
 extension World {
     mutating func applyPool(_ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
         let home = pool(event.pool, names: names, at: fold.at)
-        fold.touched.insert(home)
         if event.kind.isOurs { fold.change.own.append(event) }
+        switch event.kind {
+        case .policyApplied: return applyPolicy(home, event, body, &fold)
+        case .scaleDecided: return applyDecision(home, event, body, &fold)
+        case .timerFired: return applyTimer(home, body, &fold)
+        default: break
+        }
+        fold.touched.insert(home)
         switch event.kind {
         case .queueObserved: return observeQueue(home, body, fold.at)
         case .poolObserved: return observePool(home, body)
-        case .policyApplied: return applyPolicy(home, event, body, &fold)
-        case .scaleDecided: return applyDecision(home, event, body, fold.at)
         case .scaleApplied: pools[home].scaleProblem = nil
         case .scaleFailed: pools[home].scaleProblem = body["error"].flatMap { body.text($0) } ?? "failed"
-        case .timerFired:
-            pools[home].timersFired &+= 1
-            fold.change.prompted.insert(home)
         default: preconditionFailure("\(event.kind.name) is not about a pool")
         }
         return true
@@ -58,18 +59,16 @@ extension World {
 
     /// A policy that is null is taken away: the pool keeps what it has and nothing scales it any more.
     private mutating func applyPolicy(_ home: Int, _ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
-        fold.change.prompted.insert(home)
         var json: [UInt8] = []
         var digest = ""
+        var shadow: String?
         body.forEachMember { key, value in
             if key == "policy" { json = body.raw(value) }
             if key == "digest" { digest = body.text(value) ?? "" }
+            if key == "shadow" { shadow = body.text(value) }
         }
-        guard json.count > 2 else {
-            pools[home].policy = nil
-            pools[home].evaluation = nil
-            return true
-        }
+        touch(home, shadow, &fold)
+        guard json.count > 2 else { return pools[home].removePolicy(shadow) }
         let policy: Policy
         do {
             policy = try Policy(canonicalJSON: json)
@@ -77,21 +76,45 @@ extension World {
             // Only our own service writes these, and it reads each back before it logs it: a policy of a later version.
             return false
         }
-        pools[home].policy = AppliedPolicy(policy: policy, canonicalJSON: json, digest: digest, seq: event.seq, at: fold.at)
-        pools[home].memory.policyApplied(at: fold.at)
+        // Our own service asked that before it logged the policy; two at once may both have been told yes.
+        guard policy.shadow == shadow, clash(of: policy) == nil else { return false }
+        pools[home].apply(AppliedPolicy(policy: policy, canonicalJSON: json, digest: digest, seq: event.seq, at: fold.at))
         return true
     }
 
-    private mutating func applyDecision(_ home: Int, _ event: CommittedEvent, _ body: EventBody, _ now: LogTime) -> Bool {
+    private mutating func applyTimer(_ home: Int, _ body: EventBody, _ fold: inout Fold) -> Bool {
+        let shadow = body["shadow"].flatMap { body.text($0) }
+        touch(home, shadow, &fold)
+        guard let shadow else {
+            pools[home].timersFired &+= 1
+            return true
+        }
+        return pools[home].changeShadow(shadow) { $0.timersFired &+= 1 }
+    }
+
+    private func touch(_ home: Int, _ shadow: String?, _ fold: inout Fold) {
+        if let shadow { fold.touchedShadows.insert(PolicyKey(pool: home, shadow: shadow)) } else { fold.touched.insert(home) }
+    }
+
+    private mutating func applyDecision(_ home: Int, _ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
+        let now = fold.at
         var from = 0
         var to = 0
         var codes = ReasonCodes()
+        var shadow: String?
         body.forEachMember { key, value in
+            if key == "shadow" { shadow = body.text(value) }
             if key == "from" { from = Int(clamping: body.integer(value) ?? 0) }
             if key == "to" { to = Int(clamping: body.integer(value) ?? 0) }
             if key == "why" { codes = Self.codes(body, value) }
         }
-        pools[home].lastDecision = DecisionMark(seq: event.seq, at: now, from: from, to: to, codes: codes)
+        touch(home, shadow, &fold)
+        let mark = DecisionMark(seq: event.seq, at: now, from: from, to: to, codes: codes)
+        if let shadow {
+            fold.change.shadowDecisions[event.seq] = shadow
+            return pools[home].changeShadow(shadow) { $0.decided(mark) }
+        }
+        pools[home].lastDecision = mark
         guard let policy = pools[home].policy?.policy, policy.mode == .auto, from != to else { return true }
         pools[home].desired = to
         pools[home].memory.scaled(from: from, to: to, at: now, policy: policy)

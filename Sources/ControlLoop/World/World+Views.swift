@@ -59,11 +59,11 @@ extension World {
             ageSeconds: max(0, now.seconds(since: LogTime(microseconds: Int64(actor.createdAtSeconds) * 1_000_000))))
     }
 
-    func policyView(_ index: Int) -> PolicyView? {
-        guard let applied = pools[index].policy else { return nil }
-        let (namespace, name) = Self.split(pools[index].text)
+    func policyView(_ key: PolicyKey) -> PolicyView? {
+        guard let applied = pools[key.pool].applied(key.shadow) else { return nil }
+        let (namespace, name) = Self.split(pools[key.pool].text)
         return PolicyView(
-            namespace: namespace, name: name, digest: applied.digest, seq: applied.seq, appliedAt: applied.at.rfc3339,
+            namespace: namespace, name: key.shadow ?? name, mode: applied.policy.mode.rawValue, shadowOf: key.shadow == nil ? nil : name, digest: applied.digest, seq: applied.seq, appliedAt: applied.at.rfc3339,
             canonicalJSON: String(decoding: applied.canonicalJSON, as: UTF8.self))
     }
 

@@ -32,12 +32,14 @@ public struct World: Sendable {
     public struct Change: Sendable {
         /// Indices of the pools whose state changed, rising.
         var pools: [Int] = []
-        /// Pools to look at though nothing about them changed: a timer fired, a policy came.
-        var prompted: Set<Int> = []
+        /// Shadows to look at though their pools didn't change, in order; those taken away too.
+        var shadows: [PolicyKey] = []
         /// Positions of events that fitted no state.
         public var superseded: [Position] = []
         /// Our own events that the loop waits for, as (subject or pool, kind, position).
         var own: [CommittedEvent] = []
+        /// Which of those are shadows' decisions, by position.
+        var shadowDecisions: [Position: String] = [:]
         /// Durations and outcomes that metrics want to know, in order.
         var measured: [Measured] = []
     }
@@ -57,23 +59,19 @@ public struct World: Sendable {
         position = batch.lastSeq
         at = batch.at
         fold.change.pools = fold.touched.sorted()
-        for index in fold.change.pools { evaluate(index, at: batch.at) }
+        fold.change.shadows = fold.touchedShadows.sorted()
+        for index in fold.change.pools { pools[index].evaluate(at: batch.at) }
+        for key in fold.change.shadows where !fold.touched.contains(key.pool) { pools[key.pool].evaluate(key.shadow, at: batch.at) }
         return fold.change
     }
 
     struct Fold {
         let at: LogTime
         var touched: Set<Int> = []
+        /// What is a shadow's own (its policy, its decisions, its timers) touches it alone: whether there are shadows
+        /// makes no difference to the pool.
+        var touchedShadows: Set<PolicyKey> = []
         var change = Change()
-    }
-
-    /// Evaluates a pool at `now` and lets its memory take note.
-    private mutating func evaluate(_ index: Int, at now: LogTime) {
-        guard let policy = pools[index].policy?.policy else { return }
-        let observation = pools[index].observation(at: now)
-        let evaluation = Autoscaler.evaluate(policy: policy, observation: observation, memory: pools[index].memory)
-        pools[index].memory.advance(evaluation, policy: policy)
-        pools[index].evaluation = evaluation
     }
 
     /// Applies one event; false where it fits no state and changes nothing.

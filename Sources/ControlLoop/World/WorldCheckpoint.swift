@@ -1,6 +1,6 @@
 public import Domain
 import Autoscaling
-import EventLog
+public import EventLog
 import Placement
 
 // How does the folded state survive without folding everything again?
@@ -10,7 +10,7 @@ import Placement
 
 extension World {
     /// Rises with every change of the bytes' meaning.
-    static let checkpointVersion = 2
+    static let checkpointVersion = 3
 
     public func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -74,8 +74,15 @@ extension World {
 
     /// What was found at the last commit that touched the pool follows from state and memory.
     private mutating func reevaluate(_ index: Int) {
-        guard let policy = pools[index].policy?.policy, let at = pools[index].evaluatedAt else { return }
-        pools[index].evaluation = Autoscaler.evaluate(policy: policy, observation: pools[index].observation(at: at), memory: pools[index].memory)
+        let pool = pools[index]
+        if let policy = pool.policy?.policy, let at = pool.evaluatedAt {
+            pools[index].evaluation = Autoscaler.evaluate(policy: policy, observation: pool.observation(at: at), memory: pool.memory)
+        }
+        for (k, shadow) in pool.shadows.enumerated() {
+            guard let at = shadow.evaluatedAt else { continue }
+            let observation = pool.observation(for: shadow, at: at)
+            pools[index].shadows[k].evaluation = Autoscaler.evaluate(policy: shadow.applied.policy, observation: observation, memory: shadow.memory)
+        }
     }
 
     /// The newest checkpoint of the log that can be read, or an empty world.
@@ -99,12 +106,8 @@ extension PoolState {
         writer.integer(name.rawValue)
         writer.string(text)
         writer.time(createdAt)
-        writer.optional(policy) { writer, applied in
-            writer.data(applied.canonicalJSON)
-            writer.string(applied.digest)
-            writer.integer(applied.seq)
-            writer.time(applied.at)
-        }
+        writer.optional(policy) { writer, applied in applied.encode(into: &writer) }
+        writer.list(shadows) { writer, shadow in shadow.encode(into: &writer) }
         memory.encode(into: &writer)
         writer.integer(Int64(desired))
         writer.optional(observedSpec) { $0.integer(Int64($1)) }
@@ -119,13 +122,7 @@ extension PoolState {
         restores.encode(into: &writer)
         holds.encode(into: &writer)
         writer.list(pendingStarts) { $0.time($1) }
-        writer.optional(lastDecision) { writer, mark in
-            writer.integer(mark.seq)
-            writer.time(mark.at)
-            writer.integer(Int64(mark.from))
-            writer.integer(Int64(mark.to))
-            writer.list(Array(mark.codes)) { $0.integer($1.rawValue) }
-        }
+        writer.optional(lastDecision) { writer, mark in mark.encode(into: &writer) }
         writer.optional(evaluation?.at) { $0.time($1) }
         writer.optional(scaleProblem) { $0.string($1) }
         writer.integer(timersFired)
@@ -136,6 +133,8 @@ extension PoolState {
         text = try reader.string()
         createdAt = try reader.time()
         policy = try reader.optional { reader throws(ByteFault) in try AppliedPolicy(from: &reader) }
+        shadows = try reader.list { reader throws(ByteFault) in try ShadowPolicy(from: &reader) }
+        guard shadows.count <= PolicyLimits.shadows else { throw ByteFault(offset: reader.offset, problem: "a pool has too many shadows") }
         memory = try AutoscalerMemory(from: &reader)
         desired = try reader.int()
         observedSpec = try reader.optional { reader throws(ByteFault) in try reader.int() }
@@ -150,102 +149,10 @@ extension PoolState {
         restores = try DurationRing(from: &reader)
         holds = try DurationRing(from: &reader)
         pendingStarts = try reader.list(bytesEach: 8) { reader throws(ByteFault) in try reader.time() }
-        lastDecision = try reader.optional { reader throws(ByteFault) in
-            let (seq, at, from, to) = (try reader.integer(Position.self), try reader.time(), try reader.int(), try reader.int())
-            var codes = ReasonCodes()
-            for code: ReasonCode in try reader.list({ reader throws(ByteFault) in try reader.enumeration() }) { codes.insert(code) }
-            return DecisionMark(seq: seq, at: at, from: from, to: to, codes: codes)
-        }
+        lastDecision = try reader.optional { reader throws(ByteFault) in try DecisionMark(from: &reader) }
         evaluatedAt = try reader.optional { reader throws(ByteFault) in try reader.time() }
         scaleProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
         timersFired = try reader.integer()
-    }
-}
-
-extension AppliedPolicy {
-    init(from reader: inout ByteReader) throws(ByteFault) {
-        let at = reader.offset
-        canonicalJSON = try reader.data()
-        do {
-            policy = try Policy(canonicalJSON: canonicalJSON)
-        } catch {
-            throw ByteFault(offset: at, problem: "not a policy")
-        }
-        digest = try reader.string()
-        seq = try reader.integer()
-        self.at = try reader.time()
-    }
-}
-
-extension AutoscalerMemory {
-    func encode(into writer: inout ByteWriter) {
-        writer.time(policyAppliedAt)
-        writer.optional(lastActiveAt) { $0.time($1) }
-        writer.bool(isActive)
-        writer.optional(recommendations.standing) { $0.integer(Int64($1)) }
-        for window in [recommendations.highest, recommendations.lowestNegated] {
-            writer.list(window.entries) { writer, entry in
-                writer.integer(Int64(entry.value))
-                writer.time(entry.at)
-            }
-        }
-        for events in [scaleEvents.added, scaleEvents.removed] {
-            writer.list(events) { writer, event in
-                writer.integer(Int64(event.change))
-                writer.time(event.at)
-            }
-        }
-        surge.encode(into: &writer)
-    }
-
-    init(from reader: inout ByteReader) throws(ByteFault) {
-        func window(_ reader: inout ByteReader) throws(ByteFault) -> WindowMaximum {
-            WindowMaximum(entries: try reader.list(bytesEach: 16) { reader throws(ByteFault) in .init(value: try reader.int(), at: try reader.time()) })
-        }
-        func events(_ reader: inout ByteReader) throws(ByteFault) -> [ScaleEvent] {
-            try reader.list(bytesEach: 16) { reader throws(ByteFault) in ScaleEvent(change: try reader.int(), at: try reader.time()) }
-        }
-        self.init(
-            policyAppliedAt: try reader.time(),
-            lastActiveAt: try reader.optional { reader throws(ByteFault) in try reader.time() },
-            isActive: try reader.bool(),
-            recommendations: RecommendationHistory(
-                standing: try reader.optional { reader throws(ByteFault) in try reader.int() },
-                highest: try window(&reader), lowestNegated: try window(&reader)),
-            scaleEvents: ScaleEvents(added: try events(&reader), removed: try events(&reader)),
-            surge: try SurgeBuffer(from: &reader))
-    }
-}
-
-extension SurgeBuffer {
-    func encode(into writer: inout ByteWriter) {
-        writer.list(cells) { writer, cell in
-            writer.time(cell.end)
-            writer.integer(Int64(cell.highest))
-            writer.integer(Int64(cell.held))
-        }
-        writer.optional(openSince) { $0.time($1) }
-        for count in [openHighest, firstLevel, level] { writer.integer(Int64(count)) }
-        writer.integer(startMicroseconds)
-        writer.integer(windowMicroseconds)
-        writer.list(runs) { writer, run in
-            writer.time(run.end)
-            writer.integer(run.microseconds)
-            writer.integer(Int64(run.bucket))
-        }
-    }
-
-    init(from reader: inout ByteReader) throws(ByteFault) {
-        self.init(
-            cells: try reader.list(bytesEach: 24) { reader throws(ByteFault) in
-                Cell(end: try reader.time(), highest: try reader.int(), held: try reader.int())
-            },
-            openSince: try reader.optional { reader throws(ByteFault) in try reader.time() },
-            openHighest: try reader.int(), firstLevel: try reader.int(), level: try reader.int(),
-            startMicroseconds: try reader.integer(), windowMicroseconds: try reader.integer(),
-            runs: try reader.list(bytesEach: 24) { reader throws(ByteFault) in
-                Run(end: try reader.time(), microseconds: try reader.integer(), bucket: try reader.int())
-            })
     }
 }
 
@@ -298,7 +205,8 @@ extension ByteReader {
 }
 
 extension EventLog {
-    func saveCheckpoint(of world: World) throws(LogError) {
+    /// Keeps the folded state, so that the next who needs one at its position or later folds the rest alone.
+    public func saveCheckpoint(of world: World) throws(LogError) {
         guard world.position > 0 else { return }
         try saveCheckpoint(seq: world.position, at: world.at, version: World.checkpointVersion, body: world.encoded())
     }

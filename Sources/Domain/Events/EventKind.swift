@@ -117,13 +117,13 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .poolObserved:
             other("pool.observed", .pool, pool: true, need("pool", .name), need("specReplicas", .count), need("readyReplicas", .count))
         case .policyApplied:
-            other("policy.applied", .pool, ours: true, pool: true, need("pool", .name), need("policy", .object), need("digest", .text))
+            other("policy.applied", .pool, ours: true, pool: true, need("pool", .name), need("policy", .object), need("digest", .text), may("shadow", .name))
         case .scaleDecided:
-            other("scale.decided", .pool, ours: true, pool: true, need("pool", .name), need("from", .count), need("to", .count), need("direction", .text), need("why", .array), need("inputs", .object), need("digest", .text))
+            other("scale.decided", .pool, ours: true, pool: true, need("pool", .name), need("from", .count), need("to", .count), need("direction", .text), need("why", .array), need("inputs", .object), need("digest", .text), may("shadow", .name))
         case .scaleApplied: other("scale.applied", .pool, ours: true, pool: true, need("pool", .name), need("to", .count))
         case .scaleFailed:
             other("scale.failed", .pool, ours: true, pool: true, need("pool", .name), need("error", .text), need("attempt", .count))
-        case .timerFired: other("timer.fired", .pool, ours: true, pool: true, need("pool", .name), need("deadline", .time))
+        case .timerFired: other("timer.fired", .pool, ours: true, pool: true, need("pool", .name), need("deadline", .time), may("shadow", .name))
         }
     }
 

@@ -53,7 +53,7 @@ enum DecisionAnswers {
         json.member("at", batch.at)
         data.withUnsafeBufferPointer { buffer in
             let body = EventBody(buffer, ByteRange(start: 0, count: buffer.count))
-            for name in ["from", "to", "direction"] as [StaticString] {
+            for name in ["shadow", "from", "to", "direction"] as [StaticString] {
                 guard let value = body[name] else { continue }
                 json.key(name.description)
                 json.raw(body.raw(value))

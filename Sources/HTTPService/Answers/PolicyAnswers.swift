@@ -4,6 +4,7 @@ import Domain
 
 // Which policy does a pool follow, and what would another one do?
 //
+// Policies go by their own names: a pool's own has the pool's, a shadow of it another one in the same namespace.
 // A policy that is put is answered with the decision it leads to; with `dryRun` nothing else happens.
 
 enum PolicyAnswers {
@@ -66,8 +67,8 @@ enum PolicyAnswers {
         guard let policy = policies.first, policies.count == 1 else {
             throw Problem(.invalidPolicy, "there are \(policies.count) policies in the body: send exactly one")
         }
-        guard policy.pool == question.poolName else {
-            throw Problem(.invalidPolicy, "the policy is for \(policy.pool) and the path names \(question.poolName)", field: "metadata.name")
+        guard policy.name == question.poolName else {
+            throw Problem(.invalidPolicy, "the policy is \(policy.name) and the path names \(question.poolName)", field: "metadata.name")
         }
         return policy
     }

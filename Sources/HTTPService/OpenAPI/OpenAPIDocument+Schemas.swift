@@ -55,9 +55,12 @@ extension OpenAPIDocument {
         "kind":{"type":"string"},"seconds":{"type":["number","null"],"description":"Since the one before; null for the first of a page"},"pool":{"type":"string"},
         "worker":{"type":"string"},"source":{"type":"string"},"superseded":{"type":"boolean"},"data":{"type":"object"}}},
         "Decision":{"type":"object","required":["pool","at","from","to","direction","reason","json"],"properties":{"pool":{"type":"string"},
+        "shadow":{"type":"string","description":"The shadow that decided, which nothing follows; absent for the pool's own policy"},
         "seq":{"type":"integer","description":"Absent for a preview"},"at":{"type":"string","format":"date-time"},"from":{"type":"integer"},"to":{"type":"integer"},
         "direction":{"enum":["up","down","none"]},"reason":{"type":"string"},"json":{"type":"string","description":"The decision as it stands in the log"}}},
-        "Policy":{"type":"object","required":["namespace","name","digest","seq"],"properties":{"namespace":{"type":"string"},"name":{"type":"string"},
+        "Policy":{"type":"object","required":["namespace","name","digest","seq"],"properties":{"namespace":{"type":"string"},
+        "name":{"type":"string","description":"Its own; a pool's policy has the pool's"},"mode":{"enum":["auto","recommend"]},
+        "shadowOf":{"type":"string","description":"The pool of its namespace it is a shadow of; absent for a pool's own policy"},
         "digest":{"type":"string"},"seq":{"type":"integer"},"appliedAt":{"type":"string","format":"date-time"},"canonicalJSON":{"type":"string"}}},
         "Health":{"type":"object","required":["status","uptime"],"properties":{"status":{"enum":["ok","failing"]},"uptime":{"type":"number"},
         "checks":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"status":{"enum":["ok","failing"]},"detail":{"type":"string"}}}}}}

@@ -38,7 +38,7 @@ extension OpenAPIDocument {
         "/v1/actors/{id}/history":{"get":{"operationId":"getActorHistory","x-role":"read","summary":"What happened to an actor, with the seconds of each step",
         "parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"$ref":"#/components/parameters/AfterSeq"},
         {"$ref":"#/components/parameters/Limit"}],"responses":{\(page("Transition")),"404":{"$ref":"#/components/responses/Problem"}}}},
-        "/v1/decisions":{"get":{"operationId":"listDecisions","x-role":"read","summary":"Decisions in order",
+        "/v1/decisions":{"get":{"operationId":"listDecisions","x-role":"read","summary":"Decisions in order, of pools' own policies and of their shadows",
         "parameters":[{"$ref":"#/components/parameters/Pool"},{"$ref":"#/components/parameters/AfterSeq"},{"$ref":"#/components/parameters/Limit"}],
         "responses":{\(page("Decision"))}}},
         "/v1/decisions/{seq}":{"get":{"operationId":"getDecision","x-role":"read","summary":"The decision at a position",

@@ -93,7 +93,7 @@ enum ConnectionPipeline {
             HTTPResponseEncoder(),
             ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: parsing)),
             HTTPServerPipelineHandler(),
-            HTTP1Persistence(),
+            HTTP1Persistence(lingerSeconds: limits.lingerSeconds),
             HTTP1ToHTTPServerCodec(secure: isSecure),
             RequestHandler(state: connection.state, connection: connection),
         ])

@@ -38,7 +38,8 @@ final class EventLoopState {
 
     private var requestsAwaitingLog = 0
     private var bytesAwaitingLog = 0
-    private var bodyBytes = 0
+    /// Held of bodies being received.
+    private(set) var bodyBytes = 0
 
     private struct Waiting {
         var request: RequestHandler?

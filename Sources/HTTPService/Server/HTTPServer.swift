@@ -150,6 +150,13 @@ public final class HTTPServer: Sendable {
     /// Connections that are open now.
     public var connectionCount: Int { shared.connections.count }
 
+    /// Bytes held now of bodies that are being received.
+    func bodyBytes() async throws -> Int {
+        var bytes = 0
+        for loop in loops { bytes += try await loop.eventLoop.submit { loop.state.value.bodyBytes }.get() }
+        return bytes
+    }
+
     /// Stops accepting, lets requests in flight finish, and closes. Never takes much longer than `drainSeconds`. A second call
     /// waits for the first.
     public func stop() async {

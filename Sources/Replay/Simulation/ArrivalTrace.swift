@@ -8,10 +8,13 @@
 public struct Turn: Hashable, Sendable {
     public var arrivalMicroseconds: Int64
     public var serviceMicroseconds: Int64
+    /// What restoring its actor adds, where that is known of this turn; nil where it is as for all.
+    public var resumeMicroseconds: Int64?
 
-    public init(arrivalMicroseconds: Int64, serviceMicroseconds: Int64) {
+    public init(arrivalMicroseconds: Int64, serviceMicroseconds: Int64, resumeMicroseconds: Int64? = nil) {
         self.arrivalMicroseconds = arrivalMicroseconds
         self.serviceMicroseconds = serviceMicroseconds
+        self.resumeMicroseconds = resumeMicroseconds
     }
 }
 

@@ -54,6 +54,8 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
     private var desired = 0
     private var wakeAt: Int64 = -1
     private var meter = SimulationMeter()
+    /// Recorded only where a report is asked for.
+    private var timeline: PoolTimeline?
 
     init(trace: ArrivalTrace, settings: SimulationSettings, scaler: Scaler) {
         self.trace = trace
@@ -70,6 +72,16 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
     mutating func run() -> SimulationResult {
         runToEnd()
         return result(turns: standings[...], meter)
+    }
+
+    /// One run; where `records`, with how its counts moved, and why.
+    mutating func run(records: Bool) -> SimulationRecording {
+        if records {
+            timeline = PoolTimeline()
+            scaler.keepReasons()
+        }
+        let result = run()
+        return SimulationRecording(result: result, timeline: timeline ?? PoolTimeline(), slotsPerWorker: scaler.slotsPerWorker, endMicroseconds: now)
     }
 
     /// One run, told in two parts: what happened before `border`, and from then on. A turn belongs where it arrives.
@@ -101,9 +113,10 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
     private mutating func begin() {
         now = min(0, trace.turns.first?.arrivalMicroseconds ?? 0)
         meter.begin(at: now)
-        desired = min(scaler.initialReplicas, SimulationSettings.mostWorkers)
+        desired = min(settings.initialReady ?? scaler.initialReplicas, SimulationSettings.mostWorkers)
         for _ in 0..<desired { workers.becameReady(workers.add(at: now)) }
         meter.note(present: workers.present, desired: desired, at: now)
+        record()
         _ = happen()
         commit()
     }
@@ -144,7 +157,7 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
             workers.begin(turn, on: worker)
             standings[k].worker = Int32(worker)
             standings[k].waited += now - standings[k].waitsSince
-            let end = now + settings.resumeMicroseconds + trace.turns[k].serviceMicroseconds
+            let end = now + (trace.turns[k].resumeMicroseconds ?? settings.resumeMicroseconds) + trace.turns[k].serviceMicroseconds
             events.insert(Event(at: end, happening: .turnEnded, subject: turn, attempt: standings[k].attempt))
         }
         // Only what is before the head is dropped, and seldom.
@@ -179,14 +192,30 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
     private mutating func commit() {
         meter.commits += 1
         precondition(meter.commits < SimulationSettings.mostCommits, "\(scaler.name) was asked \(meter.commits) times by \(now) µs")
-        let wanted = min(max(scaler.replicas(for: snapshot), 0), SimulationSettings.mostWorkers)
+        let before = snapshot
+        let wanted = min(max(scaler.replicas(for: before), 0), SimulationSettings.mostWorkers)
         if wanted != desired {
+            let killed = meter.killed
             desired = wanted
             resize()
             place()
+            if timeline != nil { record(changeFrom: before, killed: meter.killed - killed) }
         }
         meter.note(present: workers.present, desired: desired, at: now)
+        record()
         setAlarm()
+    }
+
+    private mutating func record() {
+        timeline?.note(
+            atSeconds: Double(now) / 1e6, demand: workers.resident + queue.count - queueHead, desired: desired,
+            ready: workers.idle + workers.partial + workers.full, busy: workers.partial + workers.full + workers.drainingBusy)
+    }
+
+    private mutating func record(changeFrom before: PoolSnapshot, killed: Int) {
+        let reasons = scaler.reasons(for: before, to: desired)
+        let lines = reasons.lines + (killed > 0 ? ["killed \(killed) running turns: victims are picked blindly"] : [])
+        timeline?.note(ReportDecision(seconds: Double(now) / 1e6, from: before.replicas, to: desired, code: reasons.code, why: lines))
     }
 
     private var snapshot: PoolSnapshot {

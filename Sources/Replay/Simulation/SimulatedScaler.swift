@@ -47,4 +47,27 @@ protocol SimulatedScaler: Sendable {
     var nextWake: LogTime? { get }
     /// The count there should be from now on.
     mutating func replicas(for pool: PoolSnapshot) -> Int
+
+    /// Said before the first question where answers are to be explained.
+    mutating func keepReasons()
+    /// Why `replicas(for:)` answered another count than the pool had.
+    func reasons(for pool: PoolSnapshot, to count: Int) -> ScalingReasons
+}
+
+/// Why a count changed, in words.
+struct ScalingReasons: Hashable, Sendable {
+    /// What settled it.
+    var code = ""
+    /// A line a step.
+    var lines: [String] = []
+}
+
+extension SimulatedScaler {
+    mutating func keepReasons() {}
+    func reasons(for pool: PoolSnapshot, to count: Int) -> ScalingReasons { ScalingReasons() }
+}
+
+extension PoolSnapshot {
+    /// `demand 21 = 5 running + 16 waiting, 5 ready`
+    var demandText: String { "demand \(demand) = \(resident) running + \(waiting) waiting, \(ready) ready" }
 }

@@ -9,6 +9,8 @@ import Domain
 public enum SimulatedPolicy: Hashable, Sendable {
     /// A policy of ours, through the live decision functions.
     case policy(Policy, name: String)
+    /// Policies of ours, each from its moment on.
+    case recorded([PolicyChange], name: String)
     /// KEDA and an HPA; behavior, bounds and cooldown from a policy, where one is given.
     case kedaHPA(Policy?)
     case hpaOnAssignedWorkers
@@ -33,31 +35,48 @@ public enum SimulatedPolicy: Hashable, Sendable {
 
     /// Triggers of a policy that a trace can't feed.
     public var leftOut: [String] {
-        if case .policy(let policy, _) = self { policy.onDemandAlone.leftOut } else { [] }
+        switch self {
+        case .policy(let policy, _): policy.onDemandAlone.leftOut
+        case .recorded(let changes, _): changes.last { $0.policy != nil }?.policy?.onDemandAlone.leftOut ?? []
+        default: []
+        }
     }
 }
 
 public enum Simulation {
     public static func run(_ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings = SimulationSettings()) -> SimulationResult {
+        run(trace, policy, settings, records: false).result
+    }
+
+    /// The same run, with what a report draws of it.
+    public static func recorded(
+        _ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings = SimulationSettings()
+    ) -> (result: SimulationResult, run: ReportRun) {
+        let recording = run(trace, policy, settings, records: true)
+        return (recording.result, ReportRun(recording))
+    }
+
+    private static func run(_ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings, records: Bool) -> SimulationRecording {
         switch policy {
-        case .policy(let policy, let name): run(trace, PolicyScaler(policy: policy, name: name), settings)
-        case .kedaHPA(let policy): run(trace, KEDAScaler(policy, slotsPerWorker: settings.slotsPerWorker), settings)
-        case .hpaOnAssignedWorkers: run(trace, AssignedWorkersScaler(slotsPerWorker: settings.slotsPerWorker), settings)
-        case .knativeKPA: run(trace, KnativeScaler(slotsPerWorker: settings.slotsPerWorker), settings)
-        case .fixed(let count): run(trace, FixedScaler(count: count, slotsPerWorker: settings.slotsPerWorker), settings)
+        case .policy(let policy, let name): run(trace, PolicyScaler(policy: policy, name: name, beginsAt: settings.beginsAt), settings, records)
+        case .recorded(let changes, let name): run(trace, PolicyScaler(changes, name: name, beginsAt: settings.beginsAt), settings, records)
+        case .kedaHPA(let policy): run(trace, KEDAScaler(policy, slotsPerWorker: settings.slotsPerWorker), settings, records)
+        case .hpaOnAssignedWorkers: run(trace, AssignedWorkersScaler(slotsPerWorker: settings.slotsPerWorker), settings, records)
+        case .knativeKPA: run(trace, KnativeScaler(slotsPerWorker: settings.slotsPerWorker), settings, records)
+        case .fixed(let count): run(trace, FixedScaler(count: count, slotsPerWorker: settings.slotsPerWorker), settings, records)
         }
     }
 
-    private static func run(_ trace: ArrivalTrace, _ scaler: some SimulatedScaler, _ settings: SimulationSettings) -> SimulationResult {
+    private static func run(_ trace: ArrivalTrace, _ scaler: some SimulatedScaler, _ settings: SimulationSettings, _ records: Bool) -> SimulationRecording {
         var simulation = PoolSimulation(trace: trace, settings: settings, scaler: scaler)
-        return simulation.run()
+        return simulation.run(records: records)
     }
 
     /// Under a policy of ours, told in two parts.
     static func run(
         _ trace: ArrivalTrace, _ policy: Policy, _ settings: SimulationSettings, border: Int64
     ) -> (before: SimulationResult, after: SimulationResult) {
-        var simulation = PoolSimulation(trace: trace, settings: settings, scaler: PolicyScaler(policy: policy, name: policy.pool))
+        var simulation = PoolSimulation(trace: trace, settings: settings, scaler: PolicyScaler(policy: policy, name: policy.pool, beginsAt: settings.beginsAt))
         return simulation.run(border: border)
     }
 }

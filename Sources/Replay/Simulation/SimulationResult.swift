@@ -51,6 +51,9 @@ public struct SimulationResult: Hashable, Sendable {
 
     public var costRatio: Double { usefulMicroseconds > 0 ? Double(workerMicroseconds) / Double(usefulMicroseconds) : 0 }
     public var workerSeconds: Double { Double(workerMicroseconds) / 1e6 }
+    /// How often the count rose, and how often it fell.
+    public var scaleUps: Int { zip(replicas, replicas.dropFirst()).count { $0.count < $1.count } }
+    public var scaleDowns: Int { zip(replicas, replicas.dropFirst()).count { $0.count > $1.count } }
 }
 
 extension SimulationResult {
@@ -69,6 +72,8 @@ extension SimulationResult {
         json.member("workerSeconds", workerSeconds)
         json.member("killed", killed)
         json.member("flaps", flaps)
+        json.member("scaleUps", scaleUps)
+        json.member("scaleDowns", scaleDowns)
         json.key("replicas")
         json.openArray()
         for point in replicas {

@@ -1,3 +1,5 @@
+public import Domain
+
 // Under which conditions does a pool run in a simulation?
 
 public struct SimulationSettings: Hashable, Sendable {
@@ -13,6 +15,10 @@ public struct SimulationSettings: Hashable, Sendable {
     public var resumeMicroseconds: Int64
     /// Turns that a worker of a peer runs at once; a policy says so itself.
     public var slotsPerWorker = 1
+    /// Workers that are ready when the simulation begins; nil where the policy says so itself.
+    public var initialReady: Int?
+    /// When the simulation's zero was, for policies with schedules.
+    public var beginsAt = LogTime.zero
     /// Victims of blind scale-downs and measured starts are drawn from it.
     public var seed: UInt64
 

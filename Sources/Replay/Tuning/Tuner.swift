@@ -106,7 +106,7 @@ extension WarmBuffer {
         var peak = 0
         for (index, turn) in trace.turns.enumerated() {
             while let first = ends.min, first.at <= turn.arrivalMicroseconds { ends.removeMin() }
-            ends.insert(Ending(at: turn.arrivalMicroseconds + turn.serviceMicroseconds + resumeMicroseconds, turn: index))
+            ends.insert(Ending(at: turn.arrivalMicroseconds + turn.serviceMicroseconds + (turn.resumeMicroseconds ?? resumeMicroseconds), turn: index))
             peak = Swift.max(peak, ends.count)
         }
         let slots = Swift.max(1, slotsPerWorker)

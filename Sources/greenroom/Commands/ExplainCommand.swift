@@ -17,6 +17,7 @@ struct ExplainCommand: AsyncParsableCommand {
               greenroom explain pool kagent/default --at 2026-11-21T14:03:00Z -o json
               greenroom explain pool kagent/default --at 4711 --db ./greenroom.db
               greenroom explain pool kagent/default --at peak
+              greenroom explain pool kagent/default --shadow calm
             """)
 
     enum Subject: String, ExpressibleByArgument, CaseIterable, Sendable { case pool }
@@ -32,6 +33,9 @@ struct ExplainCommand: AsyncParsableCommand {
 
     @Option(name: .long, help: ArgumentHelp("A position of the log, a time (RFC 3339, or local), or peak: the largest count decided.", valueName: "seq|time|peak"))
     var at: String?
+
+    @Option(name: .long, help: ArgumentHelp("What this shadow of the pool decided, in place of the pool's own policy.", valueName: "name"))
+    var shadow: String?
 
     @OptionGroup var source: SourceOptions
     @OptionGroup var format: OutputOptions
@@ -58,14 +62,14 @@ struct ExplainCommand: AsyncParsableCommand {
     }
 
     private func decision(_ source: any EventSource, _ query: EventQuery) async throws -> RecordedDecision? {
-        try await source.newest(1, query) { RecordedDecision($0) != nil }.events.first.flatMap { RecordedDecision($0) }
+        try await source.newest(1, query) { RecordedDecision($0).map { $0.shadow == shadow } ?? false }.events.first.flatMap { RecordedDecision($0) }
     }
 
     /// The first decision on the largest count.
     private func peak(_ source: any EventSource, _ pool: String) async throws -> RecordedDecision {
         var peak: RecordedDecision?
         try await source.forEachEvent(EventQuery(subject: pool, kind: .scaleDecided)) { event in
-            if let decision = RecordedDecision(event), decision.decision.to > (peak?.decision.to ?? -1) { peak = decision }
+            if let decision = RecordedDecision(event), decision.shadow == shadow, decision.decision.to > (peak?.decision.to ?? -1) { peak = decision }
             return true
         }
         guard let peak else { throw none(pool, hasLater: false) }
@@ -73,7 +77,8 @@ struct ExplainCommand: AsyncParsableCommand {
     }
 
     private func none(_ pool: String, hasLater: Bool) -> Fault {
-        let what = hasLater ? "pool \(pool) had no decision yet at \(at ?? "")" : "no decision of pool \(pool) is in the log"
+        let who = shadow.map { "shadow \($0) of pool \(pool)" } ?? "pool \(pool)"
+        let what = hasLater ? "\(who) had no decision yet at \(at ?? "")" : "no decision of \(who) is in the log"
         return Fault(.no, what, do: "`greenroom get pools` lists pools, `greenroom get decisions \(pool)` their decisions")
     }
 }
@@ -87,8 +92,9 @@ struct Explanation: Sendable {
 
     func text(palette: Palette, time: TimeText = TimeText()) -> String {
         let decision = recorded.decision
+        let who = recorded.pool + (recorded.shadow.map { ", shadow \($0), which nothing follows" } ?? "")
         let change = decision.direction == .none ? "stays at \(decision.to) workers" : "\(decision.from) → \(decision.to) workers"
-        var lines = [palette.bold("pool \(recorded.pool): \(change)") + (decision.direction == .none ? "" : " (\(decision.direction.rawValue))")]
+        var lines = [palette.bold("pool \(who): \(change)") + (decision.direction == .none ? "" : " (\(decision.direction.rawValue))")]
         lines.append("decided at seq \(recorded.event.seq), \(time.full(recorded.event.at)), \(DurationText.age(now.seconds(since: recorded.event.at))) ago")
         lines += ["", palette.bold("Why"), "  " + decision.text]
         let width = decision.why.reduce(0) { max($0, $1.step.rawValue.utf8.count) }

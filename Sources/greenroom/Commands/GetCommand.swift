@@ -17,6 +17,7 @@ struct GetCommand: AsyncParsableCommand {
               greenroom get actors --limit 20 -o json
               greenroom get pools kagent/default --db ./greenroom.db -o yaml
               greenroom get pools --at 14:03
+              greenroom get decisions --diff --pool kagent/default
             """)
 
     enum Resource: String, ExpressibleByArgument, CaseIterable, Sendable {
@@ -50,6 +51,12 @@ struct GetCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("As it was at this position of the log, or this time (RFC 3339, or local).", valueName: "seq|time"))
     var at: String?
 
+    @Option(name: .long, help: ArgumentHelp("Of decisions, only those of this pool.", valueName: "ns/name"))
+    var pool: String?
+
+    @Flag(name: .long, help: "Of decisions, where pools' own policies and their shadows stand apart, and what each shadow would have cost.")
+    var diff = false
+
     @OptionGroup var source: SourceOptions
     @OptionGroup var format: OutputOptions
 
@@ -58,12 +65,23 @@ struct GetCommand: AsyncParsableCommand {
     func validate() throws {
         guard (1...Self.limitMaximum).contains(limit) else { throw ValidationError("--limit must be between 1 and \(Self.limitMaximum)") }
         if let namespace, namespace.isEmpty || namespace.contains("/") { throw ValidationError("--namespace takes a namespace alone: no slash in it") }
+        if resource != .decisions, diff || pool != nil { throw ValidationError("--diff and --pool are for decisions: greenroom get decisions --diff") }
+        if let pool, let name { throw ValidationError("--pool \(pool) and \(name) both name the pool: give one of them") }
         if let at, AsOf(at, today: .zero) == nil {
             throw ValidationError("--at \(at) is neither a position nor a time (2026-11-21T14:03:00Z, \"2026-11-21 14:03\", 14:03)")
         }
     }
 
     func run() async throws {
+        if diff {
+            let found = try await decisionDiff(source.events())
+            if found.shadows.isEmpty, format.output == .table {
+                Terminal.writeError("No shadow has decided yet: apply a policy with mode: recommend and spec.shadowOf: POOL.")
+            } else {
+                Terminal.write(try format.output.text(found.json) { found.text() })
+            }
+            return
+        }
         let listing: Listing
         if resource == .decisions {
             listing = try await decisions(source.events())
@@ -93,11 +111,17 @@ struct GetCommand: AsyncParsableCommand {
         var query = EventQuery()
         query.kind = .scaleDecided
         query.through = moment()
-        query.pool = try name.map { try qualified($0) }
+        query.pool = try (name ?? pool).map { try qualified($0) }
         let found = try await source.newest(limit, query) { event in
             namespace.map { event.pool?.hasPrefix($0 + "/") == true } ?? true
         }
         return Listing(decisions: found.events.compactMap { RecordedDecision($0) })
+    }
+
+    /// Decisions of pools and of their shadows, side by side.
+    func decisionDiff(_ source: any EventSource) async throws -> DecisionDiff {
+        let pool = try (name ?? pool).map { try qualified($0) }
+        return try await DecisionDiff(source, pool: pool, namespace: namespace, through: moment(), limit: limit)
     }
 
     private func moment() -> AsOf { at.flatMap { AsOf($0, today: TimeText.now()) } ?? .now }

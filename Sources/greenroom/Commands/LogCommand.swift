@@ -1,15 +1,14 @@
 import ArgumentParser
 import Domain
 import EventLog
-import Foundation
 
 // What can be done with a log's file itself?
 
 struct LogCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "log",
-        abstract: "Verify, measure, export and import a log.",
-        subcommands: [LogVerifyCommand.self, LogStatsCommand.self, LogExportCommand.self, LogImportCommand.self])
+        abstract: "Verify, measure, export and import a log, and keep its folded state.",
+        subcommands: [LogVerifyCommand.self, LogStatsCommand.self, LogExportCommand.self, LogImportCommand.self, LogCheckpointCommand.self])
 }
 
 struct LogOptions: ParsableArguments {
@@ -17,11 +16,7 @@ struct LogOptions: ParsableArguments {
     var db = "greenroom.db"
 
     /// Opening makes no file, so a mistyped name is said to be one.
-    func checkExists() throws {
-        guard FileManager.default.fileExists(atPath: db) else {
-            throw Fault(.unreachable, "there is no file \(db)", do: "name the log with --db")
-        }
-    }
+    func checkExists() throws { try LogFile.checkExists(db) }
 }
 
 struct LogVerifyCommand: AsyncParsableCommand {

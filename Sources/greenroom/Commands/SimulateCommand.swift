@@ -20,6 +20,7 @@ struct SimulateCommand: AsyncParsableCommand {
             Examples:
               greenroom simulate --trace arrivals.csv --policy pool.yaml
               greenroom simulate --trace arrivals.csv --policy pool.yaml --policy builtin:keda-hpa --policy builtin:fixed:20 -o json
+              greenroom simulate --trace arrivals.csv --policy pool.yaml --policy builtin:keda-hpa --report report.html
             Peers: builtin:keda-hpa, builtin:keda-hpa:FILE (behavior, bounds and cooldown of that policy),
             builtin:hpa-on-assigned-workers, builtin:knative-kpa, builtin:fixed:N.
             A trace is CSV with the columns arrival_s and service_s, or arrival_s, context_tokens and generated_tokens.
@@ -31,35 +32,63 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("A policy file, or builtin:NAME; may be given several times.", valueName: "file"))
     var policy: [String]
 
+    @Option(name: .long, help: ArgumentHelp("Also write one HTML page that draws the runs side by side; it needs nothing else.", valueName: "html"))
+    var report: String?
+
     @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if conditions.trace == nil { throw ValidationError("Missing expected argument '--trace <csv>'") }
+    }
 
     func run() async throws {
         let trace = try conditions.readTrace()
         let policies = try policy.flatMap { try SimulatedPolicies.named($0) }
         for line in Self.notes(policies) { Terminal.writeError(DisplayText.printable(line)) }
-        let report = SimulationReport(runs: try await Self.runs(trace, policies, conditions.settings))
+        let runs = await Self.runs(trace, policies, conditions.settings, records: report != nil)
+        let results = SimulationReport(runs: runs.map(\.result))
         var json = JSONWriter(reservingBytes: 4_096)
-        report.write(to: &json)
+        results.write(to: &json)
         switch output.output {
         // In one line: a long trace has thousands of counts.
         case .json: Terminal.writeLine(json.text)
         case .yaml: Terminal.write(try JSONValue(json.bytes).yaml())
-        case .table: Terminal.write(Self.table(report))
+        case .table: Terminal.write(Self.table(results))
+        }
+        if let report {
+            try ReportFile.write(Report(title: title, subtitle: conditions.sentence(trace), runs: runs.compactMap(\.drawn)), to: report)
         }
     }
 
+    /// What came of one policy; drawn where a report is asked for.
+    private struct Run: Sendable {
+        var result: SimulationResult
+        var drawn: ReportRun?
+    }
+
     /// Several at a time, in the order in which they were given.
-    private static func runs(_ trace: ArrivalTrace, _ policies: [SimulatedPolicy], _ settings: SimulationSettings) async throws -> [SimulationResult] {
+    private static func runs(_ trace: ArrivalTrace, _ policies: [SimulatedPolicy], _ settings: SimulationSettings, records: Bool) async -> [Run] {
         let width = ProcessInfo.processInfo.activeProcessorCount
-        var results = [SimulationResult?](repeating: nil, count: policies.count)
-        await withTaskGroup(of: (Int, SimulationResult).self) { group in
+        var results = [Run?](repeating: nil, count: policies.count)
+        await withTaskGroup(of: (Int, Run).self) { group in
             for index in policies.indices {
                 if index >= width, let done = await group.next() { results[done.0] = done.1 }
-                group.addTask { (index, Simulation.run(trace, policies[index], settings)) }
+                group.addTask { (index, run(trace, policies[index], settings, records: records)) }
             }
             for await done in group { results[done.0] = done.1 }
         }
         return results.compactMap { $0 }
+    }
+
+    private static func run(_ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings, records: Bool) -> Run {
+        guard records else { return Run(result: Simulation.run(trace, policy, settings)) }
+        let (result, drawn) = Simulation.recorded(trace, policy, settings)
+        return Run(result: result, drawn: drawn)
+    }
+
+    private var title: String {
+        let name = URL(fileURLWithPath: conditions.trace ?? "").lastPathComponent
+        return policy.count == 1 ? "\(name) under one policy" : "\(name) under \(policy.count) policies"
     }
 
     /// What a trace can't feed is said once, on standard error.
@@ -86,7 +115,7 @@ struct SimulateCommand: AsyncParsableCommand {
 /// Trace and conditions, as `simulate` and `tune` take them.
 struct SimulationOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Recorded arrivals.", valueName: "csv"))
-    var trace: String
+    var trace: String?
 
     @Option(name: .long, help: ArgumentHelp("From asking for a worker to its being ready.", valueName: "s"))
     var startSeconds = 10.0
@@ -116,10 +145,19 @@ struct SimulationOptions: ParsableArguments {
         return settings
     }
 
+    /// The conditions in words.
+    func sentence(_ trace: ArrivalTrace) -> String {
+        let span = DurationText.age(Double(trace.spanMicroseconds) / 1e6)
+        let start = String(format: "%g", startSeconds)
+        let resume = String(format: "%g", resumeSeconds)
+        return "\(trace.turns.count) turns arrive within \(span); a worker starts in \(start) s, an actor resumes in \(resume) s. Simulated, seed \(seed)."
+    }
+
     /// Bytes of a trace, at most.
     private static let traceLimitBytes = 1 << 30
 
     func readTrace() throws -> ArrivalTrace {
+        let trace = trace ?? ""
         guard let file = FileHandle(forReadingAtPath: trace), let data = try? file.read(upToCount: Self.traceLimitBytes + 1) ?? Data() else {
             throw Fault(.unreachable, "can't read the trace \(trace)", do: "check that it exists and may be read")
         }

@@ -15,17 +15,24 @@ struct TuneCommand: AsyncParsableCommand {
         commandName: "tune",
         abstract: "Find the policy that meets a wait objective at least cost on recorded arrivals.",
         discussion: """
-            Prints the front, wait against cost, and the policy to apply. Everything else of a policy given with --policy
+            Arrivals come from a trace, or from a log with --db: then turn lengths, restores and worker starts are the log's own,
+            and the search begins with the policy that the pool had. Prints the front, wait against cost, and the policy to apply. Everything else of a policy given with --policy
             stays as it is there: bounds, slots, limits on how fast it may scale (but Kubernetes' default ones).
 
             Examples:
               greenroom tune --trace arrivals.csv --objective p95=0.1
+              greenroom tune --db greenroom.db --pool kagent/default --from 08:00 --objective p95=0.1
               greenroom tune --trace arrivals.csv --objective mean=0.5 --max-cost 6 --policy pool.yaml --write tuned.yaml
             Objectives: mean, max, or pN (p95, p99.9), in seconds.
-            Exit status: 0 the objective is met, and on the last quarter too; 1 it is not; 3 the trace can't be read.
+            Exit status: 0 the objective is met, and on the last quarter too; 1 it is not; 3 the trace or the log can't be read.
             """)
 
     @OptionGroup var conditions: SimulationOptions
+
+    @Option(name: .long, help: ArgumentHelp("Take the arrivals from this log.", valueName: "file"))
+    var db: String?
+
+    @OptionGroup var stretch: StretchOptions
 
     @Option(name: .long, help: ArgumentHelp("The wait to meet.", valueName: "measure=s"))
     var objective: String
@@ -42,15 +49,18 @@ struct TuneCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
+        if (conditions.trace == nil) == (db == nil) { throw ValidationError("give --trace or --db, one of them") }
+        if db == nil, stretch.from != nil || stretch.to != nil || !stretch.pool.isEmpty { throw ValidationError("--from, --to and --pool go with --db") }
         if TuningObjective(objective) == nil { throw ValidationError("--objective must be such as p95=0.1, mean=0.5 or max=5") }
         if let maxCost, !(maxCost > 0) { throw ValidationError("--max-cost must be above 0") }
     }
 
     func run() async throws {
         guard let objective = TuningObjective(objective) else { preconditionFailure("an objective that was let through can't be read") }
-        let trace = try conditions.readTrace()
+        let history = try db.map { try recorded(in: $0) }
+        let trace = try history?.trace ?? conditions.readTrace()
         let tuner = Tuner(
-            base: try base(), objective: objective, mostCost: maxCost, settings: conditions.settings,
+            base: try base(history), objective: objective, mostCost: maxCost, settings: history?.settings(seed: conditions.seed) ?? conditions.settings,
             parallelism: ProcessInfo.processInfo.activeProcessorCount)
         var bar = (progress: Progress("simulating", total: 1), total: 1)
         let report = try await tuner.tune(trace) { done, known in
@@ -66,8 +76,26 @@ struct TuneCommand: AsyncParsableCommand {
         if !report.isMet || !report.holds { throw Refusal() }
     }
 
-    private func base() throws -> Policy {
-        guard let policy else { return Self.plain }
+    /// Of the one pool that was named, or the only one with turns.
+    func recorded(in db: String) throws -> PoolHistory {
+        try LogFile.checkExists(db)
+        let file = try LogFile.open(db)
+        defer { file.close() }
+        let histories = try PoolHistories.read(file, try stretch.stretch(of: file), pools: try stretch.pools(of: file))
+        guard let history = histories.first else { throw Fault(.no, "no pool has turns in this stretch of \(db)", do: "give other --from, --to or --pool") }
+        guard histories.count == 1 else {
+            throw Fault(.usage, "\(histories.count) pools have turns in this stretch of \(db)", do: "name one with --pool: \(histories.map(\.pool).joined(separator: ", "))")
+        }
+        Terminal.writeError("greenroom: pool \(history.pool): \(WhatIfTables.conditions(history))")
+        return history
+    }
+
+    private func base(_ history: PoolHistory?) throws -> Policy {
+        guard let policy else {
+            var base = history?.lastPolicy ?? Self.plain
+            if let history { base.pool = history.pool }
+            return base
+        }
         let policies = try PolicyFiles.read([policy], now: TimeText.now())
         guard policies.count == 1, let first = policies.first else {
             throw Fault(.no, "\(policy) holds \(policies.count) policies", do: "give a file with one")

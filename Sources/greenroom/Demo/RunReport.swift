@@ -176,7 +176,7 @@ struct RunReport: Sendable {
         let pool = poolIndex(event.pool ?? "")
         switch event.kind {
         case .scaleDecided:
-            guard let from = event.data["from"]?.integer, let to = event.data["to"]?.integer else { return }
+            guard event.data["shadow"] == nil, let from = event.data["from"]?.integer, let to = event.data["to"]?.integer else { return }
             pools[pool].peakDesired = max(pools[pool].peakDesired, Int(to))
             if to > from { pools[pool].scaleUps += 1 }
             if to < from { pools[pool].scaleDowns += 1 }

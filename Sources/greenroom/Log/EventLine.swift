@@ -70,7 +70,7 @@ private struct Phrase {
         case .scaleDecided: decided()
         case .scaleApplied: say("to", "now ")
         case .scaleFailed: say("error"); say("attempt", "attempt ")
-        case .timerFired: say("deadline", "due ")
+        case .timerFired: say("shadow", "shadow "); say("deadline", "due ")
         case .actorWithdrawn, .actorIdle, .actorDeleted, nil: break
         }
     }
@@ -112,11 +112,14 @@ private struct Phrase {
 
     private mutating func policy() {
         known.formUnion(["policy", "digest"])
+        say("shadow", "shadow ")
+        if event.data["policy"]?.members?.isEmpty == true { return words.append("taken away") }
         if let digest = event.data["digest"]?.string { words.append("digest \(digest.prefix(12))") }
     }
 
     private mutating func decided() {
         known.formUnion(["from", "to", "direction", "why", "inputs", "digest", "next"])
+        say("shadow", "shadow ")
         guard let decision = RecordedDecision(event) else { return }
         words.append("\(decision.decision.from) → \(decision.decision.to): \(decision.decision.text)")
     }

@@ -87,9 +87,13 @@ protocol EventSource: Sendable {
     func forEachEvent(_ query: EventQuery, _ visit: (EventRecord) async throws -> Bool) async throws
     /// The newest `count` that are wanted.
     func newest(_ count: Int, _ query: EventQuery, where isWanted: (EventRecord) -> Bool) async throws -> NewestEvents
+    /// Until when the events tell: a service goes on to now, a log's own file ends with its last commit.
+    func end() async throws -> LogTime
 }
 
 extension EventSource {
+    func end() async throws -> LogTime { TimeText.now() }
+
     func newest(_ count: Int, _ query: EventQuery) async throws -> NewestEvents { try await newest(count, query) { _ in true } }
 
     func newest(_ count: Int, _ query: EventQuery, where isWanted: (EventRecord) -> Bool) async throws -> NewestEvents {

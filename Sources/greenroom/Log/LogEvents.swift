@@ -65,6 +65,8 @@ struct LogEvents: EventSource {
         }
     }
 
+    func end() async throws -> LogTime { log.head.at }
+
     private func history(of subject: NameID, before: Position) throws -> [CommittedBatch] {
         do { return try log.history(of: subject, before: before, limit: Self.chainEvents) } catch { throw Fault(error) }
     }

@@ -9,6 +9,8 @@ import Domain
 struct RecordedDecision: Sendable {
     var event: EventRecord
     var pool: String
+    /// The shadow that decided; nil for the pool's own policy.
+    var shadow: String?
     var decision: Decision
     var inputs: JSONValue
 
@@ -17,6 +19,7 @@ struct RecordedDecision: Sendable {
         guard event.kind == .scaleDecided, let from = event.data["from"]?.integer, let to = event.data["to"]?.integer else { return nil }
         self.event = event
         pool = event.pool ?? event.subject
+        shadow = event.data["shadow"]?.string
         let next = (event.data["next"] ?? event.data["nextDeadline"])?.string.flatMap { LogTime(rfc3339: $0) }
         let why = (event.data["why"]?.elements ?? []).compactMap { Reason(json: $0) }
         decision = Decision(from: Int(clamping: from), to: Int(clamping: to), why: why, nextDeadline: next)

@@ -57,10 +57,10 @@ struct Listing: Sendable {
     }
 
     init(policies: [PolicyView], now: LogTime, isOne: Bool = false) throws {
-        var table = Table("NAMESPACE", "NAME", "DIGEST", "#SEQ", "AGE")
+        var table = Table("NAMESPACE", "NAME", "MODE", "DIGEST", "#SEQ", "AGE")
         for policy in policies {
             let age = LogTime(rfc3339: policy.appliedAt).map { DurationText.age(now.seconds(since: $0)) } ?? Self.none
-            table.add(policy.namespace, policy.name, String(policy.digest.prefix(12)), String(policy.seq), age)
+            table.add(policy.namespace, policy.name, Self.mode(policy), String(policy.digest.prefix(12)), String(policy.seq), age)
         }
         self.init(table, try policies.map { try Self.json($0) }, isOne: isOne)
     }
@@ -70,10 +70,14 @@ struct Listing: Sendable {
         for recorded in decisions {
             let decision = recorded.decision
             table.add(
-                String(recorded.event.seq), time.full(recorded.event.at), recorded.pool, String(decision.from), String(decision.to),
+                String(recorded.event.seq), time.full(recorded.event.at), recorded.pool + (recorded.shadow.map { " (shadow \($0))" } ?? ""), String(decision.from), String(decision.to),
                 decision.direction.rawValue, decision.text)
         }
         self.init(table, decisions.map { $0.json }, isOne: false)
+    }
+
+    private static func mode(_ policy: PolicyView) -> String {
+        (policy.mode ?? none) + (policy.shadowOf.map { " (shadow of \($0))" } ?? "")
     }
 
     /// The policy itself in place of its text.

@@ -14,7 +14,8 @@ struct LoopService: Service {
 
     func run() async throws {
         await loop.start()
-        for policy in policies { await apply(policy) }
+        // A shadow begins where its pool stands: the pool's own policy first.
+        for policy in policies.filter({ $0.shadow == nil }) + policies.filter({ $0.shadow != nil }) { await apply(policy) }
         await onStart()
         try? await gracefulShutdown()
         await loop.stop()
@@ -23,12 +24,12 @@ struct LoopService: Service {
     /// A policy of the configuration takes effect where it is not in effect already.
     private func apply(_ policy: Policy) async {
         let json = String(decoding: policy.canonicalJSON, as: UTF8.self)
-        if await loop.policy(policy.pool)?.canonicalJSON == json { return }
+        if await loop.policy(policy.name)?.canonicalJSON == json { return }
         do throws(ControlFault) {
             let decision = try await loop.apply(policy)
-            logger.info("policy applied", metadata: ["pool": "\(policy.pool)", "decision": "\(decision.reason)"])
+            logger.info("policy applied", metadata: ["policy": "\(policy.name)", "pool": "\(policy.pool)", "decision": "\(decision.reason)"])
         } catch {
-            logger.error("policy not applied", metadata: ["pool": "\(policy.pool)", "problem": "\(error)"])
+            logger.error("policy not applied", metadata: ["policy": "\(policy.name)", "pool": "\(policy.pool)", "problem": "\(error)"])
         }
     }
 }

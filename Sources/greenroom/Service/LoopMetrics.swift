@@ -28,8 +28,13 @@ final class LoopMetrics: LoopObserving {
 
     private struct DecisionKey: Hashable {
         var pool: String
+        var shadow: String?
         var direction: String
         var reason: String
+
+        var dimensions: [(String, String)] {
+            [("pool", pool)] + (shadow.map { [("shadow", $0)] } ?? []) + [("direction", direction), ("reason", reason)]
+        }
     }
 
     private struct PlacementKey: Hashable {
@@ -63,8 +68,14 @@ final class LoopMetrics: LoopObserving {
     func decided(pool: String, direction: Decision.Direction, reason: String) {
         let key = DecisionKey(pool: pool, direction: direction.rawValue, reason: reason)
         handles.withLock { handles in
-            handles.decisions[key, default: Counter(label: "greenroom_decisions_total", dimensions: [("pool", pool), ("direction", key.direction), ("reason", reason)])]
-                .increment()
+            handles.decisions[key, default: Counter(label: "greenroom_decisions_total", dimensions: key.dimensions)].increment()
+        }
+    }
+
+    func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String) {
+        let key = DecisionKey(pool: pool, shadow: shadow, direction: direction.rawValue, reason: reason)
+        handles.withLock { handles in
+            handles.decisions[key, default: Counter(label: "greenroom_shadow_decisions_total", dimensions: key.dimensions)].increment()
         }
     }
 

@@ -21,8 +21,12 @@ enum PolicyFiles {
                 throw Fault(.no, error.firstLine, do: "correct it; `greenroom policy check \(file)` lists every problem")
             }
         }
-        let doubles = Dictionary(grouping: policies, by: \.pool).filter { $0.value.count > 1 }.keys.sorted()
-        if let double = doubles.first { throw Fault(.no, "pool \(double) has two policies", do: "keep one of them") }
+        let doubles = Dictionary(grouping: policies, by: \.name).filter { $0.value.count > 1 }.keys.sorted()
+        if let double = doubles.first { throw Fault(.no, "there are two policies \(double)", do: "keep one of them, or give a shadow another name") }
+        let shadows = Dictionary(grouping: policies.filter { $0.shadow != nil }, by: \.pool)
+        if let crowded = shadows.filter({ $0.value.count > PolicyLimits.shadows }).keys.min() {
+            throw Fault(.no, "pool \(crowded) has more than \(PolicyLimits.shadows) shadows", do: "keep the most telling ones")
+        }
         return policies
     }
 

@@ -1,6 +1,7 @@
 import ControlLoop
 import Domain
 import EventLog
+import Foundation
 import Replay
 
 // What does a log's own file say, without a service?
@@ -10,6 +11,10 @@ import Replay
 enum LogFile {
     static func open(_ path: String) throws -> EventLog {
         do { return try EventLog.openReadOnly(path: path) } catch { throw Fault(error) }
+    }
+
+    static func checkExists(_ path: String) throws {
+        guard FileManager.default.fileExists(atPath: path) else { throw Fault(.unreachable, "there is no file \(path)", do: "name the log with --db") }
     }
 
     static func events(path: String) async throws -> any EventSource { LogEvents(log: try open(path)) }
@@ -30,7 +35,7 @@ enum AsOf: Hashable, Sendable {
     case time(LogTime)
 
     /// A log's own file has no now: that is its end.
-    fileprivate var inReplay: Moment {
+    var inReplay: Moment {
         switch self {
         case .now: .position(.max)
         case .position(let position): .position(position)

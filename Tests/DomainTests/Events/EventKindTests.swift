@@ -33,11 +33,11 @@ import Testing
         Row(number: 15, name: "snapshot.evicted", subject: .node, fields: "node:name snapshot:text bytes:count?"),
         Row(number: 16, name: "queue.observed", subject: .pool, fields: "pool:name metric:name value:numberOrNull labels:stringMap? error:text?"),
         Row(number: 17, name: "pool.observed", subject: .pool, fields: "pool:name specReplicas:count readyReplicas:count"),
-        Row(number: 18, name: "policy.applied", subject: .pool, isOurs: true, fields: "pool:name policy:object digest:text"),
-        Row(number: 19, name: "scale.decided", subject: .pool, isOurs: true, fields: "pool:name from:count to:count direction:text why:array inputs:object digest:text"),
+        Row(number: 18, name: "policy.applied", subject: .pool, isOurs: true, fields: "pool:name policy:object digest:text shadow:name?"),
+        Row(number: 19, name: "scale.decided", subject: .pool, isOurs: true, fields: "pool:name from:count to:count direction:text why:array inputs:object digest:text shadow:name?"),
         Row(number: 20, name: "scale.applied", subject: .pool, isOurs: true, fields: "pool:name to:count"),
         Row(number: 21, name: "scale.failed", subject: .pool, isOurs: true, fields: "pool:name error:text attempt:count"),
-        Row(number: 22, name: "timer.fired", subject: .pool, isOurs: true, fields: "pool:name deadline:time"),
+        Row(number: 22, name: "timer.fired", subject: .pool, isOurs: true, fields: "pool:name deadline:time shadow:name?"),
     ]
 
     @Test("a kind's number, name, subject and fields are the contract", arguments: contract)

@@ -42,8 +42,9 @@ struct TestClient: Sendable {
 
     func send(_ method: String, _ path: String, _ headers: [(String, String)] = [], body: [UInt8] = []) async throws -> TestAnswer {
         try await exchange(method, path, headers, length: body.isEmpty ? nil : body.count) { parts, writer in
-            if !body.isEmpty { try await writer.write(.body(ByteBuffer(bytes: body))) }
-            try await writer.write(.end(nil))
+            // A server may answer and close before it has all: its answer counts, not what couldn't be sent any more.
+            if !body.isEmpty { try? await writer.write(.body(ByteBuffer(bytes: body))) }
+            try? await writer.write(.end(nil))
             return try await Self.answer(&parts)
         }
     }

@@ -77,6 +77,41 @@ import Testing
         #expect(try await source.newest(5, EventQuery(subject: "nobody")).events.isEmpty)
     }
 
+    /// The file ends with its last commit, half a minute after the last decision.
+    @Test func decisionsOfShadowsAreComparedFromTheFile() async throws {
+        let scratch = try Scratch()
+        let clock = Locked(LogTime(rfc3339: "2026-11-21T08:00:00Z")!)
+        var configuration = EventLog.Configuration(path: scratch.path)
+        configuration.writer = .inline
+        configuration.durability = .off
+        configuration.clock = { clock.value }
+        let log = try EventLog.open(configuration)
+        func decide(_ shadow: String, _ to: Int) {
+            var batch = EventBatch()
+            let body = #"{\#(shadow)"from":0,"to":\#(to),"direction":"up","why":[],"inputs":{},"digest":"d"}"#
+            batch.append(.scaleDecided, source: "test", id: "\(log.head.seq)", subject: "demo/chat", pool: "demo/chat", body: Array(body.utf8))
+            log.append(batch) { result in if case .failure(let error) = result { Issue.record(error) } }
+        }
+        decide("", 3)
+        decide(#""shadow":"calm","#, 3)
+        clock.value = clock.value.adding(seconds: 10)
+        decide(#""shadow":"calm","#, 1)
+        clock.value = clock.value.adding(seconds: 20)
+        decide("", 1)
+        clock.value = clock.value.adding(seconds: 30)
+        var last = EventBatch()
+        last.append(.actorRequested, source: "test", id: "last", subject: "a", pool: "demo/chat")
+        log.append(last) { _ in }
+        log.close()
+
+        let source = try await LogFile.events(path: scratch.path)
+        let diff = try await GetCommand.parse(["decisions", "--diff"]).decisionDiff(source)
+        #expect(diff.stretches.map { [$0.live, $0.shadowed, Int($0.seconds)] } == [[3, 1, 20]])
+        #expect(diff.shadows.map { [$0.microseconds, $0.apartMicroseconds, $0.less] } == [[60_000_000, 20_000_000, 40_000_000]])
+        let early = try await GetCommand.parse(["decisions", "--diff", "--at", "3"]).decisionDiff(source)
+        #expect(early.stretches.isEmpty && early.shadows.map(\.microseconds) == [10_000_000])
+    }
+
     @Test func stateIsFoldedFromTheFile() async throws {
         let scratch = try Scratch()
         try write(scratch.path)

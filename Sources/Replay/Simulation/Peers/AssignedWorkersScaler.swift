@@ -31,4 +31,10 @@ struct AssignedWorkersScaler: SimulatedScaler {
             at: pool.at, specReplicas: pool.replicas, statusReplicas: pool.ready + pool.starting, readyReplicas: pool.ready,
             metricMilli: Int64(assigned) * 1_000))
     }
+
+    func reasons(for pool: PoolSnapshot, to count: Int) -> ScalingReasons {
+        ScalingReasons(code: "Sync", lines: [
+            pool.demandText, "HPA's sync every \(HPAController.syncPeriodSeconds) s: \(pool.partial + pool.full) workers assigned at a target of 0.8 → \(count)",
+        ])
+    }
 }

@@ -57,6 +57,14 @@ struct KEDAScaler: SimulatedScaler {
         return count
     }
 
+    func reasons(for pool: PoolSnapshot, to count: Int) -> ScalingReasons {
+        if pool.replicas == 0 { return ScalingReasons(code: "Activated", lines: [pool.demandText, "KEDA's poll every \(options.pollingSeconds) s found demand → \(count)"]) }
+        if count == 0 { return ScalingReasons(code: "CooldownPassed", lines: [pool.demandText, "KEDA's cooldown of \(options.cooldownSeconds) s is over → 0"]) }
+        let target = Reason.Value.milli(options.metricTargetMilli).text
+        return ScalingReasons(
+            code: "Sync", lines: [pool.demandText, "HPA's sync every \(HPAController.syncPeriodSeconds) s: demand at a target of \(target) a worker, stabilized and limited → \(count)"])
+    }
+
     /// KEDA's scale executor: any demand is activity.
     private mutating func polled(_ pool: PoolSnapshot, _ count: Int) -> Int {
         if pool.demand > 0 {

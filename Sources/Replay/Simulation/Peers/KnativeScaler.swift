@@ -1,3 +1,4 @@
+import Autoscaling
 import Domain
 
 // What does a Knative service do on the same demand?
@@ -40,6 +41,16 @@ struct KnativeScaler: SimulatedScaler {
             stableConcurrency: concurrency.average(over: autoscaler.options.stableWindowMicroseconds, at: now),
             panicConcurrency: concurrency.average(over: autoscaler.options.panicWindowMicroseconds, at: now))
         return min(graced(wanted, pool, now), maxReplicas)
+    }
+
+    func reasons(for pool: PoolSnapshot, to count: Int) -> ScalingReasons {
+        let now = pool.at.microseconds
+        let windows = [autoscaler.options.stableWindowMicroseconds, autoscaler.options.panicWindowMicroseconds].map { window in
+            let average = concurrency.average(over: window, at: now)
+            return "\(Reason.Value.milli(Int64((average * 1_000).rounded())).text) over \(window / 1_000_000) s"
+        }
+        let mode = autoscaler.panicSince == nil ? "Stable" : "Panic"
+        return ScalingReasons(code: mode, lines: [pool.demandText, "average concurrency \(windows.joined(separator: ", "))", "\(mode.lowercased()) mode → \(count)"])
     }
 
     private mutating func graced(_ wanted: Int, _ pool: PoolSnapshot, _ now: Int64) -> Int {

@@ -1,0 +1,120 @@
+import Autoscaling
+import Domain
+
+// What do a pool's policies, its own and its shadows, hold and find?
+//
+// `shadow` is nil for the pool's own policy everywhere. One way for both: same observation but for the count, same
+// evaluation, same memory.
+
+extension PoolState {
+    func shadowIndex(_ name: String) -> Int? { shadows.firstIndex { $0.name == name } }
+
+    func applied(_ shadow: String?) -> AppliedPolicy? {
+        guard let shadow else { return policy }
+        return shadowIndex(shadow).map { shadows[$0].applied }
+    }
+
+    /// The pool as a shadow sees it: as it is, but for the count, which is the shadow's own.
+    func observation(for shadow: ShadowPolicy, at now: LogTime) -> Observation {
+        var observation = observation(at: now)
+        observation.replicas = shadow.desired
+        observation.workers.starting = max(0, shadow.desired - workers.ready)
+        observation.samples = samples(for: shadow.applied.policy)
+        return observation
+    }
+
+    /// nil where there is no such policy, or it was never looked at.
+    func standing(of shadow: String?) -> PolicyStanding? {
+        guard let shadow else {
+            guard let policy, let evaluation else { return nil }
+            return PolicyStanding(
+                applied: policy, observation: observation(at: evaluation.at), memory: memory, evaluation: evaluation, lastDecision: lastDecision,
+                timersFired: timersFired)
+        }
+        guard let index = shadowIndex(shadow), let evaluation = shadows[index].evaluation else { return nil }
+        return PolicyStanding(
+            applied: shadows[index].applied, observation: observation(for: shadows[index], at: evaluation.at), memory: shadows[index].memory,
+            evaluation: evaluation, lastDecision: shadows[index].lastDecision, timersFired: shadows[index].timersFired)
+    }
+
+    // MARK: - Changes
+
+    /// A policy takes effect: the first of its name or another one. What was learned under that name stays.
+    mutating func apply(_ applied: AppliedPolicy) {
+        guard let name = applied.policy.shadow else {
+            policy = applied
+            memory.policyApplied(at: applied.at)
+            return
+        }
+        if let index = shadowIndex(name) {
+            shadows[index].applied = applied
+            shadows[index].memory.policyApplied(at: applied.at)
+        } else {
+            let count = policy?.policy.mode == .auto ? desired : unfollowedCount
+            shadows.append(ShadowPolicy(applied, named: name, memory: memory, count: count))
+            shadows.sort { $0.name < $1.name }
+        }
+    }
+
+    /// False where there is no such shadow.
+    mutating func removePolicy(_ shadow: String?) -> Bool {
+        guard let shadow else {
+            policy = nil
+            evaluation = nil
+            return true
+        }
+        guard let index = shadowIndex(shadow) else { return false }
+        shadows.remove(at: index)
+        return true
+    }
+
+    /// False where there is no such shadow: it was taken away while its event was on its way.
+    mutating func changeShadow(_ name: String, _ change: (inout ShadowPolicy) -> Void) -> Bool {
+        guard let index = shadowIndex(name) else { return false }
+        change(&shadows[index])
+        return true
+    }
+
+    /// Evaluates all of the pool's policies at `now` and lets their memories take note.
+    mutating func evaluate(at now: LogTime) {
+        evaluate(nil, at: now)
+        for index in shadows.indices { evaluateShadow(index, at: now) }
+    }
+
+    /// The same for one policy, where there is one of that name.
+    mutating func evaluate(_ shadow: String?, at now: LogTime) {
+        if let shadow { return shadowIndex(shadow).map { evaluateShadow($0, at: now) } ?? () }
+        guard let policy = policy?.policy else { return }
+        let found = Autoscaler.evaluate(policy: policy, observation: observation(at: now), memory: memory)
+        memory.advance(found, policy: policy)
+        evaluation = found
+    }
+
+    private mutating func evaluateShadow(_ index: Int, at now: LogTime) {
+        let policy = shadows[index].applied.policy
+        let found = Autoscaler.evaluate(policy: policy, observation: observation(for: shadows[index], at: now), memory: shadows[index].memory)
+        shadows[index].memory.advance(found, policy: policy)
+        shadows[index].evaluation = found
+    }
+}
+
+extension World {
+    func standing(of key: PolicyKey) -> PolicyStanding? { pools[key.pool].standing(of: key.shadow) }
+
+    /// Why a policy can't take effect beside those there are, and what to do; nil where it can.
+    func clash(of policy: Policy) -> String? {
+        guard let shadow = policy.shadow else {
+            let other = pools.first { pool in pool.shadows.contains { $0.applied.policy.name == policy.name } }
+            return other.map { "\(policy.name) is a shadow of \($0.text): delete that shadow first, or give this policy another name" }
+        }
+        for pool in pools {
+            if pool.policy != nil, pool.text == policy.name { return "\(policy.name) is a pool's own policy: give the shadow another name" }
+            if pool.text != policy.pool, pool.shadows.contains(where: { $0.applied.policy.name == policy.name }) {
+                return "\(policy.name) is a shadow of \(pool.text) already: delete that one first, or give this one another name"
+            }
+        }
+        guard let pool = pools.first(where: { $0.text == policy.pool }), pool.shadowIndex(shadow) == nil, pool.shadows.count >= PolicyLimits.shadows else { return nil }
+        let names = pool.shadows.map(\.name).joined(separator: ", ")
+        return "\(policy.pool) has \(PolicyLimits.shadows) shadows (\(names)), which is the most: delete one of them first"
+    }
+}

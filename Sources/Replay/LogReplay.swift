@@ -1,0 +1,126 @@
+public import Domain
+public import EventLog
+import ControlLoop
+
+// Does a stretch of the log, run again, come out as it did?
+//
+// First the chain, from where folding begins: what is not as it was written is found there, and nothing beyond it is
+// folded. Then every decision in the stretch is decided again, slice by slice, so that whoever drives it sets the pace. No
+// clock is read: the log's own times are all there is.
+
+public struct LogReplay {
+    public let stretch: LogStretch
+    private let log: EventLog
+    private let pools: Set<NameID>
+    private var verifier: DecisionVerifier?
+    public private(set) var summary: ReplaySummary
+
+    /// - Parameter pools: whose decisions are compared; all, where none is named.
+    public init(log: EventLog, stretch: LogStretch, pools: Set<NameID> = []) {
+        self.log = log
+        self.stretch = stretch
+        self.pools = pools
+        summary = ReplaySummary(stretch: stretch)
+    }
+
+    /// The position reached.
+    public var position: Position { verifier?.world.position ?? 0 }
+
+    /// Checks the chain and prepares to fold. Comes before the first `step`.
+    public mutating func checkChain(progress: @escaping (Position) -> Void = { _ in }) throws(LogError) {
+        // Where to begin follows from what decisions say they looked at; should they lie, the chain says so.
+        let hopeful = try DecisionVerifier(log: log, first: stretch.first, last: stretch.last, pools: pools)
+        let chain = try log.verify(after: hopeful.world.position, through: stretch.last, progress: progress)
+        summary.fault = chain.fault
+        verifier = chain.isSound
+            ? hopeful : try DecisionVerifier(log: log, first: stretch.first, last: stretch.last, pools: pools, soundThrough: chain.head.seq)
+    }
+
+    /// Runs on by some commits; answers the decisions that were due meanwhile, nil at the end or after the first that differs.
+    public mutating func step() throws(LogError) -> [CheckedDecision]? {
+        guard summary.first == nil else { return nil }
+        var summary = summary
+        let checked = try verifier?.step { [log, stretch, pools] batch in
+            summary.folded += Int64(batch.events.count)
+            for event in batch.events where event.seq >= stretch.first && event.seq <= stretch.last {
+                summary.events += 1
+                guard !event.pool.isNone, pools.isEmpty || pools.contains(event.pool) else { continue }
+                summary.countEvent(event.pool) { log.names.text(of: event.pool) }
+            }
+        }
+        defer { self.summary = summary }
+        guard let checked = checked ?? nil else { return nil }
+        let compared = Array(checked.prefix { $0.difference == nil }) + checked.filter { $0.difference != nil }.prefix(1)
+        for decision in compared { summary.note(decision, pool: log.names.text(of: decision.pool)) }
+        return compared
+    }
+}
+
+/// What replaying a stretch found.
+public struct ReplaySummary: Hashable, Sendable {
+    public struct Pool: Hashable, Sendable {
+        public var name: String
+        /// Events of the pool in the stretch: its own, its workers' and its actors'.
+        public var events: Int64 = 0
+        public var decisions: Int64 = 0
+        public var ups = 0
+        public var downs = 0
+        /// The largest count that was decided; nil where none was.
+        public var peak: Int?
+    }
+
+    public var stretch: LogStretch
+    /// Events folded: those of the stretch, and those before it since the checkpoint.
+    public var folded: Int64 = 0
+    /// Events in the stretch that were folded.
+    public var events: Int64 = 0
+    /// Decisions that were compared.
+    public var decisions: Int64 = 0
+    private var byPool: [NameID: Pool] = [:]
+    /// The first thing that is not as it was written.
+    public var fault: VerifyReport.Fault?
+    /// The first decision that comes out otherwise.
+    public var first: DecisionDifference?
+
+    init(stretch: LogStretch) { self.stretch = stretch }
+
+    public var isSame: Bool { fault == nil && first == nil }
+
+    /// In order of name.
+    public var pools: [Pool] { byPool.values.sorted { $0.name < $1.name } }
+
+    mutating func countEvent(_ pool: NameID, name: () -> String) {
+        if byPool[pool] == nil { byPool[pool] = Pool(name: name()) }
+        byPool[pool]?.events += 1
+    }
+
+    mutating func note(_ decision: CheckedDecision, pool name: String) {
+        decisions += 1
+        if first == nil { first = decision.difference }
+        guard decision.difference == nil else { return }
+        let (from, to) = decision.counts
+        var pool = byPool[decision.pool] ?? Pool(name: name)
+        pool.decisions += 1
+        defer { byPool[decision.pool] = pool }
+        // A shadow moves nothing.
+        guard decision.shadow == nil else { return }
+        if to > from { pool.ups += 1 }
+        if to < from { pool.downs += 1 }
+        pool.peak = max(pool.peak ?? 0, to)
+    }
+}
+
+extension CheckedDecision {
+    /// From how many to how many; of a decision that came out the same, whose body is therefore sound.
+    var counts: (from: Int, to: Int) {
+        var counts = (from: 0, to: 0)
+        Array(recorded.utf8).withUnsafeBufferPointer { bytes in
+            EventBody(bytes, ByteRange(start: 0, count: bytes.count)).forEachMember { key, value in
+                let body = EventBody(bytes, .empty)
+                if key == "from" { counts.from = Int(clamping: body.integer(value) ?? 0) }
+                if key == "to" { counts.to = Int(clamping: body.integer(value) ?? 0) }
+            }
+        }
+        return counts
+    }
+}

@@ -1,0 +1,43 @@
+import ArgumentParser
+import ControlLoop
+import Domain
+import EventLog
+import Foundation
+import Replay
+
+// Keep the folded state now, so that the next opening folds the rest alone.
+
+struct LogCheckpointCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "checkpoint",
+        abstract: "Write a checkpoint of the folded state at the log's end.",
+        discussion: """
+            A checkpoint is a cache: opening a log, and any past moment, costs the events since the nearest one. A running
+            service writes its own; this is for a log that none is writing to.
+
+            Example:
+              greenroom log checkpoint --db ./greenroom.db
+            Exit status: 3 where the log can't be opened, or a service is writing to it.
+            """)
+
+    @OptionGroup var log: LogOptions
+
+    func run() async throws {
+        try log.checkExists()
+        let world = try write()
+        Terminal.writeLine(
+            world.position == 0 ? "\(log.db) holds no events: there is nothing to keep"
+                : "\(log.db): checkpoint at position \(world.position), \(world.at.rfc3339)")
+    }
+
+    /// The state that was kept.
+    func write() throws -> World {
+        do throws(LogError) {
+            let file = try EventLog.open(EventLog.Configuration(path: log.db))
+            defer { file.close() }
+            let world = try History.world(of: file, at: .position(.max))
+            try file.saveCheckpoint(of: world)
+            return world
+        } catch { throw Fault(error) }
+    }
+}

@@ -1,0 +1,91 @@
+import Autoscaling
+import Domain
+import Synchronization
+import Testing
+
+@testable import ControlLoop
+
+// Does a target end up with what was decided last, whatever comes late or fails?
+
+@Suite struct ActuationTests {
+    @Test func `a wish that comes after a newer one is dropped`() async throws {
+        let target = RecordingTarget()
+        let actuation = target.actuation()
+        await actuation.want(5, of: target.pool, seq: 20, since: .zero)
+        await actuation.want(3, of: target.pool, seq: 10, since: .zero)
+        await target.settle(calls: 1)
+        #expect(target.calls == ["resize 5"])
+        await actuation.want(2, of: target.pool, seq: 30, since: .zero)
+        await target.settle(calls: 2)
+        #expect(target.calls == ["resize 5", "resize 2"])
+    }
+
+    @Test func `a failing target is asked again until it answers, each attempt reported`() async throws {
+        let target = RecordingTarget(failures: 3)
+        await target.actuation().want(4, of: target.pool, seq: 1, since: .zero)
+        await target.settle(calls: 4)
+        #expect(target.calls == ["resize 4", "resize 4", "resize 4", "resize 4"])
+        #expect(target.pauses == [0.1, 0.2, 0.4])
+        #expect(target.outcomes == ["failed 1", "failed 2", "failed 3", "applied 4"])
+    }
+
+    @Test func `the count goes before the drains, and a drain is asked for once`() async throws {
+        let target = RecordingTarget(failures: 1)
+        let actuation = target.actuation()
+        await actuation.want(1, of: target.pool, seq: 1, since: .zero)
+        for worker in ["a", "b", "a"] { await actuation.drain(worker) }
+        await target.settle(calls: 4)
+        #expect(target.calls == ["resize 1", "resize 1", "drain a", "drain b"])
+    }
+}
+
+/// An actuator that notes what it is asked, and fails the first few times.
+private final class RecordingTarget: Actuator {
+    private struct State { var calls: [String] = []; var failures: Int; var pauses: [Double] = []; var outcomes: [String] = [] }
+    private let state: Mutex<State>
+    let pool = ActuatedPool(name: "ns/p", target: ScaleTarget(apiVersion: "v1", kind: "Test", name: "p"), slotsPerWorker: 1, drainTimeoutSeconds: 0)
+
+    init(failures: Int = 0) { state = Mutex(State(failures: failures)) }
+
+    var calls: [String] { state.withLock { $0.calls } }
+    var pauses: [Double] { state.withLock { $0.pauses } }
+    var outcomes: [String] { state.withLock { $0.outcomes } }
+
+    func actuation() -> PoolActuation {
+        PoolActuation(
+            pool, actuator: self, fence: Fence(1), limits: ActuationLimits(),
+            pause: { seconds in self.state.withLock { $0.pauses.append(seconds) } },
+            report: { outcome in
+                self.state.withLock { state in
+                    switch outcome {
+                    case .applied(let to, _): state.outcomes.append("applied \(to)")
+                    case .failed(_, let attempt): state.outcomes.append("failed \(attempt)")
+                    }
+                }
+            })
+    }
+
+    /// Returns once that many calls were made and what follows from the last had its turn.
+    func settle(calls: Int) async {
+        for _ in 0..<100_000 {
+            if self.calls.count >= calls { break }
+            await Task.yield()
+        }
+        for _ in 0..<100 { await Task.yield() }
+    }
+
+    private func answer(_ call: String) throws(ActuationFault) {
+        let fails = state.withLock { state in
+            state.calls.append(call)
+            guard state.failures > 0 else { return false }
+            state.failures -= 1
+            return true
+        }
+        if fails { throw .unreachable("not now") }
+    }
+
+    func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation { TargetObservation(specReplicas: 0, readyReplicas: 0) }
+    func resize(_ pool: ActuatedPool, to: Int, fence: Fence) async throws(ActuationFault) { try answer("resize \(to)") }
+    func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) { try answer("drain \(worker)") }
+    func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) { try answer("remove \(worker)") }
+}
