@@ -172,14 +172,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay"], swiftSettings: strict),
         .testTarget(
-<<<<<<< HEAD
-            name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", log], swiftSettings: strict),
+            name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", log], swiftSettings: strict),
         .testTarget(
             name: "PollersTests", dependencies: ["Domain", "Autoscaling", "Pollers", log], exclude: ["Support/rude_server.py"],
             swiftSettings: strict),
-=======
-            name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", log], swiftSettings: strict),
->>>>>>> f0cd2260fcbe0b790c7e1debbe69636d2cb12adf
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]
 )
