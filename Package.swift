@@ -132,6 +132,16 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "Pollers",
+            dependencies: [
+                "Domain", "Autoscaling", log, lifecycle,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "Telemetry",
             dependencies: ["Domain", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict),
@@ -164,7 +174,8 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "PoliciesTests", dependencies: ["Domain", "Autoscaling", "Policies"], swiftSettings: strict),
+        .testTarget(
+            name: "PoliciesTests", dependencies: ["Domain", "Autoscaling", "Policies", .product(name: "Yams", package: "Yams")], resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Domain", "Telemetry", log, metrics, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
         .testTarget(
             name: "LocalWorkersTests", dependencies: ["Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
@@ -193,6 +204,9 @@ let package = Package(
         .testTarget(
             name: "KubernetesTests", dependencies: ["Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
+        .testTarget(
+            name: "PollersTests", dependencies: ["Domain", "Autoscaling", "Pollers", log], exclude: ["Support/rude_server.py"],
+            swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]
 )

@@ -89,6 +89,8 @@ public struct Trigger: Hashable, Sendable {
     public var thresholdMilli: Int64
     public var activationThresholdMilli: Int64 = 0
     public var metricType: MetricType = .averageValue
+    /// How the service fetches the observed metric itself; nil where somebody sends it. No decision depends on it.
+    public var poll: Poll?
 
     public init(name: String, source: Source, thresholdMilli: Int64, activationThresholdMilli: Int64 = 0, metricType: MetricType = .averageValue) {
         self.name = name

@@ -19,6 +19,24 @@ public enum PolicyFields {
     public static let surge = ["quantile", "windowSeconds", "min"]
     public static let demandTrigger = ["type", "name", "threshold", "activationThreshold", "metricType"]
     public static let observedTrigger = ["type", "name", "metric", "selector", "threshold", "activationThreshold", "metricType", "staleAfter"]
+    public static let prometheusTrigger = [
+        "type", "name", "serverAddress", "query", "ignoreNullValues", "threshold", "activationThreshold", "metricType", "intervalSeconds", "timeoutSeconds",
+        "bearerTokenFile", "tls", "staleAfter",
+    ]
+    public static let natsTrigger = [
+        "type", "name", "monitoringEndpoint", "account", "stream", "consumer", "threshold", "activationThreshold", "metricType", "intervalSeconds",
+        "timeoutSeconds", "bearerTokenFile", "tls", "staleAfter",
+    ]
+    public static let pollTLS = ["caFile", "certFile", "keyFile"]
+    /// A trigger's fields by its `type`.
+    public static let triggers = [
+        (type: "demand", fields: demandTrigger), (type: "observed", fields: observedTrigger), (type: "prometheus", fields: prometheusTrigger),
+        (type: "nats-jetstream", fields: natsTrigger),
+    ]
+    /// `demand, observed, …`
+    public static var triggerTypes: String { triggers.map(\.type).joined(separator: ", ") }
+    /// Fields of any trigger, each once.
+    static let anyTrigger = triggers.reduce(into: [String]()) { all, next in all += next.fields.filter { !all.contains($0) } }
     public static let advanced = ["horizontalPodAutoscalerConfig", "scalingModifiers"]
     public static let horizontalPodAutoscalerConfig = ["behavior"]
     public static let behavior = ["scaleUp", "scaleDown"]

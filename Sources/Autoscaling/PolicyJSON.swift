@@ -117,6 +117,7 @@ extension Trigger {
             json.member("name", name)
             writeThresholds(to: &json)
         case .observed(let metric, let selector, let staleAfterSeconds):
+            if let poll { return writePolled(poll, to: &json) }
             json.member("type", "observed")
             json.member("name", name)
             json.member("metric", metric)
@@ -124,6 +125,33 @@ extension Trigger {
             writeThresholds(to: &json)
             json.optional("staleAfter", staleAfterSeconds)
         }
+        json.closeObject()
+    }
+
+    private func writePolled(_ poll: Poll, to json: inout JSONWriter) {
+        json.member("type", poll.source.type)
+        json.member("name", name)
+        switch poll.source {
+        case .prometheus(let serverAddress, let query, let ignoreNullValues):
+            json.member("serverAddress", serverAddress)
+            json.member("query", query)
+            json.member("ignoreNullValues", ignoreNullValues)
+        case .natsJetStream(let monitoringEndpoint, let account, let stream, let consumer):
+            json.member("monitoringEndpoint", monitoringEndpoint)
+            json.member("account", account)
+            json.member("stream", stream)
+            json.member("consumer", consumer)
+        }
+        writeThresholds(to: &json)
+        json.member("intervalSeconds", poll.intervalSeconds)
+        json.member("timeoutSeconds", poll.timeoutSeconds)
+        json.optional("bearerTokenFile", poll.bearerTokenFile)
+        json.optionalObject("tls", poll.tls) { tls, json in
+            json.optional("caFile", tls.caFile)
+            json.optional("certFile", tls.certFile)
+            json.optional("keyFile", tls.keyFile)
+        }
+        json.optional("staleAfter", staleAfterSeconds)
         json.closeObject()
     }
 
@@ -186,6 +214,10 @@ extension JSONWriter {
     }
 
     fileprivate mutating func optional(_ name: String, _ value: Int?) {
+        if let value { member(name, value) } else { key(name); null() }
+    }
+
+    fileprivate mutating func optional(_ name: String, _ value: String?) {
         if let value { member(name, value) } else { key(name); null() }
     }
 

@@ -77,7 +77,7 @@ extension Policy {
 
     private mutating func readTriggers(_ spec: JSONObject) throws(PolicyJSONError) {
         triggers = []
-        for trigger in try spec.objects("triggers", PolicyFields.observedTrigger) { triggers.append(try Trigger(trigger)) }
+        for trigger in try spec.objects("triggers", PolicyFields.anyTrigger) { triggers.append(try Trigger(trigger)) }
     }
 
     private mutating func readAdvanced(_ spec: JSONObject) throws(PolicyJSONError) {
@@ -138,10 +138,41 @@ extension Trigger {
     fileprivate init(_ json: JSONObject) throws(PolicyJSONError) {
         guard let name = try json.text("name") else { throw json.required("name") }
         guard let threshold = try json.decimal("threshold", Quantity.milliDecimals) else { throw json.required("threshold") }
+        let poll = try Poll(json)
+        let source = poll == nil ? try Source(json) : .observed(metric: name, selector: [], staleAfterSeconds: try json.integer("staleAfter"))
         self.init(
-            name: name, source: try Source(json), thresholdMilli: threshold,
+            name: name, source: source, thresholdMilli: threshold,
             activationThresholdMilli: try json.decimal("activationThreshold", Quantity.milliDecimals) ?? 0,
             metricType: try json.choice("metricType", MetricType.self) ?? .averageValue)
+        self.poll = poll
+    }
+}
+
+extension Poll {
+    /// nil where the trigger's type is none that polls.
+    fileprivate init?(_ json: JSONObject) throws(PolicyJSONError) {
+        func needed(_ field: String) throws(PolicyJSONError) -> String {
+            guard let text = try json.text(field) else { throw json.required(field) }
+            return text
+        }
+        switch try json.text("type") {
+        case "prometheus":
+            self.init(
+                source: .prometheus(
+                    serverAddress: try needed("serverAddress"), query: try needed("query"), ignoreNullValues: try json.flag("ignoreNullValues") ?? true))
+        case "nats-jetstream":
+            self.init(
+                source: .natsJetStream(
+                    monitoringEndpoint: try needed("monitoringEndpoint"), account: try json.text("account") ?? Source.defaultAccount,
+                    stream: try needed("stream"), consumer: try needed("consumer")))
+        default: return nil
+        }
+        intervalSeconds = try json.integer("intervalSeconds") ?? intervalSeconds
+        timeoutSeconds = try json.integer("timeoutSeconds") ?? timeoutSeconds
+        bearerTokenFile = try json.text("bearerTokenFile")
+        if let files = try json.object("tls", PolicyFields.pollTLS) {
+            tls = TLS(caFile: try files.text("caFile"), certFile: try files.text("certFile"), keyFile: try files.text("keyFile"))
+        }
     }
 }
 
@@ -156,7 +187,7 @@ extension Trigger.Source {
             self = .observed(
                 metric: metric, selector: labels.map { Trigger.Label(key: $0.key, value: $0.value) }, staleAfterSeconds: try json.integer("staleAfter"))
         default:
-            throw json.required("type", "must be demand or observed")
+            throw json.required("type", "must be \(PolicyFields.triggerTypes)")
         }
     }
 }

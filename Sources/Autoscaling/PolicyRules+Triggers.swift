@@ -17,6 +17,7 @@ extension PolicyRules {
             checkPositive(trigger.thresholdMilli, "\(path).threshold")
             checkNotNegative(trigger.activationThresholdMilli, "\(path).activationThreshold")
             checkSource(trigger.source, path)
+            if let poll = trigger.poll { checkPoll(poll, of: trigger, path) }
         }
     }
 

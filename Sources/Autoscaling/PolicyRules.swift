@@ -40,6 +40,11 @@ public enum PolicyLimits {
     public static let periodSeconds = 1_800
     /// A thousandfold deviation tolerated is no autoscaling.
     public static let tolerancePPM = 1_000_000_000
+    /// Between two requests of a poller, and for one request.
+    public static let pollSeconds = 3_600
+    public static let pollTimeoutSeconds = 60
+    public static let queryBytes = 8_192
+    public static let addressBytes = 2_048
     public static let maxSkew = 1_000
     public static let maxRunning = 1_000_000_000
 }

@@ -44,17 +44,17 @@ extension PolicyDocument {
         let refused = Trigger(name: "unnamed-\(number)", source: .demand, thresholdMilli: 1_000)
         guard let whole = DocumentObject(value, fields: nil) else { return refused }
         guard let type = whole.required("type", \.text, "type: demand") else { return refused }
-        switch type {
-        case "demand":
-            return DocumentObject(value, fields: PolicyFields.demandTrigger).map(demandTrigger) ?? refused
-        case "observed":
-            return DocumentObject(value, fields: PolicyFields.observedTrigger).map { observedTrigger($0, refused) } ?? refused
-        default:
-            let known = ["demand", "observed"]
-            let hint = NearestName.nearest(to: type, in: known).map { "; did you mean \($0)?" }
+        guard let fields = PolicyFields.triggers.first(where: { $0.type == type })?.fields else {
+            let hint = NearestName.nearest(to: type, in: PolicyFields.triggers.map(\.type)).map { "; did you mean \($0)?" }
                 ?? "; values from elsewhere come as queue.observed events, which type: observed reads"
-            problems.report(whole.pathOf("type"), "must be demand or observed, and is \(type.prefix(60))\(hint)")
+            problems.report(whole.pathOf("type"), "must be one of \(PolicyFields.triggerTypes), and is \(type.prefix(60))\(hint)")
             return refused
+        }
+        guard let trigger = DocumentObject(value, fields: fields) else { return refused }
+        switch type {
+        case "demand": return demandTrigger(trigger)
+        case "observed": return observedTrigger(trigger, refused)
+        default: return polledTrigger(trigger, type: type)
         }
     }
 
@@ -76,6 +76,40 @@ extension PolicyDocument {
             activationThresholdMilli: trigger.milli("activationThreshold") ?? 0,
             metricType: trigger.choice("metricType", MetricType.self) ?? .averageValue)
     }
+
+    /// A poll's metric has the trigger's name, so `name` defaults to the type.
+    private func polledTrigger(_ trigger: DocumentObject, type: String) -> Trigger {
+        let threshold = trigger.required("threshold", { $0.quantity(Quantity.milliDecimals) }, "threshold: 5")
+        let source: Poll.Source = type == "prometheus" ? prometheus(trigger) : natsJetStream(trigger)
+        var poll = Poll(source: source, bearerTokenFile: trigger.text("bearerTokenFile"))
+        poll.intervalSeconds = trigger.integer("intervalSeconds") ?? poll.intervalSeconds
+        poll.timeoutSeconds = trigger.integer("timeoutSeconds") ?? poll.timeoutSeconds
+        if let tls = trigger.object("tls", PolicyFields.pollTLS) {
+            poll.tls = Poll.TLS(caFile: tls.text("caFile"), certFile: tls.text("certFile"), keyFile: tls.text("keyFile"))
+        }
+        return .polled(
+            name: trigger.text("name") ?? type, poll, thresholdMilli: threshold ?? 1_000, activationThresholdMilli: trigger.milli("activationThreshold") ?? 0,
+            metricType: trigger.choice("metricType", MetricType.self) ?? .averageValue, staleAfterSeconds: trigger.integer("staleAfter"))
+    }
+
+    private func prometheus(_ trigger: DocumentObject) -> Poll.Source {
+        let address = trigger.required("serverAddress", \.text, "serverAddress: http://prometheus.monitoring:9090")
+        let query = trigger.required("query", \.text, "query: \"sum(rate(requests_total[5m]))\"")
+        return .prometheus(
+            serverAddress: address ?? Self.placeholderAddress, query: query ?? "vector(0)", ignoreNullValues: trigger.flag("ignoreNullValues") ?? true)
+    }
+
+    private func natsJetStream(_ trigger: DocumentObject) -> Poll.Source {
+        let endpoint = trigger.required("monitoringEndpoint", \.text, "monitoringEndpoint: http://nats:8222")
+        let stream = trigger.required("stream", \.text, "stream: agent-tasks")
+        let consumer = trigger.required("consumer", \.text, "consumer: devops-agent")
+        return .natsJetStream(
+            monitoringEndpoint: endpoint ?? Self.placeholderAddress, account: trigger.text("account") ?? Poll.Source.defaultAccount,
+            stream: stream ?? "unnamed", consumer: consumer ?? "unnamed")
+    }
+
+    /// Stands for an address that was refused, so that the rules have nothing to add.
+    private static let placeholderAddress = "http://unnamed"
 
     // MARK: - Advanced
 

@@ -84,14 +84,41 @@ public enum PolicyWriter {
         case .demand:
             members = [("type", .text("demand")), ("name", .text(trigger.name))]
         case .observed(let metric, let selector, let staleAfterSeconds):
-            members = [("type", .text("observed")), ("name", .text(trigger.name)), ("metric", .text(metric))]
+            if let poll = trigger.poll {
+                members = [("type", .text(poll.source.type)), ("name", .text(trigger.name))] + source(poll.source)
+            } else {
+                members = [("type", .text("observed")), ("name", .text(trigger.name)), ("metric", .text(metric))]
+            }
             if !selector.isEmpty { members.append(("selector", .inline(selector.map { ($0.key, .text($0.value)) }))) }
             staleAfter = staleAfterSeconds
         }
         members.append(("threshold", .decimal(trigger.thresholdMilli, Quantity.milliDecimals)))
         members.append(("activationThreshold", .decimal(trigger.activationThresholdMilli, Quantity.milliDecimals)))
         members.append(("metricType", .text(trigger.metricType.rawValue)))
+        if let poll = trigger.poll { members += rest(poll) }
         if let staleAfter { members.append(("staleAfter", .integer(staleAfter))) }
+        return members
+    }
+
+    private static func source(_ source: Poll.Source) -> [YAMLText.Member] {
+        switch source {
+        case .prometheus(let serverAddress, let query, let ignoreNullValues):
+            let nulls: [YAMLText.Member] = ignoreNullValues ? [] : [("ignoreNullValues", .flag(false))]
+            return [("serverAddress", .text(serverAddress)), ("query", .text(query))] + nulls
+        case .natsJetStream(let monitoringEndpoint, let account, let stream, let consumer):
+            return [
+                ("monitoringEndpoint", .text(monitoringEndpoint)), ("account", .text(account)), ("stream", .text(stream)), ("consumer", .text(consumer)),
+            ]
+        }
+    }
+
+    private static func rest(_ poll: Poll) -> [YAMLText.Member] {
+        var members: [YAMLText.Member] = [("intervalSeconds", .integer(poll.intervalSeconds))]
+        if poll.timeoutSeconds != Poll.defaultTimeoutSeconds { members.append(("timeoutSeconds", .integer(poll.timeoutSeconds))) }
+        if let file = poll.bearerTokenFile { members.append(("bearerTokenFile", .text(file))) }
+        guard let tls = poll.tls else { return members }
+        let files = [("caFile", tls.caFile), ("certFile", tls.certFile), ("keyFile", tls.keyFile)]
+        members.append(("tls", .inline(files.compactMap { name, file in file.map { (name, .text($0)) } })))
         return members
     }
 

@@ -12,6 +12,7 @@ extension MetricDescription {
         .init("greenroom_append_seconds", "Time from receiving events to their being durable.", unit: .seconds, buckets: Buckets.latencySeconds),
         .init("greenroom_commit_events", "Events of one commit.", buckets: Buckets.counts),
         .init("greenroom_log_bytes", "Size of the log's files.", unit: .bytes),
+        .init("greenroom_log_disk_free_bytes", "Room left on the disk where the log lies.", unit: .bytes),
 
         // The loop.
         .init("greenroom_decision_seconds", "Time from a commit to the decision it led to.", unit: .seconds, buckets: Buckets.latencySeconds),
@@ -37,6 +38,8 @@ extension MetricDescription {
         .init("greenroom_pool_starting_workers", "Workers asked for that are not ready yet."),
         .init("greenroom_pool_draining_workers", "Workers that take no more actors."),
         .init("greenroom_demand", "Actors that hold or want a slot, by state, and those that wait by reason. Never clamped by capacity."),
+        .init("greenroom_pool_condition", "1 where a pool's condition holds: Ready, Active, Paused, Fallback."),
+        .init("greenroom_oldest_wait_seconds", "Age of the oldest waiting actor, 0 where none waits.", unit: .seconds),
         .init("greenroom_wait_seconds", "Time actors waited for a worker.", unit: .seconds, buckets: Buckets.waitSeconds),
         .init("greenroom_placements_total", "Actors placed on a worker, by how close their state was."),
         .init("greenroom_worker_start_seconds", "Time from the decision for a worker to its being ready.", unit: .seconds, buckets: Buckets.waitSeconds),

@@ -21,6 +21,14 @@ private func full() throws -> Policy {
             source: .observed(metric: "nats_consumer_pending_messages", selector: [.init(key: "consumer", value: "dev\\ops"), .init(key: "stream", value: "täsk")], staleAfterSeconds: 60),
             thresholdMilli: 9_007_199_254_740_993, metricType: .value),
     ]
+    policy.triggers.append(.polled(
+        name: "rate",
+        Poll(
+            source: .prometheus(serverAddress: "https://prometheus:9090/p", query: "sum(rate(a{b=\"c\"}[5m]))\n", ignoreNullValues: false), intervalSeconds: 30, timeoutSeconds: 9,
+            bearerTokenFile: "prometheus/token", tls: Poll.TLS(caFile: "ca.pem", certFile: "tls.crt", keyFile: "tls.key")),
+        thresholdMilli: 50_000, activationThresholdMilli: 3_000, metricType: .value, staleAfterSeconds: 90))
+    policy.triggers.append(.polled(
+        name: "pending", Poll(source: .natsJetStream(monitoringEndpoint: "http://nats:8222", account: "$G", stream: "agent-tasks", consumer: "devops-agent")), thresholdMilli: 1))
     policy.behaviorGiven = true
     policy.behavior.scaleUp.stabilizationWindowSeconds = 30
     policy.behavior.scaleUp.tolerancePPM = 50_001

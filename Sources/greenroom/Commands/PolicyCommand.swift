@@ -5,12 +5,14 @@ import Foundation
 import Policies
 
 // Is a policy file right, and what does it say?
+//
+// `convert` has a file of its own.
 
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy",
-        abstract: "Check policy files.",
-        subcommands: [PolicyCheckCommand.self])
+        abstract: "Check policy files, and make them of what KEDA and HPA have.",
+        subcommands: [PolicyCheckCommand.self, PolicyConvertCommand.self])
 }
 
 struct PolicyCheckCommand: AsyncParsableCommand {
@@ -38,7 +40,7 @@ struct PolicyCheckCommand: AsyncParsableCommand {
         if !isGood { throw Refusal() }
     }
 
-    private static func read(_ file: String) throws -> [UInt8] {
+    static func read(_ file: String) throws -> [UInt8] {
         let handle = file == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: file)
         // One byte more than is allowed tells a file that is too long.
         guard let data = try? handle?.read(upToCount: PolicyReader.textLimitBytes + 1) ?? (handle == nil ? nil : Data()) else {

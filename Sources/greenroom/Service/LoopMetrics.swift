@@ -120,7 +120,8 @@ final class LoopMetrics: LoopObserving {
 /// The gauges of one pool.
 private struct PoolGauges {
     private let desired, ready, busy, starting, draining: Gauge
-    private let resident: Gauge
+    private let resident, oldestWait: Gauge
+    private let conditions: [(holds: @Sendable (PoolView) -> Bool, gauge: Gauge)]
     private let blocked: [(reason: String, gauge: Gauge)]
 
     init(pool: String) {
@@ -130,6 +131,11 @@ private struct PoolGauges {
         busy = workers("busy")
         starting = workers("starting")
         draining = workers("draining")
+        oldestWait = Gauge(label: "greenroom_oldest_wait_seconds", dimensions: [("pool", pool)])
+        let known: [(name: String, holds: @Sendable (PoolView) -> Bool)] = [
+            ("Ready", { $0.readyCondition }), ("Active", { $0.active }), ("Paused", { $0.paused }), ("Fallback", { $0.fallback }),
+        ]
+        conditions = known.map { ($0.holds, Gauge(label: "greenroom_pool_condition", dimensions: [("pool", pool), ("condition", $0.name)])) }
         resident = Gauge(label: "greenroom_demand", dimensions: [("pool", pool), ("state", "resident"), ("reason", "")])
         blocked = BlockedReason.allCases.map { reason in
             (reason.name, Gauge(label: "greenroom_demand", dimensions: [("pool", pool), ("state", "blocked"), ("reason", reason.name)]))
@@ -143,6 +149,8 @@ private struct PoolGauges {
         starting.record(view.starting)
         draining.record(view.draining)
         resident.record(view.demand.resident)
+        oldestWait.record(view.oldestWaitSeconds ?? 0)
+        for condition in conditions { condition.gauge.record(condition.holds(view) ? 1 : 0) }
         for (reason, gauge) in blocked { gauge.record(view.demand.blocked[reason] ?? 0) }
     }
 }

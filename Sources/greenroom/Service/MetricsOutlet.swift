@@ -21,6 +21,7 @@ final class MetricsOutlet: Sendable {
     func text(openMetrics: Bool, _ plane: ControlLoop, _ log: EventLog) async -> [UInt8] {
         loop.show(await plane.pools())
         Gauge(label: "greenroom_log_bytes").record(Self.bytes(of: log.path))
+        if let free = log.health.diskFreeBytes { Gauge(label: "greenroom_log_disk_free_bytes").record(free) }
         return factory.exposition(openMetrics ? .openMetrics : .text)
     }
 

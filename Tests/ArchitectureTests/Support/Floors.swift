@@ -42,11 +42,12 @@ struct Floor: Sendable {
         Floor(target: "ServiceClient", level: 3, ours: ["Domain"], packages: http.union(["Logging"])),
         Floor(target: "WorkerAgent", level: 3, ours: ["Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
         Floor(target: "LocalWorkers", level: 3, ours: belowThree, packages: ["Logging", "Subprocess"]),
+        Floor(target: "Pollers", level: 3, ours: ["Domain", "Autoscaling"], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL", "Logging", "ServiceLifecycle"]),
         Floor(target: "Telemetry", level: 3, ours: ["Domain"], packages: ["Logging", "Metrics", "CoreMetrics"]),
 
         Floor(
             target: "greenroom", level: 4,
-            ours: belowThree.union(["HTTPServing", "HTTPService", "ExternalMetrics", "Kubernetes", "ObjectStorage", "ServiceClient", "WorkerAgent", "LocalWorkers", "Telemetry"]),
+            ours: belowThree.union(["HTTPServing", "HTTPService", "ExternalMetrics", "Kubernetes", "ObjectStorage", "ServiceClient", "WorkerAgent", "LocalWorkers", "Pollers", "Telemetry"]),
             packages: http.union(operating).union(["ArgumentParser", "Yams", "Crypto", "GRDB"])),
     ]
 

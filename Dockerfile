@@ -1,0 +1,27 @@
+# syntax=docker/dockerfile:1
+# The service in an image: built with the Swift runtime inside the program, run by nobody on a slim Debian.
+FROM swift:6.3-bookworm AS build
+RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libsqlite3-dev && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+# Dependencies change seldom: they are fetched before the sources come.
+COPY Package.swift Package.resolved* ./
+RUN swift package resolve
+COPY Sources Sources
+COPY Tests Tests
+COPY migrations migrations
+RUN swift build -c release --product greenroom --static-swift-stdlib -Xlinker -s \
+    && install -D -m 0755 .build/release/greenroom /out/greenroom
+
+FROM debian:bookworm-slim
+# SQLite, authorities for TLS, and the zones that schedules name.
+RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libsqlite3-0 libstdc++6 ca-certificates tzdata \
+    && rm -rf /var/lib/apt/lists/* \
+    && install -d -o 65532 -g 65532 -m 0700 /var/lib/greenroom
+COPY --from=build /out/greenroom /usr/local/bin/greenroom
+USER 65532:65532
+WORKDIR /var/lib/greenroom
+VOLUME /var/lib/greenroom
+EXPOSE 8443 6443 9443
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/local/bin/greenroom"]
+CMD ["serve"]

@@ -1,0 +1,91 @@
+// Where does an outside metric come from that nobody sends by itself?
+//
+// A trigger with a `poll` is a trigger of an observed metric, named as the trigger is, whose values the service fetches: the
+// poller asks, appends `queue.observed`, and the decision reads that event like any other. So nothing here is looked at when
+// deciding, and replay asks nobody. Secrets are named by file, never by value: a policy is in the log and shown to readers.
+
+public struct Poll: Hashable, Sendable {
+    public var source: Source
+    public var intervalSeconds = Poll.defaultIntervalSeconds
+    /// For one request, from the first packet to the answer's last byte.
+    public var timeoutSeconds = Poll.defaultTimeoutSeconds
+    /// A file with a bearer token, relative to the service's folder of secrets.
+    public var bearerTokenFile: String?
+    public var tls: TLS?
+
+    /// What Prometheus' own default scrape interval makes of "soon", as KEDA's is 30 s.
+    public static let defaultIntervalSeconds = 15
+    public static let defaultTimeoutSeconds = 5
+
+    public init(
+        source: Source, intervalSeconds: Int = Poll.defaultIntervalSeconds, timeoutSeconds: Int = Poll.defaultTimeoutSeconds, bearerTokenFile: String? = nil,
+        tls: TLS? = nil
+    ) {
+        self.source = source
+        self.intervalSeconds = intervalSeconds
+        self.timeoutSeconds = timeoutSeconds
+        self.bearerTokenFile = bearerTokenFile
+        self.tls = tls
+    }
+
+    public enum Source: Hashable, Sendable {
+        /// The one value that an instant query has. `ignoreNullValues`: an empty result is 0 (KEDA's default), else a failure.
+        case prometheus(serverAddress: String, query: String, ignoreNullValues: Bool)
+        /// The messages of a consumer that were not delivered yet, as the server's monitoring endpoint tells (`/jsz`).
+        case natsJetStream(monitoringEndpoint: String, account: String, stream: String, consumer: String)
+
+        public static let defaultAccount = "$G"
+
+        /// The trigger's `type`.
+        public var type: String {
+            switch self {
+            case .prometheus: "prometheus"
+            case .natsJetStream: "nats-jetstream"
+            }
+        }
+
+        /// The URL that is asked, without path and query.
+        public var address: String {
+            switch self {
+            case .prometheus(let serverAddress, _, _): serverAddress
+            case .natsJetStream(let monitoringEndpoint, _, _, _): monitoringEndpoint
+            }
+        }
+    }
+
+    /// Files in PEM, relative to the service's folder of secrets.
+    public struct TLS: Hashable, Sendable {
+        /// nil trusts what the system trusts.
+        public var caFile: String?
+        /// A client certificate, and its key: both or none.
+        public var certFile: String?
+        public var keyFile: String?
+
+        public init(caFile: String? = nil, certFile: String? = nil, keyFile: String? = nil) {
+            self.caFile = caFile
+            self.certFile = certFile
+            self.keyFile = keyFile
+        }
+    }
+
+    /// All files it reads.
+    public var files: [String] { [bearerTokenFile, tls?.caFile, tls?.certFile, tls?.keyFile].compactMap { $0 } }
+}
+
+extension Trigger {
+    /// A trigger whose metric is fetched; the metric's name is the trigger's.
+    public static func polled(
+        name: String, _ poll: Poll, thresholdMilli: Int64, activationThresholdMilli: Int64 = 0, metricType: MetricType = .averageValue,
+        staleAfterSeconds: Int? = nil
+    ) -> Trigger {
+        var trigger = Trigger(
+            name: name, source: .observed(metric: name, selector: [], staleAfterSeconds: staleAfterSeconds), thresholdMilli: thresholdMilli,
+            activationThresholdMilli: activationThresholdMilli, metricType: metricType)
+        trigger.poll = poll
+        return trigger
+    }
+
+    var staleAfterSeconds: Int? {
+        if case .observed(_, _, let seconds) = source { seconds } else { nil }
+    }
+}

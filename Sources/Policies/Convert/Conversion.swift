@@ -1,0 +1,79 @@
+public import Autoscaling
+
+// What became of another autoscaler's manifest, and what did not come along?
+//
+// A conversion is a policy that `policy check` accepts, and notes: each field that has no meaning here, each meaning that
+// changed, and for each metric that somebody must send from now on, the command that sends it.
+
+public struct Conversion: Hashable, Sendable {
+    /// `ScaledObject kagent/agent-scaler`
+    public var origin: String
+    public var policy: Policy
+    /// In the order of the text.
+    public var notes: [ConversionNote]
+
+    public init(origin: String, policy: Policy, notes: [ConversionNote]) {
+        self.origin = origin
+        self.policy = policy
+        self.notes = notes
+    }
+
+    /// The policy with its notes as comments before it.
+    public var yaml: String {
+        var lines = ["Converted from \(origin)."]
+        if !notes.isEmpty { lines.append("What to know about it:") }
+        for note in notes {
+            lines.append("- \(note.path.isEmpty ? "" : "\(note.path): ")\(note.message)")
+            lines += note.command.map { "    \($0)" }
+        }
+        // No character of the manifest may end a comment: each line is one line.
+        let comments = lines.map { line in "# " + String(String.UnicodeScalarView(line.unicodeScalars.map { Self.isPlain($0) ? $0 : " " })) }
+        return comments.map { $0 + "\n" }.joined() + PolicyWriter.yaml(policy)
+    }
+
+    private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x20...0x7E, 0xA0...0x2027, 0x202A...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD, 0x10000...: true
+        default: false
+        }
+    }
+
+    /// Several policies in one text.
+    public static func yaml(_ conversions: [Conversion]) -> String { conversions.map(\.yaml).joined(separator: "---\n") }
+}
+
+/// One thing that was not carried over as it was.
+public struct ConversionNote: Hashable, Sendable, CustomStringConvertible {
+    public var line: Int
+    public var column: Int
+    /// Of the manifest's field: `spec.triggers[0].metadata.customHeaders`.
+    public var path: String
+    public var message: String
+    /// A shell command of several lines that takes over what Greenroom can't read itself; empty where there is none.
+    public var command: [String]
+
+    public init(line: Int, column: Int, path: String, message: String, command: [String] = []) {
+        self.line = line
+        self.column = column
+        self.path = path
+        self.message = message
+        self.command = command
+    }
+
+    public var description: String {
+        let head = "\(line):\(column): \(path.isEmpty ? "" : "\(path): ")\(message)"
+        return ([head] + command.map { "    \($0)" }).joined(separator: "\n")
+    }
+}
+
+/// Notes of one manifest as they are made.
+final class NoteList {
+    private(set) var notes: [ConversionNote] = []
+    /// Beyond that nobody reads on.
+    static let limit = 200
+
+    func note(_ path: String, at place: Place?, _ message: String, command: [String] = []) {
+        guard notes.count < Self.limit else { return }
+        notes.append(ConversionNote(line: place?.line ?? 1, column: place?.column ?? 1, path: path, message: message, command: command))
+    }
+}

@@ -1,0 +1,94 @@
+import AsyncHTTPClient
+import Autoscaling
+import Foundation
+import NIOCore
+import NIOSSL
+
+// What does the other server answer to one GET?
+//
+// Bounded in time and in size, without redirects (a token must not travel on), with the token and the certificates that the
+// files hold at this moment.
+
+struct PollClient: Sendable {
+    private let client: HTTPClient
+    private let secrets: SecretFolder
+
+    static let answerLimitBytes = 4 << 20
+    static let connectSeconds: Int64 = 5
+    static let idleConnectionSeconds: Int64 = 90
+
+    init(secrets: SecretFolder) {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.timeout.connect = .seconds(Self.connectSeconds)
+        configuration.connectionPool.idleTimeout = .seconds(Self.idleConnectionSeconds)
+        // A server that refuses is a failed look; the pace of looks is the poller's business.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.decompression = .disabled
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        self.secrets = secrets
+    }
+
+    func shutdown() async { try? await client.shutdown() }
+
+    /// Status and body. `query` is written into the URL, each value escaped.
+    func get(_ poll: Poll, path: String, query: [(name: String, value: String)]) async throws -> (status: Int, body: [UInt8]) {
+        var base = poll.source.address[...]
+        while base.hasSuffix("/") { base.removeLast() }
+        let parameters = query.map { "\($0.name)=\(Self.escaped($0.value))" }.joined(separator: "&")
+        var request = HTTPClientRequest(url: "\(base)\(path)?\(parameters)")
+        request.headers.add(name: "accept", value: "application/json")
+        request.headers.add(name: "user-agent", value: "greenroom")
+        if let file = poll.bearerTokenFile { request.headers.add(name: "authorization", value: "Bearer \(try secrets.token(file))") }
+        if let tls = poll.tls { request.tlsConfiguration = try configuration(tls) }
+        return try await withDeadline(seconds: poll.timeoutSeconds) { [request] in
+            let response = try await client.execute(request, timeout: .seconds(Int64(poll.timeoutSeconds)))
+            let body = try await response.body.collect(upTo: Self.answerLimitBytes)
+            return (Int(response.status.code), Array(body.readableBytesView))
+        }
+    }
+
+    /// The first to end decides: the answer, or the time given.
+    private func withDeadline<Answer: Sendable>(seconds: Int, _ ask: @escaping @Sendable () async throws -> Answer) async throws -> Answer {
+        try await withThrowingTaskGroup(of: Answer.self) { group in
+            group.addTask { try await ask() }
+            group.addTask {
+                try await Task.sleep(for: .seconds(seconds))
+                throw PollFault("no answer within \(seconds) s")
+            }
+            defer { group.cancelAll() }
+            guard let answer = try await group.next() else { throw CancellationError() }
+            return answer
+        }
+    }
+
+    private func configuration(_ tls: Poll.TLS) throws -> TLSConfiguration {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        if let file = tls.caFile { configuration.trustRoots = .certificates(try certificates(file)) }
+        if let file = tls.certFile { configuration.certificateChain = try certificates(file).map { .certificate($0) } }
+        if let file = tls.keyFile {
+            let bytes = try secrets.read(file)
+            guard let key = try? NIOSSLPrivateKey(bytes: bytes, format: .pem) else { throw PollFault("\(file) holds no private key in PEM") }
+            configuration.privateKey = .privateKey(key)
+        }
+        return configuration
+    }
+
+    private func certificates(_ file: String) throws(PollFault) -> [NIOSSLCertificate] {
+        let bytes = try secrets.read(file)
+        guard let certificates = try? NIOSSLCertificate.fromPEMBytes(bytes), !certificates.isEmpty else { throw PollFault("\(file) holds no certificate in PEM") }
+        return certificates
+    }
+
+    /// RFC 3986's unreserved characters stay.
+    static func escaped(_ text: String) -> String {
+        var escaped = ""
+        for byte in text.utf8 {
+            if (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 || "-._~".utf8.contains(byte) {
+                escaped.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                escaped += "%" + String(byte >> 4, radix: 16, uppercase: true) + String(byte & 15, radix: 16, uppercase: true)
+            }
+        }
+        return escaped
+    }
+}

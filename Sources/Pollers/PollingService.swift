@@ -1,0 +1,166 @@
+public import Autoscaling
+public import Domain
+public import Logging
+public import ServiceLifecycle
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+// Which outside metrics does the service fetch, and who does it?
+//
+// One task a polled trigger. Every few seconds the policies in effect are looked at again: a trigger that came is started,
+// one that went or changed is stopped first. Where one instance among several acts, `policies` gives none on the others, so
+// that a metric is fetched once. What is fetched goes into the log through `append` and nowhere else.
+
+public struct PollingService: Service {
+    public typealias Append = @Sendable (EventBatch) async throws -> Void
+
+    public static let defaultRefreshSeconds = 2
+    /// Beyond that many triggers the rest is not fetched, and the log of the service says so.
+    public static let pollerLimit = 1_000
+
+    private let policies: @Sendable () async -> [Policy]
+    private let append: Append
+    private let logger: Logger
+    private let secrets: SecretFolder
+    private let refresh: Duration
+
+    /// - Parameters:
+    ///   - policies: those in effect at this moment, or none where this instance doesn't act.
+    ///   - append: puts events into the log; what it throws is logged, and the next look comes all the same.
+    ///   - secretsFolder: where the files lie that policies name; nil lets none be read.
+    public init(
+        policies: @escaping @Sendable () async -> [Policy], append: @escaping Append, logger: Logger, secretsFolder: String? = nil,
+        refreshSeconds: Int = PollingService.defaultRefreshSeconds
+    ) {
+        self.policies = policies
+        self.append = append
+        self.logger = logger
+        secrets = SecretFolder(path: secretsFolder)
+        refresh = .seconds(refreshSeconds)
+    }
+
+    /// Until the group shuts down or the task is cancelled. No task of a poller outlives it.
+    public func run() async throws {
+        let client = PollClient(secrets: secrets)
+        await cancelWhenGracefulShutdown { await supervise(client) }
+        await client.shutdown()
+    }
+
+    private func supervise(_ client: PollClient) async {
+        var pollers: [PollTarget: Task<Void, Never>] = [:]
+        while !Task.isCancelled {
+            let kept = targets(of: await policies())
+            for (target, task) in pollers where !kept.contains(target) {
+                task.cancel()
+                await task.value
+                pollers[target] = nil
+            }
+            for target in kept where pollers[target] == nil {
+                let poller = Poller(target: target, client: client, append: append, logger: logger)
+                pollers[target] = Task { await poller.run() }
+            }
+            try? await Task.sleep(for: refresh)
+        }
+        for task in pollers.values { task.cancel() }
+        for task in pollers.values { await task.value }
+    }
+
+    private func targets(of policies: [Policy]) -> Set<PollTarget> {
+        let wanted = PollTarget.all(of: policies)
+        if wanted.count > Self.pollerLimit {
+            logger.error("too many polled triggers", metadata: ["triggers": "\(wanted.count)", "fetched": "\(Self.pollerLimit)"])
+        }
+        return Set(wanted.prefix(Self.pollerLimit))
+    }
+}
+
+/// One trigger to fetch for. Two are the same as long as nothing about it changed.
+struct PollTarget: Hashable, Sendable {
+    var pool: String
+    /// The trigger's name, and its metric's.
+    var metric: String
+    var poll: Poll
+    /// Failures in a row that the policy's fallback waits for.
+    var patience: Int
+
+    static let defaultPatience = 3
+
+    /// In the order of the policies and their triggers.
+    static func all(of policies: [Policy]) -> [PollTarget] {
+        policies.flatMap { policy in
+            policy.triggers.compactMap { trigger in
+                trigger.poll.map { PollTarget(pool: policy.pool, metric: trigger.name, poll: $0, patience: policy.fallback?.failureThreshold ?? defaultPatience) }
+            }
+        }
+    }
+}
+
+/// Looks, appends, waits, until it is cancelled.
+struct Poller: Sendable {
+    let target: PollTarget
+    let client: PollClient
+    let append: PollingService.Append
+    let logger: Logger
+
+    func run() async {
+        var pace = PollPace(intervalSeconds: target.poll.intervalSeconds, patience: target.patience)
+        while !Task.isCancelled {
+            let outcome = await look()
+            if Task.isCancelled { return }
+            note(outcome, after: pace.failures)
+            pace.note(failed: (try? outcome.get()) == nil)
+            let at = Int64(Date().timeIntervalSince1970 * 1_000_000)
+            do { try await append(PollObservation.batch(pool: target.pool, metric: target.metric, outcome: outcome, at: at)) } catch {
+                logger.warning("observation not appended", metadata: ["pool": "\(target.pool)", "metric": "\(target.metric)", "problem": "\(error)"])
+            }
+            try? await Task.sleep(for: pace.delay(chance: .random(in: 0..<1)))
+        }
+    }
+
+    func look() async -> Result<Double, PollFault> {
+        do {
+            switch target.poll.source {
+            case .prometheus(_, let query, let ignoreNullValues):
+                return .success(try await PrometheusPoller(client: client).value(target.poll, query: query, ignoreNullValues: ignoreNullValues))
+            case .natsJetStream(_, let account, let stream, let consumer):
+                return .success(try await NATSPoller(client: client).pending(target.poll, account: account, stream: stream, consumer: consumer))
+            }
+        } catch let fault as PollFault {
+            return .failure(fault)
+        } catch is CancellationError {
+            return .failure(PollFault("stopped"))
+        } catch {
+            return .failure(PollFault("\(target.poll.source.address) can't be asked: \(Self.reason(error))"))
+        }
+    }
+
+    /// Beginnings and ends of trouble; each failure in between is in the event log.
+    private func note(_ outcome: Result<Double, PollFault>, after failures: Int) {
+        let subject: Logger.Metadata = ["pool": "\(target.pool)", "metric": "\(target.metric)"]
+        switch outcome {
+        case .success where failures > 0: logger.info("metric fetched again", metadata: subject)
+        case .failure(let fault) where failures == 0: logger.warning("metric not fetched", metadata: subject.merging(["problem": "\(fault)"]) { $1 })
+        default: break
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        // BoringSSL's own words are about its source files.
+        if error is NIOSSLError { return "the TLS handshake failed: check tls.caFile, the name in its certificate, and whether it wants one of ours" }
+        if let error = error as? NIOConnectionError {
+            guard let first = error.connectionErrors.first else { return "\(error.host) has no address" }
+            return reason(first.error)
+        }
+        // Its own text names NIO's calls.
+        if let error = error as? IOError { return error.errnoCode == ECONNREFUSED ? "the connection was refused" : "no connection (errno \(error.errnoCode))" }
+        return switch error as? HTTPClientError {
+        case .some(.connectTimeout): "no connection in time"
+        case .some(.deadlineExceeded), .some(.readTimeout): "no answer in time"
+        case .some(.remoteConnectionClosed): "the connection was closed"
+        default: "\(error)"
+        }
+    }
+}

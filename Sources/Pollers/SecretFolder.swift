@@ -1,0 +1,43 @@
+import Foundation
+
+// What does a secret's file say at this moment?
+//
+// Read anew each time, as secrets rotate under their mounts, and only within one folder that the service's operator names:
+// a policy's author chooses the file's name and the address its content is sent to. Links are followed (Kubernetes mounts
+// secrets as links), and must end inside the folder.
+
+public struct SecretFolder: Sendable {
+    /// nil: no file may be read.
+    private let path: String?
+
+    static let limitBytes = 65_536
+
+    public init(path: String?) { self.path = path }
+
+    func read(_ file: String) throws(PollFault) -> [UInt8] {
+        guard let path else { throw PollFault("\(file) can't be read: the service has no folder of secrets; name one in its configuration") }
+        guard let folder = Self.real(path), let target = Self.real("\(path)/\(file)") else { throw PollFault("\(file) is not in the folder of secrets") }
+        guard target.hasPrefix("\(folder)/") else { throw PollFault("\(file) leads out of the folder of secrets") }
+        guard let handle = FileHandle(forReadingAtPath: target) else { throw PollFault("\(file) in the folder of secrets can't be read") }
+        let data: Data
+        // At the end of an empty file there is no data, which is no error.
+        do { data = try handle.read(upToCount: Self.limitBytes + 1) ?? Data() } catch { throw PollFault("\(file) in the folder of secrets can't be read") }
+        guard data.count <= Self.limitBytes else { throw PollFault("\(file) has more than \(Self.limitBytes) bytes") }
+        return Array(data)
+    }
+
+    /// A token: one line without spaces, as it may stand in a header.
+    func token(_ file: String) throws(PollFault) -> String {
+        let bytes = try read(file)
+        let end = bytes.lastIndex { !" \t\r\n".utf8.contains($0) }
+        let token = bytes[..<(end.map { $0 + 1 } ?? 0)]
+        guard !token.isEmpty, token.allSatisfy({ (0x21...0x7E).contains($0) }) else { throw PollFault("\(file) doesn't hold one token in one line") }
+        return String(decoding: token, as: UTF8.self)
+    }
+
+    private static func real(_ path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+}
