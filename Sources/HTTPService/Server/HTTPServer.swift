@@ -1,7 +1,7 @@
+import HTTPServing
 public import Logging
 import NIOCore
 import NIOPosix
-import NIOSSL
 import Synchronization
 
 // Who opens the ports, and who closes them in good order?
@@ -33,12 +33,12 @@ public final class HTTPServer: Sendable {
         try configuration.validate()
         HealthAnswers.start()
         let tokens = try configuration.tokensFile.map { path throws(TokenFile.Fault) in try TokenFile(path: path) }
-        let context = try configuration.tls.map { try TLSContext.make($0) }
+        let tls = try configuration.tls.map { try ReloadingTLSContext(TLSFiles(certificateFile: $0.certificateFile, keyFile: $0.keyFile)) }
         let shared = ServerShared(parts: parts, configuration: configuration, tokens: tokens, log: log)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops)
         do {
             let loops = try await makeLoops(group, shared, count: configuration.eventLoops)
-            return try await HTTPServer(configuration, shared: shared, group: group, loops: loops, context: context, tokens: tokens)
+            return try await HTTPServer(configuration, shared: shared, group: group, loops: loops, tls: tls, tokens: tokens)
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -62,7 +62,7 @@ public final class HTTPServer: Sendable {
 
     private init(
         _ configuration: ServerConfiguration, shared: ServerShared, group: MultiThreadedEventLoopGroup, loops: [LoopHandle],
-        context: NIOSSLContext?, tokens: TokenFile?
+        tls: ReloadingTLSContext?, tokens: TokenFile?
     ) async throws {
         var listeners: [any Channel] = []
         var cleartextPort: Int?
@@ -73,8 +73,8 @@ public final class HTTPServer: Sendable {
                 listeners.append(listener)
                 cleartextPort = listener.localAddress?.port
             }
-            if let tls = configuration.tls {
-                let listener = try await Self.bind(tls.address, tls: context, shared, group, loops)
+            if let address = configuration.tls?.address {
+                let listener = try await Self.bind(address, tls: tls, shared, group, loops)
                 listeners.append(listener)
                 tlsPort = listener.localAddress?.port
             }
@@ -88,7 +88,11 @@ public final class HTTPServer: Sendable {
         self.listeners = listeners
         self.cleartextPort = cleartextPort
         self.tlsPort = tlsPort
-        watch = Task { await Self.watchTokens(tokens, shared.log) }
+        watch = Task {
+            async let tokensWatched: Void = Self.watchTokens(tokens, shared.log)
+            async let certificateWatched: Void? = tls?.watch(log: shared.log)
+            _ = await (tokensWatched, certificateWatched)
+        }
     }
 
     /// What keeps a port from being opened.
@@ -99,7 +103,7 @@ public final class HTTPServer: Sendable {
     }
 
     private static func bind(
-        _ address: ServerConfiguration.Address, tls: NIOSSLContext?, _ shared: ServerShared, _ group: MultiThreadedEventLoopGroup, _ loops: [LoopHandle]
+        _ address: ServerConfiguration.Address, tls: ReloadingTLSContext?, _ shared: ServerShared, _ group: MultiThreadedEventLoopGroup, _ loops: [LoopHandle]
     ) async throws -> any Channel {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
@@ -121,11 +125,11 @@ public final class HTTPServer: Sendable {
 
     private struct TooManyConnections: Error {}
 
-    private static func accept(_ channel: any Channel, tls: NIOSSLContext?, _ shared: ServerShared, _ loops: [LoopHandle]) throws {
+    private static func accept(_ channel: any Channel, tls: ReloadingTLSContext?, _ shared: ServerShared, _ loops: [LoopHandle]) throws {
         guard shared.connections.enter() else { throw TooManyConnections() }
         channel.closeFuture.whenComplete { _ in shared.connections.leave() }
         guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop }) else { preconditionFailure("a connection on a foreign event loop") }
-        try ConnectionPipeline.configure(channel, tls: tls, state: loop.state.value)
+        try ConnectionPipeline.configure(channel, tls: tls?.current, state: loop.state.value)
     }
 
     /// Looks once a second whether the tokens changed.

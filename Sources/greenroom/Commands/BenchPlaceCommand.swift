@@ -19,7 +19,7 @@ struct BenchPlaceCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Workers that are busy.", valueName: "percent")) var busyPercent = 80
     @Option(name: .long, help: "Decisions to measure at each size.") var decisions = 200_000
     @Option(name: .long, help: "Seed of the cluster and its actors.") var seed: UInt64 = 1
-    @Option(name: .shortAndLong, help: "Output format: line or json.") var output: BenchIngestCommand.Format = .line
+    @Option(name: .shortAndLong, help: "Output format: line or json.") var output: BenchFormat = .line
 
     func validate() throws {
         guard !workers.isEmpty, workers.allSatisfy({ (10...1_000_000).contains($0) }) else {

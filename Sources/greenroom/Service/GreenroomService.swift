@@ -1,3 +1,4 @@
+import Autoscaling
 import ControlLoop
 import Domain
 import EventLog
@@ -5,6 +6,7 @@ import Foundation
 import HTTPService
 import LocalWorkers
 import Logging
+import Pollers
 import Replay
 import ServiceLifecycle
 import Telemetry
@@ -47,6 +49,7 @@ struct GreenroomService: Sendable {
                     .init(service: HTTPServerService(server, parts: parts.http, log: logger)),
                     .init(service: LoopService(loop: parts.loop, policies: policies, logger: logger, onStart: { await onStart(url) })),
                     .init(service: WorkersService(workers: parts.workers)),
+                    .init(service: polling(parts.loop, log)),
                 ],
                 gracefulShutdownSignals: signals, logger: logger))
         await parts.loop.catchUp()
@@ -71,6 +74,13 @@ struct GreenroomService: Sendable {
         var loop: ControlLoop
         var workers: LocalWorkers
         var http: ServiceParts
+    }
+
+    /// Fetches what the policies in effect say, into the log.
+    private func polling(_ loop: ControlLoop, _ log: EventLog) -> PollingService {
+        PollingService(
+            policies: { await loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8)) } },
+            append: { batch in _ = try await log.append(batch) }, logger: Logger(labelLike: logger, "greenroom.pollers"), secretsFolder: configuration.secretsFolder)
     }
 
     private func makeParts(_ log: EventLog, _ server: ServerConfiguration) throws -> Parts {

@@ -24,6 +24,8 @@ struct ServiceConfiguration: Sendable {
     var workerArguments: [String] = []
     /// File with the token that workers of `kind: Process` send.
     var workerTokenFile: String?
+    /// Folder of the files that policies name for metrics that are fetched; without it none is read.
+    var secretsFolder: String?
     var checkpointEvents: Int64 = 1_000_000
 
     init() {}
@@ -56,6 +58,7 @@ struct ServiceConfiguration: Sendable {
         policies = try top.strings("policies").map { Self.resolve($0, base) }
         try readLogging(&top)
         try readWorkers(&top, base)
+        if let path = try top.string("secrets") { secretsFolder = Self.resolve(path, base) }
         if let events = try top.integer("checkpointEvents") { checkpointEvents = Int64(max(events, 1)) }
         if var limits = try top.section("limits") { try readLimits(&limits) }
         try top.finish()
