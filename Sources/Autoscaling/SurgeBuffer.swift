@@ -135,9 +135,9 @@ public struct SurgeBuffer: Hashable, Sendable {
         let resumed = now.adding(microseconds: -settling)
         while now.microseconds(since: begin) >= length {
             if begin >= settled, begin < resumed {
-                resolve(upTo: resumed)
-                // No more of it than the window holds: the sums are bounded by that.
-                remember(level, held: level, from: max(begin, resumed.adding(microseconds: -windowMicroseconds)), to: resumed)
+                // The cells that wait are settled too. No more of it than the window holds: the sums are bounded by that.
+                let unresolved = cells.first?.end.adding(microseconds: -length) ?? begin
+                remember(level, held: level, from: max(unresolved, resumed.adding(microseconds: -windowMicroseconds)), to: resumed)
                 cells = []
                 begin = resumed
             } else {

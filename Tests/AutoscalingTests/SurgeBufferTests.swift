@@ -121,16 +121,10 @@ import Testing
     @Test("where turns pile up on what is there, room moves with it")
     func pilingUp() {
         var learner = Learner()
-        var second = 0
-        // Each time 12 more, from nothing or from 24 or from 48; and back to nothing.
-        for round in 0..<60 {
-            let floor = [0, 24, 48][round % 3]
-            learner.observe(floor, at: second)
-            learner.observe(floor + 12, at: second + 20)
-            learner.observe(floor, at: second + 24)
-            second += 44
-        }
+        for second in 0..<900 where second % 4 == 0 { learner.observe(second / 4, at: second) }
         #expect(learner.buffer.shareQuarters == 4)
+        // 4 more within a start, and one whose cell is still open.
+        #expect((4...5).contains(learner.answer(224, at: 899).spare))
     }
 
     @Test("in a calm beginning a burst is expected on top of what is there")
@@ -148,6 +142,18 @@ import Testing
         learner.observe(1, at: 3 * 31_536_000)
         #expect(learner.buffer.runs.count < 10)
         #expect(learner.answer(1, at: 3 * 31_536_000).spare == 0)
+    }
+
+    @Test("silence counts in full")
+    func pauses() {
+        var learner = Learner()
+        for minute in 0..<15 {
+            learner.observe(20, at: minute * 60)
+            learner.observe(0, at: minute * 60 + 5)
+        }
+        learner.observe(0, at: 900)
+        // All but the first cell and those within the last start.
+        #expect(learner.buffer.runs.reduce(0) { $0 + $1.microseconds } == 884_000_000)
     }
 
     @Test("years at the highest demand there can be overflow nothing")
