@@ -77,7 +77,7 @@ public enum WarmBuffer: Hashable, Sendable {
     case fixed(Int)
     /// Percent of the workers that demand asks for, rounded up.
     case percent(Int)
-    /// As many as demand rose by while a worker started: the quantile, over the last while, of such rises; at least `min`.
+    /// As many as demand needed while a worker started: the quantile, over the last while, of what was needed; at least `min`.
     case surge(quantilePPM: Int, windowSeconds: Int, min: Int)
 }
 
