@@ -45,8 +45,10 @@ public struct AutoscalerMemory: Hashable, Sendable {
         // It was active until this moment also where it is not any more.
         if evaluation.isActive || isActive { lastActiveAt = evaluation.at }
         isActive = evaluation.isActive
-        if case .surge(_, let windowSeconds, _) = policy.buffer {
-            surge.observe(evaluation.demand, at: evaluation.at, startMicroseconds: evaluation.startMicroseconds, windowSeconds: windowSeconds)
+        if case .surge(let quantilePPM, let windowSeconds, _) = policy.buffer {
+            surge.observe(
+                evaluation.demand, at: evaluation.at, startMicroseconds: evaluation.startMicroseconds,
+                quantilePPM: quantilePPM, windowSeconds: windowSeconds)
         }
         guard recommendations.standing != evaluation.recommended else { return }
         recommendations.stands(

@@ -64,6 +64,8 @@ public struct Evaluation: Hashable, Sendable {
     /// Whether the surge buffer gave the count, and when it is looked at again though nothing is observed. What it learns
     /// from silence may show a little earlier where something else happens: no timer runs for each of its cells.
     public var isSurge = false
+    /// The quarters of demand that the surge buffer's room moves with.
+    public var surgeShareQuarters = 0
     public var nextBufferChange: LogTime?
 
     public init(at: LogTime, replicas: Int) {
@@ -183,7 +185,7 @@ extension Evaluation {
         source = .buffer
     }
 
-    /// 12 actors, 14 within the last half of a start, rises of 20 at the quantile: 34 slots. It holds in the pauses of a burst
+    /// 12 actors, 14 within the last half of a start, 20 to come beyond them at the quantile: 34 slots. It holds in the pauses of a burst
     /// too, until the cooldown brings the pool to rest. What is less by no more than the tolerance is left as it is, or a
     /// large pool would turn at every turn.
     fileprivate mutating func addSurge(_ policy: Policy, _ observation: Observation, _ surge: SurgeBuffer, _ tolerances: Tolerances) {
@@ -197,7 +199,7 @@ extension Evaluation {
         var count = max(WarmBuffer.needed(demand: answer.held + answer.spare, slotsPerWorker: policy.slotsPerWorker), held + min)
         if count < replicas, Double(replicas - count) <= tolerances.scaleDown * Double(replicas) { count = replicas }
         guard count > recommended else { return }
-        (recommended, source, isSurge) = (count, .buffer, true)
+        (recommended, source, isSurge, surgeShareQuarters) = (count, .buffer, true, answer.shareQuarters)
     }
 
     /// What fails is replaced by the fallback once it failed often enough. Until then, and where there is none, it is

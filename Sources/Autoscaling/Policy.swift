@@ -77,7 +77,7 @@ public enum WarmBuffer: Hashable, Sendable {
     case fixed(Int)
     /// Percent of the workers that demand asks for, rounded up.
     case percent(Int)
-    /// As many as demand rose by while a worker started: the quantile, over the last while, of such rises; at least `min`.
+    /// As many as demand needed while a worker started: the quantile, over the last while, of what was needed; at least `min`.
     case surge(quantilePPM: Int, windowSeconds: Int, min: Int)
 }
 
@@ -176,10 +176,11 @@ public struct Behavior: Hashable, Sendable {
 }
 
 extension Behavior {
-    /// No window and no limit that matters: for a buffer that knows by itself how fast to follow. Its tolerance keeps it calm.
+    /// No window and no limit that matters: for a buffer that knows by itself how fast to follow. Its tolerance keeps it calm:
+    /// at 15 % it turns a third less often than at HPA's 10 %, for 1 or 2 % more of cost.
     public static let asNeeded = Behavior(
         scaleUp: Rules(stabilizationWindowSeconds: 0, limits: [Limit(kind: .pods, value: 100_000, periodSeconds: 1)]),
-        scaleDown: Rules(stabilizationWindowSeconds: 0, limits: [Limit(kind: .percent, value: 100, periodSeconds: 1)]))
+        scaleDown: Rules(stabilizationWindowSeconds: 0, limits: [Limit(kind: .percent, value: 100, periodSeconds: 1)], tolerancePPM: 150_000))
 }
 
 /// KEDA's scaling modifiers: one composite metric in place of the triggers' own.

@@ -88,7 +88,7 @@ extension Reason {
     private func recommendationText(_ code: ReasonCode) -> String {
         switch code {
         case .surgeBuffer:
-            return "surge \(word("quantile")) of \(word("windowSeconds")) s at starts of \(word("startSeconds")) s: \(word("needed")) + \(word("spare")) spare = \(word("replicas"))"
+            return "surge \(word("quantile")) of \(word("windowSeconds")) s at starts of \(word("startSeconds")) s, following demand by \(word("followsPercent")) %: \(word("needed")) + \(word("spare")) spare = \(word("replicas"))"
         case .warmBuffer: return "warm buffer \(word("needed")) + \(word("spare")) spare = \(word("replicas"))"
         case .heldByFailingTrigger: return "held at \(word("replicas")) while it fails"
         case .withinTolerance:

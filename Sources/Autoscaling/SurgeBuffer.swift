@@ -1,19 +1,20 @@
 public import Domain
 
-// By how much does demand rise while a worker starts?
+// How much demand may there be before a worker that is asked for now is ready?
 //
 // Let D(t) be demand, H the time a worker takes to start (its measured 90th percentile), W the window. For each moment of
-// the last W seconds there is one rise: the highest D over the H that followed, less what was held already at that moment.
-// The spare workers are the quantile q of those rises over time: with q = 0.97 demand outgrew what was there during 3 % of
-// the time. What is held is the highest D of the last H ÷ 2: a worker let go and wanted again so soon would cost a start.
+// the last W seconds it is known what was held then, and the highest D over the H that followed. Room is kept for as much
+// as covered the quantile q of those moments: with q = 0.97 demand outgrew it during 3 % of the time. How much of that room
+// moves with what is held, and how much is constant, `SurgeShare` learns. What is held is the highest D of the last H ÷ 2:
+// a worker let go and wanted again so soon would cost a start.
 //
 //     D            2 2 7 9 9 3 …        cells of one start's sixteenth, each with its highest D
-//     rise at a cell = highest of the cells within H after it − highest of those within H ÷ 2 before it
+//     a cell's sample = the highest of the cells within H after it, and the highest of those within H ÷ 2 before it
 //
-// Memory is bounded: a closed cell waits for H and then becomes part of a run of equal rises; runs leave after W; a
-// histogram follows what comes and goes. Closing a cell costs O(log n), and all between costs nothing.
+// Memory is bounded: a closed cell waits for H and then becomes part of a run of equal samples; runs leave after W;
+// histograms follow what comes and goes. Closing a cell costs O(log n), and all between costs nothing.
 //
-// Always: times never go back; the histogram counts exactly the runs; what is asked at a moment is the same before and
+// Always: times never go back; the histograms count exactly the runs; what is asked at a moment is the same before and
 // after that moment is folded in. Counts are actors, not workers. Within the first H ÷ (1 − q), which it takes to see a
 // rise as rare as the quantile at all, what was not seen yet counts as the highest seen.
 
@@ -32,16 +33,19 @@ public struct SurgeBuffer: Hashable, Sendable {
         }
     }
 
-    /// A while during which rises were in one bucket.
+    /// A while whose cells were alike.
     public struct Run: Hashable, Sendable {
         public var end: LogTime
         public var microseconds: Int64
-        public var bucket: Int
+        /// Demand within a start's time after it.
+        public var highest: Int
+        public var held: Int
 
-        public init(end: LogTime, microseconds: Int64, bucket: Int) {
+        public init(end: LogTime, microseconds: Int64, highest: Int, held: Int) {
             self.end = end
             self.microseconds = microseconds
-            self.bucket = bucket
+            self.highest = highest
+            self.held = held
         }
     }
 
@@ -70,14 +74,16 @@ public struct SurgeBuffer: Hashable, Sendable {
     public private(set) var windowMicroseconds: Int64 = 0
     /// Oldest first.
     public private(set) var runs: [Run] = []
-    private var histogram = RiseHistogram()
+    private var share = SurgeShare()
+    /// The quarters of what is held that room moves with.
+    public var shareQuarters: Int { share.quarters }
 
     public init() {}
 
-    /// As it was encoded; the histogram follows from the runs.
+    /// As it was encoded; what the share is chosen from follows from the runs.
     public init(
         cells: [Cell], openSince: LogTime?, openHighest: Int, firstLevel: Int, level: Int, startMicroseconds: Int64, windowMicroseconds: Int64,
-        runs: [Run]
+        runs: [Run], shareQuarters: Int
     ) {
         self.cells = Array(cells.suffix(Self.mostCells))
         self.openSince = openSince
@@ -87,7 +93,8 @@ public struct SurgeBuffer: Hashable, Sendable {
         self.startMicroseconds = Self.counted(startMicroseconds)
         self.windowMicroseconds = max(windowMicroseconds, 0)
         self.runs = Array(runs.suffix(Self.mostRuns))
-        for run in self.runs { histogram.add(run.microseconds, to: run.bucket) }
+        share = SurgeShare(quarters: shareQuarters)
+        for run in self.runs { share.add(run.microseconds, highest: run.highest, held: run.held) }
     }
 
     private var cellMicroseconds: Int64 {
@@ -99,12 +106,13 @@ public struct SurgeBuffer: Hashable, Sendable {
     // MARK: - Observing
 
     /// Demand is this much from now on.
-    mutating func observe(_ demand: Int, at now: LogTime, startMicroseconds: Int64?, windowSeconds: Int) {
+    mutating func observe(_ demand: Int, at now: LogTime, startMicroseconds: Int64?, quantilePPM: Int, windowSeconds: Int) {
         windowMicroseconds = Int64(windowSeconds) * 1_000_000
-        roll(to: now)
+        var isNews = roll(to: now)
         // A shorter start makes shorter cells: the running one may be over by that.
         self.startMicroseconds = Self.counted(startMicroseconds)
-        roll(to: now)
+        isNews = roll(to: now) || isNews
+        if isNews { share.choose(quantilePPM: quantilePPM, leastSeen: leastSeen(quantilePPM), windowMicroseconds: windowMicroseconds) }
         if openSince == nil { (openSince, firstLevel) = (now, demand) }
         level = demand
         openHighest = max(openHighest, demand)
@@ -116,19 +124,20 @@ public struct SurgeBuffer: Hashable, Sendable {
 
     private func isOver(_ now: LogTime) -> Bool { openSince.map { now.microseconds(since: $0) >= cellMicroseconds } ?? true }
 
-    /// Closes the cells that are over by `now`.
-    private mutating func roll(to now: LogTime) {
-        guard var begin = openSince else { return }
+    /// Closes the cells that are over by `now`; false where none is.
+    private mutating func roll(to now: LogTime) -> Bool {
+        guard var begin = openSince else { return false }
         let length = cellMicroseconds
-        guard now.microseconds(since: begin) >= length else { return }
-        // After this long without a change every rise is nothing, however long it goes on.
+        guard now.microseconds(since: begin) >= length else { return false }
+        // After this long without a change all samples are alike, however long it goes on.
         let settling = startMicroseconds + holdMicroseconds + 2 * length
         let settled = begin.adding(microseconds: settling)
         let resumed = now.adding(microseconds: -settling)
         while now.microseconds(since: begin) >= length {
             if begin >= settled, begin < resumed {
-                resolve(upTo: resumed)
-                remember(0, from: begin, to: resumed)
+                // The cells that wait are settled too. No more of it than the window holds: the sums are bounded by that.
+                let unresolved = cells.first?.end.adding(microseconds: -length) ?? begin
+                remember(level, held: level, from: max(unresolved, resumed.adding(microseconds: -windowMicroseconds)), to: resumed)
                 cells = []
                 begin = resumed
             } else {
@@ -138,6 +147,7 @@ public struct SurgeBuffer: Hashable, Sendable {
         }
         openSince = begin
         forget(before: now.adding(microseconds: -windowMicroseconds))
+        return true
     }
 
     private mutating func close(at end: LogTime) {
@@ -154,21 +164,21 @@ public struct SurgeBuffer: Hashable, Sendable {
             let cell = cells[resolved]
             let followed = cells[(resolved + 1)...].reduce(openHighest) { max($0, $1.highest) }
             let length = resolved > 0 ? cell.end.microseconds(since: cells[resolved - 1].end) : cellMicroseconds
-            remember(RiseHistogram.bucket(of: max(0, followed - cell.held)), from: cell.end.adding(microseconds: -length), to: cell.end)
+            remember(followed, held: cell.held, from: cell.end.adding(microseconds: -length), to: cell.end)
             resolved += 1
         }
         if resolved > 0 { cells.removeFirst(resolved) }
     }
 
-    private mutating func remember(_ bucket: Int, from begin: LogTime, to end: LogTime) {
+    private mutating func remember(_ highest: Int, held: Int, from begin: LogTime, to end: LogTime) {
         let length = end.microseconds(since: begin)
         guard length > 0 else { return }
-        histogram.add(length, to: bucket)
-        if let last = runs.last, last.bucket == bucket, last.end == begin {
+        share.add(length, highest: highest, held: held)
+        if let last = runs.last, last.highest == highest, last.held == held, last.end == begin {
             runs[runs.count - 1].end = end
             runs[runs.count - 1].microseconds += length
         } else {
-            runs.append(Run(end: end, microseconds: length, bucket: bucket))
+            runs.append(Run(end: end, microseconds: length, highest: highest, held: held))
             if runs.count > Self.mostRuns { forgetFirst(runs.count - Self.mostRuns) }
         }
     }
@@ -178,13 +188,13 @@ public struct SurgeBuffer: Hashable, Sendable {
         guard let first = runs.first else { return }
         let excess = border.microseconds(since: first.end.adding(microseconds: -first.microseconds))
         guard excess > 0 else { return }
-        histogram.add(-excess, to: first.bucket)
+        share.add(-excess, highest: first.highest, held: first.held)
         runs[0].microseconds -= excess
     }
 
     private mutating func forgetFirst(_ count: Int) {
         guard count > 0 else { return }
-        for run in runs[..<count] { histogram.add(-run.microseconds, to: run.bucket) }
+        for run in runs[..<count] { share.add(-run.microseconds, highest: run.highest, held: run.held) }
         runs.removeFirst(count)
     }
 
@@ -208,6 +218,8 @@ extension SurgeBuffer {
         var held: Int
         /// Actors beyond it.
         var spare: Int
+        /// The quarters of what is held that its room moves with.
+        var shareQuarters: Int
         var nextChange: LogTime?
     }
 
@@ -216,17 +228,17 @@ extension SurgeBuffer {
         let isSame = Self.counted(startMicroseconds) == self.startMicroseconds && Int64(windowSeconds) * 1_000_000 == windowMicroseconds
         guard !isSame || isOver(now) else { return settledAnswer(quantilePPM, demand, now) }
         var observed = self
-        observed.observe(demand, at: now, startMicroseconds: startMicroseconds, windowSeconds: windowSeconds)
+        observed.observe(demand, at: now, startMicroseconds: startMicroseconds, quantilePPM: quantilePPM, windowSeconds: windowSeconds)
         return observed.settledAnswer(quantilePPM, demand, now)
     }
 
     private func settledAnswer(_ quantilePPM: Int, _ demand: Int, _ now: LogTime) -> Answer {
         let held = max(demand, openHighest, highestSince(now.adding(microseconds: -holdMicroseconds)))
         // Before the first rise is known: as much again as demand has risen since.
-        let spare = histogram.total == 0
+        let spare = share.total == 0
             ? max(0, held - firstLevel)
-            : RiseHistogram.highest(of: histogram.bucket(atPPM: quantilePPM, ofAtLeast: leastSeen(quantilePPM)))
-        return Answer(held: held, spare: spare, nextChange: nextChange(demand, held: held, spare: spare, now))
+            : share.room(held, quantilePPM: quantilePPM, leastSeen: leastSeen(quantilePPM)) - held
+        return Answer(held: held, spare: spare, shareQuarters: share.quarters, nextChange: nextChange(demand, held: held, spare: spare, now))
     }
 
     /// A rise as rare as the quantile is seen once in this long.

@@ -161,6 +161,7 @@ extension Account {
             Reason.Number("quantile", .text(Quantity.text(Int64(quantilePPM), decimals: Quantity.microDecimals))),
             Reason.Number("windowSeconds", windowSeconds),
             Reason.Number("startSeconds", .milli(start / 1_000)),
+            Reason.Number("followsPercent", evaluation.surgeShareQuarters * 100 / SurgeShare.whole),
             Reason.Number("needed", needed),
             Reason.Number("spare", evaluation.recommended - needed),
             Reason.Number("replicas", evaluation.recommended),

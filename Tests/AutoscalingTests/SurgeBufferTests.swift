@@ -12,7 +12,7 @@ import Testing
         var windowSeconds = 900
 
         mutating func observe(_ demand: Int, at second: Int) {
-            buffer.observe(demand, at: .s(second), startMicroseconds: SurgeBufferTests.start, windowSeconds: windowSeconds)
+            buffer.observe(demand, at: .s(second), startMicroseconds: SurgeBufferTests.start, quantilePPM: 970_000, windowSeconds: windowSeconds)
         }
 
         func answer(_ demand: Int, at second: Int, quantile: Double = 0.97) -> SurgeBuffer.Answer {
@@ -23,7 +23,7 @@ import Testing
 
     @Test("nothing observed: nothing to keep")
     func empty() {
-        #expect(Learner().answer(0, at: 0) == .init(held: 0, spare: 0, nextChange: nil))
+        #expect(Learner().answer(0, at: 0) == .init(held: 0, spare: 0, shareQuarters: 4, nextChange: nil))
     }
 
     @Test("before the first rise is known, it expects as much again as demand has risen")
@@ -83,11 +83,12 @@ import Testing
             let demand = random.int(0...(random.chance(5) ? 500 : 20))
             let start: Int64? = random.pick([nil, 2_000_000, 9_700_000, 60_000_000])
             let window = random.chance(1) ? 60 : 900
+            let quantile = random.chance(1) ? 990_000 : 950_000
             func answer() -> SurgeBuffer.Answer {
-                buffer.answer(quantilePPM: 950_000, windowSeconds: window, demand: demand, startMicroseconds: start, at: at)
+                buffer.answer(quantilePPM: quantile, windowSeconds: window, demand: demand, startMicroseconds: start, at: at)
             }
             let before = answer()
-            buffer.observe(demand, at: at, startMicroseconds: start, windowSeconds: window)
+            buffer.observe(demand, at: at, startMicroseconds: start, quantilePPM: quantile, windowSeconds: window)
             #expect(answer() == before)
             if let next = before.nextChange { #expect(next > at) }
             #expect(buffer.cells.count <= SurgeBuffer.mostCells + 1 && buffer.runs.count <= SurgeBuffer.mostRuns)
@@ -102,8 +103,35 @@ import Testing
         let b = learner.buffer
         let copy = SurgeBuffer(
             cells: b.cells, openSince: b.openSince, openHighest: b.openHighest, firstLevel: b.firstLevel, level: b.level,
-            startMicroseconds: b.startMicroseconds, windowMicroseconds: b.windowMicroseconds, runs: b.runs)
+            startMicroseconds: b.startMicroseconds, windowMicroseconds: b.windowMicroseconds, runs: b.runs, shareQuarters: b.shareQuarters)
         #expect(copy == b)
+    }
+
+    @Test("where demand wavers around a level, room stays at that level whatever is there now")
+    func steady() {
+        var learner = Learner()
+        var random = SplitMix64(seed: 3)
+        for second in 0..<900 where second % 3 == 0 { learner.observe(random.int(40...60), at: second) }
+        #expect(learner.buffer.shareQuarters == 0)
+        let (low, high) = (learner.answer(40, at: 1_200), learner.answer(58, at: 900))
+        #expect(low.held + low.spare == 60)
+        #expect(high.held + high.spare == 60)
+    }
+
+    @Test("where turns pile up on what is there, room moves with it")
+    func pilingUp() {
+        var learner = Learner()
+        for second in 0..<900 where second % 4 == 0 { learner.observe(second / 4, at: second) }
+        #expect(learner.buffer.shareQuarters == 4)
+        // 4 more within a start, and one whose cell is still open.
+        #expect((4...5).contains(learner.answer(224, at: 899).spare))
+    }
+
+    @Test("in a calm beginning a burst is expected on top of what is there")
+    func beginning() {
+        var learner = Learner()
+        for second in 0..<200 { learner.observe(second % 40 < 20 ? 3 : 2, at: second) }
+        #expect(learner.buffer.shareQuarters == 4)
     }
 
     @Test("years of silence cost no more than a minute of it")
@@ -114,6 +142,26 @@ import Testing
         learner.observe(1, at: 3 * 31_536_000)
         #expect(learner.buffer.runs.count < 10)
         #expect(learner.answer(1, at: 3 * 31_536_000).spare == 0)
+    }
+
+    @Test("silence counts in full")
+    func pauses() {
+        var learner = Learner()
+        for minute in 0..<15 {
+            learner.observe(20, at: minute * 60)
+            learner.observe(0, at: minute * 60 + 5)
+        }
+        learner.observe(0, at: 900)
+        // All but the first cell and those within the last start.
+        #expect(learner.buffer.runs.reduce(0) { $0 + $1.microseconds } == 884_000_000)
+    }
+
+    @Test("years at the highest demand there can be overflow nothing")
+    func highest() {
+        var learner = Learner()
+        learner.windowSeconds = PolicyLimits.surgeWindowSeconds
+        for year in 0..<4 { learner.observe(year % 2 == 0 ? .max / 4 : 0, at: year * 31_536_000) }
+        #expect(learner.answer(0, at: 4 * 31_536_000).held == 0)
     }
 
     @Test("time by height: exact up to 63, then within 3 %", arguments: [0, 1, 63, 64, 65, 100, 127, 128, 1_000, 65_535, 1_000_000])
@@ -133,7 +181,12 @@ import Testing
         }
         // Half of what there must be is missing: it counts as the highest.
         #expect(histogram.bucket(atPPM: 500_001, ofAtLeast: 200) == 40)
+        // 20 at 5 beyond 0, 9 at 9 and 1 at 40: 100 + 81 + 40; beyond 9 only 31.
+        #expect(histogram.shortfall(beyond: 0) == 221)
+        #expect(histogram.shortfall(beyond: 9) == 31)
+        #expect(histogram.shortfall(beyond: 40) == 0)
         histogram.add(-1, to: 40)
+        #expect(histogram.shortfall(beyond: 9) == 0)
         #expect(histogram.bucket(atPPM: 999_999, ofAtLeast: 0) == 9)
     }
 }
@@ -153,7 +206,7 @@ import Testing
         }
         let paused = pool.commit(.timer, at: .s(575)).last
         #expect(pool.replicas == 20)
-        #expect(paused?.reason(.surgeBuffer)?.text == "surge 0.97 of 900 s at starts of 10 s: 0 + 20 spare = 20")
+        #expect(paused?.reason(.surgeBuffer)?.text == "surge 0.97 of 900 s at starts of 10 s, following demand by 0 %: 0 + 20 spare = 20")
         pool.commit(.timer, at: .s(604))
         #expect(pool.replicas == 20)
         #expect(pool.commit(.timer, at: .s(605)).last?.nextDeadline == nil)

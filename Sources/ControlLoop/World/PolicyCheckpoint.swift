@@ -122,8 +122,10 @@ extension SurgeBuffer {
         writer.list(runs) { writer, run in
             writer.time(run.end)
             writer.integer(run.microseconds)
-            writer.integer(Int64(run.bucket))
+            writer.integer(Int64(run.highest))
+            writer.integer(Int64(run.held))
         }
+        writer.integer(Int64(shareQuarters))
     }
 
     init(from reader: inout ByteReader) throws(ByteFault) {
@@ -134,8 +136,9 @@ extension SurgeBuffer {
             openSince: try reader.optional { reader throws(ByteFault) in try reader.time() },
             openHighest: try reader.int(), firstLevel: try reader.int(), level: try reader.int(),
             startMicroseconds: try reader.integer(), windowMicroseconds: try reader.integer(),
-            runs: try reader.list(bytesEach: 24) { reader throws(ByteFault) in
-                Run(end: try reader.time(), microseconds: try reader.integer(), bucket: try reader.int())
-            })
+            runs: try reader.list(bytesEach: 32) { reader throws(ByteFault) in
+                Run(end: try reader.time(), microseconds: try reader.integer(), highest: try reader.int(), held: try reader.int())
+            },
+            shareQuarters: try reader.int())
     }
 }
