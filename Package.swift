@@ -135,7 +135,7 @@ let package = Package(
             name: "greenroom",
             dependencies: [
                 "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "HTTPService", "Policies",
-                "ServiceClient", "WorkerAgent", "LocalWorkers", "Telemetry", log, metrics, lifecycle,
+                "ServiceClient", "WorkerAgent", "LocalWorkers", "KEDAScaler", "Telemetry", log, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"), .product(name: "NIOCore", package: "swift-nio"),
@@ -160,6 +160,8 @@ let package = Package(
         .testTarget(name: "TelemetryTests", dependencies: ["Domain", "Telemetry", log, metrics, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
         .testTarget(
             name: "LocalWorkersTests", dependencies: ["Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
+        .testTarget(
+            name: "KEDAScalerTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "KEDAScaler", log, lifecycle] + grpc, swiftSettings: strict),
         .testTarget(name: "WorkerAgentTests", dependencies: ["Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
         .testTarget(
             name: "HTTPServiceTests",
@@ -174,7 +176,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "Replay"], swiftSettings: strict),
         .testTarget(
-            name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", log], swiftSettings: strict),
+            name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", "KEDAScaler", log], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]
 )
