@@ -1,3 +1,4 @@
+import Autoscaling
 import Domain
 import Synchronization
 import Testing

@@ -45,14 +45,28 @@ struct ConfigurationTests {
     @Test func `one connection more than the limit is closed`() async throws {
         try await ScalerHarness.run(PoolsTwin(["ns/p": .idle()]), configure: { $0.limits.connections = 1 }) { scaler async throws in
             #expect(try await !scaler.client.isActive(.of("p")).result)
-            let transport = try HTTP2ClientTransport.Posix(target: .ipv4(address: "127.0.0.1", port: scaler.port), transportSecurity: .plaintext)
-            let answered = try await withGRPCClient(transport: transport) { client in
-                var options = CallOptions.defaults
-                options.timeout = .milliseconds(500)
-                options.waitForReady = false
-                return (try? await ScalerHarness.Client(wrapping: client).isActive(.of("p"), options: options)) != nil
-            }
-            #expect(!answered)
+            #expect(try Self.isClosed(port: scaler.port))
+            #expect(try await !scaler.client.isActive(.of("p")).result)
+        }
+    }
+
+    /// Connects, says nothing, and reads until the other side closes; false where it doesn't within five seconds.
+    private static func isClosed(port: Int) throws -> Bool {
+        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        try #require(socket >= 0)
+        defer { close(socket) }
+        var patience = timeval(tv_sec: 5, tv_usec: 0)
+        setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let connected = withUnsafeBytes(of: &address) { connect(socket, $0.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t($0.count)) }
+        try #require(connected == 0)
+        var buffer = [UInt8](repeating: 0, count: 4_096)
+        while true {
+            let count = recv(socket, &buffer, buffer.count, 0)
+            if count <= 0 { return count == 0 || errno == ECONNRESET }
         }
     }
 

@@ -69,9 +69,8 @@ private final class ConnectionGate: Sendable {
     func admit(_ channel: any Channel) -> EventLoopFuture<Void> {
         let count = open.wrappingAdd(1, ordering: .relaxed).newValue
         channel.closeFuture.whenComplete { [self] _ in open.wrappingSubtract(1, ordering: .relaxed) }
-        guard count > limit else { return channel.eventLoop.makeSucceededVoidFuture() }
-        return channel.eventLoop.makeFailedFuture(TooMany())
+        // Closed rather than failed: a connection that never was would be left unread by the transport.
+        if count > limit { channel.close(promise: nil) }
+        return channel.eventLoop.makeSucceededVoidFuture()
     }
-
-    private struct TooMany: Error {}
 }
