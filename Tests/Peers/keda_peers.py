@@ -13,10 +13,12 @@ import argparse
 import json
 import os
 import pathlib
+import queue
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -120,9 +122,9 @@ class Scaler:
         return self.messages.ScaledObjectRef(
             name="agent-scaler", namespace=NAMESPACE, scalerMetadata={"scalerAddress": "greenroom:9090", "pool": pool, **metadata})
 
-    def value(self, metric, **metadata):
+    def value(self, name, /, **metadata):
         answer = self.stub.GetMetrics(
-            self.messages.GetMetricsRequest(scaledObjectRef=self.object(**metadata), metricName=metric), timeout=PATIENCE_SECONDS)
+            self.messages.GetMetricsRequest(scaledObjectRef=self.object(**metadata), metricName=name), timeout=PATIENCE_SECONDS)
         return [(v.metricName, v.metricValue, v.metricValueFloat) for v in answer.metricValues]
 
     def specs(self, answer):
@@ -196,21 +198,31 @@ def two_streams(greenroom, scaler):
     second.cancel()
 
 
+def hear(scaler, pushed, heard):
+    try:
+        for answer in pushed:
+            heard.put((time.time(), answer.result))
+    except scaler.grpc.RpcError:
+        pass  # The stream was cancelled: that is how this ends.
+
+
 def latencies(greenroom, scaler, activations):
     pushed = scaler.pushes(scaler.stub.StreamIsActive, scaler.object())
     next(pushed)
+    # A thread of its own stamps each push as it comes, whether or not its request was acknowledged yet.
+    heard = queue.Queue()
+    threading.Thread(target=hear, args=(scaler, pushed, heard), daemon=True).start()
     since_commit, since_acknowledged, problems = [], [], []
     for number in range(activations):
         receipt = greenroom.send("actor.requested", f"push-{RUN}-{number}")
         acknowledged = time.time()
-        # The push is read by grpcio's own thread; what `next` adds is its handing over.
-        if not next(pushed).result:
+        received, result = heard.get(timeout=PATIENCE_SECONDS)
+        if not result:
             problems.append(f"activation {number} was pushed as inactive")
-        received = time.time()
         since_commit.append(received - greenroom.committed_at(receipt["firstSeq"]))
         since_acknowledged.append(received - acknowledged)
         greenroom.send("actor.withdrawn", f"push-{RUN}-{number}")
-        if next(pushed).result:
+        if heard.get(timeout=PATIENCE_SECONDS)[1]:
             problems.append(f"rest {number} was pushed as active")
     pushed.cancel()
     check(f"StreamIsActive: {activations} activations and rests, each pushed", "; ".join(problems[:3]))

@@ -48,7 +48,7 @@ public struct KEDAScalerService: Service {
             }
             let first = await group.next()
             group.cancelAll()
-            if case .served(let error?)? = first { return self.fault(error) }
+            if case .served(let error?)? = first, !Task.isCancelled { return self.fault(error) }
             return nil
         }
         if let fault { throw fault }

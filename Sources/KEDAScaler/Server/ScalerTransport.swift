@@ -49,6 +49,7 @@ extension HTTP2ServerTransport.Posix.Config {
         rpc.maxRequestPayloadSize = limits.messageBytes
         http2.maxConcurrentStreams = limits.callsPerConnection
         connection.flushCoalescing = nil
+        connection.maxIdleTime = .seconds(limits.idleSeconds)
         connection.maxGraceTime = .seconds(limits.drainSeconds)
         connection.keepalive.time = .seconds(limits.keepaliveSeconds)
         connection.keepalive.timeout = .seconds(limits.keepaliveSeconds)

@@ -106,6 +106,7 @@ struct ServiceConfiguration: Sendable {
             if let value = try limits.integer("connections") { scaler.limits.connections = value }
             if let value = try limits.integer("callsPerConnection") { scaler.limits.callsPerConnection = value }
             if let value = try limits.integer("streams") { scaler.limits.streams = value }
+            if let value = try limits.number("idleSeconds") { scaler.limits.idleSeconds = value }
             if let value = try limits.number("keepaliveSeconds") { scaler.limits.keepaliveSeconds = value }
             if let value = try limits.number("drainSeconds") { scaler.limits.drainSeconds = value }
             try limits.finish()
