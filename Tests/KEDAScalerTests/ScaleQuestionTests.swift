@@ -95,6 +95,8 @@ struct ScaleQuestionTests {
     @Test func `an unknown pool is answered with the known ones`() {
         let sentence = ScalerRefusal.unknownPool("ns/chta", known: ["ns/chat", "ns/tools"]).sentence
         #expect(sentence == "there is no pool ns/chta; did you mean ns/chat? Known: ns/chat, ns/tools. Correct scalerMetadata.pool, or apply a policy for that pool")
+        let other = ScalerRefusal.unknownPool("ns/worker", known: ["a/chat", "ns/tools"]).sentence
+        #expect(other == "there is no pool ns/worker. Known: ns/tools, a/chat. Correct scalerMetadata.pool, or apply a policy for that pool")
         let many = ScalerRefusal.unknownPool("x", known: (0..<1_000).map { "ns/pool-\($0)-\(String(repeating: "y", count: 500))" }).sentence
         #expect(many.contains("and 990 more"))
         #expect(many.utf8.count < 2_000)

@@ -31,11 +31,14 @@ enum ScalerRefusal: Error, Hashable, Sendable {
     }
 
     private static func unknownPool(_ name: String, _ known: [String]) -> String {
-        let hint = NearestName.nearest(to: name, in: known).map { "; did you mean \($0)?" } ?? ""
         guard !known.isEmpty else {
             return "there is no pool \(Quoted(name)), nor any other yet: apply a policy for it, or send the first event about it"
         }
-        let listed = known.prefix(namesListed).map { Quoted($0).text }.joined(separator: ", ")
+        let hint = NearestName.nearest(to: name, in: known).map { "; did you mean \(Quoted($0))?" } ?? "."
+        // Its own namespace's come first: it is most likely one of them.
+        let namespace = name.prefix { $0 != "/" } + "/"
+        let sorted = known.filter { $0.hasPrefix(namespace) } + known.filter { !$0.hasPrefix(namespace) }
+        let listed = sorted.prefix(namesListed).map { Quoted($0).text }.joined(separator: ", ")
         let more = known.count > namesListed ? " and \(known.count - namesListed) more" : ""
         return "there is no pool \(Quoted(name))\(hint) Known: \(listed)\(more). Correct scalerMetadata.pool, or apply a policy for that pool"
     }
