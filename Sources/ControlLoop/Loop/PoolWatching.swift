@@ -7,6 +7,8 @@ import Domain
 // watcher must return at once, so it hands on and keeps no queue that could grow.
 
 public protocol PoolWatching: Sendable {
+    /// Every pool's name, in no order.
+    func poolNames() async -> [String]
     /// How the pool stands; nil where there is none of that name.
     func summary(of pool: String) async -> PoolSummary?
     /// Calls `changed` with the pool's summary as it is, then with each that differs from the last, until the watch is
@@ -26,6 +28,8 @@ public final class PoolWatch: Sendable {
 }
 
 extension ControlLoop: PoolWatching {
+    public func poolNames() async -> [String] { await ask { $0.world.pools.map(\.text) } }
+
     public func summary(of pool: String) async -> PoolSummary? {
         await ask { core in core.world.find(pool: pool, names: core.log.names).map { core.world.pools[$0].summary } }
     }

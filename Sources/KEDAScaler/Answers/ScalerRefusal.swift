@@ -21,6 +21,8 @@ enum ScalerRefusal: Error, Hashable, Sendable {
 
     /// Pools named in a refusal, at most: a status message travels in a header.
     static let namesListed = 10
+    /// Pools looked through for the one that was meant, at most.
+    static let namesCompared = 1_000
 
     var sentence: String {
         switch self {
@@ -34,10 +36,10 @@ enum ScalerRefusal: Error, Hashable, Sendable {
         guard !known.isEmpty else {
             return "there is no pool \(Quoted(name)), nor any other yet: apply a policy for it, or send the first event about it"
         }
-        let hint = NearestName.nearest(to: name, in: known).map { "; did you mean \(Quoted($0))?" } ?? "."
         // Its own namespace's come first: it is most likely one of them.
         let namespace = name.prefix { $0 != "/" } + "/"
         let sorted = known.filter { $0.hasPrefix(namespace) } + known.filter { !$0.hasPrefix(namespace) }
+        let hint = NearestName.nearest(to: name, in: Array(sorted.prefix(namesCompared))).map { "; did you mean \(Quoted($0))?" } ?? "."
         let listed = sorted.prefix(namesListed).map { Quoted($0).text }.joined(separator: ", ")
         let more = known.count > namesListed ? " and \(known.count - namesListed) more" : ""
         return "there is no pool \(Quoted(name))\(hint) Known: \(listed)\(more). Correct scalerMetadata.pool, or apply a policy for that pool"

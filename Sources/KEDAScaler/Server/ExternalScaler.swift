@@ -9,7 +9,7 @@ import GRPCCore
 // service stops.
 
 struct ExternalScaler: Externalscaler_ExternalScaler.SimpleServiceProtocol {
-    let plane: any ControlPlane & PoolWatching
+    let plane: any PoolWatching
     let streams: OpenStreams
 
     // MARK: - One answer
@@ -34,9 +34,7 @@ struct ExternalScaler: Externalscaler_ExternalScaler.SimpleServiceProtocol {
         throw await unknown(pool)
     }
 
-    private func unknown(_ pool: String) async -> ScalerRefusal {
-        .unknownPool(pool, known: await plane.pools().map { "\($0.namespace)/\($0.name)" })
-    }
+    private func unknown(_ pool: String) async -> ScalerRefusal { .unknownPool(pool, known: await plane.poolNames().sorted()) }
 
     // MARK: - Streams
 

@@ -11,13 +11,13 @@ public import ServiceLifecycle
 
 public struct KEDAScalerService: Service {
     private let configuration: KEDAScalerConfiguration
-    private let plane: any ControlPlane & PoolWatching
+    private let plane: any PoolWatching
     private let logger: Logger
     private let onStart: @Sendable (_ port: Int) async -> Void
 
     /// - Parameter onStart: called with the port once it is open.
     public init(
-        configuration: KEDAScalerConfiguration, plane: any ControlPlane & PoolWatching, logger: Logger,
+        configuration: KEDAScalerConfiguration, plane: any PoolWatching, logger: Logger,
         onStart: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.configuration = configuration

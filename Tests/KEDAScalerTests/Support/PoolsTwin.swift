@@ -1,12 +1,10 @@
-import Autoscaling
 import ControlLoop
 import Domain
-import Foundation
 import Synchronization
 
-// Pools that stand as a test says, and tell those who watch them: the control plane's twin, as far as KEDA sees it.
+// Pools that stand as a test says, and tell those who watch them: the loop's twin, as far as KEDA sees it.
 
-final class PoolsTwin: ControlPlane, PoolWatching {
+final class PoolsTwin: PoolWatching {
     private struct Watcher {
         var pool: String
         var last: PoolSummary
@@ -39,6 +37,7 @@ final class PoolsTwin: ControlPlane, PoolWatching {
         }
     }
 
+    func poolNames() async -> [String] { state.withLock { $0.pools.keys.sorted() } }
     func summary(of pool: String) async -> PoolSummary? { state.withLock { $0.pools[pool] } }
 
     func watch(pool: String, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ControlFault) -> PoolWatch {
@@ -63,37 +62,6 @@ final class PoolsTwin: ControlPlane, PoolWatching {
     func allLeft() async {
         for await count in watching where count == 0 { return }
     }
-
-    // MARK: - What KEDA never asks
-
-    func pools() async -> [PoolView] {
-        state.withLock { $0.pools.keys.sorted() }.map { name in
-            let parts = name.split(separator: "/")
-            return try! JSONDecoder().decode(
-                PoolView.self,
-                from: Data(
-                    #"""
-                    {"namespace":"\#(parts[0])","name":"\#(parts[1])","target":"","mode":"","min":0,"max":0,"desired":0,"ready":0,"busy":0,"idle":0,"starting":0,
-                    "draining":0,"lost":0,"demand":{"total":0,"resident":0,"waiting":0,"blocked":{}},"arrivalsPerSecond":{"seconds10":0,"minute1":0,"minutes5":0},
-                    "readyCondition":true,"active":false,"paused":false,"fallback":false,"ageSeconds":1}
-                    """#.utf8))
-        }
-    }
-
-    func pool(_ name: String) async -> PoolView? { await pools().first { "\($0.namespace)/\($0.name)" == name } }
-    func workers(pool: String?, after: String?, limit: Int) async -> [WorkerView] { [] }
-    func worker(_ name: String) async -> WorkerView? { nil }
-    func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async -> [ActorView] { [] }
-    func actor(_ id: String) async -> ActorView? { nil }
-    func policies() async -> [PolicyView] { [] }
-    func policy(_ name: String) async -> PolicyView? { nil }
-    func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw .unavailable("a twin") }
-    func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw .unavailable("a twin") }
-    func removePolicy(_ name: String) async throws(ControlFault) { throw .unavailable("a twin") }
-    func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView { throw .unavailable("a twin") }
-    func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer { throw .unavailable("a twin") }
-    func withdraw(_ actor: String) async throws(ControlFault) { throw .unavailable("a twin") }
-    func health() async -> LoopHealth { LoopHealth(behindEvents: 0, lagSeconds: 0) }
 }
 
 extension PoolSummary {

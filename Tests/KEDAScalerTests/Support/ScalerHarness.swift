@@ -18,7 +18,7 @@ struct ScalerHarness {
 
     @discardableResult
     static func run<Answer: Sendable>(
-        _ plane: any ControlPlane & PoolWatching, security: HTTP2ClientTransport.Posix.TransportSecurity = .plaintext,
+        _ plane: any PoolWatching, security: HTTP2ClientTransport.Posix.TransportSecurity = .plaintext,
         configure: (inout KEDAScalerConfiguration) -> Void = { _ in }, _ body: @escaping @Sendable (ScalerHarness) async throws -> Answer
     ) async throws -> Answer {
         var configuration = KEDAScalerConfiguration(address: .init(host: "127.0.0.1", port: 0))
