@@ -4,7 +4,7 @@ SWIFT ?= swift
 RELEASE := .build/release/greenroom
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: help setup build release demo test crash-test bench serve clean
+.PHONY: help setup build release demo test crash-test bench serve protos clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ crash-test: setup ## kill -9 under load, RUNS times (default 50)
 
 bench: release ## the benchmarks, with the machine they ran on
 	$(RELEASE) bench ingest $(ARGS)
+
+protos: setup ## the generated gRPC code, anew from its .proto (needs protoc)
+	SWIFT=$(SWIFT) scripts/protos.sh
 
 clean: ## remove what was built
 	$(SWIFT) package clean

@@ -22,6 +22,13 @@ let nio: [Target.Dependency] = [
     .product(name: "HTTPTypes", package: "swift-http-types"),
 ]
 
+let grpc: [Target.Dependency] = [
+    .product(name: "GRPCCore", package: "grpc-swift-2"),
+    .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+    .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+    .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+]
+
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -47,6 +54,10 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
         // Floor 0: the vocabulary.
@@ -113,6 +124,11 @@ let package = Package(
             dependencies: ["Domain", "ServiceClient", log, .product(name: "Subprocess", package: "swift-subprocess")],
             swiftSettings: strict),
         .target(
+            name: "KEDAScaler",
+            dependencies: ["Domain", "Autoscaling", "ControlLoop", log, lifecycle, .product(name: "NIOCore", package: "swift-nio")] + grpc,
+            exclude: ["Protos"],
+            swiftSettings: strict),
+        .target(
             name: "LocalWorkers",
             dependencies: [
                 "Domain", "Autoscaling", "EventLog", "ControlLoop", log,
@@ -151,7 +167,7 @@ let package = Package(
             name: "greenroom",
             dependencies: [
                 "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "HTTPService", "Policies",
-                "ServiceClient", "WorkerAgent", "LocalWorkers", "Pollers", "Telemetry", log, metrics, lifecycle,
+                "ServiceClient", "WorkerAgent", "LocalWorkers", "Pollers", "KEDAScaler", "Telemetry", log, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"), .product(name: "NIOCore", package: "swift-nio"),
@@ -179,6 +195,8 @@ let package = Package(
         .testTarget(name: "TelemetryTests", dependencies: ["Domain", "Telemetry", log, metrics, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
         .testTarget(
             name: "LocalWorkersTests", dependencies: ["Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
+        .testTarget(
+            name: "KEDAScalerTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "KEDAScaler", log, lifecycle] + grpc, swiftSettings: strict),
         .testTarget(name: "WorkerAgentTests", dependencies: ["Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
         .testTarget(
             name: "HTTPServiceTests",
@@ -198,7 +216,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay"], swiftSettings: strict),
         .testTarget(
-            name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", log], swiftSettings: strict),
+            name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", "KEDAScaler", log], swiftSettings: strict),
         // An API server in memory, over real TLS sockets: what tests of the whole service start too.
         .target(name: "KubernetesTwin", dependencies: ["Domain", "Kubernetes"] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
         .testTarget(

@@ -33,6 +33,7 @@ final class LoopCore: @unchecked Sendable {
     let rescales = PassthroughSubject<Rescale, Never>()
     let departures = PassthroughSubject<Departure, Never>()
     private var subscriptions: Set<AnyCancellable> = []
+    var watchers = PoolWatchers()
 
     private var deadlines: [PolicyKey: LogTime] = [:]
     private var alarm: (at: LogTime, work: ScheduledWork)?
@@ -171,6 +172,7 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func settle(_ change: World.Change) {
+        watchers.tell(change.pools, of: world)
         guard isLive else { return }
         if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
         for event in change.own { settle(event, shadow: change.shadowDecisions[event.seq]) }

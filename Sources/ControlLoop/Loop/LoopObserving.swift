@@ -47,6 +47,8 @@ public struct LoopLimits: Sendable {
     public var waitingCallers = 10_000
     /// The longest a caller may wait for a worker.
     public var longestWaitSeconds = 300.0
+    /// Those who watch pools, at most.
+    public var poolWatchers = 10_000
 
     public init() {}
 }

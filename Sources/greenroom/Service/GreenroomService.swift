@@ -4,6 +4,7 @@ import Domain
 import EventLog
 import Foundation
 import HTTPService
+import KEDAScaler
 import LocalWorkers
 import Logging
 import Pollers
@@ -38,20 +39,20 @@ struct GreenroomService: Sendable {
         onStart: @escaping @Sendable (String) async -> Void = { _ in }
     ) async throws {
         let server = try serverConfiguration()
+        do throws(KEDAScalerConfiguration.Fault) { try configuration.keda?.validate() } catch { throw Fault(.usage, error.description) }
         let policies = try PolicyFiles.read(configuration.policies, now: EventLog.systemClock())
         let log = try openLog()
         defer { log.close() }
         let parts = try makeParts(log, server)
         let url = Self.url(of: server)
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [
-                    .init(service: HTTPServerService(server, parts: parts.http, log: logger)),
-                    .init(service: LoopService(loop: parts.loop, policies: policies, logger: logger, onStart: { await onStart(url) })),
-                    .init(service: WorkersService(workers: parts.workers)),
-                    .init(service: polling(parts.loop, log)),
-                ],
-                gracefulShutdownSignals: signals, logger: logger))
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: HTTPServerService(server, parts: parts.http, log: logger))]
+        if let keda = configuration.keda { services.append(.init(service: KEDAScalerService(configuration: keda, plane: parts.loop, logger: logger))) }
+        services += [
+            .init(service: LoopService(loop: parts.loop, policies: policies, logger: logger, onStart: { await onStart(url) })),
+            .init(service: WorkersService(workers: parts.workers)),
+            .init(service: polling(parts.loop, log)),
+        ]
+        let group = ServiceGroup(configuration: .init(services: services, gracefulShutdownSignals: signals, logger: logger))
         await parts.loop.catchUp()
         await parts.workers.start(known: await parts.loop.processWorkers())
         let stopper = stopped.map { stopped in
@@ -65,6 +66,8 @@ struct GreenroomService: Sendable {
             try await group.run()
         } catch let fault as HTTPServer.BindFault {
             throw Fault(.unreachable, fault.description, do: "stop what listens there, or name another address under `listen`")
+        } catch let fault as KEDAScalerConfiguration.Fault {
+            throw Fault(.unreachable, fault.description)
         }
     }
 

@@ -2,6 +2,7 @@ import Autoscaling
 import EventLog
 import Foundation
 import HTTPService
+import KEDAScaler
 import Logging
 import Telemetry
 import Yams
@@ -27,6 +28,8 @@ struct ServiceConfiguration: Sendable {
     /// Folder of the files that policies name for metrics that are fetched; without it none is read.
     var secretsFolder: String?
     var checkpointEvents: Int64 = 1_000_000
+    /// The external scaler for KEDA; nil opens no port for it.
+    var keda: KEDAScalerConfiguration?
 
     init() {}
 
@@ -59,6 +62,7 @@ struct ServiceConfiguration: Sendable {
         try readLogging(&top)
         try readWorkers(&top, base)
         if let path = try top.string("secrets") { secretsFolder = Self.resolve(path, base) }
+        if var section = try top.section("keda") { keda = try Self.readKEDA(&section, base) }
         if let events = try top.integer("checkpointEvents") { checkpointEvents = Int64(max(events, 1)) }
         if var limits = try top.section("limits") { try readLimits(&limits) }
         try top.finish()
@@ -85,6 +89,33 @@ struct ServiceConfiguration: Sendable {
         workerArguments = try workers.strings("arguments")
         workerTokenFile = try workers.string("tokenFile").map { Self.resolve($0, base) }
         try workers.finish()
+    }
+
+    private static func readKEDA(_ keda: inout ConfigurationSection, _ base: String) throws -> KEDAScalerConfiguration {
+        var scaler = KEDAScalerConfiguration()
+        if let text = try keda.string("address") {
+            let address = try keda.address(text, "address")
+            scaler.address = KEDAScalerConfiguration.Address(host: address.host, port: address.port)
+        }
+        if var tls = try keda.section("tls") {
+            scaler.tls = KEDAScalerConfiguration.TLS(
+                certificateFile: resolve(try tls.required("certificate"), base), keyFile: resolve(try tls.required("key"), base),
+                clientCAFile: try tls.string("clientCA").map { resolve($0, base) })
+            try tls.finish()
+        }
+        if let plaintext = try keda.bool("plaintext") { scaler.allowsPlaintextBeyondLoopback = plaintext }
+        if var limits = try keda.section("limits") {
+            if let value = try limits.integer("messageBytes") { scaler.limits.messageBytes = value }
+            if let value = try limits.integer("connections") { scaler.limits.connections = value }
+            if let value = try limits.integer("callsPerConnection") { scaler.limits.callsPerConnection = value }
+            if let value = try limits.integer("streams") { scaler.limits.streams = value }
+            if let value = try limits.number("idleSeconds") { scaler.limits.idleSeconds = value }
+            if let value = try limits.number("keepaliveSeconds") { scaler.limits.keepaliveSeconds = value }
+            if let value = try limits.number("drainSeconds") { scaler.limits.drainSeconds = value }
+            try limits.finish()
+        }
+        try keda.finish()
+        return scaler
     }
 
     private static let counts: [(name: String, path: any WritableKeyPath<ServerLimits, Int> & Sendable)] = [

@@ -20,6 +20,7 @@ struct Floor: Sendable {
     private static let http: Set<String> = [
         "NIOCore", "NIOPosix", "NIOTLS", "NIOHTTP1", "NIOHTTP2", "NIOHPACK", "NIOSSL", "NIOHTTPTypes", "NIOHTTPTypesHTTP1", "NIOHTTPTypesHTTP2", "HTTPTypes",
     ]
+    private static let grpc: Set<String> = ["GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "SwiftProtobuf"]
     private static let operating: Set<String> = ["Logging", "Metrics", "ServiceLifecycle", "UnixSignals"]
     private static let belowThree: Set<String> = ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "Replay"]
 
@@ -37,6 +38,9 @@ struct Floor: Sendable {
 
         Floor(target: "HTTPService", level: 3, ours: belowThree.union(["HTTPServing"]), packages: http.union(operating).union(["Crypto"])),
         Floor(target: "ExternalMetrics", level: 3, ours: belowThree.union(["HTTPServing"]), packages: http.union(operating).union(["Crypto"])),
+        Floor(
+            target: "KEDAScaler", level: 3, ours: belowThree,
+            packages: grpc.union(["NIOCore", "Logging", "ServiceLifecycle"])),
         Floor(target: "Kubernetes", level: 3, ours: belowThree, packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(target: "ObjectStorage", level: 3, ours: ["Domain"], packages: ["AsyncHTTPClient", "XMLCoder", "Crypto", "Logging"]),
         Floor(target: "ServiceClient", level: 3, ours: ["Domain"], packages: http.union(["Logging"])),
@@ -47,7 +51,7 @@ struct Floor: Sendable {
 
         Floor(
             target: "greenroom", level: 4,
-            ours: belowThree.union(["HTTPServing", "HTTPService", "ExternalMetrics", "Kubernetes", "ObjectStorage", "ServiceClient", "WorkerAgent", "LocalWorkers", "Pollers", "Telemetry"]),
+            ours: belowThree.union(["HTTPServing", "HTTPService", "ExternalMetrics", "Kubernetes", "ObjectStorage", "ServiceClient", "WorkerAgent", "LocalWorkers", "Pollers", "KEDAScaler", "Telemetry"]),
             packages: http.union(operating).union(["ArgumentParser", "Yams", "Crypto", "GRDB"])),
     ]
 

@@ -1,0 +1,50 @@
+public import Domain
+
+// How does a pool stand, for those who must hear of it at once?
+//
+// A `PoolSummary` is what outside scalers act on, flat and cheap enough to be made at every commit. It is taken from folded
+// state, so it is the state at one position of the log. Everything else about a pool is in `PoolView`.
+
+public struct PoolSummary: Hashable, Sendable {
+    /// Actors that hold a slot or wait for one: never clamped by capacity.
+    public var demand: Int
+    /// Actors that wait.
+    public var waiting: Int
+    /// The policy of the pool; nil where it has none.
+    public var policy: Policy?
+
+    public struct Policy: Hashable, Sendable {
+        /// Where in the log it took effect.
+        public var seq: Position
+        public var slotsPerWorker: Int
+        /// Whether the pool is active, as last evaluated.
+        public var isActive: Bool
+        /// The workers it wants: what the target was told, or, where nothing follows decisions (mode `recommend`), what the
+        /// last one recommends.
+        public var desired: Int
+
+        public init(seq: Position, slotsPerWorker: Int, isActive: Bool, desired: Int) {
+            self.seq = seq
+            self.slotsPerWorker = slotsPerWorker
+            self.isActive = isActive
+            self.desired = desired
+        }
+    }
+
+    public init(demand: Int, waiting: Int, policy: Policy? = nil) {
+        self.demand = demand
+        self.waiting = waiting
+        self.policy = policy
+    }
+}
+
+extension PoolState {
+    var summary: PoolSummary {
+        let policy = policy.map { applied in
+            PoolSummary.Policy(
+                seq: applied.seq, slotsPerWorker: applied.policy.slotsPerWorker, isActive: evaluation?.isActive ?? false,
+                desired: applied.policy.mode == .recommend ? lastDecision?.to ?? desired : desired)
+        }
+        return PoolSummary(demand: resident + queue.count, waiting: queue.count, policy: policy)
+    }
+}

@@ -1,0 +1,99 @@
+import ControlLoop
+import Domain
+import GRPCCore
+
+// What does KEDA hear when it calls?
+//
+// The five calls of `externalscaler.ExternalScaler`, each a question about one pool answered from its summary at the log's
+// state. The streams say how it is as they open, then each change, until the client goes, the call's deadline passes, or the
+// service stops.
+
+struct ExternalScaler: Externalscaler_ExternalScaler.SimpleServiceProtocol {
+    let plane: any PoolWatching
+    let streams: OpenStreams
+
+    // MARK: - One answer
+
+    func isActive(request: Externalscaler_ScaledObjectRef, context: ServerContext) async throws -> Externalscaler_IsActiveResponse {
+        let question = try ScaleQuestion(request)
+        return .answer(question.isActive(try await summary(question.pool)))
+    }
+
+    func getMetricSpec(request: Externalscaler_ScaledObjectRef, context: ServerContext) async throws -> Externalscaler_GetMetricSpecResponse {
+        let question = try ScaleQuestion(request)
+        return question.spec(try await summary(question.pool))
+    }
+
+    func getMetrics(request: Externalscaler_GetMetricsRequest, context: ServerContext) async throws -> Externalscaler_GetMetricsResponse {
+        let question = try ScaleQuestion(request.scaledObjectRef)
+        return try question.values(try await summary(question.pool), of: request.metricName)
+    }
+
+    private func summary(_ pool: String) async throws(ScalerRefusal) -> PoolSummary {
+        if let summary = await plane.summary(of: pool) { return summary }
+        throw await unknown(pool)
+    }
+
+    private func unknown(_ pool: String) async -> ScalerRefusal { .unknownPool(pool, known: await plane.poolNames().sorted()) }
+
+    // MARK: - Streams
+
+    func streamIsActive(
+        request: Externalscaler_ScaledObjectRef, response: RPCWriter<Externalscaler_IsActiveResponse>, context: ServerContext
+    ) async throws {
+        let question = try ScaleQuestion(request)
+        try await stream(question.pool, { question.isActive($0) }) { try await response.write(.answer($0)) }
+    }
+
+    func streamMetricSpec(
+        request: Externalscaler_ScaledObjectRef, response: RPCWriter<Externalscaler_GetMetricSpecResponse>, context: ServerContext
+    ) async throws {
+        let question = try ScaleQuestion(request)
+        // Each policy is told, also where it leaves the spec as it was: the client then knows that it stands.
+        try await stream(question.pool, { SpecUnderPolicy(spec: question.spec($0), policySeq: $0.policy?.seq) }) { try await response.write($0.spec) }
+    }
+
+    /// Writes what `answer` makes of the pool, as it is and whenever it changes.
+    private func stream<Answer: Hashable & Sendable>(
+        _ pool: String, _ answer: @escaping @Sendable (PoolSummary) -> Answer, _ write: (Answer) async throws -> Void
+    ) async throws {
+        let latest = LatestAnswer<Answer>()
+        let place = try streams.enter { latest.finish() }
+        defer { streams.leave(place) }
+        let watch = try await watch(pool) { latest.offer(answer($0)) }
+        defer { watch.cancel() }
+        try await withRPCCancellationHandler {
+            for await answer in latest.answers { try await write(answer) }
+        } onCancelRPC: {
+            latest.finish()
+        }
+        if streams.isStopping { throw ScalerRefusal.stopping }
+        throw RPCError(code: .cancelled, message: "the call was cancelled, or its deadline has passed: open the stream again")
+    }
+
+    private func watch(_ pool: String, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ScalerRefusal) -> PoolWatch {
+        do throws(ControlFault) {
+            return try await plane.watch(pool: pool, changed)
+        } catch {
+            switch error {
+            case .notFound: throw await unknown(pool)
+            default: throw .tooMany("too many streams watch pools: try again in a moment, or close some")
+            }
+        }
+    }
+
+    private struct SpecUnderPolicy: Hashable {
+        var spec: Externalscaler_GetMetricSpecResponse
+        var policySeq: Position?
+    }
+}
+
+extension Externalscaler_IsActiveResponse {
+    static func answer(_ isActive: Bool) -> Self { .with { $0.result = isActive } }
+}
+
+extension ScaleQuestion {
+    init(_ object: Externalscaler_ScaledObjectRef) throws(ScalerRefusal) {
+        try self.init(metadata: object.scalerMetadata, namespace: object.namespace)
+    }
+}

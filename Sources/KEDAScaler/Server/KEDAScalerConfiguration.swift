@@ -1,0 +1,128 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+// Where does KEDA find the scaler, and how much may it ask?
+//
+// The scaler tells pools' names and counts to whoever reaches its port. So plaintext stays on the loopback interface unless
+// the operator says otherwise; beyond it TLS, and mutual TLS where only KEDA shall be told. `validate()` refuses what can't
+// be in a sentence that says what to do.
+
+public struct KEDAScalerConfiguration: Hashable, Sendable {
+    public var address: Address
+    /// nil is plaintext.
+    public var tls: TLS?
+    /// Plaintext on an address that other machines reach: for a pod whose network policy or mesh lets only KEDA in.
+    public var allowsPlaintextBeyondLoopback = false
+    public var limits = Limits()
+
+    public init(address: Address = Address(host: "127.0.0.1", port: 9_090), tls: TLS? = nil) {
+        self.address = address
+        self.tls = tls
+    }
+
+    public struct TLS: Hashable, Sendable {
+        /// PEM: the scaler's certificate, then those that lead to its CA.
+        public var certificateFile: String
+        /// PEM.
+        public var keyFile: String
+        /// PEM: who must have signed a client's certificate; nil asks clients for none.
+        public var clientCAFile: String?
+
+        public init(certificateFile: String, keyFile: String, clientCAFile: String? = nil) {
+            self.certificateFile = certificateFile
+            self.keyFile = keyFile
+            self.clientCAFile = clientCAFile
+        }
+    }
+
+    /// What one more or a larger one of is refused.
+    public struct Limits: Hashable, Sendable {
+        /// One request's message; beyond it RESOURCE_EXHAUSTED. A ScaledObject's metadata is some hundred bytes.
+        public var messageBytes = 64 << 10
+        /// Connections at the same time; one more is closed as soon as it is accepted.
+        public var connections = 256
+        /// Calls and streams of one connection at the same time; one more waits at the client.
+        public var callsPerConnection = 128
+        /// Streams open at the same time, of all connections; one more is RESOURCE_EXHAUSTED.
+        public var streams = 1_000
+        /// A connection without a call is closed after this long; KEDA makes another at its next poll.
+        public var idleSeconds = 300.0
+        /// A silent connection is asked for a sign of life after this long, and closed where none comes for as long again.
+        public var keepaliveSeconds = 30.0
+        /// A stopping scaler gives calls in flight this long.
+        public var drainSeconds = 5.0
+
+        public init() {}
+    }
+
+    /// What a configuration can't be, or a port can't do.
+    public struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
+        public var field: String
+        public var problem: String
+        public var description: String { "keda.\(field): \(problem)" }
+    }
+
+    public func validate() throws(Fault) {
+        guard (0...65_535).contains(address.port) else { throw Fault(field: "address", problem: "\(address.port) is no port: take one of 0 to 65535") }
+        guard address.family != nil else {
+            throw Fault(field: "address", problem: "\(address.host) is no IP address: name one, for instance 127.0.0.1:9090, or 0.0.0.0:9090 for every interface")
+        }
+        guard tls != nil || address.isLoopback || allowsPlaintextBeyondLoopback else {
+            throw Fault(
+                field: "address",
+                problem: "\(address.host) is reachable from other machines, and without TLS anyone there could read pools' names and counts: "
+                    + "give keda.tls, bind to 127.0.0.1, or set keda.plaintext to true where only KEDA reaches the port")
+        }
+        for (field, file) in [("certificate", tls?.certificateFile), ("key", tls?.keyFile), ("clientCA", tls?.clientCAFile)] {
+            guard let file, access(file, R_OK) != 0 else { continue }
+            throw Fault(field: "tls.\(field)", problem: "can't read \(file): check that it exists and that this user may read it")
+        }
+        for (name, value) in limits.all where value <= 0 { throw Fault(field: "limits.\(name)", problem: "must be more than 0") }
+    }
+
+    /// An IP address and a port.
+    public struct Address: Hashable, Sendable, CustomStringConvertible {
+        public var host: String
+        /// 0 takes any free port.
+        public var port: Int
+
+        public init(host: String, port: Int) {
+            self.host = host == "localhost" ? "127.0.0.1" : host
+            self.port = port
+        }
+
+        public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+        enum Family { case four, six }
+
+        var family: Family? {
+            var four = in_addr()
+            if inet_pton(AF_INET, host, &four) == 1 { return .four }
+            var six = in6_addr()
+            return inet_pton(AF_INET6, host, &six) == 1 ? .six : nil
+        }
+
+        /// Whether nobody beyond this machine reaches it.
+        var isLoopback: Bool {
+            var four = in_addr()
+            if inet_pton(AF_INET, host, &four) == 1 { return UInt32(bigEndian: four.s_addr) >> 24 == 127 }
+            var six = in6_addr()
+            guard inet_pton(AF_INET6, host, &six) == 1 else { return false }
+            return withUnsafeBytes(of: &six) { $0.dropLast().allSatisfy { $0 == 0 } && $0.last == 1 }
+        }
+    }
+}
+
+extension KEDAScalerConfiguration.Limits {
+    var all: [(name: String, value: Double)] {
+        [
+            ("messageBytes", Double(messageBytes)), ("connections", Double(connections)), ("callsPerConnection", Double(callsPerConnection)),
+            ("streams", Double(streams)), ("idleSeconds", idleSeconds), ("keepaliveSeconds", keepaliveSeconds), ("drainSeconds", drainSeconds),
+        ]
+    }
+}

@@ -1,0 +1,78 @@
+public import ControlLoop
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+public import Logging
+public import ServiceLifecycle
+
+// How does the scaler live under service-lifecycle?
+//
+// It listens when it is run and says where. At a graceful shutdown it takes no more calls, ends its streams with UNAVAILABLE
+// (KEDA opens them again elsewhere, or here after the restart), and gives calls in flight the drain time.
+
+public struct KEDAScalerService: Service {
+    private let configuration: KEDAScalerConfiguration
+    private let plane: any PoolWatching
+    private let logger: Logger
+    private let onStart: @Sendable (_ port: Int) async -> Void
+
+    /// - Parameter onStart: called with the port once it is open.
+    public init(
+        configuration: KEDAScalerConfiguration, plane: any PoolWatching, logger: Logger,
+        onStart: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.plane = plane
+        self.logger = logger
+        self.onStart = onStart
+    }
+
+    /// - Throws: `KEDAScalerConfiguration.Fault` where the configuration or the port can't be.
+    public func run() async throws {
+        try configuration.validate()
+        let streams = OpenStreams(limit: configuration.limits.streams)
+        let transport = HTTP2ServerTransport.Posix(configuration)
+        let server = GRPCServer(transport: transport, services: [ExternalScaler(plane: plane, streams: streams)])
+        let fault = await withTaskGroup(of: Ending.self) { group -> KEDAScalerConfiguration.Fault? in
+            group.addTask {
+                do { try await server.serve() } catch { return .served(error) }
+                return .served(nil)
+            }
+            group.addTask {
+                await announce(transport)
+                // A cancelled task stops the server as a graceful shutdown does.
+                try? await gracefulShutdown()
+                streams.stop()
+                server.beginGracefulShutdown()
+                try? await Task.sleep(for: .seconds(configuration.limits.drainSeconds))
+                return .drained
+            }
+            let first = await group.next()
+            group.cancelAll()
+            if case .served(let error?)? = first, !Task.isCancelled { return self.fault(error) }
+            return nil
+        }
+        if let fault { throw fault }
+        logger.info("scaler for KEDA stopped")
+    }
+
+    private enum Ending: Sendable {
+        case served((any Error)?)
+        case drained
+    }
+
+    private func announce(_ transport: HTTP2ServerTransport.Posix) async {
+        guard let port = try? await transport.listeningAddress.port else { return }
+        logger.notice(
+            "scaler for KEDA listening",
+            metadata: ["port": "\(port)", "tls": "\(configuration.tls == nil ? "no" : configuration.tls?.clientCAFile == nil ? "yes" : "mutual")"])
+        await onStart(port)
+    }
+
+    private func fault(_ error: any Error) -> KEDAScalerConfiguration.Fault {
+        let cause = (error as? RuntimeError)?.cause.map { cause in (cause as? RuntimeError)?.cause.map { "\($0)" } ?? "\(cause)" } ?? "\(error)"
+        let remedy = configuration.tls == nil
+            ? "stop what listens there, or name another address"
+            : "stop what listens there, or name another address; check that the certificate and key files are PEM and belong together"
+        return KEDAScalerConfiguration.Fault(field: "address", problem: "can't serve on \(configuration.address): \(cause): \(remedy)")
+    }
+}

@@ -1,0 +1,77 @@
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+import protocol NIOCore.Channel
+import class NIOCore.EventLoopFuture
+import Synchronization
+
+// How does the scaler's port behave?
+//
+// HTTP/2 with or without TLS 1.2 or later; the limits of the configuration, each where the protocol has a place for it.
+// Writes are flushed at once: a push is small, and its moment is what it is for.
+
+extension HTTP2ServerTransport.Posix {
+    init(_ configuration: KEDAScalerConfiguration) {
+        self.init(
+            address: SocketAddress(configuration.address), transportSecurity: TransportSecurity(configuration.tls), config: Config(configuration.limits),
+            eventLoopGroup: .singletonMultiThreadedEventLoopGroup)
+    }
+}
+
+extension SocketAddress {
+    init(_ address: KEDAScalerConfiguration.Address) {
+        self = address.family == .six ? .ipv6(host: address.host, port: address.port) : .ipv4(host: address.host, port: address.port)
+    }
+
+    var port: Int? { ipv4?.port ?? ipv6?.port }
+}
+
+extension HTTP2ServerTransport.Posix.TransportSecurity {
+    init(_ tls: KEDAScalerConfiguration.TLS?) {
+        guard let tls else {
+            self = .plaintext
+            return
+        }
+        let chain: [TLSConfig.CertificateSource] = [.file(path: tls.certificateFile, format: .pem)]
+        let key = TLSConfig.PrivateKeySource.file(path: tls.keyFile, format: .pem)
+        guard let authority = tls.clientCAFile else {
+            self = .tls(certificateChain: chain, privateKey: key)
+            return
+        }
+        self = .mTLS(certificateChain: chain, privateKey: key) { config in
+            config.trustRoots = .certificates([.file(path: authority, format: .pem)])
+        }
+    }
+}
+
+extension HTTP2ServerTransport.Posix.Config {
+    init(_ limits: KEDAScalerConfiguration.Limits) {
+        self = .defaults
+        rpc.maxRequestPayloadSize = limits.messageBytes
+        http2.maxConcurrentStreams = limits.callsPerConnection
+        connection.flushCoalescing = nil
+        connection.maxIdleTime = .seconds(limits.idleSeconds)
+        connection.maxGraceTime = .seconds(limits.drainSeconds)
+        connection.keepalive.time = .seconds(limits.keepaliveSeconds)
+        connection.keepalive.timeout = .seconds(limits.keepaliveSeconds)
+        // KEDA may ask for signs of life too, with streams open or not.
+        connection.keepalive.clientBehavior = .init(minPingIntervalWithoutCalls: .seconds(5), allowWithoutCalls: true)
+        let gate = ConnectionGate(limit: limits.connections)
+        channelDebuggingCallbacks.onAcceptTCPConnection = { gate.admit($0) }
+    }
+}
+
+/// Counts connections, and closes what comes beyond the limit.
+private final class ConnectionGate: Sendable {
+    private let open = Atomic<Int>(0)
+    private let limit: Int
+
+    init(limit: Int) { self.limit = limit }
+
+    func admit(_ channel: any Channel) -> EventLoopFuture<Void> {
+        let count = open.wrappingAdd(1, ordering: .relaxed).newValue
+        channel.closeFuture.whenComplete { [self] _ in open.wrappingSubtract(1, ordering: .relaxed) }
+        // Closed rather than failed: a connection that never was would be left unread by the transport.
+        if count > limit { channel.close(promise: nil) }
+        return channel.eventLoop.makeSucceededVoidFuture()
+    }
+}

@@ -1,0 +1,107 @@
+import ControlLoop
+import GRPCCore
+import Testing
+
+@testable import KEDAScaler
+
+@Suite("Streams over the wire", .timeLimit(.minutes(2)))
+struct StreamTests {
+    @Test func `a stream says how it is, then each change, and only changes`() async throws {
+        let plane = PoolsTwin(["ns/p": .idle()])
+        try await ScalerHarness.run(plane) { scaler async throws in
+            let stream = OpenStream.isActive(scaler.client, .of("p"))
+            var answers = stream.answers.makeAsyncIterator()
+            #expect(await answers.next() == false)
+            plane.set("ns/p", .busy(1))
+            #expect(await answers.next() == true)
+            for demand in 2...50 { plane.set("ns/p", .busy(demand)) }
+            plane.set("ns/p", .idle())
+            #expect(await answers.next() == false)
+            stream.close()
+            await plane.allLeft()
+        }
+    }
+
+    @Test func `specs come at once and with each policy, and agree with the question`() async throws {
+        let plane = PoolsTwin(["ns/p": .with(demand: 3, isActive: true, desired: 3, slots: 2)])
+        try await ScalerHarness.run(plane) { scaler async throws in
+            let object = Externalscaler_ScaledObjectRef.of("p", ["metric": "demand"])
+            let stream = OpenStream.specs(scaler.client, object)
+            var answers = stream.answers.makeAsyncIterator()
+            #expect(await answers.next()?.metricSpecs.map(\.targetSize) == [2])
+            plane.set("ns/p", .with(demand: 9, isActive: true, desired: 3, slots: 2))
+            plane.set("ns/p", .with(demand: 9, isActive: true, desired: 3, slots: 4, seq: 8))
+            let changed = await answers.next()
+            #expect(changed?.metricSpecs.map(\.targetSize) == [4])
+            #expect(try await scaler.client.getMetricSpec(object) == changed)
+            plane.set("ns/p", .with(demand: 9, isActive: true, desired: 3, slots: 4, seq: 9))
+            #expect(await answers.next() == changed)
+            stream.close()
+            await plane.allLeft()
+        }
+    }
+
+    @Test func `two streams hear the same, and one that ends leaves the other alone`() async throws {
+        let plane = PoolsTwin(["ns/p": .idle()])
+        try await ScalerHarness.run(plane) { scaler async throws in
+            let first = OpenStream.isActive(scaler.client, .of("p"))
+            let second = OpenStream.isActive(scaler.client, .of("ns/p", namespace: "other", ["activationThreshold": "10"]))
+            var (firstAnswers, secondAnswers) = (first.answers.makeAsyncIterator(), second.answers.makeAsyncIterator())
+            #expect(await firstAnswers.next() == false)
+            #expect(await secondAnswers.next() == false)
+            plane.set("ns/p", .busy(11))
+            #expect(await secondAnswers.next() == true)
+            #expect(await firstAnswers.next() == true)
+            second.close()
+            var counts = plane.watching.makeAsyncIterator()
+            while await counts.next() != 2 {}
+            while await counts.next() != 1 {}
+            plane.set("ns/p", .idle())
+            #expect(await firstAnswers.next() == false)
+            first.close()
+            await plane.allLeft()
+        }
+    }
+
+    @Test func `one stream more than the limit is refused, until another ends`() async throws {
+        let plane = PoolsTwin(["ns/p": .idle()])
+        try await ScalerHarness.run(plane, configure: { $0.limits.streams = 1 }) { scaler async throws in
+            let stream = OpenStream.isActive(scaler.client, .of("p"))
+            var answers = stream.answers.makeAsyncIterator()
+            _ = await answers.next()
+            #expect(await OpenStream.specs(scaler.client, .of("p")).fault?.code == .resourceExhausted)
+            stream.close()
+            await plane.allLeft()
+        }
+    }
+
+    @Test func `a stop ends streams with a status that says to come again`() async throws {
+        try await ScalerHarness.run(PoolsTwin(["ns/p": .idle()])) { scaler async throws in
+            let stream = OpenStream.isActive(scaler.client, .of("p"))
+            var answers = stream.answers.makeAsyncIterator()
+            _ = await answers.next()
+            await scaler.stop()
+            let fault = await stream.fault
+            #expect(fault?.code == .unavailable)
+            #expect(fault?.message == ScalerRefusal.stopping.sentence)
+        }
+    }
+
+    @Test func `a stream whose deadline passes ends, and gives its place back`() async throws {
+        let plane = PoolsTwin(["ns/p": .idle()])
+        try await ScalerHarness.run(plane) { scaler async throws in
+            var options = CallOptions.defaults
+            options.timeout = .milliseconds(50)
+            let failed: RPCError? = await fault {
+                try await scaler.client.streamIsActive(.of("p"), options: options) { response in for try await _ in response.messages {} }
+            }
+            #expect(failed != nil)
+            await plane.allLeft()
+        }
+    }
+
+    private func fault(_ call: () async throws -> Void) async -> RPCError? {
+        do { try await call() } catch { return error as? RPCError }
+        return nil
+    }
+}
