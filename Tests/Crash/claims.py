@@ -30,6 +30,13 @@ def check_verify(service):
         raise Finding(f"`log verify` ended with status {status}:\n{(out + err)[-2000:]}")
 
 
+def check_replay(service):
+    """The log through the live code again, after any number of kills and restarts: every decision comes out as it was."""
+    status, out, err = service.command("replay", "--db", service.database)
+    if status != 0:
+        raise Finding(f"`replay` ended with status {status}:\n{(out + err)[-2000:]}")
+
+
 def read_log(database):
     """Every (source, id) in the log with its position; a Finding where one is there twice or a position is missing."""
     positions = {}

@@ -6,7 +6,7 @@
 Each run loads a service over HTTP/1.1 from several threads, kills it with SIGKILL at a random moment, and then holds what is
 left to these claims:
 
-  1. `greenroom log verify` finds nothing wrong.
+  1. `greenroom log verify` finds nothing wrong, and `greenroom replay` no decision that comes out otherwise.
   2. Every acknowledged (source, id) is in the log exactly once, at the position that was acknowledged; none is there twice.
      What was not acknowledged is there whole or not at all.
   3. The restarted service answers every acknowledged request as duplicates, with the first positions, and takes the others.
@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 
-from claims import Acknowledged, check_log, check_processes, check_repeats, check_state, check_verify
+from claims import Acknowledged, check_log, check_processes, check_repeats, check_replay, check_state, check_verify
 from limits import (
     EARLIER_REQUESTS, EXIT_AFTER_KILL_SECONDS, KILL_AFTER_SECONDS, KILL_WHILE_STARTING_CHANCE, TEN_RUNS_SECONDS, CannotRun,
     Finding)
@@ -63,6 +63,7 @@ class Campaign:
         for request in answered:
             self.acknowledged.add(request)
         check_verify(self.service)
+        check_replay(self.service)
         self.logged = check_log(self.service, self.acknowledged, unanswered)
         if self.rng.random() < KILL_WHILE_STARTING_CHANCE:
             self.service.spawn()
@@ -85,6 +86,7 @@ class Campaign:
         self.service.stop()
         check_processes(self.service, self.owners)
         check_verify(self.service)
+        check_replay(self.service)
         self.logged = check_log(self.service, self.acknowledged, [])
         if self.workers_seen == 0:
             raise Finding("no worker process was ever seen: the pool never grew, so nothing was shown about its processes")
