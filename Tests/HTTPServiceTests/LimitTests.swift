@@ -26,6 +26,17 @@ struct LimitTests {
         }
     }
 
+    @Test func aHeaderThatStopsHalfWayOnAConnectionFoundIdleIsClosedWithoutAWord() async throws {
+        try await TestService.run {
+            $0.limits.stallSeconds = 60
+            $0.limits.idleSeconds = 0.1
+        } _: { service in
+            // Closing makes the parser give up on what it has: nothing may be answered then.
+            #expect(try await service.client(.http1).raw("GET /healthz HTTP/1.1\r\nhost") == "")
+            #expect(try await service.client(.http1).get("/healthz").status == 200)
+        }
+    }
+
     @Test(arguments: Wire.cleartext)
     func aBodyThatDripsForEverIsAnswered408(_ wire: Wire) async throws {
         try await TestService.run { $0.limits.requestSeconds = 0.3 } _: { service in

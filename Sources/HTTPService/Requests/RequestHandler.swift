@@ -105,7 +105,9 @@ final class RequestHandler: ChannelDuplexHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A header that is no HTTP or too large; whatever else fails, fails for good.
-        guard isHTTP1, input == .idle, output == .none, let fault = error as? HTTPParserError else { return context.close(promise: nil) }
+        guard isHTTP1, input == .idle, output == .none, !connection.isDraining, let fault = error as? HTTPParserError else {
+            return context.close(promise: nil)
+        }
         if connection.hasStalledHeader {
             return refuse(Problem(.requestTimeout, "the header did not end within \(limits.stallSeconds) s"), closing: true)
         }

@@ -26,7 +26,8 @@ final class Connection: ChannelDuplexHandler {
     private var pendingSince: NIODeadline?
     /// Over HTTP/1.1: a header stopped half way, which is what the parser's error then means.
     private(set) var hasStalledHeader = false
-    private var isDraining = false
+    /// Nothing new begins, and where nothing is open nothing may be said any more.
+    private(set) var isDraining = false
     private var drainingSince: NIODeadline?
     private var isReading = false
     private var holdsFlush = false
