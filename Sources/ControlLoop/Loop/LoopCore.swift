@@ -1,4 +1,4 @@
-import Autoscaling
+public import Autoscaling
 import Domain
 import EventLog
 import Dispatch
@@ -402,7 +402,7 @@ private final class SavingMark: Sendable {
 }
 
 extension ActuatedPool {
-    init(_ policy: Policy) {
+    public init(_ policy: Policy) {
         self.init(name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker, drainTimeoutSeconds: policy.drainTimeoutSeconds)
     }
 }

@@ -2,6 +2,7 @@ import Autoscaling
 import EventLog
 import Foundation
 import HTTPService
+import Kubernetes
 import Logging
 import Telemetry
 import Yams
@@ -27,6 +28,16 @@ struct ServiceConfiguration: Sendable {
     /// Folder of the files that policies name for metrics that are fetched; without it none is read.
     var secretsFolder: String?
     var checkpointEvents: Int64 = 1_000_000
+    /// Pools whose workers are pods; nil where there are none.
+    var kubernetes: Cluster?
+
+    struct Cluster: Sendable {
+        /// nil: in-cluster files, else `KUBECONFIG` or `~/.kube/config`.
+        var kubeconfig: String?
+        /// Of targets that name none; nil: the one that the cluster's access says.
+        var namespace: String?
+        var foreignChange = ScaleActuator.ForeignChange.takeOver
+    }
 
     init() {}
 
@@ -60,6 +71,7 @@ struct ServiceConfiguration: Sendable {
         try readWorkers(&top, base)
         if let path = try top.string("secrets") { secretsFolder = Self.resolve(path, base) }
         if let events = try top.integer("checkpointEvents") { checkpointEvents = Int64(max(events, 1)) }
+        try readKubernetes(&top, base)
         if var limits = try top.section("limits") { try readLimits(&limits) }
         try top.finish()
     }
@@ -85,6 +97,19 @@ struct ServiceConfiguration: Sendable {
         workerArguments = try workers.strings("arguments")
         workerTokenFile = try workers.string("tokenFile").map { Self.resolve($0, base) }
         try workers.finish()
+    }
+
+    private mutating func readKubernetes(_ top: inout ConfigurationSection, _ base: String) throws {
+        guard var section = try top.section("kubernetes") else { return }
+        var cluster = Cluster()
+        cluster.kubeconfig = try section.string("kubeconfig").map { Self.resolve($0, base) }
+        cluster.namespace = try section.string("namespace")
+        if let text = try section.string("foreignChange") {
+            guard let known = ScaleActuator.ForeignChange(rawValue: text) else { throw section.fault("foreignChange", "must be takeOver or yield") }
+            cluster.foreignChange = known
+        }
+        try section.finish()
+        kubernetes = cluster
     }
 
     private static let counts: [(name: String, path: any WritableKeyPath<ServerLimits, Int> & Sendable)] = [
