@@ -9,12 +9,10 @@ import Logging
 extension LocalWorkers {
     func beginDrain(_ worker: String, _ departure: Departure, killAfter grace: Duration) {
         guard let pool = processes[worker]?.pool else { return }
-        let isNew = pools[pool]?.drain(worker) ?? false
-        // A removal is more urgent than the drain that may have come before it.
-        guard isNew || (departure == .removed && processes[worker]?.departure == .drained) else { return }
+        // One that was told to go already goes by itself: a second SIGTERM would make it break off what it finishes.
+        guard pools[pool]?.drain(worker) == true else { return }
         processes[worker]?.departure = departure
         terminate(worker)
-        processes[worker]?.watch?.cancel()
         processes[worker]?.watch = Task { await watchDrain(worker, departure, grace: grace) }
     }
 

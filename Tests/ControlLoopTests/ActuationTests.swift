@@ -39,13 +39,33 @@ import Testing
     }
 }
 
+extension ActuationTests {
+    @Test func `removals go after the drains, and one that is refused isn't asked for again`() async throws {
+        let target = RecordingTarget(refusedRemovals: ["b"])
+        let actuation = target.actuation()
+        for worker in ["a", "b"] { await actuation.drain(worker) }
+        for worker in ["a", "b", "c"] { await actuation.remove(worker) }
+        await target.settle(calls: 5)
+        #expect(target.calls == ["drain a", "drain b", "remove a", "remove b", "remove c"])
+        #expect(target.outcomes == ["failed 1"])
+        await actuation.remove("b")
+        await target.settle(calls: 6)
+        #expect(target.calls.last == "remove b")
+    }
+}
+
 /// An actuator that notes what it is asked, and fails the first few times.
 private final class RecordingTarget: Actuator {
     private struct State { var calls: [String] = []; var failures: Int; var pauses: [Double] = []; var outcomes: [String] = [] }
     private let state: Mutex<State>
     let pool = ActuatedPool(name: "ns/p", target: ScaleTarget(apiVersion: "v1", kind: "Test", name: "p"), slotsPerWorker: 1, drainTimeoutSeconds: 0)
 
-    init(failures: Int = 0) { state = Mutex(State(failures: failures)) }
+    private let refusedRemovals: Set<String>
+
+    init(failures: Int = 0, refusedRemovals: Set<String> = []) {
+        state = Mutex(State(failures: failures))
+        self.refusedRemovals = refusedRemovals
+    }
 
     var calls: [String] { state.withLock { $0.calls } }
     var pauses: [Double] { state.withLock { $0.pauses } }
@@ -87,5 +107,8 @@ private final class RecordingTarget: Actuator {
     func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation { TargetObservation(specReplicas: 0, readyReplicas: 0) }
     func resize(_ pool: ActuatedPool, to: Int, fence: Fence) async throws(ActuationFault) { try answer("resize \(to)") }
     func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) { try answer("drain \(worker)") }
-    func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) { try answer("remove \(worker)") }
+    func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+        try answer("remove \(worker)")
+        if refusedRemovals.contains(worker) { throw .refused("it holds an actor") }
+    }
 }

@@ -24,6 +24,11 @@ final class LoopHarness: @unchecked Sendable {
     var startSeconds = 2.0
     private(set) var rescales: [LoopCore.Rescale] = []
     private(set) var departures: [String] = []
+    private(set) var removals: [String] = []
+    /// As on Kubernetes: a drained worker stays until it is removed, and its replica with it.
+    var keepsDrained = false
+    var ignoresRemovals = false
+    private var left: Set<String> = []
     private var population: [String: Int] = [:]
 
     static let start = LogTime(rfc3339: "2026-11-21T08:00:00Z") ?? .zero
@@ -86,7 +91,10 @@ final class LoopHarness: @unchecked Sendable {
     }
 
     private func depart(_ departure: LoopCore.Departure) {
-        departures.append(departure.worker)
+        if departure.step == .remove { removals.append(departure.worker) } else { departures.append(departure.worker) }
+        guard departure.step == (keepsDrained ? .remove : .drain), !ignoresRemovals else { return }
+        // Told again after a restart: it is on its way already.
+        guard left.insert(departure.worker).inserted else { return }
         population[departure.pool.name, default: 1] -= 1
         _ = scheduler.perform(at: scheduler.now.adding(microseconds: 10_000)) { [weak self] in
             self?.send(.workerGone, departure.worker, #"{"reason":"drained"}"#)

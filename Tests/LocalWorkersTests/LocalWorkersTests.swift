@@ -112,9 +112,21 @@ import Testing
             let worker = bench.up[0]
             let pool = bench.pool(drainTimeoutSeconds: 600)
             try await bench.resize(0)
-            try await bench.workers.drain(worker, of: pool, fence: Fence(1))
             try await bench.workers.remove(worker, of: pool, fence: Fence(1))
             try await eventually("it is gone") { bench.reports.last == "worker.gone \(worker) removed: killed by signal 9" }
+        }
+    }
+
+    @Test func `a removal changes nothing for a worker that drains already`() async throws {
+        try await withBench(Bench.stubborn) { bench in
+            try await bench.resize(1)
+            try await bench.upCount(1)
+            let worker = bench.up[0]
+            let pool = bench.pool(drainTimeoutSeconds: 0)
+            try await bench.resize(0)
+            try await bench.workers.drain(worker, of: pool, fence: Fence(1))
+            try await bench.workers.remove(worker, of: pool, fence: Fence(1))
+            try await eventually("it is gone") { bench.reports.last == "worker.gone \(worker) drained: killed by signal 9" }
         }
     }
 

@@ -4,14 +4,14 @@ import EventLog
 
 // Does the target follow?
 //
-// One `PoolActuation` a pool: it holds what is wanted last (a count, workers to drain), carries it out one call at a time,
+// One `PoolActuation` a pool: it holds what is wanted last (a count, workers to drain and to remove), carries it out one call at a time,
 // and retries with backoff until the target answers or something newer is wanted. What came of it goes to the log:
 // `scale.applied` once, `scale.failed` for each attempt. Wishes overtaken while a call is under way are never sent.
 
 public struct ActuationLimits: Sendable {
     public var firstBackoffSeconds = 0.1
     public var longestBackoffSeconds = 30.0
-    /// Drains waiting to be passed on, at most; the oldest wins.
+    /// Drains, and removals, waiting to be passed on, at most; the oldest win.
     public var pendingDrains = 10_000
     public init() {}
 }
@@ -39,6 +39,7 @@ actor PoolActuation {
     /// The decision it comes from: wishes arrive by tasks of their own, so an older one may come after a newer one.
     private var wantedSeq: Position = 0
     private var drains: [String] = []
+    private var removals: [String] = []
     private var isRunning = false
     private var isStopped = false
 
@@ -66,6 +67,13 @@ actor PoolActuation {
         start()
     }
 
+    /// To be called after `drain` of the same worker, once it is empty.
+    func remove(_ worker: String) {
+        guard removals.count < limits.pendingDrains, !removals.contains(worker) else { return }
+        removals.append(worker)
+        start()
+    }
+
     func stop() { isStopped = true }
 
     private func start() {
@@ -76,7 +84,7 @@ actor PoolActuation {
 
     private func run() async {
         var attempt = 0
-        while !isStopped, wantedCount != nil || !drains.isEmpty {
+        while !isStopped, wantedCount != nil || !drains.isEmpty || !removals.isEmpty {
             do throws(ActuationFault) {
                 try await carryOutNext()
                 attempt = 0
@@ -99,6 +107,19 @@ actor PoolActuation {
         } else if let worker = drains.first {
             try await actuator.drain(worker, of: pool, fence: fence)
             drains.removeFirst()
+        } else if let worker = removals.first {
+            try await remove(first: worker)
+        }
+    }
+
+    /// A refusal stands: the worker got an actor in the meantime, and the loop asks again when that has left.
+    private func remove(first worker: String) async throws(ActuationFault) {
+        do throws(ActuationFault) {
+            try await actuator.remove(worker, of: pool, fence: fence)
+            removals.removeFirst()
+        } catch {
+            if case .refused = error { removals.removeFirst() }
+            throw error
         }
     }
 

@@ -15,7 +15,8 @@ public protocol Actuator: Sendable {
     func resize(_ pool: ActuatedPool, to: Int, fence: Fence) async throws(ActuationFault)
     /// Asks a worker to finish what it runs, take nothing more and go. Idempotent; unknown workers are fine.
     func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
-    /// Ends a worker that is known to be idle. Idempotent.
+    /// Ends a worker that is known to be idle: the loop asks it of each worker that it told to drain, once that is empty.
+    /// Where a drained worker goes by itself there is nothing to do. Idempotent.
     func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
 }
 

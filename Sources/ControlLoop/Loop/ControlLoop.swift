@@ -33,6 +33,10 @@ public final class ControlLoop: ControlPlane {
     private let actuations = Mutex<[String: PoolActuation]>([:])
     private let problems = Mutex<[String: String]>([:])
     private let reports = Atomic<UInt64>(0)
+    /// In order: a worker is drained before it is removed.
+    private let leaving = AsyncStream.makeStream(of: LoopCore.Departure.self, bufferingPolicy: .bufferingOldest(departuresAtOnce))
+    private static let departuresAtOnce = 10_000
+    private let seeingOff = Mutex<Task<Void, Never>?>(nil)
     /// Filled once, on the scheduler, in `start`.
     private let subscriptions = Mutex<[Subscription]>([])
 
@@ -53,9 +57,10 @@ public final class ControlLoop: ControlPlane {
 
     /// Folds the log up to its head, then begins to act. From here on it follows every commit.
     public func start() async {
+        seeingOff.withLock { $0 = Task { [weak self, stream = leaving.stream] in for await departure in stream { await self?.follow(departure) } } }
         await ask { core in
             let rescales = core.rescales.removeDuplicates().sink { [unowned self] in follow($0) }
-            let departures = core.departures.sink { [unowned self] in follow($0) }
+            let departures = core.departures.sink { [continuation = self.leaving.continuation] in _ = continuation.yield($0) }
             self.subscriptions.withLock { $0 = [Subscription(cancellable: rescales), Subscription(cancellable: departures)] }
             core.goLive()
         }
@@ -67,6 +72,8 @@ public final class ControlLoop: ControlPlane {
     /// Stops acting and saves a checkpoint, so that the next start needn't fold what this one did.
     public func stop() async {
         subscriptions.withLock { $0 = [] }
+        leaving.continuation.finish()
+        await seeingOff.withLock { $0 }?.value
         for actuation in actuations.withLock({ Array($0.values) }) { await actuation.stop() }
         await ask { core in
             core.drain()
@@ -88,9 +95,12 @@ public final class ControlLoop: ControlPlane {
         Task { await actuation.want(rescale.to, of: rescale.pool, seq: rescale.seq, since: rescale.since) }
     }
 
-    private func follow(_ departure: LoopCore.Departure) {
+    private func follow(_ departure: LoopCore.Departure) async {
         guard let actuation = actuation(of: departure.pool) else { return }
-        Task { await actuation.drain(departure.worker) }
+        switch departure.step {
+        case .drain: await actuation.drain(departure.worker)
+        case .remove: await actuation.remove(departure.worker)
+        }
     }
 
     private func actuation(of pool: ActuatedPool) -> PoolActuation? {

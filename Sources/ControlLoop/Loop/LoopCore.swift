@@ -1,4 +1,4 @@
-import Autoscaling
+public import Autoscaling
 import Domain
 import EventLog
 import Dispatch
@@ -29,7 +29,7 @@ final class LoopCore: @unchecked Sendable {
 
     private let commits = PassthroughSubject<CommittedBatch, Never>()
     private var moments: [PolicyKey: Moments] = [:]
-    /// What a target shall follow: new counts, and workers to drain.
+    /// What a target shall follow: new counts, and workers to drain and then to remove.
     let rescales = PassthroughSubject<Rescale, Never>()
     let departures = PassthroughSubject<Departure, Never>()
     private var subscriptions: Set<AnyCancellable> = []
@@ -59,6 +59,14 @@ final class LoopCore: @unchecked Sendable {
     struct Departure: Hashable, Sendable {
         var pool: ActuatedPool
         var worker: String
+        var step: Step
+
+        enum Step: Sendable {
+            /// Take nothing more, finish, and go.
+            case drain
+            /// It is empty: its place may be taken away.
+            case remove
+        }
     }
 
     /// The moments of one policy, and what decides at them.
@@ -160,6 +168,8 @@ final class LoopCore: @unchecked Sendable {
         isLive = true
         for index in world.pools.indices {
             if let rescale = rescale(index) { rescales.send(rescale) }
+            // Whether the target heard of them before a restart isn't known.
+            for worker in world.pools[index].members where world.workers[worker].isChosen { depart(worker, .drain) }
         }
         reconsiderAll()
     }
@@ -192,7 +202,7 @@ final class LoopCore: @unchecked Sendable {
             planner.settlePlacement(of: event.subject, &world)
         case .workerDraining:
             let isOurs = planner.settleDrain(of: event.subject, &world)
-            if isOurs, let departure = departure(event.subject) { departures.send(departure) }
+            if isOurs, let worker = world.workers.find(event.subject) { depart(worker, .drain) }
         case .scaleDecided:
             guard let pool = world.poolByName[event.pool] else { return }
             planner.settleDecision(of: PolicyKey(pool: pool, shadow: shadow))
@@ -210,10 +220,22 @@ final class LoopCore: @unchecked Sendable {
         return Rescale(pool: ActuatedPool(applied.policy), to: world.pools[pool].desired, seq: world.pools[pool].lastDecision?.seq ?? 0, since: world.pools[pool].evaluation?.at ?? world.at)
     }
 
-    private func departure(_ worker: NameID) -> Departure? {
-        guard let index = world.workers.find(worker), let applied = world.pools[Int(world.workers[index].pool)].policy else { return nil }
-        guard applied.policy.mode == .auto else { return nil }
-        return Departure(pool: ActuatedPool(applied.policy), worker: log.names.text(of: worker))
+    private func depart(_ worker: Int, _ step: Departure.Step) {
+        let record = world.workers[worker]
+        guard let applied = world.pools[Int(record.pool)].policy, applied.policy.mode == .auto else { return }
+        departures.send(Departure(pool: ActuatedPool(applied.policy), worker: log.names.text(of: record.name), step: step))
+    }
+
+    /// Tells the target of each worker that we sent away and that has become empty, once; again where it got an actor in
+    /// between, for the target may have refused then.
+    private func removeEmptied(_ pool: Int) {
+        guard world.pools[pool].workers.draining > 0 else { return }
+        for worker in world.pools[pool].members where world.workers[worker].isChosen {
+            let isEmpty = world.workers[worker].isIdle
+            guard isEmpty != world.workers[worker].isRemovalSent else { continue }
+            world.workers[worker].isRemovalSent = isEmpty
+            if isEmpty { depart(worker, .remove) }
+        }
     }
 
     // MARK: - Conclusions
@@ -222,6 +244,7 @@ final class LoopCore: @unchecked Sendable {
     private func consider(_ pool: Int) {
         planner.place(pool, &world, &outputs)
         planner.drainSurplus(pool, &world, &outputs)
+        removeEmptied(pool)
         prompt(PolicyKey(pool: pool))
         for shadow in world.pools[pool].shadows { prompt(PolicyKey(pool: pool, shadow: shadow.name)) }
     }
@@ -381,7 +404,7 @@ private final class SavingMark: Sendable {
 }
 
 extension ActuatedPool {
-    init(_ policy: Policy) {
+    public init(_ policy: Policy) {
         self.init(name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker, drainTimeoutSeconds: policy.drainTimeoutSeconds)
     }
 }

@@ -3,8 +3,8 @@ import Placement
 
 // What is known of each worker?
 //
-// Records of workers that can host actors or still do; those that are gone leave the table. `reserved` and `condemned` are
-// promises of the loop that the log doesn't hold yet: they steer what is offered next and are never part of a checkpoint.
+// Records of workers that can host actors or still do; those that are gone leave the table. `reserved`, `isCondemned` and
+// `isRemovalSent` are promises of the loop that the log doesn't hold yet: they steer what is offered next and are never part of a checkpoint.
 
 struct WorkerRecord: Hashable, Sendable {
     var name: NameID
@@ -22,11 +22,15 @@ struct WorkerRecord: Hashable, Sendable {
     var createdAt = LogTime.zero
     /// Position of its `worker.ready`.
     var readySeq: Position = 0
+    /// It drains because the loop chose it: once it is empty, it is removed.
+    var isChosen = false
 
     /// Slots promised to actors whose `actor.placed` isn't in the log yet.
     var reserved = 0
     /// Chosen to go; its `worker.draining` isn't in the log yet.
     var isCondemned = false
+    /// Its target was told to remove it since it became empty.
+    var isRemovalSent = false
 
     var used: Int { residents.count }
     var free: Int { state == .ready && !isCondemned ? max(0, slots - used - reserved) : 0 }
@@ -108,6 +112,7 @@ extension WorkerRecord {
         writer.list(residents) { writer, actor in writer.integer(Int64(actor)) }
         writer.time(createdAt)
         writer.integer(readySeq)
+        writer.bool(isChosen)
     }
 
     init(from reader: inout ByteReader) throws(ByteFault) {
@@ -125,5 +130,6 @@ extension WorkerRecord {
         residents = try reader.list(bytesEach: 8) { reader throws(ByteFault) in Int(try reader.integer(Int64.self)) }
         createdAt = try reader.time()
         readySeq = try reader.integer()
+        isChosen = try reader.bool()
     }
 }

@@ -53,7 +53,9 @@ extension World {
             if key == "specReplicas" { pools[home].observedSpec = body.integer(value).map { Int(clamping: $0) } }
             if key == "readyReplicas" { pools[home].observedReady = body.integer(value).map { Int(clamping: $0) } }
         }
-        if let spec = pools[home].observedSpec { pools[home].desired = spec }
+        // While workers drain, a target that keeps their replicas until they may go has more than is desired: taking that over
+        // would undo the decision that sent them away.
+        if let spec = pools[home].observedSpec, pools[home].workers.draining == 0 { pools[home].desired = spec }
         return true
     }
 

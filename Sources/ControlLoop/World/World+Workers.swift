@@ -17,7 +17,13 @@ extension World {
             // We say it when we choose the worker, and the worker says it when it hears: the second one is no contradiction.
             fold.change.own.append(event)
             guard let known else { return false }
-            if workers[known].state == .ready { changeWorker(known, &fold) { $0.state = .draining; $0.isCondemned = false } }
+            let isChosen = names.text(of: event.source) == Outputs.source
+            guard workers[known].state == .ready || (isChosen && !workers[known].isChosen) else { return true }
+            changeWorker(known, &fold) { worker in
+                worker.state = .draining
+                worker.isCondemned = false
+                if isChosen { worker.isChosen = true }
+            }
             return true
         case .workerGone:
             guard let known else { return false }

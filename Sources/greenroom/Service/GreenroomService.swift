@@ -5,6 +5,7 @@ import EventLog
 import Foundation
 import HTTPService
 import KEDAScaler
+import Kubernetes
 import LocalWorkers
 import Logging
 import Pollers
@@ -52,6 +53,10 @@ struct GreenroomService: Sendable {
             .init(service: WorkersService(workers: parts.workers)),
             .init(service: polling(parts.loop, log)),
         ]
+        if let targets = parts.kubernetes {
+            let cluster = KubernetesService(targets: targets, loop: parts.loop, append: { batch in _ = try await log.append(batch) })
+            services.append(.init(service: cluster))
+        }
         let group = ServiceGroup(configuration: .init(services: services, gracefulShutdownSignals: signals, logger: logger))
         await parts.loop.catchUp()
         await parts.workers.start(known: await parts.loop.processWorkers())
@@ -76,6 +81,7 @@ struct GreenroomService: Sendable {
     private struct Parts {
         var loop: ControlLoop
         var workers: LocalWorkers
+        var kubernetes: KubernetesTargets?
         var http: ServiceParts
     }
 
@@ -93,7 +99,10 @@ struct GreenroomService: Sendable {
             try workersConfiguration(log, server), logger: Logger(labelLike: logger, "greenroom.workers"),
             report: { batch in log.append(batch) { _ in } },
             isBusy: { worker in await plane.value?.worker(worker)?.used ?? 0 > 0 })
-        var loopConfiguration = ControlLoop.Configuration(fence: Fence(UInt64(log.head.seq) + 1), actuators: ["Process": workers])
+        let cluster = try kubernetesTargets(log, plane)
+        var actuators: [String: any Actuator] = ["Process": workers]
+        if let cluster { for kind in KubernetesTargets.commonKinds { actuators[kind] = cluster.actuator } }
+        var loopConfiguration = ControlLoop.Configuration(fence: Fence(UInt64(log.head.seq) + 1), actuators: actuators)
         loopConfiguration.limits.checkpointEvents = configuration.checkpointEvents
         if let metrics { loopConfiguration.observer = metrics.loop }
         let loop = ControlLoop(log: log, scheduler: RealScheduler(clock: EventLog.systemClock), configuration: loopConfiguration)
@@ -106,7 +115,24 @@ struct GreenroomService: Sendable {
             http.log = MeteredLog(http.log)
             http.metricsText = { openMetrics in await metrics.text(openMetrics: openMetrics, loop, log) }
         }
-        return Parts(loop: loop, workers: workers, http: http)
+        return Parts(loop: loop, workers: workers, kubernetes: cluster, http: http)
+    }
+
+    private func kubernetesTargets(_ log: EventLog, _ plane: PlaneBox) throws -> KubernetesTargets? {
+        guard let cluster = configuration.kubernetes else { return nil }
+        do throws(ClusterAccessFault) {
+            var access = try ClusterAccess.discovered(kubeconfig: cluster.kubeconfig)
+            if let namespace = cluster.namespace { access.namespace = namespace }
+            // Every run on a log begins at another position or time, so no two say the same.
+            let began = EventLog.systemClock().microseconds
+            var kubernetes = KubernetesTargets.Configuration(access: access, seed: UInt64(bitPattern: began), run: "\(log.head.seq)-\(began)")
+            kubernetes.foreignChange = cluster.foreignChange
+            return try KubernetesTargets(
+                kubernetes, logger: Logger(labelLike: logger, "greenroom.kubernetes"),
+                holdsActor: { worker in await plane.value?.worker(worker)?.used ?? 0 > 0 })
+        } catch {
+            throw Fault(.usage, "kubernetes: \(error)", do: "name a kubeconfig under `kubernetes`, or run in a pod with a service account")
+        }
     }
 
     private static func state(of log: EventLog, at moment: StateMoment) throws(ControlFault) -> any ControlPlane {

@@ -3,6 +3,7 @@ import EventLog
 import Foundation
 import HTTPService
 import KEDAScaler
+import Kubernetes
 import Logging
 import Telemetry
 import Yams
@@ -30,6 +31,16 @@ struct ServiceConfiguration: Sendable {
     var checkpointEvents: Int64 = 1_000_000
     /// The external scaler for KEDA; nil opens no port for it.
     var keda: KEDAScalerConfiguration?
+    /// Pools whose workers are pods; nil where there are none.
+    var kubernetes: Cluster?
+
+    struct Cluster: Sendable {
+        /// nil: in-cluster files, else `KUBECONFIG` or `~/.kube/config`.
+        var kubeconfig: String?
+        /// Of targets that name none; nil: the one that the cluster's access says.
+        var namespace: String?
+        var foreignChange = ScaleActuator.ForeignChange.takeOver
+    }
 
     init() {}
 
@@ -64,6 +75,7 @@ struct ServiceConfiguration: Sendable {
         if let path = try top.string("secrets") { secretsFolder = Self.resolve(path, base) }
         if var section = try top.section("keda") { keda = try Self.readKEDA(&section, base) }
         if let events = try top.integer("checkpointEvents") { checkpointEvents = Int64(max(events, 1)) }
+        try readKubernetes(&top, base)
         if var limits = try top.section("limits") { try readLimits(&limits) }
         try top.finish()
     }
@@ -116,6 +128,19 @@ struct ServiceConfiguration: Sendable {
         }
         try keda.finish()
         return scaler
+    }
+
+    private mutating func readKubernetes(_ top: inout ConfigurationSection, _ base: String) throws {
+        guard var section = try top.section("kubernetes") else { return }
+        var cluster = Cluster()
+        cluster.kubeconfig = try section.string("kubeconfig").map { Self.resolve($0, base) }
+        cluster.namespace = try section.string("namespace")
+        if let text = try section.string("foreignChange") {
+            guard let known = ScaleActuator.ForeignChange(rawValue: text) else { throw section.fault("foreignChange", "must be takeOver or yield") }
+            cluster.foreignChange = known
+        }
+        try section.finish()
+        kubernetes = cluster
     }
 
     private static let counts: [(name: String, path: any WritableKeyPath<ServerLimits, Int> & Sendable)] = [
