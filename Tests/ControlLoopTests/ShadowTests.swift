@@ -249,23 +249,11 @@ extension Policy {
     }
 }
 
-/// One seed reproduces a whole history (SplitMix64: Steele, Lea, Flood 2014).
-private struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+/// One seed reproduces a whole history.
+extension SplitMix64 {
     private mutating func int(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
 
-    mutating func policy() -> Policy {
+    fileprivate mutating func policy() -> Policy {
         var policy = Policy.quick(max: int(2...12), min: int(0...2), cooldownSeconds: int(0...40))
         policy.slotsPerWorker = int(1...3)
         policy.buffer = [.fixed(int(0...2)), .percent(25), .surge(quantilePPM: 900_000, windowSeconds: 60, min: 0)][int(0...2)]
@@ -280,7 +268,7 @@ private struct SplitMix64: RandomNumberGenerator {
     }
 
     /// Two minutes of requests, turns, queues, lost workers and restarts.
-    mutating func play(_ loop: LoopHarness, probe: (PoolState) -> Void = { _ in }) {
+    fileprivate mutating func play(_ loop: LoopHarness, probe: (PoolState) -> Void = { _ in }) {
         var actors = 0
         for _ in 0..<80 {
             switch int(0...11) {

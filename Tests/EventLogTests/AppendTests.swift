@@ -106,7 +106,7 @@ struct AppendTests {
     func positionsOfTimes() throws {
         let clock = ManualClock(noon)
         let log = try EventLog.open(.test(path, clock: clock.read))
-        var random = SeededGenerator(seed: 5)
+        var random = SplitMix64(seed: 5)
         var ends: [(LogTime, Position)] = []
         for round in 0..<60 {
             clock.advance(microseconds: Int64.random(in: 0...3, using: &random))

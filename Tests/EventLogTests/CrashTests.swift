@@ -18,7 +18,7 @@ struct CrashTests {
 
     @Test("a copy at any commit holds everything acknowledged until then, once, and is sound", arguments: [1, 2, 3] as [UInt64])
     func atCommits(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let log = try EventLog.open(.test(path))
         var copies: [(String, Position)] = []
         for round in 0..<60 {
@@ -36,7 +36,7 @@ struct CrashTests {
 
     @Test("a WAL cut anywhere opens to a prefix that holds every commit whose frames are whole", arguments: [11, 12, 13, 14] as [UInt64])
     func truncatedWAL(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let log = try EventLog.open(.test(path))
         // What the WAL held after each commit, and how far the log went then.
         var synced: [(bytes: Int, seq: Position)] = []

@@ -14,7 +14,7 @@ struct DedupeOracleTests {
     func agrees(ids: Ids, seed: UInt64) throws {
         let directory = try TemporaryDirectory()
         let path = directory.file("log.db")
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         var oracle: [String: Position] = [:]
         var log = try EventLog.open(.test(path))
         for round in 0..<150 {
@@ -45,7 +45,7 @@ struct DedupeOracleTests {
     }
 
     /// Sometimes one that was there before.
-    private func key(_ ids: Ids, _ count: Int, _ random: inout SeededGenerator) -> (String, String) {
+    private func key(_ ids: Ids, _ count: Int, _ random: inout SplitMix64) -> (String, String) {
         let source = "agents/\(Int.random(in: 0..<3, using: &random))"
         let number = Int.random(in: 0..<5, using: &random) == 0 ? Int.random(in: 0...max(count, 1), using: &random) : count + Int.random(in: 0..<50, using: &random)
         var form = ids

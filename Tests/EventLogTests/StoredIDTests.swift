@@ -31,7 +31,7 @@ struct DedupePartsTests {
     func entries(events: Int) {
         let bits = DedupeEntry.offsetBits(forEvents: events)
         #expect(1 << bits >= events)
-        var random = SeededGenerator(seed: UInt64(events))
+        var random = SplitMix64(seed: UInt64(events))
         for offset in [0, events / 2, events - 1] {
             let hash = min(random.next(), DedupeEntry.highestHash)
             let entry = DedupeEntry.make(hash: hash, offset: offset, offsetBits: bits)
@@ -57,7 +57,7 @@ struct DedupePartsTests {
     @Test("a table finds what it holds, gives it out sorted, and forgets what is taken back", arguments: [16, 100, 4_000])
     func table(capacity: Int) {
         let table = DedupeTable(firstSeq: 101, capacity: capacity)
-        var random = SeededGenerator(seed: 9)
+        var random = SplitMix64(seed: 9)
         // Half of them crowd at the top, where probing runs over the end.
         let hashes = (0..<capacity).map { $0 % 2 == 0 ? min(random.next(), DedupeEntry.highestHash) : DedupeEntry.highestHash - random.next() >> 24 }
         let kept = capacity / 2
@@ -78,7 +78,7 @@ struct DedupePartsTests {
     @Test("a filter never says no to what it holds, and seldom yes to what it doesn't", arguments: [1, 100, 50_000])
     func filter(events: Int) throws {
         let filter = DedupeFilter(events: events)
-        var random = SeededGenerator(seed: 3)
+        var random = SplitMix64(seed: 3)
         let held = (0..<events).map { _ in random.next() }
         for hash in held { filter.insert(hash) }
         let copy = try #require(DedupeFilter(bytes: filter.slice(from: 0, upTo: filter.bytes)))

@@ -23,7 +23,7 @@ struct TransferTests {
     private func filled(_ name: String, seed: UInt64) throws -> EventLog {
         let clock = ManualClock(noon)
         let log = try EventLog.open(.test(directory.file(name), clock: clock.read))
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         for round in 0..<80 {
             clock.advance(microseconds: Int64.random(in: 0...2, using: &random))
             var batch = EventBatch()

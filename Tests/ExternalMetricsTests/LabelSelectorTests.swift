@@ -1,3 +1,4 @@
+import Domain
 import Testing
 
 @testable import ExternalMetrics
@@ -55,7 +56,7 @@ import Testing
 
     @Test("any selector means what a naive reading of its parts means", arguments: 1...40)
     func property(_ seed: UInt64) throws {
-        var generator = Generator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         for _ in 0..<100 {
             let parts = (0..<Int.random(in: 0...4, using: &generator)).map { _ in NaiveRequirement(&generator) }
             let labels = NaiveRequirement.labels(&generator)
@@ -66,7 +67,7 @@ import Testing
 
     @Test("no text makes the parser fail otherwise than by an error with a column inside the text", arguments: 1...40)
     func robust(_ seed: UInt64) {
-        var generator = Generator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let pieces = ["a", "in", "notin", "(", ")", ",", "=", "==", "!=", "!", "<", ">", " ", "b/c", "7", "é", "-", "\u{0}", "🙂", "\r\n"]
         for _ in 0..<200 {
             let text = (0..<Int.random(in: 0...12, using: &generator)).map { _ in pieces.randomElement(using: &generator) ?? "" }.joined()
@@ -84,7 +85,7 @@ private struct NaiveRequirement {
     private static let keys = ["a", "b", "in", "notin", "example.com/x"]
     private static let texts = ["", "x", "y", "in", "notin", "1", "20"]
 
-    init(_ generator: inout Generator) {
+    init(_ generator: inout SplitMix64) {
         operation = ["=", "==", "!=", "in", "notin", "exists", "!", "<", ">"].randomElement(using: &generator) ?? "="
         key = Self.keys.randomElement(using: &generator) ?? "a"
         let isNumeric = operation == "<" || operation == ">"
@@ -93,13 +94,13 @@ private struct NaiveRequirement {
         for _ in 0..<count { values.append(isNumeric ? String(Int.random(in: 0...30, using: &generator)) : Self.texts.randomElement(using: &generator) ?? "") }
     }
 
-    static func labels(_ generator: inout Generator) -> [String: String] {
+    static func labels(_ generator: inout SplitMix64) -> [String: String] {
         var labels: [String: String] = [:]
         for key in keys where Bool.random(using: &generator) { labels[key] = texts.randomElement(using: &generator) }
         return labels
     }
 
-    func written(_ generator: inout Generator) -> String {
+    func written(_ generator: inout SplitMix64) -> String {
         let space = Bool.random(using: &generator) ? " " : ""
         switch operation {
         case "exists": return key
@@ -125,19 +126,5 @@ private struct NaiveRequirement {
             guard let text = labels[key], let label = Int(text), let bound = Int(values[0]) else { return false }
             return operation == "<" ? label < bound : label > bound
         }
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-struct Generator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,4 +1,5 @@
 import Autoscaling
+import Domain
 import Testing
 
 @testable import ExternalMetrics
@@ -30,7 +31,7 @@ import Testing
 
     @Test("any value reads back exactly", arguments: 1...20)
     func property(_ seed: UInt64) throws {
-        var generator = Generator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         for _ in 0..<200 {
             let value = Int64.random(in: -.max ... .max, using: &generator) >> Int64.random(in: 0...62, using: &generator) / 1_000 * [1, 1_000].randomElement(using: &generator)!
             #expect(try Quantity.parse(MetricQuantity(milli: value).text, decimals: 3) == value)

@@ -9,13 +9,13 @@ struct Backoff: Sendable {
     private let first: Duration
     private let longest: Duration
     private var delay: Duration
-    private var lots: SeededGenerator
+    private var lots: SplitMix64
 
     init(first: Duration, longest: Duration, seed: UInt64) {
         self.first = first
         self.longest = longest
         delay = first
-        lots = SeededGenerator(seed: seed)
+        lots = SplitMix64(seed: seed)
     }
 
     /// - Parameter atLeast: what the server asked for (Retry-After); jitter is added to it too.
@@ -26,16 +26,4 @@ struct Backoff: Sendable {
     }
 
     mutating func reset() { delay = first }
-}
-
-/// SplitMix64: the same numbers for the same seed, everywhere.
-public struct SeededGenerator: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    public init(seed: UInt64) { state = seed }
-
-    public mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        return ByteHash.mix(state)
-    }
 }

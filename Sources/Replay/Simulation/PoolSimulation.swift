@@ -39,7 +39,7 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
     private let trace: ArrivalTrace
     private let settings: SimulationSettings
     private var scaler: Scaler
-    private var random: SeededGenerator
+    private var random: SplitMix64
     private var starts: StartTimes
     private var workers: SimulatedWorkers
     private var events = MinHeap<Event>()
@@ -61,7 +61,7 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         self.trace = trace
         self.settings = settings
         self.scaler = scaler
-        random = SeededGenerator(seed: settings.seed)
+        random = SplitMix64(seed: settings.seed)
         starts = StartTimes()
         workers = SimulatedWorkers(slots: scaler.slotsPerWorker)
         standings = trace.turns.map { Standing(waitsSince: $0.arrivalMicroseconds) }
@@ -293,4 +293,9 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         }
         return drawn
     }
+}
+
+extension SplitMix64 {
+    /// One of 0..<count. The bias of the remainder is below count ÷ 2⁶⁴.
+    mutating func index(below count: Int) -> Int { Int(next() % UInt64(count)) }
 }

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 // Which actor takes the next turn?

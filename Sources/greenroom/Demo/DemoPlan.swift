@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 // What will the demo do?

@@ -31,16 +31,6 @@ final class TemporaryDirectory: Sendable {
     }
 }
 
-/// The same numbers for the same seed.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        return ByteHash.mix(state)
-    }
-}
-
 /// A clock that tests move.
 final class ManualClock: Sendable {
     private let now: Mutex<LogTime>

@@ -1,3 +1,4 @@
+import Domain
 import ControlLoop
 import Kubernetes
 import KubernetesTwin
@@ -34,7 +35,7 @@ import Testing
 
     /// Sixty steps; ends at the first loss.
     private func run(_ bench: Bench, _ seed: UInt64) async -> (lost: [String], busy: Set<String>, wanted: Int) {
-        var lots = SeededGenerator(seed: seed)
+        var lots = SplitMix64(seed: seed)
         var busy: Set<String> = []
         var wanted = 0
         for step in 1...60 {
@@ -46,7 +47,7 @@ import Testing
         return ([], busy, wanted)
     }
 
-    private func injectFault(_ bench: Bench, _ lots: inout SeededGenerator) {
+    private func injectFault(_ bench: Bench, _ lots: inout SplitMix64) {
         // One at a time: faults that pile up would let nothing through.
         bench.twin.heal()
         guard Int.random(in: 0..<3, using: &lots) == 0 else { return }
@@ -57,7 +58,7 @@ import Testing
     }
 
     /// One thing the loop might do: it retries nothing here, the next step may.
-    private func drive(_ bench: Bench, _ busy: inout Set<String>, _ wanted: inout Int, _ lots: inout SeededGenerator) async {
+    private func drive(_ bench: Bench, _ busy: inout Set<String>, _ wanted: inout Int, _ lots: inout SplitMix64) async {
         let pods = bench.twin.objects(.pods, "ns").map { PodView($0) }
         let pod = pods.randomElement(using: &lots)
         let draining = pods.filter { $0.drainingReason != nil }.randomElement(using: &lots)

@@ -1,3 +1,4 @@
+import Domain
 import Kubernetes
 import Testing
 
@@ -65,7 +66,7 @@ import Testing
 
     @Test("whatever the pods, a busy or merely ready pod is never beyond the count")
     func property() {
-        var lots = SeededGenerator(seed: 11)
+        var lots = SplitMix64(seed: 11)
         for _ in 0..<20_000 {
             let kinds = ["b", "r", "n", "d", "x", "bn", "bx", "bd", "-"]
             let pods = (0..<Int.random(in: 0...8, using: &lots)).map { "p\($0):\(kinds[Int.random(in: 0..<kinds.count, using: &lots)])" }

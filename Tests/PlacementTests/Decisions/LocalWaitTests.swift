@@ -86,7 +86,7 @@ import Testing
 
     @Test("from request to any time later it is placed once the cost of moving is over, if anyone is free", arguments: 1...20)
     func neverForEver(seed: Int) {
-        var generator = SeededGenerator(seed: UInt64(seed))
+        var generator = SplitMix64(seed: UInt64(seed))
         var placer = placer()
         let rules = PlacementRules(holdMicroseconds: Int64(generator.below(20_000_000)))
         for tenth in 0...40 {

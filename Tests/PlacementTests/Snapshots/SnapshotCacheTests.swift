@@ -66,7 +66,7 @@ import Testing
         var limits = SnapshotCache.Limits()
         (limits.nodes, limits.entriesPerNode, limits.copies, limits.entries) = (5, 4, 2, 12)
         var cache = SnapshotCache(limits: limits)
-        var generator = SeededGenerator(seed: 1)
+        var generator = SplitMix64(seed: 1)
         for step in 0..<2_000 {
             cache.note(id(UInt64(generator.below(40))), bytes: 1, on: NameID(UInt32(generator.below(12) + 1)), at: at(step))
             #expect(cache.entryCount <= 12)

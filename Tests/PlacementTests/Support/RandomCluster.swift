@@ -6,7 +6,7 @@ struct RandomCluster {
     static let nodes = 8
     static let pools = 3
 
-    var generator: SeededGenerator
+    var generator: SplitMix64
     var placer: Placer
     var oracle: PlacementOracle
     var now = LogTime(microseconds: 1_700_000_000_000_000)
@@ -14,7 +14,7 @@ struct RandomCluster {
     private var vacant = Array((0..<40).reversed())
 
     init(seed: UInt64) {
-        generator = SeededGenerator(seed: seed)
+        generator = SplitMix64(seed: seed)
         var limits = SnapshotCache.Limits()
         limits.entriesPerNode = 12
         limits.copies = 3

@@ -8,7 +8,7 @@ import Testing
 @Suite struct OrderedSetsTests {
     @Test("a set of ranks has the members and the lowest that a plain set has", arguments: [64, 70, 4_096, 5_000, 300_000])
     func rankBitmap(capacity: Int) {
-        var generator = SeededGenerator(seed: UInt64(capacity))
+        var generator = SplitMix64(seed: UInt64(capacity))
         var bitmap = RankBitmap()
         var plain: Set<Int> = []
         for _ in 0..<1_000 {
@@ -29,7 +29,7 @@ import Testing
 
     @Test("a tree has the first, the ranks and the count that a sorted list has")
     func orderedTree() {
-        var generator = SeededGenerator(seed: 3)
+        var generator = SplitMix64(seed: 3)
         var tree = OrderedTree<Int>()
         var plain: [Int] = []
         for _ in 0..<1_500 {
@@ -52,7 +52,7 @@ import Testing
 
     @Test("a table of slots holds what a dictionary holds, also after many deletions")
     func slotTable() {
-        var generator = SeededGenerator(seed: 4)
+        var generator = SplitMix64(seed: 4)
         var table = SlotTable<NameID>()
         var plain: [NameID: Int] = [:]
         for step in 0..<5_000 {

@@ -105,7 +105,7 @@ import Testing
 
     @Test("an hour of 100,000 turns under ten policies stays under two megabytes, and the same report is the same page")
     func size() {
-        var random = SeededGenerator(seed: 3)
+        var random = SplitMix64(seed: 3)
         var timeline = PoolTimeline()
         let why = (0..<20).map { "step \($0) found a number and says so in as many words as this" }
         for index in 0..<100_000 {

@@ -1,3 +1,4 @@
+import Domain
 import Testing
 @testable import Replay
 
@@ -5,7 +6,7 @@ import Testing
 
 @Suite struct StepSeriesTests {
     private static func walk(_ count: Int, seed: UInt64) -> StepSeries {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         var series = StepSeries()
         var (at, value) = (0.0, 50)
         for _ in 0..<count {

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 import Testing
 @testable import Replay
@@ -40,8 +41,8 @@ enum SyntheticTrace: String, CaseIterable, CustomTestStringConvertible {
 }
 
 private struct Draw {
-    private var random: SeededGenerator
-    init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+    private var random: SplitMix64
+    init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
     mutating func share() -> Double { Double.random(in: 0..<1, using: &random) }
     mutating func exponential(mean: Double) -> Double { -mean * log(1 - share()) }
