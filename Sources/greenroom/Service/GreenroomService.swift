@@ -51,6 +51,10 @@ struct GreenroomService: Sendable {
         stopOn signals: [UnixSignal] = [.sigterm, .sigint], when stopped: (@Sendable () async -> Void)? = nil,
         onStart: @escaping @Sendable (String) async -> Void = { _ in }
     ) async throws {
+        // What is wrong with the configuration is said at the start, also by an instance that will only stand by.
+        _ = try serverConfiguration()
+        do throws(KEDAScalerConfiguration.Fault) { try configuration.keda?.validate() } catch { throw Fault(.usage, error.description) }
+        _ = try PolicyFiles.read(configuration.policies, now: EventLog.systemClock())
         if let election = configuration.kubernetes?.election {
             let elected = ElectedService(service: self, settings: election, logger: Logger(labelLike: logger, "greenroom.election"))
             return try await elected.run(stopOn: signals, when: stopped, onStart: onStart)
@@ -68,7 +72,6 @@ struct GreenroomService: Sendable {
         defer { log.close() }
         var server = try serverConfiguration()
         if let lead { server.limits.drainSeconds = min(server.limits.drainSeconds, lead.drainSeconds) }
-        do throws(KEDAScalerConfiguration.Fault) { try configuration.keda?.validate() } catch { throw Fault(.usage, error.description) }
         let policies = try PolicyFiles.read(configuration.policies, now: EventLog.systemClock())
         let parts = try makeParts(log, server, lead)
         let url = Self.url(of: server)
