@@ -145,7 +145,8 @@ struct GreenroomService: Sendable {
         if let metrics {
             http.log = MeteredLog(http.log)
             http.metricsText = { openMetrics in
-                lead?.show()
+                // An instance that nobody stands by for leads all the same.
+                if let lead { lead.show() } else { LeaderGauge.show(true) }
                 return await metrics.text(openMetrics: openMetrics, loop, log)
             }
         }

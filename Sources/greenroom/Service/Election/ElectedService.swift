@@ -137,7 +137,9 @@ struct ElectedService: Sendable {
         let mayAct = mayAct(in: term, turns.election)
         while !term.over.isOpen, !turns.stop.isOpen {
             do throws(LogError) {
-                return try service.openLog { mayAct() ? nil : .notWritable(reason: "this instance leads no more", hint: "send it to the leader") }
+                let log = try service.openLog { mayAct() ? nil : .notWritable(reason: "this instance leads no more", hint: "send it to the leader") }
+                turns.leadership.note(obstacle: nil)
+                return log
             } catch {
                 guard case .locked = error.reason else { throw Fault(error) }
                 turns.leadership.note(obstacle: "\(error.path): \(error.problem); it lets go when it ends: where it hangs, end it")
@@ -155,7 +157,7 @@ struct ElectedService: Sendable {
         defer { overdue.cancel() }
         let lead = GreenroomService.Lead(
             fence: term.fence, mayAct: mayAct, drainSeconds: settings.marginSeconds / 2, refusal: { turns.leadership.refusal },
-            show: { turns.leadership.showLeading(mayAct()) })
+            show: { LeaderGauge.show(mayAct()) })
         try await service.act(
             on: log, as: lead, stopOn: [], when: { await Latch.first(of: term.over, turns.stop) }, onStart: turns.onStart)
     }

@@ -32,7 +32,6 @@ final class Leadership: Sendable {
     private let state = Mutex(State())
     private let identity: String
     private let logger: Logger
-    private let leads = Gauge(label: "greenroom_leader")
     private let transitions = Gauge(label: "greenroom_lease_transitions")
     /// The same trouble is told once in so many seconds.
     private static let troubleEvery = Duration.seconds(60)
@@ -41,7 +40,6 @@ final class Leadership: Sendable {
         self.identity = identity
         self.logger = logger
         (terms, feed) = AsyncStream.makeStream(of: Term.self, bufferingPolicy: .bufferingNewest(1))
-        leads.record(0)
     }
 
     // MARK: - The election's side
@@ -95,13 +93,13 @@ final class Leadership: Sendable {
 
     // MARK: - The service's side
 
-    /// We hold the lease, and this keeps us from acting.
-    func note(obstacle: String) {
+    /// We hold the lease, and this keeps us from acting; nil: nothing does any more.
+    func note(obstacle: String?) {
         let isNews = state.withLock { state in
             defer { state.obstacle = obstacle }
             return state.obstacle != obstacle
         }
-        if isNews { logger.warning("the lease is ours, but we can't act: \(obstacle)", metadata: ["identity": "\(identity)"]) }
+        if isNews, let obstacle { logger.warning("the lease is ours, but we can't act: \(obstacle)", metadata: ["identity": "\(identity)"]) }
     }
 
     /// No terms from here on; none that is under way is waited for.
@@ -122,6 +120,10 @@ final class Leadership: Sendable {
         guard let holder, holder != identity else { return "this instance stands by, and nobody leads at the moment: try again" }
         return "this instance stands by; the leader is \(holder): send it there, or to the address that leads to whoever is ready"
     }
+}
 
-    func showLeading(_ isLeading: Bool) { leads.record(isLeading ? 1 : 0) }
+/// 1 where this instance acts. Set whenever somebody asks: a deposed leader may not have heard of it yet.
+enum LeaderGauge {
+    private static let gauge = Gauge(label: "greenroom_leader")
+    static func show(_ isLeading: Bool) { gauge.record(isLeading ? 1 : 0) }
 }

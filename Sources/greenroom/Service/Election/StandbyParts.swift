@@ -18,7 +18,7 @@ extension ServiceParts {
         parts.readiness = [ReadinessCheck("leader") { .failing(leadership.refusal) }]
         if let metrics {
             parts.metricsText = { openMetrics in
-                leadership.showLeading(false)
+                LeaderGauge.show(false)
                 return metrics.text(openMetrics: openMetrics)
             }
         }
