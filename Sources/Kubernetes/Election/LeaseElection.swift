@@ -68,6 +68,7 @@ public actor LeaseElection {
     private var backoff: Backoff
     /// The lease as seen last, and since when it is so on our clock.
     private var seen: (lease: KubernetesObject, since: Duration)?
+    private static let attemptsToGiveBack = 4
 
     public init(_ client: KubernetesClient, _ configuration: Configuration, seed: UInt64, callbacks: Callbacks) {
         self.client = client
@@ -254,17 +255,29 @@ public actor LeaseElection {
     /// Gives the lease back, if it is ours: the next one needn't wait.
     private func release() async {
         guard let lease = seen?.lease, LeaseRecord(lease).holder == configuration.identity else { return }
+        // This task is cancelled; the requests must not be.
+        await Task { await giveBack(lease) }.value
+    }
+
+    /// A renewal whose answer nobody waited for may have changed the lease in between: it is then read again.
+    private func giveBack(_ known: KubernetesObject) async {
+        var lease = known
+        for _ in 1...Self.attemptsToGiveBack {
+            guard LeaseRecord(lease).holder == configuration.identity else { return }
+            do throws(KubernetesError) {
+                do throws(KubernetesError) { return try await writeGivenBack(over: lease) } catch { guard error.isConflict else { throw error } }
+                lease = try await client.get(.leases, namespace: configuration.namespace, name: configuration.name)
+            } catch { return callbacks.trouble("the lease wasn't given back; it runs out by itself: \(error)") }
+        }
+        callbacks.trouble("the lease wasn't given back; it runs out by itself: others changed it \(Self.attemptsToGiveBack) times meanwhile")
+    }
+
+    private func writeGivenBack(over lease: KubernetesObject) async throws(KubernetesError) {
         var record = renewed(LeaseRecord(lease))
         record.holder = ""
         record.durationSeconds = 1
         var given = lease
         given["spec"] = .object(given["spec"].members.merging(record.spec.members) { $1 })
-        let (client, namespace, name, trouble) = (client, configuration.namespace, configuration.name, callbacks.trouble)
-        // This task is cancelled; the request must not be.
-        await Task {
-            do throws(KubernetesError) { _ = try await client.update(.leases, namespace: namespace, name: name, given.json) } catch {
-                trouble("the lease wasn't given back; it runs out by itself: \(error)")
-            }
-        }.value
+        _ = try await client.update(.leases, namespace: configuration.namespace, name: configuration.name, given.json)
     }
 }

@@ -266,4 +266,21 @@ import Testing
         await client.close()
         await twin.stop()
     }
+
+    @Test("a lease that was written meanwhile, as by a renewal whose answer nobody waited for, is given back all the same")
+    func givesBackWhatChanged() async throws {
+        let twin = try await KubernetesTwin.start()
+        let client = try twin.client()
+        let election = LeaseElection(
+            client, .init(namespace: "default", identity: "a", wallClock: { .zero }), seed: 1,
+            callbacks: .init(started: { _ in }, stopped: { _ in }, trouble: { Issue.record("\($0)") }))
+        let running = Task { await election.run() }
+        try await eventually("it leads") { election.fence != nil }
+        twin.edit(.leases, "default", "greenroom") { $0["metadata"]["labels"] = ["touched": "yes"] }
+        running.cancel()
+        await running.value
+        #expect(twin.object(.leases, "default", "greenroom")?["spec"]["holderIdentity"].string == nil)
+        await client.close()
+        await twin.stop()
+    }
 }

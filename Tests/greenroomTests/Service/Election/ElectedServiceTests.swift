@@ -20,7 +20,8 @@ import Testing
                 let killAt = 10 + (run * 7) % 35
                 let takeover = try await burst(on: stage, killingAlphaAfter: killAt)
                 print("MEASURED run \(run): killed after \(killAt) requests, the standby acts \(takeover)")
-                #expect(takeover < .seconds(Double(ElectionStage.leaseSeconds) + 2.5))
+                // The last renewal came before the kill; what comes on top is noticing, opening the log, and a busy machine.
+                #expect(takeover < .seconds(ElectionStage.leaseSeconds + 4))
                 #expect(stage.transitions == 1)
 
                 // The old one comes back, and is the standby.
