@@ -55,6 +55,7 @@ struct ElectedService: Sendable {
             outcome = .success(())
         } catch { outcome = .failure(error) }
         leadership.finish()
+        leadership.isStill()
         for task in stoppers + [ending] { task.cancel() }
         // Gives the lease back: the next one needn't wait for it to run out.
         electing.cancel()

@@ -102,16 +102,14 @@ final class Leadership: Sendable {
         if isNews, let obstacle { logger.warning("the lease is ours, but we can't act: \(obstacle)", metadata: ["identity": "\(identity)"]) }
     }
 
-    /// No terms from here on; none that is under way is waited for.
+    /// No terms from here on. The one under way goes on: whoever stops in good order still leads while it does.
     func finish() {
-        let term = state.withLock { state in
-            state.isFinished = true
-            return state.current
-        }
-        term?.over.open()
-        term?.still.open()
+        state.withLock { $0.isFinished = true }
         feed.finish()
     }
+
+    /// Nothing is done any more, in whatever term there is.
+    func isStill() { state.withLock { $0.current }?.still.open() }
 
     /// Why this instance doesn't take what it is asked to, and who does.
     var refusal: String {

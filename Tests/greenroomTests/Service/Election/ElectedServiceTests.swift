@@ -49,6 +49,7 @@ import Testing
                 #expect(await stage.alpha.stop() == 0)
                 #expect(await stage.beta.stop() == 0)
                 #expect(stage.holder == "")
+                #expect(!stage.beta.log.contains("leads no more"))
                 try await stage.checkLog(actors: Self.actors)
             }
         }

@@ -1,4 +1,6 @@
+import ControlLoop
 import Kubernetes
+import Logging
 import Testing
 
 @testable import greenroom
@@ -46,5 +48,32 @@ import Testing
         waiting.cancel()
         await waiting.value
         #expect(latch.isOpen && !never.isOpen)
+    }
+}
+
+@Suite struct LeadershipTests {
+    @Test(.timeLimit(.minutes(1))) func `who stops in good order leads to the end of it, and a term is over before it is waited for`() async throws {
+        let leadership = Leadership(identity: "a", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        await leadership.callbacks.started(Fence(3))
+        let term = try #require(await leadership.terms.first { _ in true })
+        leadership.finish()
+        #expect(term.fence == Fence(3) && !term.over.isOpen)
+        let ending = Task { await leadership.callbacks.stopped("the service stops") }
+        await term.over.wait()
+        leadership.isStill()
+        term.still.open()
+        await ending.value
+    }
+
+    @Test func `whoever is refused hears who leads, or what keeps this one from it`() async {
+        let leadership = Leadership(identity: "a_1", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        #expect(leadership.refusal.contains("nobody leads"))
+        leadership.callbacks.seen("b_2", 4)
+        #expect(leadership.refusal.contains("the leader is b_2"))
+        leadership.callbacks.seen("a_1", 5)
+        leadership.note(obstacle: "process 7 has the log")
+        #expect(leadership.refusal.contains("can't act yet: process 7 has the log"))
+        leadership.note(obstacle: nil)
+        #expect(leadership.refusal.contains("nobody leads"))
     }
 }
