@@ -61,8 +61,8 @@ public struct TLSFiles: Hashable, Sendable {
         var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["h2", "http/1.1"]
-        if let authority = contents.clientAuthority, let clientAuthorityFile {
-            configuration.trustRoots = .certificates(try Self.certificates(authority, clientAuthorityFile))
+        if let authority = contents.clientAuthority {
+            configuration.trustRoots = .certificates(try Self.certificates(authority, clientAuthorityFile ?? "the client authority given"))
             configuration.certificateVerification = .optionalVerification
             // A client with several certificates, or with none of ours, chooses by this list.
             configuration.sendCANameList = true

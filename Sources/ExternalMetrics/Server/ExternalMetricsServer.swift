@@ -1,4 +1,4 @@
-import HTTPServing
+public import HTTPServing
 public import Logging
 import NIOCore
 import NIOPosix
@@ -90,6 +90,17 @@ public final class ExternalMetricsServer: Sendable {
     public var connectionCount: Int { shared.connections.count }
     /// Requests that wait for a review or for the loop.
     var waitingRequestCount: Int { shared.waitingRequests.count }
+
+    /// Believes front proxies as the cluster says now: their authority and names hold for connections that begin from here on; nil
+    /// believes none.
+    ///
+    /// - Returns: Whether the authority is another one.
+    @discardableResult
+    public func believe(_ trust: FrontProxyTrust?) throws(TLSFiles.Fault) -> Bool {
+        let isNew = try shared.tls.trustClients(of: trust?.authorityPEM)
+        shared.responder.access.believe(trust?.proxy)
+        return isNew
+    }
 
     /// Reads the certificates again without waiting for the next look; true where there are new ones.
     public func reloadCertificates() throws -> Bool { try shared.tls.reloadIfChanged() }
