@@ -22,6 +22,9 @@ struct ServeCommand: AsyncParsableCommand {
               logging: {level: info, format: json}
               workers: {arguments: [], tokenFile: worker-token.txt}   # for pools of kind: Process
               keda: {address: 127.0.0.1:9090}                         # external scaler; tls: {certificate: …, key: …, clientCA: …}
+              kubernetes: {}                                          # pools whose workers are pods; kubeconfig, namespace, foreignChange
+              externalMetrics:                                        # for HPAs; who may ask is what the cluster says, or frontProxy
+                {listen: 0.0.0.0:6443, tls: {certificate: …, key: …}, frontProxy: {clientCA: …, allowedNames: [front-proxy-client]}}
               limits: {bodyBytes: 8388608, idleSeconds: 60}
 
             SIGTERM and SIGINT stop it in good order: workers first, the log last.
