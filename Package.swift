@@ -218,7 +218,7 @@ let package = Package(
         .testTarget(
             name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", "KEDAScaler", log], swiftSettings: strict),
         // An API server in memory, over real TLS sockets: what tests of the whole service start too.
-        .target(name: "KubernetesTwin", dependencies: ["Domain", "Kubernetes"] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
+        .target(name: "KubernetesTwin", dependencies: ["Domain", "Autoscaling", "Kubernetes", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
         .testTarget(
             name: "KubernetesTests", dependencies: ["Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
