@@ -125,7 +125,10 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "KEDAScaler",
-            dependencies: ["Domain", "Autoscaling", "ControlLoop", log, lifecycle, .product(name: "NIOCore", package: "swift-nio")] + grpc,
+            dependencies: [
+                "Domain", "Autoscaling", "ControlLoop", "HTTPServing", log, lifecycle, .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOCertificateReloading", package: "swift-nio-extras"),
+            ] + grpc,
             exclude: ["Protos"],
             swiftSettings: strict),
         .target(

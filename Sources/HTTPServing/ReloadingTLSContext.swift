@@ -20,6 +20,7 @@ public final class ReloadingTLSContext: Sendable {
 
     private struct State {
         var contents: TLSFiles.Contents
+        var identity: TLSFiles.Identity
         var context: NIOSSLContext
         /// In place of a file's.
         var clientAuthority: [UInt8]?
@@ -31,11 +32,15 @@ public final class ReloadingTLSContext: Sendable {
     public init(_ files: TLSFiles) throws(TLSFiles.Fault) {
         self.files = files
         let contents = try files.read()
-        state = Mutex(State(contents: contents, context: try files.context(contents)))
+        let identity = try files.identity(contents)
+        state = Mutex(State(contents: contents, identity: identity, context: try files.context(contents, identity)))
     }
 
     /// For the connection that begins now.
     public var current: NIOSSLContext { state.withLock { $0.context } }
+
+    /// For whoever makes contexts of its own.
+    public var identity: TLSFiles.Identity { state.withLock { $0.identity } }
 
     /// Reads the files again; true where there is a new identity.
     public func reloadIfChanged() throws(TLSFiles.Fault) -> Bool {
@@ -50,8 +55,9 @@ public final class ReloadingTLSContext: Sendable {
         var contents = try files.read()
         if let clientAuthority { contents.clientAuthority = clientAuthority }
         guard state.withLock({ $0.contents != contents }) else { return false }
-        let context = try files.context(contents)
-        state.withLock { $0 = State(contents: contents, context: context, clientAuthority: clientAuthority) }
+        let identity = try files.identity(contents)
+        let context = try files.context(contents, identity)
+        state.withLock { $0 = State(contents: contents, identity: identity, context: context, clientAuthority: clientAuthority) }
         return true
     }
 

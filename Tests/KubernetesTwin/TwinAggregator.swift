@@ -1,6 +1,6 @@
 import AsyncHTTPClient
 import Foundation
-import Kubernetes
+public import Kubernetes
 import NIOCore
 import NIOHTTP1
 import NIOSSL
