@@ -58,6 +58,21 @@ import Testing
         #expect(snapshot.metricNames == ["a", "b", "c", "d"])
     }
 
+    @Test("a selector finds the same series by their pool as by looking at each", arguments: [
+        "", "pool=p1", "pool in (p1,p3,none)", "pool=none", "pool!=p1", "pool,state=blocked", "pool in (p0,p2),state=blocked,reason notin (quota)", "state=resident", "!pool",
+    ])
+    func byPool(_ text: String) throws {
+        let pools = (0..<4).map { Sample.pool("p\($0)", resident: $0, blocked: ["pool_exhausted": $0]) }
+        let observed = [Sample.observed("greenroom_like", pool: "p1", labels: ["pool": "p3"], milli: 1), Sample.observed("greenroom_like", pool: "p3", milli: 2)]
+        let snapshot = PoolMetrics.snapshot(MetricReadings(pools: pools, observed: observed), at: Sample.now, staleAfterSeconds: 300)
+        let selector = try LabelSelector(parsing: text)
+        for metric in ["greenroom_demand", "greenroom_like"] {
+            let all = try #require(snapshot.series(metric, in: "default"))
+            #expect(snapshot.series(metric, in: "default", selectedBy: selector) == all.filter { selector.matches($0.label) })
+        }
+        #expect(snapshot.series("unknown", in: "default", selectedBy: selector) == nil)
+    }
+
     @Test("what can't be negative is left out")
     func negative() {
         let snapshot = PoolMetrics.snapshot(MetricReadings(pools: [Sample.pool("p", desired: -1, resident: -2, arrivals: -.infinity)]), at: Sample.now, staleAfterSeconds: 300)

@@ -79,7 +79,13 @@ public final class ViewMetricSource: MetricSource {
         let askedAt = uptimeMicroseconds()
         let readings = await readings()
         let snapshot = PoolMetrics.snapshot(readings, at: now(), staleAfterSeconds: freshness.observedStaleAfterSeconds)
-        state.withLock { $0 = State(snapshot: snapshot, takenAtMicroseconds: askedAt, refreshing: nil) }
+        // The one before goes when the lock is free again: letting go of a thousand pools' series takes longer than a request may wait.
+        let before = state.withLock { state in
+            let before = state.snapshot
+            state = State(snapshot: snapshot, takenAtMicroseconds: askedAt, refreshing: nil)
+            return before
+        }
+        withExtendedLifetime(before) {}
         return snapshot
     }
 }
