@@ -198,16 +198,16 @@ let package = Package(
             name: "PoliciesTests", dependencies: ["Domain", "Autoscaling", "Policies", .product(name: "Yams", package: "Yams")], resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Domain", "Telemetry", log, metrics, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
         .testTarget(
-            name: "LocalWorkersTests", dependencies: ["Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
+            name: "LocalWorkersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
         .testTarget(
             name: "KEDAScalerTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "KEDAScaler", log, lifecycle] + grpc, swiftSettings: strict),
-        .testTarget(name: "WorkerAgentTests", dependencies: ["Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
+        .testTarget(name: "WorkerAgentTests", dependencies: ["TestSupport", "Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
         .testTarget(
             name: "HTTPServiceTests",
-            dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPServing", "ServiceClient", log, metrics, lifecycle] + nio, swiftSettings: strict),
+            dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPServing", "ServiceClient", log, metrics, lifecycle] + nio, swiftSettings: strict),
         .testTarget(
             name: "ExternalMetricsTests",
-            dependencies: ["Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPServing", log] + nio,
+            dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPServing", log] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ServiceClientTests", dependencies: ["Domain", "ServiceClient", log] + nio, swiftSettings: strict),
         .testTarget(
@@ -220,14 +220,16 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay"], swiftSettings: strict),
         .testTarget(
-            name: "PeersTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", "KEDAScaler", log], swiftSettings: strict),
+            name: "PeersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", "KEDAScaler", log], swiftSettings: strict),
+        // What several test targets need: awaited conditions, a clock moved by hand, programs of the machine.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         // An API server in memory, over real TLS sockets: what tests of the whole service start too.
         .target(name: "KubernetesTwin", dependencies: ["Domain", "Autoscaling", "Kubernetes", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
         .testTarget(
-            name: "KubernetesTests", dependencies: ["Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio,
+            name: "KubernetesTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
-            name: "PollersTests", dependencies: ["Domain", "Autoscaling", "Pollers", log], exclude: ["Support/rude_server.py"],
+            name: "PollersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "Pollers", log], exclude: ["Support/rude_server.py"],
             swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]

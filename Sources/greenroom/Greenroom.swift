@@ -18,13 +18,13 @@ struct Greenroom: AsyncParsableCommand {
             and placement are folded from it, and every decision goes back into it.
 
             See it work on this machine:   greenroom demo
-            Look at a running service:     greenroom get pools
+            Look at a running service:     greenroom top, greenroom get pools
             Ask why a pool has its size:   greenroom explain pool NS/NAME
             Exit status: 0 done, 1 the answer is no, 2 usage, 3 can't reach or open what was named.
             """,
         version: version,
         subcommands: [
-            DemoCommand.self, GetCommand.self, HistoryCommand.self, EventsCommand.self, ExplainCommand.self, PolicyCommand.self,
+            DemoCommand.self, GetCommand.self, TopCommand.self, HistoryCommand.self, EventsCommand.self, ExplainCommand.self, PolicyCommand.self,
             LogCommand.self, BenchCommand.self, ServeCommand.self, WorkerCommand.self,
             ReplayCommand.self, SimulateCommand.self, TuneCommand.self,
         ])

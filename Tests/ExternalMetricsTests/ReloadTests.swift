@@ -1,6 +1,7 @@
 import Foundation
 import HTTPServing
 import NIOSSL
+import TestSupport
 import Testing
 
 @testable import ExternalMetrics

@@ -4,6 +4,7 @@ import Domain
 import EventLog
 import Foundation
 import Logging
+import TestSupport
 import Testing
 
 @testable import HTTPService

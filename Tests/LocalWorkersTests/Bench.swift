@@ -4,6 +4,7 @@ import Domain
 import Glibc
 import Logging
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import LocalWorkers
@@ -160,18 +161,4 @@ final class CapturedLog: Sendable {
             log.state.withLock { $0.append(Entry(level: event.level, message: "\(event.message)", worker: worker)) }
         }
     }
-}
-
-/// Waits until something holds, looking every few milliseconds; gives up after a bound.
-func eventually(_ what: @autoclosure () -> String, within bound: Duration = .seconds(20), _ condition: () async -> Bool) async throws {
-    let deadline = ContinuousClock.now + bound
-    while await !condition() {
-        guard ContinuousClock.now < deadline else { throw NeverHappened(what: what()) }
-        try await Task.sleep(for: .milliseconds(2))
-    }
-}
-
-struct NeverHappened: Error, CustomStringConvertible {
-    var what: String
-    var description: String { "never happened: \(what)" }
 }

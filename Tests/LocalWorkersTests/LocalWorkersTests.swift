@@ -2,6 +2,7 @@ import ControlLoop
 import Domain
 import Glibc
 import Subprocess
+import TestSupport
 import Testing
 
 @testable import LocalWorkers

@@ -2,6 +2,7 @@ import EventLog
 import Foundation
 import HTTPService
 import Logging
+import TestSupport
 import Testing
 
 // Do the clients that people really use get along with the server?
@@ -70,32 +71,5 @@ struct HTTPPeersTests {
             ])
         try #require(status == 0, "\(output)")
         return ServerConfiguration.TLS(address: .init(host: "127.0.0.1", port: 0), certificateFile: certificate, keyFile: key)
-    }
-}
-
-enum Tool {
-    static func find(_ name: String) -> String? {
-        (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").map { "\($0)/\(name)" }
-            .first { FileManager.default.isExecutableFile(atPath: $0) }
-    }
-
-    static func skip(_ what: String) { print("*** SKIPPED: \(what)") }
-
-    /// Runs a program to its end; its status, and what it printed.
-    static func run(_ program: String, _ arguments: [String]) async throws -> (status: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        return await withCheckedContinuation { done in
-            DispatchQueue.global().async {
-                let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-                process.waitUntilExit()
-                done.resume(returning: (process.terminationStatus, output))
-            }
-        }
     }
 }

@@ -5,6 +5,7 @@ import Foundation
 import HTTPService
 import KEDAScaler
 import Logging
+import TestSupport
 import Testing
 
 // Does a stock gRPC client, made from our .proto, get along with the external scaler?

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 // Are the manifests of deploy/ right, does the CRD take what policies say, and do dashboards/ ask for metrics that exist?

@@ -1,6 +1,7 @@
 import Autoscaling
 import Foundation
 import Replay
+import TestSupport
 import Testing
 
 // Does a browser draw the report of a real simulation?

@@ -1,5 +1,6 @@
 import Domain
 import Logging
+import TestSupport
 import Testing
 
 @testable import WorkerAgent

@@ -31,7 +31,7 @@ public struct PoolView: Codable, Hashable, Sendable {
     public var active: Bool
     public var paused: Bool
     public var fallback: Bool
-    /// The last decision's why-chain in words; nil before the first.
+    /// What the target answered when it did not follow the last decision; nil while it does.
     public var reason: String?
     public var decisionSeq: Position?
     public var nextDeadline: String?

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import Logging
 import NIOCore
@@ -90,7 +91,7 @@ struct ClientConnection: Sendable {
         switch error {
         case let error as NIOConnectionError:
             error.connectionErrors.first.map { reason($0.error) } ?? "the name \(error.host) could not be resolved"
-        case let error as IOError: error.description
+        case let error as IOError: String(cString: strerror(error.errnoCode))
         case let error as HandshakeFault: error.problem
         default: "\(error)"
         }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 // Certificates for one run, made by openssl: good for nothing beyond it.
 
@@ -44,34 +45,5 @@ struct Authority: Sendable {
     private func run(_ arguments: [String]) async throws {
         let (status, output) = try await Tool.run(openssl, arguments)
         guard status == 0 else { throw Tool.Failed(output: output) }
-    }
-}
-
-enum Tool {
-    struct Failed: Error { var output: String }
-
-    static func find(_ name: String) -> String? {
-        (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").map { "\($0)/\(name)" }
-            .first { FileManager.default.isExecutableFile(atPath: $0) }
-    }
-
-    static func skip(_ what: String) { print("*** SKIPPED: \(what)") }
-
-    /// Runs a program to its end; its status, and what it printed.
-    static func run(_ program: String, _ arguments: [String]) async throws -> (status: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        return await withCheckedContinuation { done in
-            DispatchQueue.global().async {
-                let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-                process.waitUntilExit()
-                done.resume(returning: (process.terminationStatus, output))
-            }
-        }
     }
 }

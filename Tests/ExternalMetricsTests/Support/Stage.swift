@@ -88,13 +88,3 @@ struct Seen {
     var keys: Set<String> { Set((value as? [String: Any])?.keys.map { $0 } ?? []) }
     var texts: [String: String]? { value as? [String: String] }
 }
-
-/// Awaits a condition, bounded.
-func eventually(_ what: String, seconds: Double = 10, _ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(seconds)
-    while ContinuousClock.now < deadline {
-        if try await condition() { return }
-        try await Task.sleep(for: .milliseconds(10))
-    }
-    Issue.record("not within \(seconds) s: \(what)")
-}

@@ -47,18 +47,6 @@ struct TestService: Sendable {
     }
 }
 
-/// Waits until `condition` holds, looking often; fails the test after ten seconds.
-func eventually(_ what: String, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(10)
-    while ContinuousClock.now < deadline {
-        if try await condition() { return }
-        try await Task.sleep(for: .milliseconds(2))
-    }
-    Issue.record("did not come about: \(what)", sourceLocation: sourceLocation)
-    struct NeverCame: Error { var what: String }
-    throw NeverCame(what: what)
-}
-
 /// Does again what failed, a few times: on a busy machine a connection can become idle before its first request.
 func insisting<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
     for _ in 0..<19 {

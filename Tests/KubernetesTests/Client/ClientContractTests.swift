@@ -1,6 +1,7 @@
 import Domain
 import Kubernetes
 import KubernetesTwin
+import TestSupport
 import Testing
 
 // What must hold of any API server: the twin, and a real one where it is named.

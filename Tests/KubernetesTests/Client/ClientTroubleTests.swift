@@ -1,6 +1,7 @@
 import Foundation
 import Kubernetes
 import KubernetesTwin
+import TestSupport
 import Testing
 
 @testable import Kubernetes

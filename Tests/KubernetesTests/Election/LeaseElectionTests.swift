@@ -3,6 +3,7 @@ import Domain
 import Kubernetes
 import KubernetesTwin
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Kubernetes

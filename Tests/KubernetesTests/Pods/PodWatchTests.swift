@@ -4,6 +4,7 @@ import Domain
 import Kubernetes
 import KubernetesTwin
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Kubernetes
@@ -51,7 +52,7 @@ import Testing
                         defer { count = max(0, count - 1) }
                         return count > 0
                     }
-                    if mustFail { throw NeverHappened(description: "the log is full") }
+                    if mustFail { throw NeverHappened(what: "the log is full") }
                     for line in batch.lines { events.add(line) }
                     for id in batch.ids { ids.add(id) }
                 }, known: { known })

@@ -2,6 +2,7 @@ import Autoscaling
 import ControlLoop
 import Kubernetes
 import KubernetesTwin
+import TestSupport
 import Testing
 
 @testable import Kubernetes

@@ -76,16 +76,3 @@ extension KubernetesTwin {
         try KubernetesClient(access(token: token), limits: limits, clock: clock, logger: .silent)
     }
 }
-
-/// Waits until something holds; gives up after a bound.
-func eventually(_ what: @autoclosure () -> String, within bound: Duration = .seconds(20), _ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + bound
-    while try await !condition() {
-        guard ContinuousClock.now < deadline else { throw NeverHappened(description: "never happened: \(what())") }
-        try await Task.sleep(for: .milliseconds(2))
-    }
-}
-
-struct NeverHappened: Error, CustomStringConvertible {
-    var description: String
-}

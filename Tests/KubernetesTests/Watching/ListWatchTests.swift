@@ -1,6 +1,7 @@
 import Kubernetes
 import KubernetesTwin
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Kubernetes
@@ -36,7 +37,7 @@ import Testing
                             defer { count = max(0, count - 1) }
                             return count > 0
                         }
-                        if mustFail { throw NeverHappened(description: "the log is full") }
+                        if mustFail { throw NeverHappened(what: "the log is full") }
                         self.seen.add(delivery.summary)
                     }
                 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 // Servers of others, started for a test: on loopback, on a free port, gone when the test ends.
@@ -41,7 +42,7 @@ enum Peer {
         process.standardError = FileHandle.nullDevice
         try process.run()
         defer { stop(process) }
-        try await eventually("\(program) listens", seconds: 60) { process.isRunning && canConnect(port) }
+        try await eventually("\(program) listens", within: .seconds(60)) { process.isRunning && canConnect(port) }
         try await body()
     }
 
@@ -74,15 +75,6 @@ enum Peer {
         try process.run()
         process.waitUntilExit()
         return process.terminationStatus
-    }
-}
-
-/// Waits for a condition, looking often, at most so long.
-func eventually(_ what: String, seconds: Double = 30, _ condition: () async -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(seconds)
-    while await !condition() {
-        try #require(ContinuousClock.now < deadline, "not within \(seconds) s: \(what)")
-        try await Task.sleep(for: .milliseconds(20))
     }
 }
 

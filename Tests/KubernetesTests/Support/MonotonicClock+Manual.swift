@@ -1,0 +1,6 @@
+import Kubernetes
+import TestSupport
+
+extension ManualClock {
+    var clock: MonotonicClock { MonotonicClock(now: { self.now }, sleep: { try await self.sleep($0) }) }
+}

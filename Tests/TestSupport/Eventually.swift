@@ -1,0 +1,19 @@
+// Did it come about, without guessing how long it takes?
+
+/// Waits until something holds, looking every few milliseconds; gives up after a bound that only a hang reaches.
+public func eventually(
+    _ what: @autoclosure () -> String, within bound: Duration = .seconds(30), _ condition: () async throws -> Bool
+) async throws {
+    let deadline = ContinuousClock.now + bound
+    while try await !condition() {
+        guard ContinuousClock.now < deadline else { throw NeverHappened(what: what()) }
+        try await Task.sleep(for: .milliseconds(2))
+    }
+}
+
+public struct NeverHappened: Error, CustomStringConvertible {
+    public var what: String
+    public var description: String { "never happened: \(what)" }
+
+    public init(what: String) { self.what = what }
+}
