@@ -7,6 +7,7 @@ import KubernetesTwin
 import Logging
 import NIOCore
 import NIOSSL
+import TestSupport
 import Testing
 
 @testable import greenroom
@@ -27,14 +28,14 @@ import Testing
             #expect(try await hpa.sync() == 3)
 
             try await stage.post(stage.events("actor.requested", #"{"pool":"default/kagent-default"}"#, 21))
-            try await stage.eventually("21 wait") { try await hpa.metric().milli == 21_000 }
+            try await eventually("21 wait") { try await hpa.metric().milli == 21_000 }
             #expect(try await hpa.sync() == 7)
             #expect(stage.replicas == 7)
             #expect(stage.twin.objects(.pods, "default").count == 7)
             try checkForwarded(stage)
 
             try await stage.post(stage.events("actor.withdrawn", "{}", 21))
-            try await stage.eventually("nobody waits") { try await hpa.metric().milli == 0 }
+            try await eventually("nobody waits") { try await hpa.metric().milli == 0 }
             var counts: [Int] = []
             for _ in 0..<22 { counts.append(try await hpa.sync()) }
             // 15 s from sync to sync: what was wanted at the burst counts for 300 s.
@@ -50,7 +51,7 @@ import Testing
             let labels = #"{"consumer":"devops-agent","stream":"agent-tasks"}"#
             try await stage.post(stage.events("queue.observed", #"{"pool":"default/devops","metric":"nats_consumer_pending_messages","value":9.5,"labels":\#(labels)}"#, 1))
             let path = "\(TwinAggregator.versionPath)/namespaces/default/nats_consumer_pending_messages?labelSelector=stream%3Dagent-tasks"
-            try await stage.eventually("the metric") { try await stage.direct(path, token: "hpatoken").status == 200 }
+            try await eventually("the metric") { try await stage.direct(path, token: "hpatoken").status == 200 }
             let answer = try await stage.direct(path, token: "hpatoken")
             #expect(answer.body.contains(#""value":"9500m""#))
             #expect(answer.body.contains(#""metricLabels":{"consumer":"devops-agent","pool":"devops","stream":"agent-tasks"}"#))
@@ -266,14 +267,5 @@ private struct Stage: Sendable {
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         let response = try await http.execute(request, timeout: .seconds(20))
         return (Int(response.status.code), String(buffer: try await response.body.collect(upTo: 4 << 20)))
-    }
-
-    func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
-        while ContinuousClock.now < deadline {
-            if try await condition() { return }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-        Issue.record("not within 20 s: \(what)")
     }
 }
