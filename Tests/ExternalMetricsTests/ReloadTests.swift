@@ -107,12 +107,16 @@ import Testing
     func frontProxies() async throws {
         try await Stage.run(edit: { $0.tls.clientAuthorityFile = nil; $0.frontProxy = nil }) { (stage) async throws in
             let authority = Array(try Data(contentsOf: URL(fileURLWithPath: stage.requestHeader.certificate)))
-            func status(_ identity: Identity?) async throws -> UInt { try await stage.get(Self.metric, as: identity, Self.remote).status.code }
+            func status(_ identity: Identity?) async throws -> Int { try await stage.get(Self.metric, as: identity, Self.remote).status }
             #expect(try await status(stage.proxy) == 401)
+            let early = try await stage.open(stage.proxy)
+            #expect(try await early.send(.GET, Self.metric, Self.remote).status == 401)
 
             try stage.server.believe(FrontProxyTrust(authorityPEM: authority, proxy: FrontProxy(allowedNames: [Stage.proxyName])))
             #expect(try await status(stage.proxy) == 200)
             #expect(try await status(stage.stranger) == 401)
+            // A proxy that came too early is sent away, not refused for as long as it keeps its connection.
+            try await eventually("the early connection closes") { !early.isOpen }
 
             try stage.server.believe(FrontProxyTrust(authorityPEM: authority, proxy: FrontProxy(allowedNames: ["another"])))
             #expect(try await status(stage.proxy) == 401)

@@ -37,13 +37,7 @@ public struct ExternalMetricsService: Service {
     ///   alone won't mend.
     public func run() async throws {
         let first = try await frontProxiesAtStart()
-        let server = try await ExternalMetricsServer.start(configuration, source: source, access: access, log: log)
-        do {
-            if let first { try server.believe(first) }
-        } catch {
-            await server.stop()
-            throw error
-        }
+        let server = try await ExternalMetricsServer.start(configuration, source: source, access: access, trust: first, log: log)
         let looking = Task { await lookAgain(server, known: first) }
         log.notice("external metrics are served", metadata: ["https": "\(server.port)"])
         await onStart(server.port)
