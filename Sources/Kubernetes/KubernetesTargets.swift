@@ -12,7 +12,6 @@ public struct KubernetesTargets: Sendable {
         public var access: ClusterAccess
         public var limits = KubernetesClientLimits()
         public var clock = MonotonicClock.real
-        public var foreignChange = ScaleActuator.ForeignChange.takeOver
         /// Of all jitter.
         public var seed: UInt64
         /// Unlike that of any earlier run on the same log, for instance when the run began.
@@ -46,7 +45,7 @@ public struct KubernetesTargets: Sendable {
         client = try KubernetesClient(configuration.access, limits: configuration.limits, clock: configuration.clock, logger: logger)
         targets = TargetReader(client)
         actuator = ScaleActuator(
-            targets, foreignChange: configuration.foreignChange, seed: configuration.seed, holdsActor: holdsActor,
+            targets, seed: configuration.seed, holdsActor: holdsActor,
             finding: { found in
                 logger.warning("\(found)", metadata: ["pool": "\(found.pool)"])
                 finding(found)
@@ -69,7 +68,7 @@ public struct KubernetesTargets: Sendable {
         return PoolWatches(
             target: ScaleTargetWatch(
                 targets: targets, pool: pool, options: options, append: append,
-                observed: { await actuator.noteObserved(pool.name, specReplicas: $0.specReplicas) }),
+                observed: { await actuator.noteObserved(pool, specReplicas: $0.specReplicas) }),
             pods: PodWatch(client: client, targets: targets, pool: pool, options: options, append: append, known: known))
     }
 

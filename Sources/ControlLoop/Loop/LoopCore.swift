@@ -36,6 +36,8 @@ final class LoopCore: @unchecked Sendable {
     var watchers = PoolWatchers()
 
     private var deadlines: [PolicyKey: LogTime] = [:]
+    /// When drains of a pool are to be looked at again.
+    private var drainDeadlines: [Int: LogTime] = [:]
     private var alarm: (at: LogTime, work: ScheduledWork)?
     private var retry: ScheduledWork?
     /// Rises when promises were taken back, so that every pool is decided anew.
@@ -54,18 +56,30 @@ final class LoopCore: @unchecked Sendable {
         var seq: Position
         /// The commit that the decision looked at.
         var since: LogTime
+        /// Workers to take back before new ones are asked for.
+        var takingBack: [TakenBack] = []
+    }
+
+    /// A worker whose drain shall be taken back.
+    struct TakenBack: Hashable, Sendable {
+        var worker: String
+        /// The target was told already that it is empty and may go.
+        var isRemovalSent: Bool
     }
 
     struct Departure: Hashable, Sendable {
         var pool: ActuatedPool
         var worker: String
         var step: Step
+        var isRemovalSent = false
 
         enum Step: Sendable {
             /// Take nothing more, finish, and go.
             case drain
             /// It is empty: its place may be taken away.
             case remove
+            /// It may stay after all.
+            case keep
         }
     }
 
@@ -207,7 +221,10 @@ final class LoopCore: @unchecked Sendable {
             guard let pool = world.poolByName[event.pool] else { return }
             planner.settleDecision(of: PolicyKey(pool: pool, shadow: shadow))
             guard shadow == nil else { return }
-            if let rescale = rescale(pool), isRescale(pool) { rescales.send(rescale) }
+            if var rescale = rescale(pool), isRescale(pool) {
+                rescale.takingBack = planner.takeBack(pool, &world).map { takenBack($0) }
+                rescales.send(rescale)
+            }
         default: break
         }
         resumePlacementWaiters(event.subject)
@@ -216,14 +233,33 @@ final class LoopCore: @unchecked Sendable {
     private func isRescale(_ pool: Int) -> Bool { world.pools[pool].lastDecision.map { $0.from != $0.to } ?? false }
 
     private func rescale(_ pool: Int) -> Rescale? {
-        guard let applied = world.pools[pool].policy, applied.policy.mode == .auto else { return nil }
+        guard let applied = world.pools[pool].policy, world.pools[pool].isFollowed else { return nil }
         return Rescale(pool: ActuatedPool(applied.policy), to: world.pools[pool].desired, seq: world.pools[pool].lastDecision?.seq ?? 0, since: world.pools[pool].evaluation?.at ?? world.at)
     }
 
     private func depart(_ worker: Int, _ step: Departure.Step) {
         let record = world.workers[worker]
-        guard let applied = world.pools[Int(record.pool)].policy, applied.policy.mode == .auto else { return }
-        departures.send(Departure(pool: ActuatedPool(applied.policy), worker: log.names.text(of: record.name), step: step))
+        let pool = Int(record.pool)
+        guard let applied = world.pools[pool].policy, world.pools[pool].isFollowed || step == .keep else { return }
+        departures.send(
+            Departure(pool: ActuatedPool(applied.policy), worker: log.names.text(of: record.name), step: step, isRemovalSent: record.isRemovalSent))
+    }
+
+    private func takenBack(_ worker: Int) -> TakenBack {
+        TakenBack(worker: log.names.text(of: world.workers[worker].name), isRemovalSent: world.workers[worker].isRemovalSent)
+    }
+
+    /// The target answers whether it took back the drain of a worker. If so, that is ready again once the log says so; if not,
+    /// it goes as soon as it is empty.
+    func recallAnswered(_ name: String, isKept: Bool) {
+        guard let worker = log.names.find(name).flatMap({ world.workers.find($0) }), world.workers[worker].isChosen else { return }
+        let record = world.workers[worker]
+        guard isKept else {
+            world.workers[worker].recall = .refused
+            return removeEmptied(Int(record.pool))
+        }
+        outputs.keep(record, in: world.pools[Int(record.pool)], node: world.labels.text(of: record.node))
+        flush()
     }
 
     /// Tells the target of each worker that we sent away and that has become empty, once; again where it got an actor in
@@ -231,6 +267,7 @@ final class LoopCore: @unchecked Sendable {
     private func removeEmptied(_ pool: Int) {
         guard world.pools[pool].workers.draining > 0 else { return }
         for worker in world.pools[pool].members where world.workers[worker].isChosen {
+            guard world.workers[worker].recall != .asked else { continue }
             let isEmpty = world.workers[worker].isIdle
             guard isEmpty != world.workers[worker].isRemovalSent else { continue }
             world.workers[worker].isRemovalSent = isEmpty
@@ -243,8 +280,12 @@ final class LoopCore: @unchecked Sendable {
     /// Looks at a pool: who can be placed, who can go, and whether the count should change.
     private func consider(_ pool: Int) {
         planner.place(pool, &world, &outputs)
+        planner.giveUpDrains(pool, &world, &outputs)
+        for worker in planner.takeBack(pool, &world) { depart(worker, .keep) }
         planner.drainSurplus(pool, &world, &outputs)
         removeEmptied(pool)
+        let deadline = world.drainDeadline(pool)
+        if deadline != nil || !drainDeadlines.isEmpty { drainDeadlines[pool] = deadline }
         prompt(PolicyKey(pool: pool))
         for shadow in world.pools[pool].shadows { prompt(PolicyKey(pool: pool, shadow: shadow.name)) }
     }
@@ -303,6 +344,8 @@ final class LoopCore: @unchecked Sendable {
     private func takeBack() {
         drain()
         planner.takeBackAll(&world)
+        // What the target answered may have been lost with the append.
+        for worker in world.workers.indices where world.workers[worker].isChosen { world.workers[worker].recall = .none }
         guard retry == nil else { return }
         let time = scheduler.now.adding(microseconds: limits.retryMicroseconds)
         retry = scheduler.perform(at: time) { [weak self] in
@@ -316,7 +359,8 @@ final class LoopCore: @unchecked Sendable {
 
     private func setAlarm() {
         guard isLive else { return }
-        let earliest = deadlines.values.min()
+        let drains = drainDeadlines.values.min()
+        let earliest = deadlines.values.min().map { min($0, drains ?? $0) } ?? drains
         if earliest == alarm?.at { return }
         alarm?.work.cancel()
         alarm = earliest.map { time in (time, scheduler.perform(at: time) { [weak self] in self?.ring() }) }
@@ -326,7 +370,13 @@ final class LoopCore: @unchecked Sendable {
     private func ring() {
         alarm = nil
         let now = scheduler.now
-        for (key, deadline) in deadlines.sorted(by: { $0.key < $1.key }) where deadline <= now {
+        var due = deadlines.filter { $0.value <= now }
+        for (pool, deadline) in drainDeadlines where deadline <= now {
+            drainDeadlines[pool] = nil
+            // One timer does for both.
+            due[PolicyKey(pool: pool)] = due[PolicyKey(pool: pool)] ?? deadline
+        }
+        for (key, deadline) in due.sorted(by: { $0.key < $1.key }) {
             deadlines[key] = nil
             outputs.fire(deadline, pool: world.pools[key.pool], shadow: key.shadow, asOf: world.position)
         }
@@ -405,6 +455,7 @@ private final class SavingMark: Sendable {
 
 extension ActuatedPool {
     public init(_ policy: Policy) {
-        self.init(name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker, drainTimeoutSeconds: policy.drainTimeoutSeconds)
+        self.init(name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker, drainTimeoutSeconds: policy.drainTimeoutSeconds,
+            foreignChange: policy.foreignChange)
     }
 }

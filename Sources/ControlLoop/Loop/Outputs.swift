@@ -24,6 +24,12 @@ struct Outputs {
 
     var isEmpty: Bool { batch.isEmpty }
 
+    func text(of name: NameID) -> String { names.text(of: name) }
+
+    mutating func append(_ kind: EventKind, id: String, subject: String, pool: String, body: [UInt8]) {
+        batch.append(kind, source: Self.source, id: id, subject: subject, pool: pool, body: body)
+    }
+
     mutating func place(_ actor: ActorRecord, _ ticket: WaitingTicket, on worker: WorkerRecord, tier: RestoreTier, waitedMicroseconds: Int64) {
         var body = JSONWriter()
         body.openObject()

@@ -20,6 +20,8 @@ struct Planner {
     private var placements: [NameID: Placed] = [:]
     private var drains: [NameID: Position] = [:]
     private var decisions: Set<PolicyKey> = []
+    /// By pool: how often its drains had been given up when that was said once more.
+    var giveUps: [Int: Int] = [:]
 
     var isIdle: Bool { placements.isEmpty && drains.isEmpty && decisions.isEmpty }
     func hasDecisionInFlight(_ pool: Int) -> Bool { decisions.contains(PolicyKey(pool: pool)) }
@@ -69,7 +71,8 @@ struct Planner {
 
     /// Chooses idle workers beyond the desired count, the youngest first, and asks them to go.
     mutating func drainSurplus(_ pool: Int, _ world: inout World, _ out: inout Outputs) {
-        guard world.pools[pool].workers.ready > world.pools[pool].desired, world.pools[pool].policy?.policy.mode == .auto else { return }
+        guard world.pools[pool].workers.ready > world.pools[pool].desired, world.pools[pool].isFollowed else { return }
+        guard !world.pools[pool].drains.isPaused(at: world.at) else { return }
         let condemned = world.pools[pool].members.count { world.workers[$0].isCondemned }
         let surplus = world.pools[pool].workers.ready - condemned - world.pools[pool].desired
         guard surplus > 0 else { return }
@@ -103,7 +106,7 @@ struct Planner {
         let isNews = standing.lastDecision.map { $0.to != outcome.to || $0.codes != outcome.codes } ?? true
         // What a pool's own policy recommends is never followed, so that it differs from the count isn't news by itself. A
         // shadow's count is its own.
-        let mustMove = (policy.mode == .auto || key.shadow != nil) && outcome.to != outcome.from
+        let mustMove = (world.pools[key.pool].isFollowed || key.shadow != nil) && outcome.to != outcome.from
         if isNews || mustMove, decisions.insert(key).inserted {
             let decision = outcome.explained(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
             let record = DecisionRecord(decision, observation, standing.applied, asOf: world.position)
@@ -120,6 +123,7 @@ struct Planner {
         for actor in placements.keys.sorted() { settlePlacement(of: actor, &world) }
         for worker in drains.keys.sorted() { settleDrain(of: worker, &world) }
         decisions = []
+        giveUps = [:]
     }
 }
 

@@ -43,6 +43,9 @@ extension PoolState {
     mutating func apply(_ applied: AppliedPolicy) {
         guard let name = applied.policy.shadow else {
             policy = applied
+            // An operator's word: what was yielded to or given up is tried again.
+            target.resumed()
+            drains.forget()
             memory.policyApplied(at: applied.at)
             return
         }

@@ -24,6 +24,8 @@ struct PoolState: Sendable {
     var memory: AutoscalerMemory
     /// The count the target was last told to have.
     var desired = 0
+    var target = TargetStanding()
+    var drains = DrainStanding()
     var observedSpec: Int?
     var observedReady: Int?
 

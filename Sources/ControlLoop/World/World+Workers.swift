@@ -6,6 +6,9 @@ import Placement
 //
 // Counts of a pool's workers follow every change of a record through `changeWorker`, the one place where they move.
 // A worker that goes takes its actors with it: they are crashed, and may be requested again.
+//
+//     ready ─draining, said by anyone→ draining ─ready, said by each who had said draining→ ready
+//       └──────────────────────gone─────────┴──────────────gone──────────→ ·
 
 extension World {
     mutating func applyWorker(_ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
@@ -14,16 +17,9 @@ extension World {
         case .workerReady:
             return makeReady(known, event, body, names, &fold)
         case .workerDraining:
-            // We say it when we choose the worker, and the worker says it when it hears: the second one is no contradiction.
             fold.change.own.append(event)
             guard let known else { return false }
-            let isChosen = names.text(of: event.source) == Outputs.source
-            guard workers[known].state == .ready || (isChosen && !workers[known].isChosen) else { return true }
-            changeWorker(known, &fold) { worker in
-                worker.state = .draining
-                worker.isCondemned = false
-                if isChosen { worker.isChosen = true }
-            }
+            beginDrain(known, event, isOurs: names.text(of: event.source) == Outputs.source, &fold)
             return true
         case .workerGone:
             guard let known else { return false }
@@ -37,9 +33,11 @@ extension World {
         let home = pool(event.pool, names: names, at: fold.at)
         var record = WorkerRecord(name: event.subject, pool: Int32(home))
         if let known {
-            // It says who it is again: what it holds stays, what it says of itself is news. A draining worker stays so.
-            guard workers[known].pool == Int32(home), workers[known].state == .ready else { return false }
+            // It says who it is again: what it holds stays, what it says of itself is news. A draining worker stays so, unless
+            // whoever said that it drains takes it back.
             record = workers[known]
+            let isOurs = names.text(of: event.source) == Outputs.source
+            guard record.pool == Int32(home), record.state == .ready || record.endDrain(event, isOurs: isOurs) else { return false }
         }
         body.forEachMember { key, value in
             if key == "slots" { record.slots = Int(clamping: max(1, body.integer(value) ?? 1)) }
@@ -50,6 +48,9 @@ extension World {
             if key == "labels" { record.labels = body.stringMap(value).map { LabelPair(key: label($0.key), value: label($0.value)) }.sorted() }
         }
         if let known {
+            // One start less is to come.
+            let isBack = workers[known].state == .draining && record.state == .ready
+            if isBack, !pools[home].pendingStarts.isEmpty { pools[home].pendingStarts.removeLast() }
             changeWorker(known, &fold) { $0 = record }
             return true
         }
@@ -62,6 +63,21 @@ extension World {
         noteStart(home, &fold)
         fold.touched.insert(home)
         return true
+    }
+
+    /// We say it when we choose the worker, and the worker, or its pod's watch, when it hears: the second is no contradiction.
+    private mutating func beginDrain(_ known: Int, _ event: CommittedEvent, isOurs: Bool, _ fold: inout Fold) {
+        if !isOurs { workers[known].addDrainer(event.source) }
+        guard workers[known].state == .ready || (isOurs && !workers[known].isChosen) else { return }
+        if isOurs { pools[Int(workers[known].pool)].drains.triedAgain() }
+        let now = fold.at
+        changeWorker(known, &fold) { worker in
+            worker.state = .draining
+            worker.isCondemned = false
+            guard isOurs else { return }
+            worker.isChosen = true
+            worker.drainedAt = now
+        }
     }
 
     /// The oldest start asked for has come.
@@ -87,6 +103,7 @@ extension World {
         let home = Int(workers[index].pool)
         count(index, by: -1)
         if !wasAsked { pools[home].workers.lost += 1 }
+        if workers[index].isChosen { pools[home].drains.succeeded() }
         pools[home].free.set(index, free: 0, of: 0)
         pools[home].members.removeAll { $0 == index }
         workers.remove(index)
@@ -134,5 +151,28 @@ extension World {
             }
         case .gone: break
         }
+    }
+}
+
+extension WorkerRecord {
+    /// Those beyond aren't waited for: a worker hears from its service, its pod and itself.
+    private static let drainersLimit = 8
+
+    fileprivate mutating func addDrainer(_ source: NameID) {
+        guard !drainers.contains(source), drainers.count < Self.drainersLimit else { return }
+        drainers.append(source)
+    }
+
+    /// Somebody says that it is ready; false where that one never said that it drains. A new start, as far as promises go.
+    fileprivate mutating func endDrain(_ event: CommittedEvent, isOurs: Bool) -> Bool {
+        guard isOurs ? isChosen : drainers.contains(event.source) else { return false }
+        if isOurs { isChosen = false } else { drainers.removeAll { $0 == event.source } }
+        guard !isChosen, drainers.isEmpty else { return true }
+        state = .ready
+        readySeq = event.seq
+        drainedAt = .zero
+        isRemovalSent = false
+        recall = .none
+        return true
     }
 }

@@ -10,7 +10,7 @@ import Placement
 
 extension World {
     /// Rises with every change of the bytes' meaning.
-    static let checkpointVersion = 5
+    static let checkpointVersion = 6
 
     public func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -110,6 +110,8 @@ extension PoolState {
         writer.list(shadows) { writer, shadow in shadow.encode(into: &writer) }
         memory.encode(into: &writer)
         writer.integer(Int64(desired))
+        target.encode(into: &writer)
+        drains.encode(into: &writer)
         writer.optional(observedSpec) { $0.integer(Int64($1)) }
         writer.optional(observedReady) { $0.integer(Int64($1)) }
         writer.integer(Int64(workers.lost))
@@ -137,6 +139,8 @@ extension PoolState {
         guard shadows.count <= PolicyLimits.shadows else { throw ByteFault(offset: reader.offset, problem: "a pool has too many shadows") }
         memory = try AutoscalerMemory(from: &reader)
         desired = try reader.int()
+        target = try TargetStanding(from: &reader)
+        drains = try DrainStanding(from: &reader)
         observedSpec = try reader.optional { reader throws(ByteFault) in try reader.int() }
         observedReady = try reader.optional { reader throws(ByteFault) in try reader.int() }
         workers.lost = try reader.int()

@@ -107,7 +107,7 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .actorCrashed: actor("actor.crashed", worker: true, may("worker", .name), may("reason", .text))
         case .actorDeleted: actor("actor.deleted")
         case .workerReady:
-            other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), may("ip", .text))
+            other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), may("ip", .text), may("reason", .text))
         case .workerDraining: other("worker.draining", .worker, need("reason", .text))
         case .workerGone: other("worker.gone", .worker, need("reason", .text))
         case .snapshotCached: other("snapshot.cached", .node, need("node", .name), need("snapshot", .text), may("bytes", .count))
@@ -122,7 +122,7 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
             other("scale.decided", .pool, ours: true, pool: true, need("pool", .name), need("from", .count), need("to", .count), need("direction", .text), need("why", .array), need("inputs", .object), need("digest", .text), may("shadow", .name))
         case .scaleApplied: other("scale.applied", .pool, ours: true, pool: true, need("pool", .name), need("to", .count))
         case .scaleFailed:
-            other("scale.failed", .pool, ours: true, pool: true, need("pool", .name), need("error", .text), need("attempt", .count))
+            other("scale.failed", .pool, ours: true, pool: true, need("pool", .name), need("error", .text), need("attempt", .count), may("workers", .array), may("specReplicas", .count))
         case .timerFired: other("timer.fired", .pool, ours: true, pool: true, need("pool", .name), need("deadline", .time), may("shadow", .name))
         }
     }

@@ -125,8 +125,7 @@ struct GreenroomService: Sendable {
             if let namespace = cluster.namespace { access.namespace = namespace }
             // Every run on a log begins at another position or time, so no two say the same.
             let began = EventLog.systemClock().microseconds
-            var kubernetes = KubernetesTargets.Configuration(access: access, seed: UInt64(bitPattern: began), run: "\(log.head.seq)-\(began)")
-            kubernetes.foreignChange = cluster.foreignChange
+            let kubernetes = KubernetesTargets.Configuration(access: access, seed: UInt64(bitPattern: began), run: "\(log.head.seq)-\(began)")
             return try KubernetesTargets(
                 kubernetes, logger: Logger(labelLike: logger, "greenroom.kubernetes"),
                 holdsActor: { worker in await plane.value?.worker(worker)?.used ?? 0 > 0 })
