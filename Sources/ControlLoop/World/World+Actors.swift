@@ -82,7 +82,7 @@ extension World {
 
     /// Takes over what the event says of the actor itself: its pool, template and tenant.
     private mutating func adopt(_ actor: inout ActorRecord, _ event: CommittedEvent, _ fields: ActorFields, _ names: some NameReading, _ fold: inout Fold) {
-        if event.kind.shape.carriesPool { actor.pool = Int32(pool(event.pool, names: names, at: fold.at)) }
+        if event.kind.carriesPool { actor.pool = Int32(pool(event.pool, names: names, at: fold.at)) }
         if let template = fields.template { actor.template = label(template) }
         if let tenant = fields.tenant { actor.tenant = label(tenant) }
     }

@@ -81,6 +81,7 @@ extension World {
         for (k, shadow) in pools[index].shadows.enumerated() {
             guard let at = shadow.evaluatedAt else { continue }
             let observation = pools[index].observation(for: shadow, at: at)
+            pools[index].shadows[k].observe(observation)
             pools[index].shadows[k].evaluation = Autoscaler.evaluate(policy: shadow.applied.policy, observation: observation, memory: shadow.memory)
         }
     }
