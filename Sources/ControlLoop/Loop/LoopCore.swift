@@ -7,8 +7,8 @@ import Synchronization
 
 // How does a commit become a decision?
 //
-//     commits ─map(fold)→ changes ─per pool→ moments ─removeDuplicates→ decide ─┐
-//                            └── placements, drains ────────────────────────────┴→ outputs ─append→ the log
+//     commits ─map(fold)→ changes ─per pool→ moments ─if new→ decide ─┐
+//                            └── placements, drains ──────────────────┴→ outputs ─append→ the log
 //     own events coming back: promises settled, `rescales` and `departures` to the actuator
 //
 // A commit is what coalesces: however many events it holds, each pool it touched is decided once. All of it runs on one
@@ -22,20 +22,19 @@ final class LoopCore: @unchecked Sendable {
     private let limits: LoopLimits
 
     private(set) var world: World
-    private var planner = Planner()
+    private var planner: Planner
     private var outputs: Outputs
     private let follower: LogFollower
     private var isLive = false
 
     private let commits = PassthroughSubject<CommittedBatch, Never>()
-    private var moments: [PolicyKey: Moments] = [:]
+    private var moments = PolicyMoments()
     /// What a target shall follow: new counts, and workers to drain and then to remove.
     let rescales = PassthroughSubject<Rescale, Never>()
     let departures = PassthroughSubject<Departure, Never>()
     private var subscriptions: Set<AnyCancellable> = []
     var watchers = PoolWatchers()
 
-    private var deadlines: [PolicyKey: LogTime] = [:]
     /// When drains of a pool are to be looked at again.
     private var drainDeadlines: [Int: LogTime] = [:]
     private var alarm: (at: LogTime, work: ScheduledWork)?
@@ -83,41 +82,6 @@ final class LoopCore: @unchecked Sendable {
         }
     }
 
-    /// The moments of one policy, and what decides at them.
-    private struct Moments {
-        var subject: PassthroughSubject<PoolMoment, Never>
-        var subscription: AnyCancellable
-    }
-
-    /// All that a decision looks at, but for the time. A deadline or a settled decision makes a moment differ too.
-    struct PoolMoment: Hashable, Sendable {
-        var observation: Observation
-        var policySeq: Position
-        var decisionSeq: Position
-        var timersFired: UInt64
-        var round: UInt64
-
-        /// nil where there is nothing to decide. Field by field: a copy of the pool's state would retain all it holds.
-        init?(_ pools: UnsafeBufferPointer<PoolState>, _ pool: Int, round: UInt64) {
-            guard let policy = pools[pool].policy, let observed = pools[pool].observed else { return nil }
-            observation = observed
-            observation.at = .zero
-            policySeq = policy.seq
-            decisionSeq = pools[pool].lastDecision?.seq ?? 0
-            timersFired = pools[pool].timersFired
-            self.round = round
-        }
-
-        init(_ standing: PolicyStanding, round: UInt64) {
-            observation = standing.observation
-            observation.at = .zero
-            policySeq = standing.applied.seq
-            decisionSeq = standing.lastDecision?.seq ?? 0
-            timersFired = standing.timersFired
-            self.round = round
-        }
-    }
-
     typealias Append = (EventBatch, @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) -> Void
 
     convenience init(log: EventLog, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits) {
@@ -136,12 +100,9 @@ final class LoopCore: @unchecked Sendable {
         self.limits = limits
         self.append = append
         follower = log.follower(after: world.position)
-        outputs = Self.noOutputs(log)
+        planner = Planner(log: log)
+        outputs = Outputs(names: log.names)
         wire()
-    }
-
-    private static func noOutputs(_ log: EventLog) -> Outputs {
-        Outputs(names: log.names, snapshot: { log.snapshot(at: $0) })
     }
 
     private func wire() {
@@ -199,7 +160,7 @@ final class LoopCore: @unchecked Sendable {
         watchers.tell(change.pools, of: world)
         guard isLive else { return }
         if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
-        for event in change.own { settle(event, shadow: change.shadowDecisions[event.seq]) }
+        for event in change.own { settle(event, shadow: change.shadowDecisions.isEmpty ? nil : change.shadowDecisions[event.seq]) }
         for measured in change.measured { report(measured) }
         for pool in change.pools { consider(pool) }
         for shadow in change.shadows { prompt(shadow) }
@@ -291,23 +252,9 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func prompt(_ key: PolicyKey) {
-        let moment = world.pools.withUnsafeBufferPointer { pools in
-            key.shadow == nil ? PoolMoment(pools, key.pool, round: round) : pools[key.pool].standing(of: key.shadow).map { PoolMoment($0, round: round) }
-        }
-        guard let moment else {
-            deadlines[key] = nil
-            moments[key] = nil
-            return
-        }
-        stream(key).send(moment)
-    }
-
-    private func stream(_ key: PolicyKey) -> PassthroughSubject<PoolMoment, Never> {
-        if let known = moments[key] { return known.subject }
-        let subject = PassthroughSubject<PoolMoment, Never>()
-        let subscription = subject.removeDuplicates().sink { [unowned self] _ in deadlines[key] = planner.decide(key, world, &outputs) }
-        moments[key] = Moments(subject: subject, subscription: subscription)
-        return subject
+        let moment = world.pools[key.pool].revision(of: key.shadow).map { PolicyMoment(revision: $0, round: round) }
+        guard moments.note(moment, of: key) else { return }
+        moments.setDeadline(planner.decide(key, &world, &outputs), of: key)
     }
 
     /// Considers every pool, whether or not anything changed: at the start, and after promises were taken back.
@@ -323,7 +270,7 @@ final class LoopCore: @unchecked Sendable {
         guard isLive, !outputs.isEmpty else { return }
         let batch = outputs.batch
         let decisions = outputs.decisions
-        outputs = Self.noOutputs(log)
+        outputs = Outputs(names: log.names)
         let began = world.at
         observer.concluded(secondsSinceCommit: max(0, scheduler.now.seconds(since: began)), events: batch.count)
         for decided in decisions {
@@ -359,8 +306,9 @@ final class LoopCore: @unchecked Sendable {
 
     private func setAlarm() {
         guard isLive else { return }
-        let drains = drainDeadlines.values.min()
-        let earliest = deadlines.values.min().map { min($0, drains ?? $0) } ?? drains
+        let wait = planner.waits.isEmpty ? nil : planner.waits.values.min()
+        let drain = drainDeadlines.isEmpty ? nil : drainDeadlines.values.min()
+        let earliest = [moments.earliestDeadline, wait, drain].lazy.compactMap { $0 }.min()
         if earliest == alarm?.at { return }
         alarm?.work.cancel()
         alarm = earliest.map { time in (time, scheduler.perform(at: time) { [weak self] in self?.ring() }) }
@@ -370,15 +318,17 @@ final class LoopCore: @unchecked Sendable {
     private func ring() {
         alarm = nil
         let now = scheduler.now
-        var due = deadlines.filter { $0.value <= now }
-        for (pool, deadline) in drainDeadlines where deadline <= now {
+        let due = moments.takeDue(now)
+        for (key, deadline) in due { outputs.fire(deadline, pool: world.pools[key.pool], shadow: key.shadow, asOf: world.position) }
+        for (pool, deadline) in drainDeadlines.sorted(by: { $0.key < $1.key }) where deadline <= now {
             drainDeadlines[pool] = nil
-            // One timer does for both.
-            due[PolicyKey(pool: pool)] = due[PolicyKey(pool: pool)] ?? deadline
+            // One timer of a pool does for both.
+            guard !due.contains(where: { $0.key == PolicyKey(pool: pool) }) else { continue }
+            outputs.fire(deadline, pool: world.pools[pool], shadow: nil, asOf: world.position)
         }
-        for (key, deadline) in due.sorted(by: { $0.key < $1.key }) {
-            deadlines[key] = nil
-            outputs.fire(deadline, pool: world.pools[key.pool], shadow: key.shadow, asOf: world.position)
+        for (pool, until) in planner.waits.sorted(by: { $0.key < $1.key }) where until <= now {
+            planner.endWait(pool)
+            outputs.endWait(until, pool: world.pools[pool], asOf: world.position)
         }
         flush()
     }
@@ -407,6 +357,7 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func resumePlacementWaiters(_ subject: NameID) {
+        guard !placementWaiters.isEmpty else { return }
         for resume in placementWaiters.removeValue(forKey: subject) ?? [] { resume() }
     }
 
