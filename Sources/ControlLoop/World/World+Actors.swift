@@ -128,7 +128,7 @@ extension World {
             joinQueue(actor, index, event, fields, &fold)
         }
         if old == .placed, next == .running { noteRestore(actor, fields, since: since, at: fold.at) }
-        noteSnapshot(&actor, index, from: old, event, fields, held: held, at: fold.at)
+        noteSnapshot(&actor, index, from: old, event, fields, held: held, &fold)
         if old != next || event.kind == .actorRunning { actor.since = fold.at }
         actor.stateSeq = event.seq
         actor.state = next

@@ -69,7 +69,12 @@ extension World {
     /// Counts a waiting actor by what it waits for (`step` 1), or takes it out (-1).
     mutating func countWaiting(_ actor: ActorRecord, _ index: Int, _ selector: [LabelPair], by step: Int) {
         let home = Int(actor.pool)
-        if let paused = active[index]?.paused { pools[home].placing.countPaused(paused.node, hasExternal: actor.snapshotSeq > 0, by: step) }
+        if let paused = active[index]?.paused {
+            pools[home].placing.countPaused(paused.node, hasExternal: actor.snapshotSeq > 0, by: step)
+            if pools[home].placing.pausedWaiting.isEmpty { pausedPools.remove(home) } else { pausedPools.insert(home) }
+            // Others on the node may have one more before them.
+            if step > 0 { pools[home].placing.hasNews = true }
+        }
         guard !selector.isEmpty || !actor.sandboxClass.isNone else { return }
         let eligibility = Eligibility(sandboxClass: actor.sandboxClass, selector: selector)
         pools[home].placing.count(eligibility, by: step)
