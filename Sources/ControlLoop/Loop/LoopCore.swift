@@ -203,11 +203,14 @@ final class LoopCore: @unchecked Sendable {
         let pool = Int(record.pool)
         guard let applied = world.pools[pool].policy, world.pools[pool].isFollowed || step == .keep else { return }
         departures.send(
-            Departure(pool: ActuatedPool(applied.policy), worker: log.names.text(of: record.name), step: step, isRemovalSent: record.isRemovalSent))
+            Departure(pool: ActuatedPool(applied.policy), worker: log.names.text(of: record.name), step: step,
+                isRemovalSent: record.isRemovalSent && record.isIdle))
     }
 
     private func takenBack(_ worker: Int) -> TakenBack {
-        TakenBack(worker: log.names.text(of: world.workers[worker].name), isRemovalSent: world.workers[worker].isRemovalSent)
+        let record = world.workers[worker]
+        // The removal of one that is busy may have been refused: the target knows.
+        return TakenBack(worker: log.names.text(of: record.name), isRemovalSent: record.isRemovalSent && record.isIdle)
     }
 
     /// The target answers whether it took back the drain of a worker. If so, that is ready again once the log says so; if not,

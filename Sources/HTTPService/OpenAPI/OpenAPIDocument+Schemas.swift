@@ -47,7 +47,7 @@ extension OpenAPIDocument {
         "oldestWaitSeconds":{"type":"number"},"arrivalsPerSecond":{"type":"object","properties":{"seconds10":{"type":"number"},"minute1":{"type":"number"},
         "minutes5":{"type":"number"}}},"startSeconds":{"$ref":"#/components/schemas/Quantiles"},"restoreSeconds":{"$ref":"#/components/schemas/Quantiles"},
         "holdSeconds":{"$ref":"#/components/schemas/Quantiles"},"readyCondition":{"type":"boolean"},"active":{"type":"boolean"},"paused":{"type":"boolean"},
-        "fallback":{"type":"boolean"},"reason":{"type":"string"},"decisionSeq":{"type":"integer"},"nextDeadline":{"type":"string","format":"date-time"},
+        "fallback":{"type":"boolean"},"reason":{"type":"string"},"foreignChange":{"type":"string"},"decisionSeq":{"type":"integer"},"nextDeadline":{"type":"string","format":"date-time"},
         "ageSeconds":{"type":"number"}}},
         "Quantiles":{"type":"object","properties":{"p50":{"type":"number"},"p90":{"type":"number"}}},
         "Worker":{"type":"object","required":["namespace","pool","name","status"],"properties":{"namespace":{"type":"string"},"pool":{"type":"string"},
