@@ -41,7 +41,7 @@ import Testing
         #expect(loop.view(of: "c")?.worker == drained[0])
         #expect(try loop.pool.draining == 1)
         let ready = try loop.events(.workerReady)
-        #expect(ready.count == made + 1 && ready.last?.body.contains("its drain was taken back: 1 workers are wanted") == true)
+        #expect(ready.count == made + 1 && ready.last?.body.contains("its drain was taken back: 1 wanted") == true)
         loop.advance(10)
         #expect(try loop.events(.workerReady).count == made + 1, "no start was asked for")
         #expect(try loop.pool.startSeconds?.p90 == 2, "coming back is no start")

@@ -222,7 +222,7 @@ final class LoopCore: @unchecked Sendable {
             world.workers[worker].recall = .refused
             return removeEmptied(Int(record.pool))
         }
-        outputs.keep(record, in: world.pools[Int(record.pool)], node: world.labels.text(of: record.node))
+        outputs.keep(record, in: world.pools[Int(record.pool)], node: world.labels.text(of: record.node), at: world.at)
         flush()
     }
 

@@ -66,14 +66,19 @@ extension Outputs {
     }
 
     /// A worker whose drain the target took back.
-    mutating func keep(_ worker: WorkerRecord, in pool: PoolState, node: String) {
+    mutating func keep(_ worker: WorkerRecord, in pool: PoolState, node: String, at now: LogTime) {
         var body = JSONWriter()
         body.openObject()
         body.member("node", node)
         body.member("slots", worker.slots)
-        body.member("reason", "its drain was taken back: \(pool.desired) workers are wanted")
+        body.member("reason", Self.whyKept(pool, at: now))
         body.closeObject()
         append(.workerReady, id: "kept-\(worker.readySeq)", subject: text(of: worker.name), pool: pool.text, body: body.bytes)
+    }
+
+    private static func whyKept(_ pool: PoolState, at now: LogTime) -> String {
+        if !pool.isFollowed { return "its drain was taken back: the target is left alone" }
+        return pool.drains.isPaused(at: now) ? "its drain was given up" : "its drain was taken back: \(pool.desired) wanted"
     }
 
     private func describe(_ worker: WorkerRecord, _ world: World) -> String {
