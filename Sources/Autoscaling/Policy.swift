@@ -29,7 +29,9 @@ public struct Policy: Hashable, Sendable {
     public var scalingModifiers: ScalingModifiers?
     public var fallback: Fallback?
     public var schedules: [Schedule] = []
+    /// How long workers that were told to go may stay busy before the step is given up.
     public var drainTimeoutSeconds = 300
+    public var foreignChange = ForeignChange.takeOver
     public var pause = Pause()
     /// Treats the pool as active whatever the triggers say (KEDA's force-activation).
     public var forceActivation = false
@@ -55,6 +57,14 @@ public struct Policy: Hashable, Sendable {
         /// Decide and log, never touch the target.
         case recommend
     }
+}
+
+/// What to do about replicas that somebody else set.
+public enum ForeignChange: String, Hashable, Sendable, CaseIterable {
+    /// Go on from there: the next decision sets them again.
+    case takeOver
+    /// Decide and log, but leave the target alone.
+    case yield
 }
 
 public struct ScaleTarget: Hashable, Sendable {

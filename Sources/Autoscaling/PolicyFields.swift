@@ -11,7 +11,7 @@ public enum PolicyFields {
     public static let metadata = ["namespace", "name"]
     public static let spec = [
         "mode", "shadowOf", "scaleTargetRef", "slotsPerWorker", "minReplicaCount", "maxReplicaCount", "idleReplicaCount", "cooldownPeriod",
-        "initialCooldownPeriod", "buffer", "triggers", "advanced", "fallback", "schedules", "drain", "placement", "quotas", "pause",
+        "initialCooldownPeriod", "buffer", "triggers", "advanced", "fallback", "schedules", "drain", "foreignChange", "placement", "quotas", "pause",
         "forceActivation",
     ]
     public static let scaleTargetRef = ["apiVersion", "kind", "name", "command"]

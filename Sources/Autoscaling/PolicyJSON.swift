@@ -25,7 +25,7 @@ extension Policy {
         }
         json.object("spec") { json in
             json.member("mode", mode.rawValue)
-            // Alone of all fields not written where it is absent: policies of logs without shadows keep their bytes.
+            // Not written where it is absent: policies of logs without shadows keep their bytes.
             if shadow != nil { json.member("shadowOf", String(parts.last ?? "")) }
             writeScale(to: &json)
             json.array("triggers", triggers) { $0.write(to: &$1) }
@@ -88,6 +88,8 @@ extension Policy {
         }
         json.array("schedules", schedules) { $0.write(to: &$1) }
         json.object("drain") { $0.member("timeoutSeconds", drainTimeoutSeconds) }
+        // Like shadowOf, not written where it is the default: policies of older logs keep their bytes.
+        if foreignChange != .takeOver { json.member("foreignChange", foreignChange.rawValue) }
         json.object("placement") { json in
             json.array("spillTo", spillTo) { $1.string($0) }
             json.optionalObject("zoneSpread", zoneMaxSkew) { $1.member("maxSkew", $0) }

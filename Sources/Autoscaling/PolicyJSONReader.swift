@@ -96,6 +96,7 @@ extension Policy {
         if let given = try spec.object("fallback", PolicyFields.fallback) { fallback = try Fallback(given) }
         for schedule in try spec.objects("schedules", PolicyFields.schedule) { schedules.append(try Schedule(schedule)) }
         drainTimeoutSeconds = try spec.object("drain", PolicyFields.drain)?.integer("timeoutSeconds") ?? drainTimeoutSeconds
+        foreignChange = try spec.choice("foreignChange", ForeignChange.self) ?? foreignChange
         if let placement = try spec.object("placement", PolicyFields.placement) { try readPlacement(placement) }
         for quota in try spec.objects("quotas", PolicyFields.quota) { quotas.append(try Quota(quota)) }
         if let given = try spec.object("pause", PolicyFields.pause) {

@@ -12,7 +12,6 @@ public struct KubernetesTargets: Sendable {
         public var access: ClusterAccess
         public var limits = KubernetesClientLimits()
         public var clock = MonotonicClock.real
-        public var foreignChange = ScaleActuator.ForeignChange.takeOver
         /// Asked before each change of anything in the cluster.
         public var mayWrite: @Sendable () -> Bool = { true }
         /// Of all jitter.
@@ -49,7 +48,7 @@ public struct KubernetesTargets: Sendable {
             configuration.access, limits: configuration.limits, clock: configuration.clock, logger: logger, mayWrite: configuration.mayWrite)
         targets = TargetReader(client)
         actuator = ScaleActuator(
-            targets, foreignChange: configuration.foreignChange, seed: configuration.seed, holdsActor: holdsActor,
+            targets, seed: configuration.seed, holdsActor: holdsActor,
             finding: { found in
                 logger.warning("\(found)", metadata: ["pool": "\(found.pool)"])
                 finding(found)
@@ -72,7 +71,7 @@ public struct KubernetesTargets: Sendable {
         return PoolWatches(
             target: ScaleTargetWatch(
                 targets: targets, pool: pool, options: options, append: append,
-                observed: { await actuator.noteObserved(pool.name, specReplicas: $0.specReplicas) }),
+                observed: { await actuator.noteObserved(pool, specReplicas: $0.specReplicas) }),
             pods: PodWatch(client: client, targets: targets, pool: pool, options: options, append: append, known: known))
     }
 

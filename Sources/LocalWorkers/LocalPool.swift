@@ -1,16 +1,20 @@
 // Which workers of one pool should be running, and what is to be done about it?
 //
-//     starting ─started→ running ─drain→ draining ─exited→ ·
-//         └────────────────┴──────────exited──────────────→ ·      (an unexpected exit: replaced, with backoff)
+//     starting ─started→ running ─leave→ leaving ─exited→ ·
+//         └────────────────┴─────────exited─────────────→ ·      (an unexpected exit: replaced, with backoff)
+//
+// Beside that one may be marked as draining: it shall go, and hasn't been told yet, so that may be taken back.
 //
 // A value without processes, clock or I/O: `LocalWorkers` tells it what happened, and carries out its plan.
 // Always: a draining worker is not counted, so lowering `desired` never stops anything by itself.
 
 struct LocalPool: Sendable {
-    enum Phase: Hashable, Sendable { case starting, running, draining }
+    /// One that leaves was told to: nothing brings it back.
+    enum Phase: Hashable, Sendable { case starting, running, leaving }
 
     struct Member: Hashable, Sendable {
         var phase: Phase
+        var isDraining = false
         /// The round of `RestartBackoff` it was started in.
         var round: Int
         var startedAt: Duration
@@ -32,8 +36,8 @@ struct LocalPool: Sendable {
     }
 
     /// Workers that count towards `desired`.
-    var kept: Int { members.values.count { $0.phase != .draining } }
-    var running: Int { members.values.count { $0.phase == .running } }
+    var kept: Int { members.values.count { !$0.isDraining } }
+    var running: Int { members.values.count { $0.phase == .running && !$0.isDraining } }
 
     mutating func resize(to count: Int) { desired = count }
 
@@ -52,15 +56,25 @@ struct LocalPool: Sendable {
         if members[name]?.phase == .starting { members[name]?.phase = .running }
     }
 
-    /// Answers false where it is unknown or on its way out already.
-    mutating func drain(_ name: String) -> Bool {
-        guard let phase = members[name]?.phase, phase != .draining else { return false }
-        members[name]?.phase = .draining
+    mutating func drain(_ name: String) { members[name]?.isDraining = true }
+
+    /// Answers false where it is unknown or leaves already.
+    mutating func keep(_ name: String) -> Bool {
+        guard let phase = members[name]?.phase, phase != .leaving else { return false }
+        members[name]?.isDraining = false
+        return true
+    }
+
+    /// Answers false where it is unknown or leaves already.
+    mutating func leave(_ name: String) -> Bool {
+        guard let phase = members[name]?.phase, phase != .leaving else { return false }
+        members[name]?.phase = .leaving
+        members[name]?.isDraining = true
         return true
     }
 
     mutating func exited(_ name: String, at now: Duration) {
-        guard let member = members.removeValue(forKey: name), member.phase != .draining else { return }
+        guard let member = members.removeValue(forKey: name), !member.isDraining else { return }
         backoff.noteDeath(round: member.round, lived: now - member.startedAt, now: now)
     }
 }

@@ -7,10 +7,10 @@ import Logging
 // is killed only if the log knows of no actor on it; otherwise it is left to finish, and the log says why.
 
 extension LocalWorkers {
-    func beginDrain(_ worker: String, _ departure: Departure, killAfter grace: Duration) {
+    func beginLeaving(_ worker: String, _ departure: Departure, killAfter grace: Duration) {
         guard let pool = processes[worker]?.pool else { return }
         // One that was told to go already goes by itself: a second SIGTERM would make it break off what it finishes.
-        guard pools[pool]?.drain(worker) == true else { return }
+        guard pools[pool]?.leave(worker) == true else { return }
         processes[worker]?.departure = departure
         terminate(worker)
         processes[worker]?.watch = Task { await watchDrain(worker, departure, grace: grace) }

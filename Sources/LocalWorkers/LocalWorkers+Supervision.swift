@@ -77,14 +77,14 @@ extension LocalWorkers {
         if let state = pools[pool], state.running >= state.desired { startFaults[pool] = nil }
         logger.info("worker started", metadata: ["worker": "\(name)", "pool": "\(pool)", "pid": "\(identity.pid)"])
         // It was asked to go before it was there.
-        if isStopping || pools[pool]?.members[name]?.phase == .draining { terminate(name) }
+        if isStopping || pools[pool]?.members[name]?.phase == .leaving { terminate(name) }
     }
 
     /// A worker that ends well has said so itself; for every other it is said here, before a successor starts.
     private func exited(_ name: String, of pool: String, _ status: ExitStatus) {
         if let leader = processes[name]?.identity?.pid { sweepLater(leader) }
         let reason = processes[name]?.departure.map { "\($0.rawValue): \(status.text)" } ?? status.text
-        let wasExpected = isStopping || pools[pool]?.members[name]?.phase == .draining
+        let wasExpected = isStopping || pools[pool]?.members[name]?.isDraining == true
         logger.log(
             level: wasExpected || status.isSuccess ? .info : .warning, "worker \(status.text)",
             metadata: ["worker": "\(name)", "pool": "\(pool)"])

@@ -6,7 +6,7 @@ import Glibc
 // How does a pool become processes on this machine?
 //
 // The actuator for `kind: Process`: a pool is N child processes, each a `greenroom worker`. It keeps as many as it was
-// told, replaces those that die, asks those to go that it was told to drain, and speaks for those that can't.
+// told, replaces those that die, asks those to go that it was told to remove, and speaks for those that can't.
 //
 // Always: none outlives the service (`stop` waits for all; after a crash they see their stdin close, and the next `start`
 // ends what is left); a worker that holds an actor is not killed by a scale-down, only by the end of the service.
@@ -27,7 +27,6 @@ public actor LocalWorkers: Actuator {
     }
 
     enum Departure: String, Sendable {
-        case drained
         case removed
         case serviceStopped = "the service stopped"
     }
@@ -108,12 +107,19 @@ public actor LocalWorkers: Actuator {
 
     public func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try check(fence, pool.name)
-        beginDrain(worker, .drained, killAfter: .seconds(pool.drainTimeoutSeconds))
+        // The log gives it nothing more. It is told once it is empty, for one that was told can't come back.
+        pools[pool.name]?.drain(worker)
+    }
+
+    public func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
+        try check(fence, pool.name)
+        return !isStopping && pools[pool.name]?.keep(worker) ?? false
     }
 
     public func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try check(fence, pool.name)
-        beginDrain(worker, .removed, killAfter: configuration.limits.removeGrace)
+        if await isBusy(worker) { throw .refused("\(worker) holds an actor: it isn't removed until that has left") }
+        beginLeaving(worker, .removed, killAfter: configuration.limits.removeGrace)
     }
 
     private func check(_ fence: Fence, _ pool: String) throws(ActuationFault) {

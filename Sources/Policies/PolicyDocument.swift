@@ -118,6 +118,7 @@ struct PolicyDocument {
         policy.fallback = fallback(spec)
         policy.schedules = spec.elements("schedules").prefix(PolicyLimits.schedules + 1).compactMap(schedule)
         policy.drainTimeoutSeconds = spec.object("drain", PolicyFields.drain)?.integer("timeoutSeconds") ?? policy.drainTimeoutSeconds
+        policy.foreignChange = spec.choice("foreignChange", ForeignChange.self) ?? policy.foreignChange
         readPlacement(spec, into: &policy)
         policy.quotas = spec.elements("quotas").compactMap(quota)
         if let pause = spec.object("pause", PolicyFields.pause) {

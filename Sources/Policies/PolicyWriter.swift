@@ -51,6 +51,7 @@ public enum PolicyWriter {
         }
         if !policy.schedules.isEmpty { members.append(("schedules", .list(policy.schedules.map { .inline(schedule($0)) }))) }
         if policy.drainTimeoutSeconds != plain.drainTimeoutSeconds { members.append(("drain", .inline([("timeoutSeconds", .integer(policy.drainTimeoutSeconds))]))) }
+        if policy.foreignChange != plain.foreignChange { members.append(("foreignChange", .text(policy.foreignChange.rawValue))) }
         let placement = placement(policy)
         if !placement.isEmpty { members.append(("placement", .inline(placement))) }
         if !policy.quotas.isEmpty {

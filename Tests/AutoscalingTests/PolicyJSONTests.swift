@@ -45,6 +45,7 @@ private func full() throws -> Policy {
     policy.drainTimeoutSeconds = 0
     policy.pause = Pause(scaleIn: true, scaleOut: false, hold: 4)
     policy.forceActivation = true
+    policy.foreignChange = .yield
     policy.spillTo = ["kagent/other"]
     policy.zoneMaxSkew = 2
     policy.localWaitSeconds = 7

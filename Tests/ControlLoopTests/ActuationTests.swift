@@ -54,22 +54,61 @@ extension ActuationTests {
     }
 }
 
+extension ActuationTests {
+    @Test func `what may stay goes before the count, and what of it was still to be done isn't`() async throws {
+        let target = RecordingTarget(failures: 1)
+        let actuation = target.actuation()
+        await actuation.drain("a")
+        await actuation.remove("a")
+        await actuation.want(3, of: target.pool, seq: 1, since: .zero, takingBack: [.init(worker: "a", isRemovalSent: true)])
+        await target.settle(calls: 3)
+        #expect(target.calls == ["drain a", "keep a", "resize 3"])
+        #expect(target.answers == [RecallAnswer(worker: "a", isKept: true)])
+    }
+
+    @Test func `one that was removed isn't asked back, and one that can't come back is removed all the same`() async throws {
+        let target = RecordingTarget(refusedRecalls: ["b"])
+        let actuation = target.actuation()
+        await actuation.remove("a")
+        await target.settle(calls: 1)
+        await actuation.keep(.init(worker: "a", isRemovalSent: true))
+        await actuation.keep(.init(worker: "b", isRemovalSent: true))
+        await actuation.drain("b")
+        await actuation.remove("b")
+        await target.settle(calls: 4)
+        #expect(target.calls == ["remove a", "keep b", "drain b", "remove b"] || target.calls == ["remove a", "drain b", "remove b"])
+        #expect(target.answers == [RecallAnswer(worker: "a", isKept: false), RecallAnswer(worker: "b", isKept: false)])
+    }
+
+    @Test func `replicas that are somebody else's are told, and not asked for again`() async throws {
+        let target = RecordingTarget(foreign: 9)
+        await target.actuation().want(3, of: target.pool, seq: 1, since: .zero)
+        await target.settle(calls: 1)
+        #expect(target.calls == ["resize 3"] && target.pauses == [])
+        #expect(target.outcomes == ["found 9"])
+    }
+}
+
 /// An actuator that notes what it is asked, and fails the first few times.
 private final class RecordingTarget: Actuator {
-    private struct State { var calls: [String] = []; var failures: Int; var pauses: [Double] = []; var outcomes: [String] = [] }
+    private struct State { var calls: [String] = []; var failures: Int; var pauses: [Double] = []; var outcomes: [String] = []; var answers: [RecallAnswer] = [] }
     private let state: Mutex<State>
     let pool = ActuatedPool(name: "ns/p", target: ScaleTarget(apiVersion: "v1", kind: "Test", name: "p"), slotsPerWorker: 1, drainTimeoutSeconds: 0)
 
-    private let refusedRemovals: Set<String>
+    private let refusedRemovals, refusedRecalls: Set<String>
+    private let foreign: Int?
 
-    init(failures: Int = 0, refusedRemovals: Set<String> = []) {
+    init(failures: Int = 0, refusedRemovals: Set<String> = [], refusedRecalls: Set<String> = [], foreign: Int? = nil) {
         state = Mutex(State(failures: failures))
         self.refusedRemovals = refusedRemovals
+        self.refusedRecalls = refusedRecalls
+        self.foreign = foreign
     }
 
     var calls: [String] { state.withLock { $0.calls } }
     var pauses: [Double] { state.withLock { $0.pauses } }
     var outcomes: [String] { state.withLock { $0.outcomes } }
+    var answers: [RecallAnswer] { state.withLock { $0.answers } }
 
     func actuation() -> PoolActuation {
         PoolActuation(
@@ -80,9 +119,11 @@ private final class RecordingTarget: Actuator {
                     switch outcome {
                     case .applied(let to, _): state.outcomes.append("applied \(to)")
                     case .failed(_, let attempt): state.outcomes.append("failed \(attempt)")
+                    case .changedByOthers(let found, _): state.outcomes.append("found \(found)")
                     }
                 }
-            })
+            },
+            answer: { answer in self.state.withLock { $0.answers.append(answer) } })
     }
 
     /// Returns once that many calls were made and what follows from the last had its turn.
@@ -105,7 +146,14 @@ private final class RecordingTarget: Actuator {
     }
 
     func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation { TargetObservation(specReplicas: 0, readyReplicas: 0) }
-    func resize(_ pool: ActuatedPool, to: Int, fence: Fence) async throws(ActuationFault) { try answer("resize \(to)") }
+    func resize(_ pool: ActuatedPool, to: Int, fence: Fence) async throws(ActuationFault) {
+        try answer("resize \(to)")
+        if let foreign { throw .changedByOthers(found: foreign) }
+    }
+    func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
+        try answer("keep \(worker)")
+        return !refusedRecalls.contains(worker)
+    }
     func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) { try answer("drain \(worker)") }
     func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try answer("remove \(worker)")

@@ -28,8 +28,17 @@ final class LoopHarness: @unchecked Sendable {
     /// As on Kubernetes: a drained worker stays until it is removed, and its replica with it.
     var keepsDrained = false
     var ignoresRemovals = false
+    /// What is asked back, and how the target answers that: at once, yes where the worker hasn't been removed.
+    private(set) var recalls: [String] = []
+    var refusesRecalls = false
+    var answersRecalls = true
+    /// As a target that asks before it takes: what was removed though it was busy, by the log.
+    var isBusyOracle = false
+    private(set) var removedBusy: [String] = []
     private var left: Set<String> = []
     private var population: [String: Int] = [:]
+    /// Of those, told to go and still there: they count as gone already.
+    private var marked: [String: Set<String>] = [:]
 
     static let start = LogTime(rfc3339: "2026-11-21T08:00:00Z") ?? .zero
 
@@ -79,8 +88,9 @@ final class LoopHarness: @unchecked Sendable {
 
     private func resize(_ rescale: LoopCore.Rescale) {
         rescales.append(rescale)
+        for worker in rescale.takingBack { takeBack(worker.worker, of: rescale.pool.name) }
         let pool = rescale.pool.name
-        while population[pool, default: 0] < rescale.to {
+        while population[pool, default: 0] - (marked[pool]?.count ?? 0) < rescale.to {
             population[pool, default: 0] += 1
             workersMade += 1
             let name = "w\(workersMade)"
@@ -91,14 +101,35 @@ final class LoopHarness: @unchecked Sendable {
     }
 
     private func depart(_ departure: LoopCore.Departure) {
-        if departure.step == .remove { removals.append(departure.worker) } else { departures.append(departure.worker) }
+        switch departure.step {
+        case .remove: removals.append(departure.worker)
+        case .drain:
+            departures.append(departure.worker)
+            if keepsDrained { marked[departure.pool.name, default: []].insert(departure.worker) }
+        case .keep: return takeBack(departure.worker, of: departure.pool.name)
+        }
+        if isBusyOracle, departure.step == .remove, isBusy(departure.worker) { removedBusy.append(departure.worker) }
         guard departure.step == (keepsDrained ? .remove : .drain), !ignoresRemovals else { return }
         // Told again after a restart: it is on its way already.
         guard left.insert(departure.worker).inserted else { return }
         population[departure.pool.name, default: 1] -= 1
+        marked[departure.pool.name]?.remove(departure.worker)
         _ = scheduler.perform(at: scheduler.now.adding(microseconds: 10_000)) { [weak self] in
             self?.send(.workerGone, departure.worker, #"{"reason":"drained"}"#)
         }
+    }
+
+    private func takeBack(_ worker: String, of pool: String) {
+        recalls.append(worker)
+        guard answersRecalls else { return }
+        let isKept = !refusesRecalls && !left.contains(worker)
+        if isKept { marked[pool]?.remove(worker) }
+        scheduler.perform { [weak self] in self?.core.recallAnswered(worker, isKept: isKept) }
+    }
+
+    private func isBusy(_ worker: String) -> Bool {
+        guard let index = log.names.find(worker).flatMap({ world.workers.find($0) }) else { return false }
+        return world.workers[index].used > 0
     }
 
     // MARK: - Events

@@ -29,10 +29,11 @@ import Testing
         #expect(try loop.pool.draining == 0)
     }
 
-    @Test func `one that still got an actor is removed again when that has left`() throws {
+    @Test func `one that still got an actor and can't come back is removed again when that has left`() throws {
         let loop = try LoopHarness()
         try drained(loop)
         loop.ignoresRemovals = true
+        loop.refusesRecalls = true
         loop.advance(60)
         let worker = try #require(loop.removals.first)
         loop.send(.actorRunning, "late", #"{"worker":"\#(worker)","pool":"ns/p"}"#)

@@ -42,18 +42,34 @@ import Testing
         #expect(pool.plan(at: .zero) == .nothing)
         pool.started("a")
         #expect(pool.running == 1)
-        let drained = ["a", "a", "unknown"].map { pool.drain($0) }
-        #expect(drained == [true, false, false])
+        for name in ["a", "a", "unknown"] { pool.drain(name) }
         #expect(pool.plan(at: .zero) == .start(count: 1))
         pool.resize(to: 1)
         #expect(pool.plan(at: .zero) == .nothing)
+    }
+
+    @Test func `one that drains counts again when it is kept, and one that leaves never does`() {
+        var pool = LocalPool(limits: limits)
+        pool.resize(to: 2)
+        for name in ["a", "b"] { pool.add(name, at: .zero) }
+        pool.drain("a")
+        pool.started("a")
+        #expect(pool.kept == 1 && pool.running == 0)
+        let kept = ["a", "a", "unknown"].map { pool.keep($0) }
+        #expect(kept == [true, true, false])
+        #expect(pool.kept == 2 && pool.running == 1)
+        pool.drain("a")
+        let left = ["a", "a", "unknown"].map { pool.leave($0) }
+        #expect(left == [true, false, false])
+        let back = pool.keep("a")
+        #expect(!back && pool.kept == 1)
     }
 
     @Test func `an expected exit doesn't delay the next start, an unexpected one does`() {
         var pool = LocalPool(limits: limits)
         pool.resize(to: 1)
         pool.add("a", at: .zero)
-        _ = pool.drain("a")
+        _ = pool.leave("a")
         pool.exited("a", at: .seconds(1))
         #expect(pool.plan(at: .seconds(1)) == .start(count: 1))
         pool.add("b", at: .seconds(1))

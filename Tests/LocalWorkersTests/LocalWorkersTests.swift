@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func `a drained worker goes by itself and isn't replaced`() async throws {
+    @Test func `a drained worker stays until it is removed, and then isn't replaced`() async throws {
         try await withBench(Bench.obedient) { bench in
             try await bench.resize(2)
             try await bench.upCount(2)
@@ -70,8 +70,48 @@ import Testing
             try await bench.workers.drain(bench.up[0], of: pool, fence: Fence(1))
             #expect(try await bench.workers.observe(pool).readyReplicas == 1)
             try await bench.resize(1)
+            #expect(bench.marked.count == 2)
+            try await bench.workers.remove(bench.up[0], of: pool, fence: Fence(1))
             try await eventually("one is left") { bench.marked.count == 1 }
             #expect(bench.reports == [])
+        }
+    }
+
+    @Test func `a drain is taken back while the worker hasn't been told, and then nothing is started in its place`() async throws {
+        try await withBench(Bench.obedient) { bench in
+            try await bench.resize(2)
+            try await bench.upCount(2)
+            let (pool, worker) = (bench.pool(), bench.up[0])
+            try await bench.resize(1)
+            try await bench.workers.drain(worker, of: pool, fence: Fence(1))
+            #expect(try await bench.workers.cancelDrain(worker, of: pool, fence: Fence(1)))
+            #expect(try await bench.workers.cancelDrain(worker, of: pool, fence: Fence(1)), "once more changes nothing")
+            try await bench.resize(2)
+            #expect(try await bench.workers.observe(pool) == TargetObservation(specReplicas: 2, readyReplicas: 2))
+            #expect(bench.up.count == 2 && bench.marked.count == 2)
+
+            try await bench.resize(1)
+            try await bench.workers.drain(worker, of: pool, fence: Fence(1))
+            try await bench.workers.remove(worker, of: pool, fence: Fence(1))
+            #expect(try await !bench.workers.cancelDrain(worker, of: pool, fence: Fence(1)), "it was told")
+            try await eventually("one is left") { bench.marked.count == 1 }
+            #expect(try await !bench.workers.cancelDrain(worker, of: pool, fence: Fence(1)))
+        }
+    }
+
+    @Test func `a worker that holds an actor isn't removed, and may still come back`() async throws {
+        try await withBench(Bench.obedient) { bench in
+            try await bench.resize(1)
+            try await bench.upCount(1)
+            let (pool, worker) = (bench.pool(), bench.up[0])
+            bench.set(worker, busy: true)
+            try await bench.resize(0)
+            try await bench.workers.drain(worker, of: pool, fence: Fence(1))
+            await #expect(throws: ActuationFault.refused("\(worker) holds an actor: it isn't removed until that has left")) {
+                try await bench.workers.remove(worker, of: pool, fence: Fence(1))
+            }
+            #expect(bench.process(of: worker) != nil)
+            #expect(try await bench.workers.cancelDrain(worker, of: pool, fence: Fence(1)))
         }
     }
 
@@ -81,27 +121,30 @@ import Testing
             try await bench.upCount(1)
             let first = bench.up[0]
             try await bench.workers.drain(first, of: bench.pool(drainTimeoutSeconds: 600), fence: Fence(1))
+            try await bench.workers.remove(first, of: bench.pool(drainTimeoutSeconds: 600), fence: Fence(1))
             try await bench.resize(1)
             try await eventually("the successor runs alone") { bench.up.count == 2 && bench.marked.count == 1 }
             #expect(bench.process(of: first) == nil)
         }
     }
 
-    @Test func `a drain that isn't heard ends in a kill once the log knows of no actor`() async throws {
+    @Test func `a removal that isn't heard ends in a kill once the log knows of no actor`() async throws {
         try await withBench(Bench.stubborn) { bench in
             try await bench.resize(1)
             try await bench.upCount(1)
             let worker = bench.up[0]
-            bench.set(worker, busy: true)
             try await bench.resize(0)
             try await bench.workers.drain(worker, of: bench.pool(), fence: Fence(1))
-            try await eventually("it was asked for several times") { bench.questions >= 3 }
+            try await bench.workers.remove(worker, of: bench.pool(), fence: Fence(1))
+            // It got one in the last moment.
+            bench.set(worker, busy: true)
+            try await eventually("it was asked for several times") { bench.questions >= 4 }
             #expect(bench.process(of: worker) != nil)
             #expect(bench.log.entries.contains { $0.level == .warning && $0.message.contains("still holds an actor") })
             bench.set(worker, busy: false)
             try await eventually("it is killed") { bench.reports.count == 2 && bench.marked.isEmpty }
             #expect(bench.reports == [
-                "worker.draining \(worker) drained, and still there after 0 s", "worker.gone \(worker) drained: killed by signal 9",
+                "worker.draining \(worker) removed, and still there after 0 s", "worker.gone \(worker) removed: killed by signal 9",
             ])
         }
     }
@@ -118,22 +161,22 @@ import Testing
         }
     }
 
-    @Test func `a removal changes nothing for a worker that drains already`() async throws {
+    @Test func `a second removal changes nothing`() async throws {
         try await withBench(Bench.stubborn) { bench in
             try await bench.resize(1)
             try await bench.upCount(1)
             let worker = bench.up[0]
             let pool = bench.pool(drainTimeoutSeconds: 0)
             try await bench.resize(0)
-            try await bench.workers.drain(worker, of: pool, fence: Fence(1))
-            try await bench.workers.remove(worker, of: pool, fence: Fence(1))
-            try await eventually("it is gone") { bench.reports.last == "worker.gone \(worker) drained: killed by signal 9" }
+            for _ in 1...2 { try await bench.workers.remove(worker, of: pool, fence: Fence(1)) }
+            try await eventually("it is gone") { bench.reports.last == "worker.gone \(worker) removed: killed by signal 9" }
         }
     }
 
     @Test func `unknown workers are fine`() async throws {
         try await withBench(Bench.obedient) { bench in
             try await bench.workers.drain("never-seen", of: bench.pool(), fence: Fence(1))
+            #expect(try await !bench.workers.cancelDrain("never-seen", of: bench.pool(), fence: Fence(1)))
             try await bench.workers.remove("never-seen", of: bench.pool(), fence: Fence(1))
         }
     }

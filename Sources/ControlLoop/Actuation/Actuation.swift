@@ -4,7 +4,7 @@ import EventLog
 
 // Does the target follow?
 //
-// One `PoolActuation` a pool: it holds what is wanted last (a count, workers to drain and to remove), carries it out one call at a time,
+// One `PoolActuation` a pool: it holds what is wanted last (workers to take back, a count, workers to drain and to remove), carries it out one call at a time,
 // and retries with backoff until the target answers or something newer is wanted. What came of it goes to the log:
 // `scale.applied` once, `scale.failed` for each attempt. Wishes overtaken while a call is under way are never sent.
 
@@ -20,16 +20,26 @@ public struct ActuationLimits: Sendable {
 enum ActuationOutcome: Sendable {
     case applied(to: Int, since: LogTime)
     case failed(error: String, attempt: Int)
+    /// The target's replicas are somebody else's, and stay.
+    case changedByOthers(found: Int, error: String)
+}
+
+/// What came of taking a drain back.
+struct RecallAnswer: Hashable, Sendable {
+    var worker: String
+    var isKept: Bool
 }
 
 actor PoolActuation {
     typealias Report = @Sendable (ActuationOutcome) -> Void
+    typealias Answer = @Sendable (RecallAnswer) -> Void
     typealias Pause = @Sendable (_ seconds: Double) async -> Void
 
     private let actuator: any Actuator
     private let fence: Fence
     private let limits: ActuationLimits
     private let report: Report
+    private let answer: Answer
     private let pause: Pause
 
     private var pool: ActuatedPool
@@ -38,21 +48,27 @@ actor PoolActuation {
     private var wantedSince = LogTime.zero
     /// The decision it comes from: wishes arrive by tasks of their own, so an older one may come after a newer one.
     private var wantedSeq: Position = 0
+    private var recalls: [LoopCore.TakenBack] = []
     private var drains: [String] = []
     private var removals: [String] = []
     private var isRunning = false
     private var isStopped = false
 
-    init(_ pool: ActuatedPool, actuator: any Actuator, fence: Fence, limits: ActuationLimits, pause: @escaping Pause, report: @escaping Report) {
+    init(
+        _ pool: ActuatedPool, actuator: any Actuator, fence: Fence, limits: ActuationLimits, pause: @escaping Pause, report: @escaping Report,
+        answer: @escaping Answer
+    ) {
         self.pool = pool
         self.actuator = actuator
         self.fence = fence
         self.limits = limits
         self.pause = pause
         self.report = report
+        self.answer = answer
     }
 
-    func want(_ count: Int, of pool: ActuatedPool, seq: Position, since: LogTime) {
+    func want(_ count: Int, of pool: ActuatedPool, seq: Position, since: LogTime, takingBack: [LoopCore.TakenBack] = []) {
+        for worker in takingBack { keep(worker) }
         guard seq >= wantedSeq else { return }
         self.pool = pool
         wantedSeq = seq
@@ -64,6 +80,13 @@ actor PoolActuation {
     func drain(_ worker: String) {
         guard drains.count < limits.pendingDrains, !drains.contains(worker) else { return }
         drains.append(worker)
+        start()
+    }
+
+    /// To be called after `drain` of the same worker; it goes before everything else. Each is answered once.
+    func keep(_ worker: LoopCore.TakenBack) {
+        guard recalls.count < limits.pendingDrains else { return answer(RecallAnswer(worker: worker.worker, isKept: false)) }
+        recalls.append(worker)
         start()
     }
 
@@ -84,11 +107,16 @@ actor PoolActuation {
 
     private func run() async {
         var attempt = 0
-        while !isStopped, wantedCount != nil || !drains.isEmpty || !removals.isEmpty {
+        while !isStopped, !recalls.isEmpty || wantedCount != nil || !drains.isEmpty || !removals.isEmpty {
             do throws(ActuationFault) {
                 try await carryOutNext()
                 attempt = 0
             } catch {
+                if case .changedByOthers(let found) = error {
+                    wantedCount = nil
+                    report(.changedByOthers(found: found, error: error.sentence))
+                    continue
+                }
                 attempt += 1
                 report(.failed(error: error.sentence, attempt: attempt))
                 await pause(backoffSeconds(attempt))
@@ -97,9 +125,13 @@ actor PoolActuation {
         isRunning = false
     }
 
-    /// The count first: it is what starts workers. A wish that was replaced during the call is kept for the next round.
+    /// Workers that may stay before the count: each saves a start. The count before the rest: it is what starts workers. A wish
+    /// that was replaced during the call is kept for the next round.
     private func carryOutNext() async throws(ActuationFault) {
-        if let count = wantedCount {
+        if let worker = recalls.first {
+            recalls.removeFirst()
+            try await takeBack(worker)
+        } else if let count = wantedCount {
             let since = wantedSince
             try await actuator.resize(pool, to: count, fence: fence)
             if wantedCount == count { wantedCount = nil }
@@ -112,13 +144,34 @@ actor PoolActuation {
         }
     }
 
+    /// One try: where it fails the worker goes on draining. What of it wasn't carried out yet never will be.
+    private func takeBack(_ worker: LoopCore.TakenBack) async throws(ActuationFault) {
+        let name = worker.worker
+        // Where the target was told to remove it, and did as it was told, it is on its way.
+        guard !worker.isRemovalSent || removals.contains(name) else { return answer(RecallAnswer(worker: name, isKept: false)) }
+        do throws(ActuationFault) {
+            let isKept = try await actuator.cancelDrain(name, of: pool, fence: fence)
+            if isKept {
+                drains.removeAll { $0 == name }
+                removals.removeAll { $0 == name }
+            }
+            answer(RecallAnswer(worker: name, isKept: isKept))
+        } catch {
+            answer(RecallAnswer(worker: name, isKept: false))
+            throw error
+        }
+    }
+
     /// A refusal stands: the worker got an actor in the meantime, and the loop asks again when that has left.
     private func remove(first worker: String) async throws(ActuationFault) {
         do throws(ActuationFault) {
             try await actuator.remove(worker, of: pool, fence: fence)
             removals.removeFirst()
         } catch {
-            if case .refused = error { removals.removeFirst() }
+            switch error {
+            case .refused, .changedByOthers: removals.removeFirst()
+            case .unreachable, .fenced: break
+            }
             throw error
         }
     }
@@ -136,6 +189,7 @@ extension ActuationFault {
         switch self {
         case .unreachable(let why): "can't be reached: \(why)"
         case .refused(let why): "refused: \(why)"
+        case .changedByOthers(let found): "somebody else set replicas to \(found), and the policy is to yield"
         case .fenced(let current): "a newer writer (fence \(current.number)) acts on this target"
         }
     }

@@ -13,10 +13,14 @@ public protocol Actuator: Sendable {
     /// Makes `to` the number of workers the target keeps; idempotent. Workers being drained count as gone already.
     /// Lowering never stops a worker by itself: who goes is said by `drain`.
     func resize(_ pool: ActuatedPool, to: Int, fence: Fence) async throws(ActuationFault)
-    /// Asks a worker to finish what it runs, take nothing more and go. Idempotent; unknown workers are fine.
+    /// Marks a worker as one that shall go: it finishes what it runs and is given nothing more. Idempotent; unknown workers are
+    /// fine.
     func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
-    /// Ends a worker that is known to be idle: the loop asks it of each worker that it told to drain, once that is empty.
-    /// Where a drained worker goes by itself there is nothing to do. Idempotent.
+    /// Takes a drain back: the worker stays and may be given actors again. Answers whether that is so; false where it is too
+    /// late, or nothing is known of it. Idempotent.
+    func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool
+    /// Ends a worker that is known to be idle: the loop asks it of each worker that it told to drain, once that is empty. One
+    /// that holds an actor after all is refused. Idempotent.
     func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
 }
 
@@ -33,13 +37,16 @@ public struct ActuatedPool: Hashable, Sendable {
     public var name: String
     public var target: ScaleTarget
     public var slotsPerWorker: Int
+    /// After it the loop gives the drain up; no actuator needs to watch it.
     public var drainTimeoutSeconds: Int
+    public var foreignChange: ForeignChange
 
-    public init(name: String, target: ScaleTarget, slotsPerWorker: Int, drainTimeoutSeconds: Int) {
+    public init(name: String, target: ScaleTarget, slotsPerWorker: Int, drainTimeoutSeconds: Int, foreignChange: ForeignChange = .takeOver) {
         self.name = name
         self.target = target
         self.slotsPerWorker = slotsPerWorker
         self.drainTimeoutSeconds = drainTimeoutSeconds
+        self.foreignChange = foreignChange
     }
 }
 
@@ -54,6 +61,8 @@ public enum ActuationFault: Error, Hashable, Sendable {
     case unreachable(String)
     /// The target refuses, and will refuse the same again until somebody changes something.
     case refused(String)
+    /// Somebody else set the target's replicas, and the policy is to leave them: not worth another try.
+    case changedByOthers(found: Int)
     /// Someone with a higher fence acts on this target.
     case fenced(current: Fence)
 }

@@ -35,12 +35,17 @@ public final class ControlLoop: ControlPlane {
     private let reports = Atomic<UInt64>(0)
     /// No two runs that appended anything began at the same position, whatever their fences: ids of reports rest on it.
     private let run: String
-    /// In order: a worker is drained before it is removed.
-    private let leaving = AsyncStream.makeStream(of: LoopCore.Departure.self, bufferingPolicy: .bufferingOldest(departuresAtOnce))
-    private static let departuresAtOnce = 10_000
-    private let seeingOff = Mutex<Task<Void, Never>?>(nil)
+    /// In order: a worker is drained before it is removed, and before it is taken back.
+    private let orders = AsyncStream.makeStream(of: Order.self, bufferingPolicy: .bufferingOldest(ordersAtOnce))
+    private static let ordersAtOnce = 100_000
+    private let passingOn = Mutex<Task<Void, Never>?>(nil)
     /// Filled once, on the scheduler, in `start`.
     private let subscriptions = Mutex<[Subscription]>([])
+
+    private enum Order: Sendable {
+        case rescale(LoopCore.Rescale)
+        case departure(LoopCore.Departure)
+    }
 
     private struct Subscription: @unchecked Sendable {
         // Only kept alive here, and never called: OpenCombine's cancellables aren't marked Sendable.
@@ -60,10 +65,11 @@ public final class ControlLoop: ControlPlane {
 
     /// Folds the log up to its head, then begins to act. From here on it follows every commit.
     public func start() async {
-        seeingOff.withLock { $0 = Task { [weak self, stream = leaving.stream] in for await departure in stream { await self?.follow(departure) } } }
+        passingOn.withLock { $0 = Task { [weak self, stream = orders.stream] in for await order in stream { await self?.follow(order) } } }
         await ask { core in
-            let rescales = core.rescales.removeDuplicates().sink { [unowned self] in follow($0) }
-            let departures = core.departures.sink { [continuation = self.leaving.continuation] in _ = continuation.yield($0) }
+            let orders = self.orders.continuation
+            let rescales = core.rescales.removeDuplicates().sink { _ = orders.yield(.rescale($0)) }
+            let departures = core.departures.sink { _ = orders.yield(.departure($0)) }
             self.subscriptions.withLock { $0 = [Subscription(cancellable: rescales), Subscription(cancellable: departures)] }
             core.goLive()
         }
@@ -75,8 +81,8 @@ public final class ControlLoop: ControlPlane {
     /// Stops acting and saves a checkpoint, so that the next start needn't fold what this one did.
     public func stop() async {
         subscriptions.withLock { $0 = [] }
-        leaving.continuation.finish()
-        await seeingOff.withLock { $0 }?.value
+        orders.continuation.finish()
+        await passingOn.withLock { $0 }?.value
         for actuation in actuations.withLock({ Array($0.values) }) { await actuation.stop() }
         await ask { core in
             core.drain()
@@ -93,9 +99,16 @@ public final class ControlLoop: ControlPlane {
 
     // MARK: - Targets
 
-    private func follow(_ rescale: LoopCore.Rescale) {
+    private func follow(_ order: Order) async {
+        switch order {
+        case .rescale(let rescale): await follow(rescale)
+        case .departure(let departure): await follow(departure)
+        }
+    }
+
+    private func follow(_ rescale: LoopCore.Rescale) async {
         guard let actuation = actuation(of: rescale.pool) else { return }
-        Task { await actuation.want(rescale.to, of: rescale.pool, seq: rescale.seq, since: rescale.since) }
+        await actuation.want(rescale.to, of: rescale.pool, seq: rescale.seq, since: rescale.since, takingBack: rescale.takingBack)
     }
 
     private func follow(_ departure: LoopCore.Departure) async {
@@ -103,6 +116,7 @@ public final class ControlLoop: ControlPlane {
         switch departure.step {
         case .drain: await actuation.drain(departure.worker)
         case .remove: await actuation.remove(departure.worker)
+        case .keep: await actuation.keep(LoopCore.TakenBack(worker: departure.worker, isRemovalSent: departure.isRemovalSent))
         }
     }
 
@@ -116,7 +130,8 @@ public final class ControlLoop: ControlPlane {
             let name = pool.name
             let made = PoolActuation(
                 pool, actuator: actuator, fence: configuration.fence, limits: configuration.actuation, pause: configuration.pause,
-                report: { [weak self] in self?.record($0, pool: name) })
+                report: { [weak self] in self?.record($0, pool: name) },
+                answer: { [core, scheduler] answer in scheduler.perform { core.recallAnswered(answer.worker, isKept: answer.isKept) } })
             actuations[name] = made
             return made
         }
@@ -137,6 +152,11 @@ public final class ControlLoop: ControlPlane {
             configuration.observer.actuationFailed(pool: pool, error: error, attempt: attempt)
             body.member("error", error)
             body.member("attempt", attempt)
+        case .changedByOthers(let found, let error):
+            configuration.observer.actuationFailed(pool: pool, error: error, attempt: 1)
+            body.member("error", error)
+            body.member("attempt", 1)
+            body.member("specReplicas", found)
         }
         body.member("fence", Int64(clamping: configuration.fence.number))
         body.closeObject()

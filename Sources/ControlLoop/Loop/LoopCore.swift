@@ -7,8 +7,8 @@ import Synchronization
 
 // How does a commit become a decision?
 //
-//     commits ─map(fold)→ changes ─per pool→ moments ─removeDuplicates→ decide ─┐
-//                            └── placements, drains ────────────────────────────┴→ outputs ─append→ the log
+//     commits ─map(fold)→ changes ─per pool→ moments ─if new→ decide ─┐
+//                            └── placements, drains ──────────────────┴→ outputs ─append→ the log
 //     own events coming back: promises settled, `rescales` and `departures` to the actuator
 //
 // A commit is what coalesces: however many events it holds, each pool it touched is decided once. All of it runs on one
@@ -22,20 +22,21 @@ final class LoopCore: @unchecked Sendable {
     private let limits: LoopLimits
 
     private(set) var world: World
-    private var planner = Planner()
+    private var planner: Planner
     private var outputs: Outputs
     private let follower: LogFollower
     private var isLive = false
 
     private let commits = PassthroughSubject<CommittedBatch, Never>()
-    private var moments: [PolicyKey: Moments] = [:]
+    private var moments = PolicyMoments()
     /// What a target shall follow: new counts, and workers to drain and then to remove.
     let rescales = PassthroughSubject<Rescale, Never>()
     let departures = PassthroughSubject<Departure, Never>()
     private var subscriptions: Set<AnyCancellable> = []
     var watchers = PoolWatchers()
 
-    private var deadlines: [PolicyKey: LogTime] = [:]
+    /// When drains of a pool are to be looked at again.
+    private var drainDeadlines: [Int: LogTime] = [:]
     private var alarm: (at: LogTime, work: ScheduledWork)?
     private var retry: ScheduledWork?
     /// Rises when promises were taken back, so that every pool is decided anew.
@@ -54,53 +55,30 @@ final class LoopCore: @unchecked Sendable {
         var seq: Position
         /// The commit that the decision looked at.
         var since: LogTime
+        /// Workers to take back before new ones are asked for.
+        var takingBack: [TakenBack] = []
+    }
+
+    /// A worker whose drain shall be taken back.
+    struct TakenBack: Hashable, Sendable {
+        var worker: String
+        /// The target was told already that it is empty and may go.
+        var isRemovalSent: Bool
     }
 
     struct Departure: Hashable, Sendable {
         var pool: ActuatedPool
         var worker: String
         var step: Step
+        var isRemovalSent = false
 
         enum Step: Sendable {
             /// Take nothing more, finish, and go.
             case drain
             /// It is empty: its place may be taken away.
             case remove
-        }
-    }
-
-    /// The moments of one policy, and what decides at them.
-    private struct Moments {
-        var subject: PassthroughSubject<PoolMoment, Never>
-        var subscription: AnyCancellable
-    }
-
-    /// All that a decision looks at, but for the time. A deadline or a settled decision makes a moment differ too.
-    struct PoolMoment: Hashable, Sendable {
-        var observation: Observation
-        var policySeq: Position
-        var decisionSeq: Position
-        var timersFired: UInt64
-        var round: UInt64
-
-        /// nil where there is nothing to decide. Field by field: a copy of the pool's state would retain all it holds.
-        init?(_ pools: UnsafeBufferPointer<PoolState>, _ pool: Int, round: UInt64) {
-            guard let policy = pools[pool].policy, let observed = pools[pool].observed else { return nil }
-            observation = observed
-            observation.at = .zero
-            policySeq = policy.seq
-            decisionSeq = pools[pool].lastDecision?.seq ?? 0
-            timersFired = pools[pool].timersFired
-            self.round = round
-        }
-
-        init(_ standing: PolicyStanding, round: UInt64) {
-            observation = standing.observation
-            observation.at = .zero
-            policySeq = standing.applied.seq
-            decisionSeq = standing.lastDecision?.seq ?? 0
-            timersFired = standing.timersFired
-            self.round = round
+            /// It may stay after all.
+            case keep
         }
     }
 
@@ -122,12 +100,9 @@ final class LoopCore: @unchecked Sendable {
         self.limits = limits
         self.append = append
         follower = log.follower(after: world.position)
-        outputs = Self.noOutputs(log)
+        planner = Planner(log: log)
+        outputs = Outputs(names: log.names)
         wire()
-    }
-
-    private static func noOutputs(_ log: EventLog) -> Outputs {
-        Outputs(names: log.names, snapshot: { log.snapshot(at: $0) })
     }
 
     private func wire() {
@@ -185,7 +160,7 @@ final class LoopCore: @unchecked Sendable {
         watchers.tell(change.pools, of: world)
         guard isLive else { return }
         if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
-        for event in change.own { settle(event, shadow: change.shadowDecisions[event.seq]) }
+        for event in change.own { settle(event, shadow: change.shadowDecisions.isEmpty ? nil : change.shadowDecisions[event.seq]) }
         for measured in change.measured { report(measured) }
         for pool in change.pools { consider(pool) }
         for shadow in change.shadows { prompt(shadow) }
@@ -207,7 +182,10 @@ final class LoopCore: @unchecked Sendable {
             guard let pool = world.poolByName[event.pool] else { return }
             planner.settleDecision(of: PolicyKey(pool: pool, shadow: shadow))
             guard shadow == nil else { return }
-            if let rescale = rescale(pool), isRescale(pool) { rescales.send(rescale) }
+            if var rescale = rescale(pool), isRescale(pool) {
+                rescale.takingBack = planner.takeBack(pool, &world).map { takenBack($0) }
+                rescales.send(rescale)
+            }
         default: break
         }
         resumePlacementWaiters(event.subject)
@@ -216,14 +194,36 @@ final class LoopCore: @unchecked Sendable {
     private func isRescale(_ pool: Int) -> Bool { world.pools[pool].lastDecision.map { $0.from != $0.to } ?? false }
 
     private func rescale(_ pool: Int) -> Rescale? {
-        guard let applied = world.pools[pool].policy, applied.policy.mode == .auto else { return nil }
+        guard let applied = world.pools[pool].policy, world.pools[pool].isFollowed else { return nil }
         return Rescale(pool: ActuatedPool(applied.policy), to: world.pools[pool].desired, seq: world.pools[pool].lastDecision?.seq ?? 0, since: world.pools[pool].evaluation?.at ?? world.at)
     }
 
     private func depart(_ worker: Int, _ step: Departure.Step) {
         let record = world.workers[worker]
-        guard let applied = world.pools[Int(record.pool)].policy, applied.policy.mode == .auto else { return }
-        departures.send(Departure(pool: ActuatedPool(applied.policy), worker: log.names.text(of: record.name), step: step))
+        let pool = Int(record.pool)
+        guard let applied = world.pools[pool].policy, world.pools[pool].isFollowed || step == .keep else { return }
+        departures.send(
+            Departure(pool: ActuatedPool(applied.policy), worker: log.names.text(of: record.name), step: step,
+                isRemovalSent: record.isRemovalSent && record.isIdle))
+    }
+
+    private func takenBack(_ worker: Int) -> TakenBack {
+        let record = world.workers[worker]
+        // The removal of one that is busy may have been refused: the target knows.
+        return TakenBack(worker: log.names.text(of: record.name), isRemovalSent: record.isRemovalSent && record.isIdle)
+    }
+
+    /// The target answers whether it took back the drain of a worker. If so, that is ready again once the log says so; if not,
+    /// it goes as soon as it is empty.
+    func recallAnswered(_ name: String, isKept: Bool) {
+        guard let worker = log.names.find(name).flatMap({ world.workers.find($0) }), world.workers[worker].isChosen else { return }
+        let record = world.workers[worker]
+        guard isKept else {
+            world.workers[worker].recall = .refused
+            return removeEmptied(Int(record.pool))
+        }
+        outputs.keep(record, in: world.pools[Int(record.pool)], node: world.labels.text(of: record.node), at: world.at)
+        flush()
     }
 
     /// Tells the target of each worker that we sent away and that has become empty, once; again where it got an actor in
@@ -231,6 +231,7 @@ final class LoopCore: @unchecked Sendable {
     private func removeEmptied(_ pool: Int) {
         guard world.pools[pool].workers.draining > 0 else { return }
         for worker in world.pools[pool].members where world.workers[worker].isChosen {
+            guard world.workers[worker].recall != .asked else { continue }
             let isEmpty = world.workers[worker].isIdle
             guard isEmpty != world.workers[worker].isRemovalSent else { continue }
             world.workers[worker].isRemovalSent = isEmpty
@@ -243,30 +244,20 @@ final class LoopCore: @unchecked Sendable {
     /// Looks at a pool: who can be placed, who can go, and whether the count should change.
     private func consider(_ pool: Int) {
         planner.place(pool, &world, &outputs)
+        planner.giveUpDrains(pool, &world, &outputs)
+        for worker in planner.takeBack(pool, &world) { depart(worker, .keep) }
         planner.drainSurplus(pool, &world, &outputs)
         removeEmptied(pool)
+        let deadline = world.drainDeadline(pool)
+        if deadline != nil || !drainDeadlines.isEmpty { drainDeadlines[pool] = deadline }
         prompt(PolicyKey(pool: pool))
         for shadow in world.pools[pool].shadows { prompt(PolicyKey(pool: pool, shadow: shadow.name)) }
     }
 
     private func prompt(_ key: PolicyKey) {
-        let moment = world.pools.withUnsafeBufferPointer { pools in
-            key.shadow == nil ? PoolMoment(pools, key.pool, round: round) : pools[key.pool].standing(of: key.shadow).map { PoolMoment($0, round: round) }
-        }
-        guard let moment else {
-            deadlines[key] = nil
-            moments[key] = nil
-            return
-        }
-        stream(key).send(moment)
-    }
-
-    private func stream(_ key: PolicyKey) -> PassthroughSubject<PoolMoment, Never> {
-        if let known = moments[key] { return known.subject }
-        let subject = PassthroughSubject<PoolMoment, Never>()
-        let subscription = subject.removeDuplicates().sink { [unowned self] _ in deadlines[key] = planner.decide(key, world, &outputs) }
-        moments[key] = Moments(subject: subject, subscription: subscription)
-        return subject
+        let moment = world.pools[key.pool].revision(of: key.shadow).map { PolicyMoment(revision: $0, round: round) }
+        guard moments.note(moment, of: key) else { return }
+        moments.setDeadline(planner.decide(key, &world, &outputs), of: key)
     }
 
     /// Considers every pool, whether or not anything changed: at the start, and after promises were taken back.
@@ -282,7 +273,7 @@ final class LoopCore: @unchecked Sendable {
         guard isLive, !outputs.isEmpty else { return }
         let batch = outputs.batch
         let decisions = outputs.decisions
-        outputs = Self.noOutputs(log)
+        outputs = Outputs(names: log.names)
         let began = world.at
         observer.concluded(secondsSinceCommit: max(0, scheduler.now.seconds(since: began)), events: batch.count)
         for decided in decisions {
@@ -303,6 +294,8 @@ final class LoopCore: @unchecked Sendable {
     private func takeBack() {
         drain()
         planner.takeBackAll(&world)
+        // What the target answered may have been lost with the append.
+        for worker in world.workers.indices where world.workers[worker].isChosen { world.workers[worker].recall = .none }
         guard retry == nil else { return }
         let time = scheduler.now.adding(microseconds: limits.retryMicroseconds)
         retry = scheduler.perform(at: time) { [weak self] in
@@ -316,7 +309,9 @@ final class LoopCore: @unchecked Sendable {
 
     private func setAlarm() {
         guard isLive else { return }
-        let earliest = deadlines.values.min()
+        let wait = planner.waits.isEmpty ? nil : planner.waits.values.min()
+        let drain = drainDeadlines.isEmpty ? nil : drainDeadlines.values.min()
+        let earliest = [moments.earliestDeadline, wait, drain].lazy.compactMap { $0 }.min()
         if earliest == alarm?.at { return }
         alarm?.work.cancel()
         alarm = earliest.map { time in (time, scheduler.perform(at: time) { [weak self] in self?.ring() }) }
@@ -326,9 +321,17 @@ final class LoopCore: @unchecked Sendable {
     private func ring() {
         alarm = nil
         let now = scheduler.now
-        for (key, deadline) in deadlines.sorted(by: { $0.key < $1.key }) where deadline <= now {
-            deadlines[key] = nil
-            outputs.fire(deadline, pool: world.pools[key.pool], shadow: key.shadow, asOf: world.position)
+        let due = moments.takeDue(now)
+        for (key, deadline) in due { outputs.fire(deadline, pool: world.pools[key.pool], shadow: key.shadow, asOf: world.position) }
+        for (pool, deadline) in drainDeadlines.sorted(by: { $0.key < $1.key }) where deadline <= now {
+            drainDeadlines[pool] = nil
+            // One timer of a pool does for both.
+            guard !due.contains(where: { $0.key == PolicyKey(pool: pool) }) else { continue }
+            outputs.fire(deadline, pool: world.pools[pool], shadow: nil, asOf: world.position)
+        }
+        for (pool, until) in planner.waits.sorted(by: { $0.key < $1.key }) where until <= now {
+            planner.endWait(pool)
+            outputs.endWait(until, pool: world.pools[pool], asOf: world.position)
         }
         flush()
     }
@@ -357,6 +360,7 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func resumePlacementWaiters(_ subject: NameID) {
+        guard !placementWaiters.isEmpty else { return }
         for resume in placementWaiters.removeValue(forKey: subject) ?? [] { resume() }
     }
 
@@ -405,6 +409,7 @@ private final class SavingMark: Sendable {
 
 extension ActuatedPool {
     public init(_ policy: Policy) {
-        self.init(name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker, drainTimeoutSeconds: policy.drainTimeoutSeconds)
+        self.init(name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker, drainTimeoutSeconds: policy.drainTimeoutSeconds,
+            foreignChange: policy.foreignChange)
     }
 }

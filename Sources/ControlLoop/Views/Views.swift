@@ -33,6 +33,8 @@ public struct PoolView: Codable, Hashable, Sendable {
     public var fallback: Bool
     /// What the target answered when it did not follow the last decision; nil while it does.
     public var reason: String?
+    /// Who else set the target's replicas, when, and what the policy makes of it; nil since a policy was applied.
+    public var foreignChange: String? = nil
     public var decisionSeq: Position?
     public var nextDeadline: String?
     public var ageSeconds: Double

@@ -4,7 +4,7 @@ import Placement
 
 // What is known of one pool?
 //
-// Its policy, the autoscaler's memory, counts of its workers and actors, its queue and its free slots. All of it is a fold
+// Its policy, the autoscaler's memory, counts of its workers and actors, and its queue. All of it is a fold
 // of the log, kept as events come; nothing is counted anew.
 
 struct PoolState: Sendable {
@@ -18,12 +18,14 @@ struct PoolState: Sendable {
     let text: String
     let createdAt: LogTime
 
-    var policy: AppliedPolicy?
+    var policy: AppliedPolicy? { didSet { revision &+= 1 } }
     /// Policies that are tried beside it, by name; at most `PolicyLimits.shadows`.
     var shadows: [ShadowPolicy] = []
     var memory: AutoscalerMemory
     /// The count the target was last told to have.
     var desired = 0
+    var target = TargetStanding()
+    var drains = DrainStanding()
     var observedSpec: Int?
     var observedReady: Int?
 
@@ -32,7 +34,7 @@ struct PoolState: Sendable {
     var members: [Int] = []
     var resident = 0
     var queue = WaitingQueue()
-    var free = FreeWorkers()
+    var placing = PoolPlacing()
 
     var series: [ObservedSeries] = []
     var arrivals = ArrivalWindow()
@@ -41,7 +43,7 @@ struct PoolState: Sendable {
     var holds = DurationRing()
     var pendingStarts: [LogTime] = []
 
-    var lastDecision: DecisionMark?
+    var lastDecision: DecisionMark? { didSet { revision &+= 1 } }
     /// What was found at the last commit that touched the pool, and from which observation. Nothing that an observation holds
     /// changes between two such commits.
     var evaluation: Evaluation?
@@ -50,7 +52,9 @@ struct PoolState: Sendable {
     var evaluatedAt: LogTime?
     /// The last attempt on the target failed: what it said. Cleared by the next success.
     var scaleProblem: String?
-    var timersFired: UInt64 = 0
+    var timersFired: UInt64 = 0 { didSet { revision &+= 1 } }
+    /// Rises with whatever a decision of the pool's own policy looks at, but for the time. Counts within one run: in no checkpoint.
+    private(set) var revision: UInt64 = 0
 
     init(name: NameID, text: String, at: LogTime) {
         self.name = name
@@ -59,13 +63,15 @@ struct PoolState: Sendable {
         memory = AutoscalerMemory(policyAppliedAt: at)
     }
 
-    /// Why its waiting actors wait.
-    var blockedReason: BlockedReason { policy == nil && members.isEmpty ? .noEligiblePool : .poolExhausted }
+    /// No worker is there, and none will come.
+    var isBarren: Bool { policy == nil && members.isEmpty }
 
     var demand: Demand {
-        var demand = Demand(resident: resident)
-        demand[blockedReason] = queue.count
-        return demand
+        guard !isBarren else { return Demand(resident: resident, noEligiblePool: queue.count) }
+        let split = placing.split
+        return Demand(
+            resident: resident, poolExhausted: max(0, queue.count - split.nodeLocality - split.noEligiblePool - split.quota),
+            nodeLocality: split.nodeLocality, noEligiblePool: split.noEligiblePool, quota: split.quota)
     }
 
     /// Counts with what is asked for and not ready yet.
@@ -79,6 +85,7 @@ struct PoolState: Sendable {
     /// and copying a state would retain all it holds.
     mutating func observe(at now: LogTime) -> Observation {
         let observation = observation(at: now)
+        if !observation.isSameButForTime(as: observed) { revision &+= 1 }
         observed = observation
         return observation
     }
@@ -86,7 +93,7 @@ struct PoolState: Sendable {
     func observation(at now: LogTime) -> Observation {
         Observation(
             at: now, replicas: policy?.policy.mode == .recommend ? unfollowedCount : desired, workers: workerCounts, demand: demand,
-            samples: samples(for: policy?.policy), startMicroseconds: starts.p90Microseconds)
+            samples: samples(for: policy?.policy), startMicroseconds: starts.p90Microseconds, neededOnNode: placing.split.node)
     }
 
     /// Where nothing follows a decision the target's own word counts, or what is there.
@@ -98,6 +105,14 @@ struct PoolState: Sendable {
             guard case .observed(let metric, let selector, _) = trigger.source else { return nil }
             return series.first { $0.metric == metric && $0.labels == selector }?.sample
         }
+    }
+}
+
+extension Observation {
+    func isSameButForTime(as other: Observation?) -> Bool {
+        guard var other else { return false }
+        other.at = at
+        return self == other
     }
 }
 

@@ -4,7 +4,7 @@ import Placement
 // What is known of each worker?
 //
 // Records of workers that can host actors or still do; those that are gone leave the table. `reserved`, `isCondemned` and
-// `isRemovalSent` are promises of the loop that the log doesn't hold yet: they steer what is offered next and are never part of a checkpoint.
+// `isRemovalSent` and `recall` are promises of the loop that the log doesn't hold yet: they steer what is offered next and are never part of a checkpoint.
 
 struct WorkerRecord: Hashable, Sendable {
     var name: NameID
@@ -24,6 +24,10 @@ struct WorkerRecord: Hashable, Sendable {
     var readySeq: Position = 0
     /// It drains because the loop chose it: once it is empty, it is removed.
     var isChosen = false
+    /// When the loop's choice was logged.
+    var drainedAt = LogTime.zero
+    /// Sources, besides the loop, that said that it drains. It is ready again once each of them, and the loop, said so.
+    var drainers: [NameID] = []
 
     /// Slots promised to actors whose `actor.placed` isn't in the log yet.
     var reserved = 0
@@ -31,10 +35,28 @@ struct WorkerRecord: Hashable, Sendable {
     var isCondemned = false
     /// Its target was told to remove it since it became empty.
     var isRemovalSent = false
+    /// Whether its target was asked to take its drain back.
+    var recall = Recall.none
+
+    enum Recall: UInt8, Sendable {
+        case none
+        /// Not answered yet, or the answer is on its way to the log: it must not be removed meanwhile.
+        case asked
+        /// Too late, or the target couldn't: it goes once it is empty.
+        case refused
+    }
 
     var used: Int { residents.count }
     var free: Int { state == .ready && !isCondemned ? max(0, slots - used - reserved) : 0 }
     var isIdle: Bool { used == 0 && reserved == 0 }
+    /// Slots taken or promised; one that is chosen to go has none to give.
+    var promised: Int { isCondemned ? max(slots, used + reserved) : used + reserved }
+    var phase: WorkerPhase { state == .draining ? .draining : .ready }
+
+    var facts: WorkerFacts {
+        WorkerFacts(
+            pool: Int(pool), node: node, zone: zone, sandboxClass: sandboxClass, labels: labels, slots: slots, readySeq: readySeq, phase: phase)
+    }
 
     init(name: NameID, pool: Int32) {
         self.name = name
@@ -113,6 +135,8 @@ extension WorkerRecord {
         writer.time(createdAt)
         writer.integer(readySeq)
         writer.bool(isChosen)
+        writer.time(drainedAt)
+        writer.list(drainers) { $0.integer($1.rawValue) }
     }
 
     init(from reader: inout ByteReader) throws(ByteFault) {
@@ -131,5 +155,7 @@ extension WorkerRecord {
         createdAt = try reader.time()
         readySeq = try reader.integer()
         isChosen = try reader.bool()
+        drainedAt = try reader.time()
+        drainers = try reader.list(bytesEach: 4) { reader throws(ByteFault) in NameID(try reader.integer()) }
     }
 }

@@ -16,9 +16,9 @@ extension World {
         fold.touched.insert(home)
         switch event.kind {
         case .queueObserved: return observeQueue(home, body, fold.at)
-        case .poolObserved: return observePool(home, body)
+        case .poolObserved: return observePool(home, body, fold.at)
         case .scaleApplied: pools[home].scaleProblem = nil
-        case .scaleFailed: pools[home].scaleProblem = body["error"].flatMap { body.text($0) } ?? "failed"
+        case .scaleFailed: noteFailure(home, body, fold.at)
         default: preconditionFailure("\(event.kind.name) is not about a pool")
         }
         return true
@@ -48,15 +48,27 @@ extension World {
         return true
     }
 
-    private mutating func observePool(_ home: Int, _ body: EventBody) -> Bool {
+    private mutating func observePool(_ home: Int, _ body: EventBody, _ now: LogTime) -> Bool {
+        var found: Int?
         body.forEachMember { key, value in
-            if key == "specReplicas" { pools[home].observedSpec = body.integer(value).map { Int(clamping: $0) } }
+            if key == "specReplicas" { found = body.integer(value).map { Int(clamping: $0) } }
             if key == "readyReplicas" { pools[home].observedReady = body.integer(value).map { Int(clamping: $0) } }
         }
-        // While workers drain, a target that keeps their replicas until they may go has more than is desired: taking that over
-        // would undo the decision that sent them away.
-        if let spec = pools[home].observedSpec, pools[home].workers.draining == 0 { pools[home].desired = spec }
+        if let found { pools[home].noteReplicas(found, at: now) }
         return true
+    }
+
+    /// A drain that took too long, replicas that somebody else set, found when ours were to be set, or a target that fails.
+    private mutating func noteFailure(_ home: Int, _ body: EventBody, _ now: LogTime) {
+        let error = body["error"].flatMap { body.text($0) } ?? "failed"
+        if body["workers"] != nil {
+            pools[home].drains.gaveUp(error, at: now)
+        } else if let found = body["specReplicas"].flatMap({ body.integer($0) }) {
+            let found = Int(clamping: found)
+            if !pools[home].target.isYielding, found != pools[home].desired { pools[home].noteForeignReplicas(found, at: now) }
+        } else {
+            pools[home].scaleProblem = error
+        }
     }
 
     /// A policy that is null is taken away: the pool keeps what it has and nothing scales it any more.
@@ -70,7 +82,11 @@ extension World {
             if key == "shadow" { shadow = body.text(value) }
         }
         touch(home, shadow, &fold)
-        guard json.count > 2 else { return pools[home].removePolicy(shadow) }
+        guard json.count > 2 else {
+            let isRemoved = pools[home].removePolicy(shadow)
+            if shadow == nil { adoptPlacementRules(home) }
+            return isRemoved
+        }
         let policy: Policy
         do {
             policy = try Policy(canonicalJSON: json)
@@ -81,6 +97,7 @@ extension World {
         // Our own service asked that before it logged the policy; two at once may both have been told yes.
         guard policy.shadow == shadow, clash(of: policy) == nil else { return false }
         pools[home].apply(AppliedPolicy(policy: policy, canonicalJSON: json, digest: digest, seq: event.seq, at: fold.at))
+        if shadow == nil { adoptPlacementRules(home) }
         return true
     }
 
@@ -89,6 +106,8 @@ extension World {
         touch(home, shadow, &fold)
         guard let shadow else {
             pools[home].timersFired &+= 1
+            // It may have been the end of somebody's wait for a node.
+            pools[home].placing.hasNews = true
             return true
         }
         return pools[home].changeShadow(shadow) { $0.timersFired &+= 1 }
@@ -117,8 +136,10 @@ extension World {
             return pools[home].changeShadow(shadow) { $0.decided(mark) }
         }
         pools[home].lastDecision = mark
-        guard let policy = pools[home].policy?.policy, policy.mode == .auto, from != to else { return true }
+        guard let policy = pools[home].policy?.policy, pools[home].isFollowed, from != to else { return true }
         pools[home].desired = to
+        pools[home].target.told(to, from: from, draining: pools[home].workers.draining)
+        if to > from { pools[home].drains.triedAgain() }
         pools[home].memory.scaled(from: from, to: to, at: now, policy: policy)
         let starting = min(max(0, to - from), PoolState.pendingStartsLimit - pools[home].pendingStarts.count)
         pools[home].pendingStarts.append(contentsOf: repeatElement(now, count: max(0, starting)))

@@ -26,11 +26,12 @@ extension World {
                 seconds10: pool.arrivals.rate(overSeconds: 10, at: now), minute1: pool.arrivals.rate(overSeconds: 60, at: now),
                 minutes5: pool.arrivals.rate(overSeconds: 300, at: now)),
             startSeconds: Self.quantiles(pool.starts), restoreSeconds: Self.quantiles(pool.restores), holdSeconds: Self.quantiles(pool.holds),
-            readyCondition: policy != nil && pool.scaleProblem == nil,
+            readyCondition: policy != nil && pool.scaleProblem == nil && !pool.target.isYielding,
             active: pool.evaluation?.isActive ?? false,
             paused: policy.map { $0.pause.scaleIn || $0.pause.scaleOut || $0.pause.hold != nil } ?? false,
             fallback: pool.evaluation?.fallbackReplicas != nil,
-            reason: pool.scaleProblem,
+            reason: pool.scaleProblem ?? (pool.target.isYielding ? pool.target.foreign?.sentence : nil) ?? pool.drains.problem,
+            foreignChange: pool.target.foreign?.sentence,
             decisionSeq: pool.lastDecision?.seq, nextDeadline: nil, ageSeconds: max(0, now.seconds(since: pool.createdAt)))
     }
 
@@ -54,7 +55,7 @@ extension World {
             status: actor.state.statusName, worker: worker.map { names.text(of: $0.name) },
             node: worker.flatMap { text($0.node) } ?? text(actor.node), ip: worker.flatMap { text($0.ip) },
             version: actor.version, waitedSeconds: waited(actor, now),
-            reason: actor.state == .waiting ? pools[Int(actor.pool)].blockedReason.name : nil,
+            reason: actor.state == .waiting ? blockedReason(of: index).name : nil,
             snapshot: nil, seq: actor.stateSeq,
             ageSeconds: max(0, now.seconds(since: LogTime(microseconds: Int64(actor.createdAtSeconds) * 1_000_000))))
     }

@@ -4,8 +4,11 @@ import Placement
 
 // What does a worker's event change?
 //
-// Counts of a pool's workers follow every change of a record through `changeWorker`, the one place where they move.
+// Counts of a pool's workers, and what the placer knows of them, follow every change of a record through `changeWorker`.
 // A worker that goes takes its actors with it: they are crashed, and may be requested again.
+//
+//     ready ─draining, said by anyone→ draining ─ready, said by each who had said draining→ ready
+//       └──────────────────────gone─────────┴──────────────gone──────────→ ·
 
 extension World {
     mutating func applyWorker(_ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
@@ -14,16 +17,9 @@ extension World {
         case .workerReady:
             return makeReady(known, event, body, names, &fold)
         case .workerDraining:
-            // We say it when we choose the worker, and the worker says it when it hears: the second one is no contradiction.
             fold.change.own.append(event)
             guard let known else { return false }
-            let isChosen = names.text(of: event.source) == Outputs.source
-            guard workers[known].state == .ready || (isChosen && !workers[known].isChosen) else { return true }
-            changeWorker(known, &fold) { worker in
-                worker.state = .draining
-                worker.isCondemned = false
-                if isChosen { worker.isChosen = true }
-            }
+            beginDrain(known, event, isOurs: names.text(of: event.source) == Outputs.source, &fold)
             return true
         case .workerGone:
             guard let known else { return false }
@@ -37,9 +33,11 @@ extension World {
         let home = pool(event.pool, names: names, at: fold.at)
         var record = WorkerRecord(name: event.subject, pool: Int32(home))
         if let known {
-            // It says who it is again: what it holds stays, what it says of itself is news. A draining worker stays so.
-            guard workers[known].pool == Int32(home), workers[known].state == .ready else { return false }
+            // It says who it is again: what it holds stays, what it says of itself is news. A draining worker stays so, unless
+            // whoever said that it drains takes it back.
             record = workers[known]
+            let isOurs = names.text(of: event.source) == Outputs.source
+            guard record.pool == Int32(home), record.state == .ready || record.endDrain(event, isOurs: isOurs) else { return false }
         }
         body.forEachMember { key, value in
             if key == "slots" { record.slots = Int(clamping: max(1, body.integer(value) ?? 1)) }
@@ -50,7 +48,12 @@ extension World {
             if key == "labels" { record.labels = body.stringMap(value).map { LabelPair(key: label($0.key), value: label($0.value)) }.sorted() }
         }
         if let known {
+            // One start less is to come.
+            let isBack = workers[known].state == .draining && record.state == .ready
+            if isBack, !pools[home].pendingStarts.isEmpty { pools[home].pendingStarts.removeLast() }
             changeWorker(known, &fold) { $0 = record }
+            placer.setWorker(known, record.facts, used: record.promised)
+            noteNews(home)
             return true
         }
         record.createdAt = fold.at
@@ -58,10 +61,26 @@ extension World {
         let index = workers.insert(record)
         pools[home].members.append(index)
         count(index, by: 1)
-        offer(index)
+        placer.setWorker(index, record.facts)
+        noteNews(home)
         noteStart(home, &fold)
-        fold.touched.insert(home)
+        touch(home, &fold)
         return true
+    }
+
+    /// We say it when we choose the worker, and the worker, or its pod's watch, when it hears: the second is no contradiction.
+    private mutating func beginDrain(_ known: Int, _ event: CommittedEvent, isOurs: Bool, _ fold: inout Fold) {
+        if !isOurs { workers[known].addDrainer(event.source) }
+        guard workers[known].state == .ready || (isOurs && !workers[known].isChosen) else { return }
+        if isOurs { pools[Int(workers[known].pool)].drains.triedAgain() }
+        let now = fold.at
+        changeWorker(known, &fold) { worker in
+            worker.state = .draining
+            worker.isCondemned = false
+            guard isOurs else { return }
+            worker.isChosen = true
+            worker.drainedAt = now
+        }
     }
 
     /// The oldest start asked for has come.
@@ -83,40 +102,60 @@ extension World {
             record.stateSeq = event.seq
             if record.pool >= 0 { fold.touched.insert(Int(record.pool)) }
             actors[actor] = record
+            if active[actor]?.isVoid ?? false { active.remove(actor) }
         }
-        let home = Int(workers[index].pool)
+        let (home, node) = (Int(workers[index].pool), workers[index].node)
         count(index, by: -1)
         if !wasAsked { pools[home].workers.lost += 1 }
-        pools[home].free.set(index, free: 0, of: 0)
+        if workers[index].isChosen { pools[home].drains.succeeded() }
+        placer.removeWorker(index)
         pools[home].members.removeAll { $0 == index }
         workers.remove(index)
-        fold.touched.insert(home)
+        noteNews(home)
+        touch(home, &fold)
+        leaveNode(node, &fold)
+    }
+
+    /// With a node's last worker, of whatever pool, those who wait for the node must look elsewhere.
+    private mutating func leaveNode(_ node: NameID, _ fold: inout Fold) {
+        guard splitsDemand, placer.workers.workers(on: node) == 0 else { return }
+        for pool in pools.indices where pools[pool].placing.pausedWaiting[node] != nil {
+            pools[pool].placing.hasNews = true
+            fold.touched.insert(pool)
+        }
     }
 
     /// Changes a record and lets counts and free slots follow.
     mutating func changeWorker(_ index: Int, _ fold: inout Fold, _ change: (inout WorkerRecord) -> Void) {
         adjustWorker(index, change)
-        fold.touched.insert(Int(workers[index].pool))
+        touch(Int(workers[index].pool), &fold)
+    }
+
+    /// A pool's workers changed: its own actors, and those that may spill to it, have others to choose from.
+    private mutating func touch(_ home: Int, _ fold: inout Fold) {
+        fold.touched.insert(home)
+        for pool in pools[home].placing.spilledFrom { fold.touched.insert(pool) }
+    }
+
+    /// Something that an actor of the pool, or of one that spills to it, waits for may be there now.
+    mutating func noteNews(_ home: Int) {
+        pools[home].placing.hasNews = true
+        for pool in pools[home].placing.spilledFrom { pools[pool].placing.hasNews = true }
     }
 
     /// The same for the loop's own promises, which are no fold.
     mutating func adjustWorker(_ index: Int, _ change: (inout WorkerRecord) -> Void) {
+        let (state, free) = (workers[index].state, workers[index].free)
         count(index, by: -1)
         change(&workers[index])
         count(index, by: 1)
-        offer(index)
+        if workers[index].state != state { placer.setPhase(index, workers[index].phase) }
+        placer.setUsed(index, workers[index].promised)
+        if workers[index].free > free || workers[index].state != state { noteNews(Int(workers[index].pool)) }
     }
 
     /// Counts a worker that was read back from a checkpoint.
-    mutating func recount(_ index: Int) {
-        count(index, by: 1)
-        offer(index)
-    }
-
-    private mutating func offer(_ index: Int) {
-        let (home, free, slots) = (Int(workers[index].pool), workers[index].free, workers[index].slots)
-        pools[home].free.set(index, free: free, of: slots)
-    }
+    mutating func recount(_ index: Int) { count(index, by: 1) }
 
     private mutating func count(_ index: Int, by step: Int) {
         let (home, state, used, slots) = (Int(workers[index].pool), workers[index].state, workers[index].used, workers[index].slots)
@@ -134,5 +173,28 @@ extension World {
             }
         case .gone: break
         }
+    }
+}
+
+extension WorkerRecord {
+    /// Those beyond aren't waited for: a worker hears from its service, its pod and itself.
+    private static let drainersLimit = 8
+
+    fileprivate mutating func addDrainer(_ source: NameID) {
+        guard !drainers.contains(source), drainers.count < Self.drainersLimit else { return }
+        drainers.append(source)
+    }
+
+    /// Somebody says that it is ready; false where that one never said that it drains. A new start, as far as promises go.
+    fileprivate mutating func endDrain(_ event: CommittedEvent, isOurs: Bool) -> Bool {
+        guard isOurs ? isChosen : drainers.contains(event.source) else { return false }
+        if isOurs { isChosen = false } else { drainers.removeAll { $0 == event.source } }
+        guard !isChosen, drainers.isEmpty else { return true }
+        state = .ready
+        readySeq = event.seq
+        drainedAt = .zero
+        isRemovalSent = false
+        recall = .none
+        return true
     }
 }

@@ -23,10 +23,26 @@ public struct World: Sendable {
     var pools: [PoolState] = []
     var poolByName: [NameID: Int] = [:]
     var tombstones = Tombstones()
+    /// What placement asks: workers, snapshots on nodes, measured restores.
+    var placer = Placer(limits: World.placementLimits)
+    var active = ActiveSnapshots()
+    /// Pools where somebody waits whose state lies on one node.
+    var pausedPools: Set<Int> = []
+    /// Whether waiting actors are told apart by why they wait. From the first placement on that says which worker's life it
+    /// means: decisions of logs older than that looked at all who wait as one.
+    var splitsDemand = false
     /// Names that are fields of events, not subjects: nodes, zones, templates, tenants, labels.
     var labels = NameTable()
     /// Which pools the running commit touched; empty between commits, and kept only for its memory.
     private var touched = TouchedPools()
+
+    /// A node holds some hundred snapshots; what is beyond counts as evicted. At most 25 MB in all.
+    static let placementLimits: SnapshotCache.Limits = {
+        var limits = SnapshotCache.Limits()
+        limits.entriesPerNode = 1_024
+        limits.entries = 262_144
+        return limits
+    }()
 
     public init() {}
 
@@ -63,7 +79,10 @@ public struct World: Sendable {
         at = batch.at
         fold.change.pools = fold.touched.take()
         fold.change.shadows = fold.touchedShadows.sorted()
-        for index in fold.change.pools { pools[index].evaluate(at: batch.at) }
+        for index in fold.change.pools {
+            pools[index].placing.split = blockedSplit(index)
+            pools[index].evaluate(at: batch.at)
+        }
         for key in fold.change.shadows where !fold.change.pools.contains(key.pool) { pools[key.pool].evaluate(key.shadow, at: batch.at) }
         swap(&fold.touched, &touched)
         return fold.change
@@ -88,6 +107,7 @@ public struct World: Sendable {
         case .workerReady, .workerDraining, .workerGone:
             return batch.withBody(of: event) { applyWorker(event, $0, names, &fold) }
         case .snapshotCached, .snapshotEvicted:
+            batch.withBody(of: event) { applySnapshot(event, $0, &fold) }
             return true
         case .queueObserved, .poolObserved, .policyApplied, .scaleDecided, .scaleApplied, .scaleFailed, .timerFired:
             return batch.withBody(of: event) { applyPool(event, $0, names, &fold) }
@@ -99,6 +119,7 @@ public struct World: Sendable {
         if let index = poolByName[name] { return index }
         pools.append(PoolState(name: name, text: names.text(of: name), at: now))
         poolByName[name] = pools.count - 1
+        findSpill()
         return pools.count - 1
     }
 
@@ -110,28 +131,34 @@ public struct World: Sendable {
     }
 }
 
-/// A set of pools that costs nothing to empty.
+/// A set of pools that costs nothing to empty: a bit for each, which come out in order by themselves.
 struct TouchedPools: Sendable {
-    private var indices: [Int] = []
-    /// By pool: the round in which it was touched last.
-    private var rounds: [UInt32] = []
-    private var round: UInt32 = 1
+    private var words: [UInt64] = []
+    private var count = 0
 
     @inline(__always)
     mutating func insert(_ pool: Int) {
-        if pool >= rounds.count { rounds.append(contentsOf: repeatElement(0, count: pool + 1 - rounds.count)) }
-        guard rounds[pool] != round else { return }
-        rounds[pool] = round
-        indices.append(pool)
+        let (word, bit) = (pool / 64, UInt64(1) << UInt64(pool % 64))
+        if word >= words.count { words.append(contentsOf: repeatElement(0, count: word + 1 - words.count)) }
+        guard words[word] & bit == 0 else { return }
+        words[word] |= bit
+        count += 1
     }
 
     /// All of them, rising; none is left.
     mutating func take() -> [Int] {
-        defer {
-            indices.removeAll(keepingCapacity: true)
-            if round == .max { rounds = [] }
-            round = round == .max ? 1 : round + 1
+        guard count > 0 else { return [] }
+        var pools: [Int] = []
+        pools.reserveCapacity(count)
+        for word in words.indices where words[word] != 0 {
+            var bits = words[word]
+            words[word] = 0
+            while bits != 0 {
+                pools.append(word * 64 + bits.trailingZeroBitCount)
+                bits &= bits - 1
+            }
         }
-        return indices.sorted()
+        count = 0
+        return pools
     }
 }

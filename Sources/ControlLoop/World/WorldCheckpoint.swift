@@ -10,7 +10,7 @@ import Placement
 
 extension World {
     /// Rises with every change of the bytes' meaning.
-    static let checkpointVersion = 5
+    static let checkpointVersion = 8
 
     public func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -21,7 +21,17 @@ extension World {
         workers.encode(into: &writer)
         actors.encode(into: &writer)
         tombstones.encode(into: &writer)
+        active.encode(into: &writer)
+        writer.bool(splitsDemand)
+        withoutPromises.encode(into: &writer)
         return writer.bytes
+    }
+
+    /// What the placer knows from the log alone.
+    private var withoutPromises: Placer {
+        var copy = placer
+        for index in workers.indices where workers[index].promised != workers[index].used { copy.setUsed(index, workers[index].used) }
+        return copy
     }
 
     public init(decoding bytes: [UInt8]) throws(ByteFault) {
@@ -42,8 +52,12 @@ extension World {
         // An event brings at most four new names: its source, subject, pool and worker.
         actors = try ActorTable(from: &reader, lastName: position.multipliedReportingOverflow(by: 4).partialValue)
         tombstones = try Tombstones(from: &reader)
+        active = try ActiveSnapshots(from: &reader)
+        splitsDemand = try reader.bool()
+        placer = try Placer(from: &reader, limits: Self.placementLimits)
         try checkReferences(reader.offset)
-        rebuildOffers()
+        for index in workers.indices { recount(index) }
+        recountWaiting()
         for index in pools.indices { reevaluate(index) }
     }
 
@@ -63,13 +77,22 @@ extension World {
         }
         for pool in pools {
             for member in pool.members { try check(workers.indices.contains(member), "a pool's member") }
-            for ticket in pool.queue.all { try check(ticket.actor >= 0 && ticket.actor < actors.capacity, "a ticket") }
+            for ticket in pool.queue.all { try check(ticket.actor >= 0 && ticket.actor < actors.capacity && actors[ticket.actor].pool >= 0, "a ticket") }
+        }
+        for actor in active.indices { try check(actor >= 0 && actor < actors.capacity, "a snapshot") }
+        try check(placer.workers.count == workers.count, "the index of workers")
+        for index in workers.indices {
+            try check(placer.workers.facts(of: index) == workers[index].facts && placer.workers.used(of: index) == workers[index].used, "the index of workers")
         }
     }
 
-    /// Free slots and counts follow from the workers' records.
-    private mutating func rebuildOffers() {
-        for index in workers.indices { recount(index) }
+    /// Why they wait follows from who waits.
+    private mutating func recountWaiting() {
+        findSpill()
+        for pool in pools.indices {
+            for ticket in pools[pool].queue.all { countWaiting(actors[ticket.actor], ticket.actor, ticket.selector, by: 1) }
+        }
+        for pool in pools.indices { pools[pool].placing.split = blockedSplit(pool) }
     }
 
     /// What was found at the last commit that touched the pool follows from state and memory.
@@ -81,6 +104,7 @@ extension World {
         for (k, shadow) in pools[index].shadows.enumerated() {
             guard let at = shadow.evaluatedAt else { continue }
             let observation = pools[index].observation(for: shadow, at: at)
+            pools[index].shadows[k].observe(observation)
             pools[index].shadows[k].evaluation = Autoscaler.evaluate(policy: shadow.applied.policy, observation: observation, memory: shadow.memory)
         }
     }
@@ -110,12 +134,14 @@ extension PoolState {
         writer.list(shadows) { writer, shadow in shadow.encode(into: &writer) }
         memory.encode(into: &writer)
         writer.integer(Int64(desired))
+        target.encode(into: &writer)
+        drains.encode(into: &writer)
         writer.optional(observedSpec) { $0.integer(Int64($1)) }
         writer.optional(observedReady) { $0.integer(Int64($1)) }
         writer.integer(Int64(workers.lost))
         writer.list(members) { $0.integer(Int64($1)) }
         writer.integer(Int64(resident))
-        writer.list(queue.all) { writer, ticket in ticket.encode(into: &writer) }
+        queue.encode(into: &writer)
         writer.list(series) { writer, series in series.encode(into: &writer) }
         arrivals.encode(into: &writer)
         starts.encode(into: &writer)
@@ -137,12 +163,14 @@ extension PoolState {
         guard shadows.count <= PolicyLimits.shadows else { throw ByteFault(offset: reader.offset, problem: "a pool has too many shadows") }
         memory = try AutoscalerMemory(from: &reader)
         desired = try reader.int()
+        target = try TargetStanding(from: &reader)
+        drains = try DrainStanding(from: &reader)
         observedSpec = try reader.optional { reader throws(ByteFault) in try reader.int() }
         observedReady = try reader.optional { reader throws(ByteFault) in try reader.int() }
         workers.lost = try reader.int()
         members = try reader.list(bytesEach: 8) { reader throws(ByteFault) in try reader.int() }
         resident = try reader.int()
-        for ticket in try reader.list({ reader throws(ByteFault) in try WaitingTicket(from: &reader) }) { queue.add(ticket) }
+        queue = try WaitingQueue(from: &reader)
         series = try reader.list { reader throws(ByteFault) in try ObservedSeries(from: &reader) }
         arrivals = try ArrivalWindow(from: &reader)
         starts = try DurationRing(from: &reader)
@@ -153,29 +181,6 @@ extension PoolState {
         evaluatedAt = try reader.optional { reader throws(ByteFault) in try reader.time() }
         scaleProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
         timersFired = try reader.integer()
-    }
-}
-
-extension WaitingTicket {
-    func encode(into writer: inout ByteWriter) {
-        writer.integer(Int64(actor))
-        writer.integer(seq)
-        writer.time(requestedAt)
-        writer.integer(priority)
-        writer.integer(expectedMillis)
-        writer.list(selector) { writer, pair in
-            writer.integer(pair.key.rawValue)
-            writer.integer(pair.value.rawValue)
-        }
-    }
-
-    init(from reader: inout ByteReader) throws(ByteFault) {
-        self.init(
-            actor: try reader.int(), seq: try reader.integer(), requestedAt: try reader.time(), priority: try reader.integer(),
-            expectedMillis: try reader.integer(),
-            selector: try reader.list(bytesEach: 8) { reader throws(ByteFault) in
-                LabelPair(key: NameID(try reader.integer()), value: NameID(try reader.integer()))
-            })
     }
 }
 
@@ -209,11 +214,5 @@ extension EventLog {
     public func saveCheckpoint(of world: World) throws(LogError) {
         guard world.position > 0 else { return }
         try saveCheckpoint(seq: world.position, at: world.at, version: World.checkpointVersion, body: world.encoded())
-    }
-
-    /// The URI in the event at `position`, which told of a snapshot.
-    func snapshot(at position: Position) -> String? {
-        guard let batch = try? event(at: position), let event = batch.events.first else { return nil }
-        return batch.withBody(of: event) { body in body["snapshot"].flatMap { body.text($0) } }
     }
 }

@@ -69,7 +69,9 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     public var shape: Shape { Self.shapes[Int(rawValue)] }
     public var name: String { shape.name }
     public var subject: Subject { shape.subject }
-    public var isOurs: Bool { shape.isOurs }
+    // Asked for every event: a bit each, as taking a shape out of its table retains its name and fields.
+    public var isOurs: Bool { Self.ours & (1 << UInt64(rawValue)) != 0 }
+    public var carriesPool: Bool { Self.withPool & (1 << UInt64(rawValue)) != 0 }
 
     public init?(name: String) {
         guard let kind = Self.byName[name] else { return nil }
@@ -79,6 +81,17 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     /// Kinds by the bytes of their name, for the reader's hot path.
     static let byNameBytes: [(name: [UInt8], kind: EventKind)] = allCases.map { (Array($0.name.utf8), $0) }
     private static let byName: [String: EventKind] = Dictionary(uniqueKeysWithValues: allCases.map { ($0.name, $0) })
+
+    private static let ours = bits { $0.isOurs }
+    private static let withPool = bits { $0.carriesPool }
+
+    /// A bit for each kind whose shape is so. Kinds are numbered below 64.
+    private static func bits(_ isSo: (Shape) -> Bool) -> UInt64 {
+        allCases.reduce(0) { bits, kind in
+            precondition(kind.rawValue < 64)
+            return isSo(kind.shape) ? bits | 1 << UInt64(kind.rawValue) : bits
+        }
+    }
 
     private static let shapes: [Shape] = {
         var table = [Shape](
@@ -107,10 +120,10 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .actorCrashed: actor("actor.crashed", worker: true, may("worker", .name), may("reason", .text))
         case .actorDeleted: actor("actor.deleted")
         case .workerReady:
-            other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), may("ip", .text))
+            other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), may("ip", .text), may("reason", .text))
         case .workerDraining: other("worker.draining", .worker, need("reason", .text))
         case .workerGone: other("worker.gone", .worker, need("reason", .text))
-        case .snapshotCached: other("snapshot.cached", .node, need("node", .name), need("snapshot", .text), may("bytes", .count))
+        case .snapshotCached: other("snapshot.cached", .node, need("node", .name), need("snapshot", .text), may("bytes", .count), may("template", .name))
         case .snapshotEvicted: other("snapshot.evicted", .node, need("node", .name), need("snapshot", .text), may("bytes", .count))
         case .queueObserved:
             other("queue.observed", .pool, pool: true, need("pool", .name), need("metric", .name), need("value", .numberOrNull), may("labels", .stringMap), may("error", .text))
@@ -122,7 +135,7 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
             other("scale.decided", .pool, ours: true, pool: true, need("pool", .name), need("from", .count), need("to", .count), need("direction", .text), need("why", .array), need("inputs", .object), need("digest", .text), may("shadow", .name))
         case .scaleApplied: other("scale.applied", .pool, ours: true, pool: true, need("pool", .name), need("to", .count))
         case .scaleFailed:
-            other("scale.failed", .pool, ours: true, pool: true, need("pool", .name), need("error", .text), need("attempt", .count))
+            other("scale.failed", .pool, ours: true, pool: true, need("pool", .name), need("error", .text), need("attempt", .count), may("workers", .array), may("specReplicas", .count))
         case .timerFired: other("timer.fired", .pool, ours: true, pool: true, need("pool", .name), need("deadline", .time), may("shadow", .name))
         }
     }

@@ -32,6 +32,12 @@ extension OpenAPIDocument {
         "waited":{"type":"number"},"seq":{"type":"integer"}}},
         "Waiting":{"type":"object","required":["position","reason","detail"],"properties":{"position":{"type":"integer"},
         "reason":{"enum":["pool_exhausted","node_locality","no_eligible_pool","quota"]},"detail":{"type":"string"}}},
+        "PlacementExplanation":{"type":"object","required":["actor","namespace","pool","seq","at","position","waitedSeconds","detail","tiers"],"properties":{
+        "actor":{"type":"string"},"namespace":{"type":"string"},"pool":{"type":"string"},"seq":{"type":"integer"},"at":{"type":"string","format":"date-time"},
+        "position":{"type":"integer"},"waitedSeconds":{"type":"number"},"worker":{"type":"string"},"tier":{"type":"string"},
+        "reason":{"type":"string"},"detail":{"type":"string"},"tiers":{"type":"array","items":{"type":"object","required":["tier","eligible","available","why"],
+        "properties":{"tier":{"enum":["local","warm","golden","cold"]},"nodes":{"type":"integer"},"eligible":{"type":"integer"},"available":{"type":"integer"},
+        "bytes":{"type":"integer"},"restoreSeconds":{"type":"number"},"worker":{"type":"string"},"node":{"type":"string"},"why":{"type":"string"}}}}}},
         "Pool":{"type":"object","required":["namespace","name","desired","ready","busy","demand"],"properties":{
         "namespace":{"type":"string"},"name":{"type":"string"},"target":{"type":"string"},"mode":{"enum":["auto","recommend",""]},"min":{"type":"integer"},
         "max":{"type":"integer"},"desired":{"type":"integer"},"ready":{"type":"integer"},"busy":{"type":"integer"},"idle":{"type":"integer"},
@@ -41,7 +47,7 @@ extension OpenAPIDocument {
         "oldestWaitSeconds":{"type":"number"},"arrivalsPerSecond":{"type":"object","properties":{"seconds10":{"type":"number"},"minute1":{"type":"number"},
         "minutes5":{"type":"number"}}},"startSeconds":{"$ref":"#/components/schemas/Quantiles"},"restoreSeconds":{"$ref":"#/components/schemas/Quantiles"},
         "holdSeconds":{"$ref":"#/components/schemas/Quantiles"},"readyCondition":{"type":"boolean"},"active":{"type":"boolean"},"paused":{"type":"boolean"},
-        "fallback":{"type":"boolean"},"reason":{"type":"string"},"decisionSeq":{"type":"integer"},"nextDeadline":{"type":"string","format":"date-time"},
+        "fallback":{"type":"boolean"},"reason":{"type":"string"},"foreignChange":{"type":"string"},"decisionSeq":{"type":"integer"},"nextDeadline":{"type":"string","format":"date-time"},
         "ageSeconds":{"type":"number"}}},
         "Quantiles":{"type":"object","properties":{"p50":{"type":"number"},"p90":{"type":"number"}}},
         "Worker":{"type":"object","required":["namespace","pool","name","status"],"properties":{"namespace":{"type":"string"},"pool":{"type":"string"},

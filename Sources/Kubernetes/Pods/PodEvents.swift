@@ -55,7 +55,7 @@ public enum PodEvents {
         var events: [WorkerEvent] = []
         let reason = now.drainingReason.map { $0.isEmpty ? "marked \(Mark.draining)" : $0 } ?? (now.isBeingDeleted ? "its pod is being deleted" : nil)
         let isBack = before.isDraining && reason == nil
-        if now.isReady, let node = now.node, !node.isEmpty, !before.isAnnounced || isBack || facts(before.view) != facts(now) {
+        if now.isReady, let node = now.node, !node.isEmpty, !before.isAnnounced || isBack || (reason == nil && facts(before.view) != facts(now)) {
             events.append(.ready(node: node, ip: now.ip, slots: now.slots))
             record.isAnnounced = true
         }

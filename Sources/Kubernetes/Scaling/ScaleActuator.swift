@@ -13,14 +13,6 @@ import Domain
 // The actor guards what is known of each pool; calls for one pool never overlap.
 
 public actor ScaleActuator: Actuator {
-    /// What to do about replicas that somebody else changed.
-    public enum ForeignChange: String, Sendable {
-        /// Set them again at the next decision.
-        case takeOver
-        /// Refuse to set any until `takeOver(_:)`.
-        case yield
-    }
-
     public struct Limits: Sendable {
         /// Updates that met somebody else's, before the call fails.
         public var conflicts = 6
@@ -45,14 +37,12 @@ public actor ScaleActuator: Actuator {
         /// The version of the target at which its fence was found to be ours.
         var fencedVersion: String?
         var saidFenceNotCarried = false
-        var isYielded = false
     }
 
     let client: KubernetesClient
     let targets: TargetReader
     let holdsActor: @Sendable (String) async -> Bool
     let finding: @Sendable (ScaleFinding) -> Void
-    private let foreignChange: ForeignChange
     private let limits: Limits
     private var conflictPauses: Backoff
     private static let recentCounts = 8
@@ -62,12 +52,11 @@ public actor ScaleActuator: Actuator {
     ///   - holdsActor: whether the log knows of an actor on the worker of that name.
     ///   - finding: hears what an operator should know; must not wait.
     public init(
-        _ targets: TargetReader, foreignChange: ForeignChange = .takeOver, limits: Limits = Limits(), seed: UInt64,
+        _ targets: TargetReader, limits: Limits = Limits(), seed: UInt64,
         holdsActor: @escaping @Sendable (String) async -> Bool, finding: @escaping @Sendable (ScaleFinding) -> Void
     ) {
         self.targets = targets
         client = targets.client
-        self.foreignChange = foreignChange
         self.limits = limits
         self.holdsActor = holdsActor
         self.finding = finding
@@ -98,12 +87,11 @@ public actor ScaleActuator: Actuator {
         try await mark(worker, of: pool) { pod in PodMarking.draining(pod, reason: "scale-down of \(pool.name)") }
     }
 
-    /// Takes back a drain: the worker may host actors again.
-    public func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+    /// Takes the marks off. Too late for a pod that is marked as removing: the count may have fallen for it, and without its mark
+    /// another one would go in its place.
+    public func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
         try await checkOnTarget(pool, fence)
-        try await mark(worker, of: pool) { pod in PodMarking.restored(pod) }
-        guard pools[pool.name]?.wanted != nil else { return }
-        try await bringToPlan(pool, fence)
+        return try await mark(worker, of: pool, unless: { !$0.isLive || $0.isRemoving }) { pod in PodMarking.restored(pod) }
     }
 
     public func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
@@ -119,14 +107,12 @@ public actor ScaleActuator: Actuator {
         if pools[pool.name]?.needsEveryReplica == true { try await replace(worker, of: pool) }
     }
 
-    /// Goes on setting replicas after somebody else's change.
-    public func takeOver(_ pool: String) { pools[pool]?.isYielded = false }
-
-    /// What a watch saw: somebody else's change is noticed before the next decision. A watch may be late, so a count that we
-    /// know of says nothing; where somebody went back to one, the next decision's own look finds it.
-    public func noteObserved(_ pool: String, specReplicas: Int) {
-        guard let state = pools[pool], state.writing != specReplicas, !state.recent.contains(specReplicas) else { return }
-        noteForeignChange(pool, found: specReplicas)
+    /// What a watch saw: somebody else's change is told before the next decision. A watch may be late, so a count that we
+    /// know of says nothing; where somebody went back to one, the next decision's own look finds it. What follows from it is
+    /// the loop's business, which sees the same in the log.
+    public func noteObserved(_ pool: ActuatedPool, specReplicas: Int) {
+        guard let state = pools[pool.name], state.writing != specReplicas, !state.recent.contains(specReplicas) else { return }
+        _ = noteForeignChange(pool, found: specReplicas)
     }
 
     // MARK: - Replicas
@@ -147,10 +133,8 @@ public actor ScaleActuator: Actuator {
             let target = try await targets.target(of: pool)
             let scale = try await targets.scale(of: target)
             guard try await isFenced(scale, target, pool.name, fence) else { return false }
-            noteForeignChange(pool.name, found: scale.specReplicas)
-            if pools[pool.name]?.isYielded == true {
-                throw ActuationFault.refused("\(target) was resized by somebody else, and the policy is to yield: take over to go on")
-            }
+            // Since the loop decided: it hears of it this way, or by the watch.
+            if noteForeignChange(pool, found: scale.specReplicas), pool.foreignChange == .yield { throw ActuationFault.changedByOthers(found: scale.specReplicas) }
             let replicas = try await plannedReplicas(scale, target, pool)
             if replicas != scale.specReplicas { try await write(replicas, scale, target, pool.name) }
             remember(replicas, pool.name)
@@ -214,13 +198,14 @@ public actor ScaleActuator: Actuator {
         return busy
     }
 
-    private func noteForeignChange(_ pool: String, found: Int) {
-        guard let state = pools[pool], let written = state.written, written != found else { return }
-        remember(found, pool)
+    /// Whether somebody else set what is found.
+    private func noteForeignChange(_ pool: ActuatedPool, found: Int) -> Bool {
+        guard let state = pools[pool.name], let written = state.written, written != found else { return false }
+        remember(found, pool.name)
         // Ours after all: the answer to our update was lost.
-        if state.writing == found { return }
-        if foreignChange == .yield { pools[pool]?.isYielded = true }
-        finding(.replicasChanged(pool: pool, expected: written, found: found, answer: foreignChange))
+        if state.writing == found { return false }
+        finding(.replicasChanged(pool: pool.name, expected: written, found: found, answer: pool.foreignChange))
+        return true
     }
 
     private func remember(_ replicas: Int, _ pool: String) {
@@ -244,18 +229,23 @@ public actor ScaleActuator: Actuator {
         }
     }
 
-    /// Puts marks on a worker's pod: conditional, so that nothing is lost of what others write. No pod is fine.
-    private func mark(_ worker: String, of pool: ActuatedPool, _ marking: @Sendable (KubernetesObject) -> JSONValue?) async throws(ActuationFault) {
+    /// Puts marks on a worker's pod: conditional, so that nothing is lost of what others write. Answers whether it is marked so;
+    /// false where there is no such pod, which is fine, or it is one that mustn't be.
+    @discardableResult
+    private func mark(
+        _ worker: String, of pool: ActuatedPool, unless isExcluded: (PodView) -> Bool = { _ in false }, _ marking: @Sendable (KubernetesObject) -> JSONValue?
+    ) async throws(ActuationFault) -> Bool {
         let namespace = pool.name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? client.access.namespace
         for _ in 1...limits.conflicts {
             do throws(KubernetesError) {
                 let pod = try await client.get(.pods, namespace: namespace, name: worker)
-                guard var patch = marking(pod) else { return }
+                if isExcluded(PodView(pod)) { return false }
+                guard var patch = marking(pod) else { return true }
                 patch["metadata"]["resourceVersion"] = .string(pod.resourceVersion)
                 _ = try await client.patch(.pods, namespace: namespace, name: worker, patch)
-                return
+                return true
             } catch {
-                if error.isNotFound { return }
+                if error.isNotFound { return false }
                 guard error.isConflict else { throw ActuationFault(error) }
             }
         }

@@ -1,10 +1,11 @@
+public import Autoscaling
 import ControlLoop
 
 // What should an operator know of a target, and how does the API's failure read as an actuation's?
 
 public enum ScaleFinding: Hashable, Sendable, CustomStringConvertible {
     /// Somebody else set the target's replicas.
-    case replicasChanged(pool: String, expected: Int, found: Int, answer: ScaleActuator.ForeignChange)
+    case replicasChanged(pool: String, expected: Int, found: Int, answer: ForeignChange)
     /// The fence can't be left on the target: two services could act on it.
     case fenceNotCarried(pool: String, why: String)
 
@@ -18,7 +19,7 @@ public enum ScaleFinding: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .replicasChanged(let pool, let expected, let found, let answer):
             "\(pool): somebody else set replicas to \(found), which we had left at \(expected); "
-                + (answer == .takeOver ? "the next decision sets them again (look for an HPA or a script on the same target)" : "we yield until told to take over")
+                + (answer == .takeOver ? "the next decision sets them again (look for an HPA or a script on the same target)" : "we yield until a policy is applied or they are back")
         case .fenceNotCarried(let pool, let why): "\(pool): the target can't carry our fence, so only one instance may run: grant get and patch on it. \(why)"
         }
     }

@@ -21,9 +21,8 @@ struct ServeCommand: AsyncParsableCommand {
               policies: [policies/]       # files, or folders of files
               logging: {level: info, format: json}
               workers: {arguments: [], tokenFile: worker-token.txt}   # for pools of kind: Process
-              kubernetes: {kubeconfig: FILE, foreignChange: takeOver}  # pools whose workers are pods; election: {lease: greenroom} for a standby
+              kubernetes: {kubeconfig: FILE, election: {lease: greenroom}}  # pools whose workers are pods; the election for a standby
               keda: {address: 127.0.0.1:9090}                         # external scaler; tls: {certificate: …, key: …, clientCA: …}
-              kubernetes: {}                                          # pools whose workers are pods; kubeconfig, namespace, foreignChange
               externalMetrics:                                        # for HPAs; who may ask is what the cluster says, or frontProxy
                 {listen: 0.0.0.0:6443, tls: {certificate: …, key: …}, frontProxy: {clientCA: …, allowedNames: [front-proxy-client]}}
               limits: {bodyBytes: 8388608, idleSeconds: 60}

@@ -169,13 +169,12 @@ struct GreenroomService: Sendable {
     }
 
     private func kubernetesTargets(_ log: EventLog, _ plane: PlaneBox, _ lead: Lead?) throws -> KubernetesTargets? {
-        guard let cluster = configuration.kubernetes else { return nil }
+        guard configuration.kubernetes != nil else { return nil }
         let access = try clusterAccess()
         do throws(ClusterAccessFault) {
             // Every run on a log begins at another position or time, so no two say the same.
             let began = EventLog.systemClock().microseconds
             var kubernetes = KubernetesTargets.Configuration(access: access, seed: UInt64(bitPattern: began), run: "\(log.head.seq)-\(began)")
-            kubernetes.foreignChange = cluster.foreignChange
             if let lead { kubernetes.mayWrite = lead.mayAct }
             return try KubernetesTargets(
                 kubernetes, logger: Logger(labelLike: logger, "greenroom.kubernetes"),

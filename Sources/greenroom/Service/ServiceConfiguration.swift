@@ -4,7 +4,6 @@ import ExternalMetrics
 import Foundation
 import HTTPService
 import KEDAScaler
-import Kubernetes
 import Logging
 import Telemetry
 import Yams
@@ -42,7 +41,6 @@ struct ServiceConfiguration: Sendable {
         var kubeconfig: String?
         /// Of targets that name none; nil: the one that the cluster's access says.
         var namespace: String?
-        var foreignChange = ScaleActuator.ForeignChange.takeOver
         /// Of several instances over one log, one acts; nil: this one alone does.
         var election: ElectionSettings?
     }
@@ -142,10 +140,7 @@ struct ServiceConfiguration: Sendable {
         var cluster = Cluster()
         cluster.kubeconfig = try section.string("kubeconfig").map { Self.resolve($0, base) }
         cluster.namespace = try section.string("namespace")
-        if let text = try section.string("foreignChange") {
-            guard let known = ScaleActuator.ForeignChange(rawValue: text) else { throw section.fault("foreignChange", "must be takeOver or yield") }
-            cluster.foreignChange = known
-        }
+        if try section.string("foreignChange") != nil { throw section.fault("foreignChange", "is each policy's own: write spec.foreignChange there") }
         if var election = try section.section("election") { cluster.election = try ElectionSettings(&election) }
         try section.finish()
         kubernetes = cluster

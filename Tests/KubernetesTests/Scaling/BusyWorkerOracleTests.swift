@@ -85,7 +85,7 @@ import Testing
             _ = await bench.fault { try await bench.actuator.remove(draining.name, of: bench.pool, fence: Fence(1)) }
         default:
             guard let draining else { return }
-            _ = await bench.fault { try await bench.actuator.cancelDrain(draining.name, of: bench.pool, fence: Fence(1)) }
+            _ = await bench.fault { _ = try await bench.actuator.cancelDrain(draining.name, of: bench.pool, fence: Fence(1)) }
         }
     }
 
@@ -95,7 +95,7 @@ import Testing
         let wanted = max(last, busy.count)
         try await bench.resize(wanted)
         for pod in bench.twin.objects(.pods, "ns").map({ PodView($0) }) where pod.drainingReason != nil && busy.contains(pod.name) {
-            try await bench.actuator.cancelDrain(pod.name, of: bench.pool, fence: Fence(1))
+            _ = try await bench.actuator.cancelDrain(pod.name, of: bench.pool, fence: Fence(1))
         }
         for name in bench.pods where bench.pod(name)?.drainingReason != nil { try await bench.actuator.remove(name, of: bench.pool, fence: Fence(1)) }
         let idle = bench.pods.filter { !busy.contains($0) }

@@ -18,7 +18,7 @@ import Testing
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try twin.kubeconfig().write(toFile: "\(folder)/kubeconfig", atomically: true, encoding: .utf8)
-        let yaml = "listen: 127.0.0.1:0\npolicies: [policy.yaml]\nkubernetes: {kubeconfig: kubeconfig, foreignChange: takeOver}\n"
+        let yaml = "listen: 127.0.0.1:0\npolicies: [policy.yaml]\nkubernetes: {kubeconfig: kubeconfig}\n"
         var configuration = try ServiceConfiguration(yaml: yaml, file: "\(folder)/greenroom.yaml")
         configuration.database = "\(folder)/greenroom.db"
         for replicas in [2, 0] {
