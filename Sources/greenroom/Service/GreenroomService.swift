@@ -57,6 +57,11 @@ struct GreenroomService: Sendable {
             let cluster = KubernetesService(targets: targets, loop: parts.loop, append: { batch in _ = try await log.append(batch) })
             services.append(.init(service: cluster))
         }
+        if let survey = try configuration.objectStorage?.makeSurvey(
+            log, secrets: SecretFolder(path: configuration.secretsFolder), logger: Logger(labelLike: logger, "greenroom.objectstorage"))
+        {
+            services.append(.init(service: survey))
+        }
         let group = ServiceGroup(configuration: .init(services: services, gracefulShutdownSignals: signals, logger: logger))
         await parts.loop.catchUp()
         await parts.workers.start(known: await parts.loop.processWorkers())

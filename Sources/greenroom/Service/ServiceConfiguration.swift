@@ -33,6 +33,8 @@ struct ServiceConfiguration: Sendable {
     var keda: KEDAScalerConfiguration?
     /// Pools whose workers are pods; nil where there are none.
     var kubernetes: Cluster?
+    /// Stores whose snapshots are looked at; nil looks at none.
+    var objectStorage: ObjectStorageConfiguration?
 
     struct Cluster: Sendable {
         /// nil: in-cluster files, else `KUBECONFIG` or `~/.kube/config`.
@@ -76,6 +78,7 @@ struct ServiceConfiguration: Sendable {
         if var section = try top.section("keda") { keda = try Self.readKEDA(&section, base) }
         if let events = try top.integer("checkpointEvents") { checkpointEvents = Int64(max(events, 1)) }
         try readKubernetes(&top, base)
+        if var section = try top.section("objectStorage") { objectStorage = try ObjectStorageConfiguration(&section) { Self.resolve($0, base) } }
         if var limits = try top.section("limits") { try readLimits(&limits) }
         try top.finish()
     }
