@@ -64,7 +64,7 @@ import Testing
             method: example.method, path: path, query: SignatureV4.canonicalQuery(example.query.map { (name: $0.0, value: $0.1) }), headers: all, bodyDigest: example.bodyDigest)
         let authorization = signer.authorization(request, stamp: stamp)
         #expect(authorization.hasSuffix("Signature=\(example.signature)"), "\(SignatureV4.canonicalRequest(request))")
-        #expect(authorization.hasPrefix("AWS4-HMAC-SHA256 Credential=\(signer.key.id)/\(stamp.prefix(8))/us-east-1/\(signer.service)/aws4_request, SignedHeaders=host"))
+        #expect(authorization.hasPrefix("AWS4-HMAC-SHA256 Credential=\(signer.key.id)/\(stamp.prefix(8))/us-east-1/\(signer.service)/aws4_request, SignedHeaders="))
     }
 
     @Test("the canonical request of the S3 API Reference's GET object, line by line") func canonical() {
