@@ -2,8 +2,8 @@ import Domain
 
 // What does an answer say, and is it to be asked again, elsewhere, or not at all?
 //
-// Pure: status, headers and a bounded body in, a verdict out. XML is decoded by XMLCoder; a document type is refused before, as
-// no store sends one and entities can be made to grow without bound.
+// Pure: status, headers and a bounded body in, a verdict out. A HEAD has no body, so its 403 doesn't tell a wrong key from a
+// missing right, nor its 404 a missing object from a missing bucket: whoever must know lists.
 
 struct StoreAnswer: Sendable {
     var status: Int
@@ -50,23 +50,4 @@ struct StoreAnswer: Sendable {
     }
 
     private static func region(_ text: String?) -> String? { text.flatMap { StoreConfiguration.isRegion($0) ? $0 : nil } }
-}
-
-/// `<Error>`: what both stores say of a failure. Their `Message` and the rest are for people.
-struct ErrorDocument: Decodable, Hashable, Sendable {
-    var code: String?
-    var message: String?
-    var region: String?
-
-    private enum CodingKeys: String, CodingKey {
-        case code = "Code"
-        case message = "Message"
-        case region = "Region"
-    }
-
-    /// nil where the body is none.
-    init?(_ body: [UInt8]) {
-        guard !body.isEmpty, let document = try? SafeXML.decode(ErrorDocument.self, root: "Error", body) else { return nil }
-        self = document
-    }
 }

@@ -91,12 +91,3 @@ public struct LocationFault: Error, Hashable, Sendable, CustomStringConvertible 
         description = "\"\(PlainText.of(text, limit: Self.shownCharacters))\" is no object's location: \(problem); write s3://BUCKET/KEY or gs://BUCKET/KEY"
     }
 }
-
-/// Text from outside, fit for a line of a log.
-enum PlainText {
-    static func of(_ text: String, limit: Int) -> String {
-        let start = text.unicodeScalars.prefix(limit)
-        let plain = String(String.UnicodeScalarView(start.map { $0.value >= 0x20 && $0.value != 0x7F && $0.value != 0x2028 && $0.value != 0x2029 ? $0 : " " }))
-        return start.endIndex == text.unicodeScalars.endIndex ? plain : plain + "…"
-    }
-}
