@@ -13,8 +13,8 @@ RUN swift build -c release --product greenroom --static-swift-stdlib -Xlinker -s
     && install -D -m 0755 .build/release/greenroom /out/greenroom
 
 FROM debian:bookworm-slim
-# SQLite, authorities for TLS, and the zones that schedules name.
-RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libsqlite3-0 libstdc++6 ca-certificates tzdata \
+# SQLite, libxml2 (answers of object stores), authorities for TLS, and the zones that schedules name.
+RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libsqlite3-0 libxml2 libstdc++6 ca-certificates tzdata \
     && rm -rf /var/lib/apt/lists/* \
     && install -d -o 65532 -g 65532 -m 0700 /var/lib/greenroom
 COPY --from=build /out/greenroom /usr/local/bin/greenroom

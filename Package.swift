@@ -29,6 +29,9 @@ let grpc: [Target.Dependency] = [
     .product(name: "SwiftProtobuf", package: "swift-protobuf"),
 ]
 
+// XMLCoder imports any module of this name that lies in the build folder, without depending on it, and then lacks its C part: so
+// OpenCombine is built, and imported, under another name.
+let combine: Target.Dependency = .product(name: "OpenCombine", package: "OpenCombine", moduleAliases: ["OpenCombine": "GreenroomOpenCombine"])
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -58,6 +61,7 @@ let package = Package(
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/CoreOffice/XMLCoder", from: "0.18.2"),
     ],
     targets: [
         // Floor 0: the vocabulary.
@@ -88,7 +92,7 @@ let package = Package(
             name: "ControlLoop",
             dependencies: [
                 "Domain", "Autoscaling", "Placement", "EventLog",
-                .product(name: "OpenCombine", package: "OpenCombine"),
+                combine,
             ],
             swiftSettings: strict),
         .target(
@@ -161,6 +165,19 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "ObjectStorage",
+            dependencies: [
+                "Domain", log, lifecycle,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "XMLCoder", package: "XMLCoder"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "Telemetry",
             dependencies: ["Domain", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict),
@@ -170,7 +187,7 @@ let package = Package(
             name: "greenroom",
             dependencies: [
                 "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "HTTPService", "Policies",
-                "ServiceClient", "WorkerAgent", "LocalWorkers", "Kubernetes", "Pollers", "KEDAScaler", "ExternalMetrics", "HTTPServing", "Telemetry", log, metrics, lifecycle,
+                "ServiceClient", "WorkerAgent", "LocalWorkers", "Kubernetes", "ObjectStorage", "Pollers", "KEDAScaler", "ExternalMetrics", "HTTPServing", "Telemetry", log, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"), .product(name: "NIOCore", package: "swift-nio"),
@@ -190,7 +207,7 @@ let package = Package(
         .testTarget(
             name: "ControlLoopTests",
             dependencies: [
-                "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", .product(name: "OpenCombine", package: "OpenCombine"),
+                "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", combine,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
@@ -231,6 +248,10 @@ let package = Package(
         .testTarget(
             name: "PollersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "Pollers", log], exclude: ["Support/rude_server.py"],
             swiftSettings: strict),
+        .testTarget(
+            name: "ObjectStorageTests",
+            dependencies: ["Domain", "ObjectStorage", log, .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio")],
+            resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]
 )

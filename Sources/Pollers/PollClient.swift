@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Autoscaling
+import Domain
 import Foundation
 import NIOCore
 import NIOSSL
@@ -34,7 +35,7 @@ struct PollClient: Sendable {
     func get(_ poll: Poll, path: String, query: [(name: String, value: String)]) async throws -> (status: Int, body: [UInt8]) {
         var base = poll.source.address[...]
         while base.hasSuffix("/") { base.removeLast() }
-        let parameters = query.map { "\($0.name)=\(Self.escaped($0.value))" }.joined(separator: "&")
+        let parameters = query.map { "\($0.name)=\(PercentCoding.encode($0.value))" }.joined(separator: "&")
         var request = HTTPClientRequest(url: "\(base)\(path)?\(parameters)")
         request.headers.add(name: "accept", value: "application/json")
         request.headers.add(name: "user-agent", value: "greenroom")
@@ -77,18 +78,5 @@ struct PollClient: Sendable {
         let bytes = try secrets.read(file)
         guard let certificates = try? NIOSSLCertificate.fromPEMBytes(bytes), !certificates.isEmpty else { throw PollFault("\(file) holds no certificate in PEM") }
         return certificates
-    }
-
-    /// RFC 3986's unreserved characters stay.
-    static func escaped(_ text: String) -> String {
-        var escaped = ""
-        for byte in text.utf8 {
-            if (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 || "-._~".utf8.contains(byte) {
-                escaped.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                escaped += "%" + String(byte >> 4, radix: 16, uppercase: true) + String(byte & 15, radix: 16, uppercase: true)
-            }
-        }
-        return escaped
     }
 }

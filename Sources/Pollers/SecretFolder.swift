@@ -27,7 +27,7 @@ public struct SecretFolder: Sendable {
     }
 
     /// A token: one line without spaces, as it may stand in a header.
-    func token(_ file: String) throws(PollFault) -> String {
+    public func token(_ file: String) throws(PollFault) -> String {
         let bytes = try read(file)
         let end = bytes.lastIndex { !" \t\r\n".utf8.contains($0) }
         let token = bytes[..<(end.map { $0 + 1 } ?? 0)]

@@ -31,6 +31,10 @@ extension MetricDescription {
         .init("greenroom_external_metrics_requests_total", "Requests for external metrics answered, by status."),
         .init("greenroom_external_metrics_request_seconds", "Time from such a request's head to its answer.", unit: .seconds, buckets: Buckets.latencySeconds),
 
+        // Object storage.
+        .init("greenroom_object_storage_requests_total", "Requests to object stores, by store, operation and outcome."),
+        .init("greenroom_object_storage_request_seconds", "Time from such a request to its answer, by store and operation.", unit: .seconds, buckets: Buckets.latencySeconds),
+
         // Pools.
         .init("greenroom_pool_desired_workers", "Workers the last decision wants."),
         .init("greenroom_pool_ready_workers", "Workers that can host actors."),

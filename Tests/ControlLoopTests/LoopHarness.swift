@@ -1,7 +1,7 @@
 import Autoscaling
 import Domain
 import Foundation
-@preconcurrency import OpenCombine
+@preconcurrency import GreenroomOpenCombine
 import Testing
 
 @testable import ControlLoop

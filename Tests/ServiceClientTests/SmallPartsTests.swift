@@ -23,7 +23,7 @@ struct SmallPartsTests {
     }
 
     @Test func pausesDoubleAreRandomByHalfAndListenToTheServer() {
-        var backoff = Backoff(ClientLimits())
+        var backoff = RetryBackoff(ClientLimits())
         #expect([0.1, 0.2, 0.4].map { expected in abs(backoff.nextSeconds(random: 1) - expected) < 1e-9 } == [true, true, true])
         #expect(abs(backoff.nextSeconds(random: 0) - 0.4) < 1e-9)
         for _ in 0..<100 { _ = backoff.nextSeconds() }

@@ -1,6 +1,6 @@
 import Domain
 public import EventLog
-@preconcurrency import OpenCombine
+@preconcurrency import GreenroomOpenCombine
 import Synchronization
 
 // The loop as a service: it starts from the log, follows it, and answers.

@@ -2,7 +2,7 @@ public import Autoscaling
 import Domain
 import EventLog
 import Dispatch
-@preconcurrency import OpenCombine
+@preconcurrency import GreenroomOpenCombine
 import Synchronization
 
 // How does a commit become a decision?

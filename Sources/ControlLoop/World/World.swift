@@ -111,6 +111,8 @@ public struct World: Sendable {
             return true
         case .queueObserved, .poolObserved, .policyApplied, .scaleDecided, .scaleApplied, .scaleFailed, .timerFired:
             return batch.withBody(of: event) { applyPool(event, $0, names, &fold) }
+        case .snapshotObserved:
+            return true
         }
     }
 

@@ -26,10 +26,15 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     case scaleApplied = 20
     case scaleFailed = 21
     case timerFired = 22
+    case snapshotObserved = 23
 
     public static let typePrefix = "dev.greenroom."
 
-    public enum Subject: Hashable, Sendable { case actor, worker, pool, node }
+    public enum Subject: Hashable, Sendable {
+        case actor, worker, pool, node
+        /// Whose snapshot it is: an actor, or where `data.template` is, a template.
+        case holder
+    }
 
     public enum FieldType: Hashable, Sendable {
         /// A string that is a name: not empty, at most `EventLimits.nameBytes`.
@@ -137,6 +142,8 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .scaleFailed:
             other("scale.failed", .pool, ours: true, pool: true, need("pool", .name), need("error", .text), need("attempt", .count), may("workers", .array), may("specReplicas", .count))
         case .timerFired: other("timer.fired", .pool, ours: true, pool: true, need("pool", .name), need("deadline", .time), may("shadow", .name))
+        case .snapshotObserved:
+            other("snapshot.observed", .holder, ours: true, need("snapshot", .text), need("state", .text), may("bytes", .count), may("template", .name), may("toldAt", .count))
         }
     }
 

@@ -8,7 +8,9 @@ import GRDB
 
 enum Schema {
     /// Names the files of `migrations/`, in the order they are applied.
-    private static let migrations: [(name: String, sql: [UInt8])] = [("001_log", PackageResources._01_log_sql)]
+    private static let migrations: [(name: String, sql: [UInt8])] = [
+        ("001_log", PackageResources._01_log_sql), ("002_snapshot_observed", PackageResources._02_snapshot_observed_sql),
+    ]
 
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator().disablingDeferredForeignKeyChecks()

@@ -1,4 +1,4 @@
-import HTTPServing
+import Domain
 import NIOHTTP1
 
 // Whose word about somebody else is believed?

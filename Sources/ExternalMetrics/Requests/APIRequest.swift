@@ -1,4 +1,4 @@
-import HTTPServing
+import Domain
 import NIOHTTP1
 
 // What does a request ask for?

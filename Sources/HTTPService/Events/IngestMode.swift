@@ -1,4 +1,4 @@
-import HTTPServing
+import Domain
 import HTTPTypes
 
 // In which of CloudEvents' HTTP modes did this request come?

@@ -1,5 +1,4 @@
 import Domain
-import HTTPServing
 
 // What do the parameters after the question mark say?
 //

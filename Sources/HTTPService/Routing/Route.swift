@@ -1,5 +1,4 @@
 import Domain
-import HTTPServing
 import HTTPTypes
 
 // What is one row of the route table?

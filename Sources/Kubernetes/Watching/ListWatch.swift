@@ -1,3 +1,4 @@
+import Domain
 import NIOCore
 
 // How does a copy of some objects stay true?

@@ -16,7 +16,7 @@ extension ServiceClient {
         after: Position, query: String = "", _ take: @escaping @Sendable (Position, [UInt8]) async -> Bool
     ) async throws(ClientError) {
         var place = FollowPlace(after: after)
-        var backoff = Backoff(configuration.limits)
+        var backoff = RetryBackoff(configuration.limits)
         while true {
             let from = place
             let result = await followOnce(from, query, take)

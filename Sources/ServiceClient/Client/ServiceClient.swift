@@ -35,7 +35,7 @@ public actor ServiceClient {
     public nonisolated func request(_ request: ClientRequest) async throws(ClientError) -> ClientAnswer {
         try await inFlight.enter()
         defer { inFlight.leave() }
-        var backoff = Backoff(limits)
+        var backoff = RetryBackoff(limits)
         while true {
             do throws(ClientError) {
                 return try await once(request)
@@ -54,7 +54,7 @@ public actor ServiceClient {
         return answer
     }
 
-    private nonisolated func pause(_ backoff: inout Backoff, after error: ClientError) async throws(ClientError) {
+    private nonisolated func pause(_ backoff: inout RetryBackoff, after error: ClientError) async throws(ClientError) {
         var asked: Int?
         if case .refused(_, let problem) = error { asked = problem.retryAfterSeconds }
         let seconds = backoff.nextSeconds(atLeast: asked)

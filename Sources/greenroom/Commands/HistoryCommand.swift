@@ -60,6 +60,7 @@ struct HistoryCommand: AsyncParsableCommand {
         case .actor: subject != .pool
         case .worker: subject == .worker
         case .pool: subject == .pool
+        case .holder: subject == .actor
         case .node: false
         }
     }

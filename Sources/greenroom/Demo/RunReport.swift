@@ -79,7 +79,7 @@ struct RunReport: Sendable {
         case .actor: return applyActor(event) ? [event.subject] : []
         case .worker: return applyWorker(event)
         case .pool: applyPool(event)
-        case .node, nil: break
+        case .node, .holder, nil: break
         }
         return []
     }

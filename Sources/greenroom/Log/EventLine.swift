@@ -64,6 +64,7 @@ private struct Phrase {
         case .workerReady: say("pool", "in "); say("node", "on node "); say("slots", "slots ")
         case .workerDraining, .workerGone: say("reason")
         case .snapshotCached, .snapshotEvicted: say("snapshot"); bytes()
+        case .snapshotObserved: say("state"); say("snapshot"); bytes(); say("template", "golden of "); say("toldAt", "told at ")
         case .queueObserved: observed()
         case .poolObserved: say("specReplicas", "spec "); say("readyReplicas", "ready ")
         case .policyApplied: policy()

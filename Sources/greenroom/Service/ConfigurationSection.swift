@@ -39,6 +39,9 @@ struct ConfigurationSection {
         }
     }
 
+    /// Of fields that nobody took yet, in order: for a mapping whose keys are names.
+    var names: [String] { nodes.keys.sorted() }
+
     mutating func string(_ name: String) throws -> String? {
         guard let node = take(name) else { return nil }
         guard let text = node.string else { throw fault(name, "must be a text") }

@@ -90,6 +90,11 @@ struct GreenroomService: Sendable {
             let logger = Logger(labelLike: logger, "greenroom.externalmetrics")
             services.append(.init(service: try ServedExternalMetrics(externalMetrics, cluster: configuration.kubernetes, loop: parts.loop, logger: logger)))
         }
+        if let survey = try configuration.objectStorage?.makeSurvey(
+            log, secrets: SecretFolder(path: configuration.secretsFolder), logger: Logger(labelLike: logger, "greenroom.objectstorage"))
+        {
+            services.append(.init(service: survey))
+        }
         let group = ServiceGroup(configuration: .init(services: services, gracefulShutdownSignals: signals, logger: logger))
         await parts.loop.catchUp()
         await parts.workers.start(known: await parts.loop.processWorkers())

@@ -35,6 +35,8 @@ struct ServiceConfiguration: Sendable {
     var externalMetrics: ExternalMetricsConfiguration?
     /// Pools whose workers are pods; nil where there are none.
     var kubernetes: Cluster?
+    /// Stores whose snapshots are looked at; nil looks at none.
+    var objectStorage: ObjectStorageConfiguration?
 
     struct Cluster: Sendable {
         /// nil: in-cluster files, else `KUBECONFIG` or `~/.kube/config`.
@@ -80,6 +82,7 @@ struct ServiceConfiguration: Sendable {
         if var section = try top.section("externalMetrics") { externalMetrics = try Self.readExternalMetrics(&section, base) }
         if let events = try top.integer("checkpointEvents") { checkpointEvents = Int64(max(events, 1)) }
         try readKubernetes(&top, base)
+        if var section = try top.section("objectStorage") { objectStorage = try ObjectStorageConfiguration(&section) { Self.resolve($0, base) } }
         if var limits = try top.section("limits") { try readLimits(&limits) }
         try top.finish()
         try checkExternalMetrics()

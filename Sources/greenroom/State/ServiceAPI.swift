@@ -71,30 +71,15 @@ struct APIPath {
     private var hasQuery = false
 
     init(_ base: String, _ parts: String...) {
-        text = parts.reduce(base) { $0 + "/" + $1.split(separator: "/", omittingEmptySubsequences: false).map { Self.escaped(String($0)) }.joined(separator: "/") }
+        text = parts.reduce(base) { $0 + "/" + $1.split(separator: "/", omittingEmptySubsequences: false).map { PercentCoding.encode(String($0)) }.joined(separator: "/") }
     }
 
     /// One part whose slashes are its own: an actor's id.
-    init(_ base: String, id: String) { text = base + "/" + Self.escaped(id) }
+    init(_ base: String, id: String) { text = base + "/" + PercentCoding.encode(id) }
 
     mutating func query(_ name: String, _ value: String?) {
         guard let value else { return }
-        text += (hasQuery ? "&" : "?") + name + "=" + Self.escaped(value)
+        text += (hasQuery ? "&" : "?") + name + "=" + PercentCoding.encode(value)
         hasQuery = true
-    }
-
-    private static func escaped(_ part: String) -> String {
-        var out = ""
-        for byte in part.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-                UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
-                out.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let hex = String(byte, radix: 16, uppercase: true)
-                out += "%" + (hex.count == 1 ? "0" : "") + hex
-            }
-        }
-        return out
     }
 }

@@ -31,7 +31,7 @@ struct Floor: Sendable {
         Floor(target: "Placement", level: 1, ours: ["Domain"], packages: collections, isPure: true),
         Floor(target: "EventLog", level: 1, ours: ["Domain"], packages: ["GRDB", "GRDBSQLite", "Crypto"]),
 
-        Floor(target: "ControlLoop", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog"], packages: ["OpenCombine"]),
+        Floor(target: "ControlLoop", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog"], packages: ["GreenroomOpenCombine"]),
         Floor(target: "Policies", level: 2, ours: ["Domain", "Autoscaling"], packages: ["Yams"]),
         Floor(target: "Replay", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop"]),
         Floor(target: "HTTPServing", level: 2, ours: ["Domain"], packages: http.union(["Logging"])),
@@ -42,7 +42,9 @@ struct Floor: Sendable {
             target: "KEDAScaler", level: 3, ours: belowThree.union(["HTTPServing"]),
             packages: grpc.union(["NIOCore", "NIOSSL", "NIOCertificateReloading", "Logging", "ServiceLifecycle"])),
         Floor(target: "Kubernetes", level: 3, ours: belowThree, packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
-        Floor(target: "ObjectStorage", level: 3, ours: ["Domain"], packages: ["AsyncHTTPClient", "XMLCoder", "Crypto", "Logging"]),
+        Floor(
+            target: "ObjectStorage", level: 3, ours: ["Domain"],
+            packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
         Floor(target: "ServiceClient", level: 3, ours: ["Domain"], packages: http.union(["Logging"])),
         Floor(target: "WorkerAgent", level: 3, ours: ["Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
         Floor(target: "LocalWorkers", level: 3, ours: belowThree, packages: ["Logging", "Subprocess"]),

@@ -38,6 +38,7 @@ import Testing
         Row(number: 20, name: "scale.applied", subject: .pool, isOurs: true, fields: "pool:name to:count"),
         Row(number: 21, name: "scale.failed", subject: .pool, isOurs: true, fields: "pool:name error:text attempt:count"),
         Row(number: 22, name: "timer.fired", subject: .pool, isOurs: true, fields: "pool:name deadline:time shadow:name?"),
+        Row(number: 23, name: "snapshot.observed", subject: .holder, isOurs: true, fields: "snapshot:text state:text bytes:count? template:name? toldAt:count?"),
     ]
 
     @Test("a kind's number, name, subject and fields are the contract", arguments: contract)
@@ -57,7 +58,7 @@ import Testing
 
     @Test("the contract lists every kind, and no number beyond") func complete() {
         #expect(Self.contract.map(\.number) == EventKind.allCases.map(\.rawValue))
-        #expect(EventKind(rawValue: 0) == nil && EventKind(rawValue: 23) == nil)
+        #expect(EventKind(rawValue: 0) == nil && EventKind(rawValue: 24) == nil)
         #expect(SampleEvent.all.map(\.kind) == EventKind.allCases)
     }
 

@@ -47,5 +47,6 @@ struct SampleEvent: Sendable, CustomTestStringConvertible {
         SampleEvent(kind: .scaleApplied, subject: "ns/p", data: #"{"pool":"ns/p","to":2}"#),
         SampleEvent(kind: .scaleFailed, subject: "ns/p", data: #"{"pool":"ns/p","error":"timeout","attempt":1}"#),
         SampleEvent(kind: .timerFired, subject: "ns/p", data: #"{"pool":"ns/p","deadline":"2026-11-21T07:32:00.000001Z"}"#),
+        SampleEvent(kind: .snapshotObserved, subject: "actor-1", data: #"{"snapshot":"s3://b/s","state":"present","bytes":7,"template":"t","toldAt":8}"#),
     ]
 }

@@ -2,7 +2,7 @@
 //
 // Doubling, and half of it random, so that a thousand workers that lost the same server don't come back in the same instant.
 
-struct Backoff {
+struct RetryBackoff {
     private let firstSeconds: Double
     private let lastSeconds: Double
     private(set) var tries = 0

@@ -1,17 +1,15 @@
-import Domain
-
 // How long to wait before the next attempt?
 //
 // The delay doubles from `first` to `longest`; what is waited is drawn between it and twice it, as client-go's reflectors do,
 // so that a thousand clients of a server that came back don't return at once. The generator is seeded: tests see the same.
 
-struct Backoff: Sendable {
+public struct Backoff: Sendable {
     private let first: Duration
     private let longest: Duration
     private var delay: Duration
     private var lots: SplitMix64
 
-    init(first: Duration, longest: Duration, seed: UInt64) {
+    public init(first: Duration, longest: Duration, seed: UInt64) {
         self.first = first
         self.longest = longest
         delay = first
@@ -19,11 +17,11 @@ struct Backoff: Sendable {
     }
 
     /// - Parameter atLeast: what the server asked for (Retry-After); jitter is added to it too.
-    mutating func next(atLeast: Duration = .zero) -> Duration {
+    public mutating func next(atLeast: Duration = .zero) -> Duration {
         let base = max(delay, atLeast)
         delay = min(delay * 2, longest)
-        return base + base * Double.random(in: 0..<1, using: &lots)
+        return base + base * (Double(lots.next() >> 11) * 0x1p-53)
     }
 
-    mutating func reset() { delay = first }
+    public mutating func reset() { delay = first }
 }

@@ -1,8 +1,8 @@
-// What does percent-encoded text say?
+// What does percent-encoded text say, and how is a text written so?
 //
 // RFC 3986: `%41` is a byte; a `%` without two hexadecimal digits stands for itself, as browsers and curl read it. The
 // bytes must be UTF-8. A `+` is a plus in a path and in a header; in a query it is a space, as forms and most clients
-// write it.
+// write it. Written is all but the unreserved characters, as signatures want it.
 
 package enum PercentCoding {
     package static func decode(_ text: Substring) -> String? { decode(Array(text.utf8)[...]) }
@@ -27,6 +27,19 @@ package enum PercentCoding {
         }
         return String(validating: out, as: UTF8.self)
     }
+
+    /// All but RFC 3986's unreserved characters, and `kept`, as upper-case `%XX` of their UTF-8.
+    package static func encode(_ text: String, keeping kept: UInt8? = nil) -> String {
+        var out: [UInt8] = []
+        out.reserveCapacity(text.utf8.count)
+        for byte in text.utf8 {
+            if isUnreserved(byte) || byte == kept { out.append(byte) } else { out += [UInt8(ascii: "%"), digit(byte >> 4), digit(byte & 15)] }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    private static func isUnreserved(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 || "-._~".utf8.contains(byte) }
+    private static func digit(_ value: UInt8) -> UInt8 { value + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "A") - 10) }
 
     private static func hex(_ byte: UInt8) -> UInt8? {
         switch byte {

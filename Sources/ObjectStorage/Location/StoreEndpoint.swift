@@ -1,0 +1,67 @@
+// Which server holds a bucket, and under which host and path?
+//
+// Amazon's own by region, Google's one, or another that speaks the same (MinIO, Ceph, a test's) at an address of its own.
+// Path style puts the bucket into the path, virtual-hosted style before the host; by itself it is virtual-hosted at Amazon, where
+// a bucket's name has no dot (certificates cover one level), and path style elsewhere.
+
+public struct StoreEndpoint: Hashable, Sendable {
+    public enum Style: String, Hashable, Sendable, CaseIterable { case path, virtualHosted }
+
+    enum Server: Hashable, Sendable {
+        case amazon
+        /// Scheme, and HOST or HOST:PORT, as a request names it.
+        case other(scheme: String, authority: String)
+    }
+
+    let server: Server
+    let style: Style?
+
+    public static let amazon = StoreEndpoint(server: .amazon, style: nil)
+    public static let google = StoreEndpoint(server: .other(scheme: "https", authority: "storage.googleapis.com"), style: .path)
+
+    private init(server: Server, style: Style?) {
+        self.server = server
+        self.style = style
+    }
+
+    /// - Parameter text: `http(s)://HOST[:PORT]`; nil: the store's own.
+    public init(_ text: String?, for store: ObjectLocation.Store, style: Style?) throws(EndpointFault) {
+        guard let text else {
+            self = store == .s3 ? StoreEndpoint(server: .amazon, style: style) : StoreEndpoint(server: Self.google.server, style: style ?? .path)
+            return
+        }
+        self.init(server: try Self.server(text), style: style)
+    }
+
+    private static func server(_ text: String) throws(EndpointFault) -> Server {
+        for scheme in ["https", "http"] where text.hasPrefix("\(scheme)://") {
+            var authority = text.dropFirst(scheme.count + 3)
+            if authority.hasSuffix("/") { authority.removeLast() }
+            guard !authority.isEmpty, authority.utf8.allSatisfy({ isHostByte($0) }) else { break }
+            // A default port is no part of the host that is signed.
+            let usual = scheme == "https" ? ":443" : ":80"
+            return .other(scheme: scheme, authority: String(authority.hasSuffix(usual) ? authority.dropLast(usual.count) : authority).lowercased())
+        }
+        throw EndpointFault(description: "\"\(PlainText.of(text, limit: 80))\" is no endpoint: write https://HOST or http://HOST:PORT, without a path")
+    }
+
+    private static func isHostByte(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 || "-.:[]".utf8.contains(byte) }
+
+    // MARK: - Requests
+
+    /// Scheme, host and path prefix (empty, or `/BUCKET`) of a bucket in a region.
+    func place(of bucket: String, region: String) -> (scheme: String, host: String, path: String) {
+        let (scheme, authority) = switch server {
+        case .amazon: ("https", "s3.\(region).amazonaws.com")
+        case .other(let scheme, let authority): (scheme, authority)
+        }
+        switch style ?? (server == .amazon && !bucket.contains(".") ? .virtualHosted : .path) {
+        case .path: return (scheme, authority, "/\(bucket)")
+        case .virtualHosted: return (scheme, "\(bucket).\(authority)", "")
+        }
+    }
+}
+
+public struct EndpointFault: Error, Hashable, Sendable, CustomStringConvertible {
+    public let description: String
+}
