@@ -84,8 +84,10 @@ import Testing
         #expect(position == 1 && reason == .nodeLocality)
         #expect(detail.hasPrefix("paused on n1: 1 eligible worker there, busy; 1 free worker elsewhere could restore the external snapshot of 08:00 (1.2 GB ≈ "))
         #expect(try loop.pool.demand.blocked == ["node_locality": 1])
+        // The recommendation says where the worker is needed.
+        loop.apply(.quick(max: 4, min: 2))
         let decision = try #require(try loop.events(.scaleDecided).last?.body)
-        _ = decision
+        #expect(decision.contains(#""node_locality":1"#) && decision.contains(#""neededOn":"n1""#))
         loop.advance(30)
         #expect(loop.view(of: "x")?.worker == "b")
         let body = try lastPlaced(loop)
@@ -249,8 +251,8 @@ import Testing
 
     @Test func `those who go are idle, from nodes whose snapshots are missed least`() throws {
         let loop = try LoopHarness()
-        loop.apply(.quick(max: 3, min: 3))
         loop.startSeconds = 1_000
+        loop.apply(.quick(max: 3, min: 3))
         for k in 1...3 { worker(loop, "k\(k)", on: "m\(k)") }
         for k in 1...3 { start(loop, "a\(k)") }
         for k in 1...2 { suspend(loop, "a\(k)", bytes: Int64(3 - k) * 4_000_000_000) }
