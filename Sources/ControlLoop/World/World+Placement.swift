@@ -81,8 +81,8 @@ extension World {
     /// Why those who wait in a pool do, but for those who only need one more worker like any other. From folded state alone:
     /// what the loop has promised meanwhile makes no difference.
     func blockedSplit(_ pool: Int) -> BlockedSplit {
-        let placing = pools[pool].placing
         guard splitsDemand, !pools[pool].queue.isEmpty else { return BlockedSplit() }
+        let placing = pools[pool].placing
         var split = BlockedSplit()
         var left = pools[pool].queue.count
         split.quota = min(left, pools[pool].queue.overQuota)

@@ -66,17 +66,18 @@ extension World {
         func check(_ isFine: Bool, _ what: String) throws(ByteFault) {
             if !isFine { throw ByteFault(offset: offset, problem: "\(what) points nowhere") }
         }
+        let there = Set(workers.indices)
         for index in 0..<actors.capacity {
             try check(actors[index].pool < Int32(pools.count), "an actor's pool")
             let worker = Int(actors[index].worker)
-            try check(worker < 0 || workers.indices.contains(worker), "an actor's worker")
+            try check(worker < 0 || there.contains(worker), "an actor's worker")
         }
         for index in workers.indices {
             try check(pools.indices.contains(Int(workers[index].pool)), "a worker's pool")
             for actor in workers[index].residents { try check(actor >= 0 && actor < actors.capacity, "a resident") }
         }
         for pool in pools {
-            for member in pool.members { try check(workers.indices.contains(member), "a pool's member") }
+            for member in pool.members { try check(there.contains(member), "a pool's member") }
             for ticket in pool.queue.all { try check(ticket.actor >= 0 && ticket.actor < actors.capacity && actors[ticket.actor].pool >= 0, "a ticket") }
         }
         for actor in active.indices { try check(actor >= 0 && actor < actors.capacity, "a snapshot") }
