@@ -7,8 +7,8 @@ import Synchronization
 
 // How does a commit become a decision?
 //
-//     commits ─map(fold)→ changes ─per pool→ moments ─removeDuplicates→ decide ─┐
-//                            └── placements, drains ────────────────────────────┴→ outputs ─append→ the log
+//     commits ─map(fold)→ changes ─per pool→ moments ─if new→ decide ─┐
+//                            └── placements, drains ──────────────────┴→ outputs ─append→ the log
 //     own events coming back: promises settled, `rescales` and `departures` to the actuator
 //
 // A commit is what coalesces: however many events it holds, each pool it touched is decided once. All of it runs on one
@@ -28,14 +28,13 @@ final class LoopCore: @unchecked Sendable {
     private var isLive = false
 
     private let commits = PassthroughSubject<CommittedBatch, Never>()
-    private var moments: [PolicyKey: Moments] = [:]
+    private var moments = PolicyMoments()
     /// What a target shall follow: new counts, and workers to drain and then to remove.
     let rescales = PassthroughSubject<Rescale, Never>()
     let departures = PassthroughSubject<Departure, Never>()
     private var subscriptions: Set<AnyCancellable> = []
     var watchers = PoolWatchers()
 
-    private var deadlines: [PolicyKey: LogTime] = [:]
     private var alarm: (at: LogTime, work: ScheduledWork)?
     private var retry: ScheduledWork?
     /// Rises when promises were taken back, so that every pool is decided anew.
@@ -66,41 +65,6 @@ final class LoopCore: @unchecked Sendable {
             case drain
             /// It is empty: its place may be taken away.
             case remove
-        }
-    }
-
-    /// The moments of one policy, and what decides at them.
-    private struct Moments {
-        var subject: PassthroughSubject<PoolMoment, Never>
-        var subscription: AnyCancellable
-    }
-
-    /// All that a decision looks at, but for the time. A deadline or a settled decision makes a moment differ too.
-    struct PoolMoment: Hashable, Sendable {
-        var observation: Observation
-        var policySeq: Position
-        var decisionSeq: Position
-        var timersFired: UInt64
-        var round: UInt64
-
-        /// nil where there is nothing to decide. Field by field: a copy of the pool's state would retain all it holds.
-        init?(_ pools: UnsafeBufferPointer<PoolState>, _ pool: Int, round: UInt64) {
-            guard let policy = pools[pool].policy, let observed = pools[pool].observed else { return nil }
-            observation = observed
-            observation.at = .zero
-            policySeq = policy.seq
-            decisionSeq = pools[pool].lastDecision?.seq ?? 0
-            timersFired = pools[pool].timersFired
-            self.round = round
-        }
-
-        init(_ standing: PolicyStanding, round: UInt64) {
-            observation = standing.observation
-            observation.at = .zero
-            policySeq = standing.applied.seq
-            decisionSeq = standing.lastDecision?.seq ?? 0
-            timersFired = standing.timersFired
-            self.round = round
         }
     }
 
@@ -182,14 +146,13 @@ final class LoopCore: @unchecked Sendable {
         watchers.tell(change.pools, of: world)
         guard isLive else { return }
         if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
-        for event in change.own { settle(event, shadow: change.shadowDecisions[event.seq]) }
+        for event in change.own { settle(event, shadow: change.shadowDecisions.isEmpty ? nil : change.shadowDecisions[event.seq]) }
         for measured in change.measured { report(measured) }
         for pool in change.pools { consider(pool) }
         for shadow in change.shadows { prompt(shadow) }
         wakeWaiters()
         flush()
-        // A checkpoint writes every actor: the more there are, the more events it should save folding again.
-        if eventsSinceCheckpoint >= max(limits.checkpointEvents, 4 * Int64(world.actors.count)) { checkpointInBackground() }
+        if eventsUntilCheckpoint <= 0 { checkpointInBackground() }
     }
 
     /// One of our own events came back out of the log: the promise is kept, and the target may follow.
@@ -247,23 +210,9 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func prompt(_ key: PolicyKey) {
-        let moment = world.pools.withUnsafeBufferPointer { pools in
-            key.shadow == nil ? PoolMoment(pools, key.pool, round: round) : pools[key.pool].standing(of: key.shadow).map { PoolMoment($0, round: round) }
-        }
-        guard let moment else {
-            deadlines[key] = nil
-            moments[key] = nil
-            return
-        }
-        stream(key).send(moment)
-    }
-
-    private func stream(_ key: PolicyKey) -> PassthroughSubject<PoolMoment, Never> {
-        if let known = moments[key] { return known.subject }
-        let subject = PassthroughSubject<PoolMoment, Never>()
-        let subscription = subject.removeDuplicates().sink { [unowned self] _ in deadlines[key] = planner.decide(key, world, &outputs) }
-        moments[key] = Moments(subject: subject, subscription: subscription)
-        return subject
+        let moment = world.pools[key.pool].revision(of: key.shadow).map { PolicyMoment(revision: $0, round: round) }
+        guard moments.note(moment, of: key) else { return }
+        moments.setDeadline(planner.decide(key, &world, &outputs), of: key)
     }
 
     /// Considers every pool, whether or not anything changed: at the start, and after promises were taken back.
@@ -313,7 +262,9 @@ final class LoopCore: @unchecked Sendable {
 
     private func setAlarm() {
         guard isLive else { return }
-        let earliest = [deadlines.values.min(), planner.waits.values.min()].compactMap { $0 }.min()
+        let deadline = moments.earliestDeadline
+        let wait = planner.waits.isEmpty ? nil : planner.waits.values.min()
+        let earliest = deadline.map { min($0, wait ?? $0) } ?? wait
         if earliest == alarm?.at { return }
         alarm?.work.cancel()
         alarm = earliest.map { time in (time, scheduler.perform(at: time) { [weak self] in self?.ring() }) }
@@ -323,8 +274,7 @@ final class LoopCore: @unchecked Sendable {
     private func ring() {
         alarm = nil
         let now = scheduler.now
-        for (key, deadline) in deadlines.sorted(by: { $0.key < $1.key }) where deadline <= now {
-            deadlines[key] = nil
+        for (key, deadline) in moments.takeDue(now) {
             outputs.fire(deadline, pool: world.pools[key.pool], shadow: key.shadow, asOf: world.position)
         }
         for (pool, until) in planner.waits.sorted(by: { $0.key < $1.key }) where until <= now {
@@ -358,6 +308,7 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func resumePlacementWaiters(_ subject: NameID) {
+        guard !placementWaiters.isEmpty else { return }
         for resume in placementWaiters.removeValue(forKey: subject) ?? [] { resume() }
     }
 
@@ -369,6 +320,12 @@ final class LoopCore: @unchecked Sendable {
         case .workerStart(let pool, let seconds): observer.workerStarted(pool: world.pools[pool].text, seconds: seconds)
         }
     }
+
+    /// A checkpoint writes every actor: the more there are, the more events it should save folding again.
+    var eventsUntilCheckpoint: Int64 { max(limits.checkpointEvents, 2 * Int64(world.actors.count)) - eventsSinceCheckpoint }
+
+    /// Returns once the checkpoint that is being written, if any, is there.
+    func waitForCheckpoint() { checkpoints.sync {} }
 
     /// Hands a copy of the world to `checkpoints`; folding goes on meanwhile. One at a time.
     private func checkpointInBackground() {

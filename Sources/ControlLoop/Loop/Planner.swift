@@ -83,7 +83,7 @@ struct Planner {
             let snapshot = told(actor.snapshotSeq)
             placed.restoreFrom = snapshot?.uri
             placed.bytes = snapshot?.external.bytes ?? 0
-        case .golden: placed.bytes = world.placer.snapshots.golden(of: actor.template)?.bytes ?? 0
+        case .golden: placed.bytes = world.placer.snapshots.golden(of: world.actors.traits(of: actor).template)?.bytes ?? 0
         case .nothing: break
         }
         if choice.tier != .local, let active, !active.isVoid {
@@ -138,20 +138,21 @@ struct Planner {
 
     /// Decides for a pool or one of its shadows, and logs the decision where it is news: another count, or other steps that
     /// had a say. Answers the next moment at which time alone may change the answer.
-    mutating func decide(_ key: PolicyKey, _ world: World, _ out: inout Outputs) -> LogTime? {
-        guard let standing = world.standing(of: key) else { return nil }
-        let (policy, observation, memory, evaluation) = (standing.applied.policy, standing.observation, standing.memory, standing.evaluation)
-        let outcome = Autoscaler.outcome(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
-        let isNews = standing.lastDecision.map { $0.to != outcome.to || $0.codes != outcome.codes } ?? true
+    mutating func decide(_ key: PolicyKey, _ world: inout World, _ out: inout Outputs) -> LogTime? {
+        guard let (outcome, isNews) = world.pools[key.pool].outcome(of: key.shadow) else { return nil }
         // What a pool's own policy recommends is never followed, so that it differs from the count isn't news by itself. A
         // shadow's count is its own.
-        let mustMove = (policy.mode == .auto || key.shadow != nil) && outcome.to != outcome.from
-        if isNews || mustMove, decisions.insert(key).inserted {
-            let decision = outcome.explained(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
-            let record = DecisionRecord(decision, observation, standing.applied, asOf: world.position)
-            out.decide(decision, record, pool: world.pools[key.pool], shadow: key.shadow)
-        }
+        let mustMove = outcome.to != outcome.from && (key.shadow != nil || world.pools[key.pool].policy?.policy.mode == .auto)
+        if isNews || mustMove, decisions.insert(key).inserted { explain(outcome, key, world, &out) }
         return outcome.nextDeadline
+    }
+
+    private func explain(_ outcome: Outcome, _ key: PolicyKey, _ world: World, _ out: inout Outputs) {
+        guard let standing = world.standing(of: key) else { preconditionFailure("a policy that was just decided for is gone") }
+        let decision = outcome.explained(
+            policy: standing.applied.policy, observation: standing.observation, memory: standing.memory, evaluation: standing.evaluation)
+        let record = DecisionRecord(decision, standing.observation, standing.applied, asOf: world.position)
+        out.decide(decision, record, pool: world.pools[key.pool], shadow: key.shadow)
     }
 
     /// The `scale.decided` of this policy came back, or could not be appended.

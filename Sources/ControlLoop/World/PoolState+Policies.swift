@@ -28,13 +28,31 @@ extension PoolState {
         guard let shadow else {
             guard let policy, let evaluation, let observed else { return nil }
             return PolicyStanding(
-                applied: policy, observation: observed, memory: memory, evaluation: evaluation, lastDecision: lastDecision,
-                timersFired: timersFired)
+                applied: policy, observation: observed, memory: memory, evaluation: evaluation, lastDecision: lastDecision)
         }
-        guard let index = shadowIndex(shadow), let evaluation = shadows[index].evaluation else { return nil }
+        guard let index = shadowIndex(shadow), let evaluation = shadows[index].evaluation, let observed = shadows[index].observed else { return nil }
         return PolicyStanding(
-            applied: shadows[index].applied, observation: observation(for: shadows[index], at: evaluation.at), memory: shadows[index].memory,
-            evaluation: evaluation, lastDecision: shadows[index].lastDecision, timersFired: shadows[index].timersFired)
+            applied: shadows[index].applied, observation: observed, memory: shadows[index].memory, evaluation: evaluation,
+            lastDecision: shadows[index].lastDecision)
+    }
+
+    /// nil where there is nothing to decide. Mutating, so that the state is looked at where it lies.
+    mutating func revision(of shadow: String?) -> PolicyRevision? {
+        guard let shadow else {
+            guard let policy, evaluation != nil else { return nil }
+            return PolicyRevision(policySeq: policy.seq, number: revision)
+        }
+        guard let index = shadowIndex(shadow), shadows[index].evaluation != nil else { return nil }
+        return PolicyRevision(policySeq: shadows[index].applied.seq, number: shadows[index].revision)
+    }
+
+    /// What its own policy leads to now, and whether that is news: another count, or other steps that had a say. Mutating, so
+    /// that state is looked at where it lies: this runs for nearly every pool of every commit.
+    mutating func outcome(of shadow: String?) -> (outcome: Outcome, isNews: Bool)? {
+        if let shadow { return shadowIndex(shadow).flatMap { shadows[$0].outcome() } }
+        guard let policy, let evaluation, let observed else { return nil }
+        let outcome = policy.outcome(observed, memory, evaluation)
+        return (outcome, outcome.isNews(after: lastDecision))
     }
 
     // MARK: - Changes
@@ -87,16 +105,46 @@ extension PoolState {
         if let shadow { return shadowIndex(shadow).map { evaluateShadow($0, at: now) } ?? () }
         guard let applied = policy else { return }
         let observation = observe(at: now)
-        let found = Autoscaler.evaluate(policy: applied.policy, observation: observation, memory: memory)
-        memory.advance(found, policy: applied.policy)
+        let found = applied.evaluate(observation, memory)
+        applied.advance(&memory, found)
         evaluation = found
     }
 
     private mutating func evaluateShadow(_ index: Int, at now: LogTime) {
-        let policy = shadows[index].applied.policy
-        let found = Autoscaler.evaluate(policy: policy, observation: observation(for: shadows[index], at: now), memory: shadows[index].memory)
-        shadows[index].memory.advance(found, policy: policy)
+        let observation = observation(for: shadows[index], at: now)
+        shadows[index].observe(observation)
+        let found = shadows[index].applied.evaluate(observation, shadows[index].memory)
+        shadows[index].applied.advance(&shadows[index].memory, found)
         shadows[index].evaluation = found
+    }
+}
+
+extension ShadowPolicy {
+    mutating func outcome() -> (outcome: Outcome, isNews: Bool)? {
+        guard let evaluation, let observed else { return nil }
+        let outcome = applied.outcome(observed, memory, evaluation)
+        return (outcome, outcome.isNews(after: lastDecision))
+    }
+}
+
+extension Outcome {
+    func isNews(after last: DecisionMark?) -> Bool { last.map { $0.to != to || $0.codes != codes } ?? true }
+}
+
+/// The autoscaler's steps as methods of what holds the policy, and never inlined, so that it is read where it lies: a policy
+/// that is handed over from elsewhere is copied, and a copy retains a dozen parts and releases them again (4 % of the loop).
+extension AppliedPolicy {
+    @inline(never)
+    func evaluate(_ observation: Observation, _ memory: AutoscalerMemory) -> Evaluation {
+        Autoscaler.evaluate(policy: policy, observation: observation, memory: memory)
+    }
+
+    @inline(never)
+    func advance(_ memory: inout AutoscalerMemory, _ evaluation: Evaluation) { memory.advance(evaluation, policy: policy) }
+
+    @inline(never)
+    func outcome(_ observation: Observation, _ memory: AutoscalerMemory, _ evaluation: Evaluation) -> Outcome {
+        Autoscaler.outcome(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
     }
 }
 

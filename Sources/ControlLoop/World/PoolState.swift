@@ -18,7 +18,7 @@ struct PoolState: Sendable {
     let text: String
     let createdAt: LogTime
 
-    var policy: AppliedPolicy?
+    var policy: AppliedPolicy? { didSet { revision &+= 1 } }
     /// Policies that are tried beside it, by name; at most `PolicyLimits.shadows`.
     var shadows: [ShadowPolicy] = []
     var memory: AutoscalerMemory
@@ -41,7 +41,7 @@ struct PoolState: Sendable {
     var holds = DurationRing()
     var pendingStarts: [LogTime] = []
 
-    var lastDecision: DecisionMark?
+    var lastDecision: DecisionMark? { didSet { revision &+= 1 } }
     /// What was found at the last commit that touched the pool, and from which observation. Nothing that an observation holds
     /// changes between two such commits.
     var evaluation: Evaluation?
@@ -50,7 +50,9 @@ struct PoolState: Sendable {
     var evaluatedAt: LogTime?
     /// The last attempt on the target failed: what it said. Cleared by the next success.
     var scaleProblem: String?
-    var timersFired: UInt64 = 0
+    var timersFired: UInt64 = 0 { didSet { revision &+= 1 } }
+    /// Rises with whatever a decision of the pool's own policy looks at, but for the time. Counts within one run: in no checkpoint.
+    private(set) var revision: UInt64 = 0
 
     init(name: NameID, text: String, at: LogTime) {
         self.name = name
@@ -81,6 +83,7 @@ struct PoolState: Sendable {
     /// and copying a state would retain all it holds.
     mutating func observe(at now: LogTime) -> Observation {
         let observation = observation(at: now)
+        if !observation.isSameButForTime(as: observed) { revision &+= 1 }
         observed = observation
         return observation
     }
@@ -100,6 +103,14 @@ struct PoolState: Sendable {
             guard case .observed(let metric, let selector, _) = trigger.source else { return nil }
             return series.first { $0.metric == metric && $0.labels == selector }?.sample
         }
+    }
+}
+
+extension Observation {
+    func isSameButForTime(as other: Observation?) -> Bool {
+        guard var other else { return false }
+        other.at = at
+        return self == other
     }
 }
 

@@ -10,16 +10,19 @@ import Domain
 struct ShadowPolicy: Sendable {
     /// Its own, without the namespace.
     let name: String
-    var applied: AppliedPolicy
+    var applied: AppliedPolicy { didSet { revision &+= 1 } }
     var memory: AutoscalerMemory
     /// The count it would have made.
     var desired: Int
-    var lastDecision: DecisionMark?
-    /// What was found at the last commit that touched the pool, or the shadow.
+    var lastDecision: DecisionMark? { didSet { revision &+= 1 } }
+    /// What was found at the last commit that touched the pool, or the shadow, and from which observation.
     var evaluation: Evaluation?
+    private(set) var observed: Observation?
     /// Of a world read back from a checkpoint: when that was.
     var evaluatedAt: LogTime?
-    var timersFired: UInt64 = 0
+    var timersFired: UInt64 = 0 { didSet { revision &+= 1 } }
+    /// Rises with whatever its decision looks at, but for the time. Counts within one run: in no checkpoint.
+    private(set) var revision: UInt64 = 0
 
     init(_ applied: AppliedPolicy, named name: String, memory: AutoscalerMemory, count: Int) {
         self.name = name
@@ -27,6 +30,12 @@ struct ShadowPolicy: Sendable {
         self.memory = memory
         desired = count
         self.memory.policyApplied(at: applied.at)
+    }
+
+    /// Notes what it observes.
+    mutating func observe(_ observation: Observation) {
+        if !observation.isSameButForTime(as: observed) { revision &+= 1 }
+        observed = observation
     }
 
     /// Its decision came back out of the log.
@@ -52,6 +61,13 @@ struct PolicyKey: Hashable, Comparable, Sendable {
     static func < (a: PolicyKey, b: PolicyKey) -> Bool { (a.pool, a.shadow ?? "") < (b.pool, b.shadow ?? "") }
 }
 
+/// Two of one policy are equal only where its decision looks at the same, but for the time.
+struct PolicyRevision: Hashable, Sendable {
+    /// Of the policy in force: another of the same name counts anew.
+    var policySeq: Position
+    var number: UInt64
+}
+
 /// All that one policy's decision looks at, as it stands.
 struct PolicyStanding {
     var applied: AppliedPolicy
@@ -59,5 +75,4 @@ struct PolicyStanding {
     var memory: AutoscalerMemory
     var evaluation: Evaluation
     var lastDecision: DecisionMark?
-    var timersFired: UInt64
 }

@@ -131,28 +131,34 @@ public struct World: Sendable {
     }
 }
 
-/// A set of pools that costs nothing to empty.
+/// A set of pools that costs nothing to empty: a bit for each, which come out in order by themselves.
 struct TouchedPools: Sendable {
-    private var indices: [Int] = []
-    /// By pool: the round in which it was touched last.
-    private var rounds: [UInt32] = []
-    private var round: UInt32 = 1
+    private var words: [UInt64] = []
+    private var count = 0
 
     @inline(__always)
     mutating func insert(_ pool: Int) {
-        if pool >= rounds.count { rounds.append(contentsOf: repeatElement(0, count: pool + 1 - rounds.count)) }
-        guard rounds[pool] != round else { return }
-        rounds[pool] = round
-        indices.append(pool)
+        let (word, bit) = (pool / 64, UInt64(1) << UInt64(pool % 64))
+        if word >= words.count { words.append(contentsOf: repeatElement(0, count: word + 1 - words.count)) }
+        guard words[word] & bit == 0 else { return }
+        words[word] |= bit
+        count += 1
     }
 
     /// All of them, rising; none is left.
     mutating func take() -> [Int] {
-        defer {
-            indices.removeAll(keepingCapacity: true)
-            if round == .max { rounds = [] }
-            round = round == .max ? 1 : round + 1
+        guard count > 0 else { return [] }
+        var pools: [Int] = []
+        pools.reserveCapacity(count)
+        for word in words.indices where words[word] != 0 {
+            var bits = words[word]
+            words[word] = 0
+            while bits != 0 {
+                pools.append(word * 64 + bits.trailingZeroBitCount)
+                bits &= bits - 1
+            }
         }
-        return indices.sorted()
+        count = 0
+        return pools
     }
 }

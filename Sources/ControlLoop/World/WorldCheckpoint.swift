@@ -60,10 +60,11 @@ extension World {
         func check(_ isFine: Bool, _ what: String) throws(ByteFault) {
             if !isFine { throw ByteFault(offset: offset, problem: "\(what) points nowhere") }
         }
+        let there = Set(workers.indices)
         for index in 0..<actors.capacity {
             try check(actors[index].pool < Int32(pools.count), "an actor's pool")
             let worker = Int(actors[index].worker)
-            try check(worker < 0 || workers.indices.contains(worker), "an actor's worker")
+            try check(worker < 0 || there.contains(worker), "an actor's worker")
         }
         for index in workers.indices {
             try check(pools.indices.contains(Int(workers[index].pool)), "a worker's pool")
@@ -71,7 +72,7 @@ extension World {
             for actor in workers[index].residents { try check(actor >= 0 && actor < actors.capacity, "a resident") }
         }
         for (index, pool) in pools.enumerated() {
-            for member in pool.members { try check(workers.indices.contains(member), "a pool's member") }
+            for member in pool.members { try check(there.contains(member), "a pool's member") }
             for ticket in pool.queue.all { try check(ticket.actor >= 0 && ticket.actor < actors.capacity && Int(actors[ticket.actor].pool) == index, "a ticket") }
         }
         for actor in active.indices { try check(actor >= 0 && actor < actors.capacity, "a snapshot") }
@@ -95,6 +96,7 @@ extension World {
         for (k, shadow) in pools[index].shadows.enumerated() {
             guard let at = shadow.evaluatedAt else { continue }
             let observation = pools[index].observation(for: shadow, at: at)
+            pools[index].shadows[k].observe(observation)
             pools[index].shadows[k].evaluation = Autoscaler.evaluate(policy: shadow.applied.policy, observation: observation, memory: shadow.memory)
         }
     }

@@ -69,7 +69,9 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     public var shape: Shape { Self.shapes[Int(rawValue)] }
     public var name: String { shape.name }
     public var subject: Subject { shape.subject }
-    public var isOurs: Bool { shape.isOurs }
+    // Asked for every event: a bit each, as taking a shape out of its table retains its name and fields.
+    public var isOurs: Bool { Self.ours & (1 << UInt64(rawValue)) != 0 }
+    public var carriesPool: Bool { Self.withPool & (1 << UInt64(rawValue)) != 0 }
 
     public init?(name: String) {
         guard let kind = Self.byName[name] else { return nil }
@@ -79,6 +81,17 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     /// Kinds by the bytes of their name, for the reader's hot path.
     static let byNameBytes: [(name: [UInt8], kind: EventKind)] = allCases.map { (Array($0.name.utf8), $0) }
     private static let byName: [String: EventKind] = Dictionary(uniqueKeysWithValues: allCases.map { ($0.name, $0) })
+
+    private static let ours = bits { $0.isOurs }
+    private static let withPool = bits { $0.carriesPool }
+
+    /// A bit for each kind whose shape is so. Kinds are numbered below 64.
+    private static func bits(_ isSo: (Shape) -> Bool) -> UInt64 {
+        allCases.reduce(0) { bits, kind in
+            precondition(kind.rawValue < 64)
+            return isSo(kind.shape) ? bits | 1 << UInt64(kind.rawValue) : bits
+        }
+    }
 
     private static let shapes: [Shape] = {
         var table = [Shape](

@@ -89,6 +89,13 @@ public struct JSONWriter: Sendable {
 /// Escaping as RFC 8259 asks for it: quotes, backslashes and control characters, nothing else.
 public enum JSONText {
     public static func appendEscaped(_ utf8: some Sequence<UInt8>, to bytes: inout [UInt8]) {
+        // Nearly every text has nothing to escape: looked through once, and copied as it is.
+        let wasPlain = utf8.withContiguousStorageIfAvailable { text in
+            for byte in text where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return false }
+            bytes.append(contentsOf: text)
+            return true
+        }
+        if wasPlain == true { return }
         for byte in utf8 {
             switch byte {
             case UInt8(ascii: "\""): bytes.append(contentsOf: [UInt8(ascii: "\\"), byte])

@@ -1,137 +1,99 @@
-import Domain
-
 // Which key is the lowest, and how many are lower than this one?
 //
-// A balanced search tree with counts: a treap, whose balance comes from a mixed counter in place of chance, so that it is
-// the same in every run. Nodes lie in arrays; vacated ones are used again. Every operation is O(log n), expected.
+// A tree of two levels: leaves of up to `most` keys in rising order, and the list of leaves. Keys come mostly at the end (whoever
+// asks last waits behind the others) and go mostly at the front, so that a leaf is found at once, and what moves are a few
+// neighbours in memory. Coming and going are O(log n) and the move of part of a leaf; a rank counts leaves, 1/64 of the keys
+// and fewer.
+//
+// Always: no leaf but an only one is empty, keys rise within leaves and from leaf to leaf, and none is there twice.
 
 struct OrderedTree<Key: Comparable & Sendable>: Sendable {
-    private struct Node: Sendable {
-        var key: Key
-        var left: Int32 = -1
-        var right: Int32 = -1
-        var size: Int32 = 1
-        var weight: UInt64
-    }
+    /// Keys of one leaf: 2 KB of the larger keys, which is moved in the time of one or two misses of the cache.
+    private static var most: Int { 128 }
 
-    private var nodes: [Node] = []
-    private var vacant: [Int32] = []
-    private var root: Int32 = -1
-    private var inserted: UInt64 = 0
+    private var leaves: [ContiguousArray<Key>] = []
+    private(set) var count = 0
 
     init() {}
 
-    var count: Int { size(root) }
-    var isEmpty: Bool { root < 0 }
+    var isEmpty: Bool { count == 0 }
 
-    var first: Key? {
-        guard root >= 0 else { return nil }
-        var place = root
-        while nodes[Int(place)].left >= 0 { place = nodes[Int(place)].left }
-        return nodes[Int(place)].key
-    }
+    var first: Key? { leaves.first?.first }
 
     /// Keys lower than `key`.
     func rank(of key: Key) -> Int {
-        var place = root
-        var lower = 0
-        while place >= 0 {
-            if nodes[Int(place)].key < key {
-                lower += size(nodes[Int(place)].left) + 1
-                place = nodes[Int(place)].right
-            } else {
-                place = nodes[Int(place)].left
-            }
-        }
-        return lower
+        guard !leaves.isEmpty else { return 0 }
+        let leaf = leaf(for: key)
+        return leaves[..<leaf].reduce(0) { $0 + $1.count } + Self.place(of: key, in: leaves[leaf])
     }
 
     /// `key` must not be there already.
     mutating func insert(_ key: Key) {
-        inserted &+= 1
-        let node = Node(key: key, weight: ByteHash.mix(inserted &* 0x9E37_79B9_7F4A_7C15))
-        let place: Int32
-        if let old = vacant.popLast() {
-            nodes[Int(old)] = node
-            place = old
-        } else {
-            nodes.append(node)
-            place = Int32(nodes.count - 1)
+        count += 1
+        guard !leaves.isEmpty else {
+            leaves.append([key])
+            return
         }
-        root = insert(place, under: root)
+        let leaf = leaf(for: key)
+        let place = Self.place(of: key, in: leaves[leaf])
+        let isFull = leaves[leaf].count == Self.most
+        // Beyond all the others: a leaf of its own leaves the full one as full as it is.
+        if isFull, place == Self.most, leaf == leaves.count - 1 { return leaves.append([key]) }
+        leaves[leaf].insert(key, at: place)
+        if isFull { halve(leaf) }
     }
 
     /// Answers whether it was there.
     @discardableResult
     mutating func remove(_ key: Key) -> Bool {
-        let before = size(root)
-        root = remove(key, under: root)
-        return size(root) < before
+        guard !leaves.isEmpty else { return false }
+        let leaf = leaf(for: key)
+        let place = Self.place(of: key, in: leaves[leaf])
+        guard place < leaves[leaf].count, !(key < leaves[leaf][place]) else { return false }
+        leaves[leaf].remove(at: place)
+        count -= 1
+        // The only leaf stays for the next key: a queue is empty ever so often.
+        if leaves[leaf].isEmpty, leaves.count > 1 { leaves.remove(at: leaf) } else { joinNext(leaf) }
+        return true
     }
 
-    // MARK: - The tree
+    // MARK: - Leaves
 
-    private func size(_ place: Int32) -> Int { place < 0 ? 0 : Int(nodes[Int(place)].size) }
-
-    private mutating func measure(_ place: Int32) {
-        nodes[Int(place)].size = Int32(size(nodes[Int(place)].left) + size(nodes[Int(place)].right) + 1)
+    /// The last leaf that begins at `key` or lower; the first where none does.
+    private func leaf(for key: Key) -> Int {
+        var low = 0
+        var high = leaves.count - 1
+        while low < high {
+            let middle = (low + high + 1) / 2
+            if key < leaves[middle][0] { high = middle - 1 } else { low = middle }
+        }
+        return low
     }
 
-    private mutating func insert(_ new: Int32, under place: Int32) -> Int32 {
-        guard place >= 0 else { return new }
-        if nodes[Int(new)].weight > nodes[Int(place)].weight {
-            (nodes[Int(new)].left, nodes[Int(new)].right) = split(place, at: nodes[Int(new)].key)
-            measure(new)
-            return new
+    /// How many of a leaf's keys are lower.
+    private static func place(of key: Key, in leaf: ContiguousArray<Key>) -> Int {
+        var low = 0
+        var high = leaf.count
+        // Most keys are the last or the first.
+        if let last = leaf.last, last < key { return high }
+        while low < high {
+            let middle = (low + high) / 2
+            if leaf[middle] < key { low = middle + 1 } else { high = middle }
         }
-        if nodes[Int(new)].key < nodes[Int(place)].key {
-            nodes[Int(place)].left = insert(new, under: nodes[Int(place)].left)
-        } else {
-            nodes[Int(place)].right = insert(new, under: nodes[Int(place)].right)
-        }
-        measure(place)
-        return place
+        return low
     }
 
-    /// What is lower than `key`, and the rest.
-    private mutating func split(_ place: Int32, at key: Key) -> (Int32, Int32) {
-        guard place >= 0 else { return (-1, -1) }
-        if nodes[Int(place)].key < key {
-            let (low, high) = split(nodes[Int(place)].right, at: key)
-            nodes[Int(place)].right = low
-            measure(place)
-            return (place, high)
-        }
-        let (low, high) = split(nodes[Int(place)].left, at: key)
-        nodes[Int(place)].left = high
-        measure(place)
-        return (low, place)
+    private mutating func halve(_ leaf: Int) {
+        let half = leaves[leaf].count / 2
+        let upper = ContiguousArray(leaves[leaf][half...])
+        leaves[leaf].removeSubrange(half...)
+        leaves.insert(upper, at: leaf + 1)
     }
 
-    private mutating func remove(_ key: Key, under place: Int32) -> Int32 {
-        guard place >= 0 else { return -1 }
-        if key < nodes[Int(place)].key {
-            nodes[Int(place)].left = remove(key, under: nodes[Int(place)].left)
-        } else if nodes[Int(place)].key < key {
-            nodes[Int(place)].right = remove(key, under: nodes[Int(place)].right)
-        } else {
-            vacant.append(place)
-            return join(nodes[Int(place)].left, nodes[Int(place)].right)
-        }
-        measure(place)
-        return place
-    }
-
-    private mutating func join(_ low: Int32, _ high: Int32) -> Int32 {
-        guard low >= 0 else { return high }
-        guard high >= 0 else { return low }
-        if nodes[Int(low)].weight > nodes[Int(high)].weight {
-            nodes[Int(low)].right = join(nodes[Int(low)].right, high)
-            measure(low)
-            return low
-        }
-        nodes[Int(high)].left = join(low, nodes[Int(high)].left)
-        measure(high)
-        return high
+    /// Leaves that have become small are joined, or rare old keys would keep a leaf each.
+    private mutating func joinNext(_ leaf: Int) {
+        guard leaf + 1 < leaves.count, leaves[leaf].count + leaves[leaf + 1].count <= Self.most / 2 else { return }
+        leaves[leaf].append(contentsOf: leaves[leaf + 1])
+        leaves.remove(at: leaf + 1)
     }
 }

@@ -34,6 +34,8 @@ struct TenantTurns: Sendable {
     private(set) var running: [NameID: Int] = [:]
     /// Slots that are promised; the log doesn't hold them yet.
     private var promised: [NameID: Int] = [:]
+    /// All that wait, where no quotas are set: there are no tenants to choose among, and no heads to keep.
+    private var plain = OrderedTree<Turn>()
     private var tenants: [NameID: Tenant] = [:]
     private var heads = OrderedTree<Head>()
     private var largestQuota = 1
@@ -41,7 +43,7 @@ struct TenantTurns: Sendable {
     init() {}
 
     /// The ticket whose turn it is.
-    var first: Position? { heads.first?.turn.seq }
+    var first: Position? { quotas.isEmpty ? plain.first?.seq : heads.first?.turn.seq }
 
     var quotaList: [(tenant: NameID, maxRunning: Int)] { quotas.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 } }
     var runningList: [(tenant: NameID, running: Int)] { running.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 } }
@@ -51,15 +53,18 @@ struct TenantTurns: Sendable {
     }
 
     mutating func add(_ turn: Turn, of tenant: NameID) {
-        let key = key(tenant)
-        tenants[key, default: Tenant()].turns.insert(turn)
-        renew(key)
+        guard !quotas.isEmpty else { return plain.insert(turn) }
+        tenants[tenant, default: Tenant()].turns.insert(turn)
+        renew(tenant)
     }
 
     mutating func remove(_ turn: Turn, of tenant: NameID) {
-        let key = key(tenant)
-        tenants[key]?.turns.remove(turn)
-        renew(key)
+        guard !quotas.isEmpty else {
+            plain.remove(turn)
+            return
+        }
+        tenants[tenant]?.turns.remove(turn)
+        renew(tenant)
     }
 
     /// More or fewer actors of a tenant hold a slot.
@@ -84,13 +89,14 @@ struct TenantTurns: Sendable {
     mutating func setQuotas(_ new: [NameID: Int], waiting: some Sequence<(Turn, NameID)>) {
         quotas = new.mapValues { min(max(0, $0), Self.most) }
         largestQuota = max(1, quotas.values.max() ?? 1)
+        plain = OrderedTree()
         tenants = [:]
         heads = OrderedTree()
-        for (turn, tenant) in waiting { tenants[key(tenant), default: Tenant()].turns.insert(turn) }
+        for (turn, tenant) in waiting {
+            if quotas.isEmpty { plain.insert(turn) } else { tenants[tenant, default: Tenant()].turns.insert(turn) }
+        }
         for tenant in tenants.keys.sorted() { renew(tenant) }
     }
-
-    private func key(_ tenant: NameID) -> NameID { quotas.isEmpty ? .none : tenant }
 
     private mutating func renew(_ key: NameID) {
         guard let old = tenants[key]?.head ?? nil else { return insertHead(key) }
@@ -103,7 +109,7 @@ struct TenantTurns: Sendable {
             tenants[key] = nil
             return
         }
-        let used = quotas.isEmpty ? 0 : min(self.used(key), Self.most)
+        let used = min(self.used(key), Self.most)
         let isUsedUp = quotas[key].map { used >= $0 } ?? false
         let head = isUsedUp ? nil : Head(turn: turn, running: used, share: quotas[key] ?? largestQuota, tenant: key)
         tenants[key]?.head = head

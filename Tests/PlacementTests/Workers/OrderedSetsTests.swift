@@ -27,13 +27,14 @@ import Testing
         #expect(bitmap.first == nil && bitmap.isEmpty)
     }
 
-    @Test("a tree has the first, the ranks and the count that a sorted list has")
-    func orderedTree() {
+    /// Of 400 keys half are there at a time, in a few leaves; of 20,000 all stay, and more and more leaves are split.
+    @Test("a tree has the first, the ranks and the count that a sorted list has", arguments: [400, 20_000])
+    func orderedTree(keys: Int) {
         var generator = SplitMix64(seed: 3)
         var tree = OrderedTree<Int>()
         var plain: [Int] = []
         for _ in 0..<1_500 {
-            let key = generator.below(400)
+            let key = generator.below(keys)
             if let place = plain.firstIndex(of: key) {
                 plain.remove(at: place)
                 let wasThere = tree.remove(key)
@@ -44,9 +45,24 @@ import Testing
                 #expect(!wasThere)
                 tree.insert(key)
             }
-            let asked = generator.below(400)
+            let asked = generator.below(keys)
             #expect(tree.first == plain.first && tree.count == plain.count)
             #expect(tree.rank(of: asked) == plain.count { $0 < asked })
+        }
+    }
+
+    @Test("a queue that grows at its end and goes at its front keeps its order, down to the last and again")
+    func orderedTreeAsQueue() {
+        var tree = OrderedTree<Int>()
+        for round in 0..<2 {
+            for key in 0..<2_000 { tree.insert(round * 2_000 + key) }
+            // Every other one is withdrawn, so that leaves are joined.
+            for key in stride(from: 1, to: 2_000, by: 2) { tree.remove(round * 2_000 + key) }
+            for key in stride(from: 0, to: 2_000, by: 2) {
+                #expect(tree.first == round * 2_000 + key && tree.rank(of: .max) == tree.count)
+                tree.remove(round * 2_000 + key)
+            }
+            #expect(tree.isEmpty && tree.first == nil && tree.rank(of: 7) == 0)
         }
     }
 
