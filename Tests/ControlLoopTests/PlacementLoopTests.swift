@@ -1,5 +1,6 @@
 import Autoscaling
 import Domain
+import Replay
 import Testing
 
 @testable import ControlLoop
@@ -112,6 +113,36 @@ import Testing
         loop.settle()
         #expect(loop.view(of: "x")?.worker == "b")
         #expect(try lastPlaced(loop).contains(#""moved":"node_gone""#))
+    }
+
+    @Test func `why an actor waits, and what each tier has, is told of now and of the position a placement looked at`() async throws {
+        let loop = try LoopHarness()
+        worker(loop, "a", on: "n1")
+        start(loop, "x")
+        suspend(loop, "x")
+        start(loop, "x")
+        pause(loop, "x")
+        start(loop, "other")
+        worker(loop, "b", on: "n2")
+        loop.request("x")
+        loop.settle()
+        let view = try #require(loop.world.placementView(of: "x", log: loop.log, at: loop.scheduler.now))
+        #expect(view.reason == "node_locality" && view.worker == nil && view.position == 1)
+        #expect(view.tiers.map(\.tier) == ["local", "warm", "golden", "cold"])
+        #expect(view.tiers.map(\.available) == [0, 0, 0, 1])
+        #expect(
+            view.tiers.map(\.why) == [
+                "all busy", "all busy", "it has a snapshot of its own", "free, but a slot on its node is expected sooner than moving takes",
+            ])
+        #expect(view.tiers[3].worker == "b" && view.tiers[3].node == "n2")
+        suspend(loop, "other")
+        #expect(loop.view(of: "x")?.worker == "a")
+        #expect(loop.world.placementView(of: "x", log: loop.log, at: loop.scheduler.now) == nil)
+        let placed = try #require(try loop.events(.actorPlaced).last)
+        let past = HistoricalState(world: try History.world(of: loop.log, at: .position(placed.event.seq - 1)), log: loop.log)
+        let then = try #require(await past.explainPlacement(of: "x"))
+        #expect(then.worker == "a" && then.tier == "local" && then.tiers[0].why == "chosen")
+        #expect(placed.body.contains("\"asOf\":\(then.seq)"))
     }
 
     @Test func `a state that its node dropped is given up for the external snapshot`() throws {
