@@ -162,6 +162,15 @@ public final class EventLog: Sendable {
         return checkpoint
     }
 
+    /// Saves the log's own state now. A log with a keeper does so by itself; one that is written inline only when it is closed.
+    package func saveOwnState() throws(LogError) {
+        guard let writing else { return }
+        do { _ = try StateSaving(writing, checkpoints).save() } catch { throw LogError(wrapping: error, operation: "save the state of", path: path) }
+    }
+
+    /// Events after which a keeper saves it, at least.
+    package static var stateEvents: Int64 { Limits().stateEvents }
+
     public var health: LogHealth { healthRecord.health(path: path) }
     var recentBytes: Int { recent.bytes }
 }

@@ -1,5 +1,6 @@
 import Autoscaling
 import Domain
+import Replay
 import Testing
 
 @testable import ControlLoop
@@ -84,8 +85,10 @@ import Testing
         #expect(position == 1 && reason == .nodeLocality)
         #expect(detail.hasPrefix("paused on n1: 1 eligible worker there, busy; 1 free worker elsewhere could restore the external snapshot of 08:00 (1.2 GB ≈ "))
         #expect(try loop.pool.demand.blocked == ["node_locality": 1])
+        // The recommendation says where the worker is needed.
+        loop.apply(.quick(max: 4, min: 2))
         let decision = try #require(try loop.events(.scaleDecided).last?.body)
-        _ = decision
+        #expect(decision.contains(#""node_locality":1"#) && decision.contains(#""neededOn":"n1""#))
         loop.advance(30)
         #expect(loop.view(of: "x")?.worker == "b")
         let body = try lastPlaced(loop)
@@ -110,6 +113,36 @@ import Testing
         loop.settle()
         #expect(loop.view(of: "x")?.worker == "b")
         #expect(try lastPlaced(loop).contains(#""moved":"node_gone""#))
+    }
+
+    @Test func `why an actor waits, and what each tier has, is told of now and of the position a placement looked at`() async throws {
+        let loop = try LoopHarness()
+        worker(loop, "a", on: "n1")
+        start(loop, "x")
+        suspend(loop, "x")
+        start(loop, "x")
+        pause(loop, "x")
+        start(loop, "other")
+        worker(loop, "b", on: "n2")
+        loop.request("x")
+        loop.settle()
+        let view = try #require(loop.world.placementView(of: "x", log: loop.log, at: loop.scheduler.now))
+        #expect(view.reason == "node_locality" && view.worker == nil && view.position == 1)
+        #expect(view.tiers.map(\.tier) == ["local", "warm", "golden", "cold"])
+        #expect(view.tiers.map(\.available) == [0, 0, 0, 1])
+        #expect(
+            view.tiers.map(\.why) == [
+                "all busy", "all busy", "it has a snapshot of its own", "free, but a slot on its node is expected sooner than moving takes",
+            ])
+        #expect(view.tiers[3].worker == "b" && view.tiers[3].node == "n2")
+        suspend(loop, "other")
+        #expect(loop.view(of: "x")?.worker == "a")
+        #expect(loop.world.placementView(of: "x", log: loop.log, at: loop.scheduler.now) == nil)
+        let placed = try #require(try loop.events(.actorPlaced).last)
+        let past = HistoricalState(world: try History.world(of: loop.log, at: .position(placed.event.seq - 1)), log: loop.log)
+        let then = try #require(await past.explainPlacement(of: "x"))
+        #expect(then.worker == "a" && then.tier == "local" && then.tiers[0].why == "chosen")
+        #expect(placed.body.contains("\"asOf\":\(then.seq)"))
     }
 
     @Test func `a state that its node dropped is given up for the external snapshot`() throws {
@@ -249,8 +282,8 @@ import Testing
 
     @Test func `those who go are idle, from nodes whose snapshots are missed least`() throws {
         let loop = try LoopHarness()
-        loop.apply(.quick(max: 3, min: 3))
         loop.startSeconds = 1_000
+        loop.apply(.quick(max: 3, min: 3))
         for k in 1...3 { worker(loop, "k\(k)", on: "m\(k)") }
         for k in 1...3 { start(loop, "a\(k)") }
         for k in 1...2 { suspend(loop, "a\(k)", bytes: Int64(3 - k) * 4_000_000_000) }

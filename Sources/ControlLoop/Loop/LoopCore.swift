@@ -166,8 +166,7 @@ final class LoopCore: @unchecked Sendable {
         for shadow in change.shadows { prompt(shadow) }
         wakeWaiters()
         flush()
-        // A checkpoint writes every actor: the more there are, the more events it should save folding again.
-        if eventsSinceCheckpoint >= max(limits.checkpointEvents, 4 * Int64(world.actors.count)) { checkpointInBackground() }
+        if eventsUntilCheckpoint <= 0 { checkpointInBackground() }
     }
 
     /// One of our own events came back out of the log: the promise is kept, and the target may follow.
@@ -372,6 +371,12 @@ final class LoopCore: @unchecked Sendable {
         case .workerStart(let pool, let seconds): observer.workerStarted(pool: world.pools[pool].text, seconds: seconds)
         }
     }
+
+    /// A checkpoint writes every actor: the more there are, the more events it should save folding again.
+    var eventsUntilCheckpoint: Int64 { max(limits.checkpointEvents, 2 * Int64(world.actors.count)) - eventsSinceCheckpoint }
+
+    /// Returns once the checkpoint that is being written, if any, is there.
+    func waitForCheckpoint() { checkpoints.sync {} }
 
     /// Hands a copy of the world to `checkpoints`; folding goes on meanwhile. One at a time.
     private func checkpointInBackground() {

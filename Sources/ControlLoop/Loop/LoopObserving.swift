@@ -39,8 +39,9 @@ public struct SilentObserver: LoopObserving {
 
 /// The loop's own bounds.
 public struct LoopLimits: Sendable {
-    /// Events folded between two checkpoints.
-    public var checkpointEvents: Int64 = 1_000_000
+    /// Events folded between two checkpoints, or twice the actors where that is more. Opening after a crash folds that many again:
+    /// half a second. Writing one takes the time of some ten thousand events, beside the loop.
+    public var checkpointEvents: Int64 = 250_000
     /// After an append failed, how long until the loop draws its conclusions anew.
     public var retryMicroseconds: Int64 = 1_000_000
     /// Callers that wait for a placement or a fold, at most.

@@ -85,7 +85,7 @@ struct Planner {
             let snapshot = told(actor.snapshotSeq)
             placed.restoreFrom = snapshot?.uri
             placed.bytes = snapshot?.external.bytes ?? 0
-        case .golden: placed.bytes = world.placer.snapshots.golden(of: actor.template)?.bytes ?? 0
+        case .golden: placed.bytes = world.placer.snapshots.golden(of: world.actors.traits(of: actor).template)?.bytes ?? 0
         case .nothing: break
         }
         if choice.tier != .local, let active, !active.isVoid {

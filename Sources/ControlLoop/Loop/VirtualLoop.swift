@@ -37,6 +37,12 @@ public final class VirtualLoop {
 
     public var world: World { core.world }
 
+    /// Until the loop writes its next checkpoint, beside its other work.
+    public var eventsUntilCheckpoint: Int64 { core.eventsUntilCheckpoint }
+
+    /// Returns once the checkpoint that is being written, if any, is there.
+    public func waitForCheckpoint() { core.waitForCheckpoint() }
+
     /// Moves time to a recorded commit and draws the conclusions from it.
     public func take(_ batch: CommittedBatch) {
         scheduler.advance(to: batch.at)

@@ -2,7 +2,7 @@ import Domain
 
 // What is known of each actor?
 //
-// A million mostly-suspended actors must fit in memory beside everything else, so a record is 72 bytes of numbers, in
+// A million mostly-suspended actors must fit in memory beside everything else, so a record is 64 bytes of numbers, in
 // chunks that never move: growing copies no records. Indices are stable until the actor is deleted. Actors are found by
 // the number of their name in the log's dictionary.
 
@@ -12,11 +12,8 @@ struct ActorRecord: Hashable, Sendable {
     var pool: Int32 = -1
     /// Index of the worker it holds a slot of; -1 where it holds none.
     var worker: Int32 = -1
-    /// Name in the world's table of labels.
-    var template = NameID.none
-    var tenant = NameID.none
-    /// The class a worker must have for it; none takes any.
-    var sandboxClass = NameID.none
+    /// Number of its template, tenant and class in the table of actors: few of them are alike in nothing.
+    fileprivate(set) var traits: UInt32 = 0
     /// The node that keeps its last snapshot: its only copy while it is paused, a cached one once it is suspended.
     var node = NameID.none
     var state = ActorState.unknown
@@ -37,8 +34,20 @@ struct ActorRecord: Hashable, Sendable {
     init(name: NameID) { self.name = name }
 }
 
+/// What an actor shares with many others. Names in the world's table of labels.
+struct ActorTraits: Hashable, Sendable {
+    var template = NameID.none
+    var tenant = NameID.none
+    /// The class a worker must have for it; none takes any.
+    var sandboxClass = NameID.none
+}
+
 struct ActorTable: Sendable {
     private static let chunkSize = 4096
+
+    /// By number; 0 is no traits at all. Never fewer: what an actor once was is kept.
+    private var traits = [ActorTraits()]
+    private var traitNumbers: [ActorTraits: UInt32] = [ActorTraits(): 0]
 
     private var chunks: [[ActorRecord]] = []
     /// By the number of the name: index + 1, or 0.
@@ -62,6 +71,19 @@ struct ActorTable: Sendable {
     subscript(_ index: Int) -> ActorRecord {
         _read { yield chunks[index / Self.chunkSize][index % Self.chunkSize] }
         _modify { yield &chunks[index / Self.chunkSize][index % Self.chunkSize] }
+    }
+
+    @inline(__always)
+    func traits(of actor: ActorRecord) -> ActorTraits { traits[Int(actor.traits)] }
+
+    mutating func setTraits(_ new: ActorTraits, of actor: inout ActorRecord) {
+        if let known = traitNumbers[new] {
+            actor.traits = known
+            return
+        }
+        traits.append(new)
+        actor.traits = UInt32(traits.count - 1)
+        traitNumbers[new] = actor.traits
     }
 
     mutating func insert(_ name: NameID) -> Int {
@@ -95,14 +117,16 @@ struct ActorTable: Sendable {
 extension ActorTable {
     func encode(into writer: inout ByteWriter) {
         writer.count(used)
-        for index in 0..<used { self[index].encode(into: &writer) }
+        for index in 0..<used { self[index].encode(into: &writer, traits(of: self[index])) }
     }
 
     /// - Parameter lastName: no name in the log has a higher number.
     init(from reader: inout ByteReader, lastName: Int64) throws(ByteFault) {
         let count = try reader.count(bytesEach: ActorRecord.encodedBytes)
         for _ in 0..<count {
-            let record = try ActorRecord(from: &reader)
+            var traits = ActorTraits()
+            var record = try ActorRecord(from: &reader, &traits)
+            setTraits(traits, of: &record)
             guard Int64(record.name.rawValue) <= lastName else { throw ByteFault(offset: reader.offset, problem: "an actor's name is none of the log's") }
             let index = append()
             self[index] = record
@@ -120,13 +144,13 @@ extension ActorTable {
 extension ActorRecord {
     static let encodedBytes = 72
 
-    func encode(into writer: inout ByteWriter) {
+    func encode(into writer: inout ByteWriter, _ traits: ActorTraits) {
         writer.integer(name.rawValue)
         writer.integer(pool)
         writer.integer(worker)
-        writer.integer(template.rawValue)
-        writer.integer(tenant.rawValue)
-        writer.integer(sandboxClass.rawValue)
+        writer.integer(traits.template.rawValue)
+        writer.integer(traits.tenant.rawValue)
+        writer.integer(traits.sandboxClass.rawValue)
         writer.integer(node.rawValue)
         writer.integer(state.rawValue)
         writer.integer(resting.rawValue)
@@ -140,13 +164,13 @@ extension ActorRecord {
         writer.integer(snapshotSeq)
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    /// A record without its traits, and those.
+    fileprivate init(from reader: inout ByteReader, _ traits: inout ActorTraits) throws(ByteFault) {
         name = NameID(try reader.integer())
         pool = try reader.integer()
         worker = try reader.integer()
-        template = NameID(try reader.integer())
-        tenant = NameID(try reader.integer())
-        sandboxClass = NameID(try reader.integer())
+        traits = ActorTraits(
+            template: NameID(try reader.integer()), tenant: NameID(try reader.integer()), sandboxClass: NameID(try reader.integer()))
         node = NameID(try reader.integer())
         state = try reader.enumeration()
         resting = try reader.enumeration()

@@ -101,16 +101,19 @@ extension World {
         if isMeant, let worker, workers[worker].state == .ready, workers[worker].readySeq == version, workers[worker].used < workers[worker].slots { return true }
         // Both are free again: whoever waits is looked at in this commit.
         if actor.pool >= 0 { fold.touched.insert(Int(actor.pool)) }
-        if let worker { fold.touched.insert(Int(workers[worker].pool)) }
+        if let worker { touch(Int(workers[worker].pool), &fold) }
         return false
     }
 
     /// Takes over what the event says of the actor itself: its pool, template and tenant.
     private mutating func adopt(_ actor: inout ActorRecord, _ event: CommittedEvent, _ fields: ActorFields, _ names: some NameReading, _ fold: inout Fold) {
         if event.kind.carriesPool { actor.pool = Int32(pool(event.pool, names: names, at: fold.at)) }
-        if let template = fields.template { actor.template = label(template) }
-        if let tenant = fields.tenant { actor.tenant = label(tenant) }
-        if let sandboxClass = fields.sandboxClass { actor.sandboxClass = label(sandboxClass) }
+        guard fields.template != nil || fields.tenant != nil || fields.sandboxClass != nil else { return }
+        var traits = actors.traits(of: actor)
+        if let template = fields.template { traits.template = label(template) }
+        if let tenant = fields.tenant { traits.tenant = label(tenant) }
+        if let sandboxClass = fields.sandboxClass { traits.sandboxClass = label(sandboxClass) }
+        actors.setTraits(traits, of: &actor)
     }
 
     private mutating func move(
@@ -143,7 +146,7 @@ extension World {
         pools[home].queue.add(
             WaitingTicket(
                 actor: index, seq: event.seq, requestedAt: fold.at, priority: fields.priority,
-                expectedMillis: fields.expectedMillis, selector: selector, tenant: actor.tenant))
+                expectedMillis: fields.expectedMillis, selector: selector, tenant: actors.traits(of: actor).tenant))
         countWaiting(actor, index, selector, by: 1)
         pools[home].arrivals.add(at: fold.at)
     }
@@ -166,7 +169,7 @@ extension World {
         if actor.pool < 0, let worker { actor.pool = workers[worker].pool }
         if actor.pool >= 0 {
             pools[Int(actor.pool)].resident += 1
-            pools[Int(actor.pool)].queue.addRunning(1, of: actor.tenant)
+            pools[Int(actor.pool)].queue.addRunning(1, of: actors.traits(of: actor).tenant)
         }
         guard let worker else { return }
         actor.worker = Int32(worker)
@@ -177,7 +180,7 @@ extension World {
     mutating func release(_ actor: inout ActorRecord, _ index: Int, at now: LogTime, _ fold: inout Fold) {
         if actor.pool >= 0 {
             pools[Int(actor.pool)].resident -= 1
-            pools[Int(actor.pool)].queue.addRunning(-1, of: actor.tenant)
+            pools[Int(actor.pool)].queue.addRunning(-1, of: actors.traits(of: actor).tenant)
             pools[Int(actor.pool)].holds.add(microseconds: now.microseconds(since: actor.since))
         }
         let worker = Int(actor.worker)

@@ -15,9 +15,10 @@ extension World {
     func waitingActor(_ ticket: WaitingTicket, ahead: Int, told: (Position) -> ToldSnapshot?) -> WaitingActor {
         let actor = actors[ticket.actor]
         let home = Int(actor.pool)
+        let traits = actors.traits(of: actor)
         return WaitingActor(
-            pools: [home] + pools[home].placing.spill, eligibility: Eligibility(sandboxClass: actor.sandboxClass, selector: ticket.selector),
-            template: actor.template, paused: active[ticket.actor]?.paused,
+            pools: [home] + pools[home].placing.spill, eligibility: Eligibility(sandboxClass: traits.sandboxClass, selector: ticket.selector),
+            template: traits.template, paused: active[ticket.actor]?.paused,
             external: actor.snapshotSeq > 0 ? told(actor.snapshotSeq)?.external : nil,
             requestedAt: ticket.requestedAt, quota: pools[home].queue.quota(of: ticket.tenant), aheadOnNode: ahead)
     }
@@ -75,8 +76,9 @@ extension World {
             // Others on the node may have one more before them.
             if step > 0 { pools[home].placing.hasNews = true }
         }
-        guard !selector.isEmpty || !actor.sandboxClass.isNone else { return }
-        let eligibility = Eligibility(sandboxClass: actor.sandboxClass, selector: selector)
+        let sandboxClass = actors.traits(of: actor).sandboxClass
+        guard !selector.isEmpty || !sandboxClass.isNone else { return }
+        let eligibility = Eligibility(sandboxClass: sandboxClass, selector: selector)
         pools[home].placing.count(eligibility, by: step)
         guard step > 0 else { return }
         placer.keep(eligibility, in: home)
@@ -86,8 +88,9 @@ extension World {
     /// Why those who wait in a pool do, but for those who only need one more worker like any other. From folded state alone:
     /// what the loop has promised meanwhile makes no difference.
     func blockedSplit(_ pool: Int) -> BlockedSplit {
-        let placing = pools[pool].placing
         guard splitsDemand, !pools[pool].queue.isEmpty else { return BlockedSplit() }
+        let placing = pools[pool].placing
+        guard pools[pool].queue.quotaCount > 0 || !placing.conditions.isEmpty || !placing.pausedWaiting.isEmpty else { return BlockedSplit() }
         var split = BlockedSplit()
         var left = pools[pool].queue.count
         split.quota = min(left, pools[pool].queue.overQuota)
@@ -141,10 +144,10 @@ extension World {
         let actor = actors[index]
         let pool = pools[Int(actor.pool)]
         if pool.isBarren { return .noEligiblePool }
-        if let quota = pool.queue.quota(of: actor.tenant), quota.isUsedUp { return .quota }
+        if let quota = pool.queue.quota(of: actors.traits(of: actor).tenant), quota.isUsedUp { return .quota }
         if active[index]?.paused != nil, pool.placing.split.nodeLocality > 0 { return .nodeLocality }
         if pool.placing.split.noEligiblePool > 0, let ticket = pool.queue[actor.stateSeq] {
-            let eligibility = Eligibility(sandboxClass: actor.sandboxClass, selector: ticket.selector)
+            let eligibility = Eligibility(sandboxClass: actors.traits(of: actor).sandboxClass, selector: ticket.selector)
             let usable = [Int(actor.pool)] + pool.placing.spill
             if !usable.contains(where: { placer.workers.tally(of: $0, meeting: eligibility).ready > 0 }) { return .noEligiblePool }
         }

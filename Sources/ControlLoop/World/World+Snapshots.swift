@@ -61,11 +61,12 @@ extension World {
             return
         }
         // An actor without a snapshot of its own starts from its template's: the first one tells which that is.
-        guard !actor.template.isNone else { return }
-        if let snapshot = fields.snapshot, placer.snapshots.golden(of: actor.template) == nil {
-            placer.updateSnapshots { $0.setGolden(snapshot, bytes: 0, of: actor.template) }
+        let template = actors.traits(of: actor).template
+        guard !template.isNone else { return }
+        if let snapshot = fields.snapshot, placer.snapshots.golden(of: template) == nil {
+            placer.updateSnapshots { $0.setGolden(snapshot, bytes: 0, of: template) }
         }
-        guard let golden = placer.snapshots.golden(of: actor.template) else { return }
+        guard let golden = placer.snapshots.golden(of: template) else { return }
         placer.updateSnapshots { $0.note(golden.snapshot, bytes: golden.bytes, on: node, at: now) }
     }
 
@@ -108,7 +109,7 @@ extension World {
         }
     }
 
-    private func goldenBytes(_ actor: ActorRecord) -> Int64 { actor.snapshotSeq == 0 ? placer.snapshots.golden(of: actor.template)?.bytes ?? 0 : 0 }
+    private func goldenBytes(_ actor: ActorRecord) -> Int64 { actor.snapshotSeq == 0 ? placer.snapshots.golden(of: actors.traits(of: actor).template)?.bytes ?? 0 : 0 }
 
     // MARK: - What nodes say
 

@@ -51,7 +51,7 @@ extension World {
         let (namespace, pool) = actor.pool >= 0 ? Self.split(pools[Int(actor.pool)].text) : ("", "")
         let worker = actor.worker >= 0 ? workers[Int(actor.worker)] : nil
         return ActorView(
-            namespace: namespace, pool: pool, template: labels.text(of: actor.template), id: names.text(of: actor.name),
+            namespace: namespace, pool: pool, template: labels.text(of: actors.traits(of: actor).template), id: names.text(of: actor.name),
             status: actor.state.statusName, worker: worker.map { names.text(of: $0.name) },
             node: worker.flatMap { text($0.node) } ?? text(actor.node), ip: worker.flatMap { text($0.ip) },
             version: actor.version, waitedSeconds: waited(actor, now),

@@ -34,6 +34,7 @@ final class FleetHistory {
     private var population: [Int]
     private var workersMade = 0
     private var sent = 0
+    private var keptSeq: Position = 0
     private var batch = EventBatch()
 
     private static let tickMicroseconds: Int64 = 5_000
@@ -45,8 +46,16 @@ final class FleetHistory {
     /// Events an actor's turn costs its agent: requested, running, suspended, and every other time idle.
     private static let eventsPerTurn = 3.5
 
-    /// Writes the history to a new log at `path`.
-    static func make(_ plan: FleetPlan, at path: String, progress: (Int64) -> Void = { _ in }) throws {
+    /// Where a history ends.
+    enum End {
+        /// With the log closed.
+        case closed
+        /// By killing this process when that costs most: just before the next checkpoint, with the log open.
+        case killed
+    }
+
+    /// Writes the history to a new log at `path`. Checkpoints and the log's own state are saved as often as a service does.
+    static func make(_ plan: FleetPlan, at path: String, end: End = .closed, progress: (Int64) -> Void = { _ in }) throws {
         let scheduler = VirtualScheduler(now: beginning)
         var configuration = EventLog.Configuration(path: path)
         configuration.writer = .inline
@@ -56,15 +65,30 @@ final class FleetHistory {
         do throws(LogError) { log = try EventLog.open(configuration) } catch { throw Fault(error) }
         let history = FleetHistory(plan, log, scheduler)
         var quietTicks = 0
-        while log.head.seq < Int64(plan.events) {
+        while log.head.seq < Int64(plan.events) || (end == .killed && !history.isWorstMoment) {
             let before = log.head.seq
             try history.tick()
+            try history.keep()
             quietTicks = log.head.seq == before ? quietTicks + 1 : 0
             // Every actor waits and nobody places them: the loop would have to be broken.
             precondition(quietTicks < quietTicksLimit, "the fleet stands still at \(before)")
             progress(log.head.seq)
         }
+        if end == .killed {
+            history.loop.waitForCheckpoint()
+            kill(getpid(), SIGKILL)
+        }
         log.close()
+    }
+
+    /// The next commits may bring a checkpoint.
+    private var isWorstMoment: Bool { loop.eventsUntilCheckpoint <= 4 * Int64(plan.eventsPerCommit) }
+
+    /// What the keeper of a log does that isn't written inline.
+    private func keep() throws {
+        guard log.head.seq - keptSeq >= EventLog.stateEvents else { return }
+        do throws(LogError) { try log.saveOwnState() } catch { throw Fault(error) }
+        keptSeq = log.head.seq
     }
 
     private init(_ plan: FleetPlan, _ log: EventLog, _ scheduler: VirtualScheduler) {

@@ -6,13 +6,18 @@ import Replay
 
 // How soon is a log's state there again, and how fast does its history pass?
 //
-// Each measurement runs in a process of its own, so that its peak memory is its own. A log made here ends as a crash would
-// leave it: checkpoints as the service writes them, and none at the end.
+// Each measurement runs in a process of its own, so that its peak memory is its own. A log made here is made in a process
+// that kills itself when that costs most: checkpoints as the service writes them, and the next one just about to come. It is
+// opened as the crash left it, then stopped as the service stops, and opened again.
 
 /// One measurement.
 enum ReplayStage: String, Sendable, CaseIterable {
     /// As the service opens a log: for writing, then to the live state from the newest checkpoint.
     case open
+    /// The same after a clean stop.
+    case reopen
+    /// Ends it as the service does: with a checkpoint, and closed.
+    case stop
     /// The same for reading only.
     case read
     /// The live state from all events, without a checkpoint.
@@ -22,7 +27,9 @@ enum ReplayStage: String, Sendable, CaseIterable {
 
     var words: String {
         switch self {
-        case .open: "opened to the live state"
+        case .open: "opened to the live state after a crash at the worst moment"
+        case .reopen: "after a clean stop"
+        case .stop: "stopped"
         case .read: "opened for reading, to the live state"
         case .fold: "folded without checkpoints"
         case .replay: "replayed"
@@ -36,7 +43,8 @@ enum ReplayStage: String, Sendable, CaseIterable {
         let processor = ThreadClock.processorSeconds()
         do throws(LogError) {
             switch self {
-            case .open: events = try Self.liveState(of: EventLog.open(EventLog.Configuration(path: path)))
+            case .open, .reopen: events = try Self.liveState(of: EventLog.open(EventLog.Configuration(path: path)))
+            case .stop: events = try Self.stop(EventLog.open(EventLog.Configuration(path: path)))
             case .read: events = try Self.liveState(of: EventLog.openReadOnly(path: path))
             case .fold: events = try Self.liveState(of: EventLog.openReadOnly(path: path), ignoringCheckpoints: true)
             case .replay: events = try Self.replay(EventLog.openReadOnly(path: path))
@@ -52,6 +60,13 @@ enum ReplayStage: String, Sendable, CaseIterable {
     /// The position reached. The log stays open: closing it is not measured.
     private static func liveState(of log: EventLog, ignoringCheckpoints: Bool = false) throws(LogError) -> Position {
         try History.world(of: log, at: .position(.max), ignoringCheckpoints: ignoringCheckpoints).position
+    }
+
+    private static func stop(_ log: EventLog) throws(LogError) -> Position {
+        let world = try History.world(of: log, at: .position(.max))
+        try log.saveCheckpoint(of: world)
+        log.close()
+        return world.position
     }
 
     private static func replay(_ log: EventLog) throws(LogError) -> Position {
@@ -122,12 +137,26 @@ enum ReplayBench {
             var part = plan
             part.events = events
             let path = folder.path("log-\(events).db")
-            var progress = Progress("making a log", total: Int64(events))
-            try FleetHistory.make(part, at: path) { progress.update($0) }
-            progress.finish()
-            report.logs.append(try [.open, .fold, .replay].map { ($0, try inOwnProcess($0, path)) })
+            try makeInOwnProcess(part, path)
+            report.logs.append(try [.open, .stop, .reopen, .fold, .replay].map { ($0, try inOwnProcess($0, path)) })
         }
         return report
+    }
+
+    /// The process ends by a signal that it sends itself: nothing is closed or saved in it after the last event.
+    private static func makeInOwnProcess(_ plan: FleetPlan, _ path: String) throws {
+        let process = Process()
+        process.executableURL = try ServerProcess.executable()
+        process.arguments = [
+            "bench", "crash", path, "--events", "\(plan.events)", "--pools", "\(plan.pools)", "--actors", "\(plan.actors)",
+            "--commit-events", "\(plan.eventsPerCommit)", "--seed", "\(plan.seed)",
+        ]
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationReason == .uncaughtSignal, process.terminationStatus == SIGKILL else {
+            throw Fault(.unreachable, "making the log \(path) failed", do: "look at what it said above")
+        }
     }
 
     private static func inOwnProcess(_ stage: ReplayStage, _ path: String) throws -> StageFigures {

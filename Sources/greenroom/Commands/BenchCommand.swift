@@ -8,7 +8,10 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure, and say on which machine.",
-        subcommands: [BenchIngestCommand.self, BenchDecideCommand.self, BenchPlaceCommand.self, BenchReplayCommand.self, BenchMetricsCommand.self, BenchStageCommand.self])
+        subcommands: [
+            BenchIngestCommand.self, BenchDecideCommand.self, BenchPlaceCommand.self, BenchReplayCommand.self, BenchMetricsCommand.self,
+            BenchStageCommand.self, BenchCrashCommand.self,
+        ])
 }
 
 enum BenchFormat: String, ExpressibleByArgument, CaseIterable { case line, json }

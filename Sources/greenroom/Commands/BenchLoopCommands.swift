@@ -30,8 +30,8 @@ struct BenchReplayCommand: ParsableCommand {
         commandName: "replay",
         abstract: "How soon a log is open at its live state, how fast it replays, and what memory that takes.",
         discussion: """
-            Makes two logs, one ten times as long as the other, that end as a crash would leave them; or takes the one named
-            with --db, and only reads it. Each figure is measured in a process of its own. Build with -c release for figures
+            Makes two logs, one ten times as long as the other, each in a process that kills itself just before the next checkpoint;
+            opens them as that left them, and again after a clean stop. Or takes the log named with --db, and only reads it. Each figure is measured in a process of its own. Build with -c release for figures
             that mean something.
 
             Examples:
@@ -46,6 +46,20 @@ struct BenchReplayCommand: ParsableCommand {
     func run() throws {
         let report = try db.map { try ReplayBench.run(existing: $0) } ?? ReplayBench.run(fleet.plan(events: fleet.events ?? 10_000_000))
         Terminal.writeLine(output == .json ? report.json.compact : report.text)
+    }
+}
+
+/// Makes a log and ends as in a crash: for `bench replay`, which starts it in a process of its own.
+struct BenchCrashCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "crash", abstract: "Makes a log and ends as in a crash.", shouldDisplay: false)
+
+    @Argument(help: "The log to make.") var db: String
+    @OptionGroup var fleet: FleetOptions
+
+    func run() throws {
+        let plan = fleet.plan(events: fleet.events ?? 1_000_000)
+        var progress = Progress("making a log", total: Int64(plan.events))
+        try FleetHistory.make(plan, at: db, end: .killed) { progress.update($0) }
     }
 }
 

@@ -28,7 +28,7 @@ struct ServiceConfiguration: Sendable {
     var workerTokenFile: String?
     /// Folder of the files that policies name for metrics that are fetched; without it none is read.
     var secretsFolder: String?
-    var checkpointEvents: Int64 = 1_000_000
+    var checkpointEvents: Int64 = 250_000
     /// The external scaler for KEDA; nil opens no port for it.
     var keda: KEDAScalerConfiguration?
     /// `external.metrics.k8s.io` for HPAs; nil opens no port for it.

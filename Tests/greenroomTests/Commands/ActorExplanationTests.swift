@@ -1,0 +1,43 @@
+import ControlLoop
+import Domain
+import Foundation
+import Testing
+
+@testable import greenroom
+
+@Suite struct ActorExplanationTests {
+    private let now = LogTime(rfc3339: "2026-11-21T08:10:00Z")!
+
+    private func actor(_ status: String) throws -> ActorView {
+        let json = #"{"namespace":"demo","pool":"chat","template":"t","id":"counter-1","status":"\#(status)","version":0,"seq":7,"ageSeconds":9}"#
+        return try JSONDecoder().decode(ActorView.self, from: Data(json.utf8))
+    }
+
+    private func placement(_ outcome: String) throws -> PlacementView {
+        let json = """
+            {"actor":"counter-1","namespace":"demo","pool":"chat","seq":6,"at":"2026-11-21T08:09:00Z","position":3,"waitedSeconds":4.2,\(outcome),"tiers":[
+            {"tier":"local","nodes":1,"eligible":4,"available":0,"bytes":0,"why":"all busy"},
+            {"tier":"cold","nodes":0,"eligible":16,"available":12,"bytes":1200000000,"restoreSeconds":3.1,"worker":"w-9","node":"node-b","why":"chosen"}]}
+            """
+        return try JSONDecoder().decode(PlacementView.self, from: Data(json.utf8))
+    }
+
+    @Test func ofAWaitingActorItTellsThePlaceInTheQueueTheReasonAndTheTiers() throws {
+        let view = try placement(#""reason":"node_locality","detail":"paused on node-a: 4 eligible workers there, all busy""#)
+        let text = ActorExplanation(actor: try actor("STATUS_WAITING"), placement: view, now: now).text(palette: Palette(isOn: false))
+        for part in ["counter-1 of demo/chat: waits, place 3 in the queue", "node_locality: paused on node-a: 4 eligible workers", "TIER", "local        1", "w-9"] {
+            #expect(text.contains(part), "\(part) in\n\(text)")
+        }
+    }
+
+    @Test func ofAPlacedActorItTellsWhatWasLostAndWhatTheTiersHadThen() throws {
+        let line = #"{"specversion":"1.0","seq":7,"at":"2026-11-21T08:09:00Z","type":"dev.greenroom.actor.placed","source":"/greenroom","id":"p","subject":"counter-1","data":{"worker":"w-9","tier":"cold","score":3.1,"waited":4.2,"moved":"node_gone","pausedOn":"node-a","asOf":6}}"#
+        let view = try placement(#""worker":"w-9","tier":"cold","detail":"""#)
+        let explanation = ActorExplanation(actor: try actor("STATUS_RUNNING"), placed: try EventRecord(line: Array(line.utf8)), placement: view, now: now)
+        let text = explanation.text(palette: Palette(isOn: false))
+        for part in ["on w-9, STATUS_RUNNING", "placed at seq 7", "paused on node-a and moved (node_gone)", "What each tier had, at seq 6", "chosen"] {
+            #expect(text.contains(part), "\(part) in\n\(text)")
+        }
+        #expect(try explanation.json["placed"]?["seq"]?.integer == 7)
+    }
+}
