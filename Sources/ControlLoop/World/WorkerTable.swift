@@ -7,6 +7,9 @@ import Placement
 // `isRemovalSent` are promises of the loop that the log doesn't hold yet: they steer what is offered next and are never part of a checkpoint.
 
 struct WorkerRecord: Hashable, Sendable {
+    /// Actors that one worker can host, at most; one that claims more counts as having so many.
+    static let slotsLimit = 65_536
+
     var name: NameID
     var pool: Int32
     var state = WorkerState.ready

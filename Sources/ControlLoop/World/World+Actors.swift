@@ -101,7 +101,7 @@ extension World {
         if isMeant, let worker, workers[worker].state == .ready, workers[worker].readySeq == version, workers[worker].used < workers[worker].slots { return true }
         // Both are free again: whoever waits is looked at in this commit.
         if actor.pool >= 0 { fold.touched.insert(Int(actor.pool)) }
-        if let worker { fold.touched.insert(Int(workers[worker].pool)) }
+        if let worker { touch(Int(workers[worker].pool), &fold) }
         return false
     }
 
@@ -131,7 +131,7 @@ extension World {
             joinQueue(actor, index, event, fields, &fold)
         }
         if old == .placed, next == .running { noteRestore(actor, fields, since: since, at: fold.at) }
-        noteSnapshot(&actor, index, from: old, event, fields, held: held, at: fold.at)
+        noteSnapshot(&actor, index, from: old, event, fields, held: held, &fold)
         if old != next || event.kind == .actorRunning { actor.since = fold.at }
         actor.stateSeq = event.seq
         actor.state = next

@@ -70,7 +70,12 @@ extension World {
     /// Counts a waiting actor by what it waits for (`step` 1), or takes it out (-1).
     mutating func countWaiting(_ actor: ActorRecord, _ index: Int, _ selector: [LabelPair], by step: Int) {
         let home = Int(actor.pool)
-        if let paused = active[index]?.paused { pools[home].placing.countPaused(paused.node, hasExternal: actor.snapshotSeq > 0, by: step) }
+        if let paused = active[index]?.paused {
+            pools[home].placing.countPaused(paused.node, hasExternal: actor.snapshotSeq > 0, by: step)
+            if pools[home].placing.pausedWaiting.isEmpty { pausedPools.remove(home) } else { pausedPools.insert(home) }
+            // Others on the node may have one more before them.
+            if step > 0 { pools[home].placing.hasNews = true }
+        }
         let sandboxClass = actors.traits(of: actor).sandboxClass
         guard !selector.isEmpty || !sandboxClass.isNone else { return }
         let eligibility = Eligibility(sandboxClass: sandboxClass, selector: selector)
@@ -85,6 +90,7 @@ extension World {
     func blockedSplit(_ pool: Int) -> BlockedSplit {
         guard splitsDemand, !pools[pool].queue.isEmpty else { return BlockedSplit() }
         let placing = pools[pool].placing
+        guard pools[pool].queue.quotaCount > 0 || !placing.conditions.isEmpty || !placing.pausedWaiting.isEmpty else { return BlockedSplit() }
         var split = BlockedSplit()
         var left = pools[pool].queue.count
         split.quota = min(left, pools[pool].queue.overQuota)

@@ -9,11 +9,12 @@ import Placement
 extension World {
     /// What an actor's event says of its snapshots. `worker` is the one whose slot it held before, `actor` as it is after.
     mutating func noteSnapshot(
-        _ actor: inout ActorRecord, _ index: Int, from old: ActorState, _ event: CommittedEvent, _ fields: ActorFields, held worker: Int, at now: LogTime
+        _ actor: inout ActorRecord, _ index: Int, from old: ActorState, _ event: CommittedEvent, _ fields: ActorFields, held worker: Int, _ fold: inout Fold
     ) {
+        let now = fold.at
         switch event.kind {
         case .actorPlaced: notePlaced(actor, index, fields)
-        case .actorRunning: noteRunning(actor, index, fields, wasPlaced: old == .placed, at: now)
+        case .actorRunning: noteRunning(actor, index, fields, wasPlaced: old == .placed, &fold)
         case .actorPaused: notePaused(&actor, index, event, fields, worker, at: now)
         case .actorSuspended: noteSuspended(&actor, index, event, fields, worker, at: now)
         case .actorCrashed, .actorWithdrawn: if active[index]?.isVoid ?? false { active.remove(index) }
@@ -31,7 +32,7 @@ extension World {
     }
 
     /// What was restored is in the node's cache now, but for a paused state, which is used up.
-    private mutating func noteRunning(_ actor: ActorRecord, _ index: Int, _ fields: ActorFields, wasPlaced: Bool, at now: LogTime) {
+    private mutating func noteRunning(_ actor: ActorRecord, _ index: Int, _ fields: ActorFields, wasPlaced: Bool, _ fold: inout Fold) {
         let node = actor.worker >= 0 ? workers[Int(actor.worker)].node : .none
         var entry = active[index]
         let paused = entry?.paused
@@ -39,9 +40,14 @@ extension World {
         if wasPlaced, let millis = fields.restoreMillis, !node.isNone {
             let zone = workers[Int(actor.worker)].zone
             placer.noteRestore(actor.tier, bytes: entry?.restoreBytes ?? goldenBytes(actor), millis: millis, zone: zone)
+            // Whoever waits for a node weighs that against what restores take.
+            for pool in pausedPools {
+                pools[pool].placing.hasNews = true
+                fold.touched.insert(pool)
+            }
         }
         if let paused { placer.updateSnapshots { $0.drop(paused.snapshot, on: paused.node) } }
-        if !isLocal, !node.isNone { noteRestored(actor, entry, fields, on: node, at: now) }
+        if !isLocal, !node.isNone { noteRestored(actor, entry, fields, on: node, at: fold.at) }
         guard entry != nil else { return }
         entry?.paused = nil
         entry?.isPausedLost = false

@@ -42,7 +42,7 @@ extension World {
             record = workers[known]
         }
         body.forEachMember { key, value in
-            if key == "slots" { record.slots = Int(clamping: max(1, body.integer(value) ?? 1)) }
+            if key == "slots" { record.slots = min(Int(clamping: max(1, body.integer(value) ?? 1)), WorkerRecord.slotsLimit) }
             if key == "node" { record.node = label(body.text(value)) }
             if key == "zone" { record.zone = label(body.text(value)) }
             if key == "sandboxClass" { record.sandboxClass = label(body.text(value)) }
@@ -115,7 +115,7 @@ extension World {
     }
 
     /// A pool's workers changed: its own actors, and those that may spill to it, have others to choose from.
-    private mutating func touch(_ home: Int, _ fold: inout Fold) {
+    mutating func touch(_ home: Int, _ fold: inout Fold) {
         fold.touched.insert(home)
         for pool in pools[home].placing.spilledFrom { fold.touched.insert(pool) }
     }

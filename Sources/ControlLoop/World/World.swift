@@ -26,6 +26,8 @@ public struct World: Sendable {
     /// What placement asks: workers, snapshots on nodes, measured restores.
     var placer = Placer(limits: World.placementLimits)
     var active = ActiveSnapshots()
+    /// Pools where somebody waits whose state lies on one node.
+    var pausedPools: Set<Int> = []
     /// Whether waiting actors are told apart by why they wait. From the first placement on that says which worker's life it
     /// means: decisions of logs older than that looked at all who wait as one.
     var splitsDemand = false

@@ -23,15 +23,8 @@ extension World {
         tombstones.encode(into: &writer)
         active.encode(into: &writer)
         writer.bool(splitsDemand)
-        withoutPromises.encode(into: &writer)
+        placer.encodeWithoutWorkers(into: &writer)
         return writer.bytes
-    }
-
-    /// What the placer knows from the log alone.
-    private var withoutPromises: Placer {
-        var copy = placer
-        for index in workers.indices where workers[index].promised != workers[index].used { copy.setUsed(index, workers[index].used) }
-        return copy
     }
 
     public init(decoding bytes: [UInt8]) throws(ByteFault) {
@@ -54,8 +47,9 @@ extension World {
         tombstones = try Tombstones(from: &reader)
         active = try ActiveSnapshots(from: &reader)
         splitsDemand = try reader.bool()
-        placer = try Placer(from: &reader, limits: Self.placementLimits)
         try checkReferences(reader.offset)
+        let known = workers.indices.map { (index: $0, facts: workers[$0].facts, used: workers[$0].used) }
+        placer = try Placer(from: &reader, workers: known, limits: Self.placementLimits)
         for index in workers.indices { recount(index) }
         recountWaiting()
         for index in pools.indices { reevaluate(index) }
@@ -74,17 +68,14 @@ extension World {
         }
         for index in workers.indices {
             try check(pools.indices.contains(Int(workers[index].pool)), "a worker's pool")
+            try check((1...WorkerRecord.slotsLimit).contains(workers[index].slots), "a worker's slots")
             for actor in workers[index].residents { try check(actor >= 0 && actor < actors.capacity, "a resident") }
         }
-        for pool in pools {
+        for (index, pool) in pools.enumerated() {
             for member in pool.members { try check(there.contains(member), "a pool's member") }
-            for ticket in pool.queue.all { try check(ticket.actor >= 0 && ticket.actor < actors.capacity && actors[ticket.actor].pool >= 0, "a ticket") }
+            for ticket in pool.queue.all { try check(ticket.actor >= 0 && ticket.actor < actors.capacity && Int(actors[ticket.actor].pool) == index, "a ticket") }
         }
         for actor in active.indices { try check(actor >= 0 && actor < actors.capacity, "a snapshot") }
-        try check(placer.workers.count == workers.count, "the index of workers")
-        for index in workers.indices {
-            try check(placer.workers.facts(of: index) == workers[index].facts && placer.workers.used(of: index) == workers[index].used, "the index of workers")
-        }
     }
 
     /// Why they wait follows from who waits.
