@@ -4,7 +4,7 @@ SWIFT ?= swift
 RELEASE := .build/release/greenroom
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: help setup build release demo test crash-test bench serve protos clean
+.PHONY: help setup build release demo test crash-test failover-test bench serve protos clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,10 @@ test: setup ## every test, a short crash run included
 crash-test: setup ## kill -9 under load, RUNS times (default 50)
 	$(SWIFT) build --product greenroom -j $(JOBS)
 	python3 Tests/Crash/crash_test.py --runs $(or $(RUNS),50) --greenroom .build/debug/greenroom
+
+failover-test: setup ## kill -9 of the leader of two instances under load, RUNS times (default 20)
+	$(SWIFT) build --build-tests -j $(JOBS)
+	FAILOVER_RUNS=$(or $(RUNS),20) $(SWIFT) test --skip-build --no-parallel --filter ElectedServiceTests
 
 bench: release ## the benchmarks, with the machine they ran on
 	$(RELEASE) bench ingest $(ARGS)

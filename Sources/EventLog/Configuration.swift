@@ -37,6 +37,9 @@ extension EventLog {
         public var limits = Limits()
         /// Throws away what the log works out from events (dedupe runs, its saved state) and works it out again while opening.
         public var rebuildsDerived = false
+        /// Asked before each commit; what it answers is told to all of the commit's callers in its place. For an instance that
+        /// may write only while it leads.
+        public var commitRefusal: @Sendable () -> AppendError? = { nil }
         var hooks = Hooks()
 
         public init(path: String) { self.path = path }

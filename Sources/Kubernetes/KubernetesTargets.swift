@@ -4,8 +4,8 @@ public import Logging
 
 // How does the service come by everything of Kubernetes'?
 //
-// One façade for the composition root: a client, the actuator for every kind with `/scale`, the watches of a pool, and the
-// election. It starts nothing by itself.
+// One façade for the composition root: a client, the actuator for every kind with `/scale`, and the watches of a pool. It
+// starts nothing by itself. The election has a client of its own, which never waits behind these.
 
 public struct KubernetesTargets: Sendable {
     public struct Configuration: Sendable {
@@ -13,6 +13,8 @@ public struct KubernetesTargets: Sendable {
         public var limits = KubernetesClientLimits()
         public var clock = MonotonicClock.real
         public var foreignChange = ScaleActuator.ForeignChange.takeOver
+        /// Asked before each change of anything in the cluster.
+        public var mayWrite: @Sendable () -> Bool = { true }
         /// Of all jitter.
         public var seed: UInt64
         /// Unlike that of any earlier run on the same log, for instance when the run began.
@@ -43,7 +45,8 @@ public struct KubernetesTargets: Sendable {
     ) throws(ClusterAccessFault) {
         self.configuration = configuration
         self.logger = logger
-        client = try KubernetesClient(configuration.access, limits: configuration.limits, clock: configuration.clock, logger: logger)
+        client = try KubernetesClient(
+            configuration.access, limits: configuration.limits, clock: configuration.clock, logger: logger, mayWrite: configuration.mayWrite)
         targets = TargetReader(client)
         actuator = ScaleActuator(
             targets, foreignChange: configuration.foreignChange, seed: configuration.seed, holdsActor: holdsActor,
@@ -73,11 +76,7 @@ public struct KubernetesTargets: Sendable {
             pods: PodWatch(client: client, targets: targets, pool: pool, options: options, append: append, known: known))
     }
 
-    public func election(_ election: LeaseElection.Configuration, callbacks: LeaseElection.Callbacks) -> LeaseElection {
-        LeaseElection(client, election, seed: configuration.seed &+ 3, callbacks: callbacks)
-    }
-
-    /// Closes all connections. To be called once, after watches and election were cancelled.
+    /// Closes all connections. To be called once, after the watches were cancelled.
     public func close() async { await client.close() }
 }
 

@@ -180,6 +180,49 @@ def check_agreement(found):
     check_rights(by_kind)
 
 
+def patched(document, operations):
+    """RFC 6902, as far as deploy/ uses it."""
+    import copy
+
+    document = copy.deepcopy(document)
+    for operation in operations:
+        *way, last = operation["path"].lstrip("/").split("/")
+        place = document
+        for step in way:
+            place = place[step]
+        if operation["op"] == "remove":
+            del place[last]
+        elif isinstance(place, list):
+            place.append(operation["value"])
+        else:
+            assert operation["op"] == "add" or last in place, f"{operation['path']} is not there"
+            place[last] = operation["value"]
+    return document
+
+
+def check_standby(found):
+    """Two instances over one log: what deploy/standby makes of the StatefulSet, and that its configuration elects."""
+    overlay = documents(ROOT / "deploy/standby/kustomization.yaml")[0]
+    by_name = {(document["kind"], document["metadata"]["name"]): document for _, document in found}
+    operations = yaml.safe_load(overlay["patches"][0]["patch"])
+    both = patched(by_name["StatefulSet", "greenroom"], operations)
+    pod = both["spec"]["template"]["spec"]
+    claims = [volume["persistentVolumeClaim"]["claimName"] for volume in pod["volumes"] if "persistentVolumeClaim" in volume]
+    problems = [] if [("PersistentVolumeClaim", claim) in by_name for claim in claims] == [True] else [f"claims are {claims}"]
+    mounts = {mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+    problems += [f"no volume {name}" for name in mounts - {volume["name"] for volume in pod["volumes"]}]
+    if both["spec"]["replicas"] != 2 or "volumeClaimTemplates" in both["spec"] or both["spec"]["updateStrategy"] != {"type": "OnDelete"}:
+        problems.append("not two instances over one volume")
+    base, config = (documents(ROOT / f"deploy/{folder}/greenroom.yaml")[0] for folder in ("base", "standby"))
+    election = config.get("kubernetes", {}).get("election", {})
+    lease = next(rule for rule in by_name["Role", "greenroom-election"]["rules"] if "resourceNames" in rule)
+    if [election.get("lease")] != lease["resourceNames"] or election.get("namespace") != by_name["Role", "greenroom-election"]["metadata"]["namespace"]:
+        problems.append("the lease is not the one that may be written")
+    problems += [f"{field} differs from deploy/base" for field in base if field != "kubernetes" and base[field] != config.get(field)]
+    judge("deploy/standby: two instances, one log, one lease", problems)
+    check_against_kubernetes([(Path("deploy/standby"), both)])
+
+
 def check_rights(by_kind):
     account = by_kind["ServiceAccount"]["greenroom"]["metadata"]
     problems = []
@@ -391,6 +434,7 @@ def main():
     check_form(found)
     check_kustomizations()
     check_agreement(found)
+    check_standby(found)
     check_against_kubernetes(found)
     check_against_server()
     crd = next(document for _, document in found if document["kind"] == "CustomResourceDefinition")

@@ -164,4 +164,20 @@ struct AppendTests {
             #expect(batch.events[1].body.isEmpty)
         }
     }
+
+    @Test("who may not write any more is refused before each commit, and nothing of it is in the log")
+    func refusedCommits() throws {
+        let mayWrite = Mutex(true)
+        var configuration = EventLog.Configuration.test(path)
+        configuration.commitRefusal = { mayWrite.withLock { $0 } ? nil : .notWritable(reason: "another leads", hint: "ask it") }
+        let log = try EventLog.open(configuration)
+        defer { log.close() }
+        try log.appendNow(.one("a"))
+        mayWrite.withLock { $0 = false }
+        #expect(throws: AppendError.notWritable(reason: "another leads", hint: "ask it")) { try log.appendNow(.one("b")) }
+        // It is no failure of the disk: nothing is tried again, and nothing is unhealthy.
+        #expect(log.head.seq == 1 && log.health.isWritable)
+        mayWrite.withLock { $0 = true }
+        #expect(try log.appendNow(.one("b")).accepted == 1)
+    }
 }

@@ -208,6 +208,22 @@ struct RefusalTests {
             #expect(try await service.client().post(Event.structured, Event.json("a")).status == 200)
         }
     }
+
+    @Test(arguments: Wire.cleartext)
+    func whoStandsByAnswersOfItselfAloneAndNamesTheLeader(_ wire: Wire) async throws {
+        try await TestService.run(parts: { parts in
+            parts.standingBy = { "this instance stands by; the leader is b" }
+            parts.readiness = [ReadinessCheck("leader") { .failing("the leader is b") }]
+            parts.metricsText = { _ in Array("up 1\n".utf8) }
+        }) { service in
+            let client = service.client(wire)
+            for path in ["/livez", "/healthz", "/metrics", "/openapi.json"] { #expect(try await client.get(path).status == 200, "\(path)") }
+            for path in ["/", "/readyz", "/v1/pools", "/v1/events", "/v1/events?follow=true"] { #expect(try await client.get(path).status == 503, "\(path)") }
+            let refused = try await client.post(Event.structured, Event.json("a"))
+            #expect(refused.status == 503 && refused.text.contains("the leader is b"))
+            #expect(service.log.events.isEmpty)
+        }
+    }
 }
 
 struct Problems: Decodable {

@@ -33,6 +33,8 @@ public final class ControlLoop: ControlPlane {
     private let actuations = Mutex<[String: PoolActuation]>([:])
     private let problems = Mutex<[String: String]>([:])
     private let reports = Atomic<UInt64>(0)
+    /// No two runs that appended anything began at the same position, whatever their fences: ids of reports rest on it.
+    private let run: String
     /// In order: a worker is drained before it is removed.
     private let leaving = AsyncStream.makeStream(of: LoopCore.Departure.self, bufferingPolicy: .bufferingOldest(departuresAtOnce))
     private static let departuresAtOnce = 10_000
@@ -49,6 +51,7 @@ public final class ControlLoop: ControlPlane {
         self.log = log
         self.scheduler = scheduler
         self.configuration = configuration
+        run = "\(configuration.fence.number)-\(log.head.seq)"
         core = LoopCore(log: log, scheduler: scheduler, observer: configuration.observer, limits: configuration.limits)
     }
 
@@ -135,9 +138,10 @@ public final class ControlLoop: ControlPlane {
             body.member("error", error)
             body.member("attempt", attempt)
         }
+        body.member("fence", Int64(clamping: configuration.fence.number))
         body.closeObject()
         let kind: EventKind = if case .applied = outcome { .scaleApplied } else { .scaleFailed }
-        batch.append(kind, source: Outputs.source, id: "actuation-\(configuration.fence.number)-\(number)", subject: pool, pool: pool, body: body.bytes)
+        batch.append(kind, source: Outputs.source, id: "actuation-\(run)-\(number)", subject: pool, pool: pool, body: body.bytes)
         // Where the log can't take it, the target still follows; the next attempt or decision says so again.
         log.append(batch) { _ in }
     }

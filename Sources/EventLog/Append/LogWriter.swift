@@ -102,7 +102,7 @@ final class LogWriter: Sendable {
     // MARK: - One commit
 
     private func commit(_ requests: [AppendRequest], at recorded: LogTime? = nil) {
-        if let refusal = box.isClosed ? .closed : refusalWhileFailing() {
+        if let refusal = box.isClosed ? .closed : refusalWhileFailing() ?? configuration.commitRefusal() {
             for request in requests { request.completion(.failure(refusal)) }
             return
         }

@@ -15,6 +15,9 @@ public struct ServiceParts: Sendable {
     /// The state at an earlier moment; nil where this server has no access to history.
     public var stateAt: (@Sendable (StateMoment) async throws(ControlFault) -> any ControlPlane)?
     public var readiness: [ReadinessCheck] = []
+    /// Where this instance stands by for another: a sentence that says who leads. Every route but health and metrics is then
+    /// refused with 503, so neither `log` nor `plane` is asked. Must not wait.
+    public var standingBy: (@Sendable () -> String)?
     /// Prometheus' text format, or OpenMetrics'; nil where metrics aren't collected.
     public var metricsText: (@Sendable (_ openMetrics: Bool) async -> [UInt8])?
     /// Shown by `/openapi.json` and the page at `/`.

@@ -144,6 +144,9 @@ final class RequestHandler: ChannelDuplexHandler {
         if !(route.isMetrics && state.shared.openMetrics) {
             try state.shared.authorizer.admit(facts.authorization, for: route.role, memory: &connection.authorization)
         }
+        if let standingBy = state.shared.parts.standingBy, !route.isOperational {
+            throw Problem(.unavailable, standingBy(), retryAfterSeconds: limits.retryAfterSeconds)
+        }
         if let encoding = facts.contentEncoding, encoding != "identity" {
             throw Problem(.unsupportedMediaType, "content-encoding \(String(encoding.prefix(64))) is not taken: send the body as it is", field: "content-encoding")
         }

@@ -33,6 +33,8 @@ struct Route: Sendable {
     }
 
     var isMetrics: Bool { template == "/metrics" }
+    /// Answered by an instance that stands by, too: it is about the instance, not about pools.
+    var isOperational: Bool { isMetrics || (role == nil && template != "/") }
 
     init(
         _ method: HTTPRequest.Method, _ template: String, role: Role?, query parameters: [String] = [], room: Room = .questions, _ work: Work

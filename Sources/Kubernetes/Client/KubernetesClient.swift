@@ -43,12 +43,18 @@ public final class KubernetesClient: Sendable {
     public let limits: KubernetesClientLimits
     public let clock: MonotonicClock
     let logger: Logger
+    /// Asked before anything but a GET is sent: an instance that leads no more changes nothing.
+    private let mayWrite: @Sendable () -> Bool
     private let tokens: TokenSource
     private let requests: HTTPClient
     private let watches: HTTPClient
 
-    public init(_ access: ClusterAccess, limits: KubernetesClientLimits = KubernetesClientLimits(), clock: MonotonicClock = .real, logger: Logger) throws(ClusterAccessFault) {
+    public init(
+        _ access: ClusterAccess, limits: KubernetesClientLimits = KubernetesClientLimits(), clock: MonotonicClock = .real, logger: Logger,
+        mayWrite: @escaping @Sendable () -> Bool = { true }
+    ) throws(ClusterAccessFault) {
         self.access = access
+        self.mayWrite = mayWrite
         self.limits = limits
         self.clock = clock
         self.logger = logger
@@ -126,6 +132,8 @@ public final class KubernetesClient: Sendable {
         let token: String?
         do throws(ClusterAccessFault) { token = try tokens.token() } catch { throw KubernetesError(request.operation, .configuration(error.description)) }
         if let token { sent.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        // Last of all, and before each attempt: what was waited for in between may have cost the lead.
+        guard request.method == .GET || mayWrite() else { throw KubernetesError(request.operation, .unreachable("not asked: this instance leads no more")) }
         if let body = request.body {
             sent.headers.add(name: "Content-Type", value: request.contentType)
             sent.body = .bytes(ByteBuffer(bytes: body.bytes))

@@ -22,6 +22,8 @@ public actor LeaseElection {
         public var timing: LeaseTiming
         /// What the lease's times are written from; nothing is decided by it.
         public var wallClock: @Sendable () -> LogTime
+        /// Transitions of a lease that isn't there yet: no fewer than any fence of earlier times, or targets refuse the new one.
+        public var firstTransitions: @Sendable () -> Int = { 0 }
 
         public init(namespace: String, name: String = "greenroom", identity: String, timing: LeaseTiming = .standard, wallClock: @escaping @Sendable () -> LogTime) {
             self.namespace = namespace
@@ -39,6 +41,8 @@ public actor LeaseElection {
         public var stopped: @Sendable (_ reason: String) async -> Void
         /// Hears what failed.
         public var trouble: @Sendable (_ problem: String) -> Void
+        /// Hears who holds the lease, whenever that or its transitions changed; must not wait. Nobody is nil.
+        public var seen: @Sendable (_ holder: String?, _ transitions: Int) -> Void = { _, _ in }
 
         public init(
             started: @escaping @Sendable (Fence) async -> Void, stopped: @escaping @Sendable (_ reason: String) async -> Void,
@@ -138,7 +142,8 @@ public actor LeaseElection {
 
     private func create(_ began: Duration) async throws(KubernetesError) {
         let record = LeaseRecord(
-            holder: configuration.identity, durationSeconds: configuration.timing.durationSeconds, acquired: configuration.wallClock(), transitions: 0)
+            holder: configuration.identity, durationSeconds: configuration.timing.durationSeconds, acquired: configuration.wallClock(),
+            transitions: configuration.firstTransitions())
         let object: JSONValue = [
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
             "metadata": ["name": .string(configuration.name), "namespace": .string(configuration.namespace)], "spec": record.spec,
@@ -164,7 +169,10 @@ public actor LeaseElection {
             seen?.lease = lease
             return
         }
+        let (before, now) = (seen.map { LeaseRecord($0.lease) }, LeaseRecord(lease))
         seen = (lease, clock.now())
+        guard before?.holder != now.holder || before?.transitions != now.transitions else { return }
+        callbacks.seen(now.holder.isEmpty ? nil : now.holder, now.transitions)
     }
 
     private func hold(_ lease: KubernetesObject, _ began: Duration) {

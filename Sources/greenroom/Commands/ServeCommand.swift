@@ -21,6 +21,7 @@ struct ServeCommand: AsyncParsableCommand {
               policies: [policies/]       # files, or folders of files
               logging: {level: info, format: json}
               workers: {arguments: [], tokenFile: worker-token.txt}   # for pools of kind: Process
+              kubernetes: {kubeconfig: FILE, foreignChange: takeOver}  # pools whose workers are pods; election: {lease: greenroom} for a standby
               keda: {address: 127.0.0.1:9090}                         # external scaler; tls: {certificate: …, key: …, clientCA: …}
               limits: {bodyBytes: 8388608, idleSeconds: 60}
 

@@ -22,7 +22,19 @@ import UnixSignals
 struct GreenroomService: Sendable {
     let configuration: ServiceConfiguration
     private let logger: Logger
-    private let metrics: MetricsOutlet?
+    let metrics: MetricsOutlet?
+
+    /// Under which this instance acts, where several might.
+    struct Lead: Sendable {
+        var fence: Fence
+        var mayAct: @Sendable () -> Bool
+        /// For requests in flight, when the lead ends.
+        var drainSeconds: Double
+        /// Who leads, for whoever is refused.
+        var refusal: @Sendable () -> String
+        /// Sets the gauges of the election.
+        var show: @Sendable () -> Void
+    }
 
     init(_ configuration: ServiceConfiguration, logger: Logger, metrics: MetricsOutlet? = nil) {
         self.configuration = configuration
@@ -39,12 +51,29 @@ struct GreenroomService: Sendable {
         stopOn signals: [UnixSignal] = [.sigterm, .sigint], when stopped: (@Sendable () async -> Void)? = nil,
         onStart: @escaping @Sendable (String) async -> Void = { _ in }
     ) async throws {
-        let server = try serverConfiguration()
+        // What is wrong with the configuration is said at the start, also by an instance that will only stand by.
+        _ = try serverConfiguration()
         do throws(KEDAScalerConfiguration.Fault) { try configuration.keda?.validate() } catch { throw Fault(.usage, error.description) }
-        let policies = try PolicyFiles.read(configuration.policies, now: EventLog.systemClock())
-        let log = try openLog()
+        _ = try PolicyFiles.read(configuration.policies, now: EventLog.systemClock())
+        if let election = configuration.kubernetes?.election {
+            let elected = ElectedService(service: self, settings: election, logger: Logger(labelLike: logger, "greenroom.election"))
+            return try await elected.run(stopOn: signals, when: stopped, onStart: onStart)
+        }
+        let log: EventLog
+        do throws(LogError) { log = try openLog() } catch { throw Fault(error) }
+        try await act(on: log, as: nil, stopOn: signals, when: stopped, onStart: onStart)
+    }
+
+    /// Acts on the log, and closes it at the end. `lead` is nil where no other instance might.
+    func act(
+        on log: EventLog, as lead: Lead?, stopOn signals: [UnixSignal], when stopped: (@Sendable () async -> Void)?,
+        onStart: @escaping @Sendable (String) async -> Void
+    ) async throws {
         defer { log.close() }
-        let parts = try makeParts(log, server)
+        var server = try serverConfiguration()
+        if let lead { server.limits.drainSeconds = min(server.limits.drainSeconds, lead.drainSeconds) }
+        let policies = try PolicyFiles.read(configuration.policies, now: EventLog.systemClock())
+        let parts = try makeParts(log, server, lead)
         let url = Self.url(of: server)
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: HTTPServerService(server, parts: parts.http, log: logger))]
         if let keda = configuration.keda { services.append(.init(service: KEDAScalerService(configuration: keda, plane: parts.loop, logger: logger))) }
@@ -67,9 +96,11 @@ struct GreenroomService: Sendable {
             }
         }
         defer { stopper?.cancel() }
-        do {
-            try await group.run()
-        } catch let fault as HTTPServer.BindFault {
+        try await namingBindFaults { try await group.run() }
+    }
+
+    func namingBindFaults(_ work: () async throws -> Void) async throws {
+        do { try await work() } catch let fault as HTTPServer.BindFault {
             throw Fault(.unreachable, fault.description, do: "stop what listens there, or name another address under `listen`")
         } catch let fault as KEDAScalerConfiguration.Fault {
             throw Fault(.unreachable, fault.description)
@@ -92,17 +123,17 @@ struct GreenroomService: Sendable {
             append: { batch in _ = try await log.append(batch) }, logger: Logger(labelLike: logger, "greenroom.pollers"), secretsFolder: configuration.secretsFolder)
     }
 
-    private func makeParts(_ log: EventLog, _ server: ServerConfiguration) throws -> Parts {
+    private func makeParts(_ log: EventLog, _ server: ServerConfiguration, _ lead: Lead?) throws -> Parts {
         // The actuator asks the loop whether a worker is busy, and the loop tells the actuator what to do.
         let plane = PlaneBox()
         let workers = LocalWorkers(
             try workersConfiguration(log, server), logger: Logger(labelLike: logger, "greenroom.workers"),
             report: { batch in log.append(batch) { _ in } },
             isBusy: { worker in await plane.value?.worker(worker)?.used ?? 0 > 0 })
-        let cluster = try kubernetesTargets(log, plane)
+        let cluster = try kubernetesTargets(log, plane, lead)
         var actuators: [String: any Actuator] = ["Process": workers]
         if let cluster { for kind in KubernetesTargets.commonKinds { actuators[kind] = cluster.actuator } }
-        var loopConfiguration = ControlLoop.Configuration(fence: Fence(UInt64(log.head.seq) + 1), actuators: actuators)
+        var loopConfiguration = ControlLoop.Configuration(fence: lead?.fence ?? Fence(UInt64(log.head.seq) + 1), actuators: actuators)
         loopConfiguration.limits.checkpointEvents = configuration.checkpointEvents
         if let metrics { loopConfiguration.observer = metrics.loop }
         let loop = ControlLoop(log: log, scheduler: RealScheduler(clock: EventLog.systemClock), configuration: loopConfiguration)
@@ -113,26 +144,39 @@ struct GreenroomService: Sendable {
         http.stateAt = { moment async throws(ControlFault) in try Self.state(of: log, at: moment) }
         if let metrics {
             http.log = MeteredLog(http.log)
-            http.metricsText = { openMetrics in await metrics.text(openMetrics: openMetrics, loop, log) }
+            http.metricsText = { openMetrics in
+                // An instance that nobody stands by for leads all the same.
+                if let lead { lead.show() } else { LeaderGauge.show(true) }
+                return await metrics.text(openMetrics: openMetrics, loop, log)
+            }
         }
+        if let lead { http.readiness.append(ReadinessCheck("leader") { lead.mayAct() ? .ok : .failing(lead.refusal()) }) }
         return Parts(loop: loop, workers: workers, kubernetes: cluster, http: http)
     }
 
-    private func kubernetesTargets(_ log: EventLog, _ plane: PlaneBox) throws -> KubernetesTargets? {
-        guard let cluster = configuration.kubernetes else { return nil }
+    func clusterAccess() throws -> ClusterAccess {
         do throws(ClusterAccessFault) {
-            var access = try ClusterAccess.discovered(kubeconfig: cluster.kubeconfig)
-            if let namespace = cluster.namespace { access.namespace = namespace }
+            var access = try ClusterAccess.discovered(kubeconfig: configuration.kubernetes?.kubeconfig)
+            if let namespace = configuration.kubernetes?.namespace { access.namespace = namespace }
+            return access
+        } catch {
+            throw Fault(.usage, "kubernetes: \(error)", do: "name a kubeconfig under `kubernetes`, or run in a pod with a service account")
+        }
+    }
+
+    private func kubernetesTargets(_ log: EventLog, _ plane: PlaneBox, _ lead: Lead?) throws -> KubernetesTargets? {
+        guard let cluster = configuration.kubernetes else { return nil }
+        let access = try clusterAccess()
+        do throws(ClusterAccessFault) {
             // Every run on a log begins at another position or time, so no two say the same.
             let began = EventLog.systemClock().microseconds
             var kubernetes = KubernetesTargets.Configuration(access: access, seed: UInt64(bitPattern: began), run: "\(log.head.seq)-\(began)")
             kubernetes.foreignChange = cluster.foreignChange
+            if let lead { kubernetes.mayWrite = lead.mayAct }
             return try KubernetesTargets(
                 kubernetes, logger: Logger(labelLike: logger, "greenroom.kubernetes"),
                 holdsActor: { worker in await plane.value?.worker(worker)?.used ?? 0 > 0 })
-        } catch {
-            throw Fault(.usage, "kubernetes: \(error)", do: "name a kubeconfig under `kubernetes`, or run in a pod with a service account")
-        }
+        } catch { throw Fault(.usage, "kubernetes: \(error)") }
     }
 
     private static func state(of log: EventLog, at moment: StateMoment) throws(ControlFault) -> any ControlPlane {
@@ -147,19 +191,20 @@ struct GreenroomService: Sendable {
         }
     }
 
-    private func openLog() throws -> EventLog {
+    /// - Parameter refusal: asked before each commit.
+    func openLog(refusal: @escaping @Sendable () -> AppendError? = { nil }) throws(LogError) -> EventLog {
         let folder = URL(fileURLWithPath: configuration.database).deletingLastPathComponent()
         do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
-            throw Fault(.unreachable, "can't make the folder \(folder.path)", do: "make it, or name another database")
+            throw LogError(
+                .unreachable, operation: "open", path: configuration.database, problem: "the folder \(folder.path) can't be made",
+                hint: "make it, or name another database")
         }
-        do throws(LogError) {
-            return try EventLog.open(EventLog.Configuration(path: configuration.database))
-        } catch {
-            throw Fault(error)
-        }
+        var opening = EventLog.Configuration(path: configuration.database)
+        opening.commitRefusal = refusal
+        return try EventLog.open(opening)
     }
 
-    private func serverConfiguration() throws -> ServerConfiguration {
+    func serverConfiguration() throws -> ServerConfiguration {
         var server = configuration.server
         do throws(ServerConfiguration.Fault) { try server.validate() } catch { throw Fault(.usage, error.description) }
         // Workers must be told a port before the server has one.

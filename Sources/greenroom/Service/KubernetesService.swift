@@ -10,7 +10,8 @@ import ServiceLifecycle
 //
 // One task a pool whose policy names a target with `/scale`. The policies in effect are looked at every second: a pool that came
 // is watched, one that went or got another target is left first. What is seen goes to the log through `append`, which returns
-// once it is durable. All connections are closed at the end. Left out: leader election; this instance alone acts.
+// once it is durable. All connections are closed at the end. Left out: which
+// instance acts (`ElectedService`).
 
 struct KubernetesService: Service {
     private static let refresh = Duration.seconds(1)

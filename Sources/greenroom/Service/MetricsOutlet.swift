@@ -22,8 +22,11 @@ final class MetricsOutlet: Sendable {
         loop.show(await plane.pools())
         Gauge(label: "greenroom_log_bytes").record(Self.bytes(of: log.path))
         if let free = log.health.diskFreeBytes { Gauge(label: "greenroom_log_disk_free_bytes").record(free) }
-        return factory.exposition(openMetrics ? .openMetrics : .text)
+        return text(openMetrics: openMetrics)
     }
+
+    /// Of an instance without a loop.
+    func text(openMetrics: Bool) -> [UInt8] { factory.exposition(openMetrics ? .openMetrics : .text) }
 
     private static func bytes(of path: String) -> Int64 {
         [path, path + "-wal"].reduce(0) { sum, file in

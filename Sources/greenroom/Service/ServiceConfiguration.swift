@@ -40,6 +40,8 @@ struct ServiceConfiguration: Sendable {
         /// Of targets that name none; nil: the one that the cluster's access says.
         var namespace: String?
         var foreignChange = ScaleActuator.ForeignChange.takeOver
+        /// Of several instances over one log, one acts; nil: this one alone does.
+        var election: ElectionSettings?
     }
 
     init() {}
@@ -139,6 +141,7 @@ struct ServiceConfiguration: Sendable {
             guard let known = ScaleActuator.ForeignChange(rawValue: text) else { throw section.fault("foreignChange", "must be takeOver or yield") }
             cluster.foreignChange = known
         }
+        if var election = try section.section("election") { cluster.election = try ElectionSettings(&election) }
         try section.finish()
         kubernetes = cluster
     }

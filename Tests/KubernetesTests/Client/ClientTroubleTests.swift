@@ -158,4 +158,17 @@ import Testing
         #expect(KubernetesResource.nodes.path(namespace: "ignored", name: "n") == "/api/v1/nodes/n")
         #expect(KubernetesResource.leases.path(namespace: nil) == "/apis/coordination.k8s.io/v1/leases")
     }
+
+    @Test("who may not write asks and watches all the same, and sends no change")
+    func mayNotWrite() async throws {
+        try await withTwin { twin in
+            let client = try KubernetesClient(twin.access(), limits: .quick, logger: .silent, mayWrite: { false })
+            #expect(await failure(client) == nil)
+            await #expect(throws: KubernetesError("POST /apis/coordination.k8s.io/v1/namespaces/default/leases", .unreachable("not asked: this instance leads no more"))) {
+                try await client.create(.leases, namespace: "default", ["apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": ["name": "l"]])
+            }
+            #expect(twin.requests.map(\.method) == ["GET"])
+            await client.close()
+        }
+    }
 }

@@ -247,4 +247,23 @@ import Testing
         try await cluster.client.delete(.leases, namespace: cluster.namespace, name: cluster.prefix)
         await cluster.close()
     }
+
+    @Test("a lease that isn't there yet begins above earlier fences, and who holds it is told when that changes")
+    func beginsAbove() async throws {
+        let twin = try await KubernetesTwin.start()
+        let client = try twin.client()
+        let seen = Recorder<String>()
+        var callbacks = LeaseElection.Callbacks(started: { _ in }, stopped: { _ in }, trouble: { _ in })
+        callbacks.seen = { seen.add("\($0 ?? "nobody") \($1)") }
+        var configuration = LeaseElection.Configuration(namespace: "default", identity: "a", wallClock: { .zero })
+        configuration.firstTransitions = { 41 }
+        let election = LeaseElection(client, configuration, seed: 1, callbacks: callbacks)
+        let running = Task { await election.run() }
+        try await eventually("it leads") { election.fence == Fence(41) }
+        running.cancel()
+        await running.value
+        #expect(seen.values == ["a 41"])
+        await client.close()
+        await twin.stop()
+    }
 }

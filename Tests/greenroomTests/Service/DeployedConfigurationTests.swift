@@ -13,4 +13,11 @@ import Testing
         #expect(configuration.server.tokensFile == "/etc/greenroom/tokens/tokens")
         #expect(configuration.database == "/var/lib/greenroom/greenroom.db")
     }
+
+    @Test func twoInstancesElectOne() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let configuration = try ServiceConfiguration(file: root.appendingPathComponent("deploy/standby/greenroom.yaml").path)
+        let election = try #require(configuration.kubernetes?.election)
+        #expect(election.lease == "greenroom" && election.namespace == "greenroom" && election.timing == .standard)
+    }
 }

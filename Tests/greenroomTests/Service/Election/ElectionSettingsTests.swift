@@ -1,0 +1,50 @@
+import Kubernetes
+import Testing
+
+@testable import greenroom
+
+@Suite struct ElectionSettingsTests {
+    private func settings(_ yaml: String) throws -> ElectionSettings? {
+        try ServiceConfiguration(yaml: "kubernetes: {\(yaml)}\n", file: "/etc/greenroom/greenroom.yaml").kubernetes?.election
+    }
+
+    @Test func `without the section there is no election, and an empty one takes client-go's times`() throws {
+        #expect(try settings("namespace: ns") == nil)
+        let settings = try #require(try settings("election: {}"))
+        #expect(settings.lease == "greenroom" && settings.namespace == nil)
+        #expect(settings.timing == .standard && settings.marginSeconds == 5)
+    }
+
+    @Test func `what it says is taken, and no two processes have the same identity`() throws {
+        let yaml = "election: {lease: l, namespace: n, identity: i, leaseDurationSeconds: 6, renewDeadlineSeconds: 4.5, retryPeriodSeconds: 0.5}"
+        let settings = try #require(try settings(yaml))
+        #expect(settings.lease == "l" && settings.namespace == "n" && settings.marginSeconds == 1.5)
+        #expect(settings.processIdentity().hasPrefix("i_") && settings.processIdentity() != settings.processIdentity())
+    }
+
+    @Test("times that can't be kept, and fields that nobody knows, are refused where they stand", arguments: [
+        ("election: {leaseDurationSeconds: 10}", "election.leaseDurationSeconds"), ("election: {renewDeadlineSeconds: 2}", "election.leaseDurationSeconds"),
+        ("election: {leases: x}", "did you mean"),
+    ])
+    func refused(_ yaml: String, _ part: String) {
+        do {
+            _ = try settings(yaml)
+            Issue.record("taken")
+        } catch { #expect("\(error)".contains(part), "\(error)") }
+    }
+}
+
+@Suite struct LatchTests {
+    @Test(.timeLimit(.minutes(1))) func `whoever waits hears of it, and a cancelled wait ends`() async {
+        let (latch, never) = (Latch(), Latch())
+        async let first: Void = latch.wait()
+        async let second: Void = Latch.first(of: latch, never)
+        latch.open()
+        _ = await (first, second)
+        await latch.wait()
+        let waiting = Task { await never.wait() }
+        waiting.cancel()
+        await waiting.value
+        #expect(latch.isOpen && !never.isOpen)
+    }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import KubernetesTwin
+
+@testable import greenroom
+
+// One `greenroom serve` in a process of its own, with a name, a port and a token at the API server of its own.
+
+final class ServeInstance: Sendable {
+    let name: String
+    let url: String
+    private let arguments: [String]
+    private let logFile: String
+    private let process = Locked<Running?>(nil)
+
+    /// Foundation's class isn't Sendable: it is touched under the lock alone.
+    private struct Running: @unchecked Sendable { var process: Process }
+
+    /// The user that the twin knows it as.
+    var token: String { "\(name)-token" }
+
+    init(_ name: String, folder: String, twin: KubernetesTwin, timing: String) throws {
+        self.name = name
+        let port = try LocalPort.free()
+        url = "http://127.0.0.1:\(port)"
+        logFile = "\(folder)/\(name).log"
+        let configuration = """
+            database: shared/greenroom.db
+            listen: 127.0.0.1:\(port)
+            policies: [policy.yaml]
+            kubernetes: {kubeconfig: \(name).kubeconfig, election: {lease: greenroom, namespace: ns, identity: \(name), \(timing)}}
+            """
+        arguments = ["serve", "--config", "\(folder)/\(name).yaml"]
+        try twin.kubeconfig(token: "\(name)-token").write(toFile: "\(folder)/\(name).kubeconfig", atomically: true, encoding: .utf8)
+        try configuration.write(toFile: "\(folder)/\(name).yaml", atomically: true, encoding: .utf8)
+        _ = FileManager.default.createFile(atPath: logFile, contents: nil)
+    }
+
+    func start() throws {
+        let log = try FileHandle(forWritingTo: URL(fileURLWithPath: logFile))
+        try log.seekToEnd()
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: try BuiltProgram.path())
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = log
+        process.standardError = log
+        try process.run()
+        self.process.value = Running(process: process)
+    }
+
+    var isRunning: Bool { process.value?.process.isRunning ?? false }
+    var log: String { (try? String(contentsOfFile: logFile, encoding: .utf8)) ?? "" }
+
+    func signal(_ signal: Int32) { if let running = process.value, running.process.isRunning { kill(running.process.processIdentifier, signal) } }
+
+    /// Ends it as an operator would; its status, or nil where it had to be killed.
+    func stop() async -> Int32? {
+        guard let running = process.value else { return nil }
+        signal(SIGCONT)
+        signal(SIGTERM)
+        let isOver = await eventually(within: 30) { !running.process.isRunning }
+        if !isOver { signal(SIGKILL) }
+        running.process.waitUntilExit()
+        return isOver ? running.process.terminationStatus : nil
+    }
+
+    /// A request's answer; nil where there is none.
+    func ask(_ request: APIRequest) async -> APIAnswer? {
+        guard let connection = try? await ServiceConnection.open(url: url, token: nil) else { return nil }
+        let answer = try? await connection.send(request)
+        await connection.close()
+        return answer
+    }
+
+    func get(_ path: String) async -> APIAnswer? { await ask(APIRequest(path: path)) }
+    func isReady() async -> Bool { await get("/readyz")?.status == 200 }
+
+    /// What its readiness says of the lead; empty where it doesn't answer.
+    func lead() async -> String { await get("/readyz").map { String(decoding: $0.body, as: UTF8.self) } ?? "" }
+}
+
+/// The program that was built beside the tests.
+enum BuiltProgram {
+    struct Missing: Error {}
+
+    static func path() throws -> String {
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")).map { URL(fileURLWithPath: $0).deletingLastPathComponent() }
+        let places = [Bundle.main.bundleURL, own].compactMap { $0?.appendingPathComponent("greenroom").path }
+        guard let path = places.first(where: { FileManager.default.isExecutableFile(atPath: $0) }) else { throw Missing() }
+        return path
+    }
+
+    /// Runs a command of it to its end.
+    static func run(_ arguments: [String]) async throws -> (status: Int32, output: String) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: try path())
+        process.arguments = arguments
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = pipe
+        try process.run()
+        return await withCheckedContinuation { done in
+            DispatchQueue.global().async {
+                let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+                process.waitUntilExit()
+                done.resume(returning: (process.terminationStatus, output))
+            }
+        }
+    }
+}
+
+/// Whether `holds` comes true in time.
+func eventually(within seconds: Double, _ holds: () async throws -> Bool) async rethrows -> Bool {
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    while ContinuousClock.now < deadline {
+        if try await holds() { return true }
+        try? await Task.sleep(for: .milliseconds(10))
+    }
+    return try await holds()
+}
