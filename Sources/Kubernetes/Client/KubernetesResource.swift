@@ -20,7 +20,10 @@ public struct KubernetesResource: Hashable, Sendable {
     public static let pods = KubernetesResource(group: "", version: "v1", plural: "pods")
     public static let nodes = KubernetesResource(group: "", version: "v1", plural: "nodes", isNamespaced: false)
     public static let leases = KubernetesResource(group: "coordination.k8s.io", version: "v1", plural: "leases")
-    public static let events = KubernetesResource(group: "events.k8s.io", version: "v1", plural: "events")
+    /// Those of core/v1: of one Event both count and message may be raised.
+    public static let events = KubernetesResource(group: "", version: "v1", plural: "events")
+    /// Policies as objects.
+    public static let autoscalers = KubernetesResource(group: "greenroom.dev", version: "v1", plural: "workerpoolautoscalers")
 
     /// As error texts name it: `workerpools.ate.dev`.
     public var qualifiedName: String { group.isEmpty ? plural : "\(plural).\(group)" }

@@ -40,6 +40,8 @@ struct ServiceConfiguration: Sendable {
         /// Of targets that name none; nil: the one that the cluster's access says.
         var namespace: String?
         var foreignChange = ScaleActuator.ForeignChange.takeOver
+        /// Whose policy objects are followed; empty for all.
+        var policyNamespaces: [String] = []
         /// Of several instances over one log, one acts; nil: this one alone does.
         var election: ElectionSettings?
     }
@@ -141,6 +143,7 @@ struct ServiceConfiguration: Sendable {
             guard let known = ScaleActuator.ForeignChange(rawValue: text) else { throw section.fault("foreignChange", "must be takeOver or yield") }
             cluster.foreignChange = known
         }
+        cluster.policyNamespaces = try section.strings("policyNamespaces")
         if var election = try section.section("election") { cluster.election = try ElectionSettings(&election) }
         try section.finish()
         kubernetes = cluster
