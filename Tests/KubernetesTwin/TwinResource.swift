@@ -41,8 +41,11 @@ public struct TwinResource: Hashable, Sendable {
     public static let nodes = TwinResource("", "v1", "nodes", "Node", isNamespaced: false)
     public static let leases = TwinResource("coordination.k8s.io", "v1", "leases", "Lease")
     public static let events = TwinResource("events.k8s.io", "v1", "events", "Event")
+    /// The same objects as a real server's; here a store of their own.
+    public static let coreEvents = TwinResource("", "v1", "events", "Event")
+    public static let autoscalers = TwinResource("greenroom.dev", "v1", "workerpoolautoscalers", "WorkerPoolAutoscaler", isCustom: true, hasGeneration: true)
 
-    public static let all = [workerPools, sandboxWarmPools, deployments, statefulSets, pods, nodes, leases, events]
+    public static let all = [workerPools, sandboxWarmPools, deployments, statefulSets, pods, nodes, leases, events, coreEvents, autoscalers]
 }
 
 /// A request's place: a resource, and perhaps an object and a subresource.
