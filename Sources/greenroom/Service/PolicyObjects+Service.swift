@@ -25,7 +25,9 @@ extension PolicyObjects {
     private static func read(_ document: [UInt8], _ source: String) -> ReadPolicy {
         do throws(PolicyError) {
             let policies = try PolicyReader.policies(from: document, source: source, now: EventLog.systemClock())
-            return policies.first.map { .policy($0) } ?? .refused("there is no policy in it")
+            guard let policy = policies.first else { return .refused("there is no policy in it") }
+            let problems = ObjectRules.problems(of: policy)
+            return problems.isEmpty ? .policy(policy) : .refused(problems.prefix(problemsTold).joined(separator: "; "))
         } catch {
             // An object has no lines: its fields are named.
             let problems = error.problems.prefix(problemsTold).map { $0.path.isEmpty ? $0.message : "\($0.path): \($0.message)" }

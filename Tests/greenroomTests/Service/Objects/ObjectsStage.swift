@@ -7,6 +7,9 @@ import Testing
 
 @testable import greenroom
 
+/// Not the one of the command line.
+typealias KubernetesJSON = Kubernetes.JSONValue
+
 // The whole service on the twin of an API server, its policies objects there.
 
 struct ObjectsStage: Sendable {
@@ -55,9 +58,9 @@ struct ObjectsStage: Sendable {
 
     // MARK: - The object
 
-    static func object(min: Int, extra: JSONValue = [:]) -> JSONValue {
-        let spec: JSONValue = [
-            "scaleTargetRef": ["apiVersion": "ate.dev/v1alpha1", "kind": "WorkerPool", "name": "pool"], "minReplicaCount": JSONValue(min), "maxReplicaCount": 5,
+    static func object(min: Int, extra: KubernetesJSON = [:]) -> KubernetesJSON {
+        let spec: KubernetesJSON = [
+            "scaleTargetRef": ["apiVersion": "ate.dev/v1alpha1", "kind": "WorkerPool", "name": "pool"], "minReplicaCount": KubernetesJSON(min), "maxReplicaCount": 5,
             "cooldownPeriod": 0, "advanced": ["horizontalPodAutoscalerConfig": ["behavior": ["scaleDown": ["stabilizationWindowSeconds": 0]]]],
             "triggers": [["type": "demand", "threshold": 1]],
         ]
@@ -67,7 +70,7 @@ struct ObjectsStage: Sendable {
         ]
     }
 
-    var status: JSONValue { twin.object(.autoscalers, "ns", "pool")?["status"] ?? .null }
+    var status: KubernetesJSON { twin.object(.autoscalers, "ns", "pool")?["status"] ?? .null }
 
     /// `True PolicyApplied`
     func condition(_ type: String) -> String {
