@@ -1,6 +1,7 @@
 public import ControlLoop
 public import Domain
 public import Logging
+import Synchronization
 
 // How does the service come by everything of Kubernetes'?
 //
@@ -75,6 +76,23 @@ public struct KubernetesTargets: Sendable {
             pods: PodWatch(client: client, targets: targets, pool: pool, options: options, append: append, known: known))
     }
 
+    /// What keeps policies and the cluster's objects in line, and tells those objects how their pools stand.
+    ///
+    /// - Parameters:
+    ///   - news: the observer that `loop` tells.
+    ///   - namespaces: whose objects are policies; empty for all.
+    ///   - read: a policy document, by the reader of policy files.
+    ///   - dropped: hears how many Events weren't written, and why.
+    public func policyObjects(
+        _ loop: ControlLoop, news: LoopNews, namespaces: [String], limits: PolicyObjects.Limits = PolicyObjects.Limits(), read: @escaping PolicyObjects.Reader,
+        wallClock: @escaping @Sendable () -> LogTime, dropped: @escaping @Sendable (_ count: Int, _ why: String) -> Void
+    ) -> PolicyObjects {
+        let (logger, last) = (logger, LastText())
+        return PolicyObjects(
+            client: client, loop: loop, news: news, namespaces: namespaces, read: read, limits: limits, seed: configuration.seed &+ 5, wallClock: wallClock,
+            trouble: { problem in if last.changes(to: problem) { logger.warning("policy objects: \(problem)") } }, dropped: dropped)
+    }
+
     /// Closes all connections. To be called once, after the watches were cancelled.
     public func close() async { await client.close() }
 }
@@ -89,6 +107,17 @@ public struct PoolWatches: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await target.run() }
             group.addTask { await pods.run() }
+        }
+    }
+}
+
+/// A problem that stays the same is told once.
+private final class LastText: Sendable {
+    private let text = Mutex("")
+    func changes(to next: String) -> Bool {
+        text.withLock { text in
+            defer { text = next }
+            return text != next
         }
     }
 }

@@ -158,6 +158,25 @@ public final class KubernetesTwin: Sendable {
     /// Requests whose answer was delayed and is still to come.
     public var underWay: Int { core.underWay }
     public var watchers: Int { core.watcherCount }
+    /// What it was asked of resources: `VERB GROUP RESOURCE`, as RBAC has them.
+    public var rightsUsed: Set<String> {
+        let resources = core.read { $0.resources }
+        return Set(requests.compactMap { request in
+            TwinPlace(path: request.path, resources: resources).map { place in
+                "\(TwinAPI.verb(request, place)) \(place.resource.group) \(place.resource.plural)\(place.subresource.map { "/\($0)" } ?? "")"
+            }
+        })
+    }
+
+    /// Creates an object as `kubectl create` would, or replaces its spec.
+    public func apply(_ resource: TwinResource, _ object: JSONValue) {
+        let wanted = KubernetesObject(object)
+        guard self.object(resource, wanted.namespace, wanted.name) == nil else {
+            return edit(resource, wanted.namespace, wanted.name) { $0["spec"] = object["spec"] }
+        }
+        core.write { api in _ = try? api.store.create(resource, wanted.namespace, object, at: String(api.time().rfc3339.prefix(19)) + "Z") }
+    }
+
     /// What it was asked, oldest first.
     public var requests: [TwinRequest] { core.requests }
 }

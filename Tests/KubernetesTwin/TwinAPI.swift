@@ -62,7 +62,7 @@ struct TwinAPI: Sendable {
         return user
     }
 
-    private static func verb(_ request: TwinRequest, _ place: TwinPlace) -> String {
+    static func verb(_ request: TwinRequest, _ place: TwinPlace) -> String {
         switch request.method {
         case "GET": request.isWatch ? "watch" : place.name == nil ? "list" : "get"
         case "POST": place.name == nil ? "create" : "none"
@@ -209,7 +209,7 @@ struct TwinAPI: Sendable {
 }
 
 extension TwinResource {
-    var hasStatusSubresource: Bool { hasScale || self == .pods || self == .nodes }
+    var hasStatusSubresource: Bool { hasScale || self == .pods || self == .nodes || self == .autoscalers }
 }
 
 extension TwinAPI.WatchStart {

@@ -41,11 +41,16 @@ public struct TwinResource: Hashable, Sendable {
     public static let nodes = TwinResource("", "v1", "nodes", "Node", isNamespaced: false)
     public static let leases = TwinResource("coordination.k8s.io", "v1", "leases", "Lease")
     public static let events = TwinResource("events.k8s.io", "v1", "events", "Event")
+    /// The same objects as a real server's; here a store of their own.
+    public static let coreEvents = TwinResource("", "v1", "events", "Event")
+    public static let autoscalers = TwinResource("greenroom.dev", "v1", "workerpoolautoscalers", "WorkerPoolAutoscaler", isCustom: true, hasGeneration: true)
 
     public static let configMaps = TwinResource("", "v1", "configmaps", "ConfigMap")
     public static let apiServices = TwinResource("apiregistration.k8s.io", "v1", "apiservices", "APIService", isNamespaced: false)
 
-    public static let all = [workerPools, sandboxWarmPools, deployments, statefulSets, pods, nodes, leases, events, configMaps, apiServices]
+    public static let all = [
+        workerPools, sandboxWarmPools, deployments, statefulSets, pods, nodes, leases, events, coreEvents, autoscalers, configMaps, apiServices,
+    ]
 }
 
 /// A request's place: a resource, and perhaps an object and a subresource.

@@ -5,9 +5,11 @@ import EventLog
 // Commands end as events. They are answered once those are durable and folded.
 
 extension ControlLoop {
-    public func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView {
+    public func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { try await apply(policy, idBeginning: PolicyOrigin.request) }
+
+    func apply(_ policy: Policy, idBeginning: String) async throws(ControlFault) -> DecisionView {
         try await refuseWhereNamesClash(policy)
-        try await append { $0.append(.policyApplied, source: Outputs.source, id: self.newID("policy"), subject: policy.pool, pool: policy.pool, body: Self.body(of: policy)) }
+        try await append { $0.append(.policyApplied, source: Outputs.source, id: self.newID(idBeginning), subject: policy.pool, pool: policy.pool, body: Self.body(of: policy)) }
         // Another one may have come in between and taken the name: the fold held it back then.
         try await refuseWhereNamesClash(policy)
         return await ask { [scheduler] core in core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names) }
@@ -33,11 +35,14 @@ extension ControlLoop {
 
     public func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView {
         let current = await ask { core in
-            core.world.find(pool: pool, names: core.log.names).flatMap { core.world.pools[$0].policy?.policy }
+            core.world.find(pool: pool, names: core.log.names).flatMap { core.world.pools[$0].policy }
         }
-        guard var policy = current else { throw .notFound(what: "pool with a policy", name: pool) }
+        guard let current else { throw .notFound(what: "pool with a policy", name: pool) }
+        var policy = current.policy
         policy.pause = pause
-        return try await apply(policy)
+        // A pause is no other policy: one that came from an object still did.
+        let beginning = isFromObject(appliedAt: current.seq) ? PolicyOrigin.beginning(uid: "paused") : PolicyOrigin.request
+        return try await apply(policy, idBeginning: beginning)
     }
 
     public func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {

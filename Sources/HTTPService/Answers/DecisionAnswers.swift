@@ -1,3 +1,4 @@
+import ControlLoop
 import Domain
 
 // What was decided, and why?
@@ -58,20 +59,10 @@ enum DecisionAnswers {
                 json.key(name.description)
                 json.raw(body.raw(value))
             }
-            json.member("reason", reason(body))
+            json.member("reason", DecisionReason.text(body))
         }
         json.member("json", String(decoding: data, as: UTF8.self))
         json.closeObject()
-    }
-
-    /// The why-chain in words, as it was logged; its codes where it has no words.
-    private static func reason(_ body: EventBody) -> String {
-        guard let why = body["why"] else { return "" }
-        var words: [String] = []
-        body.forEachElement(of: why) { step in
-            if let text = (step["text"] ?? step["code"]).flatMap({ step.text($0) }) { words.append(text) }
-        }
-        return words.joined(separator: "; ")
     }
 }
 

@@ -23,7 +23,10 @@ public struct KubernetesResource: Hashable, Sendable {
     public static let configMaps = KubernetesResource(group: "", version: "v1", plural: "configmaps")
     public static let tokenReviews = KubernetesResource(group: "authentication.k8s.io", version: "v1", plural: "tokenreviews", isNamespaced: false)
     public static let subjectAccessReviews = KubernetesResource(group: "authorization.k8s.io", version: "v1", plural: "subjectaccessreviews", isNamespaced: false)
-    public static let events = KubernetesResource(group: "events.k8s.io", version: "v1", plural: "events")
+    /// Those of core/v1: of one Event both count and message may be raised.
+    public static let events = KubernetesResource(group: "", version: "v1", plural: "events")
+    /// Policies as objects.
+    public static let autoscalers = KubernetesResource(group: "greenroom.dev", version: "v1", plural: "workerpoolautoscalers")
 
     /// As error texts name it: `workerpools.ate.dev`.
     public var qualifiedName: String { group.isEmpty ? plural : "\(plural).\(group)" }

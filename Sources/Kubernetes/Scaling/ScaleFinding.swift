@@ -34,3 +34,14 @@ extension ActuationFault {
         }
     }
 }
+
+extension ScaleFinding {
+    /// As an Event of the pool's policy tells it.
+    public var news: ObjectNews {
+        let words = description.hasPrefix("\(pool): ") ? String(description.dropFirst(pool.count + 2)) : description
+        return switch self {
+        case .replicasChanged: ObjectNews(.warning, "ReplicasChanged", words)
+        case .fenceNotCarried: ObjectNews(.warning, "FenceNotCarried", words)
+        }
+    }
+}

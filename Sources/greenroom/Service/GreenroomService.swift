@@ -82,8 +82,9 @@ struct GreenroomService: Sendable {
             .init(service: WorkersService(workers: parts.workers)),
             .init(service: polling(parts.loop, log)),
         ]
-        if let targets = parts.kubernetes {
-            let cluster = KubernetesService(targets: targets, loop: parts.loop, append: { batch in _ = try await log.append(batch) })
+        if let (targets, news) = parts.kubernetes {
+            let objects = PolicyObjects.of(targets, parts.loop, news, namespaces: configuration.kubernetes?.policyNamespaces ?? [], logger: logger)
+            let cluster = KubernetesService(targets: targets, loop: parts.loop, objects: objects, append: { batch in _ = try await log.append(batch) })
             services.append(.init(service: cluster))
         }
         if let externalMetrics = configuration.externalMetrics {
@@ -121,7 +122,7 @@ struct GreenroomService: Sendable {
     private struct Parts {
         var loop: ControlLoop
         var workers: LocalWorkers
-        var kubernetes: KubernetesTargets?
+        var kubernetes: (targets: KubernetesTargets, news: LoopNews)?
         var http: ServiceParts
     }
 
@@ -139,12 +140,13 @@ struct GreenroomService: Sendable {
             try workersConfiguration(log, server), logger: Logger(labelLike: logger, "greenroom.workers"),
             report: { batch in log.append(batch) { _ in } },
             isBusy: { worker in await plane.value?.worker(worker)?.used ?? 0 > 0 })
-        let cluster = try kubernetesTargets(log, plane, lead)
+        let news = LoopNews(beside: metrics?.loop ?? SilentObserver(), after: log.head.seq, name: { log.names.text(of: $0) })
+        let cluster = try kubernetesTargets(log, plane, lead, news)
         var actuators: [String: any Actuator] = ["Process": workers]
         if let cluster { for kind in KubernetesTargets.commonKinds { actuators[kind] = cluster.actuator } }
         var loopConfiguration = ControlLoop.Configuration(fence: lead?.fence ?? Fence(UInt64(log.head.seq) + 1), actuators: actuators)
         loopConfiguration.limits.checkpointEvents = configuration.checkpointEvents
-        if let metrics { loopConfiguration.observer = metrics.loop }
+        if cluster != nil { loopConfiguration.observer = news } else if let metrics { loopConfiguration.observer = metrics.loop }
         let loop = ControlLoop(log: log, scheduler: RealScheduler(clock: EventLog.systemClock), configuration: loopConfiguration)
         plane.value = loop
 
@@ -160,7 +162,7 @@ struct GreenroomService: Sendable {
             }
         }
         if let lead { http.readiness.append(ReadinessCheck("leader") { lead.mayAct() ? .ok : .failing(lead.refusal()) }) }
-        return Parts(loop: loop, workers: workers, kubernetes: cluster, http: http)
+        return Parts(loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, http: http)
     }
 
     func clusterAccess() throws -> ClusterAccess {
@@ -173,7 +175,7 @@ struct GreenroomService: Sendable {
         }
     }
 
-    private func kubernetesTargets(_ log: EventLog, _ plane: PlaneBox, _ lead: Lead?) throws -> KubernetesTargets? {
+    private func kubernetesTargets(_ log: EventLog, _ plane: PlaneBox, _ lead: Lead?, _ news: LoopNews) throws -> KubernetesTargets? {
         guard configuration.kubernetes != nil else { return nil }
         let access = try clusterAccess()
         do throws(ClusterAccessFault) {
@@ -183,7 +185,7 @@ struct GreenroomService: Sendable {
             if let lead { kubernetes.mayWrite = lead.mayAct }
             return try KubernetesTargets(
                 kubernetes, logger: Logger(labelLike: logger, "greenroom.kubernetes"),
-                holdsActor: { worker in await plane.value?.worker(worker)?.used ?? 0 > 0 })
+                holdsActor: { worker in await plane.value?.worker(worker)?.used ?? 0 > 0 }, finding: { news.tell($0.news, ofPool: $0.pool) })
         } catch { throw Fault(.usage, "kubernetes: \(error)") }
     }
 

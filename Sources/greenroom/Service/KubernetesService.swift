@@ -10,8 +10,8 @@ import ServiceLifecycle
 //
 // One task a pool whose policy names a target with `/scale`. The policies in effect are looked at every second: a pool that came
 // is watched, one that went or got another target is left first. What is seen goes to the log through `append`, which returns
-// once it is durable. All connections are closed at the end. Left out: which
-// instance acts (`ElectedService`).
+// once it is durable. Beside them policies that are objects are watched. All connections are closed at the end. Left out:
+// which instance acts (`ElectedService`).
 
 struct KubernetesService: Service {
     private static let refresh = Duration.seconds(1)
@@ -20,10 +20,15 @@ struct KubernetesService: Service {
 
     let targets: KubernetesTargets
     let loop: ControlLoop
+    let objects: PolicyObjects
     let append: @Sendable (EventBatch) async throws -> Void
 
     func run() async throws {
-        await cancelWhenGracefulShutdown { await supervise() }
+        await cancelWhenGracefulShutdown {
+            async let following: Void = objects.run()
+            await supervise()
+            await following
+        }
         await targets.close()
     }
 

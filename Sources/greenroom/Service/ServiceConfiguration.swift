@@ -43,6 +43,8 @@ struct ServiceConfiguration: Sendable {
         var kubeconfig: String?
         /// Of targets that name none; nil: the one that the cluster's access says.
         var namespace: String?
+        /// Whose policy objects are followed; empty for all.
+        var policyNamespaces: [String] = []
         /// Of several instances over one log, one acts; nil: this one alone does.
         var election: ElectionSettings?
     }
@@ -144,6 +146,7 @@ struct ServiceConfiguration: Sendable {
         cluster.kubeconfig = try section.string("kubeconfig").map { Self.resolve($0, base) }
         cluster.namespace = try section.string("namespace")
         if try section.string("foreignChange") != nil { throw section.fault("foreignChange", "is each policy's own: write spec.foreignChange there") }
+        cluster.policyNamespaces = try section.strings("policyNamespaces")
         if var election = try section.section("election") { cluster.election = try ElectionSettings(&election) }
         try section.finish()
         kubernetes = cluster

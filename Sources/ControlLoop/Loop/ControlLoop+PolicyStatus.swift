@@ -1,0 +1,51 @@
+public import Autoscaling
+public import Domain
+import EventLog
+
+// What is to be known of a policy whose text is an object of a cluster?
+//
+// How it stands, why it decided so, and whether what is in effect came from an object. The last two are read from the log:
+// nothing is kept beside it.
+
+extension ControlLoop {
+    /// How the policy of that name stands; nil where there is none.
+    public func policyStatus(_ name: String) async -> PolicyStatusView? { await ask { $0.world.policyStatus(named: name) } }
+
+    /// The why-chain of the decision at a position, in words; empty where the log no longer holds it.
+    public func reason(ofDecisionAt seq: Position) -> String {
+        guard let batch = try? log.event(at: seq), let event = batch.events.first, event.kind == .scaleDecided else { return "" }
+        return batch.bytes.withUnsafeBufferPointer { DecisionReason.text(EventBody($0, event.body)) }
+    }
+
+    /// Logs the policy, or the shadow, of an object, and answers the decision it leads to: `apply`, and the event says from which.
+    public func apply(_ policy: Policy, fromObject uid: String) async throws(ControlFault) -> DecisionView {
+        try await apply(policy, idBeginning: PolicyOrigin.beginning(uid: uid))
+    }
+
+    /// Whether the policy in effect came from an object. False where the log no longer holds its event.
+    public func isFromObject(_ policy: PolicyView) -> Bool { isFromObject(appliedAt: policy.seq) }
+
+    func isFromObject(appliedAt seq: Position) -> Bool {
+        guard let batch = try? log.event(at: seq), let event = batch.events.first else { return false }
+        return event.kind == .policyApplied && PolicyOrigin.isObject(id: batch.text(event.id))
+    }
+}
+
+/// Where a policy came from, as the id of its event tells.
+enum PolicyOrigin {
+    static let request = "policy"
+    static func beginning(uid: String) -> String { "object-\(uid)" }
+    static func isObject(id: String) -> Bool { id.hasPrefix("object-") }
+}
+
+public enum DecisionReason {
+    /// The why-chain in words, as it was logged; its codes where it has no words.
+    public static func text(_ body: EventBody) -> String {
+        guard let why = body["why"] else { return "" }
+        var words: [String] = []
+        body.forEachElement(of: why) { step in
+            if let text = (step["text"] ?? step["code"]).flatMap({ step.text($0) }) { words.append(text) }
+        }
+        return words.joined(separator: "; ")
+    }
+}

@@ -1,0 +1,47 @@
+public import Autoscaling
+public import Domain
+
+// How does one policy stand: what is in effect, what was decided last, what stands in the way?
+//
+// Of a pool's own policy or of a shadow, all of it at one position of the log. It is what the status of a policy's object in
+// a cluster is made of; `PoolView` has the same counts and conditions for tables.
+
+public struct PolicyStatusView: Hashable, Sendable {
+    public var policy: Policy
+    public var digest: String
+    /// Where in the log it took effect.
+    public var seq: Position
+    /// The count the target was last told to have; a shadow's is what it would have made of it.
+    public var desired: Int
+    public var ready: Int
+    public var isActive: Bool
+    public var isFallback: Bool
+    /// What the target said when it did not follow the last decision; nil while it does, and for what nothing follows.
+    public var scaleProblem: String?
+    public var lastDecision: LastDecision?
+
+    public struct LastDecision: Hashable, Sendable {
+        public var seq: Position
+        public var at: LogTime
+        public var from: Int
+        public var to: Int
+        public var codes: ReasonCodes
+    }
+
+    public var isPaused: Bool { policy.pause.scaleIn || policy.pause.scaleOut || policy.pause.hold != nil }
+}
+
+extension World {
+    func policyStatus(named name: String) -> PolicyStatusView? {
+        guard let key = policyKey(named: name), let applied = pools[key.pool].applied(key.shadow) else { return nil }
+        let pool = pools[key.pool]
+        let shadow = key.shadow.flatMap { pool.shadowIndex($0) }.map { pool.shadows[$0] }
+        let evaluation = key.shadow == nil ? pool.evaluation : shadow?.evaluation
+        let decision = key.shadow == nil ? pool.lastDecision : shadow?.lastDecision
+        return PolicyStatusView(
+            policy: applied.policy, digest: applied.digest, seq: applied.seq, desired: shadow?.desired ?? pool.desired, ready: pool.workerCounts.ready,
+            isActive: evaluation?.isActive ?? false, isFallback: evaluation?.fallbackReplicas != nil,
+            scaleProblem: key.shadow == nil ? pool.scaleProblem : nil,
+            lastDecision: decision.map { .init(seq: $0.seq, at: $0.at, from: $0.from, to: $0.to, codes: $0.codes) })
+    }
+}

@@ -1,0 +1,24 @@
+import Autoscaling
+
+// What may a policy say in a file of the operator's, and not in an object of the cluster?
+//
+// Pure. Whoever may write objects in one namespace is not the operator: such a policy runs no commands in the service's own
+// pod, and has it send no other namespace's secrets anywhere.
+
+enum ObjectRules {
+    static func problems(of policy: Policy) -> [String] { process(policy) + policy.triggers.indices.flatMap { files(policy, $0) } }
+
+    private static func process(_ policy: Policy) -> [String] {
+        guard policy.target.kind == "Process" else { return [] }
+        return ["spec.scaleTargetRef.kind: Process is for policies that come by file or PUT; an object scales what has a /scale in its namespace"]
+    }
+
+    private static func files(_ policy: Policy, _ index: Int) -> [String] {
+        guard let poll = policy.triggers[index].poll else { return [] }
+        let files = [("bearerTokenFile", poll.bearerTokenFile), ("tls.caFile", poll.tls?.caFile), ("tls.certFile", poll.tls?.certFile), ("tls.keyFile", poll.tls?.keyFile)]
+        return files.compactMap { field, file in
+            guard let file, !file.hasPrefix("\(policy.namespace)/") else { return nil }
+            return "spec.triggers[\(index)].\(field): must be in the folder of its namespace, such as \(policy.namespace)/\(file)"
+        }
+    }
+}

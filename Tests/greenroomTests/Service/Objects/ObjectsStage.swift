@@ -1,0 +1,116 @@
+import Domain
+import Foundation
+import Kubernetes
+import KubernetesTwin
+import Logging
+import Testing
+
+@testable import greenroom
+
+/// Not the one of the command line.
+typealias KubernetesJSON = Kubernetes.JSONValue
+
+// The whole service on the twin of an API server, its policies objects there.
+
+struct ObjectsStage: Sendable {
+    static let patience = 60.0
+
+    let twin: KubernetesTwin
+    let folder: String
+    private let configuration: ServiceConfiguration
+
+    /// Runs `body` with a pool `ns/pool` of no workers; ends everything after it.
+    static func run(_ body: (ObjectsStage) async throws -> Void) async throws {
+        var settings = KubernetesTwin.Configuration()
+        settings.controllerNodes = ["node-a"]
+        let twin = try await KubernetesTwin.start(settings)
+        twin.seed(.workerPools, ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": 0], "status": ["selector": "app=pool", "replicas": 0]])
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-objects-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try twin.kubeconfig().write(toFile: "\(folder)/kubeconfig", atomically: true, encoding: .utf8)
+        var configuration = try ServiceConfiguration(yaml: "listen: 127.0.0.1:0\nkubernetes: {kubeconfig: kubeconfig}\n", file: "\(folder)/greenroom.yaml")
+        configuration.database = "\(folder)/greenroom.db"
+        let outcome: Result<Void, any Error>
+        do { outcome = .success(try await body(ObjectsStage(twin: twin, folder: folder, configuration: configuration))) } catch { outcome = .failure(error) }
+        await twin.stop()
+        try? FileManager.default.removeItem(atPath: folder)
+        try outcome.get()
+    }
+
+    /// Runs the service for as long as `body` takes.
+    func serve(_ body: (_ url: String) async throws -> Void) async throws {
+        let service = GreenroomService(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let (stop, began, url) = (Latch(), Latch(), Locked<String>(""))
+        let running = Task {
+            defer { began.open() }
+            try await service.run(stopOn: [], when: { await stop.wait() }) { address in
+                url.value = address
+                began.open()
+            }
+        }
+        await began.wait()
+        let outcome: Result<Void, any Error>
+        do { outcome = .success(try await body(url.value)) } catch { outcome = .failure(error) }
+        stop.open()
+        try await running.value
+        try outcome.get()
+    }
+
+    // MARK: - The object
+
+    static func object(min: Int, extra: KubernetesJSON = [:]) -> KubernetesJSON {
+        let spec: KubernetesJSON = [
+            "scaleTargetRef": ["apiVersion": "ate.dev/v1alpha1", "kind": "WorkerPool", "name": "pool"], "minReplicaCount": KubernetesJSON(min), "maxReplicaCount": 5,
+            "cooldownPeriod": 0, "advanced": ["horizontalPodAutoscalerConfig": ["behavior": ["scaleDown": ["stabilizationWindowSeconds": 0]]]],
+            "triggers": [["type": "demand", "threshold": 1]],
+        ]
+        return [
+            "apiVersion": "greenroom.dev/v1", "kind": "WorkerPoolAutoscaler", "metadata": ["name": "pool", "namespace": "ns"],
+            "spec": .object(spec.members.merging(extra.members) { $1 }),
+        ]
+    }
+
+    var status: KubernetesJSON { twin.object(.autoscalers, "ns", "pool")?["status"] ?? .null }
+
+    /// `True PolicyApplied`
+    func condition(_ type: String) -> String {
+        let found = status["conditions"].array.first { $0["type"].string == type } ?? .null
+        return "\(found["status"].string ?? "-") \(found["reason"].string ?? "-")"
+    }
+
+    func message(_ type: String) -> String { status["conditions"].array.first { $0["type"].string == type }?["message"].string ?? "" }
+
+    /// `Normal ScaledUp`, each once.
+    var events: Set<String> { Set(twin.objects(.coreEvents, "ns").map { "\($0["type"].string ?? "") \($0["reason"].string ?? "")" }) }
+
+    var replicas: Int { twin.object(.workerPools, "ns", "pool")?["spec"]["replicas"].int ?? -1 }
+
+    func wait(_ what: String, _ holds: () async throws -> Bool) async throws {
+        let isSo = try await eventually(within: Self.patience, holds)
+        try #require(isSo, "never: \(what); status \(status.text), replicas \(replicas), Events \(events.sorted())")
+    }
+
+    /// Until the pool has so many workers, and the object says so.
+    func settle(at count: Int) async throws {
+        try await wait("\(count) workers") { replicas == count && status["desired"].int == count && status["ready"].int == count && condition("Ready") == "True PolicyApplied" }
+    }
+
+    // MARK: - The service
+
+    func ask(_ url: String, _ request: APIRequest) async throws -> APIAnswer {
+        let connection = try await ServiceConnection.open(url: url, token: nil)
+        defer { Task { await connection.close() } }
+        return try await connection.send(request)
+    }
+
+    /// Policies that took effect, in order: `minReplicaCount`, or nil where one was taken away.
+    func applied() async throws -> [Int64?] {
+        var found: [Int64?] = []
+        let source = try await LogFile.events(path: configuration.database)
+        try await source.forEachEvent(EventQuery()) { event in
+            if event.kindName == "policy.applied" { found.append(event.data["policy"]?["minReplicaCount"]?.integer) }
+            return true
+        }
+        return found
+    }
+}

@@ -1,0 +1,134 @@
+import Foundation
+import Kubernetes
+import KubernetesTwin
+import Testing
+
+@testable import greenroom
+
+@Suite struct PolicyObjectsTests {
+    @Test("an object scales its pool and says so; a restart applies nothing again; a spec that can't be read changes nothing; a deleted object takes its policy along")
+    func life() async throws {
+        try await ObjectsStage.run { stage in
+            try await stage.serve { _ in
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 2))
+                try await stage.settle(at: 2)
+                #expect(stage.status["observedGeneration"].int == 1 && stage.status["target"].string == "WorkerPool/pool")
+                #expect(stage.status["lastDecision"]["reason"].string?.isEmpty == false && stage.status["lastDecision"]["to"].int == 2)
+                try await stage.wait("Events") { stage.events.isSuperset(of: ["Normal PolicyApplied", "Normal ScaledUp"]) }
+                let rescale = try #require(stage.twin.objects(.coreEvents, "ns").first { $0["reason"].string == "ScaledUp" })
+                #expect(rescale["message"].string?.hasPrefix("0 → 2: ") == true)
+            }
+            let before = stage.status
+            try await stage.serve { url in
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 2, extra: ["coolDownPeriod": 5]))
+                try await stage.wait("refused") { stage.condition("Ready") == "False Invalid" }
+                #expect(stage.message("Ready").contains("spec.coolDownPeriod") && stage.message("Ready").contains("cooldownPeriod"))
+                #expect(stage.status["observedGeneration"].int == 2)
+                #expect(stage.status["digest"] == before["digest"] && stage.status["seq"] == before["seq"] && stage.replicas == 2)
+                try await stage.wait("told") { stage.events.contains("Warning PolicyRefused") }
+                stage.twin.delete(.autoscalers, "ns", "pool")
+                try await stage.wait("removed") { try await stage.ask(url, APIRequest(path: "/v1/policies/ns/pool")).status == 404 }
+                #expect(stage.replicas == 2)
+            }
+            #expect(try await stage.applied() == [2, nil])
+        }
+    }
+
+    @Test("a status that others changed meanwhile is read again and written; a cut watch and a forgotten past lose no change")
+    func troubles() async throws {
+        try await ObjectsStage.run { stage in
+            try await stage.serve { _ in
+                stage.twin.inject(TwinFault(.respond(status: 409), times: 2) { $0.method == "PATCH" && $0.path.hasSuffix("/status") })
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 1))
+                try await stage.settle(at: 1)
+                #expect(stage.twin.rightsUsed.contains("get greenroom.dev workerpoolautoscalers"))
+                stage.twin.endWatches(cut: true)
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 2))
+                try await stage.settle(at: 2)
+                stage.twin.inject(TwinFault(.respond(status: 410)) { $0.isWatch && $0.path.hasSuffix("/workerpoolautoscalers") })
+                stage.twin.endWatches(cut: false)
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 3))
+                try await stage.settle(at: 3)
+                #expect(stage.status["observedGeneration"].int == 3)
+            }
+            #expect(try await stage.applied() == [1, 2, 3])
+        }
+    }
+
+    @Test("an object's policy replaces one that comes another way; a pause by PUT stays; what was deleted meanwhile goes at the next start, and what never was an object stays")
+    func others() async throws {
+        try await ObjectsStage.run { stage in
+            try await stage.serve { url in
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 1))
+                try await stage.settle(at: 1)
+                let paused = try await stage.ask(url, APIRequest(method: .put, path: "/v1/pools/ns/pool/pause", contentType: "application/json", body: Array(#"{"in":true}"#.utf8)))
+                #expect(paused.status == 200)
+                try await stage.wait("paused") { stage.condition("Paused") == "True PausedScaleIn" }
+                for (name, min) in [("pool", 4), ("other", 0)] {
+                    var object = ObjectsStage.object(min: min)
+                    object["metadata"]["name"] = .string(name)
+                    let answer = try await stage.ask(url, APIRequest(method: .put, path: "/v1/policies/ns/\(name)", contentType: "application/json", body: object.bytes))
+                    #expect(answer.status == 200)
+                }
+                try await stage.wait("replaced") { stage.events.contains("Warning PolicyReplaced") }
+                #expect(stage.condition("Ready") == "True PolicyApplied")
+            }
+            stage.twin.delete(.autoscalers, "ns", "pool")
+            try await stage.serve { url in
+                try await stage.wait("removed") { try await stage.ask(url, APIRequest(path: "/v1/policies/ns/pool")).status == 404 }
+                #expect(try await stage.ask(url, APIRequest(path: "/v1/policies/ns/other")).status == 200)
+            }
+            let applied = try await stage.applied()
+            #expect(applied.first == 1 && applied.last == .some(nil) && applied.filter { $0 == 4 }.count == 1)
+        }
+    }
+
+    @Test("the ClusterRole allows what the service asks for, and nothing else")
+    func rights() async throws {
+        try await ObjectsStage.run { stage in
+            try await stage.serve { _ in
+                stage.twin.inject(TwinFault(.respond(status: 409)) { $0.method == "PATCH" && $0.path.hasSuffix("/status") })
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 2))
+                try await stage.settle(at: 2)
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 0))
+                try await stage.settle(at: 0)
+                try await stage.wait("told") { stage.events.contains("Normal ScaledDown") }
+            }
+            let used = stage.twin.rightsUsed.flatMap(Self.forEachKind)
+            #expect(Set(used).union(Self.elsewhere).sorted() == (try Self.manifest()))
+        }
+    }
+
+    /// Other kinds are asked the same as a WorkerPool.
+    private static func forEachKind(_ right: String) -> [String] {
+        guard right.contains(" ate.dev workerpools") else { return [right] }
+        return ["ate.dev workerpools", "apps deployments", "apps statefulsets", "extensions.agents.x-k8s.io sandboxwarmpools"].map {
+            right.replacingOccurrences(of: "ate.dev workerpools", with: $0)
+        }
+    }
+
+    /// What this life of a pool doesn't come to.
+    private static let elsewhere: Set<String> = [
+        "patch  events",  // the same reason again
+        "delete  pods",  // a marked pod where the count may not fall
+        "create authentication.k8s.io tokenreviews", "create authorization.k8s.io subjectaccessreviews",  // the external metrics API
+    ]
+
+    private static func manifest() throws -> [String] {
+        var root = URL(fileURLWithPath: #filePath)
+        for _ in 1...5 { root.deleteLastPathComponent() }
+        let text = try String(contentsOf: root.appendingPathComponent("deploy/base/rbac.yaml"), encoding: .utf8)
+        let role = try #require(text.components(separatedBy: "\n---\n").first { $0.contains("kind: ClusterRole\n") && $0.contains("\n  name: greenroom\n") })
+        var rights: Set<String> = []
+        var (groups, resources): ([String], [String]) = ([], [])
+        for line in role.split(separator: "\n") {
+            guard let colon = line.firstIndex(of: ":") else { continue }
+            let values = line[colon...].filter { !": []'".contains($0) }.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+            if line.hasPrefix("- apiGroups:") { groups = values }
+            if line.hasPrefix("  resources:") { resources = values }
+            guard line.hasPrefix("  verbs:") else { continue }
+            for group in groups { for resource in resources { for verb in values { rights.insert("\(verb) \(group) \(resource)") } } }
+        }
+        return rights.sorted()
+    }
+}
