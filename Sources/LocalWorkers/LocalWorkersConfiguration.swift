@@ -13,6 +13,8 @@ public struct LocalWorkersConfiguration: Sendable {
     public var owner: String
     /// Further arguments of every worker, before the turn's command.
     public var workerArguments: [String]
+    /// Names of nodes that workers are spread over, as if this machine were several; empty: each names the machine's own.
+    public var nodes: [String] = []
     public var limits: Limits
 
     public init(

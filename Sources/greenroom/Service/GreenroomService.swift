@@ -171,9 +171,11 @@ struct GreenroomService: Sendable {
         guard let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
             throw Fault(.unreachable, "can't tell which program this is", do: "mount /proc")
         }
-        return LocalWorkersConfiguration(
+        var workers = LocalWorkersConfiguration(
             executable: executable, serverURL: configuration.workerServerURL ?? Self.url(of: server), tokenFile: configuration.workerTokenFile,
             owner: log.id, workerArguments: configuration.workerArguments)
+        workers.nodes = configuration.workerNodes
+        return workers
     }
 
     private static func url(of server: ServerConfiguration) -> String {

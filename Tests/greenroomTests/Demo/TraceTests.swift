@@ -51,6 +51,7 @@ import Testing
         #expect(plan.pools.map(\.slots) == [5])
         #expect(plan.coldMillis == 17)
         #expect(plan.warmMillis == 2)
+        #expect(plan.restoreMillis == "17,9,2,1")
     }
 
     @Test(arguments: [1.0, 60.0])
