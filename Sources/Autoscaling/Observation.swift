@@ -15,14 +15,20 @@ public struct Observation: Hashable, Sendable {
     public var samples: [ObservedSample?]
     /// 90th percentile of the measured times from asking for a worker to its being ready; nil where none was measured.
     public var startMicroseconds: Int64?
+    /// Where waiting actors need a worker on one node, as their state lies there: its name, of several the one most needed on.
+    public var neededOnNode: String?
 
-    public init(at: LogTime, replicas: Int, workers: WorkerCounts = WorkerCounts(), demand: Demand = Demand(), samples: [ObservedSample?] = [], startMicroseconds: Int64? = nil) {
+    public init(
+        at: LogTime, replicas: Int, workers: WorkerCounts = WorkerCounts(), demand: Demand = Demand(), samples: [ObservedSample?] = [],
+        startMicroseconds: Int64? = nil, neededOnNode: String? = nil
+    ) {
         self.at = at
         self.replicas = replicas
         self.workers = workers
         self.demand = demand
         self.samples = samples
         self.startMicroseconds = startMicroseconds
+        self.neededOnNode = neededOnNode
     }
 }
 

@@ -67,7 +67,10 @@ extension Reason {
     }
 
     private var demandText: String {
-        let reasons = numbers.dropFirst(3).filter { $0.value != .integer(0) }.map { "\($0.value.text) \($0.name)" }
+        let reasons = numbers.dropFirst(3).filter { $0.value != .integer(0) && $0.name != "neededOn" }.map { number in
+            let node = number.name == "node_locality" ? self["neededOn"].map { " on \($0.text)" } ?? "" : ""
+            return "\(number.value.text) \(number.name)\(node)"
+        }
         guard !reasons.isEmpty else { return "demand \(word("total")) = \(word("resident")) running" }
         return "demand \(word("total")) = \(word("resident")) running + \(word("blocked")) waiting (\(reasons.joined(separator: ", ")))"
     }

@@ -53,7 +53,7 @@ private struct Account {
 extension Account {
     private func signalNumbers(_ code: ReasonCode) -> [Reason.Number] {
         switch code {
-        case .demand: demandNumbers(observation.demand)
+        case .demand: demandNumbers(observation.demand) + neededNumbers()
         case .triggerFailed: failureNumbers()
         case .fallbackInEffect:
             [
@@ -76,6 +76,11 @@ extension Account {
             Reason.Number("no_eligible_pool", demand.blockedNoEligiblePool),
             Reason.Number("quota", demand.blockedQuota),
         ]
+    }
+
+    private func neededNumbers() -> [Reason.Number] {
+        guard observation.demand.blockedNodeLocality > 0, let node = observation.neededOnNode else { return [] }
+        return [Reason.Number("neededOn", .text(node))]
     }
 
     private func failureNumbers() -> [Reason.Number] {

@@ -32,8 +32,14 @@ public protocol ControlPlane: Sendable {
     /// Asks for a worker and waits for one, at most `waitSeconds`.
     func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer
     func withdraw(_ actor: String) async throws(ControlFault)
+    /// Where a waiting actor would be placed and why, or why it waits; nil for one that doesn't wait.
+    func explainPlacement(of actor: String) async -> PlacementView?
 
     func health() async -> LoopHealth
+}
+
+extension ControlPlane {
+    public func explainPlacement(of actor: String) async -> PlacementView? { nil }
 }
 
 /// A command the loop refuses or couldn't carry out.

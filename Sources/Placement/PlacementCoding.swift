@@ -57,6 +57,11 @@ extension WorkerIndex {
             writer.integer(Int64(used(of: worker)))
             facts(of: worker)?.encode(into: &writer)
         }
+        encodeGoldens(into: &writer)
+    }
+
+    /// Which nodes have which templates' snapshots, as far as that is kept track of.
+    func encodeGoldens(into writer: inout ByteWriter) {
         writer.list(nodesWithGoldens) { writer, node in
             writer.integer(node.rawValue)
             writer.list(goldens(on: node)) { writer, snapshot in writer.integer(snapshot.rawValue) }
@@ -73,6 +78,10 @@ extension WorkerIndex {
         for worker in workers.sorted(by: { ($0.facts.readySeq, $0.index) < ($1.facts.readySeq, $1.index) }) {
             set(worker.index, worker.facts, used: worker.used)
         }
+        try readGoldens(from: &reader)
+    }
+
+    mutating func readGoldens(from reader: inout ByteReader) throws(ByteFault) {
         let nodes = try reader.list(bytesEach: 8) { reader throws(ByteFault) in
             (NameID(try reader.integer()), try reader.list(bytesEach: 8) { reader throws(ByteFault) in SnapshotID(rawValue: try reader.integer()) })
         }
@@ -219,6 +228,26 @@ extension Placer {
         self.init(
             workers: try WorkerIndex(from: &reader), snapshots: try SnapshotCache(from: &reader, limits: limits),
             bandwidth: try RestoreBandwidth(from: &reader))
+    }
+
+    /// The same for a caller who keeps the workers in a table of its own.
+    public func encodeWithoutWorkers(into writer: inout ByteWriter) {
+        workers.encodeGoldens(into: &writer)
+        snapshots.encode(into: &writer)
+        bandwidth.encode(into: &writer)
+    }
+
+    /// `workers`: each with its index and the slots that are used, in any order.
+    public init(
+        from reader: inout ByteReader, workers known: [(index: Int, facts: WorkerFacts, used: Int)],
+        limits: SnapshotCache.Limits = SnapshotCache.Limits()
+    ) throws(ByteFault) {
+        var workers = WorkerIndex()
+        for worker in known.sorted(by: { ($0.facts.readySeq, $0.index) < ($1.facts.readySeq, $1.index) }) {
+            workers.set(worker.index, worker.facts, used: worker.used)
+        }
+        try workers.readGoldens(from: &reader)
+        self.init(workers: workers, snapshots: try SnapshotCache(from: &reader, limits: limits), bandwidth: try RestoreBandwidth(from: &reader))
     }
 }
 

@@ -33,6 +33,10 @@ extension ControlLoop {
         await ask { [scheduler] core in core.world.actorView(named: id, log: core.log, at: scheduler.now) }
     }
 
+    public func explainPlacement(of actor: String) async -> PlacementView? {
+        await ask { [scheduler] core in core.world.placementView(of: actor, log: core.log, at: scheduler.now) }
+    }
+
     public func policies() async -> [PolicyView] { await ask { $0.world.policyViews() } }
 
     public func policy(_ name: String) async -> PolicyView? { await ask { $0.world.policyView(named: name) } }

@@ -22,7 +22,7 @@ final class LoopCore: @unchecked Sendable {
     private let limits: LoopLimits
 
     private(set) var world: World
-    private var planner = Planner()
+    private var planner: Planner
     private var outputs: Outputs
     private let follower: LogFollower
     private var isLive = false
@@ -122,12 +122,9 @@ final class LoopCore: @unchecked Sendable {
         self.limits = limits
         self.append = append
         follower = log.follower(after: world.position)
-        outputs = Self.noOutputs(log)
+        planner = Planner(log: log)
+        outputs = Outputs(names: log.names)
         wire()
-    }
-
-    private static func noOutputs(_ log: EventLog) -> Outputs {
-        Outputs(names: log.names, snapshot: { log.snapshot(at: $0) })
     }
 
     private func wire() {
@@ -282,7 +279,7 @@ final class LoopCore: @unchecked Sendable {
         guard isLive, !outputs.isEmpty else { return }
         let batch = outputs.batch
         let decisions = outputs.decisions
-        outputs = Self.noOutputs(log)
+        outputs = Outputs(names: log.names)
         let began = world.at
         observer.concluded(secondsSinceCommit: max(0, scheduler.now.seconds(since: began)), events: batch.count)
         for decided in decisions {
@@ -316,7 +313,7 @@ final class LoopCore: @unchecked Sendable {
 
     private func setAlarm() {
         guard isLive else { return }
-        let earliest = deadlines.values.min()
+        let earliest = [deadlines.values.min(), planner.waits.values.min()].compactMap { $0 }.min()
         if earliest == alarm?.at { return }
         alarm?.work.cancel()
         alarm = earliest.map { time in (time, scheduler.perform(at: time) { [weak self] in self?.ring() }) }
@@ -329,6 +326,10 @@ final class LoopCore: @unchecked Sendable {
         for (key, deadline) in deadlines.sorted(by: { $0.key < $1.key }) where deadline <= now {
             deadlines[key] = nil
             outputs.fire(deadline, pool: world.pools[key.pool], shadow: key.shadow, asOf: world.position)
+        }
+        for (pool, until) in planner.waits.sorted(by: { $0.key < $1.key }) where until <= now {
+            planner.endWait(pool)
+            outputs.endWait(until, pool: world.pools[pool], asOf: world.position)
         }
         flush()
     }

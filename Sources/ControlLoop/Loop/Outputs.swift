@@ -14,28 +14,48 @@ struct Outputs {
     private(set) var batch = EventBatch()
     private(set) var decisions: [(pool: String, shadow: String?, direction: Decision.Direction, reason: String)] = []
     private let names: any NameReading
-    /// The URI in the event at a position that told of a snapshot.
-    private let snapshot: (Position) -> String?
 
-    init(names: any NameReading, snapshot: @escaping (Position) -> String?) {
-        self.names = names
-        self.snapshot = snapshot
-    }
+    init(names: any NameReading) { self.names = names }
 
     var isEmpty: Bool { batch.isEmpty }
 
-    mutating func place(_ actor: ActorRecord, _ ticket: WaitingTicket, on worker: WorkerRecord, tier: RestoreTier, waitedMicroseconds: Int64) {
+    /// A placement as it goes to the log.
+    struct Placed {
+        var ticket: WaitingTicket
+        var choice: PlacementChoice
+        var waitedMicroseconds: Int64
+        /// The position whose state was looked at.
+        var asOf: Position
+        /// What the worker is to restore, where it has a name of its own, and its size where that is known.
+        var restoreFrom: String?
+        var bytes: Int64 = 0
+        /// Why it isn't restored where its paused state lies, and the node where that is.
+        var moved: String?
+        var pausedOn: String?
+        /// The pool of the worker where it isn't the actor's.
+        var spilledTo: String?
+    }
+
+    mutating func place(_ actor: ActorRecord, _ placed: Placed, on worker: WorkerRecord) {
         var body = JSONWriter()
         body.openObject()
-        body.member("tier", tier.name)
+        body.member("tier", placed.choice.tier.name)
+        body.key("score")
+        body.raw(Self.seconds(microseconds: placed.choice.score.restoreMicroseconds).utf8)
         body.key("waited")
-        body.raw(Self.seconds(microseconds: waitedMicroseconds).utf8)
-        body.member("request", ticket.seq)
-        if actor.snapshotSeq > 0, let uri = snapshot(actor.snapshotSeq) { body.member("restoreFrom", uri) }
-        if ticket.expectedMillis > 0 { body.member("expectedMillis", ticket.expectedMillis) }
+        body.raw(Self.seconds(microseconds: placed.waitedMicroseconds).utf8)
+        body.member("request", placed.ticket.seq)
+        body.member("workerVersion", worker.readySeq)
+        body.member("asOf", placed.asOf)
+        if let uri = placed.restoreFrom { body.member("restoreFrom", uri) }
+        if placed.bytes > 0 { body.member("bytes", placed.bytes) }
+        if let moved = placed.moved { body.member("moved", moved) }
+        if let node = placed.pausedOn { body.member("pausedOn", node) }
+        if let pool = placed.spilledTo { body.member("spilledTo", pool) }
+        if placed.ticket.expectedMillis > 0 { body.member("expectedMillis", placed.ticket.expectedMillis) }
         body.closeObject()
         batch.append(
-            .actorPlaced, source: Self.source, id: "placed-\(ticket.seq)-\(worker.readySeq)",
+            .actorPlaced, source: Self.source, id: "placed-\(placed.ticket.seq)-\(worker.readySeq)",
             subject: names.text(of: actor.name), worker: names.text(of: worker.name), body: body.bytes)
     }
 
@@ -53,6 +73,17 @@ struct Outputs {
         batch.append(
             .scaleDecided, source: Self.source, id: "decided-\(Self.mark(pool, shadow))-\(record.asOf)", subject: pool.text, pool: pool.text,
             body: record.body)
+    }
+
+    /// Somebody has waited for a node as long as may be.
+    mutating func endWait(_ deadline: LogTime, pool: PoolState, asOf: Position) {
+        var body = JSONWriter()
+        body.openObject()
+        body.member("deadline", deadline)
+        body.closeObject()
+        batch.append(
+            .timerFired, source: Self.source, id: "timer-wait-\(pool.name.rawValue)-\(deadline.microseconds)-\(asOf)", subject: pool.text,
+            pool: pool.text, body: body.bytes)
     }
 
     mutating func fire(_ deadline: LogTime, pool: PoolState, shadow: String?, asOf: Position) {

@@ -1,5 +1,6 @@
 import Autoscaling
 import Domain
+import EventLog
 import Placement
 
 // What follows from the new state?
@@ -15,68 +16,109 @@ struct Planner {
         var workerReadySeq: Position
         var pool: Int
         var ticket: Position
+        var tenant: NameID
     }
 
     private var placements: [NameID: Placed] = [:]
+    /// When somebody in a pool has waited for a node as long as may be.
+    private(set) var waits: [Int: LogTime] = [:]
+    private var told: ToldSnapshots
     private var drains: [NameID: Position] = [:]
     private var decisions: Set<PolicyKey> = []
+
+    init(log: EventLog) { told = ToldSnapshots(log) }
 
     var isIdle: Bool { placements.isEmpty && drains.isEmpty && decisions.isEmpty }
     func hasDecisionInFlight(_ pool: Int) -> Bool { decisions.contains(PolicyKey(pool: pool)) }
 
     // MARK: - Placement
 
-    /// Gives free slots of a pool to its waiting actors, oldest first. Strict: no other pool's workers.
+    /// Places the waiting actors of a pool in their turn, until no worker has a slot for any of them. Who can't be placed is
+    /// set aside, and not looked at again before there is something new.
     mutating func place(_ pool: Int, _ world: inout World, _ out: inout Outputs) {
-        while let ticket = world.pools[pool].queue.first, let worker = world.pools[pool].free.first {
-            guard ticket.selector.isEmpty else {
-                placeSelective(pool, &world, &out)
-                return
+        if world.pools[pool].placing.hasNews {
+            world.pools[pool].placing.hasNews = false
+            world.pools[pool].placing.asideOnNode = [:]
+            world.pools[pool].queue.takeUpAll()
+            waits[pool] = nil
+        }
+        guard !world.pools[pool].queue.isEmpty else { return }
+        let rules = world.placementRules(pool)
+        while world.hasRoom(pool), let ticket = world.pools[pool].queue.first {
+            let node = world.active[ticket.actor]?.paused?.node
+            let ahead = node.map { world.pools[pool].placing.asideOnNode[$0] ?? 0 } ?? 0
+            let actor = world.waitingActor(ticket, ahead: ahead) { told($0) }
+            world.placer.prepare(actor)
+            switch world.placer.decide(actor, rules, at: world.at) {
+            case .place(let choice):
+                promise(ticket, choice, pool, &world, &out)
+            case .wait(let blocked):
+                world.pools[pool].queue.setAside(ticket.seq)
+                if let node { world.pools[pool].placing.asideOnNode[node, default: 0] += 1 }
+                if let until = blocked.waitsUntil { waits[pool] = min(waits[pool] ?? until, until) }
             }
-            promise(ticket, worker, pool, &world, &out)
         }
     }
 
-    /// The head of the queue asks for labels: go through the queue once, each taking the first worker that will do.
-    private mutating func placeSelective(_ pool: Int, _ world: inout World, _ out: inout Outputs) {
-        for ticket in world.pools[pool].queue.unclaimed {
-            guard world.pools[pool].free.freeSlots > 0 else { return }
-            let fits = world.pools[pool].free.inOrder.first { index in
-                ticket.selector.allSatisfy { world.workers[index].labels.contains($0) }
-            }
-            if let fits { promise(ticket, fits, pool, &world, &out) }
-        }
-    }
-
-    private mutating func promise(_ ticket: WaitingTicket, _ worker: Int, _ pool: Int, _ world: inout World, _ out: inout Outputs) {
+    private mutating func promise(_ ticket: WaitingTicket, _ choice: PlacementChoice, _ pool: Int, _ world: inout World, _ out: inout Outputs) {
         let actor = world.actors[ticket.actor]
-        let tier = RestoreTier(of: actor, on: world.workers[worker])
+        let worker = choice.worker
         world.pools[pool].queue.claim(ticket.seq)
+        world.pools[pool].queue.addPromised(1, of: ticket.tenant)
         world.adjustWorker(worker) { $0.reserved += 1 }
-        placements[actor.name] = Placed(worker: worker, workerReadySeq: world.workers[worker].readySeq, pool: pool, ticket: ticket.seq)
-        out.place(actor, ticket, on: world.workers[worker], tier: tier, waitedMicroseconds: world.at.microseconds(since: ticket.requestedAt))
+        placements[actor.name] = Placed(
+            worker: worker, workerReadySeq: world.workers[worker].readySeq, pool: pool, ticket: ticket.seq, tenant: ticket.tenant)
+        out.place(actor, placed(ticket, choice, pool, world), on: world.workers[worker])
+    }
+
+    private mutating func placed(_ ticket: WaitingTicket, _ choice: PlacementChoice, _ pool: Int, _ world: World) -> Outputs.Placed {
+        let (actor, active) = (world.actors[ticket.actor], world.active[ticket.actor])
+        var placed = Outputs.Placed(
+            ticket: ticket, choice: choice, waitedMicroseconds: world.at.microseconds(since: ticket.requestedAt), asOf: world.position)
+        switch choice.source {
+        case .paused:
+            placed.restoreFrom = active.flatMap { told($0.pausedSeq)?.uri }
+            placed.bytes = active?.paused?.bytes ?? 0
+        case .external:
+            let snapshot = told(actor.snapshotSeq)
+            placed.restoreFrom = snapshot?.uri
+            placed.bytes = snapshot?.external.bytes ?? 0
+        case .golden: placed.bytes = world.placer.snapshots.golden(of: actor.template)?.bytes ?? 0
+        case .nothing: break
+        }
+        if choice.tier != .local, let active, !active.isVoid {
+            placed.moved = choice.moved?.name ?? (active.isPausedLost ? "snapshot_evicted" : nil)
+            placed.pausedOn = world.labels.text(of: active.paused?.node ?? actor.node)
+        }
+        if choice.pool != pool { placed.spilledTo = world.pools[choice.pool].text }
+        return placed
     }
 
     /// The `actor.placed` of `actor` came back, or could not be appended.
     mutating func settlePlacement(of actor: NameID, _ world: inout World) {
         guard let placed = placements.removeValue(forKey: actor) else { return }
+        world.pools[placed.pool].queue.addPromised(-1, of: placed.tenant)
         world.pools[placed.pool].queue.unclaim(placed.ticket)
         guard world.workers.holds(placed.worker, readySeq: placed.workerReadySeq) else { return }
         world.adjustWorker(placed.worker) { $0.reserved -= 1 }
     }
 
+    /// A wait for a node is over, as the log is about to say.
+    mutating func endWait(_ pool: Int) { waits[pool] = nil }
+
     // MARK: - Drains
 
-    /// Chooses idle workers beyond the desired count, the youngest first, and asks them to go.
+    /// Chooses idle workers beyond the desired count and asks them to go: who is missed least (`Placer.victims`). Workers that
+    /// aren't ready yet count against the desired count before them, so they go first. One with an actor, or with a promise
+    /// to one, is never chosen.
     mutating func drainSurplus(_ pool: Int, _ world: inout World, _ out: inout Outputs) {
         guard world.pools[pool].workers.ready > world.pools[pool].desired, world.pools[pool].policy?.policy.mode == .auto else { return }
         let condemned = world.pools[pool].members.count { world.workers[$0].isCondemned }
         let surplus = world.pools[pool].workers.ready - condemned - world.pools[pool].desired
         guard surplus > 0 else { return }
-        let victims = world.pools[pool].members.filter { index in
-            world.workers[index].state == .ready && world.workers[index].isIdle && !world.workers[index].isCondemned
-        }
-        for index in victims.sorted(by: { world.workers[$0].readySeq > world.workers[$1].readySeq }).prefix(surplus) {
+        let zoneMaxSkew = world.pools[pool].policy?.policy.zoneMaxSkew
+        for victim in world.placer.victims(of: pool, count: surplus, zoneMaxSkew: zoneMaxSkew, at: world.at) {
+            let index = victim.worker
             world.adjustWorker(index) { $0.isCondemned = true }
             drains[world.workers[index].name] = world.workers[index].readySeq
             out.drain(world.workers[index], reason: "scale-down to \(world.pools[pool].desired)")
@@ -120,6 +162,7 @@ struct Planner {
         for actor in placements.keys.sorted() { settlePlacement(of: actor, &world) }
         for worker in drains.keys.sorted() { settleDrain(of: worker, &world) }
         decisions = []
+        for pool in world.pools.indices { world.pools[pool].placing.hasNews = true }
     }
 }
 
@@ -128,17 +171,5 @@ extension WorkerTable {
     func holds(_ index: Int, readySeq: Position) -> Bool {
         let record = self[index]
         return !record.name.isNone && record.readySeq == readySeq
-    }
-}
-
-extension RestoreTier {
-    /// How an actor would be restored there. What nodes evict isn't followed yet: the node it last ran on counts as having
-    /// its snapshot.
-    init(of actor: ActorRecord, on worker: WorkerRecord) {
-        guard !actor.node.isNone, actor.node == worker.node else {
-            self = .cold
-            return
-        }
-        self = actor.resting == .paused ? .local : .warm
     }
 }

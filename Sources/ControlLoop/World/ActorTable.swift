@@ -15,6 +15,8 @@ struct ActorRecord: Hashable, Sendable {
     /// Name in the world's table of labels.
     var template = NameID.none
     var tenant = NameID.none
+    /// The class a worker must have for it; none takes any.
+    var sandboxClass = NameID.none
     /// The node that keeps its last snapshot: its only copy while it is paused, a cached one once it is suspended.
     var node = NameID.none
     var state = ActorState.unknown
@@ -29,7 +31,7 @@ struct ActorRecord: Hashable, Sendable {
     var since = LogTime.zero
     /// Position of the event that entered its state; while waiting, its ticket.
     var stateSeq: Position = 0
-    /// Position of the event that told of its last clean snapshot; 0 where there is none.
+    /// Position of the event that told of its latest external snapshot; 0 where there is none.
     var snapshotSeq: Position = 0
 
     init(name: NameID) { self.name = name }
@@ -116,7 +118,7 @@ extension ActorTable {
 }
 
 extension ActorRecord {
-    static let encodedBytes = 68
+    static let encodedBytes = 72
 
     func encode(into writer: inout ByteWriter) {
         writer.integer(name.rawValue)
@@ -124,6 +126,7 @@ extension ActorRecord {
         writer.integer(worker)
         writer.integer(template.rawValue)
         writer.integer(tenant.rawValue)
+        writer.integer(sandboxClass.rawValue)
         writer.integer(node.rawValue)
         writer.integer(state.rawValue)
         writer.integer(resting.rawValue)
@@ -143,6 +146,7 @@ extension ActorRecord {
         worker = try reader.integer()
         template = NameID(try reader.integer())
         tenant = NameID(try reader.integer())
+        sandboxClass = NameID(try reader.integer())
         node = NameID(try reader.integer())
         state = try reader.enumeration()
         resting = try reader.enumeration()

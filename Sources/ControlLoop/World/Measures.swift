@@ -83,6 +83,9 @@ struct DurationRing: Hashable, Sendable {
     /// The 90th percentile (nearest rank); nil where nothing was measured.
     var p90Microseconds: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count * 9 + 9) / 10 - 1] }
 
+    /// nil where nothing was measured.
+    var medianMicroseconds: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count - 1) / 2] }
+
     /// Seconds at each of `quantiles` (nearest rank); nil where nothing was measured.
     func quantiles(_ quantiles: [Double]) -> [Double]? {
         guard !sorted.isEmpty else { return nil }

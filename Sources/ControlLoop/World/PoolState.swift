@@ -4,7 +4,7 @@ import Placement
 
 // What is known of one pool?
 //
-// Its policy, the autoscaler's memory, counts of its workers and actors, its queue and its free slots. All of it is a fold
+// Its policy, the autoscaler's memory, counts of its workers and actors, and its queue. All of it is a fold
 // of the log, kept as events come; nothing is counted anew.
 
 struct PoolState: Sendable {
@@ -32,7 +32,7 @@ struct PoolState: Sendable {
     var members: [Int] = []
     var resident = 0
     var queue = WaitingQueue()
-    var free = FreeWorkers()
+    var placing = PoolPlacing()
 
     var series: [ObservedSeries] = []
     var arrivals = ArrivalWindow()
@@ -59,13 +59,15 @@ struct PoolState: Sendable {
         memory = AutoscalerMemory(policyAppliedAt: at)
     }
 
-    /// Why its waiting actors wait.
-    var blockedReason: BlockedReason { policy == nil && members.isEmpty ? .noEligiblePool : .poolExhausted }
+    /// No worker is there, and none will come.
+    var isBarren: Bool { policy == nil && members.isEmpty }
 
     var demand: Demand {
-        var demand = Demand(resident: resident)
-        demand[blockedReason] = queue.count
-        return demand
+        guard !isBarren else { return Demand(resident: resident, noEligiblePool: queue.count) }
+        let split = placing.split
+        return Demand(
+            resident: resident, poolExhausted: max(0, queue.count - split.nodeLocality - split.noEligiblePool - split.quota),
+            nodeLocality: split.nodeLocality, noEligiblePool: split.noEligiblePool, quota: split.quota)
     }
 
     /// Counts with what is asked for and not ready yet.
@@ -86,7 +88,7 @@ struct PoolState: Sendable {
     func observation(at now: LogTime) -> Observation {
         Observation(
             at: now, replicas: policy?.policy.mode == .recommend ? unfollowedCount : desired, workers: workerCounts, demand: demand,
-            samples: samples(for: policy?.policy), startMicroseconds: starts.p90Microseconds)
+            samples: samples(for: policy?.policy), startMicroseconds: starts.p90Microseconds, neededOnNode: placing.split.node)
     }
 
     /// Where nothing follows a decision the target's own word counts, or what is there.

@@ -7,6 +7,9 @@ import Placement
 // `isRemovalSent` are promises of the loop that the log doesn't hold yet: they steer what is offered next and are never part of a checkpoint.
 
 struct WorkerRecord: Hashable, Sendable {
+    /// Actors that one worker can host, at most; one that claims more counts as having so many.
+    static let slotsLimit = 65_536
+
     var name: NameID
     var pool: Int32
     var state = WorkerState.ready
@@ -35,6 +38,14 @@ struct WorkerRecord: Hashable, Sendable {
     var used: Int { residents.count }
     var free: Int { state == .ready && !isCondemned ? max(0, slots - used - reserved) : 0 }
     var isIdle: Bool { used == 0 && reserved == 0 }
+    /// Slots taken or promised; one that is chosen to go has none to give.
+    var promised: Int { isCondemned ? max(slots, used + reserved) : used + reserved }
+    var phase: WorkerPhase { state == .draining ? .draining : .ready }
+
+    var facts: WorkerFacts {
+        WorkerFacts(
+            pool: Int(pool), node: node, zone: zone, sandboxClass: sandboxClass, labels: labels, slots: slots, readySeq: readySeq, phase: phase)
+    }
 
     init(name: NameID, pool: Int32) {
         self.name = name

@@ -13,7 +13,13 @@ struct ActorFields {
     var priority: Int64 = 0
     var expectedMillis: Int64 = 0
     var restoreMillis: Int64?
-    var hasSnapshot = false
+    /// What it is about to be, or was, restored from, or what was written of it.
+    var snapshot: SnapshotID?
+    var bytes: Int64 = 0
+    var sandboxClass: String?
+    /// The life of the worker that a placement means, and the request it answers.
+    var workerVersion: Position?
+    var request: Position?
     var template: String?
     var tenant: String?
     var node: String?
@@ -33,13 +39,20 @@ struct ActorFields {
             case .actorCreated:
                 if key == "template" { template = body.text(value) }
                 if key == "tenant" { tenant = body.text(value) }
+                if key == "sandboxClass" { sandboxClass = body.text(value) }
             case .actorRunning:
                 if key == "restoreMillis" { restoreMillis = body.integer(value) }
+                if key == "restoredFrom" { snapshot = body.text(value).map { SnapshotID($0) } }
             case .actorPaused, .actorSuspended:
-                if key == "snapshot" { hasSnapshot = value.kind == .string }
+                if key == "snapshot" { snapshot = body.text(value).map { SnapshotID($0) } }
+                if key == "bytes" { bytes = max(0, body.integer(value) ?? 0) }
                 if key == "node" { node = body.text(value) }
             case .actorPlaced:
                 if key == "tier" { tier = body.text(value) }
+                if key == "restoreFrom" { snapshot = body.text(value).map { SnapshotID($0) } }
+                if key == "bytes" { bytes = max(0, body.integer(value) ?? 0) }
+                if key == "workerVersion" { workerVersion = body.integer(value) }
+                if key == "request" { request = body.integer(value) }
             default: break
             }
         }
@@ -58,8 +71,7 @@ extension World {
         let worker = event.worker.isNone ? nil : workers.find(event.worker)
         let sameWorker = event.worker.isNone || actor.worker < 0 || worker == Int(actor.worker)
         guard case .moves(let next) = state.after(event.kind, resting: actor.resting, sameWorker: sameWorker) else { return false }
-        // A placement counts only where the worker can still take it.
-        if event.kind == .actorPlaced, worker.map({ workers[$0].state != .ready }) ?? true { return false }
+        if event.kind == .actorPlaced, !mayPlace(actor, on: worker, fields, &fold) { return false }
 
         if known == nil {
             if state == .deleted { tombstones.remove(event.subject) }
@@ -80,11 +92,25 @@ extension World {
         return true
     }
 
+    /// A placement counts only where the worker can still take it. One that says which life of the worker and which request
+    /// it means counts for these alone, and not beyond the worker's slots: of two that race, the later one changes nothing.
+    private mutating func mayPlace(_ actor: ActorRecord, on worker: Int?, _ fields: ActorFields, _ fold: inout Fold) -> Bool {
+        guard let version = fields.workerVersion else { return worker.map { workers[$0].state == .ready } ?? false }
+        splitsDemand = true
+        let isMeant = fields.request.map { $0 == actor.stateSeq } ?? true
+        if isMeant, let worker, workers[worker].state == .ready, workers[worker].readySeq == version, workers[worker].used < workers[worker].slots { return true }
+        // Both are free again: whoever waits is looked at in this commit.
+        if actor.pool >= 0 { fold.touched.insert(Int(actor.pool)) }
+        if let worker { touch(Int(workers[worker].pool), &fold) }
+        return false
+    }
+
     /// Takes over what the event says of the actor itself: its pool, template and tenant.
     private mutating func adopt(_ actor: inout ActorRecord, _ event: CommittedEvent, _ fields: ActorFields, _ names: some NameReading, _ fold: inout Fold) {
         if event.kind.shape.carriesPool { actor.pool = Int32(pool(event.pool, names: names, at: fold.at)) }
         if let template = fields.template { actor.template = label(template) }
         if let tenant = fields.tenant { actor.tenant = label(tenant) }
+        if let sandboxClass = fields.sandboxClass { actor.sandboxClass = label(sandboxClass) }
     }
 
     private mutating func move(
@@ -93,7 +119,7 @@ extension World {
     ) {
         let since = actor.since
         let held = Int(actor.worker)
-        if old == .waiting { leaveQueue(&actor, placedTier: fields.tier, at: fold.at, keepsWait: next == .placed || next == .running, &fold) }
+        if old == .waiting { leaveQueue(&actor, index, placedTier: fields.tier, at: fold.at, keepsWait: next == .placed || next == .running, &fold) }
         let keepsSlot = old.isResident && next.isResident && (worker == nil || worker.map(Int32.init) == actor.worker)
         if old.isResident, !keepsSlot { release(&actor, index, at: fold.at, &fold) }
         if next.isResident, !keepsSlot { occupy(&actor, index, worker, &fold) }
@@ -102,7 +128,7 @@ extension World {
             joinQueue(actor, index, event, fields, &fold)
         }
         if old == .placed, next == .running { noteRestore(actor, fields, since: since, at: fold.at) }
-        noteSnapshot(&actor, event, fields, held: held)
+        noteSnapshot(&actor, index, from: old, event, fields, held: held, &fold)
         if old != next || event.kind == .actorRunning { actor.since = fold.at }
         actor.stateSeq = event.seq
         actor.state = next
@@ -117,13 +143,14 @@ extension World {
         pools[home].queue.add(
             WaitingTicket(
                 actor: index, seq: event.seq, requestedAt: fold.at, priority: fields.priority,
-                expectedMillis: fields.expectedMillis, selector: selector))
+                expectedMillis: fields.expectedMillis, selector: selector, tenant: actor.tenant))
+        countWaiting(actor, index, selector, by: 1)
         pools[home].arrivals.add(at: fold.at)
     }
 
-    private mutating func leaveQueue(_ actor: inout ActorRecord, placedTier: String?, at now: LogTime, keepsWait: Bool, _ fold: inout Fold) {
+    private mutating func leaveQueue(_ actor: inout ActorRecord, _ index: Int, placedTier: String?, at now: LogTime, keepsWait: Bool, _ fold: inout Fold) {
         let home = Int(actor.pool)
-        pools[home].queue.remove(actor.stateSeq)
+        if let ticket = pools[home].queue.remove(actor.stateSeq) { countWaiting(actor, index, ticket.selector, by: -1) }
         guard keepsWait else { return }
         let waited = now.microseconds(since: actor.since)
         actor.waitedMillis = UInt32(clamping: waited / 1_000)
@@ -137,7 +164,10 @@ extension World {
     /// Takes a slot of `worker`; of none where the worker isn't known, and the actor counts as resident all the same.
     private mutating func occupy(_ actor: inout ActorRecord, _ index: Int, _ worker: Int?, _ fold: inout Fold) {
         if actor.pool < 0, let worker { actor.pool = workers[worker].pool }
-        if actor.pool >= 0 { pools[Int(actor.pool)].resident += 1 }
+        if actor.pool >= 0 {
+            pools[Int(actor.pool)].resident += 1
+            pools[Int(actor.pool)].queue.addRunning(1, of: actor.tenant)
+        }
         guard let worker else { return }
         actor.worker = Int32(worker)
         changeWorker(worker, &fold) { $0.residents.append(index) }
@@ -147,6 +177,7 @@ extension World {
     mutating func release(_ actor: inout ActorRecord, _ index: Int, at now: LogTime, _ fold: inout Fold) {
         if actor.pool >= 0 {
             pools[Int(actor.pool)].resident -= 1
+            pools[Int(actor.pool)].queue.addRunning(-1, of: actor.tenant)
             pools[Int(actor.pool)].holds.add(microseconds: now.microseconds(since: actor.since))
         }
         let worker = Int(actor.worker)
@@ -162,20 +193,5 @@ extension World {
         guard actor.pool >= 0 else { return }
         let micros = fields.restoreMillis.map { $0.multipliedReportingOverflow(by: 1_000).partialValue } ?? now.microseconds(since: since)
         pools[Int(actor.pool)].restores.add(microseconds: micros)
-    }
-
-    private mutating func noteSnapshot(_ actor: inout ActorRecord, _ event: CommittedEvent, _ fields: ActorFields, held worker: Int) {
-        switch event.kind {
-        case .actorPaused:
-            actor.snapshotSeq = event.seq
-            // It lies where the actor ran, unless the event says another node.
-            actor.node = fields.node != nil ? label(fields.node) : worker >= 0 ? workers[worker].node : .none
-        case .actorSuspended:
-            guard fields.hasSnapshot else { return }
-            actor.snapshotSeq = event.seq
-            // The node it ran on has the snapshot still.
-            actor.node = worker >= 0 ? workers[worker].node : .none
-        default: break
-        }
     }
 }

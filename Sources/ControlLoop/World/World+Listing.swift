@@ -33,7 +33,8 @@ extension World {
     func actorView(named name: String, log: EventLog, at now: LogTime) -> ActorView? {
         guard let index = log.names.find(name).flatMap({ actors.find($0) }) else { return nil }
         var view = actorView(index, names: log.names, at: now)
-        if actors[index].snapshotSeq > 0 { view.snapshot = log.snapshot(at: actors[index].snapshotSeq) }
+        let told = active[index]?.paused == nil ? actors[index].snapshotSeq : active[index]?.pausedSeq ?? 0
+        if told > 0 { view.snapshot = log.toldSnapshot(at: told)?.uri }
         return view
     }
 

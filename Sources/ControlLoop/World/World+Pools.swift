@@ -70,7 +70,11 @@ extension World {
             if key == "shadow" { shadow = body.text(value) }
         }
         touch(home, shadow, &fold)
-        guard json.count > 2 else { return pools[home].removePolicy(shadow) }
+        guard json.count > 2 else {
+            let isRemoved = pools[home].removePolicy(shadow)
+            if shadow == nil { adoptPlacementRules(home) }
+            return isRemoved
+        }
         let policy: Policy
         do {
             policy = try Policy(canonicalJSON: json)
@@ -81,6 +85,7 @@ extension World {
         // Our own service asked that before it logged the policy; two at once may both have been told yes.
         guard policy.shadow == shadow, clash(of: policy) == nil else { return false }
         pools[home].apply(AppliedPolicy(policy: policy, canonicalJSON: json, digest: digest, seq: event.seq, at: fold.at))
+        if shadow == nil { adoptPlacementRules(home) }
         return true
     }
 
@@ -89,6 +94,8 @@ extension World {
         touch(home, shadow, &fold)
         guard let shadow else {
             pools[home].timersFired &+= 1
+            // It may have been the end of somebody's wait for a node.
+            pools[home].placing.hasNews = true
             return true
         }
         return pools[home].changeShadow(shadow) { $0.timersFired &+= 1 }

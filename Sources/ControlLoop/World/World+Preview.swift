@@ -1,6 +1,7 @@
 import Autoscaling
 import Domain
 import EventLog
+import Placement
 
 // What would be decided, and where does an actor stand?
 
@@ -33,32 +34,52 @@ extension World {
     func placement(of actor: String, log: EventLog) -> PlacementStanding {
         guard let name = log.names.find(actor), let index = actors.find(name) else { return PlacementStanding() }
         let record = actors[index]
-        if record.state.isResident, record.worker >= 0 { return PlacementStanding(answer: placed(record, log)) }
+        if record.state.isResident, record.worker >= 0 { return PlacementStanding(answer: placed(index, log)) }
         guard record.state == .waiting, let place = pools[Int(record.pool)].queue.place(of: record.stateSeq) else { return PlacementStanding() }
-        let pool = pools[Int(record.pool)]
+        let pool = Int(record.pool)
+        let isPromised = pools[pool].queue.isClaimed(record.stateSeq)
+        let blocked = blocked(index, log: log)
         return PlacementStanding(
-            answer: .waiting(position: place, reason: pool.blockedReason, detail: pool.blockedDetail),
-            isPromised: pool.queue.isClaimed(record.stateSeq))
+            answer: .waiting(position: place, reason: blocked.reason, detail: blocked.detail), isPromised: isPromised)
     }
 
-    private func placed(_ actor: ActorRecord, _ log: EventLog) -> PlacementAnswer {
+    /// Why a waiting actor waits, with the numbers.
+    func blocked(_ index: Int, log: EventLog) -> (reason: BlockedReason, detail: String) {
+        let pool = Int(actors[index].pool)
+        guard let (actor, rules) = question(of: index, log: log) else { return (.poolExhausted, "") }
+        guard case .wait(let blocked) = placer.decide(actor, rules, at: at) else {
+            return (.poolExhausted, "a worker is free: the placement follows")
+        }
+        if blocked.reason == .noEligiblePool, pools[pool].isBarren {
+            return (.noEligiblePool, "pool \(pools[pool].text) has no policy and no workers: apply a policy for it, or start a worker with --pool \(pools[pool].text)")
+        }
+        guard blocked.reason == .poolExhausted, let most = pools[pool].policy?.policy.maxReplicaCount, pools[pool].desired >= most else {
+            return (blocked.reason, blocked.text(names: labels))
+        }
+        return (blocked.reason, blocked.text(names: labels) + "; the pool is at its maximum of \(most)")
+    }
+
+    /// What is put to the placer for a waiting actor; nil where it doesn't wait.
+    func question(of index: Int, log: EventLog) -> (WaitingActor, PlacementRules)? {
+        let record = actors[index]
+        guard record.state == .waiting, let ticket = pools[Int(record.pool)].queue[record.stateSeq] else { return nil }
+        let actor = waitingActor(ticket, ahead: ahead(of: ticket, in: Int(record.pool))) { log.toldSnapshot(at: $0) }
+        return (actor, placementRules(Int(record.pool)))
+    }
+
+    /// Those before it in the queue that wait for the same node. O(waiting).
+    private func ahead(of ticket: WaitingTicket, in pool: Int) -> Int {
+        guard let node = active[ticket.actor]?.paused?.node, pools[pool].placing.pausedWaiting[node].map({ $0.waiting > 1 }) ?? false else { return 0 }
+        return pools[pool].queue.all.prefix { $0 < ticket }.count { active[$0.actor]?.paused?.node == node }
+    }
+
+    private func placed(_ index: Int, _ log: EventLog) -> PlacementAnswer {
+        let actor = actors[index]
         let worker = workers[Int(actor.worker)]
+        let told = active[index]?.paused != nil && actor.tier == .local ? active[index]?.pausedSeq ?? 0 : actor.snapshotSeq
         return .placed(
             worker: log.names.text(of: worker.name), node: labels.text(of: worker.node), ip: worker.ip.isNone ? nil : labels.text(of: worker.ip),
-            tier: actor.tier, restoreFrom: actor.snapshotSeq > 0 ? log.snapshot(at: actor.snapshotSeq) : nil,
+            tier: actor.tier, restoreFrom: told > 0 ? log.toldSnapshot(at: told)?.uri : nil,
             waitedSeconds: Double(actor.waitedMillis) / 1_000, seq: actor.stateSeq)
-    }
-}
-
-extension PoolState {
-    /// Why its actors wait, with the numbers.
-    var blockedDetail: String {
-        let counts = workerCounts
-        switch blockedReason {
-        case .noEligiblePool: return "pool \(text) has no policy and no workers: apply a policy for it, or start a worker with --pool \(text)"
-        default:
-            let limit = policy.map { desired >= $0.policy.maxReplicaCount ? "; the pool is at its maximum of \($0.policy.maxReplicaCount)" : "" } ?? ""
-            return "\(counts.ready) workers ready in \(text), \(free.freeSlots) slots free; \(counts.starting) starting, \(counts.draining) draining\(limit)"
-        }
     }
 }

@@ -54,7 +54,7 @@ extension World {
             status: actor.state.statusName, worker: worker.map { names.text(of: $0.name) },
             node: worker.flatMap { text($0.node) } ?? text(actor.node), ip: worker.flatMap { text($0.ip) },
             version: actor.version, waitedSeconds: waited(actor, now),
-            reason: actor.state == .waiting ? pools[Int(actor.pool)].blockedReason.name : nil,
+            reason: actor.state == .waiting ? blockedReason(of: index).name : nil,
             snapshot: nil, seq: actor.stateSeq,
             ageSeconds: max(0, now.seconds(since: LogTime(microseconds: Int64(actor.createdAtSeconds) * 1_000_000))))
     }

@@ -4,7 +4,7 @@ import Placement
 
 // What does a worker's event change?
 //
-// Counts of a pool's workers follow every change of a record through `changeWorker`, the one place where they move.
+// Counts of a pool's workers, and what the placer knows of them, follow every change of a record through `changeWorker`.
 // A worker that goes takes its actors with it: they are crashed, and may be requested again.
 
 extension World {
@@ -42,7 +42,7 @@ extension World {
             record = workers[known]
         }
         body.forEachMember { key, value in
-            if key == "slots" { record.slots = Int(clamping: max(1, body.integer(value) ?? 1)) }
+            if key == "slots" { record.slots = min(Int(clamping: max(1, body.integer(value) ?? 1)), WorkerRecord.slotsLimit) }
             if key == "node" { record.node = label(body.text(value)) }
             if key == "zone" { record.zone = label(body.text(value)) }
             if key == "sandboxClass" { record.sandboxClass = label(body.text(value)) }
@@ -51,6 +51,8 @@ extension World {
         }
         if let known {
             changeWorker(known, &fold) { $0 = record }
+            placer.setWorker(known, record.facts, used: record.promised)
+            noteNews(home)
             return true
         }
         record.createdAt = fold.at
@@ -58,9 +60,10 @@ extension World {
         let index = workers.insert(record)
         pools[home].members.append(index)
         count(index, by: 1)
-        offer(index)
+        placer.setWorker(index, record.facts)
+        noteNews(home)
         noteStart(home, &fold)
-        fold.touched.insert(home)
+        touch(home, &fold)
         return true
     }
 
@@ -83,40 +86,59 @@ extension World {
             record.stateSeq = event.seq
             if record.pool >= 0 { fold.touched.insert(Int(record.pool)) }
             actors[actor] = record
+            if active[actor]?.isVoid ?? false { active.remove(actor) }
         }
-        let home = Int(workers[index].pool)
+        let (home, node) = (Int(workers[index].pool), workers[index].node)
         count(index, by: -1)
         if !wasAsked { pools[home].workers.lost += 1 }
-        pools[home].free.set(index, free: 0, of: 0)
+        placer.removeWorker(index)
         pools[home].members.removeAll { $0 == index }
         workers.remove(index)
-        fold.touched.insert(home)
+        noteNews(home)
+        touch(home, &fold)
+        leaveNode(node, &fold)
+    }
+
+    /// With a node's last worker, of whatever pool, those who wait for the node must look elsewhere.
+    private mutating func leaveNode(_ node: NameID, _ fold: inout Fold) {
+        guard splitsDemand, placer.workers.workers(on: node) == 0 else { return }
+        for pool in pools.indices where pools[pool].placing.pausedWaiting[node] != nil {
+            pools[pool].placing.hasNews = true
+            fold.touched.insert(pool)
+        }
     }
 
     /// Changes a record and lets counts and free slots follow.
     mutating func changeWorker(_ index: Int, _ fold: inout Fold, _ change: (inout WorkerRecord) -> Void) {
         adjustWorker(index, change)
-        fold.touched.insert(Int(workers[index].pool))
+        touch(Int(workers[index].pool), &fold)
+    }
+
+    /// A pool's workers changed: its own actors, and those that may spill to it, have others to choose from.
+    mutating func touch(_ home: Int, _ fold: inout Fold) {
+        fold.touched.insert(home)
+        for pool in pools[home].placing.spilledFrom { fold.touched.insert(pool) }
+    }
+
+    /// Something that an actor of the pool, or of one that spills to it, waits for may be there now.
+    mutating func noteNews(_ home: Int) {
+        pools[home].placing.hasNews = true
+        for pool in pools[home].placing.spilledFrom { pools[pool].placing.hasNews = true }
     }
 
     /// The same for the loop's own promises, which are no fold.
     mutating func adjustWorker(_ index: Int, _ change: (inout WorkerRecord) -> Void) {
+        let (state, free) = (workers[index].state, workers[index].free)
         count(index, by: -1)
         change(&workers[index])
         count(index, by: 1)
-        offer(index)
+        if workers[index].state != state { placer.setPhase(index, workers[index].phase) }
+        placer.setUsed(index, workers[index].promised)
+        if workers[index].free > free || workers[index].state != state { noteNews(Int(workers[index].pool)) }
     }
 
     /// Counts a worker that was read back from a checkpoint.
-    mutating func recount(_ index: Int) {
-        count(index, by: 1)
-        offer(index)
-    }
-
-    private mutating func offer(_ index: Int) {
-        let (home, free, slots) = (Int(workers[index].pool), workers[index].free, workers[index].slots)
-        pools[home].free.set(index, free: free, of: slots)
-    }
+    mutating func recount(_ index: Int) { count(index, by: 1) }
 
     private mutating func count(_ index: Int, by step: Int) {
         let (home, state, used, slots) = (Int(workers[index].pool), workers[index].state, workers[index].used, workers[index].slots)

@@ -23,10 +23,26 @@ public struct World: Sendable {
     var pools: [PoolState] = []
     var poolByName: [NameID: Int] = [:]
     var tombstones = Tombstones()
+    /// What placement asks: workers, snapshots on nodes, measured restores.
+    var placer = Placer(limits: World.placementLimits)
+    var active = ActiveSnapshots()
+    /// Pools where somebody waits whose state lies on one node.
+    var pausedPools: Set<Int> = []
+    /// Whether waiting actors are told apart by why they wait. From the first placement on that says which worker's life it
+    /// means: decisions of logs older than that looked at all who wait as one.
+    var splitsDemand = false
     /// Names that are fields of events, not subjects: nodes, zones, templates, tenants, labels.
     var labels = NameTable()
     /// Which pools the running commit touched; empty between commits, and kept only for its memory.
     private var touched = TouchedPools()
+
+    /// A node holds some hundred snapshots; what is beyond counts as evicted. At most 25 MB in all.
+    static let placementLimits: SnapshotCache.Limits = {
+        var limits = SnapshotCache.Limits()
+        limits.entriesPerNode = 1_024
+        limits.entries = 262_144
+        return limits
+    }()
 
     public init() {}
 
@@ -63,7 +79,10 @@ public struct World: Sendable {
         at = batch.at
         fold.change.pools = fold.touched.take()
         fold.change.shadows = fold.touchedShadows.sorted()
-        for index in fold.change.pools { pools[index].evaluate(at: batch.at) }
+        for index in fold.change.pools {
+            pools[index].placing.split = blockedSplit(index)
+            pools[index].evaluate(at: batch.at)
+        }
         for key in fold.change.shadows where !fold.change.pools.contains(key.pool) { pools[key.pool].evaluate(key.shadow, at: batch.at) }
         swap(&fold.touched, &touched)
         return fold.change
@@ -88,6 +107,7 @@ public struct World: Sendable {
         case .workerReady, .workerDraining, .workerGone:
             return batch.withBody(of: event) { applyWorker(event, $0, names, &fold) }
         case .snapshotCached, .snapshotEvicted:
+            batch.withBody(of: event) { applySnapshot(event, $0, &fold) }
             return true
         case .queueObserved, .poolObserved, .policyApplied, .scaleDecided, .scaleApplied, .scaleFailed, .timerFired:
             return batch.withBody(of: event) { applyPool(event, $0, names, &fold) }
@@ -99,6 +119,7 @@ public struct World: Sendable {
         if let index = poolByName[name] { return index }
         pools.append(PoolState(name: name, text: names.text(of: name), at: now))
         poolByName[name] = pools.count - 1
+        findSpill()
         return pools.count - 1
     }
 

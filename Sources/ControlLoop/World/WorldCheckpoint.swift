@@ -10,7 +10,7 @@ import Placement
 
 extension World {
     /// Rises with every change of the bytes' meaning.
-    static let checkpointVersion = 5
+    static let checkpointVersion = 6
 
     public func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -21,6 +21,9 @@ extension World {
         workers.encode(into: &writer)
         actors.encode(into: &writer)
         tombstones.encode(into: &writer)
+        active.encode(into: &writer)
+        writer.bool(splitsDemand)
+        placer.encodeWithoutWorkers(into: &writer)
         return writer.bytes
     }
 
@@ -42,8 +45,13 @@ extension World {
         // An event brings at most four new names: its source, subject, pool and worker.
         actors = try ActorTable(from: &reader, lastName: position.multipliedReportingOverflow(by: 4).partialValue)
         tombstones = try Tombstones(from: &reader)
+        active = try ActiveSnapshots(from: &reader)
+        splitsDemand = try reader.bool()
         try checkReferences(reader.offset)
-        rebuildOffers()
+        let known = workers.indices.map { (index: $0, facts: workers[$0].facts, used: workers[$0].used) }
+        placer = try Placer(from: &reader, workers: known, limits: Self.placementLimits)
+        for index in workers.indices { recount(index) }
+        recountWaiting()
         for index in pools.indices { reevaluate(index) }
     }
 
@@ -59,17 +67,23 @@ extension World {
         }
         for index in workers.indices {
             try check(pools.indices.contains(Int(workers[index].pool)), "a worker's pool")
+            try check((1...WorkerRecord.slotsLimit).contains(workers[index].slots), "a worker's slots")
             for actor in workers[index].residents { try check(actor >= 0 && actor < actors.capacity, "a resident") }
         }
-        for pool in pools {
+        for (index, pool) in pools.enumerated() {
             for member in pool.members { try check(workers.indices.contains(member), "a pool's member") }
-            for ticket in pool.queue.all { try check(ticket.actor >= 0 && ticket.actor < actors.capacity, "a ticket") }
+            for ticket in pool.queue.all { try check(ticket.actor >= 0 && ticket.actor < actors.capacity && Int(actors[ticket.actor].pool) == index, "a ticket") }
         }
+        for actor in active.indices { try check(actor >= 0 && actor < actors.capacity, "a snapshot") }
     }
 
-    /// Free slots and counts follow from the workers' records.
-    private mutating func rebuildOffers() {
-        for index in workers.indices { recount(index) }
+    /// Why they wait follows from who waits.
+    private mutating func recountWaiting() {
+        findSpill()
+        for pool in pools.indices {
+            for ticket in pools[pool].queue.all { countWaiting(actors[ticket.actor], ticket.actor, ticket.selector, by: 1) }
+        }
+        for pool in pools.indices { pools[pool].placing.split = blockedSplit(pool) }
     }
 
     /// What was found at the last commit that touched the pool follows from state and memory.
@@ -115,7 +129,7 @@ extension PoolState {
         writer.integer(Int64(workers.lost))
         writer.list(members) { $0.integer(Int64($1)) }
         writer.integer(Int64(resident))
-        writer.list(queue.all) { writer, ticket in ticket.encode(into: &writer) }
+        queue.encode(into: &writer)
         writer.list(series) { writer, series in series.encode(into: &writer) }
         arrivals.encode(into: &writer)
         starts.encode(into: &writer)
@@ -142,7 +156,7 @@ extension PoolState {
         workers.lost = try reader.int()
         members = try reader.list(bytesEach: 8) { reader throws(ByteFault) in try reader.int() }
         resident = try reader.int()
-        for ticket in try reader.list({ reader throws(ByteFault) in try WaitingTicket(from: &reader) }) { queue.add(ticket) }
+        queue = try WaitingQueue(from: &reader)
         series = try reader.list { reader throws(ByteFault) in try ObservedSeries(from: &reader) }
         arrivals = try ArrivalWindow(from: &reader)
         starts = try DurationRing(from: &reader)
@@ -153,29 +167,6 @@ extension PoolState {
         evaluatedAt = try reader.optional { reader throws(ByteFault) in try reader.time() }
         scaleProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
         timersFired = try reader.integer()
-    }
-}
-
-extension WaitingTicket {
-    func encode(into writer: inout ByteWriter) {
-        writer.integer(Int64(actor))
-        writer.integer(seq)
-        writer.time(requestedAt)
-        writer.integer(priority)
-        writer.integer(expectedMillis)
-        writer.list(selector) { writer, pair in
-            writer.integer(pair.key.rawValue)
-            writer.integer(pair.value.rawValue)
-        }
-    }
-
-    init(from reader: inout ByteReader) throws(ByteFault) {
-        self.init(
-            actor: try reader.int(), seq: try reader.integer(), requestedAt: try reader.time(), priority: try reader.integer(),
-            expectedMillis: try reader.integer(),
-            selector: try reader.list(bytesEach: 8) { reader throws(ByteFault) in
-                LabelPair(key: NameID(try reader.integer()), value: NameID(try reader.integer()))
-            })
     }
 }
 
@@ -209,11 +200,5 @@ extension EventLog {
     public func saveCheckpoint(of world: World) throws(LogError) {
         guard world.position > 0 else { return }
         try saveCheckpoint(seq: world.position, at: world.at, version: World.checkpointVersion, body: world.encoded())
-    }
-
-    /// The URI in the event at `position`, which told of a snapshot.
-    func snapshot(at position: Position) -> String? {
-        guard let batch = try? event(at: position), let event = batch.events.first else { return nil }
-        return batch.withBody(of: event) { body in body["snapshot"].flatMap { body.text($0) } }
     }
 }

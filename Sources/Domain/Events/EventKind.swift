@@ -110,7 +110,7 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
             other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), may("ip", .text))
         case .workerDraining: other("worker.draining", .worker, need("reason", .text))
         case .workerGone: other("worker.gone", .worker, need("reason", .text))
-        case .snapshotCached: other("snapshot.cached", .node, need("node", .name), need("snapshot", .text), may("bytes", .count))
+        case .snapshotCached: other("snapshot.cached", .node, need("node", .name), need("snapshot", .text), may("bytes", .count), may("template", .name))
         case .snapshotEvicted: other("snapshot.evicted", .node, need("node", .name), need("snapshot", .text), may("bytes", .count))
         case .queueObserved:
             other("queue.observed", .pool, pool: true, need("pool", .name), need("metric", .name), need("value", .numberOrNull), may("labels", .stringMap), may("error", .text))

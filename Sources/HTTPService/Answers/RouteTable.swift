@@ -31,6 +31,7 @@ enum RouteTable {
         Route(.get, "/v1/actors", role: .read, query: ["at", "pool", "status", "after", "limit"], .answer(StateAnswers.actors)),
         Route(.get, "/v1/actors/{id}", role: .read, query: ["at"], .answer(StateAnswers.actor)),
         Route(.get, "/v1/actors/{id}/history", role: .read, query: ["after", "limit"], .answer(HistoryAnswers.actor)),
+        Route(.get, "/v1/actors/{id}/placement", role: .read, query: ["at"], .answer(StateAnswers.placement)),
         Route(.get, "/v1/decisions", role: .read, query: ["pool", "after", "limit"], .answer(DecisionAnswers.list)),
         Route(.get, "/v1/decisions/{seq}", role: .read, .answer(DecisionAnswers.one)),
     ]

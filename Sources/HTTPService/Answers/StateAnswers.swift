@@ -48,6 +48,14 @@ enum StateAnswers {
         return try one(await (try plane(question)).actor(id), "actor", id)
     }
 
+    @Sendable static func placement(_ question: Question) async throws -> Answer {
+        let id = question.parameter("id")
+        guard let view = await (try plane(question)).explainPlacement(of: id) else {
+            throw Problem(.notFound, "there is no actor \(String(id.prefix(EventLimits.nameBytes))) that waits")
+        }
+        return try ViewJSON.answer(view)
+    }
+
     // MARK: - Helpers
 
     /// The state now, or at `?at=`.

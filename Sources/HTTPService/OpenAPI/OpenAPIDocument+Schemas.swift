@@ -32,6 +32,12 @@ extension OpenAPIDocument {
         "waited":{"type":"number"},"seq":{"type":"integer"}}},
         "Waiting":{"type":"object","required":["position","reason","detail"],"properties":{"position":{"type":"integer"},
         "reason":{"enum":["pool_exhausted","node_locality","no_eligible_pool","quota"]},"detail":{"type":"string"}}},
+        "PlacementExplanation":{"type":"object","required":["actor","namespace","pool","seq","at","position","waitedSeconds","detail","tiers"],"properties":{
+        "actor":{"type":"string"},"namespace":{"type":"string"},"pool":{"type":"string"},"seq":{"type":"integer"},"at":{"type":"string","format":"date-time"},
+        "position":{"type":"integer"},"waitedSeconds":{"type":"number"},"worker":{"type":"string"},"tier":{"type":"string"},
+        "reason":{"type":"string"},"detail":{"type":"string"},"tiers":{"type":"array","items":{"type":"object","required":["tier","eligible","available","why"],
+        "properties":{"tier":{"enum":["local","warm","golden","cold"]},"nodes":{"type":"integer"},"eligible":{"type":"integer"},"available":{"type":"integer"},
+        "bytes":{"type":"integer"},"restoreSeconds":{"type":"number"},"worker":{"type":"string"},"node":{"type":"string"},"why":{"type":"string"}}}}}},
         "Pool":{"type":"object","required":["namespace","name","desired","ready","busy","demand"],"properties":{
         "namespace":{"type":"string"},"name":{"type":"string"},"target":{"type":"string"},"mode":{"enum":["auto","recommend",""]},"min":{"type":"integer"},
         "max":{"type":"integer"},"desired":{"type":"integer"},"ready":{"type":"integer"},"busy":{"type":"integer"},"idle":{"type":"integer"},

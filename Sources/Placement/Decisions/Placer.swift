@@ -50,6 +50,9 @@ public struct Placer: Sendable {
         }
     }
 
+    /// Keeps one condition of a pool's workers, as `prepare` does.
+    public mutating func keep(_ eligibility: Eligibility, in pool: Int) { if !eligibility.isAnyone { workers.prepare(eligibility, in: pool) } }
+
     // MARK: - The question
 
     public func decide(_ actor: WaitingActor, _ rules: PlacementRules, at now: LogTime) -> PlacementOutcome {

@@ -32,6 +32,8 @@ struct TenantTurns: Sendable {
 
     private(set) var quotas: [NameID: Int] = [:]
     private(set) var running: [NameID: Int] = [:]
+    /// Slots that are promised; the log doesn't hold them yet.
+    private var promised: [NameID: Int] = [:]
     private var tenants: [NameID: Tenant] = [:]
     private var heads = OrderedTree<Head>()
     private var largestQuota = 1
@@ -45,7 +47,7 @@ struct TenantTurns: Sendable {
     var runningList: [(tenant: NameID, running: Int)] { running.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 } }
 
     func standing(of tenant: NameID) -> QuotaStanding? {
-        quotas[tenant].map { QuotaStanding(running: running[tenant] ?? 0, maxRunning: $0) }
+        quotas[tenant].map { QuotaStanding(running: used(tenant), maxRunning: $0) }
     }
 
     mutating func add(_ turn: Turn, of tenant: NameID) {
@@ -67,6 +69,16 @@ struct TenantTurns: Sendable {
         running[tenant] = count == 0 ? nil : count
         if !quotas.isEmpty { renew(tenant) }
     }
+
+    /// More or fewer slots are promised to a tenant's actors.
+    mutating func addPromised(_ step: Int, of tenant: NameID) {
+        guard !tenant.isNone else { return }
+        let count = max(0, (promised[tenant] ?? 0) + step)
+        promised[tenant] = count == 0 ? nil : count
+        if !quotas.isEmpty { renew(tenant) }
+    }
+
+    private func used(_ tenant: NameID) -> Int { (running[tenant] ?? 0) + (promised[tenant] ?? 0) }
 
     /// Sets the quotas anew; `waiting` are all tickets that may be offered a worker. O(waiting · log n).
     mutating func setQuotas(_ new: [NameID: Int], waiting: some Sequence<(Turn, NameID)>) {
@@ -91,7 +103,7 @@ struct TenantTurns: Sendable {
             tenants[key] = nil
             return
         }
-        let used = quotas.isEmpty ? 0 : min(running[key] ?? 0, Self.most)
+        let used = quotas.isEmpty ? 0 : min(self.used(key), Self.most)
         let isUsedUp = quotas[key].map { used >= $0 } ?? false
         let head = isUsedUp ? nil : Head(turn: turn, running: used, share: quotas[key] ?? largestQuota, tenant: key)
         tenants[key]?.head = head

@@ -21,6 +21,8 @@ public struct WaitingQueue: Sendable {
     private var ages = OrderedTree<Position>()
     private var turns = TenantTurns()
     private var aside: Set<Position> = []
+    /// Tickets of each tenant, however they stand.
+    private var waitingByTenant: [NameID: Int] = [:]
 
     public init() {}
 
@@ -33,6 +35,7 @@ public struct WaitingQueue: Sendable {
         order.insert(ticket.turn)
         ages.insert(ticket.seq)
         turns.add(ticket.turn, of: ticket.tenant)
+        if !ticket.tenant.isNone { waitingByTenant[ticket.tenant, default: 0] += 1 }
     }
 
     /// Takes a ticket out, wherever it stands; nil where it isn't waiting.
@@ -43,6 +46,7 @@ public struct WaitingQueue: Sendable {
         if place.standing != .claimed { ages.remove(seq) }
         if place.standing == .waiting { turns.remove(place.ticket.turn, of: place.ticket.tenant) }
         aside.remove(seq)
+        if let count = waitingByTenant[place.ticket.tenant] { waitingByTenant[place.ticket.tenant] = count > 1 ? count - 1 : nil }
         return place.ticket
     }
 
@@ -65,6 +69,8 @@ public struct WaitingQueue: Sendable {
     public var unclaimed: [WaitingTicket] { places.values.filter { $0.standing != .claimed }.map(\.ticket).sorted() }
 
     // MARK: - Offers
+
+    public var hasAside: Bool { !aside.isEmpty }
 
     public func isClaimed(_ seq: Position) -> Bool { places[seq]?.standing == .claimed }
 
@@ -110,8 +116,21 @@ public struct WaitingQueue: Sendable {
         turns.setQuotas(quotas, waiting: waiting.lazy.map { ($0.turn, $0.tenant) })
     }
 
-    /// More (`step` 1) or fewer (-1) actors of a tenant hold a slot, or are promised one.
+    /// More (`step` 1) or fewer (-1) actors of a tenant hold a slot.
     public mutating func addRunning(_ step: Int, of tenant: NameID) { turns.addRunning(step, of: tenant) }
+
+    /// The same for slots that are promised, until the log holds them: they count against the quota and are in no checkpoint.
+    public mutating func addPromised(_ step: Int, of tenant: NameID) { turns.addPromised(step, of: tenant) }
+
+    /// Tickets that must wait though a worker be free, as their tenants use up their quotas with the actors that hold a slot.
+    public var overQuota: Int {
+        turns.quotaList.reduce(0) { sum, quota in
+            let free = max(0, quota.maxRunning - (turns.running[quota.tenant] ?? 0))
+            return sum + max(0, (waitingByTenant[quota.tenant] ?? 0) - free)
+        }
+    }
+
+    public var quotaCount: Int { turns.quotas.count }
 
     /// nil where the tenant has no quota.
     public func quota(of tenant: NameID) -> QuotaStanding? { turns.standing(of: tenant) }

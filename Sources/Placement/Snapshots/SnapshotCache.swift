@@ -120,6 +120,11 @@ public struct SnapshotCache: Sendable {
         put(snapshot, bytes: bytes, .latest, on: node, at: now)
     }
 
+    /// The node says that it holds a snapshot. Of what is known already only the size may be news.
+    public mutating func reportCached(_ snapshot: SnapshotID, bytes: Int64, on node: NameID, at now: LogTime) {
+        put(snapshot, bytes: bytes, find(snapshot, on: node).map { entries[Int($0)].use } ?? .latest, on: node, at: now)
+    }
+
     /// A paused actor's snapshot is kept on the node.
     public mutating func keepPaused(_ snapshot: SnapshotID, bytes: Int64, on node: NameID, at now: LogTime) {
         put(snapshot, bytes: bytes, .paused, on: node, at: now)

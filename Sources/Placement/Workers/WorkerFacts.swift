@@ -66,6 +66,9 @@ public struct Eligibility: Hashable, Sendable {
 
     static let anyone = Eligibility()
 
+    /// Whether any worker will do.
+    public var isAnyone: Bool { self == .anyone }
+
     func with(golden: SnapshotID) -> Eligibility {
         var copy = self
         copy.golden = golden

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Domain
 
-// Why has, or had, a pool this size?
+// Why has, or had, a pool this size? Why is an actor where it is?
 //
 // The decision in force at the moment asked for, as the log has it. Nothing is recomputed: the log keeps each decision
 // with its reasons, and `log verify` shows that they are what the policy and the state lead to.
@@ -9,7 +9,7 @@ import Domain
 struct ExplainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
-        abstract: "Say why a pool has, or had, its size.",
+        abstract: "Say why a pool has, or had, its size, and why an actor is where it is, or waits.",
         discussion: """
             Examples:
               greenroom explain pool kagent/default
@@ -18,14 +18,16 @@ struct ExplainCommand: AsyncParsableCommand {
               greenroom explain pool kagent/default --at 4711 --db ./greenroom.db
               greenroom explain pool kagent/default --at peak
               greenroom explain pool kagent/default --shadow calm
+              greenroom explain actor counter-1
+              greenroom explain actor counter-1 --at 14:03
             """)
 
-    enum Subject: String, ExpressibleByArgument, CaseIterable, Sendable { case pool }
+    enum Subject: String, ExpressibleByArgument, CaseIterable, Sendable { case pool, actor }
 
-    @Argument(help: "pool.")
+    @Argument(help: "pool or actor.")
     var subject: Subject
 
-    @Argument(help: "NS/NAME of the pool.")
+    @Argument(help: "NS/NAME of the pool, or the actor's id.")
     var name: String
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The pool's namespace, where its name comes without one.", valueName: "ns"))
@@ -41,13 +43,22 @@ struct ExplainCommand: AsyncParsableCommand {
     @OptionGroup var format: OutputOptions
 
     func validate() throws {
+        if subject == .actor, shadow != nil || at == "peak" { throw ValidationError("--shadow and --at peak are about pools") }
         guard let at, at != "peak", AsOf(at, today: .zero) == nil else { return }
         throw ValidationError("--at \(at) is neither a position, a time (2026-11-21T14:03:00Z, \"2026-11-21 14:03\", 14:03) nor peak")
     }
 
     func run() async throws {
+        guard subject == .pool else { return try await explainActor() }
         let explanation = try await explanation(source.events(), now: TimeText.now())
         Terminal.write(try format.output.text(explanation.recorded.json) { explanation.text(palette: .forOutput) })
+    }
+
+    private func explainActor() async throws {
+        let now = TimeText.now()
+        let moment = at.flatMap { AsOf($0, today: now) } ?? .now
+        let explanation = try await ActorExplanation.find(name, at: moment, events: source.events(), now: now) { try await source.state(at: $0) }
+        Terminal.write(try format.output.text(try explanation.json) { explanation.text(palette: .forOutput) })
     }
 
     func explanation(_ source: any EventSource, now: LogTime) async throws -> Explanation {

@@ -72,6 +72,7 @@ struct PlaneState: StateSource {
         await plane.actors(pool: pool, status: nil, after: after, limit: limit)
     }
     func actor(_ id: String) async throws -> ActorView? { await plane.actor(id) }
+    func placement(_ actor: String) async throws -> PlacementView? { await plane.explainPlacement(of: actor) }
     func policies() async throws -> [PolicyView] { await plane.policies() }
     func policy(_ pool: String) async throws -> PolicyView? { await plane.policy(pool) }
 }

@@ -30,6 +30,11 @@ struct ServerState: StateSource, EventSource {
 
     func actor(_ id: String) async throws -> ActorView? { try await one(dated(APIPath("/v1/actors", id: id))) }
 
+    func placement(_ actor: String) async throws -> PlacementView? {
+        let path = APIPath("/v1/actors", id: actor).text + "/placement"
+        return try await one(dated(APIPath(path)))
+    }
+
     func policies() async throws -> [PolicyView] {
         try onlyNow("policies")
         return try await list(APIPath("/v1/policies")).rows

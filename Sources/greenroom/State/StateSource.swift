@@ -15,11 +15,15 @@ protocol StateSource: Sendable {
     /// At most `limit` actors in order of first appearance, after the one named.
     func actors(pool: String?, after: String?, limit: Int) async throws -> [ActorView]
     func actor(_ id: String) async throws -> ActorView?
+    /// Why a waiting actor waits, or where it would go; nil for one that doesn't wait.
+    func placement(_ actor: String) async throws -> PlacementView?
     func policies() async throws -> [PolicyView]
     func policy(_ pool: String) async throws -> PolicyView?
 }
 
 extension StateSource {
+    func placement(_ actor: String) async throws -> PlacementView? { nil }
+
     /// Rows asked of a source at once.
     private var pageSize: Int { 1_000 }
 

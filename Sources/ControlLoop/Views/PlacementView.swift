@@ -1,0 +1,116 @@
+public import Domain
+import EventLog
+import Placement
+
+// Why does an actor go there, and why not elsewhere?
+//
+// A waiting actor's question as it stands at one position of the log, put to the placer once more: what it answers, and
+// what each tier has to offer. Of a placed actor the same is told of the position that its placement looked at.
+
+public struct PlacementView: Codable, Hashable, Sendable {
+    public var actor: String
+    public var namespace: String
+    public var pool: String
+    /// The position whose state this is.
+    public var seq: Position
+    public var at: String
+    /// Place in the queue, from 1.
+    public var position: Int
+    public var waitedSeconds: Double
+    /// Where it would be placed; nil where it must wait.
+    public var worker: String?
+    public var tier: String?
+    /// Why it must wait; nil where it needn't.
+    public var reason: String?
+    /// A sentence with the numbers.
+    public var detail: String
+    /// The closest first.
+    public var tiers: [Tier]
+
+    public struct Tier: Codable, Hashable, Sendable {
+        /// local, warm, golden or cold.
+        public var tier: String
+        /// Nodes that keep a copy; 0 where any node will do.
+        public var nodes: Int
+        /// Workers there that may take it, and those of them with a free slot.
+        public var eligible: Int
+        public var available: Int
+        /// Of what is restored; 0 where nobody said.
+        public var bytes: Int64
+        public var restoreSeconds: Double?
+        /// The best worker of the tier, and its node.
+        public var worker: String?
+        public var node: String?
+        /// Why it goes there, or doesn't.
+        public var why: String
+    }
+}
+
+extension World {
+    /// nil where the actor isn't known or doesn't wait.
+    func placementView(of name: String, log: EventLog, at now: LogTime) -> PlacementView? {
+        guard let index = log.names.find(name).flatMap({ actors.find($0) }), let (actor, rules) = question(of: index, log: log) else { return nil }
+        let record = actors[index]
+        let (namespace, pool) = Self.split(pools[Int(record.pool)].text)
+        let outcome = placer.decide(actor, rules, at: at)
+        var view = PlacementView(
+            actor: name, namespace: namespace, pool: pool, seq: position, at: at.rfc3339,
+            position: pools[Int(record.pool)].queue.place(of: record.stateSeq) ?? 0, waitedSeconds: max(0, now.seconds(since: record.since)),
+            detail: "", tiers: placer.table(actor, rules).map { tierView($0, actor, outcome, log.names) })
+        switch outcome {
+        case .place(let choice):
+            view.worker = log.names.text(of: workers[choice.worker].name)
+            view.tier = choice.tier.name
+            view.detail = choice.moved.map { Self.sentence($0, labels.text(of: actor.paused?.node ?? .none)) } ?? "the best of the closest tier that has a free worker"
+        case .wait:
+            let blocked = blocked(index, log: log)
+            view.reason = blocked.reason.name
+            view.detail = blocked.detail
+        }
+        return view
+    }
+
+    private func tierView(_ row: PlacementTier, _ actor: WaitingActor, _ outcome: PlacementOutcome, _ names: NameDictionary) -> PlacementView.Tier {
+        let best = row.best.map { workers[$0.worker] }
+        return PlacementView.Tier(
+            tier: row.tier.name, nodes: row.nodes, eligible: row.eligible, available: row.available, bytes: row.bytes,
+            restoreSeconds: row.best.map { Double($0.score.restoreMicroseconds) / 1e6 }, worker: best.map { names.text(of: $0.name) },
+            node: best.map { labels.text(of: $0.node) }, why: why(row, actor, outcome))
+    }
+
+    private func why(_ row: PlacementTier, _ actor: WaitingActor, _ outcome: PlacementOutcome) -> String {
+        switch row.standing {
+        case .nothingToRestore: return Self.lacking(row.tier, actor)
+        case .noWorker: return row.nodes == 0 && row.tier != .cold ? "no node has a copy" : "no worker there that may take it"
+        case .allBusy: return "all busy"
+        case .free: break
+        }
+        switch outcome {
+        case .place(let choice):
+            if choice.tier == row.tier { return "chosen" }
+            if choice.tier.rawValue < row.tier.rawValue { return "free, but farther from its state" }
+            return "free, but only in a pool that comes after its own"
+        case .wait(let blocked):
+            if blocked.reason == .quota { return "free, but its tenant may run no more" }
+            return "free, but a slot on its node is expected sooner than moving takes"
+        }
+    }
+
+    private static func lacking(_ tier: RestoreTier, _ actor: WaitingActor) -> String {
+        switch tier {
+        case .local: "it isn't paused"
+        case .warm: "it has no snapshot"
+        case .golden: actor.external != nil ? "it has a snapshot of its own" : "its template has no snapshot"
+        case .cold: ""
+        }
+    }
+
+    private static func sentence(_ moved: MoveReason, _ node: String) -> String {
+        switch moved {
+        case .nodeGone: "paused on \(node), which has no worker any more: it is restored from what is elsewhere"
+        case .noneEligibleThere: "paused on \(node), where no worker may take it: it is restored from what is elsewhere"
+        case .waitIsLonger: "paused on \(node), where a slot is expected later than a restore elsewhere ends"
+        case .waitedEnough: "paused on \(node), for which it has waited as long as moving takes"
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import Domain
+import Placement
+
+// What does placing a pool's actors need to know of the pool?
+//
+// Where its actors may go besides, whom its queue holds up for which node or condition, and, from these, why they wait.
+// `split` is told from folded state alone, never from the loop's promises, as decisions look at it.
+
+struct PoolPlacing: Sendable {
+    /// Conditions told apart among those who wait; actors with further ones count as waiting for any worker.
+    static let conditionLimit = 64
+
+    /// Waiting actors whose state lies on one node.
+    struct OnNode: Hashable, Sendable {
+        var waiting = 0
+        /// Of these, those that can be restored from nowhere else.
+        var withoutExternal = 0
+    }
+
+    /// Pools its actors may go to when it has no room, by the policy, and pools whose actors may come here.
+    var spill: [Int] = []
+    var spilledFrom: [Int] = []
+    var pausedWaiting: [NameID: OnNode] = [:]
+    /// Waiting actors that ask something of a worker, by what they ask.
+    var conditions: [Eligibility: Int] = [:]
+    var split = BlockedSplit()
+
+    // The loop's own, in no checkpoint.
+
+    /// Something came free or changed since the queue was last gone through.
+    var hasNews = true
+    /// Tickets set aside to wait for a node.
+    var asideOnNode: [NameID: Int] = [:]
+
+    mutating func countPaused(_ node: NameID, hasExternal: Bool, by step: Int) {
+        var count = pausedWaiting[node] ?? OnNode()
+        count.waiting += step
+        if !hasExternal { count.withoutExternal += step }
+        pausedWaiting[node] = count.waiting > 0 ? count : nil
+    }
+
+    mutating func count(_ eligibility: Eligibility, by step: Int) {
+        let count = (conditions[eligibility] ?? 0) + step
+        if count > 0, conditions[eligibility] != nil || conditions.count < Self.conditionLimit { conditions[eligibility] = count }
+        if count <= 0 { conditions[eligibility] = nil }
+    }
+}
+
+/// Waiting actors that a free worker, or another one like those there are, doesn't help.
+struct BlockedSplit: Hashable, Sendable {
+    var nodeLocality = 0
+    var noEligiblePool = 0
+    var quota = 0
+    /// The node that most of those who wait for a node need a worker on.
+    var node: String?
+}

@@ -1,0 +1,154 @@
+import Autoscaling
+import Domain
+import Placement
+
+// What does placement know of a waiting actor, by which rules is it placed, and why do a pool's actors wait?
+
+/// An external snapshot as the log told of it.
+struct ToldSnapshot: Hashable, Sendable {
+    var uri: String
+    var external: ExternalSnapshot
+}
+
+extension World {
+    /// A waiting actor as the placer sees it. `told` answers what the log says at a position that told of a snapshot.
+    func waitingActor(_ ticket: WaitingTicket, ahead: Int, told: (Position) -> ToldSnapshot?) -> WaitingActor {
+        let actor = actors[ticket.actor]
+        let home = Int(actor.pool)
+        return WaitingActor(
+            pools: [home] + pools[home].placing.spill, eligibility: Eligibility(sandboxClass: actor.sandboxClass, selector: ticket.selector),
+            template: actor.template, paused: active[ticket.actor]?.paused,
+            external: actor.snapshotSeq > 0 ? told(actor.snapshotSeq)?.external : nil,
+            requestedAt: ticket.requestedAt, quota: pools[home].queue.quota(of: ticket.tenant), aheadOnNode: ahead)
+    }
+
+    func placementRules(_ pool: Int) -> PlacementRules {
+        let policy = pools[pool].policy?.policy
+        return PlacementRules(
+            zoneMaxSkew: policy?.zoneMaxSkew, localWaitMicroseconds: policy?.localWaitSeconds.map { Int64($0) * 1_000_000 },
+            holdMicroseconds: pools[pool].holds.medianMicroseconds, canGrow: policy != nil)
+    }
+
+    /// Whether any pool that actors of this one may use has a slot to give.
+    func hasRoom(_ pool: Int) -> Bool {
+        if placer.workers.tally(of: pool).available > 0 { return true }
+        return pools[pool].placing.spill.contains { placer.workers.tally(of: $0).available > 0 }
+    }
+
+    // MARK: - Rules of a policy
+
+    /// A policy took effect, or was taken away.
+    mutating func adoptPlacementRules(_ home: Int) {
+        var quotas: [NameID: Int] = [:]
+        for quota in pools[home].policy?.policy.quotas ?? [] { quotas[label(quota.tenant)] = quota.maxRunning }
+        if quotas.count != pools[home].queue.quotaCount || !quotas.isEmpty { pools[home].queue.setQuotas(quotas) }
+        pools[home].placing.hasNews = true
+        findSpill()
+    }
+
+    /// Which pools may use which: anew whenever a pool or a policy comes. Nothing to do where no policy names any.
+    mutating func findSpill() {
+        let spills = pools.indices.filter { !(pools[$0].policy?.policy.spillTo.isEmpty ?? true) }
+        guard !spills.isEmpty || pools.contains(where: { !$0.placing.spill.isEmpty }) else { return }
+        for pool in pools.indices {
+            pools[pool].placing.spill = []
+            pools[pool].placing.spilledFrom = []
+        }
+        let byText = Dictionary(pools.indices.map { (pools[$0].text, $0) }) { first, _ in first }
+        for pool in spills {
+            for name in pools[pool].policy?.policy.spillTo ?? [] {
+                guard let other = byText[name], other != pool, !pools[pool].placing.spill.contains(other) else { continue }
+                pools[pool].placing.spill.append(other)
+                pools[other].placing.spilledFrom.append(pool)
+            }
+        }
+    }
+
+    // MARK: - Why they wait
+
+    /// Counts a waiting actor by what it waits for (`step` 1), or takes it out (-1).
+    mutating func countWaiting(_ actor: ActorRecord, _ index: Int, _ selector: [LabelPair], by step: Int) {
+        let home = Int(actor.pool)
+        if let paused = active[index]?.paused {
+            pools[home].placing.countPaused(paused.node, hasExternal: actor.snapshotSeq > 0, by: step)
+            if pools[home].placing.pausedWaiting.isEmpty { pausedPools.remove(home) } else { pausedPools.insert(home) }
+            // Others on the node may have one more before them.
+            if step > 0 { pools[home].placing.hasNews = true }
+        }
+        guard !selector.isEmpty || !actor.sandboxClass.isNone else { return }
+        let eligibility = Eligibility(sandboxClass: actor.sandboxClass, selector: selector)
+        pools[home].placing.count(eligibility, by: step)
+        guard step > 0 else { return }
+        placer.keep(eligibility, in: home)
+        for other in pools[home].placing.spill { placer.keep(eligibility, in: other) }
+    }
+
+    /// Why those who wait in a pool do, but for those who only need one more worker like any other. From folded state alone:
+    /// what the loop has promised meanwhile makes no difference.
+    func blockedSplit(_ pool: Int) -> BlockedSplit {
+        guard splitsDemand, !pools[pool].queue.isEmpty else { return BlockedSplit() }
+        let placing = pools[pool].placing
+        guard pools[pool].queue.quotaCount > 0 || !placing.conditions.isEmpty || !placing.pausedWaiting.isEmpty else { return BlockedSplit() }
+        var split = BlockedSplit()
+        var left = pools[pool].queue.count
+        split.quota = min(left, pools[pool].queue.overQuota)
+        left -= split.quota
+        split.noEligiblePool = min(left, withoutEligible(pool))
+        left -= split.noEligiblePool
+        guard left > 0, !placing.pausedWaiting.isEmpty else { return split }
+        let usable = [pool] + placing.spill
+        let available = usable.reduce(0) { $0 + pools[$1].workers.idle + pools[$1].workers.partial }
+        var most: (count: Int, node: NameID)?
+        for (node, count) in placing.pausedWaiting.sorted(by: { $0.key < $1.key }) {
+            let stuck = stuck(count, on: node, usable, available: available)
+            split.nodeLocality += stuck
+            if stuck > (most?.count ?? 0) { most = (stuck, node) }
+        }
+        split.nodeLocality = min(left, split.nodeLocality)
+        split.node = most.map { labels.text(of: $0.node) }
+        return split
+    }
+
+    /// Of the actors paused on a node, those for whom no slot is free there while one is elsewhere, or will be nowhere else.
+    private func stuck(_ count: PoolPlacing.OnNode, on node: NameID, _ usable: [Int], available: Int) -> Int {
+        var (ready, withRoom, freeSlots) = (0, 0, 0)
+        for pool in usable {
+            placer.workers.forEachWorker(of: pool, on: node) { index in
+                guard workers[index].state == .ready else { return }
+                ready += 1
+                let free = max(0, workers[index].slots - workers[index].used)
+                freeSlots += free
+                if free > 0 { withRoom += 1 }
+            }
+        }
+        if ready == 0 { return count.withoutExternal }
+        return available > withRoom ? max(0, count.waiting - freeSlots) : 0
+    }
+
+    /// Those who ask for a class or labels that no worker there is has.
+    private func withoutEligible(_ pool: Int) -> Int {
+        let placing = pools[pool].placing
+        guard !placing.conditions.isEmpty else { return 0 }
+        let usable = [pool] + placing.spill
+        guard usable.contains(where: { !pools[$0].members.isEmpty }) else { return 0 }
+        return placing.conditions.reduce(0) { sum, condition in
+            let isMet = usable.contains { placer.workers.tally(of: $0, meeting: condition.key).ready > 0 }
+            return sum + (isMet ? 0 : condition.value)
+        }
+    }
+
+    /// The reason for one actor, without a look into the log.
+    func blockedReason(of index: Int) -> BlockedReason {
+        let actor = actors[index]
+        let pool = pools[Int(actor.pool)]
+        if pool.isBarren { return .noEligiblePool }
+        if let quota = pool.queue.quota(of: actor.tenant), quota.isUsedUp { return .quota }
+        if active[index]?.paused != nil, pool.placing.split.nodeLocality > 0 { return .nodeLocality }
+        if pool.placing.split.noEligiblePool > 0, let ticket = pool.queue[actor.stateSeq] {
+            let eligibility = Eligibility(sandboxClass: actor.sandboxClass, selector: ticket.selector)
+            let usable = [Int(actor.pool)] + pool.placing.spill
+            if !usable.contains(where: { placer.workers.tally(of: $0, meeting: eligibility).ready > 0 }) { return .noEligiblePool }
+        }
+        return .poolExhausted
+    }
+}

@@ -1,0 +1,155 @@
+import Domain
+import Placement
+
+// Where do snapshots come to lie, and where do they go?
+//
+// Actors' events and nodes' own reports, told to the placer's model of the nodes' caches. An actor's latest external
+// snapshot is kept as a position of the log; only of actors that are awake, or paused, more is known (`ActiveSnapshots`).
+
+extension World {
+    /// What an actor's event says of its snapshots. `worker` is the one whose slot it held before, `actor` as it is after.
+    mutating func noteSnapshot(
+        _ actor: inout ActorRecord, _ index: Int, from old: ActorState, _ event: CommittedEvent, _ fields: ActorFields, held worker: Int, _ fold: inout Fold
+    ) {
+        let now = fold.at
+        switch event.kind {
+        case .actorPlaced: notePlaced(actor, index, fields)
+        case .actorRunning: noteRunning(actor, index, fields, wasPlaced: old == .placed, &fold)
+        case .actorPaused: notePaused(&actor, index, event, fields, worker, at: now)
+        case .actorSuspended: noteSuspended(&actor, index, event, fields, worker, at: now)
+        case .actorCrashed, .actorWithdrawn: if active[index]?.isVoid ?? false { active.remove(index) }
+        case .actorDeleted: noteDeleted(index)
+        default: break
+        }
+    }
+
+    private mutating func notePlaced(_ actor: ActorRecord, _ index: Int, _ fields: ActorFields) {
+        guard fields.snapshot != nil || fields.bytes > 0 else { return }
+        var entry = active[index] ?? ActiveSnapshot()
+        entry.restoreBytes = fields.bytes
+        if actor.tier != .local, actor.snapshotSeq > 0 { entry.external = fields.snapshot }
+        active.set(index, entry)
+    }
+
+    /// What was restored is in the node's cache now, but for a paused state, which is used up.
+    private mutating func noteRunning(_ actor: ActorRecord, _ index: Int, _ fields: ActorFields, wasPlaced: Bool, _ fold: inout Fold) {
+        let node = actor.worker >= 0 ? workers[Int(actor.worker)].node : .none
+        var entry = active[index]
+        let paused = entry?.paused
+        let isLocal = wasPlaced ? actor.tier == .local : paused.map { $0.node == node } ?? false
+        if wasPlaced, let millis = fields.restoreMillis, !node.isNone {
+            let zone = workers[Int(actor.worker)].zone
+            placer.noteRestore(actor.tier, bytes: entry?.restoreBytes ?? goldenBytes(actor), millis: millis, zone: zone)
+            // Whoever waits for a node weighs that against what restores take.
+            for pool in pausedPools {
+                pools[pool].placing.hasNews = true
+                fold.touched.insert(pool)
+            }
+        }
+        if let paused { placer.updateSnapshots { $0.drop(paused.snapshot, on: paused.node) } }
+        if !isLocal, !node.isNone { noteRestored(actor, entry, fields, on: node, at: fold.at) }
+        guard entry != nil else { return }
+        entry?.paused = nil
+        entry?.isPausedLost = false
+        if let entry { active.set(index, entry) }
+    }
+
+    private mutating func noteRestored(_ actor: ActorRecord, _ entry: ActiveSnapshot?, _ fields: ActorFields, on node: NameID, at now: LogTime) {
+        guard actor.snapshotSeq == 0 else {
+            guard let snapshot = entry?.external ?? fields.snapshot else { return }
+            placer.updateSnapshots { $0.note(snapshot, bytes: entry?.restoreBytes ?? 0, on: node, at: now) }
+            return
+        }
+        // An actor without a snapshot of its own starts from its template's: the first one tells which that is.
+        guard !actor.template.isNone else { return }
+        if let snapshot = fields.snapshot, placer.snapshots.golden(of: actor.template) == nil {
+            placer.updateSnapshots { $0.setGolden(snapshot, bytes: 0, of: actor.template) }
+        }
+        guard let golden = placer.snapshots.golden(of: actor.template) else { return }
+        placer.updateSnapshots { $0.note(golden.snapshot, bytes: golden.bytes, on: node, at: now) }
+    }
+
+    private mutating func notePaused(
+        _ actor: inout ActorRecord, _ index: Int, _ event: CommittedEvent, _ fields: ActorFields, _ worker: Int, at now: LogTime
+    ) {
+        // It lies where the actor ran, unless the event says another node.
+        actor.node = fields.node != nil ? label(fields.node) : worker >= 0 ? workers[worker].node : .none
+        guard !actor.node.isNone else { return }
+        // Where the snapshot has no name of its own, the position stands for it.
+        let snapshot = fields.snapshot ?? SnapshotID(rawValue: ByteHash.mix(UInt64(bitPattern: event.seq)))
+        var entry = active[index] ?? ActiveSnapshot()
+        entry.paused = PausedSnapshot(node: actor.node, snapshot: snapshot, bytes: fields.bytes)
+        entry.pausedSeq = event.seq
+        entry.isPausedLost = false
+        active.set(index, entry)
+        placer.updateSnapshots { [node = actor.node] in $0.keepPaused(snapshot, bytes: fields.bytes, on: node, at: now) }
+    }
+
+    private mutating func noteSuspended(
+        _ actor: inout ActorRecord, _ index: Int, _ event: CommittedEvent, _ fields: ActorFields, _ worker: Int, at now: LogTime
+    ) {
+        let entry = active.remove(index)
+        if let paused = entry?.paused { placer.updateSnapshots { $0.drop(paused.snapshot, on: paused.node) } }
+        guard let snapshot = fields.snapshot else { return }
+        actor.snapshotSeq = event.seq
+        // The node it ran on has the snapshot still.
+        actor.node = worker >= 0 ? workers[worker].node : entry?.paused?.node ?? .none
+        placer.updateSnapshots { [node = actor.node] cache in
+            if let old = entry?.external, old != snapshot { cache.outdate(old) }
+            if !node.isNone { cache.note(snapshot, bytes: fields.bytes, on: node, at: now) }
+        }
+    }
+
+    private mutating func noteDeleted(_ index: Int) {
+        guard let entry = active.remove(index) else { return }
+        placer.updateSnapshots { cache in
+            if let paused = entry.paused { cache.drop(paused.snapshot, on: paused.node) }
+            if let external = entry.external { cache.outdate(external) }
+        }
+    }
+
+    private func goldenBytes(_ actor: ActorRecord) -> Int64 { actor.snapshotSeq == 0 ? placer.snapshots.golden(of: actor.template)?.bytes ?? 0 : 0 }
+
+    // MARK: - What nodes say
+
+    mutating func applySnapshot(_ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) {
+        var node: String?
+        var snapshot: SnapshotID?
+        var template: String?
+        var bytes: Int64?
+        body.forEachMember { key, value in
+            if key == "node" { node = body.text(value) }
+            if key == "snapshot" { snapshot = body.text(value).map { SnapshotID($0) } }
+            if key == "template" { template = body.text(value) }
+            if key == "bytes" { bytes = body.integer(value).map { max(0, $0) } }
+        }
+        let place = label(node)
+        guard let snapshot, !place.isNone else { return }
+        guard event.kind == .snapshotEvicted else {
+            let golden = label(template)
+            placer.updateSnapshots { cache in
+                if !golden.isNone { cache.setGolden(snapshot, bytes: bytes ?? cache.golden(of: golden)?.bytes ?? 0, of: golden) }
+                cache.reportCached(snapshot, bytes: bytes ?? 0, on: place, at: fold.at)
+            }
+            return
+        }
+        placer.updateSnapshots { $0.reportEvicted(snapshot, bytes: bytes, on: place) }
+        losePaused(snapshot, on: place, &fold)
+    }
+
+    /// A paused actor whose state the node dropped can be restored from its external snapshot alone.
+    private mutating func losePaused(_ snapshot: SnapshotID, on node: NameID, _ fold: inout Fold) {
+        guard let index = active.actor(paused: snapshot), var entry = active[index], entry.paused?.node == node else { return }
+        let actor = actors[index]
+        let isWaiting = actor.state == .waiting
+        let selector = isWaiting ? pools[Int(actor.pool)].queue[actor.stateSeq]?.selector ?? [] : []
+        if isWaiting { countWaiting(actor, index, selector, by: -1) }
+        entry.paused = nil
+        entry.isPausedLost = true
+        active.set(index, entry)
+        guard isWaiting else { return }
+        countWaiting(actor, index, selector, by: 1)
+        pools[Int(actor.pool)].placing.hasNews = true
+        fold.touched.insert(Int(actor.pool))
+    }
+}

@@ -1,0 +1,299 @@
+import Autoscaling
+import Domain
+import Testing
+
+@testable import ControlLoop
+
+// Where actors are placed by the live loop, from what, and why they wait where they aren't.
+
+@Suite struct PlacementLoopTests {
+    private func worker(_ loop: LoopHarness, _ name: String, on node: String, pool: String = "ns/p", slots: Int = 1, zone: String? = nil) {
+        let zone = zone.map { #","zone":"\#($0)""# } ?? ""
+        loop.send(.workerReady, name, #"{"pool":"\#(pool)","node":"\#(node)","slots":\#(slots)\#(zone)}"#)
+        loop.settle()
+    }
+
+    private func start(_ loop: LoopHarness, _ actor: String, millis: Int = 100) {
+        loop.request(actor)
+        loop.settle()
+        run(loop, actor, millis: millis)
+    }
+
+    private func run(_ loop: LoopHarness, _ actor: String, millis: Int = 100) {
+        loop.send(.actorRunning, actor, #"{"worker":"\#(loop.view(of: actor)?.worker ?? "")","restoreMillis":\#(millis)}"#)
+        loop.settle()
+    }
+
+    private func suspend(_ loop: LoopHarness, _ actor: String, bytes: Int64 = 1_200_000_000) {
+        loop.send(.actorSuspended, actor, #"{"worker":"\#(loop.view(of: actor)?.worker ?? "")","snapshot":"s3://b/\#(actor)","bytes":\#(bytes)}"#)
+        loop.settle()
+    }
+
+    private func pause(_ loop: LoopHarness, _ actor: String, bytes: Int64 = 1_200_000_000) {
+        loop.send(.actorPaused, actor, #"{"worker":"\#(loop.view(of: actor)?.worker ?? "")","snapshot":"/run/\#(actor)","bytes":\#(bytes)}"#)
+        loop.settle()
+    }
+
+    private func lastPlaced(_ loop: LoopHarness) throws -> String { try #require(try loop.events(.actorPlaced).last?.body) }
+
+    @Test func `an actor goes back to the node that has its snapshot, not to the oldest worker`() throws {
+        let loop = try LoopHarness()
+        worker(loop, "a", on: "n1")
+        worker(loop, "b", on: "n2")
+        start(loop, "first")
+        start(loop, "second")
+        #expect(loop.view(of: "second")?.worker == "b")
+        suspend(loop, "first")
+        suspend(loop, "second")
+        start(loop, "second")
+        #expect(loop.view(of: "second")?.worker == "b")
+        let body = try lastPlaced(loop)
+        #expect(body.contains(#""tier":"warm""#) && body.contains(#""restoreFrom":"s3://b/second""#) && body.contains(#""bytes":1200000000"#))
+        #expect(body.contains(#""score":1.2"#), "1.2 GB from a local disk at an assumed 1 GB/s")
+    }
+
+    @Test func `a paused actor resumes where it is, and uses its state up`() throws {
+        let loop = try LoopHarness()
+        worker(loop, "a", on: "n1")
+        worker(loop, "b", on: "n2")
+        start(loop, "x")
+        pause(loop, "x")
+        start(loop, "x", millis: 40)
+        #expect(loop.view(of: "x")?.worker == "a")
+        #expect(try lastPlaced(loop).contains(#""tier":"local""#))
+        #expect(try lastPlaced(loop).contains(#""restoreFrom":"/run/x""#))
+        #expect(loop.world.placer.snapshots.usedBytes(on: try #require(loop.world.labels.find("n1"))) == 0)
+    }
+
+    @Test func `a paused actor waits for its busy node as long as moving would cost, then restores elsewhere and says so`() throws {
+        let loop = try LoopHarness()
+        loop.apply(.quick(max: 2, min: 2))
+        worker(loop, "a", on: "n1")
+        start(loop, "x")
+        suspend(loop, "x")
+        start(loop, "x")
+        pause(loop, "x")
+        start(loop, "other")
+        #expect(loop.view(of: "other")?.worker == "a")
+        worker(loop, "b", on: "n2")
+        loop.request("x")
+        loop.settle()
+        #expect(loop.view(of: "x")?.status == "STATUS_WAITING")
+        let standing = loop.world.placement(of: "x", log: loop.log)
+        guard case .waiting(let position, let reason, let detail)? = standing.answer else { throw ExpectationFailedError() }
+        #expect(position == 1 && reason == .nodeLocality)
+        #expect(detail.hasPrefix("paused on n1: 1 eligible worker there, busy; 1 free worker elsewhere could restore the external snapshot of 08:00 (1.2 GB ≈ "))
+        #expect(try loop.pool.demand.blocked == ["node_locality": 1])
+        // The recommendation says where the worker is needed.
+        loop.apply(.quick(max: 4, min: 2))
+        let decision = try #require(try loop.events(.scaleDecided).last?.body)
+        #expect(decision.contains(#""node_locality":1"#) && decision.contains(#""neededOn":"n1""#))
+        loop.advance(30)
+        #expect(loop.view(of: "x")?.worker == "b")
+        let body = try lastPlaced(loop)
+        #expect(body.contains(#""tier":"cold""#) && body.contains(#""moved":"waited_enough","pausedOn":"n1""#))
+        #expect(body.contains(#""restoreFrom":"s3://b/x""#))
+        #expect(try loop.events(.timerFired).count >= 1)
+    }
+
+    @Test func `a paused actor whose node is gone is placed elsewhere in the same decision`() throws {
+        let loop = try LoopHarness()
+        worker(loop, "a", on: "n1")
+        start(loop, "x")
+        suspend(loop, "x")
+        start(loop, "x")
+        pause(loop, "x")
+        start(loop, "other")
+        worker(loop, "b", on: "n2")
+        loop.request("x")
+        loop.settle()
+        #expect(loop.view(of: "x")?.status == "STATUS_WAITING")
+        loop.send(.workerGone, "a", #"{"reason":"node lost"}"#)
+        loop.settle()
+        #expect(loop.view(of: "x")?.worker == "b")
+        #expect(try lastPlaced(loop).contains(#""moved":"node_gone""#))
+    }
+
+    @Test func `a state that its node dropped is given up for the external snapshot`() throws {
+        let loop = try LoopHarness()
+        worker(loop, "a", on: "n1")
+        start(loop, "x")
+        suspend(loop, "x")
+        start(loop, "x")
+        pause(loop, "x")
+        loop.send(.snapshotEvicted, "n1", #"{"node":"n1","snapshot":"/run/x"}"#)
+        start(loop, "x")
+        let body = try lastPlaced(loop)
+        #expect(body.contains(#""moved":"snapshot_evicted""#) && body.contains(#""restoreFrom":"s3://b/x""#))
+    }
+
+    @Test func `nodes say what they cache, and templates have snapshots of their own`() throws {
+        let loop = try LoopHarness()
+        worker(loop, "a", on: "n1")
+        worker(loop, "b", on: "n2")
+        loop.send(.snapshotCached, "n2", #"{"node":"n2","snapshot":"s3://t/gold","bytes":500000000,"template":"t"}"#)
+        loop.send(.actorCreated, "x", #"{"pool":"ns/p","template":"t"}"#)
+        start(loop, "x")
+        #expect(loop.view(of: "x")?.worker == "b")
+        #expect(try lastPlaced(loop).contains(#""tier":"golden""#))
+        loop.send(.snapshotEvicted, "n2", #"{"node":"n2","snapshot":"s3://t/gold"}"#)
+        suspend(loop, "x")
+        loop.send(.snapshotCached, "n1", #"{"node":"n1","snapshot":"s3://b/x","bytes":1200000000}"#)
+        loop.send(.snapshotEvicted, "n2", #"{"node":"n2","snapshot":"s3://b/x"}"#)
+        start(loop, "x")
+        #expect(loop.view(of: "x")?.worker == "a")
+        #expect(try lastPlaced(loop).contains(#""tier":"warm""#))
+    }
+
+    @Test func `a full pool's actors go to the pool that its policy names, and nobody else's do`() throws {
+        let loop = try LoopHarness()
+        var policy = Policy.quick(max: 1, min: 1)
+        policy.spillTo = ["ns/q"]
+        loop.apply(policy)
+        worker(loop, "p1", on: "n1")
+        start(loop, "x")
+        loop.request("y")
+        loop.settle()
+        #expect(loop.view(of: "y")?.status == "STATUS_WAITING")
+        worker(loop, "q1", on: "n2", pool: "ns/q")
+        #expect(loop.view(of: "y")?.worker == "q1")
+        #expect(try lastPlaced(loop).contains(#""spilledTo":"ns/q""#))
+        #expect(try loop.pool.demand.resident == 2)
+    }
+
+    @Test func `tenants share a pool by their quotas, and those over it hold up nobody`() throws {
+        let loop = try LoopHarness()
+        var policy = Policy.quick(max: 4, min: 4)
+        policy.quotas = [Quota(tenant: "a", maxRunning: 1), Quota(tenant: "b", maxRunning: 2)]
+        loop.apply(policy)
+        for k in 1...3 { loop.send(.actorCreated, "a\(k)", #"{"pool":"ns/p","template":"t","tenant":"a"}"#) }
+        loop.send(.actorCreated, "b1", #"{"pool":"ns/p","template":"t","tenant":"b"}"#)
+        for actor in ["a1", "a2", "a3", "b1"] { loop.request(actor) }
+        loop.advance(3)
+        #expect(loop.view(of: "a1")?.status == "STATUS_RESUMING")
+        #expect(loop.view(of: "b1")?.status == "STATUS_RESUMING")
+        #expect(loop.view(of: "a2")?.reason == "quota")
+        #expect(try loop.pool.demand.blocked == ["quota": 2])
+        guard case .waiting(_, .quota, let detail)? = loop.world.placement(of: "a2", log: loop.log).answer else { throw ExpectationFailedError() }
+        #expect(detail == "its tenant runs 1 of at most 1")
+        loop.run("a1", seconds: 1)
+        loop.advance(2)
+        #expect(loop.view(of: "a2")?.status == "STATUS_RESUMING")
+    }
+
+    @Test func `who asks for what no worker has is told so`() throws {
+        let loop = try LoopHarness()
+        loop.apply(.quick(max: 3, min: 1))
+        loop.advance(3)
+        start(loop, "x")
+        loop.send(.actorRequested, "picky", #"{"pool":"ns/p","selector":{"gpu":"yes"}}"#)
+        loop.send(.actorCreated, "classy", #"{"pool":"ns/p","template":"t","sandboxClass":"microvm"}"#)
+        loop.request("classy")
+        loop.settle()
+        #expect(loop.view(of: "picky")?.reason == "no_eligible_pool")
+        #expect(loop.view(of: "classy")?.reason == "no_eligible_pool")
+        #expect(try loop.pool.demand.blocked == ["no_eligible_pool": 2])
+    }
+
+    // MARK: - Races
+
+    @Test func `of two placements that race for one slot the second changes nothing, and its actor is placed elsewhere`() throws {
+        let loop = try LoopHarness()
+        worker(loop, "a", on: "n1")
+        loop.send(.actorRequested, "x", #"{"pool":"ns/p","selector":{"k":"v"}}"#)
+        loop.settle()
+        let ticket = try #require(loop.world.pools[0].queue.all.first?.seq)
+        let version = try #require(loop.world.workers.indices.first.map { loop.world.workers[$0].readySeq })
+        // Another instance placed both on the same worker.
+        var batch = EventBatch()
+        for actor in ["x", "y"] {
+            if actor == "y" { batch.append(.actorRequested, source: "/test", id: "y", subject: "y", pool: "ns/p", body: Array("{}".utf8)) }
+            let request = actor == "x" ? ticket : ticket + 1
+            batch.append(
+                .actorPlaced, source: "/other", id: "placed-\(actor)", subject: actor, worker: "a",
+                body: Array(#"{"tier":"cold","request":\#(request),"workerVersion":\#(version)}"#.utf8))
+        }
+        loop.log.append(batch) { _ in }
+        loop.settle()
+        #expect(loop.view(of: "x")?.worker == "a")
+        #expect(loop.view(of: "y")?.status == "STATUS_WAITING")
+        worker(loop, "b", on: "n2")
+        #expect(loop.view(of: "y")?.worker == "b")
+    }
+
+    @Test func `a placement that means an earlier life of the worker, or an earlier request, changes nothing`() throws {
+        let loop = try LoopHarness()
+        worker(loop, "a", on: "n1")
+        let version = try #require(loop.world.workers.indices.first.map { loop.world.workers[$0].readySeq })
+        loop.send(.workerGone, "a", #"{"reason":"gone"}"#)
+        worker(loop, "a", on: "n1")
+        loop.send(.actorRequested, "x", #"{"pool":"ns/p","selector":{"k":"v"}}"#)
+        loop.settle()
+        let ticket = try #require(loop.world.pools[0].queue.all.first?.seq)
+        func place(_ id: String, request: Position, version: Position) {
+            var batch = EventBatch()
+            batch.append(
+                .actorPlaced, source: "/other", id: id, subject: "x", worker: "a",
+                body: Array(#"{"tier":"cold","request":\#(request),"workerVersion":\#(version)}"#.utf8))
+            loop.log.append(batch) { _ in }
+            loop.settle()
+        }
+        place("old worker", request: ticket, version: version)
+        #expect(loop.view(of: "x")?.status == "STATUS_WAITING")
+        let now = try #require(loop.world.workers.indices.first.map { loop.world.workers[$0].readySeq })
+        place("old request", request: ticket - 1, version: now)
+        #expect(loop.view(of: "x")?.status == "STATUS_WAITING")
+        place("right", request: ticket, version: now)
+        #expect(loop.view(of: "x")?.worker == "a")
+    }
+
+    // MARK: - Scale-down
+
+    @Test func `those who go are idle, from nodes whose snapshots are missed least`() throws {
+        let loop = try LoopHarness()
+        loop.startSeconds = 1_000
+        loop.apply(.quick(max: 3, min: 3))
+        for k in 1...3 { worker(loop, "k\(k)", on: "m\(k)") }
+        for k in 1...3 { start(loop, "a\(k)") }
+        for k in 1...2 { suspend(loop, "a\(k)", bytes: Int64(3 - k) * 4_000_000_000) }
+        // k1's node keeps 8 GB, k2's 4 GB, k3 is busy.
+        loop.apply(.quick(max: 3, min: 2))
+        loop.advance(60)
+        #expect(loop.departures == ["k2"])
+    }
+
+    // MARK: - Failures
+
+    @Test func `a zone's nodes vanish under load: those who wait are placed elsewhere at once, nothing on the dead nodes, nobody lost`() throws {
+        let loop = try LoopHarness()
+        for k in 0..<12 { worker(loop, "w\(k)", on: "n\(k / 2)", slots: 2, zone: k < 6 ? "z1" : "z2") }
+        for k in 0..<24 { start(loop, "a\(k)") }
+        for k in 0..<24 { loop.request("late\(k)") }
+        loop.settle()
+        #expect(try loop.pool.demand.waiting == 24)
+        // Half of what runs in the living zone ends just when the other zone dies, all in one commit.
+        let alive = (0..<24).filter { loop.view(of: "a\($0)").flatMap(\.worker).map { Int($0.dropFirst())! >= 6 } ?? false }
+        let dead = (0..<24).filter { !alive.contains($0) }
+        var batch = EventBatch()
+        for k in 0..<6 { batch.append(.workerGone, source: "/test", id: "gone\(k)", subject: "w\(k)", body: Array(#"{"reason":"zone lost"}"#.utf8)) }
+        for k in alive.prefix(6) {
+            batch.append(
+                .actorSuspended, source: "/test", id: "end\(k)", subject: "a\(k)", worker: loop.view(of: "a\(k)")?.worker ?? "",
+                body: Array(#"{"snapshot":"s3://b/a\#(k)"}"#.utf8))
+        }
+        loop.log.append(batch) { _ in }
+        let before = loop.log.head.seq
+        loop.settle()
+        let placed = try loop.events(.actorPlaced).filter { $0.event.seq > before }
+        #expect(placed.count == 6, "every slot that came free, in the decision that followed")
+        for event in placed { #expect(Int(loop.log.names.text(of: event.event.worker).dropFirst())! >= 6) }
+        for k in dead { #expect(loop.view(of: "a\(k)")?.status == "STATUS_CRASHED") }
+        for k in dead { loop.request("a\(k)") }
+        for k in 0..<6 { worker(loop, "r\(k)", on: "n\(k + 20)", slots: 12) }
+        loop.settle()
+        for k in dead { #expect(loop.view(of: "a\(k)")?.status == "STATUS_RESUMING") }
+        for k in 0..<24 { #expect(loop.view(of: "late\(k)")?.status == "STATUS_RESUMING") }
+    }
+}
+
+private struct ExpectationFailedError: Error {}
