@@ -171,11 +171,9 @@ struct GreenroomService: Sendable {
         guard let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
             throw Fault(.unreachable, "can't tell which program this is", do: "mount /proc")
         }
-        var workers = LocalWorkersConfiguration(
+        return LocalWorkersConfiguration(
             executable: executable, serverURL: configuration.workerServerURL ?? Self.url(of: server), tokenFile: configuration.workerTokenFile,
-            owner: log.id, workerArguments: configuration.workerArguments)
-        workers.nodes = configuration.workerNodes
-        return workers
+            owner: log.id, workerArguments: configuration.workerArguments, nodes: configuration.workerNodes)
     }
 
     private static func url(of server: ServerConfiguration) -> String {
