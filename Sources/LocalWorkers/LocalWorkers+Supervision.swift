@@ -33,19 +33,31 @@ extension LocalWorkers {
         let name = nextName(in: pool.name)
         let (start, signal) = AsyncStream.makeStream(of: Never.self)
         pools[pool.name]?.add(name, at: now)
-        processes[name] = Process(pool: pool.name)
+        let node = emptiestNode
+        processes[name] = Process(pool: pool.name, node: node)
         var workerLogger = logger
         workerLogger[metadataKey: "worker"] = "\(name)"
         let process = WorkerProcess(
-            name: name, executable: configuration.executable, arguments: arguments(of: name, pool), owner: configuration.owner,
+            name: name, executable: configuration.executable, arguments: arguments(of: name, pool, node), owner: configuration.owner,
             limits: configuration.limits, logger: workerLogger)
         Task { await supervise(process, of: pool.name, signal) }
         return start
     }
 
-    private func arguments(of name: String, _ pool: ActuatedPool) -> [String] {
+    /// The node with the fewest workers, the first named of equals; nil where none are named.
+    private var emptiestNode: String? {
+        var best: (count: Int, node: String)?
+        for node in configuration.nodes {
+            let count = processes.values.count { $0.node == node }
+            if best.map({ count < $0.count }) ?? true { best = (count, node) }
+        }
+        return best?.node
+    }
+
+    private func arguments(of name: String, _ pool: ActuatedPool, _ node: String?) -> [String] {
         var arguments = ["worker", "--server", configuration.serverURL, "--pool", pool.name, "--name", name]
         arguments += ["--slots", String(pool.slotsPerWorker), "--exit-on-eof"]
+        if let node { arguments += ["--node", node] }
         if let file = configuration.tokenFile { arguments += ["--token-file", file] }
         arguments += configuration.workerArguments
         if !pool.target.command.isEmpty { arguments += ["--"] + pool.target.command }

@@ -18,6 +18,8 @@ public actor LocalWorkers: Actuator {
     /// What the actuator knows of one process beside its pool's bookkeeping.
     struct Process {
         var pool: String
+        /// Which it was told to name; nil: the machine's own.
+        var node: String?
         /// nil until it is there.
         var identity: ProcessIdentity?
         /// Ends a draining worker that doesn't go by itself.

@@ -13,17 +13,20 @@ public struct LocalWorkersConfiguration: Sendable {
     public var owner: String
     /// Further arguments of every worker, before the turn's command.
     public var workerArguments: [String]
+    /// Names of nodes that workers are spread over, as if this machine were several; empty: each names the machine's own.
+    public var nodes: [String]
     public var limits: Limits
 
     public init(
         executable: String, serverURL: String, tokenFile: String? = nil, owner: String, workerArguments: [String] = [],
-        limits: Limits = Limits()
+        nodes: [String] = [], limits: Limits = Limits()
     ) {
         self.executable = executable
         self.serverURL = serverURL
         self.tokenFile = tokenFile
         self.owner = owner
         self.workerArguments = workerArguments
+        self.nodes = nodes
         self.limits = limits
     }
 

@@ -29,8 +29,30 @@ public struct SimulatedTurns: TurnRunner {
     public struct RestoreMillis: Hashable, Sendable {
         /// Nothing of the actor's state is near.
         public var cold: Int64
+        /// Its template's is.
+        public var golden: Int64
+        /// Its own is in the node's cache.
         public var warm: Int64
-        public init(cold: Int64 = 1_000, warm: Int64 = 100) { self.cold = cold; self.warm = warm }
+        /// Its own was paused on the node.
+        public var local: Int64
+
+        public init(cold: Int64 = 1_000, warm: Int64 = 100) { self.init(cold: cold, golden: warm, warm: warm, local: warm) }
+
+        public init(cold: Int64, golden: Int64, warm: Int64, local: Int64) {
+            self.cold = cold
+            self.golden = golden
+            self.warm = warm
+            self.local = local
+        }
+
+        func of(_ tier: RestoreTier) -> Int64 {
+            switch tier {
+            case .cold: cold
+            case .golden: golden
+            case .warm: warm
+            case .local: local
+            }
+        }
     }
 
     /// Bytes a played actor's snapshot claims to have.
@@ -49,16 +71,18 @@ public struct SimulatedTurns: TurnRunner {
     }
 
     public func run(_ placement: Placement, on worker: String, restored: @Sendable (Int64?) async -> Void) async throws(TurnFault) -> TurnSnapshot? {
-        let restore = isCold(placement) ? restoreMillis.cold : restoreMillis.warm
+        let restore = restoreMillis.of(Self.tier(of: placement))
         try await sleep(millis: restore)
         await restored(restore)
         try await sleep(millis: placement.expectedMillis ?? Self.defaultTurnMillis)
-        return TurnSnapshot(uri: "simulated:///\(placement.actor)", bytes: Self.snapshotBytes)
+        // A state of its own for every turn, as a real one: copies of earlier ones are worth nothing any more.
+        return TurnSnapshot(uri: "simulated:///\(placement.actor)/\(placement.seq)", bytes: Self.snapshotBytes)
     }
 
-    private func isCold(_ placement: Placement) -> Bool {
-        guard let tier = placement.tier else { return placement.restoreFrom == nil }
-        return tier == RestoreTier.cold.name
+    /// What the placement says; of a tier that isn't known here it is only sure that something is near.
+    private static func tier(of placement: Placement) -> RestoreTier {
+        guard let name = placement.tier else { return placement.restoreFrom == nil ? .cold : .warm }
+        return RestoreTier.allCases.first { $0.name == name } ?? .warm
     }
 
     private func sleep(millis: Int64) async throws(TurnFault) {

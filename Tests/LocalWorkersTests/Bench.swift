@@ -27,7 +27,7 @@ final class Bench: Sendable {
     private let busy = Mutex<Set<String>>([])
     private let asked = Mutex(0)
 
-    init(_ script: String, limits: LocalWorkersConfiguration.Limits = .quick, arguments: [String] = [], executable: String? = nil) throws {
+    init(_ script: String, limits: LocalWorkersConfiguration.Limits = .quick, arguments: [String] = [], nodes: [String] = [], executable: String? = nil) throws {
         var template = Array("/tmp/greenroom-local-XXXXXX".utf8CString)
         directory = try #require(mkdtemp(&template).map { String(cString: $0) })
         owner = "log-\(directory.suffix(6))"
@@ -42,7 +42,7 @@ final class Bench: Sendable {
         workers = LocalWorkers(
             LocalWorkersConfiguration(
                 executable: executable ?? path, serverURL: "http://127.0.0.1:1", tokenFile: "/tokens", owner: owner,
-                workerArguments: arguments, limits: limits),
+                workerArguments: arguments, nodes: nodes, limits: limits),
             logger: Logger(label: "test") { [log] _ in log.handler },
             report: { box.bench?.note($0) },
             isBusy: { box.bench?.askedWhetherBusy($0) ?? false })
@@ -108,10 +108,10 @@ final class Bench: Sendable {
 
 /// Runs a test on a bench, and ends all it started whatever comes of it.
 func withBench(
-    _ script: String, limits: LocalWorkersConfiguration.Limits = .quick, arguments: [String] = [], executable: String? = nil,
+    _ script: String, limits: LocalWorkersConfiguration.Limits = .quick, arguments: [String] = [], nodes: [String] = [], executable: String? = nil,
     _ test: (Bench) async throws -> Void
 ) async throws {
-    let bench = try Bench(script, limits: limits, arguments: arguments, executable: executable)
+    let bench = try Bench(script, limits: limits, arguments: arguments, nodes: nodes, executable: executable)
     do { try await test(bench) } catch {
         await bench.close()
         throw error

@@ -20,6 +20,15 @@ import Testing
         }
     }
 
+    @Test func `workers are spread over the nodes that are named`() async throws {
+        try await withBench(Bench.obedient, nodes: ["node-a", "node-b"]) { bench in
+            try await bench.resize(3)
+            try await bench.upCount(3)
+            let lines = bench.log.entries.map(\.message).filter { $0.hasPrefix("up") }
+            #expect(["node-a", "node-b"].map { node in lines.count { $0.contains(" --node \(node)") } } == [2, 1])
+        }
+    }
+
     @Test func `the same resize twice starts nothing more, and lowering stops nothing`() async throws {
         try await withBench(Bench.obedient) { bench in
             for count in [2, 2, 1, 0] { try await bench.resize(count) }

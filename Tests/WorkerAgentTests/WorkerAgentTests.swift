@@ -44,7 +44,7 @@ private struct Bench {
         let bench = Bench()
         let life = bench.start()
         try await bench.registered()
-        bench.link.place("a1", data: #""tier":"cold","expectedMillis":3000"#)
+        let seq = bench.link.place("a1", data: #""tier":"cold","expectedMillis":3000"#)
         try await bench.pass(.milliseconds(1_000))
         try await bench.reported(2)
         try await bench.pass(.milliseconds(3_000))
@@ -53,7 +53,7 @@ private struct Bench {
         #expect(bench.link.described == [
             #"worker.ready w1 {"node":"n1","slots":1}"#,
             #"actor.running a1 {"restoreMillis":1000}"#,
-            #"actor.suspended a1 {"snapshot":"simulated:///a1","bytes":67108864}"#,
+            #"actor.suspended a1 {"snapshot":"simulated:///a1/\#(seq)","bytes":67108864}"#,
             #"worker.draining w1 {"reason":"test"}"#,
             #"worker.gone w1 {"reason":"drained"}"#,
         ])

@@ -1,15 +1,23 @@
+public import Domain
+
 // Which turns arrive when, and how long does each run?
 //
-// What a simulation is fed with: turns in the order of their arrival, in whole microseconds after the beginning. Turns that
-// arrive at the same moment keep the order in which they were given.
+// What a simulation or a demo is fed with: turns in the order of their arrival, in whole microseconds after the beginning.
+// Turns that arrive at the same moment keep the order in which they were given. Whose they are matters only where something
+// is restored: on nodes, and in the demo.
 
-/// One request for a worker, and the time it then keeps a slot. Turns are alike but for that: placement by snapshot is not
-/// simulated.
+/// One request for a worker, and the time it then keeps a slot.
 public struct Turn: Hashable, Sendable {
     public var arrivalMicroseconds: Int64
     public var serviceMicroseconds: Int64
     /// What restoring its actor adds, where that is known of this turn; nil where it is as for all.
     public var resumeMicroseconds: Int64?
+    /// Whose it is, by number in `ArrivalTrace.names`; `.none` where the trace doesn't say.
+    public var actor = NameID.none
+    public var template = NameID.none
+    public var tenant = NameID.none
+    /// What its actor's snapshot holds as the turn begins; nil where the trace doesn't say.
+    public var snapshotBytes: Int64?
 
     public init(arrivalMicroseconds: Int64, serviceMicroseconds: Int64, resumeMicroseconds: Int64? = nil) {
         self.arrivalMicroseconds = arrivalMicroseconds
@@ -21,14 +29,19 @@ public struct Turn: Hashable, Sendable {
 public struct ArrivalTrace: Hashable, Sendable {
     /// In order of arrival.
     public let turns: [Turn]
+    /// Names of actors, templates and tenants: number n is the one at n − 1.
+    public let names: [String]
 
-    public init(turns: [Turn]) {
+    public init(turns: [Turn], names: [String] = []) {
+        self.names = names
         let isSorted = zip(turns, turns.dropFirst()).allSatisfy { $0.arrivalMicroseconds <= $1.arrivalMicroseconds }
         // The sort of the standard library is stable, which keeps equal arrivals in their order.
         self.turns = isSorted ? turns : turns.sorted { $0.arrivalMicroseconds < $1.arrivalMicroseconds }
     }
 
     public var isEmpty: Bool { turns.isEmpty }
+
+    public func name(_ id: NameID) -> String? { id.isNone || id.index > names.count ? nil : names[id.index - 1] }
 
     /// Time that turns use, all together: what a pool would cost that never had an idle worker.
     public var usefulMicroseconds: Int64 { turns.reduce(0) { $0 &+ $1.serviceMicroseconds } }
@@ -49,6 +62,6 @@ public struct ArrivalTrace: Hashable, Sendable {
             turn.arrivalMicroseconds -= border
             return turn
         }
-        return (ArrivalTrace(turns: Array(turns[..<index])), ArrivalTrace(turns: rest))
+        return (ArrivalTrace(turns: Array(turns[..<index]), names: names), ArrivalTrace(turns: rest, names: names))
     }
 }

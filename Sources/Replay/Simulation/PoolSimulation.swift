@@ -8,12 +8,13 @@ import Domain
 //         → the scaler says how many → workers are asked for, or surplus ones go
 //
 // Always: a turn has one slot from its beginning to its end; time never goes back; the same trace, settings and scaler
-// give the same result, to the byte. Not simulated: caches of snapshots, zones, several pools, network time.
+// give the same result, to the byte. Nodes, and the snapshots in their caches, are simulated where the settings say so
+// (`PoolSimulation+Nodes`). Not simulated: zones, several pools.
 
 struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
-    private enum Happening: UInt8, Sendable { case turnEnded, workerReady, wake }
+    enum Happening: UInt8, Sendable { case turnEnded, workerReady, wake, lookElsewhere }
 
-    private struct Event: Comparable, Sendable {
+    struct Event: Comparable, Sendable {
         var at: Int64
         var happening: Happening
         /// Of the turn, or the worker.
@@ -29,28 +30,30 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
     }
 
     /// What is known of a turn beside its place in the trace.
-    private struct Standing: Sendable {
+    struct Standing: Sendable {
         var worker: Int32 = -1
         var attempt: Int32 = 0
         var waitsSince: Int64
         var waited: Int64 = 0
     }
 
-    private let trace: ArrivalTrace
-    private let settings: SimulationSettings
+    let trace: ArrivalTrace
+    let settings: SimulationSettings
     private var scaler: Scaler
     private var random: SplitMix64
-    private var starts: StartTimes
-    private var workers: SimulatedWorkers
-    private var events = MinHeap<Event>()
-    private var standings: [Standing]
+    private var starts: RecentDurations
+    var workers: SimulatedWorkers
+    var events = MinHeap<Event>()
+    var standings: [Standing]
     /// Turns in the order in which they take slots; those before `queueHead` did.
-    private var queue: [Int32] = []
-    private var queueHead = 0
+    var queue: [Int32] = []
+    var queueHead = 0
+    /// nil where workers are all alike.
+    var nodes: SimulatedNodes?
     private var nextArrival = 0
     private var ended = 0
 
-    private var now: Int64 = 0
+    var now: Int64 = 0
     private var desired = 0
     private var wakeAt: Int64 = -1
     private var meter = SimulationMeter()
@@ -62,8 +65,9 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         self.settings = settings
         self.scaler = scaler
         random = SplitMix64(seed: settings.seed)
-        starts = StartTimes()
-        workers = SimulatedWorkers(slots: scaler.slotsPerWorker)
+        starts = RecentDurations()
+        workers = SimulatedWorkers(slots: scaler.slotsPerWorker, offersFree: settings.nodes == nil)
+        nodes = settings.nodes.map { SimulatedNodes($0, trace: trace, resumeMicroseconds: settings.resumeMicroseconds, seed: settings.seed) }
         standings = trace.turns.map { Standing(waitsSince: $0.arrivalMicroseconds) }
     }
 
@@ -107,14 +111,14 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         SimulationResult(
             policy: scaler.name, turns: turns.count, waits: .init(microseconds: turns.map(\.waited)),
             workerMicroseconds: meter.workerMicroseconds, usefulMicroseconds: trace.turns[turns.indices].reduce(0) { $0 + $1.serviceMicroseconds },
-            killed: meter.killed, flaps: meter.flaps, starts: meter.starts, replicas: meter.replicas, commits: meter.commits)
+            killed: meter.killed, flaps: meter.flaps, starts: meter.starts, replicas: meter.replicas, commits: meter.commits, restores: nodes?.restores)
     }
 
     private mutating func begin() {
         now = min(0, trace.turns.first?.arrivalMicroseconds ?? 0)
         meter.begin(at: now)
         desired = min(settings.initialReady ?? scaler.initialReplicas, SimulationSettings.mostWorkers)
-        for _ in 0..<desired { workers.becameReady(workers.add(at: now)) }
+        for _ in 0..<desired { noteReady(addWorker()) }
         meter.note(present: workers.present, desired: desired, at: now)
         record()
         _ = happen()
@@ -136,10 +140,11 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
             case .turnEnded: isNews = end(event) || isNews
             case .workerReady: isNews = becomeReady(Int(event.subject)) || isNews
             case .wake: isNews = isNews || event.at == wakeAt
+            case .lookElsewhere: isNews = true
             }
         }
         while nextArrival < trace.turns.count, trace.turns[nextArrival].arrivalMicroseconds == now {
-            queue.append(Int32(nextArrival))
+            if nodes?.admits(Int32(nextArrival)) ?? true { queue.append(Int32(nextArrival)) }
             nextArrival += 1
             isNews = true
         }
@@ -150,15 +155,14 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
     // MARK: - Turns
 
     private mutating func place() {
-        while queueHead < queue.count, let worker = workers.nextFree() {
-            let turn = queue[queueHead]
-            queueHead += 1
-            let k = Int(turn)
-            workers.begin(turn, on: worker)
-            standings[k].worker = Int32(worker)
-            standings[k].waited += now - standings[k].waitsSince
-            let end = now + (trace.turns[k].resumeMicroseconds ?? settings.resumeMicroseconds) + trace.turns[k].serviceMicroseconds
-            events.insert(Event(at: end, happening: .turnEnded, subject: turn, attempt: standings[k].attempt))
+        if nodes != nil {
+            placeOnNodes()
+        } else {
+            while queueHead < queue.count, let worker = workers.nextFree() {
+                let turn = queue[queueHead]
+                queueHead += 1
+                begin(turn, on: worker, resumeMicroseconds: trace.turns[Int(turn)].resumeMicroseconds ?? settings.resumeMicroseconds)
+            }
         }
         // Only what is before the head is dropped, and seldom.
         if queueHead > 65_536, queueHead * 2 > queue.count {
@@ -167,10 +171,20 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         }
     }
 
+    mutating func begin(_ turn: Int32, on worker: Int, resumeMicroseconds: Int64) {
+        let k = Int(turn)
+        workers.begin(turn, on: worker)
+        standings[k].worker = Int32(worker)
+        standings[k].waited += now - standings[k].waitsSince
+        let end = now + resumeMicroseconds + trace.turns[k].serviceMicroseconds
+        events.insert(Event(at: end, happening: .turnEnded, subject: turn, attempt: standings[k].attempt))
+    }
+
     private mutating func end(_ event: Event) -> Bool {
         let k = Int(event.subject)
         guard standings[k].attempt == event.attempt else { return false }
         workers.end(event.subject, on: Int(standings[k].worker))
+        if nodes != nil { leaveNode(event.subject, Int(standings[k].worker)) }
         standings[k].attempt = .max
         ended += 1
         return true
@@ -241,7 +255,7 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
 
     private mutating func start(_ count: Int) {
         for _ in 0..<count {
-            let worker = workers.add(at: now)
+            let worker = addWorker()
             events.insert(Event(at: now + startMicroseconds(), happening: .workerReady, subject: Int32(worker), attempt: 0))
         }
         meter.starts += count
@@ -251,8 +265,24 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         // It may have been taken back meanwhile.
         guard workers.isStarting(worker) else { return false }
         starts.add(now - workers.askedAtMicroseconds(worker))
-        workers.becameReady(worker)
+        noteReady(worker)
         return true
+    }
+
+    private mutating func addWorker() -> Int {
+        let worker = workers.add(at: now)
+        nodes?.added(worker)
+        return worker
+    }
+
+    private mutating func noteReady(_ worker: Int) {
+        workers.becameReady(worker)
+        nodes?.becameReady(worker, slots: workers.slots)
+    }
+
+    private mutating func removeWorker(_ worker: Int) -> [Int32] {
+        nodes?.removed(worker)
+        return workers.remove(worker)
     }
 
     private mutating func startMicroseconds() -> Int64 {
@@ -264,21 +294,26 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
 
     private mutating func release(_ surplus: Int) {
         let unborn = workers.youngestStarting(surplus)
-        for worker in unborn { _ = workers.remove(worker) }
+        for worker in unborn { _ = removeWorker(worker) }
         let rest = surplus - unborn.count
         guard rest > 0 else { return }
         switch scaler.victims {
-        case .idle: for worker in workers.youngestIdle(rest) { _ = workers.remove(worker) }
+        case .idle: for worker in nodes?.victims(rest, at: now) ?? workers.youngestIdle(rest) { _ = removeWorker(worker) }
         case .blind: kill(rest)
-        case .graceful: for worker in drawn(rest) { workers.drain(worker) }
+        case .graceful: for worker in drawn(rest) { drain(worker) }
         }
     }
 
     private mutating func kill(_ count: Int) {
         var lost: [Int32] = []
-        for worker in drawn(count) { lost += workers.remove(worker) }
+        for worker in drawn(count) { lost += removeWorker(worker) }
         meter.killed += lost.count
         if !lost.isEmpty { retry(lost) }
+    }
+
+    private mutating func drain(_ worker: Int) {
+        workers.drain(worker)
+        if workers.isGone(worker) { nodes?.removed(worker) } else { nodes?.drains(worker) }
     }
 
     /// Any of the ready ones, each as likely as the others.
@@ -293,9 +328,4 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         }
         return drawn
     }
-}
-
-extension SplitMix64 {
-    /// One of 0..<count. The bias of the remainder is below count ÷ 2⁶⁴.
-    mutating func index(below count: Int) -> Int { Int(next() % UInt64(count)) }
 }

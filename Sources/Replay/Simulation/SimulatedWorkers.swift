@@ -20,6 +20,8 @@ struct SimulatedWorkers: Sendable {
     }
 
     let slots: Int
+    /// Whether `nextFree` is asked; who places by node chooses by other means.
+    private let offersFree: Bool
     private var workers: [Worker] = []
     /// Those that are there, in the order in which they came.
     private var members: [Int] = []
@@ -33,13 +35,23 @@ struct SimulatedWorkers: Sendable {
     private(set) var drainingBusy = 0
     private(set) var resident = 0
 
-    init(slots: Int) { self.slots = max(1, slots) }
+    init(slots: Int, offersFree: Bool = true) {
+        self.slots = max(1, slots)
+        self.offersFree = offersFree
+    }
 
     /// Starting and ready: what a scale-down may choose from.
     var serving: Int { starting + idle + partial + full }
     /// All that cost.
     var present: Int { serving + drainingBusy }
 
+    /// Whether any worker has a free slot.
+    var hasFree: Bool { idle + partial > 0 }
+    /// Workers with a free slot, in the order in which they came.
+    var withFreeSlot: [Int] { members.filter { workers[$0].state == .ready && workers[$0].turns.count < slots } }
+
+    func used(_ worker: Int) -> Int { workers[worker].turns.count }
+    func isGone(_ worker: Int) -> Bool { workers[worker].state == .gone }
     func isStarting(_ worker: Int) -> Bool { workers[worker].state == .starting }
     func askedAtMicroseconds(_ worker: Int) -> Int64 { workers[worker].askedAtMicroseconds }
 
@@ -100,7 +112,7 @@ struct SimulatedWorkers: Sendable {
         resident += 1
         count(worker, by: 1)
         // A worker that stays partly used keeps its place.
-        if !wasPartial || workers[worker].turns.count == slots {
+        if offersFree, !wasPartial || workers[worker].turns.count == slots {
             free.removeMin()
             offer(worker)
         }
@@ -141,7 +153,7 @@ struct SimulatedWorkers: Sendable {
     // MARK: - Counts
 
     private mutating func offer(_ worker: Int) {
-        guard workers[worker].state == .ready, workers[worker].turns.count < slots else { return }
+        guard offersFree, workers[worker].state == .ready, workers[worker].turns.count < slots else { return }
         free.insert(Free(isPartial: !workers[worker].turns.isEmpty, worker: worker))
     }
 

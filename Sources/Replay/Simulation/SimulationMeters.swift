@@ -64,8 +64,8 @@ struct SimulationMeter: Sendable {
     }
 }
 
-/// The last starts, and their 90th percentile (nearest rank), as the live loop measures them.
-struct StartTimes: Sendable {
+/// The last starts or holds, and their percentiles (nearest rank), as the live loop measures them.
+struct RecentDurations: Sendable {
     private static let limit = 128
     /// In the order in which they came, from `next` on.
     private var ring: [Int64] = []
@@ -73,6 +73,8 @@ struct StartTimes: Sendable {
     private var sorted: [Int64] = []
 
     var p90: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count * 9 + 9) / 10 - 1] }
+
+    var median: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count + 1) / 2 - 1] }
 
     mutating func add(_ duration: Int64) {
         if ring.count < Self.limit {

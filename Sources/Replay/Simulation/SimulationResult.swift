@@ -48,6 +48,8 @@ public struct SimulationResult: Hashable, Sendable {
     public var starts: Int
     public var replicas: [Replicas]
     public var commits: Int
+    /// From where actors were restored; nil where nodes were not simulated.
+    public var restores: SimulatedRestores?
 
     public var costRatio: Double { usefulMicroseconds > 0 ? Double(workerMicroseconds) / Double(usefulMicroseconds) : 0 }
     public var workerSeconds: Double { Double(workerMicroseconds) / 1e6 }
@@ -58,7 +60,9 @@ public struct SimulationResult: Hashable, Sendable {
 
 extension SimulationResult {
     /// `{"policy":…,"turns":…,"wait":{…},"costRatio":…,"workerSeconds":…,"killed":…,"flaps":…,"replicas":[[t,n],…]}`
-    public func write(to json: inout JSONWriter) {
+    ///
+    /// - Parameter random: restores of the same policy where workers were picked at random.
+    public func write(to json: inout JSONWriter, against random: SimulatedRestores? = nil) {
         json.openObject()
         json.member("policy", policy)
         json.member("turns", turns)
@@ -74,6 +78,7 @@ extension SimulationResult {
         json.member("flaps", flaps)
         json.member("scaleUps", scaleUps)
         json.member("scaleDowns", scaleDowns)
+        restores?.write(to: &json, against: random)
         json.key("replicas")
         json.openArray()
         for point in replicas {
@@ -95,12 +100,17 @@ public struct SimulationReport: Hashable, Sendable {
     public var runs: [SimulationResult]
     public init(runs: [SimulationResult]) { self.runs = runs }
 
+    /// Restores of the run's policy where workers were picked at random; nil where that was not simulated.
+    public func random(beside run: SimulationResult) -> SimulatedRestores? {
+        runs.first { $0.policy == run.policy && $0.restores?.placement == .random }?.restores
+    }
+
     /// `{"runs":[…]}`
     public func write(to json: inout JSONWriter) {
         json.openObject()
         json.key("runs")
         json.openArray()
-        for run in runs { run.write(to: &json) }
+        for run in runs { run.write(to: &json, against: random(beside: run)) }
         json.closeArray()
         json.closeObject()
     }

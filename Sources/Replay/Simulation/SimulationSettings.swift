@@ -19,8 +19,10 @@ public struct SimulationSettings: Hashable, Sendable {
     public var initialReady: Int?
     /// When the simulation's zero was, for policies with schedules.
     public var beginsAt = LogTime.zero
-    /// Victims of blind scale-downs and measured starts are drawn from it.
+    /// Victims of blind scale-downs, measured starts, actors and the sizes of their snapshots are drawn from it.
     public var seed: UInt64
+    /// Where workers and snapshots are; nil simulates workers that are all alike.
+    public var nodes: NodeSettings?
 
     public init(start: Start = .constant(microseconds: 10_000_000), resumeMicroseconds: Int64 = 100_000, seed: UInt64 = 1) {
         self.start = start

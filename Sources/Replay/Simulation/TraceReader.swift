@@ -1,8 +1,10 @@
+import Domain
+
 // Which arrivals does this CSV hold?
 //
 // A header names the columns: `arrival_s` and either `service_s` or `context_tokens,generated_tokens`. A turn of tokens
-// takes 2 + context ÷ 2000 + 0.05 · generated seconds. `actor`, `template`, `tenant` and `snapshot_bytes` may be there and,
-// as any other column, say nothing to a simulation. The first mistake is thrown, with its line.
+// takes 2 + context ÷ 2000 + 0.05 · generated seconds. `actor`, `template`, `tenant` and `snapshot_bytes` may be there, with
+// empty cells where nothing is known; other columns are passed over. The first mistake is thrown, with its line.
 
 public struct TraceError: Error, Hashable, Sendable, CustomStringConvertible {
     /// `trace.csv:17`
@@ -17,6 +19,8 @@ extension ArrivalTrace {
     public static let rowsLimit = 5_000_000
     /// The longest trace there may be, and the longest turn: three years.
     public static let secondsLimit = 100_000_000.0
+    /// The largest snapshot there may be: a petabyte.
+    public static let snapshotBytesLimit: Int64 = 1 << 50
     /// A line longer than this is no row.
     public static let lineLimitBytes = 4_096
 
@@ -28,12 +32,13 @@ extension ArrivalTrace {
         }
         let columns = try TraceColumns(header, place: lines.place)
         var turns: [Turn] = []
+        var names = NameTable()
         while let row = try lines.next() {
             guard turns.count < Self.rowsLimit else { throw TraceError(place: lines.place, problem: "is row \(Self.rowsLimit + 1)", remedy: "split the trace") }
-            turns.append(try columns.turn(row, place: lines.place))
+            turns.append(try columns.turn(row, &names, place: lines.place))
         }
         guard !turns.isEmpty else { throw TraceError(place: name, problem: "has a header and no rows", remedy: "give a trace with arrivals") }
-        self.init(turns: turns)
+        self.init(turns: turns, names: (0..<names.count).map { names.text(of: NameID(UInt32($0 + 1))) })
     }
 }
 
@@ -79,11 +84,19 @@ private struct TraceColumns {
 
     private let arrival: Int
     private let service: Service
+    private let actor: Int?
+    private let template: Int?
+    private let tenant: Int?
+    private let snapshotBytes: Int?
     private let count: Int
 
     init(_ header: String, place: String) throws(TraceError) {
         let titles = header.split(separator: ",", omittingEmptySubsequences: false).map { String($0).trimmed }
         count = titles.count
+        actor = titles.firstIndex(of: "actor")
+        template = titles.firstIndex(of: "template")
+        tenant = titles.firstIndex(of: "tenant")
+        snapshotBytes = titles.firstIndex(of: "snapshot_bytes")
         let tokens = (titles.firstIndex(of: "context_tokens"), titles.firstIndex(of: "generated_tokens"))
         if let seconds = titles.firstIndex(of: "service_s") {
             service = .seconds(seconds)
@@ -100,7 +113,7 @@ private struct TraceColumns {
         TraceError(place: place, problem: "lacks the columns of a trace", remedy: "name arrival_s and service_s, or arrival_s, context_tokens and generated_tokens")
     }
 
-    func turn(_ row: String, place: String) throws(TraceError) -> Turn {
+    func turn(_ row: String, _ names: inout NameTable, place: String) throws(TraceError) -> Turn {
         let cells = row.split(separator: ",", omittingEmptySubsequences: false)
         guard cells.count == count else {
             throw TraceError(place: place, problem: "has \(cells.count) cells where the header has \(count)", remedy: "give each column a value")
@@ -110,7 +123,30 @@ private struct TraceColumns {
         case .seconds(let column): seconds = try number(cells[column], place)
         case .tokens(let context, let generated): seconds = 2 + (try number(cells[context], place)) / 2_000 + 0.05 * (try number(cells[generated], place))
         }
-        return Turn(arrivalMicroseconds: Self.microseconds(try number(cells[arrival], place)), serviceMicroseconds: Self.microseconds(min(seconds, ArrivalTrace.secondsLimit)))
+        var turn = Turn(
+            arrivalMicroseconds: Self.microseconds(try number(cells[arrival], place)),
+            serviceMicroseconds: Self.microseconds(min(seconds, ArrivalTrace.secondsLimit)))
+        turn.actor = name(actor, cells, &names)
+        turn.template = name(template, cells, &names)
+        turn.tenant = name(tenant, cells, &names)
+        if let column = snapshotBytes { turn.snapshotBytes = try bytes(cells[column], place) }
+        return turn
+    }
+
+    private func name(_ column: Int?, _ cells: [Substring], _ names: inout NameTable) -> NameID {
+        guard let column else { return .none }
+        let text = String(cells[column]).trimmed
+        return text.isEmpty ? .none : names.intern(text) ?? .none
+    }
+
+    private func bytes(_ cell: Substring, _ place: String) throws(TraceError) -> Int64? {
+        let text = String(cell).trimmed
+        guard !text.isEmpty else { return nil }
+        guard let value = Int64(text), (0...ArrivalTrace.snapshotBytesLimit).contains(value) else {
+            throw TraceError(
+                place: place, problem: "has \"\(text.prefix(40))\" where whole bytes from 0 to \(ArrivalTrace.snapshotBytesLimit) belong", remedy: "correct the row")
+        }
+        return value
     }
 
     private static func microseconds(_ seconds: Double) -> Int64 { Int64((seconds * 1e6).rounded()) }

@@ -13,7 +13,8 @@ struct DemoCommand: AsyncParsableCommand {
         abstract: "Run the whole loop on this machine, for real, and say what came of it.",
         discussion: """
             Starts the service with its log in a folder, applies policies, and lets turns arrive; pools of worker processes
-            grow from zero, take them, and shrink to zero again.
+            grow from zero, take them, and shrink to zero again. The workers play three nodes, each with a cache of snapshots:
+            an actor that comes back where its snapshot is restores faster (warm) than one that doesn't (cold).
 
             Examples:
               greenroom demo
@@ -52,7 +53,8 @@ struct DemoCommand: AsyncParsableCommand {
         let plan = try plan()
         let folder = try DemoFolder(keep)
         let settings = DemoSettings(
-            database: folder.database, port: port ?? DemoPort.free(), workerArguments: ["--restore-millis", "\(plan.coldMillis),\(plan.warmMillis)"])
+            database: folder.database, port: port ?? DemoPort.free(), workerArguments: ["--restore-millis", plan.restoreMillis],
+            workerNodes: DemoPlan.nodes)
         let interrupts = Interrupts()
         let service: any DemoService = DemoServices.make()
         let ending = try await Self.play(plan, service, settings, interrupts.stream)

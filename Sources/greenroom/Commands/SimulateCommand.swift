@@ -23,11 +23,19 @@ struct SimulateCommand: AsyncParsableCommand {
               greenroom simulate --trace arrivals.csv --policy pool.yaml --policy builtin:keda-hpa --report report.html
             Peers: builtin:keda-hpa, builtin:keda-hpa:FILE (behavior, bounds and cooldown of that policy),
             builtin:hpa-on-assigned-workers, builtin:knative-kpa, builtin:fixed:N.
-            A trace is CSV with the columns arrival_s and service_s, or arrival_s, context_tokens and generated_tokens.
+            A trace is CSV with the columns arrival_s and service_s, or arrival_s, context_tokens and generated_tokens;
+            actor, template, tenant and snapshot_bytes are optional.
+
+            With --nodes each turn restores its actor's snapshot: from the node that has it (local where it is paused there,
+            warm where it is cached, golden where its template's is), or from object storage (cold), in --resume-seconds and
+            bytes ÷ bandwidth. Each policy is run once for every --placement.
+              greenroom simulate --trace arrivals.csv --policy pool.yaml --nodes 8 --actors 2000 --zipf 1.1
             Exit status: 0 done, 1 a policy or the trace is invalid, 3 one can't be read.
             """)
 
     @OptionGroup var conditions: SimulationOptions
+
+    @OptionGroup var nodes: SimulatedNodeOptions
 
     @Option(name: .long, help: ArgumentHelp("A policy file, or builtin:NAME; may be given several times.", valueName: "file"))
     var policy: [String]
@@ -45,7 +53,7 @@ struct SimulateCommand: AsyncParsableCommand {
         let trace = try conditions.readTrace()
         let policies = try policy.flatMap { try SimulatedPolicies.named($0) }
         for line in Self.notes(policies) { Terminal.writeError(DisplayText.printable(line)) }
-        let runs = await Self.runs(trace, policies, conditions.settings, records: report != nil)
+        let runs = await Self.runs(trace, policies.flatMap { policy in settings.map { (policy, $0) } }, records: report != nil)
         let results = SimulationReport(runs: runs.map(\.result))
         var json = JSONWriter(reservingBytes: 4_096)
         results.write(to: &json)
@@ -56,7 +64,16 @@ struct SimulateCommand: AsyncParsableCommand {
         case .table: Terminal.write(Self.table(results))
         }
         if let report {
-            try ReportFile.write(Report(title: title, subtitle: conditions.sentence(trace), runs: runs.compactMap(\.drawn)), to: report)
+            try ReportFile.write(Report(title: title, subtitle: conditions.sentence(trace, nodes.sentence), runs: runs.compactMap(\.drawn)), to: report)
+        }
+    }
+
+    /// The conditions, once for each placement.
+    private var settings: [SimulationSettings] {
+        nodes.settings.map { nodes in
+            var settings = conditions.settings
+            settings.nodes = nodes
+            return settings
         }
     }
 
@@ -67,13 +84,13 @@ struct SimulateCommand: AsyncParsableCommand {
     }
 
     /// Several at a time, in the order in which they were given.
-    private static func runs(_ trace: ArrivalTrace, _ policies: [SimulatedPolicy], _ settings: SimulationSettings, records: Bool) async -> [Run] {
+    private static func runs(_ trace: ArrivalTrace, _ asked: [(SimulatedPolicy, SimulationSettings)], records: Bool) async -> [Run] {
         let width = ProcessInfo.processInfo.activeProcessorCount
-        var results = [Run?](repeating: nil, count: policies.count)
+        var results = [Run?](repeating: nil, count: asked.count)
         await withTaskGroup(of: (Int, Run).self) { group in
-            for index in policies.indices {
+            for (index, (policy, settings)) in asked.enumerated() {
                 if index >= width, let done = await group.next() { results[done.0] = done.1 }
-                group.addTask { (index, run(trace, policies[index], settings, records: records)) }
+                group.addTask { (index, run(trace, policy, settings, records: records)) }
             }
             for await done in group { results[done.0] = done.1 }
         }
@@ -99,16 +116,20 @@ struct SimulateCommand: AsyncParsableCommand {
         }
     }
 
+    /// Waits and cost; below them, where nodes were simulated, restores.
     static func table(_ report: SimulationReport) -> String {
-        var table = Table("POLICY", "#TURNS", "#MEAN", "#P50", "#P95", "#P99", "#MAX", "#COST", "#KILLED", "#FLAPS", "#PEAK")
+        let hasNodes = report.runs.contains { $0.restores != nil }
+        let places = hasNodes ? ["PLACEMENT"] : []
+        var table = Table(["POLICY"] + places + ["#TURNS", "#MEAN", "#P50", "#P95", "#P99", "#MAX", "#COST", "#KILLED", "#FLAPS", "#PEAK"])
         for run in report.runs {
             let waits = run.waits
-            table.add(
-                run.policy, String(run.turns), Seconds.text(waits.meanSeconds), Seconds.text(waits.seconds(quantile: 0.5)),
+            table.add([run.policy] + (hasNodes ? [run.restores?.placement.rawValue ?? "-"] : []) + [
+                String(run.turns), Seconds.text(waits.meanSeconds), Seconds.text(waits.seconds(quantile: 0.5)),
                 Seconds.text(waits.seconds(quantile: 0.95)), Seconds.text(waits.seconds(quantile: 0.99)), Seconds.text(waits.maxSeconds),
-                "×\(Seconds.number(run.costRatio))", String(run.killed), String(run.flaps), String(run.replicas.map(\.count).max() ?? 0))
+                "×\(Seconds.number(run.costRatio))", String(run.killed), String(run.flaps), String(run.replicas.map(\.count).max() ?? 0),
+            ])
         }
-        return table.text
+        return hasNodes ? table.text + "\n" + RestoreTable.text(report) : table.text
     }
 }
 
@@ -123,7 +144,7 @@ struct SimulationOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("What restoring an actor adds to its turn.", valueName: "s"))
     var resumeSeconds = 0.1
 
-    @Option(name: .long, help: ArgumentHelp("Seed of what is drawn: whom a blind scale-down takes.", valueName: "n"))
+    @Option(name: .long, help: ArgumentHelp("Seed of what is drawn: whom a blind scale-down takes, actors, sizes.", valueName: "n"))
     var seed: UInt64 = 1
 
     @Option(name: .long, help: ArgumentHelp("Turns that a worker of a peer runs at once; a policy says so itself.", valueName: "n"))
@@ -146,28 +167,14 @@ struct SimulationOptions: ParsableArguments {
     }
 
     /// The conditions in words.
-    func sentence(_ trace: ArrivalTrace) -> String {
+    func sentence(_ trace: ArrivalTrace, _ nodes: String = "") -> String {
         let span = DurationText.age(Double(trace.spanMicroseconds) / 1e6)
         let start = String(format: "%g", startSeconds)
         let resume = String(format: "%g", resumeSeconds)
-        return "\(trace.turns.count) turns arrive within \(span); a worker starts in \(start) s, an actor resumes in \(resume) s. Simulated, seed \(seed)."
+        return "\(trace.turns.count) turns arrive within \(span); a worker starts in \(start) s, an actor resumes in \(resume) s\(nodes). Simulated, seed \(seed)."
     }
 
-    /// Bytes of a trace, at most.
-    private static let traceLimitBytes = 1 << 30
-
-    func readTrace() throws -> ArrivalTrace {
-        let trace = trace ?? ""
-        guard let file = FileHandle(forReadingAtPath: trace), let data = try? file.read(upToCount: Self.traceLimitBytes + 1) ?? Data() else {
-            throw Fault(.unreachable, "can't read the trace \(trace)", do: "check that it exists and may be read")
-        }
-        guard data.count <= Self.traceLimitBytes else { throw Fault(.no, "\(trace) has more than \(Self.traceLimitBytes) bytes", do: "split it") }
-        do throws(TraceError) {
-            return try ArrivalTrace(csv: Array(data), name: trace)
-        } catch {
-            throw Fault(.no, "\(error.place) \(error.problem)", do: error.remedy)
-        }
-    }
+    func readTrace() throws -> ArrivalTrace { try TraceFile.read(trace ?? "") }
 }
 
 /// What a `--policy` names.

@@ -31,7 +31,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Address at which its actors are reached.") var ip: String?
     @Option(help: "Sandbox class it offers.") var sandboxClass: String?
     @Option(help: "Label as KEY=VALUE; may be given again.") var label: [String] = []
-    @Option(help: "Played restores without COMMAND: milliseconds as COLD,WARM (default: 1000,100).") var restoreMillis: String?
+    @Option(help: "Played restores without COMMAND: milliseconds as COLD,WARM or COLD,GOLDEN,WARM,LOCAL (default: 1000,100).") var restoreMillis: String?
     @Option(help: "How long turns may still run after SIGTERM.") var drainSeconds = 3_600
     @Flag(help: "Stop when stdin ends.") var exitOnEof = false
     @Option(help: "Least severe level to log (default: info).", transform: Self.parseLevel) var logLevel = Logger.Level.info
@@ -114,10 +114,12 @@ struct WorkerCommand: AsyncParsableCommand {
     private func parsedRestoreMillis() throws -> SimulatedTurns.RestoreMillis {
         guard let restoreMillis else { return SimulatedTurns.RestoreMillis() }
         let parts = restoreMillis.split(separator: ",", omittingEmptySubsequences: false).map { Int64($0) }
-        guard parts.count == 2, let cold = parts[0], let warm = parts[1], cold >= 0, warm >= 0 else {
-            throw ValidationError("--restore-millis \(restoreMillis): write it as COLD,WARM in milliseconds")
+        let millis = parts.compactMap { $0 }.filter { $0 >= 0 }
+        switch (parts.count, millis.count) {
+        case (2, 2): return SimulatedTurns.RestoreMillis(cold: millis[0], warm: millis[1])
+        case (4, 4): return SimulatedTurns.RestoreMillis(cold: millis[0], golden: millis[1], warm: millis[2], local: millis[3])
+        default: throw ValidationError("--restore-millis \(restoreMillis): write it as COLD,WARM or COLD,GOLDEN,WARM,LOCAL in milliseconds")
         }
-        return SimulatedTurns.RestoreMillis(cold: cold, warm: warm)
     }
 
     private func report(_ outcome: WorkerAgent.Outcome) throws {

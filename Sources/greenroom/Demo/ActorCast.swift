@@ -1,5 +1,5 @@
 import Domain
-import Foundation
+import Replay
 
 // Which actor takes the next turn?
 //
@@ -19,8 +19,8 @@ struct ActorCast: Sendable {
     private struct Company: Sendable {
         var poolName: String
         var names: [String] = []
-        /// Cumulative weights of the ranks.
-        var weights: [Double] = []
+        /// A rank for each name.
+        var ranks = ZipfRanks(count: 0, exponent: ActorCast.exponent)
         var busy: Set<String> = []
         /// Turns of named actors that are busy, in order.
         var held: [String: [Arrival]] = [:]
@@ -75,16 +75,10 @@ struct ActorCast: Sendable {
 
     private mutating func choose(_ pool: Int) -> String {
         let company = companies[pool]
-        let drawn = random.unit() * (company.weights.last ?? 0)
-        var low = 0
-        var high = company.weights.count - 1
-        while low < high {
-            let middle = (low + high) / 2
-            if company.weights[middle] <= drawn { low = middle + 1 } else { high = middle }
-        }
+        let rank = company.ranks.rank(at: random.unit())
         if company.busy.count < company.names.count {
             for step in company.names.indices {
-                let name = company.names[(low + step) % company.names.count]
+                let name = company.names[(rank + step) % company.names.count]
                 if !company.busy.contains(name) { return name }
             }
         }
@@ -96,10 +90,7 @@ struct ActorCast: Sendable {
         let digits = String(rank)
         let name = companies[pool].poolName + "-" + String(repeating: "0", count: max(0, 3 - digits.count)) + digits
         companies[pool].names.append(name)
-        companies[pool].weights.append((companies[pool].weights.last ?? 0) + zipfWeight(rank))
+        companies[pool].ranks.add()
         return name
     }
-
-    private func zipfWeight(_ rank: Int) -> Double { Self.power(Double(rank), -Self.exponent) }
-    private static func power(_ base: Double, _ exponent: Double) -> Double { Foundation.pow(base, exponent) }
 }

@@ -62,6 +62,13 @@ struct DemoPlan: Hashable, Sendable {
     var coldMillis: Int
     var warmMillis: Int
 
+    /// Nodes that this machine plays: each has a cache of snapshots.
+    static let nodes = ["node-a", "node-b", "node-c"]
+
+    /// Cold, golden, warm, local, as a worker takes them: a template's state must still become the actor's, a paused one is
+    /// in memory.
+    var restoreMillis: String { "\(coldMillis),\(max(1, (coldMillis + warmMillis) / 2)),\(warmMillis),\(max(1, warmMillis / 2))" }
+
     /// Seconds until the last arrival.
     var lengthSeconds: Double { arrivals.last?.atSeconds ?? 0 }
 

@@ -28,6 +28,7 @@ struct DemoScreen: Sendable {
         var text = DisplayText.rightAligned("\(Int(elapsedSeconds)) s", to: 5)
         text += "  " + PoolPicture.sums(view.pools)
         text += "  turns \(view.turnsDone)/\(view.planned) done, \(view.killed) killed"
+        text += "  restores \(view.restores.cold) cold, \(view.restores.near) warm"
         return text
     }
 
@@ -35,6 +36,8 @@ struct DemoScreen: Sendable {
         var line = StyledLine("Greenroom demo", .bold)
         line.add("  \(Int(elapsedSeconds)) s   \(url)   ")
         line.add("turns \(Grouped.text(view.turnsDone)) done of \(Grouped.text(view.planned))   seq \(Grouped.text(Int64(view.lastSeq)))")
+        line.add("   restores \(Grouped.text(view.restores.cold)) cold, ")
+        line.add("\(Grouped.text(view.restores.near)) warm", .green)
         if view.killed > 0 { line.add("   \(view.killed) killed", .red) }
         return line
     }

@@ -6,6 +6,8 @@ struct DemoSettings: Hashable, Sendable {
     var port: Int
     /// Further arguments of every worker process.
     var workerArguments: [String]
+    /// Nodes that the workers are spread over.
+    var workerNodes: [String] = []
 }
 
 protocol DemoService: Sendable {

@@ -33,6 +33,7 @@ actor DemoStage {
         var requests: Int
         var turnsDone: Int
         var killed: Int
+        var restores: RestoreCounts
         var planned: Int
         var pools: [PoolView]
         var samples: [Sample]
@@ -106,7 +107,7 @@ actor DemoStage {
 
     func view() -> View {
         View(
-            lastSeq: lastSeq, requests: report.requests, turnsDone: report.turnsDone, killed: report.killed,
+            lastSeq: lastSeq, requests: report.requests, turnsDone: report.turnsDone, killed: report.killed, restores: report.restores,
             planned: plan.arrivals.count, pools: pools, samples: samples, decisions: decisions)
     }
 }

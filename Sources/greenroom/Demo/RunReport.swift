@@ -42,7 +42,7 @@ struct RunReport: Sendable {
     private(set) var killed = 0
     private(set) var failedActuations = 0
     /// Placements by tier: how near the actor's state was.
-    private(set) var restores: [RestoreTier: Int] = [:]
+    private(set) var restores = RestoreCounts()
     /// Cold placements of actors that had a snapshot, which came from afar.
     private(set) var coldFromSnapshot = 0
     /// Slots paid for, times seconds.
@@ -59,6 +59,8 @@ struct RunReport: Sendable {
         var track = ActorTrack()
         var requestedAt: LogTime?
         var runningAt: LogTime?
+        /// Of its placement, until it runs.
+        var tier: RestoreTier?
         var turns = 0
     }
 
@@ -114,10 +116,13 @@ struct RunReport: Sendable {
             turn.requestedAt = nil
         case .actorPlaced:
             let tier = Self.tier(event)
-            restores[tier, default: 0] += 1
+            restores.place(tier)
+            turn.tier = tier
             if tier == .cold, event.data["restoreFrom"] != nil { coldFromSnapshot += 1 }
         case .actorRunning:
             if let requestedAt = turn.requestedAt { waits.append(event.at.seconds(since: requestedAt)) }
+            if let tier = turn.tier, let millis = event.data["restoreMillis"]?.integer { restores.report(tier, millis: millis) }
+            turn.tier = nil
             turn.requestedAt = nil
             turn.runningAt = event.at
         default:

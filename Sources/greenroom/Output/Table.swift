@@ -13,7 +13,9 @@ struct Table: Sendable {
     private(set) var rows: [[String]] = []
 
     /// - Parameter columns: titles; one that begins with `#` is right-aligned, its `#` is dropped.
-    init(_ columns: String...) {
+    init(_ columns: String...) { self.init(columns) }
+
+    init(_ columns: [String]) {
         self.columns = columns.map { title in
             title.hasPrefix("#") ? Column(title: String(title.dropFirst()), isNumber: true) : Column(title: title, isNumber: false)
         }
@@ -21,7 +23,9 @@ struct Table: Sendable {
 
     var isEmpty: Bool { rows.isEmpty }
 
-    mutating func add(_ cells: String...) {
+    mutating func add(_ cells: String...) { add(cells) }
+
+    mutating func add(_ cells: [String]) {
         precondition(cells.count == columns.count, "a row of \(cells.count) cells in a table of \(columns.count) columns")
         rows.append(cells.map { DisplayText.printable($0) })
     }

@@ -228,7 +228,7 @@ struct GreenroomService: Sendable {
         }
         return LocalWorkersConfiguration(
             executable: executable, serverURL: configuration.workerServerURL ?? Self.url(of: server), tokenFile: configuration.workerTokenFile,
-            owner: log.id, workerArguments: configuration.workerArguments)
+            owner: log.id, workerArguments: configuration.workerArguments, nodes: configuration.workerNodes)
     }
 
     private static func url(of server: ServerConfiguration) -> String {

@@ -13,6 +13,7 @@ final class InProcessService: DemoService {
         configuration.database = settings.database
         configuration.server.cleartext?.port = settings.port
         configuration.workerArguments = settings.workerArguments
+        configuration.workerNodes = settings.workerNodes
         // The screen is the demo's; what the service has to say goes beside its log.
         let sink = LineFile(path: settings.database + ".service.log")
         let lines = LogConfiguration(level: .notice, write: { sink.append($0) })

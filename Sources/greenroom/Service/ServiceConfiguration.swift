@@ -24,6 +24,8 @@ struct ServiceConfiguration: Sendable {
     var workerServerURL: String?
     /// Further arguments of every worker of `kind: Process`.
     var workerArguments: [String] = []
+    /// Nodes that workers of `kind: Process` are spread over, as if this machine were several.
+    var workerNodes: [String] = []
     /// File with the token that workers of `kind: Process` send.
     var workerTokenFile: String?
     /// Folder of the files that policies name for metrics that are fetched; without it none is read.
@@ -109,6 +111,7 @@ struct ServiceConfiguration: Sendable {
         guard var workers = try top.section("workers") else { return }
         workerServerURL = try workers.string("server")
         workerArguments = try workers.strings("arguments")
+        workerNodes = try workers.strings("nodes")
         workerTokenFile = try workers.string("tokenFile").map { Self.resolve($0, base) }
         try workers.finish()
     }

@@ -17,7 +17,7 @@ import Testing
         log.wait(1)
         log.add("actor.placed", actor, #"{"worker":"w1","tier":"\#(tier)"}"#)
         log.wait(1)
-        log.add("actor.running", actor, #"{"worker":"w1"}"#)
+        log.add("actor.running", actor, #"{"worker":"w1","restoreMillis":\#(tier == "cold" ? 400 : 50)}"#)
         log.wait(4)
         log.add("actor.suspended", actor, #"{"worker":"w1"}"#)
     }
@@ -44,7 +44,8 @@ import Testing
         #expect(report.neverRan == 0)
         #expect((report.scaleUps, report.scaleDowns) == (1, 1))
         #expect(report.waitQuantiles() == RunReport.Waits(mean: 2, p50: 2, p95: 2, p99: 2, max: 2))
-        #expect(report.restores == [.cold: 1, .warm: 1])
+        #expect(report.restores[.cold] == 1 && report.restores[.warm] == 1 && report.restores.near == 1)
+        #expect(report.restores.meanSeconds(.cold) == 0.4 && report.restores.meanSeconds(.warm) == 0.05)
         #expect(report.usefulSeconds == 8)
         // 2 s starting (one slot known), 12 s ready, 1 s draining.
         #expect(report.workerSeconds == 15)
@@ -114,6 +115,20 @@ import Testing
             "./greenroom log verify --db '/tmp/a b/greenroom.db'",
         ] { #expect(text.contains(part), "\(part) in\n\(text)") }
         #expect(summary.isGood)
+    }
+
+    @Test func theSummaryTellsRestoresByTierWithTheirDurations() {
+        var log = Timeline()
+        log.add("worker.ready", "w1", #"{"pool":"demo/p","node":"n","slots":4}"#)
+        for (k, (tier, millis)) in [("cold", 400), ("cold", 500), ("warm", 50), ("local", 25)].enumerated() {
+            log.add("actor.requested", "a\(k)", #"{"pool":"demo/p"}"#)
+            log.add("actor.placed", "a\(k)", #"{"worker":"w1","tier":"\#(tier)","restoreFrom":"s"}"#)
+            log.add("actor.running", "a\(k)", #"{"worker":"w1","restoreMillis":\#(millis)}"#)
+        }
+        var report = RunReport()
+        for event in log.events { report.apply(event) }
+        let text = RunSummary(report: report, program: "g", database: "d").text(palette: Palette(isOn: false))
+        #expect(text.contains("2 cold (2 of them from the actor's own snapshot), 2 warm (1 local, 1 warm); on average cold 450ms, local 25ms, warm 50ms"), "\(text)")
     }
 
     @Test func aKilledTurnOrOneThatNeverRanIsNotGood() {

@@ -2,6 +2,10 @@ import Testing
 
 @testable import greenroom
 
+extension Trace {
+    fileprivate init(csv: String, name: String) throws { self.init(try TraceFile.parse(Array(csv.utf8), name: name)) }
+}
+
 @Suite struct TraceTests {
     @Test func tokensBecomeSeconds() throws {
         let trace = try Trace(csv: "arrival_s,context_tokens,generated_tokens\n0.5,4000,20\r\n0.0,0,0\n", name: "t.csv")
@@ -51,6 +55,7 @@ import Testing
         #expect(plan.pools.map(\.slots) == [5])
         #expect(plan.coldMillis == 17)
         #expect(plan.warmMillis == 2)
+        #expect(plan.restoreMillis == "17,9,2,1")
     }
 
     @Test(arguments: [1.0, 60.0])
