@@ -125,7 +125,10 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "KEDAScaler",
-            dependencies: ["Domain", "Autoscaling", "ControlLoop", log, lifecycle, .product(name: "NIOCore", package: "swift-nio")] + grpc,
+            dependencies: [
+                "Domain", "Autoscaling", "ControlLoop", "HTTPServing", log, lifecycle, .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOCertificateReloading", package: "swift-nio-extras"),
+            ] + grpc,
             exclude: ["Protos"],
             swiftSettings: strict),
         .target(
@@ -167,10 +170,11 @@ let package = Package(
             name: "greenroom",
             dependencies: [
                 "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "HTTPService", "Policies",
-                "ServiceClient", "WorkerAgent", "LocalWorkers", "Kubernetes", "Pollers", "KEDAScaler", "Telemetry", log, metrics, lifecycle,
+                "ServiceClient", "WorkerAgent", "LocalWorkers", "Kubernetes", "Pollers", "KEDAScaler", "ExternalMetrics", "HTTPServing", "Telemetry", log, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"), .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ],
             swiftSettings: strict),
 
@@ -209,7 +213,7 @@ let package = Package(
         .testTarget(
             name: "greenroomTests",
             dependencies: [
-                "greenroom", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "ServiceClient", "Kubernetes", "KubernetesTwin", log, .product(name: "NIOCore", package: "swift-nio"),
+                "TestSupport", "greenroom", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "ServiceClient", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -220,7 +224,7 @@ let package = Package(
         // What several test targets need: awaited conditions, a clock moved by hand, programs of the machine.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         // An API server in memory, over real TLS sockets: what tests of the whole service start too.
-        .target(name: "KubernetesTwin", dependencies: ["Domain", "Kubernetes"] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
+        .target(name: "KubernetesTwin", dependencies: ["Domain", "Autoscaling", "Kubernetes", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
         .testTarget(
             name: "KubernetesTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),

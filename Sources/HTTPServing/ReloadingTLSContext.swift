@@ -7,7 +7,8 @@ import Synchronization
 // The files are read when the server starts, where a fault ends the start, and again whenever their contents change, where a
 // fault keeps what was valid before and is told once. A new certificate is for new connections: those that are open keep
 // theirs, so nothing is dropped. Contents are compared, not times of change: a file that is replaced twice within one tick of
-// the file system's clock, or swapped behind a symbolic link as Kubernetes does, is noticed all the same.
+// the file system's clock, or swapped behind a symbolic link as Kubernetes does, is noticed all the same. Who vouches for
+// clients may come from elsewhere than a file: `trustClients` puts it in force for the connections that begin then.
 //
 //     let tls = try ReloadingTLSContext(TLSFiles(certificateFile: …, keyFile: …))
 //     bootstrap.childChannelInitializer { … NIOSSLServerHandler(context: tls.current) … }
@@ -19,7 +20,10 @@ public final class ReloadingTLSContext: Sendable {
 
     private struct State {
         var contents: TLSFiles.Contents
+        var identity: TLSFiles.Identity
         var context: NIOSSLContext
+        /// In place of a file's.
+        var clientAuthority: [UInt8]?
     }
 
     public let files: TLSFiles
@@ -28,18 +32,32 @@ public final class ReloadingTLSContext: Sendable {
     public init(_ files: TLSFiles) throws(TLSFiles.Fault) {
         self.files = files
         let contents = try files.read()
-        state = Mutex(State(contents: contents, context: try files.context(contents)))
+        let identity = try files.identity(contents)
+        state = Mutex(State(contents: contents, identity: identity, context: try files.context(contents, identity)))
     }
 
     /// For the connection that begins now.
     public var current: NIOSSLContext { state.withLock { $0.context } }
 
+    /// For whoever makes contexts of its own.
+    public var identity: TLSFiles.Identity { state.withLock { $0.identity } }
+
     /// Reads the files again; true where there is a new identity.
     public func reloadIfChanged() throws(TLSFiles.Fault) -> Bool {
-        let contents = try files.read()
+        try renew(clientAuthority: state.withLock { $0.clientAuthority })
+    }
+
+    /// Believes client certificates that this authority (PEM) vouches for, from the next connection on; true where it is another
+    /// than before. nil takes the file's again, if there is one.
+    public func trustClients(of authority: [UInt8]?) throws(TLSFiles.Fault) -> Bool { try renew(clientAuthority: authority) }
+
+    private func renew(clientAuthority: [UInt8]?) throws(TLSFiles.Fault) -> Bool {
+        var contents = try files.read()
+        if let clientAuthority { contents.clientAuthority = clientAuthority }
         guard state.withLock({ $0.contents != contents }) else { return false }
-        let context = try files.context(contents)
-        state.withLock { $0 = State(contents: contents, context: context) }
+        let identity = try files.identity(contents)
+        let context = try files.context(contents, identity)
+        state.withLock { $0 = State(contents: contents, identity: identity, context: context, clientAuthority: clientAuthority) }
         return true
     }
 

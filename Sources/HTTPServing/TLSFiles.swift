@@ -1,4 +1,4 @@
-import NIOSSL
+public import NIOSSL
 
 #if canImport(Glibc)
 import Glibc
@@ -52,17 +52,27 @@ public struct TLSFiles: Hashable, Sendable {
         return contents
     }
 
-    func context(_ contents: Contents) throws(Fault) -> NIOSSLContext {
+    /// Certificate and key, whatever they are used in.
+    public struct Identity: Sendable {
+        /// The server's own, then those that lead to its CA.
+        public var certificates: [NIOSSLCertificate]
+        public var key: NIOSSLPrivateKey
+    }
+
+    func identity(_ contents: Contents) throws(Fault) -> Identity {
         let chain = try Self.certificates(contents.certificate, certificateFile)
-        let key: NIOSSLPrivateKey
-        do { key = try NIOSSLPrivateKey(bytes: contents.key, format: .pem) } catch {
+        do { return Identity(certificates: chain, key: try NIOSSLPrivateKey(bytes: contents.key, format: .pem)) } catch {
             throw Fault(path: keyFile, problem: "no private key in PEM could be read: \(error)")
         }
-        var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+    }
+
+    func context(_ contents: Contents, _ identity: Identity) throws(Fault) -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: identity.certificates.map { .certificate($0) }, privateKey: .privateKey(identity.key))
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["h2", "http/1.1"]
-        if let authority = contents.clientAuthority, let clientAuthorityFile {
-            configuration.trustRoots = .certificates(try Self.certificates(authority, clientAuthorityFile))
+        if let authority = contents.clientAuthority {
+            configuration.trustRoots = .certificates(try Self.certificates(authority, clientAuthorityFile ?? "the client authority given"))
             configuration.certificateVerification = .optionalVerification
             // A client with several certificates, or with none of ours, chooses by this list.
             configuration.sendCANameList = true

@@ -51,7 +51,7 @@ import Testing
             Sample.observed("a", labels: ["pool": "own"], milli: 1_000), Sample.observed("b", milli: 1_000, secondsAgo: 301), Sample.observed("c", milli: nil),
             Sample.observed("d", milli: 1_000, secondsAgo: 300), Sample.observed("greenroom_demand", milli: 1),
         ]
-        let snapshot = PoolMetrics.snapshot([], observed, at: Sample.now, staleAfterSeconds: 300)
+        let snapshot = PoolMetrics.snapshot(MetricReadings(observed: observed), at: Sample.now, staleAfterSeconds: 300)
         #expect(snapshot.series("a", in: "default")?.map(\.labels) == [[.init(key: "pool", value: "own")]])
         #expect(snapshot.series("b", in: "default") == [])
         #expect(snapshot.series("c", in: "default") == [])
@@ -59,9 +59,24 @@ import Testing
         #expect(snapshot.metricNames == ["a", "b", "c", "d"])
     }
 
+    @Test("a selector finds the same series by their pool as by looking at each", arguments: [
+        "", "pool=p1", "pool in (p1,p3,none)", "pool=none", "pool!=p1", "pool,state=blocked", "pool in (p0,p2),state=blocked,reason notin (quota)", "state=resident", "!pool",
+    ])
+    func byPool(_ text: String) throws {
+        let pools = (0..<4).map { Sample.pool("p\($0)", resident: $0, blocked: ["pool_exhausted": $0]) }
+        let observed = [Sample.observed("greenroom_like", pool: "p1", labels: ["pool": "p3"], milli: 1), Sample.observed("greenroom_like", pool: "p3", milli: 2)]
+        let snapshot = PoolMetrics.snapshot(MetricReadings(pools: pools, observed: observed), at: Sample.now, staleAfterSeconds: 300)
+        let selector = try LabelSelector(parsing: text)
+        for metric in ["greenroom_demand", "greenroom_like"] {
+            let all = try #require(snapshot.series(metric, in: "default"))
+            #expect(snapshot.series(metric, in: "default", selectedBy: selector) == all.filter { selector.matches($0.label) })
+        }
+        #expect(snapshot.series("unknown", in: "default", selectedBy: selector) == nil)
+    }
+
     @Test("what can't be negative is left out")
     func negative() {
-        let snapshot = PoolMetrics.snapshot([Sample.pool("p", desired: -1, resident: -2, arrivals: -.infinity)], [], at: Sample.now, staleAfterSeconds: 300)
+        let snapshot = PoolMetrics.snapshot(MetricReadings(pools: [Sample.pool("p", desired: -1, resident: -2, arrivals: -.infinity)]), at: Sample.now, staleAfterSeconds: 300)
         #expect(snapshot.series("greenroom_desired_workers", in: "default") == [])
         #expect(snapshot.series("greenroom_arrivals_per_second", in: "default") == [])
         #expect(snapshot.series("greenroom_demand", in: "default")?.count == 4)
@@ -75,10 +90,10 @@ import Testing
         var asked: Int { state.withLock { $0.asked } }
         func hold(_ held: Bool) { state.withLock { $0.isHeld = held } }
 
-        func pools() async -> [PoolView] {
+        func readings() async -> MetricReadings {
             let number = state.withLock { state in state.asked += 1; return state.asked }
             while state.withLock({ $0.isHeld }) { try? await Task.sleep(for: .milliseconds(2)) }
-            return [Sample.pool("p", desired: number)]
+            return MetricReadings(pools: [Sample.pool("p", desired: number)])
         }
     }
 
@@ -87,7 +102,7 @@ import Testing
     @Test("a fresh snapshot is answered at once, an older one too while a newer is asked for, a stale one never")
     func timeline() async throws {
         let (loop, clock) = (Loop(), ManualClock())
-        let source = ViewMetricSource(.init(pools: { await loop.pools() }), now: { Sample.now }, uptimeMicroseconds: clock.read)
+        let source = ViewMetricSource({ await loop.readings() }, now: { Sample.now }, uptimeMicroseconds: clock.read)
         #expect(source.ready() == nil)
         #expect(source.latest() == nil)
         #expect(desired(await source.fresh()) == "1")
@@ -110,7 +125,7 @@ import Testing
     @Test("however many wait, the loop is asked once")
     func coalesced() async throws {
         let (loop, clock) = (Loop(), ManualClock())
-        let source = ViewMetricSource(.init(pools: { await loop.pools() }), now: { Sample.now }, uptimeMicroseconds: clock.read)
+        let source = ViewMetricSource({ await loop.readings() }, now: { Sample.now }, uptimeMicroseconds: clock.read)
         loop.hold(true)
         let answers = Task {
             await withTaskGroup(of: String?.self) { group in

@@ -102,4 +102,35 @@ import Testing
             #expect(ObjectIdentifier(tls.current) != first)
         }
     }
+
+    @Test("front proxies that the cluster names count from the next connection on, and those it names no more don't")
+    func frontProxies() async throws {
+        try await Stage.run(edit: { $0.tls.clientAuthorityFile = nil; $0.frontProxy = nil }) { (stage) async throws in
+            let authority = Array(try Data(contentsOf: URL(fileURLWithPath: stage.requestHeader.certificate)))
+            func status(_ identity: Identity?) async throws -> Int { try await stage.get(Self.metric, as: identity, Self.remote).status }
+            #expect(try await status(stage.proxy) == 401)
+            let early = try await stage.open(stage.proxy)
+            #expect(try await early.send(.GET, Self.metric, Self.remote).status == 401)
+
+            try stage.server.believe(FrontProxyTrust(authorityPEM: authority, proxy: FrontProxy(allowedNames: [Stage.proxyName])))
+            #expect(try await status(stage.proxy) == 200)
+            #expect(try await status(stage.stranger) == 401)
+            // A proxy that came too early is sent away, not refused for as long as it keeps its connection.
+            try await eventually("the early connection closes") { !early.isOpen }
+
+            try stage.server.believe(FrontProxyTrust(authorityPEM: authority, proxy: FrontProxy(allowedNames: ["another"])))
+            #expect(try await status(stage.proxy) == 401)
+
+            // What is no certificate changes nothing.
+            #expect(throws: TLSFiles.Fault.self) {
+                try stage.server.believe(FrontProxyTrust(authorityPEM: Array("rubbish".utf8), proxy: FrontProxy(allowedNames: [Stage.proxyName])))
+            }
+            #expect(try await status(stage.proxy) == 401)
+            // A new certificate of the server's own keeps the authority.
+            try stage.server.believe(FrontProxyTrust(authorityPEM: authority, proxy: FrontProxy(allowedNames: [Stage.proxyName])))
+            try replace(stage.serverIdentity, with: try await Stage.serverCertificate("renewed", stage.serving))
+            _ = try stage.server.reloadCertificates()
+            #expect(try await status(stage.proxy) == 200)
+        }
+    }
 }

@@ -97,6 +97,42 @@ struct ConfigurationTests {
             #expect(try await scaler.client.isActive(.of("p")).result)
         }
     }
+
+    @Test func `a certificate that is replaced is shown to the next connection`() async throws {
+        guard let first = try await Certificates.make(), let second = try await Certificates.make() else { return print("*** SKIPPED: openssl is not installed: TLS was not tried") }
+        defer { first.remove(); second.remove() }
+        let tls = KEDAScalerConfiguration.TLS(certificateFile: first.path("server.pem"), keyFile: first.path("server.key"))
+        let plane = PoolsTwin(["ns/p": .busy()])
+        try await ScalerHarness.run(plane, security: first.trusted, configure: { $0.tls = tls }) { scaler async throws in
+            #expect(try await scaler.client.isActive(.of("p")).result)
+            #expect(try await !second.isAnswered(port: scaler.port))
+            for file in ["server.pem", "server.key"] {
+                try Data(contentsOf: URL(fileURLWithPath: second.path(file))).write(to: URL(fileURLWithPath: first.path(file)), options: .atomic)
+            }
+            let deadline = ContinuousClock.now + .seconds(20)
+            var isAnswered = false
+            while !isAnswered, ContinuousClock.now < deadline { isAnswered = try await second.isAnswered(port: scaler.port) }
+            #expect(isAnswered)
+            // The connection from before is still there.
+            #expect(try await scaler.client.isActive(.of("p")).result)
+        }
+    }
+}
+
+extension Certificates {
+    var trusted: HTTP2ClientTransport.Posix.TransportSecurity {
+        .tls { [path = path("ca.pem")] in $0.trustRoots = .certificates([.file(path: path, format: .pem)]) }
+    }
+
+    /// Whether a new connection that trusts this CA alone gets an answer within half a second.
+    func isAnswered(port: Int) async throws -> Bool {
+        let transport = try HTTP2ClientTransport.Posix(target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: trusted)
+        return try await withGRPCClient(transport: transport) { client in
+            var options = CallOptions.defaults
+            options.timeout = .milliseconds(500)
+            return (try? await Externalscaler_ExternalScaler.Client(wrapping: client).isActive(.of("p"), options: options)) != nil
+        }
+    }
 }
 
 /// A CA, a server's and a client's certificate, for one test.

@@ -143,6 +143,9 @@ public final class KubernetesTwin: Sendable {
     /// As if something else had been written.
     public func skipVersions(_ count: Int) { core.write { $0.store.skipVersions(count) } }
 
+    /// Requests for its group go to the extension from now on.
+    public func register(_ aggregator: TwinAggregator?) { core.register(aggregator) }
+
     // MARK: - Trouble
 
     public func inject(_ fault: TwinFault) { core.inject(fault) }

@@ -56,7 +56,7 @@ struct TwinAPI: Sendable {
         }
     }
 
-    private func authenticate(_ request: TwinRequest) throws(TwinStatus) -> TwinUser {
+    func authenticate(_ request: TwinRequest) throws(TwinStatus) -> TwinUser {
         guard request.headers["authorization"] != nil else { return certificateUser ?? .anonymous }
         guard let token = request.token, let user = users[token] else { throw .unauthorized }
         return user

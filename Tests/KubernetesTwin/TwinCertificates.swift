@@ -23,17 +23,37 @@ public struct TwinCertificates: Sendable {
 
     private static let made = Result { try make() }
 
-    private static func make() throws -> TwinCertificates {
+    /// A certificate under an authority of its own.
+    static func issue(_ authority: String, _ subject: String, _ ext: String) throws -> (authority: [UInt8], certificate: [UInt8], key: [UInt8]) {
+        try inFolder { folder in
+            try makeAuthority(authority, in: folder)
+            try issue("one", subject, ext, in: folder)
+            return (try read("ca.crt", folder), try read("one.crt", folder), try read("one.key", folder))
+        }
+    }
+
+    private static func inFolder<Made>(_ body: (URL) throws -> Made) throws -> Made {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-twin-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        try run(in: folder, ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=twin authority", "-keyout", "ca.key", "-out", "ca.crt"])
-        try issue("server", "/CN=kube-apiserver", "subjectAltName=IP:127.0.0.1,DNS:localhost", in: folder)
-        try issue("client", "/CN=greenroom/O=system:masters", "extendedKeyUsage=clientAuth", in: folder)
-        func file(_ name: String) throws -> [UInt8] { Array(try Data(contentsOf: folder.appendingPathComponent(name))) }
-        return TwinCertificates(
-            authority: try file("ca.crt"), server: try file("server.crt"), serverKey: try file("server.key"), client: try file("client.crt"),
-            clientKey: try file("client.key"))
+        return try body(folder)
+    }
+
+    private static func makeAuthority(_ name: String, in folder: URL) throws {
+        try run(in: folder, ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=\(name)", "-keyout", "ca.key", "-out", "ca.crt"])
+    }
+
+    private static func read(_ file: String, _ folder: URL) throws -> [UInt8] { Array(try Data(contentsOf: folder.appendingPathComponent(file))) }
+
+    private static func make() throws -> TwinCertificates {
+        try inFolder { folder in
+            try makeAuthority("twin authority", in: folder)
+            try issue("server", "/CN=kube-apiserver", "subjectAltName=IP:127.0.0.1,DNS:localhost", in: folder)
+            try issue("client", "/CN=greenroom/O=system:masters", "extendedKeyUsage=clientAuth", in: folder)
+            return TwinCertificates(
+                authority: try read("ca.crt", folder), server: try read("server.crt", folder), serverKey: try read("server.key", folder),
+                client: try read("client.crt", folder), clientKey: try read("client.key", folder))
+        }
     }
 
     private static func issue(_ name: String, _ subject: String, _ ext: String, in folder: URL) throws {

@@ -69,6 +69,7 @@ final class TwinConnection: ChannelInboundHandler {
 
     private func carryOut(_ request: TwinRequest, _ context: ChannelHandlerContext) {
         guard context.channel.isActive else { return }
+        if let aggregator = core.aggregator, aggregator.serves(request.path) { return passOn(request, to: aggregator, context) }
         guard request.isWatch, request.method == "GET" else { return respond(core.answer(request), context) }
         let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
@@ -98,6 +99,23 @@ final class TwinConnection: ChannelInboundHandler {
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    }
+
+    private func passOn(_ request: TwinRequest, to aggregator: TwinAggregator, _ context: ChannelHandlerContext) {
+        let user: TwinUser
+        switch core.read({ api in Result { () throws(TwinStatus) in try api.admit(request) } }) {
+        case .success(let admitted): user = admitted
+        case .failure(let status): return respond(.json(status.code, status.body, headers: status.headers), context)
+        }
+        let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        let eventLoop = context.eventLoop
+        Task {
+            let answer = await aggregator.forward(request, user: user)
+            eventLoop.execute {
+                let (me, context) = loopBound.value
+                if context.channel.isActive { me.respond(answer.status, answer.body, type: "application/json", headers: [], context) }
+            }
+        }
     }
 
     // MARK: - Watches

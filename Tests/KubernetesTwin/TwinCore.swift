@@ -25,6 +25,7 @@ final class TwinCore: Sendable {
         var requests: [TwinRequest] = []
         var channels: [ObjectIdentifier: any Channel] = [:]
         var underWay = 0
+        var aggregator: TwinAggregator?
     }
 
     private let state: Mutex<State>
@@ -68,6 +69,11 @@ final class TwinCore: Sendable {
             if !lines.isEmpty { watcher.send(lines) }
         }
     }
+
+    // MARK: - Extensions
+
+    var aggregator: TwinAggregator? { state.withLock { $0.aggregator } }
+    func register(_ aggregator: TwinAggregator?) { state.withLock { $0.aggregator = aggregator } }
 
     // MARK: - Watches
 

@@ -4,6 +4,8 @@ import Kubernetes
 
 public struct TwinRequest: Sendable {
     public var method: String
+    /// As it came, with the query.
+    public var uri: String
     /// Without the query.
     public var path: String
     public var query: [String: String]
@@ -15,6 +17,7 @@ public struct TwinRequest: Sendable {
 
     init(method: String, uri: String, headers: [String: String], body: [UInt8]) {
         self.method = method
+        self.uri = uri
         self.headers = headers
         self.body = body
         let parts = uri.split(separator: "?", maxSplits: 1)

@@ -42,7 +42,10 @@ public struct TwinResource: Hashable, Sendable {
     public static let leases = TwinResource("coordination.k8s.io", "v1", "leases", "Lease")
     public static let events = TwinResource("events.k8s.io", "v1", "events", "Event")
 
-    public static let all = [workerPools, sandboxWarmPools, deployments, statefulSets, pods, nodes, leases, events]
+    public static let configMaps = TwinResource("", "v1", "configmaps", "ConfigMap")
+    public static let apiServices = TwinResource("apiregistration.k8s.io", "v1", "apiservices", "APIService", isNamespaced: false)
+
+    public static let all = [workerPools, sandboxWarmPools, deployments, statefulSets, pods, nodes, leases, events, configMaps, apiServices]
 }
 
 /// A request's place: a resource, and perhaps an object and a subresource.

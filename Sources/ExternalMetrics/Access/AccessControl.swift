@@ -1,5 +1,6 @@
 import Crypto
 import NIOHTTP1
+import Synchronization
 
 // May this request be answered?
 //
@@ -37,7 +38,7 @@ final class AccessControl: Sendable {
     /// A longer token is nobody's.
     static let tokenBytesMost = 16 << 10
 
-    private let frontProxy: FrontProxy?
+    private let frontProxy: Mutex<FrontProxy?>
     private let reviewer: (any AccessReviewing)?
     private let allowsAnonymousDiscovery: Bool
     /// By digest: no token is kept.
@@ -47,7 +48,7 @@ final class AccessControl: Sendable {
     init(
         frontProxy: FrontProxy?, reviewer: (any AccessReviewing)?, allowsAnonymousDiscovery: Bool, uptimeMicroseconds: @escaping @Sendable () -> Int64
     ) {
-        self.frontProxy = frontProxy
+        self.frontProxy = Mutex(frontProxy)
         self.reviewer = reviewer
         self.allowsAnonymousDiscovery = allowsAnonymousDiscovery
         tokens = ReviewCache(uptimeMicroseconds: uptimeMicroseconds, isPositive: { $0 != nil })
@@ -57,10 +58,13 @@ final class AccessControl: Sendable {
     // MARK: - Who
 
     /// Whether a connection's verified client certificate makes its `X-Remote-*` headers count.
-    func trusts(certificate der: [UInt8]) -> Bool { frontProxy?.trusts(commonName: CertificateSubject.commonName(der: der)) ?? false }
+    func trusts(certificate der: [UInt8]) -> Bool { frontProxy.withLock { $0 }?.trusts(commonName: CertificateSubject.commonName(der: der)) ?? false }
+
+    /// Who may speak for others from now on.
+    func believe(_ proxy: FrontProxy?) { frontProxy.withLock { $0 = proxy } }
 
     func credentials(_ headers: HTTPHeaders, fromProxy isProxy: Bool) -> Credentials {
-        if isProxy, let user = frontProxy?.user(headers) { return .proxied(user) }
+        if isProxy, let user = frontProxy.withLock({ $0 })?.user(headers) { return .proxied(user) }
         guard let field = headers.first(name: "authorization"), field.utf8.count <= Self.tokenBytesMost else { return .none }
         let parts = field.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { return .none }

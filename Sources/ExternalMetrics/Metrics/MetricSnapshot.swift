@@ -3,15 +3,21 @@ public import Domain
 // Which metrics are there at one moment, and what are their values?
 //
 // One value for all requests that come while it is fresh enough: namespaces, in each the metrics by name, in each the series
-// in a fixed order. Nothing in it changes; a newer moment is a newer snapshot.
+// in a fixed order. Nothing in it changes; a newer moment is a newer snapshot. Series are found by their pool, which nearly every
+// selector names: an answer costs what it holds, however many pools a namespace has.
 
 public struct MetricSnapshot: Sendable {
     /// Metrics by name, by namespace.
-    public var namespaces: [String: [String: [MetricSeries]]]
+    private let namespaces: [String: [String: MetricRows]]
 
-    public init(namespaces: [String: [String: [MetricSeries]]] = [:]) { self.namespaces = namespaces }
+    public init(namespaces: [String: [String: [MetricSeries]]] = [:]) {
+        self.namespaces = namespaces.mapValues { $0.mapValues(MetricRows.init) }
+    }
 
-    func series(_ metric: String, in namespace: String) -> [MetricSeries]? { namespaces[namespace]?[metric] }
+    /// nil where there is no such metric.
+    func series(_ metric: String, in namespace: String, selectedBy selector: LabelSelector = .everything) -> [MetricSeries]? {
+        namespaces[namespace]?[metric]?.selected(by: selector)
+    }
 
     /// In order of name.
     func metricNames(in namespace: String) -> [String] { namespaces[namespace].map { $0.keys.sorted() } ?? [] }
@@ -43,4 +49,26 @@ public struct MetricSeries: Hashable, Sendable {
     }
 
     func label(_ key: String) -> String? { labels.first { $0.key == key }?.value }
+}
+
+/// The series of one metric in one namespace.
+private struct MetricRows: Sendable {
+    private static let poolLabel = "pool"
+
+    private let all: [MetricSeries]
+    /// Where in `all`, rising.
+    private var byPool: [String: [Int]] = [:]
+
+    init(_ series: [MetricSeries]) {
+        all = series
+        for (index, one) in series.enumerated() {
+            if let pool = one.label(Self.poolLabel) { byPool[pool, default: []].append(index) }
+        }
+    }
+
+    func selected(by selector: LabelSelector) -> [MetricSeries] {
+        guard !selector.requirements.isEmpty else { return all }
+        guard let pools = selector.valuesWanted(of: Self.poolLabel) else { return all.filter { selector.matches($0.label) } }
+        return pools.flatMap { byPool[$0] ?? [] }.sorted().map { all[$0] }.filter { selector.matches($0.label) }
+    }
 }

@@ -1,6 +1,6 @@
 import Autoscaling
 import ControlLoop
-public import Domain
+import Domain
 
 // Which metrics does a pool have?
 //
@@ -22,19 +22,19 @@ public enum PoolMetrics {
     ]
 
     /// - Parameter staleAfterSeconds: what was observed longer ago is left out, as is what was never good.
-    static func snapshot(_ pools: [PoolView], _ observed: [ObservedMetric], at now: LogTime, staleAfterSeconds: Int) -> MetricSnapshot {
+    static func snapshot(_ readings: MetricReadings, at now: LogTime, staleAfterSeconds: Int) -> MetricSnapshot {
         var namespaces: [String: [String: [MetricSeries]]] = [:]
-        for pool in pools {
+        for pool in readings.pools {
             for name in names { namespaces[pool.namespace, default: [:]][name, default: []] += series(name, of: pool, at: now) }
         }
-        for metric in observed where !names.contains(metric.name) {
+        for metric in readings.observed where !names.contains(metric.name) {
             // A metric that is known has its row even while it has no value.
             namespaces[metric.namespace, default: [:]][metric.name, default: []] += series(of: metric, at: now, staleAfterSeconds)
         }
         return MetricSnapshot(namespaces: namespaces)
     }
 
-    private static func series(_ name: String, of pool: PoolView, at now: LogTime) -> [MetricSeries] {
+    private static func series(_ name: String, of pool: MetricReadings.Pool, at now: LogTime) -> [MetricSeries] {
         let labels = ["pool": pool.name]
         func one(_ value: MetricQuantity?, windowSeconds: Int? = nil) -> [MetricSeries] {
             value.map { [MetricSeries(labels: labels, value: $0, at: now, windowSeconds: windowSeconds)] } ?? []
@@ -44,19 +44,19 @@ public enum PoolMetrics {
         case "greenroom_demand": return resident(pool, labels, now) + blocked(pool, labels, now)
         case "greenroom_desired_workers": return one(MetricQuantity(count: pool.desired))
         case "greenroom_oldest_wait_seconds": return one(MetricQuantity(amount: pool.oldestWaitSeconds ?? 0))
-        case "greenroom_arrivals_per_second": return one(MetricQuantity(amount: pool.arrivalsPerSecond.minute1), windowSeconds: 60)
+        case "greenroom_arrivals_per_second": return one(MetricQuantity(amount: pool.arrivalsPerSecond), windowSeconds: 60)
         default: preconditionFailure("\(name) is no metric of a pool")
         }
     }
 
-    private static func resident(_ pool: PoolView, _ labels: [String: String], _ now: LogTime) -> [MetricSeries] {
+    private static func resident(_ pool: MetricReadings.Pool, _ labels: [String: String], _ now: LogTime) -> [MetricSeries] {
         guard let value = MetricQuantity(count: pool.demand.resident) else { return [] }
         return [MetricSeries(labels: labels.merging(["state": "resident"]) { $1 }, value: value, at: now)]
     }
 
-    private static func blocked(_ pool: PoolView, _ labels: [String: String], _ now: LogTime) -> [MetricSeries] {
+    private static func blocked(_ pool: MetricReadings.Pool, _ labels: [String: String], _ now: LogTime) -> [MetricSeries] {
         BlockedReason.allCases.compactMap { reason in
-            guard let value = MetricQuantity(count: pool.demand.blocked[reason.name] ?? 0) else { return nil }
+            guard let value = MetricQuantity(count: pool.demand[reason]) else { return nil }
             return MetricSeries(labels: labels.merging(["state": "blocked", "reason": reason.name]) { $1 }, value: value, at: now)
         }
     }
@@ -66,26 +66,5 @@ public enum PoolMetrics {
         // Two pools may observe the same: the pool tells them apart, unless the metric has such a label of its own.
         let labels = metric.labels.merging(["pool": metric.pool]) { own, _ in own }
         return [MetricSeries(labels: labels, value: MetricQuantity(milli: valueMilli), at: metric.at)]
-    }
-}
-
-/// The latest `queue.observed` of one metric with one set of labels, of one pool.
-public struct ObservedMetric: Hashable, Sendable {
-    public var namespace: String
-    public var pool: String
-    public var name: String
-    public var labels: [String: String]
-    /// The last good value; nil where none was ever good.
-    public var valueMilli: Int64?
-    /// When that value entered the log.
-    public var at: LogTime
-
-    public init(namespace: String, pool: String, name: String, labels: [String: String], valueMilli: Int64?, at: LogTime) {
-        self.namespace = namespace
-        self.pool = pool
-        self.name = name
-        self.labels = labels
-        self.valueMilli = valueMilli
-        self.at = at
     }
 }

@@ -13,17 +13,6 @@ import Synchronization
 // meanwhile waits for its answer.
 
 public final class ViewMetricSource: MetricSource {
-    /// What is known of pools and of outside metrics.
-    public struct Views: Sendable {
-        public var pools: @Sendable () async -> [PoolView]
-        public var observed: @Sendable () async -> [ObservedMetric]
-
-        public init(pools: @escaping @Sendable () async -> [PoolView], observed: @escaping @Sendable () async -> [ObservedMetric] = { [] }) {
-            self.pools = pools
-            self.observed = observed
-        }
-    }
-
     public struct Freshness: Hashable, Sendable {
         public var refreshAfterMilliseconds: Int64 = 250
         public var staleAfterMilliseconds: Int64 = 1_000
@@ -39,20 +28,21 @@ public final class ViewMetricSource: MetricSource {
         var refreshing: Task<MetricSnapshot, Never>?
     }
 
-    private let views: Views
+    private let readings: @Sendable () async -> MetricReadings
     private let freshness: Freshness
     private let now: @Sendable () -> LogTime
     private let uptimeMicroseconds: @Sendable () -> Int64
     private let state = Mutex(State())
 
     /// - Parameters:
+    ///   - readings: asks the loop.
     ///   - now: the time that values are stamped with.
     ///   - uptimeMicroseconds: a clock that never goes back, by which snapshots age.
     public init(
-        _ views: Views, freshness: Freshness = Freshness(), now: @escaping @Sendable () -> LogTime,
+        _ readings: @escaping @Sendable () async -> MetricReadings, freshness: Freshness = Freshness(), now: @escaping @Sendable () -> LogTime,
         uptimeMicroseconds: @escaping @Sendable () -> Int64 = Uptime.microseconds
     ) {
-        self.views = views
+        self.readings = readings
         self.freshness = freshness
         self.now = now
         self.uptimeMicroseconds = uptimeMicroseconds
@@ -87,10 +77,15 @@ public final class ViewMetricSource: MetricSource {
     private func take() async -> MetricSnapshot {
         // Before the question: its answer may be as old as that.
         let askedAt = uptimeMicroseconds()
-        let pools = await views.pools()
-        let observed = await views.observed()
-        let snapshot = PoolMetrics.snapshot(pools, observed, at: now(), staleAfterSeconds: freshness.observedStaleAfterSeconds)
-        state.withLock { $0 = State(snapshot: snapshot, takenAtMicroseconds: askedAt, refreshing: nil) }
+        let readings = await readings()
+        let snapshot = PoolMetrics.snapshot(readings, at: now(), staleAfterSeconds: freshness.observedStaleAfterSeconds)
+        // The one before goes when the lock is free again: letting go of a thousand pools' series takes longer than a request may wait.
+        let before = state.withLock { state in
+            let before = state.snapshot
+            state = State(snapshot: snapshot, takenAtMicroseconds: askedAt, refreshing: nil)
+            return before
+        }
+        withExtendedLifetime(before) {}
         return snapshot
     }
 }

@@ -91,8 +91,7 @@ struct Responder: Sendable {
     private static let notAcceptable = StatusAnswer(.notAcceptable, "only the following media types are accepted: application/json")
 
     private func values(_ metric: String, in namespace: String, _ selector: LabelSelector, _ snapshot: MetricSnapshot) throws(StatusAnswer) -> APIAnswer {
-        guard let series = snapshot.series(metric, in: namespace) else { throw Self.unknown(metric, namespace, snapshot) }
-        let selected = series.filter { selector.matches($0.label) }
+        guard let selected = snapshot.series(metric, in: namespace, selectedBy: selector) else { throw Self.unknown(metric, namespace, snapshot) }
         return APIAnswer(status: .ok, body: MetricValues.list(metric, selected))
     }
 

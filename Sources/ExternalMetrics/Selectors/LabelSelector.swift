@@ -21,6 +21,12 @@ struct LabelSelector: Hashable, Sendable {
 
     /// - Parameter label: the value of the label with this key; nil where it is absent.
     func matches(_ label: (String) -> String?) -> Bool { requirements.allSatisfy { $0.holds(label) } }
+
+    /// The values of a label beyond which nothing can match; nil where it isn't bound to any.
+    func valuesWanted(of key: String) -> Set<String>? {
+        for case .within(key, let values) in requirements { return values }
+        return nil
+    }
 }
 
 extension LabelSelector.Requirement {

@@ -1,4 +1,4 @@
-import HTTPServing
+public import HTTPServing
 public import Logging
 import NIOCore
 import NIOPosix
@@ -29,9 +29,10 @@ public final class ExternalMetricsServer: Sendable {
 
     /// - Parameters:
     ///   - access: asks the cluster about bearer tokens; nil refuses them all.
+    ///   - trust: front proxies to begin with, where they aren't in the configuration.
     ///   - uptimeMicroseconds: a clock that never goes back, by which remembered reviews age.
     public static func start(
-        _ configuration: ExternalMetricsConfiguration, source: any MetricSource, access: (any AccessReviewing)?, log: Logger,
+        _ configuration: ExternalMetricsConfiguration, source: any MetricSource, access: (any AccessReviewing)?, trust: FrontProxyTrust? = nil, log: Logger,
         uptimeMicroseconds: @escaping @Sendable () -> Int64 = Uptime.microseconds
     ) async throws -> ExternalMetricsServer {
         try configuration.validate()
@@ -39,6 +40,11 @@ public final class ExternalMetricsServer: Sendable {
         let control = AccessControl(
             frontProxy: configuration.frontProxy, reviewer: access, allowsAnonymousDiscovery: configuration.allowsAnonymousDiscovery,
             uptimeMicroseconds: uptimeMicroseconds)
+        // Before the port is open: a connection is a proxy's, or not, from its handshake to its end.
+        if let trust {
+            _ = try tls.trustClients(of: trust.authorityPEM)
+            control.believe(trust.proxy)
+        }
         let shared = ServerShared(responder: Responder(access: control, source: source), limits: configuration.limits, tls: tls, log: log)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops)
         do {
@@ -91,6 +97,14 @@ public final class ExternalMetricsServer: Sendable {
     /// Requests that wait for a review or for the loop.
     var waitingRequestCount: Int { shared.waitingRequests.count }
 
+    /// Believes front proxies as the cluster says now; nil believes none. Connections that are open were judged by what held before:
+    /// they finish their requests and close, so that a proxy comes again and is known.
+    public func believe(_ trust: FrontProxyTrust?) throws(TLSFiles.Fault) {
+        _ = try shared.tls.trustClients(of: trust?.authorityPEM)
+        shared.responder.access.believe(trust?.proxy)
+        drainConnections()
+    }
+
     /// Reads the certificates again without waiting for the next look; true where there are new ones.
     public func reloadCertificates() throws -> Bool { try shared.tls.reloadIfChanged() }
 
@@ -104,12 +118,16 @@ public final class ExternalMetricsServer: Sendable {
         await work.value
     }
 
-    private func stopOnce() async {
-        watch.cancel()
-        try? await listener.close()
+    private func drainConnections() {
         for channel in shared.openChannels {
             channel.eventLoop.execute { (try? channel.pipeline.syncOperations.handler(type: ConnectionGuard.self))?.drain() }
         }
+    }
+
+    private func stopOnce() async {
+        watch.cancel()
+        try? await listener.close()
+        drainConnections()
         let deadline = ContinuousClock.now + .seconds(shared.limits.drainSeconds)
         while shared.connections.count > 0, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(10)) }
         for channel in shared.openChannels { channel.close(promise: nil) }

@@ -1,6 +1,7 @@
 public import ControlLoop
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
+import HTTPServing
 public import Logging
 public import ServiceLifecycle
 
@@ -30,7 +31,10 @@ public struct KEDAScalerService: Service {
     public func run() async throws {
         try configuration.validate()
         let streams = OpenStreams(limit: configuration.limits.streams)
-        let transport = HTTP2ServerTransport.Posix(configuration)
+        let identity = try identity()
+        let watching = identity.map { identity in Task { [logger] in await identity.tls.watch(log: logger) } }
+        defer { watching?.cancel() }
+        let transport = try HTTP2ServerTransport.Posix(configuration, identity: identity)
         let server = GRPCServer(transport: transport, services: [ExternalScaler(plane: plane, streams: streams)])
         let fault = await withTaskGroup(of: Ending.self) { group -> KEDAScalerConfiguration.Fault? in
             group.addTask {
@@ -53,6 +57,13 @@ public struct KEDAScalerService: Service {
         }
         if let fault { throw fault }
         logger.info("scaler for KEDA stopped")
+    }
+
+    private func identity() throws(KEDAScalerConfiguration.Fault) -> ReloadedIdentity? {
+        guard let tls = configuration.tls else { return nil }
+        do throws(TLSFiles.Fault) { return try ReloadedIdentity(tls) } catch {
+            throw KEDAScalerConfiguration.Fault(field: "tls", problem: "\(error): name PEM files that belong together")
+        }
     }
 
     private enum Ending: Sendable {

@@ -10,9 +10,10 @@ import Synchronization
 // Writes are flushed at once: a push is small, and its moment is what it is for.
 
 extension HTTP2ServerTransport.Posix {
-    init(_ configuration: KEDAScalerConfiguration) {
+    /// - Parameter identity: of `configuration.tls`, where there is one.
+    init(_ configuration: KEDAScalerConfiguration, identity: ReloadedIdentity?) throws {
         self.init(
-            address: SocketAddress(configuration.address), transportSecurity: TransportSecurity(configuration.tls), config: Config(configuration.limits),
+            address: SocketAddress(configuration.address), transportSecurity: try TransportSecurity(configuration.tls, identity), config: Config(configuration.limits),
             eventLoopGroup: .singletonMultiThreadedEventLoopGroup)
     }
 }
@@ -26,18 +27,16 @@ extension SocketAddress {
 }
 
 extension HTTP2ServerTransport.Posix.TransportSecurity {
-    init(_ tls: KEDAScalerConfiguration.TLS?) {
-        guard let tls else {
+    init(_ tls: KEDAScalerConfiguration.TLS?, _ identity: ReloadedIdentity?) throws {
+        guard let tls, let identity else {
             self = .plaintext
             return
         }
-        let chain: [TLSConfig.CertificateSource] = [.file(path: tls.certificateFile, format: .pem)]
-        let key = TLSConfig.PrivateKeySource.file(path: tls.keyFile, format: .pem)
         guard let authority = tls.clientCAFile else {
-            self = .tls(certificateChain: chain, privateKey: key)
+            self = try .tls(certificateReloader: identity)
             return
         }
-        self = .mTLS(certificateChain: chain, privateKey: key) { config in
+        self = try .mTLS(certificateReloader: identity) { config in
             config.trustRoots = .certificates([.file(path: authority, format: .pem)])
         }
     }

@@ -20,6 +20,9 @@ public struct KubernetesResource: Hashable, Sendable {
     public static let pods = KubernetesResource(group: "", version: "v1", plural: "pods")
     public static let nodes = KubernetesResource(group: "", version: "v1", plural: "nodes", isNamespaced: false)
     public static let leases = KubernetesResource(group: "coordination.k8s.io", version: "v1", plural: "leases")
+    public static let configMaps = KubernetesResource(group: "", version: "v1", plural: "configmaps")
+    public static let tokenReviews = KubernetesResource(group: "authentication.k8s.io", version: "v1", plural: "tokenreviews", isNamespaced: false)
+    public static let subjectAccessReviews = KubernetesResource(group: "authorization.k8s.io", version: "v1", plural: "subjectaccessreviews", isNamespaced: false)
     public static let events = KubernetesResource(group: "events.k8s.io", version: "v1", plural: "events")
 
     /// As error texts name it: `workerpools.ate.dev`.

@@ -16,13 +16,15 @@ final class ServerProcess {
     private static let lookInterval = Duration.milliseconds(20)
 
     /// Starts it and returns once it is ready.
-    init() async throws {
+    ///
+    /// - Parameter more: further lines of its configuration.
+    init(adding more: String = "") async throws {
         folder = try ScratchFolder()
         database = folder.path("bench.db")
         let port = try LocalPort.free()
         url = "http://127.0.0.1:\(port)"
         let configuration = folder.path("serve.yaml")
-        try Data("database: \(database)\nlisten: 127.0.0.1:\(port)\nlogging: {level: warning}\n".utf8).write(to: URL(fileURLWithPath: configuration))
+        try Data("database: \(database)\nlisten: 127.0.0.1:\(port)\nlogging: {level: warning}\n\(more)".utf8).write(to: URL(fileURLWithPath: configuration))
         process = Process()
         process.executableURL = try Self.executable()
         process.arguments = ["serve", "--config", configuration]

@@ -8,7 +8,7 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure, and say on which machine.",
-        subcommands: [BenchIngestCommand.self, BenchDecideCommand.self, BenchPlaceCommand.self, BenchReplayCommand.self, BenchStageCommand.self])
+        subcommands: [BenchIngestCommand.self, BenchDecideCommand.self, BenchPlaceCommand.self, BenchReplayCommand.self, BenchMetricsCommand.self, BenchStageCommand.self])
 }
 
 enum BenchFormat: String, ExpressibleByArgument, CaseIterable { case line, json }

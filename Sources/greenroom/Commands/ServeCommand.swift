@@ -23,6 +23,9 @@ struct ServeCommand: AsyncParsableCommand {
               workers: {arguments: [], tokenFile: worker-token.txt}   # for pools of kind: Process
               kubernetes: {kubeconfig: FILE, foreignChange: takeOver}  # pools whose workers are pods; election: {lease: greenroom} for a standby
               keda: {address: 127.0.0.1:9090}                         # external scaler; tls: {certificate: …, key: …, clientCA: …}
+              kubernetes: {}                                          # pools whose workers are pods; kubeconfig, namespace, foreignChange
+              externalMetrics:                                        # for HPAs; who may ask is what the cluster says, or frontProxy
+                {listen: 0.0.0.0:6443, tls: {certificate: …, key: …}, frontProxy: {clientCA: …, allowedNames: [front-proxy-client]}}
               limits: {bodyBytes: 8388608, idleSeconds: 60}
 
             SIGTERM and SIGINT stop it in good order: workers first, the log last.

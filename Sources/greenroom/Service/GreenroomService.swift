@@ -86,6 +86,10 @@ struct GreenroomService: Sendable {
             let cluster = KubernetesService(targets: targets, loop: parts.loop, append: { batch in _ = try await log.append(batch) })
             services.append(.init(service: cluster))
         }
+        if let externalMetrics = configuration.externalMetrics {
+            let logger = Logger(labelLike: logger, "greenroom.externalmetrics")
+            services.append(.init(service: try ServedExternalMetrics(externalMetrics, cluster: configuration.kubernetes, loop: parts.loop, logger: logger)))
+        }
         let group = ServiceGroup(configuration: .init(services: services, gracefulShutdownSignals: signals, logger: logger))
         await parts.loop.catchUp()
         await parts.workers.start(known: await parts.loop.processWorkers())

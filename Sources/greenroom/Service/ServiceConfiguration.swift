@@ -1,5 +1,6 @@
 import Autoscaling
 import EventLog
+import ExternalMetrics
 import Foundation
 import HTTPService
 import KEDAScaler
@@ -31,6 +32,8 @@ struct ServiceConfiguration: Sendable {
     var checkpointEvents: Int64 = 1_000_000
     /// The external scaler for KEDA; nil opens no port for it.
     var keda: KEDAScalerConfiguration?
+    /// `external.metrics.k8s.io` for HPAs; nil opens no port for it.
+    var externalMetrics: ExternalMetricsConfiguration?
     /// Pools whose workers are pods; nil where there are none.
     var kubernetes: Cluster?
 
@@ -76,10 +79,12 @@ struct ServiceConfiguration: Sendable {
         try readWorkers(&top, base)
         if let path = try top.string("secrets") { secretsFolder = Self.resolve(path, base) }
         if var section = try top.section("keda") { keda = try Self.readKEDA(&section, base) }
+        if var section = try top.section("externalMetrics") { externalMetrics = try Self.readExternalMetrics(&section, base) }
         if let events = try top.integer("checkpointEvents") { checkpointEvents = Int64(max(events, 1)) }
         try readKubernetes(&top, base)
         if var limits = try top.section("limits") { try readLimits(&limits) }
         try top.finish()
+        try checkExternalMetrics()
     }
 
     private mutating func readLogging(_ top: inout ConfigurationSection) throws {
@@ -173,7 +178,7 @@ struct ServiceConfiguration: Sendable {
         try limits.finish()
     }
 
-    private static func resolve(_ path: String, _ base: String) -> String {
+    static func resolve(_ path: String, _ base: String) -> String {
         path.hasPrefix("/") ? path : URL(fileURLWithPath: base).appendingPathComponent(path).standardizedFileURL.path
     }
 }

@@ -39,8 +39,8 @@ struct Floor: Sendable {
         Floor(target: "HTTPService", level: 3, ours: belowThree.union(["HTTPServing"]), packages: http.union(operating).union(["Crypto"])),
         Floor(target: "ExternalMetrics", level: 3, ours: belowThree.union(["HTTPServing"]), packages: http.union(operating).union(["Crypto"])),
         Floor(
-            target: "KEDAScaler", level: 3, ours: belowThree,
-            packages: grpc.union(["NIOCore", "Logging", "ServiceLifecycle"])),
+            target: "KEDAScaler", level: 3, ours: belowThree.union(["HTTPServing"]),
+            packages: grpc.union(["NIOCore", "NIOSSL", "NIOCertificateReloading", "Logging", "ServiceLifecycle"])),
         Floor(target: "Kubernetes", level: 3, ours: belowThree, packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(target: "ObjectStorage", level: 3, ours: ["Domain"], packages: ["AsyncHTTPClient", "XMLCoder", "Crypto", "Logging"]),
         Floor(target: "ServiceClient", level: 3, ours: ["Domain"], packages: http.union(["Logging"])),
@@ -52,7 +52,7 @@ struct Floor: Sendable {
         Floor(
             target: "greenroom", level: 4,
             ours: belowThree.union(["HTTPServing", "HTTPService", "ExternalMetrics", "Kubernetes", "ObjectStorage", "ServiceClient", "WorkerAgent", "LocalWorkers", "Pollers", "KEDAScaler", "Telemetry"]),
-            packages: http.union(operating).union(["ArgumentParser", "Yams", "Crypto", "GRDB"])),
+            packages: http.union(operating).union(["ArgumentParser", "Yams", "Crypto", "GRDB", "AsyncHTTPClient"])),
     ]
 
     /// The only imports between targets of one floor.

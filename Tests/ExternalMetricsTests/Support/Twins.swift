@@ -1,3 +1,4 @@
+import Autoscaling
 import Domain
 import Synchronization
 
@@ -87,14 +88,11 @@ enum Sample {
 
     static func pool(
         _ name: String, namespace: String = "default", desired: Int = 3, resident: Int = 0, blocked: [String: Int] = [:], oldestWait: Double? = nil, arrivals: Double = 0
-    ) -> PoolView {
-        PoolView(
-            namespace: namespace, name: name, target: "WorkerPool/\(name)", mode: "auto", min: 0, max: 20, desired: desired, ready: desired, busy: resident, idle: 0,
-            starting: 0, draining: 0, lost: 0,
-            demand: .init(total: resident + blocked.values.reduce(0, +), resident: resident, waiting: blocked.values.reduce(0, +), blocked: blocked),
-            oldestWaitSeconds: oldestWait, arrivalsPerSecond: .init(seconds10: arrivals * 6, minute1: arrivals, minutes5: arrivals / 5), startSeconds: nil,
-            restoreSeconds: nil, holdSeconds: nil, readyCondition: true, active: true, paused: false, fallback: false, reason: nil, decisionSeq: nil, nextDeadline: nil,
-            ageSeconds: 1)
+    ) -> MetricReadings.Pool {
+        var demand = Demand(resident: resident)
+        for reason in BlockedReason.allCases { demand[reason] = blocked[reason.name] ?? 0 }
+        return MetricReadings.Pool(
+            namespace: namespace, name: name, demand: demand, desired: desired, oldestWaitSeconds: oldestWait, arrivalsPerSecond: arrivals)
     }
 
     static func observed(_ name: String, pool: String = "kagent-default", namespace: String = "default", labels: [String: String] = [:], milli: Int64?, secondsAgo: Int = 0) -> ObservedMetric {
@@ -103,12 +101,11 @@ enum Sample {
 
     /// Two pools in `default`, one in `team-b`, and what NATS says.
     static let snapshot = PoolMetrics.snapshot(
-        [
+        MetricReadings(pools: [
             pool("kagent-default", resident: 3, blocked: ["pool_exhausted": 20, "quota": 1], oldestWait: 12.3456, arrivals: 1.5),
             pool("reviewers", desired: 1), pool("kagent-default", namespace: "team-b", blocked: ["pool_exhausted": 7]),
-        ],
-        [
+        ], observed: [
             observed("nats_consumer_pending_messages", labels: ["consumer": "devops-agent", "stream": "agent-tasks"], milli: 9_000),
             observed("odd/name", milli: 1_500),
-        ], at: now, staleAfterSeconds: 300)
+        ]), at: now, staleAfterSeconds: 300)
 }

@@ -11,6 +11,11 @@ import Testing
         #expect(configuration.server.cleartext.map { "\($0)" } == "127.0.0.1:8080")
         #expect(configuration.server.tls.map { "\($0.address)" } == "0.0.0.0:8443")
         #expect(configuration.server.tokensFile == "/etc/greenroom/tokens/tokens")
+        #expect(configuration.kubernetes != nil)
+        #expect(configuration.externalMetrics?.host == "0.0.0.0")
+        #expect(configuration.externalMetrics?.port == 6_443)
+        #expect(configuration.externalMetrics?.frontProxy == nil)
+        #expect(configuration.keda?.address.description == "0.0.0.0:9443")
         #expect(configuration.database == "/var/lib/greenroom/greenroom.db")
     }
 
