@@ -108,7 +108,7 @@ struct ObjectsStage: Sendable {
         var found: [Int64?] = []
         let source = try await LogFile.events(path: configuration.database)
         try await source.forEachEvent(EventQuery()) { event in
-            if event.kindName == "policy.applied" { found.append(event.data["policy"]?["minReplicaCount"]?.integer) }
+            if event.kindName == "policy.applied" { found.append(event.data["policy"]?["spec"]?["minReplicaCount"]?.integer) }
             return true
         }
         return found
