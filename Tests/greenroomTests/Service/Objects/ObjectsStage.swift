@@ -50,7 +50,11 @@ struct ObjectsStage: Sendable {
         }
         await began.wait()
         let outcome: Result<Void, any Error>
-        do { outcome = .success(try await body(url.value)) } catch { outcome = .failure(error) }
+        do {
+            // The loop may act before the server listens.
+            try await wait("answers") { (try? await ask(url.value, APIRequest(path: "/livez")))?.status == 200 }
+            outcome = .success(try await body(url.value))
+        } catch { outcome = .failure(error) }
         stop.open()
         try await running.value
         try outcome.get()
