@@ -57,7 +57,8 @@ struct AutoscalerStatus: Hashable, Sendable {
             "digest": digest.map { .string($0) } ?? .null, "seq": Self.integer(seq.map { Int($0) }), "desired": Self.integer(desired), "ready": Self.integer(ready),
             "lastDecision": lastDecision?.json ?? .null, "conditions": .array(conditions.map { json(of: $0, before: previous, now: now) }),
         ]
-        return previous.merging(patch) == previous ? nil : patch
+        // A bare nil would be JSON's null.
+        return previous.merging(patch) == previous ? .none : .some(patch)
     }
 
     private func json(of condition: Condition, before previous: JSONValue, now: LogTime) -> JSONValue {

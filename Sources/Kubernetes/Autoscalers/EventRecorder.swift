@@ -44,6 +44,7 @@ final class EventRecorder: Sendable {
         var object: KubernetesObject
         var message: String
         var count: Int
+        /// When it was told first.
         var dueAt: Duration
     }
 
@@ -85,8 +86,7 @@ final class EventRecorder: Sendable {
                 return true
             }
             guard state.pending.count < limits.pending else { return false }
-            let last = state.series[key]?.writtenAt
-            state.pending[key] = Pending(object: object, message: message, count: 1, dueAt: max(now, last.map { $0 + limits.writesEvery } ?? now))
+            state.pending[key] = Pending(object: object, message: message, count: 1, dueAt: now)
             return true
         }
         if hasRoom { alarm.ring() } else { dropped(1, "more than \(limits.pending) wait") }
@@ -96,7 +96,7 @@ final class EventRecorder: Sendable {
     func run() async {
         for await _ in alarm.rings {
             while !Task.isCancelled, let (key, pending) = takeDue() { await write(pending, key) }
-            if let next = state.withLock({ $0.pending.values.map(\.dueAt).min() }) { alarm.ring(at: next) }
+            if let next = state.withLock({ state in state.pending.map { due($0.key, $0.value, state) }.min() }) { alarm.ring(at: next) }
         }
         alarm.cancel()
         let left = state.withLock { state in state.pending.values.reduce(0) { $0 + $1.count } }
@@ -106,10 +106,15 @@ final class EventRecorder: Sendable {
     private func takeDue() -> (Key, Pending)? {
         let now = client.clock.now()
         return state.withLock { state in
-            guard let due = state.pending.first(where: { $0.value.dueAt <= now }) else { return nil }
-            state.pending[due.key] = nil
-            return (due.key, due.value)
+            guard let found = state.pending.first(where: { due($0.key, $0.value, state) <= now }) else { return nil }
+            state.pending[found.key] = nil
+            return (found.key, found.value)
         }
+    }
+
+    /// No sooner than the series may be written again.
+    private func due(_ key: Key, _ pending: Pending, _ state: State) -> Duration {
+        max(pending.dueAt, state.series[key].map { $0.writtenAt + limits.writesEvery } ?? pending.dueAt)
     }
 
     private func write(_ pending: Pending, _ key: Key) async {

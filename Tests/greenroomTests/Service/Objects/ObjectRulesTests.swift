@@ -6,7 +6,7 @@ import Testing
 @Suite struct ObjectRulesTests {
     private func policy(kind: String = "WorkerPool", token: String? = nil, key: String? = nil) -> Policy {
         var policy = Policy(pool: "ns/pool", target: ScaleTarget(apiVersion: "", kind: kind, name: "pool"))
-        var trigger = Trigger.demand
+        var trigger = Trigger(name: "demand", source: .demand, thresholdMilli: 1_000)
         trigger.poll = Poll(
             source: .prometheus(serverAddress: "http://p", query: "up", ignoreNullValues: false), bearerTokenFile: token,
             tls: key.map { Poll.TLS(caFile: nil, certFile: $0, keyFile: $0) })

@@ -50,7 +50,11 @@ struct ObjectsStage: Sendable {
         }
         await began.wait()
         let outcome: Result<Void, any Error>
-        do { outcome = .success(try await body(url.value)) } catch { outcome = .failure(error) }
+        do {
+            // The loop may act before the server listens.
+            try await wait("answers") { (try? await ask(url.value, APIRequest(path: "/livez")))?.status == 200 }
+            outcome = .success(try await body(url.value))
+        } catch { outcome = .failure(error) }
         stop.open()
         try await running.value
         try outcome.get()
@@ -108,7 +112,7 @@ struct ObjectsStage: Sendable {
         var found: [Int64?] = []
         let source = try await LogFile.events(path: configuration.database)
         try await source.forEachEvent(EventQuery()) { event in
-            if event.kindName == "policy.applied" { found.append(event.data["policy"]?["minReplicaCount"]?.integer) }
+            if event.kindName == "policy.applied" { found.append(event.data["policy"]?["spec"]?["minReplicaCount"]?.integer) }
             return true
         }
         return found

@@ -30,7 +30,8 @@ import Testing
                 try await stage.wait("removed") { try await stage.ask(url, APIRequest(path: "/v1/policies/ns/pool")).status == 404 }
                 #expect(stage.replicas == 2)
             }
-            #expect(try await stage.applied() == [2, nil])
+            let applied = try await stage.applied()
+            #expect(applied == [2, nil])
         }
     }
 
@@ -51,7 +52,8 @@ import Testing
                 try await stage.settle(at: 3)
                 #expect(stage.status["observedGeneration"].int == 3)
             }
-            #expect(try await stage.applied() == [1, 2, 3])
+            let applied = try await stage.applied()
+            #expect(applied == [1, 2, 3])
         }
     }
 
@@ -64,8 +66,8 @@ import Testing
                 let paused = try await stage.ask(url, APIRequest(method: .put, path: "/v1/pools/ns/pool/pause", contentType: "application/json", body: Array(#"{"in":true}"#.utf8)))
                 #expect(paused.status == 200)
                 try await stage.wait("paused") { stage.condition("Paused") == "True PausedScaleIn" }
-                for (name, min) in [("pool", 4), ("other", 0)] {
-                    var object = ObjectsStage.object(min: min)
+                for (name, min, mode) in [("pool", 4, "auto"), ("other", 0, "recommend")] {
+                    var object = ObjectsStage.object(min: min, extra: ["mode": .string(mode)])
                     object["metadata"]["name"] = .string(name)
                     let answer = try await stage.ask(url, APIRequest(method: .put, path: "/v1/policies/ns/\(name)", contentType: "application/json", body: object.bytes))
                     #expect(answer.status == 200)
@@ -79,7 +81,8 @@ import Testing
                 #expect(try await stage.ask(url, APIRequest(path: "/v1/policies/ns/other")).status == 200)
             }
             let applied = try await stage.applied()
-            #expect(applied.first == 1 && applied.last == .some(nil) && applied.filter { $0 == 4 }.count == 1)
+            // Applied, paused, by PUT, again; taken away at the next start. The other one is of mode recommend.
+            #expect(applied == [1, 1, 4, 0, 1, nil] || applied == [1, 1, 4, 1, 0, nil])
         }
     }
 
