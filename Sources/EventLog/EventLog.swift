@@ -130,6 +130,9 @@ public final class EventLog: Sendable {
     /// The event at `position`, alone in its batch.
     public func event(at position: Position) throws(LogError) -> CommittedBatch? { try reader.event(at: position) }
 
+    /// The same for who asks often, and reads nothing but its body, times and position.
+    public func eventWithoutNames(at position: Position) throws(LogError) -> CommittedBatch? { try reader.eventWithoutNames(at: position) }
+
     /// The newest `limit` events of `subject` before `before`, oldest first, each alone in its batch.
     public func history(of subject: NameID, before: Position = .max, limit: Int = 1_000) throws(LogError) -> [CommittedBatch] {
         try reader.history(of: subject, last: writing?.subjects.durableLastSeq(of: subject), before: before, limit: limit)

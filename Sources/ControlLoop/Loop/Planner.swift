@@ -46,7 +46,7 @@ struct Planner {
         }
         guard !world.pools[pool].queue.isEmpty else { return }
         let rules = world.placementRules(pool)
-        while world.hasRoom(pool), let ticket = world.pools[pool].queue.first {
+        while world.hasRoom(pool), let ticket = world.pools[pool].nextTicket() {
             let node = world.active[ticket.actor]?.paused?.node
             let ahead = node.map { world.pools[pool].placing.asideOnNode[$0] ?? 0 } ?? 0
             let actor = world.waitingActor(ticket, ahead: ahead) { told($0) }

@@ -27,7 +27,7 @@ struct ToldSnapshots {
 
 extension EventLog {
     func toldSnapshot(at position: Position) -> ToldSnapshot? {
-        guard let batch = try? event(at: position), let event = batch.events.first else { return nil }
+        guard let batch = try? eventWithoutNames(at: position), let event = batch.events.first else { return nil }
         return batch.withBody(of: event) { body in
             var uri: String?
             var bytes: Int64 = 0

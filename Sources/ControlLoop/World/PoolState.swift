@@ -81,6 +81,9 @@ struct PoolState: Sendable {
         return counts
     }
 
+    /// Whose turn it is. Mutating, so that the queue is looked at where it lies.
+    mutating func nextTicket() -> WaitingTicket? { queue.first }
+
     /// Notes what is observed. Mutating, so that the state is looked at where it lies: this runs for every pool of every commit,
     /// and copying a state would retain all it holds.
     mutating func observe(at now: LogTime) -> Observation {

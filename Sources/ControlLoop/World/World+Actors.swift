@@ -42,14 +42,14 @@ struct ActorFields {
                 if key == "sandboxClass" { sandboxClass = body.text(value) }
             case .actorRunning:
                 if key == "restoreMillis" { restoreMillis = body.integer(value) }
-                if key == "restoredFrom" { snapshot = body.text(value).map { SnapshotID($0) } }
+                if key == "restoredFrom" { snapshot = body.withText(value) { SnapshotID($0) } }
             case .actorPaused, .actorSuspended:
-                if key == "snapshot" { snapshot = body.text(value).map { SnapshotID($0) } }
+                if key == "snapshot" { snapshot = body.withText(value) { SnapshotID($0) } }
                 if key == "bytes" { bytes = max(0, body.integer(value) ?? 0) }
                 if key == "node" { node = body.text(value) }
             case .actorPlaced:
                 if key == "tier" { tier = body.text(value) }
-                if key == "restoreFrom" { snapshot = body.text(value).map { SnapshotID($0) } }
+                if key == "restoreFrom" { snapshot = body.withText(value) { SnapshotID($0) } }
                 if key == "bytes" { bytes = max(0, body.integer(value) ?? 0) }
                 if key == "workerVersion" { workerVersion = body.integer(value) }
                 if key == "request" { request = body.integer(value) }

@@ -24,10 +24,10 @@ extension World {
     }
 
     func placementRules(_ pool: Int) -> PlacementRules {
-        let policy = pools[pool].policy?.policy
+        let applied = pools[pool].policy
         return PlacementRules(
-            zoneMaxSkew: policy?.zoneMaxSkew, localWaitMicroseconds: policy?.localWaitSeconds.map { Int64($0) * 1_000_000 },
-            holdMicroseconds: pools[pool].holds.medianMicroseconds, canGrow: policy != nil)
+            zoneMaxSkew: applied?.policy.zoneMaxSkew, localWaitMicroseconds: applied?.policy.localWaitSeconds.map { Int64($0) * 1_000_000 },
+            holdMicroseconds: pools[pool].holds.medianMicroseconds, canGrow: applied != nil)
     }
 
     /// Whether any pool that actors of this one may use has a slot to give.

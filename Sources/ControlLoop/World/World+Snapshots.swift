@@ -120,7 +120,7 @@ extension World {
         var bytes: Int64?
         body.forEachMember { key, value in
             if key == "node" { node = body.text(value) }
-            if key == "snapshot" { snapshot = body.text(value).map { SnapshotID($0) } }
+            if key == "snapshot" { snapshot = body.withText(value) { SnapshotID($0) } }
             if key == "template" { template = body.text(value) }
             if key == "bytes" { bytes = body.integer(value).map { max(0, $0) } }
         }

@@ -73,6 +73,15 @@ public struct EventBody {
         return String(decoding: out, as: UTF8.self)
     }
 
+    /// What a string says, where it lies: for what is only compared or hashed. nil for anything else.
+    public func withText<Result>(_ value: JSONCursor.Value, _ read: (UnsafeBufferPointer<UInt8>) -> Result) -> Result? {
+        guard value.kind == .string else { return nil }
+        guard value.hasEscapes else { return read(UnsafeBufferPointer(rebasing: bytes[value.content.lower..<value.content.upper])) }
+        var out: [UInt8] = []
+        JSONText.appendUnescaped(bytes, value.content, to: &out)
+        return out.withUnsafeBufferPointer(read)
+    }
+
     /// An RFC 3339 time in a string.
     public func time(_ value: JSONCursor.Value) -> LogTime? {
         guard value.kind == .string else { return nil }

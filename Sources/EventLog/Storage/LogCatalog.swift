@@ -36,6 +36,12 @@ final class LogCatalog: Sendable {
         } catch { throw LogError(wrapping: error, operation: operation, path: path) }
     }
 
+    /// The same without a transaction and without a look for new names, which cost more than a row does: for a single
+    /// statement, which sees one state of the file anyhow.
+    func glance<Result>(_ operation: String, _ body: (Database) throws -> Result) throws(LogError) -> Result {
+        do { return try pool.unsafeRead { db in try body(db) } } catch { throw LogError(wrapping: error, operation: operation, path: path) }
+    }
+
     /// Names that are in the file and not yet in memory.
     func loadNewNames(_ db: Database, _ operation: String) throws {
         let rows = try RawStatement(cached: "SELECT id, text FROM names WHERE id > ? ORDER BY id", db)
