@@ -58,7 +58,7 @@ import Testing
         #expect(loop.view(of: "c")?.status == "STATUS_WAITING")
         for worker in drained { loop.send(.workerGone, worker, #"{"reason":"drained"}"#) }
         loop.advance(5)
-        #expect(loop.recalls == [drained[0]], "asked once")
+        #expect(Set(loop.recalls).count == loop.recalls.count, "each is asked once")
         #expect(loop.view(of: "c")?.worker == "w3")
         #expect(try same(loop))
     }
@@ -105,18 +105,20 @@ import Testing
         let drained = try draining(loop)
         loop.send(.workerDraining, drained[0], #"{"reason":"its pod is marked"}"#)
         loop.request("c")
+        loop.request("d")
         loop.settle()
-        #expect(try loop.pool.draining == 2, "its pod's watch hasn't seen the mark go")
+        #expect(loop.view(of: "c")?.worker == drained[1])
+        #expect(try loop.pool.draining == 1, "its pod's watch hasn't seen the mark go")
         loop.send(.workerReady, drained[0], #"{"pool":"ns/p","node":"n1"}"#)
         loop.settle()
-        #expect(loop.view(of: "c")?.worker == drained[0])
+        #expect(loop.view(of: "d")?.worker == drained[0])
         // A watch that is late.
         loop.send(.workerDraining, drained[0], #"{"reason":"its pod is marked"}"#)
         loop.settle()
-        #expect(loop.view(of: "c")?.worker == drained[0])
+        #expect(loop.view(of: "d")?.worker == drained[0])
         loop.send(.workerReady, drained[0], #"{"pool":"ns/p","node":"n1"}"#)
         loop.settle()
-        #expect(try loop.pool.draining == 1)
+        #expect(try loop.pool.draining == 0)
     }
 
     // MARK: - Drains that take too long
