@@ -1,5 +1,6 @@
 import Autoscaling
 import Domain
+import Placement
 
 // What do a pool's policies, its own and its shadows, hold and find?
 //
@@ -19,7 +20,7 @@ extension PoolState {
         var observation = observation(at: now)
         observation.replicas = shadow.desired
         observation.workers.starting = max(0, shadow.desired - workers.ready)
-        observation.samples = samples(for: shadow.applied.policy)
+        observation.samples = samples(for: shadow.applied)
         return observation
     }
 
@@ -140,6 +141,21 @@ extension AppliedPolicy {
     @inline(never)
     func evaluate(_ observation: Observation, _ memory: AutoscalerMemory) -> Evaluation {
         Autoscaler.evaluate(policy: policy, observation: observation, memory: memory)
+    }
+
+    @inline(never)
+    func samples(of series: [ObservedSeries]) -> [ObservedSample?] {
+        policy.triggers.map { trigger in
+            guard case .observed(let metric, let selector, _) = trigger.source else { return nil }
+            return series.first { $0.metric == metric && $0.labels == selector }?.sample
+        }
+    }
+
+    @inline(never)
+    func placementRules(hold microseconds: Int64?) -> PlacementRules {
+        PlacementRules(
+            zoneMaxSkew: policy.zoneMaxSkew, localWaitMicroseconds: policy.localWaitSeconds.map { Int64($0) * 1_000_000 },
+            holdMicroseconds: microseconds, canGrow: true)
     }
 
     @inline(never)

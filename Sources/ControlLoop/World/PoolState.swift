@@ -81,6 +81,12 @@ struct PoolState: Sendable {
         return counts
     }
 
+    /// Whether some of those who wait may wait for something else than a worker like any other. Mutating, so that the queue is
+    /// looked at where it lies.
+    mutating func mayBeSplit() -> Bool {
+        !queue.isEmpty && (queue.quotaCount > 0 || !placing.conditions.isEmpty || !placing.pausedWaiting.isEmpty)
+    }
+
     /// Whose turn it is. Mutating, so that the queue is looked at where it lies.
     mutating func nextTicket() -> WaitingTicket? { queue.first }
 
@@ -96,18 +102,15 @@ struct PoolState: Sendable {
     func observation(at now: LogTime) -> Observation {
         Observation(
             at: now, replicas: policy?.policy.mode == .recommend ? unfollowedCount : desired, workers: workerCounts, demand: demand,
-            samples: samples(for: policy?.policy), startMicroseconds: starts.p90Microseconds, neededOnNode: placing.split.node)
+            samples: samples(for: policy), startMicroseconds: starts.p90Microseconds, neededOnNode: placing.split.node)
     }
 
     /// Where nothing follows a decision the target's own word counts, or what is there.
     var unfollowedCount: Int { observedSpec ?? workers.ready }
 
-    func samples(for policy: Policy?) -> [ObservedSample?] {
-        guard !series.isEmpty, let triggers = policy?.triggers else { return [] }
-        return triggers.map { trigger in
-            guard case .observed(let metric, let selector, _) = trigger.source else { return nil }
-            return series.first { $0.metric == metric && $0.labels == selector }?.sample
-        }
+    func samples(for applied: AppliedPolicy?) -> [ObservedSample?] {
+        guard !series.isEmpty, let applied else { return [] }
+        return applied.samples(of: series)
     }
 }
 

@@ -24,10 +24,8 @@ extension World {
     }
 
     func placementRules(_ pool: Int) -> PlacementRules {
-        let applied = pools[pool].policy
-        return PlacementRules(
-            zoneMaxSkew: applied?.policy.zoneMaxSkew, localWaitMicroseconds: applied?.policy.localWaitSeconds.map { Int64($0) * 1_000_000 },
-            holdMicroseconds: pools[pool].holds.medianMicroseconds, canGrow: applied != nil)
+        pools[pool].policy?.placementRules(hold: pools[pool].holds.medianMicroseconds)
+            ?? PlacementRules(zoneMaxSkew: nil, localWaitMicroseconds: nil, holdMicroseconds: pools[pool].holds.medianMicroseconds, canGrow: false)
     }
 
     /// Whether any pool that actors of this one may use has a slot to give.
@@ -113,6 +111,8 @@ extension World {
 
     /// Of the actors paused on a node, those for whom no slot is free there while one is elsewhere, or will be nowhere else.
     private func stuck(_ count: PoolPlacing.OnNode, on node: NameID, _ usable: [Int], available: Int) -> Int {
+        // The common case where somebody waits, and one without a look at each worker there: nothing is free anywhere.
+        guard available > 0 else { return usable.contains { placer.workers.ready(of: $0, on: node) > 0 } ? 0 : count.withoutExternal }
         var (ready, withRoom, freeSlots) = (0, 0, 0)
         for pool in usable {
             placer.workers.forEachWorker(of: pool, on: node) { index in

@@ -113,6 +113,12 @@ public struct WorkerIndex: Sendable {
         for rank in pools[pool].groups[group].members { body(Int(pools[pool].seats[Int(rank)].worker)) }
     }
 
+    /// How many of a pool's workers on a node are ready, whatever they hold.
+    public func ready(of pool: Int, on node: NameID) -> Int {
+        guard pools.indices.contains(pool), let group = pools[pool].groupByNode[node] else { return 0 }
+        return pools[pool].groups[group].tally.ready
+    }
+
     public func tally(of pool: Int) -> WorkerTally { pools.indices.contains(pool) ? pools[pool].tally : WorkerTally() }
 
     /// Of the workers of a pool those that meet a condition. O(workers of the pool) where the condition isn't kept.
