@@ -75,7 +75,7 @@ extension ActuationTests {
         await actuation.drain("next")
         await target.settle(calls: 2)
         await actuation.keep(.init(worker: "a", isRemovalSent: true))
-        await actuation.keep(.init(worker: "b", isRemovalSent: true))
+        await actuation.keep(.init(worker: "b", isRemovalSent: false))
         await actuation.drain("b")
         await actuation.remove("b")
         await target.settle(calls: 5)

@@ -148,6 +148,17 @@ final class LoopHarness: @unchecked Sendable {
         }
     }
 
+    /// What the survey of object storage appends: one of our own events, so no client may send it.
+    func observe(_ subject: String, _ body: String) {
+        eventIDs += 1
+        var batch = EventBatch()
+        batch.append(.snapshotObserved, source: "/test/store", id: "\(eventIDs)", subject: subject, body: Array(body.utf8))
+        log.append(batch) { result in
+            if case .failure(let error) = result { Issue.record("the log refused: \(error)") }
+        }
+        settle()
+    }
+
     func request(_ actor: String, pool: String = "ns/p") { send(.actorRequested, actor, #"{"pool":"\#(pool)"}"#) }
 
     /// Runs a turn on whatever worker the actor was placed, and suspends it.

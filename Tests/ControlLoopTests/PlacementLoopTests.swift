@@ -176,6 +176,42 @@ import Testing
         #expect(try lastPlaced(loop).contains(#""tier":"warm""#))
     }
 
+    @Test func `what object storage says of a snapshot counts, unless a later one was told of`() throws {
+        let loop = try LoopHarness()
+        worker(loop, "a", on: "n1")
+        start(loop, "x")
+        suspend(loop, "x")
+        let told = try #require(try loop.events(.actorSuspended).last?.event.seq)
+        worker(loop, "b", on: "n2")
+        loop.send(.workerGone, "a", #"{"reason":"lost"}"#)
+        loop.observe("x", #"{"snapshot":"s3://b/x","state":"present","bytes":700000000,"toldAt":\#(told)}"#)
+        start(loop, "x")
+        #expect(try lastPlaced(loop).contains(#""restoreFrom":"s3://b/x""#) && lastPlaced(loop).contains(#""bytes":700000000"#))
+        suspend(loop, "x")
+        // It told of the one before: the newer one stays.
+        loop.observe("x", #"{"snapshot":"s3://b/x","state":"gone","toldAt":\#(told)}"#)
+        start(loop, "x")
+        #expect(try lastPlaced(loop).contains(#""restoreFrom":"s3://b/x""#))
+        suspend(loop, "x")
+        loop.observe("x", #"{"snapshot":"s3://b/x","state":"gone","toldAt":\#(try #require(try loop.events(.actorSuspended).last?.event.seq))}"#)
+        start(loop, "x")
+        #expect(try lastPlaced(loop).contains(#""tier":"cold""#) && !lastPlaced(loop).contains("restoreFrom"))
+    }
+
+    @Test func `a template's golden snapshot is known from object storage, and no more once it is gone`() throws {
+        let loop = try LoopHarness()
+        worker(loop, "a", on: "n1")
+        loop.observe("t", #"{"snapshot":"s3://t/gold","state":"present","bytes":500,"template":"t"}"#)
+        loop.send(.snapshotCached, "n1", #"{"node":"n1","snapshot":"s3://t/gold","bytes":500}"#)
+        loop.send(.actorCreated, "x", #"{"pool":"ns/p","template":"t"}"#)
+        start(loop, "x")
+        #expect(try lastPlaced(loop).contains(#""tier":"golden""#))
+        loop.observe("t", #"{"snapshot":"s3://t/older","state":"gone","template":"t"}"#)
+        #expect(loop.world.placer.snapshots.golden(of: try #require(loop.world.labels.find("t"))) != nil)
+        loop.observe("t", #"{"snapshot":"s3://t/gold","state":"gone","template":"t"}"#)
+        #expect(loop.world.placer.snapshots.golden(of: try #require(loop.world.labels.find("t"))) == nil)
+    }
+
     @Test func `a full pool's actors go to the pool that its policy names, and nobody else's do`() throws {
         let loop = try LoopHarness()
         var policy = Policy.quick(max: 1, min: 1)

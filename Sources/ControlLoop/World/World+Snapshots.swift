@@ -153,4 +153,36 @@ extension World {
         pools[Int(actor.pool)].placing.hasNews = true
         fold.touched.insert(Int(actor.pool))
     }
+
+    // MARK: - What object storage says
+
+    /// A template's golden snapshot, or the one that an actor's event told of: overtaken by a later suspension, it says nothing.
+    mutating func applyObserved(_ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) {
+        var snapshot: SnapshotID?
+        var template: String?
+        var (bytes, toldAt): (Int64, Position) = (0, 0)
+        var isGone = false
+        body.forEachMember { key, value in
+            if key == "snapshot" { snapshot = body.withText(value) { SnapshotID($0) } }
+            if key == "template" { template = body.text(value) }
+            if key == "state" { isGone = body.text(value) == "gone" }
+            if key == "bytes" { bytes = max(0, body.integer(value) ?? 0) }
+            if key == "toldAt" { toldAt = body.integer(value) ?? 0 }
+        }
+        guard let snapshot else { return }
+        guard template == nil else {
+            let name = label(template)
+            return placer.updateSnapshots { cache in
+                if isGone { cache.removeGolden(snapshot, of: name) } else { cache.setGolden(snapshot, bytes: bytes, of: name) }
+            }
+        }
+        guard let index = actors.find(event.subject), toldAt > 0, actors[index].snapshotSeq == toldAt else { return }
+        // From here on it is read at this event, with its size; or there is none, and the actor starts from its template's.
+        actors[index].snapshotSeq = isGone ? 0 : event.seq
+        if isGone { placer.updateSnapshots { $0.outdate(snapshot) } }
+        guard actors[index].state == .waiting else { return }
+        let pool = Int(actors[index].pool)
+        pools[pool].placing.hasNews = true
+        fold.touched.insert(pool)
+    }
 }

@@ -112,6 +112,7 @@ public struct World: Sendable {
         case .queueObserved, .poolObserved, .policyApplied, .scaleDecided, .scaleApplied, .scaleFailed, .timerFired:
             return batch.withBody(of: event) { applyPool(event, $0, names, &fold) }
         case .snapshotObserved:
+            batch.withBody(of: event) { applyObserved(event, $0, &fold) }
             return true
         }
     }

@@ -190,6 +190,20 @@ public struct SnapshotCache: Sendable {
         if let old { unuseGolden(old) }
     }
 
+    /// That snapshot is no more; does nothing where the template starts from another by now.
+    public mutating func removeGolden(_ snapshot: SnapshotID, of template: NameID) {
+        guard let place = goldenByTemplate[template], goldens[place].snapshot == snapshot else { return }
+        goldenByTemplate.remove(template)
+        let last = goldens.removeLast()
+        if place < goldens.count {
+            goldens[place] = last
+            var moved: NameID?
+            goldenByTemplate.forEach { name, index in if index == goldens.count { moved = name } }
+            if let moved { goldenByTemplate.set(moved, place) }
+        }
+        unuseGolden(snapshot)
+    }
+
     private mutating func unuseGolden(_ snapshot: SnapshotID) {
         guard let uses = goldenUses[snapshot] else { return }
         guard uses == 1 else { return goldenUses.set(snapshot, uses - 1) }
