@@ -22,6 +22,8 @@ import tempfile
 import time
 from urllib.parse import urlparse
 
+from packages import enter_venv
+
 RUN = f"{int(time.time())}-{os.getpid()}"
 PACKAGES = ["httpx[http2]", "cloudevents"]
 # A server answers a body that stops half way after 10 s unless told otherwise.
@@ -358,23 +360,6 @@ def cloudevents_cases(name, base, token):
 # --- All of it ------------------------------------------------------------------------------------------------------------
 
 
-def enter_venv(folder):
-    """Runs this script again inside a virtual environment that has the packages; returns why that can't be."""
-    if os.environ.get("GREENROOM_PEERS_VENV"):
-        return None
-    python = os.path.join(folder, "bin", "python")
-    if not os.path.exists(os.path.join(folder, "ready")):
-        made = subprocess.run([sys.executable, "-m", "venv", folder], capture_output=True, text=True)
-        if made.returncode != 0:
-            return f"no virtual environment could be made: {made.stderr.strip()[-200:]}"
-        installed = subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES], capture_output=True, text=True)
-        if installed.returncode != 0:
-            return f"pip could not install {' '.join(PACKAGES)}: {installed.stderr.strip()[-200:]}"
-        open(os.path.join(folder, "ready"), "w").close()
-    os.environ["GREENROOM_PEERS_VENV"] = folder
-    os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--http", required=True, help="the cleartext address, for instance http://127.0.0.1:8080")
@@ -383,7 +368,7 @@ def main():
     parser.add_argument("--venv", default=".build-peers/venv")
     parser.add_argument("--quick", action="store_true", help="leaves out what waits for the server's time limits")
     options = parser.parse_args()
-    why_not = enter_venv(options.venv)
+    why_not = enter_venv(options.venv, PACKAGES)
     auth = [f"authorization: Bearer {options.token}"] if options.token else []
     bases = [("cleartext", options.http.rstrip("/"))] + ([("TLS", options.https.rstrip("/"))] if options.https else [])
 

@@ -24,6 +24,8 @@ import urllib.error
 import urllib.request
 from datetime import datetime, timezone
 
+from packages import enter_venv
+
 RUN = f"{int(time.time())}-{os.getpid()}"
 PACKAGES = ["grpcio", "grpcio-tools"]
 PROTO = pathlib.Path(__file__).resolve().parents[2] / "Sources/KEDAScaler/Protos/externalscaler.proto"
@@ -258,20 +260,6 @@ def lost_clients(scaler, target, limit):
 # --- All of it ------------------------------------------------------------------------------------------------------------
 
 
-def enter_venv(folder):
-    """Runs this script again with the packages at hand; says why it can't."""
-    python = os.path.join(folder, "bin", "python")
-    if not os.path.exists(python):
-        made = subprocess.run([sys.executable, "-m", "venv", folder], capture_output=True, text=True)
-        if made.returncode != 0:
-            return f"can't make a virtual environment: {(made.stderr or made.stdout).strip()[-200:]}"
-    if subprocess.run([python, "-c", "import grpc, grpc_tools"], capture_output=True).returncode != 0:
-        installed = subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES], capture_output=True, text=True)
-        if installed.returncode != 0:
-            return f"pip could not install {' '.join(PACKAGES)}: {installed.stderr.strip()[-200:]}"
-    os.execv(python, [python, __file__, *sys.argv[1:], "--in-venv"])
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--http", required=True)
@@ -279,10 +267,10 @@ def main():
     parser.add_argument("--streams", type=int)
     parser.add_argument("--activations", type=int, default=200)
     parser.add_argument("--venv", default=".build-peers/keda-venv")
-    parser.add_argument("--in-venv", action="store_true")
     options = parser.parse_args()
-    if not options.in_venv:
-        say(f"SKIPPED  every call by grpcio: {enter_venv(options.venv)}")
+    why_not = enter_venv(options.venv, PACKAGES)
+    if why_not:
+        say(f"SKIPPED  every call by grpcio: {why_not}")
         return 0
     greenroom = Greenroom(options.http)
     greenroom.apply(slots=2)

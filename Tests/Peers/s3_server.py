@@ -11,8 +11,9 @@ moto checks signatures: only the key it prints may ask. Python's packages are pu
 import argparse
 import json
 import os
-import subprocess
 import sys
+
+from packages import enter_venv
 
 PACKAGES = ["moto[server]>=5.2,<6"]
 MANY = 2_345
@@ -21,23 +22,6 @@ ODD = [
     "odd/a b", "odd/a+b", "odd/a%2Bb", "odd/100%", "odd/a&b=c", "odd/<tag>\"'", "odd/Zürich/日本/🚀", "odd/tab\there", "odd/bell\x07",
     "odd/line\nbreak", "odd/a?b#c", "odd/~-._", "odd/ends with space ",
 ]
-
-
-def enter_venv(folder):
-    """Runs this script again inside a virtual environment that has the packages; returns why that can't be."""
-    if os.environ.get("GREENROOM_S3_VENV"):
-        return None
-    python = os.path.join(folder, "bin", "python")
-    if not os.path.exists(os.path.join(folder, "ready")):
-        made = subprocess.run([sys.executable, "-m", "venv", folder], capture_output=True, text=True)
-        if made.returncode != 0:
-            return f"no virtual environment could be made: {made.stderr.strip()[-200:]}"
-        installed = subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES], capture_output=True, text=True)
-        if installed.returncode != 0:
-            return f"pip could not install {' '.join(PACKAGES)}: {installed.stderr.strip()[-200:]}"
-        open(os.path.join(folder, "ready"), "w").close()
-    os.environ["GREENROOM_S3_VENV"] = folder
-    os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])
 
 
 def serve():
@@ -78,7 +62,7 @@ def serve():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--venv", default=".build-peers/s3-venv")
-    why_not = enter_venv(os.path.abspath(parser.parse_args().venv))
+    why_not = enter_venv(os.path.abspath(parser.parse_args().venv), PACKAGES)
     if why_not:
         print(f"SKIPPED {why_not}", flush=True)
         return

@@ -46,9 +46,9 @@ struct ElectionStage: Sendable {
 
     private func begin() async throws {
         try alpha.start()
-        try #require(await eventually(within: Self.patience) { await alpha.isReady() }, "alpha doesn't lead:\n\(alpha.log)")
+        try #require(await comesTrue(within: Self.patience) { await alpha.isReady() }, "alpha doesn't lead:\n\(alpha.log)")
         try beta.start()
-        try #require(await eventually(within: Self.patience) { await beta.lead().contains("the leader is alpha_") }, "beta doesn't stand by:\n\(beta.log)")
+        try #require(await comesTrue(within: Self.patience) { await beta.lead().contains("the leader is alpha_") }, "beta doesn't stand by:\n\(beta.log)")
     }
 
     private static let policy = """
@@ -102,7 +102,7 @@ struct ElectionStage: Sendable {
     /// Sends until somebody acknowledges it: now to one, now to the other.
     func send(_ request: APIRequest) async throws {
         var turn = 0
-        let isTaken = await eventually(within: Self.patience) {
+        let isTaken = await comesTrue(within: Self.patience) {
             turn += 1
             return await (turn.isMultiple(of: 2) ? beta : alpha).ask(request)?.status == 200
         }

@@ -1,5 +1,6 @@
 import Foundation
 import KubernetesTwin
+import TestSupport
 
 @testable import greenroom
 
@@ -58,7 +59,7 @@ final class ServeInstance: Sendable {
         guard let running = process.value else { return nil }
         signal(SIGCONT)
         signal(SIGTERM)
-        let isOver = await eventually(within: 30) { !running.process.isRunning }
+        let isOver = await comesTrue(within: 30) { !running.process.isRunning }
         if !isOver { signal(SIGKILL) }
         running.process.waitUntilExit()
         return isOver ? running.process.terminationStatus : nil
@@ -91,26 +92,11 @@ enum BuiltProgram {
     }
 
     /// Runs a command of it to its end.
-    static func run(_ arguments: [String]) async throws -> (status: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: try path())
-        process.arguments = arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        return await withCheckedContinuation { done in
-            DispatchQueue.global().async {
-                let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-                process.waitUntilExit()
-                done.resume(returning: (process.terminationStatus, output))
-            }
-        }
-    }
+    static func run(_ arguments: [String]) async throws -> (status: Int32, output: String) { try await Tool.run(path(), arguments) }
 }
 
 /// Whether `holds` comes true in time.
-func eventually(within seconds: Double, _ holds: () async throws -> Bool) async rethrows -> Bool {
+func comesTrue(within seconds: Double, _ holds: () async throws -> Bool) async rethrows -> Bool {
     let deadline = ContinuousClock.now + .seconds(seconds)
     while ContinuousClock.now < deadline {
         if try await holds() { return true }

@@ -90,7 +90,7 @@ struct ObjectsStage: Sendable {
     var replicas: Int { twin.object(.workerPools, "ns", "pool")?["spec"]["replicas"].int ?? -1 }
 
     func wait(_ what: String, _ holds: () async throws -> Bool) async throws {
-        let isSo = try await eventually(within: Self.patience, holds)
+        let isSo = try await comesTrue(within: Self.patience, holds)
         try #require(isSo, "never: \(what); status \(status.text), replicas \(replicas), Events \(events.sorted())")
     }
 
