@@ -87,6 +87,8 @@ let package = Package(
             resources: [.embedInCode("migrations")],
             swiftSettings: strict),
 
+        .target(name: "SmallFiles", swiftSettings: strict),
+
         // Floor 2: the loop over the log, live and over history.
         .target(
             name: "ControlLoop",
@@ -106,13 +108,13 @@ let package = Package(
             swiftSettings: strict),
 
         // What servers share: limits, dates, percent-coding, certificates that are read again.
-        .target(name: "HTTPServing", dependencies: ["Domain", log] + nio, swiftSettings: strict),
+        .target(name: "HTTPServing", dependencies: ["Domain", "SmallFiles", log] + nio, swiftSettings: strict),
 
         // Floor 3: the world outside.
         .target(
             name: "HTTPService",
             dependencies: [
-                "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "HTTPServing", log, metrics, lifecycle,
+                "Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "HTTPServing", log, metrics, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
@@ -138,14 +140,14 @@ let package = Package(
         .target(
             name: "LocalWorkers",
             dependencies: [
-                "Domain", "Autoscaling", "EventLog", "ControlLoop", log,
+                "Domain", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", log,
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             swiftSettings: strict),
         .target(
             name: "Kubernetes",
             dependencies: [
-                "Domain", "Autoscaling", "ControlLoop", log,
+                "Domain", "SmallFiles", "Autoscaling", "ControlLoop", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -157,7 +159,7 @@ let package = Package(
         .target(
             name: "Pollers",
             dependencies: [
-                "Domain", "Autoscaling", log, lifecycle,
+                "Domain", "SmallFiles", "Autoscaling", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -179,7 +181,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Telemetry",
-            dependencies: ["Domain", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
+            dependencies: ["Domain", "SmallFiles", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict),
 
         // Floor 4: the only place where parts are wired together.

@@ -1,12 +1,5 @@
 public import NIOSSL
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
+import SmallFiles
 
 // Which files make up a TLS server's identity, and what do they hold now?
 //
@@ -92,27 +85,8 @@ public struct TLSFiles: Hashable, Sendable {
     }
 
     private static func bytes(of path: String) throws(Fault) -> [UInt8] {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw Fault(path: path, problem: "can't be opened: \(String(cString: strerror(errno)))") }
-        defer { close(file) }
-        var bytes: [UInt8] = []
-        var part = [UInt8](repeating: 0, count: 16_384)
-        while bytes.count <= fileBytesMost {
-            let count = part.withUnsafeMutableBytes { readSome(file, $0) }
-            guard count >= 0 else { throw Fault(path: path, problem: "can't be read: \(String(cString: strerror(errno)))") }
-            guard count > 0 else { return bytes }
-            bytes.append(contentsOf: part[..<count])
+        do throws(SmallFile.Fault) { return try SmallFile.read(path, limitBytes: fileBytesMost) } catch {
+            throw Fault(path: path, problem: "\(error)")
         }
-        throw Fault(path: path, problem: "has more than \(fileBytesMost) bytes: that is no certificate")
-    }
-
-    private static func readSome(_ file: Int32, _ part: UnsafeMutableRawBufferPointer) -> Int {
-        #if canImport(Glibc)
-        Glibc.read(file, part.baseAddress, part.count)
-        #elseif canImport(Musl)
-        Musl.read(file, part.baseAddress, part.count)
-        #else
-        Darwin.read(file, part.baseAddress, part.count)
-        #endif
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import SmallFiles
 
 // Which processes are there, and is this pid still the process it was?
 //
@@ -77,19 +78,5 @@ enum ProcessTable {
         return ProcessStatus(identity: ProcessIdentity(pid: pid, startTicks: start), parent: parent, session: session, state: state)
     }
 
-    private static func readFile(_ path: String, limit: Int) -> [UInt8]? {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16_384)
-        while bytes.count < limit {
-            let count = read(file, &chunk, chunk.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { return nil }
-            if count == 0 { break }
-            bytes.append(contentsOf: chunk[..<count])
-        }
-        return bytes
-    }
+    private static func readFile(_ path: String, limit: Int) -> [UInt8]? { try? SmallFile.prefix(of: path, bytes: limit) }
 }

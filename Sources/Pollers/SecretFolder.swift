@@ -1,4 +1,5 @@
 import Foundation
+import SmallFiles
 
 // What does a secret's file say at this moment?
 //
@@ -18,12 +19,12 @@ public struct SecretFolder: Sendable {
         guard let path else { throw PollFault("\(file) can't be read: the service has no folder of secrets; name one in its configuration") }
         guard let folder = Self.real(path), let target = Self.real("\(path)/\(file)") else { throw PollFault("\(file) is not in the folder of secrets") }
         guard target.hasPrefix("\(folder)/") else { throw PollFault("\(file) leads out of the folder of secrets") }
-        guard let handle = FileHandle(forReadingAtPath: target) else { throw PollFault("\(file) in the folder of secrets can't be read") }
-        let data: Data
-        // At the end of an empty file there is no data, which is no error.
-        do { data = try handle.read(upToCount: Self.limitBytes + 1) ?? Data() } catch { throw PollFault("\(file) in the folder of secrets can't be read") }
-        guard data.count <= Self.limitBytes else { throw PollFault("\(file) has more than \(Self.limitBytes) bytes") }
-        return Array(data)
+        do throws(SmallFile.Fault) { return try SmallFile.read(target, limitBytes: Self.limitBytes) } catch {
+            switch error {
+            case .tooLarge: throw PollFault("\(file) has more than \(Self.limitBytes) bytes")
+            case .unopened, .unread: throw PollFault("\(file) in the folder of secrets can't be read")
+            }
+        }
     }
 
     /// A token: one line without spaces, as it may stand in a header.

@@ -1,4 +1,5 @@
 import Glibc
+import SmallFiles
 
 // What does this process cost?
 //
@@ -63,21 +64,7 @@ public struct ProcessMetrics: Sendable {
         return limit.rlim_cur > UInt(Int64.max) ? .infinity : Double(limit.rlim_cur)
     }
 
-    private static func readFile(_ path: String) -> [UInt8]? {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16_384)
-        while bytes.count < bytesLimit {
-            let count = read(file, &chunk, chunk.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { return nil }
-            if count == 0 { break }
-            bytes.append(contentsOf: chunk[..<count])
-        }
-        return bytes
-    }
+    private static func readFile(_ path: String) -> [UInt8]? { try? SmallFile.prefix(of: path, bytes: bytesLimit) }
 
     /// /proc/stat has a line per processor and interrupt.
     private static let bytesLimit = 4 << 20

@@ -1,3 +1,4 @@
+import SmallFiles
 import Synchronization
 
 #if canImport(Glibc)
@@ -90,27 +91,8 @@ final class TokenFile: Sendable {
     }
 
     private static func read(_ path: String) throws(Fault) -> [UInt8] {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw Fault(path: path, problem: "can't be opened: \(String(cString: strerror(errno)))") }
-        defer { close(file) }
-        var bytes: [UInt8] = []
-        var part = [UInt8](repeating: 0, count: 65_536)
-        while bytes.count <= bytesMost {
-            let count = part.withUnsafeMutableBytes { Self.readPart(file, $0) }
-            guard count >= 0 else { throw Fault(path: path, problem: "can't be read: \(String(cString: strerror(errno)))") }
-            guard count > 0 else { break }
-            bytes.append(contentsOf: part[..<count])
+        do throws(SmallFile.Fault) { return try SmallFile.read(path, limitBytes: bytesMost) } catch {
+            throw Fault(path: path, problem: "\(error)")
         }
-        return bytes
-    }
-
-    private static func readPart(_ file: Int32, _ part: UnsafeMutableRawBufferPointer) -> Int {
-        #if canImport(Glibc)
-        Glibc.read(file, part.baseAddress, part.count)
-        #elseif canImport(Musl)
-        Musl.read(file, part.baseAddress, part.count)
-        #else
-        Darwin.read(file, part.baseAddress, part.count)
-        #endif
     }
 }

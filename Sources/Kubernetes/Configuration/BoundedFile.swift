@@ -1,16 +1,13 @@
-import Foundation
+import SmallFiles
 
-// What is in this file, if it isn't absurdly large?
+// What is in this file of the cluster's access, if it isn't absurdly large?
 
 enum BoundedFile {
     static func read(_ path: String, limitBytes: Int = ConfigurationFile.limitBytes) throws(ClusterAccessFault) -> [UInt8] {
-        guard let file = FileHandle(forReadingAtPath: path) else { throw ClusterAccessFault(path, "can't be opened: check that it is there and may be read") }
-        defer { try? file.close() }
-        let data: Data?
-        do { data = try file.read(upToCount: limitBytes + 1) } catch { throw ClusterAccessFault(path, "can't be read") }
-        guard let data, !data.isEmpty else { throw ClusterAccessFault(path, "is empty") }
-        guard data.count <= limitBytes else { throw ClusterAccessFault(path, "has more than \(limitBytes) bytes") }
-        return Array(data)
+        let bytes: [UInt8]
+        do throws(SmallFile.Fault) { bytes = try SmallFile.read(path, limitBytes: limitBytes) } catch { throw ClusterAccessFault(path, "\(error)") }
+        guard !bytes.isEmpty else { throw ClusterAccessFault(path, "is empty") }
+        return bytes
     }
 
     static func text(_ path: String) throws(ClusterAccessFault) -> String {

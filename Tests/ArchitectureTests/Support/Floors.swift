@@ -22,7 +22,7 @@ struct Floor: Sendable {
     ]
     private static let grpc: Set<String> = ["GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "SwiftProtobuf"]
     private static let operating: Set<String> = ["Logging", "Metrics", "ServiceLifecycle", "UnixSignals"]
-    private static let belowThree: Set<String> = ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "Replay"]
+    private static let belowThree: Set<String> = ["Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "Replay"]
 
     static let table: [Floor] = [
         Floor(target: "Domain", level: 0, ours: [], isPure: true),
@@ -30,11 +30,12 @@ struct Floor: Sendable {
         Floor(target: "Autoscaling", level: 1, ours: ["Domain"], packages: collections, isPure: true),
         Floor(target: "Placement", level: 1, ours: ["Domain"], packages: collections, isPure: true),
         Floor(target: "EventLog", level: 1, ours: ["Domain"], packages: ["GRDB", "GRDBSQLite", "Crypto"]),
+        Floor(target: "SmallFiles", level: 1, ours: []),
 
         Floor(target: "ControlLoop", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog"], packages: ["GreenroomOpenCombine"]),
         Floor(target: "Policies", level: 2, ours: ["Domain", "Autoscaling"], packages: ["Yams"]),
         Floor(target: "Replay", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop"]),
-        Floor(target: "HTTPServing", level: 2, ours: ["Domain"], packages: http.union(["Logging"])),
+        Floor(target: "HTTPServing", level: 2, ours: ["Domain", "SmallFiles"], packages: http.union(["Logging"])),
 
         Floor(target: "HTTPService", level: 3, ours: belowThree.union(["HTTPServing"]), packages: http.union(operating).union(["Crypto"])),
         Floor(target: "ExternalMetrics", level: 3, ours: belowThree.union(["HTTPServing"]), packages: http.union(operating).union(["Crypto"])),
@@ -48,8 +49,8 @@ struct Floor: Sendable {
         Floor(target: "ServiceClient", level: 3, ours: ["Domain"], packages: http.union(["Logging"])),
         Floor(target: "WorkerAgent", level: 3, ours: ["Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
         Floor(target: "LocalWorkers", level: 3, ours: belowThree, packages: ["Logging", "Subprocess"]),
-        Floor(target: "Pollers", level: 3, ours: ["Domain", "Autoscaling"], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL", "Logging", "ServiceLifecycle"]),
-        Floor(target: "Telemetry", level: 3, ours: ["Domain"], packages: ["Logging", "Metrics", "CoreMetrics"]),
+        Floor(target: "Pollers", level: 3, ours: ["Domain", "SmallFiles", "Autoscaling"], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL", "Logging", "ServiceLifecycle"]),
+        Floor(target: "Telemetry", level: 3, ours: ["Domain", "SmallFiles"], packages: ["Logging", "Metrics", "CoreMetrics"]),
 
         Floor(
             target: "greenroom", level: 4,

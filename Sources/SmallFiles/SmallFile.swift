@@ -1,0 +1,65 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+// What is in this file, if it isn't absurdly large?
+//
+// Certificates, tokens, secrets, /proc: files that are read whole, again and again, and may be replaced at any moment. Never
+// more bytes than the limit are read, and nothing of a file's contents is in a fault.
+
+public enum SmallFile {
+    public enum Fault: Error, Hashable, Sendable, CustomStringConvertible {
+        /// `errno` says why.
+        case unopened(Int32)
+        case unread(Int32)
+        case tooLarge(limitBytes: Int)
+
+        public var description: String {
+            switch self {
+            case .unopened(let number): "can't be opened: \(String(cString: strerror(number)))"
+            case .unread(let number): "can't be read: \(String(cString: strerror(number)))"
+            case .tooLarge(let limitBytes): "has more than \(limitBytes) bytes"
+            }
+        }
+    }
+
+    private static let partBytes = 16_384
+
+    /// The whole file.
+    public static func read(_ path: String, limitBytes: Int) throws(Fault) -> [UInt8] {
+        let bytes = try prefix(of: path, bytes: limitBytes + 1)
+        guard bytes.count <= limitBytes else { throw .tooLarge(limitBytes: limitBytes) }
+        return bytes
+    }
+
+    /// Its first bytes, at most so many.
+    public static func prefix(of path: String, bytes most: Int) throws(Fault) -> [UInt8] {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw .unopened(errno) }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: min(partBytes, max(most, 1)))
+        while bytes.count < most {
+            let count = part.withUnsafeMutableBytes { readSome(file, $0) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .unread(errno) }
+            if count == 0 { break }
+            bytes.append(contentsOf: part[..<min(count, most - bytes.count)])
+        }
+        return bytes
+    }
+
+    private static func readSome(_ file: Int32, _ part: UnsafeMutableRawBufferPointer) -> Int {
+        #if canImport(Glibc)
+        Glibc.read(file, part.baseAddress, part.count)
+        #elseif canImport(Musl)
+        Musl.read(file, part.baseAddress, part.count)
+        #else
+        Darwin.read(file, part.baseAddress, part.count)
+        #endif
+    }
+}
