@@ -39,6 +39,8 @@ public struct Policy: Hashable, Sendable {
     public var zoneMaxSkew: Int?
     /// nil is `auto`.
     public var localWaitSeconds: Int?
+    /// Whether nodes are told which snapshots they will probably need.
+    public var prefetch = false
     public var quotas: [Quota] = []
 
     public init(pool: String, target: ScaleTarget) {

@@ -47,7 +47,7 @@ public enum PolicyFields {
     public static let schedule = ["cron", "timezone", "durationSeconds", "minReplicaCount", "offsets"]
     public static let zoneOffset = ["from", "secondsEastOfUTC"]
     public static let drain = ["timeoutSeconds"]
-    public static let placement = ["spillTo", "zoneSpread", "localWaitSeconds"]
+    public static let placement = ["spillTo", "zoneSpread", "localWaitSeconds", "prefetch"]
     public static let zoneSpread = ["maxSkew"]
     public static let quota = ["tenant", "maxRunning"]
     public static let pause = ["in", "out", "hold"]

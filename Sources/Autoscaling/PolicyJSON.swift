@@ -94,6 +94,7 @@ extension Policy {
             json.array("spillTo", spillTo) { $1.string($0) }
             json.optionalObject("zoneSpread", zoneMaxSkew) { $1.member("maxSkew", $0) }
             if let localWaitSeconds { json.member("localWaitSeconds", localWaitSeconds) } else { json.member("localWaitSeconds", "auto") }
+            if prefetch { json.member("prefetch", true) }
         }
         json.array("quotas", quotas) { quota, json in
             json.openObject()

@@ -107,6 +107,7 @@ extension Policy {
 
     private mutating func readPlacement(_ placement: JSONObject) throws(PolicyJSONError) {
         spillTo = try placement.texts("spillTo")
+        prefetch = try placement.flag("prefetch") ?? false
         zoneMaxSkew = try placement.object("zoneSpread", PolicyFields.zoneSpread)?.integer("maxSkew")
         if placement.isText("localWaitSeconds") {
             guard try placement.text("localWaitSeconds") == "auto" else { throw placement.required("localWaitSeconds", "must be auto or seconds") }

@@ -66,6 +66,9 @@ public struct Schedule: Hashable, Sendable {
         return instant(end)
     }
 
+    /// The first start later than `time`; nil where there is none any more.
+    public func nextStart(after time: LogTime) -> LogTime? { start(after: seconds(time)).map(instant) }
+
     /// When the latest run that covers this second ends.
     private func end(ofRunAt second: Int64) -> Int64? {
         guard let start = start(atOrBefore: second), second - start < Int64(durationSeconds) else { return nil }

@@ -141,6 +141,7 @@ struct PolicyDocument {
         if let spread = placement.object("zoneSpread", PolicyFields.zoneSpread) {
             policy.zoneMaxSkew = spread.required("maxSkew", \.integer, "maxSkew: 1")
         }
+        policy.prefetch = placement.flag("prefetch") ?? policy.prefetch
         guard let wait = placement.value("localWaitSeconds") else { return }
         if case .scalar(let scalar) = wait.node, scalar.string == "auto" { return }
         policy.localWaitSeconds = wait.integer

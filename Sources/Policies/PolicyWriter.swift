@@ -163,6 +163,7 @@ public enum PolicyWriter {
         if !policy.spillTo.isEmpty { members.append(("spillTo", .inlineList(policy.spillTo.map { .text($0) }))) }
         if let skew = policy.zoneMaxSkew { members.append(("zoneSpread", .inline([("maxSkew", .integer(skew))]))) }
         if let wait = policy.localWaitSeconds { members.append(("localWaitSeconds", .integer(wait))) }
+        if policy.prefetch { members.append(("prefetch", .flag(true))) }
         return members
     }
 

@@ -49,6 +49,7 @@ private func full() throws -> Policy {
     policy.spillTo = ["kagent/other"]
     policy.zoneMaxSkew = 2
     policy.localWaitSeconds = 7
+    policy.prefetch = true
     policy.quotas = [Quota(tenant: "team-a", maxRunning: 10)]
     return policy
 }

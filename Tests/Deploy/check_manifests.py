@@ -383,6 +383,8 @@ CASES = [
     ({"placement": {"localWaitSeconds": "auto"}}, ""),
     ({"placement": {"localWaitSeconds": 5}}, ""),
     ({"placement": {"localWaitSeconds": "soon"}}, "does not match"),
+    ({"placement": {"prefetch": True}}, ""),
+    ({"placement": {"prefetch": "yes"}}, "boolean"),
     ({"pause": {"hold": -1}}, "minimum"),
 ]
 

@@ -59,6 +59,8 @@ import Testing
         #expect(try spec("idleReplicaCount:").idleReplicaCount == nil)
         #expect(try spec("placement: {spillTo: [b, other/c], localWaitSeconds: 5}").spillTo == ["default/b", "other/c"])
         #expect(try spec("placement: {localWaitSeconds: 5}").localWaitSeconds == 5)
+        #expect(try !spec("placement: {localWaitSeconds: 5}").prefetch)
+        #expect(try spec("placement: {localWaitSeconds: auto, prefetch: true}").prefetch)
         #expect(try spec("triggers: [{type: demand, threshold: 500m}]").triggers.first?.thresholdMilli == 500)
         #expect(try spec("triggers: [{type: demand, threshold: \"2k\"}]").triggers.first?.thresholdMilli == 2_000_000)
         #expect(try spec("triggers: [{type: demand, threshold: 1.5, metricType: Value}]").triggers.first?.metricType == .value)

@@ -15,7 +15,7 @@ import Testing
         "advanced: {horizontalPodAutoscalerConfig: {behavior: {}}}", "advanced: {horizontalPodAutoscalerConfig: {behavior: {scaleDown: {selectPolicy: Min, tolerance: 0.000001}}}}",
         "advanced: {scalingModifiers: {formula: \"demand > 2 ? demand : 1\", target: 2500m, metricType: Value}}",
         "schedules: [{cron: \"*/5 * * * MON\", timezone: America/New_York, durationSeconds: 60, minReplicaCount: 1}, {cron: \"@daily\", timezone: UTC, durationSeconds: 60, minReplicaCount: 1}]",
-        "placement: {spillTo: [b], zoneSpread: {maxSkew: 3}, localWaitSeconds: 0}\nquotas: [{tenant: \"7\", maxRunning: 0}]\ndrain: {timeoutSeconds: 1}",
+        "placement: {spillTo: [b], zoneSpread: {maxSkew: 3}, localWaitSeconds: 0, prefetch: true}\nquotas: [{tenant: \"7\", maxRunning: 0}]\ndrain: {timeoutSeconds: 1}",
         "fallback: {failureThreshold: 2, replicas: 1, behavior: currentReplicasIfLower}",
     ]
 

@@ -185,6 +185,8 @@ final class LoopCore: @unchecked Sendable {
                 rescale.takingBack = planner.takeBack(pool, &world).map { takenBack($0) }
                 rescales.send(rescale)
             }
+        case .prefetchSuggested: if let pool = world.poolByName[event.pool] { planner.prefetch(pool, &world, &outputs) }
+        case .timerFired: planner.wakesRung = .zero
         default: break
         }
         resumePlacementWaiters(event.subject)
@@ -243,6 +245,7 @@ final class LoopCore: @unchecked Sendable {
     /// Looks at a pool: who can be placed, who can go, and whether the count should change.
     private func consider(_ pool: Int) {
         planner.place(pool, &world, &outputs)
+        planner.prefetch(pool, &world, &outputs)
         planner.giveUpDrains(pool, &world, &outputs)
         for worker in planner.takeBack(pool, &world) { depart(worker, .keep) }
         planner.drainSurplus(pool, &world, &outputs)
@@ -310,7 +313,7 @@ final class LoopCore: @unchecked Sendable {
         guard isLive else { return }
         let wait = planner.waits.isEmpty ? nil : planner.waits.values.min()
         let drain = drainDeadlines.isEmpty ? nil : drainDeadlines.values.min()
-        let earliest = [moments.earliestDeadline, wait, drain].lazy.compactMap { $0 }.min()
+        let earliest = [moments.earliestDeadline, wait, drain, world.forecasts.earliest(after: planner.wakesRung)].lazy.compactMap { $0 }.min()
         if earliest == alarm?.at { return }
         alarm?.work.cancel()
         alarm = earliest.map { time in (time, scheduler.perform(at: time) { [weak self] in self?.ring() }) }
@@ -332,7 +335,19 @@ final class LoopCore: @unchecked Sendable {
             planner.endWait(pool)
             outputs.endWait(until, pool: world.pools[pool], asOf: world.position)
         }
+        ringWakes(now)
         flush()
+    }
+
+    /// One timer for all of a pool whose wakes are near.
+    private func ringWakes(_ now: LogTime) {
+        guard let earliest = world.forecasts.earliest(after: planner.wakesRung), earliest <= now else { return }
+        var pools: Set<Int> = []
+        for (actor, deadline) in world.forecasts.reached(now) where deadline > planner.wakesRung {
+            let pool = Int(world.actors[actor].pool)
+            if pool >= 0, pools.insert(pool).inserted { outputs.wake(deadline, pool: world.pools[pool], asOf: world.position) }
+        }
+        planner.wakesRung = now
     }
 
     // MARK: - Those who wait

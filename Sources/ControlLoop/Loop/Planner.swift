@@ -22,7 +22,9 @@ struct Planner {
     private var placements: [NameID: Placed] = [:]
     /// When somebody in a pool has waited for a node as long as may be.
     private(set) var waits: [Int: LogTime] = [:]
-    private var told: ToldSnapshots
+    var told: ToldSnapshots
+    /// Timers of foretold wakes up to here are on their way into the log.
+    var wakesRung = LogTime.zero
     private var drains: [NameID: Position] = [:]
     private var decisions: Set<PolicyKey> = []
     /// By pool: how often its drains had been given up when that was said once more.
@@ -167,7 +169,11 @@ struct Planner {
         for worker in drains.keys.sorted() { settleDrain(of: worker, &world) }
         decisions = []
         giveUps = [:]
-        for pool in world.pools.indices { world.pools[pool].placing.hasNews = true }
+        wakesRung = .zero
+        for pool in world.pools.indices {
+            world.pools[pool].placing.hasNews = true
+            world.refillPrefetch(pool)
+        }
     }
 }
 

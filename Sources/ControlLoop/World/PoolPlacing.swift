@@ -24,11 +24,19 @@ struct PoolPlacing: Sendable {
     /// Waiting actors that ask something of a worker, by what they ask.
     var conditions: [Eligibility: Int] = [:]
     var split = BlockedSplit()
+    /// Whether nodes are told what to fetch, by the policy.
+    var prefetches = false
+    /// Requests that wait and for which a node was told, with the node.
+    private(set) var suggested: [Position: NameID] = [:]
+    private var suggestedByNode: [NameID: Int] = [:]
 
     // The loop's own, in no checkpoint.
 
     /// Something came free or changed since the queue was last gone through.
     var hasNews = true
+    /// Requests for which no node was looked for yet, in order; those beyond the limit stand far back, and none is.
+    var unlooked: [Position] = []
+    static let unlookedLimit = 1_024
     /// Tickets set aside to wait for a node.
     var asideOnNode: [NameID: Int] = [:]
 
@@ -37,6 +45,21 @@ struct PoolPlacing: Sendable {
         count.waiting += step
         if !hasExternal { count.withoutExternal += step }
         pausedWaiting[node] = count.waiting > 0 ? count : nil
+    }
+
+    /// Waiting actors whose snapshots a node was told to fetch.
+    func sentTo(_ node: NameID) -> Int { suggestedByNode[node] ?? 0 }
+
+    mutating func noteSuggested(_ request: Position, on node: NameID) {
+        forgetSuggested(request)
+        suggested[request] = node
+        suggestedByNode[node, default: 0] += 1
+    }
+
+    mutating func forgetSuggested(_ request: Position) {
+        guard !suggested.isEmpty, let node = suggested.removeValue(forKey: request) else { return }
+        let count = sentTo(node) - 1
+        suggestedByNode[node] = count > 0 ? count : nil
     }
 
     mutating func count(_ eligibility: Eligibility, by step: Int) {

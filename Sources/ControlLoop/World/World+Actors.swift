@@ -24,6 +24,9 @@ struct ActorFields {
     var tenant: String?
     var node: String?
     var tier: String?
+    /// When it wakes by itself: a cron expression and the zone it is read in.
+    var schedule: String?
+    var timezone: String?
     var selector: [(key: String, value: String)] = []
 
     init(_ kind: EventKind, _ body: EventBody) {
@@ -40,6 +43,8 @@ struct ActorFields {
                 if key == "template" { template = body.text(value) }
                 if key == "tenant" { tenant = body.text(value) }
                 if key == "sandboxClass" { sandboxClass = body.text(value) }
+                if key == "schedule" { schedule = body.text(value).flatMap { $0.isEmpty ? nil : $0 } }
+                if key == "timezone" { timezone = body.text(value) }
             case .actorRunning:
                 if key == "restoreMillis" { restoreMillis = body.integer(value) }
                 if key == "restoredFrom" { snapshot = body.withText(value) { SnapshotID($0) } }
@@ -132,6 +137,7 @@ extension World {
         }
         if old == .placed, next == .running { noteRestore(actor, fields, since: since, at: fold.at) }
         noteSnapshot(&actor, index, from: old, event, fields, held: held, &fold)
+        noteForecast(actor, index, from: old, to: next, event.kind, fields, at: fold.at)
         if old != next || event.kind == .actorRunning { actor.since = fold.at }
         actor.stateSeq = event.seq
         actor.state = next
@@ -149,11 +155,13 @@ extension World {
                 expectedMillis: fields.expectedMillis, selector: selector, tenant: actors.traits(of: actor).tenant))
         countWaiting(actor, index, selector, by: 1)
         pools[home].arrivals.add(at: fold.at)
+        if pools[home].placing.prefetches, pools[home].placing.unlooked.count < PoolPlacing.unlookedLimit { pools[home].placing.unlooked.append(event.seq) }
     }
 
     private mutating func leaveQueue(_ actor: inout ActorRecord, _ index: Int, placedTier: String?, at now: LogTime, keepsWait: Bool, _ fold: inout Fold) {
         let home = Int(actor.pool)
         if let ticket = pools[home].queue.remove(actor.stateSeq) { countWaiting(actor, index, ticket.selector, by: -1) }
+        pools[home].placing.forgetSuggested(actor.stateSeq)
         guard keepsWait else { return }
         let waited = now.microseconds(since: actor.since)
         actor.waitedMillis = UInt32(clamping: waited / 1_000)

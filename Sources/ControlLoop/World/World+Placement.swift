@@ -43,6 +43,7 @@ extension World {
         if quotas.count != pools[home].queue.quotaCount || !quotas.isEmpty { pools[home].queue.setQuotas(quotas) }
         pools[home].placing.hasNews = true
         findSpill()
+        adoptPrefetch(home)
     }
 
     /// Which pools may use which: anew whenever a pool or a policy comes. Nothing to do where no policy names any.

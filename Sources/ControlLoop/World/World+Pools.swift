@@ -106,6 +106,7 @@ extension World {
         touch(home, shadow, &fold)
         guard let shadow else {
             pools[home].timersFired &+= 1
+            ringForecasts(of: home, at: fold.at)
             // It may have been the end of somebody's wait for a node.
             pools[home].placing.hasNews = true
             return true

@@ -26,6 +26,8 @@ public struct World: Sendable {
     /// What placement asks: workers, snapshots on nodes, measured restores.
     var placer = Placer(limits: World.placementLimits)
     var active = ActiveSnapshots()
+    /// When actors will wake, of the few of which that is known.
+    var forecasts = WakeForecasts()
     /// Pools where somebody waits whose state lies on one node.
     var pausedPools: Set<Int> = []
     /// Whether waiting actors are told apart by why they wait. From the first placement on that says which worker's life it
@@ -111,6 +113,9 @@ public struct World: Sendable {
             return true
         case .queueObserved, .poolObserved, .policyApplied, .scaleDecided, .scaleApplied, .scaleFailed, .timerFired:
             return batch.withBody(of: event) { applyPool(event, $0, names, &fold) }
+        case .prefetchSuggested:
+            batch.withBody(of: event) { applySuggestion(event, $0, names, &fold) }
+            return true
         case .snapshotObserved:
             batch.withBody(of: event) { applyObserved(event, $0, &fold) }
             return true

@@ -10,7 +10,7 @@ import Placement
 
 extension World {
     /// Rises with every change of the bytes' meaning.
-    static let checkpointVersion = 8
+    static let checkpointVersion = 9
 
     public func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -22,6 +22,7 @@ extension World {
         actors.encode(into: &writer)
         tombstones.encode(into: &writer)
         active.encode(into: &writer)
+        forecasts.encode(into: &writer)
         writer.bool(splitsDemand)
         placer.encodeWithoutWorkers(into: &writer)
         return writer.bytes
@@ -46,6 +47,7 @@ extension World {
         actors = try ActorTable(from: &reader, lastName: position.multipliedReportingOverflow(by: 4).partialValue)
         tombstones = try Tombstones(from: &reader)
         active = try ActiveSnapshots(from: &reader)
+        forecasts = try WakeForecasts(from: &reader)
         splitsDemand = try reader.bool()
         try checkReferences(reader.offset)
         let known = workers.indices.map { (index: $0, facts: workers[$0].facts, used: workers[$0].used) }
@@ -76,6 +78,7 @@ extension World {
             for ticket in pool.queue.all { try check(ticket.actor >= 0 && ticket.actor < actors.capacity && Int(actors[ticket.actor].pool) == index, "a ticket") }
         }
         for actor in active.indices { try check(actor >= 0 && actor < actors.capacity, "a snapshot") }
+        for actor in forecasts.indices + forecasts.due.keys.sorted() { try check(actor >= 0 && actor < actors.capacity, "a forecast") }
     }
 
     /// Why they wait follows from who waits.
@@ -84,7 +87,11 @@ extension World {
         for pool in pools.indices {
             for ticket in pools[pool].queue.all { countWaiting(actors[ticket.actor], ticket.actor, ticket.selector, by: 1) }
         }
-        for pool in pools.indices { pools[pool].placing.split = blockedSplit(pool) }
+        for pool in pools.indices {
+            pools[pool].placing.split = blockedSplit(pool)
+            pools[pool].placing.prefetches = pools[pool].policy?.policy.prefetch ?? false
+            refillPrefetch(pool)
+        }
     }
 
     /// What was found at the last commit that touched the pool follows from state and memory.
@@ -144,6 +151,10 @@ extension PoolState {
         writer.optional(evaluation?.at) { $0.time($1) }
         writer.optional(scaleProblem) { $0.string($1) }
         writer.integer(timersFired)
+        writer.list(placing.suggested.sorted { $0.key < $1.key }) { writer, suggested in
+            writer.integer(suggested.key)
+            writer.integer(suggested.value.rawValue)
+        }
     }
 
     init(from reader: inout ByteReader) throws(ByteFault) {
@@ -173,6 +184,7 @@ extension PoolState {
         evaluatedAt = try reader.optional { reader throws(ByteFault) in try reader.time() }
         scaleProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
         timersFired = try reader.integer()
+        for _ in 0..<(try reader.count(bytesEach: 12)) { placing.noteSuggested(try reader.integer(), on: NameID(try reader.integer())) }
     }
 }
 

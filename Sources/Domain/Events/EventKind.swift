@@ -27,6 +27,7 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     case scaleFailed = 21
     case timerFired = 22
     case snapshotObserved = 23
+    case prefetchSuggested = 24
 
     public static let typePrefix = "dev.greenroom."
 
@@ -109,7 +110,7 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     private func makeShape() -> Shape {
         switch self {
         case .actorCreated:
-            actor("actor.created", pool: true, need("pool", .name), need("template", .name), may("tenant", .name), may("labels", .stringMap), may("sandboxClass", .name))
+            actor("actor.created", pool: true, need("pool", .name), need("template", .name), may("tenant", .name), may("labels", .stringMap), may("sandboxClass", .name), may("schedule", .text), may("timezone", .name))
         case .actorRequested:
             actor("actor.requested", pool: true, need("pool", .name), may("priority", .integer), may("deadline", .time), may("selector", .stringMap), may("reason", .text), may("template", .name), may("expectedMillis", .count))
         case .actorWithdrawn: actor("actor.withdrawn")
@@ -144,6 +145,8 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .timerFired: other("timer.fired", .pool, ours: true, pool: true, need("pool", .name), need("deadline", .time), may("shadow", .name))
         case .snapshotObserved:
             other("snapshot.observed", .holder, ours: true, need("snapshot", .text), need("state", .text), may("bytes", .count), may("template", .name), may("toldAt", .count))
+        case .prefetchSuggested:
+            other("prefetch.suggested", .node, ours: true, pool: true, need("pool", .name), need("node", .name), need("actor", .name), need("snapshot", .text), need("reason", .text), may("bytes", .count), may("request", .count), may("wakeAt", .time))
         }
     }
 

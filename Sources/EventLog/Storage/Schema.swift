@@ -10,6 +10,7 @@ enum Schema {
     /// Names the files of `migrations/`, in the order they are applied.
     private static let migrations: [(name: String, sql: [UInt8])] = [
         ("001_log", PackageResources._01_log_sql), ("002_snapshot_observed", PackageResources._02_snapshot_observed_sql),
+        ("003_prefetch_suggested", PackageResources._03_prefetch_suggested_sql),
     ]
 
     static var migrator: DatabaseMigrator {

@@ -2,10 +2,9 @@ public import Domain
 
 // Which node could fetch an actor's snapshot before the actor comes?
 //
-// For one that waits, or that will wake soon: where it would be placed if a worker is free; else the node with most workers
-// that may take it, as a slot there comes free first. No answer where fetching gains nothing: it has no external snapshot,
-// is paused on a node that can resume it, or a node that may take it has the snapshot already. O(nodes of the pool) where
-// it must wait, else O(log n).
+// For one that waits, or that will wake soon: where it would be placed if a worker is free; else the node where a slot is
+// expected to come free first. No answer where fetching gains nothing: it has no external snapshot, is paused on a node that
+// can resume it, or that node has the snapshot already. O(nodes of the pool) where it must wait, else O(log n).
 
 public struct PrefetchSuggestion: Hashable, Sendable {
     public var node: NameID
@@ -16,7 +15,10 @@ public struct PrefetchSuggestion: Hashable, Sendable {
 }
 
 extension Placer {
-    public func prefetch(_ actor: WaitingActor, _ rules: PlacementRules, at now: LogTime) -> PrefetchSuggestion? {
+    /// `sent` says how many others were told to come to a node and haven't yet.
+    public func prefetch(
+        _ actor: WaitingActor, _ rules: PlacementRules, at now: LogTime, sent: (NameID) -> Int = { _ in 0 }
+    ) -> PrefetchSuggestion? {
         guard let external = actor.external else { return nil }
         switch decide(actor, rules, at: now) {
         case .place(let choice):
@@ -24,7 +26,7 @@ extension Placer {
             return suggestion(node, external)
         case .wait(let blocked):
             guard blocked.reason == .poolExhausted, blocked.eligibleThere.ready == 0 else { return nil }
-            return likeliest(actor).flatMap { suggestion($0, external) }
+            return likeliest(actor, sent).flatMap { suggestion($0, external) }
         }
     }
 
@@ -34,20 +36,32 @@ extension Placer {
         return PrefetchSuggestion(node: node, snapshot: external.snapshot, bytes: external.bytes, savedMicroseconds: max(0, saved))
     }
 
-    /// The node with most workers for the actor in the first of its pools that has any; nil where one of them has the
-    /// snapshot. The lowest name of equals.
-    private func likeliest(_ actor: WaitingActor) -> NameID? {
+    /// The node where a slot is expected soonest: as each taken one frees itself at the rate 1 ÷ hold, that with most of them
+    /// for each who was told to come there before. 6 taken, 2 sent there: (2 + 1) ÷ 6 holds; 4 taken, none sent: 1 ÷ 4, the
+    /// sooner one. Where no worker is ready, a node on which one starts. In the first of its pools that has any; the lowest name
+    /// of equals. nil where that node has the snapshot.
+    private func likeliest(_ actor: WaitingActor, _ sent: (NameID) -> Int) -> NameID? {
         guard let snapshot = actor.external?.snapshot else { return nil }
         for pool in actor.pools where workers.pools.indices.contains(pool) {
-            var best: (ready: Int, node: NameID)?
-            for group in workers.pools[pool].groups where group.tally.ready > 0 {
-                let ready = workers.tally(of: pool, on: group.node, actor.eligibility).ready
-                guard ready > 0 else { continue }
-                if snapshots.isCached(snapshot, on: group.node) { return nil }
-                if best.map({ ready > $0.ready || (ready == $0.ready && group.node < $0.node) }) ?? true { best = (ready, group.node) }
-            }
-            if let best { return best.node }
+            guard let node = soonest(in: pool, actor, sent) else { continue }
+            return snapshots.isCached(snapshot, on: node) ? nil : node
         }
         return nil
+    }
+
+    private func soonest(in pool: Int, _ actor: WaitingActor, _ sent: (NameID) -> Int) -> NameID? {
+        var best: (ahead: Int, taken: Int, node: NameID)?
+        var starting: NameID?
+        for group in workers.pools[pool].groups where group.tally.ready + group.tally.starting > 0 {
+            let tally = workers.tally(of: pool, on: group.node, actor.eligibility)
+            if tally.starting > 0, starting.map({ group.node < $0 }) ?? true { starting = group.node }
+            guard tally.ready > 0 else { continue }
+            let (ahead, taken) = (sent(group.node) + 1, max(1, tally.usedSlots))
+            guard let known = best else { best = (ahead, taken, group.node); continue }
+            // ahead ÷ taken < known.ahead ÷ known.taken, in whole numbers.
+            let (mine, theirs) = (ahead * known.taken, known.ahead * taken)
+            if mine < theirs || (mine == theirs && group.node < known.node) { best = (ahead, taken, group.node) }
+        }
+        return best?.node ?? starting
     }
 }

@@ -65,6 +65,9 @@ private struct Phrase {
         case .workerDraining, .workerGone: say("reason")
         case .snapshotCached, .snapshotEvicted: say("snapshot"); bytes()
         case .snapshotObserved: say("state"); say("snapshot"); bytes(); say("template", "golden of "); say("toldAt", "told at ")
+        case .prefetchSuggested:
+            say("snapshot"); bytes(); say("actor", "for "); say("pool", "of "); say("wakeAt", "which wakes at "); say("reason")
+            known.formUnion(["node", "request"])
         case .queueObserved: observed()
         case .poolObserved: say("specReplicas", "spec "); say("readyReplicas", "ready ")
         case .policyApplied: policy()

@@ -14,7 +14,7 @@ import Testing
     }
 
     private static let contract: [Row] = [
-        Row(number: 1, name: "actor.created", subject: .actor, fields: "pool:name template:name tenant:name? labels:stringMap? sandboxClass:name? version:count?"),
+        Row(number: 1, name: "actor.created", subject: .actor, fields: "pool:name template:name tenant:name? labels:stringMap? sandboxClass:name? schedule:text? timezone:name? version:count?"),
         Row(
             number: 2, name: "actor.requested", subject: .actor,
             fields: "pool:name priority:integer? deadline:time? selector:stringMap? reason:text? template:name? expectedMillis:count? version:count?"),
@@ -39,6 +39,9 @@ import Testing
         Row(number: 21, name: "scale.failed", subject: .pool, isOurs: true, fields: "pool:name error:text attempt:count specReplicas:count? workers:array?"),
         Row(number: 22, name: "timer.fired", subject: .pool, isOurs: true, fields: "pool:name deadline:time shadow:name?"),
         Row(number: 23, name: "snapshot.observed", subject: .holder, isOurs: true, fields: "snapshot:text state:text bytes:count? template:name? toldAt:count?"),
+        Row(
+            number: 24, name: "prefetch.suggested", subject: .node, isOurs: true,
+            fields: "pool:name node:name actor:name snapshot:text reason:text bytes:count? request:count? wakeAt:time?"),
     ]
 
     @Test("a kind's number, name, subject and fields are the contract", arguments: contract)
@@ -58,7 +61,7 @@ import Testing
 
     @Test("the contract lists every kind, and no number beyond") func complete() {
         #expect(Self.contract.map(\.number) == EventKind.allCases.map(\.rawValue))
-        #expect(EventKind(rawValue: 0) == nil && EventKind(rawValue: 24) == nil)
+        #expect(EventKind(rawValue: 0) == nil && EventKind(rawValue: 25) == nil)
         #expect(SampleEvent.all.map(\.kind) == EventKind.allCases)
     }
 

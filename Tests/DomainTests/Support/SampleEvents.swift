@@ -48,5 +48,8 @@ struct SampleEvent: Sendable, CustomTestStringConvertible {
         SampleEvent(kind: .scaleFailed, subject: "ns/p", data: #"{"pool":"ns/p","error":"timeout","attempt":1}"#),
         SampleEvent(kind: .timerFired, subject: "ns/p", data: #"{"pool":"ns/p","deadline":"2026-11-21T07:32:00.000001Z"}"#),
         SampleEvent(kind: .snapshotObserved, subject: "actor-1", data: #"{"snapshot":"s3://b/s","state":"present","bytes":7,"template":"t","toldAt":8}"#),
+        SampleEvent(
+            kind: .prefetchSuggested, subject: "n-1",
+            data: #"{"pool":"ns/p","node":"n-1","actor":"actor-1","snapshot":"s3://b/s","reason":"waits","bytes":7,"request":8,"wakeAt":"2026-11-21T07:32:00Z"}"#),
     ]
 }

@@ -1,0 +1,111 @@
+import Domain
+import Placement
+
+// Which node is told to fetch which snapshot?
+//
+// Where the pool's policy has prefetch on: for an actor that has begun to wait and found no slot, once a request; and for one
+// whose foretold wake is near. Suggestions are hints: one that is lost costs a slower restore.
+
+extension Planner {
+    /// Suggestions of one look at a pool, and actors looked at for them; the others come with the next look.
+    static let suggestionsPerLook = 16
+    static let actorsPerLook = 256
+    /// Suggestions to nodes of one pool for actors that still wait.
+    static let suggestionsPerPool = 1_024
+
+    mutating func prefetch(_ pool: Int, _ world: inout World, _ out: inout Outputs) {
+        guard world.pools[pool].placing.prefetches else { return }
+        let room = min(Self.suggestionsPerLook, Self.suggestionsPerPool - world.pools[pool].placing.suggested.count)
+        let made = room > 0 ? prefetchWaiting(pool, room, &world, &out) : 0
+        if !world.forecasts.due.isEmpty { prefetchForetold(pool, Self.suggestionsPerLook - made, &world, &out) }
+    }
+
+    private mutating func prefetchWaiting(_ pool: Int, _ room: Int, _ world: inout World, _ out: inout Outputs) -> Int {
+        guard !world.pools[pool].placing.unlooked.isEmpty else { return 0 }
+        var looked = 0
+        var sent: [NameID: Int] = [:]
+        let rules = world.placementRules(pool)
+        for seq in world.pools[pool].placing.unlooked.prefix(Self.actorsPerLook) where sent.values.reduce(0, +) < room {
+            looked += 1
+            // It has a worker by now, or one was promised.
+            guard let ticket = world.pools[pool].queue[seq], !world.pools[pool].queue.isClaimed(seq) else { continue }
+            let before = world.pools[pool].placing
+            guard let found = suggest(ticket, rules, world, sent: { before.sentTo($0) + (sent[$0] ?? 0) }) else { continue }
+            sent[found.node, default: 0] += 1
+            out.prefetch(found, for: world.actors[ticket.actor].name, .waits(seq), pool: world.pools[pool], node: world.labels.text(of: found.node))
+        }
+        world.pools[pool].placing.unlooked.removeFirst(looked)
+        return sent.values.reduce(0, +)
+    }
+
+    private mutating func prefetchForetold(_ pool: Int, _ room: Int, _ world: inout World, _ out: inout Outputs) {
+        let rules = world.placementRules(pool)
+        let due = world.forecasts.due.filter { Int(world.actors[$0.key].pool) == pool }.sorted { $0.value != $1.value ? $0.value < $1.value : $0.key < $1.key }
+        var left = room
+        for (index, wakeAt) in due.prefix(Self.actorsPerLook) where left > 0 {
+            let entry = world.forecasts[index]
+            world.forecasts.settle(index)
+            let actor = world.actors[index]
+            // What comes too late helps nobody.
+            guard actor.state == .suspended, wakeAt > world.at, let entry else { continue }
+            let ticket = WaitingTicket(
+                actor: index, seq: actor.stateSeq, requestedAt: world.at, priority: 0, expectedMillis: 0, selector: [],
+                tenant: world.actors.traits(of: actor).tenant)
+            guard let found = suggest(ticket, rules, world, sent: { _ in 0 }) else { continue }
+            left -= 1
+            out.prefetch(found, for: actor.name, .wakes(wakeAt, entry), pool: world.pools[pool], node: world.labels.text(of: found.node))
+        }
+    }
+
+    private mutating func suggest(_ ticket: WaitingTicket, _ rules: PlacementRules, _ world: World, sent: (NameID) -> Int) -> Outputs.Prefetch? {
+        guard world.actors[ticket.actor].snapshotSeq > 0, let told = told(world.actors[ticket.actor].snapshotSeq) else { return nil }
+        let actor = world.waitingActor(ticket, ahead: 0) { _ in told }
+        return world.placer.prefetch(actor, rules, at: world.at, sent: sent).map { Outputs.Prefetch(node: $0.node, uri: told.uri, bytes: $0.bytes) }
+    }
+}
+
+extension Outputs {
+    struct Prefetch {
+        var node: NameID
+        var uri: String
+        var bytes: Int64
+    }
+
+    enum PrefetchReason {
+        /// The position of its request.
+        case waits(Position)
+        case wakes(LogTime, WakeForecasts.Entry)
+    }
+
+    mutating func prefetch(_ found: Prefetch, for actor: NameID, _ reason: PrefetchReason, pool: PoolState, node: String) {
+        var body = JSONWriter()
+        body.openObject()
+        body.member("node", node)
+        body.member("actor", text(of: actor))
+        body.member("snapshot", found.uri)
+        if found.bytes > 0 { body.member("bytes", found.bytes) }
+        let mark: String
+        switch reason {
+        case .waits(let request):
+            body.member("request", request)
+            body.member("reason", "waits: a slot is expected here first")
+            mark = "\(request)-\(found.node.rawValue)"
+        case .wakes(let wakeAt, let entry):
+            body.member("wakeAt", wakeAt)
+            let gap = Self.seconds(microseconds: entry.gapMicroseconds)
+            body.member("reason", entry.hasSchedule ? "its schedule: \(entry.cron)" : "wakes every \(gap) s")
+            mark = "wake-\(actor.rawValue)-\(wakeAt.microseconds)"
+        }
+        body.closeObject()
+        append(.prefetchSuggested, id: "prefetch-\(mark)", subject: node, pool: pool.text, body: body.bytes)
+    }
+
+    /// Actors of the pool are expected to wake soon.
+    mutating func wake(_ deadline: LogTime, pool: PoolState, asOf: Position) {
+        var body = JSONWriter()
+        body.openObject()
+        body.member("deadline", deadline)
+        body.closeObject()
+        append(.timerFired, id: "timer-wake-\(pool.name.rawValue)-\(deadline.microseconds)-\(asOf)", subject: pool.text, pool: pool.text, body: body.bytes)
+    }
+}
