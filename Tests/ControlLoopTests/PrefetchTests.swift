@@ -110,7 +110,7 @@ import Testing
         loop.advance(1_791)
         #expect(try suggestions(loop) == [])
         loop.advance(1)
-        let first = #"n-2 {"node":"n-2","actor":"a","snapshot":"s3://b/a","bytes":1200000000,"wakeAt":"2026-11-21T09:00:00Z","reason":"its schedule: 0 9 * * *"}"#
+        let first = #"n-2 {"node":"n-2","actor":"a","snapshot":"s3://b/a","bytes":1200000000,"wakeAt":"2026-11-21T09:00:00.000000Z","reason":"its schedule: 0 9 * * *"}"#
         #expect(try suggestions(loop) == [first])
         loop.advance(86_399)
         #expect(try suggestions(loop) == [first])
@@ -144,7 +144,7 @@ import Testing
         loop.advance(596.9)
         #expect(try suggestions(loop) == [])
         loop.advance(0.2)
-        #expect(try suggestions(loop) == [#"n-2 {"node":"n-2","actor":"a","snapshot":"s3://b/a","bytes":1200000000,"wakeAt":"2026-11-21T08:30:15Z","reason":"wakes every 605 s"}"#])
+        #expect(try suggestions(loop) == [#"n-2 {"node":"n-2","actor":"a","snapshot":"s3://b/a","bytes":1200000000,"wakeAt":"2026-11-21T08:30:15.000000Z","reason":"wakes every 605 s"}"#])
         #expect(try World(decoding: loop.world.encoded()).encoded() == loop.world.encoded())
     }
 
