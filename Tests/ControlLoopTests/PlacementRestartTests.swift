@@ -42,6 +42,21 @@ import Testing
         }
     }
 
+    @Test("what is free on each node, kept event by event, is what a count of all workers finds", arguments: 1...3)
+    func rooms(seed: UInt64) throws {
+        let fleet = try RandomFleet(seed: seed)
+        for _ in 0..<10 {
+            try fleet.run(steps: 15)
+            let world = fleet.loop.world
+            var counted = [[NameID: NodeRoom]](repeating: [:], count: world.pools.count)
+            for worker in world.workers.indices.map({ world.workers[$0] }) where worker.state == .ready && !worker.node.isNone {
+                let free = max(0, worker.slots - worker.used)
+                counted[Int(worker.pool)][worker.node, default: NodeRoom()] += NodeRoom(ready: 1, withRoom: free > 0 ? 1 : 0, freeSlots: free)
+            }
+            #expect(world.pools.map(\.placing.rooms) == counted)
+        }
+    }
+
     @Test("recorded commits run again lead to the recorded decisions and placements", arguments: 1...4)
     func replay(seed: UInt64) throws {
         let fleet = try RandomFleet(seed: seed)

@@ -68,8 +68,9 @@ extension World {
         }
     }
 
-    /// When the pool's drains are to be looked at again though nothing happens; in the future.
-    func drainDeadline(_ pool: Int) -> LogTime? {
+    /// When the pool's drains are to be looked at again though nothing happens; in the future. Mutating, so that the world is
+    /// looked at where it lies: it is asked for every pool of every commit, and handing over a copy retains all it holds.
+    mutating func drainDeadline(_ pool: Int) -> LogTime? {
         // The common case first: this is asked at every commit.
         guard pools[pool].workers.drainingBusy > 0 || pools[pool].drains.isPaused(at: at) else { return nil }
         guard pools[pool].isFollowed, let policy = pools[pool].policy?.policy else { return nil }

@@ -29,6 +29,8 @@ struct PoolPlacing: Sendable {
     /// Requests that wait and for which a node was told, with the node.
     private(set) var suggested: [Position: NameID] = [:]
     private var suggestedByNode: [NameID: Int] = [:]
+    /// What its own ready workers have free on each node, as folded. In no checkpoint: counted anew from the workers.
+    private(set) var rooms: [NameID: NodeRoom] = [:]
 
     // The loop's own, in no checkpoint.
 
@@ -62,10 +64,33 @@ struct PoolPlacing: Sendable {
         suggestedByNode[node] = count > 0 ? count : nil
     }
 
+    /// Counts a ready worker (`step` 1), or takes it out (-1).
+    mutating func countRoom(slots: Int, used: Int, on node: NameID, by step: Int) {
+        guard !node.isNone else { return }
+        var room = rooms[node] ?? NodeRoom()
+        room.ready += step
+        if used < slots { room.withRoom += step }
+        room.freeSlots += max(0, slots - used) * step
+        rooms[node] = room.ready > 0 ? room : nil
+    }
+
     mutating func count(_ eligibility: Eligibility, by step: Int) {
         let count = (conditions[eligibility] ?? 0) + step
         if count > 0, conditions[eligibility] != nil || conditions.count < Self.conditionLimit { conditions[eligibility] = count }
         if count <= 0 { conditions[eligibility] = nil }
+    }
+}
+
+/// Ready workers of a node, those with a free slot, and their free slots.
+struct NodeRoom: Hashable, Sendable {
+    var ready = 0
+    var withRoom = 0
+    var freeSlots = 0
+
+    static func += (a: inout NodeRoom, b: NodeRoom) {
+        a.ready += b.ready
+        a.withRoom += b.withRoom
+        a.freeSlots += b.freeSlots
     }
 }
 

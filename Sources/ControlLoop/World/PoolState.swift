@@ -64,8 +64,10 @@ struct PoolState: Sendable {
     }
 
     /// No worker is there, and none will come.
+    @inline(__always)
     var isBarren: Bool { policy == nil && members.isEmpty }
 
+    @inline(__always)
     var demand: Demand {
         guard !isBarren else { return Demand(resident: resident, noEligiblePool: queue.count) }
         let split = placing.split
@@ -75,15 +77,15 @@ struct PoolState: Sendable {
     }
 
     /// Counts with what is asked for and not ready yet.
+    @inline(__always)
     var workerCounts: WorkerCounts {
         var counts = workers
         counts.starting = max(0, desired - workers.ready)
         return counts
     }
 
-    /// Whether some of those who wait may wait for something else than a worker like any other. Mutating, so that the queue is
-    /// looked at where it lies.
-    mutating func mayBeSplit() -> Bool {
+    /// Whether some of those who wait may wait for something else than a worker like any other.
+    var mayBeSplit: Bool {
         !queue.isEmpty && (queue.quotaCount > 0 || !placing.conditions.isEmpty || !placing.pausedWaiting.isEmpty)
     }
 
@@ -94,14 +96,17 @@ struct PoolState: Sendable {
     /// and copying a state would retain all it holds.
     mutating func observe(at now: LogTime) -> Observation {
         let observation = observation(at: now)
-        if !observation.isSameButForTime(as: observed) { revision &+= 1 }
+        // The last one is compared where it lies, as if it were of now.
+        observed?.at = now
+        if observed != observation { revision &+= 1 }
         observed = observation
         return observation
     }
 
+    @inline(__always)
     func observation(at now: LogTime) -> Observation {
         Observation(
-            at: now, replicas: policy?.policy.mode == .recommend ? unfollowedCount : desired, workers: workerCounts, demand: demand,
+            at: now, replicas: policy?.mode == .recommend ? unfollowedCount : desired, workers: workerCounts, demand: demand,
             samples: samples(for: policy), startMicroseconds: starts.p90Microseconds, neededOnNode: placing.split.node)
     }
 
@@ -125,6 +130,8 @@ extension Observation {
 /// Shared, as every evaluation of the pool reads it and nothing changes it.
 final class AppliedPolicy: Sendable {
     let policy: Policy
+    /// The policy's, at hand: to ask the policy itself copies it.
+    let mode: Policy.Mode
     let canonicalJSON: [UInt8]
     let digest: String
     let seq: Position
@@ -132,6 +139,7 @@ final class AppliedPolicy: Sendable {
 
     init(policy: Policy, canonicalJSON: [UInt8], digest: String, seq: Position, at: LogTime) {
         self.policy = policy
+        mode = policy.mode
         self.canonicalJSON = canonicalJSON
         self.digest = digest
         self.seq = seq

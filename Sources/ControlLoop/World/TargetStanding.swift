@@ -97,14 +97,14 @@ extension TargetStanding {
 
 extension PoolState {
     /// Whether decisions reach the target.
-    var isFollowed: Bool { policy?.policy.mode == .auto && !target.isYielding }
+    var isFollowed: Bool { policy?.mode == .auto && !target.isYielding }
 
     /// What the target says of its replicas. What is ours changes nothing: the count we told it stands, and taking over what it
     /// shows on its way would decide the same again at every look.
     mutating func noteReplicas(_ found: Int, at now: LogTime) {
         let isFirst = observedSpec == nil
         observedSpec = found
-        guard policy?.policy.mode == .auto else {
+        guard policy?.mode == .auto else {
             if workers.draining == 0 { desired = found }
             return target.shown(found, isSettled: true)
         }

@@ -54,6 +54,8 @@ struct WorkerRecord: Hashable, Sendable {
     var isIdle: Bool { used == 0 && reserved == 0 }
     /// Slots taken or promised; one that is chosen to go has none to give.
     var promised: Int { isCondemned ? max(slots, used + reserved) : used + reserved }
+    /// What its pool counts it by.
+    var load: WorkerLoad { WorkerLoad(state: state, used: used, slots: slots, node: node) }
     var phase: WorkerPhase { state == .draining ? .draining : .ready }
 
     var facts: WorkerFacts {
@@ -65,6 +67,14 @@ struct WorkerRecord: Hashable, Sendable {
         self.name = name
         self.pool = pool
     }
+}
+
+/// What a pool's counts look at in a worker. Actors that hold a slot count, promises don't.
+struct WorkerLoad: Hashable, Sendable {
+    var state: WorkerState
+    var used: Int
+    var slots: Int
+    var node: NameID
 }
 
 struct WorkerTable: Sendable {

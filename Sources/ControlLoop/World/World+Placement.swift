@@ -87,54 +87,52 @@ extension World {
     /// Why those who wait in a pool do, but for those who only need one more worker like any other. From folded state alone:
     /// what the loop has promised meanwhile makes no difference.
     func blockedSplit(_ pool: Int) -> BlockedSplit {
-        guard splitsDemand, !pools[pool].queue.isEmpty else { return BlockedSplit() }
-        let placing = pools[pool].placing
-        guard pools[pool].queue.quotaCount > 0 || !placing.conditions.isEmpty || !placing.pausedWaiting.isEmpty else { return BlockedSplit() }
+        guard splitsDemand, pools[pool].mayBeSplit else { return BlockedSplit() }
         var split = BlockedSplit()
         var left = pools[pool].queue.count
-        split.quota = min(left, pools[pool].queue.overQuota)
+        if pools[pool].queue.quotaCount > 0 { split.quota = min(left, pools[pool].queue.overQuota) }
         left -= split.quota
         split.noEligiblePool = min(left, withoutEligible(pool))
         left -= split.noEligiblePool
-        guard left > 0, !placing.pausedWaiting.isEmpty else { return split }
-        let usable = [pool] + placing.spill
-        let available = usable.reduce(0) { $0 + pools[$1].workers.idle + pools[$1].workers.partial }
-        var most: (count: Int, node: NameID)?
-        for (node, count) in placing.pausedWaiting.sorted(by: { $0.key < $1.key }) {
-            let stuck = stuck(count, on: node, usable, available: available)
-            split.nodeLocality += stuck
-            if stuck > (most?.count ?? 0) { most = (stuck, node) }
-        }
-        split.nodeLocality = min(left, split.nodeLocality)
-        split.node = most.map { labels.text(of: $0.node) }
+        guard left > 0, !pools[pool].placing.pausedWaiting.isEmpty else { return split }
+        splitByNode(&split, pool, left)
         return split
     }
 
-    /// Of the actors paused on a node, those for whom no slot is free there while one is elsewhere, or will be nowhere else.
-    private func stuck(_ count: PoolPlacing.OnNode, on node: NameID, _ usable: [Int], available: Int) -> Int {
-        // The common case where somebody waits, and one without a look at each worker there: nothing is free anywhere.
-        guard available > 0 else { return usable.contains { placer.workers.ready(of: $0, on: node) > 0 } ? 0 : count.withoutExternal }
-        var (ready, withRoom, freeSlots) = (0, 0, 0)
-        for pool in usable {
-            placer.workers.forEachWorker(of: pool, on: node) { index in
-                guard workers[index].state == .ready else { return }
-                ready += 1
-                let free = max(0, workers[index].slots - workers[index].used)
-                freeSlots += free
-                if free > 0 { withRoom += 1 }
-            }
+    private func splitByNode(_ split: inout BlockedSplit, _ pool: Int, _ left: Int) {
+        var available = pools[pool].workers.idle + pools[pool].workers.partial
+        for other in pools[pool].placing.spill { available += pools[other].workers.idle + pools[other].workers.partial }
+        var most: (count: Int, node: NameID)?
+        // In no order: of nodes where equally many are stuck the lowest is told.
+        for (node, count) in pools[pool].placing.pausedWaiting {
+            let stuck = stuck(count, room(on: node, for: pool), available: available)
+            guard stuck > 0 else { continue }
+            split.nodeLocality += stuck
+            if most.map({ stuck > $0.count || (stuck == $0.count && node < $0.node) }) ?? true { most = (stuck, node) }
         }
-        if ready == 0 { return count.withoutExternal }
-        return available > withRoom ? max(0, count.waiting - freeSlots) : 0
+        split.nodeLocality = min(left, split.nodeLocality)
+        split.node = most.map { labels.text(of: $0.node) }
+    }
+
+    /// Of the pools that its actors may use.
+    private func room(on node: NameID, for pool: Int) -> NodeRoom {
+        var room = pools[pool].placing.rooms[node] ?? NodeRoom()
+        for other in pools[pool].placing.spill { room += pools[other].placing.rooms[node] ?? NodeRoom() }
+        return room
+    }
+
+    /// Of the actors paused on a node, those for whom no slot is free there while one is elsewhere, or will be nowhere else.
+    private func stuck(_ count: PoolPlacing.OnNode, _ room: NodeRoom, available: Int) -> Int {
+        if room.ready == 0 { return count.withoutExternal }
+        return available > room.withRoom ? max(0, count.waiting - room.freeSlots) : 0
     }
 
     /// Those who ask for a class or labels that no worker there is has.
     private func withoutEligible(_ pool: Int) -> Int {
-        let placing = pools[pool].placing
-        guard !placing.conditions.isEmpty else { return 0 }
-        let usable = [pool] + placing.spill
+        guard !pools[pool].placing.conditions.isEmpty else { return 0 }
+        let usable = [pool] + pools[pool].placing.spill
         guard usable.contains(where: { !pools[$0].members.isEmpty }) else { return 0 }
-        return placing.conditions.reduce(0) { sum, condition in
+        return pools[pool].placing.conditions.reduce(0) { sum, condition in
             let isMet = usable.contains { placer.workers.tally(of: $0, meeting: condition.key).ready > 0 }
             return sum + (isMet ? 0 : condition.value)
         }

@@ -145,20 +145,27 @@ extension World {
 
     /// The same for the loop's own promises, which are no fold.
     mutating func adjustWorker(_ index: Int, _ change: (inout WorkerRecord) -> Void) {
-        let (state, free) = (workers[index].state, workers[index].free)
-        count(index, by: -1)
+        let (free, load) = (workers[index].free, workers[index].load)
         change(&workers[index])
-        count(index, by: 1)
-        if workers[index].state != state { placer.setPhase(index, workers[index].phase) }
+        let (home, now) = (Int(workers[index].pool), workers[index].load)
+        // A promise changes nothing that is counted.
+        if now != load {
+            count(load, in: home, by: -1)
+            count(now, in: home, by: 1)
+        }
+        if now.state != load.state { placer.setPhase(index, workers[index].phase) }
         placer.setUsed(index, workers[index].promised)
-        if workers[index].free > free || workers[index].state != state { noteNews(Int(workers[index].pool)) }
+        if workers[index].free > free || now.state != load.state { noteNews(home) }
     }
 
     /// Counts a worker that was read back from a checkpoint.
     mutating func recount(_ index: Int) { count(index, by: 1) }
 
-    private mutating func count(_ index: Int, by step: Int) {
-        let (home, state, used, slots) = (Int(workers[index].pool), workers[index].state, workers[index].used, workers[index].slots)
+    private mutating func count(_ index: Int, by step: Int) { count(workers[index].load, in: Int(workers[index].pool), by: step) }
+
+    private mutating func count(_ load: WorkerLoad, in home: Int, by step: Int) {
+        let (state, used, slots) = (load.state, load.used, load.slots)
+        if state == .ready { pools[home].placing.countRoom(slots: slots, used: used, on: load.node, by: step) }
         switch state {
         case .draining:
             pools[home].workers.draining += step

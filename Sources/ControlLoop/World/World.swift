@@ -82,7 +82,7 @@ public struct World: Sendable {
         fold.change.pools = fold.touched.take()
         fold.change.shadows = fold.touchedShadows.sorted()
         for index in fold.change.pools {
-            pools[index].placing.split = pools[index].mayBeSplit() ? blockedSplit(index) : BlockedSplit()
+            pools[index].placing.split = blockedSplit(index)
             pools[index].evaluate(at: batch.at)
         }
         for key in fold.change.shadows where !fold.change.pools.contains(key.pool) { pools[key.pool].evaluate(key.shadow, at: batch.at) }

@@ -26,12 +26,14 @@ public struct WaitingQueue: Sendable {
 
     public init() {}
 
-    public var count: Int { places.count }
-    public var isEmpty: Bool { places.isEmpty }
+    /// Stored, as are the quotas' number: whoever asks from another target reads them without a copy of the queue.
+    public private(set) var count = 0
+    @inlinable public var isEmpty: Bool { count == 0 }
 
     public mutating func add(_ ticket: WaitingTicket) {
         remove(ticket.seq)
         places[ticket.seq] = Place(ticket: ticket)
+        count = places.count
         order.insert(ticket.turn)
         ages.insert(ticket.seq)
         turns.add(ticket.turn, of: ticket.tenant)
@@ -42,6 +44,7 @@ public struct WaitingQueue: Sendable {
     @discardableResult
     public mutating func remove(_ seq: Position) -> WaitingTicket? {
         guard let place = places.removeValue(forKey: seq) else { return nil }
+        count = places.count
         order.remove(place.ticket.turn)
         if place.standing != .claimed { ages.remove(seq) }
         if place.standing == .waiting { turns.remove(place.ticket.turn, of: place.ticket.tenant) }
@@ -114,6 +117,7 @@ public struct WaitingQueue: Sendable {
     public mutating func setQuotas(_ quotas: [NameID: Int]) {
         let waiting = places.values.filter { $0.standing == .waiting }.map(\.ticket).sorted()
         turns.setQuotas(quotas, waiting: waiting.lazy.map { ($0.turn, $0.tenant) })
+        quotaCount = turns.quotas.count
     }
 
     /// More (`step` 1) or fewer (-1) actors of a tenant hold a slot.
@@ -130,7 +134,7 @@ public struct WaitingQueue: Sendable {
         }
     }
 
-    public var quotaCount: Int { turns.quotas.count }
+    public private(set) var quotaCount = 0
 
     /// nil where the tenant has no quota.
     public func quota(of tenant: NameID) -> QuotaStanding? { turns.standing(of: tenant) }

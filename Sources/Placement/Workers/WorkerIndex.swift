@@ -107,18 +107,6 @@ public struct WorkerIndex: Sendable {
     /// Workers of any pool on a node, in whatever phase.
     public func workers(on node: NameID) -> Int { nodes[node]?.workers ?? 0 }
 
-    /// The workers of a pool on a node, in no order.
-    public func forEachWorker(of pool: Int, on node: NameID, _ body: (Int) -> Void) {
-        guard pools.indices.contains(pool), let group = pools[pool].groupByNode[node] else { return }
-        for rank in pools[pool].groups[group].members { body(Int(pools[pool].seats[Int(rank)].worker)) }
-    }
-
-    /// How many of a pool's workers on a node are ready, whatever they hold.
-    public func ready(of pool: Int, on node: NameID) -> Int {
-        guard pools.indices.contains(pool), let group = pools[pool].groupByNode[node] else { return 0 }
-        return pools[pool].groups[group].tally.ready
-    }
-
     public func tally(of pool: Int) -> WorkerTally { pools.indices.contains(pool) ? pools[pool].tally : WorkerTally() }
 
     /// Of the workers of a pool those that meet a condition. O(workers of the pool) where the condition isn't kept.
