@@ -36,7 +36,7 @@ final class LoopCore: @unchecked Sendable {
     var watchers = PoolWatchers()
 
     /// When drains of a pool are to be looked at again.
-    private var drainDeadlines: [Int: LogTime] = [:]
+    private var drainDeadlines = EarliestTimes()
     private var alarm: (at: LogTime, work: ScheduledWork)?
     private var retry: ScheduledWork?
     /// Rises when promises were taken back, so that every pool is decided anew.
@@ -250,8 +250,7 @@ final class LoopCore: @unchecked Sendable {
         for worker in planner.takeBack(pool, &world) { depart(worker, .keep) }
         planner.drainSurplus(pool, &world, &outputs)
         removeEmptied(pool)
-        let deadline = world.drainDeadline(pool)
-        if deadline != nil || !drainDeadlines.isEmpty { drainDeadlines[pool] = deadline }
+        drainDeadlines[pool] = world.drainDeadline(pool)
         prompt(PolicyKey(pool: pool))
         for shadow in world.pools[pool].shadows { prompt(PolicyKey(pool: pool, shadow: shadow.name)) }
     }
@@ -311,9 +310,8 @@ final class LoopCore: @unchecked Sendable {
 
     private func setAlarm() {
         guard isLive else { return }
-        let wait = planner.waits.isEmpty ? nil : planner.waits.values.min()
-        let drain = drainDeadlines.isEmpty ? nil : drainDeadlines.values.min()
-        let earliest = [moments.earliestDeadline, wait, drain, world.forecasts.earliest(after: planner.wakesRung)].lazy.compactMap { $0 }.min()
+        let earliest = [moments.earliestDeadline, planner.waits.first, drainDeadlines.first, world.forecasts.earliest(after: planner.wakesRung)]
+            .lazy.compactMap { $0 }.min()
         if earliest == alarm?.at { return }
         alarm?.work.cancel()
         alarm = earliest.map { time in (time, scheduler.perform(at: time) { [weak self] in self?.ring() }) }
@@ -325,13 +323,13 @@ final class LoopCore: @unchecked Sendable {
         let now = scheduler.now
         let due = moments.takeDue(now)
         for (key, deadline) in due { outputs.fire(deadline, pool: world.pools[key.pool], shadow: key.shadow, asOf: world.position) }
-        for (pool, deadline) in drainDeadlines.sorted(by: { $0.key < $1.key }) where deadline <= now {
+        for (pool, deadline) in drainDeadlines.reached(now) {
             drainDeadlines[pool] = nil
             // One timer of a pool does for both.
             guard !due.contains(where: { $0.key == PolicyKey(pool: pool) }) else { continue }
             outputs.fire(deadline, pool: world.pools[pool], shadow: nil, asOf: world.position)
         }
-        for (pool, until) in planner.waits.sorted(by: { $0.key < $1.key }) where until <= now {
+        for (pool, until) in planner.waits.reached(now) {
             planner.endWait(pool)
             outputs.endWait(until, pool: world.pools[pool], asOf: world.position)
         }

@@ -22,20 +22,21 @@ extension Planner {
 
     private mutating func prefetchWaiting(_ pool: Int, _ room: Int, _ world: inout World, _ out: inout Outputs) -> Int {
         guard !world.pools[pool].placing.unlooked.isEmpty else { return 0 }
-        var looked = 0
+        var (looked, made) = (0, 0)
         var sent: [NameID: Int] = [:]
         let rules = world.placementRules(pool)
-        for seq in world.pools[pool].placing.unlooked.prefix(Self.actorsPerLook) where sent.values.reduce(0, +) < room {
+        for seq in world.pools[pool].placing.unlooked.prefix(Self.actorsPerLook) where made < room {
             looked += 1
             // It has a worker by now, or one was promised.
             guard let ticket = world.pools[pool].queue[seq], !world.pools[pool].queue.isClaimed(seq) else { continue }
             let before = world.pools[pool].placing
             guard let found = suggest(ticket, rules, world, sent: { before.sentTo($0) + (sent[$0] ?? 0) }) else { continue }
             sent[found.node, default: 0] += 1
+            made += 1
             out.prefetch(found, for: world.actors[ticket.actor].name, .waits(seq), pool: world.pools[pool], node: world.labels.text(of: found.node))
         }
         world.pools[pool].placing.unlooked.removeFirst(looked)
-        return sent.values.reduce(0, +)
+        return made
     }
 
     private mutating func prefetchForetold(_ pool: Int, _ room: Int, _ world: inout World, _ out: inout Outputs) {

@@ -21,7 +21,7 @@ struct Planner {
 
     private var placements: [NameID: Placed] = [:]
     /// When somebody in a pool has waited for a node as long as may be.
-    private(set) var waits: [Int: LogTime] = [:]
+    private(set) var waits = EarliestTimes()
     var told: ToldSnapshots
     /// Timers of foretold wakes up to here are on their way into the log.
     var wakesRung = LogTime.zero

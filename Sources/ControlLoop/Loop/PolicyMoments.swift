@@ -15,15 +15,15 @@ struct PolicyMoment: Hashable, Sendable {
 }
 
 struct PolicyMoments {
-    private struct Entry {
+    private struct Shadow {
         var last: PolicyMoment?
         var deadline: LogTime?
     }
 
-    /// Of the pools' own policies, by pool.
-    private var own: [Entry] = []
-    private var shadows: [PolicyKey: Entry] = [:]
-    private var earliest = EarliestTimes()
+    /// Of the pools' own policies, by pool: the last moments, and the deadlines.
+    private var own: [PolicyMoment?] = []
+    private var deadlines = EarliestTimes()
+    private var shadows: [PolicyKey: Shadow] = [:]
     /// The earliest deadline of a shadow.
     private var earliestShadow: LogTime?
 
@@ -36,46 +36,42 @@ struct PolicyMoments {
             return false
         }
         guard key.shadow == nil else {
-            defer { shadows[key, default: Entry()].last = moment }
+            defer { shadows[key, default: Shadow()].last = moment }
             return shadows[key]?.last != moment
         }
-        if key.pool >= own.count { own.append(contentsOf: repeatElement(Entry(), count: key.pool + 1 - own.count)) }
-        guard own[key.pool].last != moment else { return false }
-        own[key.pool].last = moment
+        if key.pool >= own.count { own.append(contentsOf: repeatElement(nil, count: key.pool + 1 - own.count)) }
+        guard own[key.pool] != moment else { return false }
+        own[key.pool] = moment
         return true
     }
 
     private mutating func forget(_ key: PolicyKey) {
         setDeadline(nil, of: key)
-        if key.shadow != nil { shadows[key] = nil } else if key.pool < own.count { own[key.pool] = Entry() }
+        if key.shadow != nil { shadows[key] = nil } else if key.pool < own.count { own[key.pool] = nil }
     }
 
     // MARK: - Deadlines
 
     var earliestDeadline: LogTime? {
-        guard let shadow = earliestShadow else { return earliest.first }
-        return earliest.first.map { min($0, shadow) } ?? shadow
+        guard let shadow = earliestShadow else { return deadlines.first }
+        return deadlines.first.map { min($0, shadow) } ?? shadow
     }
 
     mutating func setDeadline(_ time: LogTime?, of key: PolicyKey) {
         guard key.shadow == nil else {
             guard shadows[key]?.deadline != time else { return }
-            shadows[key, default: Entry()].deadline = time
+            shadows[key, default: Shadow()].deadline = time
             earliestShadow = shadows.values.lazy.compactMap(\.deadline).min()
             return
         }
-        guard key.pool < own.count, own[key.pool].deadline != time else { return }
-        own[key.pool].deadline = time
-        earliest.set(time, at: key.pool)
+        guard key.pool < own.count else { return }
+        deadlines[key.pool] = time
     }
 
     /// Takes out the deadlines up to `now`, in the order of the policies.
     mutating func takeDue(_ now: LogTime) -> [(key: PolicyKey, deadline: LogTime)] {
         guard let first = earliestDeadline, first <= now else { return [] }
-        var due: [(key: PolicyKey, deadline: LogTime)] = []
-        for (pool, entry) in own.enumerated() {
-            if let deadline = entry.deadline, deadline <= now { due.append((PolicyKey(pool: pool), deadline)) }
-        }
+        var due = deadlines.reached(now).map { (key: PolicyKey(pool: $0.index), deadline: $0.time) }
         for (key, entry) in shadows {
             if let deadline = entry.deadline, deadline <= now { due.append((key, deadline)) }
         }
@@ -94,10 +90,23 @@ struct EarliestTimes {
 
     var first: LogTime? { width == 0 || nodes[1] == Self.never ? nil : nodes[1] }
 
-    mutating func set(_ time: LogTime?, at index: Int) {
+    /// nil is none.
+    subscript(index: Int) -> LogTime? {
+        get { index < width && nodes[width + index] != Self.never ? nodes[width + index] : nil }
+        set { set(newValue ?? Self.never, at: index) }
+    }
+
+    /// Those up to `now`, by number.
+    func reached(_ now: LogTime) -> [(index: Int, time: LogTime)] {
+        guard let first, first <= now else { return [] }
+        return (0..<width).lazy.filter { nodes[width + $0] <= now }.map { ($0, nodes[width + $0]) }
+    }
+
+    private mutating func set(_ time: LogTime, at index: Int) {
+        guard self[index] ?? Self.never != time else { return }
         if index >= width { grow(to: index + 1) }
         var node = width + index
-        nodes[node] = time ?? Self.never
+        nodes[node] = time
         while node > 1 {
             node /= 2
             let earlier = min(nodes[2 * node], nodes[2 * node + 1])

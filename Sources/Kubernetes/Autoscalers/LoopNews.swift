@@ -111,10 +111,7 @@ public final class LoopNews: LoopObserving {
             state.underWay[event.pool] = nil
             if step.from != step.to { keep(.rescaled(pool: name(event.pool), from: step.from, to: step.to, why: step.why), &state) }
         case .scaleFailed:
-            let error = batch.bytes.withUnsafeBufferPointer { buffer in
-                let body = EventBody(buffer, event.body)
-                return body["error"].flatMap { body.text($0) } ?? "failed"
-            }
+            let error = batch.withBody(of: event) { body in body["error"].flatMap { body.text($0) } ?? "failed" }
             keep(.failed(pool: name(event.pool), error: error, attempt: Self.integer("attempt", event, batch) ?? 1), &state)
         default: break
         }
@@ -127,18 +124,14 @@ public final class LoopNews: LoopObserving {
 
     /// nil where the count stays, and of a shadow.
     private static func step(_ event: CommittedEvent, _ batch: CommittedBatch) -> Step? {
-        batch.bytes.withUnsafeBufferPointer { buffer in
-            let body = EventBody(buffer, event.body)
+        batch.withBody(of: event) { body in
             guard body["shadow"] == nil, let from = body["from"].flatMap({ body.integer($0) }), let to = body["to"].flatMap({ body.integer($0) }), from != to else { return nil }
             return Step(from: Int(clamping: from), to: Int(clamping: to), why: DecisionReason.text(body))
         }
     }
 
     private static func integer(_ name: StaticString, _ event: CommittedEvent, _ batch: CommittedBatch) -> Int? {
-        batch.bytes.withUnsafeBufferPointer { buffer in
-            let body = EventBody(buffer, event.body)
-            return body[name].flatMap { body.integer($0) }.map { Int(clamping: $0) }
-        }
+        batch.withBody(of: event) { body in body[name].flatMap { body.integer($0) }.map { Int(clamping: $0) } }
     }
 
     // MARK: - Handed on

@@ -1,3 +1,5 @@
+import Domain
+
 // What can be done with objects?
 //
 // The verbs of the API: get, list, create, update, patch, delete. An update is conditional where its object carries a
@@ -18,7 +20,7 @@ extension KubernetesClient {
         var query = selection.query
         query.append(("limit", "\(limit)"))
         if let next { query.append(("continue", next)) }
-        return KubernetesList(try await send(Request(method: .GET, path: resource.path(namespace: namespace) + PercentEncoding.query(query))))
+        return KubernetesList(try await send(Request(method: .GET, path: resource.path(namespace: namespace) + PercentCoding.query(query))))
     }
 
     /// All pages: what the server held at the first one's resource version. Begins anew once where the pages ran out of time.

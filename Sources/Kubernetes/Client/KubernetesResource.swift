@@ -1,3 +1,5 @@
+import Domain
+
 // Where in the API does something lie?
 //
 // Resources are addressed by plural name, not by kind; which plural a kind has is the server's to say (`ResourceDiscovery`).
@@ -38,7 +40,7 @@ public struct KubernetesResource: Hashable, Sendable {
         parts.append(plural)
         if let name { parts.append(name) }
         if let subresource { parts.append(subresource) }
-        return "/" + parts.map(PercentEncoding.encode).joined(separator: "/")
+        return "/" + parts.map { PercentCoding.encode($0) }.joined(separator: "/")
     }
 }
 
@@ -53,29 +55,11 @@ struct GroupVersion: Hashable, Sendable {
         version = parts.last ?? ""
     }
 
-    var path: String { "/" + (group.isEmpty ? ["api", version] : ["apis", group, version]).map(PercentEncoding.encode).joined(separator: "/") }
+    var path: String { "/" + (group.isEmpty ? ["api", version] : ["apis", group, version]).map { PercentCoding.encode($0) }.joined(separator: "/") }
 }
 
-enum PercentEncoding {
-    /// All but RFC 3986's unreserved characters.
-    static func encode(_ text: String) -> String {
-        var bytes: [UInt8] = []
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-                UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
-                bytes.append(byte)
-            default:
-                bytes.append(UInt8(ascii: "%"))
-                bytes.append(hex[Int(byte >> 4)])
-                bytes.append(hex[Int(byte & 15)])
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static let hex = Array("0123456789ABCDEF".utf8)
-
+extension PercentCoding {
+    /// `?a=b&c=d`; nothing where there are no items.
     static func query(_ items: [(name: String, value: String)]) -> String {
         items.isEmpty ? "" : "?" + items.map { "\(encode($0.name))=\(encode($0.value))" }.joined(separator: "&")
     }

@@ -149,6 +149,6 @@ public struct ListWatch: Sendable {
         let query = selection.query + [
             ("watch", "1"), ("allowWatchBookmarks", "true"), ("timeoutSeconds", "\(seconds)"), ("resourceVersion", position),
         ]
-        return KubernetesClient.Request(method: .GET, path: resource.path(namespace: namespace) + PercentEncoding.query(query))
+        return KubernetesClient.Request(method: .GET, path: resource.path(namespace: namespace) + PercentCoding.query(query))
     }
 }

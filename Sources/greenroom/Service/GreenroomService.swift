@@ -89,7 +89,8 @@ struct GreenroomService: Sendable {
         }
         if let externalMetrics = configuration.externalMetrics {
             let logger = Logger(labelLike: logger, "greenroom.externalmetrics")
-            services.append(.init(service: try ServedExternalMetrics(externalMetrics, cluster: configuration.kubernetes, loop: parts.loop, logger: logger)))
+            let access = configuration.kubernetes == nil ? nil : try clusterAccess()
+            services.append(.init(service: try ServedExternalMetrics(externalMetrics, access: access, loop: parts.loop, logger: logger)))
         }
         if let survey = try configuration.objectStorage?.makeSurvey(
             log, secrets: SecretFolder(path: configuration.secretsFolder), logger: Logger(labelLike: logger, "greenroom.objectstorage"))
@@ -139,7 +140,7 @@ struct GreenroomService: Sendable {
         let workers = LocalWorkers(
             try workersConfiguration(log, server), logger: Logger(labelLike: logger, "greenroom.workers"),
             report: { batch in log.append(batch) { _ in } },
-            isBusy: { worker in await plane.value?.worker(worker)?.used ?? 0 > 0 })
+            isBusy: { await plane.isBusy($0) })
         let news = LoopNews(beside: metrics?.loop ?? SilentObserver(), after: log.head.seq, name: { log.names.text(of: $0) })
         let cluster = try kubernetesTargets(log, plane, lead, news)
         var actuators: [String: any Actuator] = ["Process": workers]
@@ -185,7 +186,7 @@ struct GreenroomService: Sendable {
             if let lead { kubernetes.mayWrite = lead.mayAct }
             return try KubernetesTargets(
                 kubernetes, logger: Logger(labelLike: logger, "greenroom.kubernetes"),
-                holdsActor: { worker in await plane.value?.worker(worker)?.used ?? 0 > 0 }, finding: { news.tell($0.news, ofPool: $0.pool) })
+                holdsActor: { await plane.isBusy($0) }, finding: { news.tell($0.news, ofPool: $0.pool) })
         } catch { throw Fault(.usage, "kubernetes: \(error)") }
     }
 
@@ -244,6 +245,9 @@ private final class PlaneBox: Sendable {
         get { box.value }
         set { box.value = newValue }
     }
+
+    /// Whether the log knows of an actor on the worker of that name.
+    func isBusy(_ worker: String) async -> Bool { await value?.worker(worker)?.used ?? 0 > 0 }
 }
 
 extension Logger {

@@ -16,12 +16,12 @@ struct ServedExternalMetrics: Service {
     private let client: KubernetesClient?
     private let address: String
 
-    /// - Parameter cluster: `kubernetes:` of the configuration; nil asks no cluster about anybody.
+    /// - Parameter access: nil asks no cluster about anybody.
     init(
-        _ configuration: ExternalMetricsConfiguration, cluster: ServiceConfiguration.Cluster?, loop: ControlLoop, logger: Logger,
+        _ configuration: ExternalMetricsConfiguration, access: ClusterAccess?, loop: ControlLoop, logger: Logger,
         onStart: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) throws {
-        client = try cluster.map { try Self.client($0, logger) }
+        client = try access.map { try Self.client($0, logger) }
         address = "\(configuration.host):\(configuration.port)"
         service = ExternalMetricsService(
             configuration, source: ViewMetricSource({ await loop.metricReadings() }, now: EventLog.systemClock),
@@ -29,15 +29,13 @@ struct ServedExternalMetrics: Service {
             frontProxies: configuration.frontProxy == nil ? client.map { FrontProxySource($0) } : nil, log: logger, onStart: onStart)
     }
 
-    private static func client(_ cluster: ServiceConfiguration.Cluster, _ logger: Logger) throws -> KubernetesClient {
+    private static func client(_ access: ClusterAccess, _ logger: Logger) throws -> KubernetesClient {
         var limits = KubernetesClientLimits()
         limits.connectTimeout = .seconds(3)
         limits.readTimeout = .seconds(5)
         limits.retryAfterAttempts = 1
         limits.longestRetryAfter = .seconds(2)
-        do throws(ClusterAccessFault) {
-            return try KubernetesClient(try ClusterAccess.discovered(kubeconfig: cluster.kubeconfig), limits: limits, logger: logger)
-        } catch {
+        do throws(ClusterAccessFault) { return try KubernetesClient(access, limits: limits, logger: logger) } catch {
             throw Fault(.usage, "kubernetes: \(error)", do: "name a kubeconfig under `kubernetes`, or run in a pod with a service account")
         }
     }
