@@ -81,7 +81,8 @@ extension Autoscaler {
     /// are read from it.
     public static func evaluate(policy: Policy, observation: Observation, memory: AutoscalerMemory) -> Evaluation {
         var evaluation = Evaluation(at: observation.at, replicas: observation.replicas)
-        let tolerances = Tolerances(policy.behavior)
+        // Two numbers are read where they lie: a behavior that is handed over is copied.
+        let tolerances = Tolerances(scaleUpPPM: policy.behavior.scaleUp.tolerancePPM, scaleDownPPM: policy.behavior.scaleDown.tolerancePPM)
         if let modifiers = policy.scalingModifiers {
             evaluation.addFormula(modifiers, policy, observation, memory.policyAppliedAt, tolerances)
         } else {

@@ -14,9 +14,11 @@ struct Tolerances: Hashable, Sendable {
         self.scaleDown = scaleDown
     }
 
-    init(_ behavior: Behavior) {
-        scaleUp = Self.fraction(ppm: behavior.scaleUp.tolerancePPM)
-        scaleDown = Self.fraction(ppm: behavior.scaleDown.tolerancePPM)
+    init(_ behavior: Behavior) { self.init(scaleUpPPM: behavior.scaleUp.tolerancePPM, scaleDownPPM: behavior.scaleDown.tolerancePPM) }
+
+    init(scaleUpPPM: Int, scaleDownPPM: Int) {
+        scaleUp = Self.fraction(ppm: scaleUpPPM)
+        scaleDown = Self.fraction(ppm: scaleDownPPM)
     }
 
     /// Kubernetes holds a tolerance as a decimal quantity and multiplies its digits by a power of ten, which is not

@@ -158,7 +158,8 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func settle(_ change: World.Change) {
-        watchers.tell(change.pools, of: world)
+        // Asked here, as the world would be handed over to no end.
+        if watchers.count > 0 { watchers.tell(change.pools, of: world) }
         guard isLive else { return }
         if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
         for event in change.own { settle(event, shadow: change.shadowDecisions.isEmpty ? nil : change.shadowDecisions[event.seq]) }

@@ -22,6 +22,9 @@ extension Planner {
     /// Workers to be taken back now, each answered once.
     mutating func takeBack(_ pool: Int, _ world: inout World) -> [Int] {
         guard world.pools[pool].workers.draining > 0, world.pools[pool].policy != nil else { return [] }
+        // The common case first: nothing is missing.
+        let mayMiss = world.pools[pool].desired > world.pools[pool].workers.ready || world.pools[pool].drains.isPaused(at: world.at)
+        guard mayMiss || !world.pools[pool].isFollowed else { return [] }
         let chosen = world.pools[pool].members.filter { world.workers[$0].isChosen }
         let candidates = chosen.filter { world.workers[$0].recall == .none }
         guard !candidates.isEmpty else { return [] }

@@ -47,8 +47,8 @@ struct Planner {
         }
         world.takeUp(pool)
         let rules = world.placementRules(pool)
-        while world.hasRoom(pool), let ticket = world.pools[pool].nextTicket() {
-            let ahead = world.active[ticket.actor]?.paused.map { world.pools[pool].queue.asideCount(on: $0.node) } ?? 0
+        while world.hasRoom(pool), let ticket = nextTicket(pool, &world) {
+            let ahead = world.active[ticket.actor]?.paused.map { world.pools[pool].asideCount(on: $0.node) } ?? 0
             let actor = world.waitingActor(ticket, ahead: ahead) { told($0) }
             world.placer.prepare(actor)
             switch world.placer.decide(actor, rules, at: world.at) {
@@ -60,7 +60,16 @@ struct Planner {
             }
         }
         // Where no worker has a slot, there is nothing else to go to when the wait is over.
-        waits[pool] = world.hasRoom(pool) ? world.pools[pool].queue.earliestUntil : nil
+        waits[pool] = world.hasRoom(pool) ? world.pools[pool].earliestUntil() : nil
+    }
+
+    /// The first in turn, or one of those right behind it whom a slot that is free saves a restore, where there are fewer slots
+    /// than actors to have them.
+    private mutating func nextTicket(_ pool: Int, _ world: inout World) -> WaitingTicket? {
+        guard world.pools[pool].queue.inTurnCount > world.freeSlots(pool) else { return world.pools[pool].nextTicket() }
+        let tickets = world.pools[pool].firstInTurn(Placer.matchLimit)
+        guard tickets.count > 1 else { return tickets.first }
+        return tickets[world.placer.nextInTurn(tickets.map { ticket in world.waitingActor(ticket, ahead: 0) { told($0) } })]
     }
 
     private mutating func promise(_ ticket: WaitingTicket, _ choice: PlacementChoice, _ pool: Int, _ world: inout World, _ out: inout Outputs) {
@@ -102,8 +111,8 @@ struct Planner {
         guard let placed = placements.remove(actor) else { return }
         world.pools[placed.pool].queue.addPromised(-1, of: placed.tenant)
         world.pools[placed.pool].queue.unclaim(placed.ticket)
-        let isKept = world.pools[placed.pool].queue[placed.ticket] == nil
         guard world.workers.holds(placed.worker, readySeq: placed.workerReadySeq) else { return }
+        let isKept = world.actors.find(actor).map { Int(world.actors[$0].worker) == placed.worker } ?? false
         world.adjustWorker(placed.worker, isKept: isKept) { $0.reserved -= 1 }
     }
 

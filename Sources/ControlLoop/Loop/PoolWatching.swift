@@ -79,7 +79,6 @@ struct PoolWatchers {
 
     /// Tells the watchers of these pools, each where its pool's summary is another one than it was told last.
     mutating func tell(_ pools: [Int], of world: World) {
-        guard count > 0 else { return }
         for pool in pools where byPool[pool] != nil {
             let summary = world.pools[pool].summary
             for index in byPool[pool]?.indices ?? 0..<0 { tell(summary, pool, index) }

@@ -103,6 +103,9 @@ struct PoolState: Sendable {
 
     /// Whose turn it is. Mutating, so that the queue is looked at where it lies.
     mutating func nextTicket() -> WaitingTicket? { queue.first }
+    mutating func firstInTurn(_ limit: Int) -> [WaitingTicket] { queue.firstInTurn(limit) }
+    mutating func asideCount(on node: NameID) -> Int { queue.asideCount(on: node) }
+    mutating func earliestUntil() -> LogTime? { queue.earliestUntil }
 
     /// Notes what is observed. Mutating, so that the state is looked at where it lies: this runs for every pool of every commit,
     /// and copying a state would retain all it holds.

@@ -49,6 +49,11 @@ extension World {
         pools[pool].placing.takeNews()
     }
 
+    /// Slots that the pool's actors could have now.
+    func freeSlots(_ pool: Int) -> Int {
+        pools[pool].placing.spill.reduce(placer.workers.tally(of: pool).freeSlots) { $0 + placer.workers.tally(of: $1).freeSlots }
+    }
+
     // MARK: - Rules of a policy
 
     /// A policy took effect, or was taken away.

@@ -152,17 +152,16 @@ extension World {
     /// The same for the loop's own promises, which are no fold.
     /// - Parameter isKept: a promise that came true frees nothing.
     mutating func adjustWorker(_ index: Int, isKept: Bool = false, _ change: (inout WorkerRecord) -> Void) {
-        let (free, load) = (workers[index].free, workers[index].load)
-        change(&workers[index])
-        let (home, now) = (Int(workers[index].pool), workers[index].load)
+        let (old, new) = workers[index].changed(by: change)
+        let home = new.pool
         // A promise changes nothing that is counted.
-        if now != load {
-            count(load, in: home, by: -1)
-            count(now, in: home, by: 1)
+        if new.load != old.load {
+            count(old.load, in: home, by: -1)
+            count(new.load, in: home, by: 1)
         }
-        if now.state != load.state { placer.setPhase(index, workers[index].phase) }
-        placer.setUsed(index, workers[index].promised)
-        if now.state != load.state { noteNews(home) } else if workers[index].free > free, !isKept { noteFreed(index, home) }
+        if new.load.state != old.load.state { placer.setPhase(index, new.phase) }
+        placer.setUsed(index, new.promised)
+        if new.load.state != old.load.state { noteNews(home) } else if new.free > old.free, !isKept { noteFreed(index, home) }
     }
 
     /// Counts a worker that was read back from a checkpoint.
@@ -191,6 +190,24 @@ extension World {
 }
 
 extension WorkerRecord {
+    /// What others count a worker by: small, where a record takes its lists along.
+    fileprivate struct Standing {
+        var pool: Int
+        var load: WorkerLoad
+        var phase: WorkerPhase
+        var promised: Int
+        var free: Int
+    }
+
+    private var standing: Standing { Standing(pool: Int(pool), load: load, phase: phase, promised: promised, free: free) }
+
+    /// How it stood before and after a change, read where it lies.
+    fileprivate mutating func changed(by change: (inout WorkerRecord) -> Void) -> (old: Standing, new: Standing) {
+        let old = standing
+        change(&self)
+        return (old, standing)
+    }
+
     /// Those beyond aren't waited for: a worker hears from its service, its pod and itself.
     private static let drainersLimit = 8
 

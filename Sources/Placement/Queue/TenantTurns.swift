@@ -45,6 +45,19 @@ struct TenantTurns: Sendable {
     /// The ticket whose turn it is.
     var first: Position? { quotas.isEmpty ? plain.first?.seq : heads.first?.turn.seq }
 
+    /// The same with those right behind it that have its priority, where there are no tenants to choose among.
+    func first(_ limit: Int) -> [Position] {
+        guard quotas.isEmpty else { return first.map { [$0] } ?? [] }
+        var found: [Position] = []
+        found.reserveCapacity(limit)
+        var next = plain.first
+        while let turn = next, found.count < limit, turn.priority == plain.first?.priority {
+            found.append(turn.seq)
+            next = plain.first(after: turn)
+        }
+        return found
+    }
+
     var quotaList: [(tenant: NameID, maxRunning: Int)] { quotas.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 } }
     var runningList: [(tenant: NameID, running: Int)] { running.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 } }
 

@@ -57,6 +57,7 @@ public struct WaitingQueue: Sendable {
         count = places.count
         order.insert(ticket.turn)
         turns.add(ticket.turn, of: ticket.tenant)
+        inTurnCount += 1
         if !ticket.tenant.isNone { waitingByTenant[ticket.tenant, default: 0] += 1 }
     }
 
@@ -92,6 +93,13 @@ public struct WaitingQueue: Sendable {
 
     /// The first in turn: not claimed, not set aside, its tenant's quota not used up; nil where there is none.
     public var first: WaitingTicket? { turns.first.flatMap { self[$0] } }
+
+    /// How many wait for their turn: neither claimed nor set aside. Stored, as `count` is.
+    public private(set) var inTurnCount = 0
+
+    /// The first in turn and those right behind it that have its priority, `limit` at most. Where quotas are set the first alone:
+    /// whose turn is next hangs on whose was before.
+    public func firstInTurn(_ limit: Int) -> [WaitingTicket] { turns.first(limit).compactMap { self[$0] } }
 
     /// How many stand before `seq` by priority and age, counting from 1 for the first; nil where it isn't waiting. Fair
     /// shares may let others pass.
@@ -180,6 +188,7 @@ public struct WaitingQueue: Sendable {
 
     private mutating func enterTurn(_ ticket: WaitingTicket) {
         turns.add(ticket.turn, of: ticket.tenant)
+        inTurnCount += 1
         stand(ticket.seq, .waiting)
     }
 
@@ -190,7 +199,9 @@ public struct WaitingQueue: Sendable {
         let turn = place.ticket.turn
         switch place.standing {
         case .claimed: break
-        case .waiting: turns.remove(turn, of: place.ticket.tenant)
+        case .waiting:
+            turns.remove(turn, of: place.ticket.tenant)
+            inTurnCount -= 1
         case .aside(.node(let node, let until)):
             asideOnNode[node]?.remove(turn)
             if asideOnNode[node]?.isEmpty ?? false { asideOnNode[node] = nil }

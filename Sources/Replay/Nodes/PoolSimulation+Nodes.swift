@@ -2,8 +2,9 @@ import Domain
 
 // How do turns take slots where it matters which node has their actor's snapshot?
 //
-// The oldest first, as everywhere. One that waits for a slot on its node is passed over, keeps its place, and is asked about
-// again with every change, and at the latest when it would rather look elsewhere.
+// The oldest first, as everywhere, but for those whom a free slot saves a restore. One that waits for a slot on its node is
+// passed over, keeps its place, and is asked about again with every change, and at the latest when it would rather look
+// elsewhere.
 
 extension PoolSimulation {
     mutating func placeOnNodes() {
@@ -11,6 +12,8 @@ extension PoolSimulation {
         guard var nodes = nodes.take() else { return }
         var aside: [Int32] = []
         while queueHead < queue.count, workers.hasFree {
+            let next = queueHead + nodes.nextInTurn(queue[queueHead...]) { standings[Int($0)].waitsSince }
+            if next > queueHead { queue.insert(queue.remove(at: next), at: queueHead) }
             let turn = queue[queueHead]
             queueHead += 1
             let node = nodes.pausedNode(of: turn)

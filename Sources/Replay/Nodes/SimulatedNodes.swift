@@ -107,6 +107,12 @@ struct SimulatedNodes: Sendable {
         return false
     }
 
+    /// Which of the waiting turns is placed next, counted from the first, where there are fewer slots than turns.
+    func nextInTurn(_ turns: ArraySlice<Int32>, requestedAt: (Int32) -> Int64) -> Int {
+        guard settings.placement == .greenroom, turns.count > placer.workers.tally(of: 0).freeSlots else { return 0 }
+        return placer.nextInTurn(turns.prefix(Placer.matchLimit).map { waiting($0, requestedAt: requestedAt($0), aheadOnNode: 0) })
+    }
+
     /// A worker with a free slot for the turn. There must be one.
     mutating func choose(_ turn: Int32, requestedAt: Int64, at now: Int64, aheadOnNode: Int, free: () -> [Int]) -> Choice {
         endPauses(until: now)

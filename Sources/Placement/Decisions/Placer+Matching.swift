@@ -1,0 +1,47 @@
+import Domain
+
+// Who of those first in turn takes the slot that came free?
+//
+// In a full pool slots come free one by one, each on some node, and whoever is first in turn mostly has its snapshot on
+// another one. So among a few that are next the slot goes to whom it saves a restore, as if that one had asked earlier by
+// what it saves: nobody is overtaken by one who asked later by more than that, and nobody for ever. Where nothing is saved
+// the order of turn stands.
+
+extension Placer {
+    /// As many of those next in turn are looked at.
+    public static let matchLimit = 16
+
+    /// Index of the one who is placed next. `actors` are first in turn, in their order and of one priority; not empty.
+    public func nextInTurn(_ actors: [WaitingActor]) -> Int {
+        var next = (index: 0, askedMicroseconds: Int64.max)
+        for (index, actor) in actors.enumerated() {
+            let asked = actor.requestedAt.microseconds - savedMicroseconds(actor)
+            if asked < next.askedMicroseconds { next = (index, asked) }
+        }
+        return next.index
+    }
+
+    /// How much sooner it is restored where a slot is free now than from object storage.
+    func savedMicroseconds(_ actor: WaitingActor) -> Int64 {
+        if let paused = actor.paused {
+            guard isFree(paused.node, actor) else { return 0 }
+            return bandwidth.movingMicroseconds(actor.external?.bytes ?? paused.bytes, local: paused.bytes)
+        }
+        if let external = actor.external {
+            var isWarm = false
+            snapshots.forEachNode(with: external.snapshot) { node in isWarm = isWarm || isFree(node, actor) }
+            return isWarm ? saved(.warm, external.bytes) : 0
+        }
+        guard let golden = snapshots.golden(of: actor.template) else { return 0 }
+        let eligibility = actor.eligibility.with(golden: golden.snapshot)
+        return actor.pools.contains { workers.tally(of: $0, eligibility).available > 0 } ? saved(.golden, golden.bytes) : 0
+    }
+
+    private func isFree(_ node: NameID, _ actor: WaitingActor) -> Bool {
+        actor.pools.contains { workers.tally(of: $0, on: node, actor.eligibility).available > 0 }
+    }
+
+    private func saved(_ tier: RestoreTier, _ bytes: Int64) -> Int64 {
+        max(0, bandwidth.microseconds(.cold, bytes: bytes) - bandwidth.microseconds(tier, bytes: bytes))
+    }
+}
