@@ -97,6 +97,100 @@ import Testing
         #expect(try loop.events(.timerFired).count >= 1)
     }
 
+    /// x is paused on n1 with an external snapshot and waits; both workers are busy.
+    private func waitingInFullPool() throws -> LoopHarness {
+        let loop = try LoopHarness()
+        worker(loop, "a", on: "n1")
+        start(loop, "x")
+        suspend(loop, "x")
+        start(loop, "x")
+        pause(loop, "x")
+        start(loop, "on-a")
+        worker(loop, "b", on: "n2")
+        start(loop, "on-b")
+        loop.request("x")
+        loop.settle()
+        #expect(loop.view(of: "x")?.status == "STATUS_WAITING")
+        return loop
+    }
+
+    @Test func `one who waits for a node in a full pool looks elsewhere once that is better, whenever a slot comes free there`() throws {
+        // The wait is over before any slot is free: no timer runs, and the first slot is taken.
+        let late = try waitingInFullPool()
+        late.advance(30)
+        #expect(try late.events(.timerFired).isEmpty)
+        suspend(late, "on-b")
+        #expect(late.view(of: "x")?.worker == "b")
+        #expect(try lastPlaced(late).contains(#""moved":"waited_enough""#))
+        // A slot is free elsewhere before: then the end of the wait is a moment to act at.
+        let early = try waitingInFullPool()
+        suspend(early, "on-b")
+        #expect(early.view(of: "x")?.status == "STATUS_WAITING")
+        early.advance(30)
+        #expect(early.view(of: "x")?.worker == "b")
+        #expect(try early.events(.timerFired).count == 1)
+        // And the node's own slot is taken at once.
+        let local = try waitingInFullPool()
+        suspend(local, "on-a")
+        #expect(local.view(of: "x")?.worker == "a")
+        #expect(try lastPlaced(local).contains(#""tier":"local""#))
+    }
+
+    @Test func `who waits for a node moves as soon as restores turn out to be so fast that the wait is over`() throws {
+        let loop = try LoopHarness()
+        worker(loop, "a", on: "n1")
+        for actor in ["y", "x", "x"] {
+            start(loop, actor)
+            suspend(loop, actor)
+        }
+        start(loop, "x")
+        pause(loop, "x")
+        start(loop, "on-a")
+        loop.request("x")
+        loop.settle()
+        loop.advance(1)
+        worker(loop, "c", on: "n3", slots: 2)
+        #expect(loop.view(of: "x")?.status == "STATUS_WAITING", "to move costs 1.8 s by what is assumed")
+        loop.request("y")
+        loop.settle()
+        #expect(try lastPlaced(loop).contains(#""tier":"cold""#))
+        run(loop, "y", millis: 10)
+        #expect(loop.view(of: "x")?.worker == "c")
+        #expect(try lastPlaced(loop).contains(#""moved":"waited_enough""#) && loop.events(.timerFired).isEmpty)
+    }
+
+    @Test func `a free slot of a full pool goes to whom it saves a restore, but not over one who asked much earlier`() throws {
+        let loop = try LoopHarness()
+        worker(loop, "a", on: "n1")
+        worker(loop, "b", on: "n2")
+        for actor in ["cold", "warm"] {
+            start(loop, actor)
+        }
+        // Both have snapshots of 1.2 GB: 3 s from object storage, 1.2 s from a cache. The one's is on n1, the other's on n2.
+        for actor in ["cold", "warm"] { suspend(loop, actor) }
+        for actor in ["busy-1", "busy-2"] { start(loop, actor) }
+        let onB = try #require(["busy-1", "busy-2"].first { loop.view(of: $0)?.worker == "b" })
+        loop.request("cold")
+        loop.settle()
+        loop.advance(1)
+        loop.request("warm")
+        loop.settle()
+        suspend(loop, onB)
+        #expect(loop.view(of: "warm")?.worker == "b" && loop.view(of: "cold")?.status == "STATUS_WAITING")
+        #expect(try lastPlaced(loop).contains(#""tier":"warm""#))
+        run(loop, "warm")
+        suspend(loop, "warm")
+        #expect(loop.view(of: "cold")?.worker == "b", "nobody else waits")
+        run(loop, "cold")
+        loop.request("other")
+        loop.settle()
+        loop.advance(3)
+        loop.request("warm")
+        loop.settle()
+        suspend(loop, "cold")
+        #expect(loop.view(of: "other")?.worker == "b", "2 s of restoring don't outweigh 3 s of waiting")
+    }
+
     @Test func `a paused actor whose node is gone is placed elsewhere in the same decision`() throws {
         let loop = try LoopHarness()
         worker(loop, "a", on: "n1")

@@ -46,10 +46,10 @@ struct Planner {
             return
         }
         world.takeUp(pool)
-        let rules = world.placementRules(pool)
-        while world.hasRoom(pool), let ticket = nextTicket(pool, &world) {
+        let (rules, usable) = (world.placementRules(pool), world.usablePools(pool))
+        while world.hasRoom(pool), let ticket = nextTicket(pool, usable, &world) {
             let ahead = world.active[ticket.actor]?.paused.map { world.pools[pool].asideCount(on: $0.node) } ?? 0
-            let actor = world.waitingActor(ticket, ahead: ahead) { told($0) }
+            let actor = world.waitingActor(ticket, usable: usable, ahead: ahead) { told($0) }
             world.placer.prepare(actor)
             switch world.placer.decide(actor, rules, at: world.at) {
             case .place(let choice):
@@ -65,11 +65,11 @@ struct Planner {
 
     /// The first in turn, or one of those right behind it whom a slot that is free saves a restore, where there are fewer slots
     /// than actors to have them.
-    private mutating func nextTicket(_ pool: Int, _ world: inout World) -> WaitingTicket? {
+    private mutating func nextTicket(_ pool: Int, _ usable: [Int], _ world: inout World) -> WaitingTicket? {
         guard world.pools[pool].queue.inTurnCount > world.freeSlots(pool) else { return world.pools[pool].nextTicket() }
         let tickets = world.pools[pool].firstInTurn(Placer.matchLimit)
         guard tickets.count > 1 else { return tickets.first }
-        return tickets[world.placer.nextInTurn(tickets.map { ticket in world.waitingActor(ticket, ahead: 0) { told($0) } })]
+        return tickets[world.placer.nextInTurn(tickets.map { ticket in world.waitingActor(ticket, usable: usable) { told($0) } })]
     }
 
     private mutating func promise(_ ticket: WaitingTicket, _ choice: PlacementChoice, _ pool: Int, _ world: inout World, _ out: inout Outputs) {

@@ -12,16 +12,19 @@ struct ToldSnapshot: Hashable, Sendable {
 
 extension World {
     /// A waiting actor as the placer sees it. `told` answers what the log says at a position that told of a snapshot.
-    func waitingActor(_ ticket: WaitingTicket, ahead: Int, told: (Position) -> ToldSnapshot?) -> WaitingActor {
+    /// - Parameter usable: pools that the actor may use, its own first; for who asks for one actor of a pool after the other.
+    func waitingActor(_ ticket: WaitingTicket, usable: [Int]? = nil, ahead: Int = 0, told: (Position) -> ToldSnapshot?) -> WaitingActor {
         let actor = actors[ticket.actor]
         let home = Int(actor.pool)
         let traits = actors.traits(of: actor)
         return WaitingActor(
-            pools: [home] + pools[home].placing.spill, eligibility: Eligibility(sandboxClass: traits.sandboxClass, selector: ticket.selector),
+            pools: usable ?? usablePools(home), eligibility: Eligibility(sandboxClass: traits.sandboxClass, selector: ticket.selector),
             template: traits.template, paused: active[ticket.actor]?.paused,
             external: actor.snapshotSeq > 0 ? told(actor.snapshotSeq)?.external : nil,
             requestedAt: ticket.requestedAt, quota: pools[home].queue.quota(of: ticket.tenant), aheadOnNode: ahead)
     }
+
+    func usablePools(_ home: Int) -> [Int] { [home] + pools[home].placing.spill }
 
     func placementRules(_ pool: Int) -> PlacementRules {
         pools[pool].policy?.placementRules(hold: pools[pool].steadyHoldMicroseconds)
@@ -150,7 +153,7 @@ extension World {
     /// Those who ask for a class or labels that no worker there is has.
     private func withoutEligible(_ pool: Int) -> Int {
         guard !pools[pool].placing.conditions.isEmpty else { return 0 }
-        let usable = [pool] + pools[pool].placing.spill
+        let usable = usablePools(pool)
         guard usable.contains(where: { !pools[$0].members.isEmpty }) else { return 0 }
         return pools[pool].placing.conditions.reduce(0) { sum, condition in
             let isMet = usable.contains { placer.workers.tally(of: $0, meeting: condition.key).ready > 0 }

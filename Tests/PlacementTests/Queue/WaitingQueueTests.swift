@@ -150,6 +150,10 @@ import Testing
                 return x.0 * y.1 != y.0 * x.1 ? x.0 * y.1 < y.0 * x.1 : a.seq < b.seq
             }
             #expect(queue.first == first)
+            #expect(queue.inTurnCount == waiting.values.count { $0.standing == 0 })
+            let inTurn = waiting.values.filter { $0.standing == 0 }.map(\.ticket).sorted()
+            let alike = quotas.isEmpty ? inTurn.prefix { $0.priority == inTurn.first?.priority }.prefix(4) : [first].compactMap { $0 }[...]
+            #expect(queue.firstInTurn(4) == Array(alike))
             #expect(queue.count == waiting.count)
             let all = waiting.values.map(\.ticket).sorted()
             if let some = all.dropFirst(generator.below(max(1, all.count))).first { #expect(queue.place(of: some.seq) == all.firstIndex(of: some)! + 1) }
