@@ -93,6 +93,8 @@ public struct ActorView: Codable, Hashable, Sendable {
     public var snapshot: String?
     public var seq: Position
     public var ageSeconds: Double
+    /// When it is expected to wake, where that is foretold or was meant to be; only where one actor is asked for.
+    public var wake: WakeView? = nil
 }
 
 public struct PolicyView: Codable, Hashable, Sendable {
