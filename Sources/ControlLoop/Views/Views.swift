@@ -35,6 +35,8 @@ public struct PoolView: Codable, Hashable, Sendable {
     public var reason: String?
     /// Who else set the target's replicas, when, and what the policy makes of it; nil since a policy was applied.
     public var foreignChange: String? = nil
+    /// The same in numbers.
+    public var foreignReplicas: ForeignReplicasView? = nil
     public var decisionSeq: Position?
     public var nextDeadline: String?
     public var ageSeconds: Double
@@ -51,6 +53,15 @@ public struct PoolView: Codable, Hashable, Sendable {
         public var seconds10: Double
         public var minute1: Double
         public var minutes5: Double
+    }
+
+    public struct ForeignReplicasView: Codable, Hashable, Sendable {
+        /// What we had left the target at, and what was found.
+        public var expected: Int
+        public var found: Int
+        public var at: String
+        /// Decisions don't reach the target meanwhile; else the next one began with what was found.
+        public var yields: Bool
     }
 
     public struct QuantilesView: Codable, Hashable, Sendable {
