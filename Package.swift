@@ -107,7 +107,7 @@ let package = Package(
             resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
             swiftSettings: strict),
 
-        // What servers share: limits, dates, percent-coding, certificates that are read again.
+        // What servers share: limits, dates, certificates that are read again, what they ask a cluster about a client.
         .target(name: "HTTPServing", dependencies: ["Domain", "SmallFiles", log] + nio, swiftSettings: strict),
 
         // What clients of other servers share: deadlines, and what to say of a connection that failed.
@@ -156,7 +156,7 @@ let package = Package(
         .target(
             name: "Kubernetes",
             dependencies: [
-                "Domain", "HTTPAsking", "SmallFiles", "Autoscaling", "ControlLoop", log,
+                "Domain", "HTTPServing", "HTTPAsking", "SmallFiles", "Autoscaling", "ControlLoop", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -43,7 +43,7 @@ struct Floor: Sendable {
         Floor(
             target: "KEDAScaler", level: 3, ours: belowThree.union(["HTTPServing"]),
             packages: grpc.union(["NIOCore", "NIOSSL", "NIOCertificateReloading", "Logging", "ServiceLifecycle"])),
-        Floor(target: "Kubernetes", level: 3, ours: belowThree.union(["HTTPAsking"]), packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
+        Floor(target: "Kubernetes", level: 3, ours: belowThree.union(["HTTPServing", "HTTPAsking"]), packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(
             target: "ObjectStorage", level: 3, ours: ["Domain", "HTTPAsking"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
