@@ -73,7 +73,7 @@ public struct NameTable: Sendable {
 
     public func appendText(of id: NameID, to bytes: inout [UInt8]) {
         guard let range = range(of: id) else { return }
-        bytes.append(contentsOf: text[range])
+        text.withUnsafeBufferPointer { bytes.append(contentsOf: UnsafeBufferPointer(rebasing: $0[range])) }
     }
 
     public func withText<Result>(of id: NameID, _ body: (UnsafeBufferPointer<UInt8>) throws -> Result) rethrows -> Result {
@@ -137,7 +137,7 @@ public enum ByteHash {
     }
 
     /// Spreads every input bit over the whole word (the finisher of SplitMix64).
-    public static func mix(_ value: UInt64) -> UInt64 {
+    @inlinable public static func mix(_ value: UInt64) -> UInt64 {
         var z = value
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB

@@ -130,8 +130,8 @@ public final class EventLog: Sendable {
     /// The event at `position`, alone in its batch.
     public func event(at position: Position) throws(LogError) -> CommittedBatch? { try reader.event(at: position) }
 
-    /// The same for who asks often, and reads nothing but its body, times and position.
-    public func eventWithoutNames(at position: Position) throws(LogError) -> CommittedBatch? { try reader.eventWithoutNames(at: position) }
+    /// For who asks often, and for nothing but what events say.
+    public var bodies: BodyLookup { catalog.bodies }
 
     /// The newest `limit` events of `subject` before `before`, oldest first, each alone in its batch.
     public func history(of subject: NameID, before: Position = .max, limit: Int = 1_000) throws(LogError) -> [CommittedBatch] {

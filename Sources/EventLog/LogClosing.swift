@@ -21,6 +21,7 @@ extension EventLog {
             do {
                 if let writing { try end(writing) }
                 recent.close()
+                try catalog.bodies.close()
                 try catalog.pool.close()
             } catch { health.noteKeeper(error, path: catalog.path) }
             recent.close()

@@ -25,8 +25,7 @@ public final class NameDictionary: NameReading, Sendable {
     public func text(of id: NameID) -> String { state.withLock { $0.table.text(of: id) } }
 
     public func appendText(of id: NameID, to bytes: inout [UInt8]) {
-        let text = state.withLock { state in state.table.withText(of: id) { Array($0) } }
-        bytes.append(contentsOf: text)
+        state.withLock { $0.table.appendText(of: id, to: &bytes) }
     }
 
     /// The number of `name`; nil where no event has used it.

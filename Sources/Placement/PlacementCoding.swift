@@ -193,6 +193,8 @@ extension RestoreBandwidth {
                 zone.value.encode(into: &writer)
             }
         }
+        writer.integer(steadyLocal)
+        writer.integer(steadyCold)
     }
 
     public init(from reader: inout ByteReader) throws(ByteFault) {
@@ -202,6 +204,8 @@ extension RestoreBandwidth {
             let zones = try reader.list(bytesEach: 28) { reader throws(ByteFault) in (NameID(try reader.integer()), try Sum(from: &reader)) }
             sources[source].byZone = Dictionary(zones) { first, _ in first }
         }
+        steadyLocal = max(1, try reader.size())
+        steadyCold = max(1, try reader.size())
     }
 }
 

@@ -53,7 +53,7 @@ import Testing
                 let free = max(0, worker.slots - worker.used)
                 counted[Int(worker.pool)][worker.node, default: NodeRoom()] += NodeRoom(ready: 1, withRoom: free > 0 ? 1 : 0, freeSlots: free)
             }
-            #expect(world.pools.map(\.placing.rooms) == counted)
+            #expect(world.pools.map { pool in Dictionary(uniqueKeysWithValues: pool.placing.rooms.keys.map { ($0, pool.placing.rooms[$0]) }) } == counted)
         }
     }
 

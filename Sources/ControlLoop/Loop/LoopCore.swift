@@ -153,6 +153,7 @@ final class LoopCore: @unchecked Sendable {
         let change = world.fold(batch, names: log.names)
         observer.folded(batch, superseded: change.superseded.count, lagSeconds: max(0, scheduler.now.seconds(since: batch.at)))
         eventsSinceCheckpoint += Int64(batch.events.count)
+        if isLive { planner.told.note(batch) }
         return change
     }
 
@@ -271,6 +272,7 @@ final class LoopCore: @unchecked Sendable {
     /// Appends what was concluded, and sets the alarm.
     private func flush() {
         defer { setAlarm() }
+        planner.told.rest()
         guard isLive, !outputs.isEmpty else { return }
         let batch = outputs.batch
         let decisions = outputs.decisions

@@ -43,7 +43,19 @@ struct Outputs {
     }
 
     mutating func place(_ actor: ActorRecord, _ placed: Placed, on worker: WorkerRecord) {
-        var body = JSONWriter()
+        batch.append(
+            .actorPlaced, source: Self.source,
+            id: { id in
+                id.append(contentsOf: "placed-".utf8)
+                JSONText.appendInteger(placed.ticket.seq, to: &id)
+                id.append(UInt8(ascii: "-"))
+                JSONText.appendInteger(worker.readySeq, to: &id)
+            },
+            subject: { [names] in names.appendText(of: actor.name, to: &$0) }, worker: { [names] in names.appendText(of: worker.name, to: &$0) },
+            body: { Self.write(placed, on: worker, to: &$0) })
+    }
+
+    private static func write(_ placed: Placed, on worker: WorkerRecord, to body: inout JSONWriter) {
         body.openObject()
         body.member("tier", placed.choice.tier.name)
         body.key("score")
@@ -60,9 +72,6 @@ struct Outputs {
         if let pool = placed.spilledTo { body.member("spilledTo", pool) }
         if placed.ticket.expectedMillis > 0 { body.member("expectedMillis", placed.ticket.expectedMillis) }
         body.closeObject()
-        batch.append(
-            .actorPlaced, source: Self.source, id: "placed-\(placed.ticket.seq)-\(worker.readySeq)",
-            subject: names.text(of: actor.name), worker: names.text(of: worker.name), body: body.bytes)
     }
 
     mutating func drain(_ worker: WorkerRecord, reason: String) {

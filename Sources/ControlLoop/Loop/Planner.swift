@@ -19,7 +19,7 @@ struct Planner {
         var tenant: NameID
     }
 
-    private var placements: [NameID: Placed] = [:]
+    private var placements = SlotMap<NameID, Placed>()
     /// When somebody in a pool has waited for a node as long as may be.
     private(set) var waits = EarliestTimes()
     var told: ToldSnapshots
@@ -40,28 +40,27 @@ struct Planner {
     /// Places the waiting actors of a pool in their turn, until no worker has a slot for any of them. Who can't be placed is
     /// set aside, and not looked at again before there is something new.
     mutating func place(_ pool: Int, _ world: inout World, _ out: inout Outputs) {
-        if world.pools[pool].placing.hasNews {
-            world.pools[pool].placing.hasNews = false
-            world.pools[pool].placing.asideOnNode = [:]
-            world.pools[pool].queue.takeUpAll()
+        guard !world.pools[pool].queue.isEmpty else {
+            world.pools[pool].placing.takeNews()
             waits[pool] = nil
+            return
         }
-        guard !world.pools[pool].queue.isEmpty else { return }
+        world.takeUp(pool)
         let rules = world.placementRules(pool)
         while world.hasRoom(pool), let ticket = world.pools[pool].nextTicket() {
-            let node = world.active[ticket.actor]?.paused?.node
-            let ahead = node.map { world.pools[pool].placing.asideOnNode[$0] ?? 0 } ?? 0
+            let ahead = world.active[ticket.actor]?.paused.map { world.pools[pool].queue.asideCount(on: $0.node) } ?? 0
             let actor = world.waitingActor(ticket, ahead: ahead) { told($0) }
             world.placer.prepare(actor)
             switch world.placer.decide(actor, rules, at: world.at) {
             case .place(let choice):
                 promise(ticket, choice, pool, &world, &out)
             case .wait(let blocked):
-                world.pools[pool].queue.setAside(ticket.seq)
-                if let node { world.pools[pool].placing.asideOnNode[node, default: 0] += 1 }
-                if let until = blocked.waitsUntil { waits[pool] = min(waits[pool] ?? until, until) }
+                let obstacle: WaitingQueue.Obstacle = blocked.waitsForNode ? .node(blocked.node, until: blocked.waitsUntil) : .worker(actor.eligibility)
+                world.pools[pool].queue.setAside(ticket.seq, for: obstacle)
             }
         }
+        // Where no worker has a slot, there is nothing else to go to when the wait is over.
+        waits[pool] = world.hasRoom(pool) ? world.pools[pool].queue.earliestUntil : nil
     }
 
     private mutating func promise(_ ticket: WaitingTicket, _ choice: PlacementChoice, _ pool: Int, _ world: inout World, _ out: inout Outputs) {
@@ -100,11 +99,12 @@ struct Planner {
 
     /// The `actor.placed` of `actor` came back, or could not be appended.
     mutating func settlePlacement(of actor: NameID, _ world: inout World) {
-        guard let placed = placements.removeValue(forKey: actor) else { return }
+        guard let placed = placements.remove(actor) else { return }
         world.pools[placed.pool].queue.addPromised(-1, of: placed.tenant)
         world.pools[placed.pool].queue.unclaim(placed.ticket)
+        let isKept = world.pools[placed.pool].queue[placed.ticket] == nil
         guard world.workers.holds(placed.worker, readySeq: placed.workerReadySeq) else { return }
-        world.adjustWorker(placed.worker) { $0.reserved -= 1 }
+        world.adjustWorker(placed.worker, isKept: isKept) { $0.reserved -= 1 }
     }
 
     /// A wait for a node is over, as the log is about to say.

@@ -5,37 +5,80 @@ import Placement
 // What did the log say of a snapshot, at this position?
 //
 // A suspended actor's latest snapshot is kept as a position alone: its URI and size are read when a placement wants them.
-// Those read last are kept, as who waits is asked about again; when there are too many all are dropped.
+// Those told or read last are kept, the oldest forgotten first, so that who is suspended and woken often is placed without
+// a look into the file.
 
 struct ToldSnapshots {
-    static let limit = 8_192
+    /// About 10 MB of them.
+    static let limit = 65_536
 
-    private let read: (Position) -> ToldSnapshot?
-    private var known: [Position: ToldSnapshot?] = [:]
+    private let bodies: BodyLookup
+    /// A ring, and where each position stands in it.
+    private var known: [(position: Position, snapshot: ToldSnapshot?)] = []
+    private var places = SlotTable<Position>()
+    private var next = 0
+    private var hasRead = false
 
-    init(_ log: EventLog) { read = { log.toldSnapshot(at: $0) } }
+    init(_ log: EventLog) { bodies = log.bodies }
 
     /// nil where the event names no snapshot, or is no more in the log.
     mutating func callAsFunction(_ position: Position) -> ToldSnapshot? {
-        if let known = known[position] { return known }
-        if known.count >= Self.limit { known.removeAll(keepingCapacity: true) }
-        let found = read(position)
-        known[position] = .some(found)
+        if let place = places[position] { return known[place].snapshot }
+        hasRead = true
+        let found = bodies.toldSnapshot(at: position)
+        keep(position, found)
         return found
+    }
+
+    /// Takes note of what a commit tells: those whose state was saved are the likeliest to be placed next.
+    mutating func note(_ batch: CommittedBatch) {
+        for event in batch.events where event.kind == .actorSuspended || event.kind == .actorPaused {
+            keep(event.seq, batch.withBody(of: event) { ToldSnapshot($0, at: batch.at) })
+        }
+    }
+
+    /// No more questions for now: the file may be let go of.
+    mutating func rest() {
+        guard hasRead else { return }
+        hasRead = false
+        bodies.rest()
+    }
+
+    private mutating func keep(_ position: Position, _ snapshot: ToldSnapshot?) {
+        if known.count < Self.limit {
+            known.append((position, snapshot))
+            places.set(position, known.count - 1)
+            return
+        }
+        places.remove(known[next].position)
+        known[next] = (position, snapshot)
+        places.set(position, next)
+        next = (next + 1) % Self.limit
     }
 }
 
+extension BodyLookup {
+    func toldSnapshot(at position: Position) -> ToldSnapshot? { ((try? read(at: position) { ToldSnapshot($0, at: $1) }) ?? nil) ?? nil }
+}
+
 extension EventLog {
+    /// For a single question.
     func toldSnapshot(at position: Position) -> ToldSnapshot? {
-        guard let batch = try? eventWithoutNames(at: position), let event = batch.events.first else { return nil }
-        return batch.withBody(of: event) { body in
-            var uri: String?
-            var bytes: Int64 = 0
-            body.forEachMember { key, value in
-                if key == "snapshot" { uri = body.text(value) }
-                if key == "bytes" { bytes = max(0, body.integer(value) ?? 0) }
-            }
-            return uri.map { ToldSnapshot(uri: $0, external: ExternalSnapshot(snapshot: SnapshotID($0), bytes: bytes, at: batch.at)) }
+        defer { bodies.rest() }
+        return bodies.toldSnapshot(at: position)
+    }
+}
+
+extension ToldSnapshot {
+    /// nil where the event names none.
+    fileprivate init?(_ body: EventBody, at: LogTime) {
+        var uri: String?
+        var bytes: Int64 = 0
+        body.forEachMember { key, value in
+            if key == "snapshot" { uri = body.text(value) }
+            if key == "bytes" { bytes = max(0, body.integer(value) ?? 0) }
         }
+        guard let uri else { return nil }
+        self.init(uri: uri, external: ExternalSnapshot(snapshot: SnapshotID(uri), bytes: bytes, at: at))
     }
 }

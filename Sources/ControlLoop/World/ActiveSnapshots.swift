@@ -24,28 +24,28 @@ struct ActiveSnapshot: Hashable, Sendable {
 }
 
 struct ActiveSnapshots: Sendable {
-    private var entries: [Int: ActiveSnapshot] = [:]
+    private var entries = SlotMap<Int, ActiveSnapshot>()
     /// Whose paused snapshot it is.
-    private var byPaused: [SnapshotID: Int] = [:]
+    private var byPaused = SlotTable<SnapshotID>()
 
     var count: Int { entries.count }
     var indices: [Int] { entries.keys.sorted() }
 
-    subscript(_ actor: Int) -> ActiveSnapshot? { entries.isEmpty ? nil : entries[actor] }
+    subscript(_ actor: Int) -> ActiveSnapshot? { entries[actor] }
 
     func actor(paused snapshot: SnapshotID) -> Int? { byPaused[snapshot] }
 
     mutating func set(_ actor: Int, _ entry: ActiveSnapshot) {
-        let old = entries.updateValue(entry, forKey: actor)
+        let old = entries.set(actor, entry)
         guard old?.paused != entry.paused else { return }
-        if let paused = old?.paused { byPaused[paused.snapshot] = nil }
-        if let paused = entry.paused { byPaused[paused.snapshot] = actor }
+        if let paused = old?.paused { byPaused.remove(paused.snapshot) }
+        if let paused = entry.paused { byPaused.set(paused.snapshot, actor) }
     }
 
     @discardableResult
     mutating func remove(_ actor: Int) -> ActiveSnapshot? {
-        guard !entries.isEmpty, let old = entries.removeValue(forKey: actor) else { return nil }
-        if let paused = old.paused { byPaused[paused.snapshot] = nil }
+        guard let old = entries.remove(actor) else { return nil }
+        if let paused = old.paused { byPaused.remove(paused.snapshot) }
         return old
     }
 }

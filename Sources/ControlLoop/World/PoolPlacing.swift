@@ -20,7 +20,7 @@ struct PoolPlacing: Sendable {
     /// Pools its actors may go to when it has no room, by the policy, and pools whose actors may come here.
     var spill: [Int] = []
     var spilledFrom: [Int] = []
-    var pausedWaiting: [NameID: OnNode] = [:]
+    private(set) var pausedWaiting = SlotMap<NameID, OnNode>()
     /// Waiting actors that ask something of a worker, by what they ask.
     var conditions: [Eligibility: Int] = [:]
     var split = BlockedSplit()
@@ -30,17 +30,36 @@ struct PoolPlacing: Sendable {
     private(set) var suggested: [Position: NameID] = [:]
     private var suggestedByNode: [NameID: Int] = [:]
     /// What its own ready workers have free on each node, as folded. In no checkpoint: counted anew from the workers.
-    private(set) var rooms: [NameID: NodeRoom] = [:]
+    private(set) var rooms = SlotMap<NameID, NodeRoom>()
 
     // The loop's own, in no checkpoint.
 
-    /// Something came free or changed since the queue was last gone through.
+    /// Everyone who is set aside is to be looked at again.
     var hasNews = true
+    /// Workers of this pool, or of one it spills to, where a slot came free since the queue was last gone through.
+    private(set) var freed: [Int] = []
+    private static let freedLimit = 256
+    /// Nodes whose waiting actors are to be looked at again.
+    private(set) var nodesWithNews: [NameID] = []
     /// Requests for which no node was looked for yet, in order; those beyond the limit stand far back, and none is.
     var unlooked: [Position] = []
     static let unlookedLimit = 1_024
-    /// Tickets set aside to wait for a node.
-    var asideOnNode: [NameID: Int] = [:]
+
+    mutating func noteFreed(_ worker: Int) {
+        guard !hasNews, freed.last != worker else { return }
+        if freed.count < Self.freedLimit { freed.append(worker) } else { hasNews = true }
+    }
+
+    mutating func noteNews(on node: NameID) {
+        guard !hasNews, !nodesWithNews.contains(node) else { return }
+        if nodesWithNews.count < Self.freedLimit { nodesWithNews.append(node) } else { hasNews = true }
+    }
+
+    mutating func takeNews() {
+        hasNews = false
+        freed.removeAll(keepingCapacity: true)
+        nodesWithNews.removeAll(keepingCapacity: true)
+    }
 
     mutating func countPaused(_ node: NameID, hasExternal: Bool, by step: Int) {
         var count = pausedWaiting[node] ?? OnNode()

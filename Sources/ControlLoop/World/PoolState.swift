@@ -41,6 +41,9 @@ struct PoolState: Sendable {
     var starts = DurationRing()
     var restores = DurationRing()
     var holds = DurationRing()
+    /// Their median, followed in steps of an eighth: as long as it stands still, those who wait for a node need not be looked at
+    /// again.
+    var steadyHoldMicroseconds: Int64?
     var pendingStarts: [LogTime] = []
 
     var lastDecision: DecisionMark? { didSet { revision &+= 1 } }
@@ -87,6 +90,15 @@ struct PoolState: Sendable {
     /// Whether some of those who wait may wait for something else than a worker like any other.
     var mayBeSplit: Bool {
         !queue.isEmpty && (queue.quotaCount > 0 || !placing.conditions.isEmpty || !placing.pausedWaiting.isEmpty)
+    }
+
+    /// An actor gave back a slot that it held so long.
+    mutating func noteHold(microseconds: Int64) {
+        holds.add(microseconds: microseconds)
+        guard let median = holds.medianMicroseconds else { return }
+        if let steady = steadyHoldMicroseconds, abs(median - steady) <= steady / 8 { return }
+        steadyHoldMicroseconds = median
+        placing.hasNews = true
     }
 
     /// Whose turn it is. Mutating, so that the queue is looked at where it lies.

@@ -79,7 +79,7 @@ struct WorkerLoad: Hashable, Sendable {
 
 struct WorkerTable: Sendable {
     private var records: [WorkerRecord] = []
-    private var byName: [NameID: Int] = [:]
+    private var byName = SlotTable<NameID>()
     private var vacant: [Int] = []
 
     var count: Int { byName.count }
@@ -101,12 +101,12 @@ struct WorkerTable: Sendable {
             index = records.count
             records.append(record)
         }
-        byName[record.name] = index
+        byName.set(record.name, index)
         return index
     }
 
     mutating func remove(_ index: Int) {
-        byName[records[index].name] = nil
+        byName.remove(records[index].name)
         records[index] = WorkerRecord(name: .none, pool: -1)
         records[index].state = .gone
         vacant.append(index)
@@ -124,7 +124,7 @@ extension WorkerTable {
     init(from reader: inout ByteReader) throws(ByteFault) {
         records = try reader.list { reader throws(ByteFault) in try WorkerRecord(from: &reader) }
         for (index, record) in records.enumerated() {
-            if record.name.isNone { vacant.append(index) } else { byName[record.name] = index }
+            if record.name.isNone { vacant.append(index) } else { byName.set(record.name, index) }
         }
         vacant.reverse()
     }

@@ -189,7 +189,7 @@ extension World {
         if actor.pool >= 0 {
             pools[Int(actor.pool)].resident -= 1
             pools[Int(actor.pool)].queue.addRunning(-1, of: actors.traits(of: actor).tenant)
-            pools[Int(actor.pool)].holds.add(microseconds: now.microseconds(since: actor.since))
+            pools[Int(actor.pool)].noteHold(microseconds: now.microseconds(since: actor.since))
         }
         let worker = Int(actor.worker)
         actor.worker = -1

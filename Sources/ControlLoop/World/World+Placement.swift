@@ -24,14 +24,29 @@ extension World {
     }
 
     func placementRules(_ pool: Int) -> PlacementRules {
-        pools[pool].policy?.placementRules(hold: pools[pool].holds.medianMicroseconds)
-            ?? PlacementRules(zoneMaxSkew: nil, localWaitMicroseconds: nil, holdMicroseconds: pools[pool].holds.medianMicroseconds, canGrow: false)
+        pools[pool].policy?.placementRules(hold: pools[pool].steadyHoldMicroseconds)
+            ?? PlacementRules(zoneMaxSkew: nil, localWaitMicroseconds: nil, holdMicroseconds: pools[pool].steadyHoldMicroseconds, canGrow: false)
     }
 
     /// Whether any pool that actors of this one may use has a slot to give.
     func hasRoom(_ pool: Int) -> Bool {
         if placer.workers.tally(of: pool).available > 0 { return true }
         return pools[pool].placing.spill.contains { placer.workers.tally(of: $0).available > 0 }
+    }
+
+    /// Gives their turn back to those in a pool's queue for whom something has changed.
+    mutating func takeUp(_ pool: Int) {
+        if pools[pool].placing.hasNews {
+            pools[pool].queue.takeUpAll()
+        } else {
+            for worker in pools[pool].placing.freed {
+                pools[pool].queue.takeUp(on: workers[worker].node)
+                if pools[pool].queue.hasUnmetConditions { pools[pool].queue.takeUp { [facts = workers[worker].facts] in $0.accepts(facts) } }
+            }
+            for node in pools[pool].placing.nodesWithNews { pools[pool].queue.takeUp(on: node) }
+            pools[pool].queue.takeUpDue(at)
+        }
+        pools[pool].placing.takeNews()
     }
 
     // MARK: - Rules of a policy
@@ -73,7 +88,7 @@ extension World {
             pools[home].placing.countPaused(paused.node, hasExternal: actor.snapshotSeq > 0, by: step)
             if pools[home].placing.pausedWaiting.isEmpty { pausedPools.remove(home) } else { pausedPools.insert(home) }
             // Others on the node may have one more before them.
-            if step > 0 { pools[home].placing.hasNews = true }
+            if step > 0 { pools[home].placing.noteNews(on: paused.node) }
         }
         let sandboxClass = actors.traits(of: actor).sandboxClass
         guard !selector.isEmpty || !sandboxClass.isNone else { return }
@@ -104,9 +119,9 @@ extension World {
         for other in pools[pool].placing.spill { available += pools[other].workers.idle + pools[other].workers.partial }
         var most: (count: Int, node: NameID)?
         // In no order: of nodes where equally many are stuck the lowest is told.
-        for (node, count) in pools[pool].placing.pausedWaiting {
+        pools[pool].placing.pausedWaiting.forEach { node, count in
             let stuck = stuck(count, room(on: node, for: pool), available: available)
-            guard stuck > 0 else { continue }
+            guard stuck > 0 else { return }
             split.nodeLocality += stuck
             if most.map({ stuck > $0.count || (stuck == $0.count && node < $0.node) }) ?? true { most = (stuck, node) }
         }

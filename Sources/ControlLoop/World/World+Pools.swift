@@ -107,8 +107,6 @@ extension World {
         guard let shadow else {
             pools[home].timersFired &+= 1
             ringForecasts(of: home, at: fold.at)
-            // It may have been the end of somebody's wait for a node.
-            pools[home].placing.hasNews = true
             return true
         }
         return pools[home].changeShadow(shadow) { $0.timersFired &+= 1 }

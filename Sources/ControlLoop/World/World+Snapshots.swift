@@ -39,11 +39,12 @@ extension World {
         let isLocal = wasPlaced ? actor.tier == .local : paused.map { $0.node == node } ?? false
         if wasPlaced, let millis = fields.restoreMillis, !node.isNone {
             let zone = workers[Int(actor.worker)].zone
-            placer.noteRestore(actor.tier, bytes: entry?.restoreBytes ?? goldenBytes(actor), millis: millis, zone: zone)
             // Whoever waits for a node weighs that against what restores take.
-            for pool in pausedPools {
-                pools[pool].placing.hasNews = true
-                fold.touched.insert(pool)
+            if placer.noteRestore(actor.tier, bytes: entry?.restoreBytes ?? goldenBytes(actor), millis: millis, zone: zone) {
+                for pool in pausedPools {
+                    pools[pool].placing.hasNews = true
+                    fold.touched.insert(pool)
+                }
             }
         }
         if let paused { placer.updateSnapshots { $0.drop(paused.snapshot, on: paused.node) } }

@@ -143,8 +143,15 @@ extension World {
         for pool in pools[home].placing.spilledFrom { pools[pool].placing.hasNews = true }
     }
 
+    /// The same where all there is to know is a slot that came free.
+    private mutating func noteFreed(_ worker: Int, _ home: Int) {
+        pools[home].placing.noteFreed(worker)
+        for pool in pools[home].placing.spilledFrom { pools[pool].placing.noteFreed(worker) }
+    }
+
     /// The same for the loop's own promises, which are no fold.
-    mutating func adjustWorker(_ index: Int, _ change: (inout WorkerRecord) -> Void) {
+    /// - Parameter isKept: a promise that came true frees nothing.
+    mutating func adjustWorker(_ index: Int, isKept: Bool = false, _ change: (inout WorkerRecord) -> Void) {
         let (free, load) = (workers[index].free, workers[index].load)
         change(&workers[index])
         let (home, now) = (Int(workers[index].pool), workers[index].load)
@@ -155,7 +162,7 @@ extension World {
         }
         if now.state != load.state { placer.setPhase(index, workers[index].phase) }
         placer.setUsed(index, workers[index].promised)
-        if workers[index].free > free || now.state != load.state { noteNews(home) }
+        if now.state != load.state { noteNews(home) } else if workers[index].free > free, !isKept { noteFreed(index, home) }
     }
 
     /// Counts a worker that was read back from a checkpoint.

@@ -21,7 +21,7 @@ public struct World: Sendable {
     var actors = ActorTable()
     var workers = WorkerTable()
     var pools: [PoolState] = []
-    var poolByName: [NameID: Int] = [:]
+    var poolByName = SlotTable<NameID>()
     var tombstones = Tombstones()
     /// What placement asks: workers, snapshots on nodes, measured restores.
     var placer = Placer(limits: World.placementLimits)
@@ -126,7 +126,7 @@ public struct World: Sendable {
     mutating func pool(_ name: NameID, names: some NameReading, at now: LogTime) -> Int {
         if let index = poolByName[name] { return index }
         pools.append(PoolState(name: name, text: names.text(of: name), at: now))
-        poolByName[name] = pools.count - 1
+        poolByName.set(name, pools.count - 1)
         findSpill()
         return pools.count - 1
     }

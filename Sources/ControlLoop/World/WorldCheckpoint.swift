@@ -10,7 +10,7 @@ import Placement
 
 extension World {
     /// Rises with every change of the bytes' meaning.
-    static let checkpointVersion = 9
+    static let checkpointVersion = 10
 
     public func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -41,7 +41,7 @@ extension World {
         at = try reader.time()
         for name in try reader.list({ reader throws(ByteFault) in try reader.string() }) { _ = labels.intern(name) }
         pools = try reader.list { reader throws(ByteFault) in try PoolState(from: &reader) }
-        for (index, pool) in pools.enumerated() { poolByName[pool.name] = index }
+        for (index, pool) in pools.enumerated() { poolByName.set(pool.name, index) }
         workers = try WorkerTable(from: &reader)
         // An event brings at most four new names: its source, subject, pool and worker.
         actors = try ActorTable(from: &reader, lastName: position.multipliedReportingOverflow(by: 4).partialValue)
@@ -146,6 +146,7 @@ extension PoolState {
         starts.encode(into: &writer)
         restores.encode(into: &writer)
         holds.encode(into: &writer)
+        writer.optional(steadyHoldMicroseconds) { $0.integer($1) }
         writer.list(pendingStarts) { $0.time($1) }
         writer.optional(lastDecision) { writer, mark in mark.encode(into: &writer) }
         writer.optional(evaluation?.at) { $0.time($1) }
@@ -179,6 +180,7 @@ extension PoolState {
         starts = try DurationRing(from: &reader)
         restores = try DurationRing(from: &reader)
         holds = try DurationRing(from: &reader)
+        steadyHoldMicroseconds = try reader.optional { reader throws(ByteFault) in try reader.integer(Int64.self) }
         pendingStarts = try reader.list(bytesEach: 8) { reader throws(ByteFault) in try reader.time() }
         lastDecision = try reader.optional { reader throws(ByteFault) in try DecisionMark(from: &reader) }
         evaluatedAt = try reader.optional { reader throws(ByteFault) in try reader.time() }

@@ -68,6 +68,30 @@ public struct EventBatch: Sendable {
         events.append(event)
     }
 
+    /// The same for who makes many: every part is written where it will stay.
+    public mutating func append(
+        _ kind: EventKind, source: String, id: (inout [UInt8]) -> Void, subject: (inout [UInt8]) -> Void, worker: (inout [UInt8]) -> Void,
+        body: (inout JSONWriter) -> Void
+    ) {
+        var event = DraftEvent(kind: kind, source: store(source.utf8), id: write(id), subject: write(subject))
+        event.worker = write(worker)
+        event.body = write { bytes in
+            var json = JSONWriter(appendingTo: bytes)
+            // Written in place only while nobody else holds the bytes.
+            bytes = []
+            body(&json)
+            bytes = json.bytes
+        }
+        events.append(event)
+    }
+
+    @inline(__always)
+    private mutating func write(_ write: (inout [UInt8]) -> Void) -> ByteRange {
+        let start = bytes.count
+        write(&bytes)
+        return ByteRange(start: start, count: bytes.count - start)
+    }
+
     /// Adds all of `other`, in its order.
     public mutating func append(_ other: EventBatch) {
         let shift = UInt32(bytes.count)

@@ -13,6 +13,9 @@ public struct JSONWriter: Sendable {
         bytes.reserveCapacity(count)
     }
 
+    /// Writes behind what is there.
+    init(appendingTo bytes: [UInt8]) { self.bytes = bytes }
+
     public var text: String { String(decoding: bytes, as: UTF8.self) }
 
     public mutating func openObject() { separate(); bytes.append(UInt8(ascii: "{")); needsComma = false }
@@ -68,16 +71,7 @@ public struct JSONWriter: Sendable {
         needsComma = false
     }
 
-    private mutating func appendInteger(_ value: Int64) {
-        if value < 0 { bytes.append(UInt8(ascii: "-")) }
-        var magnitude = value.magnitude
-        let start = bytes.count
-        repeat {
-            bytes.append(UInt8(ascii: "0") + UInt8(magnitude % 10))
-            magnitude /= 10
-        } while magnitude > 0
-        bytes[start...].reverse()
-    }
+    private mutating func appendInteger(_ value: Int64) { JSONText.appendInteger(value, to: &bytes) }
 
     private mutating func quote(_ value: String) {
         bytes.append(UInt8(ascii: "\""))
@@ -88,6 +82,22 @@ public struct JSONWriter: Sendable {
 
 /// Escaping as RFC 8259 asks for it: quotes, backslashes and control characters, nothing else.
 public enum JSONText {
+    public static func appendInteger(_ value: Int64, to bytes: inout [UInt8]) {
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        var magnitude = value.magnitude
+        guard magnitude >= 10 else { return bytes.append(UInt8(ascii: "0") + UInt8(magnitude)) }
+        // 20 digits are the most there are.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var first = 20
+            repeat {
+                first -= 1
+                digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: magnitude % 10)
+                magnitude /= 10
+            } while magnitude > 0
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[first...]))
+        }
+    }
+
     public static func appendEscaped(_ utf8: some Sequence<UInt8>, to bytes: inout [UInt8]) {
         // Nearly every text has nothing to escape: looked through once, and copied as it is.
         let wasPlain = utf8.withContiguousStorageIfAvailable { text in

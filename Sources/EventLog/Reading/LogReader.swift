@@ -41,11 +41,6 @@ struct LogReader: Sendable {
         try catalog.read("read") { db in try event(position, db) }
     }
 
-    /// The same for who asks often and for no names: in a log opened for reading, those of newer events may not be known.
-    func eventWithoutNames(at position: Position) throws(LogError) -> CommittedBatch? {
-        try catalog.glance("read") { db in try event(position, db) }
-    }
-
     /// Where the commit of the event at `position` begins.
     func firstSeq(ofCommitWith position: Position) throws(LogError) -> Position {
         try catalog.read("read") { db in

@@ -10,6 +10,7 @@ import Synchronization
 final class LogCatalog: Sendable {
     let path: String
     let pool: DatabasePool
+    let bodies: BodyLookup
     let names = NameDictionary()
     let logID: [UInt8]
     /// Another process may be adding names: they are read before each use.
@@ -22,6 +23,7 @@ final class LogCatalog: Sendable {
     init(path: String, pool: DatabasePool, logID: [UInt8], isReadOnly: Bool) {
         self.path = path
         self.pool = pool
+        bodies = BodyLookup(path: path, settings: pool.configuration)
         self.logID = logID
         self.isReadOnly = isReadOnly
     }
@@ -34,12 +36,6 @@ final class LogCatalog: Sendable {
                 return try body(db)
             }
         } catch { throw LogError(wrapping: error, operation: operation, path: path) }
-    }
-
-    /// The same without a transaction and without a look for new names, which cost more than a row does: for a single
-    /// statement, which sees one state of the file anyhow.
-    func glance<Result>(_ operation: String, _ body: (Database) throws -> Result) throws(LogError) -> Result {
-        do { return try pool.unsafeRead { db in try body(db) } } catch { throw LogError(wrapping: error, operation: operation, path: path) }
     }
 
     /// Names that are in the file and not yet in memory.

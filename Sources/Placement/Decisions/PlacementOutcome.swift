@@ -89,6 +89,8 @@ public struct BlockedPlacement: Hashable, Sendable {
     public var restoreMicroseconds: Int64 = 0
     /// When a slot on its node is expected to be free, from now; nil where nothing is known.
     public var expectedWaitMicroseconds: Int64?
+    /// It would rather wait for its node than go elsewhere, whether or not there is room elsewhere.
+    public var waitsForNode = false
     /// When it will look elsewhere: a deadline for whoever asked.
     public var waitsUntil: LogTime?
     public var quota: QuotaStanding?

@@ -28,7 +28,9 @@ public struct Placer: Sendable {
     public mutating func setPhase(_ worker: Int, _ phase: WorkerPhase) { workers.setPhase(worker, phase) }
     public mutating func removeWorker(_ worker: Int) { workers.remove(worker) }
 
-    public mutating func noteRestore(_ tier: RestoreTier, bytes: Int64, millis: Int64, zone: NameID = .none) {
+    /// Answers whether it changes what those who wait for a node weigh.
+    @discardableResult
+    public mutating func noteRestore(_ tier: RestoreTier, bytes: Int64, millis: Int64, zone: NameID = .none) -> Bool {
         bandwidth.add(tier, bytes: bytes, millis: millis, zone: zone)
     }
 
@@ -130,9 +132,7 @@ public struct Placer: Sendable {
 
     private func localWait(_ actor: WaitingActor, _ paused: PausedSnapshot, _ rules: PlacementRules) -> LocalWait {
         let there = actor.pools.reduce(WorkerTally()) { $0 + workers.tally(of: $1, on: paused.node, actor.eligibility) }
-        let moving = actor.external.map { external in
-            max(0, bandwidth.microseconds(.cold, bytes: external.bytes) - bandwidth.microseconds(.local, bytes: paused.bytes))
-        }
+        let moving = actor.external.map { bandwidth.movingMicroseconds($0.bytes, local: paused.bytes) }
         return LocalWait(
             workersThere: workers.workers(on: paused.node), eligibleThere: there, busySlotsThere: there.usedSlots, ahead: actor.aheadOnNode,
             requestedAt: actor.requestedAt, movingMicroseconds: moving, rules: rules)
@@ -140,11 +140,10 @@ public struct Placer: Sendable {
 
     private func waiting(_ actor: WaitingActor, _ paused: PausedSnapshot, _ wait: LocalWait, until: LogTime?) -> BlockedPlacement {
         var blocked = blocked(.poolExhausted, actor)
-        // Only where it could run elsewhere, or nowhere else, is it the node that it waits for.
-        if blocked.freeElsewhere > 0 || wait.eligibleThere.ready == 0 {
-            blocked.reason = .nodeLocality
-            blocked.waitsUntil = until
-        }
+        blocked.waitsForNode = true
+        blocked.waitsUntil = until
+        // Only where it could run elsewhere, or nowhere else, is it the node that keeps it.
+        if blocked.freeElsewhere > 0 || wait.eligibleThere.ready == 0 { blocked.reason = .nodeLocality }
         blocked.expectedWaitMicroseconds = wait.expectedMicroseconds
         return blocked
     }

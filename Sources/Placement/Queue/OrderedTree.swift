@@ -20,6 +20,23 @@ struct OrderedTree<Key: Comparable & Sendable>: Sendable {
 
     var first: Key? { leaves.first?.first }
 
+    /// The lowest key above `key`, which need not be there.
+    func first(after key: Key) -> Key? {
+        guard !leaves.isEmpty else { return nil }
+        let leaf = leaf(for: key)
+        var place = Self.place(of: key, in: leaves[leaf])
+        if place < leaves[leaf].count, !(key < leaves[leaf][place]) { place += 1 }
+        if place < leaves[leaf].count { return leaves[leaf][place] }
+        return leaf + 1 < leaves.count ? leaves[leaf + 1].first : nil
+    }
+
+    /// Rising.
+    func forEach(_ body: (Key) -> Void) {
+        for leaf in leaves {
+            for key in leaf { body(key) }
+        }
+    }
+
     /// Keys lower than `key`.
     func rank(of key: Key) -> Int {
         guard !leaves.isEmpty else { return 0 }

@@ -5,22 +5,43 @@ public import Domain
 // The actors of one pool that wait for a worker: by priority, then by age, and fairly by tenant where quotas are set
 // (`TenantTurns`). A ticket that has been offered a worker is `claimed` until the log says what became of it: it still
 // waits, but is not offered another one. One that can't be placed now is set aside, so that those behind it get their turn,
-// and taken up again when something has changed. Every operation on one ticket is O(log n).
+// and taken up again when what it waits for has come. Every operation on one ticket is O(log n).
 
 public struct WaitingQueue: Sendable {
-    private enum Standing: Sendable { case waiting, aside, claimed }
+    /// What a ticket that can't be placed now waits for.
+    public enum Obstacle: Hashable, Sendable {
+        /// A slot on the node of its paused state; from the given time on it would go elsewhere.
+        case node(NameID, until: LogTime?)
+        /// A worker that meets its conditions.
+        case worker(Eligibility)
+    }
+
+    private enum Standing: Hashable, Sendable {
+        case waiting
+        case aside(Obstacle)
+        case claimed
+    }
 
     private struct Place: Sendable {
         var ticket: WaitingTicket
         var standing = Standing.waiting
     }
 
-    private var places: [Position: Place] = [:]
+    private struct Until: Comparable, Sendable {
+        var time: LogTime
+        var seq: Position
+
+        static func < (a: Until, b: Until) -> Bool { a.time != b.time ? a.time < b.time : a.seq < b.seq }
+    }
+
+    private var places = SlotMap<Position, Place>()
+    /// All tickets.
     private var order = OrderedTree<Turn>()
-    /// Of those that aren't claimed.
-    private var ages = OrderedTree<Position>()
+    /// Those that are neither claimed nor set aside.
     private var turns = TenantTurns()
-    private var aside: Set<Position> = []
+    private var asideOnNode: [NameID: OrderedTree<Turn>] = [:]
+    private var asideByCondition: [Eligibility: OrderedTree<Turn>] = [:]
+    private var untils = OrderedTree<Until>()
     /// Tickets of each tenant, however they stand.
     private var waitingByTenant: [NameID: Int] = [:]
 
@@ -32,10 +53,9 @@ public struct WaitingQueue: Sendable {
 
     public mutating func add(_ ticket: WaitingTicket) {
         remove(ticket.seq)
-        places[ticket.seq] = Place(ticket: ticket)
+        places.set(ticket.seq, Place(ticket: ticket))
         count = places.count
         order.insert(ticket.turn)
-        ages.insert(ticket.seq)
         turns.add(ticket.turn, of: ticket.tenant)
         if !ticket.tenant.isNone { waitingByTenant[ticket.tenant, default: 0] += 1 }
     }
@@ -43,79 +63,149 @@ public struct WaitingQueue: Sendable {
     /// Takes a ticket out, wherever it stands; nil where it isn't waiting.
     @discardableResult
     public mutating func remove(_ seq: Position) -> WaitingTicket? {
-        guard let place = places.removeValue(forKey: seq) else { return nil }
+        guard let place = places.remove(seq) else { return nil }
+        leaveStanding(place)
+        let ticket = place.ticket
         count = places.count
-        order.remove(place.ticket.turn)
-        if place.standing != .claimed { ages.remove(seq) }
-        if place.standing == .waiting { turns.remove(place.ticket.turn, of: place.ticket.tenant) }
-        aside.remove(seq)
-        if let count = waitingByTenant[place.ticket.tenant] { waitingByTenant[place.ticket.tenant] = count > 1 ? count - 1 : nil }
-        return place.ticket
+        order.remove(ticket.turn)
+        if let count = waitingByTenant[ticket.tenant] { waitingByTenant[ticket.tenant] = count > 1 ? count - 1 : nil }
+        return ticket
     }
 
     public subscript(_ seq: Position) -> WaitingTicket? { places[seq]?.ticket }
 
-    /// When the longest-waiting request that isn't claimed was made.
-    public var oldestRequestedAt: LogTime? { ages.first.flatMap { places[$0]?.ticket.requestedAt } }
+    /// When the longest-waiting request that isn't claimed was made. A step for each priority there is, and for each claim in
+    /// front.
+    public var oldestRequestedAt: LogTime? {
+        var oldest: WaitingTicket?
+        var next = order.first
+        while let turn = next, let place = places[turn.seq] {
+            if place.standing == .claimed {
+                next = order.first(after: turn)
+                continue
+            }
+            if oldest.map({ turn.seq < $0.seq }) ?? true { oldest = place.ticket }
+            next = order.first(after: Turn(priority: turn.priority, seq: .max))
+        }
+        return oldest?.requestedAt
+    }
 
     /// The first in turn: not claimed, not set aside, its tenant's quota not used up; nil where there is none.
-    public var first: WaitingTicket? { turns.first.flatMap { places[$0]?.ticket } }
+    public var first: WaitingTicket? { turns.first.flatMap { self[$0] } }
 
     /// How many stand before `seq` by priority and age, counting from 1 for the first; nil where it isn't waiting. Fair
     /// shares may let others pass.
-    public func place(of seq: Position) -> Int? { places[seq].map { order.rank(of: $0.ticket.turn) + 1 } }
+    public func place(of seq: Position) -> Int? { self[seq].map { order.rank(of: $0.turn) + 1 } }
 
     /// All tickets by priority and age, claimed or not. O(n log n).
-    public var all: [WaitingTicket] { places.values.map(\.ticket).sorted() }
+    public var all: [WaitingTicket] { tickets { _ in true } }
 
     /// The tickets that aren't claimed, by priority and age. O(n log n).
-    public var unclaimed: [WaitingTicket] { places.values.filter { $0.standing != .claimed }.map(\.ticket).sorted() }
+    public var unclaimed: [WaitingTicket] { tickets { $0 != .claimed } }
+
+    private func tickets(_ isWanted: (Standing) -> Bool) -> [WaitingTicket] {
+        var found: [WaitingTicket] = []
+        places.forEach { _, place in if isWanted(place.standing) { found.append(place.ticket) } }
+        return found.sorted()
+    }
 
     // MARK: - Offers
-
-    public var hasAside: Bool { !aside.isEmpty }
 
     public func isClaimed(_ seq: Position) -> Bool { places[seq]?.standing == .claimed }
 
     public mutating func claim(_ seq: Position) {
         guard let place = places[seq], place.standing != .claimed else { return }
-        if place.standing == .waiting { turns.remove(place.ticket.turn, of: place.ticket.tenant) }
-        ages.remove(seq)
-        aside.remove(seq)
-        places[seq]?.standing = .claimed
+        leaveStanding(place)
+        stand(seq, .claimed)
     }
 
     /// Puts a claimed ticket back in its turn.
     public mutating func unclaim(_ seq: Position) {
         guard let place = places[seq], place.standing == .claimed else { return }
-        ages.insert(seq)
-        turns.add(place.ticket.turn, of: place.ticket.tenant)
-        places[seq]?.standing = .waiting
+        enterTurn(place.ticket)
     }
 
     /// Lets those behind it have their turn.
-    public mutating func setAside(_ seq: Position) {
+    public mutating func setAside(_ seq: Position, for obstacle: Obstacle) {
         guard let place = places[seq], place.standing == .waiting else { return }
-        turns.remove(place.ticket.turn, of: place.ticket.tenant)
-        aside.insert(seq)
-        places[seq]?.standing = .aside
+        leaveStanding(place)
+        stand(seq, .aside(obstacle))
+        let turn = place.ticket.turn
+        switch obstacle {
+        case .node(let node, let until):
+            asideOnNode[node, default: OrderedTree()].insert(turn)
+            if let until { untils.insert(Until(time: until, seq: seq)) }
+        case .worker(let eligibility):
+            asideByCondition[eligibility, default: OrderedTree()].insert(turn)
+        }
     }
+
+    /// Tickets set aside that wait for a slot on the node.
+    public func asideCount(on node: NameID) -> Int { asideOnNode[node]?.count ?? 0 }
+
+    /// Whether somebody was set aside for a worker that meets conditions.
+    public var hasUnmetConditions: Bool { !asideByCondition.isEmpty }
+
+    /// When the first of those who wait for a node would go elsewhere; nil where nobody would.
+    public var earliestUntil: LogTime? { untils.first?.time }
 
     /// Puts all that were set aside back in their turn.
     public mutating func takeUpAll() {
-        for seq in aside.sorted() {
-            guard let place = places[seq] else { continue }
-            turns.add(place.ticket.turn, of: place.ticket.tenant)
-            places[seq]?.standing = .waiting
+        for node in asideOnNode.keys.sorted() { takeUp(on: node) }
+        takeUp { _ in true }
+    }
+
+    /// The same for those who wait for the node.
+    public mutating func takeUp(on node: NameID) {
+        guard !asideOnNode.isEmpty, let tree = asideOnNode[node] else { return }
+        tree.forEach { takeUp($0.seq) }
+    }
+
+    /// The same for those who wait for a worker that meets conditions like these.
+    public mutating func takeUp(where isMet: (Eligibility) -> Bool) {
+        guard !asideByCondition.isEmpty else { return }
+        for (eligibility, tree) in asideByCondition where isMet(eligibility) { tree.forEach { takeUp($0.seq) } }
+    }
+
+    /// The same for those who have waited for a node as long as they would.
+    public mutating func takeUpDue(_ now: LogTime) {
+        while let first = untils.first, first.time <= now { takeUp(first.seq) }
+    }
+
+    private mutating func takeUp(_ seq: Position) {
+        guard let place = places[seq], case .aside = place.standing else { return }
+        leaveStanding(place)
+        enterTurn(place.ticket)
+    }
+
+    private mutating func enterTurn(_ ticket: WaitingTicket) {
+        turns.add(ticket.turn, of: ticket.tenant)
+        stand(ticket.seq, .waiting)
+    }
+
+    private mutating func stand(_ seq: Position, _ standing: Standing) { places.change(seq) { $0.standing = standing } }
+
+    /// Takes a ticket out of whatever lists it by how it stands.
+    private mutating func leaveStanding(_ place: Place) {
+        let turn = place.ticket.turn
+        switch place.standing {
+        case .claimed: break
+        case .waiting: turns.remove(turn, of: place.ticket.tenant)
+        case .aside(.node(let node, let until)):
+            asideOnNode[node]?.remove(turn)
+            if asideOnNode[node]?.isEmpty ?? false { asideOnNode[node] = nil }
+            if let until { untils.remove(Until(time: until, seq: turn.seq)) }
+        case .aside(.worker(let eligibility)):
+            asideByCondition[eligibility]?.remove(turn)
+            if asideByCondition[eligibility]?.isEmpty ?? false { asideByCondition[eligibility] = nil }
         }
-        aside = []
     }
 
     // MARK: - Tenants
 
     /// How many actors of a tenant may hold a slot at once; none: nobody is limited, and turns are by age alone.
     public mutating func setQuotas(_ quotas: [NameID: Int]) {
-        let waiting = places.values.filter { $0.standing == .waiting }.map(\.ticket).sorted()
+        let waiting = tickets { $0 == .waiting }
         turns.setQuotas(quotas, waiting: waiting.lazy.map { ($0.turn, $0.tenant) })
         quotaCount = turns.quotas.count
     }

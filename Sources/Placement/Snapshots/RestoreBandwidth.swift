@@ -5,6 +5,9 @@ public import Domain
 // Bytes and milliseconds of the restores that the log tells of, summed by where they came from and by the worker's zone.
 // Sums are halved when they hold 64 restores, so that the last ones count most. Integers only. A zone with fewer than 8
 // restores of its own is taken to be as fast as the others; before the first restore, the defaults count.
+//
+// Whoever waits for a node weighs that against what a restore elsewhere takes. For that alone the rates are followed in
+// steps of an eighth: as long as they stand still, nobody who waits need be looked at again.
 
 public struct RestoreBandwidth: Hashable, Sendable {
     static let halvingCount = 64
@@ -41,17 +44,39 @@ public struct RestoreBandwidth: Hashable, Sendable {
 
     /// By tier.
     var sources = [Source](repeating: Source(), count: RestoreTier.allCases.count)
+    var steadyLocal = assumedLocal
+    var steadyCold = assumedExternal
 
     public init() {}
 
-    /// A restore took so long. One without a size or a duration says nothing.
-    public mutating func add(_ tier: RestoreTier, bytes: Int64, millis: Int64, zone: NameID = .none) {
+    /// A restore took so long. One without a size or a duration says nothing. Answers whether what moving costs is another.
+    @discardableResult
+    public mutating func add(_ tier: RestoreTier, bytes: Int64, millis: Int64, zone: NameID = .none) -> Bool {
         // Beyond these limits (a petabyte, a day) a number is a mistake.
-        guard bytes > 0, bytes <= 1 << 50, millis > 0, millis <= 86_400_000 else { return }
+        guard bytes > 0, bytes <= 1 << 50, millis > 0, millis <= 86_400_000 else { return false }
         let source = Int(tier.rawValue)
         sources[source].all.add(bytes: bytes, microseconds: millis * 1_000)
-        guard !zone.isNone, sources[source].byZone[zone] != nil || sources[source].byZone.count < Self.zoneLimit else { return }
-        sources[source].byZone[zone, default: Sum()].add(bytes: bytes, microseconds: millis * 1_000)
+        if !zone.isNone, sources[source].byZone[zone] != nil || sources[source].byZone.count < Self.zoneLimit {
+            sources[source].byZone[zone, default: Sum()].add(bytes: bytes, microseconds: millis * 1_000)
+        }
+        return followRates()
+    }
+
+    private mutating func followRates() -> Bool {
+        let isLocalNews = Self.follow(&steadyLocal, bytesPerSecond(.local))
+        let isColdNews = Self.follow(&steadyCold, bytesPerSecond(.cold))
+        return isLocalNews || isColdNews
+    }
+
+    private static func follow(_ steady: inout Int64, _ rate: Int64) -> Bool {
+        guard abs(rate - steady) > steady / 8 else { return false }
+        steady = rate
+        return true
+    }
+
+    /// How much longer it takes to restore `bytes` from object storage than `localBytes` where they lie.
+    public func movingMicroseconds(_ bytes: Int64, local localBytes: Int64) -> Int64 {
+        max(0, Self.microseconds(bytes, at: steadyCold) - Self.microseconds(localBytes, at: steadyLocal))
     }
 
     public func bytesPerSecond(_ tier: RestoreTier, zone: NameID = .none) -> Int64 {
@@ -63,8 +88,10 @@ public struct RestoreBandwidth: Hashable, Sendable {
 
     /// 1.2 GB at 387 MB/s are 3.1 s.
     public func microseconds(_ tier: RestoreTier, bytes: Int64, zone: NameID = .none) -> Int64 {
-        bytes <= 0 ? 0 : Self.scaled(bytes, 1_000_000, by: bytesPerSecond(tier, zone: zone))
+        Self.microseconds(bytes, at: bytesPerSecond(tier, zone: zone))
     }
+
+    private static func microseconds(_ bytes: Int64, at bytesPerSecond: Int64) -> Int64 { bytes <= 0 ? 0 : scaled(bytes, 1_000_000, by: bytesPerSecond) }
 
     /// a × b ÷ c, rounded down, in full width; the largest number where it is larger.
     static func scaled(_ a: Int64, _ b: Int64, by c: Int64) -> Int64 {

@@ -1,4 +1,4 @@
-import Domain
+public import Domain
 
 // Which snapshot is meant?
 //
@@ -6,7 +6,7 @@ import Domain
 // memory. So it is known by a 64-bit hash of its text. Two texts with the same hash would make the model believe in a
 // cached copy that isn't there: a slower restore, never a wrong one, as the worker is told the text itself.
 
-public struct SnapshotID: Hashable, Comparable, Sendable {
+public struct SnapshotID: Hashable, Comparable, MixedKey {
     public var rawValue: UInt64
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
@@ -16,6 +16,8 @@ public struct SnapshotID: Hashable, Comparable, Sendable {
         var copy = text
         self = copy.withUTF8 { SnapshotID($0) }
     }
+
+    public var mixed: UInt64 { ByteHash.mix(rawValue) }
 
     public static func < (a: SnapshotID, b: SnapshotID) -> Bool { a.rawValue < b.rawValue }
 }

@@ -75,6 +75,9 @@ public struct Eligibility: Hashable, Sendable {
         return copy
     }
 
+    /// Whether a worker is what is asked for, whatever its node has cached.
+    public func accepts(_ worker: WorkerFacts) -> Bool { accepts(worker, goldens: golden.map { [$0] } ?? []) }
+
     func accepts(_ worker: WorkerFacts, goldens: [SnapshotID]) -> Bool {
         guard sandboxClass.isNone || worker.sandboxClass == sandboxClass else { return false }
         guard golden.map({ goldens.contains($0) }) ?? true else { return false }

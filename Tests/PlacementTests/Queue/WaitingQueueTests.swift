@@ -63,7 +63,7 @@ import Testing
         var queue = WaitingQueue()
         for seq in 1...4 { queue.add(ticket(Position(seq))) }
         queue.claim(1)
-        queue.setAside(2)
+        queue.setAside(2, for: .node(NameID(3), until: nil))
         #expect(queue.first?.seq == 3 && queue.place(of: 3) == 3 && queue.isClaimed(1) && !queue.isClaimed(2))
         #expect(queue.oldestRequestedAt == LogTime(microseconds: 2))
         #expect(queue.unclaimed.map(\.seq) == [2, 3, 4] && queue.all.count == 4)
@@ -73,11 +73,35 @@ import Testing
         #expect(queue.first?.seq == 1)
     }
 
+    private func obstacle(_ generator: inout SplitMix64) -> WaitingQueue.Obstacle {
+        guard generator.chance(70) else { return .worker(Eligibility(sandboxClass: NameID(UInt32(generator.below(2))))) }
+        return .node(NameID(UInt32(generator.below(3))), until: generator.chance(50) ? LogTime(microseconds: Int64(generator.below(100))) : nil)
+    }
+
+    /// Takes some up, and answers which.
+    private func takeUp(_ queue: inout WaitingQueue, _ generator: inout SplitMix64) -> (WaitingQueue.Obstacle) -> Bool {
+        switch generator.below(4) {
+        case 0:
+            queue.takeUpAll()
+            return { _ in true }
+        case 1:
+            queue.takeUp(on: NameID(1))
+            return { if case .node(NameID(1), _) = $0 { true } else { false } }
+        case 2:
+            queue.takeUpDue(LogTime(microseconds: 20))
+            return { if case .node(_, let until?) = $0 { until <= LogTime(microseconds: 20) } else { false } }
+        default:
+            queue.takeUp { $0.sandboxClass == NameID(1) }
+            return { if case .worker(let eligibility) = $0 { eligibility.sandboxClass == NameID(1) } else { false } }
+        }
+    }
+
     @Test("random tickets, claims and tenants: the first and every position are what sorting says", arguments: 1...6)
     func oracle(seed: Int) {
         var generator = SplitMix64(seed: UInt64(seed))
         var queue = WaitingQueue()
         var waiting: [Position: (ticket: WaitingTicket, standing: Int)] = [:]
+        var obstacles: [Position: WaitingQueue.Obstacle] = [:]
         var quotas: [NameID: Int] = [:]
         var running: [NameID: Int] = [:]
         for seq in 1...Position(1_000) {
@@ -95,12 +119,16 @@ import Testing
                     waiting[some] = nil
                 case (1, 1): queue.unclaim(some); waiting[some]!.standing = 0
                 case (1, _): queue.claim(some); waiting[some]!.standing = 1
-                case (_, 0): queue.setAside(some); waiting[some]!.standing = 2
+                case (_, 0):
+                    let obstacle = obstacle(&generator)
+                    queue.setAside(some, for: obstacle)
+                    obstacles[some] = obstacle
+                    waiting[some]!.standing = 2
                 default: break
                 }
             case 7:
-                queue.takeUpAll()
-                for seq in waiting.keys where waiting[seq]!.standing == 2 { waiting[seq]!.standing = 0 }
+                let isUp = takeUp(&queue, &generator)
+                for seq in waiting.keys where waiting[seq]!.standing == 2 && isUp(obstacles[seq]!) { waiting[seq]!.standing = 0 }
             case 8:
                 let (tenant, step) = (NameID(UInt32(generator.below(4))), generator.chance(55) ? 1 : -1)
                 queue.addRunning(step, of: tenant)
@@ -125,6 +153,10 @@ import Testing
             #expect(queue.count == waiting.count)
             let all = waiting.values.map(\.ticket).sorted()
             if let some = all.dropFirst(generator.below(max(1, all.count))).first { #expect(queue.place(of: some.seq) == all.firstIndex(of: some)! + 1) }
+            let aside = waiting.filter { $0.value.standing == 2 }.keys.map { obstacles[$0]! }
+            #expect(queue.asideCount(on: NameID(1)) == aside.count { if case .node(NameID(1), _) = $0 { true } else { false } })
+            #expect(queue.hasUnmetConditions == aside.contains { if case .worker = $0 { true } else { false } })
+            #expect(queue.earliestUntil == aside.compactMap { if case .node(_, let until) = $0 { until } else { nil } }.min())
             #expect(queue.oldestRequestedAt == waiting.values.filter { $0.standing != 1 }.map(\.ticket.requestedAt).min())
         }
     }

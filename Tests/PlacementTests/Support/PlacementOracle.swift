@@ -79,7 +79,7 @@ struct PlacementOracle {
             }
             let there = tally { eligible($0, actor) && $0.node == paused.node }
             let cost = actor.external.map {
-                max(0, bandwidth.microseconds(.cold, bytes: $0.bytes) - bandwidth.microseconds(.local, bytes: paused.bytes))
+                bandwidth.movingMicroseconds($0.bytes, local: paused.bytes)
             }
             let expected = there.usedSlots > 0 ? rules.holdMicroseconds.map { $0 * Int64(actor.aheadOnNode + 1) / Int64(there.usedSlots) } : nil
             let until = cost.map { actor.requestedAt.adding(microseconds: rules.localWaitMicroseconds ?? $0) }
@@ -97,10 +97,9 @@ struct PlacementOracle {
             if moved == nil {
                 var blocked = blocked(.poolExhausted, actor)
                 blocked.expectedWaitMicroseconds = expected
-                if blocked.freeElsewhere > 0 || there.ready == 0 {
-                    blocked.reason = .nodeLocality
-                    blocked.waitsUntil = until
-                }
+                blocked.waitsForNode = true
+                blocked.waitsUntil = until
+                if blocked.freeElsewhere > 0 || there.ready == 0 { blocked.reason = .nodeLocality }
                 return .wait(blocked)
             }
         }

@@ -1,0 +1,80 @@
+// What did this one event say?
+//
+// For who asks for one event after the other, as placing does for the snapshots of those who wait: a connection of its own,
+// which reads bodies and times alone, and stays with one state of the file until it may rest. An event that came later is
+// found nevertheless: the file is then looked at anew.
+
+public import Domain
+import GRDB
+import Synchronization
+
+public final class BodyLookup: Sendable {
+    private let path: String
+    private let settings: GRDB.Configuration
+    /// Opened by the first question.
+    private let connection = Mutex<DatabaseQueue?>(nil)
+
+    private static let question = """
+        SELECT body, (SELECT at FROM commits WHERE first_seq <= ?1 ORDER BY first_seq DESC LIMIT 1) FROM events WHERE seq = ?1
+        """
+
+    init(path: String, settings: GRDB.Configuration) {
+        self.path = path
+        var settings = settings
+        settings.readonly = true
+        settings.allowsUnsafeTransactions = true
+        self.settings = settings
+    }
+
+    /// Reads the body of the event at `position`, where it lies, and its log time; nil where there is none.
+    public func read<Answer>(at position: Position, _ read: (EventBody, LogTime) -> Answer) throws(LogError) -> Answer? {
+        do {
+            return try opened().unsafeRead { db in
+                // What wasn't there when the state was taken may be there now.
+                try look(position, db, read) ?? (try begin(db, anew: true) ? look(position, db, read) : nil)
+            }
+        } catch { throw LogError(wrapping: error, operation: "read", path: path) }
+    }
+
+    /// Lets go of the state of the file. Without a question in between it costs nothing.
+    public func rest() {
+        guard let connection = connection.withLock({ $0 }) else { return }
+        // A transaction that can't be ended is ended with the connection.
+        try? connection.unsafeRead { db in if db.isInsideTransaction { try RawStatement(cached: "COMMIT", db).run() } }
+    }
+
+    func close() throws {
+        try connection.withLock { connection in
+            try connection?.close()
+            connection = nil
+        }
+    }
+
+    private func opened() throws -> DatabaseQueue {
+        try connection.withLock { connection in
+            if let connection { return connection }
+            let new = try DatabaseQueue(path: path, configuration: settings)
+            connection = new
+            return new
+        }
+    }
+
+    private func look<Answer>(_ position: Position, _ db: Database, _ read: (EventBody, LogTime) -> Answer) throws -> Answer? {
+        _ = try begin(db, anew: false)
+        let statement = try RawStatement(cached: Self.question, db)
+        statement.bind(1, position)
+        defer { statement.reset() }
+        guard try statement.step() else { return nil }
+        let body = statement.bytes(0)
+        return read(EventBody(body, ByteRange(start: 0, count: body.count)), LogTime(microseconds: statement.integer(1)))
+    }
+
+    /// Takes a state of the file; false where there was none to let go of first.
+    private func begin(_ db: Database, anew: Bool) throws -> Bool {
+        let isInside = db.isInsideTransaction
+        if isInside, !anew { return true }
+        if isInside { try RawStatement(cached: "COMMIT", db).run() }
+        try RawStatement(cached: "BEGIN", db).run()
+        return isInside
+    }
+}
