@@ -107,8 +107,17 @@ let package = Package(
             resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
             swiftSettings: strict),
 
-        // What servers share: limits, dates, percent-coding, certificates that are read again.
+        // What servers share: limits, dates, certificates that are read again, what they ask a cluster about a client.
         .target(name: "HTTPServing", dependencies: ["Domain", "SmallFiles", log] + nio, swiftSettings: strict),
+
+        // What clients of other servers share: deadlines, and what to say of a connection that failed.
+        .target(
+            name: "HTTPAsking",
+            dependencies: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: strict),
 
         // Floor 3: the world outside.
         .target(
@@ -147,32 +156,29 @@ let package = Package(
         .target(
             name: "Kubernetes",
             dependencies: [
-                "Domain", "SmallFiles", "Autoscaling", "ControlLoop", log,
+                "Domain", "HTTPServing", "HTTPAsking", "SmallFiles", "Autoscaling", "ControlLoop", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
         .target(
             name: "Pollers",
             dependencies: [
-                "Domain", "SmallFiles", "Autoscaling", log, lifecycle,
+                "Domain", "HTTPAsking", "SmallFiles", "Autoscaling", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: strict),
         .target(
             name: "ObjectStorage",
             dependencies: [
-                "Domain", log, lifecycle,
+                "Domain", "HTTPAsking", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -252,7 +258,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ObjectStorageTests",
-            dependencies: ["Domain", "ObjectStorage", log, .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio")],
+            dependencies: ["TestSupport", "Domain", "ObjectStorage", log, .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio")],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]

@@ -1,7 +1,7 @@
 import AsyncHTTPClient
 import Autoscaling
 import Domain
-import Foundation
+import HTTPAsking
 import NIOCore
 import NIOSSL
 
@@ -41,24 +41,10 @@ struct PollClient: Sendable {
         request.headers.add(name: "user-agent", value: "greenroom")
         if let file = poll.bearerTokenFile { request.headers.add(name: "authorization", value: "Bearer \(try secrets.token(file))") }
         if let tls = poll.tls { request.tlsConfiguration = try configuration(tls) }
-        return try await withDeadline(seconds: poll.timeoutSeconds) { [request] in
+        return try await withDeadline(seconds: poll.timeoutSeconds, orThrow: { PollFault($0) }) { [request] in
             let response = try await client.execute(request, timeout: .seconds(Int64(poll.timeoutSeconds)))
             let body = try await response.body.collect(upTo: Self.answerLimitBytes)
             return (Int(response.status.code), Array(body.readableBytesView))
-        }
-    }
-
-    /// The first to end decides: the answer, or the time given.
-    private func withDeadline<Answer: Sendable>(seconds: Int, _ ask: @escaping @Sendable () async throws -> Answer) async throws -> Answer {
-        try await withThrowingTaskGroup(of: Answer.self) { group in
-            group.addTask { try await ask() }
-            group.addTask {
-                try await Task.sleep(for: .seconds(seconds))
-                throw PollFault("no answer within \(seconds) s")
-            }
-            defer { group.cancelAll() }
-            guard let answer = try await group.next() else { throw CancellationError() }
-            return answer
         }
     }
 

@@ -2,11 +2,8 @@ public import Autoscaling
 public import Domain
 public import Logging
 public import ServiceLifecycle
-import AsyncHTTPClient
 import Foundation
-import NIOCore
-import NIOPosix
-import NIOSSL
+import HTTPAsking
 
 // Which outside metrics does the service fetch, and who does it?
 //
@@ -133,7 +130,8 @@ struct Poller: Sendable {
         } catch is CancellationError {
             return .failure(PollFault("stopped"))
         } catch {
-            return .failure(PollFault("\(target.poll.source.address) can't be asked: \(Self.reason(error))"))
+            let problem = connectionProblem(error, handshake: "check tls.caFile, the name in its certificate, and whether it wants one of ours") { "\($0)" }
+            return .failure(PollFault("\(target.poll.source.address) can't be asked: \(problem)"))
         }
     }
 
@@ -144,23 +142,6 @@ struct Poller: Sendable {
         case .success where failures > 0: logger.info("metric fetched again", metadata: subject)
         case .failure(let fault) where failures == 0: logger.warning("metric not fetched", metadata: subject.merging(["problem": "\(fault)"]) { $1 })
         default: break
-        }
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        // BoringSSL's own words are about its source files.
-        if error is NIOSSLError { return "the TLS handshake failed: check tls.caFile, the name in its certificate, and whether it wants one of ours" }
-        if let error = error as? NIOConnectionError {
-            guard let first = error.connectionErrors.first else { return "\(error.host) has no address" }
-            return reason(first.error)
-        }
-        // Its own text names NIO's calls.
-        if let error = error as? IOError { return error.errnoCode == ECONNREFUSED ? "the connection was refused" : "no connection (errno \(error.errnoCode))" }
-        return switch error as? HTTPClientError {
-        case .some(.connectTimeout): "no connection in time"
-        case .some(.deadlineExceeded), .some(.readTimeout): "no answer in time"
-        case .some(.remoteConnectionClosed): "the connection was closed"
-        default: "\(error)"
         }
     }
 }

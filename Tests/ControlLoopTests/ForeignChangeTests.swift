@@ -38,6 +38,8 @@ import Testing
         observe(loop, 9)
         let pool = try loop.pool
         #expect(pool.foreignChange?.hasPrefix("somebody else set replicas to 9, which we had left at 2, at 2026-11-21T08:00:03") == true)
+        let numbers = try #require(pool.foreignReplicas)
+        #expect(numbers.expected == 2 && numbers.found == 9 && !numbers.yields && pool.foreignChange?.contains(", at \(numbers.at);") == true)
         #expect(pool.readyCondition && pool.reason == nil)
         loop.advance(20)
         #expect(try loop.events(.scaleDecided).contains { $0.body.contains(#""from":9,"to":2"#) })

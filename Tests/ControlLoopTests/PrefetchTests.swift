@@ -134,6 +134,36 @@ import Testing
         #expect(try suggestions(loop).count == 1)
     }
 
+    @Test(
+        "a schedule that can't be read is taken, foretells nothing, and the actor's view says what is wrong with it",
+        arguments: [
+            (#""schedule":"0 25 * * *""#, "UTC", nil, #"schedule "0 25 * * *" is not a cron expression: hour (column 3): 25 is not from 0 to 23; no wake is foretold"#),
+            (#""schedule":"0 9 * * *","timezone":"Mars/Base""#, "Mars/Base", nil, "timezone Mars/Base is not known; known for pool ns/p are those of its policy's schedules: UTC; no wake is foretold"),
+            (#""schedule":"0 9 * * *""#, "UTC", "2026-11-21T09:00:00.000000Z", nil),
+        ] as [(String, String, String?, String?)])
+    func unreadable(_ fields: String, _ zone: String, _ at: String?, _ problem: String?) throws {
+        let loop = try loop()
+        loop.send(.actorCreated, "a", #"{"pool":"ns/p","template":"t",\#(fields)}"#)
+        try turn("a", loop)
+        let wake = try #require(loop.world.actorView(named: "a", log: loop.log, at: loop.scheduler.now)?.wake)
+        #expect(wake.timezone == zone)
+        #expect(wake.at == at)
+        #expect(wake.problem == problem)
+        loop.advance(7_200)
+        #expect(try suggestions(loop) == [])
+    }
+
+    @Test("a foretold wake says why no node will be told: the policy doesn't ask for it, or there is no snapshot") func untold() throws {
+        func problem(prefetch: Bool) throws -> String? {
+            let loop = try loop(prefetch: prefetch)
+            loop.send(.actorCreated, "a", #"{"pool":"ns/p","template":"t","schedule":"0 9 * * *"}"#)
+            loop.settle()
+            return try #require(loop.world.actorView(named: "a", log: loop.log, at: loop.scheduler.now)?.wake).problem
+        }
+        #expect(try problem(prefetch: false) == "no node is told: the policy of pool ns/p doesn't say placement.prefetch: true")
+        #expect(try problem(prefetch: true) == "no node is told: it has no snapshot in object storage yet")
+    }
+
     @Test("steady history: after three wakes 600 and 610 s apart the next is expected 605 s later") func history() throws {
         let loop = try loop()
         for gap in [600.0, 610, 0] {
@@ -145,6 +175,8 @@ import Testing
         #expect(try suggestions(loop) == [])
         loop.advance(0.2)
         #expect(try suggestions(loop) == [#"n-2 {"node":"n-2","actor":"a","snapshot":"s3://b/a","bytes":1200000000,"wakeAt":"2026-11-21T08:30:15.000000Z","reason":"wakes every 605 s"}"#])
+        let wake = try #require(loop.world.actorView(named: "a", log: loop.log, at: loop.scheduler.now)?.wake)
+        #expect(wake == WakeView(everySeconds: 605, at: "2026-11-21T08:30:15.000000Z"))
         #expect(try World(decoding: loop.world.encoded()).encoded() == loop.world.encoded())
     }
 

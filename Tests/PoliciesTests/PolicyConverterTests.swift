@@ -53,11 +53,11 @@ private func expectAccepted(_ conversion: Conversion) throws {
                 name: "prometheus",
                 Poll(
                     source: .prometheus(serverAddress: "https://prometheus.monitoring.svc:9090", query: query, ignoreNullValues: true), intervalSeconds: 15,
-                    bearerTokenFile: "prometheus-creds/token"),
+                    bearerTokenFile: "agents/prometheus-creds/token"),
                 thresholdMilli: 50_000, activationThresholdMilli: 3_000)
         ])
         #expect(conversion.notes.map(\.path) == ["metadata.name", "spec.triggers[0].metadata.serverAddress", "spec.triggers[0].authenticationRef"])
-        #expect(conversion.notes[2].message.contains("mount the secret prometheus-creds"))
+        #expect(conversion.notes[2].message.contains("mount the secret prometheus-creds as agents/prometheus-creds in the service's folder of secrets"))
     }
 
     @Test func aFormulaComesAlongWithItsTwoTriggers() throws {

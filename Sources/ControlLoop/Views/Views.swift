@@ -35,6 +35,8 @@ public struct PoolView: Codable, Hashable, Sendable {
     public var reason: String?
     /// Who else set the target's replicas, when, and what the policy makes of it; nil since a policy was applied.
     public var foreignChange: String? = nil
+    /// The same in numbers.
+    public var foreignReplicas: ForeignReplicasView? = nil
     public var decisionSeq: Position?
     public var nextDeadline: String?
     public var ageSeconds: Double
@@ -51,6 +53,15 @@ public struct PoolView: Codable, Hashable, Sendable {
         public var seconds10: Double
         public var minute1: Double
         public var minutes5: Double
+    }
+
+    public struct ForeignReplicasView: Codable, Hashable, Sendable {
+        /// What we had left the target at, and what was found.
+        public var expected: Int
+        public var found: Int
+        public var at: String
+        /// Decisions don't reach the target meanwhile; else the next one began with what was found.
+        public var yields: Bool
     }
 
     public struct QuantilesView: Codable, Hashable, Sendable {
@@ -93,6 +104,8 @@ public struct ActorView: Codable, Hashable, Sendable {
     public var snapshot: String?
     public var seq: Position
     public var ageSeconds: Double
+    /// When it is expected to wake, where that is foretold or was meant to be; only where one actor is asked for.
+    public var wake: WakeView? = nil
 }
 
 public struct PolicyView: Codable, Hashable, Sendable {

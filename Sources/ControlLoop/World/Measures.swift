@@ -48,16 +48,16 @@ struct ArrivalWindow: Hashable, Sendable {
 }
 
 /// The last durations of one thing.
-struct DurationRing: Hashable, Sendable {
+public struct DurationRing: Hashable, Sendable {
     private static let limit = 128
     private var micros: [Int64] = []
     private var next = 0
     /// The same durations, rising: decisions ask for a quantile at every commit.
     private var sorted: [Int64] = []
 
-    init() {}
+    public init() {}
 
-    mutating func add(microseconds: Int64) {
+    public mutating func add(microseconds: Int64) {
         let value = max(0, microseconds)
         if micros.count < Self.limit {
             micros.append(value)
@@ -81,10 +81,10 @@ struct DurationRing: Hashable, Sendable {
     }
 
     /// The 90th percentile (nearest rank); nil where nothing was measured.
-    var p90Microseconds: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count * 9 + 9) / 10 - 1] }
+    public var p90Microseconds: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count * 9 + 9) / 10 - 1] }
 
-    /// nil where nothing was measured.
-    var medianMicroseconds: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count - 1) / 2] }
+    /// The 50th, as above; nil where nothing was measured.
+    public var medianMicroseconds: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count - 1) / 2] }
 
     /// Seconds at each of `quantiles` (nearest rank); nil where nothing was measured.
     func quantiles(_ quantiles: [Double]) -> [Double]? {

@@ -61,6 +61,8 @@ struct ForeignReplicas: Hashable, Sendable {
     /// Whether the policy leaves them alone.
     var isYielding: Bool
 
+    var view: PoolView.ForeignReplicasView { PoolView.ForeignReplicasView(expected: expected, found: found, at: at.rfc3339, yields: isYielding) }
+
     var sentence: String {
         let what = "somebody else set replicas to \(found), which we had left at \(expected), at \(at.rfc3339)"
         return isYielding

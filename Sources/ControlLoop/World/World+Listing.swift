@@ -35,6 +35,7 @@ extension World {
         var view = actorView(index, names: log.names, at: now)
         let told = active[index]?.paused == nil ? actors[index].snapshotSeq : active[index]?.pausedSeq ?? 0
         if told > 0 { view.snapshot = log.toldSnapshot(at: told)?.uri }
+        view.wake = wakeView(of: index, at: now)
         return view
     }
 

@@ -31,7 +31,7 @@ extension World {
 
     /// Sets the deadline for its first wake after `time`, if one is foretold.
     private mutating func armForecast(_ index: Int, of actor: ActorRecord, after time: LogTime, _ now: LogTime) {
-        guard prefetches(actor), let entry = forecasts[index], let wakeAt = nextWake(entry, in: Int(actor.pool), after: time) else { return }
+        guard prefetches(actor), let entry = forecasts[index], let wakeAt = try? nextWake(entry, in: Int(actor.pool), after: time) else { return }
         let lead = placer.bandwidth.microseconds(.cold, bytes: entry.bytes)
         let ahead = lead.addingReportingOverflow(Self.prefetchMarginMicroseconds)
         guard !ahead.overflow else { return }
@@ -39,7 +39,7 @@ extension World {
     }
 
     /// A schedule's zone is UTC, or one that a schedule of the pool's policy has, as the log carries that one's changes.
-    private func nextWake(_ entry: WakeForecasts.Entry, in pool: Int, after time: LogTime) -> LogTime? {
+    func nextWake(_ entry: WakeForecasts.Entry, in pool: Int, after time: LogTime) throws(UnforetoldWake) -> LogTime? {
         guard entry.hasSchedule else {
             guard let gap = entry.steadyGapMicroseconds else { return nil }
             let wakeAt = entry.lastWake.adding(microseconds: gap)
@@ -47,11 +47,12 @@ extension World {
         }
         var offsets: [ZoneOffset] = []
         if entry.timezone != "UTC" {
-            guard let known = pools[pool].policy?.policy.schedules.first(where: { $0.timezone == entry.timezone }) else { return nil }
+            guard let known = pools[pool].policy?.policy.schedules.first(where: { $0.timezone == entry.timezone }) else { throw .unknownZone }
             offsets = known.offsets
         }
-        // What isn't a cron expression foretells nothing.
-        return try? Schedule(cron: entry.cron, durationSeconds: 1, minReplicaCount: 0, offsets: offsets).nextStart(after: time)
+        do throws(ScheduleError) {
+            return try Schedule(cron: entry.cron, durationSeconds: 1, minReplicaCount: 0, offsets: offsets).nextStart(after: time)
+        } catch { throw .notCron(error) }
     }
 
     /// The timer of a pool fired: those whose deadline has come are due. A schedule goes on with its next start.

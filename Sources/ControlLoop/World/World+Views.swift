@@ -31,7 +31,7 @@ extension World {
             paused: policy.map { $0.pause.scaleIn || $0.pause.scaleOut || $0.pause.hold != nil } ?? false,
             fallback: pool.evaluation?.fallbackReplicas != nil,
             reason: pool.scaleProblem ?? (pool.target.isYielding ? pool.target.foreign?.sentence : nil) ?? pool.drains.problem,
-            foreignChange: pool.target.foreign?.sentence,
+            foreignChange: pool.target.foreign?.sentence, foreignReplicas: pool.target.foreign?.view,
             decisionSeq: pool.lastDecision?.seq, nextDeadline: nil, ageSeconds: max(0, now.seconds(since: pool.createdAt)))
     }
 

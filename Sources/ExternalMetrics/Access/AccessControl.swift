@@ -1,4 +1,5 @@
 import Crypto
+import HTTPServing
 import NIOHTTP1
 import Synchronization
 

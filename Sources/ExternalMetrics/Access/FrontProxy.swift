@@ -1,4 +1,5 @@
 import Domain
+import HTTPServing
 import NIOHTTP1
 
 // Whose word about somebody else is believed?

@@ -1,3 +1,4 @@
+import HTTPServing
 import Synchronization
 
 // What did the cluster say about this a moment ago?

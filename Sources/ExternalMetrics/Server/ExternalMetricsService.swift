@@ -1,4 +1,4 @@
-import HTTPServing
+public import HTTPServing
 public import Logging
 public import ServiceLifecycle
 

@@ -1,9 +1,9 @@
 public import Logging
 import AsyncHTTPClient
 import Domain
+import HTTPAsking
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import NIOSSL
 
 // How is one request put to the API server?
@@ -167,16 +167,10 @@ public final class KubernetesClient: Sendable {
     }
 
     func unreachable(_ request: Request, _ error: any Error) -> KubernetesError {
-        KubernetesError(request.operation, .unreachable("\(access.server): \(Self.words(error))"))
-    }
-
-    private static func words(_ error: any Error) -> String {
-        switch error {
-        case is CancellationError: "cancelled"
-        case let error as HTTPClientError: error.shortDescription
-        case let error as NIOConnectionError: "no connection: \(error.connectionErrors.first.map { "\($0.error)" } ?? "name not resolved")"
-        default: "\(error)"
+        let problem = connectionProblem(error, handshake: "check the authority that is trusted, the name in the server's certificate, and whether it wants one of ours") {
+            $0 is CancellationError ? "cancelled" : ($0 as? HTTPClientError)?.shortDescription ?? "\($0)"
         }
+        return KubernetesError(request.operation, .unreachable("\(access.server): \(problem)"))
     }
 }
 

@@ -1,7 +1,6 @@
 import AsyncHTTPClient
-import Foundation
+import HTTPAsking
 import NIOCore
-import NIOPosix
 import NIOSSL
 
 // How does one request get one answer?
@@ -42,7 +41,7 @@ struct StoreTransport: Sendable {
         for header in wire.headers { request.headers.add(name: header.name, value: header.value) }
         request.headers.add(name: "user-agent", value: "greenroom")
         do {
-            return try await withDeadline { [request] in
+            return try await withDeadline(seconds: limits.answerSeconds, orThrow: { Failure(problem: .unreachable, reason: $0) }) { [request] in
                 let response = try await client.execute(request, timeout: .seconds(Int64(limits.answerSeconds)))
                 var answer = StoreAnswer(status: Int(response.status.code))
                 answer.region = response.headers.first(name: "x-amz-bucket-region")
@@ -61,37 +60,10 @@ struct StoreTransport: Sendable {
         } catch is CancellationError {
             throw CancellationError()
         } catch {
-            throw Failure(problem: .unreachable, reason: Self.reason(error))
-        }
-    }
-
-    /// The first to end decides: the answer whole, or the time given.
-    private func withDeadline(_ ask: @escaping @Sendable () async throws -> StoreAnswer) async throws -> StoreAnswer {
-        try await withThrowingTaskGroup(of: StoreAnswer.self) { group in
-            group.addTask { try await ask() }
-            group.addTask {
-                try await Task.sleep(for: .seconds(limits.answerSeconds))
-                throw Failure(problem: .unreachable, reason: "no answer within \(limits.answerSeconds) s")
+            let reason = connectionProblem(error, handshake: "its certificate isn't of a trusted authority, or for another name") {
+                "no HTTP answer (\(PlainText.of("\(type(of: $0))", limit: 60)))"
             }
-            defer { group.cancelAll() }
-            guard let answer = try await group.next() else { throw CancellationError() }
-            return answer
-        }
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        // BoringSSL's and NIO's own words are about their sources.
-        if error is NIOSSLError { return "the TLS handshake failed: its certificate isn't of a trusted authority, or for another name" }
-        if let error = error as? NIOConnectionError {
-            guard let first = error.connectionErrors.first else { return "\(error.host) has no address" }
-            return reason(first.error)
-        }
-        if let error = error as? IOError { return error.errnoCode == ECONNREFUSED ? "the connection was refused" : "no connection (errno \(error.errnoCode))" }
-        return switch error as? HTTPClientError {
-        case .some(.connectTimeout): "no connection in time"
-        case .some(.deadlineExceeded), .some(.readTimeout): "no answer in time"
-        case .some(.remoteConnectionClosed): "the connection was closed"
-        default: "no HTTP answer (\(PlainText.of("\(type(of: error))", limit: 60)))"
+            throw Failure(problem: .unreachable, reason: reason)
         }
     }
 }

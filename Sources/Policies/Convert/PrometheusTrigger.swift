@@ -43,7 +43,7 @@ struct PrometheusTrigger {
 
     private func name(_ poll: inout Poll, _ authentication: String, _ modes: [String]) {
         func file(_ parameter: String, _ what: String) -> String {
-            let file = trigger.secrets.file(authentication, parameter)
+            let file = trigger.secrets.file(authentication, parameter, in: trigger.namespace)
             trigger.noteFile(file, what, authentication)
             return file.path
         }

@@ -14,6 +14,8 @@ struct ScaledTrigger {
     let secrets: TriggerSecrets
     let now: LogTime
 
+    var namespace: Substring { pool.prefix { $0 != "/" } }
+
     enum Outcome {
         case trigger(Trigger)
         case schedule(Schedule)
@@ -50,10 +52,9 @@ struct ScaledTrigger {
         return name
     }
 
-    func noteFile(_ file: (path: String, isKnown: Bool), _ what: String, _ authentication: String) {
-        let secret = file.path.split(separator: "/").first ?? ""
+    func noteFile(_ file: TriggerSecrets.File, _ what: String, _ authentication: String) {
         let guess = file.isKnown ? "" : " (a guess: \(authentication) isn't in this text; name the file that holds it)"
-        document.note("authenticationRef", "\(what) is read from the file \(file.path)\(guess): mount the secret \(secret) into the service's folder of secrets")
+        document.note("authenticationRef", "\(what) is read from the file \(file.path)\(guess): mount the secret \(file.secret) as \(namespace)/\(file.secret) in the service's folder of secrets")
     }
 
     // MARK: - NATS

@@ -2,11 +2,20 @@ internal import Yams
 
 // In which file does a trigger's secret stand, once the secret is mounted?
 //
-// KEDA reads secrets through the API; Greenroom reads files in its folder of secrets, a folder a Secret. A
-// `TriggerAuthentication` in the same text tells which secret and key a parameter comes from; without it the
-// authentication's own name stands for the secret's.
+// KEDA reads secrets through the API; Greenroom reads files in its folder of secrets: a folder a namespace, in it a folder a
+// Secret, since a policy that comes as an object may name its own namespace's alone. A `TriggerAuthentication` in the same
+// text tells which secret and key a parameter comes from; without it the authentication's own name stands for the secret's.
 
 struct TriggerSecrets {
+    struct File {
+        /// `agents/prometheus-creds/bearerToken`
+        var path: String
+        var secret: Substring
+        /// Whether an authentication of the text said so.
+        var isKnown: Bool
+    }
+
+    /// Secret and key, by authentication and parameter.
     private var files: [String: [String: String]] = [:]
 
     init(_ manifests: [Node]) {
@@ -23,10 +32,10 @@ struct TriggerSecrets {
         }
     }
 
-    /// `prometheus-creds/bearerToken`, and whether an authentication said so.
-    func file(_ authentication: String, _ parameter: String) -> (path: String, isKnown: Bool) {
-        if let path = files[authentication]?[parameter] { return (path, true) }
-        return ("\(authentication)/\(parameter)", false)
+    func file(_ authentication: String, _ parameter: String, in namespace: Substring) -> File {
+        let known = files[authentication]?[parameter]
+        let file = known ?? "\(authentication)/\(parameter)"
+        return File(path: "\(namespace)/\(file)", secret: file.prefix { $0 != "/" }, isKnown: known != nil)
     }
 
     /// Whether the text has this authentication and it gives this parameter; nil where the text doesn't have it.

@@ -1,3 +1,4 @@
+import ControlLoop
 import Domain
 import Placement
 
@@ -41,7 +42,7 @@ struct SimulatedNodes: Sendable {
     private var workersByNode: [Int]
     private var pausedBytesByNode: [Int64]
     private var pauses: Pauses
-    private var holds = RecentDurations()
+    private var holds = DurationRing()
     private var beganAt: [Int32: Int64] = [:]
     /// When turns that wait for their node look elsewhere.
     private var elsewhereAt: [Int32: Int64] = [:]
@@ -127,7 +128,7 @@ struct SimulatedNodes: Sendable {
 
     private mutating func decide(_ actor: WaitingActor, at now: Int64) -> Choice {
         placer.prepare(actor)
-        let rules = PlacementRules(holdMicroseconds: holds.median)
+        let rules = PlacementRules(holdMicroseconds: holds.medianMicroseconds)
         switch placer.decide(actor, rules, at: LogTime(microseconds: now)) {
         case .place(let choice): return .worker(choice.worker)
         case .wait(let blocked): return .waits(until: blocked.waitsUntil?.microseconds)
@@ -175,7 +176,7 @@ struct SimulatedNodes: Sendable {
     mutating func end(_ turn: Int32, on worker: Int, used: Int, at now: Int64) -> Int32? {
         endPauses(until: now)
         placer.setUsed(worker, used)
-        if let began = beganAt.removeValue(forKey: turn) { holds.add(now - began) }
+        if let began = beganAt.removeValue(forKey: turn) { holds.add(microseconds: now - began) }
         let actor = turns.actors[Int(turn)]
         write(Int(actor), bytes: turns.bytes[Int(turn)], on: nodeByWorker[worker], at: now)
         guard var waiting = held[actor] else {

@@ -1,3 +1,4 @@
+import ControlLoop
 import Domain
 
 // What happens to one pool on a trace?
@@ -41,7 +42,7 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
     let settings: SimulationSettings
     private var scaler: Scaler
     private var random: SplitMix64
-    private var starts: RecentDurations
+    private var starts: DurationRing
     var workers: SimulatedWorkers
     var events = MinHeap<Event>()
     var standings: [Standing]
@@ -65,7 +66,7 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         self.settings = settings
         self.scaler = scaler
         random = SplitMix64(seed: settings.seed)
-        starts = RecentDurations()
+        starts = DurationRing()
         workers = SimulatedWorkers(slots: scaler.slotsPerWorker, offersFree: settings.nodes == nil)
         nodes = settings.nodes.map { SimulatedNodes($0, trace: trace, resumeMicroseconds: settings.resumeMicroseconds, seed: settings.seed) }
         standings = trace.turns.map { Standing(waitsSince: $0.arrivalMicroseconds) }
@@ -236,7 +237,7 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         PoolSnapshot(
             at: LogTime(microseconds: now), replicas: desired, starting: workers.starting, idle: workers.idle, partial: workers.partial,
             full: workers.full, drainingBusy: workers.drainingBusy, resident: workers.resident, waiting: queue.count - queueHead,
-            startMicroseconds: starts.p90)
+            startMicroseconds: starts.p90Microseconds)
     }
 
     private mutating func setAlarm() {
@@ -264,7 +265,7 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
     private mutating func becomeReady(_ worker: Int) -> Bool {
         // It may have been taken back meanwhile.
         guard workers.isStarting(worker) else { return false }
-        starts.add(now - workers.askedAtMicroseconds(worker))
+        starts.add(microseconds: now - workers.askedAtMicroseconds(worker))
         noteReady(worker)
         return true
     }

@@ -63,38 +63,3 @@ struct SimulationMeter: Sendable {
         return rest
     }
 }
-
-/// The last starts or holds, and their percentiles (nearest rank), as the live loop measures them.
-struct RecentDurations: Sendable {
-    private static let limit = 128
-    /// In the order in which they came, from `next` on.
-    private var ring: [Int64] = []
-    private var next = 0
-    private var sorted: [Int64] = []
-
-    var p90: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count * 9 + 9) / 10 - 1] }
-
-    var median: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count + 1) / 2 - 1] }
-
-    mutating func add(_ duration: Int64) {
-        if ring.count < Self.limit {
-            ring.append(duration)
-        } else {
-            sorted.remove(at: place(of: ring[next]))
-            ring[next] = duration
-            next = (next + 1) % Self.limit
-        }
-        sorted.insert(duration, at: place(of: duration))
-    }
-
-    /// The first place at which `duration` is, or belongs.
-    private func place(of duration: Int64) -> Int {
-        var low = 0
-        var high = sorted.count
-        while low < high {
-            let middle = (low + high) / 2
-            if sorted[middle] < duration { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
-}

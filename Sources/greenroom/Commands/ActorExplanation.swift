@@ -21,6 +21,7 @@ struct ActorExplanation: Sendable {
                 .init(key: "status", value: .string(actor.status)),
             ]
             if let worker = actor.worker { members.append(.init(key: "worker", value: .string(worker))) }
+            if let wake = actor.wake { members.append(.init(key: "wake", value: try JSONValue(encoding: wake))) }
             if let placed {
                 members.append(.init(key: "placed", value: .object([.init(key: "seq", value: .number(String(placed.seq)))] + (placed.data.members ?? []))))
             }
@@ -35,6 +36,7 @@ struct ActorExplanation: Sendable {
             lines.append("placed at seq \(placed.seq), \(time.full(placed.at)), \(DurationText.age(now.seconds(since: placed.at))) ago, after waiting \(waited(placed))")
         }
         lines += ["", palette.bold("Why")] + why.map { "  " + $0 }
+        if let wake = actor.wake { lines += ["", palette.bold("When it wakes")] + Self.lines(wake, time).map { "  " + $0 } }
         let text = lines.map { DisplayText.printableLine($0, keepsColour: palette.isOn) + "\n" }.joined()
         guard let placement else { return text }
         let heading = placed == nil ? "What each tier has" : "What each tier had, at seq \(placement.seq)"
@@ -60,6 +62,12 @@ struct ActorExplanation: Sendable {
         if let pool = placed.data["spilledTo"]?.string { lines.append("its own pool had no room: the worker is of \(pool)") }
         if let detail = placement?.detail, placement?.worker != nil, placed.data["moved"] == nil { lines.append(detail) }
         return lines
+    }
+
+    private static func lines(_ wake: WakeView, _ time: TimeText) -> [String] {
+        let by = wake.schedule.map { "schedule \"\($0)\" in \(wake.timezone ?? "UTC")" } ?? "about every \(DurationText.age(wake.everySeconds ?? 0))"
+        let next = wake.at.flatMap { LogTime(rfc3339: $0) }.map { "next at \(time.full($0))" }
+        return [([by] + (next.map { [$0] } ?? [])).joined(separator: ": ")] + (wake.problem.map { [$0] } ?? [])
     }
 
     private func waited(_ placed: EventRecord) -> String { "\(placed.data["waited"]?.plainText ?? "0") s" }

@@ -1,10 +1,12 @@
 import ArgumentParser
+import ControlLoop
 import Domain
 
 // Why has, or had, a pool this size? Why is an actor where it is?
 //
 // The decision in force at the moment asked for, as the log has it. Nothing is recomputed: the log keeps each decision
-// with its reasons, and `log verify` shows that they are what the policy and the state lead to.
+// with its reasons, and `log verify` shows that they are what the policy and the state lead to. Where somebody else set the
+// target's replicas, and that is why the count isn't ours, the state of that moment tells.
 
 struct ExplainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -50,8 +52,11 @@ struct ExplainCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard subject == .pool else { return try await explainActor() }
-        let explanation = try await explanation(source.events(), now: TimeText.now())
-        Terminal.write(try format.output.text(explanation.recorded.json) { explanation.text(palette: .forOutput) })
+        let now = TimeText.now()
+        var explanation = try await explanation(source.events(), now: now)
+        let moment = at == "peak" ? .position(explanation.recorded.event.seq) : at.flatMap { AsOf($0, today: now) } ?? .now
+        explanation.pool = try await source.state(at: moment).pool(explanation.recorded.pool)
+        Terminal.write(try format.output.text(explanation.json) { explanation.text(palette: .forOutput) })
     }
 
     private func explainActor() async throws {
@@ -100,6 +105,23 @@ struct Explanation: Sendable {
     var now: LogTime
     /// Whether this is the decision in force now.
     var isLatest: Bool
+    /// Its pool at the moment asked for; nil where that isn't told.
+    var pool: PoolView?
+
+    /// Somebody else's replicas, where the target keeps them, the decision begins with them, or they came after it.
+    private var foreign: PoolView.ForeignReplicasView? {
+        guard recorded.shadow == nil, let change = pool?.foreignReplicas, let at = LogTime(rfc3339: change.at) else { return nil }
+        return change.yields || at >= recorded.event.at || change.found == recorded.decision.from ? change : nil
+    }
+
+    var json: JSONValue {
+        get throws {
+            let json = recorded.json
+            guard let foreign, let members = json.members, case .object(var change) = try JSONValue(encoding: foreign) else { return json }
+            if let text = pool?.foreignChange { change.append(.init(key: "text", value: .string(text))) }
+            return .object(members + [.init(key: "foreignChange", value: .object(change))])
+        }
+    }
 
     func text(palette: Palette, time: TimeText = TimeText()) -> String {
         let decision = recorded.decision
@@ -112,6 +134,7 @@ struct Explanation: Sendable {
         for (k, reason) in decision.why.enumerated() {
             lines.append("  \(k + 1). \(DisplayText.padded(reason.step.rawValue, to: width))  \(reason.text)  \(palette.dim(reason.code))")
         }
+        if foreign != nil, let text = pool?.foreignChange { lines += ["", palette.bold("Who else changed it"), "  " + text] }
         lines += inputs(palette)
         lines += ["", palette.bold("What limits it") , "  " + (decision.limitText ?? "nothing: it is what the triggers ask for")]
         lines += ["", palette.bold("What would change it"), "  " + decision.changeText]

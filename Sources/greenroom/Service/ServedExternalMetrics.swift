@@ -25,7 +25,7 @@ struct ServedExternalMetrics: Service {
         address = "\(configuration.host):\(configuration.port)"
         service = ExternalMetricsService(
             configuration, source: ViewMetricSource({ await loop.metricReadings() }, now: EventLog.systemClock),
-            access: client.map { ClusterAccessReviews(client: $0) },
+            access: client,
             frontProxies: configuration.frontProxy == nil ? client.map { FrontProxySource($0) } : nil, log: logger, onStart: onStart)
     }
 

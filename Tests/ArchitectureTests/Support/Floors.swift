@@ -36,20 +36,21 @@ struct Floor: Sendable {
         Floor(target: "Policies", level: 2, ours: ["Domain", "Autoscaling"], packages: ["Yams"]),
         Floor(target: "Replay", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop"]),
         Floor(target: "HTTPServing", level: 2, ours: ["Domain", "SmallFiles"], packages: http.union(["Logging"])),
+        Floor(target: "HTTPAsking", level: 2, ours: [], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL"]),
 
         Floor(target: "HTTPService", level: 3, ours: belowThree.union(["HTTPServing"]), packages: http.union(operating).union(["Crypto"])),
         Floor(target: "ExternalMetrics", level: 3, ours: belowThree.union(["HTTPServing"]), packages: http.union(operating).union(["Crypto"])),
         Floor(
             target: "KEDAScaler", level: 3, ours: belowThree.union(["HTTPServing"]),
             packages: grpc.union(["NIOCore", "NIOSSL", "NIOCertificateReloading", "Logging", "ServiceLifecycle"])),
-        Floor(target: "Kubernetes", level: 3, ours: belowThree, packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
+        Floor(target: "Kubernetes", level: 3, ours: belowThree.union(["HTTPServing", "HTTPAsking"]), packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(
-            target: "ObjectStorage", level: 3, ours: ["Domain"],
-            packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
+            target: "ObjectStorage", level: 3, ours: ["Domain", "HTTPAsking"],
+            packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
         Floor(target: "ServiceClient", level: 3, ours: ["Domain"], packages: http.union(["Logging"])),
         Floor(target: "WorkerAgent", level: 3, ours: ["Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
         Floor(target: "LocalWorkers", level: 3, ours: belowThree, packages: ["Logging", "Subprocess"]),
-        Floor(target: "Pollers", level: 3, ours: ["Domain", "SmallFiles", "Autoscaling"], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL", "Logging", "ServiceLifecycle"]),
+        Floor(target: "Pollers", level: 3, ours: ["Domain", "SmallFiles", "Autoscaling", "HTTPAsking"], packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
         Floor(target: "Telemetry", level: 3, ours: ["Domain", "SmallFiles"], packages: ["Logging", "Metrics", "CoreMetrics"]),
 
         Floor(

@@ -1,5 +1,6 @@
 import Autoscaling
 import Domain
+import HTTPServing
 import Synchronization
 
 @testable import ControlLoop

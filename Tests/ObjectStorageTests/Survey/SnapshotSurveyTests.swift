@@ -4,6 +4,7 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 import Testing
+import TestSupport
 
 @testable import ObjectStorage
 
@@ -46,8 +47,8 @@ import Testing
             let log = Log()
             let survey = SnapshotSurvey(configuration, stores: [store], wants: Wants(wants), logger: Logger(label: "test")) { log.append($0) }
             let running = Task { try await survey.run() }
-            let deadline = ContinuousClock.now + .seconds(20)
-            while !enough(log.lines), ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(5)) }
+            defer { running.cancel() }
+            try await eventually("enough is found") { enough(log.lines) }
             running.cancel()
             try await running.value
             return log.lines

@@ -30,6 +30,18 @@ import Testing
         }
     }
 
+    @Test func itTellsWhenTheActorWakesAndWhatIsWrongWithItsSchedule() throws {
+        var suspended = try actor("STATUS_SUSPENDED")
+        let problem = "timezone Mars/Base is not known; no wake is foretold"
+        suspended.wake = try JSONDecoder().decode(WakeView.self, from: Data(#"{"schedule":"0 9 * * *","timezone":"Mars/Base","problem":"\#(problem)"}"#.utf8))
+        let unreadable = ActorExplanation(actor: suspended, now: now)
+        #expect(unreadable.text(palette: Palette(isOn: false)).contains("When it wakes\n  schedule \"0 9 * * *\" in Mars/Base\n  \(problem)\n"))
+        #expect(try unreadable.json["wake"]?["problem"]?.string == problem)
+        suspended.wake = try JSONDecoder().decode(WakeView.self, from: Data(#"{"everySeconds":605,"at":"2026-11-21T08:30:15Z"}"#.utf8))
+        let text = ActorExplanation(actor: suspended, now: now).text(palette: Palette(isOn: false), time: TimeText(zone: .gmt))
+        #expect(text.contains("When it wakes\n  about every 10m: next at 2026-11-21 08:30:15.000\n"))
+    }
+
     @Test func ofAPlacedActorItTellsWhatWasLostAndWhatTheTiersHadThen() throws {
         let line = #"{"specversion":"1.0","seq":7,"at":"2026-11-21T08:09:00Z","type":"dev.greenroom.actor.placed","source":"/greenroom","id":"p","subject":"counter-1","data":{"worker":"w-9","tier":"cold","score":3.1,"waited":4.2,"moved":"node_gone","pausedOn":"node-a","asOf":6}}"#
         let view = try placement(#""worker":"w-9","tier":"cold","detail":"""#)

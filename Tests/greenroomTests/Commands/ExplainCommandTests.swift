@@ -47,6 +47,23 @@ import Testing
         ] { #expect(text.contains(part), "\(part) in\n\(text)") }
     }
 
+    /// The last decision is 5 → 1, at 8:03.
+    @Test(
+        "somebody else's replicas are told where the target keeps them, the decision begins with them, or they came later",
+        arguments: [(9, "08:02:00", true, true), (5, "08:02:00", false, true), (9, "08:04:00", false, true), (9, "08:02:00", false, false)])
+    func foreign(found: Int, at: String, yields: Bool, isTold: Bool) async throws {
+        let change = #","foreignChange":"somebody else set replicas to \#(found)","foreignReplicas":{"expected":1,"found":\#(found),"at":"2026-11-21T\#(at)Z","yields":\#(yields)}}"#
+        var explanation = try await explanation()
+        #expect(try explanation.json["foreignChange"] == nil)
+        explanation.pool = try Samples.view(Samples.pool.dropLast() + change)
+        let text = explanation.text(palette: Palette(isOn: false))
+        #expect(text.contains("Who else changed it\n  somebody else set replicas to \(found)\n") == isTold, "\(text)")
+        let json = try explanation.json
+        #expect(json["to"] == explanation.recorded.json["to"])
+        #expect(json["foreignChange"]?["found"]?.integer == (isTold ? Int64(found) : nil))
+        #expect(json["foreignChange"]?["text"]?.string == (isTold ? "somebody else set replicas to \(found)" : nil))
+    }
+
     @Test func aPastDecisionDoesNotSpeakOfDeadlinesAhead() async throws {
         #expect(try await !explanation("--at", "2").text(palette: Palette(isOn: false)).contains("that is in"))
     }

@@ -28,6 +28,42 @@ import Testing
         #expect(conversion.notes.dropFirst().allSatisfy { $0.hasPrefix("    ") })
     }
 
+    @Test("the secrets it names are where an object of the namespace may have them, whether an authentication in the text says which or not", arguments: [true, false])
+    func secrets(withAuthentication: Bool) throws {
+        let scaled = """
+            apiVersion: keda.sh/v1alpha1
+            kind: ScaledObject
+            metadata: {name: p, namespace: n}
+            spec:
+              scaleTargetRef: {kind: Deployment, name: p}
+              triggers:
+              - type: prometheus
+                metadata: {serverAddress: "https://p", query: up, threshold: "1", authModes: "bearer,tls"}
+                authenticationRef: {name: creds}
+            """
+        let authentication = """
+            ---
+            apiVersion: keda.sh/v1alpha1
+            kind: TriggerAuthentication
+            metadata: {name: creds, namespace: n}
+            spec:
+              secretTargetRef:
+              - {parameter: bearerToken, name: prom, key: token}
+              - {parameter: ca, name: prom-tls, key: ca.crt}
+              - {parameter: cert, name: prom-tls, key: tls.crt}
+              - {parameter: key, name: prom-tls, key: tls.key}
+            """
+        let conversion = try convert(withAuthentication ? scaled + "\n" + authentication : scaled)
+        #expect(conversion.problems == [])
+        let policy = try #require(conversion.conversions.first?.policy)
+        let poll = try #require(policy.triggers.first?.poll)
+        let files = [poll.bearerTokenFile, poll.tls?.caFile, poll.tls?.certFile, poll.tls?.keyFile]
+        #expect(files == (withAuthentication
+            ? ["n/prom/token", "n/prom-tls/ca.crt", "n/prom-tls/tls.crt", "n/prom-tls/tls.key"]
+            : ["n/creds/bearerToken", "n/creds/ca", "n/creds/cert", "n/creds/key"]))
+        #expect(ObjectRules.problems(of: policy) == [])
+    }
+
     @Test func whatIsWrongComesWithFileAndLine() throws {
         let conversion = try convert(hpa.replacing("maxReplicas: 5", with: "maxReplicas: five"))
         #expect(conversion.conversions.isEmpty)

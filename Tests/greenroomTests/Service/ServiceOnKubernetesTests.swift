@@ -3,6 +3,7 @@ import Kubernetes
 import KubernetesTwin
 import Logging
 import Testing
+import TestSupport
 
 @testable import greenroom
 
@@ -25,10 +26,9 @@ import Testing
             try Self.policy(min: replicas).write(toFile: "\(folder)/policy.yaml", atomically: true, encoding: .utf8)
             let service = GreenroomService(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             let running = Task { try await service.run(stopOn: []) }
-            let deadline = ContinuousClock.now.advanced(by: .seconds(20))
-            while twin.objects(.pods, "ns").count != replicas, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(10)) }
+            defer { running.cancel() }
+            try await eventually("\(replicas) pods") { twin.objects(.pods, "ns").count == replicas }
             #expect(twin.object(.workerPools, "ns", "pool")?["spec"]["replicas"].int == replicas)
-            #expect(twin.objects(.pods, "ns").count == replicas)
             running.cancel()
             _ = await running.result
         }

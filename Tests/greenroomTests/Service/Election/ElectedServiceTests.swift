@@ -26,7 +26,7 @@ import Testing
 
                 // The old one comes back, and is the standby.
                 try stage.alpha.start()
-                try #require(await comesTrue(within: ElectionStage.patience) { await stage.alpha.lead().contains("the leader is beta_") }, "\(stage.alpha.log)")
+                try await stage.wait("alpha stands by") { await stage.alpha.lead().contains("the leader is beta_") }
                 #expect(await stage.alpha.get("/livez")?.status == 200)
                 #expect(await stage.alpha.get("/readyz")?.status == 503)
                 let refused = try #require(await stage.alpha.ask(ElectionStage.request(0..<1)))
@@ -38,11 +38,10 @@ import Testing
                     #expect(metrics.contains("greenroom_leader \(value)\n") && metrics.contains("greenroom_lease_transitions 1\n"), "\(instance.name)")
                 }
 
-                #expect(await comesTrue(within: ElectionStage.patience) { stage.replicas == Self.actors }, "\(stage.beta.log)")
-                let applied = await comesTrue(within: ElectionStage.patience) {
+                try await stage.wait("a worker an actor") { stage.replicas == Self.actors }
+                try await stage.wait("all is applied") {
                     (try? await stage.events("scale.applied"))?.last?.data["to"]?.integer == Int64(Self.actors)
                 }
-                #expect(applied)
                 #expect(stage.fences == [0, 1])
                 // All of alpha's changes come before all of beta's.
                 #expect(stage.writes.map(\.by) == stage.writes.map(\.by).sorted())
@@ -64,7 +63,8 @@ import Testing
                     group.addTask {
                         stage.alpha.signal(SIGKILL)
                         killed.value = .now
-                        if await comesTrue(within: ElectionStage.patience, { await stage.beta.isReady() }) { acts.value = .now }
+                        try await stage.wait("beta acts") { await stage.beta.isReady() }
+                        acts.value = .now
                     }
                 }
                 try await stage.send(ElectionStage.request(k * Self.perRequest..<(k + 1) * Self.perRequest))
@@ -78,28 +78,28 @@ import Testing
     func `a leader cut off from the API server is still before another may take its lease, and stands by once it is back`() async throws {
         try await ElectionStage.run { stage in
             try await stage.send(ElectionStage.request(0..<3))
-            #expect(await comesTrue(within: ElectionStage.patience) { stage.replicas == 3 })
+            try await stage.wait("three workers") { stage.replicas == 3 }
             let alpha = "Bearer \(stage.alpha.token)"
             stage.twin.inject(TwinFault(.cut, times: nil) { $0.headers["authorization"] == alpha })
             stage.twin.cutConnections()
             // What it is told meanwhile it takes as long as it leads; it can't act on it.
             _ = await stage.alpha.ask(ElectionStage.request(3..<5))
-            #expect(await comesTrue(within: ElectionStage.patience) { stage.holder == "beta" }, "\(stage.beta.log)")
+            try await stage.wait("beta takes the lease") { stage.holder == "beta" }
             // From here on nothing that alpha is asked to do is done.
             let late = await stage.alpha.ask(ElectionStage.request(5..<6))
             #expect(late.map { $0.status == 503 } ?? true)
-            #expect(await comesTrue(within: ElectionStage.patience) { await stage.beta.isReady() }, "\(stage.beta.log)")
+            try await stage.wait("beta acts") { await stage.beta.isReady() }
             try await stage.send(ElectionStage.request(3..<6))
-            #expect(await comesTrue(within: ElectionStage.patience) { stage.replicas == 6 }, "\(stage.beta.log)")
+            try await stage.wait("six workers") { stage.replicas == 6 }
             let taken = try #require(stage.twin.requests.firstIndex { $0.method == "PUT" && $0.path.contains("/leases/") && stage.isFrom(stage.beta, $0) })
             #expect(!stage.twin.requests[taken...].contains { stage.isFrom(stage.alpha, $0) && $0.method != "GET" && !$0.path.contains("/leases") })
 
             stage.twin.heal()
-            #expect(await comesTrue(within: ElectionStage.patience) { await stage.alpha.lead().contains("the leader is beta_") }, "\(stage.alpha.log)")
+            try await stage.wait("alpha stands by") { await stage.alpha.lead().contains("the leader is beta_") }
             #expect(stage.alpha.isRunning && stage.holder == "beta")
             #expect(await stage.beta.stop() == 0)
             // Given back, the lease is taken at once.
-            #expect(await comesTrue(within: ElectionStage.patience) { await stage.alpha.isReady() }, "\(stage.alpha.log)")
+            try await stage.wait("alpha acts") { await stage.alpha.isReady() }
             #expect(await stage.alpha.stop() == 0)
             #expect(stage.fences == stage.fences.sorted())
             try await stage.checkLog(actors: 6)
@@ -110,27 +110,26 @@ import Testing
     func `a leader that was suspended and wakes deposed changes nothing in the cluster, appends nothing, and lets go of the log`() async throws {
         try await ElectionStage.run { stage in
             try await stage.send(ElectionStage.request(0..<3))
-            #expect(await comesTrue(within: ElectionStage.patience) { stage.replicas == 3 })
-            let appliedAll = await comesTrue(within: ElectionStage.patience) { (try? await stage.events("actor.placed"))?.count == 3 }
-            #expect(appliedAll)
+            try await stage.wait("three workers") { stage.replicas == 3 }
+            try await stage.wait("all are placed") { (try? await stage.events("actor.placed"))?.count == 3 }
             stage.alpha.signal(SIGSTOP)
             let late = Task { await stage.alpha.ask(ElectionStage.request(3..<5)) }
-            #expect(await comesTrue(within: ElectionStage.patience) { stage.holder == "beta" }, "\(stage.beta.log)")
+            try await stage.wait("beta takes the lease") { stage.holder == "beta" }
             // The file is alpha's while it has it, and beta says what to do about it.
-            #expect(await comesTrue(within: ElectionStage.patience) { await stage.beta.lead().contains("has it open for writing") }, "\(stage.beta.log)")
+            try await stage.wait("beta says who has the file") { await stage.beta.lead().contains("has it open for writing") }
             let (asked, logged) = (stage.twin.requests.count, try await stage.events().count)
 
             stage.alpha.signal(SIGCONT)
             // 503 where it is read before the server stops; or 408, because it took so long; or nothing. Never an acknowledgement.
             let answer = await late.value
             #expect((answer?.status ?? 503) >= 400, "\(answer.map { "\($0.status) \(String(decoding: $0.body, as: UTF8.self))" } ?? "")")
-            #expect(await comesTrue(within: ElectionStage.patience) { await stage.beta.isReady() }, "\(stage.beta.log)\n\(stage.alpha.log)")
-            #expect(await comesTrue(within: ElectionStage.patience) { await stage.alpha.lead().contains("the leader is beta_") }, "\(stage.alpha.log)")
+            try await stage.wait("beta acts") { await stage.beta.isReady() }
+            try await stage.wait("alpha stands by") { await stage.alpha.lead().contains("the leader is beta_") }
             #expect(!stage.twin.requests[asked...].contains { stage.isFrom(stage.alpha, $0) && $0.method != "GET" && !$0.path.contains("/leases") })
             // What was sent to alpha while it slept is in nobody's log.
             #expect(try await !stage.events().dropFirst(logged).contains { $0.source == "/agents" })
             try await stage.send(ElectionStage.request(3..<5))
-            #expect(await comesTrue(within: ElectionStage.patience) { stage.replicas == 5 }, "\(stage.beta.log)")
+            try await stage.wait("five workers") { stage.replicas == 5 }
             #expect(await stage.alpha.stop() == 0)
             #expect(await stage.beta.stop() == 0)
             try await stage.checkLog(actors: 5)

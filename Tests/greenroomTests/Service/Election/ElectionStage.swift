@@ -2,6 +2,7 @@ import Foundation
 import Kubernetes
 import KubernetesTwin
 import Testing
+import TestSupport
 
 @testable import greenroom
 
@@ -11,7 +12,7 @@ struct ElectionStage: Sendable {
     /// Long enough for a busy machine's leader to renew in time, and to close its log in the margin of three seconds.
     static let leaseSeconds = 8
     static let timing = "leaseDurationSeconds: \(leaseSeconds), renewDeadlineSeconds: 5, retryPeriodSeconds: 0.5"
-    static let patience = 40.0
+    static let patience = Duration.seconds(40)
 
     let twin: KubernetesTwin
     let folder: String
@@ -46,9 +47,13 @@ struct ElectionStage: Sendable {
 
     private func begin() async throws {
         try alpha.start()
-        try #require(await comesTrue(within: Self.patience) { await alpha.isReady() }, "alpha doesn't lead:\n\(alpha.log)")
+        try await wait("alpha leads") { await alpha.isReady() }
         try beta.start()
-        try #require(await comesTrue(within: Self.patience) { await beta.lead().contains("the leader is alpha_") }, "beta doesn't stand by:\n\(beta.log)")
+        try await wait("beta stands by") { await beta.lead().contains("the leader is alpha_") }
+    }
+
+    func wait(_ what: String, _ holds: () async throws -> Bool) async throws {
+        try await eventually("\(what)\nalpha: \(alpha.log)\nbeta: \(beta.log)", within: Self.patience, holds)
     }
 
     private static let policy = """
@@ -102,11 +107,10 @@ struct ElectionStage: Sendable {
     /// Sends until somebody acknowledges it: now to one, now to the other.
     func send(_ request: APIRequest) async throws {
         var turn = 0
-        let isTaken = await comesTrue(within: Self.patience) {
+        try await wait("somebody takes it") {
             turn += 1
             return await (turn.isMultiple(of: 2) ? beta : alpha).ask(request)?.status == 200
         }
-        try #require(isTaken, "nobody took it:\n\(alpha.log)\n\(beta.log)")
     }
 
     // MARK: - The log

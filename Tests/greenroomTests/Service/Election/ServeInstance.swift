@@ -59,10 +59,17 @@ final class ServeInstance: Sendable {
         guard let running = process.value else { return nil }
         signal(SIGCONT)
         signal(SIGTERM)
-        let isOver = await comesTrue(within: 30) { !running.process.isRunning }
-        if !isOver { signal(SIGKILL) }
+        let status = await ended()
+        if status == nil { signal(SIGKILL) }
         running.process.waitUntilExit()
-        return isOver ? running.process.terminationStatus : nil
+        return status
+    }
+
+    /// The status it ends with, of itself or as it was asked; nil where it goes on.
+    func ended() async -> Int32? {
+        guard let running = process.value else { return nil }
+        let isOver: Void? = try? await eventually("it ends") { !running.process.isRunning }
+        return isOver.map { running.process.terminationStatus }
     }
 
     /// A request's answer; nil where there is none.
@@ -93,14 +100,4 @@ enum BuiltProgram {
 
     /// Runs a command of it to its end.
     static func run(_ arguments: [String]) async throws -> (status: Int32, output: String) { try await Tool.run(path(), arguments) }
-}
-
-/// Whether `holds` comes true in time.
-func comesTrue(within seconds: Double, _ holds: () async throws -> Bool) async rethrows -> Bool {
-    let deadline = ContinuousClock.now + .seconds(seconds)
-    while ContinuousClock.now < deadline {
-        if try await holds() { return true }
-        try? await Task.sleep(for: .milliseconds(10))
-    }
-    return try await holds()
 }

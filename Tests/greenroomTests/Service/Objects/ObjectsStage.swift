@@ -4,6 +4,7 @@ import Kubernetes
 import KubernetesTwin
 import Logging
 import Testing
+import TestSupport
 
 @testable import greenroom
 
@@ -13,14 +14,16 @@ typealias KubernetesJSON = Kubernetes.JSONValue
 // The whole service on the twin of an API server, its policies objects there.
 
 struct ObjectsStage: Sendable {
-    static let patience = 60.0
+    static let patience = Duration.seconds(60)
 
     let twin: KubernetesTwin
     let folder: String
     private let configuration: ServiceConfiguration
 
     /// Runs `body` with a pool `ns/pool` of no workers; ends everything after it.
-    static func run(_ body: (ObjectsStage) async throws -> Void) async throws {
+    ///
+    /// - Parameter kubernetes: further fields of that section.
+    static func run(kubernetes: String = "", _ body: (ObjectsStage) async throws -> Void) async throws {
         var settings = KubernetesTwin.Configuration()
         settings.controllerNodes = ["node-a"]
         let twin = try await KubernetesTwin.start(settings)
@@ -28,7 +31,7 @@ struct ObjectsStage: Sendable {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-objects-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try twin.kubeconfig().write(toFile: "\(folder)/kubeconfig", atomically: true, encoding: .utf8)
-        var configuration = try ServiceConfiguration(yaml: "listen: 127.0.0.1:0\nkubernetes: {kubeconfig: kubeconfig}\n", file: "\(folder)/greenroom.yaml")
+        var configuration = try ServiceConfiguration(yaml: "listen: 127.0.0.1:0\nkubernetes: {kubeconfig: kubeconfig\(kubernetes)}\n", file: "\(folder)/greenroom.yaml")
         configuration.database = "\(folder)/greenroom.db"
         let outcome: Result<Void, any Error>
         do { outcome = .success(try await body(ObjectsStage(twin: twin, folder: folder, configuration: configuration))) } catch { outcome = .failure(error) }
@@ -87,11 +90,15 @@ struct ObjectsStage: Sendable {
     /// `Normal ScaledUp`, each once.
     var events: Set<String> { Set(twin.objects(.coreEvents, "ns").map { "\($0["type"].string ?? "") \($0["reason"].string ?? "")" }) }
 
+    /// `Warning somebody else set …`: what the latest Event of the reason says.
+    func told(_ reason: String) -> String? {
+        twin.objects(.coreEvents, "ns").last { $0["reason"].string == reason }.map { "\($0["type"].string ?? "") \($0["message"].string ?? "")" }
+    }
+
     var replicas: Int { twin.object(.workerPools, "ns", "pool")?["spec"]["replicas"].int ?? -1 }
 
     func wait(_ what: String, _ holds: () async throws -> Bool) async throws {
-        let isSo = try await comesTrue(within: Self.patience, holds)
-        try #require(isSo, "never: \(what); status \(status.text), replicas \(replicas), Events \(events.sorted())")
+        try await eventually("\(what); status \(status.text), replicas \(replicas), Events \(events.sorted())", within: Self.patience, holds)
     }
 
     /// Until the pool has so many workers, and the object says so.

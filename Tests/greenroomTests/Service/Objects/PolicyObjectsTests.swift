@@ -57,6 +57,44 @@ import Testing
         }
     }
 
+    @Test("Events tell of replicas that somebody else set, and of a target that refuses a count")
+    func warned() async throws {
+        try await ObjectsStage.run { stage in
+            try await stage.serve { _ in
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 2))
+                try await stage.settle(at: 2)
+                stage.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["replicas"] = 4 }
+                try await stage.wait("told of it") { stage.told("ReplicasChanged")?.hasPrefix("Warning somebody else set replicas to 4, which we had left at 2") == true }
+                // Taken over: by what it was before.
+                try await stage.settle(at: 2)
+                stage.twin.inject(TwinFault(.respond(status: 403), times: nil) { $0.method == "PUT" && $0.path.hasSuffix("/scale") })
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 3))
+                try await stage.wait("told of it") { stage.told("ScaleFailed")?.hasPrefix("Warning attempt 1: the target refused") == true }
+                stage.twin.heal()
+            }
+        }
+    }
+
+    @Test("who stands by applies no object and writes no status, and does so once it leads")
+    func standby() async throws {
+        let election = ", election: {namespace: ns, leaseDurationSeconds: 8, renewDeadlineSeconds: 5, retryPeriodSeconds: 0.2}"
+        try await ObjectsStage.run(kubernetes: election) { stage in
+            // Somebody else's, for an hour.
+            stage.twin.seed(.leases, [
+                "metadata": ["name": "greenroom", "namespace": "ns"], "spec": ["holderIdentity": "other_1", "leaseDurationSeconds": 3_600, "leaseTransitions": 4],
+            ])
+            stage.twin.apply(.autoscalers, ObjectsStage.object(min: 1))
+            async let acting: Void = stage.serve { _ in try await stage.settle(at: 1) }
+            try await stage.wait("looks at the lease") { stage.twin.requests.count { $0.path.hasSuffix("/leases/greenroom") } >= 5 }
+            #expect(stage.twin.requests.allSatisfy { $0.method == "GET" && $0.path.contains("/leases") })
+            stage.twin.edit(.leases, "ns", "greenroom") { $0["spec"]["holderIdentity"] = "" }
+            try await acting
+            let taken = try #require(stage.twin.requests.firstIndex { $0.method == "PUT" && $0.path.contains("/leases") })
+            #expect(stage.twin.requests[..<taken].allSatisfy { $0.method == "GET" && $0.path.contains("/leases") })
+            #expect(stage.twin.requests[taken...].contains { $0.method == "PATCH" && $0.path.hasSuffix("/status") })
+        }
+    }
+
     @Test("an object's policy replaces one that comes another way; a pause by PUT stays; what was deleted meanwhile goes at the next start, and what never was an object stays")
     func others() async throws {
         try await ObjectsStage.run { stage in

@@ -1,7 +1,7 @@
 // Who is this, and may they do that?
 //
 // Two questions that only the cluster can answer. The real answers come from TokenReview and SubjectAccessReview; tests bring a
-// twin. Whoever answers need not remember anything: `AccessControl` does.
+// twin. Whoever answers need not remember anything: whoever asks does.
 
 public protocol AccessReviewing: Sendable {
     /// Whose bearer token this is (`authentication.k8s.io/v1` TokenReview); nil where the cluster doesn't know it. The token is a

@@ -1,0 +1,45 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+// What do those who ask other servers share?
+//
+// One deadline over a whole answer, and why none came in words of our own: BoringSSL's and NIO's are about their sources.
+
+/// The first to end decides: the answer whole, or the time given.
+public func withDeadline<Answer: Sendable>(
+    seconds: Int, orThrow late: @escaping @Sendable (_ problem: String) -> any Error, _ ask: @escaping @Sendable () async throws -> Answer
+) async throws -> Answer {
+    try await withThrowingTaskGroup(of: Answer.self) { group in
+        group.addTask { try await ask() }
+        group.addTask {
+            try await Task.sleep(for: .seconds(seconds))
+            throw late("no answer within \(seconds) s")
+        }
+        defer { group.cancelAll() }
+        guard let answer = try await group.next() else { throw CancellationError() }
+        return answer
+    }
+}
+
+/// Why there was no connection, or no answer on it.
+///
+/// - Parameters:
+///   - handshake: what to say of a failed TLS handshake beyond that.
+///   - other: what isn't the connection's, or has no words here.
+public func connectionProblem(_ error: any Error, handshake: String, other: (any Error) -> String) -> String {
+    if error is NIOSSLError || error is NIOSSLExtraError { return "the TLS handshake failed: \(handshake)" }
+    if let error = error as? NIOConnectionError {
+        guard let first = error.connectionErrors.first else { return "\(error.host) has no address" }
+        return connectionProblem(first.error, handshake: handshake, other: other)
+    }
+    if let error = error as? IOError { return error.errnoCode == ECONNREFUSED ? "the connection was refused" : "no connection (errno \(error.errnoCode))" }
+    return switch error as? HTTPClientError {
+    case .some(.connectTimeout): "no connection in time"
+    case .some(.deadlineExceeded), .some(.readTimeout): "no answer in time"
+    case .some(.remoteConnectionClosed): "the connection was closed"
+    default: other(error)
+    }
+}
