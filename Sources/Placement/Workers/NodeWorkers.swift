@@ -7,7 +7,7 @@ import Domain
 // `places`, the pool's. The lowest key and the counts lie in the node itself, 64 bytes: a pick looks at nothing else.
 
 struct NodeWorkers: Sendable {
-    /// Lower than no key.
+    /// Higher than every key.
     private static let noKey = UInt64.max
     /// Keys gone through in the time of a miss of the cache.
     private static let searchLimit = 32
