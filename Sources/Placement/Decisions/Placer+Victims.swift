@@ -22,9 +22,9 @@ extension Placer {
         guard workers.pools.indices.contains(pool), count > 0 else { return [] }
         let members = workers.pools[pool]
         var victims: [ScaleDownVictim] = members.seats.reversed().lazy
-            .filter { $0.worker >= 0 && $0.facts.phase == .starting && $0.used == 0 }
+            .filter { $0.worker >= 0 && $0.phase == .starting && $0.used == 0 }
             .prefix(count)
-            .map { ScaleDownVictim(worker: Int($0.worker), isReady: false, node: $0.facts.node, lostMicroseconds: 0, breaksSpread: false) }
+            .map { ScaleDownVictim(worker: Int($0.worker), isReady: false, node: members.groups[Int($0.group)].node, lostMicroseconds: 0, breaksSpread: false) }
         guard victims.count < count else { return victims }
         var order = VictimOrder(members, zoneMaxSkew: zoneMaxSkew) { node in
             let bytes = snapshots.valueBytes(on: node, at: now)

@@ -25,19 +25,16 @@ struct Candidate {
 extension WorkerIndex {
     func best(in pool: Int, _ eligibility: Eligibility, _ terms: PickTerms) -> Candidate? {
         read(pool) { workers in
-            if let view = workers.view(eligibility) {
-                return workers.best(view, terms).map { workers.candidate($0, pool, terms) }
-            }
-            return lowest(workers.seats.indices.lazy.filter { workers.seats[$0].worker >= 0 }, workers, eligibility, terms).map { workers.candidate($0, pool, terms) }
+            if let view = workers.view(eligibility) { return workers.best(view, pool, terms) }
+            return lowest(workers.seats.indices.lazy.filter { workers.seats[$0].worker >= 0 }, workers, pool, eligibility, terms)
         } ?? nil
     }
 
     func best(in pool: Int, on node: NameID, _ eligibility: Eligibility, _ terms: PickTerms) -> Candidate? {
         read(pool) { workers in
-            guard let group = workers.groupByNode[node], let top = workers.groups[group].heap.first else { return nil }
-            if eligibility == .anyone { return workers.candidate(NodeWorkers.rank(top), pool, terms) }
-            let free = workers.groups[group].heap.lazy.map { NodeWorkers.rank($0) }
-            return lowest(free, workers, eligibility, terms).map { workers.candidate($0, pool, terms) }
+            guard let group = workers.groupByNode[node], let first = workers.groups[group].first else { return nil }
+            if eligibility.isAnyone { return workers.candidate(first, pool, terms) }
+            return lowest(workers.groups[group].heap.lazy.map { NodeWorkers.rank($0) }, workers, pool, eligibility, terms)
         } ?? nil
     }
 
@@ -51,67 +48,71 @@ extension WorkerIndex {
     func tally(of pool: Int, on node: NameID, _ eligibility: Eligibility) -> WorkerTally {
         read(pool) { workers in
             guard let group = workers.groupByNode[node] else { return WorkerTally() }
-            if eligibility == .anyone { return workers.groups[group].tally }
+            if eligibility.isAnyone { return workers.groups[group].tally }
             return tally(workers.groups[group].members.lazy.map { Int($0) }, workers, eligibility)
         } ?? WorkerTally()
     }
 
-    /// A pool where it lies; nil where no worker ever was in it. Read through a pointer, as a copy costs more than a pick.
-    private func read<Answer>(_ pool: Int, _ body: (borrowing PoolWorkers) -> Answer) -> Answer? {
-        pools.withUnsafeBufferPointer { pools in
-            guard pools.indices.contains(pool) else { return nil }
-            return body(pools[pool])
+    /// nil where no worker ever was in the pool. Nothing counts references, as the index holds it meanwhile.
+    @inline(__always)
+    func read<Answer>(_ pool: Int, _ body: (PoolWorkers) -> Answer) -> Answer? {
+        pools.indices.contains(pool) ? Unmanaged.passUnretained(pools[pool])._withUnsafeGuaranteedRef(body) : nil
+    }
+
+    private func lowest(
+        _ ranks: some Sequence<Int>, _ workers: PoolWorkers, _ pool: Int, _ eligibility: Eligibility, _ terms: PickTerms
+    ) -> Candidate? {
+        var best: Candidate?
+        let view = workers.view(eligibility)
+        for rank in ranks where workers.seats[rank].level != PackLevel.none && accepts(rank, of: workers, eligibility, view) {
+            let found = workers.candidate(rank, pool, terms)
+            if best.map({ found.score < $0.score }) ?? true { best = found }
         }
+        return best
     }
 
-    private func accepts(_ eligibility: Eligibility, _ facts: WorkerFacts) -> Bool {
-        eligibility.accepts(facts, goldens: eligibility.golden == nil ? [] : goldens(on: facts.node))
-    }
-
-    private func lowest(_ ranks: some Sequence<Int>, _ workers: borrowing PoolWorkers, _ eligibility: Eligibility, _ terms: PickTerms) -> Int? {
-        var best: (rank: Int, score: PlacementScore)?
-        for rank in ranks where workers.seats[rank].level != PackLevel.none && accepts(eligibility, workers.seats[rank].facts) {
-            let score = workers.score(rank, terms)
-            if best.map({ score < $0.score }) ?? true { best = (rank, score) }
-        }
-        return best?.rank
-    }
-
-    private func tally(_ ranks: some Sequence<Int>, _ workers: borrowing PoolWorkers, _ eligibility: Eligibility) -> WorkerTally {
+    private func tally(_ ranks: some Sequence<Int>, _ workers: PoolWorkers, _ eligibility: Eligibility) -> WorkerTally {
         var tally = WorkerTally()
-        for rank in ranks where accepts(eligibility, workers.seats[rank].facts) {
-            tally.count(workers.seats[rank].facts.phase, slots: workers.seats[rank].facts.slots, used: Int(workers.seats[rank].used), by: 1)
-        }
+        let view = workers.view(eligibility)
+        for rank in ranks where accepts(rank, of: workers, eligibility, view) { tally.add(workers.seats[rank].tally) }
         return tally
+    }
+
+    /// Where the condition is kept, a bit of the seat says it.
+    private func accepts(_ rank: Int, of workers: PoolWorkers, _ eligibility: Eligibility, _ view: Int?) -> Bool {
+        view.map { workers.seats[rank].views & (1 << UInt64($0)) != 0 } ?? nodes.accept(workers.facts[rank], eligibility)
     }
 }
 
 extension PoolWorkers {
-    /// The rank with the lowest score in a view.
-    func best(_ view: Int, _ terms: PickTerms) -> Int? {
+    /// The worker with the lowest score in a view.
+    func best(_ view: Int, _ pool: Int, _ terms: PickTerms) -> Candidate? {
         guard let level = views[view].lowestLevel else { return nil }
         let least = level == PackLevel.idle ? leastInUse(terms.zoneMaxSkew) : 0
         var best: (skew: Int, restore: Int64, rank: Int)?
         for zone in views[view].levels.indices where views[view].has(zone: zone, level: level) {
             guard let rank = views[view].first(zone: zone, level: level) else { continue }
             let skew = level == PackLevel.idle ? self.skew(zone, least: least, terms.zoneMaxSkew) : 0
+            if let best, best.skew < skew { continue }
             let restore = terms.restoreMicroseconds(zones[zone])
             if best.map({ (skew, restore, rank) < $0 }) ?? true { best = (skew, restore, rank) }
         }
-        return best?.rank
+        return best.map { candidate($0.rank, pool, terms, skew: $0.skew, restoreMicroseconds: $0.restore) }
     }
 
     func candidate(_ rank: Int, _ pool: Int, _ terms: PickTerms) -> Candidate {
-        Candidate(worker: Int(seats[rank].worker), pool: pool, score: score(rank, terms))
-    }
-
-    func score(_ rank: Int, _ terms: PickTerms) -> PlacementScore {
         let zone = Int(seats[rank].zone)
         let isIdle = seats[rank].level == PackLevel.idle
-        return PlacementScore(
-            tier: terms.tier, packLevel: seats[rank].level,
-            skew: isIdle ? skew(zone, least: leastInUse(terms.zoneMaxSkew), terms.zoneMaxSkew) : 0,
-            restoreMicroseconds: terms.restoreMicroseconds(zones[zone]), readySeq: seats[rank].facts.readySeq)
+        return candidate(
+            rank, pool, terms, skew: isIdle ? skew(zone, least: leastInUse(terms.zoneMaxSkew), terms.zoneMaxSkew) : 0,
+            restoreMicroseconds: terms.restoreMicroseconds(zones[zone]))
+    }
+
+    private func candidate(_ rank: Int, _ pool: Int, _ terms: PickTerms, skew: Int, restoreMicroseconds: Int64) -> Candidate {
+        let score = PlacementScore(
+            tier: terms.tier, packLevel: Int(seats[rank].level), skew: skew, restoreMicroseconds: restoreMicroseconds,
+            readySeq: seats[rank].readySeq)
+        return Candidate(worker: Int(seats[rank].worker), pool: pool, score: score)
     }
 
     /// Workers in use in the zone that has fewest of them, of the zones with any ready worker.

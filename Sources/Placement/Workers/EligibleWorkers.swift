@@ -16,9 +16,15 @@ struct EligibleWorkers: Sendable {
 
     init(_ eligibility: Eligibility) { self.eligibility = eligibility }
 
-    mutating func count(_ phase: WorkerPhase, slots: Int, used: Int, by step: Int) { tally.count(phase, slots: slots, used: used, by: step) }
+    mutating func count(_ change: WorkerTally) { tally.add(change) }
 
-    mutating func insert(_ rank: Int, zone: Int, level: Int, capacity: Int) {
+    /// A worker has another pack level; `PackLevel.none` on either side stands for not in any set.
+    mutating func move(_ rank: Int, zone: Int, from: Int, to: Int, capacity: Int) {
+        if from != PackLevel.none { remove(rank, zone: zone, level: from) }
+        if to != PackLevel.none { insert(rank, zone: zone, level: to, capacity: capacity) }
+    }
+
+    private mutating func insert(_ rank: Int, zone: Int, level: Int, capacity: Int) {
         while levels.count <= zone {
             levels.append(0)
             ranks.append(contentsOf: repeatElement(RankBitmap(), count: PackLevel.idle))
@@ -27,7 +33,7 @@ struct EligibleWorkers: Sendable {
         levels[zone] |= 1 << UInt8(level - 1)
     }
 
-    mutating func remove(_ rank: Int, zone: Int, level: Int) {
+    private mutating func remove(_ rank: Int, zone: Int, level: Int) {
         let set = zone * PackLevel.idle + level - 1
         ranks[set].remove(rank)
         if ranks[set].isEmpty { levels[zone] &= ~(1 << UInt8(level - 1)) }

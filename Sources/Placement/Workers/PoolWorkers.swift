@@ -6,121 +6,181 @@ import Domain
 // When ranks run out, or a worker comes out of order, all are handed out anew in order of age: after as many arrivals as
 // there are workers, so it costs each arrival little. What is picked never depends on when that happens.
 // Always: a seat counts in its node's workers and in each view whose bit it carries, by its present phase and slots.
+//
+// An object, so that looking at a pool copies nothing: a copy of these dozen arrays costs more than a pick. It is a part of
+// the value of the index that holds it, which alone changes it, and only while no copy of the index shares it.
 
-struct PoolWorkers: Sendable {
+/// Not checked as `Sendable`: `WorkerIndex.change` is what guards it. It changes an object only while it holds the one
+/// reference to it; whatever is shared, by threads or not, is only read. So no access needs a check of exclusivity while the
+/// program runs either: these would cost more than a change of slots does.
+final class PoolWorkers: @unchecked Sendable {
     /// Conditions kept at once. Beyond it the one not asked for longest is dropped, and costs a pass over the pool to come back.
     static let viewLimit = 64
     /// Zones told apart. Workers of further ones count as of one zone.
     static let zoneLimit = 64
 
+    /// What picks and changes of slots look at, close together; the rest of a worker is in `facts`.
     struct Seat: Sendable {
-        /// Index of the worker; -1 where nobody sits.
-        var worker: Int32 = -1
-        var zone: Int32 = 0
-        var used: Int32 = 0
-        var group: Int32 = 0
-        var memberPlace: Int32 = 0
-        var level = PackLevel.none
         /// Bit n: counts in view n.
         var views: UInt64 = 0
-        var facts: WorkerFacts
+        var readySeq: Position
+        /// Index of the worker; -1 where nobody sits.
+        var worker: Int32
+        var used: Int32
+        var slots: Int32
+        var group: Int32 = 0
+        var zone: UInt8 = 0
+        var level = UInt8(PackLevel.none)
+        var phase: WorkerPhase
+
+        init(_ worker: Int, _ facts: WorkerFacts, used: Int) {
+            self.worker = Int32(worker)
+            self.used = Int32(used)
+            readySeq = facts.readySeq
+            slots = Int32(clamping: facts.slots)
+            phase = facts.phase
+        }
+
+        var tally: WorkerTally { .of(phase, slots: Int(slots), used: Int(used)) }
+        var packLevel: Int { PackLevel.of(phase, slots: Int(slots), used: Int(used)) }
     }
 
-    /// By rank.
-    private(set) var seats: [Seat] = []
-    private(set) var tally = WorkerTally()
-    private(set) var zones: [NameID] = []
+    /// By rank, as are the next three.
+    @exclusivity(unchecked) private(set) var seats: [Seat] = []
+    @exclusivity(unchecked) private(set) var facts: [WorkerFacts] = []
+    @exclusivity(unchecked) private var memberPlaces: [Int32] = []
+    @exclusivity(unchecked) private var heapPlaces: [Int32] = []
+    @exclusivity(unchecked) private(set) var tally = WorkerTally()
+    @exclusivity(unchecked) private(set) var zones: [NameID] = []
     /// Ready workers of each zone, and those of them in use.
-    private(set) var readyByZone: [Int] = []
-    private(set) var inUseByZone: [Int] = []
+    @exclusivity(unchecked) private(set) var readyByZone: [Int] = []
+    @exclusivity(unchecked) private(set) var inUseByZone: [Int] = []
     /// The first holds everyone.
-    private(set) var views = [EligibleWorkers(.anyone)]
-    private(set) var groups: [NodeWorkers] = []
-    private(set) var groupByNode = SlotTable<NameID>()
-    private var vacantGroups: [Int32] = []
-    private var heapPlaces: [Int32] = []
-    private var capacity = 64
-    private var live = 0
-    private var asks: UInt64 = 0
+    @exclusivity(unchecked) private(set) var views = [EligibleWorkers(.anyone)]
+    /// `mixed` of each view's condition, to find it by.
+    @exclusivity(unchecked) private var viewKeys = [Eligibility.anyone.mixed]
+    @exclusivity(unchecked) private(set) var groups: [NodeWorkers] = []
+    @exclusivity(unchecked) private(set) var groupByNode = SlotTable<NameID>()
+    @exclusivity(unchecked) private var vacantGroups: [Int32] = []
+    @exclusivity(unchecked) private var capacity = 64
+    @exclusivity(unchecked) private var live = 0
+    @exclusivity(unchecked) private var asks: UInt64 = 0
 
     init() {}
+
+    init(copying other: PoolWorkers) {
+        seats = other.seats
+        facts = other.facts
+        memberPlaces = other.memberPlaces
+        heapPlaces = other.heapPlaces
+        tally = other.tally
+        zones = other.zones
+        readyByZone = other.readyByZone
+        inUseByZone = other.inUseByZone
+        views = other.views
+        viewKeys = other.viewKeys
+        groups = other.groups
+        groupByNode = other.groupByNode
+        vacantGroups = other.vacantGroups
+        capacity = other.capacity
+        live = other.live
+        asks = other.asks
+    }
 
     // MARK: - Coming and going
 
     /// Answers whether ranks were handed out anew; else the worker has the last one.
-    mutating func join(_ worker: Int, _ facts: WorkerFacts, used: Int, goldens: (NameID) -> [SnapshotID]) -> Bool {
-        let isInOrder = seats.last.map { $0.facts.readySeq < facts.readySeq } ?? true
-        seats.append(Seat(worker: Int32(worker), used: Int32(used), facts: facts))
+    func join(_ worker: Int, _ new: WorkerFacts, used: Int, _ nodes: KnownNodes) -> Bool {
+        let isInOrder = seats.last.map { $0.readySeq < new.readySeq } ?? true
+        seats.append(Seat(worker, new, used: used))
+        facts.append(new)
+        memberPlaces.append(-1)
         heapPlaces.append(-1)
         live += 1
         guard isInOrder, seats.count <= capacity else {
-            rebuild(goldens)
+            rebuild(nodes)
             return true
         }
-        attach(seats.count - 1, goldens(facts.node))
+        attach(seats.count - 1, nodes)
         return false
     }
 
-    mutating func leave(_ rank: Int) {
+    func leave(_ rank: Int) {
         detach(rank)
         seats[rank].worker = -1
-        seats[rank].facts.labels = []
+        facts[rank].labels = []
         live -= 1
     }
 
     /// The worker says something else of itself, or is in another phase. Its pool and age must be the same.
-    mutating func change(_ rank: Int, _ facts: WorkerFacts, goldens: [SnapshotID]) {
+    func change(_ rank: Int, _ new: WorkerFacts, _ nodes: KnownNodes) {
         detach(rank)
-        seats[rank].facts = facts
-        attach(rank, goldens)
+        facts[rank] = new
+        seats[rank] = Seat(Int(seats[rank].worker), new, used: Int(seats[rank].used))
+        attach(rank, nodes)
     }
 
     /// A node's cache took or lost a template's snapshot.
-    mutating func goldensChanged(on node: NameID, _ snapshot: SnapshotID, goldens: [SnapshotID]) {
+    func goldensChanged(on node: NameID, _ snapshot: SnapshotID, _ nodes: KnownNodes) {
         guard let group = groupByNode[node], views.contains(where: { $0.eligibility.golden == snapshot }) else { return }
-        for rank in groups[group].members {
-            enter(Int(rank), -1)
-            seats[Int(rank)].views = viewMask(seats[Int(rank)].facts, goldens)
-            enter(Int(rank), 1)
+        let goldens = nodes.goldens(on: node)
+        for member in groups[group].members {
+            let rank = Int(member)
+            let views = viewMask(facts[rank], goldens)
+            let changed = views ^ seats[rank].views
+            let level = Int(seats[rank].level)
+            enter(rank, seats[rank].views & changed, .change(from: seats[rank].tally, to: WorkerTally()), from: level, to: PackLevel.none)
+            enter(rank, views & changed, seats[rank].tally, from: PackLevel.none, to: level)
+            seats[rank].views = views
         }
     }
 
-    mutating func setUsed(_ rank: Int, _ used: Int) {
-        guard seats[rank].used != Int32(used) else { return }
-        enter(rank, -1)
+    func setUsed(_ rank: Int, _ used: Int) {
+        let old = seats[rank]
+        guard old.used != Int32(used) else { return }
         seats[rank].used = Int32(used)
-        enter(rank, 1)
+        // Nobody counts the slots of one that isn't ready.
+        guard old.phase == .ready else { return }
+        count(rank, .change(from: old.tally, to: seats[rank].tally), from: Int(old.level), to: seats[rank].packLevel)
+        if (old.used > 0) != (used > 0) { inUseByZone[Int(old.zone)] += used > 0 ? 1 : -1 }
     }
 
     // MARK: - Conditions
 
     /// The view of those who meet a condition; nil where it is not kept.
     func view(_ eligibility: Eligibility) -> Int? {
-        if eligibility == .anyone { return 0 }
-        return views.firstIndex { $0.eligibility == eligibility }
+        if eligibility.isAnyone { return 0 }
+        let key = eligibility.mixed
+        for index in viewKeys.indices where viewKeys[index] == key && views[index].eligibility == eligibility { return index }
+        return nil
     }
 
-    /// Keeps a condition from now on. O(workers) where it is new, else O(1).
-    mutating func prepare(_ eligibility: Eligibility, goldens: (NameID) -> [SnapshotID]) {
+    /// Takes note that a condition was asked for. Answers whether it is kept.
+    func ask(_ eligibility: Eligibility) -> Bool {
         asks += 1
-        if let known = view(eligibility) {
-            views[known].lastAsked = asks
-            return
-        }
+        guard let known = view(eligibility) else { return false }
+        views[known].lastAsked = asks
+        return true
+    }
+
+    /// Keeps a condition that isn't kept yet. O(workers).
+    func keep(_ eligibility: Eligibility, _ nodes: KnownNodes) {
         let index = vacantView()
         views[index] = EligibleWorkers(eligibility)
+        viewKeys[index] = eligibility.mixed
         views[index].lastAsked = asks
         let bit: UInt64 = 1 << UInt64(index)
         for rank in seats.indices where seats[rank].worker >= 0 {
-            guard eligibility.accepts(seats[rank].facts, goldens: goldens(seats[rank].facts.node)) else { continue }
+            guard nodes.accept(facts[rank], eligibility) else { continue }
             seats[rank].views |= bit
-            enter(rank, 1, view: index)
+            enter(rank, bit, seats[rank].tally, from: PackLevel.none, to: Int(seats[rank].level))
         }
     }
 
-    private mutating func vacantView() -> Int {
+    private func vacantView() -> Int {
         if views.count < Self.viewLimit {
             views.append(EligibleWorkers(.anyone))
+            viewKeys.append(0)
             return views.count - 1
         }
         var oldest = 1
@@ -138,66 +198,59 @@ struct PoolWorkers: Sendable {
 
     // MARK: - Keeping everything in step
 
-    private mutating func attach(_ rank: Int, _ goldens: [SnapshotID]) {
-        seats[rank].zone = Int32(zone(seats[rank].facts.zone))
-        let group = self.group(seats[rank].facts.node)
+    private func attach(_ rank: Int, _ nodes: KnownNodes) {
+        let node = facts[rank].node
+        seats[rank].zone = UInt8(zone(facts[rank].zone))
+        let group = self.group(node)
         seats[rank].group = Int32(group)
-        seats[rank].memberPlace = groups[group].join(rank)
-        seats[rank].views = viewMask(seats[rank].facts, goldens)
-        enter(rank, 1)
+        memberPlaces[rank] = groups[group].join(rank)
+        seats[rank].views = viewMask(facts[rank], nodes.goldens(on: node))
+        count(rank, seats[rank].tally, from: PackLevel.none, to: seats[rank].packLevel)
+        countInZone(rank, 1)
     }
 
-    private mutating func detach(_ rank: Int) {
-        enter(rank, -1)
-        let group = seats[rank].group
-        let place = seats[rank].memberPlace
-        if let moved = groups[Int(group)].leave(place) { seats[moved].memberPlace = place }
-        guard groups[Int(group)].members.isEmpty else { return }
-        groupByNode.remove(groups[Int(group)].node)
-        vacantGroups.append(group)
+    private func detach(_ rank: Int) {
+        count(rank, .change(from: seats[rank].tally, to: WorkerTally()), from: Int(seats[rank].level), to: PackLevel.none)
+        countInZone(rank, -1)
+        let group = Int(seats[rank].group)
+        let place = memberPlaces[rank]
+        if let moved = groups[group].leave(place) { memberPlaces[moved] = place }
+        guard groups[group].members.isEmpty else { return }
+        groupByNode.remove(groups[group].node)
+        vacantGroups.append(Int32(group))
     }
 
-    /// Adds a seat to all that counts it (`step` 1), or takes it out (-1).
-    private mutating func enter(_ rank: Int, _ step: Int) {
-        let (phase, slots, used) = (seats[rank].facts.phase, seats[rank].facts.slots, Int(seats[rank].used))
-        let level = step > 0 ? PackLevel.of(phase, slots: slots, used: used) : seats[rank].level
-        seats[rank].level = level
-        tally.count(phase, slots: slots, used: used, by: step)
-        if phase == .ready {
-            let zone = Int(seats[rank].zone)
-            readyByZone[zone] += step
-            if used > 0 { inUseByZone[zone] += step }
-        }
-        var mask = seats[rank].views
+    /// A seat counts otherwise, and has another pack level, in all that count it.
+    private func count(_ rank: Int, _ change: WorkerTally, from: Int, to: Int) {
+        tally.add(change)
+        seats[rank].level = UInt8(to)
+        enter(rank, seats[rank].views, change, from: from, to: to)
+        let group = Int(seats[rank].group)
+        groups[group].count(change)
+        if from != to { groups[group].move(rank, from: from, to: to, &heapPlaces) }
+    }
+
+    /// The same for some views.
+    private func enter(_ rank: Int, _ mask: UInt64, _ change: WorkerTally, from: Int, to: Int) {
+        var mask = mask
         while mask != 0 {
-            enter(rank, step, view: mask.trailingZeroBitCount)
+            let view = mask.trailingZeroBitCount
+            views[view].count(change)
+            if from != to { views[view].move(rank, zone: Int(seats[rank].zone), from: from, to: to, capacity: capacity) }
             mask &= mask - 1
         }
-        let group = Int(seats[rank].group)
-        groups[group].count(phase, slots: slots, used: used, by: step)
-        guard level != PackLevel.none else { return }
-        if step > 0 {
-            groups[group].insert(NodeWorkers.key(level: level, rank: rank), &heapPlaces)
-        } else {
-            groups[group].remove(at: Int(heapPlaces[rank]), &heapPlaces)
-        }
     }
 
-    private mutating func enter(_ rank: Int, _ step: Int, view: Int) {
-        let zone = Int(seats[rank].zone)
-        let level = seats[rank].level
-        views[view].count(seats[rank].facts.phase, slots: seats[rank].facts.slots, used: Int(seats[rank].used), by: step)
-        guard level != PackLevel.none else { return }
-        if step > 0 {
-            views[view].insert(rank, zone: zone, level: level, capacity: capacity)
-        } else {
-            views[view].remove(rank, zone: zone, level: level)
-        }
+    private func countInZone(_ rank: Int, _ step: Int) {
+        guard seats[rank].phase == .ready else { return }
+        readyByZone[Int(seats[rank].zone)] += step
+        if seats[rank].used > 0 { inUseByZone[Int(seats[rank].zone)] += step }
     }
 
     /// Hands out ranks anew by age, and makes everything anew from the seats.
-    private mutating func rebuild(_ goldens: (NameID) -> [SnapshotID]) {
-        let old = seats.filter { $0.worker >= 0 }.sorted { ($0.facts.readySeq, $0.worker) < ($1.facts.readySeq, $1.worker) }
+    private func rebuild(_ nodes: KnownNodes) {
+        let order = seats.indices.filter { seats[$0].worker >= 0 }
+            .sorted { (seats[$0].readySeq, seats[$0].worker) < (seats[$1].readySeq, seats[$1].worker) }
         capacity = max(64, (live * 2 + 63) & ~63)
         tally = WorkerTally()
         zones = []
@@ -211,14 +264,14 @@ struct PoolWorkers: Sendable {
         groups = []
         groupByNode = SlotTable()
         vacantGroups = []
-        heapPlaces = [Int32](repeating: -1, count: old.count)
-        heapPlaces.reserveCapacity(capacity)
-        seats = old
-        seats.reserveCapacity(capacity)
-        for rank in seats.indices { attach(rank, goldens(seats[rank].facts.node)) }
+        seats = order.map { seats[$0] }
+        facts = order.map { facts[$0] }
+        memberPlaces = [Int32](repeating: -1, count: order.count)
+        heapPlaces = memberPlaces
+        for rank in seats.indices { attach(rank, nodes) }
     }
 
-    private mutating func zone(_ name: NameID) -> Int {
+    private func zone(_ name: NameID) -> Int {
         if let known = zones.firstIndex(of: name) { return known }
         if zones.count == Self.zoneLimit { return Self.zoneLimit - 1 }
         zones.append(name)
@@ -227,7 +280,7 @@ struct PoolWorkers: Sendable {
         return zones.count - 1
     }
 
-    private mutating func group(_ node: NameID) -> Int {
+    private func group(_ node: NameID) -> Int {
         if let known = groupByNode[node] { return known }
         let index: Int
         if let vacant = vacantGroups.popLast() {

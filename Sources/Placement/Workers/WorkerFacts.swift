@@ -67,7 +67,14 @@ public struct Eligibility: Hashable, Sendable {
     static let anyone = Eligibility()
 
     /// Whether any worker will do.
-    public var isAnyone: Bool { self == .anyone }
+    public var isAnyone: Bool { sandboxClass.isNone && selector.isEmpty && golden == nil }
+
+    /// The same for equal ones; hardly ever the same for others.
+    var mixed: UInt64 {
+        var mixed = ByteHash.mix(UInt64(sandboxClass.rawValue) &+ (golden?.rawValue ?? 0))
+        for pair in selector { mixed = ByteHash.mix(mixed ^ (UInt64(pair.key.rawValue) << 32 | UInt64(pair.value.rawValue))) }
+        return mixed
+    }
 
     func with(golden: SnapshotID) -> Eligibility {
         var copy = self
@@ -127,15 +134,39 @@ public struct WorkerTally: Hashable, Sendable {
         }
     }
 
+    /// That of one worker.
+    static func of(_ phase: WorkerPhase, slots: Int, used: Int) -> WorkerTally {
+        var tally = WorkerTally()
+        tally.count(phase, slots: slots, used: used, by: 1)
+        return tally
+    }
+
+    mutating func add(_ other: WorkerTally) {
+        starting += other.starting
+        free += other.free
+        partial += other.partial
+        full += other.full
+        draining += other.draining
+        freeSlots += other.freeSlots
+        usedSlots += other.usedSlots
+    }
+
     static func + (a: WorkerTally, b: WorkerTally) -> WorkerTally {
         var sum = a
-        sum.starting += b.starting
-        sum.free += b.free
-        sum.partial += b.partial
-        sum.full += b.full
-        sum.draining += b.draining
-        sum.freeSlots += b.freeSlots
-        sum.usedSlots += b.usedSlots
+        sum.add(b)
         return sum
+    }
+
+    /// What changed as `a` became `b`: a change to add to whatever counts the worker.
+    static func change(from a: WorkerTally, to b: WorkerTally) -> WorkerTally {
+        var change = b
+        change.starting -= a.starting
+        change.free -= a.free
+        change.partial -= a.partial
+        change.full -= a.full
+        change.draining -= a.draining
+        change.freeSlots -= a.freeSlots
+        change.usedSlots -= a.usedSlots
+        return change
     }
 }

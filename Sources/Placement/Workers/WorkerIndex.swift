@@ -16,16 +16,11 @@ public struct WorkerIndex: Sendable {
         var rank: Int32 = -1
     }
 
-    private struct Node: Sendable {
-        var workers = 0
-        /// Templates' snapshots in its cache, sorted.
-        var goldens: [SnapshotID] = []
-    }
-
     /// By index of the worker.
     private var addresses: [Address] = []
+    /// Changed by `change` alone.
     private(set) var pools: [PoolWorkers] = []
-    private var nodes: [NameID: Node] = [:]
+    private(set) var nodes = KnownNodes()
     public private(set) var count = 0
 
     public init() {}
@@ -38,8 +33,7 @@ public struct WorkerIndex: Sendable {
             if known.pool == facts.pool, known.readySeq == facts.readySeq {
                 let (pool, rank) = address(worker)
                 if known != facts { change(worker, facts, from: known.node) }
-                pools[pool].setUsed(rank, used)
-                return
+                return change(pool) { $0.setUsed(rank, used) }
             }
             remove(worker)
         }
@@ -48,9 +42,9 @@ public struct WorkerIndex: Sendable {
             addresses.append(contentsOf: repeatElement(Address(), count: max(worker + 1 - addresses.count, addresses.count / 2)))
         }
         count += 1
-        nodes[facts.node, default: Node()].workers += 1
+        nodes.addWorkers(1, on: facts.node)
         let nodes = nodes
-        let isRenumbered = pools[facts.pool].join(worker, facts, used: used) { nodes[$0]?.goldens ?? [] }
+        let isRenumbered = change(facts.pool) { $0.join(worker, facts, used: used, nodes) }
         let seats = pools[facts.pool].seats.indices
         for rank in isRenumbered ? seats : seats.suffix(1) {
             addresses[Int(pools[facts.pool].seats[rank].worker)] = Address(pool: Int32(facts.pool), rank: Int32(rank))
@@ -60,17 +54,18 @@ public struct WorkerIndex: Sendable {
     public mutating func remove(_ worker: Int) {
         guard let facts = facts(of: worker) else { return }
         let (pool, rank) = address(worker)
-        pools[pool].leave(rank)
+        change(pool) { $0.leave(rank) }
         addresses[worker] = Address()
         count -= 1
-        leave(facts.node)
+        nodes.addWorkers(-1, on: facts.node)
     }
 
     /// Says how many slots are taken or promised.
     @inline(__always)
     public mutating func setUsed(_ worker: Int, _ used: Int) {
-        guard worker < addresses.count, addresses[worker].pool >= 0 else { return }
-        pools[Int(addresses[worker].pool)].setUsed(Int(addresses[worker].rank), used)
+        guard isKnown(worker) else { return }
+        let (pool, rank) = address(worker)
+        change(pool) { $0.setUsed(rank, used) }
     }
 
     public mutating func setPhase(_ worker: Int, _ phase: WorkerPhase) {
@@ -81,61 +76,56 @@ public struct WorkerIndex: Sendable {
 
     /// Says whether a node's cache has a template's snapshot. O(workers on the node).
     public mutating func setGolden(_ snapshot: SnapshotID, on node: NameID, isCached: Bool) {
-        var goldens = nodes[node]?.goldens ?? []
-        let place = goldens.firstIndex { $0 >= snapshot } ?? goldens.count
-        let isKnown = place < goldens.count && goldens[place] == snapshot
-        guard isKnown != isCached, !isCached || goldens.count < Self.goldensPerNodeLimit else { return }
-        if isCached { goldens.insert(snapshot, at: place) } else { goldens.remove(at: place) }
-        nodes[node, default: Node()].goldens = goldens
-        for pool in pools.indices { pools[pool].goldensChanged(on: node, snapshot, goldens: goldens) }
-        leave(node, 0)
+        guard nodes.setGolden(snapshot, on: node, isCached: isCached, limit: Self.goldensPerNodeLimit) else { return }
+        let nodes = nodes
+        for pool in pools.indices { change(pool) { $0.goldensChanged(on: node, snapshot, nodes) } }
     }
 
     /// Keeps a condition of a pool's workers, so that picks by it are O(log n). O(workers of the pool) where it is new.
     public mutating func prepare(_ eligibility: Eligibility, in pool: Int) {
         while pools.count <= pool { pools.append(PoolWorkers()) }
+        guard !change(pool, { $0.ask(eligibility) }) else { return }
         let nodes = nodes
-        pools[pool].prepare(eligibility) { nodes[$0]?.goldens ?? [] }
+        change(pool) { $0.keep(eligibility, nodes) }
     }
 
     // MARK: - Questions
 
-    public func facts(of worker: Int) -> WorkerFacts? { seat(of: worker)?.facts }
+    public func facts(of worker: Int) -> WorkerFacts? { isKnown(worker) ? pools[address(worker).pool].facts[address(worker).rank] : nil }
 
-    public func used(of worker: Int) -> Int { seat(of: worker).map { Int($0.used) } ?? 0 }
+    public func used(of worker: Int) -> Int { isKnown(worker) ? Int(pools[address(worker).pool].seats[address(worker).rank].used) : 0 }
 
     /// Workers of any pool on a node, in whatever phase.
-    public func workers(on node: NameID) -> Int { nodes[node]?.workers ?? 0 }
+    public func workers(on node: NameID) -> Int { nodes.workers(on: node) }
 
-    public func tally(of pool: Int) -> WorkerTally { pools.indices.contains(pool) ? pools[pool].tally : WorkerTally() }
+    public func tally(of pool: Int) -> WorkerTally { read(pool) { $0.tally } ?? WorkerTally() }
 
     /// Of the workers of a pool those that meet a condition. O(workers of the pool) where the condition isn't kept.
     public func tally(of pool: Int, meeting eligibility: Eligibility) -> WorkerTally { tally(of: pool, eligibility) }
 
-    func goldens(on node: NameID) -> [SnapshotID] { nodes[node]?.goldens ?? [] }
+    func goldens(on node: NameID) -> [SnapshotID] { nodes.goldens(on: node) }
 
-    var nodesWithGoldens: [NameID] { nodes.filter { !$0.value.goldens.isEmpty }.keys.sorted() }
+    var nodesWithGoldens: [NameID] { nodes.withGoldens }
 
     var indices: [Int] { addresses.indices.filter { addresses[$0].pool >= 0 } }
 
-    private func seat(of worker: Int) -> PoolWorkers.Seat? {
-        guard worker >= 0, worker < addresses.count, addresses[worker].pool >= 0 else { return nil }
-        return pools[Int(addresses[worker].pool)].seats[Int(addresses[worker].rank)]
-    }
+    private func isKnown(_ worker: Int) -> Bool { addresses.indices.contains(worker) && addresses[worker].pool >= 0 }
 
     private func address(_ worker: Int) -> (pool: Int, rank: Int) { (Int(addresses[worker].pool), Int(addresses[worker].rank)) }
 
     private mutating func change(_ worker: Int, _ facts: WorkerFacts, from node: NameID) {
         let (pool, rank) = address(worker)
-        if node != facts.node { nodes[facts.node, default: Node()].workers += 1 }
-        pools[pool].change(rank, facts, goldens: goldens(on: facts.node))
-        if node != facts.node { leave(node) }
+        if node != facts.node { nodes.addWorkers(1, on: facts.node) }
+        let nodes = nodes
+        change(pool) { $0.change(rank, facts, nodes) }
+        if node != facts.node { self.nodes.addWorkers(-1, on: node) }
     }
 
-    /// A node of which nothing is left to know is forgotten.
-    private mutating func leave(_ node: NameID, _ step: Int = 1) {
-        guard var known = nodes[node] else { return }
-        known.workers -= step
-        nodes[node] = known.workers == 0 && known.goldens.isEmpty ? nil : known
+    /// The one way to change a pool: first it is made this index's own, where a copy of the index has it as well. Nothing
+    /// counts references meanwhile, as the index holds it: an atomic that follows writes waits until memory has them.
+    @inline(__always)
+    private mutating func change<Answer>(_ pool: Int, _ body: (PoolWorkers) -> Answer) -> Answer {
+        if !isKnownUniquelyReferenced(&pools[pool]) { pools[pool] = PoolWorkers(copying: pools[pool]) }
+        return Unmanaged.passUnretained(pools[pool])._withUnsafeGuaranteedRef(body)
     }
 }

@@ -27,6 +27,26 @@ import Testing
         #expect(bitmap.first == nil && bitmap.isEmpty)
     }
 
+    /// Of 12 ranks a heap is always searched; of 200 where each stands is kept most of the time, and has to be learned again.
+    @Test("a node's first worker is the lowest by level and age, however many it has", arguments: [12, 200])
+    func nodeWorkers(ranks: Int) {
+        var generator = SplitMix64(seed: UInt64(ranks))
+        var node = NodeWorkers(node: NameID(1))
+        var places = [Int32](repeating: -1, count: ranks)
+        var levels = [Int](repeating: PackLevel.none, count: ranks)
+        for step in 0..<6_000 {
+            let rank = generator.below(ranks)
+            // Times of many free workers and of few take turns.
+            let isFree = generator.chance(step / 1_000 % 2 == 0 ? 60 : 10)
+            let level = isFree ? 1 + generator.below(PackLevel.idle) : PackLevel.none
+            guard level != levels[rank] else { continue }
+            node.move(rank, from: levels[rank], to: level, &places)
+            levels[rank] = level
+            let free = levels.indices.filter { levels[$0] != PackLevel.none }
+            #expect(node.first == free.min { (levels[$0], $0) < (levels[$1], $1) } && node.heap.count == free.count)
+        }
+    }
+
     /// Of 400 keys half are there at a time, in a few leaves; of 20,000 all stay, and more and more leaves are split.
     @Test("a tree has the first, the ranks and the count that a sorted list has", arguments: [400, 20_000])
     func orderedTree(keys: Int) {

@@ -70,6 +70,28 @@ import Testing
         #expect(placer.workers.pools[0].views.count == PoolWorkers.viewLimit)
     }
 
+    @Test("a copy answers as before, whatever becomes of the one it was made from, and the other way round")
+    func copies() {
+        var placer = Placer()
+        for worker in 0..<4 { placer.setWorker(worker, facts(Position(worker + 1), node: UInt32(worker + 1))) }
+        let labelled = Eligibility(selector: [LabelPair(key: NameID(1), value: NameID(2))])
+        var copy = placer
+        placer.setUsed(0, 1)
+        placer.removeWorker(1)
+        placer.setPhase(2, .draining)
+        placer.setWorker(4, facts(9, labels: labelled.selector))
+        placer.keep(labelled, in: 0)
+        placer.updateSnapshots { cache in
+            cache.setGolden(SnapshotID(rawValue: 7), bytes: 1, of: NameID(70))
+            cache.note(SnapshotID(rawValue: 7), bytes: 1, on: NameID(4), at: .zero)
+        }
+        copy.setUsed(3, 1)
+        #expect(picks(4, &copy) == [0, 1, 2, nil] && copy.workers.count == 4)
+        #expect(copy.workers.tally(of: 0, meeting: labelled).ready == 0 && copy.workers.nodesWithGoldens.isEmpty)
+        #expect(placer.workers.tally(of: 0, meeting: labelled).ready == 1 && placer.workers.goldens(on: NameID(4)).count == 1)
+        #expect(picks(3, &placer) == [3, 4, nil] && placer.workers.count == 4)
+    }
+
     @Test("coming and going for long takes no more room than twice the workers")
     func bounded() {
         var placer = Placer()
