@@ -8,8 +8,8 @@ import Testing
         var map = SlotMap<Int64, String>()
         var plain: [Int64: String] = [:]
         for step in 0..<4_000 {
-            let key = Int64(generator.index(below: 200)) - 100
-            switch generator.index(below: 4) {
+            let key = Int64(Int.random(in: 0..<200, using: &generator)) - 100
+            switch Int.random(in: 0..<4, using: &generator) {
             case 0:
                 let old = map.set(key, "\(step)")
                 #expect(old == plain.updateValue("\(step)", forKey: key))
@@ -23,7 +23,7 @@ import Testing
                 map[key] = step % 2 == 0 ? "set" : nil
                 plain[key] = step % 2 == 0 ? "set" : nil
             }
-            let asked = Int64(generator.index(below: 200)) - 100
+            let asked = Int64(Int.random(in: 0..<200, using: &generator)) - 100
             #expect(map[asked] == plain[asked])
         }
         #expect(map.count == plain.count && map.isEmpty == plain.isEmpty)
