@@ -9,7 +9,7 @@ import Domain
 
 extension Placer {
     /// As many of those next in turn are looked at.
-    public static let matchLimit = 8
+    public static let matchLimit = 16
 
     /// Index of the one who is placed next. `actors` are first in turn, in their order and of one priority; not empty.
     public func nextInTurn(_ actors: [WaitingActor]) -> Int {

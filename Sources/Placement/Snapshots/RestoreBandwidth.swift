@@ -18,9 +18,20 @@ public struct RestoreBandwidth: Hashable, Sendable {
     static let assumedExternal: Int64 = 400_000_000
 
     struct Sum: Hashable, Sendable {
-        var bytes: Int64 = 0
-        var microseconds: Int64 = 0
-        var count = 0
+        private(set) var bytes: Int64 = 0
+        private(set) var microseconds: Int64 = 0
+        private(set) var count = 0
+        /// Bytes a second, at least 1: asked for with every pick, so it is divided here.
+        private(set) var rate: Int64 = 1
+
+        init() {}
+
+        init(bytes: Int64, microseconds: Int64, count: Int) {
+            self.bytes = bytes
+            self.microseconds = microseconds
+            self.count = count
+            rate = Self.rate(bytes, microseconds)
+        }
 
         mutating func add(bytes newBytes: Int64, microseconds newMicroseconds: Int64) {
             if count >= RestoreBandwidth.halvingCount {
@@ -31,10 +42,10 @@ public struct RestoreBandwidth: Hashable, Sendable {
             bytes += newBytes
             microseconds += newMicroseconds
             count += 1
+            rate = Self.rate(bytes, microseconds)
         }
 
-        /// Bytes a second, at least 1.
-        var rate: Int64 { max(1, RestoreBandwidth.scaled(bytes, 1_000_000, by: max(1, microseconds))) }
+        private static func rate(_ bytes: Int64, _ microseconds: Int64) -> Int64 { max(1, RestoreBandwidth.scaled(bytes, 1_000_000, by: max(1, microseconds))) }
     }
 
     struct Source: Hashable, Sendable {

@@ -13,12 +13,12 @@ extension SnapshotCache {
     mutating func put(_ snapshot: SnapshotID, bytes: Int64, _ use: Use, on node: NameID, at now: LogTime) {
         let cache = makeNode(node, at: now)
         let entry = Entry(snapshot: snapshot, node: Int32(cache), bytes: min(max(0, bytes), Self.mostBytes), lastUse: now, use: use)
-        if let known = byKey[Key(node: entry.node, snapshot: snapshot)] {
-            touch(Int32(known), as: entry)
+        if let known = find(snapshot, cache: entry.node) {
+            touch(known, as: entry)
         } else {
-            guard makeRoom(for: entry) else { return }
+            guard byKey[Self.key(snapshot, entry.node)] == nil, makeRoom(for: entry) else { return }
             let index = allocate(entry)
-            byKey.set(Key(node: entry.node, snapshot: snapshot), Int(index))
+            byKey.set(Self.key(snapshot, entry.node), Int(index))
             nodes[cache].count(entry, by: 1)
             if use != .paused { linkNewest(index) }
             if use != .outdated { linkCopy(index) }
@@ -87,7 +87,7 @@ extension SnapshotCache {
         nodes[Int(entry.node)].count(entry, by: -1)
         if entry.use != .paused { unlinkUse(index) }
         if entry.use != .outdated { unlinkCopy(index) }
-        byKey.remove(Key(node: entry.node, snapshot: entry.snapshot))
+        byKey.remove(Self.key(entry.snapshot, entry.node))
         vacant.append(index)
     }
 

@@ -47,13 +47,6 @@ public struct SnapshotCache: Sendable {
         var previousCopy: Int32 = -1
     }
 
-    struct Key: MixedKey {
-        var node: Int32
-        var snapshot: SnapshotID
-
-        var mixed: UInt64 { ByteHash.mix(snapshot.rawValue &+ UInt64(node) &* 0x9E37_79B9_7F4A_7C15) }
-    }
-
     public struct Golden: Hashable, Sendable {
         public var snapshot: SnapshotID
         public var bytes: Int64
@@ -68,7 +61,8 @@ public struct SnapshotCache: Sendable {
     public let limits: Limits
     var entries: [Entry] = []
     var vacant: [Int32] = []
-    var byKey = SlotTable<Key>()
+    /// By node and snapshot in one word (`key`), a third less than both: most of what a large cluster's model costs is this table.
+    var byKey = SlotTable<SnapshotID>()
     /// The first of a snapshot's copies.
     var copies = SlotTable<SnapshotID>()
     var nodes: [NodeCache] = []
@@ -110,7 +104,17 @@ public struct SnapshotCache: Sendable {
     public func valueBytes(on node: NameID, at now: LogTime) -> Int64 { nodeByName[node].map { nodes[$0].valueBytes(at: now) } ?? 0 }
 
     func find(_ snapshot: SnapshotID, on node: NameID) -> Int32? {
-        nodeByName[node].flatMap { byKey[Key(node: Int32($0), snapshot: snapshot)] }.map { Int32($0) }
+        nodeByName[node].flatMap { find(snapshot, cache: Int32($0)) }
+    }
+
+    /// Another entry with the same word, one in 2⁶⁴, counts as none.
+    func find(_ snapshot: SnapshotID, cache: Int32) -> Int32? {
+        guard let index = byKey[Self.key(snapshot, cache)], entries[index].node == cache, entries[index].snapshot == snapshot else { return nil }
+        return Int32(index)
+    }
+
+    static func key(_ snapshot: SnapshotID, _ cache: Int32) -> SnapshotID {
+        SnapshotID(rawValue: snapshot.rawValue &+ UInt64(cache) &* 0x9E37_79B9_7F4A_7C15)
     }
 
     // MARK: - What happens
@@ -165,7 +169,7 @@ public struct SnapshotCache: Sendable {
     public mutating func forget(_ node: NameID) {
         guard let cache = nodeByName[node] else { return }
         var gone: [Int32] = []
-        byKey.forEach { key, index in if Int(key.node) == cache { gone.append(Int32(index)) } }
+        byKey.forEach { _, index in if Int(entries[index].node) == cache { gone.append(Int32(index)) } }
         for index in gone.sorted(by: { entries[Int($0)].snapshot < entries[Int($1)].snapshot }) { remove(index) }
         nodeByName.remove(node)
         vacantNodes.append(Int32(cache))
