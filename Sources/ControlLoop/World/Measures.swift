@@ -59,14 +59,27 @@ public struct DurationRing: Hashable, Sendable {
 
     public mutating func add(microseconds: Int64) {
         let value = max(0, microseconds)
-        if micros.count < Self.limit {
+        guard micros.count == Self.limit else {
             micros.append(value)
-        } else {
-            sorted.remove(at: place(of: micros[next]))
-            micros[next] = value
-            next = (next + 1) % Self.limit
+            return sorted.insert(value, at: place(of: value))
         }
-        sorted.insert(value, at: place(of: value))
+        replace(micros[next], by: value)
+        micros[next] = value
+        next = (next + 1) % Self.limit
+    }
+
+    /// Moves what lies between the two, and nothing else: durations of one thing are mostly alike.
+    private mutating func replace(_ old: Int64, by new: Int64) {
+        var place = place(of: old)
+        while place + 1 < sorted.count, sorted[place + 1] < new {
+            sorted[place] = sorted[place + 1]
+            place += 1
+        }
+        while place > 0, sorted[place - 1] > new {
+            sorted[place] = sorted[place - 1]
+            place -= 1
+        }
+        sorted[place] = new
     }
 
     /// Where the first that is no shorter than `value` stands, or would stand.
