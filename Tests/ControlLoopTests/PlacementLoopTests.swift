@@ -35,6 +35,16 @@ import Testing
         loop.settle()
     }
 
+    /// Worker a on n1; the actor is paused there, with an external snapshot, and the occupant has its slot.
+    private func pauseOnBusyNode(_ loop: LoopHarness, _ actor: String, occupant: String) {
+        worker(loop, "a", on: "n1")
+        start(loop, actor)
+        suspend(loop, actor)
+        start(loop, actor)
+        pause(loop, actor)
+        start(loop, occupant)
+    }
+
     private func lastPlaced(_ loop: LoopHarness) throws -> String { try #require(try loop.events(.actorPlaced).last?.body) }
 
     @Test func `an actor goes back to the node that has its snapshot, not to the oldest worker`() throws {
@@ -69,12 +79,7 @@ import Testing
     @Test func `a paused actor waits for its busy node as long as moving would cost, then restores elsewhere and says so`() throws {
         let loop = try LoopHarness()
         loop.apply(.quick(max: 2, min: 2))
-        worker(loop, "a", on: "n1")
-        start(loop, "x")
-        suspend(loop, "x")
-        start(loop, "x")
-        pause(loop, "x")
-        start(loop, "other")
+        pauseOnBusyNode(loop, "x", occupant: "other")
         #expect(loop.view(of: "other")?.worker == "a")
         worker(loop, "b", on: "n2")
         loop.request("x")
@@ -100,12 +105,7 @@ import Testing
     /// x is paused on n1 with an external snapshot and waits; both workers are busy.
     private func waitingInFullPool() throws -> LoopHarness {
         let loop = try LoopHarness()
-        worker(loop, "a", on: "n1")
-        start(loop, "x")
-        suspend(loop, "x")
-        start(loop, "x")
-        pause(loop, "x")
-        start(loop, "on-a")
+        pauseOnBusyNode(loop, "x", occupant: "on-a")
         worker(loop, "b", on: "n2")
         start(loop, "on-b")
         loop.request("x")
@@ -177,10 +177,10 @@ import Testing
         loop.settle()
         suspend(loop, onB)
         #expect(loop.view(of: "warm")?.worker == "b" && loop.view(of: "cold")?.status == "STATUS_WAITING")
-        #expect(try lastPlaced(loop).contains(#""tier":"warm""#))
+        #expect(try lastPlaced(loop).contains(#""tier":"warm""#) && lastPlaced(loop).contains(#""overtook":1"#))
         run(loop, "warm")
         suspend(loop, "warm")
-        #expect(loop.view(of: "cold")?.worker == "b", "nobody else waits")
+        #expect(try loop.view(of: "cold")?.worker == "b" && !lastPlaced(loop).contains("overtook"), "nobody else waits")
         run(loop, "cold")
         loop.request("other")
         loop.settle()
@@ -193,12 +193,7 @@ import Testing
 
     @Test func `a paused actor whose node is gone is placed elsewhere in the same decision`() throws {
         let loop = try LoopHarness()
-        worker(loop, "a", on: "n1")
-        start(loop, "x")
-        suspend(loop, "x")
-        start(loop, "x")
-        pause(loop, "x")
-        start(loop, "other")
+        pauseOnBusyNode(loop, "x", occupant: "other")
         worker(loop, "b", on: "n2")
         loop.request("x")
         loop.settle()
@@ -211,12 +206,7 @@ import Testing
 
     @Test func `why an actor waits, and what each tier has, is told of now and of the position a placement looked at`() async throws {
         let loop = try LoopHarness()
-        worker(loop, "a", on: "n1")
-        start(loop, "x")
-        suspend(loop, "x")
-        start(loop, "x")
-        pause(loop, "x")
-        start(loop, "other")
+        pauseOnBusyNode(loop, "x", occupant: "other")
         worker(loop, "b", on: "n2")
         loop.request("x")
         loop.settle()

@@ -40,6 +40,8 @@ struct Outputs {
         var pausedOn: String?
         /// The pool of the worker where it isn't the actor's.
         var spilledTo: String?
+        /// How many who stood in turn before it had no use for the slot.
+        var overtook = 0
     }
 
     mutating func place(_ actor: ActorRecord, _ placed: Placed, on worker: WorkerRecord) {
@@ -70,6 +72,7 @@ struct Outputs {
         if let moved = placed.moved { body.member("moved", moved) }
         if let node = placed.pausedOn { body.member("pausedOn", node) }
         if let pool = placed.spilledTo { body.member("spilledTo", pool) }
+        if placed.overtook > 0 { body.member("overtook", placed.overtook) }
         if placed.ticket.expectedMillis > 0 { body.member("expectedMillis", placed.ticket.expectedMillis) }
         body.closeObject()
     }

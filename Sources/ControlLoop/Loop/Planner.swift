@@ -47,13 +47,13 @@ struct Planner {
         }
         world.takeUp(pool)
         let (rules, usable) = (world.placementRules(pool), world.usablePools(pool))
-        while world.hasRoom(pool), let ticket = nextTicket(pool, usable, &world) {
+        while world.hasRoom(pool), let (ticket, overtook) = nextTicket(pool, usable, &world) {
             let ahead = world.active[ticket.actor]?.paused.map { world.pools[pool].asideCount(on: $0.node) } ?? 0
             let actor = world.waitingActor(ticket, usable: usable, ahead: ahead) { told($0) }
             world.placer.prepare(actor)
             switch world.placer.decide(actor, rules, at: world.at) {
             case .place(let choice):
-                promise(ticket, choice, pool, &world, &out)
+                promise(ticket, choice, overtook: overtook, pool, &world, &out)
             case .wait(let blocked):
                 let obstacle: WaitingQueue.Obstacle = blocked.waitsForNode ? .node(blocked.node, until: blocked.waitsUntil) : .worker(actor.eligibility)
                 world.pools[pool].queue.setAside(ticket.seq, for: obstacle)
@@ -64,15 +64,18 @@ struct Planner {
     }
 
     /// The first in turn, or one of those right behind it whom a slot that is free saves a restore, where there are fewer slots
-    /// than actors to have them.
-    private mutating func nextTicket(_ pool: Int, _ usable: [Int], _ world: inout World) -> WaitingTicket? {
-        guard world.pools[pool].queue.inTurnCount > world.freeSlots(pool) else { return world.pools[pool].nextTicket() }
+    /// than actors to have them. With how many it overtakes.
+    private mutating func nextTicket(_ pool: Int, _ usable: [Int], _ world: inout World) -> (ticket: WaitingTicket, overtook: Int)? {
+        guard world.pools[pool].queue.inTurnCount > world.freeSlots(pool) else { return world.pools[pool].nextTicket().map { ($0, 0) } }
         let tickets = world.pools[pool].firstInTurn(Placer.matchLimit)
-        guard tickets.count > 1 else { return tickets.first }
-        return tickets[world.placer.nextInTurn(tickets.map { ticket in world.waitingActor(ticket, usable: usable) { told($0) } })]
+        guard tickets.count > 1 else { return tickets.first.map { ($0, 0) } }
+        let next = world.placer.nextInTurn(tickets.map { ticket in world.waitingActor(ticket, usable: usable) { told($0) } })
+        return (tickets[next], next)
     }
 
-    private mutating func promise(_ ticket: WaitingTicket, _ choice: PlacementChoice, _ pool: Int, _ world: inout World, _ out: inout Outputs) {
+    private mutating func promise(
+        _ ticket: WaitingTicket, _ choice: PlacementChoice, overtook: Int, _ pool: Int, _ world: inout World, _ out: inout Outputs
+    ) {
         let actor = world.actors[ticket.actor]
         let worker = choice.worker
         world.pools[pool].queue.claim(ticket.seq)
@@ -80,7 +83,9 @@ struct Planner {
         world.adjustWorker(worker) { $0.reserved += 1 }
         placements[actor.name] = Placed(
             worker: worker, workerReadySeq: world.workers[worker].readySeq, pool: pool, ticket: ticket.seq, tenant: ticket.tenant)
-        out.place(actor, placed(ticket, choice, pool, world), on: world.workers[worker])
+        var placed = placed(ticket, choice, pool, world)
+        placed.overtook = overtook
+        out.place(actor, placed, on: world.workers[worker])
     }
 
     private mutating func placed(_ ticket: WaitingTicket, _ choice: PlacementChoice, _ pool: Int, _ world: World) -> Outputs.Placed {

@@ -60,6 +60,9 @@ struct ActorExplanation: Sendable {
             lines.append("it was paused on \(placed.data["pausedOn"]?.string ?? "another node") and moved (\(moved)): what it did since its external snapshot is lost")
         }
         if let pool = placed.data["spilledTo"]?.string { lines.append("its own pool had no room: the worker is of \(pool)") }
+        if let overtook = placed.data["overtook"]?.integer {
+            lines.append("it went before \(overtook) who asked earlier: the slot saved it a restore, and them less")
+        }
         if let detail = placement?.detail, placement?.worker != nil, placed.data["moved"] == nil { lines.append(detail) }
         return lines
     }

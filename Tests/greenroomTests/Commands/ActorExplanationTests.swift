@@ -43,11 +43,11 @@ import Testing
     }
 
     @Test func ofAPlacedActorItTellsWhatWasLostAndWhatTheTiersHadThen() throws {
-        let line = #"{"specversion":"1.0","seq":7,"at":"2026-11-21T08:09:00Z","type":"dev.greenroom.actor.placed","source":"/greenroom","id":"p","subject":"counter-1","data":{"worker":"w-9","tier":"cold","score":3.1,"waited":4.2,"moved":"node_gone","pausedOn":"node-a","asOf":6}}"#
+        let line = #"{"specversion":"1.0","seq":7,"at":"2026-11-21T08:09:00Z","type":"dev.greenroom.actor.placed","source":"/greenroom","id":"p","subject":"counter-1","data":{"worker":"w-9","tier":"cold","score":3.1,"waited":4.2,"moved":"node_gone","pausedOn":"node-a","overtook":2,"asOf":6}}"#
         let view = try placement(#""worker":"w-9","tier":"cold","detail":"""#)
         let explanation = ActorExplanation(actor: try actor("STATUS_RUNNING"), placed: try EventRecord(line: Array(line.utf8)), placement: view, now: now)
         let text = explanation.text(palette: Palette(isOn: false))
-        for part in ["on w-9, STATUS_RUNNING", "placed at seq 7", "paused on node-a and moved (node_gone)", "What each tier had, at seq 6", "chosen"] {
+        for part in ["on w-9, STATUS_RUNNING", "placed at seq 7", "paused on node-a and moved (node_gone)", "it went before 2 who asked earlier", "What each tier had, at seq 6", "chosen"] {
             #expect(text.contains(part), "\(part) in\n\(text)")
         }
         #expect(try explanation.json["placed"]?["seq"]?.integer == 7)
