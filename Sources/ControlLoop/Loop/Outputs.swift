@@ -95,24 +95,21 @@ struct Outputs {
 
     /// Somebody has waited for a node as long as may be.
     mutating func endWait(_ deadline: LogTime, pool: PoolState, asOf: Position) {
-        var body = JSONWriter()
-        body.openObject()
-        body.member("deadline", deadline)
-        body.closeObject()
-        batch.append(
-            .timerFired, source: Self.source, id: "timer-wait-\(pool.name.rawValue)-\(deadline.microseconds)-\(asOf)", subject: pool.text,
-            pool: pool.text, body: body.bytes)
+        timer("wait-\(pool.name.rawValue)", deadline, pool: pool, shadow: nil, asOf: asOf)
     }
 
     mutating func fire(_ deadline: LogTime, pool: PoolState, shadow: String?, asOf: Position) {
+        timer(Self.mark(pool, shadow), deadline, pool: pool, shadow: shadow, asOf: asOf)
+    }
+
+    /// - Parameter mark: what it is about, in its id.
+    mutating func timer(_ mark: String, _ deadline: LogTime, pool: PoolState, shadow: String?, asOf: Position) {
         var body = JSONWriter()
         body.openObject()
         if let shadow { body.member("shadow", shadow) }
         body.member("deadline", deadline)
         body.closeObject()
-        batch.append(
-            .timerFired, source: Self.source, id: "timer-\(Self.mark(pool, shadow))-\(deadline.microseconds)-\(asOf)", subject: pool.text,
-            pool: pool.text, body: body.bytes)
+        append(.timerFired, id: "timer-\(mark)-\(deadline.microseconds)-\(asOf)", subject: pool.text, pool: pool.text, body: body.bytes)
     }
 
     /// Of the policy, in ids: the pool's number, and a shadow's name behind it. Numbers alone follow, so no two are alike.

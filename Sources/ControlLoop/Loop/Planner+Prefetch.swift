@@ -60,7 +60,7 @@ extension Planner {
 
     private mutating func suggest(_ ticket: WaitingTicket, _ rules: PlacementRules, _ world: World, sent: (NameID) -> Int) -> Outputs.Prefetch? {
         guard world.actors[ticket.actor].snapshotSeq > 0, let told = told(world.actors[ticket.actor].snapshotSeq) else { return nil }
-        let actor = world.waitingActor(ticket, ahead: 0) { _ in told }
+        let actor = world.waitingActor(ticket) { _ in told }
         return world.placer.prefetch(actor, rules, at: world.at, sent: sent).map { Outputs.Prefetch(node: $0.node, uri: told.uri, bytes: $0.bytes) }
     }
 }
@@ -103,10 +103,6 @@ extension Outputs {
 
     /// Actors of the pool are expected to wake soon.
     mutating func wake(_ deadline: LogTime, pool: PoolState, asOf: Position) {
-        var body = JSONWriter()
-        body.openObject()
-        body.member("deadline", deadline)
-        body.closeObject()
-        append(.timerFired, id: "timer-wake-\(pool.name.rawValue)-\(deadline.microseconds)-\(asOf)", subject: pool.text, pool: pool.text, body: body.bytes)
+        timer("wake-\(pool.name.rawValue)", deadline, pool: pool, shadow: nil, asOf: asOf)
     }
 }

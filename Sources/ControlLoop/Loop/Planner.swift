@@ -40,23 +40,22 @@ struct Planner {
     /// Places the waiting actors of a pool in their turn, until no worker has a slot for any of them. Who can't be placed is
     /// set aside, and not looked at again before there is something new.
     mutating func place(_ pool: Int, _ world: inout World, _ out: inout Outputs) {
+        world.takeUp(pool)
         guard !world.pools[pool].queue.isEmpty else {
-            world.pools[pool].placing.takeNews()
             waits[pool] = nil
             return
         }
-        world.takeUp(pool)
         let (rules, usable) = (world.placementRules(pool), world.usablePools(pool))
-        while world.hasRoom(pool), let (ticket, overtook) = nextTicket(pool, usable, &world) {
-            let ahead = world.active[ticket.actor]?.paused.map { world.pools[pool].asideCount(on: $0.node) } ?? 0
-            let actor = world.waitingActor(ticket, usable: usable, ahead: ahead) { told($0) }
+        while world.hasRoom(pool), let next = nextInTurn(pool, usable, &world) {
+            var actor = next.actor
+            actor.aheadOnNode = actor.paused.map { world.pools[pool].asideCount(on: $0.node) } ?? 0
             world.placer.prepare(actor)
             switch world.placer.decide(actor, rules, at: world.at) {
             case .place(let choice):
-                promise(ticket, choice, overtook: overtook, pool, &world, &out)
+                promise(next.ticket, choice, overtook: next.overtook, pool, &world, &out)
             case .wait(let blocked):
                 let obstacle: WaitingQueue.Obstacle = blocked.waitsForNode ? .node(blocked.node, until: blocked.waitsUntil) : .worker(actor.eligibility)
-                world.pools[pool].queue.setAside(ticket.seq, for: obstacle)
+                world.pools[pool].queue.setAside(next.ticket.seq, for: obstacle)
             }
         }
         // Where no worker has a slot, there is nothing else to go to when the wait is over.
@@ -65,12 +64,15 @@ struct Planner {
 
     /// The first in turn, or one of those right behind it whom a slot that is free saves a restore, where there are fewer slots
     /// than actors to have them. With how many it overtakes.
-    private mutating func nextTicket(_ pool: Int, _ usable: [Int], _ world: inout World) -> (ticket: WaitingTicket, overtook: Int)? {
-        guard world.pools[pool].queue.inTurnCount > world.freeSlots(pool) else { return world.pools[pool].nextTicket().map { ($0, 0) } }
+    private mutating func nextInTurn(_ pool: Int, _ usable: [Int], _ world: inout World) -> (ticket: WaitingTicket, actor: WaitingActor, overtook: Int)? {
+        guard world.pools[pool].queue.inTurnCount > world.freeSlots(pool) else {
+            return world.pools[pool].nextTicket().map { ticket in (ticket, world.waitingActor(ticket, usable: usable) { told($0) }, 0) }
+        }
         let tickets = world.pools[pool].firstInTurn(Placer.matchLimit)
-        guard tickets.count > 1 else { return tickets.first.map { ($0, 0) } }
-        let next = world.placer.nextInTurn(tickets.map { ticket in world.waitingActor(ticket, usable: usable) { told($0) } })
-        return (tickets[next], next)
+        guard !tickets.isEmpty else { return nil }
+        let actors = tickets.map { ticket in world.waitingActor(ticket, usable: usable) { told($0) } }
+        let next = actors.count > 1 ? world.placer.nextInTurn(actors) : 0
+        return (tickets[next], actors[next], next)
     }
 
     private mutating func promise(

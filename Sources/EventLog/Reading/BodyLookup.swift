@@ -30,8 +30,14 @@ public final class BodyLookup: Sendable {
     public func read<Answer>(at position: Position, _ read: (EventBody, LogTime) -> Answer) throws(LogError) -> Answer? {
         do {
             return try opened().unsafeRead { db in
+                let isOlder = db.isInsideTransaction
+                if !isOlder { try run("BEGIN", db) }
+                if let answer = try look(position, db, read) { return answer }
+                guard isOlder else { return nil }
                 // What wasn't there when the state was taken may be there now.
-                try look(position, db, read) ?? (try begin(db, anew: true) ? look(position, db, read) : nil)
+                try run("COMMIT", db)
+                try run("BEGIN", db)
+                return try look(position, db, read)
             }
         } catch { throw LogError(wrapping: error, operation: "read", path: path) }
     }
@@ -40,7 +46,7 @@ public final class BodyLookup: Sendable {
     public func rest() {
         guard let connection = connection.withLock({ $0 }) else { return }
         // A transaction that can't be ended is ended with the connection.
-        try? connection.unsafeRead { db in if db.isInsideTransaction { try RawStatement(cached: "COMMIT", db).run() } }
+        try? connection.unsafeRead { db in if db.isInsideTransaction { try run("COMMIT", db) } }
     }
 
     func close() throws {
@@ -60,7 +66,6 @@ public final class BodyLookup: Sendable {
     }
 
     private func look<Answer>(_ position: Position, _ db: Database, _ read: (EventBody, LogTime) -> Answer) throws -> Answer? {
-        _ = try begin(db, anew: false)
         let statement = try RawStatement(cached: Self.question, db)
         statement.bind(1, position)
         defer { statement.reset() }
@@ -69,12 +74,5 @@ public final class BodyLookup: Sendable {
         return read(EventBody(body, ByteRange(start: 0, count: body.count)), LogTime(microseconds: statement.integer(1)))
     }
 
-    /// Takes a state of the file; false where there was none to let go of first.
-    private func begin(_ db: Database, anew: Bool) throws -> Bool {
-        let isInside = db.isInsideTransaction
-        if isInside, !anew { return true }
-        if isInside { try RawStatement(cached: "COMMIT", db).run() }
-        try RawStatement(cached: "BEGIN", db).run()
-        return isInside
-    }
+    private func run(_ sql: String, _ db: Database) throws { try RawStatement(cached: sql, db).run() }
 }

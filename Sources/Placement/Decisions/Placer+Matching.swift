@@ -30,18 +30,14 @@ extension Placer {
         if let external = actor.external {
             var isWarm = false
             snapshots.forEachNode(with: external.snapshot) { node in isWarm = isWarm || isFree(node, actor) }
-            return isWarm ? saved(.warm, external.bytes) : 0
+            return isWarm ? bandwidth.savedMicroseconds(.warm, bytes: external.bytes) : 0
         }
         guard let golden = snapshots.golden(of: actor.template) else { return 0 }
         let eligibility = actor.eligibility.with(golden: golden.snapshot)
-        return actor.pools.contains { workers.tally(of: $0, eligibility).available > 0 } ? saved(.golden, golden.bytes) : 0
+        return actor.pools.contains { workers.tally(of: $0, eligibility).available > 0 } ? bandwidth.savedMicroseconds(.golden, bytes: golden.bytes) : 0
     }
 
     private func isFree(_ node: NameID, _ actor: WaitingActor) -> Bool {
         actor.pools.contains { workers.tally(of: $0, on: node, actor.eligibility).available > 0 }
-    }
-
-    private func saved(_ tier: RestoreTier, _ bytes: Int64) -> Int64 {
-        max(0, bandwidth.microseconds(.cold, bytes: bytes) - bandwidth.microseconds(tier, bytes: bytes))
     }
 }

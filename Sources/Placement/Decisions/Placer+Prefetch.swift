@@ -31,9 +31,9 @@ extension Placer {
     }
 
     private func suggestion(_ node: NameID, _ external: ExternalSnapshot) -> PrefetchSuggestion? {
-        let saved = bandwidth.microseconds(.cold, bytes: external.bytes) - bandwidth.microseconds(.warm, bytes: external.bytes)
+        let saved = bandwidth.savedMicroseconds(.warm, bytes: external.bytes)
         guard saved > 0 || external.bytes == 0 else { return nil }
-        return PrefetchSuggestion(node: node, snapshot: external.snapshot, bytes: external.bytes, savedMicroseconds: max(0, saved))
+        return PrefetchSuggestion(node: node, snapshot: external.snapshot, bytes: external.bytes, savedMicroseconds: saved)
     }
 
     /// The node where a slot is expected soonest: as each taken one frees itself at the rate 1 ÷ hold, that with most of them

@@ -28,7 +28,7 @@ extension Placer {
         guard victims.count < count else { return victims }
         var order = VictimOrder(members, zoneMaxSkew: zoneMaxSkew) { node in
             let bytes = snapshots.valueBytes(on: node, at: now)
-            return max(0, bandwidth.microseconds(.cold, bytes: bytes) - bandwidth.microseconds(.warm, bytes: bytes))
+            return bandwidth.savedMicroseconds(.warm, bytes: bytes)
         }
         while victims.count < count, let next = order.next() { victims.append(next) }
         return victims

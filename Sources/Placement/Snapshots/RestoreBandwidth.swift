@@ -102,6 +102,9 @@ public struct RestoreBandwidth: Hashable, Sendable {
         Self.microseconds(bytes, at: bytesPerSecond(tier, zone: zone))
     }
 
+    /// How much sooner `bytes` are restored from that tier than from object storage.
+    public func savedMicroseconds(_ tier: RestoreTier, bytes: Int64) -> Int64 { max(0, microseconds(.cold, bytes: bytes) - microseconds(tier, bytes: bytes)) }
+
     private static func microseconds(_ bytes: Int64, at bytesPerSecond: Int64) -> Int64 { bytes <= 0 ? 0 : scaled(bytes, 1_000_000, by: bytesPerSecond) }
 
     /// a × b ÷ c, rounded down, in full width; the largest number where it is larger.
