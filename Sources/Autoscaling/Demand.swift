@@ -22,8 +22,8 @@ public struct Demand: Hashable, Sendable {
         blockedQuota = quota
     }
 
-    public var blocked: Int { blockedPoolExhausted + blockedNodeLocality + blockedNoEligiblePool + blockedQuota }
-    public var total: Int { resident + blocked }
+    public var blocked: Int { blockedPoolExhausted.addingClamped(blockedNodeLocality).addingClamped(blockedNoEligiblePool).addingClamped(blockedQuota) }
+    public var total: Int { resident.addingClamped(blocked) }
 
     public subscript(reason: BlockedReason) -> Int {
         get {

@@ -197,8 +197,8 @@ extension Evaluation {
             quantilePPM: quantilePPM, windowSeconds: windowSeconds, demand: demand, startMicroseconds: startMicroseconds, at: at)
         nextBufferChange = answer.nextChange
         let held = WarmBuffer.needed(demand: answer.held, slotsPerWorker: policy.slotsPerWorker)
-        var count = max(WarmBuffer.needed(demand: answer.held + answer.spare, slotsPerWorker: policy.slotsPerWorker), held + min)
-        if count < replicas, Double(replicas - count) <= tolerances.scaleDown * Double(replicas) { count = replicas }
+        var count = max(WarmBuffer.needed(demand: answer.held.addingClamped(answer.spare), slotsPerWorker: policy.slotsPerWorker), held.addingClamped(min))
+        if count < replicas, Double(replicas.subtractingClamped(count)) <= tolerances.scaleDown * Double(replicas) { count = replicas }
         guard count > recommended else { return }
         (recommended, source, isSurge, surgeShareQuarters) = (count, .buffer, true, answer.shareQuarters)
     }
@@ -229,8 +229,8 @@ extension WarmBuffer {
     func count(demand: Int, slotsPerWorker: Int) -> Int? {
         let needed = WarmBuffer.needed(demand: demand, slotsPerWorker: slotsPerWorker)
         switch self {
-        case .fixed(let spare): return spare > 0 ? needed + spare : nil
-        case .percent(let percent): return percent > 0 ? needed + (needed * percent + 99) / 100 : nil
+        case .fixed(let spare): return spare > 0 ? needed.addingClamped(spare) : nil
+        case .percent(let percent): return percent > 0 ? needed.addingClamped(needed.multipliedClamped(by: percent).addingClamped(99) / 100) : nil
         // Its count comes from memory: `addSurge`.
         case .surge: return nil
         }
@@ -238,7 +238,7 @@ extension WarmBuffer {
 
     static func needed(demand: Int, slotsPerWorker: Int) -> Int {
         let slots = max(slotsPerWorker, 1)
-        return min((max(demand, 0) + slots - 1) / slots, ReplicaCalculator.mostReplicas)
+        return min(max(demand, 0).addingClamped(slots - 1) / slots, ReplicaCalculator.mostReplicas)
     }
 }
 

@@ -20,11 +20,13 @@ public struct PolicyJSONError: Error, Hashable, Sendable, CustomStringConvertibl
 extension Policy {
     public static let canonicalLimitBytes = 4 << 20
 
-    public init(canonicalJSON bytes: [UInt8]) throws(PolicyJSONError) {
-        self = try bytes.withUnsafeBufferPointer { buffer throws(PolicyJSONError) in try Policy(canonicalJSON: buffer) }
+    /// - Parameter isLogged: it is in the log already, so that it passed the rules of its time; a rule that came later and on which
+    ///   no decision depends isn't held against it, or the decisions after it would be others.
+    public init(canonicalJSON bytes: [UInt8], isLogged: Bool = false) throws(PolicyJSONError) {
+        self = try bytes.withUnsafeBufferPointer { buffer throws(PolicyJSONError) in try Policy(canonicalJSON: buffer, isLogged: isLogged) }
     }
 
-    public init(canonicalJSON bytes: UnsafeBufferPointer<UInt8>) throws(PolicyJSONError) {
+    public init(canonicalJSON bytes: UnsafeBufferPointer<UInt8>, isLogged: Bool = false) throws(PolicyJSONError) {
         guard bytes.count <= Self.canonicalLimitBytes else {
             throw PolicyJSONError(path: "", offset: Self.canonicalLimitBytes, message: "more than \(Self.canonicalLimitBytes) bytes")
         }
@@ -38,7 +40,7 @@ extension Policy {
             throw PolicyJSONError(path: "", offset: error.offset, message: error.problem)
         }
         try self.init(document: try JSONObject(bytes, whole, path: "", fields: PolicyFields.document))
-        if let broken = violations.first { throw PolicyJSONError(path: broken.path, offset: 0, message: broken.message) }
+        if let broken = violations(isLogged: isLogged).first { throw PolicyJSONError(path: broken.path, offset: 0, message: broken.message) }
     }
 
     private init(document: JSONObject) throws(PolicyJSONError) {

@@ -32,8 +32,21 @@ extension PolicyRules {
         guard isPlain, let host, let first = host.first, first != "/" else {
             return refuse(path, "must be a URL that begins with http:// or https://, such as http://prometheus:9090")
         }
+        if !isLogged, let port = Self.port(of: host), !port.utf8.allSatisfy({ $0 &- UInt8(ascii: "0") <= 9 }) || !PolicyLimits.ports.contains(Int(port) ?? 0) {
+            refuse(path, "has the port \"\(port.prefix(20))\"; a port is a number from \(PolicyLimits.ports.lowerBound) to \(PolicyLimits.ports.upperBound)")
+        }
         if host.contains("@") { refuse(path, "must not carry a user or password; name a bearerTokenFile or tls files") }
         if host.contains("?") || host.contains("#") { refuse(path, "must end with the host or a path; what to ask has fields of its own") }
+    }
+
+    /// What stands behind the host's colon, up to the path; nil where there is no colon.
+    private static func port(of address: Substring) -> Substring? {
+        var authority = address.prefix { !"/?#".contains($0) }
+        // Who is named before the host is refused, and never quoted.
+        if let at = authority.lastIndex(of: "@") { authority = authority[authority.index(after: at)...] }
+        // Colons of an IPv6 address stand in brackets.
+        let afterHost = authority.lastIndex(of: "]").map { authority[authority.index(after: $0)...] } ?? authority
+        return afterHost.lastIndex(of: ":").map { afterHost[afterHost.index(after: $0)...] }
     }
 
     private func isNATSName(_ name: String) -> Bool {

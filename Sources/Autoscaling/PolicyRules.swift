@@ -45,14 +45,17 @@ public enum PolicyLimits {
     public static let pollTimeoutSeconds = 60
     public static let queryBytes = 8_192
     public static let addressBytes = 2_048
+    public static let ports = 1...65_535
     public static let maxSkew = 1_000
     public static let maxRunning = 1_000_000_000
 }
 
 extension Policy {
     /// Every rule this policy breaks, in the order of its fields; none where it may be used.
-    public var violations: [PolicyViolation] {
-        var rules = PolicyRules()
+    public var violations: [PolicyViolation] { violations(isLogged: false) }
+
+    func violations(isLogged: Bool) -> [PolicyViolation] {
+        var rules = PolicyRules(isLogged: isLogged)
         rules.checkNames(self)
         rules.checkReplicas(self)
         rules.checkTriggers(self)
@@ -65,7 +68,11 @@ extension Policy {
 }
 
 struct PolicyRules {
+    /// It came out of the log: see `Policy.init(canonicalJSON:isLogged:)`.
+    let isLogged: Bool
     private(set) var violations: [PolicyViolation] = []
+
+    init(isLogged: Bool) { self.isLogged = isLogged }
 
     mutating func refuse(_ path: String, _ message: String, comparedWith: [String] = []) {
         violations.append(PolicyViolation(path: path, comparedWith: comparedWith, message: message))

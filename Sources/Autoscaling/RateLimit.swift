@@ -25,7 +25,7 @@ enum RateLimit {
         for index in rules.limits.indices {
             let rule = rules.limits[index]
             let start = events.countAtStart(ofSeconds: rule.periodSeconds, current: current, at: now)
-            let proposed = rule.kind == .pods ? start + rule.value : Int((Double(start) * (1 + Double(rule.value) / 100)).rounded(.up))
+            let proposed = rule.kind == .pods ? start.addingClamped(rule.value) : Int(clamping: (Double(start) * (1 + Double(rule.value) / 100)).rounded(.up))
             if rules.select == .min ? proposed < answer.limit : proposed > answer.limit {
                 answer = Answer(limit: proposed, rule: index)
             }
@@ -40,7 +40,7 @@ enum RateLimit {
         for index in rules.limits.indices {
             let rule = rules.limits[index]
             let start = events.countAtStart(ofSeconds: rule.periodSeconds, current: current, at: now)
-            let proposed = rule.kind == .pods ? start - rule.value : Int(Double(start) * (1 - Double(rule.value) / 100))
+            let proposed = rule.kind == .pods ? start.subtractingClamped(rule.value) : Int(clamping: Double(start) * (1 - Double(rule.value) / 100))
             if rules.select == .min ? proposed > answer.limit : proposed < answer.limit {
                 answer = Answer(limit: proposed, rule: index)
             }
@@ -49,7 +49,7 @@ enum RateLimit {
     }
 
     /// Without behavior: twice the count at the start of the sync, but always up to 4.
-    static func legacyScaleUp(start: Int) -> Int { max(2 * start, 4) }
+    static func legacyScaleUp(start: Int) -> Int { max(start.multipliedClamped(by: 2), 4) }
 
     /// When the next event leaves a period of these rules, which may free or take some of the budget.
     static func nextChange(_ rules: Behavior.Rules?, events: ScaleEvents, at now: LogTime) -> LogTime? {

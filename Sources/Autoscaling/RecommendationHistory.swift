@@ -39,7 +39,7 @@ public struct RecommendationHistory: Hashable, Sendable {
     /// A sample, as HPA takes one at each sync.
     mutating func record(_ count: Int, at now: LogTime, keeping windows: StabilizationWindows) {
         highest.record(count, at: now, keeping: windows.scaleDown)
-        lowestNegated.record(-count, at: now, keeping: windows.scaleUp ?? Window(seconds: 0))
+        lowestNegated.record(Self.negated(count), at: now, keeping: windows.scaleUp ?? Window(seconds: 0))
     }
 
     /// The recommendation is `count` from now on. The first one ever finds `current` in its place, as HPA records the
@@ -57,14 +57,16 @@ public struct RecommendationHistory: Hashable, Sendable {
     func stabilized(_ recommended: Int, current: Int, at now: LogTime, windows: StabilizationWindows) -> Int {
         let high = highest.highest(with: recommended, in: windows.scaleDown, at: now)
         guard let up = windows.scaleUp else { return high }
-        let low = -lowestNegated.highest(with: -recommended, in: up, at: now)
+        let low = Self.negated(lowestNegated.highest(with: Self.negated(recommended), in: up, at: now))
         return min(max(current, low), high)
     }
 
     /// When stabilization alone will next let the answer move from `held` towards `wanted`; nil where it doesn't hold it.
     func releases(held: Int, wanted: Int, at now: LogTime, windows: StabilizationWindows) -> LogTime? {
         if wanted < held { return highest.fallsBelow(held, in: windows.scaleDown, at: now) }
-        if wanted > held, let up = windows.scaleUp { return lowestNegated.fallsBelow(-held, in: up, at: now) }
+        if wanted > held, let up = windows.scaleUp { return lowestNegated.fallsBelow(Self.negated(held), in: up, at: now) }
         return nil
     }
+
+    private static func negated(_ count: Int) -> Int { 0.subtractingClamped(count) }
 }

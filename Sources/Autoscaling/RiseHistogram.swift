@@ -40,16 +40,16 @@ struct RiseHistogram: Hashable, Sendable {
         return (1 << stepBits + step + 1) << (bits - stepBits) - 1
     }
 
-    /// Negative time takes away what was added.
+    /// Negative time takes away what was added. A sum of damaged numbers wraps, and is as wrong as they are.
     mutating func add(_ microseconds: Int64, to bucket: Int) {
         let bucket = min(max(bucket, 0), Self.buckets - 1)
-        let area = microseconds * Int64(Self.highest(of: bucket))
-        total += microseconds
-        totalArea += area
+        let area = microseconds &* Int64(Self.highest(of: bucket))
+        total &+= microseconds
+        totalArea &+= area
         var index = bucket + 1
         while index <= Self.buckets {
-            tree[index].time += microseconds
-            tree[index].area += area
+            tree[index].time &+= microseconds
+            tree[index].area &+= area
             index += index & -index
         }
     }
@@ -57,7 +57,7 @@ struct RiseHistogram: Hashable, Sendable {
     /// The bucket in which the quantile lies; 0 where nothing was seen. Time missing to `least` counts as the highest seen.
     func bucket(atPPM ppm: Int, ofAtLeast least: Int64) -> Int {
         guard total > 0 else { return 0 }
-        let wanted = Int64((Double(max(total, least)) * Double(ppm) / 1_000_000).rounded(.up))
+        let wanted = Int64(clamping: (Double(max(total, least)) * Double(ppm) / 1_000_000).rounded(.up))
         // The first bucket up to which at least that much time was seen.
         var rest = min(max(wanted, 1), total)
         var index = 0
@@ -65,7 +65,7 @@ struct RiseHistogram: Hashable, Sendable {
         while step > 0 {
             if index + step <= Self.buckets, tree[index + step].time < rest {
                 index += step
-                rest -= tree[index].time
+                rest &-= tree[index].time
             }
             step >>= 1
         }
@@ -77,10 +77,10 @@ struct RiseHistogram: Hashable, Sendable {
         var (time, area) = (total, totalArea)
         var index = min(max(bucket, 0), Self.buckets - 1) + 1
         while index > 0 {
-            time -= tree[index].time
-            area -= tree[index].area
+            time &-= tree[index].time
+            area &-= tree[index].area
             index -= index & -index
         }
-        return area - time * Int64(Self.highest(of: bucket))
+        return area &- time &* Int64(Self.highest(of: bucket))
     }
 }

@@ -29,15 +29,15 @@ public struct ScaleEvents: Hashable, Sendable {
 
     mutating func record(from: Int, to: Int, at now: LogTime, behavior: Behavior?) {
         if to > from {
-            Self.store(ScaleEvent(change: to - from, at: now), in: &added, longest: Self.longestPeriod(behavior?.scaleUp))
+            Self.store(ScaleEvent(change: to.subtractingClamped(from), at: now), in: &added, longest: Self.longestPeriod(behavior?.scaleUp))
         } else if to < from {
-            Self.store(ScaleEvent(change: from - to, at: now), in: &removed, longest: Self.longestPeriod(behavior?.scaleDown))
+            Self.store(ScaleEvent(change: from.subtractingClamped(to), at: now), in: &removed, longest: Self.longestPeriod(behavior?.scaleDown))
         }
     }
 
     /// How many there were when the period of that length began.
     func countAtStart(ofSeconds seconds: Int, current: Int, at now: LogTime) -> Int {
-        current - Self.change(added, withinSeconds: seconds, at: now) + Self.change(removed, withinSeconds: seconds, at: now)
+        current.subtractingClamped(Self.change(added, withinSeconds: seconds, at: now)).addingClamped(Self.change(removed, withinSeconds: seconds, at: now))
     }
 
     /// When the next event leaves a period of that length; nil where none is in it.
@@ -56,7 +56,7 @@ public struct ScaleEvents: Hashable, Sendable {
 
     private static func change(_ events: [ScaleEvent], withinSeconds seconds: Int, at now: LogTime) -> Int {
         var total = 0
-        for event in events where event.at.adding(seconds: seconds) > now { total += event.change }
+        for event in events where event.at.adding(seconds: seconds) > now { total = total.addingClamped(event.change) }
         return total
     }
 
@@ -80,7 +80,7 @@ public struct ScaleEvents: Hashable, Sendable {
         joined.reserveCapacity(mostEvents)
         for index in stride(from: 0, to: events.count - 1, by: 2) {
             let (a, b) = (events[index], events[index + 1])
-            joined.append(ScaleEvent(change: a.change + b.change, at: max(a.at, b.at)))
+            joined.append(ScaleEvent(change: a.change.addingClamped(b.change), at: max(a.at, b.at)))
         }
         if events.count % 2 == 1, let last = events.last { joined.append(last) }
         events = joined

@@ -45,10 +45,10 @@ extension Autoscaler {
     ) -> TimedSignal {
         let since = sample?.at ?? unseenSince
         let silent = silentPeriods(since: since, at: now, staleAfterSeconds: staleAfterSeconds)
-        let failures = (sample?.consecutiveFailures ?? 0) + silent
+        let failures = (sample?.consecutiveFailures ?? 0).addingClamped(silent)
         // Once the fallback has taken over, or where there is none, another failure changes nothing.
         let isCounting = failures == 0 || failures < failureThreshold ?? 0
-        let next = isCounting ? staleAfterSeconds.flatMap { $0 > 0 ? since.adding(seconds: (silent + 1) * $0) : nil } : nil
+        let next = isCounting ? staleAfterSeconds.flatMap { $0 > 0 ? since.adding(seconds: silent.addingClamped(1).multipliedClamped(by: $0)) : nil } : nil
         if failures == 0, let value = sample?.valueMilli {
             return TimedSignal(signal: .value(milli: max(value, 0)), nextChange: next)
         }
@@ -57,7 +57,7 @@ extension Autoscaler {
 
     private static func silentPeriods(since: LogTime, at now: LogTime, staleAfterSeconds: Int?) -> Int {
         guard let staleAfterSeconds, staleAfterSeconds > 0, now > since else { return 0 }
-        return Int(now.microseconds(since: since) / (Int64(staleAfterSeconds) * 1_000_000))
+        return Int(now.microseconds(since: since) / Int64(staleAfterSeconds).multipliedClamped(by: 1_000_000))
     }
 
     static func milli(_ count: Int) -> Int64 {

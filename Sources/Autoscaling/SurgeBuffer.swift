@@ -107,7 +107,7 @@ public struct SurgeBuffer: Hashable, Sendable {
 
     /// Demand is this much from now on.
     mutating func observe(_ demand: Int, at now: LogTime, startMicroseconds: Int64?, quantilePPM: Int, windowSeconds: Int) {
-        windowMicroseconds = Int64(windowSeconds) * 1_000_000
+        windowMicroseconds = Int64(windowSeconds).multipliedClamped(by: 1_000_000)
         var isNews = roll(to: now)
         // A shorter start makes shorter cells: the running one may be over by that.
         self.startMicroseconds = Self.counted(startMicroseconds)
@@ -225,7 +225,7 @@ extension SurgeBuffer {
 
     /// At `now`, with `demand` and the start time as they are then: the same before and after they are observed.
     func answer(quantilePPM: Int, windowSeconds: Int, demand: Int, startMicroseconds: Int64?, at now: LogTime) -> Answer {
-        let isSame = Self.counted(startMicroseconds) == self.startMicroseconds && Int64(windowSeconds) * 1_000_000 == windowMicroseconds
+        let isSame = Self.counted(startMicroseconds) == self.startMicroseconds && Int64(windowSeconds).multipliedClamped(by: 1_000_000) == windowMicroseconds
         guard !isSame || isOver(now) else { return settledAnswer(quantilePPM, demand, now) }
         var observed = self
         observed.observe(demand, at: now, startMicroseconds: startMicroseconds, quantilePPM: quantilePPM, windowSeconds: windowSeconds)
@@ -236,8 +236,8 @@ extension SurgeBuffer {
         let held = max(demand, openHighest, highestSince(now.adding(microseconds: -holdMicroseconds)))
         // Before the first rise is known: as much again as demand has risen since.
         let spare = share.total == 0
-            ? max(0, held - firstLevel)
-            : share.room(held, quantilePPM: quantilePPM, leastSeen: leastSeen(quantilePPM)) - held
+            ? max(0, held.subtractingClamped(firstLevel))
+            : share.room(held, quantilePPM: quantilePPM, leastSeen: leastSeen(quantilePPM)).subtractingClamped(held)
         return Answer(held: held, spare: spare, shareQuarters: share.quarters, nextChange: nextChange(demand, held: held, spare: spare, now))
     }
 

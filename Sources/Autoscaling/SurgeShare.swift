@@ -30,9 +30,9 @@ struct SurgeShare: Hashable, Sendable {
 
     /// A while that began with `held` and saw `highest` within a start's time after it. Negative time takes it away.
     mutating func add(_ microseconds: Int64, highest: Int, held: Int) {
-        heldArea += microseconds * Int64(min(held, RiseHistogram.highestRise))
+        heldArea &+= microseconds &* Int64(min(max(held, 0), RiseHistogram.highestRise))
         for quarters in 0...Self.whole {
-            needs[quarters].add(microseconds, to: RiseHistogram.bucket(of: max(0, highest - Self.part(quarters, of: held))))
+            needs[quarters].add(microseconds, to: RiseHistogram.bucket(of: max(0, highest.subtractingClamped(Self.part(quarters, of: held)))))
         }
     }
 
@@ -64,5 +64,5 @@ struct SurgeShare: Hashable, Sendable {
         return room + Double(needs[quarters].shortfall(beyond: bucket)) * 1_000_000 / Double(max(1, 1_000_000 - quantilePPM))
     }
 
-    private static func part(_ quarters: Int, of held: Int) -> Int { min(held, RiseHistogram.highestRise) * quarters / whole }
+    private static func part(_ quarters: Int, of held: Int) -> Int { min(max(held, 0), RiseHistogram.highestRise) * quarters / whole }
 }

@@ -14,8 +14,8 @@ public struct LogTime: Hashable, Comparable, Sendable {
 
     public static func < (a: LogTime, b: LogTime) -> Bool { a.microseconds < b.microseconds }
 
-    /// Microseconds from `other` to this instant; negative where this one is earlier.
-    public func microseconds(since other: LogTime) -> Int64 { microseconds &- other.microseconds }
+    /// Microseconds from `other` to this instant; negative where this one is earlier. At most what 64 bits hold.
+    public func microseconds(since other: LogTime) -> Int64 { microseconds.subtractingClamped(other.microseconds) }
 
     /// Seconds from `other` to this instant, as a fraction.
     public func seconds(since other: LogTime) -> Double { Double(microseconds(since: other)) / 1e6 }

@@ -217,7 +217,7 @@ extension RestoreBandwidth.Sum {
     }
 
     init(from reader: inout ByteReader) throws(ByteFault) {
-        self.init(bytes: try reader.size(), microseconds: try reader.size(), count: try reader.index())
+        self.init(bytes: try reader.sum(), microseconds: try reader.sum(), count: try reader.index())
     }
 }
 
@@ -274,6 +274,13 @@ extension ByteReader {
         let value = try integer(Int64.self)
         guard (0...Int64(Int32.max)).contains(value) else { throw ByteFault(offset: offset, problem: "no index is \(value)") }
         return Int(value)
+    }
+
+    /// A sum of sizes or durations, with room for more.
+    fileprivate mutating func sum() throws(ByteFault) -> Int64 {
+        let value = try size()
+        guard value <= 1 << 60 else { throw ByteFault(offset: offset, problem: "no sum is \(value)") }
+        return value
     }
 
     fileprivate mutating func size() throws(ByteFault) -> Int64 {

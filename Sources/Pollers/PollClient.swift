@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Autoscaling
 import Domain
+import Foundation
 import HTTPAsking
 import NIOCore
 import NIOSSL
@@ -34,6 +35,10 @@ struct PollClient: Sendable {
     /// Status and body. `query` is written into the URL, each value escaped.
     func get(_ poll: Poll, path: String, query: [(name: String, value: String)]) async throws -> (status: Int, body: [UInt8]) {
         var base = poll.source.address[...]
+        // Policies of older logs may name a port that none is; the client of HTTP doesn't outlive one.
+        if let port = URLComponents(string: String(base))?.port, !PolicyLimits.ports.contains(port) {
+            throw PollFault("\(base) has no port from \(PolicyLimits.ports.lowerBound) to \(PolicyLimits.ports.upperBound): correct the address in the policy")
+        }
         while base.hasSuffix("/") { base.removeLast() }
         let parameters = query.map { "\($0.name)=\(PercentCoding.encode($0.value))" }.joined(separator: "&")
         var request = HTTPClientRequest(url: "\(base)\(path)?\(parameters)")

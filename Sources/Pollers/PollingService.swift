@@ -102,6 +102,8 @@ struct Poller: Sendable {
     let append: PollingService.Append
     let logger: Logger
 
+    static let mostValue = 9.2e15
+
     func run() async {
         var pace = PollPace(intervalSeconds: target.poll.intervalSeconds, patience: target.patience)
         while !Task.isCancelled {
@@ -119,12 +121,15 @@ struct Poller: Sendable {
 
     func look() async -> Result<Double, PollFault> {
         do {
-            switch target.poll.source {
+            let value = switch target.poll.source {
             case .prometheus(_, let query, let ignoreNullValues):
-                return .success(try await PrometheusPoller(client: client).value(target.poll, query: query, ignoreNullValues: ignoreNullValues))
+                try await PrometheusPoller(client: client).value(target.poll, query: query, ignoreNullValues: ignoreNullValues)
             case .natsJetStream(_, let account, let stream, let consumer):
-                return .success(try await NATSPoller(client: client).pending(target.poll, account: account, stream: stream, consumer: consumer))
+                try await NATSPoller(client: client).pending(target.poll, account: account, stream: stream, consumer: consumer)
             }
+            // An event holds thousandths in 64 bits: what is beyond them would be no value there, and nobody would know why.
+            guard abs(value) <= Self.mostValue else { return .failure(PollFault("the value \(value) is too large: at most \(Self.mostValue) in magnitude can be decided on")) }
+            return .success(value)
         } catch let fault as PollFault {
             return .failure(fault)
         } catch is CancellationError {

@@ -44,4 +44,18 @@ import Testing
         let refused = await fault("nobody", port: port)
         #expect(refused.contains("http://127.0.0.1:\(port)/nobody/ can't be asked: the connection was refused"), "\(refused)")
     }
+
+    @Test("a port that is none, as policies of older logs may have it, is a fault", arguments: ["http://127.0.0.1:65536", "http://127.0.0.1:99999/x", "http://127.0.0.1:0", "http://[::1]:70000"])
+    func noPort(_ address: String) async {
+        let client = PollClient(secrets: SecretFolder(path: nil))
+        for source in [
+            Poll.Source.prometheus(serverAddress: address, query: "up", ignoreNullValues: true), .natsJetStream(monitoringEndpoint: address, account: "$G", stream: "s", consumer: "c"),
+        ] {
+            let target = PollTarget(pool: "a/b", metric: "m", poll: Poll(source: source, timeoutSeconds: 1), patience: 3)
+            let outcome = await Poller(target: target, client: client, append: { _ in }, logger: Logger(label: "test")).look()
+            guard case .failure(let fault) = outcome else { Issue.record("\(address) was asked"); continue }
+            #expect(fault.description.contains("has no port from 1 to 65535"), "\(fault)")
+        }
+        await client.shutdown()
+    }
 }

@@ -35,7 +35,7 @@ struct EventRows {
         batch.events.append(CommittedEvent(
             seq: seq, kind: kind, pool: name(2), subject: name(3), worker: name(4), source: name(5), id: idRange,
             time: rows.isNull(7) ? nil : batch.at.adding(microseconds: 0 &- rows.integer(7)), body: body, extensions: extensions,
-            previous: prev == 0 ? 0 : seq - prev, superseded: isSuperseded(seq)))
+            previous: prev == 0 ? 0 : seq.subtractingClamped(prev), superseded: isSuperseded(seq)))
     }
 
     private func name(_ column: Int32) -> NameID { NameID(UInt32(truncatingIfNeeded: rows.integer(column))) }

@@ -95,7 +95,7 @@ struct LogReader: Sendable {
                 SELECT first_seq, last_seq, at FROM commits
                 WHERE first_seq >= coalesce((SELECT max(first_seq) FROM commits WHERE first_seq <= ?1), 0) AND last_seq >= ?1 ORDER BY first_seq
                 """, db)
-        statement.bind(1, position + 1)
+        statement.bind(1, position.addingClamped(1))
         defer { statement.reset() }
         var found: [Commit] = []
         while try statement.step() {

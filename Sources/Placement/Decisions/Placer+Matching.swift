@@ -15,7 +15,7 @@ extension Placer {
     public func nextInTurn(_ actors: [WaitingActor]) -> Int {
         var next = (index: 0, askedMicroseconds: Int64.max)
         for (index, actor) in actors.enumerated() {
-            let asked = actor.requestedAt.microseconds - savedMicroseconds(actor)
+            let asked = actor.requestedAt.microseconds.subtractingClamped(savedMicroseconds(actor))
             if asked < next.askedMicroseconds { next = (index, asked) }
         }
         return next.index

@@ -119,7 +119,7 @@ enum ManifestBehavior {
     private static func read(_ document: ManifestObject, into rules: inout Behavior.Rules) {
         rules.stabilizationWindowSeconds = document.integer("stabilizationWindowSeconds") ?? rules.stabilizationWindowSeconds
         rules.select = document.choice("selectPolicy", Behavior.Select.self) ?? rules.select
-        if let tolerance = document.milli("tolerance") { rules.tolerancePPM = Int(clamping: tolerance) * 1_000 }
+        if let tolerance = document.milli("tolerance") { rules.tolerancePPM = Int(clamping: tolerance).multipliedClamped(by: 1_000) }
         let limits = document.objects("policies")
         if !limits.isEmpty { rules.limits = limits.compactMap(limit) }
         document.noteUnread()

@@ -33,7 +33,7 @@ struct SimulationMeter: Sendable {
     }
 
     private mutating func count(to now: Int64) {
-        workerMicroseconds += Int64(present) * (now - at)
+        workerMicroseconds = workerMicroseconds.addingClamped(Int64(present).multipliedClamped(by: now - at))
         at = now
     }
 

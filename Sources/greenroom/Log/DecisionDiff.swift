@@ -188,10 +188,11 @@ private struct DiffReading {
         let length = end.microseconds(since: track.since)
         guard length > 0 else { return }
         let (live, shadowed) = (track.shown.live, track.shown.shadowed)
-        let difference = shadowed.count - live.count
+        let difference = shadowed.count.subtractingClamped(live.count)
         sum.microseconds += length
         if difference != 0 { sum.apartMicroseconds += length }
-        if difference > 0 { sum.more += Int64(difference) * length } else { sum.less -= Int64(difference) * length }
+        let apart = Int64(difference).multipliedClamped(by: length)
+        if difference > 0 { sum.more = sum.more.addingClamped(apart) } else { sum.less = sum.less.subtractingClamped(apart) }
         sumByKey[key] = sum
         guard difference != 0 else { return }
         stretchesMade += 1

@@ -27,8 +27,8 @@ struct FleetScreen: Sendable {
     mutating func show(_ now: [PoolView]) {
         pools = now.sorted { Self.needsLookSooner($0, $1) }
         trouble = nil
-        demand = (demand + [now.reduce(0) { $0 + $1.demand.total }]).suffix(Self.samplesKept)
-        workers = (workers + [now.reduce(0) { $0 + $1.ready + $1.starting + $1.draining }]).suffix(Self.samplesKept)
+        demand = (demand + [now.reduce(0) { $0.addingClamped($1.demand.total) }]).suffix(Self.samplesKept)
+        workers = (workers + [now.reduce(0) { $0.addingClamped($1.ready).addingClamped($1.starting).addingClamped($1.draining) }]).suffix(Self.samplesKept)
     }
 
     /// Positions of the decisions that are to be shown, the newest first.

@@ -1,4 +1,5 @@
 import ControlLoop
+import Domain
 
 // How does a pool look in one line of a live screen?
 //
@@ -63,7 +64,7 @@ struct PoolPicture: Sendable {
 
     /// `demand 21 (9 running, 12 waiting)  workers 5 ready, 3 starting, 0 draining, 8 desired`: all pools, for a log.
     static func sums(_ pools: [PoolView]) -> String {
-        let sum = { (value: (PoolView) -> Int) in pools.reduce(0) { $0 + value($1) } }
+        let sum = { (value: (PoolView) -> Int) in pools.reduce(0) { $0.addingClamped(value($1)) } }
         return "demand \(sum { $0.demand.total }) (\(sum { $0.demand.resident }) running, \(sum { $0.demand.waiting }) waiting)"
             + "  workers \(sum(\.ready)) ready, \(sum(\.starting)) starting, \(sum(\.draining)) draining, \(sum(\.desired)) desired"
     }
@@ -87,15 +88,15 @@ struct PoolPicture: Sendable {
         let parts: [(count: Int, glyph: String, style: StyledLine.Style)] = [
             (min(pool.busy, pool.ready), "●", .green), (idle, "○", .plain), (pool.starting, "◌", .yellow), (pool.draining, "◒", .blue),
         ]
-        let total = parts.reduce(0) { $0 + $1.count }
+        let total = parts.reduce(0) { $0.addingClamped($1.count) }
         var width = 0
         for part in parts where part.count > 0 {
-            let cells = total < workersWidth ? part.count : max(1, part.count * (workersWidth - 1) / total)
+            let cells = total < workersWidth ? part.count : max(1, Int(Double(part.count) / Double(total) * Double(workersWidth - 1)))
             line.add(String(repeating: part.glyph, count: cells), part.style)
             width += cells
         }
         line.add("", width: max(1, workersWidth - width))
-        line.add("\(pool.ready + pool.starting + pool.draining)", .bold)
+        line.add("\(pool.ready.addingClamped(pool.starting).addingClamped(pool.draining))", .bold)
         line.add(" of \(pool.max), wants \(pool.desired)", .dim)
         if let oldest = pool.oldestWaitSeconds, oldest >= 0.1 { line.add("  oldest waits \(DurationText.short(oldest))", .yellow) }
         if pool.paused { line.add("  paused", .red) }

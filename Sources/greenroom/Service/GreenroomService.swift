@@ -130,7 +130,7 @@ struct GreenroomService: Sendable {
     /// Fetches what the policies in effect say, into the log.
     private func polling(_ loop: ControlLoop, _ log: EventLog) -> PollingService {
         PollingService(
-            policies: { await loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8)) } },
+            policies: { await loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8), isLogged: true) } },
             append: { batch in _ = try await log.append(batch) }, logger: Logger(labelLike: logger, "greenroom.pollers"), secretsFolder: configuration.secretsFolder)
     }
 

@@ -55,7 +55,7 @@ struct KubernetesService: Service {
 
     /// Those whose own policy, not a shadow's, names a target in the cluster.
     private func pools() async -> Set<ActuatedPool> {
-        let policies = await loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8)) }
+        let policies = await loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8), isLogged: true) }
         let kinds = Set(KubernetesTargets.commonKinds)
         return Set(policies.filter { $0.shadow == nil && kinds.contains($0.target.kind) }.map { ActuatedPool($0) })
     }

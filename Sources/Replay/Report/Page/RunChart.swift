@@ -77,7 +77,7 @@ struct RunChart {
             let next = place(point.seconds)
             if next > x { text += "h\(next - x)" }
             x = max(x, next)
-            let value = min(max(point.value * unit, 0), height)
+            let value = min(max(point.value.multipliedClamped(by: unit), 0), height)
             if value != level { text += "v\(level - value)" }
             level = value
         }
