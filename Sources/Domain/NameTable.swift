@@ -31,6 +31,10 @@ public struct NameTable: Sendable {
 
     public var count: Int { ends.count - 1 }
 
+    /// Whether as many bytes of names more, each of at least one byte, find room.
+    @inline(__always)
+    public func hasRoom(forBytes bytes: Int) -> Bool { text.count + bytes <= Self.textLimitBytes && count + bytes < Int(UInt32.max) - 1 }
+
     /// The number of `name`, new or old; nil where the table is full. `name` must not be empty.
     public mutating func intern(_ name: UnsafeBufferPointer<UInt8>) -> (id: NameID, isNew: Bool)? {
         if (count + 1) * 4 > slots.count * 3 { grow() }

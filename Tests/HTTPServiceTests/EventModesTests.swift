@@ -54,12 +54,61 @@ struct EventModesTests {
                 ("ce-specversion", "1.0"), ("ce-type", "dev.greenroom.actor.idle"), ("ce-source", "tests"), ("ce-id", "a"), ("ce-subject", "actor-1"),
             ], body: "", answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
+            name: "Python, with bytes", headers: [("content-type", "application/cloudevents+json")],
+            body: #"{"specversion":"1.0","id":"a","source":"tests","type":"dev.greenroom.actor.requested","time":"2026-11-21T07:32:00.123456+00:00","subject":"actor-1","#
+                + #""datacontenttype":"text/json","data_base64":"eyJwb29sIjoiZGVmYXVsdC9hZ2VudHMifQ==","sequence":"0001-b"}"#,
+            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+        Row(
+            name: "Python in binary mode, which names no type", headers: binary("a"), body: #"{"pool": "default/agents"}"#,
+            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+        Row(
+            name: "Python 2 in binary mode, which encodes more than it must", headers: [("content-type", "text/json")] + binary("a%2Db", time: "2026%2D11%2D21T07%3A32%3A00Z"),
+            body: #"{"pool":"default/agents"}"#, answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a-b"]),
+        Row(
+            name: "JavaScript in binary mode", headers: [("content-type", "application/json; charset=utf-8"), ("ce-sequence", "a")] + binary("a"), body: #"{"pool":"default/agents"}"#,
+            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+        Row(
+            name: "JavaScript in structured mode", headers: [("content-type", "application/cloudevents+json; charset=utf-8")], body: Event.json("a"),
+            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+        Row(
+            name: "Go in binary mode, with a type of its own", headers: [("Content-Type", "application/vnd.acme.turn+json")] + binary("a", prefix: "Ce-"), body: #"{"pool":"default/agents"}"#,
+            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+        Row(
+            name: "Go in batch mode, with a type of its own", headers: [("content-type", "application/cloudevents-batch+json")],
+            body: "[" + Event.json("a").dropLast() + #","datacontenttype":"application/vnd.acme.turn+json"}]"#, answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+        Row(
+            name: "lines with Base64 and a type of their own", headers: [("content-type", "application/x-ndjson")],
+            body: #"{"specversion":"1.0","id":"a","source":"tests","type":"dev.greenroom.actor.requested","subject":"actor-1","datacontenttype":"text/json;charset=utf-8","#
+                + #""data_base64":"eyJwb29sIjoiZGVmYXVsdC9hZ2VudHMifQ=="}"# + "\n",
+            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+        Row(
             name: "a time in the year 9999", headers: [("content-type", "application/cloudevents+json")], body: Event.json("a", time: "9999-12-31T23:59:59.999999Z"),
             answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "identity encoding", headers: [("content-type", "application/cloudevents+json"), ("content-encoding", "identity")], body: Event.json("a"),
             answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
     ]
+
+    private static func binary(_ id: String, prefix: String = "ce-", time: String = "2026-11-21T07:32:00Z") -> [(String, String)] {
+        [
+            (prefix + "specversion", "1.0"), (prefix + "type", "dev.greenroom.actor.requested"), (prefix + "source", "tests"), (prefix + "id", id), (prefix + "subject", "actor-1"),
+            (prefix + "time", time),
+        ]
+    }
+
+    @Test("of another format or type nothing is taken, whatever the mode", arguments: [
+        ("application/cloudevents+xml", true), ("application/cloudevents+protobuf", true), ("application/cloudevents-batch+protobuf", false), ("text/plain", true),
+        ("application/octet-stream", true), ("application/json; charset=utf-16", true), ("application/cloudevents+json; charset=latin1", false), ("text/json", false),
+        ("application/vnd.acme+json", false),
+    ])
+    func otherTypes(_ type: String, _ isBinary: Bool) async throws {
+        try await TestService.run { service in
+            let headers = [("content-type", type)] + (isBinary ? Self.binary("a") : [])
+            let answer = try await service.client(.http1).send("POST", "/v1/events", headers, body: Array(Event.json("a").utf8))
+            #expect(answer.status == 415, "\(answer.text)")
+            #expect(service.log.eventCount == 0)
+        }
+    }
 
     @Test(arguments: Wire.allCases)
     func everyModeIsAcknowledgedOnceDurable(_ wire: Wire) async throws {

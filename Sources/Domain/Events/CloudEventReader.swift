@@ -23,6 +23,8 @@ public struct EventFault: Error, Hashable, Sendable {
 public struct CloudEventReader {
     /// Whether kinds that only Greenroom writes are let through: for importing its own log.
     private let acceptsOwnKinds: Bool
+    /// What is in a log was taken by the rules of its time: bounds that came later aren't held against it.
+    private var isImport: Bool { acceptsOwnKinds }
     public private(set) var batch = EventBatch()
 
     public init(acceptsOwnKinds: Bool = false) { self.acceptsOwnKinds = acceptsOwnKinds }
@@ -74,16 +76,10 @@ public struct CloudEventReader {
     public mutating func readBinary(attributes: [(name: String, value: String)], data: UnsafeBufferPointer<UInt8>) throws(EventFault) {
         var json = JSONWriter(reservingBytes: 256 + data.count)
         json.openObject()
-        for attribute in attributes where attribute.name != "data" { json.member(attribute.name, attribute.value) }
+        // Data is the body alone: no header stands in for it.
+        for attribute in attributes where attribute.name != "data" && attribute.name != "data_base64" { json.member(attribute.name, attribute.value) }
         if !data.isEmpty {
-            var cursor = JSONCursor(data)
-            do throws(JSONFault) {
-                _ = try cursor.value()
-                cursor.skipSpace()
-                if !cursor.atEnd { throw cursor.fault("something follows the value") }
-            } catch {
-                throw EventFault(index: batch.count, field: "data", problem: "the body is not JSON at byte \(error.offset): \(error.problem)")
-            }
+            _ = try wholeValue(data, "data")
             json.key("data")
             json.raw(data)
         }
@@ -105,6 +101,7 @@ public struct CloudEventReader {
         var subject: JSONCursor.Value?
         var time: JSONCursor.Value?
         var data: JSONCursor.Value?
+        var base64: JSONCursor.Value?
         var contentType: JSONCursor.Value?
         var extensions: [(key: JSONCursor.Value, value: JSONCursor.Value)] = []
     }
@@ -146,6 +143,7 @@ public struct CloudEventReader {
         case 6 where name == "source": return put(&found.source)
         case 7 where name == "subject": return put(&found.subject)
         case 11 where name == "specversion": return put(&found.specversion)
+        case 11 where name == "data_base64": return put(&found.base64)
         case 15 where name == "datacontenttype": return put(&found.contentType)
         default:
             // One beyond the limit is enough to refuse them all.
@@ -165,7 +163,7 @@ public struct CloudEventReader {
         var event = DraftEvent(kind: kind, source: source, id: id, subject: .empty)
         try checkContentType(found.contentType, bytes)
         try storeTime(found.time, bytes, &event)
-        try storeData(found.data, bytes, &event)
+        try storeData(found, bytes, &event)
         try storeSubject(found.subject, bytes, &event)
         try storeExtensions(found.extensions, bytes, &event)
         batch.events.append(event)
@@ -188,8 +186,7 @@ public struct CloudEventReader {
         }
         guard !range.isEmpty else { throw fault(name, "must not be empty") }
         guard range.count <= limit else { throw fault(name, "has \(range.count) bytes; at most \(limit) are taken") }
-        // A NUL can't be stored as text by SQLite's tools, and no name needs one.
-        guard !batch.bytes[range.lower..<range.upper].contains(0) else { throw fault(name, "must not contain a NUL character") }
+        guard !batch.bytes[range.lower..<range.upper].contains(0) else { throw fault(name, Self.nulProblem) }
         return range
     }
 
@@ -221,11 +218,8 @@ public struct CloudEventReader {
 
     private func checkContentType(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
         guard let value, value.kind != .null else { return }
-        let text = EventBody(bytes, .empty).text(value)?.lowercased() ?? ""
-        let media = text.prefix { $0 != ";" && $0 != " " }
-        guard media == "application/json" || media.hasSuffix("+json") else {
-            throw fault("datacontenttype", "must be application/json")
-        }
+        guard let text = EventBody(bytes, .empty).text(value) else { throw fault("datacontenttype", "must be a string, not \(article(value.kind))") }
+        if let problem = DataContentType(text).problem { throw fault("datacontenttype", problem) }
     }
 
     private mutating func storeTime(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent) throws(EventFault) {
@@ -257,7 +251,6 @@ public struct CloudEventReader {
             let name = EventBody.Key(bytes: bytes, value: key).text
             if extensions[..<k].contains(where: { EventBody.Key(bytes: bytes, value: $0.key).equals(name) }) { throw repeated(name) }
             if value.kind == .null { continue }
-            if name == "data_base64" { throw fault(name, "is not supported: send the data as JSON in data") }
             guard !name.isEmpty, name.utf8.allSatisfy({ (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) }) else {
                 throw fault(String(name.prefix(128)), "is no attribute's name: CloudEvents allows lower-case letters and digits")
             }
@@ -279,12 +272,40 @@ public struct CloudEventReader {
     /// What the writer adds to an event of the log.
     private static let ownAttributes: Set<String> = ["seq", "at", "commit", "superseded"]
 
+    /// The extension of that name: a text that rises in its order, such as a number's digits. Nothing here is told by it.
     private func checkSequence(_ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
-        let digits = value.kind == .string ? value.content : value.range
-        guard JSONText.integer(bytes, digits) != nil else { throw fault("sequence", "must be an integer that rises with each event of its source") }
+        let isFit = value.kind == .string ? !value.content.isEmpty : JSONText.integer(bytes, value.range) != nil
+        guard isFit else { throw fault("sequence", "must be a text that is not empty, or a whole number") }
     }
 
     // MARK: - Data
+
+    private mutating func storeData(_ found: Attributes, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent) throws(EventFault) {
+        guard let base64 = found.base64, base64.kind != .null else { return try storeData(found.data, bytes, &event) }
+        if let data = found.data, data.kind != .null { throw fault("data_base64", "is there beside data: send one of the two") }
+        let text = EventBody(bytes, .empty).withText(base64) { Base64.decode($0) }
+        guard let json = text ?? nil else { throw fault("data_base64", "must be the data in Base64, as RFC 4648 has it") }
+        let result = json.withUnsafeBufferPointer { buffer -> EventFault? in
+            do throws(EventFault) {
+                try storeData(buffer.isEmpty ? nil : try wholeValue(buffer, "data_base64"), buffer, &event)
+                return nil
+            } catch { return error }
+        }
+        if let result { throw result }
+    }
+
+    /// The one JSON value that a text holds.
+    private func wholeValue(_ bytes: UnsafeBufferPointer<UInt8>, _ field: String) throws(EventFault) -> JSONCursor.Value {
+        do throws(JSONFault) {
+            var cursor = JSONCursor(bytes)
+            let value = try cursor.value()
+            cursor.skipSpace()
+            if !cursor.atEnd { throw cursor.fault("something follows the value") }
+            return value
+        } catch {
+            throw fault(field, "\(field == "data" ? "the body" : "what it holds") is not JSON at byte \(error.offset): \(error.problem)")
+        }
+    }
 
     private mutating func storeData(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent) throws(EventFault) {
         let shape = event.kind.shape
@@ -355,11 +376,10 @@ public struct CloudEventReader {
         switch field.type {
         case .name:
             guard value.kind == .string else { throw refuse("a string") }
-            guard value.content.count > 0 else { throw fault("data.\(field.name)", "must not be empty") }
-            guard value.content.count <= EventLimits.nameBytes else {
-                throw fault("data.\(field.name)", "has \(value.content.count) bytes; at most \(EventLimits.nameBytes) are taken")
-            }
-        case .text: guard value.kind == .string else { throw refuse("a string") }
+            if let problem = nameProblem(value, bytes) { throw fault("data.\(field.name)", problem) }
+        case .text:
+            guard value.kind == .string else { throw refuse("a string") }
+            if field.isHandedOn, hasNUL(value, bytes) { throw fault("data.\(field.name)", Self.nulProblem) }
         case .bool: guard value.kind == .bool else { throw refuse("true or false") }
         case .object: guard value.kind == .object else { throw refuse("an object") }
         case .array: guard value.kind == .array else { throw refuse("an array") }
@@ -371,18 +391,42 @@ public struct CloudEventReader {
             guard JSONText.integer(bytes, value.range) != nil else { throw fault("data.\(field.name)", "must be a whole number of at most 63 bits") }
         case .count:
             guard value.kind == .number else { throw refuse("a whole number") }
-            guard let count = JSONText.integer(bytes, value.range), count >= 0 else { throw fault("data.\(field.name)", "must be a whole number, 0 or more, of at most 63 bits") }
+            let most = isImport ? .max : field.most
+            guard let count = JSONText.integer(bytes, value.range), (0...most).contains(count) else {
+                throw fault("data.\(field.name)", most == .max ? "must be a whole number, 0 or more, of at most 63 bits" : "must be a whole number from 0 to \(most)")
+            }
         case .time:
             guard value.kind == .string, EventBody(bytes, .empty).time(value) != nil else {
                 throw fault("data.\(field.name)", "must be an RFC 3339 time such as 2026-11-21T07:32:00Z")
             }
         case .stringMap:
             guard value.kind == .object else { throw refuse("an object of strings") }
-            var onlyStrings = true
-            EventBody(bytes, value.range).forEachMember { _, member in onlyStrings = onlyStrings && member.kind == .string }
+            var (onlyStrings, nul) = (true, false)
+            EventBody(bytes, value.range).forEachMember { key, member in
+                onlyStrings = onlyStrings && member.kind == .string
+                nul = nul || hasNUL(key.value, bytes) || (member.kind == .string && hasNUL(member, bytes))
+            }
             guard onlyStrings else { throw fault("data.\(field.name)", "must hold strings only") }
+            if nul { throw fault("data.\(field.name)", Self.nulProblem) }
         }
     }
+
+    /// What is wrong with a name, as it reads once its escapes are resolved.
+    @inline(__always)
+    private func nameProblem(_ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+        let count = value.hasEscapes ? EventBody(bytes, .empty).withText(value) { $0.count } ?? 0 : Int(value.content.count)
+        if count == 0 { return "must not be empty" }
+        if count > EventLimits.nameBytes { return "has \(count) bytes; at most \(EventLimits.nameBytes) are taken" }
+        return hasNUL(value, bytes) ? Self.nulProblem : nil
+    }
+
+    /// A NUL can't be stored as text by SQLite's tools nor handed to a program, and no name needs one. In JSON it is an escape.
+    private func hasNUL(_ string: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard string.hasEscapes, !isImport else { return false }
+        return EventBody(bytes, .empty).withText(string) { $0.contains(0) } ?? false
+    }
+
+    private static let nulProblem = "must not contain a NUL character"
 
     @inline(__always)
     private mutating func appendMember(_ key: JSONCursor.Value, _ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, isFirst: Bool) {

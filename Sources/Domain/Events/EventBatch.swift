@@ -14,6 +14,17 @@ public enum EventLimits {
     public static let extensionAttributes = 64
     /// Events of one request.
     public static let eventsPerBatch = 10_000
+
+    // Numbers that are more than compared. What an event of an older log says beyond them is taken as it stands there.
+
+    /// Replicas of a target: Kubernetes holds them in 32 bits.
+    public static let replicas = Int64(Int32.max)
+    /// Actors that one worker can host.
+    public static let slots: Int64 = 65_536
+    /// Of a snapshot: what every JSON reader holds exactly, 9 petabytes.
+    public static let snapshotBytes: Int64 = 1 << 53
+    /// Milliseconds of a turn or a restore: a year.
+    public static let millis: Int64 = 31_536_000_000
 }
 
 public struct DraftEvent: Hashable, Sendable {

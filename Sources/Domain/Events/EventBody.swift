@@ -1,7 +1,8 @@
 // What do an event's own fields say?
 //
 // An `EventBody` reads the members of a body (a JSON object that was checked when it came in) where they lie. It is the
-// one way in which folded state learns what is not a column. A body that is empty has no members.
+// one way in which folded state learns what is not a column. A body that is empty has no members. One that is damaged (its
+// file was) has those before the damage; whoever folds it asks `readMembers` whether that was all.
 
 public struct EventBody {
     private let bytes: UnsafeBufferPointer<UInt8>
@@ -15,18 +16,25 @@ public struct EventBody {
     public var isEmpty: Bool { range.isEmpty }
 
     /// Calls `visit` with each top-level member, in order.
-    public func forEachMember(_ visit: (Key, JSONCursor.Value) -> Void) {
-        guard !range.isEmpty else { return }
+    @inline(__always)
+    public func forEachMember(_ visit: (Key, JSONCursor.Value) -> Void) { _ = readMembers(visit) }
+
+    /// The same. False where the body is no JSON object up to its end.
+    public func readMembers(_ visit: (Key, JSONCursor.Value) -> Void) -> Bool {
+        guard !range.isEmpty else { return true }
+        guard range.upper <= bytes.count else { return false }
         var cursor = JSONCursor(UnsafeBufferPointer(start: bytes.baseAddress, count: range.upper), from: range.lower)
         do throws(JSONFault) {
-            guard cursor.take(UInt8(ascii: "{")), !cursor.take(UInt8(ascii: "}")) else { return }
+            guard cursor.take(UInt8(ascii: "{")) else { return false }
+            if cursor.take(UInt8(ascii: "}")) { return true }
             repeat {
                 let key = try cursor.key()
                 let value = try cursor.value()
                 visit(Key(bytes: bytes, value: key), value)
             } while try cursor.takeSeparator(orEnd: UInt8(ascii: "}"))
+            return true
         } catch {
-            preconditionFailure("a body in the log is not JSON at byte \(error.offset): \(error.problem)")
+            return false
         }
     }
 
@@ -47,7 +55,8 @@ public struct EventBody {
                 if value.kind == .object { visit(EventBody(bytes, value.range)) }
             } while try cursor.takeSeparator(orEnd: UInt8(ascii: "]"))
         } catch {
-            preconditionFailure("an array in the log is not JSON at byte \(error.offset): \(error.problem)")
+            // Every value that was handed out by a cursor is JSON all through: there is nothing to find here.
+            return
         }
     }
 

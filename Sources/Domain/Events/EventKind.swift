@@ -38,10 +38,10 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     }
 
     public enum FieldType: Hashable, Sendable {
-        /// A string that is a name: not empty, at most `EventLimits.nameBytes`.
+        /// A string that is a name: not empty, at most `EventLimits.nameBytes`, without NUL.
         case name
         case text
-        /// A whole number, 0 or more.
+        /// A whole number, 0 or more; at most `Field.most`.
         case count
         case integer
         case number
@@ -58,6 +58,10 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         public let name: String
         public let type: FieldType
         public let isRequired: Bool
+        /// Of a count.
+        public var most = Int64.max
+        /// A text that is compared or handed on, such as a URI: without NUL.
+        public var isHandedOn = false
     }
 
     public struct Shape: Sendable {
@@ -110,31 +114,31 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     private func makeShape() -> Shape {
         switch self {
         case .actorCreated:
-            actor("actor.created", pool: true, need("pool", .name), need("template", .name), may("tenant", .name), may("labels", .stringMap), may("sandboxClass", .name), may("schedule", .text), may("timezone", .name))
+            actor("actor.created", pool: true, need("pool", .name), need("template", .name), may("tenant", .name), may("labels", .stringMap), may("sandboxClass", .name), mayHandOn("schedule"), may("timezone", .name))
         case .actorRequested:
-            actor("actor.requested", pool: true, need("pool", .name), may("priority", .integer), may("deadline", .time), may("selector", .stringMap), may("reason", .text), may("template", .name), may("expectedMillis", .count))
+            actor("actor.requested", pool: true, need("pool", .name), may("priority", .integer), may("deadline", .time), may("selector", .stringMap), may("reason", .text), may("template", .name), may("expectedMillis", .count, upTo: EventLimits.millis))
         case .actorWithdrawn: actor("actor.withdrawn")
         case .actorPlaced:
             actor("actor.placed", ours: true, worker: true, need("worker", .name), may("tier", .text), may("score", .number), may("waited", .number))
         case .actorRunning:
-            actor("actor.running", worker: true, need("worker", .name), may("restoredFrom", .text), may("restoreMillis", .count))
+            actor("actor.running", worker: true, need("worker", .name), mayHandOn("restoredFrom"), may("restoreMillis", .count, upTo: EventLimits.millis))
         case .actorIdle: actor("actor.idle")
         case .actorPaused:
-            actor("actor.paused", worker: true, need("worker", .name), may("node", .name), may("snapshot", .text), may("bytes", .count))
+            actor("actor.paused", worker: true, need("worker", .name), may("node", .name), mayHandOn("snapshot"), bytes)
         case .actorSuspended:
-            actor("actor.suspended", worker: true, need("worker", .name), may("snapshot", .text), may("bytes", .count))
+            actor("actor.suspended", worker: true, need("worker", .name), mayHandOn("snapshot"), bytes)
         case .actorCrashed: actor("actor.crashed", worker: true, may("worker", .name), may("reason", .text))
         case .actorDeleted: actor("actor.deleted")
         case .workerReady:
-            other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), may("ip", .text), may("reason", .text))
+            other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count, upTo: EventLimits.slots), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), mayHandOn("ip"), may("reason", .text))
         case .workerDraining: other("worker.draining", .worker, need("reason", .text))
         case .workerGone: other("worker.gone", .worker, need("reason", .text))
-        case .snapshotCached: other("snapshot.cached", .node, need("node", .name), need("snapshot", .text), may("bytes", .count), may("template", .name))
-        case .snapshotEvicted: other("snapshot.evicted", .node, need("node", .name), need("snapshot", .text), may("bytes", .count))
+        case .snapshotCached: other("snapshot.cached", .node, need("node", .name), needToHandOn("snapshot"), bytes, may("template", .name))
+        case .snapshotEvicted: other("snapshot.evicted", .node, need("node", .name), needToHandOn("snapshot"), bytes)
         case .queueObserved:
             other("queue.observed", .pool, pool: true, need("pool", .name), need("metric", .name), need("value", .numberOrNull), may("labels", .stringMap), may("error", .text))
         case .poolObserved:
-            other("pool.observed", .pool, pool: true, need("pool", .name), need("specReplicas", .count), need("readyReplicas", .count))
+            other("pool.observed", .pool, pool: true, need("pool", .name), need("specReplicas", .count, upTo: EventLimits.replicas), need("readyReplicas", .count, upTo: EventLimits.replicas))
         case .policyApplied:
             other("policy.applied", .pool, ours: true, pool: true, need("pool", .name), need("policy", .object), need("digest", .text), may("shadow", .name))
         case .scaleDecided:
@@ -150,8 +154,13 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         }
     }
 
-    private func need(_ name: String, _ type: FieldType) -> Field { Field(name: name, type: type, isRequired: true) }
-    private func may(_ name: String, _ type: FieldType) -> Field { Field(name: name, type: type, isRequired: false) }
+    private var bytes: Field { may("bytes", .count, upTo: EventLimits.snapshotBytes) }
+
+    private func need(_ name: String, _ type: FieldType, upTo most: Int64 = .max) -> Field { Field(name: name, type: type, isRequired: true, most: most) }
+    private func may(_ name: String, _ type: FieldType, upTo most: Int64 = .max) -> Field { Field(name: name, type: type, isRequired: false, most: most) }
+
+    private func needToHandOn(_ name: String) -> Field { Field(name: name, type: .text, isRequired: true, isHandedOn: true) }
+    private func mayHandOn(_ name: String) -> Field { Field(name: name, type: .text, isRequired: false, isHandedOn: true) }
 
     private func actor(_ name: String, ours: Bool = false, pool: Bool = false, worker: Bool = false, _ fields: Field...) -> Shape {
         let version = Field(name: "version", type: .count, isRequired: false)

@@ -98,6 +98,9 @@ struct RequestObject {
             body.forEachMember { _, member in onlyStrings = onlyStrings && member.kind == .string }
             return onlyStrings ? body.stringMap(value) : nil
         }
+        if let map, map.contains(where: { $0.key.utf8.contains(0) || $0.value.utf8.contains(0) }) {
+            throw Problem(.invalidRequest, "\(name) must not contain a NUL character", field: name)
+        }
         guard let map else { throw Problem(.invalidRequest, "\(name) must be an object of strings", field: name) }
         return map
     }

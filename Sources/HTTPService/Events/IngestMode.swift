@@ -8,7 +8,8 @@ import HTTPTypes
 //     application/cloudevents+json        one event
 //     application/cloudevents-batch+json  an array of events
 //     application/x-ndjson                a stream, one event a line
-//     ce-* headers                        binary: attributes in the header, data in an application/json body
+//     ce-* headers                        binary: attributes in the header, the data as the body, of any type that is JSON
+//                                         (`DataContentType`) or of none
 
 enum IngestMode: Hashable, Sendable {
     case event
@@ -30,28 +31,33 @@ enum IngestMode: Hashable, Sendable {
     }
 
     private static func parse(_ contentType: String?, _ hasBinaryHeaders: Bool) throws(Problem) -> IngestMode {
-        guard let contentType else {
+        guard let contentType, !contentType.isEmpty else {
             if hasBinaryHeaders { return .binary }
             throw Problem(.unsupportedMediaType, "no Content-Type: send \(supported)", field: "content-type")
         }
-        let type = MediaType(contentType)
+        let type = DataContentType(contentType)
         guard type.isUTF8 else {
-            throw Problem(.unsupportedMediaType, "events are UTF-8, not \(type.charset ?? "")", field: "content-type")
+            throw Problem(.unsupportedMediaType, "events are UTF-8, not \(type.charset?.prefix(40) ?? "")", field: "content-type")
         }
-        switch type.name {
+        switch type.mediaType {
         case "application/cloudevents+json": return .event
         case "application/cloudevents-batch+json": return .batch
         case "application/x-ndjson", "application/ndjson", "application/jsonl": return .lines
-        case "application/json" where hasBinaryHeaders: return .binary
-        case "application/json":
+        // Another format of a whole event, which its headers say again.
+        case let name where name.hasPrefix("application/cloudevents"): throw notTaken(name)
+        case let name where !type.isJSON: throw notTaken(name)
+        case _ where hasBinaryHeaders: return .binary
+        case let name:
             throw Problem(
                 .unsupportedMediaType,
-                "application/json is binary mode and needs ce-specversion, ce-type, ce-source and ce-id headers; "
+                "\(name.prefix(100)) is binary mode and needs ce-specversion, ce-type, ce-source and ce-id headers; "
                     + "send a whole event as application/cloudevents+json, an array of them as application/cloudevents-batch+json",
                 field: "content-type")
-        default:
-            throw Problem(.unsupportedMediaType, "\(String(type.name.prefix(100))) is not taken: send \(supported)", field: "content-type")
         }
+    }
+
+    private static func notTaken(_ name: String) -> Problem {
+        Problem(.unsupportedMediaType, "\(name.prefix(100)) is not taken: send \(supported)", field: "content-type")
     }
 }
 

@@ -1,25 +1,8 @@
-// Which kind of body is this?
+// Which kind of body does a client want?
 //
-// Only what decides is looked at: the type itself, and a charset that is not UTF-8. Parameters are otherwise ignored.
+// What `Accept` says of one media type. What a request's own body is, `IngestMode` says.
 
-struct MediaType: Hashable, Sendable {
-    /// Lower case, without parameters.
-    var name: String
-    /// Lower case; nil where none is named.
-    var charset: String?
-
-    init(_ header: String) {
-        let parts = header.split(separator: ";", omittingEmptySubsequences: false)
-        name = parts.first.map { Self.trim($0).lowercased() } ?? ""
-        charset = nil
-        for part in parts.dropFirst() {
-            let pair = Self.trim(part).lowercased()
-            if pair.hasPrefix("charset=") { charset = String(pair.dropFirst(8).filter { $0 != "\"" }) }
-        }
-    }
-
-    var isUTF8: Bool { charset == nil || charset == "utf-8" || charset == "utf8" || charset == "us-ascii" }
-
+enum MediaType {
     private static func trim(_ text: Substring) -> Substring {
         var text = text
         while text.first == " " || text.first == "\t" { text.removeFirst() }

@@ -11,7 +11,7 @@ extension OpenAPIDocument {
         "application/cloudevents+json":{"schema":{"$ref":"#/components/schemas/CloudEvent"}},
         "application/cloudevents-batch+json":{"schema":{"type":"array","maxItems":10000,"items":{"$ref":"#/components/schemas/CloudEvent"}}},
         "application/x-ndjson":{"schema":{"type":"string","description":"One event a line"}},
-        "application/json":{"schema":{"type":"object","description":"Binary mode: the event's data; its attributes are ce-* headers, percent-encoded"}}}},
+        "application/json":{"schema":{"type":"object","description":"Binary mode: the event's data; its attributes are ce-* headers, percent-encoded. text/json and types that end in +json are taken alike"}}}},
         "responses":{
         "200":{"description":"Durable","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Acknowledgement"}},
         "application/x-ndjson":{"schema":{"type":"string","description":"An acknowledgement a chunk, where a stream of lines was sent with this Accept"}}}},

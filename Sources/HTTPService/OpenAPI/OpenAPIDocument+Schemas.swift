@@ -11,9 +11,10 @@ extension OpenAPIDocument {
         "specversion":{"const":"1.0"},"type":{"enum":[\(producedTypes)]},"source":{"type":"string","minLength":1,"maxLength":\(EventLimits.nameBytes)},
         "id":{"type":"string","minLength":1,"maxLength":\(EventLimits.idBytes)},
         "subject":{"type":"string","maxLength":\(EventLimits.nameBytes),"description":"The actor, worker, node or pool it is about"},
-        "time":{"type":"string","format":"date-time"},"datacontenttype":{"const":"application/json"},
-        "sequence":{"type":["string","integer"],"description":"Rises with each event of its source"},
-        "data":{"type":"object","description":"The kind's fields; further ones are kept and given back"}}},
+        "time":{"type":"string","format":"date-time"},"datacontenttype":{"type":"string","description":"application/json, text/json or a type that ends in +json; a charset is UTF-8"},
+        "sequence":{"type":["string","integer"],"description":"Rises with each event of its source, in the order of its text"},
+        "data":{"type":"object","description":"The kind's fields; further ones are kept and given back"},
+        "data_base64":{"type":"string","contentEncoding":"base64","description":"In place of data: its JSON in Base64"}}},
         "LoggedEvent":{"allOf":[{"$ref":"#/components/schemas/CloudEvent"},{"type":"object","required":["seq","at"],"properties":{
         "seq":{"type":"integer"},"at":{"type":"string","format":"date-time"},"superseded":{"type":"boolean"}}}]},
         "Acknowledgement":{"type":"object","required":["accepted","duplicates","firstSeq","lastSeq"],"properties":{

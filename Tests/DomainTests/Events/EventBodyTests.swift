@@ -71,4 +71,19 @@ import Testing
             #expect(seen == [1, 3])
         }
     }
+
+    @Test("a damaged body has the members before the damage, and says that this wasn't all", arguments: [
+        (#"{"a":1,"b":2}"#, 2, true), (#"{"a":1,"b"}"#, 1, false), (#"{"a":1"#, 1, false), (#"{"a":1,}"#, 1, false), ("7", 0, false), (#"{"a":01}"#, 0, false),
+        (#"{"a":"\u12"}"#, 0, false), ("{", 0, false), ("[1]", 0, false), ("{}", 0, true),
+    ] as [(String, Int, Bool)])
+    func damaged(_ json: String, _ members: Int, _ isWhole: Bool) {
+        body(json) { body in
+            var count = 0
+            #expect(body.readMembers { _, _ in count += 1 } == isWhole)
+            #expect(count == members)
+            _ = body["b"]
+        }
+        // A range beyond its bytes is damage too.
+        json.withBytes { bytes in #expect(!EventBody(bytes, ByteRange(start: 0, count: bytes.count + 5)).readMembers { _, _ in }) }
+    }
 }
