@@ -9,6 +9,7 @@ extension MetricDescription {
         .init("greenroom_events_appended_total", "Events appended to the log, by kind."),
         .init("greenroom_events_duplicate_total", "Events that had been appended before and were answered with their first position."),
         .init("greenroom_events_superseded_total", "Events that did not fit their actor's state and changed nothing."),
+        .init("greenroom_events_skipped_total", "Events of the log that could not be folded and were passed over: the log of the service names their positions."),
         .init("greenroom_append_seconds", "Time from receiving events to their being durable.", unit: .seconds, buckets: Buckets.latencySeconds),
         .init("greenroom_commit_events", "Events of one commit.", buckets: Buckets.counts),
         .init("greenroom_log_bytes", "Size of the log's files.", unit: .bytes),

@@ -148,6 +148,16 @@ final class LoopHarness: @unchecked Sendable {
         }
     }
 
+    /// An event as a log from before may hold it: past the reader, in the pool `ns/p` where the kind has one.
+    func append(_ kind: EventKind, _ subject: String, worker: String? = nil, _ body: String) {
+        eventIDs += 1
+        var batch = EventBatch()
+        batch.append(kind, source: "/test", id: "\(eventIDs)", subject: subject, pool: kind.carriesPool ? "ns/p" : nil, worker: worker, body: Array(body.utf8))
+        log.append(batch) { result in
+            if case .failure(let error) = result { Issue.record("the log refused: \(error)") }
+        }
+    }
+
     /// What the survey of object storage appends: one of our own events, so no client may send it.
     func observe(_ subject: String, _ body: String) {
         eventIDs += 1

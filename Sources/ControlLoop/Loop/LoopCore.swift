@@ -152,9 +152,16 @@ final class LoopCore: @unchecked Sendable {
     private func fold(_ batch: CommittedBatch) -> World.Change {
         let change = world.fold(batch, names: log.names)
         observer.folded(batch, superseded: change.superseded.count, lagSeconds: max(0, scheduler.now.seconds(since: batch.at)))
+        if !change.skipped.isEmpty { tell(change.skipped) }
         eventsSinceCheckpoint += Int64(batch.events.count)
         if isLive { planner.told.note(batch) }
         return change
+    }
+
+    private func tell(_ skipped: [World.SkippedEvent]) {
+        for event in skipped { observer.couldNotFold(event.seq, why: event.why) }
+        // Of a live commit all that was superseded is marked at once.
+        if !isLive { log.markSuperseded(skipped.map(\.seq)) }
     }
 
     private func settle(_ change: World.Change) {

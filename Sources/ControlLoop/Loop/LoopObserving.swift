@@ -16,11 +16,17 @@ public protocol LoopObserving: Sendable {
     /// The log couldn't be read; the loop tries again.
     func couldNotRead(_ problem: String)
     func couldNotSaveCheckpoint(_ problem: String)
+    /// An event of the log was passed over, as it can't be folded; told once a run, wherever the event lies.
+    func couldNotFold(_ position: Position, why: String)
     func placed(pool: String, tier: RestoreTier, waitedSeconds: Double)
     func workerStarted(pool: String, seconds: Double)
     /// The target answered, so many seconds after the commit that the decision looked at.
     func actuated(pool: String, to: Int, reactionSeconds: Double)
     func actuationFailed(pool: String, error: String, attempt: Int)
+}
+
+extension LoopObserving {
+    public func couldNotFold(_ position: Position, why: String) {}
 }
 
 public struct SilentObserver: LoopObserving {

@@ -52,8 +52,8 @@ extension DrainStanding {
     }
 
     init(from reader: inout ByteReader) throws(ByteFault) {
-        attempts = try reader.int()
-        total = try reader.int()
+        attempts = try reader.tally()
+        total = try reader.tally()
         pausedUntil = try reader.time()
         problem = try reader.optional { reader throws(ByteFault) in try reader.string() }
     }

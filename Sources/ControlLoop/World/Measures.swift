@@ -13,6 +13,8 @@ struct ArrivalWindow: Hashable, Sendable {
 
     mutating func add(at time: LogTime) {
         let second = time.microseconds / 1_000_000
+        // Nothing is counted before the epoch, where an imported log may begin.
+        guard second >= 0 else { return }
         advance(to: second)
         counts[Int(second % Int64(Self.spanSeconds))] &+= 1
     }

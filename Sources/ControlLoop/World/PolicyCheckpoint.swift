@@ -21,7 +21,7 @@ extension ShadowPolicy {
         guard let shadow = applied.policy.shadow else { throw ByteFault(offset: reader.offset, problem: "not a shadow") }
         name = shadow
         memory = try AutoscalerMemory(from: &reader)
-        desired = try reader.int()
+        desired = try reader.replicas()
         lastDecision = try reader.optional { reader throws(ByteFault) in try DecisionMark(from: &reader) }
         evaluatedAt = try reader.optional { reader throws(ByteFault) in try reader.time() }
         timersFired = try reader.integer()
@@ -40,8 +40,8 @@ extension DecisionMark {
     init(from reader: inout ByteReader) throws(ByteFault) {
         seq = try reader.integer()
         at = try reader.time()
-        from = try reader.int()
-        to = try reader.int()
+        from = try reader.replicas()
+        to = try reader.replicas()
         codes = ReasonCodes()
         for code: ReasonCode in try reader.list({ reader throws(ByteFault) in try reader.enumeration() }) { codes.insert(code) }
     }
@@ -60,7 +60,7 @@ extension AppliedPolicy {
         let json = try reader.data()
         let policy: Policy
         do {
-            policy = try Policy(canonicalJSON: json)
+            policy = try Policy(canonicalJSON: json, isLogged: true)
         } catch {
             throw ByteFault(offset: offset, problem: "not a policy")
         }
@@ -94,7 +94,7 @@ extension AutoscalerMemory {
             WindowMaximum(entries: try reader.list(bytesEach: 16) { reader throws(ByteFault) in .init(value: try reader.int(), at: try reader.time()) })
         }
         func events(_ reader: inout ByteReader) throws(ByteFault) -> [ScaleEvent] {
-            try reader.list(bytesEach: 16) { reader throws(ByteFault) in ScaleEvent(change: try reader.int(), at: try reader.time()) }
+            try reader.list(bytesEach: 16) { reader throws(ByteFault) in ScaleEvent(change: try reader.replicas(), at: try reader.time()) }
         }
         self.init(
             policyAppliedAt: try reader.time(),
@@ -131,13 +131,13 @@ extension SurgeBuffer {
     init(from reader: inout ByteReader) throws(ByteFault) {
         self.init(
             cells: try reader.list(bytesEach: 24) { reader throws(ByteFault) in
-                Cell(end: try reader.time(), highest: try reader.int(), held: try reader.int())
+                Cell(end: try reader.time(), highest: try reader.tally(), held: try reader.tally())
             },
             openSince: try reader.optional { reader throws(ByteFault) in try reader.time() },
-            openHighest: try reader.int(), firstLevel: try reader.int(), level: try reader.int(),
+            openHighest: try reader.tally(), firstLevel: try reader.tally(), level: try reader.tally(),
             startMicroseconds: try reader.integer(), windowMicroseconds: try reader.integer(),
             runs: try reader.list(bytesEach: 32) { reader throws(ByteFault) in
-                Run(end: try reader.time(), microseconds: try reader.integer(), highest: try reader.int(), held: try reader.int())
+                Run(end: try reader.time(), microseconds: Int64(try reader.tally()), highest: try reader.tally(), held: try reader.tally())
             },
             shareQuarters: try reader.int())
     }

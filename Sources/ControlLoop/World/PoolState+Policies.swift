@@ -19,7 +19,7 @@ extension PoolState {
     func observation(for shadow: ShadowPolicy, at now: LogTime) -> Observation {
         var observation = observation(at: now)
         observation.replicas = shadow.desired
-        observation.workers.starting = max(0, shadow.desired - workers.ready)
+        observation.workers.starting = max(0, shadow.desired.subtractingClamped(workers.ready))
         observation.samples = samples(for: shadow.applied)
         return observation
     }

@@ -55,6 +55,8 @@ struct PoolState: Sendable {
     var evaluatedAt: LogTime?
     /// The last attempt on the target failed: what it said. Cleared by the next success.
     var scaleProblem: String?
+    /// A policy of this pool stands in the log and isn't in force: why, and what to do. Cleared by the next one.
+    var policyProblem: String?
     var timersFired: UInt64 = 0 { didSet { revision &+= 1 } }
     /// Rises with whatever a decision of the pool's own policy looks at, but for the time. Counts within one run: in no checkpoint.
     private(set) var revision: UInt64 = 0
@@ -83,7 +85,7 @@ struct PoolState: Sendable {
     @inline(__always)
     var workerCounts: WorkerCounts {
         var counts = workers
-        counts.starting = max(0, desired - workers.ready)
+        counts.starting = max(0, desired.subtractingClamped(workers.ready))
         return counts
     }
 

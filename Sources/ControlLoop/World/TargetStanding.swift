@@ -24,7 +24,7 @@ struct TargetStanding: Hashable, Sendable {
     /// The target is told `count`, coming from `from`; it keeps a replica for each of `draining` workers on top.
     mutating func told(_ count: Int, from: Int, draining: Int) {
         let low = min(from, count)
-        let high = max(from, count + draining)
+        let high = max(from, count.addingClamped(draining))
         ours = ours.map { min($0.lowerBound, low)...max($0.upperBound, high) } ?? low...high
     }
 
@@ -87,12 +87,12 @@ extension TargetStanding {
 
     init(from reader: inout ByteReader) throws(ByteFault) {
         ours = try reader.optional { reader throws(ByteFault) in
-            let (low, high) = (try reader.int(), try reader.int())
+            let (low, high) = (try reader.replicas(), try reader.replicas())
             guard low <= high else { throw ByteFault(offset: reader.offset, problem: "a range of replicas ends before it begins") }
             return low...high
         }
         foreign = try reader.optional { reader throws(ByteFault) in
-            ForeignReplicas(expected: try reader.int(), found: try reader.int(), at: try reader.time(), isYielding: try reader.bool())
+            ForeignReplicas(expected: try reader.replicas(), found: try reader.replicas(), at: try reader.time(), isYielding: try reader.bool())
         }
     }
 }

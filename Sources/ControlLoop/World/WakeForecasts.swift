@@ -205,8 +205,8 @@ extension WakeForecasts {
             entry.timezone = try reader.string()
             entry.bytes = try reader.integer()
             entry.lastWake = try reader.time()
-            entry.gapMicroseconds = try reader.integer()
-            entry.alikeGaps = try reader.int()
+            entry.gapMicroseconds = try reader.integer(in: 0...Self.gapLimitsMicroseconds.upperBound)
+            entry.alikeGaps = try reader.tally()
             let armed = try reader.optional { reader throws(ByteFault) in Armed(wakeAt: try reader.time(), dueAt: try reader.time()) }
             if entries[actor] == nil, entry.hasSchedule { schedules += 1 }
             entries[actor] = entry

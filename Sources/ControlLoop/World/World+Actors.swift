@@ -28,10 +28,12 @@ struct ActorFields {
     var schedule: String?
     var timezone: String?
     var selector: [(key: String, value: String)] = []
+    /// False where the body is damaged: then none of it counts.
+    private(set) var isWhole = true
 
     init(_ kind: EventKind, _ body: EventBody) {
         guard !body.isEmpty else { return }
-        body.forEachMember { key, value in
+        isWhole = body.readMembers { key, value in
             if key == "version" { version = body.integer(value) }
             switch kind {
             case .actorRequested:
@@ -66,6 +68,7 @@ struct ActorFields {
 
 extension World {
     mutating func applyActor(_ event: CommittedEvent, _ fields: ActorFields, _ names: some NameReading, _ fold: inout Fold) -> Bool {
+        guard fields.isWhole else { return fold.skipDamaged(event) }
         let known = actors.find(event.subject)
         // Changed here, in one place, and put back once: the table is looked into as seldom as may be.
         var actor = known.map { actors[$0] } ?? ActorRecord(name: event.subject)
@@ -195,14 +198,15 @@ extension World {
         actor.worker = -1
         guard worker >= 0 else { return }
         changeWorker(worker, &fold) { record in
-            if let k = record.residents.firstIndex(of: index) { record.residents.swapAt(k, record.residents.count - 1) }
+            guard let k = record.residents.firstIndex(of: index) else { return }
+            record.residents.swapAt(k, record.residents.count - 1)
             record.residents.removeLast()
         }
     }
 
     private mutating func noteRestore(_ actor: ActorRecord, _ fields: ActorFields, since: LogTime, at now: LogTime) {
         guard actor.pool >= 0 else { return }
-        let micros = fields.restoreMillis.map { $0.multipliedReportingOverflow(by: 1_000).partialValue } ?? now.microseconds(since: since)
+        let micros = fields.restoreMillis.map { $0.multipliedClamped(by: 1_000) } ?? now.microseconds(since: since)
         pools[Int(actor.pool)].restores.add(microseconds: micros)
     }
 }

@@ -23,8 +23,8 @@ public struct PoolLevels: Hashable, Sendable {
     public static let none = PoolLevels(desired: 0, starting: 0, ready: 0, busy: 0, draining: 0, resident: 0, waiting: 0)
 
     /// All workers that cost.
-    public var present: Int { starting + ready + draining }
-    public var demand: Int { resident + waiting }
+    public var present: Int { starting.addingClamped(ready).addingClamped(draining) }
+    public var demand: Int { resident.addingClamped(waiting) }
 }
 
 /// An actor that waits for a slot, or holds one.

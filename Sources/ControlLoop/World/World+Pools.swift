@@ -10,29 +10,32 @@ extension World {
         switch event.kind {
         case .policyApplied: return applyPolicy(home, event, body, &fold)
         case .scaleDecided: return applyDecision(home, event, body, &fold)
-        case .timerFired: return applyTimer(home, body, &fold)
+        case .timerFired: return applyTimer(home, event, body, &fold)
         default: break
         }
         fold.touched.insert(home)
         switch event.kind {
-        case .queueObserved: return observeQueue(home, body, fold.at)
-        case .poolObserved: return observePool(home, body, fold.at)
-        case .scaleApplied: pools[home].scaleProblem = nil
-        case .scaleFailed: noteFailure(home, body, fold.at)
-        default: preconditionFailure("\(event.kind.name) is not about a pool")
+        case .queueObserved: return observeQueue(home, event, body, &fold)
+        case .poolObserved: return observePool(home, event, body, &fold)
+        case .scaleApplied:
+            pools[home].scaleProblem = nil
+            return true
+        case .scaleFailed: return noteFailure(home, event, body, &fold)
+        default: return fold.skip(event, "\(event.kind.name) is not about a pool")
         }
-        return true
     }
 
-    private mutating func observeQueue(_ home: Int, _ body: EventBody, _ now: LogTime) -> Bool {
+    private mutating func observeQueue(_ home: Int, _ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
+        let now = fold.at
         var metric = ""
         var labels: [Trigger.Label] = []
         var valueMilli: Int64?
-        body.forEachMember { key, value in
+        let isWhole = body.readMembers { key, value in
             if key == "metric" { metric = body.text(value) ?? "" }
             if key == "value" { valueMilli = body.milli(value) }
             if key == "labels" { labels = body.stringMap(value).map { Trigger.Label(key: $0.key, value: $0.value) } }
         }
+        guard isWhole else { return fold.skipDamaged(event) }
         let found = pools[home].series.firstIndex { $0.metric == metric && $0.labels == labels }
         guard let k = found else {
             guard pools[home].series.count < PoolState.seriesLimit else { return false }
@@ -43,32 +46,48 @@ extension World {
         if let valueMilli {
             pools[home].series[k].sample = ObservedSample(valueMilli: valueMilli, at: now)
         } else {
-            pools[home].series[k].sample.consecutiveFailures += 1
+            pools[home].series[k].sample.consecutiveFailures &+= 1
         }
         return true
     }
 
-    private mutating func observePool(_ home: Int, _ body: EventBody, _ now: LogTime) -> Bool {
+    private mutating func observePool(_ home: Int, _ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
         var found: Int?
-        body.forEachMember { key, value in
-            if key == "specReplicas" { found = body.integer(value).map { Int(clamping: $0) } }
-            if key == "readyReplicas" { pools[home].observedReady = body.integer(value).map { Int(clamping: $0) } }
+        var ready = pools[home].observedReady
+        let isWhole = body.readMembers { key, value in
+            if key == "specReplicas" { found = body.integer(value).map(Self.replicas) }
+            if key == "readyReplicas" { ready = body.integer(value).map(Self.replicas) }
         }
-        if let found { pools[home].noteReplicas(found, at: now) }
+        guard isWhole else { return fold.skipDamaged(event) }
+        pools[home].observedReady = ready
+        if let found { pools[home].noteReplicas(found, at: fold.at) }
         return true
     }
+
+    /// A number of replicas that an event tells. Readers take 31 bits since they are bounded; logs from before hold any count, and
+    /// what was decided on one is decided again, so only what no target has is put right here. Arithmetic on it stops at the end
+    /// of its range.
+    private static func replicas(_ told: Int64) -> Int { Int(clamping: max(0, told)) }
 
     /// A drain that took too long, replicas that somebody else set, found when ours were to be set, or a target that fails.
-    private mutating func noteFailure(_ home: Int, _ body: EventBody, _ now: LogTime) {
-        let error = body["error"].flatMap { body.text($0) } ?? "failed"
-        if body["workers"] != nil {
-            pools[home].drains.gaveUp(error, at: now)
-        } else if let found = body["specReplicas"].flatMap({ body.integer($0) }) {
-            let found = Int(clamping: found)
-            if !pools[home].target.isYielding, found != pools[home].desired { pools[home].noteForeignReplicas(found, at: now) }
+    private mutating func noteFailure(_ home: Int, _ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
+        var error = "failed"
+        var hasWorkers = false
+        var found: Int?
+        let isWhole = body.readMembers { key, value in
+            if key == "error" { error = body.text(value) ?? "failed" }
+            if key == "workers" { hasWorkers = true }
+            if key == "specReplicas" { found = body.integer(value).map(Self.replicas) }
+        }
+        guard isWhole else { return fold.skipDamaged(event) }
+        if hasWorkers {
+            pools[home].drains.gaveUp(error, at: fold.at)
+        } else if let found {
+            if !pools[home].target.isYielding, found != pools[home].desired { pools[home].noteForeignReplicas(found, at: fold.at) }
         } else {
             pools[home].scaleProblem = error
         }
+        return true
     }
 
     /// A policy that is null is taken away: the pool keeps what it has and nothing scales it any more.
@@ -76,33 +95,41 @@ extension World {
         var json: [UInt8] = []
         var digest = ""
         var shadow: String?
-        body.forEachMember { key, value in
+        let isWhole = body.readMembers { key, value in
             if key == "policy" { json = body.raw(value) }
             if key == "digest" { digest = body.text(value) ?? "" }
             if key == "shadow" { shadow = body.text(value) }
         }
         touch(home, shadow, &fold)
+        guard isWhole else {
+            pools[home].policyProblem = "the policy of position \(event.seq) is damaged and was passed over: apply it again"
+            return fold.skipDamaged(event)
+        }
         guard json.count > 2 else {
+            pools[home].policyProblem = nil
             let isRemoved = pools[home].removePolicy(shadow)
             if shadow == nil { adoptPlacementRules(home) }
             return isRemoved
         }
         let policy: Policy
         do {
-            policy = try Policy(canonicalJSON: json)
+            policy = try Policy(canonicalJSON: json, isLogged: true)
         } catch {
             // Only our own service writes these, and it reads each back before it logs it: a policy of a later version.
-            return false
+            pools[home].policyProblem = "the policy\(shadow.map { " \($0)" } ?? "") of position \(event.seq) can't be read and was passed over (\(error)): apply it again"
+            return fold.skip(event, "its policy can't be read: \(error)")
         }
         // Our own service asked that before it logged the policy; two at once may both have been told yes.
         guard policy.shadow == shadow, clash(of: policy) == nil else { return false }
+        pools[home].policyProblem = nil
         pools[home].apply(AppliedPolicy(policy: policy, canonicalJSON: json, digest: digest, seq: event.seq, at: fold.at))
         if shadow == nil { adoptPlacementRules(home) }
         return true
     }
 
-    private mutating func applyTimer(_ home: Int, _ body: EventBody, _ fold: inout Fold) -> Bool {
-        let shadow = body["shadow"].flatMap { body.text($0) }
+    private mutating func applyTimer(_ home: Int, _ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
+        var shadow: String?
+        guard body.readMembers({ key, value in if key == "shadow" { shadow = body.text(value) } }) else { return fold.skipDamaged(event) }
         touch(home, shadow, &fold)
         guard let shadow else {
             pools[home].timersFired &+= 1
@@ -122,12 +149,13 @@ extension World {
         var to = 0
         var codes = ReasonCodes()
         var shadow: String?
-        body.forEachMember { key, value in
+        let isWhole = body.readMembers { key, value in
             if key == "shadow" { shadow = body.text(value) }
-            if key == "from" { from = Int(clamping: body.integer(value) ?? 0) }
-            if key == "to" { to = Int(clamping: body.integer(value) ?? 0) }
+            if key == "from" { from = Self.replicas(body.integer(value) ?? 0) }
+            if key == "to" { to = Self.replicas(body.integer(value) ?? 0) }
             if key == "why" { codes = Self.codes(body, value) }
         }
+        guard isWhole else { return fold.skipDamaged(event) }
         touch(home, shadow, &fold)
         let mark = DecisionMark(seq: event.seq, at: now, from: from, to: to, codes: codes)
         if let shadow {

@@ -23,19 +23,19 @@ extension World {
         case .actorSuspended:
             guard fields.snapshot != nil else { return }
             forecasts.suspended(index, bytes: fields.bytes)
-            armForecast(index, of: actor, after: now, now)
+            armForecast(index, of: actor, after: now, notBefore: now)
         case .actorDeleted: forecasts.remove(index)
         default: if next != .suspended { forecasts.disarm(index) }
         }
     }
 
     /// Sets the deadline for its first wake after `time`, if one is foretold.
-    private mutating func armForecast(_ index: Int, of actor: ActorRecord, after time: LogTime, _ now: LogTime) {
+    private mutating func armForecast(_ index: Int, of actor: ActorRecord, after time: LogTime, notBefore earliest: LogTime) {
         guard prefetches(actor), let entry = forecasts[index], let wakeAt = try? nextWake(entry, in: Int(actor.pool), after: time) else { return }
         let lead = placer.bandwidth.microseconds(.cold, bytes: entry.bytes)
         let ahead = lead.addingReportingOverflow(Self.prefetchMarginMicroseconds)
         guard !ahead.overflow else { return }
-        forecasts.arm(index, WakeForecasts.Armed(wakeAt: wakeAt, dueAt: max(now, wakeAt.adding(microseconds: -ahead.partialValue))))
+        forecasts.arm(index, WakeForecasts.Armed(wakeAt: wakeAt, dueAt: max(earliest, wakeAt.adding(microseconds: -ahead.partialValue))))
     }
 
     /// A schedule's zone is UTC, or one that a schedule of the pool's policy has, as the log carries that one's changes.
@@ -60,7 +60,9 @@ extension World {
         guard !forecasts.isEmpty else { return }
         for (index, _) in forecasts.reached(now) where Int(actors[index].pool) == pool {
             guard let wakeAt = forecasts.ring(index), forecasts[index]?.hasSchedule ?? false else { continue }
-            armForecast(index, of: actors[index], after: max(wakeAt, now), now)
+            // Not before the wake that was just told of: a restore that takes longer than from one wake to the next would be due for
+            // one wake after the other at this very moment.
+            armForecast(index, of: actors[index], after: max(wakeAt, now), notBefore: max(wakeAt, now))
         }
     }
 
@@ -73,7 +75,7 @@ extension World {
         refillPrefetch(home)
         for index in forecasts.indices where Int(actors[index].pool) == home {
             forecasts.disarm(index)
-            if isOn, actors[index].state == .suspended, actors[index].snapshotSeq > 0 { armForecast(index, of: actors[index], after: at, at) }
+            if isOn, actors[index].state == .suspended, actors[index].snapshotSeq > 0 { armForecast(index, of: actors[index], after: at, notBefore: at) }
         }
     }
 
@@ -87,21 +89,23 @@ extension World {
     }
 
     /// A suggestion is in the log: it isn't made again. Nothing else follows from it.
-    mutating func applySuggestion(_ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) {
+    mutating func applySuggestion(_ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
         fold.change.own.append(event)
-        guard let home = poolByName[event.pool] else { return }
+        guard let home = poolByName[event.pool] else { return true }
         var actor: String?
         var request: Position?
         var wakeAt: LogTime?
-        body.forEachMember { key, value in
+        let isWhole = body.readMembers { key, value in
             if key == "actor" { actor = body.text(value) }
             if key == "request" { request = body.integer(value) }
             if key == "wakeAt" { wakeAt = body.text(value).flatMap { LogTime(rfc3339: $0) } }
         }
+        guard isWhole else { return fold.skipDamaged(event) }
         if let request, pools[home].queue[request] != nil { pools[home].placing.noteSuggested(request, on: label(names.text(of: event.subject))) }
-        guard let wakeAt else { return }
+        guard let wakeAt else { return true }
         // As the loop took it from those that are due when it made the suggestion, it is there only where that is read anew.
         let found = forecasts.due.first { $0.value == wakeAt && names.text(of: actors[$0.key].name) == actor }
         if let found { forecasts.settle(found.key) }
+        return true
     }
 }

@@ -114,29 +114,31 @@ extension World {
 
     // MARK: - What nodes say
 
-    mutating func applySnapshot(_ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) {
+    mutating func applySnapshot(_ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
         var node: String?
         var snapshot: SnapshotID?
         var template: String?
         var bytes: Int64?
-        body.forEachMember { key, value in
+        let isWhole = body.readMembers { key, value in
             if key == "node" { node = body.text(value) }
             if key == "snapshot" { snapshot = body.withText(value) { SnapshotID($0) } }
             if key == "template" { template = body.text(value) }
             if key == "bytes" { bytes = body.integer(value).map { max(0, $0) } }
         }
+        guard isWhole else { return fold.skipDamaged(event) }
         let place = label(node)
-        guard let snapshot, !place.isNone else { return }
+        guard let snapshot, !place.isNone else { return true }
         guard event.kind == .snapshotEvicted else {
             let golden = label(template)
             placer.updateSnapshots { cache in
                 if !golden.isNone { cache.setGolden(snapshot, bytes: bytes ?? cache.golden(of: golden)?.bytes ?? 0, of: golden) }
                 cache.reportCached(snapshot, bytes: bytes ?? 0, on: place, at: fold.at)
             }
-            return
+            return true
         }
         placer.updateSnapshots { $0.reportEvicted(snapshot, bytes: bytes, on: place) }
         losePaused(snapshot, on: place, &fold)
+        return true
     }
 
     /// A paused actor whose state the node dropped can be restored from its external snapshot alone.
@@ -158,32 +160,35 @@ extension World {
     // MARK: - What object storage says
 
     /// A template's golden snapshot, or the one that an actor's event told of: overtaken by a later suspension, it says nothing.
-    mutating func applyObserved(_ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) {
+    mutating func applyObserved(_ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
         var snapshot: SnapshotID?
         var template: String?
         var (bytes, toldAt): (Int64, Position) = (0, 0)
         var isGone = false
-        body.forEachMember { key, value in
+        let isWhole = body.readMembers { key, value in
             if key == "snapshot" { snapshot = body.withText(value) { SnapshotID($0) } }
             if key == "template" { template = body.text(value) }
             if key == "state" { isGone = body.text(value) == "gone" }
             if key == "bytes" { bytes = max(0, body.integer(value) ?? 0) }
             if key == "toldAt" { toldAt = body.integer(value) ?? 0 }
         }
-        guard let snapshot else { return }
+        guard isWhole else { return fold.skipDamaged(event) }
+        guard let snapshot else { return true }
         guard template == nil else {
             let name = label(template)
-            return placer.updateSnapshots { cache in
+            placer.updateSnapshots { cache in
                 if isGone { cache.removeGolden(snapshot, of: name) } else { cache.setGolden(snapshot, bytes: bytes, of: name) }
             }
+            return true
         }
-        guard let index = actors.find(event.subject), toldAt > 0, actors[index].snapshotSeq == toldAt else { return }
+        guard let index = actors.find(event.subject), toldAt > 0, actors[index].snapshotSeq == toldAt else { return true }
         // From here on it is read at this event, with its size; or there is none, and the actor starts from its template's.
         actors[index].snapshotSeq = isGone ? 0 : event.seq
         if isGone { placer.updateSnapshots { $0.outdate(snapshot) } }
-        guard actors[index].state == .waiting else { return }
+        guard actors[index].state == .waiting else { return true }
         let pool = Int(actors[index].pool)
         pools[pool].placing.hasNews = true
         fold.touched.insert(pool)
+        return true
     }
 }

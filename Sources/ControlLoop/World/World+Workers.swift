@@ -25,7 +25,7 @@ extension World {
             guard let known else { return false }
             lose(known, event, &fold)
             return true
-        default: preconditionFailure("\(event.kind.name) is not about a worker")
+        default: return fold.skip(event, "\(event.kind.name) is not about a worker")
         }
     }
 
@@ -39,7 +39,7 @@ extension World {
             let isOurs = names.text(of: event.source) == Outputs.source
             guard record.pool == Int32(home), record.state == .ready || record.endDrain(event, isOurs: isOurs) else { return false }
         }
-        body.forEachMember { key, value in
+        let isWhole = body.readMembers { key, value in
             if key == "slots" { record.slots = min(Int(clamping: max(1, body.integer(value) ?? 1)), WorkerRecord.slotsLimit) }
             if key == "node" { record.node = label(body.text(value)) }
             if key == "zone" { record.zone = label(body.text(value)) }
@@ -47,6 +47,7 @@ extension World {
             if key == "ip" { record.ip = label(body.text(value)) }
             if key == "labels" { record.labels = body.stringMap(value).map { LabelPair(key: label($0.key), value: label($0.value)) }.sorted() }
         }
+        guard isWhole else { return fold.skipDamaged(event) }
         if let known {
             // One start less is to come.
             let isBack = workers[known].state == .draining && record.state == .ready

@@ -56,12 +56,20 @@ public struct World: Sendable {
         var shadows: [PolicyKey] = []
         /// Positions of events that fitted no state.
         public var superseded: [Position] = []
+        /// Those among them that no state could have taken: they can't be read, or not by this version.
+        public var skipped: [SkippedEvent] = []
         /// Our own events that the loop waits for, as (subject or pool, kind, position).
         var own: [CommittedEvent] = []
         /// Which of those are shadows' decisions, by position.
         var shadowDecisions: [Position: String] = [:]
         /// Durations and outcomes that metrics want to know, in order.
         var measured: [Measured] = []
+    }
+
+    public struct SkippedEvent: Hashable, Sendable {
+        public var seq: Position
+        /// A clause: "its body is not JSON".
+        public var why: String
     }
 
     enum Measured: Sendable {
@@ -97,11 +105,22 @@ public struct World: Sendable {
         /// makes no difference to the pool.
         var touchedShadows: Set<PolicyKey> = []
         var change = Change()
+
+        /// Notes that an event is passed over: it changes nothing, here and at every later start, and the rest goes on. False, as
+        /// `apply` answers it.
+        mutating func skip(_ event: CommittedEvent, _ why: String) -> Bool {
+            change.skipped.append(SkippedEvent(seq: event.seq, why: why))
+            return false
+        }
+
+        mutating func skipDamaged(_ event: CommittedEvent) -> Bool { skip(event, "its body is not JSON: the file is damaged, run log verify") }
     }
 
     /// Applies one event; false where it fits no state and changes nothing.
     @inline(__always)
     private mutating func apply(_ event: CommittedEvent, of batch: CommittedBatch, names: some NameReading, _ fold: inout Fold) -> Bool {
+        // Names that are fields come from the body; of a subject's the dictionary of the log has more.
+        guard labels.hasRoom(forBytes: Int(event.body.count) + EventLimits.nameBytes) else { return fold.skip(event, "the table of labels is full at \(labels.count) names") }
         switch event.kind {
         case .actorCreated, .actorRequested, .actorWithdrawn, .actorPlaced, .actorRunning, .actorIdle, .actorPaused,
             .actorSuspended, .actorCrashed, .actorDeleted:
@@ -109,16 +128,13 @@ public struct World: Sendable {
         case .workerReady, .workerDraining, .workerGone:
             return batch.withBody(of: event) { applyWorker(event, $0, names, &fold) }
         case .snapshotCached, .snapshotEvicted:
-            batch.withBody(of: event) { applySnapshot(event, $0, &fold) }
-            return true
+            return batch.withBody(of: event) { applySnapshot(event, $0, &fold) }
         case .queueObserved, .poolObserved, .policyApplied, .scaleDecided, .scaleApplied, .scaleFailed, .timerFired:
             return batch.withBody(of: event) { applyPool(event, $0, names, &fold) }
         case .prefetchSuggested:
-            batch.withBody(of: event) { applySuggestion(event, $0, names, &fold) }
-            return true
+            return batch.withBody(of: event) { applySuggestion(event, $0, names, &fold) }
         case .snapshotObserved:
-            batch.withBody(of: event) { applyObserved(event, $0, &fold) }
-            return true
+            return batch.withBody(of: event) { applyObserved(event, $0, &fold) }
         }
     }
 
@@ -131,11 +147,10 @@ public struct World: Sendable {
         return pools.count - 1
     }
 
-    /// The number of a name that stands in a body.
+    /// The number of a name that stands in a body. Room for all of a body's was asked for before it was read.
     mutating func label(_ text: String?) -> NameID {
         guard let text, !text.isEmpty else { return .none }
-        guard let id = labels.intern(text) else { preconditionFailure("the table of labels is full at \(labels.count) names") }
-        return id
+        return labels.intern(text) ?? .none
     }
 }
 

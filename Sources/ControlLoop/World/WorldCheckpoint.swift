@@ -10,7 +10,7 @@ import Placement
 
 extension World {
     /// Rises with every change of the bytes' meaning.
-    static let checkpointVersion = 10
+    static let checkpointVersion = 11
 
     public func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -151,6 +151,7 @@ extension PoolState {
         writer.optional(lastDecision) { writer, mark in mark.encode(into: &writer) }
         writer.optional(evaluation?.at) { $0.time($1) }
         writer.optional(scaleProblem) { $0.string($1) }
+        writer.optional(policyProblem) { $0.string($1) }
         writer.integer(timersFired)
         writer.list(placing.suggested.sorted { $0.key < $1.key }) { writer, suggested in
             writer.integer(suggested.key)
@@ -166,14 +167,14 @@ extension PoolState {
         shadows = try reader.list { reader throws(ByteFault) in try ShadowPolicy(from: &reader) }
         guard shadows.count <= PolicyLimits.shadows else { throw ByteFault(offset: reader.offset, problem: "a pool has too many shadows") }
         memory = try AutoscalerMemory(from: &reader)
-        desired = try reader.int()
+        desired = try reader.replicas()
         target = try TargetStanding(from: &reader)
         drains = try DrainStanding(from: &reader)
-        observedSpec = try reader.optional { reader throws(ByteFault) in try reader.int() }
-        observedReady = try reader.optional { reader throws(ByteFault) in try reader.int() }
-        workers.lost = try reader.int()
+        observedSpec = try reader.optional { reader throws(ByteFault) in try reader.replicas() }
+        observedReady = try reader.optional { reader throws(ByteFault) in try reader.replicas() }
+        workers.lost = try reader.tally()
         members = try reader.list(bytesEach: 8) { reader throws(ByteFault) in try reader.int() }
-        resident = try reader.int()
+        resident = try reader.tally()
         queue = try WaitingQueue(from: &reader)
         series = try reader.list { reader throws(ByteFault) in try ObservedSeries(from: &reader) }
         arrivals = try ArrivalWindow(from: &reader)
@@ -185,6 +186,7 @@ extension PoolState {
         lastDecision = try reader.optional { reader throws(ByteFault) in try DecisionMark(from: &reader) }
         evaluatedAt = try reader.optional { reader throws(ByteFault) in try reader.time() }
         scaleProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
+        policyProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
         timersFired = try reader.integer()
         for _ in 0..<(try reader.count(bytesEach: 12)) { placing.noteSuggested(try reader.integer(), on: NameID(try reader.integer())) }
     }
@@ -207,12 +209,25 @@ extension ObservedSeries {
         labels = try reader.list { reader throws(ByteFault) in Trigger.Label(key: try reader.string(), value: try reader.string()) }
         sample = ObservedSample(
             valueMilli: try reader.optional { reader throws(ByteFault) in try reader.integer(Int64.self) },
-            at: try reader.time(), consecutiveFailures: try reader.int())
+            at: try reader.time(), consecutiveFailures: try reader.tally())
     }
 }
 
 extension ByteReader {
     mutating func int() throws(ByteFault) -> Int { Int(try integer(Int64.self)) }
+
+    /// A count of replicas, as large as one was ever told to be.
+    mutating func replicas() throws(ByteFault) -> Int { Int(try integer(in: 0...(.max))) }
+
+    /// What was counted one by one, or measured in this world: far from the ends of its range.
+    mutating func tally() throws(ByteFault) -> Int { Int(try integer(in: 0...1 << 53)) }
+
+    mutating func integer(in range: ClosedRange<Int64>) throws(ByteFault) -> Int64 {
+        let at = offset
+        let value = try integer(Int64.self)
+        guard range.contains(value) else { throw ByteFault(offset: at, problem: "\(value) is none that was written") }
+        return value
+    }
 }
 
 extension EventLog {

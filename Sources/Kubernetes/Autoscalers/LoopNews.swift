@@ -141,6 +141,7 @@ public final class LoopNews: LoopObserving {
         next.decided(shadow: shadow, of: pool, direction: direction, reason: reason)
     }
     public func concluded(secondsSinceCommit: Double, events: Int) { next.concluded(secondsSinceCommit: secondsSinceCommit, events: events) }
+    public func couldNotFold(_ position: Position, why: String) { next.couldNotFold(position, why: why) }
     public func couldNotRead(_ problem: String) { next.couldNotRead(problem) }
     public func couldNotSaveCheckpoint(_ problem: String) { next.couldNotSaveCheckpoint(problem) }
     public func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) { next.placed(pool: pool, tier: tier, waitedSeconds: waitedSeconds) }

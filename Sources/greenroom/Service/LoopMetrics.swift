@@ -1,6 +1,7 @@
 import Autoscaling
 import ControlLoop
 import Domain
+import Logging
 import Metrics
 import Synchronization
 
@@ -13,6 +14,7 @@ final class LoopMetrics: LoopObserving {
     private let appended: [Counter?]
     private let superseded = Counter(label: "greenroom_events_superseded_total")
     private let commitEvents = Recorder(label: "greenroom_commit_events")
+    private let skipped = Counter(label: "greenroom_events_skipped_total")
     private let unreadable = Counter(label: "greenroom_loop_read_failures_total")
     private let lag = Gauge(label: "greenroom_loop_lag_seconds")
     private let decisionSeconds = Timer(label: "greenroom_decision_seconds")
@@ -20,6 +22,7 @@ final class LoopMetrics: LoopObserving {
     private let handles = Mutex(Handles())
 
     private struct Handles {
+        var skipped = 0
         var decisions: [DecisionKey: Counter] = [:]
         var placements: [PlacementKey: (count: Counter, wait: Timer)] = [:]
         var starts: [String: Timer] = [:]
@@ -42,7 +45,13 @@ final class LoopMetrics: LoopObserving {
         var tier: RestoreTier
     }
 
-    init() {
+    private let logger: Logger
+
+    /// Lines about skipped events in one run: a log full of them is not to fill the disk with words.
+    private static let skippedLines = 100
+
+    init(logger: Logger) {
+        self.logger = logger
         let most = EventKind.allCases.map(\.rawValue).max() ?? 0
         var counters = [Counter?](repeating: nil, count: Int(most) + 1)
         for kind in EventKind.allCases {
@@ -60,10 +69,21 @@ final class LoopMetrics: LoopObserving {
         lag.record(lagSeconds)
     }
 
+    func couldNotFold(_ position: Position, why: String) {
+        skipped.increment()
+        let told = handles.withLock { handles in
+            handles.skipped += 1
+            return handles.skipped
+        }
+        guard told <= Self.skippedLines else { return }
+        let rest = told == Self.skippedLines ? "; further ones are only counted in greenroom_events_skipped_total" : ""
+        logger.error("event of the log skipped", metadata: ["position": "\(position)", "problem": "\(why)\(rest)"])
+    }
+
     func couldNotSaveCheckpoint(_ problem: String) { unreadable.increment() }
     func couldNotRead(_ problem: String) { unreadable.increment() }
 
-    func concluded(secondsSinceCommit: Double, events: Int) { decisionSeconds.recordNanoseconds(Int64(secondsSinceCommit * 1e9)) }
+    func concluded(secondsSinceCommit: Double, events: Int) { decisionSeconds.recordNanoseconds(Int64(clamping: secondsSinceCommit * 1e9)) }
 
     func decided(pool: String, direction: Decision.Direction, reason: String) {
         let key = DecisionKey(pool: pool, direction: direction.rawValue, reason: reason)
@@ -86,7 +106,7 @@ final class LoopMetrics: LoopObserving {
                 ?? (Counter(label: "greenroom_placements_total", dimensions: dimensions), Timer(label: "greenroom_wait_seconds", dimensions: dimensions))
             handles.placements[PlacementKey(pool: pool, tier: tier)] = handle
             handle.count.increment()
-            handle.wait.recordNanoseconds(Int64(waitedSeconds * 1e9))
+            handle.wait.recordNanoseconds(Int64(clamping: waitedSeconds * 1e9))
         }
     }
 
@@ -94,11 +114,11 @@ final class LoopMetrics: LoopObserving {
         handles.withLock { handles in
             let timer = handles.starts[pool] ?? Timer(label: "greenroom_worker_start_seconds", dimensions: [("pool", pool)])
             handles.starts[pool] = timer
-            timer.recordNanoseconds(Int64(seconds * 1e9))
+            timer.recordNanoseconds(Int64(clamping: seconds * 1e9))
         }
     }
 
-    func actuated(pool: String, to: Int, reactionSeconds seconds: Double) { reactionSeconds.recordNanoseconds(Int64(seconds * 1e9)) }
+    func actuated(pool: String, to: Int, reactionSeconds seconds: Double) { reactionSeconds.recordNanoseconds(Int64(clamping: seconds * 1e9)) }
 
     func actuationFailed(pool: String, error: String, attempt: Int) {
         decided(pool: pool, direction: .none, reason: "ScaleFailed")

@@ -2,6 +2,7 @@ import ControlLoop
 import Domain
 import EventLog
 import Foundation
+import Logging
 import Metrics
 import Telemetry
 
@@ -12,10 +13,10 @@ final class MetricsOutlet: Sendable {
     let loop: LoopMetrics
 
     /// To be made once a process: the metrics system takes one backend.
-    init(_ factory: PrometheusMetrics) {
+    init(_ factory: PrometheusMetrics, logger: Logger) {
         self.factory = factory
         MetricsSystem.bootstrap(factory)
-        loop = LoopMetrics()
+        loop = LoopMetrics(logger: logger)
     }
 
     func text(openMetrics: Bool, _ plane: ControlLoop, _ log: EventLog) async -> [UInt8] {
