@@ -78,7 +78,7 @@ struct ScaleQuestion: Hashable, Sendable {
                     spec.metricName = metric.name
                     spec.targetSizeFloat = size
                     // A target is never 0.
-                    spec.targetSize = Int64(size.rounded(.up))
+                    spec.targetSize = Int64(clamping: size.rounded(.up))
                 }
             ]
         }

@@ -20,7 +20,7 @@ extension ClusterAccess {
             throw ClusterAccessFault("KUBERNETES_SERVICE_HOST", "is not set: this doesn't run in a pod; name a kubeconfig instead")
         }
         let port = environment["KUBERNETES_SERVICE_PORT"] ?? "443"
-        guard UInt16(port) != nil else { throw ClusterAccessFault("KUBERNETES_SERVICE_PORT", "is not a port: \(port.prefix(20))") }
+        guard (UInt16(port) ?? 0) > 0 else { throw ClusterAccessFault("KUBERNETES_SERVICE_PORT", "is not a port: \(port.prefix(20))") }
         let authorities = try BoundedFile.read("\(folder)/ca.crt")
         // Mounting no token is a mistake worth a word at the start rather than at the first call.
         _ = try BoundedFile.read("\(folder)/token")

@@ -62,6 +62,7 @@ private struct Reader {
         }
         guard url.scheme == "https" else { throw ClusterAccessFault(place, "server must be https: a token must not travel in the clear") }
         guard url.path.isEmpty || url.path == "/" else { throw ClusterAccessFault(place, "a server with a path is not supported: \(url.path)") }
+        if let port = url.port, !(1...65_535).contains(port) { throw ClusterAccessFault(place, "server names the port \(port): a port is a number from 1 to 65535") }
         return "https://\(host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host)\(url.port.map { ":\($0)" } ?? "")"
     }
 

@@ -16,10 +16,10 @@ struct LeaseRecord: Hashable, Sendable {
     init(_ lease: KubernetesObject) {
         let spec = lease["spec"]
         holder = spec["holderIdentity"].string ?? ""
-        durationSeconds = max(0, spec["leaseDurationSeconds"].int ?? 0)
+        durationSeconds = spec["leaseDurationSeconds"].replicas ?? 0
         acquireTime = spec["acquireTime"].string ?? ""
         renewTime = spec["renewTime"].string ?? ""
-        transitions = max(0, spec["leaseTransitions"].int ?? 0)
+        transitions = spec["leaseTransitions"].replicas ?? 0
     }
 
     init(holder: String, durationSeconds: Int, acquired: LogTime, transitions: Int) {

@@ -17,14 +17,14 @@ struct ScalePlan: Hashable, Sendable {
     init(wanted: Int, current: Int, pods: [PodView], busy: Set<String>, removesHighestOrdinal: Bool = false) {
         let live = pods.filter(\.isLive)
         let draining = live.count { $0.drainingReason != nil && !$0.isRemoving }
-        let goal = wanted + draining
+        let goal = wanted.addingClamped(draining)
         guard goal < current else {
             replicas = goal
             return
         }
         let kept = live.filter { busy.contains($0.name) || ($0.isReady && !$0.isRemoving) || ($0.drainingReason != nil && !$0.isRemoving) }
         var least = kept.count
-        if removesHighestOrdinal { least = max(least, (kept.compactMap(\.ordinal).max() ?? -1) + 1) }
+        if removesHighestOrdinal { least = max(least, (kept.compactMap(\.ordinal).max() ?? -1).addingClamped(1)) }
         replicas = min(current, max(goal, least))
         let alreadyGoing = live.count { $0.isRemoving && !busy.contains($0.name) }
         // Pods that were never made needn't go.

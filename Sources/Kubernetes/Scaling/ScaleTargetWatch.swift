@@ -45,7 +45,7 @@ public struct ScaleTargetWatch: Sendable {
 
     private func take(_ object: KubernetesObject, _ target: KubernetesTarget, _ last: LastObservation) async throws {
         // A custom resource may keep its replicas anywhere; only /scale knows where.
-        let inPlace = object["spec"]["replicas"].int
+        let inPlace = object["spec"]["replicas"].replicas
         let spec = if let inPlace { inPlace } else { try await targets.scale(of: target).specReplicas }
         let observation = TargetObservation(specReplicas: max(0, spec), readyReplicas: max(0, object.readyReplicas))
         guard await last.differs(observation) else { return }

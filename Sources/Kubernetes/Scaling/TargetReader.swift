@@ -24,8 +24,8 @@ public struct Scale: Hashable, Sendable {
     init(_ object: KubernetesObject) {
         self.object = object
         // A zero is left out of what Kubernetes' own types write.
-        specReplicas = object["spec"]["replicas"].int ?? 0
-        statusReplicas = object["status"]["replicas"].int ?? 0
+        specReplicas = object["spec"]["replicas"].replicas ?? 0
+        statusReplicas = object["status"]["replicas"].replicas ?? 0
         selector = object["status"]["selector"].string ?? ""
     }
 }
@@ -63,7 +63,12 @@ extension KubernetesObject {
     /// has only its replicas to say.
     var readyReplicas: Int {
         let status = self["status"]
-        if let ready = status["readyReplicas"].int { return ready }
-        return self["apiVersion"].string?.hasPrefix("apps/") == true ? 0 : status["replicas"].int ?? 0
+        if let ready = status["readyReplicas"].replicas { return ready }
+        return self["apiVersion"].string?.hasPrefix("apps/") == true ? 0 : status["replicas"].replicas ?? 0
     }
+}
+
+extension JSONValue {
+    /// A number of replicas, which Kubernetes holds in 31 bits: a custom resource may hold any number there.
+    var replicas: Int? { int.map { min(max($0, 0), Int(Int32.max)) } }
 }

@@ -37,12 +37,19 @@ public struct StoreEndpoint: Hashable, Sendable {
         for scheme in ["https", "http"] where text.hasPrefix("\(scheme)://") {
             var authority = text.dropFirst(scheme.count + 3)
             if authority.hasSuffix("/") { authority.removeLast() }
-            guard !authority.isEmpty, authority.utf8.allSatisfy({ isHostByte($0) }) else { break }
+            guard !authority.isEmpty, authority.utf8.allSatisfy({ isHostByte($0) }), hasPort(authority) else { break }
             // A default port is no part of the host that is signed.
             let usual = scheme == "https" ? ":443" : ":80"
             return .other(scheme: scheme, authority: String(authority.hasSuffix(usual) ? authority.dropLast(usual.count) : authority).lowercased())
         }
         throw EndpointFault(description: "\"\(PlainText.of(text, limit: 80))\" is no endpoint: write https://HOST or http://HOST:PORT, without a path")
+    }
+
+    /// Whether what stands behind the host's colon, if there is one, is a port. Colons of an IPv6 address stand in brackets.
+    private static func hasPort(_ authority: Substring) -> Bool {
+        let afterHost = authority.lastIndex(of: "]").map { authority[authority.index(after: $0)...] } ?? authority
+        guard let colon = afterHost.lastIndex(of: ":") else { return true }
+        return (UInt16(afterHost[afterHost.index(after: colon)...]) ?? 0) > 0
     }
 
     private static func isHostByte(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 || "-.:[]".utf8.contains(byte) }

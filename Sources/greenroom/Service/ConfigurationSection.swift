@@ -53,15 +53,21 @@ struct ConfigurationSection {
         return text
     }
 
+    /// No count, size or time of a configuration is larger: whoever computes with one has room.
+    private static let countMost = Int(Int32.max)
+    private static let bytesMost = 1 << 53
+    private static let numberMost = 1e9
+
     mutating func integer(_ name: String) throws -> Int? {
         guard let node = take(name) else { return nil }
-        guard let value = node.int else { throw fault(name, "must be a whole number") }
+        let most = name.contains("ytes") ? Self.bytesMost : Self.countMost
+        guard let value = node.int, (0...most).contains(value) else { throw fault(name, "must be a whole number from 0 to \(most)") }
         return value
     }
 
     mutating func number(_ name: String) throws -> Double? {
         guard let node = take(name) else { return nil }
-        guard let value = node.float, value.isFinite else { throw fault(name, "must be a number") }
+        guard let value = node.float, (0...Self.numberMost).contains(value) else { throw fault(name, "must be a number from 0 to \(Int(Self.numberMost))") }
         return value
     }
 

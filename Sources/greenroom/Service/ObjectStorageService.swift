@@ -47,6 +47,6 @@ private struct StoreMetrics: StoreObserving {
     func answered(store: ObjectLocation.Store, operation: String, outcome: String, seconds: Double) {
         let place = [("store", store.rawValue), ("operation", operation)]
         Counter(label: "greenroom_object_storage_requests_total", dimensions: place + [("outcome", outcome)]).increment()
-        Timer(label: "greenroom_object_storage_request_seconds", dimensions: place).recordNanoseconds(Int64(seconds * 1e9))
+        Timer(label: "greenroom_object_storage_request_seconds", dimensions: place).recordNanoseconds(Int64(clamping: seconds * 1e9))
     }
 }

@@ -77,4 +77,17 @@ import Testing
             #expect(plan.replicas >= mustStay, "\(pods) of \(current): \(plan)")
         }
     }
+
+    @Test("replicas of a custom resource may be any number: spec → read", arguments: [
+        (Int64.min, 0), (-1, 0), (0, 0), (3, 3), (1 << 31 - 1, 1 << 31 - 1), (1 << 31, 1 << 31 - 1), (.max, 1 << 31 - 1),
+    ] as [(Int64, Int)])
+    func anyReplicas(_ told: Int64, _ read: Int) throws {
+        let number = try JSONValue(parsing: "\(told)")
+        let scale = Scale(KubernetesObject(["spec": ["replicas": number], "status": ["replicas": number]]))
+        #expect(scale.specReplicas == read && scale.statusReplicas == read)
+        #expect(KubernetesObject(["apiVersion": "a/v1", "status": ["readyReplicas": number]]).readyReplicas == read)
+        #expect(LeaseRecord(KubernetesObject(["spec": ["leaseDurationSeconds": number, "leaseTransitions": number]])).transitions == read)
+        _ = ScalePlan(wanted: read, current: read, pods: [pod("p-9223372036854775807:b"), pod("p2:d")], busy: [], removesHighestOrdinal: true)
+        _ = ScalePlan(wanted: .max, current: read, pods: [pod("p-9223372036854775807:b"), pod("p2:d")], busy: [], removesHighestOrdinal: true)
+    }
 }
