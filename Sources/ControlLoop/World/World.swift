@@ -119,6 +119,7 @@ public struct World: Sendable {
         case .snapshotObserved:
             batch.withBody(of: event) { applyObserved(event, $0, &fold) }
             return true
+        case .clockStepped, .positionLost: return true
         }
     }
 
