@@ -29,6 +29,13 @@ public struct LogLoss: Hashable, Sendable, CustomStringConvertible {
     static let hint = "restore the file with its -wal from a copy; or go on without them: greenroom log accept-loss --db FILE"
 }
 
+/// What a log goes on without.
+public struct AcceptedLoss: Hashable, Sendable {
+    public var loss: LogLoss
+    /// Where what was left of the write-ahead log is kept; nil where nothing was.
+    public var kept: String?
+}
+
 struct LogInspection {
     let path: String
     private let connect: () throws -> DatabaseQueue
@@ -103,7 +110,7 @@ extension EventLog {
 
     /// Goes on without what is missing: the positions that were given out are taken by `position.lost` events, so that none
     /// is given out again. What is left of the write-ahead log is kept beside it. Answers what was missing; nil: nothing.
-    public static func acceptLoss(path: String) throws(LogError) -> (loss: LogLoss, kept: String?)? {
+    public static func acceptLoss(path: String) throws(LogError) -> AcceptedLoss? {
         guard let loss = try loss(path: path) else { return nil }
         let kept = try keepRemains(of: path, loss)
         var configuration = Configuration(path: path)
@@ -112,7 +119,7 @@ extension EventLog {
         let log = try EventLog.open(configuration)
         defer { log.close() }
         try log.fill(loss)
-        return (loss, kept)
+        return AcceptedLoss(loss: loss, kept: kept)
     }
 
     private static func keepRemains(of path: String, _ loss: LogLoss) throws(LogError) -> String? {
