@@ -162,15 +162,23 @@ public final class EventLog: Sendable {
         guard writing != nil else {
             throw LogError(.refused, operation: "save a checkpoint in", path: path, problem: "the log is open for reading only", hint: "open it for writing")
         }
-        try checkpoints.save(.loop, seq: seq, at: at, version: version, body: body)
-        try checkpoints.thin(.loop, keeping: configuration.limits.checkpointsKept)
+        do throws(LogError) {
+            try checkpoints.save(.loop, seq: seq, at: at, version: version, body: body)
+            try checkpoints.thin(.loop, keeping: configuration.limits.checkpointsKept)
+        } catch {
+            note("can't \(error)")
+            throw error
+        }
     }
+
+    /// Tells whoever runs the log of something that stops no append, once until it is something else.
+    public func note(_ problem: String) { healthRecord.note(problem) }
 
     /// The newest sound checkpoint of `version` (of any, where nil) at `seq` or before. Damaged ones are passed over, and
     /// said to be in `health`.
     public func latestCheckpoint(atOrBefore seq: Position = .max, version: Int? = nil) throws(LogError) -> LogCheckpoint? {
         let (checkpoint, damaged) = try checkpoints.latest(.loop, atOrBefore: seq, version: version)
-        if damaged > 0 { healthRecord.noteCheckpoints("\(damaged) damaged checkpoints were passed over in \(path): state is folded from further back") }
+        if damaged > 0 { healthRecord.note("\(damaged) damaged checkpoints were passed over in \(path): state is folded from further back") }
         return checkpoint
     }
 

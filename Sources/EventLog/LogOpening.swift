@@ -48,7 +48,7 @@ struct LogOpening {
         do {
             let loss = try inspection.loss()
             if let loss, !configuration.acceptsLoss {
-                throw LogError(.damaged, operation: "open", path: path, problem: loss.description, hint: LogLoss.hint)
+                throw LogError(.damaged, operation: "open", path: path, problem: loss.description, hint: LogLoss.hint(path))
             }
             let pool = try DatabasePool(path: path, configuration: connectionSettings())
             let wal = WALCheckpointer()
@@ -69,14 +69,14 @@ struct LogOpening {
         let subjects = SubjectIndex()
         let health = HealthRecord(notice: configuration.notice, again: configuration.limits.noticeMicroseconds)
         let checkpoints = checkpoints(catalog)
-        if case .unreadable = HeadMark.read(of: path) { health.noteCheckpoints("\(HeadMark.path(of: path)) can't be read: it is written anew") }
-        if let dropped = try checkpoints.repair() { health.noteCheckpoints(dropped) }
+        if case .unreadable = HeadMark.read(of: path) { health.note("\(HeadMark.path(of: path)) can't be read: it is written anew") }
+        if let dropped = try checkpoints.repair() { health.note(dropped) }
         let subjectsSeq = configuration.rebuildsDerived ? 0 : try restore(subjects, checkpoints, catalog, health)
         let engine = try catalog.pool.writeWithoutTransaction { db in
             try catalog.loadNewNames(db, "open")
-            return try makeEngine(db, catalog, subjects, subjectsSeq)
+            return try makeEngine(db, catalog, subjects, subjectsSeq, health)
         }
-        if let problem = mark.note(engine.head, link: engine.link) { health.noteCheckpoints(problem) }
+        if let problem = mark.note(engine.head, link: engine.link) { health.note(problem) }
         let clock = LogClock(wall: configuration.clock, measure: configuration.measuringClock, head: engine.head)
         let recent = RecentCommits(head: engine.head, limits: configuration.limits)
         let keeper = LogKeeper(
@@ -94,12 +94,14 @@ struct LogOpening {
     private func restore(_ subjects: SubjectIndex, _ checkpoints: CheckpointStore, _ catalog: LogCatalog, _ health: HealthRecord) throws -> Position {
         let head = try catalog.pool.read { db in try LogCatalog.lastCommit(db)?.head.seq ?? 0 }
         let (saved, damaged) = try checkpoints.latest(.log, atOrBefore: head, version: SubjectIndex.version)
-        if damaged > 0 { health.noteCheckpoints("\(damaged) damaged checkpoints of the log's own state were passed over in \(path): it is worked out from events") }
+        if damaged > 0 { health.note("\(damaged) damaged checkpoints of the log's own state were passed over in \(path): it is worked out from events") }
         guard let saved, subjects.restore(saved.body) else { return 0 }
         return saved.seq
     }
 
-    private func makeEngine(_ db: Database, _ catalog: LogCatalog, _ subjects: SubjectIndex, _ subjectsSeq: Position) throws -> CommitEngine {
+    private func makeEngine(
+        _ db: Database, _ catalog: LogCatalog, _ subjects: SubjectIndex, _ subjectsSeq: Position, _ health: HealthRecord
+    ) throws -> CommitEngine {
         let last = try LogCatalog.lastCommit(db)
         if let last, last.lastName != Int64(catalog.names.count) {
             throw LogError(
@@ -107,13 +109,27 @@ struct LogOpening {
                 hint: "restore the file from a copy; `log verify` says how far it is sound")
         }
         try checkTail(db, catalog, after: subjectsSeq, head: last?.head.seq ?? 0)
-        let dedupe = DedupeIndex(limits: configuration.limits, firstSeq: 1)
-        try dedupe.load(db, rebuilding: configuration.rebuildsDerived)
+        let dedupe = try loadDedupe(db, health)
         let engine = try CommitEngine(
             db, catalog: catalog, subjects: subjects, dedupe: dedupe, head: last?.head ?? .empty,
             chain: last?.hash ?? CommitHash.genesis(logID: catalog.logID), producesInline: configuration.writer == .inline)
         try engine.catchUp(subjectsSeq: subjectsSeq, db)
         return engine
+    }
+
+    private func loadDedupe(_ db: Database, _ health: HealthRecord) throws -> DedupeIndex {
+        do {
+            let dedupe = DedupeIndex(limits: configuration.limits, firstSeq: 1)
+            if configuration.rebuildsDerived { for table in DedupeStore.tables { try db.execute(sql: "DELETE FROM \(table)") } }
+            try dedupe.load(db)
+            return dedupe
+        } catch let error as DatabaseError where error.isDamage {
+            try SideTables.replace(DedupeStore.tables, db)
+            health.note("a page of what is kept of ids in \(path) is damaged (SQLite says \(error.extendedResultCode.rawValue)): it is worked out from all events")
+            let dedupe = DedupeIndex(limits: configuration.limits, firstSeq: 1)
+            try dedupe.load(db)
+            return dedupe
+        }
     }
 
     /// The chain of the commits after `position`, of the last `tailEvents` of their events: what is read next must be what was

@@ -124,7 +124,7 @@ final class LogWriter: Sendable {
                 // It is durable; is it where it will be looked for? Otherwise nobody hears of it, and it may be sent again.
                 try place.files.check()
                 if !staged.isEmpty {
-                    if let problem = place.mark.note(engine.head, link: engine.link) { health.noteCheckpoints(problem) }
+                    if let problem = place.mark.note(engine.head, link: engine.link) { health.note(problem) }
                     publish(staged)
                 }
                 return staged
@@ -248,7 +248,7 @@ final class LogWriter: Sendable {
         if let trouble = place.files.trouble(), health.failure == nil { _ = failed(place.files.error(trouble)) }
         health.repeatFailure()
         health.noteDisk(path: catalog.path)
-        if let problem = place.mark.tend() { health.noteCheckpoints(problem) }
+        if let problem = place.mark.tend() { health.note(problem) }
         guard health.failure == nil else { return }
         // What a reader kept from being copied is copied by the keeper once it has left; then the file is cut back here.
         let limit = configuration.limits.walLimitBytes

@@ -159,15 +159,7 @@ struct CheckpointStore: Sendable {
 
     /// Both tables under other names, and empty ones in their place.
     private func setAside() throws {
-        try catalog.pool.write { db in
-            for table in ["checkpoints", "checkpoint_parts"] {
-                guard let sql = try String.fetchOne(db, sql: "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", arguments: [table])
-                else { continue }
-                let others = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master WHERE name LIKE ?", arguments: ["damaged_\(table)_%"]) ?? 0
-                try db.execute(sql: "ALTER TABLE \(table) RENAME TO damaged_\(table)_\(others + 1)")
-                try db.execute(sql: sql)
-            }
-        }
+        try catalog.pool.writeWithoutTransaction { db in try SideTables.replace(["checkpoints", "checkpoint_parts"], db) }
     }
 
     private func nextID(_ db: Database) throws -> Int64 {
@@ -184,9 +176,4 @@ struct CheckpointStore: Sendable {
     }
 
     private static func data(_ bytes: [UInt8]) -> Data { Data(bytes) }
-}
-
-extension DatabaseError {
-    /// A page of the file isn't what it should be.
-    var isDamage: Bool { resultCode == .SQLITE_CORRUPT }
 }

@@ -36,7 +36,7 @@ final class HealthRecord: Sendable {
     private struct State: Sendable {
         var failure: Failure?
         var keeperProblem: String?
-        var checkpointProblem: String?
+        var otherProblem: String?
         var isShortOfDisk = false
     }
 
@@ -102,11 +102,11 @@ final class HealthRecord: Sendable {
         notice(problem.map { LogNotice(.warning, "the log is written, but not looked after: can't \($0)") } ?? LogNotice(.notice, "the log is looked after again"))
     }
 
-    /// Something that is only kept for speed, or for finding losses, is not as it should be.
-    func noteCheckpoints(_ problem: String) {
+    /// Something that stops no append is not as it should be.
+    func note(_ problem: String) {
         let isNews = state.withLock { state in
-            defer { state.checkpointProblem = problem }
-            return state.checkpointProblem != problem
+            defer { state.otherProblem = problem }
+            return state.otherProblem != problem
         }
         if isNews { notice(LogNotice(.warning, problem)) }
     }
@@ -122,7 +122,7 @@ final class HealthRecord: Sendable {
     }
 
     func health(path: String) -> LogHealth {
-        let (failure, maintenance) = state.withLock { ($0.failure, $0.keeperProblem ?? $0.checkpointProblem) }
+        let (failure, maintenance) = state.withLock { ($0.failure, $0.keeperProblem ?? $0.otherProblem) }
         return LogHealth(
             isWritable: failure == nil, failingSince: failure?.since, problem: failure?.problem, hint: failure?.hint,
             maintenanceProblem: maintenance, diskFreeBytes: Self.diskFree(path))

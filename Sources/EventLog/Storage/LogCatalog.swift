@@ -105,7 +105,7 @@ struct DatabaseTrouble {
             return (.notWritable, "another program holds the file (\(code))", "close whatever writes to it: writing resumes by itself")
         case .SQLITE_CANTOPEN: return (.unreachable, "can't be opened (\(code))", "check that the directory is there and may be written")
         case .SQLITE_NOTADB: return (.notALog, "not a SQLite file (\(code))", "give the path of a log, or of a file that isn't there yet")
-        case .SQLITE_CORRUPT: return (.damaged, "the file is damaged (\(code))", "restore it from a copy; `log verify` says how far it is sound")
+        case .SQLITE_CORRUPT: return (.damaged, "the file is damaged (\(code))", "restore it from a copy; `log verify` says how far it is sound, and `log rebuild` mends what is derived")
         case .SQLITE_CONSTRAINT: return (.damaged, "a row is there already (\(code))", "run `log verify`: something else wrote to the log")
         default: return (.unreachable, code, "see whether the file is there, a log, and may be read")
         }

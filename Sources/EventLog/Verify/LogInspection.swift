@@ -26,7 +26,9 @@ public struct LogLoss: Hashable, Sendable, CustomStringConvertible {
         return "\(which) missing: \(problem)"
     }
 
-    static let hint = "restore the file with its -wal from a copy; or go on without them: greenroom log accept-loss --db FILE"
+    static func hint(_ path: String) -> String {
+        "restore the file with its -wal from a copy; or go on without them: greenroom log accept-loss --db \(path)"
+    }
 }
 
 /// What a log goes on without.
@@ -126,8 +128,9 @@ extension EventLog {
         let wal = path + "-wal"
         guard let bytes = try? FileManager.default.attributesOfItem(atPath: wal)[.size] as? NSNumber, bytes.int64Value > 0 else { return nil }
         let kept = "\(wal).lost-\(loss.head)"
+        // Of an earlier try that was broken off: the file may hold less by now.
+        guard !FileManager.default.fileExists(atPath: kept) else { return kept }
         do {
-            if FileManager.default.fileExists(atPath: kept) { try FileManager.default.removeItem(atPath: kept) }
             try FileManager.default.copyItem(atPath: wal, toPath: kept)
         } catch {
             throw LogError(.unreachable, operation: "keep a copy of", path: wal, problem: "\(error)", hint: "make room, and see that the directory may be written")

@@ -69,7 +69,7 @@ struct LogVerifier {
             let last = min(start + Self.stretchEvents, end)
             while try walk.next(through: last, { row in try check(row) }) { report.commits += 1 }
             isMore = walk.head.seq > start && walk.head.seq < end
-            if try !isMore, LogCatalog.lastCommit(db)?.head.seq ?? 0 <= walk.head.seq { try walk.expectEnd() }
+            if !isMore, try LogCatalog.lastCommit(db)?.head.seq ?? 0 <= walk.head.seq { try walk.expectEnd() }
         }
         return isMore
     }
@@ -105,7 +105,7 @@ extension EventLog {
     /// Goes through everything. `progress` is called now and then with the position reached.
     public func verify(progress: @escaping (Position) -> Void = { _ in }) throws(LogError) -> VerifyReport {
         do {
-            var verifier = try LogVerifier(logID: catalog.logID, progress: progress) { body in try catalog.pool.read(body) }
+            var verifier = try LogVerifier(logID: catalog.logID, progress: progress) { [catalog] body in try catalog.pool.read(body) }
             return try verifier.verify()
         } catch { throw LogError(wrapping: error, operation: "verify", path: path) }
     }
@@ -132,19 +132,31 @@ extension EventLog {
     public func verify(
         after position: Position, through last: Position, progress: @escaping (Position) -> Void = { _ in }
     ) throws(LogError) -> VerifyReport {
+        var report = VerifyReport()
+        var start = position
+        while try verifyStretch(after: start, through: last, &report, progress), report.isSound { start = report.head.seq }
+        return report
+    }
+
+    /// A stretch of it, of one state of the file; false where nothing is left.
+    private func verifyStretch(
+        after start: Position, through last: Position, _ report: inout VerifyReport, _ progress: (Position) -> Void
+    ) throws(LogError) -> Bool {
         do {
             return try catalog.pool.read { db in
-                var report = VerifyReport()
                 do {
-                    var walk = try ChainWalk(db, logID: catalog.logID, after: position)
+                    var walk = try ChainWalk(db, logID: catalog.logID, after: start)
                     defer { (report.head, report.names, report.lastHash) = (walk.head, walk.nameCount, walk.link) }
-                    while try walk.next(through: last, { row in
+                    let end = min(last, start.addingReportingOverflow(LogVerifier.stretchEvents).partialValue)
+                    while try walk.next(through: end, { row in
                         report.events += 1
                         if row.seq % LogVerifier.progressEvery == 0 { progress(row.seq) }
                     }) { report.commits += 1 }
-                    if walk.head.seq < last { try walk.expectEnd() }
+                    guard walk.head.seq < last else { return false }
+                    if walk.head.seq > start, try LogCatalog.lastCommit(db)?.head.seq ?? 0 > walk.head.seq { return true }
+                    try walk.expectEnd()
                 } catch let found as LogVerifier.Found { report.fault = found.fault }
-                return report
+                return false
             }
         } catch { throw LogError(wrapping: error, operation: "verify", path: path) }
     }

@@ -10,7 +10,7 @@ struct LogCommand: AsyncParsableCommand {
         abstract: "Verify, measure, export and import a log, keep its folded state, and go on after a loss.",
         subcommands: [
             LogVerifyCommand.self, LogStatsCommand.self, LogExportCommand.self, LogImportCommand.self, LogCheckpointCommand.self,
-            LogAcceptLossCommand.self,
+            LogAcceptLossCommand.self, LogRebuildCommand.self,
         ])
 }
 
