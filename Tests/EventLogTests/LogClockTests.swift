@@ -151,7 +151,7 @@ struct LogClockTests {
         #expect(times == [0, 3_600, 3_631, 3_631, 3_662])
         #expect(try log.verify().isSound)
         let texts = notices.all.map(\.text)
-        #expect(texts.contains { $0.contains("set ahead by 3600.0 s") } && texts.contains { $0.contains("set back by 3600.0 s") })
+        #expect(texts.contains { $0.contains("jumped ahead by 3600.0 s") } && texts.contains { $0.contains("jumped back by 3600.0 s") })
         #expect(texts.filter { $0.contains("runs 3600.0 s ahead of the machine's clock") }.count == 1)
     }
 

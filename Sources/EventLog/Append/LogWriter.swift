@@ -246,7 +246,7 @@ final class LogWriter: Sendable {
     private func tend() {
         watchClock()
         if let trouble = place.files.trouble(), health.failure == nil { _ = failed(place.files.error(trouble)) }
-        health.repeatFailure()
+        health.tellFailure()
         health.noteDisk(path: catalog.path)
         if let problem = place.mark.tend() { health.note(problem) }
         guard health.failure == nil else { return }
@@ -259,7 +259,7 @@ final class LogWriter: Sendable {
 
     private func watchClock() {
         if let step = clock.takeStep() {
-            configuration.notice(LogNotice(.warning, "the machine's clock was set \(step < 0 ? "back" : "ahead") by \(Self.seconds(abs(step))) s"))
+            configuration.notice(LogNotice(.warning, "the machine's clock jumped \(step < 0 ? "back" : "ahead") by \(Self.seconds(abs(step))) s: it was set, or the machine slept"))
             for tell in stepObservers.withLock({ $0 }) { tell(step) }
         }
         let ahead = clock.aheadMicroseconds

@@ -30,7 +30,8 @@ final class HealthRecord: Sendable {
         var problem: String
         var hint: String
         var refused = 0
-        var saidAt: Int64
+        /// It was told that this began.
+        var isSaid = false
     }
 
     private struct State: Sendable {
@@ -38,6 +39,8 @@ final class HealthRecord: Sendable {
         var keeperProblem: String?
         var otherProblem: String?
         var isShortOfDisk = false
+        /// When a failure was told last.
+        var saidAt: Int64?
     }
 
     /// Below it, it is said that room gets scarce; the log is written all the same.
@@ -56,31 +59,35 @@ final class HealthRecord: Sendable {
     var failure: Failure? { state.withLock { $0.failure } }
 
     func fail(_ error: LogError, at: LogTime) {
-        let isNews = state.withLock { state in
+        state.withLock { state in
             let before = state.failure
-            let isNews = before?.problem != error.problem
             state.failure = Failure(
-                since: before?.since ?? at, problem: error.problem, hint: error.hint, refused: (before?.refused ?? 0) + 1,
-                saidAt: isNews ? MonotonicClock.microseconds() : before?.saidAt ?? 0)
-            return isNews
+                since: before?.since ?? at, problem: error.problem, hint: error.hint, refused: (before?.refused ?? 0) + 1, isSaid: before?.isSaid ?? false)
         }
-        if isNews { notice(LogNotice(.error, "the log can't be written, and appends are refused: \(error.problem); \(error.hint)")) }
-        repeatFailure()
+        tellFailure()
     }
 
     /// A commit that wasn't tried, as the last one failed just now.
     func noteRefusal() { state.withLock { $0.failure?.refused += 1 } }
 
-    /// Says again what stays so, at a bounded pace.
-    func repeatFailure() {
+    /// A disk that fails now and then isn't told of more often than this.
+    private static let quietMicroseconds: Int64 = 10_000_000
+
+    /// Tells a failure when it begins, and again while it stays; at a bounded pace. Called with each one, and once a second.
+    func tellFailure() {
         let now = MonotonicClock.microseconds()
-        let still = state.withLock { state -> Failure? in
-            guard let failure = state.failure, now - failure.saidAt >= again else { return nil }
-            state.failure?.saidAt = now
+        let told = state.withLock { state -> Failure? in
+            guard let failure = state.failure else { return nil }
+            if let saidAt = state.saidAt, now - saidAt < (failure.isSaid ? again : min(again, Self.quietMicroseconds)) { return nil }
+            state.saidAt = now
+            state.failure?.isSaid = true
             return failure
         }
-        guard let still else { return }
-        notice(LogNotice(.error, "the log still can't be written, since \(still.since.rfc3339); \(still.refused) commits were refused: \(still.problem); \(still.hint)"))
+        guard let told else { return }
+        let begin = told.isSaid
+            ? "the log still can't be written, since \(told.since.rfc3339); \(told.refused) commits were refused"
+            : "the log can't be written, and appends are refused"
+        notice(LogNotice(.error, "\(begin): \(told.problem); \(told.hint)"))
     }
 
     func recover() {
@@ -88,7 +95,8 @@ final class HealthRecord: Sendable {
             defer { state.failure = nil }
             return state.failure
         }
-        if let before { notice(LogNotice(.notice, "the log is written again; \(before.refused) commits were refused since \(before.since.rfc3339)")) }
+        guard let before, before.isSaid else { return }
+        notice(LogNotice(.notice, "the log is written again; \(before.refused) commits were refused since \(before.since.rfc3339)"))
     }
 
     /// The keeper failed at something and will try again; nil: it did all it had to.
