@@ -5,14 +5,6 @@
 
 public import Domain
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
-
 extension EventLog {
     public struct Configuration: Sendable {
         public enum Writer: Hashable, Sendable {
@@ -32,11 +24,18 @@ extension EventLog {
         public var path: String
         public var writer = Writer.thread
         public var durability = Durability.full
-        /// Read once a commit. The log's time never goes back, whatever this answers.
-        public var clock: @Sendable () -> LogTime = EventLog.systemClock
+        /// Read once a commit. The log's time never goes back, whatever this answers. Setting it takes `measuringClock` away:
+        /// time that is made up has no other beside it.
+        public var clock: @Sendable () -> LogTime = EventLog.systemClock { didSet { measuringClock = nil } }
+        /// Carries log time on where the clock was set back, and tells that it was set.
+        public var measuringClock: (@Sendable () -> Int64)? = EventLog.measuringClock
         public var limits = Limits()
         /// Throws away what the log works out from events (dedupe runs, its saved state) and works it out again while opening.
         public var rebuildsDerived = false
+        /// Opens a log though acknowledged events are missing from it; see `acceptLoss`.
+        var acceptsLoss = false
+        /// What people who run the log should know, as it happens. Called on any of the log's threads: keep it short.
+        public var notice: @Sendable (LogNotice) -> Void = { _ in }
         /// Asked before each commit; what it answers is told to all of the commit's callers in its place. For an instance that
         /// may write only while it leads.
         public var commitRefusal: @Sendable () -> AppendError? = { nil }
@@ -68,11 +67,14 @@ extension EventLog {
 
         /// From here the write-ahead log is copied into the database in the background…
         public var walCheckpointBytes = 16 << 20
-        /// …and from here the writer does the rest itself, before its next commit.
+        /// …and from here the writer does the rest itself, before its next commit. A file that a long reader let grow beyond
+        /// it is cut back once the reader has left.
         public var walLimitBytes = 64 << 20
 
         /// Events between two savings of the log's own state. Opening after a crash goes through that many again: 0.1 s.
         public var stateEvents: Int64 = 250_000
+        /// Of the commits after it so many events have their chain checked while opening, from the end.
+        public var tailEvents: Int64 = 262_144
         /// Bytes of a checkpoint written in one transaction.
         public var checkpointPartBytes = 256 << 10
         /// Checkpoints of the folded state that are kept; older ones are thinned out.
@@ -81,15 +83,13 @@ extension EventLog {
         /// After a failed commit, how long appends are refused without trying: doubling from the first to the second.
         public var retryFirstMicroseconds: Int64 = 50_000
         public var retryLastMicroseconds: Int64 = 2_000_000
+        /// How often the writer looks at what no append brings about: the files' places, the clocks, a write-ahead log that may
+        /// be cut back.
+        public var tendMicroseconds: Int64 = 1_000_000
+        /// While the log can't be written it is said again after so long.
+        public var noticeMicroseconds: Int64 = 60_000_000
 
         public init() {}
-    }
-
-    /// The machine's wall clock.
-    public static let systemClock: @Sendable () -> LogTime = {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        return LogTime(microseconds: Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1_000)
     }
 
     /// Where tests look in. Called on the writer's thread.
@@ -110,13 +110,4 @@ public struct Head: Hashable, Sendable {
     }
 
     public static let empty = Head(seq: 0, at: LogTime(microseconds: .min))
-}
-
-/// A clock that only measures, for deadlines and rates.
-enum MonotonicClock {
-    static func microseconds() -> Int64 {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1_000
-    }
 }

@@ -16,6 +16,7 @@ public final class EventLog: Sendable {
     let checkpoints: CheckpointStore
     private let recent: RecentCommits
     private let healthRecord: HealthRecord
+    let clock: LogClock
     /// Nil where the log was opened for reading only.
     let writing: Writing?
     private let isClosed = Mutex<Bool>(false)
@@ -26,7 +27,7 @@ public final class EventLog: Sendable {
         let writer: LogWriter
         let keeper: LogKeeper
         let subjects: SubjectIndex
-        let wal: WALCheckpointer
+        let place: LogPlace
         let threads: LogThreads
     }
 
@@ -48,7 +49,11 @@ public final class EventLog: Sendable {
         try LogOpening(Configuration(path: path)).openForReading()
     }
 
-    init(configuration: Configuration, catalog: LogCatalog, checkpoints: CheckpointStore, recent: RecentCommits, health: HealthRecord, writing: Writing?) {
+    init(
+        configuration: Configuration, catalog: LogCatalog, checkpoints: CheckpointStore, recent: RecentCommits, health: HealthRecord, clock: LogClock,
+        writing: Writing?
+    ) {
+        self.clock = clock
         path = configuration.path
         self.configuration = configuration
         self.catalog = catalog
@@ -109,6 +114,10 @@ public final class EventLog: Sendable {
     /// Calls `wake` after each commit, on the writer's thread: keep it short.
     public func onCommit(_ wake: @escaping @Sendable (Head) -> Void) { writing?.writer.onCommit(wake) }
 
+    /// Calls `tell` with the microseconds by which the machine's clock was set ahead, or back, whenever it was; on the writer's
+    /// thread. Deadlines are then to be looked at anew.
+    public func onClockStep(_ tell: @escaping @Sendable (_ microseconds: Int64) -> Void) { writing?.writer.onClockStep(tell) }
+
     /// Notes that these events changed nothing when they were folded. Reading shows it at once; it is written with the next
     /// commit, and if the process ends before, folding finds it again.
     public func markSuperseded(_ positions: [Position]) {
@@ -153,15 +162,23 @@ public final class EventLog: Sendable {
         guard writing != nil else {
             throw LogError(.refused, operation: "save a checkpoint in", path: path, problem: "the log is open for reading only", hint: "open it for writing")
         }
-        try checkpoints.save(.loop, seq: seq, at: at, version: version, body: body)
-        try checkpoints.thin(.loop, keeping: configuration.limits.checkpointsKept)
+        do throws(LogError) {
+            try checkpoints.save(.loop, seq: seq, at: at, version: version, body: body)
+            try checkpoints.thin(.loop, keeping: configuration.limits.checkpointsKept)
+        } catch {
+            note("can't \(error)")
+            throw error
+        }
     }
+
+    /// Tells whoever runs the log of something that stops no append, once until it is something else.
+    public func note(_ problem: String) { healthRecord.note(problem) }
 
     /// The newest sound checkpoint of `version` (of any, where nil) at `seq` or before. Damaged ones are passed over, and
     /// said to be in `health`.
     public func latestCheckpoint(atOrBefore seq: Position = .max, version: Int? = nil) throws(LogError) -> LogCheckpoint? {
         let (checkpoint, damaged) = try checkpoints.latest(.loop, atOrBefore: seq, version: version)
-        if damaged > 0 { healthRecord.noteCheckpoints("\(damaged) damaged checkpoints were passed over in \(path): state is folded from further back") }
+        if damaged > 0 { healthRecord.note("\(damaged) damaged checkpoints were passed over in \(path): state is folded from further back") }
         return checkpoint
     }
 
@@ -174,6 +191,14 @@ public final class EventLog: Sendable {
     /// Events after which a keeper saves it, at least.
     package static var stateEvents: Int64 { Limits().stateEvents }
 
-    public var health: LogHealth { healthRecord.health(path: path) }
+    /// Looked at as it is asked: a file that was moved away is told at once.
+    public var health: LogHealth {
+        var health = healthRecord.health(path: path)
+        if health.isWritable, let files = writing?.place.files, let trouble = files.trouble() {
+            let error = files.error(trouble)
+            (health.isWritable, health.problem, health.hint) = (false, error.problem, error.hint)
+        }
+        return health
+    }
     var recentBytes: Int { recent.bytes }
 }

@@ -35,14 +35,19 @@ extension EventLog {
             writing.writer.flushMarks()
             defer { writing.writer.releaseEngine() }
             try writing.keeper.closeConnection()
+            // A write-ahead log that was deleted under us is still open, and this is the last moment to save what it holds. What was
+            // written to a database that is not at its path would be of no use, and another log's files may be there.
+            let trouble = writing.place.files.trouble()
+            guard trouble?.part != .database else { return }
             // On a disk that is full there is nothing to save it to; opening then goes through more of the tail.
-            guard health.failure == nil else { return }
-            _ = try StateSaving(writing, checkpoints).save()
+            guard health.failure == nil || trouble != nil else { return }
+            if trouble == nil { _ = try StateSaving(writing, checkpoints).save() }
             do {
-                try catalog.pool.writeWithoutTransaction { db in try writing.wal.runWhole(db, isLast: true) }
+                try catalog.pool.writeWithoutTransaction { db in try writing.place.wal.runWhole(db, isLast: true) }
             } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
                 // Another process reads: the WAL stays, and is taken up by whoever opens the log next.
             }
+            writing.place.mark.sync()
         }
     }
 }

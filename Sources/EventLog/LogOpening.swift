@@ -1,9 +1,10 @@
 // What must happen before the first append?
 //
-//   lock ─▶ connections ─▶ migrations ─▶ names, head ─▶ dedupe runs ─▶ saved state ─▶ the tail's events ─▶ engine
+//   lock ─▶ is all there? ─▶ connections ─▶ migrations ─▶ names, head ─▶ dedupe runs ─▶ saved state ─▶ the tail's events ─▶ engine
 //
-// Opening costs the names, the filters and the events since the last saved state, not the whole log. Whatever is missing or
-// unsound among what is derived is worked out from events again.
+// Opening costs the names, the filters and the events since the last saved state, not the whole log; of these the chain is
+// checked. Whatever is missing or unsound among what is derived is worked out from events again. A log that lacks what was
+// acknowledged, or whose tail is damaged, is refused before anything is written.
 
 import Domain
 import GRDB
@@ -13,7 +14,7 @@ struct LogOpening {
     private var path: String { configuration.path }
 
     /// How long a connection waits for another program that holds the file for a moment.
-    private static let busySeconds = 5.0
+    static let busySeconds = 5.0
     private static let readersLimit = 5
     private static let cacheKilobytes = 8_192
     /// Of each reader: it reads along the rows, or a few of them.
@@ -33,8 +34,10 @@ struct LogOpening {
             let head = try catalog.read("open") { db in try LogCatalog.lastCommit(db)?.head ?? .empty }
             let recent = RecentCommits(head: head, limits: configuration.limits)
             recent.close()
+            let clock = LogClock(wall: configuration.clock, measure: configuration.measuringClock, head: head)
             return EventLog(
-                configuration: configuration, catalog: catalog, checkpoints: checkpoints(catalog), recent: recent, health: HealthRecord(), writing: nil)
+                configuration: configuration, catalog: catalog, checkpoints: checkpoints(catalog), recent: recent, health: HealthRecord(),
+                clock: clock, writing: nil)
         } catch { throw LogError(wrapping: error, operation: "open", path: path) }
     }
 
@@ -43,55 +46,70 @@ struct LogOpening {
     func openForWriting() throws(LogError) -> EventLog {
         let lock = try LogLock(logPath: path)
         do {
+            let loss = try inspection.loss()
+            if let loss, !configuration.acceptsLoss {
+                throw LogError(.damaged, operation: "open", path: path, problem: loss.description, hint: LogLoss.hint(path))
+            }
             let pool = try DatabasePool(path: path, configuration: connectionSettings())
             let wal = WALCheckpointer()
             try Schema.prepare(pool, path: path)
             try pool.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA synchronous = \(configuration.durability == .full ? "FULL" : "OFF")")
+                // Once all of a file that outgrew the limit is copied, the next commit cuts it back.
+                try db.execute(sql: "PRAGMA journal_size_limit = \(configuration.limits.walLimitBytes)")
                 try wal.watch(db, path: path)
             }
             let catalog = LogCatalog(path: path, pool: pool, logID: try readLogID(pool), isReadOnly: false)
-            return try assemble(catalog, wal, lock)
+            let mark = HeadMarkWriter(logPath: path, logID: catalog.logID, from: loss?.acknowledged ?? 0)
+            return try assemble(catalog, wal, mark, lock)
         } catch { throw LogError(wrapping: error, operation: "open", path: path) }
     }
 
-    private func assemble(_ catalog: LogCatalog, _ wal: WALCheckpointer, _ lock: LogLock) throws -> EventLog {
+    private func assemble(_ catalog: LogCatalog, _ wal: WALCheckpointer, _ mark: HeadMarkWriter, _ lock: LogLock) throws -> EventLog {
         let subjects = SubjectIndex()
-        let health = HealthRecord()
+        let health = HealthRecord(notice: configuration.notice, again: configuration.limits.noticeMicroseconds)
         let checkpoints = checkpoints(catalog)
-        let subjectsSeq = configuration.rebuildsDerived ? 0 : try restore(subjects, checkpoints, catalog)
+        if case .unreadable = HeadMark.read(of: path) { health.note("\(HeadMark.path(of: path)) can't be read: it is written anew") }
+        if let dropped = try checkpoints.repair() { health.note(dropped) }
+        let subjectsSeq = configuration.rebuildsDerived ? 0 : try restore(subjects, checkpoints, catalog, health)
         let engine = try catalog.pool.writeWithoutTransaction { db in
             try catalog.loadNewNames(db, "open")
-            try checkpoints.removeUnfinished(db)
-            return try makeEngine(db, catalog, subjects, subjectsSeq)
+            return try makeEngine(db, catalog, subjects, subjectsSeq, health)
         }
+        if let problem = mark.note(engine.head, link: engine.link) { health.note(problem) }
+        let clock = LogClock(wall: configuration.clock, measure: configuration.measuringClock, head: engine.head)
         let recent = RecentCommits(head: engine.head, limits: configuration.limits)
         let keeper = LogKeeper(
             catalog: catalog, builds: engine.dedupe.builds, wal: wal, health: health, limits: configuration.limits, savedSeq: subjectsSeq,
             connection: configuration.writer == .thread ? try keeperConnection() : nil)
-        let writer = LogWriter(configuration, catalog: catalog, engine: engine, recent: recent, wal: wal, keeper: keeper, health: health)
+        let place = LogPlace(files: LogFiles(path: path), mark: mark, wal: wal)
+        let writer = LogWriter(
+            configuration, catalog: catalog, engine: engine, recent: recent, place: place, clock: clock, keeper: keeper, health: health)
         return EventLog(
-            configuration: configuration, catalog: catalog, checkpoints: checkpoints, recent: recent, health: health,
-            writing: EventLog.Writing(lock: lock, writer: writer, keeper: keeper, subjects: subjects, wal: wal, threads: LogThreads()))
+            configuration: configuration, catalog: catalog, checkpoints: checkpoints, recent: recent, health: health, clock: clock,
+            writing: EventLog.Writing(lock: lock, writer: writer, keeper: keeper, subjects: subjects, place: place, threads: LogThreads()))
     }
 
     /// The subjects as they were saved last; returns the position they are of.
-    private func restore(_ subjects: SubjectIndex, _ checkpoints: CheckpointStore, _ catalog: LogCatalog) throws -> Position {
+    private func restore(_ subjects: SubjectIndex, _ checkpoints: CheckpointStore, _ catalog: LogCatalog, _ health: HealthRecord) throws -> Position {
         let head = try catalog.pool.read { db in try LogCatalog.lastCommit(db)?.head.seq ?? 0 }
-        guard let saved = try checkpoints.latest(.log, atOrBefore: head, version: SubjectIndex.version).checkpoint, subjects.restore(saved.body)
-        else { return 0 }
+        let (saved, damaged) = try checkpoints.latest(.log, atOrBefore: head, version: SubjectIndex.version)
+        if damaged > 0 { health.note("\(damaged) damaged checkpoints of the log's own state were passed over in \(path): it is worked out from events") }
+        guard let saved, subjects.restore(saved.body) else { return 0 }
         return saved.seq
     }
 
-    private func makeEngine(_ db: Database, _ catalog: LogCatalog, _ subjects: SubjectIndex, _ subjectsSeq: Position) throws -> CommitEngine {
+    private func makeEngine(
+        _ db: Database, _ catalog: LogCatalog, _ subjects: SubjectIndex, _ subjectsSeq: Position, _ health: HealthRecord
+    ) throws -> CommitEngine {
         let last = try LogCatalog.lastCommit(db)
         if let last, last.lastName != Int64(catalog.names.count) {
             throw LogError(
                 .damaged, operation: "open", path: path, problem: "the last commit counts \(last.lastName) names, the dictionary \(catalog.names.count)",
                 hint: "restore the file from a copy; `log verify` says how far it is sound")
         }
-        let dedupe = DedupeIndex(limits: configuration.limits, firstSeq: 1)
-        try dedupe.load(db, rebuilding: configuration.rebuildsDerived)
+        try checkTail(db, catalog, after: subjectsSeq, head: last?.head.seq ?? 0)
+        let dedupe = try loadDedupe(db, health)
         let engine = try CommitEngine(
             db, catalog: catalog, subjects: subjects, dedupe: dedupe, head: last?.head ?? .empty,
             chain: last?.hash ?? CommitHash.genesis(logID: catalog.logID), producesInline: configuration.writer == .inline)
@@ -99,7 +117,42 @@ struct LogOpening {
         return engine
     }
 
+    private func loadDedupe(_ db: Database, _ health: HealthRecord) throws -> DedupeIndex {
+        do {
+            let dedupe = DedupeIndex(limits: configuration.limits, firstSeq: 1)
+            if configuration.rebuildsDerived { for table in DedupeStore.tables { try db.execute(sql: "DELETE FROM \(table)") } }
+            try dedupe.load(db)
+            return dedupe
+        } catch let error as DatabaseError where error.isDamage {
+            try SideTables.replace(DedupeStore.tables, db)
+            health.note("a page of what is kept of ids in \(path) is damaged (SQLite says \(error.extendedResultCode.rawValue)): it is worked out from all events")
+            let dedupe = DedupeIndex(limits: configuration.limits, firstSeq: 1)
+            try dedupe.load(db)
+            return dedupe
+        }
+    }
+
+    /// The chain of the commits after `position`, of the last `tailEvents` of their events: what is read next must be what was
+    /// written, as it is taken for granted.
+    private func checkTail(_ db: Database, _ catalog: LogCatalog, after position: Position, head: Position) throws {
+        guard head > 0 else { return }
+        let from = max(position, head - configuration.limits.tailEvents, 0)
+        let start = try Position.fetchOne(
+            db, sql: "SELECT first_seq - 1 FROM commits WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1", arguments: [min(from + 1, head)])
+        do {
+            var walk = try ChainWalk(db, logID: catalog.logID, after: start ?? 0)
+            while try walk.next({ _ in }) {}
+            try walk.expectEnd()
+        } catch let found as LogVerifier.Found {
+            throw LogError(
+                .damaged, operation: "open", path: path, problem: "the log is damaged \(found.fault)",
+                hint: "restore the file from a copy; `log verify` says how far it is sound")
+        }
+    }
+
     // MARK: - Connections
+
+    var inspection: LogInspection { LogInspection(path: path) { try connectionForVerifying() } }
 
     func connectionForVerifying() throws -> DatabaseQueue {
         var settings = connectionSettings()

@@ -14,6 +14,8 @@ extension MetricDescription {
         .init("greenroom_commit_events", "Events of one commit.", buckets: Buckets.counts),
         .init("greenroom_log_bytes", "Size of the log's files.", unit: .bytes),
         .init("greenroom_log_disk_free_bytes", "Room left on the disk where the log lies.", unit: .bytes),
+        .init("greenroom_log_writable", "1 where appends are taken; 0 where the disk refuses, or the log's file isn't at its path."),
+        .init("greenroom_log_time_ahead_seconds", "By how much the log's time runs ahead of the machine's clock, which was set back.", unit: .seconds),
 
         // The loop.
         .init("greenroom_decision_seconds", "Time from a commit to the decision it led to.", unit: .seconds, buckets: Buckets.latencySeconds),

@@ -30,6 +30,7 @@ struct Greenroom: AsyncParsableCommand {
         ])
 
     static func main() async {
+        CrashLine.install()
         do {
             var command = try await asyncParseAsRoot()
             if var asyncCommand = command as? any AsyncParsableCommand {

@@ -74,6 +74,7 @@ public final class ControlLoop: ControlPlane {
             core.goLive()
         }
         log.onCommit { [core, scheduler] _ in scheduler.perform { core.drain() } }
+        log.onClockStep { [weak self] step in self?.clockStepped(step) }
         // A commit between the first fold and the line above woke nobody.
         await ask { $0.drain() }
     }
@@ -95,6 +96,19 @@ public final class ControlLoop: ControlPlane {
         await withCheckedContinuation { continuation in
             scheduler.perform { [core] in continuation.resume(returning: question(core)) }
         }
+    }
+
+    /// The machine's clock was set. Deadlines are judged by it, so those that it makes due are met now; and whoever reads the
+    /// log later must know why its time jumps.
+    private func clockStepped(_ microseconds: Int64) {
+        let number = reports.wrappingAdd(1, ordering: .relaxed).newValue
+        var batch = EventBatch()
+        var body = JSONWriter()
+        body.openObject()
+        body.member("microseconds", microseconds)
+        body.closeObject()
+        batch.append(.clockStepped, source: Outputs.source, id: "clock-\(run)-\(number)", subject: "greenroom", body: body.bytes)
+        log.append(batch) { [scheduler] _ in scheduler.clockStepped() }
     }
 
     // MARK: - Targets

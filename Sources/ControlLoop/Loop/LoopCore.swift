@@ -120,6 +120,7 @@ final class LoopCore: @unchecked Sendable {
             while let batch = try follower.poll() { commits.send(batch) }
         } catch {
             observer.couldNotRead(error.description)
+            log.note("the loop can't \(error.description); it tries again, and decides nothing meanwhile")
             let time = scheduler.now.adding(microseconds: limits.retryMicroseconds)
             _ = scheduler.perform(at: time) { [weak self] in self?.drain() }
         }

@@ -13,6 +13,13 @@ public protocol LoopScheduler: Sendable {
     func perform(_ work: @escaping @Sendable () -> Void)
     /// Runs `work` at `time`, or soon where that has passed.
     func perform(at time: LogTime, _ work: @escaping @Sendable () -> Void) -> ScheduledWork
+    /// The clock was set: what it makes due is run now.
+    func clockStepped()
+}
+
+extension LoopScheduler {
+    /// Virtual time isn't set by anyone.
+    public func clockStepped() {}
 }
 
 /// Delayed work that may be called off.
@@ -25,12 +32,40 @@ public final class ScheduledWork: Sendable {
     public var isLive: Bool { !isCancelled.load(ordering: .relaxed) }
 }
 
-/// A serial queue and the machine's clock.
+/// A serial queue and a clock. Timers measure, and the clock may be set: what is due is judged by the clock alone, when a timer
+/// ends and when `clockStepped` says that the clock was set.
 public final class RealScheduler: LoopScheduler {
+    private struct Entry: Sendable {
+        var time: LogTime
+        var order: UInt64
+        var work: @Sendable () -> Void
+        var handle: ScheduledWork
+    }
+
+    private struct State: Sendable {
+        /// Sorted by time, then order. What was called off leaves when its time comes, or with the next sweep.
+        var entries: [Entry] = []
+        var order: UInt64 = 0
+        /// Entries at the last sweep.
+        var swept = 0
+    }
+
     private let queue = DispatchQueue(label: "greenroom.loop", qos: .userInitiated)
     private let clock: @Sendable () -> LogTime
+    private let state = Mutex(State())
+    private let timer: Timer
 
-    public init(clock: @escaping @Sendable () -> LogTime) { self.clock = clock }
+    /// Dispatch's own objects may be used from any thread.
+    private struct Timer: @unchecked Sendable { let source: any DispatchSourceTimer }
+
+    public init(clock: @escaping @Sendable () -> LogTime) {
+        self.clock = clock
+        timer = Timer(source: DispatchSource.makeTimerSource(queue: queue))
+        timer.source.setEventHandler { [weak self] in self?.ring() }
+        timer.source.resume()
+    }
+
+    deinit { timer.source.cancel() }
 
     public var now: LogTime { clock() }
 
@@ -38,9 +73,54 @@ public final class RealScheduler: LoopScheduler {
 
     public func perform(at time: LogTime, _ work: @escaping @Sendable () -> Void) -> ScheduledWork {
         let handle = ScheduledWork()
-        let delay = min(max(0, time.microseconds(since: now)), Self.longestDelayMicroseconds)
-        queue.asyncAfter(deadline: .now() + .microseconds(Int(delay))) { if handle.isLive { work() } }
+        state.withLock { state in
+            state.order += 1
+            sweep(&state)
+            let index = Self.firstIndex(after: time, state.entries)
+            state.entries.insert(Entry(time: time, order: state.order, work: work, handle: handle), at: index)
+            if index == 0 { setTimer(&state) }
+        }
         return handle
+    }
+
+    /// The clock was set: what is due by now is run, and timers are set anew.
+    public func clockStepped() { queue.async { [weak self] in self?.ring() } }
+
+    /// On the queue: runs what is due.
+    private func ring() {
+        let now = now
+        let due = state.withLock { state in
+            let end = Self.firstIndex(after: now, state.entries)
+            defer {
+                state.entries.removeFirst(end)
+                setTimer(&state)
+            }
+            return Array(state.entries[..<end])
+        }
+        for entry in due where entry.handle.isLive { entry.work() }
+    }
+
+    private func setTimer(_ state: inout State) {
+        let next = state.entries.first { $0.handle.isLive }?.time
+        guard let next else { return timer.source.schedule(deadline: .distantFuture) }
+        let delay = min(max(0, next.microseconds(since: now)), Self.longestDelayMicroseconds)
+        timer.source.schedule(deadline: .now() + .microseconds(Int(delay)), leeway: .nanoseconds(0))
+    }
+
+    private static func firstIndex(after time: LogTime, _ entries: [Entry]) -> Int {
+        var (low, high) = (0, entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].time <= time { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// Alarms are set and called off with nearly every commit: what was called off goes whenever their number has doubled.
+    private func sweep(_ state: inout State) {
+        guard state.entries.count > 2 * state.swept + 64 else { return }
+        state.entries.removeAll { !$0.handle.isLive }
+        state.swept = state.entries.count
     }
 
     /// A deadline further away is looked at again after this long.

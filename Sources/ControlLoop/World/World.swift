@@ -135,6 +135,7 @@ public struct World: Sendable {
             return batch.withBody(of: event) { applySuggestion(event, $0, names, &fold) }
         case .snapshotObserved:
             return batch.withBody(of: event) { applyObserved(event, $0, &fold) }
+        case .clockStepped, .positionLost: return true
         }
     }
 

@@ -466,6 +466,7 @@ public struct CloudEventReader {
         case .worker: "a worker"
         case .pool: "a pool"
         case .node: "a node"
+        case .service: "the service"
         case .holder: "an actor or a template"
         }
     }

@@ -28,6 +28,8 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     case timerFired = 22
     case snapshotObserved = 23
     case prefetchSuggested = 24
+    case clockStepped = 25
+    case positionLost = 27
 
     public static let typePrefix = "dev.greenroom."
 
@@ -35,6 +37,8 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case actor, worker, pool, node
         /// Whose snapshot it is: an actor, or where `data.template` is, a template.
         case holder
+        /// The service itself.
+        case service
     }
 
     public enum FieldType: Hashable, Sendable {
@@ -151,6 +155,8 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
             other("snapshot.observed", .holder, ours: true, need("snapshot", .text), need("state", .text), may("bytes", .count), may("template", .name), may("toldAt", .count))
         case .prefetchSuggested:
             other("prefetch.suggested", .node, ours: true, pool: true, need("pool", .name), need("node", .name), need("actor", .name), need("snapshot", .text), need("reason", .text), may("bytes", .count), may("request", .count), may("wakeAt", .time))
+        case .clockStepped: other("clock.stepped", .service, ours: true, need("microseconds", .integer))
+        case .positionLost: other("position.lost", .service, ours: true, may("through", .count), may("reason", .text))
         }
     }
 

@@ -22,6 +22,8 @@ final class CommitEngine {
     private var chain: [UInt8]
     let dedupe: DedupeIndex
     private(set) var head: Head
+    /// The last commit's link of the chain.
+    var link: [UInt8] { chain }
 
     init(_ db: Database, catalog: LogCatalog, subjects: SubjectIndex, dedupe: DedupeIndex, head: Head, chain: [UInt8], producesInline: Bool) throws {
         self.catalog = catalog
@@ -41,10 +43,10 @@ final class CommitEngine {
     /// Each log hashes ids in its own way.
     static func hashKey(_ logID: [UInt8]) -> UInt64 { logID.withUnsafeBufferPointer { ByteHash.of($0) } }
 
-    /// Commits what is new in `requests`, at `clock` or the head's time, whichever is later.
-    func commit(_ requests: [AppendRequest], clock: LogTime, _ db: Database) throws -> StagedCommit {
+    /// Commits what is new in `requests`, at `time` or the head's, whichever is later.
+    func commit(_ requests: [AppendRequest], time: LogTime, _ db: Database) throws -> StagedCommit {
         do {
-            let staged = try stager.stage(requests, after: head, at: max(clock, head.at))
+            let staged = try stager.stage(requests, after: head, at: max(time, head.at))
             let marks = catalog.pendingMarks.withLock { $0 }
             if staged.isEmpty, marks.isEmpty {
                 keep(staged, chain: chain, marks: [])

@@ -5,7 +5,8 @@
 // One thread takes everything that waits and commits it together: under load a commit carries hundreds of callers and they
 // share one sync; alone, a caller waits for nothing but its own. Inline, the caller's thread does the same, one request at
 // a time. When a commit fails its callers learn why, and until the disk works again appends fail fast, with a try now and
-// then: growing pauses, and a probe when nobody appends.
+// then: growing pauses, and a probe when nobody appends. What is committed must be in the file at the log's path, or nobody
+// is told that it is. Once a second the thread looks at what no append brings about (`tend`).
 
 import Domain
 import GRDB
@@ -16,11 +17,13 @@ final class LogWriter: Sendable {
     private let configuration: EventLog.Configuration
     private let queue: AppendQueue
     private let recent: RecentCommits
-    private let wal: WALCheckpointer
+    private let place: LogPlace
+    private let clock: LogClock
     private let keeper: LogKeeper
     private let status: Mutex<Status>
     private let figures = Mutex(CommitFigures())
     private let observers = Mutex<[@Sendable (Head) -> Void]>([])
+    private let stepObservers = Mutex<[@Sendable (Int64) -> Void]>([])
     let health: HealthRecord
 
     /// Guarded by the pool's writing access, which admits one thread at a time: touched nowhere else.
@@ -36,16 +39,20 @@ final class LogWriter: Sendable {
         var head: Head
         var retryAt: Int64 = 0
         var pause: Int64 = 0
+        var tendAt: Int64 = 0
+        /// Log time was said to run ahead.
+        var isAhead = false
     }
 
     init(
         _ configuration: EventLog.Configuration, catalog: LogCatalog, engine: sending CommitEngine, recent: RecentCommits,
-        wal: WALCheckpointer, keeper: LogKeeper, health: HealthRecord
+        place: LogPlace, clock: LogClock, keeper: LogKeeper, health: HealthRecord
     ) {
         self.configuration = configuration
         self.catalog = catalog
         self.recent = recent
-        self.wal = wal
+        self.place = place
+        self.clock = clock
         self.keeper = keeper
         self.health = health
         queue = AppendQueue(limits: configuration.limits)
@@ -55,9 +62,10 @@ final class LogWriter: Sendable {
 
     var head: Head { status.withLock { $0.head } }
     var pendingEvents: Int { queue.pendingEvents }
-    var walBytes: Int { wal.bytes }
+    var walBytes: Int { place.wal.bytes }
     var commitFigures: CommitFigures { figures.withLock { $0 } }
     func onCommit(_ wake: @escaping @Sendable (Head) -> Void) { observers.withLock { $0.append(wake) } }
+    func onClockStep(_ tell: @escaping @Sendable (Int64) -> Void) { stepObservers.withLock { $0.append(tell) } }
 
     // MARK: - Callers
 
@@ -86,13 +94,14 @@ final class LogWriter: Sendable {
     /// The writer's thread. Returns once the queue is closed and empty.
     func run() {
         while true {
-            switch queue.next(waitingAtMost: pauseBeforeProbe()) {
+            switch queue.next(waitingAtMost: min(pauseBeforeProbe(), configuration.limits.tendMicroseconds)) {
             case .commit(let requests):
                 commit(requests)
                 queue.answered(requests)
             case .idle: probe()
             case .closed: return
             }
+            tendWhenDue()
         }
     }
 
@@ -108,9 +117,16 @@ final class LogWriter: Sendable {
         }
         let started = MonotonicClock.microseconds()
         do {
+            try place.files.check()
             let staged = try catalog.pool.writeWithoutTransaction { db in
-                let staged = try engine().commit(requests, clock: recorded ?? configuration.clock(), db)
-                if !staged.isEmpty { publish(staged) }
+                let engine = try engine()
+                let staged = try engine.commit(requests, time: recorded ?? clock.commitTime(), db)
+                // It is durable; is it where it will be looked for? Otherwise nobody hears of it, and it may be sent again.
+                try place.files.check()
+                if !staged.isEmpty {
+                    if let problem = place.mark.note(engine.head, link: engine.link) { health.note(problem) }
+                    publish(staged)
+                }
                 return staged
             }
             recovered()
@@ -123,6 +139,7 @@ final class LogWriter: Sendable {
             for request in requests { request.completion(.failure(refusal)) }
         }
         keepWALSmall()
+        if configuration.writer == .inline { watchClock() }
     }
 
     private func publish(_ staged: StagedCommit) {
@@ -139,14 +156,14 @@ final class LogWriter: Sendable {
     }
 
     private func keepWALSmall() {
-        guard wal.bytes > configuration.limits.walLimitBytes, !box.isClosed else { return }
-        do { try catalog.pool.writeWithoutTransaction { db in _ = try wal.run(db) } } catch { health.noteKeeper(error, path: catalog.path) }
+        guard place.wal.bytes > configuration.limits.walLimitBytes, !box.isClosed else { return }
+        do { try catalog.pool.writeWithoutTransaction { db in _ = try place.wal.run(db) } } catch { health.noteKeeper(error, path: catalog.path) }
     }
 
     /// Writes marks that no commit has taken along.
     func flushMarks() {
         guard !catalog.pendingMarks.withLock({ $0.isEmpty }) else { return }
-        do { _ = try catalog.pool.writeWithoutTransaction { db in try engine().commit([], clock: configuration.clock(), db) } } catch { _ = failed(error) }
+        do { _ = try catalog.pool.writeWithoutTransaction { db in try engine().commit([], time: clock.now, db) } } catch { _ = failed(error) }
     }
 
     /// Only inside the pool's writing access.
@@ -174,6 +191,7 @@ final class LogWriter: Sendable {
 
     private func refusalWhileFailing() -> AppendError? {
         guard let failure = health.failure, MonotonicClock.microseconds() < status.withLock({ $0.retryAt }) else { return nil }
+        health.noteRefusal()
         return .notWritable(reason: failure.problem, hint: failure.hint)
     }
 
@@ -184,7 +202,7 @@ final class LogWriter: Sendable {
             status.pause = status.pause == 0 ? limits.retryFirstMicroseconds : min(status.pause * 2, limits.retryLastMicroseconds)
             status.retryAt = MonotonicClock.microseconds() + status.pause
         }
-        health.fail(trouble, at: configuration.clock())
+        health.fail(trouble, at: clock.now)
         return .notWritable(reason: trouble.problem, hint: trouble.hint)
     }
 
@@ -197,18 +215,69 @@ final class LogWriter: Sendable {
         health.recover()
     }
 
-    private func pauseBeforeProbe() -> Int64? {
-        guard health.failure != nil else { return nil }
+    private func pauseBeforeProbe() -> Int64 {
+        guard health.failure != nil else { return .max }
         return max(1_000, status.withLock { $0.retryAt } - MonotonicClock.microseconds())
     }
 
     /// While failing with nobody appending: does the disk take a few pages again?
     private func probe() {
-        guard health.failure != nil else { return }
+        guard health.failure != nil, MonotonicClock.microseconds() >= status.withLock({ $0.retryAt }) else { return }
         do {
+            try place.files.check()
             try catalog.pool.write { db in try db.execute(sql: "INSERT OR REPLACE INTO disk_probe VALUES (1, zeroblob(65536))") }
             try catalog.pool.write { db in try db.execute(sql: "DELETE FROM disk_probe") }
             recovered()
         } catch { _ = failed(error) }
+    }
+
+    // MARK: - What no append brings about
+
+    private func tendWhenDue() {
+        let now = MonotonicClock.microseconds()
+        let isDue = status.withLock { status in
+            guard now >= status.tendAt else { return false }
+            status.tendAt = now + configuration.limits.tendMicroseconds
+            return true
+        }
+        if isDue, !box.isClosed { tend() }
+    }
+
+    private func tend() {
+        watchClock()
+        if let trouble = place.files.trouble(), health.failure == nil { _ = failed(place.files.error(trouble)) }
+        health.tellFailure()
+        health.noteDisk(path: catalog.path)
+        if let problem = place.mark.tend() { health.note(problem) }
+        guard health.failure == nil else { return }
+        // What a reader kept from being copied is copied by the keeper once it has left; then the file is cut back here.
+        let limit = configuration.limits.walLimitBytes
+        if place.wal.bytes > configuration.limits.walCheckpointBytes { keeper.wakeForWAL() }
+        guard place.wal.isDone, WALCheckpointer.fileBytes(ofLog: catalog.path) > limit else { return }
+        do { try catalog.pool.writeWithoutTransaction { db in try place.wal.cutBack(db) } } catch { health.noteKeeper(error, path: catalog.path) }
+    }
+
+    private func watchClock() {
+        if let step = clock.takeStep() {
+            configuration.notice(LogNotice(.warning, "the machine's clock jumped \(step < 0 ? "back" : "ahead") by \(Self.seconds(abs(step))) s: it was set, or the machine slept"))
+            for tell in stepObservers.withLock({ $0 }) { tell(step) }
+        }
+        let ahead = clock.aheadMicroseconds
+        let changed = status.withLock { status -> Bool? in
+            // Said once it is worth it, and taken back once it is over.
+            let isAhead = ahead > (status.isAhead ? 0 : LogClock.stepMicroseconds)
+            guard isAhead != status.isAhead else { return nil }
+            status.isAhead = isAhead
+            return isAhead
+        }
+        guard let changed else { return }
+        configuration.notice(changed
+            ? LogNotice(.warning, "log time runs \(Self.seconds(ahead)) s ahead of the machine's clock, which was set back: it goes on a little slower until that has caught up")
+            : LogNotice(.notice, "log time is the machine's clock again"))
+    }
+
+    private static func seconds(_ microseconds: Int64) -> String {
+        let tenths = microseconds / 100_000
+        return "\(tenths / 10).\(tenths % 10)"
     }
 }

@@ -250,8 +250,8 @@ final class DedupeIndex {
 
     /// The live runs of the file. What a crash left half written, or what doesn't fit together, is removed, and the events
     /// from there on are to be added again.
-    func load(_ db: Database, rebuilding: Bool) throws {
-        var sound = !rebuilding
+    func load(_ db: Database) throws {
+        var sound = true
         let rows = try Row.fetchAll(db, sql: "SELECT * FROM dedupe_runs ORDER BY first_seq, state")
         for row in rows {
             let run = DedupeRun(row)

@@ -7,6 +7,8 @@ import GRDB
 
 /// The writer's statements. Used only inside the writer's access.
 struct DedupeStore {
+    static let tables = ["dedupe_runs", "dedupe_chunks", "dedupe_filters"]
+
     private let putChunk: RawStatement
     private let putFilter: RawStatement
     private let dropChunks: RawStatement

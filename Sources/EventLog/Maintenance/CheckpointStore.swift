@@ -2,7 +2,9 @@
 //
 // A state is a run of bytes with an owner, a version and a digest. It is written in parts, each a transaction of its own
 // between two commits, and counts only once its row in `checkpoints` is there, which is last. One whose digest doesn't fit
-// its bytes is passed over: everything in it can be worked out from events.
+// its bytes is passed over: everything in it can be worked out from events. For the same reason a damaged page among them
+// stops nothing: both tables are then set aside under other names, as to delete from them would need the damaged page, and
+// begun anew.
 
 import Crypto
 public import Domain
@@ -27,21 +29,28 @@ struct CheckpointStore: Sendable {
 
     func save(_ owner: Owner, seq: Position, at: LogTime, version: Int, body: [UInt8]) throws(LogError) {
         do {
-            let id = try catalog.pool.read { db in try nextID(db) }
-            let parts = (body.count + partBytes - 1) / partBytes
-            precondition(parts < Self.partsLimit, "a checkpoint of \(body.count) bytes")
-            for part in 0..<parts {
-                let slice = Array(body[(part * partBytes)..<min((part + 1) * partBytes, body.count)])
-                try catalog.pool.write { db in
-                    try db.execute(sql: "INSERT INTO checkpoint_parts VALUES (?, ?)", arguments: [id << Self.partBits | Int64(part), Self.data(slice)])
-                }
-            }
-            try catalog.pool.write { db in
-                try db.execute(
-                    sql: "INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    arguments: [id, owner.rawValue, seq, at.microseconds, version, body.count, Self.data(Self.digest(body))])
+            do { try write(owner, seq: seq, at: at, version: version, body: body) } catch let error as DatabaseError where error.isDamage {
+                try setAside()
+                try write(owner, seq: seq, at: at, version: version, body: body)
             }
         } catch { throw LogError(wrapping: error, operation: "save a checkpoint in", path: catalog.path) }
+    }
+
+    private func write(_ owner: Owner, seq: Position, at: LogTime, version: Int, body: [UInt8]) throws {
+        let id = try catalog.pool.read { db in try nextID(db) }
+        let parts = (body.count + partBytes - 1) / partBytes
+        precondition(parts < Self.partsLimit, "a checkpoint of \(body.count) bytes")
+        for part in 0..<parts {
+            let slice = Array(body[(part * partBytes)..<min((part + 1) * partBytes, body.count)])
+            try catalog.pool.write { db in
+                try db.execute(sql: "INSERT INTO checkpoint_parts VALUES (?, ?)", arguments: [id << Self.partBits | Int64(part), Self.data(slice)])
+            }
+        }
+        try catalog.pool.write { db in
+            try db.execute(
+                sql: "INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?)",
+                arguments: [id, owner.rawValue, seq, at.microseconds, version, body.count, Self.data(Self.digest(body))])
+        }
     }
 
     /// The newest sound one of `version` at `seq` or before, and how many were passed over because they are damaged.
@@ -52,7 +61,7 @@ struct CheckpointStore: Sendable {
                 db, sql: "SELECT * FROM checkpoints WHERE owner = ? AND seq <= ? AND (?3 IS NULL OR version = ?3) ORDER BY seq DESC, id DESC",
                 arguments: [owner.rawValue, seq, version])
             for row in rows {
-                if let found = try load(row, db) { return (found, damaged) }
+                do { if let found = try load(row, db) { return (found, damaged) } } catch let error as DatabaseError where error.isDamage {}
                 damaged += 1
             }
             return (nil, damaged)
@@ -88,16 +97,20 @@ struct CheckpointStore: Sendable {
     /// measured by their age, so that any moment has one not far before it.
     func thin(_ owner: Owner, keeping kept: Int) throws(LogError) {
         do {
-            var left = try catalog.pool.read { db in
-                try Row.fetchAll(db, sql: "SELECT id, seq FROM checkpoints WHERE owner = ? ORDER BY seq, id", arguments: [owner.rawValue])
-                    .map { (id: $0["id"] as Int64, seq: $0["seq"] as Int64) }
-            }
-            while left.count > max(kept, 1) {
-                let victim = Self.victim(left.map(\.seq), keepsOldest: kept > 2)
-                try remove(left[victim].id)
-                left.remove(at: victim)
-            }
+            do { try removeBeyond(kept, owner) } catch let error as DatabaseError where error.isDamage { try setAside() }
         } catch { throw LogError(wrapping: error, operation: "thin out checkpoints of", path: catalog.path) }
+    }
+
+    private func removeBeyond(_ kept: Int, _ owner: Owner) throws {
+        var left = try catalog.pool.read { db in
+            try Row.fetchAll(db, sql: "SELECT id, seq FROM checkpoints WHERE owner = ? ORDER BY seq, id", arguments: [owner.rawValue])
+                .map { (id: $0["id"] as Int64, seq: $0["seq"] as Int64) }
+        }
+        while left.count > max(kept, 1) {
+            let victim = Self.victim(left.map(\.seq), keepsOldest: kept > 2)
+            try remove(left[victim].id)
+            left.remove(at: victim)
+        }
     }
 
     /// The one that is missed least: the gap it would leave, by how long ago that is.
@@ -129,9 +142,24 @@ struct CheckpointStore: Sendable {
         }
     }
 
-    /// Parts of checkpoints that a crash kept from being finished.
-    func removeUnfinished(_ db: Database) throws {
-        try db.execute(sql: "DELETE FROM checkpoint_parts WHERE part >> \(Self.partBits) NOT IN (SELECT id FROM checkpoints)")
+    /// While opening: removes parts of checkpoints that a crash kept from being finished. Answers what was found damaged, in words.
+    func repair() throws -> String? {
+        do {
+            try catalog.pool.writeWithoutTransaction { db in
+                try db.execute(sql: "DELETE FROM checkpoint_parts WHERE part >> \(Self.partBits) NOT IN (SELECT id FROM checkpoints)")
+                _ = try Row.fetchAll(db, sql: "SELECT * FROM checkpoints")
+            }
+            return nil
+        } catch let error as DatabaseError where error.isDamage {
+            try setAside()
+            return "a page of the checkpoints in \(catalog.path) is damaged (SQLite says \(error.extendedResultCode.rawValue): \(error.message ?? "no more")): "
+                + "they are dropped, and state is folded from the log"
+        }
+    }
+
+    /// Both tables under other names, and empty ones in their place.
+    private func setAside() throws {
+        try catalog.pool.writeWithoutTransaction { db in try SideTables.replace(["checkpoints", "checkpoint_parts"], db) }
     }
 
     private func nextID(_ db: Database) throws -> Int64 {

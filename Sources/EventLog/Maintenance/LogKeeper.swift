@@ -55,6 +55,16 @@ final class LogKeeper: Sendable {
         if mustWake { wake.signal() }
     }
 
+    /// What a reader kept in the write-ahead log may be copied by now.
+    func wakeForWAL() {
+        let mustWake = state.withLock { state in
+            state.isDue = true
+            defer { state.sleeps = false }
+            return state.sleeps
+        }
+        if mustWake { wake.signal() }
+    }
+
     /// The keeper's thread. `saveState` saves the log's own state and returns the position it is of.
     func run(saveState: @Sendable () throws -> Position) {
         while true {

@@ -46,6 +46,14 @@ final class LogLock: Sendable {
         }
     }
 
+    /// Whether a process has the log open for writing.
+    static func isHeld(logPath: String) -> Bool {
+        let descriptor = open(logPath + ".lock", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0
+    }
+
     private static func holder(_ descriptor: Int32) -> Int32? {
         var bytes = [UInt8](repeating: 0, count: 32)
         let count = pread(descriptor, &bytes, bytes.count, 0)

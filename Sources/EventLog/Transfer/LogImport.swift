@@ -152,7 +152,7 @@ extension EventLog {
             try catalog.pool.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA synchronous = \(isSynced && configuration.durability == .full ? "FULL" : "OFF")")
                 // A checkpoint syncs the WAL before it copies it, and the database after.
-                if isSynced { try writing?.wal.runWhole(db) }
+                if isSynced { try writing?.place.wal.runWhole(db) }
             }
         } catch { throw LogError(wrapping: error, operation: "sync", path: path) }
     }

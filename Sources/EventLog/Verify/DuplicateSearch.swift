@@ -22,11 +22,22 @@ struct DuplicateSearch {
         seen.insert(hash)
     }
 
-    /// Compares the events whose hashes are suspect.
-    func finish(_ db: Database) throws {
+    /// Compares the events up to `end` whose hashes are suspect.
+    func finish(upTo end: Position, _ read: ReadStretch) throws {
         guard !suspects.isEmpty else { return }
-        let rows = try RawStatement(db, "SELECT seq, source, id FROM events ORDER BY seq")
         var firsts: [UInt64: [Position]] = [:]
+        var seq: Position = 0
+        while seq < end {
+            let last = min(seq + LogVerifier.stretchEvents, end)
+            try read { db in try compare(after: seq, through: last, &firsts, db) }
+            seq = last
+        }
+    }
+
+    private func compare(after start: Position, through last: Position, _ firsts: inout [UInt64: [Position]], _ db: Database) throws {
+        let rows = try RawStatement(db, "SELECT seq, source, id FROM events WHERE seq > ? AND seq <= ? ORDER BY seq")
+        rows.bind(1, start)
+        rows.bind(2, last)
         let compare = try RawStatement(db, "SELECT 1 FROM events AS a, events AS b WHERE a.seq = ? AND b.seq = ? AND a.source = b.source AND a.id IS b.id")
         while try rows.step() {
             let source = NameID(UInt32(truncatingIfNeeded: rows.integer(1)))

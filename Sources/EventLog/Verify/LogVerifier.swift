@@ -5,54 +5,73 @@
 // have seen before (a filter, so memory stays at about 1.5 bytes an event); a second pass looks at those exactly. Last, the
 // dedupe runs must say what the events say. It reads the file alone and believes nothing that is kept in memory.
 //
-// All of it reads one state of the file: while it runs, a writer's WAL can't start over and grows with what is written.
+// It reads a stretch at a time, each of one state of the file: a writer's WAL can start over in between, however large the
+// log is. What is appended meanwhile isn't looked at.
 
 public import Domain
 import GRDB
+
+/// Runs a body on a reading connection, on one state of the file.
+typealias ReadStretch = ((Database) throws -> Void) throws -> Void
 
 struct LogVerifier {
     /// Ends a pass; caught here.
     struct Found: Error { let fault: VerifyReport.Fault }
 
     static let progressEvery: Int64 = 65_536
+    /// Events of a stretch: some tens of milliseconds.
+    static let stretchEvents: Int64 = 65_536
 
-    let db: Database
-    let logID: [UInt8]
-    let progress: (Position) -> Void
+    private let read: ReadStretch
+    private let logID: [UInt8]
+    private let progress: (Position) -> Void
+    /// Where the log ended when verifying began.
+    private let end: Position
     private var report = VerifyReport()
     /// Where each subject was last, by its name's number.
     private var lastSeqs: [Int64] = [0]
     private var duplicates: DuplicateSearch
     private var runs: DedupeAudit
 
-    init(_ db: Database, logID: [UInt8], progress: @escaping (Position) -> Void) throws {
-        self.db = db
+    init(logID: [UInt8], progress: @escaping (Position) -> Void, read: @escaping ReadStretch) throws {
         self.logID = logID
         self.progress = progress
-        let events = try LogCatalog.lastCommit(db)?.head.seq ?? 0
-        duplicates = DuplicateSearch(events: Int(events), key: CommitEngine.hashKey(logID))
-        runs = try DedupeAudit(db)
+        self.read = read
+        var opening: (end: Position, runs: DedupeAudit)?
+        try read { db in opening = (try LogCatalog.lastCommit(db)?.head.seq ?? 0, try DedupeAudit(db)) }
+        (end, runs) = opening ?? (0, DedupeAudit())
+        duplicates = DuplicateSearch(events: Int(end), key: CommitEngine.hashKey(logID))
     }
 
     mutating func verify() throws -> VerifyReport {
         do {
-            try checkKinds()
-            try checkCommits()
-            try duplicates.finish(db)
-            try runs.finish(db)
+            try read { db in try checkKinds(db) }
+            while try checkStretch() {}
+            try duplicates.finish(upTo: end, read)
+            try runs.finish(read)
         } catch let found as Found { report.fault = found.fault }
         return report
     }
 
     // MARK: - The chain
 
-    private mutating func checkCommits() throws {
-        var walk = try ChainWalk(db, logID: logID)
-        // What was sound before a fault counts.
-        defer { (report.head, report.names) = (walk.head, walk.nameCount) }
-        while try walk.next({ row in try check(row) }) { report.commits += 1 }
-        try walk.expectEnd()
-        report.lastHash = walk.link
+    /// The commits of the next stretch; false where they were the last.
+    private mutating func checkStretch() throws -> Bool {
+        let start = report.head.seq
+        let before = report.lastHash
+        var isMore = false
+        try read { db in
+            var walk = try ChainWalk(db, logID: logID, after: start)
+            // The link it believes must be the one that was worked out.
+            if start > 0, walk.link != before { throw Found(fault: .init(part: .chain, position: start, problem: "its commit was changed meanwhile")) }
+            // What was sound before a fault counts.
+            defer { (report.head, report.names, report.lastHash) = (walk.head, walk.nameCount, walk.link) }
+            let last = min(start + Self.stretchEvents, end)
+            while try walk.next(through: last, { row in try check(row) }) { report.commits += 1 }
+            isMore = walk.head.seq > start && walk.head.seq < end
+            if !isMore, try LogCatalog.lastCommit(db)?.head.seq ?? 0 <= walk.head.seq { try walk.expectEnd() }
+        }
+        return isMore
     }
 
     private mutating func check(_ row: ChainWalk.Row) throws {
@@ -72,7 +91,7 @@ struct LogVerifier {
     /// Of the first version.
     private static let kindsAtFirst = 22
 
-    private func checkKinds() throws {
+    private func checkKinds(_ db: Database) throws {
         let rows = try Row.fetchAll(db, sql: "SELECT kind, name, carries_pool, carries_worker FROM kinds ORDER BY kind")
         // Read without being opened for writing, a file of an older version ends with the kinds of its time.
         let sound = rows.count >= Self.kindsAtFirst && rows.count <= EventKind.allCases.count && zip(rows, EventKind.allCases).allSatisfy { row, kind in
@@ -86,22 +105,25 @@ extension EventLog {
     /// Goes through everything. `progress` is called now and then with the position reached.
     public func verify(progress: @escaping (Position) -> Void = { _ in }) throws(LogError) -> VerifyReport {
         do {
-            return try catalog.pool.read { db in
-                var verifier = try LogVerifier(db, logID: catalog.logID, progress: progress)
-                return try verifier.verify()
-            }
+            var verifier = try LogVerifier(logID: catalog.logID, progress: progress) { [catalog] body in try catalog.pool.read(body) }
+            return try verifier.verify()
         } catch { throw LogError(wrapping: error, operation: "verify", path: path) }
     }
 
-    /// The same of a file that need not be open, nor sound enough to be opened.
+    /// The same of a file that need not be open, nor sound enough to be opened; and whether all is there that was acknowledged.
     public static func verify(path: String, progress: @escaping (Position) -> Void = { _ in }) throws(LogError) -> VerifyReport {
         do {
-            let queue = try LogOpening(Configuration(path: path)).connectionForVerifying()
-            return try queue.read { db in
-                let id = try Row.fetchOne(db, sql: "SELECT id FROM log_info").map { row in try row.withUnsafeData(atIndex: 0) { Array($0 ?? .init()) } }
-                var verifier = try LogVerifier(db, logID: id ?? [], progress: progress)
-                return try verifier.verify()
+            let opening = LogOpening(Configuration(path: path))
+            // A file that can't be read this far is told below.
+            let loss = try? opening.inspection.loss(isWritten: LogLock.isHeld(logPath: path))
+            let queue = try opening.connectionForVerifying()
+            let id = try queue.read { db in
+                try Row.fetchOne(db, sql: "SELECT id FROM log_info").map { row in try row.withUnsafeData(atIndex: 0) { Array($0 ?? .init()) } }
             }
+            var verifier = try LogVerifier(logID: id ?? [], progress: progress) { body in try queue.read(body) }
+            var report = try verifier.verify()
+            if let loss, report.isSound { report.fault = .init(part: .lost, position: loss.head + 1, problem: loss.description) }
+            return report
         } catch { throw LogError(wrapping: error, operation: "verify", path: path) }
     }
 
@@ -110,19 +132,31 @@ extension EventLog {
     public func verify(
         after position: Position, through last: Position, progress: @escaping (Position) -> Void = { _ in }
     ) throws(LogError) -> VerifyReport {
+        var report = VerifyReport()
+        var start = position
+        while try verifyStretch(after: start, through: last, &report, progress), report.isSound { start = report.head.seq }
+        return report
+    }
+
+    /// A stretch of it, of one state of the file; false where nothing is left.
+    private func verifyStretch(
+        after start: Position, through last: Position, _ report: inout VerifyReport, _ progress: (Position) -> Void
+    ) throws(LogError) -> Bool {
         do {
             return try catalog.pool.read { db in
-                var report = VerifyReport()
                 do {
-                    var walk = try ChainWalk(db, logID: catalog.logID, after: position)
+                    var walk = try ChainWalk(db, logID: catalog.logID, after: start)
                     defer { (report.head, report.names, report.lastHash) = (walk.head, walk.nameCount, walk.link) }
-                    while try walk.next(through: last, { row in
+                    let end = min(last, start.addingReportingOverflow(LogVerifier.stretchEvents).partialValue)
+                    while try walk.next(through: end, { row in
                         report.events += 1
                         if row.seq % LogVerifier.progressEvery == 0 { progress(row.seq) }
                     }) { report.commits += 1 }
-                    if walk.head.seq < last { try walk.expectEnd() }
+                    guard walk.head.seq < last else { return false }
+                    if walk.head.seq > start, try LogCatalog.lastCommit(db)?.head.seq ?? 0 > walk.head.seq { return true }
+                    try walk.expectEnd()
                 } catch let found as LogVerifier.Found { report.fault = found.fault }
-                return report
+                return false
             }
         } catch { throw LogError(wrapping: error, operation: "verify", path: path) }
     }

@@ -14,6 +14,8 @@ public struct VerifyReport: Hashable, Sendable {
             case previous
             /// What the log works out from events doesn't fit them; opening with `rebuildsDerived` makes it anew.
             case derived
+            /// What was acknowledged, and isn't in the file.
+            case lost
         }
 
         public var part: Part

@@ -22,14 +22,15 @@ enum HealthAnswers {
     }
 
     @Sendable static func ready(_ question: Question) async throws -> Answer {
-        var results: [(name: String, problem: String?)] = []
+        var results: [(name: String, isOK: Bool, detail: String?)] = []
         for check in question.parts.readiness {
             switch await check.run() {
-            case .ok: results.append((check.name, nil))
-            case .failing(let problem): results.append((check.name, problem))
+            case .ok: results.append((check.name, true, nil))
+            case .note(let text): results.append((check.name, true, text))
+            case .failing(let problem): results.append((check.name, false, problem))
             }
         }
-        let isReady = results.allSatisfy { $0.problem == nil }
+        let isReady = results.allSatisfy(\.isOK)
         var answer = Answer.object(status: isReady ? .ok : .serviceUnavailable) { json in
             json.member("status", isReady ? "ok" : "failing")
             json.member("uptime", uptimeSeconds)
@@ -38,8 +39,8 @@ enum HealthAnswers {
             for result in results {
                 json.openObject()
                 json.member("name", result.name)
-                json.member("status", result.problem == nil ? "ok" : "failing")
-                if let problem = result.problem { json.member("detail", problem) }
+                json.member("status", result.isOK ? "ok" : "failing")
+                if let detail = result.detail { json.member("detail", detail) }
                 json.closeObject()
             }
             json.closeArray()

@@ -26,8 +26,15 @@ extension ServiceParts {
             })
         readiness.append(
             ReadinessCheck("disk space") {
-                guard let free = log.health.diskFreeBytes, free < DiskSpace.bytesLeast else { return .ok }
-                return .failing("\(free >> 20) MiB are free where the log lies, \(DiskSpace.bytesLeast >> 20) are wanted: make room")
+                // While the log can be written, little room is no reason to take the service away from those who use it.
+                guard let free = log.health.diskFreeBytes, free < DiskSpace.bytesScarce else { return .ok }
+                return .note("only \(free >> 20) MiB are free where the log lies: make room before appends are refused")
+            })
+        readiness.append(
+            ReadinessCheck("log time") {
+                let ahead = log.secondsAhead
+                guard ahead > 0 else { return .ok }
+                return .note("log time runs \((ahead * 10).rounded() / 10) s ahead of the machine's clock, which was set back")
             })
         readiness.append(
             ReadinessCheck("targets reachable") {
@@ -39,8 +46,8 @@ extension ServiceParts {
 }
 
 enum DiskSpace {
-    /// Below it the service says that it isn't ready, while it can still write.
-    static let bytesLeast: Int64 = 256 << 20
+    /// Below it the service says so.
+    static let bytesScarce: Int64 = 256 << 20
 }
 
 /// From which lag on a loop is no longer ready.

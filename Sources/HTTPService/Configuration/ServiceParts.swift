@@ -76,6 +76,8 @@ public struct ReadinessCheck: Sendable {
 
     public enum Result: Hashable, Sendable {
         case ok
+        /// All right, and worth knowing: a sentence.
+        case note(String)
         /// A sentence that says what is wrong and what to do.
         case failing(String)
     }

@@ -38,4 +38,6 @@ public enum AppendRefusal: Error, Hashable, Sendable {
     case overloaded(retryAfterSeconds: Int)
     /// The log can't be written now; a sentence that says why and what to do.
     case unavailable(String)
+    /// An event can't be stored, now or later. `index` is its place in the batch.
+    case invalid(index: Int, problem: String)
 }

@@ -61,7 +61,7 @@ struct HistoryCommand: AsyncParsableCommand {
         case .worker: subject == .worker
         case .pool: subject == .pool
         case .holder: subject == .actor
-        case .node: false
+        case .node, .service: false
         }
     }
 }

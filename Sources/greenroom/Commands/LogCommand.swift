@@ -7,8 +7,11 @@ import EventLog
 struct LogCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "log",
-        abstract: "Verify, measure, export and import a log, and keep its folded state.",
-        subcommands: [LogVerifyCommand.self, LogStatsCommand.self, LogExportCommand.self, LogImportCommand.self, LogCheckpointCommand.self])
+        abstract: "Verify, measure, export and import a log, keep its folded state, and go on after a loss.",
+        subcommands: [
+            LogVerifyCommand.self, LogStatsCommand.self, LogExportCommand.self, LogImportCommand.self, LogCheckpointCommand.self,
+            LogAcceptLossCommand.self, LogRebuildCommand.self,
+        ])
 }
 
 struct LogOptions: ParsableArguments {
@@ -25,7 +28,8 @@ struct LogVerifyCommand: AsyncParsableCommand {
         abstract: "Check that the log is what was written, and its decisions what its state leads to.",
         discussion: """
             Recomputes the hash chain over all commits, checks that no (source, id) is in it twice, and then decides
-            everything again. A running service is not disturbed.
+            everything again. A log that ends before what was acknowledged is not sound either: its -wal is looked through
+            for commits that can't be reached, and FILE-head says how far it went. A running service is not disturbed.
 
             Examples:
               greenroom log verify

@@ -53,6 +53,7 @@ struct LogStatsCommand: AsyncParsableCommand {
         if let first = stats.firstAt {
             rows.append(Row("first", text: first.rfc3339))
             rows.append(Row("last", text: stats.head.at.rfc3339))
+            rows.append(Row("secondsAhead", tenths: file.secondsAhead))
         }
         rows += [
             Row("checkpoints", Int64(stats.checkpoints)), Row("fileBytes", stats.fileBytes), Row("walBytes", stats.walBytes), Row("freeBytes", stats.freeBytes),

@@ -120,7 +120,7 @@ struct LogImportCommand: AsyncParsableCommand {
 
     /// A half import can't be gone on with, so it goes.
     private func removeRemains() {
-        for suffix in ["", "-wal", "-shm", ".lock"] { try? FileManager.default.removeItem(atPath: db + suffix) }
+        for suffix in ["", "-wal", "-shm", ".lock", "-head"] { try? FileManager.default.removeItem(atPath: db + suffix) }
     }
 }
 

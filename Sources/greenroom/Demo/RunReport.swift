@@ -81,7 +81,7 @@ struct RunReport: Sendable {
         case .actor: return applyActor(event) ? [event.subject] : []
         case .worker: return applyWorker(event)
         case .pool: applyPool(event)
-        case .node, .holder, nil: break
+        case .node, .holder, .service, nil: break
         }
         return []
     }

@@ -25,7 +25,7 @@ struct EventLine: Sendable {
 
     private func coloured(_ text: String, _ event: EventRecord) -> String {
         switch event.kind {
-        case .actorCrashed, .scaleFailed: palette.red(text)
+        case .actorCrashed, .scaleFailed, .positionLost: palette.red(text)
         case .scaleDecided, .scaleApplied: palette.cyan(text)
         case .actorRunning, .workerReady: palette.green(text)
         case .actorRequested: palette.yellow(text)
@@ -75,6 +75,8 @@ private struct Phrase {
         case .scaleApplied: say("to", "now ")
         case .scaleFailed: say("error"); say("attempt", "attempt ")
         case .timerFired: say("shadow", "shadow "); say("deadline", "due ")
+        case .clockStepped: stepped()
+        case .positionLost: say("through", "acknowledged events are lost up to "); say("reason")
         case .actorWithdrawn, .actorIdle, .actorDeleted, nil: break
         }
     }
@@ -106,6 +108,12 @@ private struct Phrase {
     private mutating func bytes() {
         known.insert("bytes")
         if let value = event.data["bytes"]?.integer { words.append("\(Grouped.text(value)) bytes") }
+    }
+
+    private mutating func stepped() {
+        known.insert("microseconds")
+        guard let value = event.data["microseconds"]?.double else { return }
+        words.append("the machine's clock jumped \(DurationText.precise(abs(value) / 1e6)) \(value < 0 ? "back" : "ahead")")
     }
 
     private mutating func observed() {

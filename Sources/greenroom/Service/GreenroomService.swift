@@ -148,7 +148,7 @@ struct GreenroomService: Sendable {
         var loopConfiguration = ControlLoop.Configuration(fence: lead?.fence ?? Fence(UInt64(log.head.seq) + 1), actuators: actuators)
         loopConfiguration.limits.checkpointEvents = configuration.checkpointEvents
         if cluster != nil { loopConfiguration.observer = news } else if let metrics { loopConfiguration.observer = metrics.loop }
-        let loop = ControlLoop(log: log, scheduler: RealScheduler(clock: EventLog.systemClock), configuration: loopConfiguration)
+        let loop = ControlLoop(log: log, scheduler: RealScheduler(clock: { log.now }), configuration: loopConfiguration)
         plane.value = loop
 
         var http = ServiceParts(log: log, plane: loop)
@@ -212,6 +212,14 @@ struct GreenroomService: Sendable {
         }
         var opening = EventLog.Configuration(path: configuration.database)
         opening.commitRefusal = refusal
+        let logger = Logger(labelLike: logger, "greenroom.log")
+        opening.notice = { notice in
+            switch notice.level {
+            case .notice: logger.notice("\(notice.text)")
+            case .warning: logger.warning("\(notice.text)")
+            case .error: logger.error("\(notice.text)")
+            }
+        }
         return try EventLog.open(opening)
     }
 

@@ -22,7 +22,10 @@ final class MetricsOutlet: Sendable {
     func text(openMetrics: Bool, _ plane: ControlLoop, _ log: EventLog) async -> [UInt8] {
         loop.show(await plane.pools())
         Gauge(label: "greenroom_log_bytes").record(Self.bytes(of: log.path))
-        if let free = log.health.diskFreeBytes { Gauge(label: "greenroom_log_disk_free_bytes").record(free) }
+        let health = log.health
+        if let free = health.diskFreeBytes { Gauge(label: "greenroom_log_disk_free_bytes").record(free) }
+        Gauge(label: "greenroom_log_writable").record(health.isWritable ? 1 : 0)
+        Gauge(label: "greenroom_log_time_ahead_seconds").record(log.secondsAhead)
         return text(openMetrics: openMetrics)
     }
 

@@ -1,0 +1,21 @@
+// What should people who run this log know, as it happens?
+
+/// A sentence for the service's log.
+public struct LogNotice: Hashable, Sendable {
+    public enum Level: Hashable, Sendable {
+        /// All is well again, or something is worth knowing.
+        case notice
+        /// Something is to be looked at; appends go on.
+        case warning
+        /// Appends are refused.
+        case error
+    }
+
+    public var level: Level
+    public var text: String
+
+    public init(_ level: Level, _ text: String) {
+        self.level = level
+        self.text = text
+    }
+}
