@@ -123,7 +123,7 @@ struct Poller: Sendable {
             case .prometheus(_, let query, let ignoreNullValues):
                 return .success(try await PrometheusPoller(client: client).value(target.poll, query: query, ignoreNullValues: ignoreNullValues))
             case .natsJetStream(_, let account, let stream, let consumer):
-                return .success(try await NATSPoller(client: client).pending(target.poll, account: account, stream: stream, consumer: consumer))
+                return .success(try await NATSPoller(client: client).work(target.poll, account: account, stream: stream, consumer: consumer))
             }
         } catch let fault as PollFault {
             return .failure(fault)
