@@ -14,15 +14,23 @@ public struct Formula: Hashable, Sendable {
     /// Parentheses, conditions and unary operators inside one another.
     public static let nestingLimit = 64
     public static let stepLimit = 1_024
+    /// Elements of a list, those of lists within it too.
+    static let listLimit = stepLimit
+    /// Numbers of a range that is written out.
+    static let rangeLimit = 256
+    /// Expressions read while compiling: a predicate is read once for each element.
+    static let readingLimit = 50_000
 
     /// As the policy has it.
     public let text: String
     private let steps: [FormulaStep]
+    private let localCount: Int
 
     /// Compiles `text`, in which `names[i]` stands for the i-th value of `evaluate`.
     public init(compiling text: String, names: [String]) throws(FormulaError) {
         var parser = try FormulaParser(text: text, names: names)
         steps = try parser.program()
+        localCount = parser.localCount
         self.text = text
     }
 
@@ -31,7 +39,8 @@ public struct Formula: Hashable, Sendable {
     public func evaluate(_ values: [Double?]) -> Double? {
         var stack: [Double?] = []
         stack.reserveCapacity(8)
-        for step in steps { step.run(on: &stack, values) }
+        var locals = [Double?](repeating: nil, count: localCount)
+        for step in steps { step.run(on: &stack, values, &locals) }
         guard let result = stack.popLast() ?? nil, result.isFinite else { return nil }
         return result
     }
@@ -57,8 +66,15 @@ enum FormulaStep: Hashable, Sendable {
     case binary(Binary)
     /// condition, then, else → one of the latter two.
     case choose
+    /// What `let` named: put away, and looked up. A local is stored before any step reads it.
+    case store(Int)
+    case local(Int)
+    /// Of so many pairs of a number and whether it counts: one number, or nil where none counts.
+    case aggregate(Aggregate, Int)
 
-    enum Unary: Hashable, Sendable { case negate, not, absolute, ceiling, floor, round, isMissing, hasValue }
+    enum Unary: Hashable, Sendable { case negate, not, absolute, ceiling, floor, round, truncate, isMissing, hasValue }
+
+    enum Aggregate: Hashable, Sendable { case minimum, maximum, mean, median }
 
     enum Binary: Hashable, Sendable {
         case add, subtract, multiply, divide, remainder, power
@@ -66,7 +82,7 @@ enum FormulaStep: Hashable, Sendable {
         case and, or, coalesce, minimum, maximum
     }
 
-    func run(on stack: inout [Double?], _ values: [Double?]) {
+    func run(on stack: inout [Double?], _ values: [Double?], _ locals: inout [Double?]) {
         switch self {
         case .constant(let number): stack.append(number)
         case .missing: stack.append(nil)
@@ -83,7 +99,41 @@ enum FormulaStep: Hashable, Sendable {
             let then = stack.popLast() ?? nil
             let condition = stack.popLast() ?? nil
             stack.append(condition.flatMap { $0 != 0 ? then : otherwise })
+        case .store(let slot):
+            locals[slot] = stack.popLast() ?? nil
+        case .local(let slot):
+            stack.append(locals[slot])
+        case .aggregate(let aggregate, let count):
+            let pairs = Array(stack.suffix(2 * count))
+            stack.removeLast(pairs.count)
+            stack.append(aggregate.apply(pairs))
         }
+    }
+}
+
+extension FormulaStep.Aggregate {
+    /// number, whether it counts, number, whether it counts, …
+    func apply(_ pairs: [Double?]) -> Double? {
+        var numbers: [Double] = []
+        for k in stride(from: 0, to: pairs.count - 1, by: 2) {
+            guard let counts = pairs[k + 1] else { return nil }
+            if counts == 0 { continue }
+            guard let number = pairs[k], !number.isNaN else { return nil }
+            numbers.append(number)
+        }
+        switch self {
+        case .minimum: return numbers.min()
+        case .maximum: return numbers.max()
+        // Of nothing: 0, as expr-lang's.
+        case .mean: return numbers.isEmpty ? 0 : numbers.reduce(0, +) / Double(numbers.count)
+        case .median: return median(numbers.sorted())
+        }
+    }
+
+    private func median(_ sorted: [Double]) -> Double {
+        guard !sorted.isEmpty else { return 0 }
+        let middle = sorted.count / 2
+        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
     }
 }
 
@@ -103,6 +153,8 @@ extension FormulaStep.Unary {
         case .floor: return x.rounded(.down)
         // Halves away from zero, as Go's math.Round: 2.5 → 3, −2.5 → −3.
         case .round: return x.rounded(.toNearestOrAwayFromZero)
+        // Go's int(x): −7.9 → −7. What no Int64 holds stays what it is.
+        case .truncate: return x.rounded(.towardZero)
         case .isMissing, .hasValue: return nil
         }
     }

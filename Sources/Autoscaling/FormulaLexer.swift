@@ -27,7 +27,7 @@ struct FormulaLexer {
         var offset: Int
     }
 
-    private static let symbols = ["**", "&&", "||", "??", "<=", ">=", "==", "!="] + "+-*/%^<>!?:()[]{},#".map(String.init)
+    private static let symbols = ["**", "&&", "||", "??", "<=", ">=", "==", "!=", ".."] + "+-*/%^<>!?:()[]{},#|;=".map(String.init)
 
     private let bytes: [UInt8]
     private var index = 0
@@ -46,7 +46,8 @@ struct FormulaLexer {
     private init(bytes: [UInt8]) { self.bytes = bytes }
 
     private mutating func next() throws(FormulaError) -> Located {
-        while index < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[index]) { index += 1 }
+        skipSpace()
+        while try skipComment() { skipSpace() }
         let start = index
         guard start < bytes.count else { return Located(token: .end, offset: start) }
         if isDigit(at: index) || (bytes[index] == UInt8(ascii: ".") && isDigit(at: index + 1)) {
@@ -54,6 +55,27 @@ struct FormulaLexer {
         }
         if isNameByte(at: index) { return Located(token: .name(name()), offset: start) }
         return Located(token: .symbol(try symbol()), offset: start)
+    }
+
+    private mutating func skipSpace() {
+        while index < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[index]) { index += 1 }
+    }
+
+    /// `// to the end of the line` and `/* to its mark */`.
+    private mutating func skipComment() throws(FormulaError) -> Bool {
+        if bytes[index...].starts(with: "//".utf8) {
+            index = bytes[index...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+            return true
+        }
+        guard bytes[index...].starts(with: "/*".utf8) else { return false }
+        let start = index
+        index += 2
+        while !bytes[index...].starts(with: "*/".utf8) {
+            guard index < bytes.count else { throw fault(start, "the comment opened here has no end; write */") }
+            index += 1
+        }
+        index += 2
+        return true
     }
 
     private mutating func name() -> String {
@@ -64,8 +86,10 @@ struct FormulaLexer {
 
     private mutating func number() throws(FormulaError) -> Double {
         let start = index
+        if let value = try prefixedNumber() { return value }
         digits()
-        if index < bytes.count, bytes[index] == UInt8(ascii: ".") {
+        // Two points are a range: 1..3.
+        if index < bytes.count, bytes[index] == UInt8(ascii: "."), index + 1 == bytes.count || bytes[index + 1] != UInt8(ascii: ".") {
             index += 1
             guard isDigit(at: index) else { throw fault(start, "a number needs digits after its point") }
             digits()
@@ -77,10 +101,32 @@ struct FormulaLexer {
             digits()
         }
         if isNameByte(at: index) { throw fault(start, "a number runs into a name; names begin with a letter or _") }
-        guard let value = Double(String(decoding: bytes[start..<index], as: UTF8.self)), value.isFinite else {
+        let digits = bytes[start..<index].filter { $0 != UInt8(ascii: "_") }
+        guard let value = Double(String(decoding: digits, as: UTF8.self)), value.isFinite else {
             throw fault(start, "this number is too large")
         }
         return value
+    }
+
+    /// `0x2A`, `0o52`, `0b101010`; nil, and nothing read, where there is no such beginning.
+    private mutating func prefixedNumber() throws(FormulaError) -> Double? {
+        guard bytes[index] == UInt8(ascii: "0"), index + 1 < bytes.count else { return nil }
+        let radix: Int
+        switch bytes[index + 1] | 0x20 {
+        case UInt8(ascii: "x"): radix = 16
+        case UInt8(ascii: "o"): radix = 8
+        case UInt8(ascii: "b"): radix = 2
+        default: return nil
+        }
+        let start = index
+        index += 2
+        let first = index
+        while isNameByte(at: index) { index += 1 }
+        let digits = bytes[first..<index].filter { $0 != UInt8(ascii: "_") }
+        guard let value = Int64(String(decoding: digits, as: UTF8.self), radix: radix) else {
+            throw fault(start, "this is no number of base \(radix) that fits 64 bits")
+        }
+        return Double(value)
     }
 
     private mutating func symbol() throws(FormulaError) -> String {
@@ -89,17 +135,18 @@ struct FormulaLexer {
             return symbol
         }
         switch bytes[index] {
-        case UInt8(ascii: "="): throw fault(index, "= means nothing here; write == to compare")
         case UInt8(ascii: "&"): throw fault(index, "& means nothing here; write && or and")
-        case UInt8(ascii: "|"): throw fault(index, "| means nothing here; write || or or")
         case UInt8(ascii: "."): throw fault(index, "a point means nothing here; trigger names in formulas are letters, digits and _")
-        case UInt8(ascii: "\""), UInt8(ascii: "'"): throw fault(index, "a formula has numbers and trigger names, no texts")
+        case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"): throw fault(index, "a formula has numbers and trigger names, no texts")
         case 0x21...0x7E: throw fault(index, "\(Character(Unicode.Scalar(bytes[index]))) means nothing here")
         default: throw fault(index, "only ASCII characters mean something in a formula")
         }
     }
 
-    private mutating func digits() { while isDigit(at: index) { index += 1 } }
+    /// With `_` between them, as in 1_000.
+    private mutating func digits() {
+        while isDigit(at: index) || (index < bytes.count && bytes[index] == UInt8(ascii: "_") && isDigit(at: index + 1)) { index += 1 }
+    }
 
     private func isDigit(at index: Int) -> Bool { index < bytes.count && bytes[index] &- UInt8(ascii: "0") <= 9 }
 

@@ -4,19 +4,46 @@
 // it has read is a `FormulaFragment`: steps, kind, and the column where it began, so that a mistake in types is reported
 // where it stands. Nesting and steps are bounded while parsing, before anything large is built.
 //
-//   expression  if c { a } else { b }   c ? a : b
-//     10  or ||     15  and &&     20  == != < <= > >=     30  + -     50  not ! (prefix)     60  * / %
-//     90  - + (prefix)     100  ** ^ (to the right)     500  ??
-//   primary     number   true false nil   name   (…)   # (the element, in a list's predicate)   function(…)
+//   expression  let name = a; b   if c { a } else { b }   c ? a : b
+//     0  | (into a function)     10  or ||     15  and &&     20  == != < <= > >= in, not in     25  ..     30  + -
+//     50  not ! (prefix)     60  * / %     90  - + (prefix)     100  ** ^ (to the right)     500  ??
+//   primary     number   true false nil   name   (…)   [a, b]   # #index #acc (in a list's predicate)   function(…)
+//
+// Names that came with later versions (`let`, `in`) are words only where nothing else could stand, so that a formula over a
+// trigger of that name reads as it did.
 
 /// A part of a formula, compiled.
 struct FormulaFragment {
-    enum Kind: Hashable { case number, condition, missing }
+    enum Kind: Hashable { case number, condition, missing, list }
 
     var steps: [FormulaStep]
     var kind: Kind
     /// Where it begins, from 1.
     var column: Int
+    /// Of a list, which has no steps.
+    var list: FormulaList?
+
+    init(steps: [FormulaStep], kind: Kind, column: Int) {
+        self.steps = steps
+        self.kind = kind
+        self.column = column
+    }
+
+    fileprivate init(_ list: FormulaList, column: Int) {
+        self.init(steps: [], kind: .list, column: column)
+        self.list = list
+    }
+
+    static func range(from: FormulaFragment, through: FormulaFragment, column: Int) -> FormulaFragment {
+        FormulaFragment(.range(from: from, through: through), column: column)
+    }
+
+    static func list(_ elements: [FormulaElement], column: Int) throws(FormulaError) -> FormulaFragment {
+        guard elements.count <= Formula.listLimit else {
+            throw FormulaError(column: column, message: "a list has at most \(Formula.listLimit) elements, and this one has more")
+        }
+        return FormulaFragment(.elements(elements), column: column)
+    }
 }
 
 struct FormulaParser {
@@ -27,9 +54,17 @@ struct FormulaParser {
     let names: [String]
     /// The token that is next. A list's predicate is read again for each element by setting this back.
     var position = 0
-    /// What `#` stands for, inside a list's predicate.
+    /// What `#` stands for, inside a list's predicate; `#index` is its place from 0, `#acc` what `reduce` came to so far.
     var element: FormulaFragment?
+    var elementIndex: Int?
+    var accumulator: FormulaFragment?
+    /// What `let` has named, the innermost last.
+    private var variables: [(name: String, value: FormulaFragment)] = []
+    /// Steps that fill locals. All of a formula is pure, so they run before the rest.
+    private var preamble: [FormulaStep] = []
+    private(set) var localCount = 0
     private var depth = 0
+    private var expressionsRead = 0
 
     init(text: String, names: [String]) throws(FormulaError) {
         self.text = Array(text.utf8)
@@ -43,9 +78,29 @@ struct FormulaParser {
     mutating func program() throws(FormulaError) -> [FormulaStep] {
         guard token != .end else { throw fault("the formula is empty; write for instance (first + second) / 2") }
         let whole = try expression()
-        guard token == .end else { throw fault("expected the end or an operator, found \(token.shown)") }
+        guard token == .end else { throw unexpected("expected the end or an operator") }
         guard whole.kind != .missing else { throw FormulaError(column: whole.column, message: "the formula is always nil") }
-        return whole.steps
+        guard whole.kind != .list else {
+            throw FormulaError(column: whole.column, message: "the formula is a list, not a number; put it in a function: max([a, b])")
+        }
+        try checkLength(whole.steps, at: whole.column)
+        return preamble + whole.steps
+    }
+
+    func checkLength(_ steps: [FormulaStep], at column: Int) throws(FormulaError) {
+        guard preamble.count + steps.count > Formula.stepLimit else { return }
+        throw FormulaError(column: column, message: "the formula compiles to more than \(Formula.stepLimit) steps; make it simpler")
+    }
+
+    /// The same value without the work of calculating it again: what takes more than a step is put into a local.
+    mutating func remembered(_ fragment: FormulaFragment) throws(FormulaError) -> FormulaFragment {
+        if let list = fragment.list { return FormulaFragment(try remembered(list), column: fragment.column) }
+        guard fragment.steps.count > 1 else { return fragment }
+        let steps = fragment.steps + [.store(localCount)]
+        try checkLength(steps, at: fragment.column)
+        preamble += steps
+        localCount += 1
+        return FormulaFragment(steps: [.local(localCount - 1)], kind: fragment.kind, column: fragment.column)
     }
 
     // MARK: - Grammar
@@ -53,12 +108,45 @@ struct FormulaParser {
     mutating func expression() throws(FormulaError) -> FormulaFragment {
         try enter()
         defer { depth -= 1 }
+        if isDeclaration { return try declarations() }
         if token == .name("if") { return try ifElse() }
         let condition = try binary(from: 0)
         guard take("?") else { return condition }
         let then = try expression()
         try expect(":", "the other half of ? …")
         return try choice(condition, then, try expression())
+    }
+
+    /// `let NAME`: no formula without the word had a name there.
+    private var isDeclaration: Bool {
+        if token == .name("let"), case .name = tokens[position + 1].token { true } else { false }
+    }
+
+    /// `let a = 1; let b = a + 1; b`
+    private mutating func declarations() throws(FormulaError) -> FormulaFragment {
+        let outer = variables.count
+        defer { variables.removeLast(variables.count - outer) }
+        while isDeclaration {
+            position += 1
+            let name = try newName()
+            try expect("=", "the value of \(name)")
+            variables.append((name, try remembered(try expression())))
+            try expect(";", "the end of let \(name) = …")
+        }
+        let body = try expression()
+        // One more ; ends nothing.
+        if token == .symbol(";"), tokens[position + 1].token == .end { position += 1 }
+        return body
+    }
+
+    /// A name is given once, as expr-lang demands.
+    private mutating func newName() throws(FormulaError) -> String {
+        guard case .name(let name) = token else { throw unexpected("expected a name after let") }
+        let isTaken = names.contains(name) || variables.contains { $0.name == name }
+        if isTaken { throw fault("\(name) is the name of something already; give this one another") }
+        if Self.reserved.contains(name) || Self.functions.contains(name) { throw fault("\(name) is a word of the language; give it another name") }
+        position += 1
+        return name
     }
 
     /// `if c { a } else { b }`, and `else if`.
@@ -68,7 +156,7 @@ struct FormulaParser {
         try expect("{", "the braces after if …")
         let then = try expression()
         try expect("}", "the end of if … {")
-        guard token == .name("else") else { throw fault("expected else, found \(token.shown); every if needs one here") }
+        guard token == .name("else") else { throw unexpected("expected else", "; every if needs one here") }
         position += 1
         if token == .name("if") { return try choice(condition, then, try expression()) }
         try expect("{", "the braces after else")
@@ -81,12 +169,42 @@ struct FormulaParser {
         var left = try prefix()
         while let (symbol, precedence) = binaryOperator(), precedence >= lowest {
             let isPower = precedence == 100
-            position += 1
+            let start = column
+            position += symbol == "not in" ? 2 : 1
             if isPower { try enter() }
             defer { if isPower { depth -= 1 } }
-            left = try combine(symbol, left, try binary(from: isPower ? precedence : precedence + 1))
+            if symbol == "|" {
+                left = try piped(left, at: start)
+                continue
+            }
+            let right = try binary(from: isPower ? precedence : precedence + 1)
+            left = Self.comparisons.contains(symbol) ? try comparison(symbol, left, right) : try combine(symbol, left, right)
         }
         return left
+    }
+
+    /// `a | max(b)` is max(a, b).
+    private mutating func piped(_ left: FormulaFragment, at start: Int) throws(FormulaError) -> FormulaFragment {
+        guard case .name(let name) = token, tokens[position + 1].token == .symbol("(") else {
+            throw FormulaError(column: start, message: "| hands a value to a function, as in a | max(b); write || or or to join conditions")
+        }
+        return try call(name, piped: left)
+    }
+
+    private static let comparisons: Set<String> = ["<", "<=", ">", ">="]
+
+    /// `a < b`, and `a < b < c`, which is a < b and b < c.
+    private mutating func comparison(_ symbol: String, _ left: FormulaFragment, _ right: FormulaFragment) throws(FormulaError) -> FormulaFragment {
+        guard let (next, _) = binaryOperator(), Self.comparisons.contains(next) else { return try combine(symbol, left, right) }
+        var middle = try remembered(right)
+        var whole = try combine(symbol, left, middle)
+        while let (next, _) = binaryOperator(), Self.comparisons.contains(next) {
+            position += 1
+            let last = try remembered(try binary(from: 21))
+            whole = try combine("and", whole, try combine(next, middle, last))
+            middle = last
+        }
+        return whole
     }
 
     private mutating func prefix() throws(FormulaError) -> FormulaFragment {
@@ -129,17 +247,34 @@ struct FormulaParser {
             position += 1
             let inner = try expression()
             try expect(")", "the parenthesis opened at column \(start)")
-            return inner
+            return try indexed(inner)
         case .symbol("#"):
-            guard var element else { throw fault("# is the element of a list and stands only in its predicate: count([a, b], {# > 1})") }
-            position += 1
-            element.column = start
-            return element
+            return try indexed(try ofElement())
         case .symbol("["):
-            throw fault("a list stands only inside a function: max([a, b])")
+            return try indexed(try list())
         default:
-            throw fault("expected a number, a trigger's name or a function, found \(token.shown)")
+            throw unexpected("expected a number, a trigger's name or a function")
         }
+    }
+
+    /// `#`, `#index`, `#acc`.
+    private mutating func ofElement() throws(FormulaError) -> FormulaFragment {
+        let start = column
+        guard var element else { throw fault("# is the element of a list and stands only in its predicate: count([a, b], {# > 1})") }
+        position += 1
+        // Its second word follows without a space.
+        if case .name(let name) = token, column == start + 1 {
+            switch (name, elementIndex, accumulator) {
+            case ("index", let index?, _): element = FormulaFragment(steps: [.constant(Double(index))], kind: .number, column: start)
+            case ("acc", _, let accumulator?): element = accumulator
+            case ("index", nil, _): throw fault("#index is unknown here: the list before it may have lost elements to filter")
+            case ("acc", _, nil): throw fault("#acc is what reduce came to so far, and this is no reduce")
+            default: throw fault("there is #, #index and, in reduce, #acc; #\(name) is none of them")
+            }
+            position += 1
+        }
+        element.column = start
+        return element
     }
 
     private mutating func named(_ name: String) throws(FormulaError) -> FormulaFragment {
@@ -155,7 +290,13 @@ struct FormulaParser {
             break
         }
         if Self.reserved.contains(name) { throw fault("expected a number, a trigger's name or a function, found \(name)") }
-        if tokens[position + 1].token == .symbol("(") { return try call(name) }
+        if tokens[position + 1].token == .symbol("(") { return try indexed(try call(name)) }
+        if let variable = variables.last(where: { $0.name == name }) {
+            position += 1
+            var value = variable.value
+            value.column = start
+            return try indexed(value)
+        }
         guard let index = names.firstIndex(of: name) else { throw unknown(name) }
         position += 1
         return FormulaFragment(steps: [.value(index)], kind: .number, column: start)
@@ -165,9 +306,11 @@ struct FormulaParser {
         switch token {
         case .symbol(let symbol):
             switch symbol {
+            case "|": return (symbol, 0)
             case "||": return ("or", 10)
             case "&&": return ("and", 15)
             case "==", "!=", "<", "<=", ">", ">=": return (symbol, 20)
+            case "..": return (symbol, 25)
             case "+", "-": return (symbol, 30)
             case "*", "/", "%": return (symbol, 60)
             case "**", "^": return (symbol, 100)
@@ -176,6 +319,8 @@ struct FormulaParser {
             }
         case .name("or"): return ("or", 10)
         case .name("and"): return ("and", 15)
+        case .name("in"): return ("in", 20)
+        case .name("not") where tokens[position + 1].token == .name("in"): return ("not in", 20)
         default: return nil
         }
     }
@@ -192,13 +337,25 @@ struct FormulaParser {
     }
 
     mutating func expect(_ symbol: String, _ what: String) throws(FormulaError) {
-        if !take(symbol) { throw fault("expected \(symbol) (\(what)), found \(token.shown)") }
+        if !take(symbol) { throw unexpected("expected \(symbol) (\(what))") }
+    }
+
+    /// What stands here can't; where it means something elsewhere, or to others, the message says so.
+    func unexpected(_ expected: String, _ remedy: String = "") -> FormulaError {
+        switch token {
+        case .symbol("="): fault("= means nothing here; write == to compare")
+        case .symbol(";"): fault("; means nothing here; it ends let NAME = …")
+        case .name(let name) where FormulaAdvice.textOperators.contains(name): fault("\(name) compares texts, and a formula has none")
+        default: fault("\(expected), found \(token.shown)\(remedy)")
+        }
     }
 
     func fault(_ message: String) -> FormulaError { FormulaError(column: column, message: message) }
 
     private mutating func enter() throws(FormulaError) {
         depth += 1
+        expressionsRead += 1
+        if expressionsRead > Formula.readingLimit { throw fault("the formula takes more than \(Formula.readingLimit) steps to compile; make it simpler") }
         if depth > Formula.nestingLimit { throw fault("nested more than \(Formula.nestingLimit) deep; split the formula") }
     }
 
@@ -209,7 +366,8 @@ struct FormulaParser {
             let message = "\(dashed) can't be written in a formula, where a name is letters, digits and _; give that trigger a name of those"
             return FormulaError(column: start + 1, message: message)
         }
-        return fault("no trigger is called \(name)\(NearestName.hint(for: name, in: names))")
+        if name == "let" { return fault("let gives a value a name, as in let x = a + b; x * 2") }
+        return fault("no trigger is called \(name)\(NearestName.hint(for: name, in: names + variables.map(\.name)))")
     }
 
     /// The trigger name with a dash or the like that the text has at this place, and where it begins.

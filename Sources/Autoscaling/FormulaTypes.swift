@@ -5,10 +5,13 @@
 // it makes sense: compared with == and !=, on either side of ??, as one half of a choice, in a list.
 
 extension FormulaParser {
-    func combine(_ symbol: String, _ left: FormulaFragment, _ right: FormulaFragment) throws(FormulaError) -> FormulaFragment {
+    mutating func combine(_ symbol: String, _ left: FormulaFragment, _ right: FormulaFragment) throws(FormulaError) -> FormulaFragment {
         switch symbol {
         case "==", "!=": return try equality(symbol, left, right)
         case "??": return try coalesce(left, right)
+        case "in": return try membership(left, right)
+        case "not in": return try join([try membership(left, right)], .unary(.not), .condition, at: left.column)
+        case "..": return try range(left, right)
         default: break
         }
         guard let rule = Self.rules[symbol] else { throw FormulaError(column: left.column, message: "no operator \(symbol)") }
@@ -36,13 +39,16 @@ extension FormulaParser {
         let isEqual = symbol == "=="
         if left.kind == .missing || right.kind == .missing {
             let asked = left.kind == .missing ? right : left
+            try checkNoList(asked, for: symbol)
             return try join([asked], .unary(isEqual ? .isMissing : .hasValue), .condition, at: left.column)
         }
+        for side in [left, right] { try checkNoList(side, for: symbol) }
         try check(right, is: left.kind, for: symbol)
         return try join([left, right], .binary(isEqual ? .equal : .notEqual), .condition, at: left.column)
     }
 
     private func coalesce(_ left: FormulaFragment, _ right: FormulaFragment) throws(FormulaError) -> FormulaFragment {
+        for side in [left, right] { try checkNoList(side, for: "??") }
         if left.kind != .missing, right.kind != .missing { try check(right, is: left.kind, for: "??") }
         let kind = left.kind == .missing ? right.kind : left.kind
         return try join([left, right], .binary(.coalesce), kind, at: left.column)
@@ -50,12 +56,18 @@ extension FormulaParser {
 
     func choice(_ condition: FormulaFragment, _ then: FormulaFragment, _ otherwise: FormulaFragment) throws(FormulaError) -> FormulaFragment {
         try check(condition, is: .condition, for: "the condition of a choice")
+        for half in [then, otherwise] { try checkNoList(half, for: "a choice") }
         if then.kind != .missing, otherwise.kind != .missing, then.kind != otherwise.kind {
             let message = "both halves of a choice must be of one kind; this is \(otherwise.kind.shown), the other is \(then.kind.shown)"
             throw FormulaError(column: otherwise.column, message: message)
         }
         let kind = then.kind == .missing ? otherwise.kind : then.kind
         return try join([condition, then, otherwise], .choose, kind, at: condition.column)
+    }
+
+    func checkNoList(_ fragment: FormulaFragment, for use: String) throws(FormulaError) {
+        guard fragment.kind == .list else { return }
+        throw FormulaError(column: fragment.column, message: "\(use) takes no list; ask a function about it: max([a, b])")
     }
 
     func check(_ fragment: FormulaFragment, is kind: FormulaFragment.Kind, for use: String) throws(FormulaError) {
@@ -66,9 +78,7 @@ extension FormulaParser {
     /// The parts one after the other, then the step that takes them.
     func join(_ parts: [FormulaFragment], _ step: FormulaStep, _ kind: FormulaFragment.Kind, at column: Int) throws(FormulaError) -> FormulaFragment {
         let steps = parts.flatMap(\.steps) + [step]
-        guard steps.count <= Formula.stepLimit else {
-            throw FormulaError(column: column, message: "the formula compiles to more than \(Formula.stepLimit) steps; make it simpler")
-        }
+        try checkLength(steps, at: column)
         return FormulaFragment(steps: steps, kind: kind, column: column)
     }
 }
@@ -79,6 +89,7 @@ extension FormulaFragment.Kind {
         case .number: "a number"
         case .condition: "a condition (true or false)"
         case .missing: "nil"
+        case .list: "a list"
         }
     }
 }

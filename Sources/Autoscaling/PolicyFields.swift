@@ -24,7 +24,7 @@ public enum PolicyFields {
         "bearerTokenFile", "tls", "staleAfter",
     ]
     public static let natsTrigger = [
-        "type", "name", "monitoringEndpoint", "account", "stream", "consumer", "threshold", "activationThreshold", "metricType", "intervalSeconds",
+        "type", "name", "monitoringEndpoint", "account", "stream", "consumer", "inFlight", "threshold", "activationThreshold", "metricType", "intervalSeconds",
         "timeoutSeconds", "bearerTokenFile", "tls", "staleAfter",
     ]
     public static let pollTLS = ["caFile", "certFile", "keyFile"]

@@ -145,6 +145,8 @@ extension Trigger {
             json.member("stream", stream)
             json.member("consumer", consumer)
         }
+        // Not written where it is the default: policies of older logs keep their bytes.
+        if !poll.countsInFlight { json.member("inFlight", false) }
         writeThresholds(to: &json)
         json.member("intervalSeconds", poll.intervalSeconds)
         json.member("timeoutSeconds", poll.timeoutSeconds)

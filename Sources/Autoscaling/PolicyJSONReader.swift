@@ -169,6 +169,7 @@ extension Poll {
                 source: .natsJetStream(
                     monitoringEndpoint: try needed("monitoringEndpoint"), account: try json.text("account") ?? Source.defaultAccount,
                     stream: try needed("stream"), consumer: try needed("consumer")))
+            countsInFlight = try json.flag("inFlight") ?? countsInFlight
         default: return nil
         }
         intervalSeconds = try json.integer("intervalSeconds") ?? intervalSeconds

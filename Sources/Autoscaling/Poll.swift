@@ -12,6 +12,8 @@ public struct Poll: Hashable, Sendable {
     /// A file with a bearer token, relative to the service's folder of secrets.
     public var bearerTokenFile: String?
     public var tls: TLS?
+    /// Whether a queue's value also counts what was delivered and isn't acknowledged yet: work in flight is work (KEDA's meaning).
+    public var countsInFlight = true
 
     /// What Prometheus' own default scrape interval makes of "soon", as KEDA's is 30 s.
     public static let defaultIntervalSeconds = 15
@@ -31,7 +33,7 @@ public struct Poll: Hashable, Sendable {
     public enum Source: Hashable, Sendable {
         /// The one value that an instant query has. `ignoreNullValues`: an empty result is 0 (KEDA's default), else a failure.
         case prometheus(serverAddress: String, query: String, ignoreNullValues: Bool)
-        /// The messages of a consumer that were not delivered yet, as the server's monitoring endpoint tells (`/jsz`).
+        /// The messages of a consumer that were not delivered yet, and those in flight, as the server's monitoring endpoint tells (`/jsz`).
         case natsJetStream(monitoringEndpoint: String, account: String, stream: String, consumer: String)
 
         public static let defaultAccount = "$G"

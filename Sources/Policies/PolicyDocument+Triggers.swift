@@ -82,6 +82,7 @@ extension PolicyDocument {
         let threshold = trigger.required("threshold", { $0.quantity(Quantity.milliDecimals) }, "threshold: 5")
         let source: Poll.Source = type == "prometheus" ? prometheus(trigger) : natsJetStream(trigger)
         var poll = Poll(source: source, bearerTokenFile: trigger.text("bearerTokenFile"))
+        if type == "nats-jetstream" { poll.countsInFlight = trigger.flag("inFlight") ?? poll.countsInFlight }
         poll.intervalSeconds = trigger.integer("intervalSeconds") ?? poll.intervalSeconds
         poll.timeoutSeconds = trigger.integer("timeoutSeconds") ?? poll.timeoutSeconds
         if let tls = trigger.object("tls", PolicyFields.pollTLS) {

@@ -114,7 +114,8 @@ public enum PolicyWriter {
     }
 
     private static func rest(_ poll: Poll) -> [YAMLText.Member] {
-        var members: [YAMLText.Member] = [("intervalSeconds", .integer(poll.intervalSeconds))]
+        let inFlight: [YAMLText.Member] = poll.countsInFlight ? [] : [("inFlight", .flag(false))]
+        var members: [YAMLText.Member] = inFlight + [("intervalSeconds", .integer(poll.intervalSeconds))]
         if poll.timeoutSeconds != Poll.defaultTimeoutSeconds { members.append(("timeoutSeconds", .integer(poll.timeoutSeconds))) }
         if let file = poll.bearerTokenFile { members.append(("bearerTokenFile", .text(file))) }
         guard let tls = poll.tls else { return members }

@@ -1,21 +1,25 @@
 import Autoscaling
 import Foundation
 
-// How many messages of a JetStream consumer wait to be delivered?
+// How many messages of a JetStream consumer are still work: waiting to be delivered, or delivered and not acknowledged?
 //
-// The monitoring endpoint's `/jsz` of one account. It tells of the streams that the asked server holds; in a cluster the
-// endpoint must reach a server that holds a replica. A consumer that isn't there is a fault, not 0: a misspelt name must not
-// look like an empty queue.
+// The monitoring endpoint's `/jsz` of one account. It tells of the streams that the asked server holds. In a cluster only the
+// consumer's leader knows the counts; a follower answers with counts that lag, and names the leader among its `replicas`,
+// which are the servers other than itself. Such an answer is a fault, and so is one without a leader. A consumer that isn't
+// there is a fault, not 0: a misspelt name must not look like an empty queue.
 
 struct NATSPoller: Sendable {
     let client: PollClient
 
-    func pending(_ poll: Poll, account: String, stream: String, consumer: String) async throws -> Double {
+    func work(_ poll: Poll, account: String, stream: String, consumer: String) async throws -> Double {
         let answer = try await client.get(poll, path: "/jsz", query: [("acc", account), ("consumers", "true")])
-        return try Self.pending(status: answer.status, body: answer.body, account: account, stream: stream, consumer: consumer)
+        return try Self.work(
+            status: answer.status, body: answer.body, account: account, stream: stream, consumer: consumer, countsInFlight: poll.countsInFlight)
     }
 
-    static func pending(status: Int, body: [UInt8], account: String, stream: String, consumer: String) throws(PollFault) -> Double {
+    static func work(
+        status: Int, body: [UInt8], account: String, stream: String, consumer: String, countsInFlight: Bool
+    ) throws(PollFault) -> Double {
         guard status == 200 else { throw PollFault("NATS answered \(status)") }
         guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)) else { throw PollFault("what NATS answered is no /jsz") }
         if answer.disabled == true { throw PollFault("JetStream is not enabled on this server") }
@@ -24,7 +28,16 @@ struct NATSPoller: Sendable {
         }
         guard let held = found.stream_detail?.first(where: { $0.name == stream }) else { throw PollFault("NATS has no stream \(stream) in \(account) on this server") }
         guard let read = held.consumer_detail?.first(where: { $0.name == consumer }) else { throw PollFault("the stream \(stream) has no consumer \(consumer)") }
-        return Double(read.num_pending)
+        try checkLeads(read, consumer)
+        return Double(read.num_pending) + (countsInFlight ? Double(read.num_ack_pending ?? 0) : 0)
+    }
+
+    /// Without `cluster` there is one server, which leads everything.
+    private static func checkLeads(_ read: Answer.Consumer, _ consumer: String) throws(PollFault) {
+        guard let cluster = read.cluster else { return }
+        guard let leader = cluster.leader, !leader.isEmpty else { throw PollFault("the consumer \(consumer) has no leader at the moment") }
+        guard let others = cluster.replicas, others.contains(where: { $0.name == leader }) else { return }
+        throw PollFault("a follower answered for \(consumer), whose counts lag; its leader is \(leader): name an endpoint that reaches it")
     }
 
     /// Names as they are on the wire.
@@ -46,6 +59,18 @@ struct NATSPoller: Sendable {
         struct Consumer: Decodable {
             var name: String
             var num_pending: UInt64
+            var num_ack_pending: UInt64?
+            var cluster: Cluster?
+        }
+
+        struct Cluster: Decodable {
+            var leader: String?
+            /// The others, as the answering server sees them.
+            var replicas: [Replica]?
+        }
+
+        struct Replica: Decodable {
+            var name: String
         }
     }
 }

@@ -125,7 +125,7 @@ struct Poller: Sendable {
             case .prometheus(_, let query, let ignoreNullValues):
                 try await PrometheusPoller(client: client).value(target.poll, query: query, ignoreNullValues: ignoreNullValues)
             case .natsJetStream(_, let account, let stream, let consumer):
-                try await NATSPoller(client: client).pending(target.poll, account: account, stream: stream, consumer: consumer)
+                try await NATSPoller(client: client).work(target.poll, account: account, stream: stream, consumer: consumer)
             }
             // An event holds thousandths in 64 bits: what is beyond them would be no value there, and nobody would know why.
             guard abs(value) <= Self.mostValue else { return .failure(PollFault("the value \(value) is too large: at most \(Self.mostValue) in magnitude can be decided on")) }

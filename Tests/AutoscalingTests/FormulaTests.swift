@@ -40,14 +40,44 @@ private func refusal(_ text: String, names: [String] = names) -> FormulaError? {
         // Triggers without a value.
         ("c ?? 3", 3), ("a ?? 3", 6), ("a + c ?? 3", 9), ("(a + c) ?? 3", 3), ("c == nil", 1), ("c != nil", 0), ("nil == a", 0), ("c != nil ? c : b", 4),
         ("max(a, c ?? 0)", 6), ("c > 1 or a > 5", 1), ("c > 1 and a > 9", 0), ("(c > 1) ?? true", 1), ("c ?? nil ?? 2", 2), ("true ? a : c", 6),
-        // Space is nothing.
-        ("\n a\t+\r\n b ", 10),
+        // Space is nothing, and neither are comments.
+        ("\n a\t+\r\n b ", 10), ("a // six\n + b", 10), ("a /* six */ + /* four */ b", 10), ("a + b // ten", 10),
+        // Numbers as expr-lang writes them.
+        ("0x10", 16), ("0b101 + 0o17", 20), ("1_000", 1_000), ("1_000.5", 1_000.5),
+        // Conversions: there is one kind of number, whole or not.
+        ("float(a)", 6), ("float(1 / 2)", 0.5), ("float(a > 5 ? a : b)", 6), ("int(7.9)", 7), ("int(-7.9)", -7), ("int(a / b) * 2", 2), ("int(1e300)", 1e300),
+        ("7 / 2", 3.5), ("int(7) / int(2)", 3.5), ("c ?? int(2.5)", 2),
+        // Names.
+        ("let x = a + b; x * 2", 20), ("let x = a; let y = x + 1; y * y", 49), ("let busy = a > 5; busy ? 1 : 2", 1), ("let l = [a, b]; max(l) - min(l)", 2),
+        ("(let x = 2; x + 1) * a", 18), ("if a > 5 { let d = b; d * 2 } else { 0 }", 8), ("sum([a, b], {let d = # * 2; d + 1})", 22), ("let x = c; x ?? 5", 5),
+        ("let x = a;\nx;", 6), ("let n = nil; n ?? 3", 3), ("let x = a | max(b, 9); x", 9),
     ])
     func evaluates(_ text: String, to expected: Double) throws {
         #expect(try compile(text).evaluate(values) == expected)
     }
 
-    @Test(arguments: ["c", "a + c", "c > 1", "c > 1 ? 2 : 3", "max(a, c)", "mean([a, c])", "c > 1 and a > 5", "a / 0", "-a / 0", "0 / 0", "a % 0", "10 ** 400", "(-2) ** 0.5", "false ? a : c"])
+    /// Lists exist while compiling, and nowhere else.
+    @Test(arguments: [
+        ("a in [1, 6]", 1), ("a in [1, 7]", 0), ("a not in [1, 7]", 1), ("a in 1..6", 1), ("a in 1..5", 0), ("b not in 1..3", 1), ("a / 4 in 1..2", 0), ("a in []", 0),
+        ("a in 1..3 ? 1 : a in 4..6 ? 2 : 3", 2), ("a in b..b + 3", 1), ("a + 1 in [7]", 1), ("not (a in 1..6)", 0), ("a in 1..6 and b in 1..6", 1), ("true in [a > 9, b > 3]", 1),
+        ("1 < b < a", 1), ("1 < a < 5", 0), ("0 <= b <= 4 <= a", 1), ("(c ?? 2) in 1..3", 1), ("a in 6..1", 0),
+        ("median(a, b, 1)", 4), ("median([a, b])", 5), ("median([1, 9, a, b])", 5), ("median(7)", 7), ("median([a, [b, 9]])", 6), ("max([a, [b, 9]])", 9),
+        ("mean(1..4)", 2.5), ("sum(1..4)", 10), ("sum(1..4, # * #)", 30), ("len([a, b, c])", 3), ("len(1..5)", 5), ("len([])", 0), ("count(1..9, # % 2 == 0)", 4),
+        ("sum(map([a, b], # * 2))", 20), ("max(map([a, b], {# > 5 ? # : 0}))", 6), ("sum(filter([a, b, 7], # > 5))", 13), ("len(filter([a, b, 7], # > 5))", 2),
+        ("max(filter([a, b, 7], # < 7))", 6), ("mean(filter([a, b, 8], # > 5))", 7), ("median(filter([a, b, 8, 1], # > 1))", 6), ("mean(filter([a], # > 9))", 0),
+        ("min(filter([a, c ?? 99], # < 50))", 6), ("count(filter([a, b, 7], # > 5), # > 6)", 1), ("all(filter([a, b], # > 5), # > 5)", 1), ("any(filter([a, b], # > 5), # < 5)", 0),
+        ("first([a, b])", 6), ("last([a, b])", 4), ("find([b, a, 7], # > 5)", 6), ("findLast([b, a, 7], # > 5)", 7), ("findIndex([b, a, 7], # > 5)", 1), ("find([a], # > 9) ?? 1", 1),
+        ("first(filter([a, b], # < 5))", 4), ("[a, b][0]", 6), ("[a, b][-1]", 4), ("let l = [a, b]; l[1]", 4), ("sum(take([a, b, 9], 2))", 10), ("first(reverse([a, b]))", 4),
+        ("sum(concat([a], [b, 1]))", 11), ("reduce([a, b], #acc + #)", 10), ("reduce([a, b], #acc * #, 2)", 48), ("reduce([], #acc + #, 5)", 5), ("reduce(1..3, #acc + # * #index, 0)", 8),
+        ("sum([a, b], {# * #index})", 4), ("max([a, b,],)", 6), ("a in filter([a, b], # > 5)", 1), ("b in filter([a, b], # > 5)", 0),
+        // Pipes.
+        ("[a, b] | sum()", 10), ("a + b | max(3)", 10), ("[a, b, 7] | filter(# > 5) | len()", 2), ("a / b | ceil()", 2), ("a | float() | int()", 6), ("[a, b] | map(# * 2) | sum()", 20),
+    ])
+    func evaluatesLists(_ text: String, to expected: Double) throws {
+        #expect(try compile(text).evaluate(values) == expected)
+    }
+
+    @Test(arguments: ["median(a, c)", "max(filter([a], # > 9))", "find([a], # > 9)", "c in 1..3", "c in [1, 2]", "sum(filter([a, c], # > 1))", "int(c)", "let x = c; x + 1", "c", "a + c", "c > 1", "c > 1 ? 2 : 3", "max(a, c)", "mean([a, c])", "c > 1 and a > 5", "a / 0", "-a / 0", "0 / 0", "a % 0", "10 ** 400", "(-2) ** 0.5", "false ? a : c"])
     func isUndefined(_ text: String) throws {
         #expect(try compile(text).evaluate(values) == nil)
     }
@@ -57,7 +87,7 @@ private func refusal(_ text: String, names: [String] = names) -> FormulaError? {
         ("", 1, "empty"), ("  ", 3, "empty"), ("1 +", 4, "found the end"), ("1 2", 3, "operator"), ("(a + b", 7, "expected )"), ("a + b)", 6, "operator"),
         ("1 + true", 5, "+ needs a number"), ("true + 1", 1, "+ needs a number"), ("1 + nil", 5, "nil"), ("not a", 5, "condition"), ("-true", 2, "- needs"),
         ("a and b", 1, "and needs a condition"), ("a > 1 and b", 11, "condition"), ("a ? 1 : 2", 1, "condition"), ("a > 1 ? 1 : true", 13, "both halves"),
-        ("a > 1 ? 1", 10, "expected :"), ("1 < a < 3", 1, "chain"), ("a == true", 6, "number"), ("a ?? true", 6, "number"), ("nil", 1, "always nil"),
+        ("a > 1 ? 1", 10, "expected :"), ("(1 < a) < 3", 2, "chain"), ("a == true", 6, "number"), ("a ?? true", 6, "number"), ("nil", 1, "always nil"),
         ("nil ?? nil", 1, "always nil"),
         ("queue", 1, "known here: a, b, c, request-rate"), ("mx(a, b)", 1, "did you mean max?"), ("a(1)", 1, "no function"),
         ("request-rate * 2", 1, "request-rate can't be written"), ("a + request-rate", 5, "letters, digits and _"),
@@ -69,6 +99,24 @@ private func refusal(_ text: String, names: [String] = names) -> FormulaError? {
         ("1 + if a > 1 { 2 } else { 3 }", 5, "found if"),
     ])
     func refuses(_ text: String, at column: Int, saying words: String) throws {
+        let error = try #require(refusal(text))
+        #expect(error.column == column, "\(error)")
+        #expect(error.message.contains(words), "\(error)")
+    }
+
+    /// What expr-lang has and formulas don't is refused by its name.
+    @Test(arguments: [
+        ("now() - 1", 1, "now isn't taken here: a formula has no clock"), ("len(sort([a, b]))", 5, "min, max and median"), ("string(a)", 1, "texts"), ("get(a, b)", 1, "maps"),
+        ("bitand(1, 2)", 1, "no bit arithmetic"), ("a contains b", 3, "contains compares texts"), ("uniq([a])", 1, "write the elements out"),
+        ("let a = 1; a", 5, "a is the name of something already"), ("let max = 1; max", 5, "a word of the language"), ("let x 1; x", 7, "expected ="), ("let x = 1 x", 11, "expected ;"),
+        ("let x = 1;", 11, "found the end"), ("let", 1, "let gives a value a name"), ("y = 1; y", 1, "no trigger"), ("a in 3", 6, "a list or a range"), ("a in b", 6, "a list or a range"),
+        ("sum(1..a)", 8, "doesn't depend on a trigger"), ("sum(1..1000)", 5, "at most 256"), ("1..3", 1, "a list, not a number"), ("[a] + 1", 1, "+ needs a number, and this is a list"),
+        ("[a] == [b]", 1, "takes no list"), ("a > 1 ? [a] : [b]", 9, "takes no list"), ("int([a])", 1, "one number"), ("int(a > 1)", 5, "number"), ("float(true)", 7, "number"),
+        ("[a][1]", 5, "there is none at 1"), ("map([a, b])", 1, "what to do with each element"), ("take(filter([a], # > 1), 1)", 6, "which elements filter left"),
+        ("sum([a], #acc)", 11, "no reduce"), ("sum([a], #foo)", 11, "none of them"), ("reduce([], #acc + #)", 1, "first value"), ("a /* b", 3, "no end"), ("0xZZ", 1, "base 16"),
+        ("a | b()", 5, "no function is called b"), ("a ?? [b]", 6, "takes no list"), ("first(a)", 7, "needs a list"), ("1...3", 1, "list"), ("median()", 1, "median of nothing"),
+    ])
+    func refusesByName(_ text: String, at column: Int, saying words: String) throws {
         let error = try #require(refusal(text))
         #expect(error.column == column, "\(error)")
         #expect(error.message.contains(words), "\(error)")
@@ -101,6 +149,26 @@ private func refusal(_ text: String, names: [String] = names) -> FormulaError? {
         #expect(refusal(text)?.message.contains("steps") == true)
         let single = String(repeating: "sum([1], {", count: 60) + "#" + String(repeating: "})", count: 60)
         #expect(refusal(single) == nil)
+    }
+
+    /// Lists are copies of their elements: doubling them, and reading predicates over them, is bounded too.
+    @Test(.timeLimit(.minutes(1)))
+    func compilingListsEndsSoon() {
+        let doubling = "let l0 = [a, b];" + (1...40).map { "let l\($0) = concat(l\($0 - 1), l\($0 - 1));" }.joined() + "len(l40)"
+        #expect(refusal(doubling)?.message.contains("at most") == true)
+        let nesting = "let l0 = [a, b];" + (1...40).map { "let l\($0) = [l\($0 - 1), l\($0 - 1)];" }.joined() + "max(l40)"
+        #expect(refusal(nesting)?.message.contains("at most") == true)
+        let mapped = String(repeating: "len(map(0..255, {", count: 20) + "1" + String(repeating: "}))", count: 20)
+        #expect(refusal(mapped)?.message.contains("steps") == true)
+        let doubled = "let x0 = a + b;" + (1...60).map { "let x\($0) = x\($0 - 1) + x\($0 - 1);" }.joined() + "x60"
+        #expect((try? compile(doubled).evaluate(values)) == 10 * 1_152_921_504_606_846_976)
+    }
+
+    /// A trigger may be called what is a word of the language elsewhere: such formulas are in logs.
+    @Test func wordsOfLaterVersionsAreStillNames() throws {
+        let words = ["let", "in", "median", "int"]
+        #expect(try Formula(compiling: "let + in * 2", names: words).evaluate([1, 2, 3, 4]) == 5)
+        #expect(try Formula(compiling: "in in [let, 2] ? int : median", names: words).evaluate([1, 2, 3, 4]) == 4)
     }
 
     @Test func missingValuesAtTheEndAreNil() throws {
@@ -139,8 +207,10 @@ private func refusal(_ text: String, names: [String] = names) -> FormulaError? {
     @Test(arguments: 0..<8)
     func mutatedTextsNeverCrash(_ seed: Int) {
         var random = SplitMix64(seed: UInt64(seed))
-        let samples = ["count([a,b,c],{# > 1}) > 1 ? 5 : 0", "(a + b) / 2 ?? max(a, [b, c])", "if a > 1 { a ** 2 } else { not (b > c) ? 1 : nil }"]
-        let alphabet = Array("ab c1.5e9+-*/%^<>=!?:()[]{}#,&|\u{E9}\"nil true sum(".utf8)
+        let samples = [
+            "let x = [a, b, c ?? 1]; median(filter(x, # > 1)) | max(len(x))", "a in 1..3 ? reduce([a, b], #acc + # * #index, 1) : float(int(b / 3))", "count([a,b,c],{# > 1}) > 1 ? 5 : 0", "(a + b) / 2 ?? max(a, [b, c])", "if a > 1 { a ** 2 } else { not (b > c) ? 1 : nil }",
+        ]
+        let alphabet = Array("ab c1.5e9+-*/%^<>=!?:()[]{}#,&|;.\u{E9}\"nil true sum( let in #acc median(..".utf8)
         for _ in 0..<500 {
             var bytes = Array(random.pick(samples).utf8)
             for _ in 0..<random.int(1...6) {

@@ -44,9 +44,28 @@ private enum Outcome: Equatable {
         (200, body(#"[{"name":"x","num_pending":1},{"name":"c","num_pending":7}]"#), "7.0"), (200, body("[]"), "no consumer c"), (200, body("null"), "no consumer c"),
         (200, body("[]").replacing(#""s""#, with: #""t""#), "no stream s"), (200, "{}", "no account $G"), (200, #"{"disabled":true}"#, "not enabled"),
         (404, "", "answered 404"), (200, "[]", "no /jsz"),
+        // Delivered and not acknowledged is work too.
+        (200, body(#"[{"name":"c","num_pending":0,"num_ack_pending":5}]"#), "5.0"), (200, body(#"[{"name":"c","num_pending":5,"num_ack_pending":3,"num_waiting":9}]"#), "8.0"),
+        (200, body(#"[{"name":"c","num_pending":18446744073709551615,"num_ack_pending":18446744073709551615}]"#), "36893488147419103232"),
+        // In a cluster the leader alone knows; `replicas` are the servers other than the one that answers.
+        (200, body(#"[{"name":"c","num_pending":4,"num_ack_pending":1,"cluster":{"name":"C","leader":"n1","replicas":[{"name":"n2","current":true},{"name":"n3"}]}}]"#), "5.0"),
+        (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","leader":"n1"}}]"#), "4.0"), (200, body(#"[{"name":"c","num_pending":4,"cluster":{"leader":"n1","replicas":null}}]"#), "4.0"),
+        (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","leader":"n3","replicas":[{"name":"n2"},{"name":"n3"}]}}]"#), "its leader is n3"),
+        (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","replicas":[{"name":"n2"},{"name":"n3"}]}}]"#), "no leader"),
+        (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","leader":"","replicas":[]}}]"#), "no leader"),
     ])
     func answers(_ status: Int, _ body: String, _ wanted: String) {
-        let outcome = Outcome.of { try NATSPoller.pending(status: status, body: Array(body.utf8), account: "$G", stream: "s", consumer: "c") }
+        expect(status, body, wanted, countsInFlight: true)
+    }
+
+    @Test func whatIsInFlightCanBeLeftOut() {
+        expect(200, Self.body(#"[{"name":"c","num_pending":2,"num_ack_pending":5}]"#), "2.0", countsInFlight: false)
+    }
+
+    private func expect(_ status: Int, _ body: String, _ wanted: String, countsInFlight: Bool) {
+        let outcome = Outcome.of {
+            try NATSPoller.work(status: status, body: Array(body.utf8), account: "$G", stream: "s", consumer: "c", countsInFlight: countsInFlight)
+        }
         #expect(outcome.isLike(Double(wanted).map { .value($0) } ?? .fault(wanted)), "\(outcome)")
     }
 }
