@@ -18,10 +18,12 @@ RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq 
     && rm -rf /var/lib/apt/lists/* \
     && install -d -o 65532 -g 65532 -m 0700 /var/lib/greenroom
 COPY --from=build /out/greenroom /usr/local/bin/greenroom
+COPY deploy/image/greenroom.yaml /etc/greenroom/greenroom.yaml
 USER 65532:65532
 WORKDIR /var/lib/greenroom
 VOLUME /var/lib/greenroom
-EXPOSE 8443 6443 9443
+# The port of /etc/greenroom/greenroom.yaml. Another configuration opens others (deploy/base: 8443, 6443, 9443).
+EXPOSE 8080
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/local/bin/greenroom"]
-CMD ["serve"]
+CMD ["serve", "--config", "/etc/greenroom/greenroom.yaml"]

@@ -15,6 +15,8 @@ public struct KubernetesTargets: Sendable {
         public var clock = MonotonicClock.real
         /// Asked before each change of anything in the cluster.
         public var mayWrite: @Sendable () -> Bool = { true }
+        /// No other instance may act on these targets: a fence that a target can't carry is then no warning.
+        public var standsAlone = false
         /// Of all jitter.
         public var seed: UInt64
         /// Unlike that of any earlier run on the same log, for instance when the run began.
@@ -50,7 +52,8 @@ public struct KubernetesTargets: Sendable {
         targets = TargetReader(client)
         actuator = ScaleActuator(
             targets, seed: configuration.seed, holdsActor: holdsActor,
-            finding: { found in
+            finding: { [standsAlone = configuration.standsAlone] found in
+                if case .fenceNotCarried = found, standsAlone { return logger.info("\(found)", metadata: ["pool": "\(found.pool)"]) }
                 logger.warning("\(found)", metadata: ["pool": "\(found.pool)"])
                 finding(found)
             })

@@ -94,7 +94,7 @@ extension LocalWorkers {
 
     /// A worker that ends well has said so itself; for every other it is said here, before a successor starts.
     private func exited(_ name: String, of pool: String, _ status: ExitStatus) {
-        if let leader = processes[name]?.identity?.pid { sweepLater(leader) }
+        sweepLater(name)
         let reason = processes[name]?.departure.map { "\($0.rawValue): \(status.text)" } ?? status.text
         let wasExpected = isStopping || pools[pool]?.members[name]?.isDraining == true
         logger.log(
@@ -106,14 +106,14 @@ extension LocalWorkers {
     }
 
     /// One look through /proc serves all workers that died since the last.
-    private func sweepLater(_ leader: Int32) {
-        sweepsDue.insert(leader)
+    private func sweepLater(_ worker: String) {
+        sweepsDue.insert(worker)
         guard sweeping == nil else { return }
         sweeping = Task {
             while !sweepsDue.isEmpty {
-                let leaders = sweepsDue
+                let workers = sweepsDue
                 sweepsDue = []
-                await reaper.sweep(sessions: leaders)
+                await reaper.sweep(workers)
             }
             sweeping = nil
         }

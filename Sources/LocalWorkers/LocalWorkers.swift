@@ -8,8 +8,8 @@ import Glibc
 // The actuator for `kind: Process`: a pool is N child processes, each a `greenroom worker`. It keeps as many as it was
 // told, replaces those that die, asks those to go that it was told to remove, and speaks for those that can't.
 //
-// Always: none outlives the service (`stop` waits for all; after a crash they see their stdin close, and the next `start`
-// ends what is left); a worker that holds an actor is not killed by a scale-down, only by the end of the service.
+// Always: none outlives the service (`stop` waits for all and for what they had started; after a crash they see their stdin
+// close, and the next `start` ends what is left); a worker that holds an actor is not killed by a scale-down, only by the end of the service.
 // Left out: which worker goes, and retries of what failed; both are the control loop's.
 //
 // The actor guards all of it. Processes are run by one task each (`supervise`), which ends with its process.
@@ -48,8 +48,8 @@ public actor LocalWorkers: Actuator {
     var restarts: [String: Task<Void, Never>] = [:]
     /// Why workers of a pool couldn't be started; nil once all run that should.
     var startFaults: [String: SpawnFault] = [:]
-    /// Leaders of sessions that may still hold what dead workers had started.
-    var sweepsDue: Set<Int32> = []
+    /// Workers that ended, and may have left behind what they had started.
+    var sweepsDue: Set<String> = []
     var sweeping: Task<Void, Never>?
     var isStopping = false
     private var fences: [String: Fence] = [:]

@@ -18,8 +18,8 @@ struct OrphanReaper: Sendable {
 
     /// How often survivors are looked for while waiting.
     private static let pollInterval = Duration.milliseconds(20)
-    /// A session whose processes keep starting others is swept this often before it is given up.
-    private static let sweepRounds = 5
+    /// What keeps starting others is swept this often before it is given up; the next start ends it.
+    private static let sweepRounds = 8
 
     /// Ends everything that carries the marker; answers the workers it belonged to, sorted.
     func reap(grace: Duration, killWait: Duration) async -> [String] {
@@ -40,15 +40,19 @@ struct OrphanReaper: Sendable {
         return workers.sorted()
     }
 
-    /// Kills what is left of dead workers' sessions: their turn commands, and whatever those started. A session whose leader
-    /// is alive is a new one that got an old number, and is left alone.
+    /// Kills what is left of workers that ended: their turn commands, and whatever those started, in whichever session it
+    /// is. Names are used once, so no other worker's processes carry theirs.
     @concurrent
-    func sweep(sessions leaders: Set<Int32>) async {
+    func sweep(_ workers: Set<String>) async {
+        // A process shows no environment while it becomes another program: one look that finds nothing isn't enough.
+        var looksInVain = 0
         for _ in 0..<Self.sweepRounds {
-            let all = ProcessTable.all()
-            let dead = leaders.subtracting(all.map(\.identity.pid))
-            let left = all.filter { dead.contains($0.session) && isMarked($0) }
-            if left.isEmpty { return }
+            let left = ProcessTable.all().filter { process in
+                guard isMarked(process), let worker = ProcessTable.environmentValue(OwnershipMarker.worker, of: process.identity.pid) else { return false }
+                return workers.contains(worker)
+            }
+            looksInVain = left.isEmpty ? looksInVain + 1 : 0
+            if looksInVain == 2 { return }
             for process in left { ProcessTable.signal(process.identity, SIGKILL) }
         }
     }

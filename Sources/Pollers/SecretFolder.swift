@@ -22,6 +22,7 @@ public struct SecretFolder: Sendable {
         do throws(SmallFile.Fault) { return try SmallFile.read(target, limitBytes: Self.limitBytes) } catch {
             switch error {
             case .tooLarge: throw PollFault("\(file) has more than \(Self.limitBytes) bytes")
+            case .notRegular: throw PollFault("\(file) in the folder of secrets \(error)")
             case .unopened, .unread: throw PollFault("\(file) in the folder of secrets can't be read")
             }
         }

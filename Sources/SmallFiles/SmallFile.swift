@@ -1,15 +1,16 @@
 #if canImport(Glibc)
-import Glibc
+public import Glibc
 #elseif canImport(Musl)
-import Musl
+public import Musl
 #else
-import Darwin
+public import Darwin
 #endif
 
 // What is in this file, if it isn't absurdly large?
 //
 // Certificates, tokens, secrets, /proc: files that are read whole, again and again, and may be replaced at any moment. Never
-// more bytes than the limit are read, and nothing of a file's contents is in a fault.
+// more bytes than the limit are read, and nothing of a file's contents is in a fault. Only regular files are read, so no read
+// waits for a pipe's writer or a terminal, whatever a configuration or a policy names.
 
 public enum SmallFile {
     public enum Fault: Error, Hashable, Sendable, CustomStringConvertible {
@@ -17,12 +18,15 @@ public enum SmallFile {
         case unopened(Int32)
         case unread(Int32)
         case tooLarge(limitBytes: Int)
+        /// What it is instead of a file: `a directory`.
+        case notRegular(String)
 
         public var description: String {
             switch self {
             case .unopened(let number): "can't be opened: \(String(cString: strerror(number)))"
             case .unread(let number): "can't be read: \(String(cString: strerror(number)))"
             case .tooLarge(let limitBytes): "has more than \(limitBytes) bytes"
+            case .notRegular(let kind): "is \(kind), and only regular files are read: name a file"
             }
         }
     }
@@ -38,9 +42,13 @@ public enum SmallFile {
 
     /// Its first bytes, at most so many.
     public static func prefix(of path: String, bytes most: Int) throws(Fault) -> [UInt8] {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
+        // Without O_NONBLOCK the call would wait for a pipe's writer.
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard file >= 0 else { throw .unopened(errno) }
         defer { close(file) }
+        var found = stat()
+        guard fstat(file, &found) == 0 else { throw .unread(errno) }
+        if let kind = otherKind(found.st_mode) { throw .notRegular(kind) }
         var bytes: [UInt8] = []
         var part = [UInt8](repeating: 0, count: min(partBytes, max(most, 1)))
         while bytes.count < most {
@@ -51,6 +59,18 @@ public enum SmallFile {
             bytes.append(contentsOf: part[..<min(count, most - bytes.count)])
         }
         return bytes
+    }
+
+    /// What a file of this mode is, where it isn't a regular one.
+    public static func otherKind(_ mode: mode_t) -> String? {
+        switch mode & S_IFMT {
+        case S_IFREG: nil
+        case S_IFDIR: "a directory"
+        case S_IFIFO: "a named pipe"
+        case S_IFSOCK: "a socket"
+        case S_IFCHR, S_IFBLK: "a device"
+        default: "no file"
+        }
     }
 
     private static func readSome(_ file: Int32, _ part: UnsafeMutableRawBufferPointer) -> Int {

@@ -8,7 +8,7 @@ import time
 from client import Client, parsed
 from events import positions_of
 from limits import ORPHANS_SECONDS, POOL, REQUEST_SECONDS, STATE_SECONDS, Finding
-from processes import descends_from, describe, is_worker, marked_processes
+from processes import descends_from, describe, is_unowned_worker, marked_processes
 
 
 class Acknowledged:
@@ -183,5 +183,5 @@ def check_processes(service, owners):
     if len(owners) > 1:
         raise Finding(f"workers on one log carry several owners: {sorted(owners)}")
     for p, owner in others.items():
-        if owner is None and is_worker(p):
+        if owner is None and is_unowned_worker(p):
             raise Finding(f"worker process {describe(p)} carries no GREENROOM_OWNER, so a later start could not find it")

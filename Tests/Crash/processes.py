@@ -66,5 +66,11 @@ def is_worker(pid):
     return arguments_of(pid)[1:2] == ["worker"]
 
 
+def is_unowned_worker(pid):
+    """A child shows its parent's environment until it is another program, so it is asked in this order: a worker's arguments
+    come with a worker's environment. A process that ended has neither."""
+    return is_worker(pid) and "GREENROOM_OWNER" not in environment_of(pid) and is_worker(pid) and not is_zombie(pid)
+
+
 def describe(pid):
     return f"{pid} ({' '.join(arguments_of(pid))[:200]})"

@@ -101,6 +101,85 @@ struct AccessTests {
         }
     }
 
+    /// A revoked token doesn't live on by a fault in the file that revokes it.
+    @Test func ofABrokenFileThatStandsOnlyTheRightLinesCount() async throws {
+        try await withFile(Self.text) { path in
+            let tokens = try TokenFile(path: path)
+            func roles(_ token: String) -> RoleSet? { tokens.principal(presenting: token.utf8)?.roles }
+            func write(_ text: String) throws { try Data(text.utf8).write(to: URL(fileURLWithPath: path)) }
+            func fault() -> String? { do throws(TokenFile.Fault) { _ = try tokens.reloadIfChanged() } catch { return error.description }; return nil }
+
+            try write("\(Self.read) read dashboard\n\(Self.admin) king\nnew-token-0123456789 ingest\n")
+            let first = fault()
+            #expect(first?.contains("line 2") == true && roles(Self.ingest) != nil, "it may be half written")
+            let generation = tokens.generation
+            let second = fault()
+            #expect(second?.contains("the 2 lines without fault count") == true && tokens.generation > generation)
+            #expect(roles(Self.read) == RoleSet(.read) && roles("new-token-0123456789") == RoleSet(.ingest))
+            #expect(roles(Self.ingest) == nil && roles(Self.admin) == nil && roles(Self.both) == nil)
+            #expect(fault() == second, "told as long as it stands")
+            #expect([first, second].allSatisfy { $0?.contains("token-0123456789") == false })
+
+            try FileManager.default.removeItem(atPath: path)
+            #expect(fault() != nil && roles(Self.read) != nil, "one that can't be read changes nothing")
+            try write(Self.text)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+            #expect(fault() == nil && roles(Self.admin) != nil)
+
+            try write("\(Self.read) read\nother-token-0123456789 admin\n")
+            try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+            #expect(fault() != nil && fault()?.contains("chmod 600") == true)
+            #expect(roles(Self.read) != nil && roles(Self.ingest) == nil && roles("other-token-0123456789") == nil)
+        }
+    }
+
+    @Test("a file that was broken for a moment and is as before counts as before")
+    func aBrokenMomentIsOver() async throws {
+        try await withFile(Self.text) { path in
+            let tokens = try TokenFile(path: path)
+            let kept = path + ".kept"
+            try FileManager.default.moveItem(atPath: path, toPath: kept)
+            try Data("half".utf8).write(to: URL(fileURLWithPath: path))
+            #expect(throws: TokenFile.Fault.self) { try tokens.reloadIfChanged() }
+            try FileManager.default.removeItem(atPath: path)
+            try FileManager.default.moveItem(atPath: kept, toPath: path)
+            #expect(try tokens.reloadIfChanged() == false)
+            #expect(tokens.principal(presenting: Self.admin.utf8) != nil)
+        }
+    }
+
+    @Test func linesMayEndAsOnWindows() throws {
+        let table = try TokenTable(parsing: "\u{FEFF}\(Self.ingest) ingest collector\r\n# a comment\r\n\r\n\(Self.read)\tread\r\n")
+        #expect(table.entries.map(\.name) == ["collector", "line 4"])
+        #expect(table.principal(presenting: Self.ingest.utf8)?.roles == RoleSet(.ingest))
+    }
+
+    @Test("no fault shows anything of the file", arguments: [
+        "\(read) collector-1\r\n\(admin) admin\r\n", "a-collector-of-events \(read) read", "\(read) \(admin) ingest", "\(read)\u{0}ingest", "\(read),ingest", "\(read) ingest,\(admin)",
+        "collector-of-events ingest 0123456789abcdef0123456789abcdef0123456789abcdef",
+    ])
+    func faultsShowNothing(_ text: String) {
+        let fault = #expect(throws: TokenTable.Fault.self) { try TokenTable(parsing: text) }
+        #expect(fault?.problem.contains("0123456789") == false && fault?.problem.contains("collector") == false)
+    }
+
+    @Test func whatIsNoFileIsRefusedAndNotWaitedFor() async throws {
+        let pipe = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-pipe-\(UUID().uuidString)").path
+        #expect(mkfifo(pipe, 0o600) == 0)
+        defer { try? FileManager.default.removeItem(atPath: pipe) }
+        for (path, kind) in [(pipe, "a named pipe"), (FileManager.default.temporaryDirectory.path, "a directory"), ("/dev/null", "a device")] {
+            let fault = #expect(throws: TokenFile.Fault.self) { try TokenFile(path: path) }
+            #expect(fault?.problem.contains(kind) == true)
+        }
+        try await withFile(Self.text) { path in
+            let tokens = try TokenFile(path: path)
+            try FileManager.default.removeItem(atPath: path)
+            #expect(mkfifo(path, 0o600) == 0)
+            #expect(throws: TokenFile.Fault.self) { try tokens.reloadIfChanged() }
+            #expect(tokens.principal(presenting: Self.admin.utf8) != nil)
+        }
+    }
+
     @Test func aFileThatOthersReadIsRefused() async throws {
         for (mode, isFine) in [(0o600, true), (0o640, true), (0o644, false), (0o602, false)] {
             try await withFile(Self.text, mode: mode) { path in

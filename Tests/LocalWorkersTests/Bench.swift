@@ -76,6 +76,11 @@ final class Bench: Sendable {
         marked.first { ProcessTable.environmentValue(OwnershipMarker.worker, of: $0.identity.pid) == worker && $0.session == $0.identity.pid }?.identity
     }
 
+    /// The worker itself, and nothing that it started: a child of this process.
+    func leader(of worker: String) -> ProcessIdentity? {
+        marked.first { $0.parent == getpid() && ProcessTable.environmentValue(OwnershipMarker.worker, of: $0.identity.pid) == worker }?.identity
+    }
+
     func close() async {
         await workers.stop()
         for process in marked { ProcessTable.signal(process.identity, SIGKILL) }

@@ -221,6 +221,43 @@ import Testing
         }
     }
 
+    /// One that left the worker's session and its stderr, as daemons do.
+    static let daemon = "setsid sh -c 'trap \"\" TERM HUP; exec >/dev/null 2>&1; read -r x < $0' $0.never </dev/null & "
+
+    @Test(arguments: [SIGKILL, SIGTERM])
+    func `what left a worker's session ends with the worker`(signal: Int32) async throws {
+        try await withBench(Self.daemon + Bench.obedient) { bench in
+            try await bench.resize(1)
+            try await bench.upCount(1)
+            let first = bench.up[0]
+            try await eventually("the worker and what it started") { bench.marked.count { $0.session == $0.identity.pid } == 2 }
+            let leader = try #require(bench.leader(of: first))
+            let daemon = try #require(bench.marked.first { $0.identity != leader && $0.session == $0.identity.pid }?.identity)
+            ProcessTable.signal(leader, signal)
+            try await eventually("it is gone") { !ProcessTable.isAlive(daemon) }
+        }
+    }
+
+    @Test func `nothing outlives a stop, in whichever session it is`() async throws {
+        try await withBench(Self.daemon + Bench.obedient) { bench in
+            try await bench.resize(2)
+            try await bench.upCount(2)
+            try await eventually("workers and what they started") { bench.marked.count { $0.session == $0.identity.pid } == 4 }
+            await bench.workers.stop()
+            #expect(bench.marked == [])
+        }
+    }
+
+    @Test func `a worker's end is noticed where what it had started holds its stderr`() async throws {
+        try await withBench("setsid sh -c 'trap \"\" TERM HUP; read -r x < $0' $0.never & " + Bench.obedient) { bench in
+            try await bench.resize(1)
+            try await bench.upCount(1)
+            let first = bench.up[0]
+            ProcessTable.signal(try #require(bench.leader(of: first)), SIGKILL)
+            try await eventually("it is reported") { bench.reports == ["worker.gone \(first) killed by signal 9"] }
+        }
+    }
+
     @Test func `what a dead worker had started dies with it`() async throws {
         try await withBench("(trap '' TERM HUP; read -r x < $0.never) & echo up >&2; wait") { bench in
             try await bench.resize(1)

@@ -45,6 +45,18 @@ import Testing
         }
     }
 
+    @Test func whatIsNoFileIsRefusedAndNotWaitedFor() async throws {
+        try await withFolder { folder in
+            #expect(mkfifo(folder.appendingPathComponent("pipe").path, 0o600) == 0)
+            try FileManager.default.createDirectory(at: folder.appendingPathComponent("folder"), withIntermediateDirectories: true)
+            let secrets = SecretFolder(path: folder.path)
+            #expect(problem { () throws(PollFault) in _ = try secrets.token("pipe") }?.contains("is a named pipe") == true)
+            #expect(problem { () throws(PollFault) in _ = try secrets.token("folder") }?.contains("is a directory") == true)
+            let devices = SecretFolder(path: "/dev")
+            #expect(problem { () throws(PollFault) in _ = try devices.token("zero") }?.contains("is a device") == true)
+        }
+    }
+
     @Test("what can't stand in a header is no token", arguments: ["", "\n", "two words", "a\r\nx: y"])
     func noToken(_ content: String) async throws {
         try await withFolder { folder in

@@ -8,6 +8,8 @@ extension ControlLoop {
     public func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { try await apply(policy, idBeginning: PolicyOrigin.request) }
 
     func apply(_ policy: Policy, idBeginning: String) async throws(ControlFault) -> DecisionView {
+        guard targetClaims.claim(policy) else { throw .conflict("another policy for \(policy.target.kind) \(policy.target.name) is being applied: look at it, and ask again") }
+        defer { targetClaims.release(policy) }
         try await refuseWhereNamesClash(policy)
         try await append { $0.append(.policyApplied, source: Outputs.source, id: self.newID(idBeginning), subject: policy.pool, pool: policy.pool, body: Self.body(of: policy)) }
         // Another one may have come in between and taken the name: the fold held it back then.
@@ -30,7 +32,7 @@ extension ControlLoop {
     }
 
     private func refuseWhereNamesClash(_ policy: Policy) async throws(ControlFault) {
-        if let clash = await ask({ $0.world.clash(of: policy) }) { throw .conflict(clash) }
+        if let clash = await ask({ $0.world.clash(of: policy) ?? $0.world.targetClash(of: policy) }) { throw .conflict(clash) }
     }
 
     public func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView {

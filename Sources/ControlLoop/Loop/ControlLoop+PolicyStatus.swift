@@ -11,6 +11,9 @@ extension ControlLoop {
     /// How the policy of that name stands; nil where there is none.
     public func policyStatus(_ name: String) async -> PolicyStatusView? { await ask { $0.world.policyStatus(named: name) } }
 
+    /// Whether another policy had the target of this one before; in words.
+    public func targetClash(ofApplied name: String) async -> String? { await ask { $0.world.targetClash(ofApplied: name) } }
+
     /// The why-chain of the decision at a position, in words; empty where the log no longer holds it.
     public func reason(ofDecisionAt seq: Position) -> String {
         guard let batch = try? log.event(at: seq), let event = batch.events.first, event.kind == .scaleDecided else { return "" }

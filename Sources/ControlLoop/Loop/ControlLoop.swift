@@ -32,6 +32,7 @@ public final class ControlLoop: ControlPlane {
     let configuration: Configuration
     private let actuations = Mutex<[String: PoolActuation]>([:])
     private let problems = Mutex<[String: String]>([:])
+    let targetClaims = TargetClaims()
     private let reports = Atomic<UInt64>(0)
     /// No two runs that appended anything began at the same position, whatever their fences: ids of reports rest on it.
     private let run: String

@@ -48,7 +48,7 @@ public struct HistoricalState: ControlPlane {
     public func policies() async -> [PolicyView] { world.policyViews() }
     public func policy(_ name: String) async -> PolicyView? { world.policyView(named: name) }
     public func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView {
-        if let clash = world.clash(of: policy) { throw .conflict(clash) }
+        if let clash = world.clash(of: policy) ?? world.targetClash(of: policy) { throw .conflict(clash) }
         return world.preview(policy, at: world.at, asOf: world.position, names: log.names)
     }
     public func health() async -> LoopHealth { LoopHealth(behindEvents: 0, lagSeconds: 0) }

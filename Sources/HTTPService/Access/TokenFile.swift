@@ -11,9 +11,12 @@ import Darwin
 
 // Which tokens are valid now?
 //
-// The file is read when the server starts, where a fault ends the start, and again when it changes, where a fault keeps the
-// tokens that were valid before and is told to the operator. It is looked at at most once a second, by the server's own
-// watch and not by requests. What any user of the machine may read is no secret: such a file is refused.
+// The file is read when the server starts, where a fault ends the start, and again when it changes. A changed file with a fault
+// that stands for two looks counts as far as it can be read: a token that is in none of its right lines is refused from then
+// on, so that a fault never keeps a revoked token valid. The first look changes nothing, since the file may be half written.
+// A file that can't be read at all keeps the tokens of the last one. A fault is told as long as it stands. The file is looked
+// at at most once a second, by the server's own watch and not by requests. What any user of the machine may read is no
+// secret: such a file is refused at the start, and brings no new tokens later.
 
 final class TokenFile: Sendable {
     struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
@@ -27,6 +30,8 @@ final class TokenFile: Sendable {
     private struct State {
         var table: TokenTable
         var stamp: Stamp
+        /// A file with a fault that was seen last.
+        var faulty: (stamp: Stamp, fault: Fault)?
     }
 
     private struct Stamp: Hashable {
@@ -54,33 +59,66 @@ final class TokenFile: Sendable {
         return table.principal(presenting: token)
     }
 
-    /// Reads the file again where it changed; true where there are new tokens.
+    /// Reads the file again where it changed; true where there are new tokens. Throws as long as the file has a fault.
     func reloadIfChanged() throws(Fault) -> Bool {
         let (seen, _) = try Self.examine(path)
-        guard state.withLock({ $0.stamp != seen }) else { return false }
-        let (table, stamp) = try Self.load(path)
-        state.withLock { $0 = State(table: table, stamp: stamp) }
-        generationNumber.add(1, ordering: .releasing)
-        return true
+        let (stamp, faulty) = state.withLock { ($0.stamp, $0.faulty) }
+        if let faulty, faulty.stamp == seen {
+            // Taken already.
+            if stamp == seen { throw faulty.fault }
+            return try takeRightLines(seen)
+        }
+        guard stamp != seen || faulty != nil else { return false }
+        if stamp == seen {
+            state.withLock { $0.faulty = nil }
+            return false
+        }
+        do throws(Fault) {
+            let (table, stamp) = try Self.load(path)
+            replace(State(table: table, stamp: stamp))
+            return true
+        } catch {
+            let fault = Fault(path: path, problem: "\(error.problem); if it stays so, only the lines without fault count")
+            state.withLock { $0.faulty = (seen, fault) }
+            throw fault
+        }
     }
+
+    /// The faulty file stands: its right lines are what counts. Of a file that others may read only tokens that were valid before.
+    private func takeRightLines(_ seen: Stamp) throws(Fault) -> Bool {
+        let (table, faults) = TokenTable.reading(try Self.read(path))
+        let isOpen = try Self.examine(path).mode & Self.others != 0
+        let before = state.withLock { $0.table }
+        let problem = (isOpen ? [Self.openProblem(path)] : []) + faults.map { "line \($0.line): \($0.problem)" }
+        let fault = Fault(path: path, problem: "\(problem.joined(separator: "; ")); until this is mended the \(table.entries.count) lines without fault count, and no other token")
+        replace(State(table: isOpen ? table.common(with: before) : table, stamp: seen, faulty: (seen, fault)))
+        throw fault
+    }
+
+    private func replace(_ next: State) {
+        state.withLock { $0 = next }
+        generationNumber.add(1, ordering: .releasing)
+    }
+
+    private static let others = mode_t(S_IROTH | S_IWOTH)
+    private static func openProblem(_ path: String) -> String { "every user of this machine may read or change it: run chmod 600 \(path)" }
 
     private static func load(_ path: String) throws(Fault) -> (TokenTable, Stamp) {
         let (stamp, mode) = try examine(path)
-        guard mode & mode_t(S_IROTH | S_IWOTH) == 0 else {
-            throw Fault(path: path, problem: "every user of this machine may read or change it: run chmod 600 \(path)")
-        }
+        guard mode & others == 0 else { throw Fault(path: path, problem: openProblem(path)) }
         guard stamp.bytes <= bytesMost else { throw Fault(path: path, problem: "has \(stamp.bytes) bytes; at most \(bytesMost) are taken") }
-        let text = String(decoding: try read(path), as: UTF8.self)
+        let bytes = try read(path)
         do throws(TokenTable.Fault) {
-            return (try TokenTable(parsing: text), stamp)
+            return (try TokenTable(parsing: bytes), stamp)
         } catch {
             throw Fault(path: path, problem: "line \(error.line): \(error.problem)")
         }
     }
 
-    private static func examine(_ path: String) throws(Fault) -> (Stamp, mode_t) {
+    private static func examine(_ path: String) throws(Fault) -> (stamp: Stamp, mode: mode_t) {
         var found = stat()
         guard stat(path, &found) == 0 else { throw Fault(path: path, problem: "can't be read: \(String(cString: strerror(errno)))") }
+        if let kind = SmallFile.otherKind(found.st_mode) { throw Fault(path: path, problem: "\(SmallFile.Fault.notRegular(kind))") }
         #if os(Linux)
         let changed = found.st_mtim
         #else

@@ -1,5 +1,6 @@
 import HTTPServing
 public import Logging
+import Metrics
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -136,16 +137,19 @@ public final class HTTPServer: Sendable {
     private static func watchTokens(_ tokens: TokenFile?, _ log: Logger) async {
         guard let tokens else { return }
         var lastFault: TokenFile.Fault?
+        let faulty = Gauge(label: "greenroom_tokens_file_faulty")
+        faulty.record(0)
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(1))
             do throws(TokenFile.Fault) {
                 if try tokens.reloadIfChanged() { log.notice("tokens were read again", metadata: ["file": "\(tokens.path)"]) }
                 lastFault = nil
             } catch {
-                // Said once, not every second.
-                if error != lastFault { log.error("the tokens from before stay valid: \(error)") }
+                // Said once, not every second; the gauge says it as long as it stands.
+                if error != lastFault { log.error("\(error)") }
                 lastFault = error
             }
+            faulty.record(lastFault == nil ? 0 : 1)
         }
     }
 

@@ -174,7 +174,12 @@ public actor PolicyObjects {
         if case .refused(let problems)? = known.read { return settle(key, object, .invalid(problems)) }
         let current = await loop.policyStatus(key)
         guard let wanted = known.wanted(over: current?.policy) else { return }
-        if current?.policy.canonicalJSON == wanted.canonicalJSON { return settle(key, object, .applied) }
+        if current?.policy.canonicalJSON == wanted.canonicalJSON {
+            // Both of two policies that an earlier version let have one target are in effect.
+            guard known.isSpecNew, let clash = await loop.targetClash(ofApplied: key) else { return settle(key, object, .applied) }
+            settle(key, object, .refused(clash))
+            return again(key)
+        }
         do throws(ControlFault) {
             _ = try await loop.apply(wanted, fromObject: object.uid)
             if !known.isSpecNew {
@@ -184,7 +189,8 @@ public actor PolicyObjects {
             settle(key, object, .applied)
         } catch {
             settle(key, object, error.verdict)
-            if case .pending = error.verdict { again(key) }
+            // What is in the way may go.
+            if error.mayPass { again(key) }
         }
     }
 
@@ -262,6 +268,13 @@ public actor PolicyObjects {
 }
 
 extension ControlFault {
+    fileprivate var mayPass: Bool {
+        switch self {
+        case .overloaded, .unavailable, .conflict: true
+        case .notFound, .invalid: false
+        }
+    }
+
     fileprivate var verdict: SpecVerdict {
         switch self {
         case .overloaded, .unavailable: .pending(sentence)

@@ -8,7 +8,7 @@ import Synchronization
 //         ↑                                         │ taken by another, or not renewed within the deadline
 //         └───────────── stopped ←──────────────────┘
 //
-// One instance holds the Lease; the number of its transitions is the fence of all it does. A leader counts its deadline from
+// One instance holds the Lease; the fence that it carries is that of all the holder does. A leader counts its deadline from
 // before it sent its last successful renewal, on its own monotonic clock, so it stops before anybody else's wait can be over,
 // also where the server hangs or is cut off. `fence` asks the clock again at each call: a process that was suspended finds
 // itself deposed before it does anything.
@@ -22,8 +22,8 @@ public actor LeaseElection {
         public var timing: LeaseTiming
         /// What the lease's times are written from; nothing is decided by it.
         public var wallClock: @Sendable () -> LogTime
-        /// Transitions of a lease that isn't there yet: no fewer than any fence of earlier times, or targets refuse the new one.
-        public var firstTransitions: @Sendable () -> Int = { 0 }
+        /// Of a lease that isn't there yet: no lower than any fence of earlier times, or targets refuse the new one.
+        public var firstFence: @Sendable () -> UInt64 = { 0 }
 
         public init(namespace: String, name: String = "greenroom", identity: String, timing: LeaseTiming = .standard, wallClock: @escaping @Sendable () -> LogTime) {
             self.namespace = namespace
@@ -68,6 +68,8 @@ public actor LeaseElection {
     private var backoff: Backoff
     /// The lease as seen last, and since when it is so on our clock.
     private var seen: (lease: KubernetesObject, since: Duration)?
+    /// Whoever takes the annotation off a lease, or deletes the lease, lowers no fence.
+    private var highestFence: UInt64 = 0
     private static let attemptsToGiveBack = 4
 
     public init(_ client: KubernetesClient, _ configuration: Configuration, seed: UInt64, callbacks: Callbacks) {
@@ -135,7 +137,7 @@ public actor LeaseElection {
         case .take:
             let taken = LeaseRecord(
                 holder: configuration.identity, durationSeconds: configuration.timing.durationSeconds, acquired: configuration.wallClock(),
-                transitions: record.transitions + 1)
+                transitions: min(record.transitions, Int(Int32.max) - 1) + 1, fence: highestFence + 1)
             try await write(taken, over: lease, began)
         }
         return nil
@@ -144,28 +146,28 @@ public actor LeaseElection {
     private func create(_ began: Duration) async throws(KubernetesError) {
         let record = LeaseRecord(
             holder: configuration.identity, durationSeconds: configuration.timing.durationSeconds, acquired: configuration.wallClock(),
-            transitions: configuration.firstTransitions())
-        let object: JSONValue = [
+            transitions: 0, fence: max(configuration.firstFence(), highestFence == 0 ? 0 : highestFence + 1))
+        let lease = KubernetesObject([
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-            "metadata": ["name": .string(configuration.name), "namespace": .string(configuration.namespace)], "spec": record.spec,
-        ]
-        hold(try await client.create(.leases, namespace: configuration.namespace, object), began)
+            "metadata": ["name": .string(configuration.name), "namespace": .string(configuration.namespace)],
+        ])
+        hold(try await client.create(.leases, namespace: configuration.namespace, record.written(over: lease).json), began)
     }
 
     private func renewed(_ record: LeaseRecord) -> LeaseRecord {
         var record = record
         record.durationSeconds = configuration.timing.durationSeconds
         record.renewTime = configuration.wallClock().rfc3339
+        record.fence = max(record.fence, highestFence)
         return record
     }
 
     private func write(_ record: LeaseRecord, over lease: KubernetesObject, _ began: Duration) async throws(KubernetesError) {
-        var lease = lease
-        lease["spec"] = .object(lease["spec"].members.merging(record.spec.members) { $1 })
-        hold(try await client.update(.leases, namespace: configuration.namespace, name: configuration.name, lease.json), began)
+        hold(try await client.update(.leases, namespace: configuration.namespace, name: configuration.name, record.written(over: lease).json), began)
     }
 
     private func note(_ lease: KubernetesObject) {
+        highestFence = max(highestFence, LeaseRecord(lease).fence)
         guard seen?.lease["spec"] != lease["spec"] else {
             seen?.lease = lease
             return
@@ -178,7 +180,7 @@ public actor LeaseElection {
 
     private func hold(_ lease: KubernetesObject, _ began: Duration) {
         note(lease)
-        let fence = Fence(UInt64(LeaseRecord(lease).transitions))
+        let fence = Fence(LeaseRecord(lease).fence)
         term.withLock { $0 = Term(fence: fence, validUntil: began + configuration.timing.renewDeadline) }
     }
 
@@ -276,8 +278,6 @@ public actor LeaseElection {
         var record = renewed(LeaseRecord(lease))
         record.holder = ""
         record.durationSeconds = 1
-        var given = lease
-        given["spec"] = .object(given["spec"].members.merging(record.spec.members) { $1 })
-        _ = try await client.update(.leases, namespace: configuration.namespace, name: configuration.name, given.json)
+        _ = try await client.update(.leases, namespace: configuration.namespace, name: configuration.name, record.written(over: lease).json)
     }
 }

@@ -3,8 +3,10 @@ import Domain
 // What does a Lease say, and what may we do about it?
 //
 // Pure. As client-go has it: a lease is free where nobody holds it, or where its record didn't change for as long as its
-// holder promised, on our own clock (clocks of machines differ, so its times are never compared with ours). The number of
-// transitions rises with every change of holder: it is the fencing number.
+// holder promised, on our own clock (clocks of machines differ, so its times are never compared with ours). The fence rises
+// with every change of holder. It is kept in the annotation `greenroom.dev/fence`, apart from the number of transitions: a new
+// lease begins with a fence above those of earlier leases, and with no transitions. A lease without the annotation was written
+// by an older version, whose fence was the number of transitions.
 
 struct LeaseRecord: Hashable, Sendable {
     var holder: String
@@ -12,6 +14,7 @@ struct LeaseRecord: Hashable, Sendable {
     var acquireTime: String
     var renewTime: String
     var transitions: Int
+    var fence: UInt64
 
     init(_ lease: KubernetesObject) {
         let spec = lease["spec"]
@@ -20,14 +23,28 @@ struct LeaseRecord: Hashable, Sendable {
         acquireTime = spec["acquireTime"].string ?? ""
         renewTime = spec["renewTime"].string ?? ""
         transitions = spec["leaseTransitions"].replicas ?? 0
+        // A fence that nobody counts up to isn't ours. An older version that took the lease in between counted transitions alone.
+        let carried = lease.annotations[Mark.fence].flatMap { UInt64($0) } ?? 0
+        fence = max(carried <= Self.highestFence ? carried : 0, UInt64(transitions))
     }
 
-    init(holder: String, durationSeconds: Int, acquired: LogTime, transitions: Int) {
+    init(holder: String, durationSeconds: Int, acquired: LogTime, transitions: Int, fence: UInt64) {
         self.holder = holder
         self.durationSeconds = durationSeconds
         acquireTime = acquired.rfc3339
         renewTime = acquired.rfc3339
         self.transitions = transitions
+        self.fence = fence
+    }
+
+    private static let highestFence: UInt64 = 1 << 62
+
+    /// The lease as this record has it; other fields and annotations stay.
+    func written(over lease: KubernetesObject) -> KubernetesObject {
+        var lease = lease
+        lease["spec"] = .object(lease["spec"].members.merging(spec.members) { $1 })
+        lease["metadata"]["annotations"] = .object(lease["metadata"]["annotations"].members.merging([Mark.fence: .string("\(fence)")]) { $1 })
+        return lease
     }
 
     var spec: JSONValue {

@@ -5,8 +5,9 @@ import ControlLoop
 // The fence is carried by the target itself, as the annotation `greenroom.dev/fence`: a writer leaves its own before it sets
 // replicas, and refuses where it finds a higher one. Leaving it changes the target's version, and replicas are set only at the
 // version at which the fence was found to be ours: an older writer's update between the two fails as a conflict, is read
-// again, and then finds the newer fence. Where the target itself may not be read or patched, only this process's own calls
-// are fenced; that is told once.
+// again, and then finds the newer fence. Where the target itself may not be read or patched, this process's own calls are
+// fenced, and replicas are still set only at the version that was read. That is told once, and the next call tries again: a
+// right that was missing for a moment turns nothing off.
 
 extension ScaleActuator {
     func check(_ fence: Fence, _ pool: String) throws(ActuationFault) {
@@ -20,12 +21,12 @@ extension ScaleActuator {
     func isFenced(_ scale: Scale, _ target: KubernetesTarget, _ pool: String, _ fence: Fence) async throws -> Bool {
         let version = scale.object.resourceVersion
         if pools[pool]?.fencedVersion == version { return true }
-        if pools[pool]?.saidFenceNotCarried == true { return true }
         do {
             let object = try await targets.object(of: target)
             if let problem = Self.refusal(object, target, fence) { throw problem }
             if object.annotations[Mark.fence] == "\(fence.number)" {
                 pools[pool]?.fencedVersion = object.resourceVersion
+                pools[pool]?.saidFenceNotCarried = false
                 return object.resourceVersion == version
             }
             let patch: JSONValue = [
@@ -33,10 +34,12 @@ extension ScaleActuator {
             ]
             let patched = try await client.patch(target.resource, namespace: target.namespace, name: target.name, patch)
             pools[pool]?.fencedVersion = patched.resourceVersion
+            pools[pool]?.saidFenceNotCarried = false
             return false
         } catch let error as KubernetesError where error.isForbidden {
+            pools[pool]?.fencedVersion = nil
+            if pools[pool]?.saidFenceNotCarried != true { finding(.fenceNotCarried(pool: pool, why: error.description)) }
             pools[pool]?.saidFenceNotCarried = true
-            finding(.fenceNotCarried(pool: pool, why: error.description))
             return true
         }
     }

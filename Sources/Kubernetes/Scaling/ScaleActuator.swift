@@ -152,7 +152,8 @@ public actor ScaleActuator: Actuator {
         var wanted = scale.object
         wanted["spec"]["replicas"] = JSONValue(replicas)
         let answer = try await client.update(target.resource, namespace: target.namespace, name: target.name, subresource: "scale", wanted.json)
-        pools[pool]?.fencedVersion = answer.resourceVersion
+        // What this made of a version that carried our fence carries it too.
+        if pools[pool]?.fencedVersion != nil { pools[pool]?.fencedVersion = answer.resourceVersion }
     }
 
     /// Marks what must be marked, and answers how many replicas the target may have.

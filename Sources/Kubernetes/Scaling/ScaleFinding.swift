@@ -20,7 +20,7 @@ public enum ScaleFinding: Hashable, Sendable, CustomStringConvertible {
         case .replicasChanged(let pool, let expected, let found, let answer):
             "\(pool): somebody else set replicas to \(found), which we had left at \(expected); "
                 + (answer == .takeOver ? "the next decision sets them again (look for an HPA or a script on the same target)" : "we yield until a policy is applied or they are back")
-        case .fenceNotCarried(let pool, let why): "\(pool): the target can't carry our fence, so only one instance may run: grant get and patch on it. \(why)"
+        case .fenceNotCarried(let pool, let why): "\(pool): the target can't carry our fence, so only one instance may act on it: grant get and patch on it, or run no standby. \(why)"
         }
     }
 }

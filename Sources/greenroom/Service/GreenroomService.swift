@@ -54,7 +54,7 @@ struct GreenroomService: Sendable {
         // What is wrong with the configuration is said at the start, also by an instance that will only stand by.
         _ = try serverConfiguration()
         do throws(KEDAScalerConfiguration.Fault) { try configuration.keda?.validate() } catch { throw Fault(.usage, error.description) }
-        _ = try PolicyFiles.read(configuration.policies, now: EventLog.systemClock())
+        try PolicyFiles.refuseSharedTargets(try PolicyFiles.read(configuration.policies, now: EventLog.systemClock()))
         if let election = configuration.kubernetes?.election {
             let elected = ElectedService(service: self, settings: election, logger: Logger(labelLike: logger, "greenroom.election"))
             return try await elected.run(stopOn: signals, when: stopped, onStart: onStart)
@@ -183,7 +183,7 @@ struct GreenroomService: Sendable {
             // Every run on a log begins at another position or time, so no two say the same.
             let began = EventLog.systemClock().microseconds
             var kubernetes = KubernetesTargets.Configuration(access: access, seed: UInt64(bitPattern: began), run: "\(log.head.seq)-\(began)")
-            if let lead { kubernetes.mayWrite = lead.mayAct }
+            if let lead { kubernetes.mayWrite = lead.mayAct } else { kubernetes.standsAlone = true }
             return try KubernetesTargets(
                 kubernetes, logger: Logger(labelLike: logger, "greenroom.kubernetes"),
                 holdsActor: { await plane.isBusy($0) }, finding: { news.tell($0.news, ofPool: $0.pool) })

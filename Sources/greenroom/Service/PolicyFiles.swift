@@ -30,6 +30,14 @@ enum PolicyFiles {
         return policies
     }
 
+    /// Two that are in effect together can't scale one target.
+    static func refuseSharedTargets(_ policies: [Policy]) throws {
+        let byTarget = Dictionary(grouping: policies.filter { $0.targetKey != nil }) { $0.targetKey }
+        let shared = byTarget.values.filter { $0.count > 1 }.map { $0.map(\.name).sorted() }.min { $0[0] < $1[0] }
+        guard let shared, let target = policies.first(where: { $0.name == shared[0] })?.targetKey else { return }
+        throw Fault(.no, "the policies \(shared.joined(separator: " and ")) scale one target, \(target)", do: "keep one of them, or write mode: recommend into the others")
+    }
+
     private static func expand(_ path: String) throws -> [String] {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {

@@ -10,7 +10,7 @@ import Testing
 
 @Suite struct LeaseStepTests {
     private func record(_ holder: String, seconds: Int = 15) -> LeaseRecord {
-        LeaseRecord(holder: holder, durationSeconds: seconds, acquired: .zero, transitions: 3)
+        LeaseRecord(holder: holder, durationSeconds: seconds, acquired: .zero, transitions: 3, fence: 3)
     }
 
     @Test("whose lease, unchanged for how long, and what follows", arguments: [
@@ -83,31 +83,39 @@ import Testing
         var texts: [String] { journal.values.map(\.text) }
         func time(of text: String) -> Duration? { journal.values.last { $0.text == text }?.at }
 
-        /// Everything that instances do at this moment is done: as many sleep as should, and nothing moves for a while.
-        func settle(_ sleepers: ClosedRange<Int>) async throws {
+        /// Everything that instances do at this moment is done: as many sleep as should, and nothing moves for a while. A leader
+        /// that waits for an answer sleeps too, until its term is over: longer than any pause between two requests. However
+        /// slow the machine is, time moves for such a one only where it was cut off for good.
+        func settle(_ sleepers: () -> Int, hanging: Int = 0) async throws {
             struct Scene: Equatable {
                 var waits: [Duration]
                 var requests: Int
             }
             var (scene, polls) = (Scene(waits: [], requests: -1), 0)
-            // Where any number will do, only time tells an instance that waits for an answer from one that hangs.
-            let needed = sleepers.count == 1 ? 5 : 25
+            let pause = LeaseTiming.standard.retryPeriod * 2
             try await eventually("all is still; \(texts), waits \(clock.waits)") {
                 let now = Scene(waits: clock.waits, requests: twin.requests.count)
-                polls = now == scene && sleepers.contains(now.waits.count) ? polls + 1 : 0
+                let isStill = now.waits.count == sleepers() && now.waits.count { $0 > pause } <= hanging
+                polls = now == scene && isStill ? polls + 1 : 0
                 scene = now
-                return polls >= needed
+                return polls >= 5
             }
         }
 
+        func settle(_ sleepers: Int) async throws { try await settle { sleepers } }
+
         /// Moves to the next moment at which somebody wakes, until `condition` holds or `limit` has passed.
-        func proceed(_ sleepers: ClosedRange<Int>, within limit: Duration, until condition: () -> Bool) async throws {
+        func proceed(_ sleepers: @escaping () -> Int, hanging: Int = 0, within limit: Duration, until condition: () -> Bool) async throws {
             let end = clock.now + limit
-            try await settle(sleepers)
+            try await settle(sleepers, hanging: hanging)
             while !condition(), clock.now < end {
                 clock.advance(clock.waits.first ?? .zero)
-                try await settle(sleepers)
+                try await settle(sleepers, hanging: hanging)
             }
+        }
+
+        func proceed(_ sleepers: Int, within limit: Duration, until condition: () -> Bool) async throws {
+            try await proceed({ sleepers }, within: limit, until: condition)
         }
 
         func cut(_ instance: Instance, _ action: TwinFault.Action) {
@@ -138,10 +146,10 @@ import Testing
     func leads() async throws {
         try await withBench { bench in
             bench.a.run()
-            try await bench.settle(1...1)
+            try await bench.settle(1)
             #expect(bench.texts == ["a leads 0"] && bench.a.election.fence == Fence(0))
             bench.b.run()
-            try await bench.proceed(2...2, within: .seconds(60)) { false }
+            try await bench.proceed(2, within: .seconds(60)) { false }
             #expect(bench.texts == ["a leads 0"] && bench.b.election.fence == nil)
             #expect(await bench.b.election.holder == "a")
         }
@@ -151,12 +159,12 @@ import Testing
     func givesBack() async throws {
         try await withBench { bench in
             bench.a.run()
-            try await bench.settle(1...1)
+            try await bench.settle(1)
             bench.b.run()
-            try await bench.settle(2...2)
+            try await bench.settle(2)
             let stopped = bench.clock.now
             await bench.a.stop()
-            try await bench.proceed(1...1, within: .seconds(10)) { bench.texts.contains("b leads 1") }
+            try await bench.proceed(1, within: .seconds(10)) { bench.texts.contains("b leads 1") }
             #expect(bench.texts == ["a leads 0", "a stops", "b leads 1"])
             #expect(try #require(bench.time(of: "b leads 1")) - stopped <= .milliseconds(500))
         }
@@ -166,14 +174,14 @@ import Testing
     func partition(fails: Bool) async throws {
         try await withBench { bench in
             bench.a.run()
-            try await bench.settle(1...1)
+            try await bench.settle(1)
             bench.b.run()
-            try await bench.proceed(2...2, within: .seconds(5)) { false }
+            try await bench.proceed(2, within: .seconds(5)) { false }
             let cut = bench.clock.now
             bench.cut(bench.a, fails ? .cut : .hang)
             // Where answers never come, a's look after it stopped hangs without a sleeper.
-            let sleepers = fails ? 2...2 : 1...2
-            try await bench.proceed(sleepers, within: .seconds(12)) { bench.texts.contains("a stops") }
+            let sleepers = { fails || !bench.texts.contains("a stops") ? 2 : 1 }
+            try await bench.proceed(sleepers, hanging: fails ? 0 : 1, within: .seconds(12)) { bench.texts.contains("a stops") }
             #expect(bench.a.election.fence == nil)
             try await bench.proceed(sleepers, within: .seconds(12)) { bench.texts.contains("b leads 1") }
             #expect(bench.texts == ["a leads 0", "a stops", "b leads 1"])
@@ -189,26 +197,68 @@ import Testing
     func deposed() async throws {
         try await withBench { bench in
             bench.a.run()
-            try await bench.settle(1...1)
+            try await bench.settle(1)
             bench.twin.edit(.leases, "default", "greenroom") { lease in
                 lease["spec"]["holderIdentity"] = "somebody"
                 lease["spec"]["leaseTransitions"] = 7
             }
-            try await bench.proceed(1...1, within: .seconds(3)) { bench.texts.contains("a stops") }
+            try await bench.proceed(1, within: .seconds(3)) { bench.texts.contains("a stops") }
             #expect(bench.texts == ["a leads 0", "a stops"])
-            try await bench.proceed(1...1, within: .seconds(20)) { bench.texts.contains("a leads 8") }
+            try await bench.proceed(1, within: .seconds(20)) { bench.texts.contains("a leads 8") }
             #expect(bench.texts.last == "a leads 8")
         }
     }
 
-    @Test("a renewal that was written, and whose answer was lost, is no reason to stop")
-    func answerLost() async throws {
+    @Test("a renewal that was written, and whose answer was lost, is no reason to stop, however long the next one takes", arguments: [0, 150] as [Int64])
+    func answerLost(milliseconds: Int64) async throws {
         try await withBench { bench in
             bench.a.run()
-            try await bench.settle(1...1)
+            try await bench.settle(1)
             bench.twin.inject(TwinFault(.cutAfter) { $0.method == "PUT" })
-            try await bench.proceed(1...1, within: .seconds(30)) { false }
+            if milliseconds > 0 { bench.twin.inject(TwinFault(.delay(milliseconds: milliseconds), times: 3)) }
+            try await bench.proceed(1, within: .seconds(30)) { false }
             #expect(bench.texts == ["a leads 0"] && bench.a.election.fence == Fence(0))
+        }
+    }
+
+    /// A lease of an earlier version, whose fence was the number of its transitions.
+    private func leave(_ bench: Bench, transitions: Int, annotations: JSONValue? = nil) {
+        var lease: JSONValue = [
+            "metadata": ["name": "greenroom", "namespace": "default"], "spec": ["holderIdentity": "", "leaseTransitions": JSONValue(transitions), "leaseDurationSeconds": 1],
+        ]
+        if let annotations { lease["metadata"]["annotations"] = annotations }
+        bench.twin.seed(.leases, lease)
+    }
+
+    @Test("the fence goes on from a lease's annotation, or from an older lease's transitions: annotation, transitions, the fence after", arguments: [
+        (nil, 3_000, 3_001), ("5000", 2, 5_001), ("7", 9, 10), ("none", 4, 5), ("-1", 4, 5), ("18446744073709551615", 4, 5), ("9223372036854775807", 4, 5),
+    ] as [(String?, Int, UInt64)])
+    func goesOn(_ annotation: String?, _ transitions: Int, _ fence: UInt64) async throws {
+        try await withBench { bench in
+            leave(bench, transitions: transitions, annotations: annotation.map { ["greenroom.dev/fence": .string($0), "other": "stays"] })
+            bench.a.run()
+            try await bench.settle(1)
+            #expect(bench.a.election.fence == Fence(fence))
+            let lease = try #require(bench.twin.object(.leases, "default", "greenroom"))
+            #expect(lease["spec"]["leaseTransitions"].int == transitions + 1 && lease.annotations["greenroom.dev/fence"] == "\(fence)")
+            if annotation != nil { #expect(lease.annotations["other"] == "stays") }
+        }
+    }
+
+    @Test("whoever takes the annotation off, or deletes the lease, lowers no fence", arguments: [true, false])
+    func keepsItsFence(isDeleted: Bool) async throws {
+        try await withBench { bench in
+            leave(bench, transitions: 1, annotations: ["greenroom.dev/fence": "70"])
+            bench.a.run()
+            try await bench.settle(1)
+            #expect(bench.a.election.fence == Fence(71))
+            if isDeleted { bench.twin.delete(.leases, "default", "greenroom") } else {
+                bench.twin.edit(.leases, "default", "greenroom") { $0["metadata"]["annotations"] = [:] }
+            }
+            try await bench.proceed(1, within: .seconds(4)) { false }
+            let fence: UInt64 = isDeleted ? 72 : 71
+            #expect(bench.a.election.fence == Fence(fence))
+            #expect(bench.twin.object(.leases, "default", "greenroom")?.annotations["greenroom.dev/fence"] == "\(fence)")
         }
     }
 
@@ -216,7 +266,7 @@ import Testing
     func suspended() async throws {
         try await withBench { bench in
             bench.a.run()
-            try await bench.settle(1...1)
+            try await bench.settle(1)
             bench.cut(bench.a, .hang)
             bench.clock.advance(.seconds(11))
             #expect(bench.a.election.fence == nil)
@@ -256,13 +306,13 @@ import Testing
         var callbacks = LeaseElection.Callbacks(started: { _ in }, stopped: { _ in }, trouble: { _ in })
         callbacks.seen = { seen.add("\($0 ?? "nobody") \($1)") }
         var configuration = LeaseElection.Configuration(namespace: "default", identity: "a", wallClock: { .zero })
-        configuration.firstTransitions = { 41 }
+        configuration.firstFence = { 2_041 }
         let election = LeaseElection(client, configuration, seed: 1, callbacks: callbacks)
         let running = Task { await election.run() }
-        try await eventually("it leads") { election.fence == Fence(41) }
+        try await eventually("it leads") { election.fence == Fence(2_041) }
         running.cancel()
         await running.value
-        #expect(seen.values == ["a 41"])
+        #expect(seen.values == ["a 0"], "the fence is no number of transitions")
         await client.close()
         await twin.stop()
     }

@@ -318,6 +318,25 @@ import Testing
         }
     }
 
+    @Test("a right that was missing for a moment turns the fence off for that moment alone, and is told again where it goes again")
+    func fenceForbiddenForAMoment() async throws {
+        try await on(Bench()) { bench in
+            bench.twin.inject(TwinFault(.respond(status: 403)) { $0.method == "PATCH" })
+            try await bench.resize(1)
+            #expect(bench.replicas == 1 && bench.fence == nil && bench.findings.values.count == 1)
+            // Nobody changed the target in between: what is remembered of its version must not pass for a fence.
+            try await bench.resize(2)
+            #expect(bench.replicas == 2 && bench.fence == "1")
+
+            bench.twin.edit(bench.resource, "ns", "pool") { $0["metadata"]["annotations"][Mark.fence] = "9" }
+            #expect(await bench.fault { try await bench.resize(3) } == .fenced(current: Fence(9)), "a newer one is respected from then on")
+            bench.twin.edit(bench.resource, "ns", "pool") { $0["metadata"]["annotations"][Mark.fence] = "0" }
+            bench.twin.inject(TwinFault(.respond(status: 403)) { $0.method == "PATCH" })
+            try await bench.resize(3)
+            #expect(bench.findings.values.count { if case .fenceNotCarried = $0 { true } else { false } } == 2)
+        }
+    }
+
     @Test("a fence annotation that is no number is refused")
     func strangeFence() async throws {
         try await on(Bench()) { bench in

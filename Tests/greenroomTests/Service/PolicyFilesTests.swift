@@ -1,3 +1,4 @@
+import Autoscaling
 import Domain
 import Foundation
 import Testing
@@ -23,6 +24,26 @@ import Testing
 
     @Test func `a pool's policy and its shadows may lie side by side`() throws {
         #expect(try names([document("calm", shadowOf: "chat"), document("chat"), document("other")]) == ["ns/calm", "ns/chat", "ns/other"])
+    }
+
+    @Test func `two policies that scale one target are refused, and one may only recommend beside it`() throws {
+        func policies(_ specs: (name: String, mode: String, kind: String, version: String)...) throws -> [Policy] {
+            let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-policies-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(at: folder) }
+            for spec in specs {
+                let text = "apiVersion: greenroom.dev/v1\nkind: WorkerPoolAutoscaler\nmetadata: {name: \(spec.name), namespace: ns}\nspec:\n  mode: \(spec.mode)\n"
+                    + "  scaleTargetRef: {apiVersion: \(spec.version), kind: \(spec.kind), name: web}\n"
+                try Data(text.utf8).write(to: folder.appendingPathComponent("\(spec.name).yaml"))
+            }
+            return try PolicyFiles.read([folder.path], now: Self.now)
+        }
+        let clash = try policies(("a", "auto", "Deployment", "apps/v1"), ("b", "auto", "Deployment", "apps/v1beta1"), ("c", "auto", "StatefulSet", "apps/v1"))
+        #expect { try PolicyFiles.refuseSharedTargets(clash) } throws: {
+            ($0 as? Fault)?.what == "the policies ns/a and ns/b scale one target, Deployment ns/web"
+        }
+        try PolicyFiles.refuseSharedTargets(try policies(("a", "auto", "Deployment", "apps/v1"), ("b", "recommend", "Deployment", "apps/v1")))
+        try PolicyFiles.refuseSharedTargets(try policies(("a", "auto", "Process", "greenroom.dev/v1"), ("b", "auto", "Process", "greenroom.dev/v1")))
     }
 
     @Test func `a name twice and a fifth shadow are refused`() throws {

@@ -192,15 +192,15 @@ struct ElectedService: Sendable {
     private func electionConfiguration(_ access: ClusterAccess, _ identity: String) -> LeaseElection.Configuration {
         var election = LeaseElection.Configuration(
             namespace: settings.namespace ?? access.namespace, name: settings.lease, identity: identity, timing: settings.timing, wallClock: EventLog.systemClock)
-        election.firstTransitions = { [path = service.configuration.database] in Self.transitionsAbove(path) }
+        election.firstFence = { [path = service.configuration.database] in Self.fenceAbove(path) }
         return election
     }
 
     /// Where a lease is made anew over an existing log, targets carry fences of earlier leases, or of runs without an
-    /// election, whose fence was the log's position: above that is above them. Transitions have 32 bits.
-    private static func transitionsAbove(_ path: String) -> Int {
+    /// election, whose fence was the log's position: above that is above them.
+    private static func fenceAbove(_ path: String) -> UInt64 {
         guard let log = try? EventLog.openReadOnly(path: path) else { return 0 }
         defer { log.close() }
-        return log.head.seq == 0 ? 0 : Int(min(log.head.seq + 1, Int64(Int32.max / 2)))
+        return log.head.seq == 0 ? 0 : UInt64(log.head.seq) + 1
     }
 }

@@ -124,6 +124,34 @@ import Testing
         }
     }
 
+    @Test("of two policies for one target the second is refused by the name of the first, and takes effect once that is gone")
+    func oneTarget() async throws {
+        try await ObjectsStage.run { stage in
+            func second() -> KubernetesJSON {
+                var object = ObjectsStage.object(min: 3)
+                object["metadata"]["name"] = "second"
+                return object
+            }
+            func ready() -> String {
+                let found = stage.twin.object(.autoscalers, "ns", "second")?["status"]["conditions"].array.first { $0["type"].string == "Ready" } ?? .null
+                return "\(found["status"].string ?? "-") \(found["reason"].string ?? "-") \(found["message"].string ?? "-")"
+            }
+            try await stage.serve { url in
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 1))
+                try await stage.settle(at: 1)
+                stage.twin.apply(.autoscalers, second())
+                try await stage.wait("refused; \(ready())") { ready().hasPrefix("False Refused WorkerPool ns/pool is scaled by the policy ns/pool already") }
+                let put = try await stage.ask(url, APIRequest(method: .put, path: "/v1/policies/ns/third", contentType: "application/json", body: second().bytes))
+                #expect(put.status == 409 || put.status == 400, "\(put.status)")
+                #expect(stage.replicas == 1)
+                stage.twin.delete(.autoscalers, "ns", "pool")
+                try await stage.wait("in effect; \(ready())") { ready().hasPrefix("True PolicyApplied") && stage.replicas == 3 }
+            }
+            let applied = try await stage.applied()
+            #expect(applied == [1, nil, 3])
+        }
+    }
+
     @Test("the ClusterRole allows what the service asks for, and nothing else")
     func rights() async throws {
         try await ObjectsStage.run { stage in
