@@ -14,6 +14,8 @@ public struct Policy: Hashable, Sendable {
     public var shadow: String?
     public var mode: Mode = .auto
     public var target: ScaleTarget
+    /// Which pods are the target's workers, where owner references can't tell; nil leaves it to those.
+    public var workerSelector: WorkerSelector?
     public var slotsPerWorker = 1
     public var minReplicaCount = 0
     public var maxReplicaCount = 100

@@ -55,6 +55,8 @@ struct PoolState: Sendable {
     var evaluatedAt: LogTime?
     /// The last attempt on the target failed: what it said. Cleared by the next success.
     var scaleProblem: String?
+    /// What the target's watch last found wrong with it; nil while it is as it should be.
+    var targetProblem: TargetProblem?
     var timersFired: UInt64 = 0 { didSet { revision &+= 1 } }
     /// Rises with whatever a decision of the pool's own policy looks at, but for the time. Counts within one run: in no checkpoint.
     private(set) var revision: UInt64 = 0

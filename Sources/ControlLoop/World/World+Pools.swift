@@ -50,10 +50,19 @@ extension World {
 
     private mutating func observePool(_ home: Int, _ body: EventBody, _ now: LogTime) -> Bool {
         var found: Int?
+        var ready: Int?
+        var problem: String?
+        var reason: String?
         body.forEachMember { key, value in
             if key == "specReplicas" { found = body.integer(value).map { Int(clamping: $0) } }
-            if key == "readyReplicas" { pools[home].observedReady = body.integer(value).map { Int(clamping: $0) } }
+            if key == "readyReplicas" { ready = body.integer(value).map { Int(clamping: $0) } }
+            if key == "problem" { problem = body.text(value) }
+            if key == "reason" { reason = body.text(value) }
         }
+        pools[home].targetProblem = problem.map { TargetProblem(reason: reason ?? "TargetProblem", text: $0) }
+        // Of a target that can't be read the counts say nothing.
+        guard pools[home].targetProblem?.hasCounts ?? true else { return true }
+        pools[home].observedReady = ready ?? pools[home].observedReady
         if let found { pools[home].noteReplicas(found, at: now) }
         return true
     }

@@ -10,7 +10,7 @@ import Placement
 
 extension World {
     /// Rises with every change of the bytes' meaning.
-    static let checkpointVersion = 10
+    static let checkpointVersion = 11
 
     public func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -151,6 +151,10 @@ extension PoolState {
         writer.optional(lastDecision) { writer, mark in mark.encode(into: &writer) }
         writer.optional(evaluation?.at) { $0.time($1) }
         writer.optional(scaleProblem) { $0.string($1) }
+        writer.optional(targetProblem) { writer, problem in
+            writer.string(problem.reason)
+            writer.string(problem.text)
+        }
         writer.integer(timersFired)
         writer.list(placing.suggested.sorted { $0.key < $1.key }) { writer, suggested in
             writer.integer(suggested.key)
@@ -185,6 +189,7 @@ extension PoolState {
         lastDecision = try reader.optional { reader throws(ByteFault) in try DecisionMark(from: &reader) }
         evaluatedAt = try reader.optional { reader throws(ByteFault) in try reader.time() }
         scaleProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
+        targetProblem = try reader.optional { reader throws(ByteFault) in TargetProblem(reason: try reader.string(), text: try reader.string()) }
         timersFired = try reader.integer()
         for _ in 0..<(try reader.count(bytesEach: 12)) { placing.noteSuggested(try reader.integer(), on: NameID(try reader.integer())) }
     }

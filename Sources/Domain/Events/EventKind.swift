@@ -126,15 +126,15 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .actorCrashed: actor("actor.crashed", worker: true, may("worker", .name), may("reason", .text))
         case .actorDeleted: actor("actor.deleted")
         case .workerReady:
-            other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), may("ip", .text), may("reason", .text))
-        case .workerDraining: other("worker.draining", .worker, need("reason", .text))
-        case .workerGone: other("worker.gone", .worker, need("reason", .text))
+            other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), may("ip", .text), may("reason", .text), may("uid", .name))
+        case .workerDraining: other("worker.draining", .worker, need("reason", .text), may("uid", .name))
+        case .workerGone: other("worker.gone", .worker, need("reason", .text), may("uid", .name))
         case .snapshotCached: other("snapshot.cached", .node, need("node", .name), need("snapshot", .text), may("bytes", .count), may("template", .name))
         case .snapshotEvicted: other("snapshot.evicted", .node, need("node", .name), need("snapshot", .text), may("bytes", .count))
         case .queueObserved:
             other("queue.observed", .pool, pool: true, need("pool", .name), need("metric", .name), need("value", .numberOrNull), may("labels", .stringMap), may("error", .text))
         case .poolObserved:
-            other("pool.observed", .pool, pool: true, need("pool", .name), need("specReplicas", .count), need("readyReplicas", .count))
+            other("pool.observed", .pool, pool: true, need("pool", .name), need("specReplicas", .count), need("readyReplicas", .count), may("problem", .text), may("reason", .name))
         case .policyApplied:
             other("policy.applied", .pool, ours: true, pool: true, need("pool", .name), need("policy", .object), need("digest", .text), may("shadow", .name))
         case .scaleDecided:
