@@ -78,6 +78,9 @@ public struct ScaleTarget: Hashable, Sendable {
     /// For `kind: Process`: the command a worker runs for each turn; empty sleeps the turn's length.
     public var command: [String] = []
 
+    /// Of pools whose workers are processes of this machine.
+    public static let processKind = "Process"
+
     public init(apiVersion: String, kind: String, name: String, command: [String] = []) {
         self.apiVersion = apiVersion
         self.kind = kind
