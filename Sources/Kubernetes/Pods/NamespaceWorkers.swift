@@ -89,6 +89,8 @@ actor NamespaceWorkers {
     private var pods: [String: Pod] = [:]
     private var hasListed = false
     private var looks = 0
+    /// When owners that couldn't be read are read again.
+    private var readsOwnersAt: Duration?
 
     init(_ namespace: String, _ parts: Parts) {
         self.namespace = namespace
@@ -144,12 +146,21 @@ actor NamespaceWorkers {
 
     /// Runs until its task is cancelled.
     func run() async {
-        let watch = ListWatch(parts.client, .pods, namespace: namespace, seed: parts.options.seed ^ ByteSeed.of(namespace), trouble: parts.options.trouble)
+        let watch = ListWatch(parts.client, .pods, namespace: namespace, seed: parts.options.seed ^ ByteSeed.of(namespace), trouble: parts.options.trouble,
+            failed: { error in await self.cannotRead(error) })
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await watch.run { delivery in try await self.take(delivery) } }
             group.addTask { await self.lookAgain() }
         }
         alarm.cancel()
+    }
+
+    /// Pods that may not be listed can't be told.
+    private func cannotRead(_ error: KubernetesError) async {
+        guard error.isForbidden else { return }
+        for (_, entry) in pools.sorted(by: { $0.key < $1.key }) where entry.isFollowed {
+            do { try await entry.telling.note(pods: TargetProblem(reason: TargetProblem.podsNotFound, text: "\(error)")) } catch { parts.options.trouble("\(error)") }
+        }
     }
 
     private func enter() async {
@@ -185,6 +196,7 @@ actor NamespaceWorkers {
         await enter()
         defer { gate.leave() }
         guard hasListed else { return }
+        if let due = readsOwnersAt, due <= parts.client.clock.now() { readsOwnersAt = nil }
         try await findKnown()
         try await apply(pods.sorted { $0.key < $1.key }.map { Change(again: $0.key, $0.value.view) })
         try await tellCounts()
@@ -421,7 +433,10 @@ actor NamespaceWorkers {
             if let home = pod.home, !home.isKept { tallies[home.pool, default: Tally()].count(pod.view, pod.revision) }
         }
         var wakeAt: Duration?
-        if pods.values.contains(where: \.isOwnerUnknown) { wakeAt = parts.client.clock.now() + OwnerChains.problemKeptFor }
+        if pods.values.contains(where: \.isOwnerUnknown) {
+            readsOwnersAt = readsOwnersAt ?? parts.client.clock.now() + OwnerChains.problemKeptFor
+            wakeAt = readsOwnersAt
+        }
         for (name, entry) in pools.sorted(by: { $0.key < $1.key }) where entry.isFollowed {
             let count = tallies[name] ?? Tally()
             noteRollout(name, entry, count)

@@ -4,8 +4,8 @@ import ControlLoop
 // Which pods can be a target's?
 //
 // Owner references decide (`OwnerChains`). What is known of the target's kind only saves asking for the owners of pods that can't be
-// its: a workload of Kubernetes' own owns only pods that fit its selector, which never changes, and agent-substrate's controller labels a pool's pods
-// with its name. A policy's `workerSelector` narrows what such a kind owns; with any other kind it decides by itself, for
+// its: a workload of Kubernetes' own owns only pods that fit its selector, which never changes, agent-substrate's controller labels a pool's pods
+// with its name, and Agent Sandbox' takes the pool's label off a pod that is claimed. A policy's `workerSelector` narrows what such a kind owns; with any other kind it decides by itself, for
 // whoever wrote it knows that references don't lead there.
 
 struct PodMembership: Hashable, Sendable {
@@ -24,9 +24,11 @@ struct PodMembership: Hashable, Sendable {
         self.selector = selector
         isToldByOwners = target.isReplicationController || Self.groupsToldByOwners.contains(target.resource.group)
         hint = switch (target.resource.group, target.kind) {
-        case ("apps", _): WorkerSelector(labelSelector: object["spec"]["selector"])
+        // A Scale, read in the place of an object that may not be, has it as text.
+        case ("apps", _): WorkerSelector(labelSelector: object["spec"]["selector"]) ?? object["status"]["selector"].string.flatMap { WorkerSelector($0) }
         case ("", "ReplicationController"): WorkerSelector(labels: object["spec"]["selector"].strings)
         case ("ate.dev", "WorkerPool"): WorkerSelector(labels: [Self.workerPoolLabel: target.name])
+        case ("extensions.agents.x-k8s.io", "SandboxWarmPool"): object["status"]["selector"].string.flatMap { WorkerSelector($0) }
         default: nil
         }
     }

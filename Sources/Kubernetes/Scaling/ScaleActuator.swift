@@ -214,9 +214,9 @@ public actor ScaleActuator: Actuator {
         return (own, unknown)
     }
 
-    private func isOwn(_ pod: KubernetesObject, _ membership: PodMembership, _ uid: String, _ namespace: String) async -> OwnerChains.Answer {
+    private func isOwn(_ pod: KubernetesObject, _ membership: PodMembership, _ uid: String, _ namespace: String, fresh: Bool = false) async -> OwnerChains.Answer {
         guard membership.allows(pod.labels) else { return .notOwned }
-        return membership.asksOwners ? await owners.owner(of: pod.owners, in: namespace, among: [uid]) : .owned(by: uid)
+        return membership.asksOwners ? await owners.owner(of: pod.owners, in: namespace, among: [uid], fresh: fresh) : .owned(by: uid)
     }
 
     private func busy(_ pods: [PodView], _ pool: ActuatedPool) async -> Set<String> {
@@ -295,7 +295,7 @@ public actor ScaleActuator: Actuator {
             guard error.isForbidden else { throw error }
             object = try await targets.scale(of: target).object
         }
-        switch await isOwn(pod, PodMembership(target, object, selector: pool.workerSelector), object.uid, target.namespace) {
+        switch await isOwn(pod, PodMembership(target, object, selector: pool.workerSelector), object.uid, target.namespace, fresh: true) {
         case .owned: return true
         case .notOwned: return false
         case .unknown(let why):
