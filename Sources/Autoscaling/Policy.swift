@@ -14,6 +14,8 @@ public struct Policy: Hashable, Sendable {
     public var shadow: String?
     public var mode: Mode = .auto
     public var target: ScaleTarget
+    /// Which pods are the target's workers, where owner references can't tell; nil leaves it to those.
+    public var workerSelector: WorkerSelector?
     public var slotsPerWorker = 1
     public var minReplicaCount = 0
     public var maxReplicaCount = 100
@@ -75,6 +77,9 @@ public struct ScaleTarget: Hashable, Sendable {
     public var name: String
     /// For `kind: Process`: the command a worker runs for each turn; empty sleeps the turn's length.
     public var command: [String] = []
+
+    /// Of pools whose workers are processes of this machine.
+    public static let processKind = "Process"
 
     public init(apiVersion: String, kind: String, name: String, command: [String] = []) {
         self.apiVersion = apiVersion

@@ -10,7 +10,7 @@ public enum PolicyFields {
     public static let document = ["apiVersion", "kind", "metadata", "spec"]
     public static let metadata = ["namespace", "name"]
     public static let spec = [
-        "mode", "shadowOf", "scaleTargetRef", "slotsPerWorker", "minReplicaCount", "maxReplicaCount", "idleReplicaCount", "cooldownPeriod",
+        "mode", "shadowOf", "scaleTargetRef", "workerSelector", "slotsPerWorker", "minReplicaCount", "maxReplicaCount", "idleReplicaCount", "cooldownPeriod",
         "initialCooldownPeriod", "buffer", "triggers", "advanced", "fallback", "schedules", "drain", "foreignChange", "placement", "quotas", "pause",
         "forceActivation",
     ]

@@ -42,6 +42,8 @@ extension Policy {
             json.member("name", target.name)
             json.array("command", target.command) { $1.string($0) }
         }
+        // Not written where it is absent: policies of older logs keep their bytes.
+        if let workerSelector { json.member("workerSelector", workerSelector.text) }
         json.member("slotsPerWorker", slotsPerWorker)
         json.member("minReplicaCount", minReplicaCount)
         json.member("maxReplicaCount", maxReplicaCount)

@@ -62,6 +62,7 @@ extension Policy {
 
     private mutating func readScale(_ spec: JSONObject) throws(PolicyJSONError) {
         mode = try spec.choice("mode", Mode.self) ?? mode
+        if spec.has("workerSelector") { workerSelector = try WorkerSelector(spec) }
         slotsPerWorker = try spec.integer("slotsPerWorker") ?? slotsPerWorker
         minReplicaCount = try spec.integer("minReplicaCount") ?? minReplicaCount
         maxReplicaCount = try spec.integer("maxReplicaCount") ?? maxReplicaCount
@@ -127,6 +128,21 @@ extension ScaleTarget {
         guard let kind = try json.text("kind") else { throw json.required("kind") }
         guard let name = try json.text("name") else { throw json.required("name") }
         self.init(apiVersion: apiVersion, kind: kind, name: name, command: try json.texts("command"))
+    }
+}
+
+extension WorkerSelector {
+    fileprivate init(_ spec: JSONObject) throws(PolicyJSONError) {
+        let read: WorkerSelector?
+        if spec.isText("workerSelector") {
+            read = try spec.text("workerSelector").flatMap { WorkerSelector($0) }
+        } else {
+            var labels: [String: String] = [:]
+            for label in try spec.object("workerSelector", nil)?.labels() ?? [] { labels[label.key] = label.value }
+            read = WorkerSelector(labels: labels)
+        }
+        guard let read else { throw spec.required("workerSelector", WorkerSelector.advice) }
+        self = read
     }
 }
 

@@ -5,7 +5,7 @@ import Synchronization
 
 // How does the service come by everything of Kubernetes'?
 //
-// One façade for the composition root: a client, the actuator for every kind with `/scale`, and the watches of a pool. It
+// One façade for the composition root: a client, the actuator for every kind with `/scale`, and the watches of all pools. It
 // starts nothing by itself. The election has a client of its own, which never waits behind these.
 
 public struct KubernetesTargets: Sendable {
@@ -29,17 +29,18 @@ public struct KubernetesTargets: Sendable {
         }
     }
 
-    /// Kinds with `/scale` that pools commonly have; the actuator serves any other as well.
-    public static let commonKinds = ["WorkerPool", "SandboxWarmPool", "Deployment", "StatefulSet"]
+    /// Of the events that tell of pods.
+    public static let podSource = NamespaceWorkers.source
 
     public let client: KubernetesClient
     public let actuator: ScaleActuator
     private let configuration: Configuration
     private let targets: TargetReader
     private let logger: Logger
+    private let finding: @Sendable (ScaleFinding) -> Void
 
     /// - Parameters:
-    ///   - holdsActor: whether the log knows of an actor on the worker of that name: such a worker's pod is never taken.
+    ///   - holdsActor: whether the log knows of an actor on the worker of that name, `NAMESPACE/POD`: such a worker's pod is never taken.
     ///   - finding: hears what an operator should know; it is logged anyway.
     public init(
         _ configuration: Configuration, logger: Logger, holdsActor: @escaping @Sendable (String) async -> Bool,
@@ -50,33 +51,32 @@ public struct KubernetesTargets: Sendable {
         client = try KubernetesClient(
             configuration.access, limits: configuration.limits, clock: configuration.clock, logger: logger, mayWrite: configuration.mayWrite)
         targets = TargetReader(client)
-        actuator = ScaleActuator(
-            targets, seed: configuration.seed, holdsActor: holdsActor,
-            finding: { [standsAlone = configuration.standsAlone] found in
-                if case .fenceNotCarried = found, standsAlone { return logger.info("\(found)", metadata: ["pool": "\(found.pool)"]) }
-                logger.warning("\(found)", metadata: ["pool": "\(found.pool)"])
-                finding(found)
-            })
+        let told: @Sendable (ScaleFinding) -> Void = { [standsAlone = configuration.standsAlone] found in
+            if case .fenceNotCarried = found, standsAlone { return logger.info("\(found)", metadata: ["pool": "\(found.pool)"]) }
+            logger.warning("\(found)", metadata: ["pool": "\(found.pool)"])
+            finding(found)
+        }
+        self.finding = told
+        actuator = ScaleActuator(targets, seed: configuration.seed, holdsActor: holdsActor, finding: told)
     }
 
-    /// What keeps the log informed of one pool.
+    /// What keeps the log informed of pools, which are told by its `follow`.
     ///
     /// - Parameters:
     ///   - append: returns once the events are in the log, or throws.
-    ///   - known: workers of this pool that the log holds for alive at the start: those without a pod are said to be gone.
+    ///   - standing: what the log says of a pool: workers without a pod are said to be gone.
+    ///   - loads: how dear each worker of a pool is.
     public func watches(
-        of pool: ActuatedPool, append: @escaping @Sendable (EventBatch) async throws -> Void, known: @escaping @Sendable () async -> [String] = { [] }
-    ) -> PoolWatches {
-        let logger = logger
-        let options = WatchOptions(seed: configuration.seed ^ ByteSeed.of(pool.name), run: configuration.run) { problem in
-            logger.warning("\(problem)", metadata: ["pool": "\(pool.name)"])
+        append: @escaping ClusterWatches.Append, standing: @escaping ClusterWatches.Standings = { _ in .init() },
+        loads: @escaping ClusterWatches.Loads = { _ in [] }
+    ) -> ClusterWatches {
+        let (logger, last, actuator) = (logger, LastText(), actuator)
+        let options = WatchOptions(seed: configuration.seed, run: configuration.run) { problem in
+            if last.changes(to: problem) { logger.warning("\(problem)") }
         }
-        let actuator = actuator
-        return PoolWatches(
-            target: ScaleTargetWatch(
-                targets: targets, pool: pool, options: options, append: append,
-                observed: { await actuator.noteObserved(pool, specReplicas: $0.specReplicas) }),
-            pods: PodWatch(client: client, targets: targets, pool: pool, options: options, append: append, known: known))
+        return ClusterWatches(
+            client: client, targets: targets, owners: actuator.owners, options: options, append: append, finding: finding, standing: standing, loads: loads,
+            observed: { pool, replicas in await actuator.noteObserved(pool, specReplicas: replicas) })
     }
 
     /// What keeps policies and the cluster's objects in line, and tells those objects how their pools stand.
@@ -98,20 +98,6 @@ public struct KubernetesTargets: Sendable {
 
     /// Closes all connections. To be called once, after the watches were cancelled.
     public func close() async { await client.close() }
-}
-
-/// The watches of one pool, to be run in a task of their own.
-public struct PoolWatches: Sendable {
-    public let target: ScaleTargetWatch
-    public let pods: PodWatch
-
-    /// Runs until its task is cancelled.
-    public func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await target.run() }
-            group.addTask { await pods.run() }
-        }
-    }
 }
 
 /// A problem that stays the same is told once.

@@ -106,6 +106,7 @@ struct PolicyDocument {
 
     private func read(_ spec: DocumentObject, into policy: inout Policy) {
         policy.mode = spec.choice("mode", Policy.Mode.self) ?? policy.mode
+        policy.workerSelector = workerSelector(spec)
         policy.slotsPerWorker = spec.integer("slotsPerWorker") ?? policy.slotsPerWorker
         policy.minReplicaCount = spec.integer("minReplicaCount") ?? policy.minReplicaCount
         policy.maxReplicaCount = spec.integer("maxReplicaCount") ?? policy.maxReplicaCount
@@ -125,6 +126,21 @@ struct PolicyDocument {
             policy.pause = Pause(scaleIn: pause.flag("in") ?? false, scaleOut: pause.flag("out") ?? false, hold: pause.integer("hold"))
         }
         policy.forceActivation = spec.flag("forceActivation") ?? policy.forceActivation
+    }
+
+    /// `app=web,tier in (a,b)`, or a map of labels.
+    private func workerSelector(_ spec: DocumentObject) -> WorkerSelector? {
+        guard let value = spec.value("workerSelector") else { return nil }
+        let selector: WorkerSelector?
+        if case .mapping = value.node {
+            guard let labels = DocumentObject(value, fields: nil)?.labels else { return nil }
+            selector = WorkerSelector(labels: Dictionary(labels.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }))
+        } else {
+            guard let text = value.text else { return nil }
+            selector = WorkerSelector(text)
+        }
+        if selector == nil { problems.report(value.path, WorkerSelector.advice) }
+        return selector
     }
 
     private func fallback(_ spec: DocumentObject) -> Fallback? {

@@ -29,6 +29,7 @@ public enum PolicyWriter {
         var members: [YAMLText.Member] = [("mode", .text(policy.mode.rawValue))]
         if policy.shadow != nil { members.append(("shadowOf", .text(String(policy.pool.split(separator: "/", maxSplits: 1).last ?? "")))) }
         members.append(("scaleTargetRef", .inline(target(policy.target))))
+        if let selector = policy.workerSelector { members.append(("workerSelector", .text(selector.text))) }
         if policy.slotsPerWorker != plain.slotsPerWorker { members.append(("slotsPerWorker", .integer(policy.slotsPerWorker))) }
         members.append(("minReplicaCount", .integer(policy.minReplicaCount)))
         members.append(("maxReplicaCount", .integer(policy.maxReplicaCount)))

@@ -158,6 +158,8 @@ public final class KubernetesTwin: Sendable {
     /// Requests whose answer was delayed and is still to come.
     public var underWay: Int { core.underWay }
     public var watchers: Int { core.watcherCount }
+    /// TLS connections that it has accepted so far.
+    public var connectionsOpened: Int { core.connectionsOpened }
     /// What it was asked of resources: `VERB GROUP RESOURCE`, as RBAC has them.
     public var rightsUsed: Set<String> {
         let resources = core.read { $0.resources }

@@ -30,6 +30,8 @@ public struct ObjectStore: Sendable {
     /// Watches can't begin before this version.
     public private(set) var oldest: Int
     private var uids = 0
+    /// Of objects that were deleted.
+    private(set) var deletedUIDs: Set<String> = []
 
     init(version: Int) {
         self.version = version
@@ -74,6 +76,7 @@ public struct ObjectStore: Sendable {
         guard let before = objects[key] else { throw .notFound(resource, name) }
         if let expected, !expected.isEmpty, expected != before.resourceVersion { throw .conflict(resource, name) }
         var after = KubernetesObject(try change(before))
+        if let uid = after.metadata["uid"].string, !uid.isEmpty, uid != before.uid { throw .uidConflict(resource, name, expected: uid, actual: before.uid) }
         for owned in ["uid", "creationTimestamp", "generation", "resourceVersion", "name", "namespace", "deletionTimestamp"] {
             after["metadata"][owned] = before.metadata[owned]
         }
@@ -89,6 +92,7 @@ public struct ObjectStore: Sendable {
     mutating func delete(_ resource: TwinResource, _ namespace: String?, _ name: String) throws(TwinStatus) -> KubernetesObject {
         let key = Key(resource: resource, namespace: resource.isNamespaced ? namespace ?? "" : "", name: name)
         guard let object = objects.removeValue(forKey: key) else { throw .notFound(resource, name) }
+        deletedUIDs.insert(object.uid)
         return put(key, object, "DELETED", before: object)
     }
 

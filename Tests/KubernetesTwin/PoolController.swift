@@ -1,12 +1,25 @@
+import Domain
 import Kubernetes
 
 // Who makes and ends the pods of a target?
 //
-// What controller-manager, scheduler and kubelet do together, as far as a pool shows it: each target has as many pods as its
-// replicas say; those to go are chosen as a ReplicaSet chooses (pending before running, not ready before ready, lower deletion
-// cost, younger), a StatefulSet's from its highest ordinal. New pods are scheduled and ready at once, or wait for the test.
+// What controller-manager, substrate's and Agent Sandbox' controllers, scheduler and kubelet do together, as far as a pool
+// shows it, and in the shapes that were recorded:
+//
+//     WorkerPool p → Deployment p-deployment → ReplicaSet → pods labelled ate.dev/worker-pool=p
+//     Deployment → ReplicaSet (pod-template-hash) → pods · StatefulSet → pods NAME-0, NAME-1, … · SandboxWarmPool → Sandbox → pod
+//
+// Each is the controller owner of the next, by uid. A ReplicaSet ends pods in its own order (pending before running, not ready before
+// ready, lower deletion cost, younger), a StatefulSet its highest ordinal, a SandboxWarmPool those that aren't ready, then
+// the youngest. Another template is another ReplicaSet: all pods are replaced, whoever is on them. What is owned by an object
+// that was deleted goes with it. Pods that nobody owns are nobody's. New pods are scheduled and ready at once, or wait for the test.
 
 struct PoolController: Sendable {
+    static let workerPoolLabel = "ate.dev/worker-pool"
+    static let templateHash = "pod-template-hash"
+    static let revisionHash = "controller-revision-hash"
+    static let warmPoolLabel = "agents.x-k8s.io/warm-pool-sandbox"
+
     var nodes: [String]
     var makesReady: Bool
     private var made = 0
@@ -16,33 +29,137 @@ struct PoolController: Sendable {
         self.makesReady = makesReady
     }
 
-    static let targets: [TwinResource] = [.workerPools, .sandboxWarmPools, .deployments, .statefulSets]
-
     /// Brings pods in line with targets, and targets' status with pods.
     mutating func reconcile(_ store: inout ObjectStore, at time: String) {
-        guard let everything = try? Selector(labels: nil, fields: nil) else { return }
-        for resource in Self.targets {
-            for target in store.list(resource, nil, everything) { reconcile(target, resource, &store, time) }
+        store.collectGarbage()
+        for pool in store.all(.workerPools) { deployment(of: pool, &store, time) }
+        for deployment in store.all(.deployments) { replicaSets(of: deployment, &store, time) }
+        for set in store.all(.replicaSets) { pods(of: set, .replicaSets, &store, time) }
+        for set in store.all(.statefulSets) { pods(of: set, .statefulSets, &store, time) }
+        for pool in store.all(.sandboxWarmPools) { sandboxes(of: pool, &store, time) }
+        for sandbox in store.all(.sandboxes) { pod(of: sandbox, &store, time) }
+        for deployment in store.all(.deployments) { status(of: deployment, &store) }
+        for pool in store.all(.workerPools) { status(ofWorkerPool: pool, &store) }
+    }
+
+    // MARK: - WorkerPool
+
+    private func deployment(of pool: KubernetesObject, _ store: inout ObjectStore, _ time: String) {
+        let name = "\(pool.name)-deployment"
+        let labels: JSONValue = [Self.workerPoolLabel: .string(pool.name)]
+        let image = pool["spec"]["ateomImage"].string ?? "ateom"
+        let template: JSONValue = ["metadata": ["labels": labels], "spec": ["containers": [["name": "ateom", "image": .string(image)]]]]
+        let replicas = JSONValue(pool["spec"]["replicas"].int ?? 0)
+        guard store.object(.deployments, pool.namespace, name) != nil else {
+            let body: JSONValue = [
+                "metadata": ["name": .string(name), "ownerReferences": [Self.owner(pool, .workerPools)]],
+                "spec": ["replicas": replicas, "selector": ["matchLabels": labels], "template": template],
+            ]
+            _ = try? store.create(.deployments, pool.namespace, TwinDefaults.apply(.deployments, body), at: time)
+            return
+        }
+        // Server-side apply: what others added to it stays.
+        _ = try? store.replace(.deployments, pool.namespace, name, expected: nil) { before throws(TwinStatus) in
+            var after = before.json
+            after["spec"]["replicas"] = replicas
+            after["spec"]["template"] = after["spec"]["template"].merging(["metadata": ["labels": labels]])
+            if after["spec"]["template"]["spec"]["containers"].array.first?["image"].string != image { after["spec"]["template"]["spec"] = template["spec"] }
+            return after
         }
     }
 
-    private mutating func reconcile(_ target: KubernetesObject, _ resource: TwinResource, _ store: inout ObjectStore, _ time: String) {
-        guard let text = TwinScale.selector(of: target, resource) ?? target["spec"]["podSelector"].string, !text.isEmpty,
-            let selector = try? Selector(labels: text, fields: nil)
-        else { return }
-        var pods = store.list(.pods, target.namespace, selector).filter { $0.metadata["ownerReferences"].array.first?["uid"].string == target.uid }
-        let wanted = target["spec"]["replicas"].int ?? 0
-        for pod in Self.inOrderOfDeletion(pods, resource).prefix(max(0, pods.count - wanted)) { _ = try? store.delete(.pods, pod.namespace, pod.name) }
+    /// Its replicas alone, those that aren't started yet among them: no ready ones, no selector.
+    private func status(ofWorkerPool pool: KubernetesObject, _ store: inout ObjectStore) {
+        let replicas = store.object(.deployments, pool.namespace, "\(pool.name)-deployment")?["status"]["replicas"].int ?? 0
+        setStatus(of: pool, .workerPools, &store) { $0["replicas"] = JSONValue(replicas) }
+    }
+
+    // MARK: - Deployment
+
+    private mutating func replicaSets(of deployment: KubernetesObject, _ store: inout ObjectStore, _ time: String) {
+        let spec = deployment["spec"]
+        guard !spec["selector"]["matchLabels"].members.isEmpty else { return }
+        let hash = Self.hash(spec["template"])
+        let name = "\(deployment.name)-\(hash)"
+        let wanted = spec["replicas"].int ?? 1
+        var own = store.owned(by: deployment.uid, .replicaSets)
+        if !own.contains(where: { $0.name == name }), spec["paused"].bool != true || own.isEmpty {
+            var labels = spec["selector"]["matchLabels"].merging(spec["template"]["metadata"]["labels"].isNull ? [:] : spec["template"]["metadata"]["labels"])
+            labels[Self.templateHash] = .string(hash)
+            var template = spec["template"].isNull ? ["spec": ["containers": [["name": "worker", "image": "worker"]]]] : spec["template"]
+            template["metadata"]["labels"] = labels
+            let body: JSONValue = [
+                "metadata": ["name": .string(name), "labels": labels, "ownerReferences": [Self.owner(deployment, .deployments)]],
+                "spec": ["replicas": JSONValue(wanted), "selector": ["matchLabels": labels], "template": template], "status": ["replicas": 0],
+            ]
+            if let created = try? store.create(.replicaSets, deployment.namespace, body, at: time) { own.append(created) }
+        }
+        // A paused rollout scales what is there.
+        let current = own.first { $0.name == name } ?? own.last
+        // The new ones are there before the old ones go: with pods that are ready at once a surge ends in one step.
+        for set in own.sorted(by: { a, b in a.name == current?.name && b.name != current?.name }) {
+            let count = set.name == current?.name ? wanted : 0
+            guard set["spec"]["replicas"].int != count else { continue }
+            _ = try? store.replace(.replicaSets, set.namespace, set.name, expected: nil) { before throws(TwinStatus) in
+                var after = before.json
+                after["spec"]["replicas"] = JSONValue(count)
+                return after
+            }
+        }
+    }
+
+    private func status(of deployment: KubernetesObject, _ store: inout ObjectStore) {
+        let own = store.owned(by: deployment.uid, .replicaSets)
+        let name = "\(deployment.name)-\(Self.hash(deployment["spec"]["template"]))"
+        setStatus(of: deployment, .deployments, &store) { status in
+            status["replicas"] = JSONValue(own.reduce(0) { $0 + ($1["status"]["replicas"].int ?? 0) })
+            status["readyReplicas"] = JSONValue(own.reduce(0) { $0 + ($1["status"]["readyReplicas"].int ?? 0) })
+            status["updatedReplicas"] = JSONValue(own.first { $0.name == name }?["status"]["replicas"].int ?? 0)
+        }
+    }
+
+    private static func hash(_ template: JSONValue) -> String {
+        var text = template.text
+        let number = text.withUTF8 { ByteHash.of($0) }
+        return String(number, radix: 36).suffix(9).description
+    }
+
+    // MARK: - Pods
+
+    private mutating func pods(of set: KubernetesObject, _ resource: TwinResource, _ store: inout ObjectStore, _ time: String) {
+        let revision = resource == .statefulSets ? Self.hash(set["spec"]["template"]) : nil
+        if let revision { roll(set, to: revision, &store) }
+        var pods = store.owned(by: set.uid, .pods)
+        let wanted = set["spec"]["replicas"].int ?? (resource == .statefulSets ? 1 : 0)
+        let surplus = Self.inOrderOfDeletion(pods, resource).prefix(max(0, pods.count - wanted))
+        for pod in surplus { _ = try? store.delete(.pods, pod.namespace, pod.name) }
+        var labels = set["spec"]["selector"]["matchLabels"].merging(set["spec"]["template"]["metadata"]["labels"].isNull ? [:] : set["spec"]["template"]["metadata"]["labels"])
+        if let revision { labels[Self.revisionHash] = .string(revision) }
+        guard !labels.members.isEmpty else { return }
         while pods.count < wanted {
-            guard let pod = make(for: target, resource, labels: text, taken: Set(pods.map(\.name)), &store, time) else { break }
+            made += 1
+            let taken = Set(pods.map(\.name))
+            let ordinal = (0...).first { !taken.contains("\(set.name)-\($0)") } ?? 0
+            let name = resource == .statefulSets ? "\(set.name)-\(ordinal)" : "\(set.name)-\(Self.padded(made))"
+            let spec = set["spec"]["template"]["spec"]
+            guard let pod = make(name, set, resource, labels: labels, spec: spec, &store, time) else { break }
             pods.append(pod)
         }
-        let left = store.list(.pods, target.namespace, selector).filter { $0.metadata["ownerReferences"].array.first?["uid"].string == target.uid }
-        _ = try? store.replace(resource, target.namespace, target.name, expected: nil) { before throws(TwinStatus) in
-            var after = before
-            after["status"]["replicas"] = JSONValue(left.count)
-            after["status"]["readyReplicas"] = JSONValue(left.count { PodView($0).isReady })
-            return after.json
+        let left = store.owned(by: set.uid, .pods)
+        setStatus(of: set, resource, &store) { status in
+            status["replicas"] = JSONValue(left.count)
+            status["readyReplicas"] = JSONValue(left.count { PodView($0).isReady })
+        }
+    }
+
+    /// A StatefulSet's update: the highest ordinal first, down to its partition. `OnDelete` waits for whoever deletes.
+    private func roll(_ set: KubernetesObject, to revision: String, _ store: inout ObjectStore) {
+        let strategy = set["spec"]["updateStrategy"]
+        guard strategy["type"].string != "OnDelete" else { return }
+        let partition = strategy["rollingUpdate"]["partition"].int ?? 0
+        for pod in store.owned(by: set.uid, .pods) where (Int(pod.name.split(separator: "-").last ?? "") ?? 0) >= partition {
+            guard let old = pod.labels[Self.revisionHash], old != revision else { continue }
+            _ = try? store.delete(.pods, pod.namespace, pod.name)
         }
     }
 
@@ -52,29 +169,24 @@ struct PoolController: Sendable {
         func rank(_ item: (pod: KubernetesObject, view: PodView)) -> (Int, Int, Int, Int) {
             let phase = item.view.node == nil ? 0 : item.view.phase == .pending ? 1 : 2
             let number = Int(item.pod.name.split(separator: "-").last ?? "") ?? 0
-            return (phase, item.view.isReady ? 1 : 0, item.view.deletionCost.flatMap { Int($0) } ?? 0, -number)
+            let cost = resource == .replicaSets ? item.view.deletionCost.flatMap { Int($0) } ?? 0 : 0
+            return (phase, item.view.isReady ? 1 : 0, cost, -number)
         }
         return ranked.sorted { rank($0) < rank($1) }.map(\.pod)
     }
 
     private mutating func make(
-        for target: KubernetesObject, _ resource: TwinResource, labels: String, taken: Set<String>, _ store: inout ObjectStore, _ time: String
+        _ name: String, _ owner: KubernetesObject, _ resource: TwinResource, labels: JSONValue, spec: JSONValue, _ store: inout ObjectStore, _ time: String
     ) -> KubernetesObject? {
-        made += 1
-        let ordinal = (0...).first { !taken.contains("\(target.name)-\($0)") } ?? 0
-        let name = resource == .statefulSets ? "\(target.name)-\(ordinal)" : "\(target.name)-\(made)"
-        let pairs = labels.split(separator: ",").map { $0.split(separator: "=", maxSplits: 1).map(String.init) }.filter { $0.count == 2 }
-        let owner: JSONValue = [
-            "apiVersion": .string(resource.apiVersion), "kind": .string(resource.kind), "name": .string(target.name), "uid": .string(target.uid), "controller": true,
-        ]
         let pod: JSONValue = [
-            "metadata": ["name": .string(name), "labels": JSONValue(Dictionary(pairs.map { ($0[0], $0[1]) }, uniquingKeysWith: { $1 })), "ownerReferences": [owner]],
-            "spec": ["containers": [["name": "worker", "image": "worker"]]],
+            "metadata": ["name": .string(name), "labels": labels, "ownerReferences": [Self.owner(owner, resource)]],
+            "spec": spec.isNull ? ["containers": [["name": "worker", "image": "worker"]]] : spec,
         ]
-        guard let created = try? store.create(.pods, target.namespace, TwinDefaults.apply(.pods, pod), at: time) else { return nil }
+        guard let created = try? store.create(.pods, owner.namespace, TwinDefaults.apply(.pods, pod), at: time) else { return nil }
         guard makesReady else { return created }
+        let number = made
         return try? store.replace(.pods, created.namespace, created.name, expected: nil) { before throws(TwinStatus) in
-            Self.running(before, node: nodes.isEmpty ? "node" : nodes[made % nodes.count], ip: "10.0.\(made / 250).\(made % 250)").json
+            Self.running(before, node: nodes.isEmpty ? "node" : nodes[number % nodes.count], ip: "10.0.\(number / 250).\(number % 250)").json
         }
     }
 
@@ -85,4 +197,96 @@ struct PoolController: Sendable {
         pod["status"] = ["phase": "Running", "podIP": .string(ip), "conditions": [["type": "Ready", "status": "True"]]]
         return pod
     }
+
+    // MARK: - SandboxWarmPool
+
+    /// Members are sandboxes that it still owns; a claim takes one away by becoming its owner, and another is made.
+    private mutating func sandboxes(of pool: KubernetesObject, _ store: inout ObjectStore, _ time: String) {
+        var own = store.owned(by: pool.uid, .sandboxes)
+        let wanted = pool["spec"]["replicas"].int ?? 0
+        func isReady(_ sandbox: KubernetesObject) -> Bool { store.object(.pods, sandbox.namespace, sandbox.name).map { PodView($0).isReady } ?? false }
+        func rank(_ sandbox: KubernetesObject) -> (Int, Int) { (isReady(sandbox) ? 1 : 0, -(Int(sandbox.name.split(separator: "-").last ?? "") ?? 0)) }
+        for sandbox in own.sorted(by: { rank($0) < rank($1) }).prefix(max(0, own.count - wanted)) { _ = try? store.delete(.sandboxes, sandbox.namespace, sandbox.name) }
+        let label = Self.hash(["name": .string(pool.name)])
+        while own.count < wanted {
+            made += 1
+            let body: JSONValue = [
+                "metadata": [
+                    "name": .string("\(pool.name)-\(Self.padded(made))"), "labels": [Self.warmPoolLabel: .string(label)],
+                    "ownerReferences": [Self.owner(pool, .sandboxWarmPools)],
+                ],
+                "spec": ["operatingMode": "Running"],
+            ]
+            guard let created = try? store.create(.sandboxes, pool.namespace, body, at: time) else { break }
+            own.append(created)
+        }
+        let left = store.owned(by: pool.uid, .sandboxes)
+        let ready = left.count(where: isReady)
+        setStatus(of: pool, .sandboxWarmPools, &store) { status in
+            status["replicas"] = JSONValue(left.count)
+            status["readyReplicas"] = JSONValue(ready)
+            status["selector"] = .string("\(Self.warmPoolLabel)=\(label)")
+        }
+    }
+
+    /// One of the sandbox's own name, with its pool label as long as it has one.
+    private mutating func pod(of sandbox: KubernetesObject, _ store: inout ObjectStore, _ time: String) {
+        let label = sandbox.labels[Self.warmPoolLabel]
+        guard let pod = store.object(.pods, sandbox.namespace, sandbox.name) else {
+            made += 1
+            _ = make(sandbox.name, sandbox, .sandboxes, labels: label.map { [Self.warmPoolLabel: .string($0)] } ?? [:], spec: .null, &store, time)
+            return
+        }
+        guard pod.labels[Self.warmPoolLabel] != label else { return }
+        _ = try? store.replace(.pods, pod.namespace, pod.name, expected: nil) { before throws(TwinStatus) in
+            var after = before.json
+            after["metadata"]["labels"] = JSONValue(before.labels.filter { $0.key != Self.warmPoolLabel })
+            return after
+        }
+    }
+
+    // MARK: - Parts
+
+    static func owner(_ object: KubernetesObject, _ resource: TwinResource) -> JSONValue {
+        [
+            "apiVersion": .string(resource.apiVersion), "kind": .string(resource.kind), "name": .string(object.name), "uid": .string(object.uid),
+            "controller": true, "blockOwnerDeletion": true,
+        ]
+    }
+
+    /// Names in the order in which they were made.
+    private static func padded(_ number: Int) -> String { String(repeating: "0", count: max(0, 4 - String(number).count)) + String(number) }
+
+    private func setStatus(of object: KubernetesObject, _ resource: TwinResource, _ store: inout ObjectStore, _ change: (inout JSONValue) -> Void) {
+        _ = try? store.replace(resource, object.namespace, object.name, expected: nil) { before throws(TwinStatus) in
+            var after = before.json
+            if after["status"].isNull { after["status"] = [:] }
+            change(&after["status"])
+            return after
+        }
+    }
+}
+
+extension ObjectStore {
+    func all(_ resource: TwinResource) -> [KubernetesObject] {
+        objects.filter { $0.key.resource == resource }.sorted { ($0.key.namespace, $0.key.name) < ($1.key.namespace, $1.key.name) }.map(\.value)
+    }
+
+    /// By controller reference.
+    func owned(by uid: String, _ resource: TwinResource) -> [KubernetesObject] {
+        all(resource).filter { $0.controllerUID == uid }
+    }
+
+    /// What belonged to objects that were deleted goes with them.
+    mutating func collectGarbage() {
+        while true {
+            let orphans = objects.filter { $0.value.controllerUID.map { deletedUIDs.contains($0) } ?? false }
+            if orphans.isEmpty { return }
+            for key in orphans.keys { _ = try? delete(key.resource, key.namespace, key.name) }
+        }
+    }
+}
+
+extension KubernetesObject {
+    var controllerUID: String? { metadata["ownerReferences"].array.first { $0["controller"].bool == true }?["uid"].string }
 }

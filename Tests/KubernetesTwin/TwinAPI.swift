@@ -249,7 +249,7 @@ enum TwinScale {
     }
 
     static func selector(of object: KubernetesObject, _ resource: TwinResource) -> String? {
-        if resource.isCustom { return object["status"]["selector"].string }
+        if resource.isCustom { return resource.hasSelectorPath ? object["status"]["selector"].string : nil }
         return object["spec"]["selector"]["matchLabels"].strings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
     }
 }

@@ -24,6 +24,7 @@ final class TwinCore: Sendable {
         var faults: [TwinFault] = []
         var requests: [TwinRequest] = []
         var channels: [ObjectIdentifier: any Channel] = [:]
+        var channelsOpened = 0
         var underWay = 0
         var aggregator: TwinAggregator?
     }
@@ -134,9 +135,15 @@ final class TwinCore: Sendable {
 
     func opened(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
-        state.withLock { $0.channels[id] = channel }
+        state.withLock { state in
+            state.channels[id] = channel
+            state.channelsOpened += 1
+        }
         channel.closeFuture.whenComplete { _ in _ = self.state.withLock { $0.channels.removeValue(forKey: id) } }
     }
+
+    /// Connections that were accepted since the start.
+    var connectionsOpened: Int { state.withLock { $0.channelsOpened } }
 
     func closeConnections() {
         let channels = state.withLock { Array($0.channels.values) }

@@ -11,12 +11,14 @@ public struct TwinResource: Hashable, Sendable {
     /// A custom resource: its lists carry `continue`, its items their kind, and updates must name a version.
     public var isCustom = false
     public var hasScale = false
+    /// Where its CRD says that `/scale` finds the selector; without it `/scale` has none.
+    public var hasSelectorPath = false
     /// `metadata.generation` rises with the spec.
     public var hasGeneration = false
 
     public init(
         _ group: String, _ version: String, _ plural: String, _ kind: String, isNamespaced: Bool = true, isCustom: Bool = false, hasScale: Bool = false,
-        hasGeneration: Bool = false
+        hasSelectorPath: Bool = false, hasGeneration: Bool = false
     ) {
         self.group = group
         self.version = version
@@ -25,6 +27,7 @@ public struct TwinResource: Hashable, Sendable {
         self.isNamespaced = isNamespaced
         self.isCustom = isCustom
         self.hasScale = hasScale
+        self.hasSelectorPath = hasSelectorPath
         self.hasGeneration = hasGeneration
     }
 
@@ -32,11 +35,14 @@ public struct TwinResource: Hashable, Sendable {
     var qualified: String { group.isEmpty ? plural : "\(plural).\(group)" }
     var qualifiedKind: String { group.isEmpty ? kind : "\(kind).\(group)" }
 
+    /// Its CRD declares no labelSelectorPath.
     public static let workerPools = TwinResource("ate.dev", "v1alpha1", "workerpools", "WorkerPool", isCustom: true, hasScale: true, hasGeneration: true)
     public static let sandboxWarmPools = TwinResource(
-        "extensions.agents.x-k8s.io", "v1alpha1", "sandboxwarmpools", "SandboxWarmPool", isCustom: true, hasScale: true, hasGeneration: true)
+        "extensions.agents.x-k8s.io", "v1alpha1", "sandboxwarmpools", "SandboxWarmPool", isCustom: true, hasScale: true, hasSelectorPath: true, hasGeneration: true)
+    public static let sandboxes = TwinResource("agents.x-k8s.io", "v1beta1", "sandboxes", "Sandbox", isCustom: true, hasGeneration: true)
     public static let deployments = TwinResource("apps", "v1", "deployments", "Deployment", hasScale: true, hasGeneration: true)
     public static let statefulSets = TwinResource("apps", "v1", "statefulsets", "StatefulSet", hasScale: true, hasGeneration: true)
+    public static let replicaSets = TwinResource("apps", "v1", "replicasets", "ReplicaSet", hasScale: true, hasGeneration: true)
     public static let pods = TwinResource("", "v1", "pods", "Pod", hasGeneration: true)
     public static let nodes = TwinResource("", "v1", "nodes", "Node", isNamespaced: false)
     public static let leases = TwinResource("coordination.k8s.io", "v1", "leases", "Lease")
@@ -49,7 +55,7 @@ public struct TwinResource: Hashable, Sendable {
     public static let apiServices = TwinResource("apiregistration.k8s.io", "v1", "apiservices", "APIService", isNamespaced: false)
 
     public static let all = [
-        workerPools, sandboxWarmPools, deployments, statefulSets, pods, nodes, leases, events, coreEvents, autoscalers, configMaps, apiServices,
+        workerPools, sandboxWarmPools, sandboxes, deployments, replicaSets, statefulSets, pods, nodes, leases, events, coreEvents, autoscalers, configMaps, apiServices,
     ]
 }
 

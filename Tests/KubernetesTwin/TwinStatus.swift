@@ -39,6 +39,13 @@ struct TwinStatus: Error, Sendable {
             details: details(resource, name: name))
     }
 
+    static func uidConflict(_ resource: TwinResource, _ name: String, expected: String, actual: String) -> TwinStatus {
+        TwinStatus(
+            409, reason: "Conflict",
+            message: "Operation cannot be fulfilled on \(resource.qualified) \"\(name)\": Precondition failed: UID in precondition: \(expected), UID in object meta: \(actual)",
+            details: details(resource, name: name))
+    }
+
     static func alreadyExists(_ resource: TwinResource, _ name: String) -> TwinStatus {
         TwinStatus(409, reason: "AlreadyExists", message: "\(resource.qualified) \"\(name)\" already exists", details: details(resource, name: name))
     }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct PolicyWriterTests {
     /// Texts of spec whose policies go through all forms.
     static let specs = [
-        "mode: auto", "mode: recommend\nshadowOf: b\nminReplicaCount: 1", "mode: recommend\nslotsPerWorker: 3\nminReplicaCount: 2\nidleReplicaCount: 1\ninitialCooldownPeriod: 9", "buffer: {sparePercent: 15}", "pause: {in: true}", "pause: {hold: 0}\nforceActivation: true", "drain: {timeoutSeconds: 5}\nforeignChange: yield",
+        "mode: auto", "mode: recommend\nshadowOf: b\nminReplicaCount: 1", "mode: recommend\nslotsPerWorker: 3\nminReplicaCount: 2\nidleReplicaCount: 1\ninitialCooldownPeriod: 9", "buffer: {sparePercent: 15}", "pause: {in: true}", "pause: {hold: 0}\nforceActivation: true", "drain: {timeoutSeconds: 5}\nforeignChange: yield", "workerSelector: {app: web, a: b}", "workerSelector: app=web,tier in (a,b)",
         "scaleTargetRef: {kind: Process, command: [sh, -c, \"echo 'a: b' # \\\"c\\\" \\n\\ttrue\", \"\", \"yes\", \"5\", \"-\", \"é\"]}",
         "triggers: [{type: demand, name: \"1\", threshold: 0.001}, {type: observed, metric: \"a:b/c\", threshold: 9007199254740.993, selector: {\"on\": \"off\", \"a b\": \"{x}\", z: \"\"}}]",
         "triggers: [{type: prometheus, serverAddress: \"http://p:9090\", query: \"sum(rate(a{b=\\\"c\\\"}[5m]))\", threshold: 50}, {type: prometheus, name: b, serverAddress: \"https://p/x\", query: up, threshold: 1, activationThreshold: 3, metricType: Value, ignoreNullValues: false, intervalSeconds: 60, timeoutSeconds: 3, bearerTokenFile: a/token, tls: {caFile: ca.pem}, staleAfter: 9}]",

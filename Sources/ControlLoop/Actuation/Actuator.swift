@@ -36,14 +36,19 @@ public struct ActuatedPool: Hashable, Sendable {
     /// `NAMESPACE/NAME`.
     public var name: String
     public var target: ScaleTarget
+    /// The policy's word on which pods are workers; nil where owner references tell.
+    public var workerSelector: WorkerSelector?
     public var slotsPerWorker: Int
     /// After it the loop gives the drain up; no actuator needs to watch it.
     public var drainTimeoutSeconds: Int
     public var foreignChange: ForeignChange
 
-    public init(name: String, target: ScaleTarget, slotsPerWorker: Int, drainTimeoutSeconds: Int, foreignChange: ForeignChange = .takeOver) {
+    public init(
+        name: String, target: ScaleTarget, slotsPerWorker: Int, drainTimeoutSeconds: Int, foreignChange: ForeignChange = .takeOver, workerSelector: WorkerSelector? = nil
+    ) {
         self.name = name
         self.target = target
+        self.workerSelector = workerSelector
         self.slotsPerWorker = slotsPerWorker
         self.drainTimeoutSeconds = drainTimeoutSeconds
         self.foreignChange = foreignChange

@@ -14,6 +14,8 @@ public final class ControlLoop: ControlPlane {
         public var fence: Fence
         /// By the target's kind.
         public var actuators: [String: any Actuator]
+        /// Serves targets of every kind that isn't named above; nil where there is none.
+        public var otherKinds: (any Actuator)?
         public var limits = LoopLimits()
         public var actuation = ActuationLimits()
         public var observer: any LoopObserving = SilentObserver()
@@ -136,7 +138,7 @@ public final class ControlLoop: ControlPlane {
     }
 
     private func actuation(of pool: ActuatedPool) -> PoolActuation? {
-        guard let actuator = configuration.actuators[pool.target.kind] else {
+        guard let actuator = configuration.actuators[pool.target.kind] ?? configuration.otherKinds else {
             record(.failed(error: "no actuator for targets of kind \(pool.target.kind) in this service", attempt: 1), pool: pool.name)
             return nil
         }

@@ -439,6 +439,6 @@ private final class SavingMark: Sendable {
 extension ActuatedPool {
     public init(_ policy: Policy) {
         self.init(name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker, drainTimeoutSeconds: policy.drainTimeoutSeconds,
-            foreignChange: policy.foreignChange)
+            foreignChange: policy.foreignChange, workerSelector: policy.workerSelector)
     }
 }

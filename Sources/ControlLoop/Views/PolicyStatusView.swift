@@ -18,6 +18,8 @@ public struct PolicyStatusView: Hashable, Sendable {
     public var isFallback: Bool
     /// What the target said when it did not follow the last decision; nil while it does, and for what nothing follows.
     public var scaleProblem: String?
+    /// What is wrong with the target itself; nil where nothing is known to be, and for what nothing follows.
+    public var targetProblem: TargetProblem? = nil
     public var lastDecision: LastDecision?
 
     public struct LastDecision: Hashable, Sendable {
@@ -41,7 +43,7 @@ extension World {
         return PolicyStatusView(
             policy: applied.policy, digest: applied.digest, seq: applied.seq, desired: shadow?.desired ?? pool.desired, ready: pool.workerCounts.ready,
             isActive: evaluation?.isActive ?? false, isFallback: evaluation?.fallbackReplicas != nil,
-            scaleProblem: key.shadow == nil ? pool.scaleProblem : nil,
+            scaleProblem: key.shadow == nil ? pool.scaleProblem : nil, targetProblem: key.shadow == nil ? pool.targetProblem : nil,
             lastDecision: decision.map { .init(seq: $0.seq, at: $0.at, from: $0.from, to: $0.to, codes: $0.codes) })
     }
 }

@@ -57,6 +57,8 @@ struct PoolState: Sendable {
     var scaleProblem: String?
     /// A policy of this pool stands in the log and isn't in force: why, and what to do. Cleared by the next one.
     var policyProblem: String?
+    /// What the target's watch last found wrong with it; nil while it is as it should be.
+    var targetProblem: TargetProblem?
     var timersFired: UInt64 = 0 { didSet { revision &+= 1 } }
     /// Rises with whatever a decision of the pool's own policy looks at, but for the time. Counts within one run: in no checkpoint.
     private(set) var revision: UInt64 = 0

@@ -53,13 +53,20 @@ extension World {
 
     private mutating func observePool(_ home: Int, _ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
         var found: Int?
-        var ready = pools[home].observedReady
+        var ready: Int?
+        var problem: String?
+        var reason: String?
         let isWhole = body.readMembers { key, value in
             if key == "specReplicas" { found = body.integer(value).map(Self.replicas) }
             if key == "readyReplicas" { ready = body.integer(value).map(Self.replicas) }
+            if key == "problem" { problem = body.text(value) }
+            if key == "reason" { reason = body.text(value) }
         }
         guard isWhole else { return fold.skipDamaged(event) }
-        pools[home].observedReady = ready
+        pools[home].targetProblem = problem.map { TargetProblem(reason: reason ?? "TargetProblem", text: $0) }
+        // Of a target that can't be read the counts say nothing.
+        guard pools[home].targetProblem?.hasCounts ?? true else { return true }
+        pools[home].observedReady = ready ?? pools[home].observedReady
         if let found { pools[home].noteReplicas(found, at: fold.at) }
         return true
     }

@@ -26,11 +26,11 @@ extension World {
                 seconds10: pool.arrivals.rate(overSeconds: 10, at: now), minute1: pool.arrivals.rate(overSeconds: 60, at: now),
                 minutes5: pool.arrivals.rate(overSeconds: 300, at: now)),
             startSeconds: Self.quantiles(pool.starts), restoreSeconds: Self.quantiles(pool.restores), holdSeconds: Self.quantiles(pool.holds),
-            readyCondition: policy != nil && pool.scaleProblem == nil && pool.policyProblem == nil && !pool.target.isYielding,
+            readyCondition: policy != nil && pool.targetProblem == nil && pool.scaleProblem == nil && pool.policyProblem == nil && !pool.target.isYielding,
             active: pool.evaluation?.isActive ?? false,
             paused: policy.map { $0.pause.scaleIn || $0.pause.scaleOut || $0.pause.hold != nil } ?? false,
             fallback: pool.evaluation?.fallbackReplicas != nil,
-            reason: pool.scaleProblem ?? pool.policyProblem ?? (pool.target.isYielding ? pool.target.foreign?.sentence : nil) ?? pool.drains.problem,
+            reason: pool.targetProblem?.text ?? pool.scaleProblem ?? pool.policyProblem ?? (pool.target.isYielding ? pool.target.foreign?.sentence : nil) ?? pool.drains.problem,
             foreignChange: pool.target.foreign?.sentence, foreignReplicas: pool.target.foreign?.view,
             decisionSeq: pool.lastDecision?.seq, nextDeadline: nil, ageSeconds: max(0, now.seconds(since: pool.createdAt)))
     }

@@ -152,6 +152,10 @@ extension PoolState {
         writer.optional(evaluation?.at) { $0.time($1) }
         writer.optional(scaleProblem) { $0.string($1) }
         writer.optional(policyProblem) { $0.string($1) }
+        writer.optional(targetProblem) { writer, problem in
+            writer.string(problem.reason)
+            writer.string(problem.text)
+        }
         writer.integer(timersFired)
         writer.list(placing.suggested.sorted { $0.key < $1.key }) { writer, suggested in
             writer.integer(suggested.key)
@@ -187,6 +191,7 @@ extension PoolState {
         evaluatedAt = try reader.optional { reader throws(ByteFault) in try reader.time() }
         scaleProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
         policyProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
+        targetProblem = try reader.optional { reader throws(ByteFault) in TargetProblem(reason: try reader.string(), text: try reader.string()) }
         timersFired = try reader.integer()
         for _ in 0..<(try reader.count(bytesEach: 12)) { placing.noteSuggested(try reader.integer(), on: NameID(try reader.integer())) }
     }

@@ -134,15 +134,15 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .actorCrashed: actor("actor.crashed", worker: true, may("worker", .name), may("reason", .text))
         case .actorDeleted: actor("actor.deleted")
         case .workerReady:
-            other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count, upTo: EventLimits.slots), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), mayHandOn("ip"), may("reason", .text))
-        case .workerDraining: other("worker.draining", .worker, need("reason", .text))
-        case .workerGone: other("worker.gone", .worker, need("reason", .text))
+            other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count, upTo: EventLimits.slots), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), mayHandOn("ip"), may("reason", .text), may("uid", .name))
+        case .workerDraining: other("worker.draining", .worker, need("reason", .text), may("uid", .name))
+        case .workerGone: other("worker.gone", .worker, need("reason", .text), may("uid", .name))
         case .snapshotCached: other("snapshot.cached", .node, need("node", .name), needToHandOn("snapshot"), bytes, may("template", .name))
         case .snapshotEvicted: other("snapshot.evicted", .node, need("node", .name), needToHandOn("snapshot"), bytes)
         case .queueObserved:
             other("queue.observed", .pool, pool: true, need("pool", .name), need("metric", .name), need("value", .numberOrNull), may("labels", .stringMap), may("error", .text))
         case .poolObserved:
-            other("pool.observed", .pool, pool: true, need("pool", .name), need("specReplicas", .count, upTo: EventLimits.replicas), need("readyReplicas", .count, upTo: EventLimits.replicas))
+            other("pool.observed", .pool, pool: true, need("pool", .name), need("specReplicas", .count, upTo: EventLimits.replicas), need("readyReplicas", .count, upTo: EventLimits.replicas), may("problem", .text), may("reason", .name))
         case .policyApplied:
             other("policy.applied", .pool, ours: true, pool: true, need("pool", .name), need("policy", .object), need("digest", .text), may("shadow", .name))
         case .scaleDecided:

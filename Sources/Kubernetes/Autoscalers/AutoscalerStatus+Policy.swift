@@ -49,6 +49,7 @@ extension AutoscalerStatus {
         case .applied: break
         }
         guard let view else { return Condition(kind: .ready, holds: false, reason: "NotApplied", message: "the policy was taken away by another way; it is applied again") }
+        if let problem = view.targetProblem { return Condition(kind: .ready, holds: false, reason: problem.reason, message: problem.text) }
         if let problem = view.scaleProblem { return Condition(kind: .ready, holds: false, reason: "ScaleFailed", message: "the target \(problem)") }
         return Condition(kind: .ready, holds: true, reason: "PolicyApplied", message: "in effect since position \(view.seq) of the log")
     }

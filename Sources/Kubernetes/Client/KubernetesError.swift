@@ -49,6 +49,11 @@ public struct KubernetesError: Error, Hashable, Sendable, CustomStringConvertibl
     public var isConflict: Bool { status.map { $0.code == 409 && $0.reason != "AlreadyExists" } ?? false }
     public var alreadyExists: Bool { status?.reason == "AlreadyExists" }
     public var isNotFound: Bool { status?.code == 404 }
+    /// What discovery says in place of a 404 of one object.
+    static let unknownKind = "UnknownKind"
+    static let noScale = "NoScale"
+    /// The server serves no such kind.
+    var isUnknownKind: Bool { status?.reason == Self.unknownKind }
     public var isForbidden: Bool { status?.code == 403 }
     /// The resource version asked for is no longer kept: list anew.
     public var isExpired: Bool { status.map { $0.code == 410 } ?? false }

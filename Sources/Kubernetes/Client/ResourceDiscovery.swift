@@ -3,7 +3,8 @@ import Synchronization
 // Which plural does this kind have, and can it be scaled?
 //
 // Asked of the server once per group and version, and kept: names of resources don't change while a cluster runs. A kind that
-// isn't there is asked for again each time, because a custom resource may be installed later.
+// isn't there, or has no `/scale` where that is needed, is asked for again each time: a custom resource may be installed or
+// amended later.
 
 public final class ResourceDiscovery: Sendable {
     /// Group versions kept.
@@ -19,18 +20,24 @@ public final class ResourceDiscovery: Sendable {
 
     public init(_ client: KubernetesClient) { self.client = client }
 
-    public func find(apiVersion: String, kind: String) async throws(KubernetesError) -> Found {
+    /// - Parameter needsScale: whether what is kept does only where it has a `/scale`.
+    public func find(apiVersion: String, kind: String, needsScale: Bool = false) async throws(KubernetesError) -> Found {
         let group = GroupVersion(apiVersion)
-        if let found = known.withLock({ $0[group]?[kind] }) { return found }
+        if let found = known.withLock({ $0[group]?[kind] }), found.hasScale || !needsScale { return found }
         let request = KubernetesClient.Request(method: .GET, path: group.path)
-        let found = Self.kinds(of: try await client.send(request), group)
+        let list: JSONValue
+        do throws(KubernetesError) { list = try await client.send(request) } catch {
+            guard error.isNotFound else { throw error }
+            throw KubernetesError(request.operation, .status(.init(code: 404, reason: KubernetesError.unknownKind, message: "the server serves no \(apiVersion)")))
+        }
+        let found = Self.kinds(of: list, group)
         known.withLock { known in
             if known.count >= Self.groupsKept { known = [:] }
             known[group] = found
         }
         if let found = found[kind] { return found }
         let message = "no kind \(kind) in \(apiVersion)"
-        throw KubernetesError(request.operation, .status(.init(code: 404, reason: "NotFound", message: message)))
+        throw KubernetesError(request.operation, .status(.init(code: 404, reason: KubernetesError.unknownKind, message: message)))
     }
 
     private static func kinds(of list: JSONValue, _ group: GroupVersion) -> [String: Found] {

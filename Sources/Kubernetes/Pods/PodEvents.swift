@@ -42,6 +42,9 @@ public enum PodEvents {
         return arrival(of: now, after: before, isNew: false)
     }
 
+    /// The pod stays, and is no longer this pool's worker.
+    static func leaving(_ record: PodRecord?) -> [WorkerEvent] { departure(of: record, reason: "its pod no longer belongs to the pool's target") }
+
     private static func arrival(of now: PodView, after before: PodRecord, isNew: Bool) -> (PodRecord, [WorkerEvent]) {
         var record = before
         record.view = now

@@ -19,16 +19,22 @@ public struct PodView: Hashable, Sendable {
     /// It was found idle while draining: a lower `/scale` may take it.
     public var isRemoving: Bool
     public var deletionCost: String?
+    /// The deletion cost that we wrote last; another is somebody else's.
+    public var ownCost: String?
+    /// Whether the mark of a drain or a removal is on it.
+    public var isMarked: Bool
     /// Given on the pod itself; nil leaves it to the pool.
     public var slots: Int?
     /// Why it failed, or why somebody ends it (`Evicted`, `NodeLost`, `DeletionByTaintManager`, …); empty where nobody says.
     public var reason: String
     /// Its node no longer answers, or is gone.
     public var isNodeLost: Bool
+    /// As the server writes it, to the second.
+    public var createdAt = ""
 
     public init(
         name: String, uid: String, resourceVersion: String, phase: Phase = .running, isReady: Bool = true, isBeingDeleted: Bool = false, node: String? = nil,
-        ip: String? = nil, drainingReason: String? = nil, isRemoving: Bool = false, deletionCost: String? = nil, slots: Int? = nil, reason: String = "",
+        ip: String? = nil, drainingReason: String? = nil, isRemoving: Bool = false, deletionCost: String? = nil, ownCost: String? = nil, isMarked: Bool = false, slots: Int? = nil, reason: String = "",
         isNodeLost: Bool = false
     ) {
         self.name = name
@@ -42,6 +48,8 @@ public struct PodView: Hashable, Sendable {
         self.drainingReason = drainingReason
         self.isRemoving = isRemoving
         self.deletionCost = deletionCost
+        self.ownCost = ownCost
+        self.isMarked = isMarked
         self.slots = slots
         self.reason = reason
         self.isNodeLost = isNodeLost
@@ -58,6 +66,8 @@ public enum Mark {
     public static let removing = "greenroom.dev/removing"
     public static let previousDeletionCost = "greenroom.dev/previous-deletion-cost"
     public static let slots = "greenroom.dev/slots"
+    /// The deletion cost that we gave, so that one of somebody else's is told from it.
+    public static let ownCost = "greenroom.dev/deletion-cost"
     public static let fence = "greenroom.dev/fence"
     /// Kubernetes' own: ReplicaSets remove the lowest first.
     public static let deletionCost = "controller.kubernetes.io/pod-deletion-cost"
@@ -87,8 +97,10 @@ extension PodView {
             isReady: conditions.contains { $0["type"].string == "Ready" && $0["status"].string == "True" },
             isBeingDeleted: pod.isBeingDeleted, node: pod["spec"]["nodeName"].string, ip: status["podIP"].string,
             drainingReason: annotations[Mark.draining].map { String($0.prefix(Self.textLimitCharacters)) } ?? pod.labels[Mark.draining].map { _ in "labelled \(Mark.draining)" },
-            isRemoving: annotations[Mark.removing] != nil, deletionCost: annotations[Mark.deletionCost],
+            isRemoving: annotations[Mark.removing] != nil, deletionCost: annotations[Mark.deletionCost], ownCost: annotations[Mark.ownCost],
+            isMarked: annotations[Mark.draining] != nil || annotations[Mark.removing] != nil || pod.labels[Mark.draining] != nil,
             slots: annotations[Mark.slots].flatMap { Int($0) }.flatMap { (1...10_000).contains($0) ? $0 : nil },
             reason: String(reason.prefix(Self.textLimitCharacters)), isNodeLost: Self.lostReasons.contains(reason))
+        createdAt = pod.metadata["creationTimestamp"].string ?? ""
     }
 }

@@ -41,6 +41,7 @@ public actor ScaleActuator: Actuator {
 
     let client: KubernetesClient
     let targets: TargetReader
+    let owners: OwnerChains
     let holdsActor: @Sendable (String) async -> Bool
     let finding: @Sendable (ScaleFinding) -> Void
     private let limits: Limits
@@ -49,7 +50,7 @@ public actor ScaleActuator: Actuator {
     var pools: [String: PoolState] = [:]
 
     /// - Parameters:
-    ///   - holdsActor: whether the log knows of an actor on the worker of that name.
+    ///   - holdsActor: whether the log knows of an actor on the worker of that name, `NAMESPACE/POD`.
     ///   - finding: hears what an operator should know; must not wait.
     public init(
         _ targets: TargetReader, limits: Limits = Limits(), seed: UInt64,
@@ -57,6 +58,7 @@ public actor ScaleActuator: Actuator {
     ) {
         self.targets = targets
         client = targets.client
+        owners = OwnerChains(targets.client, targets.discovery)
         self.limits = limits
         self.holdsActor = holdsActor
         self.finding = finding
@@ -70,7 +72,9 @@ public actor ScaleActuator: Actuator {
             let target = try await targets.target(of: pool)
             let scale = try await targets.scale(of: target)
             let object = try await targets.object(of: target)
-            return TargetObservation(specReplicas: scale.specReplicas, readyReplicas: object.readyReplicas)
+            if let ready = object.readyReplicas(of: target) { return TargetObservation(specReplicas: scale.specReplicas, readyReplicas: ready) }
+            let found = try await pods(of: target, object, pool)
+            return TargetObservation(specReplicas: scale.specReplicas, readyReplicas: found.own.count { $0.isReady && $0.isLive })
         } catch { throw ActuationFault(error) }
     }
 
@@ -99,7 +103,7 @@ public actor ScaleActuator: Actuator {
         pools[pool.name]?.mayHaveMarks = true
         try await mark(worker, of: pool) { pod in PodMarking.removing(pod) }
         // It may have become busy while it was being marked.
-        if await holdsActor(worker) {
+        if await holdsActor(qualified(worker, pool)) {
             try await mark(worker, of: pool) { pod in PodMarking.draining(pod, reason: "scale-down of \(pool.name)") }
             throw .refused("\(worker) holds an actor: it isn't removed until that has left")
         }
@@ -172,31 +176,60 @@ public actor ScaleActuator: Actuator {
     }
 
     private func plan(_ scale: Scale, _ target: KubernetesTarget, _ pool: ActuatedPool) async throws -> (ScalePlan, [PodView]) {
-        let pods = try await pods(of: target, scale)
+        let (pods, unknown) = try await pods(of: target, scale, pool)
         let draining = pods.count { $0.isLive && $0.drainingReason != nil && !$0.isRemoving }
         let wanted = pools[pool.name]?.wanted ?? max(0, scale.specReplicas - draining)
-        let busy = wanted + draining < scale.specReplicas ? await busy(pods) : []
+        let busy = wanted + draining < scale.specReplicas ? await busy(pods, pool) : []
         let plan = ScalePlan(
-            wanted: wanted, current: scale.specReplicas, pods: pods, busy: busy, removesHighestOrdinal: target.removesHighestOrdinal)
+            wanted: wanted, current: scale.specReplicas, pods: pods, unknown: unknown, busy: busy, removesHighestOrdinal: target.removesHighestOrdinal)
         pools[pool.name]?.needsEveryReplica = wanted + draining >= scale.specReplicas
         return (plan, pods)
     }
 
-    private func pods(of target: KubernetesTarget, _ scale: Scale) async throws -> [PodView] {
-        guard !scale.selector.isEmpty else {
-            // Without a selector its pods can't be told: it may grow, and shrink only while it has none.
-            guard scale.statusReplicas == 0 else {
-                throw ActuationFault.refused("\(target) has no status.selector in its /scale: its idle pods can't be told from busy ones, so it is never lowered")
-            }
-            return []
+    /// The target's pods, and how many more of its replicas may be pods whose owners can't be told.
+    private func pods(of target: KubernetesTarget, _ scale: Scale, _ pool: ActuatedPool) async throws -> (own: [PodView], unknown: Int) {
+        let object: KubernetesObject
+        do throws(KubernetesError) { object = try await targets.object(of: target) } catch {
+            guard error.isForbidden else { throw error }
+            // Its /scale has its uid and selector all the same.
+            object = scale.object
         }
-        return try await client.list(.pods, namespace: target.namespace, selection: .init(labels: scale.selector)).items.map { PodView($0) }
+        let found = try await pods(of: target, object, pool)
+        guard found.own.isEmpty, scale.statusReplicas > 0 else { return (found.own, max(0, min(found.unknown.count, scale.statusReplicas - found.own.count(where: \.isLive)))) }
+        let why = found.unknown.first ?? "no owner references lead from a pod of \(target.namespace) to it; name its pods by spec.workerSelector of the policy"
+        throw ActuationFault.refused("\(target) has \(scale.statusReplicas) replicas and none of its pods is found, so it is never lowered: \(why)")
     }
 
-    private func busy(_ pods: [PodView]) async -> Set<String> {
+    /// Those that it owns, and for each whose owners can't be told, why.
+    private func pods(of target: KubernetesTarget, _ object: KubernetesObject, _ pool: ActuatedPool) async throws(KubernetesError) -> (own: [PodView], unknown: [String]) {
+        let membership = PodMembership(target, object, selector: pool.workerSelector)
+        var own: [PodView] = []
+        var unknown: [String] = []
+        for pod in try await client.list(.pods, namespace: target.namespace, selection: .init(labels: membership.query)).items where membership.allows(pod.labels) {
+            switch await isOwn(pod, membership, object.uid, target.namespace) {
+            case .owned: own.append(PodView(pod))
+            case .notOwned: break
+            case .unknown(let why): unknown.append(why)
+            }
+        }
+        return (own, unknown)
+    }
+
+    private func isOwn(_ pod: KubernetesObject, _ membership: PodMembership, _ uid: String, _ namespace: String, fresh: Bool = false) async -> OwnerChains.Answer {
+        guard membership.allows(pod.labels) else { return .notOwned }
+        return membership.asksOwners ? await owners.owner(of: pod.owners, in: namespace, among: [uid], fresh: fresh) : .owned(by: uid)
+    }
+
+    private func busy(_ pods: [PodView], _ pool: ActuatedPool) async -> Set<String> {
         var busy: Set<String> = []
-        for pod in pods where await holdsActor(pod.name) { busy.insert(pod.name) }
+        for pod in pods where await holdsActor(qualified(pod.name, pool)) { busy.insert(pod.name) }
         return busy
+    }
+
+    /// As the log knows it.
+    private func qualified(_ worker: String, _ pool: ActuatedPool) -> String {
+        let namespace = targets.namespace(of: pool)
+        return PodWorker.name(PodWorker.pod(worker, in: namespace), in: namespace)
     }
 
     /// Whether somebody else set what is found.
@@ -220,36 +253,54 @@ public actor ScaleActuator: Actuator {
     /// Ends the pod of an idle worker itself, where the count can't fall for it: its controller makes a fresh one. Otherwise a
     /// marked pod would hold a replica for ever and host nothing.
     private func replace(_ worker: String, of pool: ActuatedPool) async throws(ActuationFault) {
-        let namespace = pool.name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? client.access.namespace
         do throws(KubernetesError) {
-            let pod = try await client.get(.pods, namespace: namespace, name: worker)
-            guard PodView(pod).isRemoving, !pod.isBeingDeleted else { return }
-            try await client.delete(.pods, namespace: namespace, exactly: pod)
+            let target = try await targets.target(of: pool)
+            let pod = try await client.get(.pods, namespace: target.namespace, name: PodWorker.pod(worker, in: target.namespace))
+            guard PodView(pod).isRemoving, !pod.isBeingDeleted, try await owns(target, pod, pool) else { return }
+            try await client.delete(.pods, namespace: target.namespace, exactly: pod)
         } catch {
             if !error.isNotFound { throw ActuationFault(error) }
         }
     }
 
     /// Puts marks on a worker's pod: conditional, so that nothing is lost of what others write. Answers whether it is marked so;
-    /// false where there is no such pod, which is fine, or it is one that mustn't be.
+    /// false where there is no such pod of the target's, which is fine, or it is one that mustn't be.
     @discardableResult
     private func mark(
         _ worker: String, of pool: ActuatedPool, unless isExcluded: (PodView) -> Bool = { _ in false }, _ marking: @Sendable (KubernetesObject) -> JSONValue?
     ) async throws(ActuationFault) -> Bool {
-        let namespace = pool.name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? client.access.namespace
+        let namespace = targets.namespace(of: pool)
+        let name = PodWorker.pod(worker, in: namespace)
         for _ in 1...limits.conflicts {
             do throws(KubernetesError) {
-                let pod = try await client.get(.pods, namespace: namespace, name: worker)
+                let pod = try await client.get(.pods, namespace: namespace, name: name)
                 if isExcluded(PodView(pod)) { return false }
                 guard var patch = marking(pod) else { return true }
+                guard try await owns(try await targets.target(of: pool), pod, pool) else { return false }
+                patch["metadata"]["uid"] = .string(pod.uid)
                 patch["metadata"]["resourceVersion"] = .string(pod.resourceVersion)
-                _ = try await client.patch(.pods, namespace: namespace, name: worker, patch)
+                _ = try await client.patch(.pods, namespace: namespace, name: name, patch)
                 return true
             } catch {
                 if error.isNotFound { return false }
                 guard error.isConflict else { throw ActuationFault(error) }
             }
         }
-        throw .unreachable("pod \(namespace)/\(worker) was changed by others \(limits.conflicts) times while it was being marked")
+        throw .unreachable("pod \(namespace)/\(name) was changed by others \(limits.conflicts) times while it was being marked")
+    }
+
+    /// Only what the target owns is written on, and ended. Where the owners can't be read the call is refused.
+    private func owns(_ target: KubernetesTarget, _ pod: KubernetesObject, _ pool: ActuatedPool) async throws(KubernetesError) -> Bool {
+        let object: KubernetesObject
+        do throws(KubernetesError) { object = try await targets.object(of: target) } catch {
+            guard error.isForbidden else { throw error }
+            object = try await targets.scale(of: target).object
+        }
+        switch await isOwn(pod, PodMembership(target, object, selector: pool.workerSelector), object.uid, target.namespace, fresh: true) {
+        case .owned: return true
+        case .notOwned: return false
+        case .unknown(let why):
+            throw KubernetesError("owner of pod \(pod.name)", .status(.init(code: 403, reason: "Forbidden", message: "it can't be told whether \(target) owns it: \(why)")))
+        }
     }
 }

@@ -8,10 +8,12 @@ public enum ScaleFinding: Hashable, Sendable, CustomStringConvertible {
     case replicasChanged(pool: String, expected: Int, found: Int, answer: ForeignChange)
     /// The fence can't be left on the target: two services could act on it.
     case fenceNotCarried(pool: String, why: String)
+    /// Its pods are replaced by those of another revision, whoever is on them.
+    case rollingUpdate(pool: String, target: String, old: Int, pods: Int)
 
     public var pool: String {
         switch self {
-        case .replicasChanged(let pool, _, _, _), .fenceNotCarried(let pool, _): pool
+        case .replicasChanged(let pool, _, _, _), .fenceNotCarried(let pool, _), .rollingUpdate(let pool, _, _, _): pool
         }
     }
 
@@ -21,6 +23,9 @@ public enum ScaleFinding: Hashable, Sendable, CustomStringConvertible {
             "\(pool): somebody else set replicas to \(found), which we had left at \(expected); "
                 + (answer == .takeOver ? "the next decision sets them again (look for an HPA or a script on the same target)" : "we yield until a policy is applied or they are back")
         case .fenceNotCarried(let pool, let why): "\(pool): the target can't carry our fence, so only one instance may act on it: grant get and patch on it, or run no standby. \(why)"
+        case .rollingUpdate(let pool, let target, let old, let pods):
+            "\(pool): a rolling update of \(target) replaces \(old) of \(pods) pods, idle ones first, and then those with actors: each ends when its terminationGracePeriodSeconds are over; "
+                + "to keep actors, pause the rollout (kubectl rollout pause) and go on while the pool is idle"
         }
     }
 }
@@ -42,6 +47,7 @@ extension ScaleFinding {
         return switch self {
         case .replicasChanged: ObjectNews(.warning, "ReplicasChanged", words)
         case .fenceNotCarried: ObjectNews(.warning, "FenceNotCarried", words)
+        case .rollingUpdate: ObjectNews(.warning, "RollingUpdate", words)
         }
     }
 }

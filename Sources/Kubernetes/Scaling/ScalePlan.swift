@@ -2,7 +2,7 @@
 //
 // Pure. `wanted` is how many workers the pool shall keep; those that drain come on top of it until they may go. Raising is
 // free. Lowering may only take pods that hold nothing: those marked as removing (drained and found idle), and those that
-// aren't ready and that nobody knows as busy, which are marked first. For instance: 6 replicas, 3 wanted, pods a…c busy,
+// aren't ready and that nobody knows as busy, which are marked first. Replicas whose pods can't be told count as busy. For instance: 6 replicas, 3 wanted, pods a…c busy,
 // d draining, e removing, f not ready: keep a…d, so 4; f is marked, and e and f go.
 
 struct ScalePlan: Hashable, Sendable {
@@ -13,8 +13,9 @@ struct ScalePlan: Hashable, Sendable {
     /// - Parameters:
     ///   - current: the target's replicas now.
     ///   - pods: all pods of the target.
+    ///   - unknown: how many more there may be.
     ///   - busy: names of pods that hold an actor.
-    init(wanted: Int, current: Int, pods: [PodView], busy: Set<String>, removesHighestOrdinal: Bool = false) {
+    init(wanted: Int, current: Int, pods: [PodView], unknown: Int = 0, busy: Set<String>, removesHighestOrdinal: Bool = false) {
         let live = pods.filter(\.isLive)
         let draining = live.count { $0.drainingReason != nil && !$0.isRemoving }
         let goal = wanted.addingClamped(draining)
@@ -23,7 +24,7 @@ struct ScalePlan: Hashable, Sendable {
             return
         }
         let kept = live.filter { busy.contains($0.name) || ($0.isReady && !$0.isRemoving) || ($0.drainingReason != nil && !$0.isRemoving) }
-        var least = kept.count
+        var least = kept.count.addingClamped(unknown)
         if removesHighestOrdinal { least = max(least, (kept.compactMap(\.ordinal).max() ?? -1).addingClamped(1)) }
         replicas = min(current, max(goal, least))
         let alreadyGoing = live.count { $0.isRemoving && !busy.contains($0.name) }

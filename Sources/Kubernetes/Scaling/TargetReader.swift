@@ -11,6 +11,11 @@ public struct KubernetesTarget: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(kind) \(namespace)/\(name)" }
     /// StatefulSets end their highest ordinals, whatever their pods cost.
     var removesHighestOrdinal: Bool { kind == "StatefulSet" }
+    var isReplicationController: Bool { resource.group.isEmpty && kind == "ReplicationController" }
+    /// Kubernetes' own, agent-substrate's and Agent Sandbox' kinds; of others only `/scale` knows where their replicas are.
+    var keepsReplicasInSpec: Bool { isReplicationController || ["apps", "ate.dev", "extensions.agents.x-k8s.io"].contains(resource.group) }
+    /// They leave `status.readyReplicas` out where it is 0; with others that means that they don't say.
+    var leavesZeroOut: Bool { isReplicationController || ["apps", "extensions.agents.x-k8s.io"].contains(resource.group) }
 }
 
 /// `autoscaling/v1 Scale`.
@@ -39,14 +44,16 @@ public struct TargetReader: Sendable {
         discovery = ResourceDiscovery(client)
     }
 
+    /// The pool's own.
+    func namespace(of pool: ActuatedPool) -> String { pool.name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? client.access.namespace }
+
     public func target(of pool: ActuatedPool) async throws(KubernetesError) -> KubernetesTarget {
-        let found = try await discovery.find(apiVersion: pool.target.apiVersion, kind: pool.target.kind)
+        let found = try await discovery.find(apiVersion: pool.target.apiVersion, kind: pool.target.kind, needsScale: true)
         guard found.hasScale else {
             let message = "\(pool.target.kind) in \(pool.target.apiVersion) has no /scale subresource, so its size can't be set"
-            throw KubernetesError("scale of \(pool.name)", .status(.init(code: 404, reason: "NotFound", message: message)))
+            throw KubernetesError("scale of \(pool.name)", .status(.init(code: 404, reason: KubernetesError.noScale, message: message)))
         }
-        let namespace = pool.name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? client.access.namespace
-        return KubernetesTarget(resource: found.resource, kind: pool.target.kind, namespace: namespace, name: pool.target.name)
+        return KubernetesTarget(resource: found.resource, kind: pool.target.kind, namespace: namespace(of: pool), name: pool.target.name)
     }
 
     public func scale(of target: KubernetesTarget) async throws(KubernetesError) -> Scale {
@@ -59,13 +66,9 @@ public struct TargetReader: Sendable {
 }
 
 extension KubernetesObject {
-    /// What the target says of its ready workers. Kubernetes' own kinds leave a zero out; a custom resource without the field
-    /// has only its replicas to say.
-    var readyReplicas: Int {
-        let status = self["status"]
-        if let ready = status["readyReplicas"].replicas { return ready }
-        return self["apiVersion"].string?.hasPrefix("apps/") == true ? 0 : status["replicas"].replicas ?? 0
-    }
+    /// What a target of this kind says of its ready workers; nil where it doesn't say. Its `status.replicas` may count pods that aren't
+    /// started yet.
+    func readyReplicas(of target: KubernetesTarget) -> Int? { self["status"]["readyReplicas"].replicas ?? (target.leavesZeroOut ? 0 : nil) }
 }
 
 extension JSONValue {

@@ -29,13 +29,15 @@ public struct ListWatch: Sendable {
     let selection: KubernetesClient.Selection
     private let seed: UInt64
     private let trouble: Trouble
+    private let failed: @Sendable (KubernetesError) async -> Void
 
     /// - Parameters:
     ///   - seed: of the backoff's jitter.
     ///   - trouble: hears what failed, each time.
+    ///   - failed: hears what the server's or the connection's fault was.
     public init(
         _ client: KubernetesClient, _ resource: KubernetesResource, namespace: String?, selection: KubernetesClient.Selection = .init(),
-        seed: UInt64, trouble: @escaping Trouble = { _ in }
+        seed: UInt64, trouble: @escaping Trouble = { _ in }, failed: @escaping @Sendable (KubernetesError) async -> Void = { _ in }
     ) {
         self.client = client
         self.resource = resource
@@ -43,6 +45,7 @@ public struct ListWatch: Sendable {
         self.selection = selection
         self.seed = seed
         self.trouble = trouble
+        self.failed = failed
     }
 
     static let firstBackoff = Duration.milliseconds(250)
@@ -76,6 +79,7 @@ public struct ListWatch: Sendable {
                 // A handler's failure: what it missed may be more than one object.
                 if (error as? KubernetesError) == nil { position = nil }
                 trouble("\(error)")
+                if let error = error as? KubernetesError { await failed(error) }
                 try? await pause(&backoff, (error as? KubernetesError)?.status?.retryAfterSeconds)
             }
         }

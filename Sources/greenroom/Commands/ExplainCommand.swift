@@ -114,9 +114,16 @@ struct Explanation: Sendable {
         return change.yields || at >= recorded.event.at || change.found == recorded.decision.from ? change : nil
     }
 
+    /// Why the target doesn't follow; nil where it does, and where that is somebody else's replicas.
+    private var standsInTheWay: String? {
+        guard recorded.shadow == nil, let pool, !pool.readyCondition, !pool.target.isEmpty, pool.reason != pool.foreignChange else { return nil }
+        return pool.reason
+    }
+
     var json: JSONValue {
         get throws {
-            let json = recorded.json
+            var json = recorded.json
+            if let standsInTheWay { json = json.setting("standsInTheWay", .string(standsInTheWay)) }
             guard let foreign, let members = json.members, case .object(var change) = try JSONValue(encoding: foreign) else { return json }
             if let text = pool?.foreignChange { change.append(.init(key: "text", value: .string(text))) }
             return .object(members + [.init(key: "foreignChange", value: .object(change))])
@@ -135,6 +142,7 @@ struct Explanation: Sendable {
             lines.append("  \(k + 1). \(DisplayText.padded(reason.step.rawValue, to: width))  \(reason.text)  \(palette.dim(reason.code))")
         }
         if foreign != nil, let text = pool?.foreignChange { lines += ["", palette.bold("Who else changed it"), "  " + text] }
+        if let standsInTheWay { lines += ["", palette.bold("What stands in the way"), "  " + standsInTheWay] }
         lines += inputs(palette)
         lines += ["", palette.bold("What limits it") , "  " + (decision.limitText ?? "nothing: it is what the triggers ask for")]
         lines += ["", palette.bold("What would change it"), "  " + decision.changeText]

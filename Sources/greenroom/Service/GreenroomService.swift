@@ -84,7 +84,7 @@ struct GreenroomService: Sendable {
         ]
         if let (targets, news) = parts.kubernetes {
             let objects = PolicyObjects.of(targets, parts.loop, news, namespaces: configuration.kubernetes?.policyNamespaces ?? [], logger: logger)
-            let cluster = KubernetesService(targets: targets, loop: parts.loop, objects: objects, append: { batch in _ = try await log.append(batch) })
+            let cluster = KubernetesService(targets: targets, loop: parts.loop, log: log, objects: objects)
             services.append(.init(service: cluster))
         }
         if let externalMetrics = configuration.externalMetrics {
@@ -143,9 +143,8 @@ struct GreenroomService: Sendable {
             isBusy: { await plane.isBusy($0) })
         let news = LoopNews(beside: metrics?.loop ?? SilentObserver(), after: log.head.seq, name: { log.names.text(of: $0) })
         let cluster = try kubernetesTargets(log, plane, lead, news)
-        var actuators: [String: any Actuator] = ["Process": workers]
-        if let cluster { for kind in KubernetesTargets.commonKinds { actuators[kind] = cluster.actuator } }
-        var loopConfiguration = ControlLoop.Configuration(fence: lead?.fence ?? Fence(UInt64(log.head.seq) + 1), actuators: actuators)
+        var loopConfiguration = ControlLoop.Configuration(fence: lead?.fence ?? Fence(UInt64(log.head.seq) + 1), actuators: [ScaleTarget.processKind: workers])
+        loopConfiguration.otherKinds = cluster?.actuator
         loopConfiguration.limits.checkpointEvents = configuration.checkpointEvents
         if cluster != nil { loopConfiguration.observer = news } else if let metrics { loopConfiguration.observer = metrics.loop }
         let loop = ControlLoop(log: log, scheduler: RealScheduler(clock: { log.now }), configuration: loopConfiguration)
@@ -267,9 +266,9 @@ extension Logger {
 }
 
 extension ControlLoop {
-    /// Workers of process pools that the log holds for alive.
+    /// Workers that the log holds for alive and that may have been processes: of process pools, and of pools whose policy is gone.
     fileprivate func processWorkers() async -> [(worker: String, pool: String)] {
-        let pools = Set(await pools().filter { $0.target.hasPrefix("Process/") }.map { "\($0.namespace)/\($0.name)" })
+        let pools = Set(await pools().filter { $0.target.hasPrefix("\(ScaleTarget.processKind)/") || $0.target.isEmpty }.map { "\($0.namespace)/\($0.name)" })
         return await workers(pool: nil, after: nil, limit: .max).map { ($0.name, "\($0.namespace)/\($0.pool)") }.filter { pools.contains($0.1) }
     }
 }

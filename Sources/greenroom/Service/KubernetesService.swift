@@ -8,20 +8,22 @@ import ServiceLifecycle
 
 // Which pools are watched in the cluster, and from when to when?
 //
-// One task a pool whose policy names a target with `/scale`. The policies in effect are looked at every second: a pool that came
-// is watched, one that went or got another target is left first. What is seen goes to the log through `append`, which returns
-// once it is durable. Beside them policies that are objects are watched. All connections are closed at the end. Left out:
-// which instance acts (`ElectedService`).
+// Every pool whose policy names a target other than processes. The policies in effect are looked at every second: a pool that came is
+// followed, one that went has its workers followed to their end. So are workers of an earlier run whose pool has no policy any more: those
+// that were pods, as the log tells. What is seen goes to the log, and is seen again where that takes it not. Beside them policies that are
+// objects are watched. All connections are closed at the end. Left out: which instance acts (`ElectedService`).
 
 struct KubernetesService: Service {
     private static let refresh = Duration.seconds(1)
-    /// Of workers of one pool that the log holds for alive at the start.
+    /// Of workers of one pool that the log holds for alive.
     private static let knownWorkers = 100_000
+    /// Events of one worker looked through for where it came from.
+    private static let historyEvents = 64
 
     let targets: KubernetesTargets
     let loop: ControlLoop
+    let log: EventLog
     let objects: PolicyObjects
-    let append: @Sendable (EventBatch) async throws -> Void
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -33,30 +35,42 @@ struct KubernetesService: Service {
     }
 
     private func supervise() async {
-        var watched: [ActuatedPool: Task<Void, Never>] = [:]
+        let watches = targets.watches(
+            append: { [log] batch in _ = try await log.append(batch) },
+            standing: { [loop] pool in
+                ClusterWatches.Standing(
+                    workers: await loop.workers(pool: pool, after: nil, limit: Self.knownWorkers).map(\.name), problem: await loop.policyStatus(pool)?.targetProblem)
+            },
+            loads: { [loop] pool in await loop.workerLoads(pool: pool) })
+        var leftOver = await orphans()
         while !Task.isCancelled {
-            let wanted = await pools()
-            for (pool, task) in watched where !wanted.contains(pool) {
-                task.cancel()
-                await task.value
-                watched[pool] = nil
-            }
-            for pool in wanted where watched[pool] == nil {
-                let watches = targets.watches(of: pool, append: append, known: { [loop] in
-                    await loop.workers(pool: pool.name, after: nil, limit: Self.knownWorkers).map(\.name)
-                })
-                watched[pool] = Task { await watches.run() }
-            }
+            await watches.follow(await pools(), leftOver: leftOver)
+            leftOver = [:]
             try? await Task.sleep(for: Self.refresh)
         }
-        for task in watched.values { task.cancel() }
-        for task in watched.values { await task.value }
+        await watches.stop()
     }
 
     /// Those whose own policy, not a shadow's, names a target in the cluster.
-    private func pools() async -> Set<ActuatedPool> {
+    private func pools() async -> [ActuatedPool] {
         let policies = await loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8), isLogged: true) }
-        let kinds = Set(KubernetesTargets.commonKinds)
-        return Set(policies.filter { $0.shadow == nil && kinds.contains($0.target.kind) }.map { ActuatedPool($0) })
+        return policies.filter { $0.shadow == nil && $0.target.kind != ScaleTarget.processKind }.map { ActuatedPool($0) }
+    }
+
+    /// Workers by pool that no policy of a cluster's asks for, and that an earlier run saw as pods.
+    private func orphans() async -> [String: [String]] {
+        let followed = Set(await pools().map(\.name))
+        let workers = await loop.workers(pool: nil, after: nil, limit: Self.knownWorkers).filter { !followed.contains("\($0.namespace)/\($0.pool)") }
+        var orphans: [String: [String]] = [:]
+        for worker in workers where wasPod(worker) { orphans["\(worker.namespace)/\(worker.pool)", default: []].append(worker.name) }
+        return orphans
+    }
+
+    private func wasPod(_ worker: WorkerView) -> Bool {
+        let names = [worker.name, "\(worker.namespace)/\(worker.name)"]
+        return names.contains { name in
+            guard let id = log.names.find(name), let history = try? log.history(of: id, limit: Self.historyEvents) else { return false }
+            return history.contains { batch in batch.events.contains { $0.kind == .workerReady && log.names.text(of: $0.source) == KubernetesTargets.podSource } }
+        }
     }
 }

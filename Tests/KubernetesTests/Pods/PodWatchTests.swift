@@ -18,25 +18,23 @@ import Testing
         let events = Recorder<String>()
         let ids = Recorder<String>()
         let appendFailures = Mutex(0)
-        private let task = Mutex<Task<Void, Never>?>(nil)
+        private let watches = Mutex<ClusterWatches?>(nil)
+        let loads = Mutex<[WorkerLoadView]>([])
 
-        init(replicas: Int = 2) async throws {
+        init(replicas: Int = 2, resources: [TwinResource] = [], user: TwinUser = .admin) async throws {
             var configuration = KubernetesTwin.Configuration()
             configuration.controllerNodes = ["node-a"]
             configuration.makesPodsReady = false
+            configuration.resources += resources
+            configuration.users["token"] = user
             twin = try await KubernetesTwin.start(configuration)
             for (node, zone) in [("node-a", "zone-1"), ("node-b", "zone-2")] {
                 twin.seed(.nodes, ["metadata": ["name": .string(node), "labels": ["topology.kubernetes.io/zone": .string(zone)]], "status": ["conditions": [["type": "Ready", "status": "True"]]]])
             }
-            var kubernetes = KubernetesTargets.Configuration(access: twin.access(), seed: 5, run: "run-1")
+            var kubernetes = KubernetesTargets.Configuration(access: twin.access(token: "token"), seed: 5, run: "run-1")
             kubernetes.limits = .quick
             targets = try KubernetesTargets(kubernetes, logger: .silent, holdsActor: { _ in false })
-            twin.seed(
-                .workerPools,
-                [
-                    "metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": JSONValue(replicas)],
-                    "status": ["selector": "app=pool", "replicas": 0],
-                ])
+            twin.seed(.workerPools, ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": JSONValue(replicas)], "status": ["replicas": 0]])
         }
 
         var pool: ActuatedPool {
@@ -44,9 +42,21 @@ import Testing
         }
         var pods: [String] { twin.objects(.pods, "ns").map(\.name).sorted() }
 
-        func run(known: [String] = []) {
+        func pool(_ name: String, _ kind: String, _ apiVersion: String, target: String? = nil, selector: WorkerSelector? = nil) -> ActuatedPool {
+            ActuatedPool(
+                name: "ns/\(name)", target: ScaleTarget(apiVersion: apiVersion, kind: kind, name: target ?? name), slotsPerWorker: 1, drainTimeoutSeconds: 60,
+                workerSelector: selector)
+        }
+
+        /// `ns/NAME {"node":…,"uid":…}`
+        func ready(_ name: String, node: String = "node-a", slots: Int = 1, zone: String = "zone-1", ip: String = "10.0.0.9") -> String {
+            #"worker.ready ns/\#(name) {"node":"\#(node)","slots":\#(slots),"zone":"\#(zone)","ip":"\#(ip)","uid":"\#(uid(name))"}"#
+        }
+        func gone(_ name: String, _ reason: String, uid: String) -> String { #"worker.gone ns/\#(name) {"reason":"\#(reason)","uid":"\#(uid)"}"# }
+        func uid(_ pod: String) -> String { twin.object(.pods, "ns", pod)?.uid ?? "" }
+
+        func run(known: [String] = [], problem: TargetProblem? = nil, _ pools: [ActuatedPool]? = nil, leftOver: [String: [String]] = [:]) async {
             let watches = targets.watches(
-                of: pool,
                 append: { [self] batch in
                     let mustFail = appendFailures.withLock { count in
                         defer { count = max(0, count - 1) }
@@ -55,16 +65,18 @@ import Testing
                     if mustFail { throw NeverHappened(what: "the log is full") }
                     for line in batch.lines { events.add(line) }
                     for id in batch.ids { ids.add(id) }
-                }, known: { known })
-            task.withLock { $0 = Task { await watches.run() } }
+                },
+                standing: { _ in .init(workers: known, problem: problem) }, loads: { [self] _ in loads.withLock { $0 } })
+            self.watches.withLock { $0 = watches }
+            await watches.follow(pools ?? [pool], leftOver: leftOver)
         }
+
+        func follow(_ pools: [ActuatedPool]) async { await watches.withLock { $0 }?.follow(pools) }
 
         func says(_ line: String) async throws { try await eventually("\(line); said \(events.values)") { events.values.contains(line) } }
 
         func stop() async {
-            let task = task.withLock { $0 }
-            task?.cancel()
-            await task?.value
+            await watches.withLock { $0 }?.stop()
         }
 
         func close() async {
@@ -74,8 +86,8 @@ import Testing
         }
     }
 
-    private func withBench(replicas: Int = 2, _ body: (Bench) async throws -> Void) async throws {
-        let bench = try await Bench(replicas: replicas)
+    private func withBench(replicas: Int = 2, resources: [TwinResource] = [], user: TwinUser = .admin, _ body: (Bench) async throws -> Void) async throws {
+        let bench = try await Bench(replicas: replicas, resources: resources, user: user)
         do { try await body(bench) } catch {
             await bench.close()
             throw error
@@ -88,22 +100,23 @@ import Testing
         try await withBench { bench in
             let (one, two) = (bench.pods[0], bench.pods[1])
             bench.twin.makeReady(pod: one, "ns", node: "node-a", ip: "10.0.0.1")
-            bench.run()
-            try await bench.says(#"worker.ready \#(one) {"node":"node-a","slots":2,"zone":"zone-1","ip":"10.0.0.1"}"#)
+            await bench.run()
+            try await bench.says(bench.ready(one, slots: 2, ip: "10.0.0.1"))
             bench.twin.edit(.pods, "ns", two) { $0["metadata"]["annotations"][Mark.slots] = "4" }
             bench.twin.makeReady(pod: two, "ns", node: "node-b", ip: "10.0.0.2")
-            try await bench.says(#"worker.ready \#(two) {"node":"node-b","slots":4,"zone":"zone-2","ip":"10.0.0.2"}"#)
+            try await bench.says(bench.ready(two, node: "node-b", slots: 4, zone: "zone-2", ip: "10.0.0.2"))
             try await bench.targets.actuator.drain(one, of: bench.pool, fence: Fence(1))
-            try await bench.says(#"worker.draining \#(one) {"reason":"scale-down of ns/pool"}"#)
+            try await bench.says(#"worker.draining ns/\#(one) {"reason":"scale-down of ns/pool","uid":"\#(bench.uid(one))"}"#)
+            let uid = bench.uid(two)
             bench.twin.delete(.pods, "ns", two)
-            try await bench.says(#"worker.gone \#(two) {"reason":"its pod was deleted"}"#)
+            try await bench.says(bench.gone(two, "its pod was deleted", uid: uid))
         }
     }
 
     @Test("the target is observed: what it wants and has, each change once")
     func target() async throws {
         try await withBench { bench in
-            bench.run()
+            await bench.run()
             try await bench.says(#"pool.observed ns/pool {"specReplicas":2,"readyReplicas":0}"#)
             bench.twin.makeReady(pod: bench.pods[0], "ns", node: "node-a")
             try await bench.says(#"pool.observed ns/pool {"specReplicas":2,"readyReplicas":1}"#)
@@ -120,14 +133,14 @@ import Testing
         try await withBench(replicas: 1) { bench in
             let name = bench.pods[0]
             bench.twin.makeReady(pod: name, "ns", node: "node-a")
-            bench.run()
+            await bench.run()
             try await eventually("announced") { bench.events.values.contains { $0.hasPrefix("worker.ready") } }
             bench.twin.edit(.nodes, nil, "node-a") { $0["status"]["conditions"] = [["type": "Ready", "status": "Unknown"]] }
             bench.twin.edit(.pods, "ns", name) { $0["status"]["conditions"] = [["type": "Ready", "status": "False"]] }
-            try await bench.says(#"worker.gone \#(name) {"reason":"its node node-a is lost"}"#)
+            try await bench.says(bench.gone(name, "its node node-a is lost", uid: bench.uid(name)))
             bench.events.clear()
             bench.twin.makeReady(pod: name, "ns", node: "node-a")
-            try await eventually("back: \(bench.events.values)") { bench.events.values.contains { $0.hasPrefix("worker.ready \(name)") } }
+            try await eventually("back: \(bench.events.values)") { bench.events.values.contains { $0.hasPrefix("worker.ready ns/\(name)") } }
         }
     }
 
@@ -136,14 +149,15 @@ import Testing
         try await withBench { bench in
             let (one, two) = (bench.pods[0], bench.pods[1])
             for name in [one, two] { bench.twin.makeReady(pod: name, "ns", node: "node-a") }
-            bench.run(known: [one, "pool-of-old"])
-            try await bench.says(#"worker.gone pool-of-old {"reason":"its pod is gone"}"#)
+            await bench.run(known: ["ns/\(one)", "ns/pool-of-old"])
+            try await bench.says(#"worker.gone ns/pool-of-old {"reason":"its pod is gone"}"#)
             try await eventually("both are known, and watched") { bench.events.values.count { $0.hasPrefix("worker.ready") } == 2 && bench.twin.watchers == 2 }
             bench.twin.inject(TwinFault(.respond(status: 410, body: #"{"kind":"Status","code":410,"reason":"Expired"}"#)) { $0.isWatch && $0.path.hasSuffix("/pods") })
             bench.twin.endWatches(cut: true)
+            let uid = bench.uid(two)
             bench.twin.delete(.pods, "ns", two)
-            try await bench.says(#"worker.gone \#(two) {"reason":"its pod was deleted"}"#)
-            #expect(!bench.events.values.contains { $0.hasPrefix("worker.gone \(one)") })
+            try await bench.says(bench.gone(two, "its pod was deleted", uid: uid))
+            #expect(!bench.events.values.contains { $0.hasPrefix("worker.gone ns/\(one)") })
         }
     }
 
@@ -153,13 +167,289 @@ import Testing
             let name = bench.pods[0]
             bench.twin.makeReady(pod: name, "ns", node: "node-a")
             bench.appendFailures.withLock { $0 = 3 }
-            bench.run()
+            await bench.run()
             func readyIDs() -> [String] { bench.ids.values.filter { $0.hasSuffix("-ready") } }
             try await eventually("said in the end") { readyIDs().count == 1 }
             await bench.stop()
-            bench.run()
+            await bench.run()
             try await eventually("said again") { readyIDs().count == 2 }
             #expect(Set(readyIDs()).count == 1)
+        }
+    }
+
+    // MARK: - Whose pods they are
+
+    private static let widgets = TwinResource("example.com", "v1", "widgets", "Widget", isCustom: true, hasScale: true, hasGeneration: true)
+    private static let gadgets = TwinResource("example.com", "v1", "gadgets", "Gadget", isCustom: true, hasGeneration: true)
+
+    private static func pod(_ name: String, _ labels: JSONValue, owner: JSONValue? = nil) -> JSONValue {
+        var pod: JSONValue = [
+            "metadata": ["name": .string(name), "namespace": "ns", "labels": labels], "spec": ["nodeName": "node-a"],
+            "status": ["phase": "Running", "podIP": "10.0.0.9", "conditions": [["type": "Ready", "status": "True"]]],
+        ]
+        if let owner { pod["metadata"]["ownerReferences"] = [owner] }
+        return pod
+    }
+
+    private func makeAllReady(_ bench: Bench) { for name in bench.pods { bench.twin.makeReady(pod: name, "ns", node: "node-a") } }
+
+    @Test("only what a target owns is a worker, whatever labels fit; each pool has its own")
+    func ownership() async throws {
+        try await withBench(replicas: 1) { bench in
+            let own = bench.pods[0]
+            let labels = bench.twin.object(.pods, "ns", own)?.metadata["labels"] ?? [:]
+            bench.twin.seed(.pods, Self.pod("bare-0", labels))
+            bench.twin.seed(.deployments, ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "web"]]]])
+            bench.twin.seed(.deployments, ["metadata": ["name": "web-canary", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "web", "track": "canary"]]]])
+            bench.twin.seed(.pods, Self.pod("bare-1", ["app": "web"]))
+            makeAllReady(bench)
+            await bench.run([bench.pool, bench.pool("web", "Deployment", "apps/v1")])
+            let web = try #require(bench.pods.first { $0.hasPrefix("web-") && !$0.hasPrefix("web-canary") })
+            try await bench.says(bench.ready(own, slots: 2))
+            try await bench.says(bench.ready(web))
+            bench.twin.edit(.pods, "ns", "bare-1") { $0["metadata"]["labels"]["x"] = "1" }
+            bench.twin.delete(.pods, "ns", web)
+            let next = try #require(bench.pods.first { $0.hasPrefix("web-") && !$0.hasPrefix("web-canary") })
+            bench.twin.makeReady(pod: next, "ns", node: "node-a")
+            try await bench.says(bench.ready(next))
+            #expect(bench.events.values.count { $0.hasPrefix("worker.ready") } == 3, "\(bench.events.values)")
+        }
+    }
+
+    @Test("owners are followed over kinds that nobody knows beforehand")
+    func strangeOwners() async throws {
+        try await withBench(replicas: 0, resources: [Self.widgets, Self.gadgets]) { bench in
+            bench.twin.seed(Self.widgets, ["metadata": ["name": "w", "namespace": "ns", "uid": "widget-1"], "spec": ["replicas": 1], "status": ["replicas": 1]])
+            bench.twin.seed(Self.gadgets, ["metadata": ["name": "g", "namespace": "ns", "uid": "gadget-1", "ownerReferences": [["apiVersion": "example.com/v1", "kind": "Widget", "name": "w", "uid": "widget-1", "controller": true]]]])
+            bench.twin.seed(Self.gadgets, ["metadata": ["name": "other", "namespace": "ns", "uid": "gadget-2", "ownerReferences": [["apiVersion": "example.com/v1", "kind": "Widget", "name": "w", "uid": "widget-0", "controller": true]]]])
+            for (pod, gadget, uid) in [("mine", "g", "gadget-1"), ("other", "other", "gadget-2"), ("stale", "g", "gadget-0")] {
+                bench.twin.seed(.pods, Self.pod(pod, [:], owner: ["apiVersion": "example.com/v1", "kind": "Gadget", "name": .string(gadget), "uid": .string(uid), "controller": true]))
+            }
+            await bench.run([bench.pool("w", "Widget", "example.com/v1")])
+            try await bench.says(bench.ready("mine"))
+            try await bench.says(#"pool.observed ns/w {"specReplicas":1,"readyReplicas":1}"#)
+            #expect(bench.events.values.count { $0.hasPrefix("worker.ready") } == 1, "\(bench.events.values)")
+        }
+    }
+
+    @Test("a target whose pods can't be told is told so, with what to do, until they can; workerSelector names them")
+    func untold() async throws {
+        try await withBench(replicas: 0, resources: [Self.widgets]) { bench in
+            bench.twin.seed(Self.widgets, ["metadata": ["name": "w", "namespace": "ns"], "spec": ["replicas": 1], "status": ["replicas": 1]])
+            bench.twin.seed(.pods, Self.pod("a", ["app": "w"]))
+            await bench.run([bench.pool("w", "Widget", "example.com/v1")])
+            try await eventually("told: \(bench.events.values)") { bench.events.values.contains { $0.contains(#""reason":"PodsNotFound""#) && $0.contains("workerSelector") && $0.contains(#""specReplicas":1"#) } }
+            await bench.follow([bench.pool("w", "Widget", "example.com/v1", selector: WorkerSelector("app=w"))])
+            try await bench.says(bench.ready("a"))
+            try await bench.says(#"pool.observed ns/w {"specReplicas":1,"readyReplicas":1}"#)
+        }
+    }
+
+    @Test("with owners that can be told a workerSelector narrows them, and gives nothing else")
+    func narrowed() async throws {
+        try await withBench(replicas: 2) { bench in
+            makeAllReady(bench)
+            bench.twin.edit(.pods, "ns", bench.pods[0]) { $0["metadata"]["labels"]["tier"] = "fast" }
+            bench.twin.seed(.pods, Self.pod("bare", ["tier": "fast", "ate.dev/worker-pool": "pool"]))
+            var pool = bench.pool
+            pool.workerSelector = WorkerSelector("tier=fast")
+            await bench.run([pool])
+            try await bench.says(bench.ready(bench.pods.filter { $0 != "bare" }[0], slots: 2))
+            bench.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["replicas"] = 3 }
+            try await bench.says(#"pool.observed ns/pool {"specReplicas":3,"readyReplicas":1}"#)
+            #expect(bench.events.values.count { $0.hasPrefix("worker.ready") } == 1, "\(bench.events.values)")
+        }
+    }
+
+    @Test("an owner that may not be read hides its pods, and that is told by name")
+    func forbiddenOwner() async throws {
+        let user = TwinUser("least") { verb, resource, _ in !(verb == "get" && resource == "replicasets") }
+        try await withBench(replicas: 1, user: user) { bench in
+            makeAllReady(bench)
+            await bench.run()
+            try await eventually("told: \(bench.events.values)") { bench.events.values.contains { $0.contains(#""reason":"PodsNotFound""#) && $0.contains("replicasets.apps") } }
+            #expect(!bench.events.values.contains { $0.hasPrefix("worker.ready") })
+        }
+    }
+
+    // MARK: - Targets that come, go and come again
+
+    @Test("a kind that isn't served, one without /scale, and a target that isn't there: each is told, and taken back once it is mended")
+    func missingTargets() async throws {
+        try await withBench(replicas: 0, resources: [Self.widgets, Self.gadgets]) { bench in
+            bench.twin.seed(Self.gadgets, ["metadata": ["name": "g", "namespace": "ns"], "spec": ["replicas": 1]])
+            await bench.run([
+                bench.pool("nokind", "Nothing", "example.com/v1"), bench.pool("nogroup", "X", "nobody.example/v1"), bench.pool("g", "Gadget", "example.com/v1"),
+                bench.pool("w", "Widget", "example.com/v1"),
+            ])
+            func tells(_ pool: String, _ reason: String, _ words: String) -> Bool {
+                bench.events.values.contains { $0.hasPrefix("pool.observed ns/\(pool) ") && $0.contains(#""reason":"\#(reason)""#) && $0.contains(words) }
+            }
+            try await eventually("no kind") { tells("nokind", "TargetNotScalable", "no kind Nothing") && tells("nogroup", "TargetNotScalable", "serves no nobody.example/v1") }
+            try await eventually("no scale") { tells("g", "TargetNotScalable", "no /scale") }
+            try await eventually("no object") { tells("w", "TargetNotFound", "Widget ns/w doesn't exist") }
+            bench.twin.seed(Self.widgets, ["metadata": ["name": "w", "namespace": "ns"], "spec": ["replicas": 0], "status": ["replicas": 0]])
+            try await bench.says(#"pool.observed ns/w {"specReplicas":0,"readyReplicas":0}"#)
+            bench.twin.delete(Self.widgets, "ns", "w")
+            bench.events.clear()
+            try await eventually("gone again") { tells("w", "TargetNotFound", "create it") }
+        }
+    }
+
+    @Test("what the log says is wrong with a target is taken back by a later run")
+    func problemOfOld() async throws {
+        try await withBench(replicas: 0) { bench in
+            bench.twin.seed(.deployments, ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 0, "selector": ["matchLabels": ["app": "web"]]]])
+            await bench.run(problem: TargetProblem(reason: TargetProblem.notFound, text: "x"), [bench.pool("web", "Deployment", "apps/v1")])
+            try await bench.says(#"pool.observed ns/web {"specReplicas":0,"readyReplicas":0}"#)
+            #expect(bench.ids.values.allSatisfy { $0.hasPrefix("run-1") }, "an id of its own: \(bench.ids.values)")
+        }
+    }
+
+    @Test("a target made anew under its name, with another selector, is followed at once", arguments: [true, false])
+    func madeAnew(_ isUnseen: Bool) async throws {
+        try await withBench(replicas: 0) { bench in
+            func seed(_ app: String) { bench.twin.seed(.deployments, ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": .string(app)]]]]) }
+            seed("one")
+            makeAllReady(bench)
+            await bench.run([bench.pool("web", "Deployment", "apps/v1")])
+            let old = bench.pods[0]
+            let uid = bench.uid(old)
+            try await bench.says(bench.ready(old))
+            if isUnseen { bench.twin.endWatches(cut: true) }
+            bench.twin.delete(.deployments, "ns", "web")
+            seed("two")
+            makeAllReady(bench)
+            let new = try #require(bench.pods.first { $0 != old })
+            try await bench.says(bench.gone(old, "its pod was deleted", uid: uid))
+            try await bench.says(bench.ready(new))
+        }
+    }
+
+    @Test("a pod that comes again under its name is another worker: the first is gone by its uid, the second is ready by its own")
+    func sameName() async throws {
+        try await withBench(replicas: 0) { bench in
+            bench.twin.seed(.statefulSets, ["metadata": ["name": "box", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "box"]]]])
+            makeAllReady(bench)
+            await bench.run([bench.pool("box", "StatefulSet", "apps/v1")])
+            let (first, uid) = (bench.ready("box-0"), bench.uid("box-0"))
+            try await bench.says(first)
+            bench.twin.delete(.pods, "ns", "box-0")
+            makeAllReady(bench)
+            try await bench.says(bench.ready("box-0"))
+            #expect(bench.events.values.contains { $0.hasPrefix("worker.gone ns/box-0") && $0.contains(uid) })
+            #expect(bench.uid("box-0") != uid)
+        }
+    }
+
+    @Test("a sandbox that is claimed is no worker of its pool any more, though its pod goes on")
+    func claimed() async throws {
+        try await withBench(replicas: 0) { bench in
+            bench.twin.seed(.sandboxWarmPools, ["metadata": ["name": "warm", "namespace": "ns"], "spec": ["replicas": 1]])
+            makeAllReady(bench)
+            await bench.run([bench.pool("warm", "SandboxWarmPool", "extensions.agents.x-k8s.io/v1alpha1")])
+            let name = bench.pods[0]
+            try await bench.says(bench.ready(name))
+            bench.twin.edit(.sandboxes, "ns", name) {
+                $0["metadata"]["ownerReferences"] = [["apiVersion": "extensions.agents.x-k8s.io/v1beta1", "kind": "SandboxClaim", "name": "c", "uid": "claim", "controller": true]]
+                $0["metadata"]["labels"] = [:]
+            }
+            try await bench.says(bench.gone(name, "its pod no longer belongs to the pool's target", uid: bench.uid(name)))
+            #expect(bench.pods.contains(name))
+        }
+    }
+
+    // MARK: - Workers whose pool nobody asks for
+
+    @Test("a worker is followed to its end when its policy is gone")
+    func policyGone() async throws {
+        try await withBench(replicas: 2) { bench in
+            makeAllReady(bench)
+            await bench.run()
+            let pods = bench.pods
+            for name in pods { try await bench.says(bench.ready(name, slots: 2)) }
+            let uids = pods.map { bench.uid($0) }
+            await bench.follow([])
+            await bench.follow([])
+            bench.twin.delete(.workerPools, "ns", "pool")
+            for (name, uid) in zip(pods, uids) { try await bench.says(bench.gone(name, "its pod was deleted", uid: uid)) }
+            try await eventually("nothing is watched any more") {
+                await bench.follow([])
+                return bench.twin.watchers == 0
+            }
+        }
+    }
+
+    @Test("a worker whose policy comes back, or gets another target, isn't announced twice, and drains where it isn't the target's")
+    func policyBack() async throws {
+        try await withBench(replicas: 1) { bench in
+            bench.twin.seed(.deployments, ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 0, "selector": ["matchLabels": ["app": "web"]]]])
+            makeAllReady(bench)
+            await bench.run()
+            let name = bench.pods[0]
+            try await bench.says(bench.ready(name, slots: 2))
+            await bench.follow([])
+            await bench.follow([bench.pool])
+            await bench.follow([bench.pool("pool", "Deployment", "apps/v1", target: "web")])
+            try await bench.says(#"worker.draining ns/\#(name) {"reason":"its pod doesn't belong to Deployment ns/web","uid":"\#(bench.uid(name))"}"#)
+            #expect(bench.events.values.count { $0.hasPrefix("worker.ready") } == 1)
+            await bench.follow([bench.pool])
+            try await eventually("ready again: \(bench.events.values)") { bench.events.values.count { $0.hasPrefix("worker.ready") } == 2 }
+            #expect(Set(bench.ids.values).count == bench.ids.values.count, "\(bench.ids.values)")
+        }
+    }
+
+    @Test("workers of an earlier run whose policy is gone are told gone where their pods are, and followed where those live")
+    func leftOver() async throws {
+        try await withBench(replicas: 1) { bench in
+            makeAllReady(bench)
+            let name = bench.pods[0]
+            await bench.run([], leftOver: ["ns/pool": ["ns/\(name)", "ns/dead"]])
+            try await bench.says(#"worker.gone ns/dead {"reason":"its pod is gone"}"#)
+            let uid = bench.uid(name)
+            bench.twin.delete(.workerPools, "ns", "pool")
+            try await bench.says(bench.gone(name, "its pod was deleted", uid: uid))
+            #expect(!bench.events.values.contains { $0.hasPrefix("worker.ready") })
+        }
+    }
+
+    // MARK: - What it costs
+
+    @Test("200 pools of a namespace are two watches, over a handful of connections")
+    func connections() async throws {
+        try await withBench(replicas: 0) { bench in
+            let names = (1...200).map { "pool-\($0)" }
+            for name in names { bench.twin.seed(.workerPools, ["metadata": ["name": .string(name), "namespace": "ns"], "spec": ["replicas": 0], "status": ["replicas": 0]]) }
+            await bench.run(names.map { bench.pool($0, "WorkerPool", "ate.dev/v1alpha1") })
+            try await eventually("all observed") { bench.events.values.count { $0.hasPrefix("pool.observed") } == 200 }
+            #expect(bench.twin.watchers == 2 && bench.twin.connectionsOpened <= 6, "\(bench.twin.watchers) watches, \(bench.twin.connectionsOpened) connections")
+        }
+    }
+
+    @Test("busy workers' pods cost more than idle ones', of those the ones with snapshots more; written once, and others' pods never")
+    func costs() async throws {
+        try await withBench(replicas: 4) { bench in
+            makeAllReady(bench)
+            let pods = bench.pods
+            bench.twin.seed(.pods, Self.pod("bare", bench.twin.object(.pods, "ns", pods[0])?.metadata["labels"] ?? [:]))
+            bench.loads.withLock { loads in
+                loads = pods.enumerated().map { k, name in
+                    WorkerLoadView(namespace: "ns", name: "ns/\(name)", used: k == 0 ? 2 : k == 1 ? 1 : 0, snapshotBytes: k == 2 ? 64 << 30 : 0)
+                } + [WorkerLoadView(namespace: "ns", name: "ns/bare", used: 0, snapshotBytes: 0)]
+            }
+            await bench.run()
+            func cost(_ name: String) -> Int? { bench.twin.object(.pods, "ns", name).flatMap { $0.annotations[Mark.deletionCost] }.flatMap { Int($0) } }
+            try await eventually("ranked: \(pods.map { cost($0) })") { pods.allSatisfy { cost($0) != nil } }
+            let costs = pods.compactMap { cost($0) }
+            #expect(costs[0] > costs[1] && costs[1] > 0 && 0 > costs[2] && costs[2] > costs[3], "\(costs)")
+            #expect(cost("bare") == nil)
+            // What somebody else lowers takes the least worth.
+            bench.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["replicas"] = 2 }
+            #expect(bench.pods.filter { $0 != "bare" } == Array(pods[..<2]))
+            bench.loads.withLock { $0[0].used = 0 }
+            try await eventually("idle again") { cost(pods[0]).map { $0 < 0 } ?? false }
+            let patches = bench.twin.requests.count { $0.method == "PATCH" }
+            #expect(patches == 5, "each change once")
         }
     }
 }

@@ -18,19 +18,20 @@ import Testing
         let resource: TwinResource
         let foreignChange: ForeignChange
 
-        init(_ resource: TwinResource = .workerPools, replicas: Int = 0, ready: Bool = true, foreignChange: ForeignChange = .takeOver, user: TwinUser = .admin, isBlind: Bool = false) async throws {
+        init(_ resource: TwinResource = .workerPools, replicas: Int = 0, ready: Bool = true, foreignChange: ForeignChange = .takeOver, user: TwinUser = .admin, isBlind: Bool = false, resources: [TwinResource] = []) async throws {
             var configuration = KubernetesTwin.Configuration()
             configuration.controllerNodes = ["node-a", "node-b"]
             configuration.makesPodsReady = ready
             configuration.users["token"] = user
+            configuration.resources += resources
             self.resource = resource
             self.foreignChange = foreignChange
             twin = try await KubernetesTwin.start(configuration)
             client = try twin.client(token: "token", clock: MonotonicClock(now: { .zero }, sleep: { _ in }))
             actuator = ScaleActuator(
-                TargetReader(client), seed: 1, holdsActor: { [busy] in !isBlind && busy.contains($0) }, finding: { [findings] in findings.add($0) })
+                TargetReader(client), seed: 1, holdsActor: { [busy] worker in !isBlind && worker.hasPrefix("ns/") && busy.contains(String(worker.dropFirst(3))) }, finding: { [findings] in findings.add($0) })
             var object: JSONValue = ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": JSONValue(replicas)]]
-            if resource.isCustom { object["status"] = ["selector": "app=pool", "replicas": 0] } else { object["spec"]["selector"] = ["matchLabels": ["app": "pool"]] }
+            if resource.isCustom { object["status"] = ["replicas": 0] } else { object["spec"]["selector"] = ["matchLabels": ["app": "pool"]] }
             twin.seed(resource, object)
         }
 
@@ -365,7 +366,7 @@ import Testing
         try await on(Bench()) { bench in
             for (apiVersion, kind, name, words) in [
                 ("ate.dev/v1alpha1", "WorkerPool", "nope", "\"nope\" not found"), ("ate.dev/v1alpha1", "Nothing", "pool", "no kind Nothing"),
-                ("nobody.example/v1", "X", "pool", "404"), ("v1", "Pod", "pool", "no /scale"),
+                ("nobody.example/v1", "X", "pool", "404"), ("v1", "Pod", "pool", "no /scale"), ("nobody.example/v1", "X", "pool", "serves no nobody.example/v1"),
             ] {
                 let pool = ActuatedPool(name: "ns/pool", target: ScaleTarget(apiVersion: apiVersion, kind: kind, name: name), slotsPerWorker: 1, drainTimeoutSeconds: 60)
                 guard case .refused(let why) = await bench.fault({ try await bench.actuator.resize(pool, to: 1, fence: Fence(1)) }) else { return #expect(Bool(false), "\(kind)") }
@@ -374,14 +375,65 @@ import Testing
         }
     }
 
-    @Test("a target whose pods can't be told grows and is never lowered")
-    func noSelector() async throws {
-        try await on(Bench()) { bench in
-            bench.twin.edit(.workerPools, "ns", "pool") { $0["status"] = ["replicas": 0] }
+    @Test("a target whose pods can't be told grows and is never lowered, unless the policy says which they are")
+    func untold() async throws {
+        let widgets = TwinResource("example.com", "v1", "widgets", "Widget", isCustom: true, hasScale: true, hasGeneration: true)
+        try await on(Bench(widgets, resources: [widgets])) { bench in
             try await bench.resize(3)
-            bench.twin.edit(.workerPools, "ns", "pool") { $0["status"] = ["replicas": 3] }
+            bench.twin.edit(widgets, "ns", "pool") { $0["status"] = ["replicas": 3] }
+            for number in 1...3 { bench.twin.seed(.pods, Self.bare("widget-\(number)", ["app": "widget"])) }
             guard case .refused(let why) = await bench.fault({ try await bench.resize(1) }) else { return #expect(Bool(false)) }
-            #expect(why.contains("status.selector") && bench.replicas == 3)
+            #expect(why.contains("none of its pods is found") && why.contains("spec.workerSelector") && bench.replicas == 3)
+            var pool = bench.pool
+            pool.workerSelector = WorkerSelector("app=widget")
+            try await bench.actuator.resize(pool, to: 1, fence: Fence(1))
+            try await bench.actuator.drain("ns/widget-2", of: pool, fence: Fence(1))
+            try await bench.actuator.remove("ns/widget-2", of: pool, fence: Fence(1))
+            #expect(bench.replicas == 2 && bench.pod("widget-2")?.isRemoving == true)
         }
+    }
+
+    @Test("a pod that only looks like the target's is neither marked nor removed, nor does it count", arguments: [TwinResource.workerPools, .deployments, .statefulSets])
+    func foreignPods(_ resource: TwinResource) async throws {
+        try await on(Bench(resource)) { bench in
+            try await bench.resize(2)
+            let own = bench.pods
+            let labels = bench.twin.object(.pods, "ns", own[0])?.labels ?? [:]
+            bench.twin.seed(.pods, Self.bare("bare-0", labels))
+            bench.twin.seed(.deployments, ["metadata": ["name": "canary", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": JSONValue(labels.merging(["track": "canary"]) { $1 })]]])
+            let canary = try #require(bench.pods.first { $0.hasPrefix("canary") })
+            for name in ["bare-0", canary] {
+                let version = bench.twin.object(.pods, "ns", name)?.resourceVersion
+                for worker in [name, "ns/\(name)"] {
+                    try await bench.actuator.drain(worker, of: bench.pool, fence: Fence(1))
+                    try await bench.actuator.remove(worker, of: bench.pool, fence: Fence(1))
+                    #expect(try await !bench.actuator.cancelDrain(worker, of: bench.pool, fence: Fence(1)))
+                }
+                #expect(bench.twin.object(.pods, "ns", name)?.resourceVersion == version, "\(name) was written on")
+            }
+            #expect(bench.replicas == 2 && bench.pods == (own + ["bare-0", canary]).sorted())
+        }
+    }
+
+    @Test("a claimed sandbox is no longer its pool's")
+    func claimed() async throws {
+        try await on(Bench(.sandboxWarmPools)) { bench in
+            try await bench.resize(2)
+            let name = bench.pods[0]
+            bench.twin.edit(.sandboxes, "ns", name) {
+                $0["metadata"]["ownerReferences"] = [["apiVersion": "extensions.agents.x-k8s.io/v1alpha1", "kind": "SandboxClaim", "name": "c", "uid": "claim", "controller": true]]
+                $0["metadata"]["labels"] = [:]
+            }
+            #expect(bench.pods.count == 3, "its pool made another")
+            try await bench.actuator.drain("ns/\(name)", of: bench.pool, fence: Fence(1))
+            #expect(bench.pod(name)?.isMarked == false)
+        }
+    }
+
+    static func bare(_ name: String, _ labels: [String: String]) -> JSONValue {
+        [
+            "metadata": ["name": .string(name), "namespace": "ns", "labels": JSONValue(labels)], "spec": ["nodeName": "node-a"],
+            "status": ["phase": "Running", "podIP": "10.0.0.9", "conditions": [["type": "Ready", "status": "True"]]],
+        ]
     }
 }

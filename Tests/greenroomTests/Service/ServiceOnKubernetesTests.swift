@@ -11,43 +11,135 @@ import TestSupport
 
 @Suite struct ServiceOnKubernetesTests {
     @Test func `a policy raises a WorkerPool's replicas, and after a restart another lowers them, pod by pod`() async throws {
-        var settings = KubernetesTwin.Configuration()
-        settings.controllerNodes = ["node-a"]
-        let twin = try await KubernetesTwin.start(settings)
-        twin.seed(.workerPools, ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": 0], "status": ["selector": "app=pool", "replicas": 0]])
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-cluster-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try twin.kubeconfig().write(toFile: "\(folder)/kubeconfig", atomically: true, encoding: .utf8)
-        let yaml = "listen: 127.0.0.1:0\npolicies: [policy.yaml]\nkubernetes: {kubeconfig: kubeconfig}\n"
-        var configuration = try ServiceConfiguration(yaml: yaml, file: "\(folder)/greenroom.yaml")
-        configuration.database = "\(folder)/greenroom.db"
-        for replicas in [2, 0] {
-            try Self.policy(min: replicas).write(toFile: "\(folder)/policy.yaml", atomically: true, encoding: .utf8)
-            let service = GreenroomService(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            let running = Task { try await service.run(stopOn: []) }
-            defer { running.cancel() }
-            try await eventually("\(replicas) pods") { twin.objects(.pods, "ns").count == replicas }
-            #expect(twin.object(.workerPools, "ns", "pool")?["spec"]["replicas"].int == replicas)
-            running.cancel()
-            _ = await running.result
+        try await ObjectsStage.run { stage in
+            for replicas in [2, 0] {
+                try await stage.serve { _ in
+                    stage.twin.apply(.autoscalers, ObjectsStage.object(min: replicas))
+                    try await stage.settle(at: replicas)
+                    try await stage.wait("\(replicas) pods") { stage.twin.objects(.pods, "ns").count == replicas }
+                }
+            }
         }
-        await twin.stop()
     }
 
-    private static func policy(min: Int) -> String {
-        """
-        apiVersion: greenroom.dev/v1
-        kind: WorkerPoolAutoscaler
-        metadata: {name: pool, namespace: ns}
-        spec:
-          scaleTargetRef: {apiVersion: ate.dev/v1alpha1, kind: WorkerPool, name: pool}
-          minReplicaCount: \(min)
-          maxReplicaCount: 5
-          cooldownPeriod: 0
-          advanced: {horizontalPodAutoscalerConfig: {behavior: {scaleDown: {stabilizationWindowSeconds: 0}}}}
-          triggers:
-          - {type: demand, threshold: 1}
-        """
+    @Test("a WorkerPool at 0 gets three workers for three actors, and goes back to 0 once they left; a bare pod that looks like its own is never touched")
+    func fromZeroAndBack() async throws {
+        try await ObjectsStage.run { stage in
+            let bare: KubernetesJSON = [
+                "metadata": ["name": "bare-0", "namespace": "ns", "labels": ["ate.dev/worker-pool": "pool"]], "spec": ["nodeName": "node-a"],
+                "status": ["phase": "Running", "podIP": "10.9.9.9", "conditions": [["type": "Ready", "status": "True"]]],
+            ]
+            stage.twin.seed(.pods, bare)
+            let version = stage.twin.object(.pods, "ns", "bare-0")?.resourceVersion
+            try await stage.serve { url in
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 0))
+                try await stage.wait("in effect") { stage.condition("Ready") == "True PolicyApplied" }
+                for actor in ["a", "b", "c"] { try await stage.send(url, "actor.requested", actor, #"{"pool":"ns/pool"}"#) }
+                try await stage.wait("three workers, all busy") { try await stage.workers(url).count { $0["status"]?.string == "BUSY" } == 3 }
+                #expect(stage.replicas == 3)
+                let workers = try await stage.workers(url)
+                #expect(!workers.contains { $0["name"]?.string?.contains("bare-0") == true })
+                for worker in workers {
+                    let actor = worker["actors"]?.elements?.first?.string ?? ""
+                    try await stage.send(url, "actor.suspended", actor, #"{"worker":"\#(worker["name"]?.string ?? "")"}"#)
+                }
+                try await stage.settle(at: 0)
+                try await stage.wait("no pods left") { stage.twin.objects(.pods, "ns").map(\.name) == ["bare-0"] }
+            }
+            #expect(stage.twin.object(.pods, "ns", "bare-0")?.resourceVersion == version)
+        }
+    }
+
+    @Test("a worker that is free when its policy goes is gone with its pod, also where that ends while the service is away", arguments: [false, true])
+    func policyGone(_ isAway: Bool) async throws {
+        try await ObjectsStage.run { stage in
+            func isEmpty(_ url: String) async throws -> Bool { try await stage.workers(url).isEmpty }
+            try await stage.serve { url in
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 1))
+                try await stage.settle(at: 1)
+                stage.twin.delete(.autoscalers, "ns", "pool")
+                try await stage.wait("removed") { try await stage.ask(url, APIRequest(path: "/v1/policies/ns/pool")).status == 404 }
+                #expect(try await !isEmpty(url))
+                guard !isAway else { return }
+                stage.twin.delete(.workerPools, "ns", "pool")
+                try await stage.wait("gone") { try await isEmpty(url) }
+            }
+            guard isAway else { return }
+            stage.twin.delete(.workerPools, "ns", "pool")
+            try await stage.serve { url in try await stage.wait("gone") { try await isEmpty(url) } }
+        }
+    }
+
+    @Test("a target of an unknown kind, one without /scale, one that isn't there and one whose pods can't be told are Ready=False with the reason; any kind with /scale is scaled")
+    func kinds() async throws {
+        let widgets = TwinResource("example.com", "v1", "widgets", "Widget", isCustom: true, hasScale: true, hasGeneration: true)
+        try await ObjectsStage.run(resources: [widgets]) { stage in
+            func target(_ apiVersion: String, _ kind: String, _ name: String, min: Int = 1) -> KubernetesJSON {
+                ObjectsStage.object(min: min, extra: ["scaleTargetRef": ["apiVersion": .string(apiVersion), "kind": .string(kind), "name": .string(name)]])
+            }
+            try await stage.serve { url in
+                stage.twin.apply(.autoscalers, target("example.com/v1", "Gizmo", "x"))
+                try await stage.wait("unknown kind") { stage.condition("Ready") == "False TargetNotScalable" && stage.message("Ready").contains("no kind Gizmo") }
+                stage.twin.apply(.autoscalers, target("v1", "ConfigMap", "x"))
+                try await stage.wait("no /scale") { stage.condition("Ready") == "False TargetNotScalable" && stage.message("Ready").contains("no /scale") }
+                stage.twin.apply(.autoscalers, target("apps/v1", "Deployment", "x"))
+                try await stage.wait("no such object") { stage.condition("Ready") == "False TargetNotFound" }
+                let pool = try await stage.ask(url, APIRequest(path: "/v1/pools/ns/pool"))
+                #expect(String(decoding: pool.body, as: UTF8.self).contains("Deployment ns/x doesn't exist"))
+                stage.twin.seed(widgets, ["metadata": ["name": "w", "namespace": "ns"], "spec": ["replicas": 0], "status": ["replicas": 0]])
+                stage.twin.apply(.autoscalers, target("example.com/v1", "Widget", "w"))
+                try await stage.wait("scaled") { stage.twin.object(widgets, "ns", "w")?["spec"]["replicas"].int == 1 && stage.condition("Ready") == "True PolicyApplied" }
+                stage.twin.edit(widgets, "ns", "w") { $0["status"]["replicas"] = 1 }
+                try await stage.wait("pods can't be told") { stage.condition("Ready") == "False PodsNotFound" && stage.message("Ready").contains("workerSelector") }
+            }
+        }
+    }
+
+    @Test("while somebody else scales, busy pods stay")
+    func recommended() async throws {
+        try await ObjectsStage.run { stage in
+            try await stage.serve { url in
+                stage.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["replicas"] = 4 }
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 0, extra: ["mode": "recommend"]))
+                try await stage.wait("four workers") { try await stage.workers(url).count == 4 }
+                for actor in ["a", "b"] { try await stage.send(url, "actor.requested", actor, #"{"pool":"ns/pool"}"#) }
+                try await stage.wait("two are busy") { try await stage.workers(url).count { $0["status"]?.string == "BUSY" } == 2 }
+                let busy = Set(try await stage.workers(url).filter { $0["status"]?.string == "BUSY" }.compactMap { $0["name"]?.string })
+                func cost(_ pod: KubernetesObject) -> Int { Int(pod.annotations[Mark.deletionCost] ?? "") ?? 0 }
+                func isBusy(_ pod: KubernetesObject) -> Bool { busy.contains("ns/\(pod.name)") || busy.contains(pod.name) }
+                try await stage.wait("ranked") { stage.twin.objects(.pods, "ns").allSatisfy { isBusy($0) ? cost($0) > 0 : cost($0) < 0 } }
+                stage.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["replicas"] = 2 }
+                #expect(stage.twin.objects(.pods, "ns").allSatisfy(isBusy) && stage.twin.objects(.pods, "ns").count == 2)
+            }
+        }
+    }
+
+    @Test("a worker process of an earlier run whose policy is gone is gone too; a worker of somebody else's stays")
+    func processPolicyGone() async throws {
+        try await ObjectsStage.run { stage in
+            try await stage.serve { url in
+                for name in ["chat-0k3xz-1", "laptop"] { try await stage.send(url, "worker.ready", name, #"{"pool":"demo/chat","node":"n"}"#) }
+                try await stage.wait("known") { try await stage.workers(url).count == 2 }
+            }
+            try await stage.serve { url in
+                try await stage.wait("the process is gone") { try await stage.workers(url).compactMap { $0["name"]?.string?.split(separator: "/").last } == ["laptop"] }
+            }
+        }
+    }
+
+    @Test("a rolling update is told by an Event")
+    func rollingUpdate() async throws {
+        try await ObjectsStage.run(makesReady: false) { stage in
+            func makeReady() { for pod in stage.twin.objects(.pods, "ns") where !PodView(pod).isReady { stage.twin.makeReady(pod: pod.name, "ns", node: "node-a") } }
+            stage.twin.seed(.statefulSets, ["metadata": ["name": "box", "namespace": "ns"], "spec": ["replicas": 2, "selector": ["matchLabels": ["app": "box"]], "updateStrategy": ["rollingUpdate": ["partition": 1]]]])
+            try await stage.serve { url in
+                makeReady()
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 2, extra: ["scaleTargetRef": ["apiVersion": "apps/v1", "kind": "StatefulSet", "name": "box"]]))
+                try await stage.wait("two workers") { try await stage.workers(url).count == 2 }
+                stage.twin.edit(.statefulSets, "ns", "box") { $0["spec"]["template"] = ["metadata": ["labels": ["v": "2"]]] }
+                makeReady()
+                try await stage.wait("told") { stage.told("RollingUpdate")?.contains("StatefulSet ns/box replaces 1 of 2 pods") == true }
+            }
+        }
     }
 }

@@ -23,11 +23,13 @@ struct ObjectsStage: Sendable {
     /// Runs `body` with a pool `ns/pool` of no workers; ends everything after it.
     ///
     /// - Parameter kubernetes: further fields of that section.
-    static func run(kubernetes: String = "", _ body: (ObjectsStage) async throws -> Void) async throws {
+    static func run(kubernetes: String = "", resources: [TwinResource] = [], makesReady: Bool = true, _ body: (ObjectsStage) async throws -> Void) async throws {
         var settings = KubernetesTwin.Configuration()
         settings.controllerNodes = ["node-a"]
+        settings.resources += resources
+        settings.makesPodsReady = makesReady
         let twin = try await KubernetesTwin.start(settings)
-        twin.seed(.workerPools, ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": 0], "status": ["selector": "app=pool", "replicas": 0]])
+        twin.seed(.workerPools, ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": 0], "status": ["replicas": 0]])
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-objects-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try twin.kubeconfig().write(toFile: "\(folder)/kubeconfig", atomically: true, encoding: .utf8)
@@ -112,6 +114,18 @@ struct ObjectsStage: Sendable {
         let connection = try await ServiceConnection.open(url: url, token: nil)
         defer { Task { await connection.close() } }
         return try await connection.send(request)
+    }
+
+    func send(_ url: String, _ kind: String, _ subject: String, _ data: String) async throws {
+        let event = #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"test","subject":"\#(subject)","id":"\#(kind)-\#(subject)","data":\#(data)}"#
+        let answer = try await ask(url, APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8)))
+        guard answer.status == 200 else { throw NeverHappened(what: "\(kind) of \(subject): \(String(decoding: answer.body, as: UTF8.self))") }
+    }
+
+    /// As `/v1/workers` lists them.
+    func workers(_ url: String) async throws -> [greenroom.JSONValue] {
+        let listed = try greenroom.JSONValue(try await ask(url, APIRequest(path: "/v1/workers")).body)
+        return listed.elements ?? listed["items"]?.elements ?? []
     }
 
     /// Policies that took effect, in order: `minReplicaCount`, or nil where one was taken away.

@@ -1,0 +1,526 @@
+import ControlLoop
+import Domain
+
+// Which workers do the pools of one namespace have, by its pods?
+//
+// One watch of the namespace's pods serves all its pools. A pod is the worker of the pool whose target owns it (`OwnerChains`,
+// `PodMembership`); what `PodEvents` makes of its changes goes to the log, and what is known of it moves on only once that is there: a
+// failed append is made good by listing anew. A worker is followed to its end: also when its pool's policy was taken away or got another
+// target, and also one that only the log knows, of an earlier run. Ids follow from the pod's uid and version, so what a restart
+// says again is in the log once.
+//
+// The actor guards the state; one delivery, or one look at all pods, is finished before the next begins.
+
+actor NamespaceWorkers {
+    static let source = "/greenroom/kubernetes/pods"
+    /// Events appended at one time, at most.
+    static let eventsPerAppend = 5_000
+    /// How long a target may have replicas and none of the pods be its, before that is told.
+    static let blindFor = Duration.seconds(3)
+    static let retryAfter = Duration.seconds(2)
+
+    struct Parts: Sendable {
+        var client: KubernetesClient
+        var owners: OwnerChains
+        var nodes: NodeCache
+        var options: WatchOptions
+        var append: ClusterWatches.Append
+        var finding: @Sendable (ScaleFinding) -> Void
+    }
+
+    /// What a pool's target is, as its watch saw it.
+    struct Target: Hashable, Sendable {
+        var uid: String
+        var description: String
+        var membership: PodMembership
+        /// Those that it says it has.
+        var replicas: Int
+    }
+
+    private struct Pool {
+        var pool: ActuatedPool
+        let telling: PoolTelling
+        /// A policy asks for it; else its workers are only followed to their end.
+        var isFollowed = true
+        var target: Target?
+        /// Workers that the log holds for alive, and that weren't looked for yet.
+        var known: [String] = []
+        /// Since when there are replicas and no pods.
+        var blindSince: Duration?
+        /// Why a pod's owners can't be told, where that may matter to it.
+        var unknownOwner: String?
+        /// The revision of a rolling update that was told.
+        var toldRevision: String?
+    }
+
+    /// The pool whose worker a pod is.
+    private struct Home: Hashable {
+        var pool: String
+        /// The target that owned it; nil for one known from the log alone.
+        var target: String?
+        /// The target of its pool is another one by now, or there is none.
+        var isKept = false
+    }
+
+    private struct Pod {
+        var view: PodView
+        var labels: [String: String]
+        var owners: [OwnerReference]
+        /// nil where it is nobody's worker.
+        var home: Home?
+        var record: PodRecord?
+        /// Of the last events told of it in this run.
+        var toldID: String?
+        /// Who owns it is asked again.
+        var isOwnerUnknown = false
+        /// It drains because its pool's target isn't its own.
+        var isForeign = false
+
+        var revision: String? { labels["pod-template-hash"] ?? labels["controller-revision-hash"] }
+    }
+
+    private let namespace: String
+    private let parts: Parts
+    private let alarm: Alarm
+    private var gate = SerialGate()
+    private var pools: [String: Pool] = [:]
+    /// Those with a target, in order of name; nil where it must be made anew.
+    private var targeted: [(pool: String, target: Target)]?
+    private var pods: [String: Pod] = [:]
+    private var hasListed = false
+    private var looks = 0
+    /// When owners that couldn't be read are read again.
+    private var readsOwnersAt: Duration?
+
+    init(_ namespace: String, _ parts: Parts) {
+        self.namespace = namespace
+        self.parts = parts
+        alarm = Alarm(parts.client.clock)
+    }
+
+    // MARK: - Which pools
+
+    /// A policy asks for the pool. `known`: its workers by the log.
+    func follow(_ pool: ActuatedPool, _ telling: PoolTelling, known: [String]) {
+        let before = pools[pool.name]
+        var entry = Pool(pool: pool, telling: telling)
+        if let before {
+            entry.known = before.known
+            if before.pool.target == pool.target, before.isFollowed { entry.target = before.target }
+            entry.toldRevision = before.toldRevision
+            if before.pool.slotsPerWorker != pool.slotsPerWorker { announceAgain(pool.name) }
+        }
+        entry.known += known
+        pools[pool.name] = entry
+        targeted = nil
+        alarm.ring()
+    }
+
+    /// No policy asks for it any more, or none did in this run: its workers are followed to their end.
+    func followToTheEnd(_ pool: ActuatedPool, _ telling: PoolTelling, known: [String] = []) {
+        var entry = pools[pool.name] ?? Pool(pool: pool, telling: telling)
+        entry.isFollowed = false
+        entry.target = nil
+        entry.blindSince = nil
+        entry.known += known
+        pools[pool.name] = entry
+        targeted = nil
+        alarm.ring()
+    }
+
+    /// What the watch of targets saw; nil where there is no such object.
+    func see(_ target: Target?, of pool: String) {
+        guard let entry = pools[pool], entry.isFollowed, entry.target != target else { return }
+        pools[pool]?.target = target
+        targeted = nil
+        alarm.ring()
+    }
+
+    /// Whether there is nothing left to follow.
+    func isIdle() -> Bool {
+        forgetEnded()
+        return pools.isEmpty
+    }
+
+    // MARK: - Running
+
+    /// Runs until its task is cancelled.
+    func run() async {
+        let watch = ListWatch(parts.client, .pods, namespace: namespace, seed: parts.options.seed ^ ByteSeed.of(namespace), trouble: parts.options.trouble,
+            failed: { error in await self.cannotRead(error) })
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await watch.run { delivery in try await self.take(delivery) } }
+            group.addTask { await self.lookAgain() }
+        }
+        alarm.cancel()
+    }
+
+    /// Pods that may not be listed can't be told.
+    private func cannotRead(_ error: KubernetesError) async {
+        guard error.isForbidden else { return }
+        for (_, entry) in pools.sorted(by: { $0.key < $1.key }) where entry.isFollowed {
+            do { try await entry.telling.note(pods: TargetProblem(reason: TargetProblem.podsNotFound, text: "\(error)")) } catch { parts.options.trouble("\(error)") }
+        }
+    }
+
+    private func enter() async {
+        if gate.takeIfFree() { return }
+        await withCheckedContinuation { gate.wait($0) }
+    }
+
+    private func take(_ delivery: WatchDelivery) async throws {
+        await enter()
+        defer { gate.leave() }
+        switch delivery {
+        case .replaced(let listed): try await replace(listed)
+        case .changed(let pod): try await apply([Change(pod)])
+        case .deleted(let pod): try await apply([Change(deleted: pod.name, id: "\(pod.uid)-\(pod.resourceVersion)")])
+        }
+        try await tellCounts()
+    }
+
+    /// Pools, targets and owners change without any pod's doing so.
+    private func lookAgain() async {
+        for await _ in alarm.rings {
+            if Task.isCancelled { return }
+            do {
+                try await look()
+            } catch {
+                parts.options.trouble("\(error)")
+                alarm.ring(at: parts.client.clock.now() + Self.retryAfter)
+            }
+        }
+    }
+
+    private func look() async throws {
+        await enter()
+        defer { gate.leave() }
+        guard hasListed else { return }
+        if let due = readsOwnersAt, due <= parts.client.clock.now() { readsOwnersAt = nil }
+        try await findKnown()
+        try await apply(pods.sorted { $0.key < $1.key }.map { Change(again: $0.key, $0.value.view) })
+        try await tellCounts()
+        forgetEnded()
+    }
+
+    // MARK: - Changes
+
+    private struct Change {
+        var name: String
+        /// nil where the pod is gone, or only its home may have changed.
+        var object: KubernetesObject?
+        var id: String
+        var isGone = false
+
+        init(_ object: KubernetesObject) {
+            name = object.name
+            self.object = object
+            id = "\(object.uid)-\(object.resourceVersion)"
+        }
+
+        init(deleted name: String, id: String) {
+            self.name = name
+            self.id = id
+            isGone = true
+        }
+
+        init(again name: String, _ view: PodView) {
+            self.name = name
+            id = "\(view.uid)-\(view.resourceVersion)"
+        }
+    }
+
+    private func replace(_ listed: [KubernetesObject]) async throws {
+        var changes = listed.map { Change($0) }
+        let present = Set(listed.map(\.name))
+        for (name, pod) in pods.sorted(by: { $0.key < $1.key }) where !present.contains(name) {
+            changes.append(Change(deleted: name, id: "\(pod.view.uid)-\(pod.view.resourceVersion)-missing"))
+        }
+        try await apply(changes)
+        hasListed = true
+        try await findKnown()
+        alarm.ring()
+    }
+
+    private func apply(_ changes: [Change]) async throws {
+        var rest = changes[...]
+        while !rest.isEmpty {
+            // A change tells at most an end and what three steps of a new pod tell.
+            let now = rest.prefix(Self.eventsPerAppend / 4)
+            rest = rest.dropFirst(now.count)
+            try await commit(Array(now))
+        }
+    }
+
+    private func commit(_ changes: [Change]) async throws {
+        var batch = EventBatch()
+        var after: [(String, Pod?)] = []
+        for change in changes {
+            let before = pods[change.name]
+            guard var pod = await next(change, before) else {
+                if change.isGone { after.append((change.name, nil)) }
+                tell(PodEvents.change(from: before?.record, to: nil).events, before, change, id: change.id, to: &batch)
+                continue
+            }
+            let id = id(of: change, before)
+            let count = batch.count
+            // A worker that moves ends in one pool before it begins in the other.
+            var record = before?.record
+            if let old = before, old.home?.pool != pod.home?.pool {
+                tell(PodEvents.leaving(old.record), old, change, id: id, to: &batch)
+                record = nil
+            } else if before?.home?.target == nil, before?.home?.isKept == true, pod.home?.isKept == false {
+                // Known from the log alone so far: it says itself who it is.
+                record = record.map { PodRecord(view: $0.view) }
+            }
+            if pod.home != nil {
+                let (next, events) = PodEvents.change(from: record, to: pod.view)
+                pod.record = next
+                for event in events { await tell(event, pod, change.name, id: id, to: &batch) }
+            } else {
+                pod.record = nil
+            }
+            pod.toldID = batch.count > count ? change.id : before?.toldID
+            after.append((change.name, pod))
+        }
+        if !batch.isEmpty { try await parts.append(batch) }
+        for (name, pod) in after { pods[name] = pod }
+    }
+
+    /// What is known of the pod from here on; nil where it is gone.
+    private func next(_ change: Change, _ before: Pod?) async -> Pod? {
+        guard !change.isGone else { return nil }
+        var pod: Pod
+        if let object = change.object {
+            pod = Pod(view: PodView(object), labels: object.labels, owners: object.owners, home: before?.home, record: before?.record, toldID: before?.toldID)
+            if let before, before.record?.isAnnounced == true, before.view.uid == pod.view.uid, !pod.view.isReady, !pod.view.isOver, let node = pod.view.node {
+                // One that stopped being ready may have lost its node.
+                if await parts.nodes.node(node, fresh: true).isLost { pod.view.isNodeLost = true }
+            }
+            if before?.view.uid != pod.view.uid { pod.home = nil }
+        } else {
+            guard let before else { return nil }
+            pod = before
+            if pod.isForeign { pod.view.drainingReason = nil }
+            pod.isForeign = false
+        }
+        let mayHaveMoved = change.object != nil && (before?.labels != pod.labels || before?.owners != pod.owners)
+        let home = await home(of: &pod, fresh: mayHaveMoved && before != nil)
+        // Another pod of the name is another worker, also in the same pool.
+        pod.home = home
+        if let home, home.isKept, let entry = pools[home.pool], entry.isFollowed, let target = entry.target, pod.view.drainingReason == nil {
+            pod.view.drainingReason = "its pod doesn't belong to \(target.description)"
+            pod.isForeign = true
+        }
+        return pod
+    }
+
+    /// What was told at this version already is told under another id where it is so again.
+    private func id(of change: Change, _ before: Pod?) -> String {
+        guard before?.toldID == change.id else { return change.id }
+        looks += 1
+        return "\(change.id)-\(parts.options.run)-\(looks)"
+    }
+
+    // MARK: - Whose it is
+
+    private func home(of pod: inout Pod, fresh: Bool) async -> Home? {
+        pod.isOwnerUnknown = false
+        let targets = targeted ?? pools.compactMap { name, entry in entry.isFollowed ? entry.target.map { (name, $0) } : nil }.sorted { $0.0 < $1.0 }
+        targeted = targets
+        let askable = targets.filter { $0.target.membership.asksOwners && $0.target.membership.allows(pod.labels) }
+        if !askable.isEmpty, !pod.owners.isEmpty {
+            let uids = Set(targets.map(\.target.uid))
+            switch await parts.owners.owner(of: pod.owners, in: namespace, among: uids, fresh: fresh) {
+            case .owned(let uid):
+                if let owner = askable.first(where: { $0.target.uid == uid }) { return Home(pool: owner.pool, target: uid) }
+                // Another target's, whatever labels fit.
+                if targets.contains(where: { $0.target.uid == uid && $0.target.membership.asksOwners }) { return left(pod) }
+            case .unknown(let why):
+                pod.isOwnerUnknown = true
+                for (name, _) in askable { pools[name]?.unknownOwner = why }
+                return pod.home
+            case .notOwned: break
+            }
+        }
+        for (name, target) in targets where !target.membership.asksOwners && target.membership.allows(pod.labels) {
+            return Home(pool: name, target: target.uid)
+        }
+        return left(pod)
+    }
+
+    /// It is no target's: a worker stays one to its end where its target went, and ends where it left its target.
+    private func left(_ pod: Pod) -> Home? {
+        guard var home = pod.home, let entry = pools[home.pool] else { return nil }
+        if entry.isFollowed, let target = entry.target, !home.isKept, home.target == target.uid { return nil }
+        home.isKept = true
+        return home
+    }
+
+    /// Workers of the log that this run hasn't seen: those without a pod are gone, the others are followed.
+    private func findKnown() async throws {
+        for (name, entry) in pools.sorted(by: { $0.key < $1.key }) where !entry.known.isEmpty {
+            var batch = EventBatch()
+            for worker in Set(entry.known).sorted() {
+                let podName = PodWorker.pod(worker, in: namespace)
+                if let pod = pods[podName] {
+                    guard pod.home == nil else { continue }
+                    pods[podName]?.home = Home(pool: name, target: nil, isKept: true)
+                    pods[podName]?.record = PodRecord(view: pod.view, isAnnounced: true)
+                    // Its events so far were told to nobody, for it had no home.
+                    pods[podName]?.toldID = nil
+                } else {
+                    Self.add(.gone(reason: "its pod is gone"), worker, nil, id: "\(worker)-\(parts.options.run)", zone: nil, entry.pool, to: &batch)
+                }
+            }
+            if !batch.isEmpty { try await parts.append(batch) }
+            pools[name]?.known = []
+        }
+    }
+
+    private func announceAgain(_ pool: String) {
+        for (name, pod) in pods where pod.home?.pool == pool { pods[name]?.record?.isAnnounced = false }
+    }
+
+    private func forgetEnded() {
+        let alive = Set(pods.values.compactMap { $0.home?.pool })
+        for (name, entry) in pools where !entry.isFollowed && entry.known.isEmpty && !alive.contains(name) {
+            pools[name] = nil
+            targeted = nil
+        }
+    }
+
+    // MARK: - What is told
+
+    private func tell(_ events: [WorkerEvent], _ pod: Pod?, _ change: Change, id: String, to batch: inout EventBatch) {
+        guard let pod, let home = pod.home, let entry = pools[home.pool] else { return }
+        for event in events { Self.add(event, PodWorker.name(change.name, in: namespace), pod.view.uid, id: id, zone: nil, entry.pool, to: &batch) }
+    }
+
+    private func tell(_ event: WorkerEvent, _ pod: Pod, _ name: String, id: String, to batch: inout EventBatch) async {
+        guard let home = pod.home, let entry = pools[home.pool] else { return }
+        // The end of a pod that was replaced under its name is told with the new one's change.
+        let uid = if case .gone = event, let old = pods[name], old.home?.pool == home.pool { old.view.uid } else { pod.view.uid }
+        let zone = if case .ready(let node, _, _) = event { await parts.nodes.node(node).zone } else { String?.none }
+        Self.add(event, PodWorker.name(name, in: namespace), uid, id: id, zone: zone, entry.pool, to: &batch)
+    }
+
+    private static func add(_ event: WorkerEvent, _ worker: String, _ uid: String?, id: String, zone: String?, _ pool: ActuatedPool, to batch: inout EventBatch) {
+        var body = JSONWriter()
+        body.openObject()
+        switch event {
+        case .ready(let node, let ip, let slots):
+            body.member("node", node)
+            body.member("slots", slots ?? pool.slotsPerWorker)
+            if let zone { body.member("zone", zone) }
+            if let ip { body.member("ip", ip) }
+        case .draining(let reason), .gone(let reason): body.member("reason", reason)
+        }
+        if let uid, !uid.isEmpty { body.member("uid", uid) }
+        body.closeObject()
+        switch event {
+        case .ready: batch.append(.workerReady, source: source, id: "\(id)-ready", subject: worker, pool: pool.name, body: body.bytes)
+        case .draining: batch.append(.workerDraining, source: source, id: "\(id)-draining", subject: worker, body: body.bytes)
+        case .gone: batch.append(.workerGone, source: source, id: "\(id)-gone", subject: worker, body: body.bytes)
+        }
+    }
+
+    /// How many pods each pool has, and whether there should be some and are none.
+    private func tellCounts() async throws {
+        guard hasListed else { return }
+        var tallies: [String: Tally] = [:]
+        for pod in pods.values {
+            if let home = pod.home, !home.isKept { tallies[home.pool, default: Tally()].count(pod.view, pod.revision) }
+        }
+        var wakeAt: Duration?
+        if pods.values.contains(where: \.isOwnerUnknown) {
+            readsOwnersAt = readsOwnersAt ?? parts.client.clock.now() + OwnerChains.problemKeptFor
+            wakeAt = readsOwnersAt
+        }
+        for (name, entry) in pools.sorted(by: { $0.key < $1.key }) where entry.isFollowed {
+            let count = tallies[name] ?? Tally()
+            noteRollout(name, entry, count)
+            try await entry.telling.note(readyPods: count.ready)
+            guard let target = entry.target, target.replicas > 0, count.pods == 0 else {
+                pools[name]?.blindSince = nil
+                pools[name]?.unknownOwner = nil
+                if entry.target != nil { try await entry.telling.note(pods: nil) }
+                continue
+            }
+            let since = entry.blindSince ?? parts.client.clock.now()
+            pools[name]?.blindSince = since
+            let due = since + Self.blindFor
+            if parts.client.clock.now() >= due {
+                try await entry.telling.note(pods: Self.blindness(target, entry.unknownOwner, in: namespace))
+            } else {
+                wakeAt = min(wakeAt ?? due, due)
+            }
+        }
+        if let wakeAt { alarm.ring(at: wakeAt) }
+    }
+
+    /// A Deployment's or StatefulSet's pods carry their revision; two at once are a rolling update, which ends the older ones.
+    private func noteRollout(_ pool: String, _ entry: Pool, _ count: Tally) {
+        guard let target = entry.target, let newest = count.newest?.revision else { return }
+        let live = count.byRevision.values.reduce(0, +)
+        let old = live - (count.byRevision[newest] ?? 0)
+        if old == 0 { pools[pool]?.toldRevision = nil }
+        guard old > 0, entry.toldRevision == nil else { return }
+        pools[pool]?.toldRevision = newest
+        parts.finding(.rollingUpdate(pool: pool, target: target.description, old: old, pods: live))
+    }
+
+    /// What a pool's own pods come to.
+    private struct Tally {
+        var pods = 0
+        var ready = 0
+        var byRevision: [String: Int] = [:]
+        var newest: (createdAt: String, revision: String)?
+
+        mutating func count(_ pod: PodView, _ revision: String?) {
+            guard !pod.isOver else { return }
+            pods += 1
+            guard !pod.isBeingDeleted else { return }
+            if pod.isReady { ready += 1 }
+            guard let revision else { return }
+            byRevision[revision, default: 0] += 1
+            if newest.map({ $0.createdAt < pod.createdAt }) ?? true { newest = (pod.createdAt, revision) }
+        }
+    }
+
+    private static func blindness(_ target: Target, _ unknownOwner: String?, in namespace: String) -> TargetProblem {
+        let what = "\(target.description) has \(target.replicas) replicas, and no pod of namespace \(namespace) is known to be its"
+        if let unknownOwner { return TargetProblem(reason: TargetProblem.podsNotFound, text: "\(what): \(unknownOwner)") }
+        let advice = target.membership.asksOwners
+            ? "no owner references lead from a pod to it; name its pods by spec.workerSelector of the policy"
+            : "none fits spec.workerSelector of the policy; correct it"
+        return TargetProblem(reason: TargetProblem.podsNotFound, text: "\(what): \(advice)")
+    }
+
+    // MARK: - For those who write on pods
+
+    struct Worker: Sendable {
+        var pool: String
+        var pod: String
+        var view: PodView
+    }
+
+    /// Pods that are workers now and ranked by their cost.
+    func rankedWorkers() -> [Worker] {
+        pods.sorted { $0.key < $1.key }.compactMap { name, pod in
+            // One that only the log knows, or whose target is another, isn't ours to write on.
+            guard let home = pod.home, home.target != nil, !pod.isForeign, let entry = pools[home.pool] else { return nil }
+            guard DeletionCost.isRanked(entry.pool.target), pod.view.isLive else { return nil }
+            return Worker(pool: home.pool, pod: name, view: pod.view)
+        }
+    }
+
+    /// A write of ours was answered: until the watch shows it, that is how the pod is.
+    func wrote(_ object: KubernetesObject) {
+        guard let pod = pods[object.name], pod.view.uid == object.uid else { return }
+        let written = PodView(object)
+        pods[object.name]?.view.deletionCost = written.deletionCost
+        pods[object.name]?.view.ownCost = written.ownCost
+        pods[object.name]?.view.resourceVersion = written.resourceVersion
+    }
+}

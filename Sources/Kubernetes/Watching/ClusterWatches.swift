@@ -1,0 +1,185 @@
+public import ControlLoop
+public import Domain
+import Synchronization
+
+// What keeps the log informed of all pools of the cluster?
+//
+// One watch a namespace for pods and one a kind and namespace for targets, however many pools there are: each is a connection to
+// the API server. Which pools there are is told by `follow`; a pool that is told no more has its workers followed to their end.
+// Beside them the pods' deletion costs are kept (`DeletionCosts`).
+//
+// The actor guards which watches run. `follow` is to be called by one caller at a time, `stop` last.
+
+/// What watches share.
+struct WatchOptions: Sendable {
+    /// Of the backoff's jitter.
+    var seed: UInt64
+    /// Unlike that of any earlier run on the same log.
+    var run: String
+    /// Hears what failed, each time.
+    var trouble: ListWatch.Trouble
+}
+
+public actor ClusterWatches {
+    /// Returns once the events are in the log, or throws.
+    public typealias Append = @Sendable (EventBatch) async throws -> Void
+
+    /// What the log says of a pool.
+    public struct Standing: Sendable {
+        /// Names of workers that it holds for alive.
+        public var workers: [String]
+        /// What it says is wrong with the target.
+        public var problem: TargetProblem?
+
+        public init(workers: [String] = [], problem: TargetProblem? = nil) {
+            self.workers = workers
+            self.problem = problem
+        }
+    }
+
+    public typealias Standings = @Sendable (_ pool: String) async -> Standing
+    public typealias Loads = @Sendable (_ pool: String) async -> [WorkerLoadView]
+
+    private struct KindKey: Hashable {
+        var namespace: String
+        var apiVersion: String
+        var kind: String
+    }
+
+    private struct Followed {
+        var pool: ActuatedPool
+        var telling: PoolTelling
+    }
+
+    private struct Namespace {
+        var workers: NamespaceWorkers
+        var task: Task<Void, Never>
+    }
+
+    private struct Kind {
+        var pools: [TargetsWatch.Pool]
+        var task: Task<Void, Never>
+    }
+
+    private let client: KubernetesClient
+    private let targets: TargetReader
+    private let owners: OwnerChains
+    private let nodes: NodeCache
+    private let options: WatchOptions
+    private let append: Append
+    private let finding: @Sendable (ScaleFinding) -> Void
+    private let standing: Standings
+    private let costs: DeletionCosts
+    private let observed: @Sendable (_ pool: ActuatedPool, _ specReplicas: Int) async -> Void
+
+    private var followed: [String: Followed] = [:]
+    private var namespaces: [String: Namespace] = [:]
+    private var kinds: [KindKey: Kind] = [:]
+    private var costing: Task<Void, Never>?
+
+    init(
+        client: KubernetesClient, targets: TargetReader, owners: OwnerChains, options: WatchOptions, append: @escaping Append,
+        finding: @escaping @Sendable (ScaleFinding) -> Void, standing: @escaping Standings, loads: @escaping Loads, observed: @escaping @Sendable (_ pool: ActuatedPool, _ specReplicas: Int) async -> Void
+    ) {
+        self.client = client
+        self.targets = targets
+        self.owners = owners
+        nodes = NodeCache(client, trouble: options.trouble)
+        self.options = options
+        self.append = append
+        self.finding = finding
+        self.standing = standing
+        self.observed = observed
+        costs = DeletionCosts(client: client, loads: loads, trouble: options.trouble)
+    }
+
+    /// Follows these pools from here on, and the workers of all that were followed before to their end.
+    ///
+    /// - Parameter leftOver: workers that were pods, by the log, of pools that no policy asks for.
+    public func follow(_ pools: [ActuatedPool], leftOver: [String: [String]] = [:]) async {
+        let wanted = Dictionary(pools.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        for (name, workers) in leftOver.sorted(by: { $0.key < $1.key }) where wanted[name] == nil {
+            let pool = ActuatedPool(name: name, target: .init(apiVersion: "", kind: "", name: ""), slotsPerWorker: 1, drainTimeoutSeconds: 0)
+            await namespace(of: pool).followToTheEnd(pool, telling(pool, nil), known: workers)
+        }
+        for (name, known) in followed where wanted[name] == nil {
+            followed[name] = nil
+            await namespace(of: known.pool).followToTheEnd(known.pool, known.telling)
+        }
+        for (name, pool) in wanted.sorted(by: { $0.key < $1.key }) where followed[name]?.pool != pool {
+            if var known = followed[name] {
+                known.pool = pool
+                followed[name] = known
+                await namespace(of: pool).follow(pool, known.telling, known: [])
+            } else {
+                let standing = await standing(name)
+                let new = Followed(pool: pool, telling: telling(pool, standing.problem))
+                followed[name] = new
+                await namespace(of: pool).follow(pool, new.telling, known: standing.workers)
+            }
+        }
+        await watchKinds()
+        for (name, namespace) in namespaces where await namespace.workers.isIdle() {
+            namespaces[name] = nil
+            namespace.task.cancel()
+            await namespace.task.value
+        }
+        if costing == nil { costing = Task { await self.keepCosts() } }
+    }
+
+    /// Ends every watch.
+    public func stop() async {
+        costing?.cancel()
+        for kind in kinds.values { kind.task.cancel() }
+        for namespace in namespaces.values { namespace.task.cancel() }
+        await costing?.value
+        for kind in kinds.values { await kind.task.value }
+        for namespace in namespaces.values { await namespace.task.value }
+        (kinds, namespaces, followed, costing) = ([:], [:], [:], nil)
+    }
+
+    private func telling(_ pool: ActuatedPool, _ problem: TargetProblem?) -> PoolTelling {
+        let (observed, name) = (observed, pool.name)
+        return PoolTelling(
+            name, run: options.run, loggedProblem: problem, append: append,
+            observed: { [weak self] replicas in if let pool = await self?.followed[name]?.pool { await observed(pool, replicas) } })
+    }
+
+    private func namespace(of pool: ActuatedPool) -> NamespaceWorkers {
+        let name = targets.namespace(of: pool)
+        if let known = namespaces[name] { return known.workers }
+        let workers = NamespaceWorkers(name, .init(client: client, owners: owners, nodes: nodes, options: options, append: append, finding: finding))
+        namespaces[name] = Namespace(workers: workers, task: Task { await workers.run() })
+        return workers
+    }
+
+    /// A watch whose pools changed begins anew: its list tells each of them how its target is.
+    private func watchKinds() async {
+        var wanted: [KindKey: [TargetsWatch.Pool]] = [:]
+        for (_, known) in followed.sorted(by: { $0.key < $1.key }) {
+            let target = known.pool.target
+            let key = KindKey(namespace: targets.namespace(of: known.pool), apiVersion: target.apiVersion, kind: target.kind)
+            wanted[key, default: []].append(.init(pool: known.pool, telling: known.telling))
+        }
+        for (key, kind) in kinds where wanted[key] != kind.pools {
+            kinds[key] = nil
+            kind.task.cancel()
+            await kind.task.value
+        }
+        for (key, pools) in wanted where kinds[key] == nil {
+            let workers = namespace(of: pools[0].pool)
+            let watch = TargetsWatch(targets: targets, workers: workers, options: options, pools: pools)
+            kinds[key] = Kind(pools: pools, task: Task { await watch.run() })
+        }
+    }
+
+    private func keepCosts() async {
+        while !Task.isCancelled {
+            var left = DeletionCosts.writesPerLook
+            for (name, namespace) in namespaces.sorted(by: { $0.key < $1.key }) where left > 0 {
+                left -= await costs.look(namespace.workers, in: name, atMost: left)
+            }
+            try? await client.clock.sleep(DeletionCosts.looksEvery)
+        }
+    }
+}

@@ -1,0 +1,109 @@
+import ControlLoop
+import Domain
+
+// What does the log hear of one pool's target?
+//
+// The watch of targets says what it wants and what is wrong with it, the watch of pods how many are ready and whether they can be
+// told. Together they are one `pool.observed`, appended where it differs from the last. A target without `status.readyReplicas`
+// (agent-substrate's counts pods that aren't started yet) has as many ready workers as pods of its that are ready.
+//
+// The actor guards what was told; one event is in the log before the next is made.
+
+actor PoolTelling {
+    static let source = "/greenroom/kubernetes/targets"
+
+    private struct Said: Hashable {
+        var specReplicas: Int
+        var readyReplicas: Int
+        var problem: TargetProblem?
+    }
+
+    private let pool: String
+    private let run: String
+    private let append: ClusterWatches.Append
+    private let observed: @Sendable (_ specReplicas: Int) async -> Void
+    private var gate = SerialGate()
+
+    private var specReplicas: Int?
+    /// nil where the target doesn't say.
+    private var readyReplicas: Int?
+    private var readyPods = 0
+    private var targetProblem: TargetProblem?
+    private var podsProblem: TargetProblem?
+    private var said: Said?
+    /// By the log; what it says is taken back where it is no longer so.
+    private var loggedProblem: TargetProblem?
+    private var number = 0
+
+    /// - Parameters:
+    ///   - loggedProblem: what the log says of the target.
+    ///   - observed: hears each count of replicas, before it is appended.
+    init(
+        _ pool: String, run: String, loggedProblem: TargetProblem?, append: @escaping ClusterWatches.Append,
+        observed: @escaping @Sendable (_ specReplicas: Int) async -> Void
+    ) {
+        self.pool = pool
+        self.run = run
+        self.loggedProblem = loggedProblem
+        self.append = append
+        self.observed = observed
+    }
+
+    /// The target was read, at this version.
+    func note(specReplicas: Int, readyReplicas: Int?, version: String) async throws {
+        self.specReplicas = specReplicas
+        self.readyReplicas = readyReplicas
+        targetProblem = nil
+        try await say(version: version)
+    }
+
+    /// It can't be read, or isn't there.
+    func note(target problem: TargetProblem) async throws {
+        targetProblem = problem
+        podsProblem = nil
+        try await say()
+    }
+
+    func note(pods problem: TargetProblem?) async throws {
+        guard podsProblem != problem else { return }
+        podsProblem = problem
+        try await say()
+    }
+
+    func note(readyPods: Int) async throws {
+        guard self.readyPods != readyPods else { return }
+        self.readyPods = readyPods
+        if readyReplicas == nil { try await say() }
+    }
+
+    private func say(version: String? = nil) async throws {
+        if !gate.takeIfFree() { await withCheckedContinuation { gate.wait($0) } }
+        defer { gate.leave() }
+        let problem = targetProblem ?? podsProblem
+        guard specReplicas != nil || problem != nil else { return }
+        let now = Said(specReplicas: specReplicas ?? 0, readyReplicas: specReplicas == nil ? 0 : readyReplicas ?? readyPods, problem: problem)
+        guard now != said else { return }
+        if let specReplicas, said?.specReplicas != specReplicas { await observed(specReplicas) }
+        // What follows from the object alone has its id: a restart says it once.
+        let isOfObject = problem == nil && loggedProblem == nil && readyReplicas != nil
+        try await append(event(now, id: isOfObject ? version : nil))
+        said = now
+        loggedProblem = problem
+    }
+
+    private func event(_ said: Said, id: String?) -> EventBatch {
+        var body = JSONWriter()
+        body.openObject()
+        body.member("specReplicas", said.specReplicas)
+        body.member("readyReplicas", said.readyReplicas)
+        if let problem = said.problem {
+            body.member("problem", problem.text)
+            body.member("reason", problem.reason)
+        }
+        body.closeObject()
+        number += 1
+        var batch = EventBatch()
+        batch.append(.poolObserved, source: Self.source, id: id ?? "\(run)-\(pool)-\(number)", subject: pool, pool: pool, body: body.bytes)
+        return batch
+    }
+}
