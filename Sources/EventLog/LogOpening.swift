@@ -69,7 +69,7 @@ struct LogOpening {
         let keeper = LogKeeper(
             catalog: catalog, builds: engine.dedupe.builds, wal: wal, health: health, limits: configuration.limits, savedSeq: subjectsSeq,
             connection: configuration.writer == .thread ? try keeperConnection() : nil)
-        let writer = LogWriter(configuration, catalog: catalog, engine: engine, recent: recent, wal: wal, keeper: keeper, health: health)
+        let writer = LogWriter(configuration, catalog: catalog, subjects: subjects, engine: engine, recent: recent, wal: wal, keeper: keeper, health: health)
         return EventLog(
             configuration: configuration, catalog: catalog, checkpoints: checkpoints, recent: recent, health: health,
             writing: EventLog.Writing(lock: lock, writer: writer, keeper: keeper, subjects: subjects, wal: wal, threads: LogThreads()))

@@ -79,6 +79,10 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     public var isOurs: Bool { Self.ours & (1 << UInt64(rawValue)) != 0 }
     public var carriesPool: Bool { Self.withPool & (1 << UInt64(rawValue)) != 0 }
 
+    /// Whether it is about an actor or a worker: what has a name within a namespace.
+    public var isNamespaced: Bool { Self.namespaced & (1 << UInt64(rawValue)) != 0 }
+    public var isAboutWorker: Bool { self == .workerReady || self == .workerDraining || self == .workerGone }
+
     public init?(name: String) {
         guard let kind = Self.byName[name] else { return nil }
         self = kind
@@ -90,6 +94,7 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
 
     private static let ours = bits { $0.isOurs }
     private static let withPool = bits { $0.carriesPool }
+    private static let namespaced = bits { $0.subject == .actor || $0.subject == .worker }
 
     /// A bit for each kind whose shape is so. Kinds are numbered below 64.
     private static func bits(_ isSo: (Shape) -> Bool) -> UInt64 {
@@ -126,9 +131,9 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .actorCrashed: actor("actor.crashed", worker: true, may("worker", .name), may("reason", .text))
         case .actorDeleted: actor("actor.deleted")
         case .workerReady:
-            other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), may("ip", .text), may("reason", .text))
-        case .workerDraining: other("worker.draining", .worker, need("reason", .text))
-        case .workerGone: other("worker.gone", .worker, need("reason", .text))
+            other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), may("ip", .text), may("reason", .text), may("uid", .name))
+        case .workerDraining: other("worker.draining", .worker, need("reason", .text), may("uid", .name))
+        case .workerGone: other("worker.gone", .worker, need("reason", .text), may("uid", .name))
         case .snapshotCached: other("snapshot.cached", .node, need("node", .name), need("snapshot", .text), may("bytes", .count), may("template", .name))
         case .snapshotEvicted: other("snapshot.evicted", .node, need("node", .name), need("snapshot", .text), may("bytes", .count))
         case .queueObserved:

@@ -133,6 +133,7 @@ extension Problem {
             self.init(.overloaded, "the log takes no more at the moment: send it again after \(seconds) s", retryAfterSeconds: seconds)
         case .unavailable(let reason):
             self.init(.unavailable, "the log can't be written: \(reason)", retryAfterSeconds: retryAfterSeconds)
+        case .invalid(let index, let problem): self.init(.invalidEvent, problem, index: index)
         }
     }
 }
