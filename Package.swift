@@ -211,7 +211,7 @@ let package = Package(
         .testTarget(
             name: "EventLogTests",
             dependencies: ["Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift")],
-            swiftSettings: strict),
+            exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "ControlLoopTests",
             dependencies: [

@@ -6,16 +6,24 @@ public import Domain
 // `ControlPlane` is the loop as its neighbours above see it: the HTTP service, the command line, and their tests, which
 // bring a twin. Questions are answered from folded state on the loop's own scheduler, so an answer is the state at one
 // position of the log. Commands end as events in the log; they are answered once those are durable and folded.
+//
+// An actor or a worker is named `NAMESPACE/NAME`, or by its name alone where only one has it.
 
 public protocol ControlPlane: Sendable {
     func pools() async -> [PoolView]
     func pool(_ name: String) async -> PoolView?
     /// At most `limit` workers after the one named `after` in order of name; of one pool where it is named.
     func workers(pool: String?, after: String?, limit: Int) async -> [WorkerView]
+    /// The only one of that name; nil where there is none, or several.
     func worker(_ name: String) async -> WorkerView?
+    /// All of that name, at most one of a namespace.
+    func workers(named name: String) async -> [WorkerView]
     /// At most `limit` actors after the one named `after` in order of first appearance.
     func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async -> [ActorView]
+    /// The only one of that name; nil where there is none, or several.
     func actor(_ id: String) async -> ActorView?
+    /// All of that name, at most one of a namespace.
+    func actors(named name: String) async -> [ActorView]
 
     /// Pools' own policies and their shadows, by name.
     func policies() async -> [PolicyView]
@@ -40,6 +48,8 @@ public protocol ControlPlane: Sendable {
 
 extension ControlPlane {
     public func explainPlacement(of actor: String) async -> PlacementView? { nil }
+    public func workers(named name: String) async -> [WorkerView] { await worker(name).map { [$0] } ?? [] }
+    public func actors(named name: String) async -> [ActorView] { await actor(name).map { [$0] } ?? [] }
 }
 
 /// A command the loop refuses or couldn't carry out.
@@ -55,7 +65,16 @@ public enum ControlFault: Error, Hashable, Sendable {
     case unavailable(String)
 }
 
+extension ControlFault {
+    /// Of a name that several have: which, each with its namespace.
+    public static func several(_ what: String, _ name: String, _ candidates: [String]) -> ControlFault {
+        let shown = candidates.prefix(10).joined(separator: ", ") + (candidates.count > 10 ? " and \(candidates.count - 10) more" : "")
+        return .conflict("there are \(candidates.count) \(what)s named \(name): write NAMESPACE/NAME, one of \(shown)")
+    }
+}
+
 public struct PlacementRequest: Hashable, Sendable {
+    /// In the pool's namespace, which may stand before it.
     public var actor: String
     public var pool: String
     public var template: String?

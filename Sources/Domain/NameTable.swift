@@ -20,13 +20,17 @@ public struct NameTable: Sendable {
     private var ends: [UInt32] = [0]
     private var slots: [UInt32]
     private var mask: Int
+    /// Names with a namespace before a slash, by what stands behind it; kept only where that was asked for.
+    private var qualified: QualifiedNames?
 
     /// Bytes of all names together; beyond it `intern` returns nil.
     public static let textLimitBytes = Int(UInt32.max)
 
-    public init() {
+    /// - Parameter findsQualified: whether `qualified(_:)` will be asked.
+    public init(findsQualified: Bool = false) {
         slots = [UInt32](repeating: 0, count: 1024)
         mask = 1023
+        qualified = findsQualified ? QualifiedNames() : nil
     }
 
     public var count: Int { ends.count - 1 }
@@ -47,7 +51,32 @@ public struct NameTable: Sendable {
         text.append(contentsOf: name)
         ends.append(UInt32(text.count))
         slots[slot] = UInt32(count)
+        noteQualified(NameID(UInt32(count)), name)
         return (NameID(UInt32(count)), true)
+    }
+
+    private mutating func noteQualified(_ id: NameID, _ name: UnsafeBufferPointer<UInt8>) {
+        guard qualified != nil, let slash = QualifiedName.slash(in: name) else { return }
+        qualified?.insert(id, Self.hash(UnsafeBufferPointer(rebasing: name[(slash + 1)...])))
+    }
+
+    /// The names `NAMESPACE/name`, of whatever namespace, in order of first use.
+    public func qualified(_ name: UnsafeBufferPointer<UInt8>) -> [NameID] {
+        guard let qualified, !qualified.isEmpty else { return [] }
+        var found: [NameID] = []
+        qualified.forEach(Self.hash(name)) { id in
+            let isOne = withText(of: id) { text in
+                let start = text.count - name.count
+                return QualifiedName.slash(in: text) == start - 1 && text[start...].elementsEqual(name)
+            }
+            if isOne { found.append(id) }
+        }
+        return found.count > 1 ? found.sorted() : found
+    }
+
+    public func qualified(_ name: String) -> [NameID] {
+        var copy = name
+        return copy.withUTF8 { qualified($0) }
     }
 
     public mutating func intern(_ name: String) -> NameID? {
@@ -91,6 +120,7 @@ public struct NameTable: Sendable {
         ends.removeSubrange((newCount + 1)...)
         text.removeSubrange(Int(ends[newCount])...)
         rebuild(capacity: slots.count)
+        rebuildQualified()
     }
 
     private func range(of id: NameID) -> Range<Int>? {
@@ -118,7 +148,52 @@ public struct NameTable: Sendable {
         }
     }
 
+    private mutating func rebuildQualified() {
+        guard qualified != nil else { return }
+        var rebuilt = QualifiedNames()
+        for index in 0..<count {
+            let id = NameID(UInt32(index + 1))
+            withText(of: id) { text in
+                guard let slash = QualifiedName.slash(in: text) else { return }
+                rebuilt.insert(id, Self.hash(UnsafeBufferPointer(rebasing: text[(slash + 1)...])))
+            }
+        }
+        qualified = rebuilt
+    }
+
     private static func hash(_ name: UnsafeBufferPointer<UInt8>) -> Int { Int(truncatingIfNeeded: ByteHash.of(name) >> 1) }
+}
+
+/// Numbers of names by a hash of a part of their text, the newest of one hash first. About 24 bytes a name.
+struct QualifiedNames: Sendable {
+    private struct Entry: Sendable {
+        var id: UInt32
+        /// Index + 1 of the one before it with the same hash.
+        var next: UInt32
+    }
+
+    private var newest = SlotTable<Int>()
+    private var entries: [Entry] = []
+
+    /// Looked at for one question, at most: a log may hold a million names that end alike.
+    static let visitsLimit = 4_096
+
+    var isEmpty: Bool { entries.isEmpty }
+
+    mutating func insert(_ id: NameID, _ hash: Int) {
+        entries.append(Entry(id: id.rawValue, next: UInt32(newest[hash].map { $0 + 1 } ?? 0)))
+        newest.set(hash, entries.count - 1)
+    }
+
+    @inline(__always)
+    func forEach(_ hash: Int, _ visit: (NameID) -> Void) {
+        guard var index = newest[hash] else { return }
+        for _ in 0..<Self.visitsLimit {
+            visit(NameID(entries[index].id))
+            guard entries[index].next > 0 else { return }
+            index = Int(entries[index].next) - 1
+        }
+    }
 }
 
 /// A fast 64-bit hash of bytes, the same in every process: eight bytes a step, each folded in by a 128-bit multiply.

@@ -147,6 +147,14 @@ public final class EventLog: Sendable {
         try reader.history(of: subject, last: writing?.subjects.durableLastSeq(of: subject), before: before, limit: limit)
     }
 
+    /// The pool that the actor or worker of that name was last known in; nil where none is known.
+    public func pool(ofSubject name: NameID) -> NameID? {
+        if let writing { return writing.subjects.withState { $0.isKnown(name) && !$0.pool(of: name).isNone ? $0.pool(of: name) : nil } }
+        // Each event says where its subject was last known.
+        guard let last = try? reader.history(of: name, last: nil, before: .max, limit: 1).last?.events.first else { return nil }
+        return last.kind.isNamespaced && !last.pool.isNone ? last.pool : nil
+    }
+
     /// The last position whose commit's time is `at` or earlier; 0 where there is none.
     public func position(at: LogTime) throws(LogError) -> Position { try reader.position(at: at) }
 

@@ -84,7 +84,7 @@ struct LogOpening {
             connection: configuration.writer == .thread ? try keeperConnection() : nil)
         let place = LogPlace(files: LogFiles(path: path), mark: mark, wal: wal)
         let writer = LogWriter(
-            configuration, catalog: catalog, engine: engine, recent: recent, place: place, clock: clock, keeper: keeper, health: health)
+            configuration, catalog: catalog, subjects: subjects, engine: engine, recent: recent, place: place, clock: clock, keeper: keeper, health: health)
         return EventLog(
             configuration: configuration, catalog: catalog, checkpoints: checkpoints, recent: recent, health: health, clock: clock,
             writing: EventLog.Writing(lock: lock, writer: writer, keeper: keeper, subjects: subjects, place: place, threads: LogThreads()))

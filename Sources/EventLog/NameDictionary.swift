@@ -9,7 +9,7 @@ import Synchronization
 
 public final class NameDictionary: NameReading, Sendable {
     private struct State: Sendable {
-        var table = NameTable()
+        var table = NameTable(findsQualified: true)
         /// Names of commits that are durable; higher numbers belong to the commit under way.
         var durable = 0
         var durableTextBytes = 0
@@ -34,6 +34,11 @@ public final class NameDictionary: NameReading, Sendable {
             guard let id = state.table.find(name), id.index <= state.durable else { return nil }
             return id
         }
+    }
+
+    /// The numbers of `NAMESPACE/name`, of whatever namespace.
+    public func qualified(_ name: String) -> [NameID] {
+        state.withLock { state in state.table.qualified(name).filter { $0.index <= state.durable } }
     }
 
     /// How many names there are; their numbers are 1 to this.

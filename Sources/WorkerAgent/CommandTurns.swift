@@ -39,6 +39,7 @@ public struct CommandTurns: TurnRunner {
     private func environment(_ placement: Placement, _ worker: String) -> Environment {
         .inherit.updating([
             "GREENROOM_ACTOR": placement.actor,
+            "GREENROOM_NAMESPACE": placement.namespace,
             "GREENROOM_POOL": placement.pool,
             "GREENROOM_WORKER": worker,
             "GREENROOM_SNAPSHOT": placement.restoreFrom,

@@ -5,6 +5,8 @@ public import Domain
 public struct Placement: Hashable, Sendable {
     public var seq: Position
     public var actor: String
+    /// The actor's; nil from a service that doesn't tell.
+    public var namespace: String?
     public var worker: String
     public var pool: String?
     /// How close its state is; see `RestoreTier`.
@@ -15,17 +17,21 @@ public struct Placement: Hashable, Sendable {
     public var expectedMillis: Int64?
 
     public init(
-        seq: Position, actor: String, worker: String, pool: String? = nil, tier: String? = nil, restoreFrom: String? = nil,
+        seq: Position, actor: String, namespace: String? = nil, worker: String, pool: String? = nil, tier: String? = nil, restoreFrom: String? = nil,
         expectedMillis: Int64? = nil
     ) {
         self.seq = seq
         self.actor = actor
+        self.namespace = namespace
         self.worker = worker
         self.pool = pool
         self.tier = tier
         self.restoreFrom = restoreFrom
         self.expectedMillis = expectedMillis
     }
+
+    /// As the log knows it, whichever namespace the worker is in.
+    var fullActor: String { QualifiedName.full(actor, in: namespace ?? "") }
 }
 
 /// A line of the log that isn't the placement it should be.
@@ -61,7 +67,7 @@ extension Placement {
         let data = EventBody(bytes, member.range)
         guard let worker = data["worker"].flatMap(data.text) else { throw PlacementFault(problem: "a placement without worker") }
         return Placement(
-            seq: seq, actor: actor, worker: worker, pool: data["pool"].flatMap(data.text), tier: data["tier"].flatMap(data.text),
+            seq: seq, actor: actor, namespace: event["namespace"].flatMap(event.text), worker: worker, pool: data["pool"].flatMap(data.text), tier: data["tier"].flatMap(data.text),
             restoreFrom: data["restoreFrom"].flatMap(data.text), expectedMillis: data["expectedMillis"].flatMap(data.integer))
     }
 }

@@ -44,7 +44,7 @@ extension WorkerAgent {
     private func readPlacements(follow: Bool) async -> String? {
         let broken = FirstProblem()
         do throws(WorkerLinkFault) {
-            try await link.readPlacements(of: configuration.name, after: ledger.lastSeq, follow: follow) { line in
+            try await link.readPlacements(of: configuration.fullName, after: ledger.lastSeq, follow: follow) { line in
                 do throws(PlacementFault) {
                     if let placement = try Placement(line: line) { await self.accept(placement) }
                 } catch {

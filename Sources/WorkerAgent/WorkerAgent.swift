@@ -57,7 +57,7 @@ public actor WorkerAgent {
         self.logger = logger
         outbox = Outbox(link: link, limits: configuration.limits, clock: clock, logger: logger)
         ledger = SlotLedger(slots: configuration.slots, queueLimit: configuration.limits.queuedPlacements)
-        events = WorkerEvents(worker: configuration.name, startedAt: clock.now())
+        events = WorkerEvents(worker: configuration.fullName, startedAt: clock.now())
     }
 
     /// Registers and works until it is drained, stopped, or cut off. To be called once.

@@ -33,6 +33,9 @@ public struct WorkerConfiguration: Sendable {
         self.limits = limits
     }
 
+    /// As the log knows it: its namespace is the pool's.
+    var fullName: String { QualifiedName.full(name, in: QualifiedName.namespace(ofPool: pool)) }
+
     public struct Limits: Sendable {
         /// Placements that wait here for a slot which the log holds for free already; one more is refused.
         public var queuedPlacements = 64

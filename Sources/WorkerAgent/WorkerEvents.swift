@@ -2,7 +2,8 @@ import Domain
 
 // How does a worker say what happened?
 //
-// Each report is an event of source `/greenroom/worker/NAME` with a number for its id. Numbers begin at the microsecond of
+// Names come with their namespace: two workers of one name may be there, and actors of other namespaces run here.
+// Each report is an event of source `/greenroom/worker/NAMESPACE/NAME` with a number for its id. Numbers begin at the microsecond of
 // the start, so a worker that is started again under the same name goes on above all it used before.
 
 struct WorkerEvents: Sendable {
@@ -10,6 +11,7 @@ struct WorkerEvents: Sendable {
     private let source: String
     private var last: Int64
 
+    /// - Parameter worker: `NAMESPACE/NAME`.
     init(worker: String, startedAt: LogTime) {
         self.worker = worker
         source = "/greenroom/worker/\(worker)"
@@ -40,14 +42,14 @@ struct WorkerEvents: Sendable {
     }
 
     mutating func running(_ placement: Placement, restoreMillis: Int64?, at time: LogTime) -> EventBatch {
-        make(.actorRunning, placement.actor, worker: worker, at: time) { body in
+        make(.actorRunning, placement.fullActor, worker: worker, at: time) { body in
             if let origin = placement.restoreFrom { body.member("restoredFrom", origin) }
             if let restoreMillis { body.member("restoreMillis", restoreMillis) }
         }
     }
 
     mutating func suspended(_ placement: Placement, _ snapshot: TurnSnapshot?, at time: LogTime) -> EventBatch {
-        make(.actorSuspended, placement.actor, worker: worker, at: time) { body in
+        make(.actorSuspended, placement.fullActor, worker: worker, at: time) { body in
             guard let snapshot else { return }
             body.member("snapshot", snapshot.uri)
             if let bytes = snapshot.bytes { body.member("bytes", bytes) }
@@ -55,7 +57,7 @@ struct WorkerEvents: Sendable {
     }
 
     mutating func crashed(_ placement: Placement, reason: String, at time: LogTime) -> EventBatch {
-        make(.actorCrashed, placement.actor, worker: worker, at: time) { $0.member("reason", reason) }
+        make(.actorCrashed, placement.fullActor, worker: worker, at: time) { $0.member("reason", reason) }
     }
 
     private mutating func make(

@@ -9,7 +9,7 @@ public protocol WorkerLink: Sendable {
     /// Returns once all of `events` are durable; repeats are answered like the first time.
     func send(_ events: EventBatch) async throws(WorkerLinkFault) -> Acknowledgement
     /// Hands `take` the log's `actor.placed` lines for this worker after a position, as JSON, in order; what it has not taken
-    /// is not read. With `follow` it goes on with new ones; without, it ends with the log. Returns when `take` answers false
+    /// is not read. The worker is named with its namespace. With `follow` it goes on with new ones; without, it ends with the log. Returns when `take` answers false
     /// or the service ends the answer. An empty line is a sign of life.
     func readPlacements(
         of worker: String, after: Position, follow: Bool, _ take: @escaping @Sendable ([UInt8]) async -> Bool

@@ -51,12 +51,24 @@ private struct Bench {
         try await bench.reported(3)
         #expect(try await bench.drainIdle(life) == .drained)
         #expect(bench.link.described == [
-            #"worker.ready w1 {"node":"n1","slots":1}"#,
+            #"worker.ready ns/w1 {"node":"n1","slots":1}"#,
             #"actor.running a1 {"restoreMillis":1000}"#,
             #"actor.suspended a1 {"snapshot":"simulated:///a1/\#(seq)","bytes":67108864}"#,
-            #"worker.draining w1 {"reason":"test"}"#,
-            #"worker.gone w1 {"reason":"drained"}"#,
+            #"worker.draining ns/w1 {"reason":"test"}"#,
+            #"worker.gone ns/w1 {"reason":"drained"}"#,
         ])
+    }
+
+    @Test func `an actor of another namespace is reported with its own`() async throws {
+        let bench = Bench()
+        let life = bench.start()
+        try await bench.registered()
+        bench.link.streamRaw(#"{"seq":90,"type":"dev.greenroom.actor.placed","namespace":"other","subject":"a1","data":{"worker":"ns/w1","expectedMillis":1000}}"#)
+        try await bench.pass(.milliseconds(1_000))
+        try await bench.reported(2)
+        #expect(bench.link.reports.last?.subject == "other/a1")
+        await bench.agent.stop(reason: "test")
+        _ = await life.value
     }
 
     @Test func `a near snapshot restores faster and is named`() async throws {
@@ -223,7 +235,7 @@ private struct Bench {
         #expect(await life.value == .stopped("turns outlasted the drain of 30 s"))
         #expect(bench.link.described.suffix(2) == [
             #"actor.crashed a1 {"reason":"turns outlasted the drain of 30 s"}"#,
-            #"worker.gone w1 {"reason":"turns outlasted the drain of 30 s"}"#,
+            #"worker.gone ns/w1 {"reason":"turns outlasted the drain of 30 s"}"#,
         ])
     }
 

@@ -6,6 +6,8 @@ import Domain
 // One `Actuator` serves one kind of scale target. It does what it is told, once; retries, backoff and logging what came of
 // it are `Actuation`'s business. Every call carries a fence: an actuator that has seen a higher one refuses a lower one, so
 // a stale instance can't resize. Calls for one pool never overlap.
+//
+// A worker is said by its name within the pool's namespace; what another namespace has of that name is another worker.
 
 public protocol Actuator: Sendable {
     /// What the target says of itself.

@@ -50,29 +50,39 @@ extension ControlLoop {
     public func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
         let wait = min(max(0, waitSeconds.isFinite ? waitSeconds : 0), configuration.limits.longestWaitSeconds)
         var until = scheduler.now.adding(microseconds: Int64(wait * 1e6))
-        var answer = await placementAnswer(request.actor)
+        let actor = request.fullActor
+        if let home = await ask({ $0.world.otherPool(of: actor, than: request.pool, $0.log.names) }) {
+            throw .conflict("actor \(actor) is in pool \(home) already: ask for it there, or withdraw it first")
+        }
+        var answer = await placementAnswer(actor)
         if answer == nil {
             try await append { $0.append(.actorRequested, source: Outputs.source, id: self.newID("request"), subject: request.actor, pool: request.pool, body: request.body) }
             // Where a slot was free it is promised already, and the placement is the next commit: worth that moment.
-            let standing = await ask { core in core.world.placement(of: request.actor, log: core.log) }
+            let standing = await ask { core in core.world.placement(of: actor, log: core.log) }
             if standing.isPromised { until = max(until, scheduler.now.adding(microseconds: 1_000_000)) }
             answer = standing.answer
         }
         while case .waiting? = answer, scheduler.now < until {
-            try await waitForPlacement(of: request.actor, until: until)
-            answer = await placementAnswer(request.actor)
+            try await waitForPlacement(of: actor, until: until)
+            answer = await placementAnswer(actor)
         }
-        guard let answer else { throw .conflict("actor \(request.actor) was withdrawn or deleted while it waited: ask again") }
+        guard let answer else { throw .conflict("actor \(actor) was withdrawn or deleted while it waited: ask again") }
         return answer
     }
 
     public func withdraw(_ actor: String) async throws(ControlFault) {
-        let state = await ask { core in core.log.names.find(actor).flatMap { core.world.actors.find($0) }.map { core.world.actors[$0].state } }
-        guard let state else { throw .notFound(what: "actor", name: actor) }
-        guard state == .waiting || state == .placed else {
-            throw .conflict("actor \(actor) is \(state.statusName): only one that waits or was placed and does not run yet can be withdrawn")
+        let found = await ask { core in
+            core.world.actors(named: actor, core.log.names).map { index in
+                let record = core.world.actors[index]
+                return (name: core.log.names.text(of: record.name), full: core.world.actorName(index, seenFrom: "", core.log.names), state: record.state)
+            }
         }
-        try await append { $0.append(.actorWithdrawn, source: Outputs.source, id: self.newID("withdrawn"), subject: actor) }
+        guard let one = found.first else { throw .notFound(what: "actor", name: actor) }
+        guard found.count == 1 else { throw .several("actor", actor, found.map { $0.full }) }
+        guard one.state == .waiting || one.state == .placed else {
+            throw .conflict("actor \(actor) is \(one.state.statusName): only one that waits or was placed and does not run yet can be withdrawn")
+        }
+        try await append { $0.append(.actorWithdrawn, source: Outputs.source, id: self.newID("withdrawn"), subject: one.name, isExact: true) }
     }
 
     // MARK: - Parts
@@ -98,10 +108,10 @@ extension ControlLoop {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             let once = Once { continuation.resume() }
             scheduler.perform { [core] in
-                guard let name = core.log.names.find(actor) else { return once.run() }
+                guard let index = core.world.actor(named: actor, core.log.names) else { return once.run() }
                 // It may have been placed since it was asked about.
                 if core.world.placement(of: actor, log: core.log).isSettled { return once.run() }
-                core.whenPlaced(name) { once.run() }
+                core.whenPlaced(core.world.actors[index].name) { once.run() }
             }
             _ = scheduler.perform(at: until) { once.run() }
         }
@@ -143,6 +153,9 @@ extension ControlLoop {
 }
 
 extension PlacementRequest {
+    /// With its namespace, which is its pool's.
+    var fullActor: String { QualifiedName.full(actor, in: QualifiedName.namespace(ofPool: pool)) }
+
     fileprivate var body: [UInt8] {
         var json = JSONWriter()
         json.openObject()

@@ -33,6 +33,14 @@ extension ControlLoop {
         await ask { [scheduler] core in core.world.actorView(named: id, log: core.log, at: scheduler.now) }
     }
 
+    public func workers(named name: String) async -> [WorkerView] {
+        await ask { [scheduler] core in core.world.workerViews(named: name, names: core.log.names, at: scheduler.now) }
+    }
+
+    public func actors(named name: String) async -> [ActorView] {
+        await ask { [scheduler] core in core.world.actorViews(named: name, log: core.log, at: scheduler.now) }
+    }
+
     public func explainPlacement(of actor: String) async -> PlacementView? {
         await ask { [scheduler] core in core.world.placementView(of: actor, log: core.log, at: scheduler.now) }
     }

@@ -148,7 +148,7 @@ public final class ControlLoop: ControlPlane {
             let made = PoolActuation(
                 pool, actuator: actuator, fence: configuration.fence, limits: configuration.actuation, pause: configuration.pause,
                 report: { [weak self] in self?.record($0, pool: name) },
-                answer: { [core, scheduler] answer in scheduler.perform { core.recallAnswered(answer.worker, isKept: answer.isKept) } })
+                answer: { [core, scheduler] answer in scheduler.perform { core.recallAnswered(answer.worker, of: name, isKept: answer.isKept) } })
             actuations[name] = made
             return made
         }

@@ -214,20 +214,25 @@ final class LoopCore: @unchecked Sendable {
         let pool = Int(record.pool)
         guard let applied = world.pools[pool].policy, world.pools[pool].isFollowed || step == .keep else { return }
         departures.send(
-            Departure(pool: ActuatedPool(applied.policy), worker: log.names.text(of: record.name), step: step,
+            Departure(pool: ActuatedPool(applied.policy), worker: bareName(worker), step: step,
                 isRemovalSent: record.isRemovalSent && record.isIdle))
     }
 
     private func takenBack(_ worker: Int) -> TakenBack {
         let record = world.workers[worker]
         // The removal of one that is busy may have been refused: the target knows.
-        return TakenBack(worker: log.names.text(of: record.name), isRemovalSent: record.isRemovalSent && record.isIdle)
+        return TakenBack(worker: bareName(worker), isRemovalSent: record.isRemovalSent && record.isIdle)
     }
+
+    /// As targets know it: within its pool's namespace.
+    private func bareName(_ worker: Int) -> String { world.workerName(worker, seenFrom: world.namespace(ofWorker: worker), log.names) }
 
     /// The target answers whether it took back the drain of a worker. If so, that is ready again once the log says so; if not,
     /// it goes as soon as it is empty.
-    func recallAnswered(_ name: String, isKept: Bool) {
-        guard let worker = log.names.find(name).flatMap({ world.workers.find($0) }), world.workers[worker].isChosen else { return }
+    /// - Parameter pool: the worker's own, in whose namespace it has that name; nil where the name says all.
+    func recallAnswered(_ name: String, of pool: String? = nil, isKept: Bool) {
+        let full = pool.map { QualifiedName.full(name, in: QualifiedName.namespace(ofPool: $0)) } ?? name
+        guard let worker = world.worker(named: full, log.names), world.workers[worker].isChosen else { return }
         let record = world.workers[worker]
         guard isKept else {
             world.workers[worker].recall = .refused

@@ -22,7 +22,7 @@ struct Outputs {
     func text(of name: NameID) -> String { names.text(of: name) }
 
     mutating func append(_ kind: EventKind, id: String, subject: String, pool: String, body: [UInt8]) {
-        batch.append(kind, source: Self.source, id: id, subject: subject, pool: pool, body: body)
+        batch.append(kind, source: Self.source, id: id, subject: subject, pool: pool, body: body, isExact: true)
     }
 
     /// A placement as it goes to the log.
@@ -83,7 +83,7 @@ struct Outputs {
         body.member("reason", reason)
         body.closeObject()
         batch.append(
-            .workerDraining, source: Self.source, id: "drain-\(worker.readySeq)", subject: names.text(of: worker.name), body: body.bytes)
+            .workerDraining, source: Self.source, id: "drain-\(worker.readySeq)", subject: names.text(of: worker.name), body: body.bytes, isExact: true)
     }
 
     mutating func decide(_ decision: Decision, _ record: DecisionRecord, pool: PoolState, shadow: String?) {

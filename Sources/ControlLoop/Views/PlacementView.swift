@@ -49,17 +49,17 @@ public struct PlacementView: Codable, Hashable, Sendable {
 extension World {
     /// nil where the actor isn't known or doesn't wait.
     func placementView(of name: String, log: EventLog, at now: LogTime) -> PlacementView? {
-        guard let index = log.names.find(name).flatMap({ actors.find($0) }), let (actor, rules) = question(of: index, log: log) else { return nil }
+        guard let index = self.actor(named: name, log.names), let (actor, rules) = question(of: index, log: log) else { return nil }
         let record = actors[index]
         let (namespace, pool) = Self.split(pools[Int(record.pool)].text)
         let outcome = placer.decide(actor, rules, at: at)
         var view = PlacementView(
-            actor: name, namespace: namespace, pool: pool, seq: position, at: at.rfc3339,
+            actor: actorName(index, seenFrom: namespace, log.names), namespace: namespace, pool: pool, seq: position, at: at.rfc3339,
             position: pools[Int(record.pool)].queue.place(of: record.stateSeq) ?? 0, waitedSeconds: max(0, now.seconds(since: record.since)),
-            detail: "", tiers: placer.table(actor, rules).map { tierView($0, actor, outcome, log.names) })
+            detail: "", tiers: placer.table(actor, rules).map { tierView($0, actor, outcome, seenFrom: namespace, log.names) })
         switch outcome {
         case .place(let choice):
-            view.worker = log.names.text(of: workers[choice.worker].name)
+            view.worker = workerName(choice.worker, seenFrom: namespace, log.names)
             view.tier = choice.tier.name
             view.detail = choice.moved.map { Self.sentence($0, labels.text(of: actor.paused?.node ?? .none)) } ?? "the best of the closest tier that has a free worker"
         case .wait:
@@ -70,11 +70,11 @@ extension World {
         return view
     }
 
-    private func tierView(_ row: PlacementTier, _ actor: WaitingActor, _ outcome: PlacementOutcome, _ names: NameDictionary) -> PlacementView.Tier {
+    private func tierView(_ row: PlacementTier, _ actor: WaitingActor, _ outcome: PlacementOutcome, seenFrom namespace: String, _ names: NameDictionary) -> PlacementView.Tier {
         let best = row.best.map { workers[$0.worker] }
         return PlacementView.Tier(
             tier: row.tier.name, nodes: row.nodes, eligible: row.eligible, available: row.available, bytes: row.bytes,
-            restoreSeconds: row.best.map { Double($0.score.restoreMicroseconds) / 1e6 }, worker: best.map { names.text(of: $0.name) },
+            restoreSeconds: row.best.map { Double($0.score.restoreMicroseconds) / 1e6 }, worker: row.best.map { workerName($0.worker, seenFrom: namespace, names) },
             node: best.map { labels.text(of: $0.node) }, why: why(row, actor, outcome))
     }
 

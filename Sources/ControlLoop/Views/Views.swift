@@ -70,10 +70,13 @@ public struct PoolView: Codable, Hashable, Sendable {
     }
 }
 
+/// Names are within `namespace`; what is of another one is written `NAMESPACE/NAME`.
 public struct WorkerView: Codable, Hashable, Sendable {
     public var namespace: String
     public var pool: String
     public var name: String
+    /// What tells it from others that had or will have its name; nil where nobody said.
+    public var uid: String? = nil
     /// FREE, BUSY, PARTIAL, DRAINING, STARTING or GONE.
     public var status: String
     public var actors: [String]
@@ -85,6 +88,7 @@ public struct WorkerView: Codable, Hashable, Sendable {
     public var ageSeconds: Double
 }
 
+/// Names are within `namespace`; a worker of another one is written `NAMESPACE/NAME`.
 public struct ActorView: Codable, Hashable, Sendable {
     public var namespace: String
     public var pool: String

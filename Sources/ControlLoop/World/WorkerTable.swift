@@ -14,6 +14,8 @@ struct WorkerRecord: Hashable, Sendable {
     var pool: Int32
     var state = WorkerState.ready
     var slots = 1
+    /// What tells it from another of its name; empty where nobody said.
+    var uid = ""
     /// Names in the world's table of labels.
     var node = NameID.none
     var zone = NameID.none
@@ -48,6 +50,9 @@ struct WorkerRecord: Hashable, Sendable {
         /// Too late, or the target couldn't: it goes once it is empty.
         case refused
     }
+
+    /// Whether an event that gives `uid` may mean this one: unless both say otherwise.
+    func isSame(as uid: String) -> Bool { uid.isEmpty || self.uid.isEmpty || uid == self.uid }
 
     var used: Int { residents.count }
     var free: Int { state == .ready && !isCondemned ? max(0, slots - used - reserved) : 0 }
@@ -150,6 +155,7 @@ extension WorkerRecord {
         writer.bool(isChosen)
         writer.time(drainedAt)
         writer.list(drainers) { $0.integer($1.rawValue) }
+        writer.string(uid)
     }
 
     init(from reader: inout ByteReader) throws(ByteFault) {
@@ -170,5 +176,6 @@ extension WorkerRecord {
         isChosen = try reader.bool()
         drainedAt = try reader.time()
         drainers = try reader.list(bytesEach: 4) { reader throws(ByteFault) in NameID(try reader.integer()) }
+        uid = try reader.string()
     }
 }

@@ -44,6 +44,8 @@ public struct HistoricalState: ControlPlane {
         world.actorViews(poolNamed: pool, status: status, afterNamed: after, limit: limit, names: log.names, at: world.at)
     }
     public func actor(_ id: String) async -> ActorView? { world.actorView(named: id, log: log, at: world.at) }
+    public func workers(named name: String) async -> [WorkerView] { world.workerViews(named: name, names: log.names, at: world.at) }
+    public func actors(named name: String) async -> [ActorView] { world.actorViews(named: name, log: log, at: world.at) }
     public func explainPlacement(of actor: String) async -> PlacementView? { world.placementView(of: actor, log: log, at: world.at) }
     public func policies() async -> [PolicyView] { world.policyViews() }
     public func policy(_ name: String) async -> PolicyView? { world.policyView(named: name) }

@@ -30,9 +30,16 @@ extension World {
         var isSettled: Bool { if case .waiting? = answer { false } else { true } }
     }
 
+    /// The pool where an actor waits or is resident, if that is another than `pool`.
+    func otherPool(of actor: String, than pool: String, _ names: NameDictionary) -> String? {
+        guard let index = self.actor(named: actor, names), actors[index].state == .waiting || actors[index].state.isResident, actors[index].pool >= 0 else { return nil }
+        let home = pools[Int(actors[index].pool)].text
+        return home == pool ? nil : home
+    }
+
     /// Where an actor stands that asked for a worker; no answer where it doesn't ask.
     func placement(of actor: String, log: EventLog) -> PlacementStanding {
-        guard let name = log.names.find(actor), let index = actors.find(name) else { return PlacementStanding() }
+        guard let index = self.actor(named: actor, log.names) else { return PlacementStanding() }
         let record = actors[index]
         if record.state.isResident, record.worker >= 0 { return PlacementStanding(answer: placed(index, log)) }
         guard record.state == .waiting, let place = pools[Int(record.pool)].queue.place(of: record.stateSeq) else { return PlacementStanding() }
@@ -78,7 +85,7 @@ extension World {
         let worker = workers[Int(actor.worker)]
         let told = active[index]?.paused != nil && actor.tier == .local ? active[index]?.pausedSeq ?? 0 : actor.snapshotSeq
         return .placed(
-            worker: log.names.text(of: worker.name), node: labels.text(of: worker.node), ip: worker.ip.isNone ? nil : labels.text(of: worker.ip),
+            worker: workerName(Int(actor.worker), seenFrom: namespace(ofActor: index), log.names), node: labels.text(of: worker.node), ip: worker.ip.isNone ? nil : labels.text(of: worker.ip),
             tier: actor.tier, restoreFrom: told > 0 ? log.toldSnapshot(at: told)?.uri : nil,
             waitedSeconds: Double(actor.waitedMillis) / 1_000, seq: actor.stateSeq)
     }

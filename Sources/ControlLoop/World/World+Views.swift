@@ -39,9 +39,10 @@ extension World {
         let worker = workers[index]
         let (namespace, name) = Self.split(pools[Int(worker.pool)].text)
         return WorkerView(
-            namespace: namespace, pool: name, name: names.text(of: worker.name),
+            namespace: namespace, pool: name, name: QualifiedName.bare(names.text(of: worker.name), in: namespace),
+            uid: worker.uid.isEmpty ? nil : worker.uid,
             status: WorkerStatus(state: worker.state, used: worker.used, slots: worker.slots).rawValue,
-            actors: worker.residents.map { names.text(of: actors[$0].name) },
+            actors: worker.residents.map { actorName($0, seenFrom: namespace, names) },
             node: labels.text(of: worker.node), zone: text(worker.zone), ip: text(worker.ip), slots: worker.slots, used: worker.used,
             ageSeconds: max(0, now.seconds(since: worker.createdAt)))
     }
@@ -51,14 +52,33 @@ extension World {
         let (namespace, pool) = actor.pool >= 0 ? Self.split(pools[Int(actor.pool)].text) : ("", "")
         let worker = actor.worker >= 0 ? workers[Int(actor.worker)] : nil
         return ActorView(
-            namespace: namespace, pool: pool, template: labels.text(of: actors.traits(of: actor).template), id: names.text(of: actor.name),
-            status: actor.state.statusName, worker: worker.map { names.text(of: $0.name) },
+            namespace: namespace, pool: pool, template: labels.text(of: actors.traits(of: actor).template), id: QualifiedName.bare(names.text(of: actor.name), in: namespace),
+            status: actor.state.statusName, worker: actor.worker >= 0 ? workerName(Int(actor.worker), seenFrom: namespace, names) : nil,
             node: worker.flatMap { text($0.node) } ?? text(actor.node), ip: worker.flatMap { text($0.ip) },
             version: actor.version, waitedSeconds: waited(actor, now),
             reason: actor.state == .waiting ? blockedReason(of: index).name : nil,
             snapshot: nil, seq: actor.stateSeq,
             ageSeconds: max(0, now.seconds(since: LogTime(microseconds: Int64(actor.createdAtSeconds) * 1_000_000))))
     }
+
+    /// Its name within its namespace, and that before it where it isn't `namespace`.
+    func actorName(_ index: Int, seenFrom namespace: String, _ names: some NameReading) -> String {
+        let text = names.text(of: actors[index].name)
+        let own = self.namespace(ofActor: index)
+        let bare = QualifiedName.bare(text, in: own)
+        return own.isEmpty || own == namespace ? bare : QualifiedName.join(own, bare)
+    }
+
+    func workerName(_ index: Int, seenFrom namespace: String, _ names: some NameReading) -> String {
+        let own = self.namespace(ofWorker: index)
+        let bare = QualifiedName.bare(names.text(of: workers[index].name), in: own)
+        return own == namespace ? bare : QualifiedName.join(own, bare)
+    }
+
+    /// Empty where it is in no pool.
+    func namespace(ofActor index: Int) -> String { actors[index].pool < 0 ? "" : namespace(ofPool: Int(actors[index].pool)) }
+    func namespace(ofWorker index: Int) -> String { namespace(ofPool: Int(workers[index].pool)) }
+    func namespace(ofPool index: Int) -> String { QualifiedName.namespace(ofPool: pools[index].text) }
 
     func policyView(_ key: PolicyKey) -> PolicyView? {
         guard let applied = pools[key.pool].applied(key.shadow) else { return nil }

@@ -18,19 +18,33 @@ extension World {
             return makeReady(known, event, body, names, &fold)
         case .workerDraining:
             fold.change.own.append(event)
-            guard let known else { return false }
+            guard let known, isSame(known, body) else { return false }
             beginDrain(known, event, isOurs: names.text(of: event.source) == Outputs.source, &fold)
             return true
         case .workerGone:
-            guard let known else { return false }
+            guard let known, isSame(known, body) else { return false }
             lose(known, event, &fold)
             return true
         default: return fold.skip(event, "\(event.kind.name) is not about a worker")
         }
     }
 
+    /// Whether an event means the worker that is there, not an earlier one of its name.
+    private func isSame(_ known: Int, _ body: EventBody) -> Bool {
+        workers[known].isSame(as: Self.uid(body))
+    }
+
+    private static func uid(_ body: EventBody) -> String { body["uid"].flatMap { body.text($0) } ?? "" }
+
     private mutating func makeReady(_ known: Int?, _ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
         let home = pool(event.pool, names: names, at: fold.at)
+        let uid = Self.uid(body)
+        var known = known
+        if let earlier = known, !workers[earlier].isSame(as: uid) {
+            // Another of the same name: the one that was there is gone.
+            lose(earlier, event, &fold)
+            known = nil
+        }
         var record = WorkerRecord(name: event.subject, pool: Int32(home))
         if let known {
             // It says who it is again: what it holds stays, what it says of itself is news. A draining worker stays so, unless
@@ -39,6 +53,7 @@ extension World {
             let isOurs = names.text(of: event.source) == Outputs.source
             guard record.pool == Int32(home), record.state == .ready || record.endDrain(event, isOurs: isOurs) else { return false }
         }
+        if !uid.isEmpty { record.uid = uid }
         let isWhole = body.readMembers { key, value in
             if key == "slots" { record.slots = min(Int(clamping: max(1, body.integer(value) ?? 1)), WorkerRecord.slotsLimit) }
             if key == "node" { record.node = label(body.text(value)) }

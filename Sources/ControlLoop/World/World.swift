@@ -124,6 +124,8 @@ public struct World: Sendable {
         switch event.kind {
         case .actorCreated, .actorRequested, .actorWithdrawn, .actorPlaced, .actorRunning, .actorIdle, .actorPaused,
             .actorSuspended, .actorCrashed, .actorDeleted:
+            // One that fits several of its name is none of them, and only this kind would make another.
+            if event.kind == .actorRunning, !event.extensions.isEmpty, actors.find(event.subject) == nil, batch.isAmbiguous(event) { return false }
             return batch.withBody(of: event) { applyActor(event, ActorFields(event.kind, $0), names, &fold) }
         case .workerReady, .workerDraining, .workerGone:
             return batch.withBody(of: event) { applyWorker(event, $0, names, &fold) }

@@ -43,8 +43,8 @@ extension World {
         pools = try reader.list { reader throws(ByteFault) in try PoolState(from: &reader) }
         for (index, pool) in pools.enumerated() { poolByName.set(pool.name, index) }
         workers = try WorkerTable(from: &reader)
-        // An event brings at most four new names: its source, subject, pool and worker.
-        actors = try ActorTable(from: &reader, lastName: position.multipliedReportingOverflow(by: 4).partialValue)
+        // An event brings at most four new names: its source, subject, pool and worker. A subject or a worker may have a second.
+        actors = try ActorTable(from: &reader, lastName: position.multipliedReportingOverflow(by: 6).partialValue)
         tombstones = try Tombstones(from: &reader)
         active = try ActiveSnapshots(from: &reader)
         forecasts = try WakeForecasts(from: &reader)

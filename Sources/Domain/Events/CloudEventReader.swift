@@ -25,6 +25,8 @@ public struct CloudEventReader {
     private let acceptsOwnKinds: Bool
     /// What is in a log was taken by the rules of its time: bounds that came later aren't held against it.
     private var isImport: Bool { acceptsOwnKinds }
+    /// Whether names are as a log holds them, and nothing is to be made of what stands beside them: for importing an export.
+    public var isExact = false
     public private(set) var batch = EventBatch()
 
     public init(acceptsOwnKinds: Bool = false) { self.acceptsOwnKinds = acceptsOwnKinds }
@@ -166,6 +168,7 @@ public struct CloudEventReader {
         try storeData(found, bytes, &event)
         try storeSubject(found.subject, bytes, &event)
         try storeExtensions(found.extensions, bytes, &event)
+        if isExact { event.names = .stored }
         batch.events.append(event)
     }
 
@@ -232,7 +235,7 @@ public struct CloudEventReader {
 
     private mutating func storeSubject(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent) throws(EventFault) {
         if let value, value.kind != .null {
-            event.subject = try storeString("subject", value, bytes, limit: EventLimits.nameBytes)
+            event.subject = try storeString("subject", value, bytes, limit: nameLimit)
         } else if event.kind.subject == .pool, !event.pool.isEmpty {
             event.subject = event.pool
         } else {
@@ -243,6 +246,7 @@ public struct CloudEventReader {
     private mutating func storeExtensions(
         _ extensions: [(key: JSONCursor.Value, value: JSONCursor.Value)], _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent
     ) throws(EventFault) {
+        var namespace: JSONCursor.Value?
         let start = batch.bytes.count
         guard extensions.count <= EventLimits.extensionAttributes else {
             throw fault(nil, "more than \(EventLimits.extensionAttributes) extension attributes: put what belongs to the event into data")
@@ -256,6 +260,14 @@ public struct CloudEventReader {
             }
             guard value.kind != .object, value.kind != .array else { throw fault(name, "must be a string, a number or a boolean") }
             if name == "sequence" { try checkSequence(value, bytes) }
+            if name == "namespace", event.kind.isNamespaced, !isExact {
+                namespace = value
+                continue
+            }
+            if Self.notes.contains(name) {
+                guard acceptsOwnKinds else { throw fault(name, "is set by Greenroom: leave it out") }
+                if !isExact { continue }
+            }
             if Self.ownAttributes.contains(name) {
                 // Importing a log: its own position and time are not the producer's attributes. From a producer they would
                 // stand beside ours when the event is written.
@@ -264,13 +276,32 @@ public struct CloudEventReader {
             }
             appendMember(key, value, bytes, isFirst: batch.bytes.count == start)
         }
-        guard batch.bytes.count > start else { return }
-        batch.bytes.append(UInt8(ascii: "}"))
-        event.extensions = ByteRange(start: start, count: batch.bytes.count - start)
+        if batch.bytes.count > start {
+            batch.bytes.append(UInt8(ascii: "}"))
+            event.extensions = ByteRange(start: start, count: batch.bytes.count - start)
+        }
+        if let namespace { try putSubject(in: namespace, bytes, &event) }
     }
 
     /// What the writer adds to an event of the log.
     private static let ownAttributes: Set<String> = ["seq", "at", "commit", "superseded"]
+    /// What the log keeps of an event besides what came.
+    private static let notes: Set<String> = [CloudEventWriter.Note.ambiguous, CloudEventWriter.Note.workerNamespace]
+
+    private var nameLimit: Int { isExact ? EventLimits.qualifiedNameBytes : EventLimits.nameBytes }
+
+    /// As events are read from the log, so they may be sent: the name, and its namespace beside it.
+    private mutating func putSubject(in namespace: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent) throws(EventFault) {
+        let range = try storeString("namespace", namespace, bytes, limit: EventLimits.nameBytes)
+        guard !batch.bytes[range.lower..<range.upper].contains(QualifiedName.slash) else { throw fault("namespace", "must not contain a slash") }
+        let prefix = batch.bytes[range.lower..<range.upper] + [QualifiedName.slash]
+        let subject = Array(batch.bytes[event.subject.lower..<event.subject.upper])
+        guard !subject.starts(with: prefix) else { return }
+        guard prefix.count + subject.count <= EventLimits.nameBytes else {
+            throw fault("subject", "has \(prefix.count + subject.count) bytes with its namespace; at most \(EventLimits.nameBytes) are taken")
+        }
+        event.subject = batch.store(prefix + subject)
+    }
 
     /// The extension of that name: a text that rises in its order, such as a number's digits. Nothing here is told by it.
     private func checkSequence(_ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
@@ -364,7 +395,7 @@ public struct CloudEventReader {
         if shape.carriesPool, field.name == "pool" {
             event.pool = try storeString("data.pool", value, bytes, limit: EventLimits.nameBytes)
         } else if shape.carriesWorker, field.name == "worker" {
-            event.worker = try storeString("data.worker", value, bytes, limit: EventLimits.nameBytes)
+            event.worker = try storeString("data.worker", value, bytes, limit: nameLimit)
         } else {
             try check(field, value, bytes)
             kept.append((key, value))

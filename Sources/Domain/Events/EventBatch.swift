@@ -10,6 +10,8 @@ public enum EventLimits {
     public static let idBytes = 1_024
     /// Names: subjects, sources, pools, workers, nodes, templates, tenants, metrics.
     public static let nameBytes = 512
+    /// `NAMESPACE/NAME`, as the log may write it.
+    public static let qualifiedNameBytes = 2 * nameBytes + 1
     /// Attributes of one event beyond those CloudEvents defines.
     public static let extensionAttributes = 64
     /// Events of one request.
@@ -28,6 +30,16 @@ public enum EventLimits {
 }
 
 public struct DraftEvent: Hashable, Sendable {
+    /// What subject and worker say.
+    public enum Names: UInt8, Hashable, Sendable {
+        /// Names as they were sent: the log's writer finds out who is meant.
+        case sent
+        /// Names as this log holds them, of whatever namespace: the loop read them there.
+        case exact
+        /// The same of a log that is made again, and nothing is to be added.
+        case stored
+    }
+
     public var kind: EventKind
     public var source: ByteRange
     public var id: ByteRange
@@ -41,6 +53,7 @@ public struct DraftEvent: Hashable, Sendable {
     public var extensions = ByteRange.empty
     /// The producer's clock.
     public var time: LogTime?
+    public var names = Names.sent
 
     /// The same event once `shift` bytes stand before its batch's own.
     @inlinable
@@ -67,24 +80,27 @@ public struct EventBatch: Sendable {
     public var count: Int { events.count }
 
     /// Adds an event made here. `body` is a JSON object without `pool` and `worker`, or empty.
+    /// - Parameter isExact: subject and worker are names as the log holds them.
     public mutating func append(
         _ kind: EventKind, source: String, id: String, subject: String, pool: String? = nil, worker: String? = nil,
-        time: LogTime? = nil, body: [UInt8] = []
+        time: LogTime? = nil, body: [UInt8] = [], isExact: Bool = false
     ) {
         var event = DraftEvent(kind: kind, source: store(source.utf8), id: store(id.utf8), subject: store(subject.utf8))
         if let pool { event.pool = store(pool.utf8) }
         if let worker { event.worker = store(worker.utf8) }
         if body.count > 2 { event.body = store(body) }
         event.time = time
+        if isExact { event.names = .exact }
         events.append(event)
     }
 
-    /// The same for who makes many: every part is written where it will stay.
+    /// The same for the loop, which makes many: every part is written where it will stay, and names are as the log holds them.
     public mutating func append(
         _ kind: EventKind, source: String, id: (inout [UInt8]) -> Void, subject: (inout [UInt8]) -> Void, worker: (inout [UInt8]) -> Void,
         body: (inout JSONWriter) -> Void
     ) {
         var event = DraftEvent(kind: kind, source: store(source.utf8), id: write(id), subject: write(subject))
+        event.names = .exact
         event.worker = write(worker)
         event.body = write { bytes in
             var json = JSONWriter(appendingTo: bytes)

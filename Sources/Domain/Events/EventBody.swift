@@ -140,4 +140,10 @@ extension CommittedBatch {
     public func withBody<Result>(of event: CommittedEvent, _ read: (EventBody) -> Result) -> Result {
         bytes.withUnsafeBufferPointer { read(EventBody($0, event.body)) }
     }
+
+    /// Whether its names fitted several actors or workers when it was written.
+    public func isAmbiguous(_ event: CommittedEvent) -> Bool {
+        guard event.extensions.count > 2 else { return false }
+        return bytes.withUnsafeBufferPointer { EventBody($0, event.extensions)["ambiguous"]?.kind == .bool }
+    }
 }

@@ -87,6 +87,10 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     public var isOurs: Bool { Self.ours & (1 << UInt64(rawValue)) != 0 }
     public var carriesPool: Bool { Self.withPool & (1 << UInt64(rawValue)) != 0 }
 
+    /// Whether it is about an actor or a worker: what has a name within a namespace.
+    public var isNamespaced: Bool { Self.namespaced & (1 << UInt64(rawValue)) != 0 }
+    public var isAboutWorker: Bool { self == .workerReady || self == .workerDraining || self == .workerGone }
+
     public init?(name: String) {
         guard let kind = Self.byName[name] else { return nil }
         self = kind
@@ -98,6 +102,7 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
 
     private static let ours = bits { $0.isOurs }
     private static let withPool = bits { $0.carriesPool }
+    private static let namespaced = bits { $0.subject == .actor || $0.subject == .worker }
 
     /// A bit for each kind whose shape is so. Kinds are numbered below 64.
     private static func bits(_ isSo: (Shape) -> Bool) -> UInt64 {

@@ -10,11 +10,14 @@ public struct AppendReceipt: Hashable, Sendable {
     public var duplicates: Int
     /// Where each event of the batch is, in its order; for a repeat, where it was first.
     public var positions: [Position]
+    /// Indices in the batch of events whose names fit several actors or workers: they are in the log and change nothing.
+    public var ambiguous: [Int]
 
-    public init(accepted: Int, duplicates: Int, positions: [Position]) {
+    public init(accepted: Int, duplicates: Int, positions: [Position], ambiguous: [Int] = []) {
         self.accepted = accepted
         self.duplicates = duplicates
         self.positions = positions
+        self.ambiguous = ambiguous
     }
 
     /// The lowest and highest of `positions`; 0 for an empty batch.
@@ -47,13 +50,32 @@ extension EventBatch {
         return nil
     }
 
+    /// The first event whose subject is said to be in another namespace than its pool, and what is wrong with it.
+    /// - Parameter isForeign: whether that is so although the whole of it may be a name; asked of those few alone.
+    func foreignSubject(where isForeign: (_ subject: String, _ pool: String) -> Bool) -> (index: Int, problem: String)? {
+        bytes.withUnsafeBufferPointer { bytes in
+            for (index, event) in events.enumerated() where !event.pool.isEmpty && event.kind.isNamespaced && event.names == .sent {
+                let subject = UnsafeBufferPointer(rebasing: bytes[event.subject.lower..<event.subject.upper])
+                guard let slash = QualifiedName.slash(in: subject) else { continue }
+                let pool = text(event.pool)
+                let (namespace, home) = (subject[..<slash], QualifiedName.namespace(ofPool: pool))
+                guard !namespace.elementsEqual(home.utf8), isForeign(text(event.subject), pool) else { continue }
+                let (foreign, name) = (String(decoding: namespace, as: UTF8.self), String(decoding: subject[(slash + 1)...], as: UTF8.self))
+                let remedy = "send \(name), or a pool of \(foreign)"
+                return (index, "subject \(text(event.subject)) is in namespace \(foreign), but its pool \(pool) is in namespace \(home): \(remedy)")
+            }
+            return nil
+        }
+    }
+
     @inline(__always)
     private func problem(of event: DraftEvent) -> String? {
         if event.source.isEmpty { return "it has no source" }
         if event.subject.isEmpty { return "it has no subject" }
         if event.id.isEmpty { return "it has no id" }
         let names = max(max(event.source.count, event.subject.count), max(event.pool.count, event.worker.count))
-        if names > EventLimits.nameBytes { return "a name has \(names) bytes; at most \(EventLimits.nameBytes) are taken" }
+        // A log that is made again may hold a namespace and a name, each as long as may be.
+        if names > (event.names != .sent ? EventLimits.qualifiedNameBytes : EventLimits.nameBytes) { return "a name has \(names) bytes; at most \(EventLimits.nameBytes) are taken" }
         if event.id.count > EventLimits.idBytes { return "its id has \(event.id.count) bytes; at most \(EventLimits.idBytes) are taken" }
         let end = max(max(max(event.source.upper, event.subject.upper), max(event.pool.upper, event.worker.upper)),
             max(max(event.id.upper, event.body.upper), event.extensions.upper))

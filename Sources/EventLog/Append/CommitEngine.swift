@@ -106,30 +106,49 @@ final class CommitEngine {
         let key = Self.hashKey(catalog.logID)
         let dedupeSeq = dedupe.coveredSeq
         var seq = min(subjectsSeq, dedupeSeq)
-        let rows = try RawStatement(db, "SELECT seq, kind, pool, subject, source, id FROM events WHERE seq > ? ORDER BY seq LIMIT 4096")
+        let rows = try RawStatement(db, "SELECT seq, kind, pool, subject, source, id, worker FROM events WHERE seq > ? ORDER BY seq LIMIT 4096")
+        let marks = try RawStatement(db, "SELECT seq FROM superseded WHERE seq > ? AND seq <= ?")
         while seq < head.seq {
             let before = seq
+            let superseded = try Self.positions(marks, after: seq, count: 4_096)
             rows.bind(1, seq)
-            try subjects.withState { state in
-                while try rows.step() {
-                    seq = rows.integer(0)
-                    let (id, text) = rows.storedID(5)
-                    let source = NameID(UInt32(truncatingIfNeeded: rows.integer(4)))
-                    if seq > subjectsSeq { note(rows, seq, source, id, &state) }
-                    if seq > dedupeSeq { dedupe.addCommitted(id.hash(source: source, key: key, text)) }
+            try catalog.names.withTable { table in
+                try subjects.withState { state in
+                    while try rows.step() {
+                        seq = rows.integer(0)
+                        let (id, text) = rows.storedID(5)
+                        let source = NameID(UInt32(truncatingIfNeeded: rows.integer(4)))
+                        if seq > subjectsSeq { note(rows, seq, source, id, changesNothing: superseded.contains(seq), &state, &table) }
+                        if seq > dedupeSeq { dedupe.addCommitted(id.hash(source: source, key: key, text)) }
+                    }
+                    state.keepNoted()
                 }
-                state.keepNoted()
             }
             if seq == before { throw gap(after: seq) }
             if dedupe.isBehind { try maintain(events: 1 << 20, db) }
         }
     }
 
-    private func note(_ rows: RawStatement, _ seq: Position, _ source: NameID, _ id: StoredID, _ state: inout SubjectIndex.State) {
+    private static func positions(_ statement: RawStatement, after first: Position, count: Int64) throws -> Set<Position> {
+        statement.bind(1, first)
+        statement.bind(2, first + count)
+        var found: Set<Position> = []
+        while try statement.step() { found.insert(statement.integer(0)) }
+        return found
+    }
+
+    /// - Parameter changesNothing: it was superseded. When names alone counted, one that came to another namespace changed nothing
+    ///   there: its name stays with whoever had it.
+    private func note(
+        _ rows: RawStatement, _ seq: Position, _ source: NameID, _ id: StoredID, changesNothing: Bool, _ state: inout SubjectIndex.State, _ table: inout NameTable
+    ) {
         let kind = EventKind(rawValue: UInt8(truncatingIfNeeded: rows.integer(1)))
-        let pool = kind?.shape.carriesPool == true ? NameID(UInt32(truncatingIfNeeded: rows.integer(2))) : .none
+        let pool = kind?.carriesPool == true && !(changesNothing && kind?.isNamespaced == true) ? NameID(UInt32(truncatingIfNeeded: rows.integer(2))) : .none
         let subject = NameID(UInt32(truncatingIfNeeded: rows.integer(3)))
-        state.note(seq, subject: subject, pool: pool.isNone ? nil : pool, source: source, integerID: id.form == .integer ? id.integer : nil)
+        state.note(
+            SubjectIndex.State.Note(
+                seq: seq, subject: subject, pool: pool, worker: NameID(UInt32(truncatingIfNeeded: rows.integer(6))), source: source,
+                integerID: id.form == .integer ? id.integer : nil, role: kind.map { SubjectIndex.Role($0) } ?? []), &table)
     }
 
     private func gap(after seq: Position) -> LogError {

@@ -33,15 +33,17 @@ struct CommitStager {
 
     func stage(_ requests: [AppendRequest], after head: Head, at: LogTime) throws -> StagedCommit {
         let (drafts, bytes) = Self.merge(requests)
+        var written = Written(after: bytes.count)
         var commit = StagedCommit(batch: CommittedBatch(at: at, events: [], bytes: bytes), firstSeq: head.seq + 1)
         commit.batch.events.reserveCapacity(drafts.count)
         commit.ids.reserveCapacity(drafts.count)
         dedupe.makeRoom(for: drafts.count)
         let positions = try bytes.withUnsafeBufferPointer { bytes in
             let identified = identify(drafts, bytes)
-            return try assign(drafts, identified, bytes, &commit)
+            return try assign(drafts, identified, bytes, &commit, &written)
         }
-        commit.receipts = Self.receipts(requests, positions, after: head.seq)
+        if !written.bytes.isEmpty { commit.batch.bytes.append(contentsOf: written.bytes) }
+        commit.receipts = Self.receipts(requests, positions, after: head.seq, ambiguous: written.ambiguous)
         return commit
     }
 
@@ -92,7 +94,7 @@ struct CommitStager {
     // MARK: - Where does each go?
 
     private func assign(
-        _ drafts: [DraftEvent], _ identified: Identified, _ bytes: UnsafeBufferPointer<UInt8>, _ commit: inout StagedCommit
+        _ drafts: [DraftEvent], _ identified: Identified, _ bytes: UnsafeBufferPointer<UInt8>, _ commit: inout StagedCommit, _ written: inout Written
     ) throws -> [Position] {
         let candidates = dedupe.candidates(identified.hashes, skipping: identified.isNew)
         var nextCandidate = 0
@@ -109,7 +111,7 @@ struct CommitStager {
                     positions.append(earlier)
                 } else {
                     dedupe.add(identified.hashes[k])
-                    positions.append(add(drafts[k], identified.ids[k], identified.sources[k], bytes, &table, &subjects, &commit, &memos))
+                    positions.append(add(drafts[k], identified.ids[k], identified.sources[k], bytes, &table, &subjects, &commit, &memos, &written))
                 }
             }
         }
@@ -134,24 +136,82 @@ struct CommitStager {
         var worker = NameMemo()
     }
 
+    /// What the writer itself has to say of a commit's events.
+    private struct Written {
+        /// Where `bytes` will lie.
+        let start: Int
+        var bytes: [UInt8] = []
+        var ambiguous: Set<Position> = []
+
+        init(after start: Int) { self.start = start }
+    }
+
     @inline(__always)
     private func add(
         _ draft: DraftEvent, _ id: StoredID, _ source: NameID, _ bytes: UnsafeBufferPointer<UInt8>, _ table: inout NameTable,
-        _ subjects: inout SubjectIndex.State, _ commit: inout StagedCommit, _ memos: inout Memos
+        _ subjects: inout SubjectIndex.State, _ commit: inout StagedCommit, _ memos: inout Memos, _ written: inout Written
     ) -> Position {
         let seq = commit.firstSeq + Int64(commit.batch.events.count)
-        let subject = memos.subject.intern(draft.subject, bytes, &table)
+        let role = SubjectIndex.Role(draft.kind)
         let ownPool = memos.pool.intern(draft.pool, bytes, &table)
-        let worker = memos.worker.intern(draft.worker, bytes, &table)
-        let previous = subjects.lastSeq(of: subject)
-        let pool = ownPool.isNone ? subjects.pool(of: subject) : ownPool
+        let named = identify(draft, role, ownPool, source, bytes, &table, &subjects, &memos)
+        let previous = subjects.lastSeq(of: named.subject)
         subjects.note(
-            seq, subject: subject, pool: ownPool.isNone ? nil : ownPool, source: source, integerID: id.form == .integer ? id.integer : nil)
-        commit.batch.events.append(CommittedEvent(
-            seq: seq, kind: draft.kind, pool: pool, subject: subject, worker: worker, source: source, id: draft.id, time: draft.time,
-            body: draft.body, extensions: draft.extensions, previous: previous))
+            SubjectIndex.State.Note(
+                seq: seq, subject: named.subject, pool: ownPool, worker: named.worker, source: source,
+                integerID: id.form == .integer ? id.integer : nil, role: role), &table)
+        var event = CommittedEvent(
+            seq: seq, kind: draft.kind, pool: ownPool.isNone ? subjects.pool(of: named.subject) : ownPool, subject: named.subject, worker: named.worker,
+            source: source, id: draft.id, time: draft.time, body: draft.body, extensions: draft.extensions, previous: previous)
+        if named.isAmbiguous { written.ambiguous.insert(seq) }
+        let host = subjects.pool(of: named.worker)
+        if named.isAmbiguous || (host != event.pool && !host.isNone && draft.names != .stored) { remark(&event, named, host, bytes, table, &written) }
+        commit.batch.events.append(event)
         commit.ids.append(id)
         return seq
+    }
+
+    /// The names of an event's subject and worker. Almost always they are its own words, found at once.
+    @inline(__always)
+    private func identify(
+        _ draft: DraftEvent, _ role: SubjectIndex.Role, _ ownPool: NameID, _ source: NameID, _ bytes: UnsafeBufferPointer<UInt8>, _ table: inout NameTable,
+        _ subjects: inout SubjectIndex.State, _ memos: inout Memos
+    ) -> IdentityResolution.Answer {
+        guard draft.names == .sent, !role.isEmpty else {
+            return .init(subject: memos.subject.intern(draft.subject, bytes, &table), worker: memos.worker.intern(draft.worker, bytes, &table))
+        }
+        let subject = UnsafeBufferPointer(rebasing: bytes[draft.subject.lower..<draft.subject.upper])
+        let worker = UnsafeBufferPointer(rebasing: bytes[draft.worker.lower..<draft.worker.upper])
+        if let known = memos.subject.find(draft.subject, bytes, &table) {
+            let isCertain = ownPool.isNone ? subjects.isKnown(known, as: role) && table.qualified(subject).isEmpty : subjects.pool(of: known) == ownPool && subjects.isKnown(known)
+            if isCertain, worker.isEmpty { return .init(subject: known, worker: .none) }
+            if isCertain, let host = memos.worker.find(draft.worker, bytes, &table), subjects.isKnown(host, as: .worker), table.qualified(worker).isEmpty {
+                return .init(subject: known, worker: host)
+            }
+        }
+        return IdentityResolution.resolve(.init(subject: subject, worker: worker, pool: ownPool, source: source, role: role), &table, subjects)
+    }
+
+    /// Says what the names of an event don't.
+    private func remark(
+        _ event: inout CommittedEvent, _ named: IdentityResolution.Answer, _ host: NameID, _ bytes: UnsafeBufferPointer<UInt8>, _ table: NameTable,
+        _ written: inout Written
+    ) {
+        let isForeign = !host.isNone && !event.pool.isNone && !IdentityResolution.isAlike(host, event.pool, table)
+            && table.withText(of: named.worker) { QualifiedName.slash(in: $0) == nil }
+        guard named.isAmbiguous || isForeign else { return }
+        var json = JSONWriter(reservingBytes: 64)
+        json.openObject()
+        if named.isAmbiguous { json.member(CloudEventWriter.Note.ambiguous, true) }
+        if isForeign { json.member(CloudEventWriter.Note.workerNamespace, String(decoding: table.namespace(of: host), as: UTF8.self)) }
+        json.closeObject()
+        var attributes = json.bytes
+        if event.extensions.count > 2 {
+            attributes[0] = UInt8(ascii: ",")
+            attributes.insert(contentsOf: bytes[event.extensions.lower..<(event.extensions.upper - 1)], at: 0)
+        }
+        event.extensions = ByteRange(start: written.start + written.bytes.count, count: attributes.count)
+        written.bytes.append(contentsOf: attributes)
     }
 
     // MARK: - Many batches as one
@@ -172,18 +232,22 @@ struct CommitStager {
     }
 
     /// Each request's share of the positions. A position is new where it lies behind the head and wasn't given before.
-    private static func receipts(_ requests: [AppendRequest], _ positions: [Position], after head: Position) -> [AppendReceipt] {
+    private static func receipts(
+        _ requests: [AppendRequest], _ positions: [Position], after head: Position, ambiguous: Set<Position>
+    ) -> [AppendReceipt] {
         var start = 0
         var highest = head
         return requests.map { request in
             let own = Array(positions[start..<(start + request.events)])
             start += request.events
             var accepted = 0
-            for position in own where position > highest {
+            var warned: [Int] = []
+            for (index, position) in own.enumerated() where position > highest {
                 accepted += 1
                 highest = position
+                if !ambiguous.isEmpty, ambiguous.contains(position) { warned.append(index) }
             }
-            return AppendReceipt(accepted: accepted, duplicates: own.count - accepted, positions: own)
+            return AppendReceipt(accepted: accepted, duplicates: own.count - accepted, positions: own, ambiguous: warned)
         }
     }
 }
@@ -192,6 +256,18 @@ struct CommitStager {
 private struct NameMemo {
     private var range = ByteRange.empty
     private var id = NameID.none
+
+    /// The number of the name at `range`; nil where it has none yet.
+    @inline(__always)
+    mutating func find(_ range: ByteRange, _ bytes: UnsafeBufferPointer<UInt8>, _ table: inout NameTable) -> NameID? {
+        if range.isEmpty { return nil }
+        let name = UnsafeBufferPointer(rebasing: bytes[range.lower..<range.upper])
+        if range.count == self.range.count, !id.isNone, name.elementsEqual(bytes[self.range.lower..<self.range.upper]) { return id }
+        guard let id = table.find(name) else { return nil }
+        self.range = range
+        self.id = id
+        return id
+    }
 
     /// The number of the name at `range`, which is given one where it has none; `none` for an empty range.
     @inline(__always)

@@ -15,6 +15,7 @@ import Synchronization
 final class LogWriter: Sendable {
     private let catalog: LogCatalog
     private let configuration: EventLog.Configuration
+    private let subjects: SubjectIndex
     private let queue: AppendQueue
     private let recent: RecentCommits
     private let place: LogPlace
@@ -45,11 +46,12 @@ final class LogWriter: Sendable {
     }
 
     init(
-        _ configuration: EventLog.Configuration, catalog: LogCatalog, engine: sending CommitEngine, recent: RecentCommits,
+        _ configuration: EventLog.Configuration, catalog: LogCatalog, subjects: SubjectIndex, engine: sending CommitEngine, recent: RecentCommits,
         place: LogPlace, clock: LogClock, keeper: LogKeeper, health: HealthRecord
     ) {
         self.configuration = configuration
         self.catalog = catalog
+        self.subjects = subjects
         self.recent = recent
         self.place = place
         self.clock = clock
@@ -70,7 +72,7 @@ final class LogWriter: Sendable {
     // MARK: - Callers
 
     func append(_ request: AppendRequest) {
-        if let fault = request.batch.fault() { return request.completion(.failure(fault)) }
+        if let fault = request.batch.fault() ?? foreignSubject(request.batch) { return request.completion(.failure(fault)) }
         if request.events == 0 { return request.completion(.success(AppendReceipt(accepted: 0, duplicates: 0, positions: []))) }
         guard catalog.names.hasRoom(forBytes: request.bytes) else {
             return request.completion(.failure(.notWritable(
@@ -80,6 +82,16 @@ final class LogWriter: Sendable {
         do throws(AppendError) {
             try queue.offer(request)
         } catch { request.completion(.failure(error)) }
+    }
+
+    /// A subject's namespace is its pool's. A name with a slash that an old log has in that namespace stays what it is.
+    private func foreignSubject(_ batch: EventBatch) -> AppendError? {
+        guard let (index, clash) = batch.foreignSubject(where: { [catalog, subjects] name, pool in
+            guard let known = catalog.names.find(name) else { return true }
+            let home = subjects.withState { $0.isKnown(known) ? $0.pool(of: known) : .none }
+            return home.isNone || QualifiedName.namespace(ofPool: catalog.names.text(of: home)) != QualifiedName.namespace(ofPool: pool)
+        }) else { return nil }
+        return .invalid(index: index, problem: clash)
     }
 
     /// A commit at a recorded time: for import. Nothing else may be appending.

@@ -1,8 +1,8 @@
 // How does a log leave its file, whole?
 //
-// As lines of CloudEvents, one event a line, as `GET /v1/events` shows them, and one attribute more: `commit`, the first
-// position of the event's commit. With `seq`, `at` and `commit`, importing the lines makes the same log again: the same
-// positions, commits, times and numbers of names.
+// As lines of CloudEvents, one event a line, as `GET /v1/events` shows them, but that names are as the log holds them, and with
+// one attribute more: `commit`, the first position of the event's commit. With `seq`, `at` and `commit`, importing the lines
+// makes the same log again: the same positions, commits, times and numbers of names.
 
 public import Domain
 
@@ -26,7 +26,7 @@ extension EventLog {
         let mark = Array(#""commit":\#(first),"#.utf8)
         for event in batch.events where event.seq <= last {
             let start = lines.count
-            CloudEventWriter.append(event, of: batch, names: names, to: &lines)
+            CloudEventWriter.append(event, of: batch, names: names, .asStored, to: &lines)
             lines.insert(contentsOf: mark, at: start + 1)
             lines.append(UInt8(ascii: "\n"))
         }

@@ -68,6 +68,8 @@ public struct LogImport: ~Copyable {
         guard seq == expected else { throw fault("its seq is \(seq) where \(expected) belongs: an export from the first position on is needed") }
         var next = pending ?? Pending(commit: commit, at: at)
         guard next.at == at else { throw fault("its time is not that of its commit") }
+        // Only an export has names as they were stored; what was followed tells a name and its namespace.
+        reader.isExact = place.commit != nil
         try read(event)
         next.events += 1
         pending = next

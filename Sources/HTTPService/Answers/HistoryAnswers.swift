@@ -9,13 +9,19 @@ enum HistoryAnswers {
     private static let actorKinds = Set(EventKind.allCases.filter { $0.subject == .actor })
 
     @Sendable static func actor(_ question: Question) async throws -> Answer {
-        let id = question.parameter("id")
+        var id = question.fullName("id")
+        let found = await question.parts.plane.actors(named: id)
+        // One that is there; else whoever had the name, as the log still tells of it.
+        if !found.isEmpty {
+            let actor = try await StateAnswers.onlyActor(id, question.parts.plane)
+            id = QualifiedName.join(actor.namespace, actor.id)
+        }
         let limit = try question.pageLimit()
         let after = try question.query.integer("after", in: 0...(.max)) ?? 0
         var scan = await EventScan(question.parts.log, EventQuestion(after: after, limit: limit + 1, subject: id, kinds: actorKinds))
         var lines = HistoryLines(limit: limit)
         while let page = try await scan.next() { lines.append(page) }
-        if lines.count == 0, after == 0, await question.parts.plane.actor(id) == nil {
+        if lines.count == 0, after == 0, found.isEmpty {
             throw Problem(.notFound, "there is no actor \(String(id.prefix(EventLimits.nameBytes)))")
         }
         return .json(lines.finish())
@@ -77,7 +83,7 @@ private struct HistoryLines {
         json.key("seconds")
         if let previous { json.number(batch.at.seconds(since: previous)) } else { json.null() }
         if !event.pool.isNone { json.member("pool", names.text(of: event.pool)) }
-        if !event.worker.isNone { json.member("worker", names.text(of: event.worker)) }
+        if !event.worker.isNone { json.member("worker", CloudEventWriter.worker(of: event, in: batch, names: names)) }
         json.member("source", names.text(of: event.source))
         if event.superseded { json.member("superseded", true) }
         json.key("data")

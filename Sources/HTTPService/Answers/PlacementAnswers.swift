@@ -24,7 +24,7 @@ enum PlacementAnswers {
 
     @Sendable static func withdraw(_ question: Question) async throws -> Answer {
         do throws(ControlFault) {
-            try await question.parts.plane.withdraw(question.parameter("actor"))
+            try await question.parts.plane.withdraw(question.fullName("actor"))
             return .nothing
         } catch {
             throw Problem(error)

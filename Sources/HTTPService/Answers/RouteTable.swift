@@ -20,18 +20,23 @@ enum RouteTable {
 
     private static let placements = [
         Route(.post, "/v1/placements", role: .ingest, room: .placements, .answer(PlacementAnswers.place)),
-        Route(.delete, "/v1/placements/{actor}", role: .ingest, .answer(PlacementAnswers.withdraw)),
+        Route(.delete, "/v1/placements/{actor}", role: .ingest, query: ["namespace", "pool"], .answer(PlacementAnswers.withdraw)),
+        Route(.delete, "/v1/placements/{namespace}/{actor}", role: .ingest, .answer(PlacementAnswers.withdraw)),
     ]
 
     private static let state = [
         Route(.get, "/v1/pools", role: .read, query: ["at", "after", "limit"], .answer(StateAnswers.pools)),
         Route(.get, "/v1/pools/{namespace}/{name}", role: .read, query: ["at"], .answer(StateAnswers.pool)),
         Route(.get, "/v1/workers", role: .read, query: ["at", "pool", "after", "limit"], .answer(StateAnswers.workers)),
-        Route(.get, "/v1/workers/{name}", role: .read, query: ["at"], .answer(StateAnswers.worker)),
+        Route(.get, "/v1/workers/{name}", role: .read, query: ["at", "namespace", "pool"], .answer(StateAnswers.worker)),
+        Route(.get, "/v1/workers/{namespace}/{name}", role: .read, query: ["at"], .answer(StateAnswers.worker)),
         Route(.get, "/v1/actors", role: .read, query: ["at", "pool", "status", "after", "limit"], .answer(StateAnswers.actors)),
-        Route(.get, "/v1/actors/{id}", role: .read, query: ["at"], .answer(StateAnswers.actor)),
-        Route(.get, "/v1/actors/{id}/history", role: .read, query: ["after", "limit"], .answer(HistoryAnswers.actor)),
-        Route(.get, "/v1/actors/{id}/placement", role: .read, query: ["at"], .answer(StateAnswers.placement)),
+        Route(.get, "/v1/actors/{id}", role: .read, query: ["at", "namespace", "pool"], .answer(StateAnswers.actor)),
+        Route(.get, "/v1/actors/{id}/history", role: .read, query: ["after", "limit", "namespace", "pool"], .answer(HistoryAnswers.actor)),
+        Route(.get, "/v1/actors/{id}/placement", role: .read, query: ["at", "namespace", "pool"], .answer(StateAnswers.placement)),
+        Route(.get, "/v1/actors/{namespace}/{id}", role: .read, query: ["at"], .answer(StateAnswers.actor)),
+        Route(.get, "/v1/actors/{namespace}/{id}/history", role: .read, query: ["after", "limit"], .answer(HistoryAnswers.actor)),
+        Route(.get, "/v1/actors/{namespace}/{id}/placement", role: .read, query: ["at"], .answer(StateAnswers.placement)),
         Route(.get, "/v1/decisions", role: .read, query: ["pool", "after", "limit"], .answer(DecisionAnswers.list)),
         Route(.get, "/v1/decisions/{seq}", role: .read, .answer(DecisionAnswers.one)),
     ]

@@ -27,12 +27,14 @@ enum StateAnswers {
         let limit = try question.pageLimit()
         let query = question.query
         let found = await (try plane(question)).workers(pool: query.text("pool"), after: query.text("after"), limit: limit + 1)
-        return try page(found, limit, key: \.name)
+        // A name says where to go on, unless the next one has the same.
+        let last = found.count > limit ? found[limit - 1].name == found[limit].name : false
+        return try page(found, limit) { last ? QualifiedName.join($0.namespace, $0.name) : $0.name }
     }
 
     @Sendable static func worker(_ question: Question) async throws -> Answer {
-        let name = question.parameter("name")
-        return try one(await (try plane(question)).worker(name), "worker", name)
+        let name = question.fullName("name")
+        return try ViewJSON.answer(try only(await (try plane(question)).workers(named: name), "worker", name) { QualifiedName.join($0.namespace, $0.name) })
     }
 
     @Sendable static func actors(_ question: Question) async throws -> Answer {
@@ -40,23 +42,38 @@ enum StateAnswers {
         let query = question.query
         let status = try state(query.text("status"))
         let found = await (try plane(question)).actors(pool: query.text("pool"), status: status, after: query.text("after"), limit: limit + 1)
-        return try page(found, limit, key: \.id)
+        return try page(found, limit) { QualifiedName.join($0.namespace, $0.id) }
     }
 
     @Sendable static func actor(_ question: Question) async throws -> Answer {
-        let id = question.parameter("id")
-        return try one(await (try plane(question)).actor(id), "actor", id)
+        let id = question.fullName("id")
+        return try ViewJSON.answer(try await onlyActor(id, try await plane(question)))
     }
 
     @Sendable static func placement(_ question: Question) async throws -> Answer {
-        let id = question.parameter("id")
-        guard let view = await (try plane(question)).explainPlacement(of: id) else {
+        let id = question.fullName("id")
+        let plane = try await plane(question)
+        let found = await plane.actors(named: id)
+        let wanted = try found.count > 1 ? only(found, "actor", id) { QualifiedName.join($0.namespace, $0.id) } : found.first
+        guard let view = await plane.explainPlacement(of: wanted.map { QualifiedName.join($0.namespace, $0.id) } ?? id) else {
             throw Problem(.notFound, "there is no actor \(String(id.prefix(EventLimits.nameBytes))) that waits")
         }
         return try ViewJSON.answer(view)
     }
 
     // MARK: - Helpers
+
+    /// The actor of that name, which must be the only one.
+    static func onlyActor(_ id: String, _ plane: any ControlPlane) async throws -> ActorView {
+        try only(await plane.actors(named: id), "actor", id) { QualifiedName.join($0.namespace, $0.id) }
+    }
+
+    private static func only<View>(_ found: [View], _ what: String, _ name: String, full: (View) -> String) throws -> View {
+        let shown = String(name.prefix(EventLimits.qualifiedNameBytes))
+        guard let first = found.first else { throw Problem(.notFound, "there is no \(what) \(shown)") }
+        guard found.count == 1 else { throw Problem(ControlFault.several(what, shown, found.map(full))) }
+        return first
+    }
 
     /// The state now, or at `?at=`.
     private static func plane(_ question: Question) async throws -> any ControlPlane {
@@ -101,6 +118,15 @@ enum StateAnswers {
         let items = Array(views.prefix(limit))
         let next = views.count > limit ? items.last.map(key) : nil
         return try ViewJSON.answer(ViewPage(items: items, next: next))
+    }
+}
+
+extension Question {
+    /// `NAMESPACE/NAME` of an actor or a worker, as far as it is said: by the path, or by `namespace` or `pool` beside it.
+    func fullName(_ parameter: String) -> String {
+        let name = self.parameter(parameter)
+        guard let namespace = path["namespace"] ?? query.text("namespace") ?? query.text("pool").map({ QualifiedName.namespace(ofPool: $0) }) else { return name }
+        return path["namespace"] == nil ? QualifiedName.full(name, in: namespace) : QualifiedName.join(namespace, name)
     }
 }
 

@@ -25,7 +25,22 @@ enum Acknowledgement {
             }
             bytes.writeInteger(UInt8(ascii: "]"))
         }
+        if !receipt.warnings.isEmpty { write(receipt.warnings, &bytes) }
         bytes.writeInteger(UInt8(ascii: "}"))
+    }
+
+    private static func write(_ warnings: [EventReceipt.Warning], _ bytes: inout ByteBuffer) {
+        var json = JSONWriter()
+        json.openArray()
+        for warning in warnings {
+            json.openObject()
+            json.member("index", warning.index)
+            json.member("detail", warning.detail)
+            json.closeObject()
+        }
+        json.closeArray()
+        bytes.writeStaticString(",\"warnings\":")
+        bytes.writeBytes(json.bytes)
     }
 
     private static func write(_ value: Int64, _ bytes: inout ByteBuffer) {

@@ -23,12 +23,32 @@ public struct EventReceipt: Hashable, Sendable {
     /// Each event's position in the order of the batch, where there are duplicates; empty where `firstSeq...lastSeq` says it all.
     public var positions: [Position]
 
-    public init(accepted: Int, duplicates: Int, firstSeq: Position, lastSeq: Position, positions: [Position] = []) {
+    /// What a producer should know of events that are in the log.
+    public var warnings: [Warning]
+
+    public struct Warning: Hashable, Sendable {
+        /// The event's place in the batch, from 0.
+        public var index: Int
+        /// What is wrong and what to do, in a sentence.
+        public var detail: String
+
+        public init(index: Int, detail: String) {
+            self.index = index
+            self.detail = detail
+        }
+
+        static func ambiguousName(index: Int) -> Warning {
+            Warning(index: index, detail: "its subject or worker is a name of several namespaces, so it changes nothing: send NAMESPACE/NAME")
+        }
+    }
+
+    public init(accepted: Int, duplicates: Int, firstSeq: Position, lastSeq: Position, positions: [Position] = [], warnings: [Warning] = []) {
         self.accepted = accepted
         self.duplicates = duplicates
         self.firstSeq = firstSeq
         self.lastSeq = lastSeq
         self.positions = positions
+        self.warnings = warnings
     }
 }
 
@@ -38,6 +58,6 @@ public enum AppendRefusal: Error, Hashable, Sendable {
     case overloaded(retryAfterSeconds: Int)
     /// The log can't be written now; a sentence that says why and what to do.
     case unavailable(String)
-    /// An event can't be stored, now or later. `index` is its place in the batch.
+    /// An event that can't be stored as it is: its place in the batch, from 0, and what is wrong with it.
     case invalid(index: Int, problem: String)
 }

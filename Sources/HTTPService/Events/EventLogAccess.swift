@@ -33,7 +33,7 @@ public final class EventLogAccess: EventAppending, EventReading {
                     .success(
                         EventReceipt(
                             accepted: receipt.accepted, duplicates: receipt.duplicates, firstSeq: receipt.firstSeq, lastSeq: receipt.lastSeq,
-                            positions: receipt.duplicates > 0 ? receipt.positions : [])))
+                            positions: receipt.duplicates > 0 ? receipt.positions : [], warnings: receipt.ambiguous.map { .ambiguousName(index: $0) })))
             case .failure(let error): completion(.failure(AppendRefusal(error)))
             }
         }
@@ -49,12 +49,10 @@ public final class EventLogAccess: EventAppending, EventReading {
 
     public func read(_ question: EventQuestion) async throws -> EventPage {
         let names = log.names
-        let filter = EventFilter(question) { names.find($0) }
+        let filter = EventFilter(question, names: log)
         let head = log.head.seq
         if filter.matchesNothing { return EventPage(batches: [], readTo: max(head, question.after), names: names) }
-        if head - question.after > Int64(Self.scanEvents), let subject = question.subject.flatMap({ names.find($0) }),
-            let page = try readSubject(subject, question, filter, head)
-        {
+        if head - question.after > Int64(Self.scanEvents), filter.subjects.count == 1, let page = try readSubject(filter.subjects[0], question, filter, head) {
             return page
         }
         return try scan(question, filter, head)
@@ -161,4 +159,11 @@ final class CommitBell: Sendable {
             waiter?.continuation.resume()
         }
     }
+}
+
+extension EventLog: LogNames {
+    public func text(of id: NameID) -> String { names.text(of: id) }
+    public func appendText(of id: NameID, to bytes: inout [UInt8]) { names.appendText(of: id, to: &bytes) }
+    public func find(_ name: String) -> NameID? { names.find(name) }
+    public func qualified(_ name: String) -> [NameID] { names.qualified(name) }
 }

@@ -20,6 +20,7 @@ public struct EventQuestion: Hashable, Sendable {
     public var limit: Int
     /// `NAMESPACE/NAME`.
     public var pool: String?
+    /// An actor's or a worker's: `NAMESPACE/NAME`, or a name alone, which is that of each namespace.
     public var subject: String?
     public var worker: String?
     /// Empty is all.
@@ -52,29 +53,31 @@ public struct EventPage: Sendable {
 /// An `EventQuestion` in a log's own numbers: what a reader that holds whole commits needs to answer it.
 public struct EventFilter: Sendable {
     private let pool: NameID?
-    private let subject: NameID?
-    private let worker: NameID?
+    private let subject: NameMatch?
+    private let worker: NameMatch?
     private let kinds: Set<EventKind>
     /// Names something the log has never heard of.
     public let matchesNothing: Bool
 
-    /// - Parameter find: the number of a name, where the log has it.
-    public init(_ question: EventQuestion, find: (String) -> NameID?) {
-        pool = question.pool.flatMap(find)
-        subject = question.subject.flatMap(find)
-        worker = question.worker.flatMap(find)
+    /// - Parameter names: the log's.
+    public init(_ question: EventQuestion, names: some LogNames) {
+        pool = question.pool.flatMap { names.find($0) }
+        subject = question.subject.map { NameMatch($0, names) }
+        worker = question.worker.map { NameMatch($0, names) }
         kinds = question.kinds
-        matchesNothing =
-            (question.pool != nil && pool == nil) || (question.subject != nil && subject == nil) || (question.worker != nil && worker == nil)
+        matchesNothing = (question.pool != nil && pool == nil) || subject?.isEmpty == true || worker?.isEmpty == true
     }
 
     public func matches(_ event: CommittedEvent) -> Bool {
         if matchesNothing { return false }
         if let pool, event.pool != pool { return false }
-        if let subject, event.subject != subject { return false }
-        if let worker, event.worker != worker, !(event.kind.subject == .worker && event.subject == worker) { return false }
+        if let subject, !subject.matches(subject: event) { return false }
+        if let worker, !worker.matches(worker: event) { return false }
         return kinds.isEmpty || kinds.contains(event.kind)
     }
+
+    /// The names that events about the subject may have, where it is asked for.
+    public var subjects: [NameID] { subject?.ids ?? [] }
 
     /// The matching events of `batch` after `position`, at most `limit`; `readTo` is the last one looked at.
     public func select(from batch: CommittedBatch, after position: Position, limit: Int) -> (batch: CommittedBatch, readTo: Position) {
@@ -87,4 +90,59 @@ public struct EventFilter: Sendable {
         }
         return (CommittedBatch(at: batch.at, events: selected, bytes: batch.bytes), readTo)
     }
+}
+
+/// The names of a log, as filters need them.
+public protocol LogNames: NameReading, Sendable {
+    func find(_ name: String) -> NameID?
+    /// Those of `NAMESPACE/name`, of whatever namespace.
+    func qualified(_ name: String) -> [NameID]
+    /// The pool that the actor or worker of that name was last known in; nil where that isn't known.
+    func pool(ofSubject name: NameID) -> NameID?
+}
+
+/// A name that was asked for, with its namespace or without.
+///
+/// In the log the first of a name has it alone, others `NAMESPACE/NAME`. So a bare name is all of these; one with a namespace is
+/// that name whole, or the bare one where it is of that namespace.
+private struct NameMatch: Sendable {
+    let ids: [NameID]
+    /// The name behind the namespace that was asked for.
+    private let bare: NameID?
+    private let namespace: String
+    private let isBareAtHome: Bool
+    private let names: any LogNames
+
+    init(_ text: String, _ names: some LogNames) {
+        self.names = names
+        guard let split = QualifiedName.split(text) else {
+            bare = nil
+            namespace = ""
+            isBareAtHome = false
+            ids = (names.find(text).map { [$0] } ?? []) + names.qualified(text)
+            return
+        }
+        bare = names.find(split.name)
+        namespace = split.namespace
+        isBareAtHome = bare.flatMap { names.pool(ofSubject: $0) }.map { Self.namespace(of: $0, names) == split.namespace } ?? true
+        ids = [names.find(text), bare].compactMap { $0 }
+    }
+
+    var isEmpty: Bool { ids.isEmpty }
+
+    func matches(subject event: CommittedEvent) -> Bool {
+        guard ids.contains(event.subject) else { return false }
+        // Whoever is of that namespace now, with all its past: in logs of older times a name went from one namespace to another.
+        if event.subject == bare { return event.kind.isNamespaced && (isBareAtHome || !event.pool.isNone && Self.namespace(of: event.pool, names) == namespace) }
+        // The pool NAMESPACE/NAME is not what was asked for by NAME.
+        return event.kind.isNamespaced || event.subject == ids[0]
+    }
+
+    func matches(worker event: CommittedEvent) -> Bool {
+        if event.kind.isAboutWorker { return matches(subject: event) }
+        guard ids.contains(event.worker) else { return false }
+        return event.worker != bare || isBareAtHome
+    }
+
+    private static func namespace(of pool: NameID, _ names: some LogNames) -> String { QualifiedName.namespace(ofPool: names.text(of: pool)) }
 }

@@ -20,6 +20,8 @@ struct LineIngest {
     private var totals = EventReceipt(accepted: 0, duplicates: 0, firstSeq: 0, lastSeq: 0)
     private var problem: Problem?
     private var hasEnded = false
+    /// Of one stream.
+    private static let warningsLimit = 1_000
 
     init(limits: ServerLimits) { self.limits = limits }
 
@@ -43,6 +45,10 @@ struct LineIngest {
     }
 
     mutating func note(_ receipt: EventReceipt) {
+        // Chunks are answered in the order in which they were handed on.
+        let before = totals.accepted + totals.duplicates
+        let room = max(0, Self.warningsLimit - totals.warnings.count)
+        totals.warnings += receipt.warnings.prefix(room).map { .init(index: before + $0.index, detail: $0.detail) }
         totals.accepted += receipt.accepted
         totals.duplicates += receipt.duplicates
         guard receipt.accepted + receipt.duplicates > 0 else { return }

@@ -24,7 +24,7 @@ extension OpenAPIDocument {
         "parameters":[
         {"name":"after","in":"query","description":"Only events after this position; latest for new ones alone","schema":{"type":"string","default":"0"}},
         {"$ref":"#/components/parameters/Pool"},
-        {"name":"subject","in":"query","schema":{"type":"string"}},
+        {"name":"subject","in":"query","description":"Events about this actor, worker or pool: NAMESPACE/NAME, or a name of whatever namespace","schema":{"type":"string"}},
         {"name":"worker","in":"query","description":"Events about this worker or of actors on it","schema":{"type":"string"}},
         {"name":"kind","in":"query","description":"Kinds separated by commas, for instance actor.running,actor.idle","schema":{"type":"string"}},
         {"name":"limit","in":"query","description":"Events at most; 1000 unless told, without bound where followed","schema":{"type":"integer","minimum":1}},
@@ -38,7 +38,7 @@ extension OpenAPIDocument {
     static let placements = """
         "/v1/placements":{"post":{"operationId":"place","x-role":"ingest","summary":"Asks for a worker",
         "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","required":["actor","pool"],"additionalProperties":false,"properties":{
-        "actor":{"type":"string"},"pool":{"type":"string","description":"NAMESPACE/NAME"},"template":{"type":"string"},
+        "actor":{"type":"string","description":"Its name in the pool's namespace, which may stand before it"},"pool":{"type":"string","description":"NAMESPACE/NAME"},"template":{"type":"string"},
         "selector":{"type":"object","additionalProperties":{"type":"string"},"description":"Labels the worker must carry"},
         "wait":{"type":"number","minimum":0,"maximum":600,"default":0,"description":"Seconds to wait for a worker"},
         "priority":{"type":"integer","default":0},"expectedMillis":{"type":"integer","minimum":0}}}}}},
@@ -48,7 +48,12 @@ extension OpenAPIDocument {
         "400":{"$ref":"#/components/responses/Problem"},"409":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Busy"},
         "503":{"$ref":"#/components/responses/Busy"}}}},
         "/v1/placements/{actor}":{"delete":{"operationId":"withdraw","x-role":"ingest","summary":"Withdraws a placement",
-        "parameters":[{"name":"actor","in":"path","required":true,"schema":{"type":"string"}}],
+        "parameters":[{"name":"actor","in":"path","required":true,"schema":{"type":"string"}},
+        {"name":"namespace","in":"query","description":"The actor's, where several have that name","schema":{"type":"string"}},
+        {"name":"pool","in":"query","description":"The same by a pool of that namespace","schema":{"type":"string"}}],
+        "responses":{"204":{"description":"Withdrawn"},"404":{"$ref":"#/components/responses/Problem"},"409":{"$ref":"#/components/responses/Problem"}}}},
+        "/v1/placements/{namespace}/{actor}":{"delete":{"operationId":"withdrawOfNamespace","x-role":"ingest","summary":"Withdraws a placement",
+        "parameters":[{"$ref":"#/components/parameters/Namespace"},{"name":"actor","in":"path","required":true,"schema":{"type":"string"}}],
         "responses":{"204":{"description":"Withdrawn"},"404":{"$ref":"#/components/responses/Problem"},"409":{"$ref":"#/components/responses/Problem"}}}}
         """
 }

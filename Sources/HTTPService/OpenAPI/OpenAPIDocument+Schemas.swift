@@ -16,12 +16,16 @@ extension OpenAPIDocument {
         "data":{"type":"object","description":"The kind's fields; further ones are kept and given back"},
         "data_base64":{"type":"string","contentEncoding":"base64","description":"In place of data: its JSON in Base64"}}},
         "LoggedEvent":{"allOf":[{"$ref":"#/components/schemas/CloudEvent"},{"type":"object","required":["seq","at"],"properties":{
-        "seq":{"type":"integer"},"at":{"type":"string","format":"date-time"},"superseded":{"type":"boolean"}}}]},
+        "seq":{"type":"integer"},"at":{"type":"string","format":"date-time"},"superseded":{"type":"boolean"},
+        "namespace":{"type":"string","description":"Of an actor or a worker: its namespace, within which subject and data.worker are names"},
+        "ambiguous":{"type":"boolean","description":"Its name fits several actors or workers: it changes nothing"}}}]},
         "Acknowledgement":{"type":"object","required":["accepted","duplicates","firstSeq","lastSeq"],"properties":{
         "accepted":{"type":"integer","description":"New in the log"},"duplicates":{"type":"integer","description":"There already, by source and id"},
         "firstSeq":{"type":"integer","description":"The smallest position of the request's events; 0 where it has none"},
         "lastSeq":{"type":"integer","description":"The greatest"},
-        "positions":{"type":"array","items":{"type":"integer"},"description":"Each event's position in the request's order, where there are duplicates"}}},
+        "positions":{"type":"array","items":{"type":"integer"},"description":"Each event's position in the request's order, where there are duplicates"},
+        "warnings":{"type":"array","description":"Events that are in the log and change nothing, as their name fits several actors or workers","items":{"type":"object","required":["index","detail"],
+        "properties":{"index":{"type":"integer"},"detail":{"type":"string"}}}}}},
         "Problem":{"type":"object","description":"RFC 9457","required":["type","title","status","detail"],"properties":{
         "type":{"type":"string","format":"uri"},"title":{"type":"string"},"status":{"type":"integer"},"detail":{"type":"string"},
         "index":{"type":"integer","description":"Which event of the request, from 0"},"field":{"type":"string"},
@@ -54,7 +58,7 @@ extension OpenAPIDocument {
         "ageSeconds":{"type":"number"}}},
         "Quantiles":{"type":"object","properties":{"p50":{"type":"number"},"p90":{"type":"number"}}},
         "Worker":{"type":"object","required":["namespace","pool","name","status"],"properties":{"namespace":{"type":"string"},"pool":{"type":"string"},
-        "name":{"type":"string"},"status":{"enum":["FREE","BUSY","PARTIAL","DRAINING","STARTING","GONE"]},"actors":{"type":"array","items":{"type":"string"}},
+        "name":{"type":"string"},"uid":{"type":"string","description":"What tells it from others of its name, where somebody said"},"status":{"enum":["FREE","BUSY","PARTIAL","DRAINING","STARTING","GONE"]},"actors":{"type":"array","items":{"type":"string"}},
         "node":{"type":"string"},"zone":{"type":"string"},"ip":{"type":"string"},"slots":{"type":"integer"},"used":{"type":"integer"},"ageSeconds":{"type":"number"}}},
         "Actor":{"type":"object","required":["namespace","pool","id","status"],"properties":{"namespace":{"type":"string"},"pool":{"type":"string"},
         "template":{"type":"string"},"id":{"type":"string"},"status":{"type":"string"},"worker":{"type":"string"},"node":{"type":"string"},"ip":{"type":"string"},

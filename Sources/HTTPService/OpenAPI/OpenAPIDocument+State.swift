@@ -16,6 +16,19 @@ extension OpenAPIDocument {
         """
     }
 
+    /// Of an actor or a worker that is named without its namespace.
+    private static let within = """
+        {"name":"namespace","in":"query","description":"The namespace of what the path names, where several have that name","schema":{"type":"string"}},
+        {"name":"pool","in":"query","description":"The same by a pool of that namespace","schema":{"type":"string"}}
+        """
+
+    /// One of a name: 409 where several namespaces have it.
+    private static func oneOfName(_ schema: String) -> String { one(schema) + ##","409":{"$ref":"#/components/responses/Problem"}"## }
+
+    private static let actorPath = """
+        {"$ref":"#/components/parameters/Namespace"},{"name":"id","in":"path","required":true,"schema":{"type":"string"}}
+        """
+
     static let state = """
         "/v1/pools":{"get":{"operationId":"listPools","x-role":"read","summary":"All pools by name",
         "parameters":[{"$ref":"#/components/parameters/At"},{"$ref":"#/components/parameters/After"},{"$ref":"#/components/parameters/Limit"}],
@@ -27,20 +40,31 @@ extension OpenAPIDocument {
         "parameters":[{"$ref":"#/components/parameters/At"},{"$ref":"#/components/parameters/Pool"},{"$ref":"#/components/parameters/After"},
         {"$ref":"#/components/parameters/Limit"}],"responses":{\(page("Worker"))}}},
         "/v1/workers/{name}":{"get":{"operationId":"getWorker","x-role":"read","summary":"One worker",
-        "parameters":[{"$ref":"#/components/parameters/Name"},{"$ref":"#/components/parameters/At"}],"responses":{\(one("Worker"))}}},
+        "parameters":[{"$ref":"#/components/parameters/Name"},{"$ref":"#/components/parameters/At"},\(within)],"responses":{\(oneOfName("Worker"))}}},
+        "/v1/workers/{namespace}/{name}":{"get":{"operationId":"getWorkerOfNamespace","x-role":"read","summary":"One worker",
+        "parameters":[{"$ref":"#/components/parameters/Namespace"},{"$ref":"#/components/parameters/Name"},{"$ref":"#/components/parameters/At"}],
+        "responses":{\(one("Worker"))}}},
         "/v1/actors":{"get":{"operationId":"listActors","x-role":"read","summary":"Actors in order of first appearance",
         "parameters":[{"$ref":"#/components/parameters/At"},{"$ref":"#/components/parameters/Pool"},
         {"name":"status","in":"query","description":"For instance waiting or STATUS_WAITING","schema":{"type":"string"}},
         {"$ref":"#/components/parameters/After"},{"$ref":"#/components/parameters/Limit"}],"responses":{\(page("Actor"))}}},
         "/v1/actors/{id}":{"get":{"operationId":"getActor","x-role":"read","summary":"One actor",
-        "parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"$ref":"#/components/parameters/At"}],
-        "responses":{\(one("Actor"))}}},
+        "parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"$ref":"#/components/parameters/At"},\(within)],
+        "responses":{\(oneOfName("Actor"))}}},
+        "/v1/actors/{namespace}/{id}":{"get":{"operationId":"getActorOfNamespace","x-role":"read","summary":"One actor",
+        "parameters":[\(actorPath),{"$ref":"#/components/parameters/At"}],"responses":{\(one("Actor"))}}},
         "/v1/actors/{id}/history":{"get":{"operationId":"getActorHistory","x-role":"read","summary":"What happened to an actor, with the seconds of each step",
         "parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"$ref":"#/components/parameters/AfterSeq"},
-        {"$ref":"#/components/parameters/Limit"}],"responses":{\(page("Transition")),"404":{"$ref":"#/components/responses/Problem"}}}},
+        {"$ref":"#/components/parameters/Limit"},\(within)],"responses":{\(page("Transition")),"404":{"$ref":"#/components/responses/Problem"},
+        "409":{"$ref":"#/components/responses/Problem"}}}},
+        "/v1/actors/{namespace}/{id}/history":{"get":{"operationId":"getActorHistoryOfNamespace","x-role":"read","summary":"What happened to an actor, with the seconds of each step",
+        "parameters":[\(actorPath),{"$ref":"#/components/parameters/AfterSeq"},{"$ref":"#/components/parameters/Limit"}],
+        "responses":{\(page("Transition")),"404":{"$ref":"#/components/responses/Problem"}}}},
         "/v1/actors/{id}/placement":{"get":{"operationId":"explainPlacement","x-role":"read","summary":"Why a waiting actor waits, or where it would go, and what each tier has; 404 for one that doesn't wait",
-        "parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"$ref":"#/components/parameters/At"}],
-        "responses":{\(one("PlacementExplanation"))}}},
+        "parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"$ref":"#/components/parameters/At"},\(within)],
+        "responses":{\(oneOfName("PlacementExplanation"))}}},
+        "/v1/actors/{namespace}/{id}/placement":{"get":{"operationId":"explainPlacementOfNamespace","x-role":"read","summary":"The same of an actor of a namespace",
+        "parameters":[\(actorPath),{"$ref":"#/components/parameters/At"}],"responses":{\(one("PlacementExplanation"))}}},
         "/v1/decisions":{"get":{"operationId":"listDecisions","x-role":"read","summary":"Decisions in order, of pools' own policies and of their shadows",
         "parameters":[{"$ref":"#/components/parameters/Pool"},{"$ref":"#/components/parameters/AfterSeq"},{"$ref":"#/components/parameters/Limit"}],
         "responses":{\(page("Decision"))}}},

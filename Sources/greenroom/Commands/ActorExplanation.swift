@@ -98,7 +98,7 @@ extension ActorExplanation {
         if let placement = try await present.placement(id) { return ActorExplanation(actor: actor, placement: placement, now: now) }
         var query = EventQuery(subject: id, kind: .actorPlaced)
         query.through = moment
-        guard let placed = try await events.newest(1, query, where: { !$0.superseded }).events.first else {
+        guard let placed = try await events.newest(1, query, where: { !$0.superseded && ($0.namespace ?? actor.namespace) == actor.namespace }).events.first else {
             return ActorExplanation(actor: actor, now: now)
         }
         let asOf = placed.data["asOf"]?.integer ?? placed.seq - 1

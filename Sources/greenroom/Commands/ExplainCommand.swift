@@ -29,10 +29,10 @@ struct ExplainCommand: AsyncParsableCommand {
     @Argument(help: "pool or actor.")
     var subject: Subject
 
-    @Argument(help: "NS/NAME of the pool, or the actor's id.")
+    @Argument(help: "NS/NAME of the pool, or the actor's id, with NS/ before it where several have it.")
     var name: String
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The pool's namespace, where its name comes without one.", valueName: "ns"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("The namespace, where the name comes without one.", valueName: "ns"))
     var namespace: String?
 
     @Option(name: .long, help: ArgumentHelp("A position of the log, a time (RFC 3339, or local), or peak: the largest count decided.", valueName: "seq|time|peak"))
@@ -62,7 +62,7 @@ struct ExplainCommand: AsyncParsableCommand {
     private func explainActor() async throws {
         let now = TimeText.now()
         let moment = at.flatMap { AsOf($0, today: now) } ?? .now
-        let explanation = try await ActorExplanation.find(name, at: moment, events: source.events(), now: now) { try await source.state(at: $0) }
+        let explanation = try await ActorExplanation.find(namespace.map { QualifiedName.full(name, in: $0) } ?? name, at: moment, events: source.events(), now: now) { try await source.state(at: $0) }
         Terminal.write(try format.output.text(try explanation.json) { explanation.text(palette: .forOutput) })
     }
 

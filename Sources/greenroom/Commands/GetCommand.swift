@@ -39,7 +39,7 @@ struct GetCommand: AsyncParsableCommand {
     @Argument(help: "pools, workers, actors, policies or decisions.")
     var resource: Resource
 
-    @Argument(help: "Only this one: NS/NAME of a pool or policy, a worker's name, an actor's id; for decisions, their pool.")
+    @Argument(help: "Only this one: NS/NAME of a pool or policy, a worker's name or an actor's id, with NS/ before it where several have it; for decisions, their pool.")
     var name: String?
 
     @Option(name: .shortAndLong, help: ArgumentHelp("Only this namespace.", valueName: "ns"))
@@ -134,12 +134,12 @@ struct GetCommand: AsyncParsableCommand {
     }
 
     private func workers(_ source: any StateSource) async throws -> [WorkerView] {
-        if let name { return [try await found(source.worker(name), "worker", name)] }
+        if let name { return [try await found(source.worker(inNamespace(name)), "worker", name)] }
         return try await source.workers(namespace: namespace, limit: limit)
     }
 
     private func actors(_ source: any StateSource) async throws -> [ActorView] {
-        if let name { return [try await found(source.actor(name), "actor", name)] }
+        if let name { return [try await found(source.actor(inNamespace(name)), "actor", name)] }
         return try await source.actors(namespace: namespace, limit: limit)
     }
 
@@ -148,6 +148,7 @@ struct GetCommand: AsyncParsableCommand {
         return Array(try await source.policies().filter { namespace == nil || $0.namespace == namespace }.prefix(limit))
     }
 
+    private func inNamespace(_ name: String) -> String { namespace.map { QualifiedName.full(name, in: $0) } ?? name }
     private func qualified(_ name: String) throws -> String { try PoolName.qualified(name, namespace: namespace) }
 
     private func found<View>(_ view: View?, _ what: String, _ name: String) throws -> View {

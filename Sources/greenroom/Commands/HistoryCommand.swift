@@ -10,6 +10,7 @@ struct HistoryCommand: AsyncParsableCommand {
         discussion: """
             Examples:
               greenroom history actor agent-42
+              greenroom history actor kagent/agent-42
               greenroom history pool kagent/default --limit 50
               greenroom history worker kagent-default-7f9c --db ./greenroom.db -o json
             """)
@@ -19,10 +20,10 @@ struct HistoryCommand: AsyncParsableCommand {
     @Argument(help: "actor, worker or pool.")
     var subject: Subject
 
-    @Argument(help: "The actor's id, the worker's name, or NS/NAME of the pool.")
+    @Argument(help: "The actor's id or the worker's name, with NS/ before it where several have it, or NS/NAME of the pool.")
     var name: String
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The pool's namespace, where its name comes without one.", valueName: "ns"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("The namespace, where the name comes without one.", valueName: "ns"))
     var namespace: String?
 
     @Option(name: .long, help: ArgumentHelp("Only the newest transitions, at most this many.", valueName: "n"))
@@ -38,13 +39,25 @@ struct HistoryCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let history = try await history(source.events())
+        let history = try await history(source.events(), of: try await only(source.state()))
         Terminal.write(try format.output.text(history.json) { history.table.text })
         if history.hasOlder { Terminal.writeError("Older transitions are left out: --limit shows more.") }
     }
 
-    func history(_ source: any EventSource) async throws -> SubjectHistory {
-        let full = subject == .pool ? try PoolName.qualified(name, namespace: namespace) : name
+    /// The one of that name where it is there still; a fault where several are.
+    private func only(_ state: any StateSource) async throws -> String? {
+        switch subject {
+        case .actor: try await state.actor(written).map { QualifiedName.join($0.namespace, $0.id) }
+        case .worker: try await state.worker(written).map { QualifiedName.join($0.namespace, $0.name) }
+        case .pool: nil
+        }
+    }
+
+    /// The actor or worker as it was named.
+    private var written: String { namespace.map { QualifiedName.full(name, in: $0) } ?? name }
+
+    func history(_ source: any EventSource, of only: String? = nil) async throws -> SubjectHistory {
+        let full = subject == .pool ? try PoolName.qualified(name, namespace: namespace) : only ?? written
         let query = subject == .worker ? EventQuery(worker: full) : EventQuery(subject: full)
         // An actor and a worker may have the same name.
         let found = try await source.newest(limit, query) { $0.kind.map { isAbout($0) } ?? true }

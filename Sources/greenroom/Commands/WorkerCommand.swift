@@ -15,8 +15,8 @@ struct WorkerCommand: AsyncParsableCommand {
         commandName: "worker",
         abstract: "A worker: registers, takes placements, runs COMMAND for each turn, reports what came of it.",
         discussion: """
-            COMMAND finds whom it serves in GREENROOM_ACTOR, GREENROOM_POOL, GREENROOM_WORKER, GREENROOM_SNAPSHOT and
-            GREENROOM_EXPECTED_MILLIS. Without COMMAND a turn sleeps as long as it is expected to run.
+            COMMAND finds whom it serves in GREENROOM_ACTOR, GREENROOM_NAMESPACE, GREENROOM_POOL, GREENROOM_WORKER,
+            GREENROOM_SNAPSHOT and GREENROOM_EXPECTED_MILLIS. Without COMMAND a turn sleeps as long as it is expected to run.
 
             SIGTERM: takes no more, finishes what runs, goes. Again: stops at once.
             Exit status: 0 gone as it was asked to, and the log knows; 2 usage; 3 the service can't be reached.

@@ -11,7 +11,10 @@ struct EventRecord: Hashable, Sendable {
     /// Without `dev.greenroom.`.
     var kindName: String
     var source: String
+    /// Of an actor or a worker: its name within `namespace`.
     var subject: String
+    /// nil of other subjects, and where none is told.
+    var namespace: String?
     var id: String
     /// The producer's clock.
     var time: LogTime?
@@ -21,6 +24,9 @@ struct EventRecord: Hashable, Sendable {
 
     /// nil for a kind of a later version.
     var kind: EventKind? { EventKind(name: kindName) }
+
+    /// `NAMESPACE/NAME` of an actor or a worker.
+    var fullSubject: String { QualifiedName.join(namespace ?? "", subject) }
 
     /// The pool the event names; for an event about a pool, its subject.
     var pool: String? { data["pool"]?.string ?? (kind?.subject == .pool ? subject : nil) }
@@ -38,6 +44,7 @@ struct EventRecord: Hashable, Sendable {
         kindName = type.hasPrefix(EventKind.typePrefix) ? String(type.dropFirst(EventKind.typePrefix.count)) : type
         source = json["source"]?.string ?? ""
         subject = json["subject"]?.string ?? ""
+        namespace = json["namespace"]?.string
         id = json["id"]?.string ?? ""
         time = json["time"]?.string.flatMap { LogTime(rfc3339: $0) }
         superseded = json["superseded"] == .bool(true)

@@ -30,7 +30,7 @@ struct LogEvents: EventSource {
             }
             after = last
             // Names may have come with these commits: they are looked up again for each slice.
-            let filter = EventFilter(query.question) { log.names.find($0) }
+            let filter = EventFilter(query.question, names: log)
             for batch in batches {
                 for event in batch.events where filter.matches(event) {
                     let record = try record(event, batch)
@@ -42,9 +42,9 @@ struct LogEvents: EventSource {
     }
 
     func newest(_ count: Int, _ query: EventQuery, where isWanted: (EventRecord) -> Bool) async throws -> NewestEvents {
-        guard let subject = query.subject, query.worker == nil else { return try await scanNewest(count, query, where: isWanted) }
-        guard let name = log.names.find(subject) else { return NewestEvents() }
-        let filter = EventFilter(query.question) { log.names.find($0) }
+        let filter = EventFilter(query.question, names: log)
+        guard query.subject != nil, query.worker == nil, filter.subjects.count <= 1 else { return try await scanNewest(count, query, where: isWanted) }
+        guard let name = filter.subjects.first else { return NewestEvents() }
         var found: [EventRecord] = []
         var before = Position.max
         while true {

@@ -253,8 +253,8 @@ private final class PlaneBox: Sendable {
         set { box.value = newValue }
     }
 
-    /// Whether the log knows of an actor on the worker of that name.
-    func isBusy(_ worker: String) async -> Bool { await value?.worker(worker)?.used ?? 0 > 0 }
+    /// Whether the log knows of an actor on the worker: `NAMESPACE/NAME`. Of a bare name that several have, on any of them.
+    func isBusy(_ worker: String) async -> Bool { await value?.workers(named: worker).contains { $0.used > 0 } ?? false }
 }
 
 extension Logger {

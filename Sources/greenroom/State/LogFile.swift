@@ -67,12 +67,21 @@ struct PlaneState: StateSource {
     func pools() async throws -> [PoolView] { await plane.pools() }
     func pool(_ name: String) async throws -> PoolView? { await plane.pool(name) }
     func workers(pool: String?, after: String?, limit: Int) async throws -> [WorkerView] { await plane.workers(pool: pool, after: after, limit: limit) }
-    func worker(_ name: String) async throws -> WorkerView? { await plane.worker(name) }
+    func worker(_ name: String) async throws -> WorkerView? {
+        try only(await plane.workers(named: name), "worker", name) { QualifiedName.join($0.namespace, $0.name) }
+    }
     func actors(pool: String?, after: String?, limit: Int) async throws -> [ActorView] {
         await plane.actors(pool: pool, status: nil, after: after, limit: limit)
     }
-    func actor(_ id: String) async throws -> ActorView? { await plane.actor(id) }
+    func actor(_ id: String) async throws -> ActorView? {
+        try only(await plane.actors(named: id), "actor", id) { QualifiedName.join($0.namespace, $0.id) }
+    }
     func placement(_ actor: String) async throws -> PlacementView? { await plane.explainPlacement(of: actor) }
     func policies() async throws -> [PolicyView] { await plane.policies() }
     func policy(_ pool: String) async throws -> PolicyView? { await plane.policy(pool) }
+
+    private func only<View>(_ found: [View], _ what: String, _ name: String, full: (View) -> String) throws -> View? {
+        guard found.count > 1, case .conflict(let several) = ControlFault.several(what, name, found.map(full)) else { return found.first }
+        throw Fault(.no, several)
+    }
 }

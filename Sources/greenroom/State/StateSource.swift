@@ -11,9 +11,11 @@ protocol StateSource: Sendable {
     func pool(_ name: String) async throws -> PoolView?
     /// At most `limit` workers in order of name, after the one named.
     func workers(pool: String?, after: String?, limit: Int) async throws -> [WorkerView]
+    /// The one of that name, or of `NAMESPACE/NAME`; nil where there is none, a fault where there are several.
     func worker(_ name: String) async throws -> WorkerView?
     /// At most `limit` actors in order of first appearance, after the one named.
     func actors(pool: String?, after: String?, limit: Int) async throws -> [ActorView]
+    /// The same of an actor.
     func actor(_ id: String) async throws -> ActorView?
     /// Why a waiting actor waits, or where it would go; nil for one that doesn't wait.
     func placement(_ actor: String) async throws -> PlacementView?
@@ -29,29 +31,29 @@ extension StateSource {
 
     /// The first `limit` workers that match.
     func workers(namespace: String?, limit: Int) async throws -> [WorkerView] {
-        try await collect(limit, named: \.name, matching: { namespace == nil || $0.namespace == namespace }) {
+        try await collect(limit, named: { QualifiedName.join($0.namespace, $0.name) }, matching: { namespace == nil || $0.namespace == namespace }) {
             try await workers(pool: nil, after: $0, limit: pageSize)
         }
     }
 
     /// The first `limit` actors that match.
     func actors(namespace: String?, limit: Int) async throws -> [ActorView] {
-        try await collect(limit, named: \.id, matching: { namespace == nil || $0.namespace == namespace }) {
+        try await collect(limit, named: { QualifiedName.join($0.namespace, $0.id) }, matching: { namespace == nil || $0.namespace == namespace }) {
             try await actors(pool: nil, after: $0, limit: pageSize)
         }
     }
 
     /// Page by page until there are enough or no more. A page that doesn't move on ends it.
     private func collect<Row: Sendable>(
-        _ limit: Int, named name: KeyPath<Row, String>, matching: (Row) -> Bool, page: (String?) async throws -> [Row]
+        _ limit: Int, named name: (Row) -> String, matching: (Row) -> Bool, page: (String?) async throws -> [Row]
     ) async throws -> [Row] {
         var found: [Row] = []
         var after: String?
         while found.count < limit {
             let rows = try await page(after)
             found.append(contentsOf: rows.filter(matching).prefix(limit - found.count))
-            guard let last = rows.last, last[keyPath: name] != after, rows.count == pageSize else { break }
-            after = last[keyPath: name]
+            guard let last = rows.last, name(last) != after, rows.count == pageSize else { break }
+            after = name(last)
         }
         return found
     }

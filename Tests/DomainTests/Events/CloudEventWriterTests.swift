@@ -8,7 +8,7 @@ import Testing
         let commit = Commit(try Read.event(json), firstSeq: 7, superseded: [7])
         #expect(
             commit.lines == [
-                #"{"seq":7,"at":"2026-11-21T07:32:00.000125Z","specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/s","subject":"a\"b","id":"é","time":"2026-11-21T07:32:00.000000Z","tenant":"t","superseded":true,"data":{"pool":"ns/p","x":1,"priority":2}}"#
+                #"{"seq":7,"at":"2026-11-21T07:32:00.000125Z","namespace":"ns","specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/s","subject":"a\"b","id":"é","time":"2026-11-21T07:32:00.000000Z","tenant":"t","superseded":true,"data":{"pool":"ns/p","x":1,"priority":2}}"#
             ])
     }
 

@@ -123,7 +123,7 @@ final class MemoryLog: EventAppending, EventReading {
 
     func read(_ question: EventQuestion) async throws -> EventPage {
         state.withLock { state in
-            let filter = EventFilter(question) { state.names.find($0) }
+            let filter = EventFilter(question, names: state.names)
             var found: [CommittedBatch] = []
             var wanted = question.limit
             var readTo = question.after
@@ -145,4 +145,8 @@ final class MemoryLog: EventAppending, EventReading {
     func write(_ batch: EventBatch) async {
         await withCheckedContinuation { done in append(batch) { _ in done.resume() } }
     }
+}
+
+extension NameTable: LogNames {
+    func pool(ofSubject name: NameID) -> NameID? { nil }
 }

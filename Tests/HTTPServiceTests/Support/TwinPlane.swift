@@ -38,15 +38,15 @@ final class TwinPlane: ControlPlane {
         return Array(all.filter { worker in after.map { worker.name > $0 } ?? true }.prefix(limit))
     }
 
-    func worker(_ name: String) async -> WorkerView? { note("worker \(name)").workers.first { $0.name == name } }
+    func worker(_ name: String) async -> WorkerView? { note("worker \(name)").workers.first { $0.name == name || "\($0.namespace)/\($0.name)" == name } }
 
     func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async -> [ActorView] {
         let all = note("actors \(status?.statusName ?? "-")").actors.filter { status == nil || $0.status == status?.statusName }
-        let start = after.flatMap { after in all.firstIndex { $0.id == after }.map { $0 + 1 } } ?? 0
+        let start = after.flatMap { after in all.firstIndex { "\($0.namespace)/\($0.id)" == after || $0.id == after }.map { $0 + 1 } } ?? 0
         return Array(all[start...].prefix(limit))
     }
 
-    func actor(_ id: String) async -> ActorView? { note("actor \(id)").actors.first { $0.id == id } }
+    func actor(_ id: String) async -> ActorView? { note("actor \(id)").actors.first { $0.id == id || "\($0.namespace)/\($0.id)" == id } }
     func policies() async -> [PolicyView] { note("policies").policies }
     func policy(_ pool: String) async -> PolicyView? { note("policy \(pool)").policies.first { "\($0.namespace)/\($0.name)" == pool } }
     func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { try note("apply \(policy.pool)").decision.get() }
