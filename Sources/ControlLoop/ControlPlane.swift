@@ -29,7 +29,9 @@ public protocol ControlPlane: Sendable {
     func removePolicy(_ name: String) async throws(ControlFault)
     func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView
 
-    /// Asks for a worker and waits for one, at most `waitSeconds`.
+    /// Asks for a worker and waits for one, at most `waitSeconds`: 0 to `PlacementRequest.longestWaitSeconds`, or `.invalid`. The wait
+    /// ends sooner where the actor is withdrawn or deleted (`.conflict`), where the caller's task is cancelled, and where the loop
+    /// stops; the actor then still waits, as it does when the time is up.
     func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer
     func withdraw(_ actor: String) async throws(ControlFault)
     /// Where a waiting actor would be placed and why, or why it waits; nil for one that doesn't wait.
@@ -56,6 +58,9 @@ public enum ControlFault: Error, Hashable, Sendable {
 }
 
 public struct PlacementRequest: Hashable, Sendable {
+    /// The longest a caller may wait: whoever wants to wait longer asks again, and loses no place in the queue.
+    public static let longestWaitSeconds = 600.0
+
     public var actor: String
     public var pool: String
     public var template: String?

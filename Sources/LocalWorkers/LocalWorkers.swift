@@ -120,7 +120,7 @@ public actor LocalWorkers: Actuator {
 
     public func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try check(fence, pool.name)
-        if await isBusy(worker) { throw .refused("\(worker) holds an actor: it isn't removed until that has left") }
+        if await isBusy(worker) { throw .holdsActor(worker: worker) }
         beginLeaving(worker, .removed, killAfter: configuration.limits.removeGrace)
     }
 

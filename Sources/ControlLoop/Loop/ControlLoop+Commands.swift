@@ -46,8 +46,8 @@ extension ControlLoop {
     }
 
     public func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
-        let wait = min(max(0, waitSeconds.isFinite ? waitSeconds : 0), configuration.limits.longestWaitSeconds)
-        var until = scheduler.now.adding(microseconds: Int64(wait * 1e6))
+        try PlacementRequest.check(waitSeconds: waitSeconds)
+        var until = scheduler.now.adding(microseconds: Int64(waitSeconds * 1e6))
         var answer = await placementAnswer(request.actor)
         if answer == nil {
             try await append { $0.append(.actorRequested, source: Outputs.source, id: self.newID("request"), subject: request.actor, pool: request.pool, body: request.body) }
@@ -56,9 +56,10 @@ extension ControlLoop {
             if standing.isPromised { until = max(until, scheduler.now.adding(microseconds: 1_000_000)) }
             answer = standing.answer
         }
-        while case .waiting? = answer, scheduler.now < until {
-            try await waitForPlacement(of: request.actor, until: until)
+        while case .waiting? = answer, scheduler.now < until, !Task.isCancelled {
+            let mayGoOn = try await waitForPlacement(of: request.actor, until: until)
             answer = await placementAnswer(request.actor)
+            if !mayGoOn { break }
         }
         guard let answer else { throw .conflict("actor \(request.actor) was withdrawn or deleted while it waited: ask again") }
         return answer
@@ -90,19 +91,24 @@ extension ControlLoop {
         }
     }
 
-    private func waitForPlacement(of actor: String, until: LogTime) async throws(ControlFault) {
-        let isFull = await ask { [limit = configuration.limits.waitingCallers] core in core.waitingCallers >= limit }
-        guard !isFull else { throw .overloaded(retryAfterSeconds: 1) }
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            let once = Once { continuation.resume() }
-            scheduler.perform { [core] in
-                guard let name = core.log.names.find(actor) else { return once.run() }
-                // It may have been placed since it was asked about.
-                if core.world.placement(of: actor, log: core.log).isSettled { return once.run() }
-                core.whenPlaced(name) { once.run() }
+    /// Returns when something happened to the actor, the time is up, the caller's task is cancelled, or the loop stops; false where
+    /// it stops. However it ends, it holds no place any more.
+    private func waitForPlacement(of actor: String, until: LogTime) async throws(ControlFault) -> Bool {
+        let key = waitKeys.wrappingAdd(1, ordering: .relaxed).newValue
+        let isOver = Mark()
+        let refusal = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                scheduler.perform { [core] in
+                    core.beginWait(key, for: actor, until: until, unless: { isOver.isSet }) { continuation.resume(returning: $0) }
+                }
             }
-            _ = scheduler.perform(at: until) { once.run() }
+        } onCancel: {
+            // Either the wait begins later and sees the mark, or it began and is ended.
+            isOver.set()
+            scheduler.perform { [core] in core.endWait(key) }
         }
+        if case .full? = refusal { throw .overloaded(retryAfterSeconds: 1) }
+        return refusal == nil
     }
 
     private func placementAnswer(_ actor: String) async -> PlacementAnswer? {
@@ -141,6 +147,13 @@ extension ControlLoop {
 }
 
 extension PlacementRequest {
+    /// - Throws: `.invalid` for a wait that no `ControlPlane` takes.
+    public static func check(waitSeconds: Double) throws(ControlFault) {
+        guard waitSeconds >= 0, waitSeconds <= longestWaitSeconds else {
+            throw .invalid(field: "wait", problem: "must be seconds, 0 to \(Int(longestWaitSeconds)): ask again where that is too short")
+        }
+    }
+
     fileprivate var body: [UInt8] {
         var json = JSONWriter()
         json.openObject()

@@ -46,8 +46,6 @@ public struct LoopLimits: Sendable {
     public var retryMicroseconds: Int64 = 1_000_000
     /// Callers that wait for a placement or a fold, at most.
     public var waitingCallers = 10_000
-    /// The longest a caller may wait for a worker.
-    public var longestWaitSeconds = 300.0
     /// Those who watch pools, at most.
     public var poolWatchers = 10_000
 

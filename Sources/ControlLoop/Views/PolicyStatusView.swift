@@ -11,7 +11,7 @@ public struct PolicyStatusView: Hashable, Sendable {
     public var digest: String
     /// Where in the log it took effect.
     public var seq: Position
-    /// The count the target was last told to have; a shadow's is what it would have made of it.
+    /// What the target was last told, or, in mode `recommend`, what the last decision recommends; a shadow's is what it would have made of it.
     public var desired: Int
     public var ready: Int
     public var isActive: Bool
@@ -39,7 +39,7 @@ extension World {
         let evaluation = key.shadow == nil ? pool.evaluation : shadow?.evaluation
         let decision = key.shadow == nil ? pool.lastDecision : shadow?.lastDecision
         return PolicyStatusView(
-            policy: applied.policy, digest: applied.digest, seq: applied.seq, desired: shadow?.desired ?? pool.desired, ready: pool.workerCounts.ready,
+            policy: applied.policy, digest: applied.digest, seq: applied.seq, desired: shadow?.desired ?? pool.wanted, ready: pool.workerCounts.ready,
             isActive: evaluation?.isActive ?? false, isFallback: evaluation?.fallbackReplicas != nil,
             scaleProblem: key.shadow == nil ? pool.scaleProblem : nil,
             lastDecision: decision.map { .init(seq: $0.seq, at: $0.at, from: $0.from, to: $0.to, codes: $0.codes) })

@@ -13,6 +13,7 @@ public struct PoolView: Codable, Hashable, Sendable {
     public var mode: String
     public var min: Int
     public var max: Int
+    /// What the target was last told, or, where nothing follows decisions (mode `recommend`), what the last one recommends.
     public var desired: Int
     public var ready: Int
     public var busy: Int

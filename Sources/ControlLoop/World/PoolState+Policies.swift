@@ -61,6 +61,8 @@ extension PoolState {
     /// A policy takes effect: the first of its name or another one. What was learned under that name stays.
     mutating func apply(_ applied: AppliedPolicy) {
         guard let name = applied.policy.shadow else {
+            // What a target answered is of no concern to another one, nor where nothing is asked of it.
+            if applied.mode != .auto || applied.policy.target != policy?.policy.target { scaleProblem = nil }
             policy = applied
             // An operator's word: what was yielded to or given up is tried again.
             target.resumed()
@@ -82,6 +84,7 @@ extension PoolState {
     mutating func removePolicy(_ shadow: String?) -> Bool {
         guard let shadow else {
             policy = nil
+            scaleProblem = nil
             evaluation = nil
             observed = nil
             return true

@@ -5,6 +5,11 @@ import Placement
 // How does the state look from outside?
 
 extension World {
+    /// Targets that didn't do as they were told last, of pools that have a policy, by the pool's name.
+    var targetProblems: [LoopHealth.UnreachableTarget] {
+        pools.lazy.filter { $0.policy != nil }.compactMap { pool in pool.scaleProblem.map { .init(pool: pool.text, problem: $0) } }.sorted { $0.pool < $1.pool }
+    }
+
     func poolView(_ index: Int, names: some NameReading, at now: LogTime) -> PoolView {
         let pool = pools[index]
         let (namespace, name) = Self.split(pool.text)
@@ -16,7 +21,7 @@ extension World {
             target: policy.map { "\($0.target.kind)/\($0.target.name)" } ?? "",
             mode: policy?.mode.rawValue ?? "",
             min: policy?.minReplicaCount ?? 0, max: policy?.maxReplicaCount ?? 0,
-            desired: pool.desired, ready: counts.ready, busy: counts.busy, idle: counts.idle, starting: counts.starting,
+            desired: pool.wanted, ready: counts.ready, busy: counts.busy, idle: counts.idle, starting: counts.starting,
             draining: counts.draining, lost: counts.lost,
             demand: PoolView.DemandView(
                 total: demand.total, resident: demand.resident, waiting: demand.blocked,
