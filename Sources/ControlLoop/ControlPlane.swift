@@ -27,7 +27,10 @@ public protocol ControlPlane: Sendable {
     func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView
     /// Takes a policy or a shadow away, by its own name. A pool's shadows stay when its policy goes.
     func removePolicy(_ name: String) async throws(ControlFault)
-    func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView
+    /// Pauses a pool that has a policy, or lets it go, and answers the decision that follows. It stays until it is said otherwise here, or
+    /// by a policy that comes with a pause of its own.
+    /// - Parameter by: who says so; nil where nobody has a name.
+    func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView
 
     /// Asks for a worker and waits for one, at most `waitSeconds`: 0 to `PlacementRequest.longestWaitSeconds`, or `.invalid`. The wait
     /// ends sooner where the actor is withdrawn or deleted (`.conflict`), where the caller's task is cancelled, and where the loop

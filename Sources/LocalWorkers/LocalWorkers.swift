@@ -36,6 +36,7 @@ public actor LocalWorkers: Actuator {
     let configuration: LocalWorkersConfiguration
     let report: @Sendable (EventBatch) -> Void
     let isBusy: @Sendable (String) async -> Bool
+    let wasReady: @Sendable (String) async -> Bool
     let logger: Logger
     let clock = ContinuousClock()
     let origin = ContinuousClock.now
@@ -48,6 +49,8 @@ public actor LocalWorkers: Actuator {
     var restarts: [String: Task<Void, Never>] = [:]
     /// Why workers of a pool couldn't be started; nil once all run that should.
     var startFaults: [String: SpawnFault] = [:]
+    /// Starts in a row, of a pool, that came to nothing.
+    var failedStarts: [String: Int] = [:]
     /// Leaders of sessions that may still hold what dead workers had started.
     var sweepsDue: Set<Int32> = []
     var sweeping: Task<Void, Never>?
@@ -60,14 +63,16 @@ public actor LocalWorkers: Actuator {
     /// - Parameters:
     ///   - report: takes events for the log; must not wait.
     ///   - isBusy: whether the log knows of an actor that the worker holds.
+    ///   - wasReady: whether the log knows the worker as one that became ready.
     public init(
         _ configuration: LocalWorkersConfiguration, logger: Logger, report: @escaping @Sendable (EventBatch) -> Void,
-        isBusy: @escaping @Sendable (String) async -> Bool
+        isBusy: @escaping @Sendable (String) async -> Bool, wasReady: @escaping @Sendable (String) async -> Bool = { _ in true }
     ) {
         self.configuration = configuration
         self.logger = logger
         self.report = report
         self.isBusy = isBusy
+        self.wasReady = wasReady
         reaper = OrphanReaper(owner: configuration.owner, logger: logger)
         let start = WallClock.now()
         names = WorkerNames(startSeconds: start.microseconds / 1_000_000)
@@ -136,6 +141,10 @@ public actor LocalWorkers: Actuator {
     func nextName(in pool: String) -> String { names.next(in: pool) }
 
     func reportGone(_ worker: String, _ reason: String) { report(reports.gone(worker, reason: reason, at: WallClock.now())) }
+    func reportFailedStart(_ worker: String, of pool: String, _ problem: String) {
+        failedStarts[pool, default: 0] += 1
+        report(reports.failedStart(worker, of: pool, problem, attempt: failedStarts[pool] ?? 1, at: WallClock.now()))
+    }
     func reportDraining(_ worker: String, _ reason: String) { report(reports.draining(worker, reason: reason, at: WallClock.now())) }
 
     func forget(_ worker: String) {

@@ -9,10 +9,30 @@ extension ControlLoop {
 
     func apply(_ policy: Policy, idBeginning: String) async throws(ControlFault) -> DecisionView {
         try await refuseWhereNamesClash(policy)
-        try await append { $0.append(.policyApplied, source: Outputs.source, id: self.newID(idBeginning), subject: policy.pool, pool: policy.pool, body: Self.body(of: policy)) }
+        let seq = try await append {
+            $0.append(.policyApplied, source: Outputs.source, id: self.newID(idBeginning), subject: policy.pool, pool: policy.pool, body: Self.body(of: policy))
+        }
         // Another one may have come in between and taken the name: the fold held it back then.
         try await refuseWhereNamesClash(policy)
-        return await ask { [scheduler] core in core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names) }
+        return await decision(of: policy, after: seq)
+    }
+
+    /// Puts policies that took effect under older rules under those of this version: a `policy.applied` each, which says whose it
+    /// renews. Decisions of before keep their rules.
+    ///
+    /// - Returns: the policies' names.
+    public func renewPolicies() async throws(ControlFault) -> [String] {
+        let old = await ask { $0.world.policiesInEffect.filter { $0.rules < .current } }
+        for applied in old {
+            let beginning = isFromObject(appliedAt: applied.seq) ? PolicyOrigin.beginning(uid: "renewed") : PolicyOrigin.request
+            let policy = applied.written
+            try await append {
+                $0.append(
+                    .policyApplied, source: Outputs.source, id: self.newID(beginning), subject: policy.pool, pool: policy.pool,
+                    body: Self.body(of: policy, renewing: applied.seq))
+            }
+        }
+        return old.map(\.policy.name)
     }
 
     public func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView {
@@ -33,16 +53,25 @@ extension ControlLoop {
         if let clash = await ask({ $0.world.clash(of: policy) }) { throw .conflict(clash) }
     }
 
-    public func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView {
+    public func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView {
         let current = await ask { core in
             core.world.find(pool: pool, names: core.log.names).flatMap { core.world.pools[$0].policy }
         }
         guard let current else { throw .notFound(what: "pool with a policy", name: pool) }
-        var policy = current.policy
-        policy.pause = pause
-        // A pause is no other policy: one that came from an object still did.
-        let beginning = isFromObject(appliedAt: current.seq) ? PolicyOrigin.beginning(uid: "paused") : PolicyOrigin.request
-        return try await apply(policy, idBeginning: beginning)
+        let seq = try await append {
+            $0.append(.poolPaused, source: Outputs.source, id: self.newID("paused"), subject: pool, pool: pool, body: Self.body(of: pause, by: by, was: current.policy.pause))
+        }
+        return await decision(of: current.policy, after: seq)
+    }
+
+    /// The decision that followed what is logged at `seq`, as it was logged; where nothing new followed, the one that stands, without
+    /// a position.
+    private func decision(of policy: Policy, after seq: Position) async -> DecisionView {
+        let decided: DecisionView? = await withCheckedContinuation { continuation in
+            scheduler.perform { [core] in core.whenDecided(pool: policy.pool, shadow: policy.shadow, after: seq) { continuation.resume(returning: $0) } }
+        }
+        if let decided { return decided }
+        return await ask { [scheduler] core in core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names) }
     }
 
     public func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
@@ -76,8 +105,9 @@ extension ControlLoop {
 
     // MARK: - Parts
 
-    /// Appends, and returns once it is folded.
-    private func append(_ fill: @escaping @Sendable (inout EventBatch) -> Void) async throws(ControlFault) {
+    /// Appends, and returns the last position once it is folded.
+    @discardableResult
+    private func append(_ fill: @escaping @Sendable (inout EventBatch) -> Void) async throws(ControlFault) -> Position {
         var batch = EventBatch()
         fill(&batch)
         let receipt: AppendReceipt
@@ -89,6 +119,7 @@ extension ControlLoop {
         await withCheckedContinuation { continuation in
             scheduler.perform { [core] in core.whenFolded(receipt.lastSeq) { continuation.resume() } }
         }
+        return receipt.lastSeq
     }
 
     /// Returns when something happened to the actor, the time is up, the caller's task is cancelled, or the loop stops; false where
@@ -132,7 +163,21 @@ extension ControlLoop {
         return body.bytes
     }
 
-    static func body(of policy: Policy) -> [UInt8] {
+    static func body(of pause: Pause, by: String?, was: Pause) -> [UInt8] {
+        var body = JSONWriter()
+        body.openObject()
+        pause.writeMembers(to: &body)
+        if let by { body.member("by", by) }
+        body.key("was")
+        body.openObject()
+        was.writeMembers(to: &body)
+        body.closeObject()
+        body.closeObject()
+        return body.bytes
+    }
+
+    /// - Parameter renewing: the position of the same policy under older rules.
+    static func body(of policy: Policy, renewing: Position? = nil) -> [UInt8] {
         var canonical = JSONWriter(reservingBytes: 1_024)
         policy.appendCanonicalJSON(to: &canonical)
         var body = JSONWriter(reservingBytes: 1_200)
@@ -141,8 +186,18 @@ extension ControlLoop {
         body.key("policy")
         body.raw(canonical.bytes)
         body.member("digest", Digest.sha256Hex(canonical.bytes))
+        body.member("rules", DecisionRules.current.rawValue)
+        if let renewing { body.member("renews", renewing) }
         body.closeObject()
         return body.bytes
+    }
+}
+
+extension Pause {
+    fileprivate func writeMembers(to body: inout JSONWriter) {
+        body.member("in", scaleIn)
+        body.member("out", scaleOut)
+        if let hold { body.member("hold", hold) }
     }
 }
 

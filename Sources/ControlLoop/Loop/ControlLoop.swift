@@ -33,6 +33,7 @@ public final class ControlLoop: ControlPlane {
     private let actuations = Mutex<[String: Actuated]>([:])
     private let reports = Atomic<UInt64>(0)
     let waitKeys = Atomic<UInt64>(0)
+    let policyWatches = Atomic<UInt64>(0)
     /// No two runs that appended anything began at the same position, whatever their fences: ids of reports rest on it.
     private let run: String
     /// In order: a worker is drained before it is removed, and before it is taken back.

@@ -34,6 +34,10 @@ final class LoopCore: @unchecked Sendable {
     let departures = PassthroughSubject<Departure, Never>()
     /// Pools whose targets are followed no more, by name.
     let releases = PassthroughSubject<String, Never>()
+    /// The policies in effect, as decisions follow them; sent again when one of them changed.
+    let policies = CurrentValueSubject<[Policy], Never>([])
+    private var policyWatches: [UInt64: AnyCancellable] = [:]
+    private var hasPolicyNews = true
     /// Targets that something was wanted of, by pool.
     private var actuated: [Int: ScaleTarget] = [:]
     private var subscriptions: Set<AnyCancellable> = []
@@ -46,6 +50,8 @@ final class LoopCore: @unchecked Sendable {
     /// Rises when promises were taken back, so that every pool is decided anew.
     private var round: UInt64 = 0
     private var waiters: [(seq: Position, resume: @Sendable () -> Void)] = []
+    /// Those who wait for a policy's decision to come back out of the log; called with nil where it didn't get in.
+    private var decisionWaiters: [PolicyKey: [@Sendable (DecisionView?) -> Void]] = [:]
     private var placementWaits = PlacementWaits()
     /// Actors that somebody waits for and that the commit being folded is about.
     private var awaited: Set<NameID> = []
@@ -133,7 +139,21 @@ final class LoopCore: @unchecked Sendable {
             _ = scheduler.perform(at: time) { [weak self] in self?.drain() }
         }
         flush()
+        publishPolicies()
     }
+
+    private func publishPolicies() {
+        guard hasPolicyNews else { return }
+        hasPolicyNews = false
+        policies.send(world.policiesInEffect.map(\.policy))
+    }
+
+    /// Hands `changed` the policies in effect, and again whenever they are others, until the watch of that number is ended.
+    func watchPolicies(_ number: UInt64, _ changed: @escaping ([Policy]) -> Void) {
+        policyWatches[number] = policies.removeDuplicates().sink(receiveValue: changed)
+    }
+
+    func endPolicyWatch(_ number: UInt64) { policyWatches[number] = nil }
 
     /// A commit that is handed in, in place of the log's next one.
     func take(_ batch: CommittedBatch) {
@@ -162,6 +182,7 @@ final class LoopCore: @unchecked Sendable {
         let change = world.fold(batch, names: log.names)
         observer.folded(batch, superseded: change.superseded.count, lagSeconds: max(0, scheduler.now.seconds(since: batch.at)))
         eventsSinceCheckpoint += Int64(batch.events.count)
+        if change.own.contains(where: { $0.kind == .policyApplied || $0.kind == .poolPaused }) { hasPolicyNews = true }
         if isLive { planner.told.note(batch) }
         if !placementWaits.isEmpty { for event in batch.events where placementWaits.waits(for: event.subject) { awaited.insert(event.subject) } }
         return change
@@ -193,6 +214,7 @@ final class LoopCore: @unchecked Sendable {
         case .scaleDecided:
             guard let pool = world.poolByName[event.pool] else { return }
             planner.settleDecision(of: PolicyKey(pool: pool, shadow: shadow))
+            resumeDecisionWaiters(PolicyKey(pool: pool, shadow: shadow), event.seq)
             guard shadow == nil else { return }
             if var rescale = rescale(pool), isRescale(pool) {
                 rescale.takingBack = planner.takeBack(pool, &world).map { takenBack($0) }
@@ -330,6 +352,8 @@ final class LoopCore: @unchecked Sendable {
     private func takeBack() {
         drain()
         planner.takeBackAll(&world)
+        for waiter in decisionWaiters.values.joined() { waiter(nil) }
+        decisionWaiters = [:]
         // What the target answered may have been lost with the append.
         for worker in world.workers.indices where world.workers[worker].isChosen { world.workers[worker].recall = .none }
         guard retry == nil else { return }
@@ -401,6 +425,22 @@ final class LoopCore: @unchecked Sendable {
         waiters.append((seq, resume))
     }
 
+    /// Runs `resume` with the policy's decision that followed `seq`, which is folded: at once where it is in the log already, once it is
+    /// where it is on its way, and with nil where none follows.
+    func whenDecided(pool: String, shadow: String?, after seq: Position, _ resume: @escaping @Sendable (DecisionView?) -> Void) {
+        guard let index = world.find(pool: pool, names: log.names), let standing = world.pools[index].standing(of: shadow) else { return resume(nil) }
+        if let last = standing.lastDecision, last.seq > seq { return resume(log.decision(at: last.seq)) }
+        let key = PolicyKey(pool: index, shadow: shadow)
+        guard isLive, !isStopping, planner.isDeciding(key) else { return resume(nil) }
+        decisionWaiters[key, default: []].append(resume)
+    }
+
+    private func resumeDecisionWaiters(_ key: PolicyKey, _ seq: Position) {
+        guard !decisionWaiters.isEmpty, let waiters = decisionWaiters.removeValue(forKey: key) else { return }
+        let decision = log.decision(at: seq)
+        for waiter in waiters { waiter(decision) }
+    }
+
     /// Why a wait for a placement can't begin.
     enum WaitRefusal: Sendable {
         case full, stopping
@@ -429,6 +469,8 @@ final class LoopCore: @unchecked Sendable {
     func endWaits() {
         isStopping = true
         placementWaits.endAll()
+        for waiter in decisionWaiters.values.joined() { waiter(nil) }
+        decisionWaiters = [:]
         setAlarm()
     }
 
@@ -454,6 +496,7 @@ final class LoopCore: @unchecked Sendable {
         switch measured {
         case .wait(let pool, let tier, let seconds): observer.placed(pool: world.pools[pool].text, tier: tier, waitedSeconds: seconds)
         case .workerStart(let pool, let seconds): observer.workerStarted(pool: world.pools[pool].text, seconds: seconds)
+        case .workerGone(let pool, let end): observer.workerGone(pool: world.pools[pool].text, end)
         }
     }
 

@@ -18,9 +18,24 @@ public protocol LoopObserving: Sendable {
     func couldNotSaveCheckpoint(_ problem: String)
     func placed(pool: String, tier: RestoreTier, waitedSeconds: Double)
     func workerStarted(pool: String, seconds: Double)
+    func workerGone(pool: String, _ end: WorkerEnd)
     /// The target answered, so many seconds after the commit that the decision looked at.
     func actuated(pool: String, to: Int, reactionSeconds: Double)
+    /// A call to the target failed, whether or not that is news to the log.
     func actuationFailed(pool: String, error: String, attempt: Int)
+}
+
+/// How a worker ended.
+public enum WorkerEnd: String, Hashable, Sendable, CaseIterable {
+    /// It was told to go.
+    case drained
+    case lost
+    /// It ended before it was ready.
+    case failedToStart = "failed_to_start"
+}
+
+extension LoopObserving {
+    public func workerGone(pool: String, _ end: WorkerEnd) {}
 }
 
 public struct SilentObserver: LoopObserving {

@@ -7,7 +7,13 @@ public import Domain
 // a cluster is made of; `PoolView` has the same counts and conditions for tables.
 
 public struct PolicyStatusView: Hashable, Sendable {
+    /// As decisions follow it: with the pause in effect.
     public var policy: Policy
+    /// As it was applied.
+    public var written: Policy
+    public var rules: DecisionRules
+    /// Who paused it, where an operator did and is known.
+    public var pausedBy: String?
     public var digest: String
     /// Where in the log it took effect.
     public var seq: Position
@@ -18,6 +24,8 @@ public struct PolicyStatusView: Hashable, Sendable {
     public var isFallback: Bool
     /// What the target said when it did not follow the last decision; nil while it does, and for what nothing follows.
     public var scaleProblem: String?
+    /// Why its workers don't come: those of the last starts ended before they were ready; nil for what nothing follows.
+    public var workersFailing: String?
     public var lastDecision: LastDecision?
 
     public struct LastDecision: Hashable, Sendable {
@@ -28,7 +36,7 @@ public struct PolicyStatusView: Hashable, Sendable {
         public var codes: ReasonCodes
     }
 
-    public var isPaused: Bool { policy.pause.scaleIn || policy.pause.scaleOut || policy.pause.hold != nil }
+    public var isPaused: Bool { policy.pause.isOn }
 }
 
 extension World {
@@ -39,9 +47,10 @@ extension World {
         let evaluation = key.shadow == nil ? pool.evaluation : shadow?.evaluation
         let decision = key.shadow == nil ? pool.lastDecision : shadow?.lastDecision
         return PolicyStatusView(
-            policy: applied.policy, digest: applied.digest, seq: applied.seq, desired: shadow?.desired ?? pool.wanted, ready: pool.workerCounts.ready,
+            policy: applied.policy, written: applied.written, rules: applied.rules, pausedBy: applied.orderSeq == nil ? nil : pool.pauseOrder?.by, digest: applied.digest, seq: applied.seq, desired: shadow?.desired ?? pool.wanted, ready: pool.workerCounts.ready,
             isActive: evaluation?.isActive ?? false, isFallback: evaluation?.fallbackReplicas != nil,
             scaleProblem: key.shadow == nil ? pool.scaleProblem : nil,
+            workersFailing: key.shadow == nil ? pool.failedStarts.flatMap { $0.isPersistent ? $0.sentence : nil } : nil,
             lastDecision: decision.map { .init(seq: $0.seq, at: $0.at, from: $0.from, to: $0.to, codes: $0.codes) })
     }
 }

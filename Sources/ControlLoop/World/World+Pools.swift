@@ -18,7 +18,8 @@ extension World {
         case .queueObserved: return observeQueue(home, body, fold.at)
         case .poolObserved: return observePool(home, body, fold.at)
         case .scaleApplied: pools[home].scaleProblem = nil
-        case .scaleFailed: noteFailure(home, body, fold.at)
+        case .scaleFailed: noteFailure(home, body, &fold)
+        case .poolPaused: applyPause(home, event, body, fold.at)
         default: preconditionFailure("\(event.kind.name) is not about a pool")
         }
         return true
@@ -58,14 +59,31 @@ extension World {
         return true
     }
 
-    /// A drain that took too long, replicas that somebody else set, found when ours were to be set, or a target that fails.
-    private mutating func noteFailure(_ home: Int, _ body: EventBody, _ now: LogTime) {
+    private mutating func applyPause(_ home: Int, _ event: CommittedEvent, _ body: EventBody, _ now: LogTime) {
+        var order = PauseOrder(pause: Pause(), by: nil, seq: event.seq, at: now)
+        body.forEachMember { key, value in
+            if key == "in" { order.pause.scaleIn = body.bool(value) }
+            if key == "out" { order.pause.scaleOut = body.bool(value) }
+            if key == "hold" { order.pause.hold = body.integer(value).map { min(max(0, Int(clamping: $0)), Int(Int32.max)) } }
+            if key == "by" { order.by = body.text(value) }
+        }
+        pools[home].takePauseOrder(order)
+    }
+
+    /// A drain that took too long, replicas that somebody else set, found when ours were to be set, a worker that never became ready,
+    /// or a target that fails.
+    private mutating func noteFailure(_ home: Int, _ body: EventBody, _ fold: inout Fold) {
+        let now = fold.at
         let error = body["error"].flatMap { body.text($0) } ?? "failed"
         if body["workers"] != nil {
             pools[home].drains.gaveUp(error, at: now)
         } else if let found = body["specReplicas"].flatMap({ body.integer($0) }) {
             let found = Int(clamping: found)
             if !pools[home].target.isYielding, found != pools[home].desired { pools[home].noteForeignReplicas(found, at: now) }
+        } else if body["start"] != nil {
+            let before = pools[home].failedStarts?.count ?? 0
+            pools[home].failedStarts = FailedStarts(count: before == .max ? before : before + 1, error: error, at: now)
+            fold.change.measured.append(.workerGone(pool: home, .failedToStart))
         } else {
             pools[home].scaleProblem = error
         }
@@ -76,8 +94,12 @@ extension World {
         var json: [UInt8] = []
         var digest = ""
         var shadow: String?
+        var rules: DecisionRules? = .first
+        var renews = false
         body.forEachMember { key, value in
             if key == "policy" { json = body.raw(value) }
+            if key == "rules" { rules = body.integer(value).flatMap { DecisionRules(rawValue: Int(clamping: $0)) } }
+            if key == "renews" { renews = true }
             if key == "digest" { digest = body.text(value) ?? "" }
             if key == "shadow" { shadow = body.text(value) }
         }
@@ -95,8 +117,10 @@ extension World {
             return false
         }
         // Our own service asked that before it logged the policy; two at once may both have been told yes.
-        guard policy.shadow == shadow, clash(of: policy) == nil else { return false }
-        pools[home].apply(AppliedPolicy(policy: policy, canonicalJSON: json, digest: digest, seq: event.seq, at: fold.at))
+        guard let rules, policy.shadow == shadow, clash(of: policy) == nil else { return false }
+        // Another policy may have taken effect since it was to be renewed.
+        guard !renews || pools[home].applied(shadow)?.digest == digest else { return false }
+        pools[home].apply(AppliedPolicy(policy: policy, canonicalJSON: json, digest: digest, seq: event.seq, at: fold.at, rules: rules), renews: renews)
         if shadow == nil { adoptPlacementRules(home) }
         return true
     }

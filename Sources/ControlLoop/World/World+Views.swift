@@ -4,6 +4,23 @@ import Placement
 
 // How does the state look from outside?
 
+extension PoolState {
+    var pauseView: PoolView.PauseView? {
+        let pause = pause
+        guard pause.isOn else { return nil }
+        let order = policy == nil || policy?.orderSeq != nil ? pauseOrder : nil
+        return PoolView.PauseView(
+            scaleIn: pause.scaleIn, scaleOut: pause.scaleOut, hold: pause.hold, by: order?.by,
+            at: (order?.at ?? policy?.at ?? createdAt).rfc3339, seq: order?.seq ?? policy?.ownPauseSeq ?? 0)
+    }
+}
+
+extension FailedStarts {
+    fileprivate var view: PoolView.WorkersFailingView {
+        PoolView.WorkersFailingView(count: count, error: error, at: at.rfc3339, text: sentence, isPersistent: isPersistent)
+    }
+}
+
 extension World {
     /// Targets that didn't do as they were told last, of pools that have a policy, by the pool's name.
     var targetProblems: [LoopHealth.UnreachableTarget] {
@@ -31,12 +48,14 @@ extension World {
                 seconds10: pool.arrivals.rate(overSeconds: 10, at: now), minute1: pool.arrivals.rate(overSeconds: 60, at: now),
                 minutes5: pool.arrivals.rate(overSeconds: 300, at: now)),
             startSeconds: Self.quantiles(pool.starts), restoreSeconds: Self.quantiles(pool.restores), holdSeconds: Self.quantiles(pool.holds),
-            readyCondition: policy != nil && pool.scaleProblem == nil && !pool.target.isYielding,
+            readyCondition: policy != nil && pool.scaleProblem == nil && !pool.target.isYielding && pool.failedStarts?.isPersistent != true,
             active: pool.evaluation?.isActive ?? false,
-            paused: policy.map { $0.pause.scaleIn || $0.pause.scaleOut || $0.pause.hold != nil } ?? false,
+            paused: pool.pause.isOn,
             fallback: pool.evaluation?.fallbackReplicas != nil,
-            reason: pool.scaleProblem ?? (pool.target.isYielding ? pool.target.foreign?.sentence : nil) ?? pool.drains.problem,
-            foreignChange: pool.target.foreign?.sentence, foreignReplicas: pool.target.foreign?.view,
+            reason: pool.scaleProblem ?? (pool.target.isYielding ? pool.target.foreign?.sentence : nil) ?? pool.failedStarts.flatMap { $0.isPersistent ? "WorkersFailing: \($0.sentence)" : nil }
+                ?? pool.drains.problem,
+            foreignChange: pool.target.foreign?.sentence, foreignReplicas: pool.target.foreign?.view, pause: pool.pauseView,
+            workersFailing: pool.failedStarts?.view,
             decisionSeq: pool.lastDecision?.seq, nextDeadline: nil, ageSeconds: max(0, now.seconds(since: pool.createdAt)))
     }
 

@@ -67,6 +67,7 @@ public struct World: Sendable {
     enum Measured: Sendable {
         case wait(pool: Int, tier: RestoreTier, seconds: Double)
         case workerStart(pool: Int, seconds: Double)
+        case workerGone(pool: Int, WorkerEnd)
     }
 
     /// Applies one commit. Commits must come whole and in order.
@@ -111,7 +112,7 @@ public struct World: Sendable {
         case .snapshotCached, .snapshotEvicted:
             batch.withBody(of: event) { applySnapshot(event, $0, &fold) }
             return true
-        case .queueObserved, .poolObserved, .policyApplied, .scaleDecided, .scaleApplied, .scaleFailed, .timerFired:
+        case .queueObserved, .poolObserved, .policyApplied, .poolPaused, .scaleDecided, .scaleApplied, .scaleFailed, .timerFired:
             return batch.withBody(of: event) { applyPool(event, $0, names, &fold) }
         case .prefetchSuggested:
             batch.withBody(of: event) { applySuggestion(event, $0, names, &fold) }

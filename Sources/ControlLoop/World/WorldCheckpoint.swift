@@ -10,7 +10,7 @@ import Placement
 
 extension World {
     /// Rises with every change of the bytes' meaning.
-    static let checkpointVersion = 10
+    static let checkpointVersion = 11
 
     public func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -96,15 +96,15 @@ extension World {
 
     /// What was found at the last commit that touched the pool follows from state and memory.
     private mutating func reevaluate(_ index: Int) {
-        if let policy = pools[index].policy?.policy, let at = pools[index].evaluatedAt {
+        if let policy = pools[index].policy, let at = pools[index].evaluatedAt {
             let observation = pools[index].observe(at: at)
-            pools[index].evaluation = Autoscaler.evaluate(policy: policy, observation: observation, memory: pools[index].memory)
+            pools[index].evaluation = policy.evaluate(observation, pools[index].memory)
         }
         for (k, shadow) in pools[index].shadows.enumerated() {
             guard let at = shadow.evaluatedAt else { continue }
             let observation = pools[index].observation(for: shadow, at: at)
             pools[index].shadows[k].observe(observation)
-            pools[index].shadows[k].evaluation = Autoscaler.evaluate(policy: shadow.applied.policy, observation: observation, memory: shadow.memory)
+            pools[index].shadows[k].evaluation = shadow.applied.evaluate(observation, shadow.memory)
         }
     }
 
@@ -129,6 +129,7 @@ extension PoolState {
         writer.integer(name.rawValue)
         writer.string(text)
         writer.time(createdAt)
+        writer.optional(pauseOrder) { writer, order in order.encode(into: &writer) }
         writer.optional(policy) { writer, applied in applied.encode(into: &writer) }
         writer.list(shadows) { writer, shadow in shadow.encode(into: &writer) }
         memory.encode(into: &writer)
@@ -151,6 +152,11 @@ extension PoolState {
         writer.optional(lastDecision) { writer, mark in mark.encode(into: &writer) }
         writer.optional(evaluation?.at) { $0.time($1) }
         writer.optional(scaleProblem) { $0.string($1) }
+        writer.optional(failedStarts) { writer, failed in
+            writer.integer(Int64(failed.count))
+            writer.string(failed.error)
+            writer.time(failed.at)
+        }
         writer.integer(timersFired)
         writer.list(placing.suggested.sorted { $0.key < $1.key }) { writer, suggested in
             writer.integer(suggested.key)
@@ -162,7 +168,9 @@ extension PoolState {
         name = NameID(try reader.integer())
         text = try reader.string()
         createdAt = try reader.time()
-        policy = try reader.optional { reader throws(ByteFault) in try AppliedPolicy(from: &reader) }
+        let order = try reader.optional { reader throws(ByteFault) in try PauseOrder(from: &reader) }
+        pauseOrder = order
+        policy = try reader.optional { reader throws(ByteFault) in try AppliedPolicy.read(from: &reader, under: order) }
         shadows = try reader.list { reader throws(ByteFault) in try ShadowPolicy(from: &reader) }
         guard shadows.count <= PolicyLimits.shadows else { throw ByteFault(offset: reader.offset, problem: "a pool has too many shadows") }
         memory = try AutoscalerMemory(from: &reader)
@@ -185,6 +193,9 @@ extension PoolState {
         lastDecision = try reader.optional { reader throws(ByteFault) in try DecisionMark(from: &reader) }
         evaluatedAt = try reader.optional { reader throws(ByteFault) in try reader.time() }
         scaleProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
+        failedStarts = try reader.optional { reader throws(ByteFault) in
+            FailedStarts(count: try reader.int(), error: try reader.string(), at: try reader.time())
+        }
         timersFired = try reader.integer()
         for _ in 0..<(try reader.count(bytesEach: 12)) { placing.noteSuggested(try reader.integer(), on: NameID(try reader.integer())) }
     }

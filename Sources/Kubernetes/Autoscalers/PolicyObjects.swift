@@ -173,8 +173,8 @@ public actor PolicyObjects {
         guard let object = known.object else { return await remove(key, known) }
         if case .refused(let problems)? = known.read { return settle(key, object, .invalid(problems)) }
         let current = await loop.policyStatus(key)
-        guard let wanted = known.wanted(over: current?.policy) else { return }
-        if current?.policy.canonicalJSON == wanted.canonicalJSON { return settle(key, object, .applied) }
+        guard let wanted = known.wanted(over: current?.written) else { return }
+        if current?.written == wanted { return settle(key, object, .applied) }
         do throws(ControlFault) {
             _ = try await loop.apply(wanted, fromObject: object.uid)
             if !known.isSpecNew {

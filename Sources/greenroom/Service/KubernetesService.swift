@@ -8,13 +8,11 @@ import ServiceLifecycle
 
 // Which pools are watched in the cluster, and from when to when?
 //
-// One task a pool whose policy names a target with `/scale`. The policies in effect are looked at every second: a pool that came
-// is watched, one that went or got another target is left first. What is seen goes to the log through `append`, which returns
+// One task a pool whose policy names a target with `/scale`. Whenever the policies in effect are others, a pool that came is watched, one that went or got another target is left first. What is seen goes to the log through `append`, which returns
 // once it is durable. Beside them policies that are objects are watched. All connections are closed at the end. Left out:
 // which instance acts (`ElectedService`).
 
 struct KubernetesService: Service {
-    private static let refresh = Duration.seconds(1)
     /// Of workers of one pool that the log holds for alive at the start.
     private static let knownWorkers = 100_000
 
@@ -34,8 +32,8 @@ struct KubernetesService: Service {
 
     private func supervise() async {
         var watched: [ActuatedPool: Task<Void, Never>] = [:]
-        while !Task.isCancelled {
-            let wanted = await pools()
+        for await policies in loop.policyUpdates() {
+            let wanted = pools(of: policies)
             for (pool, task) in watched where !wanted.contains(pool) {
                 task.cancel()
                 await task.value
@@ -47,15 +45,13 @@ struct KubernetesService: Service {
                 })
                 watched[pool] = Task { await watches.run() }
             }
-            try? await Task.sleep(for: Self.refresh)
         }
         for task in watched.values { task.cancel() }
         for task in watched.values { await task.value }
     }
 
     /// Those whose own policy, not a shadow's, names a target in the cluster.
-    private func pools() async -> Set<ActuatedPool> {
-        let policies = await loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8)) }
+    private func pools(of policies: [Policy]) -> Set<ActuatedPool> {
         let kinds = Set(KubernetesTargets.commonKinds)
         return Set(policies.filter { $0.shadow == nil && kinds.contains($0.target.kind) }.map { ActuatedPool($0) })
     }
