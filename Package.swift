@@ -218,6 +218,7 @@ let package = Package(
                 "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", combine,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
+            resources: [.copy("Fixtures")],
             swiftSettings: strict),
         .testTarget(
             name: "PoliciesTests", dependencies: ["Domain", "Autoscaling", "Policies", .product(name: "Yams", package: "Yams")], resources: [.copy("Fixtures")], swiftSettings: strict),

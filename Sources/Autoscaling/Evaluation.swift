@@ -17,6 +17,8 @@ public struct Evaluation: Hashable, Sendable {
         /// The first trigger, in the policy's order, above its activation threshold.
         case trigger(Int)
         case formula
+        /// The first schedule, in the policy's order, that runs and has a floor.
+        case schedule(Int)
     }
 
     /// What gave the recommended count.
@@ -25,6 +27,7 @@ public struct Evaluation: Hashable, Sendable {
         case trigger(Int)
         case formula
         case buffer
+        case schedule
         case fallback
         /// Something fails, and the rest asks for less than there is.
         case failure
@@ -67,10 +70,16 @@ public struct Evaluation: Hashable, Sendable {
     /// The quarters of demand that the surge buffer's room moves with.
     public var surgeShareQuarters = 0
     public var nextBufferChange: LogTime?
+    public var rules: DecisionRules
+    /// The highest floor of the schedules that run, and what is recommended without it. Under the first rules nothing knows of
+    /// schedules yet.
+    public var scheduleFloor = 0
+    public var recommendedWithoutSchedule = 0
 
-    public init(at: LogTime, replicas: Int) {
+    public init(at: LogTime, replicas: Int, rules: DecisionRules = .current) {
         self.at = at
         self.replicas = replicas
+        self.rules = rules
     }
 
     public var isActive: Bool { activity != .none }
@@ -79,8 +88,10 @@ public struct Evaluation: Hashable, Sendable {
 extension Autoscaler {
     /// Steps 1–3. `memory` is as it was before this moment; when the policy was applied and what the surge buffer has learned
     /// are read from it.
-    public static func evaluate(policy: Policy, observation: Observation, memory: AutoscalerMemory) -> Evaluation {
-        var evaluation = Evaluation(at: observation.at, replicas: observation.replicas)
+    public static func evaluate(
+        policy: Policy, observation: Observation, memory: AutoscalerMemory, rules: DecisionRules = .current
+    ) -> Evaluation {
+        var evaluation = Evaluation(at: observation.at, replicas: observation.replicas, rules: rules)
         // Two numbers are read where they lie: a behavior that is handed over is copied.
         let tolerances = Tolerances(scaleUpPPM: policy.behavior.scaleUp.tolerancePPM, scaleDownPPM: policy.behavior.scaleDown.tolerancePPM)
         if let modifiers = policy.scalingModifiers {
@@ -91,8 +102,10 @@ extension Autoscaler {
             }
         }
         if policy.forceActivation { evaluation.activity = .forced }
+        if rules >= .scheduleIsActivity, !policy.schedules.isEmpty { evaluation.findScheduleFloor(policy) }
         if evaluation.isActive { evaluation.addBuffer(policy, observation.demand) }
         evaluation.addSurge(policy, observation, memory.surge, tolerances)
+        evaluation.addScheduleFloor()
         evaluation.holdWhileFailing()
         return evaluation
     }
@@ -201,6 +214,20 @@ extension Evaluation {
         if count < replicas, Double(replicas.subtractingClamped(count)) <= tolerances.scaleDown * Double(replicas) { count = replicas }
         guard count > recommended else { return }
         (recommended, source, isSurge, surgeShareQuarters) = (count, .buffer, true, answer.shareQuarters)
+    }
+
+    /// KEDA's cron scaler is active while it runs.
+    fileprivate mutating func findScheduleFloor(_ policy: Policy) {
+        for (index, schedule) in policy.schedules.enumerated() where schedule.minReplicaCount > 0 && schedule.isActive(at: at) {
+            if activity == .none { activity = .schedule(index) }
+            scheduleFloor = max(scheduleFloor, min(schedule.minReplicaCount, policy.highestCount))
+        }
+    }
+
+    fileprivate mutating func addScheduleFloor() {
+        recommendedWithoutSchedule = recommended
+        guard scheduleFloor > recommended else { return }
+        (recommended, source) = (scheduleFloor, .schedule)
     }
 
     /// What fails is replaced by the fallback once it failed often enough. Until then, and where there is none, it is

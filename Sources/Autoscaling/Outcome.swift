@@ -7,6 +7,8 @@ public import Domain
 //
 //     at rest, or HPA's way (stabilize → limit → bound) → schedules → brakes → busy workers → next deadline
 //
+// A schedule's floor is recommended before stabilization (`evaluate`); here it is made sure of, whatever limits the way up.
+//
 // An `Outcome` is the decision without its words: same inputs, same outcome; `Autoscaler.decide` only adds reasons.
 // Always: `to` is at least the number of busy workers, and `nextDeadline`, where there is one, is in the future.
 
@@ -55,7 +57,7 @@ extension Autoscaler {
             outcome.rouse(policy, evaluation)
             outcome.followHPA(policy, memory, evaluation)
         }
-        outcome.raiseToSchedule(policy, evaluation.at)
+        outcome.raiseToSchedule(policy, evaluation)
         outcome.brake(policy.pause)
         outcome.spareBusyWorkers(observation.workers)
         outcome.note(deadline: evaluation.nextSignalChange)
@@ -79,6 +81,7 @@ extension Outcome {
         case .trigger: codes.insert(.triggerActive)
         case .formula: codes.insert(.formulaActive)
         case .forced: codes.insert(.forcedActive)
+        case .schedule: codes.insert(.scheduleActive)
         }
     }
 
@@ -172,6 +175,7 @@ extension Outcome {
         case .trigger, .formula: codes.insert(evaluation.isWithinTolerance ? .withinTolerance : .recommended)
         case .buffer: codes.insert(evaluation.isSurge ? .surgeBuffer : .warmBuffer)
         case .failure: codes.insert(.heldByFailingTrigger)
+        case .schedule: codes.insert(.scheduleFloor)
         case .fallback, .none: break
         }
     }
@@ -196,15 +200,22 @@ extension Outcome {
 // MARK: - Schedules, brakes, safety
 
 extension Outcome {
-    fileprivate mutating func raiseToSchedule(_ policy: Policy, _ now: LogTime) {
+    fileprivate mutating func raiseToSchedule(_ policy: Policy, _ evaluation: Evaluation) {
         beforeSchedule = to
         guard !policy.schedules.isEmpty else { return }
+        let now = evaluation.at
+        let isFound = evaluation.rules >= .scheduleIsActivity
+        if isFound {
+            scheduleFloor = evaluation.scheduleFloor
+            if evaluation.source == .schedule { beforeSchedule = evaluation.recommendedWithoutSchedule }
+        }
         for schedule in policy.schedules {
-            if schedule.isActive(at: now) { scheduleFloor = max(scheduleFloor, schedule.minReplicaCount) }
+            if !isFound, schedule.isActive(at: now) { scheduleFloor = max(scheduleFloor, schedule.minReplicaCount) }
             if let change = schedule.nextChange(after: now), change > now { note(deadline: change) }
         }
         scheduleFloor = min(scheduleFloor, policy.highestCount)
         guard to < scheduleFloor else { return }
+        beforeSchedule = to
         to = scheduleFloor
         codes.insert(.scheduleFloor)
     }

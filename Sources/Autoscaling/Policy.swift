@@ -247,6 +247,9 @@ public struct Pause: Hashable, Sendable {
         self.scaleOut = scaleOut
         self.hold = hold
     }
+
+    /// Whether anything is paused.
+    public var isOn: Bool { scaleIn || scaleOut || hold != nil }
 }
 
 public struct Quota: Hashable, Sendable {

@@ -14,6 +14,7 @@ public enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
     case triggerActive
     case formulaActive
     case forcedActive
+    case scheduleActive
     case inactive
     case cooldownRunning
     case initialCooldownRunning
@@ -53,6 +54,7 @@ public enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
         case .triggerActive: "TriggerActive"
         case .formulaActive: "FormulaActive"
         case .forcedActive: "ForcedActive"
+        case .scheduleActive: "ScheduleActive"
         case .inactive: "Inactive"
         case .cooldownRunning: "CooldownRunning"
         case .initialCooldownRunning: "InitialCooldownRunning"
@@ -85,7 +87,7 @@ public enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
         switch self {
         case .demand, .triggerFailed, .formulaUndefined: .signal
         case .fallbackInEffect: .fallback
-        case .triggerActive, .formulaActive, .forcedActive, .inactive, .cooldownRunning, .initialCooldownRunning,
+        case .triggerActive, .formulaActive, .forcedActive, .scheduleActive, .inactive, .cooldownRunning, .initialCooldownRunning,
             .cooldownPassed, .atRest, .scaleTargetActivated: .activation
         case .recommended, .withinTolerance, .heldByFailingTrigger: .recommendation
         case .warmBuffer, .surgeBuffer: .buffer

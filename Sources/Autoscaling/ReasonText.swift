@@ -79,6 +79,7 @@ extension Reason {
         switch code {
         case .triggerActive, .formulaActive: "active: \(word("trigger")) \(word("value")) > \(word("activationThreshold"))"
         case .forcedActive: "active: forced"
+        case .scheduleActive: "active: schedule \(word("cron")) \(word("timezone"))"
         case .inactive: numbers.isEmpty ? "inactive" : "inactive: \(word("trigger")) \(word("value")) is not above \(word("activationThreshold"))"
         case .cooldownRunning: "cooldown \(word("seconds")) s runs until \(word("until"))"
         case .initialCooldownRunning: "initial cooldown \(word("seconds")) s runs until \(word("until"))"
@@ -150,10 +151,13 @@ extension Reason {
 
 extension Decision {
     /// One line: `demand 21 = 5 running + 16 waiting (16 pool_exhausted) → 21 ÷ 3 = 7 → scaleUp limit 2 pods/120 s → 5`.
-    public var text: String {
+    public var text: String { Self.line(why.map { ($0.code, $0.text) }, to: to) }
+
+    /// The same of a decision whose steps are told already.
+    public static func line(_ steps: [(code: String, text: String)], to: Int) -> String {
         // That a wanted pool is active, and a count in range, goes without saying.
-        let silent: [ReasonCode] = [.triggerActive, .formulaActive, .desiredWithinRange]
-        let phrases = why.filter { reason in !silent.contains { $0.name == reason.code } }.map(\.text)
+        let silent: [ReasonCode] = [.triggerActive, .formulaActive, .scheduleActive, .desiredWithinRange]
+        let phrases = steps.filter { step in !silent.contains { $0.name == step.code } }.map(\.text)
         guard let last = phrases.last else { return String(to) }
         let ends = ["= ", "→ ", "at "].contains { last.hasSuffix("\($0)\(to)") }
         return (ends ? phrases : phrases + [String(to)]).joined(separator: " → ")
@@ -165,7 +169,7 @@ extension Decision {
     /// The last step that had the count at another value than it was given.
     public var limitingReason: Reason? {
         let free: [ReasonCode] = [
-            .demand, .triggerActive, .formulaActive, .forcedActive, .inactive, .atRest, .scaleTargetActivated,
+            .demand, .triggerActive, .formulaActive, .forcedActive, .scheduleActive, .inactive, .atRest, .scaleTargetActivated,
             .recommended, .warmBuffer, .surgeBuffer, .desiredWithinRange,
         ]
         return why.last { reason in !free.contains { $0.name == reason.code } }

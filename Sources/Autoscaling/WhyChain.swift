@@ -95,12 +95,22 @@ extension Account {
         case .triggerActive:
             if case .trigger(let index) = evaluation.activity { thresholdNumbers(trigger: index) } else { [] }
         case .formulaActive: compositeNumbers()
+        case .scheduleActive: scheduleNumbers()
         case .inactive: inactiveNumbers()
         case .cooldownRunning, .initialCooldownRunning, .cooldownPassed: cooldownNumbers(code)
         case .atRest: [Reason.Number("replicas", outcome.from)]
         case .scaleTargetActivated: [Reason.Number("from", outcome.from), Reason.Number("replicas", outcome.base)]
         default: []
         }
+    }
+
+    private func scheduleNumbers() -> [Reason.Number] {
+        guard case .schedule(let index) = evaluation.activity else { return [] }
+        let schedule = policy.schedules[index]
+        return [
+            Reason.Number("cron", .text(schedule.cron)), Reason.Number("timezone", .text(schedule.timezone)),
+            Reason.Number("floor", schedule.minReplicaCount),
+        ]
     }
 
     private func inactiveNumbers() -> [Reason.Number] {

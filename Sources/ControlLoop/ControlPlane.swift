@@ -35,9 +35,14 @@ public protocol ControlPlane: Sendable {
     func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView
     /// Takes a policy or a shadow away, by its own name. A pool's shadows stay when its policy goes.
     func removePolicy(_ name: String) async throws(ControlFault)
-    func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView
+    /// Pauses a pool that has a policy, or lets it go, and answers the decision that follows. It stays until it is said otherwise here, or
+    /// by a policy that comes with a pause of its own.
+    /// - Parameter by: who says so; nil where nobody has a name.
+    func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView
 
-    /// Asks for a worker and waits for one, at most `waitSeconds`.
+    /// Asks for a worker and waits for one, at most `waitSeconds`: 0 to `PlacementRequest.longestWaitSeconds`, or `.invalid`. The wait
+    /// ends sooner where the actor is withdrawn or deleted (`.conflict`), where the caller's task is cancelled, and where the loop
+    /// stops; the actor then still waits, as it does when the time is up.
     func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer
     func withdraw(_ actor: String) async throws(ControlFault)
     /// Where a waiting actor would be placed and why, or why it waits; nil for one that doesn't wait.
@@ -74,6 +79,9 @@ extension ControlFault {
 }
 
 public struct PlacementRequest: Hashable, Sendable {
+    /// The longest a caller may wait: whoever wants to wait longer asks again, and loses no place in the queue.
+    public static let longestWaitSeconds = 600.0
+
     /// In the pool's namespace, which may stand before it.
     public var actor: String
     public var pool: String

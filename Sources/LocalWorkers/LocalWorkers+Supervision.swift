@@ -72,10 +72,12 @@ extension LocalWorkers {
                 signal.finish()
             }
             signal.finish()
-            exited(process.name, of: pool, status)
+            let lastWords = process.lastWords.text
+            await exited(process.name, of: pool, status, lastWords: lastWords)
         } catch {
             logger.error("\(error.text)", metadata: ["pool": "\(pool)"])
             startFaults[pool] = error
+            reportFailedStart(process.name, of: pool, error.text)
             pools[pool]?.exited(process.name, at: now)
             forget(process.name)
             signal.finish()
@@ -93,14 +95,21 @@ extension LocalWorkers {
     }
 
     /// A worker that ends well has said so itself; for every other it is said here, before a successor starts.
-    private func exited(_ name: String, of pool: String, _ status: ExitStatus) {
+    private func exited(_ name: String, of pool: String, _ status: ExitStatus, lastWords: String) async {
         sweepLater(name)
         let reason = processes[name]?.departure.map { "\($0.rawValue): \(status.text)" } ?? status.text
         let wasExpected = isStopping || pools[pool]?.members[name]?.isDraining == true
         logger.log(
             level: wasExpected || status.isSuccess ? .info : .warning, "worker \(status.text)",
             metadata: ["worker": "\(name)", "pool": "\(pool)"])
-        if !status.isSuccess { reportGone(name, reason) }
+        if !status.isSuccess {
+            let wasReady = await wasReady(name)
+            if wasReady { failedStarts[pool] = nil }
+            // One that was never ready has nothing to be gone from; one that was told to go meanwhile doesn't count.
+            if wasReady || wasExpected { reportGone(name, reason) } else {
+                reportFailedStart(name, of: pool, lastWords.isEmpty ? reason : "\(reason): \(lastWords)")
+            }
+        }
         pools[pool]?.exited(name, at: now)
         forget(name)
     }

@@ -36,6 +36,7 @@ public actor LocalWorkers: Actuator {
     let configuration: LocalWorkersConfiguration
     let report: @Sendable (EventBatch) -> Void
     let isBusy: @Sendable (String) async -> Bool
+    let wasReady: @Sendable (String) async -> Bool
     let logger: Logger
     let clock = ContinuousClock()
     let origin = ContinuousClock.now
@@ -50,6 +51,8 @@ public actor LocalWorkers: Actuator {
     var startFaults: [String: SpawnFault] = [:]
     /// Workers that ended, and may have left behind what they had started.
     var sweepsDue: Set<String> = []
+    /// Starts in a row, of a pool, that came to nothing.
+    var failedStarts: [String: Int] = [:]
     var sweeping: Task<Void, Never>?
     var isStopping = false
     private var fences: [String: Fence] = [:]
@@ -60,14 +63,16 @@ public actor LocalWorkers: Actuator {
     /// - Parameters:
     ///   - report: takes events for the log; must not wait.
     ///   - isBusy: whether the log knows of an actor that the worker holds.
+    ///   - wasReady: whether the log knows the worker as one that became ready.
     public init(
         _ configuration: LocalWorkersConfiguration, logger: Logger, report: @escaping @Sendable (EventBatch) -> Void,
-        isBusy: @escaping @Sendable (String) async -> Bool
+        isBusy: @escaping @Sendable (String) async -> Bool, wasReady: @escaping @Sendable (String) async -> Bool = { _ in true }
     ) {
         self.configuration = configuration
         self.logger = logger
         self.report = report
         self.isBusy = isBusy
+        self.wasReady = wasReady
         reaper = OrphanReaper(owner: configuration.owner, logger: logger)
         let start = WallClock.now()
         names = WorkerNames(startSeconds: start.microseconds / 1_000_000)
@@ -120,7 +125,7 @@ public actor LocalWorkers: Actuator {
 
     public func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try check(fence, pool.name)
-        if await isBusy(worker) { throw .refused("\(worker) holds an actor: it isn't removed until that has left") }
+        if await isBusy(worker) { throw .holdsActor(worker: worker) }
         beginLeaving(worker, .removed, killAfter: configuration.limits.removeGrace)
     }
 
@@ -136,6 +141,10 @@ public actor LocalWorkers: Actuator {
     func nextName(in pool: String) -> String { names.next(in: pool) }
 
     func reportGone(_ worker: String, _ reason: String) { report(reports.gone(worker, reason: reason, at: WallClock.now())) }
+    func reportFailedStart(_ worker: String, of pool: String, _ problem: String) {
+        failedStarts[pool, default: 0] += 1
+        report(reports.failedStart(worker, of: pool, problem, attempt: failedStarts[pool] ?? 1, at: WallClock.now()))
+    }
     func reportDraining(_ worker: String, _ reason: String) { report(reports.draining(worker, reason: reason, at: WallClock.now())) }
 
     func forget(_ worker: String) {

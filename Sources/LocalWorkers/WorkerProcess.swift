@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import Subprocess
+import Synchronization
 
 // How does one worker process live, from its start to its exit?
 //
@@ -22,6 +23,23 @@ enum ExitStatus: Hashable, Sendable {
     }
 }
 
+/// The last lines that a process wrote to stderr, for who says why it ended.
+final class LastWords: Sendable {
+    private static let linesKept = 3
+    private static let lineCharacters = 200
+    private let lines = Mutex<[String]>([])
+
+    func heard(_ line: String) {
+        lines.withLock { lines in
+            if lines.count == Self.linesKept { lines.removeFirst() }
+            lines.append(String(line.prefix(Self.lineCharacters)))
+        }
+    }
+
+    /// In one line.
+    var text: String { lines.withLock { $0 }.joined(separator: " / ") }
+}
+
 /// A worker that could not be started: what was run, and why it failed.
 struct SpawnFault: Error, Hashable, Sendable {
     var executable: String
@@ -36,6 +54,7 @@ struct WorkerProcess: Sendable {
     let owner: String
     let limits: LocalWorkersConfiguration.Limits
     let logger: Logger
+    let lastWords = LastWords()
 
     /// Runs it until it exits. `onStart` is called once it is there.
     func run(onStart: @Sendable (ProcessIdentity) async -> Void) async throws(SpawnFault) -> ExitStatus {
@@ -86,6 +105,7 @@ struct WorkerProcess: Sendable {
         var splitter = LineSplitter(limitBytes: limits.lineBytes)
         var budget = LineBudget(perSecond: limits.linesPerSecond, burst: limits.lineBurst, now: .zero)
         func emit(_ line: String) {
+            lastWords.heard(line)
             guard let dropped = budget.pass(at: ContinuousClock.now - start) else { return }
             if dropped > 0 { logger.warning("lines of this worker were left out", metadata: ["count": "\(dropped)"]) }
             logger.info("\(line)")

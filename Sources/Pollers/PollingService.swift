@@ -7,36 +7,32 @@ import HTTPAsking
 
 // Which outside metrics does the service fetch, and who does it?
 //
-// One task a polled trigger. Every few seconds the policies in effect are looked at again: a trigger that came is started,
-// one that went or changed is stopped first. Where one instance among several acts, `policies` gives none on the others, so
+// One task a polled trigger. Whenever the policies in effect are others, a trigger that came is started; one that went or changed is
+// stopped first. Where one instance among several acts, `policies` gives none on the others, so
 // that a metric is fetched once. What is fetched goes into the log through `append` and nowhere else.
 
 public struct PollingService: Service {
     public typealias Append = @Sendable (EventBatch) async throws -> Void
 
-    public static let defaultRefreshSeconds = 2
     /// Beyond that many triggers the rest is not fetched, and the log of the service says so.
     public static let pollerLimit = 1_000
 
-    private let policies: @Sendable () async -> [Policy]
+    private let policies: @Sendable () -> AsyncStream<[Policy]>
     private let append: Append
     private let logger: Logger
     private let secrets: SecretFolder
-    private let refresh: Duration
 
     /// - Parameters:
-    ///   - policies: those in effect at this moment, or none where this instance doesn't act.
+    ///   - policies: those in effect, and again whenever they are others; none where this instance doesn't act.
     ///   - append: puts events into the log; what it throws is logged, and the next look comes all the same.
     ///   - secretsFolder: where the files lie that policies name; nil lets none be read.
     public init(
-        policies: @escaping @Sendable () async -> [Policy], append: @escaping Append, logger: Logger, secretsFolder: String? = nil,
-        refreshSeconds: Int = PollingService.defaultRefreshSeconds
+        policies: @escaping @Sendable () -> AsyncStream<[Policy]>, append: @escaping Append, logger: Logger, secretsFolder: String? = nil
     ) {
         self.policies = policies
         self.append = append
         self.logger = logger
         secrets = SecretFolder(path: secretsFolder)
-        refresh = .seconds(refreshSeconds)
     }
 
     /// Until the group shuts down or the task is cancelled. No task of a poller outlives it.
@@ -48,8 +44,8 @@ public struct PollingService: Service {
 
     private func supervise(_ client: PollClient) async {
         var pollers: [PollTarget: Task<Void, Never>] = [:]
-        while !Task.isCancelled {
-            let kept = targets(of: await policies())
+        for await policies in policies() {
+            let kept = targets(of: policies)
             for (target, task) in pollers where !kept.contains(target) {
                 task.cancel()
                 await task.value
@@ -59,7 +55,6 @@ public struct PollingService: Service {
                 let poller = Poller(target: target, client: client, append: append, logger: logger)
                 pollers[target] = Task { await poller.run() }
             }
-            try? await Task.sleep(for: refresh)
         }
         for task in pollers.values { task.cancel() }
         for task in pollers.values { await task.value }

@@ -23,7 +23,9 @@ extension MetricDescription {
         .init("greenroom_decisions_total", "Decisions, by pool, direction and the reason that settled them."),
         .init("greenroom_shadow_decisions_total", "Decisions of shadow policies, which nothing follows, by pool, shadow, direction and reason."),
         .init("greenroom_loop_lag_seconds", "Age of the oldest commit the loop has not taken in.", unit: .seconds),
-        .init("greenroom_loop_read_failures_total", "Reads of the log, and checkpoints, that failed."),
+        .init("greenroom_actuation_failures_total", "Calls to scale targets that failed, by pool."),
+        .init("greenroom_loop_read_failures_total", "Reads of the log that failed."),
+        .init("greenroom_checkpoint_failures_total", "Checkpoints of the folded state that could not be saved."),
 
         // HTTP.
         .init("greenroom_http_requests_total", "Requests answered, by route and status."),
@@ -39,13 +41,14 @@ extension MetricDescription {
         .init("greenroom_object_storage_request_seconds", "Time from such a request to its answer, by store and operation.", unit: .seconds, buckets: Buckets.latencySeconds),
 
         // Pools.
-        .init("greenroom_pool_desired_workers", "Workers the last decision wants."),
+        .init("greenroom_pool_desired_workers", "Workers the pool should have: what the target was told, or in mode recommend what the last decision recommends."),
         .init("greenroom_pool_ready_workers", "Workers that can host actors."),
         .init("greenroom_pool_busy_workers", "Workers that hold at least one actor."),
         .init("greenroom_pool_starting_workers", "Workers asked for that are not ready yet."),
         .init("greenroom_pool_draining_workers", "Workers that take no more actors."),
+        .init("greenroom_workers_gone_total", "Workers that ended, by pool and reason: drained, lost, failed_to_start."),
         .init("greenroom_demand", "Actors that hold or want a slot, by state, and those that wait by reason. Never clamped by capacity."),
-        .init("greenroom_pool_condition", "1 where a pool's condition holds: Ready, Active, Paused, Fallback."),
+        .init("greenroom_pool_condition", "1 where a pool's condition holds: Ready, Active, Paused, Fallback, WorkersFailing."),
         .init("greenroom_oldest_wait_seconds", "Age of the oldest waiting actor, 0 where none waits.", unit: .seconds),
         .init("greenroom_wait_seconds", "Time actors waited for a worker.", unit: .seconds, buckets: Buckets.waitSeconds),
         .init("greenroom_placements_total", "Actors placed on a worker, by how close their state was."),

@@ -2,6 +2,7 @@ import Autoscaling
 import Domain
 import Foundation
 @preconcurrency import GreenroomOpenCombine
+import Replay
 import Testing
 
 @testable import ControlLoop
@@ -22,6 +23,8 @@ final class LoopHarness: @unchecked Sendable {
     private var workersMade = 0
     private var eventIDs = 0
     var startSeconds = 2.0
+    /// By which policies are applied.
+    var rules = DecisionRules.current.rawValue
     private(set) var rescales: [LoopCore.Rescale] = []
     private(set) var departures: [String] = []
     private(set) var removals: [String] = []
@@ -190,10 +193,16 @@ final class LoopHarness: @unchecked Sendable {
             var canonical = JSONWriter()
             policy.appendCanonicalJSON(to: &canonical)
             let shadow = policy.shadow.map { #","shadow":"\#($0)""# } ?? ""
-            let body = Array(#"{"policy":"#.utf8) + canonical.bytes + Array(#","digest":"\#(Digest.sha256Hex(canonical.bytes))"\#(shadow)}"#.utf8)
+            let body = Array(#"{"policy":"#.utf8) + canonical.bytes + Array(#","digest":"\#(Digest.sha256Hex(canonical.bytes))"\#(shadow),"rules":\#(rules)}"#.utf8)
             append(.policyApplied, policy.pool, body, to: &batch)
         }
         log.append(batch) { _ in }
+        settle()
+    }
+
+    /// The same policy from here on under the rules of this version.
+    func renew(_ policy: Policy, of seq: Position) {
+        ours(.policyApplied, policy.pool, String(decoding: ControlLoop.body(of: policy, renewing: seq), as: UTF8.self))
         settle()
     }
 
@@ -203,6 +212,21 @@ final class LoopHarness: @unchecked Sendable {
         append(.policyApplied, pool, Array(#"\#(member)"policy":{},"digest":""}"#.utf8), to: &batch)
         log.append(batch) { _ in }
         settle()
+    }
+
+    /// One of our own events about a pool.
+    func ours(_ kind: EventKind, _ pool: String, _ body: String) {
+        var batch = EventBatch()
+        append(kind, pool, Array(body.utf8), to: &batch)
+        log.append(batch) { _ in }
+    }
+
+    /// How many decisions of the log come out the same; a difference is recorded.
+    func verified() throws -> Int {
+        var verifier = DecisionVerifier(log: log)
+        let report = try verifier.verify()
+        if let difference = report.first { Issue.record("\(difference)") }
+        return Int(report.checked)
     }
 
     private func append(_ kind: EventKind, _ pool: String, _ body: [UInt8], to batch: inout EventBatch) {

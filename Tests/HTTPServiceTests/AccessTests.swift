@@ -43,12 +43,23 @@ struct AccessTests {
     static let rows = [
         Row("POST", "/v1/events", nil, 401), Row("POST", "/v1/events", "unknown-token-0123456789", 401), Row("POST", "/v1/events", "short", 401),
         Row("POST", "/v1/events", ingest, 200), Row("POST", "/v1/events", both, 200), Row("POST", "/v1/events", read, 403), Row("POST", "/v1/events", admin, 403),
-        Row("POST", "/v1/placements", ingest, 400), Row("POST", "/v1/placements", read, 403), Row("DELETE", "/v1/placements/a", ingest, 204),
+        Row("POST", "/v1/placements", ingest, 400), Row("POST", "/v1/placements", read, 403), Row("DELETE", "/v1/placements/a", ingest, 404),
         Row("GET", "/v1/events", read, 200), Row("GET", "/v1/events", both, 200), Row("GET", "/v1/events", ingest, 403), Row("GET", "/v1/pools", admin, 403),
-        Row("GET", "/v1/policies/default/x", read, 404), Row("DELETE", "/v1/policies/default/x", admin, 204), Row("DELETE", "/v1/policies/default/x", both, 403),
+        Row("GET", "/v1/policies/default/x", read, 404), Row("DELETE", "/v1/policies/default/x", admin, 404), Row("DELETE", "/v1/policies/default/x", both, 403),
         Row("PUT", "/v1/pools/default/x/pause", read, 403), Row("GET", "/metrics", nil, 401), Row("GET", "/metrics", read, 404),
         Row("GET", "/healthz", nil, 200), Row("GET", "/readyz", nil, 200), Row("GET", "/openapi.json", nil, 200),
     ]
+
+    @Test func aPauseCarriesTheNameOfItsToken() async throws {
+        try await withFile(Self.text.replacingOccurrences(of: "\(Self.admin)   admin", with: "\(Self.admin) admin ops")) { path in
+            try await TestService.run { $0.tokensFile = path } _: { service in
+                let client = service.client(token: Self.admin)
+                _ = try await client.send("PUT", "/v1/policies/default/agents", body: Array("spec: {}".utf8))
+                #expect(try await client.send("PUT", "/v1/pools/default/agents/pause", body: Array(#"{"out":true}"#.utf8)).status == 200)
+                #expect(service.plane.calls.contains("pause default/agents in=false out=true hold=- by=ops"))
+            }
+        }
+    }
 
     @Test func everyRouteAsksForItsRole() async throws {
         try await withFile(Self.text) { path in

@@ -61,13 +61,15 @@ struct CommandRouteTests {
             let applied = try await client.send("PUT", path, body: Array("spec: {}".utf8))
             #expect(applied.text.contains(#""direction":"up""#))
             #expect(try await client.send("PUT", "\(path)?dryRun=true", body: Array("spec: {}".utf8)).status == 200)
-            #expect(try await client.send("DELETE", path).status == 204)
             #expect(try await client.send("PUT", "/v1/pools/default/agents/pause", body: Array(#"{"in":true,"hold":4}"#.utf8)).status == 200)
+            #expect(try await client.send("DELETE", path).status == 204)
+            #expect(try await client.send("DELETE", path).status == 404)
+            #expect(try await client.send("POST", "/v1/placements", body: Array(#"{"actor":"ns/a","pool":"default/agents"}"#.utf8)).status == 202)
             #expect(try await client.send("DELETE", "/v1/placements/ns%2Fa").status == 204)
             #expect(
                 service.plane.calls == [
-                    "apply default/agents", "preview default/agents", "remove default/agents", "pause default/agents in=true out=false hold=4",
-                    "withdraw ns/a",
+                    "apply default/agents", "preview default/agents", "pause default/agents in=true out=false hold=4", "policy default/agents",
+                    "remove default/agents", "remove default/agents", "place ns/a in default/agents wait=0.0 selector=[]", "withdraw ns/a",
                 ])
         }
     }

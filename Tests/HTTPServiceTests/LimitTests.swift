@@ -158,7 +158,7 @@ struct LimitTests {
     }
 
     @Test func placementsThatWaitAreLimitedAndEndWithTheirClient() async throws {
-        let plane = TwinPlane { $0.placementWaits = true }
+        let plane = TwinPlane()
         try await TestService.run(plane: plane) { $0.limits.waitingPlacements = 1 } _: { service in
             let body = Array(#"{"actor":"a","pool":"default/agents","wait":60}"#.utf8)
             let (connection, stream) = try await service.client().open()

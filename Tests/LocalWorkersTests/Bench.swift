@@ -25,6 +25,8 @@ final class Bench: Sendable {
     let log = CapturedLog()
     private let reported = Mutex<[String]>([])
     private let busy = Mutex<Set<String>>([])
+    /// Of workers that said they are up, unless a test says that none was ever ready.
+    let neverReady = Mutex(false)
     private let asked = Mutex(0)
 
     init(_ script: String, limits: LocalWorkersConfiguration.Limits = .quick, arguments: [String] = [], nodes: [String] = [], executable: String? = nil) throws {
@@ -45,7 +47,7 @@ final class Bench: Sendable {
                 workerArguments: arguments, nodes: nodes, limits: limits),
             logger: Logger(label: "test") { [log] _ in log.handler },
             report: { box.bench?.note($0) },
-            isBusy: { box.bench?.askedWhetherBusy($0) ?? false })
+            isBusy: { box.bench?.askedWhetherBusy($0) ?? false }, wasReady: { box.bench?.wasReady($0) ?? true })
         box.bench = self
     }
 
@@ -94,6 +96,8 @@ final class Bench: Sendable {
             reported.withLock { $0.append("\(event.kind.name) \(batch.text(event.subject)) \(body.dropFirst(11).dropLast(2))") }
         }
     }
+
+    private func wasReady(_ worker: String) -> Bool { neverReady.withLock { !$0 } }
 
     private func askedWhetherBusy(_ worker: String) -> Bool {
         asked.withLock { $0 += 1 }

@@ -108,6 +108,22 @@ import Testing
         }
     }
 
+    @Test func `a worker that ends before it is ready is told of, with how it ended and what it said last`() async throws {
+        try await withBench("echo 'no such server' >&2; exit 3") { bench in
+            bench.neverReady.withLock { $0 = true }
+            try await bench.resize(1)
+            try await eventually("three starts came to nothing") { bench.reports.count >= 3 }
+            for report in bench.reports { #expect(report.hasPrefix("scale.failed ns/p ") && report.contains("exited with status 3: no such server")) }
+        }
+    }
+
+    @Test func `a worker that can't be started is told of each time`() async throws {
+        try await withBench(Bench.obedient, executable: "/nowhere/at/all") { bench in
+            do { try await bench.resize(1) } catch is ActuationFault {}
+            try await eventually("it is told") { bench.reports.contains { $0.hasPrefix("scale.failed ns/p ") && $0.contains("/nowhere/at/all") } }
+        }
+    }
+
     @Test func `a worker that holds an actor isn't removed, and may still come back`() async throws {
         try await withBench(Bench.obedient) { bench in
             try await bench.resize(1)
@@ -116,7 +132,7 @@ import Testing
             bench.set(worker, busy: true)
             try await bench.resize(0)
             try await bench.workers.drain(worker, of: pool, fence: Fence(1))
-            await #expect(throws: ActuationFault.refused("\(worker) holds an actor: it isn't removed until that has left")) {
+            await #expect(throws: ActuationFault.holdsActor(worker: worker)) {
                 try await bench.workers.remove(worker, of: pool, fence: Fence(1))
             }
             #expect(bench.process(of: worker) != nil)

@@ -16,7 +16,7 @@ struct QuietPlane: ControlPlane {
     func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw .unavailable("there is no loop here") }
     func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw .unavailable("there is no loop here") }
     func removePolicy(_ pool: String) async throws(ControlFault) { throw .notFound(what: "policy", name: pool) }
-    func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView { throw .notFound(what: "pool", name: pool) }
+    func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView { throw .notFound(what: "pool", name: pool) }
     func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer { throw .notFound(what: "pool", name: request.pool) }
     func withdraw(_ actor: String) async throws(ControlFault) { throw .notFound(what: "actor", name: actor) }
     func health() async -> LoopHealth { LoopHealth(behindEvents: 0, lagSeconds: 0) }

@@ -24,11 +24,10 @@ private final class Appended: Sendable {
 
 /// Policies that can be changed while the service runs.
 private final class Policies: Sendable {
-    private let box = Mutex<[Policy]>([])
-    var value: [Policy] {
-        get { box.withLock { $0 } }
-        set { box.withLock { $0 = newValue } }
-    }
+    private let (stream, continuation) = AsyncStream.makeStream(of: [Policy].self, bufferingPolicy: .bufferingNewest(1))
+    /// For one reader.
+    var updates: AsyncStream<[Policy]> { stream }
+    func set(_ policies: [Policy]) { _ = continuation.yield(policies) }
 }
 
 @Suite struct RealServerTests {
@@ -41,7 +40,7 @@ private final class Policies: Sendable {
     private func whileServing(_ policies: Policies, secrets: String? = nil, _ body: (Appended) async throws -> Void) async throws {
         let appended = Appended()
         let service = PollingService(
-            policies: { policies.value }, append: { appended.add($0) }, logger: Logger(label: "test"), secretsFolder: secrets, refreshSeconds: 1)
+            policies: { policies.updates }, append: { appended.add($0) }, logger: Logger(label: "test"), secretsFolder: secrets)
         let task = Task { try await service.run() }
         do { try await body(appended) } catch {
             task.cancel()
@@ -71,14 +70,14 @@ private final class Policies: Sendable {
             let port = try Peer.freePort()
             func poll(_ query: String) -> Poll { Poll(source: .prometheus(serverAddress: "http://127.0.0.1:\(port)", query: query, ignoreNullValues: true), intervalSeconds: 1) }
             let policies = Policies()
-            policies.value = [policy([("rate", poll("vector(40) + 2.5")), ("none", poll("nothing_at_all")), ("wrong", poll("sum(")), ("scalar", poll("scalar(vector(7))"))])]
+            policies.set([policy([("rate", poll("vector(40) + 2.5")), ("none", poll("nothing_at_all")), ("wrong", poll("sum(")), ("scalar", poll("scalar(vector(7))"))])])
             try await whileServing(policies) { appended in
                 try await Peer.with(program, prometheus(in: folder, port: port), port: port) {
                     try await eventually("a value") { appended.contains("queue.observed a/b", #""metric":"rate","value":42.5"#) }
                     try await eventually("nothing is 0") { appended.contains(#""metric":"none","value":0"#) }
                     try await eventually("a scalar") { appended.contains(#""metric":"scalar","value":7"#) }
                     try await eventually("a fault") { appended.contains(#""metric":"wrong","value":null,"error":"Prometheus answered 400: "#, "parse error") }
-                    policies.value = [policy([("rate", poll("vector(9)"))])]
+                    policies.set([policy([("rate", poll("vector(9)"))])])
                     try await eventually("the changed query") { appended.contains(#""metric":"rate","value":9"#) }
                 }
                 try await eventually("the server is gone") { appended.contains(#""metric":"rate","value":null,"error":"http://127.0.0.1:\#(port) can't be asked"#) }
@@ -100,13 +99,13 @@ private final class Policies: Sendable {
             let port = try Peer.freePort()
             let source = Poll.Source.prometheus(serverAddress: "https://localhost:\(port)", query: "vector(3)", ignoreNullValues: true)
             let policies = Policies()
-            policies.value = [
+            policies.set([
                 policy([
                     ("known", Poll(source: source, intervalSeconds: 1, tls: Poll.TLS(caFile: "tls.crt", certFile: "tls.crt", keyFile: "tls.key"))),
                     ("nobody", Poll(source: source, intervalSeconds: 1, tls: Poll.TLS(caFile: "tls.crt"))), ("distrustful", Poll(source: source, intervalSeconds: 1)),
                     ("missing", Poll(source: source, intervalSeconds: 1, bearerTokenFile: "no-such-token")),
                 ])
-            ]
+            ])
             try await whileServing(policies, secrets: folder.path) { appended in
                 try await Peer.with(program, prometheus(in: folder, port: port, web: web), port: port) {
                     try await eventually("a value") { appended.contains(#""metric":"known","value":3"#) }
@@ -131,7 +130,7 @@ private final class Policies: Sendable {
                 Poll(source: .natsJetStream(monitoringEndpoint: "http://127.0.0.1:\(monitoring)", account: "$G", stream: "agent-tasks", consumer: consumer), intervalSeconds: 1)
             }
             let policies = Policies()
-            policies.value = [policy([("pending", poll("devops-agent")), ("misspelt", poll("devops-agnt"))])]
+            policies.set([policy([("pending", poll("devops-agent")), ("misspelt", poll("devops-agnt"))])])
             try await Peer.with(program, ["-c", configuration.path], port: monitoring) {
                 try await eventually("NATS listens") { Peer.canConnect(port) }
                 let admin = try NATSAdmin(port: port)

@@ -22,7 +22,7 @@ public protocol Actuator: Sendable {
     /// late, or nothing is known of it. Idempotent.
     func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool
     /// Ends a worker that is known to be idle: the loop asks it of each worker that it told to drain, once that is empty. One
-    /// that holds an actor after all is refused. Idempotent.
+    /// that holds an actor after all is left alone, and `holdsActor` thrown. Idempotent.
     func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
 }
 
@@ -68,8 +68,23 @@ public enum ActuationFault: Error, Hashable, Sendable {
     case unreachable(String)
     /// The target refuses, and will refuse the same again until somebody changes something.
     case refused(String)
+    /// A worker that was to be removed got an actor in the meantime: the loop asks again when that has left.
+    case holdsActor(worker: String)
     /// Somebody else set the target's replicas, and the policy is to leave them: not worth another try.
     case changedByOthers(found: Int)
     /// Someone with a higher fence acts on this target.
     case fenced(current: Fence)
+}
+
+/// Stands for targets of a kind that this service has no actuator for: refuses everything, and says so.
+struct MissingActuator: Actuator {
+    let kind: String
+
+    private var fault: ActuationFault { .refused("there is no actuator for targets of kind \(kind) in this service") }
+
+    func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation { throw fault }
+    func resize(_ pool: ActuatedPool, to: Int, fence: Fence) async throws(ActuationFault) { throw fault }
+    func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) { throw fault }
+    func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool { throw fault }
+    func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) { throw fault }
 }

@@ -11,10 +11,30 @@ extension ControlLoop {
         guard targetClaims.claim(policy) else { throw .conflict("another policy for \(policy.target.kind) \(policy.target.name) is being applied: look at it, and ask again") }
         defer { targetClaims.release(policy) }
         try await refuseWhereNamesClash(policy)
-        try await append { $0.append(.policyApplied, source: Outputs.source, id: self.newID(idBeginning), subject: policy.pool, pool: policy.pool, body: Self.body(of: policy)) }
+        let seq = try await append {
+            $0.append(.policyApplied, source: Outputs.source, id: self.newID(idBeginning), subject: policy.pool, pool: policy.pool, body: Self.body(of: policy))
+        }
         // Another one may have come in between and taken the name: the fold held it back then.
         try await refuseWhereNamesClash(policy)
-        return await ask { [scheduler] core in core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names) }
+        return await decision(of: policy, after: seq)
+    }
+
+    /// Puts policies that took effect under older rules under those of this version: a `policy.applied` each, which says whose it
+    /// renews. Decisions of before keep their rules.
+    ///
+    /// - Returns: the policies' names.
+    public func renewPolicies() async throws(ControlFault) -> [String] {
+        let old = await ask { $0.world.policiesInEffect.filter { $0.rules < .current } }
+        for applied in old {
+            let beginning = isFromObject(appliedAt: applied.seq) ? PolicyOrigin.beginning(uid: "renewed") : PolicyOrigin.request
+            let policy = applied.written
+            try await append {
+                $0.append(
+                    .policyApplied, source: Outputs.source, id: self.newID(beginning), subject: policy.pool, pool: policy.pool,
+                    body: Self.body(of: policy, renewing: applied.seq))
+            }
+        }
+        return old.map(\.policy.name)
     }
 
     public func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView {
@@ -35,21 +55,30 @@ extension ControlLoop {
         if let clash = await ask({ $0.world.clash(of: policy) ?? $0.world.targetClash(of: policy) }) { throw .conflict(clash) }
     }
 
-    public func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView {
+    public func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView {
         let current = await ask { core in
             core.world.find(pool: pool, names: core.log.names).flatMap { core.world.pools[$0].policy }
         }
         guard let current else { throw .notFound(what: "pool with a policy", name: pool) }
-        var policy = current.policy
-        policy.pause = pause
-        // A pause is no other policy: one that came from an object still did.
-        let beginning = isFromObject(appliedAt: current.seq) ? PolicyOrigin.beginning(uid: "paused") : PolicyOrigin.request
-        return try await apply(policy, idBeginning: beginning)
+        let seq = try await append {
+            $0.append(.poolPaused, source: Outputs.source, id: self.newID("paused"), subject: pool, pool: pool, body: Self.body(of: pause, by: by, was: current.policy.pause))
+        }
+        return await decision(of: current.policy, after: seq)
+    }
+
+    /// The decision that followed what is logged at `seq`, as it was logged; where nothing new followed, the one that stands, without
+    /// a position.
+    private func decision(of policy: Policy, after seq: Position) async -> DecisionView {
+        let decided: DecisionView? = await withCheckedContinuation { continuation in
+            scheduler.perform { [core] in core.whenDecided(pool: policy.pool, shadow: policy.shadow, after: seq) { continuation.resume(returning: $0) } }
+        }
+        if let decided { return decided }
+        return await ask { [scheduler] core in core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names) }
     }
 
     public func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
-        let wait = min(max(0, waitSeconds.isFinite ? waitSeconds : 0), configuration.limits.longestWaitSeconds)
-        var until = scheduler.now.adding(microseconds: Int64(wait * 1e6))
+        try PlacementRequest.check(waitSeconds: waitSeconds)
+        var until = scheduler.now.adding(microseconds: Int64(waitSeconds * 1e6))
         let actor = request.fullActor
         if let home = await ask({ $0.world.otherPool(of: actor, than: request.pool, $0.log.names) }) {
             throw .conflict("actor \(actor) is in pool \(home) already: ask for it there, or withdraw it first")
@@ -62,9 +91,10 @@ extension ControlLoop {
             if standing.isPromised { until = max(until, scheduler.now.adding(microseconds: 1_000_000)) }
             answer = standing.answer
         }
-        while case .waiting? = answer, scheduler.now < until {
-            try await waitForPlacement(of: actor, until: until)
+        while case .waiting? = answer, scheduler.now < until, !Task.isCancelled {
+            let mayGoOn = try await waitForPlacement(of: actor, until: until)
             answer = await placementAnswer(actor)
+            if !mayGoOn { break }
         }
         guard let answer else { throw .conflict("actor \(actor) was withdrawn or deleted while it waited: ask again") }
         return answer
@@ -87,8 +117,9 @@ extension ControlLoop {
 
     // MARK: - Parts
 
-    /// Appends, and returns once it is folded.
-    private func append(_ fill: @escaping @Sendable (inout EventBatch) -> Void) async throws(ControlFault) {
+    /// Appends, and returns the last position once it is folded.
+    @discardableResult
+    private func append(_ fill: @escaping @Sendable (inout EventBatch) -> Void) async throws(ControlFault) -> Position {
         var batch = EventBatch()
         fill(&batch)
         let receipt: AppendReceipt
@@ -100,21 +131,27 @@ extension ControlLoop {
         await withCheckedContinuation { continuation in
             scheduler.perform { [core] in core.whenFolded(receipt.lastSeq) { continuation.resume() } }
         }
+        return receipt.lastSeq
     }
 
-    private func waitForPlacement(of actor: String, until: LogTime) async throws(ControlFault) {
-        let isFull = await ask { [limit = configuration.limits.waitingCallers] core in core.waitingCallers >= limit }
-        guard !isFull else { throw .overloaded(retryAfterSeconds: 1) }
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            let once = Once { continuation.resume() }
-            scheduler.perform { [core] in
-                guard let index = core.world.actor(named: actor, core.log.names) else { return once.run() }
-                // It may have been placed since it was asked about.
-                if core.world.placement(of: actor, log: core.log).isSettled { return once.run() }
-                core.whenPlaced(core.world.actors[index].name) { once.run() }
+    /// Returns when something happened to the actor, the time is up, the caller's task is cancelled, or the loop stops; false where
+    /// it stops. However it ends, it holds no place any more.
+    private func waitForPlacement(of actor: String, until: LogTime) async throws(ControlFault) -> Bool {
+        let key = waitKeys.wrappingAdd(1, ordering: .relaxed).newValue
+        let isOver = Mark()
+        let refusal = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                scheduler.perform { [core] in
+                    core.beginWait(key, for: actor, until: until, unless: { isOver.isSet }) { continuation.resume(returning: $0) }
+                }
             }
-            _ = scheduler.perform(at: until) { once.run() }
+        } onCancel: {
+            // Either the wait begins later and sees the mark, or it began and is ended.
+            isOver.set()
+            scheduler.perform { [core] in core.endWait(key) }
         }
+        if case .full? = refusal { throw .overloaded(retryAfterSeconds: 1) }
+        return refusal == nil
     }
 
     private func placementAnswer(_ actor: String) async -> PlacementAnswer? {
@@ -138,7 +175,21 @@ extension ControlLoop {
         return body.bytes
     }
 
-    static func body(of policy: Policy) -> [UInt8] {
+    static func body(of pause: Pause, by: String?, was: Pause) -> [UInt8] {
+        var body = JSONWriter()
+        body.openObject()
+        pause.writeMembers(to: &body)
+        if let by { body.member("by", by) }
+        body.key("was")
+        body.openObject()
+        was.writeMembers(to: &body)
+        body.closeObject()
+        body.closeObject()
+        return body.bytes
+    }
+
+    /// - Parameter renewing: the position of the same policy under older rules.
+    static func body(of policy: Policy, renewing: Position? = nil) -> [UInt8] {
         var canonical = JSONWriter(reservingBytes: 1_024)
         policy.appendCanonicalJSON(to: &canonical)
         var body = JSONWriter(reservingBytes: 1_200)
@@ -147,14 +198,30 @@ extension ControlLoop {
         body.key("policy")
         body.raw(canonical.bytes)
         body.member("digest", Digest.sha256Hex(canonical.bytes))
+        body.member("rules", DecisionRules.current.rawValue)
+        if let renewing { body.member("renews", renewing) }
         body.closeObject()
         return body.bytes
+    }
+}
+
+extension Pause {
+    fileprivate func writeMembers(to body: inout JSONWriter) {
+        body.member("in", scaleIn)
+        body.member("out", scaleOut)
+        if let hold { body.member("hold", hold) }
     }
 }
 
 extension PlacementRequest {
     /// With its namespace, which is its pool's.
     var fullActor: String { QualifiedName.full(actor, in: QualifiedName.namespace(ofPool: pool)) }
+    /// - Throws: `.invalid` for a wait that no `ControlPlane` takes.
+    public static func check(waitSeconds: Double) throws(ControlFault) {
+        guard waitSeconds >= 0, waitSeconds <= longestWaitSeconds else {
+            throw .invalid(field: "wait", problem: "must be seconds, 0 to \(Int(longestWaitSeconds)): ask again where that is too short")
+        }
+    }
 
     fileprivate var body: [UInt8] {
         var json = JSONWriter()

@@ -15,10 +15,7 @@ extension ControlLoop {
     public func targetClash(ofApplied name: String) async -> String? { await ask { $0.world.targetClash(ofApplied: name) } }
 
     /// The why-chain of the decision at a position, in words; empty where the log no longer holds it.
-    public func reason(ofDecisionAt seq: Position) -> String {
-        guard let batch = try? log.event(at: seq), let event = batch.events.first, event.kind == .scaleDecided else { return "" }
-        return batch.bytes.withUnsafeBufferPointer { DecisionReason.text(EventBody($0, event.body)) }
-    }
+    public func reason(ofDecisionAt seq: Position) -> String { log.event(ofDecisionAt: seq) { DecisionReason.text($0) } ?? "" }
 
     /// Logs the policy, or the shadow, of an object, and answers the decision it leads to: `apply`, and the event says from which.
     public func apply(_ policy: Policy, fromObject uid: String) async throws(ControlFault) -> DecisionView {
@@ -34,6 +31,31 @@ extension ControlLoop {
     }
 }
 
+extension EventLog {
+    /// The decision at that position, as it was logged; nil where the log no longer holds it.
+    func event<Result>(ofDecisionAt seq: Position, _ read: (EventBody) -> Result) -> Result? {
+        guard let batch = try? event(at: seq), let event = batch.events.first, event.kind == .scaleDecided else { return nil }
+        return batch.withBody(of: event, read)
+    }
+
+    func decision(at seq: Position) -> DecisionView? {
+        guard let batch = try? event(at: seq), let event = batch.events.first, event.kind == .scaleDecided else { return nil }
+        return batch.withBody(of: event) { body in
+            var view = DecisionView(
+                pool: names.text(of: event.pool), shadow: nil, seq: seq, at: batch.at.rfc3339, from: 0, to: 0, direction: "",
+                reason: "", json: batch.text(event.body))
+            body.forEachMember { key, value in
+                if key == "shadow" { view.shadow = body.text(value) }
+                if key == "from" { view.from = Int(clamping: body.integer(value) ?? 0) }
+                if key == "to" { view.to = Int(clamping: body.integer(value) ?? 0) }
+                if key == "direction" { view.direction = body.text(value) ?? "" }
+            }
+            view.reason = DecisionReason.line(body, to: view.to)
+            return view
+        }
+    }
+}
+
 /// Where a policy came from, as the id of its event tells.
 enum PolicyOrigin {
     static let request = "policy"
@@ -42,6 +64,17 @@ enum PolicyOrigin {
 }
 
 public enum DecisionReason {
+    /// The why-chain in one line, as `Decision.text` has it.
+    static func line(_ body: EventBody, to: Int) -> String {
+        guard let why = body["why"] else { return String(to) }
+        var steps: [(code: String, text: String)] = []
+        body.forEachElement(of: why) { step in
+            let code = step["code"].flatMap { step.text($0) } ?? ""
+            steps.append((code, step["text"].flatMap { step.text($0) } ?? code))
+        }
+        return Decision.line(steps, to: to)
+    }
+
     /// The why-chain in words, as it was logged; its codes where it has no words.
     public static func text(_ body: EventBody) -> String {
         guard let why = body["why"] else { return "" }

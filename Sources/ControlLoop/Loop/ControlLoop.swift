@@ -32,10 +32,11 @@ public final class ControlLoop: ControlPlane {
     let log: EventLog
     let scheduler: any LoopScheduler
     let configuration: Configuration
-    private let actuations = Mutex<[String: PoolActuation]>([:])
-    private let problems = Mutex<[String: String]>([:])
+    private let actuations = Mutex<[String: Actuated]>([:])
     let targetClaims = TargetClaims()
     private let reports = Atomic<UInt64>(0)
+    let waitKeys = Atomic<UInt64>(0)
+    let policyWatches = Atomic<UInt64>(0)
     /// No two runs that appended anything began at the same position, whatever their fences: ids of reports rest on it.
     private let run: String
     /// In order: a worker is drained before it is removed, and before it is taken back.
@@ -48,6 +49,13 @@ public final class ControlLoop: ControlPlane {
     private enum Order: Sendable {
         case rescale(LoopCore.Rescale)
         case departure(LoopCore.Departure)
+        /// The pool of that name is followed no more.
+        case release(String)
+    }
+
+    private struct Actuated {
+        var kind: String
+        var actuation: PoolActuation
     }
 
     private struct Subscription: @unchecked Sendable {
@@ -73,7 +81,8 @@ public final class ControlLoop: ControlPlane {
             let orders = self.orders.continuation
             let rescales = core.rescales.removeDuplicates().sink { _ = orders.yield(.rescale($0)) }
             let departures = core.departures.sink { _ = orders.yield(.departure($0)) }
-            self.subscriptions.withLock { $0 = [Subscription(cancellable: rescales), Subscription(cancellable: departures)] }
+            let releases = core.releases.sink { _ = orders.yield(.release($0)) }
+            self.subscriptions.withLock { $0 = [rescales, departures, releases].map { Subscription(cancellable: $0) } }
             core.goLive()
         }
         log.onCommit { [core, scheduler] _ in scheduler.perform { core.drain() } }
@@ -84,10 +93,11 @@ public final class ControlLoop: ControlPlane {
 
     /// Stops acting and saves a checkpoint, so that the next start needn't fold what this one did.
     public func stop() async {
+        await ask { $0.endWaits() }
         subscriptions.withLock { $0 = [] }
         orders.continuation.finish()
         await passingOn.withLock { $0 }?.value
-        for actuation in actuations.withLock({ Array($0.values) }) { await actuation.stop() }
+        for actuation in actuations.withLock({ $0.values.map(\.actuation) }) { await actuation.stop() }
         await ask { core in
             core.drain()
             core.saveCheckpoint()
@@ -120,16 +130,17 @@ public final class ControlLoop: ControlPlane {
         switch order {
         case .rescale(let rescale): await follow(rescale)
         case .departure(let departure): await follow(departure)
+        case .release(let pool): await actuations.withLock { $0[pool] }?.actuation.release()
         }
     }
 
     private func follow(_ rescale: LoopCore.Rescale) async {
-        guard let actuation = actuation(of: rescale.pool) else { return }
-        await actuation.want(rescale.to, of: rescale.pool, seq: rescale.seq, since: rescale.since, takingBack: rescale.takingBack)
+        await actuation(of: rescale.pool).want(
+            rescale.to, of: rescale.pool, seq: rescale.seq, since: rescale.since, takingBack: rescale.takingBack)
     }
 
     private func follow(_ departure: LoopCore.Departure) async {
-        guard let actuation = actuation(of: departure.pool) else { return }
+        let actuation = await actuation(of: departure.pool)
         switch departure.step {
         case .drain: await actuation.drain(departure.worker)
         case .remove: await actuation.remove(departure.worker)
@@ -137,21 +148,25 @@ public final class ControlLoop: ControlPlane {
         }
     }
 
-    private func actuation(of pool: ActuatedPool) -> PoolActuation? {
-        guard let actuator = configuration.actuators[pool.target.kind] ?? configuration.otherKinds else {
-            record(.failed(error: "no actuator for targets of kind \(pool.target.kind) in this service", attempt: 1), pool: pool.name)
-            return nil
+    /// That of the pool; made anew where its target is of another kind than it was.
+    private func actuation(of pool: ActuatedPool) async -> PoolActuation {
+        let (actuation, left) = actuations.withLock { actuations -> (PoolActuation, PoolActuation?) in
+            let known = actuations[pool.name]
+            if let known, known.kind == pool.target.kind { return (known.actuation, nil) }
+            let made = makeActuation(of: pool)
+            actuations[pool.name] = Actuated(kind: pool.target.kind, actuation: made)
+            return (made, known?.actuation)
         }
-        return actuations.withLock { actuations in
-            if let known = actuations[pool.name] { return known }
-            let name = pool.name
-            let made = PoolActuation(
-                pool, actuator: actuator, fence: configuration.fence, limits: configuration.actuation, pause: configuration.pause,
-                report: { [weak self] in self?.record($0, pool: name) },
-                answer: { [core, scheduler] answer in scheduler.perform { core.recallAnswered(answer.worker, of: name, isKept: answer.isKept) } })
-            actuations[name] = made
-            return made
-        }
+        await left?.stop()
+        return actuation
+    }
+
+    private func makeActuation(of pool: ActuatedPool) -> PoolActuation {
+        let name = pool.name
+        return PoolActuation(
+            pool, actuator: configuration.actuators[pool.target.kind] ?? configuration.otherKinds ?? MissingActuator(kind: pool.target.kind), fence: configuration.fence,
+            limits: configuration.actuation, pause: configuration.pause, report: { [weak self] in self?.record($0, pool: name) },
+            answer: { [core, scheduler] answer in scheduler.perform { core.recallAnswered(answer.worker, of: name, isKept: answer.isKept) } })
     }
 
     private func record(_ outcome: ActuationOutcome, pool: String) {
@@ -161,12 +176,12 @@ public final class ControlLoop: ControlPlane {
         body.openObject()
         switch outcome {
         case .applied(let to, let since):
-            _ = problems.withLock { $0.removeValue(forKey: pool) }
             configuration.observer.actuated(pool: pool, to: to, reactionSeconds: max(0, scheduler.now.seconds(since: since)))
             body.member("to", to)
-        case .failed(let error, let attempt):
-            problems.withLock { $0[pool] = error }
+        case .recovered(let count): body.member("to", count)
+        case .failed(let error, let attempt, let isNews):
             configuration.observer.actuationFailed(pool: pool, error: error, attempt: attempt)
+            guard isNews else { return }
             body.member("error", error)
             body.member("attempt", attempt)
         case .changedByOthers(let found, let error):
@@ -177,18 +192,21 @@ public final class ControlLoop: ControlPlane {
         }
         body.member("fence", Int64(clamping: configuration.fence.number))
         body.closeObject()
-        let kind: EventKind = if case .applied = outcome { .scaleApplied } else { .scaleFailed }
+        let kind: EventKind = switch outcome {
+        case .applied, .recovered: .scaleApplied
+        case .failed, .changedByOthers: .scaleFailed
+        }
         batch.append(kind, source: Outputs.source, id: "actuation-\(run)-\(number)", subject: pool, pool: pool, body: body.bytes)
-        // Where the log can't take it, the target still follows; the next attempt or decision says so again.
+        // Where the log can't take it, the target still follows; the next decision says so again.
         log.append(batch) { _ in }
     }
 
     public func health() async -> LoopHealth {
         let head = log.head
-        let folded = await ask { core in (position: core.world.position, at: core.world.at) }
+        let folded = await ask { core in (position: core.world.position, at: core.world.at, problems: core.world.targetProblems) }
         let behind = max(0, head.seq - folded.position)
         return LoopHealth(
             behindEvents: behind, lagSeconds: behind == 0 ? 0 : max(0, head.at.seconds(since: folded.at)),
-            unreachableTargets: problems.withLock { $0 }.sorted { $0.key < $1.key }.map { .init(pool: $0.key, problem: $0.value) })
+            unreachableTargets: folded.problems)
     }
 }

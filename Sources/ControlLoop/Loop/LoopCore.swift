@@ -32,6 +32,14 @@ final class LoopCore: @unchecked Sendable {
     /// What a target shall follow: new counts, and workers to drain and then to remove.
     let rescales = PassthroughSubject<Rescale, Never>()
     let departures = PassthroughSubject<Departure, Never>()
+    /// Pools whose targets are followed no more, by name.
+    let releases = PassthroughSubject<String, Never>()
+    /// The policies in effect, as decisions follow them; sent again when one of them changed.
+    let policies = CurrentValueSubject<[Policy], Never>([])
+    private var policyWatches: [UInt64: AnyCancellable] = [:]
+    private var hasPolicyNews = true
+    /// Targets that something was wanted of, by pool.
+    private var actuated: [Int: ScaleTarget] = [:]
     private var subscriptions: Set<AnyCancellable> = []
     var watchers = PoolWatchers()
 
@@ -42,7 +50,12 @@ final class LoopCore: @unchecked Sendable {
     /// Rises when promises were taken back, so that every pool is decided anew.
     private var round: UInt64 = 0
     private var waiters: [(seq: Position, resume: @Sendable () -> Void)] = []
-    private var placementWaiters: [NameID: [@Sendable () -> Void]] = [:]
+    /// Those who wait for a policy's decision to come back out of the log; called with nil where it didn't get in.
+    private var decisionWaiters: [PolicyKey: [@Sendable (DecisionView?) -> Void]] = [:]
+    private var placementWaits = PlacementWaits()
+    /// Actors that somebody waits for and that the commit being folded is about.
+    private var awaited: Set<NameID> = []
+    private var isStopping = false
     private var eventsSinceCheckpoint: Int64 = 0
     private let checkpoints = DispatchQueue(label: "greenroom.loop.checkpoints", qos: .utility)
     /// Where conclusions go: the log, or nowhere while recorded commits are run again.
@@ -57,6 +70,8 @@ final class LoopCore: @unchecked Sendable {
         var since: LogTime
         /// Workers to take back before new ones are asked for.
         var takingBack: [TakenBack] = []
+        /// Another policy asks for the same once more.
+        var policySeq: Position = 0
     }
 
     /// A worker whose drain shall be taken back.
@@ -125,7 +140,21 @@ final class LoopCore: @unchecked Sendable {
             _ = scheduler.perform(at: time) { [weak self] in self?.drain() }
         }
         flush()
+        publishPolicies()
     }
+
+    private func publishPolicies() {
+        guard hasPolicyNews else { return }
+        hasPolicyNews = false
+        policies.send(world.policiesInEffect.map(\.policy))
+    }
+
+    /// Hands `changed` the policies in effect, and again whenever they are others, until the watch of that number is ended.
+    func watchPolicies(_ number: UInt64, _ changed: @escaping ([Policy]) -> Void) {
+        policyWatches[number] = policies.removeDuplicates().sink(receiveValue: changed)
+    }
+
+    func endPolicyWatch(_ number: UInt64) { policyWatches[number] = nil }
 
     /// A commit that is handed in, in place of the log's next one.
     func take(_ batch: CommittedBatch) {
@@ -143,7 +172,7 @@ final class LoopCore: @unchecked Sendable {
     func act() {
         isLive = true
         for index in world.pools.indices {
-            if let rescale = rescale(index) { rescales.send(rescale) }
+            if let rescale = rescale(index) { send(rescale, index) }
             // Whether the target heard of them before a restart isn't known.
             for worker in world.pools[index].members where world.workers[worker].isChosen { depart(worker, .drain) }
         }
@@ -155,7 +184,9 @@ final class LoopCore: @unchecked Sendable {
         observer.folded(batch, superseded: change.superseded.count, lagSeconds: max(0, scheduler.now.seconds(since: batch.at)))
         if !change.skipped.isEmpty { tell(change.skipped) }
         eventsSinceCheckpoint += Int64(batch.events.count)
+        if change.own.contains(where: { $0.kind == .policyApplied || $0.kind == .poolPaused }) { hasPolicyNews = true }
         if isLive { planner.told.note(batch) }
+        if !placementWaits.isEmpty { for event in batch.events where placementWaits.waits(for: event.subject) { awaited.insert(event.subject) } }
         return change
     }
 
@@ -168,7 +199,8 @@ final class LoopCore: @unchecked Sendable {
     private func settle(_ change: World.Change) {
         // Asked here, as the world would be handed over to no end.
         if watchers.count > 0 { watchers.tell(change.pools, of: world) }
-        guard isLive else { return }
+        endAwaited()
+        guard isLive else { return wakeWaiters() }
         if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
         for event in change.own { settle(event, shadow: change.shadowDecisions.isEmpty ? nil : change.shadowDecisions[event.seq]) }
         for measured in change.measured { report(measured) }
@@ -190,29 +222,50 @@ final class LoopCore: @unchecked Sendable {
         case .scaleDecided:
             guard let pool = world.poolByName[event.pool] else { return }
             planner.settleDecision(of: PolicyKey(pool: pool, shadow: shadow))
+            resumeDecisionWaiters(PolicyKey(pool: pool, shadow: shadow), event.seq)
             guard shadow == nil else { return }
             if var rescale = rescale(pool), isRescale(pool) {
                 rescale.takingBack = planner.takeBack(pool, &world).map { takenBack($0) }
-                rescales.send(rescale)
+                send(rescale, pool)
             }
+        case .policyApplied:
+            if let pool = world.poolByName[event.pool] { release(pool) }
+            // An operator's word: what failed is tried again at once.
+            if let pool = world.poolByName[event.pool], world.pools[pool].scaleProblem != nil, let rescale = rescale(pool) { send(rescale, pool) }
         case .prefetchSuggested: if let pool = world.poolByName[event.pool] { planner.prefetch(pool, &world, &outputs) }
         case .timerFired: planner.wakesRung = .zero
         default: break
         }
-        resumePlacementWaiters(event.subject)
     }
 
     private func isRescale(_ pool: Int) -> Bool { world.pools[pool].lastDecision.map { $0.from != $0.to } ?? false }
 
     private func rescale(_ pool: Int) -> Rescale? {
         guard let applied = world.pools[pool].policy, world.pools[pool].isFollowed else { return nil }
-        return Rescale(pool: ActuatedPool(applied.policy), to: world.pools[pool].desired, seq: world.pools[pool].lastDecision?.seq ?? 0, since: world.pools[pool].evaluation?.at ?? world.at)
+        return Rescale(
+            pool: ActuatedPool(applied.policy), to: world.pools[pool].desired, seq: world.pools[pool].lastDecision?.seq ?? 0,
+            since: world.pools[pool].evaluation?.at ?? world.at, policySeq: applied.seq)
+    }
+
+    private func send(_ rescale: Rescale, _ pool: Int) {
+        release(pool)
+        actuated[pool] = rescale.pool.target
+        rescales.send(rescale)
+    }
+
+    /// What was wanted of a target that is another by now, or isn't followed any more, isn't wanted.
+    private func release(_ pool: Int) {
+        guard !actuated.isEmpty, let target = actuated[pool] else { return }
+        if world.pools[pool].isFollowed, world.pools[pool].policy?.policy.target == target { return }
+        actuated[pool] = nil
+        releases.send(world.pools[pool].text)
     }
 
     private func depart(_ worker: Int, _ step: Departure.Step) {
         let record = world.workers[worker]
         let pool = Int(record.pool)
         guard let applied = world.pools[pool].policy, world.pools[pool].isFollowed || step == .keep else { return }
+        if world.pools[pool].isFollowed { actuated[pool] = applied.policy.target }
         departures.send(
             Departure(pool: ActuatedPool(applied.policy), worker: bareName(worker), step: step,
                 isRemovalSent: record.isRemovalSent && record.isIdle))
@@ -259,6 +312,7 @@ final class LoopCore: @unchecked Sendable {
 
     /// Looks at a pool: who can be placed, who can go, and whether the count should change.
     private func consider(_ pool: Int) {
+        if !world.pools[pool].isFollowed { release(pool) }
         planner.place(pool, &world, &outputs)
         planner.prefetch(pool, &world, &outputs)
         planner.giveUpDrains(pool, &world, &outputs)
@@ -311,6 +365,8 @@ final class LoopCore: @unchecked Sendable {
     private func takeBack() {
         drain()
         planner.takeBackAll(&world)
+        for waiter in decisionWaiters.values.joined() { waiter(nil) }
+        decisionWaiters = [:]
         // What the target answered may have been lost with the append.
         for worker in world.workers.indices where world.workers[worker].isChosen { world.workers[worker].recall = .none }
         guard retry == nil else { return }
@@ -325,9 +381,16 @@ final class LoopCore: @unchecked Sendable {
     // MARK: - Time
 
     private func setAlarm() {
-        guard isLive else { return }
-        let earliest = [moments.earliestDeadline, planner.waits.first, drainDeadlines.first, world.forecasts.earliest(after: planner.wakesRung)]
-            .lazy.compactMap { $0 }.min()
+        var earliest = placementWaits.earliest
+        func note(_ time: LogTime?) {
+            if let time { earliest = earliest.map { min($0, time) } ?? time }
+        }
+        if isLive {
+            note(moments.earliestDeadline)
+            note(planner.waits.first)
+            note(drainDeadlines.first)
+            note(world.forecasts.earliest(after: planner.wakesRung))
+        }
         if earliest == alarm?.at { return }
         alarm?.work.cancel()
         alarm = earliest.map { time in (time, scheduler.perform(at: time) { [weak self] in self?.ring() }) }
@@ -337,6 +400,8 @@ final class LoopCore: @unchecked Sendable {
     private func ring() {
         alarm = nil
         let now = scheduler.now
+        placementWaits.end(dueAt: now)
+        guard isLive else { return setAlarm() }
         let due = moments.takeDue(now)
         for (key, deadline) in due { outputs.fire(deadline, pool: world.pools[key.pool], shadow: key.shadow, asOf: world.position) }
         for (pool, deadline) in drainDeadlines.reached(now) {
@@ -373,12 +438,58 @@ final class LoopCore: @unchecked Sendable {
         waiters.append((seq, resume))
     }
 
-    /// Runs `resume` at the next of our events about `actor`.
-    func whenPlaced(_ actor: NameID, _ resume: @escaping @Sendable () -> Void) {
-        placementWaiters[actor, default: []].append(resume)
+    /// Runs `resume` with the policy's decision that followed `seq`, which is folded: at once where it is in the log already, once it is
+    /// where it is on its way, and with nil where none follows.
+    func whenDecided(pool: String, shadow: String?, after seq: Position, _ resume: @escaping @Sendable (DecisionView?) -> Void) {
+        guard let index = world.find(pool: pool, names: log.names), let standing = world.pools[index].standing(of: shadow) else { return resume(nil) }
+        if let last = standing.lastDecision, last.seq > seq { return resume(log.decision(at: last.seq)) }
+        let key = PolicyKey(pool: index, shadow: shadow)
+        guard isLive, !isStopping, planner.isDeciding(key) else { return resume(nil) }
+        decisionWaiters[key, default: []].append(resume)
     }
 
-    var waitingCallers: Int { waiters.count + placementWaiters.values.reduce(0) { $0 + $1.count } }
+    private func resumeDecisionWaiters(_ key: PolicyKey, _ seq: Position) {
+        guard !decisionWaiters.isEmpty, let waiters = decisionWaiters.removeValue(forKey: key) else { return }
+        let decision = log.decision(at: seq)
+        for waiter in waiters { waiter(decision) }
+    }
+
+    /// Why a wait for a placement can't begin.
+    enum WaitRefusal: Sendable {
+        case full, stopping
+    }
+
+    /// Runs `resume` once, at the next event about the actor or at `until`, or when the wait is ended by its key; now where there is
+    /// nothing to wait for.
+    func beginWait(
+        _ key: PlacementWaits.Key, for actor: String, until: LogTime, unless isOver: @Sendable () -> Bool,
+        resume: @escaping @Sendable (WaitRefusal?) -> Void
+    ) {
+        guard !isStopping else { return resume(.stopping) }
+        // It may have been placed, or its caller gone, since it was asked about.
+        guard !isOver(), until > scheduler.now, let index = world.actor(named: actor, log.names),
+            !world.placement(of: actor, log: log).isSettled
+        else { return resume(nil) }
+        guard waitingCallers < limits.waitingCallers else { return resume(.full) }
+        placementWaits.begin(key, for: world.actors[index].name, until: until) { resume(nil) }
+        setAlarm()
+    }
+
+    func endWait(_ key: PlacementWaits.Key) {
+        placementWaits.end(key)
+        setAlarm()
+    }
+
+    /// Ends all waits, and lets no other begin.
+    func endWaits() {
+        isStopping = true
+        placementWaits.endAll()
+        for waiter in decisionWaiters.values.joined() { waiter(nil) }
+        decisionWaiters = [:]
+        setAlarm()
+    }
+
+    var waitingCallers: Int { waiters.count + placementWaits.count }
 
     private func wakeWaiters() {
         guard !waiters.isEmpty else { return }
@@ -387,9 +498,11 @@ final class LoopCore: @unchecked Sendable {
         for waiter in ready { waiter.resume() }
     }
 
-    private func resumePlacementWaiters(_ subject: NameID) {
-        guard !placementWaiters.isEmpty else { return }
-        for resume in placementWaiters.removeValue(forKey: subject) ?? [] { resume() }
+    /// Whoever waits for one of these asks again how it stands: it was placed, withdrawn or deleted.
+    private func endAwaited() {
+        guard !awaited.isEmpty else { return }
+        for actor in awaited { placementWaits.end(allOf: actor) }
+        awaited = []
     }
 
     // MARK: - Reports and checkpoints
@@ -398,6 +511,7 @@ final class LoopCore: @unchecked Sendable {
         switch measured {
         case .wait(let pool, let tier, let seconds): observer.placed(pool: world.pools[pool].text, tier: tier, waitedSeconds: seconds)
         case .workerStart(let pool, let seconds): observer.workerStarted(pool: world.pools[pool].text, seconds: seconds)
+        case .workerGone(let pool, let end): observer.workerGone(pool: world.pools[pool].text, end)
         }
     }
 

@@ -20,12 +20,24 @@ public protocol LoopObserving: Sendable {
     func couldNotFold(_ position: Position, why: String)
     func placed(pool: String, tier: RestoreTier, waitedSeconds: Double)
     func workerStarted(pool: String, seconds: Double)
+    func workerGone(pool: String, _ end: WorkerEnd)
     /// The target answered, so many seconds after the commit that the decision looked at.
     func actuated(pool: String, to: Int, reactionSeconds: Double)
+    /// A call to the target failed, whether or not that is news to the log.
     func actuationFailed(pool: String, error: String, attempt: Int)
 }
 
+/// How a worker ended.
+public enum WorkerEnd: String, Hashable, Sendable, CaseIterable {
+    /// It was told to go.
+    case drained
+    case lost
+    /// It ended before it was ready.
+    case failedToStart = "failed_to_start"
+}
+
 extension LoopObserving {
+    public func workerGone(pool: String, _ end: WorkerEnd) {}
     public func couldNotFold(_ position: Position, why: String) {}
 }
 
@@ -52,8 +64,6 @@ public struct LoopLimits: Sendable {
     public var retryMicroseconds: Int64 = 1_000_000
     /// Callers that wait for a placement or a fold, at most.
     public var waitingCallers = 10_000
-    /// The longest a caller may wait for a worker.
-    public var longestWaitSeconds = 300.0
     /// Those who watch pools, at most.
     public var poolWatchers = 10_000
 

@@ -14,3 +14,11 @@ final class Once: Sendable {
         work?()
     }
 }
+
+/// Set once, and read from anywhere.
+final class Mark: Sendable {
+    private let value = Atomic<Bool>(false)
+
+    var isSet: Bool { value.load(ordering: .acquiring) }
+    func set() { value.store(true, ordering: .releasing) }
+}

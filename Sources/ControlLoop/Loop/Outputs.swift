@@ -157,6 +157,7 @@ public struct DecisionRecord: Sendable {
         json.member("asOf", asOf)
         json.member("at", observation.at)
         json.member("policy", applied.digest)
+        if let order = applied.orderSeq { json.member("pause", order) }
         json.member("replicas", observation.replicas)
         json.member("ready", observation.workers.ready)
         json.member("busy", observation.workers.busy)

@@ -33,7 +33,7 @@ struct Planner {
     init(log: EventLog) { told = ToldSnapshots(log) }
 
     var isIdle: Bool { placements.isEmpty && drains.isEmpty && decisions.isEmpty }
-    func hasDecisionInFlight(_ pool: Int) -> Bool { decisions.contains(PolicyKey(pool: pool)) }
+    func isDeciding(_ key: PolicyKey) -> Bool { decisions.contains(key) }
 
     // MARK: - Placement
 

@@ -73,7 +73,7 @@ extension World {
             let (namespace, name) = Self.split(pool.text)
             readings.pools.append(
                 MetricReadings.Pool(
-                    namespace: namespace, name: name, demand: pool.demand, desired: pool.summary.policy?.desired ?? pool.desired,
+                    namespace: namespace, name: name, demand: pool.demand, desired: pool.wanted,
                     oldestWaitSeconds: pool.queue.oldestRequestedAt.map { max(0, now.seconds(since: $0)) },
                     arrivalsPerSecond: pool.arrivals.rate(overSeconds: 60, at: now)))
             for series in pool.series {

@@ -7,11 +7,17 @@ public import Domain
 // a cluster is made of; `PoolView` has the same counts and conditions for tables.
 
 public struct PolicyStatusView: Hashable, Sendable {
+    /// As decisions follow it: with the pause in effect.
     public var policy: Policy
+    /// As it was applied.
+    public var written: Policy
+    public var rules: DecisionRules
+    /// Who paused it, where an operator did and is known.
+    public var pausedBy: String?
     public var digest: String
     /// Where in the log it took effect.
     public var seq: Position
-    /// The count the target was last told to have; a shadow's is what it would have made of it.
+    /// What the target was last told, or, in mode `recommend`, what the last decision recommends; a shadow's is what it would have made of it.
     public var desired: Int
     public var ready: Int
     public var isActive: Bool
@@ -20,6 +26,8 @@ public struct PolicyStatusView: Hashable, Sendable {
     public var scaleProblem: String?
     /// What is wrong with the target itself; nil where nothing is known to be, and for what nothing follows.
     public var targetProblem: TargetProblem? = nil
+    /// Why its workers don't come: those of the last starts ended before they were ready; nil for what nothing follows.
+    public var workersFailing: String?
     public var lastDecision: LastDecision?
 
     public struct LastDecision: Hashable, Sendable {
@@ -30,7 +38,7 @@ public struct PolicyStatusView: Hashable, Sendable {
         public var codes: ReasonCodes
     }
 
-    public var isPaused: Bool { policy.pause.scaleIn || policy.pause.scaleOut || policy.pause.hold != nil }
+    public var isPaused: Bool { policy.pause.isOn }
 }
 
 extension World {
@@ -41,9 +49,10 @@ extension World {
         let evaluation = key.shadow == nil ? pool.evaluation : shadow?.evaluation
         let decision = key.shadow == nil ? pool.lastDecision : shadow?.lastDecision
         return PolicyStatusView(
-            policy: applied.policy, digest: applied.digest, seq: applied.seq, desired: shadow?.desired ?? pool.desired, ready: pool.workerCounts.ready,
+            policy: applied.policy, written: applied.written, rules: applied.rules, pausedBy: applied.orderSeq == nil ? nil : pool.pauseOrder?.by, digest: applied.digest, seq: applied.seq, desired: shadow?.desired ?? pool.wanted, ready: pool.workerCounts.ready,
             isActive: evaluation?.isActive ?? false, isFallback: evaluation?.fallbackReplicas != nil,
             scaleProblem: key.shadow == nil ? pool.scaleProblem : nil, targetProblem: key.shadow == nil ? pool.targetProblem : nil,
+            workersFailing: key.shadow == nil ? pool.failedStarts.flatMap { $0.isPersistent ? $0.sentence : nil } : nil,
             lastDecision: decision.map { .init(seq: $0.seq, at: $0.at, from: $0.from, to: $0.to, codes: $0.codes) })
     }
 }

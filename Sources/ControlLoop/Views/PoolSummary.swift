@@ -43,8 +43,11 @@ extension PoolState {
         let policy = policy.map { applied in
             PoolSummary.Policy(
                 seq: applied.seq, slotsPerWorker: applied.policy.slotsPerWorker, isActive: evaluation?.isActive ?? false,
-                desired: applied.policy.mode == .recommend ? lastDecision?.to ?? desired : desired)
+                desired: wanted)
         }
         return PoolSummary(demand: resident + queue.count, waiting: queue.count, policy: policy)
     }
+
+    /// The workers its policy wants: what the target was told, or, where nothing follows decisions, what the last one recommends.
+    var wanted: Int { policy?.mode == .recommend ? lastDecision?.to ?? desired : desired }
 }

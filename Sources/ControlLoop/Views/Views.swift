@@ -13,6 +13,7 @@ public struct PoolView: Codable, Hashable, Sendable {
     public var mode: String
     public var min: Int
     public var max: Int
+    /// What the target was last told, or, where nothing follows decisions (mode `recommend`), what the last one recommends.
     public var desired: Int
     public var ready: Int
     public var busy: Int
@@ -37,6 +38,10 @@ public struct PoolView: Codable, Hashable, Sendable {
     public var foreignChange: String? = nil
     /// The same in numbers.
     public var foreignReplicas: ForeignReplicasView? = nil
+    /// What is paused and who said so; nil where nothing is.
+    public var pause: PauseView? = nil
+    /// Workers that ended before they were ready, since one last became ready; nil where there are none.
+    public var workersFailing: WorkersFailingView? = nil
     public var decisionSeq: Position?
     public var nextDeadline: String?
     public var ageSeconds: Double
@@ -62,6 +67,34 @@ public struct PoolView: Codable, Hashable, Sendable {
         public var at: String
         /// Decisions don't reach the target meanwhile; else the next one began with what was found.
         public var yields: Bool
+    }
+
+    public struct PauseView: Codable, Hashable, Sendable {
+        public var scaleIn: Bool
+        public var scaleOut: Bool
+        public var hold: Int?
+        /// The token's name; nil where nobody has one, and where the policy itself says so.
+        public var by: String?
+        public var at: String
+        /// Where in the log.
+        public var seq: Position
+
+        enum CodingKeys: String, CodingKey {
+            case scaleIn = "in"
+            case scaleOut = "out"
+            case hold, by, at, seq
+        }
+    }
+
+    public struct WorkersFailingView: Codable, Hashable, Sendable {
+        /// In a row.
+        public var count: Int
+        public var error: String
+        public var at: String
+        /// All of it in words.
+        public var text: String
+        /// Whether they are so many that the pool counts as not ready.
+        public var isPersistent: Bool
     }
 
     public struct QuantilesView: Codable, Hashable, Sendable {

@@ -17,7 +17,7 @@ extension ShadowPolicy {
     }
 
     init(from reader: inout ByteReader) throws(ByteFault) {
-        applied = try AppliedPolicy(from: &reader)
+        applied = try AppliedPolicy.read(from: &reader, under: nil)
         guard let shadow = applied.policy.shadow else { throw ByteFault(offset: reader.offset, problem: "not a shadow") }
         name = shadow
         memory = try AutoscalerMemory(from: &reader)
@@ -44,27 +44,6 @@ extension DecisionMark {
         to = try reader.replicas()
         codes = ReasonCodes()
         for code: ReasonCode in try reader.list({ reader throws(ByteFault) in try reader.enumeration() }) { codes.insert(code) }
-    }
-}
-
-extension AppliedPolicy {
-    func encode(into writer: inout ByteWriter) {
-        writer.data(canonicalJSON)
-        writer.string(digest)
-        writer.integer(seq)
-        writer.time(at)
-    }
-
-    convenience init(from reader: inout ByteReader) throws(ByteFault) {
-        let offset = reader.offset
-        let json = try reader.data()
-        let policy: Policy
-        do {
-            policy = try Policy(canonicalJSON: json, isLogged: true)
-        } catch {
-            throw ByteFault(offset: offset, problem: "not a policy")
-        }
-        self.init(policy: policy, canonicalJSON: json, digest: try reader.string(), seq: try reader.integer(), at: try reader.time())
     }
 }
 

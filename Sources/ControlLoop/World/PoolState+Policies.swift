@@ -59,9 +59,13 @@ extension PoolState {
     // MARK: - Changes
 
     /// A policy takes effect: the first of its name or another one. What was learned under that name stays.
-    mutating func apply(_ applied: AppliedPolicy) {
+    /// - Parameter renews: it is the one in effect, from here on under other rules; nothing else begins anew.
+    mutating func apply(_ applied: AppliedPolicy, renews: Bool = false) {
         guard let name = applied.policy.shadow else {
-            policy = applied
+            // What a target answered is of no concern to another one, nor where nothing is asked of it.
+            if applied.mode != .auto || applied.policy.target != policy?.policy.target { scaleProblem = nil }
+            policy = applied.following(policy, renews: renews, under: pauseOrder)
+            guard !renews else { return }
             // An operator's word: what was yielded to or given up is tried again.
             target.resumed()
             drains.forget()
@@ -69,8 +73,8 @@ extension PoolState {
             return
         }
         if let index = shadowIndex(name) {
-            shadows[index].applied = applied
-            shadows[index].memory.policyApplied(at: applied.at)
+            shadows[index].applied = applied.following(shadows[index].applied, renews: renews, under: nil)
+            if !renews { shadows[index].memory.policyApplied(at: applied.at) }
         } else {
             let count = policy?.policy.mode == .auto ? desired : unfollowedCount
             shadows.append(ShadowPolicy(applied, named: name, memory: memory, count: count))
@@ -78,10 +82,23 @@ extension PoolState {
         }
     }
 
+    /// An operator says what is paused.
+    mutating func takePauseOrder(_ order: PauseOrder) {
+        pauseOrder = order
+        if let applied = policy { policy = applied.under(order) }
+        // As with a policy that is applied: what was yielded to or given up is tried again.
+        target.resumed()
+        drains.forget()
+    }
+
+    /// The pause in effect; without a policy that of the operator.
+    var pause: Pause { policy?.policy.pause ?? pauseOrder?.pause ?? Pause() }
+
     /// False where there is no such shadow.
     mutating func removePolicy(_ shadow: String?) -> Bool {
         guard let shadow else {
             policy = nil
+            scaleProblem = nil
             evaluation = nil
             observed = nil
             return true
@@ -140,7 +157,7 @@ extension Outcome {
 extension AppliedPolicy {
     @inline(never)
     func evaluate(_ observation: Observation, _ memory: AutoscalerMemory) -> Evaluation {
-        Autoscaler.evaluate(policy: policy, observation: observation, memory: memory)
+        Autoscaler.evaluate(policy: policy, observation: observation, memory: memory, rules: rules)
     }
 
     @inline(never)

@@ -19,6 +19,8 @@ struct PoolState: Sendable {
     let createdAt: LogTime
 
     var policy: AppliedPolicy? { didSet { revision &+= 1 } }
+    /// What an operator said of pausing, apart from any policy; it stays when policies come and go.
+    var pauseOrder: PauseOrder?
     /// Policies that are tried beside it, by name; at most `PolicyLimits.shadows`.
     var shadows: [ShadowPolicy] = []
     var memory: AutoscalerMemory
@@ -59,6 +61,8 @@ struct PoolState: Sendable {
     var policyProblem: String?
     /// What the target's watch last found wrong with it; nil while it is as it should be.
     var targetProblem: TargetProblem?
+    /// Workers that ended before they were ready, since the last one that became ready.
+    var failedStarts: FailedStarts?
     var timersFired: UInt64 = 0 { didSet { revision &+= 1 } }
     /// Rises with whatever a decision of the pool's own policy looks at, but for the time. Counts within one run: in no checkpoint.
     private(set) var revision: UInt64 = 0
@@ -146,26 +150,6 @@ extension Observation {
     }
 }
 
-/// Shared, as every evaluation of the pool reads it and nothing changes it.
-final class AppliedPolicy: Sendable {
-    let policy: Policy
-    /// The policy's, at hand: to ask the policy itself copies it.
-    let mode: Policy.Mode
-    let canonicalJSON: [UInt8]
-    let digest: String
-    let seq: Position
-    let at: LogTime
-
-    init(policy: Policy, canonicalJSON: [UInt8], digest: String, seq: Position, at: LogTime) {
-        self.policy = policy
-        mode = policy.mode
-        self.canonicalJSON = canonicalJSON
-        self.digest = digest
-        self.seq = seq
-        self.at = at
-    }
-}
-
 /// One outside metric of a pool.
 struct ObservedSeries: Hashable, Sendable {
     var metric: String
@@ -182,4 +166,19 @@ struct DecisionMark: Hashable, Sendable {
     var to: Int
     /// The steps that had a say; a decision is news when these or `to` change.
     var codes: ReasonCodes
+}
+
+/// Starts in a row that came to nothing.
+struct FailedStarts: Hashable, Sendable {
+    /// From so many on a pool isn't ready.
+    static let tolerated = 2
+
+    var count: Int
+    /// What was said of the last one.
+    var error: String
+    var at: LogTime
+
+    /// `3 workers in a row ended before they were ready; the last: …`
+    var sentence: String { "\(count == 1 ? "a worker" : "\(count) workers in a row") ended before \(count == 1 ? "it was" : "they were") ready; the last: \(error)" }
+    var isPersistent: Bool { count > Self.tolerated }
 }

@@ -57,7 +57,7 @@ public struct HistoricalState: ControlPlane {
 
     public func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw Self.refusal }
     public func removePolicy(_ name: String) async throws(ControlFault) { throw Self.refusal }
-    public func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView { throw Self.refusal }
+    public func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView { throw Self.refusal }
     public func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer { throw Self.refusal }
     public func withdraw(_ actor: String) async throws(ControlFault) { throw Self.refusal }
 }

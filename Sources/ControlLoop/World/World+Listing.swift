@@ -51,6 +51,9 @@ extension World {
         return view
     }
 
+    /// Pools' own policies, each before its shadows.
+    var policiesInEffect: [AppliedPolicy] { pools.flatMap { pool in (pool.policy.map { [$0] } ?? []) + pool.shadows.map(\.applied) } }
+
     func policyViews() -> [PolicyView] {
         var views: [PolicyView] = []
         for (index, pool) in pools.enumerated() {

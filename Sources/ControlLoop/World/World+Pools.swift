@@ -21,6 +21,7 @@ extension World {
             pools[home].scaleProblem = nil
             return true
         case .scaleFailed: return noteFailure(home, event, body, &fold)
+        case .poolPaused: return applyPause(home, event, body, &fold)
         default: return fold.skip(event, "\(event.kind.name) is not about a pool")
         }
     }
@@ -76,14 +77,30 @@ extension World {
     /// of its range.
     private static func replicas(_ told: Int64) -> Int { Int(clamping: max(0, told)) }
 
-    /// A drain that took too long, replicas that somebody else set, found when ours were to be set, or a target that fails.
+    private mutating func applyPause(_ home: Int, _ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
+        var order = PauseOrder(pause: Pause(), by: nil, seq: event.seq, at: fold.at)
+        let isWhole = body.readMembers { key, value in
+            if key == "in" { order.pause.scaleIn = body.bool(value) }
+            if key == "out" { order.pause.scaleOut = body.bool(value) }
+            if key == "hold" { order.pause.hold = body.integer(value).map { min(max(0, Int(clamping: $0)), Int(Int32.max)) } }
+            if key == "by" { order.by = body.text(value) }
+        }
+        guard isWhole else { return fold.skipDamaged(event) }
+        pools[home].takePauseOrder(order)
+        return true
+    }
+
+    /// A drain that took too long, replicas that somebody else set, found when ours were to be set, a worker that never became ready,
+    /// or a target that fails.
     private mutating func noteFailure(_ home: Int, _ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
         var error = "failed"
         var hasWorkers = false
         var found: Int?
+        var isStart = false
         let isWhole = body.readMembers { key, value in
             if key == "error" { error = body.text(value) ?? "failed" }
             if key == "workers" { hasWorkers = true }
+            if key == "start" { isStart = true }
             if key == "specReplicas" { found = body.integer(value).map(Self.replicas) }
         }
         guard isWhole else { return fold.skipDamaged(event) }
@@ -91,6 +108,10 @@ extension World {
             pools[home].drains.gaveUp(error, at: fold.at)
         } else if let found {
             if !pools[home].target.isYielding, found != pools[home].desired { pools[home].noteForeignReplicas(found, at: fold.at) }
+        } else if isStart {
+            let before = pools[home].failedStarts?.count ?? 0
+            pools[home].failedStarts = FailedStarts(count: before.addingClamped(1), error: error, at: fold.at)
+            fold.change.measured.append(.workerGone(pool: home, .failedToStart))
         } else {
             pools[home].scaleProblem = error
         }
@@ -102,8 +123,12 @@ extension World {
         var json: [UInt8] = []
         var digest = ""
         var shadow: String?
+        var rules: DecisionRules? = .first
+        var renews = false
         let isWhole = body.readMembers { key, value in
             if key == "policy" { json = body.raw(value) }
+            if key == "rules" { rules = body.integer(value).flatMap { DecisionRules(rawValue: Int(clamping: $0)) } }
+            if key == "renews" { renews = true }
             if key == "digest" { digest = body.text(value) ?? "" }
             if key == "shadow" { shadow = body.text(value) }
         }
@@ -127,9 +152,11 @@ extension World {
             return fold.skip(event, "its policy can't be read: \(error)")
         }
         // Our own service asked that before it logged the policy; two at once may both have been told yes.
-        guard policy.shadow == shadow, clash(of: policy) == nil else { return false }
+        guard let rules, policy.shadow == shadow, clash(of: policy) == nil else { return false }
+        // Another policy may have taken effect since it was to be renewed.
+        guard !renews || pools[home].applied(shadow)?.digest == digest else { return false }
         pools[home].policyProblem = nil
-        pools[home].apply(AppliedPolicy(policy: policy, canonicalJSON: json, digest: digest, seq: event.seq, at: fold.at))
+        pools[home].apply(AppliedPolicy(policy: policy, canonicalJSON: json, digest: digest, seq: event.seq, at: fold.at, rules: rules), renews: renews)
         if shadow == nil { adoptPlacementRules(home) }
         return true
     }

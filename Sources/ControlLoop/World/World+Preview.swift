@@ -9,13 +9,13 @@ extension World {
     /// The decision `policy` leads to on the state as it is. Nothing changes.
     func preview(_ policy: Policy, at now: LogTime, asOf: Position, names: NameDictionary) -> DecisionView {
         var pool = find(pool: policy.pool, names: names).map { pools[$0] } ?? PoolState(name: .none, text: policy.pool, at: now)
-        if pool.applied(policy.shadow)?.policy != policy {
+        if pool.applied(policy.shadow)?.written != policy {
             pool.apply(AppliedPolicy(policy: policy, canonicalJSON: [], digest: "", seq: asOf, at: now))
         }
         pool.evaluate(policy.shadow, at: now)
         guard let standing = pool.standing(of: policy.shadow) else { preconditionFailure("a policy was just set and evaluated") }
         let decision = Autoscaler.decide(
-            policy: policy, observation: standing.observation, memory: standing.memory, evaluation: standing.evaluation)
+            policy: standing.applied.policy, observation: standing.observation, memory: standing.memory, evaluation: standing.evaluation)
         let record = DecisionRecord(decision, standing.observation, standing.applied, asOf: asOf)
         return DecisionView(
             pool: policy.pool, shadow: policy.shadow, seq: nil, at: now.rfc3339, from: decision.from, to: decision.to, direction: decision.direction.rawValue,

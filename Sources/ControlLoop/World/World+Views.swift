@@ -4,7 +4,29 @@ import Placement
 
 // How does the state look from outside?
 
+extension PoolState {
+    var pauseView: PoolView.PauseView? {
+        let pause = pause
+        guard pause.isOn else { return nil }
+        let order = policy == nil || policy?.orderSeq != nil ? pauseOrder : nil
+        return PoolView.PauseView(
+            scaleIn: pause.scaleIn, scaleOut: pause.scaleOut, hold: pause.hold, by: order?.by,
+            at: (order?.at ?? policy?.at ?? createdAt).rfc3339, seq: order?.seq ?? policy?.ownPauseSeq ?? 0)
+    }
+}
+
+extension FailedStarts {
+    fileprivate var view: PoolView.WorkersFailingView {
+        PoolView.WorkersFailingView(count: count, error: error, at: at.rfc3339, text: sentence, isPersistent: isPersistent)
+    }
+}
+
 extension World {
+    /// Targets that didn't do as they were told last, of pools that have a policy, by the pool's name.
+    var targetProblems: [LoopHealth.UnreachableTarget] {
+        pools.lazy.filter { $0.policy != nil }.compactMap { pool in pool.scaleProblem.map { .init(pool: pool.text, problem: $0) } }.sorted { $0.pool < $1.pool }
+    }
+
     func poolView(_ index: Int, names: some NameReading, at now: LogTime) -> PoolView {
         let pool = pools[index]
         let (namespace, name) = Self.split(pool.text)
@@ -16,7 +38,7 @@ extension World {
             target: policy.map { "\($0.target.kind)/\($0.target.name)" } ?? "",
             mode: policy?.mode.rawValue ?? "",
             min: policy?.minReplicaCount ?? 0, max: policy?.maxReplicaCount ?? 0,
-            desired: pool.desired, ready: counts.ready, busy: counts.busy, idle: counts.idle, starting: counts.starting,
+            desired: pool.wanted, ready: counts.ready, busy: counts.busy, idle: counts.idle, starting: counts.starting,
             draining: counts.draining, lost: counts.lost,
             demand: PoolView.DemandView(
                 total: demand.total, resident: demand.resident, waiting: demand.blocked,
@@ -26,12 +48,14 @@ extension World {
                 seconds10: pool.arrivals.rate(overSeconds: 10, at: now), minute1: pool.arrivals.rate(overSeconds: 60, at: now),
                 minutes5: pool.arrivals.rate(overSeconds: 300, at: now)),
             startSeconds: Self.quantiles(pool.starts), restoreSeconds: Self.quantiles(pool.restores), holdSeconds: Self.quantiles(pool.holds),
-            readyCondition: policy != nil && pool.targetProblem == nil && pool.scaleProblem == nil && pool.policyProblem == nil && !pool.target.isYielding,
+            readyCondition: policy != nil && pool.targetProblem == nil && pool.scaleProblem == nil && pool.policyProblem == nil && !pool.target.isYielding && pool.failedStarts?.isPersistent != true,
             active: pool.evaluation?.isActive ?? false,
-            paused: policy.map { $0.pause.scaleIn || $0.pause.scaleOut || $0.pause.hold != nil } ?? false,
+            paused: pool.pause.isOn,
             fallback: pool.evaluation?.fallbackReplicas != nil,
-            reason: pool.targetProblem?.text ?? pool.scaleProblem ?? pool.policyProblem ?? (pool.target.isYielding ? pool.target.foreign?.sentence : nil) ?? pool.drains.problem,
-            foreignChange: pool.target.foreign?.sentence, foreignReplicas: pool.target.foreign?.view,
+            reason: pool.targetProblem?.text ?? pool.scaleProblem ?? pool.policyProblem ?? (pool.target.isYielding ? pool.target.foreign?.sentence : nil) ?? pool.failedStarts.flatMap { $0.isPersistent ? "WorkersFailing: \($0.sentence)" : nil }
+                ?? pool.drains.problem,
+            foreignChange: pool.target.foreign?.sentence, foreignReplicas: pool.target.foreign?.view, pause: pool.pauseView,
+            workersFailing: pool.failedStarts?.view,
             decisionSeq: pool.lastDecision?.seq, nextDeadline: nil, ageSeconds: max(0, now.seconds(since: pool.createdAt)))
     }
 

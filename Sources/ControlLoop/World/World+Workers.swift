@@ -79,6 +79,7 @@ extension World {
         count(index, by: 1)
         placer.setWorker(index, record.facts)
         noteNews(home)
+        pools[home].failedStarts = nil
         noteStart(home, &fold)
         touch(home, &fold)
         return true
@@ -123,6 +124,7 @@ extension World {
         let (home, node) = (Int(workers[index].pool), workers[index].node)
         count(index, by: -1)
         if !wasAsked { pools[home].workers.lost += 1 }
+        fold.change.measured.append(.workerGone(pool: home, wasAsked ? .drained : .lost))
         if workers[index].isChosen { pools[home].drains.succeeded() }
         placer.removeWorker(index)
         pools[home].members.removeAll { $0 == index }

@@ -75,6 +75,7 @@ public struct World: Sendable {
     enum Measured: Sendable {
         case wait(pool: Int, tier: RestoreTier, seconds: Double)
         case workerStart(pool: Int, seconds: Double)
+        case workerGone(pool: Int, WorkerEnd)
     }
 
     /// Applies one commit. Commits must come whole and in order.
@@ -131,7 +132,7 @@ public struct World: Sendable {
             return batch.withBody(of: event) { applyWorker(event, $0, names, &fold) }
         case .snapshotCached, .snapshotEvicted:
             return batch.withBody(of: event) { applySnapshot(event, $0, &fold) }
-        case .queueObserved, .poolObserved, .policyApplied, .scaleDecided, .scaleApplied, .scaleFailed, .timerFired:
+        case .queueObserved, .poolObserved, .policyApplied, .poolPaused, .scaleDecided, .scaleApplied, .scaleFailed, .timerFired:
             return batch.withBody(of: event) { applyPool(event, $0, names, &fold) }
         case .prefetchSuggested:
             return batch.withBody(of: event) { applySuggestion(event, $0, names, &fold) }

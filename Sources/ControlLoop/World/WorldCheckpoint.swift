@@ -96,15 +96,15 @@ extension World {
 
     /// What was found at the last commit that touched the pool follows from state and memory.
     private mutating func reevaluate(_ index: Int) {
-        if let policy = pools[index].policy?.policy, let at = pools[index].evaluatedAt {
+        if let policy = pools[index].policy, let at = pools[index].evaluatedAt {
             let observation = pools[index].observe(at: at)
-            pools[index].evaluation = Autoscaler.evaluate(policy: policy, observation: observation, memory: pools[index].memory)
+            pools[index].evaluation = policy.evaluate(observation, pools[index].memory)
         }
         for (k, shadow) in pools[index].shadows.enumerated() {
             guard let at = shadow.evaluatedAt else { continue }
             let observation = pools[index].observation(for: shadow, at: at)
             pools[index].shadows[k].observe(observation)
-            pools[index].shadows[k].evaluation = Autoscaler.evaluate(policy: shadow.applied.policy, observation: observation, memory: shadow.memory)
+            pools[index].shadows[k].evaluation = shadow.applied.evaluate(observation, shadow.memory)
         }
     }
 
@@ -129,6 +129,7 @@ extension PoolState {
         writer.integer(name.rawValue)
         writer.string(text)
         writer.time(createdAt)
+        writer.optional(pauseOrder) { writer, order in order.encode(into: &writer) }
         writer.optional(policy) { writer, applied in applied.encode(into: &writer) }
         writer.list(shadows) { writer, shadow in shadow.encode(into: &writer) }
         memory.encode(into: &writer)
@@ -156,6 +157,11 @@ extension PoolState {
             writer.string(problem.reason)
             writer.string(problem.text)
         }
+        writer.optional(failedStarts) { writer, failed in
+            writer.integer(Int64(failed.count))
+            writer.string(failed.error)
+            writer.time(failed.at)
+        }
         writer.integer(timersFired)
         writer.list(placing.suggested.sorted { $0.key < $1.key }) { writer, suggested in
             writer.integer(suggested.key)
@@ -167,7 +173,9 @@ extension PoolState {
         name = NameID(try reader.integer())
         text = try reader.string()
         createdAt = try reader.time()
-        policy = try reader.optional { reader throws(ByteFault) in try AppliedPolicy(from: &reader) }
+        let order = try reader.optional { reader throws(ByteFault) in try PauseOrder(from: &reader) }
+        pauseOrder = order
+        policy = try reader.optional { reader throws(ByteFault) in try AppliedPolicy.read(from: &reader, under: order) }
         shadows = try reader.list { reader throws(ByteFault) in try ShadowPolicy(from: &reader) }
         guard shadows.count <= PolicyLimits.shadows else { throw ByteFault(offset: reader.offset, problem: "a pool has too many shadows") }
         memory = try AutoscalerMemory(from: &reader)
@@ -192,6 +200,9 @@ extension PoolState {
         scaleProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
         policyProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
         targetProblem = try reader.optional { reader throws(ByteFault) in TargetProblem(reason: try reader.string(), text: try reader.string()) }
+        failedStarts = try reader.optional { reader throws(ByteFault) in
+            FailedStarts(count: try reader.int(), error: try reader.string(), at: try reader.time())
+        }
         timersFired = try reader.integer()
         for _ in 0..<(try reader.count(bytesEach: 12)) { placing.noteSuggested(try reader.integer(), on: NameID(try reader.integer())) }
     }

@@ -70,6 +70,8 @@ public struct EventBody {
         value.kind == .number ? JSONText.integer(bytes, value.range) : nil
     }
 
+    public func bool(_ value: JSONCursor.Value) -> Bool { value.kind == .bool && bytes[Int(value.range.lower)] == UInt8(ascii: "t") }
+
     public func milli(_ value: JSONCursor.Value) -> Int64? {
         value.kind == .number ? JSONText.milli(bytes, value.range) : nil
     }

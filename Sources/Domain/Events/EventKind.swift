@@ -29,6 +29,7 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     case snapshotObserved = 23
     case prefetchSuggested = 24
     case clockStepped = 25
+    case poolPaused = 26
     case positionLost = 27
 
     public static let typePrefix = "dev.greenroom."
@@ -149,13 +150,15 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .poolObserved:
             other("pool.observed", .pool, pool: true, need("pool", .name), need("specReplicas", .count, upTo: EventLimits.replicas), need("readyReplicas", .count, upTo: EventLimits.replicas), may("problem", .text), may("reason", .name))
         case .policyApplied:
-            other("policy.applied", .pool, ours: true, pool: true, need("pool", .name), need("policy", .object), need("digest", .text), may("shadow", .name))
+            other("policy.applied", .pool, ours: true, pool: true, need("pool", .name), need("policy", .object), need("digest", .text), may("shadow", .name), may("rules", .count), may("renews", .count))
         case .scaleDecided:
             other("scale.decided", .pool, ours: true, pool: true, need("pool", .name), need("from", .count), need("to", .count), need("direction", .text), need("why", .array), need("inputs", .object), need("digest", .text), may("shadow", .name))
         case .scaleApplied: other("scale.applied", .pool, ours: true, pool: true, need("pool", .name), need("to", .count))
         case .scaleFailed:
-            other("scale.failed", .pool, ours: true, pool: true, need("pool", .name), need("error", .text), need("attempt", .count), may("workers", .array), may("specReplicas", .count))
+            other("scale.failed", .pool, ours: true, pool: true, need("pool", .name), need("error", .text), need("attempt", .count), may("workers", .array), may("specReplicas", .count), may("start", .name))
         case .timerFired: other("timer.fired", .pool, ours: true, pool: true, need("pool", .name), need("deadline", .time), may("shadow", .name))
+        case .poolPaused:
+            other("pool.paused", .pool, ours: true, pool: true, need("pool", .name), need("in", .bool), need("out", .bool), may("hold", .count), may("by", .text), may("was", .object))
         case .snapshotObserved:
             other("snapshot.observed", .holder, ours: true, need("snapshot", .text), need("state", .text), may("bytes", .count), may("template", .name), may("toldAt", .count))
         case .prefetchSuggested:

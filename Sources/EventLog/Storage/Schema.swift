@@ -12,6 +12,7 @@ enum Schema {
         ("001_log", PackageResources._01_log_sql), ("002_snapshot_observed", PackageResources._02_snapshot_observed_sql),
         ("003_prefetch_suggested", PackageResources._03_prefetch_suggested_sql),
         ("004_clock_and_losses", PackageResources._04_clock_and_losses_sql),
+        ("005_pool_paused", PackageResources._05_pool_paused_sql),
     ]
 
     static var migrator: DatabaseMigrator {

@@ -17,8 +17,9 @@ struct Authorizer: Sendable {
         init() {}
     }
 
-    func admit(_ header: String?, for role: Role?, memory: inout Memory) throws(Problem) {
-        guard let tokens, let role else { return }
+    /// Answers who asks; nil where nobody has a name, or none is needed.
+    func admit(_ header: String?, for role: Role?, memory: inout Memory) throws(Problem) -> Principal? {
+        guard let tokens, let role else { return nil }
         guard let header else {
             throw Problem(.unauthenticated, "send `Authorization: Bearer TOKEN` with a token that has the role \(role.rawValue)", field: "authorization")
         }
@@ -26,6 +27,7 @@ struct Authorizer: Sendable {
         guard principal.roles.contains(role) else {
             throw Problem(.forbidden, "the token of \(principal.name) has the role \(principal.roles.names); this needs \(role.rawValue)")
         }
+        return principal
     }
 
     private func identify(_ header: String, _ tokens: TokenFile, _ memory: inout Memory) throws(Problem) -> Principal {

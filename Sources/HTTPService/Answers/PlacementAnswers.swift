@@ -14,7 +14,7 @@ enum PlacementAnswers {
             selector: try object.stringMap("selector").map { Trigger.Label(key: $0.key, value: $0.value) },
             priority: try object.integer("priority", in: Int64.min...Int64.max) ?? 0,
             expectedMillis: try object.integer("expectedMillis", in: 0...EventLimits.millis))
-        let wait = try object.seconds("wait", upTo: question.limits.placementWaitSeconds) ?? 0
+        let wait = try object.seconds("wait", upTo: min(question.limits.placementWaitSeconds, PlacementRequest.longestWaitSeconds)) ?? 0
         do throws(ControlFault) {
             return answer(try await question.parts.plane.place(request, waitSeconds: wait))
         } catch {

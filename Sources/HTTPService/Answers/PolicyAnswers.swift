@@ -46,7 +46,7 @@ enum PolicyAnswers {
             scaleIn: try object.flag("in") ?? false, scaleOut: try object.flag("out") ?? false,
             hold: try object.integer("hold", in: 0...Int64(Int32.max)).map { Int($0) })
         do throws(ControlFault) {
-            return try encoded(try await question.parts.plane.pause(question.poolName, pause))
+            return try encoded(try await question.parts.plane.pause(question.poolName, pause, by: question.principal))
         } catch {
             throw Problem(error)
         }

@@ -1,3 +1,4 @@
+import ControlLoop
 import Domain
 
 // How much may a client ask of this server at once?
@@ -63,8 +64,8 @@ public struct ServerLimits: Hashable, Sendable {
     public var lingerSeconds = 2.0
     /// A stream of events says something at least this often.
     public var heartbeatSeconds = 15.0
-    /// The longest `wait` of a placement.
-    public var placementWaitSeconds = 600.0
+    /// The longest `wait` of a placement; beyond it 400. What the loop allows, unless it is less here.
+    public var placementWaitSeconds = PlacementRequest.longestWaitSeconds
     /// A stopping server gives requests in flight this long.
     public var drainSeconds = 20.0
     /// What `Retry-After` names where the log gives no number.

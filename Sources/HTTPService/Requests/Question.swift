@@ -12,6 +12,8 @@ struct Question: Sendable {
     var path: [String: String]
     var query: Query
     var body: [UInt8]
+    /// The name of the token it came with; nil where the server asks for none.
+    var principal: String?
 
     var parts: ServiceParts { shared.parts }
     var limits: ServerLimits { shared.limits }

@@ -22,7 +22,7 @@ extension RequestHandler {
         let query = try Query(target.query, known: route.parameters)
         let path = try route.pathParameters(of: target)
         let gate = try enterGate(for: route, query)
-        let question = Question(shared: state.shared, head: head, path: path, query: query, body: takeBody())
+        let question = Question(shared: state.shared, head: head, path: path, query: query, body: takeBody(), principal: principal?.name)
         let running = RunningAnswer(request: self, leave: { gate.leave() })
         answer = running
         let writer = AnswerWriter(running, eventLoop: state.eventLoop, log: state.shared.log)

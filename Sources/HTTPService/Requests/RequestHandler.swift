@@ -35,6 +35,8 @@ final class RequestHandler: ChannelDuplexHandler {
     // The request.
     var route: Route?
     var head: HTTPRequest?
+    /// Whose token it came with.
+    var principal: Principal?
     var isHead = false
     var hasBody = true
     var mode = IngestMode.event
@@ -142,7 +144,7 @@ final class RequestHandler: ChannelDuplexHandler {
         let route = try state.shared.router.route(head.method, head.path ?? "/")
         self.route = route
         if !(route.isMetrics && state.shared.openMetrics) {
-            try state.shared.authorizer.admit(facts.authorization, for: route.role, memory: &connection.authorization)
+            principal = try state.shared.authorizer.admit(facts.authorization, for: route.role, memory: &connection.authorization)
         }
         if let standingBy = state.shared.parts.standingBy, !route.isOperational {
             throw Problem(.unavailable, standingBy(), retryAfterSeconds: limits.retryAfterSeconds)
@@ -270,6 +272,7 @@ final class RequestHandler: ChannelDuplexHandler {
         output = .none
         route = nil
         head = nil
+        principal = nil
         lines = nil
         binaryAttributes = []
         acknowledgesChunks = false

@@ -51,27 +51,29 @@ extension AutoscalerStatus {
         guard let view else { return Condition(kind: .ready, holds: false, reason: "NotApplied", message: "the policy was taken away by another way; it is applied again") }
         if let problem = view.targetProblem { return Condition(kind: .ready, holds: false, reason: problem.reason, message: problem.text) }
         if let problem = view.scaleProblem { return Condition(kind: .ready, holds: false, reason: "ScaleFailed", message: "the target \(problem)") }
+        if let problem = view.workersFailing { return Condition(kind: .ready, holds: false, reason: "WorkersFailing", message: problem) }
         return Condition(kind: .ready, holds: true, reason: "PolicyApplied", message: "in effect since position \(view.seq) of the log")
     }
 
     private static func active(_ view: PolicyStatusView) -> Condition {
-        let known: [ReasonCode] = [.forcedActive, .formulaActive, .triggerActive, .cooldownRunning, .initialCooldownRunning, .inactive, .atRest]
+        let known: [ReasonCode] = [.forcedActive, .formulaActive, .triggerActive, .scheduleActive, .cooldownRunning, .initialCooldownRunning, .inactive, .atRest]
         let code = view.lastDecision.flatMap { decision in known.first { decision.codes.contains($0) } }
         return Condition(
             kind: .active, holds: view.isActive, reason: code?.name ?? (view.isActive ? "Active" : "Inactive"),
-            message: view.isActive ? "a trigger is above its activation threshold, or activation is forced" : "no trigger is above its activation threshold")
+            message: view.isActive ? "a trigger is above its activation threshold, a schedule runs, or activation is forced" : "no trigger is above its activation threshold")
     }
 
     private static func paused(_ view: PolicyStatusView) -> Condition {
         let pause = view.policy.pause
         guard view.isPaused else { return Condition(kind: .paused, holds: false, reason: "NotPaused", message: "scaling goes on") }
-        if let count = pause.hold { return Condition(kind: .paused, holds: true, reason: "Held", message: "held at \(count)") }
+        let author = view.pausedBy.map { " by \($0)" } ?? ""
+        if let count = pause.hold { return Condition(kind: .paused, holds: true, reason: "Held", message: "held at \(count)\(author)") }
         let (reason, words) = switch (pause.scaleIn, pause.scaleOut) {
         case (true, true): ("Paused", "neither up nor down")
         case (true, false): ("PausedScaleIn", "not down")
         default: ("PausedScaleOut", "not up")
         }
-        return Condition(kind: .paused, holds: true, reason: reason, message: words)
+        return Condition(kind: .paused, holds: true, reason: reason, message: words + author)
     }
 
     private static func fallback(_ view: PolicyStatusView) -> Condition {

@@ -91,7 +91,7 @@ public final class LoopNews: LoopObserving {
 
     private static func tells(_ kind: EventKind) -> Bool {
         switch kind {
-        case .policyApplied, .scaleDecided, .scaleApplied, .scaleFailed, .poolObserved, .workerReady, .workerDraining, .workerGone: true
+        case .policyApplied, .poolPaused, .scaleDecided, .scaleApplied, .scaleFailed, .poolObserved, .workerReady, .workerDraining, .workerGone: true
         default: false
         }
     }
@@ -112,6 +112,8 @@ public final class LoopNews: LoopObserving {
             if step.from != step.to { keep(.rescaled(pool: name(event.pool), from: step.from, to: step.to, why: step.why), &state) }
         case .scaleFailed:
             let error = batch.withBody(of: event) { body in body["error"].flatMap { body.text($0) } ?? "failed" }
+            let isOfWorker = batch.withBody(of: event) { $0["start"] != nil }
+            guard !isOfWorker else { return keep(.said(pool: name(event.pool), ObjectNews(.warning, "WorkersFailing", error)), &state) }
             keep(.failed(pool: name(event.pool), error: error, attempt: Self.integer("attempt", event, batch) ?? 1), &state)
         default: break
         }
@@ -146,6 +148,7 @@ public final class LoopNews: LoopObserving {
     public func couldNotSaveCheckpoint(_ problem: String) { next.couldNotSaveCheckpoint(problem) }
     public func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) { next.placed(pool: pool, tier: tier, waitedSeconds: waitedSeconds) }
     public func workerStarted(pool: String, seconds: Double) { next.workerStarted(pool: pool, seconds: seconds) }
+    public func workerGone(pool: String, _ end: WorkerEnd) { next.workerGone(pool: pool, end) }
     public func actuated(pool: String, to: Int, reactionSeconds: Double) { next.actuated(pool: pool, to: to, reactionSeconds: reactionSeconds) }
     public func actuationFailed(pool: String, error: String, attempt: Int) { next.actuationFailed(pool: pool, error: error, attempt: attempt) }
 }

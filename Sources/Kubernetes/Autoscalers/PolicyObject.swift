@@ -4,8 +4,8 @@ import Domain
 // What does one policy object ask for?
 //
 // An object as the API server has it, without what the server added, is a policy document as a file holds it: one reader
-// reads both. Where a spec says nothing of `pause`, the pause in effect stays, since `PUT /v1/pools/…/pause` may have set it;
-// a spec that had one and has it no more lifts it.
+// reads both. A pause that an operator set by `PUT /v1/pools/…/pause` is none of the policy. Logs of before have it in the policy in
+// effect: there a spec that says nothing of `pause` leaves it, and one that had one and has it no more lifts it.
 
 /// What the reader made of an object's document.
 public enum ReadPolicy: Hashable, Sendable {

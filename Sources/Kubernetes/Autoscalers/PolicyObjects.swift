@@ -173,8 +173,8 @@ public actor PolicyObjects {
         guard let object = known.object else { return await remove(key, known) }
         if case .refused(let problems)? = known.read { return settle(key, object, .invalid(problems)) }
         let current = await loop.policyStatus(key)
-        guard let wanted = known.wanted(over: current?.policy) else { return }
-        if current?.policy.canonicalJSON == wanted.canonicalJSON {
+        guard let wanted = known.wanted(over: current?.written) else { return }
+        if current?.written == wanted {
             // Both of two policies that an earlier version let have one target are in effect.
             guard known.isSpecNew, let clash = await loop.targetClash(ofApplied: key) else { return settle(key, object, .applied) }
             settle(key, object, .refused(clash))

@@ -105,7 +105,7 @@ public actor ScaleActuator: Actuator {
         // It may have become busy while it was being marked.
         if await holdsActor(qualified(worker, pool)) {
             try await mark(worker, of: pool) { pod in PodMarking.draining(pod, reason: "scale-down of \(pool.name)") }
-            throw .refused("\(worker) holds an actor: it isn't removed until that has left")
+            throw .holdsActor(worker: worker)
         }
         try await bringToPlan(pool, fence)
         if pools[pool.name]?.needsEveryReplica == true { try await replace(worker, of: pool) }

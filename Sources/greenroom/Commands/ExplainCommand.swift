@@ -120,10 +120,23 @@ struct Explanation: Sendable {
         return pool.reason
     }
 
+    /// A shadow is never paused.
+    private var pause: PoolView.PauseView? { recorded.shadow == nil ? pool?.pause : nil }
+    private var failing: PoolView.WorkersFailingView? { recorded.shadow == nil ? pool?.workersFailing : nil }
+
+    /// `scale-in and scale-out, by ops, since 14:03:00 (seq 4711)`
+    private static func text(_ pause: PoolView.PauseView, _ time: TimeText) -> String {
+        let what = pause.hold.map { "held at \($0)" } ?? [pause.scaleIn ? "scale-in" : nil, pause.scaleOut ? "scale-out" : nil].compactMap { $0 }.joined(separator: " and ")
+        let since = LogTime(rfc3339: pause.at).map { time.full($0) } ?? pause.at
+        return "\(what)\(pause.by.map { ", by \($0)" } ?? ""), since \(since) (seq \(pause.seq))"
+    }
+
     var json: JSONValue {
         get throws {
             var json = recorded.json
             if let standsInTheWay { json = json.setting("standsInTheWay", .string(standsInTheWay)) }
+            if let pause { json = json.setting("pause", try JSONValue(encoding: pause)) }
+            if let failing { json = json.setting("workersFailing", try JSONValue(encoding: failing)) }
             guard let foreign, let members = json.members, case .object(var change) = try JSONValue(encoding: foreign) else { return json }
             if let text = pool?.foreignChange { change.append(.init(key: "text", value: .string(text))) }
             return .object(members + [.init(key: "foreignChange", value: .object(change))])
@@ -143,6 +156,8 @@ struct Explanation: Sendable {
         }
         if foreign != nil, let text = pool?.foreignChange { lines += ["", palette.bold("Who else changed it"), "  " + text] }
         if let standsInTheWay { lines += ["", palette.bold("What stands in the way"), "  " + standsInTheWay] }
+        if let pause { lines += ["", palette.bold("Who paused it"), "  " + Self.text(pause, time)] }
+        if let failing { lines += ["", palette.bold("Workers that don't start"), "  " + failing.text] }
         lines += inputs(palette)
         lines += ["", palette.bold("What limits it") , "  " + (decision.limitText ?? "nothing: it is what the triggers ask for")]
         lines += ["", palette.bold("What would change it"), "  " + decision.changeText]

@@ -26,6 +26,7 @@ struct EventLine: Sendable {
     private func coloured(_ text: String, _ event: EventRecord) -> String {
         switch event.kind {
         case .actorCrashed, .scaleFailed, .positionLost: palette.red(text)
+        case .poolPaused: palette.yellow(text)
         case .scaleDecided, .scaleApplied: palette.cyan(text)
         case .actorRunning, .workerReady: palette.green(text)
         case .actorRequested: palette.yellow(text)
@@ -73,7 +74,10 @@ private struct Phrase {
         case .policyApplied: policy()
         case .scaleDecided: decided()
         case .scaleApplied: say("to", "now ")
-        case .scaleFailed: say("error"); say("attempt", "attempt ")
+        case .scaleFailed:
+            say("error"); say("attempt", "attempt ")
+            known.insert("start")
+        case .poolPaused: paused()
         case .timerFired: say("shadow", "shadow "); say("deadline", "due ")
         case .clockStepped: stepped()
         case .positionLost: say("through", "acknowledged events are lost up to "); say("reason")
@@ -123,10 +127,25 @@ private struct Phrase {
     }
 
     private mutating func policy() {
-        known.formUnion(["policy", "digest"])
+        known.formUnion(["policy", "digest", "rules"])
         say("shadow", "shadow ")
+        if let seq = event.data["renews"]?.integer {
+            known.insert("renews")
+            words.append("the same as at \(seq), by rules \(event.data["rules"]?.plainText ?? "?") from here on")
+        }
         if event.data["policy"]?.members?.isEmpty == true { return words.append("taken away") }
         if let digest = event.data["digest"]?.string { words.append("digest \(digest.prefix(12))") }
+    }
+
+    /// `pause.out false → true by ops`: what became another, or that nothing did.
+    private mutating func paused() {
+        known.formUnion(["in", "out", "hold", "by", "was"])
+        let author = event.data["by"]?.string.map { " by \($0)" } ?? ""
+        let changes = ["in", "out", "hold"].compactMap { name -> String? in
+            let (now, before) = (event.data[name]?.plainText ?? "none", event.data["was"]?[name]?.plainText ?? "none")
+            return now == before ? nil : "pause.\(name) \(before) → \(now)"
+        }
+        words.append((changes.isEmpty ? "pause said again" : changes.joined(separator: ", ")) + author)
     }
 
     private mutating func decided() {

@@ -130,7 +130,7 @@ struct GreenroomService: Sendable {
     /// Fetches what the policies in effect say, into the log.
     private func polling(_ loop: ControlLoop, _ log: EventLog) -> PollingService {
         PollingService(
-            policies: { await loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8), isLogged: true) } },
+            policies: { loop.policyUpdates() },
             append: { batch in _ = try await log.append(batch) }, logger: Logger(labelLike: logger, "greenroom.pollers"), secretsFolder: configuration.secretsFolder)
     }
 
@@ -140,7 +140,7 @@ struct GreenroomService: Sendable {
         let workers = LocalWorkers(
             try workersConfiguration(log, server), logger: Logger(labelLike: logger, "greenroom.workers"),
             report: { batch in log.append(batch) { _ in } },
-            isBusy: { await plane.isBusy($0) })
+            isBusy: { await plane.isBusy($0) }, wasReady: { await plane.knows($0) })
         let news = LoopNews(beside: metrics?.loop ?? SilentObserver(), after: log.head.seq, name: { log.names.text(of: $0) })
         let cluster = try kubernetesTargets(log, plane, lead, news)
         var loopConfiguration = ControlLoop.Configuration(fence: lead?.fence ?? Fence(UInt64(log.head.seq) + 1), actuators: [ScaleTarget.processKind: workers])
@@ -255,6 +255,9 @@ private final class PlaneBox: Sendable {
 
     /// Whether the log knows of an actor on the worker: `NAMESPACE/NAME`. Of a bare name that several have, on any of them.
     func isBusy(_ worker: String) async -> Bool { await value?.workers(named: worker).contains { $0.used > 0 } ?? false }
+
+    /// Whether a worker of that name is ready, or drains.
+    func knows(_ worker: String) async -> Bool { await !(value?.workers(named: worker).isEmpty ?? true) }
 }
 
 extension Logger {

@@ -8,13 +8,12 @@ import ServiceLifecycle
 
 // Which pools are watched in the cluster, and from when to when?
 //
-// Every pool whose policy names a target other than processes. The policies in effect are looked at every second: a pool that came is
-// followed, one that went has its workers followed to their end. So are workers of an earlier run whose pool has no policy any more: those
+// Every pool whose policy names a target other than processes. Whenever the policies in effect are others, a pool that came is
+// followed, and one that went has its workers followed to their end. So are workers of an earlier run whose pool has no policy any more: those
 // that were pods, as the log tells. What is seen goes to the log, and is seen again where that takes it not. Beside them policies that are
 // objects are watched. All connections are closed at the end. Left out: which instance acts (`ElectedService`).
 
 struct KubernetesService: Service {
-    private static let refresh = Duration.seconds(1)
     /// Of workers of one pool that the log holds for alive.
     private static let knownWorkers = 100_000
     /// Events of one worker looked through for where it came from.
@@ -42,24 +41,24 @@ struct KubernetesService: Service {
                     workers: await loop.workers(pool: pool, after: nil, limit: Self.knownWorkers).map(\.name), problem: await loop.policyStatus(pool)?.targetProblem)
             },
             loads: { [loop] pool in await loop.workerLoads(pool: pool) })
-        var leftOver = await orphans()
-        while !Task.isCancelled {
-            await watches.follow(await pools(), leftOver: leftOver)
+        var leftOver: [String: [String]]?
+        for await policies in loop.policyUpdates() {
+            let wanted = pools(of: policies)
+            let earlier = if let leftOver { leftOver } else { await orphans(besides: wanted) }
+            await watches.follow(wanted, leftOver: earlier)
             leftOver = [:]
-            try? await Task.sleep(for: Self.refresh)
         }
         await watches.stop()
     }
 
     /// Those whose own policy, not a shadow's, names a target in the cluster.
-    private func pools() async -> [ActuatedPool] {
-        let policies = await loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8), isLogged: true) }
-        return policies.filter { $0.shadow == nil && $0.target.kind != ScaleTarget.processKind }.map { ActuatedPool($0) }
+    private func pools(of policies: [Policy]) -> [ActuatedPool] {
+        policies.filter { $0.shadow == nil && $0.target.kind != ScaleTarget.processKind }.map { ActuatedPool($0) }
     }
 
     /// Workers by pool that no policy of a cluster's asks for, and that an earlier run saw as pods.
-    private func orphans() async -> [String: [String]] {
-        let followed = Set(await pools().map(\.name))
+    private func orphans(besides pools: [ActuatedPool]) async -> [String: [String]] {
+        let followed = Set(pools.map(\.name))
         let workers = await loop.workers(pool: nil, after: nil, limit: Self.knownWorkers).filter { !followed.contains("\($0.namespace)/\($0.pool)") }
         var orphans: [String: [String]] = [:]
         for worker in workers where wasPod(worker) { orphans["\(worker.namespace)/\(worker.pool)", default: []].append(worker.name) }

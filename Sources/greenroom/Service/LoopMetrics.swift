@@ -16,6 +16,7 @@ final class LoopMetrics: LoopObserving {
     private let commitEvents = Recorder(label: "greenroom_commit_events")
     private let skipped = Counter(label: "greenroom_events_skipped_total")
     private let unreadable = Counter(label: "greenroom_loop_read_failures_total")
+    private let unsavedCheckpoints = Counter(label: "greenroom_checkpoint_failures_total")
     private let lag = Gauge(label: "greenroom_loop_lag_seconds")
     private let decisionSeconds = Timer(label: "greenroom_decision_seconds")
     private let reactionSeconds = Timer(label: "greenroom_reaction_seconds")
@@ -26,6 +27,8 @@ final class LoopMetrics: LoopObserving {
         var decisions: [DecisionKey: Counter] = [:]
         var placements: [PlacementKey: (count: Counter, wait: Timer)] = [:]
         var starts: [String: Timer] = [:]
+        var actuationFailures: [String: Counter] = [:]
+        var gone: [GoneKey: Counter] = [:]
         var pools: [String: PoolGauges] = [:]
     }
 
@@ -38,6 +41,11 @@ final class LoopMetrics: LoopObserving {
         var dimensions: [(String, String)] {
             [("pool", pool)] + (shadow.map { [("shadow", $0)] } ?? []) + [("direction", direction), ("reason", reason)]
         }
+    }
+
+    private struct GoneKey: Hashable {
+        var pool: String
+        var end: WorkerEnd
     }
 
     private struct PlacementKey: Hashable {
@@ -80,7 +88,7 @@ final class LoopMetrics: LoopObserving {
         logger.error("event of the log skipped", metadata: ["position": "\(position)", "problem": "\(why)\(rest)"])
     }
 
-    func couldNotSaveCheckpoint(_ problem: String) { unreadable.increment() }
+    func couldNotSaveCheckpoint(_ problem: String) { unsavedCheckpoints.increment() }
     func couldNotRead(_ problem: String) { unreadable.increment() }
 
     func concluded(secondsSinceCommit: Double, events: Int) { decisionSeconds.recordNanoseconds(Int64(clamping: secondsSinceCommit * 1e9)) }
@@ -121,7 +129,16 @@ final class LoopMetrics: LoopObserving {
     func actuated(pool: String, to: Int, reactionSeconds seconds: Double) { reactionSeconds.recordNanoseconds(Int64(clamping: seconds * 1e9)) }
 
     func actuationFailed(pool: String, error: String, attempt: Int) {
-        decided(pool: pool, direction: .none, reason: "ScaleFailed")
+        handles.withLock { handles in
+            handles.actuationFailures[pool, default: Counter(label: "greenroom_actuation_failures_total", dimensions: [("pool", pool)])].increment()
+        }
+    }
+
+    func workerGone(pool: String, _ end: WorkerEnd) {
+        handles.withLock { handles in
+            let dimensions = [("pool", pool), ("reason", end.rawValue)]
+            handles.gone[GoneKey(pool: pool, end: end), default: Counter(label: "greenroom_workers_gone_total", dimensions: dimensions)].increment()
+        }
     }
 
     /// Sets the gauges of all pools: called when somebody reads the metrics.
@@ -154,6 +171,7 @@ private struct PoolGauges {
         oldestWait = Gauge(label: "greenroom_oldest_wait_seconds", dimensions: [("pool", pool)])
         let known: [(name: String, holds: @Sendable (PoolView) -> Bool)] = [
             ("Ready", { $0.readyCondition }), ("Active", { $0.active }), ("Paused", { $0.paused }), ("Fallback", { $0.fallback }),
+            ("WorkersFailing", { $0.workersFailing?.isPersistent ?? false }),
         ]
         conditions = known.map { ($0.holds, Gauge(label: "greenroom_pool_condition", dimensions: [("pool", pool), ("condition", $0.name)])) }
         resident = Gauge(label: "greenroom_demand", dimensions: [("pool", pool), ("state", "resident"), ("reason", "")])

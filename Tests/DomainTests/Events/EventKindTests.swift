@@ -33,16 +33,17 @@ import Testing
         Row(number: 15, name: "snapshot.evicted", subject: .node, fields: "node:name snapshot:text bytes:count?"),
         Row(number: 16, name: "queue.observed", subject: .pool, fields: "pool:name metric:name value:numberOrNull labels:stringMap? error:text?"),
         Row(number: 17, name: "pool.observed", subject: .pool, fields: "pool:name specReplicas:count readyReplicas:count problem:text? reason:name?"),
-        Row(number: 18, name: "policy.applied", subject: .pool, isOurs: true, fields: "pool:name policy:object digest:text shadow:name?"),
+        Row(number: 18, name: "policy.applied", subject: .pool, isOurs: true, fields: "pool:name policy:object digest:text shadow:name? rules:count? renews:count?"),
         Row(number: 19, name: "scale.decided", subject: .pool, isOurs: true, fields: "pool:name from:count to:count direction:text why:array inputs:object digest:text shadow:name?"),
         Row(number: 20, name: "scale.applied", subject: .pool, isOurs: true, fields: "pool:name to:count"),
-        Row(number: 21, name: "scale.failed", subject: .pool, isOurs: true, fields: "pool:name error:text attempt:count specReplicas:count? workers:array?"),
+        Row(number: 21, name: "scale.failed", subject: .pool, isOurs: true, fields: "pool:name error:text attempt:count specReplicas:count? workers:array? start:name?"),
         Row(number: 22, name: "timer.fired", subject: .pool, isOurs: true, fields: "pool:name deadline:time shadow:name?"),
         Row(number: 23, name: "snapshot.observed", subject: .holder, isOurs: true, fields: "snapshot:text state:text bytes:count? template:name? toldAt:count?"),
         Row(
             number: 24, name: "prefetch.suggested", subject: .node, isOurs: true,
             fields: "pool:name node:name actor:name snapshot:text reason:text bytes:count? request:count? wakeAt:time?"),
         Row(number: 25, name: "clock.stepped", subject: .service, isOurs: true, fields: "microseconds:integer"),
+        Row(number: 26, name: "pool.paused", subject: .pool, isOurs: true, fields: "pool:name in:bool out:bool hold:count? by:text? was:object?"),
         Row(number: 27, name: "position.lost", subject: .service, isOurs: true, fields: "through:count? reason:text?"),
     ]
 

@@ -5,6 +5,9 @@ import Foundation
 import Synchronization
 
 // The control plane's twin: answers what it was told to, and remembers what it was asked.
+//
+// Where nothing is scripted it keeps the contract of `ControlPlane` (`ControlPlaneContractTests`): what isn't there is not found,
+// and a wait ends as the real loop ends it. Time stands still unless a test moves it.
 
 final class TwinPlane: ControlPlane {
     struct Script: Sendable {
@@ -14,18 +17,39 @@ final class TwinPlane: ControlPlane {
         var policies: [PolicyView] = []
         var decision: Result<DecisionView, ControlFault> = .success(TwinPlane.decision())
         var placement: Result<PlacementAnswer, ControlFault> = .success(.waiting(position: 1, reason: .poolExhausted, detail: "all 3 workers are busy"))
-        var placementWaits = false
         var removal: ControlFault?
+        var waitingCallers = 10_000
+    }
+
+    private enum WaitEnd { case timeUp, cancelled, withdrawn, stopped, placed, full }
+
+    private struct Wait {
+        var actor: String
+        var end: CheckedContinuation<WaitEnd, Never>
     }
 
     private struct State {
         var script = Script()
         var calls: [String] = []
+        var lastWait: UInt64 = 0
+        var waits: [UInt64: Wait] = [:]
+        var isStopped = false
+        /// Of those that ever asked: whether each still wants a worker.
+        var wants: [String: Bool] = [:]
+        var placed: [String: PlacementAnswer] = [:]
+        var policies: [String: PolicyView] = [:]
+        var pauses: [String: Pause] = [:]
     }
 
     private let state = Mutex(State())
+    private let scheduler: PumpedScheduler
 
-    init(_ edit: (inout Script) -> Void = { _ in }) { state.withLock { edit(&$0.script) } }
+    init(scheduler: PumpedScheduler = PumpedScheduler(), _ edit: (inout Script) -> Void = { _ in }) {
+        self.scheduler = scheduler
+        state.withLock { edit(&$0.script) }
+    }
+
+    var waitingCallers: Int { state.withLock { $0.waits.count } }
 
     var calls: [String] { state.withLock { $0.calls } }
     private func note(_ call: String) -> Script { state.withLock { $0.calls.append(call); return $0.script } }
@@ -47,31 +71,108 @@ final class TwinPlane: ControlPlane {
     }
 
     func actor(_ id: String) async -> ActorView? { note("actor \(id)").actors.first { $0.id == id || "\($0.namespace)/\($0.id)" == id } }
-    func policies() async -> [PolicyView] { note("policies").policies }
-    func policy(_ pool: String) async -> PolicyView? { note("policy \(pool)").policies.first { "\($0.namespace)/\($0.name)" == pool } }
-    func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { try note("apply \(policy.pool)").decision.get() }
+    func policies() async -> [PolicyView] {
+        let script = note("policies")
+        return script.policies + state.withLock { $0.policies.values.sorted { $0.name < $1.name } }
+    }
+
+    func policy(_ name: String) async -> PolicyView? {
+        let script = note("policy \(name)")
+        return script.policies.first { "\($0.namespace)/\($0.name)" == name } ?? state.withLock { $0.policies[name] }
+    }
+
+    func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView {
+        let decision = try note("apply \(policy.pool)").decision.get()
+        state.withLock { $0.policies[policy.name] = Self.policy(String(policy.name.split(separator: "/").last ?? "")) }
+        return decision
+    }
+
     func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView { try note("preview \(policy.pool)").decision.get() }
 
-    func removePolicy(_ pool: String) async throws(ControlFault) {
-        if let fault = note("remove \(pool)").removal { throw fault }
+    func removePolicy(_ name: String) async throws(ControlFault) {
+        if let fault = note("remove \(name)").removal { throw fault }
+        guard state.withLock({ $0.policies.removeValue(forKey: name) }) != nil else { throw .notFound(what: "policy", name: name) }
     }
 
-    func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView {
-        try note("pause \(pool) in=\(pause.scaleIn) out=\(pause.scaleOut) hold=\(pause.hold.map(String.init) ?? "-")").decision.get()
+    func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView {
+        let author = by.map { " by=\($0)" } ?? ""
+        let decision = try note("pause \(pool) in=\(pause.scaleIn) out=\(pause.scaleOut) hold=\(pause.hold.map(String.init) ?? "-")\(author)").decision.get()
+        guard await policy(pool) != nil else { throw .notFound(what: "pool with a policy", name: pool) }
+        state.withLock { $0.pauses[pool] = pause }
+        return decision
     }
+
+    // MARK: - Placements
 
     func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
         let script = note("place \(request.actor) in \(request.pool) wait=\(waitSeconds) selector=\(request.selector.map { "\($0.key)=\($0.value)" })")
-        if script.placementWaits {
-            while !Task.isCancelled { try? await Task.sleep(for: .milliseconds(5)) }
-            _ = note("placement cancelled")
-            throw .unavailable("cancelled")
+        try PlacementRequest.check(waitSeconds: waitSeconds)
+        if let placed = state.withLock({ $0.placed[request.actor] }) { return placed }
+        let answer = try script.placement.get()
+        guard case .waiting = answer else { return answer }
+        state.withLock { $0.wants[request.actor] = true }
+        guard waitSeconds > 0, !Task.isCancelled else { return answer }
+        switch await wait(for: request.actor, seconds: waitSeconds) {
+        case .full: throw .overloaded(retryAfterSeconds: 1)
+        case .withdrawn: throw .conflict("actor \(request.actor) was withdrawn or deleted while it waited: ask again")
+        case .cancelled: _ = note("placement cancelled")
+        case .placed: if let placed = state.withLock({ $0.placed[request.actor] }) { return placed }
+        case .timeUp, .stopped: break
         }
-        return try script.placement.get()
+        return answer
+    }
+
+    private func wait(for actor: String, seconds: Double) async -> WaitEnd {
+        let key = state.withLock { state in
+            state.lastWait += 1
+            return state.lastWait
+        }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let refusal = state.withLock { state -> WaitEnd? in
+                    if state.isStopped { return .stopped }
+                    if Task.isCancelled { return .cancelled }
+                    if state.waits.count >= state.script.waitingCallers { return .full }
+                    state.waits[key] = Wait(actor: actor, end: continuation)
+                    return nil
+                }
+                if let refusal { return continuation.resume(returning: refusal) }
+                _ = scheduler.perform(at: scheduler.now.adding(microseconds: Int64(seconds * 1e6))) { self.end(key, .timeUp) }
+            }
+        } onCancel: {
+            end(key, .cancelled)
+        }
+    }
+
+    private func end(_ key: UInt64, _ how: WaitEnd) {
+        state.withLock { $0.waits.removeValue(forKey: key) }?.end.resume(returning: how)
+    }
+
+    private func endWaits(_ how: WaitEnd, where isMeant: (String) -> Bool = { _ in true }) {
+        for key in state.withLock({ $0.waits.filter { isMeant($0.value.actor) }.map(\.key) }) { end(key, how) }
+    }
+
+    /// A worker comes that takes whoever waits.
+    func placeAll(on worker: String) {
+        let answer = PlacementAnswer.placed(worker: worker, node: "n", ip: nil, tier: .cold, restoreFrom: nil, waitedSeconds: 0, seq: 1)
+        state.withLock { state in for (actor, wants) in state.wants where wants { state.placed[actor] = answer } }
+        endWaits(.placed)
+    }
+
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        endWaits(.stopped)
     }
 
     func withdraw(_ actor: String) async throws(ControlFault) {
         if let fault = note("withdraw \(actor)").removal { throw fault }
+        let wants = state.withLock { state in
+            defer { if state.wants[actor] != nil { state.wants[actor] = false } }
+            return state.wants[actor]
+        }
+        guard let wants else { throw .notFound(what: "actor", name: actor) }
+        guard wants else { throw .conflict("actor \(actor) is STATUS_SUSPENDED: only one that waits or was placed and does not run yet can be withdrawn") }
+        endWaits(.withdrawn) { $0 == actor }
     }
 
     func health() async -> LoopHealth { LoopHealth(behindEvents: 0, lagSeconds: 0) }

@@ -14,7 +14,7 @@ private func standing(_ codes: [ReasonCode] = [.triggerActive], change: (inout P
     var set = ReasonCodes()
     for code in codes { set.insert(code) }
     var view = PolicyStatusView(
-        policy: policy, digest: "abc", seq: 7, desired: 3, ready: 2, isActive: true, isFallback: false, scaleProblem: nil,
+        policy: policy, written: policy, rules: .current, digest: "abc", seq: 7, desired: 3, ready: 2, isActive: true, isFallback: false, scaleProblem: nil,
         lastDecision: .init(seq: 9, at: now, from: 1, to: 3, codes: set))
     change(&view)
     return view

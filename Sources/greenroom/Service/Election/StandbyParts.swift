@@ -48,7 +48,7 @@ private struct StandbyNothing: EventAppending, EventReading, ControlPlane {
     func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw .unavailable(why()) }
     func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw .unavailable(why()) }
     func removePolicy(_ name: String) async throws(ControlFault) { throw .unavailable(why()) }
-    func pause(_ pool: String, _ pause: Pause) async throws(ControlFault) -> DecisionView { throw .unavailable(why()) }
+    func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView { throw .unavailable(why()) }
     func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer { throw .unavailable(why()) }
     func withdraw(_ actor: String) async throws(ControlFault) { throw .unavailable(why()) }
     func health() async -> LoopHealth { LoopHealth(behindEvents: 0, lagSeconds: 0) }

@@ -1,0 +1,28 @@
+public import Domain
+
+// How does whoever runs workers tell that one ended before it was ready?
+//
+// As an event of its pool, for the worker itself was never known: `scale.failed` with the worker's name under `start`. It counts until a worker of
+// the pool becomes ready.
+
+extension EventBatch {
+    /// Of such a problem, at most.
+    private static let problemCharacters = 1_000
+
+    /// - Parameters:
+    ///   - problem: how it ended, for instance `exited with status 2: no such file`.
+    ///   - attempt: starts in a row that came to nothing, with this one.
+    public static func failedStart(
+        of worker: String, in pool: String, problem: String, attempt: Int, source: String, id: String, time: LogTime?
+    ) -> EventBatch {
+        var body = JSONWriter()
+        body.openObject()
+        body.member("error", "worker \(worker) ended before it was ready: \(problem.prefix(problemCharacters))")
+        body.member("attempt", attempt)
+        body.member("start", worker)
+        body.closeObject()
+        var batch = EventBatch()
+        batch.append(.scaleFailed, source: source, id: id, subject: pool, pool: pool, time: time, body: body.bytes)
+        return batch
+    }
+}

@@ -1,0 +1,76 @@
+import Domain
+
+// Who waits for a placement, and until when?
+//
+// A wait ends once: something happened to its actor, its time is up, its caller went away, or the loop stops. Whatever ends it
+// takes it out of the table, so `count` is the number of callers that wait at this moment and nothing else.
+
+struct PlacementWaits {
+    /// Names one wait for as long as the loop lives.
+    typealias Key = UInt64
+
+    private struct Wait {
+        var actor: NameID
+        var until: LogTime
+        var resume: @Sendable () -> Void
+    }
+
+    private struct Deadline: Comparable {
+        var at: LogTime
+        var key: Key
+
+        static func < (a: Deadline, b: Deadline) -> Bool { (a.at, a.key) < (b.at, b.key) }
+    }
+
+    private var waits: [Key: Wait] = [:]
+    private var byActor: [NameID: [Key]] = [:]
+    /// Sorted. Most waits are equally long, so most come at the end.
+    private var deadlines: [Deadline] = []
+
+    var count: Int { waits.count }
+    var isEmpty: Bool { waits.isEmpty }
+    var earliest: LogTime? { deadlines.first?.at }
+
+    func waits(for actor: NameID) -> Bool { byActor[actor] != nil }
+
+    mutating func begin(_ key: Key, for actor: NameID, until: LogTime, _ resume: @escaping @Sendable () -> Void) {
+        waits[key] = Wait(actor: actor, until: until, resume: resume)
+        byActor[actor, default: []].append(key)
+        let deadline = Deadline(at: until, key: key)
+        deadlines.insert(deadline, at: place(of: deadline))
+    }
+
+    /// Ends one wait; nothing where it has ended already.
+    mutating func end(_ key: Key) {
+        guard let wait = waits.removeValue(forKey: key) else { return }
+        byActor[wait.actor]?.removeAll { $0 == key }
+        if byActor[wait.actor]?.isEmpty == true { byActor[wait.actor] = nil }
+        let index = place(of: Deadline(at: wait.until, key: key))
+        if index < deadlines.count, deadlines[index].key == key { deadlines.remove(at: index) }
+        wait.resume()
+    }
+
+    mutating func end(allOf actor: NameID) {
+        for key in byActor[actor] ?? [] { end(key) }
+    }
+
+    /// Ends those whose time is up.
+    mutating func end(dueAt now: LogTime) {
+        let due = deadlines.prefix { $0.at <= now }.map(\.key)
+        for key in due { end(key) }
+    }
+
+    mutating func endAll() {
+        for key in waits.keys.sorted() { end(key) }
+    }
+
+    /// Where it stands in `deadlines`, or would.
+    private func place(of deadline: Deadline) -> Int {
+        var (low, high) = (0, deadlines.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if deadlines[middle] < deadline { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}
