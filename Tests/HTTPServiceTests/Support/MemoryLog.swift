@@ -1,8 +1,8 @@
 import Dispatch
-import Domain
+public import Domain
 import Synchronization
 
-@testable import HTTPService
+@testable public import HTTPService
 
 // The log's twin: the same contract in memory, with a hand on its brakes.
 //
@@ -147,6 +147,6 @@ final class MemoryLog: EventAppending, EventReading {
     }
 }
 
-extension NameTable: LogNames {
-    func pool(ofSubject name: NameID) -> NameID? { nil }
+extension NameTable: @retroactive LogNames {
+    public func pool(ofSubject name: NameID) -> NameID? { nil }
 }
