@@ -65,11 +65,11 @@ struct LogInspection {
             let place = wal.badFrame == 0 ? "its header" : "frame \(wal.badFrame)"
             return loss("\(path)-wal is damaged at \(place), and \(wal.frames) whole frames with \(wal.commits) commits stand behind it")
         }
-        guard let mark else { return nil }
+        guard let mark, mark.head.seq > 0 else { return nil }
         if found.logID.isEmpty { return loss("\(path) holds no log, and \(HeadMark.path(of: path)) says that it held one") }
         if mark.logID != found.logID { return loss("\(path) is another log than the one that was written here") }
         if mark.head.seq > found.head { return loss("\(path) ends at position \(found.head), and \(HeadMark.path(of: path)) says \(mark.head.seq)") }
-        if mark.head.seq > 0, found.link != mark.link {
+        if found.link != mark.link {
             return loss("\(path) holds another commit at position \(mark.head.seq) than the one that was acknowledged")
         }
         return nil
