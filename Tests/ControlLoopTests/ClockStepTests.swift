@@ -69,9 +69,11 @@ struct ClockStepTests {
         let loop = ControlLoop(
             log: log, scheduler: RealScheduler(clock: { log.now }), configuration: ControlLoop.Configuration(fence: Fence(1), actuators: [:]))
         await loop.start()
-        let result = await Result { try await body(loop, log) }
+        do { try await body(loop, log) } catch {
+            await loop.stop()
+            throw error
+        }
         await loop.stop()
-        try result.get()
     }
 
     private func policy() -> Policy {

@@ -136,20 +136,19 @@ struct WALSizeTests {
         #expect(try EventLog.verify(path: path).isSound)
     }
 
-    @Test("verifying reads a stretch at a time: what is written meanwhile doesn't make it grow")
+    @Test("verifying reads a stretch at a time, beside a writer")
     func verifying() async throws {
         var configuration = configuration()
-        configuration.limits.commitEvents = 4_096
+        configuration.limits.dedupeTableEvents = EventLog.Limits().dedupeTableEvents
         let log = try EventLog.open(configuration)
-        for round in 0..<40 { _ = try await log.append(.ids((0..<5_000).map { "\(round)-\($0)" })) }
+        for round in 0..<28 { _ = try await log.append(.ids((0..<5_000).map { "\(round)-\($0)" })) }
         var snapshots: Set<Position> = []
         let report = try log.verify { position in
-            // Written in the middle of it, and copied back nevertheless.
             _ = try? log.appendNow(.one("during-\(position)"))
             snapshots.insert(position)
         }
-        #expect(report.isSound && report.events == 200_000 && snapshots.count >= 2)
+        #expect(report.isSound && report.events == 140_000 && snapshots.count >= 2)
         log.close()
-        #expect(try EventLog.verify(path: path).events == 200_000 + Int64(snapshots.count))
+        #expect(try EventLog.verify(path: path).events == 140_000 + Int64(snapshots.count))
     }
 }

@@ -51,17 +51,17 @@ struct LogClockTests {
         let spike = clock.commitTime()
         #expect(spike == noon.adding(microseconds: 3_600_500_000))
         clocks.set(by: -3_600)
-        clocks.pass(seconds: 32)
-        #expect(clock.now == spike.adding(microseconds: 31_000_000))
-        #expect(clock.commitTime() == spike.adding(microseconds: 31_000_000))
+        clocks.pass(seconds: 64)
+        #expect(clock.now == spike.adding(microseconds: 63_000_000))
+        #expect(clock.commitTime() == spike.adding(microseconds: 63_000_000))
         // Commits as often as one likes: the pace is the same.
-        for _ in 0..<320 {
+        for _ in 0..<640 {
             clocks.pass(seconds: 0.1)
             _ = clock.commitTime()
         }
-        #expect(abs(clock.now.microseconds(since: spike) - 62_000_000) < 400)
-        #expect(abs(clock.aheadMicroseconds - 3_598_000_000) < 400)
-        clocks.pass(seconds: 3_599 * 32)
+        #expect(abs(clock.now.microseconds(since: spike) - 126_000_000) < 700)
+        #expect(abs(clock.aheadMicroseconds - 3_598_000_000) < 700)
+        clocks.pass(seconds: 3_599 * 64)
         #expect(clock.commitTime() == clocks.wall)
         #expect(clock.aheadMicroseconds == 0)
         clocks.pass(seconds: 1)
@@ -74,7 +74,7 @@ struct LogClockTests {
         let first = clock.commitTime()
         #expect(first == noon.adding(seconds: 7_200))
         clocks.pass(seconds: 64)
-        #expect(clock.commitTime() == first.adding(seconds: 62))
+        #expect(clock.commitTime() == first.adding(seconds: 63))
     }
 
     @Test("whatever is done to the clock, time never goes back, and never stands still while time passes", arguments: [1, 2, 3, 4] as [UInt64])
@@ -94,8 +94,9 @@ struct LogClockTests {
             let now = clock.commitTime()
             #expect(now == peeked)
             #expect(now >= last)
-            // Small corrections may be swallowed; nothing more.
-            #expect(now >= clocks.wall && Double(now.microseconds(since: last)) >= (passed - 0.2) * 1e6 * 31 / 32 - 2)
+            // It is the machine's clock, or it is ahead of it and moves with what passes.
+            #expect(now >= clocks.wall)
+            if now > clocks.wall { #expect(Double(now.microseconds(since: last)) >= passed * 1e6 * 63 / 64 - 2) }
             last = now
         }
     }
@@ -138,17 +139,17 @@ struct LogClockTests {
         clocks.set(by: 3_600)
         try log.appendNow(.one("2"))
         clocks.set(by: -3_600)
-        clocks.pass(seconds: 32)
+        clocks.pass(seconds: 64)
         try log.appendNow(.one("3"))
         #expect(log.secondsAhead == 3_599)
         log.close()
         clocks.pass(seconds: 600)
         log = try EventLog.open(configuration)
         try log.appendNow(.one("4"))
-        clocks.pass(seconds: 32)
+        clocks.pass(seconds: 64)
         try log.appendNow(.one("5"))
         let times = try log.read(after: 0, limitEvents: 10).map { $0.at.microseconds(since: noon) / 1_000_000 }
-        #expect(times == [0, 3_600, 3_631, 3_631, 3_662])
+        #expect(times == [0, 3_600, 3_663, 3_663, 3_726])
         #expect(try log.verify().isSound)
         let texts = notices.all.map(\.text)
         #expect(texts.contains { $0.contains("jumped ahead by 3600.0 s") } && texts.contains { $0.contains("jumped back by 3600.0 s") })

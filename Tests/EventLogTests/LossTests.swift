@@ -175,6 +175,17 @@ struct LossTests {
         try goesOn(path, after: how == "older" ? 30 : 40)
     }
 
+    @Test("a log put where an empty one was is taken as it is")
+    func afterEmpty() throws {
+        try EventLog.open(.test(path)).close()
+        let other = try EventLog.open(.test(directory.file("other.db")))
+        _ = try fill(other, 1...4)
+        other.close()
+        try FileManager.default.removeItem(atPath: path)
+        try FileManager.default.copyItem(atPath: directory.file("other.db"), toPath: path)
+        #expect(try EventLog.open(.test(path)).head.seq == 4)
+    }
+
     @Test("another history under the same log id is noticed")
     func otherHistory() throws {
         var log = try EventLog.open(.test(path))

@@ -19,9 +19,9 @@ import Darwin
 final class LogClock: Sendable {
     /// A wall clock that gains or loses this much on the measuring clock, between two readings, was set.
     static let stepMicroseconds: Int64 = 500_000
-    /// Log time that runs ahead loses one part in so many: an hour is made up in a day and a half, and a cooldown of 300 s
-    /// takes 310.
-    static let slowdown: Int64 = 32
+    /// Log time that runs ahead loses one part in so many: an hour is made up in less than three days, and a cooldown of 300 s
+    /// takes 305.
+    static let slowdown: Int64 = 64
     /// Two readings further apart than this aren't of one moment.
     private static let readingMicroseconds: Int64 = 50_000
 

@@ -57,17 +57,19 @@ struct LogInspection {
         }
         let wal = isWritten ? nil : try WALScan.loss(inFileAt: path + "-wal")
         guard wal != nil || mark != nil else { return nil }
-        guard let found = try content(at: mark?.head.seq) else { return nil }
+        // Where even the tables are gone, as they stood in what is lost, there is nothing.
+        let found = try content(at: mark?.head.seq) ?? Content(logID: [], head: 0)
         let acknowledged = max(mark?.head.seq ?? 0, wal?.lastSeq ?? 0, found.head)
         func loss(_ problem: String) -> LogLoss { LogLoss(head: found.head, acknowledged: acknowledged, problem: problem) }
         if let wal {
             let place = wal.badFrame == 0 ? "its header" : "frame \(wal.badFrame)"
             return loss("\(path)-wal is damaged at \(place), and \(wal.frames) whole frames with \(wal.commits) commits stand behind it")
         }
-        guard let mark else { return nil }
+        guard let mark, mark.head.seq > 0 else { return nil }
+        if found.logID.isEmpty { return loss("\(path) holds no log, and \(HeadMark.path(of: path)) says that it held one") }
         if mark.logID != found.logID { return loss("\(path) is another log than the one that was written here") }
         if mark.head.seq > found.head { return loss("\(path) ends at position \(found.head), and \(HeadMark.path(of: path)) says \(mark.head.seq)") }
-        if mark.head.seq > 0, found.link != mark.link {
+        if found.link != mark.link {
             return loss("\(path) holds another commit at position \(mark.head.seq) than the one that was acknowledged")
         }
         return nil
@@ -85,7 +87,7 @@ struct LogInspection {
         var link: [UInt8]?
     }
 
-    /// What the file itself says; nil where it has none of our tables, which is for opening to judge.
+    /// What the file itself says; nil where it has none of our tables.
     private func content(at position: Position?) throws -> Content? {
         try connect().read { db in
             guard try db.tableExists("commits"), try db.tableExists("log_info") else { return nil }

@@ -116,6 +116,11 @@ extension EventLog {
             let opening = LogOpening(Configuration(path: path))
             // A file that can't be read this far is told below.
             let loss = try? opening.inspection.loss(isWritten: LogLock.isHeld(logPath: path))
+            if let loss, loss.head == 0 {
+                var report = VerifyReport()
+                report.fault = .init(part: .lost, position: 1, problem: loss.description)
+                return report
+            }
             let queue = try opening.connectionForVerifying()
             let id = try queue.read { db in
                 try Row.fetchOne(db, sql: "SELECT id FROM log_info").map { row in try row.withUnsafeData(atIndex: 0) { Array($0 ?? .init()) } }
