@@ -43,6 +43,8 @@ final class LoopCore: @unchecked Sendable {
     private var round: UInt64 = 0
     private var waiters: [(seq: Position, resume: @Sendable () -> Void)] = []
     private var placementWaiters: [NameID: [@Sendable () -> Void]] = [:]
+    /// The target of each pool that was told a count in this run.
+    private var toldTargets: [Int: ScaleTarget] = [:]
     private var eventsSinceCheckpoint: Int64 = 0
     private let checkpoints = DispatchQueue(label: "greenroom.loop.checkpoints", qos: .utility)
     /// Where conclusions go: the log, or nowhere while recorded commits are run again.
@@ -142,7 +144,7 @@ final class LoopCore: @unchecked Sendable {
     func act() {
         isLive = true
         for index in world.pools.indices {
-            if let rescale = rescale(index) { rescales.send(rescale) }
+            if let rescale = rescale(index) { send(rescale, index) }
             // Whether the target heard of them before a restart isn't known.
             for worker in world.pools[index].members where world.workers[worker].isChosen { depart(worker, .drain) }
         }
@@ -183,15 +185,23 @@ final class LoopCore: @unchecked Sendable {
             guard let pool = world.poolByName[event.pool] else { return }
             planner.settleDecision(of: PolicyKey(pool: pool, shadow: shadow))
             guard shadow == nil else { return }
-            if var rescale = rescale(pool), isRescale(pool) {
+            if var rescale = rescale(pool), isRescale(pool) || isNewTarget(rescale, pool) {
                 rescale.takingBack = planner.takeBack(pool, &world).map { takenBack($0) }
-                rescales.send(rescale)
+                send(rescale, pool)
             }
         case .prefetchSuggested: if let pool = world.poolByName[event.pool] { planner.prefetch(pool, &world, &outputs) }
         case .timerFired: planner.wakesRung = .zero
         default: break
         }
         resumePlacementWaiters(event.subject)
+    }
+
+    /// The policy names another target than the one that was told the count: that one wasn't told at all.
+    private func isNewTarget(_ rescale: Rescale, _ pool: Int) -> Bool { toldTargets[pool].map { $0 != rescale.pool.target } ?? false }
+
+    private func send(_ rescale: Rescale, _ pool: Int) {
+        toldTargets[pool] = rescale.pool.target
+        rescales.send(rescale)
     }
 
     private func isRescale(_ pool: Int) -> Bool { world.pools[pool].lastDecision.map { $0.from != $0.to } ?? false }
