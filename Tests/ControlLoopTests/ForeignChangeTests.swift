@@ -140,4 +140,19 @@ import Testing
         for ready in [0, 1, 2, 1, 2] { observe(loop, 2, ready: ready) }
         #expect(try loop.events(.scaleDecided).count == decided && loop.rescales.count == rescaled)
     }
+
+    @Test func `another target is told the count that stands; what is wrong with a target is told until it isn't`() throws {
+        let loop = try settled(.takeOver)
+        let told = loop.rescales.count
+        var policy = Policy.quick(min: 2)
+        policy.target.name = "another"
+        loop.apply(policy)
+        #expect(loop.rescales.count == told + 1 && loop.rescales.last?.to == 2 && loop.rescales.last?.pool.target.name == "another")
+        loop.send(.poolObserved, "ns/p", #"{"pool":"ns/p","specReplicas":0,"readyReplicas":0,"problem":"it isn't there","reason":"TargetNotFound"}"#)
+        loop.settle()
+        #expect(try !loop.pool.readyCondition && loop.pool.reason == "it isn't there" && loop.pool.desired == 2, "its counts say nothing")
+        observe(loop, 2, ready: 2)
+        #expect(try loop.pool.readyCondition && loop.pool.reason == nil)
+        #expect(try same(loop))
+    }
 }

@@ -56,6 +56,8 @@ final class LoopCore: @unchecked Sendable {
     /// Actors that somebody waits for and that the commit being folded is about.
     private var awaited: Set<NameID> = []
     private var isStopping = false
+    /// The target of each pool that was told a count in this run.
+    private var toldTargets: [Int: ScaleTarget] = [:]
     private var eventsSinceCheckpoint: Int64 = 0
     private let checkpoints = DispatchQueue(label: "greenroom.loop.checkpoints", qos: .utility)
     /// Where conclusions go: the log, or nowhere while recorded commits are run again.
@@ -224,7 +226,7 @@ final class LoopCore: @unchecked Sendable {
             planner.settleDecision(of: PolicyKey(pool: pool, shadow: shadow))
             resumeDecisionWaiters(PolicyKey(pool: pool, shadow: shadow), event.seq)
             guard shadow == nil else { return }
-            if var rescale = rescale(pool), isRescale(pool) {
+            if var rescale = rescale(pool), isRescale(pool) || isNewTarget(rescale, pool) {
                 rescale.takingBack = planner.takeBack(pool, &world).map { takenBack($0) }
                 send(rescale, pool)
             }
@@ -236,6 +238,14 @@ final class LoopCore: @unchecked Sendable {
         case .timerFired: planner.wakesRung = .zero
         default: break
         }
+    }
+
+    /// The policy names another target than the one that was told the count: that one wasn't told at all.
+    private func isNewTarget(_ rescale: Rescale, _ pool: Int) -> Bool { toldTargets[pool].map { $0 != rescale.pool.target } ?? false }
+
+    private func send(_ rescale: Rescale, _ pool: Int) {
+        toldTargets[pool] = rescale.pool.target
+        rescales.send(rescale)
     }
 
     private func isRescale(_ pool: Int) -> Bool { world.pools[pool].lastDecision.map { $0.from != $0.to } ?? false }

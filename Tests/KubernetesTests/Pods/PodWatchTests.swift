@@ -251,10 +251,9 @@ import Testing
             makeAllReady(bench)
             bench.twin.edit(.pods, "ns", bench.pods[0]) { $0["metadata"]["labels"]["tier"] = "fast" }
             bench.twin.seed(.pods, Self.pod("bare", ["tier": "fast", "ate.dev/worker-pool": "pool"]))
-            var pool = bench.pool
-            pool.workerSelector = WorkerSelector("tier=fast")
-            await bench.run([pool])
-            try await bench.says(bench.ready(bench.pods.filter { $0 != "bare" }[0], slots: 2))
+            let fast = bench.pods[0] == "bare" ? bench.pods[1] : bench.pods[0]
+            await bench.run([bench.pool("pool", "WorkerPool", "ate.dev/v1alpha1", selector: WorkerSelector("tier=fast"))])
+            try await bench.says(bench.ready(fast))
             bench.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["replicas"] = 3 }
             try await bench.says(#"pool.observed ns/pool {"specReplicas":3,"readyReplicas":1}"#)
             #expect(bench.events.values.count { $0.hasPrefix("worker.ready") } == 1, "\(bench.events.values)")

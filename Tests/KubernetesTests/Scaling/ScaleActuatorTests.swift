@@ -384,8 +384,8 @@ import Testing
             for number in 1...3 { bench.twin.seed(.pods, Self.bare("widget-\(number)", ["app": "widget"])) }
             guard case .refused(let why) = await bench.fault({ try await bench.resize(1) }) else { return #expect(Bool(false)) }
             #expect(why.contains("none of its pods is found") && why.contains("spec.workerSelector") && bench.replicas == 3)
-            var pool = bench.pool
-            pool.workerSelector = WorkerSelector("app=widget")
+            let pool = ActuatedPool(
+                name: "ns/pool", target: bench.pool.target, slotsPerWorker: 1, drainTimeoutSeconds: 60, workerSelector: WorkerSelector("app=widget"))
             try await bench.actuator.resize(pool, to: 1, fence: Fence(1))
             try await bench.actuator.drain("ns/widget-2", of: pool, fence: Fence(1))
             try await bench.actuator.remove("ns/widget-2", of: pool, fence: Fence(1))
