@@ -22,19 +22,23 @@ public struct PollingService: Service {
     private let append: Append
     private let logger: Logger
     private let secrets: SecretFolder
+    private let rule: @Sendable (_ policy: String) async -> AddressRule?
     private let refresh: Duration
 
     /// - Parameters:
     ///   - policies: those in effect at this moment, or none where this instance doesn't act.
     ///   - append: puts events into the log; what it throws is logged, and the next look comes all the same.
+    ///   - rule: which addresses the policy of that name may have asked, looked at before each look; nil for any.
     ///   - secretsFolder: where the files lie that policies name; nil lets none be read.
     public init(
-        policies: @escaping @Sendable () async -> [Policy], append: @escaping Append, logger: Logger, secretsFolder: String? = nil,
+        policies: @escaping @Sendable () async -> [Policy], append: @escaping Append, logger: Logger,
+        rule: @escaping @Sendable (_ policy: String) async -> AddressRule? = { _ in nil }, secretsFolder: String? = nil,
         refreshSeconds: Int = PollingService.defaultRefreshSeconds
     ) {
         self.policies = policies
         self.append = append
         self.logger = logger
+        self.rule = rule
         secrets = SecretFolder(path: secretsFolder)
         refresh = .seconds(refreshSeconds)
     }
@@ -56,7 +60,7 @@ public struct PollingService: Service {
                 pollers[target] = nil
             }
             for target in kept where pollers[target] == nil {
-                let poller = Poller(target: target, client: client, append: append, logger: logger)
+                let poller = Poller(target: target, client: client, append: append, logger: logger, rule: rule)
                 pollers[target] = Task { await poller.run() }
             }
             try? await Task.sleep(for: refresh)
@@ -82,6 +86,8 @@ struct PollTarget: Hashable, Sendable {
     var poll: Poll
     /// Failures in a row that the policy's fallback waits for.
     var patience: Int
+    /// The policy's own name.
+    var policy = ""
 
     static let defaultPatience = 3
 
@@ -89,7 +95,7 @@ struct PollTarget: Hashable, Sendable {
     static func all(of policies: [Policy]) -> [PollTarget] {
         policies.flatMap { policy in
             policy.triggers.compactMap { trigger in
-                trigger.poll.map { PollTarget(pool: policy.pool, metric: trigger.name, poll: $0, patience: policy.fallback?.failureThreshold ?? defaultPatience) }
+                trigger.poll.map { PollTarget(pool: policy.pool, metric: trigger.name, poll: $0, patience: policy.fallback?.failureThreshold ?? defaultPatience, policy: policy.name) }
             }
         }
     }
@@ -101,6 +107,7 @@ struct Poller: Sendable {
     let client: PollClient
     let append: PollingService.Append
     let logger: Logger
+    var rule: @Sendable (_ policy: String) async -> AddressRule? = { _ in nil }
 
     func run() async {
         var pace = PollPace(intervalSeconds: target.poll.intervalSeconds, patience: target.patience)
@@ -118,12 +125,13 @@ struct Poller: Sendable {
     }
 
     func look() async -> Result<Double, PollFault> {
+        let rule = await self.rule(target.policy)
         do {
             switch target.poll.source {
             case .prometheus(_, let query, let ignoreNullValues):
-                return .success(try await PrometheusPoller(client: client).value(target.poll, query: query, ignoreNullValues: ignoreNullValues))
+                return .success(try await PrometheusPoller(client: client, rule: rule).value(target.poll, query: query, ignoreNullValues: ignoreNullValues))
             case .natsJetStream(_, let account, let stream, let consumer):
-                return .success(try await NATSPoller(client: client).work(target.poll, account: account, stream: stream, consumer: consumer))
+                return .success(try await NATSPoller(client: client, rule: rule).work(target.poll, account: account, stream: stream, consumer: consumer))
             }
         } catch let fault as PollFault {
             return .failure(fault)
