@@ -83,7 +83,7 @@ public struct AddressRule: Hashable, Sendable {
     func refusal(of address: IPAddress) -> String? {
         if allowed.contains(where: { $0.contains(address) }) { return nil }
         for (prefix, what) in Self.refused where prefix.contains(address) { return what }
-        return address.embedded.flatMap(refusal)
+        return address.embedded.flatMap { refusal(of: $0) }
     }
 
     /// Why this URL can't be right, without looking up names: it is an address that is refused, however written, or a name

@@ -17,7 +17,9 @@ enum HostAddresses {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 guard waiter.begin(continuation) else { return }
-                queue.async { waiter.end(lookUp(host, flags: 0).map { .success($0) } ?? .failure(PollFault("\(host) has no address"))) }
+                queue.async {
+                    if let addresses = lookUp(host, flags: 0) { waiter.end(.success(addresses)) } else { waiter.end(.failure(PollFault("\(host) has no address"))) }
+                }
             }
         } onCancel: {
             waiter.end(.failure(CancellationError()))

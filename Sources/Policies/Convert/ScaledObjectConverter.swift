@@ -77,7 +77,12 @@ struct ScaledObjectConverter {
 
     private func append(_ trigger: Trigger, of document: ManifestObject, to policy: inout Policy) {
         var trigger = Self.named(trigger, among: policy.triggers)
-        document.isOrigin(nil, of: "spec.triggers[\(policy.triggers.count)]")
+        let path = "spec.triggers[\(policy.triggers.count)]"
+        document.isOrigin(nil, of: path)
+        // Its name is KEDA's, or the scaler's; a metric that is sent is called like the scaler.
+        let named = document.names.contains("name") ? "name" : "type"
+        document.isOrigin(named, of: "\(path).name")
+        document.isOrigin(trigger.poll == nil ? "type" : named, of: "\(path).metric")
         if trigger.activationThresholdMilli < 0 {
             trigger.activationThresholdMilli = 0
             policy.forceActivation = true
