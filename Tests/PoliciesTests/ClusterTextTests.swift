@@ -75,7 +75,16 @@ import Testing
         #expect(problems(Sample.text("triggers: [{type: demand, name: \"a\(mark)b\"}]")).count == 1)
     }
 
-    @Test func anchorsTabsAndDoublesAreSeenAsBefore() throws {
+    @Test func whatIsInFlightCanBeLeftOut() throws {
+        let trigger = "type: nats-jetstream, monitoringEndpoint: \"http://n\", stream: s, consumer: c, threshold: 1"
+        #expect(try spec("triggers: [{\(trigger)}]").triggers.first?.poll?.countsInFlight == true)
+        let policy = try spec("triggers: [{\(trigger), inFlight: false}]")
+        #expect(policy.triggers.first?.poll?.countsInFlight == false)
+        #expect(try read(PolicyWriter.yaml(policy)) == [policy])
+        #expect(problems(Sample.text("triggers: [{type: prometheus, serverAddress: \"http://p\", query: up, threshold: 1, inFlight: false}]")).map(\.path) == ["spec.triggers[0].inFlight"])
+    }
+
+    @Test func anchorsAndDoublesAreSeenAsBefore() throws {
         #expect(try spec("buffer: &b {spare: 2}\nplacement: {spillTo: []}").buffer == .fixed(2))
         #expect(problems("kind: A\nkind: B\n").first?.message.contains("twice") == true)
     }
