@@ -239,7 +239,7 @@ let package = Package(
         .testTarget(
             name: "greenroomTests",
             dependencies: [
-                "TestSupport", "greenroom", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "ServiceClient", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
+                "TestSupport", "greenroom", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "ServiceClient", "Kubernetes", "KubernetesTwin", "Pollers", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

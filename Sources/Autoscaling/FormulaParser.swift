@@ -22,6 +22,8 @@ struct FormulaFragment {
     var column: Int
     /// Of a list, which has no steps.
     var list: FormulaList?
+    /// Elements of a list, those of lists within it counted one by one: lists of lists grow as fast as one can write them.
+    private var size = 1
 
     init(steps: [FormulaStep], kind: Kind, column: Int) {
         self.steps = steps
@@ -39,10 +41,13 @@ struct FormulaFragment {
     }
 
     static func list(_ elements: [FormulaElement], column: Int) throws(FormulaError) -> FormulaFragment {
-        guard elements.count <= Formula.listLimit else {
+        let size = elements.reduce(0) { $0 + $1.value.size }
+        guard size <= Formula.listLimit else {
             throw FormulaError(column: column, message: "a list has at most \(Formula.listLimit) elements, and this one has more")
         }
-        return FormulaFragment(.elements(elements), column: column)
+        var list = FormulaFragment(.elements(elements), column: column)
+        list.size = size
+        return list
     }
 }
 
@@ -94,7 +99,11 @@ struct FormulaParser {
 
     /// The same value without the work of calculating it again: what takes more than a step is put into a local.
     mutating func remembered(_ fragment: FormulaFragment) throws(FormulaError) -> FormulaFragment {
-        if let list = fragment.list { return FormulaFragment(try remembered(list), column: fragment.column) }
+        if let list = fragment.list {
+            var whole = fragment
+            whole.list = try remembered(list)
+            return whole
+        }
         guard fragment.steps.count > 1 else { return fragment }
         let steps = fragment.steps + [.store(localCount)]
         try checkLength(steps, at: fragment.column)

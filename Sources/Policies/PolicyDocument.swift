@@ -20,7 +20,7 @@ struct PolicyDocument {
             problems.report("kind", Self.advice(onKind: kind))
             return nil
         }
-        guard let document = DocumentObject(DocumentValue(root, path: "", problems: problems), fields: PolicyFields.document) else { return nil }
+        guard let document = DocumentObject(DocumentValue(root, path: "", problems: problems), fields: PolicyFields.document + ["status"]) else { return nil }
         if let version = document.required("apiVersion", \.text, "apiVersion: \(PolicyFields.apiVersion)"), version != PolicyFields.apiVersion {
             problems.report("apiVersion", "must be \(PolicyFields.apiVersion), and is \(version.prefix(60))")
         }
@@ -51,6 +51,7 @@ struct PolicyDocument {
 
     private static func advice(onKind kind: String) -> String {
         switch kind {
+        case "ScaledJob": "is ScaledJob, which \(OtherKinds.scaledJob)"
         case "ScaledObject", "HorizontalPodAutoscaler": "is \(kind); greenroom policy convert makes a \(PolicyFields.kind) of it"
         default: "must be \(PolicyFields.kind), and is \(kind.prefix(60)); leave other objects out of this text"
         }
@@ -66,7 +67,8 @@ struct PolicyDocument {
     // MARK: - Names and target
 
     private func name(_ document: DocumentObject) -> (namespace: String, name: String) {
-        let fields = PolicyFields.metadata + ["labels", "annotations"]
+        // What a cluster adds to an object says nothing about the pool.
+        let fields = PolicyFields.metadata + ["labels", "annotations"] + ManifestNames.ofCluster
         let metadata = document.required("metadata", { DocumentObject($0, fields: fields) }, "metadata: {name: my-pool, namespace: default}")
         for kept in ["labels", "annotations"] {
             guard let labels = metadata?.object(kept, nil)?.labels else { continue }

@@ -51,25 +51,34 @@ struct Place: Hashable {
 /// The problems of one document as they are found, and where its fields stand.
 final class ProblemList {
     let document: Int
+    /// Of the object within a list: what its paths begin with, for whoever reads them.
+    private let prefix: String
     private(set) var problems: [PolicyProblem] = []
     private var places: [String: Place] = [:]
 
     /// One mistake made many times says nothing new after this many lines.
     static let limit = 100
 
-    init(document: Int) { self.document = document }
+    init(document: Int, prefix: String = "") {
+        self.document = document
+        self.prefix = prefix
+    }
+
+    func knows(_ path: String) -> Bool { places[path] != nil }
 
     func remember(_ path: String, at place: Place) { places[path] = place }
 
     func report(_ path: String, at place: Place? = nil, _ message: String) {
         guard problems.count < Self.limit else { return }
         let place = place ?? self.place(of: path)
-        problems.append(PolicyProblem(document: document, line: place.line, column: place.column, path: path, message: message))
+        let whole = prefix.isEmpty ? path : path.isEmpty ? prefix : "\(prefix).\(path)"
+        problems.append(PolicyProblem(document: document, line: place.line, column: place.column, path: whole, message: message))
     }
 
     /// Whether this field, or something it is part of or contains, was refused already.
     func hasProblem(around path: String) -> Bool {
-        problems.contains { $0.path == path || $0.path.hasPrefix("\(path).") || $0.path.hasPrefix("\(path)[") }
+        let path = prefix.isEmpty ? path : "\(prefix).\(path)"
+        return problems.contains { $0.path == path || $0.path.hasPrefix("\(path).") || $0.path.hasPrefix("\(path)[") }
     }
 
     /// Of the field, or of the nearest thing that should contain it.

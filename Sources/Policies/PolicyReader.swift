@@ -16,7 +16,7 @@ public enum PolicyReader {
     public static func policies(from text: String, source: String, now: LogTime) throws(PolicyError) -> [Policy] {
         if let problem = TextGuard.problem(in: Array(text.utf8)) { throw PolicyError(source: source, problems: [problem]) }
         var reading = Reading(now: now)
-        reading.readAll(text)
+        reading.readAll(ByteOrderMark.removed(from: text))
         guard reading.problems.isEmpty else { throw PolicyError(source: source, problems: reading.problems) }
         return reading.policies
     }
@@ -61,9 +61,20 @@ private struct Reading {
         if policies.isEmpty, problems.isEmpty { report(1, .start, "there is no policy in it; a document begins with apiVersion: \(PolicyFields.apiVersion)") }
     }
 
+    /// `kubectl get -o yaml` wraps several objects in a List.
     private mutating func read(_ root: Node, _ document: Int) {
         if root.isEmptyDocument { return }
-        let list = ProblemList(document: document)
+        guard let mapping = root.mapping, let kind = mapping["kind"]?.string, kind == "List" || kind == "\(PolicyFields.kind)List",
+            let items = mapping["items"]?.sequence
+        else { return read(root, document, path: "") }
+        guard items.count <= PolicyReader.documentLimit else {
+            return report(document, root.place ?? .start, "more than \(PolicyReader.documentLimit) objects in one list; split it")
+        }
+        for (index, item) in items.enumerated() { read(item, document, path: "items[\(index)]") }
+    }
+
+    private mutating func read(_ root: Node, _ document: Int, path: String) {
+        let list = ProblemList(document: document, prefix: path)
         let policy = PolicyDocument(problems: list, now: now).policy(root)
         if let policy, list.problems.isEmpty {
             if let first = firstDocuments[policy.name] {

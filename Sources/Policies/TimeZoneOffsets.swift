@@ -32,13 +32,20 @@ enum TimeZoneOffsets {
         NearestName.nearest(to: name, in: TimeZone.knownTimeZoneIdentifiers.sorted()).map { "; did you mean \($0)?" } ?? ""
     }
 
-    /// Area/Location as the tz database has them, or UTC. Foundation also takes abbreviations and fixed offsets (PST, GMT+2),
-    /// which say less than they seem to.
+    /// Area/Location as the tz database has them, or its names without an area. Foundation also takes abbreviations and fixed
+    /// offsets (PST, GMT+2), which say less than they seem to and are no zones of the tz database.
     private static func isName(_ name: String) -> Bool {
-        if ["UTC", "GMT"].contains(name) { return true }
+        if withoutArea.contains(name) { return true }
         let isPlain = name.utf8.allSatisfy { ($0 | 0x20) &- 0x61 < 26 || $0 &- 0x30 < 10 || "_+-/".utf8.contains($0) }
         return isPlain && name.utf8.count <= 64 && name.contains("/") && !name.hasPrefix("/")
     }
+
+    /// All that the tz database has (file `backward` and the zones of Europe and North America): KEDA takes them.
+    private static let withoutArea: Set<String> = [
+        "CET", "CST6CDT", "Cuba", "EET", "EST", "EST5EDT", "Egypt", "Eire", "GB", "GB-Eire", "GMT", "GMT+0", "GMT-0", "GMT0", "Greenwich", "HST", "Hongkong",
+        "Iceland", "Iran", "Israel", "Jamaica", "Japan", "Kwajalein", "Libya", "MET", "MST", "MST7MDT", "NZ", "NZ-CHAT", "Navajo", "PRC", "PST8PDT", "Poland",
+        "Portugal", "ROC", "ROK", "Singapore", "Turkey", "UCT", "UTC", "Universal", "W-SU", "WET", "Zulu",
+    ]
 
     private static func window(around now: LogTime) -> (start: Date, end: Date) {
         let clamped = min(max(now, .earliestWritable), .latestWritable)

@@ -5,16 +5,19 @@ import Foundation
 //
 // The monitoring endpoint's `/jsz` of one account. It tells of the streams that the asked server holds. In a cluster only the
 // consumer's leader knows the counts; a follower answers with counts that lag, and names the leader among its `replicas`,
-// which are the servers other than itself. Such an answer is a fault, and so is one without a leader. A consumer that isn't
+// which are the servers other than itself. Such an answer is a fault, and so is one without a leader; another server behind
+// the endpoint's name is asked first. A consumer that isn't
 // there is a fault, not 0: a misspelt name must not look like an empty queue.
 
 struct NATSPoller: Sendable {
     let client: PollClient
+    var rule: AddressRule?
 
     func work(_ poll: Poll, account: String, stream: String, consumer: String) async throws -> Double {
-        let answer = try await client.get(poll, path: "/jsz", query: [("acc", account), ("consumers", "true")])
-        return try Self.work(
-            status: answer.status, body: answer.body, account: account, stream: stream, consumer: consumer, countsInFlight: poll.countsInFlight)
+        try await client.getFromAny(poll, path: "/jsz", query: [("acc", account), ("consumers", "true")], rule: rule) { answer in
+            try Self.work(
+                status: answer.status, body: answer.body, account: account, stream: stream, consumer: consumer, countsInFlight: poll.countsInFlight)
+        }
     }
 
     static func work(
@@ -35,9 +38,9 @@ struct NATSPoller: Sendable {
     /// Without `cluster` there is one server, which leads everything.
     private static func checkLeads(_ read: Answer.Consumer, _ consumer: String) throws(PollFault) {
         guard let cluster = read.cluster else { return }
-        guard let leader = cluster.leader, !leader.isEmpty else { throw PollFault("the consumer \(consumer) has no leader at the moment") }
+        guard let leader = cluster.leader, !leader.isEmpty else { throw PollFault("the consumer \(consumer) has no leader at the moment", isOfOneServer: true) }
         guard let others = cluster.replicas, others.contains(where: { $0.name == leader }) else { return }
-        throw PollFault("a follower answered for \(consumer), whose counts lag; its leader is \(leader): name an endpoint that reaches it")
+        throw PollFault("a follower answered for \(consumer), whose counts lag; its leader is \(leader): name an endpoint that reaches it", isOfOneServer: true)
     }
 
     /// Names as they are on the wire.

@@ -9,7 +9,8 @@ import NIOSSL
 // What does the other server answer to one GET?
 //
 // Bounded in time and in size, without redirects (a token must not travel on), with the token and the certificates that the
-// files hold at this moment.
+// files hold at this moment. Where a rule says which addresses may be asked, the name is resolved here, its addresses are
+// looked at, and the connection goes to one that passed: a name that leads elsewhere a moment later changes nothing.
 
 struct PollClient: Sendable {
     private let client: HTTPClient
@@ -20,21 +21,98 @@ struct PollClient: Sendable {
     static let idleConnectionSeconds: Int64 = 90
 
     init(secrets: SecretFolder) {
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: Self.clientConfiguration)
+        self.secrets = secrets
+    }
+
+    private static var clientConfiguration: HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(Self.connectSeconds)
         configuration.connectionPool.idleTimeout = .seconds(Self.idleConnectionSeconds)
         // A server that refuses is a failed look; the pace of looks is the poller's business.
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.decompression = .disabled
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        self.secrets = secrets
+        return configuration
     }
 
     func shutdown() async { try? await client.shutdown() }
 
+    typealias Answer = (status: Int, body: [UInt8])
+
     /// Status and body. `query` is written into the URL, each value escaped.
-    func get(_ poll: Poll, path: String, query: [(name: String, value: String)]) async throws -> (status: Int, body: [UInt8]) {
-        var base = poll.source.address[...]
+    func get(_ poll: Poll, path: String, query: [(name: String, value: String)], rule: AddressRule?) async throws -> Answer {
+        guard let rule else {
+            let request = try request(poll, base: poll.source.address, path, query)
+            return try await deadline(poll) { try await Self.ask(client, request, poll) }
+        }
+        return try await ask(poll, path, query, rule: rule) { $0 }
+    }
+
+    /// What `read` makes of the answer of one of the servers behind the name: of the first that isn't `PollFault.isOfOneServer`.
+    func getFromAny<Value: Sendable>(
+        _ poll: Poll, path: String, query: [(name: String, value: String)], rule: AddressRule?, read: @escaping @Sendable (Answer) throws -> Value
+    ) async throws -> Value {
+        try await ask(poll, path, query, rule: rule, read: read)
+    }
+
+    /// Times that a single address is asked on new connections: a Service leads to another server each time.
+    private static let asksOfOneAddress = 3
+
+    private func ask<Value: Sendable>(
+        _ poll: Poll, _ path: String, _ query: [(name: String, value: String)], rule: AddressRule?, read: @escaping @Sendable (Answer) throws -> Value
+    ) async throws -> Value {
+        guard let url = PollURL(poll.source.address) else { throw PollFault("\(poll.source.address) names no host that can be asked") }
+        let request = try request(poll, base: url.text, path, query)
+        return try await deadline(poll) {
+            let addresses = try Self.permitted(try await HostAddresses.resolve(url.host), by: rule, url)
+            let asked = addresses.count == 1 ? Array(repeating: addresses[0], count: Self.asksOfOneAddress) : addresses
+            for (index, address) in asked.enumerated() {
+                do { return try read(try await Self.ask(at: address, of: url, request, poll)) } catch {
+                    let isLast = index == asked.count - 1
+                    let mayDiffer = (error as? PollFault).map(\.isOfOneServer) ?? (addresses.count > 1)
+                    guard mayDiffer, !isLast, !(error is CancellationError) else { throw error }
+                }
+            }
+            throw PollFault("\(url.text) has no address")
+        }
+    }
+
+    private static func permitted(_ addresses: [IPAddress], by rule: AddressRule?, _ url: PollURL) throws(PollFault) -> [IPAddress] {
+        guard let rule else { return addresses }
+        let permitted = addresses.filter { rule.refusal(of: $0) == nil }
+        if permitted.isEmpty, let first = addresses.first {
+            throw PollFault("\(url.text) leads to \(first), \(rule.refusal(of: first) ?? ""), which a policy object may not ask; allow it under kubernetes.policyAddresses")
+        }
+        return permitted
+    }
+
+    /// On a connection of its own to exactly this address; name and certificate stay those of the URL.
+    private static func ask(at address: IPAddress, of url: PollURL, _ request: HTTPClientRequest, _ poll: Poll) async throws -> Answer {
+        var configuration = clientConfiguration
+        configuration.dnsOverride = [url.host: address.description]
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        do {
+            let answer = try await ask(client, request, poll)
+            try? await client.shutdown()
+            return answer
+        } catch {
+            try? await client.shutdown()
+            throw error
+        }
+    }
+
+    private static func ask(_ client: HTTPClient, _ request: HTTPClientRequest, _ poll: Poll) async throws -> Answer {
+        let response = try await client.execute(request, timeout: .seconds(Int64(poll.timeoutSeconds)))
+        let body = try await response.body.collect(upTo: answerLimitBytes)
+        return (Int(response.status.code), Array(body.readableBytesView))
+    }
+
+    private func deadline<Value: Sendable>(_ poll: Poll, _ ask: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        try await withDeadline(seconds: poll.timeoutSeconds, orThrow: { PollFault($0) }, ask)
+    }
+
+    private func request(_ poll: Poll, base: String, _ path: String, _ query: [(name: String, value: String)]) throws -> HTTPClientRequest {
+        var base = base[...]
         // Policies of older logs may name a port that none is; the client of HTTP doesn't outlive one.
         if let port = URLComponents(string: String(base))?.port, !PolicyLimits.ports.contains(port) {
             throw PollFault("\(base) has no port from \(PolicyLimits.ports.lowerBound) to \(PolicyLimits.ports.upperBound): correct the address in the policy")
@@ -46,11 +124,7 @@ struct PollClient: Sendable {
         request.headers.add(name: "user-agent", value: "greenroom")
         if let file = poll.bearerTokenFile { request.headers.add(name: "authorization", value: "Bearer \(try secrets.token(file))") }
         if let tls = poll.tls { request.tlsConfiguration = try configuration(tls) }
-        return try await withDeadline(seconds: poll.timeoutSeconds, orThrow: { PollFault($0) }) { [request] in
-            let response = try await client.execute(request, timeout: .seconds(Int64(poll.timeoutSeconds)))
-            let body = try await response.body.collect(upTo: Self.answerLimitBytes)
-            return (Int(response.status.code), Array(body.readableBytesView))
-        }
+        return request
     }
 
     private func configuration(_ tls: Poll.TLS) throws -> TLSConfiguration {

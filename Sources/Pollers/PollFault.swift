@@ -7,9 +7,13 @@ public struct PollFault: Error, Hashable, Sendable, CustomStringConvertible {
     /// One line of printable text, at most `limitCharacters`.
     public let description: String
 
+    /// Whether another server behind the same name may answer.
+    var isOfOneServer = false
+
     static let limitCharacters = 200
 
-    init(_ text: String) {
+    init(_ text: String, isOfOneServer: Bool = false) {
+        self.isOfOneServer = isOfOneServer
         let plain = text.unicodeScalars.map { $0.value >= 0x20 && $0.value != 0x7F ? Character($0) : " " }
         description = String(plain.prefix(Self.limitCharacters))
     }

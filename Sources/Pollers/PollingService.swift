@@ -21,17 +21,21 @@ public struct PollingService: Service {
     private let append: Append
     private let logger: Logger
     private let secrets: SecretFolder
+    private let rule: @Sendable (_ policy: String) async -> AddressRule?
 
     /// - Parameters:
     ///   - policies: those in effect, and again whenever they are others; none where this instance doesn't act.
     ///   - append: puts events into the log; what it throws is logged, and the next look comes all the same.
+    ///   - rule: which addresses the policy of that name may have asked, looked at before each look; nil for any.
     ///   - secretsFolder: where the files lie that policies name; nil lets none be read.
     public init(
-        policies: @escaping @Sendable () -> AsyncStream<[Policy]>, append: @escaping Append, logger: Logger, secretsFolder: String? = nil
+        policies: @escaping @Sendable () -> AsyncStream<[Policy]>, append: @escaping Append, logger: Logger,
+        rule: @escaping @Sendable (_ policy: String) async -> AddressRule? = { _ in nil }, secretsFolder: String? = nil
     ) {
         self.policies = policies
         self.append = append
         self.logger = logger
+        self.rule = rule
         secrets = SecretFolder(path: secretsFolder)
     }
 
@@ -52,7 +56,7 @@ public struct PollingService: Service {
                 pollers[target] = nil
             }
             for target in kept where pollers[target] == nil {
-                let poller = Poller(target: target, client: client, append: append, logger: logger)
+                let poller = Poller(target: target, client: client, append: append, logger: logger, rule: rule)
                 pollers[target] = Task { await poller.run() }
             }
         }
@@ -77,6 +81,8 @@ struct PollTarget: Hashable, Sendable {
     var poll: Poll
     /// Failures in a row that the policy's fallback waits for.
     var patience: Int
+    /// The policy's own name.
+    var policy = ""
 
     static let defaultPatience = 3
 
@@ -84,7 +90,7 @@ struct PollTarget: Hashable, Sendable {
     static func all(of policies: [Policy]) -> [PollTarget] {
         policies.flatMap { policy in
             policy.triggers.compactMap { trigger in
-                trigger.poll.map { PollTarget(pool: policy.pool, metric: trigger.name, poll: $0, patience: policy.fallback?.failureThreshold ?? defaultPatience) }
+                trigger.poll.map { PollTarget(pool: policy.pool, metric: trigger.name, poll: $0, patience: policy.fallback?.failureThreshold ?? defaultPatience, policy: policy.name) }
             }
         }
     }
@@ -96,6 +102,7 @@ struct Poller: Sendable {
     let client: PollClient
     let append: PollingService.Append
     let logger: Logger
+    var rule: @Sendable (_ policy: String) async -> AddressRule? = { _ in nil }
 
     static let mostValue = 9.2e15
 
@@ -115,12 +122,13 @@ struct Poller: Sendable {
     }
 
     func look() async -> Result<Double, PollFault> {
+        let rule = await self.rule(target.policy)
         do {
             let value = switch target.poll.source {
             case .prometheus(_, let query, let ignoreNullValues):
-                try await PrometheusPoller(client: client).value(target.poll, query: query, ignoreNullValues: ignoreNullValues)
+                try await PrometheusPoller(client: client, rule: rule).value(target.poll, query: query, ignoreNullValues: ignoreNullValues)
             case .natsJetStream(_, let account, let stream, let consumer):
-                try await NATSPoller(client: client).work(target.poll, account: account, stream: stream, consumer: consumer)
+                try await NATSPoller(client: client, rule: rule).work(target.poll, account: account, stream: stream, consumer: consumer)
             }
             // An event holds thousandths in 64 bits: what is beyond them would be no value there, and nobody would know why.
             guard abs(value) <= Self.mostValue else { return .failure(PollFault("the value \(value) is too large: at most \(Self.mostValue) in magnitude can be decided on")) }

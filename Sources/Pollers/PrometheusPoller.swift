@@ -8,9 +8,10 @@ import Foundation
 
 struct PrometheusPoller: Sendable {
     let client: PollClient
+    var rule: AddressRule?
 
     func value(_ poll: Poll, query: String, ignoreNullValues: Bool) async throws -> Double {
-        let answer = try await client.get(poll, path: "/api/v1/query", query: [("query", query)])
+        let answer = try await client.get(poll, path: "/api/v1/query", query: [("query", query)], rule: rule)
         return try Self.value(status: answer.status, body: answer.body, ignoreNullValues: ignoreNullValues)
     }
 

@@ -29,6 +29,9 @@ private func full() throws -> Policy {
         thresholdMilli: 50_000, activationThresholdMilli: 3_000, metricType: .value, staleAfterSeconds: 90))
     policy.triggers.append(.polled(
         name: "pending", Poll(source: .natsJetStream(monitoringEndpoint: "http://nats:8222", account: "$G", stream: "agent-tasks", consumer: "devops-agent")), thresholdMilli: 1))
+    policy.triggers.append(.polled(
+        name: "waiting", Poll(source: .natsJetStream(monitoringEndpoint: "http://nats:8222", account: "$G", stream: "agent-tasks", consumer: "devops-agent")), thresholdMilli: 1))
+    policy.triggers[policy.triggers.count - 1].poll?.countsInFlight = false
     policy.behaviorGiven = true
     policy.behavior.scaleUp.stabilizationWindowSeconds = 30
     policy.behavior.scaleUp.tolerancePPM = 50_001
@@ -64,6 +67,18 @@ private func refusal(_ json: String) -> PolicyJSONError? {
         let policy = try full()
         #expect(policy.violations.isEmpty)
         #expect(try Policy(canonicalJSON: policy.canonicalJSON) == policy)
+    }
+
+    /// A log's older policies of this kind say nothing of it: their bytes, and so their digests, stay.
+    @Test func whatIsInFlightCountsWhereNothingIsSaid() throws {
+        var policy = Policy(pool: "default/a", target: ScaleTarget(apiVersion: "apps/v1", kind: "Deployment", name: "a"))
+        policy.triggers = [
+            .polled(name: "pending", Poll(source: .natsJetStream(monitoringEndpoint: "http://nats:8222", account: "$G", stream: "s", consumer: "c")), thresholdMilli: 1_000)
+        ]
+        #expect(!String(decoding: policy.canonicalJSON, as: UTF8.self).contains("inFlight"))
+        #expect(try Policy(canonicalJSON: policy.canonicalJSON).triggers.first?.poll?.countsInFlight == true)
+        policy.triggers[0].poll?.countsInFlight = false
+        #expect(String(decoding: policy.canonicalJSON, as: UTF8.self).contains(#""inFlight":false"#))
     }
 
     @Test func thePlainestPolicyReadsBackTheSame() throws {

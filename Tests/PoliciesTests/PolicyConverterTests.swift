@@ -6,7 +6,7 @@ import Testing
 @testable import Policies
 
 /// Texts to convert, and converting them.
-private enum Manifest {
+enum Manifest {
     static func fixture(_ name: String) throws -> [UInt8] {
         let url = try #require(Bundle.module.url(forResource: name, withExtension: "yaml", subdirectory: "Fixtures"))
         return Array(try Data(contentsOf: url))
@@ -26,15 +26,15 @@ private enum Manifest {
     }
 }
 
-private func convert(_ bytes: [UInt8]) throws -> [Conversion] { try PolicyConverter.conversions(of: bytes, source: "test", now: Sample.now) }
-private func convert(_ text: String) throws -> Conversion { try #require(try convert(Array(text.utf8)).first) }
-private func problems(converting text: String) -> [PolicyProblem] {
+func convert(_ bytes: [UInt8]) throws -> [Conversion] { try PolicyConverter.conversions(of: bytes, source: "test", now: Sample.now) }
+func convert(_ text: String) throws -> Conversion { try #require(try convert(Array(text.utf8)).first) }
+func problems(converting text: String) -> [PolicyProblem] {
     do throws(PolicyError) { _ = try PolicyConverter.conversions(of: Array(text.utf8), source: "test", now: Sample.now) } catch { return error.problems }
     return []
 }
 
 /// What comes out is a policy like any other: as YAML, as canonical JSON, and both alike.
-private func expectAccepted(_ conversion: Conversion) throws {
+func expectAccepted(_ conversion: Conversion) throws {
     #expect(try read(conversion.yaml) == [conversion.policy], "\(conversion.yaml)")
     #expect(try Policy(canonicalJSON: conversion.policy.canonicalJSON) == conversion.policy)
 }
@@ -67,7 +67,7 @@ private func expectAccepted(_ conversion: Conversion) throws {
         #expect(modifiers.formula.text == "(queue_depth + request_rate) / 2")
         #expect([modifiers.targetMilli, modifiers.activationTargetMilli] == [10_000, 2_000])
         #expect(conversion.policy.triggers.map(\.name) == ["queue_depth", "request_rate"])
-        #expect(conversion.policy.triggers[0].source == .observed(metric: "rabbitmq", selector: [.init(key: "queueName", value: "agent-tasks")], staleAfterSeconds: nil))
+        #expect(conversion.policy.triggers[0].source == .observed(metric: "rabbitmq", selector: [.init(key: "queueName", value: "agent-tasks")], staleAfterSeconds: 120))
         #expect(conversion.policy.triggers[1].poll?.intervalSeconds == 30)
         let left = conversion.notes.filter { $0.message.hasPrefix("left out") }.map(\.path)
         #expect(left == ["spec.advanced.restoreToOriginalReplicaCount", "spec.advanced.horizontalPodAutoscalerConfig.name"])
@@ -83,10 +83,10 @@ private func expectAccepted(_ conversion: Conversion) throws {
                 name: "nats_consumer_pending_messages",
                 source: .observed(
                     metric: "nats_consumer_pending_messages", selector: [.init(key: "consumer", value: "devops-agent"), .init(key: "stream", value: "agent-tasks")],
-                    staleAfterSeconds: nil),
+                    staleAfterSeconds: 120),
                 thresholdMilli: 3_000),
             Trigger(
-                name: "memory_utilization", source: .observed(metric: "memory_utilization", selector: [], staleAfterSeconds: nil), thresholdMilli: 75_000,
+                name: "memory_utilization", source: .observed(metric: "memory_utilization", selector: [], staleAfterSeconds: 120), thresholdMilli: 75_000,
                 metricType: .value),
         ])
         #expect(policy.behavior.scaleUp.stabilizationWindowSeconds == 60)
@@ -104,10 +104,10 @@ private func expectAccepted(_ conversion: Conversion) throws {
                 let event = try #require(try Shell.event(note.command, value: "42.5"))
                 let data = try #require(event["data"] as? [String: Any])
                 let labels = data["labels"] as? [String: String] ?? [:]
-                let source = Trigger.Source.observed(
-                    metric: try #require(data["metric"] as? String), selector: labels.sorted { $0.key < $1.key }.map { .init(key: $0.key, value: $0.value) },
-                    staleAfterSeconds: nil)
-                #expect(conversion.policy.triggers.contains { $0.source == source }, "\(source)")
+                let sent = (metric: try #require(data["metric"] as? String), labels: labels.sorted { $0.key < $1.key }.map { Trigger.Label(key: $0.key, value: $0.value) })
+                #expect(conversion.policy.triggers.contains { trigger in
+                    if case .observed(let metric, let selector, _) = trigger.source { metric == sent.metric && selector == sent.labels } else { false }
+                }, "\(sent)")
                 #expect(event["type"] as? String == "dev.greenroom.queue.observed")
                 #expect(data["value"] as? Double == 42.5)
                 #expect(data["pool"] as? String == conversion.policy.pool)
@@ -126,7 +126,7 @@ private func expectAccepted(_ conversion: Conversion) throws {
         let conversion = try convert(Manifest.trigger(trigger))
         try expectAccepted(conversion)
         let read = try #require(conversion.policy.triggers.first)
-        guard case .observed(metric, let selector, nil) = read.source else { Issue.record("\(read)"); return }
+        guard case .observed(metric, let selector, 120) = read.source else { Issue.record("\(read)"); return }
         #expect(selector.count == labels)
         #expect([read.thresholdMilli, read.activationThresholdMilli] == [threshold, activation])
         #expect(conversion.notes.contains { $0.path == "spec.triggers[0].type" && !$0.command.isEmpty })
@@ -222,7 +222,7 @@ private func expectAccepted(_ conversion: Conversion) throws {
         (Manifest.scaledObject("maxReplicaCount: many"), "spec.maxReplicaCount"), (Manifest.trigger("{type: prometheus, metadata: {query: up}}"), "spec.triggers[0].metadata.threshold"),
         (Manifest.trigger("{metadata: {}}"), "spec.triggers[0].type"), (Manifest.scaledObject("advanced: {scalingModifiers: {formula: \"prometheus ^ x\", target: \"1\"}}"), "spec.advanced.scalingModifiers.formula"),
         (Manifest.hpa("metrics: [{type: External}]"), "spec.metrics[0].external"), (Manifest.hpa("metrics: [{type: Extrnal}]"), "spec.metrics[0].type"),
-        (Manifest.scaledObject("").replacing("v1alpha1", with: "v1"), "apiVersion"), (Manifest.scaledObject("maxReplicaCount: 0"), ""),
+        (Manifest.scaledObject("").replacing("v1alpha1", with: "v1"), "apiVersion"), (Manifest.scaledObject("maxReplicaCount: 0"), "spec.maxReplicaCount"),
         ("apiVersion: autoscaling/v1\nkind: HorizontalPodAutoscaler\n", "apiVersion"), ("kind: Pod\n", ""), ("", ""), ("a: [", ""),
         (Manifest.trigger(#"{type: cron, metadata: {timezone: Europe/Zurick, start: "0 8 * * *", end: "0 9 * * *", desiredReplicas: "1"}}"#), "spec.triggers[0].metadata.timezone"),
     ])

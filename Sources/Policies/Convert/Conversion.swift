@@ -69,6 +69,8 @@ public struct ConversionNote: Hashable, Sendable, CustomStringConvertible {
 /// Notes of one manifest as they are made.
 final class NoteList {
     private(set) var notes: [ConversionNote] = []
+    /// Fields of the manifest by those of the policy that they became, where the two have other paths.
+    var origins: [String: String] = [:]
     /// Beyond that nobody reads on.
     static let limit = 200
 

@@ -8,6 +8,16 @@ internal import Domain
 // the policy's fallback counts it.
 
 enum Feed {
+    private static let shortestSilenceSeconds = 120
+
+    static func staleAfterSeconds(intervalSeconds: Int) -> Int {
+        max(shortestSilenceSeconds, min(max(intervalSeconds, 1), PolicyLimits.pollSeconds) * 4)
+    }
+
+    static func silence(_ staleAfterSeconds: Int) -> String {
+        "after \(staleAfterSeconds) s of silence (staleAfter) the trigger counts as failed, and fallback says what then"
+    }
+
     /// The lines of a shell command. `fetch` sets VALUE; empty where only the reader knows how.
     static func command(pool: String, metric: String, labels: [Trigger.Label], fetch: [String] = []) -> [String] {
         var json = JSONWriter(reservingBytes: 256)

@@ -8,6 +8,9 @@ internal import Autoscaling
 struct HPAConverter {
     let root: ManifestObject
 
+    private static let syncSeconds = 15
+    private static var staleAfterSeconds: Int { Feed.staleAfterSeconds(intervalSeconds: syncSeconds) }
+
     func policy() -> Policy? {
         root.pass(["status"])
         guard let names = ManifestNames(root), let spec = root.required("spec", root.object("spec")), let target = names.target(spec) else { return nil }
@@ -19,7 +22,9 @@ struct HPAConverter {
         policy.behaviorGiven = true
         spec.object("behavior").map { ManifestBehavior.read($0, into: &policy.behavior) }
         policy.triggers = triggers(spec, pool: names.pool)
-        names.noteName(of: target)
+        for (theirs, ours) in [("minReplicas", "minReplicaCount"), ("maxReplicas", "maxReplicaCount")] { spec.isOrigin(theirs, of: "spec.\(ours)") }
+        spec.isOrigin("behavior", of: "spec.advanced.horizontalPodAutoscalerConfig.behavior")
+        names.noteName(of: target, pool: policy.pool)
         names.finish()
         spec.noteUnread()
         root.noteUnread()
@@ -36,11 +41,19 @@ struct HPAConverter {
         for metric in metrics.prefix(PolicyLimits.triggers) {
             if var trigger = trigger(metric, pool: pool) {
                 trigger.name = ManifestNames.unique(trigger.name, among: triggers.map(\.name))
+                metric.isOrigin(nil, of: "spec.triggers[\(triggers.count)]")
+                if let name = Self.namePath(metric) { for field in ["name", "metric"] { name.isOrigin("name", of: "spec.triggers[\(triggers.count)].\(field)") } }
                 triggers.append(trigger)
             }
             metric.noteUnread()
         }
         return triggers
+    }
+
+    /// What holds the metric's name.
+    private static func namePath(_ metric: ManifestObject) -> ManifestObject? {
+        for source in ["external", "pods", "object"] { if let named = metric.object(source)?.object("metric") { return named } }
+        return metric.object("resource") ?? metric.object("containerResource")
     }
 
     private func trigger(_ metric: ManifestObject, pool: String) -> Trigger? {
@@ -71,12 +84,12 @@ struct HPAConverter {
         let what = isShare ? "the pods' average use of \(name) in percent of their requests" : "the pods' use of \(name), added up"
         let of = container.map { " (container \($0))" } ?? ""
         resource.note(
-            "name", "Greenroom doesn't read \(name): it became the observed metric \(metric), which somebody must send; VALUE is \(what)\(of)",
+            "name", "Greenroom doesn't read \(name): it became the observed metric \(metric), which somebody must send; VALUE is \(what)\(of); \(Feed.silence(Self.staleAfterSeconds))",
             command: Feed.command(pool: pool, metric: metric, labels: labels))
         target.noteUnread()
         resource.noteUnread()
         return Trigger(
-            name: metric, source: .observed(metric: metric, selector: labels, staleAfterSeconds: nil), thresholdMilli: threshold,
+            name: metric, source: .observed(metric: metric, selector: labels, staleAfterSeconds: Self.staleAfterSeconds), thresholdMilli: threshold,
             metricType: isShare ? .value : .averageValue)
     }
 
@@ -98,13 +111,13 @@ struct HPAConverter {
             return Trigger(name: "demand", source: .demand, thresholdMilli: threshold, metricType: metricType)
         }
         metric.note(
-            "name", "Greenroom doesn't ask a metrics API: it became an observed trigger, which somebody must send; VALUE is what \(owner) said\(hint(name))",
+            "name", "Greenroom doesn't ask a metrics API: it became an observed trigger, which somebody must send; VALUE is what \(owner) said\(hint(name)); \(Feed.silence(Self.staleAfterSeconds))",
             command: Feed.command(pool: pool, metric: name, labels: labels))
-        return Trigger(name: name, source: .observed(metric: name, selector: labels, staleAfterSeconds: nil), thresholdMilli: threshold, metricType: metricType)
+        return Trigger(name: name, source: .observed(metric: name, selector: labels, staleAfterSeconds: Self.staleAfterSeconds), thresholdMilli: threshold, metricType: metricType)
     }
 
     private func hint(_ name: String) -> String {
-        name.hasPrefix("nats_") ? "; a trigger of type: nats-jetstream with the server's monitoringEndpoint reads it without that" : ""
+        name.hasPrefix("nats_") ? "; a trigger of type: nats-jetstream with the server's monitoringEndpoint reads it without that (inFlight: false, where the metric counts waiting messages alone)" : ""
     }
 }
 
@@ -119,7 +132,7 @@ enum ManifestBehavior {
     private static func read(_ document: ManifestObject, into rules: inout Behavior.Rules) {
         rules.stabilizationWindowSeconds = document.integer("stabilizationWindowSeconds") ?? rules.stabilizationWindowSeconds
         rules.select = document.choice("selectPolicy", Behavior.Select.self) ?? rules.select
-        if let tolerance = document.milli("tolerance") { rules.tolerancePPM = Int(clamping: tolerance).multipliedClamped(by: 1_000) }
+        if let tolerance = document.micro("tolerance") { rules.tolerancePPM = Int(clamping: tolerance) }
         let limits = document.objects("policies")
         if !limits.isEmpty { rules.limits = limits.compactMap(limit) }
         document.noteUnread()

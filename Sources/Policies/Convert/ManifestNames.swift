@@ -15,10 +15,14 @@ struct ManifestNames {
         self.metadata = metadata
         self.name = name
         pool = "\(metadata.text("namespace") ?? "default")/\(name)"
-        metadata.pass([
-            "labels", "annotations", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "ownerReferences", "finalizers", "selfLink",
-        ])
+        metadata.pass(["labels", "annotations"] + Self.ofCluster)
     }
+
+    /// What the API server and its controllers write into metadata.
+    static let ofCluster = [
+        "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "ownerReferences", "finalizers",
+        "selfLink", "generateName",
+    ]
 
     func target(_ spec: ManifestObject) -> ScaleTarget? {
         guard let target = spec.required("scaleTargetRef", spec.object("scaleTargetRef")), let name = target.required("name", target.text("name")) else { return nil }
@@ -29,7 +33,10 @@ struct ManifestNames {
         return ScaleTarget(apiVersion: version, kind: kind, name: name)
     }
 
-    func noteName(of target: ScaleTarget) {
+    func noteName(of target: ScaleTarget, pool: String) {
+        if pool != self.pool {
+            return metadata.note("name", "the pool, and so the policy, is called \(pool), as the trigger said, not \(self.pool)")
+        }
         guard target.name != name else { return }
         metadata.note("name", "the pool is called \(pool): agents name it so in their events, not \(target.name)")
     }

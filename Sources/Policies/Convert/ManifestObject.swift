@@ -59,12 +59,22 @@ final class ManifestObject {
         return (try? Quantity.parse(text, decimals: Quantity.milliDecimals)) ?? wrong(name, "must be a number or a quantity such as 1.5 or 500m, and is \"\(text.prefix(40))\"")
     }
 
+    func micro(_ name: String) -> Int64? {
+        guard let text = text(name) else { return nil }
+        return (try? Quantity.parse(text, decimals: Quantity.microDecimals)) ?? wrong(name, "must be a number or a quantity such as 0.1 or 100m, and is \"\(text.prefix(40))\"")
+    }
+
     func flag(_ name: String) -> Bool? {
         guard let text = text(name) else { return nil }
-        switch text.lowercased() {
-        case "true": return true
-        case "false": return false
-        default: return wrong(name, "must be true or false, and is \"\(text.prefix(40))\"")
+        return Self.flag(text) ?? wrong(name, "must be true or false, and is \"\(text.prefix(40))\"")
+    }
+
+    /// What Go's `strconv.ParseBool` takes, which KEDA reads flags with.
+    static func flag(_ text: String) -> Bool? {
+        switch text {
+        case "1", "t", "T", "TRUE", "true", "True": true
+        case "0", "f", "F", "FALSE", "false", "False": false
+        default: nil
         }
     }
 
@@ -104,6 +114,9 @@ final class ManifestObject {
     /// Of no interest to anybody: what the API server adds, and what only described the source.
     func pass(_ names: [String]) { unread.removeAll(where: names.contains) }
     func passAll() { unread = [] }
+
+    /// Where a field of the policy came from, for what the rules of policies have to say about it.
+    func isOrigin(_ name: String?, of policyPath: String) { notes.origins[policyPath] = name.map(pathOf) ?? path }
 
     /// Notes every field that nobody has read.
     func noteUnread() {

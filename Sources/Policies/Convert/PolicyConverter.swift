@@ -15,10 +15,8 @@ public enum PolicyConverter {
         }
         if let problem = TextGuard.problem(in: bytes) { throw PolicyError(source: source, problems: [problem]) }
         var conversion = Converting(now: now)
-        conversion.readAll(text)
-        if conversion.conversions.isEmpty, conversion.problems.isEmpty {
-            conversion.problems = [refusal("there is no ScaledObject and no HorizontalPodAutoscaler in it")]
-        }
+        conversion.readAll(ByteOrderMark.removed(from: text))
+        if conversion.conversions.isEmpty, conversion.problems.isEmpty { conversion.refuseForNothing() }
         guard conversion.problems.isEmpty else { throw PolicyError(source: source, problems: conversion.problems) }
         return conversion.conversions
     }
@@ -43,6 +41,12 @@ private struct Converting {
         let secrets = TriggerSecrets(manifests.map(\.node))
         for manifest in manifests { convert(manifest, secrets) }
         if !conversions.isEmpty { conversions[0].notes += notesOfOthers }
+    }
+
+    /// What is there instead, each at its line.
+    mutating func refuseForNothing() {
+        problems = [PolicyConverter.refusal("there is no ScaledObject and no HorizontalPodAutoscaler in it")]
+        problems += notesOfOthers.map { PolicyProblem(document: 1, line: $0.line, column: $0.column, path: $0.path, message: $0.message) }
     }
 
     private struct Manifest {
@@ -95,22 +99,54 @@ private struct Converting {
         default: return noteOther(kind, manifest.node.place)
         }
         guard let policy, list.problems.isEmpty else { return }
-        finish(policy, "\(kind) \(policy.pool)", notes, list)
+        finish(policy, kind, root, notes, list)
     }
 
     private mutating func noteOther(_ kind: String, _ place: Place?) {
         // What authentications say is in the triggers that refer to them.
         if kind == "TriggerAuthentication" || kind == "ClusterTriggerAuthentication" { return }
         let shown = kind.isEmpty ? "a document without kind" : String(kind.prefix(60))
-        notesOfOthers.append(ConversionNote(line: place?.line ?? 1, column: place?.column ?? 1, path: "", message: "\(shown) is no autoscaler that is known here: left out"))
+        let message = switch kind {
+        case "ScaledJob": "\(shown): left out; it \(OtherKinds.scaledJob)"
+        case PolicyFields.kind: "\(shown) is a policy already: left out"
+        default: "\(shown) is no autoscaler that is known here: left out"
+        }
+        notesOfOthers.append(ConversionNote(line: place?.line ?? 1, column: place?.column ?? 1, path: "", message: message))
     }
 
-    private mutating func finish(_ policy: Policy, _ origin: String, _ notes: NoteList, _ list: ProblemList) {
+    private mutating func finish(_ policy: Policy, _ kind: String, _ root: ManifestObject, _ notes: NoteList, _ list: ProblemList) {
+        let origin = "\(kind) \(policy.pool)"
         if conversions.contains(where: { $0.policy.pool == policy.pool }) {
-            return list.report("", "\(policy.pool) is the name of another one in this text, and a pool has one policy; convert them one by one")
+            return list.report(
+                root.pathOf("metadata.name"), at: root.place,
+                "\(policy.pool) is the name of another one in this text, and a pool has one policy; convert them one by one")
         }
-        for violation in policy.violations { list.report("", "would break a rule of policies: \(violation.path): \(violation.message)") }
+        var told: Set<String> = []
+        for violation in policy.violations {
+            let path = notes.origin(of: violation.path, in: root.path, list)
+            // One value may break a rule as two fields of the policy.
+            guard told.insert("\(path) \(violation.message)").inserted else { continue }
+            list.report(path, "would break a rule of policies: \(violation.path): \(violation.message)")
+        }
         let sorted = notes.notes.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
         conversions.append(Conversion(origin: origin, policy: policy, notes: sorted))
     }
+}
+
+extension NoteList {
+    /// The manifest's field that became this one of the policy: the nearest that the text has.
+    fileprivate func origin(of path: String, in root: String, _ list: ProblemList) -> String {
+        var head = path
+        while !head.isEmpty, origins[head] == nil { head = String(head[..<(head.lastIndex(of: ".") ?? head.startIndex)]) }
+        guard let origin = origins[head] else { return root.isEmpty ? path : "\(root).\(path)" }
+        let rest = path.dropFirst(head.count)
+        // A trigger's fields are KEDA's metadata, mostly under the same names.
+        let names = ["\(origin).metadata\(rest)", "\(origin)\(rest)"]
+        return names.first(where: list.knows) ?? origin
+    }
+}
+
+/// Other kinds that people hand in, and what to say of them.
+enum OtherKinds {
+    static let scaledJob = "starts a Job for each piece of work, and Greenroom scales pools of workers that stay: run the work in a Deployment or WorkerPool and convert its ScaledObject"
 }

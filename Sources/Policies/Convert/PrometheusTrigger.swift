@@ -17,9 +17,9 @@ struct PrometheusTrigger {
         let modes = (metadata.text("authModes") ?? "").split(separator: ",").map { String($0).trimmed }.filter { !$0.isEmpty }
         let authentication = trigger.authentication()
         let ignoreNullValues = metadata.flag("ignoreNullValues") ?? true
-        let timeoutSeconds = metadata.integer("timeout").map { min(max($0 / 1_000, 1), PolicyLimits.pollTimeoutSeconds) }
+        let timeoutSeconds = timeout()
         metadata.pass(["metricName"])
-        let obstacle = obstacle(address, modes)
+        let obstacle = obstacle(address, modes, authentication)
         let type = trigger.metricType()
         guard let address, obstacle == nil else {
             return observed(address, query, obstacle ?? "it names no serverAddress", threshold, activation, type)
@@ -34,25 +34,57 @@ struct PrometheusTrigger {
     }
 
     /// Why the service can't fetch it; nil where it can.
-    private func obstacle(_ address: String?, _ modes: [String]) -> String? {
+    private func obstacle(_ address: String?, _ modes: [String], _ reference: TriggerSecrets.Reference?) -> String? {
+        if let reference, let given = trigger.secrets.authentication(reference, in: trigger.namespace) {
+            // Who needs no token of this kind has another way in.
+            if let identity = given.podIdentity, !modes.contains("tls"), !modes.contains("bearer") || given.files["bearerToken"] == nil {
+                return "\(reference.name) stands for a pod identity (\(identity)), which isn't known here"
+            }
+            for (mode, parameter) in [("bearer", "bearerToken"), ("tls", "cert")] where modes.contains(mode) && given.files[parameter] == nil {
+                let others = given.otherSources.isEmpty ? "" : " from a Secret, but may from \(given.otherSources.joined(separator: ", "))"
+                return "\(reference.name) gives no \(parameter)\(others)"
+            }
+        }
         if address == nil { return "it names no serverAddress" }
         if let mode = modes.first(where: { $0 != "bearer" && $0 != "tls" }) { return "authentication by \(mode) is not known here" }
         if let reference = ["customHeaders", "queryParameters", "namespace", "cortexOrgID"].first(where: { metadata.value($0) != nil }) { return "\(reference) can't be sent" }
         return nil
     }
 
-    private func name(_ poll: inout Poll, _ authentication: String, _ modes: [String]) {
+    private func name(_ poll: inout Poll, _ reference: TriggerSecrets.Reference, _ modes: [String]) {
         func file(_ parameter: String, _ what: String) -> String {
-            let file = trigger.secrets.file(authentication, parameter, in: trigger.namespace)
-            trigger.noteFile(file, what, authentication)
+            let file = trigger.secrets.file(reference, parameter, in: trigger.namespace)
+            trigger.noteFile(file, what, reference.name)
             return file.path
         }
-        if modes.isEmpty || modes.contains("bearer") { poll.bearerTokenFile = file("bearerToken", "the token") }
-        guard modes.contains("tls") || trigger.secrets.gives(authentication, "ca") == true else { return }
+        let given = trigger.secrets.authentication(reference, in: trigger.namespace)
+        if modes.contains("bearer") { poll.bearerTokenFile = file("bearerToken", "the token") }
         let isClient = modes.contains("tls")
-        poll.tls = Poll.TLS(
-            caFile: trigger.secrets.gives(authentication, "ca") == false ? nil : file("ca", "the authority's certificate"),
-            certFile: isClient ? file("cert", "the client's certificate") : nil, keyFile: isClient ? file("key", "its key") : nil)
+        let hasAuthority = given.map { $0.files["ca"] != nil } ?? isClient
+        if isClient || hasAuthority {
+            poll.tls = Poll.TLS(
+                caFile: hasAuthority ? file("ca", "the authority's certificate") : nil,
+                certFile: isClient ? file("cert", "the client's certificate") : nil, keyFile: isClient ? file("key", "its key") : nil)
+        }
+        guard modes.isEmpty else { return }
+        // KEDA sends a token only where authModes says bearer.
+        let unknown = given == nil ? "; \(reference.name) isn't in this text: where it is a pod identity, send the metric yourself" : ""
+        trigger.document.note("authenticationRef", "no token is sent, as authModes names none\(unknown)")
+    }
+
+    /// Milliseconds, or a duration as Go writes it.
+    private func timeout() -> Int? {
+        guard let written = metadata.text("timeout") else { return nil }
+        let seconds: Int?
+        if let milliseconds = Int(written) { seconds = milliseconds / 1_000 } else {
+            let units = [("ms", 0), ("s", 1), ("m", 60)]
+            seconds = units.first { written.hasSuffix($0.0) }.flatMap { unit, size in Int(written.dropLast(unit.count)).map { $0.multipliedReportingOverflow(by: size).partialValue } }
+        }
+        guard let seconds else {
+            metadata.note("timeout", "left out: \(written.prefix(40)) is not a time that is known here; write timeoutSeconds")
+            return nil
+        }
+        return min(max(seconds, 1), PolicyLimits.pollTimeoutSeconds)
     }
 
     private func noteAlternative(_ poll: Poll, _ address: String, _ query: String) {
@@ -69,11 +101,11 @@ struct PrometheusTrigger {
         metadata.passAll()
         let options = metadata.text("unsafeSsl") == "true" ? ["--insecure"] : []
         trigger.document.note(
-            "metadata", "Greenroom can't read this query itself, as \(reason): it became the observed metric \(name), which somebody must send, with credentials of its own",
+            "metadata", "Greenroom can't read this query itself, as \(reason): it became the observed metric \(name), which somebody must send, with credentials of its own; \(trigger.silence)",
             command: Feed.command(
                 pool: trigger.pool, metric: name, labels: [], fetch: Feed.prometheus(address, query, options: options)))
         return Trigger(
-            name: name, source: .observed(metric: name, selector: [], staleAfterSeconds: nil), thresholdMilli: threshold, activationThresholdMilli: activation, metricType: type)
+            name: name, source: .observed(metric: name, selector: [], staleAfterSeconds: trigger.staleAfterSeconds), thresholdMilli: threshold, activationThresholdMilli: activation, metricType: type)
     }
 }
 

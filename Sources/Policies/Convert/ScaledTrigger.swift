@@ -19,7 +19,13 @@ struct ScaledTrigger {
     enum Outcome {
         case trigger(Trigger)
         case schedule(Schedule)
+        /// Greenroom's own scaler: the demand of that pool.
+        case demand(Trigger, pool: String)
     }
+
+    /// Four looks of KEDA's, and no less than two minutes: what feeds a metric may run once a minute.
+    var staleAfterSeconds: Int { Feed.staleAfterSeconds(intervalSeconds: intervalSeconds) }
+    var silence: String { Feed.silence(staleAfterSeconds) }
 
     func read(maxReplicaCount: Int) -> Outcome? {
         guard let type = document.required("type", document.text("type")), let metadata = document.required("metadata", document.object("metadata")) else { return nil }
@@ -30,10 +36,19 @@ struct ScaledTrigger {
         case "nats-jetstream": outcome = natsJetStream(metadata).map(Outcome.trigger)
         case "cron": outcome = CronTrigger(metadata: metadata, maxReplicaCount: maxReplicaCount, now: now).schedule().map(Outcome.schedule)
         case "cpu", "memory": outcome = resource(type, metadata).map(Outcome.trigger)
-        default: outcome = other(type, metadata).map(Outcome.trigger)
+        default:
+            if let own = OwnScaler.of(type, self, metadata) {
+                outcome = own.pool.flatMap { pool in own.read().map { .demand($0, pool: pool) } }
+            } else {
+                outcome = other(type, metadata).map(Outcome.trigger)
+            }
         }
         if type == "cron" { document.pass(["name", "metricType"]) }
-        if case .trigger(let trigger)? = outcome, trigger.poll == nil { document.pass(["authenticationRef"]) }
+        switch outcome {
+        case .trigger(let trigger) where trigger.poll == nil: document.pass(["authenticationRef"])
+        case .demand: document.pass(["authenticationRef"])
+        default: break
+        }
         metadata.noteUnread()
         return outcome
     }
@@ -44,16 +59,16 @@ struct ScaledTrigger {
     func metricType() -> MetricType { document.choice("metricType", MetricType.self) ?? .averageValue }
 
     /// Prometheus' and NATS' `authenticationRef`, where there is one.
-    func authentication() -> String? {
+    func authentication() -> TriggerSecrets.Reference? {
         guard let reference = document.object("authenticationRef") else { return nil }
-        reference.pass(["kind"])
+        let isCluster = reference.text("kind") == "ClusterTriggerAuthentication"
         let name = reference.required("name", reference.text("name"))
         reference.noteUnread()
-        return name
+        return name.map { TriggerSecrets.Reference(name: $0, isCluster: isCluster) }
     }
 
     func noteFile(_ file: TriggerSecrets.File, _ what: String, _ authentication: String) {
-        let guess = file.isKnown ? "" : " (a guess: \(authentication) isn't in this text; name the file that holds it)"
+        let guess = file.isKnown ? "" : " (a guess: no \(authentication) of this text gives it; name the file that holds it)"
         document.note("authenticationRef", "\(what) is read from the file \(file.path)\(guess): mount the secret \(file.secret) as \(namespace)/\(file.secret) in the service's folder of secrets")
     }
 
@@ -87,15 +102,16 @@ struct ScaledTrigger {
         let metric = isShare ? "\(type)_utilization" : "\(type)_used"
         let what = isShare ? "the pods' average use of \(type) in percent of their requests" : "the pods' use of \(type), added up"
         document.note(
-            "type", "Greenroom doesn't read \(type): it became the observed metric \(metric), which somebody must send; VALUE is \(what)",
+            "type", "Greenroom doesn't read \(type): it became the observed metric \(metric), which somebody must send; VALUE is \(what); \(silence)",
             command: Feed.command(pool: pool, metric: metric, labels: labels))
         return Trigger(
-            name: name(metric), source: .observed(metric: metric, selector: labels, staleAfterSeconds: nil), thresholdMilli: threshold,
+            name: name(metric), source: .observed(metric: metric, selector: labels, staleAfterSeconds: staleAfterSeconds), thresholdMilli: threshold,
             metricType: isShare ? .value : .averageValue)
     }
 
     private func other(_ type: String, _ metadata: ManifestObject) -> Trigger? {
         let scaler = OtherScaler.of(type)
+        let value = scaler.value(metadata)
         let threshold = scaler.thresholds.lazy.compactMap { metadata.milli($0) }.first
         let activation = scaler.activations.lazy.compactMap { metadata.milli($0) }.first ?? 0
         let metric = String(type.map { $0 == "-" ? "_" : $0 })
@@ -105,50 +121,10 @@ struct ScaledTrigger {
             document.note("metadata", "no threshold was found: 1 stands in its place, put the right one there")
         }
         document.note(
-            "type", "Greenroom has no reader for \(type): it became the observed metric \(metric), which somebody must send; VALUE is what the scaler would read",
+            "type", "Greenroom has no reader for \(type): it became the observed metric \(metric), which somebody must send; VALUE is \(value ?? "what the scaler would read"); \(silence)",
             command: Feed.command(pool: pool, metric: metric, labels: labels))
         return Trigger(
-            name: name(type), source: .observed(metric: metric, selector: labels, staleAfterSeconds: nil), thresholdMilli: threshold ?? scaler.defaultMilli ?? 1_000,
+            name: name(type), source: .observed(metric: metric, selector: labels, staleAfterSeconds: staleAfterSeconds), thresholdMilli: threshold ?? scaler.defaultMilli ?? 1_000,
             activationThresholdMilli: activation, metricType: metricType())
-    }
-}
-
-/// Where a scaler's metadata has its threshold, and what tells its queues apart (keda.sh/docs, scalers).
-struct OtherScaler {
-    var thresholds: [String]
-    var activations: [String]
-    /// KEDA's own where the field is absent.
-    var defaultMilli: Int64?
-    var labels: [String] = []
-
-    static func of(_ type: String) -> OtherScaler {
-        switch type {
-        case "kafka", "apache-kafka":
-            OtherScaler(thresholds: ["lagThreshold"], activations: ["activationLagThreshold"], defaultMilli: 10_000, labels: ["topic", "consumerGroup"])
-        case "rabbitmq":
-            OtherScaler(thresholds: ["value", "queueLength"], activations: ["activationValue"], defaultMilli: 20_000, labels: ["queueName", "vhostName"])
-        case "aws-sqs-queue": OtherScaler(thresholds: ["queueLength"], activations: ["activationQueueLength"], defaultMilli: 5_000, labels: ["queueURL"])
-        case "azure-queue": OtherScaler(thresholds: ["queueLength"], activations: ["activationQueueLength"], defaultMilli: 5_000, labels: ["queueName"])
-        case "azure-servicebus":
-            OtherScaler(
-                thresholds: ["messageCount"], activations: ["activationMessageCount"], defaultMilli: 5_000, labels: ["queueName", "topicName", "subscriptionName"])
-        case "gcp-pubsub":
-            OtherScaler(thresholds: ["value", "subscriptionSize"], activations: ["activationValue"], defaultMilli: 10_000, labels: ["subscriptionName"])
-        case "redis", "redis-cluster", "redis-sentinel":
-            OtherScaler(thresholds: ["listLength"], activations: ["activationListLength"], defaultMilli: 5_000, labels: ["listName"])
-        case "redis-streams", "redis-cluster-streams", "redis-sentinel-streams":
-            OtherScaler(
-                thresholds: ["lagCount", "pendingEntriesCount", "streamLength"], activations: ["activationLagCount"], defaultMilli: 5_000,
-                labels: ["stream", "consumerGroup"])
-        case "pulsar":
-            OtherScaler(thresholds: ["msgBacklogThreshold"], activations: ["activationMsgBacklogThreshold"], defaultMilli: 10_000, labels: ["topic", "subscription"])
-        case "postgresql": OtherScaler(thresholds: ["targetQueryValue"], activations: ["activationTargetQueryValue"])
-        case "mysql", "mongodb": OtherScaler(thresholds: ["queryValue"], activations: ["activationQueryValue"])
-        case "stan": OtherScaler(thresholds: ["lagThreshold"], activations: ["activationLagThreshold"], defaultMilli: 10_000, labels: ["subject", "queueGroup"])
-        default:
-            OtherScaler(
-                thresholds: ["threshold", "value", "targetValue", "targetMetricValue", "queueLength"],
-                activations: ["activationThreshold", "activationValue", "activationTargetValue", "activationTargetMetricValue"])
-        }
     }
 }

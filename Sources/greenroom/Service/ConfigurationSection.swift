@@ -17,7 +17,8 @@ struct ConfigurationSection {
         path = ""
         let root: Node?
         do {
-            root = try Yams.compose(yaml: text)
+            // An editor's byte order mark says nothing.
+            root = try Yams.compose(yaml: String(String.UnicodeScalarView(text.unicodeScalars.drop { $0 == "\u{FEFF}" })))
         } catch {
             throw Fault(.usage, "\(file) is not YAML: \(error)", do: "correct it at the place named")
         }

@@ -83,7 +83,9 @@ struct GreenroomService: Sendable {
             .init(service: polling(parts.loop, log)),
         ]
         if let (targets, news) = parts.kubernetes {
-            let objects = PolicyObjects.of(targets, parts.loop, news, namespaces: configuration.kubernetes?.policyNamespaces ?? [], logger: logger)
+            let objects = PolicyObjects.of(
+                targets, parts.loop, news, namespaces: configuration.kubernetes?.policyNamespaces ?? [],
+                addresses: AddressRule(allowed: configuration.kubernetes?.policyAddresses ?? []), logger: logger)
             let cluster = KubernetesService(targets: targets, loop: parts.loop, log: log, objects: objects)
             services.append(.init(service: cluster))
         }
@@ -131,7 +133,13 @@ struct GreenroomService: Sendable {
     private func polling(_ loop: ControlLoop, _ log: EventLog) -> PollingService {
         PollingService(
             policies: { loop.policyUpdates() },
-            append: { batch in _ = try await log.append(batch) }, logger: Logger(labelLike: logger, "greenroom.pollers"), secretsFolder: configuration.secretsFolder)
+            append: { batch in _ = try await log.append(batch) }, logger: Logger(labelLike: logger, "greenroom.pollers"),
+            rule: { [allowed = configuration.kubernetes?.policyAddresses ?? []] name in
+                // One that is gone meanwhile is trusted with nothing.
+                guard let policy = await loop.policy(name) else { return AddressRule(allowed: allowed) }
+                return loop.isFromObject(policy) ? AddressRule(allowed: allowed) : nil
+            },
+            secretsFolder: configuration.secretsFolder)
     }
 
     private func makeParts(_ log: EventLog, _ server: ServerConfiguration, _ lead: Lead?) throws -> Parts {

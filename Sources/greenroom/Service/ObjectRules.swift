@@ -1,12 +1,25 @@
 import Autoscaling
+import Pollers
 
 // What may a policy say in a file of the operator's, and not in an object of the cluster?
 //
-// Pure. Whoever may write objects in one namespace is not the operator: such a policy runs no commands in the service's own
-// pod, and has it send no other namespace's secrets anywhere.
+// Whoever may write objects in one namespace is not the operator: such a policy runs no commands in the service's own pod, has
+// it send no other namespace's secrets anywhere, and has it ask no address that only the service's own machine may reach.
+// Names are looked up when they are asked (`Pollers/AddressRule.swift`); here only what can't be right is refused.
 
 enum ObjectRules {
-    static func problems(of policy: Policy) -> [String] { process(policy) + policy.triggers.indices.flatMap { files(policy, $0) } }
+    static func problems(of policy: Policy, addresses: AddressRule = AddressRule()) -> [String] {
+        process(policy) + policy.triggers.indices.flatMap { files(policy, $0) + address(policy, $0, addresses) }
+    }
+
+    private static func address(_ policy: Policy, _ index: Int, _ addresses: AddressRule) -> [String] {
+        guard let poll = policy.triggers[index].poll, let refusal = addresses.refusal(ofURL: poll.source.address) else { return [] }
+        let field = switch poll.source {
+        case .prometheus: "serverAddress"
+        case .natsJetStream: "monitoringEndpoint"
+        }
+        return ["spec.triggers[\(index)].\(field): \(refusal), which a policy object may not ask; the operator may allow it under kubernetes.policyAddresses"]
+    }
 
     private static func process(_ policy: Policy) -> [String] {
         guard policy.target.kind == "Process" else { return [] }

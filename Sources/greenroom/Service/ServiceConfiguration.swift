@@ -5,6 +5,7 @@ import Foundation
 import HTTPService
 import KEDAScaler
 import Logging
+import Pollers
 import Telemetry
 import Yams
 
@@ -47,6 +48,8 @@ struct ServiceConfiguration: Sendable {
         var namespace: String?
         /// Whose policy objects are followed; empty for all.
         var policyNamespaces: [String] = []
+        /// Link-local and loopback addresses that policy objects may have asked all the same.
+        var policyAddresses: [AddressPrefix] = []
         /// Of several instances over one log, one acts; nil: this one alone does.
         var election: ElectionSettings?
     }
@@ -150,6 +153,12 @@ struct ServiceConfiguration: Sendable {
         cluster.namespace = try section.string("namespace")
         if try section.string("foreignChange") != nil { throw section.fault("foreignChange", "is each policy's own: write spec.foreignChange there") }
         cluster.policyNamespaces = try section.strings("policyNamespaces")
+        for text in try section.strings("policyAddresses") {
+            guard let prefix = AddressPrefix(text) else {
+                throw section.fault("policyAddresses", "must be addresses or prefixes such as 169.254.20.10 or 127.0.0.0/8, and one is \(text.prefix(60))")
+            }
+            cluster.policyAddresses.append(prefix)
+        }
         if var election = try section.section("election") { cluster.election = try ElectionSettings(&election) }
         try section.finish()
         kubernetes = cluster

@@ -35,6 +35,27 @@ import Testing
         }
     }
 
+    /// A name that leads there is found when it is asked: tests of Pollers.
+    @Test("an object has the machine itself asked only where the configuration allows it")
+    func addresses() async throws {
+        func object(_ address: String) -> KubernetesJSON {
+            ObjectsStage.object(min: 1, extra: ["triggers": [["type": "prometheus", "serverAddress": .string(address), "query": "up", "threshold": 1, "intervalSeconds": 1]]])
+        }
+        try await ObjectsStage.run(kubernetes: ", policyAddresses: [127.0.0.2]") { stage in
+            try await stage.serve { url in
+                for address in ["http://169.254.169.254/latest", "http://127.0.0.1:1", "http://2130706433:1"] {
+                    stage.twin.apply(.autoscalers, object(address))
+                    try await stage.wait("refused: \(address)") { stage.condition("Ready") == "False Invalid" && stage.message("Ready").contains("spec.triggers[0].serverAddress") }
+                }
+                stage.twin.apply(.autoscalers, object("http://127.0.0.2:1"))
+                try await stage.wait("asked, where nobody listens") {
+                    let answer = try await stage.ask(url, APIRequest(path: "/v1/events?kind=queue.observed&limit=1"))
+                    return String(decoding: answer.body, as: UTF8.self).contains("the connection was refused")
+                }
+            }
+        }
+    }
+
     @Test("a status that others changed meanwhile is read again and written; a cut watch and a forgotten past lose no change")
     func troubles() async throws {
         try await ObjectsStage.run { stage in
