@@ -172,6 +172,24 @@ def check_agreement(found):
         problems.append(f"writable: {writable}")
     judge("the configuration's files are mounted", problems)
 
+    example = {document["kind"]: document for document in documents(ROOT / "docs/examples/keda-scaledobject.yaml")}
+    problems = []
+    for trigger in example["ScaledObject"]["spec"]["triggers"]:
+        host, _, port = trigger["metadata"]["scalerAddress"].partition(":")
+        name, namespace = host.split(".")[:2]
+        service = by_kind["Service"].get(name, {"metadata": {}, "spec": {"ports": []}})
+        if namespace != service["metadata"].get("namespace") or int(port) not in [p["port"] for p in service["spec"]["ports"] if p["targetPort"] == "keda-scaler"]:
+            problems.append(f"{host}:{port} is no address of the scaler")
+        if (trigger["metadata"].get("enableTLS") == "true") != ("tls" in config["keda"]):
+            problems.append("TLS on one side alone")
+        authentication = trigger.get("authenticationRef", {})
+        given = example.get(authentication.get("kind"), {}).get("spec", {}).get("secretTargetRef", [])
+        if "tls" in config["keda"] and "caCert" not in [entry["parameter"] for entry in given]:
+            problems.append("KEDA isn't told whom to trust")
+    if config["keda"]["address"] != f"0.0.0.0:{ports['keda-scaler']}":
+        problems.append("keda.address is not the port keda-scaler")
+    judge("KEDA's example leads to the scaler's port, as it is served", problems)
+
     security, pod_security = container["securityContext"], pod["spec"]["securityContext"]
     problems = [] if security["readOnlyRootFilesystem"] and not security["allowPrivilegeEscalation"] and security["capabilities"] == {"drop": ["ALL"]} else ["the container may do too much"]
     if not pod_security["runAsNonRoot"] or pod_security["seccompProfile"] != {"type": "RuntimeDefault"}:
