@@ -195,7 +195,7 @@ let package = Package(
             name: "greenroom",
             dependencies: [
                 "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "HTTPService", "Policies",
-                "ServiceClient", "WorkerAgent", "LocalWorkers", "Kubernetes", "ObjectStorage", "Pollers", "KEDAScaler", "ExternalMetrics", "HTTPServing", "Telemetry", log, metrics, lifecycle,
+                "ServiceClient", "WorkerAgent", "LocalWorkers", "Kubernetes", "ObjectStorage", "Pollers", "KEDAScaler", "ExternalMetrics", "HTTPServing", "SmallFiles", "Telemetry", log, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"), .product(name: "NIOCore", package: "swift-nio"),

@@ -97,7 +97,17 @@ says() { # WORDS COMMAND...
     grep -q -- "$words" "$folder/said"
 }
 
+copied() { # Whether what the Dockerfile copies from here reaches the build, of what .dockerignore leaves out.
+    local path
+    for path in $(sed -nE '/--from=/d; s/^COPY (.*) [^ ]+$/\1/p' Dockerfile); do
+        path=${path%\*}
+        compgen -G "$path*" >/dev/null || [[ $path == Package.resolved ]] || { echo "$path is not there"; return 1; }
+        if grep -qxF -- "${path%%/*}" .dockerignore && ! grep -qxF -e "!$path" -e "!$(dirname "$path")" .dockerignore; then echo "$path is ignored"; return 1; fi
+    done
+}
+
 find "$folder/data" -mindepth 1 -delete
+check "what the Dockerfile copies isn't left out" copied
 check "every library is there" bash -c "! chroot '$root' ldd /usr/local/bin/greenroom | grep 'not found'"
 check "the program starts" inside greenroom --help
 check "it is nobody, with no rights" inside sh -c '[ "$(id -u):$(id -g)" = 65532:65532 ] && grep -q "^CapEff:[[:space:]]*0*$" /proc/self/status'

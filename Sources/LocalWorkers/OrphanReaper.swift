@@ -25,7 +25,7 @@ struct OrphanReaper: Sendable {
     func reap(grace: Duration, killWait: Duration) async -> [String] {
         let found = marked()
         guard !found.isEmpty else { return [] }
-        let workers = Set(found.compactMap { ProcessTable.environmentValue(OwnershipMarker.worker, of: $0.identity.pid) })
+        let workers = Set(found.compactMap { worker(of: $0) })
         logger.warning("processes of an earlier run are still there; ending them", metadata: ["count": "\(found.count)"])
         for process in found { ProcessTable.signal(process.identity, SIGTERM) }
         if await !waitUntilGone(within: grace) {
@@ -48,13 +48,17 @@ struct OrphanReaper: Sendable {
         var looksInVain = 0
         for _ in 0..<Self.sweepRounds {
             let left = ProcessTable.all().filter { process in
-                guard isMarked(process), let worker = ProcessTable.environmentValue(OwnershipMarker.worker, of: process.identity.pid) else { return false }
-                return workers.contains(worker)
+                isMarked(process) && worker(of: process).map { workers.contains($0) } ?? false
             }
             looksInVain = left.isEmpty ? looksInVain + 1 : 0
             if looksInVain == 2 { return }
             for process in left { ProcessTable.signal(process.identity, SIGKILL) }
         }
+    }
+
+    /// The worker that a process belongs to. A turn's command may be told its name with the namespace before it.
+    private func worker(of process: ProcessStatus) -> String? {
+        ProcessTable.environmentValue(OwnershipMarker.worker, of: process.identity.pid)?.split(separator: "/").last.map(String.init)
     }
 
     private func isMarked(_ process: ProcessStatus) -> Bool {

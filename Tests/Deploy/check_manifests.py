@@ -172,6 +172,24 @@ def check_agreement(found):
         problems.append(f"writable: {writable}")
     judge("the configuration's files are mounted", problems)
 
+    example = {document["kind"]: document for document in documents(ROOT / "docs/examples/keda-scaledobject.yaml")}
+    problems = []
+    for trigger in example["ScaledObject"]["spec"]["triggers"]:
+        host, _, port = trigger["metadata"]["scalerAddress"].partition(":")
+        name, namespace = host.split(".")[:2]
+        service = by_kind["Service"].get(name, {"metadata": {}, "spec": {"ports": []}})
+        if namespace != service["metadata"].get("namespace") or int(port) not in [p["port"] for p in service["spec"]["ports"] if p["targetPort"] == "keda-scaler"]:
+            problems.append(f"{host}:{port} is no address of the scaler")
+        if (trigger["metadata"].get("enableTLS") == "true") != ("tls" in config["keda"]):
+            problems.append("TLS on one side alone")
+        authentication = trigger.get("authenticationRef", {})
+        given = example.get(authentication.get("kind"), {}).get("spec", {}).get("secretTargetRef", [])
+        if "tls" in config["keda"] and "caCert" not in [entry["parameter"] for entry in given]:
+            problems.append("KEDA isn't told whom to trust")
+    if config["keda"]["address"] != f"0.0.0.0:{ports['keda-scaler']}":
+        problems.append("keda.address is not the port keda-scaler")
+    judge("KEDA's example leads to the scaler's port, as it is served", problems)
+
     security, pod_security = container["securityContext"], pod["spec"]["securityContext"]
     problems = [] if security["readOnlyRootFilesystem"] and not security["allowPrivilegeEscalation"] and security["capabilities"] == {"drop": ["ALL"]} else ["the container may do too much"]
     if not pod_security["runAsNonRoot"] or pod_security["seccompProfile"] != {"type": "RuntimeDefault"}:
@@ -239,6 +257,12 @@ def check_rights(by_kind):
             problems.append(f"too much: {rule}")
         if any(resource.endswith("/scale") for resource in rule["resources"]) and set(rule["verbs"]) - {"get", "patch", "update"}:
             problems.append(f"too much: {rule}")
+        targets = {"workerpools", "deployments", "statefulsets", "sandboxwarmpools"}
+        if targets & set(rule["resources"]) and set(rule["verbs"]) - {"get", "list", "watch"}:
+            problems.append(f"changes every target: {rule}")
+    for rule in by_kind["Role"]["greenroom-fence"]["rules"]:
+        if rule["verbs"] != ["patch"] or not rule.get("resourceNames"):
+            problems.append(f"the fence takes patch on names: {rule}")
     judge("rights are bound to those who need them, and no more", problems)
 
 
@@ -271,6 +295,22 @@ def check_structure(schema):
         for field in node.get("required", []):
             if field not in node.get("properties", {}):
                 problems.append(f"{path} requires {field}, which it doesn't have")
+        problems += [f"{path}: {key} with words or types answers with the wrong words" for key in ("anyOf", "oneOf", "allOf") if any("properties" in part or "type" in part for part in node.get(key, []))]
+        if path and not node.get("description") and not path.endswith(("[]", "{}")):
+            problems.append(f"{path} has no description")
+        for rule in node.get("x-kubernetes-validations", []):
+            field = rule.get("fieldPath", "").lstrip(".")
+            if field and field not in node.get("properties", {}):
+                problems.append(f"{path}: a rule is about {field}, which it doesn't have")
+            # The server's rules see no field without a type, whatever cel-python sees.
+            seen = node.get("properties") or node.get("items", {}).get("properties", {})
+            for name in set(re.findall(r"\b(?:self|t|u|s)\.([A-Za-z]+)\b(?!\()", rule["rule"])):
+                if not (seen.get(name, {}).get("type") or seen.get(name, {}).get("x-kubernetes-int-or-string")):
+                    if name not in ("minReplicaCount", "replicas"):
+                        problems.append(f"{path}: a rule looks at {name}, which has no type")
+        if node.get("x-kubernetes-list-type") == "map":
+            keys = node["x-kubernetes-list-map-keys"]
+            problems += [f"{path} is told apart by {key}, which may be missing" for key in keys if key not in node["items"].get("required", [])]
     judge("the CRD's schema is structural", problems)
 
 
@@ -329,16 +369,23 @@ class Schema:
         except ImportError:
             skip("the CRD's rules", "cel-python is missing")
 
+    def doubles(self, document):
+        """Entries of lists that are maps, of one key."""
+        for path, node in walk(self.schema):
+            for entries in at(document, path) if node.get("x-kubernetes-list-type") == "map" else []:
+                keys = [tuple(entry.get(key) for key in node["x-kubernetes-list-map-keys"]) for entry in entries]
+                yield from (f"{path}[{number}]: Duplicate value: {key}" for number, key in enumerate(keys) if key in keys[:number])
+
     def problems(self, document):
         document = without_nulls(document)
-        found = []
+        found = list(self.doubles(document))
         if self.validator:
             found += [f"{'.'.join(map(str, e.absolute_path))}: {e.message}" for e in self.validator.iter_errors(document)]
         if self.programs and not found:
             for path, rule, program in self.programs:
                 for value in at(document, path):
                     if not program.evaluate({"self": self.celpy.json_to_cel(value)}):
-                        found.append(f"{path}: {rule['message']}")
+                        found.append(f"{path}{rule.get('fieldPath', '')}: {rule['message']}")
         return found
 
 
@@ -367,9 +414,24 @@ CASES = [
     ({"scaleTargetRef": {"kind": "Process"}}, ""),
     ({"scaleTargetRef": {"kind": "Deployment"}}, "name is missing"),
     ({"triggers": [{"type": "demand", "threshold": "1.5"}, {"type": "observed", "metric": "m", "threshold": "500m"}, PROMETHEUS, NATS]}, ""),
-    ({"triggers": [{"type": "demand", "metric": "m"}]}, "metric and selector"),
+    ({"triggers": [{"type": "demand", "metric": "m", "threshold": 1}]}, "metric and selector"),
     ({"triggers": [{"type": "demand", "staleAfter": 5}]}, "never stale"),
-    ({"triggers": [{"type": "observed", "threshold": 1}]}, "not valid under any"),
+    ({"triggers": [{"type": "observed", "threshold": 1}]}, "spec.triggers[].metric: metric is missing"),
+    ({"triggers": [{"type": "prometheus", "threshold": 1}]}, "spec.triggers[].serverAddress: serverAddress is missing"),
+    ({"triggers": [{"type": "prometheus", "threshold": 1, "serverAddress": "http://p:9090"}]}, "spec.triggers[].query: query is missing"),
+    ({"triggers": [{"type": "nats-jetstream", "threshold": 1}]}, "spec.triggers[].monitoringEndpoint: monitoringEndpoint is missing"),
+    ({"triggers": [{**NATS, "stream": None}]}, "spec.triggers[].stream: stream is missing"),
+    ({"triggers": [{**NATS, "consumer": None}]}, "spec.triggers[].consumer: consumer is missing"),
+    *[({"triggers": [{**trigger, "threshold": None}]}, "not valid under any") for trigger in (PROMETHEUS, NATS, {"type": "observed", "metric": "m"})],
+    ({"triggers": [{"type": "demand"}]}, ""),
+    ({"triggers": [PROMETHEUS, {**PROMETHEUS, "query": "down"}]}, "two triggers have one name"),
+    ({"triggers": [PROMETHEUS, {**PROMETHEUS, "name": "other"}, NATS]}, ""),
+    ({"triggers": [{"type": "observed", "metric": "demand", "threshold": 1}, {"type": "demand"}]}, "two triggers have one name"),
+    ({"triggers": [{"type": "observed", "metric": "m", "threshold": 1, "name": "a"}, {"type": "observed", "metric": "m", "threshold": 1}]}, ""),
+    ({"quotas": [{"tenant": "a", "maxRunning": 1}, {"tenant": "b", "maxRunning": 1}]}, ""),
+    ({"quotas": [{"tenant": "a", "maxRunning": 1}, {"tenant": "a", "maxRunning": 2}]}, "Duplicate value"),
+    ({"scaleTargetRef": {"kind": "Widget", "name": "w"}}, "spec.scaleTargetRef.apiVersion: apiVersion is missing"),
+    ({"scaleTargetRef": {"kind": "Widget", "apiVersion": "example.com/v1", "name": "w"}}, ""),
     ({"triggers": [{"type": "observed", "metric": "m", "threshold": 1, "intervalSeconds": 5}]}, "types that are fetched"),
     ({"triggers": [{**PROMETHEUS, "stream": "s"}]}, "nats-jetstream"),
     ({"triggers": [{**NATS, "query": "up"}]}, "prometheus"),

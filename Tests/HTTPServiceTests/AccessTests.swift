@@ -141,6 +141,8 @@ struct AccessTests {
             try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
             #expect(fault() != nil && fault()?.contains("chmod 600") == true)
             #expect(roles(Self.read) != nil && roles(Self.ingest) == nil && roles("other-token-0123456789") == nil)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+            #expect(fault() == nil && roles("other-token-0123456789") != nil)
         }
     }
 

@@ -39,6 +39,8 @@ final class TokenFile: Sendable {
         var nanoseconds: Int
         var bytes: Int64
         var inode: UInt64
+        /// Who may read it is a part of whether it is right.
+        var mode: UInt32
     }
 
     let path: String
@@ -124,7 +126,9 @@ final class TokenFile: Sendable {
         #else
         let changed = found.st_mtimespec
         #endif
-        let stamp = Stamp(seconds: Int(changed.tv_sec), nanoseconds: Int(changed.tv_nsec), bytes: Int64(found.st_size), inode: UInt64(found.st_ino))
+        let stamp = Stamp(
+            seconds: Int(changed.tv_sec), nanoseconds: Int(changed.tv_nsec), bytes: Int64(found.st_size), inode: UInt64(found.st_ino),
+            mode: UInt32(found.st_mode))
         return (stamp, found.st_mode)
     }
 

@@ -135,10 +135,10 @@ public final class HTTPServer: Sendable {
 
     /// Looks once a second whether the tokens changed.
     private static func watchTokens(_ tokens: TokenFile?, _ log: Logger) async {
-        guard let tokens else { return }
-        var lastFault: TokenFile.Fault?
         let faulty = Gauge(label: "greenroom_tokens_file_faulty")
         faulty.record(0)
+        guard let tokens else { return }
+        var lastFault: TokenFile.Fault?
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(1))
             do throws(TokenFile.Fault) {

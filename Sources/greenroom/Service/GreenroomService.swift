@@ -54,7 +54,7 @@ struct GreenroomService: Sendable {
         // What is wrong with the configuration is said at the start, also by an instance that will only stand by.
         _ = try serverConfiguration()
         do throws(KEDAScalerConfiguration.Fault) { try configuration.keda?.validate() } catch { throw Fault(.usage, error.description) }
-        try PolicyFiles.refuseSharedTargets(try PolicyFiles.read(configuration.policies, now: EventLog.systemClock()))
+        try PolicyFiles.refuseSharedTargets(try PolicyFiles.read(configuration.policies, now: EventLog.systemClock(), waiting: false))
         if let election = configuration.kubernetes?.election {
             let elected = ElectedService(service: self, settings: election, logger: Logger(labelLike: logger, "greenroom.election"))
             return try await elected.run(stopOn: signals, when: stopped, onStart: onStart)
@@ -72,7 +72,7 @@ struct GreenroomService: Sendable {
         defer { log.close() }
         var server = try serverConfiguration()
         if let lead { server.limits.drainSeconds = min(server.limits.drainSeconds, lead.drainSeconds) }
-        let policies = try PolicyFiles.read(configuration.policies, now: EventLog.systemClock())
+        let policies = try PolicyFiles.read(configuration.policies, now: EventLog.systemClock(), waiting: false)
         let parts = try makeParts(log, server, lead)
         let url = Self.url(of: server)
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: HTTPServerService(server, parts: parts.http, log: logger))]

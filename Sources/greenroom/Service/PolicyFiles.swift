@@ -2,6 +2,7 @@ import Autoscaling
 import Domain
 import Foundation
 import Policies
+import SmallFiles
 
 // Which policies do the named files and folders hold?
 
@@ -9,14 +10,13 @@ enum PolicyFiles {
     /// Files of a folder read as policies, at most.
     private static let filesPerFolder = 1_000
 
-    static func read(_ paths: [String], now: LogTime) throws -> [Policy] {
+    /// - Parameter waiting: whether a pipe is read too, as a command line may name one; a service never waits for a writer.
+    static func read(_ paths: [String], now: LogTime, waiting: Bool = true) throws -> [Policy] {
         var policies: [Policy] = []
         for file in try paths.flatMap(expand) {
-            guard let data = FileManager.default.contents(atPath: file) else {
-                throw Fault(.unreachable, "can't read the policy \(file)", do: "check that it exists and may be read")
-            }
+            let text = try waiting ? PolicyCheckCommand.read(file) : content(of: file)
             do throws(PolicyError) {
-                policies += try PolicyReader.policies(from: Array(data), source: file, now: now)
+                policies += try PolicyReader.policies(from: text, source: file, now: now)
             } catch {
                 throw Fault(.no, error.firstLine, do: "correct it; `greenroom policy check \(file)` lists every problem")
             }
@@ -36,6 +36,13 @@ enum PolicyFiles {
         let shared = byTarget.values.filter { $0.count > 1 }.map { $0.map(\.name).sorted() }.min { $0[0] < $1[0] }
         guard let shared, let target = policies.first(where: { $0.name == shared[0] })?.targetKey else { return }
         throw Fault(.no, "the policies \(shared.joined(separator: " and ")) scale one target, \(target)", do: "keep one of them, or write mode: recommend into the others")
+    }
+
+    /// One byte more than is allowed tells the reader of a file that is too long.
+    private static func content(of file: String) throws -> [UInt8] {
+        do throws(SmallFile.Fault) { return try SmallFile.prefix(of: file, bytes: PolicyReader.textLimitBytes + 1) } catch {
+            throw Fault(.unreachable, "the policy \(file) \(error)", do: "check that it is a file, exists and may be read")
+        }
     }
 
     private static func expand(_ path: String) throws -> [String] {

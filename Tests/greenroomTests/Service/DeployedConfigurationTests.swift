@@ -19,6 +19,19 @@ import Testing
         #expect(configuration.database == "/var/lib/greenroom/greenroom.db")
     }
 
+    /// The image's own: what the port that the Dockerfile exposes is bound by, from anywhere and with tokens alone.
+    @Test func theImagesConfigurationIsReached() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let configuration = try ServiceConfiguration(file: root.appendingPathComponent("deploy/image/greenroom.yaml").path)
+        let address = try #require(configuration.server.cleartext)
+        #expect(address.host == "0.0.0.0" && configuration.server.tokensFile != nil && configuration.database == "/var/lib/greenroom/greenroom.db")
+        try configuration.server.validate()
+        let image = try String(contentsOf: root.appendingPathComponent("Dockerfile"), encoding: .utf8).split(separator: "\n")
+        #expect(image.filter { $0.hasPrefix("EXPOSE") } == ["EXPOSE \(address.port)"])
+        #expect(image.contains("COPY deploy/image/greenroom.yaml /etc/greenroom/greenroom.yaml"))
+        #expect(image.contains { $0.hasPrefix("CMD") && $0.contains("\"--config\", \"/etc/greenroom/greenroom.yaml\"") })
+    }
+
     @Test func twoInstancesElectOne() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let configuration = try ServiceConfiguration(file: root.appendingPathComponent("deploy/standby/greenroom.yaml").path)

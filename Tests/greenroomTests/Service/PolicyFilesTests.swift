@@ -46,6 +46,16 @@ import Testing
         try PolicyFiles.refuseSharedTargets(try policies(("a", "auto", "Process", "greenroom.dev/v1"), ("b", "auto", "Process", "greenroom.dev/v1")))
     }
 
+    @Test func `a pipe or a folder with a policy's name is refused and not waited for`() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-policies-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder.appendingPathComponent("a.yaml"), withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        #expect { try PolicyFiles.read([folder.path], now: Self.now, waiting: false) } throws: { ($0 as? Fault)?.what.contains("is a directory") == true }
+        try FileManager.default.removeItem(at: folder.appendingPathComponent("a.yaml"))
+        #expect(mkfifo(folder.appendingPathComponent("a.yaml").path, 0o600) == 0)
+        #expect { try PolicyFiles.read([folder.path], now: Self.now, waiting: false) } throws: { ($0 as? Fault)?.what.contains("is a named pipe") == true }
+    }
+
     @Test func `a name twice and a fifth shadow are refused`() throws {
         #expect { try names([document("chat"), document("chat")]) } throws: { ($0 as? Fault)?.what == "there are two policies ns/chat" }
         #expect { try names([document("a"), document("a", shadowOf: "chat")]) } throws: { ($0 as? Fault)?.what == "there are two policies ns/a" }
