@@ -102,10 +102,10 @@ public final class EventLogAccess: EventAppending, EventReading {
 }
 
 extension AppendRefusal {
-    fileprivate init(_ error: AppendError) {
+    init(_ error: AppendError) {
         switch error {
         case .overloaded(let seconds): self = .overloaded(retryAfterSeconds: seconds)
-        case .invalid(let index, let problem): self = .unavailable("event \(index) can't be stored: \(problem)")
+        case .invalid(let index, let problem): self = .invalid(index: index, problem: problem)
         case .notWritable(let reason, let hint): self = .unavailable("\(reason); \(hint)")
         case .closed: self = .unavailable("the service is stopping")
         }
