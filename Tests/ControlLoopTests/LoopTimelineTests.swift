@@ -173,7 +173,7 @@ import Testing
         loop.advance(5)
         #expect(loop.rescales.isEmpty)
         #expect(try loop.events(.scaleDecided).contains { $0.body.contains(#""to":1"#) })
-        #expect(try loop.pool.desired == 0)
+        #expect(try loop.pool.desired == 1)
     }
 
     @Test func `a decision is logged once, however often it is drawn`() throws {

@@ -23,7 +23,7 @@ import Testing
         failStart(loop, 3)
         pool = try loop.pool
         #expect(!pool.readyCondition && pool.workersFailing?.isPersistent == true)
-        #expect(pool.reason?.hasPrefix("WorkersFailing: 3 workers in a row") == true && pool.reason?.hasSuffix("exited with status 2") == true)
+        #expect(pool.reason?.hasPrefix("WorkersFailing: 3 starts in a row failed; the last: worker w3") == true && pool.reason?.hasSuffix("exited with status 2") == true)
         #expect(loop.world.policyStatus(named: "ns/p")?.workersFailing != nil)
         loop.core.saveCheckpoint()
         loop.restart()

@@ -97,18 +97,18 @@ struct AccessTests {
             let tokens = try TokenFile(path: path)
             let authorizer = Authorizer(tokens: tokens)
             var memory = Authorizer.Memory()
-            try authorizer.admit("Bearer \(Self.ingest)", for: .ingest, memory: &memory)
+            _ = try authorizer.admit("Bearer \(Self.ingest)", for: .ingest, memory: &memory)
             #expect(try tokens.reloadIfChanged() == false)
 
             try Data("\(Self.both) read\n".utf8).write(to: URL(fileURLWithPath: path))
             #expect(try tokens.reloadIfChanged() == true)
-            #expect(throws: Problem.self) { try authorizer.admit("Bearer \(Self.ingest)", for: .ingest, memory: &memory) }
-            #expect(throws: Problem.self) { try authorizer.admit("Bearer \(Self.both)", for: .ingest, memory: &memory) }
-            try authorizer.admit("bearer \(Self.both)", for: .read, memory: &memory)
+            #expect(throws: Problem.self) { _ = try authorizer.admit("Bearer \(Self.ingest)", for: .ingest, memory: &memory) }
+            #expect(throws: Problem.self) { _ = try authorizer.admit("Bearer \(Self.both)", for: .ingest, memory: &memory) }
+            _ = try authorizer.admit("bearer \(Self.both)", for: .read, memory: &memory)
 
             try Data("\(Self.both) king with too many words\n".utf8).write(to: URL(fileURLWithPath: path))
             #expect(throws: TokenFile.Fault.self) { try tokens.reloadIfChanged() }
-            try authorizer.admit("Bearer \(Self.both)", for: .read, memory: &memory)
+            _ = try authorizer.admit("Bearer \(Self.both)", for: .read, memory: &memory)
         }
     }
 

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import ControlLoop
+@testable import HTTPService
 
 // Everything the HTTP service rests on, asked of the loop itself and of the twin that stands for it in this target's tests.
 
@@ -175,7 +176,8 @@ struct ControlPlaneContractTests {
             #expect(await stage.fault { try await $0.withdraw("nobody") } == .notFound(what: "actor", name: "nobody"))
             _ = try await stage.place("a")
             try await stage.plane.withdraw("a")
-            guard case .conflict? = await stage.fault({ try await $0.withdraw("a") }) else { return #expect(Bool(false)) }
+            let fault = await stage.fault { try await $0.withdraw("a") }
+            guard case .conflict? = fault else { return #expect(Bool(false), "\(String(describing: fault))") }
         }
     }
 
@@ -205,5 +207,44 @@ struct ControlPlaneContractTests {
             try await stage.plane.removePolicy("default/agents")
             #expect(await stage.plane.policies().isEmpty)
         }
+    }
+
+    // MARK: - What is only the loop's
+
+    @Test func `a policy that is applied is answered with the decision that was logged, or without a position where nothing new followed`() async throws {
+        try await with(.real) { stage in
+            let loop = try #require(stage.plane as? ControlLoop)
+            var policy = Self.policy
+            policy.minReplicaCount = 2
+            let first = try await loop.apply(policy)
+            let seq = try #require(first.seq)
+            #expect(first.from == 0 && first.to == 2)
+            #expect(try #require(loop.log.decision(at: seq)) == first)
+            let again = try await loop.apply(policy)
+            #expect(again.seq == nil && again.to == 2)
+            let paused = try await loop.pause(policy.pool, Pause(hold: 5), by: "ops")
+            #expect(paused.to == 5 && paused.seq != nil)
+        }
+    }
+
+    @Test func `policies in effect are published once for each change, as decisions follow them`() async throws {
+        try await with(.real) { stage in
+            let loop = try #require(stage.plane as? ControlLoop)
+            var updates = loop.policyUpdates().makeAsyncIterator()
+            #expect(await updates.next() == [])
+            _ = try await loop.apply(Self.policy)
+            #expect(await updates.next() == [Self.policy])
+            _ = try await loop.pause(Self.policy.pool, Pause(scaleIn: true), by: nil)
+            var paused = Self.policy
+            paused.pause.scaleIn = true
+            #expect(await updates.next() == [paused])
+            try await loop.removePolicy(Self.policy.pool)
+            #expect(await updates.next() == [])
+        }
+    }
+
+    @Test func `a caller of a refused append is told the same on both roads`() {
+        let error = AppendError.invalid(index: 3, problem: "too long")
+        #expect(Problem(AppendRefusal(error), retryAfterSeconds: 1).kind.status == Problem(ControlFault(error)).kind.status)
     }
 }

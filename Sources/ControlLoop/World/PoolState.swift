@@ -178,7 +178,7 @@ struct FailedStarts: Hashable, Sendable {
     var error: String
     var at: LogTime
 
-    /// `3 workers in a row ended before they were ready; the last: …`
-    var sentence: String { "\(count == 1 ? "a worker" : "\(count) workers in a row") ended before \(count == 1 ? "it was" : "they were") ready; the last: \(error)" }
+    /// `3 starts in a row failed; the last: worker w-3 ended before it was ready: …`
+    var sentence: String { count == 1 ? error : "\(count) starts in a row failed; the last: \(error)" }
     var isPersistent: Bool { count > Self.tolerated }
 }

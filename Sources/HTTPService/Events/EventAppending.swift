@@ -56,6 +56,8 @@ public struct EventReceipt: Hashable, Sendable {
 public enum AppendRefusal: Error, Hashable, Sendable {
     /// Too much waits already.
     case overloaded(retryAfterSeconds: Int)
+    /// An event can't be stored, and never will be: which of the batch, from 0, and why.
+    case invalid(index: Int, problem: String)
     /// The log can't be written now; a sentence that says why and what to do.
     case unavailable(String)
     /// An event that can't be stored as it is: its place in the batch, from 0, and what is wrong with it.

@@ -100,7 +100,7 @@ public final class EventLogAccess: EventAppending, EventReading {
 }
 
 extension AppendRefusal {
-    fileprivate init(_ error: AppendError) {
+    init(_ error: AppendError) {
         switch error {
         case .overloaded(let seconds): self = .overloaded(retryAfterSeconds: seconds)
         case .invalid(let index, let problem): self = .invalid(index: index, problem: problem)

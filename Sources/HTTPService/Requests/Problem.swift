@@ -131,6 +131,7 @@ extension Problem {
         switch refusal {
         case .overloaded(let seconds):
             self.init(.overloaded, "the log takes no more at the moment: send it again after \(seconds) s", retryAfterSeconds: seconds)
+        case .invalid(let index, let problem): self.init(.invalidEvent, "the event can't be stored: \(problem)", index: index)
         case .unavailable(let reason):
             self.init(.unavailable, "the log can't be written: \(reason)", retryAfterSeconds: retryAfterSeconds)
         case .invalid(let index, let problem):

@@ -46,6 +46,17 @@ import Testing
         #expect(history.table.rows.map { $0[3] } == ["worker.ready"])
     }
 
+    @Test func aPoolsHistorySaysWhatWasPausedByWhomAndWhichPolicyWasRenewed() async throws {
+        var log = Timeline()
+        log.add("pool.paused", "demo/chat", #"{"pool":"demo/chat","in":false,"out":true,"by":"ops","was":{"in":false,"out":false}}"#)
+        log.add("pool.paused", "demo/chat", #"{"pool":"demo/chat","in":false,"out":false,"hold":4,"was":{"in":false,"out":true}}"#)
+        log.add("policy.applied", "demo/chat", #"{"pool":"demo/chat","policy":{"a":1},"digest":"0123456789abcdef","rules":2,"renews":7}"#)
+        let history = try await HistoryCommand.parse(["pool", "demo/chat"]).history(TwinEvents(events: log.events))
+        #expect(history.table.rows.map { $0[4] } == [
+            "pause.out false → true by ops", "pause.out true → false, pause.hold none → 4", "the same as at 7, by rules 2 from here on, digest 0123456789ab",
+        ])
+    }
+
     @Test func nobodyIsANo() async throws {
         let command = try HistoryCommand.parse(["actor", "nobody"])
         await #expect { try await command.history(log()) } throws: { ($0 as? Fault)?.status == .no }
