@@ -8,6 +8,8 @@ import Policies
 extension ServiceParts {
     /// The service over a log and the loop that follows it.
     ///
+    /// Ready is what can serve: what a pool or its target suffers is told with the pool, and takes nobody's service away.
+    ///
     /// - Parameter now: about when a policy's time zones are resolved.
     public init(log: EventLog, plane: any ControlPlane, now: @escaping @Sendable () -> LogTime = EventLog.systemClock) {
         self.init(log: EventLogAccess(log), plane: plane) { (text: String) throws(PolicyProblems) in
@@ -24,23 +26,8 @@ extension ServiceParts {
                 guard !health.isWritable else { return .ok }
                 return .failing([health.problem, health.hint].compactMap { $0 }.joined(separator: "; "))
             })
-        readiness.append(
-            ReadinessCheck("disk space") {
-                guard let free = log.health.diskFreeBytes, free < DiskSpace.bytesLeast else { return .ok }
-                return .failing("\(free >> 20) MiB are free where the log lies, \(DiskSpace.bytesLeast >> 20) are wanted: make room")
-            })
-        readiness.append(
-            ReadinessCheck("targets reachable") {
-                let unreachable = await plane.health().unreachableTargets
-                return unreachable.isEmpty ? .ok : .failing(unreachable.map { "\($0.pool): \($0.problem)" }.joined(separator: "; "))
-            })
         readiness.append(ReadinessCheck("loop not behind") { LoopLag.judge(await plane.health()) })
     }
-}
-
-enum DiskSpace {
-    /// Below it the service says that it isn't ready, while it can still write.
-    static let bytesLeast: Int64 = 256 << 20
 }
 
 /// From which lag on a loop is no longer ready.

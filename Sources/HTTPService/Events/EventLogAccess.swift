@@ -51,7 +51,7 @@ public final class EventLogAccess: EventAppending, EventReading {
         let names = log.names
         let filter = EventFilter(question) { names.find($0) }
         let head = log.head.seq
-        if filter.matchesNothing { return EventPage(batches: [], readTo: max(head, question.after), names: names) }
+        if filter.matchesNothing { return EventPage(batches: [], readTo: max(head, question.after), names: names, find: { names.find($0) }) }
         if head - question.after > Int64(Self.scanEvents), let subject = question.subject.flatMap({ names.find($0) }),
             let page = try readSubject(subject, question, filter, head)
         {
@@ -75,7 +75,8 @@ public final class EventLogAccess: EventAppending, EventReading {
                 if !selected.batch.events.isEmpty { found.append(selected.batch) }
             }
         }
-        return EventPage(batches: found, readTo: readTo, names: log.names)
+        let names = log.names
+        return EventPage(batches: found, readTo: readTo, names: names, find: { names.find($0) })
     }
 
     /// Follows one subject's own chain back; nil where that is longer than a scan is worth.
@@ -97,7 +98,8 @@ public final class EventLogAccess: EventAppending, EventReading {
             if batch.events.allSatisfy(filter.matches) { found.append(batch) }
         }
         let readTo = found.count == question.limit ? found.last?.lastSeq ?? head : head
-        return EventPage(batches: found, readTo: readTo, names: log.names)
+        let names = log.names
+        return EventPage(batches: found, readTo: readTo, names: names, find: { names.find($0) })
     }
 }
 

@@ -41,11 +41,14 @@ public struct EventPage: Sendable {
     /// Every event up to here was looked at: ask on from here.
     public var readTo: Position
     public var names: any NameReading & Sendable
+    /// The number of a name, where the log has it.
+    public var find: @Sendable (String) -> NameID?
 
-    public init(batches: [CommittedBatch], readTo: Position, names: any NameReading & Sendable) {
+    public init(batches: [CommittedBatch], readTo: Position, names: any NameReading & Sendable, find: @escaping @Sendable (String) -> NameID?) {
         self.batches = batches
         self.readTo = readTo
         self.names = names
+        self.find = find
     }
 }
 

@@ -15,6 +15,8 @@ final class TwinPlane: ControlPlane {
         var decision: Result<DecisionView, ControlFault> = .success(TwinPlane.decision())
         var placement: Result<PlacementAnswer, ControlFault> = .success(.waiting(position: 1, reason: .poolExhausted, detail: "all 3 workers are busy"))
         var placementWaits = false
+        /// What a withdrawal waits for, whoever goes away meanwhile.
+        var withdrawalWaits: (@Sendable () async -> Void)?
         var removal: ControlFault?
     }
 
@@ -71,7 +73,9 @@ final class TwinPlane: ControlPlane {
     }
 
     func withdraw(_ actor: String) async throws(ControlFault) {
-        if let fault = note("withdraw \(actor)").removal { throw fault }
+        let script = note("withdraw \(actor)")
+        await script.withdrawalWaits?()
+        if let fault = script.removal { throw fault }
     }
 
     func health() async -> LoopHealth { LoopHealth(behindEvents: 0, lagSeconds: 0) }
