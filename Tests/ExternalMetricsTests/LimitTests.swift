@@ -100,6 +100,30 @@ import Testing
         }
     }
 
+    @Test("what could be read two ways is 400", arguments: [
+        [("host", "localhost"), ("host", "evil.example")], [("host", "")], [("host", "me@localhost")], [("authorization", "Bearer a"), ("authorization", "Bearer b")],
+        [("transfer-encoding", "gzip, chunked")],
+    ])
+    func rules(_ fields: [(String, String)]) async throws {
+        try await Stage.run { (stage) async throws in
+            let connection = try await stage.open(stage.proxy)
+            expectStatus(try await connection.send(.GET, Self.metric, Self.remote + fields), 400, "BadRequest")
+            try await connection.waitUntilClosed()
+        }
+    }
+
+    @Test("a bad chunk is told so, once")
+    func badChunk() async throws {
+        try await Stage.run { (stage) async throws in
+            let connection = try await stage.open(stage.proxy)
+            async let answer = connection.send(.GET, Self.metric, Self.remote + [("transfer-encoding", "chunked")], ends: false)
+            try await eventually("the head is there") { stage.server.connectionCount == 1 }
+            try await connection.write(raw: "zz\r\n")
+            expectStatus(try await answer, 400, "BadRequest")
+            try await connection.waitUntilClosed()
+        }
+    }
+
     @Test("answers that nobody takes are bounded")
     func answerBytes() async throws {
         try await Stage.run(edit: { $0.limits.answerBytesInFlight = 10 }) { (stage) async throws in

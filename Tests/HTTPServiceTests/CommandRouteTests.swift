@@ -14,7 +14,7 @@ struct CommandRouteTests {
         }
         try await TestService.run(plane: plane) { service in
             let body = #"{"actor":"a","pool":"default/agents","selector":{"zone":"z1","arch":"arm"},"wait":2.5}"#
-            let answer = try await service.client().send("POST", "/v1/placements", body: Array(body.utf8))
+            let answer = try await service.client().send("POST", "/v1/placements", [("content-type", "application/json")], body: Array(body.utf8))
             #expect(answer.status == 200)
             #expect(answer.text == #"{"worker":"w-1","node":"n-1","ip":null,"tier":"warm","restoreFrom":"s3://x","waited":0.25,"seq":9}"#)
             #expect(plane.calls == [#"place a in default/agents wait=2.5 selector=["arch=arm", "zone=z1"]"#])
@@ -23,7 +23,7 @@ struct CommandRouteTests {
 
     @Test func aPlacementThatWaitsSaysWhy() async throws {
         try await TestService.run { service in
-            let answer = try await service.client().send("POST", "/v1/placements", body: Array(#"{"actor":"a","pool":"default/agents"}"#.utf8))
+            let answer = try await service.client().send("POST", "/v1/placements", [("content-type", "application/json")], body: Array(#"{"actor":"a","pool":"default/agents"}"#.utf8))
             #expect(answer.status == 202)
             #expect(answer.text == #"{"position":1,"reason":"pool_exhausted","detail":"all 3 workers are busy"}"#)
         }
@@ -47,7 +47,7 @@ struct CommandRouteTests {
     ])
     func aBadBodyNamesTheMember(_ bad: Bad) async throws {
         try await TestService.run { service in
-            let answer = try await service.client().send(bad.method, bad.path, body: Array(bad.body.utf8))
+            let answer = try await service.client().send(bad.method, bad.path, [("content-type", "application/json")], body: Array(bad.body.utf8))
             #expect(answer.status == 400)
             #expect(try Problems.read(answer).field == bad.field)
             #expect(service.plane.calls.isEmpty)

@@ -159,7 +159,7 @@ struct EventModesTests {
                             try await outbound.write(
                                 .head(
                                     .init(
-                                        method: .post, scheme: "http", authority: "x", path: "/v1/events",
+                                        method: .post, scheme: "http", authority: "localhost", path: "/v1/events",
                                         headerFields: [.contentType: Event.structured])))
                             try await outbound.write(.body(.init(bytes: body)))
                             try await outbound.write(.end(nil))
@@ -179,7 +179,7 @@ struct EventModesTests {
         try await TestService.run { service in
             func request(_ id: String, close: Bool = false) -> String {
                 let body = Event.json(id)
-                return "POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/cloudevents+json\r\ncontent-length: \(body.utf8.count)\r\n"
+                return "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/cloudevents+json\r\ncontent-length: \(body.utf8.count)\r\n"
                     + (close ? "connection: close\r\n" : "") + "\r\n" + body
             }
             let received = try await service.client(.http1).raw(request("a") + request("b") + request("c", close: true))
@@ -227,7 +227,7 @@ struct EventModesTests {
 
     @Test func theContinueOfHTTP1IsOnTheWire() async throws {
         try await TestService.run { service in
-            let head = "POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/cloudevents+json\r\nexpect: 100-continue\r\ncontent-length: 10\r\n\r\n"
+            let head = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/cloudevents+json\r\nexpect: 100-continue\r\ncontent-length: 10\r\n\r\n"
             let received = try await service.client(.http1).raw(head, until: "\r\n\r\n")
             #expect(received == "HTTP/1.1 100 Continue\r\n\r\n")
         }

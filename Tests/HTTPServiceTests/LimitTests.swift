@@ -22,7 +22,7 @@ struct LimitTests {
 
     @Test func aHeaderThatStopsHalfWayIsAnswered408() async throws {
         try await TestService.run { $0.limits.stallSeconds = 0.1 } _: { service in
-            let received = try await service.client(.http1).raw("POST /v1/events HTTP/1.1\r\nhost: x\r\n")
+            let received = try await service.client(.http1).raw("POST /v1/events HTTP/1.1\r\nhost: localhost\r\n")
             #expect(received.hasPrefix("HTTP/1.1 408 "))
         }
     }
@@ -78,7 +78,7 @@ struct LimitTests {
             try await insisting {
                 let (connection, stream) = try await service.client(wire).open()
                 try await stream.executeThenClose { inbound, outbound in
-                    try await outbound.write(.head(.init(method: .get, scheme: "http", authority: "x", path: "/healthz")))
+                    try await outbound.write(.head(.init(method: .get, scheme: "http", authority: "localhost", path: "/healthz")))
                     try await outbound.write(.end(nil))
                     var parts = inbound.makeAsyncIterator()
                     #expect(try await TestClient.answer(&parts).status == 200)
@@ -144,16 +144,39 @@ struct LimitTests {
         }
     }
 
-    @Test func connectionsAreLimited() async throws {
+    @Test func whoIsIdleLongestGivesWayToAnother() async throws {
         try await TestService.run { $0.limits.connections = 2 } _: { service in
             let first = try await service.client().openConnection().0
+            try await eventually("one is in") { service.server.connectionCount == 1 }
             let second = try await service.client().openConnection().0
             try await eventually("both are in") { service.server.connectionCount == 2 }
-            #expect(try await service.client(.http1).raw("GET /healthz HTTP/1.1\r\n\r\n") == "")
-            try await first.close()
+            #expect(try await service.client(.http1).get("/v1/pools").status == 200)
+            try await first.closeFuture.get()
+            #expect(second.isActive)
+            #expect(service.server.connectionCount <= 2)
             try await second.close()
-            try await eventually("there is room again") { service.server.connectionCount == 0 }
-            #expect(try await service.client(.http1).get("/healthz").status == 200)
+        }
+    }
+
+    @Test(arguments: Wire.cleartext)
+    func connectionsAreLimitedAndHealthHasAReserve(_ wire: Wire) async throws {
+        try await TestService.run {
+            $0.limits.connections = 2
+            $0.limits.reservedConnections = 1
+        } _: { service in
+            service.log.hold()
+            let busy = (0..<2).map { number in Task { try await service.client(wire).post(Event.structured, Event.json("id-\(number)")) } }
+            try await eventually("both are busy") { service.log.heldCount == 2 }
+            for path in ["/livez", "/healthz", "/readyz"] {
+                // The one before may still be closing.
+                let answer = try await insisting { try await service.client(wire).get(path) }
+                #expect(answer.status == 200, "\(path): \(answer.text)")
+            }
+            let refused = try await insisting { try await service.client(wire).get("/v1/pools") }
+            #expect(refused.status == 429 && refused.text.contains("all 2 connections are taken"))
+            service.log.release()
+            for task in busy { #expect(try await task.value.status == 200) }
+            try await eventually("there is room again") { try await service.client(wire).get("/v1/pools").status == 200 }
         }
     }
 
@@ -163,11 +186,11 @@ struct LimitTests {
             let body = Array(#"{"actor":"a","pool":"default/agents","wait":60}"#.utf8)
             let (connection, stream) = try await service.client().open()
             try await stream.executeThenClose { _, outbound in
-                try await outbound.write(.head(.init(method: .post, scheme: "http", authority: "x", path: "/v1/placements")))
+                try await outbound.write(.head(.init(method: .post, scheme: "http", authority: "localhost", path: "/v1/placements", headerFields: [.contentType: "application/json"])))
                 try await outbound.write(.body(.init(bytes: body)))
                 try await outbound.write(.end(nil))
                 try await eventually("it waits") { !plane.calls.isEmpty }
-                #expect(try await service.client().send("POST", "/v1/placements", body: body).status == 429)
+                #expect(try await service.client().send("POST", "/v1/placements", [("content-type", "application/json")], body: body).status == 429)
                 try await connection.close()
             }
             try await eventually("nobody waits any more") { plane.calls.contains("placement cancelled") }
@@ -181,7 +204,7 @@ struct LimitTests {
             // After a first answer the client knows the server's settings.
             let first = try await TestClient.openStream(multiplexer)
             try await first.executeThenClose { inbound, outbound in
-                try await outbound.write(.head(.init(method: .get, scheme: "http", authority: "x", path: "/healthz")))
+                try await outbound.write(.head(.init(method: .get, scheme: "http", authority: "localhost", path: "/healthz")))
                 try await outbound.write(.end(nil))
                 var parts = inbound.makeAsyncIterator()
                 _ = try await TestClient.answer(&parts)
@@ -195,7 +218,7 @@ struct LimitTests {
                         let stream = try await TestClient.openStream(multiplexer)
                         try await stream.executeThenClose { inbound, outbound in
                             try await outbound.write(
-                                .head(.init(method: .post, scheme: "http", authority: "x", path: "/v1/events", headerFields: [.contentType: Event.structured])))
+                                .head(.init(method: .post, scheme: "http", authority: "localhost", path: "/v1/events", headerFields: [.contentType: Event.structured])))
                             try await outbound.write(.body(.init(string: Event.json("id-\(number)"))))
                             try await outbound.write(.end(nil))
                             var parts = inbound.makeAsyncIterator()
@@ -217,7 +240,7 @@ struct LimitTests {
             for part in 0..<2 { await service.log.write(Batches.large(part)) }
             let (connection, stream) = try await service.client(wire).open()
             try await stream.executeThenClose { inbound, outbound in
-                try await outbound.write(.head(.init(method: .get, scheme: "http", authority: "x", path: "/v1/events?limit=10000")))
+                try await outbound.write(.head(.init(method: .get, scheme: "http", authority: "localhost", path: "/v1/events?limit=10000")))
                 try await outbound.write(.end(nil))
                 var parts = inbound.makeAsyncIterator()
                 #expect(try await TestClient.head(&parts).status == .ok)

@@ -64,6 +64,21 @@ struct LoopTests {
         }
     }
 
+    @Test func `a stream of a pool that is still to come hears of its first event`() async throws {
+        try await withLoop { loop, log in
+            let (changes, feed) = AsyncStream.makeStream(of: PoolSummary.self, bufferingPolicy: .bufferingNewest(100))
+            await #expect(throws: ControlFault.self) { try await loop.watch(pool: "ns/p") { _ in } }
+            let watch = try await loop.watch(pool: "ns/p", mayComeLater: true) { feed.yield($0) }
+            let other = try await loop.watch(pool: "ns/q", mayComeLater: true) { _ in Issue.record("nothing happens there") }
+            try await Self.send(.actorRequested, "a1", "r1", to: log)
+            for await summary in changes where summary.waiting == 1 { break }
+            try await Self.send(.actorRequested, "a2", "r2", to: log)
+            for await summary in changes where summary.waiting == 2 { break }
+            watch.cancel()
+            other.cancel()
+        }
+    }
+
     @Test func `what a recommending policy wants is desired though nothing follows it`() async throws {
         try await withLoop { loop, log in
             _ = try await loop.apply(policy())

@@ -75,15 +75,39 @@ struct StreamTests {
         }
     }
 
-    @Test func `a stop ends streams with a status that says to come again`() async throws {
+    @Test func `a stop ends streams well, so that KEDA opens them again at once`() async throws {
         try await ScalerHarness.run(PoolsTwin(["ns/p": .idle()])) { scaler async throws in
             let stream = OpenStream.isActive(scaler.client, .of("p"))
+            let specs = OpenStream.specs(scaler.client, .of("p"))
             var answers = stream.answers.makeAsyncIterator()
+            var others = specs.answers.makeAsyncIterator()
             _ = await answers.next()
+            _ = await others.next()
             await scaler.stop()
-            let fault = await stream.fault
-            #expect(fault?.code == .unavailable)
-            #expect(fault?.message == ScalerRefusal.stopping.sentence)
+            #expect(await stream.fault == nil)
+            #expect(await specs.fault == nil)
+        }
+    }
+
+    @Test func `a pool that is known and hasn't begun is idle, and heard of once it begins`() async throws {
+        let plane = PoolsTwin([:])
+        try await ScalerHarness.run(plane, knows: { $0 == "ns/p" }) { scaler async throws in
+            let object = Externalscaler_ScaledObjectRef.of("p")
+            #expect(try await scaler.client.isActive(object).result == false)
+            #expect(try await scaler.client.getMetrics(.of(object, "greenroom_desired_workers")).metricValues.map(\.metricValue) == [0])
+            #expect(try await scaler.client.getMetrics(.of(object, "greenroom_demand")).metricValues.map(\.metricValue) == [0])
+            #expect(try await scaler.client.getMetricSpec(object).metricSpecs.map(\.targetSize) == [1])
+            let stream = OpenStream.isActive(scaler.client, object)
+            var answers = stream.answers.makeAsyncIterator()
+            #expect(await answers.next() == false)
+            var counts = plane.watching.makeAsyncIterator()
+            while await counts.next() != 1 {}
+            plane.set("ns/p", .busy(2))
+            #expect(await answers.next() == true)
+            stream.close()
+            await plane.allLeft()
+            let unknown: RPCError? = await fault { _ = try await scaler.client.isActive(.of("q")) }
+            #expect(unknown?.code == .notFound)
         }
     }
 

@@ -13,7 +13,9 @@ public protocol PoolWatching: Sendable {
     func summary(of pool: String) async -> PoolSummary?
     /// Calls `changed` with the pool's summary as it is, then with each that differs from the last, until the watch is
     /// cancelled or let go of.
-    func watch(pool: String, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ControlFault) -> PoolWatch
+    ///
+    /// - Parameter mayComeLater: whether a pool that isn't there yet is waited for; `changed` then hears of it once it is.
+    func watch(pool: String, mayComeLater: Bool, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ControlFault) -> PoolWatch
 }
 
 /// A watch lasts until it is cancelled, at the latest when nobody holds it any more.
@@ -34,10 +36,14 @@ extension ControlLoop: PoolWatching {
         await ask { core in core.world.find(pool: pool, names: core.log.names).map { core.world.pools[$0].summary } }
     }
 
-    public func watch(pool: String, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ControlFault) -> PoolWatch {
+    public func watch(
+        pool: String, mayComeLater: Bool = false, _ changed: @escaping @Sendable (PoolSummary) -> Void
+    ) async throws(ControlFault) -> PoolWatch {
         let begun = await ask { [limit = configuration.limits.poolWatchers] core -> Result<PoolWatchers.Key, ControlFault> in
-            guard let index = core.world.find(pool: pool, names: core.log.names) else { return .failure(.notFound(what: "pool", name: pool)) }
+            let index = core.world.find(pool: pool, names: core.log.names)
+            guard index != nil || mayComeLater else { return .failure(.notFound(what: "pool", name: pool)) }
             guard core.watchers.count < limit else { return .failure(.overloaded(retryAfterSeconds: 1)) }
+            guard let index else { return .success(core.watchers.add(changed, ofComing: pool)) }
             return .success(core.watchers.add(changed, of: index, as: core.world.pools[index].summary))
         }
         let key = try begun.get()
@@ -48,37 +54,66 @@ extension ControlLoop: PoolWatching {
 /// Those who watch, by pool.
 struct PoolWatchers {
     struct Key: Sendable {
-        var pool: Int
-        var id: UInt64
+        fileprivate var id: UInt64
     }
 
     private struct Watcher {
         var id: UInt64
-        var last: PoolSummary
+        /// nil where the pool has not been there yet.
+        var last: PoolSummary?
         var changed: @Sendable (PoolSummary) -> Void
     }
 
     private var byPool: [Int: [Watcher]] = [:]
+    /// Of pools that aren't there yet.
+    private var coming: [String: [Watcher]] = [:]
+    /// Where each watcher is; the name of a pool that is still to come, or its number.
+    private var spots: [UInt64: Spot] = [:]
     private var lastID: UInt64 = 0
-    private(set) var count = 0
+    var count: Int { spots.count }
+
+    private enum Spot {
+        case pool(Int)
+        case coming(String)
+    }
 
     mutating func add(_ changed: @escaping @Sendable (PoolSummary) -> Void, of pool: Int, as summary: PoolSummary) -> Key {
         lastID += 1
-        count += 1
+        spots[lastID] = .pool(pool)
         byPool[pool, default: []].append(Watcher(id: lastID, last: summary, changed: changed))
         changed(summary)
-        return Key(pool: pool, id: lastID)
+        return Key(id: lastID)
+    }
+
+    mutating func add(_ changed: @escaping @Sendable (PoolSummary) -> Void, ofComing pool: String) -> Key {
+        lastID += 1
+        spots[lastID] = .coming(pool)
+        coming[pool, default: []].append(Watcher(id: lastID, last: nil, changed: changed))
+        return Key(id: lastID)
     }
 
     mutating func remove(_ key: Key) {
-        guard let index = byPool[key.pool]?.firstIndex(where: { $0.id == key.id }) else { return }
-        byPool[key.pool]?.remove(at: index)
-        if byPool[key.pool]?.isEmpty == true { byPool[key.pool] = nil }
-        count -= 1
+        switch spots.removeValue(forKey: key.id) {
+        case .pool(let pool): Self.remove(key, of: pool, from: &byPool)
+        case .coming(let name): Self.remove(key, of: name, from: &coming)
+        case nil: break
+        }
+    }
+
+    private static func remove<Pool>(_ key: Key, of pool: Pool, from watchers: inout [Pool: [Watcher]]) {
+        watchers[pool]?.removeAll { $0.id == key.id }
+        if watchers[pool]?.isEmpty == true { watchers[pool] = nil }
     }
 
     /// Tells the watchers of these pools, each where its pool's summary is another one than it was told last.
     mutating func tell(_ pools: [Int], of world: World) {
+        if !coming.isEmpty {
+            for pool in pools {
+                guard let those = coming.removeValue(forKey: world.pools[pool].text) else { continue }
+                for watcher in those { spots[watcher.id] = .pool(pool) }
+                byPool[pool, default: []] += those
+            }
+        }
         for pool in pools where byPool[pool] != nil {
             let summary = world.pools[pool].summary
             for index in byPool[pool]?.indices ?? 0..<0 { tell(summary, pool, index) }

@@ -1,3 +1,4 @@
+import HTTPServing
 import NIOCore
 
 // Does this connection keep to its limits of time?
@@ -28,8 +29,16 @@ final class ConnectionGuard: ChannelDuplexHandler {
     /// Over HTTP/1.1: when the first byte came that no request has accounted for.
     private var pendingSince: NIODeadline?
     private var drainingSince: NIODeadline?
+    /// Since when the socket takes nothing.
+    private var unwritableSince: NIODeadline?
+    /// The client has said its last word, and may still listen.
+    private var isInputClosed = false
+    private var streams: StreamCount
 
-    init(shared: ServerShared) { self.shared = shared }
+    init(shared: ServerShared) {
+        self.shared = shared
+        streams = StreamCount(limit: shared.limits.streamsPerConnection)
+    }
 
     // MARK: - Requests
 
@@ -47,12 +56,32 @@ final class ConnectionGuard: ChannelDuplexHandler {
     func ended(_ exchange: ExchangeHandler) {
         exchanges[ObjectIdentifier(exchange)] = nil
         idleSince = .now()
+        if isInputClosed, exchanges.isEmpty { closeOnceWritten() }
+    }
+
+    /// A stream of HTTP/2; false where it is one too many.
+    func streamOpened() -> Bool {
+        streams.opened()
+        guard streams.isExceeded else { return true }
+        // Not at once: NIO is still making the stream.
+        if !streams.refuse(), let context {
+            let me = NIOLoopBound(self, eventLoop: context.eventLoop)
+            context.eventLoop.execute { me.value.close() }
+        }
+        return false
+    }
+
+    func streamClosed() {
+        streams.closed()
+        streams.freed()
     }
 
     // MARK: - Times
 
     private func sweep() {
         let now = NIODeadline.now()
+        streams.swept()
+        if let unwritableSince, now - unwritableSince > .seconds(shared.limits.writeStallSeconds) { return close() }
         for exchange in Array(exchanges.values) { exchange.check(now) }
         let limits = shared.limits
         guard exchanges.isEmpty else { return }
@@ -77,6 +106,15 @@ final class ConnectionGuard: ChannelDuplexHandler {
 
     private func close() { context?.close(promise: nil) }
 
+    /// Closes once all that was written before is with the socket.
+    private func closeOnceWritten() {
+        guard let context else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.whenComplete { _ in bound.value.close() }
+        context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: written)
+    }
+
     // MARK: - Channel
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -97,6 +135,18 @@ final class ConnectionGuard: ChannelDuplexHandler {
         sweeping?.cancel()
         sweeping = nil
         context = nil
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        unwritableSince = context.channel.isWritable ? nil : .now()
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        context.fireUserInboundEventTriggered(event)
+        guard case .inputClosed? = event as? ChannelEvent else { return }
+        isInputClosed = true
+        if version == .handshaking { close() } else if exchanges.isEmpty { closeOnceWritten() }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

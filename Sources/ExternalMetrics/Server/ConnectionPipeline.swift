@@ -1,3 +1,4 @@
+import HTTPServing
 import NIOCore
 import NIOHTTP1
 import NIOHTTP2
@@ -7,7 +8,7 @@ import NIOTLS
 // Which handlers does a connection have, from the socket up?
 //
 //     TLS → ConnectionGuard → ALPN ─┬→ HTTP/2 → its stream: codec, ExchangeHandler
-//                                   └→ HTTP/1.1 parser → pipelining → ExchangeHandler
+//                                   └→ HTTP/1.1: parser and pipelining (HTTP1Front) → ExchangeHandler
 //
 // Once the handshake is done it is known, once and for all of the connection's requests, whether a front proxy sent them.
 
@@ -42,7 +43,7 @@ enum ConnectionPipeline {
             configuration: .init(maxIdleTime: nil, maxAge: nil, maxGraceTime: .seconds(limits.drainSeconds), keepalive: nil))
         var configuration = NIOHTTP2Handler.ConnectionConfiguration()
         configuration.initialSettings = [
-            HTTP2Setting(parameter: .maxConcurrentStreams, value: limits.streamsPerConnection),
+            HTTP2Setting(parameter: .maxConcurrentStreams, value: StreamCount.handlerLimit(for: limits.streamsPerConnection)),
             HTTP2Setting(parameter: .maxHeaderListSize, value: limits.headerBytes),
         ]
         let bound = NIOLoopBound(guardian, eventLoop: eventLoop)
@@ -51,10 +52,13 @@ enum ConnectionPipeline {
             streamDelegate: manager.http2StreamDelegate
         ) { stream in
             stream.eventLoop.makeCompletedFuture {
+                let isRefused = !bound.value.streamOpened()
+                stream.closeFuture.whenComplete { _ in bound.value.streamClosed() }
+                if isRefused { return try stream.pipeline.syncOperations.addHandler(StreamRefusal()) }
                 try stream.pipeline.syncOperations.addHandlers([HTTP2FramePayloadToHTTP1ServerCodec(), ExchangeHandler(connection: bound.value)])
             }
         }
-        try channel.pipeline.syncOperations.addHandlers([handler, manager, CloseOnError()])
+        try channel.pipeline.syncOperations.addHandlers([AdvertisedStreams(limit: limits.streamsPerConnection), handler, manager, CloseOnError()])
     }
 
     private static func configureHTTP1(_ channel: any Channel, _ guardian: ConnectionGuard) throws {
@@ -63,12 +67,7 @@ enum ConnectionPipeline {
         parsing.maxHeaderFieldCount = limits.headerCount
         parsing.maxHeaderListSize = limits.headerBytes
         parsing.maxHeaderFieldSize = limits.headerBytes
-        try channel.pipeline.syncOperations.addHandlers([
-            HTTPResponseEncoder(),
-            ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: parsing)),
-            HTTPServerPipelineHandler(),
-            ExchangeHandler(connection: guardian),
-        ])
+        try channel.pipeline.syncOperations.addHandlers(HTTP1Front.handlers(parsing).handlers + [ExchangeHandler(connection: guardian)])
     }
 }
 

@@ -28,6 +28,8 @@ final class ExchangeHandler: ChannelInboundHandler {
     private var isHead = false
     private var keepsAlive = true
     private var bodyBytes = 0
+    /// The parser gave up: no request will come any more.
+    private var isBroken = false
     /// The request is answered before it has come to its end.
     private var isRefused = false
     private var hasEnded = false
@@ -56,10 +58,17 @@ final class ExchangeHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A header that is no HTTP, or too large; whatever else fails, fails for good.
-        guard connection.version == .http1, phase == .idle, let fault = error as? HTTPParserError else { return context.close(promise: nil) }
-        start(keepsAlive: false)
-        refuse(fault == .headerOverflow ? headerTooLarge : StatusAnswer(.badRequest, "this is not HTTP/1.1: \(fault)"))
+        // What is no HTTP is told so, once; whatever else fails, fails for good.
+        if isBroken, error is ByteToMessageDecoderError || error is HTTPParserError { return }
+        guard connection.version == .http1, let fault = error as? HTTPParserError else { return context.close(promise: nil) }
+        isBroken = true
+        switch phase {
+        case .receiving: refuse(StatusAnswer(.badRequest, "the body is not what its header says: \(fault)"))
+        case .idle, .sending where hasEnded:
+            start(keepsAlive: false)
+            refuse(fault == .headerOverflow ? headerTooLarge : StatusAnswer(.badRequest, "this is not HTTP/1.1: \(fault)"))
+        case .answering, .sending, .lingering: keepsAlive = false
+        }
     }
 
     // MARK: - Request
@@ -80,8 +89,21 @@ final class ExchangeHandler: ChannelInboundHandler {
         start(keepsAlive: head.isKeepAlive)
         isHead = head.method == .HEAD
         self.head = head
+        do throws(RequestRules.Violation) { try check(head) } catch { return refuse(StatusAnswer(.badRequest, error.problem)) }
         let bytes = head.headers.reduce(head.uri.utf8.count) { $0 + $1.name.utf8.count + $1.value.utf8.count }
         if head.headers.count > shared.limits.headerCount || bytes > shared.limits.headerBytes { refuse(headerTooLarge) }
+    }
+
+    private func check(_ head: HTTPRequestHead) throws(RequestRules.Violation) {
+        var rules = RequestRules()
+        let isHTTP2 = connection.version == .http2
+        for (name, value) in head.headers {
+            let name = name.lowercased()
+            // Over HTTP/2 the codec puts it there, for a body without a length.
+            if isHTTP2, name == "transfer-encoding" { continue }
+            rules.note(name: name, value: value)
+        }
+        try rules.check(isHTTP2 ? .http2 : head.version == .http1_0 ? .http1_0 : .http1_1)
     }
 
     private var headerTooLarge: StatusAnswer {

@@ -3,9 +3,9 @@ import HTTPTypes
 
 // Which events are there, and which come next?
 //
-// A listing reads a slice of the log at a time and writes it before it reads on. Following goes on where the listing ends:
-// it waits for the next commit and reads again, so a follower that is slow reads less often and never makes the server hold
-// more than one slice for it. The position of the last line is all a client needs to go on after a break.
+// A listing reads a slice of the log at a time and writes it before it reads on. Following goes on where the listing ends, with
+// what `EventFanOut` reads for all followers together; one that is slow falls behind, reads the log again, and never makes the
+// server hold more than one slice for it. The position of the last line is all a client needs to go on after a break.
 
 enum EventAnswers {
     @Sendable static func list(_ question: Question) async throws -> Answer {
@@ -14,8 +14,9 @@ enum EventAnswers {
         let last = await question.parts.log.lastPosition
         let asked = try EventQuestion(question, last: last)
         let streaming = Answer.Streaming(heartbeat: follows ? format.heartbeat : nil) { writer in
-            var stream = EventStream(log: question.parts.log, question: asked, format: format, partEvents: question.limits.readEvents)
-            try await stream.write(to: writer, until: follows ? nil : last)
+            var stream = EventStream(
+                log: question.parts.log, followers: question.shared.followers, question: asked, format: format, partEvents: question.limits.readEvents)
+            if follows { try await stream.follow(to: writer) } else { try await stream.list(to: writer, until: last) }
         }
         var answer = Answer(contentType: format.contentType, .stream(streaming))
         answer.fields[.cacheControl] = "no-store"
@@ -41,15 +42,23 @@ enum EventAnswers {
             case .serverSentEvents: Array(": still here\n\n".utf8)
             }
         }
+
+        func append(_ event: CommittedEvent, of batch: CommittedBatch, names: some NameReading, to bytes: inout [UInt8]) {
+            if self == .serverSentEvents { bytes.append(contentsOf: "id: \(event.seq)\ndata: ".utf8) }
+            CloudEventWriter.append(event, of: batch, names: names, to: &bytes)
+            bytes.append(contentsOf: (self == .serverSentEvents ? "\n\n" : "\n").utf8)
+        }
     }
 }
 
 /// The log as the body of one answer.
 private struct EventStream {
     let log: any EventReading
+    let followers: EventFanOut
     var question: EventQuestion
     let format: EventAnswers.Format
     let partEvents: Int
+    private var fruitless = 0
 
     /// Readings in a row that find nothing though there is more: beyond, the log is broken.
     private static let fruitlessReads = 100
@@ -57,28 +66,60 @@ private struct EventStream {
     /// The log says there is more, and gives nothing.
     struct NoProgress: Error { var after: Position }
 
-    /// - Parameter end: where a listing stops; nil follows for ever.
-    mutating func write(to writer: AnswerWriter, until end: Position?) async throws {
+    init(log: any EventReading, followers: EventFanOut, question: EventQuestion, format: EventAnswers.Format, partEvents: Int) {
+        self.log = log
+        self.followers = followers
+        self.question = question
+        self.format = format
+        self.partEvents = partEvents
+    }
+
+    mutating func list(to writer: AnswerWriter, until end: Position) async throws {
         var wanted = question.limit
-        var fruitless = 0
-        while wanted > 0, !Task.isCancelled {
-            if let end, question.after >= end { return }
-            question.limit = min(wanted, partEvents)
-            let page = try await log.read(question)
-            let (bytes, count) = render(page)
-            if !bytes.isEmpty { try await writer.write(bytes) }
+        while wanted > 0, question.after < end {
+            // A listing that was cut short must not look like a whole one.
+            try Task.checkCancellation()
+            guard let count = try await readOn(wanted, writer) else { return }
             wanted -= count
-            if page.readTo > question.after {
-                question.after = page.readTo
-            } else if end != nil {
-                return
-            } else {
-                // A commit may have come since the reading: then there is nothing to wait for, and the next one finds it.
-                fruitless = await log.lastPosition > question.after ? fruitless + 1 : 0
-                guard fruitless < Self.fruitlessReads else { throw NoProgress(after: question.after) }
-                await log.waitForEvents(after: question.after)
+        }
+    }
+
+    mutating func follow(to writer: AnswerWriter) async throws {
+        let subject = EventFanOut.Subject(question, format)
+        followers.join(subject)
+        defer { followers.leave(subject) }
+        var wanted = question.limit
+        while wanted > 0, !Task.isCancelled {
+            switch await followers.next(subject, after: question.after) {
+            case .part(let part) where part.events <= wanted:
+                if !part.bytes.isEmpty { try await writer.write(part.bytes) }
+                wanted -= part.events
+                question.after = part.readTo
+            case .part, .behind:
+                if let count = try await readOn(wanted, writer) {
+                    wanted -= count
+                    fruitless = 0
+                } else {
+                    // A moment from now there may be something: it was said that there is.
+                    fruitless += 1
+                    guard fruitless < Self.fruitlessReads else { throw NoProgress(after: question.after) }
+                    await Task.yield()
+                }
+            case .over: return
             }
         }
+    }
+
+    /// Writes the next stretch of the log; nil where there is none.
+    private mutating func readOn(_ wanted: Int, _ writer: AnswerWriter) async throws -> Int? {
+        question.limit = min(wanted, partEvents)
+        let (asked, log) = (question, log)
+        let page = try await followers.turns.take { try await log.read(asked) }
+        let (bytes, count) = render(page)
+        if !bytes.isEmpty { try await writer.write(bytes) }
+        guard page.readTo > question.after else { return nil }
+        question.after = page.readTo
+        return count
     }
 
     private func render(_ page: EventPage) -> (bytes: [UInt8], count: Int) {
@@ -86,9 +127,7 @@ private struct EventStream {
         var count = 0
         for batch in page.batches {
             for event in batch.events {
-                if format == .serverSentEvents { bytes.append(contentsOf: "id: \(event.seq)\ndata: ".utf8) }
-                CloudEventWriter.append(event, of: batch, names: page.names, to: &bytes)
-                bytes.append(contentsOf: (format == .serverSentEvents ? "\n\n" : "\n").utf8)
+                format.append(event, of: batch, names: page.names, to: &bytes)
                 count += 1
             }
         }

@@ -50,9 +50,9 @@ enum RouteTable {
     ]
 
     private static let operations = [
-        Route(.get, "/healthz", role: nil, .answer(HealthAnswers.alive)),
-        Route(.get, "/livez", role: nil, .answer(HealthAnswers.alive)),
-        Route(.get, "/readyz", role: nil, .answer(HealthAnswers.ready)),
+        Route(.get, "/healthz", role: nil, room: .health, .now(HealthAnswers.alive)),
+        Route(.get, "/livez", role: nil, room: .health, .now(HealthAnswers.alive)),
+        Route(.get, "/readyz", role: nil, room: .health, .answer(HealthAnswers.ready)),
         Route(.get, "/metrics", role: .read, .answer(HealthAnswers.metrics)),
         Route(.get, "/openapi.json", role: nil, .answer(PageAnswers.openAPI)),
         Route(.get, "/", role: nil, .answer(PageAnswers.root)),

@@ -18,6 +18,8 @@ public struct ServerConfiguration: Hashable, Sendable {
     public var tls: TLS?
     /// Bearer tokens and their roles; see `TokenTable`.
     public var tokensFile: String?
+    /// Without tokens: names of this server besides its addresses and localhost, for whoever reaches it by way of a proxy.
+    public var allowedHosts: [String] = []
     /// Whether `/metrics` needs no token though there are tokens.
     public var openMetrics = false
     /// Threads that serve connections. One carries tens of thousands of requests a second.
@@ -34,6 +36,13 @@ public struct ServerConfiguration: Hashable, Sendable {
         public init(host: String, port: Int) { self.host = host; self.port = port }
 
         public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+        /// An address and not a name.
+        var isNumeric: Bool {
+            var four = in_addr()
+            var six = in6_addr()
+            return inet_pton(AF_INET, host, &four) == 1 || inet_pton(AF_INET6, host, &six) == 1
+        }
 
         /// Whether nobody beyond this machine reaches it.
         public var isLoopback: Bool {

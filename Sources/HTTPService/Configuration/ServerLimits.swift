@@ -22,12 +22,20 @@ public struct ServerLimits: Hashable, Sendable {
     /// Bodies being received, of all requests together; beyond it 429.
     public var bodyMemoryBytes = 256 << 20
 
+    /// Of answers, what clients haven't taken yet: of one connection, and of all. Beyond it an answer is 503, and a stream waits.
+    public var connectionAnswerBytes = 4 << 20
+    public var answerBytes = 256 << 20
+
     // MARK: Counts
 
-    /// Connections at the same time; one more is closed as soon as it is accepted.
+    /// Connections at the same time; one more takes the place of the one that has been idle longest. Where none is idle, it
+    /// comes in by the reserve.
     public var connections = 2_000
-    /// Streams of one HTTP/2 connection; one more is refused by the protocol.
+    /// Connections beyond those, which hear of the service's health alone; one more is closed as soon as it is accepted.
+    public var reservedConnections = 64
+    /// Streams of one HTTP/2 connection, and of all together; one more is refused by the protocol.
     public var streamsPerConnection = 128
+    public var streams = 16_384
     /// Requests that wait for the log; one more is answered 429.
     public var requestsAwaitingLog = 8_192
     /// Bytes of events that wait for the log; beyond it 429.
@@ -38,6 +46,8 @@ public struct ServerLimits: Hashable, Sendable {
     public var streamChunkEvents = 4_096
     /// Questions being answered; one more is answered 429.
     public var questions = 256
+    /// Questions about readiness being answered; one more is answered 429.
+    public var healthQuestions = 64
     /// Placements that wait for a worker; one more is answered 429.
     public var waitingPlacements = 4_096
     /// Streams of events being followed; one more is answered 429.
@@ -50,13 +60,19 @@ public struct ServerLimits: Hashable, Sendable {
 
     // MARK: Times
 
+    /// A TLS handshake must be done after this long, or the connection is closed.
+    public var handshakeSeconds = 10.0
+    /// A connection of the reserve without a request is closed after this long.
+    public var reserveSeconds = 2.0
+    /// What is asked about readiness must be known after this long, or counts as failing.
+    public var readinessSeconds = 2.0
     /// A connection without a request is closed after this long.
     public var idleSeconds = 60.0
     /// A request that stops half way is answered 408 after this long.
     public var stallSeconds = 10.0
     /// A request must have arrived whole after this long, or is answered 408. Does not bind a stream of lines.
     public var requestSeconds = 60.0
-    /// A client that takes none of its answer for this long is cut off.
+    /// A client that takes none of its answer for this long is cut off: its HTTP/2 stream, or its connection.
     public var writeStallSeconds = 30.0
     /// After an early answer the rest of its request is read and thrown away up to this size, and while it comes without
     /// a longer pause than this: many clients look at the answer only once they have sent everything.
@@ -75,7 +91,8 @@ public struct ServerLimits: Hashable, Sendable {
 
     /// How often time limits are looked at.
     var sweepSeconds: Double {
-        let shortest = [idleSeconds, stallSeconds, requestSeconds, writeStallSeconds, lingerSeconds, heartbeatSeconds].min() ?? 1
+        let shortest =
+            [idleSeconds, stallSeconds, requestSeconds, writeStallSeconds, lingerSeconds, heartbeatSeconds, handshakeSeconds, reserveSeconds].min() ?? 1
         return min(max(shortest / 4, 0.01), 1)
     }
 

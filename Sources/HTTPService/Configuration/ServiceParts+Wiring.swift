@@ -8,6 +8,8 @@ import Policies
 extension ServiceParts {
     /// The service over a log and the loop that follows it.
     ///
+    /// Ready is what can serve: what a pool or its target suffers is told with the pool, and takes nobody's service away.
+    ///
     /// - Parameter now: about when a policy's time zones are resolved.
     public init(log: EventLog, plane: any ControlPlane, now: @escaping @Sendable () -> LogTime = EventLog.systemClock) {
         self.init(log: EventLogAccess(log), plane: plane) { (text: String) throws(PolicyProblems) in
@@ -35,11 +37,6 @@ extension ServiceParts {
                 let ahead = log.secondsAhead
                 guard ahead > 0 else { return .ok }
                 return .note("log time runs \((ahead * 10).rounded() / 10) s ahead of the machine's clock, which was set back")
-            })
-        readiness.append(
-            ReadinessCheck("targets reachable") {
-                let unreachable = await plane.health().unreachableTargets
-                return unreachable.isEmpty ? .ok : .failing(unreachable.map { "\($0.pool): \($0.problem)" }.joined(separator: "; "))
             })
         readiness.append(ReadinessCheck("loop not behind") { LoopLag.judge(await plane.health()) })
     }

@@ -51,7 +51,7 @@ public final class EventLogAccess: EventAppending, EventReading {
         let names = log.names
         let filter = EventFilter(question, names: log)
         let head = log.head.seq
-        if filter.matchesNothing { return EventPage(batches: [], readTo: max(head, question.after), names: names) }
+        if filter.matchesNothing { return EventPage(batches: [], readTo: max(head, question.after), names: log) }
         if head - question.after > Int64(Self.scanEvents), filter.subjects.count == 1, let page = try readSubject(filter.subjects[0], question, filter, head) {
             return page
         }
@@ -73,7 +73,7 @@ public final class EventLogAccess: EventAppending, EventReading {
                 if !selected.batch.events.isEmpty { found.append(selected.batch) }
             }
         }
-        return EventPage(batches: found, readTo: readTo, names: log.names)
+        return EventPage(batches: found, readTo: readTo, names: log)
     }
 
     /// Follows one subject's own chain back; nil where that is longer than a scan is worth.
@@ -95,7 +95,7 @@ public final class EventLogAccess: EventAppending, EventReading {
             if batch.events.allSatisfy(filter.matches) { found.append(batch) }
         }
         let readTo = found.count == question.limit ? found.last?.lastSeq ?? head : head
-        return EventPage(batches: found, readTo: readTo, names: log.names)
+        return EventPage(batches: found, readTo: readTo, names: log)
     }
 }
 

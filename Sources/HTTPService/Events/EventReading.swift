@@ -41,9 +41,9 @@ public struct EventPage: Sendable {
     public var batches: [CommittedBatch]
     /// Every event up to here was looked at: ask on from here.
     public var readTo: Position
-    public var names: any NameReading & Sendable
+    public var names: any LogNames
 
-    public init(batches: [CommittedBatch], readTo: Position, names: any NameReading & Sendable) {
+    public init(batches: [CommittedBatch], readTo: Position, names: any LogNames) {
         self.batches = batches
         self.readTo = readTo
         self.names = names

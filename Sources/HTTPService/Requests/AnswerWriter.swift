@@ -22,11 +22,13 @@ struct AnswerWriter: Sendable {
     /// Runs a route's work and sends what comes of it, whatever that is.
     func run(_ route: Route, _ work: @Sendable () async throws -> Answer) async {
         do {
+            // The client may be gone before its turn came.
+            try Task.checkCancellation()
             try await send(try await work())
         } catch let problem as Problem {
             await fail(problem)
         } catch is CancellationError {
-            await fail(Problem(.unavailable, "the server is stopping", retryAfterSeconds: 1))
+            await fail(Problem(.unavailable, "the request ended before it was answered: its client stopped sending, or the server is stopping", retryAfterSeconds: 1))
         } catch {
             log.error("a request failed", metadata: ["route": "\(route.template)", "error": "\(error)"])
             await fail(Problem(.internalError, "the request failed here; the server's log says why"))

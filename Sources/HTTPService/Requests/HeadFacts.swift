@@ -1,3 +1,4 @@
+import HTTPServing
 import HTTPTypes
 
 // What does a request's header say that decides about it?
@@ -13,12 +14,15 @@ struct HeadFacts {
     private(set) var authorization: String?
     private(set) var expectation: String?
     private(set) var accept: String?
+    private(set) var origin: String?
+    private(set) var rules = RequestRules()
     private(set) var hasBinaryHeaders = false
     /// Over HTTP/1.1: whether a body follows.
     private(set) var hasBody = false
 
     init(_ head: HTTPRequest) {
         fieldBytes = (head.path?.utf8.count ?? 0) + (head.authority?.utf8.count ?? 0)
+        if let authority = head.authority { rules.note(host: authority) }
         for field in head.headerFields {
             let name = field.name.canonicalName
             fieldCount += 1
@@ -30,15 +34,23 @@ struct HeadFacts {
     private mutating func note(_ name: String, _ field: HTTPField) {
         // The length first: most fields are told apart by it alone.
         switch name.utf8.count {
+        case 4 where name == "host": rules.note(host: field.value)
         case 6:
-            if name == "accept" { accept = field.value } else if name == "expect" { expectation = field.value }
-        case 12 where name == "content-type": contentType = field.value
-        case 13 where name == "authorization": authorization = field.value
+            if name == "accept" { accept = field.value } else if name == "expect" { expectation = field.value } else if name == "origin" { origin = field.value }
+        case 12 where name == "content-type":
+            contentType = field.value
+            rules.noteContentType()
+        case 13 where name == "authorization":
+            authorization = field.value
+            rules.noteAuthorization()
         case 14 where name == "content-length":
             contentLength = Int(field.value)
             hasBody = contentLength != 0
+            rules.note(contentLength: field.value)
         case 16 where name == "content-encoding": contentEncoding = field.value.lowercased()
-        case 17 where name == "transfer-encoding": hasBody = true
+        case 17 where name == "transfer-encoding":
+            hasBody = true
+            rules.note(transferEncoding: field.value)
         default: break
         }
         if name.utf8.first == UInt8(ascii: "c"), name.hasPrefix("ce-") { hasBinaryHeaders = true }

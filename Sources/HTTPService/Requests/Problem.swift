@@ -49,6 +49,7 @@ struct Problem: Error, Hashable, Sendable {
         case overloaded
         case headerTooLarge = "header-too-large"
         case internalError = "internal-error"
+        case notImplemented = "not-implemented"
         case unavailable
 
         var status: HTTPResponse.Status {
@@ -66,6 +67,7 @@ struct Problem: Error, Hashable, Sendable {
             case .overloaded: .tooManyRequests
             case .headerTooLarge: .requestHeaderFieldsTooLarge
             case .internalError: .internalServerError
+            case .notImplemented: .notImplemented
             case .unavailable: .serviceUnavailable
             }
         }
@@ -87,6 +89,7 @@ struct Problem: Error, Hashable, Sendable {
             case .overloaded: "Too many requests"
             case .headerTooLarge: "The header is too large"
             case .internalError: "Something went wrong here"
+            case .notImplemented: "The request asks for what this server doesn't do"
             case .unavailable: "Not possible at the moment"
             }
         }

@@ -5,7 +5,8 @@ import NIOCore
 // How is a question answered that is not on the hot path?
 //
 // By a task of its own: it may wait for the control loop, the disk, or a free worker. How many such tasks there are is
-// limited by the gate of the question's kind; who finds it closed is answered at once.
+// limited by the gate of the question's kind; who finds it closed is answered at once. A place behind the gate belongs to the work
+// and not to the client: where the client goes away the work is cancelled, and the place is free when the work has ended.
 
 extension RequestHandler {
     func ask() {
@@ -23,21 +24,29 @@ extension RequestHandler {
         let path = try route.pathParameters(of: target)
         let gate = try enterGate(for: route, query)
         let question = Question(shared: state.shared, head: head, path: path, query: query, body: takeBody(), principal: principal?.name)
-        let running = RunningAnswer(request: self, leave: { gate.leave() })
+        let running = RunningAnswer(request: self, gate: gate, waits: gate === state.shared.waitingPlacements || gate === state.shared.followStreams)
         answer = running
         let writer = AnswerWriter(running, eventLoop: state.eventLoop, log: state.shared.log)
-        running.task = Task { await writer.run(route) { try await work(question) } }
+        running.task = Task(priority: route.isHealth ? .high : nil) { await writer.run(route) { try await work(question) } }
+    }
+
+    /// An answer that is there at once.
+    func send(_ answer: Answer) {
+        var bytes: ByteBuffer?
+        if case .bytes(let body) = answer.body { bytes = ByteBuffer(bytes: body) }
+        writeWhole(answer.status, answer.fields, bytes)
     }
 
     private func enterGate(for route: Route, _ query: Query) throws(Problem) -> Gate {
         let shared = state.shared
         let (gate, what): (Gate, String) =
             switch route.room {
+            case .health: (shared.healthQuestions, "questions about its health")
             case .questions: (shared.questions, "questions")
             case .placements: (shared.waitingPlacements, "placements that wait")
             case .events: try query.flag("follow") ? (shared.followStreams, "streams being followed") : (shared.questions, "questions")
             }
-        if state.isDraining, gate === shared.followStreams { throw Problem(.unavailable, "the server is stopping", retryAfterSeconds: limits.retryAfterSeconds) }
+        if state.isDraining, gate === shared.followStreams || gate === shared.waitingPlacements { throw Problem(.unavailable, "the server is stopping", retryAfterSeconds: limits.retryAfterSeconds) }
         guard gate.enter() else {
             throw Problem(.overloaded, "there are \(gate.limit) \(what) already, which is all there may be", retryAfterSeconds: limits.retryAfterSeconds)
         }
@@ -51,5 +60,4 @@ extension RequestHandler {
     }
 
     func checkStream(_ now: NIODeadline) { answer?.check(now) }
-    func stopFollowing() { answer?.stopFollowing() }
 }

@@ -103,8 +103,18 @@ extension RequestHandler {
                 lines?.fail(tooManyWaiting())
             }
         }
-        if lines?.mustPause == true { isReadingPaused = true } else { resumeReading() }
+        if lines?.mustPause == true || !takesAcknowledgements { isReadingPaused = true } else { resumeReading() }
         if !awaitsLog { answerLinesIfDone() }
+    }
+
+    /// A client that is told of each chunk, and doesn't read it, sends no more.
+    private var takesAcknowledgements: Bool {
+        guard acknowledgesChunks, let context, !context.channel.isWritable else {
+            unreadSince = nil
+            return true
+        }
+        if unreadSince == nil { unreadSince = state.now }
+        return false
     }
 
     private func linesAppended(_ result: Result<EventReceipt, AppendRefusal>) {

@@ -30,6 +30,7 @@ extension RequestHandler {
                 refuse(Problem(.requestTimeout, "the request did not end within \(limits.requestSeconds) s"))
             }
         case .lines:
+            if let unreadSince, now - unreadSince > .seconds(limits.writeStallSeconds) { return cutOff() }
             if isReadingPaused { lastProgressAt = now } else if still > .seconds(limits.idleSeconds) { linesStalled() }
         case .swallowing:
             if output == .ended, still > .seconds(limits.lingerSeconds) { cutOff() }

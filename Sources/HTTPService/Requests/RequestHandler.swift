@@ -1,8 +1,10 @@
 import Domain
+import HTTPServing
 import HTTPTypes
 import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
 import NIOHTTPTypesHTTP2
 
 // What happens to a request from its head to the end of its answer?
@@ -42,6 +44,8 @@ final class RequestHandler: ChannelDuplexHandler {
     var mode = IngestMode.event
     var binaryAttributes: [(name: String, value: String)] = []
     var acknowledgesChunks = false
+    /// Since when acknowledgements of chunks are not read.
+    var unreadSince: NIODeadline?
     var body: ByteBuffer?
     var bodyBytes = 0
     var swallowedBytes = 0
@@ -50,6 +54,8 @@ final class RequestHandler: ChannelDuplexHandler {
     var hasHeldRead = false
 
     // The answer.
+    /// Of its bytes, what counts against the memory for answers until it is taken.
+    private var reservedBytes = 0
     var awaitsLog = false
     var answer: RunningAnswer?
     var status = 0
@@ -58,6 +64,14 @@ final class RequestHandler: ChannelDuplexHandler {
     var startedAt = NIODeadline.distantPast
     var lastProgressAt = NIODeadline.distantPast
     var isWatched = false
+    /// Over HTTP/2: when the answer was complete, which the client then has to take.
+    var answeredAt: NIODeadline?
+
+    // Over HTTP/2: its place among the connection's streams, and among all.
+    var streamIndex: Int?
+    var place: Place?
+    /// One stream too many: it is reset as soon as its head is there.
+    private var isRefused = false
 
     init(state: EventLoopState, connection: Connection) {
         self.state = state
@@ -69,17 +83,30 @@ final class RequestHandler: ChannelDuplexHandler {
 
     // MARK: - Channel
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if !isHTTP1 { isRefused = !connection.add(stream: self) }
+    }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        abandon()
-        self.context = nil
+        leave()
+        if !isHTTP1 { connection.freed(stream: self) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        abandon()
-        self.context = nil
+        leave()
         context.fireChannelInactive()
+    }
+
+    private func leave() {
+        abandon()
+        connection.closed(stream: self)
+        context = nil
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent { clientSaysNoMore() }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -101,48 +128,71 @@ final class RequestHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { answer?.writable() }
+        if context.channel.isWritable {
+            answer?.writable()
+            if input == .lines, unreadSince != nil { pumpLines() }
+        }
         context.fireChannelWritabilityChanged()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A header that is no HTTP or too large; whatever else fails, fails for good.
-        guard isHTTP1, input == .idle, output == .none, !connection.isDraining, let fault = error as? HTTPParserError else {
-            return context.close(promise: nil)
+        // What is no HTTP is told so; whatever else fails, fails for good.
+        guard isHTTP1, error is HTTPParserError || error is HTTP1TypeConversionError else { return context.close(promise: nil) }
+        switch input {
+        case .idle: refuseHead(error, context)
+        case .collecting: refuse(bodyMalformed(error), closing: true)
+        case .lines:
+            lines?.stop(bodyMalformed(error))
+            pumpLines()
+        // It is answered, or about to be: one request has one answer.
+        case .swallowing, .complete: break
         }
+    }
+
+    private func refuseHead(_ error: any Error, _ context: ChannelHandlerContext) {
+        guard output == .none, !connection.isDraining else { return context.close(promise: nil) }
         if connection.hasStalledHeader {
             return refuse(Problem(.requestTimeout, "the header did not end within \(limits.stallSeconds) s"), closing: true)
         }
-        switch fault {
-        case .headerOverflow: refuse(headerTooLarge(), closing: true)
-        default: refuse(Problem(.invalidRequest, "this is not HTTP/1.1: \(fault)"), closing: true)
-        }
+        if let fault = error as? HTTPParserError, fault == .headerOverflow { return refuse(headerTooLarge(), closing: true) }
+        refuse(Problem(.invalidRequest, "this is not HTTP/1.1: \(error)"), closing: true)
+    }
+
+    private func bodyMalformed(_ error: any Error) -> Problem {
+        Problem(.invalidRequest, "the body is not what its header says: \(error)")
     }
 
     // MARK: - Request
 
     private func begin(_ head: HTTPRequest) {
+        if isRefused { return resetStream(.reset(code: .refusedStream)) }
         connection.requestBegan()
         startedAt = .now()
         lastProgressAt = state.now
         input = .collecting
         output = .none
         status = 0
-        do throws(Problem) {
-            try admit(head)
+        isHead = head.method == .head
+        do throws(RequestRules.Violation) {
+            let facts = HeadFacts(head)
+            try facts.rules.check(isHTTP1 ? connection.isHTTP10 ? .http1_0 : .http1_1 : .http2)
+            do throws(Problem) { try admit(head, facts) } catch { refuse(error) }
         } catch {
-            refuse(error)
+            // Where it is unclear what was said, nothing that follows can be trusted to be another request.
+            refuse(Problem(error.isNotImplemented ? .notImplemented : .invalidRequest, error.problem, field: error.field), closing: isHTTP1)
         }
     }
 
     /// Everything that can be refused before a byte of the body is there.
-    private func admit(_ head: HTTPRequest) throws(Problem) {
-        isHead = head.method == .head
-        let facts = HeadFacts(head)
+    private func admit(_ head: HTTPRequest, _ facts: HeadFacts) throws(Problem) {
         guard facts.fieldCount <= limits.headerCount, facts.fieldBytes <= limits.headerBytes else { throw headerTooLarge() }
         hasBody = facts.hasBody || !isHTTP1
         let route = try state.shared.router.route(head.method, head.path ?? "/")
         self.route = route
+        if connection.isReserve, !route.isHealth {
+            throw Problem(.overloaded, "all \(state.shared.limits.connections) connections are taken: come again", retryAfterSeconds: limits.retryAfterSeconds)
+        }
+        if let trust = state.shared.localTrust, route.role != nil { try trust.admit(facts, to: route, known: &connection.trustedAuthority) }
         if !(route.isMetrics && state.shared.openMetrics) {
             principal = try state.shared.authorizer.admit(facts.authorization, for: route.role, memory: &connection.authorization)
         }
@@ -195,7 +245,11 @@ final class RequestHandler: ChannelDuplexHandler {
         case .collecting:
             input = .complete
             unwatch()
-            if case .ingest = route?.work { ingestBody() } else { ask() }
+            switch route?.work {
+            case .ingest: ingestBody()
+            case .now(let answer): send(answer())
+            case .answer, nil: ask()
+            }
         case .lines:
             input = .complete
             unwatch()
@@ -213,10 +267,11 @@ final class RequestHandler: ChannelDuplexHandler {
     /// Answers no. The rest of the request, where there is one, is swallowed, so that the client gets to read the answer.
     func refuse(_ problem: Problem, closing: Bool = false) {
         guard output == .none else { return cutOff() }
+        let closing = closing || connection.isReserve
         if problem.kind == .tooLarge || problem.kind == .headerTooLarge { state.shared.metrics.bodyRefused() }
         var fields = problem.fields
         let bytes = problem.body
-        if closing || (isHTTP1 && input != .complete && hasBody) { fields[.connection] = "close" }
+        if isHTTP1, closing || (input != .complete && hasBody) { fields[.connection] = "close" }
         releaseBody()
         lines = nil
         if input == .collecting || input == .lines { input = .swallowing }
@@ -231,9 +286,24 @@ final class RequestHandler: ChannelDuplexHandler {
         guard let context, output == .none else { return }
         var fields = fields
         if status != .noContent { fields[.contentLength] = String(bytes?.readableBytes ?? 0) }
+        var bytes = isHead ? nil : bytes
         fields[.date] = state.date
-        write(status, fields, isHead ? nil : bytes, context)
+        if isHTTP1, connection.isReserve { fields[.connection] = "close" }
+        guard let count = bytes?.readableBytes, count >= Self.accountedBytes else { return write(status, fields, bytes, context) }
+        guard connection.reserve(answerBytes: count) else {
+            let problem = Problem(.unavailable, "answers that clients haven't taken fill the memory there is for them", retryAfterSeconds: limits.retryAfterSeconds)
+            bytes = ByteBuffer(bytes: problem.body)
+            fields = problem.fields
+            fields[.contentLength] = String(bytes?.readableBytes ?? 0)
+            fields[.date] = state.date
+            return write(problem.kind.status, fields, bytes, context)
+        }
+        reservedBytes = count
+        write(status, fields, bytes, context)
     }
+
+    /// An answer below this is too small to count: its stream or connection weighs more.
+    private static let accountedBytes = 1_024
 
     /// The one place where an answer is begun and ended at once.
     func write(_ status: HTTPResponse.Status, _ fields: HTTPFields, _ bytes: ByteBuffer?, _ context: ChannelHandlerContext) {
@@ -250,9 +320,35 @@ final class RequestHandler: ChannelDuplexHandler {
         record()
         // Over HTTP/1.1 the next request may begin before this call returns.
         let isOver = input == .complete || input == .idle
+        let taken = reservationPromise(context)
+        if !isHTTP1 { answeredAt = state.now }
         if isOver { reset() }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: taken)
         if !isOver { watch() }
+    }
+
+    /// Gives back what the answer holds once it is written to the socket, or never will be.
+    private func reservationPromise(_ context: ChannelHandlerContext) -> EventLoopPromise<Void>? {
+        guard reservedBytes > 0 else { return nil }
+        let connection = NIOLoopBound(connection, eventLoop: context.eventLoop)
+        let taken = context.eventLoop.makePromise(of: Void.self)
+        taken.futureResult.whenComplete { [reservedBytes] _ in connection.value.release(answerBytes: reservedBytes) }
+        reservedBytes = 0
+        return taken
+    }
+
+    /// Over HTTP/2: the answer is complete and its client doesn't take it.
+    func checkTaken(_ now: NIODeadline) {
+        guard let answeredAt, now - answeredAt > .seconds(limits.writeStallSeconds) else { return }
+        self.answeredAt = nil
+        resetStream(.reset(code: .cancel))
+    }
+
+    /// The client sends nothing more. It may listen, or be gone: what only waits is given a moment to be done.
+    func clientSaysNoMore() {
+        guard let answer, answer.waits else { return }
+        let waiting = NIOLoopBound(answer, eventLoop: state.eventLoop)
+        state.eventLoop.scheduleTask(in: .seconds(limits.lingerSeconds)) { waiting.value.giveUp() }
     }
 
     private func record() {
@@ -276,6 +372,7 @@ final class RequestHandler: ChannelDuplexHandler {
         lines = nil
         binaryAttributes = []
         acknowledgesChunks = false
+        unreadSince = nil
         swallowedBytes = 0
         answer = nil
     }
@@ -294,7 +391,11 @@ final class RequestHandler: ChannelDuplexHandler {
         guard let context else { return }
         guard !isHTTP1, output == .ended else { return context.close(promise: nil) }
         // The answer was complete: RFC 9113, 8.1, says so to a client that still sends.
-        context.triggerUserOutboundEvent(NIOHTTP2FramePayloadToHTTPEvent.reset(code: .noError), promise: nil)
+        resetStream(.reset(code: .noError))
+    }
+
+    private func resetStream(_ reset: NIOHTTP2FramePayloadToHTTPEvent) {
+        context?.triggerUserOutboundEvent(reset, promise: nil)
     }
 
     func releaseBody() {

@@ -1,4 +1,5 @@
 import Domain
+import HTTPServing
 import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
@@ -6,33 +7,57 @@ import NIOHTTPTypes
 // What links a request on its event loop to the task that answers it?
 //
 // The task writes part by part and waits after each until the client has taken enough of it, so an answer of any length
-// holds one part in memory. A client that takes nothing is cut off; one that goes away cancels the task.
-// Touched on the event loop alone.
+// holds one part in memory. A client that takes nothing is cut off; one that goes away cancels the task. The place behind the
+// gate is given back when the task is done, and not before. Touched on the event loop alone.
 
 final class RunningAnswer {
     private(set) weak var request: RequestHandler?
     var task: Task<Void, Never>?
-    /// Leaves the gate the question came in by.
-    private var leave: (() -> Void)?
+    /// Whether it waits for something that may never come: a worker, or the next event.
+    let waits: Bool
+
+    private let state: EventLoopState
+    /// The gate the question came in by; nil once its place was given back.
+    private var gate: Gate?
     private var waiting: CheckedContinuation<Void, any Error>?
     private var waitingSince = NIODeadline.distantPast
+    /// A part for which there is no memory yet.
+    private var blocked: ByteBuffer?
     private var lastWriteAt = NIODeadline.distantPast
     private var heartbeat: ByteBuffer?
     private var isStream = false
 
-    init(request: RequestHandler, leave: @escaping () -> Void) {
+    init(request: RequestHandler, gate: Gate, waits: Bool) {
         self.request = request
-        self.leave = leave
+        self.gate = gate
+        self.waits = waits
+        state = request.state
+        if waits { state.add(waiting: self) }
     }
 
     // MARK: - From the task
 
+    /// Each of these three is the task's last word.
     func send(_ answer: Answer) {
+        workEnded()
         guard let request else { return }
-        var bytes: ByteBuffer?
-        if case .bytes(let body) = answer.body { bytes = ByteBuffer(bytes: body) }
         finish()
-        request.writeWhole(answer.status, answer.fields, bytes)
+        request.send(answer)
+    }
+
+    func end() {
+        workEnded()
+        guard let request else { return }
+        finish()
+        request.endAnswer()
+    }
+
+    func fail(_ problem: Problem) {
+        workEnded()
+        guard let request else { return }
+        finish()
+        // Half an answer must not look like a whole one.
+        if request.output == .open { request.cutOff() } else { request.refuse(problem) }
     }
 
     /// The header of an answer whose body comes in parts; false where no body is to be written.
@@ -57,47 +82,56 @@ final class RunningAnswer {
     }
 
     func write(_ bytes: [UInt8], _ written: CheckedContinuation<Void, any Error>) {
-        guard let request, let context = request.context, request.output == .open else { return written.resume(throwing: CancellationError()) }
-        context.writeAndFlush(request.wrapOutboundOut(.body(ByteBuffer(bytes: bytes))), promise: nil)
-        lastWriteAt = request.state.now
-        guard !context.channel.isWritable else { return written.resume() }
-        waiting = written
+        guard let request, request.output == .open else { return written.resume(throwing: CancellationError()) }
+        let part = ByteBuffer(bytes: bytes)
         waitingSince = request.state.now
+        waiting = written
+        if put(part) { resumeIfWritable() } else { blocked = part }
     }
 
-    func end() {
-        guard let request else { return }
-        finish()
-        request.endAnswer()
+    /// Writes where there is memory for what the client hasn't taken; false where there is none.
+    private func put(_ part: ByteBuffer) -> Bool {
+        guard let request, let context = request.context else { return false }
+        let count = part.readableBytes
+        guard request.connection.reserve(answerBytes: count) else { return false }
+        let connection = NIOLoopBound(request.connection, eventLoop: context.eventLoop)
+        let taken = context.eventLoop.makePromise(of: Void.self)
+        taken.futureResult.whenComplete { _ in connection.value.release(answerBytes: count) }
+        context.writeAndFlush(request.wrapOutboundOut(.body(part)), promise: taken)
+        lastWriteAt = request.state.now
+        return true
     }
 
-    func fail(_ problem: Problem) {
-        guard let request else { return }
-        finish()
-        // Half an answer must not look like a whole one.
-        if request.output == .open { request.cutOff() } else { request.refuse(problem) }
-    }
-
-    // MARK: - From the channel and the sweep
-
-    func writable() {
+    private func resumeIfWritable() {
+        guard blocked == nil, let context = request?.context, context.channel.isWritable else { return }
         waiting?.resume()
         waiting = nil
     }
 
+    // MARK: - From the channel and the sweep
+
+    func writable() { resumeIfWritable() }
+
     func check(_ now: NIODeadline) {
         guard let request, isStream else { return }
+        if let part = blocked, put(part) {
+            blocked = nil
+            resumeIfWritable()
+        }
         if waiting != nil {
-            if now - waitingSince > .seconds(request.limits.writeStallSeconds) { request.cutOff() }
+            let limits = request.limits
+            // Over HTTP/2, who says no more can't open its window any more.
+            let seconds = request.isHTTP1 || !request.connection.isInputClosed ? limits.writeStallSeconds : limits.lingerSeconds
+            if now - waitingSince > .seconds(seconds) { request.cutOff() }
         } else if let heartbeat, now - lastWriteAt > .seconds(request.limits.heartbeatSeconds) {
             lastWriteAt = now
             request.context?.writeAndFlush(request.wrapOutboundOut(.body(heartbeat)), promise: nil)
         }
     }
 
-    /// The server stops: a stream that would never end by itself ends now, and well.
-    func stopFollowing() {
-        if heartbeat != nil { task?.cancel() }
+    /// What only waits ends now, and well: the server stops, or nobody may be listening any more.
+    func giveUp() {
+        if waits { task?.cancel() }
     }
 
     /// Nobody is there any more to be answered.
@@ -106,12 +140,17 @@ final class RunningAnswer {
         finish()
         waiting?.resume(throwing: CancellationError())
         waiting = nil
+        blocked = nil
     }
 
     private func finish() {
         if isStream, let request { request.state.remove(stream: request) }
         request = nil
-        leave?()
-        leave = nil
+    }
+
+    private func workEnded() {
+        gate?.leave()
+        gate = nil
+        if waits { state.remove(waiting: self) }
     }
 }

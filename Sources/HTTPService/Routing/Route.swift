@@ -8,10 +8,12 @@ struct Route: Sendable {
         /// The hot path: bodies of events into the log.
         case ingest
         case answer(@Sendable (Question) async throws -> Answer)
+        /// Answered on the event loop, before any queue and behind no limit.
+        case now(@Sendable () -> Answer)
     }
 
     /// Which gate a question comes in by.
-    enum Room: Sendable { case questions, placements, events }
+    enum Room: Sendable { case questions, placements, events, health }
 
     /// Its place in the table, and in the metrics.
     var index = 0
@@ -32,6 +34,7 @@ struct Route: Sendable {
     }
 
     var isMetrics: Bool { template == "/metrics" }
+    var isHealth: Bool { room == .health }
     /// Answered by an instance that stands by, too: it is about the instance, not about pools.
     var isOperational: Bool { isMetrics || (role == nil && template != "/") }
 

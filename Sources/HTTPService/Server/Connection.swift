@@ -1,11 +1,14 @@
+import HTTPServing
 import NIOCore
 import NIOHTTP1
+import NIOTLS
 
 // What does one connection do between its requests?
 //
-// It stands first in the channel's pipeline (after TLS), sees every byte, and keeps four things: how many requests are open
-// and since when none is, who was let in last, whether it is closing, and the flushes it holds back. Answers that are
-// written while the loop hands out a commit's results, or while it still reads, leave in one system call.
+// It stands first in the channel's pipeline (after TLS), sees every byte, and keeps: how many requests are open and since when
+// none is, which HTTP/2 streams there are, who was let in last, what its answers hold in memory, whether it is closing, and the
+// flushes it holds back. Answers that are written while the loop hands out a commit's results, or while it still reads, leave in
+// one system call.
 
 final class Connection: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
@@ -18,23 +21,49 @@ final class Connection: ChannelDuplexHandler {
     let state: EventLoopState
     var version = Version.unknown
     var authorization = Authorizer.Memory()
+    /// The authority that was last found to be one of ours.
+    var trustedAuthority: String?
+    /// Came when every place was taken: hears of the service's health and nothing else.
+    let isReserve: Bool
 
+    private let place: Place
     private var context: ChannelHandlerContext?
     private var openRequests = 0
-    private var lastRequestAt: NIODeadline
+    private(set) var lastRequestAt: NIODeadline
+    /// When the TLS handshake began; nil once it is done, or where there is none.
+    private var handshakingSince: NIODeadline?
     /// When the first byte came that no request has accounted for; nil where there is none.
     private var pendingSince: NIODeadline?
+    /// Since when the socket takes nothing.
+    private var unwritableSince: NIODeadline?
+    /// Of the request that is being read: HTTP/1.0 knows no Host and no chunks.
+    var isHTTP10 = false
     /// Over HTTP/1.1: a header stopped half way, which is what the parser's error then means.
     private(set) var hasStalledHeader = false
     /// Nothing new begins, and where nothing is open nothing may be said any more.
     private(set) var isDraining = false
     private var drainingSince: NIODeadline?
+    /// The client has said its last word, and may still listen.
+    private var inputClosedSince: NIODeadline?
+    var isInputClosed: Bool { inputClosedSince != nil }
     private var isReading = false
     private var holdsFlush = false
+    /// Written and not flushed yet.
+    private var heldBytes = 0
+    /// Of answers that the client has not taken.
+    private var answerBytes = 0
 
-    init(state: EventLoopState) {
+    // Over HTTP/2.
+    private var streamCount: StreamCount
+    private var streams: [RequestHandler] = []
+
+    init(state: EventLoopState, place: Place, isReserve: Bool, isSecure: Bool) {
         self.state = state
-        lastRequestAt = state.now
+        self.place = place
+        self.isReserve = isReserve
+        streamCount = StreamCount(limit: state.limits.streamsPerConnection)
+        lastRequestAt = .now()
+        handshakingSince = isSecure ? .now() : nil
     }
 
     // MARK: - Requests
@@ -49,13 +78,80 @@ final class Connection: ChannelDuplexHandler {
         lastRequestAt = state.now
     }
 
+    var keptStreams: Int { streamCount.keptCount }
+
+    /// Neither a request nor an answer under way.
+    var isIdle: Bool { openRequests == 0 && streams.isEmpty && !isDraining }
+
+    // MARK: - Streams of HTTP/2
+
+    /// False where the stream is one too many: for this connection, or for all together.
+    func add(stream: RequestHandler) -> Bool {
+        streamCount.opened()
+        stream.streamIndex = streams.count
+        streams.append(stream)
+        if !streamCount.isExceeded, let place = Place(behind: state.shared.streams) {
+            stream.place = place
+            return true
+        }
+        // Not at once: NIO is still making the stream.
+        if !streamCount.refuse() {
+            let me = NIOLoopBound(self, eventLoop: state.eventLoop)
+            state.eventLoop.execute { me.value.closeNow() }
+        }
+        return false
+    }
+
+    func closed(stream: RequestHandler) {
+        guard let index = stream.streamIndex else { return }
+        stream.streamIndex = nil
+        streamCount.closed()
+        let last = streams.removeLast()
+        guard last !== stream else { return }
+        streams[index] = last
+        last.streamIndex = index
+    }
+
+    func freed(stream: RequestHandler) {
+        streamCount.freed()
+        stream.place?.leave()
+        if isInputClosed, streams.isEmpty { closeOnceWritten() }
+    }
+
+    // MARK: - What answers hold
+
+    /// Room for an answer's bytes until they are written to the socket; false where there is none.
+    func reserve(answerBytes count: Int) -> Bool {
+        guard answerBytes + count <= state.limits.connectionAnswerBytes, state.shared.answerBytes.enter(count) else { return false }
+        answerBytes += count
+        return true
+    }
+
+    func release(answerBytes count: Int) {
+        answerBytes -= count
+        state.shared.answerBytes.leave(count)
+    }
+
     // MARK: - Limits and stopping
 
     func checkIdle(_ now: NIODeadline) {
-        if let drainingSince, openRequests == 0, now - drainingSince > .seconds(state.limits.lingerSeconds) { return closeNow() }
+        streamCount.swept()
+        let limits = state.limits
+        if let handshakingSince {
+            if now - handshakingSince > .seconds(limits.handshakeSeconds) { closeNow() }
+            return
+        }
+        if let unwritableSince, now - unwritableSince > .seconds(limits.writeStallSeconds) { return closeNow() }
+        for stream in Array(streams) { stream.checkTaken(now) }
+        // An answer that the client's window holds back is held back for ever: nobody opens it any more.
+        if version == .http2, openRequests == 0, let inputClosedSince, now - max(inputClosedSince, lastRequestAt) > .seconds(limits.lingerSeconds) {
+            return closeNow()
+        }
+        if let drainingSince, openRequests == 0, now - drainingSince > .seconds(limits.lingerSeconds) { return closeNow() }
         guard openRequests == 0, !isDraining else { return }
-        if let pendingSince, version != .http2, now - pendingSince > .seconds(state.limits.stallSeconds) { return headerStalled() }
-        if now - lastRequestAt > .seconds(state.limits.idleSeconds) { drain() }
+        if isReserve, now - lastRequestAt > .seconds(limits.reserveSeconds) { return closeNow() }
+        if let pendingSince, version != .http2, unwritableSince == nil, now - pendingSince > .seconds(limits.stallSeconds) { return headerStalled() }
+        if now - lastRequestAt > .seconds(limits.idleSeconds) { drain() }
     }
 
     /// Nothing new begins; what is open finishes, then the connection closes.
@@ -69,13 +165,28 @@ final class Connection: ChannelDuplexHandler {
 
     func closeNow() { context?.close(promise: nil) }
 
-    /// A header that never ends, or a TLS handshake that doesn't.
+    /// Makes room for another connection: the place is free at once, the channel closes as it may.
+    func giveWay() {
+        place.leave()
+        closeNow()
+    }
+
+    /// A header that never ends.
     private func headerStalled() {
         pendingSince = nil
         guard version == .http1 else { return closeNow() }
         hasStalledHeader = true
         // NIO's pipelining lets an answer without a request through after a parser's error, and after nothing else.
         context?.pipeline.fireErrorCaught(HTTPParserError.unknown)
+    }
+
+    /// Closes once all that was written before is with the socket.
+    func closeOnceWritten() {
+        guard let context else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.whenComplete { _ in bound.value.closeNow() }
+        context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: written)
     }
 
     // MARK: - Channel
@@ -91,9 +202,40 @@ final class Connection: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        place.leave()
         state.remove(self)
-        self.context = nil
         context.fireChannelInactive()
+        self.context = nil
+        // See `ReadCompletion`: without this, HTTP/2's streams of a read that closed the channel are never freed.
+        guard isReading else { return }
+        isReading = false
+        context.fireChannelReadComplete()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted? = event as? TLSUserEvent {
+            handshakingSince = nil
+            lastRequestAt = state.now
+        }
+        context.fireUserInboundEventTriggered(event)
+        if case .inputClosed? = event as? ChannelEvent { inputClosed() }
+    }
+
+    /// What was asked before is answered; the parser and the pipelining of HTTP/1.1 have heard of it and close by themselves.
+    private func inputClosed() {
+        inputClosedSince = .now()
+        switch version {
+        case .unknown: closeNow()
+        case .http1: break
+        case .http2:
+            if streams.isEmpty { return closeOnceWritten() }
+            for stream in Array(streams) { stream.clientSaysNoMore() }
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        unwritableSince = context.channel.isWritable ? nil : .now()
+        context.fireChannelWritabilityChanged()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -108,25 +250,37 @@ final class Connection: ChannelDuplexHandler {
         if holdsFlush, !state.isDelivering { releaseFlush() }
     }
 
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        heldBytes += unwrapOutboundIn(data).readableBytes
+        context.write(data, promise: promise)
+        // TLS keeps what isn't flushed to itself: only what reaches the socket shows whether anybody reads.
+        if holdsFlush, heldBytes > AnswerWriter.partBytes { flushNow(context) }
+    }
+
     func flush(context: ChannelHandlerContext) {
-        guard isReading || state.isDelivering else { return context.flush() }
+        guard isReading || state.isDelivering else { return flushNow(context) }
         guard !holdsFlush else { return }
         holdsFlush = true
         if !isReading { state.holdFlush(of: self) }
+    }
+
+    private func flushNow(_ context: ChannelHandlerContext) {
+        heldBytes = 0
+        context.flush()
     }
 
     /// Flushes what was held back.
     func releaseFlush() {
         guard holdsFlush else { return }
         holdsFlush = false
-        context?.flush()
+        if let context { flushNow(context) }
     }
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         // Whoever closes has said its last word before: it must leave first.
         if holdsFlush {
             holdsFlush = false
-            context.flush()
+            flushNow(context)
         }
         context.close(mode: mode, promise: promise)
     }

@@ -1,3 +1,4 @@
+import HTTPServing
 import NIOCore
 import NIOHTTP1
 import NIOHTTP2
@@ -8,13 +9,12 @@ import NIOSSL
 // Which handlers does a connection have, from the socket up?
 //
 //     (TLS) → Connection → sniffer ─┬→ HTTP/2 → its stream: merger, codec, RequestHandler
-//                                   └→ HTTP/1.1 parser → pipelining → persistence → codec → RequestHandler
+//                                   └→ HTTP/1.1: parser and pipelining (HTTP1Front) → persistence → codec → RequestHandler
 
 enum ConnectionPipeline {
-    static func configure(_ channel: any Channel, tls: NIOSSLContext?, state: EventLoopState) throws {
+    static func configure(_ channel: any Channel, _ connection: Connection, tls: NIOSSLContext?) throws {
         let pipeline = channel.pipeline.syncOperations
         if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
-        let connection = Connection(state: state)
         try pipeline.addHandler(connection)
         let isSecure = tls != nil
         try pipeline.addHandler(
@@ -53,7 +53,9 @@ enum ConnectionPipeline {
                 return stream.eventLoop.makeFailedFuture(error)
             }
         }
-        try channel.pipeline.syncOperations.addHandlers([EarlySettingsHandler(), handler, manager, CloseOnError()])
+        try channel.pipeline.syncOperations.addHandlers([
+            EarlySettingsHandler(), AdvertisedStreams(limit: limits.streamsPerConnection), handler, manager, CloseOnError(),
+        ])
     }
 
     /// Room for the bodies of a busy producer, so that it doesn't wait for the window to open after every other batch.
@@ -63,7 +65,7 @@ enum ConnectionPipeline {
     private static func connectionConfiguration(_ limits: ServerLimits) -> NIOHTTP2Handler.ConnectionConfiguration {
         var configuration = NIOHTTP2Handler.ConnectionConfiguration()
         configuration.initialSettings = [
-            HTTP2Setting(parameter: .maxConcurrentStreams, value: limits.streamsPerConnection),
+            HTTP2Setting(parameter: .maxConcurrentStreams, value: StreamCount.handlerLimit(for: limits.streamsPerConnection)),
             HTTP2Setting(parameter: .maxHeaderListSize, value: limits.headerBlockBytes),
             HTTP2Setting(parameter: .initialWindowSize, value: streamWindowBytes),
         ]
@@ -89,11 +91,9 @@ enum ConnectionPipeline {
         parsing.maxHeaderFieldCount = limits.headerCount
         parsing.maxHeaderListSize = limits.headerBytes
         parsing.maxHeaderFieldSize = limits.headerBytes
-        try channel.pipeline.syncOperations.addHandlers([
-            HTTPResponseEncoder(),
-            ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: parsing)),
-            HTTPServerPipelineHandler(),
-            HTTP1Persistence(lingerSeconds: limits.lingerSeconds),
+        let (front, pacing) = HTTP1Front.handlers(parsing)
+        try channel.pipeline.syncOperations.addHandlers(front + [
+            HTTP1Persistence(connection: connection, pacing: pacing, lingerSeconds: limits.lingerSeconds),
             HTTP1ToHTTPServerCodec(secure: isSecure),
             RequestHandler(state: connection.state, connection: connection),
         ])

@@ -30,6 +30,8 @@ final class EventLoopState {
     /// Requests whose next part did not come with the same read, and answers whose client still sends.
     private var unfinished: [ObjectIdentifier: RequestHandler] = [:]
     private var streams: [ObjectIdentifier: RequestHandler] = [:]
+    /// Answers that wait for something: limited where they are let in.
+    private var waits: [ObjectIdentifier: RunningAnswer] = [:]
 
     private var waiting: [Waiting] = []
     private var freeTickets: [Int] = []
@@ -115,6 +117,20 @@ final class EventLoopState {
     func unwatch(_ request: RequestHandler) { unfinished[ObjectIdentifier(request)] = nil }
     func add(stream: RequestHandler) { streams[ObjectIdentifier(stream)] = stream }
     func remove(stream: RequestHandler) { streams[ObjectIdentifier(stream)] = nil }
+    func add(waiting answer: RunningAnswer) { waits[ObjectIdentifier(answer)] = answer }
+    func remove(waiting answer: RunningAnswer) { waits[ObjectIdentifier(answer)] = nil }
+
+    /// The connection that has been idle longest; nil where none is.
+    var longestIdle: Connection? {
+        var longest: Connection?
+        for connection in connections.values where connection.isIdle {
+            if longest.map({ connection.lastRequestAt < $0.lastRequestAt }) ?? true { longest = connection }
+        }
+        return longest
+    }
+
+    /// Handlers of HTTP/2's streams that are still there, of all connections.
+    var keptStreams: Int { connections.values.reduce(0) { $0 + $1.keptStreams } }
 
     /// Looks at every time limit. Copies, since what is found changes the tables.
     func sweep() {
@@ -137,7 +153,7 @@ final class EventLoopState {
     func drain() {
         guard !isDraining else { return }
         isDraining = true
-        for stream in Array(streams.values) { stream.stopFollowing() }
+        for answer in Array(waits.values) { answer.giveUp() }
         for connection in Array(connections.values) { connection.drain() }
     }
 

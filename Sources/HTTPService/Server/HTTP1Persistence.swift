@@ -1,3 +1,4 @@
+import HTTPServing
 import NIOCore
 import NIOHTTP1
 
@@ -8,7 +9,7 @@ import NIOHTTP1
 // answer that says `connection: close` is followed by the close once the request has been read to its end, so that the
 // client gets to see the answer. Where that end can't be known, because the parser gave up, our side alone is closed and the
 // rest is read and thrown away for a while: closing on unread bytes would reset the connection under the answer
-// (RFC 9112, 9.6).
+// (RFC 9112, 9.6). A client that closes its own side has asked all it will: the last answer is the connection's last.
 
 final class HTTP1Persistence: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
@@ -16,19 +17,26 @@ final class HTTP1Persistence: ChannelDuplexHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
+    private let connection: Connection
+    private let pacing: AnswerPacing
     private var version = HTTPVersion.http1_1
     private var closes = false
     private var isRequestOpen = false
+    private var isAnswerOpen = false
     private var hasAnswered = false
     /// The parser gave up: no request will come any more.
     private var isBroken = false
     private let lingerTime: TimeAmount
 
-    init(lingerSeconds: Double) { lingerTime = .seconds(lingerSeconds) }
+    init(connection: Connection, pacing: AnswerPacing, lingerSeconds: Double) {
+        self.connection = connection
+        self.pacing = pacing
+        lingerTime = .seconds(lingerSeconds)
+    }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // What a broken request goes on to say is no news.
-        if isBroken, error is ByteToMessageDecoderError { return }
+        // What a broken request goes on to say is no news: it has had its answer.
+        if isBroken, error is ByteToMessageDecoderError || error is HTTPParserError { return }
         if error is HTTPParserError { isBroken = true }
         context.fireErrorCaught(error)
     }
@@ -37,14 +45,23 @@ final class HTTP1Persistence: ChannelDuplexHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             version = head.version
-            closes = !head.isKeepAlive
+            connection.isHTTP10 = head.version == .http1_0 || head.version == .http0_9
+            // A client that offers another protocol is answered in this one; NIO's parser reads nothing behind such a request.
+            closes = !head.isKeepAlive || head.headers.contains(name: "upgrade") || head.method == .CONNECT
             isRequestOpen = true
+            isAnswerOpen = true
             hasAnswered = false
         case .body: break
         case .end: isRequestOpen = false
         }
         context.fireChannelRead(data)
         if closes, hasAnswered, !isRequestOpen { context.close(promise: nil) }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        context.fireUserInboundEventTriggered(event)
+        guard case .inputClosed? = event as? ChannelEvent else { return }
+        if isAnswerOpen { closes = true } else if !isBroken { pacing.onceReleased { [connection] in connection.closeOnceWritten() } }
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -56,20 +73,25 @@ final class HTTP1Persistence: ChannelDuplexHandler {
             if !head.isKeepAlive { closes = true }
             if closes { head.headers.replaceOrAdd(name: "connection", value: "close") }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
-        case .end where closes && !isRequestOpen:
+        case .end where closes && (isBroken || !isRequestOpen):
             hasAnswered = true
-            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-            let written = promise ?? context.eventLoop.makePromise()
-            written.futureResult.whenComplete { [isBroken, lingerTime] _ in
-                guard isBroken else { return bound.value.close(promise: nil) }
-                bound.value.close(mode: .output, promise: nil)
-                bound.value.eventLoop.scheduleTask(in: lingerTime) { bound.value.close(promise: nil) }
-            }
-            context.write(data, promise: written)
+            isAnswerOpen = false
+            writeAndClose(context, promise ?? context.eventLoop.makePromise(), data)
         case .end:
             hasAnswered = true
+            isAnswerOpen = false
             context.write(data, promise: promise)
         default: context.write(data, promise: promise)
         }
+    }
+
+    private func writeAndClose(_ context: ChannelHandlerContext, _ written: EventLoopPromise<Void>, _ data: NIOAny) {
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        written.futureResult.whenComplete { [isBroken, lingerTime] _ in
+            guard isBroken else { return bound.value.close(promise: nil) }
+            bound.value.close(mode: .output, promise: nil)
+            bound.value.eventLoop.scheduleTask(in: lingerTime) { bound.value.close(promise: nil) }
+        }
+        context.write(data, promise: written)
     }
 }

@@ -110,6 +110,8 @@ public final class HTTPServer: Sendable {
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // A client that has asked all it will is still answered.
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.maxMessagesPerRead, value: 4)
             .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 2_048, initial: 16_384, maximum: 65_536))
             .childChannelInitializer { channel in
@@ -127,10 +129,22 @@ public final class HTTPServer: Sendable {
     private struct TooManyConnections: Error {}
 
     private static func accept(_ channel: any Channel, tls: ReloadingTLSContext?, _ shared: ServerShared, _ loops: [LoopHandle]) throws {
-        guard shared.connections.enter() else { throw TooManyConnections() }
-        channel.closeFuture.whenComplete { _ in shared.connections.leave() }
         guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop }) else { preconditionFailure("a connection on a foreign event loop") }
-        try ConnectionPipeline.configure(channel, tls: tls?.current, state: loop.state.value)
+        let state = loop.state.value
+        guard let (place, isReserve) = takePlace(shared, state) else { throw TooManyConnections() }
+        let connection = Connection(state: state, place: place, isReserve: isReserve, isSecure: tls != nil)
+        channel.closeFuture.whenComplete { _ in place.leave() }
+        try ConnectionPipeline.configure(channel, connection, tls: tls?.current)
+    }
+
+    /// Where every place is taken, the one that has been idle longest gives way, so that connections without a request keep nobody out.
+    private static func takePlace(_ shared: ServerShared, _ state: EventLoopState) -> (Place, isReserve: Bool)? {
+        if let place = Place(behind: shared.connections) { return (place, false) }
+        if let idle = state.longestIdle {
+            idle.giveWay()
+            if let place = Place(behind: shared.connections) { return (place, false) }
+        }
+        return Place(behind: shared.reservedConnections).map { ($0, true) }
     }
 
     /// Looks once a second whether the tokens changed.
@@ -156,7 +170,24 @@ public final class HTTPServer: Sendable {
     // MARK: - Stop
 
     /// Connections that are open now.
-    public var connectionCount: Int { shared.connections.count }
+    public var connectionCount: Int { shared.connections.count + shared.reservedConnections.count }
+
+    /// What is alive now, for tests of what an attack leaves behind.
+    struct Living: Hashable, Sendable {
+        var connections = 0
+        var streams = 0
+        var keptStreams = 0
+        var answerBytes = 0
+        var questions = 0
+    }
+
+    func living() async throws -> Living {
+        var living = Living(
+            connections: connectionCount, streams: shared.streams.count, answerBytes: shared.answerBytes.count,
+            questions: shared.questions.count + shared.healthQuestions.count + shared.waitingPlacements.count + shared.followStreams.count)
+        for loop in loops { living.keptStreams += try await loop.eventLoop.submit { loop.state.value.keptStreams }.get() }
+        return living
+    }
 
     /// Bytes held now of bodies that are being received.
     func bodyBytes() async throws -> Int {
@@ -180,9 +211,9 @@ public final class HTTPServer: Sendable {
         watch.cancel()
         for listener in listeners { try? await listener.close() }
         for loop in loops { loop.eventLoop.execute { loop.state.value.drain() } }
-        await waitUntil(shared.limits.drainSeconds) { shared.connections.count == 0 }
-        if shared.connections.count > 0 {
-            shared.log.warning("requests did not finish in time and were cut off", metadata: ["connections": "\(shared.connections.count)"])
+        await waitUntil(shared.limits.drainSeconds) { connectionCount == 0 }
+        if connectionCount > 0 {
+            shared.log.warning("requests did not finish in time and were cut off", metadata: ["connections": "\(connectionCount)"])
         }
         for loop in loops {
             try? await loop.eventLoop.submit {
@@ -191,7 +222,7 @@ public final class HTTPServer: Sendable {
             }.get()
         }
         // Their tasks are cancelled, and say so to their event loop, which must be there to hear it.
-        await waitUntil(shared.limits.lingerSeconds) { [shared.questions, shared.waitingPlacements, shared.followStreams].allSatisfy { $0.count == 0 } }
+        await waitUntil(shared.limits.lingerSeconds) { [shared.questions, shared.healthQuestions, shared.waitingPlacements, shared.followStreams].allSatisfy { $0.count == 0 } }
         try? await group.shutdownGracefully()
     }
 

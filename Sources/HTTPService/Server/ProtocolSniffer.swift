@@ -1,9 +1,11 @@
 import NIOCore
+import NIOTLS
 
 // Does this client speak HTTP/2 or HTTP/1.1?
 //
 // Both come in on the same port. An HTTP/2 client with prior knowledge begins with a fixed preface that no HTTP/1.1 request
-// begins with, so the first byte that differs decides; under TLS the client begins the same way after either outcome of ALPN.
+// begins with, so the first byte that differs decides. Under TLS what ALPN settled holds: a client that agreed on HTTP/2 and then
+// speaks something else is told so in HTTP/2. Without ALPN its first bytes tell.
 
 enum ProtocolSniffer {
     static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
@@ -40,9 +42,19 @@ final class ProtocolSniffingHandler: ChannelInboundHandler, RemovableChannelHand
             return
         }
         seen = nil
+        settle(version, context, bytes)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        context.fireUserInboundEventTriggered(event)
+        guard case .handshakeCompleted(let agreed?)? = event as? TLSUserEvent else { return }
+        settle(agreed == "h2" ? .http2 : .http1, context, nil)
+    }
+
+    private func settle(_ version: Connection.Version, _ context: ChannelHandlerContext, _ bytes: ByteBuffer?) {
         do {
             try configure(context.channel, version)
-            context.fireChannelRead(wrapInboundOut(bytes))
+            if let bytes { context.fireChannelRead(wrapInboundOut(bytes)) }
             context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
         } catch {
             context.close(promise: nil)

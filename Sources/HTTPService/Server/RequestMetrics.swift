@@ -7,7 +7,7 @@ import Synchronization
 // request looks anything up by name. Statuses are the fixed list of those this server answers with.
 
 final class RequestMetrics: Sendable {
-    private static let statuses = [200, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 415, 417, 429, 431, 500, 503]
+    private static let statuses = [200, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 415, 417, 429, 431, 500, 501, 503]
 
     private let counters: Mutex<[Counter?]>
     private let timers: [Metrics.Timer]

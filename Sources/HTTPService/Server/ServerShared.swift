@@ -9,27 +9,43 @@ final class ServerShared: Sendable {
     let parts: ServiceParts
     let limits: ServerLimits
     let authorizer: Authorizer
+    /// nil where tokens say who may do what.
+    let localTrust: LocalTrust?
     let openMetrics: Bool
     let router: Router
     let metrics: RequestMetrics
     let log: Logger
 
     let connections: Gate
+    let reservedConnections: Gate
+    let streams: Gate
+    /// Counts bytes.
+    let answerBytes: Gate
+    let healthQuestions: Gate
     let questions: Gate
     let waitingPlacements: Gate
     let followStreams: Gate
+    let meters: SharedRendering?
+    let followers: EventFanOut
 
     init(parts: ServiceParts, configuration: ServerConfiguration, tokens: TokenFile?, log: Logger) {
         self.parts = parts
         self.log = log
         limits = configuration.limits
         authorizer = Authorizer(tokens: tokens)
+        localTrust = tokens == nil ? LocalTrust(configuration) : nil
         openMetrics = configuration.openMetrics
         router = Router(routes: RouteTable.all)
         metrics = RequestMetrics(routes: RouteTable.all)
         connections = Gate(limit: limits.connections)
+        reservedConnections = Gate(limit: limits.reservedConnections)
+        streams = Gate(limit: limits.streams)
+        answerBytes = Gate(limit: limits.answerBytes)
+        healthQuestions = Gate(limit: limits.healthQuestions)
         questions = Gate(limit: limits.questions)
         waitingPlacements = Gate(limit: limits.waitingPlacements)
         followStreams = Gate(limit: limits.followStreams)
+        meters = parts.metricsText.map { SharedRendering($0) }
+        followers = EventFanOut(log: parts.log, sliceEvents: limits.readEvents)
     }
 }

@@ -11,6 +11,8 @@ import GRPCCore
 struct ExternalScaler: Externalscaler_ExternalScaler.SimpleServiceProtocol {
     let plane: any PoolWatching
     let streams: OpenStreams
+    /// Whether a pool that nothing has been heard of is one that the configuration or a policy names.
+    let knows: @Sendable (_ pool: String) async -> Bool
 
     // MARK: - One answer
 
@@ -31,6 +33,8 @@ struct ExternalScaler: Externalscaler_ExternalScaler.SimpleServiceProtocol {
 
     private func summary(_ pool: String) async throws(ScalerRefusal) -> PoolSummary {
         if let summary = await plane.summary(of: pool) { return summary }
+        // Nothing has happened there yet, which is no mistake of the ScaledObject's.
+        if await knows(pool) { return .nothingYet }
         throw await unknown(pool)
     }
 
@@ -60,20 +64,23 @@ struct ExternalScaler: Externalscaler_ExternalScaler.SimpleServiceProtocol {
         let latest = LatestAnswer<Answer>()
         let place = try streams.enter { latest.finish() }
         defer { streams.leave(place) }
-        let watch = try await watch(pool) { latest.offer(answer($0)) }
+        let mayComeLater = await knows(pool)
+        if mayComeLater, await plane.summary(of: pool) == nil { latest.offer(answer(.nothingYet)) }
+        let watch = try await watch(pool, mayComeLater) { latest.offer(answer($0)) }
         defer { watch.cancel() }
         try await withRPCCancellationHandler {
             for await answer in latest.answers { try await write(answer) }
         } onCancelRPC: {
             latest.finish()
         }
-        if streams.isStopping { throw ScalerRefusal.stopping }
+        // An end that is none of KEDA's faults: it opens the stream again at once, where after an error it waits up to a minute.
+        if streams.isStopping { return }
         throw RPCError(code: .cancelled, message: "the call was cancelled, or its deadline has passed: open the stream again")
     }
 
-    private func watch(_ pool: String, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ScalerRefusal) -> PoolWatch {
+    private func watch(_ pool: String, _ mayComeLater: Bool, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ScalerRefusal) -> PoolWatch {
         do throws(ControlFault) {
-            return try await plane.watch(pool: pool, changed)
+            return try await plane.watch(pool: pool, mayComeLater: mayComeLater, changed)
         } catch {
             switch error {
             case .notFound: throw await unknown(pool)
@@ -85,6 +92,13 @@ struct ExternalScaler: Externalscaler_ExternalScaler.SimpleServiceProtocol {
     private struct SpecUnderPolicy: Hashable {
         var spec: Externalscaler_GetMetricSpecResponse
         var policySeq: Position?
+    }
+}
+
+extension PoolSummary {
+    /// Of a pool whose first event is still to come.
+    fileprivate static var nothingYet: PoolSummary {
+        PoolSummary(demand: 0, waiting: 0, policy: Policy(seq: 0, slotsPerWorker: 1, isActive: false, desired: 0))
     }
 }
 

@@ -50,6 +50,8 @@ public struct KEDAScalerConfiguration: Hashable, Sendable {
         public var callsPerConnection = 128
         /// Streams open at the same time, of all connections; one more is RESOURCE_EXHAUSTED.
         public var streams = 1_000
+        /// A TLS handshake must be done after this long.
+        public var handshakeSeconds = 10.0
         /// A connection without a call is closed after this long; KEDA makes another at its next poll.
         public var idleSeconds = 300.0
         /// A silent connection is asked for a sign of life after this long, and closed where none comes for as long again.
@@ -122,7 +124,7 @@ extension KEDAScalerConfiguration.Limits {
     var all: [(name: String, value: Double)] {
         [
             ("messageBytes", Double(messageBytes)), ("connections", Double(connections)), ("callsPerConnection", Double(callsPerConnection)),
-            ("streams", Double(streams)), ("idleSeconds", idleSeconds), ("keepaliveSeconds", keepaliveSeconds), ("drainSeconds", drainSeconds),
+            ("streams", Double(streams)), ("handshakeSeconds", handshakeSeconds), ("idleSeconds", idleSeconds), ("keepaliveSeconds", keepaliveSeconds), ("drainSeconds", drainSeconds),
         ]
     }
 }

@@ -7,22 +7,27 @@ public import ServiceLifecycle
 
 // How does the scaler live under service-lifecycle?
 //
-// It listens when it is run and says where. At a graceful shutdown it takes no more calls, ends its streams with UNAVAILABLE
-// (KEDA opens them again elsewhere, or here after the restart), and gives calls in flight the drain time.
+// It listens when it is run and says where. At a graceful shutdown it takes no more calls, ends its streams with OK (KEDA opens
+// them again elsewhere, or here after the restart; after an error it would wait first), and gives calls in flight the drain time.
 
 public struct KEDAScalerService: Service {
     private let configuration: KEDAScalerConfiguration
     private let plane: any PoolWatching
+    private let knows: @Sendable (_ pool: String) async -> Bool
     private let logger: Logger
     private let onStart: @Sendable (_ port: Int) async -> Void
 
-    /// - Parameter onStart: called with the port once it is open.
+    /// - Parameters:
+    ///   - knows: whether the configuration or a policy names this pool, though nothing has been heard of it yet.
+    ///   - onStart: called with the port once it is open.
     public init(
-        configuration: KEDAScalerConfiguration, plane: any PoolWatching, logger: Logger,
+        configuration: KEDAScalerConfiguration, plane: any PoolWatching, knows: @escaping @Sendable (_ pool: String) async -> Bool = { _ in false },
+        logger: Logger,
         onStart: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.plane = plane
+        self.knows = knows
         self.logger = logger
         self.onStart = onStart
     }
@@ -35,7 +40,7 @@ public struct KEDAScalerService: Service {
         let watching = identity.map { identity in Task { [logger] in await identity.tls.watch(log: logger) } }
         defer { watching?.cancel() }
         let transport = try HTTP2ServerTransport.Posix(configuration, identity: identity)
-        let server = GRPCServer(transport: transport, services: [ExternalScaler(plane: plane, streams: streams)])
+        let server = GRPCServer(transport: transport, services: [ExternalScaler(plane: plane, streams: streams, knows: knows)])
         let fault = await withTaskGroup(of: Ending.self) { group -> KEDAScalerConfiguration.Fault? in
             group.addTask {
                 do { try await server.serve() } catch { return .served(error) }

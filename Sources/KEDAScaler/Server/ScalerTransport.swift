@@ -1,7 +1,8 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
+import HTTPServing
 import protocol NIOCore.Channel
-import class NIOCore.EventLoopFuture
+import NIOSSL
 import Synchronization
 
 // How does the scaler's port behave?
@@ -55,7 +56,18 @@ extension HTTP2ServerTransport.Posix.Config {
         // KEDA may ask for signs of life too, with streams open or not.
         connection.keepalive.clientBehavior = .init(minPingIntervalWithoutCalls: .seconds(5), allowWithoutCalls: true)
         let gate = ConnectionGate(limit: limits.connections)
-        channelDebuggingCallbacks.onAcceptTCPConnection = { gate.admit($0) }
+        let handshakeTime = limits.handshakeSeconds
+        channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
+            channel.eventLoop.makeCompletedFuture {
+                let pipeline = channel.pipeline.syncOperations
+                if let tls = try? pipeline.handler(type: NIOSSLServerHandler.self) {
+                    try pipeline.addHandler(HandshakeDeadline(seconds: handshakeTime), position: .after(tls))
+                } else {
+                    try pipeline.addHandler(ReadCompletion(), position: .first)
+                }
+                gate.admit(channel)
+            }
+        }
     }
 }
 
@@ -66,11 +78,10 @@ private final class ConnectionGate: Sendable {
 
     init(limit: Int) { self.limit = limit }
 
-    func admit(_ channel: any Channel) -> EventLoopFuture<Void> {
+    func admit(_ channel: any Channel) {
         let count = open.wrappingAdd(1, ordering: .relaxed).newValue
         channel.closeFuture.whenComplete { [self] _ in open.wrappingSubtract(1, ordering: .relaxed) }
         // Closed rather than failed: a connection that never was would be left unread by the transport.
         if count > limit { channel.close(promise: nil) }
-        return channel.eventLoop.makeSucceededVoidFuture()
     }
 }

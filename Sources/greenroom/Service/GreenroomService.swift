@@ -76,7 +76,14 @@ struct GreenroomService: Sendable {
         let parts = try makeParts(log, server, lead)
         let url = Self.url(of: server)
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: HTTPServerService(server, parts: parts.http, log: logger))]
-        if let keda = configuration.keda { services.append(.init(service: KEDAScalerService(configuration: keda, plane: parts.loop, logger: logger))) }
+        if let keda = configuration.keda {
+            let named = Self.poolsNamed(by: policies)
+            let knows = { @Sendable (pool: String) in
+                if named.contains(pool) { return true }
+                return Self.poolsNamed(by: await parts.loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8)) }).contains(pool)
+            }
+            services.append(.init(service: KEDAScalerService(configuration: keda, plane: parts.loop, knows: knows, logger: logger)))
+        }
         services += [
             .init(service: LoopService(loop: parts.loop, policies: policies, logger: logger, onStart: { await onStart(url) })),
             .init(service: WorkersService(workers: parts.workers)),
@@ -128,6 +135,9 @@ struct GreenroomService: Sendable {
         var kubernetes: (targets: KubernetesTargets, news: LoopNews)?
         var http: ServiceParts
     }
+
+    /// Every pool that a policy is about, is a shadow of, or spills to.
+    private static func poolsNamed(by policies: [Policy]) -> Set<String> { Set(policies.flatMap { [$0.pool, $0.name] + $0.spillTo }) }
 
     /// Fetches what the policies in effect say, into the log.
     private func polling(_ loop: ControlLoop, _ log: EventLog) -> PollingService {

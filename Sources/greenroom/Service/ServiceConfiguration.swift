@@ -79,6 +79,7 @@ struct ServiceConfiguration: Sendable {
             try tls.finish()
         }
         if let path = try top.string("tokens") { server.tokensFile = Self.resolve(path, base) }
+        server.allowedHosts = try top.strings("allowedHosts")
         if let open = try top.bool("openMetrics") { server.openMetrics = open }
         if let loops = try top.integer("eventLoops") { server.eventLoops = loops }
         policies = try top.strings("policies").map { Self.resolve($0, base) }
@@ -137,6 +138,7 @@ struct ServiceConfiguration: Sendable {
             if let value = try limits.integer("connections") { scaler.limits.connections = value }
             if let value = try limits.integer("callsPerConnection") { scaler.limits.callsPerConnection = value }
             if let value = try limits.integer("streams") { scaler.limits.streams = value }
+            if let value = try limits.number("handshakeSeconds") { scaler.limits.handshakeSeconds = value }
             if let value = try limits.number("idleSeconds") { scaler.limits.idleSeconds = value }
             if let value = try limits.number("keepaliveSeconds") { scaler.limits.keepaliveSeconds = value }
             if let value = try limits.number("drainSeconds") { scaler.limits.drainSeconds = value }
@@ -167,12 +169,13 @@ struct ServiceConfiguration: Sendable {
     private static let counts: [(name: String, path: any WritableKeyPath<ServerLimits, Int> & Sendable)] = [
         ("bodyBytes", \.bodyBytes), ("lineBytes", \.lineBytes), ("headerBytes", \.headerBytes), ("headerCount", \.headerCount),
         ("headerBlockBytes", \.headerBlockBytes), ("bodyMemoryBytes", \.bodyMemoryBytes), ("connections", \.connections),
-        ("streamsPerConnection", \.streamsPerConnection), ("requestsAwaitingLog", \.requestsAwaitingLog),
+        ("reservedConnections", \.reservedConnections), ("streamsPerConnection", \.streamsPerConnection), ("streams", \.streams),
+        ("connectionAnswerBytes", \.connectionAnswerBytes), ("answerBytes", \.answerBytes), ("requestsAwaitingLog", \.requestsAwaitingLog),
         ("bytesAwaitingLog", \.bytesAwaitingLog), ("questions", \.questions), ("waitingPlacements", \.waitingPlacements),
         ("followStreams", \.followStreams), ("pageItems", \.pageItems), ("pageItemsMost", \.pageItemsMost),
     ]
     private static let seconds: [(name: String, path: any WritableKeyPath<ServerLimits, Double> & Sendable)] = [
-        ("idleSeconds", \.idleSeconds), ("stallSeconds", \.stallSeconds), ("requestSeconds", \.requestSeconds),
+        ("handshakeSeconds", \.handshakeSeconds), ("readinessSeconds", \.readinessSeconds), ("idleSeconds", \.idleSeconds), ("stallSeconds", \.stallSeconds), ("requestSeconds", \.requestSeconds),
         ("writeStallSeconds", \.writeStallSeconds), ("heartbeatSeconds", \.heartbeatSeconds),
         ("placementWaitSeconds", \.placementWaitSeconds), ("drainSeconds", \.drainSeconds),
     ]

@@ -133,7 +133,8 @@ final class MemoryLog: EventAppending, EventReading {
                 wanted -= selected.batch.events.count
                 if !selected.batch.events.isEmpty { found.append(selected.batch) }
             }
-            return EventPage(batches: found, readTo: readTo, names: state.names)
+            let names = state.names
+            return EventPage(batches: found, readTo: readTo, names: names)
         }
     }
 

@@ -17,6 +17,8 @@ final class TwinPlane: ControlPlane {
         var policies: [PolicyView] = []
         var decision: Result<DecisionView, ControlFault> = .success(TwinPlane.decision())
         var placement: Result<PlacementAnswer, ControlFault> = .success(.waiting(position: 1, reason: .poolExhausted, detail: "all 3 workers are busy"))
+        /// What a withdrawal waits for, whoever goes away meanwhile.
+        var withdrawalWaits: (@Sendable () async -> Void)?
         var removal: ControlFault?
         var waitingCallers = 10_000
     }
@@ -165,7 +167,9 @@ final class TwinPlane: ControlPlane {
     }
 
     func withdraw(_ actor: String) async throws(ControlFault) {
-        if let fault = note("withdraw \(actor)").removal { throw fault }
+        let script = note("withdraw \(actor)")
+        await script.withdrawalWaits?()
+        if let fault = script.removal { throw fault }
         let wants = state.withLock { state in
             defer { if state.wants[actor] != nil { state.wants[actor] = false } }
             return state.wants[actor]

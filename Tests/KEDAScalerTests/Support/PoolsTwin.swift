@@ -7,7 +7,7 @@ import Synchronization
 final class PoolsTwin: PoolWatching {
     private struct Watcher {
         var pool: String
-        var last: PoolSummary
+        var last: PoolSummary?
         var changed: @Sendable (PoolSummary) -> Void
     }
 
@@ -40,12 +40,13 @@ final class PoolsTwin: PoolWatching {
     func poolNames() async -> [String] { state.withLock { $0.pools.keys.sorted() } }
     func summary(of pool: String) async -> PoolSummary? { state.withLock { $0.pools[pool] } }
 
-    func watch(pool: String, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ControlFault) -> PoolWatch {
+    func watch(pool: String, mayComeLater: Bool, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ControlFault) -> PoolWatch {
         let id = state.withLock { state -> UInt64? in
-            guard let summary = state.pools[pool] else { return nil }
+            let summary = state.pools[pool]
+            guard summary != nil || mayComeLater else { return nil }
             state.lastID += 1
             state.watchers[state.lastID] = Watcher(pool: pool, last: summary, changed: changed)
-            changed(summary)
+            if let summary { changed(summary) }
             feed.yield(state.watchers.count)
             return state.lastID
         }

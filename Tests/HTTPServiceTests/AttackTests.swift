@@ -1,0 +1,406 @@
+import Domain
+import Foundation
+import HTTPServing
+import HTTPTypes
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import HTTPService
+
+@Suite("Memory and work don't follow a client", .serialized)
+struct AttackTests {
+    /// A client that sends and never reads.
+    private func deafConnection(_ port: Int) async throws -> any Channel {
+        try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.socketOption(.so_rcvbuf), value: 16_384)
+            .connect(host: "127.0.0.1", port: port).get()
+    }
+
+    private func isEmpty(_ service: TestService) async throws -> Bool { try await service.server.living() == HTTPServer.Living() }
+
+    // MARK: - Answers that nobody takes
+
+    @Test func pipelinedRequestsWaitUntilAnswersAreTaken() async throws {
+        try await TestService.run { $0.limits.writeStallSeconds = 0.5 } _: { service in
+            let channel = try await deafConnection(service.client().port)
+            let one = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
+            let before = Memory.residentBytes
+            // 20,000 answers of some 20 KB would be 400 MB.
+            for _ in 0..<20 { channel.writeAndFlush(ByteBuffer(string: String(repeating: one, count: 1_000)), promise: nil) }
+            try await eventually("the server lets go") { service.server.connectionCount == 0 }
+            #expect(Memory.residentBytes - before < 64 << 20)
+            try? await channel.close()
+            try await eventually("nothing is left") { try await isEmpty(service) }
+        }
+    }
+
+    @Test(arguments: Wire.allCases)
+    func pipelinedOrManyRequestsAreAllAnsweredToWhoReads(_ wire: Wire) async throws {
+        if wire.isHTTP2 { return }
+        try await TestService.run(tls: wire.isSecure) { service in
+            let count = 2_000
+            let one = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
+            let expected = try await service.client(wire).get("/openapi.json").body.count
+            let received = try await service.client(wire).pipelined(String(repeating: one, count: count), until: count * expected)
+            #expect(received >= count * expected)
+        }
+    }
+
+    @Test func streamsWhoseAnswersAreNotTakenEnd() async throws {
+        try await TestService.run { $0.limits.writeStallSeconds = 0.5 } _: { service in
+            let client = try await FrameClient(port: service.client().port, window: 0)
+            for number in 0..<20 { try await client.send(try FrameClient.request(Int32(2 * number + 1), number % 2 == 0 ? "/openapi.json" : "/livez")) }
+            try await eventually("all are answered") { client.frames.filter { $0.status == 200 }.count == 20 }
+            #expect(try await service.server.living().answerBytes > 0)
+            try await eventually("each is ended") { client.frames.filter { $0.type == FrameClient.reset }.count == 20 }
+            let living = try await service.server.living()
+            #expect(living.streams == 0 && living.keptStreams == 0 && living.answerBytes == 0)
+            // The connection is as good as before.
+            try await client.send(try FrameClient.request(101, "/livez"))
+            try await eventually("it answers") { client.frames.contains { $0.stream == 101 && $0.status == 200 } }
+            await client.close()
+            try await eventually("nothing is left") { try await isEmpty(service) }
+        }
+    }
+
+    @Test func answersHaveOneBudget() async throws {
+        try await TestService.run {
+            $0.limits.answerBytes = 100_000
+            $0.limits.connectionAnswerBytes = 60_000
+        } _: { service in
+            var clients: [FrameClient] = []
+            for _ in 0..<3 {
+                let client = try await FrameClient(port: service.client().port, window: 0)
+                for number in 0..<10 { try await client.send(try FrameClient.request(Int32(2 * number + 1), "/openapi.json")) }
+                try await eventually("all are answered") { client.frames.compactMap(\.status).count == 10 }
+                clients.append(client)
+            }
+            let living = try await service.server.living()
+            #expect(living.answerBytes <= 100_000)
+            #expect(clients[0].frames.contains { $0.status == 503 } && clients[2].frames.contains { $0.status == 503 })
+            for client in clients { await client.close() }
+            try await eventually("nothing is left") { try await isEmpty(service) }
+            #expect(try await service.client().get("/openapi.json").status == 200)
+        }
+    }
+
+    // MARK: - Streams
+
+    @Test func aStreamTooManyIsRefusedAndTheOthersAreAnswered() async throws {
+        try await TestService.run { $0.limits.streamsPerConnection = 8 } _: { service in
+            service.log.hold()
+            let client = try await FrameClient(port: service.client().port)
+            let body = Event.json("a")
+            for number in 0..<12 {
+                var bytes = try FrameClient.request(Int32(2 * number + 1), "/v1/events", [("content-type", Event.structured)], method: "POST", ends: false)
+                RawHTTP2.frame(&bytes, type: 0, flags: 1, stream: Int32(2 * number + 1), ByteBuffer(string: body))
+                try await client.send(bytes)
+            }
+            try await eventually("four are refused") { client.frames.filter { $0.type == FrameClient.reset }.count == 4 }
+            #expect(client.frames.filter { $0.type == FrameClient.reset }.allSatisfy { $0.errorCode == 7 && $0.stream > 16 })
+            try await eventually("eight wait") { service.log.heldCount == 8 }
+            service.log.release()
+            try await eventually("eight are answered") { client.frames.filter { $0.status == 200 }.count == 8 }
+            #expect(!client.isClosed && !client.frames.contains { $0.type == FrameClient.goAway })
+            // Whoever is refused may come again.
+            try await client.send(try FrameClient.request(101, "/livez"))
+            try await eventually("it answers") { client.frames.contains { $0.stream == 101 && $0.status == 200 } }
+            await client.close()
+            try await eventually("nothing is left") { try await isEmpty(service) }
+        }
+    }
+
+    @Test func theClientIsToldTheLimit() {
+        var frame = ByteBuffer()
+        var settings = ByteBuffer()
+        for (id, value) in [(UInt16(3), UInt32(99_999)), (6, 1_024)] {
+            settings.writeInteger(id)
+            settings.writeInteger(value)
+        }
+        RawHTTP2.frame(&frame, type: 4, flags: 0, stream: 0, settings)
+        let told = AdvertisedStreams.settings(frame, limit: 128)
+        #expect(told.getInteger(at: 11, as: UInt32.self) == 128 && told.getInteger(at: 17, as: UInt32.self) == 1_024)
+    }
+
+    @Test func whoNeverStopsOpeningStreamsIsCutOff() async throws {
+        try await TestService.run { $0.limits.streamsPerConnection = 4 } _: { service in
+            service.log.hold()
+            let client = try await FrameClient(port: service.client().port)
+            var bytes = ByteBuffer()
+            for number in 0..<4_000 { bytes.writeImmutableBuffer(try FrameClient.request(Int32(2 * number + 1), "/v1/events", method: "POST", ends: false)) }
+            try? await client.send(bytes)
+            try await eventually("it is cut off") { client.isClosed }
+            await client.close()
+            try await eventually("nothing is left") { try await isEmpty(service) }
+        }
+    }
+
+    @Test func aConnectionThatBreaksTheProtocolInTheReadThatOpensAStreamLeavesNothing() async throws {
+        try await TestService.run { service in
+            let port = service.client().port
+            func attack(_ count: Int) async throws {
+                for _ in 0..<count {
+                    let client = try await FrameClient(port: port)
+                    var bytes = try FrameClient.request(1, "/livez")
+                    // A PING of four bytes.
+                    RawHTTP2.frame(&bytes, type: 6, flags: 0, stream: 0, ByteBuffer(string: "ping"))
+                    try? await client.send(bytes)
+                    try await eventually("it is closed") { client.isClosed }
+                    await client.close()
+                }
+            }
+            try await attack(300)
+            let before = Memory.residentBytes
+            try await attack(2_000)
+            #expect(Memory.residentBytes - before < 40 << 20, "\((Memory.residentBytes - before) >> 20) MiB")
+            try await eventually("nothing is left") { try await isEmpty(service) }
+        }
+    }
+
+    // MARK: - Work and its limits
+
+    @Test func aPlaceBelongsToTheWorkAndNotToTheClient() async throws {
+        let gate = Barrier()
+        let plane = TwinPlane { $0.withdrawalWaits = { await gate.wait() } }
+        try await TestService.run(plane: plane) { $0.limits.questions = 4 } _: { service in
+            for round in 1...10 {
+                let client = try await FrameClient(port: service.client().port)
+                try await client.send(try FrameClient.request(1, "/v1/placements/a", method: "DELETE"))
+                if round <= 4 {
+                    try await eventually("the work has begun") { plane.calls.count == round }
+                } else {
+                    try await eventually("there is no room") { client.frames.contains { $0.status == 429 } }
+                }
+                var reset = ByteBuffer()
+                RawHTTP2.frame(&reset, type: FrameClient.reset, flags: 0, stream: 1, ByteBuffer(integer: UInt32(8)))
+                try await client.send(reset)
+                await client.close()
+            }
+            try await eventually("all connections are gone") { service.server.connectionCount == 0 }
+            // The work goes on, so its places are taken; health has none to wait for.
+            #expect(try await service.server.living().questions == 4)
+            #expect(try await service.client().get("/v1/pools").status == 429)
+            #expect(try await service.client().get("/livez").status == 200)
+            #expect(try await service.client().get("/readyz").status == 200)
+            gate.open()
+            try await eventually("the places are free") { try await service.client().get("/v1/pools").status == 200 }
+            try await eventually("nothing is left") { try await isEmpty(service) }
+        }
+    }
+
+    @Test func whoAsksForMetersTogetherIsAnsweredTogether() async throws {
+        let gate = AsyncStream.makeStream(of: Void.self)
+        let renderings = Counter()
+        try await TestService.run(parts: { parts in
+            parts.metricsText = { _ in
+                renderings.add(1)
+                for await _ in gate.stream {}
+                return Array("up 1\n".utf8)
+            }
+        }) { service in
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<20 { group.addTask { try await service.client().get("/metrics").status } }
+                try await eventually("all have asked") { try await service.server.living().questions == 20 }
+                gate.continuation.finish()
+                for try await status in group { #expect(status == 200) }
+            }
+            // One for those who came in time, and at most a few for those whose task began afterwards.
+            #expect(renderings.value < 20)
+        }
+    }
+
+    @Test func aCheckThatHangsIsNotReadyAndInTime() async throws {
+        let stuck = Mutex<CheckedContinuation<Void, Never>?>(nil)
+        defer { stuck.withLock { $0?.resume() } }
+        try await TestService.run { $0.limits.readinessSeconds = 0.05 } parts: {
+            $0.readiness = [ReadinessCheck("fine") { .ok }, ReadinessCheck("stuck") { await withCheckedContinuation { never in stuck.withLock { $0 = never } }; return .ok }]
+        } _: { service in
+            let answer = try await service.client().get("/readyz")
+            #expect(answer.status == 503 && answer.text.contains(#""name":"fine","status":"ok""#) && answer.text.contains("no answer within"), "\(answer.text)")
+        }
+    }
+
+    @Test(arguments: Wire.cleartext)
+    func aClientThatGoesAwayEndsItsWait(_ wire: Wire) async throws {
+        let plane = TwinPlane()
+        try await TestService.run(plane: plane) { $0.limits.lingerSeconds = 0.1 } _: { service in
+            let body = #"{"actor":"a","pool":"default/agents","wait":60}"#
+            let head = "POST /v1/placements HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: \(body.utf8.count)\r\n\r\n"
+            if wire == .http1 {
+                // It says no more, and may be gone for all that is known: it is answered that the wait has ended.
+                let received = try await service.client(wire).finishing(head + body)
+                #expect(received.hasPrefix("HTTP/1.1 503 "), "\(received)")
+            } else {
+                let client = try await FrameClient(port: service.client().port)
+                var bytes = try FrameClient.request(1, "/v1/placements", [("content-type", "application/json")], method: "POST", ends: false)
+                RawHTTP2.frame(&bytes, type: 0, flags: 1, stream: 1, ByteBuffer(string: body))
+                try await client.send(bytes)
+                try await eventually("it waits") { !plane.calls.isEmpty }
+                var reset = ByteBuffer()
+                RawHTTP2.frame(&reset, type: FrameClient.reset, flags: 0, stream: 1, ByteBuffer(integer: UInt32(8)))
+                try await client.send(reset)
+                try await eventually("the wait ends") { plane.calls.contains("placement cancelled") }
+                await client.close()
+            }
+            try await eventually("nothing is left") { try await isEmpty(service) }
+        }
+    }
+
+    @Test(arguments: Wire.cleartext)
+    func waitsEndWhenTheServerStops(_ wire: Wire) async throws {
+        let plane = TwinPlane()
+        try await TestService.run(plane: plane) { $0.limits.drainSeconds = 60 } _: { service in
+            let waiting = Task {
+                try await service.client(wire).send(
+                    "POST", "/v1/placements", [("content-type", "application/json")], body: Array(#"{"actor":"a","pool":"default/agents","wait":600}"#.utf8))
+            }
+            try await eventually("it waits") { !plane.calls.isEmpty }
+            await service.server.stop()
+            #expect(try await waiting.value.status == 503)
+        }
+    }
+
+    // MARK: - Half a connection
+
+    @Test(arguments: Wire.allCases)
+    func whoSaysNoMoreIsStillAnswered(_ wire: Wire) async throws {
+        if wire.isSecure { return }
+        try await TestService.run { service in
+            let event = Event.json("a")
+            service.log.hold()
+            if wire == .http1 {
+                let head = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/cloudevents+json\r\ncontent-length: \(event.utf8.count)\r\n\r\n"
+                async let received = service.client(wire).finishing(head + event + "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                try await eventually("it waits for the log") { service.log.heldCount == 1 }
+                service.log.release()
+                let text = try await received
+                #expect(text.hasPrefix("HTTP/1.1 200 ") && text.contains("\"accepted\":1"), "\(text)")
+                #expect(text.components(separatedBy: "HTTP/1.1 200 ").count == 3, "\(text)")
+            } else {
+                let client = try await FrameClient(port: service.client().port)
+                var bytes = try FrameClient.request(1, "/v1/events", [("content-type", Event.structured)], method: "POST", ends: false)
+                RawHTTP2.frame(&bytes, type: 0, flags: 1, stream: 1, ByteBuffer(string: event))
+                try await client.send(bytes)
+                try await client.finish()
+                try await eventually("it waits for the log") { service.log.heldCount == 1 }
+                service.log.release()
+                try await eventually("it is answered") { client.frames.contains { $0.status == 200 } && client.frames.contains { $0.type == 0 && $0.flags & 1 == 1 } }
+                try await eventually("and the connection ends") { client.isClosed }
+            }
+            try await eventually("nothing is left") { try await isEmpty(service) }
+        }
+    }
+
+    @Test func halfARequestIsNoRequest() async throws {
+        try await TestService.run { service in
+            let received = try await service.client(.http1).finishing("POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/cloudevents+json\r\ncontent-length: 100\r\n\r\n{")
+            #expect(received.hasPrefix("HTTP/1.1 400 "), "\(received)")
+            #expect(try await service.client(.http1).finishing("") == "")
+            try await eventually("nothing is left") { try await isEmpty(service) }
+        }
+    }
+
+    // MARK: - TLS
+
+    @Test func aHandshakeHasItsTime() async throws {
+        try await TestService.run(tls: true) { $0.limits.handshakeSeconds = 0.2 } _: { service in
+            let port = try #require(service.server.tlsPort)
+            // A client hello that never ends.
+            let began = ContinuousClock.now
+            let received = try await TestClient(wire: .http1, port: port).raw("\u{16}\u{3}\u{1}\u{2}")
+            #expect(received.isEmpty || received.utf8.first == 0x15)
+            #expect(ContinuousClock.now - began < .seconds(30))
+            try await eventually("nothing is left") { try await isEmpty(service) }
+        }
+    }
+
+    @Test func whoAgreedOnHTTP2IsAnsweredInHTTP2() async throws {
+        try await TestService.run(tls: true) { service in
+            let port = try #require(service.server.tlsPort)
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.certificateVerification = .none
+            tls.applicationProtocols = ["h2"]
+            let context = try NIOSSLContext(configuration: tls)
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(try NIOSSLClientHandler(context: context, serverHostname: nil))
+                    return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+            let received = try await channel.executeThenClose { inbound, outbound in
+                var received: [UInt8] = []
+                do {
+                    try await outbound.write(ByteBuffer(string: "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n"))
+                    for try await bytes in inbound { received += bytes.readableBytesView }
+                } catch {}
+                return received
+            }
+            #expect(!String(decoding: received, as: UTF8.self).contains("HTTP/1.1"))
+            #expect(received.count >= 9 && received[3] == 4)
+        }
+    }
+}
+
+/// Whoever waits goes on once it is open, and not before: not when it is cancelled either.
+private final class Barrier: Sendable {
+    private let state = Mutex<(isOpen: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = state.withLock { state in
+                if !state.isOpen { state.waiting.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
+
+    func open() {
+        let waiting = state.withLock { state in
+            state.isOpen = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+}
+
+enum Memory {
+    /// Of this process, now.
+    static var residentBytes: Int {
+        let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
+        let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+        return pages * 4_096
+    }
+}
+
+extension TestClient {
+    /// Sends bytes and counts what comes back, up to a number.
+    func pipelined(_ text: String, until bytes: Int) async throws -> Int {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.certificateVerification = .none
+        tls.applicationProtocols = ["http/1.1"]
+        let context = try wire.isSecure ? NIOSSLContext(configuration: tls) : nil
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: port) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                if let context { try channel.pipeline.syncOperations.addHandler(try NIOSSLClientHandler(context: context, serverHostname: nil)) }
+                return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+            }
+        }
+        return try await channel.executeThenClose { inbound, outbound in
+            async let sent: Void = outbound.write(ByteBuffer(string: text))
+            var count = 0
+            for try await part in inbound {
+                count += part.readableBytes
+                if count >= bytes { break }
+            }
+            try await sent
+            return count
+        }
+    }
+}
