@@ -48,7 +48,6 @@ public final class EventLogAccess: EventAppending, EventReading {
     }
 
     public func read(_ question: EventQuestion) async throws -> EventPage {
-        let names = log.names
         let filter = EventFilter(question, names: log)
         let head = log.head.seq
         if filter.matchesNothing { return EventPage(batches: [], readTo: max(head, question.after), names: log) }
