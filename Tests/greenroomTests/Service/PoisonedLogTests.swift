@@ -193,6 +193,21 @@ import TestSupport
         }
     }
 
+    @Test("numbers and ports of the configuration are bounded by their names", arguments: [
+        ("limits: {idleSeconds: 1e300}", "limits.idleSeconds must be a number from 0 to 1000000000"), ("limits: {stallSeconds: -1}", "limits.stallSeconds must be a number"),
+        ("limits: {connections: 9223372036854775807}", "limits.connections must be a whole number from 0 to 2147483647"),
+        ("limits: {headerBlockBytes: 4294967296}", "limits.headerBlockBytes must be a whole number from 0 to 2147483647"),
+        ("limits: {bodyMemoryBytes: 9223372036854775807}", "limits.bodyMemoryBytes must be a whole number from 0 to 9007199254740992"),
+        ("eventLoops: -1", "eventLoops must be a whole number"), ("checkpointEvents: 9223372036854775807", "checkpointEvents must be a whole number"),
+        ("keda: {limits: {drainSeconds: .inf}}", "keda.limits.drainSeconds must be a number"), ("listen: '127.0.0.1:65536'", "listen must be HOST:PORT"),
+        ("listen: '127.0.0.1:-1'", "listen must be HOST:PORT"), ("tls: {listen: '[::1]:99999', certificate: c, key: k}", "tls.listen must be HOST:PORT"),
+        ("workers: {server: 'http://h:65536'}", "workers.server is no address of a service"),
+    ])
+    func configuration(_ yaml: String, _ problem: String) throws {
+        let fault = try #require(throws: Fault.self) { try ServiceConfiguration(yaml: yaml + "\n", file: "/etc/greenroom.yaml") }
+        #expect("\(fault)".contains(problem), "\(fault)")
+    }
+
     @Test("a skipped event is a line with its position, up to a bound, and a count")
     func lines() {
         let lines = Mutex<[String]>([])
