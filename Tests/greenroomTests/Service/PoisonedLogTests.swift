@@ -17,12 +17,10 @@ import TestSupport
         kind: WorkerPoolAutoscaler
         metadata: {name: chat, namespace: demo}
         spec:
-          mode: recommend
-          scaleTargetRef: {kind: Process, name: chat}
+          scaleTargetRef: {kind: Deployment, name: chat}
           maxReplicaCount: 5
           triggers:
           - {type: demand, threshold: 1}
-          advanced: {horizontalPodAutoscalerConfig: {behavior: {scaleUp: {policies: [{type: Percent, value: 1000000, periodSeconds: 15}]}}}}
         """
 
     private static let tokens: [APIRequest.Method: String] = [
@@ -155,7 +153,7 @@ import TestSupport
             (.policyApplied, "demo/chat", #"{"policy":{"kind":"Later"},"digest":"d"}"#), (.poolObserved, "demo/chat", poison),
         ])
         // Twice: what a first start survives, the next one must too.
-        for _ in 0..<2 {
+        for round in 0..<2 {
             try await stage.serve { ask in
                 try await eventually("the loop has folded it") {
                     let pool = String(decoding: try await ask(APIRequest(path: "/v1/pools/demo/chat")).body, as: UTF8.self)
@@ -163,6 +161,14 @@ import TestSupport
                 }
                 let events = String(decoding: try await ask(APIRequest(path: "/v1/events?limit=1000")).body, as: UTF8.self)
                 #expect(events.contains(#""from":9223372036854775807"#), "decided from there: \(events)")
+                // A step down by all there is counts in the rates' budget: the next step up is computed with it.
+                for actor in [2 * round + 1, 2 * round + 2] {
+                    #expect(try await ask(Self.event("late-\(actor)", "actor.requested", "late-\(actor)", #"{"pool":"demo/chat"}"#)).status == 200)
+                    // Beside the one of the log.
+                    try await eventually("\(actor + 1) workers are wanted") {
+                        String(decoding: try await ask(APIRequest(path: "/v1/decisions?limit=100")).body, as: UTF8.self).contains(#""to":\#(actor + 1),"#)
+                    }
+                }
                 let listed = events.split(separator: "\n").first { $0.contains(#""subject":"cut""#) }
                 #expect(listed?.contains(#""superseded":true"#) == true, "\(listed ?? "")")
                 #expect(try await ask(APIRequest(path: "/livez")).status == 200)
