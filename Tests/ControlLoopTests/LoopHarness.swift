@@ -34,6 +34,8 @@ final class LoopHarness: @unchecked Sendable {
     /// What is asked back, and how the target answers that: at once, yes where the worker hasn't been removed.
     private(set) var recalls: [String] = []
     var refusesRecalls = false
+    /// Like every target, it has an end: the rest isn't made.
+    private static let mostWorkers = 1_000
     var answersRecalls = true
     /// As a target that asks before it takes: what was removed though it was busy, by the log.
     var isBusyOracle = false
@@ -93,7 +95,7 @@ final class LoopHarness: @unchecked Sendable {
         rescales.append(rescale)
         for worker in rescale.takingBack { takeBack(worker.worker, of: rescale.pool.name) }
         let pool = rescale.pool.name
-        while population[pool, default: 0] - (marked[pool]?.count ?? 0) < rescale.to {
+        while population[pool, default: 0] - (marked[pool]?.count ?? 0) < min(rescale.to, Self.mostWorkers) {
             population[pool, default: 0] += 1
             workersMade += 1
             let name = "w\(workersMade)"

@@ -243,11 +243,6 @@ final class LoopCore: @unchecked Sendable {
     /// The policy names another target than the one that was told the count: that one wasn't told at all.
     private func isNewTarget(_ rescale: Rescale, _ pool: Int) -> Bool { toldTargets[pool].map { $0 != rescale.pool.target } ?? false }
 
-    private func send(_ rescale: Rescale, _ pool: Int) {
-        toldTargets[pool] = rescale.pool.target
-        rescales.send(rescale)
-    }
-
     private func isRescale(_ pool: Int) -> Bool { world.pools[pool].lastDecision.map { $0.from != $0.to } ?? false }
 
     private func rescale(_ pool: Int) -> Rescale? {
@@ -260,6 +255,7 @@ final class LoopCore: @unchecked Sendable {
     private func send(_ rescale: Rescale, _ pool: Int) {
         release(pool)
         actuated[pool] = rescale.pool.target
+        toldTargets[pool] = rescale.pool.target
         rescales.send(rescale)
     }
 

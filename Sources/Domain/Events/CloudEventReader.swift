@@ -221,6 +221,8 @@ public struct CloudEventReader {
 
     private func checkContentType(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
         guard let value, value.kind != .null else { return }
+        // What most SDKs write needs no second look.
+        if EventBody(bytes, .empty).withText(value, { $0.elementsEqual("application/json".utf8) }) == true { return }
         guard let text = EventBody(bytes, .empty).text(value) else { throw fault("datacontenttype", "must be a string, not \(article(value.kind))") }
         if let problem = DataContentType(text).problem { throw fault("datacontenttype", problem) }
     }

@@ -44,7 +44,7 @@ enum PolicyAnswers {
         let object = try RequestObject(question.body, known: ["in", "out", "hold"])
         let pause = Pause(
             scaleIn: try object.flag("in") ?? false, scaleOut: try object.flag("out") ?? false,
-            hold: try object.integer("hold", in: 0...Int64(Int32.max)).map { Int($0) })
+            hold: try object.integer("hold", in: 0...Int64(PolicyLimits.replicas)).map { Int($0) })
         do throws(ControlFault) {
             return try encoded(try await question.parts.plane.pause(question.poolName, pause, by: question.principal))
         } catch {

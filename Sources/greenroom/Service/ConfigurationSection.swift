@@ -61,7 +61,8 @@ struct ConfigurationSection {
 
     mutating func integer(_ name: String) throws -> Int? {
         guard let node = take(name) else { return nil }
-        let most = name.contains("ytes") ? Self.bytesMost : Self.countMost
+        // Memory of the whole process may be more than one size on the wire.
+        let most = ["Memory", "Awaiting", "InFlight"].contains(where: name.contains) ? Self.bytesMost : Self.countMost
         guard let value = node.int, (0...most).contains(value) else { throw fault(name, "must be a whole number from 0 to \(most)") }
         return value
     }

@@ -6,6 +6,7 @@ import HTTPService
 import KEDAScaler
 import Logging
 import Pollers
+import ServiceClient
 import Telemetry
 import Yams
 
@@ -114,6 +115,8 @@ struct ServiceConfiguration: Sendable {
     private mutating func readWorkers(_ top: inout ConfigurationSection, _ base: String) throws {
         guard var workers = try top.section("workers") else { return }
         workerServerURL = try workers.string("server")
+        // Workers would find out one by one, and end.
+        if let url = workerServerURL { do { _ = try BaseURL(url) } catch { throw workers.fault("server", "is no address of a service: \(error)") } }
         workerArguments = try workers.strings("arguments")
         workerNodes = try workers.strings("nodes")
         workerTokenFile = try workers.string("tokenFile").map { Self.resolve($0, base) }

@@ -45,7 +45,7 @@ import Testing
         ("user", "token: abc, as: root", "impersonation"), ("user", "token: ''", "is empty"), ("user", "token: \"a\\nb\"", "characters"),
         ("user", "client-certificate-data: QQ==", "only one of"), ("user", "client-certificate-data: '?', client-key-data: QQ==", "not base64"),
         ("user", "client-certificate: /nowhere/c.pem, client-key: /nowhere/k.pem", "can't be opened"),
-        ("cluster", "server: 'http://h'", "must be https"), ("cluster", "server: 'https://h/proxy/x'", "with a path"), ("cluster", "insecure-skip-tls-verify: true", "server must be"),
+        ("cluster", "server: 'http://h'", "must be https"), ("cluster", "server: 'https://h/proxy/x'", "with a path"), ("cluster", "server: 'https://h:65536'", "1 to 65535"), ("cluster", "server: 'https://h:0'", "1 to 65535"), ("cluster", "insecure-skip-tls-verify: true", "server must be"),
         ("cluster", "server: 'https://h', proxy-url: 'http://p'", "proxy-url"), ("cluster", "server: 'https://h', tls-server-name: x", "tls-server-name"),
         ("cluster", "server: 'https://h', insecure-skip-tls-verify: true, certificate-authority-data: QQ==", "take one away"),
     ])
@@ -95,6 +95,8 @@ import Testing
     @Test("what is missing is named", arguments: [
         (["token": "t"], ["KUBERNETES_SERVICE_HOST": "h"], "ca.crt"), (["ca.crt": "CA"], ["KUBERNETES_SERVICE_HOST": "h"], "token"),
         (["ca.crt": "CA", "token": "t"], [:], "KUBERNETES_SERVICE_HOST"), (["ca.crt": "CA", "token": "t"], ["KUBERNETES_SERVICE_HOST": "h", "KUBERNETES_SERVICE_PORT": "x"], "KUBERNETES_SERVICE_PORT"),
+        (["ca.crt": "CA", "token": "t"], ["KUBERNETES_SERVICE_HOST": "h", "KUBERNETES_SERVICE_PORT": "0"], "KUBERNETES_SERVICE_PORT"),
+        (["ca.crt": "CA", "token": "t"], ["KUBERNETES_SERVICE_HOST": "h", "KUBERNETES_SERVICE_PORT": "65536"], "KUBERNETES_SERVICE_PORT"),
     ])
     func missing(_ files: [String: String], _ environment: [String: String], _ named: String) async throws {
         try await withFolder(files) { folder in

@@ -40,7 +40,7 @@ import Testing
         #expect("\(place.scheme) \(place.host) \(place.path)" == expected)
     }
 
-    @Test("what is no endpoint is refused", arguments: ["", "minio:9000", "ftp://minio", "http://", "http://user@minio", "http://minio/path", "http://minio?x", "http://mi nio"])
+    @Test("what is no endpoint is refused", arguments: ["", "minio:9000", "ftp://minio", "http://", "http://user@minio", "http://minio/path", "http://minio?x", "http://mi nio", "http://minio:65536", "http://minio:0", "http://minio:", "http://[::1]:70000"])
     func badEndpoints(_ text: String) {
         #expect(throws: EndpointFault.self) { try StoreEndpoint(text, for: .s3, style: nil) }
     }

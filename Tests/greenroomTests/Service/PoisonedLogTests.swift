@@ -17,12 +17,10 @@ import TestSupport
         kind: WorkerPoolAutoscaler
         metadata: {name: chat, namespace: demo}
         spec:
-          mode: recommend
-          scaleTargetRef: {kind: Process, name: chat}
+          scaleTargetRef: {kind: Deployment, name: chat}
           maxReplicaCount: 5
           triggers:
           - {type: demand, threshold: 1}
-          advanced: {horizontalPodAutoscalerConfig: {behavior: {scaleUp: {policies: [{type: Percent, value: 1000000, periodSeconds: 15}]}}}}
         """
 
     private static let tokens: [APIRequest.Method: String] = [
@@ -155,11 +153,19 @@ import TestSupport
             (.policyApplied, "demo/chat", #"{"policy":{"kind":"Later"},"digest":"d"}"#), (.poolObserved, "demo/chat", poison),
         ])
         // Twice: what a first start survives, the next one must too.
-        for _ in 0..<2 {
+        for round in 0..<2 {
             try await stage.serve { ask in
                 try await eventually("the loop has folded it") {
                     let pool = String(decoding: try await ask(APIRequest(path: "/v1/pools/demo/chat")).body, as: UTF8.self)
                     return pool.contains(#""desired""#)
+                }
+                // A step down by all there is counts in the rates' budget: the next step up is computed with it.
+                for actor in [2 * round + 1, 2 * round + 2] {
+                    #expect(try await ask(Self.event("late-\(actor)", "actor.requested", "late-\(actor)", #"{"pool":"demo/chat"}"#)).status == 200)
+                    // Beside the one of the log.
+                    try await eventually("\(actor + 1) workers are wanted") {
+                        String(decoding: try await ask(APIRequest(path: "/v1/decisions?limit=100")).body, as: UTF8.self).contains(#""to":\#(actor + 1),"#)
+                    }
                 }
                 let events = String(decoding: try await ask(APIRequest(path: "/v1/events?limit=1000")).body, as: UTF8.self)
                 #expect(events.contains(#""from":9223372036854775807"#), "decided from there: \(events)")
@@ -191,6 +197,21 @@ import TestSupport
             }
             #expect(try await ask(APIRequest(path: "/livez")).status == 200)
         }
+    }
+
+    @Test("numbers and ports of the configuration are bounded by their names", arguments: [
+        ("limits: {idleSeconds: 1e300}", "limits.idleSeconds must be a number from 0 to 1000000000"), ("limits: {stallSeconds: -1}", "limits.stallSeconds must be a number"),
+        ("limits: {connections: 9223372036854775807}", "limits.connections must be a whole number from 0 to 2147483647"),
+        ("limits: {headerBlockBytes: 4294967296}", "limits.headerBlockBytes must be a whole number from 0 to 2147483647"),
+        ("limits: {bodyMemoryBytes: 9223372036854775807}", "limits.bodyMemoryBytes must be a whole number from 0 to 9007199254740992"),
+        ("eventLoops: -1", "eventLoops must be a whole number"), ("checkpointEvents: 9223372036854775807", "checkpointEvents must be a whole number"),
+        ("keda: {limits: {drainSeconds: .inf}}", "keda.limits.drainSeconds must be a number"), ("listen: '127.0.0.1:65536'", "listen must be HOST:PORT"),
+        ("listen: '127.0.0.1:-1'", "listen must be HOST:PORT"), ("tls: {listen: '[::1]:99999', certificate: c, key: k}", "tls.listen must be HOST:PORT"),
+        ("workers: {server: 'http://h:65536'}", "workers.server is no address of a service"),
+    ])
+    func configuration(_ yaml: String, _ problem: String) throws {
+        let fault = try #require(throws: Fault.self) { try ServiceConfiguration(yaml: yaml + "\n", file: "/etc/greenroom.yaml") }
+        #expect("\(fault)".contains(problem), "\(fault)")
     }
 
     @Test("a skipped event is a line with its position, up to a bound, and a count")
