@@ -56,6 +56,11 @@ struct ClockStepTests {
         }
     }
 
+    /// What was decided last; nil where nothing was.
+    private func lastCount(_ log: EventLog) throws -> Int? {
+        try decisions(log).last { $0 != "stepped" }.flatMap { $0.contains(#""to":1,"#) ? 1 : $0.contains(#""to":0,"#) ? 0 : nil }
+    }
+
     private func withLoop(_ body: (ControlLoop, EventLog) async throws -> Void) async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-clock-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -78,7 +83,6 @@ struct ClockStepTests {
 
     private func policy() -> Policy {
         var policy = Policy(pool: "ns/p", target: ScaleTarget(apiVersion: "apps/v1", kind: "Deployment", name: "p"))
-        policy.mode = .recommend
         policy.triggers = [Trigger(name: "demand", source: .demand, thresholdMilli: 1_000)]
         return policy
     }
@@ -94,12 +98,12 @@ struct ClockStepTests {
         try await withLoop { loop, log in
             _ = try await loop.apply(policy())
             try await send(.actorRequested, "1", to: log)
-            try await eventually("it scales up") { (try? decisions(log).contains { $0.contains(#""to":1"#) }) ?? false }
+            try await eventually("it scales up") { (try? lastCount(log)) == 1 }
             try await send(.actorWithdrawn, "2", to: log)
             clocks.pass(seconds: 10)
-            #expect(try !decisions(log).contains { $0.contains(#""direction":"down""#) })
+            #expect(try lastCount(log) == 1)
             clocks.set(by: 3_600)
-            try await eventually("it scales down") { (try? decisions(log).contains { $0.contains(#""direction":"down""#) }) ?? false }
+            try await eventually("it scales down") { (try? lastCount(log)) == 0 }
             #expect(try decisions(log).filter { $0 == "stepped" }.count == 1)
         }
     }
@@ -118,7 +122,7 @@ struct ClockStepTests {
             clocks.pass(seconds: 330)
             // A small step makes the scheduler look, whose own timers run in real time.
             clocks.set(by: 1)
-            try await eventually("it scales down") { (try? decisions(log).contains { $0.contains(#""direction":"down""#) }) ?? false }
+            try await eventually("it scales down") { (try? lastCount(log)) == 0 }
         }
     }
 }

@@ -91,6 +91,9 @@ final class LogClock: Sendable {
         }
     }
 
+    /// A step was seen that `takeStep` hasn't answered yet.
+    var hasStep: Bool { state.withLock { $0.step != nil } }
+
     // MARK: - Parts
 
     private func time(_ reading: Reading, _ state: State) -> LogTime {

@@ -96,9 +96,17 @@ final class DedupeBuilds: Sendable {
         }
     }
 
-    /// Runs all of whose rows have been taken.
+    /// Runs all of whose rows have been taken; of one level in the order of their positions. Two may be built at once, one by
+    /// the keeper and one by the writer, and a run that came before an older one would leave a gap between runs.
     func finished() -> [DedupeBuild] {
-        jobs.withLock { jobs in jobs.filter { $0.isProduced && $0.ready.isEmpty }.map(\.build) }.map(\.build)
+        jobs.withLock { jobs in
+            var held: [Held] = []
+            var waiting: Set<Int> = []
+            for job in jobs {
+                if job.isProduced, job.ready.isEmpty, !waiting.contains(job.run.level) { held.append(job.build) } else { waiting.insert(job.run.level) }
+            }
+            return held
+        }.map(\.build)
     }
 
     func remove(_ run: Int64) { jobs.withLock { jobs in jobs.removeAll { $0.run.id == run } } }
