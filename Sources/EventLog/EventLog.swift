@@ -20,6 +20,9 @@ public final class EventLog: Sendable {
     /// Nil where the log was opened for reading only.
     let writing: Writing?
     private let isClosed = Mutex<Bool>(false)
+    /// Of a log opened for reading: a command asks for few names, many times.
+    private let lookedUpPools = Mutex<[NameID: NameID]>([:])
+    private static let lookedUpPoolsLimit = 1_024
 
     /// What only a writing log has.
     struct Writing: Sendable {
@@ -150,9 +153,15 @@ public final class EventLog: Sendable {
     /// The pool that the actor or worker of that name was last known in; nil where none is known.
     public func pool(ofSubject name: NameID) -> NameID? {
         if let writing { return writing.subjects.withState { $0.isKnown(name) && !$0.pool(of: name).isNone ? $0.pool(of: name) : nil } }
-        // Each event says where its subject was last known.
+        if let found = lookedUpPools.withLock({ $0[name] }) { return found.isNone ? nil : found }
+        // Each event says where its subject was last known. To find the last one the log is gone back through.
         guard let last = try? reader.history(of: name, last: nil, before: .max, limit: 1).last?.events.first else { return nil }
-        return last.kind.isNamespaced && !last.pool.isNone ? last.pool : nil
+        let found = last.kind.isNamespaced ? last.pool : .none
+        lookedUpPools.withLock { known in
+            if known.count >= Self.lookedUpPoolsLimit { known = [:] }
+            known[name] = found
+        }
+        return found.isNone ? nil : found
     }
 
     /// The last position whose commit's time is `at` or earlier; 0 where there is none.

@@ -42,6 +42,10 @@ import TestSupport
     private func twoWorkers(_ client: TestClient) async throws {
         try await send("worker.ready", "box-0", #"{"pool":"a/x","node":"n1","uid":"u1"}"#, to: client)
         try await send("worker.ready", "b/box-0", #"{"pool":"b/y","node":"n2","uid":"u2"}"#, to: client)
+        try await eventually("both are there") {
+            let text = try await client.send("GET", "/v1/workers").text
+            return text.contains(#""uid":"u1""#) && text.contains(#""uid":"u2""#)
+        }
     }
 
     private func place(_ actor: String, in pool: String, _ client: TestClient) async throws -> (status: Int, text: String) {
@@ -98,6 +102,7 @@ import TestSupport
         try await run { client in
             try await send("actor.requested", "session-1", #"{"pool":"a/x"}"#, to: client)
             try await send("actor.requested", "session-1", #"{"pool":"b/y"}"#, to: client)
+            try await eventually("both wait") { try await client.send("GET", "/v1/actors?status=waiting").text.components(separatedBy: "STATUS_WAITING").count == 3 }
             let both = try await client.send("DELETE", "/v1/placements/session-1")
             #expect(both.status == 409 && both.text.contains("a/session-1, b/session-1"), "\(both.text)")
             #expect(try await client.send("DELETE", "/v1/placements/b/session-1").status == 204)
@@ -125,7 +130,7 @@ import TestSupport
             }
             #expect(try await client.send("GET", "/v1/events?kind=actor.placed&worker=box-0").text.split(separator: "\n").count == 2)
             #expect(try await send("actor.running", "session-1", #"{"worker":"box-0"}"#, #","namespace":"b""#, to: client).status == 200)
-            #expect(try await client.send("GET", "/v1/actors/b/session-1").text.contains("STATUS_RUNNING"))
+            try await eventually("it runs") { try await client.send("GET", "/v1/actors/b/session-1").text.contains("STATUS_RUNNING") }
             #expect(try await client.send("GET", "/v1/actors/a/session-1").text.contains("STATUS_RESUMING"))
         }
     }
@@ -143,7 +148,7 @@ import TestSupport
             }
             let clear = try await send("worker.draining", "b/box-0", #"{"reason":"r"}"#, to: client)
             #expect(clear.status == 200 && !clear.text.contains("warnings"))
-            #expect(try await client.send("GET", "/v1/workers/b/box-0").text.contains("DRAINING"))
+            try await eventually("it drains") { try await client.send("GET", "/v1/workers/b/box-0").text.contains("DRAINING") }
         }
     }
 }

@@ -64,6 +64,8 @@ struct LineIngest {
     /// A chunk could not be appended: neither may be what came after it, or there would be a gap.
     mutating func fail(_ problem: Problem) {
         self.problem = problem
+        // Of a chunk; the producer counts from the stream's beginning.
+        if let index = problem.index { self.problem?.index = totals.accepted + totals.duplicates + index }
         _ = takeChunk()
     }
 

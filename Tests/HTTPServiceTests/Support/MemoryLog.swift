@@ -1,8 +1,8 @@
 import Dispatch
-public import Domain
+import Domain
 import Synchronization
 
-@testable public import HTTPService
+@testable import HTTPService
 
 // The log's twin: the same contract in memory, with a hand on its brakes.
 //
@@ -123,7 +123,7 @@ final class MemoryLog: EventAppending, EventReading {
 
     func read(_ question: EventQuestion) async throws -> EventPage {
         state.withLock { state in
-            let filter = EventFilter(question, names: state.names)
+            let filter = EventFilter(question, names: MemoryNames(table: state.names))
             var found: [CommittedBatch] = []
             var wanted = question.limit
             var readTo = question.after
@@ -134,7 +134,7 @@ final class MemoryLog: EventAppending, EventReading {
                 if !selected.batch.events.isEmpty { found.append(selected.batch) }
             }
             let names = state.names
-            return EventPage(batches: found, readTo: readTo, names: names)
+            return EventPage(batches: found, readTo: readTo, names: MemoryNames(table: names))
         }
     }
 
@@ -148,6 +148,13 @@ final class MemoryLog: EventAppending, EventReading {
     }
 }
 
-extension NameTable: @retroactive LogNames {
-    public func pool(ofSubject name: NameID) -> NameID? { nil }
+/// The names of a log in memory, which knows no namespaces of subjects.
+private struct MemoryNames: LogNames {
+    let table: NameTable
+
+    func text(of id: NameID) -> String { table.text(of: id) }
+    func appendText(of id: NameID, to bytes: inout [UInt8]) { table.appendText(of: id, to: &bytes) }
+    func find(_ name: String) -> NameID? { table.find(name) }
+    func qualified(_ name: String) -> [NameID] { table.qualified(name) }
+    func pool(ofSubject name: NameID) -> NameID? { nil }
 }

@@ -1,5 +1,6 @@
 import ControlLoop
 import Domain
+import EventLog
 import Foundation
 import Logging
 import Testing
@@ -24,7 +25,7 @@ import TestSupport
         configuration.database = database
         let service = GreenroomService(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let (ready, isReady) = AsyncStream.makeStream(of: String.self)
-        let running = Task { try await service.run(stopOn: []) { isReady.yield($0) } }
+        let running = Task { try await service.run(stopOn: [], onStart: { url in isReady.yield(url) }) }
         var iterator = ready.makeAsyncIterator()
         let url = try #require(await iterator.next())
         let api = try await ServiceConnection.open(url: url, token: nil)
@@ -54,9 +55,13 @@ import TestSupport
             try await send("actor.requested", "session-1", #"{"pool":"a/x"}"#, to: api)
             try await send("actor.requested", "session-1", #"{"pool":"b/y"}"#, to: api)
             let server = ServerState(api: api)
-            try await eventually("both are placed") { try await server.actors(pool: nil, after: nil, limit: 10).allSatisfy { $0.worker == "box-0" } }
+            try await eventually("both are placed") {
+                try await server.actors(pool: nil, after: nil, limit: 10).count { $0.worker == "box-0" } == 2
+            }
             try await send("actor.running", "b/session-1", #"{"worker":"b/box-0"}"#, to: api)
-            for state in [server as any StateSource, try await LogFile.state(path: database)] {
+            try await eventually("it runs") { try await server.actor("b/session-1")?.status == "STATUS_RUNNING" }
+            let file = try await LogFile.state(path: database)
+            for state in [server as any StateSource, file] {
                 let actors = try await table(["actors"], state)
                 #expect(actors.contains("a ") && actors.contains("b ") && !actors.contains("b/session-1"), "\(actors)")
                 #expect(try await table(["actors", "session-1", "-n", "b"], state).contains("STATUS_RUNNING"))
@@ -66,7 +71,8 @@ import TestSupport
                     "\(error)".contains("a/session-1") && "\(error)".contains("b/session-1")
                 }
             }
-            for events in [server as any EventSource, try await LogFile.events(path: database)] {
+            let fileEvents = try await LogFile.events(path: database)
+            for events in [server as any EventSource, fileEvents] {
                 let history = try await HistoryCommand.parse(["actor", "session-1", "-n", "b"]).history(events)
                 #expect(history.steps.map(\.event.kindName) == ["actor.requested", "actor.placed", "actor.running"])
                 let worker = try await HistoryCommand.parse(["worker", "a/box-0"]).history(events)
@@ -80,7 +86,7 @@ import TestSupport
             let server = ServerState(api: api)
             #expect(try await server.actor("session-1")?.namespace == "b")
             try await send("actor.requested", "session-1", #"{"pool":"b/y"}"#, to: api)
-            try await send("worker.ready", "box-2", #"{"pool":"a/x","node":"n9"}"#, to: api)
+            try await send("worker.ready", "box-2", #"{"pool":"a/x","node":"n9","slots":2}"#, to: api)
             try await send("actor.requested", "session-1", #"{"pool":"a/x"}"#, to: api)
             try await eventually("both are placed") {
                 let found = try await server.actors(pool: nil, after: nil, limit: 100).filter { $0.id == "session-1" }
