@@ -142,4 +142,23 @@ import TestSupport
             }
         }
     }
+
+    @Test("pods of one name in two namespaces are two workers, each busy for itself")
+    func sameName() async throws {
+        try await ObjectsStage.run { stage in
+            for namespace in ["a", "b"] {
+                stage.twin.seed(.statefulSets, ["metadata": ["name": "box", "namespace": .string(namespace)], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "box"]]]])
+                var object = ObjectsStage.object(min: 1, extra: ["scaleTargetRef": ["apiVersion": "apps/v1", "kind": "StatefulSet", "name": "box"]])
+                object["metadata"] = ["name": "box", "namespace": .string(namespace)]
+                stage.twin.apply(.autoscalers, object)
+            }
+            try await stage.serve { url in
+                try await stage.wait("two workers") { try await stage.workers(url).count == 2 }
+                try await stage.send(url, "actor.requested", "session-1", #"{"pool":"a/box"}"#)
+                try await stage.wait("one is busy") { try await stage.workers(url).contains { $0["status"]?.string == "BUSY" } }
+                let standings = try await stage.workers(url).map { "\($0["namespace"]?.string ?? "") \($0["status"]?.string ?? "")" }.sorted()
+                #expect(standings == ["a BUSY", "b FREE"])
+            }
+        }
+    }
 }
