@@ -55,7 +55,7 @@ enum HostAddresses {
         }
     }
 
-    /// Whoever waits is told once: by the resolver, or by being cancelled.
+    /// Resumes whoever waits exactly once: with the resolver's answer, or when it is cancelled.
     private final class Waiter: Sendable {
         private enum State {
             case idle

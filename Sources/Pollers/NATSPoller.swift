@@ -3,7 +3,7 @@ import Foundation
 
 // How many messages of a JetStream consumer are still work: waiting to be delivered, or delivered and not acknowledged?
 //
-// The monitoring endpoint's `/jsz` of one account. It tells of the streams that the asked server holds. In a cluster only the
+// The monitoring endpoint's `/jsz` of one account. It lists the streams that the asked server holds. In a cluster only the
 // consumer's leader knows the counts; a follower answers with counts that lag, and names the leader among its `replicas`,
 // which are the servers other than itself. Such an answer is a fault, and so is one without a leader; another server behind
 // the endpoint's name is asked first. A consumer that isn't

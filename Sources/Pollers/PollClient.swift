@@ -9,8 +9,8 @@ import NIOSSL
 // What does the other server answer to one GET?
 //
 // Bounded in time and in size, without redirects (a token must not travel on), with the token and the certificates that the
-// files hold at this moment. Where a rule says which addresses may be asked, the name is resolved here, its addresses are
-// looked at, and the connection goes to one that passed: a name that leads elsewhere a moment later changes nothing.
+// files hold at this moment. Where a rule says which addresses may be asked, the name is resolved here and its addresses are
+// checked. The connection goes to one that passed: a name that leads elsewhere a moment later changes nothing.
 
 struct PollClient: Sendable {
     private let client: HTTPClient

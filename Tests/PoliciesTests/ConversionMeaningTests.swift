@@ -162,6 +162,7 @@ import Testing
         #expect(conversion.policy.pool == "kagent/kagent-default")
         #expect(conversion.policy.triggers == [Trigger(name: "demand", source: .demand, thresholdMilli: 1_000)])
         #expect(conversion.notes.allSatisfy { $0.command.isEmpty })
+        #expect(conversion.notes.map(\.path) == ["spec.pollingInterval", "spec.triggers[0].metadata.scalerAddress", "spec.triggers[0].metadata.pool"])
     }
 
     @Test("metric and size, and what they become", arguments: [
@@ -226,7 +227,7 @@ import Testing
 
     // MARK: - Rules of policies
 
-    /// Rules are told where the manifest broke them.
+    /// Problems are at the places where the manifest has the values.
     @Test("a value that a policy can't have is refused on its own line", arguments: [
         (Manifest.hpa("metrics:\n  - type: External\n    external:\n      metric: {name: \"pubsub|undelivered\"}\n      target: {type: Value, value: 1}"), 10, "spec.metrics[0].external.metric.name"),
         (Manifest.hpa("minReplicas: 9"), 7, "spec.minReplicas"),

@@ -3,10 +3,10 @@ internal import Domain
 
 // Which schedule does a KEDA trigger of type cron amount to?
 //
-// KEDA has two expressions, start and end, and is active whenever an end comes before the next start; a schedule has one and
-// a duration. They say the same where starts and ends alternate and every run is as long as every other, which is found by
-// looking at the next few years: on a clock without a zone, as KEDA's ends stay put when the clocks change and ours last
-// their time. What differs is left out by name. Expressions are read as KEDA's parser reads them (`KEDACron`).
+// KEDA has two expressions, start and end, and is active whenever an end comes before the next start. A schedule has one and
+// a duration. They say the same where starts and ends alternate and every run is as long as every other. The next few years
+// are looked at to find out, on a clock without a zone: KEDA's ends stay put when the clocks change, ours last their time.
+// What differs is left out by name. Expressions are read as KEDA's parser reads them (`KEDACron`).
 
 struct CronTrigger {
     let metadata: ManifestObject

@@ -1,8 +1,8 @@
 // What does a cron expression mean to KEDA, in the words of ours?
 //
 // KEDA reads it with robfig/cron 3: five fields and perhaps `TZ=zone` before them. Ours is cron(5). The two differ in a star
-// with a step: `*/2` in the day of month beside a weekday means both to cron(5), and either to robfig, which takes it for the
-// list 1,3,5,… So it is written as `1-31/2` here, which means either in both. A star within a list is a star to robfig alone.
+// with a step. Beside a weekday, `*/2` in the day of month needs both days in cron(5). Robfig takes it for the list 1,3,5,…,
+// and needs one of the two. So it is written as `1-31/2`, which needs one in both. A star within a list is one to robfig alone.
 
 struct KEDACron {
     /// What ours means by the same.

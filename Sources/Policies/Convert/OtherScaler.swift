@@ -2,7 +2,7 @@ internal import Autoscaling
 
 // What does a scaler that Greenroom has no reader for read, and where does its metadata say so?
 //
-// From keda.sh/docs, scalers. A metric that somebody sends from now on must mean what it meant to KEDA: some of its scalers
+// From keda.sh/docs, scalers. A metric that somebody sends from now on must mean what it meant to KEDA. Some of its scalers
 // count work that is delivered and not done yet, some don't, and some let the metadata choose.
 
 /// Where a scaler's metadata has its threshold, and what tells its queues apart (keda.sh/docs, scalers).

@@ -36,6 +36,7 @@ struct OwnScaler {
         let metric = metadata.text("metric") ?? "desired"
         let threshold = metadata.milli("targetSize") ?? 1_000
         let activation = metadata.milli("activationThreshold") ?? 0
+        let metricType = trigger.metricType()
         let has = metadata.names.contains("metric") ? "metric" : "pool"
         switch metric {
         case "desired":
@@ -53,6 +54,6 @@ struct OwnScaler {
         // A count of workers has one a worker, whatever the size was.
         return Trigger(
             name: trigger.name("demand"), source: .demand, thresholdMilli: metric == "desired" ? 1_000 : threshold, activationThresholdMilli: activation,
-            metricType: metric == "desired" ? .averageValue : trigger.metricType())
+            metricType: metric == "desired" ? .averageValue : metricType)
     }
 }

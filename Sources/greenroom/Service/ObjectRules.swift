@@ -3,8 +3,8 @@ import Pollers
 
 // What may a policy say in a file of the operator's, and not in an object of the cluster?
 //
-// Whoever may write objects in one namespace is not the operator: such a policy runs no commands in the service's own pod, has
-// it send no other namespace's secrets anywhere, and has it ask no address that only the service's own machine may reach.
+// Whoever may write objects in one namespace is not the operator. Such a policy runs no commands in the service's own pod and
+// has it send no other namespace's secrets anywhere. It has it ask no address that only the service's own machine may reach.
 // Names are looked up when they are asked (`Pollers/AddressRule.swift`); here only what can't be right is refused.
 
 enum ObjectRules {
