@@ -18,6 +18,7 @@ final class TwinPlane: ControlPlane {
         /// What a withdrawal waits for, whoever goes away meanwhile.
         var withdrawalWaits: (@Sendable () async -> Void)?
         var removal: ControlFault?
+        var health = LoopHealth(behindEvents: 0, lagSeconds: 0)
     }
 
     private struct State {
@@ -78,7 +79,7 @@ final class TwinPlane: ControlPlane {
         if let fault = script.removal { throw fault }
     }
 
-    func health() async -> LoopHealth { LoopHealth(behindEvents: 0, lagSeconds: 0) }
+    func health() async -> LoopHealth { state.withLock { $0.script.health } }
 
     // MARK: - Views, by way of their JSON
 
