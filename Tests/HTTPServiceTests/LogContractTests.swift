@@ -1,3 +1,4 @@
+import ControlLoop
 import Domain
 import EventLog
 import Foundation
@@ -98,5 +99,23 @@ struct LogContractTests {
             #expect(seqs(slice) == Array(1_201...1_300))
             #expect(slice.readTo == 1_300)
         }
+    }
+
+    @Test(arguments: [(0.0, true), (5.0, true), (6.0, false)])
+    func readyIsAboutTheInstanceAndNotAboutItsPools(_ lagSeconds: Double, _ isReady: Bool) async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-ready-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let log = try EventLog.open(EventLog.Configuration(path: folder.appendingPathComponent("log.db").path))
+        defer { log.close() }
+        let plane = TwinPlane {
+            $0.health = LoopHealth(
+                behindEvents: 1, lagSeconds: lagSeconds, unreachableTargets: [.init(pool: "anyone/p", problem: "there is no Deployment p in anyone")])
+        }
+        let checks = ServiceParts(log: log, plane: plane).readiness
+        #expect(checks.map(\.name) == ["log writable", "loop not behind"])
+        var isFine = true
+        for check in checks where await check.run() != .ok { isFine = false }
+        #expect(isFine == isReady)
     }
 }

@@ -214,7 +214,7 @@ def open_socket(base, alpn):
 
 def half_over_http1(base, auth):
     sock = open_socket(base, "http/1.1")
-    head = f"POST /v1/events HTTP/1.1\r\nhost: peers\r\ncontent-type: {STRUCTURED}\r\ncontent-length: 1000\r\n"
+    head = f"POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: {STRUCTURED}\r\ncontent-length: 1000\r\n"
     sock.sendall((head + "".join(f"{line}\r\n" for line in auth) + "\r\n" + '{"specversion":').encode())
     received = b""
     while True:
@@ -234,7 +234,7 @@ def half_over_http2(base, auth):
     sock = open_socket(base, "h2")
     connection = h2.connection.H2Connection(config=h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
     connection.initiate_connection()
-    headers = [(":method", "POST"), (":scheme", "http"), (":authority", "peers"), (":path", "/v1/events"), ("content-type", STRUCTURED)]
+    headers = [(":method", "POST"), (":scheme", "http"), (":authority", "localhost"), (":path", "/v1/events"), ("content-type", STRUCTURED)]
     headers += [tuple(part.strip() for part in line.split(":", 1)) for line in auth]
     connection.send_headers(1, headers)
     connection.send_data(1, b'{"specversion":')

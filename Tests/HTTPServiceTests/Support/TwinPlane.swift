@@ -20,6 +20,7 @@ final class TwinPlane: ControlPlane {
         /// What a withdrawal waits for, whoever goes away meanwhile.
         var withdrawalWaits: (@Sendable () async -> Void)?
         var removal: ControlFault?
+        var health = LoopHealth(behindEvents: 0, lagSeconds: 0)
         var waitingCallers = 10_000
     }
 
@@ -179,7 +180,7 @@ final class TwinPlane: ControlPlane {
         endWaits(.withdrawn) { $0 == actor }
     }
 
-    func health() async -> LoopHealth { LoopHealth(behindEvents: 0, lagSeconds: 0) }
+    func health() async -> LoopHealth { state.withLock { $0.script.health } }
 
     // MARK: - Views, by way of their JSON
 
