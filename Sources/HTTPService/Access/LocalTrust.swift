@@ -52,7 +52,7 @@ struct LocalTrust: Sendable {
     }
 
     private func check(_ contentType: String?, _ method: HTTPRequest.Method) throws(Problem) {
-        let name = contentType.map { MediaType($0).name }
+        let name = contentType.map { MediaType.name(of: $0) }
         switch method {
         case .post:
             if let name, name == "application/json" || name.hasSuffix("+json") { return }

@@ -60,6 +60,4 @@ public enum AppendRefusal: Error, Hashable, Sendable {
     case invalid(index: Int, problem: String)
     /// The log can't be written now; a sentence that says why and what to do.
     case unavailable(String)
-    /// An event that can't be stored as it is: its place in the batch, from 0, and what is wrong with it.
-    case invalid(index: Int, problem: String)
 }

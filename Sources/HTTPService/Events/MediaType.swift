@@ -1,6 +1,6 @@
 // Which kind of body does a client want?
 //
-// What `Accept` says of one media type. What a request's own body is, `IngestMode` says.
+// What `Accept` says of one media type, and the bare name of a `Content-Type`. What a request's own body is, `IngestMode` says.
 
 enum MediaType {
     private static func trim(_ text: Substring) -> Substring {
@@ -9,6 +9,9 @@ enum MediaType {
         while text.last == " " || text.last == "\t" { text.removeLast() }
         return text
     }
+
+    /// The type itself of a `Content-Type`, without parameters: `application/json` of `Application/JSON; charset=utf-8`.
+    static func name(of contentType: String) -> String { trim(contentType.prefix { $0 != ";" }).lowercased() }
 
     /// Whether `Accept` prefers `wanted` to the route's usual type: it is named with a weight above 0.
     static func accepts(_ accept: String?, _ wanted: String) -> Bool {
