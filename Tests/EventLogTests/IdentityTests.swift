@@ -32,7 +32,8 @@ struct IdentityTests {
         let log = log ?? self.log
         var batch = EventBatch()
         batch.append(
-            sent.kind, source: sent.source, id: UUID().uuidString, subject: sent.subject, pool: sent.pool, worker: sent.worker, isExact: sent.isExact)
+            sent.kind, source: sent.source, id: UUID().uuidString, subject: sent.subject, pool: sent.pool, worker: sent.worker,
+            body: sent.kind == .workerReady ? Array(#"{"node":"n1"}"#.utf8) : [], isExact: sent.isExact)
         let receipt = try log.appendNow(batch)
         let event = try #require(try log.event(at: receipt.lastSeq)?.events.first)
         return (log.names.text(of: event.subject), log.names.text(of: event.worker), receipt)

@@ -41,8 +41,11 @@ enum StateAnswers {
         let limit = try question.pageLimit()
         let query = question.query
         let status = try state(query.text("status"))
-        let found = await (try plane(question)).actors(pool: query.text("pool"), status: status, after: query.text("after"), limit: limit + 1)
-        return try page(found, limit) { QualifiedName.join($0.namespace, $0.id) }
+        let plane = try await plane(question)
+        let found = await plane.actors(pool: query.text("pool"), status: status, after: query.text("after"), limit: limit + 1)
+        // An id says where to go on, unless another has it too.
+        let isShared = found.count > limit ? await plane.actors(named: found[limit - 1].id).count > 1 : false
+        return try page(found, limit) { isShared ? QualifiedName.join($0.namespace, $0.id) : $0.id }
     }
 
     @Sendable static func actor(_ question: Question) async throws -> Answer {

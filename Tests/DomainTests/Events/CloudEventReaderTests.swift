@@ -200,7 +200,7 @@ import Testing
         for _ in 0..<400 {
             let bytes = random.mutated(good)
             guard let batch = try? Read.event(bytes, own: true) else { continue }
-            let line = Commit(batch).lines[0]
+            let line = Commit(batch).stored[0]
             #expect(fault(in: Array(line.utf8)) == nil)
             #expect((try? Read.event(line, own: true))?.parts() == batch.parts(), "\(bytes.text) → \(line)")
         }

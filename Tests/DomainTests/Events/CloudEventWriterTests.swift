@@ -27,7 +27,7 @@ import Testing
         let more = #","time":"2026-11-21T07:32:00.000001Z","sequence":5,"traceparent":"00-\"","flag":false"#
         for json in [sample.json, SampleEvent.json(type: sample.type, subject: sample.subject, id: #"\"\\\u0007é"#, data: sample.data, more: more)] {
             let first = try Read.event(json, own: true)
-            let second = try Read.event(Commit(first, superseded: [41]).lines[0], own: true)
+            let second = try Read.event(Commit(first, superseded: [41]).stored[0], own: true)
             #expect(second.parts() == first.parts())
             // And a second time, byte for byte: exports of exports don't drift.
             #expect(Commit(second).lines == Commit(first).lines)

@@ -61,6 +61,15 @@ struct Commit {
         }
     }
 
+    /// Each as an export has it: names as they are stored.
+    var stored: [String] {
+        batch.events.map { event in
+            var out: [UInt8] = []
+            CloudEventWriter.append(event, of: batch, names: names, .asStored, to: &out)
+            return out.text
+        }
+    }
+
     func data(_ index: Int = 0) -> String {
         var out: [UInt8] = []
         CloudEventWriter.appendData(batch.events[index], of: batch, names: names, to: &out)

@@ -64,7 +64,7 @@ import Testing
             let sample = try JSONValue(Samples.actor)
             return "{\"items\":" + JSONValue.array(range.map { sample.setting("id", .string("a\($0)")) }).compact + "}"
         }
-        let api = TwinAPI(["/v1/actors?limit=1000": APIAnswer(try actors(0..<1_000)), "/v1/actors?after=a999&limit=1000": APIAnswer(try actors(1_000..<1_010))])
+        let api = TwinAPI(["/v1/actors?limit=1000": APIAnswer(try actors(0..<1_000)), "/v1/actors?after=demo%2Fa999&limit=1000": APIAnswer(try actors(1_000..<1_010))])
         let state = ServerState(api: api)
         #expect(try await state.actors(namespace: nil, limit: 5_000).count == 1_010)
         #expect(try await state.actors(namespace: "demo", limit: 7).count == 7)
