@@ -264,6 +264,8 @@ final class LoopCore: @unchecked Sendable {
         guard !actuated.isEmpty, let target = actuated[pool] else { return }
         if world.pools[pool].isFollowed, world.pools[pool].policy?.policy.target == target { return }
         actuated[pool] = nil
+        // Whatever wasn't passed on never will be: who is to go is told again, and who is to stay is asked for.
+        for worker in world.pools[pool].members where world.workers[worker].isChosen { world.workers[worker].isRemovalSent = false }
         releases.send(world.pools[pool].text)
     }
 
