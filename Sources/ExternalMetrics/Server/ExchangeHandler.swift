@@ -64,7 +64,8 @@ final class ExchangeHandler: ChannelInboundHandler {
         isBroken = true
         switch phase {
         case .receiving: refuse(StatusAnswer(.badRequest, "the body is not what its header says: \(fault)"))
-        case .idle, .sending where hasEnded:
+        case .idle,
+            .sending where hasEnded:
             start(keepsAlive: false)
             refuse(fault == .headerOverflow ? headerTooLarge : StatusAnswer(.badRequest, "this is not HTTP/1.1: \(fault)"))
         case .answering, .sending, .lingering: keepsAlive = false

@@ -98,6 +98,9 @@ final class FrameClient: Sendable {
             client?.received.withLock { $0.bytes += bytes }
         }
         func channelInactive(context: ChannelHandlerContext) { client?.received.withLock { $0.isClosed = true } }
+        func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+            if case .inputClosed? = event as? ChannelEvent { client?.received.withLock { $0.isClosed = true } }
+        }
         func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
     }
 
