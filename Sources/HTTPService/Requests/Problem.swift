@@ -137,8 +137,6 @@ extension Problem {
         case .invalid(let index, let problem): self.init(.invalidEvent, "the event can't be stored: \(problem)", index: index)
         case .unavailable(let reason):
             self.init(.unavailable, "the log can't be written: \(reason)", retryAfterSeconds: retryAfterSeconds)
-        case .invalid(let index, let problem):
-            self.init(.invalidEvent, "it can't be stored: \(problem)", index: index)
         }
     }
 }
