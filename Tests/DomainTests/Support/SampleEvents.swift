@@ -52,7 +52,7 @@ struct SampleEvent: Sendable, CustomTestStringConvertible {
             kind: .prefetchSuggested, subject: "n-1",
             data: #"{"pool":"ns/p","node":"n-1","actor":"actor-1","snapshot":"s3://b/s","reason":"waits","bytes":7,"request":8,"wakeAt":"2026-11-21T07:32:00Z"}"#),
         SampleEvent(kind: .clockStepped, subject: "greenroom", data: #"{"microseconds":-3600000000}"#),
-        SampleEvent(kind: .positionLost, subject: "greenroom", data: #"{"through":201,"reason":"the write-ahead log was damaged"}"#),
         SampleEvent(kind: .poolPaused, subject: "ns/p", data: #"{"pool":"ns/p","in":true,"out":false,"hold":3,"by":"ops","was":{"in":false,"out":false}}"#),
+        SampleEvent(kind: .positionLost, subject: "greenroom", data: #"{"through":201,"reason":"the write-ahead log was damaged"}"#),
     ]
 }
