@@ -185,11 +185,14 @@ final class LoopCore: @unchecked Sendable {
             guard let pool = world.poolByName[event.pool] else { return }
             planner.settleDecision(of: PolicyKey(pool: pool, shadow: shadow))
             guard shadow == nil else { return }
-            if var rescale = rescale(pool), isRescale(pool) || isNewTarget(rescale, pool) {
+            if var rescale = rescale(pool), isRescale(pool) {
                 rescale.takingBack = planner.takeBack(pool, &world).map { takenBack($0) }
                 send(rescale, pool)
             }
         case .prefetchSuggested: if let pool = world.poolByName[event.pool] { planner.prefetch(pool, &world, &outputs) }
+        case .policyApplied:
+            // No decision may follow, as the count stands.
+            if let pool = world.poolByName[event.pool], let rescale = rescale(pool), isNewTarget(rescale, pool) { send(rescale, pool) }
         case .timerFired: planner.wakesRung = .zero
         default: break
         }
