@@ -425,7 +425,8 @@ import Testing
             for name in names { bench.twin.seed(.workerPools, ["metadata": ["name": .string(name), "namespace": "ns"], "spec": ["replicas": 0], "status": ["replicas": 0]]) }
             await bench.run(names.map { bench.pool($0, "WorkerPool", "ate.dev/v1alpha1") })
             try await eventually("all observed") { bench.events.values.count { $0.hasPrefix("pool.observed") } == 200 }
-            #expect(bench.twin.watchers == 2 && bench.twin.connectionsOpened <= 6, "\(bench.twin.watchers) watches, \(bench.twin.connectionsOpened) connections")
+            try await eventually("two watches") { bench.twin.watchers == 2 }
+            #expect(bench.twin.connectionsOpened <= 6, "\(bench.twin.watchers) watches, \(bench.twin.connectionsOpened) connections")
         }
     }
 
