@@ -76,7 +76,6 @@ public struct ObjectStore: Sendable {
         guard let before = objects[key] else { throw .notFound(resource, name) }
         if let expected, !expected.isEmpty, expected != before.resourceVersion { throw .conflict(resource, name) }
         var after = KubernetesObject(try change(before))
-        if let uid = after.metadata["uid"].string, !uid.isEmpty, uid != before.uid { throw .uidConflict(resource, name, expected: uid, actual: before.uid) }
         for owned in ["uid", "creationTimestamp", "generation", "resourceVersion", "name", "namespace", "deletionTimestamp"] {
             after["metadata"][owned] = before.metadata[owned]
         }

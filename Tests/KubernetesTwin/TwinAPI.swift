@@ -158,6 +158,7 @@ struct TwinAPI: Sendable {
         let expected = body["metadata"]["resourceVersion"].string
         let isStatus = place.subresource == "status"
         return try store.replace(resource, place.namespace, name, expected: expected) { before throws(TwinStatus) in
+            if isPatch, let uid = body["metadata"]["uid"].string, uid != before.uid { throw .uidConflict(resource, name, expected: uid, actual: before.uid) }
             var after = isPatch ? before.json.merging(body) : body
             if isStatus {
                 var kept = before.json

@@ -226,7 +226,7 @@ final class LoopCore: @unchecked Sendable {
             planner.settleDecision(of: PolicyKey(pool: pool, shadow: shadow))
             resumeDecisionWaiters(PolicyKey(pool: pool, shadow: shadow), event.seq)
             guard shadow == nil else { return }
-            if var rescale = rescale(pool), isRescale(pool) || isNewTarget(rescale, pool) {
+            if var rescale = rescale(pool), isRescale(pool) {
                 rescale.takingBack = planner.takeBack(pool, &world).map { takenBack($0) }
                 send(rescale, pool)
             }
@@ -235,6 +235,9 @@ final class LoopCore: @unchecked Sendable {
             // An operator's word: what failed is tried again at once.
             if let pool = world.poolByName[event.pool], world.pools[pool].scaleProblem != nil, let rescale = rescale(pool) { send(rescale, pool) }
         case .prefetchSuggested: if let pool = world.poolByName[event.pool] { planner.prefetch(pool, &world, &outputs) }
+        case .policyApplied:
+            // No decision may follow, as the count stands.
+            if let pool = world.poolByName[event.pool], let rescale = rescale(pool), isNewTarget(rescale, pool) { send(rescale, pool) }
         case .timerFired: planner.wakesRung = .zero
         default: break
         }

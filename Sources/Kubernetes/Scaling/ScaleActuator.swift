@@ -275,8 +275,8 @@ public actor ScaleActuator: Actuator {
             do throws(KubernetesError) {
                 let pod = try await client.get(.pods, namespace: namespace, name: name)
                 if isExcluded(PodView(pod)) { return false }
-                guard var patch = marking(pod) else { return true }
                 guard try await owns(try await targets.target(of: pool), pod, pool) else { return false }
+                guard var patch = marking(pod) else { return true }
                 patch["metadata"]["uid"] = .string(pod.uid)
                 patch["metadata"]["resourceVersion"] = .string(pod.resourceVersion)
                 _ = try await client.patch(.pods, namespace: namespace, name: name, patch)
