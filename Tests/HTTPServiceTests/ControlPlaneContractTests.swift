@@ -173,13 +173,16 @@ struct ControlPlaneContractTests {
     @Test(arguments: Kind.allCases)
     func `who never asked, or asks no more, can't be withdrawn`(_ kind: Kind) async throws {
         try await with(kind) { stage in
-            #expect(await stage.fault { try await $0.withdraw("nobody") } == .notFound(what: "actor", name: "nobody"))
+            let unknown = await withdrawal(of: "nobody", stage)
+            #expect(unknown == .notFound(what: "actor", name: "nobody"))
             _ = try await stage.place("a")
             try await stage.plane.withdraw("a")
-            let fault = await stage.fault { try await $0.withdraw("a") }
+            let fault = await withdrawal(of: "a", stage)
             guard case .conflict? = fault else { return #expect(Bool(false), "\(String(describing: fault))") }
         }
     }
+
+    private func withdrawal(of actor: String, _ stage: Stage) async -> ControlFault? { await stage.fault { try await $0.withdraw(actor) } }
 
     // MARK: - Policies
 

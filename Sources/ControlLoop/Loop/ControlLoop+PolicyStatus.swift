@@ -40,9 +40,27 @@ extension EventLog {
 
     func decision(at seq: Position) -> DecisionView? {
         guard let batch = try? event(at: seq), let event = batch.events.first, event.kind == .scaleDecided else { return nil }
-        return batch.withBody(of: event) { body in
+        return decision(event, batch)
+    }
+
+    /// Events looked through for a decision that is known to be there.
+    private static let decisionWithinEvents = 1_024
+
+    /// The first decision after `seq` of the pool's policy, or of a shadow.
+    func firstDecision(of pool: NameID, shadow: String?, after seq: Position) -> DecisionView? {
+        for batch in (try? read(after: seq, limitEvents: Self.decisionWithinEvents)) ?? [] {
+            for event in batch.events where event.seq > seq && event.kind == .scaleDecided && event.pool == pool {
+                let view = decision(event, batch)
+                if view.shadow == shadow { return view }
+            }
+        }
+        return nil
+    }
+
+    private func decision(_ event: CommittedEvent, _ batch: CommittedBatch) -> DecisionView {
+        batch.withBody(of: event) { body in
             var view = DecisionView(
-                pool: names.text(of: event.pool), shadow: nil, seq: seq, at: batch.at.rfc3339, from: 0, to: 0, direction: "",
+                pool: names.text(of: event.pool), shadow: nil, seq: event.seq, at: batch.at.rfc3339, from: 0, to: 0, direction: "",
                 reason: "", json: batch.text(event.body))
             body.forEachMember { key, value in
                 if key == "shadow" { view.shadow = body.text(value) }

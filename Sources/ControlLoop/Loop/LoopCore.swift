@@ -453,7 +453,9 @@ final class LoopCore: @unchecked Sendable {
     /// where it is on its way, and with nil where none follows.
     func whenDecided(pool: String, shadow: String?, after seq: Position, _ resume: @escaping @Sendable (DecisionView?) -> Void) {
         guard let index = world.find(pool: pool, names: log.names), let standing = world.pools[index].standing(of: shadow) else { return resume(nil) }
-        if let last = standing.lastDecision, last.seq > seq { return resume(log.decision(at: last.seq)) }
+        if let last = standing.lastDecision, last.seq > seq {
+            return resume(log.firstDecision(of: world.pools[index].name, shadow: shadow, after: seq) ?? log.decision(at: last.seq))
+        }
         let key = PolicyKey(pool: index, shadow: shadow)
         guard isLive, !isStopping, planner.isDeciding(key) else { return resume(nil) }
         decisionWaiters[key, default: []].append(resume)
