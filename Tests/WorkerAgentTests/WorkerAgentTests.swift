@@ -63,7 +63,7 @@ private struct Bench {
         let bench = Bench()
         let life = bench.start()
         try await bench.registered()
-        bench.link.streamRaw(#"{"seq":90,"type":"dev.greenroom.actor.placed","namespace":"other","subject":"a1","data":{"worker":"ns/w1","tier":"cold","expectedMillis":1000}}"#)
+        bench.link.streamRaw(#"{"seq":9000,"type":"dev.greenroom.actor.placed","namespace":"other","subject":"a1","data":{"worker":"ns/w1","tier":"cold","expectedMillis":1000}}"#)
         try await bench.pass(.milliseconds(1_000))
         try await bench.reported(2)
         #expect(bench.link.reports.last?.subject == "other/a1")
