@@ -64,7 +64,7 @@ struct CommandRouteTests {
             #expect(try await client.send("PUT", "/v1/pools/default/agents/pause", body: Array(#"{"in":true,"hold":4}"#.utf8)).status == 200)
             #expect(try await client.send("DELETE", path).status == 204)
             #expect(try await client.send("DELETE", path).status == 404)
-            #expect(try await client.send("POST", "/v1/placements", body: Array(#"{"actor":"ns/a","pool":"default/agents"}"#.utf8)).status == 202)
+            #expect(try await client.send("POST", "/v1/placements", [("content-type", "application/json")], body: Array(#"{"actor":"ns/a","pool":"default/agents"}"#.utf8)).status == 202)
             #expect(try await client.send("DELETE", "/v1/placements/ns%2Fa").status == 204)
             #expect(
                 service.plane.calls == [
