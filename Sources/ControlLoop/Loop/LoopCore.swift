@@ -231,13 +231,11 @@ final class LoopCore: @unchecked Sendable {
                 send(rescale, pool)
             }
         case .policyApplied:
-            if let pool = world.poolByName[event.pool] { release(pool) }
-            // An operator's word: what failed is tried again at once.
-            if let pool = world.poolByName[event.pool], world.pools[pool].scaleProblem != nil, let rescale = rescale(pool) { send(rescale, pool) }
+            guard let pool = world.poolByName[event.pool] else { return }
+            release(pool)
+            // An operator's word: what failed is tried again at once. Another target is told the count that stands, as no decision may follow.
+            if let rescale = rescale(pool), world.pools[pool].scaleProblem != nil || isNewTarget(rescale, pool) { send(rescale, pool) }
         case .prefetchSuggested: if let pool = world.poolByName[event.pool] { planner.prefetch(pool, &world, &outputs) }
-        case .policyApplied:
-            // No decision may follow, as the count stands.
-            if let pool = world.poolByName[event.pool], let rescale = rescale(pool), isNewTarget(rescale, pool) { send(rescale, pool) }
         case .timerFired: planner.wakesRung = .zero
         default: break
         }

@@ -96,7 +96,7 @@ import TestSupport
             try await send("worker.ready", "box-0", #"{"pool":"b/y","node":"n3"}"#, to: api)
             #expect(try await server.worker("b/box-0")?.node == "n3")
             #expect(try await server.worker("a/box-0")?.actors == ["team/agent-1"])
-            #expect(try await LogFile.open(database).verify().isSound)
+            #expect(try LogFile.open(database).verify().isSound)
         }
     }
 }
