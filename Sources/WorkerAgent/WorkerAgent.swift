@@ -110,7 +110,7 @@ public actor WorkerAgent {
 
     /// Takes a placement from the stream; those seen before are passed over.
     func accept(_ placement: Placement) async {
-        guard !hasEnded, placement.worker == configuration.name else { return }
+        guard !hasEnded, configuration.isMeant(by: placement) else { return }
         var placement = placement
         placement.pool = placement.pool ?? configuration.pool
         switch ledger.accept(placement) {

@@ -34,7 +34,13 @@ public struct WorkerConfiguration: Sendable {
     }
 
     /// As the log knows it: its namespace is the pool's.
-    var fullName: String { QualifiedName.full(name, in: QualifiedName.namespace(ofPool: pool)) }
+    var fullName: String { QualifiedName.full(name, in: namespace) }
+    private var namespace: String { QualifiedName.namespace(ofPool: pool) }
+
+    /// A placement names its worker within its own namespace, or in full.
+    func isMeant(by placement: Placement) -> Bool {
+        placement.worker == fullName || (placement.worker == name && (placement.namespace ?? namespace) == namespace)
+    }
 
     public struct Limits: Sendable {
         /// Placements that wait here for a slot which the log holds for free already; one more is refused.

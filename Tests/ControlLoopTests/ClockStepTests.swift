@@ -44,6 +44,22 @@ struct ClockStepTests {
         #expect(ran.withLock { $0 } == ["soon", "due"])
     }
 
+    @Test("an alarm rings though the one before it was called off")
+    func calledOff() async throws {
+        let scheduler = RealScheduler(clock: clocks.wall)
+        let ran = Mutex<[String]>([])
+        let start = scheduler.now
+        @Sendable func note(_ name: String) { ran.withLock { $0.append(name) } }
+        scheduler.perform(at: start.adding(microseconds: 1_002_000)) { note("called off") }.cancel()
+        _ = scheduler.perform(at: start.adding(microseconds: 1_000)) { note("first") }
+        clocks.set(by: 1)
+        try await eventually("the first has run") { ran.withLock { $0 } == ["first"] }
+        // No live one is left: the timer is unset, and the one that was called off is still kept, before this one.
+        _ = scheduler.perform(at: start.adding(microseconds: 1_003_000)) { note("second") }
+        clocks.set(by: 1)
+        try await eventually("the second has run", within: .seconds(10)) { ran.withLock { $0 } == ["first", "second"] }
+    }
+
     private func decisions(_ log: EventLog) throws -> [String] {
         try log.read(after: 0, limitEvents: 1_000).flatMap { batch in
             batch.events.compactMap { event -> String? in

@@ -63,6 +63,8 @@ private struct Bench {
         let bench = Bench()
         let life = bench.start()
         try await bench.registered()
+        // Another worker of the same name.
+        bench.link.streamRaw(#"{"seq":8000,"type":"dev.greenroom.actor.placed","namespace":"other","subject":"a0","data":{"worker":"w1","tier":"cold","expectedMillis":7}}"#)
         bench.link.streamRaw(#"{"seq":9000,"type":"dev.greenroom.actor.placed","namespace":"other","subject":"a1","data":{"worker":"ns/w1","tier":"cold","expectedMillis":1000}}"#)
         try await bench.pass(.milliseconds(1_000))
         try await bench.reported(2)

@@ -29,6 +29,7 @@ import TestSupport
         var iterator = ready.makeAsyncIterator()
         let url = try #require(await iterator.next())
         let api = try await ServiceConnection.open(url: url, token: nil)
+        try await eventually("it listens") { (try? await api.send(APIRequest(path: "/livez")))?.status == 200 }
         let result: Result<Void, any Error>
         do { result = .success(try await body(api, database)) } catch { result = .failure(error) }
         await api.close()
