@@ -230,7 +230,7 @@ let package = Package(
         .testTarget(name: "WorkerAgentTests", dependencies: ["TestSupport", "Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
         .testTarget(
             name: "HTTPServiceTests",
-            dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPServing", "ServiceClient", log, metrics, lifecycle] + nio, swiftSettings: strict),
+            dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPServing", "ServiceClient", log, metrics, lifecycle, .product(name: "NIOEmbedded", package: "swift-nio")] + nio, swiftSettings: strict),
         .testTarget(
             name: "ExternalMetricsTests",
             dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPServing", log] + nio,

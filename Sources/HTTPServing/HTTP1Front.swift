@@ -5,17 +5,19 @@ package import NIOHTTP1
 //
 // A client can send thousands of requests in one go and read none of the answers. NIO's pipelining parses all that comes, some twenty
 // times its size, and lets the next request in once an answer's end is written, whoever takes it. Two handlers around it keep both
-// short. `RequestFeed`, before the parser, hands on a few KB at a time, and none while a request waits for its answer; meanwhile it
-// stops reading. `AnswerPacing`, behind the pipelining, keeps an answer's end back while the socket takes no more. So a connection
-// holds a slice of parsed requests, the bytes of one reading, and one answer.
+// short. `RequestFeed`, before the parser, hands on a few KB at a time, in its turn (`Turns`), and none while a request waits for its
+// answer; meanwhile it stops reading. `AnswerPacing`, behind the pipelining, keeps an answer's end back while the socket takes no
+// more. So a connection holds a slice of parsed requests, the bytes of one reading, and one answer.
 //
 //     socket ─→ RequestFeed ─→ parser ─→ pipelining ─→ AnswerPacing ─→ the server's own handlers
 
 package enum HTTP1Front {
-    package static func handlers(_ limits: NIOHTTPDecoderLimitConfiguration) -> (handlers: [any ChannelHandler], pacing: AnswerPacing) {
+    package static func handlers(
+        _ limits: NIOHTTPDecoderLimitConfiguration, turns: Turns
+    ) -> (handlers: [any ChannelHandler], pacing: AnswerPacing) {
         let pacing = AnswerPacing()
         let handlers: [any ChannelHandler] = [
-            HTTPResponseEncoder(), RequestFeed(pacing), ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)), HTTPServerPipelineHandler(), pacing,
+            HTTPResponseEncoder(), RequestFeed(pacing, turns), ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)), HTTPServerPipelineHandler(), pacing,
         ]
         return (handlers, pacing)
     }
@@ -29,6 +31,8 @@ package final class AnswerPacing: ChannelDuplexHandler {
 
     private var held: (end: HTTPServerResponsePart, promise: EventLoopPromise<Void>?)?
     private var afterwards: (() -> Void)?
+    /// Since somebody asked last.
+    fileprivate var requests = 0
     /// A request is here as a whole, and its answer isn't written to its end.
     fileprivate var isAnswering = false
     private var isAnswerDone = false
@@ -43,7 +47,9 @@ package final class AnswerPacing: ChannelDuplexHandler {
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
-        case .head: isAnswerDone = false
+        case .head:
+            isAnswerDone = false
+            requests += 1
         case .body: break
         // It may have been answered before it came to its end.
         case .end: isAnswering = !isAnswerDone
@@ -107,13 +113,14 @@ private final class RequestFeed: ChannelDuplexHandler {
     private static let heldBytesMost = 1 << 20
 
     private let pacing: AnswerPacing
+    private let turns: Turns
     private var context: ChannelHandlerContext?
     private var held = ByteBuffer()
     private var hasHeldRead = false
     private var hasHeldEnd = false
     private var isResuming = false
 
-    init(_ pacing: AnswerPacing) { self.pacing = pacing }
+    init(_ pacing: AnswerPacing, _ turns: Turns) { (self.pacing, self.turns) = (pacing, turns) }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -140,17 +147,24 @@ private final class RequestFeed: ChannelDuplexHandler {
     }
 
     private func feed(_ bytes: inout ByteBuffer, _ context: ChannelHandlerContext) {
-        while !pacing.isAnswering, let slice = bytes.readSlice(length: min(Self.sliceBytes, bytes.readableBytes)), slice.readableBytes > 0 {
+        while !pacing.isAnswering, turns.room > 0, let slice = bytes.readSlice(length: min(Self.sliceBytes, bytes.readableBytes)), slice.readableBytes > 0 {
             context.fireChannelRead(wrapInboundOut(slice))
+            turns.took(pacing.requests)
+            pacing.requests = 0
         }
+        // Nobody's answer will bring the rest on: the turn does.
+        if bytes.readableBytes > 0, !pacing.isAnswering { resumeInTurn() }
+    }
+
+    private func resumeInTurn() {
+        guard !isResuming else { return }
+        isResuming = true
+        turns.hold { [weak self] in self?.resume() }
     }
 
     /// Not at once: an answer may be written while the parser is at work on the slice before.
     private func resumeSoon() {
-        guard !isResuming, held.readableBytes > 0, let context else { return }
-        isResuming = true
-        let me = NIOLoopBound(self, eventLoop: context.eventLoop)
-        context.eventLoop.execute { me.value.resume() }
+        if held.readableBytes > 0 { resumeInTurn() }
     }
 
     private func resume() {

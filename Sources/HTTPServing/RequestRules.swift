@@ -20,6 +20,9 @@ package struct RequestRules {
     private var hostsDiffer = false
     private var authorizations = 0
     private var contentTypes = 0
+    private var origins = 0
+    /// What an absolute target names.
+    private var targetHost: String?
     private var lengths = 0
     private var hasBadLength = false
     private var transferEncodings = 0
@@ -35,6 +38,13 @@ package struct RequestRules {
 
     package mutating func noteAuthorization() { authorizations += 1 }
     package mutating func noteContentType() { contentTypes += 1 }
+    package mutating func noteOrigin() { origins += 1 }
+
+    /// The request's target: a path, or a whole URL, which names a host of its own (RFC 9112, 3.2.2).
+    package mutating func note(target: String) {
+        guard target.utf8.first != UInt8(ascii: "/"), let scheme = target.firstRange(of: "://") else { return }
+        targetHost = String(target[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" })
+    }
 
     package mutating func note(contentLength value: String) {
         lengths += 1
@@ -52,6 +62,7 @@ package struct RequestRules {
         case "host": note(host: value)
         case "authorization": noteAuthorization()
         case "content-type": noteContentType()
+        case "origin": noteOrigin()
         case "content-length": note(contentLength: value)
         case "transfer-encoding": note(transferEncoding: value)
         default: break
@@ -62,6 +73,7 @@ package struct RequestRules {
         try checkHost(version)
         if authorizations > 1 { throw Violation(field: "authorization", problem: "authorization is given \(authorizations) times: send it once") }
         if contentTypes > 1 { throw Violation(field: "content-type", problem: "content-type is given \(contentTypes) times: send it once") }
+        if origins > 1 { throw Violation(field: "origin", problem: "origin is given \(origins) times: send it once") }
         if lengths > 1 { throw Violation(field: "content-length", problem: "content-length is given \(lengths) times: send it once") }
         if hasBadLength { throw Violation(field: "content-length", problem: "content-length must be a whole number") }
         if let transferEncoding { try check(transferEncoding, version) }
@@ -73,6 +85,9 @@ package struct RequestRules {
             throw Violation(field: "host", problem: "no host is named: send \(version == .http2 ? ":authority" : "one Host field")")
         }
         if hosts > 1, version != .http2 || hostsDiffer { throw Violation(field: "host", problem: "several hosts are named: send one Host field") }
+        if let targetHost, targetHost.lowercased() != host.lowercased() {
+            throw Violation(field: "host", problem: "the target and the Host field name different hosts: send a path, and one Host field")
+        }
         guard Authority(host) != nil else { throw Violation(field: "host", problem: "the host is no HOST or HOST:PORT") }
     }
 

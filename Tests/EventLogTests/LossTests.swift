@@ -251,6 +251,21 @@ struct LossTests {
         log.close()
         #expect(try EventLog.open(.test(copy)).head.seq >= last + 1)
     }
+
+    @Test("whatever lies in the mark's place, the log opens and doesn't wait for it", .timeLimit(.minutes(1)), arguments: [true, false])
+    func otherThingInTheMarksPlace(isPipe: Bool) throws {
+        let log = try EventLog.open(.test(path))
+        _ = try fill(log, 1...3)
+        log.close()
+        let mark = path + "-head"
+        try FileManager.default.removeItem(atPath: mark)
+        if isPipe { #expect(mkfifo(mark, 0o600) == 0) } else { try FileManager.default.createDirectory(atPath: mark, withIntermediateDirectories: false) }
+        #expect(HeadMark.read(of: path) == .unreadable)
+        let again = try EventLog.open(.test(path))
+        #expect(again.head.seq == 3)
+        _ = try fill(again, 4...4)
+        again.close()
+    }
 }
 
 extension EventLog {

@@ -89,6 +89,22 @@ struct AttackTests {
         }
     }
 
+    // MARK: - Connections
+
+    @Test func idleHandshakesGiveWayOneAfterAnother() async throws {
+        try await TestService.run(tls: true) {
+            $0.limits.connections = 4
+            $0.limits.reservedConnections = 1
+            $0.limits.reserveSeconds = 60
+        } _: { service in
+            var idle: [any Channel] = []
+            for _ in 0..<12 { idle.append(try await deafConnection(service.client(.tlsHTTP2).port)) }
+            #expect(try await service.client(.tlsHTTP2).get("/livez").status == 200)
+            #expect(try await service.client(.tlsHTTP2).get("/v1/pools").status == 200)
+            for channel in idle { try? await channel.close() }
+        }
+    }
+
     // MARK: - Streams
 
     @Test func aStreamTooManyIsRefusedAndTheOthersAreAnswered() async throws {

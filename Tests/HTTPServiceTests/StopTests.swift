@@ -56,4 +56,23 @@ struct StopTests {
             }
         }
     }
+
+    @Test(arguments: ["content-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n", "content-type: \(Event.structured)\r\ncontent-length: 5000\r\n"])
+    func requestsThatStandHalfWayDoNotHoldItUp(_ fields: String) async throws {
+        try await TestService.run {
+            $0.limits.drainSeconds = 60
+            $0.limits.lingerSeconds = 0.1
+        } _: { service in
+            let part = Event.ndjson(["a"]) + "{\"specver"
+            let body = fields.contains("chunked") ? String(part.utf8.count, radix: 16) + "\r\n" + part + "\r\n" : part
+            let answer = Task { try await service.client(.http1).raw("POST /v1/events HTTP/1.1\r\nhost: localhost\r\n\(fields)\r\n\(body)") }
+            try await eventually("it is being received") { try await service.server.living().connections == 1 && service.server.bodyBytes() + service.log.eventCount > 0 }
+            let began = ContinuousClock.now
+            await service.server.stop()
+            #expect(ContinuousClock.now - began < .seconds(30))
+            let received = try await answer.value
+            #expect(received.hasPrefix("HTTP/1.1 503 ") && received.contains("the server is stopping"), "\(received)")
+            if fields.contains("chunked") { #expect(received.contains("1 events before it are durable"), "\(received)") }
+        }
+    }
 }

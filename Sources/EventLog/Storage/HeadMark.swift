@@ -75,9 +75,16 @@ struct HeadMark: Hashable, Sendable {
 
     /// The mark beside the log at `path`: the later of its slots.
     static func read(of path: String) -> Found {
-        guard let file = FileHandle(forReadingAtPath: self.path(of: path)) else { return .none }
-        defer { try? file.close() }
-        let bytes = [UInt8]((try? file.read(upToCount: slotBytes * slots)) ?? Data())
+        // Without waiting: what lies there may be a pipe, which nobody writes.
+        let descriptor = open(self.path(of: path), O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { return errno == ENOENT ? .none : .unreadable }
+        defer { close(descriptor) }
+        var found = stat()
+        guard fstat(descriptor, &found) == 0, found.st_mode & S_IFMT == S_IFREG else { return .unreadable }
+        var bytes = [UInt8](repeating: 0, count: slotBytes * slots)
+        let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
+        guard count >= 0 else { return .unreadable }
+        bytes.removeLast(bytes.count - count)
         let marks = (0..<slots).compactMap { slot -> HeadMark? in
             let start = slot * slotBytes
             guard bytes.count >= start + Self.bytes else { return nil }
@@ -135,7 +142,7 @@ final class HeadMarkWriter: Sendable {
 
     private func write(_ mark: HeadMark, _ state: inout State) -> String? {
         if state.descriptor < 0 {
-            state.descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            state.descriptor = open(path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0o644)
             guard state.descriptor >= 0 else { return problem("made") }
             state.identity = FileIdentity(path: path)
             // Both slots: what an earlier log of this path left must not be taken for later.

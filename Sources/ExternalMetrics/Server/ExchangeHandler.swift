@@ -97,6 +97,7 @@ final class ExchangeHandler: ChannelInboundHandler {
 
     private func check(_ head: HTTPRequestHead) throws(RequestRules.Violation) {
         var rules = RequestRules()
+        rules.note(target: head.uri)
         let isHTTP2 = connection.version == .http2
         for (name, value) in head.headers {
             let name = name.lowercased()

@@ -22,6 +22,7 @@ struct HeadFacts {
 
     init(_ head: HTTPRequest) {
         fieldBytes = (head.path?.utf8.count ?? 0) + (head.authority?.utf8.count ?? 0)
+        if let path = head.path { rules.note(target: path) }
         if let authority = head.authority { rules.note(host: authority) }
         for field in head.headerFields {
             let name = field.name.canonicalName
@@ -36,7 +37,10 @@ struct HeadFacts {
         switch name.utf8.count {
         case 4 where name == "host": rules.note(host: field.value)
         case 6:
-            if name == "accept" { accept = field.value } else if name == "expect" { expectation = field.value } else if name == "origin" { origin = field.value }
+            if name == "accept" { accept = field.value } else if name == "expect" { expectation = field.value } else if name == "origin" {
+                origin = field.value
+                rules.noteOrigin()
+            }
         case 12 where name == "content-type":
             contentType = field.value
             rules.noteContentType()

@@ -22,6 +22,7 @@ extension RequestHandler {
 
     func checkProgress(_ now: NIODeadline) {
         let still = now - lastProgressAt
+        if input == .collecting || input == .lines, isStopWaiting(still, now) { return serverStops() }
         switch input {
         case .collecting:
             if still > .seconds(limits.stallSeconds) {
@@ -36,5 +37,21 @@ extension RequestHandler {
             if output == .ended, still > .seconds(limits.lingerSeconds) { cutOff() }
         case .idle, .complete: break
         }
+    }
+
+    /// A stopping server doesn't wait for a client that is silent, nor long for a stream that goes on without end: each is told how
+    /// far it came while there is time to.
+    private func isStopWaiting(_ still: TimeAmount, _ now: NIODeadline) -> Bool {
+        guard let since = state.drainingSince else { return false }
+        let draining = now - since
+        if draining > .seconds(limits.lingerSeconds), still > .seconds(limits.lingerSeconds) { return true }
+        return input == .lines && draining > .seconds(limits.drainSeconds / 2)
+    }
+
+    private func serverStops() {
+        let problem = Problem(.unavailable, "the server is stopping: send the rest again", retryAfterSeconds: limits.retryAfterSeconds)
+        guard input == .lines else { return refuse(problem) }
+        lines?.stop(problem)
+        pumpLines()
     }
 }

@@ -27,6 +27,8 @@ final class Connection: ChannelDuplexHandler {
     let isReserve: Bool
 
     private let place: Place
+    /// Its place is another's. Over TLS the channel may still wait some seconds for the client to take leave.
+    private var hasGivenWay = false
     private var context: ChannelHandlerContext?
     private var openRequests = 0
     private(set) var lastRequestAt: NIODeadline
@@ -81,7 +83,7 @@ final class Connection: ChannelDuplexHandler {
     var keptStreams: Int { streamCount.keptCount }
 
     /// Neither a request nor an answer under way.
-    var isIdle: Bool { openRequests == 0 && streams.isEmpty && !isDraining }
+    var isIdle: Bool { openRequests == 0 && streams.isEmpty && !isDraining && !hasGivenWay }
 
     // MARK: - Streams of HTTP/2
 
@@ -167,6 +169,7 @@ final class Connection: ChannelDuplexHandler {
 
     /// Makes room for another connection: the place is free at once, the channel closes as it may.
     func giveWay() {
+        hasGivenWay = true
         place.leave()
         closeNow()
     }

@@ -8,7 +8,7 @@ import NIOSSL
 
 // Which handlers does a connection have, from the socket up?
 //
-//     (TLS) → Connection → sniffer ─┬→ HTTP/2 → its stream: merger, codec, RequestHandler
+//     (TLS) → Connection → sniffer ─┬→ feed → HTTP/2 → its stream: merger, codec, RequestHandler
 //                                   └→ HTTP/1.1: parser and pipelining (HTTP1Front) → persistence → codec → RequestHandler
 
 enum ConnectionPipeline {
@@ -54,7 +54,7 @@ enum ConnectionPipeline {
             }
         }
         try channel.pipeline.syncOperations.addHandlers([
-            EarlySettingsHandler(), AdvertisedStreams(limit: limits.streamsPerConnection), handler, manager, CloseOnError(),
+            StreamFeed(connection.state.turns), EarlySettingsHandler(), AdvertisedStreams(limit: limits.streamsPerConnection), handler, manager, CloseOnError(),
         ])
     }
 
@@ -91,7 +91,7 @@ enum ConnectionPipeline {
         parsing.maxHeaderFieldCount = limits.headerCount
         parsing.maxHeaderListSize = limits.headerBytes
         parsing.maxHeaderFieldSize = limits.headerBytes
-        let (front, pacing) = HTTP1Front.handlers(parsing)
+        let (front, pacing) = HTTP1Front.handlers(parsing, turns: connection.state.turns)
         try channel.pipeline.syncOperations.addHandlers(front + [
             HTTP1Persistence(connection: connection, pacing: pacing, lingerSeconds: limits.lingerSeconds),
             HTTP1ToHTTPServerCodec(secure: isSecure),

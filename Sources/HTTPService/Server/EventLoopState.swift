@@ -15,8 +15,10 @@ final class EventLoopState {
     /// This loop's share.
     let limits: ServerLimits
     let mailbox: CompletionMailbox
+    let turns: Turns
 
-    private(set) var isDraining = false
+    private(set) var drainingSince: NIODeadline?
+    var isDraining: Bool { drainingSince != nil }
     /// The time of the last sweep: good enough for limits of seconds.
     private(set) var now = NIODeadline.now()
 
@@ -54,6 +56,7 @@ final class EventLoopState {
         self.shared = shared
         limits = shared.limits.share(ofLoops: loops)
         mailbox = CompletionMailbox(eventLoop: eventLoop)
+        turns = Turns(eventLoop)
         renewDate()
     }
 
@@ -152,7 +155,7 @@ final class EventLoopState {
     /// Lets requests in flight finish and nothing new begin.
     func drain() {
         guard !isDraining else { return }
-        isDraining = true
+        drainingSince = .now()
         for answer in Array(waits.values) { answer.giveUp() }
         for connection in Array(connections.values) { connection.drain() }
     }
