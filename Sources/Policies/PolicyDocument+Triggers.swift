@@ -204,9 +204,9 @@ extension PolicyDocument {
             return schedule.elements("offsets").compactMap(offset)
         }
         if let offsets = TimeZoneOffsets.offsets(of: timezone, around: now) { return offsets }
-        let hint = TimeZoneOffsets.hint(for: timezone)
+        let found = timezone.isEmpty ? "is empty" : "no time zone is called \(timezone.prefix(60))\(TimeZoneOffsets.hint(for: timezone))"
         problems.report(
-            schedule.pathOf("timezone"), "no time zone is called \(timezone.prefix(60))\(hint); write one of the tz database, such as Europe/Zurich")
+            schedule.pathOf("timezone"), "\(found); write one of the tz database, such as Europe/Zurich")
         return nil
     }
 

@@ -68,6 +68,23 @@ struct SchemaTests {
         #expect(try log.verify().fault == nil)
     }
 
+    @Test("a file of the first version is read as it is, and brought up to date by the first that writes")
+    func older() throws {
+        let log = try EventLog.open(.test(path))
+        try log.appendNow(.ids(["1", "2"]))
+        log.close()
+        try rawConnection(path).write { db in
+            try db.execute(sql: "DELETE FROM grdb_migrations WHERE identifier <> '001_log'; DELETE FROM kinds WHERE kind >= 23")
+        }
+        let reading = try EventLog.openReadOnly(path: path)
+        #expect(try reading.verify().isSound)
+        #expect(reading.head.seq == 2)
+        let writing = try EventLog.open(.test(path))
+        try writing.appendNow(.one("3"))
+        writing.close()
+        try kinds()
+    }
+
     @Test("a file of another program, or of a newer version, is refused and left alone")
     func notALog() throws {
         let text = directory.file("text.db")

@@ -60,6 +60,21 @@ import Testing
         #expect(try note(conversion, "spec.triggers[0].metadata").contains("forceActivation"))
     }
 
+    // MARK: - Numbers
+
+    /// YAML 1.1, which kubectl reads: 010 is 8.
+    @Test func aLeadingZeroIsNotTakenForTen() throws {
+        let found = problems(converting: Manifest.scaledObject("cooldownPeriod: 010"))
+        #expect(found.map(\.path) == ["spec.cooldownPeriod"] && found.first?.message.contains("octal") == true)
+        #expect(try convert(Manifest.scaledObject("cooldownPeriod: 0")).policy.cooldownPeriodSeconds == 0)
+        #expect(try convert(cron("0 8 * * *", "0 9 * * *", replicas: "03")).policy.schedules.map(\.minReplicaCount) == [3])
+    }
+
+    @Test func anEmptyZoneIsSaidToBeEmpty() throws {
+        let found = problems(converting: cron("0 8 * * *", "0 9 * * *", zone: ""))
+        #expect(found.map(\.path) == ["spec.triggers[0].metadata.timezone"] && found.first?.message.hasPrefix("is empty") == true)
+    }
+
     // MARK: - Cron
 
     private func cron(_ start: String, _ end: String, zone: String = "UTC", replicas: String = "3") -> String {

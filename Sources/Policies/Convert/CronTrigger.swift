@@ -64,6 +64,10 @@ struct CronTrigger {
 
     private func offsets(of timezone: String) -> [ZoneOffset]? {
         if let offsets = TimeZoneOffsets.offsets(of: timezone, around: now) { return offsets }
+        guard !timezone.isEmpty else {
+            metadata.problems.report(metadata.pathOf("timezone"), "is empty, which KEDA refuses; name a zone of the tz database")
+            return nil
+        }
         let remedy = timezone == "Local" ? "; Local is the zone of KEDA's own pod, mostly UTC: write its name" : TimeZoneOffsets.hint(for: timezone)
         metadata.problems.report(metadata.pathOf("timezone"), "no time zone is called \(timezone.prefix(60))\(remedy)")
         return nil

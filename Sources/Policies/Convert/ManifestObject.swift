@@ -51,6 +51,10 @@ final class ManifestObject {
 
     func integer(_ name: String) -> Int? {
         guard let text = text(name) else { return nil }
+        // kubectl reads YAML 1.1, where 010 is 8; in quotes it is a text, and KEDA reads ten.
+        if let style = value(name)?.node.scalar?.style, style == .plain || style == .any, text.count > 1, text.hasPrefix("0"), let number = Int(text) {
+            return wrong(name, "\(text.prefix(40)) is another number to kubectl, which takes a leading zero for octal: write \(number), or what it is there")
+        }
         return Int(text) ?? wrong(name, "must be a whole number, and is \"\(text.prefix(40))\"")
     }
 
