@@ -44,6 +44,22 @@ struct ClockStepTests {
         #expect(ran.withLock { $0 } == ["soon", "due"])
     }
 
+    @Test("work that was called off hides nothing that is due after it")
+    func calledOff() async throws {
+        let scheduler = RealScheduler(clock: clocks.wall)
+        let ran = Mutex<[String]>([])
+        let start = scheduler.now
+        @Sendable func note(_ name: String) { ran.withLock { $0.append(name) } }
+        scheduler.perform(at: start.adding(seconds: 1)) { note("called off") }.cancel()
+        // The timer is set anew while nothing but what was called off is there.
+        _ = scheduler.perform(at: start) { note("first") }
+        try await eventually("the first has run") { ran.withLock { $0 } == ["first"] }
+        clocks.set(by: 3)
+        // By the clock it is due already, and nobody says that it was set.
+        _ = scheduler.perform(at: start.adding(seconds: 2)) { note("after") }
+        try await eventually("what follows has run", within: .seconds(10)) { ran.withLock { $0 } == ["first", "after"] }
+    }
+
     private func decisions(_ log: EventLog) throws -> [String] {
         try log.read(after: 0, limitEvents: 1_000).flatMap { batch in
             batch.events.compactMap { event -> String? in

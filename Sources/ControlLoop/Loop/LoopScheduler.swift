@@ -48,6 +48,8 @@ public final class RealScheduler: LoopScheduler {
         var order: UInt64 = 0
         /// Entries at the last sweep.
         var swept = 0
+        /// When the timer ends; nil where it is off. Entries before that were called off, so theirs isn't the place to tell by.
+        var rings: LogTime?
     }
 
     private let queue = DispatchQueue(label: "greenroom.loop", qos: .userInitiated)
@@ -78,7 +80,7 @@ public final class RealScheduler: LoopScheduler {
             sweep(&state)
             let index = Self.firstIndex(after: time, state.entries)
             state.entries.insert(Entry(time: time, order: state.order, work: work, handle: handle), at: index)
-            if index == 0 { setTimer(&state) }
+            if state.rings.map({ time < $0 }) ?? true { setTimer(&state) }
         }
         return handle
     }
@@ -101,8 +103,8 @@ public final class RealScheduler: LoopScheduler {
     }
 
     private func setTimer(_ state: inout State) {
-        let next = state.entries.first { $0.handle.isLive }?.time
-        guard let next else { return timer.source.schedule(deadline: .distantFuture) }
+        state.rings = state.entries.first { $0.handle.isLive }?.time
+        guard let next = state.rings else { return timer.source.schedule(deadline: .distantFuture) }
         let delay = min(max(0, next.microseconds(since: now)), Self.longestDelayMicroseconds)
         timer.source.schedule(deadline: .now() + .microseconds(Int(delay)), leeway: .nanoseconds(0))
     }
