@@ -433,7 +433,9 @@ actor NamespaceWorkers {
             if let home = pod.home, !home.isKept { tallies[home.pool, default: Tally()].count(pod.view, pod.revision) }
         }
         var wakeAt: Duration?
-        if pods.values.contains(where: \.isOwnerUnknown) {
+        // Pods that a target lacks may have been adopted, without a change of theirs.
+        let lacksPods = pools.contains { name, entry in entry.isFollowed && (entry.target.map { $0.membership.asksOwners && $0.replicas > tallies[name]?.pods ?? 0 } ?? false) }
+        if lacksPods || pods.values.contains(where: \.isOwnerUnknown) {
             readsOwnersAt = readsOwnersAt ?? parts.client.clock.now() + OwnerChains.problemKeptFor
             wakeAt = readsOwnersAt
         }

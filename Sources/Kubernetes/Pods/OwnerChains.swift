@@ -3,7 +3,8 @@
 // Owner references lead up from a pod, over whatever kinds, to the object that had it made: pod → ReplicaSet → Deployment →
 // WorkerPool. Only they tell: a selector fits pods that others made too. A reference counts by uid. Each owner is read once and
 // its own owner kept; one that may change hands without its uid changing, such as a Sandbox that is claimed, is read again where
-// the pod itself changed. What can't be read is said, never guessed.
+// the pod itself changed. A chain that leads to none of those asked about is read again after a while: what was orphaned is adopted
+// without the pod's changing. What can't be read is said, never guessed.
 
 /// One of an object's `metadata.ownerReferences`.
 struct OwnerReference: Hashable, Sendable {
@@ -56,7 +57,7 @@ actor OwnerChains {
     }
 
     static let ownersKept = 50_000
-    /// Of what couldn't be read; it is read again then.
+    /// Of what couldn't be read, and of what led nowhere; it is read again then.
     static let problemKeptFor = Duration.seconds(15)
     private static let depthLimit = 10
 
@@ -73,13 +74,21 @@ actor OwnerChains {
     ///
     /// - Parameter fresh: whether owners that may have changed hands are read again.
     func owner(of owners: [OwnerReference], in namespace: String, among uids: Set<String>, fresh: Bool = false) async -> Answer {
+        let answer = await follow(owners, in: namespace, among: uids, fresh: fresh)
+        guard answer == .notOwned else { return answer }
+        return await follow(owners, in: namespace, among: uids, noOlderThan: Self.problemKeptFor)
+    }
+
+    private func follow(
+        _ owners: [OwnerReference], in namespace: String, among uids: Set<String>, fresh: Bool = false, noOlderThan age: Duration? = nil
+    ) async -> Answer {
         var level = owners
         var problem: String?
         for _ in 0..<Self.depthLimit where !level.isEmpty {
             if let found = level.first(where: { uids.contains($0.uid) }) { return .owned(by: found.uid) }
             var next: [OwnerReference] = []
             for reference in level where !reference.isEnd {
-                let read = await self.read(reference, in: namespace, fresh: fresh)
+                let read = await self.read(reference, in: namespace, fresh: fresh, noOlderThan: age)
                 next += read.owners
                 problem = problem ?? read.problem
             }
@@ -88,10 +97,11 @@ actor OwnerChains {
         return problem.map { .unknown($0) } ?? .notOwned
     }
 
-    private func read(_ reference: OwnerReference, in namespace: String, fresh: Bool) async -> Known {
+    private func read(_ reference: OwnerReference, in namespace: String, fresh: Bool, noOlderThan age: Duration?) async -> Known {
         let now = client.clock.now()
         if let kept = known[reference.uid] {
-            let isGood = kept.problem == nil ? !(fresh && reference.mayChangeHands) : now - kept.readAt < Self.problemKeptFor
+            let limit = kept.problem == nil ? age : Self.problemKeptFor
+            let isGood = limit.map { now - kept.readAt < $0 } ?? !(fresh && reference.mayChangeHands)
             if isGood { return kept }
         }
         var read = Known(owners: [], problem: nil, readAt: now)
@@ -105,7 +115,11 @@ actor OwnerChains {
             }
         } catch {
             // An owner that is gone leads nowhere; what it was known to lead to stays known.
-            if error.isNotFound, let kept = known[reference.uid], kept.problem == nil { return kept }
+            if error.isNotFound, var kept = known[reference.uid], kept.problem == nil {
+                kept.readAt = now
+                known[reference.uid] = kept
+                return kept
+            }
             if !error.isNotFound || error.isUnknownKind { read.problem = "\(reference.kind) \(reference.name) can't be read: \(error)" }
         }
         if known.count >= Self.ownersKept { known = [:] }

@@ -1,5 +1,6 @@
 import Autoscaling
 import ControlLoop
+import Synchronization
 
 // How dear should a worker's pod be to whoever lowers the count?
 //
@@ -60,12 +61,33 @@ struct DeletionCosts: Sendable {
     /// Pods written in one look, at most: 40 a second. Those that became busy go first.
     static let writesPerLook = 20
     static let writesAtOnce = 4
+    /// A pod whose writing was refused, while others have their turn.
+    static let refusedWaits = Duration.seconds(5)
 
     typealias Loads = @Sendable (_ pool: String) async -> [WorkerLoadView]
 
     let client: KubernetesClient
     let loads: Loads
     let trouble: ListWatch.Trouble
+    private let refused = Refused()
+
+    init(client: KubernetesClient, loads: @escaping Loads, trouble: @escaping ListWatch.Trouble) {
+        self.client = client
+        self.loads = loads
+        self.trouble = trouble
+    }
+
+    /// Until when pods wait; at most as many as were written in that time.
+    private final class Refused: Sendable {
+        private let until = Mutex<[String: Duration]>([:])
+        func add(_ pod: String, until time: Duration) { until.withLock { $0[pod] = time } }
+        func current(at now: Duration) -> Set<String> {
+            until.withLock { until in
+                until = until.filter { $0.value > now }
+                return Set(until.keys)
+            }
+        }
+    }
 
     private struct Write: Sendable {
         var namespace: String
@@ -82,8 +104,9 @@ struct DeletionCosts: Sendable {
         for pool in Set(ranked.map(\.pool)) {
             for load in await loads(pool) { loaded[PodWorker.pod(load.name, in: namespace)] = load }
         }
+        let waiting = refused.current(at: client.clock.now())
         var writes: [(order: Int, write: Write)] = []
-        for worker in ranked {
+        for worker in ranked where !waiting.contains("\(namespace)/\(worker.pod)") {
             // One that the log doesn't know yet holds nothing that we know of.
             guard let load = loaded[worker.pod], let cost = DeletionCost.wanted(worker.view, used: load.used, snapshotBytes: load.snapshotBytes) else { continue }
             writes.append((load.used > 0 ? 0 : 1, Write(namespace: namespace, pod: worker.pod, cost: cost, patch: DeletionCost.patch(worker.view, to: cost))))
@@ -105,6 +128,8 @@ struct DeletionCosts: Sendable {
         } catch {
             // Whatever changed the pod is on its way by the watch, and it is looked at again.
             if error.isConflict || error.isNotFound { return }
+            // Else those that may not be written would have all of the pace, and no other pod any.
+            if let code = error.status?.code, (400..<500).contains(code) { refused.add("\(write.namespace)/\(write.pod)", until: client.clock.now() + Self.refusedWaits) }
             trouble("pod \(write.namespace)/\(write.pod) can't be ranked for removal: \(error)")
         }
     }

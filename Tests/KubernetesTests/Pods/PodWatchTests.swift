@@ -21,7 +21,9 @@ import Testing
         private let watches = Mutex<ClusterWatches?>(nil)
         let loads = Mutex<[WorkerLoadView]>([])
 
-        init(replicas: Int = 2, resources: [TwinResource] = [], user: TwinUser = .admin, hasControllers: Bool = true) async throws {
+        init(
+            replicas: Int = 2, resources: [TwinResource] = [], user: TwinUser = .admin, hasControllers: Bool = true, clock: MonotonicClock = .real
+        ) async throws {
             var configuration = KubernetesTwin.Configuration()
             configuration.controllerNodes = hasControllers ? ["node-a"] : nil
             configuration.makesPodsReady = false
@@ -33,6 +35,7 @@ import Testing
             }
             var kubernetes = KubernetesTargets.Configuration(access: twin.access(token: "token"), seed: 5, run: "run-1")
             kubernetes.limits = .quick
+            kubernetes.clock = clock
             targets = try KubernetesTargets(kubernetes, logger: .silent, holdsActor: { _ in false })
             twin.seed(.workerPools, ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": JSONValue(replicas)], "status": ["replicas": 0]])
         }
@@ -89,9 +92,10 @@ import Testing
     }
 
     private func withBench(
-        replicas: Int = 2, resources: [TwinResource] = [], user: TwinUser = .admin, hasControllers: Bool = true, _ body: (Bench) async throws -> Void
+        replicas: Int = 2, resources: [TwinResource] = [], user: TwinUser = .admin, hasControllers: Bool = true, clock: MonotonicClock = .real,
+        _ body: (Bench) async throws -> Void
     ) async throws {
-        let bench = try await Bench(replicas: replicas, resources: resources, user: user, hasControllers: hasControllers)
+        let bench = try await Bench(replicas: replicas, resources: resources, user: user, hasControllers: hasControllers, clock: clock)
         do { try await body(bench) } catch {
             await bench.close()
             throw error
@@ -246,6 +250,35 @@ import Testing
             await bench.follow([bench.pool("w", "Widget", "example.com/v1", selector: WorkerSelector("app=w"))])
             try await bench.says(bench.ready("a"))
             try await bench.says(#"pool.observed ns/w {"specReplicas":1,"readyReplicas":1}"#)
+        }
+    }
+
+    @Test("a ReplicaSet that was orphaned and adopted by a new Deployment is its, though no pod changed")
+    func adopted() async throws {
+        let clock = ManualClock()
+        try await withBench(replicas: 0, clock: clock.clock) { bench in
+            func deployment(_ uid: String, _ selector: JSONValue) -> JSONValue {
+                ["metadata": ["name": "web", "namespace": "ns", "uid": .string(uid)], "spec": ["replicas": 1, "selector": selector], "status": ["replicas": 1]]
+            }
+            func owner(_ uid: String) -> JSONValue { [["apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": .string(uid), "controller": true]] }
+            // Without labels to match the twin's controller makes nothing of it: who owns what is written here.
+            let selector: JSONValue = ["matchExpressions": [["key": "app", "operator": "Exists"]]]
+            bench.twin.seed(.deployments, deployment("web-1", selector))
+            bench.twin.seed(.pods, Self.pod("web-0-a", ["app": "web"], owner: ["apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-0", "uid": "set-1", "controller": true]))
+            bench.twin.seed(.replicaSets, ["metadata": ["name": "web-0", "namespace": "ns", "uid": "set-1", "ownerReferences": owner("web-1")], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "web"]]]])
+            await bench.run([bench.pool("web", "Deployment", "apps/v1")])
+            let ready = bench.ready("web-0-a")
+            try await bench.says(ready)
+            bench.events.clear()
+            bench.twin.edit(.replicaSets, "ns", "web-0") { $0["metadata"]["ownerReferences"] = .null }
+            bench.twin.delete(.deployments, "ns", "web")
+            bench.twin.seed(.deployments, deployment("web-2", selector))
+            try await eventually("no longer its: \(bench.events.values)") { bench.events.values.contains { $0.hasPrefix("worker.draining ns/web-0-a") } }
+            bench.twin.edit(.replicaSets, "ns", "web-0") { $0["metadata"]["ownerReferences"] = owner("web-2") }
+            try await eventually("its again: \(bench.events.values)", within: .seconds(10)) {
+                clock.advance(.seconds(1))
+                return bench.events.values.contains(ready)
+            }
         }
     }
 
@@ -454,6 +487,19 @@ import Testing
             try await eventually("idle again") { cost(pods[0]).map { $0 < 0 } ?? false }
             let patches = bench.twin.requests.count { $0.method == "PATCH" }
             #expect(patches == 5, "each change once")
+        }
+    }
+
+    @Test("pods that may not be written on don't take the pace of the others")
+    func refusedCosts() async throws {
+        try await withBench(replicas: DeletionCosts.writesPerLook + 5) { bench in
+            makeAllReady(bench)
+            let pods = bench.pods
+            let allowed = try #require(pods.last)
+            bench.loads.withLock { $0 = pods.map { WorkerLoadView(namespace: "ns", name: "ns/\($0)", used: 1, snapshotBytes: 0) } }
+            bench.twin.inject(TwinFault(.respond(status: 403), times: nil) { $0.method == "PATCH" && !$0.path.hasSuffix("/\(allowed)") })
+            await bench.run()
+            try await eventually("ranked though others are refused", within: .seconds(10)) { bench.twin.object(.pods, "ns", allowed)?.annotations[Mark.deletionCost] != nil }
         }
     }
 }
