@@ -5,15 +5,15 @@ package import NIOHTTP1
 //
 // A client can send thousands of requests in one go and read none of the answers. NIO's pipelining parses all that comes, some twenty
 // times its size, and lets the next request in once an answer's end is written, whoever takes it. Two handlers around it keep both
-// short. `RequestFeed`, before the parser, hands on a few KB at a time, in its turn (`Turns`), and none while a request waits for its
-// answer; meanwhile it stops reading. `AnswerPacing`, behind the pipelining, keeps an answer's end back while the socket takes no
-// more. So a connection holds a slice of parsed requests, the bytes of one reading, and one answer.
+// short. `RequestFeed`, before the parser, hands on a few KB at a time, in its turn (`RequestTurns`), and none while a request waits
+// for its answer; meanwhile it stops reading. `AnswerPacing`, behind the pipelining, keeps an answer's end back while the socket takes
+// no more. So a connection holds a slice of parsed requests, the bytes of one reading, and one answer.
 //
 //     socket ─→ RequestFeed ─→ parser ─→ pipelining ─→ AnswerPacing ─→ the server's own handlers
 
 package enum HTTP1Front {
     package static func handlers(
-        _ limits: NIOHTTPDecoderLimitConfiguration, turns: Turns
+        _ limits: NIOHTTPDecoderLimitConfiguration, turns: RequestTurns
     ) -> (handlers: [any ChannelHandler], pacing: AnswerPacing) {
         let pacing = AnswerPacing()
         let handlers: [any ChannelHandler] = [
@@ -113,14 +113,14 @@ private final class RequestFeed: ChannelDuplexHandler {
     private static let heldBytesMost = 1 << 20
 
     private let pacing: AnswerPacing
-    private let turns: Turns
+    private let turns: RequestTurns
     private var context: ChannelHandlerContext?
     private var held = ByteBuffer()
     private var hasHeldRead = false
     private var hasHeldEnd = false
     private var isResuming = false
 
-    init(_ pacing: AnswerPacing, _ turns: Turns) { (self.pacing, self.turns) = (pacing, turns) }
+    init(_ pacing: AnswerPacing, _ turns: RequestTurns) { (self.pacing, self.turns) = (pacing, turns) }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context

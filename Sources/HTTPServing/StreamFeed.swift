@@ -3,7 +3,7 @@ package import NIOCore
 // Which of the HTTP/2 frames that have come in go to the protocol's handler now?
 //
 // A header opens a stream, with handlers and a request of its own, and a reading of some KB can hold thousands. So only as many
-// headers are handed on as the loop's turn has room for (`Turns`); a frame of another kind comes with what stands before it.
+// headers are handed on as the loop's turn has room for (`RequestTurns`); a frame of another kind comes with what stands before it.
 // Meanwhile nothing is read. Nothing is changed: the handler sees the same bytes, later. Stands behind the protocol's sniffing.
 
 /// Finds where frames begin.
@@ -64,7 +64,7 @@ package final class StreamFeed: ChannelDuplexHandler {
     /// A reading is far less; more comes only once reading should have stopped.
     private static let heldBytesMost = 1 << 20
 
-    private let turns: Turns
+    private let turns: RequestTurns
     private var walk = FrameWalk()
     private var context: ChannelHandlerContext?
     private var held = ByteBuffer()
@@ -72,7 +72,7 @@ package final class StreamFeed: ChannelDuplexHandler {
     private var hasHeldEnd = false
     private var isFeeding = false
 
-    package init(_ turns: Turns) { self.turns = turns }
+    package init(_ turns: RequestTurns) { self.turns = turns }
 
     package func handlerAdded(context: ChannelHandlerContext) { self.context = context }
     package func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }

@@ -66,7 +66,7 @@ struct StopTests {
             let part = Event.ndjson(["a"]) + "{\"specver"
             let body = fields.contains("chunked") ? String(part.utf8.count, radix: 16) + "\r\n" + part + "\r\n" : part
             let answer = Task { try await service.client(.http1).raw("POST /v1/events HTTP/1.1\r\nhost: localhost\r\n\(fields)\r\n\(body)") }
-            try await eventually("it is being received") { try await service.server.living().connections == 1 && service.server.bodyBytes() + service.log.eventCount > 0 }
+            try await eventually("it is being received") { try await service.server.bodyBytes() + service.log.eventCount > 0 }
             let began = ContinuousClock.now
             await service.server.stop()
             #expect(ContinuousClock.now - began < .seconds(30))

@@ -27,7 +27,7 @@ struct TurnTests {
         return walk.walk(ByteBuffer(bytes: bytes).readableBytesView, headersMost: .max).headers
     }
 
-    private func connection(_ turns: Turns, on loop: EmbeddedEventLoop) throws -> EmbeddedChannel {
+    private func connection(_ turns: RequestTurns, on loop: EmbeddedEventLoop) throws -> EmbeddedChannel {
         let channel = EmbeddedChannel(loop: loop)
         try channel.pipeline.syncOperations.addHandler(StreamFeed(turns))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
@@ -37,18 +37,18 @@ struct TurnTests {
     @Test(arguments: [1, 2, 5, 4_096, 1 << 20])
     func streamsComeInByTurnsAndAsTheyWere(_ reading: Int) throws {
         let loop = EmbeddedEventLoop()
-        let channel = try connection(Turns(loop), on: loop)
+        let channel = try connection(RequestTurns(loop), on: loop)
         let sent = Self.flood(1_000)
         var received: [UInt8] = []
         for start in stride(from: 0, to: sent.count, by: reading) {
             try channel.writeInbound(ByteBuffer(bytes: sent[start..<min(start + reading, sent.count)]))
         }
         received += try taken(channel)
-        #expect(headers(received) == Turns.requests)
+        #expect(headers(received) == RequestTurns.requests)
         for turn in 2...8 {
             loop.advanceTime(by: .milliseconds(1))
             received += try taken(channel)
-            #expect(headers(received) >= min(Turns.requests * turn, 1_000))
+            #expect(headers(received) >= min(RequestTurns.requests * turn, 1_000))
         }
         #expect(received == sent)
         _ = try channel.finish(acceptAlreadyClosed: true)
@@ -56,7 +56,7 @@ struct TurnTests {
 
     @Test func whoComesLateWaitsForNoFlood() throws {
         let loop = EmbeddedEventLoop()
-        let turns = Turns(loop)
+        let turns = RequestTurns(loop)
         let floods = try (0..<20).map { _ in try connection(turns, on: loop) }
         for flood in floods { try flood.writeInbound(ByteBuffer(bytes: Self.flood(1_000))) }
         let late = try connection(turns, on: loop)
@@ -64,13 +64,13 @@ struct TurnTests {
         loop.advanceTime(by: .milliseconds(1))
         #expect(try headers(taken(late)) == 1)
         let before = try floods.map { try headers(taken($0)) }
-        #expect(before.reduce(0, +) < Turns.requests * 24 && before.allSatisfy { $0 > 0 })
+        #expect(before.reduce(0, +) < RequestTurns.requests * 24 && before.allSatisfy { $0 > 0 })
         for channel in floods + [late] { _ = try channel.finish(acceptAlreadyClosed: true) }
     }
 
     @Test func aFloodThatIsGoneLeavesNothing() throws {
         let loop = EmbeddedEventLoop()
-        let turns = Turns(loop)
+        let turns = RequestTurns(loop)
         let channel = try connection(turns, on: loop)
         try channel.writeInbound(ByteBuffer(bytes: Self.flood(1_000)))
         channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
@@ -78,7 +78,7 @@ struct TurnTests {
         _ = try channel.finish(acceptAlreadyClosed: true)
         loop.advanceTime(by: .milliseconds(1))
         #expect(try taken(channel).isEmpty)
-        #expect(turns.room == Turns.requests)
+        #expect(turns.room == RequestTurns.requests)
     }
 
     private final class Answering: ChannelInboundHandler {
@@ -98,7 +98,7 @@ struct TurnTests {
         let loop = EmbeddedEventLoop()
         let channel = EmbeddedChannel(loop: loop)
         let answering = Answering()
-        try channel.pipeline.syncOperations.addHandlers(HTTP1Front.handlers(.init(), turns: Turns(loop)).handlers)
+        try channel.pipeline.syncOperations.addHandlers(HTTP1Front.handlers(.init(), turns: RequestTurns(loop)).handlers)
         try channel.pipeline.syncOperations.addHandler(answering)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         try channel.writeInbound(ByteBuffer(string: String(repeating: "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n", count: 1_000)))

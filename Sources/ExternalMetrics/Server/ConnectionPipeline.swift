@@ -67,7 +67,7 @@ enum ConnectionPipeline {
         parsing.maxHeaderFieldCount = limits.headerCount
         parsing.maxHeaderListSize = limits.headerBytes
         parsing.maxHeaderFieldSize = limits.headerBytes
-        try channel.pipeline.syncOperations.addHandlers(HTTP1Front.handlers(parsing, turns: Turns(channel.eventLoop)).handlers + [ExchangeHandler(connection: guardian)])
+        try channel.pipeline.syncOperations.addHandlers(HTTP1Front.handlers(parsing, turns: RequestTurns(channel.eventLoop)).handlers + [ExchangeHandler(connection: guardian)])
     }
 }
 

@@ -15,7 +15,7 @@ final class EventLoopState {
     /// This loop's share.
     let limits: ServerLimits
     let mailbox: CompletionMailbox
-    let turns: Turns
+    let turns: RequestTurns
 
     private(set) var drainingSince: NIODeadline?
     var isDraining: Bool { drainingSince != nil }
@@ -56,7 +56,7 @@ final class EventLoopState {
         self.shared = shared
         limits = shared.limits.share(ofLoops: loops)
         mailbox = CompletionMailbox(eventLoop: eventLoop)
-        turns = Turns(eventLoop)
+        turns = RequestTurns(eventLoop)
         renewDate()
     }
 

@@ -8,7 +8,7 @@ package import NIOCore
 // What exceeds it is held by its connection, which reads nothing meanwhile; connections that hold something are let in one after
 // another, with a look at the sockets in between. Touched on its event loop alone.
 
-package final class Turns {
+package final class RequestTurns {
     /// Requests of one turn.
     package static let requests = 128
     /// Of one connection, where others hold something too; at least.
@@ -17,10 +17,10 @@ package final class Turns {
     private static let pause = TimeAmount.microseconds(50)
 
     private let eventLoop: any EventLoop
-    private var left = Turns.requests
+    private var left = RequestTurns.requests
     /// At most one for each connection.
     private var held = CircularBuffer<() -> Void>()
-    private var share = Turns.requests
+    private var share = RequestTurns.requests
     private var isScheduled = false
 
     package init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
@@ -59,4 +59,4 @@ package final class Turns {
 }
 
 @available(*, unavailable)
-extension Turns: Sendable {}
+extension RequestTurns: Sendable {}
