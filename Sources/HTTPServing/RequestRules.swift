@@ -41,9 +41,12 @@ package struct RequestRules {
     package mutating func noteOrigin() { origins += 1 }
 
     /// The request's target: a path, or a whole URL, which names a host of its own (RFC 9112, 3.2.2).
-    package mutating func note(target: String) {
-        guard target.utf8.first != UInt8(ascii: "/"), let scheme = target.firstRange(of: "://") else { return }
-        targetHost = String(target[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" })
+    package mutating func note(target: String) { targetHost = Self.host(inTarget: target) }
+
+    /// The host that a whole URL names; nil for a path.
+    package static func host(inTarget target: String) -> String? {
+        guard target.utf8.first != UInt8(ascii: "/"), let scheme = target.firstRange(of: "://") else { return nil }
+        return String(target[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" })
     }
 
     package mutating func note(contentLength value: String) {

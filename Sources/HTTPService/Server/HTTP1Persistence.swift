@@ -4,9 +4,9 @@ import NIOHTTP1
 
 // Does an HTTP/1.1 connection outlive this answer?
 //
-// Stands between NIO's HTTP/1.1 handlers and the codec to version-independent parts, which forgets two things that only
-// HTTP/1 has: that a client wants the connection closed afterwards, and that it speaks HTTP/1.0 and knows no chunks. An
-// answer that says `connection: close` is followed by the close once the request has been read to its end, so that the
+// Stands between NIO's HTTP/1.1 handlers and the codec to version-independent parts, which forgets three things that only HTTP/1 has:
+// that a client wants the connection closed afterwards, that it speaks HTTP/1.0 and knows no chunks, and that a target may name a
+// host. An answer that says `connection: close` is followed by the close once the request has been read to its end, so that the
 // client gets to see the answer. Where that end can't be known, because the parser gave up, our side alone is closed and the
 // rest is read and thrown away for a while: closing on unread bytes would reset the connection under the answer
 // (RFC 9112, 9.6). A client that closes its own side has asked all it will: the last answer is the connection's last.
@@ -43,7 +43,11 @@ final class HTTP1Persistence: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
-        case .head(let head):
+        case .head(var head):
+            // The codec keeps the path alone, so a host that the target names is handed on as what it is: one more.
+            if let host = RequestRules.host(inTarget: head.uri), host.lowercased() != head.headers.first(name: "host")?.lowercased() {
+                head.headers.add(name: "host", value: host)
+            }
             version = head.version
             connection.isHTTP10 = head.version == .http1_0 || head.version == .http0_9
             // A client that offers another protocol is answered in this one; NIO's parser reads nothing behind such a request.
@@ -51,10 +55,12 @@ final class HTTP1Persistence: ChannelDuplexHandler {
             isRequestOpen = true
             isAnswerOpen = true
             hasAnswered = false
-        case .body: break
-        case .end: isRequestOpen = false
+            context.fireChannelRead(wrapInboundOut(.head(head)))
+        case .body: context.fireChannelRead(data)
+        case .end:
+            isRequestOpen = false
+            context.fireChannelRead(data)
         }
-        context.fireChannelRead(data)
         if closes, hasAnswered, !isRequestOpen { context.close(promise: nil) }
     }
 
