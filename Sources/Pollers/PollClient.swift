@@ -61,7 +61,10 @@ struct PollClient: Sendable {
     private func ask<Value: Sendable>(
         _ poll: Poll, _ path: String, _ query: [(name: String, value: String)], rule: AddressRule?, read: @escaping @Sendable (Answer) throws -> Value
     ) async throws -> Value {
-        guard let url = PollURL(poll.source.address) else { throw PollFault("\(poll.source.address) names no host that can be asked") }
+        guard let url = PollURL(poll.source.address) else {
+            throw PollFault(
+                "\(poll.source.address) names no host that can be asked, or has no port from \(PolicyLimits.ports.lowerBound) to \(PolicyLimits.ports.upperBound): correct the address in the policy")
+        }
         let request = try request(poll, base: url.text, path, query)
         return try await deadline(poll) {
             let addresses = try Self.permitted(try await HostAddresses.resolve(url.host), by: rule, url)
