@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // What must an autoscaler remember between two decisions?
 //
@@ -12,20 +12,20 @@ public import Domain
 //
 // Always: bounded (each list names its limit), and nothing in it is read from a clock.
 
-public struct AutoscalerMemory: Hashable, Sendable {
-    public internal(set) var policyAppliedAt: LogTime
+package struct AutoscalerMemory: Hashable, Sendable {
+    package internal(set) var policyAppliedAt: LogTime
     /// The last moment at which the pool was active; nil where it never was. A change of policy keeps it.
-    public internal(set) var lastActiveAt: LogTime?
+    package internal(set) var lastActiveAt: LogTime?
     /// Whether the pool was active when it was last evaluated.
-    public internal(set) var isActive = false
-    public internal(set) var recommendations = RecommendationHistory()
-    public internal(set) var scaleEvents = ScaleEvents()
+    package internal(set) var isActive = false
+    package internal(set) var recommendations = RecommendationHistory()
+    package internal(set) var scaleEvents = ScaleEvents()
     /// What a surge buffer has learned; without one it stays as it is.
-    public internal(set) var surge = SurgeBuffer()
+    package internal(set) var surge = SurgeBuffer()
 
-    public init(policyAppliedAt: LogTime) { self.policyAppliedAt = policyAppliedAt }
+    package init(policyAppliedAt: LogTime) { self.policyAppliedAt = policyAppliedAt }
 
-    public init(
+    package init(
         policyAppliedAt: LogTime, lastActiveAt: LogTime?, isActive: Bool,
         recommendations: RecommendationHistory, scaleEvents: ScaleEvents, surge: SurgeBuffer = SurgeBuffer()
     ) {
@@ -38,10 +38,10 @@ public struct AutoscalerMemory: Hashable, Sendable {
     }
 
     /// A policy takes effect: the first or another one. What was learned of the pool stays.
-    public mutating func policyApplied(at now: LogTime) { policyAppliedAt = now }
+    package mutating func policyApplied(at now: LogTime) { policyAppliedAt = now }
 
     /// The pool was evaluated at a commit or a timer, in the order of the log.
-    public mutating func advance(_ evaluation: Evaluation, policy: Policy) {
+    package mutating func advance(_ evaluation: Evaluation, policy: Policy) {
         // It was active until this moment also where it is not any more.
         if evaluation.isActive || isActive { lastActiveAt = evaluation.at }
         isActive = evaluation.isActive
@@ -58,7 +58,7 @@ public struct AutoscalerMemory: Hashable, Sendable {
 
     /// The pool's count was decided. The steps between zero (or idle) and the first step up are KEDA's, not HPA's: they
     /// take nothing of the rates' budget, and give nothing back.
-    public mutating func scaled(from: Int, to: Int, at now: LogTime, policy: Policy) {
+    package mutating func scaled(from: Int, to: Int, at now: LogTime, policy: Policy) {
         let first = policy.firstStep
         scaleEvents.record(from: max(from, first), to: max(to, first), at: now, behavior: policy.hpaBehavior)
     }

@@ -6,8 +6,8 @@ internal import Domain
 // was accepted does come round. Mistakes name the field and the column.
 
 /// Why a schedule was refused.
-public struct ScheduleError: Error, Hashable, Sendable, CustomStringConvertible {
-    public enum Field: String, Hashable, Sendable, CaseIterable {
+package struct ScheduleError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Field: String, Hashable, Sendable, CaseIterable {
         case cron, minute, hour
         case dayOfMonth = "day of month"
         case month
@@ -15,12 +15,12 @@ public struct ScheduleError: Error, Hashable, Sendable, CustomStringConvertible 
         case durationSeconds, minReplicaCount, offsets
     }
 
-    public var field: Field
+    package var field: Field
     /// In the cron expression, from 1; 0 where the mistake isn't in it.
-    public var column: Int
-    public var message: String
+    package var column: Int
+    package var message: String
 
-    public var description: String { column == 0 ? "\(field.rawValue): \(message)" : "\(field.rawValue) (column \(column)): \(message)" }
+    package var description: String { column == 0 ? "\(field.rawValue): \(message)" : "\(field.rawValue) (column \(column)): \(message)" }
 }
 
 struct CronParser {

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // How is a decision written down?
 //
@@ -9,14 +9,14 @@ public import Domain
 
 extension Decision {
     /// Writes the decision as one JSON object; `next` is left out where time alone changes nothing.
-    public func write(to json: inout JSONWriter) {
+    package func write(to json: inout JSONWriter) {
         json.openObject()
         writeMembers(to: &json)
         json.closeObject()
     }
 
     /// The members alone, for a caller whose object has others beside them.
-    public func writeMembers(to json: inout JSONWriter) {
+    package func writeMembers(to json: inout JSONWriter) {
         json.member("from", from)
         json.member("to", to)
         json.member("direction", direction.rawValue)
@@ -29,7 +29,7 @@ extension Decision {
 }
 
 extension Reason {
-    public func write(to json: inout JSONWriter) {
+    package func write(to json: inout JSONWriter) {
         json.openObject()
         json.member("step", step.rawValue)
         json.member("code", code)

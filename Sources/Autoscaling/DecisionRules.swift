@@ -3,14 +3,14 @@
 // What a decision means may change with a version of Greenroom; what was decided must not. So each policy takes effect under the
 // rules of its time, the log says which (`policy.applied`, `rules`; 1 where it says nothing), and a replay follows them.
 
-public enum DecisionRules: Int, Hashable, Comparable, Sendable {
+package enum DecisionRules: Int, Hashable, Comparable, Sendable {
     /// A schedule's floor only lifts the count that everything else led to.
     case first = 1
     /// A schedule makes the pool active while it runs, and its floor is recommended like what a trigger asks for: when it ends,
     /// cooldown and stabilization hold the count, as they do after KEDA's cron scaler.
     case scheduleIsActivity = 2
 
-    public static let current = scheduleIsActivity
+    package static let current = scheduleIsActivity
 
-    public static func < (a: DecisionRules, b: DecisionRules) -> Bool { a.rawValue < b.rawValue }
+    package static func < (a: DecisionRules, b: DecisionRules) -> Bool { a.rawValue < b.rawValue }
 }

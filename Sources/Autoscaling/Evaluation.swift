@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // What do the triggers ask for, before anything holds it back?
 //
@@ -7,11 +7,11 @@ public import Domain
 // words come later, from the policy.
 
 /// The pure autoscaler: every function of it answers from its arguments alone.
-public enum Autoscaler {}
+package enum Autoscaler {}
 
-public struct Evaluation: Hashable, Sendable {
+package struct Evaluation: Hashable, Sendable {
     /// What makes the pool active.
-    public enum Activity: Hashable, Sendable {
+    package enum Activity: Hashable, Sendable {
         case none
         case forced
         /// The first trigger, in the policy's order, above its activation threshold.
@@ -22,7 +22,7 @@ public struct Evaluation: Hashable, Sendable {
     }
 
     /// What gave the recommended count.
-    public enum Source: Hashable, Sendable {
+    package enum Source: Hashable, Sendable {
         case none
         case trigger(Int)
         case formula
@@ -34,61 +34,61 @@ public struct Evaluation: Hashable, Sendable {
     }
 
     /// What gives no value, and has no fallback in effect for it.
-    public enum Failing: Hashable, Sendable {
+    package enum Failing: Hashable, Sendable {
         case trigger(Int, failures: Int)
         /// Every trigger gave its value, the formula none.
         case formula
     }
 
-    public var at: LogTime
+    package var at: LogTime
     /// The count that the target has (its spec) as this is evaluated.
-    public var replicas: Int
-    public var activity: Activity = .none
+    package var replicas: Int
+    package var activity: Activity = .none
     /// The count wanted, before stabilization, limits and bounds.
-    public var recommended = 0
-    public var source: Source = .none
+    package var recommended = 0
+    package var source: Source = .none
     /// Metric behind `recommended`, where a trigger or the formula gave it.
-    public var valueMilli: Int64 = 0
-    public var thresholdMilli: Int64 = 0
-    public var metricType: MetricType = .averageValue
+    package var valueMilli: Int64 = 0
+    package var thresholdMilli: Int64 = 0
+    package var metricType: MetricType = .averageValue
     /// Whether the tolerance kept the count as it is.
-    public var isWithinTolerance = false
+    package var isWithinTolerance = false
     /// The first one that fails.
-    public var failing: Failing?
+    package var failing: Failing?
     /// The count that fallback asks for, and the trigger it stands in for.
-    public var fallbackReplicas: Int?
-    public var fallbackTrigger = 0
-    public var fallbackFailures = 0
+    package var fallbackReplicas: Int?
+    package var fallbackTrigger = 0
+    package var fallbackFailures = 0
     /// When a signal changes though nothing is observed: a metric goes stale, or fails once more.
-    public var nextSignalChange: LogTime?
+    package var nextSignalChange: LogTime?
     /// What the surge buffer learns from at this moment.
-    public var demand = 0
-    public var startMicroseconds: Int64?
+    package var demand = 0
+    package var startMicroseconds: Int64?
     /// Whether the surge buffer gave the count, and when it is looked at again though nothing is observed. What it learns
     /// from silence may show a little earlier where something else happens: no timer runs for each of its cells.
-    public var isSurge = false
+    package var isSurge = false
     /// The quarters of demand that the surge buffer's room moves with.
-    public var surgeShareQuarters = 0
-    public var nextBufferChange: LogTime?
-    public var rules: DecisionRules
+    package var surgeShareQuarters = 0
+    package var nextBufferChange: LogTime?
+    package var rules: DecisionRules
     /// The highest floor of the schedules that run, and what is recommended without it. Under the first rules nothing knows of
     /// schedules yet.
-    public var scheduleFloor = 0
-    public var recommendedWithoutSchedule = 0
+    package var scheduleFloor = 0
+    package var recommendedWithoutSchedule = 0
 
-    public init(at: LogTime, replicas: Int, rules: DecisionRules = .current) {
+    package init(at: LogTime, replicas: Int, rules: DecisionRules = .current) {
         self.at = at
         self.replicas = replicas
         self.rules = rules
     }
 
-    public var isActive: Bool { activity != .none }
+    package var isActive: Bool { activity != .none }
 }
 
 extension Autoscaler {
     /// Steps 1–3. `memory` is as it was before this moment; when the policy was applied and what the surge buffer has learned
     /// are read from it.
-    public static func evaluate(
+    package static func evaluate(
         policy: Policy, observation: Observation, memory: AutoscalerMemory, rules: DecisionRules = .current
     ) -> Evaluation {
         var evaluation = Evaluation(at: observation.at, replicas: observation.replicas, rules: rules)

@@ -9,11 +9,11 @@
 // spreads through arithmetic and comparisons until `??` replaces it; `x == nil` asks for it. `and` and `or` know their
 // answer where one side alone decides it.
 
-public struct Formula: Hashable, Sendable {
-    public static let textLimitBytes = 4_096
+package struct Formula: Hashable, Sendable {
+    package static let textLimitBytes = 4_096
     /// Parentheses, conditions and unary operators inside one another.
-    public static let nestingLimit = 64
-    public static let stepLimit = 1_024
+    package static let nestingLimit = 64
+    package static let stepLimit = 1_024
     /// Elements of a list, those of lists within it too.
     static let listLimit = stepLimit
     /// Numbers of a range that is written out.
@@ -22,12 +22,12 @@ public struct Formula: Hashable, Sendable {
     static let readingLimit = 50_000
 
     /// As the policy has it.
-    public let text: String
+    package let text: String
     private let steps: [FormulaStep]
     private let localCount: Int
 
     /// Compiles `text`, in which `names[i]` stands for the i-th value of `evaluate`.
-    public init(compiling text: String, names: [String]) throws(FormulaError) {
+    package init(compiling text: String, names: [String]) throws(FormulaError) {
         var parser = try FormulaParser(text: text, names: names)
         steps = try parser.program()
         localCount = parser.localCount
@@ -36,7 +36,7 @@ public struct Formula: Hashable, Sendable {
 
     /// The result for these values, in the order of the names; nil in them is a trigger that has no value.
     /// nil where the result is undefined (nil, not a number, infinite); 1 or 0 where it is a condition.
-    public func evaluate(_ values: [Double?]) -> Double? {
+    package func evaluate(_ values: [Double?]) -> Double? {
         var stack: [Double?] = []
         stack.reserveCapacity(8)
         var locals = [Double?](repeating: nil, count: localCount)
@@ -47,14 +47,14 @@ public struct Formula: Hashable, Sendable {
 }
 
 /// Why a formula was refused, and where.
-public struct FormulaError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct FormulaError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Of the first character that is wrong, from 1; line breaks count as characters.
-    public var column: Int
-    public var message: String
+    package var column: Int
+    package var message: String
 
-    public init(column: Int, message: String) { self.column = column; self.message = message }
+    package init(column: Int, message: String) { self.column = column; self.message = message }
 
-    public var description: String { "column \(column): \(message)" }
+    package var description: String { "column \(column): \(message)" }
 }
 
 /// One step of a compiled formula. Operands are on the stack; a condition is 1 or 0.

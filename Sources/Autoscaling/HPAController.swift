@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // What would a HorizontalPodAutoscaler answer at a sync?
 //
@@ -6,21 +6,21 @@ public import Domain
 // the functions that `Autoscaler` decides with, and agrees with every recorded answer of Kubernetes 1.36. Simulations
 // compare policies with it; nothing live uses it.
 
-public struct HPAController: Hashable, Sendable {
+package struct HPAController: Hashable, Sendable {
     /// `--horizontal-pod-autoscaler-sync-period`.
-    public static let syncPeriodSeconds = RateLimit.syncPeriodSeconds
+    package static let syncPeriodSeconds = RateLimit.syncPeriodSeconds
 
     /// What the controller reads of its target and metric at one sync.
-    public struct Sync: Hashable, Sendable {
-        public var at: LogTime
+    package struct Sync: Hashable, Sendable {
+        package var at: LogTime
         /// `spec.replicas` of the target.
-        public var specReplicas: Int
+        package var specReplicas: Int
         /// `status.replicas`: those that exist, ready or not.
-        public var statusReplicas: Int
-        public var readyReplicas: Int
-        public var metricMilli: Int64
+        package var statusReplicas: Int
+        package var readyReplicas: Int
+        package var metricMilli: Int64
 
-        public init(at: LogTime, specReplicas: Int, statusReplicas: Int, readyReplicas: Int, metricMilli: Int64) {
+        package init(at: LogTime, specReplicas: Int, statusReplicas: Int, readyReplicas: Int, metricMilli: Int64) {
             self.at = at
             self.specReplicas = specReplicas
             self.statusReplicas = statusReplicas
@@ -29,16 +29,16 @@ public struct HPAController: Hashable, Sendable {
         }
     }
 
-    public let targetMilli: Int64
-    public let metricType: MetricType
-    public let bounds: ClosedRange<Int>
+    package let targetMilli: Int64
+    package let metricType: MetricType
+    package let bounds: ClosedRange<Int>
     /// nil: HPA's path without behavior.
-    public let behavior: Behavior?
+    package let behavior: Behavior?
     private var history = RecommendationHistory()
     private var events = ScaleEvents()
     private var hasSynced = false
 
-    public init(targetMilli: Int64, metricType: MetricType = .averageValue, bounds: ClosedRange<Int>, behavior: Behavior? = nil) {
+    package init(targetMilli: Int64, metricType: MetricType = .averageValue, bounds: ClosedRange<Int>, behavior: Behavior? = nil) {
         self.targetMilli = targetMilli
         self.metricType = metricType
         self.bounds = bounds
@@ -46,7 +46,7 @@ public struct HPAController: Hashable, Sendable {
     }
 
     /// The count for the target from this sync on. A target at zero is switched off and stays so.
-    public mutating func replicas(at sync: Sync) -> Int {
+    package mutating func replicas(at sync: Sync) -> Int {
         let current = sync.specReplicas
         let windows = StabilizationWindows(behavior)
         if !hasSynced { history.record(current, at: sync.at, keeping: windows) }

@@ -3,12 +3,12 @@
 // Messages about unknown fields and names end in "did you mean …?". The answer is the known name fewest edits away, letters'
 // case aside; the first listed wins a tie, and nothing is suggested where the names have too little in common.
 
-public enum NearestName {
+package enum NearestName {
     /// Longer names are not compared: nobody mistypes that much, and the work grows with the square of the length.
-    public static let lengthLimitBytes = 64
+    package static let lengthLimitBytes = 64
 
     /// The closest of `known` within a third of the name's length (at least one edit), or nil.
-    public static func nearest(to name: String, in known: [String]) -> String? {
+    package static func nearest(to name: String, in known: [String]) -> String? {
         let wanted = lowercased(name)
         guard !wanted.isEmpty, wanted.count <= lengthLimitBytes else { return nil }
         var best: (name: String, edits: Int)?
@@ -23,7 +23,7 @@ public enum NearestName {
     }
 
     /// `; did you mean X?`, or the known names where none is near: the end of a message about an unknown name.
-    public static func hint(for name: String, in known: [String]) -> String {
+    package static func hint(for name: String, in known: [String]) -> String {
         if let near = nearest(to: name, in: known) { return "; did you mean \(near)?" }
         return known.isEmpty ? "" : "; known here: \(known.joined(separator: ", "))"
     }

@@ -1,24 +1,24 @@
-public import Domain
+package import Domain
 
 // What does a decision look at?
 //
 // An `Observation` is everything about one pool at one log time that `Autoscaler` may use, apart from the policy and the
 // autoscaler's own memory. It comes from folding the log and from nowhere else.
 
-public struct Observation: Hashable, Sendable {
-    public var at: LogTime
+package struct Observation: Hashable, Sendable {
+    package var at: LogTime
     /// The count the target was last told to have (its spec), as the log has it.
-    public var replicas: Int
-    public var workers: WorkerCounts
-    public var demand: Demand
+    package var replicas: Int
+    package var workers: WorkerCounts
+    package var demand: Demand
     /// One entry for each of the policy's triggers, in their order; nil for `demand` triggers and for metrics never seen.
-    public var samples: [ObservedSample?]
+    package var samples: [ObservedSample?]
     /// 90th percentile of the measured times from asking for a worker to its being ready; nil where none was measured.
-    public var startMicroseconds: Int64?
+    package var startMicroseconds: Int64?
     /// Where waiting actors need a worker on one node, as their state lies there: its name, of several the one most needed on.
-    public var neededOnNode: String?
+    package var neededOnNode: String?
 
-    public init(
+    package init(
         at: LogTime, replicas: Int, workers: WorkerCounts = WorkerCounts(), demand: Demand = Demand(), samples: [ObservedSample?] = [],
         startMicroseconds: Int64? = nil, neededOnNode: String? = nil
     ) {
@@ -33,15 +33,15 @@ public struct Observation: Hashable, Sendable {
 }
 
 /// The latest of an outside metric (`queue.observed`).
-public struct ObservedSample: Hashable, Sendable {
+package struct ObservedSample: Hashable, Sendable {
     /// The last good value, in milli-units; nil where none was ever good.
-    public var valueMilli: Int64?
+    package var valueMilli: Int64?
     /// When that value entered the log.
-    public var at: LogTime
+    package var at: LogTime
     /// Observations since then that brought an error instead of a value.
-    public var consecutiveFailures: Int
+    package var consecutiveFailures: Int
 
-    public init(valueMilli: Int64?, at: LogTime, consecutiveFailures: Int = 0) {
+    package init(valueMilli: Int64?, at: LogTime, consecutiveFailures: Int = 0) {
         self.valueMilli = valueMilli
         self.at = at
         self.consecutiveFailures = consecutiveFailures

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // How many workers should the pool have now, and until when does that stand?
 //
@@ -12,12 +12,12 @@ public import Domain
 // An `Outcome` is the decision without its words: same inputs, same outcome; `Autoscaler.decide` only adds reasons.
 // Always: `to` is at least the number of busy workers, and `nextDeadline`, where there is one, is in the future.
 
-public struct Outcome: Hashable, Sendable {
-    public var from: Int
-    public var to: Int
+package struct Outcome: Hashable, Sendable {
+    package var from: Int
+    package var to: Int
     /// The steps that had a say. A decision is news when this or `to` changes.
-    public var codes = ReasonCodes()
-    public var nextDeadline: LogTime?
+    package var codes = ReasonCodes()
+    package var nextDeadline: LogTime?
 
     // What the reasons say in numbers. Meaningful where the step had a say.
 
@@ -48,7 +48,7 @@ public struct Outcome: Hashable, Sendable {
 
 extension Autoscaler {
     /// Steps 4–7 in numbers. `memory` has been advanced by this evaluation.
-    public static func outcome(policy: Policy, observation: Observation, memory: AutoscalerMemory, evaluation: Evaluation) -> Outcome {
+    package static func outcome(policy: Policy, observation: Observation, memory: AutoscalerMemory, evaluation: Evaluation) -> Outcome {
         var outcome = Outcome(from: observation.replicas)
         outcome.noteSignals(policy, evaluation)
         if outcome.rests(policy, memory, evaluation) {

@@ -7,55 +7,55 @@
 // Amounts that HPA computes in integers are integers here too: milli-units for metric values and thresholds, whole
 // seconds for windows and periods, parts per million for tolerances.
 
-public struct Policy: Hashable, Sendable {
+package struct Policy: Hashable, Sendable {
     /// `NAMESPACE/NAME` of the pool, which is also the policy's own name, unless it is a shadow.
-    public var pool: String
+    package var pool: String
     /// The policy's own name, without its namespace, where it is a shadow: decided and logged beside the pool's policy, never followed.
-    public var shadow: String?
-    public var mode: Mode = .auto
-    public var target: ScaleTarget
+    package var shadow: String?
+    package var mode: Mode = .auto
+    package var target: ScaleTarget
     /// Which pods are the target's workers, where owner references can't tell; nil leaves it to those.
-    public var workerSelector: WorkerSelector?
-    public var slotsPerWorker = 1
-    public var minReplicaCount = 0
-    public var maxReplicaCount = 100
+    package var workerSelector: WorkerSelector?
+    package var slotsPerWorker = 1
+    package var minReplicaCount = 0
+    package var maxReplicaCount = 100
     /// Where the pool rests when nothing is active; must be below `minReplicaCount` (as KEDA demands).
-    public var idleReplicaCount: Int?
-    public var cooldownPeriodSeconds = 300
-    public var initialCooldownPeriodSeconds = 0
-    public var buffer: WarmBuffer = .fixed(0)
-    public var triggers: [Trigger] = []
-    public var behavior = Behavior.kubernetesDefault
+    package var idleReplicaCount: Int?
+    package var cooldownPeriodSeconds = 300
+    package var initialCooldownPeriodSeconds = 0
+    package var buffer: WarmBuffer = .fixed(0)
+    package var triggers: [Trigger] = []
+    package var behavior = Behavior.kubernetesDefault
     /// Whether HPA's legacy path (no `behavior` given) or its behavior path computes stabilization and limits.
-    public var behaviorGiven = false
-    public var scalingModifiers: ScalingModifiers?
-    public var fallback: Fallback?
-    public var schedules: [Schedule] = []
+    package var behaviorGiven = false
+    package var scalingModifiers: ScalingModifiers?
+    package var fallback: Fallback?
+    package var schedules: [Schedule] = []
     /// How long workers that were told to go may stay busy before the step is given up.
-    public var drainTimeoutSeconds = 300
-    public var foreignChange = ForeignChange.takeOver
-    public var pause = Pause()
+    package var drainTimeoutSeconds = 300
+    package var foreignChange = ForeignChange.takeOver
+    package var pause = Pause()
     /// Treats the pool as active whatever the triggers say (KEDA's force-activation).
-    public var forceActivation = false
-    public var spillTo: [String] = []
-    public var zoneMaxSkew: Int?
+    package var forceActivation = false
+    package var spillTo: [String] = []
+    package var zoneMaxSkew: Int?
     /// nil is `auto`.
-    public var localWaitSeconds: Int?
+    package var localWaitSeconds: Int?
     /// Whether nodes are told which snapshots they will probably need.
-    public var prefetch = false
-    public var quotas: [Quota] = []
+    package var prefetch = false
+    package var quotas: [Quota] = []
 
-    public init(pool: String, target: ScaleTarget) {
+    package init(pool: String, target: ScaleTarget) {
         self.pool = pool
         self.target = target
     }
 
     /// `NAMESPACE/NAME` by which the policy itself is known.
-    public var name: String { shadow.map { "\(namespace)/\($0)" } ?? pool }
+    package var name: String { shadow.map { "\(namespace)/\($0)" } ?? pool }
 
-    public var namespace: String { pool.firstIndex(of: "/").map { String(pool[..<$0]) } ?? "" }
+    package var namespace: String { pool.firstIndex(of: "/").map { String(pool[..<$0]) } ?? "" }
 
-    public enum Mode: String, Hashable, Sendable, CaseIterable {
+    package enum Mode: String, Hashable, Sendable, CaseIterable {
         /// Decide and act.
         case auto
         /// Decide and log, never touch the target.
@@ -64,24 +64,24 @@ public struct Policy: Hashable, Sendable {
 }
 
 /// What to do about replicas that somebody else set.
-public enum ForeignChange: String, Hashable, Sendable, CaseIterable {
+package enum ForeignChange: String, Hashable, Sendable, CaseIterable {
     /// Go on from there: the next decision sets them again.
     case takeOver
     /// Decide and log, but leave the target alone.
     case yield
 }
 
-public struct ScaleTarget: Hashable, Sendable {
-    public var apiVersion: String
-    public var kind: String
-    public var name: String
+package struct ScaleTarget: Hashable, Sendable {
+    package var apiVersion: String
+    package var kind: String
+    package var name: String
     /// For `kind: Process`: the command a worker runs for each turn; empty sleeps the turn's length.
-    public var command: [String] = []
+    package var command: [String] = []
 
     /// Of pools whose workers are processes of this machine.
-    public static let processKind = "Process"
+    package static let processKind = "Process"
 
-    public init(apiVersion: String, kind: String, name: String, command: [String] = []) {
+    package init(apiVersion: String, kind: String, name: String, command: [String] = []) {
         self.apiVersion = apiVersion
         self.kind = kind
         self.name = name
@@ -90,7 +90,7 @@ public struct ScaleTarget: Hashable, Sendable {
 }
 
 /// Workers kept beyond what demand asks for.
-public enum WarmBuffer: Hashable, Sendable {
+package enum WarmBuffer: Hashable, Sendable {
     case fixed(Int)
     /// Percent of the workers that demand asks for, rounded up.
     case percent(Int)
@@ -98,18 +98,18 @@ public enum WarmBuffer: Hashable, Sendable {
     case surge(quantilePPM: Int, windowSeconds: Int, min: Int)
 }
 
-public struct Trigger: Hashable, Sendable {
+package struct Trigger: Hashable, Sendable {
     /// Unique within the policy; scaling modifiers refer to it. Defaults to the metric's name, or `demand`.
-    public var name: String
-    public var source: Source
+    package var name: String
+    package var source: Source
     /// Target of the metric, in milli-units, as HPA holds it. Positive.
-    public var thresholdMilli: Int64
-    public var activationThresholdMilli: Int64 = 0
-    public var metricType: MetricType = .averageValue
+    package var thresholdMilli: Int64
+    package var activationThresholdMilli: Int64 = 0
+    package var metricType: MetricType = .averageValue
     /// How the service fetches the observed metric itself; nil where somebody sends it. No decision depends on it.
-    public var poll: Poll?
+    package var poll: Poll?
 
-    public init(name: String, source: Source, thresholdMilli: Int64, activationThresholdMilli: Int64 = 0, metricType: MetricType = .averageValue) {
+    package init(name: String, source: Source, thresholdMilli: Int64, activationThresholdMilli: Int64 = 0, metricType: MetricType = .averageValue) {
         self.name = name
         self.source = source
         self.thresholdMilli = thresholdMilli
@@ -117,22 +117,22 @@ public struct Trigger: Hashable, Sendable {
         self.metricType = metricType
     }
 
-    public enum Source: Hashable, Sendable {
+    package enum Source: Hashable, Sendable {
         /// The pool's own demand: resident + blocked.
         case demand
         /// The latest `queue.observed` of this metric with these labels (all must be equal), sorted by key.
         case observed(metric: String, selector: [Label], staleAfterSeconds: Int?)
     }
 
-    public struct Label: Hashable, Sendable {
-        public var key: String
-        public var value: String
-        public init(key: String, value: String) { self.key = key; self.value = value }
+    package struct Label: Hashable, Sendable {
+        package var key: String
+        package var value: String
+        package init(key: String, value: String) { self.key = key; self.value = value }
     }
 }
 
 /// How a metric's value becomes replicas (HPA's target types for external metrics).
-public enum MetricType: String, Hashable, Sendable, CaseIterable {
+package enum MetricType: String, Hashable, Sendable, CaseIterable {
     /// value ÷ threshold, rounded up.
     case averageValue = "AverageValue"
     /// current replicas × value ÷ threshold, rounded up.
@@ -140,20 +140,20 @@ public enum MetricType: String, Hashable, Sendable, CaseIterable {
 }
 
 /// HPA v2 `behavior`, with Kubernetes' defaults filled in.
-public struct Behavior: Hashable, Sendable {
-    public var scaleUp: Rules
-    public var scaleDown: Rules
+package struct Behavior: Hashable, Sendable {
+    package var scaleUp: Rules
+    package var scaleDown: Rules
 
-    public init(scaleUp: Rules, scaleDown: Rules) { self.scaleUp = scaleUp; self.scaleDown = scaleDown }
+    package init(scaleUp: Rules, scaleDown: Rules) { self.scaleUp = scaleUp; self.scaleDown = scaleDown }
 
-    public struct Rules: Hashable, Sendable {
-        public var stabilizationWindowSeconds: Int
-        public var select: Select
-        public var limits: [Limit]
+    package struct Rules: Hashable, Sendable {
+        package var stabilizationWindowSeconds: Int
+        package var select: Select
+        package var limits: [Limit]
         /// Parts per million; Kubernetes' default is 100,000 (0.1).
-        public var tolerancePPM: Int
+        package var tolerancePPM: Int
 
-        public init(stabilizationWindowSeconds: Int, select: Select = .max, limits: [Limit], tolerancePPM: Int = 100_000) {
+        package init(stabilizationWindowSeconds: Int, select: Select = .max, limits: [Limit], tolerancePPM: Int = 100_000) {
             self.stabilizationWindowSeconds = stabilizationWindowSeconds
             self.select = select
             self.limits = limits
@@ -161,21 +161,21 @@ public struct Behavior: Hashable, Sendable {
         }
     }
 
-    public enum Select: String, Hashable, Sendable, CaseIterable {
+    package enum Select: String, Hashable, Sendable, CaseIterable {
         case max = "Max"
         case min = "Min"
         case disabled = "Disabled"
     }
 
-    public struct Limit: Hashable, Sendable {
-        public enum Kind: String, Hashable, Sendable, CaseIterable {
+    package struct Limit: Hashable, Sendable {
+        package enum Kind: String, Hashable, Sendable, CaseIterable {
             case pods = "Pods"
             case percent = "Percent"
         }
-        public var kind: Kind
-        public var value: Int
-        public var periodSeconds: Int
-        public init(kind: Kind, value: Int, periodSeconds: Int) {
+        package var kind: Kind
+        package var value: Int
+        package var periodSeconds: Int
+        package init(kind: Kind, value: Int, periodSeconds: Int) {
             self.kind = kind
             self.value = value
             self.periodSeconds = periodSeconds
@@ -183,7 +183,7 @@ public struct Behavior: Hashable, Sendable {
     }
 
     /// Kubernetes 1.36: up by the greater of 4 pods and 100 % each 15 s at once; down by 100 % each 15 s after 300 s.
-    public static let kubernetesDefault = Behavior(
+    package static let kubernetesDefault = Behavior(
         scaleUp: Rules(
             stabilizationWindowSeconds: 0,
             limits: [Limit(kind: .pods, value: 4, periodSeconds: 15), Limit(kind: .percent, value: 100, periodSeconds: 15)]),
@@ -195,20 +195,20 @@ public struct Behavior: Hashable, Sendable {
 extension Behavior {
     /// No window and no limit that matters: for a buffer that knows by itself how fast to follow. Its tolerance keeps it calm:
     /// at 15 % it turns a third less often than at HPA's 10 %, for 1 or 2 % more of cost.
-    public static let asNeeded = Behavior(
+    package static let asNeeded = Behavior(
         scaleUp: Rules(stabilizationWindowSeconds: 0, limits: [Limit(kind: .pods, value: 100_000, periodSeconds: 1)]),
         scaleDown: Rules(stabilizationWindowSeconds: 0, limits: [Limit(kind: .percent, value: 100, periodSeconds: 1)], tolerancePPM: 150_000))
 }
 
 /// KEDA's scaling modifiers: one composite metric in place of the triggers' own.
-public struct ScalingModifiers: Hashable, Sendable {
+package struct ScalingModifiers: Hashable, Sendable {
     /// Compiled once, when the policy is read; its names are trigger names.
-    public var formula: Formula
-    public var targetMilli: Int64
-    public var activationTargetMilli: Int64 = 0
-    public var metricType: MetricType = .averageValue
+    package var formula: Formula
+    package var targetMilli: Int64
+    package var activationTargetMilli: Int64 = 0
+    package var metricType: MetricType = .averageValue
 
-    public init(formula: Formula, targetMilli: Int64, activationTargetMilli: Int64 = 0, metricType: MetricType = .averageValue) {
+    package init(formula: Formula, targetMilli: Int64, activationTargetMilli: Int64 = 0, metricType: MetricType = .averageValue) {
         self.formula = formula
         self.targetMilli = targetMilli
         self.activationTargetMilli = activationTargetMilli
@@ -217,18 +217,18 @@ public struct ScalingModifiers: Hashable, Sendable {
 }
 
 /// What stands in for a trigger that has failed `failureThreshold` times in a row (KEDA's fallback).
-public struct Fallback: Hashable, Sendable {
-    public enum Behavior: String, Hashable, Sendable, CaseIterable {
+package struct Fallback: Hashable, Sendable {
+    package enum Behavior: String, Hashable, Sendable, CaseIterable {
         case `static`
         case currentReplicas
         case currentReplicasIfHigher
         case currentReplicasIfLower
     }
-    public var failureThreshold: Int
-    public var replicas: Int
-    public var behavior: Behavior
+    package var failureThreshold: Int
+    package var replicas: Int
+    package var behavior: Behavior
 
-    public init(failureThreshold: Int, replicas: Int, behavior: Behavior = .static) {
+    package init(failureThreshold: Int, replicas: Int, behavior: Behavior = .static) {
         self.failureThreshold = failureThreshold
         self.replicas = replicas
         self.behavior = behavior
@@ -236,24 +236,24 @@ public struct Fallback: Hashable, Sendable {
 }
 
 /// Operator's brakes. `hold` wins over the other two.
-public struct Pause: Hashable, Sendable {
-    public var scaleIn = false
-    public var scaleOut = false
+package struct Pause: Hashable, Sendable {
+    package var scaleIn = false
+    package var scaleOut = false
     /// Keep exactly this many.
-    public var hold: Int?
+    package var hold: Int?
 
-    public init(scaleIn: Bool = false, scaleOut: Bool = false, hold: Int? = nil) {
+    package init(scaleIn: Bool = false, scaleOut: Bool = false, hold: Int? = nil) {
         self.scaleIn = scaleIn
         self.scaleOut = scaleOut
         self.hold = hold
     }
 
     /// Whether anything is paused.
-    public var isOn: Bool { scaleIn || scaleOut || hold != nil }
+    package var isOn: Bool { scaleIn || scaleOut || hold != nil }
 }
 
-public struct Quota: Hashable, Sendable {
-    public var tenant: String
-    public var maxRunning: Int
-    public init(tenant: String, maxRunning: Int) { self.tenant = tenant; self.maxRunning = maxRunning }
+package struct Quota: Hashable, Sendable {
+    package var tenant: String
+    package var maxRunning: Int
+    package init(tenant: String, maxRunning: Int) { self.tenant = tenant; self.maxRunning = maxRunning }
 }

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // How is a policy written so that it reads back the same, anywhere and for ever?
 //
@@ -8,13 +8,13 @@ public import Domain
 
 extension Policy {
     /// The canonical JSON, alone.
-    public var canonicalJSON: [UInt8] {
+    package var canonicalJSON: [UInt8] {
         var json = JSONWriter(reservingBytes: 1_024)
         appendCanonicalJSON(to: &json)
         return json.bytes
     }
 
-    public func appendCanonicalJSON(to json: inout JSONWriter) {
+    package func appendCanonicalJSON(to json: inout JSONWriter) {
         let parts = pool.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         json.openObject()
         json.member("apiVersion", PolicyFields.apiVersion)

@@ -7,26 +7,26 @@ internal import Domain
 // version didn't write has its default. The first problem is thrown; the document reader is the one that lists them all.
 
 /// Why a canonical policy was refused.
-public struct PolicyJSONError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct PolicyJSONError: Error, Hashable, Sendable, CustomStringConvertible {
     /// `spec.triggers[1].threshold`; empty for the text as a whole.
-    public var path: String
+    package var path: String
     /// Of the byte where the refused value begins, from 0.
-    public var offset: Int
-    public var message: String
+    package var offset: Int
+    package var message: String
 
-    public var description: String { path.isEmpty ? "byte \(offset): \(message)" : "\(path) (byte \(offset)): \(message)" }
+    package var description: String { path.isEmpty ? "byte \(offset): \(message)" : "\(path) (byte \(offset)): \(message)" }
 }
 
 extension Policy {
-    public static let canonicalLimitBytes = 4 << 20
+    package static let canonicalLimitBytes = 4 << 20
 
     /// - Parameter isLogged: it is in the log already, so that it passed the rules of its time; a rule that came later and on which
     ///   no decision depends isn't held against it, or the decisions after it would be others.
-    public init(canonicalJSON bytes: [UInt8], isLogged: Bool = false) throws(PolicyJSONError) {
+    package init(canonicalJSON bytes: [UInt8], isLogged: Bool = false) throws(PolicyJSONError) {
         self = try bytes.withUnsafeBufferPointer { buffer throws(PolicyJSONError) in try Policy(canonicalJSON: buffer, isLogged: isLogged) }
     }
 
-    public init(canonicalJSON bytes: UnsafeBufferPointer<UInt8>, isLogged: Bool = false) throws(PolicyJSONError) {
+    package init(canonicalJSON bytes: UnsafeBufferPointer<UInt8>, isLogged: Bool = false) throws(PolicyJSONError) {
         guard bytes.count <= Self.canonicalLimitBytes else {
             throw PolicyJSONError(path: "", offset: Self.canonicalLimitBytes, message: "more than \(Self.canonicalLimitBytes) bytes")
         }

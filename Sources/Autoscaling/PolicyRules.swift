@@ -5,54 +5,54 @@
 // its maximum, and no list or number so large that deciding gets slow. HPA's and KEDA's own rules where the field is theirs.
 
 /// A rule that a policy breaks.
-public struct PolicyViolation: Hashable, Sendable {
+package struct PolicyViolation: Hashable, Sendable {
     /// Of the field to change, as in the document: `spec.triggers[1].threshold`.
-    public var path: String
+    package var path: String
     /// Other fields that the rule compares it with.
-    public var comparedWith: [String]
+    package var comparedWith: [String]
     /// What is wrong and what to do.
-    public var message: String
+    package var message: String
 }
 
 /// Upper ends that no real pool comes near.
-public enum PolicyLimits {
-    public static let replicas = 100_000
-    public static let slotsPerWorker = 10_000
-    public static let seconds = 31_536_000
-    public static let sparePercent = 10_000
+package enum PolicyLimits {
+    package static let replicas = 100_000
+    package static let slotsPerWorker = 10_000
+    package static let seconds = 31_536_000
+    package static let sparePercent = 10_000
     /// A day: what the surge buffer learns from beyond that is not the pool as it is.
-    public static let surgeWindowSeconds = 86_400
-    public static let triggers = 64
-    public static let selectorLabels = 64
-    public static let schedules = 64
-    public static let quotas = 1_024
-    public static let spillTo = 64
-    public static let nameBytes = 253
+    package static let surgeWindowSeconds = 86_400
+    package static let triggers = 64
+    package static let selectorLabels = 64
+    package static let schedules = 64
+    package static let quotas = 1_024
+    package static let spillTo = 64
+    package static let nameBytes = 253
     /// Shadows of one pool.
-    public static let shadows = 4
-    public static let commandWords = 64
-    public static let commandWordBytes = 4_096
+    package static let shadows = 4
+    package static let commandWords = 64
+    package static let commandWordBytes = 4_096
     /// Of each direction's `policies`.
-    public static let rateLimits = 64
-    public static let rateLimitValue = 1_000_000
+    package static let rateLimits = 64
+    package static let rateLimitValue = 1_000_000
     /// Kubernetes: `MaxStabilizationWindowSeconds` and `MaxPeriodSeconds` of autoscaling/validation.
-    public static let stabilizationSeconds = 3_600
-    public static let periodSeconds = 1_800
+    package static let stabilizationSeconds = 3_600
+    package static let periodSeconds = 1_800
     /// A thousandfold deviation tolerated is no autoscaling.
-    public static let tolerancePPM = 1_000_000_000
+    package static let tolerancePPM = 1_000_000_000
     /// Between two requests of a poller, and for one request.
-    public static let pollSeconds = 3_600
-    public static let pollTimeoutSeconds = 60
-    public static let queryBytes = 8_192
-    public static let addressBytes = 2_048
-    public static let ports = 1...65_535
-    public static let maxSkew = 1_000
-    public static let maxRunning = 1_000_000_000
+    package static let pollSeconds = 3_600
+    package static let pollTimeoutSeconds = 60
+    package static let queryBytes = 8_192
+    package static let addressBytes = 2_048
+    package static let ports = 1...65_535
+    package static let maxSkew = 1_000
+    package static let maxRunning = 1_000_000_000
 }
 
 extension Policy {
     /// Every rule this policy breaks, in the order of its fields; none where it may be used.
-    public var violations: [PolicyViolation] { violations(isLogged: false) }
+    package var violations: [PolicyViolation] { violations(isLogged: false) }
 
     func violations(isLogged: Bool) -> [PolicyViolation] {
         var rules = PolicyRules(isLogged: isLogged)

@@ -4,22 +4,22 @@
 // poller asks, appends `queue.observed`, and the decision reads that event like any other. So nothing here is looked at when
 // deciding, and replay asks nobody. Secrets are named by file, never by value: a policy is in the log and shown to readers.
 
-public struct Poll: Hashable, Sendable {
-    public var source: Source
-    public var intervalSeconds = Poll.defaultIntervalSeconds
+package struct Poll: Hashable, Sendable {
+    package var source: Source
+    package var intervalSeconds = Poll.defaultIntervalSeconds
     /// For one request, from the first packet to the answer's last byte.
-    public var timeoutSeconds = Poll.defaultTimeoutSeconds
+    package var timeoutSeconds = Poll.defaultTimeoutSeconds
     /// A file with a bearer token, relative to the service's folder of secrets.
-    public var bearerTokenFile: String?
-    public var tls: TLS?
+    package var bearerTokenFile: String?
+    package var tls: TLS?
     /// Whether a queue's value also counts what was delivered and isn't acknowledged yet: work in flight is work (KEDA's meaning).
-    public var countsInFlight = true
+    package var countsInFlight = true
 
     /// What Prometheus' own default scrape interval makes of "soon", as KEDA's is 30 s.
-    public static let defaultIntervalSeconds = 15
-    public static let defaultTimeoutSeconds = 5
+    package static let defaultIntervalSeconds = 15
+    package static let defaultTimeoutSeconds = 5
 
-    public init(
+    package init(
         source: Source, intervalSeconds: Int = Poll.defaultIntervalSeconds, timeoutSeconds: Int = Poll.defaultTimeoutSeconds, bearerTokenFile: String? = nil,
         tls: TLS? = nil
     ) {
@@ -30,16 +30,16 @@ public struct Poll: Hashable, Sendable {
         self.tls = tls
     }
 
-    public enum Source: Hashable, Sendable {
+    package enum Source: Hashable, Sendable {
         /// The one value that an instant query has. `ignoreNullValues`: an empty result is 0 (KEDA's default), else a failure.
         case prometheus(serverAddress: String, query: String, ignoreNullValues: Bool)
         /// The messages of a consumer that were not delivered yet, and those in flight, as the server's monitoring endpoint tells (`/jsz`).
         case natsJetStream(monitoringEndpoint: String, account: String, stream: String, consumer: String)
 
-        public static let defaultAccount = "$G"
+        package static let defaultAccount = "$G"
 
         /// The trigger's `type`.
-        public var type: String {
+        package var type: String {
             switch self {
             case .prometheus: "prometheus"
             case .natsJetStream: "nats-jetstream"
@@ -47,7 +47,7 @@ public struct Poll: Hashable, Sendable {
         }
 
         /// The URL that is asked, without path and query.
-        public var address: String {
+        package var address: String {
             switch self {
             case .prometheus(let serverAddress, _, _): serverAddress
             case .natsJetStream(let monitoringEndpoint, _, _, _): monitoringEndpoint
@@ -56,14 +56,14 @@ public struct Poll: Hashable, Sendable {
     }
 
     /// Files in PEM, relative to the service's folder of secrets.
-    public struct TLS: Hashable, Sendable {
+    package struct TLS: Hashable, Sendable {
         /// nil trusts what the system trusts.
-        public var caFile: String?
+        package var caFile: String?
         /// A client certificate, and its key: both or none.
-        public var certFile: String?
-        public var keyFile: String?
+        package var certFile: String?
+        package var keyFile: String?
 
-        public init(caFile: String? = nil, certFile: String? = nil, keyFile: String? = nil) {
+        package init(caFile: String? = nil, certFile: String? = nil, keyFile: String? = nil) {
             self.caFile = caFile
             self.certFile = certFile
             self.keyFile = keyFile
@@ -71,12 +71,12 @@ public struct Poll: Hashable, Sendable {
     }
 
     /// All files it reads.
-    public var files: [String] { [bearerTokenFile, tls?.caFile, tls?.certFile, tls?.keyFile].compactMap { $0 } }
+    package var files: [String] { [bearerTokenFile, tls?.caFile, tls?.certFile, tls?.keyFile].compactMap { $0 } }
 }
 
 extension Trigger {
     /// A trigger whose metric is fetched; the metric's name is the trigger's.
-    public static func polled(
+    package static func polled(
         name: String, _ poll: Poll, thresholdMilli: Int64, activationThresholdMilli: Int64 = 0, metricType: MetricType = .averageValue,
         staleAfterSeconds: Int? = nil
     ) -> Trigger {

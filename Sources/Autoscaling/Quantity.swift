@@ -4,22 +4,22 @@
 // binary (Ki Mi Gi Ti Pi Ei) or an exponent (e3). Read exactly, in integers, to a stated number of decimals; what is finer is
 // rounded away from zero, as Kubernetes does. So "0.3" is 300 milli-units, never 299 or 301.
 
-public enum Quantity {
+package enum Quantity {
     /// Metric values and thresholds.
-    public static let milliDecimals = 3
+    package static let milliDecimals = 3
     /// Tolerances, in parts per million.
-    public static let microDecimals = 6
+    package static let microDecimals = 6
     /// Digits and suffix; more means nothing to 64 bits.
-    public static let textLimitBytes = 40
+    package static let textLimitBytes = 40
 
-    public enum Fault: Error, Hashable, Sendable {
+    package enum Fault: Error, Hashable, Sendable {
         case malformed
         /// Doesn't fit 64 bits in these units.
         case tooLarge
     }
 
     /// The quantity in units of 10^−decimals: `parse("1.5", decimals: 3)` is 1,500.
-    public static func parse(_ text: String, decimals: Int) throws(Fault) -> Int64 {
+    package static func parse(_ text: String, decimals: Int) throws(Fault) -> Int64 {
         guard text.utf8.count <= textLimitBytes else { throw .malformed }
         var rest = text.utf8[...]
         let isNegative = rest.first == UInt8(ascii: "-")
@@ -31,7 +31,7 @@ public enum Quantity {
     }
 
     /// The shortest decimal that reads back the same: `text(1_500, decimals: 3)` is "1.5".
-    public static func text(_ value: Int64, decimals: Int) -> String {
+    package static func text(_ value: Int64, decimals: Int) -> String {
         var digits = Array(String(value.magnitude).utf8)
         while digits.count <= decimals { digits.insert(UInt8(ascii: "0"), at: 0) }
         var fraction = digits[(digits.count - decimals)...]

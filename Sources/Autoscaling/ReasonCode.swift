@@ -4,7 +4,7 @@
 // the cases is the order of the steps, and of the reasons in a why-chain. A set of codes is one word: comparing two
 // decisions' reasons costs nothing, and whether a decision is news is seen before its reasons are written out.
 
-public enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
+package enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
     // Signals.
     case demand
     case triggerFailed
@@ -45,7 +45,7 @@ public enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
     case pausedScaleOut
     case busyWorkers
 
-    public var name: String {
+    package var name: String {
         switch self {
         case .demand: "Demand"
         case .triggerFailed: "TriggerFailed"
@@ -83,7 +83,7 @@ public enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
         }
     }
 
-    public var step: Reason.Step {
+    package var step: Reason.Step {
         switch self {
         case .demand, .triggerFailed, .formulaUndefined: .signal
         case .fallbackInEffect: .fallback
@@ -101,28 +101,28 @@ public enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
     }
 
     /// The code of that name; nil for a name of a later version.
-    public init?(name: String) {
+    package init?(name: String) {
         guard let code = Self.allCases.first(where: { $0.name == name }) else { return nil }
         self = code
     }
 }
 
 /// A set of codes, walked in the order of the steps.
-public struct ReasonCodes: Hashable, Sendable, Sequence {
-    public private(set) var bits: UInt64 = 0
+package struct ReasonCodes: Hashable, Sendable, Sequence {
+    package private(set) var bits: UInt64 = 0
 
-    public init() {}
+    package init() {}
 
-    public mutating func insert(_ code: ReasonCode) { bits |= 1 << UInt64(code.rawValue) }
-    public func contains(_ code: ReasonCode) -> Bool { bits & (1 << UInt64(code.rawValue)) != 0 }
-    public var count: Int { bits.nonzeroBitCount }
+    package mutating func insert(_ code: ReasonCode) { bits |= 1 << UInt64(code.rawValue) }
+    package func contains(_ code: ReasonCode) -> Bool { bits & (1 << UInt64(code.rawValue)) != 0 }
+    package var count: Int { bits.nonzeroBitCount }
 
-    public func makeIterator() -> Iterator { Iterator(bits: bits) }
+    package func makeIterator() -> Iterator { Iterator(bits: bits) }
 
-    public struct Iterator: IteratorProtocol {
+    package struct Iterator: IteratorProtocol {
         var bits: UInt64
 
-        public mutating func next() -> ReasonCode? {
+        package mutating func next() -> ReasonCode? {
             guard bits != 0 else { return nil }
             let lowest = bits.trailingZeroBitCount
             bits &= bits - 1

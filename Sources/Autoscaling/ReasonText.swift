@@ -9,10 +9,10 @@ import Domain
 
 extension Reason {
     /// The number of that name.
-    public subscript(name: String) -> Value? { numbers.first { $0.name == name }?.value }
+    package subscript(name: String) -> Value? { numbers.first { $0.name == name }?.value }
 
     /// This reason in words, for instance `scaleUp limit 2 pods/120 s → 5`.
-    public var text: String {
+    package var text: String {
         guard let code = ReasonCode(name: code) else { return plainText }
         switch code.step {
         case .signal, .fallback: return signalText(code)
@@ -31,7 +31,7 @@ extension Reason {
 
 extension Reason.Value {
     /// `5`, `12.5`, the text itself, or the time in RFC 3339.
-    public var text: String {
+    package var text: String {
         switch self {
         case .integer(let value): String(value)
         case .milli(let value): Self.decimal(value)
@@ -151,10 +151,10 @@ extension Reason {
 
 extension Decision {
     /// One line: `demand 21 = 5 running + 16 waiting (16 pool_exhausted) → 21 ÷ 3 = 7 → scaleUp limit 2 pods/120 s → 5`.
-    public var text: String { Self.line(why.map { ($0.code, $0.text) }, to: to) }
+    package var text: String { Self.line(why.map { ($0.code, $0.text) }, to: to) }
 
     /// The same of a decision whose steps are told already.
-    public static func line(_ steps: [(code: String, text: String)], to: Int) -> String {
+    package static func line(_ steps: [(code: String, text: String)], to: Int) -> String {
         // That a wanted pool is active, and a count in range, goes without saying.
         let silent: [ReasonCode] = [.triggerActive, .formulaActive, .scheduleActive, .desiredWithinRange]
         let phrases = steps.filter { step in !silent.contains { $0.name == step.code } }.map(\.text)
@@ -164,10 +164,10 @@ extension Decision {
     }
 
     /// What keeps the count from what the triggers ask for; nil where nothing does.
-    public var limitText: String? { limitingReason?.text }
+    package var limitText: String? { limitingReason?.text }
 
     /// The last step that had the count at another value than it was given.
-    public var limitingReason: Reason? {
+    package var limitingReason: Reason? {
         let free: [ReasonCode] = [
             .demand, .triggerActive, .formulaActive, .forcedActive, .scheduleActive, .inactive, .atRest, .scaleTargetActivated,
             .recommended, .warmBuffer, .surgeBuffer, .desiredWithinRange,
@@ -176,7 +176,7 @@ extension Decision {
     }
 
     /// What would change the count: the number that would, and the time at which it may change by itself.
-    public var changeText: String {
+    package var changeText: String {
         let byNumber = limitingReason?.remedy ?? why.lazy.compactMap(\.nextStep).last
         let byTime = nextDeadline.map { "time: may change at \($0.rfc3339)" } ?? "time alone changes nothing"
         return [byNumber, byTime].compactMap { $0 }.joined(separator: "; ")

@@ -21,16 +21,16 @@ struct StabilizationWindows: Hashable, Sendable {
     }
 }
 
-public struct RecommendationHistory: Hashable, Sendable {
+package struct RecommendationHistory: Hashable, Sendable {
     /// The recommendation that stands; nil before the first.
-    public internal(set) var standing: Int?
+    package internal(set) var standing: Int?
     /// What scale-down stabilization looks at.
-    public internal(set) var highest = WindowMaximum()
+    package internal(set) var highest = WindowMaximum()
     /// What scale-up stabilization looks at: values are negated, so that their maximum is the minimum.
-    public internal(set) var lowestNegated = WindowMaximum()
+    package internal(set) var lowestNegated = WindowMaximum()
 
-    public init() {}
-    public init(standing: Int?, highest: WindowMaximum, lowestNegated: WindowMaximum) {
+    package init() {}
+    package init(standing: Int?, highest: WindowMaximum, lowestNegated: WindowMaximum) {
         self.standing = standing
         self.highest = highest
         self.lowestNegated = lowestNegated

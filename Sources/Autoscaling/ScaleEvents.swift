@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // By how much has the pool been scaled lately?
 //
@@ -9,23 +9,23 @@ public import Domain
 // depend on it, so it is kept.
 
 /// One change of the pool's size.
-public struct ScaleEvent: Hashable, Sendable {
+package struct ScaleEvent: Hashable, Sendable {
     /// How many were added, or removed. Positive.
-    public var change: Int
-    public var at: LogTime
+    package var change: Int
+    package var at: LogTime
 
-    public init(change: Int, at: LogTime) { self.change = change; self.at = at }
+    package init(change: Int, at: LogTime) { self.change = change; self.at = at }
 }
 
-public struct ScaleEvents: Hashable, Sendable {
+package struct ScaleEvents: Hashable, Sendable {
     /// In each direction. A pool that changes more often than this within its longest period has neighbours joined.
-    public static let mostEvents = 256
+    package static let mostEvents = 256
 
-    public internal(set) var added: [ScaleEvent] = []
-    public internal(set) var removed: [ScaleEvent] = []
+    package internal(set) var added: [ScaleEvent] = []
+    package internal(set) var removed: [ScaleEvent] = []
 
-    public init() {}
-    public init(added: [ScaleEvent], removed: [ScaleEvent]) { self.added = added; self.removed = removed }
+    package init() {}
+    package init(added: [ScaleEvent], removed: [ScaleEvent]) { self.added = added; self.removed = removed }
 
     mutating func record(from: Int, to: Int, at now: LogTime, behavior: Behavior?) {
         if to > from {

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // Does a schedule ask for its floor now, and when does that change?
 //
@@ -10,23 +10,23 @@ public import Domain
 //   25 October, 3:00 → 2:00  a start at 2:30 comes once, the first time
 // An expression that runs in every hour means elapsed time: it starts in both hours of October, and skips none in March.
 
-public struct Schedule: Hashable, Sendable {
-    public let cron: String
+package struct Schedule: Hashable, Sendable {
+    package let cron: String
     /// As written; what it means is in `offsets`.
-    public let timezone: String
-    public let durationSeconds: Int
+    package let timezone: String
+    package let durationSeconds: Int
     /// The floor while it is active.
-    public let minReplicaCount: Int
+    package let minReplicaCount: Int
     /// The zone's changes, sorted; the first also holds before its time. Empty is UTC.
-    public let offsets: [ZoneOffset]
+    package let offsets: [ZoneOffset]
     private let expression: CronExpression
 
-    public static let durationLimitSeconds = 366 * 86_400
+    package static let durationLimitSeconds = 366 * 86_400
     /// Runs that join without a gap are followed this far for the next change.
-    public static let joinedRunsLimit = 64
-    public static let offsetsLimit = 512
+    package static let joinedRunsLimit = 64
+    package static let offsetsLimit = 512
 
-    public init(cron: String, timezone: String = "UTC", durationSeconds: Int, minReplicaCount: Int, offsets: [ZoneOffset] = []) throws(ScheduleError) {
+    package init(cron: String, timezone: String = "UTC", durationSeconds: Int, minReplicaCount: Int, offsets: [ZoneOffset] = []) throws(ScheduleError) {
         expression = try CronParser.parse(cron)
         guard (1...Self.durationLimitSeconds).contains(durationSeconds) else {
             throw ScheduleError(field: .durationSeconds, column: 0, message: "must be from 1 to \(Self.durationLimitSeconds)")
@@ -52,11 +52,11 @@ public struct Schedule: Hashable, Sendable {
     }
 
     /// Whether a run started at `time` or less than `durationSeconds` before it.
-    public func isActive(at time: LogTime) -> Bool { end(ofRunAt: seconds(time)) != nil }
+    package func isActive(at time: LogTime) -> Bool { end(ofRunAt: seconds(time)) != nil }
 
     /// The next instant later than `time` at which `isActive` changes; nil where it never does again. Where more than
     /// `joinedRunsLimit` runs join (a run each minute that lasts a minute), an instant up to which it doesn't change.
-    public func nextChange(after time: LogTime) -> LogTime? {
+    package func nextChange(after time: LogTime) -> LogTime? {
         let now = seconds(time)
         guard var end = end(ofRunAt: now) else { return start(after: now).map(instant) }
         for _ in 0..<Self.joinedRunsLimit {
@@ -67,7 +67,7 @@ public struct Schedule: Hashable, Sendable {
     }
 
     /// The first start later than `time`; nil where there is none any more.
-    public func nextStart(after time: LogTime) -> LogTime? { start(after: seconds(time)).map(instant) }
+    package func nextStart(after time: LogTime) -> LogTime? { start(after: seconds(time)).map(instant) }
 
     /// When the latest run that covers this second ends.
     private func end(ofRunAt second: Int64) -> Int64? {

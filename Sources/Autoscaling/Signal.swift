@@ -5,12 +5,12 @@ import Domain
 // A value, or that it has failed so and so many times in a row. A failed observation counts once when it arrives; a
 // metric that stays silent counts once for each `staleAfterSeconds` that pass. `demand` never fails. Negative is zero.
 
-public enum Signal: Hashable, Sendable {
+package enum Signal: Hashable, Sendable {
     case value(milli: Int64)
     /// Failures in a row; 0 where the metric was never seen and nothing says when that becomes a failure.
     case failed(failures: Int)
 
-    public var valueMilli: Int64? {
+    package var valueMilli: Int64? {
         if case .value(let milli) = self { milli } else { nil }
     }
 }
@@ -23,7 +23,7 @@ struct TimedSignal: Hashable, Sendable {
 
 extension Autoscaler {
     /// The signal of one trigger of the policy.
-    public static func signal(_ index: Int, policy: Policy, observation: Observation, memory: AutoscalerMemory) -> Signal {
+    package static func signal(_ index: Int, policy: Policy, observation: Observation, memory: AutoscalerMemory) -> Signal {
         timedSignal(index, policy, observation, memory.policyAppliedAt).signal
     }
 

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // How much demand may there be before a worker that is asked for now is ready?
 //
@@ -18,15 +18,15 @@ public import Domain
 // after that moment is folded in. Counts are actors, not workers. Within the first H ÷ (1 − q), which it takes to see a
 // rise as rare as the quantile at all, what was not seen yet counts as the highest seen.
 
-public struct SurgeBuffer: Hashable, Sendable {
+package struct SurgeBuffer: Hashable, Sendable {
     /// Demand within a short while that is over.
-    public struct Cell: Hashable, Sendable {
-        public var end: LogTime
-        public var highest: Int
+    package struct Cell: Hashable, Sendable {
+        package var end: LogTime
+        package var highest: Int
         /// What was held when it ended.
-        public var held: Int
+        package var held: Int
 
-        public init(end: LogTime, highest: Int, held: Int) {
+        package init(end: LogTime, highest: Int, held: Int) {
             self.end = end
             self.highest = highest
             self.held = held
@@ -34,14 +34,14 @@ public struct SurgeBuffer: Hashable, Sendable {
     }
 
     /// A while whose cells were alike.
-    public struct Run: Hashable, Sendable {
-        public var end: LogTime
-        public var microseconds: Int64
+    package struct Run: Hashable, Sendable {
+        package var end: LogTime
+        package var microseconds: Int64
         /// Demand within a start's time after it.
-        public var highest: Int
-        public var held: Int
+        package var highest: Int
+        package var held: Int
 
-        public init(end: LogTime, microseconds: Int64, highest: Int, held: Int) {
+        package init(end: LogTime, microseconds: Int64, highest: Int, held: Int) {
             self.end = end
             self.microseconds = microseconds
             self.highest = highest
@@ -50,9 +50,9 @@ public struct SurgeBuffer: Hashable, Sendable {
     }
 
     /// The start time before any was measured.
-    public static let assumedStartMicroseconds: Int64 = 10_000_000
+    package static let assumedStartMicroseconds: Int64 = 10_000_000
     /// A start longer than this is not waited for.
-    public static let longestStartMicroseconds: Int64 = 3_600_000_000
+    package static let longestStartMicroseconds: Int64 = 3_600_000_000
     /// Cells to a start, and to a window: what bounds the cells that wait, and the runs.
     static let cellsPerStart: Int64 = 16
     static let cellsPerWindow: Int64 = 2_048
@@ -61,27 +61,27 @@ public struct SurgeBuffer: Hashable, Sendable {
     static let mostRuns = Int(cellsPerWindow) + 64
 
     /// Closed and waiting for what follows, oldest first.
-    public private(set) var cells: [Cell] = []
+    package private(set) var cells: [Cell] = []
     /// Where the running cell began; nil before the first observation.
-    public private(set) var openSince: LogTime?
-    public private(set) var openHighest = 0
+    package private(set) var openSince: LogTime?
+    package private(set) var openHighest = 0
     /// Demand at the first observation.
-    public private(set) var firstLevel = 0
+    package private(set) var firstLevel = 0
     /// Demand now.
-    public private(set) var level = 0
+    package private(set) var level = 0
     /// The start time that counts now.
-    public private(set) var startMicroseconds = Self.assumedStartMicroseconds
-    public private(set) var windowMicroseconds: Int64 = 0
+    package private(set) var startMicroseconds = Self.assumedStartMicroseconds
+    package private(set) var windowMicroseconds: Int64 = 0
     /// Oldest first.
-    public private(set) var runs: [Run] = []
+    package private(set) var runs: [Run] = []
     private var share = SurgeShare()
     /// The quarters of what is held that room moves with.
-    public var shareQuarters: Int { share.quarters }
+    package var shareQuarters: Int { share.quarters }
 
-    public init() {}
+    package init() {}
 
     /// As it was encoded; what the share is chosen from follows from the runs.
-    public init(
+    package init(
         cells: [Cell], openSince: LogTime?, openHighest: Int, firstLevel: Int, level: Int, startMicroseconds: Int64, windowMicroseconds: Int64,
         runs: [Run], shareQuarters: Int
     ) {

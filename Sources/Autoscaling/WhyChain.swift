@@ -10,7 +10,7 @@ extension Autoscaler {
     /// The decision: from, to, why, and until when it stands. Pure: equal arguments, equal decision, to the byte.
     /// `memory` has been advanced by this evaluation. A change that is decided here is a fact to fold and evaluate again;
     /// `nextDeadline` speaks of the pool as observed.
-    public static func decide(policy: Policy, observation: Observation, memory: AutoscalerMemory, evaluation: Evaluation) -> Decision {
+    package static func decide(policy: Policy, observation: Observation, memory: AutoscalerMemory, evaluation: Evaluation) -> Decision {
         let outcome = outcome(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
         return outcome.explained(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
     }
@@ -18,7 +18,7 @@ extension Autoscaler {
 
 extension Outcome {
     /// The same outcome with its reasons.
-    public func explained(policy: Policy, observation: Observation, memory: AutoscalerMemory, evaluation: Evaluation) -> Decision {
+    package func explained(policy: Policy, observation: Observation, memory: AutoscalerMemory, evaluation: Evaluation) -> Decision {
         let account = Account(outcome: self, policy: policy, observation: observation, memory: memory, evaluation: evaluation)
         var why: [Reason] = []
         why.reserveCapacity(codes.count)

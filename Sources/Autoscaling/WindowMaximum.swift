@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // What was the highest value within the last while?
 //
@@ -25,22 +25,22 @@ struct Window: Hashable, Sendable {
 }
 
 /// The maximum of what was recorded within a window that ends now.
-public struct WindowMaximum: Hashable, Sendable {
-    public struct Entry: Hashable, Sendable {
-        public var value: Int
+package struct WindowMaximum: Hashable, Sendable {
+    package struct Entry: Hashable, Sendable {
+        package var value: Int
         /// The last moment at which the value stood.
-        public var at: LogTime
+        package var at: LogTime
 
-        public init(value: Int, at: LogTime) { self.value = value; self.at = at }
+        package init(value: Int, at: LogTime) { self.value = value; self.at = at }
     }
 
     /// Reached only by hundreds of falling values within one window.
-    public static let mostEntries = 256
+    package static let mostEntries = 256
 
-    public internal(set) var entries: [Entry] = []
+    package internal(set) var entries: [Entry] = []
 
-    public init() {}
-    public init(entries: [Entry]) { self.entries = entries }
+    package init() {}
+    package init(entries: [Entry]) { self.entries = entries }
 
     /// Adds a sample that is not older than any before it, and forgets what `window` will never count again.
     mutating func record(_ value: Int, at now: LogTime, keeping window: Window) {

@@ -4,31 +4,31 @@
 // `a in (b,c)`, `a notin (b,c)`, `a`, `!a`. As with Kubernetes a label that is absent fits `!=` and `notin`. Never empty: an
 // empty selector would take every pod of the namespace.
 
-public struct WorkerSelector: Hashable, Sendable {
-    public enum Requirement: Hashable, Sendable {
+package struct WorkerSelector: Hashable, Sendable {
+    package enum Requirement: Hashable, Sendable {
         case isIn(String, [String])
         case notIn(String, [String])
         case exists(String)
         case absent(String)
     }
 
-    public static let requirementsLimit = 64
-    public static let textLimitBytes = 4_096
-    public static let advice = "must be labels such as {app: web}, or a selector such as app=web,tier in (a,b), of at most 64 requirements"
+    package static let requirementsLimit = 64
+    package static let textLimitBytes = 4_096
+    package static let advice = "must be labels such as {app: web}, or a selector such as app=web,tier in (a,b), of at most 64 requirements"
 
-    public private(set) var requirements: [Requirement]
+    package private(set) var requirements: [Requirement]
 
-    public init?(_ requirements: [Requirement]) {
+    package init?(_ requirements: [Requirement]) {
         guard !requirements.isEmpty, requirements.count <= Self.requirementsLimit, requirements.allSatisfy(\.isSound) else { return nil }
         self.requirements = requirements
     }
 
     /// All of these labels.
-    public init?(labels: [String: String]) {
+    package init?(labels: [String: String]) {
         self.init(labels.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map { .isIn($0.key, [$0.value]) })
     }
 
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         guard text.utf8.count <= Self.textLimitBytes else { return nil }
         var requirements: [Requirement] = []
         for part in Self.parts(text) {
@@ -39,9 +39,9 @@ public struct WorkerSelector: Hashable, Sendable {
     }
 
     /// As it is written in a query, and in a policy's canonical form.
-    public var text: String { requirements.map(\.text).joined(separator: ",") }
+    package var text: String { requirements.map(\.text).joined(separator: ",") }
 
-    public func fits(_ labels: [String: String]) -> Bool {
+    package func fits(_ labels: [String: String]) -> Bool {
         requirements.allSatisfy { requirement in
             switch requirement {
             case .isIn(let key, let values): labels[key].map { values.contains($0) } ?? false

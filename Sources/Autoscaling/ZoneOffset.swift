@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // Which wall-clock time is it in a zone at an instant, and which instants show a wall-clock time?
 //
@@ -7,17 +7,17 @@ public import Domain
 // counted in minutes of a calendar without zone.
 
 /// A zone's offset from an instant on.
-public struct ZoneOffset: Hashable, Sendable {
-    public var from: LogTime
-    public var secondsEastOfUTC: Int
+package struct ZoneOffset: Hashable, Sendable {
+    package var from: LogTime
+    package var secondsEastOfUTC: Int
 
-    public init(from: LogTime, secondsEastOfUTC: Int) {
+    package init(from: LogTime, secondsEastOfUTC: Int) {
         self.from = from
         self.secondsEastOfUTC = secondsEastOfUTC
     }
 
     /// Furthest from UTC that an offset may be (Kiribati is at +14 h); RFC 3339 can't write more than a day.
-    public static let limitSeconds = 24 * 3_600
+    package static let limitSeconds = 24 * 3_600
 }
 
 /// A stretch of time with one offset.

@@ -1,5 +1,5 @@
-public import Autoscaling
-public import Domain
+package import Autoscaling
+package import Domain
 
 // What may the outside ask of the loop?
 //
@@ -9,7 +9,7 @@ public import Domain
 //
 // An actor or a worker is named `NAMESPACE/NAME`, or by its name alone where only one has it.
 
-public protocol ControlPlane: Sendable {
+package protocol ControlPlane: Sendable {
     func pools() async -> [PoolView]
     func pool(_ name: String) async -> PoolView?
     /// At most `limit` workers after the one named `after` in order of name; of one pool where it is named.
@@ -52,13 +52,13 @@ public protocol ControlPlane: Sendable {
 }
 
 extension ControlPlane {
-    public func explainPlacement(of actor: String) async -> PlacementView? { nil }
-    public func workers(named name: String) async -> [WorkerView] { await worker(name).map { [$0] } ?? [] }
-    public func actors(named name: String) async -> [ActorView] { await actor(name).map { [$0] } ?? [] }
+    package func explainPlacement(of actor: String) async -> PlacementView? { nil }
+    package func workers(named name: String) async -> [WorkerView] { await worker(name).map { [$0] } ?? [] }
+    package func actors(named name: String) async -> [ActorView] { await actor(name).map { [$0] } ?? [] }
 }
 
 /// A command the loop refuses or couldn't carry out.
-public enum ControlFault: Error, Hashable, Sendable {
+package enum ControlFault: Error, Hashable, Sendable {
     /// Nothing of that name: which kind of thing, which name.
     case notFound(what: String, name: String)
     /// The state forbids it; a sentence that says why and what to do.
@@ -72,27 +72,27 @@ public enum ControlFault: Error, Hashable, Sendable {
 
 extension ControlFault {
     /// Of a name that several have: which, each with its namespace.
-    public static func several(_ what: String, _ name: String, _ candidates: [String]) -> ControlFault {
+    package static func several(_ what: String, _ name: String, _ candidates: [String]) -> ControlFault {
         let shown = candidates.prefix(10).joined(separator: ", ") + (candidates.count > 10 ? " and \(candidates.count - 10) more" : "")
         return .conflict("there are \(candidates.count) \(what)s named \(name): write NAMESPACE/NAME, one of \(shown)")
     }
 }
 
-public struct PlacementRequest: Hashable, Sendable {
+package struct PlacementRequest: Hashable, Sendable {
     /// The longest a caller may wait: whoever wants to wait longer asks again, and loses no place in the queue.
-    public static let longestWaitSeconds = 600.0
+    package static let longestWaitSeconds = 600.0
 
     /// In the pool's namespace, which may stand before it.
-    public var actor: String
-    public var pool: String
-    public var template: String?
+    package var actor: String
+    package var pool: String
+    package var template: String?
     /// Labels the worker must carry.
-    public var selector: [Trigger.Label]
-    public var priority: Int64
+    package var selector: [Trigger.Label]
+    package var priority: Int64
     /// How long the turn is expected to run.
-    public var expectedMillis: Int64?
+    package var expectedMillis: Int64?
 
-    public init(actor: String, pool: String, template: String? = nil, selector: [Trigger.Label] = [], priority: Int64 = 0, expectedMillis: Int64? = nil) {
+    package init(actor: String, pool: String, template: String? = nil, selector: [Trigger.Label] = [], priority: Int64 = 0, expectedMillis: Int64? = nil) {
         self.actor = actor
         self.pool = pool
         self.template = template
@@ -103,29 +103,29 @@ public struct PlacementRequest: Hashable, Sendable {
 
 }
 
-public enum PlacementAnswer: Hashable, Sendable {
+package enum PlacementAnswer: Hashable, Sendable {
     case placed(worker: String, node: String, ip: String?, tier: RestoreTier, restoreFrom: String?, waitedSeconds: Double, seq: Position)
     /// Still waiting: place in the queue (from 1), the reason, and a sentence with its numbers.
     case waiting(position: Int, reason: BlockedReason, detail: String)
 }
 
-public struct LoopHealth: Hashable, Sendable {
+package struct LoopHealth: Hashable, Sendable {
     /// Commits not folded yet.
-    public var behindEvents: Int64
+    package var behindEvents: Int64
     /// How old the oldest commit not folded yet is.
-    public var lagSeconds: Double
+    package var lagSeconds: Double
     /// Scale targets that don't answer: pool, and a sentence that says why.
-    public var unreachableTargets: [UnreachableTarget]
+    package var unreachableTargets: [UnreachableTarget]
 
-    public init(behindEvents: Int64, lagSeconds: Double, unreachableTargets: [UnreachableTarget] = []) {
+    package init(behindEvents: Int64, lagSeconds: Double, unreachableTargets: [UnreachableTarget] = []) {
         self.behindEvents = behindEvents
         self.lagSeconds = lagSeconds
         self.unreachableTargets = unreachableTargets
     }
 
-    public struct UnreachableTarget: Hashable, Sendable {
-        public var pool: String
-        public var problem: String
-        public init(pool: String, problem: String) { self.pool = pool; self.problem = problem }
+    package struct UnreachableTarget: Hashable, Sendable {
+        package var pool: String
+        package var problem: String
+        package init(pool: String, problem: String) { self.pool = pool; self.problem = problem }
     }
 }

@@ -9,7 +9,7 @@
 // anew. Agents race, so an event that doesn't fit is not an error: the machine answers `superseded` and nothing changes.
 // Agents that place their actors themselves may report `running` from any resting state.
 
-public enum ActorState: UInt8, Hashable, Sendable, CaseIterable {
+package enum ActorState: UInt8, Hashable, Sendable, CaseIterable {
     case unknown = 0
     case suspended = 1
     case waiting = 2
@@ -21,12 +21,12 @@ public enum ActorState: UInt8, Hashable, Sendable, CaseIterable {
     case deleted = 8
 
     /// Holds a slot of a worker.
-    public var isResident: Bool { self == .placed || self == .running || self == .idle }
+    package var isResident: Bool { self == .placed || self == .running || self == .idle }
     /// Has no slot and isn't waiting for one, but may ask.
-    public var isResting: Bool { self == .suspended || self == .paused || self == .crashed }
+    package var isResting: Bool { self == .suspended || self == .paused || self == .crashed }
 
     /// As agent-substrate's tools print it.
-    public var statusName: String {
+    package var statusName: String {
         switch self {
         case .unknown: "STATUS_UNSPECIFIED"
         case .suspended: "STATUS_SUSPENDED"
@@ -41,7 +41,7 @@ public enum ActorState: UInt8, Hashable, Sendable, CaseIterable {
     }
 }
 
-public enum ActorTransition: Hashable, Sendable {
+package enum ActorTransition: Hashable, Sendable {
     case moves(to: ActorState)
     /// Logged, and changes nothing.
     case superseded
@@ -53,7 +53,7 @@ extension ActorState {
     /// - Parameters:
     ///   - resting: where the actor was before it began to wait: what a withdrawal returns it to.
     ///   - sameWorker: whether the event names the worker that the actor holds (true where it names none).
-    public func after(_ kind: EventKind, resting: ActorState, sameWorker: Bool) -> ActorTransition {
+    package func after(_ kind: EventKind, resting: ActorState, sameWorker: Bool) -> ActorTransition {
         switch kind {
         case .actorCreated: self == .unknown || self == .deleted ? .moves(to: .suspended) : .superseded
         case .actorRequested: isResting || self == .unknown ? .moves(to: .waiting) : .superseded

@@ -3,13 +3,13 @@
 // The delay doubles from `first` to `longest`; what is waited is drawn between it and twice it, as client-go's reflectors do,
 // so that a thousand clients of a server that came back don't return at once. The generator is seeded: tests see the same.
 
-public struct Backoff: Sendable {
+package struct Backoff: Sendable {
     private let first: Duration
     private let longest: Duration
     private var delay: Duration
     private var lots: SplitMix64
 
-    public init(first: Duration, longest: Duration, seed: UInt64) {
+    package init(first: Duration, longest: Duration, seed: UInt64) {
         self.first = first
         self.longest = longest
         delay = first
@@ -17,11 +17,11 @@ public struct Backoff: Sendable {
     }
 
     /// - Parameter atLeast: what the server asked for (Retry-After); jitter is added to it too.
-    public mutating func next(atLeast: Duration = .zero) -> Duration {
+    package mutating func next(atLeast: Duration = .zero) -> Duration {
         let base = max(delay, atLeast)
         delay = min(delay * 2, longest)
         return base + base * (Double(lots.next() >> 11) * 0x1p-53)
     }
 
-    public mutating func reset() { delay = first }
+    package mutating func reset() { delay = first }
 }

@@ -3,14 +3,14 @@
 // One word for it in demand, in placements' answers, in metrics. The numbers behind it are the answer's.
 
 /// Why an actor waits. The order is the order of listing.
-public enum BlockedReason: UInt8, Hashable, Sendable, CaseIterable {
+package enum BlockedReason: UInt8, Hashable, Sendable, CaseIterable {
     case poolExhausted = 0
     case nodeLocality = 1
     case noEligiblePool = 2
     case quota = 3
 
     /// The name in events, metrics and answers.
-    public var name: String {
+    package var name: String {
         switch self {
         case .poolExhausted: "pool_exhausted"
         case .nodeLocality: "node_locality"

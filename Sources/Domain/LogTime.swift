@@ -4,29 +4,29 @@
 // It is a value that came out of the log or a message; nothing in the core ever reads a clock.
 
 /// An instant, in microseconds since the Unix epoch.
-public struct LogTime: Hashable, Comparable, Sendable {
-    public var microseconds: Int64
+package struct LogTime: Hashable, Comparable, Sendable {
+    package var microseconds: Int64
 
-    public init(microseconds: Int64) { self.microseconds = microseconds }
+    package init(microseconds: Int64) { self.microseconds = microseconds }
 
-    public static let zero = LogTime(microseconds: 0)
-    public static let distantFuture = LogTime(microseconds: .max)
+    package static let zero = LogTime(microseconds: 0)
+    package static let distantFuture = LogTime(microseconds: .max)
 
-    public static func < (a: LogTime, b: LogTime) -> Bool { a.microseconds < b.microseconds }
+    package static func < (a: LogTime, b: LogTime) -> Bool { a.microseconds < b.microseconds }
 
     /// Microseconds from `other` to this instant; negative where this one is earlier. At most what 64 bits hold.
-    public func microseconds(since other: LogTime) -> Int64 { microseconds.subtractingClamped(other.microseconds) }
+    package func microseconds(since other: LogTime) -> Int64 { microseconds.subtractingClamped(other.microseconds) }
 
     /// Seconds from `other` to this instant, as a fraction.
-    public func seconds(since other: LogTime) -> Double { Double(microseconds(since: other)) / 1e6 }
+    package func seconds(since other: LogTime) -> Double { Double(microseconds(since: other)) / 1e6 }
 
     /// The instant `delta` microseconds later; stops at the ends of the range instead of overflowing.
-    public func adding(microseconds delta: Int64) -> LogTime {
+    package func adding(microseconds delta: Int64) -> LogTime {
         let (sum, overflow) = microseconds.addingReportingOverflow(delta)
         return LogTime(microseconds: overflow ? (delta > 0 ? .max : .min) : sum)
     }
 
-    public func adding(seconds: Int) -> LogTime {
+    package func adding(seconds: Int) -> LogTime {
         let (delta, overflow) = Int64(seconds).multipliedReportingOverflow(by: 1_000_000)
         return adding(microseconds: overflow ? (seconds > 0 ? .max : .min) : delta)
     }
@@ -34,18 +34,18 @@ public struct LogTime: Hashable, Comparable, Sendable {
 
 extension LogTime {
     /// The earliest and latest instants RFC 3339 can write: years 0000 to 9999.
-    public static let earliestWritable = LogTime(microseconds: -62_167_219_200_000_000)
-    public static let latestWritable = LogTime(microseconds: 253_402_300_799_999_999)
+    package static let earliestWritable = LogTime(microseconds: -62_167_219_200_000_000)
+    package static let latestWritable = LogTime(microseconds: 253_402_300_799_999_999)
 
     /// RFC 3339 in UTC with microseconds, for instance `2026-11-21T07:32:00.000125Z`. Always 27 bytes.
-    public var rfc3339: String {
+    package var rfc3339: String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(27)
         appendRFC3339(to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    public func appendRFC3339(to bytes: inout [UInt8]) {
+    package func appendRFC3339(to bytes: inout [UInt8]) {
         let clamped = min(max(self, .earliestWritable), .latestWritable)
         var seconds = clamped.microseconds / 1_000_000
         var micros = clamped.microseconds % 1_000_000
@@ -81,7 +81,7 @@ extension LogTime {
 
     /// Parses RFC 3339 (`2026-11-21T07:32:00Z`, any fraction, any offset). Digits beyond microseconds are cut off.
     /// Returns nil where the text is not RFC 3339, names no real day, or lies outside years 0000–9999.
-    public init?(rfc3339 text: UnsafeBufferPointer<UInt8>) {
+    package init?(rfc3339 text: UnsafeBufferPointer<UInt8>) {
         var scanner = DigitScanner(bytes: text)
         guard let year = scanner.number(4), scanner.skip("-"),
             let month = scanner.number(2), scanner.skip("-"),
@@ -102,7 +102,7 @@ extension LogTime {
         self = instant
     }
 
-    public init?(rfc3339 text: String) {
+    package init?(rfc3339 text: String) {
         var copy = text
         guard let parsed = copy.withUTF8({ LogTime(rfc3339: $0) }) else { return nil }
         self = parsed
@@ -110,8 +110,8 @@ extension LogTime {
 }
 
 /// Days and dates of the Gregorian calendar (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-public enum CivilDate {
-    public static func daysSinceEpoch(year: Int64, month: Int64, day: Int64) -> Int64 {
+package enum CivilDate {
+    package static func daysSinceEpoch(year: Int64, month: Int64, day: Int64) -> Int64 {
         let y = month <= 2 ? year - 1 : year
         let era = (y >= 0 ? y : y - 399) / 400
         let yearOfEra = y - era * 400
@@ -120,7 +120,7 @@ public enum CivilDate {
         return era * 146_097 + dayOfEra - 719_468
     }
 
-    public static func date(daysSinceEpoch: Int64) -> (year: Int64, month: Int64, day: Int64) {
+    package static func date(daysSinceEpoch: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let z = daysSinceEpoch + 719_468
         let era = (z >= 0 ? z : z - 146_096) / 146_097
         let dayOfEra = z - era * 146_097
@@ -132,7 +132,7 @@ public enum CivilDate {
         return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
     }
 
-    public static func days(inMonth month: Int64, year: Int64) -> Int64 {
+    package static func days(inMonth month: Int64, year: Int64) -> Int64 {
         switch month {
         case 4, 6, 9, 11: 30
         case 2: (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 29 : 28
@@ -141,7 +141,7 @@ public enum CivilDate {
     }
 
     /// 0 is Sunday, as cron counts.
-    public static func weekday(daysSinceEpoch: Int64) -> Int64 { ((daysSinceEpoch % 7) + 11) % 7 }
+    package static func weekday(daysSinceEpoch: Int64) -> Int64 { ((daysSinceEpoch % 7) + 11) % 7 }
 }
 
 private struct DigitScanner {

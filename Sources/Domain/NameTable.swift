@@ -5,16 +5,16 @@
 // use and never change; 0 stands for "no name". About 20 bytes a name beside its text; nothing is allocated per name.
 
 /// The number of a name in one log's dictionary.
-public struct NameID: Hashable, Comparable, Sendable {
-    public var rawValue: UInt32
-    public init(_ rawValue: UInt32) { self.rawValue = rawValue }
-    public static let none = NameID(0)
-    public var isNone: Bool { rawValue == 0 }
-    public var index: Int { Int(rawValue) }
-    public static func < (a: NameID, b: NameID) -> Bool { a.rawValue < b.rawValue }
+package struct NameID: Hashable, Comparable, Sendable {
+    package var rawValue: UInt32
+    package init(_ rawValue: UInt32) { self.rawValue = rawValue }
+    package static let none = NameID(0)
+    package var isNone: Bool { rawValue == 0 }
+    package var index: Int { Int(rawValue) }
+    package static func < (a: NameID, b: NameID) -> Bool { a.rawValue < b.rawValue }
 }
 
-public struct NameTable: Sendable {
+package struct NameTable: Sendable {
     private var text: [UInt8] = []
     /// Where name n ends; `ends[0]` is 0, so name n lies at `ends[n-1]..<ends[n]`.
     private var ends: [UInt32] = [0]
@@ -24,23 +24,23 @@ public struct NameTable: Sendable {
     private var qualified: QualifiedNames?
 
     /// Bytes of all names together; beyond it `intern` returns nil.
-    public static let textLimitBytes = Int(UInt32.max)
+    package static let textLimitBytes = Int(UInt32.max)
 
     /// - Parameter findsQualified: whether `qualified(_:)` will be asked.
-    public init(findsQualified: Bool = false) {
+    package init(findsQualified: Bool = false) {
         slots = [UInt32](repeating: 0, count: 1024)
         mask = 1023
         qualified = findsQualified ? QualifiedNames() : nil
     }
 
-    public var count: Int { ends.count - 1 }
+    package var count: Int { ends.count - 1 }
 
     /// Whether as many bytes of names more, each of at least one byte, find room.
     @inline(__always)
-    public func hasRoom(forBytes bytes: Int) -> Bool { text.count + bytes <= Self.textLimitBytes && count + bytes < Int(UInt32.max) - 1 }
+    package func hasRoom(forBytes bytes: Int) -> Bool { text.count + bytes <= Self.textLimitBytes && count + bytes < Int(UInt32.max) - 1 }
 
     /// The number of `name`, new or old; nil where the table is full. `name` must not be empty.
-    public mutating func intern(_ name: UnsafeBufferPointer<UInt8>) -> (id: NameID, isNew: Bool)? {
+    package mutating func intern(_ name: UnsafeBufferPointer<UInt8>) -> (id: NameID, isNew: Bool)? {
         if (count + 1) * 4 > slots.count * 3 { grow() }
         var slot = Self.hash(name) & mask
         while slots[slot] != 0 {
@@ -61,7 +61,7 @@ public struct NameTable: Sendable {
     }
 
     /// The names `NAMESPACE/name`, of whatever namespace, in order of first use.
-    public func qualified(_ name: UnsafeBufferPointer<UInt8>) -> [NameID] {
+    package func qualified(_ name: UnsafeBufferPointer<UInt8>) -> [NameID] {
         guard let qualified, !qualified.isEmpty else { return [] }
         var found: [NameID] = []
         qualified.forEach(Self.hash(name)) { id in
@@ -74,17 +74,17 @@ public struct NameTable: Sendable {
         return found.count > 1 ? found.sorted() : found
     }
 
-    public func qualified(_ name: String) -> [NameID] {
+    package func qualified(_ name: String) -> [NameID] {
         var copy = name
         return copy.withUTF8 { qualified($0) }
     }
 
-    public mutating func intern(_ name: String) -> NameID? {
+    package mutating func intern(_ name: String) -> NameID? {
         var copy = name
         return copy.withUTF8 { intern($0)?.id }
     }
 
-    public func find(_ name: UnsafeBufferPointer<UInt8>) -> NameID? {
+    package func find(_ name: UnsafeBufferPointer<UInt8>) -> NameID? {
         var slot = Self.hash(name) & mask
         while slots[slot] != 0 {
             if matches(slots[slot], name) { return NameID(slots[slot]) }
@@ -93,29 +93,29 @@ public struct NameTable: Sendable {
         return nil
     }
 
-    public func find(_ name: String) -> NameID? {
+    package func find(_ name: String) -> NameID? {
         var copy = name
         return copy.withUTF8 { find($0) }
     }
 
     /// The name's text; empty for `none` and for numbers never handed out.
-    public func text(of id: NameID) -> String {
+    package func text(of id: NameID) -> String {
         guard let range = range(of: id) else { return "" }
         return text.withUnsafeBufferPointer { String(decoding: UnsafeBufferPointer(rebasing: $0[range]), as: UTF8.self) }
     }
 
-    public func appendText(of id: NameID, to bytes: inout [UInt8]) {
+    package func appendText(of id: NameID, to bytes: inout [UInt8]) {
         guard let range = range(of: id) else { return }
         text.withUnsafeBufferPointer { bytes.append(contentsOf: UnsafeBufferPointer(rebasing: $0[range])) }
     }
 
-    public func withText<Result>(of id: NameID, _ body: (UnsafeBufferPointer<UInt8>) throws -> Result) rethrows -> Result {
+    package func withText<Result>(of id: NameID, _ body: (UnsafeBufferPointer<UInt8>) throws -> Result) rethrows -> Result {
         let range = range(of: id) ?? 0..<0
         return try text.withUnsafeBufferPointer { try body(UnsafeBufferPointer(rebasing: $0[range])) }
     }
 
     /// Takes back the newest names, down to `count`: for a commit that did not happen.
-    public mutating func truncate(to newCount: Int) {
+    package mutating func truncate(to newCount: Int) {
         guard newCount < count else { return }
         ends.removeSubrange((newCount + 1)...)
         text.removeSubrange(Int(ends[newCount])...)
@@ -198,8 +198,8 @@ struct QualifiedNames: Sendable {
 
 /// A fast 64-bit hash of bytes, the same in every process: eight bytes a step, each folded in by a 128-bit multiply.
 /// For tables and filters only. An adversary can make collisions, so whoever uses it must check equality.
-public enum ByteHash {
-    public static func of(_ bytes: UnsafeBufferPointer<UInt8>, seed: UInt64 = 0) -> UInt64 {
+package enum ByteHash {
+    package static func of(_ bytes: UnsafeBufferPointer<UInt8>, seed: UInt64 = 0) -> UInt64 {
         var state = seed ^ 0x9E37_79B9_7F4A_7C15 ^ UInt64(bytes.count)
         let raw = UnsafeRawBufferPointer(bytes)
         var offset = 0
@@ -216,7 +216,7 @@ public enum ByteHash {
     }
 
     /// Spreads every input bit over the whole word (the finisher of SplitMix64).
-    @inlinable public static func mix(_ value: UInt64) -> UInt64 {
+    @inlinable package static func mix(_ value: UInt64) -> UInt64 {
         var z = value
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB

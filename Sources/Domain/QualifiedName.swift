@@ -4,33 +4,33 @@
 // named so everywhere. The namespace ends at the first slash: names may have slashes of their own. A pool without a slash is
 // in `default`.
 
-public enum QualifiedName {
-    public static let slash = UInt8(ascii: "/")
-    public static let defaultNamespace = "default"
+package enum QualifiedName {
+    package static let slash = UInt8(ascii: "/")
+    package static let defaultNamespace = "default"
 
     /// `NAMESPACE/NAME` apart; nil where nothing stands before the first slash, or behind it.
-    public static func split(_ text: some StringProtocol) -> (namespace: String, name: String)? {
+    package static func split(_ text: some StringProtocol) -> (namespace: String, name: String)? {
         guard let slash = text.firstIndex(of: "/"), slash > text.startIndex else { return nil }
         let name = text[text.index(after: slash)...]
         return name.isEmpty ? nil : (String(text[..<slash]), String(name))
     }
 
     /// The same of bytes: where the slash is.
-    @inlinable public static func slash(in name: UnsafeBufferPointer<UInt8>) -> Int? {
+    @inlinable package static func slash(in name: UnsafeBufferPointer<UInt8>) -> Int? {
         guard let slash = name.firstIndex(of: slash), slash > 0, slash + 1 < name.count else { return nil }
         return slash
     }
 
-    public static func join(_ namespace: String, _ name: String) -> String { namespace.isEmpty ? name : "\(namespace)/\(name)" }
+    package static func join(_ namespace: String, _ name: String) -> String { namespace.isEmpty ? name : "\(namespace)/\(name)" }
 
     /// Of a pool, as it is named.
-    public static func namespace(ofPool pool: String) -> String {
+    package static func namespace(ofPool pool: String) -> String {
         guard let slash = pool.utf8.firstIndex(of: Self.slash) else { return defaultNamespace }
         return String(pool[..<slash])
     }
 
     /// The name within `namespace`, of one that may be written with it.
-    public static func bare(_ name: String, in namespace: String) -> String {
+    package static func bare(_ name: String, in namespace: String) -> String {
         guard !namespace.isEmpty, name.utf8.starts(with: namespace.utf8) else { return name }
         let rest = name.utf8.dropFirst(namespace.utf8.count)
         guard rest.count > 1, rest.first == slash else { return name }
@@ -38,5 +38,5 @@ public enum QualifiedName {
     }
 
     /// `NAMESPACE/NAME` of a name that may be written with its namespace already.
-    public static func full(_ name: String, in namespace: String) -> String { namespace.isEmpty ? name : join(namespace, bare(name, in: namespace)) }
+    package static func full(_ name: String, in namespace: String) -> String { namespace.isEmpty ? name : join(namespace, bare(name, in: namespace)) }
 }

@@ -4,18 +4,18 @@
 // Several times as fast as the standard one. A value that was taken out stays in its place until another takes that over, so
 // values should be small.
 
-public struct SlotMap<Key: MixedKey, Value: Sendable>: Sendable {
+package struct SlotMap<Key: MixedKey, Value: Sendable>: Sendable {
     @usableFromInline var table = SlotTable<Key>()
     @usableFromInline var values: [Value] = []
     @usableFromInline var vacant: [Int32] = []
 
-    @inlinable public init() {}
+    @inlinable package init() {}
 
-    @inlinable public var count: Int { table.count }
-    @inlinable public var isEmpty: Bool { table.isEmpty }
+    @inlinable package var count: Int { table.count }
+    @inlinable package var isEmpty: Bool { table.isEmpty }
 
     /// nil takes it out.
-    @inlinable public subscript(_ key: Key) -> Value? {
+    @inlinable package subscript(_ key: Key) -> Value? {
         get { table[key].map { values[$0] } }
         set {
             if let newValue { set(key, newValue) } else { remove(key) }
@@ -23,13 +23,13 @@ public struct SlotMap<Key: MixedKey, Value: Sendable>: Sendable {
     }
 
     /// Changes the value where it lies, if it is there.
-    @inlinable public mutating func change(_ key: Key, _ change: (inout Value) -> Void) {
+    @inlinable package mutating func change(_ key: Key, _ change: (inout Value) -> Void) {
         if let place = table[key] { change(&values[place]) }
     }
 
     /// Answers the value that was there.
     @discardableResult
-    @inlinable public mutating func set(_ key: Key, _ value: Value) -> Value? {
+    @inlinable package mutating func set(_ key: Key, _ value: Value) -> Value? {
         guard let place = table[key] else {
             _ = add(key, value)
             return nil
@@ -41,17 +41,17 @@ public struct SlotMap<Key: MixedKey, Value: Sendable>: Sendable {
 
     /// Answers the value that was there.
     @discardableResult
-    @inlinable public mutating func remove(_ key: Key) -> Value? {
+    @inlinable package mutating func remove(_ key: Key) -> Value? {
         guard let place = table.remove(key) else { return nil }
         vacant.append(Int32(truncatingIfNeeded: place))
         return values[place]
     }
 
     /// In no order that means anything.
-    @inlinable public func forEach(_ body: (Key, Value) -> Void) { table.forEach { key, place in body(key, values[place]) } }
+    @inlinable package func forEach(_ body: (Key, Value) -> Void) { table.forEach { key, place in body(key, values[place]) } }
 
     /// In no order that means anything.
-    @inlinable public var keys: [Key] {
+    @inlinable package var keys: [Key] {
         var keys: [Key] = []
         keys.reserveCapacity(count)
         table.forEach { key, _ in keys.append(key) }

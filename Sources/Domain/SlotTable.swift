@@ -5,25 +5,25 @@
 // process, and its order never reaches an answer. Keys are numbers that the log handed out, and hashes of what trusted agents
 // send.
 
-public protocol MixedKey: Equatable, Sendable {
+package protocol MixedKey: Equatable, Sendable {
     /// Well spread in its low bits.
     var mixed: UInt64 { get }
 }
 
 extension NameID: MixedKey {
-    @inlinable public var mixed: UInt64 { ByteHash.mix(UInt64(rawValue)) }
+    @inlinable package var mixed: UInt64 { ByteHash.mix(UInt64(rawValue)) }
 }
 
 /// Positions, and indices of tables.
 extension Int64: MixedKey {
-    @inlinable public var mixed: UInt64 { ByteHash.mix(UInt64(bitPattern: self)) }
+    @inlinable package var mixed: UInt64 { ByteHash.mix(UInt64(bitPattern: self)) }
 }
 
 extension Int: MixedKey {
-    @inlinable public var mixed: UInt64 { ByteHash.mix(UInt64(bitPattern: Int64(self))) }
+    @inlinable package var mixed: UInt64 { ByteHash.mix(UInt64(bitPattern: Int64(self))) }
 }
 
-public struct SlotTable<Key: MixedKey>: Sendable {
+package struct SlotTable<Key: MixedKey>: Sendable {
     @usableFromInline struct Slot: Sendable {
         @usableFromInline var key: Key
         /// -1: vacant.
@@ -38,12 +38,12 @@ public struct SlotTable<Key: MixedKey>: Sendable {
     @usableFromInline var slots: [Slot] = []
     @usableFromInline var used = 0
 
-    @inlinable public init() {}
+    @inlinable package init() {}
 
-    @inlinable public var count: Int { used }
-    @inlinable public var isEmpty: Bool { count == 0 }
+    @inlinable package var count: Int { used }
+    @inlinable package var isEmpty: Bool { count == 0 }
 
-    @inlinable public subscript(_ key: Key) -> Int? {
+    @inlinable package subscript(_ key: Key) -> Int? {
         guard count > 0 else { return nil }
         return slots.withUnsafeBufferPointer { slots in
             let mask = slots.count - 1
@@ -56,7 +56,7 @@ public struct SlotTable<Key: MixedKey>: Sendable {
         }
     }
 
-    @inlinable public mutating func set(_ key: Key, _ value: Int) {
+    @inlinable package mutating func set(_ key: Key, _ value: Int) {
         if (count + 1) * 2 > slots.count { grow(for: key) }
         let mask = slots.count - 1
         var place = Int(truncatingIfNeeded: key.mixed) & mask
@@ -73,7 +73,7 @@ public struct SlotTable<Key: MixedKey>: Sendable {
 
     /// Answers the value that was there.
     @discardableResult
-    @inlinable public mutating func remove(_ key: Key) -> Int? {
+    @inlinable package mutating func remove(_ key: Key) -> Int? {
         guard count > 0 else { return nil }
         let mask = slots.count - 1
         var place = Int(truncatingIfNeeded: key.mixed) & mask
@@ -97,7 +97,7 @@ public struct SlotTable<Key: MixedKey>: Sendable {
     }
 
     /// In no order that means anything.
-    @inlinable public func forEach(_ body: (Key, Int) -> Void) {
+    @inlinable package func forEach(_ body: (Key, Int) -> Void) {
         for slot in slots where slot.value >= 0 { body(slot.key, Int(slot.value)) }
     }
 

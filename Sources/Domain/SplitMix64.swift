@@ -3,12 +3,12 @@
 // SplitMix64 (Steele, Lea, Flood 2014): one word of state, good enough for arrivals, choices and jitter. A value like any
 // other here: nothing is drawn from the machine. A seed makes a simulation, a demo or a test repeatable.
 
-public struct SplitMix64: RandomNumberGenerator, Hashable, Sendable {
+package struct SplitMix64: RandomNumberGenerator, Hashable, Sendable {
     private var state: UInt64
 
-    public init(seed: UInt64) { state = seed }
+    package init(seed: UInt64) { state = seed }
 
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         return ByteHash.mix(state)
     }

@@ -1,6 +1,6 @@
 // What is a worker doing?
 
-public enum WorkerState: UInt8, Hashable, Sendable, CaseIterable {
+package enum WorkerState: UInt8, Hashable, Sendable, CaseIterable {
     /// Can host actors.
     case ready = 1
     /// Takes no more actors; goes once it is empty.
@@ -10,7 +10,7 @@ public enum WorkerState: UInt8, Hashable, Sendable, CaseIterable {
 }
 
 /// As agent-substrate's tools print it.
-public enum WorkerStatus: String, Hashable, Sendable, CaseIterable {
+package enum WorkerStatus: String, Hashable, Sendable, CaseIterable {
     case free = "FREE"
     case partial = "PARTIAL"
     case busy = "BUSY"
@@ -18,7 +18,7 @@ public enum WorkerStatus: String, Hashable, Sendable, CaseIterable {
     case starting = "STARTING"
     case gone = "GONE"
 
-    public init(state: WorkerState, used: Int, slots: Int) {
+    package init(state: WorkerState, used: Int, slots: Int) {
         switch state {
         case .gone: self = .gone
         case .draining: self = .draining
@@ -28,7 +28,7 @@ public enum WorkerStatus: String, Hashable, Sendable, CaseIterable {
 }
 
 /// How a placement finds the actor's state: from the closest copy to none.
-public enum RestoreTier: UInt8, Hashable, Sendable, CaseIterable {
+package enum RestoreTier: UInt8, Hashable, Sendable, CaseIterable {
     /// The paused snapshot is on the worker's node.
     case local = 0
     /// The actor's snapshot is in the node's cache.
@@ -37,7 +37,7 @@ public enum RestoreTier: UInt8, Hashable, Sendable, CaseIterable {
     case golden = 2
     case cold = 3
 
-    public var name: String {
+    package var name: String {
         switch self {
         case .local: "local"
         case .warm: "warm"

@@ -2,8 +2,8 @@ import Crypto
 
 // Which bytes were these? SHA-256 in hexadecimal, for policies and decisions: what is digested and shown to people.
 
-public enum Digest {
-    public static func sha256Hex(_ bytes: [UInt8]) -> String {
+package enum Digest {
+    package static func sha256Hex(_ bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var hex: [UInt8] = []
         hex.reserveCapacity(64)

@@ -4,12 +4,12 @@
 // disk; every (source, id) is in it once; positions run from 1 without a gap; the log's time never goes back. All methods
 // may be called from any thread. How it is done is told where it is done: `CommitEngine`, `DedupeIndex`, `LogReader`.
 
-public import Domain
+package import Domain
 import Foundation
 import Synchronization
 
-public final class EventLog: Sendable {
-    public let path: String
+package final class EventLog: Sendable {
+    package let path: String
     let catalog: LogCatalog
     let configuration: Configuration
     let reader: LogReader
@@ -40,7 +40,7 @@ public final class EventLog: Sendable {
     // MARK: - Opening and closing
 
     /// Opens the log at `configuration.path` for writing, and makes it where there is none.
-    public static func open(_ configuration: Configuration) throws(LogError) -> EventLog {
+    package static func open(_ configuration: Configuration) throws(LogError) -> EventLog {
         let opened = try LogOpening(configuration).openForWriting()
         opened.startThreads()
         return opened
@@ -48,7 +48,7 @@ public final class EventLog: Sendable {
 
     /// Opens the log at `path` to read it, whether or not another process is writing to it. Followers end where the log
     /// ended at this moment.
-    public static func openReadOnly(path: String) throws(LogError) -> EventLog {
+    package static func openReadOnly(path: String) throws(LogError) -> EventLog {
         try LogOpening(Configuration(path: path)).openForReading()
     }
 
@@ -84,7 +84,7 @@ public final class EventLog: Sendable {
 
     /// Commits what waits, saves the log's state, and lets go of the file. Appends after this are answered `.closed`,
     /// followers end. Not to be called from a completion or from `onCommit`: it waits for the writer.
-    public func close() {
+    package func close() {
         guard isFirstToClose() else { return }
         Closing(catalog: catalog, checkpoints: checkpoints, recent: recent, health: healthRecord, writing: writing).run()
     }
@@ -100,30 +100,30 @@ public final class EventLog: Sendable {
 
     /// Hands `batch` to the writer: all of it is appended, or nothing. `completion` is called once, on the writer's thread
     /// (inline: before this returns), with the positions after they are durable, or with why they are not.
-    public func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) {
+    package func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) {
         guard let writing else { return completion(.failure(.closed)) }
         writing.writer.append(AppendRequest(batch: batch, completion: completion))
     }
 
-    public func append(_ batch: EventBatch) async throws(AppendError) -> AppendReceipt {
+    package func append(_ batch: EventBatch) async throws(AppendError) -> AppendReceipt {
         let result = await withCheckedContinuation { continuation in append(batch) { continuation.resume(returning: $0) } }
         return try result.get()
     }
 
     /// The last durable commit.
-    public var head: Head { writing?.writer.head ?? recent.openingHead }
-    public var names: NameDictionary { catalog.names }
+    package var head: Head { writing?.writer.head ?? recent.openingHead }
+    package var names: NameDictionary { catalog.names }
 
     /// Calls `wake` after each commit, on the writer's thread: keep it short.
-    public func onCommit(_ wake: @escaping @Sendable (Head) -> Void) { writing?.writer.onCommit(wake) }
+    package func onCommit(_ wake: @escaping @Sendable (Head) -> Void) { writing?.writer.onCommit(wake) }
 
     /// Calls `tell` with the microseconds by which the machine's clock was set ahead, or back, whenever it was; on the writer's
     /// thread. Deadlines are then to be looked at anew.
-    public func onClockStep(_ tell: @escaping @Sendable (_ microseconds: Int64) -> Void) { writing?.writer.onClockStep(tell) }
+    package func onClockStep(_ tell: @escaping @Sendable (_ microseconds: Int64) -> Void) { writing?.writer.onClockStep(tell) }
 
     /// Notes that these events changed nothing when they were folded. Reading shows it at once; it is written with the next
     /// commit, and if the process ends before, folding finds it again.
-    public func markSuperseded(_ positions: [Position]) {
+    package func markSuperseded(_ positions: [Position]) {
         guard let writing, !positions.isEmpty else { return }
         let waiting = catalog.pendingMarks.withLock { marks in
             marks.formUnion(positions)
@@ -135,23 +135,23 @@ public final class EventLog: Sendable {
     // MARK: - Reading
 
     /// Whole commits after `position`, in order, until they hold `limitEvents`; at least one where there is one.
-    public func read(after position: Position, limitEvents: Int) throws(LogError) -> [CommittedBatch] {
+    package func read(after position: Position, limitEvents: Int) throws(LogError) -> [CommittedBatch] {
         try reader.read(after: position, limitEvents: limitEvents)
     }
 
     /// The event at `position`, alone in its batch.
-    public func event(at position: Position) throws(LogError) -> CommittedBatch? { try reader.event(at: position) }
+    package func event(at position: Position) throws(LogError) -> CommittedBatch? { try reader.event(at: position) }
 
     /// For who asks often, and for nothing but what events say.
-    public var bodies: BodyLookup { catalog.bodies }
+    package var bodies: BodyLookup { catalog.bodies }
 
     /// The newest `limit` events of `subject` before `before`, oldest first, each alone in its batch.
-    public func history(of subject: NameID, before: Position = .max, limit: Int = 1_000) throws(LogError) -> [CommittedBatch] {
+    package func history(of subject: NameID, before: Position = .max, limit: Int = 1_000) throws(LogError) -> [CommittedBatch] {
         try reader.history(of: subject, last: writing?.subjects.durableLastSeq(of: subject), before: before, limit: limit)
     }
 
     /// The pool that the actor or worker of that name was last known in; nil where none is known.
-    public func pool(ofSubject name: NameID) -> NameID? {
+    package func pool(ofSubject name: NameID) -> NameID? {
         if let writing { return writing.subjects.withState { $0.isKnown(name) && !$0.pool(of: name).isNone ? $0.pool(of: name) : nil } }
         if let found = lookedUpPools.withLock({ $0[name] }) { return found.isNone ? nil : found }
         // Each event says where its subject was last known. To find the last one the log is gone back through.
@@ -165,17 +165,17 @@ public final class EventLog: Sendable {
     }
 
     /// The last position whose commit's time is `at` or earlier; 0 where there is none.
-    public func position(at: LogTime) throws(LogError) -> Position { try reader.position(at: at) }
+    package func position(at: LogTime) throws(LogError) -> Position { try reader.position(at: at) }
 
     /// Everything after `position`, commit by commit, as it comes.
-    public func follower(after position: Position) -> LogFollower {
+    package func follower(after position: Position) -> LogFollower {
         LogFollower(after: position, recent: recent, reader: reader, catchUpEvents: configuration.limits.catchUpEvents)
     }
 
     // MARK: - Checkpoints
 
     /// Keeps `body`, the folded state at `seq`. Older ones are thinned out beyond `Limits.checkpointsKept`.
-    public func saveCheckpoint(seq: Position, at: LogTime, version: Int, body: [UInt8]) throws(LogError) {
+    package func saveCheckpoint(seq: Position, at: LogTime, version: Int, body: [UInt8]) throws(LogError) {
         guard writing != nil else {
             throw LogError(.refused, operation: "save a checkpoint in", path: path, problem: "the log is open for reading only", hint: "open it for writing")
         }
@@ -189,11 +189,11 @@ public final class EventLog: Sendable {
     }
 
     /// Tells whoever runs the log of something that stops no append, once until it is something else.
-    public func note(_ problem: String) { healthRecord.note(problem) }
+    package func note(_ problem: String) { healthRecord.note(problem) }
 
     /// The newest sound checkpoint of `version` (of any, where nil) at `seq` or before. Damaged ones are passed over, and
     /// said to be in `health`.
-    public func latestCheckpoint(atOrBefore seq: Position = .max, version: Int? = nil) throws(LogError) -> LogCheckpoint? {
+    package func latestCheckpoint(atOrBefore seq: Position = .max, version: Int? = nil) throws(LogError) -> LogCheckpoint? {
         let (checkpoint, damaged) = try checkpoints.latest(.loop, atOrBefore: seq, version: version)
         if damaged > 0 { healthRecord.note("\(damaged) damaged checkpoints were passed over in \(path): state is folded from further back") }
         return checkpoint
@@ -209,7 +209,7 @@ public final class EventLog: Sendable {
     package static var stateEvents: Int64 { Limits().stateEvents }
 
     /// Looked at as it is asked: a file that was moved away is told at once.
-    public var health: LogHealth {
+    package var health: LogHealth {
         var health = healthRecord.health(path: path)
         if health.isWritable, let files = writing?.place.files, let trouble = files.trouble() {
             let error = files.error(trouble)

@@ -4,8 +4,8 @@
 // `LogError` answers opening, reading and maintenance. Each names the operation, the path and a remedy; nothing is to be
 // matched by its text.
 
-public struct LogError: Error, Hashable, Sendable, CustomStringConvertible {
-    public enum Reason: Hashable, Sendable {
+package struct LogError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Reason: Hashable, Sendable {
         /// Another process writes this log.
         case locked(pid: Int32?)
         /// The file can't be opened, made or read.
@@ -20,13 +20,13 @@ public struct LogError: Error, Hashable, Sendable, CustomStringConvertible {
         case refused
     }
 
-    public var reason: Reason
-    public var operation: String
-    public var path: String
-    public var problem: String
-    public var hint: String
+    package var reason: Reason
+    package var operation: String
+    package var path: String
+    package var problem: String
+    package var hint: String
 
-    public init(_ reason: Reason, operation: String, path: String, problem: String, hint: String) {
+    package init(_ reason: Reason, operation: String, path: String, problem: String, hint: String) {
         self.reason = reason
         self.operation = operation
         self.path = path
@@ -34,10 +34,10 @@ public struct LogError: Error, Hashable, Sendable, CustomStringConvertible {
         self.hint = hint
     }
 
-    public var description: String { "\(operation) \(path): \(problem); \(hint)" }
+    package var description: String { "\(operation) \(path): \(problem); \(hint)" }
 }
 
-public enum AppendError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum AppendError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The queue to the writer is full. Nothing was taken; come again.
     case overloaded(retryAfterSeconds: Int)
     /// An event of the batch can't be stored. `index` is its place in the batch, from 0.
@@ -47,7 +47,7 @@ public enum AppendError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The log was closed, or opened for reading only.
     case closed
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .overloaded(let seconds): "too much is waiting to be written: try again in \(seconds) s"
         case .invalid(let index, let problem): "event \(index) can't be stored: \(problem)"

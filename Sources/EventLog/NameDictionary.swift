@@ -4,10 +4,10 @@
 // brings is found by others only once that commit is durable: a failed commit takes its numbers back, and nobody else may
 // have seen one. Text is looked up for numbers that came out of the log, so those are always there.
 
-public import Domain
+package import Domain
 import Synchronization
 
-public final class NameDictionary: NameReading, Sendable {
+package final class NameDictionary: NameReading, Sendable {
     private struct State: Sendable {
         var table = NameTable(findsQualified: true)
         /// Names of commits that are durable; higher numbers belong to the commit under way.
@@ -22,14 +22,14 @@ public final class NameDictionary: NameReading, Sendable {
 
     init() {}
 
-    public func text(of id: NameID) -> String { state.withLock { $0.table.text(of: id) } }
+    package func text(of id: NameID) -> String { state.withLock { $0.table.text(of: id) } }
 
-    public func appendText(of id: NameID, to bytes: inout [UInt8]) {
+    package func appendText(of id: NameID, to bytes: inout [UInt8]) {
         state.withLock { $0.table.appendText(of: id, to: &bytes) }
     }
 
     /// The number of `name`; nil where no event has used it.
-    public func find(_ name: String) -> NameID? {
+    package func find(_ name: String) -> NameID? {
         state.withLock { state in
             guard let id = state.table.find(name), id.index <= state.durable else { return nil }
             return id
@@ -37,12 +37,12 @@ public final class NameDictionary: NameReading, Sendable {
     }
 
     /// The numbers of `NAMESPACE/name`, of whatever namespace.
-    public func qualified(_ name: String) -> [NameID] {
+    package func qualified(_ name: String) -> [NameID] {
         state.withLock { state in state.table.qualified(name).filter { $0.index <= state.durable } }
     }
 
     /// How many names there are; their numbers are 1 to this.
-    public var count: Int { durableCount.load(ordering: .relaxed) }
+    package var count: Int { durableCount.load(ordering: .relaxed) }
 
     // MARK: - The writer's side
 

@@ -9,7 +9,7 @@ import NIOSSL
 // One deadline over a whole answer, and why none came in words of our own: BoringSSL's and NIO's are about their sources.
 
 /// The first to end decides: the answer whole, or the time given.
-public func withDeadline<Answer: Sendable>(
+package func withDeadline<Answer: Sendable>(
     seconds: Int, orThrow late: @escaping @Sendable (_ problem: String) -> any Error, _ ask: @escaping @Sendable () async throws -> Answer
 ) async throws -> Answer {
     try await withThrowingTaskGroup(of: Answer.self) { group in
@@ -29,7 +29,7 @@ public func withDeadline<Answer: Sendable>(
 /// - Parameters:
 ///   - handshake: what to say of a failed TLS handshake beyond that.
 ///   - other: what isn't the connection's, or has no words here.
-public func connectionProblem(_ error: any Error, handshake: String, other: (any Error) -> String) -> String {
+package func connectionProblem(_ error: any Error, handshake: String, other: (any Error) -> String) -> String {
     if error is NIOSSLError || error is NIOSSLExtraError { return "the TLS handshake failed: \(handshake)" }
     if let error = error as? NIOConnectionError {
         guard let first = error.connectionErrors.first else { return "\(error.host) has no address" }

@@ -3,7 +3,7 @@
 // Two questions that only the cluster can answer. The real answers come from TokenReview and SubjectAccessReview; tests bring a
 // twin. Whoever answers need not remember anything: whoever asks does.
 
-public protocol AccessReviewing: Sendable {
+package protocol AccessReviewing: Sendable {
     /// Whose bearer token this is (`authentication.k8s.io/v1` TokenReview); nil where the cluster doesn't know it. The token is a
     /// secret: it is neither logged nor kept.
     func user(presenting token: String) async throws(AccessReviewFault) -> UserInfo?
@@ -13,31 +13,31 @@ public protocol AccessReviewing: Sendable {
 }
 
 /// The cluster could not be asked: a sentence that says why.
-public struct AccessReviewFault: Error, Hashable, Sendable, CustomStringConvertible {
-    public var problem: String
-    public init(problem: String) { self.problem = problem }
-    public var description: String { problem }
+package struct AccessReviewFault: Error, Hashable, Sendable, CustomStringConvertible {
+    package var problem: String
+    package init(problem: String) { self.problem = problem }
+    package var description: String { problem }
 }
 
-public struct AccessReview: Hashable, Sendable {
-    public var isAllowed: Bool
+package struct AccessReview: Hashable, Sendable {
+    package var isAllowed: Bool
     /// The cluster's own words, where it has any.
-    public var reason: String
+    package var reason: String
 
-    public init(isAllowed: Bool, reason: String = "") {
+    package init(isAllowed: Bool, reason: String = "") {
         self.isAllowed = isAllowed
         self.reason = reason
     }
 }
 
 /// Who asks, as the cluster knows them.
-public struct UserInfo: Hashable, Sendable {
-    public var name: String
-    public var uid: String
-    public var groups: [String]
-    public var extra: [String: [String]]
+package struct UserInfo: Hashable, Sendable {
+    package var name: String
+    package var uid: String
+    package var groups: [String]
+    package var extra: [String: [String]]
 
-    public init(name: String, uid: String = "", groups: [String] = [], extra: [String: [String]] = [:]) {
+    package init(name: String, uid: String = "", groups: [String] = [], extra: [String: [String]] = [:]) {
         self.name = name
         self.uid = uid
         self.groups = groups
@@ -46,14 +46,14 @@ public struct UserInfo: Hashable, Sendable {
 }
 
 /// What they want, as a SubjectAccessReview names it.
-public struct ResourceAttributes: Hashable, Sendable {
-    public var group: String
-    public var version: String
-    public var resource: String
-    public var namespace: String
-    public var verb: String
+package struct ResourceAttributes: Hashable, Sendable {
+    package var group: String
+    package var version: String
+    package var resource: String
+    package var namespace: String
+    package var verb: String
 
-    public init(group: String, version: String, resource: String, namespace: String, verb: String) {
+    package init(group: String, version: String, resource: String, namespace: String, verb: String) {
         self.group = group
         self.version = version
         self.resource = resource

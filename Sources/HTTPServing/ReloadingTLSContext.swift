@@ -1,5 +1,5 @@
-public import Logging
-public import NIOSSL
+package import Logging
+package import NIOSSL
 import Synchronization
 
 // With which certificate does the next connection begin?
@@ -14,9 +14,9 @@ import Synchronization
 //     bootstrap.childChannelInitializer { … NIOSSLServerHandler(context: tls.current) … }
 //     Task { await tls.watch(log: log) }          // ends when it is cancelled
 
-public final class ReloadingTLSContext: Sendable {
+package final class ReloadingTLSContext: Sendable {
     /// How often the files are looked at.
-    public static let lookEverySeconds = 1.0
+    package static let lookEverySeconds = 1.0
 
     private struct State {
         var contents: TLSFiles.Contents
@@ -26,10 +26,10 @@ public final class ReloadingTLSContext: Sendable {
         var clientAuthority: [UInt8]?
     }
 
-    public let files: TLSFiles
+    package let files: TLSFiles
     private let state: Mutex<State>
 
-    public init(_ files: TLSFiles) throws(TLSFiles.Fault) {
+    package init(_ files: TLSFiles) throws(TLSFiles.Fault) {
         self.files = files
         let contents = try files.read()
         let identity = try files.identity(contents)
@@ -37,19 +37,19 @@ public final class ReloadingTLSContext: Sendable {
     }
 
     /// For the connection that begins now.
-    public var current: NIOSSLContext { state.withLock { $0.context } }
+    package var current: NIOSSLContext { state.withLock { $0.context } }
 
     /// For whoever makes contexts of its own.
-    public var identity: TLSFiles.Identity { state.withLock { $0.identity } }
+    package var identity: TLSFiles.Identity { state.withLock { $0.identity } }
 
     /// Reads the files again; true where there is a new identity.
-    public func reloadIfChanged() throws(TLSFiles.Fault) -> Bool {
+    package func reloadIfChanged() throws(TLSFiles.Fault) -> Bool {
         try renew(clientAuthority: state.withLock { $0.clientAuthority })
     }
 
     /// Believes client certificates that this authority (PEM) vouches for, from the next connection on; true where it is another
     /// than before. nil takes the file's again, if there is one.
-    public func trustClients(of authority: [UInt8]?) throws(TLSFiles.Fault) -> Bool { try renew(clientAuthority: authority) }
+    package func trustClients(of authority: [UInt8]?) throws(TLSFiles.Fault) -> Bool { try renew(clientAuthority: authority) }
 
     private func renew(clientAuthority: [UInt8]?) throws(TLSFiles.Fault) -> Bool {
         var contents = try files.read()
@@ -62,7 +62,7 @@ public final class ReloadingTLSContext: Sendable {
     }
 
     /// Looks at the files until the task is cancelled.
-    public func watch(everySeconds seconds: Double = lookEverySeconds, log: Logger) async {
+    package func watch(everySeconds seconds: Double = lookEverySeconds, log: Logger) async {
         var lastFault: TLSFiles.Fault?
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(seconds))

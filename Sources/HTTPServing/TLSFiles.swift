@@ -1,4 +1,4 @@
-public import NIOSSL
+package import NIOSSL
 import SmallFiles
 
 // Which files make up a TLS server's identity, and what do they hold now?
@@ -7,29 +7,29 @@ import SmallFiles
 // are read in one go and made into one context, so a key never meets another key's certificate: where files are replaced one
 // after another, the moment in between is a fault and not an identity. TLS 1.2 or later; HTTP/2 or HTTP/1.1 by ALPN.
 
-public struct TLSFiles: Hashable, Sendable {
+package struct TLSFiles: Hashable, Sendable {
     /// PEM: the server's certificate, then those that lead to its CA.
-    public var certificateFile: String
+    package var certificateFile: String
     /// PEM.
-    public var keyFile: String
+    package var keyFile: String
     /// PEM: who vouches for client certificates. nil asks clients for none. With it a client may still come without a
     /// certificate; one that shows a certificate nobody here vouches for is refused in the handshake.
-    public var clientAuthorityFile: String?
+    package var clientAuthorityFile: String?
 
     /// A file that is larger is no certificate.
-    public static let fileBytesMost = 1 << 20
+    package static let fileBytesMost = 1 << 20
 
-    public init(certificateFile: String, keyFile: String, clientAuthorityFile: String? = nil) {
+    package init(certificateFile: String, keyFile: String, clientAuthorityFile: String? = nil) {
         self.certificateFile = certificateFile
         self.keyFile = keyFile
         self.clientAuthorityFile = clientAuthorityFile
     }
 
     /// What keeps the files from being used, in words that name the file. Never holds any of a file's contents.
-    public struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
-        public var path: String
-        public var problem: String
-        public var description: String { "\(path): \(problem)" }
+    package struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
+        package var path: String
+        package var problem: String
+        package var description: String { "\(path): \(problem)" }
     }
 
     /// The files' bytes at one moment.
@@ -46,10 +46,10 @@ public struct TLSFiles: Hashable, Sendable {
     }
 
     /// Certificate and key, whatever they are used in.
-    public struct Identity: Sendable {
+    package struct Identity: Sendable {
         /// The server's own, then those that lead to its CA.
-        public var certificates: [NIOSSLCertificate]
-        public var key: NIOSSLPrivateKey
+        package var certificates: [NIOSSLCertificate]
+        package var key: NIOSSLPrivateKey
     }
 
     func identity(_ contents: Contents) throws(Fault) -> Identity {

@@ -1,6 +1,6 @@
-public import ControlLoop
-public import Domain
-public import Logging
+package import ControlLoop
+package import Domain
+package import Logging
 import Synchronization
 
 // How does the service come by everything of Kubernetes'?
@@ -8,21 +8,21 @@ import Synchronization
 // One façade for the composition root: a client, the actuator for every kind with `/scale`, and the watches of all pools. It
 // starts nothing by itself. The election has a client of its own, which never waits behind these.
 
-public struct KubernetesTargets: Sendable {
-    public struct Configuration: Sendable {
-        public var access: ClusterAccess
-        public var limits = KubernetesClientLimits()
-        public var clock = MonotonicClock.real
+package struct KubernetesTargets: Sendable {
+    package struct Configuration: Sendable {
+        package var access: ClusterAccess
+        package var limits = KubernetesClientLimits()
+        package var clock = MonotonicClock.real
         /// Asked before each change of anything in the cluster.
-        public var mayWrite: @Sendable () -> Bool = { true }
+        package var mayWrite: @Sendable () -> Bool = { true }
         /// No other instance may act on these targets: a fence that a target can't carry is then no warning.
-        public var standsAlone = false
+        package var standsAlone = false
         /// Of all jitter.
-        public var seed: UInt64
+        package var seed: UInt64
         /// Unlike that of any earlier run on the same log, for instance when the run began.
-        public var run: String
+        package var run: String
 
-        public init(access: ClusterAccess, seed: UInt64, run: String) {
+        package init(access: ClusterAccess, seed: UInt64, run: String) {
             self.access = access
             self.seed = seed
             self.run = run
@@ -30,10 +30,10 @@ public struct KubernetesTargets: Sendable {
     }
 
     /// Of the events that tell of pods.
-    public static let podSource = NamespaceWorkers.source
+    package static let podSource = NamespaceWorkers.source
 
-    public let client: KubernetesClient
-    public let actuator: ScaleActuator
+    package let client: KubernetesClient
+    package let actuator: ScaleActuator
     private let configuration: Configuration
     private let targets: TargetReader
     private let logger: Logger
@@ -42,7 +42,7 @@ public struct KubernetesTargets: Sendable {
     /// - Parameters:
     ///   - holdsActor: whether the log knows of an actor on the worker of that name, `NAMESPACE/POD`: such a worker's pod is never taken.
     ///   - finding: hears what an operator should know; it is logged anyway.
-    public init(
+    package init(
         _ configuration: Configuration, logger: Logger, holdsActor: @escaping @Sendable (String) async -> Bool,
         finding: @escaping @Sendable (ScaleFinding) -> Void = { _ in }
     ) throws(ClusterAccessFault) {
@@ -66,7 +66,7 @@ public struct KubernetesTargets: Sendable {
     ///   - append: returns once the events are in the log, or throws.
     ///   - standing: what the log says of a pool: workers without a pod are said to be gone.
     ///   - loads: how dear each worker of a pool is.
-    public func watches(
+    package func watches(
         append: @escaping ClusterWatches.Append, standing: @escaping ClusterWatches.Standings = { _ in .init() },
         loads: @escaping ClusterWatches.Loads = { _ in [] }
     ) -> ClusterWatches {
@@ -86,7 +86,7 @@ public struct KubernetesTargets: Sendable {
     ///   - namespaces: whose objects are policies; empty for all.
     ///   - read: a policy document, by the reader of policy files.
     ///   - dropped: hears how many Events weren't written, and why.
-    public func policyObjects(
+    package func policyObjects(
         _ loop: ControlLoop, news: LoopNews, namespaces: [String], limits: PolicyObjects.Limits = PolicyObjects.Limits(), read: @escaping PolicyObjects.Reader,
         wallClock: @escaping @Sendable () -> LogTime, dropped: @escaping @Sendable (_ count: Int, _ why: String) -> Void
     ) -> PolicyObjects {
@@ -97,7 +97,7 @@ public struct KubernetesTargets: Sendable {
     }
 
     /// Closes all connections. To be called once, after the watches were cancelled.
-    public func close() async { await client.close() }
+    package func close() async { await client.close() }
 }
 
 /// A problem that stays the same is told once.

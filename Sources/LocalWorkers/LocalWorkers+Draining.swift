@@ -48,7 +48,7 @@ extension LocalWorkers {
 
     /// Ends all workers and returns when none is left: SIGTERM, after a while SIGTERM again (break off, and say so), then
     /// SIGKILL. Nothing is started from here on. The service should still take reports while this runs.
-    public func stop() async {
+    package func stop() async {
         isStopping = true
         for restart in restarts.values { restart.cancel() }
         restarts = [:]

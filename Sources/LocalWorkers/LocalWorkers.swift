@@ -1,6 +1,6 @@
-public import ControlLoop
-public import Domain
-public import Logging
+package import ControlLoop
+package import Domain
+package import Logging
 import Glibc
 
 // How does a pool become processes on this machine?
@@ -14,7 +14,7 @@ import Glibc
 //
 // The actor guards all of it. Processes are run by one task each (`supervise`), which ends with its process.
 
-public actor LocalWorkers: Actuator {
+package actor LocalWorkers: Actuator {
     /// What the actuator knows of one process beside its pool's bookkeeping.
     struct Process {
         var pool: String
@@ -64,7 +64,7 @@ public actor LocalWorkers: Actuator {
     ///   - report: takes events for the log; must not wait.
     ///   - isBusy: whether the log knows of an actor that the worker holds.
     ///   - wasReady: whether the log knows the worker as one that became ready.
-    public init(
+    package init(
         _ configuration: LocalWorkersConfiguration, logger: Logger, report: @escaping @Sendable (EventBatch) -> Void,
         isBusy: @escaping @Sendable (String) async -> Bool, wasReady: @escaping @Sendable (String) async -> Bool = { _ in true }
     ) {
@@ -84,7 +84,7 @@ public actor LocalWorkers: Actuator {
     ///
     /// - Parameter known: workers of process pools that the log holds for alive: name and pool. Those that an earlier run
     ///   started can't be, for they end with it; they are reported gone too.
-    public func start(known: [(worker: String, pool: String)] = []) async {
+    package func start(known: [(worker: String, pool: String)] = []) async {
         let limits = configuration.limits
         let reaped = await reaper.reap(grace: limits.orphanGrace, killWait: limits.orphanKillWait)
         let left = known.filter { WorkerNames.isOurs($0.worker, in: $0.pool) }.map(\.worker)
@@ -93,12 +93,12 @@ public actor LocalWorkers: Actuator {
 
     // MARK: - Actuator
 
-    public func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation {
+    package func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation {
         let state = pools[pool.name]
         return TargetObservation(specReplicas: state?.desired ?? 0, readyReplicas: state?.running ?? 0)
     }
 
-    public func resize(_ pool: ActuatedPool, to count: Int, fence: Fence) async throws(ActuationFault) {
+    package func resize(_ pool: ActuatedPool, to count: Int, fence: Fence) async throws(ActuationFault) {
         try check(fence, pool.name)
         guard !isStopping else { throw .refused("the service is stopping") }
         let limit = configuration.limits.workersPerPool
@@ -112,18 +112,18 @@ public actor LocalWorkers: Actuator {
         if let fault = startFaults[pool.name], let state = pools[pool.name], state.running < count { throw .unreachable(fault.text) }
     }
 
-    public func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+    package func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try check(fence, pool.name)
         // The log gives it nothing more. It is told once it is empty, for one that was told can't come back.
         pools[pool.name]?.drain(worker)
     }
 
-    public func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
+    package func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
         try check(fence, pool.name)
         return !isStopping && pools[pool.name]?.keep(worker) ?? false
     }
 
-    public func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+    package func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try check(fence, pool.name)
         if await isBusy(worker) { throw .holdsActor(worker: worker) }
         beginLeaving(worker, .removed, killAfter: configuration.limits.removeGrace)

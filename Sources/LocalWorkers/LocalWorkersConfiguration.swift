@@ -2,22 +2,22 @@
 //
 // Everything that bounds the actuator has its name here. Durations are how long it waits before the next, harder step.
 
-public struct LocalWorkersConfiguration: Sendable {
+package struct LocalWorkersConfiguration: Sendable {
     /// Path of the program that is run as `PROGRAM worker …`: Greenroom itself.
-    public var executable: String
+    package var executable: String
     /// Where workers reach the service, for instance `http://127.0.0.1:8080`.
-    public var serverURL: String
+    package var serverURL: String
     /// File with the bearer token workers send; its content never passes through here.
-    public var tokenFile: String?
+    package var tokenFile: String?
     /// The log's id. It marks every process started here, so that the next start finds what a crash left behind.
-    public var owner: String
+    package var owner: String
     /// Further arguments of every worker, before the turn's command.
-    public var workerArguments: [String]
+    package var workerArguments: [String]
     /// Names of nodes that workers are spread over, as if this machine were several; empty: each names the machine's own.
-    public var nodes: [String]
-    public var limits: Limits
+    package var nodes: [String]
+    package var limits: Limits
 
-    public init(
+    package init(
         executable: String, serverURL: String, tokenFile: String? = nil, owner: String, workerArguments: [String] = [],
         nodes: [String] = [], limits: Limits = Limits()
     ) {
@@ -30,33 +30,33 @@ public struct LocalWorkersConfiguration: Sendable {
         self.limits = limits
     }
 
-    public struct Limits: Sendable {
+    package struct Limits: Sendable {
         /// Workers of one pool; a resize beyond it is refused.
-        public var workersPerPool = 1_024
+        package var workersPerPool = 1_024
         /// Delay before workers that died are replaced; doubles with each round of deaths.
-        public var restartDelayMin = Duration.milliseconds(100)
-        public var restartDelayMax = Duration.seconds(30)
+        package var restartDelayMin = Duration.milliseconds(100)
+        package var restartDelayMax = Duration.seconds(30)
         /// A worker that lived this long starts the delays anew.
-        public var restartResetAfter = Duration.seconds(60)
+        package var restartResetAfter = Duration.seconds(60)
         /// Between SIGTERM and SIGKILL for a worker that is known to be idle.
-        public var removeGrace = Duration.seconds(2)
+        package var removeGrace = Duration.seconds(2)
         /// Until the log has heard that a worker is draining, and nothing more is placed on it.
-        public var drainSettle = Duration.milliseconds(500)
+        package var drainSettle = Duration.milliseconds(500)
         /// Between two looks at whether a worker that should be gone still holds an actor.
-        public var busyRecheck = Duration.seconds(5)
+        package var busyRecheck = Duration.seconds(5)
         /// When the service stops: how long workers may finish what they run.
-        public var stopGrace = Duration.seconds(10)
+        package var stopGrace = Duration.seconds(10)
         /// And how long they may then take to say that they broke it off.
-        public var stopKillGrace = Duration.seconds(2)
+        package var stopKillGrace = Duration.seconds(2)
         /// For what a crash of the service left behind: between SIGTERM and SIGKILL, and then until it is given up.
-        public var orphanGrace = Duration.seconds(2)
-        public var orphanKillWait = Duration.seconds(5)
+        package var orphanGrace = Duration.seconds(2)
+        package var orphanKillWait = Duration.seconds(5)
         /// Bytes of one line of a worker's stderr; the rest of a longer line is left out.
-        public var lineBytes = 2_048
+        package var lineBytes = 2_048
         /// Lines of one worker's stderr that reach the log, on average and at once.
-        public var linesPerSecond = 50
-        public var lineBurst = 200
+        package var linesPerSecond = 50
+        package var lineBurst = 200
 
-        public init() {}
+        package init() {}
     }
 }

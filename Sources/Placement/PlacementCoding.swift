@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // How do the queue, the workers, the snapshots and the measured restores survive a restart?
 //
@@ -8,7 +8,7 @@ public import Domain
 
 extension WaitingQueue {
     /// A claimed or set-aside ticket is written as a waiting one.
-    public func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.list(all) { writer, ticket in ticket.encode(into: &writer) }
         writer.list(quotas) { writer, quota in
             writer.integer(quota.tenant.rawValue)
@@ -20,7 +20,7 @@ extension WaitingQueue {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         self.init()
         for ticket in try reader.list(bytesEach: 48, { reader throws(ByteFault) in try WaitingTicket(from: &reader) }) { add(ticket) }
         func counts(_ reader: inout ByteReader) throws(ByteFault) -> [(NameID, Int)] {
@@ -51,7 +51,7 @@ extension WaitingTicket {
 }
 
 extension WorkerIndex {
-    public func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.list(indices) { writer, worker in
             writer.integer(Int64(worker))
             writer.integer(Int64(used(of: worker)))
@@ -68,7 +68,7 @@ extension WorkerIndex {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         self.init()
         struct Worker { var index: Int, used: Int, facts: WorkerFacts }
         let workers = try reader.list(bytesEach: 53) { reader throws(ByteFault) in
@@ -115,7 +115,7 @@ extension WorkerFacts {
 }
 
 extension SnapshotCache {
-    public func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.list(templates) { writer, template in
             writer.integer(template.name.rawValue)
             writer.integer(goldens[template.golden].snapshot.rawValue)
@@ -157,7 +157,7 @@ extension SnapshotCache {
         return all
     }
 
-    public init(from reader: inout ByteReader, limits: Limits = Limits()) throws(ByteFault) {
+    package init(from reader: inout ByteReader, limits: Limits = Limits()) throws(ByteFault) {
         self.init(limits: limits)
         let templates = try reader.list(bytesEach: 20) { reader throws(ByteFault) in
             (NameID(try reader.integer()), SnapshotID(rawValue: try reader.integer()), try reader.size())
@@ -185,7 +185,7 @@ extension SnapshotCache {
 }
 
 extension RestoreBandwidth {
-    public func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         for source in sources {
             source.all.encode(into: &writer)
             writer.list(source.byZone.sorted { $0.key < $1.key }) { writer, zone in
@@ -197,7 +197,7 @@ extension RestoreBandwidth {
         writer.integer(steadyCold)
     }
 
-    public init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         self.init()
         for source in sources.indices {
             sources[source].all = try Sum(from: &reader)
@@ -222,27 +222,27 @@ extension RestoreBandwidth.Sum {
 }
 
 extension Placer {
-    public func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         workers.encode(into: &writer)
         snapshots.encode(into: &writer)
         bandwidth.encode(into: &writer)
     }
 
-    public init(from reader: inout ByteReader, limits: SnapshotCache.Limits = SnapshotCache.Limits()) throws(ByteFault) {
+    package init(from reader: inout ByteReader, limits: SnapshotCache.Limits = SnapshotCache.Limits()) throws(ByteFault) {
         self.init(
             workers: try WorkerIndex(from: &reader), snapshots: try SnapshotCache(from: &reader, limits: limits),
             bandwidth: try RestoreBandwidth(from: &reader))
     }
 
     /// The same for a caller who keeps the workers in a table of its own.
-    public func encodeWithoutWorkers(into writer: inout ByteWriter) {
+    package func encodeWithoutWorkers(into writer: inout ByteWriter) {
         workers.encodeGoldens(into: &writer)
         snapshots.encode(into: &writer)
         bandwidth.encode(into: &writer)
     }
 
     /// `workers`: each with its index and the slots that are used, in any order.
-    public init(
+    package init(
         from reader: inout ByteReader, workers known: [(index: Int, facts: WorkerFacts, used: Int)],
         limits: SnapshotCache.Limits = SnapshotCache.Limits()
     ) throws(ByteFault) {

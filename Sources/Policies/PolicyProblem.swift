@@ -3,19 +3,19 @@
 // Everything that is wrong comes out at once, in the order of the text, each with the place to look at and what to do there.
 
 /// One mistake in a policy document.
-public struct PolicyProblem: Hashable, Sendable, CustomStringConvertible {
+package struct PolicyProblem: Hashable, Sendable, CustomStringConvertible {
     /// The document within the text, from 1.
-    public var document: Int
+    package var document: Int
     /// From 1; where the refused value begins, or what should contain it.
-    public var line: Int
+    package var line: Int
     /// From 1, in Unicode scalars.
-    public var column: Int
+    package var column: Int
     /// `spec.triggers[1].threshold`; empty where it is about the document as a whole.
-    public var path: String
+    package var path: String
     /// What is wrong and what to do.
-    public var message: String
+    package var message: String
 
-    public init(document: Int, line: Int, column: Int, path: String, message: String) {
+    package init(document: Int, line: Int, column: Int, path: String, message: String) {
         self.document = document
         self.line = line
         self.column = column
@@ -23,22 +23,22 @@ public struct PolicyProblem: Hashable, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    public var description: String { "\(line):\(column): \(path.isEmpty ? "" : "\(path): ")\(message)" }
+    package var description: String { "\(line):\(column): \(path.isEmpty ? "" : "\(path): ")\(message)" }
 }
 
 /// A policy text was refused. Never empty.
-public struct PolicyError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct PolicyError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The file's name, or what else the text came from.
-    public var source: String
-    public var problems: [PolicyProblem]
+    package var source: String
+    package var problems: [PolicyProblem]
 
-    public init(source: String, problems: [PolicyProblem]) {
+    package init(source: String, problems: [PolicyProblem]) {
         self.source = source
         self.problems = problems
     }
 
     /// One line a problem, as compilers print them: `pools.yaml:12:5: spec.coolDown: …`.
-    public var description: String { problems.map { "\(source):\($0)" }.joined(separator: "\n") }
+    package var description: String { problems.map { "\(source):\($0)" }.joined(separator: "\n") }
 }
 
 /// Where something stands in the text, from 1.

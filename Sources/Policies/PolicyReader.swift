@@ -1,5 +1,5 @@
-public import Autoscaling
-public import Domain
+package import Autoscaling
+package import Domain
 internal import Yams
 
 // Which policies does this text hold?
@@ -8,12 +8,12 @@ internal import Yams
 // problems. What is read depends on the text, on `now` (from which time zones are resolved) and on the tz database, on
 // nothing else. Limits on size, nesting and aliases are checked before a parser sees the text.
 
-public enum PolicyReader {
-    public static let textLimitBytes = 256 << 10
-    public static let documentLimit = 1_024
+package enum PolicyReader {
+    package static let textLimitBytes = 256 << 10
+    package static let documentLimit = 1_024
 
     /// The policies of `text`, in its order. `source` names it in the error, `now` is about when zones are resolved.
-    public static func policies(from text: String, source: String, now: LogTime) throws(PolicyError) -> [Policy] {
+    package static func policies(from text: String, source: String, now: LogTime) throws(PolicyError) -> [Policy] {
         if let problem = TextGuard.problem(in: Array(text.utf8)) { throw PolicyError(source: source, problems: [problem]) }
         var reading = Reading(now: now)
         reading.readAll(ByteOrderMark.removed(from: text))
@@ -22,7 +22,7 @@ public enum PolicyReader {
     }
 
     /// The same for bytes, which must be UTF-8.
-    public static func policies(from bytes: [UInt8], source: String, now: LogTime) throws(PolicyError) -> [Policy] {
+    package static func policies(from bytes: [UInt8], source: String, now: LogTime) throws(PolicyError) -> [Policy] {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             let problem = PolicyProblem(document: 1, line: 1, column: 1, path: "", message: "the text is not UTF-8; save it as UTF-8")
             throw PolicyError(source: source, problems: [problem])

@@ -1,16 +1,16 @@
-public import Autoscaling
+package import Autoscaling
 
 // How is a policy shown: for machines in JSON, for people in YAML?
 //
 // JSON is the canonical form (`Policy.canonicalJSON`), lossless with the zones' changes. YAML leaves out what is absent or at
 // its default, and zones' changes, which are resolved anew when it is read: read about the same `now` it gives an equal policy.
 
-public enum PolicyWriter {
+package enum PolicyWriter {
     /// The canonical JSON in one line, without a line break at its end.
-    public static func json(_ policy: Policy) -> String { String(decoding: policy.canonicalJSON, as: UTF8.self) }
+    package static func json(_ policy: Policy) -> String { String(decoding: policy.canonicalJSON, as: UTF8.self) }
 
     /// One YAML document.
-    public static func yaml(_ policy: Policy) -> String {
+    package static func yaml(_ policy: Policy) -> String {
         let parts = policy.pool.split(separator: "/", maxSplits: 1)
         let metadata: [YAMLText.Member] = [("name", .text(policy.shadow ?? String(parts.last ?? ""))), ("namespace", .text(String(parts.first ?? "")))]
         return YAMLText.document([
@@ -22,7 +22,7 @@ public enum PolicyWriter {
     }
 
     /// Several documents in one text.
-    public static func yaml(_ policies: [Policy]) -> String { policies.map { yaml($0) }.joined(separator: "---\n") }
+    package static func yaml(_ policies: [Policy]) -> String { policies.map { yaml($0) }.joined(separator: "---\n") }
 
     private static func spec(_ policy: Policy) -> [YAMLText.Member] {
         let plain = Policy(pool: policy.pool, target: policy.target)

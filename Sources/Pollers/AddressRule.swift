@@ -8,7 +8,7 @@ import Foundation
 // rule is about addresses, not names: it is asked after a name was resolved, and what is connected to is what it allowed.
 
 /// An IPv4 address (4 bytes) or an IPv6 address (16). An IPv4 address within IPv6 (`::ffff:127.0.0.1`) is that IPv4 address.
-public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
+package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     let bytes: [UInt8]
 
     init?(bytes: [UInt8]) {
@@ -30,7 +30,7 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    public var description: String {
+    package var description: String {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         guard inet_ntop(bytes.count == 4 ? AF_INET : AF_INET6, bytes, &text, socklen_t(text.count)) != nil else { return "?" }
         return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -47,11 +47,11 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// `127.0.0.1`, `169.254.20.0/24`, `::1`.
-public struct AddressPrefix: Hashable, Sendable {
+package struct AddressPrefix: Hashable, Sendable {
     private let address: IPAddress
     private let bits: Int
 
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let first = parts.first, let address = IPAddress(String(first)) else { return nil }
         self.address = address
@@ -73,11 +73,11 @@ public struct AddressPrefix: Hashable, Sendable {
     }
 }
 
-public struct AddressRule: Hashable, Sendable {
+package struct AddressRule: Hashable, Sendable {
     private let allowed: [AddressPrefix]
 
     /// - Parameter allowed: those that may be asked all the same.
-    public init(allowed: [AddressPrefix] = []) { self.allowed = allowed }
+    package init(allowed: [AddressPrefix] = []) { self.allowed = allowed }
 
     /// What stands at the address, where it may not be asked; nil where it may.
     func refusal(of address: IPAddress) -> String? {
@@ -88,7 +88,7 @@ public struct AddressRule: Hashable, Sendable {
 
     /// Why this URL can't be right, without looking up names: it is an address that is refused, however written, or a name
     /// that stands for one everywhere. nil where only a look-up can tell.
-    public func refusal(ofURL url: String) -> String? {
+    package func refusal(ofURL url: String) -> String? {
         guard let host = PollURL(url)?.host else { return nil }
         let name = host.hasSuffix(".") ? String(host.dropLast()) : host
         let known = name == "localhost" || name.hasSuffix(".localhost") ? "127.0.0.1" : Self.names.contains(name) ? "169.254.169.254" : name

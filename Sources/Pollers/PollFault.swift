@@ -3,9 +3,9 @@
 // A fault is what becomes of a look that brought nothing: an error in `queue.observed`, one line that an operator can act
 // on. It never holds a secret: addresses carry none, and of files only names are told.
 
-public struct PollFault: Error, Hashable, Sendable, CustomStringConvertible {
+package struct PollFault: Error, Hashable, Sendable, CustomStringConvertible {
     /// One line of printable text, at most `limitCharacters`.
-    public let description: String
+    package let description: String
 
     /// Whether another server behind the same name may answer.
     var isOfOneServer = false

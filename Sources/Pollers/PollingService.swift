@@ -1,7 +1,7 @@
-public import Autoscaling
-public import Domain
-public import Logging
-public import ServiceLifecycle
+package import Autoscaling
+package import Domain
+package import Logging
+package import ServiceLifecycle
 import Foundation
 import HTTPAsking
 
@@ -11,11 +11,11 @@ import HTTPAsking
 // stopped first. Where one instance among several acts, `policies` gives none on the others, so
 // that a metric is fetched once. What is fetched goes into the log through `append` and nowhere else.
 
-public struct PollingService: Service {
-    public typealias Append = @Sendable (EventBatch) async throws -> Void
+package struct PollingService: Service {
+    package typealias Append = @Sendable (EventBatch) async throws -> Void
 
     /// Beyond that many triggers the rest is not fetched, and the log of the service says so.
-    public static let pollerLimit = 1_000
+    package static let pollerLimit = 1_000
 
     private let policies: @Sendable () -> AsyncStream<[Policy]>
     private let append: Append
@@ -28,7 +28,7 @@ public struct PollingService: Service {
     ///   - append: puts events into the log; what it throws is logged, and the next look comes all the same.
     ///   - rule: which addresses the policy of that name may have asked, looked at before each look; nil for any.
     ///   - secretsFolder: where the files lie that policies name; nil lets none be read.
-    public init(
+    package init(
         policies: @escaping @Sendable () -> AsyncStream<[Policy]>, append: @escaping Append, logger: Logger,
         rule: @escaping @Sendable (_ policy: String) async -> AddressRule? = { _ in nil }, secretsFolder: String? = nil
     ) {
@@ -40,7 +40,7 @@ public struct PollingService: Service {
     }
 
     /// Until the group shuts down or the task is cancelled. No task of a poller outlives it.
-    public func run() async throws {
+    package func run() async throws {
         let client = PollClient(secrets: secrets)
         await cancelWhenGracefulShutdown { await supervise(client) }
         await client.shutdown()

@@ -7,13 +7,13 @@ import SmallFiles
 // a policy's author chooses the file's name and the address its content is sent to. Links are followed (Kubernetes mounts
 // secrets as links), and must end inside the folder.
 
-public struct SecretFolder: Sendable {
+package struct SecretFolder: Sendable {
     /// nil: no file may be read.
     private let path: String?
 
     static let limitBytes = 65_536
 
-    public init(path: String?) { self.path = path }
+    package init(path: String?) { self.path = path }
 
     func read(_ file: String) throws(PollFault) -> [UInt8] {
         guard let path else { throw PollFault("\(file) can't be read: the service has no folder of secrets; name one in its configuration") }
@@ -29,7 +29,7 @@ public struct SecretFolder: Sendable {
     }
 
     /// A token: one line without spaces, as it may stand in a header.
-    public func token(_ file: String) throws(PollFault) -> String {
+    package func token(_ file: String) throws(PollFault) -> String {
         let bytes = try read(file)
         let end = bytes.lastIndex { !" \t\r\n".utf8.contains($0) }
         let token = bytes[..<(end.map { $0 + 1 } ?? 0)]

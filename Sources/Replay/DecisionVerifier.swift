@@ -1,5 +1,5 @@
-public import Domain
-public import EventLog
+package import Domain
+package import EventLog
 import ControlLoop
 
 // Was every recorded decision the one that follows from the log?
@@ -11,33 +11,33 @@ import ControlLoop
 // position lies in the stretch. Memory doesn't grow with the log.
 
 /// A recorded decision that doesn't follow from the log.
-public struct DecisionDifference: Hashable, Sendable {
-    public var seq: Position
-    public var pool: String
+package struct DecisionDifference: Hashable, Sendable {
+    package var seq: Position
+    package var pool: String
     /// The events' bodies: as recorded, and as recomputed (nil where no decision follows at all).
-    public var recorded: String
-    public var recomputed: String?
+    package var recorded: String
+    package var recomputed: String?
 }
 
-public struct DecisionReport: Hashable, Sendable {
-    public var checked: Int64
-    public var first: DecisionDifference?
+package struct DecisionReport: Hashable, Sendable {
+    package var checked: Int64
+    package var first: DecisionDifference?
 }
 
 /// A recorded decision that was decided again.
-public struct CheckedDecision: Hashable, Sendable {
-    public var seq: Position
-    public var at: LogTime
-    public var pool: NameID
+package struct CheckedDecision: Hashable, Sendable {
+    package var seq: Position
+    package var at: LogTime
+    package var pool: NameID
     /// The shadow that decided; nil for the pool's own policy.
-    public var shadow: String?
+    package var shadow: String?
     /// The event's body.
-    public var recorded: String
+    package var recorded: String
     /// Nil where it came out the same, byte for byte.
-    public var difference: DecisionDifference?
+    package var difference: DecisionDifference?
 }
 
-public struct DecisionVerifier {
+package struct DecisionVerifier {
     private let log: EventLog
     private let pools: Set<NameID>
     /// The last position that is folded.
@@ -47,7 +47,7 @@ public struct DecisionVerifier {
     private(set) var world: World
 
     /// All decisions up to the log's head as it is now.
-    public init(log: EventLog) {
+    package init(log: EventLog) {
         self.log = log
         pools = []
         last = log.head.seq
@@ -58,7 +58,7 @@ public struct DecisionVerifier {
     /// Those whose own position lies in `first...last`, of `pools` (of all, where none is named).
     ///
     /// - Parameter soundThrough: the last position to fold and to read on from: what comes after is not what was written.
-    public init(log: EventLog, first: Position, last: Position, pools: Set<NameID> = [], soundThrough: Position = .max) throws(LogError) {
+    package init(log: EventLog, first: Position, last: Position, pools: Set<NameID> = [], soundThrough: Position = .max) throws(LogError) {
         self.log = log
         self.pools = pools
         let end = min(last, soundThrough)
@@ -69,7 +69,7 @@ public struct DecisionVerifier {
     }
 
     /// Checks all that is left; stops at the first that differs.
-    public mutating func verify(progress: (Position, Position) -> Void = { _, _ in }) throws(LogError) -> DecisionReport {
+    package mutating func verify(progress: (Position, Position) -> Void = { _, _ in }) throws(LogError) -> DecisionReport {
         var report = DecisionReport(checked: 0, first: nil)
         while let checked = try step() {
             for decision in checked {
@@ -84,7 +84,7 @@ public struct DecisionVerifier {
 
     /// Folds some commits on, and answers the decisions that were due meanwhile; nil once all is done. `folded` is called with
     /// each commit after it was folded.
-    public mutating func step(_ folded: (CommittedBatch) -> Void = { _ in }) throws(LogError) -> [CheckedDecision]? {
+    package mutating func step(_ folded: (CommittedBatch) -> Void = { _ in }) throws(LogError) -> [CheckedDecision]? {
         guard !isOver else { return nil }
         let batches = try History.slice(of: log, after: world.position, through: last)
         var checked: [CheckedDecision] = []

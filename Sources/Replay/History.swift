@@ -1,18 +1,18 @@
-public import ControlLoop
-public import Domain
-public import EventLog
+package import ControlLoop
+package import Domain
+package import EventLog
 
 // What was the state at a moment of the log?
 //
 // From the nearest checkpoint, then the tail: the same fold as the live loop's.
 
 /// A moment: a position, or a log time.
-public enum Moment: Hashable, Sendable {
+package enum Moment: Hashable, Sendable {
     case position(Position)
     case time(LogTime)
 
     /// `12345` or an RFC 3339 time; nil for anything else.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         if let position = Position(text), position >= 0 {
             self = .position(position)
         } else if let time = LogTime(rfc3339: text) {
@@ -23,7 +23,7 @@ public enum Moment: Hashable, Sendable {
     }
 }
 
-public enum History {
+package enum History {
     /// Events read from the file at a time.
     static let sliceEvents = 16_384
 
@@ -36,7 +36,7 @@ public enum History {
     /// The world after the last commit at or before `moment`; commits are whole, so a position inside one means the one before.
     ///
     /// - Parameter ignoringCheckpoints: folds from the beginning: for checking the checkpoints themselves.
-    public static func world(of log: EventLog, at moment: Moment, ignoringCheckpoints: Bool = false) throws(LogError) -> World {
+    package static func world(of log: EventLog, at moment: Moment, ignoringCheckpoints: Bool = false) throws(LogError) -> World {
         let last: Position = switch moment {
         case .position(let position): position
         case .time(let time): try log.position(at: time)

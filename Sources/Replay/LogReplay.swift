@@ -1,5 +1,5 @@
-public import Domain
-public import EventLog
+package import Domain
+package import EventLog
 import ControlLoop
 
 // Does a stretch of the log, run again, come out as it did?
@@ -8,15 +8,15 @@ import ControlLoop
 // folded. Then every decision in the stretch is decided again, slice by slice, so that whoever drives it sets the pace. No
 // clock is read: the log's own times are all there is.
 
-public struct LogReplay {
-    public let stretch: LogStretch
+package struct LogReplay {
+    package let stretch: LogStretch
     private let log: EventLog
     private let pools: Set<NameID>
     private var verifier: DecisionVerifier?
-    public private(set) var summary: ReplaySummary
+    package private(set) var summary: ReplaySummary
 
     /// - Parameter pools: whose decisions are compared; all, where none is named.
-    public init(log: EventLog, stretch: LogStretch, pools: Set<NameID> = []) {
+    package init(log: EventLog, stretch: LogStretch, pools: Set<NameID> = []) {
         self.log = log
         self.stretch = stretch
         self.pools = pools
@@ -24,10 +24,10 @@ public struct LogReplay {
     }
 
     /// The position reached.
-    public var position: Position { verifier?.world.position ?? 0 }
+    package var position: Position { verifier?.world.position ?? 0 }
 
     /// Checks the chain and prepares to fold. Comes before the first `step`.
-    public mutating func checkChain(progress: @escaping (Position) -> Void = { _ in }) throws(LogError) {
+    package mutating func checkChain(progress: @escaping (Position) -> Void = { _ in }) throws(LogError) {
         // Where to begin follows from what decisions say they looked at; should they lie, the chain says so.
         let hopeful = try DecisionVerifier(log: log, first: stretch.first, last: stretch.last, pools: pools)
         let chain = try log.verify(after: hopeful.world.position, through: stretch.last, progress: progress)
@@ -37,7 +37,7 @@ public struct LogReplay {
     }
 
     /// Runs on by some commits; answers the decisions that were due meanwhile, nil at the end or after the first that differs.
-    public mutating func step() throws(LogError) -> [CheckedDecision]? {
+    package mutating func step() throws(LogError) -> [CheckedDecision]? {
         guard summary.first == nil else { return nil }
         var summary = summary
         let checked = try verifier?.step { [log, stretch, pools] batch in
@@ -57,37 +57,37 @@ public struct LogReplay {
 }
 
 /// What replaying a stretch found.
-public struct ReplaySummary: Hashable, Sendable {
-    public struct Pool: Hashable, Sendable {
-        public var name: String
+package struct ReplaySummary: Hashable, Sendable {
+    package struct Pool: Hashable, Sendable {
+        package var name: String
         /// Events of the pool in the stretch: its own, its workers' and its actors'.
-        public var events: Int64 = 0
-        public var decisions: Int64 = 0
-        public var ups = 0
-        public var downs = 0
+        package var events: Int64 = 0
+        package var decisions: Int64 = 0
+        package var ups = 0
+        package var downs = 0
         /// The largest count that was decided; nil where none was.
-        public var peak: Int?
+        package var peak: Int?
     }
 
-    public var stretch: LogStretch
+    package var stretch: LogStretch
     /// Events folded: those of the stretch, and those before it since the checkpoint.
-    public var folded: Int64 = 0
+    package var folded: Int64 = 0
     /// Events in the stretch that were folded.
-    public var events: Int64 = 0
+    package var events: Int64 = 0
     /// Decisions that were compared.
-    public var decisions: Int64 = 0
+    package var decisions: Int64 = 0
     private var byPool: [NameID: Pool] = [:]
     /// The first thing that is not as it was written.
-    public var fault: VerifyReport.Fault?
+    package var fault: VerifyReport.Fault?
     /// The first decision that comes out otherwise.
-    public var first: DecisionDifference?
+    package var first: DecisionDifference?
 
     init(stretch: LogStretch) { self.stretch = stretch }
 
-    public var isSame: Bool { fault == nil && first == nil }
+    package var isSame: Bool { fault == nil && first == nil }
 
     /// In order of name.
-    public var pools: [Pool] { byPool.values.sorted { $0.name < $1.name } }
+    package var pools: [Pool] { byPool.values.sorted { $0.name < $1.name } }
 
     mutating func countEvent(_ pool: NameID, name: () -> String) {
         if byPool[pool] == nil { byPool[pool] = Pool(name: name()) }

@@ -1,19 +1,19 @@
-public import Domain
-public import EventLog
+package import Domain
+package import EventLog
 
 // From where to where?
 //
 // A stretch of the log between two moments, both included: every position from the first to the last, and the log times of
 // both. A time means the first commit at or after it where the stretch begins, the last at or before it where it ends.
 
-public struct LogStretch: Hashable, Sendable {
-    public var first: Position
-    public var last: Position
-    public var firstAt: LogTime
-    public var lastAt: LogTime
+package struct LogStretch: Hashable, Sendable {
+    package var first: Position
+    package var last: Position
+    package var firstAt: LogTime
+    package var lastAt: LogTime
 
     /// Nil where no event lies between the two.
-    public init?(of log: EventLog, from: Moment? = nil, to: Moment? = nil) throws(LogError) {
+    package init?(of log: EventLog, from: Moment? = nil, to: Moment? = nil) throws(LogError) {
         first = switch from {
         case nil: 1
         case .position(let position): max(1, position)
@@ -31,5 +31,5 @@ public struct LogStretch: Hashable, Sendable {
     }
 
     /// Log time from the first commit to the last.
-    public var seconds: Double { lastAt.seconds(since: firstAt) }
+    package var seconds: Double { lastAt.seconds(since: firstAt) }
 }

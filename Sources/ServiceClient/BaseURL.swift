@@ -3,27 +3,27 @@
 // `http://HOST[:PORT]` speaks HTTP/2 with prior knowledge, `https://…` by ALPN; a path before the routes is kept. HOST may
 // be a name, an IPv4 address, or an IPv6 address in brackets.
 
-public struct BaseURL: Hashable, Sendable, CustomStringConvertible {
-    public var isSecure: Bool
-    public var host: String
-    public var port: Int
+package struct BaseURL: Hashable, Sendable, CustomStringConvertible {
+    package var isSecure: Bool
+    package var host: String
+    package var port: Int
     /// Begins with a slash and doesn't end with one; empty where the routes begin at the root.
-    public var prefix: String
+    package var prefix: String
 
-    public init(isSecure: Bool = false, host: String, port: Int, prefix: String = "") {
+    package init(isSecure: Bool = false, host: String, port: Int, prefix: String = "") {
         self.isSecure = isSecure
         self.host = host
         self.port = port
         self.prefix = prefix
     }
 
-    public struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
-        public var text: String
-        public var problem: String
-        public var description: String { "\"\(text)\" is no server's address: \(problem)" }
+    package struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
+        package var text: String
+        package var problem: String
+        package var description: String { "\"\(text)\" is no server's address: \(problem)" }
     }
 
-    public init(_ text: String) throws(Fault) {
+    package init(_ text: String) throws(Fault) {
         func fault(_ problem: String) -> Fault { Fault(text: String(text.prefix(200)), problem: problem) }
         let rest: Substring
         if text.hasPrefix("http://") {
@@ -65,6 +65,6 @@ public struct BaseURL: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// `HOST:PORT` as a request names it.
-    public var authority: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
-    public var description: String { "\(isSecure ? "https" : "http")://\(authority)\(prefix)" }
+    package var authority: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    package var description: String { "\(isSecure ? "https" : "http")://\(authority)\(prefix)" }
 }

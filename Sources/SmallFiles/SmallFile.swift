@@ -1,9 +1,9 @@
 #if canImport(Glibc)
-public import Glibc
+package import Glibc
 #elseif canImport(Musl)
-public import Musl
+package import Musl
 #else
-public import Darwin
+package import Darwin
 #endif
 
 // What is in this file, if it isn't absurdly large?
@@ -12,8 +12,8 @@ public import Darwin
 // more bytes than the limit are read, and nothing of a file's contents is in a fault. Only regular files are read, so no read
 // waits for a pipe's writer or a terminal, whatever a configuration or a policy names.
 
-public enum SmallFile {
-    public enum Fault: Error, Hashable, Sendable, CustomStringConvertible {
+package enum SmallFile {
+    package enum Fault: Error, Hashable, Sendable, CustomStringConvertible {
         /// `errno` says why.
         case unopened(Int32)
         case unread(Int32)
@@ -21,7 +21,7 @@ public enum SmallFile {
         /// What it is instead of a file: `a directory`.
         case notRegular(String)
 
-        public var description: String {
+        package var description: String {
             switch self {
             case .unopened(let number): "can't be opened: \(String(cString: strerror(number)))"
             case .unread(let number): "can't be read: \(String(cString: strerror(number)))"
@@ -34,14 +34,14 @@ public enum SmallFile {
     private static let partBytes = 16_384
 
     /// The whole file.
-    public static func read(_ path: String, limitBytes: Int) throws(Fault) -> [UInt8] {
+    package static func read(_ path: String, limitBytes: Int) throws(Fault) -> [UInt8] {
         let bytes = try prefix(of: path, bytes: limitBytes + 1)
         guard bytes.count <= limitBytes else { throw .tooLarge(limitBytes: limitBytes) }
         return bytes
     }
 
     /// Its first bytes, at most so many.
-    public static func prefix(of path: String, bytes most: Int) throws(Fault) -> [UInt8] {
+    package static func prefix(of path: String, bytes most: Int) throws(Fault) -> [UInt8] {
         // Without O_NONBLOCK the call would wait for a pipe's writer.
         let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard file >= 0 else { throw .unopened(errno) }
@@ -62,7 +62,7 @@ public enum SmallFile {
     }
 
     /// What a file of this mode is, where it isn't a regular one.
-    public static func otherKind(_ mode: mode_t) -> String? {
+    package static func otherKind(_ mode: mode_t) -> String? {
         switch mode & S_IFMT {
         case S_IFREG: nil
         case S_IFDIR: "a directory"

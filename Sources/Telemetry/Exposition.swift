@@ -5,11 +5,11 @@
 
 enum MetricKind: String, Hashable, Sendable { case counter, gauge, histogram }
 
-public enum ExpositionFormat: Hashable, Sendable {
+package enum ExpositionFormat: Hashable, Sendable {
     case text
     case openMetrics
 
-    public var contentType: String {
+    package var contentType: String {
         switch self {
         case .text: "text/plain; version=0.0.4; charset=utf-8"
         case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -17,7 +17,7 @@ public enum ExpositionFormat: Hashable, Sendable {
     }
 
     /// OpenMetrics where the request names it in version 1.0.0 (or none) and likes it no less than plain text; else text.
-    public init(accept: String?) {
+    package init(accept: String?) {
         var openMetrics = 0.0
         var text = 0.0
         for range in (accept ?? "").lowercased().split(separator: ",").prefix(Self.acceptRangesLimit) {

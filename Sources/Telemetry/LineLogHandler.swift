@@ -1,4 +1,4 @@
-public import Logging
+package import Logging
 import Domain
 
 // How does an entry become one line?
@@ -6,7 +6,7 @@ import Domain
 // Whatever a message or a value holds, the entry stays one line of bounded length: control characters are escaped, what is
 // too long is cut and says so, and values under keys that name a secret are not written at all. Keys come in their order.
 
-public struct LineLogHandler: LogHandler {
+package struct LineLogHandler: LogHandler {
     /// Bytes of a message, and of a value; the rest is left out.
     static let textBytesLimit = 8_192
     static let metadataLimit = 64
@@ -14,23 +14,23 @@ public struct LineLogHandler: LogHandler {
 
     private let label: String
     private let configuration: LogConfiguration
-    public var logLevel: Logger.Level
-    public var metadata: Logger.Metadata = [:]
-    public var metadataProvider: Logger.MetadataProvider?
+    package var logLevel: Logger.Level
+    package var metadata: Logger.Metadata = [:]
+    package var metadataProvider: Logger.MetadataProvider?
 
-    public init(label: String, configuration: LogConfiguration, metadataProvider: Logger.MetadataProvider? = nil) {
+    package init(label: String, configuration: LogConfiguration, metadataProvider: Logger.MetadataProvider? = nil) {
         self.label = label
         self.configuration = configuration
         self.metadataProvider = metadataProvider
         logLevel = configuration.level
     }
 
-    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
-    public func log(event: LogEvent) {
+    package func log(event: LogEvent) {
         let entry = Entry(time: configuration.now(), level: event.level, label: label, message: Self.bounded("\(event.message)"), members: members(event))
         switch configuration.format {
         case .text: configuration.write(Self.text(entry))

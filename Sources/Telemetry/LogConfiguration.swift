@@ -1,25 +1,25 @@
-public import Domain
-public import Logging
+package import Domain
+package import Logging
 import Glibc
 import Synchronization
 
 // Where does the log of this process go, how much of it, and in which form?
 
-public struct LogConfiguration: Sendable {
-    public enum Format: String, Hashable, Sendable, CaseIterable {
+package struct LogConfiguration: Sendable {
+    package enum Format: String, Hashable, Sendable, CaseIterable {
         /// For people: `TIME LEVEL LABEL: MESSAGE KEY=VALUE …`
         case text
         /// For machines: one JSON object a line.
         case json
     }
 
-    public var format: Format
-    public var level: Logger.Level
+    package var format: Format
+    package var level: Logger.Level
     /// Takes one line with its line end; called by one thread at a time.
-    public var write: @Sendable ([UInt8]) -> Void
-    public var now: @Sendable () -> LogTime
+    package var write: @Sendable ([UInt8]) -> Void
+    package var now: @Sendable () -> LogTime
 
-    public init(
+    package init(
         format: Format = .text, level: Logger.Level = .info, write: @escaping @Sendable ([UInt8]) -> Void = StandardError.write,
         now: @escaping @Sendable () -> LogTime = StandardError.now
     ) {
@@ -30,16 +30,16 @@ public struct LogConfiguration: Sendable {
     }
 
     /// To be called once, before the first logger is made.
-    public func bootstrap() {
+    package func bootstrap() {
         LoggingSystem.bootstrap({ label, provider in LineLogHandler(label: label, configuration: self, metadataProvider: provider) }, metadataProvider: nil)
     }
 }
 
-public enum StandardError {
+package enum StandardError {
     private static let turn = Mutex(())
 
     /// Whole lines, one after the other. What can't be written is lost: there is nowhere to say so.
-    public static func write(_ line: [UInt8]) {
+    package static func write(_ line: [UInt8]) {
         turn.withLock { _ in
             line.withUnsafeBytes { bytes in
                 var rest = bytes[...]
@@ -53,7 +53,7 @@ public enum StandardError {
         }
     }
 
-    public static func now() -> LogTime {
+    package static func now() -> LogTime {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return LogTime(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)

@@ -4,7 +4,7 @@
 // gives it help, unit and buckets. A metric that is not listed is exposed all the same, with its name for help.
 
 extension MetricDescription {
-    public static let greenroom: [MetricDescription] = [
+    package static let greenroom: [MetricDescription] = [
         // The log.
         .init("greenroom_events_appended_total", "Events appended to the log, by kind."),
         .init("greenroom_events_duplicate_total", "Events that had been appended before and were answered with their first position."),

@@ -6,11 +6,11 @@ import SmallFiles
 // Read from /proc at each scrape, under the names that Prometheus' client libraries use for every process. What can't be
 // read is left out rather than reported as zero.
 
-public struct ProcessMetrics: Sendable {
+package struct ProcessMetrics: Sendable {
     private let ticksPerSecond: Double
     private let pageBytes: Double
 
-    public init() {
+    package init() {
         ticksPerSecond = Double(max(sysconf(Int32(_SC_CLK_TCK)), 1))
         pageBytes = Double(max(sysconf(Int32(_SC_PAGESIZE)), 1))
     }

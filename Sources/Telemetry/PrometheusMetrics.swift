@@ -1,5 +1,5 @@
-public import CoreMetrics
-public import Logging
+package import CoreMetrics
+package import Logging
 import Synchronization
 
 // Where do the metrics of this process end up?
@@ -8,9 +8,9 @@ import Synchronization
 // table of series and is taken when one is made, destroyed or written, never when one is counted. The number of series has
 // a limit: a label that takes ever new values costs a warning, not the memory.
 
-public final class PrometheusMetrics: MetricsFactory, Sendable {
+package final class PrometheusMetrics: MetricsFactory, Sendable {
     /// Series of all metrics together.
-    public static let defaultSeriesLimit = 10_000
+    package static let defaultSeriesLimit = 10_000
 
     struct Family {
         var name: String
@@ -35,7 +35,7 @@ public final class PrometheusMetrics: MetricsFactory, Sendable {
     private let table = Mutex(Table())
 
     /// - Parameter process: reads this process's own metrics; nil leaves them out.
-    public init(
+    package init(
         descriptions: [MetricDescription] = MetricDescription.greenroom, seriesLimit: Int = PrometheusMetrics.defaultSeriesLimit,
         process: ProcessMetrics? = ProcessMetrics(), logger: Logger = Logger(label: "greenroom.telemetry")
     ) {
@@ -46,12 +46,12 @@ public final class PrometheusMetrics: MetricsFactory, Sendable {
     }
 
     /// The answer to a scrape, in the format that the request's Accept asks for.
-    public func render(accept: String?) -> (contentType: String, body: [UInt8]) {
+    package func render(accept: String?) -> (contentType: String, body: [UInt8]) {
         let format = ExpositionFormat(accept: accept)
         return (format.contentType, exposition(format))
     }
 
-    public func exposition(_ format: ExpositionFormat) -> [UInt8] {
+    package func exposition(_ format: ExpositionFormat) -> [UInt8] {
         var families = table.withLock { Array($0.families.values) }
         families.append(droppedFamily)
         families += process?.families() ?? []
@@ -67,30 +67,30 @@ public final class PrometheusMetrics: MetricsFactory, Sendable {
 
     // MARK: - MetricsFactory
 
-    public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
+    package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         series(MetricNaming.counterName(label), .counter, label, dimensions) { _ in CounterInstrument() } ?? CounterInstrument()
     }
 
-    public func makeFloatingPointCounter(label: String, dimensions: [(String, String)]) -> any FloatingPointCounterHandler {
+    package func makeFloatingPointCounter(label: String, dimensions: [(String, String)]) -> any FloatingPointCounterHandler {
         series(MetricNaming.counterName(label), .counter, label, dimensions) { _ in FloatingCounterInstrument() } ?? FloatingCounterInstrument()
     }
 
-    public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler { gauge(label, dimensions) }
+    package func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler { gauge(label, dimensions) }
 
-    public func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
+    package func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
         guard aggregate else { return gauge(label, dimensions) }
         return histogram(label, dimensions, defaultBounds: Buckets.counts)
     }
 
-    public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
+    package func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         histogram(label, dimensions, defaultBounds: Buckets.latencySeconds)
     }
 
-    public func destroyCounter(_ handler: any CounterHandler) { destroy(handler) }
-    public func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) { destroy(handler) }
-    public func destroyMeter(_ handler: any MeterHandler) { destroy(handler) }
-    public func destroyRecorder(_ handler: any RecorderHandler) { destroy(handler) }
-    public func destroyTimer(_ handler: any TimerHandler) { destroy(handler) }
+    package func destroyCounter(_ handler: any CounterHandler) { destroy(handler) }
+    package func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) { destroy(handler) }
+    package func destroyMeter(_ handler: any MeterHandler) { destroy(handler) }
+    package func destroyRecorder(_ handler: any RecorderHandler) { destroy(handler) }
+    package func destroyTimer(_ handler: any TimerHandler) { destroy(handler) }
 
     // MARK: - The table
 

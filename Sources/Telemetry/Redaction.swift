@@ -3,13 +3,13 @@
 // Values under keys that name a secret, at any depth, whatever they are. A key names one if one of its words does: words are
 // parted by anything that is no letter or digit, and by capitals (`authToken`, `AUTH_TOKEN`, `x-auth-token`).
 
-public enum Redaction {
-    public static let words: Set<String> = [
+package enum Redaction {
+    package static let words: Set<String> = [
         "token", "tokens", "authorization", "password", "passwords", "passwd", "secret", "secrets", "apikey", "credential", "credentials",
     ]
-    public static let placeholder = "<redacted>"
+    package static let placeholder = "<redacted>"
 
-    public static func namesSecret(_ key: String) -> Bool {
+    package static func namesSecret(_ key: String) -> Bool {
         var word = ""
         var lastWasLower = false
         for character in key {

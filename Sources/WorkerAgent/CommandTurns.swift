@@ -6,16 +6,16 @@ import Subprocess
 // One process a turn, in a process group of its own, told by its environment whom it serves. Status 0 is a turn that ended
 // well; its restore, and where it keeps its state, are its own. A turn that is broken off takes its whole group with it.
 
-public struct CommandTurns: TurnRunner {
+package struct CommandTurns: TurnRunner {
     private let command: [String]
 
     /// - Parameter command: program and arguments; a program without a slash is looked for in PATH. Not empty.
-    public init(command: [String]) {
+    package init(command: [String]) {
         precondition(!command.isEmpty, "a turn's command names a program")
         self.command = command
     }
 
-    public func run(_ placement: Placement, on worker: String, restored: @Sendable (Int64?) async -> Void) async throws(TurnFault) -> TurnSnapshot? {
+    package func run(_ placement: Placement, on worker: String, restored: @Sendable (Int64?) async -> Void) async throws(TurnFault) -> TurnSnapshot? {
         let status: TerminationStatus
         do {
             let result = try await Subprocess.run(

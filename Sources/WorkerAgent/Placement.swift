@@ -1,22 +1,22 @@
-public import Domain
+package import Domain
 
 // Which actor was placed here, and how is it to be restored?
 
-public struct Placement: Hashable, Sendable {
-    public var seq: Position
-    public var actor: String
+package struct Placement: Hashable, Sendable {
+    package var seq: Position
+    package var actor: String
     /// The actor's; nil from a service that doesn't tell.
-    public var namespace: String?
-    public var worker: String
-    public var pool: String?
+    package var namespace: String?
+    package var worker: String
+    package var pool: String?
     /// How close its state is; see `RestoreTier`.
-    public var tier: String?
+    package var tier: String?
     /// URI of the snapshot to restore from.
-    public var restoreFrom: String?
+    package var restoreFrom: String?
     /// How long the turn is expected to run.
-    public var expectedMillis: Int64?
+    package var expectedMillis: Int64?
 
-    public init(
+    package init(
         seq: Position, actor: String, namespace: String? = nil, worker: String, pool: String? = nil, tier: String? = nil, restoreFrom: String? = nil,
         expectedMillis: Int64? = nil
     ) {
@@ -35,13 +35,13 @@ public struct Placement: Hashable, Sendable {
 }
 
 /// A line of the log that isn't the placement it should be.
-public struct PlacementFault: Error, Hashable, Sendable {
-    public var problem: String
+package struct PlacementFault: Error, Hashable, Sendable {
+    package var problem: String
 }
 
 extension Placement {
     /// Reads a line of `GET /v1/events`; nil for one that is empty or of another kind.
-    public init?(line: [UInt8]) throws(PlacementFault) {
+    package init?(line: [UInt8]) throws(PlacementFault) {
         let result = line.withUnsafeBufferPointer { bytes -> Result<Placement?, PlacementFault> in
             do throws(PlacementFault) { return .success(try Self.read(bytes)) } catch { return .failure(error) }
         }

@@ -1,5 +1,5 @@
-public import Domain
-public import Logging
+package import Domain
+package import Logging
 import ServiceClient
 
 // How does a worker reach the service over HTTP/2?
@@ -7,16 +7,16 @@ import ServiceClient
 // Reports are `POST /v1/events`, placements `GET /v1/events` with the worker's name. Each call is one try: the worker decides
 // about the next, because it alone knows how long a report may wait.
 
-public struct ServiceWorkerLink: WorkerLink {
+package struct ServiceWorkerLink: WorkerLink {
     private let client: ServiceClient
 
     /// What the link was given can't be used: which option, and why.
-    public struct SetupFault: Error, Hashable, Sendable, CustomStringConvertible {
-        public var description: String
+    package struct SetupFault: Error, Hashable, Sendable, CustomStringConvertible {
+        package var description: String
     }
 
     /// - Parameter token: sent as `Authorization: Bearer …`.
-    public init(server: String, token: String? = nil, logger: Logger) throws(SetupFault) {
+    package init(server: String, token: String? = nil, logger: Logger) throws(SetupFault) {
         do throws(BaseURL.Fault) {
             client = ServiceClient(ClientConfiguration(url: try BaseURL(server), token: token), log: logger)
         } catch {
@@ -24,9 +24,9 @@ public struct ServiceWorkerLink: WorkerLink {
         }
     }
 
-    public func close() async { await client.close() }
+    package func close() async { await client.close() }
 
-    public func send(_ events: EventBatch) async throws(WorkerLinkFault) -> Acknowledgement {
+    package func send(_ events: EventBatch) async throws(WorkerLinkFault) -> Acknowledgement {
         var request = ClientRequest.events(BatchJSON.encode(events), isBatch: true)
         request.isIdempotent = false
         let answer: ClientAnswer
@@ -37,7 +37,7 @@ public struct ServiceWorkerLink: WorkerLink {
         return acknowledgement
     }
 
-    public func readPlacements(
+    package func readPlacements(
         of worker: String, after: Position, follow: Bool, _ take: @escaping @Sendable ([UInt8]) async -> Bool
     ) async throws(WorkerLinkFault) {
         var path = "/v1/events?kind=actor.placed&worker=\(QueryText.encode(worker))&after=\(after)"

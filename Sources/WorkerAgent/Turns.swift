@@ -5,40 +5,40 @@ import Domain
 // A `TurnRunner` restores the actor, says so, runs its turn and answers where its new state is. Without a command the turn
 // is played: it sleeps as long as a restore and the turn would take.
 
-public protocol TurnRunner: Sendable {
+package protocol TurnRunner: Sendable {
     /// - Parameter restored: to be called once, when the actor serves: milliseconds its restore took, nil where only the
     ///   turn itself knows.
     func run(_ placement: Placement, on worker: String, restored: @Sendable (Int64?) async -> Void) async throws(TurnFault) -> TurnSnapshot?
 }
 
 /// The clean state a turn left.
-public struct TurnSnapshot: Hashable, Sendable {
-    public var uri: String
-    public var bytes: Int64?
-    public init(uri: String, bytes: Int64? = nil) { self.uri = uri; self.bytes = bytes }
+package struct TurnSnapshot: Hashable, Sendable {
+    package var uri: String
+    package var bytes: Int64?
+    package init(uri: String, bytes: Int64? = nil) { self.uri = uri; self.bytes = bytes }
 }
 
 /// Why a turn ended without a clean state.
-public struct TurnFault: Error, Hashable, Sendable {
-    public var reason: String
-    public init(reason: String) { self.reason = reason }
+package struct TurnFault: Error, Hashable, Sendable {
+    package var reason: String
+    package init(reason: String) { self.reason = reason }
 }
 
 /// Turns that only take time.
-public struct SimulatedTurns: TurnRunner {
-    public struct RestoreMillis: Hashable, Sendable {
+package struct SimulatedTurns: TurnRunner {
+    package struct RestoreMillis: Hashable, Sendable {
         /// Nothing of the actor's state is near.
-        public var cold: Int64
+        package var cold: Int64
         /// Its template's is.
-        public var golden: Int64
+        package var golden: Int64
         /// Its own is in the node's cache.
-        public var warm: Int64
+        package var warm: Int64
         /// Its own was paused on the node.
-        public var local: Int64
+        package var local: Int64
 
-        public init(cold: Int64 = 1_000, warm: Int64 = 100) { self.init(cold: cold, golden: warm, warm: warm, local: warm) }
+        package init(cold: Int64 = 1_000, warm: Int64 = 100) { self.init(cold: cold, golden: warm, warm: warm, local: warm) }
 
-        public init(cold: Int64, golden: Int64, warm: Int64, local: Int64) {
+        package init(cold: Int64, golden: Int64, warm: Int64, local: Int64) {
             self.cold = cold
             self.golden = golden
             self.warm = warm
@@ -56,21 +56,21 @@ public struct SimulatedTurns: TurnRunner {
     }
 
     /// Bytes a played actor's snapshot claims to have.
-    public static let snapshotBytes: Int64 = 64 << 20
+    package static let snapshotBytes: Int64 = 64 << 20
     /// A turn of which nobody said how long it runs.
-    public static let defaultTurnMillis: Int64 = 1_000
+    package static let defaultTurnMillis: Int64 = 1_000
     /// The longest turn that is played: a day.
-    public static let turnMillisLimit: Int64 = 86_400_000
+    package static let turnMillisLimit: Int64 = 86_400_000
 
     private let restoreMillis: RestoreMillis
     private let clock: WorkerClock
 
-    public init(restoreMillis: RestoreMillis = RestoreMillis(), clock: WorkerClock) {
+    package init(restoreMillis: RestoreMillis = RestoreMillis(), clock: WorkerClock) {
         self.restoreMillis = restoreMillis
         self.clock = clock
     }
 
-    public func run(_ placement: Placement, on worker: String, restored: @Sendable (Int64?) async -> Void) async throws(TurnFault) -> TurnSnapshot? {
+    package func run(_ placement: Placement, on worker: String, restored: @Sendable (Int64?) async -> Void) async throws(TurnFault) -> TurnSnapshot? {
         let restore = restoreMillis.of(Self.tier(of: placement))
         try await sleep(millis: restore)
         await restored(restore)

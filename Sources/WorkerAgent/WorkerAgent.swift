@@ -1,5 +1,5 @@
 import Domain
-public import Logging
+package import Logging
 
 // How does one worker live?
 //
@@ -14,9 +14,9 @@ public import Logging
 //
 // The agent's actor guards the ledger and the mode. Turns are tasks of their own, cancelled only by the end.
 
-public actor WorkerAgent {
+package actor WorkerAgent {
     /// How a worker's life ended.
-    public enum Outcome: Hashable, Sendable {
+    package enum Outcome: Hashable, Sendable {
         /// All turns finished and the log knows that the worker is gone.
         case drained
         /// Broken off for this reason, and the log knows.
@@ -49,7 +49,7 @@ public actor WorkerAgent {
     private var waitingForEnd: [CheckedContinuation<Outcome, Never>] = []
     private var waitingForIdle: [CheckedContinuation<Void, Never>] = []
 
-    public init(_ configuration: WorkerConfiguration, link: any WorkerLink, turns: any TurnRunner, clock: WorkerClock, logger: Logger) {
+    package init(_ configuration: WorkerConfiguration, link: any WorkerLink, turns: any TurnRunner, clock: WorkerClock, logger: Logger) {
         self.configuration = configuration
         self.link = link
         self.turns = turns
@@ -61,7 +61,7 @@ public actor WorkerAgent {
     }
 
     /// Registers and works until it is drained, stopped, or cut off. To be called once.
-    public func run() async -> Outcome {
+    package func run() async -> Outcome {
         let registration = Task { await register() }
         let outcome = await untilEnded()
         registration.cancel()
@@ -69,10 +69,10 @@ public actor WorkerAgent {
         return outcome
     }
 
-    public var isServing: Bool { mode == .serving }
+    package var isServing: Bool { mode == .serving }
 
     /// Takes no more placements, finishes what runs, and ends. A second call changes nothing.
-    public func drain(reason: String) {
+    package func drain(reason: String) {
         guard mode == .serving else { return }
         mode = .draining
         drainReason = reason
@@ -82,7 +82,7 @@ public actor WorkerAgent {
     }
 
     /// Breaks off every turn, says so as well as it can within a bound, and ends.
-    public func stop(reason: String) async {
+    package func stop(reason: String) async {
         guard !hasEnded else { return }
         let held = halt()
         end(await sayFarewell(held, reason: reason) ? .stopped(reason) : .unreachable("\(reason), and the service didn't take the report"))

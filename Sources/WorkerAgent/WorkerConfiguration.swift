@@ -1,23 +1,23 @@
-public import Domain
+package import Domain
 
 // What is this worker, and within which limits does it work?
 
-public struct WorkerConfiguration: Sendable {
-    public var name: String
+package struct WorkerConfiguration: Sendable {
+    package var name: String
     /// `NAMESPACE/NAME`.
-    public var pool: String
-    public var node: String
-    public var slots: Int
-    public var zone: String?
-    public var sandboxClass: String?
-    public var ip: String?
+    package var pool: String
+    package var node: String
+    package var slots: Int
+    package var zone: String?
+    package var sandboxClass: String?
+    package var ip: String?
     /// Sorted by key.
-    public var labels: [(key: String, value: String)]
+    package var labels: [(key: String, value: String)]
     /// How long turns may still run once the worker is asked to go.
-    public var drainLimit: Duration
-    public var limits: Limits
+    package var drainLimit: Duration
+    package var limits: Limits
 
-    public init(
+    package init(
         name: String, pool: String, node: String, slots: Int = 1, zone: String? = nil, sandboxClass: String? = nil, ip: String? = nil,
         labels: [(key: String, value: String)] = [], drainLimit: Duration = .seconds(3_600), limits: Limits = Limits()
     ) {
@@ -42,31 +42,31 @@ public struct WorkerConfiguration: Sendable {
         placement.worker == fullName || (placement.worker == name && (placement.namespace ?? namespace) == namespace)
     }
 
-    public struct Limits: Sendable {
+    package struct Limits: Sendable {
         /// Placements that wait here for a slot which the log holds for free already; one more is refused.
-        public var queuedPlacements = 64
+        package var queuedPlacements = 64
         /// Between two tries to reach the service.
-        public var retryDelayMin = Duration.milliseconds(100)
-        public var retryDelayMax = Duration.seconds(5)
+        package var retryDelayMin = Duration.milliseconds(100)
+        package var retryDelayMax = Duration.seconds(5)
         /// All tries of one report together; after that the worker gives up and exits, for the log knows better than it.
-        public var reportLimit = Duration.seconds(600)
-        public var eventsPerSend = 100
-        public var queuedReports = 4_096
+        package var reportLimit = Duration.seconds(600)
+        package var eventsPerSend = 100
+        package var queuedReports = 4_096
         /// A draining worker looks for placements that were under way once more after this.
-        public var drainSettle = Duration.milliseconds(200)
+        package var drainSettle = Duration.milliseconds(200)
         /// For the last words of a worker that stops at once.
-        public var farewellLimit = Duration.seconds(2)
+        package var farewellLimit = Duration.seconds(2)
 
-        public init() {}
+        package init() {}
     }
 }
 
 /// How a worker reads the time and waits; tests bring their own.
-public struct WorkerClock: Sendable {
-    public var now: @Sendable () -> LogTime
-    public var sleep: @Sendable (Duration) async throws -> Void
+package struct WorkerClock: Sendable {
+    package var now: @Sendable () -> LogTime
+    package var sleep: @Sendable (Duration) async throws -> Void
 
-    public init(now: @escaping @Sendable () -> LogTime, sleep: @escaping @Sendable (Duration) async throws -> Void) {
+    package init(now: @escaping @Sendable () -> LogTime, sleep: @escaping @Sendable (Duration) async throws -> Void) {
         self.now = now
         self.sleep = sleep
     }

@@ -1,11 +1,11 @@
-public import Domain
+package import Domain
 
 // What does a worker need of the service?
 //
 // Two things: events taken durably, and the placements made for it. `ServiceWorkerLink` is this over HTTP/2; tests bring a
 // twin in memory. A link tries once and bounds each try in time; trying again is the worker's business.
 
-public protocol WorkerLink: Sendable {
+package protocol WorkerLink: Sendable {
     /// Returns once all of `events` are durable; repeats are answered like the first time.
     func send(_ events: EventBatch) async throws(WorkerLinkFault) -> Acknowledgement
     /// Hands `take` the log's `actor.placed` lines for this worker after a position, as JSON, in order; what it has not taken
@@ -16,14 +16,14 @@ public protocol WorkerLink: Sendable {
     ) async throws(WorkerLinkFault)
 }
 
-public struct Acknowledgement: Hashable, Sendable {
+package struct Acknowledgement: Hashable, Sendable {
     /// Positions of the first and the last event of the batch.
-    public var firstSeq: Position
-    public var lastSeq: Position
-    public init(firstSeq: Position, lastSeq: Position) { self.firstSeq = firstSeq; self.lastSeq = lastSeq }
+    package var firstSeq: Position
+    package var lastSeq: Position
+    package init(firstSeq: Position, lastSeq: Position) { self.firstSeq = firstSeq; self.lastSeq = lastSeq }
 }
 
-public enum WorkerLinkFault: Error, Hashable, Sendable {
+package enum WorkerLinkFault: Error, Hashable, Sendable {
     /// No answer, or one that says to come again: worth another try.
     case unavailable(String, retryAfterSeconds: Int? = nil)
     /// The service refuses this request whoever sends it again; what it said.
@@ -31,7 +31,7 @@ public enum WorkerLinkFault: Error, Hashable, Sendable {
     /// The service doesn't let this worker in: no token, or one without the right.
     case denied(String)
 
-    public var problem: String {
+    package var problem: String {
         switch self {
         case .unavailable(let problem, _), .refused(let problem), .denied(let problem): problem
         }

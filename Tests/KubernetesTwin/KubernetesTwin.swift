@@ -1,6 +1,6 @@
 import Domain
 import Foundation
-public import Kubernetes
+package import Kubernetes
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -12,35 +12,35 @@ import Synchronization
 // back, cut it off, slow it down, and look at what it was asked. Changes reach watches in order: their lines are handed to the
 // watch's event loop while the lock is held.
 
-public final class KubernetesTwin: Sendable {
+package final class KubernetesTwin: Sendable {
     /// Requests remembered, at most; the oldest go.
-    public static let requestsKept = 10_000
+    package static let requestsKept = 10_000
 
-    public struct Configuration: Sendable {
-        public var resources = TwinResource.all
+    package struct Configuration: Sendable {
+        package var resources = TwinResource.all
         /// By token.
-        public var users: [String: TwinUser] = ["admintoken": .admin, "viewertoken": .viewer]
+        package var users: [String: TwinUser] = ["admintoken": .admin, "viewertoken": .viewer]
         /// Only clients with a certificate of the twin's authority get in; without a token they are admin.
-        public var requiresClientCertificate = false
-        public var certificates: TwinCertificates?
+        package var requiresClientCertificate = false
+        package var certificates: TwinCertificates?
         /// The version of the first write is the one after.
-        public var firstVersion = 100
-        public var bookmarksEvery = Duration.seconds(60)
+        package var firstVersion = 100
+        package var bookmarksEvery = Duration.seconds(60)
         /// Makes pods for targets; nil leaves them to the test.
-        public var controllerNodes: [String]?
+        package var controllerNodes: [String]?
         /// Pods that the controller makes are ready at once.
-        public var makesPodsReady = true
+        package var makesPodsReady = true
         /// 0 lets the system choose.
-        public var port = 0
-        public init() {}
+        package var port = 0
+        package init() {}
     }
 
-    public let port: Int
-    public let certificates: TwinCertificates
+    package let port: Int
+    package let certificates: TwinCertificates
     private let core: TwinCore
     private let channel: any Channel
 
-    public var server: String { "https://127.0.0.1:\(port)" }
+    package var server: String { "https://127.0.0.1:\(port)" }
 
     private init(_ core: TwinCore, _ channel: any Channel, _ certificates: TwinCertificates) {
         self.core = core
@@ -49,7 +49,7 @@ public final class KubernetesTwin: Sendable {
         port = channel.localAddress?.port ?? 0
     }
 
-    public static func start(_ configuration: Configuration = Configuration()) async throws -> KubernetesTwin {
+    package static func start(_ configuration: Configuration = Configuration()) async throws -> KubernetesTwin {
         let certificates = try configuration.certificates ?? TwinCertificates.shared()
         let core = TwinCore(configuration)
         let context = try NIOSSLContext(configuration: tls(certificates, configuration.requiresClientCertificate))
@@ -80,19 +80,19 @@ public final class KubernetesTwin: Sendable {
     }
 
     /// Closes every connection and stops listening.
-    public func stop() async {
+    package func stop() async {
         try? await channel.close()
         core.closeConnections()
     }
 
     // MARK: - How clients reach it
 
-    public func access(token: String = "admintoken", namespace: String = "default") -> ClusterAccess {
+    package func access(token: String = "admintoken", namespace: String = "default") -> ClusterAccess {
         ClusterAccess(server: server, namespace: namespace, trust: .authorities(certificates.authority), credential: .token(Secret(token)))
     }
 
     /// A kubeconfig that needs nothing beside it.
-    public func kubeconfig(token: String = "admintoken", namespace: String = "default") -> String {
+    package func kubeconfig(token: String = "admintoken", namespace: String = "default") -> String {
         """
         apiVersion: v1
         kind: Config
@@ -105,21 +105,21 @@ public final class KubernetesTwin: Sendable {
 
     // MARK: - What is in it
 
-    public var version: Int { core.read { $0.store.version } }
+    package var version: Int { core.read { $0.store.version } }
 
-    public func object(_ resource: TwinResource, _ namespace: String? = "default", _ name: String) -> KubernetesObject? {
+    package func object(_ resource: TwinResource, _ namespace: String? = "default", _ name: String) -> KubernetesObject? {
         core.read { $0.store.object(resource, namespace, name) }
     }
 
-    public func objects(_ resource: TwinResource, _ namespace: String? = nil) -> [KubernetesObject] {
+    package func objects(_ resource: TwinResource, _ namespace: String? = nil) -> [KubernetesObject] {
         core.read { api in (try? Selector(labels: nil, fields: nil)).map { api.store.list(resource, namespace, $0) } ?? [] }
     }
 
     /// Puts an object there as it is.
-    public func seed(_ resource: TwinResource, _ object: JSONValue) { core.write { $0.store.seed(resource, object) } }
+    package func seed(_ resource: TwinResource, _ object: JSONValue) { core.write { $0.store.seed(resource, object) } }
 
     /// Changes an object behind the clients' backs; status too. An object that isn't there stays so.
-    public func edit(_ resource: TwinResource, _ namespace: String? = "default", _ name: String, _ change: (inout KubernetesObject) -> Void) {
+    package func edit(_ resource: TwinResource, _ namespace: String? = "default", _ name: String, _ change: (inout KubernetesObject) -> Void) {
         core.write { api in
             _ = try? api.store.replace(resource, namespace, name, expected: nil) { before throws(TwinStatus) in
                 var after = before
@@ -129,39 +129,39 @@ public final class KubernetesTwin: Sendable {
         }
     }
 
-    public func delete(_ resource: TwinResource, _ namespace: String? = "default", _ name: String) {
+    package func delete(_ resource: TwinResource, _ namespace: String? = "default", _ name: String) {
         core.write { _ = try? $0.store.delete(resource, namespace, name) }
     }
 
     /// Scheduled, started and ready, as its kubelet would report.
-    public func makeReady(pod name: String, _ namespace: String = "default", node: String, ip: String = "10.0.0.9") {
+    package func makeReady(pod name: String, _ namespace: String = "default", node: String, ip: String = "10.0.0.9") {
         edit(.pods, namespace, name) { $0 = PoolController.running($0, node: node, ip: ip) }
     }
 
     /// Forgets the past: watches can't begin there any more.
-    public func compact() { core.write { $0.store.compact() } }
+    package func compact() { core.write { $0.store.compact() } }
     /// As if something else had been written.
-    public func skipVersions(_ count: Int) { core.write { $0.store.skipVersions(count) } }
+    package func skipVersions(_ count: Int) { core.write { $0.store.skipVersions(count) } }
 
     /// Requests for its group go to the extension from now on.
-    public func register(_ aggregator: TwinAggregator?) { core.register(aggregator) }
+    package func register(_ aggregator: TwinAggregator?) { core.register(aggregator) }
 
     // MARK: - Trouble
 
-    public func inject(_ fault: TwinFault) { core.inject(fault) }
-    public func heal() { core.heal() }
-    public func sendBookmarks() { core.sendBookmarks() }
+    package func inject(_ fault: TwinFault) { core.inject(fault) }
+    package func heal() { core.heal() }
+    package func sendBookmarks() { core.sendBookmarks() }
     /// Ends watches: in good order, or in the middle of a line.
-    public func endWatches(cut: Bool) { core.endWatches(cut: cut) }
+    package func endWatches(cut: Bool) { core.endWatches(cut: cut) }
     /// Cuts every connection there is.
-    public func cutConnections() { core.closeConnections() }
+    package func cutConnections() { core.closeConnections() }
     /// Requests whose answer was delayed and is still to come.
-    public var underWay: Int { core.underWay }
-    public var watchers: Int { core.watcherCount }
+    package var underWay: Int { core.underWay }
+    package var watchers: Int { core.watcherCount }
     /// TLS connections that it has accepted so far.
-    public var connectionsOpened: Int { core.connectionsOpened }
+    package var connectionsOpened: Int { core.connectionsOpened }
     /// What it was asked of resources: `VERB GROUP RESOURCE`, as RBAC has them.
-    public var rightsUsed: Set<String> {
+    package var rightsUsed: Set<String> {
         let resources = core.read { $0.resources }
         return Set(requests.compactMap { request in
             TwinPlace(path: request.path, resources: resources).map { place in
@@ -171,7 +171,7 @@ public final class KubernetesTwin: Sendable {
     }
 
     /// Creates an object as `kubectl create` would, or replaces its spec.
-    public func apply(_ resource: TwinResource, _ object: JSONValue) {
+    package func apply(_ resource: TwinResource, _ object: JSONValue) {
         let wanted = KubernetesObject(object)
         guard self.object(resource, wanted.namespace, wanted.name) == nil else {
             return edit(resource, wanted.namespace, wanted.name) { $0["spec"] = object["spec"] }
@@ -180,5 +180,5 @@ public final class KubernetesTwin: Sendable {
     }
 
     /// What it was asked, oldest first.
-    public var requests: [TwinRequest] { core.requests }
+    package var requests: [TwinRequest] { core.requests }
 }

@@ -6,7 +6,7 @@ import Kubernetes
 // is kept as an event, so that a watch can begin in the past, until `compact` forgets them. The oldest events go by themselves
 // beyond a limit.
 
-public struct ObjectStore: Sendable {
+package struct ObjectStore: Sendable {
     struct Key: Hashable, Sendable {
         var resource: TwinResource
         var namespace: String
@@ -26,9 +26,9 @@ public struct ObjectStore: Sendable {
 
     private(set) var objects: [Key: KubernetesObject] = [:]
     private(set) var changes: [Change] = []
-    public private(set) var version: Int
+    package private(set) var version: Int
     /// Watches can't begin before this version.
-    public private(set) var oldest: Int
+    package private(set) var oldest: Int
     private var uids = 0
     /// Of objects that were deleted.
     private(set) var deletedUIDs: Set<String> = []

@@ -1,6 +1,6 @@
 import AsyncHTTPClient
 import Foundation
-public import Kubernetes
+package import Kubernetes
 import NIOCore
 import NIOHTTP1
 import NIOSSL
@@ -13,15 +13,15 @@ import Synchronization
 // front proxy's certificate, with the user in `X-Remote-*` headers that replace what the client sent. Headers are those a real
 // aggregator was recorded to send.
 
-public final class TwinAggregator: Sendable {
-    public static let group = "external.metrics.k8s.io"
-    public static let versionPath = "/apis/external.metrics.k8s.io/v1beta1"
+package final class TwinAggregator: Sendable {
+    package static let group = "external.metrics.k8s.io"
+    package static let versionPath = "/apis/external.metrics.k8s.io/v1beta1"
     private static let answerBytes = 4 << 20
 
     /// What was sent to the extension.
-    public struct Sent: Sendable {
-        public var path: String
-        public var headers: [(name: String, value: String)]
+    package struct Sent: Sendable {
+        package var path: String
+        package var headers: [(name: String, value: String)]
     }
 
     private struct State {
@@ -37,7 +37,7 @@ public final class TwinAggregator: Sendable {
     /// - Parameters:
     ///   - apiService: its `spec` names service, namespace and `caBundle`.
     ///   - endpointPort: where the service's pod listens on loopback.
-    public init(apiService: JSONValue, endpointPort: Int, certificates: AggregatorCertificates) throws {
+    package init(apiService: JSONValue, endpointPort: Int, certificates: AggregatorCertificates) throws {
         let service = apiService["spec"]["service"]
         host = "\(service["name"].string ?? "").\(service["namespace"].string ?? "").svc"
         port = endpointPort
@@ -52,21 +52,21 @@ public final class TwinAggregator: Sendable {
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
-    public func close() async { try? await http.shutdown() }
+    package func close() async { try? await http.shutdown() }
 
-    public var isAvailable: Bool { state.withLock { $0.isAvailable } }
+    package var isAvailable: Bool { state.withLock { $0.isAvailable } }
     /// Oldest first.
-    public var sent: [Sent] { state.withLock { $0.sent } }
+    package var sent: [Sent] { state.withLock { $0.sent } }
 
     /// Looks whether the extension answers its group's discovery.
-    public func checkAvailability() async -> Bool {
+    package func checkAvailability() async -> Bool {
         let answer = await send(Self.versionPath, [("User-Agent", "Go-http-client/1.1"), ("X-Remote-Group", "system:masters"), ("X-Remote-User", "system:kube-aggregator")])
         state.withLock { $0.isAvailable = answer.status == 200 }
         return answer.status == 200
     }
 
     /// A request of the aggregator's own: discovery and OpenAPI, asked again and again.
-    public func ask(_ path: String, _ headers: [(String, String)]) async -> (status: Int, body: [UInt8]) { await send(path, headers) }
+    package func ask(_ path: String, _ headers: [(String, String)]) async -> (status: Int, body: [UInt8]) { await send(path, headers) }
 
     // MARK: - Forwarding
 

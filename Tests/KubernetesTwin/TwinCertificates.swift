@@ -5,21 +5,21 @@ import Foundation
 // An authority, a server's certificate for 127.0.0.1 and localhost, and a client's, made by `openssl` once a process and kept
 // in memory; nothing stays on disk.
 
-public struct TwinCertificates: Sendable {
-    public var authority: [UInt8]
-    public var server: [UInt8]
-    public var serverKey: [UInt8]
-    public var client: [UInt8]
-    public var clientKey: [UInt8]
+package struct TwinCertificates: Sendable {
+    package var authority: [UInt8]
+    package var server: [UInt8]
+    package var serverKey: [UInt8]
+    package var client: [UInt8]
+    package var clientKey: [UInt8]
 
-    public struct OpenSSLFault: Error, CustomStringConvertible {
-        public var description: String
+    package struct OpenSSLFault: Error, CustomStringConvertible {
+        package var description: String
     }
 
     /// The same for all twins of a process.
-    public static func shared() throws -> TwinCertificates { try made.get() }
+    package static func shared() throws -> TwinCertificates { try made.get() }
     /// Of an authority that nobody trusts.
-    public static func strangers() throws -> TwinCertificates { try make() }
+    package static func strangers() throws -> TwinCertificates { try make() }
 
     private static let made = Result { try make() }
 

@@ -1,6 +1,6 @@
 import AsyncHTTPClient
 import Autoscaling
-public import Domain
+package import Domain
 import Kubernetes
 import Logging
 import NIOCore
@@ -13,18 +13,18 @@ import NIOSSL
 // write `/scale` where that differs. A metric without an answer or without a series holds the count. Fifteen seconds pass from
 // one sync to the next on a clock of its own, however long the test takes.
 
-public struct TwinHPA: Sendable {
-    public struct Spec: Sendable {
-        public var namespace: String
-        public var deployment: String
-        public var metric: String
+package struct TwinHPA: Sendable {
+    package struct Spec: Sendable {
+        package var namespace: String
+        package var deployment: String
+        package var metric: String
         /// As text; the controller sends it form-encoded.
-        public var selector: String
+        package var selector: String
         /// `AverageValue`, in thousandths.
-        public var targetMilli: Int64
-        public var bounds: ClosedRange<Int>
+        package var targetMilli: Int64
+        package var bounds: ClosedRange<Int>
 
-        public init(namespace: String, deployment: String, metric: String, selector: String, targetMilli: Int64, bounds: ClosedRange<Int>) {
+        package init(namespace: String, deployment: String, metric: String, selector: String, targetMilli: Int64, bounds: ClosedRange<Int>) {
             self.namespace = namespace
             self.deployment = deployment
             self.metric = metric
@@ -35,14 +35,14 @@ public struct TwinHPA: Sendable {
     }
 
     /// What the metrics API answered.
-    public struct Metric: Sendable {
-        public var status: Int
+    package struct Metric: Sendable {
+        package var status: Int
         /// The sum; nil where there was no series.
-        public var milli: Int64?
-        public var body: String
+        package var milli: Int64?
+        package var body: String
     }
 
-    public static let userAgent = "kube-controller-manager/v0.0.0 (linux/amd64) kubernetes/$Format/horizontal-pod-autoscaler"
+    package static let userAgent = "kube-controller-manager/v0.0.0 (linux/amd64) kubernetes/$Format/horizontal-pod-autoscaler"
     private static let deployments = KubernetesResource(group: "apps", version: "v1", plural: "deployments")
     private static let answerBytes = 4 << 20
 
@@ -54,7 +54,7 @@ public struct TwinHPA: Sendable {
     private var controller: HPAController
     private var now: LogTime
 
-    public init(_ spec: Spec, twin: KubernetesTwin, token: String, from start: LogTime) throws {
+    package init(_ spec: Spec, twin: KubernetesTwin, token: String, from start: LogTime) throws {
         self.spec = spec
         self.token = token
         server = twin.server
@@ -68,13 +68,13 @@ public struct TwinHPA: Sendable {
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
-    public func close() async {
+    package func close() async {
         try? await http.shutdown()
         await client.close()
     }
 
     /// One sync; the count that the target is told to have from now on.
-    public mutating func sync() async throws -> Int {
+    package mutating func sync() async throws -> Int {
         defer { now = now.adding(seconds: HPAController.syncPeriodSeconds) }
         var scale = try await client.get(Self.deployments, namespace: spec.namespace, name: spec.deployment, subresource: "scale")
         let current = scale["spec"]["replicas"].int ?? 0
@@ -89,7 +89,7 @@ public struct TwinHPA: Sendable {
     }
 
     /// As the controller's client asks for it.
-    public func metric() async throws -> Metric {
+    package func metric() async throws -> Metric {
         let path = "/apis/external.metrics.k8s.io/v1beta1/namespaces/\(spec.namespace)/\(spec.metric)?labelSelector=\(Self.formEncoded(spec.selector))"
         var request = HTTPClientRequest(url: server + path)
         request.headers.add(name: "User-Agent", value: Self.userAgent)

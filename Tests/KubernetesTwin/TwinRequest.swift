@@ -2,17 +2,17 @@ import Kubernetes
 
 // What is asked, by whom, and what may be done to the answer on command?
 
-public struct TwinRequest: Sendable {
-    public var method: String
+package struct TwinRequest: Sendable {
+    package var method: String
     /// As it came, with the query.
-    public var uri: String
+    package var uri: String
     /// Without the query.
-    public var path: String
-    public var query: [String: String]
-    public var headers: [String: String]
-    public var body: [UInt8]
+    package var path: String
+    package var query: [String: String]
+    package var headers: [String: String]
+    package var body: [UInt8]
 
-    public var isWatch: Bool { ["1", "true"].contains(query["watch"] ?? "") }
+    package var isWatch: Bool { ["1", "true"].contains(query["watch"] ?? "") }
     var token: String? { headers["authorization"].flatMap { $0.hasPrefix("Bearer ") ? String($0.dropFirst(7)) : nil } }
 
     init(method: String, uri: String, headers: [String: String], body: [UInt8]) {
@@ -32,29 +32,29 @@ public struct TwinRequest: Sendable {
 }
 
 /// Who may do what.
-public struct TwinUser: Sendable {
-    public var name: String
-    public var groups: [String]
+package struct TwinUser: Sendable {
+    package var name: String
+    package var groups: [String]
     /// Verb, resource (`workerpools/scale`), group.
-    public var mayDo: @Sendable (_ verb: String, _ resource: String, _ group: String) -> Bool
+    package var mayDo: @Sendable (_ verb: String, _ resource: String, _ group: String) -> Bool
 
-    public init(_ name: String, groups: [String] = [], mayDo: @escaping @Sendable (String, String, String) -> Bool) {
+    package init(_ name: String, groups: [String] = [], mayDo: @escaping @Sendable (String, String, String) -> Bool) {
         self.name = name
         self.groups = groups
         self.mayDo = mayDo
     }
 
-    public static let admin = TwinUser("admin", groups: ["system:masters"]) { _, _, _ in true }
+    package static let admin = TwinUser("admin", groups: ["system:masters"]) { _, _, _ in true }
     /// May look at everything of Kubernetes' own and of WorkerPools, and change nothing.
-    public static let viewer = TwinUser("viewer", groups: ["nobody"]) { verb, _, group in
+    package static let viewer = TwinUser("viewer", groups: ["nobody"]) { verb, _, group in
         ["get", "list", "watch"].contains(verb) && group != "external.metrics.k8s.io"
     }
     static let anonymous = TwinUser("system:anonymous", groups: ["system:unauthenticated"]) { _, _, _ in false }
 }
 
 /// Trouble on command.
-public struct TwinFault: Sendable {
-    public enum Action: Sendable {
+package struct TwinFault: Sendable {
+    package enum Action: Sendable {
         /// An answer of this status in place of the real one.
         case respond(status: Int, retryAfterSeconds: Int? = nil, body: String = "")
         /// The connection ends without an answer.
@@ -67,12 +67,12 @@ public struct TwinFault: Sendable {
         case hang
     }
 
-    public var action: Action
+    package var action: Action
     /// How many requests it meets; nil for all.
-    public var times: Int?
-    public var meets: @Sendable (TwinRequest) -> Bool
+    package var times: Int?
+    package var meets: @Sendable (TwinRequest) -> Bool
 
-    public init(_ action: Action, times: Int? = 1, meets: @escaping @Sendable (TwinRequest) -> Bool = { _ in true }) {
+    package init(_ action: Action, times: Int? = 1, meets: @escaping @Sendable (TwinRequest) -> Bool = { _ in true }) {
         self.action = action
         self.times = times
         self.meets = meets

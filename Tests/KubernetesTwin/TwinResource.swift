@@ -2,21 +2,21 @@ import Kubernetes
 
 // Which resources does the twin serve, and how do they differ?
 
-public struct TwinResource: Hashable, Sendable {
-    public var group: String
-    public var version: String
-    public var plural: String
-    public var kind: String
-    public var isNamespaced = true
+package struct TwinResource: Hashable, Sendable {
+    package var group: String
+    package var version: String
+    package var plural: String
+    package var kind: String
+    package var isNamespaced = true
     /// A custom resource: its lists carry `continue`, its items their kind, and updates must name a version.
-    public var isCustom = false
-    public var hasScale = false
+    package var isCustom = false
+    package var hasScale = false
     /// Where its CRD says that `/scale` finds the selector; without it `/scale` has none.
-    public var hasSelectorPath = false
+    package var hasSelectorPath = false
     /// `metadata.generation` rises with the spec.
-    public var hasGeneration = false
+    package var hasGeneration = false
 
-    public init(
+    package init(
         _ group: String, _ version: String, _ plural: String, _ kind: String, isNamespaced: Bool = true, isCustom: Bool = false, hasScale: Bool = false,
         hasSelectorPath: Bool = false, hasGeneration: Bool = false
     ) {
@@ -31,30 +31,30 @@ public struct TwinResource: Hashable, Sendable {
         self.hasGeneration = hasGeneration
     }
 
-    public var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
+    package var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
     var qualified: String { group.isEmpty ? plural : "\(plural).\(group)" }
     var qualifiedKind: String { group.isEmpty ? kind : "\(kind).\(group)" }
 
     /// Its CRD declares no labelSelectorPath.
-    public static let workerPools = TwinResource("ate.dev", "v1alpha1", "workerpools", "WorkerPool", isCustom: true, hasScale: true, hasGeneration: true)
-    public static let sandboxWarmPools = TwinResource(
+    package static let workerPools = TwinResource("ate.dev", "v1alpha1", "workerpools", "WorkerPool", isCustom: true, hasScale: true, hasGeneration: true)
+    package static let sandboxWarmPools = TwinResource(
         "extensions.agents.x-k8s.io", "v1alpha1", "sandboxwarmpools", "SandboxWarmPool", isCustom: true, hasScale: true, hasSelectorPath: true, hasGeneration: true)
-    public static let sandboxes = TwinResource("agents.x-k8s.io", "v1beta1", "sandboxes", "Sandbox", isCustom: true, hasGeneration: true)
-    public static let deployments = TwinResource("apps", "v1", "deployments", "Deployment", hasScale: true, hasGeneration: true)
-    public static let statefulSets = TwinResource("apps", "v1", "statefulsets", "StatefulSet", hasScale: true, hasGeneration: true)
-    public static let replicaSets = TwinResource("apps", "v1", "replicasets", "ReplicaSet", hasScale: true, hasGeneration: true)
-    public static let pods = TwinResource("", "v1", "pods", "Pod", hasGeneration: true)
-    public static let nodes = TwinResource("", "v1", "nodes", "Node", isNamespaced: false)
-    public static let leases = TwinResource("coordination.k8s.io", "v1", "leases", "Lease")
-    public static let events = TwinResource("events.k8s.io", "v1", "events", "Event")
+    package static let sandboxes = TwinResource("agents.x-k8s.io", "v1beta1", "sandboxes", "Sandbox", isCustom: true, hasGeneration: true)
+    package static let deployments = TwinResource("apps", "v1", "deployments", "Deployment", hasScale: true, hasGeneration: true)
+    package static let statefulSets = TwinResource("apps", "v1", "statefulsets", "StatefulSet", hasScale: true, hasGeneration: true)
+    package static let replicaSets = TwinResource("apps", "v1", "replicasets", "ReplicaSet", hasScale: true, hasGeneration: true)
+    package static let pods = TwinResource("", "v1", "pods", "Pod", hasGeneration: true)
+    package static let nodes = TwinResource("", "v1", "nodes", "Node", isNamespaced: false)
+    package static let leases = TwinResource("coordination.k8s.io", "v1", "leases", "Lease")
+    package static let events = TwinResource("events.k8s.io", "v1", "events", "Event")
     /// The same objects as a real server's; here a store of their own.
-    public static let coreEvents = TwinResource("", "v1", "events", "Event")
-    public static let autoscalers = TwinResource("greenroom.dev", "v1", "workerpoolautoscalers", "WorkerPoolAutoscaler", isCustom: true, hasGeneration: true)
+    package static let coreEvents = TwinResource("", "v1", "events", "Event")
+    package static let autoscalers = TwinResource("greenroom.dev", "v1", "workerpoolautoscalers", "WorkerPoolAutoscaler", isCustom: true, hasGeneration: true)
 
-    public static let configMaps = TwinResource("", "v1", "configmaps", "ConfigMap")
-    public static let apiServices = TwinResource("apiregistration.k8s.io", "v1", "apiservices", "APIService", isNamespaced: false)
+    package static let configMaps = TwinResource("", "v1", "configmaps", "ConfigMap")
+    package static let apiServices = TwinResource("apiregistration.k8s.io", "v1", "apiservices", "APIService", isNamespaced: false)
 
-    public static let all = [
+    package static let all = [
         workerPools, sandboxWarmPools, sandboxes, deployments, replicaSets, statefulSets, pods, nodes, leases, events, coreEvents, autoscalers, configMaps, apiServices,
     ]
 }

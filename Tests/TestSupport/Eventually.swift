@@ -1,7 +1,7 @@
 // Did it come about, without guessing how long it takes?
 
 /// Waits until something holds, looking every few milliseconds; gives up after a bound that only a hang reaches.
-public func eventually(
+package func eventually(
     _ what: @autoclosure () -> String, within bound: Duration = .seconds(30), _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + bound
@@ -11,9 +11,9 @@ public func eventually(
     }
 }
 
-public struct NeverHappened: Error, CustomStringConvertible {
-    public var what: String
-    public var description: String { "never happened: \(what)" }
+package struct NeverHappened: Error, CustomStringConvertible {
+    package var what: String
+    package var description: String { "never happened: \(what)" }
 
-    public init(what: String) { self.what = what }
+    package init(what: String) { self.what = what }
 }

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Time that moves only when a test says so. Sleepers wake in order of their moment.
-public final class ManualClock: Sendable {
+package final class ManualClock: Sendable {
     private struct State {
         var now = Duration.zero
         var sleepers: [Int: (until: Duration, wake: CheckedContinuation<Void, any Error>)] = [:]
@@ -11,14 +11,14 @@ public final class ManualClock: Sendable {
 
     private let state = Mutex(State())
 
-    public init() {}
+    package init() {}
 
     /// Time since it was made.
-    public var now: Duration { state.withLock { $0.now } }
+    package var now: Duration { state.withLock { $0.now } }
     /// How long those who wait still wait, shortest first.
-    public var waits: [Duration] { state.withLock { state in state.sleepers.values.map { $0.until - state.now }.sorted() } }
+    package var waits: [Duration] { state.withLock { state in state.sleepers.values.map { $0.until - state.now }.sorted() } }
 
-    public func advance(_ duration: Duration) {
+    package func advance(_ duration: Duration) {
         let due = state.withLock { state in
             state.now += duration
             let due = state.sleepers.filter { $0.value.until <= state.now }.sorted { ($0.value.until, $0.key) < ($1.value.until, $1.key) }
@@ -28,7 +28,7 @@ public final class ManualClock: Sendable {
         for wake in due { wake.resume() }
     }
 
-    public func sleep(_ duration: Duration) async throws {
+    package func sleep(_ duration: Duration) async throws {
         let id = state.withLock { state in
             state.nextID += 1
             return state.nextID

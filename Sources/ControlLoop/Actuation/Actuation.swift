@@ -16,17 +16,17 @@ import EventLog
 // words for it a bounded number of times. Wishes overtaken while a call is under way are never sent. A pool that is followed no
 // more is released: nothing that was wanted for it is tried again.
 
-public struct ActuationLimits: Sendable {
-    public var firstBackoffSeconds = 0.1
-    public var longestBackoffSeconds = 30.0
+package struct ActuationLimits: Sendable {
+    package var firstBackoffSeconds = 0.1
+    package var longestBackoffSeconds = 30.0
     /// Until a target that refused is asked again though nothing else is wanted of it.
-    public var refusedRetrySeconds = 60.0
+    package var refusedRetrySeconds = 60.0
     /// Of one trouble whose words change: so many reports at once, then one after each such time.
-    public var reportsAtOnce = 3
-    public var nextReportSeconds = 900.0
+    package var reportsAtOnce = 3
+    package var nextReportSeconds = 900.0
     /// Drains, and removals, waiting to be passed on, at most; the oldest win.
-    public var pendingDrains = 10_000
-    public init() {}
+    package var pendingDrains = 10_000
+    package init() {}
 }
 
 /// What an actuation tells the log.

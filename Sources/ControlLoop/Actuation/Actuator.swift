@@ -1,4 +1,4 @@
-public import Autoscaling
+package import Autoscaling
 import Domain
 
 // How does a decision reach the thing that runs workers?
@@ -9,7 +9,7 @@ import Domain
 //
 // A worker is said by its name within the pool's namespace; what another namespace has of that name is another worker.
 
-public protocol Actuator: Sendable {
+package protocol Actuator: Sendable {
     /// What the target says of itself.
     func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation
     /// Makes `to` the number of workers the target keeps; idempotent. Workers being drained count as gone already.
@@ -27,25 +27,25 @@ public protocol Actuator: Sendable {
 }
 
 /// Rises with every change of writer; the higher one wins.
-public struct Fence: Hashable, Comparable, Sendable {
-    public var number: UInt64
-    public init(_ number: UInt64) { self.number = number }
-    public static func < (a: Fence, b: Fence) -> Bool { a.number < b.number }
+package struct Fence: Hashable, Comparable, Sendable {
+    package var number: UInt64
+    package init(_ number: UInt64) { self.number = number }
+    package static func < (a: Fence, b: Fence) -> Bool { a.number < b.number }
 }
 
 /// What an actuator needs to know of a pool.
-public struct ActuatedPool: Hashable, Sendable {
+package struct ActuatedPool: Hashable, Sendable {
     /// `NAMESPACE/NAME`.
-    public var name: String
-    public var target: ScaleTarget
+    package var name: String
+    package var target: ScaleTarget
     /// The policy's word on which pods are workers; nil where owner references tell.
-    public var workerSelector: WorkerSelector?
-    public var slotsPerWorker: Int
+    package var workerSelector: WorkerSelector?
+    package var slotsPerWorker: Int
     /// After it the loop gives the drain up; no actuator needs to watch it.
-    public var drainTimeoutSeconds: Int
-    public var foreignChange: ForeignChange
+    package var drainTimeoutSeconds: Int
+    package var foreignChange: ForeignChange
 
-    public init(
+    package init(
         name: String, target: ScaleTarget, slotsPerWorker: Int, drainTimeoutSeconds: Int, foreignChange: ForeignChange = .takeOver, workerSelector: WorkerSelector? = nil
     ) {
         self.name = name
@@ -57,13 +57,13 @@ public struct ActuatedPool: Hashable, Sendable {
     }
 }
 
-public struct TargetObservation: Hashable, Sendable {
-    public var specReplicas: Int
-    public var readyReplicas: Int
-    public init(specReplicas: Int, readyReplicas: Int) { self.specReplicas = specReplicas; self.readyReplicas = readyReplicas }
+package struct TargetObservation: Hashable, Sendable {
+    package var specReplicas: Int
+    package var readyReplicas: Int
+    package init(specReplicas: Int, readyReplicas: Int) { self.specReplicas = specReplicas; self.readyReplicas = readyReplicas }
 }
 
-public enum ActuationFault: Error, Hashable, Sendable {
+package enum ActuationFault: Error, Hashable, Sendable {
     /// The target can't be reached or answered nonsense; worth another try.
     case unreachable(String)
     /// The target refuses, and will refuse the same again until somebody changes something.

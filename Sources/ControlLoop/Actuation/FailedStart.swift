@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // How does whoever runs workers tell that one ended before it was ready?
 //
@@ -12,7 +12,7 @@ extension EventBatch {
     /// - Parameters:
     ///   - problem: how it ended, for instance `exited with status 2: no such file`.
     ///   - attempt: starts in a row that came to nothing, with this one.
-    public static func failedStart(
+    package static func failedStart(
         of worker: String, in pool: String, problem: String, attempt: Int, source: String, id: String, time: LogTime?
     ) -> EventBatch {
         var body = JSONWriter()

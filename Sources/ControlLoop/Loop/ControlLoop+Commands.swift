@@ -1,11 +1,11 @@
-public import Autoscaling
+package import Autoscaling
 import Domain
 import EventLog
 
 // Commands end as events. They are answered once those are durable and folded.
 
 extension ControlLoop {
-    public func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { try await apply(policy, idBeginning: PolicyOrigin.request) }
+    package func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { try await apply(policy, idBeginning: PolicyOrigin.request) }
 
     func apply(_ policy: Policy, idBeginning: String) async throws(ControlFault) -> DecisionView {
         guard targetClaims.claim(policy) else { throw .conflict("another policy for \(policy.target.kind) \(policy.target.name) is being applied: look at it, and ask again") }
@@ -23,7 +23,7 @@ extension ControlLoop {
     /// renews. Decisions of before keep their rules.
     ///
     /// - Returns: the policies' names.
-    public func renewPolicies() async throws(ControlFault) -> [String] {
+    package func renewPolicies() async throws(ControlFault) -> [String] {
         let old = await ask { $0.world.policiesInEffect.filter { $0.rules < .current } }
         for applied in old {
             let beginning = isFromObject(appliedAt: applied.seq) ? PolicyOrigin.beginning(uid: "renewed") : PolicyOrigin.request
@@ -37,12 +37,12 @@ extension ControlLoop {
         return old.map(\.policy.name)
     }
 
-    public func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView {
+    package func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView {
         try await refuseWhereNamesClash(policy)
         return await ask { [scheduler] core in core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names) }
     }
 
-    public func removePolicy(_ name: String) async throws(ControlFault) {
+    package func removePolicy(_ name: String) async throws(ControlFault) {
         let found = await ask { core in core.world.policyKey(named: name).map { (pool: core.world.pools[$0.pool].text, shadow: $0.shadow) } }
         guard let found else { throw .notFound(what: "policy", name: name) }
         try await append { batch in
@@ -55,7 +55,7 @@ extension ControlLoop {
         if let clash = await ask({ $0.world.clash(of: policy) ?? $0.world.targetClash(of: policy) }) { throw .conflict(clash) }
     }
 
-    public func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView {
+    package func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView {
         let current = await ask { core in
             core.world.find(pool: pool, names: core.log.names).flatMap { core.world.pools[$0].policy }
         }
@@ -76,7 +76,7 @@ extension ControlLoop {
         return await ask { [scheduler] core in core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names) }
     }
 
-    public func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
+    package func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
         try PlacementRequest.check(waitSeconds: waitSeconds)
         var until = scheduler.now.adding(microseconds: Int64(waitSeconds * 1e6))
         let actor = request.fullActor
@@ -100,7 +100,7 @@ extension ControlLoop {
         return answer
     }
 
-    public func withdraw(_ actor: String) async throws(ControlFault) {
+    package func withdraw(_ actor: String) async throws(ControlFault) {
         let found = await ask { core in
             core.world.actors(named: actor, core.log.names).map { index in
                 let record = core.world.actors[index]
@@ -217,7 +217,7 @@ extension PlacementRequest {
     /// With its namespace, which is its pool's.
     var fullActor: String { QualifiedName.full(actor, in: QualifiedName.namespace(ofPool: pool)) }
     /// - Throws: `.invalid` for a wait that no `ControlPlane` takes.
-    public static func check(waitSeconds: Double) throws(ControlFault) {
+    package static func check(waitSeconds: Double) throws(ControlFault) {
         guard waitSeconds >= 0, waitSeconds <= longestWaitSeconds else {
             throw .invalid(field: "wait", problem: "must be seconds, 0 to \(Int(longestWaitSeconds)): ask again where that is too short")
         }

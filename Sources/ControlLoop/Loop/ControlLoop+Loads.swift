@@ -5,15 +5,15 @@ import Placement
 //
 // For whoever ranks pods: what it holds, and what its node's snapshots are worth to it. Ready and draining workers alike.
 
-public struct WorkerLoadView: Hashable, Sendable {
-    public var namespace: String
-    public var name: String
+package struct WorkerLoadView: Hashable, Sendable {
+    package var namespace: String
+    package var name: String
     /// Actors on it, or promised to it.
-    public var used: Int
+    package var used: Int
     /// Its share of the bytes that its node's snapshots save, halved for each quarter of an hour unused.
-    public var snapshotBytes: Int64
+    package var snapshotBytes: Int64
 
-    public init(namespace: String, name: String, used: Int, snapshotBytes: Int64) {
+    package init(namespace: String, name: String, used: Int, snapshotBytes: Int64) {
         self.namespace = namespace
         self.name = name
         self.used = used
@@ -23,7 +23,7 @@ public struct WorkerLoadView: Hashable, Sendable {
 
 extension ControlLoop {
     /// In no order; none where there is no pool of that name.
-    public func workerLoads(pool: String) async -> [WorkerLoadView] {
+    package func workerLoads(pool: String) async -> [WorkerLoadView] {
         await ask { [scheduler] core in core.world.workerLoads(poolNamed: pool, names: core.log.names, at: scheduler.now) }
     }
 }

@@ -1,5 +1,5 @@
-public import Autoscaling
-public import Domain
+package import Autoscaling
+package import Domain
 import EventLog
 
 // What is to be known of a policy whose text is an object of a cluster?
@@ -9,21 +9,21 @@ import EventLog
 
 extension ControlLoop {
     /// How the policy of that name stands; nil where there is none.
-    public func policyStatus(_ name: String) async -> PolicyStatusView? { await ask { $0.world.policyStatus(named: name) } }
+    package func policyStatus(_ name: String) async -> PolicyStatusView? { await ask { $0.world.policyStatus(named: name) } }
 
     /// Whether another policy had the target of this one before; in words.
-    public func targetClash(ofApplied name: String) async -> String? { await ask { $0.world.targetClash(ofApplied: name) } }
+    package func targetClash(ofApplied name: String) async -> String? { await ask { $0.world.targetClash(ofApplied: name) } }
 
     /// The why-chain of the decision at a position, in words; empty where the log no longer holds it.
-    public func reason(ofDecisionAt seq: Position) -> String { log.event(ofDecisionAt: seq) { DecisionReason.text($0) } ?? "" }
+    package func reason(ofDecisionAt seq: Position) -> String { log.event(ofDecisionAt: seq) { DecisionReason.text($0) } ?? "" }
 
     /// Logs the policy, or the shadow, of an object, and answers the decision it leads to: `apply`, and the event says from which.
-    public func apply(_ policy: Policy, fromObject uid: String) async throws(ControlFault) -> DecisionView {
+    package func apply(_ policy: Policy, fromObject uid: String) async throws(ControlFault) -> DecisionView {
         try await apply(policy, idBeginning: PolicyOrigin.beginning(uid: uid))
     }
 
     /// Whether the policy in effect came from an object. False where the log no longer holds its event.
-    public func isFromObject(_ policy: PolicyView) -> Bool { isFromObject(appliedAt: policy.seq) }
+    package func isFromObject(_ policy: PolicyView) -> Bool { isFromObject(appliedAt: policy.seq) }
 
     func isFromObject(appliedAt seq: Position) -> Bool {
         guard let batch = try? log.event(at: seq), let event = batch.events.first else { return false }
@@ -81,7 +81,7 @@ enum PolicyOrigin {
     static func isObject(id: String) -> Bool { id.hasPrefix("object-") }
 }
 
-public enum DecisionReason {
+package enum DecisionReason {
     /// The why-chain in one line, as `Decision.text` has it.
     static func line(_ body: EventBody, to: Int) -> String {
         guard let why = body["why"] else { return String(to) }
@@ -94,7 +94,7 @@ public enum DecisionReason {
     }
 
     /// The why-chain in words, as it was logged; its codes where it has no words.
-    public static func text(_ body: EventBody) -> String {
+    package static func text(_ body: EventBody) -> String {
         guard let why = body["why"] else { return "" }
         var words: [String] = []
         body.forEachElement(of: why) { step in

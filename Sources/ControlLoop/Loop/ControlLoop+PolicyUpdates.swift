@@ -1,4 +1,4 @@
-public import Autoscaling
+package import Autoscaling
 
 // Which policies are in effect, told to those who do something about each?
 //
@@ -8,7 +8,7 @@ public import Autoscaling
 extension ControlLoop {
     /// The policies in effect as decisions follow them, pools' own and shadows, now and whenever they are others. Who is slow gets the
     /// latest. Ends with the task that reads it.
-    public func policyUpdates() -> AsyncStream<[Policy]> {
+    package func policyUpdates() -> AsyncStream<[Policy]> {
         let number = policyWatches.wrappingAdd(1, ordering: .relaxed).newValue
         let (stream, continuation) = AsyncStream.makeStream(of: [Policy].self, bufferingPolicy: .bufferingNewest(1))
         continuation.onTermination = { [core, scheduler] _ in scheduler.perform { core.endPolicyWatch(number) } }

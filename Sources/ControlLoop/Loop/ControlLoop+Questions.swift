@@ -1,51 +1,51 @@
-public import Domain
+package import Domain
 
 // What is there? Answers from folded state, each at one position of the log.
 
 extension ControlLoop {
-    public func pools() async -> [PoolView] {
+    package func pools() async -> [PoolView] {
         await ask { [scheduler] core in core.world.poolViews(names: core.log.names, at: scheduler.now) }
     }
 
-    public func pool(_ name: String) async -> PoolView? {
+    package func pool(_ name: String) async -> PoolView? {
         await ask { [scheduler] core in
             core.world.find(pool: name, names: core.log.names).map { core.world.poolView($0, names: core.log.names, at: scheduler.now) }
         }
     }
 
-    public func workers(pool: String?, after: String?, limit: Int) async -> [WorkerView] {
+    package func workers(pool: String?, after: String?, limit: Int) async -> [WorkerView] {
         await ask { [scheduler] core in
             core.world.workerViews(poolNamed: pool, after: after, limit: limit, names: core.log.names, at: scheduler.now)
         }
     }
 
-    public func worker(_ name: String) async -> WorkerView? {
+    package func worker(_ name: String) async -> WorkerView? {
         await ask { [scheduler] core in core.world.workerView(named: name, names: core.log.names, at: scheduler.now) }
     }
 
-    public func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async -> [ActorView] {
+    package func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async -> [ActorView] {
         await ask { [scheduler] core in
             core.world.actorViews(poolNamed: pool, status: status, afterNamed: after, limit: limit, names: core.log.names, at: scheduler.now)
         }
     }
 
-    public func actor(_ id: String) async -> ActorView? {
+    package func actor(_ id: String) async -> ActorView? {
         await ask { [scheduler] core in core.world.actorView(named: id, log: core.log, at: scheduler.now) }
     }
 
-    public func workers(named name: String) async -> [WorkerView] {
+    package func workers(named name: String) async -> [WorkerView] {
         await ask { [scheduler] core in core.world.workerViews(named: name, names: core.log.names, at: scheduler.now) }
     }
 
-    public func actors(named name: String) async -> [ActorView] {
+    package func actors(named name: String) async -> [ActorView] {
         await ask { [scheduler] core in core.world.actorViews(named: name, log: core.log, at: scheduler.now) }
     }
 
-    public func explainPlacement(of actor: String) async -> PlacementView? {
+    package func explainPlacement(of actor: String) async -> PlacementView? {
         await ask { [scheduler] core in core.world.placementView(of: actor, log: core.log, at: scheduler.now) }
     }
 
-    public func policies() async -> [PolicyView] { await ask { $0.world.policyViews() } }
+    package func policies() async -> [PolicyView] { await ask { $0.world.policyViews() } }
 
-    public func policy(_ name: String) async -> PolicyView? { await ask { $0.world.policyView(named: name) } }
+    package func policy(_ name: String) async -> PolicyView? { await ask { $0.world.policyView(named: name) } }
 }

@@ -1,5 +1,5 @@
 import Domain
-public import EventLog
+package import EventLog
 @preconcurrency import GreenroomOpenCombine
 import Synchronization
 
@@ -9,20 +9,20 @@ import Synchronization
 // as work for the scheduler; rescales and departures go out to one `PoolActuation` a pool. What the targets answer is
 // logged like everything else.
 
-public final class ControlLoop: ControlPlane {
-    public struct Configuration: Sendable {
-        public var fence: Fence
+package final class ControlLoop: ControlPlane {
+    package struct Configuration: Sendable {
+        package var fence: Fence
         /// By the target's kind.
-        public var actuators: [String: any Actuator]
+        package var actuators: [String: any Actuator]
         /// Serves targets of every kind that isn't named above; nil where there is none.
-        public var otherKinds: (any Actuator)?
-        public var limits = LoopLimits()
-        public var actuation = ActuationLimits()
-        public var observer: any LoopObserving = SilentObserver()
+        package var otherKinds: (any Actuator)?
+        package var limits = LoopLimits()
+        package var actuation = ActuationLimits()
+        package var observer: any LoopObserving = SilentObserver()
         /// Waits between two attempts on a target.
-        public var pause: @Sendable (_ seconds: Double) async -> Void = { try? await Task.sleep(for: .seconds($0)) }
+        package var pause: @Sendable (_ seconds: Double) async -> Void = { try? await Task.sleep(for: .seconds($0)) }
 
-        public init(fence: Fence, actuators: [String: any Actuator]) {
+        package init(fence: Fence, actuators: [String: any Actuator]) {
             self.fence = fence
             self.actuators = actuators
         }
@@ -63,7 +63,7 @@ public final class ControlLoop: ControlPlane {
         let cancellable: AnyCancellable
     }
 
-    public init(log: EventLog, scheduler: any LoopScheduler, configuration: Configuration) {
+    package init(log: EventLog, scheduler: any LoopScheduler, configuration: Configuration) {
         self.log = log
         self.scheduler = scheduler
         self.configuration = configuration
@@ -72,10 +72,10 @@ public final class ControlLoop: ControlPlane {
     }
 
     /// Folds the log up to its head, so that questions are answered from there; acts on nothing.
-    public func catchUp() async { await ask { $0.drain() } }
+    package func catchUp() async { await ask { $0.drain() } }
 
     /// Folds the log up to its head, then begins to act. From here on it follows every commit.
-    public func start() async {
+    package func start() async {
         passingOn.withLock { $0 = Task { [weak self, stream = orders.stream] in for await order in stream { await self?.follow(order) } } }
         await ask { core in
             let orders = self.orders.continuation
@@ -92,7 +92,7 @@ public final class ControlLoop: ControlPlane {
     }
 
     /// Stops acting and saves a checkpoint, so that the next start needn't fold what this one did.
-    public func stop() async {
+    package func stop() async {
         await ask { $0.endWaits() }
         subscriptions.withLock { $0 = [] }
         orders.continuation.finish()
@@ -201,7 +201,7 @@ public final class ControlLoop: ControlPlane {
         log.append(batch) { _ in }
     }
 
-    public func health() async -> LoopHealth {
+    package func health() async -> LoopHealth {
         let head = log.head
         let folded = await ask { core in (position: core.world.position, at: core.world.at, problems: core.world.targetProblems) }
         let behind = max(0, head.seq - folded.position)

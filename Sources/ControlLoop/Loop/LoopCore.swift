@@ -1,4 +1,4 @@
-public import Autoscaling
+package import Autoscaling
 import Domain
 import EventLog
 import Dispatch
@@ -567,7 +567,7 @@ private final class SavingMark: Sendable {
 }
 
 extension ActuatedPool {
-    public init(_ policy: Policy) {
+    package init(_ policy: Policy) {
         self.init(name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker, drainTimeoutSeconds: policy.drainTimeoutSeconds,
             foreignChange: policy.foreignChange, workerSelector: policy.workerSelector)
     }

@@ -1,11 +1,11 @@
-public import Autoscaling
-public import Domain
+package import Autoscaling
+package import Domain
 
 // What does the loop tell of itself while it runs?
 //
 // Called on the loop's scheduler; must return at once. What a metrics backend makes of it is not the loop's business.
 
-public protocol LoopObserving: Sendable {
+package protocol LoopObserving: Sendable {
     func folded(_ batch: CommittedBatch, superseded: Int, lagSeconds: Double)
     /// A decision is on its way to the log; `reason` is the code of the step that limits it, or of the last that had a say.
     func decided(pool: String, direction: Decision.Direction, reason: String)
@@ -28,7 +28,7 @@ public protocol LoopObserving: Sendable {
 }
 
 /// How a worker ended.
-public enum WorkerEnd: String, Hashable, Sendable, CaseIterable {
+package enum WorkerEnd: String, Hashable, Sendable, CaseIterable {
     /// It was told to go.
     case drained
     case lost
@@ -37,35 +37,35 @@ public enum WorkerEnd: String, Hashable, Sendable, CaseIterable {
 }
 
 extension LoopObserving {
-    public func workerGone(pool: String, _ end: WorkerEnd) {}
-    public func couldNotFold(_ position: Position, why: String) {}
+    package func workerGone(pool: String, _ end: WorkerEnd) {}
+    package func couldNotFold(_ position: Position, why: String) {}
 }
 
-public struct SilentObserver: LoopObserving {
-    public init() {}
-    public func folded(_ batch: CommittedBatch, superseded: Int, lagSeconds: Double) {}
-    public func decided(pool: String, direction: Decision.Direction, reason: String) {}
-    public func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String) {}
-    public func concluded(secondsSinceCommit: Double, events: Int) {}
-    public func couldNotRead(_ problem: String) {}
-    public func couldNotSaveCheckpoint(_ problem: String) {}
-    public func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) {}
-    public func workerStarted(pool: String, seconds: Double) {}
-    public func actuated(pool: String, to: Int, reactionSeconds: Double) {}
-    public func actuationFailed(pool: String, error: String, attempt: Int) {}
+package struct SilentObserver: LoopObserving {
+    package init() {}
+    package func folded(_ batch: CommittedBatch, superseded: Int, lagSeconds: Double) {}
+    package func decided(pool: String, direction: Decision.Direction, reason: String) {}
+    package func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String) {}
+    package func concluded(secondsSinceCommit: Double, events: Int) {}
+    package func couldNotRead(_ problem: String) {}
+    package func couldNotSaveCheckpoint(_ problem: String) {}
+    package func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) {}
+    package func workerStarted(pool: String, seconds: Double) {}
+    package func actuated(pool: String, to: Int, reactionSeconds: Double) {}
+    package func actuationFailed(pool: String, error: String, attempt: Int) {}
 }
 
 /// The loop's own bounds.
-public struct LoopLimits: Sendable {
+package struct LoopLimits: Sendable {
     /// Events folded between two checkpoints, or twice the actors where that is more. Opening after a crash folds that many again:
     /// half a second. Writing one takes the time of some ten thousand events, beside the loop.
-    public var checkpointEvents: Int64 = 250_000
+    package var checkpointEvents: Int64 = 250_000
     /// After an append failed, how long until the loop draws its conclusions anew.
-    public var retryMicroseconds: Int64 = 1_000_000
+    package var retryMicroseconds: Int64 = 1_000_000
     /// Callers that wait for a placement or a fold, at most.
-    public var waitingCallers = 10_000
+    package var waitingCallers = 10_000
     /// Those who watch pools, at most.
-    public var poolWatchers = 10_000
+    package var poolWatchers = 10_000
 
-    public init() {}
+    package init() {}
 }

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 import Dispatch
 import Synchronization
 
@@ -8,7 +8,7 @@ import Synchronization
 // one piece at a time, in the order it was handed in; delayed work runs when its time has come, in order of time, then of
 // handing in. Only schedulers know a clock.
 
-public protocol LoopScheduler: Sendable {
+package protocol LoopScheduler: Sendable {
     var now: LogTime { get }
     func perform(_ work: @escaping @Sendable () -> Void)
     /// Runs `work` at `time`, or soon where that has passed.
@@ -19,22 +19,22 @@ public protocol LoopScheduler: Sendable {
 
 extension LoopScheduler {
     /// Virtual time isn't set by anyone.
-    public func clockStepped() {}
+    package func clockStepped() {}
 }
 
 /// Delayed work that may be called off.
-public final class ScheduledWork: Sendable {
+package final class ScheduledWork: Sendable {
     private let isCancelled = Atomic<Bool>(false)
 
-    public init() {}
+    package init() {}
 
-    public func cancel() { isCancelled.store(true, ordering: .relaxed) }
-    public var isLive: Bool { !isCancelled.load(ordering: .relaxed) }
+    package func cancel() { isCancelled.store(true, ordering: .relaxed) }
+    package var isLive: Bool { !isCancelled.load(ordering: .relaxed) }
 }
 
 /// A serial queue and a clock. Timers measure, and the clock may be set: what is due is judged by the clock alone, when a timer
 /// ends and when `clockStepped` says that the clock was set.
-public final class RealScheduler: LoopScheduler {
+package final class RealScheduler: LoopScheduler {
     private struct Entry: Sendable {
         var time: LogTime
         var order: UInt64
@@ -60,7 +60,7 @@ public final class RealScheduler: LoopScheduler {
     /// Dispatch's own objects may be used from any thread.
     private struct Timer: @unchecked Sendable { let source: any DispatchSourceTimer }
 
-    public init(clock: @escaping @Sendable () -> LogTime) {
+    package init(clock: @escaping @Sendable () -> LogTime) {
         self.clock = clock
         timer = Timer(source: DispatchSource.makeTimerSource(queue: queue))
         timer.source.setEventHandler { [weak self] in self?.ring() }
@@ -69,11 +69,11 @@ public final class RealScheduler: LoopScheduler {
 
     deinit { timer.source.cancel() }
 
-    public var now: LogTime { clock() }
+    package var now: LogTime { clock() }
 
-    public func perform(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
+    package func perform(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
 
-    public func perform(at time: LogTime, _ work: @escaping @Sendable () -> Void) -> ScheduledWork {
+    package func perform(at time: LogTime, _ work: @escaping @Sendable () -> Void) -> ScheduledWork {
         let handle = ScheduledWork()
         state.withLock { state in
             state.order += 1
@@ -86,7 +86,7 @@ public final class RealScheduler: LoopScheduler {
     }
 
     /// The clock was set: what is due by now is run, and timers are set anew.
-    public func clockStepped() { queue.async { [weak self] in self?.ring() } }
+    package func clockStepped() { queue.async { [weak self] in self?.ring() } }
 
     /// On the queue: runs what is due.
     private func ring() {
@@ -131,7 +131,7 @@ public final class RealScheduler: LoopScheduler {
 }
 
 /// Time that stands still until it is told to move; work runs inside the call that moves it.
-public final class VirtualScheduler: LoopScheduler {
+package final class VirtualScheduler: LoopScheduler {
     private struct Entry: Sendable {
         var time: LogTime
         var order: UInt64
@@ -148,13 +148,13 @@ public final class VirtualScheduler: LoopScheduler {
 
     private let state: Mutex<State>
 
-    public init(now: LogTime) { state = Mutex(State(now: now)) }
+    package init(now: LogTime) { state = Mutex(State(now: now)) }
 
-    public var now: LogTime { state.withLock { $0.now } }
+    package var now: LogTime { state.withLock { $0.now } }
 
-    public func perform(_ work: @escaping @Sendable () -> Void) { _ = perform(at: now, work) }
+    package func perform(_ work: @escaping @Sendable () -> Void) { _ = perform(at: now, work) }
 
-    public func perform(at time: LogTime, _ work: @escaping @Sendable () -> Void) -> ScheduledWork {
+    package func perform(at time: LogTime, _ work: @escaping @Sendable () -> Void) -> ScheduledWork {
         let handle = ScheduledWork()
         state.withLock { state in
             state.order += 1
@@ -166,13 +166,13 @@ public final class VirtualScheduler: LoopScheduler {
     }
 
     /// Runs all that is due now; at most `limit` pieces, so that work which begets work ends.
-    public func runUntilIdle(limit: Int = 100_000) {
+    package func runUntilIdle(limit: Int = 100_000) {
         for _ in 0..<limit { guard runNext(upTo: now) else { return } }
         preconditionFailure("work begot work \(limit) times at one moment")
     }
 
     /// Moves time to `time`, stopping at each piece of delayed work on the way.
-    public func advance(to time: LogTime) {
+    package func advance(to time: LogTime) {
         runUntilIdle()
         while let next = state.withLock({ $0.entries.first?.time }), next <= time {
             state.withLock { $0.now = max($0.now, next) }
@@ -181,7 +181,7 @@ public final class VirtualScheduler: LoopScheduler {
         state.withLock { $0.now = max($0.now, time) }
     }
 
-    public func advance(seconds: Double) { advance(to: now.adding(microseconds: Int64(seconds * 1e6))) }
+    package func advance(seconds: Double) { advance(to: now.adding(microseconds: Int64(seconds * 1e6))) }
 
     private func runNext(upTo time: LogTime) -> Bool {
         let entry = state.withLock { state -> Entry? in

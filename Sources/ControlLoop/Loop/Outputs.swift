@@ -1,5 +1,5 @@
 import Autoscaling
-public import Domain
+package import Domain
 import EventLog
 import Placement
 
@@ -130,13 +130,13 @@ struct Outputs {
 }
 
 /// A decision as it stands in the log: what was decided and why, from which inputs, and the digest of both.
-public struct DecisionRecord: Sendable {
+package struct DecisionRecord: Sendable {
     /// The position whose state was looked at.
-    public let asOf: Position
+    package let asOf: Position
     /// The event's body: `{"from":…,"to":…,"direction":…,"why":[…],"next":…,"inputs":{…},"digest":"…"}`, a shadow's with
     /// `"shadow":"…"` in front.
-    public let body: [UInt8]
-    public let digest: String
+    package let body: [UInt8]
+    package let digest: String
 
     init(_ decision: Decision, _ observation: Observation, _ applied: AppliedPolicy, asOf: Position) {
         self.asOf = asOf

@@ -6,7 +6,7 @@ import Domain
 // in the commit's own fold, before anything is concluded from it. Told on the loop's scheduler, in the order of commits; a
 // watcher must return at once, so it hands on and keeps no queue that could grow.
 
-public protocol PoolWatching: Sendable {
+package protocol PoolWatching: Sendable {
     /// Every pool's name, in no order.
     func poolNames() async -> [String]
     /// How the pool stands; nil where there is none of that name.
@@ -19,24 +19,24 @@ public protocol PoolWatching: Sendable {
 }
 
 /// A watch lasts until it is cancelled, at the latest when nobody holds it any more.
-public final class PoolWatch: Sendable {
+package final class PoolWatch: Sendable {
     private let once: Once
 
-    public init(onCancel: @escaping @Sendable () -> Void) { once = Once(onCancel) }
+    package init(onCancel: @escaping @Sendable () -> Void) { once = Once(onCancel) }
 
     deinit { once.run() }
 
-    public func cancel() { once.run() }
+    package func cancel() { once.run() }
 }
 
 extension ControlLoop: PoolWatching {
-    public func poolNames() async -> [String] { await ask { $0.world.pools.map(\.text) } }
+    package func poolNames() async -> [String] { await ask { $0.world.pools.map(\.text) } }
 
-    public func summary(of pool: String) async -> PoolSummary? {
+    package func summary(of pool: String) async -> PoolSummary? {
         await ask { core in core.world.find(pool: pool, names: core.log.names).map { core.world.pools[$0].summary } }
     }
 
-    public func watch(
+    package func watch(
         pool: String, mayComeLater: Bool = false, _ changed: @escaping @Sendable (PoolSummary) -> Void
     ) async throws(ControlFault) -> PoolWatch {
         let begun = await ask { [limit = configuration.limits.poolWatchers] core -> Result<PoolWatchers.Key, ControlFault> in

@@ -1,6 +1,6 @@
-public import Autoscaling
-public import Domain
-public import EventLog
+package import Autoscaling
+package import Domain
+package import EventLog
 
 // What does the loop do, without a clock and without waiting?
 //
@@ -8,13 +8,13 @@ public import EventLog
 // caller moves time on), or over commits that were recorded, one by one: then it draws every conclusion and keeps none, as
 // what it concluded back then comes with the later commits. All work is done inside the calls, on the caller's thread.
 
-public final class VirtualLoop {
-    public let scheduler: VirtualScheduler
+package final class VirtualLoop {
+    package let scheduler: VirtualScheduler
     private let core: LoopCore
     private let log: EventLog
 
     /// Over a log that is written inline with this loop's time for a clock.
-    public init(making log: EventLog, scheduler: VirtualScheduler, observer: any LoopObserving = SilentObserver(), limits: LoopLimits = LoopLimits()) {
+    package init(making log: EventLog, scheduler: VirtualScheduler, observer: any LoopObserving = SilentObserver(), limits: LoopLimits = LoopLimits()) {
         self.log = log
         self.scheduler = scheduler
         core = LoopCore(log: log, scheduler: scheduler, observer: observer, limits: limits)
@@ -26,7 +26,7 @@ public final class VirtualLoop {
 
     /// Over commits that are handed to `take`, beginning with the one after `world`'s position. `log` is asked for names and
     /// for snapshots alone.
-    public init(recordedIn log: EventLog, from world: World = World(), observer: any LoopObserving = SilentObserver()) {
+    package init(recordedIn log: EventLog, from world: World = World(), observer: any LoopObserving = SilentObserver()) {
         self.log = log
         scheduler = VirtualScheduler(now: world.at)
         var limits = LoopLimits()
@@ -35,22 +35,22 @@ public final class VirtualLoop {
         core.act()
     }
 
-    public var world: World { core.world }
+    package var world: World { core.world }
 
     /// Until the loop writes its next checkpoint, beside its other work.
-    public var eventsUntilCheckpoint: Int64 { core.eventsUntilCheckpoint }
+    package var eventsUntilCheckpoint: Int64 { core.eventsUntilCheckpoint }
 
     /// Returns once the checkpoint that is being written, if any, is there.
-    public func waitForCheckpoint() { core.waitForCheckpoint() }
+    package func waitForCheckpoint() { core.waitForCheckpoint() }
 
     /// Moves time to a recorded commit and draws the conclusions from it.
-    public func take(_ batch: CommittedBatch) {
+    package func take(_ batch: CommittedBatch) {
         scheduler.advance(to: batch.at)
         core.take(batch)
     }
 
     /// Logs a policy. Only over a log that is being made.
-    public func apply(_ policy: Policy) {
+    package func apply(_ policy: Policy) {
         var batch = EventBatch()
         batch.append(
             .policyApplied, source: Outputs.source, id: "policy-\(policy.pool)-\(scheduler.now.microseconds)", subject: policy.pool, pool: policy.pool,

@@ -1,33 +1,33 @@
-public import Autoscaling
-public import Domain
+package import Autoscaling
+package import Domain
 
 // What do autoscalers outside read of all pools?
 //
 // All of it at one position of the log, and no more than that: counts that are kept anyway, one rate, and what was observed
 // from outside. Nothing is sorted, and no actor or worker is looked at, so the loop is busy for about a microsecond a pool.
 
-public struct MetricReadings: Hashable, Sendable {
-    public var pools: [Pool] = []
-    public var observed: [ObservedMetric] = []
+package struct MetricReadings: Hashable, Sendable {
+    package var pools: [Pool] = []
+    package var observed: [ObservedMetric] = []
 
-    public init(pools: [Pool] = [], observed: [ObservedMetric] = []) {
+    package init(pools: [Pool] = [], observed: [ObservedMetric] = []) {
         self.pools = pools
         self.observed = observed
     }
 
-    public struct Pool: Hashable, Sendable {
-        public var namespace: String
-        public var name: String
-        public var demand: Demand
+    package struct Pool: Hashable, Sendable {
+        package var namespace: String
+        package var name: String
+        package var demand: Demand
         /// The workers its policy wants: what the target was told, or, where nothing follows decisions (mode `recommend`), what
         /// the last one recommends.
-        public var desired: Int
+        package var desired: Int
         /// nil where nobody waits.
-        public var oldestWaitSeconds: Double?
+        package var oldestWaitSeconds: Double?
         /// Over the last minute.
-        public var arrivalsPerSecond: Double
+        package var arrivalsPerSecond: Double
 
-        public init(namespace: String, name: String, demand: Demand, desired: Int, oldestWaitSeconds: Double?, arrivalsPerSecond: Double) {
+        package init(namespace: String, name: String, demand: Demand, desired: Int, oldestWaitSeconds: Double?, arrivalsPerSecond: Double) {
             self.namespace = namespace
             self.name = name
             self.demand = demand
@@ -39,17 +39,17 @@ public struct MetricReadings: Hashable, Sendable {
 }
 
 /// The latest `queue.observed` of one metric with one set of labels, of one pool.
-public struct ObservedMetric: Hashable, Sendable {
-    public var namespace: String
-    public var pool: String
-    public var name: String
-    public var labels: [String: String]
+package struct ObservedMetric: Hashable, Sendable {
+    package var namespace: String
+    package var pool: String
+    package var name: String
+    package var labels: [String: String]
     /// The last good value; nil where none was ever good.
-    public var valueMilli: Int64?
+    package var valueMilli: Int64?
     /// When that value entered the log.
-    public var at: LogTime
+    package var at: LogTime
 
-    public init(namespace: String, pool: String, name: String, labels: [String: String], valueMilli: Int64?, at: LogTime) {
+    package init(namespace: String, pool: String, name: String, labels: [String: String], valueMilli: Int64?, at: LogTime) {
         self.namespace = namespace
         self.pool = pool
         self.name = name
@@ -60,7 +60,7 @@ public struct ObservedMetric: Hashable, Sendable {
 }
 
 extension ControlLoop {
-    public func metricReadings() async -> MetricReadings {
+    package func metricReadings() async -> MetricReadings {
         await ask { [scheduler] core in core.world.metricReadings(at: scheduler.now) }
     }
 }

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 import EventLog
 import Placement
 
@@ -7,42 +7,42 @@ import Placement
 // A waiting actor's question as it stands at one position of the log, put to the placer once more: what it answers, and
 // what each tier has to offer. Of a placed actor the same is told of the position that its placement looked at.
 
-public struct PlacementView: Codable, Hashable, Sendable {
-    public var actor: String
-    public var namespace: String
-    public var pool: String
+package struct PlacementView: Codable, Hashable, Sendable {
+    package var actor: String
+    package var namespace: String
+    package var pool: String
     /// The position whose state this is.
-    public var seq: Position
-    public var at: String
+    package var seq: Position
+    package var at: String
     /// Place in the queue, from 1.
-    public var position: Int
-    public var waitedSeconds: Double
+    package var position: Int
+    package var waitedSeconds: Double
     /// Where it would be placed; nil where it must wait.
-    public var worker: String?
-    public var tier: String?
+    package var worker: String?
+    package var tier: String?
     /// Why it must wait; nil where it needn't.
-    public var reason: String?
+    package var reason: String?
     /// A sentence with the numbers.
-    public var detail: String
+    package var detail: String
     /// The closest first.
-    public var tiers: [Tier]
+    package var tiers: [Tier]
 
-    public struct Tier: Codable, Hashable, Sendable {
+    package struct Tier: Codable, Hashable, Sendable {
         /// local, warm, golden or cold.
-        public var tier: String
+        package var tier: String
         /// Nodes that keep a copy; 0 where any node will do.
-        public var nodes: Int
+        package var nodes: Int
         /// Workers there that may take it, and those of them with a free slot.
-        public var eligible: Int
-        public var available: Int
+        package var eligible: Int
+        package var available: Int
         /// Of what is restored; 0 where nobody said.
-        public var bytes: Int64
-        public var restoreSeconds: Double?
+        package var bytes: Int64
+        package var restoreSeconds: Double?
         /// The best worker of the tier, and its node.
-        public var worker: String?
-        public var node: String?
+        package var worker: String?
+        package var node: String?
         /// Why it goes there, or doesn't.
-        public var why: String
+        package var why: String
     }
 }
 

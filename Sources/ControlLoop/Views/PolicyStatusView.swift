@@ -1,44 +1,44 @@
-public import Autoscaling
-public import Domain
+package import Autoscaling
+package import Domain
 
 // How does one policy stand: what is in effect, what was decided last, what stands in the way?
 //
 // Of a pool's own policy or of a shadow, all of it at one position of the log. It is what the status of a policy's object in
 // a cluster is made of; `PoolView` has the same counts and conditions for tables.
 
-public struct PolicyStatusView: Hashable, Sendable {
+package struct PolicyStatusView: Hashable, Sendable {
     /// As decisions follow it: with the pause in effect.
-    public var policy: Policy
+    package var policy: Policy
     /// As it was applied.
-    public var written: Policy
-    public var rules: DecisionRules
+    package var written: Policy
+    package var rules: DecisionRules
     /// Who paused it, where an operator did and is known.
-    public var pausedBy: String?
-    public var digest: String
+    package var pausedBy: String?
+    package var digest: String
     /// Where in the log it took effect.
-    public var seq: Position
+    package var seq: Position
     /// What the target was last told, or, in mode `recommend`, what the last decision recommends; a shadow's is what it would have made of it.
-    public var desired: Int
-    public var ready: Int
-    public var isActive: Bool
-    public var isFallback: Bool
+    package var desired: Int
+    package var ready: Int
+    package var isActive: Bool
+    package var isFallback: Bool
     /// What the target said when it did not follow the last decision; nil while it does, and for what nothing follows.
-    public var scaleProblem: String?
+    package var scaleProblem: String?
     /// What is wrong with the target itself; nil where nothing is known to be, and for what nothing follows.
-    public var targetProblem: TargetProblem? = nil
+    package var targetProblem: TargetProblem? = nil
     /// Why its workers don't come: those of the last starts ended before they were ready; nil for what nothing follows.
-    public var workersFailing: String?
-    public var lastDecision: LastDecision?
+    package var workersFailing: String?
+    package var lastDecision: LastDecision?
 
-    public struct LastDecision: Hashable, Sendable {
-        public var seq: Position
-        public var at: LogTime
-        public var from: Int
-        public var to: Int
-        public var codes: ReasonCodes
+    package struct LastDecision: Hashable, Sendable {
+        package var seq: Position
+        package var at: LogTime
+        package var from: Int
+        package var to: Int
+        package var codes: ReasonCodes
     }
 
-    public var isPaused: Bool { policy.pause.isOn }
+    package var isPaused: Bool { policy.pause.isOn }
 }
 
 extension World {

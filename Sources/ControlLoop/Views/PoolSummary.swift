@@ -1,29 +1,29 @@
-public import Domain
+package import Domain
 
 // How does a pool stand, for those who must hear of it at once?
 //
 // A `PoolSummary` is what outside scalers act on, flat and cheap enough to be made at every commit. It is taken from folded
 // state, so it is the state at one position of the log. Everything else about a pool is in `PoolView`.
 
-public struct PoolSummary: Hashable, Sendable {
+package struct PoolSummary: Hashable, Sendable {
     /// Actors that hold a slot or wait for one: never clamped by capacity.
-    public var demand: Int
+    package var demand: Int
     /// Actors that wait.
-    public var waiting: Int
+    package var waiting: Int
     /// The policy of the pool; nil where it has none.
-    public var policy: Policy?
+    package var policy: Policy?
 
-    public struct Policy: Hashable, Sendable {
+    package struct Policy: Hashable, Sendable {
         /// Where in the log it took effect.
-        public var seq: Position
-        public var slotsPerWorker: Int
+        package var seq: Position
+        package var slotsPerWorker: Int
         /// Whether the pool is active, as last evaluated.
-        public var isActive: Bool
+        package var isActive: Bool
         /// The workers it wants: what the target was told, or, where nothing follows decisions (mode `recommend`), what the
         /// last one recommends.
-        public var desired: Int
+        package var desired: Int
 
-        public init(seq: Position, slotsPerWorker: Int, isActive: Bool, desired: Int) {
+        package init(seq: Position, slotsPerWorker: Int, isActive: Bool, desired: Int) {
             self.seq = seq
             self.slotsPerWorker = slotsPerWorker
             self.isActive = isActive
@@ -31,7 +31,7 @@ public struct PoolSummary: Hashable, Sendable {
         }
     }
 
-    public init(demand: Int, waiting: Int, policy: Policy? = nil) {
+    package init(demand: Int, waiting: Int, policy: Policy? = nil) {
         self.demand = demand
         self.waiting = waiting
         self.policy = policy

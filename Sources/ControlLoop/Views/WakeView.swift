@@ -6,16 +6,16 @@ import Domain
 // An `actor.created` is taken whatever its schedule says: the log is append-only, and nothing but suggestions looks at it.
 // So this is where a schedule that can't be read shows. Part of a single actor's view alone: lists do without.
 
-public struct WakeView: Codable, Hashable, Sendable {
+package struct WakeView: Codable, Hashable, Sendable {
     /// Its cron expression as it came with `actor.created`; nil where its history foretells.
-    public var schedule: String?
-    public var timezone: String?
+    package var schedule: String?
+    package var timezone: String?
     /// The mean gap between its wakes; nil where it has a schedule.
-    public var everySeconds: Double?
+    package var everySeconds: Double?
     /// The next one; nil where none is foretold.
-    public var at: String?
+    package var at: String?
     /// Why no node will be told before it, and what to do; nil where one will.
-    public var problem: String?
+    package var problem: String?
 }
 
 /// Why a schedule foretells no wake.

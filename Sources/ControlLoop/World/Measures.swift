@@ -50,16 +50,16 @@ struct ArrivalWindow: Hashable, Sendable {
 }
 
 /// The last durations of one thing.
-public struct DurationRing: Hashable, Sendable {
+package struct DurationRing: Hashable, Sendable {
     private static let limit = 128
     private var micros: [Int64] = []
     private var next = 0
     /// The same durations, rising: decisions ask for a quantile at every commit.
     private var sorted: [Int64] = []
 
-    public init() {}
+    package init() {}
 
-    public mutating func add(microseconds: Int64) {
+    package mutating func add(microseconds: Int64) {
         let value = max(0, microseconds)
         guard micros.count == Self.limit else {
             micros.append(value)
@@ -96,10 +96,10 @@ public struct DurationRing: Hashable, Sendable {
     }
 
     /// The 90th percentile (nearest rank); nil where nothing was measured.
-    public var p90Microseconds: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count * 9 + 9) / 10 - 1] }
+    package var p90Microseconds: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count * 9 + 9) / 10 - 1] }
 
     /// The 50th, as above; nil where nothing was measured.
-    public var medianMicroseconds: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count - 1) / 2] }
+    package var medianMicroseconds: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count - 1) / 2] }
 
     /// Seconds at each of `quantiles` (nearest rank); nil where nothing was measured.
     func quantiles(_ quantiles: [Double]) -> [Double]? {

@@ -3,25 +3,25 @@
 // Told by `pool.observed` in `problem` and `reason`, and forgotten with the next observation that has none. Nothing is decided
 // by it: it is what `explain`, the pool's conditions and its object say.
 
-public struct TargetProblem: Hashable, Sendable {
+package struct TargetProblem: Hashable, Sendable {
     /// PascalCase, as a condition has it.
-    public var reason: String
+    package var reason: String
     /// What, where, and what to do.
-    public var text: String
+    package var text: String
 
-    public init(reason: String, text: String) {
+    package init(reason: String, text: String) {
         self.reason = reason
         self.text = text
     }
 
     /// There is no such object.
-    public static let notFound = "TargetNotFound"
+    package static let notFound = "TargetNotFound"
     /// The server knows no such kind, or the kind has no `/scale`.
-    public static let notScalable = "TargetNotScalable"
+    package static let notScalable = "TargetNotScalable"
     /// The target, or its `/scale`, can't be read.
-    public static let unreadable = "TargetUnreadable"
+    package static let unreadable = "TargetUnreadable"
     /// It has replicas, and none of the namespace's pods is known to be its.
-    public static let podsNotFound = "PodsNotFound"
+    package static let podsNotFound = "PodsNotFound"
 
     /// Whether the counts that came with it are the target's own.
     var hasCounts: Bool { reason == Self.podsNotFound }

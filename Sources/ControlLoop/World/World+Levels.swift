@@ -1,46 +1,46 @@
-public import Autoscaling
-public import Domain
+package import Autoscaling
+package import Domain
 
 // What does a pool's history look at, commit by commit?
 //
 // Counts, turns under way and what was measured, for whoever tells or simulates a stretch of the log. Reading only.
 
 /// A pool after a commit.
-public struct PoolLevels: Hashable, Sendable {
+package struct PoolLevels: Hashable, Sendable {
     /// The count its target was last told to have.
-    public var desired: Int
+    package var desired: Int
     /// Asked for and not ready yet.
-    public var starting: Int
-    public var ready: Int
+    package var starting: Int
+    package var ready: Int
     /// Hosting at least one actor, draining ones included.
-    public var busy: Int
-    public var draining: Int
+    package var busy: Int
+    package var draining: Int
     /// Actors that hold a slot.
-    public var resident: Int
-    public var waiting: Int
+    package var resident: Int
+    package var waiting: Int
 
     /// Of a pool that isn't there yet.
-    public static let none = PoolLevels(desired: 0, starting: 0, ready: 0, busy: 0, draining: 0, resident: 0, waiting: 0)
+    package static let none = PoolLevels(desired: 0, starting: 0, ready: 0, busy: 0, draining: 0, resident: 0, waiting: 0)
 
     /// All workers that cost.
-    public var present: Int { starting.addingClamped(ready).addingClamped(draining) }
-    public var demand: Int { resident.addingClamped(waiting) }
+    package var present: Int { starting.addingClamped(ready).addingClamped(draining) }
+    package var demand: Int { resident.addingClamped(waiting) }
 }
 
 /// An actor that waits for a slot, or holds one.
-public struct TurnUnderWay: Hashable, Sendable {
-    public var actor: NameID
-    public var pool: NameID
-    public var state: ActorState
+package struct TurnUnderWay: Hashable, Sendable {
+    package var actor: NameID
+    package var pool: NameID
+    package var state: ActorState
     /// The worker it holds a slot of; none while it waits.
-    public var worker: NameID
+    package var worker: NameID
 }
 
 extension World {
-    public func levels(of pool: NameID) -> PoolLevels? { poolByName[pool].map { levels($0) } }
+    package func levels(of pool: NameID) -> PoolLevels? { poolByName[pool].map { levels($0) } }
 
     /// The pools a commit touched, as they are after it.
-    public func levels(after change: Change) -> [(pool: NameID, levels: PoolLevels)] { change.pools.map { (pools[$0].name, levels($0)) } }
+    package func levels(after change: Change) -> [(pool: NameID, levels: PoolLevels)] { change.pools.map { (pools[$0].name, levels($0)) } }
 
     private func levels(_ index: Int) -> PoolLevels {
         let pool = pools[index]
@@ -51,7 +51,7 @@ extension World {
     }
 
     /// From decision to ready, of the workers that became ready in a commit.
-    public func workerStarts(in change: Change) -> [(pool: NameID, microseconds: Int64)] {
+    package func workerStarts(in change: Change) -> [(pool: NameID, microseconds: Int64)] {
         change.measured.compactMap { measured in
             guard case .workerStart(let pool, let seconds) = measured else { return nil }
             return (pools[pool].name, Int64((seconds * 1e6).rounded()))
@@ -59,20 +59,20 @@ extension World {
     }
 
     /// The policy in force.
-    public func policy(of pool: NameID) -> Policy? { poolByName[pool].flatMap { pools[$0].policy?.policy } }
+    package func policy(of pool: NameID) -> Policy? { poolByName[pool].flatMap { pools[$0].policy?.policy } }
 
     /// In the order in which they came.
-    public var poolNames: [NameID] { pools.map(\.name) }
+    package var poolNames: [NameID] { pools.map(\.name) }
 
     /// The pool an actor belongs to.
-    public func pool(ofActor actor: NameID) -> NameID? {
+    package func pool(ofActor actor: NameID) -> NameID? {
         actors.find(actor).flatMap { actors[$0].pool >= 0 ? pools[Int(actors[$0].pool)].name : nil }
     }
 
-    public func isDraining(_ worker: NameID) -> Bool { workers.find(worker).map { workers[$0].state == .draining } ?? false }
+    package func isDraining(_ worker: NameID) -> Bool { workers.find(worker).map { workers[$0].state == .draining } ?? false }
 
     /// Every actor that waits or holds a slot, in the order in which they became known.
-    public func turnsUnderWay() -> [TurnUnderWay] {
+    package func turnsUnderWay() -> [TurnUnderWay] {
         (0..<actors.capacity).compactMap { index in
             let actor = actors[index]
             guard actor.pool >= 0, actor.state == .waiting || actor.state.isResident else { return nil }

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 import EventLog
 
 // Which pools, workers and actors are there, in which order, and which page of them?
@@ -148,7 +148,7 @@ extension World {
 }
 
 /// What turns a name into its dictionary number.
-public protocol NameFinding {
+package protocol NameFinding {
     func find(_ name: String) -> NameID?
     /// Those of `NAMESPACE/name`, of whatever namespace.
     func qualified(_ name: String) -> [NameID]

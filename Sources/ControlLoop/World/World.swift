@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 import Autoscaling
 import Placement
 
@@ -12,11 +12,11 @@ import Placement
 // time, and remembers what the evaluation found. What follows from the new state (decisions, placements, drains) is the
 // loop's business, and comes back as events.
 
-public struct World: Sendable {
+package struct World: Sendable {
     /// The last position folded.
-    public internal(set) var position: Position = 0
+    package internal(set) var position: Position = 0
     /// Log time of the last commit folded.
-    public internal(set) var at = LogTime.zero
+    package internal(set) var at = LogTime.zero
 
     var actors = ActorTable()
     var workers = WorkerTable()
@@ -46,18 +46,18 @@ public struct World: Sendable {
         return limits
     }()
 
-    public init() {}
+    package init() {}
 
     /// What one commit changed.
-    public struct Change: Sendable {
+    package struct Change: Sendable {
         /// Indices of the pools whose state changed, rising.
         var pools: [Int] = []
         /// Shadows to look at though their pools didn't change, in order; those taken away too.
         var shadows: [PolicyKey] = []
         /// Positions of events that fitted no state.
-        public var superseded: [Position] = []
+        package var superseded: [Position] = []
         /// Those among them that no state could have taken: they can't be read, or not by this version.
-        public var skipped: [SkippedEvent] = []
+        package var skipped: [SkippedEvent] = []
         /// Our own events that the loop waits for, as (subject or pool, kind, position).
         var own: [CommittedEvent] = []
         /// Which of those are shadows' decisions, by position.
@@ -66,10 +66,10 @@ public struct World: Sendable {
         var measured: [Measured] = []
     }
 
-    public struct SkippedEvent: Hashable, Sendable {
-        public var seq: Position
+    package struct SkippedEvent: Hashable, Sendable {
+        package var seq: Position
         /// A clause: "its body is not JSON".
-        public var why: String
+        package var why: String
     }
 
     enum Measured: Sendable {
@@ -79,7 +79,7 @@ public struct World: Sendable {
     }
 
     /// Applies one commit. Commits must come whole and in order.
-    public mutating func fold(_ batch: CommittedBatch, names: some NameReading) -> Change {
+    package mutating func fold(_ batch: CommittedBatch, names: some NameReading) -> Change {
         precondition(batch.firstSeq == position + 1, "commit \(batch.firstSeq) can't follow position \(position)")
         var fold = Fold(at: batch.at)
         swap(&fold.touched, &touched)

@@ -1,6 +1,6 @@
-public import Domain
+package import Domain
 import Autoscaling
-public import EventLog
+package import EventLog
 import Placement
 
 // How does the folded state survive without folding everything again?
@@ -12,7 +12,7 @@ extension World {
     /// Rises with every change of the bytes' meaning.
     static let checkpointVersion = 11
 
-    public func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
         writer.integer(position)
         writer.time(at)
@@ -28,7 +28,7 @@ extension World {
         return writer.bytes
     }
 
-    public init(decoding bytes: [UInt8]) throws(ByteFault) {
+    package init(decoding bytes: [UInt8]) throws(ByteFault) {
         let result = bytes.withUnsafeBytes { raw -> Result<World, ByteFault> in
             var reader = ByteReader(raw)
             do throws(ByteFault) { return .success(try World(from: &reader)) } catch { return .failure(error) }
@@ -248,7 +248,7 @@ extension ByteReader {
 
 extension EventLog {
     /// Keeps the folded state, so that the next who needs one at its position or later folds the rest alone.
-    public func saveCheckpoint(of world: World) throws(LogError) {
+    package func saveCheckpoint(of world: World) throws(LogError) {
         guard world.position > 0 else { return }
         try saveCheckpoint(seq: world.position, at: world.at, version: World.checkpointVersion, body: world.encoded())
     }

@@ -5,40 +5,40 @@
 // the field and what to do. What is not ours to know (other members of `data`, extension attributes) is kept as it came.
 
 /// What is wrong with an event from outside.
-public struct EventFault: Error, Hashable, Sendable {
+package struct EventFault: Error, Hashable, Sendable {
     /// Which event of the request, from 0.
-    public var index: Int
+    package var index: Int
     /// The attribute or `data.` member; nil where the JSON itself is broken.
-    public var field: String?
+    package var field: String?
     /// What is wrong and what to do, in a sentence.
-    public var problem: String
+    package var problem: String
 
-    public init(index: Int, field: String?, problem: String) {
+    package init(index: Int, field: String?, problem: String) {
         self.index = index
         self.field = field
         self.problem = problem
     }
 }
 
-public struct CloudEventReader {
+package struct CloudEventReader {
     /// Whether kinds that only Greenroom writes are let through: for importing its own log.
     private let acceptsOwnKinds: Bool
     /// What is in a log was taken by the rules of its time: bounds that came later aren't held against it.
     private var isImport: Bool { acceptsOwnKinds }
     /// Whether names are as a log holds them, and nothing is to be made of what stands beside them: for importing an export.
-    public var isExact = false
-    public private(set) var batch = EventBatch()
+    package var isExact = false
+    package private(set) var batch = EventBatch()
 
-    public init(acceptsOwnKinds: Bool = false) { self.acceptsOwnKinds = acceptsOwnKinds }
+    package init(acceptsOwnKinds: Bool = false) { self.acceptsOwnKinds = acceptsOwnKinds }
 
     /// Forgets what was read so far.
-    public mutating func takeBatch() -> EventBatch {
+    package mutating func takeBatch() -> EventBatch {
         defer { batch = EventBatch() }
         return batch
     }
 
     /// One event in structured mode. Nothing may follow it but space. A fault leaves what was read before as it was.
-    public mutating func readEvent(_ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
+    package mutating func readEvent(_ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
         var cursor = JSONCursor(bytes)
         let (events, stored) = (batch.count, batch.bytes.count)
         do throws(EventFault) {
@@ -52,7 +52,7 @@ public struct CloudEventReader {
     }
 
     /// A JSON array of events.
-    public mutating func readBatch(_ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
+    package mutating func readBatch(_ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
         var cursor = JSONCursor(bytes)
         let index = batch.count
         batch.bytes.reserveCapacity(batch.bytes.count + bytes.count)
@@ -75,7 +75,7 @@ public struct CloudEventReader {
     /// An event in binary mode: its attributes apart from its data.
     ///
     /// - Parameter attributes: names without `ce-`, lower case, and their values, percent-decoded.
-    public mutating func readBinary(attributes: [(name: String, value: String)], data: UnsafeBufferPointer<UInt8>) throws(EventFault) {
+    package mutating func readBinary(attributes: [(name: String, value: String)], data: UnsafeBufferPointer<UInt8>) throws(EventFault) {
         var json = JSONWriter(reservingBytes: 256 + data.count)
         json.openObject()
         // Data is the body alone: no header stands in for it.

@@ -6,23 +6,23 @@
 //
 // An export writes names as the log holds them instead, so that it can be made the same log again.
 
-public enum CloudEventWriter {
+package enum CloudEventWriter {
     /// How names of actors and workers are written.
-    public enum Names: Sendable {
+    package enum Names: Sendable {
         case withinNamespace
         case asStored
     }
 
     /// What the log's writer notes of an event in its attributes.
-    public enum Note {
+    package enum Note {
         /// Its name fits several actors or workers: it changes nothing.
-        public static let ambiguous = "ambiguous"
+        package static let ambiguous = "ambiguous"
         /// The namespace of its worker, where that isn't the subject's and the worker's name doesn't say it.
-        public static let workerNamespace = "workernamespace"
+        package static let workerNamespace = "workernamespace"
     }
 
     /// Appends one event as a JSON object, without a line end.
-    public static func append(
+    package static func append(
         _ event: CommittedEvent, of batch: CommittedBatch, names: some NameReading, _ style: Names = .withinNamespace, to out: inout [UInt8]
     ) {
         let place = Place(event, batch, names, style)
@@ -54,12 +54,12 @@ public enum CloudEventWriter {
     }
 
     /// Appends what stands under `data`: the fields that are columns first, then the others as they came.
-    public static func appendData(_ event: CommittedEvent, of batch: CommittedBatch, names: some NameReading, to out: inout [UInt8]) {
+    package static func appendData(_ event: CommittedEvent, of batch: CommittedBatch, names: some NameReading, to out: inout [UInt8]) {
         appendData(event, of: batch, names, Place(event, batch, names, .withinNamespace), to: &out)
     }
 
     /// A worker's name as an event tells it.
-    public static func worker(of event: CommittedEvent, in batch: CommittedBatch, names: some NameReading) -> String {
+    package static func worker(of event: CommittedEvent, in batch: CommittedBatch, names: some NameReading) -> String {
         String(decoding: Place(event, batch, names, .withinNamespace).worker(event.worker, names), as: UTF8.self)
     }
 

@@ -4,34 +4,34 @@
 // into it. A hundred events cost two allocations. Whoever builds one by hand vouches for the kind's required fields.
 
 /// Sizes that what comes from outside may not exceed.
-public enum EventLimits {
+package enum EventLimits {
     /// One event in its JSON form.
-    public static let eventBytes = 65_536
-    public static let idBytes = 1_024
+    package static let eventBytes = 65_536
+    package static let idBytes = 1_024
     /// Names: subjects, sources, pools, workers, nodes, templates, tenants, metrics.
-    public static let nameBytes = 512
+    package static let nameBytes = 512
     /// `NAMESPACE/NAME`, as the log may write it.
-    public static let qualifiedNameBytes = 2 * nameBytes + 1
+    package static let qualifiedNameBytes = 2 * nameBytes + 1
     /// Attributes of one event beyond those CloudEvents defines.
-    public static let extensionAttributes = 64
+    package static let extensionAttributes = 64
     /// Events of one request.
-    public static let eventsPerBatch = 10_000
+    package static let eventsPerBatch = 10_000
 
     // Numbers that are more than compared. What an event of an older log says beyond them is taken as it stands there.
 
     /// Replicas of a target: Kubernetes holds them in 32 bits.
-    public static let replicas = Int64(Int32.max)
+    package static let replicas = Int64(Int32.max)
     /// Actors that one worker can host.
-    public static let slots: Int64 = 65_536
+    package static let slots: Int64 = 65_536
     /// Of a snapshot: what every JSON reader holds exactly, 9 petabytes.
-    public static let snapshotBytes: Int64 = 1 << 53
+    package static let snapshotBytes: Int64 = 1 << 53
     /// Milliseconds of a turn or a restore: a year.
-    public static let millis: Int64 = 31_536_000_000
+    package static let millis: Int64 = 31_536_000_000
 }
 
-public struct DraftEvent: Hashable, Sendable {
+package struct DraftEvent: Hashable, Sendable {
     /// What subject and worker say.
-    public enum Names: UInt8, Hashable, Sendable {
+    package enum Names: UInt8, Hashable, Sendable {
         /// Names as they were sent: the log's writer finds out who is meant.
         case sent
         /// Names as this log holds them, of whatever namespace: the loop read them there.
@@ -40,24 +40,24 @@ public struct DraftEvent: Hashable, Sendable {
         case stored
     }
 
-    public var kind: EventKind
-    public var source: ByteRange
-    public var id: ByteRange
-    public var subject: ByteRange
+    package var kind: EventKind
+    package var source: ByteRange
+    package var id: ByteRange
+    package var subject: ByteRange
     /// Empty where the kind has none.
-    public var pool = ByteRange.empty
-    public var worker = ByteRange.empty
+    package var pool = ByteRange.empty
+    package var worker = ByteRange.empty
     /// The remaining members of `data`, as a JSON object; empty where there are none.
-    public var body = ByteRange.empty
+    package var body = ByteRange.empty
     /// The remaining context attributes, as a JSON object; empty where there are none.
-    public var extensions = ByteRange.empty
+    package var extensions = ByteRange.empty
     /// The producer's clock.
-    public var time: LogTime?
-    public var names = Names.sent
+    package var time: LogTime?
+    package var names = Names.sent
 
     /// The same event once `shift` bytes stand before its batch's own.
     @inlinable
-    public func shifted(by shift: UInt32) -> DraftEvent {
+    package func shifted(by shift: UInt32) -> DraftEvent {
         var event = self
         event.source.start += shift
         event.id.start += shift
@@ -70,18 +70,18 @@ public struct DraftEvent: Hashable, Sendable {
     }
 }
 
-public struct EventBatch: Sendable {
-    public internal(set) var bytes: [UInt8] = []
-    public internal(set) var events: [DraftEvent] = []
+package struct EventBatch: Sendable {
+    package internal(set) var bytes: [UInt8] = []
+    package internal(set) var events: [DraftEvent] = []
 
-    public init() {}
+    package init() {}
 
-    public var isEmpty: Bool { events.isEmpty }
-    public var count: Int { events.count }
+    package var isEmpty: Bool { events.isEmpty }
+    package var count: Int { events.count }
 
     /// Adds an event made here. `body` is a JSON object without `pool` and `worker`, or empty.
     /// - Parameter isExact: subject and worker are names as the log holds them.
-    public mutating func append(
+    package mutating func append(
         _ kind: EventKind, source: String, id: String, subject: String, pool: String? = nil, worker: String? = nil,
         time: LogTime? = nil, body: [UInt8] = [], isExact: Bool = false
     ) {
@@ -95,7 +95,7 @@ public struct EventBatch: Sendable {
     }
 
     /// The same for the loop, which makes many: every part is written where it will stay, and names are as the log holds them.
-    public mutating func append(
+    package mutating func append(
         _ kind: EventKind, source: String, id: (inout [UInt8]) -> Void, subject: (inout [UInt8]) -> Void, worker: (inout [UInt8]) -> Void,
         body: (inout JSONWriter) -> Void
     ) {
@@ -120,13 +120,13 @@ public struct EventBatch: Sendable {
     }
 
     /// Adds all of `other`, in its order.
-    public mutating func append(_ other: EventBatch) {
+    package mutating func append(_ other: EventBatch) {
         let shift = UInt32(bytes.count)
         bytes.append(contentsOf: other.bytes)
         for event in other.events { events.append(event.shifted(by: shift)) }
     }
 
-    public func text(_ range: ByteRange) -> String { String(decoding: bytes[range.lower..<range.upper], as: UTF8.self) }
+    package func text(_ range: ByteRange) -> String { String(decoding: bytes[range.lower..<range.upper], as: UTF8.self) }
 
     @inline(__always)
     mutating func store(_ content: some Collection<UInt8>) -> ByteRange {

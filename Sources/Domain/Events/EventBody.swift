@@ -4,23 +4,23 @@
 // one way in which folded state learns what is not a column. A body that is empty has no members. One that is damaged (its
 // file was) has those before the damage; whoever folds it asks `readMembers` whether that was all.
 
-public struct EventBody {
+package struct EventBody {
     private let bytes: UnsafeBufferPointer<UInt8>
     private let range: ByteRange
 
-    public init(_ bytes: UnsafeBufferPointer<UInt8>, _ range: ByteRange) {
+    package init(_ bytes: UnsafeBufferPointer<UInt8>, _ range: ByteRange) {
         self.bytes = bytes
         self.range = range
     }
 
-    public var isEmpty: Bool { range.isEmpty }
+    package var isEmpty: Bool { range.isEmpty }
 
     /// Calls `visit` with each top-level member, in order.
     @inline(__always)
-    public func forEachMember(_ visit: (Key, JSONCursor.Value) -> Void) { _ = readMembers(visit) }
+    package func forEachMember(_ visit: (Key, JSONCursor.Value) -> Void) { _ = readMembers(visit) }
 
     /// The same. False where the body is no JSON object up to its end.
-    public func readMembers(_ visit: (Key, JSONCursor.Value) -> Void) -> Bool {
+    package func readMembers(_ visit: (Key, JSONCursor.Value) -> Void) -> Bool {
         guard !range.isEmpty else { return true }
         guard range.upper <= bytes.count else { return false }
         var cursor = JSONCursor(UnsafeBufferPointer(start: bytes.baseAddress, count: range.upper), from: range.lower)
@@ -38,14 +38,14 @@ public struct EventBody {
         }
     }
 
-    public subscript(_ name: StaticString) -> JSONCursor.Value? {
+    package subscript(_ name: StaticString) -> JSONCursor.Value? {
         var found: JSONCursor.Value?
         forEachMember { key, value in if key == name { found = value } }
         return found
     }
 
     /// Calls `visit` with each object in an array, as a body of its own.
-    public func forEachElement(of array: JSONCursor.Value, _ visit: (EventBody) -> Void) {
+    package func forEachElement(of array: JSONCursor.Value, _ visit: (EventBody) -> Void) {
         guard array.kind == .array else { return }
         var cursor = JSONCursor(UnsafeBufferPointer(rebasing: bytes[..<array.range.upper]), from: array.range.lower + 1)
         do throws(JSONFault) {
@@ -61,22 +61,22 @@ public struct EventBody {
     }
 
     /// A member that is an object, as a body of its own.
-    public func object(_ value: JSONCursor.Value) -> EventBody? { value.kind == .object ? EventBody(bytes, value.range) : nil }
+    package func object(_ value: JSONCursor.Value) -> EventBody? { value.kind == .object ? EventBody(bytes, value.range) : nil }
 
     /// A value's own bytes.
-    public func raw(_ value: JSONCursor.Value) -> [UInt8] { Array(bytes[value.range.lower..<value.range.upper]) }
+    package func raw(_ value: JSONCursor.Value) -> [UInt8] { Array(bytes[value.range.lower..<value.range.upper]) }
 
-    public func integer(_ value: JSONCursor.Value) -> Int64? {
+    package func integer(_ value: JSONCursor.Value) -> Int64? {
         value.kind == .number ? JSONText.integer(bytes, value.range) : nil
     }
 
-    public func bool(_ value: JSONCursor.Value) -> Bool { value.kind == .bool && bytes[Int(value.range.lower)] == UInt8(ascii: "t") }
+    package func bool(_ value: JSONCursor.Value) -> Bool { value.kind == .bool && bytes[Int(value.range.lower)] == UInt8(ascii: "t") }
 
-    public func milli(_ value: JSONCursor.Value) -> Int64? {
+    package func milli(_ value: JSONCursor.Value) -> Int64? {
         value.kind == .number ? JSONText.milli(bytes, value.range) : nil
     }
 
-    public func text(_ value: JSONCursor.Value) -> String? {
+    package func text(_ value: JSONCursor.Value) -> String? {
         guard value.kind == .string else { return nil }
         guard value.hasEscapes else { return String(decoding: UnsafeBufferPointer(rebasing: bytes[value.content.lower..<value.content.upper]), as: UTF8.self) }
         var out: [UInt8] = []
@@ -85,7 +85,7 @@ public struct EventBody {
     }
 
     /// What a string says, where it lies: for what is only compared or hashed. nil for anything else.
-    public func withText<Result>(_ value: JSONCursor.Value, _ read: (UnsafeBufferPointer<UInt8>) -> Result) -> Result? {
+    package func withText<Result>(_ value: JSONCursor.Value, _ read: (UnsafeBufferPointer<UInt8>) -> Result) -> Result? {
         guard value.kind == .string else { return nil }
         guard value.hasEscapes else { return read(UnsafeBufferPointer(rebasing: bytes[value.content.lower..<value.content.upper])) }
         var out: [UInt8] = []
@@ -94,14 +94,14 @@ public struct EventBody {
     }
 
     /// An RFC 3339 time in a string.
-    public func time(_ value: JSONCursor.Value) -> LogTime? {
+    package func time(_ value: JSONCursor.Value) -> LogTime? {
         guard value.kind == .string else { return nil }
         guard value.hasEscapes else { return LogTime(rfc3339: UnsafeBufferPointer(rebasing: bytes[value.content.lower..<value.content.upper])) }
         return text(value).flatMap { LogTime(rfc3339: $0) }
     }
 
     /// A map of strings to strings, sorted by key.
-    public func stringMap(_ value: JSONCursor.Value) -> [(key: String, value: String)] {
+    package func stringMap(_ value: JSONCursor.Value) -> [(key: String, value: String)] {
         guard value.kind == .object else { return [] }
         var pairs: [(key: String, value: String)] = []
         EventBody(bytes, value.range).forEachMember { key, member in
@@ -111,11 +111,11 @@ public struct EventBody {
     }
 
     /// A member's name, compared where it lies. `"\u0069d"` is the name `id`.
-    public struct Key {
+    package struct Key {
         let bytes: UnsafeBufferPointer<UInt8>
         let value: JSONCursor.Value
 
-        public var text: String { EventBody(bytes, .empty).text(value) ?? "" }
+        package var text: String { EventBody(bytes, .empty).text(value) ?? "" }
 
         @inline(__always)
         func equals(_ name: String) -> Bool {
@@ -126,7 +126,7 @@ public struct EventBody {
         }
 
         @inline(__always)
-        public static func == (key: Key, name: StaticString) -> Bool {
+        package static func == (key: Key, name: StaticString) -> Bool {
             guard !key.value.hasEscapes else { return key.equals(name.description) }
             let content = key.value.content
             guard content.count == name.utf8CodeUnitCount else { return false }
@@ -139,12 +139,12 @@ public struct EventBody {
 extension CommittedBatch {
     /// Runs `read` on the body of `event`, which must be of this batch.
     @inline(__always)
-    public func withBody<Result>(of event: CommittedEvent, _ read: (EventBody) -> Result) -> Result {
+    package func withBody<Result>(of event: CommittedEvent, _ read: (EventBody) -> Result) -> Result {
         bytes.withUnsafeBufferPointer { read(EventBody($0, event.body)) }
     }
 
     /// Whether its names fitted several actors or workers when it was written.
-    public func isAmbiguous(_ event: CommittedEvent) -> Bool {
+    package func isAmbiguous(_ event: CommittedEvent) -> Bool {
         guard event.extensions.count > 2 else { return false }
         return bytes.withUnsafeBufferPointer { EventBody($0, event.extensions)["ambiguous"]?.kind == .bool }
     }

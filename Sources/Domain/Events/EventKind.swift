@@ -3,7 +3,7 @@
 // The raw values are what the log stores: they are never reused or renumbered. The names after `dev.greenroom.` are what
 // producers write. One row a kind, so that reading the list is reading the contract.
 
-public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
+package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     case actorCreated = 1
     case actorRequested = 2
     case actorWithdrawn = 3
@@ -32,9 +32,9 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     case poolPaused = 26
     case positionLost = 27
 
-    public static let typePrefix = "dev.greenroom."
+    package static let typePrefix = "dev.greenroom."
 
-    public enum Subject: Hashable, Sendable {
+    package enum Subject: Hashable, Sendable {
         case actor, worker, pool, node
         /// Whose snapshot it is: an actor, or where `data.template` is, a template.
         case holder
@@ -42,7 +42,7 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case service
     }
 
-    public enum FieldType: Hashable, Sendable {
+    package enum FieldType: Hashable, Sendable {
         /// A string that is a name: not empty, at most `EventLimits.nameBytes`, without NUL.
         case name
         case text
@@ -59,40 +59,40 @@ public enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case bool
     }
 
-    public struct Field: Sendable {
-        public let name: String
-        public let type: FieldType
-        public let isRequired: Bool
+    package struct Field: Sendable {
+        package let name: String
+        package let type: FieldType
+        package let isRequired: Bool
         /// Of a count.
-        public var most = Int64.max
+        package var most = Int64.max
         /// A text that is compared or handed on, such as a URI: without NUL.
-        public var isHandedOn = false
+        package var isHandedOn = false
     }
 
-    public struct Shape: Sendable {
-        public let name: String
-        public let subject: Subject
+    package struct Shape: Sendable {
+        package let name: String
+        package let subject: Subject
         /// Written by Greenroom alone; refused from outside.
-        public let isOurs: Bool
-        public let fields: [Field]
+        package let isOurs: Bool
+        package let fields: [Field]
         /// `data.pool` is a field of this kind, and is kept as the row's pool.
-        public let carriesPool: Bool
+        package let carriesPool: Bool
         /// `data.worker` is a field of this kind, and is kept as the row's worker.
-        public let carriesWorker: Bool
+        package let carriesWorker: Bool
     }
 
-    public var shape: Shape { Self.shapes[Int(rawValue)] }
-    public var name: String { shape.name }
-    public var subject: Subject { shape.subject }
+    package var shape: Shape { Self.shapes[Int(rawValue)] }
+    package var name: String { shape.name }
+    package var subject: Subject { shape.subject }
     // Asked for every event: a bit each, as taking a shape out of its table retains its name and fields.
-    public var isOurs: Bool { Self.ours & (1 << UInt64(rawValue)) != 0 }
-    public var carriesPool: Bool { Self.withPool & (1 << UInt64(rawValue)) != 0 }
+    package var isOurs: Bool { Self.ours & (1 << UInt64(rawValue)) != 0 }
+    package var carriesPool: Bool { Self.withPool & (1 << UInt64(rawValue)) != 0 }
 
     /// Whether it is about an actor or a worker: what has a name within a namespace.
-    public var isNamespaced: Bool { Self.namespaced & (1 << UInt64(rawValue)) != 0 }
-    public var isAboutWorker: Bool { self == .workerReady || self == .workerDraining || self == .workerGone }
+    package var isNamespaced: Bool { Self.namespaced & (1 << UInt64(rawValue)) != 0 }
+    package var isAboutWorker: Bool { self == .workerReady || self == .workerDraining || self == .workerGone }
 
-    public init?(name: String) {
+    package init?(name: String) {
         guard let kind = Self.byName[name] else { return nil }
         self = kind
     }

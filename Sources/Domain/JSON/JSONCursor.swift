@@ -5,52 +5,52 @@
 // outlive the cursor: it is made inside a `withUnsafeBytes` and stays there.
 
 /// What is wrong with a JSON text, and at which byte (from 0).
-public struct JSONFault: Error, Hashable, Sendable {
-    public var offset: Int
-    public var problem: String
-    public init(offset: Int, problem: String) { self.offset = offset; self.problem = problem }
+package struct JSONFault: Error, Hashable, Sendable {
+    package var offset: Int
+    package var problem: String
+    package init(offset: Int, problem: String) { self.offset = offset; self.problem = problem }
 }
 
 /// A stretch of bytes.
-public struct ByteRange: Hashable, Sendable {
-    public var start: UInt32
-    public var count: UInt32
-    public init(start: Int, count: Int) { self.start = UInt32(truncatingIfNeeded: start); self.count = UInt32(truncatingIfNeeded: count) }
-    public static let empty = ByteRange(start: 0, count: 0)
-    public var lower: Int { Int(start) }
-    public var upper: Int { Int(start) + Int(count) }
-    public var isEmpty: Bool { count == 0 }
+package struct ByteRange: Hashable, Sendable {
+    package var start: UInt32
+    package var count: UInt32
+    package init(start: Int, count: Int) { self.start = UInt32(truncatingIfNeeded: start); self.count = UInt32(truncatingIfNeeded: count) }
+    package static let empty = ByteRange(start: 0, count: 0)
+    package var lower: Int { Int(start) }
+    package var upper: Int { Int(start) + Int(count) }
+    package var isEmpty: Bool { count == 0 }
 }
 
-public struct JSONCursor {
+package struct JSONCursor {
     /// Arrays and objects inside one another, at most.
-    public static let depthLimit = 64
+    package static let depthLimit = 64
 
-    public enum Kind: Hashable, Sendable { case object, array, string, number, bool, null }
+    package enum Kind: Hashable, Sendable { case object, array, string, number, bool, null }
 
     /// One value: its whole extent, and for a string the bytes between its quotes.
-    public struct Value: Hashable, Sendable {
-        public var kind: Kind
-        public var range: ByteRange
+    package struct Value: Hashable, Sendable {
+        package var kind: Kind
+        package var range: ByteRange
         /// For a string: whether it has escapes and must be unescaped before it is compared or kept.
-        public var hasEscapes = false
+        package var hasEscapes = false
 
         /// For a string: what stands between its quotes.
-        public var content: ByteRange { ByteRange(start: range.lower + 1, count: Int(range.count) - 2) }
+        package var content: ByteRange { ByteRange(start: range.lower + 1, count: Int(range.count) - 2) }
     }
 
-    public let bytes: UnsafeBufferPointer<UInt8>
-    public private(set) var index: Int
+    package let bytes: UnsafeBufferPointer<UInt8>
+    package private(set) var index: Int
 
-    public init(_ bytes: UnsafeBufferPointer<UInt8>, from index: Int = 0) {
+    package init(_ bytes: UnsafeBufferPointer<UInt8>, from index: Int = 0) {
         self.bytes = bytes
         self.index = index
     }
 
-    public var atEnd: Bool { index >= bytes.count }
+    package var atEnd: Bool { index >= bytes.count }
 
     @inline(__always)
-    public mutating func skipSpace() {
+    package mutating func skipSpace() {
         while index < bytes.count {
             let byte = bytes[index]
             guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
@@ -60,20 +60,20 @@ public struct JSONCursor {
 
     /// Consumes `byte` if it is next, after space.
     @inline(__always)
-    public mutating func take(_ byte: UInt8) -> Bool {
+    package mutating func take(_ byte: UInt8) -> Bool {
         skipSpace()
         guard index < bytes.count, bytes[index] == byte else { return false }
         index += 1
         return true
     }
 
-    public mutating func expect(_ byte: UInt8, _ what: @autoclosure () -> String) throws(JSONFault) {
+    package mutating func expect(_ byte: UInt8, _ what: @autoclosure () -> String) throws(JSONFault) {
         if !take(byte) { throw fault(atEnd ? "the text ends where \(what()) should be" : "expected \(what())") }
     }
 
     /// After a member or an element: true where another follows, false where `close` ended the container.
     @inline(__always)
-    public mutating func takeSeparator(orEnd close: UInt8) throws(JSONFault) -> Bool {
+    package mutating func takeSeparator(orEnd close: UInt8) throws(JSONFault) -> Bool {
         skipSpace()
         guard index < bytes.count else { throw fault("the text ends inside an object or array") }
         let byte = bytes[index]
@@ -84,7 +84,7 @@ public struct JSONCursor {
 
     /// The key of a member and its colon.
     @inline(__always)
-    public mutating func key() throws(JSONFault) -> Value {
+    package mutating func key() throws(JSONFault) -> Value {
         skipSpace()
         guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") else { throw fault("expected a member's name in quotes") }
         let key = try string()
@@ -93,7 +93,7 @@ public struct JSONCursor {
     }
 
     /// The next value, checked all through.
-    public mutating func value(depth: Int = 0) throws(JSONFault) -> Value {
+    package mutating func value(depth: Int = 0) throws(JSONFault) -> Value {
         skipSpace()
         guard index < bytes.count else { throw fault("the text ends where a value should be") }
         switch bytes[index] {
@@ -107,7 +107,7 @@ public struct JSONCursor {
         }
     }
 
-    public func fault(_ problem: String) -> JSONFault { JSONFault(offset: index, problem: problem) }
+    package func fault(_ problem: String) -> JSONFault { JSONFault(offset: index, problem: problem) }
 
     // MARK: - Parts
 
@@ -252,7 +252,7 @@ extension JSONText {
     }
 
     /// Appends what a string's content means: the bytes themselves, escapes resolved. The content must have passed a cursor.
-    public static func appendUnescaped(_ bytes: UnsafeBufferPointer<UInt8>, _ content: ByteRange, to out: inout [UInt8]) {
+    package static func appendUnescaped(_ bytes: UnsafeBufferPointer<UInt8>, _ content: ByteRange, to out: inout [UInt8]) {
         var i = content.lower
         while i < content.upper {
             guard bytes[i] == UInt8(ascii: "\\") else {

@@ -4,7 +4,7 @@
 
 extension JSONText {
     /// A number written without fraction or exponent that fits 64 bits; nil otherwise.
-    public static func integer(_ bytes: UnsafeBufferPointer<UInt8>, _ range: ByteRange) -> Int64? {
+    package static func integer(_ bytes: UnsafeBufferPointer<UInt8>, _ range: ByteRange) -> Int64? {
         var i = range.lower
         let negative = i < range.upper && bytes[i] == UInt8(ascii: "-")
         if negative { i += 1 }
@@ -23,7 +23,7 @@ extension JSONText {
     }
 
     /// Any JSON number, as the nearest double; nil where it isn't finite.
-    public static func double(_ bytes: UnsafeBufferPointer<UInt8>, _ range: ByteRange) -> Double? {
+    package static func double(_ bytes: UnsafeBufferPointer<UInt8>, _ range: ByteRange) -> Double? {
         if let whole = integer(bytes, range) { return Double(whole) }
         let text = String(decoding: UnsafeBufferPointer(rebasing: bytes[range.lower..<range.upper]), as: UTF8.self)
         guard let value = Double(text), value.isFinite else { return nil }
@@ -31,7 +31,7 @@ extension JSONText {
     }
 
     /// A number in thousandths, rounded up as Kubernetes rounds quantities; nil beyond ±9.2e15.
-    public static func milli(_ bytes: UnsafeBufferPointer<UInt8>, _ range: ByteRange) -> Int64? {
+    package static func milli(_ bytes: UnsafeBufferPointer<UInt8>, _ range: ByteRange) -> Int64? {
         if let whole = integer(bytes, range) {
             let (scaled, over) = whole.multipliedReportingOverflow(by: 1_000)
             return over ? nil : scaled

@@ -4,11 +4,11 @@
 // depend on a dictionary's order. No whitespace. Numbers that are whole are written without a fraction.
 
 /// Writes one JSON text, left to right. Commas are its own business; matching `open…` and `close…` is the caller's.
-public struct JSONWriter: Sendable {
-    public private(set) var bytes: [UInt8]
+package struct JSONWriter: Sendable {
+    package private(set) var bytes: [UInt8]
     private var needsComma = false
 
-    public init(reservingBytes count: Int = 128) {
+    package init(reservingBytes count: Int = 128) {
         bytes = []
         bytes.reserveCapacity(count)
     }
@@ -16,25 +16,25 @@ public struct JSONWriter: Sendable {
     /// Writes behind what is there.
     init(appendingTo bytes: [UInt8]) { self.bytes = bytes }
 
-    public var text: String { String(decoding: bytes, as: UTF8.self) }
+    package var text: String { String(decoding: bytes, as: UTF8.self) }
 
-    public mutating func openObject() { separate(); bytes.append(UInt8(ascii: "{")); needsComma = false }
-    public mutating func closeObject() { bytes.append(UInt8(ascii: "}")); needsComma = true }
-    public mutating func openArray() { separate(); bytes.append(UInt8(ascii: "[")); needsComma = false }
-    public mutating func closeArray() { bytes.append(UInt8(ascii: "]")); needsComma = true }
+    package mutating func openObject() { separate(); bytes.append(UInt8(ascii: "{")); needsComma = false }
+    package mutating func closeObject() { bytes.append(UInt8(ascii: "}")); needsComma = true }
+    package mutating func openArray() { separate(); bytes.append(UInt8(ascii: "[")); needsComma = false }
+    package mutating func closeArray() { bytes.append(UInt8(ascii: "]")); needsComma = true }
 
-    public mutating func key(_ name: String) {
+    package mutating func key(_ name: String) {
         separate()
         quote(name)
         bytes.append(UInt8(ascii: ":"))
         needsComma = false
     }
 
-    public mutating func null() { separate(); bytes.append(contentsOf: "null".utf8); needsComma = true }
-    public mutating func bool(_ value: Bool) { separate(); bytes.append(contentsOf: (value ? "true" : "false").utf8); needsComma = true }
-    public mutating func string(_ value: String) { separate(); quote(value); needsComma = true }
-    public mutating func integer(_ value: Int64) { separate(); appendInteger(value); needsComma = true }
-    public mutating func time(_ value: LogTime) {
+    package mutating func null() { separate(); bytes.append(contentsOf: "null".utf8); needsComma = true }
+    package mutating func bool(_ value: Bool) { separate(); bytes.append(contentsOf: (value ? "true" : "false").utf8); needsComma = true }
+    package mutating func string(_ value: String) { separate(); quote(value); needsComma = true }
+    package mutating func integer(_ value: Int64) { separate(); appendInteger(value); needsComma = true }
+    package mutating func time(_ value: LogTime) {
         separate()
         bytes.append(UInt8(ascii: "\""))
         value.appendRFC3339(to: &bytes)
@@ -43,7 +43,7 @@ public struct JSONWriter: Sendable {
     }
 
     /// A finite number in the shortest form that reads back the same; what is not finite is written as null.
-    public mutating func number(_ value: Double) {
+    package mutating func number(_ value: Double) {
         separate()
         if !value.isFinite {
             bytes.append(contentsOf: "null".utf8)
@@ -57,14 +57,14 @@ public struct JSONWriter: Sendable {
     }
 
     /// A value that is JSON already.
-    public mutating func raw(_ json: some Sequence<UInt8>) { separate(); bytes.append(contentsOf: json); needsComma = true }
+    package mutating func raw(_ json: some Sequence<UInt8>) { separate(); bytes.append(contentsOf: json); needsComma = true }
 
-    public mutating func member(_ name: String, _ value: String) { key(name); string(value) }
-    public mutating func member(_ name: String, _ value: Bool) { key(name); bool(value) }
-    public mutating func member(_ name: String, _ value: Int) { key(name); integer(Int64(value)) }
-    public mutating func member(_ name: String, _ value: Int64) { key(name); integer(value) }
-    public mutating func member(_ name: String, _ value: Double) { key(name); number(value) }
-    public mutating func member(_ name: String, _ value: LogTime) { key(name); time(value) }
+    package mutating func member(_ name: String, _ value: String) { key(name); string(value) }
+    package mutating func member(_ name: String, _ value: Bool) { key(name); bool(value) }
+    package mutating func member(_ name: String, _ value: Int) { key(name); integer(Int64(value)) }
+    package mutating func member(_ name: String, _ value: Int64) { key(name); integer(value) }
+    package mutating func member(_ name: String, _ value: Double) { key(name); number(value) }
+    package mutating func member(_ name: String, _ value: LogTime) { key(name); time(value) }
 
     private mutating func separate() {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
@@ -81,8 +81,8 @@ public struct JSONWriter: Sendable {
 }
 
 /// Escaping as RFC 8259 asks for it: quotes, backslashes and control characters, nothing else.
-public enum JSONText {
-    public static func appendInteger(_ value: Int64, to bytes: inout [UInt8]) {
+package enum JSONText {
+    package static func appendInteger(_ value: Int64, to bytes: inout [UInt8]) {
         if value < 0 { bytes.append(UInt8(ascii: "-")) }
         var magnitude = value.magnitude
         guard magnitude >= 10 else { return bytes.append(UInt8(ascii: "0") + UInt8(magnitude)) }
@@ -98,7 +98,7 @@ public enum JSONText {
         }
     }
 
-    public static func appendEscaped(_ utf8: some Sequence<UInt8>, to bytes: inout [UInt8]) {
+    package static func appendEscaped(_ utf8: some Sequence<UInt8>, to bytes: inout [UInt8]) {
         // Nearly every text has nothing to escape: looked through once, and copied as it is.
         let wasPlain = utf8.withContiguousStorageIfAvailable { text in
             for byte in text where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return false }

@@ -1,19 +1,19 @@
 // What does a caller hand in, and what does it get back?
 
-public import Domain
+package import Domain
 
 /// The answer to an append: durable, and at these positions.
-public struct AppendReceipt: Hashable, Sendable {
+package struct AppendReceipt: Hashable, Sendable {
     /// Events that are in the log because of this append.
-    public var accepted: Int
+    package var accepted: Int
     /// Events whose (source, id) was there before, or earlier in the same batch.
-    public var duplicates: Int
+    package var duplicates: Int
     /// Where each event of the batch is, in its order; for a repeat, where it was first.
-    public var positions: [Position]
+    package var positions: [Position]
     /// Indices in the batch of events whose names fit several actors or workers: they are in the log and change nothing.
-    public var ambiguous: [Int]
+    package var ambiguous: [Int]
 
-    public init(accepted: Int, duplicates: Int, positions: [Position], ambiguous: [Int] = []) {
+    package init(accepted: Int, duplicates: Int, positions: [Position], ambiguous: [Int] = []) {
         self.accepted = accepted
         self.duplicates = duplicates
         self.positions = positions
@@ -21,8 +21,8 @@ public struct AppendReceipt: Hashable, Sendable {
     }
 
     /// The lowest and highest of `positions`; 0 for an empty batch.
-    public var firstSeq: Position { positions.min() ?? 0 }
-    public var lastSeq: Position { positions.max() ?? 0 }
+    package var firstSeq: Position { positions.min() ?? 0 }
+    package var lastSeq: Position { positions.max() ?? 0 }
 }
 
 /// A checked batch and whoever waits for it.

@@ -5,7 +5,7 @@
 // a little slower than it, until the wall clock has caught up: never back, never frozen. A wall clock that moved by more
 // than the other did has stepped, which is told once.
 
-public import Domain
+package import Domain
 import Synchronization
 
 #if canImport(Glibc)
@@ -128,20 +128,20 @@ final class LogClock: Sendable {
 
 extension EventLog {
     /// The machine's wall clock.
-    public static let systemClock: @Sendable () -> LogTime = {
+    package static let systemClock: @Sendable () -> LogTime = {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         return LogTime(microseconds: Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1_000)
     }
 
     /// The machine's clock that nobody sets; it stands still while the machine sleeps. In microseconds from no matter when.
-    public static let measuringClock: @Sendable () -> Int64 = { MonotonicClock.microseconds() }
+    package static let measuringClock: @Sendable () -> Int64 = { MonotonicClock.microseconds() }
 
     /// What time it is in the log: what a commit would be given now. Deadlines that come out of the log are held against it.
-    public var now: LogTime { clock.now }
+    package var now: LogTime { clock.now }
 
     /// Seconds by which log time runs ahead of the machine's clock, because that was set back; 0 where it doesn't.
-    public var secondsAhead: Double { Double(clock.aheadMicroseconds) / 1e6 }
+    package var secondsAhead: Double { Double(clock.aheadMicroseconds) / 1e6 }
 }
 
 /// A clock that only measures, for deadlines and rates.

@@ -7,15 +7,15 @@
 // begun anew.
 
 import Crypto
-public import Domain
+package import Domain
 import Foundation
 import GRDB
 
-public struct LogCheckpoint: Sendable {
-    public var seq: Position
-    public var at: LogTime
-    public var version: Int
-    public var body: [UInt8]
+package struct LogCheckpoint: Sendable {
+    package var seq: Position
+    package var at: LogTime
+    package var version: Int
+    package var body: [UInt8]
 }
 
 struct CheckpointStore: Sendable {

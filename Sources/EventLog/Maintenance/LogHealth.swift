@@ -1,6 +1,6 @@
 // Can the log be written, and if not, since when and why?
 
-public import Domain
+package import Domain
 import Synchronization
 
 #if canImport(Glibc)
@@ -11,16 +11,16 @@ import Musl
 import Darwin
 #endif
 
-public struct LogHealth: Hashable, Sendable {
-    public var isWritable: Bool
+package struct LogHealth: Hashable, Sendable {
+    package var isWritable: Bool
     /// When the first append failed, of those since the last that succeeded.
-    public var failingSince: LogTime?
-    public var problem: String?
-    public var hint: String?
+    package var failingSince: LogTime?
+    package var problem: String?
+    package var hint: String?
     /// What the log's own housekeeping last failed at; appends went on.
-    public var maintenanceProblem: String?
+    package var maintenanceProblem: String?
     /// Bytes that are free where the log lies; nil where that can't be told.
-    public var diskFreeBytes: Int64?
+    package var diskFreeBytes: Int64?
 }
 
 /// What the writer and the keeper have to say, for whoever asks; what changes is also told as it happens.

@@ -1,8 +1,8 @@
 // What should people who run this log know, as it happens?
 
 /// A sentence for the service's log.
-public struct LogNotice: Hashable, Sendable {
-    public enum Level: Hashable, Sendable {
+package struct LogNotice: Hashable, Sendable {
+    package enum Level: Hashable, Sendable {
         /// All is well again, or something is worth knowing.
         case notice
         /// Something is to be looked at; appends go on.
@@ -11,10 +11,10 @@ public struct LogNotice: Hashable, Sendable {
         case error
     }
 
-    public var level: Level
-    public var text: String
+    package var level: Level
+    package var text: String
 
-    public init(_ level: Level, _ text: String) {
+    package init(_ level: Level, _ text: String) {
         self.level = level
         self.text = text
     }

@@ -1,19 +1,19 @@
 // How large is the log, how fast is it written, and what does it keep in memory?
 
-public import Domain
+package import Domain
 
 /// Figures of the commits since the log was opened.
-public struct CommitFigures: Hashable, Sendable {
-    public var commits = 0
-    public var events = 0
-    public var requests = 0
+package struct CommitFigures: Hashable, Sendable {
+    package var commits = 0
+    package var events = 0
+    package var requests = 0
     /// Begin to synced, all commits together.
-    public var microseconds: Int64 = 0
-    public var slowestMicroseconds: Int64 = 0
+    package var microseconds: Int64 = 0
+    package var slowestMicroseconds: Int64 = 0
     /// Commits by duration: bucket n counts those below 2^n × 64 µs that fit no lower one; the last takes the rest.
-    public var byDuration = [Int](repeating: 0, count: 16)
+    package var byDuration = [Int](repeating: 0, count: 16)
 
-    public init() {}
+    package init() {}
 
     mutating func note(events: Int, requests: Int, microseconds: Int64) {
         commits += 1
@@ -26,7 +26,7 @@ public struct CommitFigures: Hashable, Sendable {
     }
 
     /// An upper bound of the duration that this share of commits stayed below, in µs.
-    public func quantileMicroseconds(_ share: Double) -> Int64 {
+    package func quantileMicroseconds(_ share: Double) -> Int64 {
         var left = Double(commits) * share
         for (k, count) in byDuration.enumerated() {
             left -= Double(count)
@@ -36,34 +36,34 @@ public struct CommitFigures: Hashable, Sendable {
     }
 }
 
-public struct LogStats: Hashable, Sendable {
-    public var head: Head
-    public var firstAt: LogTime?
-    public var commits: Int64
-    public var names: Int
-    public var superseded: Int64
-    public var checkpoints: Int
-    public var fileBytes: Int64
-    public var walBytes: Int64
+package struct LogStats: Hashable, Sendable {
+    package var head: Head
+    package var firstAt: LogTime?
+    package var commits: Int64
+    package var names: Int
+    package var superseded: Int64
+    package var checkpoints: Int
+    package var fileBytes: Int64
+    package var walBytes: Int64
     /// Pages of the file that are free for reuse.
-    public var freeBytes: Int64
-    public var dedupeRuns: Int
+    package var freeBytes: Int64
+    package var dedupeRuns: Int
     /// What the log holds in memory for dedupe, subjects and recent commits, beside the dictionary.
-    public var memoryBytes: Int
-    public var pendingEvents: Int
-    public var sinceOpening: CommitFigures
+    package var memoryBytes: Int
+    package var pendingEvents: Int
+    package var sinceOpening: CommitFigures
 }
 
 extension EventLog {
     /// Figures of the commits since opening; cheap.
-    public var commitFigures: CommitFigures { writing?.writer.commitFigures ?? CommitFigures() }
+    package var commitFigures: CommitFigures { writing?.writer.commitFigures ?? CommitFigures() }
     /// Events that wait for the writer or are being written; cheap.
-    public var pendingEvents: Int { writing?.writer.pendingEvents ?? 0 }
+    package var pendingEvents: Int { writing?.writer.pendingEvents ?? 0 }
     /// Bytes of the write-ahead log that are not copied back yet; cheap.
-    public var walBytes: Int { writing?.writer.walBytes ?? 0 }
+    package var walBytes: Int { writing?.writer.walBytes ?? 0 }
 
     /// All of it. Counts the rows of `commits`: for a person who asks, not for every scrape.
-    public func stats() throws(LogError) -> LogStats {
+    package func stats() throws(LogError) -> LogStats {
         let (file, names, checkpoints, superseded) = try catalog.read("look at") { db in
             let pages = try Int64.fetchOne(db, sql: "PRAGMA page_count") ?? 0
             let free = try Int64.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0

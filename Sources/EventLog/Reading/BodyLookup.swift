@@ -4,11 +4,11 @@
 // which reads bodies and times alone, and stays with one state of the file until it may rest. An event that came later is
 // found nevertheless: the file is then looked at anew.
 
-public import Domain
+package import Domain
 import GRDB
 import Synchronization
 
-public final class BodyLookup: Sendable {
+package final class BodyLookup: Sendable {
     private let path: String
     private let settings: GRDB.Configuration
     /// Opened by the first question.
@@ -27,7 +27,7 @@ public final class BodyLookup: Sendable {
     }
 
     /// Reads the body of the event at `position`, where it lies, and its log time; nil where there is none.
-    public func read<Answer>(at position: Position, _ read: (EventBody, LogTime) -> Answer) throws(LogError) -> Answer? {
+    package func read<Answer>(at position: Position, _ read: (EventBody, LogTime) -> Answer) throws(LogError) -> Answer? {
         do {
             return try opened().unsafeRead { db in
                 let isOlder = db.isInsideTransaction
@@ -43,7 +43,7 @@ public final class BodyLookup: Sendable {
     }
 
     /// Lets go of the state of the file. Without a question in between it costs nothing.
-    public func rest() {
+    package func rest() {
         guard let connection = connection.withLock({ $0 }) else { return }
         // A transaction that can't be ended is ended with the connection.
         try? connection.unsafeRead { db in if db.isInsideTransaction { try run("COMMIT", db) } }

@@ -4,10 +4,10 @@
 // at a time, and crosses from one to the other without a gap: both go by position alone. One task uses a follower; a
 // thousand followers cost a thousand small objects.
 
-public import Domain
+package import Domain
 import Synchronization
 
-public final class LogFollower: Sendable {
+package final class LogFollower: Sendable {
     private struct State: Sendable {
         var position: Position
         /// Read from the file and not yet handed out.
@@ -27,10 +27,10 @@ public final class LogFollower: Sendable {
     }
 
     /// The last position handed out.
-    public var position: Position { state.withLock { $0.position } }
+    package var position: Position { state.withLock { $0.position } }
 
     /// The next commit; nil where there is none yet.
-    public func poll() throws(LogError) -> CommittedBatch? {
+    package func poll() throws(LogError) -> CommittedBatch? {
         if let held = takeHeld() { return held }
         let position = position
         switch recent.next(after: position) {
@@ -44,7 +44,7 @@ public final class LogFollower: Sendable {
     }
 
     /// The next commit, waiting for it; nil once the log is closed, or the task cancelled.
-    public func next() async throws(LogError) -> CommittedBatch? {
+    package func next() async throws(LogError) -> CommittedBatch? {
         while !Task.isCancelled {
             if let batch = try poll() { return batch }
             if case .closed = recent.next(after: position) { return nil }

@@ -8,7 +8,7 @@
 import Glibc
 #endif
 
-public enum MemoryHabits {
+package enum MemoryHabits {
     /// From this size on a block is the system's own and goes back to it when it is freed. A fixed bound: the library's own
     /// rises with what is freed.
     private static let ownBlockBytes: Int32 = 256 << 10
@@ -16,7 +16,7 @@ public enum MemoryHabits {
     private static let arenas: Int32 = 4
 
     /// Once in a process, before it starts threads.
-    public static func settle() {
+    package static func settle() {
         #if canImport(Glibc)
         // Parameters of mallopt(3).
         let (mmapThreshold, arenaMax): (Int32, Int32) = (-3, -8)

@@ -4,11 +4,11 @@
 // one attribute more: `commit`, the first position of the event's commit. With `seq`, `at` and `commit`, importing the lines
 // makes the same log again: the same positions, commits, times and numbers of names.
 
-public import Domain
+package import Domain
 
 extension EventLog {
     /// Hands the events after `position` up to `last` to `write`, some whole lines at a time.
-    public func export(after position: Position = 0, upTo last: Position = .max, write: ([UInt8]) throws -> Void) throws {
+    package func export(after position: Position = 0, upTo last: Position = .max, write: ([UInt8]) throws -> Void) throws {
         var next = position
         while next < last {
             let batches = try read(after: next, limitEvents: configuration.limits.catchUpEvents)

@@ -5,17 +5,17 @@
 // Only into an empty log: positions, commits and times must come out as they were. Nothing is synced on the way, so a
 // machine that dies leaves a log to be made again; `finish` syncs all of it before it returns.
 
-public import Domain
+package import Domain
 
 /// Which line can't be imported, and why.
-public struct LogImportError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct LogImportError: Error, Hashable, Sendable, CustomStringConvertible {
     /// From 1.
-    public var line: Int
-    public var problem: String
-    public var description: String { "line \(line): \(problem)" }
+    package var line: Int
+    package var problem: String
+    package var description: String { "line \(line): \(problem)" }
 }
 
-public struct LogImport: ~Copyable {
+package struct LogImport: ~Copyable {
     private let log: EventLog
     private let writer: LogWriter
     private var reader = CloudEventReader(acceptsOwnKinds: true)
@@ -41,7 +41,7 @@ public struct LogImport: ~Copyable {
 
     private static let marksPerFlush = 1_024
 
-    public init(into log: EventLog) throws(LogError) {
+    package init(into log: EventLog) throws(LogError) {
         guard let writer = log.writing?.writer, log.head.seq == 0 else {
             throw LogError(
                 .refused, operation: "import into", path: log.path, problem: "the log is not empty, or open for reading only",
@@ -57,7 +57,7 @@ public struct LogImport: ~Copyable {
     }
 
     /// One event. An empty line is passed over.
-    public mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) throws {
+    package mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) throws {
         line += 1
         guard bytes.contains(where: { $0 > 0x20 }) else { return }
         let (event, place) = try split(bytes)
@@ -77,7 +77,7 @@ public struct LogImport: ~Copyable {
     }
 
     /// Writes the last commit and syncs everything. Returns how many events there are.
-    public mutating func finish() throws -> Position {
+    package mutating func finish() throws -> Position {
         if let pending { try write(pending) }
         log.markSuperseded(marks)
         writer.flushMarks()

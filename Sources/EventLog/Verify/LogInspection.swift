@@ -4,23 +4,23 @@
 // `verify`. Three things tell: the file itself is there, the write-ahead log has no commits behind a damaged frame
 // (`WALScan`), and the log goes as far, with the same link, as the mark beside it says (`HeadMark`). Nothing is changed.
 
-public import Domain
+package import Domain
 import Foundation
 import GRDB
 import Synchronization
 
 /// Acknowledged events that a log's file no longer has.
-public struct LogLoss: Hashable, Sendable, CustomStringConvertible {
+package struct LogLoss: Hashable, Sendable, CustomStringConvertible {
     /// The last position the log still has.
-    public var head: Position
+    package var head: Position
     /// Positions up to here were given out, at least.
-    public var acknowledged: Position
+    package var acknowledged: Position
     /// What was found, in words.
-    public var problem: String
+    package var problem: String
 
-    public var missing: Int64 { max(0, acknowledged - head) }
+    package var missing: Int64 { max(0, acknowledged - head) }
 
-    public var description: String {
+    package var description: String {
         guard missing > 0 else { return problem }
         let which = missing == 1 ? "the acknowledged event at position \(acknowledged) is" : "\(missing) acknowledged events, positions \(head + 1) to \(acknowledged), are"
         return "\(which) missing: \(problem)"
@@ -32,10 +32,10 @@ public struct LogLoss: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// What a log goes on without.
-public struct AcceptedLoss: Hashable, Sendable {
-    public var loss: LogLoss
+package struct AcceptedLoss: Hashable, Sendable {
+    package var loss: LogLoss
     /// Where what was left of the write-ahead log is kept; nil where nothing was.
-    public var kept: String?
+    package var kept: String?
 }
 
 struct LogInspection {
@@ -106,7 +106,7 @@ struct LogInspection {
 
 extension EventLog {
     /// What acknowledged events the log at `path` lacks; nil where it has them all.
-    public static func loss(path: String) throws(LogError) -> LogLoss? {
+    package static func loss(path: String) throws(LogError) -> LogLoss? {
         do {
             return try LogOpening(Configuration(path: path)).inspection.loss(isWritten: LogLock.isHeld(logPath: path))
         } catch { throw LogError(wrapping: error, operation: "inspect", path: path) }
@@ -114,7 +114,7 @@ extension EventLog {
 
     /// Goes on without what is missing: the positions that were given out are taken by `position.lost` events, so that none
     /// is given out again. What is left of the write-ahead log is kept beside it. Answers what was missing; nil: nothing.
-    public static func acceptLoss(path: String) throws(LogError) -> AcceptedLoss? {
+    package static func acceptLoss(path: String) throws(LogError) -> AcceptedLoss? {
         guard let loss = try loss(path: path) else { return nil }
         let kept = try keepRemains(of: path, loss)
         var configuration = Configuration(path: path)

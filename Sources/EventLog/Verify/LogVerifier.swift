@@ -8,7 +8,7 @@
 // It reads a stretch at a time, each of one state of the file: a writer's WAL can start over in between, however large the
 // log is. What is appended meanwhile isn't looked at.
 
-public import Domain
+package import Domain
 import GRDB
 
 /// Runs a body on a reading connection, on one state of the file.
@@ -103,7 +103,7 @@ struct LogVerifier {
 
 extension EventLog {
     /// Goes through everything. `progress` is called now and then with the position reached.
-    public func verify(progress: @escaping (Position) -> Void = { _ in }) throws(LogError) -> VerifyReport {
+    package func verify(progress: @escaping (Position) -> Void = { _ in }) throws(LogError) -> VerifyReport {
         do {
             var verifier = try LogVerifier(logID: catalog.logID, progress: progress) { [catalog] body in try catalog.pool.read(body) }
             return try verifier.verify()
@@ -111,7 +111,7 @@ extension EventLog {
     }
 
     /// The same of a file that need not be open, nor sound enough to be opened; and whether all is there that was acknowledged.
-    public static func verify(path: String, progress: @escaping (Position) -> Void = { _ in }) throws(LogError) -> VerifyReport {
+    package static func verify(path: String, progress: @escaping (Position) -> Void = { _ in }) throws(LogError) -> VerifyReport {
         do {
             let opening = LogOpening(Configuration(path: path))
             // A file that can't be read this far is told below.
@@ -134,7 +134,7 @@ extension EventLog {
 
     /// The chain alone, of the commits after `position` through the one that holds `last`. `position` must end a commit; the
     /// link that stands there is believed. The report counts what was walked.
-    public func verify(
+    package func verify(
         after position: Position, through last: Position, progress: @escaping (Position) -> Void = { _ in }
     ) throws(LogError) -> VerifyReport {
         var report = VerifyReport()

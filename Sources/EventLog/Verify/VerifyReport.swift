@@ -1,11 +1,11 @@
 // What did verifying find?
 
-public import Domain
+package import Domain
 
-public struct VerifyReport: Hashable, Sendable {
+package struct VerifyReport: Hashable, Sendable {
     /// The first thing that is not as it was written.
-    public struct Fault: Hashable, Sendable, CustomStringConvertible {
-        public enum Part: Hashable, Sendable {
+    package struct Fault: Hashable, Sendable, CustomStringConvertible {
+        package enum Part: Hashable, Sendable {
             /// A row that was changed, removed, added or moved.
             case chain
             /// A (source, id) that is in the log twice.
@@ -18,20 +18,20 @@ public struct VerifyReport: Hashable, Sendable {
             case lost
         }
 
-        public var part: Part
-        public var position: Position
-        public var problem: String
+        package var part: Part
+        package var position: Position
+        package var problem: String
 
-        public var description: String { "at position \(position): \(problem)" }
+        package var description: String { "at position \(position): \(problem)" }
     }
 
-    public var events: Int64 = 0
-    public var commits: Int64 = 0
-    public var names: Int64 = 0
-    public var head = Head.empty
+    package var events: Int64 = 0
+    package var commits: Int64 = 0
+    package var names: Int64 = 0
+    package var head = Head.empty
     /// The chain's last link: two logs with the same one hold the same events.
-    public var lastHash: [UInt8] = []
-    public var fault: Fault?
+    package var lastHash: [UInt8] = []
+    package var fault: Fault?
 
-    public var isSound: Bool { fault == nil }
+    package var isSound: Bool { fault == nil }
 }

@@ -8,15 +8,15 @@ import NIOHTTP1
 // where TLS has verified that certificate against the request-header CA and its common name is one of those allowed; from anybody
 // else they are not even read. Names and rules are those of the ConfigMap `kube-system/extension-apiserver-authentication`.
 
-public struct FrontProxy: Hashable, Sendable {
+package struct FrontProxy: Hashable, Sendable {
     /// Common names that may speak for others; none allows every certificate of the CA, as Kubernetes has it.
-    public var allowedNames: [String]
-    public var userHeaders: [String]
-    public var uidHeaders: [String]
-    public var groupHeaders: [String]
-    public var extraHeaderPrefixes: [String]
+    package var allowedNames: [String]
+    package var userHeaders: [String]
+    package var uidHeaders: [String]
+    package var groupHeaders: [String]
+    package var extraHeaderPrefixes: [String]
 
-    public init(
+    package init(
         allowedNames: [String] = [], userHeaders: [String] = ["X-Remote-User"], uidHeaders: [String] = ["X-Remote-Uid"],
         groupHeaders: [String] = ["X-Remote-Group"], extraHeaderPrefixes: [String] = ["X-Remote-Extra-"]
     ) {

@@ -3,39 +3,39 @@
 // A cluster keeps it in one ConfigMap, and rotates it there. Whoever reads that is asked when the server starts and every half
 // minute from then on; a failure keeps what was known before, and is told once.
 
-public struct FrontProxySource: Sendable {
+package struct FrontProxySource: Sendable {
     /// Between two looks; shorter after a failure at the start, when nothing is known yet.
-    public static let lookEverySeconds = 30.0
+    package static let lookEverySeconds = 30.0
     static let retrySeconds = 1.0
 
     let read: @Sendable () async throws(FrontProxyFault) -> FrontProxyTrust?
 
     /// - Parameter read: what the cluster says now; nil where it has no front proxy.
-    public init(_ read: @escaping @Sendable () async throws(FrontProxyFault) -> FrontProxyTrust?) { self.read = read }
+    package init(_ read: @escaping @Sendable () async throws(FrontProxyFault) -> FrontProxyTrust?) { self.read = read }
 }
 
 /// Front proxies as a cluster writes them down.
-public struct FrontProxyTrust: Hashable, Sendable {
+package struct FrontProxyTrust: Hashable, Sendable {
     /// PEM: who vouches for their certificates.
-    public var authorityPEM: [UInt8]
-    public var proxy: FrontProxy
+    package var authorityPEM: [UInt8]
+    package var proxy: FrontProxy
 
-    public init(authorityPEM: [UInt8], proxy: FrontProxy) {
+    package init(authorityPEM: [UInt8], proxy: FrontProxy) {
         self.authorityPEM = authorityPEM
         self.proxy = proxy
     }
 }
 
 /// It could not be read: a sentence that says why, and what to do.
-public struct FrontProxyFault: Error, Hashable, Sendable, CustomStringConvertible {
-    public var problem: String
+package struct FrontProxyFault: Error, Hashable, Sendable, CustomStringConvertible {
+    package var problem: String
     /// The next look may find it with nobody changing anything.
-    public var isTransient: Bool
+    package var isTransient: Bool
 
-    public init(problem: String, isTransient: Bool) {
+    package init(problem: String, isTransient: Bool) {
         self.problem = problem
         self.isTransient = isTransient
     }
 
-    public var description: String { problem }
+    package var description: String { problem }
 }

@@ -4,25 +4,25 @@
 // The text is apimachinery's canonical one: no fraction, no exponent, and the largest decimal suffix that leaves a whole number,
 // so 1.5 is "1500m", 21,000 is "21k", 10^18 is "1E". A quantity holds at most 2^63 − 1; what is larger is cut to that.
 
-public struct MetricQuantity: Hashable, Sendable {
+package struct MetricQuantity: Hashable, Sendable {
     /// In thousandths.
-    public let milli: Int128
+    package let milli: Int128
 
     private static let milliMost = Int128(Int64.max) * 1_000
 
     init(milli: Int128) { self.milli = min(max(milli, -Self.milliMost), Self.milliMost) }
 
     /// A value as the log keeps it.
-    public init(milli: Int64) { self.init(milli: Int128(milli)) }
+    package init(milli: Int64) { self.init(milli: Int128(milli)) }
 
     /// How many there are; nil where that is negative, which no count can be.
-    public init?(count: Int) {
+    package init?(count: Int) {
         guard count >= 0 else { return nil }
         self.init(milli: Int128(count) * 1_000)
     }
 
     /// A duration or a rate; nil where it is negative or not finite, which neither can be.
-    public init?(amount: Double) {
+    package init?(amount: Double) {
         guard amount.isFinite, amount >= 0 else { return nil }
         guard amount < 9.3e18 else {
             self.init(milli: Self.milliMost)
@@ -37,7 +37,7 @@ public struct MetricQuantity: Hashable, Sendable {
     }
 
     /// The canonical text.
-    public var text: String {
+    package var text: String {
         guard milli != 0 else { return "0" }
         var mantissa = milli
         var suffix = 0

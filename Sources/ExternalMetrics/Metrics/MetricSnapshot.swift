@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // Which metrics are there at one moment, and what are their values?
 //
@@ -6,11 +6,11 @@ public import Domain
 // in a fixed order. Nothing in it changes; a newer moment is a newer snapshot. Series are found by their pool, which nearly every
 // selector names: an answer costs what it holds, however many pools a namespace has.
 
-public struct MetricSnapshot: Sendable {
+package struct MetricSnapshot: Sendable {
     /// Metrics by name, by namespace.
     private let namespaces: [String: [String: MetricRows]]
 
-    public init(namespaces: [String: [String: [MetricSeries]]] = [:]) {
+    package init(namespaces: [String: [String: [MetricSeries]]] = [:]) {
         self.namespaces = namespaces.mapValues { $0.mapValues(MetricRows.init) }
     }
 
@@ -27,21 +27,21 @@ public struct MetricSnapshot: Sendable {
 }
 
 /// One value of a metric, and the labels that tell it from the others.
-public struct MetricSeries: Hashable, Sendable {
+package struct MetricSeries: Hashable, Sendable {
     /// In order of key. A handful: to look along them is quicker than to hash.
     let labels: [Label]
-    public let value: MetricQuantity
+    package let value: MetricQuantity
     /// When the value was taken.
-    public let at: LogTime
+    package let at: LogTime
     /// Of a rate: the time it was taken over.
-    public let windowSeconds: Int?
+    package let windowSeconds: Int?
 
     struct Label: Hashable, Sendable {
         var key: String
         var value: String
     }
 
-    public init(labels: [String: String], value: MetricQuantity, at: LogTime, windowSeconds: Int? = nil) {
+    package init(labels: [String: String], value: MetricQuantity, at: LogTime, windowSeconds: Int? = nil) {
         self.labels = labels.map { Label(key: $0.key, value: $0.value) }.sorted { $0.key < $1.key }
         self.value = value
         self.at = at

@@ -4,7 +4,7 @@
 // for `fresh`. `latest` is for what must be answered even while the loop stands still: discovery, by which the API server
 // tells whether this service is there at all.
 
-public protocol MetricSource: Sendable {
+package protocol MetricSource: Sendable {
     /// A snapshot that is fresh enough to answer with; nil where there is none. Returns at once.
     func ready() -> MetricSnapshot?
     /// The last snapshot there was, however old. Returns at once.

@@ -15,9 +15,9 @@ import Domain
 // HPA adds up the series that its selector matches, and takes an empty list for a failure. So every reason has a series, zero
 // included, and no two series of a metric count the same actor.
 
-public enum PoolMetrics {
+package enum PoolMetrics {
     /// In order of name.
-    public static let names = [
+    package static let names = [
         "greenroom_arrivals_per_second", "greenroom_demand", "greenroom_desired_workers", "greenroom_oldest_wait_seconds", "greenroom_queue_depth",
     ]
 

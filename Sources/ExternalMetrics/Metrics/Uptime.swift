@@ -4,6 +4,6 @@ import Dispatch
 //
 // A clock that never goes back and has no date: for ages and deadlines.
 
-public enum Uptime {
-    public static let microseconds: @Sendable () -> Int64 = { Int64(DispatchTime.now().uptimeNanoseconds / 1_000) }
+package enum Uptime {
+    package static let microseconds: @Sendable () -> Int64 = { Int64(DispatchTime.now().uptimeNanoseconds / 1_000) }
 }

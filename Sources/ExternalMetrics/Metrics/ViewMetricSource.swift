@@ -1,5 +1,5 @@
-public import ControlLoop
-public import Domain
+package import ControlLoop
+package import Domain
 import Synchronization
 
 // How does the loop's state reach a request without the request waiting for the loop?
@@ -12,14 +12,14 @@ import Synchronization
 // that comes every fifteen seconds gets the state of now. At most one question to the loop is open at a time; who comes
 // meanwhile waits for its answer.
 
-public final class ViewMetricSource: MetricSource {
-    public struct Freshness: Hashable, Sendable {
-        public var refreshAfterMilliseconds: Int64 = 250
-        public var staleAfterMilliseconds: Int64 = 1_000
+package final class ViewMetricSource: MetricSource {
+    package struct Freshness: Hashable, Sendable {
+        package var refreshAfterMilliseconds: Int64 = 250
+        package var staleAfterMilliseconds: Int64 = 1_000
         /// An outside metric that was observed longer ago has no value: HPA then holds instead of following a dead number.
-        public var observedStaleAfterSeconds = 300
+        package var observedStaleAfterSeconds = 300
 
-        public init() {}
+        package init() {}
     }
 
     private struct State {
@@ -38,7 +38,7 @@ public final class ViewMetricSource: MetricSource {
     ///   - readings: asks the loop.
     ///   - now: the time that values are stamped with.
     ///   - uptimeMicroseconds: a clock that never goes back, by which snapshots age.
-    public init(
+    package init(
         _ readings: @escaping @Sendable () async -> MetricReadings, freshness: Freshness = Freshness(), now: @escaping @Sendable () -> LogTime,
         uptimeMicroseconds: @escaping @Sendable () -> Int64 = Uptime.microseconds
     ) {
@@ -48,9 +48,9 @@ public final class ViewMetricSource: MetricSource {
         self.uptimeMicroseconds = uptimeMicroseconds
     }
 
-    public func latest() -> MetricSnapshot? { state.withLock { $0.snapshot } }
+    package func latest() -> MetricSnapshot? { state.withLock { $0.snapshot } }
 
-    public func ready() -> MetricSnapshot? {
+    package func ready() -> MetricSnapshot? {
         let time = uptimeMicroseconds()
         return state.withLock { state in
             guard let snapshot = state.snapshot else { return nil }
@@ -62,7 +62,7 @@ public final class ViewMetricSource: MetricSource {
         }
     }
 
-    public func fresh() async -> MetricSnapshot {
+    package func fresh() async -> MetricSnapshot {
         if let snapshot = ready() { return snapshot }
         return await state.withLock { refresh(&$0) }.value
     }

@@ -1,25 +1,25 @@
-public import HTTPServing
+package import HTTPServing
 
 // Where does the server listen, how does it introduce itself, and whom does it believe?
 //
 // There is no cleartext: what is served here decides how many pods run, and the API server speaks TLS alone.
 
-public struct ExternalMetricsConfiguration: Hashable, Sendable {
-    public var host: String
+package struct ExternalMetricsConfiguration: Hashable, Sendable {
+    package var host: String
     /// 0 takes any free port.
-    public var port: Int
+    package var port: Int
     /// `clientAuthorityFile` is the request-header CA.
-    public var tls: TLSFiles
+    package var tls: TLSFiles
     /// Who may speak for others under a certificate of that CA; nil believes nobody's `X-Remote-*` headers.
-    public var frontProxy: FrontProxy?
+    package var frontProxy: FrontProxy?
     /// Whether those without any credentials may see which metrics there are. The API server always shows a certificate where it has
     /// one for the purpose, so this is for clusters without a request-header CA alone.
-    public var allowsAnonymousDiscovery = false
+    package var allowsAnonymousDiscovery = false
     /// Threads that serve connections. One carries far more than any HPA asks.
-    public var eventLoops = 1
-    public var limits = ExternalMetricsLimits()
+    package var eventLoops = 1
+    package var limits = ExternalMetricsLimits()
 
-    public init(host: String, port: Int, tls: TLSFiles, frontProxy: FrontProxy? = nil) {
+    package init(host: String, port: Int, tls: TLSFiles, frontProxy: FrontProxy? = nil) {
         self.host = host
         self.port = port
         self.tls = tls
@@ -27,13 +27,13 @@ public struct ExternalMetricsConfiguration: Hashable, Sendable {
     }
 
     /// What a configuration can't be, in a sentence that says what to do.
-    public struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
-        public var field: String
-        public var problem: String
-        public var description: String { "\(field): \(problem)" }
+    package struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
+        package var field: String
+        package var problem: String
+        package var description: String { "\(field): \(problem)" }
     }
 
-    public func validate() throws(Fault) {
+    package func validate() throws(Fault) {
         guard (0...65_535).contains(port) else { throw Fault(field: "port", problem: "\(port) is no port: take one of 0 to 65535") }
         guard (1...64).contains(eventLoops) else { throw Fault(field: "eventLoops", problem: "\(eventLoops) event loops: take 1 to 64") }
         if frontProxy != nil, tls.clientAuthorityFile == nil {

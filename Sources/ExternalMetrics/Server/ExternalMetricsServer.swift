@@ -1,5 +1,5 @@
-public import HTTPServing
-public import Logging
+package import HTTPServing
+package import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -9,8 +9,8 @@ import Synchronization
 // `start` reads the certificates, binds, and watches the files from then on. `stop` closes the port first, lets requests in flight
 // finish within `drainSeconds`, then closes what is left. `ExternalMetricsService` runs the two under service-lifecycle.
 
-public final class ExternalMetricsServer: Sendable {
-    public let port: Int
+package final class ExternalMetricsServer: Sendable {
+    package let port: Int
 
     private let shared: ServerShared
     private let group: MultiThreadedEventLoopGroup
@@ -19,10 +19,10 @@ public final class ExternalMetricsServer: Sendable {
     private let stopping = Mutex<Task<Void, Never>?>(nil)
 
     /// What keeps the port from being opened.
-    public struct BindFault: Error, CustomStringConvertible {
-        public var address: String
-        public var problem: String
-        public var description: String { "can't listen on \(address): \(problem)" }
+    package struct BindFault: Error, CustomStringConvertible {
+        package var address: String
+        package var problem: String
+        package var description: String { "can't listen on \(address): \(problem)" }
     }
 
     // MARK: - Start
@@ -31,7 +31,7 @@ public final class ExternalMetricsServer: Sendable {
     ///   - access: asks the cluster about bearer tokens; nil refuses them all.
     ///   - trust: front proxies to begin with, where they aren't in the configuration.
     ///   - uptimeMicroseconds: a clock that never goes back, by which remembered reviews age.
-    public static func start(
+    package static func start(
         _ configuration: ExternalMetricsConfiguration, source: any MetricSource, access: (any AccessReviewing)?, trust: FrontProxyTrust? = nil, log: Logger,
         uptimeMicroseconds: @escaping @Sendable () -> Int64 = Uptime.microseconds
     ) async throws -> ExternalMetricsServer {
@@ -95,23 +95,23 @@ public final class ExternalMetricsServer: Sendable {
     // MARK: - Stop
 
     /// Connections that are open now.
-    public var connectionCount: Int { shared.connections.count }
+    package var connectionCount: Int { shared.connections.count }
     /// Requests that wait for a review or for the loop.
     var waitingRequestCount: Int { shared.waitingRequests.count }
 
     /// Believes front proxies as the cluster says now; nil believes none. Connections that are open were judged by what held before:
     /// they finish their requests and close, so that a proxy comes again and is known.
-    public func believe(_ trust: FrontProxyTrust?) throws(TLSFiles.Fault) {
+    package func believe(_ trust: FrontProxyTrust?) throws(TLSFiles.Fault) {
         _ = try shared.tls.trustClients(of: trust?.authorityPEM)
         shared.responder.access.believe(trust?.proxy)
         drainConnections()
     }
 
     /// Reads the certificates again without waiting for the next look; true where there are new ones.
-    public func reloadCertificates() throws -> Bool { try shared.tls.reloadIfChanged() }
+    package func reloadCertificates() throws -> Bool { try shared.tls.reloadIfChanged() }
 
     /// Never takes much longer than `drainSeconds`. A second call waits for the first.
-    public func stop() async {
+    package func stop() async {
         let work = stopping.withLock { stopping in
             let work = stopping ?? Task { await self.stopOnce() }
             stopping = work

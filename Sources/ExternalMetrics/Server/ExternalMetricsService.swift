@@ -1,6 +1,6 @@
-public import HTTPServing
-public import Logging
-public import ServiceLifecycle
+package import HTTPServing
+package import Logging
+package import ServiceLifecycle
 
 // How does the server live under service-lifecycle?
 //
@@ -9,7 +9,7 @@ public import ServiceLifecycle
 // It starts when it is run, says where it listens, and stops in good order when the group shuts down. A cluster that can't be
 // asked just now keeps nobody from starting: bearer tokens and the API server come later. One that refuses does.
 
-public struct ExternalMetricsService: Service {
+package struct ExternalMetricsService: Service {
     private let configuration: ExternalMetricsConfiguration
     private let source: any MetricSource
     private let access: (any AccessReviewing)?
@@ -21,7 +21,7 @@ public struct ExternalMetricsService: Service {
     ///   - access: asks the cluster about bearer tokens; nil refuses them all.
     ///   - frontProxies: who may speak for others, where it isn't in the configuration.
     ///   - onStart: called with the port once it is open.
-    public init(
+    package init(
         _ configuration: ExternalMetricsConfiguration, source: any MetricSource, access: (any AccessReviewing)?, frontProxies: FrontProxySource? = nil,
         log: Logger, onStart: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
@@ -35,7 +35,7 @@ public struct ExternalMetricsService: Service {
 
     /// - Throws: `ExternalMetricsConfiguration.Fault`, `TLSFiles.Fault`, `ExternalMetricsServer.BindFault`, or a `FrontProxyFault` that time
     ///   alone won't mend.
-    public func run() async throws {
+    package func run() async throws {
         let first = try await frontProxiesAtStart()
         let server = try await ExternalMetricsServer.start(configuration, source: source, access: access, trust: first, log: log)
         let looking = Task { await lookAgain(server, known: first) }

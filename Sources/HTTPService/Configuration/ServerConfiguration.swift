@@ -11,31 +11,31 @@ import Musl
 import Darwin
 #endif
 
-public struct ServerConfiguration: Hashable, Sendable {
+package struct ServerConfiguration: Hashable, Sendable {
     /// HTTP/2 with prior knowledge and HTTP/1.1; nil opens no such port.
-    public var cleartext: Address? = Address(host: "127.0.0.1", port: 8080)
+    package var cleartext: Address? = Address(host: "127.0.0.1", port: 8080)
     /// HTTP/2 and HTTP/1.1 by ALPN.
-    public var tls: TLS?
+    package var tls: TLS?
     /// Bearer tokens and their roles; see `TokenTable`.
-    public var tokensFile: String?
+    package var tokensFile: String?
     /// Without tokens: names of this server besides its addresses and localhost, for whoever reaches it by way of a proxy.
-    public var allowedHosts: [String] = []
+    package var allowedHosts: [String] = []
     /// Whether `/metrics` needs no token though there are tokens.
-    public var openMetrics = false
+    package var openMetrics = false
     /// Threads that serve connections. One carries tens of thousands of requests a second.
-    public var eventLoops = 1
-    public var limits = ServerLimits()
+    package var eventLoops = 1
+    package var limits = ServerLimits()
 
-    public init() {}
+    package init() {}
 
-    public struct Address: Hashable, Sendable, CustomStringConvertible {
-        public var host: String
+    package struct Address: Hashable, Sendable, CustomStringConvertible {
+        package var host: String
         /// 0 takes any free port.
-        public var port: Int
+        package var port: Int
 
-        public init(host: String, port: Int) { self.host = host; self.port = port }
+        package init(host: String, port: Int) { self.host = host; self.port = port }
 
-        public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+        package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
         /// An address and not a name.
         var isNumeric: Bool {
@@ -45,7 +45,7 @@ public struct ServerConfiguration: Hashable, Sendable {
         }
 
         /// Whether nobody beyond this machine reaches it.
-        public var isLoopback: Bool {
+        package var isLoopback: Bool {
             if host == "localhost" { return true }
             var four = in_addr()
             if inet_pton(AF_INET, host, &four) == 1 { return UInt32(bigEndian: four.s_addr) >> 24 == 127 }
@@ -55,14 +55,14 @@ public struct ServerConfiguration: Hashable, Sendable {
         }
     }
 
-    public struct TLS: Hashable, Sendable {
-        public var address: Address
+    package struct TLS: Hashable, Sendable {
+        package var address: Address
         /// PEM: the server's certificate, then those that lead to its CA.
-        public var certificateFile: String
+        package var certificateFile: String
         /// PEM.
-        public var keyFile: String
+        package var keyFile: String
 
-        public init(address: Address, certificateFile: String, keyFile: String) {
+        package init(address: Address, certificateFile: String, keyFile: String) {
             self.address = address
             self.certificateFile = certificateFile
             self.keyFile = keyFile
@@ -70,13 +70,13 @@ public struct ServerConfiguration: Hashable, Sendable {
     }
 
     /// What a configuration can't be, in a sentence that says what to do.
-    public struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
-        public var field: String
-        public var problem: String
-        public var description: String { "\(field): \(problem)" }
+    package struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
+        package var field: String
+        package var problem: String
+        package var description: String { "\(field): \(problem)" }
     }
 
-    public func validate() throws(Fault) {
+    package func validate() throws(Fault) {
         if cleartext == nil, tls == nil { throw Fault(field: "http", problem: "neither a cleartext nor a TLS address is given: name at least one") }
         for (field, address) in [("http.cleartext", cleartext), ("http.tls", tls?.address)] {
             guard let address else { continue }

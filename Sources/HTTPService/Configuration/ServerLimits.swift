@@ -6,88 +6,88 @@ import Domain
 // Every queue, buffer, wait and count of the HTTP service takes its bound from here. What exceeds one is answered with the
 // status its comment names, never queued without end. Limits that are shared by event loops are divided evenly among them.
 
-public struct ServerLimits: Hashable, Sendable {
+package struct ServerLimits: Hashable, Sendable {
     // MARK: Sizes
 
     /// One request body; beyond it 413. A stream of lines has no total.
-    public var bodyBytes = 8 << 20
+    package var bodyBytes = 8 << 20
     /// One line of a stream of events; beyond it 413.
-    public var lineBytes = EventLimits.eventBytes
+    package var lineBytes = EventLimits.eventBytes
     /// Names and values of a request's header together; beyond it 431.
-    public var headerBytes = 16 << 10
+    package var headerBytes = 16 << 10
     /// Header fields of one request; beyond it 431.
-    public var headerCount = 100
+    package var headerCount = 100
     /// A header block over HTTP/2 up to this size is decoded, so that it can be answered with 431; beyond it the connection ends.
-    public var headerBlockBytes = 1 << 20
+    package var headerBlockBytes = 1 << 20
     /// Bodies being received, of all requests together; beyond it 429.
-    public var bodyMemoryBytes = 256 << 20
+    package var bodyMemoryBytes = 256 << 20
 
     /// Of answers, what clients haven't taken yet: of one connection, and of all. Beyond it an answer is 503, and a stream waits.
-    public var connectionAnswerBytes = 4 << 20
-    public var answerBytes = 256 << 20
+    package var connectionAnswerBytes = 4 << 20
+    package var answerBytes = 256 << 20
 
     // MARK: Counts
 
     /// Connections at the same time; one more takes the place of the one that has been idle longest. Where none is idle, it
     /// comes in by the reserve.
-    public var connections = 2_000
+    package var connections = 2_000
     /// Connections beyond those, which hear of the service's health alone; one more is closed as soon as it is accepted.
-    public var reservedConnections = 64
+    package var reservedConnections = 64
     /// Streams of one HTTP/2 connection, and of all together; one more is refused by the protocol.
-    public var streamsPerConnection = 128
-    public var streams = 16_384
+    package var streamsPerConnection = 128
+    package var streams = 16_384
     /// Requests that wait for the log; one more is answered 429.
-    public var requestsAwaitingLog = 8_192
+    package var requestsAwaitingLog = 8_192
     /// Bytes of events that wait for the log; beyond it 429.
-    public var bytesAwaitingLog = 64 << 20
+    package var bytesAwaitingLog = 64 << 20
     /// Of one stream of lines: reading stops while this much waits for the log.
-    public var streamBytesAwaitingLog = 1 << 20
+    package var streamBytesAwaitingLog = 1 << 20
     /// Events of a stream of lines that are appended together.
-    public var streamChunkEvents = 4_096
+    package var streamChunkEvents = 4_096
     /// Questions being answered; one more is answered 429.
-    public var questions = 256
+    package var questions = 256
     /// Questions about readiness being answered; one more is answered 429.
-    public var healthQuestions = 64
+    package var healthQuestions = 64
     /// Placements that wait for a worker; one more is answered 429.
-    public var waitingPlacements = 4_096
+    package var waitingPlacements = 4_096
     /// Streams of events being followed; one more is answered 429.
-    public var followStreams = 500
+    package var followStreams = 500
     /// Items of one page where the request names no number, and at most.
-    public var pageItems = 1_000
-    public var pageItemsMost = 10_000
+    package var pageItems = 1_000
+    package var pageItemsMost = 10_000
     /// Events read from the log at a time for one stream.
-    public var readEvents = 512
+    package var readEvents = 512
 
     // MARK: Times
 
     /// A TLS handshake must be done after this long, or the connection is closed.
-    public var handshakeSeconds = 10.0
+    package var handshakeSeconds = 10.0
     /// A connection of the reserve without a request is closed after this long.
-    public var reserveSeconds = 2.0
+    package var reserveSeconds = 2.0
     /// What is asked about readiness must be known after this long, or counts as failing.
-    public var readinessSeconds = 2.0
+    package var readinessSeconds = 2.0
     /// A connection without a request is closed after this long.
-    public var idleSeconds = 60.0
+    package var idleSeconds = 60.0
     /// A request that stops half way is answered 408 after this long.
-    public var stallSeconds = 10.0
+    package var stallSeconds = 10.0
     /// A request must have arrived whole after this long, or is answered 408. Does not bind a stream of lines.
-    public var requestSeconds = 60.0
+    package var requestSeconds = 60.0
     /// A client that takes none of its answer for this long is cut off: its HTTP/2 stream, or its connection.
-    public var writeStallSeconds = 30.0
+    package var writeStallSeconds = 30.0
     /// After an early answer the rest of its request is read and thrown away up to this size, and while it comes without
     /// a longer pause than this: many clients look at the answer only once they have sent everything.
-    public var lingerBytes = 16 << 20
-    public var lingerSeconds = 2.0
+    package var lingerBytes = 16 << 20
+    package var lingerSeconds = 2.0
     /// A stream of events says something at least this often.
-    public var heartbeatSeconds = 15.0
+    package var heartbeatSeconds = 15.0
     /// The longest `wait` of a placement; beyond it 400. What the loop allows, unless it is less here.
-    public var placementWaitSeconds = PlacementRequest.longestWaitSeconds
+    package var placementWaitSeconds = PlacementRequest.longestWaitSeconds
     /// A stopping server gives requests in flight this long.
-    public var drainSeconds = 20.0
+    package var drainSeconds = 20.0
     /// What `Retry-After` names where the log gives no number.
-    public var retryAfterSeconds = 1
+    package var retryAfterSeconds = 1
 
-    public init() {}
+    package init() {}
 
     /// How often time limits are looked at.
     var sweepSeconds: Double {

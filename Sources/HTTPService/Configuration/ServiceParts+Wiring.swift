@@ -1,6 +1,6 @@
-public import ControlLoop
-public import Domain
-public import EventLog
+package import ControlLoop
+package import Domain
+package import EventLog
 import Policies
 
 // How are the real parts put behind the routes?
@@ -11,7 +11,7 @@ extension ServiceParts {
     /// Ready is what can serve: what a pool or its target suffers is told with the pool, and takes nobody's service away.
     ///
     /// - Parameter now: about when a policy's time zones are resolved.
-    public init(log: EventLog, plane: any ControlPlane, now: @escaping @Sendable () -> LogTime = EventLog.systemClock) {
+    package init(log: EventLog, plane: any ControlPlane, now: @escaping @Sendable () -> LogTime = EventLog.systemClock) {
         self.init(log: EventLogAccess(log), plane: plane) { (text: String) throws(PolicyProblems) in
             do throws(PolicyError) {
                 return try PolicyReader.policies(from: text, source: "the request's body", now: now())

@@ -1,38 +1,38 @@
-public import Domain
+package import Domain
 
 // What does the HTTP service ask of the log?
 //
 // The two protocols are this target's own edge: the log conforms with a small extension, tests bring a twin. Appending is
 // by completion and not `async`, since the way of an event allocates no task.
 
-public protocol EventAppending: Sendable {
+package protocol EventAppending: Sendable {
     /// Appends all of `batch` or nothing. `completion` is called exactly once, on any thread, after the commit is durable or
     /// has failed. It must return at once.
     func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<EventReceipt, AppendRefusal>) -> Void)
 }
 
 /// What became of a batch.
-public struct EventReceipt: Hashable, Sendable {
+package struct EventReceipt: Hashable, Sendable {
     /// Events that are new in the log.
-    public var accepted: Int
+    package var accepted: Int
     /// Events that were there already, by (source, id).
-    public var duplicates: Int
+    package var duplicates: Int
     /// The smallest and the greatest position of the batch's events, new or not; 0 for an empty batch.
-    public var firstSeq: Position
-    public var lastSeq: Position
+    package var firstSeq: Position
+    package var lastSeq: Position
     /// Each event's position in the order of the batch, where there are duplicates; empty where `firstSeq...lastSeq` says it all.
-    public var positions: [Position]
+    package var positions: [Position]
 
     /// What a producer should know of events that are in the log.
-    public var warnings: [Warning]
+    package var warnings: [Warning]
 
-    public struct Warning: Hashable, Sendable {
+    package struct Warning: Hashable, Sendable {
         /// The event's place in the batch, from 0.
-        public var index: Int
+        package var index: Int
         /// What is wrong and what to do, in a sentence.
-        public var detail: String
+        package var detail: String
 
-        public init(index: Int, detail: String) {
+        package init(index: Int, detail: String) {
             self.index = index
             self.detail = detail
         }
@@ -42,7 +42,7 @@ public struct EventReceipt: Hashable, Sendable {
         }
     }
 
-    public init(accepted: Int, duplicates: Int, firstSeq: Position, lastSeq: Position, positions: [Position] = [], warnings: [Warning] = []) {
+    package init(accepted: Int, duplicates: Int, firstSeq: Position, lastSeq: Position, positions: [Position] = [], warnings: [Warning] = []) {
         self.accepted = accepted
         self.duplicates = duplicates
         self.firstSeq = firstSeq
@@ -53,7 +53,7 @@ public struct EventReceipt: Hashable, Sendable {
 }
 
 /// Why nothing of a batch was appended.
-public enum AppendRefusal: Error, Hashable, Sendable {
+package enum AppendRefusal: Error, Hashable, Sendable {
     /// Too much waits already.
     case overloaded(retryAfterSeconds: Int)
     /// An event can't be stored, and never will be: which of the batch, from 0, and why.

@@ -1,5 +1,5 @@
-public import Domain
-public import EventLog
+package import Domain
+package import EventLog
 import Synchronization
 
 // How does the HTTP service use the real log?
@@ -8,7 +8,7 @@ import Synchronization
 // something a follower can wait for. Reading looks through a bounded stretch at a time, so that a filter which matches
 // nothing in millions of events neither blocks nor gathers them.
 
-public final class EventLogAccess: EventAppending, EventReading {
+package final class EventLogAccess: EventAppending, EventReading {
     private let log: EventLog
     private let bell = CommitBell()
 
@@ -18,14 +18,14 @@ public final class EventLogAccess: EventAppending, EventReading {
     /// Of one subject: further back than this, the log is looked through instead.
     private static let subjectEvents = 100_000
 
-    public init(_ log: EventLog) {
+    package init(_ log: EventLog) {
         self.log = log
         log.onCommit { [bell] head in bell.ring(head.seq) }
     }
 
     // MARK: - Appending
 
-    public func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<EventReceipt, AppendRefusal>) -> Void) {
+    package func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<EventReceipt, AppendRefusal>) -> Void) {
         log.append(batch) { result in
             switch result {
             case .success(let receipt):
@@ -41,13 +41,13 @@ public final class EventLogAccess: EventAppending, EventReading {
 
     // MARK: - Reading
 
-    public var lastPosition: Position { log.head.seq }
+    package var lastPosition: Position { log.head.seq }
 
-    public func waitForEvents(after position: Position) async {
+    package func waitForEvents(after position: Position) async {
         await bell.wait(after: position) { self.log.head.seq > position }
     }
 
-    public func read(_ question: EventQuestion) async throws -> EventPage {
+    package func read(_ question: EventQuestion) async throws -> EventPage {
         let filter = EventFilter(question, names: log)
         let head = log.head.seq
         if filter.matchesNothing { return EventPage(batches: [], readTo: max(head, question.after), names: log) }
@@ -161,8 +161,8 @@ final class CommitBell: Sendable {
 }
 
 extension EventLog: LogNames {
-    public func text(of id: NameID) -> String { names.text(of: id) }
-    public func appendText(of id: NameID, to bytes: inout [UInt8]) { names.appendText(of: id, to: &bytes) }
-    public func find(_ name: String) -> NameID? { names.find(name) }
-    public func qualified(_ name: String) -> [NameID] { names.qualified(name) }
+    package func text(of id: NameID) -> String { names.text(of: id) }
+    package func appendText(of id: NameID, to bytes: inout [UInt8]) { names.appendText(of: id, to: &bytes) }
+    package func find(_ name: String) -> NameID? { names.find(name) }
+    package func qualified(_ name: String) -> [NameID] { names.qualified(name) }
 }

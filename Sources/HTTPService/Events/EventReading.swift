@@ -1,11 +1,11 @@
-public import Domain
+package import Domain
 
 // How are events read back?
 //
 // A reader asks for a slice after a position and says what it wants of it; an answer says up to where the log was looked
 // through, so a filter that matches nothing still makes progress. Following is reading, then waiting for the next commit.
 
-public protocol EventReading: Sendable {
+package protocol EventReading: Sendable {
     /// The last position that can be read; 0 for an empty log.
     var lastPosition: Position { get async }
     /// The events after `question.after` that match, in order. May look through less than all there is: see `EventPage.readTo`.
@@ -14,19 +14,19 @@ public protocol EventReading: Sendable {
     func waitForEvents(after position: Position) async
 }
 
-public struct EventQuestion: Hashable, Sendable {
-    public var after: Position
+package struct EventQuestion: Hashable, Sendable {
+    package var after: Position
     /// Matching events, at most.
-    public var limit: Int
+    package var limit: Int
     /// `NAMESPACE/NAME`.
-    public var pool: String?
+    package var pool: String?
     /// An actor's or a worker's: `NAMESPACE/NAME`, or a name alone, which is that of each namespace.
-    public var subject: String?
-    public var worker: String?
+    package var subject: String?
+    package var worker: String?
     /// Empty is all.
-    public var kinds: Set<EventKind>
+    package var kinds: Set<EventKind>
 
-    public init(after: Position, limit: Int, pool: String? = nil, subject: String? = nil, worker: String? = nil, kinds: Set<EventKind> = []) {
+    package init(after: Position, limit: Int, pool: String? = nil, subject: String? = nil, worker: String? = nil, kinds: Set<EventKind> = []) {
         self.after = after
         self.limit = limit
         self.pool = pool
@@ -36,14 +36,14 @@ public struct EventQuestion: Hashable, Sendable {
     }
 }
 
-public struct EventPage: Sendable {
+package struct EventPage: Sendable {
     /// Matching events alone, commit by commit.
-    public var batches: [CommittedBatch]
+    package var batches: [CommittedBatch]
     /// Every event up to here was looked at: ask on from here.
-    public var readTo: Position
-    public var names: any LogNames
+    package var readTo: Position
+    package var names: any LogNames
 
-    public init(batches: [CommittedBatch], readTo: Position, names: any LogNames) {
+    package init(batches: [CommittedBatch], readTo: Position, names: any LogNames) {
         self.batches = batches
         self.readTo = readTo
         self.names = names
@@ -51,16 +51,16 @@ public struct EventPage: Sendable {
 }
 
 /// An `EventQuestion` in a log's own numbers: what a reader that holds whole commits needs to answer it.
-public struct EventFilter: Sendable {
+package struct EventFilter: Sendable {
     private let pool: NameID?
     private let subject: NameMatch?
     private let worker: NameMatch?
     private let kinds: Set<EventKind>
     /// Names something the log has never heard of.
-    public let matchesNothing: Bool
+    package let matchesNothing: Bool
 
     /// - Parameter names: the log's.
-    public init(_ question: EventQuestion, names: some LogNames) {
+    package init(_ question: EventQuestion, names: some LogNames) {
         pool = question.pool.flatMap { names.find($0) }
         subject = question.subject.map { NameMatch($0, names) }
         worker = question.worker.map { NameMatch($0, names) }
@@ -68,7 +68,7 @@ public struct EventFilter: Sendable {
         matchesNothing = (question.pool != nil && pool == nil) || subject?.isEmpty == true || worker?.isEmpty == true
     }
 
-    public func matches(_ event: CommittedEvent) -> Bool {
+    package func matches(_ event: CommittedEvent) -> Bool {
         if matchesNothing { return false }
         if let pool, event.pool != pool { return false }
         if let subject, !subject.matches(subject: event) { return false }
@@ -77,10 +77,10 @@ public struct EventFilter: Sendable {
     }
 
     /// The names that events about the subject may have, where it is asked for.
-    public var subjects: [NameID] { subject?.ids ?? [] }
+    package var subjects: [NameID] { subject?.ids ?? [] }
 
     /// The matching events of `batch` after `position`, at most `limit`; `readTo` is the last one looked at.
-    public func select(from batch: CommittedBatch, after position: Position, limit: Int) -> (batch: CommittedBatch, readTo: Position) {
+    package func select(from batch: CommittedBatch, after position: Position, limit: Int) -> (batch: CommittedBatch, readTo: Position) {
         var selected: [CommittedEvent] = []
         var readTo = position
         for event in batch.events where event.seq > position {
@@ -93,7 +93,7 @@ public struct EventFilter: Sendable {
 }
 
 /// The names of a log, as filters need them.
-public protocol LogNames: NameReading, Sendable {
+package protocol LogNames: NameReading, Sendable {
     func find(_ name: String) -> NameID?
     /// Those of `NAMESPACE/name`, of whatever namespace.
     func qualified(_ name: String) -> [NameID]

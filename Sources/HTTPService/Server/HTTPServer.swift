@@ -1,5 +1,5 @@
 import HTTPServing
-public import Logging
+package import Logging
 import Metrics
 import NIOCore
 import NIOPosix
@@ -10,10 +10,10 @@ import Synchronization
 // `start` binds both ports or none. `stop` closes the ports first, lets requests in flight finish within
 // `drainSeconds`, then closes what is left. `HTTPServerService` runs the two under service-lifecycle.
 
-public final class HTTPServer: Sendable {
+package final class HTTPServer: Sendable {
     /// Where the server listens: the ports that were bound.
-    public let cleartextPort: Int?
-    public let tlsPort: Int?
+    package let cleartextPort: Int?
+    package let tlsPort: Int?
 
     private let shared: ServerShared
     private let group: MultiThreadedEventLoopGroup
@@ -30,7 +30,7 @@ public final class HTTPServer: Sendable {
 
     // MARK: - Start
 
-    public static func start(_ configuration: ServerConfiguration, parts: ServiceParts, log: Logger) async throws -> HTTPServer {
+    package static func start(_ configuration: ServerConfiguration, parts: ServiceParts, log: Logger) async throws -> HTTPServer {
         try configuration.validate()
         HealthAnswers.start()
         let tokens = try configuration.tokensFile.map { path throws(TokenFile.Fault) in try TokenFile(path: path) }
@@ -97,10 +97,10 @@ public final class HTTPServer: Sendable {
     }
 
     /// What keeps a port from being opened.
-    public struct BindFault: Error, CustomStringConvertible {
-        public var address: String
-        public var problem: String
-        public var description: String { "can't listen on \(address): \(problem)" }
+    package struct BindFault: Error, CustomStringConvertible {
+        package var address: String
+        package var problem: String
+        package var description: String { "can't listen on \(address): \(problem)" }
     }
 
     private static func bind(
@@ -170,7 +170,7 @@ public final class HTTPServer: Sendable {
     // MARK: - Stop
 
     /// Connections that are open now.
-    public var connectionCount: Int { shared.connections.count + shared.reservedConnections.count }
+    package var connectionCount: Int { shared.connections.count + shared.reservedConnections.count }
 
     /// What is alive now, for tests of what an attack leaves behind.
     struct Living: Hashable, Sendable {
@@ -198,7 +198,7 @@ public final class HTTPServer: Sendable {
 
     /// Stops accepting, lets requests in flight finish, and closes. Never takes much longer than `drainSeconds`. A second call
     /// waits for the first.
-    public func stop() async {
+    package func stop() async {
         let work = stopping.withLock { stopping in
             let work = stopping ?? Task { await self.stopOnce() }
             stopping = work

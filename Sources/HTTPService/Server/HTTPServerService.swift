@@ -1,18 +1,18 @@
-public import Logging
-public import ServiceLifecycle
+package import Logging
+package import ServiceLifecycle
 
 // How does the server live under service-lifecycle?
 //
 // It starts when it is run, says where it listens, and stops in good order when the group shuts down.
 
-public struct HTTPServerService: Service {
+package struct HTTPServerService: Service {
     private let configuration: ServerConfiguration
     private let parts: ServiceParts
     private let log: Logger
     private let onStart: @Sendable (HTTPServer) async -> Void
 
     /// - Parameter onStart: called once the ports are open.
-    public init(
+    package init(
         _ configuration: ServerConfiguration, parts: ServiceParts, log: Logger, onStart: @escaping @Sendable (HTTPServer) async -> Void = { _ in }
     ) {
         self.configuration = configuration
@@ -21,7 +21,7 @@ public struct HTTPServerService: Service {
         self.onStart = onStart
     }
 
-    public func run() async throws {
+    package func run() async throws {
         let server = try await HTTPServer.start(configuration, parts: parts, log: log)
         var ports: Logger.Metadata = [:]
         if let port = server.cleartextPort { ports["http"] = "\(port)" }

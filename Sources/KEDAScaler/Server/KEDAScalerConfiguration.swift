@@ -12,28 +12,28 @@ import Darwin
 // the operator says otherwise; beyond it TLS, and mutual TLS where only KEDA shall be told. `validate()` refuses what can't
 // be in a sentence that says what to do.
 
-public struct KEDAScalerConfiguration: Hashable, Sendable {
-    public var address: Address
+package struct KEDAScalerConfiguration: Hashable, Sendable {
+    package var address: Address
     /// nil is plaintext.
-    public var tls: TLS?
+    package var tls: TLS?
     /// Plaintext on an address that other machines reach: for a pod whose network policy or mesh lets only KEDA in.
-    public var allowsPlaintextBeyondLoopback = false
-    public var limits = Limits()
+    package var allowsPlaintextBeyondLoopback = false
+    package var limits = Limits()
 
-    public init(address: Address = Address(host: "127.0.0.1", port: 9_090), tls: TLS? = nil) {
+    package init(address: Address = Address(host: "127.0.0.1", port: 9_090), tls: TLS? = nil) {
         self.address = address
         self.tls = tls
     }
 
-    public struct TLS: Hashable, Sendable {
+    package struct TLS: Hashable, Sendable {
         /// PEM: the scaler's certificate, then those that lead to its CA.
-        public var certificateFile: String
+        package var certificateFile: String
         /// PEM.
-        public var keyFile: String
+        package var keyFile: String
         /// PEM: who must have signed a client's certificate; nil asks clients for none.
-        public var clientCAFile: String?
+        package var clientCAFile: String?
 
-        public init(certificateFile: String, keyFile: String, clientCAFile: String? = nil) {
+        package init(certificateFile: String, keyFile: String, clientCAFile: String? = nil) {
             self.certificateFile = certificateFile
             self.keyFile = keyFile
             self.clientCAFile = clientCAFile
@@ -41,35 +41,35 @@ public struct KEDAScalerConfiguration: Hashable, Sendable {
     }
 
     /// What one more or a larger one of is refused.
-    public struct Limits: Hashable, Sendable {
+    package struct Limits: Hashable, Sendable {
         /// One request's message; beyond it RESOURCE_EXHAUSTED. A ScaledObject's metadata is some hundred bytes.
-        public var messageBytes = 64 << 10
+        package var messageBytes = 64 << 10
         /// Connections at the same time; one more is closed as soon as it is accepted.
-        public var connections = 256
+        package var connections = 256
         /// Calls and streams of one connection at the same time; one more waits at the client.
-        public var callsPerConnection = 128
+        package var callsPerConnection = 128
         /// Streams open at the same time, of all connections; one more is RESOURCE_EXHAUSTED.
-        public var streams = 1_000
+        package var streams = 1_000
         /// A TLS handshake must be done after this long.
-        public var handshakeSeconds = 10.0
+        package var handshakeSeconds = 10.0
         /// A connection without a call is closed after this long; KEDA makes another at its next poll.
-        public var idleSeconds = 300.0
+        package var idleSeconds = 300.0
         /// A silent connection is asked for a sign of life after this long, and closed where none comes for as long again.
-        public var keepaliveSeconds = 30.0
+        package var keepaliveSeconds = 30.0
         /// A stopping scaler gives calls in flight this long.
-        public var drainSeconds = 5.0
+        package var drainSeconds = 5.0
 
-        public init() {}
+        package init() {}
     }
 
     /// What a configuration can't be, or a port can't do.
-    public struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
-        public var field: String
-        public var problem: String
-        public var description: String { "keda.\(field): \(problem)" }
+    package struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
+        package var field: String
+        package var problem: String
+        package var description: String { "keda.\(field): \(problem)" }
     }
 
-    public func validate() throws(Fault) {
+    package func validate() throws(Fault) {
         guard (0...65_535).contains(address.port) else { throw Fault(field: "address", problem: "\(address.port) is no port: take one of 0 to 65535") }
         guard address.family != nil else {
             throw Fault(field: "address", problem: "\(address.host) is no IP address: name one, for instance 127.0.0.1:9090, or 0.0.0.0:9090 for every interface")
@@ -88,17 +88,17 @@ public struct KEDAScalerConfiguration: Hashable, Sendable {
     }
 
     /// An IP address and a port.
-    public struct Address: Hashable, Sendable, CustomStringConvertible {
-        public var host: String
+    package struct Address: Hashable, Sendable, CustomStringConvertible {
+        package var host: String
         /// 0 takes any free port.
-        public var port: Int
+        package var port: Int
 
-        public init(host: String, port: Int) {
+        package init(host: String, port: Int) {
             self.host = host == "localhost" ? "127.0.0.1" : host
             self.port = port
         }
 
-        public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+        package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
         enum Family { case four, six }
 

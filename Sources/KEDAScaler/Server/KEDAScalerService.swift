@@ -1,16 +1,16 @@
-public import ControlLoop
+package import ControlLoop
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import HTTPServing
-public import Logging
-public import ServiceLifecycle
+package import Logging
+package import ServiceLifecycle
 
 // How does the scaler live under service-lifecycle?
 //
 // It listens when it is run and says where. At a graceful shutdown it takes no more calls, ends its streams with OK (KEDA opens
 // them again elsewhere, or here after the restart; after an error it would wait first), and gives calls in flight the drain time.
 
-public struct KEDAScalerService: Service {
+package struct KEDAScalerService: Service {
     private let configuration: KEDAScalerConfiguration
     private let plane: any PoolWatching
     private let knows: @Sendable (_ pool: String) async -> Bool
@@ -20,7 +20,7 @@ public struct KEDAScalerService: Service {
     /// - Parameters:
     ///   - knows: whether the configuration or a policy names this pool, though nothing has been heard of it yet.
     ///   - onStart: called with the port once it is open.
-    public init(
+    package init(
         configuration: KEDAScalerConfiguration, plane: any PoolWatching, knows: @escaping @Sendable (_ pool: String) async -> Bool = { _ in false },
         logger: Logger,
         onStart: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
@@ -33,7 +33,7 @@ public struct KEDAScalerService: Service {
     }
 
     /// - Throws: `KEDAScalerConfiguration.Fault` where the configuration or the port can't be.
-    public func run() async throws {
+    package func run() async throws {
         try configuration.validate()
         let streams = OpenStreams(limit: configuration.limits.streams)
         let identity = try identity()

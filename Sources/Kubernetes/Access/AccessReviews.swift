@@ -1,4 +1,4 @@
-public import HTTPServing
+package import HTTPServing
 
 // Whose token is this, and what may they do?
 //
@@ -6,7 +6,7 @@ public import HTTPServing
 // stored by either and nothing is remembered here. A token is in the request's body alone: no error and no log has it.
 
 extension KubernetesClient: AccessReviewing {
-    public func user(presenting token: String) async throws(AccessReviewFault) -> UserInfo? {
+    package func user(presenting token: String) async throws(AccessReviewFault) -> UserInfo? {
         let review = try await review(.tokenReviews, ["apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": ["token": .string(token)]])
         let user = review["user"]
         guard review["authenticated"].bool == true, let name = user["username"].string, !name.isEmpty else { return nil }
@@ -15,7 +15,7 @@ extension KubernetesClient: AccessReviewing {
             extra: user["extra"].members.mapValues { $0.array.compactMap(\.string) })
     }
 
-    public func review(_ user: UserInfo, _ action: ResourceAttributes) async throws(AccessReviewFault) -> AccessReview {
+    package func review(_ user: UserInfo, _ action: ResourceAttributes) async throws(AccessReviewFault) -> AccessReview {
         let attributes = [
             "namespace": action.namespace, "verb": action.verb, "group": action.group, "version": action.version, "resource": action.resource,
         ]

@@ -6,17 +6,17 @@ import Domain
 // user: ConfigMap `kube-system/extension-apiserver-authentication`. Lists are JSON in a text. Reading it takes the Role
 // `extension-apiserver-authentication-reader` of kube-system.
 
-public struct RequestHeaderAuthentication: Hashable, Sendable {
-    public static let configMap = (namespace: "kube-system", name: "extension-apiserver-authentication")
+package struct RequestHeaderAuthentication: Hashable, Sendable {
+    package static let configMap = (namespace: "kube-system", name: "extension-apiserver-authentication")
 
     /// PEM.
-    public var authorityPEM: [UInt8]
+    package var authorityPEM: [UInt8]
     /// Common names; none allows every certificate of the authority.
-    public var allowedNames: [String]
-    public var usernameHeaders: [String]
-    public var uidHeaders: [String]
-    public var groupHeaders: [String]
-    public var extraHeaderPrefixes: [String]
+    package var allowedNames: [String]
+    package var usernameHeaders: [String]
+    package var uidHeaders: [String]
+    package var groupHeaders: [String]
+    package var extraHeaderPrefixes: [String]
 
     /// nil where the API server forwards nothing.
     ///
@@ -43,7 +43,7 @@ public struct RequestHeaderAuthentication: Hashable, Sendable {
 
 extension KubernetesClient {
     /// What the API server says of itself as a front proxy now; nil where it forwards nothing.
-    public func requestHeaderAuthentication() async throws(KubernetesError) -> RequestHeaderAuthentication? {
+    package func requestHeaderAuthentication() async throws(KubernetesError) -> RequestHeaderAuthentication? {
         let (namespace, name) = RequestHeaderAuthentication.configMap
         let found = try await get(.configMaps, namespace: namespace, name: name)
         do throws(ClusterAccessFault) { return try RequestHeaderAuthentication(data: found["data"].strings) } catch {

@@ -7,15 +7,15 @@ import Synchronization
 // is one Event whose count rises and whose message is the latest, written at most once in `writesEvery`. What finds no room,
 // and what the server doesn't take, is dropped and counted: an Event never holds anything up.
 
-public struct ObjectNews: Hashable, Sendable {
-    public enum Kind: String, Hashable, Sendable { case normal = "Normal", warning = "Warning" }
+package struct ObjectNews: Hashable, Sendable {
+    package enum Kind: String, Hashable, Sendable { case normal = "Normal", warning = "Warning" }
 
-    public var kind: Kind
+    package var kind: Kind
     /// PascalCase: `ScaledUp`.
-    public var reason: String
-    public var message: String
+    package var reason: String
+    package var message: String
 
-    public init(_ kind: Kind, _ reason: String, _ message: String) {
+    package init(_ kind: Kind, _ reason: String, _ message: String) {
         self.kind = kind
         self.reason = reason
         self.message = message

@@ -1,6 +1,6 @@
-public import Autoscaling
-public import ControlLoop
-public import Domain
+package import Autoscaling
+package import ControlLoop
+package import Domain
 import Synchronization
 
 // Of which pools is there something to say in the cluster?
@@ -9,7 +9,7 @@ import Synchronization
 // it touches are noted by name, rescales and failures with their words. Nothing is kept but what wasn't asked for yet: a
 // name a pool, and at most `movesKept` moves. What happened before `position` was told by an earlier run.
 
-public final class LoopNews: LoopObserving {
+package final class LoopNews: LoopObserving {
     /// The oldest go first.
     static let movesKept = 1_000
     /// Decisions whose target has not answered yet, a pool each.
@@ -45,7 +45,7 @@ public final class LoopNews: LoopObserving {
     ///   - next: hears everything first.
     ///   - position: what is folded up to here is no news.
     ///   - name: of a number of the log's dictionary.
-    public init(beside next: any LoopObserving, after position: Position, name: @escaping @Sendable (NameID) -> String) {
+    package init(beside next: any LoopObserving, after position: Position, name: @escaping @Sendable (NameID) -> String) {
         self.next = next
         self.position = position
         self.name = name
@@ -67,7 +67,7 @@ public final class LoopNews: LoopObserving {
     }
 
     /// Has something told of a pool, in an Event of its policy's object, where it has one. Returns at once.
-    public func tell(_ news: ObjectNews, ofPool pool: String) {
+    package func tell(_ news: ObjectNews, ofPool pool: String) {
         let ring = state.withLock { state in
             keep(.said(pool: pool, news), &state)
             return state.ring
@@ -77,7 +77,7 @@ public final class LoopNews: LoopObserving {
 
     // MARK: - The loop's side
 
-    public func folded(_ batch: CommittedBatch, superseded: Int, lagSeconds: Double) {
+    package func folded(_ batch: CommittedBatch, superseded: Int, lagSeconds: Double) {
         next.folded(batch, superseded: superseded, lagSeconds: lagSeconds)
         guard batch.lastSeq > position else { return }
         let telling = batch.events.filter { Self.tells($0.kind) && $0.seq > position }
@@ -138,17 +138,17 @@ public final class LoopNews: LoopObserving {
 
     // MARK: - Handed on
 
-    public func decided(pool: String, direction: Decision.Direction, reason: String) { next.decided(pool: pool, direction: direction, reason: reason) }
-    public func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String) {
+    package func decided(pool: String, direction: Decision.Direction, reason: String) { next.decided(pool: pool, direction: direction, reason: reason) }
+    package func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String) {
         next.decided(shadow: shadow, of: pool, direction: direction, reason: reason)
     }
-    public func concluded(secondsSinceCommit: Double, events: Int) { next.concluded(secondsSinceCommit: secondsSinceCommit, events: events) }
-    public func couldNotFold(_ position: Position, why: String) { next.couldNotFold(position, why: why) }
-    public func couldNotRead(_ problem: String) { next.couldNotRead(problem) }
-    public func couldNotSaveCheckpoint(_ problem: String) { next.couldNotSaveCheckpoint(problem) }
-    public func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) { next.placed(pool: pool, tier: tier, waitedSeconds: waitedSeconds) }
-    public func workerStarted(pool: String, seconds: Double) { next.workerStarted(pool: pool, seconds: seconds) }
-    public func workerGone(pool: String, _ end: WorkerEnd) { next.workerGone(pool: pool, end) }
-    public func actuated(pool: String, to: Int, reactionSeconds: Double) { next.actuated(pool: pool, to: to, reactionSeconds: reactionSeconds) }
-    public func actuationFailed(pool: String, error: String, attempt: Int) { next.actuationFailed(pool: pool, error: error, attempt: attempt) }
+    package func concluded(secondsSinceCommit: Double, events: Int) { next.concluded(secondsSinceCommit: secondsSinceCommit, events: events) }
+    package func couldNotFold(_ position: Position, why: String) { next.couldNotFold(position, why: why) }
+    package func couldNotRead(_ problem: String) { next.couldNotRead(problem) }
+    package func couldNotSaveCheckpoint(_ problem: String) { next.couldNotSaveCheckpoint(problem) }
+    package func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) { next.placed(pool: pool, tier: tier, waitedSeconds: waitedSeconds) }
+    package func workerStarted(pool: String, seconds: Double) { next.workerStarted(pool: pool, seconds: seconds) }
+    package func workerGone(pool: String, _ end: WorkerEnd) { next.workerGone(pool: pool, end) }
+    package func actuated(pool: String, to: Int, reactionSeconds: Double) { next.actuated(pool: pool, to: to, reactionSeconds: reactionSeconds) }
+    package func actuationFailed(pool: String, error: String, attempt: Int) { next.actuationFailed(pool: pool, error: error, attempt: attempt) }
 }

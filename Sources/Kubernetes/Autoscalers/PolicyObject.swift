@@ -1,4 +1,4 @@
-public import Autoscaling
+package import Autoscaling
 import Domain
 
 // What does one policy object ask for?
@@ -8,7 +8,7 @@ import Domain
 // effect: there a spec that says nothing of `pause` leaves it, and one that had one and has it no more lifts it.
 
 /// What the reader made of an object's document.
-public enum ReadPolicy: Hashable, Sendable {
+package enum ReadPolicy: Hashable, Sendable {
     case policy(Policy)
     /// What is wrong, in one line: fields with their problems.
     case refused(String)

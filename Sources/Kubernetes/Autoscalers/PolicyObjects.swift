@@ -13,21 +13,21 @@ import Domain
 // objects. Writes are conditional; what others wrote in between is read again. All state is the actor's; it is looked at
 // again after each wait. Only the instance that leads runs this, and the client writes nothing for one that leads no more.
 
-public actor PolicyObjects {
-    public struct Limits: Sendable {
+package actor PolicyObjects {
+    package struct Limits: Sendable {
         /// Between two looks at one object's status.
-        public var statusEvery = Duration.seconds(1)
+        package var statusEvery = Duration.seconds(1)
         /// Until what the loop couldn't take is tried again.
-        public var retryAfter = Duration.seconds(1)
+        package var retryAfter = Duration.seconds(1)
         /// Times that others may come in between.
-        public var conflicts = 5
-        public var writesAtOnce = 8
+        package var conflicts = 5
+        package var writesAtOnce = 8
         /// More are not looked at.
-        public var objects = 10_000
-        public init() {}
+        package var objects = 10_000
+        package init() {}
     }
 
-    public typealias Reader = @Sendable (_ document: [UInt8], _ source: String) -> ReadPolicy
+    package typealias Reader = @Sendable (_ document: [UInt8], _ source: String) -> ReadPolicy
 
     private let client: KubernetesClient
     private let loop: ControlLoop
@@ -64,7 +64,7 @@ public actor PolicyObjects {
     }
 
     /// Runs until its task is cancelled.
-    public func run() async {
+    package func run() async {
         news.onNews { [alarm] in alarm.ring() }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.recorder.run() }

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // What does an object of the API server say?
 //
@@ -6,7 +6,7 @@ public import Domain
 // know. Whole numbers that fit 64 bits are kept exactly. Members are written in order of name: equal values, equal bytes.
 // Looking for what isn't there answers `null`, so that a path is read without a ladder of unwraps.
 
-public enum JSONValue: Hashable, Sendable {
+package enum JSONValue: Hashable, Sendable {
     case null
     case bool(Bool)
     case integer(Int64)
@@ -15,7 +15,7 @@ public enum JSONValue: Hashable, Sendable {
     case array([JSONValue])
     case object([String: JSONValue])
 
-    public subscript(_ name: String) -> JSONValue {
+    package subscript(_ name: String) -> JSONValue {
         get {
             guard case .object(let members) = self else { return .null }
             return members[name] ?? .null
@@ -28,21 +28,21 @@ public enum JSONValue: Hashable, Sendable {
         }
     }
 
-    public var string: String? { if case .string(let text) = self { text } else { nil } }
-    public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
-    public var int: Int? { if case .integer(let value) = self { Int(exactly: value) } else { nil } }
-    public var array: [JSONValue] { if case .array(let values) = self { values } else { [] } }
-    public var members: [String: JSONValue] { if case .object(let members) = self { members } else { [:] } }
-    public var isNull: Bool { self == .null }
+    package var string: String? { if case .string(let text) = self { text } else { nil } }
+    package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+    package var int: Int? { if case .integer(let value) = self { Int(exactly: value) } else { nil } }
+    package var array: [JSONValue] { if case .array(let values) = self { values } else { [] } }
+    package var members: [String: JSONValue] { if case .object(let members) = self { members } else { [:] } }
+    package var isNull: Bool { self == .null }
 
     /// Members that are strings: labels, annotations.
-    public var strings: [String: String] { members.compactMapValues(\.string) }
+    package var strings: [String: String] { members.compactMapValues(\.string) }
 }
 
 // MARK: - Reading
 
 extension JSONValue {
-    public init(parsing bytes: some Sequence<UInt8>) throws(JSONFault) {
+    package init(parsing bytes: some Sequence<UInt8>) throws(JSONFault) {
         let bytes = Array(bytes)
         let result: Result<JSONValue, JSONFault> = bytes.withUnsafeBufferPointer { buffer in
             var cursor = JSONCursor(buffer)
@@ -56,7 +56,7 @@ extension JSONValue {
         self = try result.get()
     }
 
-    public init(parsing text: String) throws(JSONFault) { try self.init(parsing: text.utf8) }
+    package init(parsing text: String) throws(JSONFault) { try self.init(parsing: text.utf8) }
 
     private static func read(_ cursor: inout JSONCursor, depth: Int) throws(JSONFault) -> JSONValue {
         guard depth < JSONCursor.depthLimit else { throw cursor.fault("nested more than \(JSONCursor.depthLimit) deep") }
@@ -100,13 +100,13 @@ extension JSONValue {
 // MARK: - Writing
 
 extension JSONValue {
-    public var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         var writer = JSONWriter()
         write(to: &writer)
         return writer.bytes
     }
 
-    public var text: String { String(decoding: bytes, as: UTF8.self) }
+    package var text: String { String(decoding: bytes, as: UTF8.self) }
 
     private func write(to writer: inout JSONWriter) {
         switch self {
@@ -130,7 +130,7 @@ extension JSONValue {
     }
 
     /// RFC 7386: members of `patch` replace, null takes away, objects merge.
-    public func merging(_ patch: JSONValue) -> JSONValue {
+    package func merging(_ patch: JSONValue) -> JSONValue {
         guard case .object(let changes) = patch else { return patch }
         var merged = members
         for (name, change) in changes {
@@ -143,14 +143,14 @@ extension JSONValue {
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral,
     ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
 {
-    public init(stringLiteral value: String) { self = .string(value) }
-    public init(integerLiteral value: Int64) { self = .integer(value) }
-    public init(booleanLiteral value: Bool) { self = .bool(value) }
-    public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
-    public init(dictionaryLiteral elements: (String, JSONValue)...) { self = .object(Dictionary(elements, uniquingKeysWith: { $1 })) }
-    public init(nilLiteral: ()) { self = .null }
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int64) { self = .integer(value) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+    package init(dictionaryLiteral elements: (String, JSONValue)...) { self = .object(Dictionary(elements, uniquingKeysWith: { $1 })) }
+    package init(nilLiteral: ()) { self = .null }
 
-    public init(_ text: String) { self = .string(text) }
-    public init(_ value: Int) { self = .integer(Int64(value)) }
-    public init(_ strings: [String: String]) { self = .object(strings.mapValues { .string($0) }) }
+    package init(_ text: String) { self = .string(text) }
+    package init(_ value: Int) { self = .integer(Int64(value)) }
+    package init(_ strings: [String: String]) { self = .object(strings.mapValues { .string($0) }) }
 }

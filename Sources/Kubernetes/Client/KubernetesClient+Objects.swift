@@ -7,14 +7,14 @@ import Domain
 
 extension KubernetesClient {
     /// Objects of one list taken together, at most.
-    public static let listItems = 200_000
+    package static let listItems = 200_000
 
-    public func get(_ resource: KubernetesResource, namespace: String? = nil, name: String, subresource: String? = nil) async throws(KubernetesError) -> KubernetesObject {
+    package func get(_ resource: KubernetesResource, namespace: String? = nil, name: String, subresource: String? = nil) async throws(KubernetesError) -> KubernetesObject {
         KubernetesObject(try await send(Request(method: .GET, path: resource.path(namespace: namespace, name: name, subresource: subresource))))
     }
 
     /// One page.
-    public func page(
+    package func page(
         _ resource: KubernetesResource, namespace: String? = nil, selection: Selection = Selection(), limit: Int, after next: String? = nil
     ) async throws(KubernetesError) -> KubernetesList {
         var query = selection.query
@@ -24,7 +24,7 @@ extension KubernetesClient {
     }
 
     /// All pages: what the server held at the first one's resource version. Begins anew once where the pages ran out of time.
-    public func list(_ resource: KubernetesResource, namespace: String? = nil, selection: Selection = Selection()) async throws(KubernetesError) -> KubernetesList {
+    package func list(_ resource: KubernetesResource, namespace: String? = nil, selection: Selection = Selection()) async throws(KubernetesError) -> KubernetesList {
         do throws(KubernetesError) { return try await pages(resource, namespace, selection) } catch {
             guard error.isExpired else { throw error }
             return try await pages(resource, namespace, selection)
@@ -44,30 +44,30 @@ extension KubernetesClient {
         return list
     }
 
-    public func create(_ resource: KubernetesResource, namespace: String? = nil, _ object: JSONValue) async throws(KubernetesError) -> KubernetesObject {
+    package func create(_ resource: KubernetesResource, namespace: String? = nil, _ object: JSONValue) async throws(KubernetesError) -> KubernetesObject {
         KubernetesObject(try await send(Request(method: .POST, path: resource.path(namespace: namespace), body: object)))
     }
 
-    public func update(
+    package func update(
         _ resource: KubernetesResource, namespace: String? = nil, name: String, subresource: String? = nil, _ object: JSONValue
     ) async throws(KubernetesError) -> KubernetesObject {
         KubernetesObject(try await send(Request(method: .PUT, path: resource.path(namespace: namespace, name: name, subresource: subresource), body: object)))
     }
 
     /// JSON merge patch (RFC 7386).
-    public func patch(
+    package func patch(
         _ resource: KubernetesResource, namespace: String? = nil, name: String, subresource: String? = nil, _ patch: JSONValue
     ) async throws(KubernetesError) -> KubernetesObject {
         let path = resource.path(namespace: namespace, name: name, subresource: subresource)
         return KubernetesObject(try await send(Request(method: .PATCH, path: path, body: patch, contentType: "application/merge-patch+json")))
     }
 
-    public func delete(_ resource: KubernetesResource, namespace: String? = nil, name: String) async throws(KubernetesError) {
+    package func delete(_ resource: KubernetesResource, namespace: String? = nil, name: String) async throws(KubernetesError) {
         _ = try await send(Request(method: .DELETE, path: resource.path(namespace: namespace, name: name)))
     }
 
     /// Only if it still is this very object, in this version; else a conflict.
-    public func delete(_ resource: KubernetesResource, namespace: String? = nil, exactly object: KubernetesObject) async throws(KubernetesError) {
+    package func delete(_ resource: KubernetesResource, namespace: String? = nil, exactly object: KubernetesObject) async throws(KubernetesError) {
         let options: JSONValue = [
             "apiVersion": "v1", "kind": "DeleteOptions",
             "preconditions": ["uid": .string(object.uid), "resourceVersion": .string(object.resourceVersion)],
@@ -76,16 +76,16 @@ extension KubernetesClient {
     }
 
     /// Which objects of a resource.
-    public struct Selection: Hashable, Sendable {
-        public var labels: String?
-        public var fields: String?
+    package struct Selection: Hashable, Sendable {
+        package var labels: String?
+        package var fields: String?
 
-        public init(labels: String? = nil, fields: String? = nil) {
+        package init(labels: String? = nil, fields: String? = nil) {
             self.labels = labels
             self.fields = fields
         }
 
-        public static func named(_ name: String) -> Selection { Selection(fields: "metadata.name=\(name)") }
+        package static func named(_ name: String) -> Selection { Selection(fields: "metadata.name=\(name)") }
 
         var query: [(name: String, value: String)] {
             var query: [(name: String, value: String)] = []

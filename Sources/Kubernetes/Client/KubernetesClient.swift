@@ -1,4 +1,4 @@
-public import Logging
+package import Logging
 import AsyncHTTPClient
 import Domain
 import HTTPAsking
@@ -13,35 +13,35 @@ import NIOSSL
 // because the server says that it did nothing. Everything else is the caller's to retry. Redirects are not followed: they
 // would carry the token elsewhere. HTTP/1.1 throughout, so that a watch and its fate are one connection.
 
-public struct KubernetesClientLimits: Sendable {
+package struct KubernetesClientLimits: Sendable {
     /// An answer that isn't a watch.
-    public var responseBytes = 64 * 1_048_576
+    package var responseBytes = 64 * 1_048_576
     /// One line of a watch: one object. etcd holds at most 1.5 MiB an object.
-    public var watchLineBytes = 8 * 1_048_576
-    public var connectTimeout = Duration.seconds(10)
+    package var watchLineBytes = 8 * 1_048_576
+    package var connectTimeout = Duration.seconds(10)
     /// Without a byte from the server, except on a watch.
-    public var readTimeout = Duration.seconds(30)
+    package var readTimeout = Duration.seconds(30)
     /// Attempts that follow a Retry-After.
-    public var retryAfterAttempts = 3
+    package var retryAfterAttempts = 3
     /// The longest Retry-After that is waited for inside a call.
-    public var longestRetryAfter = Duration.seconds(30)
+    package var longestRetryAfter = Duration.seconds(30)
     /// What a list asks for at a time.
-    public var pageItems = 500
+    package var pageItems = 500
     /// How long a watch is asked to last; the server ends it then, and it is resumed.
-    public var watchTimeout = Duration.seconds(240)
+    package var watchTimeout = Duration.seconds(240)
     /// How much longer a watch may stay silent than it was asked to last, before its connection is given up.
-    public var watchGrace = Duration.seconds(15)
+    package var watchGrace = Duration.seconds(15)
     /// Watches at one time.
-    public var watches = 1_024
+    package var watches = 1_024
     /// Connections for everything else.
-    public var connections = 16
-    public init() {}
+    package var connections = 16
+    package init() {}
 }
 
-public final class KubernetesClient: Sendable {
-    public let access: ClusterAccess
-    public let limits: KubernetesClientLimits
-    public let clock: MonotonicClock
+package final class KubernetesClient: Sendable {
+    package let access: ClusterAccess
+    package let limits: KubernetesClientLimits
+    package let clock: MonotonicClock
     let logger: Logger
     /// Asked before anything but a GET is sent: an instance that leads no more changes nothing.
     private let mayWrite: @Sendable () -> Bool
@@ -49,7 +49,7 @@ public final class KubernetesClient: Sendable {
     private let requests: HTTPClient
     private let watches: HTTPClient
 
-    public init(
+    package init(
         _ access: ClusterAccess, limits: KubernetesClientLimits = KubernetesClientLimits(), clock: MonotonicClock = .real, logger: Logger,
         mayWrite: @escaping @Sendable () -> Bool = { true }
     ) throws(ClusterAccessFault) {
@@ -65,7 +65,7 @@ public final class KubernetesClient: Sendable {
     }
 
     /// Ends what is under way and closes every connection. To be called once.
-    public func close() async {
+    package func close() async {
         try? await requests.shutdown()
         try? await watches.shutdown()
     }

@@ -3,17 +3,17 @@
 // Every failure of a call is one of these: what was asked, what came of it, and (in `description`) what to do. The server's
 // own Status is kept apart by field, because callers decide by its reason and never by its text.
 
-public struct KubernetesError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct KubernetesError: Error, Hashable, Sendable, CustomStringConvertible {
     /// For instance `PUT /apis/apps/v1/namespaces/ns/deployments/web/scale`: never with headers, so never with a token.
-    public var operation: String
-    public var problem: Problem
+    package var operation: String
+    package var problem: Problem
 
-    public init(_ operation: String, _ problem: Problem) {
+    package init(_ operation: String, _ problem: Problem) {
         self.operation = operation
         self.problem = problem
     }
 
-    public enum Problem: Hashable, Sendable {
+    package enum Problem: Hashable, Sendable {
         /// The server answered with a failure.
         case status(Status)
         /// No answer: refused, cut, TLS, timeout.
@@ -27,16 +27,16 @@ public struct KubernetesError: Error, Hashable, Sendable, CustomStringConvertibl
     }
 
     /// `meta/v1 Status`, with the header that goes with it.
-    public struct Status: Hashable, Sendable {
-        public var code: Int
+    package struct Status: Hashable, Sendable {
+        package var code: Int
         /// Kubernetes' word for it (`NotFound`, `Conflict`, …); empty where the answer wasn't a Status.
-        public var reason: String
-        public var message: String
-        public var retryAfterSeconds: Int?
+        package var reason: String
+        package var message: String
+        package var retryAfterSeconds: Int?
         /// Field and message of each cause, for invalid objects.
-        public var causes: [String] = []
+        package var causes: [String] = []
 
-        public init(code: Int, reason: String, message: String, retryAfterSeconds: Int? = nil, causes: [String] = []) {
+        package init(code: Int, reason: String, message: String, retryAfterSeconds: Int? = nil, causes: [String] = []) {
             self.code = code
             self.reason = reason
             self.message = message
@@ -45,20 +45,20 @@ public struct KubernetesError: Error, Hashable, Sendable, CustomStringConvertibl
         }
     }
 
-    public var status: Status? { if case .status(let status) = problem { status } else { nil } }
-    public var isConflict: Bool { status.map { $0.code == 409 && $0.reason != "AlreadyExists" } ?? false }
-    public var alreadyExists: Bool { status?.reason == "AlreadyExists" }
-    public var isNotFound: Bool { status?.code == 404 }
+    package var status: Status? { if case .status(let status) = problem { status } else { nil } }
+    package var isConflict: Bool { status.map { $0.code == 409 && $0.reason != "AlreadyExists" } ?? false }
+    package var alreadyExists: Bool { status?.reason == "AlreadyExists" }
+    package var isNotFound: Bool { status?.code == 404 }
     /// What discovery says in place of a 404 of one object.
     static let unknownKind = "UnknownKind"
     static let noScale = "NoScale"
     /// The server serves no such kind.
     var isUnknownKind: Bool { status?.reason == Self.unknownKind }
-    public var isForbidden: Bool { status?.code == 403 }
+    package var isForbidden: Bool { status?.code == 403 }
     /// The resource version asked for is no longer kept: list anew.
-    public var isExpired: Bool { status.map { $0.code == 410 } ?? false }
+    package var isExpired: Bool { status.map { $0.code == 410 } ?? false }
     /// Whether the same call may succeed later without anybody changing anything.
-    public var isTransient: Bool {
+    package var isTransient: Bool {
         switch problem {
         case .status(let status): status.code == 429 || status.code >= 500
         case .unreachable: true
@@ -66,7 +66,7 @@ public struct KubernetesError: Error, Hashable, Sendable, CustomStringConvertibl
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch problem {
         case .status(let status): "\(operation): \(status.code) \(status.reason): \(status.message)\(status.advice)"
         case .unreachable(let why): "\(operation): no answer: \(why)"

@@ -2,35 +2,35 @@
 //
 // Any object of the API server: its metadata by name, the rest as it came.
 
-public struct KubernetesObject: Hashable, Sendable {
-    public var json: JSONValue
+package struct KubernetesObject: Hashable, Sendable {
+    package var json: JSONValue
 
-    public init(_ json: JSONValue) { self.json = json }
+    package init(_ json: JSONValue) { self.json = json }
 
-    public subscript(_ name: String) -> JSONValue {
+    package subscript(_ name: String) -> JSONValue {
         get { json[name] }
         set { json[name] = newValue }
     }
 
-    public var metadata: JSONValue { json["metadata"] }
-    public var name: String { metadata["name"].string ?? "" }
-    public var namespace: String { metadata["namespace"].string ?? "" }
-    public var uid: String { metadata["uid"].string ?? "" }
+    package var metadata: JSONValue { json["metadata"] }
+    package var name: String { metadata["name"].string ?? "" }
+    package var namespace: String { metadata["namespace"].string ?? "" }
+    package var uid: String { metadata["uid"].string ?? "" }
     /// Opaque: only good for asking whether it is the same, and to be given back.
-    public var resourceVersion: String { metadata["resourceVersion"].string ?? "" }
-    public var labels: [String: String] { metadata["labels"].strings }
-    public var annotations: [String: String] { metadata["annotations"].strings }
-    public var isBeingDeleted: Bool { !metadata["deletionTimestamp"].isNull }
+    package var resourceVersion: String { metadata["resourceVersion"].string ?? "" }
+    package var labels: [String: String] { metadata["labels"].strings }
+    package var annotations: [String: String] { metadata["annotations"].strings }
+    package var isBeingDeleted: Bool { !metadata["deletionTimestamp"].isNull }
     /// What tells it from others of its kind.
-    public var key: String { namespace.isEmpty ? name : "\(namespace)/\(name)" }
+    package var key: String { namespace.isEmpty ? name : "\(namespace)/\(name)" }
 }
 
 /// One page of a list.
-public struct KubernetesList: Sendable {
-    public var items: [KubernetesObject]
-    public var resourceVersion: String
+package struct KubernetesList: Sendable {
+    package var items: [KubernetesObject]
+    package var resourceVersion: String
     /// Where the next page begins; nil after the last.
-    public var next: String?
+    package var next: String?
 
     init(_ json: JSONValue) {
         items = json["items"].array.map(KubernetesObject.init)

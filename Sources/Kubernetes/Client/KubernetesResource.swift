@@ -5,33 +5,33 @@ import Domain
 // Resources are addressed by plural name, not by kind; which plural a kind has is the server's to say (`ResourceDiscovery`).
 // Every part of a path is percent-encoded, so that no name can leave its place in it.
 
-public struct KubernetesResource: Hashable, Sendable {
+package struct KubernetesResource: Hashable, Sendable {
     /// Empty for the core group.
-    public var group: String
-    public var version: String
-    public var plural: String
-    public var isNamespaced: Bool
+    package var group: String
+    package var version: String
+    package var plural: String
+    package var isNamespaced: Bool
 
-    public init(group: String, version: String, plural: String, isNamespaced: Bool = true) {
+    package init(group: String, version: String, plural: String, isNamespaced: Bool = true) {
         self.group = group
         self.version = version
         self.plural = plural
         self.isNamespaced = isNamespaced
     }
 
-    public static let pods = KubernetesResource(group: "", version: "v1", plural: "pods")
-    public static let nodes = KubernetesResource(group: "", version: "v1", plural: "nodes", isNamespaced: false)
-    public static let leases = KubernetesResource(group: "coordination.k8s.io", version: "v1", plural: "leases")
-    public static let configMaps = KubernetesResource(group: "", version: "v1", plural: "configmaps")
-    public static let tokenReviews = KubernetesResource(group: "authentication.k8s.io", version: "v1", plural: "tokenreviews", isNamespaced: false)
-    public static let subjectAccessReviews = KubernetesResource(group: "authorization.k8s.io", version: "v1", plural: "subjectaccessreviews", isNamespaced: false)
+    package static let pods = KubernetesResource(group: "", version: "v1", plural: "pods")
+    package static let nodes = KubernetesResource(group: "", version: "v1", plural: "nodes", isNamespaced: false)
+    package static let leases = KubernetesResource(group: "coordination.k8s.io", version: "v1", plural: "leases")
+    package static let configMaps = KubernetesResource(group: "", version: "v1", plural: "configmaps")
+    package static let tokenReviews = KubernetesResource(group: "authentication.k8s.io", version: "v1", plural: "tokenreviews", isNamespaced: false)
+    package static let subjectAccessReviews = KubernetesResource(group: "authorization.k8s.io", version: "v1", plural: "subjectaccessreviews", isNamespaced: false)
     /// Those of core/v1: of one Event both count and message may be raised.
-    public static let events = KubernetesResource(group: "", version: "v1", plural: "events")
+    package static let events = KubernetesResource(group: "", version: "v1", plural: "events")
     /// Policies as objects.
-    public static let autoscalers = KubernetesResource(group: "greenroom.dev", version: "v1", plural: "workerpoolautoscalers")
+    package static let autoscalers = KubernetesResource(group: "greenroom.dev", version: "v1", plural: "workerpoolautoscalers")
 
     /// As error texts name it: `workerpools.ate.dev`.
-    public var qualifiedName: String { group.isEmpty ? plural : "\(plural).\(group)" }
+    package var qualifiedName: String { group.isEmpty ? plural : "\(plural).\(group)" }
 
     /// - Parameter namespace: nil for all namespaces, and for what has none.
     func path(namespace: String?, name: String? = nil, subresource: String? = nil) -> String {

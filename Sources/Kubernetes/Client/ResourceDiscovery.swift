@@ -6,22 +6,22 @@ import Synchronization
 // isn't there, or has no `/scale` where that is needed, is asked for again each time: a custom resource may be installed or
 // amended later.
 
-public final class ResourceDiscovery: Sendable {
+package final class ResourceDiscovery: Sendable {
     /// Group versions kept.
-    public static let groupsKept = 256
+    package static let groupsKept = 256
 
-    public struct Found: Hashable, Sendable {
-        public var resource: KubernetesResource
-        public var hasScale: Bool
+    package struct Found: Hashable, Sendable {
+        package var resource: KubernetesResource
+        package var hasScale: Bool
     }
 
     private let client: KubernetesClient
     private let known = Mutex<[GroupVersion: [String: Found]]>([:])
 
-    public init(_ client: KubernetesClient) { self.client = client }
+    package init(_ client: KubernetesClient) { self.client = client }
 
     /// - Parameter needsScale: whether what is kept does only where it has a `/scale`.
-    public func find(apiVersion: String, kind: String, needsScale: Bool = false) async throws(KubernetesError) -> Found {
+    package func find(apiVersion: String, kind: String, needsScale: Bool = false) async throws(KubernetesError) -> Found {
         let group = GroupVersion(apiVersion)
         if let found = known.withLock({ $0[group]?[kind] }), found.hasScale || !needsScale { return found }
         let request = KubernetesClient.Request(method: .GET, path: group.path)

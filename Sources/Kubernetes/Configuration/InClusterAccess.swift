@@ -1,4 +1,4 @@
-public import Foundation
+package import Foundation
 
 // How does a pod reach its own cluster's API server?
 //
@@ -6,14 +6,14 @@ public import Foundation
 // it rotates, and `TokenSource` reads the file again and again.
 
 extension ClusterAccess {
-    public static let serviceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount"
+    package static let serviceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount"
 
     /// Whether this process seems to run in a pod.
-    public static func isInCluster(environment: [String: String] = ProcessInfo.processInfo.environment) -> Bool {
+    package static func isInCluster(environment: [String: String] = ProcessInfo.processInfo.environment) -> Bool {
         environment["KUBERNETES_SERVICE_HOST"].map { !$0.isEmpty } ?? false
     }
 
-    public static func inCluster(
+    package static func inCluster(
         environment: [String: String] = ProcessInfo.processInfo.environment, folder: String = serviceAccountFolder
     ) throws(ClusterAccessFault) -> ClusterAccess {
         guard let host = environment["KUBERNETES_SERVICE_HOST"], !host.isEmpty else {
@@ -31,7 +31,7 @@ extension ClusterAccess {
     }
 
     /// The kubeconfig named, else in-cluster files, else the kubeconfig of `KUBECONFIG` or `~/.kube/config`.
-    public static func discovered(
+    package static func discovered(
         kubeconfig: String? = nil, context: String? = nil, environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws(ClusterAccessFault) -> ClusterAccess {
         if let kubeconfig { return try Kubeconfig.access(file: kubeconfig, context: context) }

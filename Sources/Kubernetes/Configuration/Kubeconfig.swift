@@ -7,8 +7,8 @@ import Yams
 // are relative to the kubeconfig), authorities, and `insecure-skip-tls-verify: true` in as many words. Refused, each with
 // what to do instead: exec plugins and auth providers (they would run programs), passwords, impersonation, proxies.
 
-public enum Kubeconfig {
-    public static func access(file: String, context: String? = nil) throws(ClusterAccessFault) -> ClusterAccess {
+package enum Kubeconfig {
+    package static func access(file: String, context: String? = nil) throws(ClusterAccessFault) -> ClusterAccess {
         // As kubectl does, several files may be joined by colons; the first that is there is taken.
         let paths = file.split(separator: ":").map(String.init)
         let path = paths.first { FileManager.default.fileExists(atPath: $0) } ?? file
@@ -16,7 +16,7 @@ public enum Kubeconfig {
     }
 
     /// - Parameter file: what faults call it, and where relative paths begin.
-    public static func access(text: String, file: String, context: String? = nil) throws(ClusterAccessFault) -> ClusterAccess {
+    package static func access(text: String, file: String, context: String? = nil) throws(ClusterAccessFault) -> ClusterAccess {
         guard let root = (try? Yams.compose(yaml: text)) ?? nil, root.mapping != nil else { throw ClusterAccessFault(file, "is not a YAML mapping") }
         let reader = Reader(root: root, file: file)
         return try reader.access(context: context)

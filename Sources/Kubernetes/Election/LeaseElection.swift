@@ -1,5 +1,5 @@
-public import ControlLoop
-public import Domain
+package import ControlLoop
+package import Domain
 import Synchronization
 
 // Who is the one that acts?
@@ -13,19 +13,19 @@ import Synchronization
 // also where the server hangs or is cut off. `fence` asks the clock again at each call: a process that was suspended finds
 // itself deposed before it does anything.
 
-public actor LeaseElection {
-    public struct Configuration: Sendable {
-        public var namespace: String
-        public var name: String
+package actor LeaseElection {
+    package struct Configuration: Sendable {
+        package var namespace: String
+        package var name: String
         /// Unlike any other process's: a restarted process must not take itself for the holder.
-        public var identity: String
-        public var timing: LeaseTiming
+        package var identity: String
+        package var timing: LeaseTiming
         /// What the lease's times are written from; nothing is decided by it.
-        public var wallClock: @Sendable () -> LogTime
+        package var wallClock: @Sendable () -> LogTime
         /// Of a lease that isn't there yet: no lower than any fence of earlier times, or targets refuse the new one.
-        public var firstFence: @Sendable () -> UInt64 = { 0 }
+        package var firstFence: @Sendable () -> UInt64 = { 0 }
 
-        public init(namespace: String, name: String = "greenroom", identity: String, timing: LeaseTiming = .standard, wallClock: @escaping @Sendable () -> LogTime) {
+        package init(namespace: String, name: String = "greenroom", identity: String, timing: LeaseTiming = .standard, wallClock: @escaping @Sendable () -> LogTime) {
             self.namespace = namespace
             self.name = name
             self.identity = identity
@@ -34,17 +34,17 @@ public actor LeaseElection {
         }
     }
 
-    public struct Callbacks: Sendable {
+    package struct Callbacks: Sendable {
         /// We lead from here on. Renewals begin when it returns, so it must be quick: longer work goes into a task.
-        public var started: @Sendable (Fence) async -> Void
+        package var started: @Sendable (Fence) async -> Void
         /// We lead no more, and why. Must have everything still when it returns, within `duration − renewDeadline`.
-        public var stopped: @Sendable (_ reason: String) async -> Void
+        package var stopped: @Sendable (_ reason: String) async -> Void
         /// Hears what failed.
-        public var trouble: @Sendable (_ problem: String) -> Void
+        package var trouble: @Sendable (_ problem: String) -> Void
         /// Hears who holds the lease, whenever that or its transitions changed; must not wait. Nobody is nil.
-        public var seen: @Sendable (_ holder: String?, _ transitions: Int) -> Void = { _, _ in }
+        package var seen: @Sendable (_ holder: String?, _ transitions: Int) -> Void = { _, _ in }
 
-        public init(
+        package init(
             started: @escaping @Sendable (Fence) async -> Void, stopped: @escaping @Sendable (_ reason: String) async -> Void,
             trouble: @escaping @Sendable (_ problem: String) -> Void
         ) {
@@ -72,7 +72,7 @@ public actor LeaseElection {
     private var highestFence: UInt64 = 0
     private static let attemptsToGiveBack = 4
 
-    public init(_ client: KubernetesClient, _ configuration: Configuration, seed: UInt64, callbacks: Callbacks) {
+    package init(_ client: KubernetesClient, _ configuration: Configuration, seed: UInt64, callbacks: Callbacks) {
         self.client = client
         self.configuration = configuration
         self.callbacks = callbacks
@@ -81,16 +81,16 @@ public actor LeaseElection {
     }
 
     /// The fence to act under; nil where we may not act (any more).
-    public nonisolated var fence: Fence? {
+    package nonisolated var fence: Fence? {
         let now = clock.now()
         return term.withLock { $0 }.flatMap { now < $0.validUntil ? $0.fence : nil }
     }
 
     /// Who held the lease when it was last seen; nil before that, or where nobody does.
-    public var holder: String? { seen.map { LeaseRecord($0.lease).holder }.flatMap { $0.isEmpty ? nil : $0 } }
+    package var holder: String? { seen.map { LeaseRecord($0.lease).holder }.flatMap { $0.isEmpty ? nil : $0 } }
 
     /// Stands by, leads, and stands by again, until its task is cancelled; then the lease is given back.
-    public func run() async {
+    package func run() async {
         while !Task.isCancelled {
             guard let fence = await acquire() else { continue }
             await callbacks.started(fence)

@@ -78,18 +78,18 @@ enum LeaseStep: Hashable, Sendable {
 }
 
 /// How long a lease lasts, and how it is kept.
-public struct LeaseTiming: Hashable, Sendable {
+package struct LeaseTiming: Hashable, Sendable {
     /// Others wait as long after the last renewal they saw.
-    public var durationSeconds: Int
+    package var durationSeconds: Int
     /// A leader that couldn't renew for as long stops. What it stops must be still before `duration` is over.
-    public var renewDeadline: Duration
-    public var retryPeriod: Duration
+    package var renewDeadline: Duration
+    package var retryPeriod: Duration
 
     /// client-go's: 15 s, 10 s, 2 s.
-    public static let standard = LeaseTiming(uncheckedDurationSeconds: 15, renewDeadline: .seconds(10), retryPeriod: .seconds(2))
+    package static let standard = LeaseTiming(uncheckedDurationSeconds: 15, renewDeadline: .seconds(10), retryPeriod: .seconds(2))
 
     /// Refused where a leader couldn't stop before its lease may be taken, or couldn't renew before its deadline.
-    public init(durationSeconds: Int, renewDeadline: Duration, retryPeriod: Duration) throws(ClusterAccessFault) {
+    package init(durationSeconds: Int, renewDeadline: Duration, retryPeriod: Duration) throws(ClusterAccessFault) {
         guard durationSeconds > 0, durationSeconds <= 3_600, renewDeadline < .seconds(durationSeconds) else {
             throw ClusterAccessFault("lease", "the renew deadline (\(renewDeadline)) must be shorter than the lease's duration (\(durationSeconds) s, at most an hour)")
         }

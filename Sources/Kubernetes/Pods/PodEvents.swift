@@ -8,31 +8,31 @@
 //     pending ─ready→ announced ─marked, being deleted→ draining ─mark taken off→ announced
 //        └───────────────┴──────────deleted, over, node lost──────────┴──→ gone ─ready again→ announced
 
-public enum WorkerEvent: Hashable, Sendable {
+package enum WorkerEvent: Hashable, Sendable {
     case ready(node: String, ip: String?, slots: Int?)
     case draining(reason: String)
     case gone(reason: String)
 }
 
 /// What is known of one pod.
-public struct PodRecord: Hashable, Sendable {
-    public var view: PodView
+package struct PodRecord: Hashable, Sendable {
+    package var view: PodView
     /// `worker.ready` was said of it, and nothing later took that back.
-    public var isAnnounced: Bool
-    public var isDraining: Bool
+    package var isAnnounced: Bool
+    package var isDraining: Bool
 
-    public init(view: PodView, isAnnounced: Bool = false, isDraining: Bool = false) {
+    package init(view: PodView, isAnnounced: Bool = false, isDraining: Bool = false) {
         self.view = view
         self.isAnnounced = isAnnounced
         self.isDraining = isDraining
     }
 }
 
-public enum PodEvents {
+package enum PodEvents {
     /// - Parameters:
     ///   - before: nil where the pod wasn't known.
     ///   - now: nil where it isn't there any more.
-    public static func change(from before: PodRecord?, to now: PodView?) -> (record: PodRecord?, events: [WorkerEvent]) {
+    package static func change(from before: PodRecord?, to now: PodView?) -> (record: PodRecord?, events: [WorkerEvent]) {
         guard let now else { return (nil, departure(of: before, reason: "its pod was deleted")) }
         guard let before, before.view.uid == now.uid else {
             let left = departure(of: before, reason: "its pod was replaced by another of its name")

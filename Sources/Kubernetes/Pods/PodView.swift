@@ -3,36 +3,36 @@
 // Read from the pod as the API server gives it; the rest is nobody's business here. One view serves both sides: workers from
 // pods, and which pods a scale-down may take.
 
-public struct PodView: Hashable, Sendable {
-    public enum Phase: String, Hashable, Sendable { case pending = "Pending", running = "Running", succeeded = "Succeeded", failed = "Failed", unknown = "Unknown" }
+package struct PodView: Hashable, Sendable {
+    package enum Phase: String, Hashable, Sendable { case pending = "Pending", running = "Running", succeeded = "Succeeded", failed = "Failed", unknown = "Unknown" }
 
-    public var name: String
-    public var uid: String
-    public var resourceVersion: String
-    public var phase: Phase
-    public var isReady: Bool
-    public var isBeingDeleted: Bool
-    public var node: String?
-    public var ip: String?
+    package var name: String
+    package var uid: String
+    package var resourceVersion: String
+    package var phase: Phase
+    package var isReady: Bool
+    package var isBeingDeleted: Bool
+    package var node: String?
+    package var ip: String?
     /// Says why it takes no more actors; nil where it does.
-    public var drainingReason: String?
+    package var drainingReason: String?
     /// It was found idle while draining: a lower `/scale` may take it.
-    public var isRemoving: Bool
-    public var deletionCost: String?
+    package var isRemoving: Bool
+    package var deletionCost: String?
     /// The deletion cost that we wrote last; another is somebody else's.
-    public var ownCost: String?
+    package var ownCost: String?
     /// Whether the mark of a drain or a removal is on it.
-    public var isMarked: Bool
+    package var isMarked: Bool
     /// Given on the pod itself; nil leaves it to the pool.
-    public var slots: Int?
+    package var slots: Int?
     /// Why it failed, or why somebody ends it (`Evicted`, `NodeLost`, `DeletionByTaintManager`, …); empty where nobody says.
-    public var reason: String
+    package var reason: String
     /// Its node no longer answers, or is gone.
-    public var isNodeLost: Bool
+    package var isNodeLost: Bool
     /// As the server writes it, to the second.
-    public var createdAt = ""
+    package var createdAt = ""
 
-    public init(
+    package init(
         name: String, uid: String, resourceVersion: String, phase: Phase = .running, isReady: Bool = true, isBeingDeleted: Bool = false, node: String? = nil,
         ip: String? = nil, drainingReason: String? = nil, isRemoving: Bool = false, deletionCost: String? = nil, ownCost: String? = nil, isMarked: Bool = false, slots: Int? = nil, reason: String = "",
         isNodeLost: Bool = false
@@ -56,21 +56,21 @@ public struct PodView: Hashable, Sendable {
     }
 
     /// Neither over nor on its way out.
-    public var isLive: Bool { !isBeingDeleted && !isOver }
-    public var isOver: Bool { phase == .succeeded || phase == .failed || isNodeLost }
+    package var isLive: Bool { !isBeingDeleted && !isOver }
+    package var isOver: Bool { phase == .succeeded || phase == .failed || isNodeLost }
 }
 
 /// What we write on pods and targets.
-public enum Mark {
-    public static let draining = "greenroom.dev/draining"
-    public static let removing = "greenroom.dev/removing"
-    public static let previousDeletionCost = "greenroom.dev/previous-deletion-cost"
-    public static let slots = "greenroom.dev/slots"
+package enum Mark {
+    package static let draining = "greenroom.dev/draining"
+    package static let removing = "greenroom.dev/removing"
+    package static let previousDeletionCost = "greenroom.dev/previous-deletion-cost"
+    package static let slots = "greenroom.dev/slots"
     /// The deletion cost that we gave, so that one of somebody else's is told from it.
-    public static let ownCost = "greenroom.dev/deletion-cost"
-    public static let fence = "greenroom.dev/fence"
+    package static let ownCost = "greenroom.dev/deletion-cost"
+    package static let fence = "greenroom.dev/fence"
     /// Kubernetes' own: ReplicaSets remove the lowest first.
-    public static let deletionCost = "controller.kubernetes.io/pod-deletion-cost"
+    package static let deletionCost = "controller.kubernetes.io/pod-deletion-cost"
 
     /// Below every pod that nobody marked, whose cost is 0.
     static let drainingCost = "-1000"
@@ -85,7 +85,7 @@ extension PodView {
     /// `DisruptionTarget` reasons that mean that the pod's node is lost.
     private static let lostReasons: Set<String> = ["NodeLost", "DeletionByTaintManager", "DeletionByPodGC"]
 
-    public init(_ pod: KubernetesObject) {
+    package init(_ pod: KubernetesObject) {
         let status = pod["status"]
         let conditions = status["conditions"].array
         let disruption = conditions.first { $0["type"].string == "DisruptionTarget" && $0["status"].string == "True" }

@@ -1,4 +1,4 @@
-public import ControlLoop
+package import ControlLoop
 import Domain
 
 // How does a decision reach a Kubernetes object?
@@ -12,12 +12,12 @@ import Domain
 //
 // The actor guards what is known of each pool; calls for one pool never overlap.
 
-public actor ScaleActuator: Actuator {
-    public struct Limits: Sendable {
+package actor ScaleActuator: Actuator {
+    package struct Limits: Sendable {
         /// Updates that met somebody else's, before the call fails.
-        public var conflicts = 6
-        public var firstConflictPause = Duration.milliseconds(20)
-        public init() {}
+        package var conflicts = 6
+        package var firstConflictPause = Duration.milliseconds(20)
+        package init() {}
     }
 
     struct PoolState {
@@ -52,7 +52,7 @@ public actor ScaleActuator: Actuator {
     /// - Parameters:
     ///   - holdsActor: whether the log knows of an actor on the worker of that name, `NAMESPACE/POD`.
     ///   - finding: hears what an operator should know; must not wait.
-    public init(
+    package init(
         _ targets: TargetReader, limits: Limits = Limits(), seed: UInt64,
         holdsActor: @escaping @Sendable (String) async -> Bool, finding: @escaping @Sendable (ScaleFinding) -> Void
     ) {
@@ -67,7 +67,7 @@ public actor ScaleActuator: Actuator {
 
     // MARK: - Actuator
 
-    public func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation {
+    package func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation {
         do throws(KubernetesError) {
             let target = try await targets.target(of: pool)
             let scale = try await targets.scale(of: target)
@@ -78,14 +78,14 @@ public actor ScaleActuator: Actuator {
         } catch { throw ActuationFault(error) }
     }
 
-    public func resize(_ pool: ActuatedPool, to count: Int, fence: Fence) async throws(ActuationFault) {
+    package func resize(_ pool: ActuatedPool, to count: Int, fence: Fence) async throws(ActuationFault) {
         guard count >= 0, count <= Int(Int32.max) else { throw .refused("\(count) is no number of replicas for \(pool.name)") }
         try check(fence, pool.name)
         pools[pool.name, default: PoolState()].wanted = count
         try await bringToPlan(pool, fence)
     }
 
-    public func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+    package func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try await checkOnTarget(pool, fence)
         pools[pool.name]?.mayHaveMarks = true
         try await mark(worker, of: pool) { pod in PodMarking.draining(pod, reason: "scale-down of \(pool.name)") }
@@ -93,12 +93,12 @@ public actor ScaleActuator: Actuator {
 
     /// Takes the marks off. Too late for a pod that is marked as removing: the count may have fallen for it, and without its mark
     /// another one would go in its place.
-    public func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
+    package func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
         try await checkOnTarget(pool, fence)
         return try await mark(worker, of: pool, unless: { !$0.isLive || $0.isRemoving }) { pod in PodMarking.restored(pod) }
     }
 
-    public func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+    package func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try await checkOnTarget(pool, fence)
         pools[pool.name]?.mayHaveMarks = true
         try await mark(worker, of: pool) { pod in PodMarking.removing(pod) }
@@ -114,7 +114,7 @@ public actor ScaleActuator: Actuator {
     /// What a watch saw: somebody else's change is told before the next decision. A watch may be late, so a count that we
     /// know of says nothing; where somebody went back to one, the next decision's own look finds it. What follows from it is
     /// the loop's business, which sees the same in the log.
-    public func noteObserved(_ pool: ActuatedPool, specReplicas: Int) {
+    package func noteObserved(_ pool: ActuatedPool, specReplicas: Int) {
         guard let state = pools[pool.name], state.writing != specReplicas, !state.recent.contains(specReplicas) else { return }
         _ = noteForeignChange(pool, found: specReplicas)
     }

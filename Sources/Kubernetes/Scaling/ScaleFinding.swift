@@ -1,9 +1,9 @@
-public import Autoscaling
+package import Autoscaling
 import ControlLoop
 
 // What should an operator know of a target, and how does the API's failure read as an actuation's?
 
-public enum ScaleFinding: Hashable, Sendable, CustomStringConvertible {
+package enum ScaleFinding: Hashable, Sendable, CustomStringConvertible {
     /// Somebody else set the target's replicas.
     case replicasChanged(pool: String, expected: Int, found: Int, answer: ForeignChange)
     /// The fence can't be left on the target: two services could act on it.
@@ -11,13 +11,13 @@ public enum ScaleFinding: Hashable, Sendable, CustomStringConvertible {
     /// Its pods are replaced by those of another revision, whoever is on them.
     case rollingUpdate(pool: String, target: String, old: Int, pods: Int)
 
-    public var pool: String {
+    package var pool: String {
         switch self {
         case .replicasChanged(let pool, _, _, _), .fenceNotCarried(let pool, _), .rollingUpdate(let pool, _, _, _): pool
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .replicasChanged(let pool, let expected, let found, let answer):
             "\(pool): somebody else set replicas to \(found), which we had left at \(expected); "
@@ -42,7 +42,7 @@ extension ActuationFault {
 
 extension ScaleFinding {
     /// As an Event of the pool's policy tells it.
-    public var news: ObjectNews {
+    package var news: ObjectNews {
         let words = description.hasPrefix("\(pool): ") ? String(description.dropFirst(pool.count + 2)) : description
         return switch self {
         case .replicasChanged: ObjectNews(.warning, "ReplicasChanged", words)

@@ -1,14 +1,14 @@
-public import ControlLoop
+package import ControlLoop
 
 // Where is a pool's target, and what does its `/scale` say?
 
 /// A scale target in the API. Its namespace is the pool's.
-public struct KubernetesTarget: Hashable, Sendable, CustomStringConvertible {
-    public var resource: KubernetesResource
-    public var kind: String
-    public var namespace: String
-    public var name: String
-    public var description: String { "\(kind) \(namespace)/\(name)" }
+package struct KubernetesTarget: Hashable, Sendable, CustomStringConvertible {
+    package var resource: KubernetesResource
+    package var kind: String
+    package var namespace: String
+    package var name: String
+    package var description: String { "\(kind) \(namespace)/\(name)" }
     /// StatefulSets end their highest ordinals, whatever their pods cost.
     var removesHighestOrdinal: Bool { kind == "StatefulSet" }
     var isReplicationController: Bool { resource.group.isEmpty && kind == "ReplicationController" }
@@ -19,12 +19,12 @@ public struct KubernetesTarget: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// `autoscaling/v1 Scale`.
-public struct Scale: Hashable, Sendable {
-    public var object: KubernetesObject
-    public var specReplicas: Int
-    public var statusReplicas: Int
+package struct Scale: Hashable, Sendable {
+    package var object: KubernetesObject
+    package var specReplicas: Int
+    package var statusReplicas: Int
     /// Which pods are its; empty where it doesn't say.
-    public var selector: String
+    package var selector: String
 
     init(_ object: KubernetesObject) {
         self.object = object
@@ -35,11 +35,11 @@ public struct Scale: Hashable, Sendable {
     }
 }
 
-public struct TargetReader: Sendable {
+package struct TargetReader: Sendable {
     let client: KubernetesClient
     let discovery: ResourceDiscovery
 
-    public init(_ client: KubernetesClient) {
+    package init(_ client: KubernetesClient) {
         self.client = client
         discovery = ResourceDiscovery(client)
     }
@@ -47,7 +47,7 @@ public struct TargetReader: Sendable {
     /// The pool's own.
     func namespace(of pool: ActuatedPool) -> String { pool.name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? client.access.namespace }
 
-    public func target(of pool: ActuatedPool) async throws(KubernetesError) -> KubernetesTarget {
+    package func target(of pool: ActuatedPool) async throws(KubernetesError) -> KubernetesTarget {
         let found = try await discovery.find(apiVersion: pool.target.apiVersion, kind: pool.target.kind, needsScale: true)
         guard found.hasScale else {
             let message = "\(pool.target.kind) in \(pool.target.apiVersion) has no /scale subresource, so its size can't be set"
@@ -56,7 +56,7 @@ public struct TargetReader: Sendable {
         return KubernetesTarget(resource: found.resource, kind: pool.target.kind, namespace: namespace(of: pool), name: pool.target.name)
     }
 
-    public func scale(of target: KubernetesTarget) async throws(KubernetesError) -> Scale {
+    package func scale(of target: KubernetesTarget) async throws(KubernetesError) -> Scale {
         Scale(try await client.get(target.resource, namespace: target.namespace, name: target.name, subresource: "scale"))
     }
 

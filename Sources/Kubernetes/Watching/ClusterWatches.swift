@@ -1,5 +1,5 @@
-public import ControlLoop
-public import Domain
+package import ControlLoop
+package import Domain
 import Synchronization
 
 // What keeps the log informed of all pools of the cluster?
@@ -20,25 +20,25 @@ struct WatchOptions: Sendable {
     var trouble: ListWatch.Trouble
 }
 
-public actor ClusterWatches {
+package actor ClusterWatches {
     /// Returns once the events are in the log, or throws.
-    public typealias Append = @Sendable (EventBatch) async throws -> Void
+    package typealias Append = @Sendable (EventBatch) async throws -> Void
 
     /// What the log says of a pool.
-    public struct Standing: Sendable {
+    package struct Standing: Sendable {
         /// Names of workers that it holds for alive.
-        public var workers: [String]
+        package var workers: [String]
         /// What it says is wrong with the target.
-        public var problem: TargetProblem?
+        package var problem: TargetProblem?
 
-        public init(workers: [String] = [], problem: TargetProblem? = nil) {
+        package init(workers: [String] = [], problem: TargetProblem? = nil) {
             self.workers = workers
             self.problem = problem
         }
     }
 
-    public typealias Standings = @Sendable (_ pool: String) async -> Standing
-    public typealias Loads = @Sendable (_ pool: String) async -> [WorkerLoadView]
+    package typealias Standings = @Sendable (_ pool: String) async -> Standing
+    package typealias Loads = @Sendable (_ pool: String) async -> [WorkerLoadView]
 
     private struct KindKey: Hashable {
         var namespace: String
@@ -96,7 +96,7 @@ public actor ClusterWatches {
     /// Follows these pools from here on, and the workers of all that were followed before to their end.
     ///
     /// - Parameter leftOver: workers that were pods, by the log, of pools that no policy asks for.
-    public func follow(_ pools: [ActuatedPool], leftOver: [String: [String]] = [:]) async {
+    package func follow(_ pools: [ActuatedPool], leftOver: [String: [String]] = [:]) async {
         let wanted = Dictionary(pools.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         for (name, workers) in leftOver.sorted(by: { $0.key < $1.key }) where wanted[name] == nil {
             let pool = ActuatedPool(name: name, target: .init(apiVersion: "", kind: "", name: ""), slotsPerWorker: 1, drainTimeoutSeconds: 0)
@@ -128,7 +128,7 @@ public actor ClusterWatches {
     }
 
     /// Ends every watch.
-    public func stop() async {
+    package func stop() async {
         costing?.cancel()
         for kind in kinds.values { kind.task.cancel() }
         for namespace in namespaces.values { namespace.task.cancel() }

@@ -12,16 +12,16 @@ import NIOCore
 // its task is cancelled.
 
 /// What a watch learned.
-public enum WatchDelivery: Sendable {
+package enum WatchDelivery: Sendable {
     /// All there is: what isn't among them is gone.
     case replaced([KubernetesObject])
     case changed(KubernetesObject)
     case deleted(KubernetesObject)
 }
 
-public struct ListWatch: Sendable {
-    public typealias Handler = @Sendable (WatchDelivery) async throws -> Void
-    public typealias Trouble = @Sendable (_ problem: String) -> Void
+package struct ListWatch: Sendable {
+    package typealias Handler = @Sendable (WatchDelivery) async throws -> Void
+    package typealias Trouble = @Sendable (_ problem: String) -> Void
 
     let client: KubernetesClient
     let resource: KubernetesResource
@@ -35,7 +35,7 @@ public struct ListWatch: Sendable {
     ///   - seed: of the backoff's jitter.
     ///   - trouble: hears what failed, each time.
     ///   - failed: hears what the server's or the connection's fault was.
-    public init(
+    package init(
         _ client: KubernetesClient, _ resource: KubernetesResource, namespace: String?, selection: KubernetesClient.Selection = .init(),
         seed: UInt64, trouble: @escaping Trouble = { _ in }, failed: @escaping @Sendable (KubernetesError) async -> Void = { _ in }
     ) {
@@ -61,7 +61,7 @@ public struct ListWatch: Sendable {
     }
 
     /// Runs until its task is cancelled. A handler that throws is called again with all there is.
-    public func run(_ handler: Handler) async {
+    package func run(_ handler: Handler) async {
         var backoff = Backoff(first: Self.firstBackoff, longest: Self.longestBackoff, seed: seed)
         var position: String?
         while !Task.isCancelled {

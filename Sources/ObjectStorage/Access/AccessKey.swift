@@ -3,8 +3,8 @@
 // One of Amazon's, or an HMAC key of Google's. Its secret and token leave this type only into a signature or a request's header:
 // printing, dumping and interpolating it shows the id's beginning alone.
 
-public struct AccessKey: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    public let id: String
+package struct AccessKey: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    package let id: String
     let secret: String
     let sessionToken: String?
 
@@ -13,7 +13,7 @@ public struct AccessKey: Hashable, Sendable, CustomStringConvertible, CustomDebu
     static let tokenLimitBytes = 16_384
 
     /// - Throws: where a part can't stand in a header; the fault names the part, never what it holds.
-    public init(id: String, secret: String, sessionToken: String? = nil) throws(CredentialFault) {
+    package init(id: String, secret: String, sessionToken: String? = nil) throws(CredentialFault) {
         try Self.check(id, "the access key id", limit: Self.idLimitBytes)
         guard !id.contains("/"), !id.contains(",") else { throw CredentialFault("the access key id holds / or ,") }
         try Self.check(secret, "the secret access key", limit: Self.secretLimitBytes)
@@ -29,23 +29,23 @@ public struct AccessKey: Hashable, Sendable, CustomStringConvertible, CustomDebu
         guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { throw CredentialFault("\(what) isn't one word of printable ASCII") }
     }
 
-    public var description: String { "access key \(id.prefix(4))…" }
-    public var debugDescription: String { description }
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var description: String { "access key \(id.prefix(4))…" }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// Where the key of the next request comes from.
-public struct CredentialSource: Sendable {
+package struct CredentialSource: Sendable {
     /// nil: requests go unsigned.
     let key: @Sendable () throws(CredentialFault) -> AccessKey?
 
-    public static let anonymous = CredentialSource { () throws(CredentialFault) in nil }
-    public static func fixed(_ key: AccessKey) -> CredentialSource { CredentialSource { () throws(CredentialFault) in key } }
+    package static let anonymous = CredentialSource { () throws(CredentialFault) in nil }
+    package static func fixed(_ key: AccessKey) -> CredentialSource { CredentialSource { () throws(CredentialFault) in key } }
 
     /// Files that are read for each request, as secrets rotate.
     ///
     /// - Parameter read: the one word in a file of the service's folder of secrets.
-    public static func files(
+    package static func files(
         id: String, secret: String, sessionToken: String?, read: @escaping @Sendable (String) throws -> String
     ) -> CredentialSource {
         CredentialSource { () throws(CredentialFault) in
@@ -57,7 +57,7 @@ public struct CredentialSource: Sendable {
     }
 
     /// Variables that every S3 client reads; Google's HMAC keys have names of their own, so that no cloud's key signs for another.
-    public static func variables(of store: ObjectLocation.Store) -> (id: String, secret: String, sessionToken: String?) {
+    package static func variables(of store: ObjectLocation.Store) -> (id: String, secret: String, sessionToken: String?) {
         switch store {
         case .s3: ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         case .gs: ("GS_ACCESS_KEY_ID", "GS_SECRET_ACCESS_KEY", nil)
@@ -65,7 +65,7 @@ public struct CredentialSource: Sendable {
     }
 
     /// nil where the environment has no key for this store.
-    public static func environment(_ environment: [String: String], for store: ObjectLocation.Store) throws(CredentialFault) -> CredentialSource? {
+    package static func environment(_ environment: [String: String], for store: ObjectLocation.Store) throws(CredentialFault) -> CredentialSource? {
         let names = variables(of: store)
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         switch (value(names.id), value(names.secret)) {
@@ -78,7 +78,7 @@ public struct CredentialSource: Sendable {
 }
 
 /// Why there is no key. Names files and variables, never what they hold.
-public struct CredentialFault: Error, Hashable, Sendable, CustomStringConvertible {
-    public let description: String
+package struct CredentialFault: Error, Hashable, Sendable, CustomStringConvertible {
+    package let description: String
     init(_ text: String) { description = PlainText.of(text, limit: 200) }
 }

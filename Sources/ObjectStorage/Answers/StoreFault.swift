@@ -3,14 +3,14 @@
 // What was asked, of what, what went wrong and what to do. "There is no such object" is an answer, not a fault. Texts of the
 // server are cut and made printable; keys and tokens are in none.
 
-public struct StoreFault: Error, Hashable, Sendable, CustomStringConvertible {
-    public enum Problem: String, Hashable, Sendable {
+package struct StoreFault: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Problem: String, Hashable, Sendable {
         case noBucket, denied, badCredentials, skewedClock, wrongRegion, overloaded, unreachable, tooLarge, notUnderstood, refused, badLocation
     }
 
-    public let problem: Problem
+    package let problem: Problem
     /// `s3://bucket/key`
-    public let place: String
+    package let place: String
     let bucketURI: String
     let operation: StoreRequest.Operation
     /// What the server said, or what happened.
@@ -26,7 +26,7 @@ public struct StoreFault: Error, Hashable, Sendable, CustomStringConvertible {
         place = PlainText.of(request.location.description, limit: Self.detailCharacters)
     }
 
-    public var description: String {
+    package var description: String {
         "\(operation == .head ? "looking at" : "listing") \(place): \(detail): \(advice)"
     }
 

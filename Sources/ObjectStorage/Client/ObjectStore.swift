@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 import Foundation
 import Synchronization
 
@@ -11,8 +11,8 @@ import Synchronization
 //
 // Questions alone, so each may be asked again. Nothing is cached but regions.
 
-public final class ObjectStore: Sendable {
-    public let store: ObjectLocation.Store
+package final class ObjectStore: Sendable {
+    package let store: ObjectLocation.Store
     private let configuration: StoreConfiguration
     private let transport: StoreTransport
     private let regions: BucketRegions
@@ -22,7 +22,7 @@ public final class ObjectStore: Sendable {
     private let seeds: Mutex<SplitMix64>
 
     /// - Parameter now: what the store's clock is taken to say; signatures carry it.
-    public init(
+    package init(
         _ store: ObjectLocation.Store, _ configuration: StoreConfiguration, observer: (any StoreObserving)? = nil,
         now: @escaping @Sendable () -> LogTime = ObjectStore.systemTime
     ) {
@@ -35,12 +35,12 @@ public final class ObjectStore: Sendable {
         seeds = Mutex(SplitMix64(seed: configuration.seed))
     }
 
-    public static let systemTime: @Sendable () -> LogTime = { LogTime(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000)) }
+    package static let systemTime: @Sendable () -> LogTime = { LogTime(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000)) }
 
-    public func shutdown() async { await transport.shutdown() }
+    package func shutdown() async { await transport.shutdown() }
 
     /// Bytes of one object; nil where there is none.
-    public func size(of location: ObjectLocation) async throws -> Int64? {
+    package func size(of location: ObjectLocation) async throws -> Int64? {
         let request = StoreRequest.head(location)
         guard let answer = try await ask(request) else { return nil }
         guard let bytes = answer.contentLength, bytes >= 0 else { throw StoreFault(.notUnderstood, request, "it told no size") }

@@ -4,24 +4,24 @@
 // URIs come from agents, so this is where hostile ones end: no user, port or path in place of a bucket, no segments that a proxy
 // would resolve, no key longer than a store takes. What is left out: versions, and every other scheme.
 
-public struct ObjectLocation: Hashable, Sendable, CustomStringConvertible {
-    public enum Store: String, Hashable, Sendable, CaseIterable {
+package struct ObjectLocation: Hashable, Sendable, CustomStringConvertible {
+    package enum Store: String, Hashable, Sendable, CaseIterable {
         case s3
         /// Google Cloud Storage.
         case gs
     }
 
-    public let store: Store
-    public let bucket: String
+    package let store: Store
+    package let bucket: String
     /// Empty: the bucket itself.
-    public let key: String
+    package let key: String
 
-    public static let keyLimitBytes = 1_024
+    package static let keyLimitBytes = 1_024
     static let bucketBytes = 3...63
     /// Google's, of names with dots, each part of which has at most 63.
     static let dottedBucketLimitBytes = 222
 
-    public init(store: Store, bucket: String, key: String) throws(LocationFault) {
+    package init(store: Store, bucket: String, key: String) throws(LocationFault) {
         if let problem = Self.problem(ofBucket: bucket, store) ?? Self.problem(ofKey: key) {
             throw LocationFault("\(store.rawValue)://\(bucket)/\(key)", problem)
         }
@@ -30,7 +30,7 @@ public struct ObjectLocation: Hashable, Sendable, CustomStringConvertible {
         self.key = key
     }
 
-    public init(_ text: String) throws(LocationFault) {
+    package init(_ text: String) throws(LocationFault) {
         guard let store = Self.store(of: text) else { throw LocationFault(text, "must begin with s3:// or gs://") }
         let rest = text.dropFirst(store.rawValue.count + 3)
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
@@ -38,10 +38,10 @@ public struct ObjectLocation: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The store that a URI names, however wrong the rest may be; nil for what is no object's.
-    public static func store(of text: String) -> Store? { Store.allCases.first { text.hasPrefix("\($0.rawValue)://") } }
+    package static func store(of text: String) -> Store? { Store.allCases.first { text.hasPrefix("\($0.rawValue)://") } }
 
-    public var description: String { "\(bucketURI)/\(key)" }
-    public var bucketURI: String { "\(store.rawValue)://\(bucket)" }
+    package var description: String { "\(bucketURI)/\(key)" }
+    package var bucketURI: String { "\(store.rawValue)://\(bucket)" }
 
     /// What lies in it, as in a folder: the location whose key ends with a slash.
     var asFolder: ObjectLocation { key.isEmpty || key.hasSuffix("/") ? self : ObjectLocation(self, key: key + "/") }
@@ -83,8 +83,8 @@ public struct ObjectLocation: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// A text that is no location, and why.
-public struct LocationFault: Error, Hashable, Sendable, CustomStringConvertible {
-    public let description: String
+package struct LocationFault: Error, Hashable, Sendable, CustomStringConvertible {
+    package let description: String
     private static let shownCharacters = 80
 
     init(_ text: String, _ problem: String) {

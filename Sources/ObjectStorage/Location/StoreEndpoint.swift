@@ -4,8 +4,8 @@
 // Path style puts the bucket into the path, virtual-hosted style before the host; by itself it is virtual-hosted at Amazon, where
 // a bucket's name has no dot (certificates cover one level), and path style elsewhere.
 
-public struct StoreEndpoint: Hashable, Sendable {
-    public enum Style: String, Hashable, Sendable, CaseIterable { case path, virtualHosted }
+package struct StoreEndpoint: Hashable, Sendable {
+    package enum Style: String, Hashable, Sendable, CaseIterable { case path, virtualHosted }
 
     enum Server: Hashable, Sendable {
         case amazon
@@ -16,8 +16,8 @@ public struct StoreEndpoint: Hashable, Sendable {
     let server: Server
     let style: Style?
 
-    public static let amazon = StoreEndpoint(server: .amazon, style: nil)
-    public static let google = StoreEndpoint(server: .other(scheme: "https", authority: "storage.googleapis.com"), style: .path)
+    package static let amazon = StoreEndpoint(server: .amazon, style: nil)
+    package static let google = StoreEndpoint(server: .other(scheme: "https", authority: "storage.googleapis.com"), style: .path)
 
     private init(server: Server, style: Style?) {
         self.server = server
@@ -25,7 +25,7 @@ public struct StoreEndpoint: Hashable, Sendable {
     }
 
     /// - Parameter text: `http(s)://HOST[:PORT]`; nil: the store's own.
-    public init(_ text: String?, for store: ObjectLocation.Store, style: Style?) throws(EndpointFault) {
+    package init(_ text: String?, for store: ObjectLocation.Store, style: Style?) throws(EndpointFault) {
         guard let text else {
             self = store == .s3 ? StoreEndpoint(server: .amazon, style: style) : StoreEndpoint(server: Self.google.server, style: style ?? .path)
             return
@@ -69,6 +69,6 @@ public struct StoreEndpoint: Hashable, Sendable {
     }
 }
 
-public struct EndpointFault: Error, Hashable, Sendable, CustomStringConvertible {
-    public let description: String
+package struct EndpointFault: Error, Hashable, Sendable, CustomStringConvertible {
+    package let description: String
 }

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // Which golden snapshot does each template have?
 //
@@ -8,24 +8,24 @@ public import Domain
 // Where the layout names a template itself, snapshots lie right under its location. Of several, the one modified last is the
 // template's; of equals, the one whose name is last. Objects that stand for folders (their key ends with a slash) count for nothing.
 
-public struct GoldenLayout: Hashable, Sendable {
+package struct GoldenLayout: Hashable, Sendable {
     let location: ObjectLocation
     let template: String?
 
     /// - Parameter template: what every snapshot there is of; nil: the first segment below the location says.
-    public init(_ location: ObjectLocation, template: String? = nil) {
+    package init(_ location: ObjectLocation, template: String? = nil) {
         self.location = location.asFolder
         self.template = template
     }
 
-    public struct Golden: Hashable, Sendable {
-        public var template: String
-        public var uri: String
-        public var bytes: Int64
-        public var modified: LogTime
+    package struct Golden: Hashable, Sendable {
+        package var template: String
+        package var uri: String
+        package var bytes: Int64
+        package var modified: LogTime
     }
 
-    public static func goldens(_ layout: GoldenLayout, in store: ObjectStore) async throws -> [Golden] {
+    package static func goldens(_ layout: GoldenLayout, in store: ObjectStore) async throws -> [Golden] {
         layout.goldens(of: try await store.objects(under: layout.location))
     }
 

@@ -1,6 +1,6 @@
-public import Domain
-public import Logging
-public import ServiceLifecycle
+package import Domain
+package import Logging
+package import ServiceLifecycle
 import Foundation
 import Synchronization
 
@@ -10,17 +10,17 @@ import Synchronization
 // every so often; a golden snapshot counts once two lists in a row showed it alike, as one that is being written grows. Only news
 // goes to the log: a size that wasn't known, and what is gone. A fault is no news: it is logged when it begins and counted.
 
-public struct SnapshotSurvey: Service {
-    public struct Configuration: Sendable {
-        public var looksPerSecond = 10.0
-        public var goldens: [GoldenLayout] = []
-        public var goldensEverySeconds = 60.0
+package struct SnapshotSurvey: Service {
+    package struct Configuration: Sendable {
+        package var looksPerSecond = 10.0
+        package var goldens: [GoldenLayout] = []
+        package var goldensEverySeconds = 60.0
         /// How long an answer is good for.
-        public var trustSeconds = 60.0
+        package var trustSeconds = 60.0
         /// Answers remembered so long.
-        public var rememberedAnswers = 16_384
+        package var rememberedAnswers = 16_384
 
-        public init() {}
+        package init() {}
     }
 
     private let configuration: Configuration
@@ -31,7 +31,7 @@ public struct SnapshotSurvey: Service {
     private let ids: SurveyIDs
 
     /// - Parameter record: puts events into the log, and returns once they are durable.
-    public init(
+    package init(
         _ configuration: Configuration, stores: [ObjectStore], wants: any SnapshotWanting, logger: Logger,
         record: @escaping @Sendable (EventBatch) async throws -> Void
     ) {
@@ -43,7 +43,7 @@ public struct SnapshotSurvey: Service {
         ids = SurveyIDs()
     }
 
-    public func run() async throws {
+    package func run() async throws {
         await cancelWhenGracefulShutdown {
             await withTaskGroup { group in
                 group.addTask { await lookAtWanted() }

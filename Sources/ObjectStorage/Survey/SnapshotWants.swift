@@ -1,15 +1,15 @@
 // Which snapshots does somebody want to know about?
 
 /// An actor's latest snapshot in a store.
-public struct SnapshotWant: Hashable, Sendable {
-    public var actor: String
-    public var uri: String
+package struct SnapshotWant: Hashable, Sendable {
+    package var actor: String
+    package var uri: String
     /// Position of the last event that told of it.
-    public var toldAt: Int64
+    package var toldAt: Int64
     /// What that event said; nil where it told no size.
-    public var known: SnapshotPresence?
+    package var known: SnapshotPresence?
 
-    public init(actor: String, uri: String, toldAt: Int64, known: SnapshotPresence?) {
+    package init(actor: String, uri: String, toldAt: Int64, known: SnapshotPresence?) {
         self.actor = actor
         self.uri = uri
         self.toldAt = toldAt
@@ -18,7 +18,7 @@ public struct SnapshotWant: Hashable, Sendable {
 }
 
 /// Where they come from, one at a time.
-public protocol SnapshotWanting: Sendable {
+package protocol SnapshotWanting: Sendable {
     /// The next, waiting for it; nil when there will be none, or the task is cancelled.
     func next() async -> SnapshotWant?
 }

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // How is an operator told why an actor waits?
 //
@@ -7,7 +7,7 @@ public import Domain
 extension BlockedPlacement {
     /// For instance: "paused on node-a: 4 eligible workers there, all busy; 12 free workers elsewhere could restore the
     /// external snapshot of 14:02 (1.2 GB ≈ 3.1 s); looks elsewhere at 14:05:07".
-    public func text(names: some NameReading) -> String {
+    package func text(names: some NameReading) -> String {
         switch reason {
         case .quota: quotaText
         case .nodeLocality: localityText(names) + untilText

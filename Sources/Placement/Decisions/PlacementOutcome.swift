@@ -1,19 +1,19 @@
-public import Domain
+package import Domain
 
 // Where does an actor go, from what is it restored, and if nowhere, why?
 
 /// Of two workers the lower score is better: the closer copy, then the fuller worker, then the zone less used, then the
 /// faster restore, then the older worker.
-public struct PlacementScore: Hashable, Comparable, Sendable {
-    public var tier: RestoreTier
+package struct PlacementScore: Hashable, Comparable, Sendable {
+    package var tier: RestoreTier
     /// 1…7: in use with so many slots free (7: or more). 8: idle.
-    public var packLevel: Int
+    package var packLevel: Int
     /// Workers in use beyond what the zone may have more than another; 0 for a worker already in use.
-    public var skew: Int
-    public var restoreMicroseconds: Int64
-    public var readySeq: Position
+    package var skew: Int
+    package var restoreMicroseconds: Int64
+    package var readySeq: Position
 
-    public init(tier: RestoreTier, packLevel: Int, skew: Int, restoreMicroseconds: Int64, readySeq: Position) {
+    package init(tier: RestoreTier, packLevel: Int, skew: Int, restoreMicroseconds: Int64, readySeq: Position) {
         self.tier = tier
         self.packLevel = packLevel
         self.skew = skew
@@ -21,7 +21,7 @@ public struct PlacementScore: Hashable, Comparable, Sendable {
         self.readySeq = readySeq
     }
 
-    public static func < (a: PlacementScore, b: PlacementScore) -> Bool {
+    package static func < (a: PlacementScore, b: PlacementScore) -> Bool {
         if a.tier != b.tier { return a.tier.rawValue < b.tier.rawValue }
         if a.packLevel != b.packLevel { return a.packLevel < b.packLevel }
         if a.skew != b.skew { return a.skew < b.skew }
@@ -31,7 +31,7 @@ public struct PlacementScore: Hashable, Comparable, Sendable {
 }
 
 /// What an actor is restored from.
-public enum RestoreSource: Hashable, Sendable {
+package enum RestoreSource: Hashable, Sendable {
     case paused(SnapshotID)
     case external(SnapshotID)
     case golden(SnapshotID)
@@ -40,7 +40,7 @@ public enum RestoreSource: Hashable, Sendable {
 }
 
 /// Why a paused actor goes elsewhere than to its node.
-public enum MoveReason: UInt8, Hashable, Sendable, CaseIterable {
+package enum MoveReason: UInt8, Hashable, Sendable, CaseIterable {
     /// No worker of any pool is there any more.
     case nodeGone = 0
     /// None of the workers there may take it.
@@ -50,7 +50,7 @@ public enum MoveReason: UInt8, Hashable, Sendable, CaseIterable {
     /// It has waited as long as it may.
     case waitedEnough = 3
 
-    public var name: String {
+    package var name: String {
         switch self {
         case .nodeGone: "node_gone"
         case .noneEligibleThere: "none_eligible_there"
@@ -60,48 +60,48 @@ public enum MoveReason: UInt8, Hashable, Sendable, CaseIterable {
     }
 }
 
-public struct PlacementChoice: Hashable, Sendable {
-    public var worker: Int
-    public var pool: Int
-    public var score: PlacementScore
-    public var source: RestoreSource
+package struct PlacementChoice: Hashable, Sendable {
+    package var worker: Int
+    package var pool: Int
+    package var score: PlacementScore
+    package var source: RestoreSource
     /// Set for a paused actor that is not restored from its node: what it did since its external snapshot is lost.
-    public var moved: MoveReason?
+    package var moved: MoveReason?
 
-    public var tier: RestoreTier { score.tier }
+    package var tier: RestoreTier { score.tier }
 }
 
 /// An actor that must wait, with the numbers.
-public struct BlockedPlacement: Hashable, Sendable {
-    public var reason: BlockedReason
+package struct BlockedPlacement: Hashable, Sendable {
+    package var reason: BlockedReason
     /// Of the pools it may use: workers that may take it.
-    public var eligible = WorkerTally()
+    package var eligible = WorkerTally()
     /// Of the pools it may use: all workers.
-    public var all = WorkerTally()
+    package var all = WorkerTally()
     /// The node of its paused snapshot.
-    public var node = NameID.none
+    package var node = NameID.none
     /// Workers there that may take it.
-    public var eligibleThere = WorkerTally()
+    package var eligibleThere = WorkerTally()
     /// Workers with a free slot that could take it elsewhere.
-    public var freeElsewhere = 0
-    public var external: ExternalSnapshot?
+    package var freeElsewhere = 0
+    package var external: ExternalSnapshot?
     /// How long it would take to restore the external snapshot elsewhere.
-    public var restoreMicroseconds: Int64 = 0
+    package var restoreMicroseconds: Int64 = 0
     /// When a slot on its node is expected to be free, from now; nil where nothing is known.
-    public var expectedWaitMicroseconds: Int64?
+    package var expectedWaitMicroseconds: Int64?
     /// It would rather wait for its node than go elsewhere, whether or not there is room elsewhere.
-    public var waitsForNode = false
+    package var waitsForNode = false
     /// When it will look elsewhere: a deadline for whoever asked.
-    public var waitsUntil: LogTime?
-    public var quota: QuotaStanding?
+    package var waitsUntil: LogTime?
+    package var quota: QuotaStanding?
 
-    public init(reason: BlockedReason) { self.reason = reason }
+    package init(reason: BlockedReason) { self.reason = reason }
 
     /// The node that needs a worker for this actor; nil where any will do.
-    public var neededOn: NameID? { reason == .nodeLocality && !node.isNone ? node : nil }
+    package var neededOn: NameID? { reason == .nodeLocality && !node.isNone ? node : nil }
 }
 
-public enum PlacementOutcome: Hashable, Sendable {
+package enum PlacementOutcome: Hashable, Sendable {
     case place(PlacementChoice)
     case wait(BlockedPlacement)
 }

@@ -9,10 +9,10 @@ import Domain
 
 extension Placer {
     /// As many of those next in turn are looked at.
-    public static let matchLimit = 16
+    package static let matchLimit = 16
 
     /// Index of the one who is placed next. `actors` are first in turn, in their order and of one priority; not empty.
-    public func nextInTurn(_ actors: [WaitingActor]) -> Int {
+    package func nextInTurn(_ actors: [WaitingActor]) -> Int {
         var next = (index: 0, askedMicroseconds: Int64.max)
         for (index, actor) in actors.enumerated() {
             let asked = actor.requestedAt.microseconds.subtractingClamped(savedMicroseconds(actor))

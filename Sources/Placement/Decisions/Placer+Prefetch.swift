@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // Which node could fetch an actor's snapshot before the actor comes?
 //
@@ -6,17 +6,17 @@ public import Domain
 // expected to come free first. No answer where fetching gains nothing: it has no external snapshot, is paused on a node that
 // can resume it, or that node has the snapshot already. O(nodes of the pool) where it must wait, else O(log n).
 
-public struct PrefetchSuggestion: Hashable, Sendable {
-    public var node: NameID
-    public var snapshot: SnapshotID
-    public var bytes: Int64
+package struct PrefetchSuggestion: Hashable, Sendable {
+    package var node: NameID
+    package var snapshot: SnapshotID
+    package var bytes: Int64
     /// Restore time saved if the actor comes there.
-    public var savedMicroseconds: Int64
+    package var savedMicroseconds: Int64
 }
 
 extension Placer {
     /// `sent` says how many others were told to come to a node and haven't yet.
-    public func prefetch(
+    package func prefetch(
         _ actor: WaitingActor, _ rules: PlacementRules, at now: LogTime, sent: (NameID) -> Int = { _ in 0 }
     ) -> PrefetchSuggestion? {
         guard let external = actor.external else { return nil }

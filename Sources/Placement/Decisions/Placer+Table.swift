@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // Why there, and why not elsewhere?
 //
@@ -6,9 +6,9 @@ public import Domain
 // there would take. The same index, the same scores, the same conditions as `decide` uses; only the order of tiers and the
 // wait for a node are `decide`'s own.
 
-public struct PlacementTier: Hashable, Sendable {
+package struct PlacementTier: Hashable, Sendable {
     /// What a tier has to offer.
-    public enum Standing: Hashable, Sendable {
+    package enum Standing: Hashable, Sendable {
         /// The actor has nothing of that kind: it isn't paused, has no snapshot, its template has none.
         case nothingToRestore
         /// No node that keeps a copy has a worker that may take it.
@@ -18,21 +18,21 @@ public struct PlacementTier: Hashable, Sendable {
         case free
     }
 
-    public var tier: RestoreTier
-    public var standing: Standing
+    package var tier: RestoreTier
+    package var standing: Standing
     /// Nodes with a copy that count for the tier; 0 where any node will do.
-    public var nodes: Int
+    package var nodes: Int
     /// Workers that may take it there, and those of them with a free slot.
-    public var eligible: Int
-    public var available: Int
-    public var bytes: Int64
+    package var eligible: Int
+    package var available: Int
+    package var bytes: Int64
     /// Set where `standing` is `free`: the best of them.
-    public var best: PlacementChoice?
+    package var best: PlacementChoice?
 }
 
 extension Placer {
     /// One row for each tier, the closest first. O(workers on the nodes with a copy · log n).
-    public func table(_ actor: WaitingActor, _ rules: PlacementRules) -> [PlacementTier] {
+    package func table(_ actor: WaitingActor, _ rules: PlacementRules) -> [PlacementTier] {
         [localTier(actor, rules), warmTier(actor, rules), goldenTier(actor, rules), coldTier(actor, rules)]
     }
 

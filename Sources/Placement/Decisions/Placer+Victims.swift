@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // Which workers go when a pool shrinks?
 //
@@ -7,18 +7,18 @@ public import Domain
 // youngest. What is lost with a worker is its share of what its node's cache saves: the node's value, by the workers of the
 // pool that could use it. A worker with an actor is never chosen. O(nodes + chosen · log n).
 
-public struct ScaleDownVictim: Hashable, Sendable {
-    public var worker: Int
-    public var isReady: Bool
-    public var node: NameID
+package struct ScaleDownVictim: Hashable, Sendable {
+    package var worker: Int
+    package var isReady: Bool
+    package var node: NameID
     /// Restore time that its share of the node's snapshots would have saved, halved for each quarter of an hour unused.
-    public var lostMicroseconds: Int64
+    package var lostMicroseconds: Int64
     /// How far zones may be apart is exceeded by this removal, as no other was possible.
-    public var breaksSpread: Bool
+    package var breaksSpread: Bool
 }
 
 extension Placer {
-    public func victims(of pool: Int, count: Int, zoneMaxSkew: Int?, at now: LogTime) -> [ScaleDownVictim] {
+    package func victims(of pool: Int, count: Int, zoneMaxSkew: Int?, at now: LogTime) -> [ScaleDownVictim] {
         guard workers.pools.indices.contains(pool), count > 0 else { return [] }
         let members = workers.pools[pool]
         var victims: [ScaleDownVictim] = members.seats.reversed().lazy

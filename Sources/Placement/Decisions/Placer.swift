@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // Where does this actor go now?
 //
@@ -8,12 +8,12 @@ public import Domain
 // for an actor that has none of its own), or anywhere (cold). Within a tier the lowest `PlacementScore` wins.
 // Asking changes nothing; the same state and time give the same answer.
 
-public struct Placer: Sendable {
-    public private(set) var workers = WorkerIndex()
-    public private(set) var snapshots: SnapshotCache
-    public private(set) var bandwidth = RestoreBandwidth()
+package struct Placer: Sendable {
+    package private(set) var workers = WorkerIndex()
+    package private(set) var snapshots: SnapshotCache
+    package private(set) var bandwidth = RestoreBandwidth()
 
-    public init(limits: SnapshotCache.Limits = SnapshotCache.Limits()) { snapshots = SnapshotCache(limits: limits) }
+    package init(limits: SnapshotCache.Limits = SnapshotCache.Limits()) { snapshots = SnapshotCache(limits: limits) }
 
     init(workers: WorkerIndex, snapshots: SnapshotCache, bandwidth: RestoreBandwidth) {
         self.workers = workers
@@ -23,19 +23,19 @@ public struct Placer: Sendable {
 
     // MARK: - What happens
 
-    public mutating func setWorker(_ worker: Int, _ facts: WorkerFacts, used: Int = 0) { workers.set(worker, facts, used: used) }
-    public mutating func setUsed(_ worker: Int, _ used: Int) { workers.setUsed(worker, used) }
-    public mutating func setPhase(_ worker: Int, _ phase: WorkerPhase) { workers.setPhase(worker, phase) }
-    public mutating func removeWorker(_ worker: Int) { workers.remove(worker) }
+    package mutating func setWorker(_ worker: Int, _ facts: WorkerFacts, used: Int = 0) { workers.set(worker, facts, used: used) }
+    package mutating func setUsed(_ worker: Int, _ used: Int) { workers.setUsed(worker, used) }
+    package mutating func setPhase(_ worker: Int, _ phase: WorkerPhase) { workers.setPhase(worker, phase) }
+    package mutating func removeWorker(_ worker: Int) { workers.remove(worker) }
 
     /// Answers whether it changes what those who wait for a node weigh.
     @discardableResult
-    public mutating func noteRestore(_ tier: RestoreTier, bytes: Int64, millis: Int64, zone: NameID = .none) -> Bool {
+    package mutating func noteRestore(_ tier: RestoreTier, bytes: Int64, millis: Int64, zone: NameID = .none) -> Bool {
         bandwidth.add(tier, bytes: bytes, millis: millis, zone: zone)
     }
 
     /// Changes what is known of snapshots, and tells the workers which of their nodes have templates' snapshots.
-    public mutating func updateSnapshots(_ change: (inout SnapshotCache) -> Void) {
+    package mutating func updateSnapshots(_ change: (inout SnapshotCache) -> Void) {
         change(&snapshots)
         guard !snapshots.goldenChanges.isEmpty else { return }
         for change in snapshots.goldenChanges { workers.setGolden(change.snapshot, on: change.node, isCached: change.isCached) }
@@ -43,7 +43,7 @@ public struct Placer: Sendable {
     }
 
     /// Keeps the conditions of an actor, so that deciding for it is O(log n). Changes no answer.
-    public mutating func prepare(_ actor: WaitingActor) {
+    package mutating func prepare(_ actor: WaitingActor) {
         let golden = goldenEligibility(actor)
         guard actor.eligibility != .anyone || golden != nil else { return }
         for pool in actor.pools {
@@ -53,11 +53,11 @@ public struct Placer: Sendable {
     }
 
     /// Keeps one condition of a pool's workers, as `prepare` does.
-    public mutating func keep(_ eligibility: Eligibility, in pool: Int) { if !eligibility.isAnyone { workers.prepare(eligibility, in: pool) } }
+    package mutating func keep(_ eligibility: Eligibility, in pool: Int) { if !eligibility.isAnyone { workers.prepare(eligibility, in: pool) } }
 
     // MARK: - The question
 
-    public func decide(_ actor: WaitingActor, _ rules: PlacementRules, at now: LogTime) -> PlacementOutcome {
+    package func decide(_ actor: WaitingActor, _ rules: PlacementRules, at now: LogTime) -> PlacementOutcome {
         if let quota = actor.quota, quota.isUsedUp { return .wait(blocked(.quota, actor)) }
         guard let paused = actor.paused else {
             return anywhere(actor, rules, moved: nil).map { .place($0) } ?? .wait(exhausted(actor, rules))

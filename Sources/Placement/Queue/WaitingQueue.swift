@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // Whose turn is it?
 //
@@ -7,9 +7,9 @@ public import Domain
 // waits, but is not offered another one. One that can't be placed now is set aside, so that those behind it get their turn,
 // and taken up again when what it waits for has come. Every operation on one ticket is O(log n).
 
-public struct WaitingQueue: Sendable {
+package struct WaitingQueue: Sendable {
     /// What a ticket that can't be placed now waits for.
-    public enum Obstacle: Hashable, Sendable {
+    package enum Obstacle: Hashable, Sendable {
         /// A slot on the node of its paused state; from the given time on it would go elsewhere.
         case node(NameID, until: LogTime?)
         /// A worker that meets its conditions.
@@ -45,13 +45,13 @@ public struct WaitingQueue: Sendable {
     /// Tickets of each tenant, however they stand.
     private var waitingByTenant: [NameID: Int] = [:]
 
-    public init() {}
+    package init() {}
 
     /// Stored, as are the quotas' number: whoever asks from another target reads them without a copy of the queue.
-    public private(set) var count = 0
-    @inlinable public var isEmpty: Bool { count == 0 }
+    package private(set) var count = 0
+    @inlinable package var isEmpty: Bool { count == 0 }
 
-    public mutating func add(_ ticket: WaitingTicket) {
+    package mutating func add(_ ticket: WaitingTicket) {
         remove(ticket.seq)
         places.set(ticket.seq, Place(ticket: ticket))
         count = places.count
@@ -63,7 +63,7 @@ public struct WaitingQueue: Sendable {
 
     /// Takes a ticket out, wherever it stands; nil where it isn't waiting.
     @discardableResult
-    public mutating func remove(_ seq: Position) -> WaitingTicket? {
+    package mutating func remove(_ seq: Position) -> WaitingTicket? {
         guard let place = places.remove(seq) else { return nil }
         leaveStanding(place)
         let ticket = place.ticket
@@ -73,11 +73,11 @@ public struct WaitingQueue: Sendable {
         return ticket
     }
 
-    public subscript(_ seq: Position) -> WaitingTicket? { places[seq]?.ticket }
+    package subscript(_ seq: Position) -> WaitingTicket? { places[seq]?.ticket }
 
     /// When the longest-waiting request that isn't claimed was made. A step for each priority there is, and for each claim in
     /// front.
-    public var oldestRequestedAt: LogTime? {
+    package var oldestRequestedAt: LogTime? {
         var oldest: WaitingTicket?
         var next = order.first
         while let turn = next, let place = places[turn.seq] {
@@ -92,24 +92,24 @@ public struct WaitingQueue: Sendable {
     }
 
     /// The first in turn: not claimed, not set aside, its tenant's quota not used up; nil where there is none.
-    public var first: WaitingTicket? { turns.first.flatMap { self[$0] } }
+    package var first: WaitingTicket? { turns.first.flatMap { self[$0] } }
 
     /// How many wait for their turn: neither claimed nor set aside. Stored, as `count` is.
-    public private(set) var inTurnCount = 0
+    package private(set) var inTurnCount = 0
 
     /// The first in turn and those right behind it that have its priority, `limit` at most. Where quotas are set the first alone:
     /// whose turn is next hangs on whose was before.
-    public func firstInTurn(_ limit: Int) -> [WaitingTicket] { turns.first(limit).compactMap { self[$0] } }
+    package func firstInTurn(_ limit: Int) -> [WaitingTicket] { turns.first(limit).compactMap { self[$0] } }
 
     /// How many stand before `seq` by priority and age, counting from 1 for the first; nil where it isn't waiting. Fair
     /// shares may let others pass.
-    public func place(of seq: Position) -> Int? { self[seq].map { order.rank(of: $0.turn) + 1 } }
+    package func place(of seq: Position) -> Int? { self[seq].map { order.rank(of: $0.turn) + 1 } }
 
     /// All tickets by priority and age, claimed or not. O(n log n).
-    public var all: [WaitingTicket] { tickets { _ in true } }
+    package var all: [WaitingTicket] { tickets { _ in true } }
 
     /// The tickets that aren't claimed, by priority and age. O(n log n).
-    public var unclaimed: [WaitingTicket] { tickets { $0 != .claimed } }
+    package var unclaimed: [WaitingTicket] { tickets { $0 != .claimed } }
 
     private func tickets(_ isWanted: (Standing) -> Bool) -> [WaitingTicket] {
         var found: [WaitingTicket] = []
@@ -119,22 +119,22 @@ public struct WaitingQueue: Sendable {
 
     // MARK: - Offers
 
-    public func isClaimed(_ seq: Position) -> Bool { places[seq]?.standing == .claimed }
+    package func isClaimed(_ seq: Position) -> Bool { places[seq]?.standing == .claimed }
 
-    public mutating func claim(_ seq: Position) {
+    package mutating func claim(_ seq: Position) {
         guard let place = places[seq], place.standing != .claimed else { return }
         leaveStanding(place)
         stand(seq, .claimed)
     }
 
     /// Puts a claimed ticket back in its turn.
-    public mutating func unclaim(_ seq: Position) {
+    package mutating func unclaim(_ seq: Position) {
         guard let place = places[seq], place.standing == .claimed else { return }
         enterTurn(place.ticket)
     }
 
     /// Lets those behind it have their turn.
-    public mutating func setAside(_ seq: Position, for obstacle: Obstacle) {
+    package mutating func setAside(_ seq: Position, for obstacle: Obstacle) {
         guard let place = places[seq], place.standing == .waiting else { return }
         leaveStanding(place)
         stand(seq, .aside(obstacle))
@@ -149,34 +149,34 @@ public struct WaitingQueue: Sendable {
     }
 
     /// Tickets set aside that wait for a slot on the node.
-    public func asideCount(on node: NameID) -> Int { asideOnNode[node]?.count ?? 0 }
+    package func asideCount(on node: NameID) -> Int { asideOnNode[node]?.count ?? 0 }
 
     /// Whether somebody was set aside for a worker that meets conditions.
-    public var hasUnmetConditions: Bool { !asideByCondition.isEmpty }
+    package var hasUnmetConditions: Bool { !asideByCondition.isEmpty }
 
     /// When the first of those who wait for a node would go elsewhere; nil where nobody would.
-    public var earliestUntil: LogTime? { untils.first?.time }
+    package var earliestUntil: LogTime? { untils.first?.time }
 
     /// Puts all that were set aside back in their turn.
-    public mutating func takeUpAll() {
+    package mutating func takeUpAll() {
         for node in asideOnNode.keys.sorted() { takeUp(on: node) }
         takeUp { _ in true }
     }
 
     /// The same for those who wait for the node.
-    public mutating func takeUp(on node: NameID) {
+    package mutating func takeUp(on node: NameID) {
         guard !asideOnNode.isEmpty, let tree = asideOnNode[node] else { return }
         tree.forEach { takeUp($0.seq) }
     }
 
     /// The same for those who wait for a worker that meets conditions like these.
-    public mutating func takeUp(where isMet: (Eligibility) -> Bool) {
+    package mutating func takeUp(where isMet: (Eligibility) -> Bool) {
         guard !asideByCondition.isEmpty else { return }
         for (eligibility, tree) in asideByCondition where isMet(eligibility) { tree.forEach { takeUp($0.seq) } }
     }
 
     /// The same for those who have waited for a node as long as they would.
-    public mutating func takeUpDue(_ now: LogTime) {
+    package mutating func takeUpDue(_ now: LogTime) {
         while let first = untils.first, first.time <= now { takeUp(first.seq) }
     }
 
@@ -215,30 +215,30 @@ public struct WaitingQueue: Sendable {
     // MARK: - Tenants
 
     /// How many actors of a tenant may hold a slot at once; none: nobody is limited, and turns are by age alone.
-    public mutating func setQuotas(_ quotas: [NameID: Int]) {
+    package mutating func setQuotas(_ quotas: [NameID: Int]) {
         let waiting = tickets { $0 == .waiting }
         turns.setQuotas(quotas, waiting: waiting.lazy.map { ($0.turn, $0.tenant) })
         quotaCount = turns.quotas.count
     }
 
     /// More (`step` 1) or fewer (-1) actors of a tenant hold a slot.
-    public mutating func addRunning(_ step: Int, of tenant: NameID) { turns.addRunning(step, of: tenant) }
+    package mutating func addRunning(_ step: Int, of tenant: NameID) { turns.addRunning(step, of: tenant) }
 
     /// The same for slots that are promised, until the log holds them: they count against the quota and are in no checkpoint.
-    public mutating func addPromised(_ step: Int, of tenant: NameID) { turns.addPromised(step, of: tenant) }
+    package mutating func addPromised(_ step: Int, of tenant: NameID) { turns.addPromised(step, of: tenant) }
 
     /// Tickets that must wait though a worker be free, as their tenants use up their quotas with the actors that hold a slot.
-    public var overQuota: Int {
+    package var overQuota: Int {
         turns.quotaList.reduce(0) { sum, quota in
             let free = max(0, quota.maxRunning - (turns.running[quota.tenant] ?? 0))
             return sum + max(0, (waitingByTenant[quota.tenant] ?? 0) - free)
         }
     }
 
-    public private(set) var quotaCount = 0
+    package private(set) var quotaCount = 0
 
     /// nil where the tenant has no quota.
-    public func quota(of tenant: NameID) -> QuotaStanding? { turns.standing(of: tenant) }
+    package func quota(of tenant: NameID) -> QuotaStanding? { turns.standing(of: tenant) }
 
     var quotas: [(tenant: NameID, maxRunning: Int)] { turns.quotaList }
     var running: [(tenant: NameID, running: Int)] { turns.runningList }

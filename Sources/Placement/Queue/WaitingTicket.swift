@@ -1,23 +1,23 @@
-public import Domain
+package import Domain
 
 // Who asks for a worker, since when, and before whom?
 
 /// A request for a worker. The order is the order of turn: higher priority first, then age.
-public struct WaitingTicket: Hashable, Sendable, Comparable {
+package struct WaitingTicket: Hashable, Sendable, Comparable {
     /// Index of the actor in the actor table.
-    public var actor: Int
+    package var actor: Int
     /// Position of the `actor.requested`: unique, and its order is the order of age.
-    public var seq: Position
-    public var requestedAt: LogTime
-    public var priority: Int64
+    package var seq: Position
+    package var requestedAt: LogTime
+    package var priority: Int64
     /// How long the turn is expected to run; 0 where unknown.
-    public var expectedMillis: Int64
+    package var expectedMillis: Int64
     /// Labels the worker must carry, as sorted pairs of names in the table of labels.
-    public var selector: [LabelPair]
+    package var selector: [LabelPair]
     /// Whose quota it counts against; a name in the table of labels.
-    public var tenant: NameID
+    package var tenant: NameID
 
-    public init(
+    package init(
         actor: Int, seq: Position, requestedAt: LogTime, priority: Int64 = 0, expectedMillis: Int64 = 0, selector: [LabelPair] = [],
         tenant: NameID = .none
     ) {
@@ -30,7 +30,7 @@ public struct WaitingTicket: Hashable, Sendable, Comparable {
         self.tenant = tenant
     }
 
-    public static func < (a: WaitingTicket, b: WaitingTicket) -> Bool { a.turn < b.turn }
+    package static func < (a: WaitingTicket, b: WaitingTicket) -> Bool { a.turn < b.turn }
 
     var turn: Turn { Turn(priority: priority, seq: seq) }
 }

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // How long does a restore of so many bytes take?
 //
@@ -9,7 +9,7 @@ public import Domain
 // Whoever waits for a node weighs that against what a restore elsewhere takes. For that alone the rates are followed in
 // steps of an eighth: as long as they stand still, nobody who waits need be looked at again.
 
-public struct RestoreBandwidth: Hashable, Sendable {
+package struct RestoreBandwidth: Hashable, Sendable {
     static let halvingCount = 64
     static let leastOfZone = 8
     static let zoneLimit = 64
@@ -58,11 +58,11 @@ public struct RestoreBandwidth: Hashable, Sendable {
     var steadyLocal = assumedLocal
     var steadyCold = assumedExternal
 
-    public init() {}
+    package init() {}
 
     /// A restore took so long. One without a size or a duration says nothing. Answers whether what moving costs is another.
     @discardableResult
-    public mutating func add(_ tier: RestoreTier, bytes: Int64, millis: Int64, zone: NameID = .none) -> Bool {
+    package mutating func add(_ tier: RestoreTier, bytes: Int64, millis: Int64, zone: NameID = .none) -> Bool {
         // Beyond these limits (a petabyte, a day) a number is a mistake.
         guard bytes > 0, bytes <= 1 << 50, millis > 0, millis <= 86_400_000 else { return false }
         let source = Int(tier.rawValue)
@@ -86,11 +86,11 @@ public struct RestoreBandwidth: Hashable, Sendable {
     }
 
     /// How much longer it takes to restore `bytes` from object storage than `localBytes` where they lie.
-    public func movingMicroseconds(_ bytes: Int64, local localBytes: Int64) -> Int64 {
+    package func movingMicroseconds(_ bytes: Int64, local localBytes: Int64) -> Int64 {
         max(0, Self.microseconds(bytes, at: steadyCold) - Self.microseconds(localBytes, at: steadyLocal))
     }
 
-    public func bytesPerSecond(_ tier: RestoreTier, zone: NameID = .none) -> Int64 {
+    package func bytesPerSecond(_ tier: RestoreTier, zone: NameID = .none) -> Int64 {
         let source = sources[Int(tier.rawValue)]
         if !zone.isNone, let own = source.byZone[zone], own.count >= Self.leastOfZone { return own.rate }
         guard source.all.count > 0 else { return tier == .cold ? Self.assumedExternal : Self.assumedLocal }
@@ -98,12 +98,12 @@ public struct RestoreBandwidth: Hashable, Sendable {
     }
 
     /// 1.2 GB at 387 MB/s are 3.1 s.
-    public func microseconds(_ tier: RestoreTier, bytes: Int64, zone: NameID = .none) -> Int64 {
+    package func microseconds(_ tier: RestoreTier, bytes: Int64, zone: NameID = .none) -> Int64 {
         Self.microseconds(bytes, at: bytesPerSecond(tier, zone: zone))
     }
 
     /// How much sooner `bytes` are restored from that tier than from object storage.
-    public func savedMicroseconds(_ tier: RestoreTier, bytes: Int64) -> Int64 { max(0, microseconds(.cold, bytes: bytes) - microseconds(tier, bytes: bytes)) }
+    package func savedMicroseconds(_ tier: RestoreTier, bytes: Int64) -> Int64 { max(0, microseconds(.cold, bytes: bytes) - microseconds(tier, bytes: bytes)) }
 
     private static func microseconds(_ bytes: Int64, at bytesPerSecond: Int64) -> Int64 { bytes <= 0 ? 0 : scaled(bytes, 1_000_000, by: bytesPerSecond) }
 

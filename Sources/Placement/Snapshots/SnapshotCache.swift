@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // Which node has which snapshot?
 //
@@ -8,18 +8,18 @@ public import Domain
 // Bounded: so many nodes, entries of a node, copies of a snapshot; the least recently used is forgotten first. Actors whose
 // snapshots are in no cache take no memory here.
 
-public struct SnapshotCache: Sendable {
-    public struct Limits: Hashable, Sendable {
-        public var nodes = 16_384
-        public var entriesPerNode = 4_096
-        public var entries = 4_194_304
+package struct SnapshotCache: Sendable {
+    package struct Limits: Hashable, Sendable {
+        package var nodes = 16_384
+        package var entriesPerNode = 4_096
+        package var entries = 4_194_304
         /// Copies of one actor's snapshot. A template's may be everywhere.
-        public var copies = 16
-        public var templates = 65_536
+        package var copies = 16
+        package var templates = 65_536
         /// What a node's cache is taken to hold until it says otherwise.
-        public var assumedCapacityBytes: Int64 = 64 << 30
+        package var assumedCapacityBytes: Int64 = 64 << 30
 
-        public init() {}
+        package init() {}
     }
 
     /// What a cached snapshot is good for.
@@ -47,9 +47,9 @@ public struct SnapshotCache: Sendable {
         var previousCopy: Int32 = -1
     }
 
-    public struct Golden: Hashable, Sendable {
-        public var snapshot: SnapshotID
-        public var bytes: Int64
+    package struct Golden: Hashable, Sendable {
+        package var snapshot: SnapshotID
+        package var bytes: Int64
     }
 
     struct GoldenChange: Sendable {
@@ -58,7 +58,7 @@ public struct SnapshotCache: Sendable {
         var isCached: Bool
     }
 
-    public let limits: Limits
+    package let limits: Limits
     var entries: [Entry] = []
     var vacant: [Int32] = []
     /// By node and snapshot in one word (`key`), a third less than both: most of what a large cluster's model costs is this table.
@@ -76,18 +76,18 @@ public struct SnapshotCache: Sendable {
     /// What has become of templates' snapshots since they were last taken notice of.
     var goldenChanges: [GoldenChange] = []
 
-    public init(limits: Limits = Limits()) { self.limits = limits }
+    package init(limits: Limits = Limits()) { self.limits = limits }
 
     // MARK: - Questions
 
-    public var entryCount: Int { byKey.count }
+    package var entryCount: Int { byKey.count }
 
-    public func isCached(_ snapshot: SnapshotID, on node: NameID) -> Bool {
+    package func isCached(_ snapshot: SnapshotID, on node: NameID) -> Bool {
         find(snapshot, on: node).map { entries[Int($0)].use != .outdated } ?? false
     }
 
     /// Nodes with a copy of a snapshot that is still of use, in no order. At most `limits.copies` of an actor's.
-    public func forEachNode(with snapshot: SnapshotID, _ body: (NameID) -> Void) {
+    package func forEachNode(with snapshot: SnapshotID, _ body: (NameID) -> Void) {
         var index = Int32(copies[snapshot] ?? -1)
         while index >= 0 {
             body(nodes[Int(entries[Int(index)].node)].name)
@@ -95,13 +95,13 @@ public struct SnapshotCache: Sendable {
         }
     }
 
-    public func golden(of template: NameID) -> Golden? { goldenByTemplate[template].map { goldens[$0] } }
+    package func golden(of template: NameID) -> Golden? { goldenByTemplate[template].map { goldens[$0] } }
 
-    public func usedBytes(on node: NameID) -> Int64 { nodeByName[node].map { nodes[$0].usedBytes } ?? 0 }
-    public func capacityBytes(of node: NameID) -> Int64 { nodeByName[node].map { nodes[$0].capacityBytes } ?? limits.assumedCapacityBytes }
+    package func usedBytes(on node: NameID) -> Int64 { nodeByName[node].map { nodes[$0].usedBytes } ?? 0 }
+    package func capacityBytes(of node: NameID) -> Int64 { nodeByName[node].map { nodes[$0].capacityBytes } ?? limits.assumedCapacityBytes }
 
     /// Bytes on the node that would be restored from there again, halved for each quarter of an hour since their last use.
-    public func valueBytes(on node: NameID, at now: LogTime) -> Int64 { nodeByName[node].map { nodes[$0].valueBytes(at: now) } ?? 0 }
+    package func valueBytes(on node: NameID, at now: LogTime) -> Int64 { nodeByName[node].map { nodes[$0].valueBytes(at: now) } ?? 0 }
 
     func find(_ snapshot: SnapshotID, on node: NameID) -> Int32? {
         nodeByName[node].flatMap { find(snapshot, cache: Int32($0)) }
@@ -120,27 +120,27 @@ public struct SnapshotCache: Sendable {
     // MARK: - What happens
 
     /// A snapshot is in the node's cache: it was restored or written there just now, or the node says so.
-    public mutating func note(_ snapshot: SnapshotID, bytes: Int64, on node: NameID, at now: LogTime) {
+    package mutating func note(_ snapshot: SnapshotID, bytes: Int64, on node: NameID, at now: LogTime) {
         put(snapshot, bytes: bytes, .latest, on: node, at: now)
     }
 
     /// The node says that it holds a snapshot. Of what is known already only the size may be news.
-    public mutating func reportCached(_ snapshot: SnapshotID, bytes: Int64, on node: NameID, at now: LogTime) {
+    package mutating func reportCached(_ snapshot: SnapshotID, bytes: Int64, on node: NameID, at now: LogTime) {
         put(snapshot, bytes: bytes, find(snapshot, on: node).map { entries[Int($0)].use } ?? .latest, on: node, at: now)
     }
 
     /// A paused actor's snapshot is kept on the node.
-    public mutating func keepPaused(_ snapshot: SnapshotID, bytes: Int64, on node: NameID, at now: LogTime) {
+    package mutating func keepPaused(_ snapshot: SnapshotID, bytes: Int64, on node: NameID, at now: LogTime) {
         put(snapshot, bytes: bytes, .paused, on: node, at: now)
     }
 
     /// A snapshot is on the node no more: resumed and used up, or dropped by whoever kept it.
-    public mutating func drop(_ snapshot: SnapshotID, on node: NameID) {
+    package mutating func drop(_ snapshot: SnapshotID, on node: NameID) {
         if let index = find(snapshot, on: node) { remove(index) }
     }
 
     /// The node says that it evicted a snapshot. What the model didn't expect tells how much the node holds.
-    public mutating func reportEvicted(_ snapshot: SnapshotID, bytes: Int64?, on node: NameID) {
+    package mutating func reportEvicted(_ snapshot: SnapshotID, bytes: Int64?, on node: NameID) {
         guard let cache = nodeByName[node] else { return }
         if let index = find(snapshot, on: node) {
             // It evicted before the model would have: it holds less than was thought. A paused actor's goes for other reasons.
@@ -154,19 +154,19 @@ public struct SnapshotCache: Sendable {
     }
 
     /// The actor has a later snapshot: copies of this one only take room.
-    public mutating func outdate(_ snapshot: SnapshotID) {
+    package mutating func outdate(_ snapshot: SnapshotID) {
         guard goldenUses[snapshot] == nil else { return }
         while let first = copies[snapshot] { setUse(Int32(first), .outdated) }
     }
 
-    public mutating func setCapacity(_ bytes: Int64, of node: NameID, at now: LogTime) {
+    package mutating func setCapacity(_ bytes: Int64, of node: NameID, at now: LogTime) {
         let cache = makeNode(node, at: now)
         nodes[cache].capacityBytes = max(0, bytes)
         trim(cache)
     }
 
     /// The node is gone, and its cache with it.
-    public mutating func forget(_ node: NameID) {
+    package mutating func forget(_ node: NameID) {
         guard let cache = nodeByName[node] else { return }
         var gone: [Int32] = []
         byKey.forEach { _, index in if Int(entries[index].node) == cache { gone.append(Int32(index)) } }
@@ -176,7 +176,7 @@ public struct SnapshotCache: Sendable {
     }
 
     /// The snapshot that actors of a template start from.
-    public mutating func setGolden(_ snapshot: SnapshotID, bytes: Int64, of template: NameID) {
+    package mutating func setGolden(_ snapshot: SnapshotID, bytes: Int64, of template: NameID) {
         let new = Golden(snapshot: snapshot, bytes: max(0, bytes))
         var old: SnapshotID?
         if let known = goldenByTemplate[template] {
@@ -195,7 +195,7 @@ public struct SnapshotCache: Sendable {
     }
 
     /// That snapshot is no more; does nothing where the template starts from another by now.
-    public mutating func removeGolden(_ snapshot: SnapshotID, of template: NameID) {
+    package mutating func removeGolden(_ snapshot: SnapshotID, of template: NameID) {
         guard let place = goldenByTemplate[template], goldens[place].snapshot == snapshot else { return }
         goldenByTemplate.remove(template)
         let last = goldens.removeLast()

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // Which snapshot is meant?
 //
@@ -6,18 +6,18 @@ public import Domain
 // memory. So it is known by a 64-bit hash of its text. Two texts with the same hash would make the model believe in a
 // cached copy that isn't there: a slower restore, never a wrong one, as the worker is told the text itself.
 
-public struct SnapshotID: Hashable, Comparable, MixedKey {
-    public var rawValue: UInt64
-    public init(rawValue: UInt64) { self.rawValue = rawValue }
+package struct SnapshotID: Hashable, Comparable, MixedKey {
+    package var rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
 
-    public init(_ text: UnsafeBufferPointer<UInt8>) { rawValue = ByteHash.of(text) }
+    package init(_ text: UnsafeBufferPointer<UInt8>) { rawValue = ByteHash.of(text) }
 
-    public init(_ text: String) {
+    package init(_ text: String) {
         var copy = text
         self = copy.withUTF8 { SnapshotID($0) }
     }
 
-    public var mixed: UInt64 { ByteHash.mix(rawValue) }
+    package var mixed: UInt64 { ByteHash.mix(rawValue) }
 
-    public static func < (a: SnapshotID, b: SnapshotID) -> Bool { a.rawValue < b.rawValue }
+    package static func < (a: SnapshotID, b: SnapshotID) -> Bool { a.rawValue < b.rawValue }
 }

@@ -1,17 +1,17 @@
-public import Domain
+package import Domain
 
 // What does placement know of one worker, and what may an actor ask of it?
 
 /// A key and a value, both names in the world's table of labels.
-public struct LabelPair: Hashable, Sendable, Comparable {
-    public var key: NameID
-    public var value: NameID
-    public init(key: NameID, value: NameID) { self.key = key; self.value = value }
-    public static func < (a: LabelPair, b: LabelPair) -> Bool { a.key != b.key ? a.key < b.key : a.value < b.value }
+package struct LabelPair: Hashable, Sendable, Comparable {
+    package var key: NameID
+    package var value: NameID
+    package init(key: NameID, value: NameID) { self.key = key; self.value = value }
+    package static func < (a: LabelPair, b: LabelPair) -> Bool { a.key != b.key ? a.key < b.key : a.value < b.value }
 }
 
 /// Where a worker is in its life. How full it is follows from its slots.
-public enum WorkerPhase: UInt8, Hashable, Sendable, CaseIterable {
+package enum WorkerPhase: UInt8, Hashable, Sendable, CaseIterable {
     /// Known, not ready yet.
     case starting = 0
     case ready = 1
@@ -20,22 +20,22 @@ public enum WorkerPhase: UInt8, Hashable, Sendable, CaseIterable {
 }
 
 /// What a worker said of itself, and where it is in its life.
-public struct WorkerFacts: Hashable, Sendable {
+package struct WorkerFacts: Hashable, Sendable {
     /// Index of its pool.
-    public var pool: Int
-    public var node: NameID
+    package var pool: Int
+    package var node: NameID
     /// The zone of its node; `.none` where nothing is said of zones.
-    public var zone: NameID
-    public var sandboxClass: NameID
+    package var zone: NameID
+    package var sandboxClass: NameID
     /// Sorted.
-    public var labels: [LabelPair]
+    package var labels: [LabelPair]
     /// Actors it can host at once, at least 1.
-    public var slots: Int
+    package var slots: Int
     /// Position of its `worker.ready` (of what first told of it): unique, and its order is the order of age.
-    public var readySeq: Position
-    public var phase: WorkerPhase
+    package var readySeq: Position
+    package var phase: WorkerPhase
 
-    public init(
+    package init(
         pool: Int, node: NameID, zone: NameID = .none, sandboxClass: NameID = .none, labels: [LabelPair] = [], slots: Int = 1,
         readySeq: Position, phase: WorkerPhase = .ready
     ) {
@@ -51,15 +51,15 @@ public struct WorkerFacts: Hashable, Sendable {
 }
 
 /// What a worker must be to take an actor. Its pool is asked apart.
-public struct Eligibility: Hashable, Sendable {
+package struct Eligibility: Hashable, Sendable {
     /// The worker's class must be this one; `.none` takes any.
-    public var sandboxClass: NameID
+    package var sandboxClass: NameID
     /// Labels the worker must carry, sorted.
-    public var selector: [LabelPair]
+    package var selector: [LabelPair]
     /// Its node must have this template's snapshot in its cache; nil asks nothing.
     var golden: SnapshotID?
 
-    public init(sandboxClass: NameID = .none, selector: [LabelPair] = []) {
+    package init(sandboxClass: NameID = .none, selector: [LabelPair] = []) {
         self.sandboxClass = sandboxClass
         self.selector = selector
     }
@@ -67,7 +67,7 @@ public struct Eligibility: Hashable, Sendable {
     static let anyone = Eligibility()
 
     /// Whether any worker will do.
-    public var isAnyone: Bool { sandboxClass.isNone && selector.isEmpty && golden == nil }
+    package var isAnyone: Bool { sandboxClass.isNone && selector.isEmpty && golden == nil }
 
     /// The same for equal ones; hardly ever the same for others.
     var mixed: UInt64 {
@@ -83,7 +83,7 @@ public struct Eligibility: Hashable, Sendable {
     }
 
     /// Whether a worker is what is asked for, whatever its node has cached.
-    public func accepts(_ worker: WorkerFacts) -> Bool { accepts(worker, goldens: golden.map { [$0] } ?? []) }
+    package func accepts(_ worker: WorkerFacts) -> Bool { accepts(worker, goldens: golden.map { [$0] } ?? []) }
 
     func accepts(_ worker: WorkerFacts, goldens: [SnapshotID]) -> Bool {
         guard sandboxClass.isNone || worker.sandboxClass == sandboxClass else { return false }
@@ -107,21 +107,21 @@ enum PackLevel {
 }
 
 /// Workers of a pool by what they do. A worker is in exactly one of these.
-public struct WorkerTally: Hashable, Sendable {
-    public var starting = 0
-    public var free = 0
-    public var partial = 0
-    public var full = 0
-    public var draining = 0
+package struct WorkerTally: Hashable, Sendable {
+    package var starting = 0
+    package var free = 0
+    package var partial = 0
+    package var full = 0
+    package var draining = 0
     /// Slots of ready workers.
-    public var freeSlots = 0
-    public var usedSlots = 0
+    package var freeSlots = 0
+    package var usedSlots = 0
 
-    public init() {}
+    package init() {}
 
-    public var ready: Int { free + partial + full }
+    package var ready: Int { free + partial + full }
     /// Workers with at least one free slot.
-    public var available: Int { free + partial }
+    package var available: Int { free + partial }
 
     mutating func count(_ phase: WorkerPhase, slots: Int, used: Int, by step: Int) {
         switch phase {

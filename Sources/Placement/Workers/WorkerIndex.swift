@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // Which workers are there, and which of them are free, where?
 //
@@ -7,9 +7,9 @@ public import Domain
 // for the first use of a condition and the renumbering of a pool (`PoolWorkers`).
 // It knows nothing of snapshots but which nodes hold which template's.
 
-public struct WorkerIndex: Sendable {
+package struct WorkerIndex: Sendable {
     /// Templates' snapshots kept track of on one node; further ones count as not there.
-    public static let goldensPerNodeLimit = 256
+    package static let goldensPerNodeLimit = 256
 
     private struct Address: Sendable {
         var pool: Int32 = -1
@@ -21,14 +21,14 @@ public struct WorkerIndex: Sendable {
     /// Changed by `change` alone.
     private(set) var pools: [PoolWorkers] = []
     private(set) var nodes = KnownNodes()
-    public private(set) var count = 0
+    package private(set) var count = 0
 
-    public init() {}
+    package init() {}
 
     // MARK: - Facts
 
     /// Tells of a worker, or what is new about it. Best in order of `readySeq`: out of order costs O(workers of the pool).
-    public mutating func set(_ worker: Int, _ facts: WorkerFacts, used: Int = 0) {
+    package mutating func set(_ worker: Int, _ facts: WorkerFacts, used: Int = 0) {
         if let known = self.facts(of: worker) {
             if known.pool == facts.pool, known.readySeq == facts.readySeq {
                 let (pool, rank) = address(worker)
@@ -51,7 +51,7 @@ public struct WorkerIndex: Sendable {
         }
     }
 
-    public mutating func remove(_ worker: Int) {
+    package mutating func remove(_ worker: Int) {
         guard let facts = facts(of: worker) else { return }
         let (pool, rank) = address(worker)
         change(pool) { $0.leave(rank) }
@@ -62,27 +62,27 @@ public struct WorkerIndex: Sendable {
 
     /// Says how many slots are taken or promised.
     @inline(__always)
-    public mutating func setUsed(_ worker: Int, _ used: Int) {
+    package mutating func setUsed(_ worker: Int, _ used: Int) {
         guard isKnown(worker) else { return }
         let (pool, rank) = address(worker)
         change(pool) { $0.setUsed(rank, used) }
     }
 
-    public mutating func setPhase(_ worker: Int, _ phase: WorkerPhase) {
+    package mutating func setPhase(_ worker: Int, _ phase: WorkerPhase) {
         guard var facts = facts(of: worker), facts.phase != phase else { return }
         facts.phase = phase
         change(worker, facts, from: facts.node)
     }
 
     /// Says whether a node's cache has a template's snapshot. O(workers on the node).
-    public mutating func setGolden(_ snapshot: SnapshotID, on node: NameID, isCached: Bool) {
+    package mutating func setGolden(_ snapshot: SnapshotID, on node: NameID, isCached: Bool) {
         guard nodes.setGolden(snapshot, on: node, isCached: isCached, limit: Self.goldensPerNodeLimit) else { return }
         let nodes = nodes
         for pool in pools.indices { change(pool) { $0.goldensChanged(on: node, snapshot, nodes) } }
     }
 
     /// Keeps a condition of a pool's workers, so that picks by it are O(log n). O(workers of the pool) where it is new.
-    public mutating func prepare(_ eligibility: Eligibility, in pool: Int) {
+    package mutating func prepare(_ eligibility: Eligibility, in pool: Int) {
         while pools.count <= pool { pools.append(PoolWorkers()) }
         guard !change(pool, { $0.ask(eligibility) }) else { return }
         let nodes = nodes
@@ -91,17 +91,17 @@ public struct WorkerIndex: Sendable {
 
     // MARK: - Questions
 
-    public func facts(of worker: Int) -> WorkerFacts? { isKnown(worker) ? pools[address(worker).pool].facts[address(worker).rank] : nil }
+    package func facts(of worker: Int) -> WorkerFacts? { isKnown(worker) ? pools[address(worker).pool].facts[address(worker).rank] : nil }
 
-    public func used(of worker: Int) -> Int { isKnown(worker) ? Int(pools[address(worker).pool].seats[address(worker).rank].used) : 0 }
+    package func used(of worker: Int) -> Int { isKnown(worker) ? Int(pools[address(worker).pool].seats[address(worker).rank].used) : 0 }
 
     /// Workers of any pool on a node, in whatever phase.
-    public func workers(on node: NameID) -> Int { nodes.workers(on: node) }
+    package func workers(on node: NameID) -> Int { nodes.workers(on: node) }
 
-    public func tally(of pool: Int) -> WorkerTally { read(pool) { $0.tally } ?? WorkerTally() }
+    package func tally(of pool: Int) -> WorkerTally { read(pool) { $0.tally } ?? WorkerTally() }
 
     /// Of the workers of a pool those that meet a condition. O(workers of the pool) where the condition isn't kept.
-    public func tally(of pool: Int, meeting eligibility: Eligibility) -> WorkerTally { tally(of: pool, eligibility) }
+    package func tally(of pool: Int, meeting eligibility: Eligibility) -> WorkerTally { tally(of: pool, eligibility) }
 
     func goldens(on node: NameID) -> [SnapshotID] { nodes.goldens(on: node) }
 

@@ -1,25 +1,25 @@
-public import Autoscaling
+package import Autoscaling
 
 // What became of another autoscaler's manifest, and what did not come along?
 //
 // A conversion is a policy that `policy check` accepts, and notes: each field that has no meaning here, each meaning that
 // changed, and for each metric that somebody must send from now on, the command that sends it.
 
-public struct Conversion: Hashable, Sendable {
+package struct Conversion: Hashable, Sendable {
     /// `ScaledObject kagent/agent-scaler`
-    public var origin: String
-    public var policy: Policy
+    package var origin: String
+    package var policy: Policy
     /// In the order of the text.
-    public var notes: [ConversionNote]
+    package var notes: [ConversionNote]
 
-    public init(origin: String, policy: Policy, notes: [ConversionNote]) {
+    package init(origin: String, policy: Policy, notes: [ConversionNote]) {
         self.origin = origin
         self.policy = policy
         self.notes = notes
     }
 
     /// The policy with its notes as comments before it.
-    public var yaml: String {
+    package var yaml: String {
         var lines = ["Converted from \(origin)."]
         if !notes.isEmpty { lines.append("What to know about it:") }
         for note in notes {
@@ -39,20 +39,20 @@ public struct Conversion: Hashable, Sendable {
     }
 
     /// Several policies in one text.
-    public static func yaml(_ conversions: [Conversion]) -> String { conversions.map(\.yaml).joined(separator: "---\n") }
+    package static func yaml(_ conversions: [Conversion]) -> String { conversions.map(\.yaml).joined(separator: "---\n") }
 }
 
 /// One thing that was not carried over as it was.
-public struct ConversionNote: Hashable, Sendable, CustomStringConvertible {
-    public var line: Int
-    public var column: Int
+package struct ConversionNote: Hashable, Sendable, CustomStringConvertible {
+    package var line: Int
+    package var column: Int
     /// Of the manifest's field: `spec.triggers[0].metadata.customHeaders`.
-    public var path: String
-    public var message: String
+    package var path: String
+    package var message: String
     /// A shell command of several lines that takes over what Greenroom can't read itself; empty where there is none.
-    public var command: [String]
+    package var command: [String]
 
-    public init(line: Int, column: Int, path: String, message: String, command: [String] = []) {
+    package init(line: Int, column: Int, path: String, message: String, command: [String] = []) {
         self.line = line
         self.column = column
         self.path = path
@@ -60,7 +60,7 @@ public struct ConversionNote: Hashable, Sendable, CustomStringConvertible {
         self.command = command
     }
 
-    public var description: String {
+    package var description: String {
         let head = "\(line):\(column): \(path.isEmpty ? "" : "\(path): ")\(message)"
         return ([head] + command.map { "    \($0)" }).joined(separator: "\n")
     }

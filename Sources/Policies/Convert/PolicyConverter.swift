@@ -1,5 +1,5 @@
 import Autoscaling
-public import Domain
+package import Domain
 internal import Yams
 
 // Which policies do these KEDA ScaledObjects and HorizontalPodAutoscalers amount to?
@@ -8,8 +8,8 @@ internal import Yams
 // can't say is noted, never dropped silently; a manifest that is wrong in itself is refused with the place. What comes out
 // has been through the policy reader: it is accepted wherever policies are.
 
-public enum PolicyConverter {
-    public static func conversions(of bytes: [UInt8], source: String, now: LogTime) throws(PolicyError) -> [Conversion] {
+package enum PolicyConverter {
+    package static func conversions(of bytes: [UInt8], source: String, now: LogTime) throws(PolicyError) -> [Conversion] {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw PolicyError(source: source, problems: [refusal("the text is not UTF-8; save it as UTF-8")])
         }

@@ -1,22 +1,22 @@
-public import Domain
+package import Domain
 
 // From where were actors restored, how much was that, and how long did it take?
 //
 // Always: every placement of a turn is one restore of exactly one tier.
 
-public struct SimulatedRestores: Hashable, Sendable {
-    public struct Sum: Hashable, Sendable {
-        public var count = 0
-        public var bytes: Int64 = 0
-        public var microseconds: Int64 = 0
+package struct SimulatedRestores: Hashable, Sendable {
+    package struct Sum: Hashable, Sendable {
+        package var count = 0
+        package var bytes: Int64 = 0
+        package var microseconds: Int64 = 0
 
-        public var seconds: Double { Double(microseconds) / 1e6 }
+        package var seconds: Double { Double(microseconds) / 1e6 }
     }
 
-    public var placement: SimulatedPlacement
+    package var placement: SimulatedPlacement
     private var sums = [Sum](repeating: Sum(), count: RestoreTier.allCases.count)
     /// Turns that arrived while their actor was busy, and asked for a worker when it rested.
-    public var heldTurns = 0
+    package var heldTurns = 0
 
     init(_ placement: SimulatedPlacement) { self.placement = placement }
 
@@ -27,18 +27,18 @@ public struct SimulatedRestores: Hashable, Sendable {
         sums[index].microseconds += microseconds
     }
 
-    public subscript(_ tier: RestoreTier) -> Sum { sums[Int(tier.rawValue)] }
+    package subscript(_ tier: RestoreTier) -> Sum { sums[Int(tier.rawValue)] }
 
-    public var count: Int { sums.reduce(0) { $0 + $1.count } }
-    public var bytes: Int64 { sums.reduce(0) { $0 + $1.bytes } }
+    package var count: Int { sums.reduce(0) { $0 + $1.count } }
+    package var bytes: Int64 { sums.reduce(0) { $0 + $1.bytes } }
     /// What came from object storage; all else was read on the node itself.
-    public var fetchedBytes: Int64 { self[.cold].bytes }
-    public var seconds: Double { Double(sums.reduce(0) { $0 + $1.microseconds }) / 1e6 }
+    package var fetchedBytes: Int64 { self[.cold].bytes }
+    package var seconds: Double { Double(sums.reduce(0) { $0 + $1.microseconds }) / 1e6 }
 
-    public func share(_ tier: RestoreTier) -> Double { count > 0 ? Double(self[tier].count) / Double(count) : 0 }
+    package func share(_ tier: RestoreTier) -> Double { count > 0 ? Double(self[tier].count) / Double(count) : 0 }
 
     /// The share of `other`'s fetched bytes that was not fetched here; below zero where more was.
-    public func fetchedLess(than other: SimulatedRestores) -> Double {
+    package func fetchedLess(than other: SimulatedRestores) -> Double {
         other.fetchedBytes > 0 ? 1 - Double(fetchedBytes) / Double(other.fetchedBytes) : 0
     }
 }

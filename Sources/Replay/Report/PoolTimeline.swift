@@ -3,32 +3,32 @@
 // What is recorded while a run goes on. Bounded: series thin themselves out, and decisions that are too many are merged
 // with their neighbours: into one move, or the larger standing for both.
 
-public struct PoolTimeline: Hashable, Sendable {
+package struct PoolTimeline: Hashable, Sendable {
     /// Actors that hold a slot or wait for one.
-    public private(set) var demand = StepSeries()
+    package private(set) var demand = StepSeries()
     /// Workers asked for.
-    public private(set) var desired = StepSeries()
+    package private(set) var desired = StepSeries()
     /// Workers that can host actors, busy or not.
-    public private(set) var ready = StepSeries()
+    package private(set) var ready = StepSeries()
     /// Workers that host at least one actor, draining ones included.
-    public private(set) var busy = StepSeries()
+    package private(set) var busy = StepSeries()
     /// Changes of `desired`, in the order of their time.
-    public private(set) var decisions: [ReportDecision] = []
+    package private(set) var decisions: [ReportDecision] = []
 
     /// Decisions kept, at most.
-    public static let mostDecisions = 4_096
+    package static let mostDecisions = 4_096
 
-    public init() {}
+    package init() {}
 
     /// What the counts are from `seconds` on.
-    public mutating func note(atSeconds seconds: Double, demand: Int, desired: Int, ready: Int, busy: Int) {
+    package mutating func note(atSeconds seconds: Double, demand: Int, desired: Int, ready: Int, busy: Int) {
         self.demand.append(demand, atSeconds: seconds)
         self.desired.append(desired, atSeconds: seconds)
         self.ready.append(ready, atSeconds: seconds)
         self.busy.append(busy, atSeconds: seconds)
     }
 
-    public mutating func note(_ decision: ReportDecision) {
+    package mutating func note(_ decision: ReportDecision) {
         decisions.append(decision)
         if decisions.count > Self.mostDecisions { mergePairs() }
     }

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // What does a report compare?
 //
@@ -6,15 +6,15 @@ public import Domain
 // counts were over time, its waits and its decisions. Seconds count from the beginning of the stretch, which all runs
 // share. Whatever happened meanwhile, a run's values stay bounded: `PoolTimeline` and `WaitDistribution` see to it.
 
-public struct Report: Hashable, Sendable {
-    public var title: String
+package struct Report: Hashable, Sendable {
+    package var title: String
     /// What was run, in one sentence: the history, its length, the conditions.
-    public var subtitle: String
+    package var subtitle: String
     /// When second zero was; nil where the time axis is to say how much time has passed.
-    public var startsAt: LogTime?
-    public var runs: [ReportRun]
+    package var startsAt: LogTime?
+    package var runs: [ReportRun]
 
-    public init(title: String, subtitle: String, startsAt: LogTime? = nil, runs: [ReportRun]) {
+    package init(title: String, subtitle: String, startsAt: LogTime? = nil, runs: [ReportRun]) {
         self.title = title
         self.subtitle = subtitle
         self.startsAt = startsAt
@@ -23,19 +23,19 @@ public struct Report: Hashable, Sendable {
 }
 
 /// One policy over the stretch, or what really happened.
-public struct ReportRun: Hashable, Sendable {
-    public var name: String
+package struct ReportRun: Hashable, Sendable {
+    package var name: String
     /// What a reader must know of this run alone, for instance that it is the recorded one.
-    public var note: String?
-    public var metrics: ReportMetrics
+    package var note: String?
+    package var metrics: ReportMetrics
     /// Actors that a worker hosts at once: what makes workers of demand.
-    public var slotsPerWorker: Int
+    package var slotsPerWorker: Int
     /// When it ended: the last value of each series holds until then.
-    public var endSeconds: Double
-    public var timeline: PoolTimeline
-    public var waits: WaitDistribution
+    package var endSeconds: Double
+    package var timeline: PoolTimeline
+    package var waits: WaitDistribution
 
-    public init(
+    package init(
         name: String, note: String? = nil, metrics: ReportMetrics, slotsPerWorker: Int = 1, endSeconds: Double, timeline: PoolTimeline,
         waits: WaitDistribution
     ) {
@@ -50,24 +50,24 @@ public struct ReportRun: Hashable, Sendable {
 }
 
 /// The numbers by which runs are compared. Less is better in each, but for `turns`.
-public struct ReportMetrics: Hashable, Sendable {
-    public var turns: Int
-    public var waitMeanSeconds: Double
-    public var waitP50Seconds: Double
-    public var waitP95Seconds: Double
-    public var waitP99Seconds: Double
-    public var waitMaxSeconds: Double
+package struct ReportMetrics: Hashable, Sendable {
+    package var turns: Int
+    package var waitMeanSeconds: Double
+    package var waitP50Seconds: Double
+    package var waitP95Seconds: Double
+    package var waitP99Seconds: Double
+    package var waitMaxSeconds: Double
     /// Worker-seconds over useful seconds; nil where nothing useful was done.
-    public var costRatio: Double?
-    public var workerSeconds: Double
+    package var costRatio: Double?
+    package var workerSeconds: Double
     /// Turns that lost the worker they ran on.
-    public var killed: Int
+    package var killed: Int
     /// Changes of direction.
-    public var flaps: Int
-    public var scaleUps: Int
-    public var scaleDowns: Int
+    package var flaps: Int
+    package var scaleUps: Int
+    package var scaleDowns: Int
 
-    public init(
+    package init(
         turns: Int, waitMeanSeconds: Double, waitP50Seconds: Double, waitP95Seconds: Double, waitP99Seconds: Double, waitMaxSeconds: Double,
         costRatio: Double?, workerSeconds: Double, killed: Int, flaps: Int, scaleUps: Int, scaleDowns: Int
     ) {

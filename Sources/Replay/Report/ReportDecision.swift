@@ -4,23 +4,23 @@
 // another in one direction, told as one change from the first count to the last, with the reasons of the last. A pool that
 // follows each turn makes hundreds of single steps on its way up; the way up is what a reader looks for.
 
-public struct ReportDecision: Hashable, Sendable {
-    public var seconds: Double
-    public var from: Int
-    public var to: Int
+package struct ReportDecision: Hashable, Sendable {
+    package var seconds: Double
+    package var from: Int
+    package var to: Int
     /// The step that settled it, for instance `ScaleUpLimit`; empty where nobody says.
-    public var code: String
+    package var code: String
     /// The why-chain in words, a line a step.
-    public var why: [String]
+    package var why: [String]
 
     /// Decisions of the move.
-    public private(set) var steps = 1
+    package private(set) var steps = 1
     /// When the last of them was made.
-    public private(set) var lastSeconds: Double
+    package private(set) var lastSeconds: Double
     /// Decisions close by that are not told, as their moves were smaller.
-    public private(set) var others = 0
+    package private(set) var others = 0
 
-    public init(seconds: Double, from: Int, to: Int, code: String = "", why: [String] = []) {
+    package init(seconds: Double, from: Int, to: Int, code: String = "", why: [String] = []) {
         self.seconds = seconds
         self.from = from
         self.to = to

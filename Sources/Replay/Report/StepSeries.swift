@@ -4,34 +4,34 @@
 // when it is full it is thinned to columns of equal width, each of which keeps its first, lowest, highest and last point.
 // So every peak and every trough survives, at its own moment; what is lost is how often the value moved inside a column.
 
-public struct StepSeries: Hashable, Sendable {
-    public struct Point: Hashable, Sendable {
-        public var seconds: Double
-        public var value: Int
+package struct StepSeries: Hashable, Sendable {
+    package struct Point: Hashable, Sendable {
+        package var seconds: Double
+        package var value: Int
 
-        public init(seconds: Double, value: Int) {
+        package init(seconds: Double, value: Int) {
             self.seconds = seconds
             self.value = value
         }
     }
 
     /// Rising in time; each value differs from the one before.
-    public private(set) var points: [Point] = []
+    package private(set) var points: [Point] = []
 
     /// Points kept, at most.
-    public static let mostPoints = 16_384
+    package static let mostPoints = 16_384
     /// Columns that a full series is thinned to: at most four points each, so half of the room is free again.
     private static let thinnedColumns = mostPoints / 8
 
-    public init() {}
+    package init() {}
 
     /// Points in the order of their time; see `append`.
-    public init(_ points: [(seconds: Double, value: Int)]) {
+    package init(_ points: [(seconds: Double, value: Int)]) {
         for point in points { append(point.value, atSeconds: point.seconds) }
     }
 
     /// `value` from `seconds` on. At one moment the last value counts; time that goes back counts as the last moment.
-    public mutating func append(_ value: Int, atSeconds seconds: Double) {
+    package mutating func append(_ value: Int, atSeconds seconds: Double) {
         guard let last = points.last else {
             points.append(Point(seconds: seconds, value: value))
             return

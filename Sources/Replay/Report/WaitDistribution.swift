@@ -4,23 +4,23 @@
 // spaced by their logarithm, so the longest waits are kept one by one, where they matter, and ten million waits take no
 // more room than a few hundred points.
 
-public struct WaitDistribution: Hashable, Sendable {
-    public struct Point: Hashable, Sendable {
-        public var seconds: Double
+package struct WaitDistribution: Hashable, Sendable {
+    package struct Point: Hashable, Sendable {
+        package var seconds: Double
         /// Turns that waited this long or longer.
-        public var turns: Int
+        package var turns: Int
     }
 
     /// Falling in `seconds`, rising in `turns`; only waits above zero.
-    public let points: [Point]
+    package let points: [Point]
     /// All turns, those that never waited included.
-    public let turns: Int
+    package let turns: Int
 
     /// Ranks up to this one are all kept; beyond it each is a fortieth further.
     private static let exactRanks = 40
 
     /// - Parameter sortedMicroseconds: the wait of each turn, rising.
-    public init(sortedMicroseconds waits: [Int64]) {
+    package init(sortedMicroseconds waits: [Int64]) {
         turns = waits.count
         var points: [Point] = []
         let waited = waits.count - (waits.firstIndex { $0 > 0 } ?? waits.count)
@@ -33,8 +33,8 @@ public struct WaitDistribution: Hashable, Sendable {
         self.points = points
     }
 
-    public static let none = WaitDistribution(sortedMicroseconds: [])
+    package static let none = WaitDistribution(sortedMicroseconds: [])
 
     /// Turns that got a worker at once.
-    public var unwaited: Int { turns - (points.last?.turns ?? 0) }
+    package var unwaited: Int { turns - (points.last?.turns ?? 0) }
 }

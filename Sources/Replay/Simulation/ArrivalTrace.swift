@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // Which turns arrive when, and how long does each run?
 //
@@ -7,53 +7,53 @@ public import Domain
 // is restored: on nodes, and in the demo.
 
 /// One request for a worker, and the time it then keeps a slot.
-public struct Turn: Hashable, Sendable {
-    public var arrivalMicroseconds: Int64
-    public var serviceMicroseconds: Int64
+package struct Turn: Hashable, Sendable {
+    package var arrivalMicroseconds: Int64
+    package var serviceMicroseconds: Int64
     /// What restoring its actor adds, where that is known of this turn; nil where it is as for all.
-    public var resumeMicroseconds: Int64?
+    package var resumeMicroseconds: Int64?
     /// Whose it is, by number in `ArrivalTrace.names`; `.none` where the trace doesn't say.
-    public var actor = NameID.none
-    public var template = NameID.none
-    public var tenant = NameID.none
+    package var actor = NameID.none
+    package var template = NameID.none
+    package var tenant = NameID.none
     /// What its actor's snapshot holds as the turn begins; nil where the trace doesn't say.
-    public var snapshotBytes: Int64?
+    package var snapshotBytes: Int64?
 
-    public init(arrivalMicroseconds: Int64, serviceMicroseconds: Int64, resumeMicroseconds: Int64? = nil) {
+    package init(arrivalMicroseconds: Int64, serviceMicroseconds: Int64, resumeMicroseconds: Int64? = nil) {
         self.arrivalMicroseconds = arrivalMicroseconds
         self.serviceMicroseconds = serviceMicroseconds
         self.resumeMicroseconds = resumeMicroseconds
     }
 }
 
-public struct ArrivalTrace: Hashable, Sendable {
+package struct ArrivalTrace: Hashable, Sendable {
     /// In order of arrival.
-    public let turns: [Turn]
+    package let turns: [Turn]
     /// Names of actors, templates and tenants: number n is the one at n − 1.
-    public let names: [String]
+    package let names: [String]
 
-    public init(turns: [Turn], names: [String] = []) {
+    package init(turns: [Turn], names: [String] = []) {
         self.names = names
         let isSorted = zip(turns, turns.dropFirst()).allSatisfy { $0.arrivalMicroseconds <= $1.arrivalMicroseconds }
         // The sort of the standard library is stable, which keeps equal arrivals in their order.
         self.turns = isSorted ? turns : turns.sorted { $0.arrivalMicroseconds < $1.arrivalMicroseconds }
     }
 
-    public var isEmpty: Bool { turns.isEmpty }
+    package var isEmpty: Bool { turns.isEmpty }
 
-    public func name(_ id: NameID) -> String? { id.isNone || id.index > names.count ? nil : names[id.index - 1] }
+    package func name(_ id: NameID) -> String? { id.isNone || id.index > names.count ? nil : names[id.index - 1] }
 
     /// Time that turns use, all together: what a pool would cost that never had an idle worker.
-    public var usefulMicroseconds: Int64 { turns.reduce(0) { $0 &+ $1.serviceMicroseconds } }
+    package var usefulMicroseconds: Int64 { turns.reduce(0) { $0 &+ $1.serviceMicroseconds } }
 
     /// From the first arrival to the last.
-    public var spanMicroseconds: Int64 {
+    package var spanMicroseconds: Int64 {
         guard let first = turns.first, let last = turns.last else { return 0 }
         return last.arrivalMicroseconds - first.arrivalMicroseconds
     }
 
     /// The turns that arrive in the first `share` of the span, and the rest with its beginning moved to zero.
-    public func split(after share: Double) -> (before: ArrivalTrace, after: ArrivalTrace) {
+    package func split(after share: Double) -> (before: ArrivalTrace, after: ArrivalTrace) {
         guard let first = turns.first else { return (self, self) }
         let border = first.arrivalMicroseconds + Int64(Double(spanMicroseconds) * min(max(share, 0), 1))
         let index = turns.firstIndex { $0.arrivalMicroseconds >= border } ?? turns.count

@@ -1,4 +1,4 @@
-public import Autoscaling
+package import Autoscaling
 import Domain
 
 // How does a pool fare on a trace under a policy, ours or a peer's?
@@ -6,7 +6,7 @@ import Domain
 // The entry point: what to simulate by name, and the runs.
 
 /// What scales the pool of a simulation.
-public enum SimulatedPolicy: Hashable, Sendable {
+package enum SimulatedPolicy: Hashable, Sendable {
     /// A policy of ours, through the live decision functions.
     case policy(Policy, name: String)
     /// Policies of ours, each from its moment on.
@@ -17,11 +17,11 @@ public enum SimulatedPolicy: Hashable, Sendable {
     case knativeKPA
     case fixed(Int)
 
-    public static let builtinNames = ["builtin:keda-hpa", "builtin:hpa-on-assigned-workers", "builtin:knative-kpa", "builtin:fixed:N"]
-    public static let prefix = "builtin:"
+    package static let builtinNames = ["builtin:keda-hpa", "builtin:hpa-on-assigned-workers", "builtin:knative-kpa", "builtin:fixed:N"]
+    package static let prefix = "builtin:"
 
     /// A peer by its name; nil where there is none of that name.
-    public init?(builtin name: String) {
+    package init?(builtin name: String) {
         switch name {
         case "builtin:keda-hpa": self = .kedaHPA(nil)
         case "builtin:hpa-on-assigned-workers": self = .hpaOnAssignedWorkers
@@ -34,7 +34,7 @@ public enum SimulatedPolicy: Hashable, Sendable {
     }
 
     /// Triggers of a policy that a trace can't feed.
-    public var leftOut: [String] {
+    package var leftOut: [String] {
         switch self {
         case .policy(let policy, _): policy.onDemandAlone.leftOut
         case .recorded(let changes, _): changes.last { $0.policy != nil }?.policy?.onDemandAlone.leftOut ?? []
@@ -43,13 +43,13 @@ public enum SimulatedPolicy: Hashable, Sendable {
     }
 }
 
-public enum Simulation {
-    public static func run(_ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings = SimulationSettings()) -> SimulationResult {
+package enum Simulation {
+    package static func run(_ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings = SimulationSettings()) -> SimulationResult {
         run(trace, policy, settings, records: false).result
     }
 
     /// The same run, with what a report draws of it.
-    public static func recorded(
+    package static func recorded(
         _ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings = SimulationSettings()
     ) -> (result: SimulationResult, run: ReportRun) {
         let recording = run(trace, policy, settings, records: true)

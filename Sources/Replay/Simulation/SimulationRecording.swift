@@ -20,7 +20,7 @@ extension ReportRun {
 }
 
 extension ReportMetrics {
-    public init(_ result: SimulationResult) {
+    package init(_ result: SimulationResult) {
         let steps = zip(result.replicas, result.replicas.dropFirst()).map { $1.count - $0.count }
         self.init(
             turns: result.turns, waitMeanSeconds: result.waits.meanSeconds, waitP50Seconds: result.waits.seconds(quantile: 0.5),

@@ -1,26 +1,26 @@
-public import Domain
+package import Domain
 
 // What came of it: waits, cost, kills, and how the count moved?
 //
 // Times are exact microseconds; shares and means are made from them at the very end.
 
-public struct SimulationResult: Hashable, Sendable {
+package struct SimulationResult: Hashable, Sendable {
     /// From arrival to a worker's slot, without the resume.
-    public struct Waits: Hashable, Sendable {
+    package struct Waits: Hashable, Sendable {
         /// Of each turn, rising.
-        public let sortedMicroseconds: [Int64]
+        package let sortedMicroseconds: [Int64]
 
         init(microseconds: [Int64]) { sortedMicroseconds = microseconds.sorted() }
 
-        public var meanSeconds: Double {
+        package var meanSeconds: Double {
             guard !sortedMicroseconds.isEmpty else { return 0 }
             return Double(sortedMicroseconds.reduce(0, &+)) / Double(sortedMicroseconds.count) / 1e6
         }
 
-        public var maxSeconds: Double { Double(sortedMicroseconds.last ?? 0) / 1e6 }
+        package var maxSeconds: Double { Double(sortedMicroseconds.last ?? 0) / 1e6 }
 
         /// Nearest rank: the least wait that at least this share of the turns did not exceed.
-        public func seconds(quantile: Double) -> Double {
+        package func seconds(quantile: Double) -> Double {
             guard !sortedMicroseconds.isEmpty else { return 0 }
             let rank = Int((quantile * Double(sortedMicroseconds.count)).rounded(.up))
             return Double(sortedMicroseconds[min(max(rank, 1), sortedMicroseconds.count) - 1]) / 1e6
@@ -28,41 +28,41 @@ public struct SimulationResult: Hashable, Sendable {
     }
 
     /// The count asked for, from that moment on.
-    public struct Replicas: Hashable, Sendable {
-        public var atMicroseconds: Int64
-        public var count: Int
-        public init(atMicroseconds: Int64, count: Int) { self.atMicroseconds = atMicroseconds; self.count = count }
+    package struct Replicas: Hashable, Sendable {
+        package var atMicroseconds: Int64
+        package var count: Int
+        package init(atMicroseconds: Int64, count: Int) { self.atMicroseconds = atMicroseconds; self.count = count }
     }
 
-    public var policy: String
-    public var turns: Int
-    public var waits: Waits
+    package var policy: String
+    package var turns: Int
+    package var waits: Waits
     /// Workers from being asked for to being gone, until the last turn ended.
-    public var workerMicroseconds: Int64
-    public var usefulMicroseconds: Int64
+    package var workerMicroseconds: Int64
+    package var usefulMicroseconds: Int64
     /// Turns that were running on a worker that was taken away; each began again.
-    public var killed: Int
+    package var killed: Int
     /// How often the count began to rise after it fell, or to fall after it rose.
-    public var flaps: Int
+    package var flaps: Int
     /// Workers started, those ready at the beginning not counted.
-    public var starts: Int
-    public var replicas: [Replicas]
-    public var commits: Int
+    package var starts: Int
+    package var replicas: [Replicas]
+    package var commits: Int
     /// From where actors were restored; nil where nodes were not simulated.
-    public var restores: SimulatedRestores?
+    package var restores: SimulatedRestores?
 
-    public var costRatio: Double { usefulMicroseconds > 0 ? Double(workerMicroseconds) / Double(usefulMicroseconds) : 0 }
-    public var workerSeconds: Double { Double(workerMicroseconds) / 1e6 }
+    package var costRatio: Double { usefulMicroseconds > 0 ? Double(workerMicroseconds) / Double(usefulMicroseconds) : 0 }
+    package var workerSeconds: Double { Double(workerMicroseconds) / 1e6 }
     /// How often the count rose, and how often it fell.
-    public var scaleUps: Int { zip(replicas, replicas.dropFirst()).count { $0.count < $1.count } }
-    public var scaleDowns: Int { zip(replicas, replicas.dropFirst()).count { $0.count > $1.count } }
+    package var scaleUps: Int { zip(replicas, replicas.dropFirst()).count { $0.count < $1.count } }
+    package var scaleDowns: Int { zip(replicas, replicas.dropFirst()).count { $0.count > $1.count } }
 }
 
 extension SimulationResult {
     /// `{"policy":…,"turns":…,"wait":{…},"costRatio":…,"workerSeconds":…,"killed":…,"flaps":…,"replicas":[[t,n],…]}`
     ///
     /// - Parameter random: restores of the same policy where workers were picked at random.
-    public func write(to json: inout JSONWriter, against random: SimulatedRestores? = nil) {
+    package func write(to json: inout JSONWriter, against random: SimulatedRestores? = nil) {
         json.openObject()
         json.member("policy", policy)
         json.member("turns", turns)
@@ -96,17 +96,17 @@ extension SimulationResult {
 }
 
 /// Runs side by side.
-public struct SimulationReport: Hashable, Sendable {
-    public var runs: [SimulationResult]
-    public init(runs: [SimulationResult]) { self.runs = runs }
+package struct SimulationReport: Hashable, Sendable {
+    package var runs: [SimulationResult]
+    package init(runs: [SimulationResult]) { self.runs = runs }
 
     /// Restores of the run's policy where workers were picked at random; nil where that was not simulated.
-    public func random(beside run: SimulationResult) -> SimulatedRestores? {
+    package func random(beside run: SimulationResult) -> SimulatedRestores? {
         runs.first { $0.policy == run.policy && $0.restores?.placement == .random }?.restores
     }
 
     /// `{"runs":[…]}`
-    public func write(to json: inout JSONWriter) {
+    package func write(to json: inout JSONWriter) {
         json.openObject()
         json.key("runs")
         json.openArray()

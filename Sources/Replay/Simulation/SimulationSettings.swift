@@ -1,30 +1,30 @@
-public import Domain
+package import Domain
 
 // Under which conditions does a pool run in a simulation?
 
-public struct SimulationSettings: Hashable, Sendable {
+package struct SimulationSettings: Hashable, Sendable {
     /// How long a worker takes from being asked for to being ready.
-    public enum Start: Hashable, Sendable {
+    package enum Start: Hashable, Sendable {
         case constant(microseconds: Int64)
         /// Drawn from these, each as likely as the others: durations that were measured. Not empty.
         case measured(microseconds: [Int64])
     }
 
-    public var start: Start
+    package var start: Start
     /// What restoring an actor adds to its turn. It keeps the slot, and counts neither as wait nor as useful.
-    public var resumeMicroseconds: Int64
+    package var resumeMicroseconds: Int64
     /// Turns that a worker of a peer runs at once; a policy says so itself.
-    public var slotsPerWorker = 1
+    package var slotsPerWorker = 1
     /// Workers that are ready when the simulation begins; nil where the policy says so itself.
-    public var initialReady: Int?
+    package var initialReady: Int?
     /// When the simulation's zero was, for policies with schedules.
-    public var beginsAt = LogTime.zero
+    package var beginsAt = LogTime.zero
     /// Victims of blind scale-downs, measured starts, actors and the sizes of their snapshots are drawn from it.
-    public var seed: UInt64
+    package var seed: UInt64
     /// Where workers and snapshots are; nil simulates workers that are all alike.
-    public var nodes: NodeSettings?
+    package var nodes: NodeSettings?
 
-    public init(start: Start = .constant(microseconds: 10_000_000), resumeMicroseconds: Int64 = 100_000, seed: UInt64 = 1) {
+    package init(start: Start = .constant(microseconds: 10_000_000), resumeMicroseconds: Int64 = 100_000, seed: UInt64 = 1) {
         self.start = start
         self.resumeMicroseconds = resumeMicroseconds
         self.seed = seed

@@ -6,26 +6,26 @@ import Domain
 // takes 2 + context ÷ 2000 + 0.05 · generated seconds. `actor`, `template`, `tenant` and `snapshot_bytes` may be there, with
 // empty cells where nothing is known; other columns are passed over. The first mistake is thrown, with its line.
 
-public struct TraceError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct TraceError: Error, Hashable, Sendable, CustomStringConvertible {
     /// `trace.csv:17`
-    public var place: String
-    public var problem: String
-    public var remedy: String
+    package var place: String
+    package var problem: String
+    package var remedy: String
 
-    public var description: String { "\(place) \(problem): \(remedy)" }
+    package var description: String { "\(place) \(problem): \(remedy)" }
 }
 
 extension ArrivalTrace {
-    public static let rowsLimit = 5_000_000
+    package static let rowsLimit = 5_000_000
     /// The longest trace there may be, and the longest turn: three years.
-    public static let secondsLimit = 100_000_000.0
+    package static let secondsLimit = 100_000_000.0
     /// The largest snapshot there may be: a petabyte.
-    public static let snapshotBytesLimit: Int64 = 1 << 50
+    package static let snapshotBytesLimit: Int64 = 1 << 50
     /// A line longer than this is no row.
-    public static let lineLimitBytes = 4_096
+    package static let lineLimitBytes = 4_096
 
     /// - Parameter name: of the file, for the error.
-    public init(csv: some Collection<UInt8>, name: String) throws(TraceError) {
+    package init(csv: some Collection<UInt8>, name: String) throws(TraceError) {
         var lines = TraceLines(csv, name: name)
         guard let header = try lines.next() else {
             throw TraceError(place: name, problem: "is empty", remedy: "its first line must be arrival_s,service_s")

@@ -1,4 +1,4 @@
-public import Autoscaling
+package import Autoscaling
 import Domain
 
 // Which policy meets a wait objective at least cost?
@@ -7,21 +7,21 @@ import Domain
 // quarters choose; the last quarter is the check: a policy is judged there on turns that had no say in its choice, with what
 // it has learned by then. The answer depends on the trace, the base and the objective, not on the number of cores.
 
-public struct Tuner: Sendable {
+package struct Tuner: Sendable {
     /// Share of the trace's time that chooses.
-    public static let trainingShare = 0.75
+    package static let trainingShare = 0.75
     /// Rounds of looking at the best candidate's neighbours.
     static let refinements = 2
 
-    public var base: Policy
-    public var objective: TuningObjective
+    package var base: Policy
+    package var objective: TuningObjective
     /// Candidates that cost more, as a multiple of the useful time, are not chosen.
-    public var mostCost: Double?
-    public var settings: SimulationSettings
+    package var mostCost: Double?
+    package var settings: SimulationSettings
     /// Simulations at the same time.
-    public var parallelism: Int
+    package var parallelism: Int
 
-    public init(base: Policy, objective: TuningObjective, mostCost: Double? = nil, settings: SimulationSettings = SimulationSettings(), parallelism: Int) {
+    package init(base: Policy, objective: TuningObjective, mostCost: Double? = nil, settings: SimulationSettings = SimulationSettings(), parallelism: Int) {
         self.base = base
         self.objective = objective
         self.mostCost = mostCost
@@ -30,7 +30,7 @@ public struct Tuner: Sendable {
     }
 
     /// Simulates and chooses. `progress` is told how many candidates of how many known are done.
-    public func tune(_ trace: ArrivalTrace, progress: (Int, Int) -> Void = { _, _ in }) async throws -> TuningReport {
+    package func tune(_ trace: ArrivalTrace, progress: (Int, Int) -> Void = { _, _ in }) async throws -> TuningReport {
         let span = Int(trace.spanMicroseconds / 1_000_000)
         let peak = WarmBuffer.workers(forPeakOf: trace, slotsPerWorker: base.slotsPerWorker, resumeMicroseconds: settings.resumeMicroseconds)
         var trials = try await simulate(TuningGrid.coarse(base: base, peak: peak, spanSeconds: span), on: trace, known: [], progress)

@@ -1,18 +1,18 @@
-public import Autoscaling
+package import Autoscaling
 
 // Which policies are tried?
 //
 // A candidate differs from the base in what the search may change: the buffer, how long scale-down waits, and the cooldown.
 // First a coarse grid over all of them, then the neighbours of the best. Both are small, and named here.
 
-public struct TuningCandidate: Hashable, Sendable {
-    public var buffer: WarmBuffer
-    public var stabilizationSeconds: Int
-    public var cooldownSeconds: Int
+package struct TuningCandidate: Hashable, Sendable {
+    package var buffer: WarmBuffer
+    package var stabilizationSeconds: Int
+    package var cooldownSeconds: Int
 
     /// The base with this candidate's values. A direction whose limits are Kubernetes' default, which nobody chose, scales as
     /// far as is wanted.
-    public func policy(from base: Policy) -> Policy {
+    package func policy(from base: Policy) -> Policy {
         var policy = base
         policy.buffer = buffer
         policy.cooldownPeriodSeconds = cooldownSeconds

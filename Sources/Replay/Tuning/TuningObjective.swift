@@ -1,23 +1,23 @@
 // What shall the waits be like, and what may it cost?
 
-public struct TuningObjective: Hashable, Sendable {
-    public enum Measure: Hashable, Sendable {
+package struct TuningObjective: Hashable, Sendable {
+    package enum Measure: Hashable, Sendable {
         case mean
         case max
         /// A share of the turns: 0.95.
         case quantile(Double)
     }
 
-    public var measure: Measure
-    public var seconds: Double
+    package var measure: Measure
+    package var seconds: Double
 
-    public init(measure: Measure, seconds: Double) {
+    package init(measure: Measure, seconds: Double) {
         self.measure = measure
         self.seconds = seconds
     }
 
     /// `p95=0.1`, `p99.9=2`, `mean=0.2`, `max=5`; nil for anything else.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: "=", omittingEmptySubsequences: false)
         guard parts.count == 2, let seconds = Double(parts[1]), seconds >= 0, seconds.isFinite else { return nil }
         switch parts[0] {
@@ -31,7 +31,7 @@ public struct TuningObjective: Hashable, Sendable {
     }
 
     /// `p95`, `p99.9`, `mean` or `max`.
-    public var name: String {
+    package var name: String {
         switch measure {
         case .mean: return "mean"
         case .max: return "max"

@@ -1,21 +1,21 @@
-public import Autoscaling
-public import Domain
+package import Autoscaling
+package import Domain
 
 // What did the search find?
 
 /// One part of a run, without its lists.
-public struct TuningFigures: Hashable, Sendable {
+package struct TuningFigures: Hashable, Sendable {
     /// What the objective is about.
-    public var objectiveSeconds: Double
-    public var meanSeconds: Double
-    public var p50Seconds: Double
-    public var p95Seconds: Double
-    public var p99Seconds: Double
-    public var maxSeconds: Double
-    public var costRatio: Double
-    public var turns: Int
-    public var killed: Int
-    public var flaps: Int
+    package var objectiveSeconds: Double
+    package var meanSeconds: Double
+    package var p50Seconds: Double
+    package var p95Seconds: Double
+    package var p99Seconds: Double
+    package var maxSeconds: Double
+    package var costRatio: Double
+    package var turns: Int
+    package var killed: Int
+    package var flaps: Int
 
     init(_ result: SimulationResult, _ objective: TuningObjective) {
         objectiveSeconds = objective.value(of: result.waits)
@@ -44,16 +44,16 @@ public struct TuningFigures: Hashable, Sendable {
     }
 }
 
-public struct TuningTrial: Hashable, Sendable {
-    public var candidate: TuningCandidate
-    public var policy: Policy
+package struct TuningTrial: Hashable, Sendable {
+    package var candidate: TuningCandidate
+    package var policy: Policy
     /// The part that chooses.
-    public var training: TuningFigures
+    package var training: TuningFigures
     /// The part that checks.
-    public var heldOut: TuningFigures
+    package var heldOut: TuningFigures
 
     /// `surge 0.97 of 900 s`, and what else differs.
-    public var summary: String {
+    package var summary: String {
         let buffer = switch candidate.buffer {
         case .fixed(let spare): "spare \(spare)"
         case .percent(let percent): "spare \(percent) %"
@@ -75,23 +75,23 @@ public struct TuningTrial: Hashable, Sendable {
     }
 }
 
-public struct TuningReport: Hashable, Sendable {
-    public var objective: TuningObjective
-    public var mostCost: Double?
+package struct TuningReport: Hashable, Sendable {
+    package var objective: TuningObjective
+    package var mostCost: Double?
     /// Policies that were simulated.
-    public var trials: Int
+    package var trials: Int
     /// Least wait for its cost each, the cheapest first.
-    public var front: [TuningTrial]
+    package var front: [TuningTrial]
     /// nil where every candidate costs too much.
-    public var chosen: TuningTrial?
+    package var chosen: TuningTrial?
 
     /// Whether the chosen one meets the objective where it was chosen.
-    public var isMet: Bool { chosen.map { $0.training.objectiveSeconds <= objective.seconds } ?? false }
+    package var isMet: Bool { chosen.map { $0.training.objectiveSeconds <= objective.seconds } ?? false }
     /// Whether it meets it on the held-out part too.
-    public var holds: Bool { chosen.map { $0.heldOut.objectiveSeconds <= objective.seconds } ?? false }
+    package var holds: Bool { chosen.map { $0.heldOut.objectiveSeconds <= objective.seconds } ?? false }
 
     /// `{"objective":…,"trials":…,"met":…,"holds":…,"chosen":{…},"front":[…]}`
-    public func write(to json: inout JSONWriter) {
+    package func write(to json: inout JSONWriter) {
         json.openObject()
         json.key("objective")
         json.openObject()

@@ -1,5 +1,5 @@
-public import Domain
-public import EventLog
+package import Domain
+package import EventLog
 import Autoscaling
 import ControlLoop
 
@@ -8,7 +8,7 @@ import ControlLoop
 // The log is folded as the live loop folds it, which says of each event whether it changed anything; what did opens, moves
 // and closes turns here. Memory grows with the turns of the stretch and with the state, never with the log.
 
-public struct HistoryReader {
+package struct HistoryReader {
     /// An actor's turn under way. Times are after the beginning of the stretch.
     private struct OpenTurn {
         var pool: NameID
@@ -19,7 +19,7 @@ public struct HistoryReader {
     }
 
     private let log: EventLog
-    public let stretch: LogStretch
+    package let stretch: LogStretch
     private let pools: Set<NameID>
     private var world: World
     private var hasBegun = false
@@ -29,7 +29,7 @@ public struct HistoryReader {
     private var residents: [NameID: Set<NameID>] = [:]
 
     /// - Parameter pools: whose history is told; of all, where none is named.
-    public init(log: EventLog, stretch: LogStretch, pools: Set<NameID> = []) {
+    package init(log: EventLog, stretch: LogStretch, pools: Set<NameID> = []) {
         self.log = log
         self.stretch = stretch
         self.pools = pools
@@ -37,15 +37,15 @@ public struct HistoryReader {
     }
 
     /// The position reached.
-    public var position: Position { world.position }
+    package var position: Position { world.position }
 
     /// Whether what will be read is what was written. Comes before the first `step`.
-    public func checkChain(progress: @escaping (Position) -> Void = { _ in }) throws(LogError) -> VerifyReport {
+    package func checkChain(progress: @escaping (Position) -> Void = { _ in }) throws(LogError) -> VerifyReport {
         try log.verify(after: world.position, through: stretch.last, progress: progress)
     }
 
     /// Reads on by some commits; false at the end.
-    public mutating func step() throws(LogError) -> Bool {
+    package mutating func step() throws(LogError) -> Bool {
         let batches = try History.slice(of: log, after: world.position, through: stretch.last)
         for batch in batches {
             if batch.lastSeq < stretch.first {
@@ -59,7 +59,7 @@ public struct HistoryReader {
     }
 
     /// Everything read so far, cut at the end of the stretch; in order of name. Pools without a turn are left out.
-    public mutating func finish() -> [PoolHistory] {
+    package mutating func finish() -> [PoolHistory] {
         begin()
         let end = offset(stretch.lastAt)
         for (actor, turn) in open.sorted(by: { $0.key < $1.key }) { close(actor, turn, turn.running == nil ? .cutWaiting : .cutRunning, at: end) }

@@ -6,37 +6,37 @@ import Autoscaling
 // the log's, worker starts are drawn from the log's own. The recorded policy is simulated as well, so that whoever reads the
 // figures sees how far the simulation is from what happened.
 
-public struct WhatIf: Sendable {
+package struct WhatIf: Sendable {
     /// One pool: what happened, what the recorded policy makes of it in simulation, and the policies asked about.
-    public struct Answer: Sendable {
-        public var history: PoolHistory
-        public var runs: [SimulationResult]
+    package struct Answer: Sendable {
+        package var history: PoolHistory
+        package var runs: [SimulationResult]
         /// The same for a report; empty where none was asked for.
-        public var drawn: [ReportRun]
+        package var drawn: [ReportRun]
     }
 
-    public var policies: [SimulatedPolicy]
-    public var seed: UInt64
+    package var policies: [SimulatedPolicy]
+    package var seed: UInt64
 
-    public init(policies: [SimulatedPolicy], seed: UInt64) {
+    package init(policies: [SimulatedPolicy], seed: UInt64) {
         self.policies = policies
         self.seed = seed
     }
 
     /// The pool that a policy is for; nil for peers, which take any.
-    public static func pool(of policy: SimulatedPolicy) -> String? {
+    package static func pool(of policy: SimulatedPolicy) -> String? {
         if case .policy(let policy, _) = policy { policy.pool } else { nil }
     }
 
     /// The policies that say something of `history`'s pool.
-    public func policies(for history: PoolHistory) -> [SimulatedPolicy] {
+    package func policies(for history: PoolHistory) -> [SimulatedPolicy] {
         policies.filter { Self.pool(of: $0).map { $0 == history.pool } ?? true }
     }
 
     /// - Parameters:
     ///   - parallelism: simulations at the same time.
     ///   - draws: whether a report is asked for.
-    public func answer(_ history: PoolHistory, parallelism: Int, draws: Bool = false) async -> Answer {
+    package func answer(_ history: PoolHistory, parallelism: Int, draws: Bool = false) async -> Answer {
         let trace = history.trace
         let settings = history.settings(seed: seed)
         let simulated = [history.recordedPolicy].compactMap { $0 } + policies(for: history)

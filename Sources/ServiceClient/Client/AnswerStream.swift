@@ -66,7 +66,7 @@ extension ClientAnswer {
 }
 
 /// The lines of an answer that may never end. Empty lines, which keep a stream alive, are left out.
-public struct ServerLines {
+package struct ServerLines {
     private var stream: AnswerStream
     private let lineBytes: Int
     private var pending = ByteBuffer()
@@ -78,7 +78,7 @@ public struct ServerLines {
     }
 
     /// The next line without its end; nil once the server has ended the answer.
-    public mutating func next() async throws(ClientError) -> [UInt8]? {
+    package mutating func next() async throws(ClientError) -> [UInt8]? {
         while true {
             if let end = pending.readableBytesView.firstIndex(of: UInt8(ascii: "\n")) {
                 let line = pending.readBytes(length: end - pending.readerIndex) ?? []

@@ -1,6 +1,6 @@
 // Why did a request fail?
 
-public enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
     /// No connection, or it broke before the answer was whole.
     case unreachable(url: String, reason: String)
     /// The server answered no.
@@ -11,7 +11,7 @@ public enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
     case busy(limit: Int)
     case cancelled
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .unreachable(let url, let reason): "can't reach \(url): \(reason)"
         case .refused(let status, let problem): "the server refused (\(status)): \(problem.detail)"
@@ -32,15 +32,15 @@ public enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// What a server says about a refusal (RFC 9457).
-public struct ServerProblem: Hashable, Sendable {
+package struct ServerProblem: Hashable, Sendable {
     /// The last part of `type`, for instance `invalid-event`.
-    public var kind: String
-    public var detail: String
-    public var index: Int?
-    public var field: String?
-    public var retryAfterSeconds: Int?
+    package var kind: String
+    package var detail: String
+    package var index: Int?
+    package var field: String?
+    package var retryAfterSeconds: Int?
 
-    public init(kind: String, detail: String, index: Int? = nil, field: String? = nil, retryAfterSeconds: Int? = nil) {
+    package init(kind: String, detail: String, index: Int? = nil, field: String? = nil, retryAfterSeconds: Int? = nil) {
         self.kind = kind
         self.detail = detail
         self.index = index

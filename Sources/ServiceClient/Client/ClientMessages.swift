@@ -1,18 +1,18 @@
 // What goes out and what comes back?
 
-public struct ClientRequest: Sendable {
-    public var method: String
+package struct ClientRequest: Sendable {
+    package var method: String
     /// Begins with a slash; query included, encoded.
-    public var path: String
+    package var path: String
     /// Beyond what the client adds itself; names in lower case.
-    public var headers: [(name: String, value: String)]
-    public var body: [UInt8]
+    package var headers: [(name: String, value: String)]
+    package var body: [UInt8]
     /// Whether sending it twice does no more than sending it once. Events are exactly that, by (source, id).
-    public var isIdempotent: Bool
+    package var isIdempotent: Bool
     /// How much longer than usual the answer may take: what the server was asked to wait.
-    public var extraSeconds = 0.0
+    package var extraSeconds = 0.0
 
-    public init(_ method: String, _ path: String, headers: [(name: String, value: String)] = [], body: [UInt8] = [], isIdempotent: Bool) {
+    package init(_ method: String, _ path: String, headers: [(name: String, value: String)] = [], body: [UInt8] = [], isIdempotent: Bool) {
         self.method = method
         self.path = path
         self.headers = headers
@@ -20,19 +20,19 @@ public struct ClientRequest: Sendable {
         self.isIdempotent = isIdempotent
     }
 
-    public static func get(_ path: String) -> ClientRequest { ClientRequest("GET", path, isIdempotent: true) }
+    package static func get(_ path: String) -> ClientRequest { ClientRequest("GET", path, isIdempotent: true) }
 
     /// Events to be appended: a JSON array of CloudEvents, or one of them.
-    public static func events(_ json: [UInt8], isBatch: Bool) -> ClientRequest {
+    package static func events(_ json: [UInt8], isBatch: Bool) -> ClientRequest {
         let type = isBatch ? "application/cloudevents-batch+json" : "application/cloudevents+json"
         return ClientRequest("POST", "/v1/events", headers: [("content-type", type)], body: json, isIdempotent: true)
     }
 }
 
-public struct ClientAnswer: Sendable {
-    public var status: Int
-    public var headers: [(name: String, value: String)]
-    public var body: [UInt8]
+package struct ClientAnswer: Sendable {
+    package var status: Int
+    package var headers: [(name: String, value: String)]
+    package var body: [UInt8]
 
-    public func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+    package func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
 }

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 
 // How does a program keep up with the log?
 //
@@ -12,7 +12,7 @@ extension ServiceClient {
     /// - Parameters:
     ///   - query: further parameters of `GET /v1/events`, encoded, for instance `pool=default%2Fagents`.
     ///   - take: may take its time: what it has not taken is not read.
-    public nonisolated func follow(
+    package nonisolated func follow(
         after: Position, query: String = "", _ take: @escaping @Sendable (Position, [UInt8]) async -> Bool
     ) async throws(ClientError) {
         var place = FollowPlace(after: after)
@@ -57,8 +57,8 @@ extension ServiceClient {
 }
 
 /// The position in front of every line: `{"seq":41,…`.
-public enum EventLine {
-    public static func position(_ line: [UInt8]) -> Position? {
+package enum EventLine {
+    package static func position(_ line: [UInt8]) -> Position? {
         let prefix = Array("{\"seq\":".utf8)
         guard line.starts(with: prefix) else { return nil }
         var value: Position = 0

@@ -1,5 +1,5 @@
 import HTTPTypes
-public import Logging
+package import Logging
 import NIOCore
 import NIOHTTPTypes
 import NIOPosix
@@ -10,8 +10,8 @@ import NIOPosix
 // tried again, a few times and with growing pauses, where the server can't be reached or asks for patience; any other
 // fails at once. Nothing waits without a limit.
 
-public actor ServiceClient {
-    public nonisolated let configuration: ClientConfiguration
+package actor ServiceClient {
+    package nonisolated let configuration: ClientConfiguration
     private let group: any EventLoopGroup
     private let inFlight: InFlightLimit
     private let log: Logger
@@ -19,7 +19,7 @@ public actor ServiceClient {
     private var opening: Task<Result<ClientConnection, ClientError>, Never>?
     private var isClosed = false
 
-    public init(_ configuration: ClientConfiguration, log: Logger) {
+    package init(_ configuration: ClientConfiguration, log: Logger) {
         self.configuration = configuration
         self.log = log
         group = MultiThreadedEventLoopGroup.singleton
@@ -32,7 +32,7 @@ public actor ServiceClient {
     // MARK: - One request, one answer
 
     /// - Throws: `refused` for every status of 400 and above.
-    public nonisolated func request(_ request: ClientRequest) async throws(ClientError) -> ClientAnswer {
+    package nonisolated func request(_ request: ClientRequest) async throws(ClientError) -> ClientAnswer {
         try await inFlight.enter()
         defer { inFlight.leave() }
         var backoff = RetryBackoff(limits)
@@ -65,7 +65,7 @@ public actor ServiceClient {
     // MARK: - A stream of lines
 
     /// Hands `body` the lines of one answer as they come. What `body` doesn't take is not read from the connection.
-    public nonisolated func withLines<Value: Sendable>(
+    package nonisolated func withLines<Value: Sendable>(
         _ request: ClientRequest, _ body: @Sendable (inout ServerLines) async throws(ClientError) -> Value
     ) async throws(ClientError) -> Value {
         try await exchange(request, silenceSeconds: limits.silenceSeconds) { stream throws(ClientError) in
@@ -145,7 +145,7 @@ public actor ServiceClient {
         if connection?.channel === broken.channel { connection = nil }
     }
 
-    public func close() async {
+    package func close() async {
         isClosed = true
         await connection?.close()
         connection = nil

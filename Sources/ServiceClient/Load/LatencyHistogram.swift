@@ -2,17 +2,17 @@
 //
 // Counts by size class: 32 classes to each doubling, so a quantile is right to about 3 %. 8 kB, whatever is recorded.
 
-public struct LatencyHistogram: Hashable, Sendable {
+package struct LatencyHistogram: Hashable, Sendable {
     private static let classesPerDoubling: Int64 = 32
     private static let shift: Int64 = 5
     private var counts = [Int64](repeating: 0, count: 1_024)
-    public private(set) var count: Int64 = 0
-    public private(set) var maxMicroseconds: Int64 = 0
+    package private(set) var count: Int64 = 0
+    package private(set) var maxMicroseconds: Int64 = 0
     private var sum: Int64 = 0
 
-    public init() {}
+    package init() {}
 
-    public mutating func record(microseconds: Int64) {
+    package mutating func record(microseconds: Int64) {
         let value = max(microseconds, 0)
         counts[min(Self.index(value), counts.count - 1)] += 1
         count += 1
@@ -20,17 +20,17 @@ public struct LatencyHistogram: Hashable, Sendable {
         maxMicroseconds = max(maxMicroseconds, value)
     }
 
-    public mutating func merge(_ other: LatencyHistogram) {
+    package mutating func merge(_ other: LatencyHistogram) {
         for index in counts.indices { counts[index] += other.counts[index] }
         count += other.count
         sum += other.sum
         maxMicroseconds = max(maxMicroseconds, other.maxMicroseconds)
     }
 
-    public var meanMicroseconds: Double { count == 0 ? 0 : Double(sum) / Double(count) }
+    package var meanMicroseconds: Double { count == 0 ? 0 : Double(sum) / Double(count) }
 
     /// The value that a share `q` of all are at or below, 0 to 1.
-    public func quantileMicroseconds(_ q: Double) -> Int64 {
+    package func quantileMicroseconds(_ q: Double) -> Int64 {
         let rank = Int64((Double(count) * q).rounded(.up))
         var seen: Int64 = 0
         for (index, count) in counts.enumerated() {

@@ -1,4 +1,4 @@
-public import NIOCore
+package import NIOCore
 import NIOPosix
 import NIOSSL
 
@@ -7,9 +7,9 @@ import NIOSSL
 // All connections of a run share one event loop, which costs one core tens of thousands of requests a second less than
 // the server they are sent to. The report says what came back and how long it took.
 
-public enum LoadDriver {
+package enum LoadDriver {
     /// - Throws: `ClientError.unreachable` where not every connection could be opened. What fails later is in the report.
-    public static func run(_ plan: LoadPlan, on chosen: (any EventLoop)? = nil) async throws(ClientError) -> LoadReport {
+    package static func run(_ plan: LoadPlan, on chosen: (any EventLoop)? = nil) async throws(ClientError) -> LoadReport {
         let eventLoop = chosen ?? MultiThreadedEventLoopGroup.singleton.any()
         let block = LoadHeader.block(of: plan)
         var reports: [EventLoopFuture<LoadReport>] = []

@@ -7,11 +7,11 @@ import Domain
 // and stretched to the window, while all text stays HTML: the same page fits a phone and a desk. Pure: equal reports, equal
 // pages. What it leaves out is bounded and said on the page itself.
 
-public enum ReportPage {
+package enum ReportPage {
     /// Runs drawn, at most.
-    public static let mostRuns = 24
+    package static let mostRuns = 24
 
-    public static func html(_ report: Report) -> String {
+    package static func html(_ report: Report) -> String {
         var shown = report
         shown.runs = Array(report.runs.prefix(mostRuns))
         let scales = ReportScales(shown)
