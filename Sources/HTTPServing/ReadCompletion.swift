@@ -3,8 +3,8 @@ package import NIOCore
 // What is left of an HTTP/2 stream whose connection breaks in the very read that opened it?
 //
 // NIO's multiplexer notes each stream that a read touched, and lets go of it at the read's end. A channel that closes within the
-// read is told no end: the streams, their handlers and the multiplexer then hold one another for ever, some 40 KB a connection.
-// This handler stands nearest the socket and tells the end itself, once the channel is closed. (Over TLS the end is always told.)
+// read never learns of that end: the streams, their handlers and the multiplexer then hold one another for ever, some 40 KB a connection.
+// This handler stands nearest the socket and reports the end itself, once the channel is closed. (Over TLS it is always reported.)
 
 package final class ReadCompletion: ChannelInboundHandler {
     package typealias InboundIn = NIOAny

@@ -8,8 +8,8 @@ import Glibc
 // The actuator for `kind: Process`: a pool is N child processes, each a `greenroom worker`. It keeps as many as it was
 // told, replaces those that die, asks those to go that it was told to remove, and speaks for those that can't.
 //
-// Always: none outlives the service (`stop` waits for all and for what they had started; after a crash they see their stdin
-// close, and the next `start` ends what is left); a worker that holds an actor is not killed by a scale-down, only by the end of the service.
+// Always: none outlives the service. `stop` waits for all of them and for what they had started. After a crash they see their stdin
+// close, and the next `start` ends what is left. A scale-down never kills a worker that holds an actor; only the end of the service does.
 // Left out: which worker goes, and retries of what failed; both are the control loop's.
 //
 // The actor guards all of it. Processes are run by one task each (`supervise`), which ends with its process.

@@ -53,6 +53,15 @@ import Testing
         #expect(found.map(\.path) == ["spec.fallback.behavior"])
     }
 
+    @Test func aFormulaThatNamesACronTriggerIsToldThatItBecameASchedule() throws {
+        let cron = #"{type: cron, name: office, metadata: {timezone: UTC, start: "0 8 * * *", end: "0 18 * * *", desiredReplicas: "3"}}"#
+        let prometheus = #"{type: prometheus, name: load, metadata: {serverAddress: "http://p", query: up, threshold: "1"}}"#
+        let formula = #"advanced: {scalingModifiers: {formula: "max(load, office)", target: "1"}}"#
+        let found = problems(converting: Manifest.scaledObject("triggers: [\(prometheus), \(cron)]\n\(formula)"))
+        #expect(found.map(\.path) == ["spec.advanced.scalingModifiers.formula"])
+        #expect(found.first?.message.contains("office became spec.schedules") == true)
+    }
+
     @Test func anActivationBelowZeroIsForced() throws {
         let conversion = try convert(Manifest.trigger(#"{type: prometheus, metadata: {serverAddress: "http://p", query: up, threshold: "1", activationThreshold: "-1"}}"#))
         try expectAccepted(conversion)

@@ -7,10 +7,10 @@ import EventLog
 // One `PoolActuation` a pool: it holds what is wanted last (workers to take back, a count, workers to drain and to remove) and
 // carries it out one call at a time. What becomes of a call that fails depends on the fault:
 //
-//     unreachable   asked again with backoff, until the target answers or something newer is wanted
-//     refused       asked again when something newer is wanted, and once in `refusedRetrySeconds`: somebody may have mended it
-//     fenced        dropped: another instance acts on the target
-//     others' count, a worker that holds an actor   dropped: the loop sees it in the log, and asks again where that is right
+// - unreachable: asked again with backoff, until the target answers or something newer is wanted.
+// - refused: asked again when something newer is wanted. It is also asked every `refusedRetrySeconds`, as somebody may have mended it.
+// - fenced: dropped. Another instance acts on the target.
+// - a count that others set, or a worker that holds an actor: dropped. The loop sees it in the log, and asks again where that is right.
 //
 // What came of it goes to the log as transitions, not attempts: `scale.applied`, the first `scale.failed` of a trouble, and other
 // words for it a bounded number of times. Wishes overtaken while a call is under way are never sent. A pool that is followed no

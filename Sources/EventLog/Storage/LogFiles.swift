@@ -1,9 +1,8 @@
 // Is the log's file still the one at its path?
 //
 // A file that is moved or deleted while it is open can be written on, and what is written can't be found again. So the
-// device and inode of the three files (the database, its write-ahead log, and that one's index) are noted when they were
-// opened, and held against what lies at their paths before each commit and after its sync: nothing is acknowledged that
-// isn't at its path. Only `stat` is used: to open and close a file that SQLite has open would drop its locks.
+// device and inode of the three files (the database, its write-ahead log, and that one's index) are noted at opening. Before each
+// commit and after its sync they are compared with what lies at the paths: nothing is acknowledged that isn't at its path. Only `stat` is used: to open and close a file that SQLite has open would drop its locks.
 
 import Synchronization
 

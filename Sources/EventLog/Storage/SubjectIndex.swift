@@ -1,8 +1,7 @@
 // Where was a subject last heard of, and which numbers has a source used?
 //
-// A few numbers a name: as a subject the pool it was last known in, its last position, and whether it was an actor or a
-// worker; as a source its highest decimal id (a higher one is certainly new), and in which pools it put actors and workers.
-// They are worked out from events alone; a checkpoint saves going through them all at opening. Changes of a commit under way
+// A few numbers a name. Of a subject: the pool it was last known in, its last position, and whether it was an actor or a worker. Of a
+// source: its highest decimal id (a higher one is certainly new), and in which pools it put actors and workers. They are worked out from events alone; a checkpoint saves going through them all at opening. Changes of a commit under way
 // are noted, to be kept or taken back with it.
 
 import Domain

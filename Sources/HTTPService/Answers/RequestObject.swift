@@ -77,7 +77,7 @@ struct RequestObject {
     func seconds(_ name: String, upTo most: Double) throws(Problem) -> Double? {
         guard let value = value(name) else { return nil }
         guard let milli = read({ $0.milli(value) }), milli >= 0, Double(milli) <= most * 1_000 else {
-            throw Problem(.invalidRequest, "\(name) must be seconds, 0 to \(most)", field: name)
+            throw Problem(.invalidRequest, "\(name) must be seconds, 0 to \(Int(most))", field: name)
         }
         return Double(milli) / 1_000
     }

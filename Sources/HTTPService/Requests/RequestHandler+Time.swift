@@ -39,8 +39,8 @@ extension RequestHandler {
         }
     }
 
-    /// A stopping server doesn't wait for a client that is silent, nor long for a stream that goes on without end: each is told how
-    /// far it came while there is time to.
+    /// A stopping server doesn't wait for a silent client, nor long for a stream without end. It tells each how far it came while there
+    /// is still time.
     private func isStopWaiting(_ still: TimeAmount, _ now: NIODeadline) -> Bool {
         guard let since = state.drainingSince else { return false }
         let draining = now - since

@@ -5,10 +5,9 @@ import NIOTLS
 
 // What does one connection do between its requests?
 //
-// It stands first in the channel's pipeline (after TLS), sees every byte, and keeps: how many requests are open and since when
-// none is, which HTTP/2 streams there are, who was let in last, what its answers hold in memory, whether it is closing, and the
-// flushes it holds back. Answers that are written while the loop hands out a commit's results, or while it still reads, leave in
-// one system call.
+// It stands first in the channel's pipeline (after TLS) and sees every byte. It counts open requests, and knows since when there are
+// none. It knows the HTTP/2 streams, who was let in last, what its answers hold in memory, and whether it is closing. It also holds
+// flushes back: answers written while the loop hands out a commit's results, or while it still reads, leave in one system call.
 
 final class Connection: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer

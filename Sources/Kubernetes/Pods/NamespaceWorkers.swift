@@ -4,9 +4,9 @@ import Domain
 // Which workers do the pools of one namespace have, by its pods?
 //
 // One watch of the namespace's pods serves all its pools. A pod is the worker of the pool whose target owns it (`OwnerChains`,
-// `PodMembership`); what `PodEvents` makes of its changes goes to the log, and what is known of it moves on only once that is there: a
-// failed append is made good by listing anew. A worker is followed to its end: also when its pool's policy was taken away or got another
-// target, and also one that only the log knows, of an earlier run. Ids follow from the pod's uid and version, so what a restart
+// `PodMembership`). What `PodEvents` makes of its changes goes to the log. What is known of the pod moves on only once that is there, and
+// a failed append is made good by a new list. A worker is followed to its end, also when its pool's policy was taken away or got another
+// target. So is one of an earlier run, which only the log knows. Ids follow from the pod's uid and version, so what a restart
 // says again is in the log once.
 //
 // The actor guards the state; one delivery, or one look at all pods, is finished before the next begins.

@@ -3,10 +3,12 @@ import ControlLoop
 
 // Which pods can be a target's?
 //
-// Owner references decide (`OwnerChains`). What is known of the target's kind only saves asking for the owners of pods that can't be
-// its: a workload of Kubernetes' own owns only pods that fit its selector, which never changes, agent-substrate's controller labels a pool's pods
-// with its name, and Agent Sandbox' takes the pool's label off a pod that is claimed. A policy's `workerSelector` narrows what such a kind owns; with any other kind it decides by itself, for
-// whoever wrote it knows that references don't lead there.
+// Owner references decide (`OwnerChains`). What is known of the target's kind only saves asking for the owners of pods that can't be its:
+// - A workload of Kubernetes' own owns only pods that fit its selector, which never changes.
+// - agent-substrate's controller labels a pool's pods with its name.
+// - Agent Sandbox' controller takes the pool's label off a pod that is claimed.
+// A policy's `workerSelector` narrows what such a kind owns. With any other kind the selector decides by itself: whoever wrote it
+// knows that references don't lead there.
 
 struct PodMembership: Hashable, Sendable {
     /// Pods that don't fit aren't the target's; nil where any pod may be.

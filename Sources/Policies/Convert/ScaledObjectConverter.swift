@@ -24,8 +24,8 @@ struct ScaledObjectConverter {
         policy.cooldownPeriodSeconds = spec.integer("cooldownPeriod") ?? policy.cooldownPeriodSeconds
         policy.initialCooldownPeriodSeconds = spec.integer("initialCooldownPeriod") ?? policy.initialCooldownPeriodSeconds
         policy.behaviorGiven = true
-        readTriggers(spec, into: &policy)
-        spec.object("advanced").map { readAdvanced($0, into: &policy) }
+        let scheduled = readTriggers(spec, into: &policy)
+        spec.object("advanced").map { readAdvanced($0, scheduled: scheduled, into: &policy) }
         policy.fallback = spec.object("fallback").flatMap { fallback($0, policy) }
         readAnnotations(names.metadata, into: &policy)
         names.noteName(of: target, pool: policy.pool)
@@ -37,12 +37,14 @@ struct ScaledObjectConverter {
 
     // MARK: - Triggers
 
-    private func readTriggers(_ spec: ManifestObject, into policy: inout Policy) {
+    /// - Returns: the names of the triggers that became schedules.
+    private func readTriggers(_ spec: ManifestObject, into policy: inout Policy) -> [String] {
         let interval = spec.integer("pollingInterval")
         let intervalSeconds = min(max(interval ?? Self.pollingIntervalSeconds, 1), PolicyLimits.pollSeconds)
         if let interval, interval != intervalSeconds { spec.note("pollingInterval", "\(interval) became \(intervalSeconds) s, the nearest there is") }
         let triggers = spec.objects("triggers")
         var demandPool: String?
+        var scheduled: [String] = []
         if spec.value("triggers") == nil { spec.problems.report(spec.pathOf("triggers"), at: spec.place, "is missing") }
         for document in triggers.prefix(PolicyLimits.triggers) {
             let reader = ScaledTrigger(document: document, pool: policy.pool, intervalSeconds: intervalSeconds, secrets: secrets, now: now)
@@ -58,6 +60,7 @@ struct ScaledObjectConverter {
             case .schedule(let schedule):
                 document.isOrigin(nil, of: "spec.schedules[\(policy.schedules.count)]")
                 policy.schedules.append(schedule)
+                document.text("name").map { scheduled.append($0) }
             case nil: break
             }
             document.noteUnread()
@@ -73,6 +76,7 @@ struct ScaledObjectConverter {
             policy.triggers = [Trigger(name: "demand", source: .demand, thresholdMilli: 1_000)]
             spec.note("triggers", "no other trigger is left: the pool follows its own demand too, one actor a worker")
         }
+        return scheduled
     }
 
     private func append(_ trigger: Trigger, of document: ManifestObject, to policy: inout Policy) {
@@ -102,7 +106,7 @@ struct ScaledObjectConverter {
 
     // MARK: - Advanced
 
-    private func readAdvanced(_ advanced: ManifestObject, into policy: inout Policy) {
+    private func readAdvanced(_ advanced: ManifestObject, scheduled: [String], into policy: inout Policy) {
         advanced.leaveOut("restoreToOriginalReplicaCount", "a removed policy leaves its pool as it is")
         if let config = advanced.object("horizontalPodAutoscalerConfig") {
             config.leaveOut("name", "there is no HPA")
@@ -110,7 +114,7 @@ struct ScaledObjectConverter {
             config.noteUnread()
         }
         if let modifiers = advanced.object("scalingModifiers") {
-            policy.scalingModifiers = scalingModifiers(modifiers, names: policy.triggers.map(\.name))
+            policy.scalingModifiers = scalingModifiers(modifiers, names: policy.triggers.map(\.name), scheduled: scheduled)
             if policy.scalingModifiers != nil, policy.triggers.contains(where: Self.isResource) {
                 modifiers.note("formula", "stands for all triggers here, also for cpu and memory, by which KEDA scales beside it: name them in it")
             }
@@ -119,7 +123,8 @@ struct ScaledObjectConverter {
         advanced.noteUnread()
     }
 
-    private func scalingModifiers(_ modifiers: ManifestObject, names: [String]) -> ScalingModifiers? {
+    /// - Parameter scheduled: triggers that a formula can't name any more, as they became schedules.
+    private func scalingModifiers(_ modifiers: ManifestObject, names: [String], scheduled: [String]) -> ScalingModifiers? {
         // KEDA reads empty modifiers as none.
         guard let text = modifiers.text("formula"), !text.isEmpty else { return nil }
         guard let target = modifiers.required("target", modifiers.milli("target")) else { return nil }
@@ -129,9 +134,10 @@ struct ScaledObjectConverter {
             return ScalingModifiers(
                 formula: try Formula(compiling: text, names: names), targetMilli: target, activationTargetMilli: activationTarget, metricType: metricType)
         } catch {
+            let became = scheduled.isEmpty ? "" : " (\(scheduled.joined(separator: ", ")) became spec.schedules, which hold the count up by themselves: take that out of the formula)"
             modifiers.problems.report(
                 modifiers.pathOf("formula"),
-                "column \(error.column) of the formula: \(error.message); write it with the operators and functions that formulas have here, and convert again")
+                "column \(error.column) of the formula: \(error.message)\(became); write it with the operators and functions that formulas have here, and convert again")
             return nil
         }
     }

@@ -45,7 +45,11 @@ struct ActorExplanation: Sendable {
 
     private var headline: String {
         let pool = "\(actor.namespace)/\(actor.pool)"
-        guard placed == nil else { return "actor \(actor.id) of \(pool): on \(placed?.data["worker"]?.string ?? actor.worker ?? "its worker"), \(actor.status)" }
+        if let placed {
+            let worker = placed.data["worker"]?.string ?? "a worker that the log doesn't name"
+            guard let present = actor.worker else { return "actor \(actor.id) of \(pool): \(actor.status), last placed on \(worker)" }
+            return "actor \(actor.id) of \(pool): on \(present), \(actor.status)"
+        }
         guard let placement else { return "actor \(actor.id) of \(pool): \(actor.status), never placed" }
         return "actor \(actor.id) of \(pool): waits, place \(placement.position) in the queue, for \(DurationText.precise(placement.waitedSeconds))"
     }
