@@ -5,13 +5,13 @@
 // use and never change; 0 stands for "no name". About 20 bytes a name beside its text; nothing is allocated per name.
 
 /// The number of a name in one log's dictionary.
-package struct NameID: Hashable, Comparable, Sendable {
-    package var rawValue: UInt32
-    package init(_ rawValue: UInt32) { self.rawValue = rawValue }
+@usableFromInline package struct NameID: Hashable, Comparable, Sendable {
+    @usableFromInline package var rawValue: UInt32
+    @usableFromInline package init(_ rawValue: UInt32) { self.rawValue = rawValue }
     package static let none = NameID(0)
     package var isNone: Bool { rawValue == 0 }
     package var index: Int { Int(rawValue) }
-    package static func < (a: NameID, b: NameID) -> Bool { a.rawValue < b.rawValue }
+    @usableFromInline package static func < (a: NameID, b: NameID) -> Bool { a.rawValue < b.rawValue }
 }
 
 package struct NameTable: Sendable {
@@ -198,7 +198,7 @@ struct QualifiedNames: Sendable {
 
 /// A fast 64-bit hash of bytes, the same in every process: eight bytes a step, each folded in by a 128-bit multiply.
 /// For tables and filters only. An adversary can make collisions, so whoever uses it must check equality.
-package enum ByteHash {
+@usableFromInline package enum ByteHash {
     package static func of(_ bytes: UnsafeBufferPointer<UInt8>, seed: UInt64 = 0) -> UInt64 {
         var state = seed ^ 0x9E37_79B9_7F4A_7C15 ^ UInt64(bytes.count)
         let raw = UnsafeRawBufferPointer(bytes)

@@ -16,7 +16,7 @@ package enum QualifiedName {
     }
 
     /// The same of bytes: where the slash is.
-    @inlinable package static func slash(in name: UnsafeBufferPointer<UInt8>) -> Int? {
+    package static func slash(in name: UnsafeBufferPointer<UInt8>) -> Int? {
         guard let slash = name.firstIndex(of: slash), slash > 0, slash + 1 < name.count else { return nil }
         return slash
     }

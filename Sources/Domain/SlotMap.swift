@@ -4,7 +4,7 @@
 // Several times as fast as the standard one. A value that was taken out stays in its place until another takes that over, so
 // values should be small.
 
-package struct SlotMap<Key: MixedKey, Value: Sendable>: Sendable {
+@usableFromInline package struct SlotMap<Key: MixedKey, Value: Sendable>: Sendable {
     @usableFromInline var table = SlotTable<Key>()
     @usableFromInline var values: [Value] = []
     @usableFromInline var vacant: [Int32] = []

@@ -5,7 +5,7 @@
 // process, and its order never reaches an answer. Keys are numbers that the log handed out, and hashes of what trusted agents
 // send.
 
-package protocol MixedKey: Equatable, Sendable {
+@usableFromInline package protocol MixedKey: Equatable, Sendable {
     /// Well spread in its low bits.
     var mixed: UInt64 { get }
 }
@@ -23,7 +23,7 @@ extension Int: MixedKey {
     @inlinable package var mixed: UInt64 { ByteHash.mix(UInt64(bitPattern: Int64(self))) }
 }
 
-package struct SlotTable<Key: MixedKey>: Sendable {
+@usableFromInline package struct SlotTable<Key: MixedKey>: Sendable {
     @usableFromInline struct Slot: Sendable {
         @usableFromInline var key: Key
         /// -1: vacant.

@@ -56,7 +56,6 @@ package struct DraftEvent: Hashable, Sendable {
     package var names = Names.sent
 
     /// The same event once `shift` bytes stand before its batch's own.
-    @inlinable
     package func shifted(by shift: UInt32) -> DraftEvent {
         var event = self
         event.source.start += shift

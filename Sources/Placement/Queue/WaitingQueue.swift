@@ -7,7 +7,7 @@ package import Domain
 // waits, but is not offered another one. One that can't be placed now is set aside, so that those behind it get their turn,
 // and taken up again when what it waits for has come. Every operation on one ticket is O(log n).
 
-package struct WaitingQueue: Sendable {
+@usableFromInline package struct WaitingQueue: Sendable {
     /// What a ticket that can't be placed now waits for.
     package enum Obstacle: Hashable, Sendable {
         /// A slot on the node of its paused state; from the given time on it would go elsewhere.
@@ -48,7 +48,7 @@ package struct WaitingQueue: Sendable {
     package init() {}
 
     /// Stored, as are the quotas' number: whoever asks from another target reads them without a copy of the queue.
-    package private(set) var count = 0
+    @usableFromInline package private(set) var count = 0
     @inlinable package var isEmpty: Bool { count == 0 }
 
     package mutating func add(_ ticket: WaitingTicket) {
