@@ -22,6 +22,8 @@ package struct NameTable: Sendable {
     private var mask: Int
     /// Names with a namespace before a slash, by what stands behind it; kept only where that was asked for.
     private var qualified: QualifiedNames?
+    /// Stored, as it is asked for nearly every event and `qualified` would be copied.
+    private var hasQualified = false
 
     /// Bytes of all names together; beyond it `intern` returns nil.
     package static let textLimitBytes = Int(UInt32.max)
@@ -57,12 +59,13 @@ package struct NameTable: Sendable {
 
     private mutating func noteQualified(_ id: NameID, _ name: UnsafeBufferPointer<UInt8>) {
         guard qualified != nil, let slash = QualifiedName.slash(in: name) else { return }
+        hasQualified = true
         qualified?.insert(id, Self.hash(UnsafeBufferPointer(rebasing: name[(slash + 1)...])))
     }
 
     /// The names `NAMESPACE/name`, of whatever namespace, in order of first use.
     package func qualified(_ name: UnsafeBufferPointer<UInt8>) -> [NameID] {
-        guard let qualified, !qualified.isEmpty else { return [] }
+        guard hasQualified, let qualified else { return [] }
         var found: [NameID] = []
         qualified.forEach(Self.hash(name)) { id in
             let isOne = withText(of: id) { text in
@@ -158,6 +161,7 @@ package struct NameTable: Sendable {
                 rebuilt.insert(id, Self.hash(UnsafeBufferPointer(rebasing: text[(slash + 1)...])))
             }
         }
+        hasQualified = !rebuilt.isEmpty
         qualified = rebuilt
     }
 

@@ -1,6 +1,8 @@
+import Dispatch
 import Domain
 import EventLog
 import GRDB
+import Synchronization
 import Testing
 
 @testable import EventLog
@@ -28,6 +30,18 @@ struct CheckpointTests {
         #expect(try log.latestCheckpoint(version: 1)?.seq == 20)
         log.close()
         #expect(try EventLog.open(.test(path)).latestCheckpoint()?.body == body(size + 2))
+    }
+
+    @Test("two that are saved at the same time are both there: each has an id of its own")
+    func savedAtTheSameTime() throws {
+        let log = try EventLog.open(.test(path))
+        try log.appendNow(.ids((0..<50).map { "\($0)" }))
+        let faults = Mutex<[String]>([])
+        DispatchQueue.concurrentPerform(iterations: 40) { index in
+            do { try log.saveCheckpoint(seq: Position(index + 1), at: noon, version: index + 1, body: body(700 + index)) } catch { faults.withLock { $0.append("\(error)") } }
+        }
+        #expect(faults.withLock { $0 } == [])
+        #expect(try log.latestCheckpoint()?.body == body(739))
     }
 
     @Test("a damaged one is passed over and reported", arguments: [

@@ -321,7 +321,7 @@ final class LoopCore: @unchecked Sendable {
 
     /// Looks at a pool: who can be placed, who can go, and whether the count should change.
     private func consider(_ pool: Int) {
-        if !world.pools[pool].isFollowed { release(pool) }
+        if !actuated.isEmpty, !world.pools[pool].isFollowed { release(pool) }
         planner.place(pool, &world, &outputs)
         planner.prefetch(pool, &world, &outputs)
         planner.giveUpDrains(pool, &world, &outputs)

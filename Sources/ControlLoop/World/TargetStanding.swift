@@ -99,6 +99,7 @@ extension TargetStanding {
 
 extension PoolState {
     /// Whether decisions reach the target.
+    @inline(__always)
     var isFollowed: Bool { policy?.mode == .auto && !target.isYielding }
 
     /// What the target says of its replicas. What is ours changes nothing: the count we told it stands, and taking over what it

@@ -37,20 +37,25 @@ struct CheckpointStore: Sendable {
     }
 
     private func write(_ owner: Owner, seq: Position, at: LogTime, version: Int, body: [UInt8]) throws {
-        let id = try catalog.pool.read { db in try nextID(db) }
-        let parts = (body.count + partBytes - 1) / partBytes
+        let parts = max(1, (body.count + partBytes - 1) / partBytes)
         precondition(parts < Self.partsLimit, "a checkpoint of \(body.count) bytes")
-        for part in 0..<parts {
-            let slice = Array(body[(part * partBytes)..<min((part + 1) * partBytes, body.count)])
-            try catalog.pool.write { db in
-                try db.execute(sql: "INSERT INTO checkpoint_parts VALUES (?, ?)", arguments: [id << Self.partBits | Int64(part), Self.data(slice)])
-            }
+        // The log and the loop may save at the same time: an id is taken by the transaction that writes its first part.
+        let id = try catalog.pool.write { db in
+            let id = try nextID(db)
+            try insert(part: 0, of: id, body, db)
+            return id
         }
+        for part in 1..<parts { try catalog.pool.write { db in try insert(part: part, of: id, body, db) } }
         try catalog.pool.write { db in
             try db.execute(
                 sql: "INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?)",
                 arguments: [id, owner.rawValue, seq, at.microseconds, version, body.count, Self.data(Self.digest(body))])
         }
+    }
+
+    private func insert(part: Int, of id: Int64, _ body: [UInt8], _ db: Database) throws {
+        let slice = Array(body[(part * partBytes)..<min((part + 1) * partBytes, body.count)])
+        try db.execute(sql: "INSERT INTO checkpoint_parts VALUES (?, ?)", arguments: [id << Self.partBits | Int64(part), Self.data(slice)])
     }
 
     /// The newest sound one of `version` at `seq` or before, and how many were passed over because they are damaged.
