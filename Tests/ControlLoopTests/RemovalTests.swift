@@ -38,11 +38,10 @@ import Testing
         let worker = try #require(loop.removals.first)
         loop.send(.actorRunning, "late", #"{"worker":"\#(worker)","pool":"ns/p"}"#)
         loop.settle()
-        #expect(loop.removals.count == 2)
+        #expect(loop.removals.count { $0 == worker } == 1)
         loop.send(.actorSuspended, "late", #"{"worker":"\#(worker)"}"#)
         loop.settle()
-        #expect(loop.removals.count == 3)
-        #expect(loop.removals.last == worker)
+        #expect(loop.removals.count { $0 == worker } == 2)
     }
 
     @Test func `somebody else's drain is not ours to end`() throws {

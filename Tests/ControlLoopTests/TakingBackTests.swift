@@ -63,6 +63,35 @@ import Testing
         #expect(try same(loop))
     }
 
+    @Test func `the removal of one that can't come back any more is asked for once more`() throws {
+        let loop = try LoopHarness()
+        let drained = try draining(loop)
+        loop.refusesRecalls = true
+        let before = loop.removals.count { $0 == drained[0] }
+        loop.request("c")
+        loop.settle()
+        #expect(loop.recalls == [drained[0]])
+        #expect(loop.removals.count { $0 == drained[0] } == before + 1, "a target that keeps it until another stands in its place learns that one is wanted")
+        loop.advance(60)
+        #expect(loop.removals.count { $0 == drained[0] } == before + 1, "once")
+    }
+
+    @Test func `one that becomes empty while no policy is there is removed once there is one again`() throws {
+        let loop = try LoopHarness()
+        let drained = try draining(loop)
+        loop.refusesRecalls = true
+        loop.send(.actorRunning, "late", #"{"worker":"\#(drained[0])","pool":"ns/p"}"#)
+        loop.settle()
+        loop.removePolicy()
+        loop.settle()
+        loop.send(.actorSuspended, "late", #"{"worker":"\#(drained[0])"}"#)
+        loop.settle()
+        let before = loop.removals.count { $0 == drained[0] }
+        loop.apply(.quick())
+        loop.settle()
+        #expect(loop.removals.count { $0 == drained[0] } == before + 1)
+    }
+
     @Test func `one that is being taken back isn't removed before the answer, and is after a refusal`() throws {
         let loop = try LoopHarness()
         let drained = try draining(loop)

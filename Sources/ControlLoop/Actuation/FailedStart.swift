@@ -15,14 +15,21 @@ extension EventBatch {
     package static func failedStart(
         of worker: String, in pool: String, problem: String, attempt: Int, source: String, id: String, time: LogTime?
     ) -> EventBatch {
+        var batch = EventBatch()
+        batch.appendFailedStart(of: worker, in: pool, problem: problem, attempt: attempt, source: source, id: id, time: time)
+        return batch
+    }
+
+    /// The same, beside other events.
+    package mutating func appendFailedStart(
+        of worker: String, in pool: String, problem: String, attempt: Int, source: String, id: String, time: LogTime? = nil
+    ) {
         var body = JSONWriter()
         body.openObject()
-        body.member("error", "worker \(worker) ended before it was ready: \(problem.prefix(problemCharacters))")
+        body.member("error", "worker \(worker) ended before it was ready: \(problem.prefix(Self.problemCharacters))")
         body.member("attempt", attempt)
         body.member("start", worker)
         body.closeObject()
-        var batch = EventBatch()
-        batch.append(.scaleFailed, source: source, id: id, subject: pool, pool: pool, time: time, body: body.bytes)
-        return batch
+        append(.scaleFailed, source: source, id: id, subject: pool, pool: pool, time: time, body: body.bytes)
     }
 }

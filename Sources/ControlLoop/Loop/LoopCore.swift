@@ -298,6 +298,8 @@ final class LoopCore: @unchecked Sendable {
         let record = world.workers[worker]
         guard isKept else {
             world.workers[worker].recall = .refused
+            // It may be wanted again by now, and its removal be one that the target has put off: asked once more, it makes another.
+            world.workers[worker].isRemovalSent = false
             return removeEmptied(Int(record.pool))
         }
         outputs.keep(record, in: world.pools[Int(record.pool)], node: world.labels.text(of: record.node), at: world.at)
@@ -307,7 +309,8 @@ final class LoopCore: @unchecked Sendable {
     /// Tells the target of each worker that we sent away and that has become empty, once; again where it got an actor in
     /// between, for the target may have refused then.
     private func removeEmptied(_ pool: Int) {
-        guard world.pools[pool].workers.draining > 0 else { return }
+        // Of a pool that isn't followed nothing is passed on, so nothing may be noted as sent.
+        guard world.pools[pool].workers.draining > 0, world.pools[pool].isFollowed else { return }
         for worker in world.pools[pool].members where world.workers[worker].isChosen {
             guard world.workers[worker].recall != .asked else { continue }
             let isEmpty = world.workers[worker].isIdle

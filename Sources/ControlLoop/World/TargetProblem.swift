@@ -22,7 +22,9 @@ package struct TargetProblem: Hashable, Sendable {
     package static let unreadable = "TargetUnreadable"
     /// It has replicas, and none of the namespace's pods is known to be its.
     package static let podsNotFound = "PodsNotFound"
+    /// Its pods come, and don't get ready.
+    package static let workersFailing = "WorkersFailing"
 
     /// Whether the counts that came with it are the target's own.
-    var hasCounts: Bool { reason == Self.podsNotFound }
+    var hasCounts: Bool { reason == Self.podsNotFound || reason == Self.workersFailing }
 }

@@ -16,8 +16,9 @@ extension PoolState {
 }
 
 extension FailedStarts {
-    fileprivate var view: PoolView.WorkersFailingView {
-        PoolView.WorkersFailingView(count: count, error: error, at: at.rfc3339, text: sentence, isPersistent: isPersistent)
+    /// - Parameter isTold: whether the target's pods are said to fail, as one that fails for good ends only once.
+    fileprivate func view(isTold: Bool) -> PoolView.WorkersFailingView {
+        PoolView.WorkersFailingView(count: count, error: error, at: at.rfc3339, text: sentence, isPersistent: isPersistent || isTold)
     }
 }
 
@@ -55,7 +56,7 @@ extension World {
             reason: pool.targetProblem?.text ?? pool.scaleProblem ?? pool.policyProblem ?? (pool.target.isYielding ? pool.target.foreign?.sentence : nil) ?? pool.failedStarts.flatMap { $0.isPersistent ? "WorkersFailing: \($0.sentence)" : nil }
                 ?? pool.drains.problem,
             foreignChange: pool.target.foreign?.sentence, foreignReplicas: pool.target.foreign?.view, pause: pool.pauseView,
-            workersFailing: pool.failedStarts?.view,
+            workersFailing: pool.failedStarts?.view(isTold: pool.targetProblem?.reason == TargetProblem.workersFailing),
             decisionSeq: pool.lastDecision?.seq, nextDeadline: nil, ageSeconds: max(0, now.seconds(since: pool.createdAt)))
     }
 

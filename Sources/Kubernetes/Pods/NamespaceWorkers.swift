@@ -277,6 +277,7 @@ actor NamespaceWorkers {
                 let (next, events) = PodEvents.change(from: record, to: pod.view)
                 pod.record = next
                 for event in events { await tell(event, pod, change.name, id: id, to: &batch) }
+                tellFailedStart(pod, before, change.name, to: &batch)
             } else {
                 pod.record = nil
             }
@@ -405,6 +406,22 @@ actor NamespaceWorkers {
         Self.add(event, PodWorker.name(name, in: namespace), uid, id: id, zone: zone, entry.pool, to: &batch)
     }
 
+    /// A pod that never was ready says why it won't be, or ends: once each.
+    private func tellFailedStart(_ pod: Pod, _ before: Pod?, _ name: String, to batch: inout EventBatch) {
+        guard let home = pod.home, !home.isKept, pools[home.pool] != nil, before?.record?.isAnnounced != true, pod.record?.isAnnounced == false else { return }
+        let old = before?.view.uid == pod.view.uid && before?.home?.pool == home.pool ? before?.view : nil
+        let (problem, word): (String, String)
+        if pod.view.phase == .failed {
+            guard old?.phase != .failed, old?.startProblem == nil else { return }
+            (problem, word) = (pod.view.reason.isEmpty ? "its pod failed" : "its pod failed: \(pod.view.reason)", "failed")
+        } else {
+            guard let why = pod.view.startProblem, old?.startProblem == nil else { return }
+            (problem, word) = (why, "waiting")
+        }
+        batch.appendFailedStart(
+            of: PodWorker.name(name, in: namespace), in: home.pool, problem: problem, attempt: 1, source: Self.source, id: "\(pod.view.uid)-start-\(word)")
+    }
+
     private static func add(_ event: WorkerEvent, _ worker: String, _ uid: String?, id: String, zone: String?, _ pool: ActuatedPool, to batch: inout EventBatch) {
         var body = JSONWriter()
         body.openObject()
@@ -446,7 +463,7 @@ actor NamespaceWorkers {
             guard let target = entry.target, target.replicas > 0, count.pods == 0 else {
                 pools[name]?.blindSince = nil
                 pools[name]?.unknownOwner = nil
-                if entry.target != nil { try await entry.telling.note(pods: nil) }
+                if let target = entry.target { try await entry.telling.note(pods: Self.failing(target, count, in: namespace)) }
                 continue
             }
             let since = entry.blindSince ?? parts.client.clock.now()
@@ -476,6 +493,8 @@ actor NamespaceWorkers {
     private struct Tally {
         var pods = 0
         var ready = 0
+        /// Those that don't get ready, and why.
+        var failing: [(name: String, why: String)] = []
         var byRevision: [String: Int] = [:]
         var newest: (createdAt: String, revision: String)?
 
@@ -483,11 +502,22 @@ actor NamespaceWorkers {
             guard !pod.isOver else { return }
             pods += 1
             guard !pod.isBeingDeleted else { return }
-            if pod.isReady { ready += 1 }
+            if pod.isReady { ready += 1 } else if let why = pod.startProblem { failing.append((pod.name, why)) }
             guard let revision else { return }
             byRevision[revision, default: 0] += 1
             if newest.map({ $0.createdAt < pod.createdAt }) ?? true { newest = (pod.createdAt, revision) }
         }
+    }
+
+    /// So many of a pool's pods failing at once are a trouble of the pool, whatever the others do.
+    private static let failingPods = 3
+
+    /// What keeps a pool's pods from getting ready, where none is or several fail.
+    private static func failing(_ target: Target, _ count: Tally, in namespace: String) -> TargetProblem? {
+        guard let first = count.failing.min(by: { $0.name < $1.name }), count.ready == 0 || count.failing.count >= failingPods else { return nil }
+        return TargetProblem(
+            reason: TargetProblem.workersFailing,
+            text: "\(count.failing.count) of \(count.pods) pods of \(target.description) don't get ready; \(first.name): \(first.why); see kubectl describe pod -n \(namespace) \(first.name)")
     }
 
     private static func blindness(_ target: Target, _ unknownOwner: String?, in namespace: String) -> TargetProblem {

@@ -31,6 +31,9 @@ package struct PodView: Hashable, Sendable {
     package var isNodeLost: Bool
     /// As the server writes it, to the second.
     package var createdAt = ""
+    /// Why its containers don't run: `container c: ImagePullBackOff`. The same words as long as it is the same trouble; nil where
+    /// nothing says that they can't.
+    package var startProblem: String?
 
     package init(
         name: String, uid: String, resourceVersion: String, phase: Phase = .running, isReady: Bool = true, isBeingDeleted: Bool = false, node: String? = nil,
@@ -102,5 +105,34 @@ extension PodView {
             slots: annotations[Mark.slots].flatMap { Int($0) }.flatMap { (1...10_000).contains($0) ? $0 : nil },
             reason: String(reason.prefix(Self.textLimitCharacters)), isNodeLost: Self.lostReasons.contains(reason))
         createdAt = pod.metadata["creationTimestamp"].string ?? ""
+        startProblem = Self.startProblem(status)
     }
+
+    /// What a kubelet says of a container that it can't start, or that ended and is held back. A container is `Running` between two
+    /// crashes; it counts as crashing once it was restarted twice.
+    private static let waitingProblems: Set<String> = [
+        "CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable",
+        "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError", "PostStartHookError",
+    ]
+    private static let restartsOfACrashLoop = 2
+
+    private static func startProblem(_ status: JSONValue) -> String? {
+        for container in status["initContainerStatuses"].array + status["containerStatuses"].array where container["ready"].bool != true {
+            let name = container["name"].string ?? ""
+            let waiting = container["state"]["waiting"]["reason"].string ?? ""
+            let restarts = container["restartCount"].int ?? 0
+            // The two take turns while an image can't be had.
+            let reason = waiting == "ErrImagePull" ? "ImagePullBackOff" : waiting
+            let ended = container["lastState"]["terminated"]
+            // A message may differ at each look ("back-off 40s"), so only what stays the same is told.
+            let how = ended["exitCode"].int.map { ", last ended with exit code \($0)\(ended["reason"].string.map { " (\($0))" } ?? "")" } ?? ""
+            if waitingProblems.contains(waiting), waiting != "CrashLoopBackOff" { return limited("container \(name): \(reason)") }
+            if waiting == "CrashLoopBackOff" || (restarts >= restartsOfACrashLoop && container["state"]["terminated"].isNull) {
+                return limited("container \(name): CrashLoopBackOff\(how)")
+            }
+        }
+        return nil
+    }
+
+    private static func limited(_ text: String) -> String { String(text.prefix(textLimitCharacters)) }
 }

@@ -18,6 +18,7 @@ import Testing
             case "lost": pod.isNodeLost = true
             case "deleting": pod.isBeingDeleted = true
             case "drain": pod.drainingReason = sides.count > 1 ? sides[1] : ""
+            case "crashing": pod.startProblem = "container c: CrashLoopBackOff"
             case "ip": pod.ip = sides[1]
             case "node": pod.node = sides[1]
             case "slots": pod.slots = Int(sides[1])
@@ -42,8 +43,15 @@ import Testing
         (["pending", "running", "ready", "ready deleting", "-"], ["", "", "ready n 10.0.0.1", "draining: its pod is being deleted", "gone: its pod was deleted"]),
         // First seen ready; nothing new is said of what didn't change.
         (["ready", "ready", "ready ip=10.0.0.2", "ready ip=10.0.0.2 slots=4"], ["ready n 10.0.0.1", "", "ready n 10.0.0.2", "ready n 10.0.0.2 4"]),
-        // Readiness that comes and goes says nothing: its actors are still there. Deleted while it wasn't ready, it is gone all the same.
-        (["ready", "running", "ready", "running", "-"], ["ready n 10.0.0.1", "", "", "", "gone: its pod was deleted"]),
+        // Readiness that goes: its actors are still there, and no other may come until it is back. Deleted while it wasn't ready, it is gone all the same.
+        (
+            ["ready", "running", "running ip=10.0.0.2", "ready", "running", "-"],
+            ["ready n 10.0.0.1", "draining: its pod isn't ready", "", "ready n 10.0.0.1", "draining: its pod isn't ready", "gone: its pod was deleted"]
+        ),
+        (["ready", "running crashing", "ready"], ["ready n 10.0.0.1", "draining: its pod isn't ready: container c: CrashLoopBackOff", "ready n 10.0.0.1"]),
+        (["running crashing", "running crashing"], ["", ""]),
+        // Marked before it stopped being ready: the mark's own end brings it back, not readiness.
+        (["ready drain=x", "running drain=x", "ready drain=x", "ready"], ["ready n 10.0.0.1; draining: x", "", "", "ready n 10.0.0.1"]),
         // Marked, and the mark taken off again.
         (["ready", "ready drain=scale-down", "ready drain=scale-down", "ready"], ["ready n 10.0.0.1", "draining: scale-down", "", "ready n 10.0.0.1"]),
         // First seen draining: who it is, then that it drains.
@@ -72,6 +80,27 @@ import Testing
             let (after, events) = PodEvents.change(from: record, to: pod(step))
             #expect(events.map(words).joined(separator: "; ") == wanted, "at \(step) of \(steps)")
             record = after
+        }
+    }
+
+    @Test("why a pod's containers don't run is read in words that stay the same while it does", arguments: [
+        (#"[{"name":"c","ready":false,"restartCount":5,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off 5m0s"}},"lastState":{"terminated":{"exitCode":1,"reason":"Error"}}}]"#,
+            "container c: CrashLoopBackOff, last ended with exit code 1 (Error)"),
+        // Between two crashes.
+        (#"[{"name":"c","ready":false,"restartCount":6,"state":{"running":{}},"lastState":{"terminated":{"exitCode":1,"reason":"Error"}}}]"#,
+            "container c: CrashLoopBackOff, last ended with exit code 1 (Error)"),
+        (#"[{"name":"c","ready":false,"restartCount":0,"state":{"waiting":{"reason":"ErrImagePull"}}}]"#, "container c: ImagePullBackOff"),
+        (#"[{"name":"c","ready":false,"restartCount":0,"state":{"waiting":{"reason":"ImagePullBackOff"}}}]"#, "container c: ImagePullBackOff"),
+        (#"[{"name":"c","ready":false,"restartCount":0,"state":{"waiting":{"reason":"CreateContainerConfigError"}}}]"#, "container c: CreateContainerConfigError"),
+        (#"[{"name":"c","ready":false,"restartCount":0,"state":{"waiting":{"reason":"ContainerCreating"}}}]"#, nil),
+        (#"[{"name":"c","ready":false,"restartCount":1,"state":{"running":{}},"lastState":{"terminated":{"exitCode":1}}}]"#, nil),
+        (#"[{"name":"c","ready":true,"restartCount":9,"state":{"running":{}},"lastState":{"terminated":{"exitCode":1}}}]"#, nil),
+        (#"[{"name":"c","restartCount":-9223372036854775808,"state":7,"lastState":[]}]"#, nil), ("7", nil),
+    ] as [(String, String?)])
+    func startProblem(_ containers: String, _ expected: String?) throws {
+        for list in ["containerStatuses", "initContainerStatuses"] {
+            let pod = PodView(KubernetesObject(try JSONValue(parsing: #"{"metadata":{"name":"w"},"status":{"phase":"Pending","\#(list)":\#(containers)}}"#)))
+            #expect(pod.startProblem == expected)
         }
     }
 

@@ -253,6 +253,28 @@ import Testing
         }
     }
 
+    @Test("pods that come and don't get ready are told: each once, and as the pool's trouble until one is ready")
+    func failing() async throws {
+        try await withBench { bench in
+            let (one, two) = (bench.pods[0], bench.pods[1])
+            await bench.run()
+            try await bench.says(#"pool.observed ns/pool {"specReplicas":2,"readyReplicas":0}"#)
+            for seconds in [10, 20, 40] {
+                bench.twin.edit(.pods, "ns", one) { $0["status"]["containerStatuses"] = [Self.waiting("CrashLoopBackOff", "back-off \(seconds)s")] }
+            }
+            try await eventually("told: \(bench.events.values)") { bench.events.values.contains { $0.contains(#""reason":"WorkersFailing""#) && $0.contains("1 of 2 pods") && $0.contains(one) && $0.contains("kubectl describe pod") } }
+            bench.twin.edit(.pods, "ns", two) { $0["status"] = ["phase": "Failed", "reason": "OutOfcpu"] }
+            try await eventually("told: \(bench.events.values)") { bench.events.values.contains { $0.contains("its pod failed: OutOfcpu") && $0.contains(#""start":"ns/\#(two)""#) } }
+            #expect(bench.events.values.count { $0.hasPrefix("scale.failed") && $0.contains("CrashLoopBackOff") } == 1)
+            bench.twin.makeReady(pod: one, "ns", node: "node-a")
+            try await eventually("taken back: \(bench.events.values)") { bench.events.values.last { $0.hasPrefix("pool.observed") } == #"pool.observed ns/pool {"specReplicas":2,"readyReplicas":1}"# }
+        }
+    }
+
+    private static func waiting(_ reason: String, _ message: String) -> JSONValue {
+        ["name": "c", "ready": false, "restartCount": 5, "state": ["waiting": ["reason": .string(reason), "message": .string(message)]], "lastState": ["terminated": ["exitCode": 1, "reason": "Error"]]]
+    }
+
     @Test("a ReplicaSet that was orphaned and adopted by a new Deployment is its, though no pod changed")
     func adopted() async throws {
         let clock = ManualClock()
