@@ -1,4 +1,5 @@
 import ArgumentParser
+import BuildCommit
 import Foundation
 
 // What can be said on the command line?
@@ -9,6 +10,8 @@ import Foundation
 @main
 struct Greenroom: AsyncParsableCommand {
     static let version = "0.1.0"
+    /// What `--version` prints: the commit too, or `unknown` where the build wasn't told it (`Package.swift`).
+    static let versionLine = "\(version) (commit \(String(cString: greenroom_build_commit())))"
 
     static let configuration = CommandConfiguration(
         commandName: "greenroom",
@@ -22,7 +25,7 @@ struct Greenroom: AsyncParsableCommand {
             Ask why a pool has its size:   greenroom explain pool NS/NAME
             Exit status: 0 done, 1 the answer is no, 2 usage, 3 can't reach or open what was named.
             """,
-        version: version,
+        version: versionLine,
         subcommands: [
             DemoCommand.self, GetCommand.self, TopCommand.self, HistoryCommand.self, EventsCommand.self, ExplainCommand.self, PolicyCommand.self,
             LogCommand.self, BenchCommand.self, ServeCommand.self, WorkerCommand.self,
