@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 target=${1:?usage: scripts/fuzz.sh TARGET SECONDS} seconds=${2:-60}
 [[ -d Tests/Fuzz/corpus/$target || $target == checkpoint ]] || { echo "$0: no target is called $target; the targets are: $(ls Tests/Fuzz/corpus | tr '\n' ' ')" >&2; exit 2; }
 
-GREENROOM_FUZZ=1 ${SWIFT:-swift} build --scratch-path .build-fuzz -c release --sanitize fuzzer --product greenroom-fuzz -j "${JOBS:-$(nproc)}"
+GREENROOM_FUZZ=1 ${SWIFT:-swift} build --scratch-path .build-fuzz -c release --sanitize fuzzer --sanitize address --product greenroom-fuzz -j "${JOBS:-$(nproc)}"
 mkdir -p ".build-fuzz/corpus/$target" .build-fuzz/found
 corpus=Tests/Fuzz/corpus/$target
 if [[ $target == checkpoint ]]; then
@@ -18,6 +18,8 @@ if [[ $target == checkpoint ]]; then
     mkdir -p "$corpus"
     export FUZZ_LOGS=Tests/Fuzz/corpus/fold FUZZ_CHECKPOINTS=$corpus
 fi
+# Swift's backtrace would end the program before libFuzzer keeps the input. To see one, run the program on that file without this.
+export SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0
 FUZZ_TARGET=$target .build-fuzz/release/greenroom-fuzz -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=16384 \
     -dict=Tests/Fuzz/words.dict -artifact_prefix=".build-fuzz/found/$target-" -print_final_stats=1 \
     ".build-fuzz/corpus/$target" "$corpus"

@@ -5,8 +5,8 @@ import Foundation
 // Does the log refuse a damaged file, or read it, without a trap?
 //
 // The input is damage: six bytes each say where a byte of a sound log is changed, and how. A damaged file may be refused with a
-// `LogError`, when it is opened or when it is read. The log must not crash over it, and must not find it sound where a byte of a
-// row was changed without the hash chain telling. What is found sound must read as the log that was written.
+// `LogError`, when it is opened, verified or read. The log must not crash over it. What is found sound, and can be read, must read as
+// the log that was written.
 
 enum LogFileFuzz {
     static func run(_ input: [UInt8]) throws {
@@ -16,26 +16,34 @@ enum LogFileFuzz {
             let offset = input[damage..<(damage + 4)].reduce(0) { $0 << 8 | Int($1) } % bytes.count
             bytes[offset] = input[damage + 5] % 2 == 0 ? bytes[offset] ^ input[damage + 4] : input[damage + 4]
         }
-        let path = sound.folder.appendingPathComponent("damaged.db").path
-        for end in ["", "-wal", "-shm", "-head"] { try? FileManager.default.removeItem(atPath: path + end) }
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-fuzz-\(getpid()).db").path
+        defer { remove(path) }
         guard FileManager.default.createFile(atPath: path, contents: Data(bytes)) else { throw FuzzFinding("\(path) can't be written") }
         let report = try? EventLog.verify(path: path)
-        guard let log = try? EventLog.openReadOnly(path: path) else { return }
-        defer { log.close() }
-        var events: [CommittedEvent] = []
-        var position: Position = 0
-        while let batches = try? log.read(after: position, limitEvents: 16), let last = batches.last, last.lastSeq > position {
-            events += batches.flatMap(\.events)
-            position = last.lastSeq
-        }
-        _ = try? log.latestCheckpoint()
-        if report?.isSound == true, report?.lastHash == sound.lastHash {
-            try hold(events.count == sound.events, "found sound, with the same last hash, it has \(events.count) events, not \(sound.events)")
+        let read = try? events(of: path)
+        if let report, let read, report.isSound {
+            try hold(report.lastHash == sound.lastHash, "found sound, its last hash is another")
+            try hold(read == sound.events, "found sound, it has \(read) events, not \(sound.events)")
         }
     }
 
+    private static func events(of path: String) throws -> Int {
+        let log = try EventLog.openReadOnly(path: path)
+        defer { log.close() }
+        _ = try log.latestCheckpoint()
+        var (count, position) = (0, Position(0))
+        while let last = try log.read(after: position, limitEvents: 16).last {
+            count += Int(last.lastSeq - position)
+            position = last.lastSeq
+        }
+        return count
+    }
+
+    private static func remove(_ path: String) {
+        for end in ["", "-wal", "-shm", "-head", ".lock"] { try? FileManager.default.removeItem(atPath: path + end) }
+    }
+
     private struct Sound: Sendable {
-        var folder: URL
         var bytes: [UInt8]
         var events: Int
         var lastHash: [UInt8]
@@ -46,6 +54,7 @@ enum LogFileFuzz {
     private static func makeSound() throws -> Sound {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-fuzz-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appendingPathComponent("sound.db").path
         var configuration = EventLog.Configuration(path: path)
         configuration.writer = .inline
@@ -63,6 +72,6 @@ enum LogFileFuzz {
         log.close()
         let report = try EventLog.verify(path: path)
         guard report.isSound, report.events == 36 else { throw FuzzFinding("the log to begin with isn't sound: \(report)") }
-        return Sound(folder: folder, bytes: Array(try Data(contentsOf: URL(fileURLWithPath: path))), events: 36, lastHash: report.lastHash)
+        return Sound(bytes: Array(try Data(contentsOf: URL(fileURLWithPath: path))), events: 36, lastHash: report.lastHash)
     }
 }
