@@ -159,7 +159,7 @@ struct Explanation: Sendable {
         if let pause { lines += ["", palette.bold("Who paused it"), "  " + Self.text(pause, time)] }
         if let failing { lines += ["", palette.bold("Workers that don't start"), "  " + failing.text] }
         lines += inputs(palette)
-        lines += ["", palette.bold("What limits it") , "  " + (decision.limitText ?? "nothing: it is what the triggers ask for")]
+        lines += ["", palette.bold("What limits it") , "  " + (decision.limitText ?? "nothing: it is what the triggers want")]
         lines += ["", palette.bold("What would change it"), "  " + decision.changeText]
         if let next = decision.nextDeadline, isLatest { lines.append("  " + due(next, time)) }
         return lines.map { DisplayText.printableLine($0, keepsColour: palette.isOn) + "\n" }.joined()

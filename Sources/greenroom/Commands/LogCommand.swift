@@ -50,7 +50,7 @@ struct LogVerifyCommand: AsyncParsableCommand {
             return Terminal.write(try format.output.text(report.json) { report.text(log.db) + "\n" })
         }
         if format.output != .table { Terminal.write(try format.output.text(report.json) { "" }) }
-        throw Fault(.no, "\(log.db) is not sound: \(problem)", do: "what lies before that position is as it was written; compare with a copy")
+        throw Fault(.no, "\(log.db) is not sound: \(problem)", do: "everything before that position is as it was written; compare with a copy")
     }
 
     func verify(check: DecisionCheck?) async throws -> VerifiedLog {

@@ -25,7 +25,7 @@ struct LogRebuildCommand: AsyncParsableCommand {
             configuration.rebuildsDerived = true
             let file = try EventLog.open(configuration)
             defer { file.close() }
-            Terminal.writeLine("\(log.db): what is derived from its \(Grouped.text(file.head.seq)) events is made anew")
+            Terminal.writeLine("\(log.db): what is derived from its \(Grouped.text(file.head.seq)) events is rebuilt")
         } catch { throw Fault(error) }
     }
 }

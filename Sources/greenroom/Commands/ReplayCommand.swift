@@ -60,7 +60,7 @@ struct ReplayCommand: AsyncParsableCommand {
             try ReportFile.write(WhatIfReport.of(histories.map { ($0.pool, [$0.drawn]) }, stretch, path: log.db, policies: 0), to: report)
         }
         if let problem = replayed.problem {
-            throw Fault(.no, "\(log.db) does not replay: \(problem)", do: "what lies before that position is as it was; `greenroom log verify` checks all of the log")
+            throw Fault(.no, "\(log.db) does not replay: \(problem)", do: "everything before that position is unchanged; `greenroom log verify` checks the whole log")
         }
     }
 

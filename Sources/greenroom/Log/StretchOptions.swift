@@ -30,7 +30,7 @@ struct StretchOptions: ParsableArguments {
         } catch { throw Fault(error) }
         guard let found else {
             let end = log.head
-            let what = end.seq == 0 ? "\(log.path) holds no events" : "no event of \(log.path) lies there; it ends at position \(end.seq), \(end.at.rfc3339)"
+            let what = end.seq == 0 ? "\(log.path) holds no events" : "\(log.path) has no event there; it ends at position \(end.seq), \(end.at.rfc3339)"
             throw Fault(.no, what, do: end.seq == 0 ? "" : "give other --from and --to")
         }
         return found
