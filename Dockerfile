@@ -9,7 +9,9 @@ RUN swift package resolve
 COPY Sources Sources
 COPY Tests Tests
 COPY migrations migrations
-RUN swift build -c release --product greenroom --static-swift-stdlib -Xlinker -s \
+# Said by `greenroom --version`; make image hands it in.
+ARG GREENROOM_COMMIT=unknown
+RUN GREENROOM_COMMIT=$GREENROOM_COMMIT swift build -c release --product greenroom --static-swift-stdlib -Xlinker -s \
     && install -D -m 0755 .build/release/greenroom /out/greenroom
 
 FROM debian:bookworm-slim

@@ -36,6 +36,14 @@ let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
+/// What `greenroom --version` says it was built from. Other characters would end the macro.
+let commit = (Context.environment["GREENROOM_COMMIT"] ?? "unknown").filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
+
+/// libFuzzer brings the program's entry along, so nothing but `--sanitize fuzzer` can link it.
+let fuzzDriver: [Target] = Context.environment["GREENROOM_FUZZ"] == nil ? [] : [
+    .executableTarget(name: "greenroom-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver", swiftSettings: strict),
+]
+
 let package = Package(
     name: "greenroom",
     platforms: [.macOS(.v15)],
@@ -88,6 +96,7 @@ let package = Package(
             swiftSettings: strict),
 
         .target(name: "SmallFiles", swiftSettings: strict),
+        .target(name: "BuildCommit", cSettings: [.define("GREENROOM_COMMIT", to: commit.isEmpty ? "unknown" : commit)]),
 
         // Floor 2: the loop over the log, live and over history.
         .target(
@@ -195,7 +204,7 @@ let package = Package(
             name: "greenroom",
             dependencies: [
                 "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "HTTPService", "Policies",
-                "ServiceClient", "WorkerAgent", "LocalWorkers", "Kubernetes", "ObjectStorage", "Pollers", "KEDAScaler", "ExternalMetrics", "HTTPServing", "SmallFiles", "Telemetry", log, metrics, lifecycle,
+                "ServiceClient", "WorkerAgent", "LocalWorkers", "Kubernetes", "ObjectStorage", "Pollers", "KEDAScaler", "ExternalMetrics", "HTTPServing", "SmallFiles", "BuildCommit", "Telemetry", log, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"), .product(name: "NIOCore", package: "swift-nio"),
@@ -262,5 +271,14 @@ let package = Package(
             dependencies: ["TestSupport", "Domain", "ObjectStorage", log, .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio")],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
-    ]
+        // What can be fuzzed. The tests run the corpus and some mutations of it; libFuzzer's driver is built by scripts/fuzz.sh alone.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Domain", "Autoscaling", "EventLog", "ControlLoop", "Policies", "HTTPServing", "ExternalMetrics", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            path: "Tests/Fuzz/Targets", swiftSettings: strict),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "Domain"], swiftSettings: strict),
+    ] + fuzzDriver
 )

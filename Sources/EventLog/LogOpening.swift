@@ -69,7 +69,7 @@ struct LogOpening {
         let subjects = SubjectIndex()
         let health = HealthRecord(notice: configuration.notice, again: configuration.limits.noticeMicroseconds)
         let checkpoints = checkpoints(catalog)
-        if case .unreadable = HeadMark.read(of: path) { health.note("\(HeadMark.path(of: path)) can't be read: it is written anew") }
+        if case .unreadable = HeadMark.read(of: path) { health.note("\(HeadMark.path(of: path)) can't be read: it is written again") }
         if let dropped = try checkpoints.repair() { health.note(dropped) }
         let subjectsSeq = configuration.rebuildsDerived ? 0 : try restore(subjects, checkpoints, catalog, health)
         let engine = try catalog.pool.writeWithoutTransaction { db in

@@ -35,7 +35,7 @@ struct OrphanReaper: Sendable {
             }
         }
         for process in marked() {
-            logger.error("a process of an earlier run can't be ended; look at it by hand", metadata: ["pid": "\(process.identity.pid)"])
+            logger.error("a process of an earlier run can't be ended; end it by hand", metadata: ["pid": "\(process.identity.pid)"])
         }
         return workers.sorted()
     }

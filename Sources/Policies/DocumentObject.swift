@@ -39,7 +39,7 @@ struct DocumentObject {
     private static func advice(on name: String, in fields: [String]) -> String {
         switch name {
         case "<<": "merge keys aren't read; write the fields out"
-        case "pollingInterval": "nothing is polled here, every event counts at once; a trigger that is fetched (prometheus, nats-jetstream) has intervalSeconds; leave it out"
+        case "pollingInterval": "nothing is polled here, every event counts at once; a polled trigger (prometheus, nats-jetstream) has intervalSeconds; leave it out"
         case "restoreToOriginalReplicaCount": "a removed policy leaves its pool as it is; leave it out"
         case "status": "a policy has no status; leave it out"
         default: "unknown field\(NearestName.hint(for: name, in: fields))"

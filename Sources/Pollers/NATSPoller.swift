@@ -24,7 +24,7 @@ struct NATSPoller: Sendable {
         status: Int, body: [UInt8], account: String, stream: String, consumer: String, countsInFlight: Bool
     ) throws(PollFault) -> Double {
         guard status == 200 else { throw PollFault("NATS answered \(status)") }
-        guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)) else { throw PollFault("what NATS answered is no /jsz") }
+        guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)) else { throw PollFault("NATS's response is no /jsz") }
         if answer.disabled == true { throw PollFault("JetStream is not enabled on this server") }
         guard let found = answer.account_details?.first(where: { $0.name == account || $0.id == account }) else {
             throw PollFault("NATS knows no account \(account), or it has no streams on this server")
@@ -40,7 +40,7 @@ struct NATSPoller: Sendable {
         guard let cluster = read.cluster else { return }
         guard let leader = cluster.leader, !leader.isEmpty else { throw PollFault("the consumer \(consumer) has no leader at the moment", isOfOneServer: true) }
         guard let others = cluster.replicas, others.contains(where: { $0.name == leader }) else { return }
-        throw PollFault("a follower answered for \(consumer), whose counts lag; its leader is \(leader): name an endpoint that reaches it", isOfOneServer: true)
+        throw PollFault("a follower of \(consumer) responded, and its counts lag; the leader is \(leader): name an endpoint that reaches it", isOfOneServer: true)
     }
 
     /// Names as they are on the wire.

@@ -84,7 +84,7 @@ struct PollClient: Sendable {
         guard let rule else { return addresses }
         let permitted = addresses.filter { rule.refusal(of: $0) == nil }
         if permitted.isEmpty, let first = addresses.first {
-            throw PollFault("\(url.text) leads to \(first), \(rule.refusal(of: first) ?? ""), which a policy object may not ask; allow it under kubernetes.policyAddresses")
+            throw PollFault("\(url.text) leads to \(first), \(rule.refusal(of: first) ?? ""), which a policy object may not poll; allow it under kubernetes.policyAddresses")
         }
         return permitted
     }

@@ -7,13 +7,13 @@ extension MetricDescription {
     package static let greenroom: [MetricDescription] = [
         // The log.
         .init("greenroom_events_appended_total", "Events appended to the log, by kind."),
-        .init("greenroom_events_duplicate_total", "Events that had been appended before and were answered with their first position."),
+        .init("greenroom_events_duplicate_total", "Events that were appended before; the response has their first position."),
         .init("greenroom_events_superseded_total", "Events that did not fit their actor's state and changed nothing."),
         .init("greenroom_events_skipped_total", "Events of the log that could not be folded and were passed over: the log of the service names their positions."),
         .init("greenroom_append_seconds", "Time from receiving events to their being durable.", unit: .seconds, buckets: Buckets.latencySeconds),
         .init("greenroom_commit_events", "Events of one commit.", buckets: Buckets.counts),
         .init("greenroom_log_bytes", "Size of the log's files.", unit: .bytes),
-        .init("greenroom_log_disk_free_bytes", "Room left on the disk where the log lies.", unit: .bytes),
+        .init("greenroom_log_disk_free_bytes", "Free bytes on the log's disk.", unit: .bytes),
         .init("greenroom_log_writable", "1 where appends are taken; 0 where the disk refuses, or the log's file isn't at its path."),
         .init("greenroom_log_time_ahead_seconds", "By how much the log's time runs ahead of the machine's clock, which was set back.", unit: .seconds),
 
@@ -28,12 +28,12 @@ extension MetricDescription {
         .init("greenroom_checkpoint_failures_total", "Checkpoints of the folded state that could not be saved."),
 
         // HTTP.
-        .init("greenroom_http_requests_total", "Requests answered, by route and status."),
+        .init("greenroom_http_requests_total", "Responses, by route and status."),
         .init("greenroom_http_request_seconds", "Time from a request's head to the end of its answer, by route.", unit: .seconds, buckets: Buckets.latencySeconds),
         .init("greenroom_http_bodies_refused_total", "Request bodies refused because too many bytes were waiting already."),
 
         // External metrics.
-        .init("greenroom_external_metrics_requests_total", "Requests for external metrics answered, by status."),
+        .init("greenroom_external_metrics_requests_total", "Responses of the external metrics API, by status."),
         .init("greenroom_external_metrics_request_seconds", "Time from such a request's head to its answer.", unit: .seconds, buckets: Buckets.latencySeconds),
 
         // Object storage.
@@ -41,10 +41,10 @@ extension MetricDescription {
         .init("greenroom_object_storage_request_seconds", "Time from such a request to its answer, by store and operation.", unit: .seconds, buckets: Buckets.latencySeconds),
 
         // Pools.
-        .init("greenroom_pool_desired_workers", "Workers the pool should have: what the target was told, or in mode recommend what the last decision recommends."),
+        .init("greenroom_pool_desired_workers", "Workers the pool should have: the count set on the target, or in mode recommend the last recommendation."),
         .init("greenroom_pool_ready_workers", "Workers that can host actors."),
         .init("greenroom_pool_busy_workers", "Workers that hold at least one actor."),
-        .init("greenroom_pool_starting_workers", "Workers asked for that are not ready yet."),
+        .init("greenroom_pool_starting_workers", "Workers requested that are not ready yet."),
         .init("greenroom_pool_draining_workers", "Workers that take no more actors."),
         .init("greenroom_workers_gone_total", "Workers that ended, by pool and reason: drained, lost, failed_to_start."),
         .init("greenroom_demand", "Actors that hold or want a slot, by state, and those that wait by reason. Never clamped by capacity."),

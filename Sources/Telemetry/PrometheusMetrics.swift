@@ -125,7 +125,7 @@ package final class PrometheusMetrics: MetricsFactory, Sendable {
             return (instrument, nil)
         }
         if made == nil { dropped.increment(by: 1) }
-        if let warning { logger.warning("\(warning); no more of this is said", metadata: ["metric": "\(name)"]) }
+        if let warning { logger.warning("\(warning); further ones aren't logged", metadata: ["metric": "\(name)"]) }
         return made
     }
 

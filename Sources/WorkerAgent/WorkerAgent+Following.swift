@@ -30,7 +30,7 @@ extension WorkerAgent {
         let before = ledger.lastSeq
         while !hasEnded, let problem = await readPlacements(follow: false) {
             guard waited < configuration.limits.reportLimit else {
-                logger.error("can't look for last placements; going without", metadata: ["problem": "\(problem)"])
+                logger.error("can't read the last placements; continuing without them", metadata: ["problem": "\(problem)"])
                 break
             }
             let pause = delay.take()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BuildCommit
 import Foundation
 
 // What can be said on the command line?
@@ -9,20 +10,22 @@ import Foundation
 @main
 struct Greenroom: AsyncParsableCommand {
     static let version = "0.1.0"
+    /// What `--version` prints: the commit too, or `unknown` where the build wasn't told it (`Package.swift`).
+    static let versionLine = "\(version) (commit \(String(cString: greenroom_build_commit())))"
 
     static let configuration = CommandConfiguration(
         commandName: "greenroom",
-        abstract: "An event-sourced autoscaler and placement engine for pools of warm workers.",
+        abstract: "Autoscale pools of warm workers, and place actors on them.",
         discussion: """
-            Agents and workers report their lifecycle over HTTP/2. Every transition is appended to one log; demand, scaling
-            and placement are folded from it, and every decision goes back into it.
+            Agents and workers report their lifecycle over HTTP/2. Each report is an event in one log. Demand, pool sizes and
+            placements are computed from the log, and each decision is logged too.
 
-            See it work on this machine:   greenroom demo
-            Look at a running service:     greenroom top, greenroom get pools
-            Ask why a pool has its size:   greenroom explain pool NS/NAME
-            Exit status: 0 done, 1 the answer is no, 2 usage, 3 can't reach or open what was named.
+            Try it on this machine:      greenroom demo
+            Show a running service:      greenroom top, greenroom get pools
+            Explain a pool's size:       greenroom explain pool NS/NAME
+            Exit status: 0 success, 1 the check failed, 2 usage, 3 a file or service can't be opened or reached.
             """,
-        version: version,
+        version: versionLine,
         subcommands: [
             DemoCommand.self, GetCommand.self, TopCommand.self, HistoryCommand.self, EventsCommand.self, ExplainCommand.self, PolicyCommand.self,
             LogCommand.self, BenchCommand.self, ServeCommand.self, WorkerCommand.self,

@@ -135,10 +135,10 @@ import Testing
     }
 
     @Test(
-        "a schedule that can't be read is taken, foretells nothing, and the actor's view says what is wrong with it",
+        "a schedule that can't be read is taken, predicts nothing, and the actor's view says what is wrong with it",
         arguments: [
-            (#""schedule":"0 25 * * *""#, "UTC", nil, #"schedule "0 25 * * *" is not a cron expression: hour (column 3): 25 is not from 0 to 23; no wake is foretold"#),
-            (#""schedule":"0 9 * * *","timezone":"Mars/Base""#, "Mars/Base", nil, "timezone Mars/Base is not known; known for pool ns/p are those of its policy's schedules: UTC; no wake is foretold"),
+            (#""schedule":"0 25 * * *""#, "UTC", nil, #"schedule "0 25 * * *" is not a cron expression: hour (column 3): 25 is not from 0 to 23; no wake is predicted"#),
+            (#""schedule":"0 9 * * *","timezone":"Mars/Base""#, "Mars/Base", nil, "timezone Mars/Base is not known; known for pool ns/p are those of its policy's schedules: UTC; no wake is predicted"),
             (#""schedule":"0 9 * * *""#, "UTC", "2026-11-21T09:00:00.000000Z", nil),
         ] as [(String, String, String?, String?)])
     func unreadable(_ fields: String, _ zone: String, _ at: String?, _ problem: String?) throws {
@@ -153,7 +153,7 @@ import Testing
         #expect(try suggestions(loop) == [])
     }
 
-    @Test("a foretold wake says why no node will be told: the policy doesn't ask for it, or there is no snapshot") func untold() throws {
+    @Test("a predicted wake says why no node will be told: the policy doesn't ask for it, or there is no snapshot") func untold() throws {
         func problem(prefetch: Bool) throws -> String? {
             let loop = try loop(prefetch: prefetch)
             loop.send(.actorCreated, "a", #"{"pool":"ns/p","template":"t","schedule":"0 9 * * *"}"#)

@@ -85,7 +85,7 @@ struct RefusalTests {
         Row(name: "a parameter twice", method: "GET", path: "/v1/events?after=1&after=2", headers: [], status: 400, kind: "invalid-request", field: "after"),
         Row(name: "a bad number", method: "GET", path: "/v1/events?limit=0", headers: [], status: 400, kind: "invalid-request", field: "limit"),
         Row(name: "a bad kind", method: "GET", path: "/v1/events?kind=actor.flew", headers: [], status: 400, kind: "invalid-request", field: "kind"),
-        Row(name: "no history here", method: "GET", path: "/v1/pools?at=7", headers: [], status: 400, kind: "invalid-request", field: "at", says: "no history access"),
+        Row(name: "no history here", method: "GET", path: "/v1/pools?at=7", headers: [], status: 400, kind: "invalid-request", field: "at", says: "no access to history"),
     ]
 
     @Test(arguments: Wire.allCases)

@@ -55,7 +55,7 @@ private func filled(process: ProcessMetrics? = nil) -> PrometheusMetrics {
         Meter(label: "greenroom_log_bytes", factory: metrics).set(9)
         #expect(text(metrics, .openMetrics) == """
             # TYPE greenroom_events_duplicate counter
-            # HELP greenroom_events_duplicate Events that had been appended before and were answered with their first position.
+            # HELP greenroom_events_duplicate Events that were appended before; the response has their first position.
             greenroom_events_duplicate_total 1
             # TYPE greenroom_log_bytes gauge
             # UNIT greenroom_log_bytes bytes

@@ -269,7 +269,7 @@ struct FormulaParser {
     /// `#`, `#index`, `#acc`.
     private mutating func ofElement() throws(FormulaError) -> FormulaFragment {
         let start = column
-        guard var element else { throw fault("# is the element of a list and stands only in its predicate: count([a, b], {# > 1})") }
+        guard var element else { throw fault("# is the element of a list and is valid only in its predicate: count([a, b], {# > 1})") }
         position += 1
         // Its second word follows without a space.
         if case .name(let name) = token, column == start + 1 {
@@ -278,7 +278,7 @@ struct FormulaParser {
             case ("acc", _, let accumulator?): element = accumulator
             case ("index", nil, _): throw fault("#index is unknown here: the list before it may have lost elements to filter")
             case ("acc", _, nil): throw fault("#acc is what reduce came to so far, and this is no reduce")
-            default: throw fault("there is #, #index and, in reduce, #acc; #\(name) is none of them")
+            default: throw fault("the names are #, #index and, in reduce, #acc; not #\(name) is none of them")
             }
             position += 1
         }

@@ -67,7 +67,7 @@ extension FormulaParser {
 
     func checkNoList(_ fragment: FormulaFragment, for use: String) throws(FormulaError) {
         guard fragment.kind == .list else { return }
-        throw FormulaError(column: fragment.column, message: "\(use) takes no list; ask a function about it: max([a, b])")
+        throw FormulaError(column: fragment.column, message: "\(use) takes no list; use a function of it: max([a, b])")
     }
 
     func check(_ fragment: FormulaFragment, is kind: FormulaFragment.Kind, for use: String) throws(FormulaError) {

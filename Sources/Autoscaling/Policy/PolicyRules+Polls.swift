@@ -36,7 +36,7 @@ extension PolicyRules {
             refuse(path, "has the port \"\(port.prefix(20))\"; a port is a number from \(PolicyLimits.ports.lowerBound) to \(PolicyLimits.ports.upperBound)")
         }
         if host.contains("@") { refuse(path, "must not carry a user or password; name a bearerTokenFile or tls files") }
-        if host.contains("?") || host.contains("#") { refuse(path, "must end with the host or a path; what to ask has fields of its own") }
+        if host.contains("?") || host.contains("#") { refuse(path, "must end with the host or a path; the query has its own fields") }
     }
 
     /// What stands behind the host's colon, up to the path; nil where there is no colon.

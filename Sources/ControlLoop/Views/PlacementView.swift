@@ -91,7 +91,7 @@ extension World {
             if choice.tier.rawValue < row.tier.rawValue { return "free, but farther from its state" }
             return "free, but only in a pool that comes after its own"
         case .wait(let blocked):
-            if blocked.reason == .quota { return "free, but its tenant may run no more" }
+            if blocked.reason == .quota { return "free, but its tenant has reached its quota" }
             return "free, but a slot on its node is expected sooner than moving takes"
         }
     }

@@ -141,7 +141,7 @@ package struct ActorView: Codable, Hashable, Sendable {
     package var snapshot: String?
     package var seq: Position
     package var ageSeconds: Double
-    /// When it is expected to wake, where that is foretold or was meant to be; only where one actor is asked for.
+    /// When it is predicted to wake, or why that isn't predicted; only in the view of one actor.
     package var wake: WakeView? = nil
 }
 

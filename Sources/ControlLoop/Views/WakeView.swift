@@ -1,24 +1,24 @@
 import Autoscaling
 import Domain
 
-// When will an actor wake, as far as that is foretold, and if no node will be told before it: why not?
+// When is an actor predicted to wake, and if no node will be told before: why not?
 //
 // An `actor.created` is taken whatever its schedule says: the log is append-only, and nothing but suggestions looks at it.
 // So this is where a schedule that can't be read shows. Part of a single actor's view alone: lists do without.
 
 package struct WakeView: Codable, Hashable, Sendable {
-    /// Its cron expression as it came with `actor.created`; nil where its history foretells.
+    /// Its cron expression as it came with `actor.created`; nil where the wake is predicted from its history.
     package var schedule: String?
     package var timezone: String?
     /// The mean gap between its wakes; nil where it has a schedule.
     package var everySeconds: Double?
-    /// The next one; nil where none is foretold.
+    /// The next one; nil where none is predicted.
     package var at: String?
     /// Why no node will be told before it, and what to do; nil where one will.
     package var problem: String?
 }
 
-/// Why a schedule foretells no wake.
+/// Why no wake is predicted from a schedule.
 enum UnforetoldWake: Error, Hashable {
     case notCron(ScheduleError)
     /// Neither UTC nor a zone whose changes of offset the log carries.
@@ -42,14 +42,14 @@ extension World {
         do throws(UnforetoldWake) {
             let next = try nextWake(entry, in: Int(actors[index].pool), after: now)
             view.at = next?.rfc3339
-            view.problem = next == nil ? "no further wake is foretold" : untold(index)
+            view.problem = next == nil ? "no further wake is predicted" : untold(index)
         } catch {
             view.problem = sentence(error, view, pool: Int(actors[index].pool))
         }
         return view
     }
 
-    /// Why nobody is told of a wake that is foretold.
+    /// Why nobody is told of a predicted wake.
     private func untold(_ index: Int) -> String? {
         let actor = actors[index]
         let pool = pools[Int(actor.pool)]
@@ -60,11 +60,11 @@ extension World {
     private func sentence(_ why: UnforetoldWake, _ view: WakeView, pool: Int) -> String {
         switch why {
         case .notCron(let mistake):
-            return "schedule \"\(view.schedule ?? "")\" is not a cron expression: \(mistake); no wake is foretold"
+            return "schedule \"\(view.schedule ?? "")\" is not a cron expression: \(mistake); no wake is predicted"
         case .unknownZone:
             let zones = ["UTC"] + Set(pools[pool].policy?.policy.schedules.map(\.timezone) ?? []).subtracting(["UTC"]).sorted()
             let known = "known for pool \(pools[pool].text) are those of its policy's schedules: \(zones.joined(separator: ", "))"
-            return "timezone \(view.timezone ?? "") is not known; \(known); no wake is foretold"
+            return "timezone \(view.timezone ?? "") is not known; \(known); no wake is predicted"
         }
     }
 }

@@ -241,7 +241,7 @@ package struct CloudEventReader {
         } else if event.kind.subject == .pool, !event.pool.isEmpty {
             event.subject = event.pool
         } else {
-            throw fault("subject", "missing: \(event.kind.name) is about \(article(event.kind.subject)), whose name goes there")
+            throw fault("subject", "missing: \(event.kind.name) is about \(article(event.kind.subject)); its name goes there")
         }
     }
 

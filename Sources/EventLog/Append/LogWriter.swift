@@ -285,7 +285,7 @@ final class LogWriter: Sendable {
         }
         guard let changed else { return }
         configuration.notice(changed
-            ? LogNotice(.warning, "log time runs \(Self.seconds(ahead)) s ahead of the machine's clock, which was set back: it goes on a little slower until that has caught up")
+            ? LogNotice(.warning, "log time runs \(Self.seconds(ahead)) s ahead of the machine's clock, which was set back: it continues 1/64 slower until that has caught up")
             : LogNotice(.notice, "log time is the machine's clock again"))
     }
 

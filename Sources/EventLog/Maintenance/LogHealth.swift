@@ -107,7 +107,7 @@ final class HealthRecord: Sendable {
             return state.keeperProblem
         }
         guard problem != before else { return }
-        notice(problem.map { LogNotice(.warning, "the log is written, but not looked after: can't \($0)") } ?? LogNotice(.notice, "the log is looked after again"))
+        notice(problem.map { LogNotice(.warning, "the log is written, but not maintained: can't \($0)") } ?? LogNotice(.notice, "the log is maintained again"))
     }
 
     /// Something that stops no append is not as it should be.
@@ -126,7 +126,7 @@ final class HealthRecord: Sendable {
             defer { state.isShortOfDisk = isShort }
             return isShort && !state.isShortOfDisk
         }
-        if isNews { notice(LogNotice(.warning, "only \(free >> 20) MiB are free where \(path) lies: make room before appends are refused")) }
+        if isNews { notice(LogNotice(.warning, "only \(free >> 20) MiB are free on the disk of \(path): make room before appends are refused")) }
     }
 
     func health(path: String) -> LogHealth {

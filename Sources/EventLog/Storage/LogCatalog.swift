@@ -98,14 +98,14 @@ struct DatabaseTrouble {
         let code = "SQLite says \(error.extendedResultCode.rawValue): \(error.message ?? "no more")"
         let failed = Self.operations.first { $0.code == error.extendedResultCode }.map { "the disk refused to \($0.what)" } ?? "the disk failed"
         switch error.resultCode {
-        case .SQLITE_FULL: return (.notWritable, "the disk is full (\(code))", "free some space: writing resumes by itself")
-        case .SQLITE_IOERR: return (.notWritable, "\(failed) (\(code))", "check the disk: writing resumes by itself once it works")
+        case .SQLITE_FULL: return (.notWritable, "the disk is full (\(code))", "free some space: writing resumes without a restart")
+        case .SQLITE_IOERR: return (.notWritable, "\(failed) (\(code))", "check the disk: writing resumes without a restart once it works")
         case .SQLITE_READONLY: return (.notWritable, "the file may not be written (\(code))", "check the rights of the file and its directory")
         case .SQLITE_BUSY, .SQLITE_LOCKED:
-            return (.notWritable, "another program holds the file (\(code))", "close whatever writes to it: writing resumes by itself")
+            return (.notWritable, "another program holds the file (\(code))", "close the program that writes to it: writing then resumes")
         case .SQLITE_CANTOPEN: return (.unreachable, "can't be opened (\(code))", "check that the directory is there and may be written")
         case .SQLITE_NOTADB: return (.notALog, "not a SQLite file (\(code))", "give the path of a log, or of a file that isn't there yet")
-        case .SQLITE_CORRUPT: return (.damaged, "the file is damaged (\(code))", "restore it from a copy; `log verify` says how far it is sound, and `log rebuild` mends what is derived")
+        case .SQLITE_CORRUPT: return (.damaged, "the file is damaged (\(code))", "restore it from a copy; `log verify` says how far it is intact, and `log rebuild` rebuilds what is derived")
         case .SQLITE_CONSTRAINT: return (.damaged, "a row is there already (\(code))", "run `log verify`: something else wrote to the log")
         default: return (.unreachable, code, "see whether the file is there, a log, and may be read")
         }

@@ -77,10 +77,10 @@ final class LogFiles: Sendable {
         }
         let hint = switch trouble.part {
         case .database:
-            "move the log's file back with its -wal and -shm, and writing resumes by itself; "
+            "move the log's file back with its -wal and -shm, and writing resumes; "
                 + "or stop this process and start it on a copy (until it ends, what it wrote can be read under /proc/\(getpid())/fd)"
         case .wal, .index:
-            "stop this process with SIGTERM, which saves what the file held into \(path), and start it again; or move the file back, and writing resumes by itself"
+            "stop this process with SIGTERM, which saves the file's content into \(path), and start it again; or move the file back, and writing resumes"
         }
         return LogError(.notWritable, operation: "append to", path: path, problem: problem, hint: hint)
     }

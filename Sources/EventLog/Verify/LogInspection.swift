@@ -27,7 +27,7 @@ package struct LogLoss: Hashable, Sendable, CustomStringConvertible {
     }
 
     static func hint(_ path: String) -> String {
-        "restore the file with its -wal from a copy; or go on without them: greenroom log accept-loss --db \(path)"
+        "restore the file with its -wal from a copy; or continue without them: greenroom log accept-loss --db \(path)"
     }
 }
 
@@ -63,7 +63,7 @@ struct LogInspection {
         func loss(_ problem: String) -> LogLoss { LogLoss(head: found.head, acknowledged: acknowledged, problem: problem) }
         if let wal {
             let place = wal.badFrame == 0 ? "its header" : "frame \(wal.badFrame)"
-            return loss("\(path)-wal is damaged at \(place), and \(wal.frames) whole frames with \(wal.commits) commits stand behind it")
+            return loss("\(path)-wal is damaged at \(place), and \(wal.frames) whole frames with \(wal.commits) commits are behind it")
         }
         guard let mark, mark.head.seq > 0 else { return nil }
         if found.logID.isEmpty { return loss("\(path) holds no log, and \(HeadMark.path(of: path)) says that it held one") }
@@ -152,7 +152,7 @@ extension EventLog {
             let failure = Mutex<AppendError?>(nil)
             append(batch) { result in if case .failure(let error) = result { failure.withLock { $0 = error } } }
             if let failure = failure.withLock({ $0 }) {
-                throw LogError(.notWritable, operation: "go on with", path: path, problem: "\(failure)", hint: "run it again: it goes on where it stopped")
+                throw LogError(.notWritable, operation: "go on with", path: path, problem: "\(failure)", hint: "run it again: it continues where it stopped")
             }
         }
     }

@@ -4,7 +4,7 @@
 // Certificate → TBSCertificate → past version, serial, signature, issuer and validity → subject. Where there are several common names
 // the last counts, as in Go, and so in Kubernetes. What doesn't fit the grammar has no name.
 
-enum CertificateSubject {
+package enum CertificateSubject {
     private static let sequence: UInt8 = 0x30
     private static let set: UInt8 = 0x31
     private static let objectIdentifier: UInt8 = 0x06
@@ -14,7 +14,7 @@ enum CertificateSubject {
     /// 2.5.4.3
     private static let commonNameIdentifier: [UInt8] = [0x55, 0x04, 0x03]
 
-    static func commonName(der: [UInt8]) -> String? {
+    package static func commonName(der: [UInt8]) -> String? {
         var outer = DERReader(der[...])
         guard var certificate = outer.enter(sequence), var fields = certificate.enter(sequence) else { return nil }
         if fields.tag == versionTag { _ = fields.next() }

@@ -55,7 +55,7 @@ enum OpenAPIAnswers {
         "io.k8s.metrics.pkg.apis.external_metrics.v1beta1.ExternalMetricValue":{"type":"object","description":"one value","required":["metricName","metricLabels","timestamp","value"],"properties":{
         "apiVersion":{"type":"string"},"kind":{"type":"string"},
         "metricName":{"type":"string","description":"name of the metric"},
-        "metricLabels":{"type":"object","additionalProperties":{"type":"string"},"description":"labels that tell this series from the others"},
+        "metricLabels":{"type":"object","additionalProperties":{"type":"string"},"description":"labels that distinguish this series from the others"},
         "timestamp":{"type":"string","format":"date-time","description":"when the value was taken"},
         "window":{"type":"integer","format":"int64","description":"of a rate: the seconds it was taken over"},
         "value":{"type":"string","description":"a Kubernetes quantity"}}},

@@ -3,8 +3,8 @@
 // Kubernetes' selectors: requirements that must all hold. A key that is absent satisfies `!=` and `notin`, and no other
 // requirement but `!key`. `>` and `<` compare whole numbers; a label that is no whole number satisfies neither.
 
-struct LabelSelector: Hashable, Sendable {
-    enum Requirement: Hashable, Sendable {
+package struct LabelSelector: Hashable, Sendable {
+    package enum Requirement: Hashable, Sendable {
         case exists(String)
         case doesNotExist(String)
         /// `=`, `==` and `in`.
@@ -20,7 +20,7 @@ struct LabelSelector: Hashable, Sendable {
     static let everything = LabelSelector(requirements: [])
 
     /// - Parameter label: the value of the label with this key; nil where it is absent.
-    func matches(_ label: (String) -> String?) -> Bool { requirements.allSatisfy { $0.holds(label) } }
+    package func matches(_ label: (String) -> String?) -> Bool { requirements.allSatisfy { $0.holds(label) } }
 
     /// The values of a label beyond which nothing can match; nil where it isn't bound to any.
     func valuesWanted(of key: String) -> Set<String>? {

@@ -7,16 +7,16 @@
 // is an error with its column, counted in characters from 1.
 
 extension LabelSelector {
-    struct SyntaxError: Error, Hashable, Sendable, CustomStringConvertible {
+    package struct SyntaxError: Error, Hashable, Sendable, CustomStringConvertible {
         var column: Int
         var problem: String
-        var description: String { "column \(column): \(problem)" }
+        package var description: String { "column \(column): \(problem)" }
     }
 
     /// A selector that is longer names more than any metric has.
     static let textBytesMost = 4_096
 
-    init(parsing text: String) throws(SyntaxError) {
+    package init(parsing text: String) throws(SyntaxError) {
         guard text.utf8.count <= Self.textBytesMost else {
             throw SyntaxError(column: 1, problem: "the selector has \(text.utf8.count) bytes; at most \(Self.textBytesMost) are read")
         }

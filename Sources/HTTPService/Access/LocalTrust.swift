@@ -29,7 +29,7 @@ struct LocalTrust: Sendable {
             guard let authority = Authority(host), isOurs(authority.host) else {
                 throw Problem(
                     .forbidden,
-                    "without tokens only this machine is answered, and \(Self.shown(host)) isn't its name: use localhost or 127.0.0.1, name it under `allowedHosts`, "
+                    "without tokens only requests from this machine are accepted, and \(Self.shown(host)) isn't its name: use localhost or 127.0.0.1, name it under `allowedHosts`, "
                         + "or set up tokens", field: "host")
             }
             known = host
@@ -48,7 +48,7 @@ struct LocalTrust: Sendable {
         let usual = origin.hasPrefix("https://") ? 443 : 80
         let rest = origin.hasPrefix("https://") ? origin.dropFirst(8) : origin.hasPrefix("http://") ? origin.dropFirst(7) : ""
         if let from = Authority(String(rest)), let to = Authority(host), from.host == to.host, (from.port ?? usual) == (to.port ?? usual) { return }
-        throw Problem(.forbidden, "a page of \(Self.shown(origin)) may not ask this server: only its own pages may", field: "origin")
+        throw Problem(.forbidden, "a page of \(Self.shown(origin)) may not send requests to this server: only its own pages may", field: "origin")
     }
 
     private func check(_ contentType: String?, _ method: HTTPRequest.Method) throws(Problem) {

@@ -92,7 +92,7 @@ final class TokenFile: Sendable {
         let isOpen = try Self.examine(path).mode & Self.others != 0
         let before = state.withLock { $0.table }
         let problem = (isOpen ? [Self.openProblem(path)] : []) + faults.map { "line \($0.line): \($0.problem)" }
-        let fault = Fault(path: path, problem: "\(problem.joined(separator: "; ")); until this is mended the \(table.entries.count) lines without fault count, and no other token")
+        let fault = Fault(path: path, problem: "\(problem.joined(separator: "; ")); until this is corrected the \(table.entries.count) valid lines count, and no other token")
         replace(State(table: isOpen ? table.common(with: before) : table, stamp: seen, faulty: (seen, fault)))
         throw fault
     }

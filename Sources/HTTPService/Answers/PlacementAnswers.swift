@@ -69,7 +69,7 @@ extension Problem {
         case .conflict(let reason): self.init(.conflict, reason)
         case .invalid(let field, let problem): self.init(.invalidRequest, "\(field): \(problem)", field: field)
         case .overloaded(let seconds):
-            self.init(.overloaded, "the log takes no more at the moment: ask again after \(seconds) s", retryAfterSeconds: seconds)
+            self.init(.overloaded, "the log accepts no more at the moment: retry after \(seconds) s", retryAfterSeconds: seconds)
         case .unavailable(let reason): self.init(.unavailable, reason, retryAfterSeconds: 1)
         }
     }

@@ -89,7 +89,7 @@ enum StateAnswers {
         } else {
             throw Problem(.invalidRequest, "at must be a position or a time such as 2026-11-21T07:32:00Z", field: "at")
         }
-        guard let stateAt = question.parts.stateAt else { throw Problem(.invalidRequest, "this server has no history access: ask without at", field: "at") }
+        guard let stateAt = question.parts.stateAt else { throw Problem(.invalidRequest, "this server has no access to history: leave out at", field: "at") }
         do throws(ControlFault) {
             return try await stateAt(moment)
         } catch {

@@ -30,7 +30,7 @@ extension ServiceParts {
             ReadinessCheck("disk space") {
                 // While the log can be written, little room is no reason to take the service away from those who use it.
                 guard let free = log.health.diskFreeBytes, free < DiskSpace.bytesScarce else { return .ok }
-                return .note("only \(free >> 20) MiB are free where the log lies: make room before appends are refused")
+                return .note("only \(free >> 20) MiB are free on the log's disk: make room before appends are refused")
             })
         readiness.append(
             ReadinessCheck("log time") {

@@ -27,7 +27,7 @@ extension OpenAPIDocument {
         {"name":"subject","in":"query","description":"Events about this actor, worker or pool: NAMESPACE/NAME, or a name of whatever namespace","schema":{"type":"string"}},
         {"name":"worker","in":"query","description":"Events about this worker or of actors on it","schema":{"type":"string"}},
         {"name":"kind","in":"query","description":"Kinds separated by commas, for instance actor.running,actor.idle","schema":{"type":"string"}},
-        {"name":"limit","in":"query","description":"Events at most; 1000 unless told, without bound where followed","schema":{"type":"integer","minimum":1}},
+        {"name":"limit","in":"query","description":"The largest number of events; default 1000, unlimited with follow","schema":{"type":"integer","minimum":1}},
         {"name":"follow","in":"query","schema":{"type":"boolean","default":false}},
         {"name":"Last-Event-ID","in":"header","description":"Goes on after this position, whatever after says","schema":{"type":"integer"}}],
         "responses":{"200":{"description":"Events in order","content":{
@@ -38,7 +38,7 @@ extension OpenAPIDocument {
     static let placements = """
         "/v1/placements":{"post":{"operationId":"place","x-role":"ingest","summary":"Asks for a worker",
         "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","required":["actor","pool"],"additionalProperties":false,"properties":{
-        "actor":{"type":"string","description":"Its name in the pool's namespace, which may stand before it"},"pool":{"type":"string","description":"NAMESPACE/NAME"},"template":{"type":"string"},
+        "actor":{"type":"string","description":"Its name in the pool's namespace, or NAMESPACE/NAME"},"pool":{"type":"string","description":"NAMESPACE/NAME"},"template":{"type":"string"},
         "selector":{"type":"object","additionalProperties":{"type":"string"},"description":"Labels the worker must carry"},
         "wait":{"type":"number","minimum":0,"maximum":600,"default":0,"description":"Seconds to wait for a worker"},
         "priority":{"type":"integer","default":0},"expectedMillis":{"type":"integer","minimum":0}}}}}},

@@ -16,7 +16,7 @@ extension OpenAPIDocument {
         "parameters":[{"$ref":"#/components/parameters/Namespace"},{"$ref":"#/components/parameters/Name"}],
         "responses":{"200":{"description":"It","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Policy"}}}},
         "404":{"$ref":"#/components/responses/Problem"}}},
-        "put":{"operationId":"putPolicy","x-role":"admin","summary":"Gives a pool a policy, or says what that would lead to",
+        "put":{"operationId":"putPolicy","x-role":"admin","summary":"Applies a policy to a pool, or with dryRun says what it would decide",
         "parameters":[{"$ref":"#/components/parameters/Namespace"},{"$ref":"#/components/parameters/Name"},
         {"name":"dryRun","in":"query","description":"Decides and changes nothing","schema":{"type":"boolean","default":false}}],
         "requestBody":{"required":true,"content":{"application/yaml":{"schema":{"type":"string"}},"application/json":{"schema":{"type":"object"}}}},

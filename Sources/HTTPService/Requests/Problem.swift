@@ -133,7 +133,7 @@ extension Problem {
     init(_ refusal: AppendRefusal, retryAfterSeconds: Int) {
         switch refusal {
         case .overloaded(let seconds):
-            self.init(.overloaded, "the log takes no more at the moment: send it again after \(seconds) s", retryAfterSeconds: seconds)
+            self.init(.overloaded, "the log accepts no more at the moment: retry after \(seconds) s", retryAfterSeconds: seconds)
         case .invalid(let index, let problem): self.init(.invalidEvent, "the event can't be stored: \(problem)", index: index)
         case .unavailable(let reason):
             self.init(.unavailable, "the log can't be written: \(reason)", retryAfterSeconds: retryAfterSeconds)

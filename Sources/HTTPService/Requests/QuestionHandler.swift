@@ -41,14 +41,14 @@ extension RequestHandler {
         let shared = state.shared
         let (gate, what): (Gate, String) =
             switch route.room {
-            case .health: (shared.healthQuestions, "questions about its health")
-            case .questions: (shared.questions, "questions")
-            case .placements: (shared.waitingPlacements, "placements that wait")
-            case .events: try query.flag("follow") ? (shared.followStreams, "streams being followed") : (shared.questions, "questions")
+            case .health: (shared.healthQuestions, "health requests")
+            case .questions: (shared.questions, "requests")
+            case .placements: (shared.waitingPlacements, "waiting placements")
+            case .events: try query.flag("follow") ? (shared.followStreams, "open event streams") : (shared.questions, "requests")
             }
         if state.isDraining, gate === shared.followStreams || gate === shared.waitingPlacements { throw Problem(.unavailable, "the server is stopping", retryAfterSeconds: limits.retryAfterSeconds) }
         guard gate.enter() else {
-            throw Problem(.overloaded, "there are \(gate.limit) \(what) already, which is all there may be", retryAfterSeconds: limits.retryAfterSeconds)
+            throw Problem(.overloaded, "\(gate.limit) \(what) are in flight, the limit: retry after \(limits.retryAfterSeconds) s", retryAfterSeconds: limits.retryAfterSeconds)
         }
         return gate
     }

@@ -28,7 +28,7 @@ struct AnswerWriter: Sendable {
         } catch let problem as Problem {
             await fail(problem)
         } catch is CancellationError {
-            await fail(Problem(.unavailable, "the request ended before it was answered: its client stopped sending, or the server is stopping", retryAfterSeconds: 1))
+            await fail(Problem(.unavailable, "the request ended before its response: its client stopped sending, or the server is stopping", retryAfterSeconds: 1))
         } catch {
             log.error("a request failed", metadata: ["route": "\(route.template)", "error": "\(error)"])
             await fail(Problem(.internalError, "the request failed here; the server's log says why"))

@@ -190,7 +190,7 @@ final class RequestHandler: ChannelDuplexHandler {
         let route = try state.shared.router.route(head.method, head.path ?? "/")
         self.route = route
         if connection.isReserve, !route.isHealth {
-            throw Problem(.overloaded, "all \(state.shared.limits.connections) connections are taken: come again", retryAfterSeconds: limits.retryAfterSeconds)
+            throw Problem(.overloaded, "all \(state.shared.limits.connections) connections are in use: retry later", retryAfterSeconds: limits.retryAfterSeconds)
         }
         if let trust = state.shared.localTrust, route.role != nil { try trust.admit(facts, to: route, known: &connection.trustedAuthority) }
         if !(route.isMetrics && state.shared.openMetrics) {

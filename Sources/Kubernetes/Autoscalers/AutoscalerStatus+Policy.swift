@@ -77,10 +77,10 @@ extension AutoscalerStatus {
     }
 
     private static func fallback(_ view: PolicyStatusView) -> Condition {
-        guard view.isFallback else { return Condition(kind: .fallback, holds: false, reason: "TriggersAnswer", message: "fallback.replicas does not stand in") }
+        guard view.isFallback else { return Condition(kind: .fallback, holds: false, reason: "TriggersAnswer", message: "fallback.replicas is not used") }
         return Condition(
             kind: .fallback, holds: true, reason: "FallbackInEffect",
-            message: "a trigger failed as often as fallback.failureThreshold says; fallback.replicas stands in: \(view.policy.fallback.map { "\($0.replicas)" } ?? "none")")
+            message: "a trigger failed fallback.failureThreshold times; fallback.replicas is used: \(view.policy.fallback.map { "\($0.replicas)" } ?? "none")")
     }
 
     /// HPA's ScalingLimited: true where a bound or a rate holds the count.

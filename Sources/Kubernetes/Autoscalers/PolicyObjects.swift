@@ -287,7 +287,7 @@ extension ControlFault {
         case .notFound(let what, let name): "there is no \(what) \(name)"
         case .conflict(let why), .unavailable(let why): why
         case .invalid(let field, let problem): "\(field): \(problem)"
-        case .overloaded: "the log takes no more at the moment"
+        case .overloaded: "the log accepts no more at the moment"
         }
     }
 }

@@ -133,7 +133,7 @@ package final class KubernetesClient: Sendable {
         do throws(ClusterAccessFault) { token = try tokens.token() } catch { throw KubernetesError(request.operation, .configuration(error.description)) }
         if let token { sent.headers.add(name: "Authorization", value: "Bearer \(token)") }
         // Last of all, and before each attempt: what was waited for in between may have cost the lead.
-        guard request.method == .GET || mayWrite() else { throw KubernetesError(request.operation, .unreachable("not asked: this instance leads no more")) }
+        guard request.method == .GET || mayWrite() else { throw KubernetesError(request.operation, .unreachable("not sent: this instance no longer leads")) }
         if let body = request.body {
             sent.headers.add(name: "Content-Type", value: request.contentType)
             sent.body = .bytes(ByteBuffer(bytes: body.bytes))

@@ -115,7 +115,7 @@ package actor LeaseElection {
             // Not later than the lease may run out; and the sooner a renewal is seen, the sooner its running out is.
             try? await clock.sleep(min(wait, configuration.timing.retryPeriod / 4))
         } catch {
-            if !error.isConflict, !Task.isCancelled { callbacks.trouble("the lease can't be had: \(error)") }
+            if !error.isConflict, !Task.isCancelled { callbacks.trouble("the lease can't be acquired: \(error)") }
             try? await clock.sleep(backoff.next())
         }
         return nil
@@ -269,9 +269,9 @@ package actor LeaseElection {
             do throws(KubernetesError) {
                 do throws(KubernetesError) { return try await writeGivenBack(over: lease) } catch { guard error.isConflict else { throw error } }
                 lease = try await client.get(.leases, namespace: configuration.namespace, name: configuration.name)
-            } catch { return callbacks.trouble("the lease wasn't given back; it runs out by itself: \(error)") }
+            } catch { return callbacks.trouble("the lease wasn't released; it expires: \(error)") }
         }
-        callbacks.trouble("the lease wasn't given back; it runs out by itself: others changed it \(Self.attemptsToGiveBack) times meanwhile")
+        callbacks.trouble("the lease wasn't released; it expires: others changed it \(Self.attemptsToGiveBack) times in between")
     }
 
     private func writeGivenBack(over lease: KubernetesObject) async throws(KubernetesError) {

@@ -197,7 +197,7 @@ package actor ScaleActuator: Actuator {
         let found = try await pods(of: target, object, pool)
         guard found.own.isEmpty, scale.statusReplicas > 0 else { return (found.own, max(0, min(found.unknown.count, scale.statusReplicas - found.own.count(where: \.isLive)))) }
         let why = found.unknown.first ?? "no owner references lead from a pod of \(target.namespace) to it; name its pods by spec.workerSelector of the policy"
-        throw ActuationFault.refused("\(target) has \(scale.statusReplicas) replicas and none of its pods is found, so it is never lowered: \(why)")
+        throw ActuationFault.refused("\(target) has \(scale.statusReplicas) replicas and none of its pods can be found, so its count is never lowered: \(why)")
     }
 
     /// Those that it owns, and for each whose owners can't be told, why.
@@ -300,7 +300,7 @@ package actor ScaleActuator: Actuator {
         case .owned: return true
         case .notOwned: return false
         case .unknown(let why):
-            throw KubernetesError("owner of pod \(pod.name)", .status(.init(code: 403, reason: "Forbidden", message: "it can't be told whether \(target) owns it: \(why)")))
+            throw KubernetesError("owner of pod \(pod.name)", .status(.init(code: 403, reason: "Forbidden", message: "it is unknown whether \(target) owns it: \(why)")))
         }
     }
 }

@@ -25,7 +25,7 @@ package enum ScaleFinding: Hashable, Sendable, CustomStringConvertible {
         case .fenceNotCarried(let pool, let why): "\(pool): the target can't carry our fence, so only one instance may act on it: grant get and patch on it, or run no standby. \(why)"
         case .rollingUpdate(let pool, let target, let old, let pods):
             "\(pool): a rolling update of \(target) replaces \(old) of \(pods) pods, idle ones first, and then those with actors: each ends when its terminationGracePeriodSeconds are over; "
-                + "to keep actors, pause the rollout (kubectl rollout pause) and go on while the pool is idle"
+                + "to keep actors, pause the rollout (kubectl rollout pause) and resume it while the pool is idle"
         }
     }
 }

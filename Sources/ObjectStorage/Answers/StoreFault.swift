@@ -37,7 +37,7 @@ package struct StoreFault: Error, Hashable, Sendable, CustomStringConvertible {
         case .badCredentials: "check the access key, its secret and its session token"
         case .skewedClock: "set this machine's clock"
         case .wrongRegion: "set objectStorage.s3.region to the bucket's"
-        case .overloaded: "lower objectStorage.looksPerSecond where this goes on"
+        case .overloaded: "lower objectStorage.looksPerSecond if this continues"
         case .unreachable: "check the endpoint and the network to it"
         case .tooLarge: "name a narrower location"
         case .notUnderstood: "check that the endpoint is an S3 or Google Cloud Storage XML API"

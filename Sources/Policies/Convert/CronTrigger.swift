@@ -58,7 +58,7 @@ struct CronTrigger {
             metadata.note("end", "left out: start and end are in different time zones; write schedules by hand")
             return nil
         }
-        metadata.note(start.timezone == nil ? "end" : "start", "its own time zone, \(own), stands in place of timezone")
+        metadata.note(start.timezone == nil ? "end" : "start", "its own time zone, \(own), is used instead of timezone")
         return own
     }
 

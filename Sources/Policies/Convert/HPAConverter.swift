@@ -84,7 +84,7 @@ struct HPAConverter {
         let what = isShare ? "the pods' average use of \(name) in percent of their requests" : "the pods' use of \(name), added up"
         let of = container.map { " (container \($0))" } ?? ""
         resource.note(
-            "name", "Greenroom doesn't read \(name): it became the observed metric \(metric), which somebody must send; VALUE is \(what)\(of); \(Feed.silence(Self.staleAfterSeconds))",
+            "name", "Greenroom doesn't read \(name): it became the observed metric \(metric), which a program must send; VALUE is \(what)\(of); \(Feed.silence(Self.staleAfterSeconds))",
             command: Feed.command(pool: pool, metric: metric, labels: labels))
         target.noteUnread()
         resource.noteUnread()
@@ -107,11 +107,11 @@ struct HPAConverter {
         defer { for part in [selector, metric, target, source] { part?.noteUnread() } }
         let metricType: MetricType = isAverage ? .averageValue : .value
         if name == "greenroom_demand" || name == "greenroom_queue_depth" {
-            metric.note("name", "\(name) is the pool's own demand: it became a demand trigger, and nobody needs to send it")
+            metric.note("name", "\(name) is the pool's own demand: it became a demand trigger, which needs no sender")
             return Trigger(name: "demand", source: .demand, thresholdMilli: threshold, metricType: metricType)
         }
         metric.note(
-            "name", "Greenroom doesn't ask a metrics API: it became an observed trigger, which somebody must send; VALUE is what \(owner) said\(hint(name)); \(Feed.silence(Self.staleAfterSeconds))",
+            "name", "Greenroom doesn't read a metrics API: it became an observed trigger, which a program must send; VALUE is what \(owner) said\(hint(name)); \(Feed.silence(Self.staleAfterSeconds))",
             command: Feed.command(pool: pool, metric: name, labels: labels))
         return Trigger(name: name, source: .observed(metric: name, selector: labels, staleAfterSeconds: Self.staleAfterSeconds), thresholdMilli: threshold, metricType: metricType)
     }

@@ -38,7 +38,7 @@ struct PrometheusTrigger {
         if let reference, let given = trigger.secrets.authentication(reference, in: trigger.namespace) {
             // Who needs no token of this kind has another way in.
             if let identity = given.podIdentity, !modes.contains("tls"), !modes.contains("bearer") || given.files["bearerToken"] == nil {
-                return "\(reference.name) stands for a pod identity (\(identity)), which isn't known here"
+                return "\(reference.name) is a pod identity (\(identity)), which isn't known here"
             }
             for (mode, parameter) in [("bearer", "bearerToken"), ("tls", "cert")] where modes.contains(mode) && given.files[parameter] == nil {
                 let others = given.otherSources.isEmpty ? "" : " from a Secret, but may from \(given.otherSources.joined(separator: ", "))"
@@ -92,7 +92,7 @@ struct PrometheusTrigger {
         let options = poll.bearerTokenFile == nil ? [] : ["-H \"authorization: Bearer $PROMETHEUS_TOKEN\""]
         metadata.note(
             "serverAddress",
-            "the service asks it every \(poll.intervalSeconds) s; where it can't reach it, put {type: observed, metric: \(name)} in the trigger's place and send that metric",
+            "the service polls it every \(poll.intervalSeconds) s; if it can't be reached, use {type: observed, metric: \(name)} instead of the trigger and send that metric",
             command: Feed.command(pool: trigger.pool, metric: name, labels: [], fetch: Feed.prometheus(address, query, options: options)))
     }
 
@@ -101,7 +101,7 @@ struct PrometheusTrigger {
         metadata.passAll()
         let options = metadata.text("unsafeSsl") == "true" ? ["--insecure"] : []
         trigger.document.note(
-            "metadata", "Greenroom can't read this query itself, as \(reason): it became the observed metric \(name), which somebody must send, with credentials of its own; \(trigger.silence)",
+            "metadata", "Greenroom can't read this query itself, as \(reason): it became the observed metric \(name), which a program must send, with its own credentials; \(trigger.silence)",
             command: Feed.command(
                 pool: trigger.pool, metric: name, labels: [], fetch: Feed.prometheus(address, query, options: options)))
         return Trigger(

@@ -102,7 +102,7 @@ struct ScaledTrigger {
         let metric = isShare ? "\(type)_utilization" : "\(type)_used"
         let what = isShare ? "the pods' average use of \(type) in percent of their requests" : "the pods' use of \(type), added up"
         document.note(
-            "type", "Greenroom doesn't read \(type): it became the observed metric \(metric), which somebody must send; VALUE is \(what); \(silence)",
+            "type", "Greenroom doesn't read \(type): it became the observed metric \(metric), which a program must send; VALUE is \(what); \(silence)",
             command: Feed.command(pool: pool, metric: metric, labels: labels))
         return Trigger(
             name: name(metric), source: .observed(metric: metric, selector: labels, staleAfterSeconds: staleAfterSeconds), thresholdMilli: threshold,
@@ -118,10 +118,10 @@ struct ScaledTrigger {
         let labels = scaler.labels.compactMap { key in metadata.text(key).map { Trigger.Label(key: key, value: $0) } }.sorted { $0.key < $1.key }
         metadata.passAll()
         if threshold == nil, scaler.defaultMilli == nil {
-            document.note("metadata", "no threshold was found: 1 stands in its place, put the right one there")
+            document.note("metadata", "no threshold was found: it is 1 now, set the right one")
         }
         document.note(
-            "type", "Greenroom has no reader for \(type): it became the observed metric \(metric), which somebody must send; VALUE is \(value ?? "what the scaler would read"); \(silence)",
+            "type", "Greenroom has no reader for \(type): it became the observed metric \(metric), which a program must send; VALUE is \(value ?? "what the scaler would read"); \(silence)",
             command: Feed.command(pool: pool, metric: metric, labels: labels))
         return Trigger(
             name: name(type), source: .observed(metric: metric, selector: labels, staleAfterSeconds: staleAfterSeconds), thresholdMilli: threshold ?? scaler.defaultMilli ?? 1_000,

@@ -37,7 +37,7 @@ package struct SimulationResult: Hashable, Sendable {
     package var policy: String
     package var turns: Int
     package var waits: Waits
-    /// Workers from being asked for to being gone, until the last turn ended.
+    /// Workers from their request until they are gone, until the last turn ended.
     package var workerMicroseconds: Int64
     package var usefulMicroseconds: Int64
     /// Turns that were running on a worker that was taken away; each began again.

@@ -155,7 +155,7 @@ enum ReplayBench {
         try process.run()
         process.waitUntilExit()
         guard process.terminationReason == .uncaughtSignal, process.terminationStatus == SIGKILL else {
-            throw Fault(.unreachable, "making the log \(path) failed", do: "look at what it said above")
+            throw Fault(.unreachable, "making the log \(path) failed", do: "see its output above")
         }
     }
 
@@ -171,7 +171,7 @@ enum ReplayBench {
         let answer = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         guard process.terminationStatus == 0, let figures = try? JSONDecoder().decode(StageFigures.self, from: answer) else {
-            throw Fault(.unreachable, "the measurement \(stage.rawValue) of \(path) failed", do: "look at what it said above")
+            throw Fault(.unreachable, "the measurement \(stage.rawValue) of \(path) failed", do: "see its output above")
         }
         return figures
     }

@@ -52,7 +52,7 @@ final class ServerProcess {
     private func waitUntilReady() async throws {
         let process = process
         guard try await ServiceReadiness.wait(url, limit: Self.startLimit, isAlive: { process.isRunning }) else {
-            throw Fault(.unreachable, "the server at \(url) did not become ready", do: "look at what it logged above")
+            throw Fault(.unreachable, "the server at \(url) did not become ready", do: "see its log above")
         }
     }
 

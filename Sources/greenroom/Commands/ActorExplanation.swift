@@ -56,7 +56,7 @@ struct ActorExplanation: Sendable {
 
     private var why: [String] {
         guard let placed else {
-            guard let placement else { return ["it asks for no worker: nothing is to be explained"] }
+            guard let placement else { return ["it isn't waiting for a worker: there is nothing to explain"] }
             return [placement.reason.map { "\($0): \(placement.detail)" } ?? "a worker is free: the placement follows"]
         }
         var lines = ["tier \(placed.data["tier"]?.string ?? "unknown"), a restore of \(placed.data["score"]?.plainText ?? "unknown") s was expected"]

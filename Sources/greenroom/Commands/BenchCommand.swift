@@ -7,7 +7,7 @@ import ServiceClient
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure, and say on which machine.",
+        abstract: "Run a benchmark, and print the machine it ran on.",
         subcommands: [
             BenchIngestCommand.self, BenchDecideCommand.self, BenchPlaceCommand.self, BenchReplayCommand.self, BenchMetricsCommand.self,
             BenchStageCommand.self, BenchCrashCommand.self,
@@ -19,10 +19,9 @@ enum BenchFormat: String, ExpressibleByArgument, CaseIterable { case line, json 
 struct BenchIngestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ingest",
-        abstract: "Events a second taken over HTTP/2, acknowledged and durable.",
+        abstract: "Measure events a second over HTTP/2, acknowledged and durable.",
         discussion: """
-            Starts a server of its own in another process, unless --server names one. Build with -c release for figures
-            that mean something.
+            Starts a server in another process, unless --server names one. Use a release build (-c release).
 
             Examples:
               greenroom bench ingest
@@ -30,23 +29,23 @@ struct BenchIngestCommand: AsyncParsableCommand {
               greenroom bench ingest --single --events 500000 --in-flight 16
               greenroom bench ingest --rate 200 --events 1000000 -o json
               greenroom bench ingest --rate 200 --events 200000 --policies
-            Exit status: 1 where an event was refused or a duplicate was not found.
+            Exit status: 1 an event was refused, or a duplicate was not found.
             """)
 
     @Option(name: .long, help: "Events to send.") var events = 1_000_000
-    @Option(name: .long, help: "Events of one request.") var batch = 100
+    @Option(name: .long, help: "Events in each request.") var batch = 100
     @Option(name: .long, help: "Connections.") var connections = 8
-    @Option(name: .long, help: ArgumentHelp("Requests without an answer on each connection.", valueName: "n")) var inFlight = 4
+    @Option(name: .long, help: ArgumentHelp("Requests in flight on each connection.", valueName: "n")) var inFlight = 4
     @Option(name: .long, help: "Ids of the events: random, or rising for each source.") var ids = EventTemplates.Ids.random
-    @Option(name: .long, help: ArgumentHelp("Requests a second of all connections (default: as fast as they are answered).", valueName: "n"))
+    @Option(name: .long, help: ArgumentHelp("Requests a second, over all connections (default: as fast as possible).", valueName: "n"))
     var rate: Double?
-    @Option(name: .long, help: "Pools the events are of.") var pools = 100
-    @Option(name: .long, help: "Actors the events are of.") var actors = 100_000
-    @Option(name: .long, help: ArgumentHelp("Measure the run in this many parts.", valueName: "n")) var slices = 1
+    @Option(name: .long, help: "Number of pools.") var pools = 100
+    @Option(name: .long, help: "Number of actors.") var actors = 100_000
+    @Option(name: .long, help: ArgumentHelp("Print figures for this many parts of the run.", valueName: "n")) var slices = 1
     @Flag(name: .long, help: "One event a request, not in a batch.") var single = false
-    @Flag(name: .long, help: "Give each pool a policy that only recommends, and say how soon after its commit a decision is made.")
+    @Flag(name: .long, help: "Give each pool a policy with mode: recommend, and measure the time from commit to decision.")
     var policies = false
-    @Option(name: .long, help: ArgumentHelp("Measure this service instead of one started for it.", valueName: "url")) var server: String?
+    @Option(name: .long, help: ArgumentHelp("Measure this service instead of starting one.", valueName: "url")) var server: String?
     @Option(name: .long, help: ArgumentHelp("File with the bearer token for --server.", valueName: "file")) var tokenFile: String?
     @Option(name: .long, help: "Seed of random ids.") var seed: UInt64?
     @Option(name: .shortAndLong, help: "Output format: line or json.") var output = BenchFormat.line

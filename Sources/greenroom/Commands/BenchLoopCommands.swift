@@ -6,10 +6,10 @@ import Foundation
 struct BenchDecideCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "decide",
-        abstract: "Events a second through fold and decision, on one core.",
+        abstract: "Measure events a second through state and decisions, on one core.",
         discussion: """
-            Makes the history of a busy fleet on virtual time, then takes it through the live loop commit by commit. Build
-            with -c release for figures that mean something.
+            Generates the history of a busy fleet on virtual time, then runs the live loop over it, commit by commit. Use a
+            release build (-c release).
 
             Examples:
               greenroom bench decide
@@ -28,11 +28,11 @@ struct BenchDecideCommand: ParsableCommand {
 struct BenchReplayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
-        abstract: "How soon a log is open at its live state, how fast it replays, and what memory that takes.",
+        abstract: "Measure how fast a log opens and replays, and the memory that takes.",
         discussion: """
-            Makes two logs, one ten times as long as the other, each in a process that kills itself just before the next checkpoint;
-            opens them as that left them, and again after a clean stop. Or takes the log named with --db, and only reads it. Each figure is measured in a process of its own. Build with -c release for figures
-            that mean something.
+            Makes two logs, one ten times as long as the other, each in a process that kills itself just before the next
+            checkpoint. Opens them after that crash, and again after a clean stop. With --db it reads that log instead. Each
+            figure is measured in its own process. Use a release build (-c release).
 
             Examples:
               greenroom bench replay
@@ -40,7 +40,7 @@ struct BenchReplayCommand: ParsableCommand {
             """)
 
     @OptionGroup var fleet: FleetOptions
-    @Option(name: .long, help: ArgumentHelp("Measure this log instead of ones made for it.", valueName: "file")) var db: String?
+    @Option(name: .long, help: ArgumentHelp("Measure this log instead of making logs.", valueName: "file")) var db: String?
     @Option(name: .shortAndLong, help: "Output format: line or json.") var output = BenchFormat.line
 
     func run() throws {
@@ -51,7 +51,7 @@ struct BenchReplayCommand: ParsableCommand {
 
 /// Makes a log and ends as in a crash: for `bench replay`, which starts it in a process of its own.
 struct BenchCrashCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "crash", abstract: "Makes a log and ends as in a crash.", shouldDisplay: false)
+    static let configuration = CommandConfiguration(commandName: "crash", abstract: "Make a log and end as in a crash.", shouldDisplay: false)
 
     @Argument(help: "The log to make.") var db: String
     @OptionGroup var fleet: FleetOptions
@@ -81,7 +81,7 @@ struct FleetOptions: ParsableArguments {
     @Option(name: .long, help: "Events of the history.") var events: Int?
     @Option(name: .long, help: "Pools.") var pools = 100
     @Option(name: .long, help: "Actors.") var actors = 100_000
-    @Option(name: .long, help: ArgumentHelp("Agents' events of one commit, on average.", valueName: "n")) var commitEvents = 100
+    @Option(name: .long, help: ArgumentHelp("Agents' events in each commit, on average.", valueName: "n")) var commitEvents = 100
     @Option(name: .long, help: "Seed of arrivals and turns.") var seed: UInt64 = 1
 
     func validate() throws {

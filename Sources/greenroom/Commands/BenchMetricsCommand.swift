@@ -5,24 +5,23 @@ import ArgumentParser
 struct BenchMetricsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "metrics",
-        abstract: "Answers of the external metrics API, over TLS as an aggregator asks for them.",
+        abstract: "Measure responses of the external metrics API, over TLS like an aggregator.",
         discussion: """
-            Starts a server of its own in another process; certificates are made by openssl. Build with -c release for figures
-            that mean something.
+            Starts a server in another process, with certificates from openssl. Use a release build (-c release).
 
             Examples:
               greenroom bench metrics
               greenroom bench metrics --rate 2000 --seconds 60 --pools 1000 -o json
-            Exit status: 1 where a request failed, or one in a hundred took more than 2 ms.
+            Exit status: 1 a request failed, or the p99 is above 2 ms.
             """)
 
     /// The most that 99 of 100 requests may take.
     static let goalMicroseconds: Int64 = 2_000
 
-    @Option(name: .long, help: ArgumentHelp("Requests a second of all connections.", valueName: "n")) var rate = 1_000.0
-    @Option(name: .long, help: "How long to ask.") var seconds = 20.0
+    @Option(name: .long, help: ArgumentHelp("Requests a second, over all connections.", valueName: "n")) var rate = 1_000.0
+    @Option(name: .long, help: "How long to send requests.") var seconds = 20.0
     @Option(name: .long, help: "Connections.") var connections = 8
-    @Option(name: .long, help: "Pools with actors that wait.") var pools = 100
+    @Option(name: .long, help: "Pools with waiting actors.") var pools = 100
     @Option(name: .shortAndLong, help: "Output format: line or json.") var output = BenchFormat.line
 
     func validate() throws {

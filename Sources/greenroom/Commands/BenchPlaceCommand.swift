@@ -5,18 +5,18 @@ import ArgumentParser
 struct BenchPlaceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "place",
-        abstract: "Microseconds a placement, with all that follows from it, beside a picker that goes through all workers.",
+        abstract: "Measure microseconds a placement, beside a picker that scans all workers.",
         discussion: """
-            In memory, without a server. Build with -c release for figures that mean something.
+            Runs in memory, without a server. Use a release build (-c release).
 
             Examples:
               greenroom bench place
               greenroom bench place --workers 10000 --busy-percent 95 -o json
-            Exit status: 1 where a decision took more than 3 µs on average.
+            Exit status: 1 a decision took more than 3 µs on average.
             """)
 
-    @Option(name: .long, help: "Workers of the cluster; may be given more than once.") var workers = [1_000, 10_000, 100_000]
-    @Option(name: .long, help: ArgumentHelp("Workers that are busy.", valueName: "percent")) var busyPercent = 80
+    @Option(name: .long, help: "Workers of the cluster; may be repeated.") var workers = [1_000, 10_000, 100_000]
+    @Option(name: .long, help: ArgumentHelp("Share of busy workers, in percent.", valueName: "percent")) var busyPercent = 80
     @Option(name: .long, help: "Decisions to measure at each size.") var decisions = 200_000
     @Option(name: .long, help: "Seed of the cluster and its actors.") var seed: UInt64 = 1
     @Option(name: .shortAndLong, help: "Output format: line or json.") var output: BenchFormat = .line

@@ -10,11 +10,11 @@ import Foundation
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Run the whole loop on this machine, for real, and say what came of it.",
+        abstract: "Run a service, workers and a burst of turns on this machine, and summarise the run.",
         discussion: """
-            Starts the service with its log in a folder, applies policies, and lets turns arrive; pools of worker processes
-            grow from zero, take them, and shrink to zero again. The workers play three nodes, each with a cache of snapshots:
-            an actor that comes back where its snapshot is restores faster (warm) than one that doesn't (cold).
+            Starts the service with its log in a folder, applies policies, and sends turns. Pools of worker processes
+            grow from zero, run the turns, and shrink to zero again. The workers simulate three nodes with snapshot caches:
+            an actor that returns to its snapshot's node restores faster (warm) than elsewhere (cold).
 
             Examples:
               greenroom demo
@@ -22,25 +22,25 @@ struct DemoCommand: AsyncParsableCommand {
               greenroom demo --trace azure-llm-code-2023.csv --speed 60
             A trace is CSV with the columns arrival_s and service_s, or arrival_s, context_tokens and generated_tokens;
             actor, template and tenant are optional.
-            Exit status: 0 done, 1 a turn was killed or an actor never ran, 3 the service could not start.
+            Exit status: 0 success, 1 a turn was killed or an actor never ran, 3 the service could not start.
             """)
 
     @Option(name: .long, help: ArgumentHelp("Recorded arrivals to play instead of the built-in bursts.", valueName: "csv"))
     var trace: String?
 
-    @Option(name: .long, help: ArgumentHelp("Play it this many times as fast: arrivals, turns and restores.", valueName: "n"))
+    @Option(name: .long, help: ArgumentHelp("Speed up arrivals, turns and restores by this factor.", valueName: "n"))
     var speed = 1.0
 
-    @Option(name: .long, help: ArgumentHelp("Let nothing arrive after this many seconds.", valueName: "s"))
+    @Option(name: .long, help: ArgumentHelp("Send no turns after this many seconds.", valueName: "s"))
     var duration: Double?
 
     @Option(name: .long, help: ArgumentHelp("Port of the service (default: \(DemoPort.preferred) where it is free, else any).", valueName: "p"))
     var port: Int?
 
-    @Option(name: .long, help: ArgumentHelp("Folder for the log (default: a new one among the temporary files).", valueName: "dir"))
+    @Option(name: .long, help: ArgumentHelp("Folder for the log (default: a new temporary folder).", valueName: "dir"))
     var keep: String?
 
-    @Option(name: .long, help: ArgumentHelp("Seed of the built-in bursts and of who comes.", valueName: "n"))
+    @Option(name: .long, help: ArgumentHelp("Seed of the built-in bursts and their actors.", valueName: "n"))
     var seed: UInt64 = 1
 
     func validate() throws {

@@ -29,7 +29,7 @@ struct EventsCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Only events of this kind, for instance actor.placed.", valueName: "kind"))
     var kind: String?
 
-    @Flag(name: .shortAndLong, help: "Go on with new events as they are appended.")
+    @Flag(name: .shortAndLong, help: "Print new events as they are appended.")
     var follow = false
 
     @Option(name: .long, help: ArgumentHelp("At most this many events.", valueName: "n"))

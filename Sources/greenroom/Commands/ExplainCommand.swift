@@ -11,7 +11,7 @@ import Domain
 struct ExplainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
-        abstract: "Say why a pool has, or had, its size, and why an actor is where it is, or waits.",
+        abstract: "Explain a pool's size, or an actor's placement or wait.",
         discussion: """
             Examples:
               greenroom explain pool kagent/default
@@ -29,16 +29,16 @@ struct ExplainCommand: AsyncParsableCommand {
     @Argument(help: "pool or actor.")
     var subject: Subject
 
-    @Argument(help: "NS/NAME of the pool, or the actor's id, with NS/ before it where several have it.")
+    @Argument(help: "NS/NAME of the pool, or the actor's id, as NS/NAME if several namespaces have it.")
     var name: String
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The namespace, where the name comes without one.", valueName: "ns"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("The namespace, if the name has none.", valueName: "ns"))
     var namespace: String?
 
     @Option(name: .long, help: ArgumentHelp("A position of the log, a time (RFC 3339, or local), or peak: the largest count decided.", valueName: "seq|time|peak"))
     var at: String?
 
-    @Option(name: .long, help: ArgumentHelp("What this shadow of the pool decided, in place of the pool's own policy.", valueName: "name"))
+    @Option(name: .long, help: ArgumentHelp("What this shadow of the pool decided, instead of the pool's own policy.", valueName: "name"))
     var shadow: String?
 
     @OptionGroup var source: SourceOptions
@@ -159,7 +159,7 @@ struct Explanation: Sendable {
         if let pause { lines += ["", palette.bold("Who paused it"), "  " + Self.text(pause, time)] }
         if let failing { lines += ["", palette.bold("Workers that don't start"), "  " + failing.text] }
         lines += inputs(palette)
-        lines += ["", palette.bold("What limits it") , "  " + (decision.limitText ?? "nothing: it is what the triggers ask for")]
+        lines += ["", palette.bold("What limits it") , "  " + (decision.limitText ?? "nothing: it is what the triggers want")]
         lines += ["", palette.bold("What would change it"), "  " + decision.changeText]
         if let next = decision.nextDeadline, isLatest { lines.append("  " + due(next, time)) }
         return lines.map { DisplayText.printableLine($0, keepsColour: palette.isOn) + "\n" }.joined()

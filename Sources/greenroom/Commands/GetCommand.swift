@@ -39,7 +39,7 @@ struct GetCommand: AsyncParsableCommand {
     @Argument(help: "pools, workers, actors, policies or decisions.")
     var resource: Resource
 
-    @Argument(help: "Only this one: NS/NAME of a pool or policy, a worker's name or an actor's id, with NS/ before it where several have it; for decisions, their pool.")
+    @Argument(help: "Only this one: NS/NAME of a pool or policy, a worker's name or an actor's id, as NS/NAME if several namespaces have it; for decisions, their pool.")
     var name: String?
 
     @Option(name: .shortAndLong, help: ArgumentHelp("Only this namespace.", valueName: "ns"))
@@ -48,13 +48,13 @@ struct GetCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("At most this many rows (of decisions, the newest).", valueName: "n"))
     var limit = 500
 
-    @Option(name: .long, help: ArgumentHelp("As it was at this position of the log, or this time (RFC 3339, or local).", valueName: "seq|time"))
+    @Option(name: .long, help: ArgumentHelp("The state at this position of the log, or at this time (RFC 3339, or local).", valueName: "seq|time"))
     var at: String?
 
-    @Option(name: .long, help: ArgumentHelp("Of decisions, only those of this pool.", valueName: "ns/name"))
+    @Option(name: .long, help: ArgumentHelp("For decisions: only this pool's.", valueName: "ns/name"))
     var pool: String?
 
-    @Flag(name: .long, help: "Of decisions, where pools' own policies and their shadows stand apart, and what each shadow would have cost.")
+    @Flag(name: .long, help: "For decisions: the periods in which shadows differ from the pool's own policy, and what each shadow would have cost.")
     var diff = false
 
     @OptionGroup var source: SourceOptions

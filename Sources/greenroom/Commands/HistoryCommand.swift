@@ -20,10 +20,10 @@ struct HistoryCommand: AsyncParsableCommand {
     @Argument(help: "actor, worker or pool.")
     var subject: Subject
 
-    @Argument(help: "The actor's id or the worker's name, with NS/ before it where several have it, or NS/NAME of the pool.")
+    @Argument(help: "The actor's id or the worker's name, as NS/NAME if several namespaces have it; or NS/NAME of the pool.")
     var name: String
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The namespace, where the name comes without one.", valueName: "ns"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("The namespace, if the name has none.", valueName: "ns"))
     var namespace: String?
 
     @Option(name: .long, help: ArgumentHelp("Only the newest transitions, at most this many.", valueName: "n"))

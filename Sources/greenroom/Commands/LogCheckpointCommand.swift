@@ -10,14 +10,14 @@ import Replay
 struct LogCheckpointCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "checkpoint",
-        abstract: "Write a checkpoint of the folded state at the log's end.",
+        abstract: "Save a checkpoint of the state at the log's end.",
         discussion: """
-            A checkpoint is a cache: opening a log, and any past moment, costs the events since the nearest one. A running
-            service writes its own; this is for a log that none is writing to.
+            A checkpoint is a cache: opening the log, now or at a past position, reads only the events since the nearest
+            one. A running service saves its own; use this for a log that no service writes.
 
             Example:
               greenroom log checkpoint --db ./greenroom.db
-            Exit status: 3 where the log can't be opened, or a service is writing to it.
+            Exit status: 3 the log can't be opened, or a service is writing to it.
             """)
 
     @OptionGroup var log: LogOptions

@@ -7,7 +7,7 @@ import EventLog
 struct LogCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "log",
-        abstract: "Verify, measure, export and import a log, keep its folded state, and go on after a loss.",
+        abstract: "Verify, measure, export, import and repair a log.",
         subcommands: [
             LogVerifyCommand.self, LogStatsCommand.self, LogExportCommand.self, LogImportCommand.self, LogCheckpointCommand.self,
             LogAcceptLossCommand.self, LogRebuildCommand.self,
@@ -25,22 +25,22 @@ struct LogOptions: ParsableArguments {
 struct LogVerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Check that the log is what was written, and its decisions what its state leads to.",
+        abstract: "Verify the hash chain and recompute every decision.",
         discussion: """
-            Recomputes the hash chain over all commits, checks that no (source, id) is in it twice, and then decides
-            everything again. A log that ends before what was acknowledged is not sound either: its -wal is looked through
-            for commits that can't be reached, and FILE-head says how far it went. A running service is not disturbed.
+            Recomputes the hash chain over all commits, checks that no (source, id) is in the log twice, and then recomputes
+            every decision. Also finds acknowledged events that are missing at the end: it searches the -wal for commits
+            behind a damaged place, and compares the log with FILE-head. A running service is not disturbed.
 
             Examples:
               greenroom log verify
               greenroom log verify --db /var/lib/greenroom/greenroom.db --no-decisions
-            Exit status: 1 at the first position that is wrong, which is named.
+            Exit status: 1 something is wrong; the first wrong position is printed.
             """)
 
     @OptionGroup var log: LogOptions
     @OptionGroup var format: OutputOptions
 
-    @Flag(name: .long, inversion: .prefixedNo, help: "Decide everything again.")
+    @Flag(name: .long, inversion: .prefixedNo, help: "Recompute every decision.")
     var decisions = true
 
     func run() async throws {
@@ -50,7 +50,7 @@ struct LogVerifyCommand: AsyncParsableCommand {
             return Terminal.write(try format.output.text(report.json) { report.text(log.db) + "\n" })
         }
         if format.output != .table { Terminal.write(try format.output.text(report.json) { "" }) }
-        throw Fault(.no, "\(log.db) is not sound: \(problem)", do: "what lies before that position is as it was written; compare with a copy")
+        throw Fault(.no, "\(log.db) is not sound: \(problem)", do: "everything before that position is as it was written; compare with a copy")
     }
 
     func verify(check: DecisionCheck?) async throws -> VerifiedLog {

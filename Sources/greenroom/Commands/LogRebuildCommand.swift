@@ -6,14 +6,14 @@ import EventLog
 struct LogRebuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rebuild",
-        abstract: "Work out anew what a log derives from its events.",
+        abstract: "Rebuild what a log derives from its events.",
         discussion: """
-            The index of ids, which tells repeats, is derived from the events. Where `log verify` says that it doesn't fit
-            them, or a damaged page of it stops appends, this makes it anew; the events stay as they are. It reads all of them.
+            The index of ids, which finds repeated events, is derived from the events. Use this when `log verify` says that
+            the index doesn't match the events, or when a damaged page of it stops appends. It reads all events and changes none.
 
             Example:
               greenroom log rebuild --db ./greenroom.db
-            Exit status: 1 where the events themselves are damaged; 3 where the log can't be opened, or a service is writing to it.
+            Exit status: 1 the events themselves are damaged; 3 the log can't be opened, or a service is writing to it.
             """)
 
     @OptionGroup var log: LogOptions
@@ -25,7 +25,7 @@ struct LogRebuildCommand: AsyncParsableCommand {
             configuration.rebuildsDerived = true
             let file = try EventLog.open(configuration)
             defer { file.close() }
-            Terminal.writeLine("\(log.db): what is derived from its \(Grouped.text(file.head.seq)) events is made anew")
+            Terminal.writeLine("\(log.db): what is derived from its \(Grouped.text(file.head.seq)) events is rebuilt")
         } catch { throw Fault(error) }
     }
 }

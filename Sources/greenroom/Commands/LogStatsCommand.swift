@@ -7,7 +7,7 @@ import EventLog
 struct LogStatsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stats",
-        abstract: "Say how large the log is and what is in it.",
+        abstract: "Print the log's size and what is in it.",
         discussion: """
             Examples:
               greenroom log stats
@@ -17,7 +17,7 @@ struct LogStatsCommand: AsyncParsableCommand {
     @OptionGroup var log: LogOptions
     @OptionGroup var format: OutputOptions
 
-    @Flag(name: .long, help: "Count the events of each kind, which reads all of them.")
+    @Flag(name: .long, help: "Count the events of each kind. This reads all events.")
     var kinds = false
 
     func run() async throws {

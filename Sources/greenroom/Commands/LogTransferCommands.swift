@@ -8,7 +8,7 @@ import Foundation
 struct LogExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Write the log as lines of CloudEvents.",
+        abstract: "Write the log as CloudEvents, one a line.",
         discussion: """
             Examples:
               greenroom log export > events.ndjson
@@ -16,7 +16,7 @@ struct LogExportCommand: AsyncParsableCommand {
               greenroom log export --after 1000 --through 2000
             """)
 
-    @Argument(help: "File to write; - is standard output. A file that is there is not overwritten.")
+    @Argument(help: "File to write; - is standard output. An existing file is not overwritten.")
     var file = "-"
 
     @Option(name: .long, help: ArgumentHelp("Only events after this position.", valueName: "seq")) var after: Position = 0
@@ -70,18 +70,18 @@ struct LogExportCommand: AsyncParsableCommand {
 struct LogImportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Make a log of an export: the same positions, commits and times.",
+        abstract: "Create a log from an export, with the same positions, commits and times.",
         discussion: """
             Examples:
               greenroom log import events.ndjson --db copy.db
               greenroom log export | greenroom log import --db copy.db
-            Exit status: 1 at the first line that is wrong, which is named; nothing is left of the new file then.
+            Exit status: 1 a line is wrong; the first one is printed, and no file is left.
             """)
 
     @Argument(help: "File to read; - is standard input.")
     var file = "-"
 
-    @Option(name: .long, help: ArgumentHelp("The log to make; there must be nothing yet.", valueName: "file"))
+    @Option(name: .long, help: ArgumentHelp("The log to create; it must not exist.", valueName: "file"))
     var db: String
 
     func run() async throws {

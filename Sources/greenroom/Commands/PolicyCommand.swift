@@ -11,19 +11,19 @@ import Policies
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy",
-        abstract: "Check policy files, and make them of what KEDA and HPA have.",
+        abstract: "Check policy files, and convert policies of KEDA and HPA.",
         subcommands: [PolicyCheckCommand.self, PolicyConvertCommand.self])
 }
 
 struct PolicyCheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Check policy files: each problem with its line, each good policy in one line.",
+        abstract: "Check policy files: print each problem with its line, and each valid policy in one line.",
         discussion: """
             Examples:
               greenroom policy check policies/*.yaml
               cat policy.yaml | greenroom policy check -
-            Exit status: 0 all are good, 1 one is not, 3 one can't be read.
+            Exit status: 0 all are valid, 1 one is invalid, 3 one can't be read.
             """)
 
     @Argument(help: "Files of one or more policies, YAML or JSON; - is standard input.")

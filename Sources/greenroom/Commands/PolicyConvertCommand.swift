@@ -10,13 +10,13 @@ import Policies
 struct PolicyConvertCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
-        abstract: "Make policies of KEDA ScaledObjects and HorizontalPodAutoscalers.",
+        abstract: "Convert KEDA ScaledObjects and HorizontalPodAutoscalers to policies.",
         discussion: """
             Examples:
               greenroom policy convert scaledobject.yaml > policy.yaml
               kubectl get hpa.v2.autoscaling,scaledobject -o yaml | greenroom policy convert -
-            What can't be carried over is named on stderr, and in comments of the YAML.
-            Exit status: 0 done, 1 a manifest is wrong or there is none, 3 the file can't be read.
+            What can't be converted is named on stderr, and in comments of the YAML.
+            Exit status: 0 success, 1 a manifest is invalid or there is none, 3 the file can't be read.
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case yaml, json }

@@ -12,34 +12,33 @@ import Replay
 struct ReplayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
-        abstract: "Run a log again through the live code, or try another policy on it.",
+        abstract: "Run a log through the live code again, or try another policy on it.",
         discussion: """
-            Without --policy: the hash chain is checked, and every decision must come out as it is recorded, byte for byte; the
-            first that doesn't is shown field by field. With --policy: the pool's arrivals, turn lengths, restores and worker
-            starts are taken from the log and simulated under each policy; the first row is what happened, the second the
-            recorded policy simulated, which shows how far the simulation is from what happened. Every row counts until its last
-            turn ended.
+            Without --policy: checks the hash chain and recomputes every decision. Each must equal the recorded one, byte for
+            byte; the first that differs is shown field by field. With --policy: simulates each policy with the log's arrivals,
+            turn lengths, restores and worker starts. The first row is what happened. The second is the recorded policy,
+            simulated: compare it with the first to see the simulation's error. Each row ends with its last turn.
 
             Examples:
               greenroom replay --db greenroom.db
               greenroom replay --db greenroom.db --from 14:00 --to 14:30 --pool kagent/default --speed 60
               greenroom replay --db greenroom.db --policy calmer.yaml --policy builtin:keda-hpa --report report.html
-            Exit status: 0 the same, 1 a decision differs or the log was changed, 3 it can't be read.
+            Exit status: 0 all decisions are equal, 1 one differs or the log was changed, 3 the log can't be read.
             """)
 
     @OptionGroup var log: LogOptions
     @OptionGroup var stretch: StretchOptions
 
-    @Option(name: .long, help: ArgumentHelp("Print decisions as they happened, this many times as fast; max: as fast as it goes.", valueName: "n|max"))
+    @Option(name: .long, help: ArgumentHelp("Print decisions at this multiple of their original speed, or max.", valueName: "n|max"))
     var speed = ReplaySpeed.max
 
-    @Option(name: .long, help: ArgumentHelp("What would have happened under this policy (file or builtin:NAME); may be given several times.", valueName: "file"))
+    @Option(name: .long, help: ArgumentHelp("Simulate this policy (a file or builtin:NAME); may be repeated.", valueName: "file"))
     var policy: [String] = []
 
-    @Option(name: .long, help: ArgumentHelp("Seed of the worker starts that are drawn from the log's own.", valueName: "n"))
+    @Option(name: .long, help: ArgumentHelp("Seed for choosing worker starts among the log's own.", valueName: "n"))
     var seed: UInt64 = 1
 
-    @Option(name: .long, help: ArgumentHelp("Also write one HTML page that draws what happened, and the policies tried beside it.", valueName: "html"))
+    @Option(name: .long, help: ArgumentHelp("Also write an HTML page with graphs of what happened and of each policy.", valueName: "html"))
     var report: String?
 
     @OptionGroup var output: OutputOptions
@@ -61,7 +60,7 @@ struct ReplayCommand: AsyncParsableCommand {
             try ReportFile.write(WhatIfReport.of(histories.map { ($0.pool, [$0.drawn]) }, stretch, path: log.db, policies: 0), to: report)
         }
         if let problem = replayed.problem {
-            throw Fault(.no, "\(log.db) does not replay: \(problem)", do: "what lies before that position is as it was; `greenroom log verify` checks all of the log")
+            throw Fault(.no, "\(log.db) does not replay: \(problem)", do: "everything before that position is unchanged; `greenroom log verify` checks the whole log")
         }
     }
 

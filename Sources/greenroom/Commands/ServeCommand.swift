@@ -23,11 +23,11 @@ struct ServeCommand: AsyncParsableCommand {
               workers: {arguments: [], tokenFile: worker-token.txt}   # for pools of kind: Process
               kubernetes: {kubeconfig: FILE, election: {lease: greenroom}}  # pools whose workers are pods; the election for a standby
               keda: {address: 127.0.0.1:9090}                         # external scaler; tls: {certificate: …, key: …, clientCA: …}
-              externalMetrics:                                        # for HPAs; who may ask is what the cluster says, or frontProxy
+              externalMetrics:                                        # for HPAs; access as the cluster configures it, or frontProxy
                 {listen: 0.0.0.0:6443, tls: {certificate: …, key: …}, frontProxy: {clientCA: …, allowedNames: [front-proxy-client]}}
               limits: {bodyBytes: 8388608, idleSeconds: 60}
 
-            SIGTERM and SIGINT stop it in good order: workers first, the log last.
+            SIGTERM and SIGINT stop it in order: workers first, the log last.
             """)
 
     @Option(name: .long, help: ArgumentHelp("YAML file; paths in it are relative to it.", valueName: "file"))

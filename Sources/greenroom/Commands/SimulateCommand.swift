@@ -14,8 +14,8 @@ struct SimulateCommand: AsyncParsableCommand {
         commandName: "simulate",
         abstract: "Simulate a pool on recorded arrivals under policies, side by side.",
         discussion: """
-            Waits run from a turn's arrival to its worker's slot. Cost is worker-seconds, starting ones included, over useful
-            seconds. Killed turns were running on a worker that a blind scale-down took.
+            A wait is from a turn's arrival to its slot. Cost is worker-seconds, starting workers included, divided by useful
+            seconds. Killed turns ran on a busy worker that a scale-down removed.
 
             Examples:
               greenroom simulate --trace arrivals.csv --policy pool.yaml
@@ -26,21 +26,21 @@ struct SimulateCommand: AsyncParsableCommand {
             A trace is CSV with the columns arrival_s and service_s, or arrival_s, context_tokens and generated_tokens;
             actor, template, tenant and snapshot_bytes are optional.
 
-            With --nodes each turn restores its actor's snapshot: from the node that has it (local where it is paused there,
-            warm where it is cached, golden where its template's is), or from object storage (cold), in --resume-seconds and
+            With --nodes each turn restores its actor's snapshot: from the node (local: paused there; warm: cached there;
+            golden: its template's is cached there) or from object storage (cold). A restore takes --resume-seconds plus
             bytes ÷ bandwidth. Each policy is run once for every --placement.
               greenroom simulate --trace arrivals.csv --policy pool.yaml --nodes 8 --actors 2000 --zipf 1.1
-            Exit status: 0 done, 1 a policy or the trace is invalid, 3 one can't be read.
+            Exit status: 0 success, 1 a policy or the trace is invalid, 3 one can't be read.
             """)
 
     @OptionGroup var conditions: SimulationOptions
 
     @OptionGroup var nodes: SimulatedNodeOptions
 
-    @Option(name: .long, help: ArgumentHelp("A policy file, or builtin:NAME; may be given several times.", valueName: "file"))
+    @Option(name: .long, help: ArgumentHelp("A policy file, or builtin:NAME; may be repeated.", valueName: "file"))
     var policy: [String]
 
-    @Option(name: .long, help: ArgumentHelp("Also write one HTML page that draws the runs side by side; it needs nothing else.", valueName: "html"))
+    @Option(name: .long, help: ArgumentHelp("Also write an HTML page with graphs of all runs; it is one file.", valueName: "html"))
     var report: String?
 
     @OptionGroup var output: OutputOptions
@@ -138,16 +138,16 @@ struct SimulationOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Recorded arrivals.", valueName: "csv"))
     var trace: String?
 
-    @Option(name: .long, help: ArgumentHelp("From asking for a worker to its being ready.", valueName: "s"))
+    @Option(name: .long, help: ArgumentHelp("From requesting a worker until it is ready.", valueName: "s"))
     var startSeconds = 10.0
 
-    @Option(name: .long, help: ArgumentHelp("What restoring an actor adds to its turn.", valueName: "s"))
+    @Option(name: .long, help: ArgumentHelp("How long restoring an actor takes.", valueName: "s"))
     var resumeSeconds = 0.1
 
-    @Option(name: .long, help: ArgumentHelp("Seed of what is drawn: whom a blind scale-down takes, actors, sizes.", valueName: "n"))
+    @Option(name: .long, help: ArgumentHelp("Seed of everything random: removed workers of peers, actors, sizes.", valueName: "n"))
     var seed: UInt64 = 1
 
-    @Option(name: .long, help: ArgumentHelp("Turns that a worker of a peer runs at once; a policy says so itself.", valueName: "n"))
+    @Option(name: .long, help: ArgumentHelp("Turns that one worker of a peer runs at once. A policy has its own value.", valueName: "n"))
     var slots = 1
 
     private static let secondsLimit = 86_400.0

@@ -7,7 +7,7 @@ import Replay
 // Nothing of it counts without `--nodes`.
 
 struct SimulatedNodeOptions: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("Let the pool's workers live on so many nodes, with snapshots in their caches.", valueName: "n"))
+    @Option(name: .long, help: ArgumentHelp("Put the pool's workers on this many nodes with snapshot caches.", valueName: "n"))
     var nodes: Int?
 
     @Option(
@@ -21,13 +21,13 @@ struct SimulatedNodeOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Bytes of snapshots in one node's cache.", valueName: "bytes"))
     var nodeCacheBytes: Int64?
 
-    @Option(name: .long, help: ArgumentHelp("Where the trace has no actor column: draw from so many.", valueName: "n"))
+    @Option(name: .long, help: ArgumentHelp("Number of actors, if the trace has no actor column.", valueName: "n"))
     var actors = NodeSettings(count: 1).actors
 
-    @Option(name: .long, help: ArgumentHelp("The actor at rank r comes as often as r to the power of -s; 0: all alike.", valueName: "s"))
+    @Option(name: .long, help: ArgumentHelp("How often the actor at rank r comes: r to the power of -s. 0: all equally often.", valueName: "s"))
     var zipf = NodeSettings(count: 1).zipfExponent
 
-    @Option(name: .long, help: ArgumentHelp("Where the trace has no snapshot_bytes column: their median; a quarter to four times as much is drawn.", valueName: "bytes"))
+    @Option(name: .long, help: ArgumentHelp("Median snapshot size, if the trace has no snapshot_bytes column. Sizes range from a quarter to four times that.", valueName: "bytes"))
     var snapshotBytes = NodeSettings(count: 1).snapshotBytes
 
     @Option(name: .long, help: ArgumentHelp("Share of actors that begin with their template's snapshot.", valueName: "share"))
@@ -42,7 +42,7 @@ struct SimulatedNodeOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Bytes a second of a restore from the node's cache.", valueName: "bytes/s"))
     var warmBandwidth = NodeSettings(count: 1).warmBytesPerSecond
 
-    @Option(name: .long, help: ArgumentHelp("Bytes a second of a restore of what was paused on the node.", valueName: "bytes/s"))
+    @Option(name: .long, help: ArgumentHelp("Bytes a second of a restore of an actor paused on the node.", valueName: "bytes/s"))
     var localBandwidth = NodeSettings(count: 1).localBytesPerSecond
 
     private static let zipfLimit = 10.0

@@ -12,7 +12,7 @@ struct TopCommand: AsyncParsableCommand {
         commandName: "top",
         abstract: "Watch the pools of a running service.",
         discussion: """
-            Pools whose actors wait come first. Control-C ends it.
+            Pools with waiting actors come first. Control-C ends it.
 
             Examples:
               greenroom top
@@ -24,10 +24,10 @@ struct TopCommand: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("Only this namespace.", valueName: "ns"))
     var namespace: String?
 
-    @Option(name: .long, help: ArgumentHelp("Time from one look to the next.", valueName: "seconds"))
+    @Option(name: .long, help: ArgumentHelp("Seconds between updates.", valueName: "seconds"))
     var interval = 1.0
 
-    @Option(name: .long, help: ArgumentHelp("End after this many looks.", valueName: "n"))
+    @Option(name: .long, help: ArgumentHelp("End after this many updates.", valueName: "n"))
     var count: Int?
 
     @OptionGroup var server: ServerOptions

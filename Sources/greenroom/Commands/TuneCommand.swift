@@ -13,18 +13,18 @@ import Replay
 struct TuneCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tune",
-        abstract: "Find the policy that meets a wait objective at least cost on recorded arrivals.",
+        abstract: "Find the cheapest policy that meets a wait objective on recorded arrivals.",
         discussion: """
-            Arrivals come from a trace, or from a log with --db: then turn lengths, restores and worker starts are the log's own,
-            and the search begins with the policy that the pool had. Prints the front, wait against cost, and the policy to apply. Everything else of a policy given with --policy
-            stays as it is there: bounds, slots, limits on how fast it may scale (but Kubernetes' default ones).
+            Arrivals come from a trace, or with --db from a log. Then turn lengths, restores and worker starts are the log's,
+            and the search begins with the pool's own policy. Prints the best waits for each cost, and the policy to apply. A
+            policy given with --policy keeps its bounds, slots and rate limits, except Kubernetes' default rate limits.
 
             Examples:
               greenroom tune --trace arrivals.csv --objective p95=0.1
               greenroom tune --db greenroom.db --pool kagent/default --from 08:00 --objective p95=0.1
               greenroom tune --trace arrivals.csv --objective mean=0.5 --max-cost 6 --policy pool.yaml --write tuned.yaml
             Objectives: mean, max, or pN (p95, p99.9), in seconds.
-            Exit status: 0 the objective is met, and on the last quarter too; 1 it is not; 3 the trace or the log can't be read.
+            Exit status: 0 the objective is met, also on the last quarter; 1 it isn't; 3 the trace or the log can't be read.
             """)
 
     @OptionGroup var conditions: SimulationOptions
@@ -37,13 +37,13 @@ struct TuneCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("The wait to meet.", valueName: "measure=s"))
     var objective: String
 
-    @Option(name: .long, help: ArgumentHelp("Worker-seconds over useful seconds, at most.", valueName: "x"))
+    @Option(name: .long, help: ArgumentHelp("Highest cost: worker-seconds ÷ useful seconds.", valueName: "x"))
     var maxCost: Double?
 
-    @Option(name: .long, help: ArgumentHelp("The policy to begin with; without one, a plain one.", valueName: "file"))
+    @Option(name: .long, help: ArgumentHelp("The policy to begin with (default: a plain one).", valueName: "file"))
     var policy: String?
 
-    @Option(name: .long, help: ArgumentHelp("Where to write the chosen policy.", valueName: "file"))
+    @Option(name: .long, help: ArgumentHelp("File for the chosen policy.", valueName: "file"))
     var write: String?
 
     @OptionGroup var output: OutputOptions

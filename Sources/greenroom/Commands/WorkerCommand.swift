@@ -13,13 +13,13 @@ import WorkerAgent
 struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "worker",
-        abstract: "A worker: registers, takes placements, runs COMMAND for each turn, reports what came of it.",
+        abstract: "Run a worker: it registers, takes placements, runs COMMAND for each turn and reports the result.",
         discussion: """
-            COMMAND finds whom it serves in GREENROOM_ACTOR, GREENROOM_NAMESPACE, GREENROOM_POOL, GREENROOM_WORKER,
+            COMMAND gets its actor in GREENROOM_ACTOR, GREENROOM_NAMESPACE, GREENROOM_POOL, GREENROOM_WORKER,
             GREENROOM_SNAPSHOT and GREENROOM_EXPECTED_MILLIS. Without COMMAND a turn sleeps as long as it is expected to run.
 
-            SIGTERM: takes no more, finishes what runs, goes. Again: stops at once.
-            Exit status: 0 gone as it was asked to, and the log knows; 2 usage; 3 the service can't be reached.
+            SIGTERM: takes no more actors, finishes its turns, ends. A second one: ends at once.
+            Exit status: 0 ended in order, and the log has it; 2 usage; 3 the service can't be reached.
             """)
 
     @OptionGroup var service: ServerOptions
@@ -28,11 +28,11 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Node this worker runs on (default: host name).") var node: String?
     @Option(help: "Actors it can host at once.") var slots = 1
     @Option(help: "Zone of the node.") var zone: String?
-    @Option(help: "Address at which its actors are reached.") var ip: String?
+    @Option(help: "Address of its actors.") var ip: String?
     @Option(help: "Sandbox class it offers.") var sandboxClass: String?
-    @Option(help: "Label as KEY=VALUE; may be given again.") var label: [String] = []
-    @Option(help: "Played restores without COMMAND: milliseconds as COLD,WARM or COLD,GOLDEN,WARM,LOCAL (default: 1000,100).") var restoreMillis: String?
-    @Option(help: "How long turns may still run after SIGTERM.") var drainSeconds = 3_600
+    @Option(help: "Label as KEY=VALUE; may be repeated.") var label: [String] = []
+    @Option(help: "Simulated restores without COMMAND: milliseconds as COLD,WARM or COLD,GOLDEN,WARM,LOCAL (default: 1000,100).") var restoreMillis: String?
+    @Option(help: "How long turns may run after SIGTERM.") var drainSeconds = 3_600
     @Flag(help: "Stop when stdin ends.") var exitOnEof = false
     @Option(help: "Least severe level to log (default: info).", transform: Self.parseLevel) var logLevel = Logger.Level.info
     @Option(help: "Form of the log on stderr: text or json (default: text).", transform: Self.parseFormat) var logFormat = LogConfiguration.Format.text

@@ -52,7 +52,7 @@ struct DemoDriver: Sendable {
             }
             try await Task.sleep(for: delay)
         }
-        throw Fault(.unreachable, "the demo's service takes no events: \(problem)", do: "look at what it logged above")
+        throw Fault(.unreachable, "the demo's service takes no events: \(problem)", do: "see its log above")
     }
 
     private func body(_ turns: [ActorCast.Turn], firstID: Int) -> [UInt8] {

@@ -77,7 +77,7 @@ struct DemoRun: Sendable {
             }
             try await Task.sleep(for: Self.lookInterval)
         }
-        throw Fault(.unreachable, "the demo's service broke its event stream \(Self.reconnectLimit) times", do: "look at what it logged above")
+        throw Fault(.unreachable, "the demo's service broke its event stream \(Self.reconnectLimit) times", do: "see its log above")
     }
 
     private func look(_ stage: DemoStage) async throws -> Ending? {

@@ -18,7 +18,7 @@ struct RunSummary: Sendable {
     private func figures(_ palette: Palette) -> [String] {
         let ended = wasInterrupted ? "Interrupted after" : "Done in"
         var lines = [palette.bold("\(ended) \(DurationText.precise(report.seconds)), by the log:")]
-        lines.append(row("turns", "\(Grouped.text(report.turnsDone)) done of \(Grouped.text(report.requests)) asked for" + leftovers))
+        lines.append(row("turns", "\(Grouped.text(report.turnsDone)) done of \(Grouped.text(report.requests)) requested" + leftovers))
         lines.append(row("wait until running", waits))
         lines.append(row("cost", cost))
         lines.append(row("scaling", "\(report.scaleUps) up, \(report.scaleDowns) down" + (report.failedActuations > 0 ? ", \(report.failedActuations) failed" : "")))

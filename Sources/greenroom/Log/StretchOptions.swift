@@ -6,13 +6,13 @@ import Replay
 // Which stretch of which log, and which pools of it?
 
 struct StretchOptions: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("Begin here: a position of the log, or a time (RFC 3339, or local).", valueName: "pos|time"))
+    @Option(name: .long, help: ArgumentHelp("Begin at this position of the log, or time (RFC 3339, or local).", valueName: "pos|time"))
     var from: String?
 
-    @Option(name: .long, help: ArgumentHelp("End here, that moment included.", valueName: "pos|time"))
+    @Option(name: .long, help: ArgumentHelp("End at this position or time, included.", valueName: "pos|time"))
     var to: String?
 
-    @Option(name: .long, help: ArgumentHelp("Only this pool; may be given several times.", valueName: "ns/name"))
+    @Option(name: .long, help: ArgumentHelp("Only this pool; may be repeated.", valueName: "ns/name"))
     var pool: [String] = []
 
     func validate() throws {
@@ -30,7 +30,7 @@ struct StretchOptions: ParsableArguments {
         } catch { throw Fault(error) }
         guard let found else {
             let end = log.head
-            let what = end.seq == 0 ? "\(log.path) holds no events" : "no event of \(log.path) lies there; it ends at position \(end.seq), \(end.at.rfc3339)"
+            let what = end.seq == 0 ? "\(log.path) holds no events" : "\(log.path) has no event there; it ends at position \(end.seq), \(end.at.rfc3339)"
             throw Fault(.no, what, do: end.seq == 0 ? "" : "give other --from and --to")
         }
         return found

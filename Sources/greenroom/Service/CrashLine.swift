@@ -17,7 +17,7 @@ enum CrashLine {
 /// Runs as a signal's handler: it may use nothing but the stack and `write`.
 private func sayHowItEnded(_ number: Int32) {
     let line: StaticString = switch number {
-    case SIGILL, SIGTRAP: "greenroom: ended by a failed check of its own (what failed is said above, where it was compiled in); acknowledged events are safe: start it again\n"
+    case SIGILL, SIGTRAP: "greenroom: ended by a failed internal check (described above, if compiled in); acknowledged events are safe: start it again\n"
     case SIGABRT: "greenroom: ended by abort (what failed is said above); acknowledged events are safe: start it again\n"
     case SIGSEGV: "greenroom: ended by a bad memory access (SIGSEGV); acknowledged events are safe: start it again\n"
     case SIGBUS: "greenroom: ended by a bad memory access (SIGBUS): a file it had mapped may have been cut short; acknowledged events are safe: start it again\n"

@@ -36,7 +36,7 @@ extension ServiceConfiguration {
     func checkExternalMetrics() throws {
         guard let externalMetrics, externalMetrics.frontProxy == nil, kubernetes == nil else { return }
         throw Fault(
-            .usage, "externalMetrics: nobody could be let in, as there is neither a front proxy nor a cluster",
+            .usage, "externalMetrics: no client could have access, as there is neither a front proxy nor a cluster",
             do: "give `externalMetrics.frontProxy`, or `kubernetes: {}` to take it from the cluster")
     }
 

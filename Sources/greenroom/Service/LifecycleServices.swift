@@ -54,7 +54,7 @@ extension LoopService {
                 logger.info("policy follows the rules of this version from here on", metadata: ["policy": "\(name)", "rules": "\(DecisionRules.current.rawValue)"])
             }
         } catch {
-            logger.error("policies go on under the rules of an older version until the next start", metadata: ["problem": "\(error)"])
+            logger.error("policies keep the rules of an older version until the next start", metadata: ["problem": "\(error)"])
         }
     }
 }

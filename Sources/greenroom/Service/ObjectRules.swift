@@ -18,7 +18,7 @@ enum ObjectRules {
         case .prometheus: "serverAddress"
         case .natsJetStream: "monitoringEndpoint"
         }
-        return ["spec.triggers[\(index)].\(field): \(refusal), which a policy object may not ask; the operator may allow it under kubernetes.policyAddresses"]
+        return ["spec.triggers[\(index)].\(field): \(refusal), which a policy object may not poll; the operator may allow it under kubernetes.policyAddresses"]
     }
 
     private static func process(_ policy: Policy) -> [String] {

@@ -110,7 +110,7 @@ struct ServerState: StateSource, EventSource {
     }
 
     private func onlyNow(_ what: String) throws {
-        guard moment == .now else { throw Fault(.usage, "a service tells \(what) of now alone", do: "leave out --at, or look into the log itself with --db") }
+        guard moment == .now else { throw Fault(.usage, "a service has only the current \(what)", do: "leave out --at, or look into the log itself with --db") }
     }
 
     /// All pages of a listing.

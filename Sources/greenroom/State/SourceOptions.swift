@@ -10,7 +10,7 @@ import Foundation
 struct ServerOptions: ParsableArguments {
     static let defaultURL = "http://127.0.0.1:8080"
 
-    @Option(name: .long, help: ArgumentHelp("The service to ask (default: $GREENROOM_SERVER, else \(defaultURL)).", valueName: "url"))
+    @Option(name: .long, help: ArgumentHelp("The service's address (default: $GREENROOM_SERVER, else \(defaultURL)).", valueName: "url"))
     var server: String?
 
     @Option(name: .long, help: ArgumentHelp("File with the bearer token (default: the token in $GREENROOM_TOKEN).", valueName: "file"))
@@ -36,7 +36,7 @@ struct ServerOptions: ParsableArguments {
 struct SourceOptions: ParsableArguments {
     @OptionGroup var server: ServerOptions
 
-    @Option(name: .long, help: ArgumentHelp("Look into this log instead of asking a service; it is opened read-only.", valueName: "file"))
+    @Option(name: .long, help: ArgumentHelp("Read this log instead of using a service. It is opened read-only.", valueName: "file"))
     var db: String?
 
     func validate() throws {

@@ -31,6 +31,7 @@ struct Floor: Sendable {
         Floor(target: "Placement", level: 1, ours: ["Domain"], packages: collections, isPure: true),
         Floor(target: "EventLog", level: 1, ours: ["Domain"], packages: ["GRDB", "GRDBSQLite", "Crypto"]),
         Floor(target: "SmallFiles", level: 1, ours: []),
+        Floor(target: "BuildCommit", level: 1, ours: []),
 
         Floor(target: "ControlLoop", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog"], packages: ["GreenroomOpenCombine"]),
         Floor(target: "Policies", level: 2, ours: ["Domain", "Autoscaling"], packages: ["Yams"]),
@@ -55,7 +56,7 @@ struct Floor: Sendable {
 
         Floor(
             target: "greenroom", level: 4,
-            ours: belowThree.union(["HTTPServing", "HTTPService", "ExternalMetrics", "Kubernetes", "ObjectStorage", "ServiceClient", "WorkerAgent", "LocalWorkers", "Pollers", "KEDAScaler", "Telemetry"]),
+            ours: belowThree.union(["BuildCommit", "HTTPServing", "HTTPService", "ExternalMetrics", "Kubernetes", "ObjectStorage", "ServiceClient", "WorkerAgent", "LocalWorkers", "Pollers", "KEDAScaler", "Telemetry"]),
             packages: http.union(operating).union(["ArgumentParser", "Yams", "Crypto", "GRDB", "AsyncHTTPClient"])),
     ]
 

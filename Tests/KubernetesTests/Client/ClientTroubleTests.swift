@@ -165,7 +165,7 @@ import Testing
         try await withTwin { twin in
             let client = try KubernetesClient(twin.access(), limits: .quick, logger: .silent, mayWrite: { false })
             #expect(await failure(client) == nil)
-            await #expect(throws: KubernetesError("POST /apis/coordination.k8s.io/v1/namespaces/default/leases", .unreachable("not asked: this instance leads no more"))) {
+            await #expect(throws: KubernetesError("POST /apis/coordination.k8s.io/v1/namespaces/default/leases", .unreachable("not sent: this instance no longer leads"))) {
                 try await client.create(.leases, namespace: "default", ["apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": ["name": "l"]])
             }
             #expect(twin.requests.map(\.method) == ["GET"])

@@ -383,7 +383,7 @@ import Testing
             bench.twin.edit(widgets, "ns", "pool") { $0["status"] = ["replicas": 3] }
             for number in 1...3 { bench.twin.seed(.pods, Self.bare("widget-\(number)", ["app": "widget"])) }
             guard case .refused(let why) = await bench.fault({ try await bench.resize(1) }) else { return #expect(Bool(false)) }
-            #expect(why.contains("none of its pods is found") && why.contains("spec.workerSelector") && bench.replicas == 3)
+            #expect(why.contains("none of its pods can be found") && why.contains("spec.workerSelector") && bench.replicas == 3)
             let pool = ActuatedPool(
                 name: "ns/pool", target: bench.pool.target, slotsPerWorker: 1, drainTimeoutSeconds: 60, workerSelector: WorkerSelector("app=widget"))
             try await bench.actuator.resize(pool, to: 1, fence: Fence(1))

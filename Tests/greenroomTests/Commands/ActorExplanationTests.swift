@@ -32,7 +32,7 @@ import Testing
 
     @Test func itTellsWhenTheActorWakesAndWhatIsWrongWithItsSchedule() throws {
         var suspended = try actor("STATUS_SUSPENDED")
-        let problem = "timezone Mars/Base is not known; no wake is foretold"
+        let problem = "timezone Mars/Base is not known; no wake is predicted"
         suspended.wake = try JSONDecoder().decode(WakeView.self, from: Data(#"{"schedule":"0 9 * * *","timezone":"Mars/Base","problem":"\#(problem)"}"#.utf8))
         let unreadable = ActorExplanation(actor: suspended, now: now)
         #expect(unreadable.text(palette: Palette(isOn: false)).contains("When it wakes\n  schedule \"0 9 * * *\" in Mars/Base\n  \(problem)\n"))

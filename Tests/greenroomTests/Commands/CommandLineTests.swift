@@ -36,7 +36,8 @@ import Testing
     @Test func helpAndVersionAreNoFailures() async {
         guard case .text(let help)? = await outcome("get", "--help") else { Issue.record("no help"); return }
         #expect(help.contains("Examples:"))
-        #expect(await outcome("--version") == .text(Greenroom.version))
+        #expect(await outcome("--version") == .text(Greenroom.versionLine))
+        #expect(Greenroom.versionLine.hasPrefix("\(Greenroom.version) (commit "))
     }
 
     @Test func everyCommandHasAnAbstract() {

@@ -110,7 +110,7 @@ import Testing
         let summary = RunSummary(report: report, program: "./greenroom", database: "/tmp/a b/greenroom.db")
         let text = summary.text(palette: Palette(isOn: false))
         for part in [
-            "1 done of 1 asked for", "p99 0µs", "×1.00", "1 up, 0 down", "demo/p 3 (1 ready)", "killed turns        0", "events in the log   5",
+            "1 done of 1 requested", "p99 0µs", "×1.00", "1 up, 0 down", "demo/p 3 (1 ready)", "killed turns        0", "events in the log   5",
             "./greenroom explain pool demo/p --at peak --db '/tmp/a b/greenroom.db'", "./greenroom history actor 'it'\\''s me' --db",
             "./greenroom log verify --db '/tmp/a b/greenroom.db'",
         ] { #expect(text.contains(part), "\(part) in\n\(text)") }

@@ -29,7 +29,7 @@ import Testing
     @Test(arguments: [
         ("{tls: {certificate: c, key: k}}", "externalMetrics.listen is missing"), ("{listen: '1.2.3.4:1'}", "externalMetrics.tls is missing"),
         ("{listen: '1.2.3.4:1', tls: {certificate: c}}", "externalMetrics.tls.key is missing"),
-        ("{listen: '1.2.3.4:1', tls: {certificate: c, key: k}}", "externalMetrics: nobody could be let in"),
+        ("{listen: '1.2.3.4:1', tls: {certificate: c, key: k}}", "externalMetrics: no client could have access"),
         ("{listen: '1.2.3.4:1', tls: {certificate: c, key: k}, frontProxy: {clientCA: ca}}", "externalMetrics.frontProxy.allowedNames is missing"),
         ("{listen: '1.2.3.4:1', tls: {certificate: c, key: k}, frontproxy: {}}", "externalMetrics.frontproxy is no field of the configuration; did you mean frontProxy?"),
         ("{listen: '1.2.3.4:1', tls: {certificate: c, key: k}, limits: {connections: 0}}", "externalMetrics.limits.connections must be more than 0"),

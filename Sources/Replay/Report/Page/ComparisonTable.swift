@@ -60,7 +60,7 @@ struct ComparisonTable {
         let count: (Double) -> String = { Figure.decimal($0, places: 0) }
         let isLong = runs.contains { $0.metrics.workerSeconds >= 36_000 }
         let work = Column(
-            group: "worker", name: isLong ? "hours" : "seconds", explanation: "Workers from being asked for to being gone",
+            group: "worker", name: isLong ? "hours" : "seconds", explanation: "Workers from their request until they are gone",
             value: { $0.metrics.workerSeconds / (isLong ? 3_600 : 1) }, text: isLong ? seconds : count)
         return [
             Column(group: "wait, s", name: "mean", explanation: "From a turn's arrival to its worker's slot", value: { $0.metrics.waitMeanSeconds }, text: seconds),
@@ -70,7 +70,7 @@ struct ComparisonTable {
             Column(group: "wait, s", name: "max", explanation: "The longest wait", value: { $0.metrics.waitMaxSeconds }, text: seconds),
             Column(group: "cost", name: "× useful", explanation: "Worker-seconds, starting ones included, over useful seconds", value: { $0.metrics.costRatio }, text: { "×" + Figure.decimal($0) }),
             work,
-            Column(group: "workers", name: "peak", explanation: "The highest count asked for", value: { Double($0.timeline.desired.highest) }, text: count, isCompared: false),
+            Column(group: "workers", name: "peak", explanation: "The highest count decided", value: { Double($0.timeline.desired.highest) }, text: count, isCompared: false),
             Column(group: "turns", name: "killed", explanation: "Turns that lost the worker they ran on", value: { Double($0.metrics.killed) }, text: count, isHarm: true),
             Column(group: "direction", name: "flaps", explanation: "How often the count turned from rising to falling or back", value: { Double($0.metrics.flaps) }, text: count),
             Column(group: "scale", name: "ups", explanation: "Decisions for more workers", value: { Double($0.metrics.scaleUps) }, text: count, isCompared: false),

@@ -105,7 +105,7 @@ package enum ReportPage {
         var sentences = [
             "All runs share the time axis and the scales.",
             "Each series is drawn in \(scales.columns) columns of \(Figure.short(scales.columnSeconds, places: 3)) s: of each column its first, lowest, highest and last value, so peaks survive.",
-            "Decisions in one direction within \(Figure.short(scales.markerSeconds, places: 1)) s share a marker, which tells the last one's reasons.",
+            "Decisions in one direction within \(Figure.short(scales.markerSeconds, places: 1)) s share a marker, which shows the last one's reasons.",
         ]
         if leftOut > 0 { sentences.append("\(leftOut) more runs are left out.") }
         return "<footer><p>\(sentences.joined(separator: " "))</p></footer>\n"

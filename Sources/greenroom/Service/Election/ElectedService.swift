@@ -138,12 +138,12 @@ struct ElectedService: Sendable {
         let mayAct = mayAct(in: term, turns.election)
         while !term.over.isOpen, !turns.stop.isOpen {
             do throws(LogError) {
-                let log = try service.openLog { mayAct() ? nil : .notWritable(reason: "this instance leads no more", hint: "send it to the leader") }
+                let log = try service.openLog { mayAct() ? nil : .notWritable(reason: "this instance no longer leads", hint: "send it to the leader") }
                 turns.leadership.note(obstacle: nil)
                 return log
             } catch {
                 guard case .locked = error.reason else { throw Fault(error) }
-                turns.leadership.note(obstacle: "\(error.path): \(error.problem); it lets go when it ends: where it hangs, end it")
+                turns.leadership.note(obstacle: "\(error.path): \(error.problem); it releases the file when it ends: if it hangs, end it")
                 try? await Task.sleep(for: Self.lockRetry)
             }
         }

@@ -115,8 +115,8 @@ final class Leadership: Sendable {
     var refusal: String {
         let (holder, obstacle) = state.withLock { ($0.holder, $0.obstacle) }
         if let obstacle { return "this instance takes over, and can't act yet: \(obstacle)" }
-        guard let holder, holder != identity else { return "this instance stands by, and nobody leads at the moment: try again" }
-        return "this instance stands by; the leader is \(holder): send it there, or to the address that leads to whoever is ready"
+        guard let holder, holder != identity else { return "this instance stands by, and no instance leads at the moment: try again" }
+        return "this instance stands by; the leader is \(holder): send it there, or to the Service's address"
     }
 }
 

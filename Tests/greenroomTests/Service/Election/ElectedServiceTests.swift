@@ -48,7 +48,7 @@ import Testing
                 #expect(await stage.alpha.stop() == 0)
                 #expect(await stage.beta.stop() == 0)
                 #expect(stage.holder == "")
-                #expect(!stage.beta.log.contains("leads no more"))
+                #expect(!stage.beta.log.contains("no longer leads"))
                 try await stage.checkLog(actors: Self.actors)
             }
         }

@@ -67,13 +67,13 @@ import Testing
 
     @Test func `whoever is refused hears who leads, or what keeps this one from it`() async {
         let leadership = Leadership(identity: "a_1", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        #expect(leadership.refusal.contains("nobody leads"))
+        #expect(leadership.refusal.contains("no instance leads"))
         leadership.callbacks.seen("b_2", 4)
         #expect(leadership.refusal.contains("the leader is b_2"))
         leadership.callbacks.seen("a_1", 5)
         leadership.note(obstacle: "process 7 has the log")
         #expect(leadership.refusal.contains("can't act yet: process 7 has the log"))
         leadership.note(obstacle: nil)
-        #expect(leadership.refusal.contains("nobody leads"))
+        #expect(leadership.refusal.contains("no instance leads"))
     }
 }
