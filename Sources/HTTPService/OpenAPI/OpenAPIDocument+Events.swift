@@ -11,10 +11,10 @@ extension OpenAPIDocument {
         "application/cloudevents+json":{"schema":{"$ref":"#/components/schemas/CloudEvent"}},
         "application/cloudevents-batch+json":{"schema":{"type":"array","maxItems":10000,"items":{"$ref":"#/components/schemas/CloudEvent"}}},
         "application/x-ndjson":{"schema":{"type":"string","description":"One event a line"}},
-        "application/json":{"schema":{"type":"object","description":"Binary mode: the event's data; its attributes are ce-* headers, percent-encoded. text/json and types that end in +json are taken alike"}}}},
+        "application/json":{"schema":{"type":"object","description":"Binary mode: the event's data; its attributes are ce-* headers, percent-encoded. text/json and types that end in +json are accepted too"}}}},
         "responses":{
         "200":{"description":"Durable","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Acknowledgement"}},
-        "application/x-ndjson":{"schema":{"type":"string","description":"An acknowledgement a chunk, where a stream of lines was sent with this Accept"}}}},
+        "application/x-ndjson":{"schema":{"type":"string","description":"One acknowledgement for each chunk, for a stream of lines sent with this Accept"}}}},
         "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Problem"},"403":{"$ref":"#/components/responses/Problem"},
         "408":{"$ref":"#/components/responses/Problem"},"413":{"$ref":"#/components/responses/Problem"},"415":{"$ref":"#/components/responses/Problem"},
         "429":{"$ref":"#/components/responses/Busy"},"503":{"$ref":"#/components/responses/Busy"}}},
@@ -22,24 +22,24 @@ extension OpenAPIDocument {
         "description":"One event a line, each with seq and at; with Accept: text/event-stream as server-sent events whose id is seq. follow goes on with new events \
         and says something at least every 15 s: an empty line, or a comment.",
         "parameters":[
-        {"name":"after","in":"query","description":"Only events after this position; latest for new ones alone","schema":{"type":"string","default":"0"}},
+        {"name":"after","in":"query","description":"Only events after this position; latest for new events only","schema":{"type":"string","default":"0"}},
         {"$ref":"#/components/parameters/Pool"},
-        {"name":"subject","in":"query","description":"Events about this actor, worker or pool: NAMESPACE/NAME, or a name of whatever namespace","schema":{"type":"string"}},
+        {"name":"subject","in":"query","description":"Events about this actor, worker or pool: NAMESPACE/NAME, or a name in any namespace","schema":{"type":"string"}},
         {"name":"worker","in":"query","description":"Events about this worker or of actors on it","schema":{"type":"string"}},
         {"name":"kind","in":"query","description":"Kinds separated by commas, for instance actor.running,actor.idle","schema":{"type":"string"}},
         {"name":"limit","in":"query","description":"The largest number of events; default 1000, unlimited with follow","schema":{"type":"integer","minimum":1}},
         {"name":"follow","in":"query","schema":{"type":"boolean","default":false}},
-        {"name":"Last-Event-ID","in":"header","description":"Goes on after this position, whatever after says","schema":{"type":"integer"}}],
+        {"name":"Last-Event-ID","in":"header","description":"Continues after this position; overrides after","schema":{"type":"integer"}}],
         "responses":{"200":{"description":"Events in order","content":{
         "application/x-ndjson":{"schema":{"$ref":"#/components/schemas/LoggedEvent"}},"text/event-stream":{"schema":{"type":"string"}}}},
         "400":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Busy"}}}}
         """
 
     static let placements = """
-        "/v1/placements":{"post":{"operationId":"place","x-role":"ingest","summary":"Asks for a worker",
+        "/v1/placements":{"post":{"operationId":"place","x-role":"ingest","summary":"Requests a worker",
         "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","required":["actor","pool"],"additionalProperties":false,"properties":{
         "actor":{"type":"string","description":"Its name in the pool's namespace, or NAMESPACE/NAME"},"pool":{"type":"string","description":"NAMESPACE/NAME"},"template":{"type":"string"},
-        "selector":{"type":"object","additionalProperties":{"type":"string"},"description":"Labels the worker must carry"},
+        "selector":{"type":"object","additionalProperties":{"type":"string"},"description":"Labels the worker must have"},
         "wait":{"type":"number","minimum":0,"maximum":600,"default":0,"description":"Seconds to wait for a worker"},
         "priority":{"type":"integer","default":0},"expectedMillis":{"type":"integer","minimum":0}}}}}},
         "responses":{
@@ -49,8 +49,8 @@ extension OpenAPIDocument {
         "503":{"$ref":"#/components/responses/Busy"}}}},
         "/v1/placements/{actor}":{"delete":{"operationId":"withdraw","x-role":"ingest","summary":"Withdraws a placement",
         "parameters":[{"name":"actor","in":"path","required":true,"schema":{"type":"string"}},
-        {"name":"namespace","in":"query","description":"The actor's, where several have that name","schema":{"type":"string"}},
-        {"name":"pool","in":"query","description":"The same by a pool of that namespace","schema":{"type":"string"}}],
+        {"name":"namespace","in":"query","description":"The actor's namespace, if several have that name","schema":{"type":"string"}},
+        {"name":"pool","in":"query","description":"A pool of that namespace, instead of its name","schema":{"type":"string"}}],
         "responses":{"204":{"description":"Withdrawn"},"404":{"$ref":"#/components/responses/Problem"},"409":{"$ref":"#/components/responses/Problem"}}}},
         "/v1/placements/{namespace}/{actor}":{"delete":{"operationId":"withdrawOfNamespace","x-role":"ingest","summary":"Withdraws a placement",
         "parameters":[{"$ref":"#/components/parameters/Namespace"},{"name":"actor","in":"path","required":true,"schema":{"type":"string"}}],

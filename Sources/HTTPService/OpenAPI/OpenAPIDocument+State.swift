@@ -4,22 +4,22 @@ extension OpenAPIDocument {
     private static func page(_ schema: String) -> String {
         """
         "200":{"description":"A page","content":{"application/json":{"schema":{"type":"object","required":["items","next"],"properties":{
-        "items":{"type":"array","items":{"$ref":"#/components/schemas/\(schema)"}},"next":{"type":["string","integer","null"],"description":"What to give as after; null at the end"}}}}}},
+        "items":{"type":"array","items":{"$ref":"#/components/schemas/\(schema)"}},"next":{"type":["string","integer","null"],"description":"The next page's after; null at the end"}}}}}},
         "400":{"$ref":"#/components/responses/Problem"}
         """
     }
 
     private static func one(_ schema: String) -> String {
         """
-        "200":{"description":"It","content":{"application/json":{"schema":{"$ref":"#/components/schemas/\(schema)"}}}},
+        "200":{"description":"Found","content":{"application/json":{"schema":{"$ref":"#/components/schemas/\(schema)"}}}},
         "400":{"$ref":"#/components/responses/Problem"},"404":{"$ref":"#/components/responses/Problem"}
         """
     }
 
     /// Of an actor or a worker that is named without its namespace.
     private static let within = """
-        {"name":"namespace","in":"query","description":"The namespace of what the path names, where several have that name","schema":{"type":"string"}},
-        {"name":"pool","in":"query","description":"The same by a pool of that namespace","schema":{"type":"string"}}
+        {"name":"namespace","in":"query","description":"The namespace, if several have that name","schema":{"type":"string"}},
+        {"name":"pool","in":"query","description":"A pool of that namespace, instead of its name","schema":{"type":"string"}}
         """
 
     /// One of a name: 409 where several namespaces have it.
@@ -53,17 +53,17 @@ extension OpenAPIDocument {
         "responses":{\(oneOfName("Actor"))}}},
         "/v1/actors/{namespace}/{id}":{"get":{"operationId":"getActorOfNamespace","x-role":"read","summary":"One actor",
         "parameters":[\(actorPath),{"$ref":"#/components/parameters/At"}],"responses":{\(one("Actor"))}}},
-        "/v1/actors/{id}/history":{"get":{"operationId":"getActorHistory","x-role":"read","summary":"What happened to an actor, with the seconds of each step",
+        "/v1/actors/{id}/history":{"get":{"operationId":"getActorHistory","x-role":"read","summary":"An actor's events, with the seconds between them",
         "parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"$ref":"#/components/parameters/AfterSeq"},
         {"$ref":"#/components/parameters/Limit"},\(within)],"responses":{\(page("Transition")),"404":{"$ref":"#/components/responses/Problem"},
         "409":{"$ref":"#/components/responses/Problem"}}}},
-        "/v1/actors/{namespace}/{id}/history":{"get":{"operationId":"getActorHistoryOfNamespace","x-role":"read","summary":"What happened to an actor, with the seconds of each step",
+        "/v1/actors/{namespace}/{id}/history":{"get":{"operationId":"getActorHistoryOfNamespace","x-role":"read","summary":"An actor's events, with the seconds between them",
         "parameters":[\(actorPath),{"$ref":"#/components/parameters/AfterSeq"},{"$ref":"#/components/parameters/Limit"}],
         "responses":{\(page("Transition")),"404":{"$ref":"#/components/responses/Problem"}}}},
-        "/v1/actors/{id}/placement":{"get":{"operationId":"explainPlacement","x-role":"read","summary":"Why a waiting actor waits, or where it would go, and what each tier has; 404 for one that doesn't wait",
+        "/v1/actors/{id}/placement":{"get":{"operationId":"explainPlacement","x-role":"read","summary":"Why an actor waits, or where it would be placed, and what each tier offers; 404 if it doesn't wait",
         "parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"$ref":"#/components/parameters/At"},\(within)],
         "responses":{\(oneOfName("PlacementExplanation"))}}},
-        "/v1/actors/{namespace}/{id}/placement":{"get":{"operationId":"explainPlacementOfNamespace","x-role":"read","summary":"The same of an actor of a namespace",
+        "/v1/actors/{namespace}/{id}/placement":{"get":{"operationId":"explainPlacementOfNamespace","x-role":"read","summary":"The same for an actor of a namespace",
         "parameters":[\(actorPath),{"$ref":"#/components/parameters/At"}],"responses":{\(one("PlacementExplanation"))}}},
         "/v1/decisions":{"get":{"operationId":"listDecisions","x-role":"read","summary":"Decisions in order, of pools' own policies and of their shadows",
         "parameters":[{"$ref":"#/components/parameters/Pool"},{"$ref":"#/components/parameters/AfterSeq"},{"$ref":"#/components/parameters/Limit"}],

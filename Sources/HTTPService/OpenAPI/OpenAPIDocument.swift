@@ -10,13 +10,13 @@ enum OpenAPIDocument {
         let safeVersion = version.filter { $0 != "\"" && $0 != "\\" && !$0.isNewline }
         return """
             {"openapi":"3.1.0","info":{"title":"Greenroom","version":"\(safeVersion)",
-            "summary":"An event-sourced autoscaler and placement engine for pools of warm workers",
+            "summary":"Autoscales pools of warm workers and places actors on them",
             "description":"Lifecycle events come in as CloudEvents; pools, workers, actors and decisions are read back, now or at any position of the log. \
             Times are RFC 3339 with microseconds in UTC, durations are seconds, positions are integers from 1."},
             "security":[{"bearer":[]},{}],
             "paths":{\([events, placements, state, policies, operations].joined(separator: ",\n"))},
             "components":{"securitySchemes":{"bearer":{"type":"http","scheme":"bearer",
-            "description":"A token with the role that the operation names as x-role. A server that listens on loopback alone may need none."}},
+            "description":"A token with the role that the operation names as x-role. A server that listens only on loopback may need none."}},
             "parameters":{\(parameters)},
             "responses":{\(responses)},
             "schemas":{\(schemas)}}}
@@ -27,15 +27,15 @@ enum OpenAPIDocument {
         "Namespace":{"name":"namespace","in":"path","required":true,"schema":{"type":"string"}},
         "Name":{"name":"name","in":"path","required":true,"schema":{"type":"string"}},
         "Limit":{"name":"limit","in":"query","description":"Items of one page","schema":{"type":"integer","minimum":1,"maximum":10000,"default":1000}},
-        "After":{"name":"after","in":"query","description":"What the page before gave as next","schema":{"type":"string"}},
-        "AfterSeq":{"name":"after","in":"query","description":"Only what comes after this position","schema":{"type":"integer","minimum":0,"default":0}},
+        "After":{"name":"after","in":"query","description":"next of the page before","schema":{"type":"string"}},
+        "AfterSeq":{"name":"after","in":"query","description":"Only events after this position","schema":{"type":"integer","minimum":0,"default":0}},
         "At":{"name":"at","in":"query","description":"A position or a time: the state then","schema":{"type":"string"}},
         "Pool":{"name":"pool","in":"query","description":"NAMESPACE/NAME","schema":{"type":"string"}}
         """
 
     private static let responses = """
         "Problem":{"description":"What was wrong, where, and what to do","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
-        "Busy":{"description":"Too much waits already, or the log can't be written: the same request may do better after Retry-After seconds",
+        "Busy":{"description":"Too many requests wait, or the log can't be written: retry after Retry-After seconds",
         "headers":{"Retry-After":{"schema":{"type":"integer"}}},
         "content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}}
         """
