@@ -116,8 +116,8 @@ let package = Package(
             resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
             swiftSettings: strict),
 
-        // What servers share: limits, dates, certificates that are read again, what they ask a cluster about a client.
-        .target(name: "HTTPServing", dependencies: ["Domain", "SmallFiles", log] + nio, swiftSettings: strict),
+        // What serves HTTP: connections, exchanges, limits, certificates that are read again. Who answers is on floor 3.
+        .target(name: "HTTPTransport", dependencies: ["Domain", "SmallFiles", log] + nio, swiftSettings: strict),
 
         // What clients of other servers share: deadlines, and what to say of a connection that failed.
         .target(
@@ -132,14 +132,14 @@ let package = Package(
         .target(
             name: "HTTPService",
             dependencies: [
-                "Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "HTTPServing", log, metrics, lifecycle,
+                "Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "HTTPTransport", log, metrics, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
         .target(
             name: "ExternalMetrics",
             dependencies: [
-                "Domain", "Autoscaling", "ControlLoop", "HTTPServing", log, metrics, lifecycle, .product(name: "Crypto", package: "swift-crypto"),
+                "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, metrics, lifecycle, .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
         .target(name: "ServiceClient", dependencies: ["Domain", log] + nio, swiftSettings: strict),
@@ -150,7 +150,7 @@ let package = Package(
         .target(
             name: "KEDAScaler",
             dependencies: [
-                "Domain", "Autoscaling", "ControlLoop", "HTTPServing", log, lifecycle, .product(name: "NIOCore", package: "swift-nio"),
+                "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, lifecycle, .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOCertificateReloading", package: "swift-nio-extras"),
             ] + grpc,
             exclude: ["Protos"],
@@ -165,7 +165,7 @@ let package = Package(
         .target(
             name: "Kubernetes",
             dependencies: [
-                "Domain", "HTTPServing", "HTTPAsking", "SmallFiles", "Autoscaling", "ControlLoop", log,
+                "Domain", "HTTPTransport", "HTTPAsking", "SmallFiles", "Autoscaling", "ControlLoop", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -204,7 +204,7 @@ let package = Package(
             name: "greenroom",
             dependencies: [
                 "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "HTTPService", "Policies",
-                "ServiceClient", "WorkerAgent", "LocalWorkers", "Kubernetes", "ObjectStorage", "Pollers", "KEDAScaler", "ExternalMetrics", "HTTPServing", "SmallFiles", "BuildCommit", "Telemetry", log, metrics, lifecycle,
+                "ServiceClient", "WorkerAgent", "LocalWorkers", "Kubernetes", "ObjectStorage", "Pollers", "KEDAScaler", "ExternalMetrics", "HTTPTransport", "SmallFiles", "BuildCommit", "Telemetry", log, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"), .product(name: "NIOCore", package: "swift-nio"),
@@ -239,10 +239,13 @@ let package = Package(
         .testTarget(name: "WorkerAgentTests", dependencies: ["TestSupport", "Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
         .testTarget(
             name: "HTTPServiceTests",
-            dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPServing", "ServiceClient", log, metrics, lifecycle, .product(name: "NIOEmbedded", package: "swift-nio")] + nio, swiftSettings: strict),
+            dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPTransport", "HTTPTestSupport", "ServiceClient", log, metrics, lifecycle] + nio, swiftSettings: strict),
+        .testTarget(
+            name: "HTTPTransportTests",
+            dependencies: ["TestSupport", "HTTPTestSupport", "Domain", "EventLog", "ControlLoop", "HTTPTransport", "HTTPService", "ExternalMetrics", log, .product(name: "NIOEmbedded", package: "swift-nio")] + nio, swiftSettings: strict),
         .testTarget(
             name: "ExternalMetricsTests",
-            dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPServing", log] + nio,
+            dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPTransport", log] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ServiceClientTests", dependencies: ["Domain", "ServiceClient", log] + nio, swiftSettings: strict),
         .testTarget(
@@ -255,9 +258,11 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay"], swiftSettings: strict),
         .testTarget(
-            name: "PeersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", "KEDAScaler", log], swiftSettings: strict),
+            name: "PeersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", "HTTPTestSupport", "KEDAScaler", log], swiftSettings: strict),
         // What several test targets need: awaited conditions, a clock moved by hand, programs of the machine.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        // Clients of every wire, some of them rude, and what a server needs to run without a loop.
+        .target(name: "HTTPTestSupport", dependencies: ["Domain", "Autoscaling", "ControlLoop"] + nio, path: "Tests/HTTPTestSupport", swiftSettings: strict),
         // An API server in memory, over real TLS sockets: what tests of the whole service start too.
         .target(name: "KubernetesTwin", dependencies: ["Domain", "Autoscaling", "Kubernetes", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
         .testTarget(
@@ -275,7 +280,7 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Domain", "Autoscaling", "EventLog", "ControlLoop", "Policies", "HTTPServing", "ExternalMetrics", .product(name: "NIOCore", package: "swift-nio"),
+                "Domain", "Autoscaling", "EventLog", "ControlLoop", "Policies", "HTTPTransport", "ExternalMetrics", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             path: "Tests/Fuzz/Targets", swiftSettings: strict),

@@ -1,4 +1,5 @@
-import NIOHTTP1
+import HTTPTransport
+import HTTPTypes
 import Testing
 
 @testable import ExternalMetrics
@@ -6,17 +7,17 @@ import Testing
 // What is answered once access is granted: read in memory, without a socket.
 
 @Suite struct AnswersTests {
-    private let responder = Responder(
+    private let api = MetricsAPI(
         access: AccessControl(frontProxy: FrontProxy(), reviewer: nil, allowsAnonymousDiscovery: false, uptimeMicroseconds: Uptime.microseconds),
         source: FixedSource(Sample.snapshot))
 
-    private func ask(_ path: String, method: HTTPMethod = .GET, _ headers: [(String, String)] = []) throws -> APIAnswer {
-        let head = HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: HTTPHeaders([("X-Remote-User", "admin")] + headers))
-        guard case .now(let answer) = responder.respond(to: head, fromProxy: true) else { throw PeerConnection.Lost() }
+    private func ask(_ path: String, method: HTTPRequest.Method = .get, _ headers: [(String, String)] = []) throws -> Answer {
+        let head = HTTPRequest(method: method, path, [("X-Remote-User", "admin")] + headers)
+        guard case .now(let answer) = api.respond(to: head, fromProxy: true) else { throw PeerConnection.Lost() }
         return answer
     }
 
-    private func seen(_ answer: APIAnswer) -> Seen { Seen(String(decoding: answer.body, as: UTF8.self)) }
+    private func seen(_ answer: Answer) -> Seen { Seen(answer.text) }
 
     private static let values = "/apis/external.metrics.k8s.io/v1beta1/namespaces/default"
 
@@ -43,11 +44,11 @@ import Testing
         #expect(status["message"].text?.contains(message) == true, "\(status["message"].text ?? "")")
     }
 
-    @Test("only what reads is allowed", arguments: [HTTPMethod.POST, .PUT, .DELETE, .PATCH, .OPTIONS])
-    func methods(_ method: HTTPMethod) throws {
+    @Test("only what reads is allowed", arguments: [HTTPRequest.Method.post, .put, .delete, .patch, .options])
+    func methods(_ method: HTTPRequest.Method) throws {
         let answer = try ask("\(Self.values)/greenroom_demand", method: method)
         #expect(answer.status == .methodNotAllowed)
-        #expect(answer.fields.contains { $0.name == "allow" && $0.value == "GET, HEAD" })
+        #expect(answer.fields[.allow] == "GET, HEAD")
     }
 
     @Test("who takes no JSON is refused", arguments: ["/apis", "/apis/external.metrics.k8s.io/v1beta1", "/openapi/v2", "\(values)/greenroom_demand"])
@@ -80,9 +81,9 @@ import Testing
 
     @Test("a snapshot that grows old while a request is read still answers it")
     func ageing() throws {
-        let responder = Responder(access: responder.access, source: AgeingSource())
-        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "\(Self.values)/greenroom_demand", headers: ["X-Remote-User": "admin"])
-        guard case .now(let answer) = responder.respond(to: head, fromProxy: true) else { throw PeerConnection.Lost() }
+        let api = MetricsAPI(access: api.access, source: AgeingSource())
+        let head = HTTPRequest(method: .get, "\(Self.values)/greenroom_demand", [("X-Remote-User", "admin")])
+        guard case .now(let answer) = api.respond(to: head, fromProxy: true) else { throw PeerConnection.Lost() }
         #expect(answer.status == .ok)
     }
 
@@ -105,7 +106,7 @@ import Testing
         #expect(seen(try ask("/apis/external.metrics.k8s.io"))["kind"].text == "APIGroup")
         for version in ["v2", "v2beta1"] {
             let answer = try ask("/apis", [("Accept", MediaTypes.aggregatedType(version))])
-            #expect(answer.contentType == MediaTypes.aggregatedType(version))
+            #expect(answer.fields[.contentType] == MediaTypes.aggregatedType(version))
             #expect(seen(answer)["apiVersion"].text == "apidiscovery.k8s.io/\(version)")
             #expect(seen(answer)["items"][0]["versions"][0]["resources"].list.compactMap { $0["resource"].text } == names)
         }
@@ -113,11 +114,11 @@ import Testing
 
     @Test("a document that is known already is not sent again", arguments: ["/apis", "/openapi/v2", "/openapi/v3", "/openapi/v3/apis/external.metrics.k8s.io/v1beta1?hash=x"])
     func notModified(_ path: String) throws {
-        let tag = try #require(try ask(path).fields.first { $0.name == "etag" }).value
+        let tag = try #require(try ask(path).fields[.eTag])
         for known in [tag, "\"x\", \(tag)", "W/\(tag)"] {
             let answer = try ask(path, [("If-None-Match", known)])
             #expect(answer.status == .notModified)
-            #expect(answer.body.isEmpty)
+            #expect(answer.text.isEmpty)
         }
         #expect(try ask(path, [("If-None-Match", "\"x\"")]).status == .ok)
     }
@@ -130,10 +131,17 @@ import Testing
         #expect(references(v3) == Set(seen(v3)["components"]["schemas"].keys.map { "#/components/schemas/\($0)" }))
         #expect(seen(v2)["paths"].keys == seen(v3)["paths"].keys)
         let url = seen(try ask("/openapi/v3"))["paths"]["apis/external.metrics.k8s.io/v1beta1"]["serverRelativeURL"].text
-        #expect(url == "/openapi/v3/apis/external.metrics.k8s.io/v1beta1?hash=\(APIAnswer.hash(v3.body))")
+        #expect(url == "/openapi/v3/apis/external.metrics.k8s.io/v1beta1?hash=\(Answer.hash(Array(v3.text.utf8)))")
     }
 
-    private func references(_ answer: APIAnswer) -> Set<String> {
-        Set(String(decoding: answer.body, as: UTF8.self).matches(of: /"\$ref":"([^"]+)"/).map { String($0.output.1) })
+    private func references(_ answer: Answer) -> Set<String> {
+        Set(answer.text.matches(of: /"\$ref":"([^"]+)"/).map { String($0.output.1) })
+    }
+}
+
+extension Answer {
+    fileprivate var text: String {
+        guard case .bytes(let bytes) = body else { return "" }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -1,5 +1,5 @@
 import Foundation
-import HTTPServing
+import HTTPTransport
 import NIOSSL
 import TestSupport
 import Testing

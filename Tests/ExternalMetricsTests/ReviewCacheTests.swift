@@ -1,4 +1,4 @@
-import HTTPServing
+import HTTPTransport
 import TestSupport
 import Testing
 

@@ -1,10 +1,9 @@
 import Domain
 import Foundation
-import HTTPServing
+import HTTPTestSupport
+import HTTPTransport
 import HTTPTypes
 import NIOCore
-import NIOPosix
-import NIOSSL
 import Synchronization
 import TestSupport
 import Testing
@@ -13,60 +12,9 @@ import Testing
 
 @Suite("Memory and work don't follow a client", .serialized)
 struct AttackTests {
-    /// A client that sends and never reads.
-    private func deafConnection(_ port: Int) async throws -> any Channel {
-        try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .channelOption(.autoRead, value: false)
-            .channelOption(.socketOption(.so_rcvbuf), value: 16_384)
-            .connect(host: "127.0.0.1", port: port).get()
-    }
-
-    private func isEmpty(_ service: TestService) async throws -> Bool { try await service.server.living() == HTTPServer.Living() }
+    private func isEmpty(_ service: TestService) async throws -> Bool { try await service.server.living() == TransportServer.Living() }
 
     // MARK: - Answers that nobody takes
-
-    @Test func pipelinedRequestsWaitUntilAnswersAreTaken() async throws {
-        try await TestService.run { $0.limits.writeStallSeconds = 0.5 } _: { service in
-            let channel = try await deafConnection(service.client().port)
-            let one = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
-            let before = Memory.residentBytes
-            // 20,000 answers of some 20 KB would be 400 MB.
-            for _ in 0..<20 { channel.writeAndFlush(ByteBuffer(string: String(repeating: one, count: 1_000)), promise: nil) }
-            try await eventually("the server lets go") { service.server.connectionCount == 0 }
-            #expect(Memory.residentBytes - before < 64 << 20)
-            try? await channel.close()
-            try await eventually("nothing is left") { try await isEmpty(service) }
-        }
-    }
-
-    @Test(arguments: Wire.allCases)
-    func pipelinedOrManyRequestsAreAllAnsweredToWhoReads(_ wire: Wire) async throws {
-        if wire.isHTTP2 { return }
-        try await TestService.run(tls: wire.isSecure) { service in
-            let count = 2_000
-            let one = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
-            let expected = try await service.client(wire).get("/openapi.json").body.count
-            let received = try await service.client(wire).pipelined(String(repeating: one, count: count), until: count * expected)
-            #expect(received >= count * expected)
-        }
-    }
-
-    @Test func streamsWhoseAnswersAreNotTakenEnd() async throws {
-        try await TestService.run { $0.limits.writeStallSeconds = 0.5 } _: { service in
-            let client = try await FrameClient(port: service.client().port, window: 0)
-            for number in 0..<20 { try await client.send(try FrameClient.request(Int32(2 * number + 1), number % 2 == 0 ? "/openapi.json" : "/livez")) }
-            try await eventually("all are answered") { client.frames.filter { $0.status == 200 }.count == 20 }
-            #expect(try await service.server.living().answerBytes > 0)
-            try await eventually("each is ended") { client.frames.filter { $0.type == FrameClient.reset }.count == 20 }
-            let living = try await service.server.living()
-            #expect(living.streams == 0 && living.keptStreams == 0 && living.answerBytes == 0)
-            // The connection is as good as before.
-            try await client.send(try FrameClient.request(101, "/livez"))
-            try await eventually("it answers") { client.frames.contains { $0.stream == 101 && $0.status == 200 } }
-            await client.close()
-            try await eventually("nothing is left") { try await isEmpty(service) }
-        }
-    }
 
     @Test func answersHaveOneBudget() async throws {
         try await TestService.run {
@@ -86,22 +34,6 @@ struct AttackTests {
             for client in clients { await client.close() }
             try await eventually("nothing is left") { try await isEmpty(service) }
             #expect(try await service.client().get("/openapi.json").status == 200)
-        }
-    }
-
-    // MARK: - Connections
-
-    @Test func idleHandshakesGiveWayOneAfterAnother() async throws {
-        try await TestService.run(tls: true) {
-            $0.limits.connections = 4
-            $0.limits.reservedConnections = 1
-            $0.limits.reserveSeconds = 60
-        } _: { service in
-            var idle: [any Channel] = []
-            for _ in 0..<12 { idle.append(try await deafConnection(service.client(.tlsHTTP2).port)) }
-            #expect(try await service.client(.tlsHTTP2).get("/livez").status == 200)
-            #expect(try await service.client(.tlsHTTP2).get("/v1/pools").status == 200)
-            for channel in idle { try? await channel.close() }
         }
     }
 
@@ -131,18 +63,6 @@ struct AttackTests {
         }
     }
 
-    @Test func theClientIsToldTheLimit() {
-        var frame = ByteBuffer()
-        var settings = ByteBuffer()
-        for (id, value) in [(UInt16(3), UInt32(99_999)), (6, 1_024)] {
-            settings.writeInteger(id)
-            settings.writeInteger(value)
-        }
-        RawHTTP2.frame(&frame, type: 4, flags: 0, stream: 0, settings)
-        let told = AdvertisedStreams.settings(frame, limit: 128)
-        #expect(told.getInteger(at: 11, as: UInt32.self) == 128 && told.getInteger(at: 17, as: UInt32.self) == 1_024)
-    }
-
     @Test func whoNeverStopsOpeningStreamsIsCutOff() async throws {
         try await TestService.run { $0.limits.streamsPerConnection = 4 } _: { service in
             service.log.hold()
@@ -152,28 +72,6 @@ struct AttackTests {
             try? await client.send(bytes)
             try await eventually("it is cut off") { client.isClosed }
             await client.close()
-            try await eventually("nothing is left") { try await isEmpty(service) }
-        }
-    }
-
-    @Test func aConnectionThatBreaksTheProtocolInTheReadThatOpensAStreamLeavesNothing() async throws {
-        try await TestService.run { service in
-            let port = service.client().port
-            func attack(_ count: Int) async throws {
-                for _ in 0..<count {
-                    let client = try await FrameClient(port: port)
-                    var bytes = try FrameClient.request(1, "/livez")
-                    // A PING of four bytes.
-                    RawHTTP2.frame(&bytes, type: 6, flags: 0, stream: 0, ByteBuffer(string: "ping"))
-                    try? await client.send(bytes)
-                    try await eventually("it is closed") { client.isClosed }
-                    await client.close()
-                }
-            }
-            try await attack(300)
-            let before = Memory.residentBytes
-            try await attack(2_000)
-            #expect(Memory.residentBytes - before < 40 << 20, "\((Memory.residentBytes - before) >> 20) MiB")
             try await eventually("nothing is left") { try await isEmpty(service) }
         }
     }
@@ -199,7 +97,7 @@ struct AttackTests {
             }
             try await eventually("all connections are gone") { service.server.connectionCount == 0 }
             // The work goes on, so its places are taken; health has none to wait for.
-            #expect(try await service.server.living().questions == 4)
+            #expect(try await service.server.living().answers == 4)
             #expect(try await service.client().get("/v1/pools").status == 429)
             #expect(try await service.client().get("/livez").status == 200)
             #expect(try await service.client().get("/readyz").status == 200)
@@ -221,7 +119,7 @@ struct AttackTests {
         }) { service in
             try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<20 { group.addTask { try await service.client().get("/metrics").status } }
-                try await eventually("all have asked") { try await service.server.living().questions == 20 }
+                try await eventually("all have asked") { try await service.server.living().answers == 20 }
                 gate.continuation.finish()
                 for try await status in group { #expect(status == 200) }
             }
@@ -320,46 +218,6 @@ struct AttackTests {
             try await eventually("nothing is left") { try await isEmpty(service) }
         }
     }
-
-    // MARK: - TLS
-
-    @Test func aHandshakeHasItsTime() async throws {
-        try await TestService.run(tls: true) { $0.limits.handshakeSeconds = 0.2 } _: { service in
-            let port = try #require(service.server.tlsPort)
-            // A client hello that never ends.
-            let began = ContinuousClock.now
-            let received = try await TestClient(wire: .http1, port: port).raw("\u{16}\u{3}\u{1}\u{2}")
-            #expect(received.isEmpty || received.utf8.first == 0x15)
-            #expect(ContinuousClock.now - began < .seconds(30))
-            try await eventually("nothing is left") { try await isEmpty(service) }
-        }
-    }
-
-    @Test func whoAgreedOnHTTP2IsAnsweredInHTTP2() async throws {
-        try await TestService.run(tls: true) { service in
-            let port = try #require(service.server.tlsPort)
-            var tls = TLSConfiguration.makeClientConfiguration()
-            tls.certificateVerification = .none
-            tls.applicationProtocols = ["h2"]
-            let context = try NIOSSLContext(configuration: tls)
-            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(try NIOSSLClientHandler(context: context, serverHostname: nil))
-                    return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-                }
-            }
-            let received = try await channel.executeThenClose { inbound, outbound in
-                var received: [UInt8] = []
-                do {
-                    try await outbound.write(ByteBuffer(string: "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n"))
-                    for try await bytes in inbound { received += bytes.readableBytesView }
-                } catch {}
-                return received
-            }
-            #expect(!String(decoding: received, as: UTF8.self).contains("HTTP/1.1"))
-            #expect(received.count >= 9 && received[3] == 4)
-        }
-    }
 }
 
 /// Whoever waits goes on once it is open, and not before: not when it is cancelled either.
@@ -383,40 +241,5 @@ private final class Barrier: Sendable {
             return state.waiting
         }
         for continuation in waiting { continuation.resume() }
-    }
-}
-
-enum Memory {
-    /// Of this process, now.
-    static var residentBytes: Int {
-        let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
-        let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
-        return pages * 4_096
-    }
-}
-
-extension TestClient {
-    /// Sends bytes and counts what comes back, up to a number.
-    func pipelined(_ text: String, until bytes: Int) async throws -> Int {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.certificateVerification = .none
-        tls.applicationProtocols = ["http/1.1"]
-        let context = try wire.isSecure ? NIOSSLContext(configuration: tls) : nil
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: port) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                if let context { try channel.pipeline.syncOperations.addHandler(try NIOSSLClientHandler(context: context, serverHostname: nil)) }
-                return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-            }
-        }
-        return try await channel.executeThenClose { inbound, outbound in
-            async let sent: Void = outbound.write(ByteBuffer(string: text))
-            var count = 0
-            for try await part in inbound {
-                count += part.readableBytes
-                if count >= bytes { break }
-            }
-            try await sent
-            return count
-        }
     }
 }

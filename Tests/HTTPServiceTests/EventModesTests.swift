@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import HTTPTestSupport
 import TestSupport
 import Testing
 

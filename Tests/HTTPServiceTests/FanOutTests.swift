@@ -1,4 +1,6 @@
 import Domain
+import HTTPTestSupport
+import HTTPTransport
 import HTTPTypes
 import NIOCore
 import Synchronization
@@ -137,14 +139,14 @@ struct FanOutTests {
                         }
                     }
                 }
-                try await eventually("all follow") { try await service.server.living().questions == followers }
+                try await eventually("all follow") { try await service.server.living().answers == followers }
                 for number in 0..<events {
                     _ = try await service.client().post(Event.structured, Event.json("id-\(number)"))
                     if number % 50 == 0 { #expect(try await service.client(.http1).get("/livez").status == 200) }
                 }
                 for try await seen in group { #expect(seen == Array(1...events)) }
             }
-            try await eventually("nothing is left") { try await service.server.living() == HTTPServer.Living() }
+            try await eventually("nothing is left") { try await service.server.living() == TransportServer.Living() }
         }
     }
 }

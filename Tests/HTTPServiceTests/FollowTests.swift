@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import HTTPTestSupport
 import NIOCore
 import TestSupport
 import Testing

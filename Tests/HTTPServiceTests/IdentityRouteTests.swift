@@ -2,6 +2,7 @@ import ControlLoop
 import Domain
 import EventLog
 import Foundation
+import HTTPTestSupport
 import Logging
 import Testing
 import TestSupport

@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import HTTPTestSupport
 import TestSupport
 import Testing
 
@@ -139,6 +140,30 @@ struct LineStreamTests {
             #expect(answer.text == #"{"accepted":100,"duplicates":0,"firstSeq":1,"lastSeq":100}"#)
             // Had it read on, all that was offered would be in the second chunk.
             #expect(service.log.mostWaitingBytes < 1 << 20)
+        }
+    }
+
+    @Test func aBadChunkTellsWhatIsDurable() async throws {
+        try await TestService.run { service in
+            let lines = Event.ndjson(["a", "b"])
+            let head = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n"
+            let chunk = String(lines.utf8.count, radix: 16) + "\r\n" + lines + "\r\n"
+            let received = try await service.client(.http1).raw(head + chunk + "zz\r\n")
+            #expect(received.hasPrefix("HTTP/1.1 400 "), "\(received)")
+            #expect(received.contains("2 events before it are durable"), "\(received)")
+            #expect(service.log.eventCount == 2)
+        }
+    }
+
+    @Test(arguments: ["transfer-encoding: gzip, chunked\r\n", "content-length: 5\r\ntransfer-encoding: chunked\r\n", "content-length: 5\r\ncontent-length: 6\r\n", "transfer-encoding: chunked\r\n"])
+    func whatCouldBeReadTwoWaysWritesNothing(_ fields: String) async throws {
+        try await TestService.run { service in
+            let event = Event.json("a")
+            let body = String(event.utf8.count, radix: 16) + "\r\n" + event + "\r\nzz\r\n"
+            let received = try await service.client(.http1).finishing(
+                "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: \(Event.structured)\r\n\(fields)\r\n\(body)")
+            #expect(received.hasPrefix("HTTP/1.1 400 ") || received.hasPrefix("HTTP/1.1 501 "), "\(received)")
+            #expect(service.log.eventCount == 0)
         }
     }
 }

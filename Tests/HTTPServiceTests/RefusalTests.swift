@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import HTTPTestSupport
 import HTTPTypes
 import NIOCore
 import Testing

@@ -3,6 +3,7 @@ import ControlLoop
 import Domain
 import EventLog
 import Foundation
+import HTTPTestSupport
 import Logging
 import TestSupport
 import Testing

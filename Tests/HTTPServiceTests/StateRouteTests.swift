@@ -1,6 +1,7 @@
 import ControlLoop
 import Domain
 import Foundation
+import HTTPTestSupport
 import Testing
 
 @testable import HTTPService

@@ -1,16 +1,16 @@
-import Foundation
+package import Foundation
 
 // A certificate for localhost that vouches for itself, and its key: for tests alone, good for nothing else.
 
-enum TestCertificate {
-    struct Files {
-        let directory: URL
-        var certificate: String { directory.appendingPathComponent("certificate.pem").path }
-        var key: String { directory.appendingPathComponent("key.pem").path }
-        func remove() { try? FileManager.default.removeItem(at: directory) }
+package enum TestCertificate {
+    package struct Files {
+        package let directory: URL
+        package var certificate: String { directory.appendingPathComponent("certificate.pem").path }
+        package var key: String { directory.appendingPathComponent("key.pem").path }
+        package func remove() { try? FileManager.default.removeItem(at: directory) }
     }
 
-    static func write() throws -> Files {
+    package static func write() throws -> Files {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-tls-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         let files = Files(directory: directory)

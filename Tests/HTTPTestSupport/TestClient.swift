@@ -1,46 +1,54 @@
-import HTTPTypes
-import NIOCore
+package import HTTPTypes
+package import NIOCore
 import NIOHTTP1
-import NIOHTTP2
-import NIOHTTPTypes
+package import NIOHTTP2
+package import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 import NIOHTTPTypesHTTP2
 import NIOPosix
-import NIOSSL
+import NIOTLS
 
 // One client for every wire: the same request over HTTP/1.1 and HTTP/2, with and without TLS.
 
-enum Wire: String, CaseIterable, Sendable {
+package enum Wire: String, CaseIterable, Sendable {
     case http1, http2, tlsHTTP1, tlsHTTP2
 
-    var isSecure: Bool { self == .tlsHTTP1 || self == .tlsHTTP2 }
-    var isHTTP2: Bool { self == .http2 || self == .tlsHTTP2 }
-    static let cleartext: [Wire] = [.http1, .http2]
+    package var isSecure: Bool { self == .tlsHTTP1 || self == .tlsHTTP2 }
+    package var isHTTP2: Bool { self == .http2 || self == .tlsHTTP2 }
+    package static let cleartext: [Wire] = [.http1, .http2]
 }
 
-struct TestAnswer: Sendable {
-    var status: Int
-    var fields: HTTPFields
-    var body: [UInt8]
+package struct TestAnswer: Sendable {
+    package var status: Int
+    package var fields: HTTPFields
+    package var body: [UInt8]
 
-    var text: String { String(decoding: body, as: UTF8.self) }
-    func field(_ name: String) -> String? { HTTPField.Name(name).flatMap { fields[$0] } }
+    package var text: String { String(decoding: body, as: UTF8.self) }
+    package func field(_ name: String) -> String? { HTTPField.Name(name).flatMap { fields[$0] } }
 }
 
-struct TestClient: Sendable {
-    typealias Stream = NIOAsyncChannel<HTTPResponsePart, HTTPRequestPart>
-    typealias Parts = NIOAsyncChannelInboundStream<HTTPResponsePart>.AsyncIterator
-    typealias Writer = NIOAsyncChannelOutboundWriter<HTTPRequestPart>
+package struct TestClient: Sendable {
+    package typealias Stream = NIOAsyncChannel<HTTPResponsePart, HTTPRequestPart>
+    package typealias Parts = NIOAsyncChannelInboundStream<HTTPResponsePart>.AsyncIterator
+    package typealias Writer = NIOAsyncChannelOutboundWriter<HTTPRequestPart>
 
-    struct Closed: Error {}
+    package struct Closed: Error {
+        package init() {}
+    }
 
-    let wire: Wire
-    let port: Int
-    var token: String?
+    package let wire: Wire
+    package let port: Int
+    package var token: String?
+
+    package init(wire: Wire, port: Int, token: String? = nil) {
+        self.wire = wire
+        self.port = port
+        self.token = token
+    }
 
     // MARK: - Whole requests
 
-    func send(_ method: String, _ path: String, _ headers: [(String, String)] = [], body: [UInt8] = []) async throws -> TestAnswer {
+    package func send(_ method: String, _ path: String, _ headers: [(String, String)] = [], body: [UInt8] = []) async throws -> TestAnswer {
         try await exchange(method, path, headers, length: body.isEmpty ? nil : body.count) { parts, writer in
             // A server may answer and close before it has all: its answer counts, not what couldn't be sent any more.
             if !body.isEmpty { try? await writer.write(.body(ByteBuffer(bytes: body))) }
@@ -49,13 +57,13 @@ struct TestClient: Sendable {
         }
     }
 
-    func get(_ path: String, _ headers: [(String, String)] = []) async throws -> TestAnswer { try await send("GET", path, headers) }
+    package func get(_ path: String, _ headers: [(String, String)] = []) async throws -> TestAnswer { try await send("GET", path, headers) }
 
-    func post(_ type: String, _ body: String, _ headers: [(String, String)] = []) async throws -> TestAnswer {
+    package func post(_ type: String, _ body: String, _ headers: [(String, String)] = []) async throws -> TestAnswer {
         try await send("POST", "/v1/events", [("content-type", type)] + headers, body: Array(body.utf8))
     }
 
-    static func answer(_ parts: inout Parts) async throws -> TestAnswer {
+    package static func answer(_ parts: inout Parts) async throws -> TestAnswer {
         let head = try await head(&parts)
         var body: [UInt8] = []
         while let part = try await parts.next() {
@@ -68,7 +76,7 @@ struct TestClient: Sendable {
         throw Closed()
     }
 
-    static func head(_ parts: inout Parts) async throws -> HTTPResponse {
+    package static func head(_ parts: inout Parts) async throws -> HTTPResponse {
         while let part = try await parts.next() {
             guard case .head(let head) = part else { throw Closed() }
             if head.status.kind != .informational { return head }
@@ -78,7 +86,7 @@ struct TestClient: Sendable {
 
     // MARK: - Requests in parts
 
-    func exchange<Value: Sendable>(
+    package func exchange<Value: Sendable>(
         _ method: String, _ path: String, _ headers: [(String, String)] = [], length: Int? = nil,
         _ body: (inout Parts, Writer) async throws -> Value
     ) async throws -> Value {
@@ -100,7 +108,7 @@ struct TestClient: Sendable {
         return head
     }
 
-    func open() async throws -> (any Channel, Stream) {
+    package func open() async throws -> (any Channel, Stream) {
         wire.isHTTP2 ? try await openHTTP2() : try await openHTTP1()
     }
 
@@ -111,19 +119,15 @@ struct TestClient: Sendable {
             .channelOption(.socketOption(.so_sndbuf), value: 65_536)
     }
 
-    private func tls() throws -> NIOSSLContext {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.certificateVerification = .none
-        configuration.applicationProtocols = wire.isHTTP2 ? ["h2"] : ["http/1.1"]
-        return try NIOSSLContext(configuration: configuration)
+    private func addTLS(_ channel: any Channel) throws {
+        if wire.isSecure { try channel.pipeline.syncOperations.addHandler(TestTLS.handler(wire.isHTTP2 ? "h2" : "http/1.1")) }
     }
 
     private func openHTTP1() async throws -> (any Channel, Stream) {
-        let context = try wire.isSecure ? tls() : nil
         let stream = try await bootstrap.connect(host: "127.0.0.1", port: port) { channel in
             channel.eventLoop.makeCompletedFuture {
                 let pipeline = channel.pipeline.syncOperations
-                if let context { try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: nil)) }
+                try addTLS(channel)
                 try pipeline.addHTTPClientHandlers()
                 try pipeline.addHandler(HTTP1ToHTTPClientCodec())
                 return try Stream(wrappingChannelSynchronously: channel)
@@ -137,19 +141,18 @@ struct TestClient: Sendable {
         return (connection, try await Self.openStream(multiplexer))
     }
 
-    func openConnection() async throws -> (any Channel, NIOHTTP2Handler.AsyncStreamMultiplexer<Void>) {
-        let context = try wire.isSecure ? tls() : nil
+    package func openConnection() async throws -> (any Channel, NIOHTTP2Handler.AsyncStreamMultiplexer<Void>) {
         return try await bootstrap.connect(host: "127.0.0.1", port: port) { channel in
             channel.eventLoop.makeCompletedFuture {
                 let pipeline = channel.pipeline.syncOperations
-                if let context { try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: nil)) }
+                try addTLS(channel)
                 let multiplexer = try pipeline.configureAsyncHTTP2Pipeline(mode: .client) { $0.close() }
                 return (channel as any Channel, multiplexer)
             }
         }
     }
 
-    static func openStream(_ multiplexer: NIOHTTP2Handler.AsyncStreamMultiplexer<Void>) async throws -> Stream {
+    package static func openStream(_ multiplexer: NIOHTTP2Handler.AsyncStreamMultiplexer<Void>) async throws -> Stream {
         try await multiplexer.openStream { channel in
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(HTTP2FramePayloadToHTTPClientCodec())
@@ -160,10 +163,13 @@ struct TestClient: Sendable {
 
     // MARK: - Bytes as they are
 
-    /// Sends bytes over TCP and answers what came back until the server closed, or `until` is in it.
-    func raw(_ text: String, until: String? = nil) async throws -> String {
+    /// Sends bytes and answers what came back until the server closed, or `until` is in it.
+    package func raw(_ text: String, until: String? = nil) async throws -> String {
         let channel = try await bootstrap.connect(host: "127.0.0.1", port: port) { channel in
-            channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel) }
+            channel.eventLoop.makeCompletedFuture {
+                try addTLS(channel)
+                return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+            }
         }
         return try await channel.executeThenClose { inbound, outbound in
             var received = ""
@@ -179,4 +185,73 @@ struct TestClient: Sendable {
             return received
         }
     }
+
+    /// Sends bytes in the clear and says that nothing more will come; what came back until the server closed.
+    package func finishing(_ text: String) async throws -> String {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+                        wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            var received = ""
+            do {
+                try await outbound.write(ByteBuffer(string: text))
+                outbound.finish()
+                for try await bytes in inbound { received += String(buffer: bytes) }
+            } catch {
+                // A connection that was reset has closed, too.
+            }
+            return received
+        }
+    }
+
+    /// Sends bytes and counts what comes back, up to a number.
+    package func pipelined(_ text: String, until bytes: Int) async throws -> Int {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: port) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try addTLS(channel)
+                return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+            }
+        }
+        return try await channel.executeThenClose { inbound, outbound in
+            async let sent: Void = outbound.write(ByteBuffer(string: text))
+            var count = 0
+            for try await part in inbound {
+                count += part.readableBytes
+                if count >= bytes { break }
+            }
+            try await sent
+            return count
+        }
+    }
+
+    /// A connection over which the client sends and never reads.
+    package func deaf() async throws -> any Channel {
+        try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.socketOption(.so_rcvbuf), value: 16_384)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try addTLS(channel)
+                    if wire.isSecure { try channel.pipeline.syncOperations.addHandler(DeafOnceShaken()) }
+                }
+            }
+            .channelOption(.autoRead, value: wire.isSecure)
+            .connect(host: "127.0.0.1", port: port).get()
+    }
+}
+
+/// Reads until the TLS handshake is done, and nothing after it.
+private final class DeafOnceShaken: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is TLSUserEvent { _ = context.channel.setOption(.autoRead, value: false) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
 }

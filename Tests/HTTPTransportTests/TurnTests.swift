@@ -1,4 +1,4 @@
-import HTTPServing
+import HTTPTransport
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1

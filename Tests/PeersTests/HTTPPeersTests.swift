@@ -1,6 +1,7 @@
 import EventLog
 import Foundation
 import HTTPService
+import HTTPTestSupport
 import Logging
 import TestSupport
 import Testing

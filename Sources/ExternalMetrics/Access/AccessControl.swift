@@ -1,6 +1,6 @@
 import Crypto
-import HTTPServing
-import NIOHTTP1
+import HTTPTransport
+import HTTPTypes
 import Synchronization
 
 // May this request be answered?
@@ -64,9 +64,9 @@ final class AccessControl: Sendable {
     /// Who may speak for others from now on.
     func believe(_ proxy: FrontProxy?) { frontProxy.withLock { $0 = proxy } }
 
-    func credentials(_ headers: HTTPHeaders, fromProxy isProxy: Bool) -> Credentials {
-        if isProxy, let user = frontProxy.withLock({ $0 })?.user(headers) { return .proxied(user) }
-        guard let field = headers.first(name: "authorization"), field.utf8.count <= Self.tokenBytesMost else { return .none }
+    func credentials(_ fields: HTTPFields, fromProxy isProxy: Bool) -> Credentials {
+        if isProxy, let user = frontProxy.withLock({ $0 })?.user(fields) { return .proxied(user) }
+        guard let field = fields[.authorization], field.utf8.count <= Self.tokenBytesMost else { return .none }
         let parts = field.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { return .none }
         let token = parts[1].drop { $0 == " " }

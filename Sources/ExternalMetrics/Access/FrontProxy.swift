@@ -1,6 +1,6 @@
 import Domain
-import HTTPServing
-import NIOHTTP1
+import HTTPTransport
+import HTTPTypes
 
 // Whose word about somebody else is believed?
 //
@@ -34,28 +34,30 @@ package struct FrontProxy: Hashable, Sendable {
     }
 
     /// Of a verified proxy's request: whom it speaks for; nil where it names nobody.
-    func user(_ headers: HTTPHeaders) -> UserInfo? {
-        guard let name = first(userHeaders, headers) else { return nil }
+    func user(_ fields: HTTPFields) -> UserInfo? {
+        guard let name = first(userHeaders, fields) else { return nil }
         return UserInfo(
-            name: name, uid: first(uidHeaders, headers) ?? "", groups: groupHeaders.flatMap { headers[$0] }.filter { !$0.isEmpty },
-            extra: extra(headers))
+            name: name, uid: first(uidHeaders, fields) ?? "", groups: groupHeaders.flatMap { values($0, fields) }.filter { !$0.isEmpty },
+            extra: extra(fields))
     }
 
-    private func first(_ names: [String], _ headers: HTTPHeaders) -> String? {
+    private func first(_ names: [String], _ fields: HTTPFields) -> String? {
         for name in names {
-            if let value = headers.first(name: name), !value.isEmpty { return value }
+            if let value = values(name, fields).first, !value.isEmpty { return value }
         }
         return nil
     }
 
+    private func values(_ name: String, _ fields: HTTPFields) -> [String] { HTTPField.Name(name).map { fields[values: $0] } ?? [] }
+
     /// The rest of such a header's name is a key, in lower case and percent-encoded.
-    private func extra(_ headers: HTTPHeaders) -> [String: [String]] {
+    private func extra(_ fields: HTTPFields) -> [String: [String]] {
         var extra: [String: [String]] = [:]
-        for (name, value) in headers {
-            let lower = name.lowercased()
+        for field in fields {
+            let lower = field.name.canonicalName
             for prefix in extraHeaderPrefixes where lower.hasPrefix(prefix.lowercased()) {
                 let key = lower.dropFirst(prefix.count)
-                extra[PercentCoding.decode(key) ?? String(key), default: []].append(value)
+                extra[PercentCoding.decode(key) ?? String(key), default: []].append(field.value)
             }
         }
         return extra

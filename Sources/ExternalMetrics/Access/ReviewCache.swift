@@ -1,4 +1,4 @@
-import HTTPServing
+import HTTPTransport
 import Synchronization
 
 // What did the cluster say about this a moment ago?

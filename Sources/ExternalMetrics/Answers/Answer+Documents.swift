@@ -1,27 +1,32 @@
 import Crypto
-import NIOHTTP1
+import HTTPTransport
+import HTTPTypes
 
-// What goes back to the client?
+// How does this API answer?
 //
-// A status, the fields that belong to it, and bytes. Documents that seldom change carry an entity tag, since the aggregator asks
+// With JSON that no cache may keep for others. Documents that seldom change carry an entity tag, since the aggregator asks
 // for them again and again and is content with 304.
 
-struct APIAnswer: Sendable {
-    var status: HTTPResponseStatus
-    var contentType = "application/json"
-    /// Beyond type, length and date.
-    var fields: [(name: String, value: String)] = []
-    var body: [UInt8]
+extension Answer {
+    static func kubernetes(_ status: HTTPResponse.Status, contentType: String = "application/json", _ body: [UInt8]) -> Answer {
+        var answer = Answer(status, contentType: contentType, .bytes(body))
+        answer.fields[.cacheControl] = "no-cache, private"
+        return answer
+    }
 
     /// A document, or 304 where the client has it already.
-    static func document(_ body: [UInt8], contentType: String = "application/json", ifNoneMatch: String?) -> APIAnswer {
+    static func document(_ body: [UInt8], contentType: String = "application/json", ifNoneMatch: String?) -> Answer {
         let tag = "\"\(hash(body))\""
-        let fields = [(name: "etag", value: tag), (name: "vary", value: "Accept")]
         let known = ifNoneMatch?.split(separator: ",").map { $0.drop { $0 == " " } } ?? []
         if known.contains(where: { $0 == tag || $0 == "W/\(tag)" || $0 == "*" }) {
-            return APIAnswer(status: .notModified, contentType: contentType, fields: fields, body: [])
+            var answer = Answer(.notModified, contentType: "", .none)
+            answer.fields = [.cacheControl: "no-cache, private", .eTag: tag, .vary: "Accept"]
+            return answer
         }
-        return APIAnswer(status: .ok, contentType: contentType, fields: fields, body: body)
+        var answer = kubernetes(.ok, contentType: contentType, body)
+        answer.fields[.eTag] = tag
+        answer.fields[.vary] = "Accept"
+        return answer
     }
 
     /// Names a document's contents: 64 hexadecimal digits, in capitals as the API server writes them.

@@ -1,3 +1,5 @@
+import HTTPTransport
+
 // What does the API look like to a program that has never seen it?
 //
 // The same two paths and kinds as OpenAPI 2.0, which the aggregator merges into its own `/openapi/v2`, and as 3.0, one document
@@ -8,7 +10,7 @@ enum OpenAPIAnswers {
     static let version2 = Array(swagger.utf8)
     static let version3 = Array(openAPI.utf8)
     static let version3Index = Array(
-        #"{"paths":{"apis/external.metrics.k8s.io/v1beta1":{"serverRelativeURL":"\#(ExternalMetricsAPI.openAPIPath)?hash=\#(APIAnswer.hash(version3))"}}}"#.utf8)
+        #"{"paths":{"apis/external.metrics.k8s.io/v1beta1":{"serverRelativeURL":"\#(ExternalMetricsAPI.openAPIPath)?hash=\#(Answer.hash(version3))"}}}"#.utf8)
 
     private static let listSchema = "io.k8s.metrics.pkg.apis.external_metrics.v1beta1.ExternalMetricValueList"
 

@@ -1,5 +1,6 @@
 import Domain
-import NIOHTTP1
+import HTTPTransport
+import HTTPTypes
 
 // How does an error look to a Kubernetes client?
 //
@@ -21,7 +22,7 @@ struct StatusAnswer: Error, Hashable, Sendable {
         case tooManyRequests = "TooManyRequests"
         case serviceUnavailable = "ServiceUnavailable"
 
-        var status: HTTPResponseStatus {
+        var status: HTTPResponse.Status {
             switch self {
             case .badRequest: .badRequest
             case .unauthorized: .unauthorized
@@ -30,7 +31,7 @@ struct StatusAnswer: Error, Hashable, Sendable {
             case .methodNotAllowed: .methodNotAllowed
             case .notAcceptable: .notAcceptable
             case .timeout: .requestTimeout
-            case .requestEntityTooLarge: .payloadTooLarge
+            case .requestEntityTooLarge: .contentTooLarge
             case .headerFieldsTooLarge: .requestHeaderFieldsTooLarge
             case .tooManyRequests: .tooManyRequests
             case .serviceUnavailable: .serviceUnavailable
@@ -51,11 +52,25 @@ struct StatusAnswer: Error, Hashable, Sendable {
         self.retryAfterSeconds = retryAfterSeconds
     }
 
-    var answer: APIAnswer {
-        var answer = APIAnswer(status: reason.status, body: json)
-        if let retryAfterSeconds { answer.fields.append((name: "retry-after", value: String(retryAfterSeconds))) }
-        if reason == .unauthorized { answer.fields.append((name: "www-authenticate", value: "Bearer realm=\"greenroom\"")) }
-        if reason == .methodNotAllowed { answer.fields.append((name: "allow", value: "GET, HEAD")) }
+    /// What the transport refuses. Kubernetes knows no reason for a coding or an expectation that isn't met.
+    init(_ refusal: Refusal) {
+        let reason: Reason =
+            switch refusal.kind {
+            case .malformed, .notImplemented, .expectation: .badRequest
+            case .timeout: .timeout
+            case .tooLarge: .requestEntityTooLarge
+            case .headerTooLarge: .headerFieldsTooLarge
+            case .overloaded: .tooManyRequests
+            case .unavailable: .serviceUnavailable
+            }
+        self.init(reason, refusal.detail, retryAfterSeconds: refusal.retryAfterSeconds)
+    }
+
+    var answer: Answer {
+        var answer = Answer.kubernetes(reason.status, json)
+        if let retryAfterSeconds { answer.fields[.retryAfter] = String(retryAfterSeconds) }
+        if reason == .unauthorized { answer.fields[.wwwAuthenticate] = "Bearer realm=\"greenroom\"" }
+        if reason == .methodNotAllowed { answer.fields[.allow] = "GET, HEAD" }
         return answer
     }
 
@@ -80,7 +95,7 @@ struct StatusAnswer: Error, Hashable, Sendable {
             if let retryAfterSeconds { json.member("retryAfterSeconds", retryAfterSeconds) }
             json.closeObject()
         }
-        json.member("code", Int(reason.status.code))
+        json.member("code", reason.status.code)
         json.closeObject()
         return json.bytes
     }

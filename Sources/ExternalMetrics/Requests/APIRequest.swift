@@ -1,5 +1,5 @@
 import Domain
-import NIOHTTP1
+import HTTPTypes
 
 // What does a request ask for?
 //
@@ -17,11 +17,11 @@ enum APIRequest: Hashable, Sendable {
 
     static let nameBytesMost = 512
 
-    init(_ head: HTTPRequestHead) throws(StatusAnswer) {
-        guard head.method == .GET || head.method == .HEAD else {
+    init(_ head: HTTPRequest) throws(StatusAnswer) {
+        guard head.method == .get || head.method == .head else {
             throw StatusAnswer(.methodNotAllowed, "the server does not allow this method on the requested resource: metrics are only read, by GET")
         }
-        let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = (head.path ?? "/").split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         self = try Self.target(parts.first ?? "", query: parts.count > 1 ? parts[1] : "")
     }
 

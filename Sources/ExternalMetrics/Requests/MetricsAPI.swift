@@ -1,49 +1,50 @@
-import NIOHTTP1
+import HTTPTransport
+import HTTPTypes
 
 // What is the answer to a request?
 //
 // Who asks is settled first, then what they ask for: a stranger learns nothing of what exists. Where memory and a fresh
 // snapshot suffice, which is nearly always, the answer is there at once and never leaves the event loop; else it comes `later`.
 
-struct Responder: Sendable {
+struct MetricsAPI: Sendable {
     let access: AccessControl
     let source: any MetricSource
 
     enum Response: Sendable {
-        case now(APIAnswer)
-        case later(@Sendable () async -> APIAnswer)
+        case now(Answer)
+        case later(@Sendable () async -> Answer)
     }
 
-    func respond(to head: HTTPRequestHead, fromProxy: Bool) -> Response {
-        let credentials = access.credentials(head.headers, fromProxy: fromProxy)
+    func respond(to head: HTTPRequest, fromProxy: Bool) -> Response {
+        let credentials = access.credentials(head.headerFields, fromProxy: fromProxy)
         let request: Result<APIRequest, StatusAnswer> = Result { () throws(StatusAnswer) in try APIRequest(head) }
         // Whoever may discover may learn that there is no such path.
         let action = (try? request.get())?.action ?? .discover
         guard let verdict = access.now(credentials, action) else {
-            return .later { await answer(request, head.headers, await access.reviewed(credentials, action), action) }
+            return .later { await answer(request, head.headerFields, await access.reviewed(credentials, action), action) }
         }
         if let answer = refusal(verdict, action) { return .now(answer) }
-        guard case .success(.values) = request else { return .now(answer(request, head.headers, MetricSnapshot())) }
+        guard case .success(.values) = request else { return .now(answer(request, head.headerFields, MetricSnapshot())) }
         // Asked once: a moment later it may be too old.
-        guard let snapshot = source.ready() else { return .later { answer(request, head.headers, await source.fresh()) } }
-        return .now(answer(request, head.headers, snapshot))
+        guard let snapshot = source.ready() else { return .later { answer(request, head.headerFields, await source.fresh()) } }
+        return .now(answer(request, head.headerFields, snapshot))
     }
 
     private func answer(
-        _ request: Result<APIRequest, StatusAnswer>, _ headers: HTTPHeaders, _ verdict: AccessControl.Verdict, _ action: AccessControl.Action
-    ) async -> APIAnswer {
+        _ request: Result<APIRequest, StatusAnswer>, _ fields: HTTPFields, _ verdict: AccessControl.Verdict, _ action: AccessControl.Action
+    ) async -> Answer {
         if let answer = refusal(verdict, action) { return answer }
-        guard case .success(.values) = request else { return answer(request, headers, MetricSnapshot()) }
-        return answer(request, headers, await source.fresh())
+        guard case .success(.values) = request else { return answer(request, fields, MetricSnapshot()) }
+        return answer(request, fields, await source.fresh())
     }
 
-    private func answer(_ request: Result<APIRequest, StatusAnswer>, _ headers: HTTPHeaders, _ snapshot: MetricSnapshot) -> APIAnswer {
-        do throws(StatusAnswer) { return try answer(try request.get(), headers, snapshot) } catch { return error.answer }
+    private func answer(_ request: Result<APIRequest, StatusAnswer>, _ fields: HTTPFields, _ snapshot: MetricSnapshot) -> Answer {
+        do throws(StatusAnswer) { return try answer(try request.get(), fields, snapshot) } catch { return error.answer }
     }
 
     // MARK: - Access
 
-    private func refusal(_ verdict: AccessControl.Verdict, _ action: AccessControl.Action) -> APIAnswer? {
+    private func refusal(_ verdict: AccessControl.Verdict, _ action: AccessControl.Action) -> Answer? {
         switch verdict {
         case .allowed: return nil
         case .unauthenticated: return StatusAnswer(.unauthorized, "Unauthorized").answer
@@ -62,9 +63,9 @@ struct Responder: Sendable {
 
     // MARK: - Answers
 
-    private func answer(_ request: APIRequest, _ headers: HTTPHeaders, _ snapshot: MetricSnapshot) throws(StatusAnswer) -> APIAnswer {
-        let accept = headers["accept"]
-        let ifNoneMatch = headers.first(name: "if-none-match")
+    private func answer(_ request: APIRequest, _ fields: HTTPFields, _ snapshot: MetricSnapshot) throws(StatusAnswer) -> Answer {
+        let accept = fields[values: .accept]
+        let ifNoneMatch = fields[.ifNoneMatch]
         if request == .groups { return try groups(accept, ifNoneMatch) }
         guard MediaTypes.acceptsJSON(accept) else { throw Self.notAcceptable }
         switch request {
@@ -78,7 +79,7 @@ struct Responder: Sendable {
         }
     }
 
-    private func groups(_ accept: [String], _ ifNoneMatch: String?) throws(StatusAnswer) -> APIAnswer {
+    private func groups(_ accept: [String], _ ifNoneMatch: String?) throws(StatusAnswer) -> Answer {
         switch MediaTypes.discovery(accept) {
         case .none: throw Self.notAcceptable
         case .plain: return .document(DiscoveryAnswers.groupList(), ifNoneMatch: ifNoneMatch)
@@ -90,9 +91,9 @@ struct Responder: Sendable {
 
     private static let notAcceptable = StatusAnswer(.notAcceptable, "only the following media types are accepted: application/json")
 
-    private func values(_ metric: String, in namespace: String, _ selector: LabelSelector, _ snapshot: MetricSnapshot) throws(StatusAnswer) -> APIAnswer {
+    private func values(_ metric: String, in namespace: String, _ selector: LabelSelector, _ snapshot: MetricSnapshot) throws(StatusAnswer) -> Answer {
         guard let selected = snapshot.series(metric, in: namespace, selectedBy: selector) else { throw Self.unknown(metric, namespace, snapshot) }
-        return APIAnswer(status: .ok, body: MetricValues.list(metric, selected))
+        return Answer.kubernetes(.ok, MetricValues.list(metric, selected))
     }
 
     /// Names that one message lists.

@@ -1,4 +1,4 @@
-package import HTTPServing
+package import HTTPTransport
 
 // Where does the server listen, how does it introduce itself, and whom does it believe?
 //

@@ -1,11 +1,14 @@
+import HTTPTransport
+
 // How much may a client ask of this server at once?
 //
-// Every buffer, wait and count takes its bound from here. What exceeds one is answered as its comment says, never queued without end.
+// Every buffer, wait and count takes its bound from here; what isn't named is the transport's own. What exceeds one is answered as its
+// comment says, never queued without end.
 
 package struct ExternalMetricsLimits: Hashable, Sendable {
     // MARK: Sizes
 
-    /// Names and values of a request's header together. Beyond it 431 over HTTP/1.1; over HTTP/2 the connection ends.
+    /// Names and values of a request's header together. Beyond it 431.
     package var headerBytes = 16 << 10
     /// Header fields of one request; beyond it 431.
     package var headerCount = 100
@@ -16,7 +19,8 @@ package struct ExternalMetricsLimits: Hashable, Sendable {
 
     // MARK: Counts
 
-    /// Connections at the same time; one more is closed as soon as it is accepted.
+    /// Connections at the same time; one more takes the place of the one that has been idle longest. Where none is idle it is closed as
+    /// soon as it is accepted.
     package var connections = 1_000
     /// Streams of one HTTP/2 connection; one more is refused by the protocol.
     package var streamsPerConnection = 128
@@ -44,9 +48,28 @@ package struct ExternalMetricsLimits: Hashable, Sendable {
 
     package init() {}
 
-    /// How often time limits are looked at.
-    var sweepSeconds: Double {
-        let shortest = [handshakeSeconds, requestSeconds, answerSeconds, writeStallSeconds, lingerSeconds, idleSeconds].min() ?? 1
-        return min(max(shortest / 4, 0.01), 1)
+    /// One connection's part of `answerBytesInFlight`. An aggregator's one connection carries all that HPAs ask.
+    private static let connectionAnswerBytes = 16 << 20
+
+    var transport: TransportLimits {
+        var limits = TransportLimits()
+        limits.headerBytes = headerBytes
+        limits.headerCount = headerCount
+        limits.bodyBytes = bodyBytes
+        limits.answerBytes = answerBytesInFlight
+        limits.connectionAnswerBytes = min(answerBytesInFlight, Self.connectionAnswerBytes)
+        limits.connections = connections
+        // Nothing here is about the instance's health.
+        limits.reservedConnections = 0
+        limits.streamsPerConnection = streamsPerConnection
+        limits.handshakeSeconds = handshakeSeconds
+        limits.stallSeconds = requestSeconds
+        limits.requestSeconds = requestSeconds
+        limits.answerSeconds = answerSeconds
+        limits.writeStallSeconds = writeStallSeconds
+        limits.lingerSeconds = lingerSeconds
+        limits.idleSeconds = idleSeconds
+        limits.drainSeconds = drainSeconds
+        return limits
     }
 }

@@ -1,4 +1,4 @@
-package import HTTPServing
+package import HTTPTransport
 package import Logging
 package import ServiceLifecycle
 

@@ -5,9 +5,9 @@ import Metrics
 // All counters are made beforehand: no request looks anything up by name.
 
 final class RequestMetrics: Sendable {
-    private static let statuses: [UInt] = [200, 304, 400, 401, 403, 404, 405, 406, 408, 413, 429, 431, 503]
+    private static let statuses: [Int] = [200, 304, 400, 401, 403, 404, 405, 406, 408, 413, 429, 431, 503]
 
-    private let counters: [UInt: Counter]
+    private let counters: [Int: Counter]
     private let timer = Timer(label: "greenroom_external_metrics_request_seconds")
 
     init() {
@@ -17,7 +17,7 @@ final class RequestMetrics: Sendable {
             })
     }
 
-    func answered(status: UInt, nanoseconds: Int64) {
+    func answered(status: Int, nanoseconds: Int64) {
         counters[status]?.increment()
         timer.recordNanoseconds(nanoseconds)
     }

@@ -1,5 +1,5 @@
 import Domain
-import HTTPServing
+import HTTPTransport
 import HTTPTypes
 
 // May whoever sits at this machine's browser do that?

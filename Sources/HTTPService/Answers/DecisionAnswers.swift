@@ -1,5 +1,6 @@
 import ControlLoop
 import Domain
+import HTTPTransport
 
 // What was decided, and why?
 //

@@ -1,4 +1,5 @@
 import Domain
+import HTTPTransport
 import HTTPTypes
 
 // Which events are there, and which come next?

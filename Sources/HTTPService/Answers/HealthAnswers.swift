@@ -1,4 +1,5 @@
 import Domain
+import HTTPTransport
 import HTTPTypes
 import Synchronization
 

@@ -1,4 +1,5 @@
 import Domain
+import HTTPTransport
 
 // What happened to this actor, in order, and how long did each step take?
 //

@@ -1,3 +1,5 @@
+import HTTPTransport
+
 // What does a person see who opens this server in a browser, and a program that asks what there is?
 
 enum PageAnswers {

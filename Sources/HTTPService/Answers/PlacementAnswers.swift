@@ -1,6 +1,7 @@
 import Autoscaling
 import ControlLoop
 import Domain
+import HTTPTransport
 
 // Where may this actor run?
 //

@@ -1,6 +1,7 @@
 import Autoscaling
 import ControlLoop
 import Domain
+import HTTPTransport
 
 // Which policy does a pool follow, and what would another one do?
 //

@@ -1,5 +1,6 @@
 import ControlLoop
 import Domain
+import HTTPTransport
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else

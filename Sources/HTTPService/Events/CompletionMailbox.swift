@@ -23,15 +23,15 @@ final class CompletionMailbox: Sendable {
 
     init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
-    /// From any thread. `state` is touched on the event loop alone.
-    func deliver(_ result: Result<EventReceipt, AppendRefusal>, ticket: Int, to state: NIOLoopBound<EventLoopState>) {
+    /// From any thread. `intake` is touched on the event loop alone.
+    func deliver(_ result: Result<EventReceipt, AppendRefusal>, ticket: Int, to intake: NIOLoopBound<EventIntake>) {
         box.withLock { box in
             guard !box.isClosed else { return }
             box.answers.append((ticket, result))
             if box.isCalled { return }
             box.isCalled = true
             // Under the lock, so that the loop can't be closed in between. It only queues the call.
-            eventLoop.execute { state.value.collectAnswers() }
+            eventLoop.execute { intake.value.collectAnswers() }
         }
     }
 

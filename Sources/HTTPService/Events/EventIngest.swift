@@ -1,45 +1,34 @@
 import Domain
-import HTTPTypes
+import HTTPTransport
 import NIOCore
-import NIOHTTPTypes
 
-// How does an event get from the socket into the log?
+// How does a request that brings events as a whole get them into the log?
 //
-// On the event loop, without a task: the body's bytes are read where they lie into an `EventBatch`, the batch goes to the
-// log, and the log's answer comes back by `appended`. Nothing is answered before it is durable.
+// On the event loop, without a task: the body's bytes are read where they lie into an `EventBatch`, the batch goes to the log, and
+// the log's answer comes back by `EventIntake`. Nothing is answered before it is durable. One of these serves all requests of a mode,
+// but in binary mode, where the attributes are the request's own.
 
-extension RequestHandler {
-    func admitEvents(_ facts: HeadFacts, _ head: HTTPRequest) throws(Problem) {
-        mode = try IngestMode(contentType: facts.contentType, hasBinaryHeaders: facts.hasBinaryHeaders)
-        switch mode {
-        case .event, .batch: break
-        case .binary: binaryAttributes = try BinaryAttributes.from(head.headerFields)
-        case .lines:
-            acknowledgesChunks = MediaType.accepts(facts.accept, "application/x-ndjson")
-            lines = LineIngest(limits: limits)
-            input = .lines
-        }
+final class EventIngest: RequestHandling {
+    private let mode: IngestMode
+    private let attributes: [(name: String, value: String)]
+    private let intake: EventIntake
+
+    init(_ mode: IngestMode, attributes: [(name: String, value: String)] = [], intake: EventIntake) {
+        self.mode = mode
+        self.attributes = attributes
+        self.intake = intake
     }
 
-    /// The body is whole: reads it and hands it to the log.
-    func ingestBody() {
+    func respond(to exchange: Exchange, body: ByteBuffer?) {
         var reader = CloudEventReader()
-        if let fault = read(with: &reader) { return refuse(Problem(fault)) }
+        if let fault = read(body ?? ByteBuffer(), with: &reader) { return exchange.reject(Problem(fault).answer) }
         let batch = reader.takeBatch()
-        let bytes = bodyBytes
-        releaseBody()
-        guard !batch.isEmpty else { return acknowledge(EventReceipt(accepted: 0, duplicates: 0, firstSeq: 0, lastSeq: 0)) }
-        awaitsLog = true
-        if !state.append(batch, bytes: bytes, for: self) {
-            awaitsLog = false
-            refuse(tooManyWaiting())
-        }
+        guard !batch.isEmpty else { return intake.acknowledge(EventReceipt(accepted: 0, duplicates: 0, firstSeq: 0, lastSeq: 0), exchange) }
+        if !intake.append(batch, bytes: body?.readableBytes ?? 0, for: exchange) { exchange.reject(intake.tooManyWaiting().answer) }
     }
 
-    private func read(with reader: inout CloudEventReader) -> EventFault? {
-        let mode = mode
-        let attributes = binaryAttributes
-        return (body ?? ByteBuffer()).withUnsafeReadableBytes { raw in
+    private func read(_ body: ByteBuffer, with reader: inout CloudEventReader) -> EventFault? {
+        body.withUnsafeReadableBytes { raw in
             let bytes = raw.assumingMemoryBound(to: UInt8.self)
             do throws(EventFault) {
                 switch mode {
@@ -52,128 +41,6 @@ extension RequestHandler {
             } catch {
                 return error
             }
-        }
-    }
-
-    /// The log's answer. Where the client went away meanwhile, there is nobody to tell.
-    func appended(_ result: Result<EventReceipt, AppendRefusal>) {
-        guard awaitsLog, context != nil else { return }
-        awaitsLog = false
-        if lines != nil { return linesAppended(result) }
-        switch result {
-        case .success(let receipt): acknowledge(receipt)
-        case .failure(let refusal): refuse(Problem(refusal, retryAfterSeconds: limits.retryAfterSeconds))
-        }
-    }
-
-    func acknowledge(_ receipt: EventReceipt) {
-        guard let context, output == .none else { return }
-        var bytes = context.channel.allocator.buffer(capacity: 80 + receipt.positions.count * 12)
-        Acknowledgement.write(receipt, to: &bytes)
-        var fields = state.acknowledgementFields
-        // HTTP/2 frames say where a body ends; HTTP/1.1 needs the length.
-        if isHTTP1 { fields[.contentLength] = String(bytes.readableBytes) }
-        write(.ok, fields, bytes, context)
-    }
-
-    func tooManyWaiting() -> Problem {
-        Problem(.overloaded, "too many requests wait for the log: send it again later", retryAfterSeconds: limits.retryAfterSeconds)
-    }
-
-    // MARK: - A stream of lines
-
-    func takeLines(_ bytes: ByteBuffer) {
-        bytes.withUnsafeReadableBytes { lines?.take($0) }
-        // A chunk that is full doesn't wait for the end of the read.
-        if lines?.isChunkFull == true { pumpLines() }
-    }
-
-    func endLines() {
-        lines?.end()
-        pumpLines()
-    }
-
-    /// Hands the next chunk to the log where none is there, holds reading back or lets it on, and answers where all is done.
-    func pumpLines() {
-        guard lines != nil, output != .ended else { return }
-        if !awaitsLog, let chunk = lines?.takeChunk() {
-            awaitsLog = true
-            if !state.append(chunk.batch, bytes: chunk.bytes, for: self) {
-                awaitsLog = false
-                lines?.fail(tooManyWaiting())
-            }
-        }
-        if lines?.mustPause == true || !takesAcknowledgements { isReadingPaused = true } else { resumeReading() }
-        if !awaitsLog { answerLinesIfDone() }
-    }
-
-    /// A client that is told of each chunk, and doesn't read it, sends no more.
-    private var takesAcknowledgements: Bool {
-        guard acknowledgesChunks, let context, !context.channel.isWritable else {
-            unreadSince = nil
-            return true
-        }
-        if unreadSince == nil { unreadSince = state.now }
-        return false
-    }
-
-    private func linesAppended(_ result: Result<EventReceipt, AppendRefusal>) {
-        switch result {
-        case .success(let receipt):
-            lines?.note(receipt)
-            if acknowledgesChunks { acknowledgeChunk(receipt) }
-        case .failure(let refusal):
-            lines?.fail(Problem(refusal, retryAfterSeconds: limits.retryAfterSeconds))
-        }
-        pumpLines()
-    }
-
-    private func answerLinesIfDone() {
-        if let problem = lines?.problemToReport {
-            if output == .none { return refuse(problem) }
-            writePart(ByteBuffer(bytes: problem.body + [UInt8(ascii: "\n")]))
-            if input == .lines { input = .swallowing }
-            lines = nil
-            return endAnswer()
-        }
-        guard let totals = lines?.finalTotals else { return }
-        lines = nil
-        if output == .none, !acknowledgesChunks { return acknowledge(totals) }
-        if output == .none { openChunkAnswer() }
-        endAnswer()
-    }
-
-    private func acknowledgeChunk(_ receipt: EventReceipt) {
-        if output == .none { openChunkAnswer() }
-        var bytes = ByteBuffer()
-        Acknowledgement.write(receipt, to: &bytes)
-        bytes.writeInteger(UInt8(ascii: "\n"))
-        writePart(bytes)
-    }
-
-    private func openChunkAnswer() {
-        guard let context else { return }
-        output = .open
-        status = 200
-        let fields: HTTPFields = [.contentType: "application/x-ndjson", .date: state.date]
-        context.write(wrapOutboundOut(.head(HTTPResponse(status: .ok, headerFields: fields))), promise: nil)
-    }
-
-    private func writePart(_ bytes: ByteBuffer) {
-        context?.writeAndFlush(wrapOutboundOut(.body(bytes)), promise: nil)
-    }
-
-    func linesStalled() {
-        lines?.stop(Problem(.requestTimeout, "the stream stopped: nothing came for \(limits.idleSeconds) s"))
-        pumpLines()
-    }
-
-    func resumeReading() {
-        guard isReadingPaused else { return }
-        isReadingPaused = false
-        if hasHeldRead {
-            hasHeldRead = false
-            context?.read()
         }
     }
 }

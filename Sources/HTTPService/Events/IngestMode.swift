@@ -20,13 +20,13 @@ enum IngestMode: Hashable, Sendable {
     static let supported =
         "application/cloudevents+json, application/cloudevents-batch+json, application/x-ndjson, or ce-* headers with application/json"
 
-    init(contentType: String?, hasBinaryHeaders: Bool) throws(Problem) {
+    init(contentType: String?, hasBinaryHeaders: @autoclosure () -> Bool) throws(Problem) {
         // The producers that matter send exactly these; everything else takes the long way.
         switch contentType {
         case "application/cloudevents+json": self = .event
         case "application/cloudevents-batch+json": self = .batch
         case "application/x-ndjson": self = .lines
-        default: self = try Self.parse(contentType, hasBinaryHeaders)
+        default: self = try Self.parse(contentType, hasBinaryHeaders())
         }
     }
 
@@ -63,8 +63,11 @@ enum IngestMode: Hashable, Sendable {
 
 /// The attributes of an event in binary mode.
 enum BinaryAttributes {
+    static func areIn(_ fields: HTTPFields) -> Bool { fields.contains { $0.name.canonicalName.hasPrefix("ce-") } }
+
     static func from(_ fields: HTTPFields) throws(Problem) -> [(name: String, value: String)] {
         var attributes: [(name: String, value: String)] = []
+        attributes.reserveCapacity(8)
         for field in fields where field.name.canonicalName.hasPrefix("ce-") {
             let name = String(field.name.canonicalName.dropFirst(3))
             guard let value = decode(field.value) else {

@@ -1,4 +1,5 @@
 import Domain
+import HTTPTransport
 import HTTPTypes
 
 // What is a client told when the answer is no?
@@ -115,7 +116,7 @@ struct Problem: Error, Hashable, Sendable {
         return json.bytes
     }
 
-    var fields: HTTPFields {
+    private var fields: HTTPFields {
         var fields = HTTPFields()
         fields[.contentType] = Self.contentType
         if let retryAfterSeconds { fields[.retryAfter] = String(retryAfterSeconds) }
@@ -126,6 +127,28 @@ struct Problem: Error, Hashable, Sendable {
 }
 
 extension Problem {
+    var answer: Answer {
+        var answer = Answer(kind.status, contentType: Self.contentType, .bytes(body))
+        answer.fields = fields
+        return answer
+    }
+
+    /// What the transport refuses.
+    init(_ refusal: Refusal) {
+        let (kind, more): (Kind, String) =
+            switch refusal.kind {
+            case .malformed: (.invalidRequest, "")
+            case .notImplemented: (.notImplemented, "")
+            case .timeout: (.requestTimeout, "")
+            case .tooLarge: (.tooLarge, ": send the events in several requests, or as application/x-ndjson")
+            case .headerTooLarge: (.headerTooLarge, "")
+            case .expectation: (.expectationFailed, "")
+            case .overloaded: (.overloaded, "")
+            case .unavailable: (.unavailable, "")
+            }
+        self.init(kind, refusal.detail + more, field: refusal.field, retryAfterSeconds: refusal.retryAfterSeconds)
+    }
+
     init(_ fault: EventFault) {
         self.init(.invalidEvent, fault.field.map { "\($0): \(fault.problem)" } ?? fault.problem, index: fault.index, field: fault.field)
     }

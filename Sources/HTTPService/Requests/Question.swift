@@ -6,7 +6,7 @@ import HTTPTypes
 // A value, complete: the route's parameters, its query, its body, and the parts of the service it may ask.
 
 struct Question: Sendable {
-    var shared: ServerShared
+    var shared: ServiceShared
     var head: HTTPRequest
     /// Path parameters by name, decoded.
     var path: [String: String]

@@ -1,44 +1,44 @@
-import HTTPServing
+import HTTPTransport
 import HTTPTypes
 import NIOCore
 
 // How is a question answered that is not on the hot path?
 //
 // By a task of its own: it may wait for the control loop, the disk, or a free worker. How many such tasks there are is
-// limited by the gate of the question's kind; who finds it closed is answered at once. A place behind the gate belongs to the work
-// and not to the client: where the client goes away the work is cancelled, and the place is free when the work has ended.
+// limited by the gate of the question's kind; who finds it closed is answered at once.
 
-extension RequestHandler {
-    func ask() {
-        do throws(Problem) {
-            try startAnswer()
-        } catch {
-            refuse(error)
-        }
+final class QuestionHandler: RequestHandling {
+    private let shared: ServiceShared
+    private let route: Route
+    private let head: HTTPRequest
+    /// The name of the token it came with.
+    private let principal: String?
+    private let work: @Sendable (Question) async throws -> Answer
+
+    init(shared: ServiceShared, route: Route, head: HTTPRequest, principal: String?, work: @escaping @Sendable (Question) async throws -> Answer) {
+        self.shared = shared
+        self.route = route
+        self.head = head
+        self.principal = principal
+        self.work = work
     }
 
-    private func startAnswer() throws(Problem) {
-        guard let route, let head, case .answer(let work) = route.work else { return }
+    func respond(to exchange: Exchange, body: ByteBuffer?) {
+        do throws(Problem) { try start(exchange, body) } catch { exchange.reject(error.answer) }
+    }
+
+    private func start(_ exchange: Exchange, _ body: ByteBuffer?) throws(Problem) {
         let target = RequestTarget(head.path ?? "/")
         let query = try Query(target.query, known: route.parameters)
         let path = try route.pathParameters(of: target)
-        let gate = try enterGate(for: route, query)
-        let question = Question(shared: state.shared, head: head, path: path, query: query, body: takeBody(), principal: principal?.name)
-        let running = RunningAnswer(request: self, gate: gate, waits: gate === state.shared.waitingPlacements || gate === state.shared.followStreams)
-        answer = running
-        let writer = AnswerWriter(running, eventLoop: state.eventLoop, log: state.shared.log)
-        running.task = Task(priority: route.isHealth ? .high : nil) { await writer.run(route) { try await work(question) } }
+        let gate = try enterGate(query, exchange)
+        let bytes = body.map { Array($0.readableBytesView) } ?? []
+        let question = Question(shared: shared, head: head, path: path, query: query, body: bytes, principal: principal)
+        let work = work
+        exchange.run(behind: gate, waits: gate.waits(in: shared), priority: route.isHealth ? .high : nil) { try await work(question) }
     }
 
-    /// An answer that is there at once.
-    func send(_ answer: Answer) {
-        var bytes: ByteBuffer?
-        if case .bytes(let body) = answer.body { bytes = ByteBuffer(bytes: body) }
-        writeWhole(answer.status, answer.fields, bytes)
-    }
-
-    private func enterGate(for route: Route, _ query: Query) throws(Problem) -> Gate {
-        let shared = state.shared
+    private func enterGate(_ query: Query, _ exchange: Exchange) throws(Problem) -> Gate {
         let (gate, what): (Gate, String) =
             switch route.room {
             case .health: (shared.healthQuestions, "health requests")
@@ -46,18 +46,23 @@ extension RequestHandler {
             case .placements: (shared.waitingPlacements, "waiting placements")
             case .events: try query.flag("follow") ? (shared.followStreams, "open event streams") : (shared.questions, "requests")
             }
-        if state.isDraining, gate === shared.followStreams || gate === shared.waitingPlacements { throw Problem(.unavailable, "the server is stopping", retryAfterSeconds: limits.retryAfterSeconds) }
+        let retryAfterSeconds = shared.limits.retryAfterSeconds
+        if exchange.loop.isDraining, gate.waits(in: shared) { throw Problem(.unavailable, "the server is stopping", retryAfterSeconds: retryAfterSeconds) }
         guard gate.enter() else {
-            throw Problem(.overloaded, "\(gate.limit) \(what) are in flight, the limit: retry after \(limits.retryAfterSeconds) s", retryAfterSeconds: limits.retryAfterSeconds)
+            throw Problem(.overloaded, "\(gate.limit) \(what) are in flight, the limit: retry after \(retryAfterSeconds) s", retryAfterSeconds: retryAfterSeconds)
         }
         return gate
     }
+}
 
-    private func takeBody() -> [UInt8] {
-        let bytes = body.map { Array($0.readableBytesView) } ?? []
-        releaseBody()
-        return bytes
-    }
+extension Gate {
+    /// Whether who came in by it waits for something that may never come.
+    fileprivate func waits(in shared: ServiceShared) -> Bool { self === shared.waitingPlacements || self === shared.followStreams }
+}
 
-    func checkStream(_ now: NIODeadline) { answer?.check(now) }
+/// Answered on the event loop, before any queue and behind no limit.
+final class ImmediateHandler: RequestHandling {
+    private let answer: @Sendable () -> Answer
+    init(_ answer: @escaping @Sendable () -> Answer) { self.answer = answer }
+    func respond(to exchange: Exchange, body: ByteBuffer?) { exchange.answer(answer()) }
 }

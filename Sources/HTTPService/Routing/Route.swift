@@ -1,4 +1,5 @@
 import Domain
+import HTTPTransport
 import HTTPTypes
 
 // What is one row of the route table?

@@ -25,13 +25,12 @@ final class RequestMetrics: Sendable {
         statusIndex = index
     }
 
-    func answered(_ route: Route, status: Int, nanoseconds: Int64) {
-        count(route.index, status)
-        timers[route.index].recordNanoseconds(nanoseconds)
+    /// - Parameter route: its place in the table; nil where the request had none.
+    func answered(_ route: Int?, status: Int, nanoseconds: Int64) {
+        count(route ?? routeNames.count - 1, status)
+        if status == 413 || status == 431 { refused.increment() }
+        if let route { timers[route].recordNanoseconds(nanoseconds) }
     }
-
-    func unrouted(status: Int) { count(routeNames.count - 1, status) }
-    func bodyRefused() { refused.increment() }
 
     private func count(_ route: Int, _ status: Int) {
         let column = Int(statusIndex[min(max(status, 0), 599)])

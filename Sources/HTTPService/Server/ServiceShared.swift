@@ -1,11 +1,11 @@
-import HTTPServing
+import HTTPTransport
 import Logging
 
-// What do all connections of one server have in common?
+// What do all requests to the API have in common?
 //
 // Values that never change while the server runs, and counters that several event loops share.
 
-final class ServerShared: Sendable {
+final class ServiceShared: Sendable {
     let parts: ServiceParts
     let limits: ServerLimits
     let authorizer: Authorizer
@@ -16,11 +16,6 @@ final class ServerShared: Sendable {
     let metrics: RequestMetrics
     let log: Logger
 
-    let connections: Gate
-    let reservedConnections: Gate
-    let streams: Gate
-    /// Counts bytes.
-    let answerBytes: Gate
     let healthQuestions: Gate
     let questions: Gate
     let waitingPlacements: Gate
@@ -37,10 +32,6 @@ final class ServerShared: Sendable {
         openMetrics = configuration.openMetrics
         router = Router(routes: RouteTable.all)
         metrics = RequestMetrics(routes: RouteTable.all)
-        connections = Gate(limit: limits.connections)
-        reservedConnections = Gate(limit: limits.reservedConnections)
-        streams = Gate(limit: limits.streams)
-        answerBytes = Gate(limit: limits.answerBytes)
         healthQuestions = Gate(limit: limits.healthQuestions)
         questions = Gate(limit: limits.questions)
         waitingPlacements = Gate(limit: limits.waitingPlacements)

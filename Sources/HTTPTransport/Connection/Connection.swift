@@ -1,4 +1,4 @@
-import HTTPServing
+import Logging
 import NIOCore
 import NIOHTTP1
 import NIOTLS
@@ -7,7 +7,7 @@ import NIOTLS
 //
 // It stands first in the channel's pipeline (after TLS) and sees every byte. It counts open requests, and knows since when there are
 // none. It knows the HTTP/2 streams, who was let in last, what its answers hold in memory, and whether it is closing. It also holds
-// flushes back: answers written while the loop hands out a commit's results, or while it still reads, leave in one system call.
+// flushes back: answers written while the loop hands out many at once, or while it still reads, leave in one system call.
 
 final class Connection: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
@@ -17,12 +17,11 @@ final class Connection: ChannelDuplexHandler {
 
     enum Version { case unknown, http1, http2 }
 
-    let state: EventLoopState
-    var version = Version.unknown
-    var authorization = Authorizer.Memory()
-    /// The authority that was last found to be one of ours.
-    var trustedAuthority: String?
-    /// Came when every place was taken: hears of the service's health and nothing else.
+    let loop: TransportLoop
+    private(set) var version = Version.unknown
+    /// The responder's.
+    private(set) var memory: AnyObject?
+    /// Came when every place was taken: it hears what the responder lets it hear.
     let isReserve: Bool
 
     private let place: Place
@@ -56,15 +55,21 @@ final class Connection: ChannelDuplexHandler {
 
     // Over HTTP/2.
     private var streamCount: StreamCount
-    private var streams: [RequestHandler] = []
+    private var streams: [Exchange] = []
 
-    init(state: EventLoopState, place: Place, isReserve: Bool, isSecure: Bool) {
-        self.state = state
+    init(loop: TransportLoop, place: Place, isReserve: Bool, isSecure: Bool) {
+        self.loop = loop
         self.place = place
         self.isReserve = isReserve
-        streamCount = StreamCount(limit: state.limits.streamsPerConnection)
+        streamCount = StreamCount(limit: loop.limits.streamsPerConnection)
         lastRequestAt = .now()
         handshakingSince = isSecure ? .now() : nil
+    }
+
+    /// It is settled what is spoken here, and whether the client is known.
+    func settled(_ version: Version, certificate: () -> [UInt8]?) {
+        self.version = version
+        memory = loop.responder.met(certificate: certificate)
     }
 
     // MARK: - Requests
@@ -76,7 +81,7 @@ final class Connection: ChannelDuplexHandler {
 
     func requestEnded() {
         openRequests -= 1
-        lastRequestAt = state.now
+        lastRequestAt = loop.now
     }
 
     var keptStreams: Int { streamCount.keptCount }
@@ -87,23 +92,23 @@ final class Connection: ChannelDuplexHandler {
     // MARK: - Streams of HTTP/2
 
     /// False where the stream is one too many: for this connection, or for all together.
-    func add(stream: RequestHandler) -> Bool {
+    func add(stream: Exchange) -> Bool {
         streamCount.opened()
         stream.streamIndex = streams.count
         streams.append(stream)
-        if !streamCount.isExceeded, let place = Place(behind: state.shared.streams) {
+        if !streamCount.isExceeded, let place = Place(behind: loop.shared.streams) {
             stream.place = place
             return true
         }
         // Not at once: NIO is still making the stream.
         if !streamCount.refuse() {
-            let me = NIOLoopBound(self, eventLoop: state.eventLoop)
-            state.eventLoop.execute { me.value.closeNow() }
+            let me = NIOLoopBound(self, eventLoop: loop.eventLoop)
+            loop.eventLoop.execute { me.value.closeNow() }
         }
         return false
     }
 
-    func closed(stream: RequestHandler) {
+    func closed(stream: Exchange) {
         guard let index = stream.streamIndex else { return }
         stream.streamIndex = nil
         streamCount.closed()
@@ -113,7 +118,7 @@ final class Connection: ChannelDuplexHandler {
         last.streamIndex = index
     }
 
-    func freed(stream: RequestHandler) {
+    func freed(stream: Exchange) {
         streamCount.freed()
         stream.place?.leave()
         if isInputClosed, streams.isEmpty { closeOnceWritten() }
@@ -123,21 +128,21 @@ final class Connection: ChannelDuplexHandler {
 
     /// Room for an answer's bytes until they are written to the socket; false where there is none.
     func reserve(answerBytes count: Int) -> Bool {
-        guard answerBytes + count <= state.limits.connectionAnswerBytes, state.shared.answerBytes.enter(count) else { return false }
+        guard answerBytes + count <= loop.limits.connectionAnswerBytes, loop.shared.answerBytes.enter(count) else { return false }
         answerBytes += count
         return true
     }
 
     func release(answerBytes count: Int) {
         answerBytes -= count
-        state.shared.answerBytes.leave(count)
+        loop.shared.answerBytes.leave(count)
     }
 
     // MARK: - Limits and stopping
 
     func checkIdle(_ now: NIODeadline) {
         streamCount.swept()
-        let limits = state.limits
+        let limits = loop.limits
         if let handshakingSince {
             if now - handshakingSince > .seconds(limits.handshakeSeconds) { closeNow() }
             return
@@ -159,7 +164,7 @@ final class Connection: ChannelDuplexHandler {
     func drain() {
         guard let context, !isDraining else { return }
         isDraining = true
-        drainingSince = state.now
+        drainingSince = loop.now
         if version == .unknown { return closeNow() }
         context.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
     }
@@ -195,17 +200,17 @@ final class Connection: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        state.add(self)
+        loop.add(self)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
-        state.remove(self)
+        loop.remove(self)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         place.leave()
-        state.remove(self)
+        loop.remove(self)
         context.fireChannelInactive()
         self.context = nil
         // See `ReadCompletion`: without this, HTTP/2's streams of a read that closed the channel are never freed.
@@ -217,7 +222,7 @@ final class Connection: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .handshakeCompleted? = event as? TLSUserEvent {
             handshakingSince = nil
-            lastRequestAt = state.now
+            lastRequestAt = loop.now
         }
         context.fireUserInboundEventTriggered(event)
         if case .inputClosed? = event as? ChannelEvent { inputClosed() }
@@ -242,14 +247,14 @@ final class Connection: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         isReading = true
-        if openRequests == 0, pendingSince == nil { pendingSince = state.now }
+        if openRequests == 0, pendingSince == nil { pendingSince = loop.now }
         context.fireChannelRead(data)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
         context.fireChannelReadComplete()
         isReading = false
-        if holdsFlush, !state.isDelivering { releaseFlush() }
+        if holdsFlush, !loop.holdsFlushes { releaseFlush() }
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -260,10 +265,10 @@ final class Connection: ChannelDuplexHandler {
     }
 
     func flush(context: ChannelHandlerContext) {
-        guard isReading || state.isDelivering else { return flushNow(context) }
+        guard isReading || loop.holdsFlushes else { return flushNow(context) }
         guard !holdsFlush else { return }
         holdsFlush = true
-        if !isReading { state.holdFlush(of: self) }
+        if !isReading { loop.holdFlush(of: self) }
     }
 
     private func flushNow(_ context: ChannelHandlerContext) {
@@ -288,7 +293,10 @@ final class Connection: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if version == .unknown { context.close(promise: nil) } else { context.fireErrorCaught(error) }
+        guard version == .unknown else { return context.fireErrorCaught(error) }
+        // The handshake failed: a certificate nobody vouches for, or no TLS at all.
+        loop.shared.log.debug("a connection was refused", metadata: ["error": "\(error)"])
+        context.close(promise: nil)
     }
 }
 

@@ -1,4 +1,3 @@
-import HTTPServing
 import NIOCore
 import NIOHTTP1
 import NIOHTTP2
@@ -8,8 +7,8 @@ import NIOSSL
 
 // Which handlers does a connection have, from the socket up?
 //
-//     (TLS) → Connection → sniffer ─┬→ feed → HTTP/2 → its stream: merger, codec, RequestHandler
-//                                   └→ HTTP/1.1: parser and pipelining (HTTP1Front) → persistence → codec → RequestHandler
+//     (TLS) → Connection → sniffer ─┬→ feed → HTTP/2 → its stream: merger, codec, Exchange
+//                                   └→ HTTP/1.1: parser and pipelining (HTTP1Front) → persistence → codec → Exchange
 
 enum ConnectionPipeline {
     static func configure(_ channel: any Channel, _ connection: Connection, tls: NIOSSLContext?) throws {
@@ -19,7 +18,7 @@ enum ConnectionPipeline {
         let isSecure = tls != nil
         try pipeline.addHandler(
             ProtocolSniffingHandler { channel, version in
-                connection.version = version
+                connection.settled(version) { isSecure ? certificate(of: channel) : nil }
                 switch version {
                 case .http2: try configureHTTP2(channel, connection)
                 case .http1, .unknown: try configureHTTP1(channel, connection, isSecure: isSecure)
@@ -27,11 +26,17 @@ enum ConnectionPipeline {
             })
     }
 
+    /// What the client showed. A certificate that is there has been verified: TLS ends the handshake of one that can't be.
+    private static func certificate(of channel: any Channel) -> [UInt8]? {
+        guard let tls = try? channel.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self) else { return nil }
+        return try? tls.peerCertificate?.toDERBytes()
+    }
+
     // MARK: - HTTP/2
 
     private static func configureHTTP2(_ channel: any Channel, _ connection: Connection) throws {
         let eventLoop = channel.eventLoop
-        let limits = connection.state.limits
+        let limits = connection.loop.limits
         let manager = NIOHTTP2ServerConnectionManagementHandler(
             eventLoop: eventLoop,
             configuration: .init(
@@ -46,7 +51,7 @@ enum ConnectionPipeline {
             do {
                 try stream.pipeline.syncOperations.addHandlers([
                     EndOfStreamMerger(), HTTP2FramePayloadToHTTPServerCodec(),
-                    RequestHandler(state: connection.state, connection: connection),
+                    Exchange(loop: connection.loop, connection: connection),
                 ])
                 return stream.eventLoop.makeSucceededVoidFuture()
             } catch {
@@ -54,7 +59,7 @@ enum ConnectionPipeline {
             }
         }
         try channel.pipeline.syncOperations.addHandlers([
-            StreamFeed(connection.state.turns), EarlySettingsHandler(), AdvertisedStreams(limit: limits.streamsPerConnection), handler, manager, CloseOnError(),
+            StreamFeed(connection.loop.turns), EarlySettingsHandler(), AdvertisedStreams(limit: limits.streamsPerConnection), handler, manager, CloseOnError(),
         ])
     }
 
@@ -62,7 +67,7 @@ enum ConnectionPipeline {
     private static let streamWindowBytes = 256 << 10
     private static let connectionWindowBytes = 1 << 20
 
-    private static func connectionConfiguration(_ limits: ServerLimits) -> NIOHTTP2Handler.ConnectionConfiguration {
+    private static func connectionConfiguration(_ limits: TransportLimits) -> NIOHTTP2Handler.ConnectionConfiguration {
         var configuration = NIOHTTP2Handler.ConnectionConfiguration()
         configuration.initialSettings = [
             HTTP2Setting(parameter: .maxConcurrentStreams, value: StreamCount.handlerLimit(for: limits.streamsPerConnection)),
@@ -86,16 +91,16 @@ enum ConnectionPipeline {
     // MARK: - HTTP/1.1
 
     private static func configureHTTP1(_ channel: any Channel, _ connection: Connection, isSecure: Bool) throws {
-        let limits = connection.state.limits
+        let limits = connection.loop.limits
         var parsing = NIOHTTPDecoderLimitConfiguration()
         parsing.maxHeaderFieldCount = limits.headerCount
         parsing.maxHeaderListSize = limits.headerBytes
         parsing.maxHeaderFieldSize = limits.headerBytes
-        let (front, pacing) = HTTP1Front.handlers(parsing, turns: connection.state.turns)
+        let (front, pacing) = HTTP1Front.handlers(parsing, turns: connection.loop.turns)
         try channel.pipeline.syncOperations.addHandlers(front + [
             HTTP1Persistence(connection: connection, pacing: pacing, lingerSeconds: limits.lingerSeconds),
             HTTP1ToHTTPServerCodec(secure: isSecure),
-            RequestHandler(state: connection.state, connection: connection),
+            Exchange(loop: connection.loop, connection: connection),
         ])
     }
 }

@@ -1,4 +1,3 @@
-import HTTPServing
 import NIOCore
 import NIOHTTP1
 

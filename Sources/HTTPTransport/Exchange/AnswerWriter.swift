@@ -1,37 +1,28 @@
-import HTTPTypes
-import Logging
 import NIOCore
 
 // How does a task answer a request that lives on an event loop?
 //
 // Each call is one hop to the loop. `write` returns when the next part may come.
 
-struct AnswerWriter: Sendable {
+package struct AnswerWriter: Sendable {
     static let partBytes = 64 << 10
 
     private let running: NIOLoopBound<RunningAnswer>
     private let eventLoop: any EventLoop
-    private let log: Logger
 
-    init(_ running: RunningAnswer, eventLoop: any EventLoop, log: Logger) {
+    init(_ running: RunningAnswer, eventLoop: any EventLoop) {
         self.running = NIOLoopBound(running, eventLoop: eventLoop)
         self.eventLoop = eventLoop
-        self.log = log
     }
 
-    /// Runs a route's work and sends what comes of it, whatever that is.
-    func run(_ route: Route, _ work: @Sendable () async throws -> Answer) async {
+    /// Does the work and sends what comes of it, whatever that is.
+    func run(_ work: @Sendable () async throws -> Answer) async {
         do {
             // The client may be gone before its turn came.
             try Task.checkCancellation()
             try await send(try await work())
-        } catch let problem as Problem {
-            await fail(problem)
-        } catch is CancellationError {
-            await fail(Problem(.unavailable, "the request ended before its response: its client stopped sending, or the server is stopping", retryAfterSeconds: 1))
         } catch {
-            log.error("a request failed", metadata: ["route": "\(route.template)", "error": "\(error)"])
-            await fail(Problem(.internalError, "the request failed here; the server's log says why"))
+            await fail(error)
         }
     }
 
@@ -52,7 +43,7 @@ struct AnswerWriter: Sendable {
     /// Writes all of `bytes`, a part at a time.
     ///
     /// - Throws: `CancellationError` where the client is gone.
-    func write(_ bytes: [UInt8]) async throws {
+    package func write(_ bytes: [UInt8]) async throws {
         var start = 0
         while start < bytes.count {
             let end = min(start + Self.partBytes, bytes.count)
@@ -73,7 +64,7 @@ struct AnswerWriter: Sendable {
     }
 
     private func end() async { await onLoop { $0.end() } }
-    private func fail(_ problem: Problem) async { await onLoop { $0.fail(problem) } }
+    private func fail(_ error: any Error) async { await onLoop { $0.fail(error) } }
 
     private func onLoop<Result: Sendable>(_ body: @escaping @Sendable (RunningAnswer) -> Result) async -> Result {
         let running = running

@@ -1,33 +1,31 @@
-import Domain
-import HTTPServing
-import HTTPTypes
-import NIOCore
+package import HTTPTypes
+package import NIOCore
 import NIOHTTP1
-import NIOHTTPTypes
+package import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 import NIOHTTPTypesHTTP2
 
 // What happens to a request from its head to the end of its answer?
 //
-//     input:   idle ─head→ collecting ─end→ complete            (a body that is taken whole)
-//                     └──→ lines ──────end→ complete            (a stream of events, taken line by line)
+//     input:   idle ─head→ collecting ─end→ complete            (a body that is taken whole, or thrown away)
+//                     └──→ streaming ──end→ complete            (a body that is taken as it comes)
 //                     └──→ swallowing ─end→ complete            (answered already: the rest is read and thrown away)
 //     output:  none ─→ open ─→ ended
 //
-// One handler a stream over HTTP/2, one a connection over HTTP/1.1, where requests come one after another. An exchange is
-// over when input is complete and output has ended. The way of an event (`RequestHandler+Ingest`) stays on the event loop
-// from the socket to the log and back; every other route is a question (`RequestHandler+Answers`) with a task of its own.
+// One exchange a stream over HTTP/2, one a connection over HTTP/1.1, where requests come one after another. It is over when input
+// is complete and output has ended. Who answers is told by the port's `Responder`; whatever may go wrong between is settled here:
+// bounds of size and time (`Exchange+Time`), early answers, half a request, a client that goes. Touched on its event loop alone.
 
-final class RequestHandler: ChannelDuplexHandler {
-    typealias InboundIn = HTTPRequestPart
-    typealias InboundOut = Never
-    typealias OutboundIn = Never
-    typealias OutboundOut = HTTPResponsePart
+package final class Exchange: ChannelDuplexHandler {
+    package typealias InboundIn = HTTPRequestPart
+    package typealias InboundOut = Never
+    package typealias OutboundIn = Never
+    package typealias OutboundOut = HTTPResponsePart
 
-    enum Input { case idle, collecting, lines, swallowing, complete }
+    enum Input { case idle, collecting, streaming, swallowing, complete }
     enum Output { case none, open, ended }
 
-    let state: EventLoopState
+    package let loop: TransportLoop
     let connection: Connection
     var context: ChannelHandlerContext?
 
@@ -35,37 +33,35 @@ final class RequestHandler: ChannelDuplexHandler {
     var output = Output.none
 
     // The request.
-    var route: Route?
-    var head: HTTPRequest?
-    /// Whose token it came with.
-    var principal: Principal?
-    var isHead = false
-    var hasBody = true
-    var mode = IngestMode.event
-    var binaryAttributes: [(name: String, value: String)] = []
-    var acknowledgesChunks = false
-    /// Since when acknowledgements of chunks are not read.
-    var unreadSince: NIODeadline?
-    var body: ByteBuffer?
-    var bodyBytes = 0
-    var swallowedBytes = 0
-    var lines: LineIngest?
-    var isReadingPaused = false
-    var hasHeldRead = false
+    /// Rises with every request of a connection: what is done for an earlier one comes too late.
+    package private(set) var number = 0
+    /// The responder's own number for what is asked.
+    package var route: Int?
+    package private(set) var isHead = false
+    private var hasBody = true
+    private var handler: (any RequestHandling)?
+    var receiver: (any BodyReceiving)?
+    private var keepsBody = true
+    private var body: ByteBuffer?
+    private var bodyBytes = 0
+    private var swallowedBytes = 0
+    private var isReadingPaused = false
+    private var hasHeldRead = false
 
     // The answer.
     /// Of its bytes, what counts against the memory for answers until it is taken.
     private var reservedBytes = 0
-    var awaitsLog = false
-    var answer: RunningAnswer?
+    private var running: RunningAnswer?
     var status = 0
+    /// Since when parts of an answer are not read though the request still comes.
+    var unreadSince: NIODeadline?
 
     // Time.
     var startedAt = NIODeadline.distantPast
     var lastProgressAt = NIODeadline.distantPast
     var isWatched = false
     /// Over HTTP/2: when the answer was complete, which the client then has to take.
-    var answeredAt: NIODeadline?
+    private var answeredAt: NIODeadline?
 
     // Over HTTP/2: its place among the connection's streams, and among all.
     var streamIndex: Int?
@@ -73,27 +69,36 @@ final class RequestHandler: ChannelDuplexHandler {
     /// One stream too many: it is reset as soon as its head is there.
     private var isRefused = false
 
-    init(state: EventLoopState, connection: Connection) {
-        self.state = state
+    init(loop: TransportLoop, connection: Connection) {
+        self.loop = loop
         self.connection = connection
     }
 
-    var isHTTP1: Bool { connection.version == .http1 }
-    var limits: ServerLimits { state.limits }
+    package var isHTTP1: Bool { connection.version == .http1 }
+    package var limits: TransportLimits { loop.limits }
+    /// What the responder remembers of the connection.
+    package var memory: AnyObject? { connection.memory }
+    /// It came by the reserve, as every place was taken.
+    package var isReserve: Bool { connection.isReserve }
+    /// Nobody has begun to answer, and there is somebody to be answered.
+    package var isUnanswered: Bool { context != nil && output == .none }
+    /// The answer has begun, in parts, and is not complete.
+    package var isAnswering: Bool { context != nil && output == .open }
+    var isIdle: Bool { input == .idle }
 
     // MARK: - Channel
 
-    func handlerAdded(context: ChannelHandlerContext) {
+    package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         if !isHTTP1 { isRefused = !connection.add(stream: self) }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
+    package func handlerRemoved(context: ChannelHandlerContext) {
         leave()
         if !isHTTP1 { connection.freed(stream: self) }
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         leave()
         context.fireChannelInactive()
     }
@@ -104,12 +109,12 @@ final class RequestHandler: ChannelDuplexHandler {
         context = nil
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .inputClosed? = event as? ChannelEvent { clientSaysNoMore() }
         context.fireUserInboundEventTriggered(event)
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head): begin(head)
         case .body(let bytes): receive(bytes)
@@ -117,33 +122,31 @@ final class RequestHandler: ChannelDuplexHandler {
         }
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
-        if input == .lines { pumpLines() }
-        if input == .collecting || input == .lines || input == .swallowing { watch() }
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        if input == .streaming { receiver?.readCompleted(self) }
+        if input == .collecting || input == .streaming || input == .swallowing { watch() }
         context.fireChannelReadComplete()
     }
 
-    func read(context: ChannelHandlerContext) {
+    package func read(context: ChannelHandlerContext) {
         if isReadingPaused { hasHeldRead = true } else { context.read() }
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable {
-            answer?.writable()
-            if input == .lines, unreadSince != nil { pumpLines() }
+            running?.writable()
+            if input == .streaming, unreadSince != nil { receiver?.writable(self) }
         }
         context.fireChannelWritabilityChanged()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // What is no HTTP is told so; whatever else fails, fails for good.
         guard isHTTP1, error is HTTPParserError || error is HTTP1TypeConversionError else { return context.close(promise: nil) }
         switch input {
         case .idle: refuseHead(error, context)
-        case .collecting: refuse(bodyMalformed(error), closing: true)
-        case .lines:
-            lines?.stop(bodyMalformed(error))
-            pumpLines()
+        case .collecting: refuse(.bodyMalformed(error), closing: true)
+        case .streaming: receiver?.stopped(.bodyMalformed(error), self)
         // It is answered, or about to be: one request has one answer.
         case .swallowing, .complete: break
         }
@@ -151,15 +154,9 @@ final class RequestHandler: ChannelDuplexHandler {
 
     private func refuseHead(_ error: any Error, _ context: ChannelHandlerContext) {
         guard output == .none, !connection.isDraining else { return context.close(promise: nil) }
-        if connection.hasStalledHeader {
-            return refuse(Problem(.requestTimeout, "the header did not end within \(limits.stallSeconds) s"), closing: true)
-        }
-        if let fault = error as? HTTPParserError, fault == .headerOverflow { return refuse(headerTooLarge(), closing: true) }
-        refuse(Problem(.invalidRequest, "this is not HTTP/1.1: \(error)"), closing: true)
-    }
-
-    private func bodyMalformed(_ error: any Error) -> Problem {
-        Problem(.invalidRequest, "the body is not what its header says: \(error)")
+        if connection.hasStalledHeader { return refuse(.headerStalled(limits), closing: true) }
+        if let fault = error as? HTTPParserError, fault == .headerOverflow { return refuse(.headerTooLarge(limits), closing: true) }
+        refuse(.notHTTP(error), closing: true)
     }
 
     // MARK: - Request
@@ -167,70 +164,64 @@ final class RequestHandler: ChannelDuplexHandler {
     private func begin(_ head: HTTPRequest) {
         if isRefused { return resetStream(.reset(code: .refusedStream)) }
         connection.requestBegan()
+        number &+= 1
         startedAt = .now()
-        lastProgressAt = state.now
+        lastProgressAt = loop.now
         input = .collecting
         output = .none
         status = 0
+        hasBody = true
         isHead = head.method == .head
         do throws(RequestRules.Violation) {
             let facts = HeadFacts(head)
             try facts.rules.check(isHTTP1 ? connection.isHTTP10 ? .http1_0 : .http1_1 : .http2)
-            do throws(Problem) { try admit(head, facts) } catch { refuse(error) }
+            admit(head, facts)
         } catch {
             // Where it is unclear what was said, nothing that follows can be trusted to be another request.
-            refuse(Problem(error.isNotImplemented ? .notImplemented : .invalidRequest, error.problem, field: error.field), closing: isHTTP1)
+            refuse(.violation(error), closing: isHTTP1)
         }
     }
 
     /// Everything that can be refused before a byte of the body is there.
-    private func admit(_ head: HTTPRequest, _ facts: HeadFacts) throws(Problem) {
-        guard facts.fieldCount <= limits.headerCount, facts.fieldBytes <= limits.headerBytes else { throw headerTooLarge() }
+    private func admit(_ head: HTTPRequest, _ facts: HeadFacts) {
+        guard facts.fieldCount <= limits.headerCount, facts.fieldBytes <= limits.headerBytes else { return refuse(.headerTooLarge(limits)) }
         hasBody = facts.hasBody || !isHTTP1
-        let route = try state.shared.router.route(head.method, head.path ?? "/")
-        self.route = route
-        if connection.isReserve, !route.isHealth {
-            throw Problem(.overloaded, "all \(state.shared.limits.connections) connections are in use: retry later", retryAfterSeconds: limits.retryAfterSeconds)
+        do throws(Answer) {
+            switch try loop.responder.admit(head, facts, self) {
+            case .whole(let handler): (self.handler, keepsBody) = (handler, true)
+            case .bodiless(let handler): (self.handler, keepsBody) = (handler, false)
+            case .parts(let receiver):
+                self.receiver = receiver
+                input = .streaming
+            }
+        } catch {
+            return reject(error)
         }
-        if let trust = state.shared.localTrust, route.role != nil { try trust.admit(facts, to: route, known: &connection.trustedAuthority) }
-        if !(route.isMetrics && state.shared.openMetrics) {
-            principal = try state.shared.authorizer.admit(facts.authorization, for: route.role, memory: &connection.authorization)
-        }
-        if let standingBy = state.shared.parts.standingBy, !route.isOperational {
-            throw Problem(.unavailable, standingBy(), retryAfterSeconds: limits.retryAfterSeconds)
-        }
-        if let encoding = facts.contentEncoding, encoding != "identity" {
-            throw Problem(.unsupportedMediaType, "content-encoding \(String(encoding.prefix(64))) is not taken: send the body as it is", field: "content-encoding")
-        }
-        if case .ingest = route.work { try admitEvents(facts, head) } else { self.head = head }
-        if input != .lines, let length = facts.contentLength, length > limits.bodyBytes { throw bodyTooLarge() }
-        if let expectation = facts.expectation { try meet(expectation) }
+        if input != .streaming, let length = facts.contentLength, length > limits.bodyBytes { return refuse(.bodyTooLarge(limits)) }
+        if let expectation = facts.expectation { meet(expectation) }
     }
 
-    private func meet(_ expectation: String) throws(Problem) {
-        guard expectation.lowercased() == "100-continue" else {
-            throw Problem(.expectationFailed, "only 100-continue can be expected", field: "expect")
-        }
+    private func meet(_ expectation: String) {
+        guard expectation.lowercased() == "100-continue" else { return refuse(.unmetExpectation) }
         context?.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
     }
 
     private func receive(_ bytes: ByteBuffer) {
         switch input {
         case .collecting: collect(bytes)
-        case .lines: takeLines(bytes)
+        case .streaming: receiver?.receive(bytes, self)
         case .swallowing: swallow(bytes.readableBytes)
         case .idle, .complete: break
         }
-        if isWatched { lastProgressAt = state.now }
+        if isWatched { lastProgressAt = loop.now }
     }
 
     private func collect(_ bytes: ByteBuffer) {
         var bytes = bytes
         let count = bytes.readableBytes
-        guard bodyBytes + count <= limits.bodyBytes else { return refuse(bodyTooLarge()) }
-        guard state.reserveBody(count) else {
-            return refuse(Problem(.overloaded, "the server holds too many bodies at the moment", retryAfterSeconds: limits.retryAfterSeconds))
-        }
+        guard bodyBytes + count <= limits.bodyBytes else { return refuse(.bodyTooLarge(limits)) }
+        guard keepsBody else { return bodyBytes += count }
+        guard loop.reserveBody(count) else { return refuse(.bodiesFull(limits)) }
         bodyBytes += count
         if body == nil { body = bytes } else { body?.writeBuffer(&bytes) }
     }
@@ -245,15 +236,13 @@ final class RequestHandler: ChannelDuplexHandler {
         case .collecting:
             input = .complete
             unwatch()
-            switch route?.work {
-            case .ingest: ingestBody()
-            case .now(let answer): send(answer())
-            case .answer, nil: ask()
-            }
-        case .lines:
+            let whole = body
+            releaseBody()
+            handler?.respond(to: self, body: whole)
+        case .streaming:
             input = .complete
             unwatch()
-            endLines()
+            receiver?.ended(self)
         case .swallowing:
             input = .complete
             unwatch()
@@ -262,41 +251,88 @@ final class RequestHandler: ChannelDuplexHandler {
         }
     }
 
-    // MARK: - Answer
+    // MARK: - For whoever takes the body as it comes
 
-    /// Answers no. The rest of the request, where there is one, is swallowed, so that the client gets to read the answer.
-    func refuse(_ problem: Problem, closing: Bool = false) {
-        guard output == .none else { return cutOff() }
-        let closing = closing || connection.isReserve
-        if problem.kind == .tooLarge || problem.kind == .headerTooLarge { state.shared.metrics.bodyRefused() }
-        var fields = problem.fields
-        let bytes = problem.body
-        if isHTTP1, closing || (input != .complete && hasBody) { fields[.connection] = "close" }
-        releaseBody()
-        lines = nil
-        if input == .collecting || input == .lines { input = .swallowing }
-        resumeReading()
-        writeWhole(problem.kind.status, fields, ByteBuffer(bytes: bytes))
+    /// Nothing more is read of the request until `resumeReading`; its time stands still meanwhile.
+    package func pauseReading() { isReadingPaused = true }
+
+    package func resumeReading() {
+        guard isReadingPaused else { return }
+        isReadingPaused = false
+        if hasHeldRead {
+            hasHeldRead = false
+            context?.read()
+        }
     }
 
-    func refuse(_ problem: Problem) { refuse(problem, closing: false) }
+    var isPaused: Bool { isReadingPaused }
+
+    /// Whether the client reads what it was sent so far. Where it doesn't, its time runs, and `writable` tells when it does again.
+    package func isRead() -> Bool {
+        guard let context, !context.channel.isWritable else {
+            unreadSince = nil
+            return true
+        }
+        if unreadSince == nil { unreadSince = loop.now }
+        return false
+    }
+
+    /// What is still to come of the request is thrown away.
+    package func discardRest() {
+        if input == .streaming { input = .swallowing }
+        receiver = nil
+    }
+
+    // MARK: - Answer
 
     /// An answer that is there as a whole.
-    func writeWhole(_ status: HTTPResponse.Status, _ fields: HTTPFields, _ bytes: ByteBuffer?) {
+    package func answer(_ answer: Answer) { writeWhole(answer.status, answer.fields, answer.wholeBody) }
+
+    /// Answers by a task of its own. The place behind `gate`, which was entered before, is given back when the work has ended, and
+    /// not before: it belongs to the work, and not to the client.
+    ///
+    /// - Parameter waits: whether the work waits for something that may never come. It is then told to end when the server stops, or
+    ///   when the client says no more.
+    package func run(behind gate: Gate, waits: Bool = false, priority: TaskPriority? = nil, _ work: @escaping @Sendable () async throws -> Answer) {
+        let running = RunningAnswer(exchange: self, gate: gate, waits: waits)
+        self.running = running
+        let writer = AnswerWriter(running, eventLoop: loop.eventLoop)
+        running.task = Task(priority: priority) { await writer.run(work) }
+    }
+
+    func refuse(_ refusal: Refusal, closing: Bool = false) { reject(loop.responder.answer(to: refusal), closing: closing) }
+
+    /// Answers no. The rest of the request, where there is one, is swallowed, so that the client gets to read the answer.
+    package func reject(_ answer: Answer) { reject(answer, closing: false) }
+
+    private func reject(_ answer: Answer, closing: Bool) {
+        guard output == .none else { return cutOff() }
+        var fields = answer.fields
+        if isHTTP1, closing || connection.isReserve || (input != .complete && hasBody) { fields[.connection] = "close" }
+        releaseBody()
+        handler = nil
+        receiver = nil
+        if input == .collecting || input == .streaming { input = .swallowing }
+        resumeReading()
+        writeWhole(answer.status, fields, answer.wholeBody)
+    }
+
+    /// An answer that is there as a whole. Adds its length and date.
+    private func writeWhole(_ status: HTTPResponse.Status, _ fields: HTTPFields, _ bytes: ByteBuffer?) {
         guard let context, output == .none else { return }
         var fields = fields
-        if status != .noContent { fields[.contentLength] = String(bytes?.readableBytes ?? 0) }
-        var bytes = isHead ? nil : bytes
-        fields[.date] = state.date
+        if status != .noContent, status != .notModified { fields[.contentLength] = String(bytes?.readableBytes ?? 0) }
+        let bytes = isHead ? nil : bytes
+        fields[.date] = loop.date
         if isHTTP1, connection.isReserve { fields[.connection] = "close" }
         guard let count = bytes?.readableBytes, count >= Self.accountedBytes else { return write(status, fields, bytes, context) }
         guard connection.reserve(answerBytes: count) else {
-            let problem = Problem(.unavailable, "answers that clients haven't taken fill the memory there is for them", retryAfterSeconds: limits.retryAfterSeconds)
-            bytes = ByteBuffer(bytes: problem.body)
-            fields = problem.fields
+            let refusal = loop.responder.answer(to: .answersFull(limits))
+            let bytes = refusal.wholeBody
+            fields = refusal.fields
             fields[.contentLength] = String(bytes?.readableBytes ?? 0)
-            fields[.date] = state.date
-            return write(problem.kind.status, fields, bytes, context)
+            fields[.date] = loop.date
+            return write(refusal.status, fields, bytes, context)
         }
         reservedBytes = count
         write(status, fields, bytes, context)
@@ -305,8 +341,16 @@ final class RequestHandler: ChannelDuplexHandler {
     /// An answer below this is too small to count: its stream or connection weighs more.
     private static let accountedBytes = 1_024
 
+    /// A small answer, its fields complete with date and, over HTTP/1.1, length. For whoever answers tens of thousands a second.
+    package func write(_ status: HTTPResponse.Status, _ fields: HTTPFields, _ bytes: ByteBuffer) {
+        guard let context, output == .none else { return }
+        write(status, fields, bytes, context)
+    }
+
+    package var allocator: ByteBufferAllocator { context?.channel.allocator ?? ByteBufferAllocator() }
+
     /// The one place where an answer is begun and ended at once.
-    func write(_ status: HTTPResponse.Status, _ fields: HTTPFields, _ bytes: ByteBuffer?, _ context: ChannelHandlerContext) {
+    private func write(_ status: HTTPResponse.Status, _ fields: HTTPFields, _ bytes: ByteBuffer?, _ context: ChannelHandlerContext) {
         self.status = status.code
         output = .open
         context.write(wrapOutboundOut(.head(HTTPResponse(status: status, headerFields: fields))), promise: nil)
@@ -314,14 +358,28 @@ final class RequestHandler: ChannelDuplexHandler {
         endAnswer()
     }
 
-    func endAnswer() {
+    // MARK: - An answer in parts, written on the loop
+
+    /// Begins an answer whose parts follow.
+    package func openAnswer(_ status: HTTPResponse.Status, _ fields: HTTPFields) {
+        guard let context, output == .none else { return }
+        output = .open
+        self.status = status.code
+        var fields = fields
+        fields[.date] = loop.date
+        context.write(wrapOutboundOut(.head(HTTPResponse(status: status, headerFields: fields))), promise: nil)
+    }
+
+    package func writePart(_ bytes: ByteBuffer) { context?.writeAndFlush(wrapOutboundOut(.body(bytes)), promise: nil) }
+
+    package func endAnswer() {
         guard let context, output == .open else { return }
         output = .ended
-        record()
+        loop.responder.answered(route: route, status: status, nanoseconds: (NIODeadline.now() - startedAt).nanoseconds)
         // Over HTTP/1.1 the next request may begin before this call returns.
         let isOver = input == .complete || input == .idle
         let taken = reservationPromise(context)
-        if !isHTTP1 { answeredAt = state.now }
+        if !isHTTP1 { answeredAt = loop.now }
         if isOver { reset() }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: taken)
         if !isOver { watch() }
@@ -337,6 +395,8 @@ final class RequestHandler: ChannelDuplexHandler {
         return taken
     }
 
+    // MARK: - Ends
+
     /// Over HTTP/2: the answer is complete and its client doesn't take it.
     func checkTaken(_ now: NIODeadline) {
         guard let answeredAt, now - answeredAt > .seconds(limits.writeStallSeconds) else { return }
@@ -344,16 +404,13 @@ final class RequestHandler: ChannelDuplexHandler {
         resetStream(.reset(code: .cancel))
     }
 
+    func checkRunning(_ now: NIODeadline) { running?.check(now) }
+
     /// The client sends nothing more. It may listen, or be gone: what only waits is given a moment to be done.
     func clientSaysNoMore() {
-        guard let answer, answer.waits else { return }
-        let waiting = NIOLoopBound(answer, eventLoop: state.eventLoop)
-        state.eventLoop.scheduleTask(in: .seconds(limits.lingerSeconds)) { waiting.value.giveUp() }
-    }
-
-    private func record() {
-        guard let route else { return state.shared.metrics.unrouted(status: status) }
-        state.shared.metrics.answered(route, status: status, nanoseconds: (NIODeadline.now() - startedAt).nanoseconds)
+        guard let running, running.waits else { return }
+        let waiting = NIOLoopBound(running, eventLoop: loop.eventLoop)
+        loop.eventLoop.scheduleTask(in: .seconds(limits.lingerSeconds)) { waiting.value.giveUp() }
     }
 
     private func finishIfOver() {
@@ -367,27 +424,25 @@ final class RequestHandler: ChannelDuplexHandler {
         input = .idle
         output = .none
         route = nil
-        head = nil
-        principal = nil
-        lines = nil
-        binaryAttributes = []
-        acknowledgesChunks = false
+        isHead = false
+        handler = nil
+        receiver = nil
         unreadSince = nil
         swallowedBytes = 0
-        answer = nil
+        running = nil
     }
 
     /// The client is gone, or is cut off: whatever is under way ends.
     private func abandon() {
         guard input != .idle else { return }
         unwatch()
-        answer?.abandon()
+        running?.abandon()
         resumeReading()
         reset()
     }
 
     /// Ends an exchange that can't end well.
-    func cutOff() {
+    package func cutOff() {
         guard let context else { return }
         guard !isHTTP1, output == .ended else { return context.close(promise: nil) }
         // The answer was complete: RFC 9113, 8.1, says so to a client that still sends.
@@ -398,19 +453,20 @@ final class RequestHandler: ChannelDuplexHandler {
         context?.triggerUserOutboundEvent(reset, promise: nil)
     }
 
-    func releaseBody() {
-        if bodyBytes > 0 { state.releaseBody(bodyBytes) }
+    private func releaseBody() {
+        if keepsBody, bodyBytes > 0 { loop.releaseBody(bodyBytes) }
         bodyBytes = 0
         body = nil
     }
+}
 
-    // MARK: - Faults
+@available(*, unavailable)
+extension Exchange: Sendable {}
 
-    private func headerTooLarge() -> Problem {
-        Problem(.headerTooLarge, "at most \(limits.headerCount) header fields of \(limits.headerBytes) bytes together are taken")
-    }
-
-    func bodyTooLarge() -> Problem {
-        Problem(.tooLarge, "a body has at most \(limits.bodyBytes) bytes: send the events in several requests, or as application/x-ndjson")
+extension Answer {
+    /// Its bytes, where they are there as a whole.
+    fileprivate var wholeBody: ByteBuffer? {
+        guard case .bytes(let bytes) = body else { return nil }
+        return ByteBuffer(bytes: bytes)
     }
 }

@@ -1,22 +1,20 @@
-import HTTPServing
 import HTTPTypes
 
 // What does a request's header say that decides about it?
 //
 // One pass over the fields; each is compared where it stands, and nothing is copied.
 
-struct HeadFacts {
+package struct HeadFacts {
     private(set) var fieldCount = 0
     private(set) var fieldBytes = 0
-    private(set) var contentType: String?
-    private(set) var contentEncoding: String?
+    package private(set) var contentType: String?
+    package private(set) var contentEncoding: String?
     private(set) var contentLength: Int?
-    private(set) var authorization: String?
+    package private(set) var authorization: String?
     private(set) var expectation: String?
-    private(set) var accept: String?
-    private(set) var origin: String?
-    private(set) var rules = RequestRules()
-    private(set) var hasBinaryHeaders = false
+    package private(set) var accept: String?
+    package private(set) var origin: String?
+    package private(set) var rules = RequestRules()
     /// Over HTTP/1.1: whether a body follows.
     private(set) var hasBody = false
 
@@ -57,6 +55,5 @@ struct HeadFacts {
             rules.note(transferEncoding: field.value)
         default: break
         }
-        if name.utf8.first == UInt8(ascii: "c"), name.hasPrefix("ce-") { hasBinaryHeaders = true }
     }
 }

@@ -1,5 +1,3 @@
-import Domain
-import HTTPServing
 import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
@@ -11,13 +9,15 @@ import NIOHTTPTypes
 // gate is given back when the task is done, and not before. Touched on the event loop alone.
 
 final class RunningAnswer {
-    private(set) weak var request: RequestHandler?
+    private(set) weak var request: Exchange?
     var task: Task<Void, Never>?
     /// Whether it waits for something that may never come: a worker, or the next event.
     let waits: Bool
 
-    private let state: EventLoopState
-    /// The gate the question came in by; nil once its place was given back.
+    private let loop: TransportLoop
+    private let route: Int?
+    private let startedAt = NIODeadline.now()
+    /// The gate it came in by; nil once its place was given back.
     private var gate: Gate?
     private var waiting: CheckedContinuation<Void, any Error>?
     private var waitingSince = NIODeadline.distantPast
@@ -27,12 +27,13 @@ final class RunningAnswer {
     private var heartbeat: ByteBuffer?
     private var isStream = false
 
-    init(request: RequestHandler, gate: Gate, waits: Bool) {
-        self.request = request
+    init(exchange: Exchange, gate: Gate, waits: Bool) {
+        request = exchange
         self.gate = gate
         self.waits = waits
-        state = request.state
-        if waits { state.add(waiting: self) }
+        loop = exchange.loop
+        route = exchange.route
+        loop.add(running: self)
     }
 
     // MARK: - From the task
@@ -42,7 +43,7 @@ final class RunningAnswer {
         workEnded()
         guard let request else { return }
         finish()
-        request.send(answer)
+        request.answer(answer)
     }
 
     func end() {
@@ -52,19 +53,21 @@ final class RunningAnswer {
         request.endAnswer()
     }
 
-    func fail(_ problem: Problem) {
+    func fail(_ error: any Error) {
         workEnded()
+        // Asked also where nobody listens any more: a fault of ours is logged.
+        let answer = error is CancellationError ? loop.responder.answer(to: Refusal.cancelled) : loop.responder.answer(to: error, route: route)
         guard let request else { return }
         finish()
         // Half an answer must not look like a whole one.
-        if request.output == .open { request.cutOff() } else { request.refuse(problem) }
+        if request.output == .open { request.cutOff() } else { request.reject(answer) }
     }
 
     /// The header of an answer whose body comes in parts; false where no body is to be written.
     func open(_ answer: Answer, length: Int?) -> Bool {
         guard let request, let context = request.context, request.output == .none else { return false }
         var fields = answer.fields
-        fields[.date] = request.state.date
+        fields[.date] = loop.date
         if let length {
             fields[.contentLength] = String(length)
         } else if request.isHead, request.isHTTP1 {
@@ -75,16 +78,16 @@ final class RunningAnswer {
         request.status = answer.status.code
         context.writeAndFlush(request.wrapOutboundOut(.head(HTTPResponse(status: answer.status, headerFields: fields))), promise: nil)
         isStream = true
-        lastWriteAt = request.state.now
+        lastWriteAt = loop.now
         if case .stream(let streaming) = answer.body { heartbeat = streaming.heartbeat.map { ByteBuffer(bytes: $0) } }
-        request.state.add(stream: request)
+        loop.add(stream: request)
         return !request.isHead
     }
 
     func write(_ bytes: [UInt8], _ written: CheckedContinuation<Void, any Error>) {
         guard let request, request.output == .open else { return written.resume(throwing: CancellationError()) }
         let part = ByteBuffer(bytes: bytes)
-        waitingSince = request.state.now
+        waitingSince = loop.now
         waiting = written
         if put(part) { resumeIfWritable() } else { blocked = part }
     }
@@ -98,7 +101,7 @@ final class RunningAnswer {
         let taken = context.eventLoop.makePromise(of: Void.self)
         taken.futureResult.whenComplete { _ in connection.value.release(answerBytes: count) }
         context.writeAndFlush(request.wrapOutboundOut(.body(part)), promise: taken)
-        lastWriteAt = request.state.now
+        lastWriteAt = loop.now
         return true
     }
 
@@ -111,6 +114,14 @@ final class RunningAnswer {
     // MARK: - From the channel and the sweep
 
     func writable() { resumeIfWritable() }
+
+    /// What it was to answer by now is 503; the work is told to end.
+    func checkAge(_ now: NIODeadline) {
+        guard let request, request.output == .none, let seconds = loop.limits.answerSeconds, now - startedAt > .seconds(seconds) else { return }
+        task?.cancel()
+        finish()
+        request.refuse(.unanswered(loop.limits, seconds: seconds))
+    }
 
     func check(_ now: NIODeadline) {
         guard let request, isStream else { return }
@@ -144,13 +155,13 @@ final class RunningAnswer {
     }
 
     private func finish() {
-        if isStream, let request { request.state.remove(stream: request) }
+        if isStream, let request { loop.remove(stream: request) }
         request = nil
     }
 
     private func workEnded() {
         gate?.leave()
         gate = nil
-        if waits { state.remove(waiting: self) }
+        loop.remove(running: self)
     }
 }

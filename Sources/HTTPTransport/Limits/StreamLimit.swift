@@ -1,11 +1,10 @@
 package import NIOCore
-package import NIOHTTP2
 
 // How does an HTTP/2 connection refuse the stream that is one too many?
 //
 // RFC 9113, 5.1.2, makes that the stream's error: it is reset with REFUSED_STREAM, which tells the client to send the request
 // again, and the others go on. NIO's handler ends the connection instead. So NIO is given a wider limit than the client is told:
-// `AdvertisedStreams` puts ours into the settings as they leave, and whoever handles streams counts them with `StreamCount`.
+// `AdvertisedStreams` puts ours into the settings as they leave, and `Connection` counts its streams with `StreamCount`.
 
 package struct StreamCount {
     package let limit: Int
@@ -79,24 +78,3 @@ package final class AdvertisedStreams: ChannelOutboundHandler {
 
 @available(*, unavailable)
 extension AdvertisedStreams: Sendable {}
-
-/// All that is in the pipeline of a stream that is one too many.
-package final class StreamRefusal: ChannelInboundHandler {
-    package typealias InboundIn = HTTP2Frame.FramePayload
-    package typealias OutboundOut = HTTP2Frame.FramePayload
-
-    private var isDone = false
-
-    package init() {}
-
-    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isDone else { return }
-        isDone = true
-        context.writeAndFlush(wrapOutboundOut(.rstStream(.refusedStream)), promise: nil)
-    }
-
-    package func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
-}
-
-@available(*, unavailable)
-extension StreamRefusal: Sendable {}

@@ -1,103 +1,64 @@
-import Domain
-import HTTPServing
-import HTTPTypes
-import NIOCore
+package import NIOCore
+import Synchronization
 
 // What does one event loop know of its own connections and requests?
 //
-// Everything here is touched on its event loop alone, so nothing is locked: connections, requests that wait for the log,
-// requests that came half, open streams, and this loop's share of the limits. A sweep looks at the time limits a few times
-// a second; no request has a timer of its own.
+// Everything here is touched on its event loop alone, so nothing is locked: connections, requests that came half, answers under
+// way, and this loop's share of the limits. A sweep looks at the time limits a few times a second; no request has a timer of its own.
 
-final class EventLoopState {
-    let eventLoop: any EventLoop
-    let shared: ServerShared
+package final class TransportLoop {
+    package let eventLoop: any EventLoop
+    /// How many loops share the limits.
+    package let loopCount: Int
+    let shared: TransportShared
     /// This loop's share.
-    let limits: ServerLimits
-    let mailbox: CompletionMailbox
+    package let limits: TransportLimits
     let turns: RequestTurns
+    /// Knows its loop, so it is made once that is there.
+    private(set) lazy var responder: any Responder = makeResponder(self)
+    private let makeResponder: (TransportLoop) -> any Responder
 
     private(set) var drainingSince: NIODeadline?
-    var isDraining: Bool { drainingSince != nil }
+    package var isDraining: Bool { drainingSince != nil }
     /// The time of the last sweep: good enough for limits of seconds.
     private(set) var now = NIODeadline.now()
 
     /// `Date` of every answer, made anew once a second.
-    private(set) var date = ""
-    /// The header of every acknowledgement but its length.
-    private(set) var acknowledgementFields = HTTPFields()
+    package private(set) var date = ""
     private var dateSecond: Int64 = 0
 
     private var connections: [ObjectIdentifier: Connection] = [:]
     /// Requests whose next part did not come with the same read, and answers whose client still sends.
-    private var unfinished: [ObjectIdentifier: RequestHandler] = [:]
-    private var streams: [ObjectIdentifier: RequestHandler] = [:]
-    /// Answers that wait for something: limited where they are let in.
-    private var waits: [ObjectIdentifier: RunningAnswer] = [:]
+    private var unfinished: [ObjectIdentifier: Exchange] = [:]
+    private var streams: [ObjectIdentifier: Exchange] = [:]
+    /// Answers that a task works on: limited where they are let in.
+    private var running: [ObjectIdentifier: RunningAnswer] = [:]
 
-    private var waiting: [Waiting] = []
-    private var freeTickets: [Int] = []
-    private var spareAnswers: [CompletionMailbox.Answer] = []
     private var heldFlushes: [Connection] = []
-    private(set) var isDelivering = false
+    private(set) var holdsFlushes = false
 
-    private var requestsAwaitingLog = 0
-    private var bytesAwaitingLog = 0
     /// Held of bodies being received.
     private(set) var bodyBytes = 0
 
-    private struct Waiting {
-        var request: RequestHandler?
-        var bytes: Int
-    }
-
-    init(eventLoop: any EventLoop, shared: ServerShared, loops: Int) {
+    init(eventLoop: any EventLoop, shared: TransportShared, loops: Int, responder: @escaping (TransportLoop) -> any Responder) {
         self.eventLoop = eventLoop
         self.shared = shared
+        loopCount = loops
         limits = shared.limits.share(ofLoops: loops)
-        mailbox = CompletionMailbox(eventLoop: eventLoop)
         turns = RequestTurns(eventLoop)
+        makeResponder = responder
         renewDate()
     }
 
-    // MARK: - The way to the log and back
+    // MARK: - Many answers at once
 
-    /// Hands a batch to the log; false where this loop's share of what may wait is used up.
-    func append(_ batch: EventBatch, bytes: Int, for request: RequestHandler) -> Bool {
-        guard requestsAwaitingLog < limits.requestsAwaitingLog, bytesAwaitingLog + bytes <= limits.bytesAwaitingLog else { return false }
-        requestsAwaitingLog += 1
-        bytesAwaitingLog += bytes
-        let ticket: Int
-        if let free = freeTickets.popLast() {
-            ticket = free
-            waiting[ticket] = Waiting(request: request, bytes: bytes)
-        } else {
-            ticket = waiting.count
-            waiting.append(Waiting(request: request, bytes: bytes))
-        }
-        let mailbox = mailbox
-        let me = NIOLoopBound(self, eventLoop: eventLoop)
-        shared.parts.log.append(batch) { result in mailbox.deliver(result, ticket: ticket, to: me) }
-        return true
-    }
-
-    /// Writes all answers that are there, then flushes each connection once.
-    func collectAnswers() {
-        var answers = mailbox.take(leaving: &spareAnswers)
-        isDelivering = true
-        for answer in answers {
-            let entry = waiting[answer.ticket]
-            waiting[answer.ticket].request = nil
-            freeTickets.append(answer.ticket)
-            requestsAwaitingLog -= 1
-            bytesAwaitingLog -= entry.bytes
-            entry.request?.appended(answer.result)
-        }
-        isDelivering = false
+    /// Does what writes many answers, then flushes each connection once.
+    package func coalescingFlushes(_ work: () -> Void) {
+        holdsFlushes = true
+        work()
+        holdsFlushes = false
         for connection in heldFlushes { connection.releaseFlush() }
         heldFlushes.removeAll(keepingCapacity: true)
-        answers.removeAll(keepingCapacity: true)
-        spareAnswers = answers
     }
 
     func holdFlush(of connection: Connection) { heldFlushes.append(connection) }
@@ -116,12 +77,19 @@ final class EventLoopState {
 
     func add(_ connection: Connection) { connections[ObjectIdentifier(connection)] = connection }
     func remove(_ connection: Connection) { connections[ObjectIdentifier(connection)] = nil }
-    func watch(_ request: RequestHandler) { unfinished[ObjectIdentifier(request)] = request }
-    func unwatch(_ request: RequestHandler) { unfinished[ObjectIdentifier(request)] = nil }
-    func add(stream: RequestHandler) { streams[ObjectIdentifier(stream)] = stream }
-    func remove(stream: RequestHandler) { streams[ObjectIdentifier(stream)] = nil }
-    func add(waiting answer: RunningAnswer) { waits[ObjectIdentifier(answer)] = answer }
-    func remove(waiting answer: RunningAnswer) { waits[ObjectIdentifier(answer)] = nil }
+    func watch(_ exchange: Exchange) { unfinished[ObjectIdentifier(exchange)] = exchange }
+    func unwatch(_ exchange: Exchange) { unfinished[ObjectIdentifier(exchange)] = nil }
+    func add(stream: Exchange) { streams[ObjectIdentifier(stream)] = stream }
+    func remove(stream: Exchange) { streams[ObjectIdentifier(stream)] = nil }
+
+    func add(running answer: RunningAnswer) {
+        running[ObjectIdentifier(answer)] = answer
+        _ = shared.running.enter()
+    }
+
+    func remove(running answer: RunningAnswer) {
+        if running.removeValue(forKey: ObjectIdentifier(answer)) != nil { shared.running.leave() }
+    }
 
     /// The connection that has been idle longest; nil where none is.
     var longestIdle: Connection? {
@@ -139,8 +107,9 @@ final class EventLoopState {
     func sweep() {
         now = .now()
         renewDate()
-        for request in Array(unfinished.values) { request.checkProgress(now) }
-        for stream in Array(streams.values) { stream.checkStream(now) }
+        for exchange in Array(unfinished.values) { exchange.checkProgress(now) }
+        for stream in Array(streams.values) { stream.checkRunning(now) }
+        if limits.answerSeconds != nil { for answer in Array(running.values) { answer.checkAge(now) } }
         for connection in Array(connections.values) { connection.checkIdle(now) }
     }
 
@@ -149,20 +118,30 @@ final class EventLoopState {
         guard second != dateSecond else { return }
         dateSecond = second
         date = HTTPDate.text(secondsSinceEpoch: second)
-        acknowledgementFields = [.contentType: "application/json", .date: date]
+        responder.dateChanged(date)
     }
+
+    // MARK: - Stopping
 
     /// Lets requests in flight finish and nothing new begin.
     func drain() {
         guard !isDraining else { return }
         drainingSince = .now()
-        for answer in Array(waits.values) { answer.giveUp() }
+        for answer in Array(running.values) { answer.giveUp() }
+        drainConnections()
+    }
+
+    /// Those that are open finish what they have begun and close; others may come.
+    func drainConnections() {
         for connection in Array(connections.values) { connection.drain() }
     }
 
-    /// The end: what is still open is cut off, and what the log still answers goes nowhere.
+    /// The end: what is still open is cut off, and what is answered later goes nowhere.
     func closeAll() {
-        mailbox.close()
+        responder.closed()
         for connection in Array(connections.values) { connection.closeNow() }
     }
 }
+
+@available(*, unavailable)
+extension TransportLoop: Sendable {}

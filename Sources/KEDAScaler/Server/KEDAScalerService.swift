@@ -1,7 +1,7 @@
 package import ControlLoop
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
-import HTTPServing
+import HTTPTransport
 package import Logging
 package import ServiceLifecycle
 

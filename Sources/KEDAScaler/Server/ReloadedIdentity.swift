@@ -1,4 +1,4 @@
-import HTTPServing
+import HTTPTransport
 import NIOCertificateReloading
 import NIOSSL
 

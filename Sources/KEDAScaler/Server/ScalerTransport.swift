@@ -1,6 +1,6 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
-import HTTPServing
+import HTTPTransport
 import protocol NIOCore.Channel
 import NIOSSL
 import Synchronization

@@ -1,4 +1,4 @@
-package import HTTPServing
+package import HTTPTransport
 
 // Whose token is this, and what may they do?
 //

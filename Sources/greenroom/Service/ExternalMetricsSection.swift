@@ -1,5 +1,5 @@
 import ExternalMetrics
-import HTTPServing
+import HTTPTransport
 
 // What does `externalMetrics:` of the configuration say?
 //

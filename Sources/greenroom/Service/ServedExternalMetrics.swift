@@ -1,7 +1,7 @@
 import ControlLoop
 import EventLog
 import ExternalMetrics
-import HTTPServing
+import HTTPTransport
 import Kubernetes
 import Logging
 import ServiceLifecycle

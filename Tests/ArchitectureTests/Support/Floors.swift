@@ -36,15 +36,15 @@ struct Floor: Sendable {
         Floor(target: "ControlLoop", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog"], packages: ["GreenroomOpenCombine"]),
         Floor(target: "Policies", level: 2, ours: ["Domain", "Autoscaling"], packages: ["Yams"]),
         Floor(target: "Replay", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop"]),
-        Floor(target: "HTTPServing", level: 2, ours: ["Domain", "SmallFiles"], packages: http.union(["Logging"])),
+        Floor(target: "HTTPTransport", level: 2, ours: ["Domain", "SmallFiles"], packages: http.union(["Logging"])),
         Floor(target: "HTTPAsking", level: 2, ours: [], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL"]),
 
-        Floor(target: "HTTPService", level: 3, ours: belowThree.union(["HTTPServing"]), packages: http.union(operating).union(["Crypto"])),
-        Floor(target: "ExternalMetrics", level: 3, ours: belowThree.union(["HTTPServing"]), packages: http.union(operating).union(["Crypto"])),
+        Floor(target: "HTTPService", level: 3, ours: belowThree.union(["HTTPTransport"]), packages: http.union(operating).union(["Crypto"])),
+        Floor(target: "ExternalMetrics", level: 3, ours: belowThree.union(["HTTPTransport"]), packages: http.union(operating).union(["Crypto"])),
         Floor(
-            target: "KEDAScaler", level: 3, ours: belowThree.union(["HTTPServing"]),
+            target: "KEDAScaler", level: 3, ours: belowThree.union(["HTTPTransport"]),
             packages: grpc.union(["NIOCore", "NIOSSL", "NIOCertificateReloading", "Logging", "ServiceLifecycle"])),
-        Floor(target: "Kubernetes", level: 3, ours: belowThree.union(["HTTPServing", "HTTPAsking"]), packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
+        Floor(target: "Kubernetes", level: 3, ours: belowThree.union(["HTTPTransport", "HTTPAsking"]), packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(
             target: "ObjectStorage", level: 3, ours: ["Domain", "HTTPAsking"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
@@ -56,7 +56,7 @@ struct Floor: Sendable {
 
         Floor(
             target: "greenroom", level: 4,
-            ours: belowThree.union(["BuildCommit", "HTTPServing", "HTTPService", "ExternalMetrics", "Kubernetes", "ObjectStorage", "ServiceClient", "WorkerAgent", "LocalWorkers", "Pollers", "KEDAScaler", "Telemetry"]),
+            ours: belowThree.union(["BuildCommit", "HTTPTransport", "HTTPService", "ExternalMetrics", "Kubernetes", "ObjectStorage", "ServiceClient", "WorkerAgent", "LocalWorkers", "Pollers", "KEDAScaler", "Telemetry"]),
             packages: http.union(operating).union(["ArgumentParser", "Yams", "Crypto", "GRDB", "AsyncHTTPClient"])),
     ]
 

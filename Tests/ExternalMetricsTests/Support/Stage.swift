@@ -1,5 +1,6 @@
 import Foundation
-import HTTPServing
+import HTTPTransport
+import HTTPTypes
 import Logging
 import Testing
 
@@ -87,4 +88,17 @@ struct Seen {
     var number: Int? { value as? Int }
     var keys: Set<String> { Set((value as? [String: Any])?.keys.map { $0 } ?? []) }
     var texts: [String: String]? { value as? [String: String] }
+}
+
+extension HTTPFields {
+    init(_ fields: [(String, String)]) {
+        self.init()
+        for (name, value) in fields { append(HTTPField(name: HTTPField.Name(name)!, value: value)) }
+    }
+}
+
+extension HTTPRequest {
+    init(method: Method, _ path: String, _ fields: [(String, String)]) {
+        self.init(method: method, scheme: "https", authority: "localhost", path: path, headerFields: HTTPFields(fields))
+    }
 }

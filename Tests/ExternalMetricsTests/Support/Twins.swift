@@ -1,6 +1,6 @@
 import Autoscaling
 import Domain
-import HTTPServing
+import HTTPTransport
 import Synchronization
 
 @testable import ControlLoop
@@ -82,6 +82,34 @@ final class FixedSource: MetricSource {
     }
 
     func give(_ new: MetricSnapshot) { snapshot.withLock { $0 = new } }
+}
+
+/// Never has anything to tell until it is released, whoever goes away meanwhile.
+final class StuckSource: MetricSource {
+    private let state = Mutex<(isReleased: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
+
+    func ready() -> MetricSnapshot? { nil }
+    func latest() -> MetricSnapshot? { nil }
+
+    func fresh() async -> MetricSnapshot {
+        await withCheckedContinuation { continuation in
+            let isReleased = state.withLock { state in
+                if !state.isReleased { state.waiting.append(continuation) }
+                return state.isReleased
+            }
+            if isReleased { continuation.resume() }
+        }
+        return MetricSnapshot()
+    }
+
+    func release() {
+        let waiting = state.withLock { state in
+            state.isReleased = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
 }
 
 enum Sample {

@@ -1,5 +1,5 @@
 import ExternalMetrics
-import HTTPServing
+import HTTPTransport
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1

@@ -1,4 +1,5 @@
 import Autoscaling
+import HTTPTestSupport
 import Logging
 import NIOCore
 import NIOPosix
