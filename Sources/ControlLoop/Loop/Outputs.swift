@@ -9,7 +9,7 @@ import Placement
 // the same conclusion drawn twice (before and after a crash) is one event in the log.
 
 struct Outputs {
-    static let source = "/greenroom"
+    static let source = CommittedEvent.ownSource
 
     private(set) var batch = EventBatch()
     private(set) var decisions: [(pool: String, shadow: String?, direction: Decision.Direction, reason: String)] = []

@@ -10,35 +10,35 @@ import Domain
 
 extension Planner {
     /// Says, once for each time, that the pool's drains outlasted the policy's time.
-    mutating func giveUpDrains(_ pool: Int, _ world: inout World, _ out: inout Outputs) {
-        guard world.pools[pool].workers.drainingBusy > 0, world.pools[pool].isFollowed, !world.pools[pool].drains.isPaused(at: world.at) else { return }
-        let overdue = world.overdueDrains(pool)
-        guard !overdue.isEmpty, giveUps.updateValue(world.pools[pool].drains.total, forKey: pool) != world.pools[pool].drains.total else { return }
+    func giveUpDrains(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) {
+        guard held.state.pools[pool].workers.drainingBusy > 0, held.state.pools[pool].isFollowed, !held.state.pools[pool].drains.isPaused(at: held.state.at) else { return }
+        let overdue = held.state.overdueDrains(pool)
+        guard !overdue.isEmpty, reservations.giveUps.updateValue(held.state.pools[pool].drains.total, forKey: pool) != held.state.pools[pool].drains.total else { return }
         // The target may have been unable to give them back last time.
-        for worker in overdue where world.workers[worker].recall == .refused { world.workers[worker].recall = .none }
-        out.giveUp(overdue, in: pool, world)
+        for worker in overdue where reservations.uncordon(worker) == .refused { reservations.setUncordon(.none, worker, held) }
+        out.giveUp(overdue, in: pool, held.state)
     }
 
     /// Workers to be taken back now, each answered once.
-    mutating func takeBack(_ pool: Int, _ world: inout World) -> [Int] {
-        guard world.pools[pool].workers.draining > 0, world.pools[pool].policy != nil else { return [] }
+    func takeBack(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations) -> [Int] {
+        guard held.state.pools[pool].workers.draining > 0, held.state.pools[pool].policy != nil else { return [] }
         // The common case first: nothing is missing.
-        let mayMiss = world.pools[pool].desired > world.pools[pool].workers.ready || world.pools[pool].drains.isPaused(at: world.at)
-        guard mayMiss || !world.pools[pool].isFollowed else { return [] }
-        let chosen = world.pools[pool].members.filter { world.workers[$0].isChosen }
-        let candidates = chosen.filter { world.workers[$0].recall == .none }
+        let mayMiss = held.state.pools[pool].desired > held.state.pools[pool].workers.ready || held.state.pools[pool].drains.isPaused(at: held.state.at)
+        guard mayMiss || !held.state.pools[pool].isFollowed else { return [] }
+        let chosen = held.state.pools[pool].members.filter { held.state.workers[$0].isChosen }
+        let candidates = chosen.filter { reservations.uncordon($0) == .none }
         guard !candidates.isEmpty else { return [] }
-        let back = world.pools[pool].isFollowed ? wanted(candidates, asked: chosen.count { world.workers[$0].recall == .asked }, pool, world) : candidates
-        for worker in back { world.workers[worker].recall = .asked }
+        let back = held.state.pools[pool].isFollowed ? wanted(candidates, asked: chosen.count { reservations.uncordon($0) == .asked }, pool, held, reservations) : candidates
+        for worker in back { reservations.setUncordon(.asked, worker, held) }
         return back
     }
 
-    private func wanted(_ candidates: [Int], asked: Int, _ pool: Int, _ world: World) -> [Int] {
-        let overdue = world.pools[pool].drains.isPaused(at: world.at) ? Set(world.overdueDrains(pool)) : []
-        let missing = max(0, world.pools[pool].desired - world.pools[pool].workers.ready - asked - overdue.count)
+    private func wanted(_ candidates: [Int], asked: Int, _ pool: Int, _ held: borrowing StateHolder, _ reservations: Reservations) -> [Int] {
+        let overdue = held.state.pools[pool].drains.isPaused(at: held.state.at) ? Set(held.state.overdueDrains(pool)) : []
+        let missing = max(0, held.state.pools[pool].desired - held.state.pools[pool].workers.ready - asked - overdue.count)
         let byCost = candidates.filter { !overdue.contains($0) }.sorted { a, b in
-            let (a, b) = (world.workers[a], world.workers[b])
-            return a.isIdle != b.isIdle ? b.isIdle : a.readySeq < b.readySeq
+            let (isIdleA, isIdleB) = (reservations.isIdle(a, held), reservations.isIdle(b, held))
+            return isIdleA != isIdleB ? isIdleB : held.state.workers[a].readySeq < held.state.workers[b].readySeq
         }
         return candidates.filter { overdue.contains($0) } + byCost.prefix(missing)
     }

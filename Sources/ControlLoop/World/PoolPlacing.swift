@@ -4,7 +4,6 @@ import Placement
 // What does placing a pool's actors need to know of the pool?
 //
 // Where its actors may go besides, whom its queue holds up for which node or condition, and, from these, why they wait.
-// `split` is told from folded state alone, never from the loop's promises, as decisions look at it.
 
 struct PoolPlacing: Sendable {
     /// Conditions told apart among those who wait; actors with further ones count as waiting for any worker.
@@ -31,35 +30,6 @@ struct PoolPlacing: Sendable {
     private var suggestedByNode: [NameID: Int] = [:]
     /// What its own ready workers have free on each node, as folded. In no checkpoint: counted anew from the workers.
     private(set) var rooms = SlotMap<NameID, NodeRoom>()
-
-    // The loop's own, in no checkpoint.
-
-    /// Everyone who is set aside is to be looked at again.
-    var hasNews = true
-    /// Workers of this pool, or of one it spills to, where a slot came free since the queue was last gone through.
-    private(set) var freed: [Int] = []
-    private static let freedLimit = 256
-    /// Nodes whose waiting actors are to be looked at again.
-    private(set) var nodesWithNews: [NameID] = []
-    /// Requests for which no node was looked for yet, in order; those beyond the limit stand far back, and none is.
-    var unlooked: [Position] = []
-    static let unlookedLimit = 1_024
-
-    mutating func noteFreed(_ worker: Int) {
-        guard !hasNews, freed.last != worker else { return }
-        if freed.count < Self.freedLimit { freed.append(worker) } else { hasNews = true }
-    }
-
-    mutating func noteNews(on node: NameID) {
-        guard !hasNews, !nodesWithNews.contains(node) else { return }
-        if nodesWithNews.count < Self.freedLimit { nodesWithNews.append(node) } else { hasNews = true }
-    }
-
-    mutating func takeNews() {
-        hasNews = false
-        freed.removeAll(keepingCapacity: true)
-        nodesWithNews.removeAll(keepingCapacity: true)
-    }
 
     mutating func countPaused(_ node: NameID, hasExternal: Bool, by step: Int) {
         var count = pausedWaiting[node] ?? OnNode()

@@ -100,20 +100,14 @@ struct PoolState: Sendable {
         !queue.isEmpty && (queue.quotaCount > 0 || !placing.conditions.isEmpty || !placing.pausedWaiting.isEmpty)
     }
 
-    /// An actor gave back a slot that it held so long.
-    mutating func noteHold(microseconds: Int64) {
+    /// An actor gave back a slot that it held so long. Answers whether those who wait for a node weigh that anew.
+    mutating func noteHold(microseconds: Int64) -> Bool {
         holds.add(microseconds: microseconds)
-        guard let median = holds.medianMicroseconds else { return }
-        if let steady = steadyHoldMicroseconds, abs(median - steady) <= steady / 8 { return }
+        guard let median = holds.medianMicroseconds else { return false }
+        if let steady = steadyHoldMicroseconds, abs(median - steady) <= steady / 8 { return false }
         steadyHoldMicroseconds = median
-        placing.hasNews = true
+        return true
     }
-
-    /// Whose turn it is. Mutating, so that the queue is looked at where it lies.
-    mutating func nextTicket() -> WaitingTicket? { queue.first }
-    mutating func firstInTurn(_ limit: Int) -> [WaitingTicket] { queue.firstInTurn(limit) }
-    mutating func asideCount(on node: NameID) -> Int { queue.asideCount(on: node) }
-    mutating func earliestUntil() -> LogTime? { queue.earliestUntil }
 
     /// Notes what is observed. Mutating, so that the state is looked at where it lies: this runs for every pool of every commit,
     /// and copying a state would retain all it holds.

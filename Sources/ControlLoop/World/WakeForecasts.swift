@@ -77,7 +77,7 @@ struct WakeForecasts: Sendable {
     private var schedules = 0
     /// Of those that are armed, rising.
     private var deadlines: [Deadline] = []
-    /// Their deadline came: when they are expected, by actor, until a node was told or there was none to tell.
+    /// Their deadline came: when they are expected, by actor, until a node was told or the time has passed.
     private(set) var due: [Int: LogTime] = [:]
     private var sweptAt = LogTime.zero
 
@@ -170,8 +170,11 @@ struct WakeForecasts: Sendable {
         return armed.wakeAt
     }
 
-    /// A node was told, or there was none to tell.
+    /// A node was told.
     mutating func settle(_ actor: Int) { due[actor] = nil }
+
+    /// What comes too late helps nobody.
+    mutating func forgetDue(upTo now: LogTime) { if !due.isEmpty { due = due.filter { $0.value > now } } }
 }
 
 extension WakeForecasts {

@@ -3,8 +3,7 @@ import Placement
 
 // What is known of each worker?
 //
-// Records of workers that can host actors or still do; those that are gone leave the table. `reserved`, `isCondemned` and
-// `isRemovalSent` and `recall` are promises of the loop that the log doesn't hold yet: they steer what is offered next and are never part of a checkpoint.
+// Records of workers that can host actors or still do; those that are gone leave the table.
 
 struct WorkerRecord: Hashable, Sendable {
     /// Actors that one worker can host, at most; one that claims more counts as having so many.
@@ -34,31 +33,10 @@ struct WorkerRecord: Hashable, Sendable {
     /// Sources, besides the loop, that said that it drains. It is ready again once each of them, and the loop, said so.
     var drainers: [NameID] = []
 
-    /// Slots promised to actors whose `actor.placed` isn't in the log yet.
-    var reserved = 0
-    /// Chosen to go; its `worker.draining` isn't in the log yet.
-    var isCondemned = false
-    /// Its target was told to remove it since it became empty.
-    var isRemovalSent = false
-    /// Whether its target was asked to take its drain back.
-    var recall = Recall.none
-
-    enum Recall: UInt8, Sendable {
-        case none
-        /// Not answered yet, or the answer is on its way to the log: it must not be removed meanwhile.
-        case asked
-        /// Too late, or the target couldn't: it goes once it is empty.
-        case refused
-    }
-
     /// Whether an event that gives `uid` may mean this one: unless both say otherwise.
     func isSame(as uid: String) -> Bool { uid.isEmpty || self.uid.isEmpty || uid == self.uid }
 
     var used: Int { residents.count }
-    var free: Int { state == .ready && !isCondemned ? max(0, slots - used - reserved) : 0 }
-    var isIdle: Bool { used == 0 && reserved == 0 }
-    /// Slots taken or promised; one that is chosen to go has none to give.
-    var promised: Int { isCondemned ? max(slots, used + reserved) : used + reserved }
     /// What its pool counts it by.
     var load: WorkerLoad { WorkerLoad(state: state, used: used, slots: slots, node: node) }
     var phase: WorkerPhase { state == .draining ? .draining : .ready }
@@ -74,7 +52,7 @@ struct WorkerRecord: Hashable, Sendable {
     }
 }
 
-/// What a pool's counts look at in a worker. Actors that hold a slot count, promises don't.
+/// What a pool's counts look at in a worker.
 struct WorkerLoad: Hashable, Sendable {
     var state: WorkerState
     var used: Int

@@ -152,18 +152,21 @@ extension World {
     private mutating func joinQueue(_ actor: ActorRecord, _ index: Int, _ event: CommittedEvent, _ fields: ActorFields, _ fold: inout Fold) {
         let home = Int(actor.pool)
         let selector = fields.selector.isEmpty ? [] : fields.selector.map { LabelPair(key: label($0.key), value: label($0.value)) }.sorted()
-        pools[home].queue.add(
-            WaitingTicket(
-                actor: index, seq: event.seq, requestedAt: fold.at, priority: fields.priority,
-                expectedMillis: fields.expectedMillis, selector: selector, tenant: actors.traits(of: actor).tenant))
+        let ticket = WaitingTicket(
+            actor: index, seq: event.seq, requestedAt: fold.at, priority: fields.priority,
+            expectedMillis: fields.expectedMillis, selector: selector, tenant: actors.traits(of: actor).tenant)
+        pools[home].queue.add(ticket)
+        news.note(ticket, in: home, joins: true)
         countWaiting(actor, index, selector, by: 1)
         pools[home].arrivals.add(at: fold.at)
-        if pools[home].placing.prefetches, pools[home].placing.unlooked.count < PoolPlacing.unlookedLimit { pools[home].placing.unlooked.append(event.seq) }
     }
 
     private mutating func leaveQueue(_ actor: inout ActorRecord, _ index: Int, placedTier: String?, at now: LogTime, keepsWait: Bool, _ fold: inout Fold) {
         let home = Int(actor.pool)
-        if let ticket = pools[home].queue.remove(actor.stateSeq) { countWaiting(actor, index, ticket.selector, by: -1) }
+        if let ticket = pools[home].queue.remove(actor.stateSeq) {
+            news.note(ticket, in: home, joins: false)
+            countWaiting(actor, index, ticket.selector, by: -1)
+        }
         pools[home].placing.forgetSuggested(actor.stateSeq)
         guard keepsWait else { return }
         let waited = now.microseconds(since: actor.since)
@@ -180,7 +183,7 @@ extension World {
         if actor.pool < 0, let worker { actor.pool = workers[worker].pool }
         if actor.pool >= 0 {
             pools[Int(actor.pool)].resident += 1
-            pools[Int(actor.pool)].queue.addRunning(1, of: actors.traits(of: actor).tenant)
+            countRunning(actor, by: 1)
         }
         guard let worker else { return }
         actor.worker = Int32(worker)
@@ -191,8 +194,8 @@ extension World {
     mutating func release(_ actor: inout ActorRecord, _ index: Int, at now: LogTime, _ fold: inout Fold) {
         if actor.pool >= 0 {
             pools[Int(actor.pool)].resident -= 1
-            pools[Int(actor.pool)].queue.addRunning(-1, of: actors.traits(of: actor).tenant)
-            pools[Int(actor.pool)].noteHold(microseconds: now.microseconds(since: actor.since))
+            countRunning(actor, by: -1)
+            if pools[Int(actor.pool)].noteHold(microseconds: now.microseconds(since: actor.since)) { news.note(pool: Int(actor.pool)) }
         }
         let worker = Int(actor.worker)
         actor.worker = -1
@@ -202,6 +205,12 @@ extension World {
             record.residents.swapAt(k, record.residents.count - 1)
             record.residents.removeLast()
         }
+    }
+
+    private mutating func countRunning(_ actor: ActorRecord, by step: Int) {
+        let tenant = actors.traits(of: actor).tenant
+        pools[Int(actor.pool)].queue.addRunning(step, of: tenant)
+        news.note(running: step, of: tenant, in: Int(actor.pool))
     }
 
     private mutating func noteRestore(_ actor: ActorRecord, _ fields: ActorFields, since: LogTime, at now: LogTime) {

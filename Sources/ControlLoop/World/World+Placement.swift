@@ -31,32 +31,6 @@ extension World {
             ?? PlacementRules(zoneMaxSkew: nil, localWaitMicroseconds: nil, holdMicroseconds: pools[pool].steadyHoldMicroseconds, canGrow: false)
     }
 
-    /// Whether any pool that actors of this one may use has a slot to give.
-    func hasRoom(_ pool: Int) -> Bool {
-        if placer.workers.tally(of: pool).available > 0 { return true }
-        return pools[pool].placing.spill.contains { placer.workers.tally(of: $0).available > 0 }
-    }
-
-    /// Gives their turn back to those in a pool's queue for whom something has changed.
-    mutating func takeUp(_ pool: Int) {
-        if pools[pool].placing.hasNews {
-            pools[pool].queue.takeUpAll()
-        } else {
-            for worker in pools[pool].placing.freed {
-                pools[pool].queue.takeUp(on: workers[worker].node)
-                if pools[pool].queue.hasUnmetConditions { pools[pool].queue.takeUp { [facts = workers[worker].facts] in $0.accepts(facts) } }
-            }
-            for node in pools[pool].placing.nodesWithNews { pools[pool].queue.takeUp(on: node) }
-            pools[pool].queue.takeUpDue(at)
-        }
-        pools[pool].placing.takeNews()
-    }
-
-    /// Slots that the pool's actors could have now.
-    func freeSlots(_ pool: Int) -> Int {
-        pools[pool].placing.spill.reduce(placer.workers.tally(of: pool).freeSlots) { $0 + placer.workers.tally(of: $1).freeSlots }
-    }
-
     // MARK: - Rules of a policy
 
     /// A policy took effect, or was taken away.
@@ -64,7 +38,8 @@ extension World {
         var quotas: [NameID: Int] = [:]
         for quota in pools[home].policy?.policy.quotas ?? [] { quotas[label(quota.tenant)] = quota.maxRunning }
         if quotas.count != pools[home].queue.quotaCount || !quotas.isEmpty { pools[home].queue.setQuotas(quotas) }
-        pools[home].placing.hasNews = true
+        news.note(rulesOf: home)
+        news.note(pool: home)
         findSpill()
         adoptPrefetch(home)
     }
@@ -96,7 +71,7 @@ extension World {
             pools[home].placing.countPaused(paused.node, hasExternal: actor.snapshotSeq > 0, by: step)
             if pools[home].placing.pausedWaiting.isEmpty { pausedPools.remove(home) } else { pausedPools.insert(home) }
             // Others on the node may have one more before them.
-            if step > 0 { pools[home].placing.noteNews(on: paused.node) }
+            if step > 0 { news.note(oneMoreOn: paused.node, in: home) }
         }
         let sandboxClass = actors.traits(of: actor).sandboxClass
         guard !selector.isEmpty || !sandboxClass.isNone else { return }
@@ -107,8 +82,7 @@ extension World {
         for other in pools[home].placing.spill { placer.keep(eligibility, in: other) }
     }
 
-    /// Why those who wait in a pool do, but for those who only need one more worker like any other. From folded state alone:
-    /// what the loop has promised meanwhile makes no difference.
+    /// Why those who wait in a pool do, but for those who only need one more worker like any other.
     func blockedSplit(_ pool: Int) -> BlockedSplit {
         guard splitsDemand, pools[pool].mayBeSplit else { return BlockedSplit() }
         var split = BlockedSplit()

@@ -58,8 +58,11 @@ extension World {
     /// The timer of a pool fired: those whose deadline has come are due. A schedule goes on with its next start.
     mutating func ringForecasts(of pool: Int, at now: LogTime) {
         guard !forecasts.isEmpty else { return }
+        forecasts.forgetDue(upTo: now)
         for (index, _) in forecasts.reached(now) where Int(actors[index].pool) == pool {
-            guard let wakeAt = forecasts.ring(index), forecasts[index]?.hasSchedule ?? false else { continue }
+            guard let wakeAt = forecasts.ring(index) else { continue }
+            news.note(wakeOf: index, at: wakeAt)
+            guard forecasts[index]?.hasSchedule ?? false else { continue }
             // Not before the wake that was just told of: a restore that takes longer than from one wake to the next would be due for
             // one wake after the other at this very moment.
             armForecast(index, of: actors[index], after: max(wakeAt, now), notBefore: max(wakeAt, now))
@@ -72,20 +75,10 @@ extension World {
         let wasOn = pools[home].placing.prefetches
         pools[home].placing.prefetches = isOn
         guard isOn || wasOn else { return }
-        refillPrefetch(home)
         for index in forecasts.indices where Int(actors[index].pool) == home {
             forecasts.disarm(index)
             if isOn, actors[index].state == .suspended, actors[index].snapshotSeq > 0 { armForecast(index, of: actors[index], after: at, notBefore: at) }
         }
-    }
-
-    /// Everyone who waits and for whom no node was told is looked at, once more where that was done before.
-    mutating func refillPrefetch(_ home: Int) {
-        let placing = pools[home].placing
-        pools[home].placing.unlooked = []
-        guard placing.prefetches else { return }
-        let tickets = pools[home].queue.all.lazy.map(\.seq).filter { placing.suggested[$0] == nil }
-        pools[home].placing.unlooked = Array(tickets.prefix(PoolPlacing.unlookedLimit))
     }
 
     /// A suggestion is in the log: it isn't made again. Nothing else follows from it.
@@ -103,7 +96,6 @@ extension World {
         guard isWhole else { return fold.skipDamaged(event) }
         if let request, pools[home].queue[request] != nil { pools[home].placing.noteSuggested(request, on: label(names.text(of: event.subject))) }
         guard let wakeAt else { return true }
-        // As the loop took it from those that are due when it made the suggestion, it is there only where that is read anew.
         let found = forecasts.due.first { $0.value == wakeAt && names.text(of: actors[$0.key].name) == actor }
         if let found { forecasts.settle(found.key) }
         return true

@@ -24,8 +24,6 @@ extension World {
 
     struct PlacementStanding {
         var answer: PlacementAnswer?
-        /// A slot is reserved for it; the log doesn't say so yet.
-        var isPromised = false
         /// Waits no longer: placed, running, or not asking at all.
         var isSettled: Bool { if case .waiting? = answer { false } else { true } }
     }
@@ -38,23 +36,21 @@ extension World {
     }
 
     /// Where an actor stands that asked for a worker; no answer where it doesn't ask.
-    func placement(of actor: String, log: EventLog) -> PlacementStanding {
+    /// - Parameter slots: the workers with what is reserved on them; nil where nothing is.
+    func placement(of actor: String, log: EventLog, among slots: WorkerIndex? = nil) -> PlacementStanding {
         guard let index = self.actor(named: actor, log.names) else { return PlacementStanding() }
         let record = actors[index]
         if record.state.isResident, record.worker >= 0 { return PlacementStanding(answer: placed(index, log)) }
         guard record.state == .waiting, let place = pools[Int(record.pool)].queue.place(of: record.stateSeq) else { return PlacementStanding() }
-        let pool = Int(record.pool)
-        let isPromised = pools[pool].queue.isClaimed(record.stateSeq)
-        let blocked = blocked(index, log: log)
-        return PlacementStanding(
-            answer: .waiting(position: place, reason: blocked.reason, detail: blocked.detail), isPromised: isPromised)
+        let blocked = blocked(index, log: log, among: slots)
+        return PlacementStanding(answer: .waiting(position: place, reason: blocked.reason, detail: blocked.detail))
     }
 
     /// Why a waiting actor waits, with the numbers.
-    func blocked(_ index: Int, log: EventLog) -> (reason: BlockedReason, detail: String) {
+    func blocked(_ index: Int, log: EventLog, among slots: WorkerIndex? = nil) -> (reason: BlockedReason, detail: String) {
         let pool = Int(actors[index].pool)
         guard let (actor, rules) = question(of: index, log: log) else { return (.poolExhausted, "") }
-        guard case .wait(let blocked) = placer.decide(actor, rules, at: at) else {
+        guard case .wait(let blocked) = placer.decide(actor, rules, at: at, among: slots ?? placer.workers) else {
             return (.poolExhausted, "a worker is free: the placement follows")
         }
         if blocked.reason == .noEligiblePool, pools[pool].isBarren {

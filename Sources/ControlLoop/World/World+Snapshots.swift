@@ -42,12 +42,12 @@ extension World {
             // Whoever waits for a node weighs that against what restores take.
             if placer.noteRestore(actor.tier, bytes: entry?.restoreBytes ?? goldenBytes(actor), millis: millis, zone: zone) {
                 for pool in pausedPools {
-                    pools[pool].placing.hasNews = true
+                    news.note(pool: pool)
                     fold.touched.insert(pool)
                 }
             }
         }
-        if let paused { placer.updateSnapshots { $0.drop(paused.snapshot, on: paused.node) } }
+        if let paused { updateSnapshots { $0.drop(paused.snapshot, on: paused.node) } }
         if !isLocal, !node.isNone { noteRestored(actor, entry, fields, on: node, at: fold.at) }
         guard entry != nil else { return }
         entry?.paused = nil
@@ -58,17 +58,17 @@ extension World {
     private mutating func noteRestored(_ actor: ActorRecord, _ entry: ActiveSnapshot?, _ fields: ActorFields, on node: NameID, at now: LogTime) {
         guard actor.snapshotSeq == 0 else {
             guard let snapshot = entry?.external ?? fields.snapshot else { return }
-            placer.updateSnapshots { $0.note(snapshot, bytes: entry?.restoreBytes ?? 0, on: node, at: now) }
+            updateSnapshots { $0.note(snapshot, bytes: entry?.restoreBytes ?? 0, on: node, at: now) }
             return
         }
         // An actor without a snapshot of its own starts from its template's: the first one tells which that is.
         let template = actors.traits(of: actor).template
         guard !template.isNone else { return }
         if let snapshot = fields.snapshot, placer.snapshots.golden(of: template) == nil {
-            placer.updateSnapshots { $0.setGolden(snapshot, bytes: 0, of: template) }
+            updateSnapshots { $0.setGolden(snapshot, bytes: 0, of: template) }
         }
         guard let golden = placer.snapshots.golden(of: template) else { return }
-        placer.updateSnapshots { $0.note(golden.snapshot, bytes: golden.bytes, on: node, at: now) }
+        updateSnapshots { $0.note(golden.snapshot, bytes: golden.bytes, on: node, at: now) }
     }
 
     private mutating func notePaused(
@@ -84,19 +84,19 @@ extension World {
         entry.pausedSeq = event.seq
         entry.isPausedLost = false
         active.set(index, entry)
-        placer.updateSnapshots { [node = actor.node] in $0.keepPaused(snapshot, bytes: fields.bytes, on: node, at: now) }
+        updateSnapshots { [node = actor.node] in $0.keepPaused(snapshot, bytes: fields.bytes, on: node, at: now) }
     }
 
     private mutating func noteSuspended(
         _ actor: inout ActorRecord, _ index: Int, _ event: CommittedEvent, _ fields: ActorFields, _ worker: Int, at now: LogTime
     ) {
         let entry = active.remove(index)
-        if let paused = entry?.paused { placer.updateSnapshots { $0.drop(paused.snapshot, on: paused.node) } }
+        if let paused = entry?.paused { updateSnapshots { $0.drop(paused.snapshot, on: paused.node) } }
         guard let snapshot = fields.snapshot else { return }
         actor.snapshotSeq = event.seq
         // The node it ran on has the snapshot still.
         actor.node = worker >= 0 ? workers[worker].node : entry?.paused?.node ?? .none
-        placer.updateSnapshots { [node = actor.node] cache in
+        updateSnapshots { [node = actor.node] cache in
             if let old = entry?.external, old != snapshot { cache.outdate(old) }
             if !node.isNone { cache.note(snapshot, bytes: fields.bytes, on: node, at: now) }
         }
@@ -104,13 +104,15 @@ extension World {
 
     private mutating func noteDeleted(_ index: Int) {
         guard let entry = active.remove(index) else { return }
-        placer.updateSnapshots { cache in
+        updateSnapshots { cache in
             if let paused = entry.paused { cache.drop(paused.snapshot, on: paused.node) }
             if let external = entry.external { cache.outdate(external) }
         }
     }
 
     private func goldenBytes(_ actor: ActorRecord) -> Int64 { actor.snapshotSeq == 0 ? placer.snapshots.golden(of: actors.traits(of: actor).template)?.bytes ?? 0 : 0 }
+
+    private mutating func updateSnapshots(_ change: (inout SnapshotCache) -> Void) { news.note(placer.updateSnapshots(change)) }
 
     // MARK: - What nodes say
 
@@ -130,13 +132,13 @@ extension World {
         guard let snapshot, !place.isNone else { return true }
         guard event.kind == .snapshotEvicted else {
             let golden = label(template)
-            placer.updateSnapshots { cache in
+            updateSnapshots { cache in
                 if !golden.isNone { cache.setGolden(snapshot, bytes: bytes ?? cache.golden(of: golden)?.bytes ?? 0, of: golden) }
                 cache.reportCached(snapshot, bytes: bytes ?? 0, on: place, at: fold.at)
             }
             return true
         }
-        placer.updateSnapshots { $0.reportEvicted(snapshot, bytes: bytes, on: place) }
+        updateSnapshots { $0.reportEvicted(snapshot, bytes: bytes, on: place) }
         losePaused(snapshot, on: place, &fold)
         return true
     }
@@ -153,7 +155,7 @@ extension World {
         active.set(index, entry)
         guard isWaiting else { return }
         countWaiting(actor, index, selector, by: 1)
-        pools[Int(actor.pool)].placing.hasNews = true
+        news.note(pool: Int(actor.pool))
         fold.touched.insert(Int(actor.pool))
     }
 
@@ -176,7 +178,7 @@ extension World {
         guard let snapshot else { return true }
         guard template == nil else {
             let name = label(template)
-            placer.updateSnapshots { cache in
+            updateSnapshots { cache in
                 if isGone { cache.removeGolden(snapshot, of: name) } else { cache.setGolden(snapshot, bytes: bytes, of: name) }
             }
             return true
@@ -184,10 +186,10 @@ extension World {
         guard let index = actors.find(event.subject), toldAt > 0, actors[index].snapshotSeq == toldAt else { return true }
         // From here on it is read at this event, with its size; or there is none, and the actor starts from its template's.
         actors[index].snapshotSeq = isGone ? 0 : event.seq
-        if isGone { placer.updateSnapshots { $0.outdate(snapshot) } }
+        if isGone { updateSnapshots { $0.outdate(snapshot) } }
         guard actors[index].state == .waiting else { return true }
         let pool = Int(actors[index].pool)
-        pools[pool].placing.hasNews = true
+        news.note(pool: pool)
         fold.touched.insert(pool)
         return true
     }

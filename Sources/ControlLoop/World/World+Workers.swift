@@ -19,7 +19,7 @@ extension World {
         case .workerDraining:
             fold.change.own.append(event)
             guard let known, isSame(known, body) else { return false }
-            beginDrain(known, event, isOurs: names.text(of: event.source) == Outputs.source, &fold)
+            beginDrain(known, event, &fold)
             return true
         case .workerGone:
             guard let known, isSame(known, body) else { return false }
@@ -50,8 +50,7 @@ extension World {
             // It says who it is again: what it holds stays, what it says of itself is news. A draining worker stays so, unless
             // whoever said that it drains takes it back.
             record = workers[known]
-            let isOurs = names.text(of: event.source) == Outputs.source
-            guard record.pool == Int32(home), record.state == .ready || record.endDrain(event, isOurs: isOurs) else { return false }
+            guard record.pool == Int32(home), record.state == .ready || record.endDrain(event) else { return false }
         }
         if !uid.isEmpty { record.uid = uid }
         let isWhole = body.readMembers { key, value in
@@ -68,7 +67,8 @@ extension World {
             let isBack = workers[known].state == .draining && record.state == .ready
             if isBack, !pools[home].pendingStarts.isEmpty { pools[home].pendingStarts.removeLast() }
             changeWorker(known, &fold) { $0 = record }
-            placer.setWorker(known, record.facts, used: record.promised)
+            placer.setWorker(known, record.facts, used: record.used)
+            news.note(worker: known)
             noteNews(home)
             return true
         }
@@ -78,6 +78,7 @@ extension World {
         pools[home].members.append(index)
         count(index, by: 1)
         placer.setWorker(index, record.facts)
+        news.note(worker: index)
         noteNews(home)
         pools[home].failedStarts = nil
         noteStart(home, &fold)
@@ -86,14 +87,14 @@ extension World {
     }
 
     /// We say it when we choose the worker, and the worker, or its pod's watch, when it hears: the second is no contradiction.
-    private mutating func beginDrain(_ known: Int, _ event: CommittedEvent, isOurs: Bool, _ fold: inout Fold) {
+    private mutating func beginDrain(_ known: Int, _ event: CommittedEvent, _ fold: inout Fold) {
+        let isOurs = event.isOurs
         if !isOurs { workers[known].addDrainer(event.source) }
         guard workers[known].state == .ready || (isOurs && !workers[known].isChosen) else { return }
         if isOurs { pools[Int(workers[known].pool)].drains.triedAgain() }
         let now = fold.at
         changeWorker(known, &fold) { worker in
             worker.state = .draining
-            worker.isCondemned = false
             guard isOurs else { return }
             worker.isChosen = true
             worker.drainedAt = now
@@ -129,6 +130,7 @@ extension World {
         placer.removeWorker(index)
         pools[home].members.removeAll { $0 == index }
         workers.remove(index)
+        news.note(worker: index)
         noteNews(home)
         touch(home, &fold)
         leaveNode(node, &fold)
@@ -138,15 +140,27 @@ extension World {
     private mutating func leaveNode(_ node: NameID, _ fold: inout Fold) {
         guard splitsDemand, placer.workers.workers(on: node) == 0 else { return }
         for pool in pools.indices where pools[pool].placing.pausedWaiting[node] != nil {
-            pools[pool].placing.hasNews = true
+            news.note(pool: pool)
             fold.touched.insert(pool)
         }
     }
 
     /// Changes a record and lets counts and free slots follow.
     mutating func changeWorker(_ index: Int, _ fold: inout Fold, _ change: (inout WorkerRecord) -> Void) {
-        adjustWorker(index, change)
-        touch(Int(workers[index].pool), &fold)
+        let (old, new) = workers[index].changed(by: change)
+        let home = new.pool
+        if new.load != old.load {
+            count(old.load, in: home, by: -1)
+            count(new.load, in: home, by: 1)
+        }
+        if new.load.state != old.load.state {
+            placer.setPhase(index, new.phase)
+            news.note(worker: index)
+            noteNews(home)
+        }
+        placer.setUsed(index, new.load.used)
+        news.note(slotsOf: index)
+        touch(home, &fold)
     }
 
     /// A pool's workers changed: its own actors, and those that may spill to it, have others to choose from.
@@ -157,29 +171,8 @@ extension World {
 
     /// Something that an actor of the pool, or of one that spills to it, waits for may be there now.
     mutating func noteNews(_ home: Int) {
-        pools[home].placing.hasNews = true
-        for pool in pools[home].placing.spilledFrom { pools[pool].placing.hasNews = true }
-    }
-
-    /// The same where all there is to know is a slot that came free.
-    private mutating func noteFreed(_ worker: Int, _ home: Int) {
-        pools[home].placing.noteFreed(worker)
-        for pool in pools[home].placing.spilledFrom { pools[pool].placing.noteFreed(worker) }
-    }
-
-    /// The same for the loop's own promises, which are no fold.
-    /// - Parameter isKept: a promise that came true frees nothing.
-    mutating func adjustWorker(_ index: Int, isKept: Bool = false, _ change: (inout WorkerRecord) -> Void) {
-        let (old, new) = workers[index].changed(by: change)
-        let home = new.pool
-        // A promise changes nothing that is counted.
-        if new.load != old.load {
-            count(old.load, in: home, by: -1)
-            count(new.load, in: home, by: 1)
-        }
-        if new.load.state != old.load.state { placer.setPhase(index, new.phase) }
-        placer.setUsed(index, new.promised)
-        if new.load.state != old.load.state { noteNews(home) } else if new.free > old.free, !isKept { noteFreed(index, home) }
+        news.note(pool: home)
+        for pool in pools[home].placing.spilledFrom { news.note(pool: pool) }
     }
 
     /// Counts a worker that was read back from a checkpoint.
@@ -213,11 +206,9 @@ extension WorkerRecord {
         var pool: Int
         var load: WorkerLoad
         var phase: WorkerPhase
-        var promised: Int
-        var free: Int
     }
 
-    private var standing: Standing { Standing(pool: Int(pool), load: load, phase: phase, promised: promised, free: free) }
+    private var standing: Standing { Standing(pool: Int(pool), load: load, phase: phase) }
 
     /// How it stood before and after a change, read where it lies.
     fileprivate mutating func changed(by change: (inout WorkerRecord) -> Void) -> (old: Standing, new: Standing) {
@@ -234,16 +225,15 @@ extension WorkerRecord {
         drainers.append(source)
     }
 
-    /// Somebody says that it is ready; false where that one never said that it drains. A new start, as far as promises go.
-    fileprivate mutating func endDrain(_ event: CommittedEvent, isOurs: Bool) -> Bool {
-        guard isOurs ? isChosen : drainers.contains(event.source) else { return false }
-        if isOurs { isChosen = false } else { drainers.removeAll { $0 == event.source } }
+    /// Somebody says that it is ready; false where that one never said that it drains. It is another life: what was meant for the
+    /// one before doesn't count.
+    fileprivate mutating func endDrain(_ event: CommittedEvent) -> Bool {
+        guard event.isOurs ? isChosen : drainers.contains(event.source) else { return false }
+        if event.isOurs { isChosen = false } else { drainers.removeAll { $0 == event.source } }
         guard !isChosen, drainers.isEmpty else { return true }
         state = .ready
         readySeq = event.seq
         drainedAt = .zero
-        isRemovalSent = false
-        recall = .none
         return true
     }
 }

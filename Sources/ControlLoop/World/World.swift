@@ -37,6 +37,8 @@ package struct World: Sendable {
     var labels = NameTable()
     /// Which pools the running commit touched; empty between commits, and kept only for its memory.
     private var touched = TouchedPools()
+    /// What the running commit changed of what is placed; empty between commits.
+    var news = PlacingNews()
 
     /// A node holds some hundred snapshots; what is beyond counts as evicted. At most 25 MB in all.
     static let placementLimits: SnapshotCache.Limits = {
@@ -64,6 +66,8 @@ package struct World: Sendable {
         var shadowDecisions: [Position: String] = [:]
         /// Durations and outcomes that metrics want to know, in order.
         var measured: [Measured] = []
+        /// Empty where nobody asked for it.
+        var news = PlacingNews()
     }
 
     package struct SkippedEvent: Hashable, Sendable {
@@ -79,10 +83,12 @@ package struct World: Sendable {
     }
 
     /// Applies one commit. Commits must come whole and in order.
-    package mutating func fold(_ batch: CommittedBatch, names: some NameReading) -> Change {
+    /// - Parameter placing: whether whoever folds places actors as well, and so wants `Change.news`.
+    package mutating func fold(_ batch: CommittedBatch, names: some NameReading, placing: Bool = false) -> Change {
         precondition(batch.firstSeq == position + 1, "commit \(batch.firstSeq) can't follow position \(position)")
         var fold = Fold(at: batch.at)
         swap(&fold.touched, &touched)
+        if placing { news = PlacingNews(isWanted: true) }
         for event in batch.events {
             if !apply(event, of: batch, names: names, &fold) { fold.change.superseded.append(event.seq) }
         }
@@ -96,6 +102,7 @@ package struct World: Sendable {
         }
         for key in fold.change.shadows where !fold.change.pools.contains(key.pool) { pools[key.pool].evaluate(key.shadow, at: batch.at) }
         swap(&fold.touched, &touched)
+        if placing { swap(&fold.change.news, &news) }
         return fold.change
     }
 

@@ -6,7 +6,7 @@ import Placement
 // How does the folded state survive without folding everything again?
 //
 // A checkpoint is the world as bytes, at one position. It is only a cache: what can't be read, or was written by another
-// version, is ignored and the log folded from an older one, or from the start. Promises of the loop are left out.
+// version, is ignored and the log folded from an older one, or from the start.
 
 extension World {
     /// Rises with every change of the bytes' meaning.
@@ -90,7 +90,6 @@ extension World {
         for pool in pools.indices {
             pools[pool].placing.split = blockedSplit(pool)
             pools[pool].placing.prefetches = pools[pool].policy?.policy.prefetch ?? false
-            refillPrefetch(pool)
         }
     }
 
