@@ -89,11 +89,14 @@ let package = Package(
 
         .target(name: "SmallFiles", swiftSettings: strict),
 
-        // Floor 2: the loop over the log, live and over history.
+        // Floor 2: what the log says, and nothing else.
+        .target(name: "State", dependencies: ["Domain", "Autoscaling", "Placement", "EventLog"], swiftSettings: strict),
+
+        // The loop over the log, live and over history.
         .target(
             name: "ControlLoop",
             dependencies: [
-                "Domain", "Autoscaling", "Placement", "EventLog",
+                "Domain", "Autoscaling", "Placement", "EventLog", "State",
                 combine,
             ],
             swiftSettings: strict),
@@ -103,7 +106,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Replay",
-            dependencies: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop"],
+            dependencies: ["Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop"],
             resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
             swiftSettings: strict),
 
@@ -194,7 +197,7 @@ let package = Package(
         .executableTarget(
             name: "greenroom",
             dependencies: [
-                "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "HTTPService", "Policies",
+                "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay", "HTTPService", "Policies",
                 "ServiceClient", "WorkerAgent", "LocalWorkers", "Kubernetes", "ObjectStorage", "Pollers", "KEDAScaler", "ExternalMetrics", "HTTPServing", "SmallFiles", "Telemetry", log, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -215,7 +218,7 @@ let package = Package(
         .testTarget(
             name: "ControlLoopTests",
             dependencies: [
-                "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", combine,
+                "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay", combine,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             resources: [.copy("Fixtures")],
@@ -244,7 +247,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay"], swiftSettings: strict),
+        .testTarget(name: "StateTests", dependencies: ["Domain", "Autoscaling", "EventLog", "State"], swiftSettings: strict),
+        .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay"], swiftSettings: strict),
         .testTarget(
             name: "PeersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", "KEDAScaler", log], swiftSettings: strict),
         // What several test targets need: awaited conditions, a clock moved by hand, programs of the machine.

@@ -24,5 +24,5 @@ package struct TargetProblem: Hashable, Sendable {
     package static let podsNotFound = "PodsNotFound"
 
     /// Whether the counts that came with it are the target's own.
-    var hasCounts: Bool { reason == Self.podsNotFound }
+    package var hasCounts: Bool { reason == Self.podsNotFound }
 }

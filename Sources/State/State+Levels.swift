@@ -36,7 +36,7 @@ package struct TurnUnderWay: Hashable, Sendable {
     package var worker: NameID
 }
 
-extension World {
+extension State {
     package func levels(of pool: NameID) -> PoolLevels? { poolByName[pool].map { levels($0) } }
 
     /// The pools a commit touched, as they are after it.

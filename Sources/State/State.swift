@@ -1,10 +1,11 @@
 package import Domain
+package import EventLog
 import Autoscaling
-import Placement
+package import Placement
 
 // What is the state at this position of the log?
 //
-// `World` is fold(log): actors, workers, pools, and the autoscalers' memory, kept up to date commit by commit. It asks no
+// `State` is fold(log): actors, workers, pools, and the autoscalers' memory, kept up to date commit by commit. It asks no
 // clock, makes no decision and does no I/O: facts (placements, counts, workers) come from logged events alone, so a newer
 // version of the rules never rewrites what happened. Same commits, same world, live or in replay.
 //
@@ -12,36 +13,36 @@ import Placement
 // time, and remembers what the evaluation found. What follows from the new state (decisions, placements, drains) is the
 // loop's business, and comes back as events.
 
-package struct World: Sendable {
+package struct State: Sendable {
     /// The last position folded.
     package internal(set) var position: Position = 0
     /// Log time of the last commit folded.
     package internal(set) var at = LogTime.zero
 
-    var actors = ActorTable()
-    var workers = WorkerTable()
-    var pools: [PoolState] = []
-    var poolByName = SlotTable<NameID>()
-    var tombstones = Tombstones()
+    package internal(set) var actors = ActorTable()
+    package internal(set) var workers = WorkerTable()
+    package internal(set) var pools: [PoolState] = []
+    package internal(set) var poolByName = SlotTable<NameID>()
+    package internal(set) var tombstones = Tombstones()
     /// What placement asks: workers, snapshots on nodes, measured restores.
-    var placer = Placer(limits: World.placementLimits)
-    var active = ActiveSnapshots()
+    package internal(set) var placer = Placer(limits: State.placementLimits)
+    package internal(set) var active = ActiveSnapshots()
     /// When actors will wake, of the few of which that is known.
-    var forecasts = WakeForecasts()
+    package internal(set) var forecasts = WakeForecasts()
     /// Pools where somebody waits whose state lies on one node.
-    var pausedPools: Set<Int> = []
+    package internal(set) var pausedPools: Set<Int> = []
     /// Whether waiting actors are told apart by why they wait. From the first placement on that says which worker's life it
     /// means: decisions of logs older than that looked at all who wait as one.
-    var splitsDemand = false
+    package internal(set) var splitsDemand = false
     /// Names that are fields of events, not subjects: nodes, zones, templates, tenants, labels.
-    var labels = NameTable()
+    package internal(set) var labels = NameTable()
     /// Which pools the running commit touched; empty between commits, and kept only for its memory.
     private var touched = TouchedPools()
     /// What the running commit changed of what is placed; empty between commits.
-    var news = PlacingNews()
+    package internal(set) var news = PlacingNews()
 
     /// A node holds some hundred snapshots; what is beyond counts as evicted. At most 25 MB in all.
-    static let placementLimits: SnapshotCache.Limits = {
+    package static let placementLimits: SnapshotCache.Limits = {
         var limits = SnapshotCache.Limits()
         limits.entriesPerNode = 1_024
         limits.entries = 262_144
@@ -53,21 +54,21 @@ package struct World: Sendable {
     /// What one commit changed.
     package struct Change: Sendable {
         /// Indices of the pools whose state changed, rising.
-        var pools: [Int] = []
+        package internal(set) var pools: [Int] = []
         /// Shadows to look at though their pools didn't change, in order; those taken away too.
-        var shadows: [PolicyKey] = []
+        package internal(set) var shadows: [PolicyKey] = []
         /// Positions of events that fitted no state.
         package var superseded: [Position] = []
         /// Those among them that no state could have taken: they can't be read, or not by this version.
         package var skipped: [SkippedEvent] = []
         /// Our own events that the loop waits for, as (subject or pool, kind, position).
-        var own: [CommittedEvent] = []
+        package internal(set) var own: [CommittedEvent] = []
         /// Which of those are shadows' decisions, by position.
-        var shadowDecisions: [Position: String] = [:]
+        package internal(set) var shadowDecisions: [Position: String] = [:]
         /// Durations and outcomes that metrics want to know, in order.
-        var measured: [Measured] = []
+        package internal(set) var measured: [Measured] = []
         /// Empty where nobody asked for it.
-        var news = PlacingNews()
+        package internal(set) var news = PlacingNews()
     }
 
     package struct SkippedEvent: Hashable, Sendable {
@@ -76,7 +77,7 @@ package struct World: Sendable {
         package var why: String
     }
 
-    enum Measured: Sendable {
+    package enum Measured: Sendable {
         case wait(pool: Int, tier: RestoreTier, seconds: Double)
         case workerStart(pool: Int, seconds: Double)
         case workerGone(pool: Int, WorkerEnd)
@@ -85,6 +86,11 @@ package struct World: Sendable {
     /// Applies one commit. Commits must come whole and in order.
     /// - Parameter placing: whether whoever folds places actors as well, and so wants `Change.news`.
     package mutating func fold(_ batch: CommittedBatch, names: some NameReading, placing: Bool = false) -> Change {
+        foldAny(batch, names: names, placing: placing)
+    }
+
+    @inline(__always)
+    private mutating func foldAny(_ batch: CommittedBatch, names: some NameReading, placing: Bool) -> Change {
         precondition(batch.firstSeq == position + 1, "commit \(batch.firstSeq) can't follow position \(position)")
         var fold = Fold(at: batch.at)
         swap(&fold.touched, &touched)
@@ -106,22 +112,27 @@ package struct World: Sendable {
         return fold.change
     }
 
-    struct Fold {
-        let at: LogTime
-        var touched = TouchedPools()
+    /// The same, made for the one dictionary there is: what takes any is slower where it is called from outside.
+    package mutating func fold(_ batch: CommittedBatch, names: NameDictionary, placing: Bool = false) -> Change {
+        foldAny(batch, names: names, placing: placing)
+    }
+
+    package struct Fold {
+        package let at: LogTime
+        package internal(set) var touched = TouchedPools()
         /// What is a shadow's own (its policy, its decisions, its timers) touches it alone: whether there are shadows
         /// makes no difference to the pool.
-        var touchedShadows: Set<PolicyKey> = []
-        var change = Change()
+        package internal(set) var touchedShadows: Set<PolicyKey> = []
+        package internal(set) var change = Change()
 
         /// Notes that an event is passed over: it changes nothing, here and at every later start, and the rest goes on. False, as
         /// `apply` answers it.
-        mutating func skip(_ event: CommittedEvent, _ why: String) -> Bool {
+        package mutating func skip(_ event: CommittedEvent, _ why: String) -> Bool {
             change.skipped.append(SkippedEvent(seq: event.seq, why: why))
             return false
         }
 
-        mutating func skipDamaged(_ event: CommittedEvent) -> Bool { skip(event, "its body is not JSON: the file is damaged, run log verify") }
+        package mutating func skipDamaged(_ event: CommittedEvent) -> Bool { skip(event, "its body is not JSON: the file is damaged, run log verify") }
     }
 
     /// Applies one event; false where it fits no state and changes nothing.
@@ -152,7 +163,7 @@ package struct World: Sendable {
     }
 
     /// The pool of that name, made where it is new.
-    mutating func pool(_ name: NameID, names: some NameReading, at now: LogTime) -> Int {
+    package mutating func pool(_ name: NameID, names: some NameReading, at now: LogTime) -> Int {
         if let index = poolByName[name] { return index }
         pools.append(PoolState(name: name, text: names.text(of: name), at: now))
         poolByName.set(name, pools.count - 1)
@@ -161,19 +172,19 @@ package struct World: Sendable {
     }
 
     /// The number of a name that stands in a body. Room for all of a body's was asked for before it was read.
-    mutating func label(_ text: String?) -> NameID {
+    package mutating func label(_ text: String?) -> NameID {
         guard let text, !text.isEmpty else { return .none }
         return labels.intern(text) ?? .none
     }
 }
 
 /// A set of pools that costs nothing to empty: a bit for each, which come out in order by themselves.
-struct TouchedPools: Sendable {
+package struct TouchedPools: Sendable {
     private var words: [UInt64] = []
     private var count = 0
 
     @inline(__always)
-    mutating func insert(_ pool: Int) {
+    package mutating func insert(_ pool: Int) {
         let (word, bit) = (pool / 64, UInt64(1) << UInt64(pool % 64))
         if word >= words.count { words.append(contentsOf: repeatElement(0, count: word + 1 - words.count)) }
         guard words[word] & bit == 0 else { return }
@@ -182,7 +193,7 @@ struct TouchedPools: Sendable {
     }
 
     /// All of them, rising; none is left.
-    mutating func take() -> [Int] {
+    package mutating func take() -> [Int] {
         guard count > 0 else { return [] }
         var pools: [Int] = []
         pools.reserveCapacity(count)

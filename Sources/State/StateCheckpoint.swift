@@ -8,9 +8,9 @@ import Placement
 // A checkpoint is the world as bytes, at one position. It is only a cache: what can't be read, or was written by another
 // version, is ignored and the log folded from an older one, or from the start.
 
-extension World {
+extension State {
     /// Rises with every change of the bytes' meaning.
-    static let checkpointVersion = 11
+    package static let checkpointVersion = 11
 
     package func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -29,9 +29,9 @@ extension World {
     }
 
     package init(decoding bytes: [UInt8]) throws(ByteFault) {
-        let result = bytes.withUnsafeBytes { raw -> Result<World, ByteFault> in
+        let result = bytes.withUnsafeBytes { raw -> Result<State, ByteFault> in
             var reader = ByteReader(raw)
-            do throws(ByteFault) { return .success(try World(from: &reader)) } catch { return .failure(error) }
+            do throws(ByteFault) { return .success(try State(from: &reader)) } catch { return .failure(error) }
         }
         self = try result.get()
     }
@@ -108,23 +108,23 @@ extension World {
     }
 
     /// The newest checkpoint of the log that can be read, or an empty world.
-    static func restored(from log: EventLog, atOrBefore position: Position = .max) -> World {
+    package static func restored(from log: EventLog, atOrBefore position: Position = .max) -> State {
         var limit = position
         // Each round looks at an older checkpoint; the log keeps only a few.
         for _ in 0..<64 {
-            guard let checkpoint = try? log.latestCheckpoint(atOrBefore: limit, version: checkpointVersion) else { return World() }
-            if let world = try? World(decoding: checkpoint.body), world.position == checkpoint.seq {
+            guard let checkpoint = try? log.latestCheckpoint(atOrBefore: limit, version: checkpointVersion) else { return State() }
+            if let world = try? State(decoding: checkpoint.body), world.position == checkpoint.seq {
                 return world
             }
             limit = checkpoint.seq - 1
         }
-        return World()
+        return State()
     }
 }
 
 extension PoolState {
     /// The version of the bytes is the world's.
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.integer(name.rawValue)
         writer.string(text)
         writer.time(createdAt)
@@ -168,7 +168,7 @@ extension PoolState {
         }
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         name = NameID(try reader.integer())
         text = try reader.string()
         createdAt = try reader.time()
@@ -208,7 +208,7 @@ extension PoolState {
 }
 
 extension ObservedSeries {
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.string(metric)
         writer.list(labels) { writer, label in
             writer.string(label.key)
@@ -219,7 +219,7 @@ extension ObservedSeries {
         writer.integer(Int64(sample.consecutiveFailures))
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         metric = try reader.string()
         labels = try reader.list { reader throws(ByteFault) in Trigger.Label(key: try reader.string(), value: try reader.string()) }
         sample = ObservedSample(
@@ -229,15 +229,15 @@ extension ObservedSeries {
 }
 
 extension ByteReader {
-    mutating func int() throws(ByteFault) -> Int { Int(try integer(Int64.self)) }
+    package mutating func int() throws(ByteFault) -> Int { Int(try integer(Int64.self)) }
 
     /// A count of replicas, as large as one was ever told to be.
-    mutating func replicas() throws(ByteFault) -> Int { Int(try integer(in: 0...(.max))) }
+    package mutating func replicas() throws(ByteFault) -> Int { Int(try integer(in: 0...(.max))) }
 
     /// What was counted one by one, or measured in this world: far from the ends of its range.
-    mutating func tally() throws(ByteFault) -> Int { Int(try integer(in: 0...1 << 53)) }
+    package mutating func tally() throws(ByteFault) -> Int { Int(try integer(in: 0...1 << 53)) }
 
-    mutating func integer(in range: ClosedRange<Int64>) throws(ByteFault) -> Int64 {
+    package mutating func integer(in range: ClosedRange<Int64>) throws(ByteFault) -> Int64 {
         let at = offset
         let value = try integer(Int64.self)
         guard range.contains(value) else { throw ByteFault(offset: at, problem: "\(value) is none that was written") }
@@ -247,8 +247,8 @@ extension ByteReader {
 
 extension EventLog {
     /// Keeps the folded state, so that the next who needs one at its position or later folds the rest alone.
-    package func saveCheckpoint(of world: World) throws(LogError) {
+    package func saveCheckpoint(of world: State) throws(LogError) {
         guard world.position > 0 else { return }
-        try saveCheckpoint(seq: world.position, at: world.at, version: World.checkpointVersion, body: world.encoded())
+        try saveCheckpoint(seq: world.position, at: world.at, version: State.checkpointVersion, body: world.encoded())
     }
 }

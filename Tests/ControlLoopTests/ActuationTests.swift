@@ -4,6 +4,7 @@ import Synchronization
 import Testing
 
 @testable import ControlLoop
+@testable import State
 
 // Does a target end up with what was decided last, whatever comes late or fails?
 

@@ -6,6 +6,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import State
 @testable import EventLog
 
 // A loop on virtual time over a real log: what a timeline is written against.
@@ -241,7 +242,7 @@ final class LoopHarness: @unchecked Sendable {
 
     // MARK: - What is there
 
-    var world: World { core.world }
+    var world: State { core.world }
     func view(of actor: String) -> ActorView? { world.actorView(named: actor, log: log, at: scheduler.now) }
 
     var pool: PoolView {

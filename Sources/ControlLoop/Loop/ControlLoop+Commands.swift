@@ -1,6 +1,7 @@
 package import Autoscaling
 import Domain
 import EventLog
+import State
 
 // Commands end as events. They are answered once those are durable and folded.
 

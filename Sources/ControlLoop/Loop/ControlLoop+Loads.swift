@@ -1,5 +1,6 @@
 import Domain
 import Placement
+import State
 
 // How dear is each worker of a pool?
 //
@@ -28,7 +29,7 @@ extension ControlLoop {
     }
 }
 
-extension World {
+extension State {
     /// - Parameter reserved: slots of a worker that are reserved besides.
     func workerLoads(
         poolNamed pool: String, names: some NameReading & NameFinding, at now: LogTime, reserved: (Int) -> Int

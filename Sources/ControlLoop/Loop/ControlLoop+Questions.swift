@@ -1,4 +1,5 @@
 package import Domain
+import State
 
 // What is there? Answers from folded state, each at one position of the log.
 

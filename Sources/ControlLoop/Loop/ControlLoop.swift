@@ -1,6 +1,7 @@
 import Domain
 package import EventLog
 @preconcurrency import GreenroomOpenCombine
+import State
 import Synchronization
 
 // The loop as a service: it starts from the log, follows it, and answers.

@@ -4,6 +4,7 @@ import EventLog
 import Placement
 import Dispatch
 @preconcurrency import GreenroomOpenCombine
+import State
 import Synchronization
 
 // How does a commit become a decision?
@@ -67,9 +68,8 @@ final class LoopCore: @unchecked Sendable {
     private let isSaving = SavingMark()
 
     /// The state at the last commit that was folded.
-    private(set) var world: World {
+    var world: State {
         @inline(__always) _read { yield held.state }
-        @inline(__always) _modify { yield &held.state }
     }
 
     struct Rescale: Hashable, Sendable {
@@ -110,16 +110,16 @@ final class LoopCore: @unchecked Sendable {
     typealias Append = (EventBatch, @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) -> Void
 
     convenience init(log: EventLog, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits) {
-        self.init(log: log, world: World.restored(from: log), scheduler: scheduler, observer: observer, limits: limits) { batch, completion in
+        self.init(log: log, world: State.restored(from: log), scheduler: scheduler, observer: observer, limits: limits) { batch, completion in
             log.append(batch, completion: completion)
         }
     }
 
     init(
-        log: EventLog, world: World, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits, append: @escaping Append
+        log: EventLog, world: State, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits, append: @escaping Append
     ) {
         self.log = log
-        held = StateHolder(state: world)
+        held = StateHolder(world)
         self.scheduler = scheduler
         self.observer = observer
         self.limits = limits
@@ -190,8 +190,8 @@ final class LoopCore: @unchecked Sendable {
         reconsiderAll()
     }
 
-    private func fold(_ batch: CommittedBatch) -> World.Change {
-        let change = world.fold(batch, names: log.names, placing: isLive)
+    private func fold(_ batch: CommittedBatch) -> State.Change {
+        let change = held.fold(batch, names: log.names, placing: isLive)
         observer.folded(batch, superseded: change.superseded.count, lagSeconds: max(0, scheduler.now.seconds(since: batch.at)))
         if !change.skipped.isEmpty { tell(change.skipped) }
         eventsSinceCheckpoint += Int64(batch.events.count)
@@ -201,13 +201,13 @@ final class LoopCore: @unchecked Sendable {
         return change
     }
 
-    private func tell(_ skipped: [World.SkippedEvent]) {
+    private func tell(_ skipped: [State.SkippedEvent]) {
         for event in skipped { observer.couldNotFold(event.seq, why: event.why) }
         // Of a live commit all that was superseded is marked at once.
         if !isLive { log.markSuperseded(skipped.map(\.seq)) }
     }
 
-    private func settle(_ change: World.Change) {
+    private func settle(_ change: State.Change) {
         // Asked here, as the world would be handed over to no end.
         if watchers.count > 0 { watchers.tell(change.pools, of: world) }
         endAwaited()
@@ -255,7 +255,7 @@ final class LoopCore: @unchecked Sendable {
     private func isRescale(_ pool: Int) -> Bool { world.pools[pool].lastDecision.map { $0.from != $0.to } ?? false }
 
     private func rescale(_ pool: Int) -> Rescale? {
-        guard let applied = world.pools[pool].policy, world.pools[pool].isFollowed else { return nil }
+        guard let applied = world.pools[pool].policy, held.isFollowed(pool) else { return nil }
         return Rescale(
             pool: ActuatedPool(applied.policy), to: world.pools[pool].desired, seq: world.pools[pool].lastDecision?.seq ?? 0,
             since: world.pools[pool].evaluation?.at ?? world.at, policySeq: applied.seq)
@@ -271,7 +271,7 @@ final class LoopCore: @unchecked Sendable {
     /// What was wanted of a target that is another by now, or isn't followed any more, isn't wanted.
     private func release(_ pool: Int) {
         guard !actuated.isEmpty, let target = actuated[pool] else { return }
-        if world.pools[pool].isFollowed, world.pools[pool].policy?.policy.target == target { return }
+        if held.isFollowed(pool), world.pools[pool].policy?.policy.target == target { return }
         actuated[pool] = nil
         // Whatever wasn't passed on never will be: who is to go is told again, and who is to stay is asked for.
         for worker in world.pools[pool].members where world.workers[worker].isChosen { reservations.setRemovalSent(false, worker, held) }
@@ -281,8 +281,8 @@ final class LoopCore: @unchecked Sendable {
     private func depart(_ worker: Int, _ step: Departure.Step) {
         let record = world.workers[worker]
         let pool = Int(record.pool)
-        guard let applied = world.pools[pool].policy, world.pools[pool].isFollowed || step == .keep else { return }
-        if world.pools[pool].isFollowed { actuated[pool] = applied.policy.target }
+        guard let applied = world.pools[pool].policy, held.isFollowed(pool) || step == .keep else { return }
+        if held.isFollowed(pool) { actuated[pool] = applied.policy.target }
         departures.send(
             Departure(pool: ActuatedPool(applied.policy), worker: bareName(worker), step: step,
                 isRemovalSent: isRemovalSent(worker)))
@@ -328,22 +328,22 @@ final class LoopCore: @unchecked Sendable {
 
     /// Looks at a pool: who can be placed, who can go, and whether the count should change.
     private func consider(_ pool: Int) {
-        if !world.pools[pool].isFollowed { release(pool) }
+        if !held.isFollowed(pool) { release(pool) }
         planner.place(pool, held, &reservations, &outputs)
         planner.prefetch(pool, held, &reservations, &outputs)
         planner.giveUpDrains(pool, held, &reservations, &outputs)
         for worker in planner.takeBack(pool, held, &reservations) { depart(worker, .keep) }
         planner.drainSurplus(pool, held, &reservations, &outputs)
         removeEmptied(pool)
-        drainDeadlines[pool] = world.drainDeadline(pool)
+        drainDeadlines[pool] = held.drainDeadline(pool)
         prompt(PolicyKey(pool: pool))
         for shadow in world.pools[pool].shadows { prompt(PolicyKey(pool: pool, shadow: shadow.name)) }
     }
 
     private func prompt(_ key: PolicyKey) {
-        let moment = world.pools[key.pool].revision(of: key.shadow).map { PolicyMoment(revision: $0, round: round) }
+        let moment = held.revision(of: key).map { PolicyMoment(revision: $0, round: round) }
         guard moments.note(moment, of: key) else { return }
-        guard let (outcome, isNews) = world.pools[key.pool].outcome(of: key.shadow) else { return moments.setDeadline(nil, of: key) }
+        guard let (outcome, isNews) = held.outcome(of: key) else { return moments.setDeadline(nil, of: key) }
         planner.decide(key, outcome, isNews: isNews, held, &reservations, &outputs)
         moments.setDeadline(outcome.nextDeadline, of: key)
     }
@@ -452,7 +452,7 @@ final class LoopCore: @unchecked Sendable {
     /// The workers with what is reserved on them; nil before the loop acts.
     private var slots: WorkerIndex? { isLive ? reservations.slots : nil }
 
-    func placement(of actor: String) -> World.PlacementStanding { world.placement(of: actor, log: log, among: slots) }
+    func placement(of actor: String) -> State.PlacementStanding { world.placement(of: actor, log: log, among: slots) }
 
     /// A slot is reserved for an actor that waits; the log doesn't say so yet.
     func isReserved(_ actor: String) -> Bool {
@@ -546,7 +546,7 @@ final class LoopCore: @unchecked Sendable {
 
     // MARK: - Reports and checkpoints
 
-    private func report(_ measured: World.Measured) {
+    private func report(_ measured: State.Measured) {
         switch measured {
         case .wait(let pool, let tier, let seconds): observer.placed(pool: world.pools[pool].text, tier: tier, waitedSeconds: seconds)
         case .workerStart(let pool, let seconds): observer.workerStarted(pool: world.pools[pool].text, seconds: seconds)
@@ -576,7 +576,7 @@ final class LoopCore: @unchecked Sendable {
         checkpoints.sync { Self.save(world, in: log, observer) }
     }
 
-    private static func save(_ world: World, in log: EventLog, _ observer: any LoopObserving) {
+    private static func save(_ world: State, in log: EventLog, _ observer: any LoopObserving) {
         do throws(LogError) {
             try log.saveCheckpoint(of: world)
         } catch {

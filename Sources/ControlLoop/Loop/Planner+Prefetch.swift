@@ -1,5 +1,6 @@
 import Domain
 import Placement
+import State
 
 // Which node is told to fetch which snapshot?
 //

@@ -1,5 +1,6 @@
 import Autoscaling
 import Domain
+import State
 
 // Which workers that were told to go shall stay after all?
 //
@@ -11,7 +12,7 @@ import Domain
 extension Planner {
     /// Says, once for each time, that the pool's drains outlasted the policy's time.
     func giveUpDrains(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) {
-        guard held.state.pools[pool].workers.drainingBusy > 0, held.state.pools[pool].isFollowed, !held.state.pools[pool].drains.isPaused(at: held.state.at) else { return }
+        guard held.state.pools[pool].workers.drainingBusy > 0, held.isFollowed(pool), !held.state.pools[pool].drains.isPaused(at: held.state.at) else { return }
         let overdue = held.state.overdueDrains(pool)
         guard !overdue.isEmpty, reservations.giveUps.updateValue(held.state.pools[pool].drains.total, forKey: pool) != held.state.pools[pool].drains.total else { return }
         // The target may have been unable to give them back last time.
@@ -24,11 +25,11 @@ extension Planner {
         guard held.state.pools[pool].workers.draining > 0, held.state.pools[pool].policy != nil else { return [] }
         // The common case first: nothing is missing.
         let mayMiss = held.state.pools[pool].desired > held.state.pools[pool].workers.ready || held.state.pools[pool].drains.isPaused(at: held.state.at)
-        guard mayMiss || !held.state.pools[pool].isFollowed else { return [] }
+        guard mayMiss || !held.isFollowed(pool) else { return [] }
         let chosen = held.state.pools[pool].members.filter { held.state.workers[$0].isChosen }
         let candidates = chosen.filter { reservations.uncordon($0) == .none }
         guard !candidates.isEmpty else { return [] }
-        let back = held.state.pools[pool].isFollowed ? wanted(candidates, asked: chosen.count { reservations.uncordon($0) == .asked }, pool, held, reservations) : candidates
+        let back = held.isFollowed(pool) ? wanted(candidates, asked: chosen.count { reservations.uncordon($0) == .asked }, pool, held, reservations) : candidates
         for worker in back { reservations.setUncordon(.asked, worker, held) }
         return back
     }
@@ -51,7 +52,7 @@ extension Outputs {
     private static let listedWorkers = 100
 
     /// `2 workers still busy after 600 s: w-1 (actor a-7), w-2 (actor a-9 and 1 more); none is told to go before …`
-    mutating func giveUp(_ overdue: [Int], in pool: Int, _ world: World) {
+    mutating func giveUp(_ overdue: [Int], in pool: Int, _ world: State) {
         let state = world.pools[pool]
         let seconds = state.policy?.policy.drainTimeoutSeconds ?? 0
         let shown = overdue.prefix(Self.namedWorkers).map { describe(world.workers[$0], world) }.joined(separator: ", ")
@@ -84,7 +85,7 @@ extension Outputs {
         return pool.drains.isPaused(at: now) ? "its drain was given up" : "its drain was taken back: \(pool.desired) wanted"
     }
 
-    private func describe(_ worker: WorkerRecord, _ world: World) -> String {
+    private func describe(_ worker: WorkerRecord, _ world: State) -> String {
         let first = worker.residents.min().map { text(of: world.actors[$0].name) } ?? ""
         return "\(text(of: worker.name)) (actor \(first)\(worker.used > 1 ? " and \(worker.used - 1) more" : ""))"
     }

@@ -2,6 +2,7 @@ import Autoscaling
 import Domain
 import EventLog
 import Placement
+import State
 
 // What follows from the new state?
 //
@@ -110,7 +111,7 @@ struct Planner {
     /// aren't ready yet count against the desired count before them, so they go first. One with an actor, or with a slot reserved
     /// for one, is never chosen.
     func drainSurplus(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) {
-        guard held.state.pools[pool].workers.ready > held.state.pools[pool].desired, held.state.pools[pool].isFollowed else { return }
+        guard held.state.pools[pool].workers.ready > held.state.pools[pool].desired, held.isFollowed(pool) else { return }
         guard !held.state.pools[pool].drains.isPaused(at: held.state.at) else { return }
         let cordoned = !reservations.hasCordons ? 0 : held.state.pools[pool].members.count { reservations.isCordoned($0) && held.state.workers[$0].state == .ready }
         let surplus = held.state.pools[pool].workers.ready - cordoned - held.state.pools[pool].desired
@@ -130,7 +131,7 @@ struct Planner {
     ) {
         // What a pool's own policy recommends is never followed, so that it differs from the count isn't news by itself. A
         // shadow's count is its own.
-        let mustMove = outcome.to != outcome.from && (key.shadow != nil || held.state.pools[key.pool].isFollowed)
+        let mustMove = outcome.to != outcome.from && (key.shadow != nil || held.isFollowed(key.pool))
         guard isNews || mustMove, reservations.beginDecision(key) else { return }
         guard let standing = held.state.standing(of: key) else { preconditionFailure("a policy that was just decided for is gone") }
         let decision = outcome.explained(

@@ -1,5 +1,6 @@
 import Domain
 import Placement
+import State
 
 // What was concluded that the log doesn't hold yet?
 //
@@ -128,7 +129,7 @@ struct Reservations: Sendable {
     // MARK: - Commits
 
     /// Follows the state by one commit.
-    mutating func note(_ change: World.Change, _ held: borrowing StateHolder) {
+    mutating func note(_ change: State.Change, _ held: borrowing StateHolder) {
         while pools.count < held.state.pools.count { pools.append(PoolTurns()) }
         for ticket in change.news.tickets {
             guard ticket.joins else {

@@ -1,6 +1,7 @@
 package import Autoscaling
 package import Domain
 package import EventLog
+package import State
 
 // What does the loop do, without a clock and without waiting?
 //
@@ -26,7 +27,7 @@ package final class VirtualLoop {
 
     /// Over commits that are handed to `take`, beginning with the one after `world`'s position. `log` is asked for names and
     /// for snapshots alone.
-    package init(recordedIn log: EventLog, from world: World = World(), observer: any LoopObserving = SilentObserver()) {
+    package init(recordedIn log: EventLog, from world: State = State(), observer: any LoopObserving = SilentObserver()) {
         self.log = log
         scheduler = VirtualScheduler(now: world.at)
         var limits = LoopLimits()
@@ -35,7 +36,7 @@ package final class VirtualLoop {
         core.act()
     }
 
-    package var world: World { core.world }
+    package var world: State { core.world }
 
     /// Until the loop writes its next checkpoint, beside its other work.
     package var eventsUntilCheckpoint: Int64 { core.eventsUntilCheckpoint }

@@ -1,31 +1,18 @@
 package import Domain
 package import Autoscaling
 package import EventLog
+package import State
 
 // What does a state of the past answer?
 //
 // The same questions as to the live loop, put to a world that stands still. `now` is the log time of its last commit.
 
-extension World {
-    /// The newest checkpoint at or before `position`, or an empty world: where to begin to fold.
-    package static func nearest(to position: Position, in log: EventLog) -> World { restored(from: log, atOrBefore: position) }
-
-    /// What would be decided for `pool`, or by one of its shadows, from this state; nil where there is no such policy or it
-    /// was never looked at.
-    package func decision(for pool: NameID, shadow: String? = nil) -> DecisionRecord? {
-        guard let index = poolByName[pool], let standing = standing(of: PolicyKey(pool: index, shadow: shadow)) else { return nil }
-        let decision = Autoscaler.decide(
-            policy: standing.applied.policy, observation: standing.observation, memory: standing.memory, evaluation: standing.evaluation)
-        return DecisionRecord(decision, standing.observation, standing.applied, asOf: position)
-    }
-}
-
 /// A state of the past as a `ControlPlane`: it answers, and refuses every command.
 package struct HistoricalState: ControlPlane {
-    private let world: World
+    private let world: State
     private let log: EventLog
 
-    package init(world: World, log: EventLog) {
+    package init(world: State, log: EventLog) {
         self.world = world
         self.log = log
     }

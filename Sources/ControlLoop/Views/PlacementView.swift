@@ -1,6 +1,7 @@
 package import Domain
 import EventLog
 import Placement
+import State
 
 // Why does an actor go there, and why not elsewhere?
 //
@@ -46,7 +47,7 @@ package struct PlacementView: Codable, Hashable, Sendable {
     }
 }
 
-extension World {
+extension State {
     /// nil where the actor isn't known or doesn't wait.
     func placementView(of name: String, log: EventLog, at now: LogTime, among slots: WorkerIndex? = nil) -> PlacementView? {
         let slots = slots ?? placer.workers

@@ -1,11 +1,12 @@
 package import Domain
 import EventLog
+import State
 
 // Which pools, workers and actors are there, in which order, and which page of them?
 //
 // Pools and workers are listed by name; actors in the order in which they became known, since there may be millions.
 
-extension World {
+extension State {
     func poolViews(names: some NameReading, at now: LogTime) -> [PoolView] {
         pools.indices.sorted { pools[$0].text < pools[$1].text }.map { poolView($0, names: names, at: now) }
     }
@@ -104,7 +105,7 @@ extension World {
 
 // MARK: - By name
 
-extension World {
+extension State {
     /// All known by a name: `NAMESPACE/NAME` is one at most, a bare name may be one of each namespace.
     func actors(named name: String, _ names: some NameReading & NameFinding) -> [Int] {
         numbers(named: name, names, find: { actors.find($0) }, namespace: { namespace(ofActor: $0) })

@@ -2,10 +2,11 @@ import Autoscaling
 import Domain
 import EventLog
 import Placement
+import State
 
 // What would be decided, and where does an actor stand?
 
-extension World {
+extension State {
     /// The decision `policy` leads to on the state as it is. Nothing changes.
     func preview(_ policy: Policy, at now: LogTime, asOf: Position, names: NameDictionary) -> DecisionView {
         var pool = find(pool: policy.pool, names: names).map { pools[$0] } ?? PoolState(name: .none, text: policy.pool, at: now)

@@ -1,6 +1,7 @@
 import Autoscaling
 import Domain
 import Placement
+import State
 
 // How does the state look from outside?
 
@@ -15,13 +16,17 @@ extension PoolState {
     }
 }
 
+extension ForeignReplicas {
+    fileprivate var view: PoolView.ForeignReplicasView { PoolView.ForeignReplicasView(expected: expected, found: found, at: at.rfc3339, yields: isYielding) }
+}
+
 extension FailedStarts {
     fileprivate var view: PoolView.WorkersFailingView {
         PoolView.WorkersFailingView(count: count, error: error, at: at.rfc3339, text: sentence, isPersistent: isPersistent)
     }
 }
 
-extension World {
+extension State {
     /// Targets that didn't do as they were told last, of pools that have a policy, by the pool's name.
     var targetProblems: [LoopHealth.UnreachableTarget] {
         pools.lazy.filter { $0.policy != nil }.compactMap { pool in pool.scaleProblem.map { .init(pool: pool.text, problem: $0) } }.sorted { $0.pool < $1.pool }

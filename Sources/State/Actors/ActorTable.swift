@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 
 // What is known of each actor?
 //
@@ -6,43 +6,43 @@ import Domain
 // chunks that never move: growing copies no records. Indices are stable until the actor is deleted. Actors are found by
 // the number of their name in the log's dictionary.
 
-struct ActorRecord: Hashable, Sendable {
-    var name: NameID
+package struct ActorRecord: Hashable, Sendable {
+    package internal(set) var name: NameID
     /// Index of the pool; -1 where none is known.
-    var pool: Int32 = -1
+    package internal(set) var pool: Int32 = -1
     /// Index of the worker it holds a slot of; -1 where it holds none.
-    var worker: Int32 = -1
+    package internal(set) var worker: Int32 = -1
     /// Number of its template, tenant and class in the table of actors: few of them are alike in nothing.
     fileprivate(set) var traits: UInt32 = 0
     /// The node that keeps its last snapshot: its only copy while it is paused, a cached one once it is suspended.
-    var node = NameID.none
-    var state = ActorState.unknown
+    package internal(set) var node = NameID.none
+    package internal(set) var state = ActorState.unknown
     /// The resting state it was in before it began to wait.
-    var resting = ActorState.suspended
-    var tier = RestoreTier.cold
-    var hasVersion = false
-    var waitedMillis: UInt32 = 0
-    var createdAtSeconds: UInt32 = 0
-    var version: Int64 = 0
+    package internal(set) var resting = ActorState.suspended
+    package internal(set) var tier = RestoreTier.cold
+    package internal(set) var hasVersion = false
+    package internal(set) var waitedMillis: UInt32 = 0
+    package internal(set) var createdAtSeconds: UInt32 = 0
+    package internal(set) var version: Int64 = 0
     /// When it entered its state.
-    var since = LogTime.zero
+    package internal(set) var since = LogTime.zero
     /// Position of the event that entered its state; while waiting, its ticket.
-    var stateSeq: Position = 0
+    package internal(set) var stateSeq: Position = 0
     /// Position of the event that told of its latest external snapshot; 0 where there is none.
-    var snapshotSeq: Position = 0
+    package internal(set) var snapshotSeq: Position = 0
 
-    init(name: NameID) { self.name = name }
+    package init(name: NameID) { self.name = name }
 }
 
 /// What an actor shares with many others. Names in the world's table of labels.
-struct ActorTraits: Hashable, Sendable {
-    var template = NameID.none
-    var tenant = NameID.none
+package struct ActorTraits: Hashable, Sendable {
+    package internal(set) var template = NameID.none
+    package internal(set) var tenant = NameID.none
     /// The class a worker must have for it; none takes any.
-    var sandboxClass = NameID.none
+    package internal(set) var sandboxClass = NameID.none
 }
 
-struct ActorTable: Sendable {
+package struct ActorTable: Sendable {
     private static let chunkSize = 4096
 
     /// By number; 0 is no traits at all. Never fewer: what an actor once was is kept.
@@ -53,30 +53,30 @@ struct ActorTable: Sendable {
     /// By the number of the name: index + 1, or 0.
     private var byName: [UInt32] = []
     private var vacant: [Int] = []
-    private(set) var used = 0
+    package private(set) var used = 0
 
     /// Actors known and not deleted.
-    var count: Int { used - vacant.count }
+    package var count: Int { used - vacant.count }
 
     /// One past the highest index in use.
-    var capacity: Int { used }
+    package var capacity: Int { used }
 
     @inline(__always)
-    func find(_ name: NameID) -> Int? {
+    package func find(_ name: NameID) -> Int? {
         guard name.index < byName.count, byName[name.index] != 0 else { return nil }
         return Int(byName[name.index]) - 1
     }
 
     @inline(__always)
-    subscript(_ index: Int) -> ActorRecord {
+    package subscript(_ index: Int) -> ActorRecord {
         _read { yield chunks[index / Self.chunkSize][index % Self.chunkSize] }
         _modify { yield &chunks[index / Self.chunkSize][index % Self.chunkSize] }
     }
 
     @inline(__always)
-    func traits(of actor: ActorRecord) -> ActorTraits { traits[Int(actor.traits)] }
+    package func traits(of actor: ActorRecord) -> ActorTraits { traits[Int(actor.traits)] }
 
-    mutating func setTraits(_ new: ActorTraits, of actor: inout ActorRecord) {
+    package mutating func setTraits(_ new: ActorTraits, of actor: inout ActorRecord) {
         if let known = traitNumbers[new] {
             actor.traits = known
             return
@@ -86,7 +86,7 @@ struct ActorTable: Sendable {
         traitNumbers[new] = actor.traits
     }
 
-    mutating func insert(_ name: NameID) -> Int {
+    package mutating func insert(_ name: NameID) -> Int {
         let index = vacant.popLast() ?? append()
         self[index] = ActorRecord(name: name)
         if name.index >= byName.count {
@@ -96,7 +96,7 @@ struct ActorTable: Sendable {
         return index
     }
 
-    mutating func remove(_ index: Int) {
+    package mutating func remove(_ index: Int) {
         byName[self[index].name.index] = 0
         self[index] = ActorRecord(name: .none)
         vacant.append(index)
@@ -115,13 +115,13 @@ struct ActorTable: Sendable {
 }
 
 extension ActorTable {
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.count(used)
         for index in 0..<used { self[index].encode(into: &writer, traits(of: self[index])) }
     }
 
     /// - Parameter lastName: no name in the log has a higher number.
-    init(from reader: inout ByteReader, lastName: Int64) throws(ByteFault) {
+    package init(from reader: inout ByteReader, lastName: Int64) throws(ByteFault) {
         let count = try reader.count(bytesEach: ActorRecord.encodedBytes)
         for _ in 0..<count {
             var traits = ActorTraits()
@@ -142,9 +142,9 @@ extension ActorTable {
 }
 
 extension ActorRecord {
-    static let encodedBytes = 72
+    package static let encodedBytes = 72
 
-    func encode(into writer: inout ByteWriter, _ traits: ActorTraits) {
+    package func encode(into writer: inout ByteWriter, _ traits: ActorTraits) {
         writer.integer(name.rawValue)
         writer.integer(pool)
         writer.integer(worker)
@@ -186,7 +186,7 @@ extension ActorRecord {
 }
 
 extension ByteReader {
-    mutating func enumeration<Value: RawRepresentable>() throws(ByteFault) -> Value where Value.RawValue == UInt8 {
+    package mutating func enumeration<Value: RawRepresentable>() throws(ByteFault) -> Value where Value.RawValue == UInt8 {
         let at = offset
         guard let value = Value(rawValue: try integer(UInt8.self)) else { throw ByteFault(offset: at, problem: "not one of the known cases") }
         return value

@@ -1,6 +1,6 @@
 import Autoscaling
-import Domain
-import Placement
+package import Domain
+package import Placement
 
 // What does an actor's event change?
 //
@@ -8,30 +8,30 @@ import Placement
 // Always: an actor holds at most one slot; a waiting actor has exactly one ticket, in its own pool's queue.
 
 /// The fields of an actor's event that state depends on, read in one pass.
-struct ActorFields {
-    var version: Int64?
-    var priority: Int64 = 0
-    var expectedMillis: Int64 = 0
-    var restoreMillis: Int64?
+package struct ActorFields {
+    package internal(set) var version: Int64?
+    package internal(set) var priority: Int64 = 0
+    package internal(set) var expectedMillis: Int64 = 0
+    package internal(set) var restoreMillis: Int64?
     /// What it is about to be, or was, restored from, or what was written of it.
-    var snapshot: SnapshotID?
-    var bytes: Int64 = 0
-    var sandboxClass: String?
+    package internal(set) var snapshot: SnapshotID?
+    package internal(set) var bytes: Int64 = 0
+    package internal(set) var sandboxClass: String?
     /// The life of the worker that a placement means, and the request it answers.
-    var workerVersion: Position?
-    var request: Position?
-    var template: String?
-    var tenant: String?
-    var node: String?
-    var tier: String?
+    package internal(set) var workerVersion: Position?
+    package internal(set) var request: Position?
+    package internal(set) var template: String?
+    package internal(set) var tenant: String?
+    package internal(set) var node: String?
+    package internal(set) var tier: String?
     /// When it wakes by itself: a cron expression and the zone it is read in.
-    var schedule: String?
-    var timezone: String?
-    var selector: [(key: String, value: String)] = []
+    package internal(set) var schedule: String?
+    package internal(set) var timezone: String?
+    package internal(set) var selector: [(key: String, value: String)] = []
     /// False where the body is damaged: then none of it counts.
-    private(set) var isWhole = true
+    package private(set) var isWhole = true
 
-    init(_ kind: EventKind, _ body: EventBody) {
+    package init(_ kind: EventKind, _ body: EventBody) {
         guard !body.isEmpty else { return }
         isWhole = body.readMembers { key, value in
             if key == "version" { version = body.integer(value) }
@@ -66,8 +66,8 @@ struct ActorFields {
     }
 }
 
-extension World {
-    mutating func applyActor(_ event: CommittedEvent, _ fields: ActorFields, _ names: some NameReading, _ fold: inout Fold) -> Bool {
+extension State {
+    package mutating func applyActor(_ event: CommittedEvent, _ fields: ActorFields, _ names: some NameReading, _ fold: inout Fold) -> Bool {
         guard fields.isWhole else { return fold.skipDamaged(event) }
         let known = actors.find(event.subject)
         // Changed here, in one place, and put back once: the table is looked into as seldom as may be.
@@ -191,7 +191,7 @@ extension World {
     }
 
     /// Gives its slot back, held since the actor entered its state.
-    mutating func release(_ actor: inout ActorRecord, _ index: Int, at now: LogTime, _ fold: inout Fold) {
+    package mutating func release(_ actor: inout ActorRecord, _ index: Int, at now: LogTime, _ fold: inout Fold) {
         if actor.pool >= 0 {
             pools[Int(actor.pool)].resident -= 1
             countRunning(actor, by: -1)

@@ -1,5 +1,5 @@
-import Autoscaling
-import Domain
+package import Autoscaling
+package import Domain
 import Placement
 
 // Which actors' snapshots could a node fetch before they come?
@@ -7,14 +7,21 @@ import Placement
 // Those of a pool whose policy has prefetch on: who has begun to wait, and who will wake soon. All of it is for suggestions
 // alone: no placement and no decision about a count looks at it.
 
-extension World {
+/// Why a schedule foretells no wake.
+package enum UnforetoldWake: Error, Hashable {
+    case notCron(ScheduleError)
+    /// Neither UTC nor a zone whose changes of offset the log carries.
+    case unknownZone
+}
+
+extension State {
     /// A node is told this long before an actor is expected, besides what the restore takes: for the way to its agent.
-    static let prefetchMarginMicroseconds: Int64 = 5_000_000
+    package static let prefetchMarginMicroseconds: Int64 = 5_000_000
 
     private func prefetches(_ actor: ActorRecord) -> Bool { actor.pool >= 0 && pools[Int(actor.pool)].placing.prefetches }
 
     /// What an actor's event says of when it wakes. `actor` as it is after the event but for its state.
-    mutating func noteForecast(_ actor: ActorRecord, _ index: Int, from old: ActorState, to next: ActorState, _ kind: EventKind, _ fields: ActorFields, at now: LogTime) {
+    package mutating func noteForecast(_ actor: ActorRecord, _ index: Int, from old: ActorState, to next: ActorState, _ kind: EventKind, _ fields: ActorFields, at now: LogTime) {
         guard !forecasts.isEmpty || fields.schedule != nil || kind == .actorRequested && prefetches(actor) else { return }
         switch kind {
         case .actorCreated:
@@ -39,7 +46,7 @@ extension World {
     }
 
     /// A schedule's zone is UTC, or one that a schedule of the pool's policy has, as the log carries that one's changes.
-    func nextWake(_ entry: WakeForecasts.Entry, in pool: Int, after time: LogTime) throws(UnforetoldWake) -> LogTime? {
+    package func nextWake(_ entry: WakeForecasts.Entry, in pool: Int, after time: LogTime) throws(UnforetoldWake) -> LogTime? {
         guard entry.hasSchedule else {
             guard let gap = entry.steadyGapMicroseconds else { return nil }
             let wakeAt = entry.lastWake.adding(microseconds: gap)
@@ -56,7 +63,7 @@ extension World {
     }
 
     /// The timer of a pool fired: those whose deadline has come are due. A schedule goes on with its next start.
-    mutating func ringForecasts(of pool: Int, at now: LogTime) {
+    package mutating func ringForecasts(of pool: Int, at now: LogTime) {
         guard !forecasts.isEmpty else { return }
         forecasts.forgetDue(upTo: now)
         for (index, _) in forecasts.reached(now) where Int(actors[index].pool) == pool {
@@ -70,7 +77,7 @@ extension World {
     }
 
     /// The policy may have turned prefetch on or off.
-    mutating func adoptPrefetch(_ home: Int) {
+    package mutating func adoptPrefetch(_ home: Int) {
         let isOn = pools[home].policy?.policy.prefetch ?? false
         let wasOn = pools[home].placing.prefetches
         pools[home].placing.prefetches = isOn
@@ -82,7 +89,7 @@ extension World {
     }
 
     /// A suggestion is in the log: it isn't made again. Nothing else follows from it.
-    mutating func applySuggestion(_ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
+    package mutating func applySuggestion(_ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
         fold.change.own.append(event)
         guard let home = poolByName[event.pool] else { return true }
         var actor: String?

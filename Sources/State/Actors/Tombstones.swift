@@ -1,23 +1,23 @@
-import Domain
+package import Domain
 
 // Was this name an actor that is gone?
 //
 // Deleted actors leave the table; a late event about one must not bring it back. The names deleted last are remembered,
 // up to a limit, the oldest forgotten first. An event later than that makes the actor anew.
 
-struct Tombstones: Hashable, Sendable {
-    static let limit = 65_536
+package struct Tombstones: Hashable, Sendable {
+    package static let limit = 65_536
 
     private var names: Set<NameID> = []
     /// In the order of deletion, a ring; a name created again leaves its place behind.
     private var order: [NameID] = []
     private var next = 0
 
-    init() {}
+    package init() {}
 
-    func contains(_ name: NameID) -> Bool { names.contains(name) }
+    package func contains(_ name: NameID) -> Bool { names.contains(name) }
 
-    mutating func add(_ name: NameID) {
+    package mutating func add(_ name: NameID) {
         guard names.insert(name).inserted else { return }
         if order.count < Self.limit {
             order.append(name)
@@ -28,9 +28,9 @@ struct Tombstones: Hashable, Sendable {
         }
     }
 
-    mutating func remove(_ name: NameID) { names.remove(name) }
+    package mutating func remove(_ name: NameID) { names.remove(name) }
 
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.list(order) { writer, name in
             writer.integer(name.rawValue)
             writer.bool(names.contains(name))
@@ -38,7 +38,7 @@ struct Tombstones: Hashable, Sendable {
         writer.count(next)
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         let entries = try reader.list(bytesEach: 5) { reader throws(ByteFault) in (NameID(try reader.integer()), try reader.bool()) }
         next = Int(try reader.integer(UInt32.self))
         guard entries.count <= Self.limit, next < max(entries.count, 1) else { throw ByteFault(offset: reader.offset, problem: "too many tombstones") }

@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 import Placement
 
 // When will suspended actors wake, as far as that can be foretold?
@@ -8,36 +8,36 @@ import Placement
 // A side table of the few actors that have one, so that all others cost nothing; a schedule is kept whatever the pool's
 // policy says, history only where the policy wants it. What is armed has a deadline, which a logged timer takes.
 
-struct WakeForecasts: Sendable {
+package struct WakeForecasts: Sendable {
     /// Actors with a schedule, and with history, at most; further ones aren't foretold.
-    static let scheduleLimit = 16_384
-    static let historyLimit = 16_384
+    package static let scheduleLimit = 16_384
+    package static let historyLimit = 16_384
     /// Gaps alike in a row from which history counts as steady, and wakes that the mean looks back at.
-    static let steadyGaps = 2
-    static let meanGaps: Int64 = 8
+    package static let steadyGaps = 2
+    package static let meanGaps: Int64 = 8
     /// A gap differs by little up to a tenth.
-    static let toleranceDivisor: Int64 = 10
-    static let gapLimitsMicroseconds: ClosedRange<Int64> = 60_000_000...2_678_400_000_000
+    package static let toleranceDivisor: Int64 = 10
+    package static let gapLimitsMicroseconds: ClosedRange<Int64> = 60_000_000...2_678_400_000_000
     /// Where history is full, what hasn't woken for two gaps, an hour at least, makes room; looked for once a minute.
-    static let forgetMicroseconds: Int64 = 3_600_000_000
-    static let sweepMicroseconds: Int64 = 60_000_000
+    package static let forgetMicroseconds: Int64 = 3_600_000_000
+    package static let sweepMicroseconds: Int64 = 60_000_000
 
-    struct Entry: Hashable, Sendable {
+    package struct Entry: Hashable, Sendable {
         /// Empty where it has no schedule.
-        var cron = ""
-        var timezone = ""
+        package internal(set) var cron = ""
+        package internal(set) var timezone = ""
         /// Of its latest external snapshot.
-        var bytes: Int64 = 0
-        var lastWake = LogTime.zero
+        package internal(set) var bytes: Int64 = 0
+        package internal(set) var lastWake = LogTime.zero
         /// Mean of the gaps that were alike.
-        var gapMicroseconds: Int64 = 0
-        var alikeGaps = 0
-        var armed: Armed?
+        package internal(set) var gapMicroseconds: Int64 = 0
+        package internal(set) var alikeGaps = 0
+        package internal(set) var armed: Armed?
 
-        var hasSchedule: Bool { !cron.isEmpty }
-        var steadyGapMicroseconds: Int64? { alikeGaps >= WakeForecasts.steadyGaps ? gapMicroseconds : nil }
+        package var hasSchedule: Bool { !cron.isEmpty }
+        package var steadyGapMicroseconds: Int64? { alikeGaps >= WakeForecasts.steadyGaps ? gapMicroseconds : nil }
 
-        mutating func woke(at now: LogTime) {
+        package mutating func woke(at now: LogTime) {
             let gap = now.microseconds(since: lastWake)
             let hadWoken = lastWake != .zero
             lastWake = now
@@ -55,15 +55,15 @@ struct WakeForecasts: Sendable {
         }
 
         /// Not woken for so long that its history says nothing any more.
-        func isStale(at now: LogTime) -> Bool {
+        package func isStale(at now: LogTime) -> Bool {
             !hasSchedule && now.microseconds(since: lastWake) > max(WakeForecasts.forgetMicroseconds, 2 * gapMicroseconds)
         }
     }
 
-    struct Armed: Hashable, Sendable {
-        var wakeAt: LogTime
+    package struct Armed: Hashable, Sendable {
+        package internal(set) var wakeAt: LogTime
         /// When a node is to be told.
-        var dueAt: LogTime
+        package internal(set) var dueAt: LogTime
     }
 
     private struct Deadline: Hashable, Comparable, Sendable {
@@ -78,17 +78,17 @@ struct WakeForecasts: Sendable {
     /// Of those that are armed, rising.
     private var deadlines: [Deadline] = []
     /// Their deadline came: when they are expected, by actor, until a node was told or the time has passed.
-    private(set) var due: [Int: LogTime] = [:]
+    package private(set) var due: [Int: LogTime] = [:]
     private var sweptAt = LogTime.zero
 
-    var isEmpty: Bool { entries.isEmpty }
-    var count: Int { entries.count }
-    var indices: [Int] { entries.keys.sorted() }
-    subscript(_ actor: Int) -> Entry? { entries.isEmpty ? nil : entries[actor] }
+    package var isEmpty: Bool { entries.isEmpty }
+    package var count: Int { entries.count }
+    package var indices: [Int] { entries.keys.sorted() }
+    package subscript(_ actor: Int) -> Entry? { entries.isEmpty ? nil : entries[actor] }
 
     // MARK: - What happens to actors
 
-    mutating func declare(_ actor: Int, cron: String, timezone: String) {
+    package mutating func declare(_ actor: Int, cron: String, timezone: String) {
         guard entries[actor]?.hasSchedule ?? false || schedules < Self.scheduleLimit else { return }
         if !(entries[actor]?.hasSchedule ?? false) { schedules += 1 }
         entries[actor, default: Entry()].cron = cron
@@ -96,7 +96,7 @@ struct WakeForecasts: Sendable {
     }
 
     /// - Parameter learns: its history is wanted, so that it is kept where there is room.
-    mutating func woke(_ actor: Int, at now: LogTime, learns: Bool) {
+    package mutating func woke(_ actor: Int, at now: LogTime, learns: Bool) {
         disarm(actor)
         if entries[actor] == nil {
             guard learns, hasRoom(at: now) else { return }
@@ -105,9 +105,9 @@ struct WakeForecasts: Sendable {
         entries[actor]?.woke(at: now)
     }
 
-    mutating func suspended(_ actor: Int, bytes: Int64) { entries[actor]?.bytes = bytes }
+    package mutating func suspended(_ actor: Int, bytes: Int64) { entries[actor]?.bytes = bytes }
 
-    mutating func remove(_ actor: Int) {
+    package mutating func remove(_ actor: Int) {
         disarm(actor)
         if entries.removeValue(forKey: actor)?.hasSchedule ?? false { schedules -= 1 }
     }
@@ -122,7 +122,7 @@ struct WakeForecasts: Sendable {
 
     // MARK: - Deadlines
 
-    mutating func arm(_ actor: Int, _ armed: Armed) {
+    package mutating func arm(_ actor: Int, _ armed: Armed) {
         guard entries[actor] != nil else { return }
         unschedule(actor)
         entries[actor]?.armed = armed
@@ -131,7 +131,7 @@ struct WakeForecasts: Sendable {
     }
 
     /// It wakes, or nobody wants to know when it does.
-    mutating func disarm(_ actor: Int) {
+    package mutating func disarm(_ actor: Int) {
         guard !entries.isEmpty else { return }
         due[actor] = nil
         unschedule(actor)
@@ -153,17 +153,17 @@ struct WakeForecasts: Sendable {
     }
 
     /// The first deadline later than `time`.
-    func earliest(after time: LogTime) -> LogTime? {
+    package func earliest(after time: LogTime) -> LogTime? {
         if deadlines.isEmpty { return nil }
         let place = place(of: Deadline(at: time, actor: .max))
         return place < deadlines.count ? deadlines[place].at : nil
     }
 
     /// Actors whose deadline has come, with it.
-    func reached(_ now: LogTime) -> [(actor: Int, at: LogTime)] { deadlines.prefix { $0.at <= now }.map { ($0.actor, $0.at) } }
+    package func reached(_ now: LogTime) -> [(actor: Int, at: LogTime)] { deadlines.prefix { $0.at <= now }.map { ($0.actor, $0.at) } }
 
     /// Notes that the log says so. Answers when it was expected to wake.
-    mutating func ring(_ actor: Int) -> LogTime? {
+    package mutating func ring(_ actor: Int) -> LogTime? {
         guard let armed = entries[actor]?.armed else { return nil }
         unschedule(actor)
         due[actor] = armed.wakeAt
@@ -171,14 +171,14 @@ struct WakeForecasts: Sendable {
     }
 
     /// A node was told.
-    mutating func settle(_ actor: Int) { due[actor] = nil }
+    package mutating func settle(_ actor: Int) { due[actor] = nil }
 
     /// What comes too late helps nobody.
-    mutating func forgetDue(upTo now: LogTime) { if !due.isEmpty { due = due.filter { $0.value > now } } }
+    package mutating func forgetDue(upTo now: LogTime) { if !due.isEmpty { due = due.filter { $0.value > now } } }
 }
 
 extension WakeForecasts {
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.list(indices) { writer, actor in
             let entry = entries[actor] ?? Entry()
             writer.integer(Int64(actor))
@@ -200,7 +200,7 @@ extension WakeForecasts {
         writer.time(sweptAt)
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         for _ in 0..<(try reader.count(bytesEach: 41)) {
             let actor = try reader.int()
             var entry = Entry()

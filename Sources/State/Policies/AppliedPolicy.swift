@@ -1,5 +1,5 @@
-import Autoscaling
-import Domain
+package import Autoscaling
+package import Domain
 
 // Which policy is in effect, since when, by which rules, and does an operator's pause stand over it?
 //
@@ -8,22 +8,22 @@ import Domain
 // its predecessor hadn't: one that has none, or that comes again, says nothing of it.
 
 /// Shared, as every evaluation of the pool reads it and nothing changes it.
-final class AppliedPolicy: Sendable {
-    let policy: Policy
+package final class AppliedPolicy: Sendable {
+    package let policy: Policy
     /// The policy's, at hand: to ask the policy itself copies it.
-    let mode: Policy.Mode
-    let canonicalJSON: [UInt8]
-    let digest: String
-    let seq: Position
-    let at: LogTime
-    let rules: DecisionRules
+    package let mode: Policy.Mode
+    package let canonicalJSON: [UInt8]
+    package let digest: String
+    package let seq: Position
+    package let at: LogTime
+    package let rules: DecisionRules
     /// The pause as the policy has it, and where in the log it said so first.
-    let ownPause: Pause
-    let ownPauseSeq: Position
+    package let ownPause: Pause
+    package let ownPauseSeq: Position
     /// Of the `pool.paused` whose word counts in place of the policy's; nil where none does.
-    let orderSeq: Position?
+    package let orderSeq: Position?
 
-    init(policy: Policy, canonicalJSON: [UInt8], digest: String, seq: Position, at: LogTime, rules: DecisionRules = .current) {
+    package init(policy: Policy, canonicalJSON: [UInt8], digest: String, seq: Position, at: LogTime, rules: DecisionRules = .current) {
         self.policy = policy
         mode = policy.mode
         self.canonicalJSON = canonicalJSON
@@ -55,41 +55,41 @@ final class AppliedPolicy: Sendable {
     }
 
     /// The policy as it was written.
-    var written: Policy {
+    package var written: Policy {
         var policy = policy
         policy.pause = ownPause
         return policy
     }
 
     /// The same with what the operator says now.
-    func under(_ order: PauseOrder?) -> AppliedPolicy { AppliedPolicy(self, at: at, ownPauseSeq: ownPauseSeq, under: order) }
+    package func under(_ order: PauseOrder?) -> AppliedPolicy { AppliedPolicy(self, at: at, ownPauseSeq: ownPauseSeq, under: order) }
 
     /// The same as it takes effect after `previous`.
     /// - Parameter renews: it is `previous` itself, from here on under other rules.
-    func following(_ previous: AppliedPolicy?, renews: Bool, under order: PauseOrder?) -> AppliedPolicy {
+    package func following(_ previous: AppliedPolicy?, renews: Bool, under order: PauseOrder?) -> AppliedPolicy {
         let saidBefore = previous.flatMap { $0.ownPause == ownPause ? $0.ownPauseSeq : nil }
         return AppliedPolicy(self, at: renews ? previous?.at ?? at : at, ownPauseSeq: saidBefore ?? seq, under: order)
     }
 }
 
 /// The last `pool.paused` of a pool.
-struct PauseOrder: Hashable, Sendable {
-    var pause: Pause
+package struct PauseOrder: Hashable, Sendable {
+    package internal(set) var pause: Pause
     /// Whose token it was; nil where nobody has one.
-    var by: String?
-    var seq: Position
-    var at: LogTime
+    package internal(set) var by: String?
+    package internal(set) var seq: Position
+    package internal(set) var at: LogTime
 }
 
 extension PauseOrder {
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.pause(pause)
         writer.optional(by) { $0.string($1) }
         writer.integer(seq)
         writer.time(at)
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         pause = try reader.pause()
         by = try reader.optional { reader throws(ByteFault) in try reader.string() }
         seq = try reader.integer()
@@ -98,7 +98,7 @@ extension PauseOrder {
 }
 
 extension AppliedPolicy {
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.data(canonicalJSON)
         writer.string(digest)
         writer.integer(seq)
@@ -108,7 +108,7 @@ extension AppliedPolicy {
     }
 
     /// - Parameter order: the pool's, which is kept beside it.
-    static func read(from reader: inout ByteReader, under order: PauseOrder?) throws(ByteFault) -> AppliedPolicy {
+    package static func read(from reader: inout ByteReader, under order: PauseOrder?) throws(ByteFault) -> AppliedPolicy {
         let offset = reader.offset
         let json = try reader.data()
         let policy: Policy

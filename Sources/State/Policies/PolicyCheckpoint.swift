@@ -1,5 +1,5 @@
-import Autoscaling
-import Domain
+package import Autoscaling
+package import Domain
 import EventLog
 
 // How do policies and what autoscalers remember survive in a checkpoint?
@@ -7,7 +7,7 @@ import EventLog
 // The version of the bytes is the world's.
 
 extension ShadowPolicy {
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         applied.encode(into: &writer)
         memory.encode(into: &writer)
         writer.integer(Int64(desired))
@@ -16,7 +16,7 @@ extension ShadowPolicy {
         writer.integer(timersFired)
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         applied = try AppliedPolicy.read(from: &reader, under: nil)
         guard let shadow = applied.policy.shadow else { throw ByteFault(offset: reader.offset, problem: "not a shadow") }
         name = shadow
@@ -29,7 +29,7 @@ extension ShadowPolicy {
 }
 
 extension DecisionMark {
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.integer(seq)
         writer.time(at)
         writer.integer(Int64(from))
@@ -37,7 +37,7 @@ extension DecisionMark {
         writer.list(Array(codes)) { $0.integer($1.rawValue) }
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         seq = try reader.integer()
         at = try reader.time()
         from = try reader.replicas()
@@ -48,7 +48,7 @@ extension DecisionMark {
 }
 
 extension AutoscalerMemory {
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.time(policyAppliedAt)
         writer.optional(lastActiveAt) { $0.time($1) }
         writer.bool(isActive)
@@ -68,7 +68,7 @@ extension AutoscalerMemory {
         surge.encode(into: &writer)
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         func window(_ reader: inout ByteReader) throws(ByteFault) -> WindowMaximum {
             WindowMaximum(entries: try reader.list(bytesEach: 16) { reader throws(ByteFault) in .init(value: try reader.int(), at: try reader.time()) })
         }
@@ -88,7 +88,7 @@ extension AutoscalerMemory {
 }
 
 extension SurgeBuffer {
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.list(cells) { writer, cell in
             writer.time(cell.end)
             writer.integer(Int64(cell.highest))
@@ -107,7 +107,7 @@ extension SurgeBuffer {
         writer.integer(Int64(shareQuarters))
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         self.init(
             cells: try reader.list(bytesEach: 24) { reader throws(ByteFault) in
                 Cell(end: try reader.time(), highest: try reader.tally(), held: try reader.tally())

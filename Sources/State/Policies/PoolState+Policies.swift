@@ -1,6 +1,6 @@
-import Autoscaling
-import Domain
-import Placement
+package import Autoscaling
+package import Domain
+package import Placement
 
 // What do a pool's policies, its own and its shadows, hold and find?
 //
@@ -8,15 +8,15 @@ import Placement
 // evaluation, same memory.
 
 extension PoolState {
-    func shadowIndex(_ name: String) -> Int? { shadows.firstIndex { $0.name == name } }
+    package func shadowIndex(_ name: String) -> Int? { shadows.firstIndex { $0.name == name } }
 
-    func applied(_ shadow: String?) -> AppliedPolicy? {
+    package func applied(_ shadow: String?) -> AppliedPolicy? {
         guard let shadow else { return policy }
         return shadowIndex(shadow).map { shadows[$0].applied }
     }
 
     /// The pool as a shadow sees it: as it is, but for the count, which is the shadow's own.
-    func observation(for shadow: ShadowPolicy, at now: LogTime) -> Observation {
+    package func observation(for shadow: ShadowPolicy, at now: LogTime) -> Observation {
         var observation = observation(at: now)
         observation.replicas = shadow.desired
         observation.workers.starting = max(0, shadow.desired.subtractingClamped(workers.ready))
@@ -25,7 +25,7 @@ extension PoolState {
     }
 
     /// nil where there is no such policy, or it was never looked at.
-    func standing(of shadow: String?) -> PolicyStanding? {
+    package func standing(of shadow: String?) -> PolicyStanding? {
         guard let shadow else {
             guard let policy, let evaluation, let observed else { return nil }
             return PolicyStanding(
@@ -38,7 +38,7 @@ extension PoolState {
     }
 
     /// nil where there is nothing to decide. Mutating, so that the state is looked at where it lies.
-    mutating func revision(of shadow: String?) -> PolicyRevision? {
+    package mutating func revision(of shadow: String?) -> PolicyRevision? {
         guard let shadow else {
             guard let policy, evaluation != nil else { return nil }
             return PolicyRevision(policySeq: policy.seq, number: revision)
@@ -49,7 +49,7 @@ extension PoolState {
 
     /// What its own policy leads to now, and whether that is news: another count, or other steps that had a say. Mutating, so
     /// that state is looked at where it lies: this runs for nearly every pool of every commit.
-    mutating func outcome(of shadow: String?) -> (outcome: Outcome, isNews: Bool)? {
+    package mutating func outcome(of shadow: String?) -> (outcome: Outcome, isNews: Bool)? {
         if let shadow { return shadowIndex(shadow).flatMap { shadows[$0].outcome() } }
         guard let policy, let evaluation, let observed else { return nil }
         let outcome = policy.outcome(observed, memory, evaluation)
@@ -60,7 +60,7 @@ extension PoolState {
 
     /// A policy takes effect: the first of its name or another one. What was learned under that name stays.
     /// - Parameter renews: it is the one in effect, from here on under other rules; nothing else begins anew.
-    mutating func apply(_ applied: AppliedPolicy, renews: Bool = false) {
+    package mutating func apply(_ applied: AppliedPolicy, renews: Bool = false) {
         guard let name = applied.policy.shadow else {
             // What a target answered is of no concern to another one, nor where nothing is asked of it.
             if applied.mode != .auto || applied.policy.target != policy?.policy.target { scaleProblem = nil }
@@ -83,7 +83,7 @@ extension PoolState {
     }
 
     /// An operator says what is paused.
-    mutating func takePauseOrder(_ order: PauseOrder) {
+    package mutating func takePauseOrder(_ order: PauseOrder) {
         pauseOrder = order
         if let applied = policy { policy = applied.under(order) }
         // As with a policy that is applied: what was yielded to or given up is tried again.
@@ -92,10 +92,10 @@ extension PoolState {
     }
 
     /// The pause in effect; without a policy that of the operator.
-    var pause: Pause { policy?.policy.pause ?? pauseOrder?.pause ?? Pause() }
+    package var pause: Pause { policy?.policy.pause ?? pauseOrder?.pause ?? Pause() }
 
     /// False where there is no such shadow.
-    mutating func removePolicy(_ shadow: String?) -> Bool {
+    package mutating func removePolicy(_ shadow: String?) -> Bool {
         guard let shadow else {
             policy = nil
             scaleProblem = nil
@@ -109,20 +109,20 @@ extension PoolState {
     }
 
     /// False where there is no such shadow: it was taken away while its event was on its way.
-    mutating func changeShadow(_ name: String, _ change: (inout ShadowPolicy) -> Void) -> Bool {
+    package mutating func changeShadow(_ name: String, _ change: (inout ShadowPolicy) -> Void) -> Bool {
         guard let index = shadowIndex(name) else { return false }
         change(&shadows[index])
         return true
     }
 
     /// Evaluates all of the pool's policies at `now` and lets their memories take note.
-    mutating func evaluate(at now: LogTime) {
+    package mutating func evaluate(at now: LogTime) {
         evaluate(nil, at: now)
         for index in shadows.indices { evaluateShadow(index, at: now) }
     }
 
     /// The same for one policy, where there is one of that name.
-    mutating func evaluate(_ shadow: String?, at now: LogTime) {
+    package mutating func evaluate(_ shadow: String?, at now: LogTime) {
         if let shadow { return shadowIndex(shadow).map { evaluateShadow($0, at: now) } ?? () }
         guard let applied = policy else { return }
         let observation = observe(at: now)
@@ -141,7 +141,7 @@ extension PoolState {
 }
 
 extension ShadowPolicy {
-    mutating func outcome() -> (outcome: Outcome, isNews: Bool)? {
+    package mutating func outcome() -> (outcome: Outcome, isNews: Bool)? {
         guard let evaluation, let observed else { return nil }
         let outcome = applied.outcome(observed, memory, evaluation)
         return (outcome, outcome.isNews(after: lastDecision))
@@ -149,19 +149,19 @@ extension ShadowPolicy {
 }
 
 extension Outcome {
-    func isNews(after last: DecisionMark?) -> Bool { last.map { $0.to != to || $0.codes != codes } ?? true }
+    package func isNews(after last: DecisionMark?) -> Bool { last.map { $0.to != to || $0.codes != codes } ?? true }
 }
 
 /// The autoscaler's steps as methods of what holds the policy, and never inlined, so that it is read where it lies: a policy
 /// that is handed over from elsewhere is copied, and a copy retains a dozen parts and releases them again (4 % of the loop).
 extension AppliedPolicy {
     @inline(never)
-    func evaluate(_ observation: Observation, _ memory: AutoscalerMemory) -> Evaluation {
+    package func evaluate(_ observation: Observation, _ memory: AutoscalerMemory) -> Evaluation {
         Autoscaler.evaluate(policy: policy, observation: observation, memory: memory, rules: rules)
     }
 
     @inline(never)
-    func samples(of series: [ObservedSeries]) -> [ObservedSample?] {
+    package func samples(of series: [ObservedSeries]) -> [ObservedSample?] {
         policy.triggers.map { trigger in
             guard case .observed(let metric, let selector, _) = trigger.source else { return nil }
             return series.first { $0.metric == metric && $0.labels == selector }?.sample
@@ -169,26 +169,26 @@ extension AppliedPolicy {
     }
 
     @inline(never)
-    func placementRules(hold microseconds: Int64?) -> PlacementRules {
+    package func placementRules(hold microseconds: Int64?) -> PlacementRules {
         PlacementRules(
             zoneMaxSkew: policy.zoneMaxSkew, localWaitMicroseconds: policy.localWaitSeconds.map { Int64($0) * 1_000_000 },
             holdMicroseconds: microseconds, canGrow: true)
     }
 
     @inline(never)
-    func advance(_ memory: inout AutoscalerMemory, _ evaluation: Evaluation) { memory.advance(evaluation, policy: policy) }
+    package func advance(_ memory: inout AutoscalerMemory, _ evaluation: Evaluation) { memory.advance(evaluation, policy: policy) }
 
     @inline(never)
-    func outcome(_ observation: Observation, _ memory: AutoscalerMemory, _ evaluation: Evaluation) -> Outcome {
+    package func outcome(_ observation: Observation, _ memory: AutoscalerMemory, _ evaluation: Evaluation) -> Outcome {
         Autoscaler.outcome(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
     }
 }
 
-extension World {
-    func standing(of key: PolicyKey) -> PolicyStanding? { pools[key.pool].standing(of: key.shadow) }
+extension State {
+    package func standing(of key: PolicyKey) -> PolicyStanding? { pools[key.pool].standing(of: key.shadow) }
 
     /// Why a policy can't take effect beside those there are, and what to do; nil where it can.
-    func clash(of policy: Policy) -> String? {
+    package func clash(of policy: Policy) -> String? {
         guard let shadow = policy.shadow else {
             let other = pools.first { pool in pool.shadows.contains { $0.applied.policy.name == policy.name } }
             return other.map { "\(policy.name) is a shadow of \($0.text): delete that shadow first, or give this policy another name" }

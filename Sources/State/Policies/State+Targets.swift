@@ -1,11 +1,11 @@
-import Autoscaling
+package import Autoscaling
 
 // Which other policy stands in the way of one that wants a target?
 
-extension World {
+extension State {
     /// Why a policy can't have its target, and what to do; nil where it can. One that has it keeps it: logs of earlier versions
     /// may hold two such policies.
-    func targetClash(of policy: Policy) -> String? {
+    package func targetClash(of policy: Policy) -> String? {
         guard let key = policy.targetKey else { return nil }
         var holder: PoolState?
         for pool in pools {
@@ -17,7 +17,7 @@ extension World {
     }
 
     /// The same for a policy that is in effect: whether another one had its target before.
-    func targetClash(ofApplied name: String) -> String? {
+    package func targetClash(ofApplied name: String) -> String? {
         guard let own = pools.first(where: { $0.text == name })?.policy, let key = own.policy.targetKey else { return nil }
         let earlier = pools.first { pool in
             guard let other = pool.policy, other.seq < own.seq, other.policy.target.name == own.policy.target.name else { return false }

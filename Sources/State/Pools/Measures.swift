@@ -1,17 +1,17 @@
-import Domain
+package import Domain
 
 // How fast do requests come, and how long do starts, restores and turns take?
 //
 // Small fixed windows over log time: they say what was, they decide nothing by themselves.
 
 /// Arrivals in the last five minutes, by the second.
-struct ArrivalWindow: Hashable, Sendable {
+package struct ArrivalWindow: Hashable, Sendable {
     private static let spanSeconds = 300
     private var counts = [UInt32](repeating: 0, count: spanSeconds)
     /// The newest second counted.
     private var newest: Int64 = 0
 
-    mutating func add(at time: LogTime) {
+    package mutating func add(at time: LogTime) {
         let second = time.microseconds / 1_000_000
         // Nothing is counted before the epoch, where an imported log may begin.
         guard second >= 0 else { return }
@@ -20,7 +20,7 @@ struct ArrivalWindow: Hashable, Sendable {
     }
 
     /// Arrivals per second over the last `seconds` (at most 300), the running second included.
-    func rate(overSeconds seconds: Int, at time: LogTime) -> Double {
+    package func rate(overSeconds seconds: Int, at time: LogTime) -> Double {
         let now = time.microseconds / 1_000_000
         var total = 0
         for second in (now - Int64(seconds) + 1)...now where second > newest - Int64(Self.spanSeconds) && second <= newest && second >= 0 {
@@ -36,14 +36,14 @@ struct ArrivalWindow: Hashable, Sendable {
         newest = second
     }
 
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.integer(newest)
         for count in counts { writer.integer(count) }
     }
 
-    init() {}
+    package init() {}
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         newest = try reader.integer()
         for k in 0..<Self.spanSeconds { counts[k] = try reader.integer() }
     }
@@ -102,7 +102,7 @@ package struct DurationRing: Hashable, Sendable {
     package var medianMicroseconds: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count - 1) / 2] }
 
     /// Seconds at each of `quantiles` (nearest rank); nil where nothing was measured.
-    func quantiles(_ quantiles: [Double]) -> [Double]? {
+    package func quantiles(_ quantiles: [Double]) -> [Double]? {
         guard !sorted.isEmpty else { return nil }
         return quantiles.map { q in
             let rank = Int((q * Double(sorted.count)).rounded(.up))
@@ -110,12 +110,12 @@ package struct DurationRing: Hashable, Sendable {
         }
     }
 
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.list(micros) { writer, value in writer.integer(value) }
         writer.count(next)
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         micros = try reader.list(bytesEach: 8) { reader throws(ByteFault) in try reader.integer(Int64.self) }
         next = Int(try reader.integer(UInt32.self))
         guard micros.count <= Self.limit, next < Self.limit else { throw ByteFault(offset: reader.offset, problem: "a ring of durations is too long") }

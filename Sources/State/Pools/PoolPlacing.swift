@@ -1,37 +1,37 @@
-import Domain
-import Placement
+package import Domain
+package import Placement
 
 // What does placing a pool's actors need to know of the pool?
 //
 // Where its actors may go besides, whom its queue holds up for which node or condition, and, from these, why they wait.
 
-struct PoolPlacing: Sendable {
+package struct PoolPlacing: Sendable {
     /// Conditions told apart among those who wait; actors with further ones count as waiting for any worker.
-    static let conditionLimit = 64
+    package static let conditionLimit = 64
 
     /// Waiting actors whose state lies on one node.
-    struct OnNode: Hashable, Sendable {
-        var waiting = 0
+    package struct OnNode: Hashable, Sendable {
+        package internal(set) var waiting = 0
         /// Of these, those that can be restored from nowhere else.
-        var withoutExternal = 0
+        package internal(set) var withoutExternal = 0
     }
 
     /// Pools its actors may go to when it has no room, by the policy, and pools whose actors may come here.
-    var spill: [Int] = []
-    var spilledFrom: [Int] = []
-    private(set) var pausedWaiting = SlotMap<NameID, OnNode>()
+    package internal(set) var spill: [Int] = []
+    package internal(set) var spilledFrom: [Int] = []
+    package private(set) var pausedWaiting = SlotMap<NameID, OnNode>()
     /// Waiting actors that ask something of a worker, by what they ask.
-    var conditions: [Eligibility: Int] = [:]
-    var split = BlockedSplit()
+    package internal(set) var conditions: [Eligibility: Int] = [:]
+    package internal(set) var split = BlockedSplit()
     /// Whether nodes are told what to fetch, by the policy.
-    var prefetches = false
+    package internal(set) var prefetches = false
     /// Requests that wait and for which a node was told, with the node.
-    private(set) var suggested: [Position: NameID] = [:]
+    package private(set) var suggested: [Position: NameID] = [:]
     private var suggestedByNode: [NameID: Int] = [:]
     /// What its own ready workers have free on each node, as folded. In no checkpoint: counted anew from the workers.
-    private(set) var rooms = SlotMap<NameID, NodeRoom>()
+    package private(set) var rooms = SlotMap<NameID, NodeRoom>()
 
-    mutating func countPaused(_ node: NameID, hasExternal: Bool, by step: Int) {
+    package mutating func countPaused(_ node: NameID, hasExternal: Bool, by step: Int) {
         var count = pausedWaiting[node] ?? OnNode()
         count.waiting += step
         if !hasExternal { count.withoutExternal += step }
@@ -39,22 +39,22 @@ struct PoolPlacing: Sendable {
     }
 
     /// Waiting actors whose snapshots a node was told to fetch.
-    func sentTo(_ node: NameID) -> Int { suggestedByNode[node] ?? 0 }
+    package func sentTo(_ node: NameID) -> Int { suggestedByNode[node] ?? 0 }
 
-    mutating func noteSuggested(_ request: Position, on node: NameID) {
+    package mutating func noteSuggested(_ request: Position, on node: NameID) {
         forgetSuggested(request)
         suggested[request] = node
         suggestedByNode[node, default: 0] += 1
     }
 
-    mutating func forgetSuggested(_ request: Position) {
+    package mutating func forgetSuggested(_ request: Position) {
         guard !suggested.isEmpty, let node = suggested.removeValue(forKey: request) else { return }
         let count = sentTo(node) - 1
         suggestedByNode[node] = count > 0 ? count : nil
     }
 
     /// Counts a ready worker (`step` 1), or takes it out (-1).
-    mutating func countRoom(slots: Int, used: Int, on node: NameID, by step: Int) {
+    package mutating func countRoom(slots: Int, used: Int, on node: NameID, by step: Int) {
         guard !node.isNone else { return }
         var room = rooms[node] ?? NodeRoom()
         room.ready += step
@@ -63,7 +63,7 @@ struct PoolPlacing: Sendable {
         rooms[node] = room.ready > 0 ? room : nil
     }
 
-    mutating func count(_ eligibility: Eligibility, by step: Int) {
+    package mutating func count(_ eligibility: Eligibility, by step: Int) {
         let count = (conditions[eligibility] ?? 0) + step
         if count > 0, conditions[eligibility] != nil || conditions.count < Self.conditionLimit { conditions[eligibility] = count }
         if count <= 0 { conditions[eligibility] = nil }
@@ -71,12 +71,12 @@ struct PoolPlacing: Sendable {
 }
 
 /// Ready workers of a node, those with a free slot, and their free slots.
-struct NodeRoom: Hashable, Sendable {
-    var ready = 0
-    var withRoom = 0
-    var freeSlots = 0
+package struct NodeRoom: Hashable, Sendable {
+    package internal(set) var ready = 0
+    package internal(set) var withRoom = 0
+    package internal(set) var freeSlots = 0
 
-    static func += (a: inout NodeRoom, b: NodeRoom) {
+    package static func += (a: inout NodeRoom, b: NodeRoom) {
         a.ready += b.ready
         a.withRoom += b.withRoom
         a.freeSlots += b.freeSlots
@@ -84,10 +84,10 @@ struct NodeRoom: Hashable, Sendable {
 }
 
 /// Waiting actors that a free worker, or another one like those there are, doesn't help.
-struct BlockedSplit: Hashable, Sendable {
-    var nodeLocality = 0
-    var noEligiblePool = 0
-    var quota = 0
+package struct BlockedSplit: Hashable, Sendable {
+    package internal(set) var nodeLocality = 0
+    package internal(set) var noEligiblePool = 0
+    package internal(set) var quota = 0
     /// The node that most of those who wait for a node need a worker on.
-    var node: String?
+    package internal(set) var node: String?
 }

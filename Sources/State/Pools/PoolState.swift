@@ -1,73 +1,73 @@
-import Autoscaling
-import Domain
-import Placement
+package import Autoscaling
+package import Domain
+package import Placement
 
 // What is known of one pool?
 //
 // Its policy, the autoscaler's memory, counts of its workers and actors, and its queue. All of it is a fold
 // of the log, kept as events come; nothing is counted anew.
 
-struct PoolState: Sendable {
+package struct PoolState: Sendable {
     /// Outside metrics kept for one pool, at most; those of unknown names beyond are ignored.
-    static let seriesLimit = 256
+    package static let seriesLimit = 256
     /// Scale-ups whose workers haven't come yet, at most.
-    static let pendingStartsLimit = 1_024
+    package static let pendingStartsLimit = 1_024
 
-    let name: NameID
+    package let name: NameID
     /// `NAMESPACE/NAME`.
-    let text: String
-    let createdAt: LogTime
+    package let text: String
+    package let createdAt: LogTime
 
-    var policy: AppliedPolicy? { didSet { revision &+= 1 } }
+    package internal(set) var policy: AppliedPolicy? { didSet { revision &+= 1 } }
     /// What an operator said of pausing, apart from any policy; it stays when policies come and go.
-    var pauseOrder: PauseOrder?
+    package internal(set) var pauseOrder: PauseOrder?
     /// Policies that are tried beside it, by name; at most `PolicyLimits.shadows`.
-    var shadows: [ShadowPolicy] = []
-    var memory: AutoscalerMemory
+    package internal(set) var shadows: [ShadowPolicy] = []
+    package internal(set) var memory: AutoscalerMemory
     /// The count the target was last told to have.
-    var desired = 0
-    var target = TargetStanding()
-    var drains = DrainStanding()
-    var observedSpec: Int?
-    var observedReady: Int?
+    package internal(set) var desired = 0
+    package internal(set) var target = TargetStanding()
+    package internal(set) var drains = DrainStanding()
+    package internal(set) var observedSpec: Int?
+    package internal(set) var observedReady: Int?
 
-    var workers = WorkerCounts()
+    package internal(set) var workers = WorkerCounts()
     /// Indices of its workers, in the order they came.
-    var members: [Int] = []
-    var resident = 0
-    var queue = WaitingQueue()
-    var placing = PoolPlacing()
+    package internal(set) var members: [Int] = []
+    package internal(set) var resident = 0
+    package internal(set) var queue = WaitingQueue()
+    package internal(set) var placing = PoolPlacing()
 
-    var series: [ObservedSeries] = []
-    var arrivals = ArrivalWindow()
-    var starts = DurationRing()
-    var restores = DurationRing()
-    var holds = DurationRing()
+    package internal(set) var series: [ObservedSeries] = []
+    package internal(set) var arrivals = ArrivalWindow()
+    package internal(set) var starts = DurationRing()
+    package internal(set) var restores = DurationRing()
+    package internal(set) var holds = DurationRing()
     /// Their median, followed in steps of an eighth: as long as it stands still, those who wait for a node need not be looked at
     /// again.
-    var steadyHoldMicroseconds: Int64?
-    var pendingStarts: [LogTime] = []
+    package internal(set) var steadyHoldMicroseconds: Int64?
+    package internal(set) var pendingStarts: [LogTime] = []
 
-    var lastDecision: DecisionMark? { didSet { revision &+= 1 } }
+    package internal(set) var lastDecision: DecisionMark? { didSet { revision &+= 1 } }
     /// What was found at the last commit that touched the pool, and from which observation. Nothing that an observation holds
     /// changes between two such commits.
-    var evaluation: Evaluation?
-    var observed: Observation?
+    package internal(set) var evaluation: Evaluation?
+    package internal(set) var observed: Observation?
     /// Of a world read back from a checkpoint: when that was.
-    var evaluatedAt: LogTime?
+    package internal(set) var evaluatedAt: LogTime?
     /// The last attempt on the target failed: what it said. Cleared by the next success.
-    var scaleProblem: String?
+    package internal(set) var scaleProblem: String?
     /// A policy of this pool stands in the log and isn't in force: why, and what to do. Cleared by the next one.
-    var policyProblem: String?
+    package internal(set) var policyProblem: String?
     /// What the target's watch last found wrong with it; nil while it is as it should be.
-    var targetProblem: TargetProblem?
+    package internal(set) var targetProblem: TargetProblem?
     /// Workers that ended before they were ready, since the last one that became ready.
-    var failedStarts: FailedStarts?
-    var timersFired: UInt64 = 0 { didSet { revision &+= 1 } }
+    package internal(set) var failedStarts: FailedStarts?
+    package internal(set) var timersFired: UInt64 = 0 { didSet { revision &+= 1 } }
     /// Rises with whatever a decision of the pool's own policy looks at, but for the time. Counts within one run: in no checkpoint.
-    private(set) var revision: UInt64 = 0
+    package private(set) var revision: UInt64 = 0
 
-    init(name: NameID, text: String, at: LogTime) {
+    package init(name: NameID, text: String, at: LogTime) {
         self.name = name
         self.text = text
         createdAt = at
@@ -76,10 +76,10 @@ struct PoolState: Sendable {
 
     /// No worker is there, and none will come.
     @inline(__always)
-    var isBarren: Bool { policy == nil && members.isEmpty }
+    package var isBarren: Bool { policy == nil && members.isEmpty }
 
     @inline(__always)
-    var demand: Demand {
+    package var demand: Demand {
         guard !isBarren else { return Demand(resident: resident, noEligiblePool: queue.count) }
         let split = placing.split
         return Demand(
@@ -89,19 +89,19 @@ struct PoolState: Sendable {
 
     /// Counts with what is asked for and not ready yet.
     @inline(__always)
-    var workerCounts: WorkerCounts {
+    package var workerCounts: WorkerCounts {
         var counts = workers
         counts.starting = max(0, desired.subtractingClamped(workers.ready))
         return counts
     }
 
     /// Whether some of those who wait may wait for something else than a worker like any other.
-    var mayBeSplit: Bool {
+    package var mayBeSplit: Bool {
         !queue.isEmpty && (queue.quotaCount > 0 || !placing.conditions.isEmpty || !placing.pausedWaiting.isEmpty)
     }
 
     /// An actor gave back a slot that it held so long. Answers whether those who wait for a node weigh that anew.
-    mutating func noteHold(microseconds: Int64) -> Bool {
+    package mutating func noteHold(microseconds: Int64) -> Bool {
         holds.add(microseconds: microseconds)
         guard let median = holds.medianMicroseconds else { return false }
         if let steady = steadyHoldMicroseconds, abs(median - steady) <= steady / 8 { return false }
@@ -111,7 +111,7 @@ struct PoolState: Sendable {
 
     /// Notes what is observed. Mutating, so that the state is looked at where it lies: this runs for every pool of every commit,
     /// and copying a state would retain all it holds.
-    mutating func observe(at now: LogTime) -> Observation {
+    package mutating func observe(at now: LogTime) -> Observation {
         let observation = observation(at: now)
         // The last one is compared where it lies, as if it were of now.
         observed?.at = now
@@ -121,23 +121,23 @@ struct PoolState: Sendable {
     }
 
     @inline(__always)
-    func observation(at now: LogTime) -> Observation {
+    package func observation(at now: LogTime) -> Observation {
         Observation(
             at: now, replicas: policy?.mode == .recommend ? unfollowedCount : desired, workers: workerCounts, demand: demand,
             samples: samples(for: policy), startMicroseconds: starts.p90Microseconds, neededOnNode: placing.split.node)
     }
 
     /// Where nothing follows a decision the target's own word counts, or what is there.
-    var unfollowedCount: Int { observedSpec ?? workers.ready }
+    package var unfollowedCount: Int { observedSpec ?? workers.ready }
 
-    func samples(for applied: AppliedPolicy?) -> [ObservedSample?] {
+    package func samples(for applied: AppliedPolicy?) -> [ObservedSample?] {
         guard !series.isEmpty, let applied else { return [] }
         return applied.samples(of: series)
     }
 }
 
 extension Observation {
-    func isSameButForTime(as other: Observation?) -> Bool {
+    package func isSameButForTime(as other: Observation?) -> Bool {
         guard var other else { return false }
         other.at = at
         return self == other
@@ -145,34 +145,34 @@ extension Observation {
 }
 
 /// One outside metric of a pool.
-struct ObservedSeries: Hashable, Sendable {
-    var metric: String
+package struct ObservedSeries: Hashable, Sendable {
+    package internal(set) var metric: String
     /// Sorted by key.
-    var labels: [Trigger.Label]
-    var sample: ObservedSample
+    package internal(set) var labels: [Trigger.Label]
+    package internal(set) var sample: ObservedSample
 }
 
 /// The last `scale.decided` of a pool.
-struct DecisionMark: Hashable, Sendable {
-    var seq: Position
-    var at: LogTime
-    var from: Int
-    var to: Int
+package struct DecisionMark: Hashable, Sendable {
+    package internal(set) var seq: Position
+    package internal(set) var at: LogTime
+    package internal(set) var from: Int
+    package internal(set) var to: Int
     /// The steps that had a say; a decision is news when these or `to` change.
-    var codes: ReasonCodes
+    package internal(set) var codes: ReasonCodes
 }
 
 /// Starts in a row that came to nothing.
-struct FailedStarts: Hashable, Sendable {
+package struct FailedStarts: Hashable, Sendable {
     /// From so many on a pool isn't ready.
-    static let tolerated = 2
+    package static let tolerated = 2
 
-    var count: Int
+    package internal(set) var count: Int
     /// What was said of the last one.
-    var error: String
-    var at: LogTime
+    package internal(set) var error: String
+    package internal(set) var at: LogTime
 
     /// `3 starts in a row failed; the last: worker w-3 ended before it was ready: …`
-    var sentence: String { count == 1 ? error : "\(count) starts in a row failed; the last: \(error)" }
-    var isPersistent: Bool { count > Self.tolerated }
+    package var sentence: String { count == 1 ? error : "\(count) starts in a row failed; the last: \(error)" }
+    package var isPersistent: Bool { count > Self.tolerated }
 }

@@ -1,19 +1,13 @@
 import Autoscaling
-import Domain
-import Placement
+package import Domain
+package import Placement
 
 // What does placement know of a waiting actor, by which rules is it placed, and why do a pool's actors wait?
 
-/// An external snapshot as the log told of it.
-struct ToldSnapshot: Hashable, Sendable {
-    var uri: String
-    var external: ExternalSnapshot
-}
-
-extension World {
+extension State {
     /// A waiting actor as the placer sees it. `told` answers what the log says at a position that told of a snapshot.
     /// - Parameter usable: pools that the actor may use, its own first; for who asks for one actor of a pool after the other.
-    func waitingActor(_ ticket: WaitingTicket, usable: [Int]? = nil, ahead: Int = 0, told: (Position) -> ToldSnapshot?) -> WaitingActor {
+    package func waitingActor(_ ticket: WaitingTicket, usable: [Int]? = nil, ahead: Int = 0, told: (Position) -> ToldSnapshot?) -> WaitingActor {
         let actor = actors[ticket.actor]
         let home = Int(actor.pool)
         let traits = actors.traits(of: actor)
@@ -24,9 +18,9 @@ extension World {
             requestedAt: ticket.requestedAt, quota: pools[home].queue.quota(of: ticket.tenant), aheadOnNode: ahead)
     }
 
-    func usablePools(_ home: Int) -> [Int] { [home] + pools[home].placing.spill }
+    package func usablePools(_ home: Int) -> [Int] { [home] + pools[home].placing.spill }
 
-    func placementRules(_ pool: Int) -> PlacementRules {
+    package func placementRules(_ pool: Int) -> PlacementRules {
         pools[pool].policy?.placementRules(hold: pools[pool].steadyHoldMicroseconds)
             ?? PlacementRules(zoneMaxSkew: nil, localWaitMicroseconds: nil, holdMicroseconds: pools[pool].steadyHoldMicroseconds, canGrow: false)
     }
@@ -34,7 +28,7 @@ extension World {
     // MARK: - Rules of a policy
 
     /// A policy took effect, or was taken away.
-    mutating func adoptPlacementRules(_ home: Int) {
+    package mutating func adoptPlacementRules(_ home: Int) {
         var quotas: [NameID: Int] = [:]
         for quota in pools[home].policy?.policy.quotas ?? [] { quotas[label(quota.tenant)] = quota.maxRunning }
         if quotas.count != pools[home].queue.quotaCount || !quotas.isEmpty { pools[home].queue.setQuotas(quotas) }
@@ -45,7 +39,7 @@ extension World {
     }
 
     /// Which pools may use which: anew whenever a pool or a policy comes. Nothing to do where no policy names any.
-    mutating func findSpill() {
+    package mutating func findSpill() {
         let spills = pools.indices.filter { !(pools[$0].policy?.policy.spillTo.isEmpty ?? true) }
         guard !spills.isEmpty || pools.contains(where: { !$0.placing.spill.isEmpty }) else { return }
         for pool in pools.indices {
@@ -65,7 +59,7 @@ extension World {
     // MARK: - Why they wait
 
     /// Counts a waiting actor by what it waits for (`step` 1), or takes it out (-1).
-    mutating func countWaiting(_ actor: ActorRecord, _ index: Int, _ selector: [LabelPair], by step: Int) {
+    package mutating func countWaiting(_ actor: ActorRecord, _ index: Int, _ selector: [LabelPair], by step: Int) {
         let home = Int(actor.pool)
         if let paused = active[index]?.paused {
             pools[home].placing.countPaused(paused.node, hasExternal: actor.snapshotSeq > 0, by: step)
@@ -83,7 +77,7 @@ extension World {
     }
 
     /// Why those who wait in a pool do, but for those who only need one more worker like any other.
-    func blockedSplit(_ pool: Int) -> BlockedSplit {
+    package func blockedSplit(_ pool: Int) -> BlockedSplit {
         guard splitsDemand, pools[pool].mayBeSplit else { return BlockedSplit() }
         var split = BlockedSplit()
         var left = pools[pool].queue.count
@@ -136,7 +130,7 @@ extension World {
     }
 
     /// The reason for one actor, without a look into the log.
-    func blockedReason(of index: Int) -> BlockedReason {
+    package func blockedReason(of index: Int) -> BlockedReason {
         let actor = actors[index]
         let pool = pools[Int(actor.pool)]
         if pool.isBarren { return .noEligiblePool }

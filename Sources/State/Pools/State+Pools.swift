@@ -1,10 +1,10 @@
 import Autoscaling
-import Domain
+package import Domain
 
 // What does a pool's event change?
 
-extension World {
-    mutating func applyPool(_ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
+extension State {
+    package mutating func applyPool(_ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
         let home = pool(event.pool, names: names, at: fold.at)
         if event.kind.isOurs { fold.change.own.append(event) }
         switch event.kind {

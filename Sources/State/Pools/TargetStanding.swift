@@ -1,5 +1,5 @@
 import Autoscaling
-import Domain
+package import Domain
 
 // Are the target's replicas ours?
 //
@@ -13,57 +13,55 @@ import Domain
 // A change by others is answered by the policy: taken over (the next decision starts from it), or yielded to: decisions go
 // on in the log, and the target is left alone until a policy is applied or the replicas are back at what we had left.
 
-struct TargetStanding: Hashable, Sendable {
+package struct TargetStanding: Hashable, Sendable {
     /// Counts that the target may show without anybody else having touched it; nil before it was told or seen.
-    private(set) var ours: ClosedRange<Int>?
+    package private(set) var ours: ClosedRange<Int>?
     /// The last change by others; forgotten when a policy is applied.
-    private(set) var foreign: ForeignReplicas?
+    package private(set) var foreign: ForeignReplicas?
 
-    var isYielding: Bool { foreign?.isYielding ?? false }
+    package var isYielding: Bool { foreign?.isYielding ?? false }
 
     /// The target is told `count`, coming from `from`; it keeps a replica for each of `draining` workers on top.
-    mutating func told(_ count: Int, from: Int, draining: Int) {
+    package mutating func told(_ count: Int, from: Int, draining: Int) {
         let low = min(from, count)
         let high = max(from, count.addingClamped(draining))
         ours = ours.map { min($0.lowerBound, low)...max($0.upperBound, high) } ?? low...high
     }
 
     /// The target shows `count`, which nobody else set.
-    mutating func shown(_ count: Int, isSettled: Bool) {
+    package mutating func shown(_ count: Int, isSettled: Bool) {
         guard !isSettled else { return ours = count...count }
         ours = ours.map { min($0.lowerBound, count)...max($0.upperBound, count) } ?? count...count
     }
 
-    func isOurs(_ count: Int) -> Bool { ours?.contains(count) ?? true }
+    package func isOurs(_ count: Int) -> Bool { ours?.contains(count) ?? true }
 
-    mutating func changedByOthers(_ change: ForeignReplicas) {
+    package mutating func changedByOthers(_ change: ForeignReplicas) {
         foreign = change
         ours = change.found...change.found
     }
 
     /// Somebody else changes them again while we yield; what we had left them at stays what ends it.
-    mutating func changedAgain(to count: Int, at now: LogTime) {
+    package mutating func changedAgain(to count: Int, at now: LogTime) {
         foreign?.found = count
         foreign?.at = now
         ours = count...count
     }
 
     /// The target is ours again.
-    mutating func resumed() { foreign = nil }
+    package mutating func resumed() { foreign = nil }
 }
 
 /// Replicas that somebody else set.
-struct ForeignReplicas: Hashable, Sendable {
+package struct ForeignReplicas: Hashable, Sendable {
     /// What we had told the target.
-    var expected: Int
-    var found: Int
-    var at: LogTime
+    package internal(set) var expected: Int
+    package internal(set) var found: Int
+    package internal(set) var at: LogTime
     /// Whether the policy leaves them alone.
-    var isYielding: Bool
+    package internal(set) var isYielding: Bool
 
-    var view: PoolView.ForeignReplicasView { PoolView.ForeignReplicasView(expected: expected, found: found, at: at.rfc3339, yields: isYielding) }
-
-    var sentence: String {
+    package var sentence: String {
         let what = "somebody else set replicas to \(found), which we had left at \(expected), at \(at.rfc3339)"
         return isYielding
             ? "\(what); the policy yields: decisions are logged and the target is left alone until a policy is applied or replicas are \(expected) again"
@@ -72,7 +70,7 @@ struct ForeignReplicas: Hashable, Sendable {
 }
 
 extension TargetStanding {
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.optional(ours) { writer, range in
             writer.integer(Int64(range.lowerBound))
             writer.integer(Int64(range.upperBound))
@@ -85,7 +83,7 @@ extension TargetStanding {
         }
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         ours = try reader.optional { reader throws(ByteFault) in
             let (low, high) = (try reader.replicas(), try reader.replicas())
             guard low <= high else { throw ByteFault(offset: reader.offset, problem: "a range of replicas ends before it begins") }
@@ -99,11 +97,11 @@ extension TargetStanding {
 
 extension PoolState {
     /// Whether decisions reach the target.
-    var isFollowed: Bool { policy?.mode == .auto && !target.isYielding }
+    package var isFollowed: Bool { policy?.mode == .auto && !target.isYielding }
 
     /// What the target says of its replicas. What is ours changes nothing: the count we told it stands, and taking over what it
     /// shows on its way would decide the same again at every look.
-    mutating func noteReplicas(_ found: Int, at now: LogTime) {
+    package mutating func noteReplicas(_ found: Int, at now: LogTime) {
         let isFirst = observedSpec == nil
         observedSpec = found
         guard policy?.mode == .auto else {
@@ -121,7 +119,7 @@ extension PoolState {
         noteForeignReplicas(found, at: now)
     }
 
-    mutating func noteForeignReplicas(_ found: Int, at now: LogTime) {
+    package mutating func noteForeignReplicas(_ found: Int, at now: LogTime) {
         let isYielding = policy?.policy.foreignChange == .yield
         observedSpec = found
         target.changedByOthers(ForeignReplicas(expected: desired, found: found, at: now, isYielding: isYielding))

@@ -1,5 +1,5 @@
-import Domain
-import Placement
+package import Domain
+package import Placement
 
 // Which snapshots do the actors that are awake, or paused, have?
 //
@@ -7,35 +7,35 @@ import Placement
 // Only an actor that holds a slot, or whose state lies on a node alone, has an entry here, so this is as large as what is
 // active. Found by the actor's index; written in order of index.
 
-struct ActiveSnapshot: Hashable, Sendable {
+package struct ActiveSnapshot: Hashable, Sendable {
     /// Its latest external snapshot, where a placement told.
-    var external: SnapshotID?
+    package internal(set) var external: SnapshotID?
     /// Bytes that the placement said are restored.
-    var restoreBytes: Int64 = 0
+    package internal(set) var restoreBytes: Int64 = 0
     /// Its state on a node, until it runs again.
-    var paused: PausedSnapshot?
+    package internal(set) var paused: PausedSnapshot?
     /// Position of the `actor.paused` that told of it.
-    var pausedSeq: Position = 0
+    package internal(set) var pausedSeq: Position = 0
     /// The node dropped the paused snapshot: what the actor did since its external one is lost.
-    var isPausedLost = false
+    package internal(set) var isPausedLost = false
 
     /// Nothing worth keeping once the actor holds no slot.
-    var isVoid: Bool { paused == nil && !isPausedLost }
+    package var isVoid: Bool { paused == nil && !isPausedLost }
 }
 
-struct ActiveSnapshots: Sendable {
+package struct ActiveSnapshots: Sendable {
     private var entries = SlotMap<Int, ActiveSnapshot>()
     /// Whose paused snapshot it is.
     private var byPaused = SlotTable<SnapshotID>()
 
-    var count: Int { entries.count }
-    var indices: [Int] { entries.keys.sorted() }
+    package var count: Int { entries.count }
+    package var indices: [Int] { entries.keys.sorted() }
 
-    subscript(_ actor: Int) -> ActiveSnapshot? { entries[actor] }
+    package subscript(_ actor: Int) -> ActiveSnapshot? { entries[actor] }
 
-    func actor(paused snapshot: SnapshotID) -> Int? { byPaused[snapshot] }
+    package func actor(paused snapshot: SnapshotID) -> Int? { byPaused[snapshot] }
 
-    mutating func set(_ actor: Int, _ entry: ActiveSnapshot) {
+    package mutating func set(_ actor: Int, _ entry: ActiveSnapshot) {
         let old = entries.set(actor, entry)
         guard old?.paused != entry.paused else { return }
         if let paused = old?.paused { byPaused.remove(paused.snapshot) }
@@ -43,7 +43,7 @@ struct ActiveSnapshots: Sendable {
     }
 
     @discardableResult
-    mutating func remove(_ actor: Int) -> ActiveSnapshot? {
+    package mutating func remove(_ actor: Int) -> ActiveSnapshot? {
         guard let old = entries.remove(actor) else { return nil }
         if let paused = old.paused { byPaused.remove(paused.snapshot) }
         return old
@@ -51,7 +51,7 @@ struct ActiveSnapshots: Sendable {
 }
 
 extension ActiveSnapshots {
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.list(indices) { writer, actor in
             writer.integer(Int64(actor))
             let entry = entries[actor] ?? ActiveSnapshot()
@@ -67,7 +67,7 @@ extension ActiveSnapshots {
         }
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         for _ in 0..<(try reader.count(bytesEach: 27)) {
             let actor = try reader.int()
             var entry = ActiveSnapshot()

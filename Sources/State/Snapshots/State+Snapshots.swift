@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 import Placement
 
 // Where do snapshots come to lie, and where do they go?
@@ -6,9 +6,9 @@ import Placement
 // Actors' events and nodes' own reports, told to the placer's model of the nodes' caches. An actor's latest external
 // snapshot is kept as a position of the log; only of actors that are awake, or paused, more is known (`ActiveSnapshots`).
 
-extension World {
+extension State {
     /// What an actor's event says of its snapshots. `worker` is the one whose slot it held before, `actor` as it is after.
-    mutating func noteSnapshot(
+    package mutating func noteSnapshot(
         _ actor: inout ActorRecord, _ index: Int, from old: ActorState, _ event: CommittedEvent, _ fields: ActorFields, held worker: Int, _ fold: inout Fold
     ) {
         let now = fold.at
@@ -116,7 +116,7 @@ extension World {
 
     // MARK: - What nodes say
 
-    mutating func applySnapshot(_ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
+    package mutating func applySnapshot(_ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
         var node: String?
         var snapshot: SnapshotID?
         var template: String?
@@ -162,7 +162,7 @@ extension World {
     // MARK: - What object storage says
 
     /// A template's golden snapshot, or the one that an actor's event told of: overtaken by a later suspension, it says nothing.
-    mutating func applyObserved(_ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
+    package mutating func applyObserved(_ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
         var snapshot: SnapshotID?
         var template: String?
         var (bytes, toldAt): (Int64, Position) = (0, 0)

@@ -1,27 +1,27 @@
-import Domain
+package import Domain
 
 // May workers of this pool be told to go, and since when not?
 //
 // A drain that outlasts the policy's time is given up. Then nobody is told to go for a while, twice as long each time it
 // happens again, so that a pool of long turns isn't asked at every commit. A worker that goes, or a policy, ends the count.
 
-struct DrainStanding: Hashable, Sendable {
-    static let firstPauseSeconds = 60
-    static let longestPauseSeconds = 3_600
+package struct DrainStanding: Hashable, Sendable {
+    package static let firstPauseSeconds = 60
+    package static let longestPauseSeconds = 3_600
 
     /// Given up since a worker last went.
-    private(set) var attempts = 0
+    package private(set) var attempts = 0
     /// Given up since the log began.
-    private(set) var total = 0
+    package private(set) var total = 0
     /// Nobody is told to go before this.
-    private(set) var pausedUntil = LogTime.zero
+    package private(set) var pausedUntil = LogTime.zero
     /// Why it was given up last, in a sentence; nil once it is tried again.
-    private(set) var problem: String?
+    package private(set) var problem: String?
 
-    func isPaused(at now: LogTime) -> Bool { now < pausedUntil }
+    package func isPaused(at now: LogTime) -> Bool { now < pausedUntil }
 
     /// 60, 120, 240 … at most 3,600 s.
-    mutating func gaveUp(_ why: String, at now: LogTime) {
+    package mutating func gaveUp(_ why: String, at now: LogTime) {
         let seconds = min(Self.firstPauseSeconds << min(attempts, 16), Self.longestPauseSeconds)
         attempts += 1
         total += 1
@@ -30,28 +30,28 @@ struct DrainStanding: Hashable, Sendable {
     }
 
     /// Somebody is told to go, or nobody needs to any more.
-    mutating func triedAgain() { problem = nil }
+    package mutating func triedAgain() { problem = nil }
 
-    mutating func succeeded() {
+    package mutating func succeeded() {
         attempts = 0
         problem = nil
     }
 
-    mutating func forget() {
+    package mutating func forget() {
         succeeded()
         pausedUntil = .zero
     }
 }
 
 extension DrainStanding {
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.integer(Int64(attempts))
         writer.integer(Int64(total))
         writer.time(pausedUntil)
         writer.optional(problem) { $0.string($1) }
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         attempts = try reader.tally()
         total = try reader.tally()
         pausedUntil = try reader.time()
@@ -59,9 +59,9 @@ extension DrainStanding {
     }
 }
 
-extension World {
+extension State {
     /// Workers that were told to go longer ago than the policy allows and still hold actors, in the order they came.
-    func overdueDrains(_ pool: Int) -> [Int] {
+    package func overdueDrains(_ pool: Int) -> [Int] {
         guard pools[pool].workers.drainingBusy > 0, let policy = pools[pool].policy?.policy else { return [] }
         return pools[pool].members.filter { index in
             workers[index].isChosen && workers[index].used > 0 && workers[index].drainedAt.adding(seconds: policy.drainTimeoutSeconds) <= at
@@ -70,7 +70,7 @@ extension World {
 
     /// When the pool's drains are to be looked at again though nothing happens; in the future. Mutating, so that the world is
     /// looked at where it lies: it is asked for every pool of every commit, and handing over a copy retains all it holds.
-    mutating func drainDeadline(_ pool: Int) -> LogTime? {
+    package mutating func drainDeadline(_ pool: Int) -> LogTime? {
         // The common case first: this is asked at every commit.
         guard pools[pool].workers.drainingBusy > 0 || pools[pool].drains.isPaused(at: at) else { return nil }
         guard pools[pool].isFollowed, let policy = pools[pool].policy?.policy else { return nil }

@@ -1,5 +1,5 @@
 import Autoscaling
-import Domain
+package import Domain
 import Placement
 
 // What does a worker's event change?
@@ -10,8 +10,8 @@ import Placement
 //     ready ─draining, said by anyone→ draining ─ready, said by each who had said draining→ ready
 //       └──────────────────────gone─────────┴──────────────gone──────────→ ·
 
-extension World {
-    mutating func applyWorker(_ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
+extension State {
+    package mutating func applyWorker(_ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
         let known = workers.find(event.subject)
         switch event.kind {
         case .workerReady:
@@ -146,7 +146,7 @@ extension World {
     }
 
     /// Changes a record and lets counts and free slots follow.
-    mutating func changeWorker(_ index: Int, _ fold: inout Fold, _ change: (inout WorkerRecord) -> Void) {
+    package mutating func changeWorker(_ index: Int, _ fold: inout Fold, _ change: (inout WorkerRecord) -> Void) {
         let (old, new) = workers[index].changed(by: change)
         let home = new.pool
         if new.load != old.load {
@@ -164,19 +164,19 @@ extension World {
     }
 
     /// A pool's workers changed: its own actors, and those that may spill to it, have others to choose from.
-    mutating func touch(_ home: Int, _ fold: inout Fold) {
+    package mutating func touch(_ home: Int, _ fold: inout Fold) {
         fold.touched.insert(home)
         for pool in pools[home].placing.spilledFrom { fold.touched.insert(pool) }
     }
 
     /// Something that an actor of the pool, or of one that spills to it, waits for may be there now.
-    mutating func noteNews(_ home: Int) {
+    package mutating func noteNews(_ home: Int) {
         news.note(pool: home)
         for pool in pools[home].placing.spilledFrom { news.note(pool: pool) }
     }
 
     /// Counts a worker that was read back from a checkpoint.
-    mutating func recount(_ index: Int) { count(index, by: 1) }
+    package mutating func recount(_ index: Int) { count(index, by: 1) }
 
     private mutating func count(_ index: Int, by step: Int) { count(workers[index].load, in: Int(workers[index].pool), by: step) }
 

@@ -1,81 +1,81 @@
-import Domain
-import Placement
+package import Domain
+package import Placement
 
 // What is known of each worker?
 //
 // Records of workers that can host actors or still do; those that are gone leave the table.
 
-struct WorkerRecord: Hashable, Sendable {
+package struct WorkerRecord: Hashable, Sendable {
     /// Actors that one worker can host, at most; one that claims more counts as having so many.
-    static let slotsLimit = 65_536
+    package static let slotsLimit = 65_536
 
-    var name: NameID
-    var pool: Int32
-    var state = WorkerState.ready
-    var slots = 1
+    package internal(set) var name: NameID
+    package internal(set) var pool: Int32
+    package internal(set) var state = WorkerState.ready
+    package internal(set) var slots = 1
     /// What tells it from another of its name; empty where nobody said.
-    var uid = ""
+    package internal(set) var uid = ""
     /// Names in the world's table of labels.
-    var node = NameID.none
-    var zone = NameID.none
-    var sandboxClass = NameID.none
-    var ip = NameID.none
-    var labels: [LabelPair] = []
+    package internal(set) var node = NameID.none
+    package internal(set) var zone = NameID.none
+    package internal(set) var sandboxClass = NameID.none
+    package internal(set) var ip = NameID.none
+    package internal(set) var labels: [LabelPair] = []
     /// Indices of the actors that hold a slot here.
-    var residents: [Int] = []
-    var createdAt = LogTime.zero
+    package internal(set) var residents: [Int] = []
+    package internal(set) var createdAt = LogTime.zero
     /// Position of its `worker.ready`.
-    var readySeq: Position = 0
+    package internal(set) var readySeq: Position = 0
     /// It drains because the loop chose it: once it is empty, it is removed.
-    var isChosen = false
+    package internal(set) var isChosen = false
     /// When the loop's choice was logged.
-    var drainedAt = LogTime.zero
+    package internal(set) var drainedAt = LogTime.zero
     /// Sources, besides the loop, that said that it drains. It is ready again once each of them, and the loop, said so.
-    var drainers: [NameID] = []
+    package internal(set) var drainers: [NameID] = []
 
     /// Whether an event that gives `uid` may mean this one: unless both say otherwise.
-    func isSame(as uid: String) -> Bool { uid.isEmpty || self.uid.isEmpty || uid == self.uid }
+    package func isSame(as uid: String) -> Bool { uid.isEmpty || self.uid.isEmpty || uid == self.uid }
 
-    var used: Int { residents.count }
+    package var used: Int { residents.count }
     /// What its pool counts it by.
-    var load: WorkerLoad { WorkerLoad(state: state, used: used, slots: slots, node: node) }
-    var phase: WorkerPhase { state == .draining ? .draining : .ready }
+    package var load: WorkerLoad { WorkerLoad(state: state, used: used, slots: slots, node: node) }
+    package var phase: WorkerPhase { state == .draining ? .draining : .ready }
 
-    var facts: WorkerFacts {
+    package var facts: WorkerFacts {
         WorkerFacts(
             pool: Int(pool), node: node, zone: zone, sandboxClass: sandboxClass, labels: labels, slots: slots, readySeq: readySeq, phase: phase)
     }
 
-    init(name: NameID, pool: Int32) {
+    package init(name: NameID, pool: Int32) {
         self.name = name
         self.pool = pool
     }
 }
 
 /// What a pool's counts look at in a worker.
-struct WorkerLoad: Hashable, Sendable {
-    var state: WorkerState
-    var used: Int
-    var slots: Int
-    var node: NameID
+package struct WorkerLoad: Hashable, Sendable {
+    package internal(set) var state: WorkerState
+    package internal(set) var used: Int
+    package internal(set) var slots: Int
+    package internal(set) var node: NameID
 }
 
-struct WorkerTable: Sendable {
+package struct WorkerTable: Sendable {
     private var records: [WorkerRecord] = []
     private var byName = SlotTable<NameID>()
     private var vacant: [Int] = []
 
-    var count: Int { byName.count }
+    package var count: Int { byName.count }
 
-    func find(_ name: NameID) -> Int? { byName[name] }
+    package func find(_ name: NameID) -> Int? { byName[name] }
 
     @inline(__always)
-    subscript(_ index: Int) -> WorkerRecord {
+    package subscript(_ index: Int) -> WorkerRecord {
         _read { yield records[index] }
         _modify { yield &records[index] }
     }
 
-    mutating func insert(_ record: WorkerRecord) -> Int {
+    package mutating func insert(_ record: WorkerRecord) -> Int {
         let index: Int
         if let free = vacant.popLast() {
             records[free] = record
@@ -88,7 +88,7 @@ struct WorkerTable: Sendable {
         return index
     }
 
-    mutating func remove(_ index: Int) {
+    package mutating func remove(_ index: Int) {
         byName.remove(records[index].name)
         records[index] = WorkerRecord(name: .none, pool: -1)
         records[index].state = .gone
@@ -96,15 +96,15 @@ struct WorkerTable: Sendable {
     }
 
     /// Indices in use, rising.
-    var indices: [Int] { records.indices.filter { !records[$0].name.isNone } }
+    package var indices: [Int] { records.indices.filter { !records[$0].name.isNone } }
 }
 
 extension WorkerTable {
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.list(records) { writer, record in record.encode(into: &writer) }
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         records = try reader.list { reader throws(ByteFault) in try WorkerRecord(from: &reader) }
         for (index, record) in records.enumerated() {
             if record.name.isNone { vacant.append(index) } else { byName.set(record.name, index) }
@@ -114,7 +114,7 @@ extension WorkerTable {
 }
 
 extension WorkerRecord {
-    func encode(into writer: inout ByteWriter) {
+    package func encode(into writer: inout ByteWriter) {
         writer.integer(name.rawValue)
         writer.integer(pool)
         writer.integer(state.rawValue)
@@ -136,7 +136,7 @@ extension WorkerRecord {
         writer.string(uid)
     }
 
-    init(from reader: inout ByteReader) throws(ByteFault) {
+    package init(from reader: inout ByteReader) throws(ByteFault) {
         name = NameID(try reader.integer())
         pool = try reader.integer()
         state = try reader.enumeration()
