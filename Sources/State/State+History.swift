@@ -5,7 +5,7 @@ package import EventLog
 // What does a state of the past say of its decisions, and where does folding begin?
 
 extension State {
-    /// The newest checkpoint at or before `position`, or an empty world: where to begin to fold.
+    /// The newest checkpoint at or before `position`, or an empty state: where to begin to fold.
     package static func nearest(to position: Position, in log: EventLog) -> State { restored(from: log, atOrBefore: position) }
 
     /// What would be decided for `pool`, or by one of its shadows, from this state; nil where there is no such policy or it

@@ -7,7 +7,7 @@ package import Placement
 //
 // `State` is fold(log): actors, workers, pools, and the autoscalers' memory, kept up to date commit by commit. It asks no
 // clock, makes no decision and does no I/O: facts (placements, counts, workers) come from logged events alone, so a newer
-// version of the rules never rewrites what happened. Same commits, same world, live or in replay.
+// version of the rules never rewrites what happened. Same commits, same state, live or in replay.
 //
 // A commit is the unit: `fold` applies its events, then each pool they touched is evaluated once, at the commit's log
 // time, and remembers what the evaluation found. What follows from the new state (decisions, placements, drains) is the

@@ -5,7 +5,7 @@ import Placement
 
 // How does the folded state survive without folding everything again?
 //
-// A checkpoint is the world as bytes, at one position. It is only a cache: what can't be read, or was written by another
+// A checkpoint is the state as bytes, at one position. It is only a cache: what can't be read, or was written by another
 // version, is ignored and the log folded from an older one, or from the start.
 
 extension State {
@@ -107,14 +107,14 @@ extension State {
         }
     }
 
-    /// The newest checkpoint of the log that can be read, or an empty world.
+    /// The newest checkpoint of the log that can be read, or an empty state.
     package static func restored(from log: EventLog, atOrBefore position: Position = .max) -> State {
         var limit = position
         // Each round looks at an older checkpoint; the log keeps only a few.
         for _ in 0..<64 {
             guard let checkpoint = try? log.latestCheckpoint(atOrBefore: limit, version: checkpointVersion) else { return State() }
-            if let world = try? State(decoding: checkpoint.body), world.position == checkpoint.seq {
-                return world
+            if let state = try? State(decoding: checkpoint.body), state.position == checkpoint.seq {
+                return state
             }
             limit = checkpoint.seq - 1
         }
@@ -123,7 +123,7 @@ extension State {
 }
 
 extension PoolState {
-    /// The version of the bytes is the world's.
+    /// The version of the bytes is the state's.
     package func encode(into writer: inout ByteWriter) {
         writer.integer(name.rawValue)
         writer.string(text)
@@ -234,7 +234,7 @@ extension ByteReader {
     /// A count of replicas, as large as one was ever told to be.
     package mutating func replicas() throws(ByteFault) -> Int { Int(try integer(in: 0...(.max))) }
 
-    /// What was counted one by one, or measured in this world: far from the ends of its range.
+    /// What was counted one by one, or measured in this log: far from the ends of its range.
     package mutating func tally() throws(ByteFault) -> Int { Int(try integer(in: 0...1 << 53)) }
 
     package mutating func integer(in range: ClosedRange<Int64>) throws(ByteFault) -> Int64 {
@@ -247,8 +247,8 @@ extension ByteReader {
 
 extension EventLog {
     /// Keeps the folded state, so that the next who needs one at its position or later folds the rest alone.
-    package func saveCheckpoint(of world: State) throws(LogError) {
-        guard world.position > 0 else { return }
-        try saveCheckpoint(seq: world.position, at: world.at, version: State.checkpointVersion, body: world.encoded())
+    package func saveCheckpoint(of state: State) throws(LogError) {
+        guard state.position > 0 else { return }
+        try saveCheckpoint(seq: state.position, at: state.at, version: State.checkpointVersion, body: state.encoded())
     }
 }

@@ -183,7 +183,7 @@ import Testing
         #expect(loop.view(of: "after") != nil)
         let observer = Skips()
         let core = LoopCore(log: loop.log, scheduler: loop.scheduler, observer: observer, limits: LoopLimits())
-        core.drain()
+        core.catchUp()
         #expect(observer.found.withLock { $0 } == (isReadWhole ? [position] : []))
         #expect(core.world.encoded() == loop.world.encoded())
     }

@@ -61,7 +61,7 @@ final class LoopHarness: @unchecked Sendable {
         subscribe()
         let scheduler = scheduler
         log.onCommit { [weak self] _ in
-            scheduler.perform { [weak self] in self?.core.drain() }
+            scheduler.perform { [weak self] in self?.core.catchUp() }
         }
         goLive()
     }

@@ -104,14 +104,14 @@ private final class SlowAppends {
         var batch = EventBatch()
         fill(&batch)
         log.append(batch) { result in if case .failure(let error) = result { Issue.record(error) } }
-        core.drain()
+        core.catchUp()
     }
 
     /// The first of what was concluded comes to the log.
     func land() throws {
         let (batch, completion) = held.batches.removeFirst()
         log.append(batch, completion: completion)
-        core.drain()
+        core.catchUp()
         scheduler.runUntilIdle()
     }
 

@@ -73,7 +73,7 @@ package final class ControlLoop: ControlPlane {
     }
 
     /// Folds the log up to its head, so that questions are answered from there; acts on nothing.
-    package func catchUp() async { await ask { $0.drain() } }
+    package func catchUp() async { await ask { $0.catchUp() } }
 
     /// Folds the log up to its head, then begins to act. From here on it follows every commit.
     package func start() async {
@@ -86,10 +86,10 @@ package final class ControlLoop: ControlPlane {
             self.subscriptions.withLock { $0 = [rescales, departures, releases].map { Subscription(cancellable: $0) } }
             core.goLive()
         }
-        log.onCommit { [core, scheduler] _ in scheduler.perform { core.drain() } }
+        log.onCommit { [core, scheduler] _ in scheduler.perform { core.catchUp() } }
         log.onClockStep { [weak self] step in self?.clockStepped(step) }
         // A commit between the first fold and the line above woke nobody.
-        await ask { $0.drain() }
+        await ask { $0.catchUp() }
     }
 
     /// Stops acting and saves a checkpoint, so that the next start needn't fold what this one did.
@@ -100,7 +100,7 @@ package final class ControlLoop: ControlPlane {
         await passingOn.withLock { $0 }?.value
         for actuation in actuations.withLock({ $0.values.map(\.actuation) }) { await actuation.stop() }
         await ask { core in
-            core.drain()
+            core.catchUp()
             core.saveCheckpoint()
         }
     }

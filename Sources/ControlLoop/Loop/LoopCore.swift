@@ -14,7 +14,7 @@ import Synchronization
 //     own events coming back: reservations end, `rescales` and `departures` to the actuator
 //
 // A commit is what coalesces: however many events it holds, each pool it touched is decided once. All of it runs on one
-// serial scheduler, so nothing here is locked. Reading order: `drain`, `settle`, `prompt`, `flush`.
+// serial scheduler, so nothing here is locked. Reading order: `catchUp`, `settle`, `prompt`, `flush`.
 
 /// Touched only in work that its scheduler runs, one piece at a time: that is what guards every member.
 final class LoopCore: @unchecked Sendable {
@@ -140,14 +140,14 @@ final class LoopCore: @unchecked Sendable {
     // MARK: - Commits
 
     /// Folds whatever the log holds beyond the world, then acts on it.
-    func drain() {
+    func catchUp() {
         do throws(LogError) {
             while let batch = try follower.poll() { commits.send(batch) }
         } catch {
             observer.couldNotRead(error.description)
             log.note("the loop can't \(error.description); it tries again, and decides nothing meanwhile")
             let time = scheduler.now.adding(microseconds: limits.retryMicroseconds)
-            _ = scheduler.perform(at: time) { [weak self] in self?.drain() }
+            _ = scheduler.perform(at: time) { [weak self] in self?.catchUp() }
         }
         flush()
         publishPolicies()
@@ -174,7 +174,7 @@ final class LoopCore: @unchecked Sendable {
 
     /// Begins to act: everything before was only read.
     func goLive() {
-        drain()
+        catchUp()
         act()
     }
 
@@ -235,7 +235,7 @@ final class LoopCore: @unchecked Sendable {
             resumeDecisionWaiters(PolicyKey(pool: pool, shadow: shadow), event.seq)
             guard shadow == nil else { return }
             if var rescale = rescale(pool), isRescale(pool) {
-                rescale.takingBack = planner.takeBack(pool, held, &reservations).map { takenBack($0) }
+                rescale.takingBack = planner.uncordon(pool, held, &reservations).map { takenBack($0) }
                 send(rescale, pool)
             }
         case .policyApplied:
@@ -332,7 +332,7 @@ final class LoopCore: @unchecked Sendable {
         planner.place(pool, held, &reservations, &outputs)
         planner.prefetch(pool, held, &reservations, &outputs)
         planner.giveUpDrains(pool, held, &reservations, &outputs)
-        for worker in planner.takeBack(pool, held, &reservations) { depart(worker, .keep) }
+        for worker in planner.uncordon(pool, held, &reservations) { depart(worker, .keep) }
         planner.drainSurplus(pool, held, &reservations, &outputs)
         removeEmptied(pool)
         drainDeadlines[pool] = held.drainDeadline(pool)
@@ -381,7 +381,7 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func rollBack() {
-        drain()
+        catchUp()
         reservations.rollBack(held)
         for waiter in decisionWaiters.values.joined() { waiter(nil) }
         decisionWaiters = [:]
@@ -470,7 +470,7 @@ final class LoopCore: @unchecked Sendable {
 
     /// Runs `resume` once `seq` is folded.
     func whenFolded(_ seq: Position, _ resume: @escaping @Sendable () -> Void) {
-        drain()
+        catchUp()
         if world.position >= seq { return resume() }
         waiters.append((seq, resume))
     }

@@ -20,7 +20,7 @@ package final class VirtualLoop {
         self.scheduler = scheduler
         core = LoopCore(log: log, scheduler: scheduler, observer: observer, limits: limits)
         let core = core
-        log.onCommit { [scheduler] _ in scheduler.perform { core.drain() } }
+        log.onCommit { [scheduler] _ in scheduler.perform { core.catchUp() } }
         scheduler.perform { core.goLive() }
         scheduler.runUntilIdle()
     }

@@ -34,7 +34,7 @@ package struct ActorRecord: Hashable, Sendable {
     package init(name: NameID) { self.name = name }
 }
 
-/// What an actor shares with many others. Names in the world's table of labels.
+/// What an actor shares with many others. Names in the state's table of labels.
 package struct ActorTraits: Hashable, Sendable {
     package internal(set) var template = NameID.none
     package internal(set) var tenant = NameID.none

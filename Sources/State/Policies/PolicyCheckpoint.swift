@@ -4,7 +4,7 @@ import EventLog
 
 // How do policies and what autoscalers remember survive in a checkpoint?
 //
-// The version of the bytes is the world's.
+// The version of the bytes is the state's.
 
 extension ShadowPolicy {
     package func encode(into writer: inout ByteWriter) {

@@ -18,7 +18,7 @@ package struct ShadowPolicy: Sendable {
     /// What was found at the last commit that touched the pool, or the shadow, and from which observation.
     package internal(set) var evaluation: Evaluation?
     package private(set) var observed: Observation?
-    /// Of a world read back from a checkpoint: when that was.
+    /// Of a state read back from a checkpoint: when that was.
     package internal(set) var evaluatedAt: LogTime?
     package internal(set) var timersFired: UInt64 = 0 { didSet { revision &+= 1 } }
     /// Rises with whatever its decision looks at, but for the time. Counts within one run: in no checkpoint.

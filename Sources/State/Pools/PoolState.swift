@@ -53,7 +53,7 @@ package struct PoolState: Sendable {
     /// changes between two such commits.
     package internal(set) var evaluation: Evaluation?
     package internal(set) var observed: Observation?
-    /// Of a world read back from a checkpoint: when that was.
+    /// Of a state read back from a checkpoint: when that was.
     package internal(set) var evaluatedAt: LogTime?
     /// The last attempt on the target failed: what it said. Cleared by the next success.
     package internal(set) var scaleProblem: String?

@@ -68,7 +68,7 @@ extension State {
         }
     }
 
-    /// When the pool's drains are to be looked at again though nothing happens; in the future. Mutating, so that the world is
+    /// When the pool's drains are to be looked at again though nothing happens; in the future. Mutating, so that the state is
     /// looked at where it lies: it is asked for every pool of every commit, and handing over a copy retains all it holds.
     package mutating func drainDeadline(_ pool: Int) -> LogTime? {
         // The common case first: this is asked at every commit.

@@ -15,7 +15,7 @@ package struct WorkerRecord: Hashable, Sendable {
     package internal(set) var slots = 1
     /// What tells it from another of its name; empty where nobody said.
     package internal(set) var uid = ""
-    /// Names in the world's table of labels.
+    /// Names in the state's table of labels.
     package internal(set) var node = NameID.none
     package internal(set) var zone = NameID.none
     package internal(set) var sandboxClass = NameID.none

@@ -20,8 +20,8 @@ extension Planner {
         out.giveUp(overdue, in: pool, held.state)
     }
 
-    /// Workers to be taken back now, each answered once.
-    func takeBack(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations) -> [Int] {
+    /// Workers whose drains are to be taken back now, each answered once.
+    func uncordon(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations) -> [Int] {
         guard held.state.pools[pool].workers.draining > 0, held.state.pools[pool].policy != nil else { return [] }
         // The common case first: nothing is missing.
         let mayMiss = held.state.pools[pool].desired > held.state.pools[pool].workers.ready || held.state.pools[pool].drains.isPaused(at: held.state.at)
