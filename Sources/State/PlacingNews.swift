@@ -49,30 +49,44 @@ package struct PlacingNews: Sendable {
     /// Actors that are expected soon.
     package private(set) var wakes: [Wake] = []
 
-    package init(isWanted: Bool = false) { self.isWanted = isWanted }
+    package init() {}
+
+    /// A commit begins. The memory of the lists stays.
+    mutating func begin(isWanted: Bool) {
+        self.isWanted = isWanted
+        tickets.removeAll(keepingCapacity: true)
+        running.removeAll(keepingCapacity: true)
+        rules.removeAll(keepingCapacity: true)
+        workers.removeAll(keepingCapacity: true)
+        slots.removeAll(keepingCapacity: true)
+        pools.removeAll(keepingCapacity: true)
+        nodes.removeAll(keepingCapacity: true)
+        goldens.removeAll(keepingCapacity: true)
+        wakes.removeAll(keepingCapacity: true)
+    }
 
     @inline(__always)
-    package mutating func note(_ ticket: WaitingTicket, in pool: Int, joins: Bool) {
+    mutating func note(_ ticket: WaitingTicket, in pool: Int, joins: Bool) {
         if isWanted { tickets.append(Ticket(pool: pool, joins: joins, turn: ticket.turn, tenant: ticket.tenant)) }
     }
 
     @inline(__always)
-    package mutating func note(running step: Int, of tenant: NameID, in pool: Int) {
+    mutating func note(running step: Int, of tenant: NameID, in pool: Int) {
         if isWanted, !tenant.isNone { running.append(Running(pool: pool, tenant: tenant, step: step)) }
     }
 
-    package mutating func note(rulesOf pool: Int) { if isWanted { rules.append(pool) } }
+    mutating func note(rulesOf pool: Int) { if isWanted { rules.append(pool) } }
 
-    package mutating func note(worker: Int) { if isWanted { workers.append(worker) } }
+    mutating func note(worker: Int) { if isWanted { workers.append(worker) } }
 
     @inline(__always)
-    package mutating func note(slotsOf worker: Int) { if isWanted, slots.last != worker { slots.append(worker) } }
+    mutating func note(slotsOf worker: Int) { if isWanted, slots.last != worker { slots.append(worker) } }
 
-    package mutating func note(pool: Int) { if isWanted, pools.last != pool { pools.append(pool) } }
+    mutating func note(pool: Int) { if isWanted, pools.last != pool { pools.append(pool) } }
 
-    package mutating func note(oneMoreOn node: NameID, in pool: Int) { if isWanted { nodes.append(Place(pool: pool, node: node)) } }
+    mutating func note(oneMoreOn node: NameID, in pool: Int) { if isWanted { nodes.append(Place(pool: pool, node: node)) } }
 
-    package mutating func note(_ changes: [GoldenChange]) { if isWanted { goldens += changes } }
+    mutating func note(_ changes: [GoldenChange]) { if isWanted { goldens += changes } }
 
-    package mutating func note(wakeOf actor: Int, at time: LogTime) { if isWanted { wakes.append(Wake(actor: actor, at: time)) } }
+    mutating func note(wakeOf actor: Int, at time: LogTime) { if isWanted { wakes.append(Wake(actor: actor, at: time)) } }
 }

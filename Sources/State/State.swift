@@ -38,7 +38,7 @@ package struct State: Sendable {
     package internal(set) var labels = NameTable()
     /// Which pools the running commit touched; empty between commits, and kept only for its memory.
     private var touched = TouchedPools()
-    /// What the running commit changed of what is placed; empty between commits.
+    /// What the last commit changed of what is placed; empty where whoever folds doesn't ask for it.
     package internal(set) var news = PlacingNews()
 
     /// A node holds some hundred snapshots; what is beyond counts as evicted. At most 25 MB in all.
@@ -67,8 +67,6 @@ package struct State: Sendable {
         package internal(set) var shadowDecisions: [Position: String] = [:]
         /// Durations and outcomes that metrics want to know, in order.
         package internal(set) var measured: [Measured] = []
-        /// Empty where nobody asked for it.
-        package internal(set) var news = PlacingNews()
     }
 
     package struct SkippedEvent: Hashable, Sendable {
@@ -84,7 +82,7 @@ package struct State: Sendable {
     }
 
     /// Applies one commit. Commits must come whole and in order.
-    /// - Parameter placing: whether whoever folds places actors as well, and so wants `Change.news`.
+    /// - Parameter placing: whether whoever folds places actors as well, and so wants `news`.
     package mutating func fold(_ batch: CommittedBatch, names: some NameReading, placing: Bool = false) -> Change {
         foldAny(batch, names: names, placing: placing)
     }
@@ -94,7 +92,7 @@ package struct State: Sendable {
         precondition(batch.firstSeq == position + 1, "commit \(batch.firstSeq) can't follow position \(position)")
         var fold = Fold(at: batch.at)
         swap(&fold.touched, &touched)
-        if placing { news = PlacingNews(isWanted: true) }
+        if placing || news.isWanted { news.begin(isWanted: placing) }
         for event in batch.events {
             if !apply(event, of: batch, names: names, &fold) { fold.change.superseded.append(event.seq) }
         }
@@ -108,7 +106,6 @@ package struct State: Sendable {
         }
         for key in fold.change.shadows where !fold.change.pools.contains(key.pool) { pools[key.pool].evaluate(key.shadow, at: batch.at) }
         swap(&fold.touched, &touched)
-        if placing { swap(&fold.change.news, &news) }
         return fold.change
     }
 

@@ -29,7 +29,7 @@ extension Planner {
         for seq in reservations.pools[pool].unlooked.prefix(Self.actorsPerLook) where made < room {
             looked += 1
             // It has a worker by now, or a slot is reserved for it.
-            guard let ticket = held.state.pools[pool].queue[seq], !reservations.isClaimed(seq, in: pool) else { continue }
+            guard let ticket = held.state.pools[pool].queue.tickets[seq], !reservations.isClaimed(seq, in: pool) else { continue }
             let before = held.state.pools[pool].placing
             guard let found = suggest(ticket, rules, held, reservations.slots, sent: { before.sentTo($0) + (sent[$0] ?? 0) }) else { continue }
             sent[found.node, default: 0] += 1

@@ -49,11 +49,11 @@ struct Planner {
         _ pool: Int, _ usable: [Int], _ held: borrowing StateHolder, _ reservations: inout Reservations
     ) -> (ticket: WaitingTicket, actor: WaitingActor, overtook: Int)? {
         guard reservations.pools[pool].order.inTurnCount > reservations.freeSlots(in: usable) else {
-            return reservations.pools[pool].next().flatMap { held.state.pools[pool].queue[$0] }.map { ticket in
+            return reservations.pools[pool].next().flatMap { held.state.pools[pool].queue.tickets[$0] }.map { ticket in
                 (ticket, waitingActor(ticket, pool, usable, held, &reservations), 0)
             }
         }
-        let tickets = reservations.pools[pool].firstInTurn(Placer.matchLimit).compactMap { held.state.pools[pool].queue[$0] }
+        let tickets = reservations.pools[pool].firstInTurn(Placer.matchLimit).compactMap { held.state.pools[pool].queue.tickets[$0] }
         guard !tickets.isEmpty else { return nil }
         let actors = tickets.map { ticket in waitingActor(ticket, pool, usable, held, &reservations) }
         let next = actors.count > 1 ? held.state.placer.nextInTurn(actors, among: reservations.slots) : 0

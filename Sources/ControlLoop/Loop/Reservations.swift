@@ -131,7 +131,7 @@ struct Reservations: Sendable {
     /// Follows the state by one commit.
     mutating func note(_ change: State.Change, _ held: borrowing StateHolder) {
         while pools.count < held.state.pools.count { pools.append(PoolTurns()) }
-        for ticket in change.news.tickets {
+        for ticket in held.state.news.tickets {
             guard ticket.joins else {
                 pools[ticket.pool].order.remove(ticket.turn, of: ticket.tenant)
                 continue
@@ -141,24 +141,24 @@ struct Reservations: Sendable {
                 pools[ticket.pool].unlooked.append(ticket.turn.seq)
             }
         }
-        for running in change.news.running { pools[running.pool].order.addRunning(running.step, of: running.tenant) }
-        for pool in change.news.rules {
+        for running in held.state.news.running { pools[running.pool].order.addRunning(running.step, of: running.tenant) }
+        for pool in held.state.news.rules {
             pools[pool].order.setQuotas(of: held.state.pools[pool].queue)
             refillPrefetch(pool, held)
             wakes = wakes.filter { held.state.forecasts.due[$0.key] == $0.value }
         }
-        slots.note(change.news.goldens)
-        for worker in change.news.workers { renew(worker, held) }
+        slots.note(held.state.news.goldens)
+        for worker in held.state.news.workers { renew(worker, held) }
         // A placement that came true frees nothing: its slot is reserved no more, and used from here on.
         for event in change.own where event.kind == .actorPlaced {
             if let worker = endPlacement(of: event.subject) { settled.append(worker) }
         }
-        for worker in change.news.slots { renewSlots(worker, held) }
+        for worker in held.state.news.slots { renewSlots(worker, held) }
         for worker in settled { renewSlots(worker, held) }
         settled.removeAll(keepingCapacity: true)
-        for pool in change.news.pools { pools[pool].hasNews = true }
-        for place in change.news.nodes { pools[place.pool].noteNews(on: place.node) }
-        for wake in change.news.wakes { wakes[wake.actor] = wake.at }
+        for pool in held.state.news.pools { pools[pool].hasNews = true }
+        for place in held.state.news.nodes { pools[place.pool].noteNews(on: place.node) }
+        for wake in held.state.news.wakes { wakes[wake.actor] = wake.at }
     }
 
     /// A worker is new or gone, or says something else of itself.

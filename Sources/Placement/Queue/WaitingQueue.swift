@@ -6,7 +6,9 @@ package import Domain
 // holds. Whose turn it is, and who was offered a worker already, is `TurnOrder`. Every operation on one ticket is O(log n).
 
 @usableFromInline package struct WaitingQueue: Sendable {
-    private var tickets = SlotMap<Position, WaitingTicket>()
+    /// By position of the request. Whoever asks from another target looks in here: through the queue's own subscript it would be
+    /// handed a copy of the queue first.
+    package private(set) var tickets = SlotMap<Position, WaitingTicket>()
     private var order = OrderedTree<Turn>()
     /// Tickets of each tenant.
     private var waitingByTenant: [NameID: Int] = [:]
