@@ -163,7 +163,9 @@ extension State {
 
     private mutating func leaveQueue(_ actor: inout ActorRecord, _ index: Int, placedTier: String?, at now: LogTime, keepsWait: Bool, _ fold: inout Fold) {
         let home = Int(actor.pool)
-        if let ticket = pools[home].queue.remove(actor.stateSeq) {
+        let ticket = pools[home].queue.remove(actor.stateSeq)
+        assert(ticket != nil, "a waiting actor has a ticket in its own pool's queue")
+        if let ticket {
             news.note(ticket, in: home, joins: false)
             countWaiting(actor, index, ticket.selector, by: -1)
         }
@@ -186,6 +188,7 @@ extension State {
             countRunning(actor, by: 1)
         }
         guard let worker else { return }
+        assert(actor.worker < 0, "an actor holds one slot at most")
         actor.worker = Int32(worker)
         changeWorker(worker, &fold) { $0.residents.append(index) }
     }
