@@ -98,11 +98,14 @@ let package = Package(
         .target(name: "SmallFiles", swiftSettings: strict),
         .target(name: "BuildCommit", cSettings: [.define("GREENROOM_COMMIT", to: commit.isEmpty ? "unknown" : commit)]),
 
-        // Floor 2: the loop over the log, live and over history.
+        // Floor 2: what the log says, and nothing else.
+        .target(name: "State", dependencies: ["Domain", "Autoscaling", "Placement", "EventLog"], swiftSettings: strict),
+
+        // The loop over the log, live and over history.
         .target(
             name: "ControlLoop",
             dependencies: [
-                "Domain", "Autoscaling", "Placement", "EventLog",
+                "Domain", "Autoscaling", "Placement", "EventLog", "State",
                 combine,
             ],
             swiftSettings: strict),
@@ -112,7 +115,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Replay",
-            dependencies: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop"],
+            dependencies: ["Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop"],
             resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
             swiftSettings: strict),
 
@@ -203,7 +206,7 @@ let package = Package(
         .executableTarget(
             name: "greenroom",
             dependencies: [
-                "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "HTTPService", "Policies",
+                "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay", "HTTPService", "Policies",
                 "ServiceClient", "WorkerAgent", "LocalWorkers", "Kubernetes", "ObjectStorage", "Pollers", "KEDAScaler", "ExternalMetrics", "HTTPTransport", "SmallFiles", "BuildCommit", "Telemetry", log, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -224,7 +227,7 @@ let package = Package(
         .testTarget(
             name: "ControlLoopTests",
             dependencies: [
-                "TestSupport", "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay",
+                "TestSupport", "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             resources: [.copy("Fixtures")],
@@ -256,7 +259,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay"], swiftSettings: strict),
+        .testTarget(name: "StateTests", dependencies: ["Domain", "Autoscaling", "EventLog", "State"], swiftSettings: strict),
+        .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay"], swiftSettings: strict),
         .testTarget(
             name: "PeersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", "HTTPTestSupport", "KEDAScaler", log], swiftSettings: strict),
         // What several test targets need: awaited conditions, a clock moved by hand, programs of the machine.
@@ -280,7 +284,7 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Domain", "Autoscaling", "EventLog", "ControlLoop", "Policies", "HTTPTransport", "ExternalMetrics", .product(name: "NIOCore", package: "swift-nio"),
+                "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "HTTPTransport", "ExternalMetrics", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             path: "Tests/Fuzz/Targets", swiftSettings: strict),

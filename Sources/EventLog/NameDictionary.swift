@@ -19,6 +19,8 @@ package final class NameDictionary: NameReading, Sendable {
     /// Copies of `durable` and `durableTextBytes` for those who ask often and need no lock.
     private let durableCount = Atomic<Int>(0)
     private let durableBytes = Atomic<Int>(0)
+    /// The number of our own source, once it is durable; 0 before.
+    private let own = Atomic<UInt32>(0)
 
     init() {}
 
@@ -43,6 +45,18 @@ package final class NameDictionary: NameReading, Sendable {
 
     /// How many names there are; their numbers are 1 to this.
     package var count: Int { durableCount.load(ordering: .relaxed) }
+
+    /// The number of our own source, `CommittedEvent.ownSource`; none where no event of it was ever written.
+    var ownSource: NameID {
+        let known = own.load(ordering: .relaxed)
+        if known > 0 { return NameID(known) }
+        return state.withLock { state in
+            guard let id = state.table.find(CommittedEvent.ownSource) else { return .none }
+            // A commit that fails takes its names back.
+            if id.index <= state.durable { own.store(id.rawValue, ordering: .relaxed) }
+            return id
+        }
+    }
 
     // MARK: - The writer's side
 

@@ -3,18 +3,17 @@ package import Domain
 // How do the queue, the workers, the snapshots and the measured restores survive a restart?
 //
 // As bytes in one fixed order: what follows from other things (sets, heaps, sums, links) is made anew in reading. What is
-// read answers every question as what was written. Promises of the loop are part of neither: they are used slots and claims
-// of whoever promised, who leaves them out before writing.
+// read answers every question as what was written. Slots that are reserved and tickets that are claimed are in none of it
+// (`TurnOrder`).
 
 extension WaitingQueue {
-    /// A claimed or set-aside ticket is written as a waiting one.
     package func encode(into writer: inout ByteWriter) {
         writer.list(all) { writer, ticket in ticket.encode(into: &writer) }
-        writer.list(quotas) { writer, quota in
+        writer.list(quotaList) { writer, quota in
             writer.integer(quota.tenant.rawValue)
             writer.integer(Int64(quota.maxRunning))
         }
-        writer.list(running) { writer, running in
+        writer.list(runningList) { writer, running in
             writer.integer(running.tenant.rawValue)
             writer.integer(Int64(running.running))
         }

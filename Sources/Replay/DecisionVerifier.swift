@@ -1,6 +1,7 @@
 package import Domain
 package import EventLog
 import ControlLoop
+import State
 
 // Was every recorded decision the one that follows from the log?
 //
@@ -44,14 +45,14 @@ package struct DecisionVerifier {
     private let last: Position
     private var ahead: DecisionsAhead
     private var isOver = false
-    private(set) var world: World
+    private(set) var world: State
 
     /// All decisions up to the log's head as it is now.
     package init(log: EventLog) {
         self.log = log
         pools = []
         last = log.head.seq
-        world = World()
+        world = State()
         ahead = DecisionsAhead(log: log, first: 1, last: last)
     }
 
@@ -63,7 +64,7 @@ package struct DecisionVerifier {
         self.pools = pools
         let end = min(last, soundThrough)
         self.last = end
-        world = first <= 1 ? World() : World.nearest(to: try DecisionsAhead.furthestBack(log, first: first, last: end), in: log)
+        world = first <= 1 ? State() : State.nearest(to: try DecisionsAhead.furthestBack(log, first: first, last: end), in: log)
         ahead = DecisionsAhead(log: log, first: first, last: end)
         if soundThrough < last { ahead.addUnsound(after: soundThrough, last: last) }
     }

@@ -1,6 +1,6 @@
-package import ControlLoop
 package import Domain
 package import EventLog
+package import State
 
 // What was the state at a moment of the log?
 //
@@ -36,12 +36,12 @@ package enum History {
     /// The world after the last commit at or before `moment`; commits are whole, so a position inside one means the one before.
     ///
     /// - Parameter ignoringCheckpoints: folds from the beginning: for checking the checkpoints themselves.
-    package static func world(of log: EventLog, at moment: Moment, ignoringCheckpoints: Bool = false) throws(LogError) -> World {
+    package static func world(of log: EventLog, at moment: Moment, ignoringCheckpoints: Bool = false) throws(LogError) -> State {
         let last: Position = switch moment {
         case .position(let position): position
         case .time(let time): try log.position(at: time)
         }
-        var world = ignoringCheckpoints ? World() : World.nearest(to: last, in: log)
+        var world = ignoringCheckpoints ? State() : State.nearest(to: last, in: log)
         while true {
             let batches = try log.read(after: world.position, limitEvents: sliceEvents)
             if batches.isEmpty { return world }

@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import State
 
 // Does a target end up with what was decided last, whatever comes late or fails?
 

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import ControlLoop
+@testable import State
 
 @Suite("Durations of one thing")
 struct DurationRingTests {

@@ -6,6 +6,7 @@ import Synchronization
 import Testing
 
 @testable import ControlLoop
+@testable import State
 @testable import EventLog
 
 // Numbers that no reader takes are in logs from before: such a log opens, folds, decides, is checkpointed, and is replayed the same.
@@ -90,7 +91,7 @@ import Testing
     private func check(_ loop: LoopHarness, _ name: String, isFolded: Bool) throws {
         // A checkpoint reads back as what was written.
         let bytes = loop.world.encoded()
-        #expect(try World(decoding: bytes).encoded() == bytes, "\(name)")
+        #expect(try State(decoding: bytes).encoded() == bytes, "\(name)")
         _ = try loop.pool
         _ = loop.world.levels(of: try #require(loop.log.names.find("ns/p")))?.present
         // A restart finds the same world, from the log alone and from a checkpoint.
@@ -119,7 +120,7 @@ import Testing
         for kind in [EventKind.scaleDecided, .scaleDecided] { loop.append(kind, "ns/p", body) }
         loop.advance(20)
         let bytes = loop.world.encoded()
-        #expect(try World(decoding: bytes).encoded() == bytes)
+        #expect(try State(decoding: bytes).encoded() == bytes)
     }
 
     @Test("a snapshot so large that its restore outlasts its schedule has one timer a wake", arguments: [Int64(1) << 40, 1 << 53])
@@ -182,7 +183,7 @@ import Testing
         #expect(loop.view(of: "after") != nil)
         let observer = Skips()
         let core = LoopCore(log: loop.log, scheduler: loop.scheduler, observer: observer, limits: LoopLimits())
-        core.drain()
+        core.catchUp()
         #expect(observer.found.withLock { $0 } == (isReadWhole ? [position] : []))
         #expect(core.world.encoded() == loop.world.encoded())
     }
@@ -238,7 +239,7 @@ import Testing
             var damaged = bytes
             let value = Self.extremes[Int(random.next() % UInt64(Self.extremes.count))]
             withUnsafeBytes(of: value.littleEndian) { for (k, byte) in $0.enumerated() { damaged[offset + k] = byte } }
-            guard var world = try? World(decoding: damaged) else { continue }
+            guard var world = try? State(decoding: damaged) else { continue }
             _ = world.encoded()
             for pool in world.pools.indices { world.pools[pool].evaluate(at: loop.scheduler.now) }
         }

@@ -5,6 +5,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import State
 
 // An actor, and a worker, is a name within a namespace; a worker whose name comes again with another uid is another one.
 
@@ -90,7 +91,7 @@ import Testing
         loop.settle()
         #expect(view(loop, worker: "box-0") != nil)
         let bytes = loop.world.encoded()
-        #expect(try World(decoding: bytes).encoded() == bytes)
+        #expect(try State(decoding: bytes).encoded() == bytes)
         loop.send(.workerGone, "box-0", #"{"reason":"its pod was deleted","uid":"u2"}"#)
         loop.settle()
         #expect(view(loop, worker: "box-0") == nil)

@@ -5,6 +5,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import State
 @testable import EventLog
 
 // A loop on virtual time over a real log: what a timeline is written against.
@@ -59,7 +60,7 @@ final class LoopHarness: @unchecked Sendable {
         subscribe()
         let scheduler = scheduler
         log.onCommit { [weak self] _ in
-            scheduler.perform { [weak self] in self?.core.drain() }
+            scheduler.perform { [weak self] in self?.core.catchUp() }
         }
         goLive()
     }
@@ -244,7 +245,7 @@ final class LoopHarness: @unchecked Sendable {
 
     // MARK: - What is there
 
-    var world: World { core.world }
+    var world: State { core.world }
     func view(of actor: String) -> ActorView? { world.actorView(named: actor, log: log, at: scheduler.now) }
 
     var pool: PoolView {

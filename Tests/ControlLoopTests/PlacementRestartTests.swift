@@ -5,6 +5,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import State
 
 // Whatever happened before it, a restart changes nothing: the index of workers, the nodes' caches and the queues come back
 // from a checkpoint and the log as they were, and what follows is what would have followed. The same for commits run again.
@@ -31,13 +32,26 @@ import Testing
         }
     }
 
+    @Test("when it is quiet nothing is reserved, and the index of workers says what the log says", arguments: 1...3)
+    func quiet(seed: UInt64) throws {
+        let fleet = try RandomFleet(seed: seed)
+        for _ in 0..<8 {
+            try fleet.run(steps: 20)
+            #expect(fleet.loop.core.reservations.isEmpty)
+            var (mine, told) = (ByteWriter(), ByteWriter())
+            fleet.loop.core.reservations.slots.encode(into: &mine)
+            fleet.loop.world.placer.workers.encode(into: &told)
+            #expect(mine.bytes == told.bytes)
+        }
+    }
+
     @Test("a world read back at any moment is the world that was written, and the log's own fold of it", arguments: 1...3)
     func checkpoints(seed: UInt64) throws {
         let fleet = try RandomFleet(seed: seed)
         for _ in 0..<5 {
             try fleet.run(steps: 30)
             let bytes = fleet.loop.world.encoded()
-            #expect(try World(decoding: bytes).encoded() == bytes)
+            #expect(try State(decoding: bytes).encoded() == bytes)
             #expect(try History.world(of: fleet.loop.log, at: .position(.max), ignoringCheckpoints: true).encoded() == bytes)
         }
     }
@@ -67,7 +81,7 @@ import Testing
 
         let again = Concluded()
         let scheduler = VirtualScheduler(now: .zero)
-        let core = LoopCore(log: log, world: World(), scheduler: scheduler, observer: SilentObserver(), limits: LoopLimits()) { batch, _ in again.add(batch) }
+        let core = LoopCore(log: log, world: State(), scheduler: scheduler, observer: SilentObserver(), limits: LoopLimits()) { batch, _ in again.add(batch) }
         core.act()
         for batch in try log.read(after: 0, limitEvents: 1_000_000) {
             scheduler.advance(to: batch.at)

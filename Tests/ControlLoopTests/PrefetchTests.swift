@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import State
 
 // Which node is told to fetch which snapshot, and when? Snapshots are 1.2 GB: 3 s at the assumed 400 MB/s, and 5 s of margin.
 
@@ -177,7 +178,7 @@ import Testing
         #expect(try suggestions(loop) == [#"n-2 {"node":"n-2","actor":"a","snapshot":"s3://b/a","bytes":1200000000,"wakeAt":"2026-11-21T08:30:15.000000Z","reason":"wakes every 605 s"}"#])
         let wake = try #require(loop.world.actorView(named: "a", log: loop.log, at: loop.scheduler.now)?.wake)
         #expect(wake == WakeView(everySeconds: 605, at: "2026-11-21T08:30:15.000000Z"))
-        #expect(try World(decoding: loop.world.encoded()).encoded() == loop.world.encoded())
+        #expect(try State(decoding: loop.world.encoded()).encoded() == loop.world.encoded())
     }
 
     @Test(

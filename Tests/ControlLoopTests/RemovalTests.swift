@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import State
 
 // When is a target told to take a worker's place away?
 

@@ -4,6 +4,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import State
 
 // A restart forgets nothing: same world, same next decision, from the log alone or from a checkpoint.
 
@@ -54,12 +55,12 @@ import Testing
     @Test func `damaged checkpoints are refused, whatever the damage`() throws {
         let bytes = try busyLoop().world.encoded()
         for length in stride(from: 0, to: bytes.count, by: 7) {
-            #expect(throws: ByteFault.self) { try World(decoding: Array(bytes[..<length])) }
+            #expect(throws: ByteFault.self) { try State(decoding: Array(bytes[..<length])) }
         }
         for k in stride(from: 0, to: bytes.count, by: 3) {
             var damaged = bytes
             damaged[k] ^= 0xFF
-            _ = try? World(decoding: damaged)
+            _ = try? State(decoding: damaged)
         }
     }
 

@@ -4,6 +4,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import State
 
 // Policies beside the live one: same events, decisions of their own, nothing that follows them.
 
@@ -178,7 +179,7 @@ import Testing
         for k in 1...3 { loop.request("a\(k)") }
         loop.advance(3)
         let bytes = loop.world.encoded()
-        #expect(try World(decoding: bytes).encoded() == bytes)
+        #expect(try State(decoding: bytes).encoded() == bytes)
         loop.core.saveCheckpoint()
         loop.request("after")
         loop.advance(5)

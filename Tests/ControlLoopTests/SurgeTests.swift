@@ -4,6 +4,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import State
 
 // The surge buffer in the live loop: it learns from the log's own demand and worker starts, and a restart forgets nothing.
 
@@ -64,7 +65,7 @@ import Testing
         let surge = try #require(loop.world.pools.first).memory.surge
         #expect(!surge.runs.isEmpty)
         let bytes = loop.world.encoded()
-        #expect(try World(decoding: bytes).encoded() == bytes)
+        #expect(try State(decoding: bytes).encoded() == bytes)
         loop.core.saveCheckpoint()
         loop.restart()
         #expect(loop.world.encoded() == bytes)

@@ -5,6 +5,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import State
 
 // What becomes of a drain when the workers are wanted again, or don't get empty in time?
 
@@ -299,7 +300,7 @@ import Testing
     }
 }
 
-extension World {
+extension State {
     fileprivate func workerViews(log: EventLog) -> [String] { workers.indices.map { log.names.text(of: workers[$0].name) } }
 
     fileprivate func residents(log: EventLog) -> [(actor: String, worker: String)] {

@@ -1,6 +1,7 @@
 package import Autoscaling
 import Domain
 import EventLog
+import State
 
 // Commands end as events. They are answered once those are durable and folded.
 
@@ -86,9 +87,9 @@ extension ControlLoop {
         var answer = await placementAnswer(actor)
         if answer == nil {
             try await append { $0.append(.actorRequested, source: Outputs.source, id: self.newID("request"), subject: request.actor, pool: request.pool, body: request.body) }
-            // Where a slot was free it is promised already, and the placement is the next commit: worth that moment.
-            let standing = await ask { core in core.world.placement(of: actor, log: core.log) }
-            if standing.isPromised { until = max(until, scheduler.now.adding(microseconds: 1_000_000)) }
+            // Where a slot was free it is reserved already, and the placement is the next commit: worth that moment.
+            let (standing, isReserved) = await ask { core in (core.placement(of: actor), core.isReserved(actor)) }
+            if isReserved { until = max(until, scheduler.now.adding(microseconds: 1_000_000)) }
             answer = standing.answer
         }
         while case .waiting? = answer, scheduler.now < until, !Task.isCancelled {
@@ -155,7 +156,7 @@ extension ControlLoop {
     }
 
     private func placementAnswer(_ actor: String) async -> PlacementAnswer? {
-        await ask { core in core.world.placement(of: actor, log: core.log).answer }
+        await ask { core in core.placement(of: actor).answer }
     }
 
     private func newID(_ what: String) -> String {

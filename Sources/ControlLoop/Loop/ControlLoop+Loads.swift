@@ -1,5 +1,6 @@
 import Domain
 import Placement
+import State
 
 // How dear is each worker of a pool?
 //
@@ -8,7 +9,7 @@ import Placement
 package struct WorkerLoadView: Hashable, Sendable {
     package var namespace: String
     package var name: String
-    /// Actors on it, or promised to it.
+    /// Actors on it, and slots reserved on it.
     package var used: Int
     /// Its share of the bytes that its node's snapshots save, halved for each quarter of an hour unused.
     package var snapshotBytes: Int64
@@ -24,12 +25,15 @@ package struct WorkerLoadView: Hashable, Sendable {
 extension ControlLoop {
     /// In no order; none where there is no pool of that name.
     package func workerLoads(pool: String) async -> [WorkerLoadView] {
-        await ask { [scheduler] core in core.world.workerLoads(poolNamed: pool, names: core.log.names, at: scheduler.now) }
+        await ask { [scheduler] core in core.workerLoads(poolNamed: pool, at: scheduler.now) }
     }
 }
 
-extension World {
-    func workerLoads(poolNamed pool: String, names: some NameReading & NameFinding, at now: LogTime) -> [WorkerLoadView] {
+extension State {
+    /// - Parameter reserved: slots of a worker that are reserved besides.
+    func workerLoads(
+        poolNamed pool: String, names: some NameReading & NameFinding, at now: LogTime, reserved: (Int) -> Int
+    ) -> [WorkerLoadView] {
         guard let index = find(pool: pool, names: names) else { return [] }
         let members = pools[index].members
         var perNode: [NameID: Int64] = [:]
@@ -39,7 +43,7 @@ extension World {
         return members.map { member in
             let worker = workers[member]
             return WorkerLoadView(
-                namespace: namespace, name: names.text(of: worker.name), used: worker.used + worker.reserved, snapshotBytes: shares[worker.node] ?? 0)
+                namespace: namespace, name: names.text(of: worker.name), used: worker.used + reserved(member), snapshotBytes: shares[worker.node] ?? 0)
         }
     }
 }

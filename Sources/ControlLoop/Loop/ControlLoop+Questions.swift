@@ -1,4 +1,5 @@
 package import Domain
+import State
 
 // What is there? Answers from folded state, each at one position of the log.
 
@@ -42,7 +43,7 @@ extension ControlLoop {
     }
 
     package func explainPlacement(of actor: String) async -> PlacementView? {
-        await ask { [scheduler] core in core.world.placementView(of: actor, log: core.log, at: scheduler.now) }
+        await ask { [scheduler] core in core.placementView(of: actor, at: scheduler.now) }
     }
 
     package func policies() async -> [PolicyView] { await ask { $0.world.policyViews() } }

@@ -1,5 +1,6 @@
 import Domain
 package import EventLog
+import State
 import Synchronization
 
 // The loop as a service: it starts from the log, follows it, and answers.
@@ -51,15 +52,15 @@ package final class ControlLoop: ControlPlane {
     }
 
     /// Folds the log up to its head, so that questions are answered from there; acts on nothing.
-    package func catchUp() async { await ask { $0.drain() } }
+    package func catchUp() async { await ask { $0.catchUp() } }
 
     /// Folds the log up to its head, then begins to act. From here on it follows every commit.
     package func start() async {
         await ask { $0.goLive() }
-        log.onCommit { [core, scheduler] _ in scheduler.perform { core.drain() } }
+        log.onCommit { [core, scheduler] _ in scheduler.perform { core.catchUp() } }
         log.onClockStep { [weak self] step in self?.clockStepped(step) }
         // A commit between the first fold and the line above woke nobody.
-        await ask { $0.drain() }
+        await ask { $0.catchUp() }
     }
 
     /// Stops acting, waits a while for calls that are under way, and saves a checkpoint, so that the next start needn't fold what
@@ -72,7 +73,7 @@ package final class ControlLoop: ControlPlane {
             }
         }
         await ask { core in
-            core.drain()
+            core.catchUp()
             core.saveCheckpoint()
         }
     }

@@ -1,18 +1,20 @@
 package import Autoscaling
 import Domain
 import EventLog
+import Placement
 import Dispatch
 @preconcurrency import GreenroomOpenCombine
+import State
 import Synchronization
 
 // How does a commit become a decision?
 //
 //     commits ─map(fold)→ changes ─per pool→ moments ─if new→ decide ─┐
 //                            └── placements, drains ──────────────────┴→ outputs ─append→ the log
-//     own events coming back: promises settled, `Order`s to `Actuations`
+//     own events coming back: reservations end, `Order`s to `Actuations`
 //
 // A commit is what coalesces: however many events it holds, each pool it touched is decided once. All of it runs on one
-// serial scheduler, so nothing here is locked. Reading order: `drain`, `settle`, `prompt`, `flush`.
+// serial scheduler, so nothing here is locked. Reading order: `catchUp`, `settle`, `prompt`, `flush`.
 
 /// Touched only in work that its scheduler runs, one piece at a time: that is what guards every member.
 final class LoopCore: @unchecked Sendable {
@@ -21,7 +23,8 @@ final class LoopCore: @unchecked Sendable {
     let observer: any LoopObserving
     private let limits: LoopLimits
 
-    private(set) var world: World
+    private var held: StateHolder
+    private(set) var reservations = Reservations()
     private var planner: Planner
     private var outputs: Outputs
     private let follower: LogFollower
@@ -44,7 +47,7 @@ final class LoopCore: @unchecked Sendable {
     private var drainDeadlines = EarliestTimes()
     private var alarm: (at: LogTime, work: ScheduledWork)?
     private var retry: ScheduledWork?
-    /// Rises when promises were taken back, so that every pool is decided anew.
+    /// Rises when reservations were rolled back, so that every pool is decided anew.
     private var round: UInt64 = 0
     private var waiters: [(seq: Position, resume: @Sendable () -> Void)] = []
     /// Those who wait for a policy's decision to come back out of the log; called with nil where it didn't get in.
@@ -60,6 +63,11 @@ final class LoopCore: @unchecked Sendable {
     /// Where conclusions go: the log, or nowhere while recorded commits are run again.
     private let append: Append
     private let isSaving = SavingMark()
+
+    /// The state at the last commit that was folded.
+    var world: State {
+        @inline(__always) _read { yield held.state }
+    }
 
     /// What a target shall do.
     enum Order: Hashable, Sendable {
@@ -105,16 +113,16 @@ final class LoopCore: @unchecked Sendable {
     typealias Append = (EventBatch, @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) -> Void
 
     convenience init(log: EventLog, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits) {
-        self.init(log: log, world: World.restored(from: log), scheduler: scheduler, observer: observer, limits: limits) { batch, completion in
+        self.init(log: log, world: State.restored(from: log), scheduler: scheduler, observer: observer, limits: limits) { batch, completion in
             log.append(batch, completion: completion)
         }
     }
 
     init(
-        log: EventLog, world: World, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits, append: @escaping Append
+        log: EventLog, world: State, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits, append: @escaping Append
     ) {
         self.log = log
-        self.world = world
+        held = StateHolder(world)
         self.scheduler = scheduler
         self.observer = observer
         self.limits = limits
@@ -135,14 +143,14 @@ final class LoopCore: @unchecked Sendable {
     // MARK: - Commits
 
     /// Folds whatever the log holds beyond the world, then acts on it.
-    func drain() {
+    func catchUp() {
         do throws(LogError) {
             while let batch = try follower.poll() { commits.send(batch) }
         } catch {
             observer.couldNotRead(error.description)
             log.note("the loop can't \(error.description); it tries again, and decides nothing meanwhile")
             let time = scheduler.now.adding(microseconds: limits.retryMicroseconds)
-            _ = scheduler.perform(at: time) { [weak self] in self?.drain() }
+            _ = scheduler.perform(at: time) { [weak self] in self?.catchUp() }
         }
         flush()
         publishPolicies()
@@ -169,13 +177,14 @@ final class LoopCore: @unchecked Sendable {
 
     /// Begins to act: everything before was only read.
     func goLive() {
-        drain()
+        catchUp()
         act()
     }
 
     /// Acts from here on, on what is folded.
     func act() {
         isLive = true
+        reservations = Reservations(held)
         for index in world.pools.indices {
             if let rescale = rescale(index) { send(rescale, index) }
             // Whether the target heard of them before a restart isn't known.
@@ -184,8 +193,8 @@ final class LoopCore: @unchecked Sendable {
         reconsiderAll()
     }
 
-    private func fold(_ batch: CommittedBatch) -> World.Change {
-        let change = world.fold(batch, names: log.names)
+    private func fold(_ batch: CommittedBatch) -> State.Change {
+        let change = held.fold(batch, names: log.names, placing: isLive)
         observer.folded(batch, superseded: change.superseded.count, lagSeconds: max(0, scheduler.now.seconds(since: batch.at)))
         if !change.skipped.isEmpty { tell(change.skipped) }
         eventsSinceCheckpoint += Int64(batch.events.count)
@@ -195,18 +204,19 @@ final class LoopCore: @unchecked Sendable {
         return change
     }
 
-    private func tell(_ skipped: [World.SkippedEvent]) {
+    private func tell(_ skipped: [State.SkippedEvent]) {
         for event in skipped { observer.couldNotFold(event.seq, why: event.why) }
         // Of a live commit all that was superseded is marked at once.
         if !isLive { log.markSuperseded(skipped.map(\.seq)) }
     }
 
-    private func settle(_ change: World.Change) {
+    private func settle(_ change: State.Change) {
         // Asked here, as the world would be handed over to no end.
         if watchers.count > 0 { watchers.tell(change.pools, of: world) }
         endAwaited()
         guard isLive else { return wakeWaiters() }
         if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
+        reservations.note(change, held)
         for event in change.own { settle(event, shadow: change.shadowDecisions.isEmpty ? nil : change.shadowDecisions[event.seq]) }
         for measured in change.measured { report(measured) }
         for pool in change.pools { consider(pool) }
@@ -216,21 +226,19 @@ final class LoopCore: @unchecked Sendable {
         if eventsUntilCheckpoint <= 0 { checkpointInBackground() }
     }
 
-    /// One of our own events came back out of the log: the promise is kept, and the target may follow.
+    /// One of our own events came back out of the log: the reservation ends, and the target may follow.
     private func settle(_ event: CommittedEvent, shadow: String?) {
         switch event.kind {
-        case .actorPlaced:
-            planner.settlePlacement(of: event.subject, &world)
         case .workerDraining:
-            let isOurs = planner.settleDrain(of: event.subject, &world)
+            let isOurs = reservations.endCordon(of: event.subject, held)
             if isOurs, let worker = world.workers.find(event.subject) { depart(worker, .drain) }
         case .scaleDecided:
             guard let pool = world.poolByName[event.pool] else { return }
-            planner.settleDecision(of: PolicyKey(pool: pool, shadow: shadow))
+            reservations.endDecision(PolicyKey(pool: pool, shadow: shadow))
             resumeDecisionWaiters(PolicyKey(pool: pool, shadow: shadow), event.seq)
             guard shadow == nil else { return }
             if var rescale = rescale(pool), isRescale(pool) {
-                rescale.takingBack = planner.takeBack(pool, &world).map { takenBack($0) }
+                rescale.takingBack = planner.uncordon(pool, held, &reservations).map { takenBack($0) }
                 send(rescale, pool)
             }
         case .policyApplied:
@@ -238,8 +246,8 @@ final class LoopCore: @unchecked Sendable {
             release(pool)
             // An operator's word: what failed is tried again at once. Another target is told the count that stands, as no decision may follow.
             if let rescale = rescale(pool), world.pools[pool].scaleProblem != nil || isNewTarget(rescale, pool) { send(rescale, pool) }
-        case .prefetchSuggested: if let pool = world.poolByName[event.pool] { planner.prefetch(pool, &world, &outputs) }
-        case .timerFired: planner.wakesRung = .zero
+        case .prefetchSuggested: if let pool = world.poolByName[event.pool] { planner.prefetch(pool, held, &reservations, &outputs) }
+        case .timerFired: reservations.wakesRung = .zero
         default: break
         }
     }
@@ -250,7 +258,7 @@ final class LoopCore: @unchecked Sendable {
     private func isRescale(_ pool: Int) -> Bool { world.pools[pool].lastDecision.map { $0.from != $0.to } ?? false }
 
     private func rescale(_ pool: Int) -> Rescale? {
-        guard let applied = world.pools[pool].policy, world.pools[pool].isFollowed else { return nil }
+        guard let applied = world.pools[pool].policy, held.isFollowed(pool) else { return nil }
         return Rescale(
             pool: ActuatedPool(applied.policy), to: world.pools[pool].desired, seq: world.pools[pool].lastDecision?.seq ?? 0,
             since: world.pools[pool].evaluation?.at ?? world.at)
@@ -266,29 +274,27 @@ final class LoopCore: @unchecked Sendable {
     /// What was wanted of a target that is another by now, or isn't followed any more, isn't wanted.
     private func release(_ pool: Int) {
         guard !actuated.isEmpty, let target = actuated[pool] else { return }
-        if world.pools[pool].isFollowed, world.pools[pool].policy?.policy.target == target { return }
+        if held.isFollowed(pool), world.pools[pool].policy?.policy.target == target { return }
         actuated[pool] = nil
         // Whatever wasn't passed on never will be: who is to go is told again, and who is to stay is asked for.
-        for worker in world.pools[pool].members where world.workers[worker].isChosen { world.workers[worker].isRemovalSent = false }
+        for worker in world.pools[pool].members where world.workers[worker].isChosen { reservations.setRemovalSent(false, worker, held) }
         follow(.release(world.pools[pool].text))
     }
 
     private func depart(_ worker: Int, _ step: Departure.Step) {
         let record = world.workers[worker]
         let pool = Int(record.pool)
-        guard let applied = world.pools[pool].policy, world.pools[pool].isFollowed || step == .keep else { return }
-        if world.pools[pool].isFollowed { actuated[pool] = applied.policy.target }
+        guard let applied = world.pools[pool].policy, held.isFollowed(pool) || step == .keep else { return }
+        if held.isFollowed(pool) { actuated[pool] = applied.policy.target }
         follow(
             .departure(
-                Departure(pool: ActuatedPool(applied.policy), worker: bareName(worker), step: step,
-                    isRemovalSent: record.isRemovalSent && record.isIdle)))
+                Departure(pool: ActuatedPool(applied.policy), worker: bareName(worker), step: step, isRemovalSent: isRemovalSent(worker))))
     }
 
-    private func takenBack(_ worker: Int) -> TakenBack {
-        let record = world.workers[worker]
-        // The removal of one that is busy may have been refused: the target knows.
-        return TakenBack(worker: bareName(worker), isRemovalSent: record.isRemovalSent && record.isIdle)
-    }
+    private func takenBack(_ worker: Int) -> TakenBack { TakenBack(worker: bareName(worker), isRemovalSent: isRemovalSent(worker)) }
+
+    /// The removal of one that is busy may have been refused: the target knows.
+    private func isRemovalSent(_ worker: Int) -> Bool { reservations.isRemovalSent(worker) && reservations.isIdle(worker, held) }
 
     /// As targets know it: within its pool's namespace.
     private func bareName(_ worker: Int) -> String { world.workerName(worker, seenFrom: world.namespace(ofWorker: worker), log.names) }
@@ -301,9 +307,9 @@ final class LoopCore: @unchecked Sendable {
         guard let worker = world.worker(named: full, log.names), world.workers[worker].isChosen else { return }
         let record = world.workers[worker]
         guard isKept else {
-            world.workers[worker].recall = .refused
+            reservations.setUncordon(.refused, worker, held)
             // It may be wanted again by now, and its removal be one that the target has put off: asked once more, it makes another.
-            world.workers[worker].isRemovalSent = false
+            reservations.setRemovalSent(false, worker, held)
             return removeEmptied(Int(record.pool))
         }
         outputs.keep(record, in: world.pools[Int(record.pool)], node: world.labels.text(of: record.node), at: world.at)
@@ -314,12 +320,12 @@ final class LoopCore: @unchecked Sendable {
     /// between, for the target may have refused then.
     private func removeEmptied(_ pool: Int) {
         // Of a pool that isn't followed nothing is passed on, so nothing may be noted as sent.
-        guard world.pools[pool].workers.draining > 0, world.pools[pool].isFollowed else { return }
+        guard world.pools[pool].workers.draining > 0, held.isFollowed(pool) else { return }
         for worker in world.pools[pool].members where world.workers[worker].isChosen {
-            guard world.workers[worker].recall != .asked else { continue }
-            let isEmpty = world.workers[worker].isIdle
-            guard isEmpty != world.workers[worker].isRemovalSent else { continue }
-            world.workers[worker].isRemovalSent = isEmpty
+            guard reservations.uncordon(worker) != .asked else { continue }
+            let isEmpty = reservations.isIdle(worker, held)
+            guard isEmpty != reservations.isRemovalSent(worker) else { continue }
+            reservations.setRemovalSent(isEmpty, worker, held)
             if isEmpty { depart(worker, .remove) }
         }
     }
@@ -328,25 +334,27 @@ final class LoopCore: @unchecked Sendable {
 
     /// Looks at a pool: who can be placed, who can go, and whether the count should change.
     private func consider(_ pool: Int) {
-        if !actuated.isEmpty, !world.pools[pool].isFollowed { release(pool) }
-        planner.place(pool, &world, &outputs)
-        planner.prefetch(pool, &world, &outputs)
-        planner.giveUpDrains(pool, &world, &outputs)
-        for worker in planner.takeBack(pool, &world) { depart(worker, .keep) }
-        planner.drainSurplus(pool, &world, &outputs)
+        if !actuated.isEmpty, !held.isFollowed(pool) { release(pool) }
+        planner.place(pool, held, &reservations, &outputs)
+        planner.prefetch(pool, held, &reservations, &outputs)
+        planner.giveUpDrains(pool, held, &reservations, &outputs)
+        for worker in planner.uncordon(pool, held, &reservations) { depart(worker, .keep) }
+        planner.drainSurplus(pool, held, &reservations, &outputs)
         removeEmptied(pool)
-        drainDeadlines[pool] = world.drainDeadline(pool)
+        drainDeadlines[pool] = held.drainDeadline(pool)
         prompt(PolicyKey(pool: pool))
         for shadow in world.pools[pool].shadows { prompt(PolicyKey(pool: pool, shadow: shadow.name)) }
     }
 
     private func prompt(_ key: PolicyKey) {
-        let moment = world.pools[key.pool].revision(of: key.shadow).map { PolicyMoment(revision: $0, round: round) }
+        let moment = held.revision(of: key).map { PolicyMoment(revision: $0, round: round) }
         guard moments.note(moment, of: key) else { return }
-        moments.setDeadline(planner.decide(key, &world, &outputs), of: key)
+        guard let (outcome, isNews) = held.outcome(of: key) else { return moments.setDeadline(nil, of: key) }
+        planner.decide(key, outcome, isNews: isNews, held, &reservations, &outputs)
+        moments.setDeadline(outcome.nextDeadline, of: key)
     }
 
-    /// Considers every pool, whether or not anything changed: at the start, and after promises were taken back.
+    /// Considers every pool, whether or not anything changed: at the start, and after reservations were rolled back.
     private func reconsiderAll() {
         round += 1
         for index in world.pools.indices { consider(index) }
@@ -374,17 +382,17 @@ final class LoopCore: @unchecked Sendable {
             guard let self else { return }
             // What came in before comes back through the follower; what didn't get in, or was there already, never will.
             if case .success(let receipt) = result, receipt.duplicates == 0 { return }
-            scheduler.perform { self.takeBack() }
+            scheduler.perform { self.rollBack() }
         }
     }
 
-    private func takeBack() {
-        drain()
-        planner.takeBackAll(&world)
+    private func rollBack() {
+        catchUp()
+        reservations.rollBack(held)
         for waiter in decisionWaiters.values.joined() { waiter(nil) }
         decisionWaiters = [:]
         // What the target answered may have been lost with the append.
-        for worker in world.workers.indices where world.workers[worker].isChosen { world.workers[worker].recall = .none }
+        for worker in world.workers.indices where world.workers[worker].isChosen { reservations.setUncordon(.none, worker, held) }
         guard retry == nil else { return }
         let time = scheduler.now.adding(microseconds: limits.retryMicroseconds)
         retry = scheduler.perform(at: time) { [weak self] in
@@ -405,7 +413,7 @@ final class LoopCore: @unchecked Sendable {
             note(moments.earliestDeadline)
             note(planner.waits.first)
             note(drainDeadlines.first)
-            note(world.forecasts.earliest(after: planner.wakesRung))
+            note(world.forecasts.earliest(after: reservations.wakesRung))
         }
         if earliest == alarm?.at { return }
         alarm?.work.cancel()
@@ -436,20 +444,39 @@ final class LoopCore: @unchecked Sendable {
 
     /// One timer for all of a pool whose wakes are near.
     private func ringWakes(_ now: LogTime) {
-        guard let earliest = world.forecasts.earliest(after: planner.wakesRung), earliest <= now else { return }
+        guard let earliest = world.forecasts.earliest(after: reservations.wakesRung), earliest <= now else { return }
         var pools: Set<Int> = []
-        for (actor, deadline) in world.forecasts.reached(now) where deadline > planner.wakesRung {
+        for (actor, deadline) in world.forecasts.reached(now) where deadline > reservations.wakesRung {
             let pool = Int(world.actors[actor].pool)
             if pool >= 0, pools.insert(pool).inserted { outputs.wake(deadline, pool: world.pools[pool], asOf: world.position) }
         }
-        planner.wakesRung = now
+        reservations.wakesRung = now
+    }
+
+    // MARK: - Questions that reservations have a say in
+
+    /// The workers with what is reserved on them; nil before the loop acts.
+    private var slots: WorkerIndex? { isLive ? reservations.slots : nil }
+
+    func placement(of actor: String) -> State.PlacementStanding { world.placement(of: actor, log: log, among: slots) }
+
+    /// A slot is reserved for an actor that waits; the log doesn't say so yet.
+    func isReserved(_ actor: String) -> Bool {
+        guard let index = world.actor(named: actor, log.names), world.actors[index].state == .waiting else { return false }
+        return reservations.isClaimed(world.actors[index].stateSeq, in: Int(world.actors[index].pool))
+    }
+
+    func placementView(of actor: String, at now: LogTime) -> PlacementView? { world.placementView(of: actor, log: log, at: now, among: slots) }
+
+    func workerLoads(poolNamed pool: String, at now: LogTime) -> [WorkerLoadView] {
+        world.workerLoads(poolNamed: pool, names: log.names, at: now) { reservations.reserved(on: $0) }
     }
 
     // MARK: - Those who wait
 
     /// Runs `resume` once `seq` is folded.
     func whenFolded(_ seq: Position, _ resume: @escaping @Sendable () -> Void) {
-        drain()
+        catchUp()
         if world.position >= seq { return resume() }
         waiters.append((seq, resume))
     }
@@ -462,7 +489,7 @@ final class LoopCore: @unchecked Sendable {
             return resume(log.firstDecision(of: world.pools[index].name, shadow: shadow, after: seq) ?? log.decision(at: last.seq))
         }
         let key = PolicyKey(pool: index, shadow: shadow)
-        guard isLive, !isStopping, planner.isDeciding(key) else { return resume(nil) }
+        guard isLive, !isStopping, reservations.isDeciding(key) else { return resume(nil) }
         decisionWaiters[key, default: []].append(resume)
     }
 
@@ -486,7 +513,7 @@ final class LoopCore: @unchecked Sendable {
         guard !isStopping else { return resume(.stopping) }
         // It may have been placed, or its caller gone, since it was asked about.
         guard !isOver(), until > scheduler.now, let index = world.actor(named: actor, log.names),
-            !world.placement(of: actor, log: log).isSettled
+            !placement(of: actor).isSettled
         else { return resume(nil) }
         guard waitingCallers < limits.waitingCallers else { return resume(.full) }
         placementWaits.begin(key, for: world.actors[index].name, until: until) { resume(nil) }
@@ -525,7 +552,7 @@ final class LoopCore: @unchecked Sendable {
 
     // MARK: - Reports and checkpoints
 
-    private func report(_ measured: World.Measured) {
+    private func report(_ measured: State.Measured) {
         switch measured {
         case .wait(let pool, let tier, let seconds): observer.placed(pool: world.pools[pool].text, tier: tier, waitedSeconds: seconds)
         case .workerStart(let pool, let seconds): observer.workerStarted(pool: world.pools[pool].text, seconds: seconds)
@@ -555,7 +582,7 @@ final class LoopCore: @unchecked Sendable {
         checkpoints.sync { Self.save(world, in: log, observer) }
     }
 
-    private static func save(_ world: World, in log: EventLog, _ observer: any LoopObserving) {
+    private static func save(_ world: State, in log: EventLog, _ observer: any LoopObserving) {
         do throws(LogError) {
             try log.saveCheckpoint(of: world)
         } catch {

@@ -27,15 +27,6 @@ package protocol LoopObserving: Sendable {
     func actuationFailed(pool: String, error: String, attempt: Int)
 }
 
-/// How a worker ended.
-package enum WorkerEnd: String, Hashable, Sendable, CaseIterable {
-    /// It was told to go.
-    case drained
-    case lost
-    /// It ended before it was ready.
-    case failedToStart = "failed_to_start"
-}
-
 extension LoopObserving {
     package func workerGone(pool: String, _ end: WorkerEnd) {}
     package func couldNotFold(_ position: Position, why: String) {}

@@ -1,5 +1,6 @@
 package import Domain
 import Dispatch
+import State
 import Synchronization
 
 // On what does the loop run, and what time is it there?

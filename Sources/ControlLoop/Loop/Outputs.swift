@@ -1,7 +1,8 @@
 import Autoscaling
-package import Domain
+import Domain
 import EventLog
 import Placement
+import State
 
 // How do the loop's conclusions look as events?
 //
@@ -9,7 +10,7 @@ import Placement
 // the same conclusion drawn twice (before and after a crash) is one event in the log.
 
 struct Outputs {
-    static let source = "/greenroom"
+    static let source = CommittedEvent.ownSource
 
     private(set) var batch = EventBatch()
     private(set) var decisions: [(pool: String, shadow: String?, direction: Decision.Direction, reason: String)] = []
@@ -126,60 +127,5 @@ struct Outputs {
         while fraction % 10 == 0 { (fraction, places) = (fraction / 10, places - 1) }
         let digits = String(fraction)
         return "\(micros / 1_000_000)." + String(repeating: "0", count: places - digits.utf8.count) + digits
-    }
-}
-
-/// A decision as it stands in the log: what was decided and why, from which inputs, and the digest of both.
-package struct DecisionRecord: Sendable {
-    /// The position whose state was looked at.
-    package let asOf: Position
-    /// The event's body: `{"from":…,"to":…,"direction":…,"why":[…],"next":…,"inputs":{…},"digest":"…"}`, a shadow's with
-    /// `"shadow":"…"` in front.
-    package let body: [UInt8]
-    package let digest: String
-
-    init(_ decision: Decision, _ observation: Observation, _ applied: AppliedPolicy, asOf: Position) {
-        self.asOf = asOf
-        var json = JSONWriter(reservingBytes: 1_024)
-        json.openObject()
-        if let shadow = applied.policy.shadow { json.member("shadow", shadow) }
-        decision.writeMembers(to: &json)
-        json.key("inputs")
-        Self.write(observation, applied, asOf, to: &json)
-        digest = Digest.sha256Hex(json.bytes)
-        json.member("digest", digest)
-        json.closeObject()
-        body = json.bytes
-    }
-
-    private static func write(_ observation: Observation, _ applied: AppliedPolicy, _ asOf: Position, to json: inout JSONWriter) {
-        json.openObject()
-        json.member("asOf", asOf)
-        json.member("at", observation.at)
-        json.member("policy", applied.digest)
-        if let order = applied.orderSeq { json.member("pause", order) }
-        json.member("replicas", observation.replicas)
-        json.member("ready", observation.workers.ready)
-        json.member("busy", observation.workers.busy)
-        json.member("starting", observation.workers.starting)
-        json.member("draining", observation.workers.draining)
-        json.member("resident", observation.demand.resident)
-        json.key("blocked")
-        json.openObject()
-        for reason in BlockedReason.allCases where observation.demand[reason] > 0 { json.member(reason.name, observation.demand[reason]) }
-        json.closeObject()
-        json.key("observed")
-        json.openObject()
-        for (trigger, sample) in zip(applied.policy.triggers, observation.samples) {
-            guard let sample else { continue }
-            json.key(trigger.name)
-            json.openObject()
-            if let value = sample.valueMilli { json.member("valueMilli", value) }
-            json.member("at", sample.at)
-            json.member("failures", sample.consecutiveFailures)
-            json.closeObject()
-        }
-        json.closeObject()
-        json.closeObject()
     }
 }

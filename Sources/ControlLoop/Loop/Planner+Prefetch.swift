@@ -1,5 +1,6 @@
 import Domain
 import Placement
+import State
 
 // Which node is told to fetch which snapshot?
 //
@@ -13,55 +14,57 @@ extension Planner {
     /// Suggestions to nodes of one pool for actors that still wait.
     static let suggestionsPerPool = 1_024
 
-    mutating func prefetch(_ pool: Int, _ world: inout World, _ out: inout Outputs) {
-        guard world.pools[pool].placing.prefetches else { return }
-        let room = min(Self.suggestionsPerLook, Self.suggestionsPerPool - world.pools[pool].placing.suggested.count)
-        let made = room > 0 ? prefetchWaiting(pool, room, &world, &out) : 0
-        if !world.forecasts.due.isEmpty { prefetchForetold(pool, Self.suggestionsPerLook - made, &world, &out) }
+    mutating func prefetch(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) {
+        guard held.state.pools[pool].placing.prefetches else { return }
+        let room = min(Self.suggestionsPerLook, Self.suggestionsPerPool - held.state.pools[pool].placing.suggested.count)
+        let made = room > 0 ? prefetchWaiting(pool, room, held, &reservations, &out) : 0
+        if !reservations.wakes.isEmpty { prefetchForetold(pool, Self.suggestionsPerLook - made, held, &reservations, &out) }
     }
 
-    private mutating func prefetchWaiting(_ pool: Int, _ room: Int, _ world: inout World, _ out: inout Outputs) -> Int {
-        guard !world.pools[pool].placing.unlooked.isEmpty else { return 0 }
+    private mutating func prefetchWaiting(_ pool: Int, _ room: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) -> Int {
+        guard !reservations.pools[pool].unlooked.isEmpty else { return 0 }
         var (looked, made) = (0, 0)
         var sent: [NameID: Int] = [:]
-        let rules = world.placementRules(pool)
-        for seq in world.pools[pool].placing.unlooked.prefix(Self.actorsPerLook) where made < room {
+        let rules = held.state.placementRules(pool)
+        for seq in reservations.pools[pool].unlooked.prefix(Self.actorsPerLook) where made < room {
             looked += 1
-            // It has a worker by now, or one was promised.
-            guard let ticket = world.pools[pool].queue[seq], !world.pools[pool].queue.isClaimed(seq) else { continue }
-            let before = world.pools[pool].placing
-            guard let found = suggest(ticket, rules, world, sent: { before.sentTo($0) + (sent[$0] ?? 0) }) else { continue }
+            // It has a worker by now, or a slot is reserved for it.
+            guard let ticket = held.state.pools[pool].queue.tickets[seq], !reservations.isClaimed(seq, in: pool) else { continue }
+            let before = held.state.pools[pool].placing
+            guard let found = suggest(ticket, rules, held, reservations.slots, sent: { before.sentTo($0) + (sent[$0] ?? 0) }) else { continue }
             sent[found.node, default: 0] += 1
             made += 1
-            out.prefetch(found, for: world.actors[ticket.actor].name, .waits(seq), pool: world.pools[pool], node: world.labels.text(of: found.node))
+            out.prefetch(found, for: held.state.actors[ticket.actor].name, .waits(seq), pool: held.state.pools[pool], node: held.state.labels.text(of: found.node))
         }
-        world.pools[pool].placing.unlooked.removeFirst(looked)
+        reservations.pools[pool].unlooked.removeFirst(looked)
         return made
     }
 
-    private mutating func prefetchForetold(_ pool: Int, _ room: Int, _ world: inout World, _ out: inout Outputs) {
-        let rules = world.placementRules(pool)
-        let due = world.forecasts.due.filter { Int(world.actors[$0.key].pool) == pool }.sorted { $0.value != $1.value ? $0.value < $1.value : $0.key < $1.key }
+    private mutating func prefetchForetold(_ pool: Int, _ room: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) {
+        let rules = held.state.placementRules(pool)
+        let due = reservations.wakes.filter { Int(held.state.actors[$0.key].pool) == pool }.sorted { $0.value != $1.value ? $0.value < $1.value : $0.key < $1.key }
         var left = room
         for (index, wakeAt) in due.prefix(Self.actorsPerLook) where left > 0 {
-            let entry = world.forecasts[index]
-            world.forecasts.settle(index)
-            let actor = world.actors[index]
+            let entry = held.state.forecasts[index]
+            reservations.endWake(of: index)
+            let actor = held.state.actors[index]
             // What comes too late helps nobody.
-            guard actor.state == .suspended, wakeAt > world.at, let entry else { continue }
+            guard actor.state == .suspended, held.state.forecasts.due[index] == wakeAt, wakeAt > held.state.at, let entry else { continue }
             let ticket = WaitingTicket(
-                actor: index, seq: actor.stateSeq, requestedAt: world.at, priority: 0, expectedMillis: 0, selector: [],
-                tenant: world.actors.traits(of: actor).tenant)
-            guard let found = suggest(ticket, rules, world, sent: { _ in 0 }) else { continue }
+                actor: index, seq: actor.stateSeq, requestedAt: held.state.at, priority: 0, expectedMillis: 0, selector: [],
+                tenant: held.state.actors.traits(of: actor).tenant)
+            guard let found = suggest(ticket, rules, held, reservations.slots, sent: { _ in 0 }) else { continue }
             left -= 1
-            out.prefetch(found, for: actor.name, .wakes(wakeAt, entry), pool: world.pools[pool], node: world.labels.text(of: found.node))
+            out.prefetch(found, for: actor.name, .wakes(wakeAt, entry), pool: held.state.pools[pool], node: held.state.labels.text(of: found.node))
         }
     }
 
-    private mutating func suggest(_ ticket: WaitingTicket, _ rules: PlacementRules, _ world: World, sent: (NameID) -> Int) -> Outputs.Prefetch? {
-        guard world.actors[ticket.actor].snapshotSeq > 0, let told = told(world.actors[ticket.actor].snapshotSeq) else { return nil }
-        let actor = world.waitingActor(ticket) { _ in told }
-        return world.placer.prefetch(actor, rules, at: world.at, sent: sent).map { Outputs.Prefetch(node: $0.node, uri: told.uri, bytes: $0.bytes) }
+    private mutating func suggest(
+        _ ticket: WaitingTicket, _ rules: PlacementRules, _ held: borrowing StateHolder, _ slots: WorkerIndex, sent: (NameID) -> Int
+    ) -> Outputs.Prefetch? {
+        guard held.state.actors[ticket.actor].snapshotSeq > 0, let told = told(held.state.actors[ticket.actor].snapshotSeq) else { return nil }
+        let actor = held.state.waitingActor(ticket) { _ in told }
+        return held.state.placer.prefetch(actor, rules, at: held.state.at, among: slots, sent: sent).map { Outputs.Prefetch(node: $0.node, uri: told.uri, bytes: $0.bytes) }
     }
 }
 

@@ -1,4 +1,5 @@
 import Domain
+import State
 
 // Which policy has something new to decide, and when does time alone ask one to?
 //

@@ -1,4 +1,5 @@
 import Domain
+import State
 
 // Who hears of a pool's change, and when?
 //
@@ -106,7 +107,7 @@ struct PoolWatchers {
     }
 
     /// Tells the watchers of these pools, each where its pool's summary is another one than it was told last.
-    mutating func tell(_ pools: [Int], of world: World) {
+    mutating func tell(_ pools: [Int], of world: State) {
         if !coming.isEmpty {
             for pool in pools {
                 guard let those = coming.removeValue(forKey: world.pools[pool].text) else { continue }

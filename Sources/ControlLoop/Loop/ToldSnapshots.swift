@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import Placement
+import State
 
 // What did the log say of a snapshot, at this position?
 //
@@ -54,31 +55,5 @@ struct ToldSnapshots {
         known[next] = (position, snapshot)
         places.set(position, next)
         next = (next + 1) % Self.limit
-    }
-}
-
-extension BodyLookup {
-    func toldSnapshot(at position: Position) -> ToldSnapshot? { ((try? read(at: position) { ToldSnapshot($0, at: $1) }) ?? nil) ?? nil }
-}
-
-extension EventLog {
-    /// For a single question.
-    func toldSnapshot(at position: Position) -> ToldSnapshot? {
-        defer { bodies.rest() }
-        return bodies.toldSnapshot(at: position)
-    }
-}
-
-extension ToldSnapshot {
-    /// nil where the event names none.
-    fileprivate init?(_ body: EventBody, at: LogTime) {
-        var uri: String?
-        var bytes: Int64 = 0
-        body.forEachMember { key, value in
-            if key == "snapshot" { uri = body.text(value) }
-            if key == "bytes" { bytes = max(0, body.integer(value) ?? 0) }
-        }
-        guard let uri else { return nil }
-        self.init(uri: uri, external: ExternalSnapshot(snapshot: SnapshotID(uri), bytes: bytes, at: at))
     }
 }

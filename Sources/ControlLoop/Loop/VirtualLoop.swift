@@ -1,6 +1,7 @@
 package import Autoscaling
 package import Domain
 package import EventLog
+package import State
 
 // What does the loop do, without a clock and without waiting?
 //
@@ -31,14 +32,14 @@ package final class VirtualLoop {
         core = LoopCore(log: log, scheduler: scheduler, observer: observer, limits: limits)
         actuations = targets.map { [core] in core.follow(through: $0, fence: fence, run: "\(fence.number)-\(log.head.seq)", limits: actuation) }
         let core = core
-        log.onCommit { [scheduler, weak core] _ in scheduler.perform { [weak core] in core?.drain() } }
+        log.onCommit { [scheduler, weak core] _ in scheduler.perform { [weak core] in core?.catchUp() } }
         scheduler.perform { core.goLive() }
         scheduler.runUntilIdle()
     }
 
     /// Over commits that are handed to `take`, beginning with the one after `world`'s position. `log` is asked for names and
     /// for snapshots alone.
-    package init(recordedIn log: EventLog, from world: World = World(), observer: any LoopObserving = SilentObserver()) {
+    package init(recordedIn log: EventLog, from world: State = State(), observer: any LoopObserving = SilentObserver()) {
         self.log = log
         scheduler = VirtualScheduler(now: world.at)
         var limits = LoopLimits()
@@ -48,7 +49,7 @@ package final class VirtualLoop {
         core.act()
     }
 
-    package var world: World { core.world }
+    package var world: State { core.world }
 
     /// Until the loop writes its next checkpoint, beside its other work.
     package var eventsUntilCheckpoint: Int64 { core.eventsUntilCheckpoint }

@@ -1,5 +1,6 @@
 package import Autoscaling
 package import Domain
+import State
 
 // What do autoscalers outside read of all pools?
 //
@@ -65,7 +66,7 @@ extension ControlLoop {
     }
 }
 
-extension World {
+extension State {
     func metricReadings(at now: LogTime) -> MetricReadings {
         var readings = MetricReadings()
         readings.pools.reserveCapacity(pools.count)

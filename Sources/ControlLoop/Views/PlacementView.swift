@@ -1,6 +1,7 @@
 package import Domain
 import EventLog
 import Placement
+import State
 
 // Why does an actor go there, and why not elsewhere?
 //
@@ -46,24 +47,25 @@ package struct PlacementView: Codable, Hashable, Sendable {
     }
 }
 
-extension World {
+extension State {
     /// nil where the actor isn't known or doesn't wait.
-    func placementView(of name: String, log: EventLog, at now: LogTime) -> PlacementView? {
+    func placementView(of name: String, log: EventLog, at now: LogTime, among slots: WorkerIndex? = nil) -> PlacementView? {
+        let slots = slots ?? placer.workers
         guard let index = self.actor(named: name, log.names), let (actor, rules) = question(of: index, log: log) else { return nil }
         let record = actors[index]
         let (namespace, pool) = Self.split(pools[Int(record.pool)].text)
-        let outcome = placer.decide(actor, rules, at: at)
+        let outcome = placer.decide(actor, rules, at: at, among: slots)
         var view = PlacementView(
             actor: actorName(index, seenFrom: namespace, log.names), namespace: namespace, pool: pool, seq: position, at: at.rfc3339,
             position: pools[Int(record.pool)].queue.place(of: record.stateSeq) ?? 0, waitedSeconds: max(0, now.seconds(since: record.since)),
-            detail: "", tiers: placer.table(actor, rules).map { tierView($0, actor, outcome, seenFrom: namespace, log.names) })
+            detail: "", tiers: placer.table(actor, rules, among: slots).map { tierView($0, actor, outcome, seenFrom: namespace, log.names) })
         switch outcome {
         case .place(let choice):
             view.worker = workerName(choice.worker, seenFrom: namespace, log.names)
             view.tier = choice.tier.name
             view.detail = choice.moved.map { Self.sentence($0, labels.text(of: actor.paused?.node ?? .none)) } ?? "the best of the closest tier that has a free worker"
         case .wait:
-            let blocked = blocked(index, log: log)
+            let blocked = blocked(index, log: log, among: slots)
             view.reason = blocked.reason.name
             view.detail = blocked.detail
         }

@@ -1,5 +1,6 @@
 package import Autoscaling
 package import Domain
+import State
 
 // How does one policy stand: what is in effect, what was decided last, what stands in the way?
 //
@@ -41,7 +42,7 @@ package struct PolicyStatusView: Hashable, Sendable {
     package var isPaused: Bool { policy.pause.isOn }
 }
 
-extension World {
+extension State {
     func policyStatus(named name: String) -> PolicyStatusView? {
         guard let key = policyKey(named: name), let applied = pools[key.pool].applied(key.shadow) else { return nil }
         let pool = pools[key.pool]

@@ -1,4 +1,5 @@
 package import Domain
+import State
 
 // How does a pool stand, for those who must hear of it at once?
 //

@@ -1,5 +1,6 @@
 import Autoscaling
 import Domain
+import State
 
 // When is an actor predicted to wake, and if no node will be told before: why not?
 //
@@ -18,14 +19,7 @@ package struct WakeView: Codable, Hashable, Sendable {
     package var problem: String?
 }
 
-/// Why no wake is predicted from a schedule.
-enum UnforetoldWake: Error, Hashable {
-    case notCron(ScheduleError)
-    /// Neither UTC nor a zone whose changes of offset the log carries.
-    case unknownZone
-}
-
-extension World {
+extension State {
     /// Of a schedule as it is shown: a longer one is no cron expression.
     private static let scheduleLimitCharacters = 256
 

@@ -7,6 +7,9 @@
 package typealias Position = Int64
 
 package struct CommittedEvent: Hashable, Sendable {
+    /// Whoever reads the log calls events of this source our own.
+    package static let ownSource = "/greenroom"
+
     package var seq: Position
     package var kind: EventKind
     /// The pool the event names, or the one its subject was last known in.
@@ -22,10 +25,12 @@ package struct CommittedEvent: Hashable, Sendable {
     package var previous: Position
     /// Did not fit its actor's state and changed nothing. Known only of events read back after they were folded.
     package var superseded: Bool
+    /// The service itself concluded it. The log says so where it hands out events.
+    package var isOurs: Bool
 
     package init(
         seq: Position, kind: EventKind, pool: NameID, subject: NameID, worker: NameID, source: NameID, id: ByteRange,
-        time: LogTime?, body: ByteRange, extensions: ByteRange, previous: Position, superseded: Bool = false
+        time: LogTime?, body: ByteRange, extensions: ByteRange, previous: Position, superseded: Bool = false, isOurs: Bool = false
     ) {
         self.seq = seq
         self.kind = kind
@@ -39,6 +44,7 @@ package struct CommittedEvent: Hashable, Sendable {
         self.extensions = extensions
         self.previous = previous
         self.superseded = superseded
+        self.isOurs = isOurs
     }
 }
 

@@ -40,6 +40,7 @@ struct CommitStager {
         dedupe.makeRoom(for: drafts.count)
         let positions = try bytes.withUnsafeBufferPointer { bytes in
             let identified = identify(drafts, bytes)
+            written.ownSource = names.ownSource
             return try assign(drafts, identified, bytes, &commit, &written)
         }
         if !written.bytes.isEmpty { commit.batch.bytes.append(contentsOf: written.bytes) }
@@ -142,6 +143,7 @@ struct CommitStager {
         let start: Int
         var bytes: [UInt8] = []
         var ambiguous: Set<Position> = []
+        var ownSource = NameID.none
 
         init(after start: Int) { self.start = start }
     }
@@ -162,7 +164,8 @@ struct CommitStager {
                 integerID: id.form == .integer ? id.integer : nil, role: role), &table)
         var event = CommittedEvent(
             seq: seq, kind: draft.kind, pool: ownPool.isNone ? subjects.pool(of: named.subject) : ownPool, subject: named.subject, worker: named.worker,
-            source: source, id: draft.id, time: draft.time, body: draft.body, extensions: draft.extensions, previous: previous)
+            source: source, id: draft.id, time: draft.time, body: draft.body, extensions: draft.extensions, previous: previous,
+            isOurs: source == written.ownSource && !source.isNone)
         if named.isAmbiguous { written.ambiguous.insert(seq) }
         let host = subjects.pool(of: named.worker)
         if named.isAmbiguous || (host != event.pool && !host.isNone && draft.names != .stored) { remark(&event, named, host, bytes, table, &written) }

@@ -11,11 +11,13 @@ struct EventRows {
 
     private let rows: RawStatement
     private let path: String
+    private let ownSource: NameID
 
     /// `sql` selects `columns`, then whatever else the caller wants.
-    init(_ rows: RawStatement, path: String) {
+    init(_ rows: RawStatement, path: String, ownSource: NameID) {
         self.rows = rows
         self.path = path
+        self.ownSource = ownSource
     }
 
     /// The current row, added to `batch`.
@@ -32,10 +34,12 @@ struct EventRows {
         let body = appendText(9, to: &batch.bytes)
         let extensions = appendText(10, to: &batch.bytes)
         let prev = rows.integer(8)
+        let source = name(5)
         batch.events.append(CommittedEvent(
-            seq: seq, kind: kind, pool: name(2), subject: name(3), worker: name(4), source: name(5), id: idRange,
+            seq: seq, kind: kind, pool: name(2), subject: name(3), worker: name(4), source: source, id: idRange,
             time: rows.isNull(7) ? nil : batch.at.adding(microseconds: 0 &- rows.integer(7)), body: body, extensions: extensions,
-            previous: prev == 0 ? 0 : seq.subtractingClamped(prev), superseded: isSuperseded(seq)))
+            previous: prev == 0 ? 0 : seq.subtractingClamped(prev), superseded: isSuperseded(seq),
+            isOurs: !source.isNone && source == ownSource))
     }
 
     private func name(_ column: Int32) -> NameID { NameID(UInt32(truncatingIfNeeded: rows.integer(column))) }

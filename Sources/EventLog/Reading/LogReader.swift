@@ -22,7 +22,7 @@ struct LogReader: Sendable {
             statement.bind(1, position)
             statement.bind(2, last.last)
             defer { statement.reset() }
-            let rows = EventRows(statement, path: path)
+            let rows = EventRows(statement, path: path, ownSource: catalog.names.ownSource)
             return try commits.map { commit in
                 var batch = CommittedBatch(at: commit.at, events: [], bytes: [])
                 let count = Int(commit.last - max(commit.first - 1, position))
@@ -123,7 +123,7 @@ struct LogReader: Sendable {
         guard try statement.step() else { return nil }
         var batch = CommittedBatch(at: LogTime(microseconds: statement.integer(11)), events: [], bytes: [])
         let isMarked = statement.integer(12) != 0 || catalog.pendingMarks.withLock { $0.contains(position) }
-        try EventRows(statement, path: path).append(to: &batch) { _ in isMarked }
+        try EventRows(statement, path: path, ownSource: catalog.names.ownSource).append(to: &batch) { _ in isMarked }
         return batch
     }
 

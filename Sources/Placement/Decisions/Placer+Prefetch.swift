@@ -19,14 +19,20 @@ extension Placer {
     package func prefetch(
         _ actor: WaitingActor, _ rules: PlacementRules, at now: LogTime, sent: (NameID) -> Int = { _ in 0 }
     ) -> PrefetchSuggestion? {
+        prefetch(actor, rules, at: now, among: workers, sent: sent)
+    }
+
+    package func prefetch(
+        _ actor: WaitingActor, _ rules: PlacementRules, at now: LogTime, among workers: WorkerIndex, sent: (NameID) -> Int
+    ) -> PrefetchSuggestion? {
         guard let external = actor.external else { return nil }
-        switch decide(actor, rules, at: now) {
+        switch decide(actor, rules, at: now, among: workers) {
         case .place(let choice):
             guard choice.tier == .cold, let node = workers.facts(of: choice.worker)?.node else { return nil }
             return suggestion(node, external)
         case .wait(let blocked):
             guard blocked.reason == .poolExhausted, blocked.eligibleThere.ready == 0 else { return nil }
-            return likeliest(actor, sent).flatMap { suggestion($0, external) }
+            return likeliest(actor, workers, sent).flatMap { suggestion($0, external) }
         }
     }
 
@@ -40,16 +46,16 @@ extension Placer {
     /// for each who was told to come there before. 6 taken, 2 sent there: (2 + 1) ÷ 6 holds; 4 taken, none sent: 1 ÷ 4, the
     /// sooner one. Where no worker is ready, a node on which one starts. In the first of its pools that has any; the lowest name
     /// of equals. nil where that node has the snapshot.
-    private func likeliest(_ actor: WaitingActor, _ sent: (NameID) -> Int) -> NameID? {
+    private func likeliest(_ actor: WaitingActor, _ workers: WorkerIndex, _ sent: (NameID) -> Int) -> NameID? {
         guard let snapshot = actor.external?.snapshot else { return nil }
         for pool in actor.pools where workers.pools.indices.contains(pool) {
-            guard let node = soonest(in: pool, actor, sent) else { continue }
+            guard let node = soonest(in: pool, actor, workers, sent) else { continue }
             return snapshots.isCached(snapshot, on: node) ? nil : node
         }
         return nil
     }
 
-    private func soonest(in pool: Int, _ actor: WaitingActor, _ sent: (NameID) -> Int) -> NameID? {
+    private func soonest(in pool: Int, _ actor: WaitingActor, _ workers: WorkerIndex, _ sent: (NameID) -> Int) -> NameID? {
         var best: (ahead: Int, taken: Int, node: NameID)?
         var starting: NameID?
         for group in workers.pools[pool].groups where group.tally.ready + group.tally.starting > 0 {

@@ -32,30 +32,32 @@ package struct PlacementTier: Hashable, Sendable {
 
 extension Placer {
     /// One row for each tier, the closest first. O(workers on the nodes with a copy · log n).
-    package func table(_ actor: WaitingActor, _ rules: PlacementRules) -> [PlacementTier] {
-        [localTier(actor, rules), warmTier(actor, rules), goldenTier(actor, rules), coldTier(actor, rules)]
+    package func table(_ actor: WaitingActor, _ rules: PlacementRules) -> [PlacementTier] { table(actor, rules, among: workers) }
+
+    package func table(_ actor: WaitingActor, _ rules: PlacementRules, among workers: WorkerIndex) -> [PlacementTier] {
+        [localTier(actor, rules, workers), warmTier(actor, rules, workers), goldenTier(actor, rules, workers), coldTier(actor, rules, workers)]
     }
 
-    private func localTier(_ actor: WaitingActor, _ rules: PlacementRules) -> PlacementTier {
+    private func localTier(_ actor: WaitingActor, _ rules: PlacementRules, _ workers: WorkerIndex) -> PlacementTier {
         guard let paused = actor.paused else { return nothing(.local) }
-        return onNodes([paused.node], .local, bytes: paused.bytes, .paused(paused.snapshot), actor, rules)
+        return onNodes([paused.node], .local, bytes: paused.bytes, .paused(paused.snapshot), actor, rules, workers)
     }
 
-    private func warmTier(_ actor: WaitingActor, _ rules: PlacementRules) -> PlacementTier {
+    private func warmTier(_ actor: WaitingActor, _ rules: PlacementRules, _ workers: WorkerIndex) -> PlacementTier {
         guard let external = actor.external else { return nothing(.warm) }
         var nodes: [NameID] = []
         snapshots.forEachNode(with: external.snapshot) { nodes.append($0) }
-        return onNodes(nodes.sorted(), .warm, bytes: external.bytes, .external(external.snapshot), actor, rules)
+        return onNodes(nodes.sorted(), .warm, bytes: external.bytes, .external(external.snapshot), actor, rules, workers)
     }
 
-    private func goldenTier(_ actor: WaitingActor, _ rules: PlacementRules) -> PlacementTier {
+    private func goldenTier(_ actor: WaitingActor, _ rules: PlacementRules, _ workers: WorkerIndex) -> PlacementTier {
         guard actor.external == nil, let golden = snapshots.golden(of: actor.template) else { return nothing(.golden) }
         var nodes: [NameID] = []
         snapshots.forEachNode(with: golden.snapshot) { nodes.append($0) }
-        return onNodes(nodes.sorted(), .golden, bytes: golden.bytes, .golden(golden.snapshot), actor, rules)
+        return onNodes(nodes.sorted(), .golden, bytes: golden.bytes, .golden(golden.snapshot), actor, rules, workers)
     }
 
-    private func coldTier(_ actor: WaitingActor, _ rules: PlacementRules) -> PlacementTier {
+    private func coldTier(_ actor: WaitingActor, _ rules: PlacementRules, _ workers: WorkerIndex) -> PlacementTier {
         let golden = snapshots.golden(of: actor.template)
         let bytes = actor.external?.bytes ?? golden?.bytes ?? 0
         let source: RestoreSource = actor.external.map { .external($0.snapshot) } ?? golden.map { .golden($0.snapshot) } ?? .nothing
@@ -68,7 +70,8 @@ extension Placer {
     }
 
     private func onNodes(
-        _ nodes: [NameID], _ tier: RestoreTier, bytes: Int64, _ source: RestoreSource, _ actor: WaitingActor, _ rules: PlacementRules
+        _ nodes: [NameID], _ tier: RestoreTier, bytes: Int64, _ source: RestoreSource, _ actor: WaitingActor, _ rules: PlacementRules,
+        _ workers: WorkerIndex
     ) -> PlacementTier {
         let terms = PickTerms(tier: tier, bytes: bytes, bandwidth: bandwidth, zoneMaxSkew: rules.zoneMaxSkew)
         var row = PlacementTier(tier: tier, standing: .noWorker, nodes: nodes.count, eligible: 0, available: 0, bytes: bytes)

@@ -19,6 +19,10 @@ package struct ScaleDownVictim: Hashable, Sendable {
 
 extension Placer {
     package func victims(of pool: Int, count: Int, zoneMaxSkew: Int?, at now: LogTime) -> [ScaleDownVictim] {
+        victims(of: pool, count: count, zoneMaxSkew: zoneMaxSkew, at: now, among: workers)
+    }
+
+    package func victims(of pool: Int, count: Int, zoneMaxSkew: Int?, at now: LogTime, among workers: WorkerIndex) -> [ScaleDownVictim] {
         guard workers.pools.indices.contains(pool), count > 0 else { return [] }
         let members = workers.pools[pool]
         var victims: [ScaleDownVictim] = members.seats.reversed().lazy

@@ -7,6 +7,9 @@ package import Domain
 // pool first and then in each it may spill to, where its snapshot is cached (warm), where its template's is (golden: only
 // for an actor that has none of its own), or anywhere (cold). Within a tier the lowest `PlacementScore` wins.
 // Asking changes nothing; the same state and time give the same answer.
+//
+// `among` names the workers that are asked: where slots are reserved that nobody holds yet, whoever reserved them has an index
+// of its own in which they count as used.
 
 package struct Placer: Sendable {
     package private(set) var workers = WorkerIndex()
@@ -34,23 +37,22 @@ package struct Placer: Sendable {
         bandwidth.add(tier, bytes: bytes, millis: millis, zone: zone)
     }
 
-    /// Changes what is known of snapshots, and tells the workers which of their nodes have templates' snapshots.
-    package mutating func updateSnapshots(_ change: (inout SnapshotCache) -> Void) {
+    /// Changes what is known of snapshots, and tells the workers which of their nodes have templates' snapshots. Answers what it
+    /// told them, for other indices of the same workers.
+    @discardableResult
+    package mutating func updateSnapshots(_ change: (inout SnapshotCache) -> Void) -> [GoldenChange] {
         change(&snapshots)
-        guard !snapshots.goldenChanges.isEmpty else { return }
-        for change in snapshots.goldenChanges { workers.setGolden(change.snapshot, on: change.node, isCached: change.isCached) }
+        guard !snapshots.goldenChanges.isEmpty else { return [] }
+        let changes = snapshots.goldenChanges
         snapshots.goldenChanges = []
+        workers.note(changes)
+        return changes
     }
 
     /// Keeps the conditions of an actor, so that deciding for it is O(log n). Changes no answer.
-    package mutating func prepare(_ actor: WaitingActor) {
-        let golden = goldenEligibility(actor)
-        guard actor.eligibility != .anyone || golden != nil else { return }
-        for pool in actor.pools {
-            if actor.eligibility != .anyone { workers.prepare(actor.eligibility, in: pool) }
-            if let golden { workers.prepare(golden, in: pool) }
-        }
-    }
+    package mutating func prepare(_ actor: WaitingActor) { workers.prepare(actor, golden: goldenEligibility(actor)) }
+
+    package func prepare(_ actor: WaitingActor, among workers: inout WorkerIndex) { workers.prepare(actor, golden: goldenEligibility(actor)) }
 
     /// Keeps one condition of a pool's workers, as `prepare` does.
     package mutating func keep(_ eligibility: Eligibility, in pool: Int) { if !eligibility.isAnyone { workers.prepare(eligibility, in: pool) } }
@@ -58,21 +60,25 @@ package struct Placer: Sendable {
     // MARK: - The question
 
     package func decide(_ actor: WaitingActor, _ rules: PlacementRules, at now: LogTime) -> PlacementOutcome {
-        if let quota = actor.quota, quota.isUsedUp { return .wait(blocked(.quota, actor)) }
+        decide(actor, rules, at: now, among: workers)
+    }
+
+    package func decide(_ actor: WaitingActor, _ rules: PlacementRules, at now: LogTime, among workers: WorkerIndex) -> PlacementOutcome {
+        if let quota = actor.quota, quota.isUsedUp { return .wait(blocked(.quota, actor, workers)) }
         guard let paused = actor.paused else {
-            return anywhere(actor, rules, moved: nil).map { .place($0) } ?? .wait(exhausted(actor, rules))
+            return anywhere(actor, rules, moved: nil, workers).map { .place($0) } ?? .wait(exhausted(actor, rules, workers))
         }
-        if let choice = local(actor, paused, rules) { return .place(choice) }
-        let wait = localWait(actor, paused, rules)
+        if let choice = local(actor, paused, rules, workers) { return .place(choice) }
+        let wait = localWait(actor, paused, rules, workers)
         switch wait.verdict(at: now) {
         case .move(let reason):
-            return anywhere(actor, rules, moved: reason).map { .place($0) } ?? .wait(exhausted(actor, rules))
+            return anywhere(actor, rules, moved: reason, workers).map { .place($0) } ?? .wait(exhausted(actor, rules, workers))
         case .wait(let until):
-            return .wait(waiting(actor, paused, wait, until: until))
+            return .wait(waiting(actor, paused, wait, until: until, workers))
         }
     }
 
-    private func local(_ actor: WaitingActor, _ paused: PausedSnapshot, _ rules: PlacementRules) -> PlacementChoice? {
+    private func local(_ actor: WaitingActor, _ paused: PausedSnapshot, _ rules: PlacementRules, _ workers: WorkerIndex) -> PlacementChoice? {
         let terms = PickTerms(tier: .local, bytes: paused.bytes, bandwidth: bandwidth, zoneMaxSkew: rules.zoneMaxSkew)
         for pool in actor.pools {
             guard let found = workers.best(in: pool, on: paused.node, actor.eligibility, terms) else { continue }
@@ -82,21 +88,21 @@ package struct Placer: Sendable {
     }
 
     /// The best worker without regard to a paused snapshot.
-    func anywhere(_ actor: WaitingActor, _ rules: PlacementRules, moved: MoveReason?) -> PlacementChoice? {
+    private func anywhere(_ actor: WaitingActor, _ rules: PlacementRules, moved: MoveReason?, _ workers: WorkerIndex) -> PlacementChoice? {
         let golden = goldenEligibility(actor)
         for pool in actor.pools {
-            guard let found = best(in: pool, actor, golden, rules) else { continue }
+            guard let found = best(in: pool, actor, golden, rules, workers) else { continue }
             return PlacementChoice(worker: found.worker, pool: pool, score: found.score, source: source(actor), moved: moved)
         }
         return nil
     }
 
-    private func best(in pool: Int, _ actor: WaitingActor, _ golden: Eligibility?, _ rules: PlacementRules) -> Candidate? {
+    private func best(in pool: Int, _ actor: WaitingActor, _ golden: Eligibility?, _ rules: PlacementRules, _ workers: WorkerIndex) -> Candidate? {
         // No worker is free: nothing to look for. Else some tier has one.
         guard workers.tally(of: pool, actor.eligibility).available > 0 else { return nil }
         var terms = PickTerms(tier: .warm, bytes: coldBytes(actor), bandwidth: bandwidth, zoneMaxSkew: rules.zoneMaxSkew)
         if let external = actor.external {
-            if let warm = warm(in: pool, external.snapshot, actor.eligibility, terms) { return warm }
+            if let warm = warm(in: pool, external.snapshot, actor.eligibility, terms, workers) { return warm }
         } else if let golden {
             terms.tier = .golden
             if let found = workers.best(in: pool, golden, terms) { return found }
@@ -105,7 +111,9 @@ package struct Placer: Sendable {
         return workers.best(in: pool, actor.eligibility, terms)
     }
 
-    private func warm(in pool: Int, _ snapshot: SnapshotID, _ eligibility: Eligibility, _ terms: PickTerms) -> Candidate? {
+    private func warm(
+        in pool: Int, _ snapshot: SnapshotID, _ eligibility: Eligibility, _ terms: PickTerms, _ workers: WorkerIndex
+    ) -> Candidate? {
         var best: Candidate?
         snapshots.forEachNode(with: snapshot) { node in
             guard let found = workers.best(in: pool, on: node, eligibility, terms) else { return }
@@ -130,7 +138,7 @@ package struct Placer: Sendable {
 
     // MARK: - Waiting
 
-    private func localWait(_ actor: WaitingActor, _ paused: PausedSnapshot, _ rules: PlacementRules) -> LocalWait {
+    private func localWait(_ actor: WaitingActor, _ paused: PausedSnapshot, _ rules: PlacementRules, _ workers: WorkerIndex) -> LocalWait {
         let there = actor.pools.reduce(WorkerTally()) { $0 + workers.tally(of: $1, on: paused.node, actor.eligibility) }
         let moving = actor.external.map { bandwidth.movingMicroseconds($0.bytes, local: paused.bytes) }
         return LocalWait(
@@ -138,8 +146,10 @@ package struct Placer: Sendable {
             requestedAt: actor.requestedAt, movingMicroseconds: moving, rules: rules)
     }
 
-    private func waiting(_ actor: WaitingActor, _ paused: PausedSnapshot, _ wait: LocalWait, until: LogTime?) -> BlockedPlacement {
-        var blocked = blocked(.poolExhausted, actor)
+    private func waiting(
+        _ actor: WaitingActor, _ paused: PausedSnapshot, _ wait: LocalWait, until: LogTime?, _ workers: WorkerIndex
+    ) -> BlockedPlacement {
+        var blocked = blocked(.poolExhausted, actor, workers)
         blocked.waitsForNode = true
         blocked.waitsUntil = until
         // Only where it could run elsewhere, or nowhere else, is it the node that keeps it.
@@ -149,15 +159,15 @@ package struct Placer: Sendable {
     }
 
     /// No worker is free. Where none could ever be, as none that is there or starts will do, or none will start, it says so.
-    private func exhausted(_ actor: WaitingActor, _ rules: PlacementRules) -> BlockedPlacement {
-        var blocked = blocked(.poolExhausted, actor)
+    private func exhausted(_ actor: WaitingActor, _ rules: PlacementRules, _ workers: WorkerIndex) -> BlockedPlacement {
+        var blocked = blocked(.poolExhausted, actor, workers)
         let hasEligible = blocked.eligible.ready + blocked.eligible.starting > 0
         let hasAny = blocked.all.ready + blocked.all.starting > 0
         if !hasEligible, hasAny || !rules.canGrow { blocked.reason = .noEligiblePool }
         return blocked
     }
 
-    private func blocked(_ reason: BlockedReason, _ actor: WaitingActor) -> BlockedPlacement {
+    private func blocked(_ reason: BlockedReason, _ actor: WaitingActor, _ workers: WorkerIndex) -> BlockedPlacement {
         var blocked = BlockedPlacement(reason: reason)
         blocked.eligible = actor.pools.reduce(WorkerTally()) { $0 + workers.tally(of: $1, actor.eligibility) }
         blocked.all = actor.pools.reduce(WorkerTally()) { $0 + workers.tally(of: $1) }

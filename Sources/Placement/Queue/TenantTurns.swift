@@ -28,12 +28,12 @@ struct TenantTurns: Sendable {
         var head: Head?
     }
 
-    private static let most = Int(Int32.max)
+    static let most = Int(Int32.max)
 
-    private(set) var quotas: [NameID: Int] = [:]
-    private(set) var running: [NameID: Int] = [:]
-    /// Slots that are promised; the log doesn't hold them yet.
-    private var promised: [NameID: Int] = [:]
+    private var quotas: [NameID: Int] = [:]
+    private var running: [NameID: Int] = [:]
+    /// Slots that are reserved; the log doesn't hold them yet.
+    private var reserved: [NameID: Int] = [:]
     /// All that wait, where no quotas are set: there are no tenants to choose among, and no heads to keep.
     private var plain = OrderedTree<Turn>()
     private var tenants: [NameID: Tenant] = [:]
@@ -57,9 +57,6 @@ struct TenantTurns: Sendable {
         }
         return found
     }
-
-    var quotaList: [(tenant: NameID, maxRunning: Int)] { quotas.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 } }
-    var runningList: [(tenant: NameID, running: Int)] { running.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 } }
 
     func standing(of tenant: NameID) -> QuotaStanding? {
         quotas[tenant].map { QuotaStanding(running: used(tenant), maxRunning: $0) }
@@ -88,15 +85,20 @@ struct TenantTurns: Sendable {
         if !quotas.isEmpty { renew(tenant) }
     }
 
-    /// More or fewer slots are promised to a tenant's actors.
-    mutating func addPromised(_ step: Int, of tenant: NameID) {
+    /// Before anybody waits.
+    mutating func setRunning(_ counts: [(tenant: NameID, running: Int)]) {
+        running = Dictionary(counts.map { ($0.tenant, $0.running) }) { first, _ in first }
+    }
+
+    /// More or fewer slots are reserved for a tenant's actors.
+    mutating func addReserved(_ step: Int, of tenant: NameID) {
         guard !tenant.isNone else { return }
-        let count = max(0, (promised[tenant] ?? 0) + step)
-        promised[tenant] = count == 0 ? nil : count
+        let count = max(0, (reserved[tenant] ?? 0) + step)
+        reserved[tenant] = count == 0 ? nil : count
         if !quotas.isEmpty { renew(tenant) }
     }
 
-    private func used(_ tenant: NameID) -> Int { (running[tenant] ?? 0) + (promised[tenant] ?? 0) }
+    private func used(_ tenant: NameID) -> Int { (running[tenant] ?? 0) + (reserved[tenant] ?? 0) }
 
     /// Sets the quotas anew; `waiting` are all tickets that may be offered a worker. O(waiting · log n).
     mutating func setQuotas(_ new: [NameID: Int], waiting: some Sequence<(Turn, NameID)>) {

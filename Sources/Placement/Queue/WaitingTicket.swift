@@ -32,13 +32,13 @@ package struct WaitingTicket: Hashable, Sendable, Comparable {
 
     package static func < (a: WaitingTicket, b: WaitingTicket) -> Bool { a.turn < b.turn }
 
-    var turn: Turn { Turn(priority: priority, seq: seq) }
+    package var turn: Turn { Turn(priority: priority, seq: seq) }
 }
 
 /// A ticket's place in the order of turn.
-struct Turn: Hashable, Comparable, Sendable {
-    var priority: Int64
-    var seq: Position
+package struct Turn: Hashable, Comparable, Sendable {
+    package var priority: Int64
+    package var seq: Position
 
-    static func < (a: Turn, b: Turn) -> Bool { a.priority != b.priority ? a.priority > b.priority : a.seq < b.seq }
+    package static func < (a: Turn, b: Turn) -> Bool { a.priority != b.priority ? a.priority > b.priority : a.seq < b.seq }
 }

@@ -52,12 +52,6 @@ package struct SnapshotCache: Sendable {
         package var bytes: Int64
     }
 
-    struct GoldenChange: Sendable {
-        var snapshot: SnapshotID
-        var node: NameID
-        var isCached: Bool
-    }
-
     package let limits: Limits
     var entries: [Entry] = []
     var vacant: [Int32] = []
@@ -221,4 +215,11 @@ package struct SnapshotCache: Sendable {
         forEachNode(with: snapshot) { changes.append(GoldenChange(snapshot: snapshot, node: $0, isCached: isCached)) }
         goldenChanges.append(contentsOf: changes)
     }
+}
+
+/// A node's cache took a template's snapshot, or lost it.
+package struct GoldenChange: Hashable, Sendable {
+    var snapshot: SnapshotID
+    var node: NameID
+    var isCached: Bool
 }

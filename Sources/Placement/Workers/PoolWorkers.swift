@@ -135,14 +135,16 @@ final class PoolWorkers: @unchecked Sendable {
         }
     }
 
-    func setUsed(_ rank: Int, _ used: Int) {
+    /// Answers whether more slots are free than before.
+    func setUsed(_ rank: Int, _ used: Int) -> Bool {
         let old = seats[rank]
-        guard old.used != Int32(used) else { return }
+        guard old.used != Int32(used) else { return false }
         seats[rank].used = Int32(used)
         // Nobody counts the slots of one that isn't ready.
-        guard old.phase == .ready else { return }
+        guard old.phase == .ready else { return false }
         count(rank, .change(from: old.tally, to: seats[rank].tally), from: Int(old.level), to: seats[rank].packLevel)
         if (old.used > 0) != (used > 0) { inUseByZone[Int(old.zone)] += used > 0 ? 1 : -1 }
+        return used < old.used && used < old.slots
     }
 
     // MARK: - Conditions

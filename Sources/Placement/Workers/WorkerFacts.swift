@@ -2,7 +2,7 @@ package import Domain
 
 // What does placement know of one worker, and what may an actor ask of it?
 
-/// A key and a value, both names in the world's table of labels.
+/// A key and a value, both names in the state's table of labels.
 package struct LabelPair: Hashable, Sendable, Comparable {
     package var key: NameID
     package var value: NameID

@@ -3,7 +3,7 @@ package import Domain
 // Which workers are there, and which of them are free, where?
 //
 // All workers of all pools, by pool, zone, node, condition, free slots and phase. A worker is named by its index in the
-// caller's table; a slot counts as used as soon as it is promised. Facts come in one by one; every update is O(log n), but
+// caller's table; a slot counts as used as soon as it is reserved. Facts come in one by one; every update is O(log n), but
 // for the first use of a condition and the renumbering of a pool (`PoolWorkers`).
 // It knows nothing of snapshots but which nodes hold which template's.
 
@@ -33,7 +33,8 @@ package struct WorkerIndex: Sendable {
             if known.pool == facts.pool, known.readySeq == facts.readySeq {
                 let (pool, rank) = address(worker)
                 if known != facts { change(worker, facts, from: known.node) }
-                return change(pool) { $0.setUsed(rank, used) }
+                change(pool) { _ = $0.setUsed(rank, used) }
+                return
             }
             remove(worker)
         }
@@ -60,12 +61,13 @@ package struct WorkerIndex: Sendable {
         nodes.addWorkers(-1, on: facts.node)
     }
 
-    /// Says how many slots are taken or promised.
+    /// Says how many slots are taken or reserved. Answers whether more are free than before.
     @inline(__always)
-    package mutating func setUsed(_ worker: Int, _ used: Int) {
-        guard isKnown(worker) else { return }
+    @discardableResult
+    package mutating func setUsed(_ worker: Int, _ used: Int) -> Bool {
+        guard isKnown(worker) else { return false }
         let (pool, rank) = address(worker)
-        change(pool) { $0.setUsed(rank, used) }
+        return change(pool) { $0.setUsed(rank, used) }
     }
 
     package mutating func setPhase(_ worker: Int, _ phase: WorkerPhase) {
@@ -87,6 +89,19 @@ package struct WorkerIndex: Sendable {
         guard !change(pool, { $0.ask(eligibility) }) else { return }
         let nodes = nodes
         change(pool) { $0.keep(eligibility, nodes) }
+    }
+
+    /// Keeps the conditions of an actor, and that of its template's snapshot, in the pools that it may use.
+    mutating func prepare(_ actor: WaitingActor, golden: Eligibility?) {
+        guard actor.eligibility != .anyone || golden != nil else { return }
+        for pool in actor.pools {
+            if actor.eligibility != .anyone { prepare(actor.eligibility, in: pool) }
+            if let golden { prepare(golden, in: pool) }
+        }
+    }
+
+    package mutating func note(_ changes: [GoldenChange]) {
+        for change in changes { setGolden(change.snapshot, on: change.node, isCached: change.isCached) }
     }
 
     // MARK: - Questions

@@ -1,6 +1,7 @@
 import ControlLoop
 import Domain
 import Placement
+import State
 
 // Which actors and snapshots are on which node, and which worker takes the next turn?
 //

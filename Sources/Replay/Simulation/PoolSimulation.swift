@@ -1,5 +1,6 @@
 import ControlLoop
 import Domain
+import State
 
 // What happens to one pool on a trace?
 //

@@ -1,3 +1,5 @@
+import State
+
 // Which workers are there, and what does each do?
 //
 // The table of one simulated pool. Counts follow every change; free slots are found in O(log n), partly used workers first

@@ -2,6 +2,7 @@ package import Domain
 package import EventLog
 import Autoscaling
 import ControlLoop
+import State
 
 // Which turns, starts and counts does a stretch of the log hold, pool by pool?
 //
@@ -21,7 +22,7 @@ package struct HistoryReader {
     private let log: EventLog
     package let stretch: LogStretch
     private let pools: Set<NameID>
-    private var world: World
+    private var world: State
     private var hasBegun = false
     private var recorders: [NameID: PoolRecorder] = [:]
     private var open: [NameID: OpenTurn] = [:]
@@ -33,7 +34,7 @@ package struct HistoryReader {
         self.log = log
         self.stretch = stretch
         self.pools = pools
-        world = stretch.first <= 1 ? World() : World.nearest(to: stretch.first - 1, in: log)
+        world = stretch.first <= 1 ? State() : State.nearest(to: stretch.first - 1, in: log)
     }
 
     /// The position reached.

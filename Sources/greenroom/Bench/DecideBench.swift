@@ -3,6 +3,7 @@ import ControlLoop
 import Domain
 import EventLog
 import Foundation
+import State
 import Synchronization
 
 // How fast does a commit become a decision?
@@ -93,7 +94,7 @@ enum DecideBench {
         report.events = commits.last?.lastSeq ?? 0
         report.commits = commits.count
         var begin = ThreadClock.processorSeconds()
-        var world = World()
+        var world = State()
         for commit in commits { _ = world.fold(commit, names: log.names) }
         report.foldSeconds = ThreadClock.processorSeconds() - begin
 

@@ -4,6 +4,7 @@ import Domain
 import EventLog
 import Foundation
 import Replay
+import State
 
 // Keep the folded state now, so that the next opening folds the rest alone.
 
@@ -31,7 +32,7 @@ struct LogCheckpointCommand: AsyncParsableCommand {
     }
 
     /// The state that was kept.
-    func write() throws -> World {
+    func write() throws -> State {
         do throws(LogError) {
             let file = try EventLog.open(EventLog.Configuration(path: log.db))
             defer { file.close() }

@@ -22,7 +22,7 @@ struct Floor: Sendable {
     ]
     private static let grpc: Set<String> = ["GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "SwiftProtobuf"]
     private static let operating: Set<String> = ["Logging", "Metrics", "ServiceLifecycle", "UnixSignals"]
-    private static let belowThree: Set<String> = ["Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "Replay"]
+    private static let belowThree: Set<String> = ["Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies", "Replay"]
 
     static let table: [Floor] = [
         Floor(target: "Domain", level: 0, ours: [], isPure: true),
@@ -33,9 +33,10 @@ struct Floor: Sendable {
         Floor(target: "SmallFiles", level: 1, ours: []),
         Floor(target: "BuildCommit", level: 1, ours: []),
 
-        Floor(target: "ControlLoop", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog"], packages: ["GreenroomOpenCombine"]),
+        Floor(target: "State", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog"], isPure: true),
+        Floor(target: "ControlLoop", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog", "State"], packages: ["GreenroomOpenCombine"]),
         Floor(target: "Policies", level: 2, ours: ["Domain", "Autoscaling"], packages: ["Yams"]),
-        Floor(target: "Replay", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop"]),
+        Floor(target: "Replay", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop"]),
         Floor(target: "HTTPTransport", level: 2, ours: ["Domain", "SmallFiles"], packages: http.union(["Logging"])),
         Floor(target: "HTTPAsking", level: 2, ours: [], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL"]),
 
@@ -61,7 +62,7 @@ struct Floor: Sendable {
     ]
 
     /// The only imports between targets of one floor.
-    static let sideways: Set<[String]> = [["Replay", "ControlLoop"], ["WorkerAgent", "ServiceClient"]]
+    static let sideways: Set<[String]> = [["ControlLoop", "State"], ["Replay", "State"], ["Replay", "ControlLoop"], ["WorkerAgent", "ServiceClient"]]
 
     static func of(_ target: String) -> Floor? { table.first { $0.target == target } }
 }

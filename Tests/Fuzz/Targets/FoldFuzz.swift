@@ -1,4 +1,5 @@
 import ControlLoop
+import State
 import Domain
 
 // Does the state hold for any log, and do checkpoints?
@@ -10,8 +11,8 @@ import Domain
 enum FoldFuzz {
     static func fold(_ input: [UInt8]) throws {
         let (commits, names) = commits(input)
-        var state = World()
-        var restored: World?
+        var state = State()
+        var restored: State?
         for (k, commit) in commits.enumerated() {
             _ = state.fold(commit, names: names)
             if restored != nil { _ = restored?.fold(commit, names: names) }
@@ -23,7 +24,7 @@ enum FoldFuzz {
 
     /// What can be read as a checkpoint at all can be gone on with.
     static func checkpoint(_ input: [UInt8]) throws {
-        guard var state = try? World(decoding: input) else { return }
+        guard var state = try? State(decoding: input) else { return }
         _ = try reread(state)
         // A log isn't that long; its positions would end.
         guard state.position >= 0, state.position < 1 << 40 else { return }
@@ -34,14 +35,14 @@ enum FoldFuzz {
 
     static func checkpoint(ofLog input: [UInt8]) -> [UInt8] {
         let (commits, names) = commits(input)
-        var state = World()
+        var state = State()
         for commit in commits { _ = state.fold(commit, names: names) }
         return state.encoded()
     }
 
-    private static func reread(_ state: World) throws -> World {
+    private static func reread(_ state: State) throws -> State {
         let bytes = state.encoded()
-        switch Result(catching: { try World(decoding: bytes) }) {
+        switch Result(catching: { try State(decoding: bytes) }) {
         case .success(let again):
             try hold(again.encoded() == bytes, "a checkpoint that is read and written again has other bytes")
             return again

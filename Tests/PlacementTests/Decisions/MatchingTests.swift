@@ -32,7 +32,7 @@ import Testing
     @Test("whom the free slot saves a restore goes before whoever asked earlier, by no more than is saved")
     func warm() {
         let placer = placer()
-        #expect(placer.savedMicroseconds(actor(snapshot: 1, asked: 0)) == 1_500_000)
+        #expect(placer.savedMicroseconds(actor(snapshot: 1, asked: 0), placer.workers) == 1_500_000)
         #expect(placer.nextInTurn([actor(snapshot: 2, asked: 0), actor(snapshot: 1, asked: 1_499)]) == 1)
         #expect(placer.nextInTurn([actor(snapshot: 2, asked: 0), actor(snapshot: 1, asked: 1_500)]) == 0)
         #expect(placer.nextInTurn([actor(asked: 0), actor(snapshot: 2, asked: 1), actor(snapshot: 1, asked: 2), actor(snapshot: 1, asked: 3)]) == 2)
@@ -45,20 +45,20 @@ import Testing
             actor(snapshot: 2, asked: 0), actor(snapshot: 3, asked: 1), actor(asked: 2), actor(snapshot: 2, paused: far, asked: 3),
             actor(snapshot: 1, asked: 4, labels: [LabelPair(key: NameID(8), value: NameID(9))]),
         ]
-        #expect(others.map { placer.savedMicroseconds($0) } == [0, 0, 0, 0, 0])
+        #expect(others.map { placer.savedMicroseconds($0, placer.workers) } == [0, 0, 0, 0, 0])
         #expect(placer.nextInTurn(others) == 0)
     }
 
     @Test("a paused actor's own node, and a node with its template's snapshot, save as well")
     func localAndGolden() {
         var placer = placer()
-        #expect(placer.savedMicroseconds(actor(snapshot: 2, paused: near, asked: 0)) == 1_500_000)
+        #expect(placer.savedMicroseconds(actor(snapshot: 2, paused: near, asked: 0), placer.workers) == 1_500_000)
         let template = NameID(5)
         placer.updateSnapshots { [gigabyte, near] cache in
             cache.setGolden(SnapshotID(rawValue: 9), bytes: gigabyte, of: template)
             cache.reportCached(SnapshotID(rawValue: 9), bytes: gigabyte, on: near, at: .zero)
         }
-        #expect(placer.savedMicroseconds(actor(template: template, asked: 0)) == 1_500_000)
-        #expect(placer.savedMicroseconds(actor(snapshot: 2, template: template, asked: 0)) == 0, "it has a snapshot of its own, elsewhere")
+        #expect(placer.savedMicroseconds(actor(template: template, asked: 0), placer.workers) == 1_500_000)
+        #expect(placer.savedMicroseconds(actor(snapshot: 2, template: template, asked: 0), placer.workers) == 0, "it has a snapshot of its own, elsewhere")
     }
 }

@@ -3,6 +3,7 @@ import ControlLoop
 import Domain
 import EventLog
 import Foundation
+import State
 import Synchronization
 import Testing
 
@@ -56,7 +57,7 @@ final class HandWrittenLog: Sendable {
 
     /// The decision that follows from what is there.
     func decide(_ seconds: Double, pool: String = HandWrittenLog.pool) throws {
-        var world = World()
+        var world = State()
         for batch in try log.read(after: 0, limitEvents: .max) { _ = world.fold(batch, names: log.names) }
         let name = try #require(log.names.find(pool))
         let decision = try #require(world.decision(for: name))

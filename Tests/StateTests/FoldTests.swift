@@ -1,0 +1,92 @@
+import Autoscaling
+import Domain
+import EventLog
+import Foundation
+import State
+import Testing
+
+// Can a log be folded, and asked, where there is no loop? This target imports none: that it is built is half of the test.
+
+@Suite struct FoldTests {
+    @Test("a log is folded without a loop: the state answers, and survives as bytes")
+    func fold() throws {
+        let written = try WrittenLog()
+        try written.append { batch in
+            batch.append(.policyApplied, source: "/test", id: "1", subject: "ns/p", pool: "ns/p", body: WrittenLog.policy)
+            batch.append(.workerReady, source: "/test", id: "2", subject: "w", pool: "ns/p", body: Array(#"{"node":"n1","slots":1}"#.utf8))
+            batch.append(.actorRequested, source: "/test", id: "3", subject: "a", pool: "ns/p")
+        }
+        try written.append { batch in
+            batch.append(.actorPlaced, source: CommittedEvent.ownSource, id: "4", subject: "a", worker: "w", body: Array(#"{"tier":"cold","request":3,"workerVersion":2}"#.utf8))
+            batch.append(.actorRequested, source: "/test", id: "5", subject: "b", pool: "ns/p")
+        }
+        let commits = try written.log.read(after: 0, limitEvents: .max)
+        #expect(commits.flatMap(\.events).map(\.isOurs) == [false, false, false, true, false])
+
+        var state = State()
+        for commit in commits {
+            let change = state.fold(commit, names: written.log.names)
+            #expect(change.superseded.isEmpty)
+        }
+        let pool = try #require(written.log.names.find("ns/p"))
+        let levels = try #require(state.levels(of: pool))
+        #expect(state.position == 5)
+        #expect(levels.ready == 1 && levels.busy == 1 && levels.resident == 1 && levels.waiting == 1)
+        let decision = try #require(state.decision(for: pool))
+        #expect(decision.asOf == 5)
+        #expect(String(decoding: decision.body, as: UTF8.self).hasPrefix(#"{"from":0,"to":2,"#))
+        #expect(try State(decoding: state.encoded()).encoded() == state.encoded())
+    }
+
+    @Test("what a commit changed of what is placed is told to whoever places, and to nobody else")
+    func news() throws {
+        let written = try WrittenLog()
+        try written.append { batch in
+            batch.append(.workerReady, source: "/test", id: "1", subject: "w", pool: "ns/p", body: Array(#"{"node":"n1","slots":1}"#.utf8))
+            batch.append(.actorRequested, source: "/test", id: "2", subject: "a", pool: "ns/p")
+        }
+        let commit = try #require(try written.log.read(after: 0, limitEvents: .max).first)
+        var (placing, reading) = (State(), State())
+        _ = placing.fold(commit, names: written.log.names, placing: true)
+        _ = reading.fold(commit, names: written.log.names)
+        #expect(placing.news.tickets.map(\.turn.seq) == [2] && placing.news.workers.count == 1)
+        #expect(reading.news.tickets.isEmpty && reading.news.workers.isEmpty && reading.news.pools.isEmpty)
+        #expect(placing.encoded() == reading.encoded())
+    }
+}
+
+private final class WrittenLog {
+    let log: EventLog
+    private let folder: URL
+
+    static let policy: [UInt8] = {
+        var policy = Policy(pool: "ns/p", target: ScaleTarget(apiVersion: "greenroom.dev/v1", kind: "Process", name: "p"))
+        policy.maxReplicaCount = 10
+        policy.triggers = [Trigger(name: "demand", source: .demand, thresholdMilli: 1_000)]
+        var canonical = JSONWriter()
+        policy.appendCanonicalJSON(to: &canonical)
+        return Array(#"{"policy":\#(canonical.text),"digest":"d"}"#.utf8)
+    }()
+
+    init() throws {
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-state-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        var configuration = EventLog.Configuration(path: folder.appendingPathComponent("greenroom.db").path)
+        configuration.writer = .inline
+        configuration.durability = .off
+        configuration.clock = { LogTime(microseconds: 1_000_000) }
+        log = try EventLog.open(configuration)
+    }
+
+    deinit {
+        log.close()
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    /// One commit.
+    func append(_ fill: (inout EventBatch) -> Void) throws {
+        var batch = EventBatch()
+        fill(&batch)
+        log.append(batch) { result in if case .failure(let error) = result { Issue.record(error) } }
+    }
+}
