@@ -28,7 +28,7 @@ package enum History {
     static let sliceEvents = 16_384
 
     /// The commits after `position`, as many as are read at once; none that begins after `last`.
-    static func slice(of log: EventLog, after position: Position, through last: Position) throws(LogError) -> [CommittedBatch] {
+    package static func slice(of log: EventLog, after position: Position, through last: Position) throws(LogError) -> [CommittedBatch] {
         guard position < last else { return [] }
         return try log.read(after: position, limitEvents: Int(min(Int64(sliceEvents), last - position)))
     }

@@ -1,5 +1,6 @@
 package import Domain
 package import EventLog
+package import Replay
 import Autoscaling
 import ControlLoop
 

@@ -1,4 +1,5 @@
 package import Autoscaling
+package import Replay
 import Domain
 
 // What really happened to one pool in a stretch of the log?

@@ -1,6 +1,7 @@
 import Autoscaling
 import ControlLoop
 import Domain
+import Replay
 
 // What is written down of a pool while its history goes by?
 

@@ -3,6 +3,7 @@ import Domain
 import EventLog
 import Foundation
 import Replay
+import Simulation
 
 // Does the log, run again, come out as it did; and what would another policy have made of it?
 //

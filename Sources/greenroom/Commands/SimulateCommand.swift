@@ -2,7 +2,7 @@ import ArgumentParser
 import Autoscaling
 import Domain
 import Foundation
-import Replay
+import Simulation
 
 // What would these policies make of these arrivals?
 //

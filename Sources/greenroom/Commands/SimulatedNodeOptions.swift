@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import Replay
+import Simulation
 
 // On which nodes does `simulate` let a pool live, and who picks the workers there?
 //

@@ -3,7 +3,7 @@ import Autoscaling
 import Domain
 import Foundation
 import Policies
-import Replay
+import Simulation
 
 // Which policy meets this wait at least cost?
 //

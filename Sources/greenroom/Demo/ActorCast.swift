@@ -1,5 +1,5 @@
 import Domain
-import Replay
+import Simulation
 
 // Which actor takes the next turn?
 //

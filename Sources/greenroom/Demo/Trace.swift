@@ -1,4 +1,4 @@
-import Replay
+import Simulation
 
 // Which turns does a demo let arrive when, and how long does each run?
 //

@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import Foundation
 import Replay
+import Simulation
 
 // What happened to the pools of a log, read with a progress bar, and what would have?
 

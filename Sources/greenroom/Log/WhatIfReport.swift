@@ -1,5 +1,6 @@
 import Foundation
 import Replay
+import Simulation
 
 // Which page shows a stretch of a log, and policies tried on it?
 

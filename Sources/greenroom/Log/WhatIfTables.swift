@@ -1,5 +1,5 @@
 import Domain
-import Replay
+import Simulation
 
 // How do policies that might have been compare with what was?
 

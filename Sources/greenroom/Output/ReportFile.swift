@@ -1,5 +1,5 @@
 import Foundation
-import Replay
+import Simulation
 
 // Where does a report go?
 //

@@ -1,5 +1,5 @@
 import Foundation
-import Replay
+import Simulation
 
 // Which arrivals does a file hold? For whoever names one: a mistake becomes a fault that says where it is.
 

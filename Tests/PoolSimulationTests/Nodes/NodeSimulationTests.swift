@@ -1,7 +1,7 @@
 import Domain
 import Foundation
 import Testing
-@testable import Replay
+@testable import Simulation
 
 // What is restored from where, on small traces to the microsecond and on large ones by what must always hold.
 

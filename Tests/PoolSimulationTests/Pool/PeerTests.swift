@@ -1,7 +1,7 @@
 import Autoscaling
 import Domain
 import Testing
-@testable import Replay
+@testable import Simulation
 
 // The peers' arithmetic, by tables and timelines.
 

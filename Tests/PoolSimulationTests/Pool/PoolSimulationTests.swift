@@ -1,7 +1,7 @@
 import Domain
 import Testing
-@testable import Replay
 @testable import Autoscaling
+@testable import Simulation
 
 // What happens on a small trace, to the microsecond.
 

@@ -1,6 +1,6 @@
 import Testing
 @testable import Autoscaling
-@testable import Replay
+@testable import Simulation
 
 // How does the surge buffer do where nobody chose its numbers? On each kind of trace, from two seeds.
 

@@ -1,7 +1,7 @@
 import Domain
 import Foundation
 import Testing
-@testable import Replay
+@testable import Simulation
 
 // Traces unlike each other, from a seed: what a buffer that learns must not be tuned away from.
 

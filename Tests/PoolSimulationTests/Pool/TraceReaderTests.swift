@@ -1,6 +1,6 @@
 import Domain
 import Testing
-@testable import Replay
+@testable import Simulation
 
 @Suite struct TraceReaderTests {
     private func read(_ text: String) throws(TraceError) -> ArrivalTrace { try ArrivalTrace(csv: Array(text.utf8), name: "t.csv") }

@@ -1,7 +1,7 @@
 import Autoscaling
 import Domain
 import Testing
-@testable import Replay
+@testable import Simulation
 
 // What does the page hold, whatever the runs are like?
 

@@ -1,6 +1,6 @@
 import Domain
 import Testing
-@testable import Replay
+@testable import Simulation
 
 // What survives when a series is thinned?
 

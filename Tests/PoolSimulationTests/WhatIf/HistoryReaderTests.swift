@@ -1,8 +1,9 @@
 import Autoscaling
 import Domain
 import EventLog
+import Replay
 import Testing
-@testable import Replay
+@testable import Simulation
 
 // Which turns does a log tell of, and what did they cost?
 

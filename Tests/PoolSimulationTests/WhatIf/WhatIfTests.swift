@@ -1,8 +1,9 @@
 import Autoscaling
 import Domain
 import EventLog
+import Replay
 import Testing
-@testable import Replay
+@testable import Simulation
 
 // What would have happened to one turn, computed by hand?
 

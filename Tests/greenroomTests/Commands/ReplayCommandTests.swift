@@ -5,6 +5,7 @@ import EventLog
 import Foundation
 import GRDB
 import Replay
+import Simulation
 import Synchronization
 import Testing
 

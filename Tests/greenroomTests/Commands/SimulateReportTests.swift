@@ -1,6 +1,6 @@
 import Domain
 import Foundation
-import Replay
+import Simulation
 import Testing
 @testable import greenroom
 
