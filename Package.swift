@@ -88,6 +88,7 @@ let package = Package(
             swiftSettings: strict),
 
         .target(name: "SmallFiles", swiftSettings: strict),
+        .target(name: "System", swiftSettings: strict),
 
         // Floor 2: the loop over the log, live and over history.
         .target(
@@ -196,18 +197,49 @@ let package = Package(
             dependencies: ["Domain", "SmallFiles", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict),
 
-        // Floor 4: the only place where parts are wired together.
-        .executableTarget(
-            name: "greenroom",
+        // What a person reads on a terminal, a script reads as JSON, and a command that failed says.
+        .target(name: "Output", dependencies: ["Domain", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+
+        // Floor 4: the only place where the service's parts are wired together; and what a running service, or a log's file, says.
+        .target(
+            name: "Assembly",
             dependencies: [
-                "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "Simulation", "HTTPService", "Policies",
-                "ServiceClient", "WorkerAgent", "LocalWorkers", "Kubernetes", "ObjectStorage", "Pollers", "KEDAScaler", "ExternalMetrics", "HTTPServing", "SmallFiles", "Telemetry", log, metrics, lifecycle,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-                .product(name: "Yams", package: "Yams"), .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "Domain", "System", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", "Policies", "Replay", "HTTPServing", "HTTPService",
+                "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient", "Telemetry", "Output",
+                log, metrics, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
+        .target(
+            name: "Inspection",
+            dependencies: [
+                "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "HTTPService", "ServiceClient", "Output", log,
+            ],
+            swiftSettings: strict),
+
+        // Floor 5: the whole of it at work, to be looked at and to be measured.
+        .target(
+            name: "Demo",
+            dependencies: ["Domain", "System", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection", log],
+            swiftSettings: strict),
+        .target(
+            name: "Benchmarks",
+            dependencies: [
+                "Domain", "System", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "ServiceClient", "Output", "Inspection",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ] + nio,
+            swiftSettings: strict),
+
+        // Floor 6: the command line. The program itself is its beginning alone.
+        .target(
+            name: "Commands",
+            dependencies: [
+                "Domain", "System", "Autoscaling", "EventLog", "ControlLoop", "Policies", "Replay", "Simulation", "ServiceClient", "WorkerAgent",
+                "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", log,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(name: "greenroom", dependencies: ["Commands"], swiftSettings: strict),
 
         // Tests mirror the sources.
         .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
@@ -236,16 +268,16 @@ let package = Package(
         .testTarget(name: "WorkerAgentTests", dependencies: ["TestSupport", "Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
         .testTarget(
             name: "HTTPServiceTests",
-            dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPServing", "ServiceClient", log, metrics, lifecycle, .product(name: "NIOEmbedded", package: "swift-nio")] + nio, swiftSettings: strict),
+            dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPServing", "ServiceClient", "Benchmarks", log, metrics, lifecycle, .product(name: "NIOEmbedded", package: "swift-nio")] + nio, swiftSettings: strict),
         .testTarget(
             name: "ExternalMetricsTests",
             dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPServing", log] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
-        .testTarget(name: "ServiceClientTests", dependencies: ["Domain", "ServiceClient", log] + nio, swiftSettings: strict),
+        .testTarget(name: "ServiceClientTests", dependencies: ["Domain", "ServiceClient", "Benchmarks", log] + nio, swiftSettings: strict),
         .testTarget(
             name: "greenroomTests",
             dependencies: [
-                "TestSupport", "greenroom", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "ServiceClient", "Kubernetes", "KubernetesTwin", "Pollers", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
+                "TestSupport", "greenroom", "System", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "ServiceClient", "Kubernetes", "KubernetesTwin", "Pollers", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

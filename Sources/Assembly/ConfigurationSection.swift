@@ -1,5 +1,6 @@
 import Autoscaling
 import HTTPService
+import Output
 import Yams
 
 // What does one mapping of the configuration say?

@@ -6,9 +6,9 @@ import Foundation
 // service that nobody can reach would still hold its port for half a minute; nothing that was acknowledged is lost, so being
 // started again soon is worth more. Whoever wants the runtime's report sets SWIFT_BACKTRACE, and is left alone.
 
-enum CrashLine {
+package enum CrashLine {
     /// Once, before there are threads.
-    static func install() {
+    package static func install() {
         guard ProcessInfo.processInfo.environment["SWIFT_BACKTRACE"] == nil else { return }
         for number in [SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGQUIT] { signal(number, sayHowItEnded) }
     }

@@ -1,5 +1,6 @@
 import ExternalMetrics
 import HTTPServing
+import Output
 
 // What does `externalMetrics:` of the configuration say?
 //

@@ -8,9 +8,11 @@ import KEDAScaler
 import Kubernetes
 import LocalWorkers
 import Logging
+import Output
 import Pollers
 import Replay
 import ServiceLifecycle
+import System
 import Telemetry
 import UnixSignals
 
@@ -19,10 +21,10 @@ import UnixSignals
 // The composition root: the only place where the log, the loop, the server and the actuators meet. Starting opens the log,
 // ends what a crash left behind, serves, and goes live; stopping goes the other way: workers, loop, server, log.
 
-struct GreenroomService: Sendable {
-    let configuration: ServiceConfiguration
+package struct GreenroomService: Sendable {
+    package let configuration: ServiceConfiguration
     private let logger: Logger
-    let metrics: MetricsOutlet?
+    package let metrics: MetricsOutlet?
 
     /// Under which this instance acts, where several might.
     struct Lead: Sendable {
@@ -36,7 +38,7 @@ struct GreenroomService: Sendable {
         var show: @Sendable () -> Void
     }
 
-    init(_ configuration: ServiceConfiguration, logger: Logger, metrics: MetricsOutlet? = nil) {
+    package init(_ configuration: ServiceConfiguration, logger: Logger, metrics: MetricsOutlet? = nil) {
         self.configuration = configuration
         self.logger = logger
         self.metrics = metrics
@@ -47,7 +49,7 @@ struct GreenroomService: Sendable {
     /// - Parameters:
     ///   - stopped: the service stops in good order once this returns.
     ///   - onStart: called with the service's URL once it acts.
-    func run(
+    package func run(
         stopOn signals: [UnixSignal] = [.sigterm, .sigint], when stopped: (@Sendable () async -> Void)? = nil,
         onStart: @escaping @Sendable (String) async -> Void = { _ in }
     ) async throws {
@@ -169,7 +171,7 @@ struct GreenroomService: Sendable {
         plane.value = loop
 
         var http = ServiceParts(log: log, plane: loop)
-        http.version = Greenroom.version
+        http.version = Version.text
         http.stateAt = { moment async throws(ControlFault) in try Self.state(of: log, at: moment) }
         if let metrics {
             http.log = MeteredLog(http.log)

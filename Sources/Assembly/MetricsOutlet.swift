@@ -1,25 +1,25 @@
+package import EventLog
+package import Telemetry
 import ControlLoop
 import Domain
-import EventLog
 import Foundation
 import Logging
 import Metrics
-import Telemetry
 
 // What does `/metrics` show? Everything that was counted, with the gauges set at the moment of asking.
 
-final class MetricsOutlet: Sendable {
+package final class MetricsOutlet: Sendable {
     private let factory: PrometheusMetrics
-    let loop: LoopMetrics
+    package let loop: LoopMetrics
 
     /// To be made once a process: the metrics system takes one backend.
-    init(_ factory: PrometheusMetrics, logger: Logger) {
+    package init(_ factory: PrometheusMetrics, logger: Logger) {
         self.factory = factory
         MetricsSystem.bootstrap(factory)
         loop = LoopMetrics(logger: logger)
     }
 
-    func text(openMetrics: Bool, _ plane: ControlLoop, _ log: EventLog) async -> [UInt8] {
+    package func text(openMetrics: Bool, _ plane: ControlLoop, _ log: EventLog) async -> [UInt8] {
         loop.show(await plane.pools())
         Gauge(label: "greenroom_log_bytes").record(Self.bytes(of: log.path))
         let health = log.health
@@ -30,7 +30,7 @@ final class MetricsOutlet: Sendable {
     }
 
     /// Of an instance without a loop.
-    func text(openMetrics: Bool) -> [UInt8] { factory.exposition(openMetrics ? .openMetrics : .text) }
+    package func text(openMetrics: Bool) -> [UInt8] { factory.exposition(openMetrics ? .openMetrics : .text) }
 
     private static func bytes(of path: String) -> Int64 {
         [path, path + "-wal"].reduce(0) { sum, file in

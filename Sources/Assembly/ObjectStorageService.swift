@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import Metrics
 import ObjectStorage
+import Output
 import Pollers
 
 // How do the stores of the configuration become a survey of snapshots?

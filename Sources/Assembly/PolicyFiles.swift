@@ -1,20 +1,21 @@
-import Autoscaling
-import Domain
+package import Autoscaling
+package import Domain
 import Foundation
+import Output
 import Policies
 import SmallFiles
 
 // Which policies do the named files and folders hold?
 
-enum PolicyFiles {
+package enum PolicyFiles {
     /// Files of a folder read as policies, at most.
     private static let filesPerFolder = 1_000
 
     /// - Parameter waiting: whether a pipe is read too, as a command line may name one; a service never waits for a writer.
-    static func read(_ paths: [String], now: LogTime, waiting: Bool = true) throws -> [Policy] {
+    package static func read(_ paths: [String], now: LogTime, waiting: Bool = true) throws -> [Policy] {
         var policies: [Policy] = []
         for file in try paths.flatMap(expand) {
-            let text = try waiting ? PolicyCheckCommand.read(file) : content(of: file)
+            let text = try waiting ? text(of: file) : content(of: file)
             do throws(PolicyError) {
                 policies += try PolicyReader.policies(from: text, source: file, now: now)
             } catch {
@@ -28,6 +29,16 @@ enum PolicyFiles {
             throw Fault(.no, "pool \(crowded) has more than \(PolicyLimits.shadows) shadows", do: "keep the most telling ones")
         }
         return policies
+    }
+
+    /// What a command line names: a file, a pipe, or standard input as `-`.
+    package static func text(of file: String) throws -> [UInt8] {
+        let handle = file == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: file)
+        // One byte more than is allowed tells a file that is too long.
+        guard let data = try? handle?.read(upToCount: PolicyReader.textLimitBytes + 1) ?? (handle == nil ? nil : Data()) else {
+            throw Fault(.unreachable, "can't read \(file)", do: "check that it exists and may be read")
+        }
+        return Array(data)
     }
 
     /// Two that are in effect together can't scale one target.

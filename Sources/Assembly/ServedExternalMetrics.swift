@@ -4,6 +4,7 @@ import ExternalMetrics
 import HTTPServing
 import Kubernetes
 import Logging
+import Output
 import ServiceLifecycle
 
 // How does `serve` open the external metrics API?

@@ -1,13 +1,14 @@
+package import HTTPService
+package import KEDAScaler
+package import Telemetry
 import Autoscaling
 import EventLog
 import ExternalMetrics
 import Foundation
-import HTTPService
-import KEDAScaler
 import Logging
+import Output
 import Pollers
 import ServiceClient
-import Telemetry
 import Yams
 
 // What does `serve` run with?
@@ -15,26 +16,26 @@ import Yams
 // A YAML file, every field of which has a default; unknown fields are an error that names the nearest known one. Paths in it
 // are relative to the file. Without a file: SQLite at ./greenroom.db, cleartext on 127.0.0.1:8080, no pools.
 
-struct ServiceConfiguration: Sendable {
-    var database = "greenroom.db"
-    var server = ServerConfiguration()
+package struct ServiceConfiguration: Sendable {
+    package var database = "greenroom.db"
+    package var server = ServerConfiguration()
     /// Files, or folders of files ending in .yaml, .yml or .json.
-    var policies: [String] = []
-    var logLevel = Logger.Level.info
-    var logFormat = LogConfiguration.Format.text
+    package var policies: [String] = []
+    package var logLevel = Logger.Level.info
+    package var logFormat = LogConfiguration.Format.text
     /// Where workers of `kind: Process` reach the service; by default its own cleartext address.
     var workerServerURL: String?
     /// Further arguments of every worker of `kind: Process`.
-    var workerArguments: [String] = []
+    package var workerArguments: [String] = []
     /// Nodes that workers of `kind: Process` are spread over, as if this machine were several.
-    var workerNodes: [String] = []
+    package var workerNodes: [String] = []
     /// File with the token that workers of `kind: Process` send.
     var workerTokenFile: String?
     /// Folder of the files that policies name for metrics that are fetched; without it none is read.
     var secretsFolder: String?
     var checkpointEvents: Int64 = 250_000
     /// The external scaler for KEDA; nil opens no port for it.
-    var keda: KEDAScalerConfiguration?
+    package var keda: KEDAScalerConfiguration?
     /// `external.metrics.k8s.io` for HPAs; nil opens no port for it.
     var externalMetrics: ExternalMetricsConfiguration?
     /// Pools whose workers are pods; nil where there are none.
@@ -55,10 +56,10 @@ struct ServiceConfiguration: Sendable {
         var election: ElectionSettings?
     }
 
-    init() {}
+    package init() {}
 
     /// Reads a configuration file.
-    init(file: String) throws {
+    package init(file: String) throws {
         let text: String
         do {
             text = try String(contentsOfFile: file, encoding: .utf8)
@@ -68,7 +69,7 @@ struct ServiceConfiguration: Sendable {
         try self.init(yaml: text, file: file)
     }
 
-    init(yaml text: String, file: String) throws {
+    package init(yaml text: String, file: String) throws {
         let base = URL(fileURLWithPath: file).deletingLastPathComponent().path
         var top = try ConfigurationSection(yaml: text, file: file)
         if let path = try top.string("database") { database = Self.resolve(path, base) }

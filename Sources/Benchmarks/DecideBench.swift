@@ -3,6 +3,7 @@ import ControlLoop
 import Domain
 import EventLog
 import Foundation
+import Output
 import Synchronization
 
 // How fast does a commit become a decision?
@@ -11,18 +12,18 @@ import Synchronization
 // streams, placements, drains, decisions and their words. Nothing is read or written meanwhile. Events a second are per
 // second of this thread's processor time, so that other work on the machine counts as little as may be.
 
-struct DecideReport: Sendable {
-    var plan: FleetPlan
-    var events: Int64 = 0
-    var commits = 0
-    var pools = 0
+package struct DecideReport: Sendable {
+    package var plan: FleetPlan
+    package var events: Int64 = 0
+    package var commits = 0
+    package var pools = 0
     var conclusions = Conclusions()
     /// Of the fold alone, evaluation included.
     var foldSeconds = 0.0
-    var seconds = 0.0
+    package var seconds = 0.0
     /// Processor time of one commit, all of its conclusions included; sorted.
     var commitNanoseconds: [UInt32] = []
-    var machine = MachineFacts()
+    package var machine = MachineFacts()
 
     func quantileSeconds(_ q: Double) -> Double {
         guard !commitNanoseconds.isEmpty else { return 0 }
@@ -30,10 +31,10 @@ struct DecideReport: Sendable {
         return Double(commitNanoseconds[min(max(rank, 1), commitNanoseconds.count) - 1]) / 1e9
     }
 
-    var eventsPerSecond: Double { seconds > 0 ? Double(events) / seconds : 0 }
+    package var eventsPerSecond: Double { seconds > 0 ? Double(events) / seconds : 0 }
     var foldedPerSecond: Double { foldSeconds > 0 ? Double(events) / foldSeconds : 0 }
 
-    var text: String {
+    package var text: String {
         let parts = [
             "\(Grouped.text(Int(events))) events in \(Grouped.text(commits)) commits over \(plan.pools) pools",
             "\(Grouped.text(Int(eventsPerSecond))) events/s through fold and decide on one core (fold alone \(Grouped.text(Int(foldedPerSecond))))",
@@ -43,7 +44,7 @@ struct DecideReport: Sendable {
         return "decide: \(parts.joined(separator: "; ")) | \(machine.text)"
     }
 
-    var json: JSONValue {
+    package var json: JSONValue {
         .object([
             .init(key: "bench", value: .string("decide")), .init(key: "events", value: .whole(events)), .init(key: "commits", value: .whole(commits)),
             .init(key: "pools", value: .whole(plan.pools)), .init(key: "eventsPerSecond", value: .thousandths(eventsPerSecond)),
@@ -64,12 +65,12 @@ struct Conclusions: Hashable, Sendable {
     var placements = 0
 }
 
-enum DecideBench {
-    static func run(_ plan: FleetPlan) throws -> DecideReport {
+package enum DecideBench {
+    package static func run(_ plan: FleetPlan) throws -> DecideReport {
         let folder = try ScratchFolder()
         defer { folder.remove() }
         let path = folder.path("history.db")
-        var progress = Progress("making a history", total: Int64(plan.events))
+        var progress = ProgressBar("making a history", total: Int64(plan.events))
         try FleetHistory.make(plan, at: path) { progress.update($0) }
         progress.finish()
         do throws(LogError) {

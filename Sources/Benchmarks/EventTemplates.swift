@@ -7,8 +7,8 @@ import NIOCore
 // a fixed run of bytes in which a few fields are overwritten, so making one costs far less than reading it. All of it is a
 // function of the event's number: sending a number again sends the same event again.
 
-struct EventTemplates: Sendable {
-    enum Ids: String, Sendable, CaseIterable {
+package struct EventTemplates: Sendable {
+    package enum Ids: String, Sendable, CaseIterable {
         /// Decimal numbers that rise with each event of a source.
         case rising
         /// 32 hexadecimal digits without order.
@@ -35,7 +35,7 @@ struct EventTemplates: Sendable {
     private static let poolDigits = 4
     private static let sourceDigits = 3
 
-    init(ids: Ids, pools: Int, actors: Int, seed: UInt64) {
+    package init(ids: Ids, pools: Int, actors: Int, seed: UInt64) {
         self.ids = ids
         self.pools = pools
         self.actors = actors
@@ -64,7 +64,7 @@ struct EventTemplates: Sendable {
     }
 
     /// Writes event `number` of the source `source`.
-    func write(_ number: Int, source: Int, into buffer: inout ByteBuffer) {
+    package func write(_ number: Int, source: Int, into buffer: inout ByteBuffer) {
         let template = templates[number % templates.count]
         let start = buffer.readableBytes
         buffer.writeBytes(template.bytes)
@@ -90,7 +90,7 @@ struct EventTemplates: Sendable {
     }
 
     /// Bytes of one event, the largest of them.
-    var eventBytes: Int { templates.map(\.bytes.count).max() ?? 0 }
+    package var eventBytes: Int { templates.map(\.bytes.count).max() ?? 0 }
 
     private static func digits(_ value: Int, _ width: Int, at offset: Int, _ bytes: UnsafeMutableRawBufferPointer) {
         var rest = value

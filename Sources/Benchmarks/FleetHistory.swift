@@ -3,6 +3,7 @@ import ControlLoop
 import Domain
 import EventLog
 import Foundation
+import Output
 
 // What would a busy fleet have logged?
 //
@@ -10,18 +11,26 @@ import Foundation
 // ebbs, its policy answers, workers come seconds later and go when they are drained. The loop that decides is the real one,
 // on virtual time and over a real log, so the history holds what a service would have written. Same plan, same history.
 
-struct FleetPlan: Hashable, Sendable {
-    var events = 1_000_000
-    var pools = 100
-    var actors = 100_000
+package struct FleetPlan: Hashable, Sendable {
+    package var events = 1_000_000
+    package var pools = 100
+    package var actors = 100_000
     /// Events that agents send in one commit, on average.
-    var eventsPerCommit = 100
-    var seed: UInt64 = 1
+    package var eventsPerCommit = 100
+    package var seed: UInt64 = 1
+
+    package init(events: Int = 1_000_000, pools: Int = 100, actors: Int = 100_000, eventsPerCommit: Int = 100, seed: UInt64 = 1) {
+        self.events = events
+        self.pools = pools
+        self.actors = actors
+        self.eventsPerCommit = eventsPerCommit
+        self.seed = seed
+    }
 
     func poolName(_ pool: Int) -> String { "fleet/pool-\(pool)" }
 }
 
-final class FleetHistory {
+package final class FleetHistory {
     private let plan: FleetPlan
     private let log: EventLog
     private let loop: VirtualLoop
@@ -47,7 +56,7 @@ final class FleetHistory {
     private static let eventsPerTurn = 3.5
 
     /// Where a history ends.
-    enum End {
+    package enum End {
         /// With the log closed.
         case closed
         /// By killing this process when that costs most: just before the next checkpoint, with the log open.
@@ -55,7 +64,7 @@ final class FleetHistory {
     }
 
     /// Writes the history to a new log at `path`. Checkpoints and the log's own state are saved as often as a service does.
-    static func make(_ plan: FleetPlan, at path: String, end: End = .closed, progress: (Int64) -> Void = { _ in }) throws {
+    package static func make(_ plan: FleetPlan, at path: String, end: End = .closed, progress: (Int64) -> Void = { _ in }) throws {
         let scheduler = VirtualScheduler(now: beginning)
         var configuration = EventLog.Configuration(path: path)
         configuration.writer = .inline

@@ -1,42 +1,62 @@
+package import ServiceClient
 import Domain
+import Inspection
 import NIOCore
-import ServiceClient
+import Output
 
 // How fast are events taken, acknowledged and durable?
 //
 // The load generator keeps a number of requests unanswered on each connection, so the server is never idle for want of
 // work. Afterwards a share of the events is sent again, and every one must be answered as a duplicate.
 
-struct IngestPlan: Hashable, Sendable {
-    var events = 1_000_000
+package struct IngestPlan: Hashable, Sendable {
+    package var events = 1_000_000
     /// Events of one request.
-    var batch = 100
+    package var batch = 100
     /// One event a request, as a single CloudEvent instead of a batch.
-    var isSingle = false
-    var connections = 8
-    var inFlightPerConnection = 4
-    var ids = EventTemplates.Ids.random
-    var ratePerSecond: Double?
-    var pools = 100
-    var actors = 100_000
+    package var isSingle = false
+    package var connections = 8
+    package var inFlightPerConnection = 4
+    package var ids = EventTemplates.Ids.random
+    package var ratePerSecond: Double?
+    package var pools = 100
+    package var actors = 100_000
     /// The run is measured in so many equal parts, one after the other.
-    var slices = 1
-    var seed: UInt64 = 1
+    package var slices = 1
+    package var seed: UInt64 = 1
 
     /// Requests sent a second time.
     static let repeatedRequests = 50
 
+    package init(
+        events: Int = 1_000_000, batch: Int = 100, isSingle: Bool = false, connections: Int = 8,
+        inFlightPerConnection: Int = 4, ids: EventTemplates.Ids = .random, ratePerSecond: Double? = nil, pools: Int = 100,
+        actors: Int = 100_000, slices: Int = 1, seed: UInt64 = 1
+    ) {
+        self.events = events
+        self.batch = batch
+        self.isSingle = isSingle
+        self.connections = connections
+        self.inFlightPerConnection = inFlightPerConnection
+        self.ids = ids
+        self.ratePerSecond = ratePerSecond
+        self.pools = pools
+        self.actors = actors
+        self.slices = slices
+        self.seed = seed
+    }
+
     var eventsPerRequest: Int { isSingle ? 1 : batch }
-    var requests: Int { max(1, (events + eventsPerRequest - 1) / eventsPerRequest) }
+    package var requests: Int { max(1, (events + eventsPerRequest - 1) / eventsPerRequest) }
 }
 
-struct IngestBench: Sendable {
-    let plan: IngestPlan
-    let base: BaseURL
-    let token: String?
+package struct IngestBench: Sendable {
+    package let plan: IngestPlan
+    package let base: BaseURL
+    package let token: String?
     private let templates: EventTemplates
 
-    init(plan: IngestPlan, base: BaseURL, token: String?) {
+    package init(plan: IngestPlan, base: BaseURL, token: String?) {
         self.plan = plan
         self.base = base
         self.token = token
@@ -44,7 +64,7 @@ struct IngestBench: Sendable {
     }
 
     /// One part of the run: requests `first..<(first + count)`.
-    func send(first: Int, count: Int) async throws -> LoadReport {
+    package func send(first: Int, count: Int) async throws -> LoadReport {
         let (plan, templates) = (plan, templates)
         var load = LoadPlan(url: base) { connection, number, buffer in
             Self.write(request: first + number, source: connection, plan, templates, &buffer)
@@ -72,7 +92,7 @@ struct IngestBench: Sendable {
     }
 
     /// Gives each pool a policy that decides and never acts.
-    func applyPolicies() async throws {
+    package func applyPolicies() async throws {
         let api = try await ServiceConnection.open(url: base.description, token: token)
         for pool in 0..<plan.pools {
             let name = EventTemplates.poolName(pool)
@@ -85,7 +105,7 @@ struct IngestBench: Sendable {
     }
 
     /// From a commit to its decision, and to the target's answer, as the service counted them.
-    func loopLatencies() async throws -> (decisions: ServedHistogram, reactions: ServedHistogram) {
+    package func loopLatencies() async throws -> (decisions: ServedHistogram, reactions: ServedHistogram) {
         let api = try await ServiceConnection.open(url: base.description, token: token)
         let answer = try await api.send(APIRequest(path: "/metrics"))
         await api.close()
@@ -94,7 +114,7 @@ struct IngestBench: Sendable {
     }
 
     /// Sends requests of the run again: how many events that were, and how many were answered as duplicates.
-    func sendAgain() async throws -> (sent: Int, duplicates: Int) {
+    package func sendAgain() async throws -> (sent: Int, duplicates: Int) {
         let api = try await ServiceConnection.open(url: base.description, token: token)
         var random = SplitMix64(seed: plan.seed &+ 99)
         var sent = 0
@@ -116,40 +136,40 @@ struct IngestBench: Sendable {
 }
 
 /// What a run showed.
-struct IngestReport: Sendable {
-    var plan: IngestPlan
-    var total = Total()
+package struct IngestReport: Sendable {
+    package var plan: IngestPlan
+    package var total = Total()
     /// Events a second of each slice.
-    var slices: [Double] = []
-    var sentAgain = 0
-    var duplicates = 0
-    var diskBytes: Int64?
-    var server: ProcessUse?
+    package var slices: [Double] = []
+    package var sentAgain = 0
+    package var duplicates = 0
+    package var diskBytes: Int64?
+    package var server: ProcessUse?
     /// Where policies were applied.
-    var decisions: ServedHistogram?
-    var reactions: ServedHistogram?
-    var machine = MachineFacts()
+    package var decisions: ServedHistogram?
+    package var reactions: ServedHistogram?
+    package var machine = MachineFacts()
 
     /// All slices together; they came one after the other, so their times add up.
-    struct Total: Sendable {
-        var requests = 0
+    package struct Total: Sendable {
+        package var requests = 0
         var succeeded = 0
         var resets = 0
-        var seconds = 0.0
-        var latency = LatencyHistogram()
+        package var seconds = 0.0
+        package var latency = LatencyHistogram()
         /// Why a connection ended early.
-        var fault: String?
+        package var fault: String?
 
         var requestsPerSecond: Double { seconds > 0 ? Double(requests) / seconds : 0 }
     }
 
-    init(plan: IngestPlan) { self.plan = plan }
+    package init(plan: IngestPlan) { self.plan = plan }
 
-    mutating func add(_ part: LoadReport) {
+    package mutating func add(_ part: LoadReport) {
         add(requests: part.requests, succeeded: part.succeeded, resets: part.resets, seconds: part.seconds, part.latency, fault: part.fault)
     }
 
-    mutating func add(requests: Int, succeeded: Int, resets: Int = 0, seconds: Double, _ latency: LatencyHistogram = LatencyHistogram(), fault: String? = nil) {
+    package mutating func add(requests: Int, succeeded: Int, resets: Int = 0, seconds: Double, _ latency: LatencyHistogram = LatencyHistogram(), fault: String? = nil) {
         slices.append(seconds > 0 ? Double(succeeded * plan.eventsPerRequest) / seconds : 0)
         total.requests += requests
         total.succeeded += succeeded
@@ -159,16 +179,16 @@ struct IngestReport: Sendable {
         total.fault = total.fault ?? fault
     }
 
-    var acknowledged: Int { total.succeeded * plan.eventsPerRequest }
-    var eventsPerSecond: Double { total.seconds > 0 ? Double(acknowledged) / total.seconds : 0 }
+    package var acknowledged: Int { total.succeeded * plan.eventsPerRequest }
+    package var eventsPerSecond: Double { total.seconds > 0 ? Double(acknowledged) / total.seconds : 0 }
     var refused: Int { total.requests - total.succeeded }
     var diskBytesPerEvent: Double? { diskBytes.flatMap { acknowledged > 0 ? Double($0) / Double(acknowledged) : nil } }
 
     /// Everything was acknowledged, and every event that came again was known.
-    var isGood: Bool { total.fault == nil && refused == 0 && total.requests == plan.requests && duplicates == sentAgain }
+    package var isGood: Bool { total.fault == nil && refused == 0 && total.requests == plan.requests && duplicates == sentAgain }
 
     /// One line of figures.
-    var text: String {
+    package var text: String {
         var parts = ["\(Grouped.text(acknowledged)) events acknowledged in \(DurationText.precise(total.seconds))"]
         parts.append("\(Grouped.text(Int(eventsPerSecond))) events/s, \(Grouped.text(Int(total.requestsPerSecond))) requests/s of \(plan.eventsPerRequest)")
         let latency = total.latency
@@ -189,7 +209,7 @@ struct IngestReport: Sendable {
         return "ingest, ids \(plan.ids.rawValue), \(plan.connections) connections × \(plan.inFlightPerConnection): \(parts.joined(separator: "; ")) | \(machine.text)"
     }
 
-    var json: JSONValue {
+    package var json: JSONValue {
         let latency = total.latency
         var members: [JSONValue.Member] = [
             .init(key: "bench", value: .string("ingest")), .init(key: "events", value: .whole(acknowledged)), .init(key: "seconds", value: .thousandths(total.seconds)),

@@ -3,13 +3,13 @@ import Foundation
 
 // On what machine was this measured, and what did a process take of it?
 
-struct MachineFacts: Hashable, Sendable {
+package struct MachineFacts: Hashable, Sendable {
     var processor: String
     var cores: Int
     var memoryBytes: Int64
     var system: String
 
-    init() {
+    package init() {
         let cpu = Self.field("model name", in: "/proc/cpuinfo", separator: ":")
         processor = cpu ?? "unknown processor"
         cores = ProcessInfo.processInfo.activeProcessorCount
@@ -19,9 +19,9 @@ struct MachineFacts: Hashable, Sendable {
         system = "\(Self.text(name.sysname)) \(Self.text(name.release))"
     }
 
-    var text: String { "\(processor), \(cores) cores, \(memoryBytes >> 30) GB, \(system), SQLite \(EventLog.sqliteVersion)" }
+    package var text: String { "\(processor), \(cores) cores, \(memoryBytes >> 30) GB, \(system), SQLite \(EventLog.sqliteVersion)" }
 
-    var json: JSONValue {
+    package var json: JSONValue {
         .object([
             .init(key: "processor", value: .string(processor)), .init(key: "cores", value: .whole(cores)),
             .init(key: "memoryBytes", value: .whole(memoryBytes)), .init(key: "system", value: .string(system)),
@@ -43,13 +43,13 @@ struct MachineFacts: Hashable, Sendable {
 }
 
 /// What a process has taken so far.
-struct ProcessUse: Hashable, Sendable {
+package struct ProcessUse: Hashable, Sendable {
     var residentBytes: Int64
     var peakResidentBytes: Int64
     var processorSeconds: Double
 
     /// nil where there is no such process.
-    init?(_ id: Int32) {
+    package init?(_ id: Int32) {
         guard let resident = Self.kilobytes("VmRSS", id), let peak = Self.kilobytes("VmHWM", id) else { return nil }
         residentBytes = resident << 10
         peakResidentBytes = peak << 10
@@ -66,7 +66,7 @@ struct ProcessUse: Hashable, Sendable {
 }
 
 extension JSONValue {
-    static func whole(_ value: some BinaryInteger) -> JSONValue { .number(String(value)) }
+    package static func whole(_ value: some BinaryInteger) -> JSONValue { .number(String(value)) }
     /// A figure to three places.
     static func thousandths(_ value: Double) -> JSONValue { .number(String((value * 1_000).rounded() / 1_000)) }
 }

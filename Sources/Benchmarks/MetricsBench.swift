@@ -2,7 +2,9 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOSSL
+import Output
 import ServiceClient
+import System
 
 // How soon is an HPA answered?
 //
@@ -10,19 +12,19 @@ import ServiceClient
 // certificate, HTTP/1.1, connections kept, at a fixed rate whatever comes back. A request counts from when it was due where its
 // connection was still busy then, and from when it was sent otherwise, so that waiting behind another is not left out.
 
-struct MetricsBench: Sendable {
-    var rate: Double
-    var seconds: Double
-    var connections: Int
-    var pools: Int
+package struct MetricsBench: Sendable {
+    package var rate: Double
+    package var seconds: Double
+    package var connections: Int
+    package var pools: Int
 
-    struct Figures: Sendable {
-        var latency = LatencyHistogram()
-        var failures = 0
-        var seconds = 0.0
-        var serverProcessorSeconds = 0.0
+    package struct Figures: Sendable {
+        package var latency = LatencyHistogram()
+        package var failures = 0
+        package var seconds = 0.0
+        package var serverProcessorSeconds = 0.0
         /// What the service itself counted: the bound that 99 % don't exceed.
-        var servedP99Seconds: Double?
+        package var servedP99Seconds: Double?
     }
 
     /// Waiting in each pool.
@@ -30,7 +32,14 @@ struct MetricsBench: Sendable {
     private static let eventsAtATime = 1_000
     private static let warmUpSeconds = 2.0
 
-    func measure() async throws -> Figures {
+    package init(rate: Double, seconds: Double, connections: Int, pools: Int) {
+        self.rate = rate
+        self.seconds = seconds
+        self.connections = connections
+        self.pools = pools
+    }
+
+    package func measure() async throws -> Figures {
         let folder = try ScratchFolder()
         defer { folder.remove() }
         let certificates = try BenchCertificates(in: folder)

@@ -7,7 +7,7 @@ import Placement
 // ten of those that rest paused on their node, the others suspended, one in twenty new. A decision is the whole of it: the
 // pick, what follows for workers and snapshots from placing the actor, and what follows when another one rests.
 
-struct PlaceBench {
+package struct PlaceBench {
     private static let zones = 4
     private static let workersPerNode = 10
     private static let actorsPerWorker = 5
@@ -22,8 +22,8 @@ struct PlaceBench {
         var asksForLabel: Bool
     }
 
-    let workers: Int
-    let busyShare: Double
+    package let workers: Int
+    package let busyShare: Double
     private var generator: SplitMix64
     private var placer = Placer()
     private var linear = LinearPicker()
@@ -37,7 +37,7 @@ struct PlaceBench {
     private let anyone = Eligibility()
     private let labelled = Eligibility(selector: [PlaceBench.label])
 
-    init(workers: Int, busyShare: Double, seed: UInt64) {
+    package init(workers: Int, busyShare: Double, seed: UInt64) {
         self.workers = workers
         self.busyShare = busyShare
         generator = SplitMix64(seed: seed)
@@ -76,7 +76,7 @@ struct PlaceBench {
     // MARK: - Measuring
 
     /// In rounds: who asks next is chosen and described before the clock runs, as a queue would have it.
-    mutating func measure(decisions: Int) -> PlaceFigures {
+    package mutating func measure(decisions: Int) -> PlaceFigures {
         var figures = PlaceFigures(workers: workers, busy: busy.count)
         let clock = ContinuousClock()
         figures.nanoseconds.reserveCapacity(decisions)
@@ -102,7 +102,7 @@ struct PlaceBench {
     }
 
     /// The same with the picker that goes through all workers: only its pick and its two changes are timed.
-    mutating func measureLinear(decisions: Int) -> [Int64] {
+    package mutating func measureLinear(decisions: Int) -> [Int64] {
         let clock = ContinuousClock()
         for entry in busy { linear.setUsed(entry.worker, 1) }
         return (0..<decisions).map { _ in

@@ -1,21 +1,22 @@
-import Domain
+package import Domain
+import Output
 
 // What did placing cost, at each size?
 
-struct PlaceFigures: Sendable {
-    var workers: Int
-    var busy: Int
+package struct PlaceFigures: Sendable {
+    package var workers: Int
+    package var busy: Int
     /// Of each decision, by the clock on the wall.
     var nanoseconds: [Int64] = []
     /// Of all decisions, by the processor's: what others on the machine do doesn't count.
     var processorNanoseconds: Int64 = 0
     /// The picker that goes through all workers, of each decision.
-    var linearNanoseconds: [Int64] = []
+    package var linearNanoseconds: [Int64] = []
     /// Placed, by tier.
-    var tiers = [Int](repeating: 0, count: RestoreTier.allCases.count)
-    var waiting = 0
+    package var tiers = [Int](repeating: 0, count: RestoreTier.allCases.count)
+    package var waiting = 0
 
-    init(workers: Int, busy: Int) {
+    package init(workers: Int, busy: Int) {
         self.workers = workers
         self.busy = busy
     }
@@ -23,7 +24,7 @@ struct PlaceFigures: Sendable {
     var meanMicroseconds: Double { nanoseconds.isEmpty ? 0 : Double(processorNanoseconds) / Double(nanoseconds.count) / 1_000 }
     var linearMeanMicroseconds: Double { Self.mean(linearNanoseconds) }
 
-    func quantileMicroseconds(_ quantile: Double) -> Double {
+    package func quantileMicroseconds(_ quantile: Double) -> Double {
         guard !nanoseconds.isEmpty else { return 0 }
         return Double(nanoseconds.sorted()[min(nanoseconds.count - 1, Int(Double(nanoseconds.count) * quantile))]) / 1_000
     }
@@ -31,17 +32,19 @@ struct PlaceFigures: Sendable {
     private static func mean(_ values: [Int64]) -> Double { values.isEmpty ? 0 : Double(values.reduce(0, +)) / Double(values.count) / 1_000 }
 }
 
-struct PlaceReport: Sendable {
+package struct PlaceReport: Sendable {
     /// The most a decision may take on average, at every size.
-    static let goalMicroseconds = 3.0
+    package static let goalMicroseconds = 3.0
 
-    var sizes: [PlaceFigures] = []
-    var machine = MachineFacts()
+    package var sizes: [PlaceFigures] = []
+    package var machine = MachineFacts()
 
-    var isGood: Bool { sizes.allSatisfy { $0.meanMicroseconds <= Self.goalMicroseconds } }
+    package init() {}
+
+    package var isGood: Bool { sizes.allSatisfy { $0.meanMicroseconds <= Self.goalMicroseconds } }
 
     /// One line of figures for each size.
-    var text: String { sizes.map { Self.line($0) }.joined(separator: "\n") + "\n| \(machine.text)" }
+    package var text: String { sizes.map { Self.line($0) }.joined(separator: "\n") + "\n| \(machine.text)" }
 
     private static func line(_ size: PlaceFigures) -> String {
         let tiers = RestoreTier.allCases.map { "\($0.name) \(Grouped.text(size.tiers[Int($0.rawValue)]))" }.joined(separator: ", ")
@@ -51,7 +54,7 @@ struct PlaceReport: Sendable {
             + "\(Grouped.text(size.nanoseconds.count)) decisions: \(tiers), waiting \(Grouped.text(size.waiting))"
     }
 
-    var json: JSONValue {
+    package var json: JSONValue {
         func number(_ value: Double) -> JSONValue { .number(String((value * 1_000).rounded() / 1_000)) }
         func whole(_ value: some BinaryInteger) -> JSONValue { .number(String(value)) }
         let rows = sizes.map { size in

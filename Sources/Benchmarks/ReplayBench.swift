@@ -2,6 +2,7 @@ import ControlLoop
 import Domain
 import EventLog
 import Foundation
+import Output
 import Replay
 
 // How soon is a log's state there again, and how fast does its history pass?
@@ -11,7 +12,7 @@ import Replay
 // opened as the crash left it, then stopped as the service stops, and opened again.
 
 /// One measurement.
-enum ReplayStage: String, Sendable, CaseIterable {
+package enum ReplayStage: String, Sendable, CaseIterable {
     /// As the service opens a log: for writing, then to the live state from the newest checkpoint.
     case open
     /// The same after a clean stop.
@@ -25,7 +26,7 @@ enum ReplayStage: String, Sendable, CaseIterable {
     /// Every commit through the live loop.
     case replay
 
-    var words: String {
+    package var words: String {
         switch self {
         case .open: "opened to the live state after a crash at the worst moment"
         case .reopen: "after a clean stop"
@@ -37,7 +38,7 @@ enum ReplayStage: String, Sendable, CaseIterable {
     }
 
     /// Runs it in this process.
-    func measure(_ path: String) throws -> StageFigures {
+    package func measure(_ path: String) throws -> StageFigures {
         var events: Position = 0
         let begin = ContinuousClock.now
         let processor = ThreadClock.processorSeconds()
@@ -79,16 +80,16 @@ enum ReplayStage: String, Sendable, CaseIterable {
     }
 }
 
-struct StageFigures: Hashable, Sendable, Codable {
-    var events: Int64
-    var seconds: Double
+package struct StageFigures: Hashable, Sendable, Codable {
+    package var events: Int64
+    package var seconds: Double
     /// Of the thread that folds.
     var processorSeconds: Double
     var peakResidentBytes: Int64
 
-    var eventsPerSecond: Double { seconds > 0 ? Double(events) / seconds : 0 }
+    package var eventsPerSecond: Double { seconds > 0 ? Double(events) / seconds : 0 }
 
-    var json: JSONValue {
+    package var json: JSONValue {
         .object([
             .init(key: "events", value: .whole(events)), .init(key: "seconds", value: .thousandths(seconds)),
             .init(key: "processorSeconds", value: .thousandths(processorSeconds)), .init(key: "eventsPerSecond", value: .thousandths(eventsPerSecond)),
@@ -98,11 +99,11 @@ struct StageFigures: Hashable, Sendable, Codable {
 }
 
 /// What was found of logs of one or more lengths.
-struct ReplayReport: Sendable {
+package struct ReplayReport: Sendable {
     var logs: [[(stage: ReplayStage, figures: StageFigures)]] = []
-    var machine = MachineFacts()
+    package var machine = MachineFacts()
 
-    var text: String {
+    package var text: String {
         let parts = logs.map { log in
             "\(Grouped.text(Int(log.first?.figures.events ?? 0))) events: " + log.map { stage, figures in
                 let rate = stage == .replay || stage == .fold ? ", \(Grouped.text(Int(figures.eventsPerSecond))) events/s" : ""
@@ -112,7 +113,7 @@ struct ReplayReport: Sendable {
         return "replay: \(parts.joined(separator: "; ")) | \(machine.text)"
     }
 
-    var json: JSONValue {
+    package var json: JSONValue {
         let logs = logs.map { log in JSONValue.object(log.map { .init(key: $0.stage.rawValue, value: $0.figures.json) }) }
         return .object([
             .init(key: "bench", value: .string("replay")), .init(key: "logs", value: .array(logs)), .init(key: "machine", value: machine.json),
@@ -120,16 +121,16 @@ struct ReplayReport: Sendable {
     }
 }
 
-enum ReplayBench {
+package enum ReplayBench {
     /// A log that is there: it is only read.
-    static func run(existing path: String) throws -> ReplayReport {
+    package static func run(existing path: String) throws -> ReplayReport {
         var report = ReplayReport()
         report.logs.append(try [.read, .fold, .replay].map { ($0, try inOwnProcess($0, path)) })
         return report
     }
 
     /// Logs made for it: a tenth of the plan's length, then all of it.
-    static func run(_ plan: FleetPlan) throws -> ReplayReport {
+    package static func run(_ plan: FleetPlan) throws -> ReplayReport {
         let folder = try ScratchFolder()
         defer { folder.remove() }
         var report = ReplayReport()

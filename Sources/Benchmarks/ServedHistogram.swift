@@ -2,12 +2,12 @@
 //
 // Counts up to each bound, as Prometheus' text shows them. A quantile is known up to its bucket's bound.
 
-struct ServedHistogram: Hashable, Sendable {
+package struct ServedHistogram: Hashable, Sendable {
     /// Rising; the last bound is infinite.
     private(set) var buckets: [(bound: Double, count: Int)] = []
 
     /// Of the family `name`, all of its label sets together.
-    init(_ name: String, inMetrics text: String) {
+    package init(_ name: String, inMetrics text: String) {
         for line in text.split(separator: "\n") where line.hasPrefix(name + "_bucket{") {
             let parts = line.split(separator: "\"", omittingEmptySubsequences: false)
             guard let label = parts.firstIndex(where: { $0.hasSuffix("le=") }), label + 1 < parts.count, let count = line.split(separator: " ").last.flatMap({ Double($0) })
@@ -24,7 +24,7 @@ struct ServedHistogram: Hashable, Sendable {
         }
     }
 
-    var count: Int { buckets.last?.count ?? 0 }
+    package var count: Int { buckets.last?.count ?? 0 }
 
     /// The bound that the quantile doesn't exceed; nil where nothing was recorded, infinite beyond the last bound.
     func bound(ofQuantile q: Double) -> Double? {
@@ -33,5 +33,5 @@ struct ServedHistogram: Hashable, Sendable {
     }
 
     static func == (a: ServedHistogram, b: ServedHistogram) -> Bool { a.buckets.elementsEqual(b.buckets) { $0 == $1 } }
-    func hash(into hasher: inout Hasher) { hasher.combine(count) }
+    package func hash(into hasher: inout Hasher) { hasher.combine(count) }
 }

@@ -1,5 +1,7 @@
 import ControlLoop
 import Domain
+import Inspection
+import Output
 
 // Why is this actor where it is, or why does it wait?
 //

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Benchmarks
 import Foundation
+import Output
 import ServiceClient
 
 // How fast is it, on this machine?
@@ -100,7 +102,7 @@ struct BenchIngestCommand: AsyncParsableCommand {
         if policies { try await bench.applyPolicies() }
         // What an empty log takes is no event's.
         let emptyBytes = process?.diskBytes() ?? 0
-        var progress = Progress("ingest", total: Int64(plan.requests))
+        var progress = ProgressBar("ingest", total: Int64(plan.requests))
         for slice in 0..<slices {
             let first = plan.requests * slice / slices
             let part = try await bench.send(first: first, count: plan.requests * (slice + 1) / slices - first)

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Benchmarks
 import Foundation
+import Output
 
 // How fast is what comes after the commit?
 
@@ -58,7 +60,7 @@ struct BenchCrashCommand: ParsableCommand {
 
     func run() throws {
         let plan = fleet.plan(events: fleet.events ?? 1_000_000)
-        var progress = Progress("making a log", total: Int64(plan.events))
+        var progress = ProgressBar("making a log", total: Int64(plan.events))
         try FleetHistory.make(plan, at: db, end: .killed) { progress.update($0) }
     }
 }

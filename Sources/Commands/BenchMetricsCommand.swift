@@ -1,4 +1,6 @@
 import ArgumentParser
+import Benchmarks
+import Output
 
 // How soon is an HPA answered, at what load?
 

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Benchmarks
+import Output
 
 // How long does it take to place an actor?
 

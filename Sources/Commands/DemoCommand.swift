@@ -1,6 +1,10 @@
 import ArgumentParser
+import Demo
 import Domain
 import Foundation
+import Inspection
+import Output
+import System
 
 // How does one see the whole of it work, on this machine, in a minute?
 //

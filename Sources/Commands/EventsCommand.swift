@@ -1,5 +1,7 @@
 import ArgumentParser
 import Domain
+import Inspection
+import Output
 
 // What does the log say, line by line?
 

@@ -1,6 +1,8 @@
 import ArgumentParser
 import ControlLoop
 import Domain
+import Inspection
+import Output
 
 // Why has, or had, a pool this size? Why is an actor where it is?
 //

@@ -1,6 +1,8 @@
 import ArgumentParser
 import ControlLoop
 import Domain
+import Inspection
+import Output
 
 // What is there now?
 //

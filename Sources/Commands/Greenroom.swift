@@ -1,4 +1,6 @@
-import ArgumentParser
+package import ArgumentParser
+package import Output
+import Assembly
 import Foundation
 
 // What can be said on the command line?
@@ -6,11 +8,8 @@ import Foundation
 // The root command. Parsing is swift-argument-parser's; what it refuses ends with status 2, as scripts expect, and
 // every failure of a command ends here as one line on stderr.
 
-@main
-struct Greenroom: AsyncParsableCommand {
-    static let version = "0.1.0"
-
-    static let configuration = CommandConfiguration(
+package struct Greenroom: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "greenroom",
         abstract: "An event-sourced autoscaler and placement engine for pools of warm workers.",
         discussion: """
@@ -22,14 +21,16 @@ struct Greenroom: AsyncParsableCommand {
             Ask why a pool has its size:   greenroom explain pool NS/NAME
             Exit status: 0 done, 1 the answer is no, 2 usage, 3 can't reach or open what was named.
             """,
-        version: version,
+        version: Version.text,
         subcommands: [
             DemoCommand.self, GetCommand.self, TopCommand.self, HistoryCommand.self, EventsCommand.self, ExplainCommand.self, PolicyCommand.self,
             LogCommand.self, BenchCommand.self, ServeCommand.self, WorkerCommand.self,
             ReplayCommand.self, SimulateCommand.self, TuneCommand.self,
         ])
 
-    static func main() async {
+    package init() {}
+
+    package static func main() async {
         CrashLine.install()
         do {
             var command = try await asyncParseAsRoot()

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Domain
+import Inspection
+import Output
 
 // What happened to one actor, worker or pool, and how long did each step take?
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLog
+import Output
 
 // Go on with a log that lacks acknowledged events.
 

@@ -3,6 +3,7 @@ import ControlLoop
 import Domain
 import EventLog
 import Foundation
+import Output
 import Replay
 
 // Keep the folded state now, so that the next opening folds the rest alone.

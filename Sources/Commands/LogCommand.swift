@@ -1,6 +1,8 @@
 import ArgumentParser
 import Domain
 import EventLog
+import Inspection
+import Output
 
 // What can be done with a log's file itself?
 
@@ -116,7 +118,7 @@ struct VerifiedLog: Sendable {
 /// `Progress` for callbacks that can't mutate: used by one caller at a time.
 final class ProgressMeter {
     private var progress: Progress
-    init(_ label: String, total: Int64) { progress = Progress(label, total: total) }
+    init(_ label: String, total: Int64) { progress = ProgressBar(label, total: total) }
     func update(_ done: Int64) { progress.update(done) }
     func finish() { progress.finish() }
 }

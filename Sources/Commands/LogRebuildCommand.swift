@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLog
+import Output
 
 // Work out anew what a log derives from its events.
 

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Domain
 import EventLog
+import Inspection
+import Output
 
 // How large is a log, and what is in it?
 

@@ -2,6 +2,8 @@ import ArgumentParser
 import Domain
 import EventLog
 import Foundation
+import Inspection
+import Output
 
 // How does a log leave its file as text, and become a file again?
 

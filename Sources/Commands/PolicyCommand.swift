@@ -1,7 +1,9 @@
 import ArgumentParser
+import Assembly
 import Autoscaling
 import Domain
 import Foundation
+import Output
 import Policies
 
 // Is a policy file right, and what does it say?
@@ -32,21 +34,12 @@ struct PolicyCheckCommand: AsyncParsableCommand {
     func run() async throws {
         var isGood = true
         for file in files {
-            let check = PolicyCheck(text: try Self.read(file), name: file == "-" ? "<stdin>" : file, now: TimeText.now())
+            let check = PolicyCheck(text: try PolicyFiles.text(of: file), name: file == "-" ? "<stdin>" : file, now: TimeText.now())
             for line in check.problems { Terminal.writeError(DisplayText.printable(line)) }
             for line in check.policies { Terminal.writeLine(DisplayText.printable(line)) }
             isGood = isGood && check.problems.isEmpty
         }
         if !isGood { throw Refusal() }
-    }
-
-    static func read(_ file: String) throws -> [UInt8] {
-        let handle = file == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: file)
-        // One byte more than is allowed tells a file that is too long.
-        guard let data = try? handle?.read(upToCount: PolicyReader.textLimitBytes + 1) ?? (handle == nil ? nil : Data()) else {
-            throw Fault(.unreachable, "can't read \(file)", do: "check that it exists and may be read")
-        }
-        return Array(data)
     }
 }
 

@@ -2,6 +2,8 @@ import ArgumentParser
 import Domain
 import EventLog
 import Foundation
+import Inspection
+import Output
 import Replay
 import Simulation
 

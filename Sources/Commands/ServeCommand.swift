@@ -1,4 +1,5 @@
 import ArgumentParser
+import Assembly
 import EventLog
 import Foundation
 import Logging

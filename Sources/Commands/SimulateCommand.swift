@@ -1,7 +1,10 @@
 import ArgumentParser
+import Assembly
 import Autoscaling
 import Domain
 import Foundation
+import Inspection
+import Output
 import Simulation
 
 // What would these policies make of these arrivals?

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Output
 import Simulation
 
 // On which nodes does `simulate` let a pool live, and who picks the workers there?

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Domain
 import Foundation
+import Inspection
+import Output
 
 // Which service or which file does a command look at?
 //
@@ -53,6 +55,10 @@ struct SourceOptions: ParsableArguments {
         if let db { return try await LogFile.state(path: db, at: moment) }
         return ServerState(api: try await ServiceConnection.open(server), moment: moment)
     }
+}
+
+extension ServiceConnection {
+    static func open(_ options: ServerOptions) async throws -> ServiceConnection { try await open(url: options.url, token: options.token()) }
 }
 
 extension AsOf {

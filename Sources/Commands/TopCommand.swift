@@ -1,6 +1,8 @@
 import ArgumentParser
 import ControlLoop
 import Domain
+import Inspection
+import Output
 
 // Do the pools keep up, right now?
 //

@@ -1,7 +1,10 @@
 import ArgumentParser
+import Assembly
 import Autoscaling
 import Domain
 import Foundation
+import Inspection
+import Output
 import Policies
 import Simulation
 
@@ -62,11 +65,11 @@ struct TuneCommand: AsyncParsableCommand {
         let tuner = Tuner(
             base: try base(history), objective: objective, mostCost: maxCost, settings: history?.settings(seed: conditions.seed) ?? conditions.settings,
             parallelism: ProcessInfo.processInfo.activeProcessorCount)
-        var bar = (progress: Progress("simulating", total: 1), total: 1)
+        var bar = (progress: ProgressBar("simulating", total: 1), total: 1)
         let report = try await tuner.tune(trace) { done, known in
             if known != bar.total {
                 bar.progress.finish()
-                bar = (Progress("simulating", total: Int64(known)), known)
+                bar = (ProgressBar("simulating", total: Int64(known)), known)
             }
             bar.progress.update(Int64(done))
         }

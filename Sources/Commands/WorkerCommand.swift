@@ -3,6 +3,7 @@ import Dispatch
 import Domain
 import Foundation
 import Logging
+import Output
 import Telemetry
 import WorkerAgent
 

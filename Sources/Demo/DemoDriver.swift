@@ -1,4 +1,6 @@
 import Domain
+import Inspection
+import Output
 
 // How do the turns get to the service?
 //

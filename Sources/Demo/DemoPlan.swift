@@ -6,11 +6,11 @@ import Foundation
 // Pools with their policies, and the turns that arrive for them, in real seconds: everything that is decided before it
 // begins. Without a trace three pools of different kinds get bursts at different times, from one seed.
 
-struct DemoPool: Hashable, Sendable {
-    static let namespace = "demo"
+package struct DemoPool: Hashable, Sendable {
+    package static let namespace = "demo"
 
-    var name: String
-    var slots: Int
+    package var name: String
+    package var slots: Int
     var maxReplicas: Int
     var spare = 0
 
@@ -46,7 +46,7 @@ struct DemoPool: Hashable, Sendable {
     }
 }
 
-struct DemoPlan: Hashable, Sendable {
+package struct DemoPlan: Hashable, Sendable {
     static let cooldownSeconds = 6
     static let stabilizationSeconds = 5
     /// Worker processes of one pool fed from a trace.
@@ -54,26 +54,26 @@ struct DemoPlan: Hashable, Sendable {
     /// At which share of them the trace's own peak is to be carried.
     private static let traceWorkersWanted = 20
 
-    var pools: [DemoPool]
+    package var pools: [DemoPool]
     /// In order of arrival.
-    var arrivals: [Arrival]
-    var seed: UInt64
+    package var arrivals: [Arrival]
+    package var seed: UInt64
     /// How long a restore takes that finds nothing near, and one that finds the actor's own state.
     var coldMillis: Int
     var warmMillis: Int
 
     /// Nodes that this machine plays: each has a cache of snapshots.
-    static let nodes = ["node-a", "node-b", "node-c"]
+    package static let nodes = ["node-a", "node-b", "node-c"]
 
     /// Cold, golden, warm, local, as a worker takes them: a template's state must still become the actor's, a paused one is
     /// in memory.
-    var restoreMillis: String { "\(coldMillis),\(max(1, (coldMillis + warmMillis) / 2)),\(warmMillis),\(max(1, warmMillis / 2))" }
+    package var restoreMillis: String { "\(coldMillis),\(max(1, (coldMillis + warmMillis) / 2)),\(warmMillis),\(max(1, warmMillis / 2))" }
 
     /// Seconds until the last arrival.
     var lengthSeconds: Double { arrivals.last?.atSeconds ?? 0 }
 
     /// A trace's arrivals for one pool, whose workers have as many slots as its peak needs.
-    init(trace: Trace, speed: Double, durationSeconds: Double?, seed: UInt64) {
+    package init(trace: Trace, speed: Double, durationSeconds: Double?, seed: UInt64) {
         let scaled = trace.scaled(speed: speed, durationSeconds: durationSeconds)
         coldMillis = max(1, Int((1_000 / speed).rounded()))
         warmMillis = max(1, Int((100 / speed).rounded()))
@@ -85,7 +85,7 @@ struct DemoPlan: Hashable, Sendable {
     }
 
     /// The built-in bursts.
-    init(speed: Double, durationSeconds: Double?, seed: UInt64) {
+    package init(speed: Double, durationSeconds: Double?, seed: UInt64) {
         pools = [
             DemoPool(name: "chat", slots: 2, maxReplicas: 6, spare: 1),
             DemoPool(name: "code", slots: 1, maxReplicas: 8),

@@ -1,4 +1,6 @@
+package import Inspection
 import Domain
+import Output
 
 // How does the demo go, from start to end?
 //
@@ -6,11 +8,11 @@ import Domain
 //
 // Everything after the start goes over the HTTP API. An interrupt ends it at any point; turns that run get a moment to end.
 
-struct DemoRun: Sendable {
-    let plan: DemoPlan
-    let url: String
-    let api: any ServiceAPI
-    let isInteractive: Bool
+package struct DemoRun: Sendable {
+    package let plan: DemoPlan
+    package let url: String
+    package let api: any ServiceAPI
+    package let isInteractive: Bool
 
     private static let lookInterval = Duration.milliseconds(200)
     /// After the last arrival, until it is given up: turns, drains and cooldowns are far shorter.
@@ -19,9 +21,16 @@ struct DemoRun: Sendable {
     private static let interruptGrace = Duration.seconds(5)
     private static let reconnectLimit = 20
 
-    enum Ending: Hashable, Sendable { case finished, interrupted, overdue }
+    package init(plan: DemoPlan, url: String, api: any ServiceAPI, isInteractive: Bool) {
+        self.plan = plan
+        self.url = url
+        self.api = api
+        self.isInteractive = isInteractive
+    }
 
-    func run(interrupts: AsyncStream<Void>) async throws -> Ending {
+    package enum Ending: Hashable, Sendable { case finished, interrupted, overdue }
+
+    package func run(interrupts: AsyncStream<Void>) async throws -> Ending {
         try await applyPolicies()
         let stage = DemoStage(plan)
         let start = ContinuousClock.now

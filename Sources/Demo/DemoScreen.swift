@@ -1,5 +1,7 @@
 import ControlLoop
 import Domain
+import Inspection
+import Output
 
 // What does one look at while the demo runs?
 //

@@ -1,16 +1,23 @@
 // What does the demo need of the service it starts? Only that it starts and stops: everything else goes over HTTP.
 
-struct DemoSettings: Hashable, Sendable {
-    var database: String
+package struct DemoSettings: Hashable, Sendable {
+    package var database: String
     /// 0 takes any free port.
-    var port: Int
+    package var port: Int
     /// Further arguments of every worker process.
-    var workerArguments: [String]
+    package var workerArguments: [String]
     /// Nodes that the workers are spread over.
-    var workerNodes: [String] = []
+    package var workerNodes: [String] = []
+
+    package init(database: String, port: Int, workerArguments: [String], workerNodes: [String] = []) {
+        self.database = database
+        self.port = port
+        self.workerArguments = workerArguments
+        self.workerNodes = workerNodes
+    }
 }
 
-protocol DemoService: Sendable {
+package protocol DemoService: Sendable {
     /// Returns the service's URL once it answers.
     func start(_ settings: DemoSettings) async throws -> String
     /// Returns once the log is closed and no worker process is left.
@@ -18,6 +25,6 @@ protocol DemoService: Sendable {
 }
 
 /// The one place that says which service the demo runs.
-enum DemoServices {
-    static func make() -> any DemoService { InProcessService() }
+package enum DemoServices {
+    package static func make() -> any DemoService { InProcessService() }
 }

@@ -1,5 +1,6 @@
 import ControlLoop
 import Domain
+import Inspection
 
 // What is known of the demo while it runs?
 //

@@ -1,5 +1,8 @@
+import Assembly
 import Foundation
 import Logging
+import Output
+import System
 import Telemetry
 
 // A service inside this process, for the demo: started with settings, stopped when told.

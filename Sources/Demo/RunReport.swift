@@ -1,23 +1,24 @@
-import Domain
+package import Domain
+package import Inspection
 
 // What came of a run, by its log alone?
 //
 // A fold over the events, in order: how long each turn waited, what the workers cost, what was decided, whether a turn was
 // lost. It uses the domain's actor state machine, so it counts only what changed something.
 
-struct RunReport: Sendable {
-    struct Pool: Hashable, Sendable {
-        var name: String
-        var scaleUps = 0
-        var scaleDowns = 0
+package struct RunReport: Sendable {
+    package struct Pool: Hashable, Sendable {
+        package var name: String
+        package var scaleUps = 0
+        package var scaleDowns = 0
         /// The most workers decided on.
         var peakDesired = 0
         /// The most workers ready at once.
         var peakReady = 0
-        var desired = 0
-        var ready = 0
-        var draining = 0
-        var slots = 1
+        package var desired = 0
+        package var ready = 0
+        package var draining = 0
+        package var slots = 1
 
         /// Workers that cost something now: started or starting.
         fileprivate var paid: Int { max(desired, ready) + draining }
@@ -31,25 +32,27 @@ struct RunReport: Sendable {
         var max: Double
     }
 
-    private(set) var events = 0
-    private(set) var firstAt: LogTime?
-    private(set) var lastAt: LogTime?
-    private(set) var pools: [Pool] = []
-    private(set) var requests = 0
-    private(set) var withdrawn = 0
+    package private(set) var events = 0
+    package private(set) var firstAt: LogTime?
+    package private(set) var lastAt: LogTime?
+    package private(set) var pools: [Pool] = []
+    package private(set) var requests = 0
+    package private(set) var withdrawn = 0
     private(set) var turnsDone = 0
     /// Turns whose actor crashed, or whose worker went, before they ended.
-    private(set) var killed = 0
+    package private(set) var killed = 0
     private(set) var failedActuations = 0
     /// Placements by tier: how near the actor's state was.
-    private(set) var restores = RestoreCounts()
+    package private(set) var restores = RestoreCounts()
     /// Cold placements of actors that had a snapshot, which came from afar.
     private(set) var coldFromSnapshot = 0
     /// Slots paid for, times seconds.
     private(set) var slotSeconds = 0.0
-    private(set) var workerSeconds = 0.0
+    package private(set) var workerSeconds = 0.0
     /// Seconds in which a turn ran.
     private(set) var usefulSeconds = 0.0
+
+    package init() {}
 
     private var waits: [Double] = []
     private var actors: [String: Turn] = [:]
@@ -74,7 +77,7 @@ struct RunReport: Sendable {
 
     /// Answers the actors that came to rest: they may ask again.
     @discardableResult
-    mutating func apply(_ event: EventRecord) -> [String] {
+    package mutating func apply(_ event: EventRecord) -> [String] {
         advance(to: event.at)
         events += 1
         switch event.kind?.subject {
@@ -203,17 +206,17 @@ struct RunReport: Sendable {
 
     // MARK: - Answers
 
-    var scaleUps: Int { pools.reduce(0) { $0 + $1.scaleUps } }
-    var scaleDowns: Int { pools.reduce(0) { $0 + $1.scaleDowns } }
+    package var scaleUps: Int { pools.reduce(0) { $0 + $1.scaleUps } }
+    package var scaleDowns: Int { pools.reduce(0) { $0 + $1.scaleDowns } }
     var turnsRunning: Int { actors.values.count { $0.runningAt != nil } }
 
     /// Asked for a worker, and never ran since.
     var neverRan: Int { actors.values.count { $0.requestedAt != nil } }
 
     /// Slot-seconds for each useful second; nil before any turn ended.
-    var costRatio: Double? { usefulSeconds > 0 ? slotSeconds / usefulSeconds : nil }
+    package var costRatio: Double? { usefulSeconds > 0 ? slotSeconds / usefulSeconds : nil }
 
-    var seconds: Double {
+    package var seconds: Double {
         guard let firstAt, let lastAt else { return 0 }
         return lastAt.seconds(since: firstAt)
     }

@@ -1,19 +1,27 @@
+package import Output
 import Domain
 import Foundation
 
 // How is a run told in a few lines, and where does one look further?
 
-struct RunSummary: Sendable {
-    var report: RunReport
+package struct RunSummary: Sendable {
+    package var report: RunReport
     /// How `greenroom` was called, for commands that can be pasted.
-    var program: String
-    var database: String
-    var wasInterrupted = false
+    package var program: String
+    package var database: String
+    package var wasInterrupted = false
+
+    package init(report: RunReport, program: String, database: String, wasInterrupted: Bool = false) {
+        self.report = report
+        self.program = program
+        self.database = database
+        self.wasInterrupted = wasInterrupted
+    }
 
     /// No turn was killed, and whoever asked for a worker got one (unless the run was broken off).
-    var isGood: Bool { report.killed == 0 && (wasInterrupted || report.neverRan == 0) }
+    package var isGood: Bool { report.killed == 0 && (wasInterrupted || report.neverRan == 0) }
 
-    func text(palette: Palette) -> String { (figures(palette) + [""] + commands(palette)).map { $0 + "\n" }.joined() }
+    package func text(palette: Palette) -> String { (figures(palette) + [""] + commands(palette)).map { $0 + "\n" }.joined() }
 
     private func figures(_ palette: Palette) -> [String] {
         let ended = wasInterrupted ? "Interrupted after" : "Done in"
@@ -79,8 +87,8 @@ struct RunSummary: Sendable {
 }
 
 /// Words as a shell reads them.
-enum Shell {
-    static func quoted(_ word: String) -> String {
+package enum Shell {
+    package static func quoted(_ word: String) -> String {
         let isPlain = !word.isEmpty && word.utf8.allSatisfy { byte in
             (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || "/._-+:@%,=".utf8.contains(byte)
         }

@@ -1,30 +1,31 @@
-import Simulation
+package import Simulation
+import Inspection
 
 // Which turns does a demo let arrive when, and how long does each run?
 //
 // Recorded arrivals (`ArrivalTrace`), or made ones, in real seconds and with the names of whose they are.
 
-struct Arrival: Hashable, Sendable {
+package struct Arrival: Hashable, Sendable {
     /// Seconds after the beginning.
     var atSeconds: Double
     var serviceSeconds: Double
     /// Index of its pool.
-    var pool = 0
+    package var pool = 0
     /// nil where any actor of the pool may take it.
-    var actor: String?
-    var template: String?
+    package var actor: String?
+    package var template: String?
     var tenant: String?
 }
 
-struct Trace: Hashable, Sendable {
+package struct Trace: Hashable, Sendable {
     /// In order of arrival.
-    var arrivals: [Arrival]
+    package var arrivals: [Arrival]
 
-    init(arrivals: [Arrival]) { self.arrivals = arrivals.sorted { $0.atSeconds < $1.atSeconds } }
+    package init(arrivals: [Arrival]) { self.arrivals = arrivals.sorted { $0.atSeconds < $1.atSeconds } }
 
-    init(path: String) throws { self.init(try TraceFile.read(path)) }
+    package init(path: String) throws { self.init(try TraceFile.read(path)) }
 
-    init(_ trace: ArrivalTrace) {
+    package init(_ trace: ArrivalTrace) {
         arrivals = trace.turns.map { turn in
             Arrival(
                 atSeconds: Double(turn.arrivalMicroseconds) / 1e6, serviceSeconds: Double(turn.serviceMicroseconds) / 1e6,

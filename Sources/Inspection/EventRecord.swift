@@ -1,37 +1,38 @@
-import Domain
+package import Domain
+package import Output
 
 // What does one line of the log say?
 //
 // An event as `GET /v1/events` and the log's reader give it: a CloudEvent with its position and the log's time. The line
 // is kept as it came, so that JSON output is the log's own bytes.
 
-struct EventRecord: Hashable, Sendable {
-    var seq: Position
-    var at: LogTime
+package struct EventRecord: Hashable, Sendable {
+    package var seq: Position
+    package var at: LogTime
     /// Without `dev.greenroom.`.
-    var kindName: String
-    var source: String
+    package var kindName: String
+    package var source: String
     /// Of an actor or a worker: its name within `namespace`.
-    var subject: String
+    package var subject: String
     /// nil of other subjects, and where none is told.
-    var namespace: String?
-    var id: String
+    package var namespace: String?
+    package var id: String
     /// The producer's clock.
-    var time: LogTime?
-    var superseded: Bool
-    var data: JSONValue
-    var line: [UInt8]
+    package var time: LogTime?
+    package var superseded: Bool
+    package var data: JSONValue
+    package var line: [UInt8]
 
     /// nil for a kind of a later version.
-    var kind: EventKind? { EventKind(name: kindName) }
+    package var kind: EventKind? { EventKind(name: kindName) }
 
     /// `NAMESPACE/NAME` of an actor or a worker.
     var fullSubject: String { QualifiedName.join(namespace ?? "", subject) }
 
     /// The pool the event names; for an event about a pool, its subject.
-    var pool: String? { data["pool"]?.string ?? (kind?.subject == .pool ? subject : nil) }
+    package var pool: String? { data["pool"]?.string ?? (kind?.subject == .pool ? subject : nil) }
 
-    init(line: [UInt8]) throws {
+    package init(line: [UInt8]) throws {
         let json: JSONValue
         do { json = try JSONValue(line) } catch {
             throw Fault(.unreachable, "a line of the events is not JSON at byte \(error.offset) (\(error.problem))", do: "check that --server names a Greenroom service")
@@ -54,20 +55,34 @@ struct EventRecord: Hashable, Sendable {
 }
 
 /// Which events, and how many.
-struct EventQuery: Hashable, Sendable {
+package struct EventQuery: Hashable, Sendable {
     /// Events after this position.
-    var after: Position = 0
-    var pool: String?
-    var subject: String?
+    package var after: Position = 0
+    package var pool: String?
+    package var subject: String?
     /// Events of this worker, and of actors on it.
-    var worker: String?
-    var kind: EventKind?
+    package var worker: String?
+    package var kind: EventKind?
     /// Nothing after this moment.
-    var through = AsOf.now
+    package var through = AsOf.now
     /// nil is all there are.
-    var limit: Int?
+    package var limit: Int?
     /// Whether to go on with new events when those there are have been given.
-    var follows = false
+    package var follows = false
+
+    package init(
+        after: Position = 0, pool: String? = nil, subject: String? = nil, worker: String? = nil, kind: EventKind? = nil,
+        through: AsOf = .now, limit: Int? = nil, follows: Bool = false
+    ) {
+        self.after = after
+        self.pool = pool
+        self.subject = subject
+        self.worker = worker
+        self.kind = kind
+        self.through = through
+        self.limit = limit
+        self.follows = follows
+    }
 }
 
 extension EventQuery {
@@ -81,15 +96,15 @@ extension EventQuery {
     }
 }
 
-struct NewestEvents: Sendable {
+package struct NewestEvents: Sendable {
     /// In order.
-    var events: [EventRecord] = []
+    package var events: [EventRecord] = []
     /// Whether there are older ones that were not asked for.
-    var hasOlder = false
+    package var hasOlder = false
 }
 
 /// Where events are read from: a running service, or the log's own file.
-protocol EventSource: Sendable {
+package protocol EventSource: Sendable {
     /// Gives the events in order to `visit`, until it answers false.
     func forEachEvent(_ query: EventQuery, _ visit: (EventRecord) async throws -> Bool) async throws
     /// The newest `count` that are wanted.
@@ -99,11 +114,11 @@ protocol EventSource: Sendable {
 }
 
 extension EventSource {
-    func end() async throws -> LogTime { TimeText.now() }
+    package func end() async throws -> LogTime { TimeText.now() }
 
-    func newest(_ count: Int, _ query: EventQuery) async throws -> NewestEvents { try await newest(count, query) { _ in true } }
+    package func newest(_ count: Int, _ query: EventQuery) async throws -> NewestEvents { try await newest(count, query) { _ in true } }
 
-    func newest(_ count: Int, _ query: EventQuery, where isWanted: (EventRecord) -> Bool) async throws -> NewestEvents {
+    package func newest(_ count: Int, _ query: EventQuery, where isWanted: (EventRecord) -> Bool) async throws -> NewestEvents {
         try await scanNewest(count, query, where: isWanted)
     }
 

@@ -1,26 +1,26 @@
+package import Domain
+package import EventLog
+package import Replay
 import ControlLoop
-import Domain
-import EventLog
 import Foundation
-import Replay
 
 // What does a log's own file say, without a service?
 //
 // The file is opened for reading alone, whether or not a service writes to it at the moment.
 
-enum LogFile {
-    static func open(_ path: String) throws -> EventLog {
+package enum LogFile {
+    package static func open(_ path: String) throws -> EventLog {
         do { return try EventLog.openReadOnly(path: path) } catch { throw Fault(error) }
     }
 
-    static func checkExists(_ path: String) throws {
+    package static func checkExists(_ path: String) throws {
         guard FileManager.default.fileExists(atPath: path) else { throw Fault(.unreachable, "there is no file \(path)", do: "name the log with --db") }
     }
 
-    static func events(path: String) async throws -> any EventSource { LogEvents(log: try open(path)) }
+    package static func events(path: String) async throws -> any EventSource { LogEvents(log: try open(path)) }
 
     /// The state at a moment of the log, folded by the service's own code.
-    static func state(path: String, at moment: AsOf = .now) async throws -> any StateSource {
+    package static func state(path: String, at moment: AsOf = .now) async throws -> any StateSource {
         let log = try open(path)
         do throws(LogError) {
             return PlaneState(plane: HistoricalState(world: try History.world(of: log, at: moment.inReplay), log: log))
@@ -29,13 +29,13 @@ enum LogFile {
 }
 
 /// Which moment of the log is meant.
-enum AsOf: Hashable, Sendable {
+package enum AsOf: Hashable, Sendable {
     case now
     case position(Position)
     case time(LogTime)
 
     /// A log's own file has no now: that is its end.
-    var inReplay: Moment {
+    package var inReplay: Moment {
         switch self {
         case .now: .position(.max)
         case .position(let position): .position(position)
@@ -54,7 +54,7 @@ enum AsOf: Hashable, Sendable {
 }
 
 extension Fault {
-    init(_ error: LogError) {
+    package init(_ error: LogError) {
         // What was opened and is damaged is an answer; what could not be opened is none.
         self.init(error.reason == .damaged ? .no : .unreachable, "can't \(error.operation) \(error.path): \(error.problem)", do: error.hint)
     }

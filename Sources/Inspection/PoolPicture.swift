@@ -1,4 +1,5 @@
-import ControlLoop
+package import ControlLoop
+package import Output
 import Domain
 
 // How does a pool look in one line of a live screen?
@@ -6,9 +7,9 @@ import Domain
 // Demand as a bar of running and waiting actors, workers as a dot each: the picture the demo and `top` share. Pure: a
 // view in, a styled line out. What doesn't fit is scaled down, never cut: a bar keeps its proportions.
 
-struct PoolPicture: Sendable {
+package struct PoolPicture: Sendable {
     /// Columns for the pools' names.
-    var nameWidth: Int
+    package var nameWidth: Int
     /// Dots for the workers of the largest pool.
     var workersWidth: Int
 
@@ -17,12 +18,12 @@ struct PoolPicture: Sendable {
     private static let demandWidth = barWidth + 16
     private static let workersMost = 26
 
-    init(_ pools: [PoolView], nameWidth: Int) {
+    package init(_ pools: [PoolView], nameWidth: Int) {
         self.nameWidth = nameWidth
         workersWidth = min(Self.workersMost, pools.map(\.max).max() ?? 0) + 1
     }
 
-    func titles() -> StyledLine {
+    package func titles() -> StyledLine {
         var line = StyledLine()
         line.add("POOL", width: nameWidth + 1, .dim)
         line.add("DEMAND", width: Self.demandWidth, .dim)
@@ -30,7 +31,7 @@ struct PoolPicture: Sendable {
         return line
     }
 
-    func row(_ pool: PoolView, named name: String) -> StyledLine {
+    package func row(_ pool: PoolView, named name: String) -> StyledLine {
         var line = StyledLine()
         line.add(name, width: nameWidth, .bold)
         line.add(" ")
@@ -39,7 +40,7 @@ struct PoolPicture: Sendable {
         return line
     }
 
-    func legend() -> StyledLine {
+    package func legend() -> StyledLine {
         var line = StyledLine()
         line.add("", width: nameWidth + 1)
         line.add("█", .green); line.add(" running  ", .dim)
@@ -52,7 +53,7 @@ struct PoolPicture: Sendable {
     }
 
     /// `demand   ▁▂▃▅▇ 21 max 34`: how a sum over the pools moved.
-    static func history(_ name: String, _ values: [Int], columns: Int, _ style: StyledLine.Style) -> StyledLine {
+    package static func history(_ name: String, _ values: [Int], columns: Int, _ style: StyledLine.Style) -> StyledLine {
         let width = max(10, columns - 22)
         var line = StyledLine()
         line.add(name, width: 9)
@@ -63,7 +64,7 @@ struct PoolPicture: Sendable {
     }
 
     /// `demand 21 (9 running, 12 waiting)  workers 5 ready, 3 starting, 0 draining, 8 desired`: all pools, for a log.
-    static func sums(_ pools: [PoolView]) -> String {
+    package static func sums(_ pools: [PoolView]) -> String {
         let sum = { (value: (PoolView) -> Int) in pools.reduce(0) { $0.addingClamped(value($1)) } }
         return "demand \(sum { $0.demand.total }) (\(sum { $0.demand.resident }) running, \(sum { $0.demand.waiting }) waiting)"
             + "  workers \(sum(\.ready)) ready, \(sum(\.starting)) starting, \(sum(\.draining)) draining, \(sum(\.desired)) desired"

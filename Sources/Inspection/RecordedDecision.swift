@@ -1,4 +1,5 @@
-import Autoscaling
+package import Autoscaling
+package import Output
 import Domain
 
 // What does a `scale.decided` event say was decided, and why?
@@ -6,16 +7,16 @@ import Domain
 // The decision as a value again, read from its JSON, so that the words of today's version are made of it: the log keeps
 // numbers, not prose.
 
-struct RecordedDecision: Sendable {
-    var event: EventRecord
-    var pool: String
+package struct RecordedDecision: Sendable {
+    package var event: EventRecord
+    package var pool: String
     /// The shadow that decided; nil for the pool's own policy.
-    var shadow: String?
-    var decision: Decision
-    var inputs: JSONValue
+    package var shadow: String?
+    package var decision: Decision
+    package var inputs: JSONValue
 
     /// nil where the event is no decision, or lacks what every decision has.
-    init?(_ event: EventRecord) {
+    package init?(_ event: EventRecord) {
         guard event.kind == .scaleDecided, let from = event.data["from"]?.integer, let to = event.data["to"]?.integer else { return nil }
         self.event = event
         pool = event.pool ?? event.subject
@@ -28,7 +29,7 @@ struct RecordedDecision: Sendable {
 }
 
 extension Reason {
-    init?(json: JSONValue) {
+    package init?(json: JSONValue) {
         guard let step = json["step"]?.string.flatMap({ Step(rawValue: $0) }), let code = json["code"]?.string else { return nil }
         let numbers = (json["numbers"]?.members ?? []).map { Number($0.key, Value(json: $0.value, name: $0.key)) }
         self.init(step, code, numbers)
@@ -53,4 +54,15 @@ extension Reason.Value {
     }
 
     private static let metricNames: Set<String> = ["value", "threshold", "activationThreshold"]
+}
+
+extension RecordedDecision {
+    /// `14:03:12.123  kagent/default 3 → 5  demand 21 = …`: one line of a live screen.
+    package func line(time: TimeText = TimeText(), nameWidth: Int = 0) -> StyledLine {
+        var line = StyledLine(time.clock(event.at) + "  ", .dim)
+        line.add(DisplayText.padded(pool, to: nameWidth))
+        line.add(" \(decision.from) → \(decision.to)  ", decision.to > decision.from ? .green : .blue)
+        line.add(decision.text)
+        return line
+    }
 }

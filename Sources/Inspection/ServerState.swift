@@ -1,51 +1,57 @@
-import ControlLoop
+package import ControlLoop
 import Domain
+import Output
 
 // What does a running service say its state is, and what is in its log?
 //
 // The read routes of the HTTP API as `StateSource` and `EventSource`.
 
-struct ServerState: StateSource, EventSource {
-    let api: any ServiceAPI
+package struct ServerState: StateSource, EventSource {
+    package let api: any ServiceAPI
     /// The state of which moment is asked for.
-    var moment = AsOf.now
+    package var moment = AsOf.now
 
     /// Pages of one listing, at most.
     private static let pagesLimit = 10_000
     /// Events asked for at once; the next page begins after the last of the one before.
     private static let eventsPerPage = 1_000
 
-    func pools() async throws -> [PoolView] { try await all(statePath("/v1/pools")) }
-    func pool(_ name: String) async throws -> PoolView? { try await one(dated(APIPath("/v1/pools", name))) }
+    package init(api: any ServiceAPI, moment: AsOf = .now) {
+        self.api = api
+        self.moment = moment
+    }
 
-    func workers(pool: String?, after: String?, limit: Int) async throws -> [WorkerView] {
+    package func pools() async throws -> [PoolView] { try await all(statePath("/v1/pools")) }
+    package func pool(_ name: String) async throws -> PoolView? { try await one(dated(APIPath("/v1/pools", name))) }
+
+    package func workers(pool: String?, after: String?, limit: Int) async throws -> [WorkerView] {
         try await list(statePath("/v1/workers", pool: pool, after: after, limit: limit)).rows
     }
 
-    func worker(_ name: String) async throws -> WorkerView? { try await one(dated(APIPath("/v1/workers", id: name))) }
+    package func worker(_ name: String) async throws -> WorkerView? { try await one(dated(APIPath("/v1/workers", id: name))) }
 
-    func actors(pool: String?, after: String?, limit: Int) async throws -> [ActorView] {
+    package func actors(pool: String?, after: String?, limit: Int) async throws -> [ActorView] {
         try await list(statePath("/v1/actors", pool: pool, after: after, limit: limit)).rows
     }
 
-    func actor(_ id: String) async throws -> ActorView? { try await one(dated(APIPath("/v1/actors", id: id))) }
+    package func actor(_ id: String) async throws -> ActorView? { try await one(dated(APIPath("/v1/actors", id: id))) }
 
-    func placement(_ actor: String) async throws -> PlacementView? {
+    package func placement(_ actor: String) async throws -> PlacementView? {
         let path = APIPath("/v1/actors", id: actor).text + "/placement"
         return try await one(dated(APIPath(path)))
     }
 
-    func policies() async throws -> [PolicyView] {
+    package func policies() async throws -> [PolicyView] {
         try onlyNow("policies")
         return try await list(APIPath("/v1/policies")).rows
     }
 
-    func policy(_ pool: String) async throws -> PolicyView? {
+    package func policy(_ pool: String) async throws -> PolicyView? {
         try onlyNow("policies")
         return try await one(APIPath("/v1/policies", pool))
     }
 
-    func forEachEvent(_ query: EventQuery, _ visit: (EventRecord) async throws -> Bool) async throws {
+    package func forEachEvent(_ query: EventQuery, _ visit: (EventRecord) async throws -> Bool) async throws {
         var query = query
         var left = query.limit ?? .max
         // Pages first, so that a long history is never one answer; then, if wanted, one answer that goes on.

@@ -1,3 +1,4 @@
+package import Output
 import Domain
 
 // What do the commands need of a running service?
@@ -5,7 +6,7 @@ import Domain
 // Requests with bounded answers, and line by line what has no end. Everything that goes wrong on the way is a `Fault`
 // that names the service; an answer that says no is turned into one by `ok()`.
 
-protocol ServiceAPI: Sendable {
+package protocol ServiceAPI: Sendable {
     /// As the user named it, for messages.
     var url: String { get }
     func send(_ request: APIRequest) async throws -> APIAnswer
@@ -14,26 +15,33 @@ protocol ServiceAPI: Sendable {
     func close() async
 }
 
-struct APIRequest: Hashable, Sendable {
-    enum Method: String, Hashable, Sendable { case get = "GET", post = "POST", put = "PUT", delete = "DELETE" }
+package struct APIRequest: Hashable, Sendable {
+    package enum Method: String, Hashable, Sendable { case get = "GET", post = "POST", put = "PUT", delete = "DELETE" }
 
-    var method: Method = .get
+    package var method: Method = .get
     /// With its query.
-    var path: String
-    var contentType: String?
-    var body: [UInt8] = []
+    package var path: String
+    package var contentType: String?
+    package var body: [UInt8] = []
+
+    package init(method: Method = .get, path: String, contentType: String? = nil, body: [UInt8] = []) {
+        self.method = method
+        self.path = path
+        self.contentType = contentType
+        self.body = body
+    }
 }
 
-struct APIAnswer: Hashable, Sendable {
-    var status: Int
-    var body: [UInt8]
+package struct APIAnswer: Hashable, Sendable {
+    package var status: Int
+    package var body: [UInt8]
     /// What `Retry-After` asks for.
-    var retryAfterSeconds: Int?
+    package var retryAfterSeconds: Int?
 }
 
 extension APIAnswer {
     /// The body as JSON where the answer is a success; nil where there is no such thing.
-    func json(_ url: String, _ request: APIRequest) throws -> JSONValue? {
+    package func json(_ url: String, _ request: APIRequest) throws -> JSONValue? {
         switch status {
         case 200..<300:
             do { return try JSONValue(body) } catch {
@@ -45,7 +53,7 @@ extension APIAnswer {
     }
 
     /// The problem document's own words, where there is one.
-    func fault(_ url: String, _ request: APIRequest) -> Fault {
+    package func fault(_ url: String, _ request: APIRequest) -> Fault {
         let problem = try? JSONValue(body)
         let detail = problem?["detail"]?.string ?? problem?["title"]?.string ?? "no reason given"
         let what = "\(url) answered \(status) to \(request.method.rawValue) \(request.path): \(detail)"
@@ -59,25 +67,25 @@ extension APIAnswer {
 
 extension ServiceAPI {
     /// nil where the service knows no such thing.
-    func get(_ path: String) async throws -> JSONValue? {
+    package func get(_ path: String) async throws -> JSONValue? {
         let request = APIRequest(path: path)
         return try await send(request).json(url, request)
     }
 }
 
 /// Paths with their parts escaped (RFC 3986: all but unreserved characters).
-struct APIPath {
-    private(set) var text: String
+package struct APIPath {
+    package private(set) var text: String
     private var hasQuery = false
 
-    init(_ base: String, _ parts: String...) {
+    package init(_ base: String, _ parts: String...) {
         text = parts.reduce(base) { $0 + "/" + $1.split(separator: "/", omittingEmptySubsequences: false).map { PercentCoding.encode(String($0)) }.joined(separator: "/") }
     }
 
     /// One part whose slashes are its own: an actor's id.
-    init(_ base: String, id: String) { text = base + "/" + PercentCoding.encode(id) }
+    package init(_ base: String, id: String) { text = base + "/" + PercentCoding.encode(id) }
 
-    mutating func query(_ name: String, _ value: String?) {
+    package mutating func query(_ name: String, _ value: String?) {
         guard let value else { return }
         text += (hasQuery ? "&" : "?") + name + "=" + PercentCoding.encode(value)
         hasQuery = true

@@ -1,5 +1,6 @@
 import Domain
 import Logging
+import Output
 import ServiceClient
 
 // How do commands talk to a service?
@@ -7,16 +8,14 @@ import ServiceClient
 // `ServiceClient` behind the seam the commands know. A command asks once: who types it sees a failure at once and decides
 // for himself whether to try again.
 
-struct ServiceConnection: ServiceAPI {
+package struct ServiceConnection: ServiceAPI {
     private let client: ServiceClient
-    let url: String
+    package let url: String
 
     /// Lines that were read and not yet looked at.
     private static let lineWindow = 256
 
-    static func open(_ options: ServerOptions) async throws -> ServiceConnection { try await open(url: options.url, token: options.token()) }
-
-    static func open(url: String, token: String?) async throws -> ServiceConnection {
+    package static func open(url: String, token: String?) async throws -> ServiceConnection {
         let base: BaseURL
         do { base = try BaseURL(url) } catch { throw Fault(.usage, error.description) }
         var configuration = ClientConfiguration(url: base, token: token)
@@ -24,7 +23,7 @@ struct ServiceConnection: ServiceAPI {
         return ServiceConnection(client: ServiceClient(configuration, log: Logger(label: "greenroom.client") { _ in SwiftLogNoOpLogHandler() }), url: url)
     }
 
-    func send(_ request: APIRequest) async throws -> APIAnswer {
+    package func send(_ request: APIRequest) async throws -> APIAnswer {
         let headers = request.contentType.map { [(name: "content-type", value: $0)] } ?? []
         let message = ClientRequest(request.method.rawValue, request.path, headers: headers, body: request.body, isIdempotent: true)
         do {
@@ -37,7 +36,7 @@ struct ServiceConnection: ServiceAPI {
     }
 
     /// The connection is read by a task of its own; it waits whenever `visit` is a window of lines behind.
-    func forEachLine(_ path: String, _ visit: ([UInt8]) async throws -> Bool) async throws {
+    package func forEachLine(_ path: String, _ visit: ([UInt8]) async throws -> Bool) async throws {
         let (lines, line) = AsyncStream.makeStream(of: [UInt8].self, bufferingPolicy: .bufferingOldest(Self.lineWindow))
         let (permits, permit) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(Self.lineWindow))
         for _ in 0..<Self.lineWindow { permit.yield() }
@@ -73,7 +72,7 @@ struct ServiceConnection: ServiceAPI {
         } catch { return error }
     }
 
-    func close() async { await client.close() }
+    package func close() async { await client.close() }
 
     private static func failure(_ error: ClientError, _ url: String) throws -> Fault {
         switch error {
@@ -95,11 +94,11 @@ extension APIAnswer {
 }
 
 /// Waiting for a service that was just started.
-enum ServiceReadiness {
+package enum ServiceReadiness {
     private static let lookInterval = Duration.milliseconds(20)
 
     /// Whether it says it is ready within `limit`, and as long as it lives.
-    static func wait(_ url: String, limit: Duration, isAlive: () -> Bool = { true }) async throws -> Bool {
+    package static func wait(_ url: String, limit: Duration, isAlive: () -> Bool = { true }) async throws -> Bool {
         let deadline = ContinuousClock.now + limit
         while ContinuousClock.now < deadline, isAlive() {
             let api = try await ServiceConnection.open(url: url, token: nil)

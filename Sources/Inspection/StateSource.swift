@@ -1,4 +1,4 @@
-import ControlLoop
+package import ControlLoop
 import Domain
 
 // Where does a command see the state of pools, workers and actors?
@@ -6,7 +6,7 @@ import Domain
 // In a running service, or in the log's own file, folded by the same code as the service folds it. Both give the same
 // views, so no command knows which it is.
 
-protocol StateSource: Sendable {
+package protocol StateSource: Sendable {
     func pools() async throws -> [PoolView]
     func pool(_ name: String) async throws -> PoolView?
     /// At most `limit` workers in order of name, after the one named.
@@ -24,20 +24,20 @@ protocol StateSource: Sendable {
 }
 
 extension StateSource {
-    func placement(_ actor: String) async throws -> PlacementView? { nil }
+    package func placement(_ actor: String) async throws -> PlacementView? { nil }
 
     /// Rows asked of a source at once.
     private var pageSize: Int { 1_000 }
 
     /// The first `limit` workers that match.
-    func workers(namespace: String?, limit: Int) async throws -> [WorkerView] {
+    package func workers(namespace: String?, limit: Int) async throws -> [WorkerView] {
         try await collect(limit, named: { QualifiedName.join($0.namespace, $0.name) }, matching: { namespace == nil || $0.namespace == namespace }) {
             try await workers(pool: nil, after: $0, limit: pageSize)
         }
     }
 
     /// The first `limit` actors that match.
-    func actors(namespace: String?, limit: Int) async throws -> [ActorView] {
+    package func actors(namespace: String?, limit: Int) async throws -> [ActorView] {
         try await collect(limit, named: { QualifiedName.join($0.namespace, $0.id) }, matching: { namespace == nil || $0.namespace == namespace }) {
             try await actors(pool: nil, after: $0, limit: pageSize)
         }

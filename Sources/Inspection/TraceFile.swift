@@ -1,13 +1,13 @@
+package import Simulation
 import Foundation
-import Simulation
 
 // Which arrivals does a file hold? For whoever names one: a mistake becomes a fault that says where it is.
 
-enum TraceFile {
+package enum TraceFile {
     /// Bytes of a trace, at most.
     private static let limitBytes = 1 << 30
 
-    static func read(_ path: String) throws -> ArrivalTrace {
+    package static func read(_ path: String) throws -> ArrivalTrace {
         guard let file = FileHandle(forReadingAtPath: path), let data = try? file.read(upToCount: limitBytes + 1) ?? Data() else {
             throw Fault(.unreachable, "can't read the trace \(path)", do: "check that it exists and may be read")
         }

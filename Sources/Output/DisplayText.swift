@@ -3,33 +3,33 @@
 // Columns are counted as terminals count them: East Asian wide characters and emoji take two, combining marks none.
 // Names come from outside, so control characters never reach the terminal: each is shown as U+FFFD.
 
-enum DisplayText {
+package enum DisplayText {
     /// `text` without anything that would move the cursor or change the terminal's state.
-    static func printable(_ text: String) -> String {
+    package static func printable(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: isControl) else { return text }
         var out = String.UnicodeScalarView()
         for scalar in text.unicodeScalars { out.append(isControl(scalar) ? "\u{FFFD}" : scalar) }
         return String(out)
     }
 
-    static func width(_ text: String) -> Int {
+    package static func width(_ text: String) -> Int {
         var total = 0
         for character in text { total += width(character) }
         return total
     }
 
     /// `text` with spaces after it up to `width` columns.
-    static func padded(_ text: String, to width: Int) -> String {
+    package static func padded(_ text: String, to width: Int) -> String {
         text + String(repeating: " ", count: max(0, width - Self.width(text)))
     }
 
     /// `text` with spaces before it up to `width` columns.
-    static func rightAligned(_ text: String, to width: Int) -> String {
+    package static func rightAligned(_ text: String, to width: Int) -> String {
         String(repeating: " ", count: max(0, width - Self.width(text))) + text
     }
 
     /// At most `width` columns of `text`, the last one an ellipsis where something was cut.
-    static func truncated(_ text: String, to width: Int) -> String {
+    package static func truncated(_ text: String, to width: Int) -> String {
         guard Self.width(text) > width else { return text }
         var out = ""
         var used = 0
@@ -89,7 +89,7 @@ enum DisplayText {
 
 extension DisplayText {
     /// As `printable`, but colour of our own making stays.
-    static func printableLine(_ text: String, keepsColour: Bool) -> String {
+    package static func printableLine(_ text: String, keepsColour: Bool) -> String {
         guard keepsColour else { return printable(text) }
         let parts = text.split(separator: "\u{1B}[", omittingEmptySubsequences: false)
         // Only a complete colour sequence counts as one of ours.

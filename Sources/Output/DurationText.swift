@@ -5,9 +5,9 @@ import Foundation
 // `age` as kubectl says it (two units while they matter), `short` where tenths of a second count, `precise` where
 // milliseconds do. All take seconds.
 
-enum DurationText {
+package enum DurationText {
     /// `5s`, `119s`, `2m10s`, `13m`, `3h`, `4h20m`, `3d4h`, `120d`, `2y40d`: the rules of Kubernetes' HumanDuration.
-    static func age(_ seconds: Double) -> String {
+    package static func age(_ seconds: Double) -> String {
         guard seconds.isFinite, seconds > -2 else { return "<invalid>" }
         let total = Int(min(max(seconds, 0), 1e15))
         if total < 120 { return "\(total)s" }
@@ -25,13 +25,13 @@ enum DurationText {
     }
 
     /// Tenths below ten seconds, as waits deserve; then as `age`.
-    static func short(_ seconds: Double) -> String {
+    package static func short(_ seconds: Double) -> String {
         guard seconds.isFinite, seconds >= 0, seconds < 9.95 else { return age(seconds) }
         return String(format: "%.1fs", seconds)
     }
 
     /// `350µs`, `12ms`, `1.203s`, `2m10.5s`.
-    static func precise(_ seconds: Double) -> String {
+    package static func precise(_ seconds: Double) -> String {
         guard seconds.isFinite else { return "<invalid>" }
         guard seconds >= 0 else { return "-" + precise(-seconds) }
         if seconds < 0.001 { return "\(Int((seconds * 1e6).rounded()))µs" }

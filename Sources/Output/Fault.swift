@@ -4,7 +4,7 @@
 // is: scripts rely on it.
 
 /// 0 is done.
-enum ExitStatus: Int32, Sendable {
+package enum ExitStatus: Int32, Sendable {
     /// The answer is no: a check failed, decisions differ, a policy is invalid, there is no such thing.
     case no = 1
     case usage = 2
@@ -12,25 +12,27 @@ enum ExitStatus: Int32, Sendable {
     case unreachable = 3
 }
 
-struct Fault: Error, Hashable, Sendable {
-    var status: ExitStatus
+package struct Fault: Error, Hashable, Sendable {
+    package var status: ExitStatus
     /// What failed and where, in one sentence without its full stop.
-    var what: String
+    package var what: String
     /// What to do about it; empty where nothing can be said.
-    var remedy: String
+    package var remedy: String
 
-    init(_ status: ExitStatus, _ what: String, do remedy: String = "") {
+    package init(_ status: ExitStatus, _ what: String, do remedy: String = "") {
         self.status = status
         self.what = what
         self.remedy = remedy
     }
 
     /// One line, whatever the parts contain.
-    var line: String {
+    package var line: String {
         let text = remedy.isEmpty ? what : "\(what): \(remedy)"
         return DisplayText.printable(text.split(whereSeparator: \.isNewline).joined(separator: " "))
     }
 }
 
 /// The answer is no, and the command has said why already.
-struct Refusal: Error, Hashable, Sendable {}
+package struct Refusal: Error, Hashable, Sendable {
+    package init() {}
+}

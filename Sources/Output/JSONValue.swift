@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 import Foundation
 
 // What does a piece of JSON say, and how is it shown?
@@ -6,7 +6,7 @@ import Foundation
 // A tree that keeps members in the order they came and numbers as they were written: what the log holds is printed as it
 // stands there. For output and for reading answers; nothing that is read a million times a second goes through it.
 
-enum JSONValue: Hashable, Sendable {
+package enum JSONValue: Hashable, Sendable {
     case object([Member])
     case array([JSONValue])
     case string(String)
@@ -15,12 +15,17 @@ enum JSONValue: Hashable, Sendable {
     case bool(Bool)
     case null
 
-    struct Member: Hashable, Sendable {
-        var key: String
-        var value: JSONValue
+    package struct Member: Hashable, Sendable {
+        package var key: String
+        package var value: JSONValue
+
+        package init(key: String, value: JSONValue) {
+            self.key = key
+            self.value = value
+        }
     }
 
-    init(_ bytes: [UInt8]) throws(JSONFault) {
+    package init(_ bytes: [UInt8]) throws(JSONFault) {
         let result = bytes.withUnsafeBufferPointer { buffer -> Result<JSONValue, JSONFault> in
             var cursor = JSONCursor(buffer)
             do throws(JSONFault) {
@@ -33,10 +38,10 @@ enum JSONValue: Hashable, Sendable {
         self = try result.get()
     }
 
-    init(_ text: String) throws(JSONFault) { try self.init(Array(text.utf8)) }
+    package init(_ text: String) throws(JSONFault) { try self.init(Array(text.utf8)) }
 
     /// A value's tree, its members sorted by key as `kubectl` sorts them.
-    init(encoding value: some Encodable) throws {
+    package init(encoding value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         try self.init(Array(encoder.encode(value)))
@@ -83,33 +88,33 @@ enum JSONValue: Hashable, Sendable {
 // MARK: - Reading
 
 extension JSONValue {
-    subscript(_ key: String) -> JSONValue? {
+    package subscript(_ key: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.first { $0.key == key }?.value
     }
 
-    var string: String? {
+    package var string: String? {
         if case .string(let text) = self { text } else { nil }
     }
 
-    var integer: Int64? {
+    package var integer: Int64? {
         if case .number(let text) = self { Int64(text) } else { nil }
     }
 
-    var double: Double? {
+    package var double: Double? {
         if case .number(let text) = self { Double(text) } else { nil }
     }
 
-    var elements: [JSONValue]? {
+    package var elements: [JSONValue]? {
         if case .array(let elements) = self { elements } else { nil }
     }
 
-    var members: [Member]? {
+    package var members: [Member]? {
         if case .object(let members) = self { members } else { nil }
     }
 
     /// A string's own text, a number as written, anything else as compact JSON.
-    var plainText: String {
+    package var plainText: String {
         switch self {
         case .string(let text), .number(let text): text
         default: compact
@@ -117,7 +122,7 @@ extension JSONValue {
     }
 
     /// The value under `key` in place of the one there; a new member at the end where there was none.
-    func setting(_ key: String, _ value: JSONValue) -> JSONValue {
+    package func setting(_ key: String, _ value: JSONValue) -> JSONValue {
         guard case .object(var members) = self else { return self }
         if let index = members.firstIndex(where: { $0.key == key }) {
             members[index].value = value
@@ -127,7 +132,7 @@ extension JSONValue {
         return .object(members)
     }
 
-    func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
+    package func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
         try JSONDecoder().decode(type, from: Data(compact.utf8))
     }
 }
@@ -135,13 +140,13 @@ extension JSONValue {
 // MARK: - Writing
 
 extension JSONValue {
-    var compact: String {
+    package var compact: String {
         var json = JSONWriter()
         write(to: &json)
         return json.text
     }
 
-    func write(to json: inout JSONWriter) {
+    package func write(to json: inout JSONWriter) {
         switch self {
         case .object(let members):
             json.openObject()
@@ -162,7 +167,7 @@ extension JSONValue {
     }
 
     /// Two spaces a level, as `kubectl` and `jq` print it; no line end at the end.
-    var pretty: String {
+    package var pretty: String {
         var out = ""
         appendPretty(to: &out, indent: "\n")
         return out

@@ -3,13 +3,13 @@
 // Each frame is drawn over the one before: the cursor goes up by as many lines as that had, and what is left over is
 // cleared. The cursor is hidden meanwhile and always comes back. A frame is one write, so it never flickers.
 
-struct LiveScreen {
+package struct LiveScreen {
     private var linesDrawn = 0
     private let palette: Palette
 
-    init(palette: Palette = .forOutput) { self.palette = palette }
+    package init(palette: Palette = .forOutput) { self.palette = palette }
 
-    mutating func draw(_ lines: [StyledLine]) {
+    package mutating func draw(_ lines: [StyledLine]) {
         let size = Terminal.size()
         // The last row stays free for the cursor: a full screen would scroll.
         let shown = lines.prefix(max(1, size.rows - 1))
@@ -21,7 +21,7 @@ struct LiveScreen {
     }
 
     /// Gives the cursor back; the last frame stays.
-    mutating func close() {
+    package mutating func close() {
         guard linesDrawn > 0 else { return }
         Terminal.write("\u{1B}[?25h")
         linesDrawn = 0

@@ -1,11 +1,11 @@
 // How did a number move, in one line of text?
 
-enum Sparkline {
+package enum Sparkline {
     private static let levels = Array("▁▂▃▄▅▆▇█")
 
     /// One character a value, or the largest of several where there are more than fit; nothing is a space, the largest of
     /// all is a full block.
-    static func text(_ values: [Int], width: Int, ceiling: Int? = nil) -> String {
+    package static func text(_ values: [Int], width: Int, ceiling: Int? = nil) -> String {
         let shown = fitted(values, width: max(0, width))
         let top = max(ceiling ?? shown.max() ?? 0, 1)
         return String(shown.map { value in

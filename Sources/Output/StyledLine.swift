@@ -3,23 +3,23 @@
 // Text in pieces with a style each: cut to the screen's width by columns, then coloured, so that a cut never falls into
 // an escape sequence.
 
-struct StyledLine: Hashable, Sendable {
-    enum Style: Hashable, Sendable { case plain, bold, dim, red, green, yellow, blue, cyan }
+package struct StyledLine: Hashable, Sendable {
+    package enum Style: Hashable, Sendable { case plain, bold, dim, red, green, yellow, blue, cyan }
 
     private(set) var spans: [(text: String, style: Style)] = []
 
-    init(_ text: String = "", _ style: Style = .plain) { add(text, style) }
+    package init(_ text: String = "", _ style: Style = .plain) { add(text, style) }
 
-    mutating func add(_ text: String, _ style: Style = .plain) {
+    package mutating func add(_ text: String, _ style: Style = .plain) {
         if !text.isEmpty { spans.append((DisplayText.printable(text), style)) }
     }
 
     /// Adds text filled up with spaces to `width` columns.
-    mutating func add(_ text: String, width: Int, _ style: Style = .plain) {
+    package mutating func add(_ text: String, width: Int, _ style: Style = .plain) {
         add(DisplayText.padded(DisplayText.truncated(text, to: width), to: width), style)
     }
 
-    func text(width: Int, palette: Palette) -> String {
+    package func text(width: Int, palette: Palette) -> String {
         var left = width
         var out = ""
         for span in spans where left > 0 {
@@ -43,11 +43,11 @@ struct StyledLine: Hashable, Sendable {
         }
     }
 
-    static func == (a: StyledLine, b: StyledLine) -> Bool {
+    package static func == (a: StyledLine, b: StyledLine) -> Bool {
         a.spans.elementsEqual(b.spans) { $0.text == $1.text && $0.style == $1.style }
     }
 
-    func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         for span in spans {
             hasher.combine(span.text)
             hasher.combine(span.style)

@@ -3,35 +3,35 @@
 // As `kubectl` prints them: upper-case headers, three spaces between columns, no rules, nothing after the last cell.
 // Cells are made safe to print and measured as the terminal measures them.
 
-struct Table: Sendable {
+package struct Table: Sendable {
     struct Column: Sendable {
         var title: String
         var isNumber: Bool
     }
 
     private let columns: [Column]
-    private(set) var rows: [[String]] = []
+    package private(set) var rows: [[String]] = []
 
     /// - Parameter columns: titles; one that begins with `#` is right-aligned, its `#` is dropped.
-    init(_ columns: String...) { self.init(columns) }
+    package init(_ columns: String...) { self.init(columns) }
 
-    init(_ columns: [String]) {
+    package init(_ columns: [String]) {
         self.columns = columns.map { title in
             title.hasPrefix("#") ? Column(title: String(title.dropFirst()), isNumber: true) : Column(title: title, isNumber: false)
         }
     }
 
-    var isEmpty: Bool { rows.isEmpty }
+    package var isEmpty: Bool { rows.isEmpty }
 
-    mutating func add(_ cells: String...) { add(cells) }
+    package mutating func add(_ cells: String...) { add(cells) }
 
-    mutating func add(_ cells: [String]) {
+    package mutating func add(_ cells: [String]) {
         precondition(cells.count == columns.count, "a row of \(cells.count) cells in a table of \(columns.count) columns")
         rows.append(cells.map { DisplayText.printable($0) })
     }
 
     /// Header and rows, each with a line end.
-    var text: String {
+    package var text: String {
         let widths = columns.indices.map { k in
             rows.reduce(DisplayText.width(columns[k].title)) { max($0, DisplayText.width($1[k])) }
         }

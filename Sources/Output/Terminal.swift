@@ -5,28 +5,28 @@ import Foundation
 // Standard output is written through one place: whole lines, errors noticed. A reader that went away (`| head`) ends the
 // command quietly, as it would end any filter.
 
-enum Terminal {
+package enum Terminal {
     /// Whether standard output is a terminal.
-    static let isInteractive = isatty(STDOUT_FILENO) == 1
+    package static let isInteractive = isatty(STDOUT_FILENO) == 1
     /// Whether standard error is a terminal: progress goes there.
     static let errorsAreInteractive = isatty(STDERR_FILENO) == 1
 
     /// Whether colour may be used on standard output (https://no-color.org).
     static let hasColour = isInteractive && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty && !isDumb
-    static let isDumb = ProcessInfo.processInfo.environment["TERM"] == "dumb"
+    package static let isDumb = ProcessInfo.processInfo.environment["TERM"] == "dumb"
 
     /// Columns and rows of the terminal; 80 × 24 where it doesn't say.
-    static func size() -> (columns: Int, rows: Int) {
+    package static func size() -> (columns: Int, rows: Int) {
         var size = winsize()
         guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return (80, 24) }
         return (Int(size.ws_col), Int(size.ws_row))
     }
 
     /// Writes to standard output at once.
-    static func write(_ text: String) { write(Array(text.utf8), to: STDOUT_FILENO) }
-    static func write(_ bytes: [UInt8]) { write(bytes, to: STDOUT_FILENO) }
-    static func writeLine(_ text: String) { write(text + "\n") }
-    static func writeError(_ line: String) { write(Array((line + "\n").utf8), to: STDERR_FILENO) }
+    package static func write(_ text: String) { write(Array(text.utf8), to: STDOUT_FILENO) }
+    package static func write(_ bytes: [UInt8]) { write(bytes, to: STDOUT_FILENO) }
+    package static func writeLine(_ text: String) { write(text + "\n") }
+    package static func writeError(_ line: String) { write(Array((line + "\n").utf8), to: STDERR_FILENO) }
     static func writeProgress(_ text: String) { write(Array(text.utf8), to: STDERR_FILENO) }
 
     private static func write(_ whole: [UInt8], to descriptor: Int32) {
@@ -49,18 +49,18 @@ enum Terminal {
 }
 
 /// The few colours that carry meaning, as escape sequences, or nothing where they are not wanted.
-struct Palette: Sendable {
-    var isOn: Bool
+package struct Palette: Sendable {
+    package var isOn: Bool
 
-    static let forOutput = Palette(isOn: Terminal.hasColour)
+    package static let forOutput = Palette(isOn: Terminal.hasColour)
 
-    func bold(_ text: String) -> String { wrap(text, "1") }
-    func dim(_ text: String) -> String { wrap(text, "2") }
-    func red(_ text: String) -> String { wrap(text, "31") }
-    func green(_ text: String) -> String { wrap(text, "32") }
-    func yellow(_ text: String) -> String { wrap(text, "33") }
-    func blue(_ text: String) -> String { wrap(text, "34") }
-    func cyan(_ text: String) -> String { wrap(text, "36") }
+    package func bold(_ text: String) -> String { wrap(text, "1") }
+    package func dim(_ text: String) -> String { wrap(text, "2") }
+    package func red(_ text: String) -> String { wrap(text, "31") }
+    package func green(_ text: String) -> String { wrap(text, "32") }
+    package func yellow(_ text: String) -> String { wrap(text, "33") }
+    package func blue(_ text: String) -> String { wrap(text, "34") }
+    package func cyan(_ text: String) -> String { wrap(text, "36") }
 
     private func wrap(_ text: String, _ code: String) -> String { isOn ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text }
 }

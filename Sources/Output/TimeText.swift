@@ -1,28 +1,32 @@
-import Domain
-import Foundation
+package import Domain
+package import Foundation
 
 // How is an instant shown to a person, and how does a person name one?
 //
 // Shown in the local time zone to the millisecond; machine formats stay RFC 3339 in UTC. Read back: RFC 3339, or a local
 // date and time, or a time of today.
 
-struct TimeText: Sendable {
-    var zone: TimeZone = .current
+package struct TimeText: Sendable {
+    package var zone: TimeZone = .current
+
+    package init(zone: TimeZone = .current) {
+        self.zone = zone
+    }
 
     /// `2026-11-21 08:03:12.123`
-    func full(_ time: LogTime) -> String { "\(parts(time).date) \(clock(time))" }
+    package func full(_ time: LogTime) -> String { "\(parts(time).date) \(clock(time))" }
 
     /// `08:03:12.123`
-    func clock(_ time: LogTime) -> String { parts(time).clock }
+    package func clock(_ time: LogTime) -> String { parts(time).clock }
 
-    static func now() -> LogTime {
+    package static func now() -> LogTime {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         return LogTime(microseconds: Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1_000)
     }
 
     /// `2026-11-21T08:03:12Z`, `2026-11-21 08:03:12` or `2026-11-21 08:03` here, `08:03` or `08:03:12.5` of today.
-    func instant(_ text: String, today: LogTime) -> LogTime? {
+    package func instant(_ text: String, today: LogTime) -> LogTime? {
         if let exact = LogTime(rfc3339: text) { return exact }
         let parts = text.split(whereSeparator: { $0 == " " || $0 == "T" })
         guard (1...2).contains(parts.count), let clock = parts.last else { return nil }

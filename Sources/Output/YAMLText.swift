@@ -6,7 +6,7 @@ import Yams
 // what was written.
 
 extension JSONValue {
-    func yaml() throws -> String { try Yams.serialize(node: yamlNode(), allowUnicode: true) }
+    package func yaml() throws -> String { try Yams.serialize(node: yamlNode(), allowUnicode: true) }
 
     private func yamlNode() throws -> Node {
         switch self {

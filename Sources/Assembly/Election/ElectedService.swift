@@ -5,7 +5,9 @@ import Foundation
 import HTTPService
 import Kubernetes
 import Logging
+import Output
 import ServiceLifecycle
+import System
 import UnixSignals
 
 // One of several instances acts: when is it this one?
@@ -106,7 +108,7 @@ struct ElectedService: Sendable {
     private func standBy(_ turns: Turns) async throws -> (Leadership.Term, EventLog)? {
         var server = try service.serverConfiguration()
         server.limits.drainSeconds = Self.standbyDrainSeconds
-        let parts = ServiceParts.standingBy(turns.leadership, version: Greenroom.version, metrics: service.metrics)
+        let parts = ServiceParts.standingBy(turns.leadership, version: Version.text, metrics: service.metrics)
         let answering = ServiceGroup(configuration: .init(services: [.init(service: HTTPServerService(server, parts: parts, log: logger))], logger: logger))
         return try await withThrowingTaskGroup(of: (Leadership.Term, EventLog)?.self) { group in
             group.addTask {

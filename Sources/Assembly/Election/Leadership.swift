@@ -3,6 +3,7 @@ import Kubernetes
 import Logging
 import Metrics
 import Synchronization
+import System
 
 // Who leads, and is it us?
 //

@@ -1,4 +1,5 @@
 package import NIOCore
+package import ServiceClient
 import NIOPosix
 import NIOSSL
 
@@ -26,7 +27,7 @@ package enum LoadDriver {
             return total
         } catch {
             for channel in channels { channel.close(promise: nil) }
-            throw .unreachable(url: plan.url.description, reason: ClientConnection.reason(error))
+            throw .unreachable(url: plan.url.description, reason: ClientError.reason(error))
         }
     }
 

@@ -1,4 +1,5 @@
 package import NIOCore
+package import ServiceClient
 
 // What is sent, how much of it, and how much at the same time?
 

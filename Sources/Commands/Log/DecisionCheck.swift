@@ -1,5 +1,6 @@
 import Domain
 import EventLog
+import Output
 import Replay
 
 // Are the decisions of a log what its state and its policies lead to?

@@ -1,5 +1,7 @@
 import Autoscaling
 import Domain
+import Inspection
+import Output
 
 // Where do a pool's own policy and its shadows stand apart, and what would each shadow have cost?
 //

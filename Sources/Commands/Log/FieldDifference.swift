@@ -1,3 +1,5 @@
+import Output
+
 // In which fields do two pieces of JSON differ?
 //
 // Both are taken apart to their leaves, each with its path (`inputs.blocked.pool_exhausted`, `why[2].numbers.replicas`);

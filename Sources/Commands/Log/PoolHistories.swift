@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import Foundation
+import Output
 import Replay
 import Simulation
 

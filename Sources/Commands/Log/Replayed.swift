@@ -1,4 +1,5 @@
 import Domain
+import Output
 import Replay
 
 // How did replaying a stretch come out, in words and for scripts?

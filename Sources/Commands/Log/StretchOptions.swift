@@ -1,6 +1,7 @@
 import ArgumentParser
 import Domain
 import EventLog
+import Output
 import Replay
 
 // Which stretch of which log, and which pools of it?

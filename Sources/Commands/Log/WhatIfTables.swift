@@ -1,4 +1,5 @@
 import Domain
+import Output
 import Simulation
 
 // How do policies that might have been compare with what was?

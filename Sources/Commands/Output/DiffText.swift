@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import Output
 
 // How is the difference between a pool's policy and its shadows shown?
 //

@@ -1,5 +1,7 @@
 import ControlLoop
 import Domain
+import Inspection
+import Output
 
 // What does one look at to see whether the pools keep up?
 //
@@ -80,15 +82,4 @@ struct FleetScreen: Sendable {
     }
 
     private static func name(_ pool: PoolView) -> String { "\(pool.namespace)/\(pool.name)" }
-}
-
-extension RecordedDecision {
-    /// `14:03:12.123  kagent/default 3 → 5  demand 21 = …`: one line of a live screen.
-    func line(time: TimeText = TimeText(), nameWidth: Int = 0) -> StyledLine {
-        var line = StyledLine(time.clock(event.at) + "  ", .dim)
-        line.add(DisplayText.padded(pool, to: nameWidth))
-        line.add(" \(decision.from) → \(decision.to)  ", decision.to > decision.from ? .green : .blue)
-        line.add(decision.text)
-        return line
-    }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Output
 
 // In which form does a listing come out?
 //

@@ -1,4 +1,5 @@
 import Foundation
+import Output
 import Simulation
 
 // Where does a report go?

@@ -22,7 +22,12 @@ struct Floor: Sendable {
     ]
     private static let grpc: Set<String> = ["GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "SwiftProtobuf"]
     private static let operating: Set<String> = ["Logging", "Metrics", "ServiceLifecycle", "UnixSignals"]
-    private static let belowThree: Set<String> = ["Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "Replay"]
+    private static let belowThree: Set<String> = ["Domain", "System", "SmallFiles", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "Replay"]
+
+    private static let parts: Set<String> = [
+        "HTTPServing", "HTTPService", "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient",
+        "Telemetry", "Output",
+    ]
 
     static let table: [Floor] = [
         Floor(target: "Domain", level: 0, ours: [], isPure: true),
@@ -31,6 +36,7 @@ struct Floor: Sendable {
         Floor(target: "Placement", level: 1, ours: ["Domain"], packages: collections, isPure: true),
         Floor(target: "EventLog", level: 1, ours: ["Domain"], packages: ["GRDB", "GRDBSQLite", "Crypto"]),
         Floor(target: "SmallFiles", level: 1, ours: []),
+        Floor(target: "System", level: 1, ours: []),
 
         Floor(target: "ControlLoop", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog"], packages: ["GreenroomOpenCombine"]),
         Floor(target: "Policies", level: 2, ours: ["Domain", "Autoscaling"], packages: ["Yams"]),
@@ -54,10 +60,26 @@ struct Floor: Sendable {
         Floor(target: "Pollers", level: 3, ours: ["Domain", "SmallFiles", "Autoscaling", "HTTPAsking"], packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
         Floor(target: "Telemetry", level: 3, ours: ["Domain", "SmallFiles"], packages: ["Logging", "Metrics", "CoreMetrics"]),
 
+        Floor(target: "Output", level: 3, ours: ["Domain"], packages: ["Yams"]),
+
+        Floor(target: "Assembly", level: 4, ours: belowThree.union(parts), packages: operating.union(["Yams"])),
         Floor(
-            target: "greenroom", level: 4,
-            ours: belowThree.union(["HTTPServing", "HTTPService", "ExternalMetrics", "Kubernetes", "ObjectStorage", "ServiceClient", "WorkerAgent", "LocalWorkers", "Pollers", "KEDAScaler", "Telemetry"]),
-            packages: http.union(operating).union(["ArgumentParser", "Yams", "Crypto", "GRDB", "AsyncHTTPClient"])),
+            target: "Inspection", level: 4,
+            ours: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "HTTPService", "ServiceClient", "Output"],
+            packages: ["Logging"]),
+
+        Floor(
+            target: "Demo", level: 5, ours: ["Domain", "System", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection"],
+            packages: ["Logging"]),
+        Floor(
+            target: "Benchmarks", level: 5, ours: belowThree.union(["ServiceClient", "Output", "Inspection"]),
+            packages: http.union(["AsyncHTTPClient"])),
+
+        Floor(
+            target: "Commands", level: 6,
+            ours: belowThree.union(["Simulation", "ServiceClient", "WorkerAgent", "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks"]),
+            packages: ["ArgumentParser", "Logging"]),
+        Floor(target: "greenroom", level: 7, ours: ["Commands"]),
     ]
 
     /// The only imports between targets of one floor.

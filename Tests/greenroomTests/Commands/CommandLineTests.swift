@@ -1,7 +1,8 @@
 import ArgumentParser
 import Testing
 
-@testable import greenroom
+@testable import Commands
+@testable import Output
 
 @Suite struct CommandLineTests {
     private func outcome(_ arguments: String...) async -> CommandOutcome? {
@@ -36,7 +37,7 @@ import Testing
     @Test func helpAndVersionAreNoFailures() async {
         guard case .text(let help)? = await outcome("get", "--help") else { Issue.record("no help"); return }
         #expect(help.contains("Examples:"))
-        #expect(await outcome("--version") == .text(Greenroom.version))
+        #expect(await outcome("--version") == .text(Version.text))
     }
 
     @Test func everyCommandHasAnAbstract() {

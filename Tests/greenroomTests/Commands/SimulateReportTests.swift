@@ -2,7 +2,9 @@ import Domain
 import Foundation
 import Simulation
 import Testing
-@testable import greenroom
+@testable import Commands
+@testable import Inspection
+@testable import Output
 
 // Does `simulate --report` leave a page behind?
 

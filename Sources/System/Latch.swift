@@ -4,7 +4,7 @@ import Synchronization
 //
 // Something that happens once and stays so: anybody may ask, or wait for it. A wait also ends when its task is cancelled.
 
-final class Latch: Sendable {
+package final class Latch: Sendable {
     private struct State {
         var isOpen = false
         var nextTicket = 0
@@ -14,9 +14,11 @@ final class Latch: Sendable {
 
     private let state = Mutex(State())
 
-    var isOpen: Bool { state.withLock { $0.isOpen } }
+    package init() {}
 
-    func open() {
+    package var isOpen: Bool { state.withLock { $0.isOpen } }
+
+    package func open() {
         let woken = state.withLock { state in
             state.isOpen = true
             defer { state.waiting = [:] }
@@ -25,7 +27,7 @@ final class Latch: Sendable {
         for continuation in woken { continuation.resume() }
     }
 
-    func wait() async {
+    package func wait() async {
         let ticket = state.withLock { state in
             state.nextTicket += 1
             return state.nextTicket
@@ -45,7 +47,7 @@ final class Latch: Sendable {
     }
 
     /// Returns once one of them is open.
-    static func first(of latches: Latch...) async {
+    package static func first(of latches: Latch...) async {
         await withTaskGroup(of: Void.self) { group in
             for latch in latches { group.addTask { await latch.wait() } }
             await group.next()
