@@ -64,22 +64,26 @@ let package = Package(
         .package(url: "https://github.com/CoreOffice/XMLCoder", from: "0.18.2"),
     ],
     targets: [
-        // Floor 0: the vocabulary.
-        .target(name: "Domain", swiftSettings: strict),
+        // Floor 0: what is no part of the domain, and the vocabulary.
+        .target(name: "Basics", swiftSettings: strict),
+        .target(name: "Domain", dependencies: ["Basics"], swiftSettings: strict),
+
+        // What every part needs of the machine.
+        .target(name: "System", swiftSettings: strict),
 
         // Floor 1: pure decisions, and the log.
         .target(
             name: "Autoscaling",
-            dependencies: ["Domain", .product(name: "Collections", package: "swift-collections")],
+            dependencies: ["Basics", "Domain", .product(name: "Collections", package: "swift-collections")],
             swiftSettings: strict),
         .target(
             name: "Placement",
-            dependencies: ["Domain", .product(name: "Collections", package: "swift-collections")],
+            dependencies: ["Basics", "Domain", .product(name: "Collections", package: "swift-collections")],
             swiftSettings: strict),
         .target(
             name: "EventLog",
             dependencies: [
-                "Domain",
+                "Basics", "System", "Domain",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -88,19 +92,18 @@ let package = Package(
             swiftSettings: strict),
 
         .target(name: "SmallFiles", swiftSettings: strict),
-        .target(name: "System", swiftSettings: strict),
 
         // Floor 2: the loop over the log, live and over history.
         .target(
             name: "ControlLoop",
             dependencies: [
-                "Domain", "Autoscaling", "Placement", "EventLog",
+                "Basics", "Domain", "Autoscaling", "Placement", "EventLog",
                 combine,
             ],
             swiftSettings: strict),
         .target(
             name: "Policies",
-            dependencies: ["Domain", "Autoscaling", .product(name: "Yams", package: "Yams")],
+            dependencies: ["Basics", "Domain", "Autoscaling", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
         .target(
             name: "Replay",
@@ -110,7 +113,7 @@ let package = Package(
         // Floor 3: what would have been, on a trace or on a log that was recorded.
         .target(
             name: "Simulation",
-            dependencies: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay"],
+            dependencies: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay"],
             resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
             swiftSettings: strict),
 
@@ -130,25 +133,25 @@ let package = Package(
         .target(
             name: "HTTPService",
             dependencies: [
-                "Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "HTTPServing", log, metrics, lifecycle,
+                "Basics", "System", "Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "HTTPServing", log, metrics, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
         .target(
             name: "ExternalMetrics",
             dependencies: [
-                "Domain", "Autoscaling", "ControlLoop", "HTTPServing", log, metrics, lifecycle, .product(name: "Crypto", package: "swift-crypto"),
+                "Basics", "System", "Domain", "Autoscaling", "ControlLoop", "HTTPServing", log, metrics, lifecycle, .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
-        .target(name: "ServiceClient", dependencies: ["Domain", log] + nio, swiftSettings: strict),
+        .target(name: "ServiceClient", dependencies: ["Basics", "Domain", log] + nio, swiftSettings: strict),
         .target(
             name: "WorkerAgent",
-            dependencies: ["Domain", "ServiceClient", log, .product(name: "Subprocess", package: "swift-subprocess")],
+            dependencies: ["Basics", "Domain", "ServiceClient", log, .product(name: "Subprocess", package: "swift-subprocess")],
             swiftSettings: strict),
         .target(
             name: "KEDAScaler",
             dependencies: [
-                "Domain", "Autoscaling", "ControlLoop", "HTTPServing", log, lifecycle, .product(name: "NIOCore", package: "swift-nio"),
+                "Basics", "Domain", "Autoscaling", "ControlLoop", "HTTPServing", log, lifecycle, .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOCertificateReloading", package: "swift-nio-extras"),
             ] + grpc,
             exclude: ["Protos"],
@@ -156,14 +159,14 @@ let package = Package(
         .target(
             name: "LocalWorkers",
             dependencies: [
-                "Domain", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", log,
+                "Basics", "System", "Domain", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", log,
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             swiftSettings: strict),
         .target(
             name: "Kubernetes",
             dependencies: [
-                "Domain", "HTTPServing", "HTTPAsking", "SmallFiles", "Autoscaling", "ControlLoop", log,
+                "Basics", "System", "Domain", "HTTPServing", "HTTPAsking", "SmallFiles", "Autoscaling", "ControlLoop", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -174,7 +177,7 @@ let package = Package(
         .target(
             name: "Pollers",
             dependencies: [
-                "Domain", "HTTPAsking", "SmallFiles", "Autoscaling", log, lifecycle,
+                "Basics", "System", "Domain", "HTTPAsking", "SmallFiles", "Autoscaling", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -183,7 +186,7 @@ let package = Package(
         .target(
             name: "ObjectStorage",
             dependencies: [
-                "Domain", "HTTPAsking", log, lifecycle,
+                "Basics", "System", "Domain", "HTTPAsking", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -194,17 +197,17 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Telemetry",
-            dependencies: ["Domain", "SmallFiles", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
+            dependencies: ["System", "Domain", "SmallFiles", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict),
 
         // What a person reads on a terminal, a script reads as JSON, and a command that failed says.
-        .target(name: "Output", dependencies: ["Domain", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+        .target(name: "Output", dependencies: ["System", "Domain", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
 
         // Floor 4: the only place where the service's parts are wired together; and what a running service, or a log's file, says.
         .target(
             name: "Assembly",
             dependencies: [
-                "Domain", "System", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", "Policies", "Replay", "HTTPServing", "HTTPService",
+                "Basics", "Domain", "System", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", "Policies", "Replay", "HTTPServing", "HTTPService",
                 "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient", "Telemetry", "Output",
                 log, metrics, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
@@ -213,19 +216,19 @@ let package = Package(
         .target(
             name: "Inspection",
             dependencies: [
-                "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "HTTPService", "ServiceClient", "Output", log,
+                "Basics", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "HTTPService", "ServiceClient", "Output", log,
             ],
             swiftSettings: strict),
 
         // Floor 5: the whole of it at work, to be looked at and to be measured.
         .target(
             name: "Demo",
-            dependencies: ["Domain", "System", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection", log],
+            dependencies: ["Basics", "Domain", "System", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection", log],
             swiftSettings: strict),
         .target(
             name: "Benchmarks",
             dependencies: [
-                "Domain", "System", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "ServiceClient", "Output", "Inspection",
+                "Basics", "Domain", "System", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "ServiceClient", "Output", "Inspection",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio,
             swiftSettings: strict),
@@ -234,7 +237,7 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "Domain", "System", "Autoscaling", "EventLog", "ControlLoop", "Policies", "Replay", "Simulation", "ServiceClient", "WorkerAgent",
+                "Basics", "Domain", "System", "Autoscaling", "EventLog", "ControlLoop", "Policies", "Replay", "Simulation", "ServiceClient", "WorkerAgent",
                 "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -242,24 +245,26 @@ let package = Package(
         .executableTarget(name: "greenroom", dependencies: ["Commands"], swiftSettings: strict),
 
         // Tests mirror the sources.
-        .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
+        .testTarget(name: "BasicsTests", dependencies: ["Basics"], swiftSettings: strict),
+        .testTarget(name: "SystemTests", dependencies: ["System"], swiftSettings: strict),
+        .testTarget(name: "DomainTests", dependencies: ["Basics", "Domain"], swiftSettings: strict),
         .testTarget(
-            name: "AutoscalingTests", dependencies: ["Domain", "Autoscaling"], resources: [.copy("Fixtures")], swiftSettings: strict),
-        .testTarget(name: "PlacementTests", dependencies: ["Domain", "Placement"], swiftSettings: strict),
+            name: "AutoscalingTests", dependencies: ["Basics", "Domain", "Autoscaling"], resources: [.copy("Fixtures")], swiftSettings: strict),
+        .testTarget(name: "PlacementTests", dependencies: ["Basics", "Domain", "Placement"], swiftSettings: strict),
         .testTarget(
             name: "EventLogTests",
-            dependencies: ["Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift")],
+            dependencies: ["Basics", "Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift")],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "ControlLoopTests",
             dependencies: [
-                "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", combine,
+                "Basics", "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", combine,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             resources: [.copy("Fixtures")],
             swiftSettings: strict),
         .testTarget(
-            name: "PoliciesTests", dependencies: ["Domain", "Autoscaling", "Policies", .product(name: "Yams", package: "Yams")], resources: [.copy("Fixtures")], swiftSettings: strict),
+            name: "PoliciesTests", dependencies: ["Basics", "Domain", "Autoscaling", "Policies", .product(name: "Yams", package: "Yams")], resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Domain", "Telemetry", log, metrics, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
         .testTarget(
             name: "LocalWorkersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
@@ -268,10 +273,10 @@ let package = Package(
         .testTarget(name: "WorkerAgentTests", dependencies: ["TestSupport", "Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
         .testTarget(
             name: "HTTPServiceTests",
-            dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPServing", "ServiceClient", "Benchmarks", log, metrics, lifecycle, .product(name: "NIOEmbedded", package: "swift-nio")] + nio, swiftSettings: strict),
+            dependencies: ["Basics", "TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPServing", "ServiceClient", "Benchmarks", log, metrics, lifecycle, .product(name: "NIOEmbedded", package: "swift-nio")] + nio, swiftSettings: strict),
         .testTarget(
             name: "ExternalMetricsTests",
-            dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPServing", log] + nio,
+            dependencies: ["Basics", "System", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPServing", log] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ServiceClientTests", dependencies: ["Domain", "ServiceClient", "Benchmarks", log] + nio, swiftSettings: strict),
         .testTarget(
@@ -282,22 +287,22 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "PoolSimulationTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation"], swiftSettings: strict),
+        .testTarget(name: "PoolSimulationTests", dependencies: ["Basics", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation"], swiftSettings: strict),
         .testTarget(
             name: "PeersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Simulation", "HTTPService", "KEDAScaler", log], swiftSettings: strict),
         // What several test targets need: awaited conditions, a clock moved by hand, programs of the machine.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         // An API server in memory, over real TLS sockets: what tests of the whole service start too.
-        .target(name: "KubernetesTwin", dependencies: ["Domain", "Autoscaling", "Kubernetes", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
+        .target(name: "KubernetesTwin", dependencies: ["Basics", "Domain", "Autoscaling", "Kubernetes", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
         .testTarget(
-            name: "KubernetesTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio,
+            name: "KubernetesTests", dependencies: ["Basics", "System", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
             name: "PollersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "Pollers", log], exclude: ["Support/rude_server.py"],
             swiftSettings: strict),
         .testTarget(
             name: "ObjectStorageTests",
-            dependencies: ["TestSupport", "Domain", "ObjectStorage", log, .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio")],
+            dependencies: ["Basics", "TestSupport", "Domain", "ObjectStorage", log, .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio")],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]

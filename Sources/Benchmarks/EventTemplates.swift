@@ -1,3 +1,4 @@
+import Basics
 import Domain
 import NIOCore
 
@@ -102,8 +103,7 @@ package struct EventTemplates: Sendable {
 
     private static func hex(_ value: UInt64, at offset: Int, _ bytes: UnsafeMutableRawBufferPointer) {
         for k in 0..<16 {
-            let digit = UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * k)) & 15
-            bytes[offset + k] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+            bytes[offset + k] = Hex.digit(UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * k)) & 15)
         }
     }
 }

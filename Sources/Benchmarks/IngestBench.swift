@@ -1,4 +1,5 @@
 package import ServiceClient
+import Basics
 import Domain
 import Inspection
 import NIOCore

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Basics
 import Domain
 import EventLog
 import Inspection
@@ -92,14 +93,14 @@ struct VerifiedLog: Sendable {
     func text(_ path: String) -> String {
         var text = "\(path) is sound: \(Grouped.text(chain.events)) events in \(Grouped.text(chain.commits)) commits, \(Grouped.text(chain.names)) names"
         if let decisions { text += "; \(Grouped.text(decisions.decisions)) decisions come out the same" }
-        return text + "; last hash \(Self.hex(chain.lastHash))"
+        return text + "; last hash \(Hex.text(chain.lastHash))"
     }
 
     var json: JSONValue {
         var members: [JSONValue.Member] = [
             .init(key: "sound", value: .bool(problem == nil)), .init(key: "events", value: .number(String(chain.events))),
             .init(key: "commits", value: .number(String(chain.commits))), .init(key: "names", value: .number(String(chain.names))),
-            .init(key: "lastSeq", value: .number(String(chain.head.seq))), .init(key: "lastHash", value: .string(Self.hex(chain.lastHash))),
+            .init(key: "lastSeq", value: .number(String(chain.head.seq))), .init(key: "lastHash", value: .string(Hex.text(chain.lastHash))),
         ]
         if let decisions { members.append(.init(key: "decisions", value: .number(String(decisions.decisions)))) }
         if let problem {
@@ -108,16 +109,11 @@ struct VerifiedLog: Sendable {
         }
         return .object(members)
     }
-
-    private static func hex(_ bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef")
-        return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
-    }
 }
 
-/// `Progress` for callbacks that can't mutate: used by one caller at a time.
+/// `ProgressBar` for callbacks that can't mutate: used by one caller at a time.
 final class ProgressMeter {
-    private var progress: Progress
+    private var progress: ProgressBar
     init(_ label: String, total: Int64) { progress = ProgressBar(label, total: total) }
     func update(_ done: Int64) { progress.update(done) }
     func finish() { progress.finish() }

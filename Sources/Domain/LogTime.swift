@@ -1,3 +1,5 @@
+import Basics
+
 // What instant is it, in the log's own clock?
 //
 // A `LogTime` is microseconds since 1970-01-01T00:00:00Z, in a proleptic Gregorian calendar without leap seconds.

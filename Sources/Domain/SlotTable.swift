@@ -1,3 +1,5 @@
+package import Basics
+
 // At which index of an array does this key's value lie?
 //
 // A hash table from keys to small numbers: open addressing, linear probing, at most half full, deletion by moving back what

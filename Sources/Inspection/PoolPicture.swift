@@ -1,5 +1,6 @@
 package import ControlLoop
 package import Output
+import Basics
 import Domain
 
 // How does a pool look in one line of a live screen?

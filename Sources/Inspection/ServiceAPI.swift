@@ -1,4 +1,5 @@
 package import Output
+import Basics
 import Domain
 
 // What do the commands need of a running service?

@@ -1,5 +1,6 @@
 package import Domain
 package import Foundation
+import System
 
 // How is an instant shown to a person, and how does a person name one?
 //
@@ -19,11 +20,7 @@ package struct TimeText: Sendable {
     /// `08:03:12.123`
     package func clock(_ time: LogTime) -> String { parts(time).clock }
 
-    package static func now() -> LogTime {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        return LogTime(microseconds: Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1_000)
-    }
+    package static func now() -> LogTime { LogTime(microseconds: WallClock.microseconds()) }
 
     /// `2026-11-21T08:03:12Z`, `2026-11-21 08:03:12` or `2026-11-21 08:03` here, `08:03` or `08:03:12.5` of today.
     package func instant(_ text: String, today: LogTime) -> LogTime? {

@@ -1,4 +1,5 @@
 import NIOHTTP1
+import System
 import Testing
 
 @testable import ExternalMetrics
@@ -7,7 +8,7 @@ import Testing
 
 @Suite struct AnswersTests {
     private let responder = Responder(
-        access: AccessControl(frontProxy: FrontProxy(), reviewer: nil, allowsAnonymousDiscovery: false, uptimeMicroseconds: Uptime.microseconds),
+        access: AccessControl(frontProxy: FrontProxy(), reviewer: nil, allowsAnonymousDiscovery: false, uptimeMicroseconds: MeasuringClock.microseconds),
         source: FixedSource(Sample.snapshot))
 
     private func ask(_ path: String, method: HTTPMethod = .GET, _ headers: [(String, String)] = []) throws -> APIAnswer {

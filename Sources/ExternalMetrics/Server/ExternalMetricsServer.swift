@@ -1,5 +1,6 @@
 package import HTTPServing
 package import Logging
+package import System
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -33,7 +34,7 @@ package final class ExternalMetricsServer: Sendable {
     ///   - uptimeMicroseconds: a clock that never goes back, by which remembered reviews age.
     package static func start(
         _ configuration: ExternalMetricsConfiguration, source: any MetricSource, access: (any AccessReviewing)?, trust: FrontProxyTrust? = nil, log: Logger,
-        uptimeMicroseconds: @escaping @Sendable () -> Int64 = Uptime.microseconds
+        uptimeMicroseconds: @escaping @Sendable () -> Int64 = MeasuringClock.microseconds
     ) async throws -> ExternalMetricsServer {
         try configuration.validate()
         let tls = try ReloadingTLSContext(configuration.tls)

@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // What is asked of a store?

@@ -22,7 +22,7 @@ struct Floor: Sendable {
     ]
     private static let grpc: Set<String> = ["GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "SwiftProtobuf"]
     private static let operating: Set<String> = ["Logging", "Metrics", "ServiceLifecycle", "UnixSignals"]
-    private static let belowThree: Set<String> = ["Domain", "System", "SmallFiles", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "Replay"]
+    private static let belowThree: Set<String> = ["Basics", "Domain", "System", "SmallFiles", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "Replay"]
 
     private static let parts: Set<String> = [
         "HTTPServing", "HTTPService", "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient",
@@ -30,21 +30,22 @@ struct Floor: Sendable {
     ]
 
     static let table: [Floor] = [
-        Floor(target: "Domain", level: 0, ours: [], isPure: true),
+        Floor(target: "Basics", level: 0, ours: [], isPure: true),
+        Floor(target: "System", level: 0, ours: []),
+        Floor(target: "Domain", level: 0, ours: ["Basics"], isPure: true),
 
-        Floor(target: "Autoscaling", level: 1, ours: ["Domain"], packages: collections, isPure: true),
-        Floor(target: "Placement", level: 1, ours: ["Domain"], packages: collections, isPure: true),
-        Floor(target: "EventLog", level: 1, ours: ["Domain"], packages: ["GRDB", "GRDBSQLite", "Crypto"]),
+        Floor(target: "Autoscaling", level: 1, ours: ["Basics", "Domain"], packages: collections, isPure: true),
+        Floor(target: "Placement", level: 1, ours: ["Basics", "Domain"], packages: collections, isPure: true),
+        Floor(target: "EventLog", level: 1, ours: ["Basics", "System", "Domain"], packages: ["GRDB", "GRDBSQLite", "Crypto"]),
         Floor(target: "SmallFiles", level: 1, ours: []),
-        Floor(target: "System", level: 1, ours: []),
 
-        Floor(target: "ControlLoop", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog"], packages: ["GreenroomOpenCombine"]),
-        Floor(target: "Policies", level: 2, ours: ["Domain", "Autoscaling"], packages: ["Yams"]),
+        Floor(target: "ControlLoop", level: 2, ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog"], packages: ["GreenroomOpenCombine"]),
+        Floor(target: "Policies", level: 2, ours: ["Basics", "Domain", "Autoscaling"], packages: ["Yams"]),
         Floor(target: "Replay", level: 2, ours: ["Domain", "EventLog", "ControlLoop"]),
         Floor(target: "HTTPServing", level: 2, ours: ["Domain", "SmallFiles"], packages: http.union(["Logging"])),
         Floor(target: "HTTPAsking", level: 2, ours: [], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL"]),
 
-        Floor(target: "Simulation", level: 3, ours: ["Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay"]),
+        Floor(target: "Simulation", level: 3, ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay"]),
         Floor(target: "HTTPService", level: 3, ours: belowThree.union(["HTTPServing"]), packages: http.union(operating).union(["Crypto"])),
         Floor(target: "ExternalMetrics", level: 3, ours: belowThree.union(["HTTPServing"]), packages: http.union(operating).union(["Crypto"])),
         Floor(
@@ -52,24 +53,24 @@ struct Floor: Sendable {
             packages: grpc.union(["NIOCore", "NIOSSL", "NIOCertificateReloading", "Logging", "ServiceLifecycle"])),
         Floor(target: "Kubernetes", level: 3, ours: belowThree.union(["HTTPServing", "HTTPAsking"]), packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(
-            target: "ObjectStorage", level: 3, ours: ["Domain", "HTTPAsking"],
+            target: "ObjectStorage", level: 3, ours: ["Basics", "System", "Domain", "HTTPAsking"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
-        Floor(target: "ServiceClient", level: 3, ours: ["Domain"], packages: http.union(["Logging"])),
-        Floor(target: "WorkerAgent", level: 3, ours: ["Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
+        Floor(target: "ServiceClient", level: 3, ours: ["Basics", "Domain"], packages: http.union(["Logging"])),
+        Floor(target: "WorkerAgent", level: 3, ours: ["Basics", "Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
         Floor(target: "LocalWorkers", level: 3, ours: belowThree, packages: ["Logging", "Subprocess"]),
-        Floor(target: "Pollers", level: 3, ours: ["Domain", "SmallFiles", "Autoscaling", "HTTPAsking"], packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
-        Floor(target: "Telemetry", level: 3, ours: ["Domain", "SmallFiles"], packages: ["Logging", "Metrics", "CoreMetrics"]),
+        Floor(target: "Pollers", level: 3, ours: ["Basics", "System", "Domain", "SmallFiles", "Autoscaling", "HTTPAsking"], packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
+        Floor(target: "Telemetry", level: 3, ours: ["System", "Domain", "SmallFiles"], packages: ["Logging", "Metrics", "CoreMetrics"]),
 
-        Floor(target: "Output", level: 3, ours: ["Domain"], packages: ["Yams"]),
+        Floor(target: "Output", level: 3, ours: ["System", "Domain"], packages: ["Yams"]),
 
         Floor(target: "Assembly", level: 4, ours: belowThree.union(parts), packages: operating.union(["Yams"])),
         Floor(
             target: "Inspection", level: 4,
-            ours: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "HTTPService", "ServiceClient", "Output"],
+            ours: ["Basics", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "HTTPService", "ServiceClient", "Output"],
             packages: ["Logging"]),
 
         Floor(
-            target: "Demo", level: 5, ours: ["Domain", "System", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection"],
+            target: "Demo", level: 5, ours: ["Basics", "Domain", "System", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection"],
             packages: ["Logging"]),
         Floor(
             target: "Benchmarks", level: 5, ours: belowThree.union(["ServiceClient", "Output", "Inspection"]),
@@ -83,7 +84,7 @@ struct Floor: Sendable {
     ]
 
     /// The only imports between targets of one floor.
-    static let sideways: Set<[String]> = [["Replay", "ControlLoop"], ["WorkerAgent", "ServiceClient"]]
+    static let sideways: Set<[String]> = [["Domain", "Basics"], ["Replay", "ControlLoop"], ["WorkerAgent", "ServiceClient"]]
 
     static func of(_ target: String) -> Floor? { table.first { $0.target == target } }
 }

@@ -1,3 +1,5 @@
+import Basics
+
 // What did one run's counts do over time?
 //
 // Areas are painted over each other, so that what stays visible says something: of demand's area that which no ready

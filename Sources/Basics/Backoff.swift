@@ -4,24 +4,19 @@
 // so that a thousand clients of a server that came back don't return at once. The generator is seeded: tests see the same.
 
 package struct Backoff: Sendable {
-    private let first: Duration
-    private let longest: Duration
-    private var delay: Duration
+    private var delay: DoublingDelay
     private var lots: SplitMix64
 
     package init(first: Duration, longest: Duration, seed: UInt64) {
-        self.first = first
-        self.longest = longest
-        delay = first
+        delay = DoublingDelay(first: first, longest: longest)
         lots = SplitMix64(seed: seed)
     }
 
     /// - Parameter atLeast: what the server asked for (Retry-After); jitter is added to it too.
     package mutating func next(atLeast: Duration = .zero) -> Duration {
-        let base = max(delay, atLeast)
-        delay = min(delay * 2, longest)
+        let base = max(delay.next(), atLeast)
         return base + base * (Double(lots.next() >> 11) * 0x1p-53)
     }
 
-    package mutating func reset() { delay = first }
+    package mutating func reset() { delay.reset() }
 }

@@ -1,4 +1,4 @@
-import Domain
+import Basics
 import Testing
 
 // Arithmetic that stops at the ends of its range.

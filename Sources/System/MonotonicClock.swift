@@ -18,7 +18,3 @@ package struct MonotonicClock: Sendable {
         return MonotonicClock(now: { ContinuousClock.now - origin }, sleep: { try await Task.sleep(for: $0, clock: .continuous) })
     }()
 }
-
-extension Duration {
-    var inSeconds: Double { self / .seconds(1) }
-}
