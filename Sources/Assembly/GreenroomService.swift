@@ -209,13 +209,9 @@ package struct GreenroomService: Sendable {
         } catch { throw Fault(.usage, "kubernetes: \(error)") }
     }
 
-    private static func state(of log: EventLog, at moment: StateMoment) throws(ControlFault) -> any ControlPlane {
-        let wanted: Moment = switch moment {
-        case .position(let position): .position(position)
-        case .time(let time): .time(time)
-        }
+    private static func state(of log: EventLog, at moment: Moment) throws(ControlFault) -> any ControlPlane {
         do throws(LogError) {
-            return HistoricalState(world: try History.world(of: log, at: wanted), log: log)
+            return HistoricalState(world: try History.world(of: log, at: moment), log: log)
         } catch {
             throw .unavailable(error.description)
         }

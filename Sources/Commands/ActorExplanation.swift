@@ -95,7 +95,7 @@ struct ActorExplanation: Sendable {
 extension ActorExplanation {
     /// - Parameter state: the state at a moment of the log.
     static func find(
-        _ id: String, at moment: AsOf, events: any EventSource, now: LogTime, state: (AsOf) async throws -> any StateSource
+        _ id: String, at moment: Moment?, events: any EventSource, now: LogTime, state: (Moment?) async throws -> any StateSource
     ) async throws -> ActorExplanation {
         let present = try await state(moment)
         guard let actor = try await present.actor(id) else {

@@ -48,7 +48,7 @@ struct ExplainCommand: AsyncParsableCommand {
 
     func validate() throws {
         if subject == .actor, shadow != nil || at == "peak" { throw ValidationError("--shadow and --at peak are about pools") }
-        guard let at, at != "peak", AsOf(at, today: .zero) == nil else { return }
+        guard let at, at != "peak", Moment(at, today: .zero) == nil else { return }
         throw ValidationError("--at \(at) is neither a position, a time (2026-11-21T14:03:00Z, \"2026-11-21 14:03\", 14:03) nor peak")
     }
 
@@ -56,14 +56,14 @@ struct ExplainCommand: AsyncParsableCommand {
         guard subject == .pool else { return try await explainActor() }
         let now = TimeText.now()
         var explanation = try await explanation(source.events(), now: now)
-        let moment = at == "peak" ? .position(explanation.recorded.event.seq) : at.flatMap { AsOf($0, today: now) } ?? .now
+        let moment: Moment? = at == "peak" ? .position(explanation.recorded.event.seq) : at.flatMap { Moment($0, today: now) }
         explanation.pool = try await source.state(at: moment).pool(explanation.recorded.pool)
         Terminal.write(try format.output.text(explanation.json) { explanation.text(palette: .forOutput) })
     }
 
     private func explainActor() async throws {
         let now = TimeText.now()
-        let moment = at.flatMap { AsOf($0, today: now) } ?? .now
+        let moment = at.flatMap { Moment($0, today: now) }
         let explanation = try await ActorExplanation.find(namespace.map { QualifiedName.full(name, in: $0) } ?? name, at: moment, events: source.events(), now: now) { try await source.state(at: $0) }
         Terminal.write(try format.output.text(try explanation.json) { explanation.text(palette: .forOutput) })
     }
@@ -73,7 +73,7 @@ struct ExplainCommand: AsyncParsableCommand {
         if at == "peak" { return Explanation(recorded: try await peak(source, pool), now: now, isLatest: false) }
         var query = EventQuery(subject: pool, kind: .scaleDecided)
         let latest = try await decision(source, query)
-        if let at { query.through = AsOf(at, today: now) ?? .now }
+        if let at { query.through = Moment(at, today: now) }
         let found = query.through == .now ? latest : try await decision(source, query)
         guard let found else { throw none(pool, hasLater: latest != nil) }
         return Explanation(recorded: found, now: now, isLatest: found.event.seq == latest?.event.seq)

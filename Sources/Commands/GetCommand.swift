@@ -69,7 +69,7 @@ struct GetCommand: AsyncParsableCommand {
         if let namespace, namespace.isEmpty || namespace.contains("/") { throw ValidationError("--namespace takes a namespace alone: no slash in it") }
         if resource != .decisions, diff || pool != nil { throw ValidationError("--diff and --pool are for decisions: greenroom get decisions --diff") }
         if let pool, let name { throw ValidationError("--pool \(pool) and \(name) both name the pool: give one of them") }
-        if let at, AsOf(at, today: .zero) == nil {
+        if let at, Moment(at, today: .zero) == nil {
             throw ValidationError("--at \(at) is neither a position nor a time (2026-11-21T14:03:00Z, \"2026-11-21 14:03\", 14:03)")
         }
     }
@@ -126,7 +126,7 @@ struct GetCommand: AsyncParsableCommand {
         return try await DecisionDiff(source, pool: pool, namespace: namespace, through: moment(), limit: limit)
     }
 
-    private func moment() -> AsOf { at.flatMap { AsOf($0, today: TimeText.now()) } ?? .now }
+    private func moment() -> Moment? { at.flatMap { Moment($0, today: TimeText.now()) } }
 
     // MARK: - One or all
 

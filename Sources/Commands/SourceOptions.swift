@@ -51,7 +51,7 @@ struct SourceOptions: ParsableArguments {
         return ServerState(api: try await ServiceConnection.open(server))
     }
 
-    func state(at moment: AsOf = .now) async throws -> any StateSource {
+    func state(at moment: Moment? = nil) async throws -> any StateSource {
         if let db { return try await LogFile.state(path: db, at: moment) }
         return ServerState(api: try await ServiceConnection.open(server), moment: moment)
     }
@@ -61,7 +61,7 @@ extension ServiceConnection {
     static func open(_ options: ServerOptions) async throws -> ServiceConnection { try await open(url: options.url, token: options.token()) }
 }
 
-extension AsOf {
+extension Moment {
     /// From a position, or a time as people write it.
     init?(_ text: String, today: LogTime) {
         if let position = Position(text), position >= 0 {

@@ -63,8 +63,8 @@ package struct EventQuery: Hashable, Sendable {
     /// Events of this worker, and of actors on it.
     package var worker: String?
     package var kind: EventKind?
-    /// Nothing after this moment.
-    package var through = AsOf.now
+    /// Nothing after this moment; nil where there is no such end.
+    package var through: Moment?
     /// nil is all there are.
     package var limit: Int?
     /// Whether to go on with new events when those there are have been given.
@@ -72,7 +72,7 @@ package struct EventQuery: Hashable, Sendable {
 
     package init(
         after: Position = 0, pool: String? = nil, subject: String? = nil, worker: String? = nil, kind: EventKind? = nil,
-        through: AsOf = .now, limit: Int? = nil, follows: Bool = false
+        through: Moment? = nil, limit: Int? = nil, follows: Bool = false
     ) {
         self.after = after
         self.pool = pool
@@ -89,7 +89,7 @@ extension EventQuery {
     /// Whether the event lies at or before the last moment asked for. Once one doesn't, none after it does.
     func includes(_ event: EventRecord) -> Bool {
         switch through {
-        case .now: true
+        case nil: true
         case .position(let position): event.seq <= position
         case .time(let time): event.at <= time
         }

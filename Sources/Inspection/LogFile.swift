@@ -19,37 +19,12 @@ package enum LogFile {
 
     package static func events(path: String) async throws -> any EventSource { LogEvents(log: try open(path)) }
 
-    /// The state at a moment of the log, folded by the service's own code.
-    package static func state(path: String, at moment: AsOf = .now) async throws -> any StateSource {
+    /// The state at a moment of the log, or at its end, folded by the service's own code.
+    package static func state(path: String, at moment: Moment? = nil) async throws -> any StateSource {
         let log = try open(path)
         do throws(LogError) {
-            return PlaneState(plane: HistoricalState(world: try History.world(of: log, at: moment.inReplay), log: log))
+            return PlaneState(plane: HistoricalState(world: try History.world(of: log, at: moment ?? .position(.max)), log: log))
         } catch { throw Fault(error) }
-    }
-}
-
-/// Which moment of the log is meant.
-package enum AsOf: Hashable, Sendable {
-    case now
-    case position(Position)
-    case time(LogTime)
-
-    /// A log's own file has no now: that is its end.
-    package var inReplay: Moment {
-        switch self {
-        case .now: .position(.max)
-        case .position(let position): .position(position)
-        case .time(let time): .time(time)
-        }
-    }
-
-    /// As `?at=` takes it; nil for now.
-    var queryText: String? {
-        switch self {
-        case .now: nil
-        case .position(let position): String(position)
-        case .time(let time): time.rfc3339
-        }
     }
 }
 

@@ -8,15 +8,15 @@ import Output
 
 package struct ServerState: StateSource, EventSource {
     package let api: any ServiceAPI
-    /// The state of which moment is asked for.
-    package var moment = AsOf.now
+    /// The state of which moment is asked for; nil for now.
+    package var moment: Moment?
 
     /// Pages of one listing, at most.
     private static let pagesLimit = 10_000
     /// Events asked for at once; the next page begins after the last of the one before.
     private static let eventsPerPage = 1_000
 
-    package init(api: any ServiceAPI, moment: AsOf = .now) {
+    package init(api: any ServiceAPI, moment: Moment? = nil) {
         self.api = api
         self.moment = moment
     }
@@ -111,12 +111,12 @@ package struct ServerState: StateSource, EventSource {
 
     private func dated(_ path: APIPath) -> APIPath {
         var path = path
-        path.query("at", moment.queryText)
+        path.query("at", moment?.text)
         return path
     }
 
     private func onlyNow(_ what: String) throws {
-        guard moment == .now else { throw Fault(.usage, "a service tells \(what) of now alone", do: "leave out --at, or look into the log itself with --db") }
+        guard moment == nil else { throw Fault(.usage, "a service tells \(what) of now alone", do: "leave out --at, or look into the log itself with --db") }
     }
 
     /// All pages of a listing.

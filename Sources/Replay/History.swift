@@ -6,23 +6,6 @@ package import EventLog
 //
 // From the nearest checkpoint, then the tail: the same fold as the live loop's.
 
-/// A moment: a position, or a log time.
-package enum Moment: Hashable, Sendable {
-    case position(Position)
-    case time(LogTime)
-
-    /// `12345` or an RFC 3339 time; nil for anything else.
-    package init?(_ text: String) {
-        if let position = Position(text), position >= 0 {
-            self = .position(position)
-        } else if let time = LogTime(rfc3339: text) {
-            self = .time(time)
-        } else {
-            return nil
-        }
-    }
-}
-
 package enum History {
     /// Events read from the file at a time.
     static let sliceEvents = 16_384

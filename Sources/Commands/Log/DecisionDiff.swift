@@ -52,7 +52,7 @@ struct DecisionDiff: Sendable {
     /// Shadows taken away in one log, at most.
     static let removalsLimit = 100_000
 
-    init(_ source: any EventSource, pool: String?, namespace: String?, through: AsOf, limit: Int) async throws {
+    init(_ source: any EventSource, pool: String?, namespace: String?, through: Moment?, limit: Int) async throws {
         var query = EventQuery(pool: pool, kind: .policyApplied)
         query.through = through
         var reading = DiffReading(limit: limit, removals: try await Self.removals(source, query))

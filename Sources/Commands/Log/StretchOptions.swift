@@ -18,7 +18,7 @@ struct StretchOptions: ParsableArguments {
 
     func validate() throws {
         for (name, text) in [("--from", from), ("--to", to)] {
-            guard let text, AsOf(text, today: .zero) == nil else { continue }
+            guard let text, Moment(text, today: .zero) == nil else { continue }
             throw ValidationError("\(name) \(text) is neither a position nor a time (2026-11-21T14:03:00Z, \"2026-11-21 14:03\", 14:03)")
         }
     }
@@ -37,7 +37,7 @@ struct StretchOptions: ParsableArguments {
         return found
     }
 
-    private func moment(_ text: String?, _ today: LogTime) -> Moment? { text.flatMap { AsOf($0, today: today)?.inReplay } }
+    private func moment(_ text: String?, _ today: LogTime) -> Moment? { text.flatMap { Moment($0, today: today) } }
 
     /// The pools that were named; empty where none was.
     func pools(of log: EventLog) throws -> Set<NameID> {
