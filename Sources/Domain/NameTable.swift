@@ -16,6 +16,10 @@ package import Basics
     @usableFromInline package static func < (a: NameID, b: NameID) -> Bool { a.rawValue < b.rawValue }
 }
 
+extension NameID: MixedKey {
+    @inlinable package var mixed: UInt64 { ByteHash.mix(UInt64(rawValue)) }
+}
+
 package struct NameTable: Sendable {
     private var text: [UInt8] = []
     /// Where name n ends; `ends[0]` is 0, so name n lies at `ends[n-1]..<ends[n]`.

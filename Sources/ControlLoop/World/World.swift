@@ -1,5 +1,6 @@
 package import Domain
 import Autoscaling
+import Basics
 import Placement
 
 // What is the state at this position of the log?

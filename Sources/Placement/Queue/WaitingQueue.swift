@@ -1,4 +1,5 @@
 package import Domain
+import Basics
 
 // Whose turn is it?
 //

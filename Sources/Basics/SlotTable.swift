@@ -1,5 +1,3 @@
-package import Basics
-
 // At which index of an array does this key's value lie?
 //
 // A hash table from keys to small numbers: open addressing, linear probing, at most half full, deletion by moving back what
@@ -10,10 +8,6 @@ package import Basics
 @usableFromInline package protocol MixedKey: Equatable, Sendable {
     /// Well spread in its low bits.
     var mixed: UInt64 { get }
-}
-
-extension NameID: MixedKey {
-    @inlinable package var mixed: UInt64 { ByteHash.mix(UInt64(rawValue)) }
 }
 
 /// Positions, and indices of tables.
