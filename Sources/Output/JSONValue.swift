@@ -27,13 +27,7 @@ package enum JSONValue: Hashable, Sendable {
 
     package init(_ bytes: [UInt8]) throws(JSONFault) {
         let result = bytes.withUnsafeBufferPointer { buffer -> Result<JSONValue, JSONFault> in
-            var cursor = JSONCursor(buffer)
-            do throws(JSONFault) {
-                let value = try cursor.value()
-                cursor.skipSpace()
-                guard cursor.atEnd else { throw cursor.fault("something follows the value") }
-                return .success(try JSONValue(buffer, value))
-            } catch { return .failure(error) }
+            do throws(JSONFault) { return .success(try JSONValue(buffer, try JSONCursor.whole(buffer))) } catch { return .failure(error) }
         }
         self = try result.get()
     }

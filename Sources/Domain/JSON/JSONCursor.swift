@@ -51,6 +51,18 @@ package struct JSONCursor {
 
     package var atEnd: Bool { index >= bytes.count }
 
+    /// The one value that `bytes` are, with nothing but space around it.
+    package static func whole(_ bytes: UnsafeBufferPointer<UInt8>) throws(JSONFault) -> Value {
+        var cursor = JSONCursor(bytes)
+        let value = try cursor.value()
+        cursor.skipSpace()
+        guard cursor.atEnd else { throw cursor.fault("something follows the value") }
+        return value
+    }
+
+    /// Whether `bytes` are one object.
+    package static func isObject(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool { (try? whole(bytes))?.kind == .object }
+
     @inline(__always)
     package mutating func skipSpace() {
         while index < bytes.count {
