@@ -201,7 +201,7 @@ let package = Package(
             swiftSettings: strict),
 
         // What a person reads on a terminal, a script reads as JSON, and a command that failed says.
-        .target(name: "Output", dependencies: ["System", "Domain", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+        .target(name: "Output", dependencies: ["System", "Domain", "EventLog", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
 
         // Floor 4: the only place where the service's parts are wired together; and what a running service, or a log's file, says.
         .target(

@@ -1,5 +1,5 @@
-package import Kubernetes
 import ExternalMetrics
+import Kubernetes
 
 // How does the external metrics server learn which front proxy the cluster trusts?
 //
@@ -7,7 +7,7 @@ import ExternalMetrics
 
 extension FrontProxySource {
     /// Reads them from the cluster's own ConfigMap.
-    package init(_ client: KubernetesClient) {
+    init(_ client: KubernetesClient) {
         self.init { () async throws(FrontProxyFault) in
             do throws(KubernetesError) {
                 return try await client.requestHeaderAuthentication().map { found in

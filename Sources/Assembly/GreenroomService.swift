@@ -1,3 +1,5 @@
+package import Logging
+package import UnixSignals
 import Autoscaling
 import ControlLoop
 import Domain
@@ -7,14 +9,12 @@ import HTTPService
 import KEDAScaler
 import Kubernetes
 import LocalWorkers
-import Logging
 import Output
 import Pollers
 import Replay
 import ServiceLifecycle
 import System
 import Telemetry
-import UnixSignals
 
 // How do the parts become one service?
 //
@@ -22,9 +22,9 @@ import UnixSignals
 // ends what a crash left behind, serves, and goes live; stopping goes the other way: workers, loop, server, log.
 
 package struct GreenroomService: Sendable {
-    package let configuration: ServiceConfiguration
+    let configuration: ServiceConfiguration
     private let logger: Logger
-    package let metrics: MetricsOutlet?
+    let metrics: MetricsOutlet?
 
     /// Under which this instance acts, where several might.
     struct Lead: Sendable {

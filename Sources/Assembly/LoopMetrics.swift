@@ -1,6 +1,6 @@
-package import Autoscaling
-package import ControlLoop
-package import Domain
+import Autoscaling
+import ControlLoop
+import Domain
 import Logging
 import Metrics
 import Synchronization
@@ -10,7 +10,7 @@ import Synchronization
 // The loop's reports as swift-metrics, under the names of the interface. Handles are made once a name and label set and
 // kept; what the loop tells on its hot path touches counters by index.
 
-package final class LoopMetrics: LoopObserving {
+final class LoopMetrics: LoopObserving {
     private let appended: [Counter?]
     private let superseded = Counter(label: "greenroom_events_superseded_total")
     private let commitEvents = Recorder(label: "greenroom_commit_events")
@@ -58,7 +58,7 @@ package final class LoopMetrics: LoopObserving {
     /// Lines about skipped events in one run: a log full of them is not to fill the disk with words.
     private static let skippedLines = 100
 
-    package init(logger: Logger) {
+    init(logger: Logger) {
         self.logger = logger
         let most = EventKind.allCases.map(\.rawValue).max() ?? 0
         var counters = [Counter?](repeating: nil, count: Int(most) + 1)
@@ -68,7 +68,7 @@ package final class LoopMetrics: LoopObserving {
         appended = counters
     }
 
-    package func folded(_ batch: CommittedBatch, superseded count: Int, lagSeconds: Double) {
+    func folded(_ batch: CommittedBatch, superseded count: Int, lagSeconds: Double) {
         var kinds = [Int](repeating: 0, count: appended.count)
         for event in batch.events { kinds[Int(event.kind.rawValue)] += 1 }
         for (kind, count) in kinds.enumerated() where count > 0 { appended[kind]?.increment(by: count) }
@@ -77,7 +77,7 @@ package final class LoopMetrics: LoopObserving {
         lag.record(lagSeconds)
     }
 
-    package func couldNotFold(_ position: Position, why: String) {
+    func couldNotFold(_ position: Position, why: String) {
         skipped.increment()
         let told = handles.withLock { handles in
             handles.skipped += 1
@@ -88,26 +88,26 @@ package final class LoopMetrics: LoopObserving {
         logger.error("event of the log skipped", metadata: ["position": "\(position)", "problem": "\(why)\(rest)"])
     }
 
-    package func couldNotSaveCheckpoint(_ problem: String) { unsavedCheckpoints.increment() }
-    package func couldNotRead(_ problem: String) { unreadable.increment() }
+    func couldNotSaveCheckpoint(_ problem: String) { unsavedCheckpoints.increment() }
+    func couldNotRead(_ problem: String) { unreadable.increment() }
 
-    package func concluded(secondsSinceCommit: Double, events: Int) { decisionSeconds.recordNanoseconds(Int64(clamping: secondsSinceCommit * 1e9)) }
+    func concluded(secondsSinceCommit: Double, events: Int) { decisionSeconds.recordNanoseconds(Int64(clamping: secondsSinceCommit * 1e9)) }
 
-    package func decided(pool: String, direction: Decision.Direction, reason: String) {
+    func decided(pool: String, direction: Decision.Direction, reason: String) {
         let key = DecisionKey(pool: pool, direction: direction.rawValue, reason: reason)
         handles.withLock { handles in
             handles.decisions[key, default: Counter(label: "greenroom_decisions_total", dimensions: key.dimensions)].increment()
         }
     }
 
-    package func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String) {
+    func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String) {
         let key = DecisionKey(pool: pool, shadow: shadow, direction: direction.rawValue, reason: reason)
         handles.withLock { handles in
             handles.decisions[key, default: Counter(label: "greenroom_shadow_decisions_total", dimensions: key.dimensions)].increment()
         }
     }
 
-    package func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) {
+    func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) {
         handles.withLock { handles in
             let dimensions = [("pool", pool), ("tier", tier.name)]
             let handle = handles.placements[PlacementKey(pool: pool, tier: tier)]
@@ -118,7 +118,7 @@ package final class LoopMetrics: LoopObserving {
         }
     }
 
-    package func workerStarted(pool: String, seconds: Double) {
+    func workerStarted(pool: String, seconds: Double) {
         handles.withLock { handles in
             let timer = handles.starts[pool] ?? Timer(label: "greenroom_worker_start_seconds", dimensions: [("pool", pool)])
             handles.starts[pool] = timer
@@ -126,15 +126,15 @@ package final class LoopMetrics: LoopObserving {
         }
     }
 
-    package func actuated(pool: String, to: Int, reactionSeconds seconds: Double) { reactionSeconds.recordNanoseconds(Int64(clamping: seconds * 1e9)) }
+    func actuated(pool: String, to: Int, reactionSeconds seconds: Double) { reactionSeconds.recordNanoseconds(Int64(clamping: seconds * 1e9)) }
 
-    package func actuationFailed(pool: String, error: String, attempt: Int) {
+    func actuationFailed(pool: String, error: String, attempt: Int) {
         handles.withLock { handles in
             handles.actuationFailures[pool, default: Counter(label: "greenroom_actuation_failures_total", dimensions: [("pool", pool)])].increment()
         }
     }
 
-    package func workerGone(pool: String, _ end: WorkerEnd) {
+    func workerGone(pool: String, _ end: WorkerEnd) {
         handles.withLock { handles in
             let dimensions = [("pool", pool), ("reason", end.rawValue)]
             handles.gone[GoneKey(pool: pool, end: end), default: Counter(label: "greenroom_workers_gone_total", dimensions: dimensions)].increment()
@@ -142,7 +142,7 @@ package final class LoopMetrics: LoopObserving {
     }
 
     /// Sets the gauges of all pools: called when somebody reads the metrics.
-    package func show(_ pools: [PoolView]) {
+    func show(_ pools: [PoolView]) {
         handles.withLock { handles in
             for pool in pools {
                 let name = "\(pool.namespace)/\(pool.name)"

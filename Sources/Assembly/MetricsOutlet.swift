@@ -1,16 +1,16 @@
-package import EventLog
+package import Logging
 package import Telemetry
 import ControlLoop
 import Domain
+import EventLog
 import Foundation
-import Logging
 import Metrics
 
 // What does `/metrics` show? Everything that was counted, with the gauges set at the moment of asking.
 
 package final class MetricsOutlet: Sendable {
     private let factory: PrometheusMetrics
-    package let loop: LoopMetrics
+    let loop: LoopMetrics
 
     /// To be made once a process: the metrics system takes one backend.
     package init(_ factory: PrometheusMetrics, logger: Logger) {
@@ -19,7 +19,7 @@ package final class MetricsOutlet: Sendable {
         loop = LoopMetrics(logger: logger)
     }
 
-    package func text(openMetrics: Bool, _ plane: ControlLoop, _ log: EventLog) async -> [UInt8] {
+    func text(openMetrics: Bool, _ plane: ControlLoop, _ log: EventLog) async -> [UInt8] {
         loop.show(await plane.pools())
         Gauge(label: "greenroom_log_bytes").record(Self.bytes(of: log.path))
         let health = log.health
@@ -30,7 +30,7 @@ package final class MetricsOutlet: Sendable {
     }
 
     /// Of an instance without a loop.
-    package func text(openMetrics: Bool) -> [UInt8] { factory.exposition(openMetrics ? .openMetrics : .text) }
+    func text(openMetrics: Bool) -> [UInt8] { factory.exposition(openMetrics ? .openMetrics : .text) }
 
     private static func bytes(of path: String) -> Int64 {
         [path, path + "-wal"].reduce(0) { sum, file in

@@ -1,11 +1,11 @@
-package import Kubernetes
-package import Pollers
 import Autoscaling
 import ControlLoop
 import EventLog
+import Kubernetes
 import Logging
 import Metrics
 import Policies
+import Pollers
 
 // How are policies that are objects of a cluster read and told of? As those of files are, in the log of this service.
 
@@ -13,7 +13,7 @@ extension PolicyObjects {
     /// Problems of one object told in its condition; `policy check` lists more.
     private static let problemsTold = 16
 
-    package static func of(_ targets: KubernetesTargets, _ loop: ControlLoop, _ news: LoopNews, namespaces: [String], addresses: AddressRule, logger: Logger) -> PolicyObjects {
+    static func of(_ targets: KubernetesTargets, _ loop: ControlLoop, _ news: LoopNews, namespaces: [String], addresses: AddressRule, logger: Logger) -> PolicyObjects {
         let unwritten = Counter(label: "greenroom_kubernetes_events_dropped_total")
         return targets.policyObjects(
             loop, news: news, namespaces: namespaces, read: { document, source in read(document, source, addresses) }, wallClock: EventLog.systemClock,

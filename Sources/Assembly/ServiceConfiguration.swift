@@ -1,11 +1,11 @@
 package import HTTPService
-package import KEDAScaler
+package import Logging
 package import Telemetry
 import Autoscaling
 import EventLog
 import ExternalMetrics
 import Foundation
-import Logging
+import KEDAScaler
 import Output
 import Pollers
 import ServiceClient
@@ -20,7 +20,7 @@ package struct ServiceConfiguration: Sendable {
     package var database = "greenroom.db"
     package var server = ServerConfiguration()
     /// Files, or folders of files ending in .yaml, .yml or .json.
-    package var policies: [String] = []
+    var policies: [String] = []
     package var logLevel = Logger.Level.info
     package var logFormat = LogConfiguration.Format.text
     /// Where workers of `kind: Process` reach the service; by default its own cleartext address.
@@ -35,7 +35,7 @@ package struct ServiceConfiguration: Sendable {
     var secretsFolder: String?
     var checkpointEvents: Int64 = 250_000
     /// The external scaler for KEDA; nil opens no port for it.
-    package var keda: KEDAScalerConfiguration?
+    var keda: KEDAScalerConfiguration?
     /// `external.metrics.k8s.io` for HPAs; nil opens no port for it.
     var externalMetrics: ExternalMetricsConfiguration?
     /// Pools whose workers are pods; nil where there are none.

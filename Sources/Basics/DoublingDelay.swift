@@ -7,7 +7,7 @@ extension Duration {
     package func doubled(_ times: Int, atMost longest: Duration) -> Duration {
         var delay = min(self, longest)
         var left = times
-        while left > 0, delay < longest, delay > .zero {
+        while left > 0, (delay < longest) && (delay > .zero) {
             delay = min(delay * 2, longest)
             left -= 1
         }

@@ -1,9 +1,9 @@
+package import Output
 import Autoscaling
 import ControlLoop
 import Domain
 import EventLog
 import Foundation
-import Output
 import Synchronization
 
 // How fast does a commit become a decision?

@@ -1,6 +1,6 @@
+package import NIOCore
 import Basics
 import Domain
-import NIOCore
 
 // What does the load consist of?
 //

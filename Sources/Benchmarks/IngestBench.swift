@@ -1,9 +1,9 @@
+package import Output
 package import ServiceClient
 import Basics
 import Domain
 import Inspection
 import NIOCore
-import Output
 
 // How fast are events taken, acknowledged and durable?
 //

@@ -1,5 +1,5 @@
-package import Domain
-import Output
+package import Output
+import Domain
 
 // What did placing cost, at each size?
 

@@ -1,8 +1,8 @@
+package import Output
 import ControlLoop
 import Domain
 import EventLog
 import Foundation
-import Output
 import Replay
 
 // How soon is a log's state there again, and how fast does its history pass?

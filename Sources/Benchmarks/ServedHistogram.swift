@@ -32,6 +32,6 @@ package struct ServedHistogram: Hashable, Sendable {
         return buckets.first { Double($0.count) >= q * Double(count) }?.bound
     }
 
-    static func == (a: ServedHistogram, b: ServedHistogram) -> Bool { a.buckets.elementsEqual(b.buckets) { $0 == $1 } }
+    package static func == (a: ServedHistogram, b: ServedHistogram) -> Bool { a.buckets.elementsEqual(b.buckets) { $0 == $1 } }
     package func hash(into hasher: inout Hasher) { hasher.combine(count) }
 }

@@ -74,7 +74,7 @@ struct ExplainCommand: AsyncParsableCommand {
         var query = EventQuery(subject: pool, kind: .scaleDecided)
         let latest = try await decision(source, query)
         if let at { query.through = Moment(at, today: now) }
-        let found = query.through == .now ? latest : try await decision(source, query)
+        let found = query.through == nil ? latest : try await decision(source, query)
         guard let found else { throw none(pool, hasLater: latest != nil) }
         return Explanation(recorded: found, now: now, isLatest: found.event.seq == latest?.event.seq)
     }

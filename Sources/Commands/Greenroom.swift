@@ -1,7 +1,7 @@
 package import ArgumentParser
-package import Output
 import Assembly
 import Foundation
+import Output
 
 // What can be said on the command line?
 //

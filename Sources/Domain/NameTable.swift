@@ -1,4 +1,4 @@
-package import Basics
+public import Basics
 
 // Which small number stands for this name?
 //

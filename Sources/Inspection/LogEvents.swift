@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import HTTPService
+import Output
 
 // Which events does a log's file hold?
 //

@@ -1,8 +1,9 @@
 package import Domain
 package import EventLog
-package import Replay
 import ControlLoop
 import Foundation
+import Output
+import Replay
 
 // What does a log's own file say, without a service?
 //
@@ -25,13 +26,6 @@ package enum LogFile {
         do throws(LogError) {
             return PlaneState(plane: HistoricalState(world: try History.world(of: log, at: moment ?? .position(.max)), log: log))
         } catch { throw Fault(error) }
-    }
-}
-
-extension Fault {
-    package init(_ error: LogError) {
-        // What was opened and is damaged is an answer; what could not be opened is none.
-        self.init(error.reason == .damaged ? .no : .unreachable, "can't \(error.operation) \(error.path): \(error.problem)", do: error.hint)
     }
 }
 

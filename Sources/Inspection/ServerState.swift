@@ -1,5 +1,5 @@
 package import ControlLoop
-import Domain
+package import Domain
 import Output
 
 // What does a running service say its state is, and what is in its log?

@@ -1,5 +1,6 @@
 package import Simulation
 import Foundation
+import Output
 
 // Which arrivals does a file hold? For whoever names one: a mistake becomes a fault that says where it is.
 

@@ -6,7 +6,7 @@ import Testing
     @Test("a file imports only from the floors below, and from its target's own packages")
     func imports() throws { try check(Rules.imports) }
 
-    @Test("Domain, Autoscaling and Placement have no clock, no randomness, no I/O and no concurrency")
+    @Test("Basics, Domain, Autoscaling and Placement have no clock, no randomness, no I/O and no concurrency")
     func purity() throws { try check(Rules.purity) }
 
     @Test("nothing is forced: no try!, no as!, no unwrap")

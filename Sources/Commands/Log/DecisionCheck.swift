@@ -28,7 +28,7 @@ struct DecisionCheck: Sendable {
         do throws(LogError) {
             let report = try verifier.verify { position, _ in progress(position) }
             return Report(decisions: report.checked, fault: report.first.map { Report.Fault(difference: $0) })
-        } catch { throw greenroom.Fault(error) }
+        } catch { throw Output.Fault(error) }
     }
 }
 

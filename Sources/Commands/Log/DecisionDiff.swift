@@ -63,7 +63,7 @@ struct DecisionDiff: Sendable {
             return true
         }
         let end: LogTime = switch through {
-        case .now: try await source.end()
+        case nil: try await source.end()
         case .time(let time): min(time, try await source.end())
         case .position: reading.last
         }

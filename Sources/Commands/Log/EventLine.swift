@@ -1,4 +1,5 @@
 import Domain
+import Inspection
 import Output
 
 // How is an event said in one line?

@@ -1,5 +1,6 @@
 import ControlLoop
 import Domain
+import Inspection
 import Output
 
 // Which columns does a listing have, and what is it for a script?

@@ -1,6 +1,6 @@
 package import HTTPServing
 package import Logging
-package import System
+import System
 import NIOCore
 import NIOPosix
 import Synchronization

@@ -1,5 +1,5 @@
-package import Domain
-package import Basics
+import Domain
+import Basics
 
 // Which snapshot is meant?
 //

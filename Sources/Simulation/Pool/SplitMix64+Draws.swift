@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 import Basics
 
 // Which reals and which choices does a seed give? What traces, demos and benchmarks draw from.

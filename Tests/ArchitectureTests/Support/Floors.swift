@@ -61,7 +61,7 @@ struct Floor: Sendable {
         Floor(target: "Pollers", level: 3, ours: ["Basics", "System", "Domain", "SmallFiles", "Autoscaling", "HTTPAsking"], packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
         Floor(target: "Telemetry", level: 3, ours: ["System", "Domain", "SmallFiles"], packages: ["Logging", "Metrics", "CoreMetrics"]),
 
-        Floor(target: "Output", level: 3, ours: ["System", "Domain"], packages: ["Yams"]),
+        Floor(target: "Output", level: 3, ours: ["System", "Domain", "EventLog"], packages: ["Yams"]),
 
         Floor(target: "Assembly", level: 4, ours: belowThree.union(parts), packages: operating.union(["Yams"])),
         Floor(
