@@ -72,22 +72,26 @@ let package = Package(
         .package(url: "https://github.com/CoreOffice/XMLCoder", from: "0.18.2"),
     ],
     targets: [
-        // Floor 0: the vocabulary.
-        .target(name: "Domain", swiftSettings: strict),
+        // Floor 0: what is no part of the domain, and the vocabulary.
+        .target(name: "Basics", swiftSettings: strict),
+        .target(name: "Domain", dependencies: ["Basics"], swiftSettings: strict),
+
+        // What every part needs of the machine.
+        .target(name: "System", swiftSettings: strict),
 
         // Floor 1: pure decisions, and the log.
         .target(
             name: "Autoscaling",
-            dependencies: ["Domain", .product(name: "Collections", package: "swift-collections")],
+            dependencies: ["Basics", "Domain", .product(name: "Collections", package: "swift-collections")],
             swiftSettings: strict),
         .target(
             name: "Placement",
-            dependencies: ["Domain", .product(name: "Collections", package: "swift-collections")],
+            dependencies: ["Basics", "Domain", .product(name: "Collections", package: "swift-collections")],
             swiftSettings: strict),
         .target(
             name: "EventLog",
             dependencies: [
-                "Domain",
+                "Basics", "System", "Domain",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -99,23 +103,29 @@ let package = Package(
         .target(name: "BuildCommit", cSettings: [.define("GREENROOM_COMMIT", to: commit.isEmpty ? "unknown" : commit)]),
 
         // Floor 2: what the log says, and nothing else.
-        .target(name: "State", dependencies: ["Domain", "Autoscaling", "Placement", "EventLog"], swiftSettings: strict),
+        .target(name: "State", dependencies: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog"], swiftSettings: strict),
 
         // The loop over the log, live and over history.
         .target(
             name: "ControlLoop",
             dependencies: [
-                "Domain", "Autoscaling", "Placement", "EventLog", "State",
+                "Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State",
                 combine,
             ],
             swiftSettings: strict),
         .target(
             name: "Policies",
-            dependencies: ["Domain", "Autoscaling", .product(name: "Yams", package: "Yams")],
+            dependencies: ["Basics", "Domain", "Autoscaling", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
         .target(
             name: "Replay",
-            dependencies: ["Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop"],
+            dependencies: ["Domain", "EventLog", "State", "ControlLoop"],
+            swiftSettings: strict),
+
+        // Floor 3: what would have been, on a trace or on a log that was recorded.
+        .target(
+            name: "Simulation",
+            dependencies: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay"],
             resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
             swiftSettings: strict),
 
@@ -135,25 +145,25 @@ let package = Package(
         .target(
             name: "HTTPService",
             dependencies: [
-                "Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Policies", "HTTPTransport", log, metrics, lifecycle,
+                "Basics", "System", "Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies", "HTTPTransport", log, metrics, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
         .target(
             name: "ExternalMetrics",
             dependencies: [
-                "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, metrics, lifecycle, .product(name: "Crypto", package: "swift-crypto"),
+                "Basics", "System", "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, metrics, lifecycle, .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
-        .target(name: "ServiceClient", dependencies: ["Domain", log] + nio, swiftSettings: strict),
+        .target(name: "ServiceClient", dependencies: ["Basics", "Domain", log] + nio, swiftSettings: strict),
         .target(
             name: "WorkerAgent",
-            dependencies: ["Domain", "ServiceClient", log, .product(name: "Subprocess", package: "swift-subprocess")],
+            dependencies: ["Basics", "Domain", "ServiceClient", log, .product(name: "Subprocess", package: "swift-subprocess")],
             swiftSettings: strict),
         .target(
             name: "KEDAScaler",
             dependencies: [
-                "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, lifecycle, .product(name: "NIOCore", package: "swift-nio"),
+                "Basics", "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, lifecycle, .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOCertificateReloading", package: "swift-nio-extras"),
             ] + grpc,
             exclude: ["Protos"],
@@ -161,14 +171,14 @@ let package = Package(
         .target(
             name: "LocalWorkers",
             dependencies: [
-                "Domain", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", log,
+                "Basics", "System", "Domain", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", log,
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             swiftSettings: strict),
         .target(
             name: "Kubernetes",
             dependencies: [
-                "Domain", "HTTPTransport", "HTTPAsking", "SmallFiles", "Autoscaling", "ControlLoop", log,
+                "Basics", "System", "Domain", "HTTPTransport", "HTTPAsking", "SmallFiles", "Autoscaling", "ControlLoop", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -179,7 +189,7 @@ let package = Package(
         .target(
             name: "Pollers",
             dependencies: [
-                "Domain", "HTTPAsking", "SmallFiles", "Autoscaling", log, lifecycle,
+                "Basics", "System", "Domain", "HTTPAsking", "SmallFiles", "Autoscaling", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -188,7 +198,7 @@ let package = Package(
         .target(
             name: "ObjectStorage",
             dependencies: [
-                "Domain", "HTTPAsking", log, lifecycle,
+                "Basics", "System", "Domain", "HTTPAsking", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -199,41 +209,74 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Telemetry",
-            dependencies: ["Domain", "SmallFiles", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
+            dependencies: ["System", "Domain", "SmallFiles", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict),
 
-        // Floor 4: the only place where parts are wired together.
-        .executableTarget(
-            name: "greenroom",
+        // What a person reads on a terminal, a script reads as JSON, and a command that failed says.
+        .target(name: "Output", dependencies: ["BuildCommit", "System", "Domain", "EventLog", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+
+        // Floor 4: the only place where the service's parts are wired together; and what a running service, or a log's file, says.
+        .target(
+            name: "Assembly",
             dependencies: [
-                "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay", "HTTPService", "Policies",
-                "ServiceClient", "WorkerAgent", "LocalWorkers", "Kubernetes", "ObjectStorage", "Pollers", "KEDAScaler", "ExternalMetrics", "HTTPTransport", "SmallFiles", "BuildCommit", "Telemetry", log, metrics, lifecycle,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-                .product(name: "Yams", package: "Yams"), .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "Basics", "Domain", "System", "SmallFiles", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay", "HTTPTransport", "HTTPService",
+                "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient", "Telemetry", "Output",
+                log, metrics, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Inspection",
+            dependencies: [
+                "Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay", "Simulation", "HTTPService", "ServiceClient", "Output", log,
             ],
             swiftSettings: strict),
 
+        // Floor 5: the whole of it at work, to be looked at and to be measured.
+        .target(
+            name: "Demo",
+            dependencies: ["Basics", "Domain", "System", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection", log],
+            swiftSettings: strict),
+        .target(
+            name: "Benchmarks",
+            dependencies: [
+                "Basics", "Domain", "System", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "ServiceClient", "Output", "Inspection",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ] + nio,
+            swiftSettings: strict),
+
+        // Floor 6: the command line. The program itself is its beginning alone.
+        .target(
+            name: "Commands",
+            dependencies: [
+                "Basics", "Domain", "System", "Autoscaling", "EventLog", "ControlLoop", "Policies", "Replay", "Simulation", "ServiceClient", "WorkerAgent",
+                "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", log,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(name: "greenroom", dependencies: ["Commands"], swiftSettings: strict),
+
         // Tests mirror the sources.
-        .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
+        .testTarget(name: "BasicsTests", dependencies: ["Basics"], swiftSettings: strict),
+        .testTarget(name: "SystemTests", dependencies: ["System"], swiftSettings: strict),
+        .testTarget(name: "DomainTests", dependencies: ["Basics", "Domain"], swiftSettings: strict),
         .testTarget(
-            name: "AutoscalingTests", dependencies: ["Domain", "Autoscaling"], resources: [.copy("Fixtures")], swiftSettings: strict),
-        .testTarget(name: "PlacementTests", dependencies: ["Domain", "Placement"], swiftSettings: strict),
+            name: "AutoscalingTests", dependencies: ["Basics", "Domain", "Autoscaling"], resources: [.copy("Fixtures")], swiftSettings: strict),
+        .testTarget(name: "PlacementTests", dependencies: ["Basics", "Domain", "Placement"], swiftSettings: strict),
         .testTarget(
             name: "EventLogTests",
-            dependencies: ["Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift")],
+            dependencies: ["Basics", "Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift")],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "ControlLoopTests",
             dependencies: [
-                "TestSupport", "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay",
+                "Basics", "TestSupport", "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             resources: [.copy("Fixtures")],
             swiftSettings: strict),
         .testTarget(
-            name: "PoliciesTests", dependencies: ["Domain", "Autoscaling", "Policies", .product(name: "Yams", package: "Yams")], resources: [.copy("Fixtures")], swiftSettings: strict),
+            name: "PoliciesTests", dependencies: ["Basics", "Domain", "Autoscaling", "Policies", .product(name: "Yams", package: "Yams")], resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Domain", "Telemetry", log, metrics, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
         .testTarget(
             name: "LocalWorkersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
@@ -242,42 +285,42 @@ let package = Package(
         .testTarget(name: "WorkerAgentTests", dependencies: ["TestSupport", "Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
         .testTarget(
             name: "HTTPServiceTests",
-            dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPTransport", "HTTPTestSupport", "ServiceClient", log, metrics, lifecycle] + nio, swiftSettings: strict),
+            dependencies: ["Basics", "TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPTransport", "HTTPTestSupport", "ServiceClient", "Benchmarks", log, metrics, lifecycle] + nio, swiftSettings: strict),
         .testTarget(
             name: "HTTPTransportTests",
             dependencies: ["TestSupport", "HTTPTestSupport", "Domain", "EventLog", "ControlLoop", "HTTPTransport", "HTTPService", "ExternalMetrics", log, .product(name: "NIOEmbedded", package: "swift-nio")] + nio, swiftSettings: strict),
         .testTarget(
             name: "ExternalMetricsTests",
-            dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPTransport", log] + nio,
+            dependencies: ["Basics", "System", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPTransport", log] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
-        .testTarget(name: "ServiceClientTests", dependencies: ["Domain", "ServiceClient", log] + nio, swiftSettings: strict),
+        .testTarget(name: "ServiceClientTests", dependencies: ["Domain", "ServiceClient", "Benchmarks", log] + nio, swiftSettings: strict),
         .testTarget(
             name: "greenroomTests",
             dependencies: [
-                "TestSupport", "greenroom", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "ServiceClient", "Kubernetes", "KubernetesTwin", "Pollers", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
+                "TestSupport", "greenroom", "System", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "ServiceClient", "Kubernetes", "KubernetesTwin", "Pollers", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "StateTests", dependencies: ["Domain", "Autoscaling", "EventLog", "State"], swiftSettings: strict),
-        .testTarget(name: "ReplayTests", dependencies: ["Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay"], swiftSettings: strict),
+        .testTarget(name: "StateTests", dependencies: ["Basics", "Domain", "Autoscaling", "EventLog", "State"], swiftSettings: strict),
+        .testTarget(name: "PoolSimulationTests", dependencies: ["Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay", "Simulation"], swiftSettings: strict),
         .testTarget(
-            name: "PeersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "HTTPService", "HTTPTestSupport", "KEDAScaler", log], swiftSettings: strict),
+            name: "PeersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Simulation", "HTTPService", "HTTPTestSupport", "KEDAScaler", log], swiftSettings: strict),
         // What several test targets need: awaited conditions, a clock moved by hand, programs of the machine.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         // Clients of every wire, some of them rude, and what a server needs to run without a loop.
         .target(name: "HTTPTestSupport", dependencies: ["Domain", "Autoscaling", "ControlLoop"] + nio, path: "Tests/HTTPTestSupport", swiftSettings: strict),
         // An API server in memory, over real TLS sockets: what tests of the whole service start too.
-        .target(name: "KubernetesTwin", dependencies: ["Domain", "Autoscaling", "Kubernetes", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
+        .target(name: "KubernetesTwin", dependencies: ["Basics", "Domain", "Autoscaling", "Kubernetes", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
         .testTarget(
-            name: "KubernetesTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio,
+            name: "KubernetesTests", dependencies: ["Basics", "System", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
             name: "PollersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "Pollers", log], exclude: ["Support/rude_server.py"],
             swiftSettings: strict),
         .testTarget(
             name: "ObjectStorageTests",
-            dependencies: ["TestSupport", "Domain", "ObjectStorage", log, .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio")],
+            dependencies: ["Basics", "TestSupport", "Domain", "ObjectStorage", log, .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio")],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         // What can be fuzzed. The tests run the corpus and some mutations of it; libFuzzer's driver is built by scripts/fuzz.sh alone.
@@ -288,6 +331,6 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             path: "Tests/Fuzz/Targets", swiftSettings: strict),
-        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "Domain"], swiftSettings: strict),
+        .testTarget(name: "FuzzTests", dependencies: ["Basics", "FuzzTargets", "Domain"], swiftSettings: strict),
     ] + fuzzDriver
 )

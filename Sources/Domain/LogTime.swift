@@ -1,3 +1,5 @@
+import Basics
+
 // What instant is it, in the log's own clock?
 //
 // A `LogTime` is microseconds since 1970-01-01T00:00:00Z, in a proleptic Gregorian calendar without leap seconds.
@@ -44,6 +46,12 @@ extension LogTime {
         appendRFC3339(to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
+
+    /// The same to the second, as Kubernetes' `metav1.Time` is written: `2026-11-21T07:32:00Z`.
+    package var rfc3339Seconds: String { String(rfc3339.prefix(19)) + "Z" }
+
+    /// ISO 8601's basic form, as signatures of S3 want it: `20261121T073200Z`.
+    package var basicSeconds: String { rfc3339Seconds.filter { $0 != "-" && $0 != ":" } }
 
     package func appendRFC3339(to bytes: inout [UInt8]) {
         let clamped = min(max(self, .earliestWritable), .latestWritable)

@@ -1,3 +1,5 @@
+public import Basics
+
 // Which small number stands for this name?
 //
 // The log writes each name once and refers to it by number ever after. A `NameTable` holds both directions: bytes of all
@@ -12,6 +14,10 @@
     package var isNone: Bool { rawValue == 0 }
     package var index: Int { Int(rawValue) }
     @usableFromInline package static func < (a: NameID, b: NameID) -> Bool { a.rawValue < b.rawValue }
+}
+
+extension NameID: MixedKey {
+    @inlinable package var mixed: UInt64 { ByteHash.mix(UInt64(rawValue)) }
 }
 
 package struct NameTable: Sendable {
@@ -197,38 +203,5 @@ struct QualifiedNames: Sendable {
             guard entries[index].next > 0 else { return }
             index = Int(entries[index].next) - 1
         }
-    }
-}
-
-/// A fast 64-bit hash of bytes, the same in every process: eight bytes a step, each folded in by a 128-bit multiply.
-/// For tables and filters only. An adversary can make collisions, so whoever uses it must check equality.
-@usableFromInline package enum ByteHash {
-    package static func of(_ bytes: UnsafeBufferPointer<UInt8>, seed: UInt64 = 0) -> UInt64 {
-        var state = seed ^ 0x9E37_79B9_7F4A_7C15 ^ UInt64(bytes.count)
-        let raw = UnsafeRawBufferPointer(bytes)
-        var offset = 0
-        while offset + 8 <= raw.count {
-            state = fold(state ^ raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self), 0xE703_7ED1_A0B4_28DB)
-            offset += 8
-        }
-        var tail: UInt64 = 0
-        while offset < raw.count {
-            tail = tail << 8 | UInt64(raw[offset])
-            offset += 1
-        }
-        return mix(state ^ tail)
-    }
-
-    /// Spreads every input bit over the whole word (the finisher of SplitMix64).
-    @inlinable package static func mix(_ value: UInt64) -> UInt64 {
-        var z = value
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    private static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
-        let product = a.multipliedFullWidth(by: b)
-        return product.high ^ product.low
     }
 }

@@ -1,6 +1,8 @@
 package import ControlLoop
 package import Domain
 package import Logging
+package import System
+import Basics
 import Synchronization
 
 // How does the service come by everything of Kubernetes'?

@@ -2,6 +2,7 @@ package import ControlLoop
 package import Domain
 package import Logging
 import Glibc
+import System
 
 // How does a pool become processes on this machine?
 //
@@ -74,7 +75,7 @@ package actor LocalWorkers: Actuator {
         self.isBusy = isBusy
         self.wasReady = wasReady
         reaper = OrphanReaper(owner: configuration.owner, logger: logger)
-        let start = WallClock.now()
+        let start = Self.now()
         names = WorkerNames(startSeconds: start.microseconds / 1_000_000)
         reports = WorkerReports(owner: configuration.owner, startMicroseconds: start.microseconds)
     }
@@ -140,12 +141,12 @@ package actor LocalWorkers: Actuator {
 
     func nextName(in pool: String) -> String { names.next(in: pool) }
 
-    func reportGone(_ worker: String, _ reason: String) { report(reports.gone(worker, reason: reason, at: WallClock.now())) }
+    func reportGone(_ worker: String, _ reason: String) { report(reports.gone(worker, reason: reason, at: Self.now())) }
     func reportFailedStart(_ worker: String, of pool: String, _ problem: String) {
         failedStarts[pool, default: 0] += 1
-        report(reports.failedStart(worker, of: pool, problem, attempt: failedStarts[pool] ?? 1, at: WallClock.now()))
+        report(reports.failedStart(worker, of: pool, problem, attempt: failedStarts[pool] ?? 1, at: Self.now()))
     }
-    func reportDraining(_ worker: String, _ reason: String) { report(reports.draining(worker, reason: reason, at: WallClock.now())) }
+    func reportDraining(_ worker: String, _ reason: String) { report(reports.draining(worker, reason: reason, at: Self.now())) }
 
     func forget(_ worker: String) {
         processes.removeValue(forKey: worker)?.watch?.cancel()
@@ -154,17 +155,11 @@ package actor LocalWorkers: Actuator {
         waitingForEmpty = []
     }
 
+    private static func now() -> LogTime { LogTime(microseconds: WallClock.microseconds()) }
+
     /// Returns when no process of ours is left.
     func waitUntilEmpty() async {
         guard !processes.isEmpty else { return }
         await withCheckedContinuation { waitingForEmpty.append($0) }
-    }
-}
-
-enum WallClock {
-    static func now() -> LogTime {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return LogTime(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)
     }
 }

@@ -1,3 +1,5 @@
+import Basics
+
 // When may a pool replace workers that died?
 //
 // Delays double from a minimum to a maximum. Deaths count by rounds: ten workers that were started together and die
@@ -39,9 +41,5 @@ struct RestartBackoff: Sendable {
     }
 
     /// min × 2^(failures − 1), at most max: 100 ms, 200 ms, 400 ms … 30 s.
-    private var delay: Duration {
-        var delay = min
-        for _ in 1..<Swift.max(failures, 1) where delay < max { delay = delay * 2 }
-        return Swift.min(delay, max)
-    }
+    private var delay: Duration { min.doubled(failures - 1, atMost: max) }
 }

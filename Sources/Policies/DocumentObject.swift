@@ -1,4 +1,5 @@
 internal import Autoscaling
+import Basics
 internal import Yams
 
 // Which fields does an object of a policy document have?

@@ -1,4 +1,5 @@
 internal import Autoscaling
+import Basics
 internal import Yams
 
 // What does a node of a policy document say, as the type its field has?

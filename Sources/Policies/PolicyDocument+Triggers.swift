@@ -1,4 +1,5 @@
 internal import Autoscaling
+import Basics
 internal import Domain
 
 // What does a policy document say about its signals: buffer, triggers, behavior and formula?

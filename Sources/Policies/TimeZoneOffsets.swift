@@ -1,4 +1,5 @@
 internal import Autoscaling
+import Basics
 internal import Domain
 internal import Foundation
 

@@ -1,5 +1,5 @@
 import Foundation
-import Synchronization
+import System
 
 // To which addresses does a host's name lead at this moment?
 //
@@ -13,17 +13,10 @@ enum HostAddresses {
 
     /// In the resolver's order, each once; never empty.
     static func resolve(_ host: String) async throws -> [IPAddress] {
-        let waiter = Waiter()
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                guard waiter.begin(continuation) else { return }
-                queue.async {
-                    if let addresses = lookUp(host, flags: 0) { waiter.end(.success(addresses)) } else { waiter.end(.failure(PollFault("\(host) has no address"))) }
-                }
-            }
-        } onCancel: {
-            waiter.end(.failure(CancellationError()))
-        }
+        try Task.checkCancellation()
+        let answer = FirstAnswer<[IPAddress]>()
+        queue.async { answer.give(lookUp(host, flags: 0).map { .success($0) } ?? .failure(PollFault("\(host) has no address"))) }
+        return try await answer.value()
     }
 
     /// The address that this text is, in any form that a resolver takes for one (`127.1`, `0x7f000001`, `2130706433`); nil for a name.
@@ -52,37 +45,6 @@ enum HostAddresses {
         case AF_INET: return withUnsafeBytes(of: raw.loadUnaligned(as: sockaddr_in.self).sin_addr) { IPAddress(bytes: Array($0)) }
         case AF_INET6: return withUnsafeBytes(of: raw.loadUnaligned(as: sockaddr_in6.self).sin6_addr) { IPAddress(bytes: Array($0)) }
         default: return nil
-        }
-    }
-
-    /// Resumes whoever waits exactly once: with the resolver's answer, or when it is cancelled.
-    private final class Waiter: Sendable {
-        private enum State {
-            case idle
-            case waiting(CheckedContinuation<[IPAddress], any Error>)
-            case ended
-        }
-
-        private let state = Mutex(State.idle)
-
-        /// Whether there is something to wait for.
-        func begin(_ continuation: CheckedContinuation<[IPAddress], any Error>) -> Bool {
-            let isNew = state.withLock { state in
-                guard case .idle = state else { return false }
-                state = .waiting(continuation)
-                return true
-            }
-            if !isNew { continuation.resume(throwing: CancellationError()) }
-            return isNew
-        }
-
-        func end(_ result: Result<[IPAddress], any Error>) {
-            let waiting = state.withLock { state -> CheckedContinuation<[IPAddress], any Error>? in
-                defer { state = .ended }
-                if case .waiting(let continuation) = state { return continuation }
-                return nil
-            }
-            waiting?.resume(with: result)
         }
     }
 }

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Autoscaling
+import Basics
 import Domain
 import Foundation
 import HTTPAsking

@@ -1,3 +1,5 @@
+import Basics
+
 // When does a poller ask again?
 //
 // Every interval, spread a little so that many pollers don't ask in step. A server that fails is asked at the same pace
@@ -25,7 +27,7 @@ struct PollPace: Sendable {
     /// `chance` is evenly distributed over 0..<1.
     func delay(chance: Double) -> Duration {
         let doublings = min(max(failures - patience, 0), Self.doublings)
-        let plain = min(interval * (1 << doublings), max(interval, Self.longest))
+        let plain = interval.doubled(doublings, atMost: max(interval, Self.longest))
         return plain * (1 - Self.spread + 2 * Self.spread * chance)
     }
 }

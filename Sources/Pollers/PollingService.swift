@@ -4,6 +4,7 @@ package import Logging
 package import ServiceLifecycle
 import Foundation
 import HTTPAsking
+import System
 
 // Which outside metrics does the service fetch, and who does it?
 //
@@ -113,7 +114,7 @@ struct Poller: Sendable {
             if Task.isCancelled { return }
             note(outcome, after: pace.failures)
             pace.note(failed: (try? outcome.get()) == nil)
-            let at = Int64(Date().timeIntervalSince1970 * 1_000_000)
+            let at = WallClock.microseconds()
             do { try await append(PollObservation.batch(pool: target.pool, metric: target.metric, outcome: outcome, at: at)) } catch {
                 logger.warning("observation not appended", metadata: ["pool": "\(target.pool)", "metric": "\(target.metric)", "problem": "\(error)"])
             }

@@ -201,7 +201,8 @@ extension RecordedDecision {
         at = batch.at
         pool = event.pool
         body = batch.text(event.body)
-        guard JSONCursor.isSound(batch.bytes, event.body) else {
+        // What lies in a tampered log may be anything.
+        guard batch.bytes.withUnsafeBufferPointer({ JSONCursor.isObject(UnsafeBufferPointer(rebasing: $0[event.body.lower..<event.body.upper])) }) else {
             asOf = -1
             return
         }
@@ -209,18 +210,6 @@ extension RecordedDecision {
         asOf = batch.withBody(of: event) { body in
             guard let inputs = body["inputs"] else { return -1 }
             return body.object(inputs).flatMap { inputs in inputs["asOf"].flatMap { inputs.integer($0) } } ?? -1
-        }
-    }
-}
-
-extension JSONCursor {
-    /// Whether the range holds one object: what lies in a tampered log may be anything.
-    static func isSound(_ bytes: [UInt8], _ range: ByteRange) -> Bool {
-        bytes.withUnsafeBufferPointer { buffer in
-            var cursor = JSONCursor(UnsafeBufferPointer(rebasing: buffer[range.lower..<range.upper]))
-            guard let value = try? cursor.value(), value.kind == .object else { return false }
-            cursor.skipSpace()
-            return cursor.atEnd
         }
     }
 }

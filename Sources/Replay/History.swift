@@ -6,29 +6,12 @@ package import State
 //
 // From the nearest checkpoint, then the tail: the same fold as the live loop's.
 
-/// A moment: a position, or a log time.
-package enum Moment: Hashable, Sendable {
-    case position(Position)
-    case time(LogTime)
-
-    /// `12345` or an RFC 3339 time; nil for anything else.
-    package init?(_ text: String) {
-        if let position = Position(text), position >= 0 {
-            self = .position(position)
-        } else if let time = LogTime(rfc3339: text) {
-            self = .time(time)
-        } else {
-            return nil
-        }
-    }
-}
-
 package enum History {
     /// Events read from the file at a time.
     static let sliceEvents = 16_384
 
     /// The commits after `position`, as many as are read at once; none that begins after `last`.
-    static func slice(of log: EventLog, after position: Position, through last: Position) throws(LogError) -> [CommittedBatch] {
+    package static func slice(of log: EventLog, after position: Position, through last: Position) throws(LogError) -> [CommittedBatch] {
         guard position < last else { return [] }
         return try log.read(after: position, limitEvents: Int(min(Int64(sliceEvents), last - position)))
     }

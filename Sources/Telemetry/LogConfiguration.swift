@@ -2,6 +2,7 @@ package import Domain
 package import Logging
 import Glibc
 import Synchronization
+import System
 
 // Where does the log of this process go, how much of it, and in which form?
 
@@ -53,9 +54,5 @@ package enum StandardError {
         }
     }
 
-    package static func now() -> LogTime {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return LogTime(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)
-    }
+    package static func now() -> LogTime { LogTime(microseconds: WallClock.microseconds()) }
 }

@@ -1,3 +1,4 @@
+import Basics
 import Domain
 import Logging
 
@@ -83,12 +84,12 @@ actor Outbox {
 
     /// Tries until there is an answer that another try wouldn't change, or the tries' delays exceed their limit.
     private func sendUntilAnswered(_ batch: EventBatch) async -> Result<Acknowledgement, WorkerLinkFault> {
-        var delay = RetryDelay(min: limits.retryDelayMin, max: limits.retryDelayMax)
+        var delay = DoublingDelay(first: limits.retryDelayMin, longest: limits.retryDelayMax)
         var waited = Duration.zero
         while true {
             do throws(WorkerLinkFault) { return .success(try await link.send(batch)) } catch {
                 guard case .unavailable(let problem, let retryAfter) = error, closed == nil, waited < limits.reportLimit else { return .failure(error) }
-                let pause = max(delay.take(), min(.seconds(retryAfter ?? 0), limits.retryDelayMax))
+                let pause = max(delay.next(), min(.seconds(retryAfter ?? 0), limits.retryDelayMax))
                 if waited == .zero { logger.warning("the service doesn't take reports; trying again", metadata: ["problem": "\(problem)"]) }
                 do { try await clock.sleep(pause) } catch { return .failure(.unavailable(problem)) }
                 waited += pause

@@ -1,5 +1,6 @@
 package import Domain
 package import Logging
+import Basics
 import ServiceClient
 
 // How does a worker reach the service over HTTP/2?
@@ -40,7 +41,7 @@ package struct ServiceWorkerLink: WorkerLink {
     package func readPlacements(
         of worker: String, after: Position, follow: Bool, _ take: @escaping @Sendable ([UInt8]) async -> Bool
     ) async throws(WorkerLinkFault) {
-        var path = "/v1/events?kind=actor.placed&worker=\(QueryText.encode(worker))&after=\(after)"
+        var path = "/v1/events?kind=actor.placed&worker=\(PercentCoding.encode(worker))&after=\(after)"
         if follow { path += "&follow=true" }
         do throws(ClientError) {
             try await client.withLines(.get(path)) { lines throws(ClientError) in
@@ -76,22 +77,5 @@ extension Acknowledgement {
         }
         guard let positions else { return nil }
         self.init(firstSeq: positions.0, lastSeq: positions.1)
-    }
-}
-
-enum QueryText {
-    /// Percent-encodes all but RFC 3986's unreserved characters.
-    static func encode(_ text: String) -> String {
-        var out: [UInt8] = []
-        let hex = Array("0123456789ABCDEF".utf8)
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-                UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
-                out.append(byte)
-            default: out += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: out, as: UTF8.self)
     }
 }

@@ -1,3 +1,4 @@
+import Basics
 import Domain
 import Logging
 import Synchronization
@@ -9,13 +10,13 @@ import Synchronization
 
 extension WorkerAgent {
     func followPlacements() async {
-        var delay = RetryDelay(min: configuration.limits.retryDelayMin, max: configuration.limits.retryDelayMax)
+        var delay = DoublingDelay(first: configuration.limits.retryDelayMin, longest: configuration.limits.retryDelayMax)
         while !hasEnded, !Task.isCancelled {
             let before = ledger.lastSeq
             let problem = await readPlacements(follow: true)
             if hasEnded || Task.isCancelled { return }
             if ledger.lastSeq > before { delay.reset() }
-            let pause = delay.take()
+            let pause = delay.next()
             logger.debug("the stream of placements ended; following again", metadata: ["problem": "\(problem ?? "none")", "after": "\(ledger.lastSeq)"])
             do { try await clock.sleep(pause) } catch { return }
             // A service that has no stream to give still answers a look, so what is placed here isn't left lying.
@@ -25,7 +26,7 @@ extension WorkerAgent {
 
     /// Reads what the log has now; answers whether any placement was new. A failed try is made again, with backoff.
     func catchUp() async -> Bool {
-        var delay = RetryDelay(min: configuration.limits.retryDelayMin, max: configuration.limits.retryDelayMax)
+        var delay = DoublingDelay(first: configuration.limits.retryDelayMin, longest: configuration.limits.retryDelayMax)
         var waited = Duration.zero
         let before = ledger.lastSeq
         while !hasEnded, let problem = await readPlacements(follow: false) {
@@ -33,7 +34,7 @@ extension WorkerAgent {
                 logger.error("can't read the last placements; continuing without them", metadata: ["problem": "\(problem)"])
                 break
             }
-            let pause = delay.take()
+            let pause = delay.next()
             waited += pause
             do { try await clock.sleep(pause) } catch { break }
         }

@@ -71,23 +71,3 @@ package struct WorkerClock: Sendable {
         self.sleep = sleep
     }
 }
-
-/// Delays that double between two bounds.
-struct RetryDelay: Sendable {
-    private let min: Duration
-    private let max: Duration
-    private var next: Duration
-
-    init(min: Duration, max: Duration) {
-        self.min = min
-        self.max = max
-        next = min
-    }
-
-    mutating func take() -> Duration {
-        defer { next = Swift.min(next * 2, max) }
-        return next
-    }
-
-    mutating func reset() { next = min }
-}

@@ -6,7 +6,7 @@ import Testing
     @Test("a file imports only from the floors below, and from its target's own packages")
     func imports() throws { try check(Rules.imports) }
 
-    @Test("Domain, Autoscaling and Placement have no clock, no randomness, no I/O and no concurrency")
+    @Test("Basics, Domain, Autoscaling and Placement have no clock, no randomness, no I/O and no concurrency")
     func purity() throws { try check(Rules.purity) }
 
     @Test("nothing is forced: no try!, no as!, no unwrap")
@@ -50,13 +50,13 @@ import Testing
         ("Domain", "import Foundation"), ("Domain", "import Autoscaling"), ("Autoscaling", "public import EventLog"), ("Placement", "@preconcurrency internal import Logging"),
         ("Autoscaling", "import struct Foundation.Date"), ("Domain", "#if canImport(Glibc)\nimport Glibc\n#endif"), ("EventLog", "import ControlLoop"), ("ControlLoop", "import Replay"),
         ("ControlLoop", "import NIOCore"), ("Policies", "import EventLog"), ("HTTPService", "import Telemetry"), ("Telemetry", "import EventLog"), ("ServiceClient", "import WorkerAgent"),
-        ("WorkerAgent", "  import ControlLoop"), ("Domain", "import Synchronization"), ("Mystery", "// nothing"),
+        ("WorkerAgent", "  import ControlLoop"), ("greenroom", "import Assembly"), ("Assembly", "import Commands"), ("Inspection", "import Assembly"), ("Domain", "import Synchronization"), ("Mystery", "// nothing"),
     ])
     func badImports(_ target: String, _ text: String) { #expect(Rules.imports(file(target, text)).count == 1) }
 
     @Test("imports the table allows, and texts that only look like imports, pass", arguments: [
         ("Autoscaling", "public import Domain\nimport Collections"), ("EventLog", "import GRDB\nimport Dispatch"), ("Policies", "import Foundation\ninternal import Yams"),
-        ("greenroom", "import HTTPService\nimport ArgumentParser"), ("Domain", "// import Foundation\n/* import Glibc */\nlet a = \"\"\"\nimport Foundation\n\"\"\"\nlet importance = 1"),
+        ("Assembly", "import HTTPService\nimport ServiceLifecycle"), ("Commands", "import Assembly\nimport ArgumentParser"), ("greenroom", "import Commands"), ("Domain", "// import Foundation\n/* import Glibc */\nlet a = \"\"\"\nimport Foundation\n\"\"\"\nlet importance = 1"),
     ])
     func goodImports(_ target: String, _ text: String) { #expect(Rules.imports(file(target, text)).isEmpty) }
 

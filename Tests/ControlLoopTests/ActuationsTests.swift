@@ -1,3 +1,4 @@
+import Basics
 import Autoscaling
 import Domain
 import Foundation

@@ -1,4 +1,5 @@
 import Autoscaling
+import Basics
 import Domain
 import Placement
 import Replay

@@ -1,3 +1,4 @@
+import Basics
 import Domain
 import Testing
 
@@ -155,5 +156,13 @@ import Testing
     private func length(of month: Int64, _ year: Int64) -> Int64 {
         let isLeap = year % 400 == 0 || (year % 4 == 0 && year % 100 != 0)
         return [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][Int(month) - 1]
+    }
+
+    @Test("the time between two instants stops at the ends too")
+    func times() {
+        let (first, last) = (LogTime(microseconds: .min), LogTime(microseconds: .max))
+        #expect(last.microseconds(since: first) == .max && first.microseconds(since: last) == .min)
+        #expect(LogTime.zero.microseconds(since: first) == .max && LogTime.zero.microseconds(since: last) == -.max)
+        #expect(first.adding(seconds: .min) == first && last.adding(seconds: .max) == last)
     }
 }

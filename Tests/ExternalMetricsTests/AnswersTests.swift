@@ -1,5 +1,6 @@
 import HTTPTransport
 import HTTPTypes
+import System
 import Testing
 
 @testable import ExternalMetrics
@@ -8,7 +9,7 @@ import Testing
 
 @Suite struct AnswersTests {
     private let api = MetricsAPI(
-        access: AccessControl(frontProxy: FrontProxy(), reviewer: nil, allowsAnonymousDiscovery: false, uptimeMicroseconds: Uptime.microseconds),
+        access: AccessControl(frontProxy: FrontProxy(), reviewer: nil, allowsAnonymousDiscovery: false, uptimeMicroseconds: MeasuringClock.microseconds),
         source: FixedSource(Sample.snapshot))
 
     private func ask(_ path: String, method: HTTPRequest.Method = .get, _ headers: [(String, String)] = []) throws -> Answer {

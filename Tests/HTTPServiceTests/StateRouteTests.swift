@@ -84,7 +84,7 @@ struct StateRouteTests {
         try await TestService.run(
             plane: plane(),
             parts: { parts in
-                parts.stateAt = { (moment: StateMoment) throws(ControlFault) in
+                parts.stateAt = { (moment: Moment) throws(ControlFault) in
                     guard moment == .position(7) || moment == .time(LogTime(rfc3339: "2026-11-21T07:32:00+02:00")!) else {
                         throw .notFound(what: "moment", name: "\(moment)")
                     }

@@ -1,6 +1,6 @@
 import Autoscaling
 import Foundation
-import Replay
+import Simulation
 import TestSupport
 import Testing
 

@@ -45,8 +45,6 @@ import Testing
         #expect(WorkerLinkFault(ClientError.refused(status: status, problem: ServerProblem(kind: "k", detail: "d", retryAfterSeconds: 7))) == fault)
     }
 
-    @Test func `a name is safe in a query`() { #expect(QueryText.encode("a-b_c.~/ä &=") == "a-b_c.~%2F%C3%A4%20%26%3D") }
-
     @Test func `an address that is none says so`() {
         #expect(throws: ServiceWorkerLink.SetupFault.self) { try ServiceWorkerLink(server: "localhost:8080", logger: .init(label: "test")) }
     }

@@ -1,7 +1,8 @@
 import ControlLoop
 import Domain
 
-@testable import greenroom
+@testable import Inspection
+@testable import Output
 
 // What stands in for a service and a log in these tests?
 

@@ -1,4 +1,5 @@
 package import Domain
+import Basics
 
 // How much does a pool have to carry, and why is some of it waiting?
 //

@@ -1,4 +1,5 @@
 package import Domain
+import Basics
 
 // What do the triggers ask for, before anything holds it back?
 //

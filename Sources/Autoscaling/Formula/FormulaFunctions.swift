@@ -1,3 +1,5 @@
+import Basics
+
 // What do the functions of a formula compile to?
 //
 // `max([a, b], c)` is max(max(a, b), c). A function of a list that `filter` may have shortened takes pairs of a number and

@@ -1,3 +1,5 @@
+import Basics
+
 // Is this text a formula, and which steps does it compile to?
 //
 // A recursive-descent parser with expr-lang's precedences that emits postfix steps as it goes; there is no tree. Every part

@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // How far may the pool go from where it is, and where does it stop?

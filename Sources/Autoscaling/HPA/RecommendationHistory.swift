@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // What has been recommended lately, and what does that leave of the newest recommendation?

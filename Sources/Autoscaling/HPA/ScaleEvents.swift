@@ -1,4 +1,5 @@
 package import Domain
+import Basics
 
 // By how much has the pool been scaled lately?
 //

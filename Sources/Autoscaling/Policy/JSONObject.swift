@@ -1,3 +1,4 @@
+import Basics
 internal import Domain
 
 // What do the members of this JSON object hold, as the types they should have?

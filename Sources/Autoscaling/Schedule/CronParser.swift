@@ -1,3 +1,4 @@
+import Basics
 internal import Domain
 
 // Is this text a cron expression?

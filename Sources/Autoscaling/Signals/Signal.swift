@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // What does a trigger say at this moment?

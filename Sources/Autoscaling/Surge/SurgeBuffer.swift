@@ -1,4 +1,5 @@
 package import Domain
+import Basics
 
 // How much demand may there be before a worker that is asked for now is ready?
 //

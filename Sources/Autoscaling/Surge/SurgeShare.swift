@@ -1,3 +1,5 @@
+import Basics
+
 // How much of the demand that is there says something about the demand to come?
 //
 // Room for a surge is `base + share × held`. Where turns pile up, what comes is on top of what is there: share 1, the base

@@ -1,3 +1,5 @@
+import Basics
+
 // Is this a CloudEvent of ours, and what does it say?
 //
 // One pass over the JSON of an event (CloudEvents 1.0, structured or binary mode) into an `EventBatch`. Everything that can

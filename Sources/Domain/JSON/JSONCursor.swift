@@ -1,3 +1,5 @@
+import Basics
+
 // Is this text JSON, and where does each part of it lie?
 //
 // A `JSONCursor` walks bytes once and hands out ranges; it builds no values and allocates nothing. It is strict (RFC 8259):
@@ -48,6 +50,18 @@ package struct JSONCursor {
     }
 
     package var atEnd: Bool { index >= bytes.count }
+
+    /// The one value that `bytes` are, with nothing but space around it.
+    package static func whole(_ bytes: UnsafeBufferPointer<UInt8>) throws(JSONFault) -> Value {
+        var cursor = JSONCursor(bytes)
+        let value = try cursor.value()
+        cursor.skipSpace()
+        guard cursor.atEnd else { throw cursor.fault("something follows the value") }
+        return value
+    }
+
+    /// Whether `bytes` are one object.
+    package static func isObject(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool { (try? whole(bytes))?.kind == .object }
 
     @inline(__always)
     package mutating func skipSpace() {
@@ -239,13 +253,7 @@ extension JSONText {
         guard index + 4 <= bytes.count else { return nil }
         var unit: UInt16 = 0
         for k in index..<(index + 4) {
-            let digit: UInt8
-            switch bytes[k] {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = bytes[k] - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = bytes[k] - UInt8(ascii: "a") + 10
-            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = bytes[k] - UInt8(ascii: "A") + 10
-            default: return nil
-            }
+            guard let digit = Hex.value(bytes[k]) else { return nil }
             unit = unit << 4 | UInt16(digit)
         }
         return unit

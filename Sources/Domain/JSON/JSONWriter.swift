@@ -1,3 +1,5 @@
+import Basics
+
 // How is a value written as JSON, the same bytes every time?
 //
 // Members come out in the order they are written: a decision's bytes are compared and digested, so nothing here may
@@ -114,10 +116,8 @@ package enum JSONText {
             case UInt8(ascii: "\r"): bytes.append(contentsOf: "\\r".utf8)
             case UInt8(ascii: "\t"): bytes.append(contentsOf: "\\t".utf8)
             case 0..<0x20:
-                let hex = Array("0123456789abcdef".utf8)
                 bytes.append(contentsOf: "\\u00".utf8)
-                bytes.append(hex[Int(byte >> 4)])
-                bytes.append(hex[Int(byte & 15)])
+                Hex.append(byte, to: &bytes)
             default: bytes.append(byte)
             }
         }

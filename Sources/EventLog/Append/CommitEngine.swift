@@ -6,6 +6,7 @@
 // After `keep` the memory says what the file says; after `drop` both say what they said before. Nothing here waits, queues
 // or answers callers. Belongs to the writer: every method runs inside the writing connection's access.
 
+import Basics
 import Domain
 import GRDB
 import GRDBSQLite

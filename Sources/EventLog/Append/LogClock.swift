@@ -7,6 +7,7 @@
 
 package import Domain
 import Synchronization
+import System
 
 #if canImport(Glibc)
 import Glibc
@@ -128,27 +129,14 @@ final class LogClock: Sendable {
 
 extension EventLog {
     /// The machine's wall clock.
-    package static let systemClock: @Sendable () -> LogTime = {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        return LogTime(microseconds: Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1_000)
-    }
+    package static let systemClock: @Sendable () -> LogTime = { LogTime(microseconds: WallClock.microseconds()) }
 
     /// The machine's clock that nobody sets; it stands still while the machine sleeps. In microseconds from no matter when.
-    package static let measuringClock: @Sendable () -> Int64 = { MonotonicClock.microseconds() }
+    package static let measuringClock: @Sendable () -> Int64 = { MeasuringClock.microseconds() }
 
     /// What time it is in the log: what a commit would be given now. Deadlines that come out of the log are held against it.
     package var now: LogTime { clock.now }
 
     /// Seconds by which log time runs ahead of the machine's clock, because that was set back; 0 where it doesn't.
     package var secondsAhead: Double { Double(clock.aheadMicroseconds) / 1e6 }
-}
-
-/// A clock that only measures, for deadlines and rates.
-enum MonotonicClock {
-    static func microseconds() -> Int64 {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1_000
-    }
 }

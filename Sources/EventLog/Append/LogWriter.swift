@@ -11,6 +11,7 @@
 import Domain
 import GRDB
 import Synchronization
+import System
 
 final class LogWriter: Sendable {
     private let catalog: LogCatalog
@@ -127,7 +128,7 @@ final class LogWriter: Sendable {
             for request in requests { request.completion(.failure(refusal)) }
             return
         }
-        let started = MonotonicClock.microseconds()
+        let started = MeasuringClock.microseconds()
         do {
             try place.files.check()
             let staged = try catalog.pool.writeWithoutTransaction { db in
@@ -142,7 +143,7 @@ final class LogWriter: Sendable {
                 return staged
             }
             recovered()
-            figures.withLock { $0.note(events: staged.batch.events.count, requests: requests.count, microseconds: MonotonicClock.microseconds() - started) }
+            figures.withLock { $0.note(events: staged.batch.events.count, requests: requests.count, microseconds: MeasuringClock.microseconds() - started) }
             configuration.hooks.beforeCompletion?()
             for (request, receipt) in zip(requests, staged.receipts) { request.completion(.success(receipt)) }
             if !staged.isEmpty { wakeObservers() }
@@ -203,7 +204,7 @@ final class LogWriter: Sendable {
     // MARK: - Failure and recovery
 
     private func refusalWhileFailing() -> AppendError? {
-        guard let failure = health.failure, MonotonicClock.microseconds() < status.withLock({ $0.retryAt }) else { return nil }
+        guard let failure = health.failure, MeasuringClock.microseconds() < status.withLock({ $0.retryAt }) else { return nil }
         health.noteRefusal()
         return .notWritable(reason: failure.problem, hint: failure.hint)
     }
@@ -213,7 +214,7 @@ final class LogWriter: Sendable {
         let limits = configuration.limits
         status.withLock { status in
             status.pause = status.pause == 0 ? limits.retryFirstMicroseconds : min(status.pause * 2, limits.retryLastMicroseconds)
-            status.retryAt = MonotonicClock.microseconds() + status.pause
+            status.retryAt = MeasuringClock.microseconds() + status.pause
         }
         health.fail(trouble, at: clock.now)
         return .notWritable(reason: trouble.problem, hint: trouble.hint)
@@ -230,12 +231,12 @@ final class LogWriter: Sendable {
 
     private func pauseBeforeProbe() -> Int64 {
         guard health.failure != nil else { return .max }
-        return max(1_000, status.withLock { $0.retryAt } - MonotonicClock.microseconds())
+        return max(1_000, status.withLock { $0.retryAt } - MeasuringClock.microseconds())
     }
 
     /// While failing with nobody appending: does the disk take a few pages again?
     private func probe() {
-        guard health.failure != nil, MonotonicClock.microseconds() >= status.withLock({ $0.retryAt }) else { return }
+        guard health.failure != nil, MeasuringClock.microseconds() >= status.withLock({ $0.retryAt }) else { return }
         do {
             try place.files.check()
             try catalog.pool.write { db in try db.execute(sql: "INSERT OR REPLACE INTO disk_probe VALUES (1, zeroblob(65536))") }
@@ -247,7 +248,7 @@ final class LogWriter: Sendable {
     // MARK: - What no append brings about
 
     private func tendWhenDue() {
-        let now = MonotonicClock.microseconds()
+        let now = MeasuringClock.microseconds()
         let isDue = status.withLock { status in
             guard now >= status.tendAt else { return false }
             status.tendAt = now + configuration.limits.tendMicroseconds

@@ -4,6 +4,7 @@
 // says no to an id that is there. Small runs get 16 bits an id (about 0.15 % false yes), the largest 12 (about 0.5 %):
 // there are few of those, and they hold most of the memory. Whoever builds it is alone with it; after that it is constant.
 
+import Basics
 import Domain
 
 final class DedupeFilter: Sendable {

@@ -2,6 +2,7 @@
 
 package import Domain
 import Synchronization
+import System
 
 #if canImport(Glibc)
 import Glibc
@@ -75,7 +76,7 @@ final class HealthRecord: Sendable {
 
     /// Tells a failure when it begins, and again while it stays; at a bounded pace. Called with each one, and once a second.
     func tellFailure() {
-        let now = MonotonicClock.microseconds()
+        let now = MeasuringClock.microseconds()
         let told = state.withLock { state -> Failure? in
             guard let failure = state.failure else { return nil }
             if let saidAt = state.saidAt, now - saidAt < (failure.isSaid ? again : min(again, Self.quietMicroseconds)) { return nil }

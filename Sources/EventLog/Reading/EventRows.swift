@@ -3,6 +3,7 @@
 // Reads rows of `events` in order and appends each to a batch: its columns to the event, its texts to the batch's bytes.
 // What a row can't be (a kind that isn't one) is an error that names the position, never a guess.
 
+import Basics
 import Domain
 import GRDB
 

@@ -3,6 +3,7 @@
 // Everything is read from the file, on connections of its own that never wait for the writer. Commits come whole and in
 // order. The superseded flag is filled in as far as it is known.
 
+import Basics
 import Domain
 import GRDB
 

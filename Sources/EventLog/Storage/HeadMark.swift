@@ -8,6 +8,7 @@
 //
 // Two slots are written in turn, a sector each, with a checksum: a write that a power cut broke off leaves the other.
 
+import Basics
 import Domain
 import Foundation
 import Synchronization

@@ -4,6 +4,7 @@
 // an INTEGER, a canonical lower-case UUID as a 16-byte BLOB, everything else as TEXT. The three can't be confused, and each
 // gives back exactly the text that came in: "007" and an upper-case UUID stay TEXT.
 
+import Basics
 import Domain
 
 struct StoredID {
@@ -107,13 +108,11 @@ struct StoredID {
         return table
     }()
 
-    private static let hexText = Array("0123456789abcdef".utf8)
-
     private static func appendUUID(_ high: UInt64, _ low: UInt64, to out: inout [UInt8]) {
         for nibble in 0..<32 {
             if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 { out.append(UInt8(ascii: "-")) }
             let word = nibble < 16 ? high : low
-            out.append(hexText[Int(word >> UInt64(60 - nibble % 16 * 4) & 15)])
+            out.append(Hex.digit(UInt8(truncatingIfNeeded: word >> UInt64(60 - nibble % 16 * 4) & 15)))
         }
     }
 }

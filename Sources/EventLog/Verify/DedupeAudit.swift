@@ -4,6 +4,7 @@
 // from the run's entries. Order doesn't matter to a sum, so one pass over each is enough; a missing, added or changed entry
 // makes them differ. A run that a writer merges away meanwhile is passed over: what it becomes is for the next time.
 
+import Basics
 import Domain
 import GRDB
 

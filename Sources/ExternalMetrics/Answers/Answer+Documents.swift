@@ -1,3 +1,4 @@
+import Basics
 import Crypto
 import HTTPTransport
 import HTTPTypes
@@ -31,8 +32,6 @@ extension Answer {
 
     /// Names a document's contents: 64 hexadecimal digits, in capitals as the API server writes them.
     static func hash(_ body: [UInt8]) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        let text = SHA256.hash(data: body).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-        return String(decoding: text, as: UTF8.self)
+        Hex.text(SHA256.hash(data: body), capital: true)
     }
 }

@@ -1,5 +1,6 @@
 package import ControlLoop
 package import Domain
+import System
 import Synchronization
 
 // How does the loop's state reach a request without the request waiting for the loop?
@@ -40,7 +41,7 @@ package final class ViewMetricSource: MetricSource {
     ///   - uptimeMicroseconds: a clock that never goes back, by which snapshots age.
     package init(
         _ readings: @escaping @Sendable () async -> MetricReadings, freshness: Freshness = Freshness(), now: @escaping @Sendable () -> LogTime,
-        uptimeMicroseconds: @escaping @Sendable () -> Int64 = Uptime.microseconds
+        uptimeMicroseconds: @escaping @Sendable () -> Int64 = MeasuringClock.microseconds
     ) {
         self.readings = readings
         self.freshness = freshness

@@ -1,3 +1,4 @@
+import System
 package import HTTPTransport
 package import Logging
 
@@ -23,7 +24,7 @@ package final class ExternalMetricsServer: Sendable {
     ///   - uptimeMicroseconds: a clock that never goes back, by which remembered reviews age.
     package static func start(
         _ configuration: ExternalMetricsConfiguration, source: any MetricSource, access: (any AccessReviewing)?, trust: FrontProxyTrust? = nil, log: Logger,
-        uptimeMicroseconds: @escaping @Sendable () -> Int64 = Uptime.microseconds
+        uptimeMicroseconds: @escaping @Sendable () -> Int64 = MeasuringClock.microseconds
     ) async throws -> ExternalMetricsServer {
         try configuration.validate()
         let tls = try ReloadingTLSContext(configuration.tls)

@@ -1,7 +1,7 @@
 import Domain
 import HTTPTransport
 import HTTPTypes
-import Synchronization
+import System
 
 // Is the service alive, is it ready, and what do its meters read?
 //
@@ -48,7 +48,7 @@ enum HealthAnswers {
     }
 
     private static func results(of checks: [ReadinessCheck], within seconds: Double) async -> [(name: String, isOK: Bool, detail: String?)] {
-        let asked = checks.map { check in (name: check.name, answer: FirstAnswer(to: check, within: seconds)) }
+        let asked = checks.map { check in (name: check.name, answer: Task { await answer(of: check, within: seconds) }) }
         var results: [(name: String, isOK: Bool, detail: String?)] = []
         for (name, answer) in asked {
             switch await answer.value {
@@ -61,38 +61,17 @@ enum HealthAnswers {
     }
 
     /// A check's answer, or that there was none in time. The check's task is left to end by itself: it may be what hangs.
-    private struct FirstAnswer: Sendable {
-        private let task: Task<ReadinessCheck.Result, Never>
-        var value: ReadinessCheck.Result { get async { await task.value } }
-
-        init(to check: ReadinessCheck, within seconds: Double) {
-            task = Task {
-                await withCheckedContinuation { continuation in
-                    let answer = Once(continuation)
-                    let late = Task {
-                        guard (try? await Task.sleep(for: .seconds(seconds))) != nil else { return }
-                        answer.give(.failing("no answer within \(seconds) s"))
-                    }
-                    Task {
-                        answer.give(await check.run())
-                        late.cancel()
-                    }
-                }
-            }
+    private static func answer(of check: ReadinessCheck, within seconds: Double) async -> ReadinessCheck.Result {
+        let answer = FirstAnswer<ReadinessCheck.Result>()
+        let late = Task {
+            guard (try? await Task.sleep(for: .seconds(seconds))) != nil else { return }
+            answer.give(.success(.failing("no answer within \(seconds) s")))
         }
-    }
-
-    private final class Once: Sendable {
-        private let waiting: Mutex<CheckedContinuation<ReadinessCheck.Result, Never>?>
-        init(_ continuation: CheckedContinuation<ReadinessCheck.Result, Never>) { waiting = Mutex(continuation) }
-
-        func give(_ result: ReadinessCheck.Result) {
-            let continuation = waiting.withLock { waiting in
-                defer { waiting = nil }
-                return waiting
-            }
-            continuation?.resume(returning: result)
+        Task {
+            answer.give(.success(await check.run()))
+            late.cancel()
         }
+        return (try? await answer.value()) ?? .failing("was not waited for")
     }
 
     @Sendable static func metrics(_ question: Question) async throws -> Answer {

@@ -82,12 +82,7 @@ enum StateAnswers {
     /// The state now, or at `?at=`.
     private static func plane(_ question: Question) async throws -> any ControlPlane {
         guard let text = question.query.text("at") else { return question.parts.plane }
-        let moment: StateMoment
-        if let position = Position(text), position >= 0 {
-            moment = .position(position)
-        } else if let time = LogTime(rfc3339: text) ?? LogTime(rfc3339: plusRestored(text)) {
-            moment = .time(time)
-        } else {
+        guard let moment = Moment(text) ?? LogTime(rfc3339: plusRestored(text)).map({ .time($0) }) else {
             throw Problem(.invalidRequest, "at must be a position or a time such as 2026-11-21T07:32:00Z", field: "at")
         }
         guard let stateAt = question.parts.stateAt else { throw Problem(.invalidRequest, "this server has no access to history: leave out at", field: "at") }

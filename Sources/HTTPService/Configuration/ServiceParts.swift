@@ -13,7 +13,7 @@ package struct ServiceParts: Sendable {
     /// Reads policies from YAML or JSON.
     package var readPolicies: @Sendable (_ text: String) throws(PolicyProblems) -> [Policy]
     /// The state at an earlier moment; nil where this server has no access to history.
-    package var stateAt: (@Sendable (StateMoment) async throws(ControlFault) -> any ControlPlane)?
+    package var stateAt: (@Sendable (Moment) async throws(ControlFault) -> any ControlPlane)?
     package var readiness: [ReadinessCheck] = []
     /// Where this instance stands by for another: a sentence that says who leads. Every route but health and metrics is then
     /// refused with 503, so neither `log` nor `plane` is asked. Must not wait.
@@ -31,12 +31,6 @@ package struct ServiceParts: Sendable {
         self.plane = plane
         self.readPolicies = readPolicies
     }
-}
-
-/// A moment of the log: what `?at=` names.
-package enum StateMoment: Hashable, Sendable {
-    case position(Position)
-    case time(LogTime)
 }
 
 /// What is wrong with a policy, each with its place.

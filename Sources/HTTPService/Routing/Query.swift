@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // What do the parameters after the question mark say?

@@ -1,4 +1,5 @@
 import Synchronization
+import System
 
 // When is there something to do?
 //

@@ -66,7 +66,7 @@ struct AutoscalerStatus: Hashable, Sendable {
         let since = before["status"].string == condition.status ? before["lastTransitionTime"].string : nil
         var json: JSONValue = [
             "type": .string(condition.kind.rawValue), "status": .string(condition.status), "reason": .string(condition.reason),
-            "message": .string(String(condition.message.prefix(Self.messageCharacters))), "lastTransitionTime": .string(since ?? now.inSeconds),
+            "message": .string(String(condition.message.prefix(Self.messageCharacters))), "lastTransitionTime": .string(since ?? now.rfc3339Seconds),
         ]
         if let generation { json["observedGeneration"] = JSONValue(generation) }
         return json
@@ -86,9 +86,4 @@ extension AutoscalerStatus.Decision {
             "direction": .string(to > from ? "up" : to < from ? "down" : "none"), "reason": .string(String(reason.prefix(AutoscalerStatus.reasonCharacters))),
         ]
     }
-}
-
-extension LogTime {
-    /// `2026-11-21T14:03:00Z`, as `metav1.Time` is written.
-    var inSeconds: String { String(rfc3339.prefix(19)) + "Z" }
 }

@@ -135,7 +135,7 @@ final class EventRecorder: Sendable {
     /// False where the server no longer has it: it keeps Events for an hour.
     private func raise(_ series: Series, _ pending: Pending) async throws(KubernetesError) -> Bool {
         let patch: JSONValue = [
-            "count": JSONValue(series.count + pending.count), "lastTimestamp": .string(wallClock().inSeconds), "message": .string(pending.message),
+            "count": JSONValue(series.count + pending.count), "lastTimestamp": .string(wallClock().rfc3339Seconds), "message": .string(pending.message),
         ]
         do throws(KubernetesError) { _ = try await client.patch(.events, namespace: pending.object.namespace, name: series.name, patch) } catch {
             if error.isNotFound { return false }
@@ -159,7 +159,7 @@ final class EventRecorder: Sendable {
                 "namespace": .string(pending.object.namespace), "uid": .string(pending.object.uid), "resourceVersion": .string(pending.object.resourceVersion),
             ],
             "reason": .string(key.reason), "message": .string(pending.message), "type": .string(key.kind.rawValue), "count": JSONValue(pending.count),
-            "firstTimestamp": .string(now.inSeconds), "lastTimestamp": .string(now.inSeconds),
+            "firstTimestamp": .string(now.rfc3339Seconds), "lastTimestamp": .string(now.rfc3339Seconds),
             "source": ["component": "greenroom"], "reportingComponent": "greenroom", "reportingInstance": "",
         ]
         _ = try await client.create(.events, namespace: pending.object.namespace, event)

@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // What can be done with objects?

@@ -1,4 +1,5 @@
 package import Logging
+package import System
 import AsyncHTTPClient
 import Domain
 import HTTPAsking

@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // Where in the API does something lie?

@@ -1,4 +1,4 @@
-package import Foundation
+import Foundation
 
 // How does a pod reach its own cluster's API server?
 //

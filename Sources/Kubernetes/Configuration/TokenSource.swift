@@ -1,4 +1,5 @@
 import Synchronization
+import System
 
 // Which token goes with the next request?
 //

@@ -1,6 +1,8 @@
 package import ControlLoop
 package import Domain
+import Basics
 import Synchronization
+import System
 
 // Who is the one that acts?
 //

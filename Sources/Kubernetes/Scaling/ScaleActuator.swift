@@ -1,4 +1,5 @@
 package import ControlLoop
+import Basics
 import Domain
 
 // How does a decision reach a Kubernetes object?

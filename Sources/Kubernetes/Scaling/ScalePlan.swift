@@ -1,3 +1,5 @@
+import Basics
+
 // How many replicas may the target be told, so that no busy worker goes?
 //
 // Pure. `wanted` is how many workers the pool shall keep; those that drain come on top of it until they may go. Raising is

@@ -1,3 +1,4 @@
+import Basics
 import ControlLoop
 import Domain
 

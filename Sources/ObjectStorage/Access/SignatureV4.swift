@@ -1,3 +1,4 @@
+import Basics
 import Crypto
 import Domain
 
@@ -39,13 +40,13 @@ struct SignatureV4: Sendable {
     }
 
     func stringToSign(_ canonical: String, stamp: String) -> String {
-        [Self.algorithm, stamp, scope(stamp), Self.hex(SHA256.hash(data: Array(canonical.utf8)))].joined(separator: "\n")
+        [Self.algorithm, stamp, scope(stamp), Hex.text(SHA256.hash(data: Array(canonical.utf8)))].joined(separator: "\n")
     }
 
     func signature(of text: String, stamp: String) -> String {
         var chain = SymmetricKey(data: Array("AWS4\(key.secret)".utf8))
         for part in [String(stamp.prefix(8)), region, service, "aws4_request"] { chain = SymmetricKey(data: Self.authenticate(part, chain)) }
-        return Self.hex(Self.authenticate(text, chain))
+        return Hex.text(Self.authenticate(text, chain))
     }
 
     private func scope(_ stamp: String) -> String { "\(stamp.prefix(8))/\(region)/\(service)/aws4_request" }
@@ -75,10 +76,4 @@ struct SignatureV4: Sendable {
 
     /// By bytes, whatever the locale.
     private static func precedes(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
-
-    static func hex(_ bytes: some Sequence<UInt8>) -> String {
-        String(decoding: bytes.flatMap { [digit($0 >> 4), digit($0 & 15)] }, as: UTF8.self)
-    }
-
-    private static func digit(_ value: UInt8) -> UInt8 { value + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10) }
 }

@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // What does one page of a listing hold?

@@ -1,6 +1,8 @@
 package import Domain
+import Basics
 import Foundation
 import Synchronization
+import System
 
 // What is in a store?
 //
@@ -35,7 +37,7 @@ package final class ObjectStore: Sendable {
         seeds = Mutex(SplitMix64(seed: configuration.seed))
     }
 
-    package static let systemTime: @Sendable () -> LogTime = { LogTime(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000)) }
+    package static let systemTime: @Sendable () -> LogTime = { LogTime(microseconds: WallClock.microseconds()) }
 
     package func shutdown() async { await transport.shutdown() }
 

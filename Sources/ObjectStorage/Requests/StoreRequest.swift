@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // What is asked of a store?
@@ -45,7 +46,7 @@ struct StoreRequest: Sendable {
         let query = SignatureV4.canonicalQuery(parameters)
         var headers: [(name: String, value: String)] = [("host", place.host)]
         if let key {
-            let stamp = Self.stamp(now)
+            let stamp = now.basicSeconds
             headers += [("x-amz-content-sha256", SignatureV4.emptyDigest), ("x-amz-date", stamp)]
             if let token = key.sessionToken { headers.append(("x-amz-security-token", token)) }
             let signed = SignatureV4.Request(method: method, path: path, query: query, headers: headers)
@@ -56,5 +57,4 @@ struct StoreRequest: Sendable {
     }
 
     /// `20150830T123600Z`
-    static func stamp(_ now: LogTime) -> String { now.rfc3339.prefix(19).filter { $0 != "-" && $0 != ":" } + "Z" }
 }

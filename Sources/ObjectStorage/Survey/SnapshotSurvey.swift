@@ -3,6 +3,7 @@ package import Logging
 package import ServiceLifecycle
 import Foundation
 import Synchronization
+import System
 
 // Are the snapshots that actors will be restored from still there, and how large are they?
 //
@@ -109,7 +110,7 @@ package struct SnapshotSurvey: Service {
 
 /// Ids that no other run of a survey uses: its beginning in microseconds, and a number.
 private final class SurveyIDs: Sendable {
-    private let began = Int64(Date().timeIntervalSince1970 * 1_000_000)
+    private let began = WallClock.microseconds()
     private let count = Atomic<Int64>(0)
 
     func next() -> String { "\(began)-\(count.add(1, ordering: .relaxed).newValue)" }

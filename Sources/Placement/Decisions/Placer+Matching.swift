@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // Who of those first in turn takes the slot that came free?

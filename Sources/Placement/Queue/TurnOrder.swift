@@ -1,3 +1,4 @@
+import Basics
 package import Domain
 
 // Who of those who wait in a pool is offered a worker next?

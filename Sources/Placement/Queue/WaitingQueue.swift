@@ -1,4 +1,5 @@
 package import Domain
+import Basics
 
 // Who waits for a worker in this pool?
 //

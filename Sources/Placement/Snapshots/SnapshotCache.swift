@@ -1,4 +1,5 @@
 package import Domain
+import Basics
 
 // Which node has which snapshot?
 //

@@ -1,4 +1,5 @@
-package import Domain
+import Domain
+import Basics
 
 // Which snapshot is meant?
 //

@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // What is known of a node, whichever pools its workers belong to?

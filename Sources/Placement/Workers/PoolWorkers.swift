@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // Who works in this pool, by age, by node, and by every condition that actors ask for?

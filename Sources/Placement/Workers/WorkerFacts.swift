@@ -1,4 +1,5 @@
 package import Domain
+import Basics
 
 // What does placement know of one worker, and what may an actor ask of it?
 

@@ -21,7 +21,7 @@ struct AnswerStream {
         } catch is CancellationError {
             throw .cancelled
         } catch {
-            throw .unreachable(url: url, reason: ClientConnection.reason(error))
+            throw .unreachable(url: url, reason: ClientError.reason(error))
         }
     }
 

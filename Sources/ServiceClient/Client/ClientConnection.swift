@@ -47,7 +47,7 @@ struct ClientConnection: Sendable {
                 throw error
             }
         } catch {
-            throw .unreachable(url: url.description, reason: reason(error))
+            throw .unreachable(url: url.description, reason: ClientError.reason(error))
         }
     }
 
@@ -86,16 +86,6 @@ struct ClientConnection: Sendable {
     }
 
     func close() async { try? await channel.close().get() }
-
-    static func reason(_ error: any Error) -> String {
-        switch error {
-        case let error as NIOConnectionError:
-            error.connectionErrors.first.map { reason($0.error) } ?? "the name \(error.host) could not be resolved"
-        case let error as IOError: String(cString: strerror(error.errnoCode))
-        case let error as HandshakeFault: error.problem
-        default: "\(error)"
-        }
-    }
 }
 
 struct HandshakeFault: Error {

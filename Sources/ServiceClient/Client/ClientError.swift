@@ -1,3 +1,7 @@
+import Foundation
+import NIOCore
+import NIOPosix
+
 // Why did a request fail?
 
 package enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -46,5 +50,18 @@ package struct ServerProblem: Hashable, Sendable {
         self.index = index
         self.field = field
         self.retryAfterSeconds = retryAfterSeconds
+    }
+}
+
+extension ClientError {
+    /// Why a connection could not be made, in words.
+    package static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            error.connectionErrors.first.map { reason($0.error) } ?? "the name \(error.host) could not be resolved"
+        case let error as IOError: String(cString: strerror(error.errnoCode))
+        case let error as HandshakeFault: error.problem
+        default: "\(error)"
+        }
     }
 }

@@ -1,3 +1,5 @@
+import Basics
+
 // How long to wait before the next try?
 //
 // Doubling, and half of it random, so that a thousand workers that lost the same server don't come back in the same instant.
@@ -14,7 +16,7 @@ struct RetryBackoff {
 
     /// - Parameter atLeast: what the server asked for; taken up to a minute.
     mutating func nextSeconds(atLeast seconds: Int? = nil, random: Double = .random(in: 0...1)) -> Double {
-        let doubled = min(firstSeconds * Double(1 << min(tries, 20)), lastSeconds)
+        let doubled = Duration.seconds(firstSeconds).doubled(tries, atMost: .seconds(lastSeconds)).inSeconds
         tries += 1
         let wait = doubled * (0.5 + random / 2)
         return max(wait, min(Double(seconds ?? 0), 60))

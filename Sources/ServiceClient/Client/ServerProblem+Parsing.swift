@@ -22,11 +22,6 @@ extension ServerProblem {
     }
 
     private static func isObject(_ body: [UInt8]) -> Bool {
-        body.withUnsafeBufferPointer { buffer in
-            var cursor = JSONCursor(buffer)
-            guard let value = try? cursor.value(), value.kind == .object else { return false }
-            cursor.skipSpace()
-            return cursor.atEnd
-        }
+        body.withUnsafeBufferPointer { JSONCursor.isObject($0) }
     }
 }

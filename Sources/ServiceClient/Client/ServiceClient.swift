@@ -102,7 +102,7 @@ package actor ServiceClient {
             throw .cancelled
         } catch {
             await forget(connection)
-            throw .unreachable(url: url, reason: ClientConnection.reason(error))
+            throw .unreachable(url: url, reason: ClientError.reason(error))
         }
     }
 

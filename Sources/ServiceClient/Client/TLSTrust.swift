@@ -1,4 +1,4 @@
-import NIOSSL
+package import NIOSSL
 
 #if canImport(Glibc)
 import Glibc
@@ -10,8 +10,8 @@ import Darwin
 
 // Which servers does a client believe?
 
-enum TLSTrust {
-    static func context(_ configuration: ClientConfiguration) throws -> NIOSSLContext {
+package enum TLSTrust {
+    package static func context(_ configuration: ClientConfiguration) throws -> NIOSSLContext {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
         tls.applicationProtocols = ["h2"]
@@ -23,7 +23,7 @@ enum TLSTrust {
     }
 
     /// What SNI names: never an address.
-    static func serverName(_ host: String) -> String? {
+    package static func serverName(_ host: String) -> String? {
         var four = in_addr()
         var six = in6_addr()
         return inet_pton(AF_INET, host, &four) == 1 || inet_pton(AF_INET6, host, &six) == 1 ? nil : host

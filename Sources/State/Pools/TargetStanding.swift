@@ -1,3 +1,4 @@
+import Basics
 import Autoscaling
 package import Domain
 

@@ -22,24 +22,32 @@ struct Floor: Sendable {
     ]
     private static let grpc: Set<String> = ["GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "SwiftProtobuf"]
     private static let operating: Set<String> = ["Logging", "Metrics", "ServiceLifecycle", "UnixSignals"]
-    private static let belowThree: Set<String> = ["Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies", "Replay"]
+    private static let belowThree: Set<String> = ["Basics", "Domain", "System", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies", "Replay"]
+
+    private static let parts: Set<String> = [
+        "HTTPTransport", "HTTPService", "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient",
+        "Telemetry", "Output",
+    ]
 
     static let table: [Floor] = [
-        Floor(target: "Domain", level: 0, ours: [], isPure: true),
+        Floor(target: "Basics", level: 0, ours: [], isPure: true),
+        Floor(target: "System", level: 0, ours: []),
+        Floor(target: "Domain", level: 0, ours: ["Basics"], isPure: true),
 
-        Floor(target: "Autoscaling", level: 1, ours: ["Domain"], packages: collections, isPure: true),
-        Floor(target: "Placement", level: 1, ours: ["Domain"], packages: collections, isPure: true),
-        Floor(target: "EventLog", level: 1, ours: ["Domain"], packages: ["GRDB", "GRDBSQLite", "Crypto"]),
+        Floor(target: "Autoscaling", level: 1, ours: ["Basics", "Domain"], packages: collections, isPure: true),
+        Floor(target: "Placement", level: 1, ours: ["Basics", "Domain"], packages: collections, isPure: true),
+        Floor(target: "EventLog", level: 1, ours: ["Basics", "System", "Domain"], packages: ["GRDB", "GRDBSQLite", "Crypto"]),
         Floor(target: "SmallFiles", level: 1, ours: []),
         Floor(target: "BuildCommit", level: 1, ours: []),
 
-        Floor(target: "State", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog"], isPure: true),
-        Floor(target: "ControlLoop", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog", "State"], packages: ["GreenroomOpenCombine"]),
-        Floor(target: "Policies", level: 2, ours: ["Domain", "Autoscaling"], packages: ["Yams"]),
-        Floor(target: "Replay", level: 2, ours: ["Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop"]),
+        Floor(target: "State", level: 2, ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog"], isPure: true),
+        Floor(target: "ControlLoop", level: 2, ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State"], packages: ["GreenroomOpenCombine"]),
+        Floor(target: "Policies", level: 2, ours: ["Basics", "Domain", "Autoscaling"], packages: ["Yams"]),
+        Floor(target: "Replay", level: 2, ours: ["Domain", "EventLog", "State", "ControlLoop"]),
         Floor(target: "HTTPTransport", level: 2, ours: ["Domain", "SmallFiles"], packages: http.union(["Logging"])),
         Floor(target: "HTTPAsking", level: 2, ours: [], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL"]),
 
+        Floor(target: "Simulation", level: 3, ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay"]),
         Floor(target: "HTTPService", level: 3, ours: belowThree.union(["HTTPTransport"]), packages: http.union(operating).union(["Crypto"])),
         Floor(target: "ExternalMetrics", level: 3, ours: belowThree.union(["HTTPTransport"]), packages: http.union(operating).union(["Crypto"])),
         Floor(
@@ -47,22 +55,38 @@ struct Floor: Sendable {
             packages: grpc.union(["NIOCore", "NIOSSL", "NIOCertificateReloading", "Logging", "ServiceLifecycle"])),
         Floor(target: "Kubernetes", level: 3, ours: belowThree.union(["HTTPTransport", "HTTPAsking"]), packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(
-            target: "ObjectStorage", level: 3, ours: ["Domain", "HTTPAsking"],
+            target: "ObjectStorage", level: 3, ours: ["Basics", "System", "Domain", "HTTPAsking"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
-        Floor(target: "ServiceClient", level: 3, ours: ["Domain"], packages: http.union(["Logging"])),
-        Floor(target: "WorkerAgent", level: 3, ours: ["Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
+        Floor(target: "ServiceClient", level: 3, ours: ["Basics", "Domain"], packages: http.union(["Logging"])),
+        Floor(target: "WorkerAgent", level: 3, ours: ["Basics", "Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
         Floor(target: "LocalWorkers", level: 3, ours: belowThree, packages: ["Logging", "Subprocess"]),
-        Floor(target: "Pollers", level: 3, ours: ["Domain", "SmallFiles", "Autoscaling", "HTTPAsking"], packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
-        Floor(target: "Telemetry", level: 3, ours: ["Domain", "SmallFiles"], packages: ["Logging", "Metrics", "CoreMetrics"]),
+        Floor(target: "Pollers", level: 3, ours: ["Basics", "System", "Domain", "SmallFiles", "Autoscaling", "HTTPAsking"], packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
+        Floor(target: "Telemetry", level: 3, ours: ["System", "Domain", "SmallFiles"], packages: ["Logging", "Metrics", "CoreMetrics"]),
+
+        Floor(target: "Output", level: 3, ours: ["BuildCommit", "System", "Domain", "EventLog"], packages: ["Yams"]),
+
+        Floor(target: "Assembly", level: 4, ours: belowThree.union(parts), packages: operating.union(["Yams"])),
+        Floor(
+            target: "Inspection", level: 4,
+            ours: ["Basics", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "HTTPService", "ServiceClient", "Output"],
+            packages: ["Logging"]),
 
         Floor(
-            target: "greenroom", level: 4,
-            ours: belowThree.union(["BuildCommit", "HTTPTransport", "HTTPService", "ExternalMetrics", "Kubernetes", "ObjectStorage", "ServiceClient", "WorkerAgent", "LocalWorkers", "Pollers", "KEDAScaler", "Telemetry"]),
-            packages: http.union(operating).union(["ArgumentParser", "Yams", "Crypto", "GRDB", "AsyncHTTPClient"])),
+            target: "Demo", level: 5, ours: ["Basics", "Domain", "System", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection"],
+            packages: ["Logging"]),
+        Floor(
+            target: "Benchmarks", level: 5, ours: belowThree.union(["ServiceClient", "Output", "Inspection"]),
+            packages: http.union(["AsyncHTTPClient"])),
+
+        Floor(
+            target: "Commands", level: 6,
+            ours: belowThree.union(["Simulation", "ServiceClient", "WorkerAgent", "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks"]),
+            packages: ["ArgumentParser", "Logging"]),
+        Floor(target: "greenroom", level: 7, ours: ["Commands"]),
     ]
 
     /// The only imports between targets of one floor.
-    static let sideways: Set<[String]> = [["ControlLoop", "State"], ["Replay", "State"], ["Replay", "ControlLoop"], ["WorkerAgent", "ServiceClient"]]
+    static let sideways: Set<[String]> = [["Domain", "Basics"], ["Replay", "ControlLoop"], ["WorkerAgent", "ServiceClient"]]
 
     static func of(_ target: String) -> Floor? { table.first { $0.target == target } }
 }

@@ -1,3 +1,4 @@
+import Basics
 import Domain
 @testable import Autoscaling
 

@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // Texts as bytes that stay where they are while a test looks at them.

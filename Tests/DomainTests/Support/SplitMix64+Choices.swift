@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 extension SplitMix64 {

@@ -1,6 +1,7 @@
 import Foundation
 import Kubernetes
 import KubernetesTwin
+import System
 import TestSupport
 import Testing
 

@@ -4,6 +4,7 @@ import Domain
 import Kubernetes
 import KubernetesTwin
 import Synchronization
+import System
 import TestSupport
 import Testing
 

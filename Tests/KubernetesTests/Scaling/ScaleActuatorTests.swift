@@ -2,6 +2,7 @@ import Autoscaling
 import ControlLoop
 import Kubernetes
 import KubernetesTwin
+import System
 import TestSupport
 import Testing
 

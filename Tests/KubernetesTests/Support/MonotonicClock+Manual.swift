@@ -1,4 +1,5 @@
 import Kubernetes
+import System
 import TestSupport
 
 extension ManualClock {

@@ -4,7 +4,7 @@ import EventLog
 import Foundation
 import Testing
 
-@testable import greenroom
+@testable import Benchmarks
 
 @Suite("The history of a busy fleet")
 struct FleetHistoryTests {

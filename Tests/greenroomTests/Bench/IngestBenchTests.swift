@@ -3,7 +3,8 @@ import NIOCore
 import ServiceClient
 import Testing
 
-@testable import greenroom
+@testable import Benchmarks
+@testable import Output
 
 @Suite struct EventTemplatesTests {
     @Test(arguments: EventTemplates.Ids.allCases)

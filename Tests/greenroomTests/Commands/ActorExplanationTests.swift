@@ -3,7 +3,9 @@ import Domain
 import Foundation
 import Testing
 
-@testable import greenroom
+@testable import Commands
+@testable import Inspection
+@testable import Output
 
 @Suite struct ActorExplanationTests {
     private let now = LogTime(rfc3339: "2026-11-21T08:10:00Z")!

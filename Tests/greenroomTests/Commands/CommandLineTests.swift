@@ -1,7 +1,8 @@
 import ArgumentParser
 import Testing
 
-@testable import greenroom
+@testable import Commands
+@testable import Output
 
 @Suite struct CommandLineTests {
     private func outcome(_ arguments: String...) async -> CommandOutcome? {
@@ -36,8 +37,8 @@ import Testing
     @Test func helpAndVersionAreNoFailures() async {
         guard case .text(let help)? = await outcome("get", "--help") else { Issue.record("no help"); return }
         #expect(help.contains("Examples:"))
-        #expect(await outcome("--version") == .text(Greenroom.versionLine))
-        #expect(Greenroom.versionLine.hasPrefix("\(Greenroom.version) (commit "))
+        #expect(await outcome("--version") == .text(Version.line))
+        #expect(Version.line.hasPrefix("\(Version.text) (commit "))
     }
 
     @Test func everyCommandHasAnAbstract() {

@@ -1,7 +1,9 @@
 import Domain
 import Testing
 
-@testable import greenroom
+@testable import Commands
+@testable import Inspection
+@testable import Output
 
 @Suite struct EventsCommandTests {
     private func printed(_ format: EventsCommand.Format, _ query: EventQuery = EventQuery(), _ fill: (inout Timeline) -> Void) async throws -> String {

@@ -1,7 +1,8 @@
 import Domain
 import Testing
 
-@testable import greenroom
+@testable import Commands
+@testable import Output
 
 @Suite struct ExplainCommandTests {
     private let now = LogTime(rfc3339: "2026-11-21T08:10:00Z")!

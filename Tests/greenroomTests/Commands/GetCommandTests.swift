@@ -2,7 +2,9 @@ import ControlLoop
 import Domain
 import Testing
 
-@testable import greenroom
+@testable import Commands
+@testable import Inspection
+@testable import Output
 
 @Suite struct GetCommandTests {
     private func command(_ arguments: String...) throws -> GetCommand { try GetCommand.parse(arguments) }

@@ -1,7 +1,8 @@
 import Domain
 import Testing
 
-@testable import greenroom
+@testable import Commands
+@testable import Output
 
 @Suite struct HistoryCommandTests {
     private func log() -> TwinEvents {

@@ -1,7 +1,8 @@
 import Domain
 import Testing
 
-@testable import greenroom
+@testable import Commands
+@testable import Demo
 
 @Suite struct PolicyCheckTests {
     private func check(_ text: String) -> PolicyCheck {

@@ -2,7 +2,8 @@ import ArgumentParser
 import Domain
 import Testing
 
-@testable import greenroom
+@testable import Assembly
+@testable import Commands
 
 @Suite struct PolicyConvertTests {
     private func convert(_ text: String) throws -> PolicyConversion {

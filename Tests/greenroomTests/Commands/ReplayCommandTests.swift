@@ -5,10 +5,13 @@ import EventLog
 import Foundation
 import GRDB
 import Replay
+import Simulation
 import Synchronization
 import Testing
 
-@testable import greenroom
+@testable import Commands
+@testable import Inspection
+@testable import Output
 
 // What does a user of `replay`, `tune --db` and `log checkpoint` see?
 
@@ -136,8 +139,8 @@ import Testing
     @Test("what can't be done, and its status", arguments: [
         (["--db", "/nowhere/x.db"], .unreachable), (["--pool", "demo/none"], .no), (["--pool", "chat"], .usage), (["--from", "900"], .no),
         (["--policy", "/nowhere/p.yaml"], .unreachable), (["--policy", "builtin:nothing"], .usage),
-    ] as [([String], greenroom.ExitStatus)])
-    func refused(arguments: [String], status: greenroom.ExitStatus) async throws {
+    ] as [([String], Output.ExitStatus)])
+    func refused(arguments: [String], status: Output.ExitStatus) async throws {
         let scratch = try Scratch()
         try scratch.write()
         let all = arguments.contains("--db") ? arguments : ["--db", scratch.path] + arguments

@@ -1,8 +1,10 @@
 import Domain
 import Foundation
-import Replay
+import Simulation
 import Testing
-@testable import greenroom
+@testable import Commands
+@testable import Inspection
+@testable import Output
 
 // Does `simulate --report` leave a page behind?
 

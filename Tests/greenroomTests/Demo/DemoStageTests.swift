@@ -2,7 +2,9 @@ import ControlLoop
 import Domain
 import Testing
 
-@testable import greenroom
+@testable import Demo
+@testable import Inspection
+@testable import Output
 
 @Suite struct DemoStageTests {
     private func plan() -> DemoPlan {

@@ -1,7 +1,8 @@
 import Domain
 import Testing
 
-@testable import greenroom
+@testable import Demo
+@testable import Output
 
 @Suite struct RunReportTests {
     private func report(_ fill: (inout Timeline) -> Void) -> RunReport {

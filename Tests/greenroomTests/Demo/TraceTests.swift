@@ -1,6 +1,9 @@
 import Testing
 
-@testable import greenroom
+@testable import Commands
+@testable import Demo
+@testable import Inspection
+@testable import Output
 
 extension Trace {
     fileprivate init(csv: String, name: String) throws { self.init(try TraceFile.parse(Array(csv.utf8), name: name)) }

@@ -1,7 +1,10 @@
 import Domain
 import Testing
 
-@testable import greenroom
+@testable import Commands
+@testable import Demo
+@testable import Inspection
+@testable import Output
 
 @Suite struct DecisionDiffTests {
     private static let start = LogTime(rfc3339: "2026-11-21T08:00:00Z")!

@@ -4,7 +4,10 @@ import EventLog
 import Foundation
 import Testing
 
-@testable import greenroom
+@testable import Commands
+@testable import Inspection
+@testable import Output
+@testable import System
 
 /// A real log in a folder of its own, and the questions of the commands put to its file.
 @Suite struct LogFileTests {

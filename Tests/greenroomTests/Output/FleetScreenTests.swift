@@ -3,7 +3,9 @@ import Domain
 import Synchronization
 import Testing
 
-@testable import greenroom
+@testable import Commands
+@testable import Inspection
+@testable import Output
 
 @Suite struct FleetScreenTests {
     private func pool(_ name: String, waiting: Int = 0, oldest: Double? = nil, resident: Int = 0) throws -> PoolView {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import greenroom
+@testable import Output
 
 @Suite struct JSONValueTests {
     @Test(arguments: [

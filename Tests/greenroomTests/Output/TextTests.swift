@@ -2,7 +2,7 @@ import Domain
 import Foundation
 import Testing
 
-@testable import greenroom
+@testable import Output
 
 @Suite struct DurationTextTests {
     @Test(arguments: [
@@ -109,9 +109,9 @@ import Testing
 
 @Suite struct ProgressTests {
     @Test func progressSaysShareAndCounts() {
-        #expect(Progress.line("verify", done: 1_500, total: 3_000).hasPrefix("verify ███████████████░░░"))
-        #expect(Progress.line("verify", done: 1_500, total: 3_000).hasSuffix(" 50 %  1,500 of 3,000"))
-        #expect(Progress.line("x", done: 5, total: 0).contains("0 %"))
+        #expect(ProgressBar.line("verify", done: 1_500, total: 3_000).hasPrefix("verify ███████████████░░░"))
+        #expect(ProgressBar.line("verify", done: 1_500, total: 3_000).hasSuffix(" 50 %  1,500 of 3,000"))
+        #expect(ProgressBar.line("x", done: 5, total: 0).contains("0 %"))
     }
 
     @Test(arguments: [(0, "0"), (999, "999"), (1_000, "1,000"), (-1_234_567, "-1,234,567")])

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import greenroom
+@testable import Assembly
 
 @Suite struct DeployedConfigurationTests {
     /// The one that deploy/ gives the service in a cluster: read as the service reads it.

@@ -10,7 +10,9 @@ import NIOSSL
 import TestSupport
 import Testing
 
-@testable import greenroom
+@testable import Assembly
+@testable import Output
+@testable import System
 
 // The whole service behind an aggregator, over real TLS: a stock HPA scales another pool by what waits in ours.
 

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import greenroom
+@testable import Assembly
+@testable import Output
 
 @Suite struct ExternalMetricsSectionTests {
     private func configuration(_ section: String, _ more: String = "") throws -> ServiceConfiguration {

@@ -6,7 +6,9 @@ import Logging
 import Testing
 import TestSupport
 
-@testable import greenroom
+@testable import Assembly
+@testable import Commands
+@testable import Inspection
 
 // One name in two namespaces, through the whole service and its commands; and a log of the time when names alone counted.
 

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import greenroom
+@testable import Assembly
+@testable import Output
 
 @Suite struct KEDASectionTests {
     private func configuration(_ keda: String) throws -> ServiceConfiguration {

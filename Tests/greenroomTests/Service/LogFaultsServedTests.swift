@@ -2,7 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import greenroom
+@testable import Inspection
+@testable import System
 
 // One `greenroom serve` in a process of its own, whose log's files and whose own life are meddled with.
 

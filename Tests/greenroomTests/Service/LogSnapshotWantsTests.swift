@@ -4,7 +4,7 @@ import Foundation
 import ObjectStorage
 import Testing
 
-@testable import greenroom
+@testable import Assembly
 
 @Suite struct LogSnapshotWantsTests {
     private struct Event {

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import greenroom
+@testable import Assembly
+@testable import Output
 
 @Suite struct ObjectStorageSectionTests {
     private func read(_ yaml: String) throws -> ObjectStorageConfiguration? { try ServiceConfiguration(yaml: yaml, file: "/etc/greenroom.yaml").objectStorage }

@@ -7,7 +7,10 @@ import Synchronization
 import Testing
 import TestSupport
 
-@testable import greenroom
+@testable import Assembly
+@testable import Inspection
+@testable import Output
+@testable import System
 
 // A number from outside must not end the service: not when it comes, and not at a start with a log that holds it.
 

@@ -3,7 +3,8 @@ import Domain
 import Foundation
 import Testing
 
-@testable import greenroom
+@testable import Assembly
+@testable import Output
 
 @Suite struct PolicyFilesTests {
     private static let now = LogTime(rfc3339: "2026-11-21T08:00:00Z")!

@@ -5,7 +5,7 @@ import Logging
 import Testing
 import TestSupport
 
-@testable import greenroom
+@testable import Inspection
 
 // The whole service on a cluster, over real TLS.
 

@@ -2,7 +2,8 @@ import ControlLoop
 import Domain
 import Testing
 
-@testable import greenroom
+@testable import Inspection
+@testable import Output
 
 @Suite struct ServerStateTests {
     private func lines(_ range: ClosedRange<Int>) -> [String] {
@@ -44,8 +45,8 @@ import Testing
         await #expect { try await state.policies() } throws: { ($0 as? Fault)?.what.contains("another shape") == true }
     }
 
-    @Test(arguments: [(401, greenroom.ExitStatus.unreachable), (400, .no), (500, .unreachable)])
-    func refusalsCarryTheServicesWords(status: Int, exit: greenroom.ExitStatus) async throws {
+    @Test(arguments: [(401, Output.ExitStatus.unreachable), (400, .no), (500, .unreachable)])
+    func refusalsCarryTheServicesWords(status: Int, exit: Output.ExitStatus) async throws {
         let state = ServerState(api: TwinAPI(["/v1/pools": APIAnswer(status, #"{"title":"T","detail":"because"}"#)]))
         await #expect { try await state.pools() } throws: { error in
             let fault = error as? Fault

@@ -3,7 +3,8 @@ import Kubernetes
 import Logging
 import Testing
 
-@testable import greenroom
+@testable import Assembly
+@testable import System
 
 @Suite struct ElectionSettingsTests {
     private func settings(_ yaml: String) throws -> ElectionSettings? {

@@ -4,7 +4,8 @@ import KubernetesTwin
 import Testing
 import TestSupport
 
-@testable import greenroom
+@testable import Inspection
+@testable import Output
 
 // Two instances over one log, the twin of an API server, a pool, and a client that repeats what wasn't acknowledged.
 

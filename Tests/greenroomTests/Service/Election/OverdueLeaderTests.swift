@@ -3,7 +3,7 @@ import KubernetesTwin
 import Testing
 import TestSupport
 
-@testable import greenroom
+@testable import Inspection
 
 // A leader whose work doesn't end before its lease may be taken: does its process end, so that another can write the log?
 

@@ -2,7 +2,8 @@ import Foundation
 import KubernetesTwin
 import TestSupport
 
-@testable import greenroom
+@testable import Inspection
+@testable import System
 
 // One `greenroom serve` in a process of its own, with a name, a port and a token at the API server of its own.
 

@@ -2,7 +2,7 @@ import Autoscaling
 import Pollers
 import Testing
 
-@testable import greenroom
+@testable import Assembly
 
 @Suite struct ObjectRulesTests {
     private func policy(kind: String = "WorkerPool", token: String? = nil, key: String? = nil, address: String = "http://p") -> Policy {

@@ -6,7 +6,10 @@ import Logging
 import Testing
 import TestSupport
 
-@testable import greenroom
+@testable import Assembly
+@testable import Inspection
+@testable import Output
+@testable import System
 
 /// Not the one of the command line.
 typealias KubernetesJSON = Kubernetes.JSONValue
@@ -123,8 +126,8 @@ struct ObjectsStage: Sendable {
     }
 
     /// As `/v1/workers` lists them.
-    func workers(_ url: String) async throws -> [greenroom.JSONValue] {
-        let listed = try greenroom.JSONValue(try await ask(url, APIRequest(path: "/v1/workers")).body)
+    func workers(_ url: String) async throws -> [Output.JSONValue] {
+        let listed = try Output.JSONValue(try await ask(url, APIRequest(path: "/v1/workers")).body)
         return listed.elements ?? listed["items"]?.elements ?? []
     }
 

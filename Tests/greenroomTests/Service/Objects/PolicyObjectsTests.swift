@@ -3,7 +3,7 @@ import Kubernetes
 import KubernetesTwin
 import Testing
 
-@testable import greenroom
+@testable import Inspection
 
 @Suite struct PolicyObjectsTests {
     @Test("an object scales its pool and says so; a restart applies nothing again; a spec that can't be read changes nothing; a deleted object takes its policy along")

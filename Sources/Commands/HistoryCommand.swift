@@ -1,0 +1,151 @@
+import ArgumentParser
+import Domain
+import Inspection
+import Output
+
+// What happened to one actor, worker or pool, and how long did each step take?
+
+struct HistoryCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "history",
+        abstract: "Print the transitions of one actor, worker or pool, with the time between them.",
+        discussion: """
+            Examples:
+              greenroom history actor agent-42
+              greenroom history actor kagent/agent-42
+              greenroom history pool kagent/default --limit 50
+              greenroom history worker kagent-default-7f9c --db ./greenroom.db -o json
+            """)
+
+    enum Subject: String, ExpressibleByArgument, CaseIterable, Sendable { case actor, worker, pool }
+
+    @Argument(help: "actor, worker or pool.")
+    var subject: Subject
+
+    @Argument(help: "The actor's id or the worker's name, as NS/NAME if several namespaces have it; or NS/NAME of the pool.")
+    var name: String
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The namespace, if the name has none.", valueName: "ns"))
+    var namespace: String?
+
+    @Option(name: .long, help: ArgumentHelp("Only the newest transitions, at most this many.", valueName: "n"))
+    var limit = 1_000
+
+    @OptionGroup var source: SourceOptions
+    @OptionGroup var format: OutputOptions
+
+    static let limitMaximum = 100_000
+
+    func validate() throws {
+        guard (1...Self.limitMaximum).contains(limit) else { throw ValidationError("--limit must be between 1 and \(Self.limitMaximum)") }
+    }
+
+    func run() async throws {
+        let history = try await history(source.events(), of: try await only(source.state()))
+        Terminal.write(try format.output.text(history.json) { history.table.text })
+        if history.hasOlder { Terminal.writeError("Older transitions are left out: --limit shows more.") }
+    }
+
+    /// The one of that name where it is there still; a fault where several are.
+    private func only(_ state: any StateSource) async throws -> String? {
+        switch subject {
+        case .actor: try await state.actor(written).map { QualifiedName.join($0.namespace, $0.id) }
+        case .worker: try await state.worker(written).map { QualifiedName.join($0.namespace, $0.name) }
+        case .pool: nil
+        }
+    }
+
+    /// The actor or worker as it was named.
+    private var written: String { namespace.map { QualifiedName.full(name, in: $0) } ?? name }
+
+    func history(_ source: any EventSource, of only: String? = nil) async throws -> SubjectHistory {
+        let full = subject == .pool ? try PoolName.qualified(name, namespace: namespace) : only ?? written
+        let query = subject == .worker ? EventQuery(worker: full) : EventQuery(subject: full)
+        // An actor and a worker may have the same name.
+        let found = try await source.newest(limit, query) { $0.kind.map { isAbout($0) } ?? true }
+        guard !found.events.isEmpty else {
+            throw Fault(.no, "nothing is logged about \(subject.rawValue) \(full)", do: "`greenroom get \(subject.rawValue)s` lists those there are")
+        }
+        return SubjectHistory(subject: subject, events: found.events, hasOlder: found.hasOlder)
+    }
+
+    /// A worker's history is also what its actors did on it.
+    private func isAbout(_ kind: EventKind) -> Bool {
+        switch kind.subject {
+        case .actor: subject != .pool
+        case .worker: subject == .worker
+        case .pool: subject == .pool
+        case .holder: subject == .actor
+        case .node, .service: false
+        }
+    }
+}
+
+/// One subject's transitions, each with the time since the one before.
+struct SubjectHistory: Sendable {
+    struct Step: Sendable {
+        var event: EventRecord
+        var secondsSincePrevious: Double?
+        /// Where the event took the actor; nil for other subjects, and where it changed nothing.
+        var state: ActorState?
+    }
+
+    var subject: HistoryCommand.Subject
+    var steps: [Step]
+    /// Whether there are older transitions that were not asked for.
+    var hasOlder: Bool
+
+    init(subject: HistoryCommand.Subject, events: [EventRecord], hasOlder: Bool) {
+        self.subject = subject
+        self.hasOlder = hasOlder
+        steps = []
+        // What happened before the first event shown is not known when some were left out.
+        var machine = hasOlder ? nil : ActorTrack()
+        var previous: EventRecord?
+        for event in events {
+            let state = subject == .actor ? machine?.apply(event) : nil
+            steps.append(Step(event: event, secondsSincePrevious: previous.map { event.at.seconds(since: $0.at) }, state: state))
+            previous = event
+        }
+    }
+
+    var table: Table {
+        let time = TimeText()
+        if subject == .actor {
+            var table = Table("#SEQ", "TIME", "#AFTER", "EVENT", "STATE", "DETAIL")
+            for step in steps {
+                let state = step.state?.statusName ?? "-"
+                table.add(String(step.event.seq), time.full(step.event.at), after(step), step.event.kindName, state, EventLine.detail(step.event))
+            }
+            return table
+        }
+        if subject == .worker {
+            var table = Table("#SEQ", "TIME", "#AFTER", "EVENT", "ACTOR", "DETAIL")
+            for step in steps {
+                let actor = step.event.kind?.subject == .actor ? step.event.subject : "-"
+                table.add(String(step.event.seq), time.full(step.event.at), after(step), step.event.kindName, actor, EventLine.detail(step.event))
+            }
+            return table
+        }
+        var table = Table("#SEQ", "TIME", "#AFTER", "EVENT", "DETAIL")
+        for step in steps {
+            table.add(String(step.event.seq), time.full(step.event.at), after(step), step.event.kindName, EventLine.detail(step.event))
+        }
+        return table
+    }
+
+    var json: JSONValue {
+        .array(steps.map { step in
+            var members: [JSONValue.Member] = [
+                .init(key: "seq", value: .number(String(step.event.seq))), .init(key: "at", value: .string(step.event.at.rfc3339)),
+                .init(key: "kind", value: .string(step.event.kindName)), .init(key: "subject", value: .string(step.event.subject)),
+            ]
+            if let seconds = step.secondsSincePrevious { members.append(.init(key: "secondsSincePrevious", value: .number(String(seconds)))) }
+            if let state = step.state { members.append(.init(key: "status", value: .string(state.statusName))) }
+            if step.event.superseded { members.append(.init(key: "superseded", value: .bool(true))) }
+            return .object(members + [.init(key: "data", value: step.event.data)])
+        })
+    }
+
+    private func after(_ step: Step) -> String { step.secondsSincePrevious.map { "+" + DurationText.precise($0) } ?? "" }
+}

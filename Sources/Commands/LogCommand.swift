@@ -1,0 +1,120 @@
+import ArgumentParser
+import Basics
+import Domain
+import EventLog
+import Inspection
+import Output
+
+// What can be done with a log's file itself?
+
+struct LogCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "log",
+        abstract: "Verify, measure, export, import and repair a log.",
+        subcommands: [
+            LogVerifyCommand.self, LogStatsCommand.self, LogExportCommand.self, LogImportCommand.self, LogCheckpointCommand.self,
+            LogAcceptLossCommand.self, LogRebuildCommand.self,
+        ])
+}
+
+struct LogOptions: ParsableArguments {
+    @Option(name: .long, help: ArgumentHelp("The log's file.", valueName: "file"))
+    var db = "greenroom.db"
+
+    /// Opening makes no file, so a mistyped name is said to be one.
+    func checkExists() throws { try LogFile.checkExists(db) }
+}
+
+struct LogVerifyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Verify the hash chain and recompute every decision.",
+        discussion: """
+            Recomputes the hash chain over all commits, checks that no (source, id) is in the log twice, and then recomputes
+            every decision. Also finds acknowledged events that are missing at the end: it searches the -wal for commits
+            behind a damaged place, and compares the log with FILE-head. A running service is not disturbed.
+
+            Examples:
+              greenroom log verify
+              greenroom log verify --db /var/lib/greenroom/greenroom.db --no-decisions
+            Exit status: 1 something is wrong; the first wrong position is printed.
+            """)
+
+    @OptionGroup var log: LogOptions
+    @OptionGroup var format: OutputOptions
+
+    @Flag(name: .long, inversion: .prefixedNo, help: "Recompute every decision.")
+    var decisions = true
+
+    func run() async throws {
+        try log.checkExists()
+        let report = try await verify(check: decisions ? .replay : nil)
+        guard let problem = report.problem else {
+            return Terminal.write(try format.output.text(report.json) { report.text(log.db) + "\n" })
+        }
+        if format.output != .table { Terminal.write(try format.output.text(report.json) { "" }) }
+        throw Fault(.no, "\(log.db) is not sound: \(problem)", do: "everything before that position is as it was written; compare with a copy")
+    }
+
+    func verify(check: DecisionCheck?) async throws -> VerifiedLog {
+        // A log that can't be opened any more can still be verified.
+        let report: VerifyReport
+        do { report = try chain() } catch { throw Fault(error) }
+        guard report.isSound, let check else { return VerifiedLog(chain: report, decisions: nil) }
+        let file = try LogFile.open(log.db)
+        defer { file.close() }
+        let meter = ProgressMeter("decisions", total: report.head.seq)
+        defer { meter.finish() }
+        return VerifiedLog(chain: report, decisions: try check.run(file) { meter.update($0) })
+    }
+
+    private func chain() throws(LogError) -> VerifyReport {
+        let total = (try? EventLog.openReadOnly(path: log.db)).map { file in
+            defer { file.close() }
+            return file.head.seq
+        }
+        let meter = ProgressMeter("events", total: total ?? 0)
+        defer { meter.finish() }
+        return try EventLog.verify(path: log.db) { meter.update($0) }
+    }
+}
+
+/// What verifying found, in words and for scripts.
+struct VerifiedLog: Sendable {
+    var chain: VerifyReport
+    var decisions: DecisionCheck.Report?
+
+    /// The first thing that is wrong.
+    var problem: String? {
+        if let fault = chain.fault { return fault.description }
+        return decisions?.fault.map { "the decision at position \($0.position) comes out otherwise: \($0.problem)" }
+    }
+
+    func text(_ path: String) -> String {
+        var text = "\(path) is sound: \(Grouped.text(chain.events)) events in \(Grouped.text(chain.commits)) commits, \(Grouped.text(chain.names)) names"
+        if let decisions { text += "; \(Grouped.text(decisions.decisions)) decisions come out the same" }
+        return text + "; last hash \(Hex.text(chain.lastHash))"
+    }
+
+    var json: JSONValue {
+        var members: [JSONValue.Member] = [
+            .init(key: "sound", value: .bool(problem == nil)), .init(key: "events", value: .number(String(chain.events))),
+            .init(key: "commits", value: .number(String(chain.commits))), .init(key: "names", value: .number(String(chain.names))),
+            .init(key: "lastSeq", value: .number(String(chain.head.seq))), .init(key: "lastHash", value: .string(Hex.text(chain.lastHash))),
+        ]
+        if let decisions { members.append(.init(key: "decisions", value: .number(String(decisions.decisions)))) }
+        if let problem {
+            members.append(.init(key: "position", value: .number(String(chain.fault?.position ?? decisions?.fault?.position ?? 0))))
+            members.append(.init(key: "problem", value: .string(problem)))
+        }
+        return .object(members)
+    }
+}
+
+/// `ProgressBar` for callbacks that can't mutate: used by one caller at a time.
+final class ProgressMeter {
+    private var progress: ProgressBar
+    init(_ label: String, total: Int64) { progress = ProgressBar(label, total: total) }
+    func update(_ done: Int64) { progress.update(done) }
+    func finish() { progress.finish() }
+}

@@ -1,0 +1,112 @@
+import ControlLoop
+import Domain
+import Inspection
+import Output
+
+// Which columns does a listing have, and what is it for a script?
+//
+// A `Listing` is both forms of the same rows. The columns are a contract; `<none>` stands where there is nothing, as
+// kubectl prints it.
+
+struct Listing: Sendable {
+    var table: Table
+    var json: JSONValue
+
+    var isEmpty: Bool { table.isEmpty }
+
+    private static let none = "<none>"
+    /// Assigned actors named in a worker's row; the others are counted.
+    private static let actorsNamed = 3
+
+    private init(_ table: Table, _ rows: [JSONValue], isOne: Bool) {
+        self.table = table
+        json = isOne ? rows.first ?? .null : .array(rows)
+    }
+
+    init(pools: [PoolView], isOne: Bool = false) throws {
+        var table = Table(
+            "NAMESPACE", "NAME", "TARGET", "#MIN", "#MAX", "#DESIRED", "#READY", "#BUSY", "#WAITING", "OLDEST", "READY-COND", "ACTIVE",
+            "PAUSED", "FALLBACK", "AGE")
+        for pool in pools {
+            table.add(
+                pool.namespace, pool.name, pool.target.isEmpty ? Self.none : pool.target, String(pool.min), String(pool.max),
+                String(pool.desired), String(pool.ready), String(pool.busy), String(pool.demand.waiting),
+                pool.oldestWaitSeconds.map { DurationText.short($0) } ?? Self.none, Self.condition(pool.readyCondition),
+                Self.condition(pool.active), Self.condition(pool.paused), Self.condition(pool.fallback), DurationText.age(pool.ageSeconds))
+        }
+        self.init(table, try pools.map { try JSONValue(encoding: $0) }, isOne: isOne)
+    }
+
+    init(workers: [WorkerView], isOne: Bool = false) throws {
+        var table = Table("NAMESPACE", "POOL", "POD", "STATUS", "ASSIGNED-ACTOR", "NODE", "SLOTS", "AGE")
+        for worker in workers {
+            table.add(
+                worker.namespace, worker.pool, worker.name, worker.status, Self.assigned(worker.actors),
+                worker.node.isEmpty ? Self.none : worker.node, "\(worker.used)/\(worker.slots)", DurationText.age(worker.ageSeconds))
+        }
+        self.init(table, try workers.map { try JSONValue(encoding: $0) }, isOne: isOne)
+    }
+
+    init(actors: [ActorView], isOne: Bool = false) throws {
+        var table = Table("NAMESPACE", "TEMPLATE", "ID", "STATUS", "POD", "IP", "#VERSION", "WAITED", "AGE")
+        for actor in actors {
+            table.add(
+                actor.namespace, actor.template.isEmpty ? Self.none : actor.template, actor.id, actor.status, actor.worker ?? Self.none,
+                actor.ip ?? Self.none, String(actor.version), actor.waitedSeconds.map { DurationText.short($0) } ?? Self.none,
+                DurationText.age(actor.ageSeconds))
+        }
+        self.init(table, try actors.map { try JSONValue(encoding: $0) }, isOne: isOne)
+    }
+
+    init(policies: [PolicyView], now: LogTime, isOne: Bool = false) throws {
+        var table = Table("NAMESPACE", "NAME", "MODE", "DIGEST", "#SEQ", "AGE")
+        for policy in policies {
+            let age = LogTime(rfc3339: policy.appliedAt).map { DurationText.age(now.seconds(since: $0)) } ?? Self.none
+            table.add(policy.namespace, policy.name, Self.mode(policy), String(policy.digest.prefix(12)), String(policy.seq), age)
+        }
+        self.init(table, try policies.map { try Self.json($0) }, isOne: isOne)
+    }
+
+    init(decisions: [RecordedDecision], time: TimeText = TimeText()) {
+        var table = Table("#SEQ", "TIME", "POOL", "#FROM", "#TO", "DIRECTION", "REASON")
+        for recorded in decisions {
+            let decision = recorded.decision
+            table.add(
+                String(recorded.event.seq), time.full(recorded.event.at), recorded.pool + (recorded.shadow.map { " (shadow \($0))" } ?? ""), String(decision.from), String(decision.to),
+                decision.direction.rawValue, decision.text)
+        }
+        self.init(table, decisions.map { $0.json }, isOne: false)
+    }
+
+    private static func mode(_ policy: PolicyView) -> String {
+        (policy.mode ?? none) + (policy.shadowOf.map { " (shadow of \($0))" } ?? "")
+    }
+
+    /// The policy itself in place of its text.
+    private static func json(_ view: PolicyView) throws -> JSONValue {
+        guard case .object(let members) = try JSONValue(encoding: view), let policy = try? JSONValue(view.canonicalJSON) else {
+            return try JSONValue(encoding: view)
+        }
+        return JSONValue.object(members.filter { $0.key != "canonicalJSON" }).setting("policy", policy)
+    }
+
+    private static func condition(_ value: Bool) -> String { value ? "True" : "False" }
+
+    private static func assigned(_ actors: [String]) -> String {
+        guard !actors.isEmpty else { return none }
+        let more = actors.count - actorsNamed
+        return actors.prefix(actorsNamed).joined(separator: ",") + (more > 0 ? ",+\(more)" : "")
+    }
+}
+
+extension RecordedDecision {
+    /// As in the log, with its position, time and words.
+    var json: JSONValue {
+        var members: [JSONValue.Member] = [
+            .init(key: "seq", value: .number(String(event.seq))), .init(key: "at", value: .string(event.at.rfc3339)),
+            .init(key: "pool", value: .string(pool)), .init(key: "reason", value: .string(decision.text)),
+        ]
+        members += (event.data.members ?? []).filter { $0.key != "pool" }
+        return .object(members)
+    }
+}

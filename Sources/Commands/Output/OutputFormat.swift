@@ -1,0 +1,26 @@
+import ArgumentParser
+import Output
+
+// In which form does a listing come out?
+//
+// Tables for people, JSON and YAML for scripts: the same values, their members named as in the HTTP API.
+
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case table, json, yaml
+}
+
+struct OutputOptions: ParsableArguments {
+    @Option(name: [.short, .long], help: "Output format: table, json or yaml.")
+    var output: OutputFormat = .table
+}
+
+extension OutputFormat {
+    /// `value` in a machine's format; `table` where that is what was asked for.
+    func text(_ value: JSONValue, table: () -> String) throws -> String {
+        switch self {
+        case .json: value.pretty + "\n"
+        case .yaml: try value.yaml()
+        case .table: table()
+        }
+    }
+}

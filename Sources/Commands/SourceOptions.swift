@@ -1,0 +1,75 @@
+import ArgumentParser
+import Domain
+import Foundation
+import Inspection
+import Output
+
+// Which service or which file does a command look at?
+//
+// `--db` opens the log itself, read-only; otherwise a running service is asked. A token comes from a file or from the
+// environment, never from the command line, where every user of the machine could read it.
+
+struct ServerOptions: ParsableArguments {
+    static let defaultURL = "http://127.0.0.1:8080"
+
+    @Option(name: .long, help: ArgumentHelp("The service's address (default: $GREENROOM_SERVER, else \(defaultURL)).", valueName: "url"))
+    var server: String?
+
+    @Option(name: .long, help: ArgumentHelp("File with the bearer token (default: the token in $GREENROOM_TOKEN).", valueName: "file"))
+    var tokenFile: String?
+
+    var url: String {
+        server ?? ProcessInfo.processInfo.environment["GREENROOM_SERVER"].flatMap { $0.isEmpty ? nil : $0 } ?? Self.defaultURL
+    }
+
+    func token() throws -> String? {
+        guard let tokenFile else { return ProcessInfo.processInfo.environment["GREENROOM_TOKEN"].flatMap { $0.isEmpty ? nil : $0 } }
+        guard let text = try? String(contentsOfFile: tokenFile, encoding: .utf8) else {
+            throw Fault(.unreachable, "can't read the token file \(tokenFile)", do: "check that it exists and may be read")
+        }
+        let token = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard !token.isEmpty, !token.contains(where: \.isWhitespace) else {
+            throw Fault(.usage, "the token file \(tokenFile) must hold one token", do: "put the token alone on its first line")
+        }
+        return token
+    }
+}
+
+struct SourceOptions: ParsableArguments {
+    @OptionGroup var server: ServerOptions
+
+    @Option(name: .long, help: ArgumentHelp("Read this log instead of using a service. It is opened read-only.", valueName: "file"))
+    var db: String?
+
+    func validate() throws {
+        if db != nil, server.server != nil { throw ValidationError("--server and --db exclude each other: give one of them") }
+    }
+
+    /// How the commands that look reach what they look at; tests give their own.
+    func events() async throws -> any EventSource {
+        if let db { return try await LogFile.events(path: db) }
+        return ServerState(api: try await ServiceConnection.open(server))
+    }
+
+    func state(at moment: Moment? = nil) async throws -> any StateSource {
+        if let db { return try await LogFile.state(path: db, at: moment) }
+        return ServerState(api: try await ServiceConnection.open(server), moment: moment)
+    }
+}
+
+extension ServiceConnection {
+    static func open(_ options: ServerOptions) async throws -> ServiceConnection { try await open(url: options.url, token: options.token()) }
+}
+
+extension Moment {
+    /// From a position, or a time as people write it.
+    init?(_ text: String, today: LogTime) {
+        if let position = Position(text), position >= 0 {
+            self = .position(position)
+        } else if let time = TimeText().instant(text, today: today) {
+            self = .time(time)
+        } else {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,186 @@
+package import Domain
+package import EventLog
+package import Replay
+import Autoscaling
+import ControlLoop
+import State
+
+// Which turns, starts and counts does a stretch of the log hold, pool by pool?
+//
+// The log is folded as the live loop folds it, which says of each event whether it changed anything; what did opens, moves
+// and closes turns here. Memory grows with the turns of the stretch and with the state, never with the log.
+
+package struct HistoryReader {
+    /// An actor's turn under way. Times are after the beginning of the stretch.
+    private struct OpenTurn {
+        var pool: NameID
+        var arrival: Int64
+        var placed: Int64?
+        var running: Int64?
+        var worker = NameID.none
+    }
+
+    private let log: EventLog
+    package let stretch: LogStretch
+    private let pools: Set<NameID>
+    private var world: State
+    private var hasBegun = false
+    private var recorders: [NameID: PoolRecorder] = [:]
+    private var open: [NameID: OpenTurn] = [:]
+    /// Actors with an open turn that holds a slot, by worker.
+    private var residents: [NameID: Set<NameID>] = [:]
+
+    /// - Parameter pools: whose history is told; of all, where none is named.
+    package init(log: EventLog, stretch: LogStretch, pools: Set<NameID> = []) {
+        self.log = log
+        self.stretch = stretch
+        self.pools = pools
+        world = stretch.first <= 1 ? State() : State.nearest(to: stretch.first - 1, in: log)
+    }
+
+    /// The position reached.
+    package var position: Position { world.position }
+
+    /// Whether what will be read is what was written. Comes before the first `step`.
+    package func checkChain(progress: @escaping (Position) -> Void = { _ in }) throws(LogError) -> VerifyReport {
+        try log.verify(after: world.position, through: stretch.last, progress: progress)
+    }
+
+    /// Reads on by some commits; false at the end.
+    package mutating func step() throws(LogError) -> Bool {
+        let batches = try History.slice(of: log, after: world.position, through: stretch.last)
+        for batch in batches {
+            if batch.lastSeq < stretch.first {
+                _ = world.fold(batch, names: log.names)
+            } else {
+                begin()
+                record(batch)
+            }
+        }
+        return !batches.isEmpty
+    }
+
+    /// Everything read so far, cut at the end of the stretch; in order of name. Pools without a turn are left out.
+    package mutating func finish() -> [PoolHistory] {
+        begin()
+        let end = offset(stretch.lastAt)
+        for (actor, turn) in open.sorted(by: { $0.key < $1.key }) { close(actor, turn, turn.running == nil ? .cutWaiting : .cutRunning, at: end) }
+        open = [:]
+        return recorders.filter { !$0.value.turns.isEmpty }
+            .map { $0.value.history(of: log.names.text(of: $0.key), in: stretch) }
+            .sorted { $0.pool < $1.pool }
+    }
+
+    private func offset(_ time: LogTime) -> Int64 { max(0, time.microseconds(since: stretch.firstAt)) }
+
+    private func isWanted(_ pool: NameID) -> Bool { pools.isEmpty || pools.contains(pool) }
+
+    // MARK: - The beginning
+
+    /// Takes over what is under way where the stretch begins.
+    private mutating func begin() {
+        guard !hasBegun else { return }
+        hasBegun = true
+        for pool in world.poolNames where isWanted(pool) {
+            guard let levels = world.levels(of: pool) else { continue }
+            recorders[pool] = PoolRecorder(levels)
+            if let policy = world.policy(of: pool) { recorders[pool]?.note(policy, at: 0) }
+        }
+        for turn in world.turnsUnderWay() where isWanted(turn.pool) {
+            let isPlaced = turn.state != .waiting
+            open[turn.actor] = OpenTurn(
+                pool: turn.pool, arrival: 0, placed: isPlaced ? 0 : nil, running: isPlaced && turn.state != .placed ? 0 : nil, worker: turn.worker)
+            if isPlaced { residents[turn.worker, default: []].insert(turn.actor) }
+        }
+    }
+
+    // MARK: - A commit
+
+    private mutating func record(_ batch: CommittedBatch) {
+        var draining = Set(batch.events.filter { $0.kind == .workerGone && world.isDraining($0.subject) }.map(\.subject))
+        let change = world.fold(batch, names: log.names)
+        let superseded = Set(change.superseded)
+        let now = offset(batch.at)
+        for (pool, levels) in world.levels(after: change) where isWanted(pool) {
+            if recorders[pool] == nil { recorders[pool] = PoolRecorder(.none) }
+            recorders[pool]?.note(levels, at: now)
+        }
+        for (pool, microseconds) in world.workerStarts(in: change) { recorders[pool]?.note(start: microseconds) }
+        for event in batch.events where !superseded.contains(event.seq) {
+            switch event.kind {
+            case .workerDraining: draining.insert(event.subject)
+            case .workerGone: lose(event.subject, draining.contains(event.subject) ? .killed : .crashed, at: now)
+            case .policyApplied: recorders[event.pool]?.note(world.policy(of: event.pool), at: now)
+            case .scaleDecided: if let move = ReportDecision(event, batch, atSeconds: Double(now) / 1e6) { recorders[event.pool]?.note(move) }
+            default: if event.kind.subject == .actor { move(event, batch, at: now) }
+            }
+        }
+    }
+
+    private mutating func move(_ event: CommittedEvent, _ batch: CommittedBatch, at now: Int64) {
+        let actor = event.subject
+        switch event.kind {
+        case .actorRequested:
+            guard let pool = world.pool(ofActor: actor) ?? (event.pool.isNone ? nil : event.pool), isWanted(pool) else { return }
+            open[actor] = OpenTurn(pool: pool, arrival: now)
+        case .actorPlaced:
+            open[actor]?.placed = now
+            hold(actor, event.worker)
+        case .actorRunning:
+            run(event, at: now)
+        case .actorPaused, .actorSuspended, .actorDeleted, .actorCrashed, .actorWithdrawn:
+            guard let turn = open.removeValue(forKey: actor) else { return }
+            if event.kind == .actorWithdrawn || turn.placed == nil {
+                letGo(actor, turn)
+                recorders[turn.pool]?.withdrawn += 1
+            } else {
+                close(actor, turn, event.kind == .actorCrashed ? .crashed : .finished, at: now)
+            }
+        default: break
+        }
+    }
+
+    /// Agents that place their actors themselves say `running` at once: such a turn never waited.
+    private mutating func run(_ event: CommittedEvent, at now: Int64) {
+        let actor = event.subject
+        if open[actor] == nil {
+            guard let pool = world.pool(ofActor: actor), isWanted(pool) else { return }
+            open[actor] = OpenTurn(pool: pool, arrival: now)
+        }
+        if open[actor]?.placed == nil { open[actor]?.placed = now }
+        if open[actor]?.running == nil { open[actor]?.running = now }
+        if !event.worker.isNone { hold(actor, event.worker) }
+    }
+
+    // MARK: - Slots and endings
+
+    private mutating func hold(_ actor: NameID, _ worker: NameID) {
+        guard let turn = open[actor] else { return }
+        letGo(actor, turn)
+        open[actor]?.worker = worker
+        residents[worker, default: []].insert(actor)
+    }
+
+    private mutating func letGo(_ actor: NameID, _ turn: OpenTurn) {
+        residents[turn.worker]?.remove(actor)
+        if residents[turn.worker]?.isEmpty == true { residents[turn.worker] = nil }
+    }
+
+    private mutating func lose(_ worker: NameID, _ ending: RecordedTurn.Ending, at now: Int64) {
+        for actor in (residents.removeValue(forKey: worker) ?? []).sorted() {
+            guard let turn = open.removeValue(forKey: actor) else { continue }
+            close(actor, turn, ending, at: now)
+        }
+    }
+
+    private mutating func close(_ actor: NameID, _ turn: OpenTurn, _ ending: RecordedTurn.Ending, at now: Int64) {
+        letGo(actor, turn)
+        let placed = turn.placed ?? now
+        let running = turn.running ?? now
+        recorders[turn.pool]?.note(
+            RecordedTurn(
+                arrivalMicroseconds: turn.arrival, waitedMicroseconds: placed - turn.arrival, resumeMicroseconds: running - placed,
+                serviceMicroseconds: now - running, ending: ending),
+            endedAt: now)
+    }
+}
