@@ -240,7 +240,7 @@ let package = Package(
         .target(
             name: "Benchmarks",
             dependencies: [
-                "Basics", "Domain", "System", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", "ServiceClient", "Output", "Inspection",
+                "Basics", "Domain", "System", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay", "ServiceClient", "Output", "Inspection",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio,
             swiftSettings: strict),
@@ -249,7 +249,7 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "Basics", "Domain", "System", "Autoscaling", "EventLog", "ControlLoop", "Policies", "Replay", "Simulation", "ServiceClient", "WorkerAgent",
+                "Basics", "Domain", "System", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay", "Simulation", "ServiceClient", "WorkerAgent",
                 "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -297,7 +297,7 @@ let package = Package(
         .testTarget(
             name: "greenroomTests",
             dependencies: [
-                "TestSupport", "greenroom", "System", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "ServiceClient", "Kubernetes", "KubernetesTwin", "Pollers", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
+                "TestSupport", "greenroom", "System", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "ServiceClient", "Kubernetes", "KubernetesTwin", "Pollers", "ObjectStorage", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
