@@ -166,18 +166,20 @@ extension ActuationTests {
         #expect(target.outcomes == ["failed 1"], "the count is still refused")
     }
 
-    @Test func `what another instance fences off is dropped, and said once`() {
+    @Test func `what another instance fences off is said once, and asked again at the slow pace: somebody may take its mark off`() {
         let fenced = ActuationFault.fenced(current: Fence(9))
-        let target = TargetTimeline(resizes: [fenced, fenced])
+        let target = TargetTimeline(resizes: [fenced, fenced, fenced])
         target.want(4, seq: 1)
-        target.settle()
-        #expect(target.calls == ["resize 4"] && target.rests == [])
+        target.actuation.drain("a")
+        target.settle(passingRests: false)
+        #expect(target.calls == ["resize 4"], "nothing else is tried meanwhile")
         target.want(5, seq: 2)
-        target.settle()
+        target.settle(passingRests: false)
         #expect(target.outcomes == ["failed 1", "(failed 2)"])
-        target.want(6, seq: 3)
         target.settle()
-        #expect(target.outcomes.last == "applied 6")
+        #expect(target.calls == ["resize 4", "resize 5", "resize 5", "resize 5", "drain a"])
+        #expect(target.rests == [60, 60])
+        #expect(target.outcomes.last == "applied 5")
     }
 
     @Test func `whoever was to be taken back goes where another instance acts`() {
@@ -186,7 +188,7 @@ extension ActuationTests {
         target.begin()
         for worker in ["b", "c"] { target.actuation.keep(.init(worker: worker, isRemovalSent: false)) }
         target.answer(.failure(.fenced(current: Fence(9))))
-        target.settle()
+        target.settle(passingRests: false)
         #expect(target.calls == ["drain a"])
         #expect(target.answers == ["b goes", "c goes"])
     }

@@ -16,7 +16,8 @@ import EventLog
 //
 // - unreachable: asked again with backoff, until the target answers or something newer is wanted.
 // - refused: asked again when something newer is wanted. It is also asked every `refusedRetrySeconds`, as somebody may have mended it.
-// - fenced: dropped. Another instance acts on the target.
+// - fenced: the same, and all else that is wanted waits with it. Another instance acts on the target, or did: somebody may take its
+//   mark off.
 // - a count that others set, or a worker that holds an actor: dropped. The loop sees it in the log, and asks again where that is right.
 //
 // What came of it goes to the log as transitions, not attempts: `scale.applied`, the first `scale.failed` of a trouble, and other
@@ -352,7 +353,11 @@ struct Actuation: Sendable {
             return outcomes.append(.changedByOthers(found: found, error: fault.sentence))
         case .refused: setAside(asked)
         case .fenced:
-            forgetWishes()
+            isCountRefused = wantedCount != nil
+            refusedDrains += drains
+            refusedRemovals += removals
+            drains = []
+            removals = []
             refuseRecalls()
         }
         let attempt = trouble.map { $0.attempts + 1 } ?? 1
