@@ -49,7 +49,7 @@ import Testing
         let view = try placement(#""worker":"w-9","tier":"cold","detail":"""#)
         let explanation = ActorExplanation(actor: try actor("STATUS_RUNNING"), placed: try EventRecord(line: Array(line.utf8)), placement: view, now: now)
         let text = explanation.text(palette: Palette(isOn: false))
-        for part in ["on w-9, STATUS_RUNNING", "placed at seq 7", "paused on node-a and moved (node_gone)", "it went before 2 who asked earlier", "What each tier had, at seq 6", "chosen"] {
+        for part in ["STATUS_RUNNING, last placed on w-9", "placed at seq 7", "paused on node-a and moved (node_gone)", "it went before 2 who asked earlier", "What each tier had, at seq 6", "chosen"] {
             #expect(text.contains(part), "\(part) in\n\(text)")
         }
         #expect(try explanation.json["placed"]?["seq"]?.integer == 7)

@@ -97,7 +97,7 @@ import TestSupport
             }
             // The worker of b/y that had been turned away comes again, and is taken.
             try await send("worker.ready", "box-0", #"{"pool":"b/y","node":"n3"}"#, to: api)
-            #expect(try await server.worker("b/box-0")?.node == "n3")
+            try await eventually("it is taken") { try await server.worker("b/box-0")?.node == "n3" }
             #expect(try await server.worker("a/box-0")?.actors == ["team/agent-1"])
             #expect(try LogFile.open(database).verify().isSound)
         }

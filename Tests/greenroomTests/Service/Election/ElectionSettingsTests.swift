@@ -37,21 +37,6 @@ import Testing
     }
 }
 
-@Suite struct LatchTests {
-    @Test(.timeLimit(.minutes(1))) func `whoever waits hears of it, and a cancelled wait ends`() async {
-        let (latch, never) = (Latch(), Latch())
-        async let first: Void = latch.wait()
-        async let second: Void = Latch.first(of: latch, never)
-        latch.open()
-        _ = await (first, second)
-        await latch.wait()
-        let waiting = Task { await never.wait() }
-        waiting.cancel()
-        await waiting.value
-        #expect(latch.isOpen && !never.isOpen)
-    }
-}
-
 @Suite struct LeadershipTests {
     @Test(.timeLimit(.minutes(1))) func `who stops in good order leads to the end of it, and a term is over before it is waited for`() async throws {
         let leadership = Leadership(identity: "a", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
