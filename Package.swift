@@ -133,7 +133,7 @@ let package = Package(
                 "Domain", "Autoscaling", "ControlLoop", "HTTPServing", log, metrics, lifecycle, .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
-        .target(name: "ServiceClient", dependencies: ["Domain", log] + nio, swiftSettings: strict),
+        .target(name: "ServiceClient", dependencies: ["Domain", "HTTPServing", log] + nio, swiftSettings: strict),
         .target(
             name: "WorkerAgent",
             dependencies: ["Domain", "ServiceClient", log, .product(name: "Subprocess", package: "swift-subprocess")],
@@ -176,7 +176,7 @@ let package = Package(
         .target(
             name: "ObjectStorage",
             dependencies: [
-                "Domain", "HTTPAsking", log, lifecycle,
+                "Domain", "HTTPAsking", "HTTPServing", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -239,7 +239,7 @@ let package = Package(
         .testTarget(
             name: "greenroomTests",
             dependencies: [
-                "TestSupport", "greenroom", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "ServiceClient", "Kubernetes", "KubernetesTwin", "Pollers", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
+                "TestSupport", "greenroom", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Telemetry", "ServiceClient", "Kubernetes", "KubernetesTwin", "Pollers", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
