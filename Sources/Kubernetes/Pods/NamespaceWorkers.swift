@@ -399,6 +399,8 @@ actor NamespaceWorkers {
 
     private func tell(_ event: WorkerEvent, _ pod: Pod, _ name: String, id: String, to batch: inout EventBatch) async {
         guard let home = pod.home, let entry = pools[home.pool] else { return }
+        // What is only followed to its end isn't waited for.
+        if case .failing = event, home.isKept { return }
         // The end of a pod that was replaced under its name is told with the new one's change.
         let uid = if case .gone = event, let old = pods[name], old.home?.pool == home.pool { old.view.uid } else { pod.view.uid }
         let zone = if case .ready(let node, _, _) = event { await parts.nodes.node(node).zone } else { String?.none }
@@ -406,6 +408,10 @@ actor NamespaceWorkers {
     }
 
     private static func add(_ event: WorkerEvent, _ worker: String, _ uid: String?, id: String, zone: String?, _ pool: ActuatedPool, to batch: inout EventBatch) {
+        if case .failing(let problem, let attempt) = event {
+            return batch.append(
+                .failedStart(of: worker, in: pool.name, problem: problem, attempt: attempt, hasEnded: false, source: source, id: "\(id)-failing", time: nil))
+        }
         var body = JSONWriter()
         body.openObject()
         switch event {
@@ -415,6 +421,7 @@ actor NamespaceWorkers {
             if let zone { body.member("zone", zone) }
             if let ip { body.member("ip", ip) }
         case .draining(let reason), .gone(let reason): body.member("reason", reason)
+        case .failing: break
         }
         if let uid, !uid.isEmpty { body.member("uid", uid) }
         body.closeObject()
@@ -422,6 +429,7 @@ actor NamespaceWorkers {
         case .ready: batch.append(.workerReady, source: source, id: "\(id)-ready", subject: worker, pool: pool.name, body: body.bytes)
         case .draining: batch.append(.workerDraining, source: source, id: "\(id)-draining", subject: worker, body: body.bytes)
         case .gone: batch.append(.workerGone, source: source, id: "\(id)-gone", subject: worker, body: body.bytes)
+        case .failing: break
         }
     }
 

@@ -3,7 +3,8 @@
 // Pure: what was known of a pod, and what it is now, give events and what is known from here on. A pod is one worker of its
 // name. It is announced when it is ready, and again when what it says of itself changed; it drains when it is marked or being
 // deleted; it is gone when it is deleted, over, or its node is lost. A pod that is not ready for a moment says nothing: its
-// actors are still on it.
+// actors are still on it. One that was never ready and whose status says why is a failed start: told when that becomes so, when it
+// is something else, and when a container was started again, `failuresTold` times at most.
 //
 //     pending ─ready→ announced ─marked, being deleted→ draining ─mark taken off→ announced
 //        └───────────────┴──────────deleted, over, node lost──────────┴──→ gone ─ready again→ announced
@@ -12,6 +13,8 @@ package enum WorkerEvent: Hashable, Sendable {
     case ready(node: String, ip: String?, slots: Int?)
     case draining(reason: String)
     case gone(reason: String)
+    /// It doesn't become ready. `attempt`: how often that was said of it, with this time.
+    case failing(problem: String, attempt: Int)
 }
 
 /// What is known of one pod.
@@ -20,6 +23,14 @@ package struct PodRecord: Hashable, Sendable {
     /// `worker.ready` was said of it, and nothing later took that back.
     package var isAnnounced: Bool
     package var isDraining: Bool
+    /// What was told last of why it doesn't start, and how often anything was.
+    var failure: Failure?
+    var failuresTold = 0
+
+    struct Failure: Hashable, Sendable {
+        var reason: String
+        var restarts: Int
+    }
 
     package init(view: PodView, isAnnounced: Bool = false, isDraining: Bool = false) {
         self.view = view
@@ -62,9 +73,22 @@ package enum PodEvents {
             events.append(.ready(node: node, ip: now.ip, slots: now.slots))
             record.isAnnounced = true
         }
+        if let failing = failure(now, &record) { events.append(failing) }
         if let reason, !before.isDraining, record.isAnnounced { events.append(.draining(reason: reason)) }
         record.isDraining = reason != nil && record.isAnnounced
         return (record, events)
+    }
+
+    /// As many as make one pod's failures count as the pool's.
+    static let failuresTold = 3
+
+    private static func failure(_ now: PodView, _ record: inout PodRecord) -> WorkerEvent? {
+        guard let problem = now.startProblem, !record.isAnnounced, now.isLive, now.drainingReason == nil, record.failuresTold < failuresTold else { return nil }
+        let failure = PodRecord.Failure(reason: problem.reason, restarts: problem.restarts)
+        guard record.failure != failure else { return nil }
+        record.failure = failure
+        record.failuresTold += 1
+        return .failing(problem: problem.text, attempt: record.failuresTold)
     }
 
     private static func departure(of before: PodRecord?, reason: String) -> [WorkerEvent] {

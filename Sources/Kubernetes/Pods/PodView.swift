@@ -1,3 +1,5 @@
+import Domain
+
 // What matters of a pod to us?
 //
 // Read from the pod as the API server gives it; the rest is nobody's business here. One view serves both sides: workers from
@@ -31,6 +33,8 @@ package struct PodView: Hashable, Sendable {
     package var isNodeLost: Bool
     /// As the server writes it, to the second.
     package var createdAt = ""
+    /// Why it doesn't start, as its status says; nil where nothing is known to be in the way.
+    package var startProblem: StartProblem?
 
     package init(
         name: String, uid: String, resourceVersion: String, phase: Phase = .running, isReady: Bool = true, isBeingDeleted: Bool = false, node: String? = nil,
@@ -58,6 +62,21 @@ package struct PodView: Hashable, Sendable {
     /// Neither over nor on its way out.
     package var isLive: Bool { !isBeingDeleted && !isOver }
     package var isOver: Bool { phase == .succeeded || phase == .failed || isNodeLost }
+}
+
+/// What keeps a pod from starting.
+package struct StartProblem: Hashable, Sendable {
+    /// `ImagePullBackOff`, `CrashLoopBackOff`, `Unschedulable`, …
+    package var reason: String
+    /// Of its containers, together.
+    package var restarts: Int
+    package var text: String
+
+    package init(reason: String, restarts: Int = 0, text: String) {
+        self.reason = reason
+        self.restarts = restarts
+        self.text = text
+    }
 }
 
 /// What we write on pods and targets.
@@ -102,5 +121,35 @@ extension PodView {
             slots: annotations[Mark.slots].flatMap { Int($0) }.flatMap { (1...10_000).contains($0) ? $0 : nil },
             reason: String(reason.prefix(Self.textLimitCharacters)), isNodeLost: Self.lostReasons.contains(reason))
         createdAt = pod.metadata["creationTimestamp"].string ?? ""
+        if !isReady, isLive { startProblem = StartProblem(status) }
+    }
+}
+
+extension StartProblem {
+    /// For what a container waits that doesn't come by waiting. `ContainerCreating` and `PodInitializing` do.
+    private static let waits: Set<String> = [
+        "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError",
+        "RunContainerError",
+    ]
+
+    /// nil where the pod's status names nothing.
+    init?(_ status: JSONValue) {
+        let containers = status["initContainerStatuses"].array + status["containerStatuses"].array
+        let restarts = containers.reduce(0) { $0.addingClamped(max(0, $1["restartCount"].int ?? 0)) }
+        for container in containers {
+            let waiting = container["state"]["waiting"]
+            guard let reason = waiting["reason"].string, Self.waits.contains(reason) else { continue }
+            let ended = container["lastState"]["terminated"]
+            let last = ended["exitCode"].int.map { "; it ended with status \($0)" } ?? ""
+            self.init(reason: reason, restarts: restarts, text: Self.text(reason, "container \(container["name"].string ?? "")", (waiting["message"].string ?? "") + last))
+            return
+        }
+        let scheduled = status["conditions"].array.first { $0["type"].string == "PodScheduled" }
+        guard scheduled?["status"].string == "False", scheduled?["reason"].string == "Unschedulable" else { return nil }
+        self.init(reason: "Unschedulable", text: Self.text("Unschedulable", "no node takes it", scheduled?["message"].string ?? ""))
+    }
+
+    private static func text(_ reason: String, _ what: String, _ message: String) -> String {
+        String("\(reason): \(what)\(message.isEmpty ? "" : ": ")\(message)".prefix(PodView.textLimitCharacters))
     }
 }

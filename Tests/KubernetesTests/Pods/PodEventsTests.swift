@@ -23,6 +23,7 @@ import Testing
             case "slots": pod.slots = Int(sides[1])
             case "uid": pod.uid = sides[1]
             case "reason": pod.reason = sides[1]
+            case "stuck": pod.startProblem = StartProblem(reason: sides[1], restarts: sides.count > 2 ? Int(sides[2]) ?? 0 : 0, text: sides[1])
             default: break
             }
         }
@@ -34,6 +35,7 @@ import Testing
         case .ready(let node, let ip, let slots): "ready \(node) \(ip ?? "-")\(slots.map { " \($0)" } ?? "")"
         case .draining(let reason): "draining: \(reason)"
         case .gone(let reason): "gone: \(reason)"
+        case .failing(let problem, let attempt): "failing: \(problem) \(attempt)"
         }
     }
 
@@ -65,6 +67,13 @@ import Testing
         (["ready", "ready uid=2 node=m"], ["ready n 10.0.0.1", "gone: its pod was replaced by another of its name; ready m 10.0.0.1"]),
         (["ready", "pending uid=2", "ready uid=2"], ["ready n 10.0.0.1", "gone: its pod was replaced by another of its name", "ready n 10.0.0.1"]),
         (["pending", "pending uid=2"], ["", ""]),
+        // It doesn't start: told once, again where it is something else or was tried again, and three times at most.
+        (["pending", "pending stuck=Unschedulable", "pending stuck=Unschedulable", "ready"], ["", "failing: Unschedulable 1", "", "ready n 10.0.0.1"]),
+        (["running stuck=ErrImagePull", "running stuck=ImagePullBackOff", "running stuck=ErrImagePull", "running stuck=ImagePullBackOff"], ["failing: ErrImagePull 1", "failing: ImagePullBackOff 2", "failing: ErrImagePull 3", ""]),
+        (["running stuck=CrashLoopBackOff=1", "running", "running stuck=CrashLoopBackOff=1", "running stuck=CrashLoopBackOff=2"], ["failing: CrashLoopBackOff 1", "", "", "failing: CrashLoopBackOff 2"]),
+        (["pending stuck=Unschedulable", "pending uid=2 stuck=Unschedulable", "-"], ["failing: Unschedulable 1", "failing: Unschedulable 1", ""]),
+        // One that was ready once is a worker with actors, and one that goes anyway isn't waited for.
+        (["ready", "running stuck=CrashLoopBackOff=1"], ["ready n 10.0.0.1", ""]), (["pending deleting stuck=Unschedulable"], [""]), (["pending drain stuck=Unschedulable"], [""]),
     ])
     func timelines(_ steps: [String], _ expected: [String]) {
         var record: PodRecord?
@@ -73,6 +82,22 @@ import Testing
             #expect(events.map(words).joined(separator: "; ") == wanted, "at \(step) of \(steps)")
             record = after
         }
+    }
+
+    @Test("what keeps a pod from starting is read from its status", arguments: [
+        (#"{"containerStatuses":[{"name":"c","restartCount":2,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off 40s"}},"lastState":{"terminated":{"exitCode":3}}}]}"#,
+            StartProblem(reason: "CrashLoopBackOff", restarts: 2, text: "CrashLoopBackOff: container c: back-off 40s; it ended with status 3")),
+        (#"{"initContainerStatuses":[{"name":"i","state":{"waiting":{"reason":"ErrImagePull","message":"not found"}}}],"containerStatuses":[{"name":"c","state":{"waiting":{"reason":"PodInitializing"}}}]}"#,
+            StartProblem(reason: "ErrImagePull", text: "ErrImagePull: container i: not found")),
+        (#"{"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False","reason":"Unschedulable","message":"0/3 nodes are available"}]}"#,
+            StartProblem(reason: "Unschedulable", text: "Unschedulable: no node takes it: 0/3 nodes are available")),
+        (#"{"containerStatuses":[{"name":"c","state":{"waiting":{"reason":"ContainerCreating"}}}]}"#, nil),
+        (#"{"containerStatuses":[{"name":"c","state":{"running":{}}}],"conditions":[{"type":"PodScheduled","status":"True"}]}"#, nil), ("{}", nil),
+        (#"{"conditions":[{"type":"Ready","status":"True"}],"containerStatuses":[{"name":"c","state":{"waiting":{"reason":"CrashLoopBackOff"}}}]}"#, nil),
+    ] as [(String, StartProblem?)])
+    func startProblems(_ status: String, _ problem: StartProblem?) throws {
+        let pod = PodView(KubernetesObject(["metadata": ["name": "w"], "status": try JSONValue(parsing: status)]))
+        #expect(pod.startProblem == problem)
     }
 
     @Test("a pod is read from its JSON: conditions, marks, reasons")

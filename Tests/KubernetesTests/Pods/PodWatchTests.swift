@@ -103,6 +103,21 @@ import Testing
         await bench.close()
     }
 
+    @Test("a pod that can't start is told as a failed start of its pool, and no more once it is ready")
+    func failedStarts() async throws {
+        try await withBench(replicas: 1) { bench in
+            let pod = bench.pods[0]
+            await bench.run()
+            bench.twin.edit(.pods, "ns", pod) { object in
+                object.json = object.json.merging(["status": ["phase": "Pending", "conditions": [["type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"]]]])
+            }
+            try await bench.says(#"scale.failed ns/pool {"error":"worker ns/\#(pod) isn't ready: Unschedulable: no node takes it: 0/1 nodes","attempt":1,"start":"ns/\#(pod)"}"#)
+            bench.twin.makeReady(pod: pod, "ns", node: "node-a", ip: "10.0.0.9")
+            try await bench.says(bench.ready(pod, slots: 2))
+            #expect(bench.events.values.filter { $0.hasPrefix("scale.failed") }.count == 1)
+        }
+    }
+
     @Test("pods become workers with node, zone, address and slots; marked ones drain, deleted ones are gone")
     func lifecycle() async throws {
         try await withBench { bench in
