@@ -155,7 +155,7 @@ let package = Package(
                 "Basics", "System", "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, metrics, lifecycle, .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
-        .target(name: "ServiceClient", dependencies: ["Basics", "Domain", log] + nio, swiftSettings: strict),
+        .target(name: "ServiceClient", dependencies: ["Basics", "Domain", "HTTPTransport", log] + nio, swiftSettings: strict),
         .target(
             name: "WorkerAgent",
             dependencies: ["Basics", "Domain", "ServiceClient", log, .product(name: "Subprocess", package: "swift-subprocess")],
@@ -198,7 +198,7 @@ let package = Package(
         .target(
             name: "ObjectStorage",
             dependencies: [
-                "Basics", "System", "Domain", "HTTPAsking", log, lifecycle,
+                "Basics", "System", "Domain", "HTTPAsking", "HTTPTransport", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -265,7 +265,7 @@ let package = Package(
         .testTarget(name: "PlacementTests", dependencies: ["Basics", "Domain", "Placement"], swiftSettings: strict),
         .testTarget(
             name: "EventLogTests",
-            dependencies: ["Basics", "Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift")],
+            dependencies: ["Basics", "System", "Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift")],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "ControlLoopTests",
@@ -297,7 +297,7 @@ let package = Package(
         .testTarget(
             name: "greenroomTests",
             dependencies: [
-                "TestSupport", "greenroom", "System", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "ServiceClient", "Kubernetes", "KubernetesTwin", "Pollers", "ObjectStorage", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
+                "TestSupport", "greenroom", "System", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes", "KubernetesTwin", "Pollers", "ObjectStorage", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

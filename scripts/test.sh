@@ -21,6 +21,7 @@ run() { "$@" 2>&1 | tee "$output" || tell_why; }
 
 run swift build --build-tests
 if command -v python3 >/dev/null; then
+    run python3 -m unittest discover --start-directory Tests/Crash
     run python3 Tests/Crash/crash_test.py --runs "${CRASH_RUNS:-5}" --greenroom .build/debug/greenroom
 else
     echo "SKIPPED: the crash run needs python3" >&2

@@ -12,14 +12,14 @@ import Synchronization
 
 final class LoopMetrics: LoopObserving {
     private let appended: [Counter?]
-    private let superseded = Counter(label: "greenroom_events_superseded_total")
-    private let commitEvents = Recorder(label: "greenroom_commit_events")
-    private let skipped = Counter(label: "greenroom_events_skipped_total")
-    private let unreadable = Counter(label: "greenroom_loop_read_failures_total")
-    private let unsavedCheckpoints = Counter(label: "greenroom_checkpoint_failures_total")
-    private let lag = Gauge(label: "greenroom_loop_lag_seconds")
-    private let decisionSeconds = Timer(label: "greenroom_decision_seconds")
-    private let reactionSeconds = Timer(label: "greenroom_reaction_seconds")
+    private let superseded: Counter
+    private let commitEvents: Recorder
+    private let skipped: Counter
+    private let unreadable: Counter
+    private let unsavedCheckpoints: Counter
+    private let lag: Gauge
+    private let decisionSeconds: Timer
+    private let reactionSeconds: Timer
     private let handles = Mutex(Handles())
 
     private struct Handles {
@@ -54,16 +54,27 @@ final class LoopMetrics: LoopObserving {
     }
 
     private let logger: Logger
+    private let factory: any MetricsFactory
 
     /// Lines about skipped events in one run: a log full of them is not to fill the disk with words.
     private static let skippedLines = 100
 
-    init(logger: Logger) {
+    /// - Parameter factory: where everything is counted; without one, where the process counts.
+    init(logger: Logger, factory: any MetricsFactory = MetricsSystem.factory) {
         self.logger = logger
+        self.factory = factory
+        superseded = Counter(label: "greenroom_events_superseded_total", factory: factory)
+        commitEvents = Recorder(label: "greenroom_commit_events", factory: factory)
+        skipped = Counter(label: "greenroom_events_skipped_total", factory: factory)
+        unreadable = Counter(label: "greenroom_loop_read_failures_total", factory: factory)
+        unsavedCheckpoints = Counter(label: "greenroom_checkpoint_failures_total", factory: factory)
+        lag = Gauge(label: "greenroom_loop_lag_seconds", factory: factory)
+        decisionSeconds = Timer(label: "greenroom_decision_seconds", factory: factory)
+        reactionSeconds = Timer(label: "greenroom_reaction_seconds", factory: factory)
         let most = EventKind.allCases.map(\.rawValue).max() ?? 0
         var counters = [Counter?](repeating: nil, count: Int(most) + 1)
         for kind in EventKind.allCases {
-            counters[Int(kind.rawValue)] = Counter(label: "greenroom_events_appended_total", dimensions: [("kind", kind.name)])
+            counters[Int(kind.rawValue)] = Counter(label: "greenroom_events_appended_total", dimensions: [("kind", kind.name)], factory: factory)
         }
         appended = counters
     }
@@ -96,14 +107,14 @@ final class LoopMetrics: LoopObserving {
     func decided(pool: String, direction: Decision.Direction, reason: String) {
         let key = DecisionKey(pool: pool, direction: direction.rawValue, reason: reason)
         handles.withLock { handles in
-            handles.decisions[key, default: Counter(label: "greenroom_decisions_total", dimensions: key.dimensions)].increment()
+            handles.decisions[key, default: Counter(label: "greenroom_decisions_total", dimensions: key.dimensions, factory: factory)].increment()
         }
     }
 
     func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String) {
         let key = DecisionKey(pool: pool, shadow: shadow, direction: direction.rawValue, reason: reason)
         handles.withLock { handles in
-            handles.decisions[key, default: Counter(label: "greenroom_shadow_decisions_total", dimensions: key.dimensions)].increment()
+            handles.decisions[key, default: Counter(label: "greenroom_shadow_decisions_total", dimensions: key.dimensions, factory: factory)].increment()
         }
     }
 
@@ -111,7 +122,7 @@ final class LoopMetrics: LoopObserving {
         handles.withLock { handles in
             let dimensions = [("pool", pool), ("tier", tier.name)]
             let handle = handles.placements[PlacementKey(pool: pool, tier: tier)]
-                ?? (Counter(label: "greenroom_placements_total", dimensions: dimensions), Timer(label: "greenroom_wait_seconds", dimensions: dimensions))
+                ?? (Counter(label: "greenroom_placements_total", dimensions: dimensions, factory: factory), Timer(label: "greenroom_wait_seconds", dimensions: dimensions, factory: factory))
             handles.placements[PlacementKey(pool: pool, tier: tier)] = handle
             handle.count.increment()
             handle.wait.recordNanoseconds(Int64(clamping: waitedSeconds * 1e9))
@@ -120,7 +131,7 @@ final class LoopMetrics: LoopObserving {
 
     func workerStarted(pool: String, seconds: Double) {
         handles.withLock { handles in
-            let timer = handles.starts[pool] ?? Timer(label: "greenroom_worker_start_seconds", dimensions: [("pool", pool)])
+            let timer = handles.starts[pool] ?? Timer(label: "greenroom_worker_start_seconds", dimensions: [("pool", pool)], factory: factory)
             handles.starts[pool] = timer
             timer.recordNanoseconds(Int64(clamping: seconds * 1e9))
         }
@@ -130,14 +141,14 @@ final class LoopMetrics: LoopObserving {
 
     func actuationFailed(pool: String, error: String, attempt: Int) {
         handles.withLock { handles in
-            handles.actuationFailures[pool, default: Counter(label: "greenroom_actuation_failures_total", dimensions: [("pool", pool)])].increment()
+            handles.actuationFailures[pool, default: Counter(label: "greenroom_actuation_failures_total", dimensions: [("pool", pool)], factory: factory)].increment()
         }
     }
 
     func workerGone(pool: String, _ end: WorkerEnd) {
         handles.withLock { handles in
             let dimensions = [("pool", pool), ("reason", end.rawValue)]
-            handles.gone[GoneKey(pool: pool, end: end), default: Counter(label: "greenroom_workers_gone_total", dimensions: dimensions)].increment()
+            handles.gone[GoneKey(pool: pool, end: end), default: Counter(label: "greenroom_workers_gone_total", dimensions: dimensions, factory: factory)].increment()
         }
     }
 
@@ -146,7 +157,7 @@ final class LoopMetrics: LoopObserving {
         handles.withLock { handles in
             for pool in pools {
                 let name = "\(pool.namespace)/\(pool.name)"
-                let gauges = handles.pools[name] ?? PoolGauges(pool: name)
+                let gauges = handles.pools[name] ?? PoolGauges(pool: name, factory)
                 handles.pools[name] = gauges
                 gauges.show(pool)
             }
@@ -161,22 +172,22 @@ private struct PoolGauges {
     private let conditions: [(holds: @Sendable (PoolView) -> Bool, gauge: Gauge)]
     private let blocked: [(reason: String, gauge: Gauge)]
 
-    init(pool: String) {
-        func workers(_ what: String) -> Gauge { Gauge(label: "greenroom_pool_\(what)_workers", dimensions: [("pool", pool)]) }
+    init(pool: String, _ factory: any MetricsFactory) {
+        func workers(_ what: String) -> Gauge { Gauge(label: "greenroom_pool_\(what)_workers", dimensions: [("pool", pool)], factory: factory) }
         desired = workers("desired")
         ready = workers("ready")
         busy = workers("busy")
         starting = workers("starting")
         draining = workers("draining")
-        oldestWait = Gauge(label: "greenroom_oldest_wait_seconds", dimensions: [("pool", pool)])
+        oldestWait = Gauge(label: "greenroom_oldest_wait_seconds", dimensions: [("pool", pool)], factory: factory)
         let known: [(name: String, holds: @Sendable (PoolView) -> Bool)] = [
             ("Ready", { $0.readyCondition }), ("Active", { $0.active }), ("Paused", { $0.paused }), ("Fallback", { $0.fallback }),
             ("WorkersFailing", { $0.workersFailing?.isPersistent ?? false }),
         ]
-        conditions = known.map { ($0.holds, Gauge(label: "greenroom_pool_condition", dimensions: [("pool", pool), ("condition", $0.name)])) }
-        resident = Gauge(label: "greenroom_demand", dimensions: [("pool", pool), ("state", "resident"), ("reason", "")])
+        conditions = known.map { ($0.holds, Gauge(label: "greenroom_pool_condition", dimensions: [("pool", pool), ("condition", $0.name)], factory: factory)) }
+        resident = Gauge(label: "greenroom_demand", dimensions: [("pool", pool), ("state", "resident"), ("reason", "")], factory: factory)
         blocked = BlockedReason.allCases.map { reason in
-            (reason.name, Gauge(label: "greenroom_demand", dimensions: [("pool", pool), ("state", "blocked"), ("reason", reason.name)]))
+            (reason.name, Gauge(label: "greenroom_demand", dimensions: [("pool", pool), ("state", "blocked"), ("reason", reason.name)], factory: factory))
         }
     }
 

@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import Foundation
+import HTTPTransport
 import Logging
 import Metrics
 import ObjectStorage
@@ -24,7 +25,9 @@ extension ObjectStorageConfiguration {
         var configuration = StoreConfiguration(endpoint: store.endpoint, region: store.region, credentials: try credentials(kind, store, secrets, logger))
         configuration.authorityFile = store.authorityFile
         configuration.seed = .random(in: .min ... .max)
-        return ObjectStore(kind, configuration, observer: StoreMetrics())
+        do throws(TLSFiles.Fault) { return try ObjectStore(kind, configuration, observer: StoreMetrics()) } catch {
+            throw Fault(.usage, "objectStorage.\(kind.rawValue).authority: \(error)", do: "name a PEM file of the authority that signed the store's certificate")
+        }
     }
 
     private static func credentials(_ kind: ObjectLocation.Store, _ store: Store, _ secrets: SecretFolder, _ logger: Logger) throws -> CredentialSource {

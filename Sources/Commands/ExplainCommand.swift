@@ -139,6 +139,7 @@ struct Explanation: Sendable {
             if let standsInTheWay { json = json.setting("standsInTheWay", .string(standsInTheWay)) }
             if let pause { json = json.setting("pause", try JSONValue(encoding: pause)) }
             if let failing { json = json.setting("workersFailing", try JSONValue(encoding: failing)) }
+            if let seconds = pool?.logTimeAheadSeconds { json = json.setting("logTimeAheadSeconds", try JSONValue(encoding: seconds)) }
             guard let foreign, let members = json.members, case .object(var change) = try JSONValue(encoding: foreign) else { return json }
             if let text = pool?.foreignChange { change.append(.init(key: "text", value: .string(text))) }
             return .object(members + [.init(key: "foreignChange", value: .object(change))])
@@ -160,6 +161,9 @@ struct Explanation: Sendable {
         if let standsInTheWay { lines += ["", palette.bold("What stands in the way"), "  " + standsInTheWay] }
         if let pause { lines += ["", palette.bold("Who paused it"), "  " + Self.text(pause, time)] }
         if let failing { lines += ["", palette.bold("Workers that don't start"), "  " + failing.text] }
+        if let seconds = pool?.logTimeAheadSeconds {
+            lines += ["", palette.bold("The log's time"), "  runs \(DurationText.precise(seconds)) ahead of the machine's clock, which was set back: schedules come early by that"]
+        }
         lines += inputs(palette)
         lines += ["", palette.bold("What limits it") , "  " + (decision.limitText ?? "nothing: it is what the triggers want")]
         lines += ["", palette.bold("What would change it"), "  " + decision.changeText]

@@ -1,6 +1,6 @@
 // What must happen before the first append?
 //
-//   lock ─▶ is all there? ─▶ connections ─▶ migrations ─▶ names, head ─▶ dedupe runs ─▶ saved state ─▶ the tail's events ─▶ engine
+//   which file? ─▶ lock ─▶ is all there? ─▶ connections ─▶ migrations ─▶ names, head ─▶ dedupe runs ─▶ saved state ─▶ the tail's events ─▶ engine
 //
 // Opening costs the names, the filters and the events since the last saved state, not the whole log; of these the chain is
 // checked. Whatever is missing or unsound among what is derived is worked out from events again. A log that lacks what was
@@ -11,7 +11,10 @@ import GRDB
 
 struct LogOpening {
     private let configuration: EventLog.Configuration
-    private var path: String { configuration.path }
+    /// As it was given: it may be a link, which somebody may lead elsewhere.
+    private let givenPath: String
+    /// The file itself. Everything that stands beside it is named after this.
+    var path: String { configuration.path }
 
     /// How long a connection waits for another program that holds the file for a moment.
     static let busySeconds = 5.0
@@ -20,7 +23,13 @@ struct LogOpening {
     /// Of each reader: it reads along the rows, or a few of them.
     private static let readerCacheKilobytes = 2_048
 
-    init(_ configuration: EventLog.Configuration) { self.configuration = configuration }
+    init(_ configuration: EventLog.Configuration) throws(LogError) {
+        givenPath = configuration.path
+        var configuration = configuration
+        configuration.path = try LogFileName.resolved(givenPath)
+        try LogFileName.requireFiles(at: configuration.path)
+        self.configuration = configuration
+    }
 
     // MARK: - For reading
 
@@ -82,7 +91,7 @@ struct LogOpening {
         let keeper = LogKeeper(
             catalog: catalog, builds: engine.dedupe.builds, wal: wal, health: health, limits: configuration.limits, savedSeq: subjectsSeq,
             connection: configuration.writer == .thread ? try keeperConnection() : nil)
-        let place = LogPlace(files: LogFiles(path: path), mark: mark, wal: wal)
+        let place = LogPlace(files: LogFiles(path: path, givenPath: givenPath), mark: mark, wal: wal)
         let writer = LogWriter(
             configuration, catalog: catalog, subjects: subjects, engine: engine, recent: recent, place: place, clock: clock, keeper: keeper, health: health)
         return EventLog(

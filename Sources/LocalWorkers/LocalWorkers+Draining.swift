@@ -40,7 +40,7 @@ extension LocalWorkers {
     }
 
     /// false where the task was cancelled meanwhile.
-    private func pause(_ duration: Duration) async -> Bool {
+    func pause(_ duration: Duration) async -> Bool {
         (try? await clock.sleep(for: duration)) != nil && !Task.isCancelled
     }
 

@@ -1,5 +1,6 @@
 import ControlLoop
 import Domain
+import Glibc
 import Logging
 
 // How is a worker started, and what happens when it exits?
@@ -68,7 +69,7 @@ extension LocalWorkers {
     private func supervise(_ process: WorkerProcess, of pool: String, _ signal: AsyncStream<Never>.Continuation) async {
         do throws(SpawnFault) {
             let status = try await process.run { identity in
-                await self.started(process.name, of: pool, identity)
+                await self.started(process, of: pool, identity)
                 signal.finish()
             }
             signal.finish()
@@ -85,13 +86,31 @@ extension LocalWorkers {
         await carryOutPlan(of: pool)
     }
 
-    private func started(_ name: String, of pool: String, _ identity: ProcessIdentity) {
+    private func started(_ process: WorkerProcess, of pool: String, _ identity: ProcessIdentity) {
+        let name = process.name
         processes[name]?.identity = identity
         pools[pool]?.started(name)
         if let state = pools[pool], state.running >= state.desired { startFaults[pool] = nil }
         logger.info("worker started", metadata: ["worker": "\(name)", "pool": "\(pool)", "pid": "\(identity.pid)"])
         // It was asked to go before it was there.
         if isStopping || pools[pool]?.members[name]?.phase == .leaving { terminate(name) }
+        processes[name]?.startWatch = Task { await watchStart(process, of: pool) }
+    }
+
+    /// A process that runs and never becomes a worker helps nobody, and nothing else would tell of it.
+    private func watchStart(_ process: WorkerProcess, of pool: String) async {
+        let limits = configuration.limits
+        guard await pause(limits.startDeadline), await !wasReady(process.name) else { return }
+        // One that goes anyway isn't waited for.
+        guard !Task.isCancelled, !isStopping, processes[process.name] != nil, pools[pool]?.members[process.name]?.isDraining == false else { return }
+        processes[process.name]?.isGivenUp = true
+        let problem = "the log hasn't heard of it \(limits.startDeadline.components.seconds) s after its start"
+        let lastWords = process.lastWords.text
+        logger.warning("a worker doesn't become ready; ending it", metadata: ["worker": "\(process.name)", "pool": "\(pool)"])
+        reportFailedStart(process.name, of: pool, lastWords.isEmpty ? problem : "\(problem): \(lastWords)", hasEnded: false)
+        terminate(process.name)
+        guard await pause(limits.removeGrace), let identity = processes[process.name]?.identity else { return }
+        ProcessTable.signal(identity, SIGKILL)
     }
 
     /// A worker that ends well has said so itself; for every other it is said here, before a successor starts.
@@ -102,7 +121,12 @@ extension LocalWorkers {
         logger.log(
             level: wasExpected || status.isSuccess ? .info : .warning, "worker \(status.text)",
             metadata: ["worker": "\(name)", "pool": "\(pool)"])
-        if !status.isSuccess {
+        let isTold = processes[name]?.isGivenUp == true
+        if isTold, await wasReady(name) {
+            // It became ready between the look and its end.
+            failedStarts[pool] = nil
+            reportGone(name, reason)
+        } else if !isTold, !status.isSuccess {
             let wasReady = await wasReady(name)
             if wasReady { failedStarts[pool] = nil }
             // One that was never ready has nothing to be gone from; one that was told to go meanwhile doesn't count.

@@ -27,6 +27,10 @@ package actor LocalWorkers: Actuator {
         var watch: Task<Void, Never>?
         /// Why it goes; nil where nobody asked it to.
         var departure: Departure?
+        /// Looks whether it became ready.
+        var startWatch: Task<Void, Never>?
+        /// It was told of as one that doesn't become ready, and is being ended for it.
+        var isGivenUp = false
     }
 
     enum Departure: String, Sendable {
@@ -142,14 +146,16 @@ package actor LocalWorkers: Actuator {
     func nextName(in pool: String) -> String { names.next(in: pool) }
 
     func reportGone(_ worker: String, _ reason: String) { report(reports.gone(worker, reason: reason, at: Self.now())) }
-    func reportFailedStart(_ worker: String, of pool: String, _ problem: String) {
+    func reportFailedStart(_ worker: String, of pool: String, _ problem: String, hasEnded: Bool = true) {
         failedStarts[pool, default: 0] += 1
-        report(reports.failedStart(worker, of: pool, problem, attempt: failedStarts[pool] ?? 1, at: Self.now()))
+        report(reports.failedStart(worker, of: pool, problem, attempt: failedStarts[pool] ?? 1, hasEnded: hasEnded, at: Self.now()))
     }
     func reportDraining(_ worker: String, _ reason: String) { report(reports.draining(worker, reason: reason, at: Self.now())) }
 
     func forget(_ worker: String) {
-        processes.removeValue(forKey: worker)?.watch?.cancel()
+        let process = processes.removeValue(forKey: worker)
+        process?.watch?.cancel()
+        process?.startWatch?.cancel()
         guard processes.isEmpty else { return }
         for waiter in waitingForEmpty { waiter.resume() }
         waitingForEmpty = []

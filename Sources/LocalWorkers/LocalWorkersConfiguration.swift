@@ -38,6 +38,8 @@ package struct LocalWorkersConfiguration: Sendable {
         package var restartDelayMax = Duration.seconds(30)
         /// A worker that lived this long starts the delays anew.
         package var restartResetAfter = Duration.seconds(60)
+        /// How long a worker may take from its start until the log knows it as ready. Then it counts as a failed start and is replaced.
+        package var startDeadline = Duration.seconds(15)
         /// Between SIGTERM and SIGKILL for a worker that is known to be idle.
         package var removeGrace = Duration.seconds(2)
         /// Until the log has heard that a worker is draining, and nothing more is placed on it.

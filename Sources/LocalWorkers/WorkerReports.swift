@@ -3,7 +3,7 @@ import Domain
 
 // What does the actuator say of workers that can't say it themselves?
 //
-// `worker.gone` for those that died, `scale.failed` for those that died before they were ready, `worker.draining` for those that
+// `worker.gone` for those that died, `scale.failed` for those that died before they were ready or don't become it, `worker.draining` for those that
 // don't react. The source is this run of the service
 // on this log and ids rise within it, so no id is ever used twice.
 
@@ -25,9 +25,9 @@ struct WorkerReports: Sendable {
         event(.workerDraining, worker, reason: reason, at: time)
     }
 
-    mutating func failedStart(_ worker: String, of pool: String, _ problem: String, attempt: Int, at time: LogTime) -> EventBatch {
+    mutating func failedStart(_ worker: String, of pool: String, _ problem: String, attempt: Int, hasEnded: Bool, at time: LogTime) -> EventBatch {
         last += 1
-        return .failedStart(of: worker, in: pool, problem: problem, attempt: attempt, source: source, id: String(last), time: time)
+        return .failedStart(of: worker, in: pool, problem: problem, attempt: attempt, hasEnded: hasEnded, source: source, id: String(last), time: time)
     }
 
     private mutating func event(_ kind: EventKind, _ worker: String, reason: String, at time: LogTime) -> EventBatch {

@@ -26,19 +26,25 @@ package enum DurationText {
 
     /// Tenths below ten seconds, as waits deserve; then as `age`.
     package static func short(_ seconds: Double) -> String {
-        guard seconds.isFinite, seconds >= 0, seconds < 9.95 else { return age(seconds) }
-        return String(format: "%.1fs", seconds)
+        guard seconds.isFinite, (0..<10).contains(seconds) else { return age(seconds) }
+        let tenths = Int((seconds * 10).rounded())
+        return tenths == 100 ? age(10) : "\(tenths / 10).\(tenths % 10)s"
     }
 
     /// `350µs`, `12ms`, `1.203s`, `2m10.5s`.
     package static func precise(_ seconds: Double) -> String {
         guard seconds.isFinite else { return "<invalid>" }
         guard seconds >= 0 else { return "-" + precise(-seconds) }
-        if seconds < 0.001 { return "\(Int((seconds * 1e6).rounded()))µs" }
-        if seconds < 0.9995 { return "\(Int((seconds * 1e3).rounded()))ms" }
-        if seconds < 60 { return String(format: "%.3fs", seconds) }
+        // Rounded first: what rounds up to the next unit is written in that.
         guard seconds < 3_600 else { return age(seconds) }
-        return "\(Int(seconds) / 60)m" + String(format: "%.1fs", seconds.truncatingRemainder(dividingBy: 60))
+        let micros = Int((seconds * 1e6).rounded())
+        if micros < 1_000 { return "\(micros)µs" }
+        let millis = Int((seconds * 1e3).rounded())
+        if millis < 1_000 { return "\(millis)ms" }
+        if millis < 60_000 { return String(format: "%d.%03ds", millis / 1_000, millis % 1_000) }
+        let tenths = Int((seconds * 10).rounded())
+        if tenths == 36_000 { return age(3_600) }
+        return "\(tenths / 600)m\(tenths % 600 / 10).\(tenths % 10)s"
     }
 
     private static func pair(_ big: Int, _ bigUnit: String, _ small: Int, _ smallUnit: String) -> String {

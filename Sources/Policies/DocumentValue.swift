@@ -102,7 +102,11 @@ struct DocumentValue {
         case .text(let text)?: written = text
         default: return wrong("must be a number or a quantity such as 1.5 or 500m")
         }
-        do throws(Quantity.Fault) { return try Quantity.parse(written, decimals: decimals) } catch {
+        do throws(Quantity.Fault) {
+            let (value, isRounded) = try Quantity.read(written, decimals: decimals)
+            // A number that isn't the one that is written would be decided by in silence.
+            return isRounded ? wrong("must be a multiple of \(Quantity.step(decimals: decimals)), the finest step there is") : value
+        } catch {
             return wrong(error == .tooLarge ? "is too large" : "must be a number or a quantity such as 1.5 or 500m")
         }
     }

@@ -76,8 +76,11 @@ package actor WorkerAgent {
         guard mode == .serving else { return }
         mode = .draining
         drainReason = reason
-        // Before it is registered there is nothing to take leave of: `register` sees the mode.
-        guard follower != nil else { return }
+        guard follower != nil else {
+            // Once it is registered, `register` sees the mode.
+            Task { await leaveUnregistered(reason: reason) }
+            return
+        }
         Task { await finishDrain(reason: reason) }
     }
 
@@ -86,6 +89,13 @@ package actor WorkerAgent {
         guard !hasEnded else { return }
         let held = halt()
         end(await sayFarewell(held, reason: reason) ? .stopped(reason) : .unreachable("\(reason), and the service didn't take the report"))
+    }
+
+    /// Where the service isn't to be had, nothing was placed here that would have to be finished.
+    private func leaveUnregistered(reason: String) async {
+        try? await clock.sleep(configuration.limits.farewellLimit)
+        guard follower == nil, mode == .draining else { return }
+        await stop(reason: reason)
     }
 
     // MARK: - Registering
@@ -101,7 +111,7 @@ package actor WorkerAgent {
             return
         }
         logger.info("registered", metadata: ["worker": "\(configuration.name)", "pool": "\(configuration.pool)", "seq": "\(ledger.lastSeq)"])
-        guard !hasEnded else { return }
+        guard !hasEnded, follower == nil else { return }
         follower = Task { await followPlacements() }
         if let drainReason { await finishDrain(reason: drainReason) }
     }

@@ -15,6 +15,9 @@ import Testing
     @Test("what the compiler doesn't check for data races says what guards it")
     func unchecked() throws { try check(Rules.unchecked) }
 
+    @Test("no wait is timed by the wall clock")
+    func wallWaits() throws { try check(Rules.wallWaits) }
+
     @Test("every file opens with a comment")
     func openingComments() throws { try check(Rules.openingComment) }
 
@@ -91,6 +94,12 @@ import Testing
         #expect(Rules.unchecked(file("EventLog", "struct A: @unchecked Sendable {\n    // Only kept alive.\n    let a: B")).isEmpty)
         #expect(Rules.unchecked(file("EventLog", "// about @unchecked Sendable")).isEmpty)
     }
+
+    @Test("a wait that is timed by the wall clock is found; others pass", arguments: [
+        ("wake.wait(timeout: .now() + 1)", 1), ("group.wait(wallTimeout: end)", 1), ("timer.schedule(wallDeadline: .now())", 1), ("let lock = NSCondition()", 1),
+        ("wake.wait()", 0), ("timer.schedule(deadline: .now() + 1)", 0), ("// wait(timeout: 1)", 0), ("await wait(atMost: 1)", 0),
+    ])
+    func wallWaits(_ line: String, _ count: Int) { #expect(Rules.wallWaits(file("EventLog", line)).count == count) }
 
     @Test("a file that begins with code is found", arguments: [
         ("import Domain\n\nenum A {}", 1), ("enum A {}", 1), ("", 1), ("import Domain\n", 1), ("// Why?\nenum A {}", 0), ("import Domain\n\n// Why?\nenum A {}", 0),

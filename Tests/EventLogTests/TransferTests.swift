@@ -56,6 +56,8 @@ struct TransferTests {
         #expect(try commits(copy).map { [$0.firstSeq, $0.lastSeq, $0.at.microseconds] } == commits(original).map { [$0.firstSeq, $0.lastSeq, $0.at.microseconds] })
         #expect(try commits(copy).flatMap(\.events).map { [$0.pool, $0.subject, $0.worker, $0.source] } == commits(original).flatMap(\.events).map { [$0.pool, $0.subject, $0.worker, $0.source] })
         #expect(try copy.verify().isSound)
+        // A file that an editor put a byte order mark before is the same.
+        #expect(try importLines("\u{feff}" + lines, to: "c.db").lines() == lines)
         // And it goes on like any other.
         try copy.appendNow(.one("more"))
         #expect(try copy.verify().isSound)

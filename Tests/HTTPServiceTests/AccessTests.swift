@@ -57,6 +57,7 @@ struct AccessTests {
                 let client = service.client(token: Self.admin)
                 _ = try await client.send("PUT", "/v1/policies/default/agents", body: Array("spec: {}".utf8))
                 #expect(try await client.send("PUT", "/v1/pools/default/agents/pause", body: Array(#"{"out":true}"#.utf8)).status == 200)
+                #expect(try await client.send("PUT", "/v1/pools/default/agents/pause", body: Array("\u{feff}{\"out\":true}".utf8)).status == 200)
                 #expect(service.plane.calls.contains("pause default/agents in=false out=true hold=- by=ops"))
             }
         }

@@ -16,6 +16,41 @@ struct AttackTests {
 
     // MARK: - Answers that nobody takes
 
+    @Test(arguments: Wire.allCases)
+    func pipelinedOrManyRequestsAreAllAnsweredToWhoReads(_ wire: Wire) async throws {
+        try await TestService.run(tls: wire.isSecure) { service in
+            let count = 2_000
+            if wire.isHTTP2 { return try await manyOverHTTP2(service.client(wire), count, service) }
+            let one = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
+            let expected = try await service.client(wire).get("/openapi.json").body.count
+            let received = try await service.client(wire).pipelined(String(repeating: one, count: count), until: count * expected)
+            #expect(received >= count * expected)
+        }
+    }
+
+    /// As many on one connection, a hundred at a time.
+    private func manyOverHTTP2(_ client: TestClient, _ count: Int, _ service: TestService) async throws {
+        let expected = try await client.get("/openapi.json").body
+        let (connection, multiplexer) = try await client.openConnection()
+        defer { connection.close(promise: nil) }
+        let whole = try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<100 {
+                group.addTask {
+                    var whole = 0
+                    for _ in 0..<(count / 100) {
+                        let answer = try await client.get("/openapi.json", on: multiplexer)
+                        if answer.status == 200, answer.body == expected { whole += 1 }
+                    }
+                    return whole
+                }
+            }
+            return try await group.reduce(0, +)
+        }
+        #expect(whole == count)
+        let living = try await service.server.living()
+        #expect(living.streams == 0 && living.answerBytes == 0)
+    }
+
     @Test func answersHaveOneBudget() async throws {
         try await TestService.run {
             $0.limits.answerBytes = 100_000

@@ -10,7 +10,7 @@ import Testing
 
 // Everything the HTTP service rests on, asked of the loop itself and of the twin that stands for it in this target's tests.
 
-@Suite("The control loop and its twin keep the same contract")
+@Suite("The control loop and its twin keep the same contract", .timeLimit(.minutes(3)))
 struct ControlPlaneContractTests {
     enum Kind: String, CaseIterable, Sendable { case twin, real }
 

@@ -55,6 +55,25 @@ struct EventModesTests {
                 ("ce-specversion", "1.0"), ("ce-type", "dev.greenroom.actor.idle"), ("ce-source", "tests"), ("ce-id", "a"), ("ce-subject", "actor-1"),
             ], body: "", answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
+            name: "structured, behind a byte order mark", headers: [("content-type", "application/cloudevents+json")], body: "\u{feff}" + Event.json("a"),
+            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+        Row(
+            name: "batch, behind a byte order mark", headers: [("content-type", "application/cloudevents-batch+json")], body: "\u{feff}" + Event.batch(["a", "b"]),
+            answer: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
+        Row(
+            name: "lines, of files that each had a byte order mark", headers: [("content-type", "application/x-ndjson")],
+            body: "\u{feff}" + Event.json("a") + "\n\u{feff}" + Event.json("b"), answer: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
+        Row(
+            name: "binary, behind a byte order mark",
+            headers: [
+                ("content-type", "application/json"), ("ce-specversion", "1.0"), ("ce-type", "dev.greenroom.actor.requested"), ("ce-source", "tests"),
+                ("ce-id", "a"), ("ce-subject", "actor-1"),
+            ], body: "\u{feff}" + #"{"pool":"default/agents"}"#, answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+        Row(
+            name: "data in Base64, behind a byte order mark", headers: [("content-type", "application/cloudevents+json")],
+            body: #"{"specversion":"1.0","id":"a","source":"tests","type":"dev.greenroom.actor.requested","subject":"actor-1","data_base64":"77u/eyJwb29sIjoiZGVmYXVsdC9hZ2VudHMifQ=="}"#,
+            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+        Row(
             name: "Python, with bytes", headers: [("content-type", "application/cloudevents+json")],
             body: #"{"specversion":"1.0","id":"a","source":"tests","type":"dev.greenroom.actor.requested","time":"2026-11-21T07:32:00.123456+00:00","subject":"actor-1","#
                 + #""datacontenttype":"text/json","data_base64":"eyJwb29sIjoiZGVmYXVsdC9hZ2VudHMifQ==","sequence":"0001-b"}"#,

@@ -63,6 +63,16 @@ package struct TestClient: Sendable {
         try await send("POST", "/v1/events", [("content-type", type)] + headers, body: Array(body.utf8))
     }
 
+    /// On a stream of a connection that others use too.
+    package func get(_ path: String, on multiplexer: NIOHTTP2Handler.AsyncStreamMultiplexer<Void>) async throws -> TestAnswer {
+        try await Self.openStream(multiplexer).executeThenClose { inbound, outbound in
+            try await outbound.write(.head(head("GET", path, [], length: nil)))
+            try await outbound.write(.end(nil))
+            var parts = inbound.makeAsyncIterator()
+            return try await Self.answer(&parts)
+        }
+    }
+
     package static func answer(_ parts: inout Parts) async throws -> TestAnswer {
         let head = try await head(&parts)
         var body: [UInt8] = []

@@ -28,6 +28,7 @@ final class Bench: Sendable {
     /// Of workers that said they are up, unless a test says that none was ever ready.
     let neverReady = Mutex(false)
     private let asked = Mutex(0)
+    private let looked = Mutex(0)
 
     init(_ script: String, limits: LocalWorkersConfiguration.Limits = .quick, arguments: [String] = [], nodes: [String] = [], executable: String? = nil) throws {
         var template = Array("/tmp/greenroom-local-XXXXXX".utf8CString)
@@ -54,6 +55,8 @@ final class Bench: Sendable {
     /// `worker.gone NAME REASON`, one an event.
     var reports: [String] { reported.withLock { $0 } }
     var questions: Int { asked.withLock { $0 } }
+    /// Times the actuator asked whether a worker was ever ready.
+    var looks: Int { looked.withLock { $0 } }
     func set(_ worker: String, busy isBusy: Bool) { _ = busy.withLock { isBusy ? $0.insert(worker).inserted : ($0.remove(worker) != nil) } }
 
     /// Names of workers whose script said that it is up, in that order.
@@ -97,7 +100,10 @@ final class Bench: Sendable {
         }
     }
 
-    private func wasReady(_ worker: String) -> Bool { neverReady.withLock { !$0 } }
+    private func wasReady(_ worker: String) -> Bool {
+        looked.withLock { $0 += 1 }
+        return neverReady.withLock { !$0 }
+    }
 
     private func askedWhetherBusy(_ worker: String) -> Bool {
         asked.withLock { $0 += 1 }

@@ -117,6 +117,36 @@ import Testing
         }
     }
 
+    @Test(arguments: [Bench.obedient, Bench.stubborn])
+    func `a worker that starts and never becomes ready counts as a failed start, and is replaced`(_ script: String) async throws {
+        var limits = LocalWorkersConfiguration.Limits.quick
+        limits.startDeadline = .milliseconds(200)
+        try await withBench(script, limits: limits) { bench in
+            bench.neverReady.withLock { $0 = true }
+            try await bench.resize(1)
+            try await bench.upCount(1)
+            let first = try #require(bench.up.first.flatMap { bench.process(of: $0) })
+            try await eventually("three starts came to nothing; \(bench.reports)") { bench.reports.count >= 3 }
+            for report in bench.reports {
+                #expect(report.hasPrefix("scale.failed ns/p ") && report.contains("isn't ready: the log hasn't heard of it 0 s after its start"))
+            }
+            #expect(bench.reports.enumerated().allSatisfy { $1.contains(#""attempt":\#($0 + 1)"#) })
+            #expect(!ProcessTable.isAlive(first))
+            #expect(bench.marked.count <= 2)
+        }
+    }
+
+    @Test func `a worker that became ready in time is left alone`() async throws {
+        var limits = LocalWorkersConfiguration.Limits.quick
+        limits.startDeadline = .milliseconds(20)
+        try await withBench(Bench.obedient, limits: limits) { bench in
+            try await bench.resize(1)
+            try await bench.upCount(1)
+            try await eventually("it was looked at") { bench.looks >= 1 }
+            #expect(bench.reports.isEmpty && bench.marked.count == 1 && bench.up.count == 1)
+        }
+    }
+
     @Test func `a worker that can't be started is told of each time`() async throws {
         try await withBench(Bench.obedient, executable: "/nowhere/at/all") { bench in
             do { try await bench.resize(1) } catch is ActuationFault {}

@@ -32,7 +32,7 @@ import Testing
             endpoint: try StoreEndpoint("http://127.0.0.1:\(server.port)", for: .s3, style: .path), region: "us-east-1", credentials: key.map { .fixed($0) } ?? .anonymous)
         configuration.limits.attempts = 2
         configuration.limits.firstPause = .milliseconds(10)
-        return ObjectStore(.s3, configuration)
+        return try ObjectStore(.s3, configuration)
     }
 
     private func listsAndSizes(_ store: ObjectStore, _ server: Server) async throws {

@@ -242,11 +242,37 @@ import Testing
         #expect(try convert(authenticated(secret, ", authModes: bearer", kind: "ClusterTriggerAuthentication")).policy.triggers.first?.poll?.bearerTokenFile == "n/a/bearerToken")
     }
 
-    @Test("times of KEDA's", arguments: [("5000", 5), ("30s", 30), ("1m", 60), ("500ms", 1), ("999999", 60), ("9223372036854775807m", 1)])
+    @Test("a number that is finer than a policy knows is rounded and told", arguments: [("0.0004", "0.001"), ("0.0015", "0.002"), ("500u", "0.001"), ("1.0001", "1.001")])
+    func rounding(_ written: String, _ became: String) throws {
+        let conversion = try convert(Manifest.trigger("{type: kafka, metadata: {lagThreshold: \"\(written)\", activationLagThreshold: \"\(written)\"}}"))
+        #expect(conversion.policy.triggers.first.map { Quantity.text($0.thresholdMilli, decimals: 3) } == became)
+        for field in ["lagThreshold", "activationLagThreshold"] {
+            #expect(conversion.notes.filter { $0.path == "spec.triggers[0].metadata.\(field)" }.map(\.message) == ["\(written) became \(became): 0.001 is the finest step there is"])
+        }
+        let hpa = try convert(Manifest.hpa("metrics:\n  - type: External\n    external:\n      metric: {name: m}\n      target: {type: Value, value: \"\(written)\"}"))
+        #expect(try note(hpa, "spec.metrics[0].external.target.value").contains("became \(became)"))
+        let tolerance = try convert(Manifest.scaledObject("advanced: {horizontalPodAutoscalerConfig: {behavior: {scaleUp: {tolerance: 0.00000004}}}}"))
+        #expect(try note(tolerance, "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleUp.tolerance").contains("became 0.000001"))
+    }
+
+    @Test("a number that a policy has as it is says nothing", arguments: ["0.001", "1.500", "500m", "2k", "0.0010", "1500000u"])
+    func noRounding(_ written: String) throws {
+        let conversion = try convert(Manifest.trigger("{type: kafka, metadata: {lagThreshold: \"\(written)\"}}"))
+        #expect(!conversion.notes.contains { $0.message.contains("became") && $0.path.hasSuffix("lagThreshold") })
+    }
+
+    @Test("a timeout that isn't whole seconds within bounds is told", arguments: [("-5", 1), ("0", 1), ("500ms", 1), ("1500", 2), ("999999", 60), ("9223372036854775807m", 60), ("-9223372036854775808m", 1)])
+    func roundedTimeouts(_ written: String, _ seconds: Int) throws {
+        let conversion = try convert(Manifest.trigger("{type: prometheus, metadata: {serverAddress: \"http://p\", query: up, threshold: \"1\", timeout: \"\(written)\"}}"))
+        #expect(conversion.policy.triggers.first?.poll?.timeoutSeconds == seconds)
+        #expect(try note(conversion, "spec.triggers[0].metadata.timeout").contains("\(written) became \(seconds) s"))
+    }
+
+    @Test("times of KEDA's", arguments: [("5000", 5), ("30s", 30), ("1m", 60), ("2000ms", 2), ("60000", 60)])
     func timeouts(_ written: String, _ seconds: Int) throws {
         let conversion = try convert(Manifest.trigger("{type: prometheus, metadata: {serverAddress: \"http://p\", query: up, threshold: \"1\", timeout: \"\(written)\"}}"))
-        #expect((1...60).contains(try #require(conversion.policy.triggers.first?.poll?.timeoutSeconds)))
-        if written != "9223372036854775807m" { #expect(conversion.policy.triggers.first?.poll?.timeoutSeconds == seconds) }
+        #expect(conversion.policy.triggers.first?.poll?.timeoutSeconds == seconds)
+        #expect(!conversion.notes.contains { $0.path.hasSuffix(".timeout") })
     }
 
     // MARK: - Rules of policies
@@ -258,7 +284,15 @@ import Testing
         (Manifest.scaledObject("minReplicaCount: 9\nmaxReplicaCount: 4"), 5, "spec.minReplicaCount"),
         (Manifest.scaledObject("triggers:\n- type: prometheus\n  name: a|b\n  metadata: {serverAddress: \"http://p\", query: up, threshold: \"1\"}"), 7, "spec.triggers[0].name"),
         (Manifest.scaledObject("triggers:\n- type: prometheus\n  metadata:\n    serverAddress: p:9090\n    query: up\n    threshold: \"1\""), 8, "spec.triggers[0].metadata.serverAddress"),
-        (Manifest.scaledObject("triggers:\n- type: kafka\n  metadata:\n    lagThreshold: \"0\""), 6, "spec.triggers[0]"),
+        (Manifest.scaledObject("triggers:\n- type: kafka\n  metadata:\n    lagThreshold: \"0\""), 8, "spec.triggers[0].metadata.lagThreshold"),
+        (Manifest.scaledObject("triggers:\n- type: nats-jetstream\n  metadata:\n    natsServerMonitoringEndpoint: n:99999\n    stream: s\n    consumer: c"), 8, "spec.triggers[0].metadata.natsServerMonitoringEndpoint"),
+        (Manifest.scaledObject("triggers:\n- type: nats-jetstream\n  metadata:\n    natsServerMonitoringEndpoint: n:8222\n    stream: s\n    consumer: c\n    lagThreshold: \"-1\""), 11, "spec.triggers[0].metadata.lagThreshold"),
+        (Manifest.scaledObject("triggers:\n- type: nats-jetstream\n  metadata:\n    natsServerMonitoringEndpoint: n:8222\n    stream: a.b\n    consumer: c"), 9, "spec.triggers[0].metadata.stream"),
+        (Manifest.scaledObject("triggers:\n- type: rabbitmq\n  metadata:\n    queueName: q\n    queueLength: \"0\""), 9, "spec.triggers[0].metadata.queueLength"),
+        (Manifest.scaledObject("triggers:\n- type: memory\n  metadata:\n    value: \"0\""), 8, "spec.triggers[0].metadata.value"),
+        (Manifest.scaledObject("triggers:\n- type: external\n  metadata:\n    pool: p\n    metric: demand\n    targetSize: \"0\""), 10, "spec.triggers[0].metadata.targetSize"),
+        (Manifest.scaledObject("triggers:\n- type: prometheus\n  metadata:\n    serverAddress: http://p\n    query: up\n    threshold: \"0\""), 10, "spec.triggers[0].metadata.threshold"),
+        (Manifest.hpa("metrics:\n  - type: External\n    external:\n      metric: {name: m}\n      target: {type: Value, value: 0}"), 11, "spec.metrics[0].external.target.value"),
         (Manifest.scaledObject("advanced: {horizontalPodAutoscalerConfig: {behavior: {scaleUp: {stabilizationWindowSeconds: 99999}}}}"), 5, "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleUp.stabilizationWindowSeconds"),
     ])
     func places(_ text: String, _ line: Int, _ path: String) {

@@ -1,4 +1,5 @@
 import Domain
+import Foundation
 import Synchronization
 import Testing
 
@@ -6,6 +7,18 @@ import Testing
 
 @Suite("Small parts of the client")
 struct SmallPartsTests {
+    @Test func trustedCertificatesAreReadFromRegularFilesAlone() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-trust-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        mkfifo(folder.appendingPathComponent("pipe").path, 0o600)
+        for (file, problem) in [("pipe", "is a named pipe"), ("", "is a directory"), ("none", "can't be opened")] {
+            var configuration = ClientConfiguration(url: try BaseURL("https://127.0.0.1:1"))
+            configuration.trustFile = folder.appendingPathComponent(file).path
+            #expect { try TLSTrust.context(configuration) } throws: { "\($0)".contains(problem) }
+        }
+    }
+
     @Test func pausesDoubleAreRandomByHalfAndListenToTheServer() {
         var backoff = RetryBackoff(ClientLimits())
         #expect([0.1, 0.2, 0.4].map { expected in abs(backoff.nextSeconds(random: 1) - expected) < 1e-9 } == [true, true, true])

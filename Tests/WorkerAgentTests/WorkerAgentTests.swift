@@ -262,6 +262,29 @@ private struct Bench {
         #expect(await life.value == .unreachable("the service that started it ended, and the service didn't take the report"))
     }
 
+    @Test func `a worker that isn't registered yet and is told to go doesn't wait for a service that is away`() async throws {
+        let bench = Bench()
+        bench.link.failNext(.unavailable("a"), .unavailable("b"), .unavailable("c"))
+        let life = bench.start()
+        try await bench.pass(.milliseconds(100))
+        await bench.agent.drain(reason: "SIGTERM")
+        try await bench.pass(.seconds(2))
+        #expect(await life.value == .unreachable("SIGTERM, and the service didn't take the report"))
+    }
+
+    @Test func `one that is registered in the meantime drains as ever`() async throws {
+        let bench = Bench()
+        bench.link.failNext(.unavailable("a"))
+        let life = bench.start()
+        try await eventually("it waits to try again") { bench.clock.waits.contains(.milliseconds(100)) }
+        await bench.agent.drain(reason: "SIGTERM")
+        try await eventually("it gives the service a moment") { bench.clock.waits.contains(.seconds(2)) }
+        try await bench.pass(.milliseconds(100))
+        try await bench.pass(.milliseconds(200))
+        #expect(await life.value == .drained)
+        #expect(bench.link.reports.map(\.kind) == [.workerReady, .workerDraining, .workerGone])
+    }
+
     @Test func `a placement beyond slots and queue is refused`() async throws {
         var limits = WorkerConfiguration.Limits()
         limits.queuedPlacements = 1

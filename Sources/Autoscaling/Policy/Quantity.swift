@@ -19,16 +19,22 @@ package enum Quantity {
     }
 
     /// The quantity in units of 10^−decimals: `parse("1.5", decimals: 3)` is 1,500.
-    package static func parse(_ text: String, decimals: Int) throws(Fault) -> Int64 {
+    package static func parse(_ text: String, decimals: Int) throws(Fault) -> Int64 { try read(text, decimals: decimals).value }
+
+    /// The same, and whether it was finer than that and is rounded.
+    package static func read(_ text: String, decimals: Int) throws(Fault) -> (value: Int64, isRounded: Bool) {
         guard text.utf8.count <= textLimitBytes else { throw .malformed }
         var rest = text.utf8[...]
         let isNegative = rest.first == UInt8(ascii: "-")
         if isNegative || rest.first == UInt8(ascii: "+") { rest.removeFirst() }
         let (digits, fraction) = try number(&rest)
         let (exponent, binaryPower) = try suffix(String(decoding: rest, as: UTF8.self))
-        let magnitude = try scale(digits, tens: exponent - fraction + decimals, twos: binaryPower)
-        return isNegative ? -magnitude : magnitude
+        let (magnitude, isRounded) = try scale(digits, tens: exponent - fraction + decimals, twos: binaryPower)
+        return (isNegative ? -magnitude : magnitude, isRounded)
     }
+
+    /// The finest step that so many decimals have: 0.001.
+    package static func step(decimals: Int) -> String { text(1, decimals: decimals) }
 
     /// The shortest decimal that reads back the same: `text(1_500, decimals: 3)` is "1.5".
     package static func text(_ value: Int64, decimals: Int) -> String {
@@ -86,8 +92,8 @@ package enum Quantity {
     }
 
     /// digits · 10^tens · 2^twos, rounded up.
-    private static func scale(_ digits: UInt64, tens: Int, twos: Int) throws(Fault) -> Int64 {
-        guard digits > 0 else { return 0 }
+    private static func scale(_ digits: UInt64, tens: Int, twos: Int) throws(Fault) -> (Int64, isRounded: Bool) {
+        guard digits > 0 else { return (0, false) }
         var value = UInt128(digits) << UInt128(twos)
         for _ in 0..<max(tens, 0) {
             guard value < UInt128(UInt64.max) else { throw .tooLarge }
@@ -99,6 +105,6 @@ package enum Quantity {
             value /= 10
         }
         guard let magnitude = Int64(exactly: value + (hasRest ? 1 : 0)) else { throw .tooLarge }
-        return magnitude
+        return (magnitude, hasRest)
     }
 }

@@ -9,7 +9,11 @@ import EventLog
 
 extension ControlLoop {
     /// How the policy of that name stands; nil where there is none.
-    package func policyStatus(_ name: String) async -> PolicyStatusView? { await ask { $0.world.policyStatus(named: name) } }
+    package func policyStatus(_ name: String) async -> PolicyStatusView? {
+        var view = await ask { $0.world.policyStatus(named: name) }
+        view?.logTimeAheadSeconds = logTimeAheadSeconds
+        return view
+    }
 
     /// Whether another policy had the target of this one before; in words.
     package func targetClash(ofApplied name: String) async -> String? { await ask { $0.world.targetClash(ofApplied: name) } }

@@ -5,13 +5,18 @@ import State
 
 extension ControlLoop {
     package func pools() async -> [PoolView] {
-        await ask { [scheduler] core in core.world.poolViews(names: core.log.names, at: scheduler.now) }
+        let ahead = logTimeAheadSeconds
+        var views = await ask { [scheduler] core in core.world.poolViews(names: core.log.names, at: scheduler.now) }
+        if ahead != nil { for k in views.indices { views[k].logTimeAheadSeconds = ahead } }
+        return views
     }
 
     package func pool(_ name: String) async -> PoolView? {
-        await ask { [scheduler] core in
+        var view = await ask { [scheduler] core in
             core.world.find(pool: name, names: core.log.names).map { core.world.poolView($0, names: core.log.names, at: scheduler.now) }
         }
+        view?.logTimeAheadSeconds = logTimeAheadSeconds
+        return view
     }
 
     package func workers(pool: String?, after: String?, limit: Int) async -> [WorkerView] {
@@ -46,7 +51,22 @@ extension ControlLoop {
         await ask { [scheduler] core in core.placementView(of: actor, at: scheduler.now) }
     }
 
-    package func policies() async -> [PolicyView] { await ask { $0.world.policyViews() } }
+    package func policies() async -> [PolicyView] {
+        let ahead = logTimeAheadSeconds
+        var views = await ask { $0.world.policyViews() }
+        if ahead != nil { for k in views.indices { views[k].logTimeAheadSeconds = ahead } }
+        return views
+    }
 
-    package func policy(_ name: String) async -> PolicyView? { await ask { $0.world.policyView(named: name) } }
+    package func policy(_ name: String) async -> PolicyView? {
+        var view = await ask { $0.world.policyView(named: name) }
+        view?.logTimeAheadSeconds = logTimeAheadSeconds
+        return view
+    }
+
+    /// In tenths; nil below that.
+    var logTimeAheadSeconds: Double? {
+        let tenths = (log.secondsAhead * 10).rounded()
+        return tenths > 0 ? tenths / 10 : nil
+    }
 }

@@ -30,6 +30,8 @@ package struct PolicyStatusView: Hashable, Sendable {
     /// Why its workers don't come: those of the last starts ended before they were ready; nil for what nothing follows.
     package var workersFailing: String?
     package var lastDecision: LastDecision?
+    /// By how much log time runs ahead of the machine's clock; nil where it doesn't.
+    package var logTimeAheadSeconds: Double? = nil
 
     package struct LastDecision: Hashable, Sendable {
         package var seq: Position

@@ -42,6 +42,8 @@ package struct PoolView: Codable, Hashable, Sendable {
     package var pause: PauseView? = nil
     /// Workers that ended before they were ready, since one last became ready; nil where there are none.
     package var workersFailing: WorkersFailingView? = nil
+    /// By how much log time runs ahead of the machine's clock, which was set back; nil where it doesn't. Its schedules come early by that.
+    package var logTimeAheadSeconds: Double? = nil
     package var decisionSeq: Position?
     package var nextDeadline: String?
     package var ageSeconds: Double
@@ -159,6 +161,8 @@ package struct PolicyView: Codable, Hashable, Sendable {
     package var appliedAt: String
     /// The policy itself in canonical JSON.
     package var canonicalJSON: String
+    /// As `PoolView` has it.
+    package var logTimeAheadSeconds: Double? = nil
 }
 
 package struct DecisionView: Codable, Hashable, Sendable {

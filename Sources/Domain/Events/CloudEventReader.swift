@@ -83,9 +83,9 @@ package struct CloudEventReader {
         // Data is the body alone: no header stands in for it.
         for attribute in attributes where attribute.name != "data" && attribute.name != "data_base64" { json.member(attribute.name, attribute.value) }
         if !data.isEmpty {
-            _ = try wholeValue(data, "data")
+            let range = try wholeValue(data, "data").range
             json.key("data")
-            json.raw(data)
+            json.raw(UnsafeBufferPointer(rebasing: data[range.lower..<range.upper]))
         }
         json.closeObject()
         let text = json.bytes

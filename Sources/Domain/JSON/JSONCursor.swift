@@ -3,7 +3,8 @@ import Basics
 // Is this text JSON, and where does each part of it lie?
 //
 // A `JSONCursor` walks bytes once and hands out ranges; it builds no values and allocates nothing. It is strict (RFC 8259):
-// what it accepts is JSON, what it refuses comes with the byte's offset and a sentence. Nesting is bounded. The bytes must
+// what it accepts is JSON, what it refuses comes with the byte's offset and a sentence. Nesting is bounded. A byte order mark
+// before a text is passed over, as the RFC lets readers do: programs of Windows write one. The bytes must
 // outlive the cursor: it is made inside a `withUnsafeBytes` and stays there.
 
 /// What is wrong with a JSON text, and at which byte (from 0).
@@ -46,8 +47,12 @@ package struct JSONCursor {
 
     package init(_ bytes: UnsafeBufferPointer<UInt8>, from index: Int = 0) {
         self.bytes = bytes
-        self.index = index
+        self.index = index == 0 && Self.hasMark(bytes) ? 3 : index
     }
+
+    /// Whether a byte order mark stands first.
+    @inline(__always)
+    private static func hasMark(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool { bytes.count > 2 && bytes[0] == 0xEF && bytes[1] == 0xBB && bytes[2] == 0xBF }
 
     package var atEnd: Bool { index >= bytes.count }
 

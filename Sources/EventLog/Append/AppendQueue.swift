@@ -6,7 +6,6 @@
 // say so. Taken batches still count until they are answered: what the disk hasn't accepted is waiting too. An empty queue
 // accepts any batch, however large.
 
-import Dispatch
 import Domain
 import Synchronization
 
@@ -28,7 +27,7 @@ final class AppendQueue: Sendable {
     }
 
     private let state = Mutex(State())
-    private let wake = DispatchSemaphore(value: 0)
+    private let wake = MeasuredSignal()
     private let limits: EventLog.Limits
 
     init(limits: EventLog.Limits) { self.limits = limits }
@@ -65,7 +64,7 @@ final class AppendQueue: Sendable {
             }
             if let found { return found }
             guard let microseconds else { wake.wait(); continue }
-            if wake.wait(timeout: .now() + .microseconds(Int(microseconds))) == .timedOut {
+            if !wake.wait(atMost: microseconds) {
                 // A signal may have come in between: the next wait then returns at once, finds nothing, and waits again.
                 state.withLock { $0.writerSleeps = false }
                 return .idle

@@ -48,10 +48,10 @@ final class LogFiles: Sendable {
     /// As they were when the log was opened; in the order of `Part.allCases`.
     private let opened: [FileIdentity?]
 
-    /// To be made once SQLite has all three open.
-    init(path: String) {
+    /// To be made once SQLite has all three open. The database is looked for where it was named, which may be a link to `path`.
+    init(path: String, givenPath: String) {
         self.path = path
-        paths = Part.allCases.map { path + $0.rawValue }
+        paths = Part.allCases.map { $0 == .database ? givenPath : path + $0.rawValue }
         opened = paths.map { FileIdentity(path: $0) }
     }
 
@@ -70,7 +70,7 @@ final class LogFiles: Sendable {
     }
 
     func error(_ trouble: Trouble) -> LogError {
-        let file = path + trouble.part.rawValue
+        let file = Part.allCases.firstIndex(of: trouble.part).map { paths[$0] } ?? path
         let problem = switch trouble {
         case .gone: "\(file) was moved or deleted while the log was open"
         case .replaced: "\(file) was replaced by another file while the log was open"

@@ -18,7 +18,7 @@ final class LogLock: Sendable {
 
     init(logPath: String) throws(LogError) {
         let path = logPath + ".lock"
-        let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        let opened = open(path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0o644)
         guard opened >= 0 else {
             throw LogError(
                 .unreachable, operation: "open", path: logPath, problem: "\(path) can't be made: \(String(cString: strerror(errno)))",
@@ -48,7 +48,7 @@ final class LogLock: Sendable {
 
     /// Whether a process has the log open for writing.
     static func isHeld(logPath: String) -> Bool {
-        let descriptor = open(logPath + ".lock", O_RDONLY | O_CLOEXEC)
+        let descriptor = open(logPath + ".lock", O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         return flock(descriptor, LOCK_SH | LOCK_NB) != 0

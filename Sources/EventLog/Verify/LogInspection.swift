@@ -108,13 +108,15 @@ extension EventLog {
     /// What acknowledged events the log at `path` lacks; nil where it has them all.
     package static func loss(path: String) throws(LogError) -> LogLoss? {
         do {
-            return try LogOpening(Configuration(path: path)).inspection.loss(isWritten: LogLock.isHeld(logPath: path))
+            let opening = try LogOpening(Configuration(path: path))
+            return try opening.inspection.loss(isWritten: LogLock.isHeld(logPath: opening.path))
         } catch { throw LogError(wrapping: error, operation: "inspect", path: path) }
     }
 
     /// Goes on without what is missing: the positions that were given out are taken by `position.lost` events, so that none
     /// is given out again. What is left of the write-ahead log is kept beside it. Answers what was missing; nil: nothing.
     package static func acceptLoss(path: String) throws(LogError) -> AcceptedLoss? {
+        let path = try LogFileName.resolved(path)
         guard let loss = try loss(path: path) else { return nil }
         let kept = try keepRemains(of: path, loss)
         var configuration = Configuration(path: path)

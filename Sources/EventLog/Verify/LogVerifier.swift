@@ -113,9 +113,9 @@ extension EventLog {
     /// The same of a file that need not be open, nor sound enough to be opened; and whether all is there that was acknowledged.
     package static func verify(path: String, progress: @escaping (Position) -> Void = { _ in }) throws(LogError) -> VerifyReport {
         do {
-            let opening = LogOpening(Configuration(path: path))
+            let opening = try LogOpening(Configuration(path: path))
             // A file that can't be read this far is told below.
-            let loss = try? opening.inspection.loss(isWritten: LogLock.isHeld(logPath: path))
+            let loss = try? opening.inspection.loss(isWritten: LogLock.isHeld(logPath: opening.path))
             if let loss, loss.head == 0 {
                 var report = VerifyReport()
                 report.fault = .init(part: .lost, position: 1, problem: loss.description)

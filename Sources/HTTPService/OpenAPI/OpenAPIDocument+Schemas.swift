@@ -57,7 +57,8 @@ extension OpenAPIDocument {
         "yields":{"type":"boolean"}}},"pause":{"type":"object","properties":{"in":{"type":"boolean"},"out":{"type":"boolean"},"hold":{"type":"integer"},
         "by":{"type":"string"},"at":{"type":"string","format":"date-time"},"seq":{"type":"integer"}}},
         "workersFailing":{"type":"object","properties":{"count":{"type":"integer"},"error":{"type":"string"},"at":{"type":"string","format":"date-time"},
-        "text":{"type":"string"},"isPersistent":{"type":"boolean"}}},"decisionSeq":{"type":"integer"},"nextDeadline":{"type":"string","format":"date-time"},
+        "text":{"type":"string"},"isPersistent":{"type":"boolean"}}},
+        "logTimeAheadSeconds":{"type":"number","description":"By how much log time runs ahead of the machine's clock, which was set back; absent where it doesn't"},"decisionSeq":{"type":"integer"},"nextDeadline":{"type":"string","format":"date-time"},
         "ageSeconds":{"type":"number"}}},
         "Quantiles":{"type":"object","properties":{"p50":{"type":"number"},"p90":{"type":"number"}}},
         "Worker":{"type":"object","required":["namespace","pool","name","status"],"properties":{"namespace":{"type":"string"},"pool":{"type":"string"},
@@ -79,7 +80,8 @@ extension OpenAPIDocument {
         "Policy":{"type":"object","required":["namespace","name","digest","seq"],"properties":{"namespace":{"type":"string"},
         "name":{"type":"string","description":"The policy's name: the pool's, or the shadow's own"},"mode":{"enum":["auto","recommend"]},
         "shadowOf":{"type":"string","description":"The pool whose shadow it is; absent for a pool's own policy"},
-        "digest":{"type":"string"},"seq":{"type":"integer"},"appliedAt":{"type":"string","format":"date-time"},"canonicalJSON":{"type":"string"}}},
+        "digest":{"type":"string"},"seq":{"type":"integer"},"appliedAt":{"type":"string","format":"date-time"},"canonicalJSON":{"type":"string"},
+        "logTimeAheadSeconds":{"type":"number","description":"As of a pool"}}},
         "Health":{"type":"object","required":["status","uptime"],"properties":{"status":{"enum":["ok","failing"]},"uptime":{"type":"number"},
         "checks":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"status":{"enum":["ok","failing"]},"detail":{"type":"string"}}}}}}
         """

@@ -75,6 +75,9 @@ package struct TLSFiles: Hashable, Sendable {
         }
     }
 
+    /// Those of a PEM file, for who believes what they vouch for.
+    package static func certificates(of file: String) throws(Fault) -> [NIOSSLCertificate] { try certificates(bytes(of: file), file) }
+
     private static func certificates(_ pem: [UInt8], _ path: String) throws(Fault) -> [NIOSSLCertificate] {
         let certificates: [NIOSSLCertificate]
         do { certificates = try NIOSSLCertificate.fromPEMBytes(pem) } catch {

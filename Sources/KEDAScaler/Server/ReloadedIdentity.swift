@@ -9,9 +9,12 @@ import NIOSSL
 
 final class ReloadedIdentity: CertificateReloader {
     let tls: ReloadingTLSContext
+    /// Who vouches for clients; nil asks them for no certificate.
+    let clientAuthorities: [NIOSSLCertificate]?
 
     init(_ files: KEDAScalerConfiguration.TLS) throws(TLSFiles.Fault) {
         tls = try ReloadingTLSContext(TLSFiles(certificateFile: files.certificateFile, keyFile: files.keyFile))
+        clientAuthorities = if let file = files.clientCAFile { try TLSFiles.certificates(of: file) } else { nil }
     }
 
     var sslContextConfigurationOverride: NIOSSLContextConfigurationOverride {

@@ -14,7 +14,7 @@ extension HTTP2ServerTransport.Posix {
     /// - Parameter identity: of `configuration.tls`, where there is one.
     init(_ configuration: KEDAScalerConfiguration, identity: ReloadedIdentity?) throws {
         self.init(
-            address: SocketAddress(configuration.address), transportSecurity: try TransportSecurity(configuration.tls, identity), config: Config(configuration.limits),
+            address: SocketAddress(configuration.address), transportSecurity: try TransportSecurity(identity), config: Config(configuration.limits),
             eventLoopGroup: .singletonMultiThreadedEventLoopGroup)
     }
 }
@@ -28,18 +28,18 @@ extension SocketAddress {
 }
 
 extension HTTP2ServerTransport.Posix.TransportSecurity {
-    init(_ tls: KEDAScalerConfiguration.TLS?, _ identity: ReloadedIdentity?) throws {
-        guard let tls, let identity else {
+    init(_ identity: ReloadedIdentity?) throws {
+        guard let identity else {
             self = .plaintext
             return
         }
-        guard let authority = tls.clientCAFile else {
+        guard let authorities = identity.clientAuthorities else {
             self = try .tls(certificateReloader: identity)
             return
         }
-        self = try .mTLS(certificateReloader: identity) { config in
-            config.trustRoots = .certificates([.file(path: authority, format: .pem)])
-        }
+        // As bytes: given a path, the transport would open whatever is there, and wait for who writes a pipe.
+        let sources = try authorities.map { TLSConfig.CertificateSource.bytes(try $0.toDERBytes(), format: .der) }
+        self = try .mTLS(certificateReloader: identity) { $0.trustRoots = .certificates(sources) }
     }
 }
 

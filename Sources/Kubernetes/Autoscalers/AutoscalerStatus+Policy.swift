@@ -1,3 +1,4 @@
+import Basics
 import Autoscaling
 import ControlLoop
 
@@ -52,7 +53,15 @@ extension AutoscalerStatus {
         if let problem = view.targetProblem { return Condition(kind: .ready, holds: false, reason: problem.reason, message: problem.text) }
         if let problem = view.scaleProblem { return Condition(kind: .ready, holds: false, reason: "ScaleFailed", message: "the target \(problem)") }
         if let problem = view.workersFailing { return Condition(kind: .ready, holds: false, reason: "WorkersFailing", message: problem) }
-        return Condition(kind: .ready, holds: true, reason: "PolicyApplied", message: "in effect since position \(view.seq) of the log")
+        return Condition(kind: .ready, holds: true, reason: "PolicyApplied", message: "in effect since position \(view.seq) of the log" + timeAhead(view))
+    }
+
+    private static let minuteSeconds = 60.0
+
+    /// In whole minutes: they change about once an hour, and each change is a write.
+    private static func timeAhead(_ view: PolicyStatusView) -> String {
+        guard let seconds = view.logTimeAheadSeconds, seconds >= minuteSeconds else { return "" }
+        return "; log time runs \(Int(clamping: seconds / minuteSeconds)) min ahead of the machine's clock, which was set back"
     }
 
     private static func active(_ view: PolicyStatusView) -> Condition {

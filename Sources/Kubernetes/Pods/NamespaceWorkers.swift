@@ -415,11 +415,12 @@ actor NamespaceWorkers {
             guard old?.phase != .failed, old?.startProblem == nil else { return }
             (problem, word) = (pod.view.reason.isEmpty ? "its pod failed" : "its pod failed: \(pod.view.reason)", "failed")
         } else {
-            guard let why = pod.view.startProblem, old?.startProblem == nil else { return }
-            (problem, word) = (why, "waiting")
+            guard let why = pod.view.startProblem ?? pod.view.unschedulable, old?.startProblem == nil else { return }
+            if pod.view.startProblem == nil, old?.unschedulable != nil { return }
+            (problem, word) = (why, pod.view.startProblem == nil ? "unscheduled" : "waiting")
         }
         batch.appendFailedStart(
-            of: PodWorker.name(name, in: namespace), in: home.pool, problem: problem, attempt: 1, source: Self.source, id: "\(pod.view.uid)-start-\(word)")
+            of: PodWorker.name(name, in: namespace), in: home.pool, problem: problem, attempt: 1, hasEnded: word == "failed", source: Self.source, id: "\(pod.view.uid)-start-\(word)")
     }
 
     private static func add(_ event: WorkerEvent, _ worker: String, _ uid: String?, id: String, zone: String?, _ pool: ActuatedPool, to batch: inout EventBatch) {

@@ -34,6 +34,8 @@ package struct PodView: Hashable, Sendable {
     /// Why its containers don't run: `container c: ImagePullBackOff`. The same words as long as it is the same trouble; nil where
     /// nothing says that they can't.
     package var startProblem: String?
+    /// Why no node takes it; it may be that one is on its way.
+    package var unschedulable: String?
 
     package init(
         name: String, uid: String, resourceVersion: String, phase: Phase = .running, isReady: Bool = true, isBeingDeleted: Bool = false, node: String? = nil,
@@ -106,6 +108,8 @@ extension PodView {
             reason: String(reason.prefix(Self.textLimitCharacters)), isNodeLost: Self.lostReasons.contains(reason))
         createdAt = pod.metadata["creationTimestamp"].string ?? ""
         startProblem = Self.startProblem(status)
+        let scheduled = conditions.first { $0["type"].string == "PodScheduled" && $0["status"].string == "False" && $0["reason"].string == "Unschedulable" }
+        unschedulable = scheduled.map { Self.limited("Unschedulable: no node takes it\($0["message"].string.map { ": \($0)" } ?? "")") }
     }
 
     /// What a kubelet says of a container that it can't start, or that ended and is held back. A container is `Running` between two

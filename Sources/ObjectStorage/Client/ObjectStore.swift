@@ -1,6 +1,7 @@
 package import Domain
 import Basics
 import Foundation
+package import HTTPTransport
 import Synchronization
 import System
 
@@ -24,15 +25,16 @@ package final class ObjectStore: Sendable {
     private let seeds: Mutex<SplitMix64>
 
     /// - Parameter now: what the store's clock is taken to say; signatures carry it.
+    /// - Throws: where the authority's file can't be used.
     package init(
         _ store: ObjectLocation.Store, _ configuration: StoreConfiguration, observer: (any StoreObserving)? = nil,
         now: @escaping @Sendable () -> LogTime = ObjectStore.systemTime
-    ) {
+    ) throws(TLSFiles.Fault) {
         self.store = store
         self.configuration = configuration
         self.observer = observer
         self.now = now
-        transport = StoreTransport(configuration)
+        transport = try StoreTransport(configuration)
         regions = BucketRegions(usual: configuration.region, limit: configuration.limits.regions)
         seeds = Mutex(SplitMix64(seed: configuration.seed))
     }

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import HTTPAsking
+import HTTPTransport
 import NIOCore
 import NIOSSL
 
@@ -17,7 +18,7 @@ struct StoreTransport: Sendable {
         var reason: String
     }
 
-    init(_ configuration: StoreConfiguration) {
+    init(_ configuration: StoreConfiguration) throws(TLSFiles.Fault) {
         limits = configuration.limits
         var http = HTTPClient.Configuration(redirectConfiguration: .disallow)
         http.timeout.connect = .seconds(Int64(limits.connectSeconds))
@@ -27,7 +28,7 @@ struct StoreTransport: Sendable {
         http.decompression = .disabled
         if let file = configuration.authorityFile {
             var tls = TLSConfiguration.makeClientConfiguration()
-            tls.trustRoots = .file(file)
+            tls.trustRoots = .certificates(try TLSFiles.certificates(of: file))
             http.tlsConfiguration = tls
         }
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: http)

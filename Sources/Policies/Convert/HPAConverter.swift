@@ -43,11 +43,24 @@ struct HPAConverter {
                 trigger.name = ManifestNames.unique(trigger.name, among: triggers.map(\.name))
                 metric.isOrigin(nil, of: "spec.triggers[\(triggers.count)]")
                 if let name = Self.namePath(metric) { for field in ["name", "metric"] { name.isOrigin("name", of: "spec.triggers[\(triggers.count)].\(field)") } }
+                Self.noteOrigins(metric, "spec.triggers[\(triggers.count)]")
                 triggers.append(trigger)
             }
             metric.noteUnread()
         }
         return triggers
+    }
+
+    private static let targetFields = ["averageUtilization", "averageValue", "value"]
+
+    /// Where the threshold and the labels of the trigger came from.
+    private static func noteOrigins(_ metric: ManifestObject, _ path: String) {
+        for name in ["resource", "containerResource", "external", "pods", "object"] {
+            guard let source = metric.object(name) else { continue }
+            if let target = source.object("target"), let field = targetFields.first(where: target.names.contains) { target.isOrigin(field, of: "\(path).threshold") }
+            let labels = source.object("metric")?.object("selector")?.object("matchLabels")
+            for label in labels?.names ?? [] { labels?.isOrigin(label, of: "\(path).selector.\(label)") }
+        }
     }
 
     /// What holds the metric's name.

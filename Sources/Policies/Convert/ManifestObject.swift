@@ -14,6 +14,8 @@ final class ManifestObject {
     let notes: NoteList
     private var members: [(name: String, value: DocumentValue)] = []
     private var unread: [String] = []
+    /// Fields whose rounding was noted: one may be read more than once.
+    private var rounded: Set<String> = []
 
     /// nil, with a report, where the value isn't an object.
     init?(_ value: DocumentValue, notes: NoteList) {
@@ -58,14 +60,19 @@ final class ManifestObject {
         return Int(text) ?? wrong(name, "must be a whole number, and is \"\(text.prefix(40))\"")
     }
 
-    func milli(_ name: String) -> Int64? {
-        guard let text = text(name) else { return nil }
-        return (try? Quantity.parse(text, decimals: Quantity.milliDecimals)) ?? wrong(name, "must be a number or a quantity such as 1.5 or 500m, and is \"\(text.prefix(40))\"")
-    }
+    func milli(_ name: String) -> Int64? { quantity(name, Quantity.milliDecimals, example: "1.5 or 500m") }
+    func micro(_ name: String) -> Int64? { quantity(name, Quantity.microDecimals, example: "0.1 or 100m") }
 
-    func micro(_ name: String) -> Int64? {
+    /// What is finer than a policy knows is rounded away from zero, as Kubernetes does, and noted.
+    private func quantity(_ name: String, _ decimals: Int, example: String) -> Int64? {
         guard let text = text(name) else { return nil }
-        return (try? Quantity.parse(text, decimals: Quantity.microDecimals)) ?? wrong(name, "must be a number or a quantity such as 0.1 or 100m, and is \"\(text.prefix(40))\"")
+        guard let (value, isRounded) = try? Quantity.read(text, decimals: decimals) else {
+            return wrong(name, "must be a number or a quantity such as \(example), and is \"\(text.prefix(40))\"")
+        }
+        if isRounded, rounded.insert(name).inserted {
+            note(name, "\(text.prefix(40)) became \(Quantity.text(value, decimals: decimals)): \(Quantity.step(decimals: decimals)) is the finest step there is")
+        }
+        return value
     }
 
     func flag(_ name: String) -> Bool? {

@@ -15,6 +15,11 @@ struct OtherScaler {
     /// What KEDA counts, work in flight included where it does; nil where nothing is to be said.
     var value: (ManifestObject) -> String? = { _ in nil }
 
+    /// Its metadata's fields, by those of the trigger that it became.
+    var origins: [(theirs: [String], ours: String)] {
+        [(thresholds, "threshold"), (activations, "activationThreshold")] + labels.map { ([$0], "selector.\($0)") }
+    }
+
     static func of(_ type: String) -> OtherScaler {
         switch type {
         case "kafka", "apache-kafka":

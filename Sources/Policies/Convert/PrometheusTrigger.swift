@@ -1,3 +1,4 @@
+import Basics
 internal import Autoscaling
 
 // What becomes of a KEDA trigger of type prometheus?
@@ -75,16 +76,20 @@ struct PrometheusTrigger {
     /// Milliseconds, or a duration as Go writes it.
     private func timeout() -> Int? {
         guard let written = metadata.text("timeout") else { return nil }
-        let seconds: Int?
-        if let milliseconds = Int(written) { seconds = milliseconds / 1_000 } else {
-            let units = [("ms", 0), ("s", 1), ("m", 60)]
-            seconds = units.first { written.hasSuffix($0.0) }.flatMap { unit, size in Int(written.dropLast(unit.count)).map { $0.multipliedReportingOverflow(by: size).partialValue } }
+        let units = [("ms", 1), ("s", 1_000), ("m", 60_000)]
+        let milliseconds = Int(written) ?? units.first { written.hasSuffix($0.0) }.flatMap { unit, size in
+            Int(written.dropLast(unit.count)).map { $0.multipliedClamped(by: size) }
         }
-        guard let seconds else {
+        guard let milliseconds else {
             metadata.note("timeout", "left out: \(written.prefix(40)) is not a time that is known here; write timeoutSeconds")
             return nil
         }
-        return min(max(seconds, 1), PolicyLimits.pollTimeoutSeconds)
+        // Rounded to the next second, so that none is shorter than it was asked for.
+        let seconds = min(max(milliseconds / 1_000 + (milliseconds % 1_000 > 0 ? 1 : 0), 1), PolicyLimits.pollTimeoutSeconds)
+        if milliseconds != seconds * 1_000 {
+            metadata.note("timeout", "\(written.prefix(40)) became \(seconds) s: a timeout is whole seconds, 1 to \(PolicyLimits.pollTimeoutSeconds)")
+        }
+        return seconds
     }
 
     private func noteAlternative(_ poll: Poll, _ address: String, _ query: String) {

@@ -58,7 +58,11 @@ struct ScaledObjectConverter {
                     append(trigger, of: document, to: &policy)
                 }
             case .schedule(let schedule):
-                document.isOrigin(nil, of: "spec.schedules[\(policy.schedules.count)]")
+                let path = "spec.schedules[\(policy.schedules.count)]"
+                document.isOrigin(nil, of: path)
+                if let metadata = document.object("metadata") {
+                    for (theirs, ours) in [("start", "cron"), ("end", "durationSeconds"), ("desiredReplicas", "minReplicaCount")] { metadata.isOrigin(theirs, of: "\(path).\(ours)") }
+                }
                 policy.schedules.append(schedule)
                 document.text("name").map { scheduled.append($0) }
             case nil: break
@@ -87,6 +91,9 @@ struct ScaledObjectConverter {
         let named = document.names.contains("name") ? "name" : "type"
         document.isOrigin(named, of: "\(path).name")
         document.isOrigin(trigger.poll == nil ? "type" : named, of: "\(path).metric")
+        let metadata = document.object("metadata")
+        if let metadata { ScaledTrigger.noteOrigins(of: document.text("type") ?? "", in: metadata, path) }
+        for ours in ["bearerTokenFile", "tls"] where document.names.contains("authenticationRef") { document.isOrigin("authenticationRef", of: "\(path).\(ours)") }
         if trigger.activationThresholdMilli < 0 {
             trigger.activationThresholdMilli = 0
             policy.forceActivation = true

@@ -72,6 +72,22 @@ struct ScaledTrigger {
         document.note("authenticationRef", "\(what) is read from the file \(file.path)\(guess): mount the secret \(file.secret) as \(namespace)/\(file.secret) in the service's folder of secrets")
     }
 
+    /// Notes which fields of its metadata the trigger's came from, where they have other names there.
+    static func noteOrigins(of type: String, in metadata: ManifestObject, _ path: String) {
+        let origins: [(theirs: [String], ours: String)] = switch type {
+        case "prometheus": [(["timeout"], "timeoutSeconds")]
+        case "nats-jetstream":
+            [(["natsServerMonitoringEndpoint"], "monitoringEndpoint"), (["lagThreshold"], "threshold"), (["activationLagThreshold"], "activationThreshold")]
+        case "cpu", "memory": [(["value"], "threshold"), (["containerName"], "selector.container")]
+        case "external", "external-push": [(["targetSize"], "threshold")]
+        default: OtherScaler.of(type).origins
+        }
+        for (theirs, ours) in origins {
+            // Of several names that a scaler takes, the first that is there was read.
+            if let name = theirs.first(where: metadata.names.contains) { metadata.isOrigin(name, of: "\(path).\(ours)") }
+        }
+    }
+
     // MARK: - NATS
 
     private func natsJetStream(_ metadata: ManifestObject) -> Trigger? {

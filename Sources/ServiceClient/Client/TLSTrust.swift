@@ -1,3 +1,4 @@
+import HTTPTransport
 package import NIOSSL
 
 #if canImport(Glibc)
@@ -15,10 +16,14 @@ package enum TLSTrust {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
         tls.applicationProtocols = ["h2"]
-        if let file = configuration.trustFile { tls.trustRoots = .file(file) }
+        if let file = configuration.trustFile {
+            do throws(TLSFiles.Fault) { tls.trustRoots = .certificates(try TLSFiles.certificates(of: file)) } catch {
+                throw HandshakeFault(problem: "the trusted certificates can't be read: \(error)")
+            }
+        }
         if configuration.acceptsAnyCertificate { tls.certificateVerification = .none }
         do { return try NIOSSLContext(configuration: tls) } catch {
-            throw HandshakeFault(problem: "the trusted certificates \(configuration.trustFile ?? "of this machine") can't be read: \(error)")
+            throw HandshakeFault(problem: "the trusted certificates \(configuration.trustFile ?? "of this machine") can't be used: \(error)")
         }
     }
 

@@ -55,9 +55,9 @@ struct Floor: Sendable {
             packages: grpc.union(["NIOCore", "NIOSSL", "NIOCertificateReloading", "Logging", "ServiceLifecycle"])),
         Floor(target: "Kubernetes", level: 3, ours: belowThree.union(["HTTPTransport", "HTTPAsking"]), packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(
-            target: "ObjectStorage", level: 3, ours: ["Basics", "System", "Domain", "HTTPAsking"],
+            target: "ObjectStorage", level: 3, ours: ["Basics", "System", "Domain", "HTTPAsking", "HTTPTransport"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
-        Floor(target: "ServiceClient", level: 3, ours: ["Basics", "Domain"], packages: http.union(["Logging"])),
+        Floor(target: "ServiceClient", level: 3, ours: ["Basics", "Domain", "HTTPTransport"], packages: http.union(["Logging"])),
         Floor(target: "WorkerAgent", level: 3, ours: ["Basics", "Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
         Floor(target: "LocalWorkers", level: 3, ours: belowThree, packages: ["Logging", "Subprocess"]),
         Floor(target: "Pollers", level: 3, ours: ["Basics", "System", "Domain", "SmallFiles", "Autoscaling", "HTTPAsking"], packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),

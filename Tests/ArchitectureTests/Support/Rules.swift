@@ -85,6 +85,18 @@ enum Rules {
         }
     }
 
+    private static let wallWaits = ["DispatchWallTime", "wallDeadline", "wallTimeout", "NSCondition", "NSConditionLock"]
+
+    /// Nothing waits by the wall clock, which people set back: a wait of a second may then last an hour. Dispatch's semaphores and groups
+    /// do so on Linux, whatever kind of time they are given.
+    static func wallWaits(_ file: SourceFile) -> [Violation] {
+        file.code.enumerated().compactMap { k, line in
+            let word = SourceFile.words(line).first { wallWaits.contains($0.text) }?.text
+            guard let found = word ?? (line.contains(".wait(timeout:") ? "wait(timeout:)" : nil) else { return nil }
+            return Violation(path: file.path, line: k + 1, problem: "`\(found)` waits by the wall clock: take EventLog's MeasuredSignal, a Dispatch timer or a Clock")
+        }
+    }
+
     /// A file says what question it answers before anything else.
     static func openingComment(_ file: SourceFile) -> [Violation] {
         guard let opening = file.opening else { return [Violation(path: file.path, line: 1, problem: "is empty")] }

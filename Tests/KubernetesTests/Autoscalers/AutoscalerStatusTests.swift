@@ -72,6 +72,15 @@ private struct Change: Sendable {
         #expect(status(row.verdict, row.view).conditions.map { "\($0.kind.rawValue) \($0.status) \($0.reason)" } == row.conditions)
     }
 
+    @Test("log time that runs ahead stands in the message, in minutes, and is no other condition", arguments: [
+        (nil, ""), (59, ""), (60, "; log time runs 1 min ahead of the machine's clock, which was set back"), (3_599, "; log time runs 59 min ahead of the machine's clock, which was set back"),
+    ] as [(Double?, String)])
+    func timeAhead(_ seconds: Double?, _ text: String) throws {
+        let conditions = status(.applied, standing { $0.logTimeAheadSeconds = seconds }).conditions
+        #expect(conditions.map(\.reason) == status(.applied, standing()).conditions.map(\.reason))
+        #expect(conditions.first?.message == "in effect since position 7 of the log" + text)
+    }
+
     @Test("written once, a status has nothing to write; a transition's time stays as long as its status")
     func patches() throws {
         let first = status(.applied, standing())

@@ -254,6 +254,24 @@ import Testing
         }
     }
 
+    @Test("a pod that no node takes is told once, and isn't the pool's trouble: a node may be on its way")
+    func unschedulable() async throws {
+        try await withBench(replicas: 1) { bench in
+            let pod = bench.pods[0]
+            await bench.run()
+            for message in ["0/1 nodes", "0/2 nodes"] {
+                bench.twin.edit(.pods, "ns", pod) {
+                    $0["status"] = ["phase": "Pending", "conditions": [["type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": .string(message)]]]
+                }
+            }
+            try await eventually("told: \(bench.events.values)") { bench.events.values.contains { $0.contains("isn't ready: Unschedulable: no node takes it: 0/") } }
+            bench.twin.makeReady(pod: pod, "ns", node: "node-a", ip: "10.0.0.9")
+            try await bench.says(bench.ready(pod, slots: 2))
+            #expect(bench.events.values.count { $0.hasPrefix("scale.failed") } == 1)
+            #expect(!bench.events.values.contains { $0.contains("WorkersFailing") })
+        }
+    }
+
     @Test("pods that come and don't get ready are told: each once, and as the pool's trouble until one is ready")
     func failing() async throws {
         try await withBench { bench in

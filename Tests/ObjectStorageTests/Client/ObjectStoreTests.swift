@@ -30,7 +30,7 @@ import Testing
         try await ScriptedStore.with(script) { server in
             var configuration = try configuration(server, key: key)
             change(&configuration)
-            let store = ObjectStore(.s3, configuration)
+            let store = try ObjectStore(.s3, configuration)
             let result: Result<Answer, StoreFault>
             do { result = .success(try await ask(store)) } catch let fault as StoreFault { result = .failure(fault) }
             await store.shutdown()
@@ -90,11 +90,25 @@ import Testing
         #expect(ContinuousClock.now - start < .seconds(8))
     }
 
+    @Test("an authority's file that is a pipe, a directory or no PEM is refused, and nothing waits for it")
+    func authorityFile() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-authority-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        mkfifo(folder.appendingPathComponent("pipe").path, 0o600)
+        try Data("no PEM".utf8).write(to: folder.appendingPathComponent("text"))
+        for (file, problem) in [("pipe", "is a named pipe"), ("", "is a directory"), ("text", "certificate in PEM"), ("none", "can't be opened")] {
+            var configuration = StoreConfiguration(endpoint: .google, region: "r", credentials: .anonymous)
+            configuration.authorityFile = folder.appendingPathComponent(file).path
+            #expect { try ObjectStore(.gs, configuration) } throws: { "\($0)".contains(problem) }
+        }
+    }
+
     @Test("nobody there: the fault says so") func refused() async throws {
         let url = try await ScriptedStore.with({ _, _ in .hang }) { $0.url }
         var configuration = StoreConfiguration(endpoint: try StoreEndpoint(url, for: .s3, style: nil), region: "r", credentials: .anonymous)
         configuration.limits.attempts = 1
-        let store = ObjectStore(.s3, configuration)
+        let store = try ObjectStore(.s3, configuration)
         let fault = await #expect(throws: StoreFault.self) { try await store.size(of: location) }
         #expect(fault?.description == "looking at s3://bucket/key: the connection was refused: check the endpoint and the network to it")
         await store.shutdown()

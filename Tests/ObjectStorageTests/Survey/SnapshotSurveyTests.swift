@@ -40,7 +40,7 @@ import TestSupport
                 .map { "<Contents><Key>\($0.key)</Key><Size>\($0.value)</Size><LastModified>2026-11-20T09:00:00Z</LastModified></Contents>" }.joined()
             return .say(200, body: Array("<ListBucketResult>\(contents)</ListBucketResult>".utf8))
         }) { server in
-            let store = ObjectStore(.s3, StoreConfiguration(endpoint: try StoreEndpoint(server.url, for: .s3, style: nil), region: "r", credentials: .anonymous))
+            let store = try ObjectStore(.s3, StoreConfiguration(endpoint: try StoreEndpoint(server.url, for: .s3, style: nil), region: "r", credentials: .anonymous))
             var configuration = SnapshotSurvey.Configuration()
             configuration.looksPerSecond = 1_000
             configuration.goldens = goldens

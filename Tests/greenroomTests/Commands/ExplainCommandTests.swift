@@ -65,6 +65,14 @@ import Testing
         #expect(json["foreignChange"]?["text"]?.string == (isTold ? "somebody else set replicas to \(found)" : nil))
     }
 
+    @Test func logTimeThatRunsAheadIsTold() async throws {
+        var explanation = try await explanation()
+        #expect(try explanation.json["logTimeAheadSeconds"] == nil && !explanation.text(palette: Palette(isOn: false)).contains("The log's time"))
+        explanation.pool = try Samples.view(Samples.pool.dropLast() + #","logTimeAheadSeconds":130.5}"#)
+        #expect(explanation.text(palette: Palette(isOn: false)).contains("The log's time\n  runs 2m10.5s ahead of the machine's clock, which was set back"))
+        #expect(try explanation.json["logTimeAheadSeconds"]?.double == 130.5)
+    }
+
     @Test func aPastDecisionDoesNotSpeakOfDeadlinesAhead() async throws {
         #expect(try await !explanation("--at", "2").text(palette: Palette(isOn: false)).contains("that is in"))
     }

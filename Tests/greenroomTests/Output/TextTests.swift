@@ -14,13 +14,15 @@ import Testing
         #expect(DurationText.age(seconds) == text)
     }
 
-    @Test(arguments: [(0, "0.0s"), (0.31, "0.3s"), (9.94, "9.9s"), (9.96, "9s"), (130, "2m10s")] as [(Double, String)])
+    @Test(arguments: [(0, "0.0s"), (0.31, "0.3s"), (9.94, "9.9s"), (9.96, "10s"), (10, "10s"), (130, "2m10s")] as [(Double, String)])
     func waitsHaveTenthsBelowTenSeconds(seconds: Double, text: String) {
         #expect(DurationText.short(seconds) == text)
     }
 
     @Test(arguments: [
         (0.00035, "350µs"), (0.012, "12ms"), (0.9999, "1.000s"), (1.203, "1.203s"), (130.5, "2m10.5s"), (7_200, "120m"), (-0.5, "-500ms"),
+        // What rounds up to the next unit is written in that.
+        (0.0009996, "1ms"), (0.9994, "999ms"), (0.9996, "1.000s"), (59.9994, "59.999s"), (59.9996, "1m0.0s"), (119.96, "2m0.0s"), (3_599.94, "59m59.9s"), (3_599.96, "60m"), (3_600, "60m"),
     ] as [(Double, String)])
     func stepsAreSaidToTheMillisecond(seconds: Double, text: String) {
         #expect(DurationText.precise(seconds) == text)

@@ -5,68 +5,6 @@ import Testing
 @testable import Inspection
 @testable import System
 
-// One `greenroom serve` in a process of its own, whose log's files and whose own life are meddled with.
-
-private final class Served: Sendable {
-    let folder: URL
-    let url: String
-    private let process = Locked<Running?>(nil)
-
-    /// Foundation's class isn't Sendable: it is touched under the lock alone.
-    private struct Running: @unchecked Sendable { var process: Process }
-
-    var database: String { folder.appendingPathComponent("data/greenroom.db").path }
-    private var logFile: String { folder.appendingPathComponent("out.log").path }
-    var log: String { (try? String(contentsOfFile: logFile, encoding: .utf8)) ?? "" }
-
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-served-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let port = try LocalPort.free()
-        url = "http://127.0.0.1:\(port)"
-        try "database: data/greenroom.db\nlisten: 127.0.0.1:\(port)\n".write(to: folder.appendingPathComponent("config.yaml"), atomically: true, encoding: .utf8)
-        _ = FileManager.default.createFile(atPath: logFile, contents: nil)
-    }
-
-    deinit {
-        signal(SIGKILL)
-        try? FileManager.default.removeItem(at: folder)
-    }
-
-    func start() async throws {
-        let output = try FileHandle(forWritingTo: URL(fileURLWithPath: logFile))
-        try output.seekToEnd()
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: try BuiltProgram.path())
-        process.arguments = ["serve", "--config", folder.appendingPathComponent("config.yaml").path]
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        self.process.value = Running(process: process)
-        try await eventually("it is ready: \(log)") { await ask(APIRequest(path: "/readyz"))?.status == 200 }
-    }
-
-    func signal(_ signal: Int32) { if let running = process.value, running.process.isRunning { kill(running.process.processIdentifier, signal) } }
-
-    func ended(within bound: Duration = .seconds(30)) async throws {
-        guard let running = process.value else { return }
-        try await eventually("it ends: \(log)", within: bound) { !running.process.isRunning }
-    }
-
-    func ask(_ request: APIRequest) async -> APIAnswer? {
-        guard let connection = try? await ServiceConnection.open(url: url, token: nil) else { return nil }
-        let answer = try? await connection.send(request)
-        await connection.close()
-        return answer
-    }
-
-    func send(_ id: String) async -> APIAnswer? {
-        let event = #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/test","id":"\#(id)","subject":"a-\#(id)","data":{"pool":"ns/p"}}"#
-        return await ask(APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8)))
-    }
-}
-
 @Suite("A service whose log is meddled with", .timeLimit(.minutes(3)))
 struct LogFaultsServedTests {
     @Test("a crash ends it at once, with one line", arguments: [SIGSEGV, SIGILL, SIGTRAP, SIGABRT])
