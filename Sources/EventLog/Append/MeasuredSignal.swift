@@ -4,8 +4,9 @@
 // measures. Dispatch's semaphore turns its timeout into a moment of the wall clock on Linux, so that a clock that is set back
 // by an hour makes a wait of a second last an hour.
 
-#if canImport(Glibc)
 import System
+
+#if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
 import Musl
