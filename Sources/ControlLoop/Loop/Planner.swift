@@ -133,7 +133,7 @@ struct Planner {
     /// to one, is never chosen.
     mutating func drainSurplus(_ pool: Int, _ world: inout World, _ out: inout Outputs) {
         guard world.pools[pool].workers.ready > world.pools[pool].desired, world.pools[pool].isFollowed else { return }
-        guard !world.pools[pool].drains.isPaused(at: world.at) else { return }
+        guard !world.pools[pool].drains.isPaused(at: world.at), !world.pools[pool].isTargetUnseen else { return }
         let condemned = world.pools[pool].members.count { world.workers[$0].isCondemned }
         let surplus = world.pools[pool].workers.ready - condemned - world.pools[pool].desired
         guard surplus > 0 else { return }
