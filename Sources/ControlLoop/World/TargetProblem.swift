@@ -23,6 +23,9 @@ package struct TargetProblem: Hashable, Sendable {
     /// It has replicas, and none of the namespace's pods is known to be its.
     package static let podsNotFound = "PodsNotFound"
 
+    /// It belongs to a target that another policy scales.
+    package static let nested = "TargetNested"
+
     /// Whether the counts that came with it are the target's own.
     var hasCounts: Bool { reason == Self.podsNotFound }
 }
