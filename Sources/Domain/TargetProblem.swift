@@ -25,6 +25,9 @@ package struct TargetProblem: Hashable, Sendable {
     /// Its pods come, and don't get ready.
     package static let workersFailing = "WorkersFailing"
 
+    /// It belongs to a target that another policy scales.
+    package static let nested = "TargetNested"
+
     /// Whether the counts that came with it are the target's own.
     package var hasCounts: Bool { reason == Self.podsNotFound || reason == Self.workersFailing }
 }

@@ -77,7 +77,7 @@ package struct KubernetesTargets: Sendable {
             if last.changes(to: problem) { logger.warning("\(problem)") }
         }
         return ClusterWatches(
-            client: client, targets: targets, owners: actuator.owners, options: options, append: append, finding: finding, standing: standing, loads: loads,
+            client: client, targets: targets, actuator: actuator, options: options, append: append, finding: finding, standing: standing, loads: loads,
             observed: { pool, replicas in await actuator.noteObserved(pool, specReplicas: replicas) })
     }
 

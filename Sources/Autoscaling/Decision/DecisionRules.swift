@@ -9,8 +9,10 @@ package enum DecisionRules: Int, Hashable, Comparable, Sendable {
     /// A schedule makes the pool active while it runs, and its floor is recommended like what a trigger asks for: when it ends,
     /// cooldown and stabilization hold the count, as they do after KEDA's cron scaler.
     case scheduleIsActivity = 2
+    /// The count that a target has when it is first seen is where the pool begins, also while workers drain that others told to.
+    case firstCountStands = 3
 
-    package static let current = scheduleIsActivity
+    package static let current = firstCountStands
 
     package static func < (a: DecisionRules, b: DecisionRules) -> Bool { a.rawValue < b.rawValue }
 }

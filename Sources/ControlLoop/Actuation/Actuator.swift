@@ -44,9 +44,12 @@ package struct ActuatedPool: Hashable, Sendable {
     /// After it the loop gives the drain up; no actuator needs to watch it.
     package var drainTimeoutSeconds: Int
     package var foreignChange: ForeignChange
+    /// Whether its policy sets the target's count, not only recommends one.
+    package var isScaled: Bool
 
     package init(
-        name: String, target: ScaleTarget, slotsPerWorker: Int, drainTimeoutSeconds: Int, foreignChange: ForeignChange = .takeOver, workerSelector: WorkerSelector? = nil
+        name: String, target: ScaleTarget, slotsPerWorker: Int, drainTimeoutSeconds: Int, foreignChange: ForeignChange = .takeOver, workerSelector: WorkerSelector? = nil,
+        isScaled: Bool = true
     ) {
         self.name = name
         self.target = target
@@ -54,6 +57,7 @@ package struct ActuatedPool: Hashable, Sendable {
         self.slotsPerWorker = slotsPerWorker
         self.drainTimeoutSeconds = drainTimeoutSeconds
         self.foreignChange = foreignChange
+        self.isScaled = isScaled
     }
 }
 

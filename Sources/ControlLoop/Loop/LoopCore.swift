@@ -603,6 +603,6 @@ private final class SavingMark: Sendable {
 extension ActuatedPool {
     package init(_ policy: Policy) {
         self.init(name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker, drainTimeoutSeconds: policy.drainTimeoutSeconds,
-            foreignChange: policy.foreignChange, workerSelector: policy.workerSelector)
+            foreignChange: policy.foreignChange, workerSelector: policy.workerSelector, isScaled: policy.mode == .auto)
     }
 }

@@ -113,7 +113,7 @@ struct Planner {
     /// for one, is never chosen.
     func drainSurplus(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) {
         guard held.state.pools[pool].workers.ready > held.state.pools[pool].desired, held.isFollowed(pool) else { return }
-        guard !held.state.pools[pool].drains.isPaused(at: held.state.at) else { return }
+        guard !held.state.pools[pool].drains.isPaused(at: held.state.at), !held.state.pools[pool].isTargetUnseen else { return }
         let cordoned = !reservations.hasCordons ? 0 : held.state.pools[pool].members.count { reservations.isCordoned($0) && held.state.workers[$0].state == .ready }
         let surplus = held.state.pools[pool].workers.ready - cordoned - held.state.pools[pool].desired
         guard surplus > 0 else { return }

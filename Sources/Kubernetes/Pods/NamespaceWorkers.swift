@@ -4,7 +4,10 @@ import Domain
 // Which workers do the pools of one namespace have, by its pods?
 //
 // One watch of the namespace's pods serves all its pools. A pod is the worker of the pool whose target owns it (`OwnerChains`,
-// `PodMembership`). What `PodEvents` makes of its changes goes to the log. What is known of the pod moves on only once that is there, and
+// `PodMembership`). Where several policies name one target, its pods are workers of the one that scales it. A worker that is another
+// pool's by now, or nobody's, drains first and leaves once it is empty: its pod runs on, and so does what is on it.
+//
+// What `PodEvents` makes of a pod's changes goes to the log. What is known of the pod moves on only once that is there, and
 // a failed append is made good by a new list. A worker is followed to its end, also when its pool's policy was taken away or got another
 // target. So is one of an earlier run, which only the log knows. Ids follow from the pod's uid and version, so what a restart
 // says again is in the log once.
@@ -18,23 +21,37 @@ actor NamespaceWorkers {
     /// How long a target may have replicas and none of the pods be its, before that is told.
     static let blindFor = Duration.seconds(3)
     static let retryAfter = Duration.seconds(2)
+    /// The same where only the count that it shall have says that it should have pods: they may just not be made yet.
+    static let unmadeFor = Duration.seconds(15)
+    /// From when on a worker that is to leave its pool is asked about: what was promised to it has been logged by then.
+    static let leavesAfter = Duration.milliseconds(500)
 
     struct Parts: Sendable {
         var client: KubernetesClient
         var owners: OwnerChains
+        var nested: NestedTargets
         var nodes: NodeCache
         var options: WatchOptions
         var append: ClusterWatches.Append
         var finding: @Sendable (ScaleFinding) -> Void
+        /// Whether the log knows of an actor on the worker of that name, `NAMESPACE/POD`.
+        var holdsActor: @Sendable (String) async -> Bool
     }
 
     /// What a pool's target is, as its watch saw it.
     struct Target: Hashable, Sendable {
         var uid: String
         var description: String
+        /// Its own.
+        var owners: [OwnerReference]
         var membership: PodMembership
         /// Those that it says it has.
         var replicas: Int
+        /// Those that it shall have; its status may lag behind, or never be written.
+        var wanted: Int
+
+        /// Whether some pods must be its. Where owners are known to tell, none means that none was made yet.
+        func hasPods(unknownOwner: String?) -> Bool { replicas > 0 || (wanted > 0 && (unknownOwner != nil || !membership.isToldByOwners)) }
     }
 
     private struct Pool {
@@ -43,6 +60,10 @@ actor NamespaceWorkers {
         /// A policy asks for it; else its workers are only followed to their end.
         var isFollowed = true
         var target: Target?
+        /// The target's name where it was found not to be there.
+        var missing: String?
+        /// Why its target is left to another policy.
+        var nesting: TargetProblem?
         /// Workers that the log holds for alive, and that weren't looked for yet.
         var known: [String] = []
         /// Since when there are replicas and no pods.
@@ -68,6 +89,10 @@ actor NamespaceWorkers {
         var owners: [OwnerReference]
         /// nil where it is nobody's worker.
         var home: Home?
+        /// The followed target that owns it, whoever's worker it is.
+        var owner: String?
+        /// It drains to leave its home: why, and since when.
+        var leaving: (why: String, since: Duration)?
         var record: PodRecord?
         /// Of the last events told of it in this run.
         var toldID: String?
@@ -79,13 +104,21 @@ actor NamespaceWorkers {
         var revision: String? { labels["pod-template-hash"] ?? labels["controller-revision-hash"] }
     }
 
+    private struct Targeted {
+        var pool: String
+        var target: Target
+        var isScaled: Bool
+    }
+
     private let namespace: String
     private let parts: Parts
     private let alarm: Alarm
     private var gate = SerialGate()
     private var pools: [String: Pool] = [:]
-    /// Those with a target, in order of name; nil where it must be made anew.
-    private var targeted: [(pool: String, target: Target)]?
+    /// Those with a target of their own, in order of name; nil where it must be made anew.
+    private var targeted: [Targeted]? { didSet { if targeted == nil { targetings &+= 1 } } }
+    /// Rises whenever it must be.
+    private var targetings: UInt64 = 0
     private var pods: [String: Pod] = [:]
     private var hasListed = false
     private var looks = 0
@@ -106,32 +139,39 @@ actor NamespaceWorkers {
         var entry = Pool(pool: pool, telling: telling)
         if let before {
             entry.known = before.known
-            if before.pool.target == pool.target, before.isFollowed { entry.target = before.target }
+            if before.pool.target == pool.target, before.isFollowed { (entry.target, entry.missing) = (before.target, before.missing) }
             entry.toldRevision = before.toldRevision
             if before.pool.slotsPerWorker != pool.slotsPerWorker { announceAgain(pool.name) }
         }
         entry.known += known
         pools[pool.name] = entry
-        targeted = nil
-        alarm.ring()
+        noteTargets()
     }
 
     /// No policy asks for it any more, or none did in this run: its workers are followed to their end.
     func followToTheEnd(_ pool: ActuatedPool, _ telling: PoolTelling, known: [String] = []) {
         var entry = pools[pool.name] ?? Pool(pool: pool, telling: telling)
         entry.isFollowed = false
-        entry.target = nil
+        (entry.target, entry.missing, entry.nesting) = (nil, nil, nil)
         entry.blindSince = nil
         entry.known += known
         pools[pool.name] = entry
-        targeted = nil
-        alarm.ring()
+        noteTargets()
     }
 
-    /// What the watch of targets saw; nil where there is no such object.
-    func see(_ target: Target?, of pool: String) {
-        guard let entry = pools[pool], entry.isFollowed, entry.target != target else { return }
+    /// What the watch of targets saw; nil where it can't be read.
+    ///
+    /// - Parameter missing: the target's name where there is no such object.
+    func see(_ target: Target?, of pool: String, missing: String? = nil) {
+        guard let entry = pools[pool], entry.isFollowed, entry.target != target || entry.missing != missing else { return }
         pools[pool]?.target = target
+        pools[pool]?.missing = missing
+        noteTargets()
+    }
+
+    private func noteTargets() {
+        let scaled = pools.filter { $0.value.isFollowed && $0.value.pool.isScaled }.compactMapValues { $0.target }
+        parts.nested.note(scaled.mapValues { .init(uid: $0.uid, description: $0.description) }, in: namespace)
         targeted = nil
         alarm.ring()
     }
@@ -298,7 +338,7 @@ actor NamespaceWorkers {
                 // One that stopped being ready may have lost its node.
                 if await parts.nodes.node(node, fresh: true).isLost { pod.view.isNodeLost = true }
             }
-            if before?.view.uid != pod.view.uid { pod.home = nil }
+            if before?.view.uid == pod.view.uid { (pod.owner, pod.leaving) = (before?.owner, before?.leaving) } else { pod.home = nil }
         } else {
             guard let before else { return nil }
             pod = before
@@ -306,56 +346,118 @@ actor NamespaceWorkers {
             pod.isForeign = false
         }
         let mayHaveMoved = change.object != nil && (before?.labels != pod.labels || before?.owners != pod.owners)
-        let home = await home(of: &pod, fresh: mayHaveMoved && before != nil)
+        let home = await home(of: &pod, change.name, fresh: mayHaveMoved && before != nil)
         // Another pod of the name is another worker, also in the same pool.
         pod.home = home
-        if let home, home.isKept, let entry = pools[home.pool], entry.isFollowed, let target = entry.target, pod.view.drainingReason == nil {
-            pod.view.drainingReason = "its pod doesn't belong to \(target.description)"
+        if let home, home.isKept, pod.view.drainingReason == nil, let why = pod.leaving?.why ?? foreignness(to: home.pool) {
+            pod.view.drainingReason = why
             pod.isForeign = true
         }
         return pod
     }
 
-    /// What was told at this version already is told under another id where it is so again.
+    /// Why a worker that is no pod of its pool's target drains; nil where nobody knows that target.
+    private func foreignness(to pool: String) -> String? {
+        guard let entry = pools[pool], entry.isFollowed else { return nil }
+        if let target = entry.target { return "its pod doesn't belong to \(target.description)" }
+        return entry.missing.map { "\($0), its pool's target, doesn't exist" }
+    }
+
+    /// What was told at this version already is told under another id where it is so again. So is what pools and targets make of a worker, in
+    /// whatever run: it may have been so before.
     private func id(of change: Change, _ before: Pod?) -> String {
-        guard before?.toldID == change.id else { return change.id }
+        guard before?.toldID == change.id || (change.object == nil && before?.home != nil) else { return change.id }
         looks += 1
         return "\(change.id)-\(parts.options.run)-\(looks)"
     }
 
     // MARK: - Whose it is
 
-    private func home(of pod: inout Pod, fresh: Bool) async -> Home? {
+    /// Which pools have targets, but for those whose target is left to another policy.
+    private func targets() async -> [Targeted] {
+        if let targeted { return targeted }
+        let number = targetings
+        var found: [Targeted] = []
+        for (name, entry) in pools.sorted(by: { $0.key < $1.key }) where entry.isFollowed {
+            guard let target = entry.target else {
+                pools[name]?.nesting = nil
+                continue
+            }
+            let nesting = await parts.nested.problem(of: name, target.description, owners: target.owners, in: namespace)
+            pools[name]?.nesting = nesting
+            if nesting == nil { found.append(Targeted(pool: name, target: target, isScaled: entry.pool.isScaled)) }
+        }
+        // They may have changed meanwhile: then it is made again with the next look.
+        if number == targetings { targeted = found }
+        return found
+    }
+
+    private func home(of pod: inout Pod, _ name: String, fresh: Bool) async -> Home? {
         pod.isOwnerUnknown = false
-        let targets = targeted ?? pools.compactMap { name, entry in entry.isFollowed ? entry.target.map { (name, $0) } : nil }.sorted { $0.0 < $1.0 }
-        targeted = targets
-        let askable = targets.filter { $0.target.membership.asksOwners && $0.target.membership.allows(pod.labels) }
+        let targets = await targets()
+        // Of a worker it is asked too where its target doesn't want it any more.
+        let askable = targets.filter {
+            $0.target.membership.asksOwners && $0.target.membership.mayOwn(pod.labels) && (pod.home != nil || $0.target.membership.isWanted(pod.labels))
+        }
         if !askable.isEmpty, !pod.owners.isEmpty {
             let uids = Set(targets.map(\.target.uid))
             switch await parts.owners.owner(of: pod.owners, in: namespace, among: uids, fresh: fresh) {
             case .owned(let uid):
-                if let owner = askable.first(where: { $0.target.uid == uid }) { return Home(pool: owner.pool, target: uid) }
+                let named = targets.filter { $0.target.uid == uid && $0.target.membership.asksOwners }
                 // Another target's, whatever labels fit.
-                if targets.contains(where: { $0.target.uid == uid && $0.target.membership.asksOwners }) { return left(pod) }
+                if !named.isEmpty { return await home(of: &pod, name, among: named) }
             case .unknown(let why):
                 pod.isOwnerUnknown = true
-                for (name, _) in askable { pools[name]?.unknownOwner = why }
+                for entry in askable where entry.target.membership.isWanted(pod.labels) { pools[entry.pool]?.unknownOwner = why }
                 return pod.home
             case .notOwned: break
             }
         }
-        for (name, target) in targets where !target.membership.asksOwners && target.membership.allows(pod.labels) {
-            return Home(pool: name, target: target.uid)
-        }
-        return left(pod)
+        let chosen = targets.filter { !$0.target.membership.asksOwners && $0.target.membership.allows(pod.labels) }
+        return await home(of: &pod, name, among: chosen)
     }
 
-    /// It is no target's: a worker stays one to its end where its target went, and ends where it left its target.
-    private func left(_ pod: Pod) -> Home? {
-        guard var home = pod.home, let entry = pools[home.pool] else { return nil }
-        if entry.isFollowed, let target = entry.target, !home.isKept, home.target == target.uid { return nil }
-        home.isKept = true
-        return home
+    /// Its home among the pools whose target is known to own it. One that scales comes before those that only look; then the one where it is.
+    private func home(of pod: inout Pod, _ name: String, among owners: [Targeted]) async -> Home? {
+        let wanting = owners.filter { $0.target.membership.isWanted(pod.labels) }
+        let scaling = wanting.filter(\.isScaled)
+        let fit = scaling.isEmpty ? wanting : scaling
+        guard let best = fit.first(where: { $0.pool == pod.home?.pool }) ?? fit.first else {
+            pod.owner = nil
+            return await left(&pod, name, isOwned: !owners.isEmpty)
+        }
+        pod.owner = best.target.uid
+        let home = Home(pool: best.pool, target: best.target.uid)
+        guard let before = pod.home, before.pool != best.pool, pools[before.pool] != nil else {
+            pod.leaving = nil
+            return home
+        }
+        return await mayLeave(&pod, name, why: "its pod is a worker of \(best.pool) now") ? home : kept(before)
+    }
+
+    /// It is no target's: a worker stays one to its end where its target went, and leaves where it left its target.
+    private func left(_ pod: inout Pod, _ name: String, isOwned: Bool) async -> Home? {
+        guard let home = pod.home, let entry = pools[home.pool] else { return nil }
+        guard entry.isFollowed, let target = entry.target, home.target == target.uid else {
+            pod.leaving = nil
+            return kept(home)
+        }
+        let why = isOwned ? "its pod doesn't fit spec.workerSelector of the policy" : "its pod doesn't belong to \(target.description) any more"
+        return await mayLeave(&pod, name, why: why) ? nil : kept(home)
+    }
+
+    private func kept(_ home: Home) -> Home { Home(pool: home.pool, target: home.target, isKept: true) }
+
+    /// Whether a worker that is to leave its pool may: it drains, by the log, and holds nothing.
+    private func mayLeave(_ pod: inout Pod, _ name: String, why: String) async -> Bool {
+        let now = parts.client.clock.now()
+        let since = pod.leaving?.since ?? now
+        pod.leaving = (why, since)
+        let isAnnounced = pod.record?.isAnnounced ?? false
+        guard !isAnnounced || (pod.record?.isDraining == true && now >= since + Self.leavesAfter) else { return false }
+        guard await !parts.holdsActor(PodWorker.name(name, in: namespace)) else { return false }
+        pod.leaving = nil
+        return true
     }
 
     /// Workers of the log that this run hasn't seen: those without a pod are gone, the others are followed.
@@ -365,7 +467,8 @@ actor NamespaceWorkers {
             for worker in Set(entry.known).sorted() {
                 let podName = PodWorker.pod(worker, in: namespace)
                 if let pod = pods[podName] {
-                    guard pod.home == nil else { continue }
+                    // One that is another pool's by now is still this one's in the log.
+                    guard pod.home?.pool != name else { continue }
                     pods[podName]?.home = Home(pool: name, target: nil, isKept: true)
                     pods[podName]?.record = PodRecord(view: pod.view, isAnnounced: true)
                     // Its events so far were told to nobody, for it had no home.
@@ -447,30 +550,40 @@ actor NamespaceWorkers {
     private func tellCounts() async throws {
         guard hasListed else { return }
         var tallies: [String: Tally] = [:]
+        let sharers = Dictionary(grouping: await targets(), by: \.target.uid)
         for pod in pods.values {
-            if let home = pod.home, !home.isKept { tallies[home.pool, default: Tally()].count(pod.view, pod.revision) }
+            // A target's pods are those of each policy that names it.
+            for sharer in pod.owner.flatMap({ sharers[$0] }) ?? [] where sharer.target.membership.isWanted(pod.labels) {
+                tallies[sharer.pool, default: Tally()].count(pod.view, pod.revision)
+            }
         }
-        var wakeAt: Duration?
+        let now = parts.client.clock.now()
+        var wakeAt = pods.values.compactMap { $0.leaving?.since }.max().map { since in now < since + Self.leavesAfter ? since + Self.leavesAfter : now + Self.retryAfter }
         // Pods that a target lacks may have been adopted, without a change of theirs.
-        let lacksPods = pools.contains { name, entry in entry.isFollowed && (entry.target.map { $0.membership.asksOwners && $0.replicas > tallies[name]?.pods ?? 0 } ?? false) }
+        let lacksPods = pools.contains { name, entry in entry.isFollowed && (entry.target.map { $0.membership.asksOwners && max($0.replicas, $0.wanted) > tallies[name]?.pods ?? 0 } ?? false) }
         if lacksPods || pods.values.contains(where: \.isOwnerUnknown) {
-            readsOwnersAt = readsOwnersAt ?? parts.client.clock.now() + OwnerChains.problemKeptFor
-            wakeAt = readsOwnersAt
+            let due = readsOwnersAt ?? parts.client.clock.now() + OwnerChains.problemKeptFor
+            readsOwnersAt = due
+            wakeAt = min(wakeAt ?? due, due)
         }
         for (name, entry) in pools.sorted(by: { $0.key < $1.key }) where entry.isFollowed {
             let count = tallies[name] ?? Tally()
             noteRollout(name, entry, count)
             try await entry.telling.note(readyPods: count.ready)
-            guard let target = entry.target, target.replicas > 0, count.pods == 0 else {
+            if let nesting = entry.nesting {
+                try await entry.telling.note(pods: nesting)
+                continue
+            }
+            guard let target = entry.target, target.hasPods(unknownOwner: entry.unknownOwner), count.pods == 0 else {
                 pools[name]?.blindSince = nil
                 pools[name]?.unknownOwner = nil
                 if let target = entry.target { try await entry.telling.note(pods: Self.failing(target, count, in: namespace)) }
                 continue
             }
-            let since = entry.blindSince ?? parts.client.clock.now()
+            let since = entry.blindSince ?? now
             pools[name]?.blindSince = since
-            let due = since + Self.blindFor
-            if parts.client.clock.now() >= due {
+            let due = since + (target.replicas > 0 || entry.unknownOwner != nil ? Self.blindFor : Self.unmadeFor)
+            if now >= due {
                 try await entry.telling.note(pods: Self.blindness(target, entry.unknownOwner, in: namespace))
             } else {
                 wakeAt = min(wakeAt ?? due, due)
@@ -522,12 +635,9 @@ actor NamespaceWorkers {
     }
 
     private static func blindness(_ target: Target, _ unknownOwner: String?, in namespace: String) -> TargetProblem {
-        let what = "\(target.description) has \(target.replicas) replicas, and no pod of namespace \(namespace) is known to be its"
+        let what = "\(target.description) has \(max(target.replicas, target.wanted)) replicas, and no pod of namespace \(namespace) is known to be its"
         if let unknownOwner { return TargetProblem(reason: TargetProblem.podsNotFound, text: "\(what): \(unknownOwner)") }
-        let advice = target.membership.asksOwners
-            ? "no owner references lead from a pod to it; name its pods by spec.workerSelector of the policy"
-            : "none fits spec.workerSelector of the policy; correct it"
-        return TargetProblem(reason: TargetProblem.podsNotFound, text: "\(what): \(advice)")
+        return TargetProblem(reason: TargetProblem.podsNotFound, text: "\(what): \(target.membership.adviceWhereBlind(in: namespace))")
     }
 
     // MARK: - For those who write on pods
@@ -541,10 +651,14 @@ actor NamespaceWorkers {
     /// Pods that are workers now and ranked by their cost.
     func rankedWorkers() -> [Worker] {
         pods.sorted { $0.key < $1.key }.compactMap { name, pod in
-            // One that only the log knows, or whose target is another, isn't ours to write on.
-            guard let home = pod.home, home.target != nil, !pod.isForeign, let entry = pools[home.pool] else { return nil }
-            guard DeletionCost.isRanked(entry.pool.target), pod.view.isLive else { return nil }
-            return Worker(pool: home.pool, pod: name, view: pod.view)
+            // One that only the log knows isn't ours to write on, unless we did.
+            let hasOwnCost = pod.view.ownCost != nil
+            guard let home = pod.home, home.target != nil || hasOwnCost, let entry = pools[home.pool] else { return nil }
+            guard DeletionCost.isRanked(entry.pool.target) || (home.isKept && hasOwnCost), pod.view.isLive else { return nil }
+            var view = pod.view
+            // Whoever lowers the target that it came from looks at its cost as before: no mark of ours on the pod stands for it.
+            if pod.isForeign { view.drainingReason = nil }
+            return Worker(pool: home.pool, pod: name, view: view)
         }
     }
 

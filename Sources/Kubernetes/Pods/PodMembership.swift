@@ -38,11 +38,23 @@ struct PodMembership: Hashable, Sendable {
     /// Whether owners decide, once the labels allow it.
     var asksOwners: Bool { isToldByOwners || selector == nil }
 
-    /// Whether a pod with these labels may be the target's.
-    func allows(_ labels: [String: String]) -> Bool { (hint?.fits(labels) ?? true) && (selector?.fits(labels) ?? true) }
+    /// Whether a pod with these labels may be one of the pool's workers.
+    func allows(_ labels: [String: String]) -> Bool { mayOwn(labels) && isWanted(labels) }
 
-    /// What a list of the target's pods asks the server for.
-    var query: String? { (hint ?? selector)?.text }
+    /// Whether the target may own it, a worker or not.
+    func mayOwn(_ labels: [String: String]) -> Bool { hint?.fits(labels) ?? true }
+
+    /// Whether the policy wants it for a worker.
+    func isWanted(_ labels: [String: String]) -> Bool { selector?.fits(labels) ?? true }
+
+    /// What to do where none of its pods is found.
+    func adviceWhereBlind(in namespace: String) -> String {
+        if selector == nil { return "no owner references lead from a pod of \(namespace) to it; name its pods by spec.workerSelector of the policy" }
+        return isToldByOwners ? "none of its pods fits spec.workerSelector of the policy; correct it" : "none fits spec.workerSelector of the policy; correct it"
+    }
+
+    /// What a list of the target's pods asks the server for: all that it may own, as those that aren't wanted count as well.
+    var query: String? { asksOwners ? hint?.text : (hint ?? selector)?.text }
 }
 
 extension WorkerSelector {

@@ -20,10 +20,15 @@ extension ScaleActuator {
     /// target meanwhile: read again.
     func isFenced(_ scale: Scale, _ target: KubernetesTarget, _ pool: String, _ fence: Fence) async throws -> Bool {
         let version = scale.object.resourceVersion
-        if pools[pool]?.fencedVersion == version { return true }
+        if pools[pool]?.fencedVersion == version {
+            try await refuseNested(target, pool)
+            return true
+        }
         do {
             let object = try await targets.object(of: target)
             if let problem = Self.refusal(object, target, fence) { throw problem }
+            pools[pool]?.owners = object.owners
+            try await refuseNested(target, pool)
             if object.annotations[Mark.fence] == "\(fence.number)" {
                 pools[pool]?.fencedVersion = object.resourceVersion
                 pools[pool]?.saidFenceNotCarried = false
@@ -50,11 +55,23 @@ extension ScaleActuator {
         var found: ActuationFault?
         do throws(KubernetesError) {
             let target = try await targets.target(of: pool)
-            found = Self.refusal(try await targets.object(of: target), target, fence)
+            let object = try await targets.object(of: target)
+            pools[pool.name]?.owners = object.owners
+            found = Self.refusal(object, target, fence)
+            if found == nil { found = await nestedFault(target, pool.name) }
         } catch {
             if !error.isForbidden { throw ActuationFault(error) }
         }
         if let found { throw found }
+    }
+
+    private func refuseNested(_ target: KubernetesTarget, _ pool: String) async throws(ActuationFault) {
+        if let fault = await nestedFault(target, pool) { throw fault }
+    }
+
+    private func nestedFault(_ target: KubernetesTarget, _ pool: String) async -> ActuationFault? {
+        let problem = await nested.problem(of: pool, "\(target)", owners: pools[pool]?.owners ?? [], in: target.namespace)
+        return problem.map { .refused($0.text) }
     }
 
     private static func refusal(_ object: KubernetesObject, _ target: KubernetesTarget, _ fence: Fence) -> ActuationFault? {

@@ -37,12 +37,15 @@ package actor ScaleActuator: Actuator {
         var mayHaveMarks = true
         /// The version of the target at which its fence was found to be ours.
         var fencedVersion: String?
+        /// The target's own owners, as it was read last.
+        var owners: [OwnerReference] = []
         var saidFenceNotCarried = false
     }
 
     let client: KubernetesClient
     let targets: TargetReader
     let owners: OwnerChains
+    let nested: NestedTargets
     let holdsActor: @Sendable (String) async -> Bool
     let finding: @Sendable (ScaleFinding) -> Void
     private let limits: Limits
@@ -60,6 +63,7 @@ package actor ScaleActuator: Actuator {
         self.targets = targets
         client = targets.client
         owners = OwnerChains(targets.client, targets.discovery)
+        nested = NestedTargets(owners)
         self.limits = limits
         self.holdsActor = holdsActor
         self.finding = finding
@@ -177,18 +181,38 @@ package actor ScaleActuator: Actuator {
     }
 
     private func plan(_ scale: Scale, _ target: KubernetesTarget, _ pool: ActuatedPool) async throws -> (ScalePlan, [PodView]) {
-        let (pods, unknown) = try await pods(of: target, scale, pool)
+        let found = try await self.pods(of: target, scale, pool)
+        let pods = found.own
         let draining = pods.count { $0.isLive && $0.drainingReason != nil && !$0.isRemoving }
-        let wanted = pools[pool.name]?.wanted ?? max(0, scale.specReplicas - draining)
+        let wanted = pools[pool.name]?.wanted ?? Self.kept(of: scale.specReplicas, pods, others: found.unwanted.count.addingClamped(found.untold), draining: draining)
+        if let blindness = found.blindness, wanted < scale.specReplicas { throw blindness }
         let busy = wanted + draining < scale.specReplicas ? await busy(pods, pool) : []
+        // What the policy doesn't want stays, as what is busy does: nobody knows what it holds.
         let plan = ScalePlan(
-            wanted: wanted, current: scale.specReplicas, pods: pods, unknown: unknown, busy: busy, removesHighestOrdinal: target.removesHighestOrdinal)
+            wanted: wanted, current: scale.specReplicas, pods: pods + found.unwanted, unknown: found.untold, busy: busy.union(found.unwanted.map(\.name)), removesHighestOrdinal: target.removesHighestOrdinal)
         pools[pool.name]?.needsEveryReplica = wanted + draining >= scale.specReplicas
         return (plan, pods)
     }
 
-    /// The target's pods, and how many more of its replicas may be pods whose owners can't be told.
-    private func pods(of target: KubernetesTarget, _ scale: Scale, _ pool: ActuatedPool) async throws -> (own: [PodView], unknown: Int) {
+    /// Where the loop said no count yet: what stays once those go that drain, or are marked as removing and still have a replica.
+    private static func kept(of replicas: Int, _ pods: [PodView], others: Int, draining: Int) -> Int {
+        let live = pods.filter(\.isLive)
+        let givenUp = max(0, live.count.addingClamped(others) - replicas)
+        return max(0, replicas - draining - max(0, live.count(where: \.isRemoving) - givenUp))
+    }
+
+    private struct FoundPods {
+        /// Those that may be workers of the pool.
+        var own: [PodView]
+        /// Live ones that it owns and the policy doesn't want.
+        var unwanted: [PodView]
+        /// So many more of its replicas may be pods whose owners can't be told.
+        var untold: Int
+        /// None is found though there should be some: why it is never lowered.
+        var blindness: ActuationFault?
+    }
+
+    private func pods(of target: KubernetesTarget, _ scale: Scale, _ pool: ActuatedPool) async throws -> FoundPods {
         let object: KubernetesObject
         do throws(KubernetesError) { object = try await targets.object(of: target) } catch {
             guard error.isForbidden else { throw error }
@@ -196,24 +220,41 @@ package actor ScaleActuator: Actuator {
             object = scale.object
         }
         let found = try await pods(of: target, object, pool)
-        guard found.own.isEmpty, scale.statusReplicas > 0 else { return (found.own, max(0, min(found.unknown.count, scale.statusReplicas - found.own.count(where: \.isLive)))) }
-        let why = found.unknown.first ?? "no owner references lead from a pod of \(target.namespace) to it; name its pods by spec.workerSelector of the policy"
-        throw ActuationFault.refused("\(target) has \(scale.statusReplicas) replicas and none of its pods can be found, so its count is never lowered: \(why)")
+        // Its status may lag behind, or never be written.
+        let replicas = max(scale.specReplicas, scale.statusReplicas)
+        let untold = max(0, min(found.untold.count, replicas - found.own.count(where: \.isLive) - found.unwanted.count))
+        var all = FoundPods(own: found.own, unwanted: found.unwanted, untold: untold)
+        guard found.own.isEmpty else { return all }
+        let membership = PodMembership(target, object, selector: pool.workerSelector)
+        // Where owners are known to tell, no pod means that none was made; where they may not, only its own word counts.
+        let hasPods = scale.statusReplicas > 0 || (replicas > 0 && (untold > 0 || !found.unwanted.isEmpty || !membership.isToldByOwners))
+        guard hasPods else { return all }
+        let why = found.untold.first ?? membership.adviceWhereBlind(in: target.namespace)
+        all.blindness = .refused("\(target) has \(replicas) replicas and none of its pods can be found, so its count is never lowered: \(why)")
+        return all
     }
 
-    /// Those that it owns, and for each whose owners can't be told, why.
-    private func pods(of target: KubernetesTarget, _ object: KubernetesObject, _ pool: ActuatedPool) async throws(KubernetesError) -> (own: [PodView], unknown: [String]) {
+    /// Those that it owns and the policy wants; others that it owns; and for each whose owners can't be told, why.
+    private func pods(
+        of target: KubernetesTarget, _ object: KubernetesObject, _ pool: ActuatedPool
+    ) async throws(KubernetesError) -> (own: [PodView], unwanted: [PodView], untold: [String]) {
         let membership = PodMembership(target, object, selector: pool.workerSelector)
         var own: [PodView] = []
-        var unknown: [String] = []
-        for pod in try await client.list(.pods, namespace: target.namespace, selection: .init(labels: membership.query)).items where membership.allows(pod.labels) {
-            switch await isOwn(pod, membership, object.uid, target.namespace) {
-            case .owned: own.append(PodView(pod))
+        var unwanted: [PodView] = []
+        var untold: [String] = []
+        for pod in try await client.list(.pods, namespace: target.namespace, selection: .init(labels: membership.query)).items where membership.mayOwn(pod.labels) {
+            let isWanted = membership.isWanted(pod.labels)
+            guard membership.asksOwners else {
+                if isWanted { own.append(PodView(pod)) }
+                continue
+            }
+            switch await owners.owner(of: pod.owners, in: target.namespace, among: [object.uid]) {
+            case .owned: if isWanted { own.append(PodView(pod)) } else if PodView(pod).isLive { unwanted.append(PodView(pod)) }
             case .notOwned: break
-            case .unknown(let why): unknown.append(why)
+            case .unknown(let why): untold.append(why)
             }
         }
-        return (own, unknown)
+        return (own, unwanted, untold)
     }
 
     private func isOwn(_ pod: KubernetesObject, _ membership: PodMembership, _ uid: String, _ namespace: String, fresh: Bool = false) async -> OwnerChains.Answer {

@@ -31,7 +31,7 @@ struct ScalePlan: Hashable, Sendable {
         replicas = min(current, max(goal, least))
         let alreadyGoing = live.count { $0.isRemoving && !busy.contains($0.name) }
         // Pods that were never made needn't go.
-        let toGo = live.count - alreadyGoing - replicas
+        let toGo = live.count.addingClamped(unknown) - alreadyGoing - replicas
         guard toGo > 0 else { return }
         let candidates = live.filter { !$0.isReady && !$0.isRemoving && $0.drainingReason == nil && !busy.contains($0.name) }
         toMark = candidates.map(\.name).sorted(by: >).prefix(toGo).map { $0 }

@@ -63,7 +63,7 @@ package actor ClusterWatches {
 
     private let client: KubernetesClient
     private let targets: TargetReader
-    private let owners: OwnerChains
+    private let actuator: ScaleActuator
     private let nodes: NodeCache
     private let options: WatchOptions
     private let append: Append
@@ -78,12 +78,12 @@ package actor ClusterWatches {
     private var costing: Task<Void, Never>?
 
     init(
-        client: KubernetesClient, targets: TargetReader, owners: OwnerChains, options: WatchOptions, append: @escaping Append,
+        client: KubernetesClient, targets: TargetReader, actuator: ScaleActuator, options: WatchOptions, append: @escaping Append,
         finding: @escaping @Sendable (ScaleFinding) -> Void, standing: @escaping Standings, loads: @escaping Loads, observed: @escaping @Sendable (_ pool: ActuatedPool, _ specReplicas: Int) async -> Void
     ) {
         self.client = client
         self.targets = targets
-        self.owners = owners
+        self.actuator = actuator
         nodes = NodeCache(client, trouble: options.trouble)
         self.options = options
         self.append = append
@@ -148,7 +148,11 @@ package actor ClusterWatches {
     private func namespace(of pool: ActuatedPool) -> NamespaceWorkers {
         let name = targets.namespace(of: pool)
         if let known = namespaces[name] { return known.workers }
-        let workers = NamespaceWorkers(name, .init(client: client, owners: owners, nodes: nodes, options: options, append: append, finding: finding))
+        let workers = NamespaceWorkers(
+            name,
+            .init(
+                client: client, owners: actuator.owners, nested: actuator.nested, nodes: nodes, options: options, append: append, finding: finding,
+                holdsActor: actuator.holdsActor))
         namespaces[name] = Namespace(workers: workers, task: Task { await workers.run() })
         return workers
     }

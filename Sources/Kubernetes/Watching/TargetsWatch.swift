@@ -76,7 +76,7 @@ struct TargetsWatch: Sendable {
                 options.trouble("\(target) doesn't exist: create it, or change the policy's target")
                 try await pool.telling.note(target: TargetProblem(
                     reason: TargetProblem.notFound, text: "\(target) doesn't exist: create it, or change spec.scaleTargetRef of the policy"))
-                await workers.see(nil, of: pool.pool.name)
+                await workers.see(nil, of: pool.pool.name, missing: target.description)
                 continue
             }
             try await take(object, target, pool)
@@ -98,7 +98,8 @@ struct TargetsWatch: Sendable {
         }
         await workers.see(
             NamespaceWorkers.Target(
-                uid: object.uid, description: target.description, membership: PodMembership(target, object, selector: pool.pool.workerSelector), replicas: max(0, status)),
+                uid: object.uid, description: target.description, owners: object.owners,
+                membership: PodMembership(target, object, selector: pool.pool.workerSelector), replicas: max(0, status), wanted: max(0, spec ?? 0)),
             of: pool.pool.name)
         guard let spec else { return }
         try await pool.telling.note(

@@ -101,6 +101,9 @@ extension PoolState {
     @inline(__always)
     package var isFollowed: Bool { policy?.mode == .auto && !target.isYielding }
 
+    /// Its count is neither known nor ours: nobody can be beyond it. Processes are counted by those who run them.
+    package var isTargetUnseen: Bool { target.ours == nil && policy?.policy.target.kind != ScaleTarget.processKind }
+
     /// What the target says of its replicas. What is ours changes nothing: the count we told it stands, and taking over what it
     /// shows on its way would decide the same again at every look.
     package mutating func noteReplicas(_ found: Int, at now: LogTime) {
@@ -114,7 +117,9 @@ extension PoolState {
         if isFirst {
             // Where it stood before us, or on its way to our own count already.
             let isKnown = target.ours != nil && target.isOurs(found)
-            if !isKnown, workers.draining == 0 { desired = found }
+            // It was told nothing yet: without its count nothing would ever be.
+            let isUntold = target.ours == nil && (policy?.rules ?? .first) >= .firstCountStands
+            if !isKnown, workers.draining == 0 || isUntold { desired = found }
             return target.shown(found, isSettled: target.ours == nil)
         }
         if target.isOurs(found) { return target.shown(found, isSettled: found == desired && workers.draining == 0) }

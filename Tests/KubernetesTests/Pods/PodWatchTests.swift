@@ -18,6 +18,9 @@ import Testing
         let targets: KubernetesTargets
         let events = Recorder<String>()
         let ids = Recorder<String>()
+        /// `KIND ns/WORKER POOL`, of workers that became ready.
+        let homes = Recorder<String>()
+        let busy = NameSet()
         let appendFailures = Mutex(0)
         private let watches = Mutex<ClusterWatches?>(nil)
         let loads = Mutex<[WorkerLoadView]>([])
@@ -37,7 +40,7 @@ import Testing
             var kubernetes = KubernetesTargets.Configuration(access: twin.access(token: "token"), seed: 5, run: "run-1")
             kubernetes.limits = .quick
             kubernetes.clock = clock
-            targets = try KubernetesTargets(kubernetes, logger: .silent, holdsActor: { _ in false })
+            targets = try KubernetesTargets(kubernetes, logger: .silent, holdsActor: { [busy] in busy.contains($0) })
             twin.seed(.workerPools, ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": JSONValue(replicas)], "status": ["replicas": 0]])
         }
 
@@ -47,11 +50,11 @@ import Testing
         var pods: [String] { twin.objects(.pods, "ns").map(\.name).sorted() }
 
         func pool(
-            _ name: String, _ kind: String, _ apiVersion: String, target: String? = nil, slots: Int = 1, selector: WorkerSelector? = nil
+            _ name: String, _ kind: String, _ apiVersion: String, target: String? = nil, slots: Int = 1, selector: WorkerSelector? = nil, isScaled: Bool = true
         ) -> ActuatedPool {
             ActuatedPool(
                 name: "ns/\(name)", target: ScaleTarget(apiVersion: apiVersion, kind: kind, name: target ?? name), slotsPerWorker: slots, drainTimeoutSeconds: 60,
-                workerSelector: selector)
+                workerSelector: selector, isScaled: isScaled)
         }
 
         /// `ns/NAME {"node":…,"uid":…}`
@@ -71,6 +74,7 @@ import Testing
                     if mustFail { throw NeverHappened(what: "the log is full") }
                     for line in batch.lines { events.add(line) }
                     for id in batch.ids { ids.add(id) }
+                    for event in batch.events where event.kind == .workerReady { homes.add("\(batch.text(event.subject)) \(batch.text(event.pool))") }
                 },
                 standing: { _ in .init(workers: known, problem: problem) }, loads: { [self] _ in loads.withLock { $0 } })
             self.watches.withLock { $0 = watches }
@@ -349,6 +353,122 @@ import Testing
         }
     }
 
+    // MARK: - Several policies and one target
+
+    private func deployment(_ bench: Bench, _ name: String, replicas: Int) throws -> [String] {
+        bench.twin.seed(.deployments, ["metadata": ["name": .string(name), "namespace": "ns"], "spec": ["replicas": JSONValue(replicas), "selector": ["matchLabels": ["app": .string(name)]]]])
+        makeAllReady(bench)
+        return bench.pods.filter { $0.hasPrefix("\(name)-") }
+    }
+
+    @Test("a policy that only recommends takes no worker of the one that scales the target, and finds its pods all the same")
+    func recommendBeside() async throws {
+        try await withBench(replicas: 0, resources: [Self.widgets]) { bench in
+            let pods = try deployment(bench, "web", replicas: 2)
+            let web = bench.pool("web", "Deployment", "apps/v1")
+            await bench.run([web])
+            for name in pods { try await bench.says(bench.ready(name)) }
+            await bench.follow([bench.pool("aaa", "Deployment", "apps/v1", target: "web", isScaled: false), web])
+            try await bench.says(#"pool.observed ns/aaa {"specReplicas":2,"readyReplicas":2}"#)
+            bench.twin.edit(.pods, "ns", pods[0]) { $0["metadata"]["annotations"][Mark.slots] = "3" }
+            try await bench.says(bench.ready(pods[0], slots: 3))
+            #expect(Set(bench.homes.values.map { $0.split(separator: " ")[1] }) == ["ns/web"])
+            #expect(!bench.events.values.contains { $0.hasPrefix("worker.gone") || $0.hasPrefix("worker.draining") || $0.contains("PodsNotFound") }, "\(bench.events.values)")
+        }
+    }
+
+    @Test("workers of a policy that only recommends go over to one that scales their target: idle ones at once, others when they are empty")
+    func scaledLater() async throws {
+        try await withBench(replicas: 0) { bench in
+            let pods = try deployment(bench, "web", replicas: 2)
+            let look = bench.pool("aaa", "Deployment", "apps/v1", target: "web", isScaled: false)
+            await bench.run([look])
+            for name in pods { try await bench.says(bench.ready(name)) }
+            bench.busy.set("ns/\(pods[0])", true)
+            await bench.follow([look, bench.pool("web", "Deployment", "apps/v1")])
+            try await eventually("the idle one moved: \(bench.homes.values)") { bench.homes.values.contains("ns/\(pods[1]) ns/web") }
+            #expect(bench.events.values.contains { $0.hasPrefix("worker.draining ns/\(pods[0]) ") })
+            #expect(!bench.events.values.contains { $0.hasPrefix("worker.gone ns/\(pods[0]) ") }, "\(bench.events.values)")
+            bench.busy.set("ns/\(pods[0])", false)
+            try await eventually("so did the other: \(bench.homes.values)", within: .seconds(10)) { bench.homes.values.contains("ns/\(pods[0]) ns/web") }
+        }
+    }
+
+    @Test("a policy that is renamed takes over idle workers; a busy one drains where it is, lives, and follows once it is empty", arguments: [true, false])
+    func renamed(_ isRestarted: Bool) async throws {
+        try await withBench(replicas: 0) { bench in
+            let pods = try deployment(bench, "web", replicas: 2)
+            await bench.run([bench.pool("one", "Deployment", "apps/v1", target: "web")])
+            for name in pods { try await bench.says(bench.ready(name)) }
+            bench.busy.set("ns/\(pods[0])", true)
+            let two = bench.pool("two", "Deployment", "apps/v1", target: "web")
+            if isRestarted {
+                await bench.stop()
+                await bench.run([two], leftOver: ["ns/one": pods.map { "ns/\($0)" }])
+            } else {
+                await bench.follow([])
+                await bench.follow([two])
+            }
+            func count(_ kind: String, _ pod: String) -> Int { bench.events.values.count { $0.hasPrefix("worker.\(kind) ns/\(pod) ") } }
+            try await eventually("the idle one is gone from the one: \(bench.events.values)", within: .seconds(10)) { count("gone", pods[1]) == 1 && bench.homes.values.last == "ns/\(pods[1]) ns/two" }
+            #expect(count("draining", pods[1]) == 1 && count("draining", pods[0]) == 1 && count("gone", pods[0]) == 0, "\(bench.events.values)")
+            bench.busy.set("ns/\(pods[0])", false)
+            try await eventually("so is the other: \(bench.events.values)", within: .seconds(10)) { count("gone", pods[0]) == 1 && bench.homes.values.last == "ns/\(pods[0]) ns/two" }
+            #expect(!bench.events.values.contains { $0.contains("PodsNotFound") })
+            let ids = bench.ids.values.filter { $0.hasSuffix("-gone") || $0.hasSuffix("-draining") }
+            #expect(Set(ids).count == ids.count)
+        }
+    }
+
+    @Test("a worker that the policy's workerSelector no longer takes drains, and is none once it is empty; it comes back where it fits again")
+    func narrowedBusy() async throws {
+        try await withBench(replicas: 0) { bench in
+            let pods = try deployment(bench, "web", replicas: 3)
+            for name in pods[..<2] { bench.twin.edit(.pods, "ns", name) { $0["metadata"]["labels"]["tier"] = "slow" } }
+            bench.twin.edit(.pods, "ns", pods[2]) { $0["metadata"]["labels"]["tier"] = "fast" }
+            await bench.run([bench.pool("web", "Deployment", "apps/v1")])
+            for name in pods { try await bench.says(bench.ready(name)) }
+            bench.busy.set("ns/\(pods[0])", true)
+            await bench.follow([bench.pool("web", "Deployment", "apps/v1", selector: WorkerSelector("tier=fast"))])
+            func count(_ kind: String, _ pod: String) -> Int { bench.events.values.count { $0.hasPrefix("worker.\(kind) ns/\(pod) ") } }
+            try await eventually("the idle one is none any more: \(bench.events.values)") { count("gone", pods[1]) == 1 }
+            #expect(count("draining", pods[0]) == 1 && count("gone", pods[0]) == 0 && count("draining", pods[2]) == 0, "\(bench.events.values)")
+            bench.twin.edit(.pods, "ns", pods[0]) { $0["metadata"]["labels"]["tier"] = "fast" }
+            try await eventually("back: \(bench.events.values)") { count("ready", pods[0]) == 2 }
+            #expect(count("gone", pods[0]) == 0)
+        }
+    }
+
+    @Test("a target that belongs to one that another policy scales is refused by name, and has no workers; it is free once that policy is gone")
+    func nested() async throws {
+        try await withBench(replicas: 1) { bench in
+            makeAllReady(bench)
+            let name = bench.pods[0]
+            let inner = bench.pool("inner", "Deployment", "apps/v1", target: "pool-deployment")
+            // The inner one is there first.
+            await bench.run([inner])
+            try await eventually("a worker of it: \(bench.homes.values)") { bench.homes.values == ["ns/\(name) ns/inner"] }
+            await bench.follow([inner, bench.pool])
+            func isRefused() -> Bool {
+                bench.events.values.contains { $0.hasPrefix("pool.observed ns/inner ") && $0.contains(#""reason":"TargetNested""#) && $0.contains("belongs to WorkerPool ns/pool, which the policy ns/pool scales") }
+            }
+            try await eventually("refused: \(bench.events.values)") { isRefused() }
+            try await eventually("the outer one's: \(bench.homes.values)") { bench.homes.values.last == "ns/\(name) ns/pool" }
+            let fault: ActuationFault?
+            do throws(ActuationFault) {
+                try await bench.targets.actuator.resize(inner, to: 0, fence: Fence(1))
+                fault = nil
+            } catch { fault = error }
+            guard case .refused(let why) = fault else { return #expect(Bool(false), "\(fault as Any)") }
+            #expect(why.contains("which the policy ns/pool scales") && bench.twin.object(.deployments, "ns", "pool-deployment")?["spec"]["replicas"].int == 1)
+            #expect(bench.twin.object(.deployments, "ns", "pool-deployment")?.annotations[Mark.fence] == nil)
+            bench.events.clear()
+            await bench.follow([inner])
+            try await eventually("free: \(bench.events.values)") { bench.events.values.contains { $0.hasPrefix("pool.observed ns/inner ") && !$0.contains("problem") } }
+            try await eventually("its own again: \(bench.homes.values)") { bench.homes.values.last == "ns/\(name) ns/inner" }
+        }
+    }
+
     // MARK: - Targets that come, go and come again
 
     @Test("a kind that isn't served, one without /scale, and a target that isn't there: each is told, and taken back once it is mended")
@@ -400,6 +520,28 @@ import Testing
             let new = try #require(bench.pods.first { $0 != old })
             try await bench.says(bench.gone(old, "its pod was deleted", uid: uid))
             try await bench.says(bench.ready(new))
+        }
+    }
+
+    @Test("workers of a target that is deleted take no more while their pods are there; their pods' costs go on telling who is busy")
+    func deleted() async throws {
+        try await withBench(replicas: 0, hasControllers: false) { bench in
+            func owner(_ kind: String, _ name: String, _ uid: String) -> JSONValue { ["apiVersion": "apps/v1", "kind": .string(kind), "name": .string(name), "uid": .string(uid), "controller": true] }
+            bench.twin.seed(.deployments, ["metadata": ["name": "web", "namespace": "ns", "uid": "web-1"], "spec": ["replicas": 2, "selector": ["matchLabels": ["app": "web"]]], "status": ["replicas": 2]])
+            bench.twin.seed(.replicaSets, ["metadata": ["name": "web-0", "namespace": "ns", "uid": "set-1", "ownerReferences": [owner("Deployment", "web", "web-1")]], "spec": ["replicas": 2]])
+            for name in ["a", "b"] { bench.twin.seed(.pods, Self.pod(name, ["app": "web"], owner: owner("ReplicaSet", "web-0", "set-1"))) }
+            func load(_ used: Int) { bench.loads.withLock { $0 = ["a", "b"].map { WorkerLoadView(namespace: "ns", name: "ns/\($0)", used: $0 == "a" ? used : 0, snapshotBytes: 0) } } }
+            func cost(_ name: String) -> String? { bench.twin.object(.pods, "ns", name)?.annotations[Mark.deletionCost] }
+            load(0)
+            await bench.run([bench.pool("web", "Deployment", "apps/v1")])
+            for name in ["a", "b"] { try await bench.says(bench.ready(name)) }
+            try await eventually("ranked") { cost("a") == "-900" && cost("b") == "-900" }
+            bench.twin.delete(.deployments, "ns", "web")
+            for name in ["a", "b"] { try await bench.says(#"worker.draining ns/\#(name) {"reason":"Deployment ns/web, its pool's target, doesn't exist","uid":"\#(bench.uid(name))"}"#) }
+            // One that was promised an actor before.
+            load(1)
+            try await eventually("busy, of a target that is gone: \(cost("a") ?? "")") { cost("a") == "1001" && cost("b") == "-900" }
+            #expect(!bench.events.values.contains { $0.hasPrefix("worker.gone") })
         }
     }
 

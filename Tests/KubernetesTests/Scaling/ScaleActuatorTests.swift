@@ -394,6 +394,75 @@ import Testing
         }
     }
 
+    @Test("a target whose status says nothing is lowered no more than one that says what it has: kind, selector of the policy", arguments: [true, false])
+    func lateStatus(_ isToldByOwners: Bool) async throws {
+        let widgets = TwinResource("example.com", "v1", "widgets", "Widget", isCustom: true, hasScale: true, hasGeneration: true)
+        let user = TwinUser("least") { verb, resource, _ in !(verb == "get" && resource == "replicasets") }
+        try await on(Bench(isToldByOwners ? .deployments : widgets, user: user, resources: [widgets])) { bench in
+            // Without labels to match the twin's controller makes nothing of it.
+            if isToldByOwners { bench.twin.edit(.deployments, "ns", "pool") { $0["spec"]["selector"] = ["matchExpressions": [["key": "app", "operator": "Exists"]]] } }
+            for number in 1...3 {
+                bench.twin.seed(.pods, Self.bare("pool-\(number)", ["app": "pool"]))
+                guard isToldByOwners else { continue }
+                bench.twin.edit(.pods, "ns", "pool-\(number)") { $0["metadata"]["ownerReferences"] = [["apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "pool-0", "uid": "set", "controller": true]] }
+            }
+            bench.twin.edit(bench.resource, "ns", "pool") {
+                $0["spec"]["replicas"] = 3
+                $0["status"] = [:]
+            }
+            guard case .refused(let why) = await bench.fault({ try await bench.resize(1) }) else { return #expect(Bool(false)) }
+            #expect(why.contains("3 replicas and none of its pods is found") && bench.replicas == 3)
+            try await bench.resize(4)
+            #expect(bench.replicas == 4, "it may grow")
+        }
+    }
+
+    @Test("pods that were never made don't keep a count up where owners are known to tell")
+    func neverMade() async throws {
+        try await on(Bench(.deployments)) { bench in
+            bench.twin.edit(.deployments, "ns", "pool") {
+                $0["spec"]["selector"] = ["matchExpressions": [["key": "app", "operator": "Exists"]]]
+                $0["spec"]["replicas"] = 3
+            }
+            try await bench.resize(1)
+            #expect(bench.replicas == 1)
+        }
+    }
+
+    @Test("idle workers of a target that was told no count yet go by the count, each once, and none is made in its place")
+    func untoldCount() async throws {
+        try await on(Bench(.deployments, replicas: 3)) { bench in
+            let pods = bench.pods
+            for name in pods { try await bench.actuator.drain(name, of: bench.pool, fence: Fence(1)) }
+            for (k, name) in pods.enumerated() {
+                try await bench.actuator.remove(name, of: bench.pool, fence: Fence(1))
+                #expect(bench.replicas == 2 - k && bench.pods == Array(pods[(k + 1)...]))
+            }
+            #expect(!bench.twin.requests.contains { $0.method == "DELETE" })
+        }
+    }
+
+    @Test("pods that the target owns and the policy's workerSelector leaves out are never taken by a count", arguments: [TwinResource.deployments, .statefulSets])
+    func unwanted(_ resource: TwinResource) async throws {
+        try await on(Bench(resource, replicas: 3)) { bench in
+            let pods = bench.pods
+            for name in pods[..<2] { bench.twin.edit(.pods, "ns", name) { $0["metadata"]["labels"]["tier"] = "fast" } }
+            func pool(_ selector: String) -> ActuatedPool {
+                ActuatedPool(name: "ns/pool", target: bench.pool.target, slotsPerWorker: 1, drainTimeoutSeconds: 60, workerSelector: WorkerSelector(selector))
+            }
+            try await bench.actuator.resize(pool("tier=fast"), to: 0, fence: Fence(1))
+            #expect(bench.replicas == 3)
+            for name in pods[..<2] {
+                try await bench.actuator.drain(name, of: pool("tier=fast"), fence: Fence(1))
+                try await bench.actuator.remove(name, of: pool("tier=fast"), fence: Fence(1))
+            }
+            // A StatefulSet ends its highest ordinal, and that is the one.
+            #expect(bench.replicas == (resource == .statefulSets ? 3 : 1) && bench.pods.contains(pods[2]))
+            guard case .refused(let why) = await bench.fault({ try await bench.actuator.resize(pool("tier=none"), to: 0, fence: Fence(1)) }) else { return #expect(Bool(false)) }
+            #expect(why.contains("none of its pods fits spec.workerSelector") && bench.pods.contains(pods[2]))
+        }
+    }
+
     @Test("a pod that only looks like the target's is neither marked nor removed, nor does it count", arguments: [TwinResource.workerPools, .deployments, .statefulSets])
     func foreignPods(_ resource: TwinResource) async throws {
         try await on(Bench(resource)) { bench in

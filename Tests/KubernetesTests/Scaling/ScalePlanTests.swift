@@ -65,6 +65,12 @@ import Testing
         #expect(plan(wanted, of: current, pods, ordinals: true).replicas == replicas)
     }
 
+    @Test("replicas that can't be told stay, so a pod that isn't ready is marked in their place")
+    func untold() {
+        let plan = ScalePlan(wanted: 1, current: 3, pods: [pod("p1:b"), pod("p2:n")], unknown: 1, busy: ["p1"])
+        #expect(plan.replicas == 2 && plan.toMark == ["p2"], "\(plan)")
+    }
+
     @Test("whatever the pods, a busy or merely ready pod is never beyond the count")
     func property() {
         var lots = SplitMix64(seed: 11)
