@@ -1,7 +1,7 @@
 package import Domain
 package import EventLog
 import Autoscaling
-import Basics
+package import Basics
 package import Placement
 
 // What is the state at this position of the log?

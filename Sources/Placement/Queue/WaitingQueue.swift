@@ -1,5 +1,5 @@
 package import Domain
-import Basics
+package import Basics
 
 // Who waits for a worker in this pool?
 //

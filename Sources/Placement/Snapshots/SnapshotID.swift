@@ -1,5 +1,5 @@
 import Domain
-import Basics
+package import Basics
 
 // Which snapshot is meant?
 //
