@@ -1,3 +1,4 @@
+import Domain
 import ControlLoop
 import Synchronization
 
