@@ -1,4 +1,5 @@
 import Domain
+import EventLog
 import HTTPServing
 import HTTPTypes
 import NIOCore
@@ -40,7 +41,7 @@ struct PartsTests {
 
     @Test func anAcknowledgementIsWrittenWhole() {
         var bytes = ByteBuffer()
-        Acknowledgement.write(EventReceipt(accepted: 2, duplicates: 1, firstSeq: 41, lastSeq: 43, positions: [42, 41, 43]), to: &bytes)
+        Acknowledgement.write(AppendReceipt(accepted: 2, duplicates: 1, positions: [42, 41, 43]), to: &bytes)
         #expect(String(buffer: bytes) == #"{"accepted":2,"duplicates":1,"firstSeq":41,"lastSeq":43,"positions":[42,41,43]}"#)
     }
 

@@ -1,4 +1,5 @@
 import Domain
+import EventLog
 import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
@@ -28,7 +29,7 @@ extension RequestHandler {
         let batch = reader.takeBatch()
         let bytes = bodyBytes
         releaseBody()
-        guard !batch.isEmpty else { return acknowledge(EventReceipt(accepted: 0, duplicates: 0, firstSeq: 0, lastSeq: 0)) }
+        guard !batch.isEmpty else { return acknowledge(AppendReceipt(accepted: 0, duplicates: 0, positions: [])) }
         awaitsLog = true
         if !state.append(batch, bytes: bytes, for: self) {
             awaitsLog = false
@@ -56,7 +57,7 @@ extension RequestHandler {
     }
 
     /// The log's answer. Where the client went away meanwhile, there is nobody to tell.
-    func appended(_ result: Result<EventReceipt, AppendRefusal>) {
+    func appended(_ result: Result<AppendReceipt, AppendError>) {
         guard awaitsLog, context != nil else { return }
         awaitsLog = false
         if lines != nil { return linesAppended(result) }
@@ -66,7 +67,7 @@ extension RequestHandler {
         }
     }
 
-    func acknowledge(_ receipt: EventReceipt) {
+    func acknowledge(_ receipt: AppendReceipt) {
         guard let context, output == .none else { return }
         var bytes = context.channel.allocator.buffer(capacity: 80 + receipt.positions.count * 12)
         Acknowledgement.write(receipt, to: &bytes)
@@ -117,7 +118,7 @@ extension RequestHandler {
         return false
     }
 
-    private func linesAppended(_ result: Result<EventReceipt, AppendRefusal>) {
+    private func linesAppended(_ result: Result<AppendReceipt, AppendError>) {
         switch result {
         case .success(let receipt):
             lines?.note(receipt)
@@ -143,7 +144,7 @@ extension RequestHandler {
         endAnswer()
     }
 
-    private func acknowledgeChunk(_ receipt: EventReceipt) {
+    private func acknowledgeChunk(_ receipt: AppendReceipt) {
         if output == .none { openChunkAnswer() }
         var bytes = ByteBuffer()
         Acknowledgement.write(receipt, to: &bytes)
