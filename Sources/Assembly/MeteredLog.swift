@@ -1,5 +1,6 @@
 import Dispatch
 import Domain
+import EventLog
 import HTTPService
 import Metrics
 
@@ -13,7 +14,7 @@ final class MeteredLog: EventAppending, EventReading {
 
     init(_ log: any EventAppending & EventReading) { self.log = log }
 
-    func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<EventReceipt, AppendRefusal>) -> Void) {
+    func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) {
         let start = DispatchTime.now().uptimeNanoseconds
         log.append(batch) { [seconds, duplicates] result in
             seconds.recordNanoseconds(Int64(DispatchTime.now().uptimeNanoseconds - start))

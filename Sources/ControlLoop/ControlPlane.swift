@@ -1,5 +1,6 @@
 package import Autoscaling
 package import Domain
+import EventLog
 
 // What may the outside ask of the loop?
 //
@@ -71,6 +72,25 @@ package enum ControlFault: Error, Hashable, Sendable {
 }
 
 extension ControlFault {
+    /// A command ended in an append that was refused.
+    init(_ error: AppendError) {
+        switch error {
+        case .overloaded(let seconds): self = .overloaded(retryAfterSeconds: seconds)
+        case .invalid(_, let problem): self = .invalid(field: "event", problem: problem)
+        case .notWritable, .closed: self = .unavailable(error.sentence)
+        }
+    }
+
+    /// What is wrong and, where that helps, what to do.
+    package var sentence: String {
+        switch self {
+        case .notFound(let what, let name): "there is no \(what) \(String(name.prefix(EventLimits.nameBytes)))"
+        case .conflict(let why), .unavailable(let why): why
+        case .invalid(let field, let problem): "\(field): \(problem)"
+        case .overloaded(let seconds): AppendError.overloaded(retryAfterSeconds: seconds).sentence
+        }
+    }
+
     /// Of a name that several have: which, each with its namespace.
     package static func several(_ what: String, _ name: String, _ candidates: [String]) -> ControlFault {
         let shown = candidates.prefix(10).joined(separator: ", ") + (candidates.count > 10 ? " and \(candidates.count - 10) more" : "")

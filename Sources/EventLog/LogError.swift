@@ -47,6 +47,16 @@ package enum AppendError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The log was closed, or opened for reading only.
     case closed
 
+    /// The same for a client of the service.
+    package var sentence: String {
+        switch self {
+        case .overloaded(let seconds): "the log accepts no more at the moment: retry after \(seconds) s"
+        case .invalid(_, let problem): "the event can't be stored: \(problem)"
+        case .notWritable(let reason, let hint): "the log can't be written: \(reason); \(hint)"
+        case .closed: "the service is stopping"
+        }
+    }
+
     package var description: String {
         switch self {
         case .overloaded(let seconds): "too much is waiting to be written: try again in \(seconds) s"

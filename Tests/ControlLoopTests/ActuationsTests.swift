@@ -67,6 +67,7 @@ import Testing
         stage.request("a")
         var other = Policy.quick()
         other.target = ScaleTarget(apiVersion: "apps/v1", kind: "Deployment", name: "d")
+        stage.scheduler.advance(seconds: 1)
         stage.loop.apply(other)
         #expect(stage.target.calls == ["resize 1 of p"])
         stage.target.answer(.failure(.refused("403 forbidden")))
@@ -144,6 +145,55 @@ extension ActuationsTests {
         await loop.start()
         try await body(loop, log)
         await loop.stop()
+    }
+}
+
+@Suite struct ActuatorsTests {
+    private static let calls: [(ActuatorCall.Action, ActuatorAnswer)] = [
+        (.resize(to: 3), .success(true)), (.drain("a"), .success(true)), (.remove("a"), .failure(.holdsActor(worker: "a"))), (.cancelDrain("a"), .success(false)),
+    ]
+
+    private static func answer(_ actuators: Actuators, _ action: ActuatorCall.Action, kind: String) async -> ActuatorAnswer {
+        let target = ScaleTarget(apiVersion: "v1", kind: kind, name: "p")
+        let call = ActuatorCall(action, of: ActuatedPool(name: "ns/p", target: target, slotsPerWorker: 1, drainTimeoutSeconds: 0), fence: Fence(7))
+        return await withCheckedContinuation { done in actuators.start(call) { done.resume(returning: $0) } }
+    }
+
+    @Test func `each kind has its actuator, which is told the call and whose answer comes back`() async {
+        let (own, other) = (NotingActuator(), NotingActuator())
+        let actuators = Actuators(byKind: ["Process": own], others: other)
+        for (action, expected) in Self.calls {
+            #expect(await Self.answer(actuators, action, kind: "Process") == expected)
+        }
+        #expect(await Self.answer(actuators, .resize(to: 1), kind: "Deployment") == .success(true))
+        #expect(own.told == ["resize 3 fence 7", "drain a fence 7", "remove a fence 7", "cancelDrain a fence 7"])
+        #expect(other.told == ["resize 1 fence 7"])
+    }
+
+    @Test func `a kind that nobody serves is refused by name`() async {
+        let actuators = Actuators(byKind: ["Process": NotingActuator()], others: nil)
+        for (action, _) in Self.calls {
+            let answer = await Self.answer(actuators, action, kind: "Deployment")
+            #expect(answer == .failure(.refused("there is no actuator for targets of kind Deployment in this service")))
+        }
+    }
+}
+
+private final class NotingActuator: Actuator {
+    private let notes = Mutex<[String]>([])
+    var told: [String] { notes.withLock { $0 } }
+    private func note(_ text: String) { notes.withLock { $0.append(text) } }
+
+    func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation { TargetObservation(specReplicas: 0, readyReplicas: 0) }
+    func resize(_ pool: ActuatedPool, to count: Int, fence: Fence) async throws(ActuationFault) { note("resize \(count) fence \(fence.number)") }
+    func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) { note("drain \(worker) fence \(fence.number)") }
+    func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
+        note("cancelDrain \(worker) fence \(fence.number)")
+        return false
+    }
+    func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+        note("remove \(worker) fence \(fence.number)")
+        throw .holdsActor(worker: worker)
     }
 }
 

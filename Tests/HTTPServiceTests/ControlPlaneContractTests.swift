@@ -247,7 +247,12 @@ struct ControlPlaneContractTests {
     }
 
     @Test func `a caller of a refused append is told the same on both roads`() {
-        let error = AppendError.invalid(index: 3, problem: "too long")
-        #expect(Problem(AppendRefusal(error), retryAfterSeconds: 1).kind.status == Problem(ControlFault(error)).kind.status)
+        let errors: [AppendError] = [.invalid(index: 3, problem: "too long"), .overloaded(retryAfterSeconds: 2), .notWritable(reason: "the disk is full", hint: "make room"), .closed]
+        for error in errors {
+            let (ingest, command) = (Problem(error, retryAfterSeconds: 1), Problem(ControlFault(error)))
+            #expect(ingest.kind.status == command.kind.status && ingest.retryAfterSeconds == command.retryAfterSeconds)
+            if case .invalid = error { continue }
+            #expect(ingest.detail == command.detail)
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Domain
+import EventLog
 import Foundation
 import HTTPTestSupport
 import TestSupport
@@ -41,7 +42,7 @@ struct LineStreamTests {
         var ingest = read([Event.ndjson(["a", "b"]), "nonsense\n", Event.ndjson(["c"])])
         #expect(ingest.problemToReport == nil)
         #expect(ingest.takeChunk()?.batch.count == 2)
-        ingest.note(EventReceipt(accepted: 1, duplicates: 1, firstSeq: 1, lastSeq: 9))
+        ingest.note(AppendReceipt(accepted: 1, duplicates: 1, positions: [9, 1]))
         let problem = ingest.problemToReport
         #expect(problem?.index == 2)
         #expect(problem?.detail.contains("line 3") == true)

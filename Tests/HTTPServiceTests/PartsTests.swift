@@ -1,5 +1,6 @@
 import Basics
 import Domain
+import EventLog
 import HTTPTypes
 import NIOCore
 import Testing
@@ -27,7 +28,7 @@ struct PartsTests {
 
     @Test func anAcknowledgementIsWrittenWhole() {
         var bytes = ByteBuffer()
-        Acknowledgement.write(EventReceipt(accepted: 2, duplicates: 1, firstSeq: 41, lastSeq: 43, positions: [42, 41, 43]), to: &bytes)
+        Acknowledgement.write(AppendReceipt(accepted: 2, duplicates: 1, positions: [42, 41, 43]), to: &bytes)
         #expect(String(buffer: bytes) == #"{"accepted":2,"duplicates":1,"firstSeq":41,"lastSeq":43,"positions":[42,41,43]}"#)
     }
 

@@ -1,4 +1,5 @@
 import Domain
+import EventLog
 import Foundation
 import HTTPTestSupport
 import HTTPTypes
@@ -188,14 +189,14 @@ struct RefusalTests {
     }
 
     struct LogRow: Sendable {
-        var refusal: AppendRefusal
+        var refusal: AppendError
         var status: Int
         var retryAfter: String?
     }
 
     @Test(arguments: [
         LogRow(refusal: .overloaded(retryAfterSeconds: 3), status: 429, retryAfter: "3"),
-        LogRow(refusal: .unavailable("the disk is full; make room"), status: 503, retryAfter: "1"),
+        LogRow(refusal: .notWritable(reason: "the disk is full", hint: "make room"), status: 503, retryAfter: "1"),
         LogRow(refusal: .invalid(index: 0, problem: "its id has 2000 bytes; at most 1024 are taken"), status: 400),
     ])
     func aLogThatTakesNothingIsSaidSo(_ row: LogRow) async throws {

@@ -1,6 +1,7 @@
 import Autoscaling
 import ControlLoop
 import Domain
+import EventLog
 import HTTPService
 
 // What does an instance that stands by answer?
@@ -30,8 +31,8 @@ extension ServiceParts {
 private struct StandbyNothing: EventAppending, EventReading, ControlPlane {
     let why: @Sendable () -> String
 
-    func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<EventReceipt, AppendRefusal>) -> Void) {
-        completion(.failure(.unavailable(why())))
+    func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) {
+        completion(.failure(.notWritable(reason: why(), hint: "send it to the leader")))
     }
     var lastPosition: Position { 0 }
     func read(_ question: EventQuestion) async throws -> EventPage { throw ControlFault.unavailable(why()) }

@@ -240,14 +240,3 @@ extension PlacementRequest {
         return json.bytes
     }
 }
-
-extension ControlFault {
-    init(_ error: AppendError) {
-        switch error {
-        case .overloaded(let seconds): self = .overloaded(retryAfterSeconds: seconds)
-        case .invalid(_, let problem): self = .invalid(field: "event", problem: problem)
-        case .notWritable(let reason, let hint): self = .unavailable("the log can't be written: \(reason); \(hint)")
-        case .closed: self = .unavailable("the service is stopping")
-        }
-    }
-}

@@ -8,6 +8,9 @@ package struct AppendReceipt: Hashable, Sendable {
     package var accepted: Int
     /// Events whose (source, id) was there before, or earlier in the same batch.
     package var duplicates: Int
+    /// The lowest and highest position of the batch's events, new or not; 0 for an empty batch.
+    package var firstSeq: Position
+    package var lastSeq: Position
     /// Where each event of the batch is, in its order; for a repeat, where it was first.
     package var positions: [Position]
     /// Indices in the batch of events whose names fit several actors or workers: they are in the log and change nothing.
@@ -16,13 +19,11 @@ package struct AppendReceipt: Hashable, Sendable {
     package init(accepted: Int, duplicates: Int, positions: [Position], ambiguous: [Int] = []) {
         self.accepted = accepted
         self.duplicates = duplicates
+        firstSeq = positions.min() ?? 0
+        lastSeq = positions.max() ?? 0
         self.positions = positions
         self.ambiguous = ambiguous
     }
-
-    /// The lowest and highest of `positions`; 0 for an empty batch.
-    package var firstSeq: Position { positions.min() ?? 0 }
-    package var lastSeq: Position { positions.max() ?? 0 }
 }
 
 /// A checked batch and whoever waits for it.

@@ -62,16 +62,3 @@ extension JSONWriter {
         null()
     }
 }
-
-extension Problem {
-    init(_ fault: ControlFault) {
-        switch fault {
-        case .notFound(let what, let name): self.init(.notFound, "there is no \(what) \(String(name.prefix(EventLimits.nameBytes)))")
-        case .conflict(let reason): self.init(.conflict, reason)
-        case .invalid(let field, let problem): self.init(.invalidRequest, "\(field): \(problem)", field: field)
-        case .overloaded(let seconds):
-            self.init(.overloaded, "the log accepts no more at the moment: retry after \(seconds) s", retryAfterSeconds: seconds)
-        case .unavailable(let reason): self.init(.unavailable, reason, retryAfterSeconds: 1)
-        }
-    }
-}

@@ -1,4 +1,5 @@
 import Domain
+import EventLog
 import NIOCore
 
 // How is a producer told what became of its events?
@@ -8,7 +9,7 @@ import NIOCore
 // Written straight into the answer's buffer: this is the one body that every request of the hot path has.
 
 enum Acknowledgement {
-    static func write(_ receipt: EventReceipt, to bytes: inout ByteBuffer) {
+    static func write(_ receipt: AppendReceipt, to bytes: inout ByteBuffer) {
         bytes.writeStaticString("{\"accepted\":")
         write(Int64(receipt.accepted), &bytes)
         bytes.writeStaticString(",\"duplicates\":")
@@ -25,17 +26,18 @@ enum Acknowledgement {
             }
             bytes.writeInteger(UInt8(ascii: "]"))
         }
-        if !receipt.warnings.isEmpty { write(receipt.warnings, &bytes) }
+        if !receipt.ambiguous.isEmpty { writeWarnings(receipt.ambiguous, &bytes) }
         bytes.writeInteger(UInt8(ascii: "}"))
     }
 
-    private static func write(_ warnings: [EventReceipt.Warning], _ bytes: inout ByteBuffer) {
+    /// What a producer should know of events that are in the log.
+    private static func writeWarnings(_ ambiguous: [Int], _ bytes: inout ByteBuffer) {
         var json = JSONWriter()
         json.openArray()
-        for warning in warnings {
+        for index in ambiguous {
             json.openObject()
-            json.member("index", warning.index)
-            json.member("detail", warning.detail)
+            json.member("index", index)
+            json.member("detail", "its subject or worker is a name of several namespaces, so it changes nothing: send NAMESPACE/NAME")
             json.closeObject()
         }
         json.closeArray()

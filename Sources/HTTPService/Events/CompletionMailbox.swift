@@ -1,3 +1,4 @@
+import EventLog
 import NIOCore
 import Synchronization
 
@@ -8,7 +9,7 @@ import Synchronization
 // as many answers as there are requests waiting, which is limited where they are let in.
 
 final class CompletionMailbox: Sendable {
-    typealias Answer = (ticket: Int, result: Result<EventReceipt, AppendRefusal>)
+    typealias Answer = (ticket: Int, result: Result<AppendReceipt, AppendError>)
 
     private struct Box {
         var answers: [Answer] = []
@@ -24,7 +25,7 @@ final class CompletionMailbox: Sendable {
     init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
     /// From any thread. `intake` is touched on the event loop alone.
-    func deliver(_ result: Result<EventReceipt, AppendRefusal>, ticket: Int, to intake: NIOLoopBound<EventIntake>) {
+    func deliver(_ result: Result<AppendReceipt, AppendError>, ticket: Int, to intake: NIOLoopBound<EventIntake>) {
         box.withLock { box in
             guard !box.isClosed else { return }
             box.answers.append((ticket, result))

@@ -1,3 +1,4 @@
+import EventLog
 import Domain
 import HTTPTransport
 import NIOCore
@@ -23,7 +24,7 @@ final class EventIngest: RequestHandling {
         var reader = CloudEventReader()
         if let fault = read(body ?? ByteBuffer(), with: &reader) { return exchange.reject(Problem(fault).answer) }
         let batch = reader.takeBatch()
-        guard !batch.isEmpty else { return intake.acknowledge(EventReceipt(accepted: 0, duplicates: 0, firstSeq: 0, lastSeq: 0), exchange) }
+        guard !batch.isEmpty else { return intake.acknowledge(AppendReceipt(accepted: 0, duplicates: 0, positions: []), exchange) }
         if !intake.append(batch, bytes: body?.readableBytes ?? 0, for: exchange) { exchange.reject(intake.tooManyWaiting().answer) }
     }
 

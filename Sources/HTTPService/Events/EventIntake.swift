@@ -1,3 +1,4 @@
+import EventLog
 import Domain
 import HTTPTransport
 import HTTPTypes
@@ -85,7 +86,7 @@ final class EventIntake {
         spareAnswers = answers
     }
 
-    private func appended(_ result: Result<EventReceipt, AppendRefusal>, _ exchange: Exchange) {
+    private func appended(_ result: Result<AppendReceipt, AppendError>, _ exchange: Exchange) {
         guard exchange.isUnanswered else { return }
         switch result {
         case .success(let receipt): acknowledge(receipt, exchange)
@@ -95,7 +96,7 @@ final class EventIntake {
 
     // MARK: - Answers
 
-    func acknowledge(_ receipt: EventReceipt, _ exchange: Exchange) {
+    func acknowledge(_ receipt: AppendReceipt, _ exchange: Exchange) {
         guard exchange.isUnanswered else { return }
         var bytes = exchange.allocator.buffer(capacity: 80 + receipt.positions.count * 12)
         Acknowledgement.write(receipt, to: &bytes)

@@ -25,18 +25,8 @@ package final class EventLogAccess: EventAppending, EventReading {
 
     // MARK: - Appending
 
-    package func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<EventReceipt, AppendRefusal>) -> Void) {
-        log.append(batch) { result in
-            switch result {
-            case .success(let receipt):
-                completion(
-                    .success(
-                        EventReceipt(
-                            accepted: receipt.accepted, duplicates: receipt.duplicates, firstSeq: receipt.firstSeq, lastSeq: receipt.lastSeq,
-                            positions: receipt.duplicates > 0 ? receipt.positions : [], warnings: receipt.ambiguous.map { .ambiguousName(index: $0) })))
-            case .failure(let error): completion(.failure(AppendRefusal(error)))
-            }
-        }
+    package func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) {
+        log.append(batch, completion: completion)
     }
 
     // MARK: - Reading
@@ -95,17 +85,6 @@ package final class EventLogAccess: EventAppending, EventReading {
         }
         let readTo = found.count == question.limit ? found.last?.lastSeq ?? head : head
         return EventPage(batches: found, readTo: readTo, names: log)
-    }
-}
-
-extension AppendRefusal {
-    init(_ error: AppendError) {
-        switch error {
-        case .overloaded(let seconds): self = .overloaded(retryAfterSeconds: seconds)
-        case .invalid(let index, let problem): self = .invalid(index: index, problem: problem)
-        case .notWritable(let reason, let hint): self = .unavailable("\(reason); \(hint)")
-        case .closed: self = .unavailable("the service is stopping")
-        }
     }
 }
 

@@ -1,4 +1,5 @@
 import Domain
+import EventLog
 
 // Which lines of a stream are events, what goes to the log next, and what is the producer told in the end?
 //
@@ -17,7 +18,8 @@ struct LineIngest {
     private var events = 0
     private var lines = 0
 
-    private var totals = EventReceipt(accepted: 0, duplicates: 0, firstSeq: 0, lastSeq: 0)
+    /// Without `positions`, which are as many as the stream has events.
+    private var totals = AppendReceipt(accepted: 0, duplicates: 0, positions: [])
     private var problem: Problem?
     private var hasEnded = false
     /// Of one stream.
@@ -44,11 +46,11 @@ struct LineIngest {
         partial = []
     }
 
-    mutating func note(_ receipt: EventReceipt) {
+    mutating func note(_ receipt: AppendReceipt) {
         // Chunks are answered in the order in which they were handed on.
         let before = totals.accepted + totals.duplicates
-        let room = max(0, Self.warningsLimit - totals.warnings.count)
-        totals.warnings += receipt.warnings.prefix(room).map { .init(index: before + $0.index, detail: $0.detail) }
+        let room = max(0, Self.warningsLimit - totals.ambiguous.count)
+        totals.ambiguous += receipt.ambiguous.prefix(room).map { before + $0 }
         totals.accepted += receipt.accepted
         totals.duplicates += receipt.duplicates
         guard receipt.accepted + receipt.duplicates > 0 else { return }
@@ -92,7 +94,7 @@ struct LineIngest {
     }
 
     /// With no chunk at the log: the totals, once the stream has ended well.
-    var finalTotals: EventReceipt? { hasEnded && problem == nil && reader.batch.isEmpty ? totals : nil }
+    var finalTotals: AppendReceipt? { hasEnded && problem == nil && reader.batch.isEmpty ? totals : nil }
 
     // MARK: - Lines
 

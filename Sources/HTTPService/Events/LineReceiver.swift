@@ -1,3 +1,4 @@
+import EventLog
 import Domain
 import HTTPTransport
 import HTTPTypes
@@ -48,7 +49,7 @@ final class LineReceiver: BodyReceiving {
 
     // MARK: - The log
 
-    func appended(_ result: Result<EventReceipt, AppendRefusal>, _ exchange: Exchange) {
+    func appended(_ result: Result<AppendReceipt, AppendError>, _ exchange: Exchange) {
         awaitsLog = false
         guard exchange.isUnanswered || exchange.isAnswering else { return }
         switch result {
@@ -95,7 +96,7 @@ final class LineReceiver: BodyReceiving {
         exchange.endAnswer()
     }
 
-    private func acknowledgeChunk(_ receipt: EventReceipt, _ exchange: Exchange) {
+    private func acknowledgeChunk(_ receipt: AppendReceipt, _ exchange: Exchange) {
         open(exchange)
         var bytes = ByteBuffer()
         Acknowledgement.write(receipt, to: &bytes)

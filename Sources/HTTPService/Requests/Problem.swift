@@ -1,4 +1,6 @@
+import ControlLoop
 import Domain
+import EventLog
 import HTTPTransport
 import HTTPTypes
 
@@ -153,13 +155,21 @@ extension Problem {
         self.init(.invalidEvent, fault.field.map { "\($0): \(fault.problem)" } ?? fault.problem, index: fault.index, field: fault.field)
     }
 
-    init(_ refusal: AppendRefusal, retryAfterSeconds: Int) {
-        switch refusal {
-        case .overloaded(let seconds):
-            self.init(.overloaded, "the log accepts no more at the moment: retry after \(seconds) s", retryAfterSeconds: seconds)
-        case .invalid(let index, let problem): self.init(.invalidEvent, "the event can't be stored: \(problem)", index: index)
-        case .unavailable(let reason):
-            self.init(.unavailable, "the log can't be written: \(reason)", retryAfterSeconds: retryAfterSeconds)
+    init(_ error: AppendError, retryAfterSeconds: Int) {
+        switch error {
+        case .invalid(let index, _): self.init(.invalidEvent, error.sentence, index: index)
+        case .overloaded(let seconds): self.init(.overloaded, error.sentence, retryAfterSeconds: seconds)
+        case .notWritable, .closed: self.init(.unavailable, error.sentence, retryAfterSeconds: retryAfterSeconds)
+        }
+    }
+
+    init(_ fault: ControlFault) {
+        switch fault {
+        case .notFound: self.init(.notFound, fault.sentence)
+        case .conflict: self.init(.conflict, fault.sentence)
+        case .invalid(let field, _): self.init(.invalidRequest, fault.sentence, field: field)
+        case .overloaded(let seconds): self.init(.overloaded, fault.sentence, retryAfterSeconds: seconds)
+        case .unavailable: self.init(.unavailable, fault.sentence, retryAfterSeconds: 1)
         }
     }
 }

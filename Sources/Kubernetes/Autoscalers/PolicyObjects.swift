@@ -281,13 +281,4 @@ extension ControlFault {
         case .notFound, .conflict, .invalid: .refused(sentence)
         }
     }
-
-    fileprivate var sentence: String {
-        switch self {
-        case .notFound(let what, let name): "there is no \(what) \(name)"
-        case .conflict(let why), .unavailable(let why): why
-        case .invalid(let field, let problem): "\(field): \(problem)"
-        case .overloaded: "the log accepts no more at the moment"
-        }
-    }
 }

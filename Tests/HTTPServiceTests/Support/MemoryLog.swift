@@ -1,5 +1,6 @@
 import Dispatch
 import Domain
+import EventLog
 import Synchronization
 
 @testable import HTTPService
@@ -10,7 +11,7 @@ import Synchronization
 // back until `release`, `refuse` makes every append fail.
 
 final class MemoryLog: EventAppending, EventReading {
-    typealias Completion = @Sendable (Result<EventReceipt, AppendRefusal>) -> Void
+    typealias Completion = @Sendable (Result<AppendReceipt, AppendError>) -> Void
 
     private struct State {
         var batches: [CommittedBatch] = []
@@ -20,7 +21,7 @@ final class MemoryLog: EventAppending, EventReading {
         var time: Int64 = 1_790_000_000_000_000
         var isHeld = false
         var held: [@Sendable () -> Void] = []
-        var refusal: AppendRefusal?
+        var refusal: AppendError?
         var appends = 0
         var waitingBytes = 0
         var mostWaitingBytes = 0
@@ -53,7 +54,7 @@ final class MemoryLog: EventAppending, EventReading {
         for work in held { queue.async(execute: work) }
     }
 
-    func refuse(_ refusal: AppendRefusal?) { state.withLock { $0.refusal = refusal } }
+    func refuse(_ refusal: AppendError?) { state.withLock { $0.refusal = refusal } }
 
     var heldCount: Int { state.withLock { $0.held.count } }
     var eventCount: Int { state.withLock { Int($0.next - 1) } }
@@ -82,7 +83,7 @@ final class MemoryLog: EventAppending, EventReading {
         if runsNow { queue.async(execute: work) }
     }
 
-    private func commit(_ batch: EventBatch, _ bytes: Int) -> Result<EventReceipt, AppendRefusal> {
+    private func commit(_ batch: EventBatch, _ bytes: Int) -> Result<AppendReceipt, AppendError> {
         state.withLock { state in
             state.waitingBytes -= bytes
             if let refusal = state.refusal { return .failure(refusal) }
@@ -102,11 +103,7 @@ final class MemoryLog: EventAppending, EventReading {
             }
             state.time += 1_000_000
             if !events.isEmpty { state.batches.append(CommittedBatch(at: LogTime(microseconds: state.time), events: events, bytes: batch.bytes)) }
-            let duplicates = batch.count - events.count
-            return .success(
-                EventReceipt(
-                    accepted: events.count, duplicates: duplicates, firstSeq: positions.min() ?? 0, lastSeq: positions.max() ?? 0,
-                    positions: duplicates > 0 ? positions : []))
+            return .success(AppendReceipt(accepted: events.count, duplicates: batch.count - events.count, positions: positions))
         }
     }
 
