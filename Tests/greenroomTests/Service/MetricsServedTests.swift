@@ -11,7 +11,7 @@ import Testing
 @Suite("What a service tells of itself", .timeLimit(.minutes(3)))
 struct MetricsServedTests {
     private func policy(_ name: String, _ spec: String) -> String {
-        "apiVersion: greenroom.dev/v1alpha1\nkind: AutoscalingPolicy\nmetadata: {namespace: ns, name: \(name)}\nspec:\n  maxReplicaCount: 9\n" + spec.split(separator: "\n").map { "  \($0)\n" }.joined()
+        "apiVersion: greenroom.dev/v1\nkind: WorkerPoolAutoscaler\nmetadata: {namespace: ns, name: \(name)}\nspec:\n  maxReplicaCount: 9\n" + spec.split(separator: "\n").map { "  \($0)\n" }.joined()
     }
 
     @Test("a pool that only recommends shows what it recommends")
