@@ -6,6 +6,12 @@ import Testing
 
 @testable import EventLog
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// The wall clock can be set back while the log's writer waits; nobody can set the clock that its waits go by.
 @Suite("The writer's waits", .timeLimit(.minutes(1)))
 struct MeasuredSignalTests {
@@ -59,9 +65,10 @@ struct MeasuredSignalTests {
     func kernelClock() throws {
         let queue = AppendQueue(limits: EventLog.Limits())
         let name = "waits-\(UInt16.random(in: 0 ... .max))"
-        let thread = Thread { _ = queue.next(waitingAtMost: 600_000_000) }
-        thread.name = name
-        thread.start()
+        Thread.detachNewThread {
+            pthread_setname_np(pthread_self(), name)
+            _ = queue.next(waitingAtMost: 600_000_000)
+        }
         // `NUMBER ARGUMENT…` once it is blocked in a system call. With a timeout: a thread may also stand at a lock on its way.
         while true {
             let fields = (Self.call(ofThread: name) ?? "").split(separator: " ")
