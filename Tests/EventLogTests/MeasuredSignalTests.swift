@@ -6,12 +6,6 @@ import Testing
 
 @testable import EventLog
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
-
 /// The wall clock can be set back while the log's writer waits; nobody can set the clock that its waits go by.
 @Suite("The writer's waits", .timeLimit(.minutes(1)))
 struct MeasuredSignalTests {
@@ -54,24 +48,19 @@ struct MeasuredSignalTests {
     /// The numbers of system calls that wait on a futex: x86-64, then the others.
     private static let futexCalls: Set<Substring> = ["202", "98", "422"]
 
-    /// Which system call the thread of that name is in; nil where there is no such thread yet.
-    private static func call(ofThread name: String) -> String? {
-        let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
-        let task = tasks.first { (try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8)) == name + "\n" }
-        return task.flatMap { try? String(contentsOfFile: "/proc/self/task/\($0)/syscall", encoding: .utf8) }
-    }
-
     @Test("the kernel times an idle queue's wait by the clock that nobody sets")
     func kernelClock() throws {
         let queue = AppendQueue(limits: EventLog.Limits())
-        let name = "waits-\(UInt16.random(in: 0 ... .max))"
+        let threads = Collector<String>()
         Thread.detachNewThread {
-            pthread_setname_np(pthread_self(), name)
+            // `PROCESS/task/THREAD`
+            threads.add((try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/thread-self")) ?? "")
             _ = queue.next(waitingAtMost: 600_000_000)
         }
         // `NUMBER ARGUMENT…` once it is blocked in a system call. With a timeout: a thread may also stand at a lock on its way.
         while true {
-            let fields = (Self.call(ofThread: name) ?? "").split(separator: " ")
+            guard let thread = threads.all.first, let text = try? String(contentsOfFile: "/proc/\(thread)/syscall", encoding: .utf8) else { continue }
+            let fields = text.split(separator: " ")
             guard fields.count > 4, Self.futexCalls.contains(fields[0]), fields[4] != "0x0" else { continue }
             let operation = try #require(UInt64(fields[2].dropFirst(2), radix: 16))
             #expect(operation & Self.byWallClock == 0, "waits as \(fields)")
