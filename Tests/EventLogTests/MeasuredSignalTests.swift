@@ -4,6 +4,10 @@ import Domain
 import Foundation
 import Testing
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 @testable import EventLog
 
 /// The wall clock can be set back while the log's writer waits; nobody can set the clock that its waits go by.
