@@ -3,7 +3,10 @@ import Logging
 import Telemetry
 import Testing
 
-@testable import greenroom
+@testable import Assembly
+@testable import Inspection
+@testable import Output
+@testable import System
 
 /// What the loop reports is counted under the name that says what it was, and under no other.
 @Suite struct LoopMetricsTests {

@@ -4,7 +4,10 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import greenroom
+@testable import Assembly
+@testable import Inspection
+@testable import Output
+@testable import System
 
 // What a running service tells of itself: metrics, readiness, and what the routes show beside them.
 

@@ -2,7 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import greenroom
+@testable import Assembly
+@testable import Inspection
+@testable import Output
+@testable import System
 
 // One `greenroom serve` in a process of its own, whose files and whose own life are meddled with.
 
