@@ -178,7 +178,7 @@ extension ActuationTests {
         #expect(target.outcomes == ["failed 1", "(failed 2)"])
         target.settle()
         #expect(target.calls == ["resize 4", "resize 5", "resize 5", "resize 5", "drain a"])
-        #expect(target.rests == [60, 60])
+        #expect(target.rests == [60, 60, 60])
         #expect(target.outcomes.last == "applied 5")
     }
 

@@ -127,7 +127,7 @@ struct AccessTests {
             #expect(first?.contains("line 2") == true && roles(Self.ingest) != nil, "it may be half written")
             let generation = tokens.generation
             let second = fault()
-            #expect(second?.contains("the 2 lines without fault count") == true && tokens.generation > generation)
+            #expect(second?.contains("the 2 valid lines count") == true && tokens.generation > generation)
             #expect(roles(Self.read) == RoleSet(.read) && roles("new-token-0123456789") == RoleSet(.ingest))
             #expect(roles(Self.ingest) == nil && roles(Self.admin) == nil && roles(Self.both) == nil)
             #expect(fault() == second, "told as long as it stands")

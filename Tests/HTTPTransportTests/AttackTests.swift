@@ -85,7 +85,8 @@ struct AttackTests {
             #expect(try await running.http1.get(port.large).status == 200)
             try await first.closeFuture.get()
             #expect(second.isActive)
-            try await second.close()
+            // Over TLS a client that closes first may miss the server's last word.
+            try? await second.close()
         }
     }
 
@@ -172,7 +173,7 @@ struct AttackTests {
             }
             // A handshake takes its time.
             let rounds = port.isSecure ? 400 : 2_000
-            try await attack(rounds / 4)
+            try await attack(rounds)
             let before = Memory.residentBytes
             try await attack(rounds)
             #expect(Memory.residentBytes - before < rounds * 20_000, "\((Memory.residentBytes - before) >> 20) MiB")

@@ -42,6 +42,8 @@ final class Connection: ChannelDuplexHandler {
     private(set) var hasStalledHeader = false
     /// Nothing new begins, and where nothing is open nothing may be said any more.
     private(set) var isDraining = false
+    /// Rises with each connection of its event loop.
+    var admission: UInt64 = 0
     private var drainingSince: NIODeadline?
     /// The client has said its last word, and may still listen.
     private var inputClosedSince: NIODeadline?
@@ -73,6 +75,11 @@ final class Connection: ChannelDuplexHandler {
     }
 
     // MARK: - Requests
+
+    /// The clock of an event loop moves with its sweeps: of two that were busy last between the same ones, the older one.
+    func hasBeenIdleLonger(than other: Connection) -> Bool {
+        lastRequestAt != other.lastRequestAt ? lastRequestAt < other.lastRequestAt : admission < other.admission
+    }
 
     func requestBegan() {
         openRequests += 1

@@ -59,7 +59,7 @@ enum ConnectionPipeline {
             }
         }
         try channel.pipeline.syncOperations.addHandlers([
-            StreamFeed(connection.loop.turns), EarlySettingsHandler(), AdvertisedStreams(limit: limits.streamsPerConnection), handler, manager, CloseOnError(),
+            StreamFeed(connection.loop.turns), EarlySettingsHandler(), AdvertisedStreams(limit: limits.streamsPerConnection), handler, manager, CloseOnError(connection),
         ])
     }
 
@@ -108,12 +108,17 @@ enum ConnectionPipeline {
 /// A connection whose protocol broke is closed; what broke was told to the peer by the handler that found it.
 private final class CloseOnError: ChannelInboundHandler {
     typealias InboundIn = HTTP2Frame
+    private let connection: Connection
+
+    init(_ connection: Connection) { self.connection = connection }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A stream's own fault ends the stream alone.
         if error is NIOHTTP2Errors.StreamError { return }
+        // Of a connection that is over: its last answer may be held back still, and must be with the client first.
+        if error is NIOHTTP2Errors.IOOnClosedConnection { return connection.closeOnceWritten() }
         context.close(promise: nil)
     }
 }

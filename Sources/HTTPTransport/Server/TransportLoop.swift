@@ -19,6 +19,8 @@ package final class TransportLoop {
     private let makeResponder: (TransportLoop) -> any Responder
 
     private(set) var drainingSince: NIODeadline?
+    /// Connections so far.
+    private var admitted: UInt64 = 0
     package var isDraining: Bool { drainingSince != nil }
     /// The time of the last sweep: good enough for limits of seconds.
     private(set) var now = NIODeadline.now()
@@ -75,7 +77,11 @@ package final class TransportLoop {
 
     // MARK: - Who is there
 
-    func add(_ connection: Connection) { connections[ObjectIdentifier(connection)] = connection }
+    func add(_ connection: Connection) {
+        admitted &+= 1
+        connection.admission = admitted
+        connections[ObjectIdentifier(connection)] = connection
+    }
     func remove(_ connection: Connection) { connections[ObjectIdentifier(connection)] = nil }
     func watch(_ exchange: Exchange) { unfinished[ObjectIdentifier(exchange)] = exchange }
     func unwatch(_ exchange: Exchange) { unfinished[ObjectIdentifier(exchange)] = nil }
@@ -95,7 +101,7 @@ package final class TransportLoop {
     var longestIdle: Connection? {
         var longest: Connection?
         for connection in connections.values where connection.isIdle {
-            if longest.map({ connection.lastRequestAt < $0.lastRequestAt }) ?? true { longest = connection }
+            if longest.map({ connection.hasBeenIdleLonger(than: $0) }) ?? true { longest = connection }
         }
         return longest
     }

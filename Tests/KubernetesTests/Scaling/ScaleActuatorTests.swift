@@ -411,7 +411,7 @@ import Testing
                 $0["status"] = [:]
             }
             guard case .refused(let why) = await bench.fault({ try await bench.resize(1) }) else { return #expect(Bool(false)) }
-            #expect(why.contains("3 replicas and none of its pods is found") && bench.replicas == 3)
+            #expect(why.contains("3 replicas and none of its pods can be found") && bench.replicas == 3)
             try await bench.resize(4)
             #expect(bench.replicas == 4, "it may grow")
         }

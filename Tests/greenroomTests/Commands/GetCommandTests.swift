@@ -22,7 +22,7 @@ import Testing
         let listing = try await command("pools").listing(server())
         #expect(listing.table.text == """
             NAMESPACE   NAME   TARGET         MIN   MAX   DESIRED   READY   BUSY   WAITING   OLDEST   READY-COND   ACTIVE   PAUSED   FALLBACK   AGE
-            demo        chat   Process/chat     0     6         3       2      2         5   1.2s     True         True     False    False      2m10s
+            demo        chat   Process/chat     0     6         3       2      2         5   1.3s     True         True     False    False      2m10s
             other       x      <none>           0    10         0       0      0         0   <none>   False        False    True     False      5s
 
             """)

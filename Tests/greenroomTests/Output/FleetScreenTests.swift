@@ -35,7 +35,7 @@ import Testing
         screen.show([try Samples.view(Samples.pool)])
         let row = try #require(texts(screen).first { $0.hasPrefix("demo/chat") })
         #expect(row.contains("████▒▒▒▒▒") && row.contains(" 4 + 5"))
-        #expect(row.contains("●●◌") && row.contains("3 of 6, wants 3") && row.contains("oldest waits 1.2"))
+        #expect(row.contains("●●◌") && row.contains("3 of 6, wants 3") && row.contains("oldest waits 1.3"))
     }
 
     @Test("a frame fits the terminal, whatever the number of pools", arguments: [0, 1, 5, 40, 2_000], [10, 24, 60])
