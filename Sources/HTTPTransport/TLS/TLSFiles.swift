@@ -64,6 +64,8 @@ package struct TLSFiles: Hashable, Sendable {
             certificateChain: identity.certificates.map { .certificate($0) }, privateKey: .privateKey(identity.key))
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["h2", "http/1.1"]
+        // For the client's last word, which many never send: a place is held for it all the while.
+        configuration.shutdownTimeout = .milliseconds(1_000)
         if let authority = contents.clientAuthority {
             configuration.trustRoots = .certificates(try Self.certificates(authority, clientAuthorityFile ?? "the client authority given"))
             configuration.certificateVerification = .optionalVerification
