@@ -50,7 +50,7 @@ private enum Outcome: Equatable {
         // In a cluster the leader alone knows; `replicas` are the servers other than the one that answers.
         (200, body(#"[{"name":"c","num_pending":4,"num_ack_pending":1,"cluster":{"name":"C","leader":"n1","replicas":[{"name":"n2","current":true},{"name":"n3"}]}}]"#), "5.0"),
         (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","leader":"n1"}}]"#), "4.0"), (200, body(#"[{"name":"c","num_pending":4,"cluster":{"leader":"n1","replicas":null}}]"#), "4.0"),
-        (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","leader":"n3","replicas":[{"name":"n2"},{"name":"n3"}]}}]"#), "its leader is n3"),
+        (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","leader":"n3","replicas":[{"name":"n2"},{"name":"n3"}]}}]"#), "the leader is n3"),
         (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","replicas":[{"name":"n2"},{"name":"n3"}]}}]"#), "no leader"),
         (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","leader":"","replicas":[]}}]"#), "no leader"),
     ])

@@ -87,7 +87,7 @@ import Testing
             }
             #expect(await look("nats") == .success(7))
             guard case .failure(let fault) = await look("follower") else { Issue.record("a follower's counts were taken"); return }
-            #expect(fault.description.contains("its leader is n2"))
+            #expect(fault.description.contains("the leader is n2"))
         }
     }
 

@@ -39,10 +39,10 @@ private func filled(process: ProcessMetrics? = nil) -> PrometheusMetrics {
             # HELP greenroom_events_appended_total Events appended to the log, by kind.
             # TYPE greenroom_events_appended_total counter
             greenroom_events_appended_total{kind="actor.requested"} 3
-            # HELP greenroom_loop_lag_seconds Age of the oldest commit the loop has not taken in.
+            # HELP greenroom_loop_lag_seconds Age of the oldest commit that the loop has not read.
             # TYPE greenroom_loop_lag_seconds gauge
             greenroom_loop_lag_seconds 0.25
-            # HELP greenroom_telemetry_dropped_series_total Requests for a series that were not served, because there are too many or the name is another type's.
+            # HELP greenroom_telemetry_dropped_series_total Series that were not recorded, because there are too many, or the name has another type.
             # TYPE greenroom_telemetry_dropped_series_total counter
             greenroom_telemetry_dropped_series_total 0
 
@@ -62,7 +62,7 @@ private func filled(process: ProcessMetrics? = nil) -> PrometheusMetrics {
             # HELP greenroom_log_bytes Size of the log's files.
             greenroom_log_bytes 9
             # TYPE greenroom_telemetry_dropped_series counter
-            # HELP greenroom_telemetry_dropped_series Requests for a series that were not served, because there are too many or the name is another type's.
+            # HELP greenroom_telemetry_dropped_series Series that were not recorded, because there are too many, or the name has another type.
             greenroom_telemetry_dropped_series_total 0
             # EOF
 
