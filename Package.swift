@@ -77,7 +77,7 @@ let package = Package(
         .target(name: "Domain", dependencies: ["Basics"], swiftSettings: strict),
 
         // What every part needs of the machine.
-        .target(name: "System", swiftSettings: strict),
+        .target(name: "Machine", swiftSettings: strict),
 
         // Floor 1: pure decisions, and the log.
         .target(
@@ -91,7 +91,7 @@ let package = Package(
         .target(
             name: "EventLog",
             dependencies: [
-                "Basics", "System", "Domain",
+                "Basics", "Machine", "Domain",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -145,14 +145,14 @@ let package = Package(
         .target(
             name: "HTTPService",
             dependencies: [
-                "Basics", "System", "Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies", "HTTPTransport", log, metrics, lifecycle,
+                "Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies", "HTTPTransport", log, metrics, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
         .target(
             name: "ExternalMetrics",
             dependencies: [
-                "Basics", "System", "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, metrics, lifecycle, .product(name: "Crypto", package: "swift-crypto"),
+                "Basics", "Machine", "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, metrics, lifecycle, .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
         .target(name: "ServiceClient", dependencies: ["Basics", "Domain", "HTTPTransport", log] + nio, swiftSettings: strict),
@@ -171,14 +171,14 @@ let package = Package(
         .target(
             name: "LocalWorkers",
             dependencies: [
-                "Basics", "System", "Domain", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", log,
+                "Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", log,
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             swiftSettings: strict),
         .target(
             name: "Kubernetes",
             dependencies: [
-                "Basics", "System", "Domain", "HTTPTransport", "HTTPAsking", "SmallFiles", "Autoscaling", "ControlLoop", log,
+                "Basics", "Machine", "Domain", "HTTPTransport", "HTTPAsking", "SmallFiles", "Autoscaling", "ControlLoop", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -189,7 +189,7 @@ let package = Package(
         .target(
             name: "Pollers",
             dependencies: [
-                "Basics", "System", "Domain", "HTTPAsking", "SmallFiles", "Autoscaling", log, lifecycle,
+                "Basics", "Machine", "Domain", "HTTPAsking", "SmallFiles", "Autoscaling", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -198,7 +198,7 @@ let package = Package(
         .target(
             name: "ObjectStorage",
             dependencies: [
-                "Basics", "System", "Domain", "HTTPAsking", "HTTPTransport", log, lifecycle,
+                "Basics", "Machine", "Domain", "HTTPAsking", "HTTPTransport", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -209,17 +209,17 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Telemetry",
-            dependencies: ["System", "Domain", "SmallFiles", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
+            dependencies: ["Machine", "Domain", "SmallFiles", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict),
 
         // What a person reads on a terminal, a script reads as JSON, and a command that failed says.
-        .target(name: "Output", dependencies: ["BuildCommit", "System", "Domain", "EventLog", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+        .target(name: "Output", dependencies: ["BuildCommit", "Machine", "Domain", "EventLog", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
 
         // Floor 4: the only place where the service's parts are wired together; and what a running service, or a log's file, says.
         .target(
             name: "Assembly",
             dependencies: [
-                "Basics", "Domain", "System", "SmallFiles", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay", "HTTPTransport", "HTTPService",
+                "Basics", "Domain", "Machine", "SmallFiles", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay", "HTTPTransport", "HTTPService",
                 "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient", "Telemetry", "Output",
                 log, metrics, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
@@ -235,12 +235,12 @@ let package = Package(
         // Floor 5: the whole of it at work, to be looked at and to be measured.
         .target(
             name: "Demo",
-            dependencies: ["Basics", "Domain", "System", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection", log],
+            dependencies: ["Basics", "Domain", "Machine", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection", log],
             swiftSettings: strict),
         .target(
             name: "Benchmarks",
             dependencies: [
-                "Basics", "Domain", "System", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay", "ServiceClient", "Output", "Inspection",
+                "Basics", "Domain", "Machine", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay", "ServiceClient", "Output", "Inspection",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio,
             swiftSettings: strict),
@@ -249,7 +249,7 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "Basics", "Domain", "System", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay", "Simulation", "ServiceClient", "WorkerAgent",
+                "Basics", "Domain", "Machine", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay", "Simulation", "ServiceClient", "WorkerAgent",
                 "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -258,14 +258,14 @@ let package = Package(
 
         // Tests mirror the sources.
         .testTarget(name: "BasicsTests", dependencies: ["Basics"], swiftSettings: strict),
-        .testTarget(name: "SystemTests", dependencies: ["System"], swiftSettings: strict),
+        .testTarget(name: "MachineTests", dependencies: ["Machine"], swiftSettings: strict),
         .testTarget(name: "DomainTests", dependencies: ["Basics", "Domain"], swiftSettings: strict),
         .testTarget(
             name: "AutoscalingTests", dependencies: ["Basics", "Domain", "Autoscaling"], resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "PlacementTests", dependencies: ["Basics", "Domain", "Placement"], swiftSettings: strict),
         .testTarget(
             name: "EventLogTests",
-            dependencies: ["Basics", "System", "Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift")],
+            dependencies: ["Basics", "Machine", "Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift")],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "ControlLoopTests",
@@ -291,13 +291,13 @@ let package = Package(
             dependencies: ["TestSupport", "HTTPTestSupport", "Domain", "EventLog", "ControlLoop", "HTTPTransport", "HTTPService", "ExternalMetrics", log, .product(name: "NIOEmbedded", package: "swift-nio")] + nio, swiftSettings: strict),
         .testTarget(
             name: "ExternalMetricsTests",
-            dependencies: ["Basics", "System", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPTransport", log] + nio,
+            dependencies: ["Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPTransport", log] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ServiceClientTests", dependencies: ["Domain", "ServiceClient", "Benchmarks", log] + nio, swiftSettings: strict),
         .testTarget(
             name: "greenroomTests",
             dependencies: [
-                "TestSupport", "greenroom", "System", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes", "KubernetesTwin", "Pollers", "ObjectStorage", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
+                "TestSupport", "greenroom", "Machine", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes", "KubernetesTwin", "Pollers", "ObjectStorage", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -313,7 +313,7 @@ let package = Package(
         // An API server in memory, over real TLS sockets: what tests of the whole service start too.
         .target(name: "KubernetesTwin", dependencies: ["Basics", "Domain", "Autoscaling", "Kubernetes", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
         .testTarget(
-            name: "KubernetesTests", dependencies: ["Basics", "System", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio,
+            name: "KubernetesTests", dependencies: ["Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
             name: "PollersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "Pollers", log], exclude: ["Support/rude_server.py"],

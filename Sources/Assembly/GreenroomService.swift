@@ -13,7 +13,7 @@ import Output
 import Pollers
 import Replay
 import ServiceLifecycle
-import System
+import Machine
 import Telemetry
 
 // How do the parts become one service?

@@ -4,7 +4,7 @@ import NIOCore
 import NIOSSL
 import Output
 import ServiceClient
-import System
+import Machine
 
 // How soon is an HPA answered?
 //

@@ -1,7 +1,7 @@
 import Foundation
 import Inspection
 import Output
-import System
+import Machine
 
 // How does a benchmark get a server of its own?
 //

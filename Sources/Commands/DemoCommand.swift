@@ -4,7 +4,7 @@ import Domain
 import Foundation
 import Inspection
 import Output
-import System
+import Machine
 
 // How does one see the whole of it work, on this machine, in a minute?
 //

@@ -2,7 +2,7 @@ import Assembly
 import Foundation
 import Logging
 import Output
-import System
+import Machine
 import Telemetry
 
 // A service inside this process, for the demo: started with settings, stopped when told.

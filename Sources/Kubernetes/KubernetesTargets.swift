@@ -1,7 +1,7 @@
 package import ControlLoop
 package import Domain
 package import Logging
-package import System
+package import Machine
 import Basics
 import Synchronization
 

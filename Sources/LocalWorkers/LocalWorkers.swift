@@ -2,7 +2,7 @@ package import ControlLoop
 package import Domain
 package import Logging
 import Glibc
-import System
+import Machine
 
 // How does a pool become processes on this machine?
 //

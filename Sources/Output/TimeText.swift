@@ -1,6 +1,6 @@
 package import Domain
 package import Foundation
-import System
+import Machine
 
 // How is an instant shown to a person, and how does a person name one?
 //

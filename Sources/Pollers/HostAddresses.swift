@@ -1,5 +1,5 @@
 import Foundation
-import System
+import Machine
 
 // To which addresses does a host's name lead at this moment?
 //

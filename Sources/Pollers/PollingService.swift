@@ -4,7 +4,7 @@ package import Logging
 package import ServiceLifecycle
 import Foundation
 import HTTPAsking
-import System
+import Machine
 
 // Which outside metrics does the service fetch, and who does it?
 //

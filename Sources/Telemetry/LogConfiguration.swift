@@ -2,7 +2,7 @@ package import Domain
 package import Logging
 import Glibc
 import Synchronization
-import System
+import Machine
 
 // Where does the log of this process go, how much of it, and in which form?
 

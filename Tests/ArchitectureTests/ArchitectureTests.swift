@@ -39,6 +39,12 @@ import Testing
         #expect(Set(Floor.table.map(\.target)).count == Floor.table.count)
     }
 
+    @Test("no target has a name that a package imports where it finds one: it would get ours, in a build from nothing")
+    func names() {
+        let taken: Set<String> = ["System", "Combine", "OpenCombine", "Network", "Security", "Dispatch", "Foundation", "Accelerate", "Testing", "XCTest"]
+        #expect(Floor.table.map(\.target).filter(taken.contains) == [])
+    }
+
     private func check(_ rule: (SourceFile) -> [Violation]) throws {
         let files = try Repository.sources()
         #expect(files.count > 50, "the sources were not found at \(Repository.root.path)")

@@ -1,4 +1,4 @@
-import System
+import Machine
 import Dispatch
 import Domain
 import Foundation

@@ -1,6 +1,6 @@
 import HTTPTransport
 import HTTPTypes
-import System
+import Machine
 import Testing
 
 @testable import ExternalMetrics

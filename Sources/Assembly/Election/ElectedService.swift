@@ -7,7 +7,7 @@ import Kubernetes
 import Logging
 import Output
 import ServiceLifecycle
-import System
+import Machine
 import UnixSignals
 
 // One of several instances acts: when is it this one?

@@ -3,7 +3,7 @@ import Kubernetes
 import Logging
 import Metrics
 import Synchronization
-import System
+import Machine
 
 // Who leads, and is it us?
 //

@@ -7,7 +7,7 @@
 
 package import Domain
 import Synchronization
-import System
+import Machine
 
 #if canImport(Glibc)
 import Glibc

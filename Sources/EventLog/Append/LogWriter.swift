@@ -11,7 +11,7 @@
 import Domain
 import GRDB
 import Synchronization
-import System
+import Machine
 
 final class LogWriter: Sendable {
     private let catalog: LogCatalog

@@ -4,7 +4,7 @@
 // measures. Dispatch's semaphore turns its timeout into a moment of the wall clock on Linux, so that a clock that is set back
 // by an hour makes a wait of a second last an hour.
 
-import System
+import Machine
 
 #if canImport(Glibc)
 import Glibc

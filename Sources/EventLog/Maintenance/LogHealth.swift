@@ -2,7 +2,7 @@
 
 package import Domain
 import Synchronization
-import System
+import Machine
 
 #if canImport(Glibc)
 import Glibc

@@ -1,6 +1,6 @@
 package import ControlLoop
 package import Domain
-import System
+import Machine
 import Synchronization
 
 // How does the loop's state reach a request without the request waiting for the loop?

@@ -1,4 +1,4 @@
-import System
+import Machine
 package import HTTPTransport
 package import Logging
 

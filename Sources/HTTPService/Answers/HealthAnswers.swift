@@ -1,7 +1,7 @@
 import Domain
 import HTTPTransport
 import HTTPTypes
-import System
+import Machine
 
 // Is the service alive, is it ready, and what do its meters read?
 //

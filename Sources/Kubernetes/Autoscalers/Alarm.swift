@@ -1,5 +1,5 @@
 import Synchronization
-import System
+import Machine
 
 // When is there something to do?
 //

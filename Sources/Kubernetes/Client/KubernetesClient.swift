@@ -1,5 +1,5 @@
 package import Logging
-package import System
+package import Machine
 import AsyncHTTPClient
 import Domain
 import HTTPAsking

@@ -1,5 +1,5 @@
 import Synchronization
-import System
+import Machine
 
 // Which token goes with the next request?
 //

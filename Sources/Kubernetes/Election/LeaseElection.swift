@@ -2,7 +2,7 @@ package import ControlLoop
 package import Domain
 import Basics
 import Synchronization
-import System
+import Machine
 
 // Who is the one that acts?
 //

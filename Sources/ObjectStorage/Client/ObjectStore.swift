@@ -3,7 +3,7 @@ import Basics
 import Foundation
 package import HTTPTransport
 import Synchronization
-import System
+import Machine
 
 // What is in a store?
 //

@@ -3,7 +3,7 @@ package import Logging
 package import ServiceLifecycle
 import Foundation
 import Synchronization
-import System
+import Machine
 
 // Are the snapshots that actors will be restored from still there, and how large are they?
 //

@@ -22,7 +22,7 @@ struct Floor: Sendable {
     ]
     private static let grpc: Set<String> = ["GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "SwiftProtobuf"]
     private static let operating: Set<String> = ["Logging", "Metrics", "ServiceLifecycle", "UnixSignals"]
-    private static let belowThree: Set<String> = ["Basics", "Domain", "System", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies", "Replay"]
+    private static let belowThree: Set<String> = ["Basics", "Domain", "Machine", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies", "Replay"]
 
     private static let parts: Set<String> = [
         "HTTPTransport", "HTTPService", "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient",
@@ -31,12 +31,12 @@ struct Floor: Sendable {
 
     static let table: [Floor] = [
         Floor(target: "Basics", level: 0, ours: [], isPure: true),
-        Floor(target: "System", level: 0, ours: []),
+        Floor(target: "Machine", level: 0, ours: []),
         Floor(target: "Domain", level: 0, ours: ["Basics"], isPure: true),
 
         Floor(target: "Autoscaling", level: 1, ours: ["Basics", "Domain"], packages: collections, isPure: true),
         Floor(target: "Placement", level: 1, ours: ["Basics", "Domain"], packages: collections, isPure: true),
-        Floor(target: "EventLog", level: 1, ours: ["Basics", "System", "Domain"], packages: ["GRDB", "GRDBSQLite", "Crypto"]),
+        Floor(target: "EventLog", level: 1, ours: ["Basics", "Machine", "Domain"], packages: ["GRDB", "GRDBSQLite", "Crypto"]),
         Floor(target: "SmallFiles", level: 1, ours: []),
         Floor(target: "BuildCommit", level: 1, ours: []),
 
@@ -55,15 +55,15 @@ struct Floor: Sendable {
             packages: grpc.union(["NIOCore", "NIOSSL", "NIOCertificateReloading", "Logging", "ServiceLifecycle"])),
         Floor(target: "Kubernetes", level: 3, ours: belowThree.union(["HTTPTransport", "HTTPAsking"]), packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(
-            target: "ObjectStorage", level: 3, ours: ["Basics", "System", "Domain", "HTTPAsking", "HTTPTransport"],
+            target: "ObjectStorage", level: 3, ours: ["Basics", "Machine", "Domain", "HTTPAsking", "HTTPTransport"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
         Floor(target: "ServiceClient", level: 3, ours: ["Basics", "Domain", "HTTPTransport"], packages: http.union(["Logging"])),
         Floor(target: "WorkerAgent", level: 3, ours: ["Basics", "Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
         Floor(target: "LocalWorkers", level: 3, ours: belowThree, packages: ["Logging", "Subprocess"]),
-        Floor(target: "Pollers", level: 3, ours: ["Basics", "System", "Domain", "SmallFiles", "Autoscaling", "HTTPAsking"], packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
-        Floor(target: "Telemetry", level: 3, ours: ["System", "Domain", "SmallFiles"], packages: ["Logging", "Metrics", "CoreMetrics"]),
+        Floor(target: "Pollers", level: 3, ours: ["Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "HTTPAsking"], packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
+        Floor(target: "Telemetry", level: 3, ours: ["Machine", "Domain", "SmallFiles"], packages: ["Logging", "Metrics", "CoreMetrics"]),
 
-        Floor(target: "Output", level: 3, ours: ["BuildCommit", "System", "Domain", "EventLog"], packages: ["Yams"]),
+        Floor(target: "Output", level: 3, ours: ["BuildCommit", "Machine", "Domain", "EventLog"], packages: ["Yams"]),
 
         Floor(target: "Assembly", level: 4, ours: belowThree.union(parts), packages: operating.union(["Yams"])),
         Floor(
@@ -72,7 +72,7 @@ struct Floor: Sendable {
             packages: ["Logging"]),
 
         Floor(
-            target: "Demo", level: 5, ours: ["Basics", "Domain", "System", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection"],
+            target: "Demo", level: 5, ours: ["Basics", "Domain", "Machine", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection"],
             packages: ["Logging"]),
         Floor(
             target: "Benchmarks", level: 5, ours: belowThree.union(["ServiceClient", "Output", "Inspection"]),

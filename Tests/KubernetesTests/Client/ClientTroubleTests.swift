@@ -1,7 +1,7 @@
 import Foundation
 import Kubernetes
 import KubernetesTwin
-import System
+import Machine
 import TestSupport
 import Testing
 

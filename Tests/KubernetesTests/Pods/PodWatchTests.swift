@@ -4,7 +4,7 @@ import Domain
 import Kubernetes
 import KubernetesTwin
 import Synchronization
-import System
+import Machine
 import TestSupport
 import Testing
 

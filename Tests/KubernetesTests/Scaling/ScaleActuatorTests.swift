@@ -2,7 +2,7 @@ import Autoscaling
 import ControlLoop
 import Kubernetes
 import KubernetesTwin
-import System
+import Machine
 import TestSupport
 import Testing
 

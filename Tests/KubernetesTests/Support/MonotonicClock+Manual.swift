@@ -1,5 +1,5 @@
 import Kubernetes
-import System
+import Machine
 import TestSupport
 
 extension ManualClock {

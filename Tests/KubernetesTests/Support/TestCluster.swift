@@ -3,7 +3,7 @@ import Foundation
 import Kubernetes
 import KubernetesTwin
 import Logging
-import System
+import Machine
 import Testing
 
 /// Where contracts are tested: on the twin always, and on the server of `GREENROOM_TEST_KUBECONFIG` where that is set.

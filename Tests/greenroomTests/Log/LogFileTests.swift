@@ -7,7 +7,7 @@ import Testing
 @testable import Commands
 @testable import Inspection
 @testable import Output
-@testable import System
+@testable import Machine
 
 /// A real log in a folder of its own, and the questions of the commands put to its file.
 @Suite struct LogFileTests {

@@ -12,7 +12,7 @@ import Testing
 
 @testable import Assembly
 @testable import Output
-@testable import System
+@testable import Machine
 
 // The whole service behind an aggregator, over real TLS: a stock HPA scales another pool by what waits in ours.
 

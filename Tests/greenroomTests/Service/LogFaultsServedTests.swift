@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @testable import Inspection
-@testable import System
+@testable import Machine
 
 @Suite("A service whose log is meddled with", .timeLimit(.minutes(3)))
 struct LogFaultsServedTests {

@@ -6,7 +6,7 @@ import Testing
 @testable import Assembly
 @testable import Inspection
 @testable import Output
-@testable import System
+@testable import Machine
 
 /// What the loop reports is counted under the name that says what it was, and under no other.
 @Suite struct LoopMetricsTests {

@@ -7,7 +7,7 @@ import Testing
 @testable import Assembly
 @testable import Inspection
 @testable import Output
-@testable import System
+@testable import Machine
 
 // What a running service tells of itself: metrics, readiness, and what the routes show beside them.
 

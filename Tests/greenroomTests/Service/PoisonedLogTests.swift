@@ -10,7 +10,7 @@ import TestSupport
 @testable import Assembly
 @testable import Inspection
 @testable import Output
-@testable import System
+@testable import Machine
 
 // A number from outside must not end the service: not when it comes, and not at a start with a log that holds it.
 

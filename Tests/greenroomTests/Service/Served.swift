@@ -5,7 +5,7 @@ import Testing
 @testable import Assembly
 @testable import Inspection
 @testable import Output
-@testable import System
+@testable import Machine
 
 // One `greenroom serve` in a process of its own, whose files and whose own life are meddled with.
 

@@ -2,7 +2,7 @@ import Foundation
 import KubernetesTwin
 import Testing
 
-@testable import System
+@testable import Machine
 
 // Two whole services, one log, one lease: who acts when the leader dies, is cut off, or is suspended?
 //

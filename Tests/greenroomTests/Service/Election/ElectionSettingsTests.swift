@@ -4,7 +4,7 @@ import Logging
 import Testing
 
 @testable import Assembly
-@testable import System
+@testable import Machine
 
 @Suite struct ElectionSettingsTests {
     private func settings(_ yaml: String) throws -> ElectionSettings? {

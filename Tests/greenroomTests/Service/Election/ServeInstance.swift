@@ -3,7 +3,7 @@ import KubernetesTwin
 import TestSupport
 
 @testable import Inspection
-@testable import System
+@testable import Machine
 
 // One `greenroom serve` in a process of its own, with a name, a port and a token at the API server of its own.
 

@@ -9,7 +9,7 @@ import TestSupport
 @testable import Assembly
 @testable import Inspection
 @testable import Output
-@testable import System
+@testable import Machine
 
 /// Not the one of the command line.
 typealias KubernetesJSON = Kubernetes.JSONValue

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import System
+@testable import Machine
 
 // Is there exactly one answer, whoever comes first, and does a wait end?
 

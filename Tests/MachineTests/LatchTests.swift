@@ -1,6 +1,6 @@
 import Testing
 
-@testable import System
+@testable import Machine
 
 // Does a latch let everybody through once it is open, and only then?
 

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import System
+@testable import Machine
 
 // Do the machine's clocks go the right way, and does a port that is said to be free take a listener?
 
