@@ -84,9 +84,10 @@ actor PoolTelling {
         let now = Said(specReplicas: specReplicas ?? 0, readyReplicas: specReplicas == nil ? 0 : readyReplicas ?? readyPods, problem: problem)
         guard now != said else { return }
         if let specReplicas, said?.specReplicas != specReplicas { await observed(specReplicas) }
-        // What follows from the object alone has its id: a restart says it once.
+        // What follows from the object alone has an id of the pool and the object's version: a restart says it once, and another pool
+        // of the same target says it too.
         let isOfObject = problem == nil && loggedProblem == nil && readyReplicas != nil
-        try await append(event(now, id: isOfObject ? version : nil))
+        try await append(event(now, id: isOfObject ? version.map { "\(pool)-\($0)" } : nil))
         said = now
         loggedProblem = problem
     }

@@ -298,6 +298,20 @@ import Testing
         ["name": "c", "ready": false, "restartCount": 5, "state": ["waiting": ["reason": .string(reason), "message": .string(message)]], "lastState": ["terminated": ["exitCode": 1, "reason": "Error"]]]
     }
 
+    @Test("each pool of one target is told of it, though nothing of the target changed in between")
+    func sharedTarget() async throws {
+        try await withBench(replicas: 0) { bench in
+            let deployment: (String) -> ActuatedPool = { bench.pool($0, "Deployment", "apps/v1", target: "web") }
+            bench.twin.seed(.deployments, ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 0, "selector": ["matchLabels": ["app": "web"]]], "status": ["replicas": 0, "readyReplicas": 0]])
+            await bench.run([deployment("one")])
+            try await bench.says(#"pool.observed ns/one {"specReplicas":0,"readyReplicas":0}"#)
+            await bench.follow([deployment("two")])
+            try await bench.says(#"pool.observed ns/two {"specReplicas":0,"readyReplicas":0}"#)
+            let observed = bench.ids.values.filter { $0.contains("ns/one") || $0.contains("ns/two") }
+            #expect(Set(observed).count == observed.count && observed.count >= 2)
+        }
+    }
+
     @Test("a ReplicaSet that was orphaned and adopted by a new Deployment is its, though no pod changed")
     func adopted() async throws {
         let clock = ManualClock()
