@@ -4,9 +4,9 @@ import EventLog
 
 // Does the target follow?
 //
-// An `Actuation` is one pool's: what is wanted last (workers to take back, a count, workers to drain and to remove), the one
-// call that is under way, and what the log shall be told. It is a value: what happened goes in, with the time; `next` says
-// what to do now. `Actuations` does it.
+// Each pool has one `Actuation`. It holds what is wanted last: workers to take back, a count, workers to drain and to remove. It
+// also holds the one call under way, and what is to be logged. It is a value: events go in with their time, and `next` returns
+// the next step. `Actuations` carries it out.
 //
 //     idle ──next──▶ calling ──answered──▶ idle
 //                       └─────unreachable──▶ unreached ──next──▶ resting ──its time is over, or released──▶ idle

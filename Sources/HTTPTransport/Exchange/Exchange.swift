@@ -13,7 +13,7 @@ import NIOHTTPTypesHTTP2
 //     output:  none ─→ open ─→ ended
 //
 // One exchange a stream over HTTP/2, one a connection over HTTP/1.1, where requests come one after another. It is over when input
-// is complete and output has ended. Who answers is told by the port's `Responder`; whatever may go wrong between is settled here:
+// is complete and output has ended. The port's `Responder` decides who answers. All that may go wrong on the way is handled here:
 // bounds of size and time (`Exchange+Time`), early answers, half a request, a client that goes. Touched on its event loop alone.
 
 package final class Exchange: ChannelDuplexHandler {

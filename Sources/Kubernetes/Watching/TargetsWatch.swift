@@ -5,7 +5,8 @@ import Domain
 // What do the targets of one kind in one namespace say of themselves?
 //
 // Which resource the kind is, the server says (`ResourceDiscovery`); one watch of it serves all pools whose targets are of it.
-// It reports a kind that isn't served or has no `/scale`, a target that isn't there, and one that can't be read. It tries each again. A target that was made anew under its name is another: its uid goes to those who look for its pods at once.
+// It reports a kind that isn't served or has no `/scale`, a target that isn't there, and one that can't be read. It tries each again.
+// A target that was deleted and created again under its name is another one. Its new uid goes at once to those who look for its pods.
 
 struct TargetsWatch: Sendable {
     struct Pool: Hashable, Sendable {
