@@ -1,4 +1,5 @@
 import Autoscaling
+import Basics
 import Domain
 import EventLog
 
@@ -397,9 +398,7 @@ struct Actuation: Sendable {
 
     /// 0.1, 0.2, 0.4 … at most 30 s.
     private var backoffSeconds: Double {
-        var seconds = limits.firstBackoffSeconds
-        for _ in 1..<min(max(attempt, 1), 32) { seconds = min(seconds * 2, limits.longestBackoffSeconds) }
-        return seconds
+        Duration.seconds(limits.firstBackoffSeconds).doubled(max(attempt, 1) - 1, atMost: .seconds(limits.longestBackoffSeconds)).inSeconds
     }
 }
 
