@@ -39,7 +39,7 @@ package final class ExternalMetricsServer: Sendable {
         let shared = MetricsShared(
             api: MetricsAPI(access: control, source: source), waitingRequests: Gate(limit: configuration.limits.waitingRequests), metrics: RequestMetrics(), log: log)
         let transport = try await TransportServer.start(
-            [.init(host: configuration.host, port: configuration.port, tls: tls)], eventLoops: configuration.eventLoops, limits: configuration.limits.transport, log: log
+            [.init(host: configuration.host, port: configuration.port, tls: tls)], eventLoops: configuration.eventLoops, limits: configuration.limits.ofTransport, log: log
         ) { _ in MetricsResponder(shared) }
         return ExternalMetricsServer(transport, shared, tls)
     }
