@@ -6,15 +6,15 @@ import Basics
 // It is a value that came out of the log or a message; nothing in the core ever reads a clock.
 
 /// An instant, in microseconds since the Unix epoch.
-package struct LogTime: Hashable, Comparable, Sendable {
-    package var microseconds: Int64
+@usableFromInline package struct LogTime: Hashable, Comparable, Sendable {
+    @usableFromInline package var microseconds: Int64
 
-    package init(microseconds: Int64) { self.microseconds = microseconds }
+    @inlinable package init(microseconds: Int64) { self.microseconds = microseconds }
 
     package static let zero = LogTime(microseconds: 0)
     package static let distantFuture = LogTime(microseconds: .max)
 
-    package static func < (a: LogTime, b: LogTime) -> Bool { a.microseconds < b.microseconds }
+    @inlinable package static func < (a: LogTime, b: LogTime) -> Bool { a.microseconds < b.microseconds }
 
     /// Microseconds from `other` to this instant; negative where this one is earlier. At most what 64 bits hold.
     package func microseconds(since other: LogTime) -> Int64 { microseconds.subtractingClamped(other.microseconds) }
@@ -23,12 +23,12 @@ package struct LogTime: Hashable, Comparable, Sendable {
     package func seconds(since other: LogTime) -> Double { Double(microseconds(since: other)) / 1e6 }
 
     /// The instant `delta` microseconds later; stops at the ends of the range instead of overflowing.
-    package func adding(microseconds delta: Int64) -> LogTime {
+    @inlinable package func adding(microseconds delta: Int64) -> LogTime {
         let (sum, overflow) = microseconds.addingReportingOverflow(delta)
         return LogTime(microseconds: overflow ? (delta > 0 ? .max : .min) : sum)
     }
 
-    package func adding(seconds: Int) -> LogTime {
+    @inlinable package func adding(seconds: Int) -> LogTime {
         let (delta, overflow) = Int64(seconds).multipliedReportingOverflow(by: 1_000_000)
         return adding(microseconds: overflow ? (seconds > 0 ? .max : .min) : delta)
     }

@@ -9,11 +9,11 @@ public import Basics
 /// The number of a name in one log's dictionary.
 @usableFromInline package struct NameID: Hashable, Comparable, Sendable {
     @usableFromInline package var rawValue: UInt32
-    @usableFromInline package init(_ rawValue: UInt32) { self.rawValue = rawValue }
-    package static let none = NameID(0)
-    package var isNone: Bool { rawValue == 0 }
-    package var index: Int { Int(rawValue) }
-    @usableFromInline package static func < (a: NameID, b: NameID) -> Bool { a.rawValue < b.rawValue }
+    @inlinable package init(_ rawValue: UInt32) { self.rawValue = rawValue }
+    @inlinable package static var none: NameID { NameID(0) }
+    @inlinable package var isNone: Bool { rawValue == 0 }
+    @inlinable package var index: Int { Int(rawValue) }
+    @inlinable package static func < (a: NameID, b: NameID) -> Bool { a.rawValue < b.rawValue }
 }
 
 extension NameID: MixedKey {

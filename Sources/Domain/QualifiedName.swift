@@ -4,8 +4,8 @@
 // named so everywhere. The namespace ends at the first slash: names may have slashes of their own. A pool without a slash is
 // in `default`.
 
-package enum QualifiedName {
-    package static let slash = UInt8(ascii: "/")
+@usableFromInline package enum QualifiedName {
+    @inlinable package static var slash: UInt8 { UInt8(ascii: "/") }
     package static let defaultNamespace = "default"
 
     /// `NAMESPACE/NAME` apart; nil where nothing stands before the first slash, or behind it.
@@ -16,7 +16,7 @@ package enum QualifiedName {
     }
 
     /// The same of bytes: where the slash is.
-    package static func slash(in name: UnsafeBufferPointer<UInt8>) -> Int? {
+    @inlinable package static func slash(in name: UnsafeBufferPointer<UInt8>) -> Int? {
         guard let slash = name.firstIndex(of: slash), slash > 0, slash + 1 < name.count else { return nil }
         return slash
     }

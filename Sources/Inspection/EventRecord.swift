@@ -26,9 +26,6 @@ package struct EventRecord: Hashable, Sendable {
     /// nil for a kind of a later version.
     package var kind: EventKind? { EventKind(name: kindName) }
 
-    /// `NAMESPACE/NAME` of an actor or a worker.
-    var fullSubject: String { QualifiedName.join(namespace ?? "", subject) }
-
     /// The pool the event names; for an event about a pool, its subject.
     package var pool: String? { data["pool"]?.string ?? (kind?.subject == .pool ? subject : nil) }
 

@@ -143,9 +143,6 @@ extension State {
         }
         return (bare.map { [$0] } ?? []) + others.compactMap(find)
     }
-
-    /// `NAMESPACE/ID` of each, as they are asked for.
-    func fullNames(ofActors indices: [Int], _ names: some NameReading) -> [String] { indices.map { actorName($0, seenFrom: "", names) } }
 }
 
 /// What turns a name into its dictionary number.

@@ -14,15 +14,15 @@ package struct JSONFault: Error, Hashable, Sendable {
     package init(offset: Int, problem: String) { self.offset = offset; self.problem = problem }
 }
 
-/// A stretch of bytes.
-package struct ByteRange: Hashable, Sendable {
-    package var start: UInt32
-    package var count: UInt32
+/// A stretch of bytes. Its parts are inlined elsewhere: every byte that is compared goes through them.
+@usableFromInline package struct ByteRange: Hashable, Sendable {
+    @usableFromInline package var start: UInt32
+    @usableFromInline package var count: UInt32
     package init(start: Int, count: Int) { self.start = UInt32(truncatingIfNeeded: start); self.count = UInt32(truncatingIfNeeded: count) }
     package static let empty = ByteRange(start: 0, count: 0)
-    package var lower: Int { Int(start) }
-    package var upper: Int { Int(start) + Int(count) }
-    package var isEmpty: Bool { count == 0 }
+    @inlinable package var lower: Int { Int(start) }
+    @inlinable package var upper: Int { Int(start) + Int(count) }
+    @inlinable package var isEmpty: Bool { count == 0 }
 }
 
 package struct JSONCursor {

@@ -22,7 +22,6 @@ final class AppendQueue: Sendable {
         var pendingEvents = 0
         var pendingBytes = 0
         var writerSleeps = false
-        var nudged = false
         var isClosed = false
     }
 
@@ -52,18 +51,16 @@ final class AppendQueue: Sendable {
         if answer.1 { wake.signal() }
     }
 
-    /// The requests of the next commit, waiting for them at most `microseconds` (for ever where nil).
-    func next(waitingAtMost microseconds: Int64?) -> Work {
+    /// The requests of the next commit, waiting for them at most `microseconds`.
+    func next(waitingAtMost microseconds: Int64) -> Work {
         while true {
             let found: Work? = state.withLock { state in
                 if !state.waiting.isEmpty { return .commit(takeCommit(&state)) }
                 if state.isClosed { return .closed }
-                if state.nudged { state.nudged = false; return .idle }
                 state.writerSleeps = true
                 return nil
             }
             if let found { return found }
-            guard let microseconds else { wake.wait(); continue }
             if !wake.wait(atMost: microseconds) {
                 // A signal may have come in between: the next wait then returns at once, finds nothing, and waits again.
                 state.withLock { $0.writerSleeps = false }
@@ -99,16 +96,6 @@ final class AppendQueue: Sendable {
             state.pendingEvents -= events
             state.pendingBytes -= bytes
         }
-    }
-
-    /// Makes the writer look around although nothing waits.
-    func nudge() {
-        let sleeps = state.withLock { state in
-            state.nudged = true
-            defer { state.writerSleeps = false }
-            return state.writerSleeps
-        }
-        if sleeps { wake.signal() }
     }
 
     /// No more are taken; what waits is still handed out.

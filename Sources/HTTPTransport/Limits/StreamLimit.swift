@@ -20,7 +20,6 @@ package struct StreamCount {
     /// What NIO is told.
     package static func handlerLimit(for limit: Int) -> Int { limit + 16_384 }
 
-    package var openCount: Int { open }
     package var keptCount: Int { kept }
 
     /// Whether the stream just opened is one too many.
