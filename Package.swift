@@ -31,7 +31,8 @@ let grpc: [Target.Dependency] = [
 
 // XMLCoder imports any module of this name that lies in the build folder, without depending on it, and then lacks its C part: so
 // OpenCombine is built, and imported, under another name.
-let combine: Target.Dependency = .product(name: "OpenCombine", package: "OpenCombine", moduleAliases: ["OpenCombine": "GreenroomOpenCombine"])
+let combine: Target.Dependency = .product(
+    name: "OpenCombine", package: "OpenCombine", moduleAliases: ["OpenCombine": "GreenroomOpenCombine"])
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -40,9 +41,12 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let commit = (Context.environment["GREENROOM_COMMIT"] ?? "unknown").filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
 
 /// libFuzzer brings the program's entry along, so nothing but `--sanitize fuzzer` can link it.
-let fuzzDriver: [Target] = Context.environment["GREENROOM_FUZZ"] == nil ? [] : [
-    .executableTarget(name: "greenroom-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver", swiftSettings: strict),
-]
+let fuzzDriver: [Target] =
+    Context.environment["GREENROOM_FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(name: "greenroom-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver", swiftSettings: strict)
+    ]
 
 let package = Package(
     name: "greenroom",
@@ -145,14 +149,16 @@ let package = Package(
         .target(
             name: "HTTPService",
             dependencies: [
-                "Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies", "HTTPTransport", log, metrics, lifecycle,
+                "Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies",
+                "HTTPTransport", log, metrics, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
         .target(
             name: "ExternalMetrics",
             dependencies: [
-                "Basics", "Machine", "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, metrics, lifecycle, .product(name: "Crypto", package: "swift-crypto"),
+                "Basics", "Machine", "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, metrics, lifecycle,
+                .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
         .target(name: "ServiceClient", dependencies: ["Basics", "Domain", "HTTPTransport", log] + nio, swiftSettings: strict),
@@ -163,7 +169,8 @@ let package = Package(
         .target(
             name: "KEDAScaler",
             dependencies: [
-                "Basics", "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, lifecycle, .product(name: "NIOCore", package: "swift-nio"),
+                "Basics", "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, lifecycle,
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOCertificateReloading", package: "swift-nio-extras"),
             ] + grpc,
             exclude: ["Protos"],
@@ -213,14 +220,18 @@ let package = Package(
             swiftSettings: strict),
 
         // What a person reads on a terminal, a script reads as JSON, and a command that failed says.
-        .target(name: "Output", dependencies: ["BuildCommit", "Machine", "Domain", "EventLog", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+        .target(
+            name: "Output", dependencies: ["BuildCommit", "Machine", "Domain", "EventLog", .product(name: "Yams", package: "Yams")],
+            swiftSettings: strict),
 
         // Floor 4: the only place where the service's parts are wired together; and what a running service, or a log's file, says.
         .target(
             name: "Assembly",
             dependencies: [
-                "Basics", "Domain", "Machine", "SmallFiles", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay", "HTTPTransport", "HTTPService",
-                "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient", "Telemetry", "Output",
+                "Basics", "Domain", "Machine", "SmallFiles", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay",
+                "HTTPTransport", "HTTPService",
+                "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient", "Telemetry",
+                "Output",
                 log, metrics, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -228,19 +239,23 @@ let package = Package(
         .target(
             name: "Inspection",
             dependencies: [
-                "Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay", "Simulation", "HTTPService", "ServiceClient", "Output", log,
+                "Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay", "Simulation", "HTTPService",
+                "ServiceClient", "Output", log,
             ],
             swiftSettings: strict),
 
         // Floor 5: the whole of it at work, to be looked at and to be measured.
         .target(
             name: "Demo",
-            dependencies: ["Basics", "Domain", "Machine", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection", log],
+            dependencies: [
+                "Basics", "Domain", "Machine", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection", log,
+            ],
             swiftSettings: strict),
         .target(
             name: "Benchmarks",
             dependencies: [
-                "Basics", "Domain", "Machine", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay", "ServiceClient", "Output", "Inspection",
+                "Basics", "Domain", "Machine", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay", "ServiceClient",
+                "Output", "Inspection",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio,
             swiftSettings: strict),
@@ -249,7 +264,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "Basics", "Domain", "Machine", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay", "Simulation", "ServiceClient", "WorkerAgent",
+                "Basics", "Domain", "Machine", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay", "Simulation",
+                "ServiceClient", "WorkerAgent",
                 "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -261,11 +277,15 @@ let package = Package(
         .testTarget(name: "MachineTests", dependencies: ["Machine"], swiftSettings: strict),
         .testTarget(name: "DomainTests", dependencies: ["Basics", "Domain"], swiftSettings: strict),
         .testTarget(
-            name: "AutoscalingTests", dependencies: ["Basics", "Domain", "Autoscaling"], resources: [.copy("Fixtures")], swiftSettings: strict),
+            name: "AutoscalingTests", dependencies: ["Basics", "Domain", "Autoscaling"], resources: [.copy("Fixtures")],
+            swiftSettings: strict),
         .testTarget(name: "PlacementTests", dependencies: ["Basics", "Domain", "Placement"], swiftSettings: strict),
         .testTarget(
             name: "EventLogTests",
-            dependencies: ["Basics", "Machine", "Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift")],
+            dependencies: [
+                "Basics", "Machine", "Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "ControlLoopTests",
@@ -276,58 +296,101 @@ let package = Package(
             resources: [.copy("Fixtures")],
             swiftSettings: strict),
         .testTarget(
-            name: "PoliciesTests", dependencies: ["Basics", "Domain", "Autoscaling", "Policies", .product(name: "Yams", package: "Yams")], resources: [.copy("Fixtures")], swiftSettings: strict),
-        .testTarget(name: "TelemetryTests", dependencies: ["Domain", "Telemetry", log, metrics, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
+            name: "PoliciesTests", dependencies: ["Basics", "Domain", "Autoscaling", "Policies", .product(name: "Yams", package: "Yams")],
+            resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
-            name: "LocalWorkersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log, .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: strict),
+            name: "TelemetryTests",
+            dependencies: ["Domain", "Telemetry", log, metrics, .product(name: "Subprocess", package: "swift-subprocess")],
+            swiftSettings: strict),
         .testTarget(
-            name: "KEDAScalerTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "KEDAScaler", log, lifecycle] + grpc, swiftSettings: strict),
-        .testTarget(name: "WorkerAgentTests", dependencies: ["TestSupport", "Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
+            name: "LocalWorkersTests",
+            dependencies: [
+                "TestSupport", "Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log,
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ], swiftSettings: strict),
+        .testTarget(
+            name: "KEDAScalerTests",
+            dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "KEDAScaler", log, lifecycle] + grpc, swiftSettings: strict),
+        .testTarget(
+            name: "WorkerAgentTests", dependencies: ["TestSupport", "Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
         .testTarget(
             name: "HTTPServiceTests",
-            dependencies: ["Basics", "TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPTransport", "HTTPTestSupport", "ServiceClient", "Benchmarks", log, metrics, lifecycle] + nio, swiftSettings: strict),
+            dependencies: [
+                "Basics", "TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPTransport",
+                "HTTPTestSupport", "ServiceClient", "Benchmarks", log, metrics, lifecycle,
+            ] + nio, swiftSettings: strict),
         .testTarget(
             name: "HTTPTransportTests",
-            dependencies: ["TestSupport", "HTTPTestSupport", "Domain", "EventLog", "ControlLoop", "HTTPTransport", "HTTPService", "ExternalMetrics", log, .product(name: "NIOEmbedded", package: "swift-nio")] + nio, swiftSettings: strict),
+            dependencies: [
+                "TestSupport", "HTTPTestSupport", "Domain", "EventLog", "ControlLoop", "HTTPTransport", "HTTPService", "ExternalMetrics",
+                log, .product(name: "NIOEmbedded", package: "swift-nio"),
+            ] + nio, swiftSettings: strict),
         .testTarget(
             name: "ExternalMetricsTests",
-            dependencies: ["Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPTransport", log] + nio,
+            dependencies: [
+                "Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPTransport", log,
+            ] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ServiceClientTests", dependencies: ["Domain", "ServiceClient", "Benchmarks", log] + nio, swiftSettings: strict),
         .testTarget(
             name: "greenroomTests",
             dependencies: [
-                "TestSupport", "greenroom", "Machine", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes", "KubernetesTwin", "Pollers", "ObjectStorage", log, .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
+                "TestSupport", "greenroom", "Machine", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain",
+                "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes",
+                "KubernetesTwin", "Pollers", "ObjectStorage", log, .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         .testTarget(name: "StateTests", dependencies: ["Basics", "Domain", "Autoscaling", "EventLog", "State"], swiftSettings: strict),
-        .testTarget(name: "PoolSimulationTests", dependencies: ["Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay", "Simulation"], swiftSettings: strict),
         .testTarget(
-            name: "PeersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Simulation", "HTTPService", "HTTPTestSupport", "KEDAScaler", log], swiftSettings: strict),
+            name: "PoolSimulationTests",
+            dependencies: ["Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay", "Simulation"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PeersTests",
+            dependencies: [
+                "TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Simulation", "HTTPService", "HTTPTestSupport",
+                "KEDAScaler", log,
+            ], swiftSettings: strict),
         // What several test targets need: awaited conditions, a clock moved by hand, programs of the machine.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         // Clients of every wire, some of them rude, and what a server needs to run without a loop.
-        .target(name: "HTTPTestSupport", dependencies: ["Domain", "Autoscaling", "ControlLoop"] + nio, path: "Tests/HTTPTestSupport", swiftSettings: strict),
+        .target(
+            name: "HTTPTestSupport", dependencies: ["Domain", "Autoscaling", "ControlLoop"] + nio, path: "Tests/HTTPTestSupport",
+            swiftSettings: strict),
         // An API server in memory, over real TLS sockets: what tests of the whole service start too.
-        .target(name: "KubernetesTwin", dependencies: ["Basics", "Domain", "Autoscaling", "Kubernetes", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
+        .target(
+            name: "KubernetesTwin",
+            dependencies: [
+                "Basics", "Domain", "Autoscaling", "Kubernetes", log, .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ] + nio, path: "Tests/KubernetesTwin", swiftSettings: strict),
         .testTarget(
-            name: "KubernetesTests", dependencies: ["Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log, .product(name: "AsyncHTTPClient", package: "async-http-client")] + nio,
+            name: "KubernetesTests",
+            dependencies: [
+                "Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
-            name: "PollersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "Pollers", log], exclude: ["Support/rude_server.py"],
+            name: "PollersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "Pollers", log],
+            exclude: ["Support/rude_server.py"],
             swiftSettings: strict),
         .testTarget(
             name: "ObjectStorageTests",
-            dependencies: ["Basics", "TestSupport", "Domain", "ObjectStorage", log, .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio")],
+            dependencies: [
+                "Basics", "TestSupport", "Domain", "ObjectStorage", log, .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         // What can be fuzzed. The tests run the corpus and some mutations of it; libFuzzer's driver is built by scripts/fuzz.sh alone.
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "HTTPTransport", "ExternalMetrics", .product(name: "NIOCore", package: "swift-nio"),
+                "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "HTTPTransport", "ExternalMetrics",
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             path: "Tests/Fuzz/Targets", swiftSettings: strict),

@@ -25,7 +25,9 @@ struct ConfigurationSection {
             throw Fault(.usage, "\(file) is not YAML: \(error)", do: "correct it at the place named")
         }
         guard let root, root.mapping?.isEmpty != true, root.scalar?.string != "" else { return }
-        guard let mapping = root.mapping else { throw Fault(.usage, "\(file) must be a mapping of fields", do: "write `field: value` lines") }
+        guard let mapping = root.mapping else {
+            throw Fault(.usage, "\(file) must be a mapping of fields", do: "write `field: value` lines")
+        }
         try fill(mapping)
     }
 
@@ -71,7 +73,9 @@ struct ConfigurationSection {
 
     mutating func number(_ name: String) throws -> Double? {
         guard let node = take(name) else { return nil }
-        guard let value = node.float, (0...Self.numberMost).contains(value) else { throw fault(name, "must be a number from 0 to \(Int(Self.numberMost))") }
+        guard let value = node.float, (0...Self.numberMost).contains(value) else {
+            throw fault(name, "must be a number from 0 to \(Int(Self.numberMost))")
+        }
         return value
     }
 

@@ -16,14 +16,17 @@ package enum CrashLine {
 
 /// Runs as a signal's handler: it may use nothing but the stack and `write`.
 private func sayHowItEnded(_ number: Int32) {
-    let line: StaticString = switch number {
-    case SIGILL, SIGTRAP: "greenroom: ended by a failed internal check (described above, if compiled in); acknowledged events are safe: start it again\n"
-    case SIGABRT: "greenroom: ended by abort (what failed is said above); acknowledged events are safe: start it again\n"
-    case SIGSEGV: "greenroom: ended by a bad memory access (SIGSEGV); acknowledged events are safe: start it again\n"
-    case SIGBUS: "greenroom: ended by a bad memory access (SIGBUS): a file it had mapped may have been cut short; acknowledged events are safe: start it again\n"
-    case SIGFPE: "greenroom: ended by a bad division (SIGFPE); acknowledged events are safe: start it again\n"
-    default: "greenroom: ended by SIGQUIT\n"
-    }
+    let line: StaticString =
+        switch number {
+        case SIGILL, SIGTRAP:
+            "greenroom: ended by a failed internal check (described above, if compiled in); acknowledged events are safe: start it again\n"
+        case SIGABRT: "greenroom: ended by abort (what failed is said above); acknowledged events are safe: start it again\n"
+        case SIGSEGV: "greenroom: ended by a bad memory access (SIGSEGV); acknowledged events are safe: start it again\n"
+        case SIGBUS:
+            "greenroom: ended by a bad memory access (SIGBUS): a file it had mapped may have been cut short; acknowledged events are safe: start it again\n"
+        case SIGFPE: "greenroom: ended by a bad division (SIGFPE); acknowledged events are safe: start it again\n"
+        default: "greenroom: ended by SIGQUIT\n"
+        }
     _ = write(2, line.utf8Start, line.utf8CodeUnitCount)
     // With its own handler gone, the signal ends the process and tells its parent which it was.
     signal(number, SIG_DFL)

@@ -13,8 +13,11 @@ import Output
 extension ServiceConfiguration {
     static func readExternalMetrics(_ section: inout ConfigurationSection, _ base: String) throws -> ExternalMetricsConfiguration {
         let address = try section.address(try section.required("listen"), "listen")
-        guard var tls = try section.section("tls") else { throw section.fault("tls", "is missing: name certificate and key, there is no cleartext here") }
-        var files = TLSFiles(certificateFile: resolve(try tls.required("certificate"), base), keyFile: resolve(try tls.required("key"), base))
+        guard var tls = try section.section("tls") else {
+            throw section.fault("tls", "is missing: name certificate and key, there is no cleartext here")
+        }
+        var files = TLSFiles(
+            certificateFile: resolve(try tls.required("certificate"), base), keyFile: resolve(try tls.required("key"), base))
         try tls.finish()
         var frontProxy: FrontProxy?
         if var proxy = try section.section("frontProxy") {
@@ -43,12 +46,14 @@ extension ServiceConfiguration {
 
     private static func readLimits(_ section: inout ConfigurationSection, _ limits: inout ExternalMetricsLimits) throws {
         let counts: [(String, WritableKeyPath<ExternalMetricsLimits, Int>)] = [
-            ("headerBytes", \.headerBytes), ("headerCount", \.headerCount), ("bodyBytes", \.bodyBytes), ("answerBytesInFlight", \.answerBytesInFlight),
+            ("headerBytes", \.headerBytes), ("headerCount", \.headerCount), ("bodyBytes", \.bodyBytes),
+            ("answerBytesInFlight", \.answerBytesInFlight),
             ("connections", \.connections), ("streamsPerConnection", \.streamsPerConnection), ("waitingRequests", \.waitingRequests),
         ]
         let seconds: [(String, WritableKeyPath<ExternalMetricsLimits, Double>)] = [
             ("handshakeSeconds", \.handshakeSeconds), ("requestSeconds", \.requestSeconds), ("answerSeconds", \.answerSeconds),
-            ("writeStallSeconds", \.writeStallSeconds), ("lingerSeconds", \.lingerSeconds), ("idleSeconds", \.idleSeconds), ("drainSeconds", \.drainSeconds),
+            ("writeStallSeconds", \.writeStallSeconds), ("lingerSeconds", \.lingerSeconds), ("idleSeconds", \.idleSeconds),
+            ("drainSeconds", \.drainSeconds),
         ]
         for (name, path) in counts {
             guard let value = try section.integer(name) else { continue }

@@ -18,8 +18,10 @@ extension FrontProxySource {
                             groupHeaders: found.groupHeaders, extraHeaderPrefixes: found.extraHeaderPrefixes))
                 }
             } catch {
-                let remedy = error.isForbidden
-                    ? "; bind the Role extension-apiserver-authentication-reader of kube-system to the service account, or give externalMetrics.frontProxy" : ""
+                let remedy =
+                    error.isForbidden
+                    ? "; bind the Role extension-apiserver-authentication-reader of kube-system to the service account, or give externalMetrics.frontProxy"
+                    : ""
                 throw FrontProxyFault(problem: error.description + remedy, isTransient: error.isTransient)
             }
         }

@@ -77,12 +77,16 @@ package struct GreenroomService: Sendable {
         let policies = try PolicyFiles.read(configuration.policies, now: EventLog.systemClock(), waiting: false)
         let parts = try makeParts(log, server, lead)
         let url = Self.url(of: server)
-        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: HTTPServerService(server, parts: parts.http, log: logger))]
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: HTTPServerService(server, parts: parts.http, log: logger))
+        ]
         if let keda = configuration.keda {
             let named = Self.poolsNamed(by: policies)
             let knows = { @Sendable (pool: String) in
                 if named.contains(pool) { return true }
-                return Self.poolsNamed(by: await parts.loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8)) }).contains(pool)
+                return Self.poolsNamed(
+                    by: await parts.loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8)) }
+                ).contains(pool)
             }
             services.append(.init(service: KEDAScalerService(configuration: keda, plane: parts.loop, knows: knows, logger: logger)))
         }
@@ -164,7 +168,8 @@ package struct GreenroomService: Sendable {
         let news = LoopNews(beside: metrics?.loop ?? SilentObserver(), after: log.head.seq, name: { log.names.text(of: $0) })
         let cluster = try kubernetesTargets(log, plane, lead, news)
         var loopConfiguration = ControlLoop.Configuration(
-            fence: lead?.fence ?? Fence(UInt64(log.head.seq) + 1), actuators: [ScaleTarget.processKind: workers], otherKinds: cluster?.actuator)
+            fence: lead?.fence ?? Fence(UInt64(log.head.seq) + 1), actuators: [ScaleTarget.processKind: workers],
+            otherKinds: cluster?.actuator)
         loopConfiguration.limits.checkpointEvents = configuration.checkpointEvents
         if cluster != nil { loopConfiguration.observer = news } else if let metrics { loopConfiguration.observer = metrics.loop }
         let loop = ControlLoop(log: log, scheduler: RealScheduler(clock: { log.now }), configuration: loopConfiguration)
@@ -201,7 +206,8 @@ package struct GreenroomService: Sendable {
         do throws(ClusterAccessFault) {
             // Every run on a log begins at another position or time, so no two say the same.
             let began = EventLog.systemClock().microseconds
-            var kubernetes = KubernetesTargets.Configuration(access: access, seed: UInt64(bitPattern: began), run: "\(log.head.seq)-\(began)")
+            var kubernetes = KubernetesTargets.Configuration(
+                access: access, seed: UInt64(bitPattern: began), run: "\(log.head.seq)-\(began)")
             if let lead { kubernetes.mayWrite = lead.mayAct } else { kubernetes.standsAlone = true }
             return try KubernetesTargets(
                 kubernetes, logger: Logger(labelLike: logger, "greenroom.kubernetes"),
@@ -251,7 +257,8 @@ package struct GreenroomService: Sendable {
             throw Fault(.unreachable, "can't tell which program this is", do: "mount /proc")
         }
         return LocalWorkersConfiguration(
-            executable: executable, serverURL: configuration.workerServerURL ?? Self.url(of: server), tokenFile: configuration.workerTokenFile,
+            executable: executable, serverURL: configuration.workerServerURL ?? Self.url(of: server),
+            tokenFile: configuration.workerTokenFile,
             owner: log.id, workerArguments: configuration.workerArguments, nodes: configuration.workerNodes)
     }
 
@@ -287,7 +294,12 @@ extension Logger {
 extension ControlLoop {
     /// Workers that the log holds for alive and that may have been processes: of process pools, and of pools whose policy is gone.
     fileprivate func processWorkers() async -> [(worker: String, pool: String)] {
-        let pools = Set(await pools().filter { $0.target.hasPrefix("\(ScaleTarget.processKind)/") || $0.target.isEmpty }.map { "\($0.namespace)/\($0.name)" })
-        return await workers(pool: nil, after: nil, limit: .max).map { ($0.name, "\($0.namespace)/\($0.pool)") }.filter { pools.contains($0.1) }
+        let pools = Set(
+            await pools().filter { $0.target.hasPrefix("\(ScaleTarget.processKind)/") || $0.target.isEmpty }.map {
+                "\($0.namespace)/\($0.name)"
+            })
+        return await workers(pool: nil, after: nil, limit: .max).map { ($0.name, "\($0.namespace)/\($0.pool)") }.filter {
+            pools.contains($0.1)
+        }
     }
 }

@@ -38,7 +38,8 @@ struct KubernetesService: Service {
             append: { [log] batch in _ = try await log.append(batch) },
             standing: { [loop] pool in
                 ClusterWatches.Standing(
-                    workers: await loop.workers(pool: pool, after: nil, limit: Self.knownWorkers).map(\.name), problem: await loop.policyStatus(pool)?.targetProblem)
+                    workers: await loop.workers(pool: pool, after: nil, limit: Self.knownWorkers).map(\.name),
+                    problem: await loop.policyStatus(pool)?.targetProblem)
             },
             loads: { [loop] pool in await loop.workerLoads(pool: pool) })
         var leftOver: [String: [String]]?
@@ -59,7 +60,9 @@ struct KubernetesService: Service {
     /// Workers by pool that no policy of a cluster's asks for, and that an earlier run saw as pods.
     private func orphans(besides pools: [ActuatedPool]) async -> [String: [String]] {
         let followed = Set(pools.map(\.name))
-        let workers = await loop.workers(pool: nil, after: nil, limit: Self.knownWorkers).filter { !followed.contains("\($0.namespace)/\($0.pool)") }
+        let workers = await loop.workers(pool: nil, after: nil, limit: Self.knownWorkers).filter {
+            !followed.contains("\($0.namespace)/\($0.pool)")
+        }
         var orphans: [String: [String]] = [:]
         for worker in workers where wasPod(worker) { orphans["\(worker.namespace)/\(worker.pool)", default: []].append(worker.name) }
         return orphans
@@ -69,7 +72,9 @@ struct KubernetesService: Service {
         let names = [worker.name, "\(worker.namespace)/\(worker.name)"]
         return names.contains { name in
             guard let id = log.names.find(name), let history = try? log.history(of: id, limit: Self.historyEvents) else { return false }
-            return history.contains { batch in batch.events.contains { $0.kind == .workerReady && log.names.text(of: $0.source) == KubernetesTargets.podSource } }
+            return history.contains { batch in
+                batch.events.contains { $0.kind == .workerReady && log.names.text(of: $0.source) == KubernetesTargets.podSource }
+            }
         }
     }
 }

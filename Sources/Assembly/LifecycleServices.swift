@@ -31,7 +31,8 @@ struct LoopService: Service {
                 _ = try await loop.pause(policy.pool, pause, by: "the policy of position \(current.seq)")
             }
             let decision = try await loop.apply(policy)
-            logger.info("policy applied", metadata: ["policy": "\(policy.name)", "pool": "\(policy.pool)", "decision": "\(decision.reason)"])
+            logger.info(
+                "policy applied", metadata: ["policy": "\(policy.name)", "pool": "\(policy.pool)", "decision": "\(decision.reason)"])
         } catch {
             logger.error("policy not applied", metadata: ["policy": "\(policy.name)", "pool": "\(policy.pool)", "problem": "\(error)"])
         }
@@ -51,7 +52,9 @@ extension LoopService {
     private func renew() async {
         do throws(ControlFault) {
             for name in try await loop.renewPolicies() {
-                logger.info("policy follows the rules of this version from here on", metadata: ["policy": "\(name)", "rules": "\(DecisionRules.current.rawValue)"])
+                logger.info(
+                    "policy follows the rules of this version from here on",
+                    metadata: ["policy": "\(name)", "rules": "\(DecisionRules.current.rawValue)"])
             }
         } catch {
             logger.error("policies keep the rules of an older version until the next start", metadata: ["problem": "\(error)"])

@@ -74,7 +74,8 @@ final class LoopMetrics: LoopObserving {
         let most = EventKind.allCases.map(\.rawValue).max() ?? 0
         var counters = [Counter?](repeating: nil, count: Int(most) + 1)
         for kind in EventKind.allCases {
-            counters[Int(kind.rawValue)] = Counter(label: "greenroom_events_appended_total", dimensions: [("kind", kind.name)], factory: factory)
+            counters[Int(kind.rawValue)] = Counter(
+                label: "greenroom_events_appended_total", dimensions: [("kind", kind.name)], factory: factory)
         }
         appended = counters
     }
@@ -107,22 +108,29 @@ final class LoopMetrics: LoopObserving {
     func decided(pool: String, direction: Decision.Direction, reason: String) {
         let key = DecisionKey(pool: pool, direction: direction.rawValue, reason: reason)
         handles.withLock { handles in
-            handles.decisions[key, default: Counter(label: "greenroom_decisions_total", dimensions: key.dimensions, factory: factory)].increment()
+            handles.decisions[key, default: Counter(label: "greenroom_decisions_total", dimensions: key.dimensions, factory: factory)]
+                .increment()
         }
     }
 
     func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String) {
         let key = DecisionKey(pool: pool, shadow: shadow, direction: direction.rawValue, reason: reason)
         handles.withLock { handles in
-            handles.decisions[key, default: Counter(label: "greenroom_shadow_decisions_total", dimensions: key.dimensions, factory: factory)].increment()
+            handles.decisions[
+                key, default: Counter(label: "greenroom_shadow_decisions_total", dimensions: key.dimensions, factory: factory)
+            ].increment()
         }
     }
 
     func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) {
         handles.withLock { handles in
             let dimensions = [("pool", pool), ("tier", tier.name)]
-            let handle = handles.placements[PlacementKey(pool: pool, tier: tier)]
-                ?? (Counter(label: "greenroom_placements_total", dimensions: dimensions, factory: factory), Timer(label: "greenroom_wait_seconds", dimensions: dimensions, factory: factory))
+            let handle =
+                handles.placements[PlacementKey(pool: pool, tier: tier)]
+                ?? (
+                    Counter(label: "greenroom_placements_total", dimensions: dimensions, factory: factory),
+                    Timer(label: "greenroom_wait_seconds", dimensions: dimensions, factory: factory)
+                )
             handles.placements[PlacementKey(pool: pool, tier: tier)] = handle
             handle.count.increment()
             handle.wait.recordNanoseconds(Int64(clamping: waitedSeconds * 1e9))
@@ -131,24 +139,32 @@ final class LoopMetrics: LoopObserving {
 
     func workerStarted(pool: String, seconds: Double) {
         handles.withLock { handles in
-            let timer = handles.starts[pool] ?? Timer(label: "greenroom_worker_start_seconds", dimensions: [("pool", pool)], factory: factory)
+            let timer =
+                handles.starts[pool] ?? Timer(label: "greenroom_worker_start_seconds", dimensions: [("pool", pool)], factory: factory)
             handles.starts[pool] = timer
             timer.recordNanoseconds(Int64(clamping: seconds * 1e9))
         }
     }
 
-    func actuated(pool: String, to: Int, reactionSeconds seconds: Double) { reactionSeconds.recordNanoseconds(Int64(clamping: seconds * 1e9)) }
+    func actuated(pool: String, to: Int, reactionSeconds seconds: Double) {
+        reactionSeconds.recordNanoseconds(Int64(clamping: seconds * 1e9))
+    }
 
     func actuationFailed(pool: String, error: String, attempt: Int) {
         handles.withLock { handles in
-            handles.actuationFailures[pool, default: Counter(label: "greenroom_actuation_failures_total", dimensions: [("pool", pool)], factory: factory)].increment()
+            handles.actuationFailures[
+                pool, default: Counter(label: "greenroom_actuation_failures_total", dimensions: [("pool", pool)], factory: factory)
+            ].increment()
         }
     }
 
     func workerGone(pool: String, _ end: WorkerEnd) {
         handles.withLock { handles in
             let dimensions = [("pool", pool), ("reason", end.rawValue)]
-            handles.gone[GoneKey(pool: pool, end: end), default: Counter(label: "greenroom_workers_gone_total", dimensions: dimensions, factory: factory)].increment()
+            handles.gone[
+                GoneKey(pool: pool, end: end),
+                default: Counter(label: "greenroom_workers_gone_total", dimensions: dimensions, factory: factory)
+            ].increment()
         }
     }
 
@@ -173,7 +189,9 @@ private struct PoolGauges {
     private let blocked: [(reason: String, gauge: Gauge)]
 
     init(pool: String, _ factory: any MetricsFactory) {
-        func workers(_ what: String) -> Gauge { Gauge(label: "greenroom_pool_\(what)_workers", dimensions: [("pool", pool)], factory: factory) }
+        func workers(_ what: String) -> Gauge {
+            Gauge(label: "greenroom_pool_\(what)_workers", dimensions: [("pool", pool)], factory: factory)
+        }
         desired = workers("desired")
         ready = workers("ready")
         busy = workers("busy")
@@ -184,10 +202,17 @@ private struct PoolGauges {
             ("Ready", { $0.readyCondition }), ("Active", { $0.active }), ("Paused", { $0.paused }), ("Fallback", { $0.fallback }),
             ("WorkersFailing", { $0.workersFailing?.isPersistent ?? false }),
         ]
-        conditions = known.map { ($0.holds, Gauge(label: "greenroom_pool_condition", dimensions: [("pool", pool), ("condition", $0.name)], factory: factory)) }
+        conditions = known.map {
+            ($0.holds, Gauge(label: "greenroom_pool_condition", dimensions: [("pool", pool), ("condition", $0.name)], factory: factory))
+        }
         resident = Gauge(label: "greenroom_demand", dimensions: [("pool", pool), ("state", "resident"), ("reason", "")], factory: factory)
         blocked = BlockedReason.allCases.map { reason in
-            (reason.name, Gauge(label: "greenroom_demand", dimensions: [("pool", pool), ("state", "blocked"), ("reason", reason.name)], factory: factory))
+            (
+                reason.name,
+                Gauge(
+                    label: "greenroom_demand", dimensions: [("pool", pool), ("state", "blocked"), ("reason", reason.name)], factory: factory
+                )
+            )
         }
     }
 

@@ -14,21 +14,29 @@ enum ObjectRules {
 
     private static func address(_ policy: Policy, _ index: Int, _ addresses: AddressRule) -> [String] {
         guard let poll = policy.triggers[index].poll, let refusal = addresses.refusal(ofURL: poll.source.address) else { return [] }
-        let field = switch poll.source {
-        case .prometheus: "serverAddress"
-        case .natsJetStream: "monitoringEndpoint"
-        }
-        return ["spec.triggers[\(index)].\(field): \(refusal), which a policy object may not poll; the operator may allow it under kubernetes.policyAddresses"]
+        let field =
+            switch poll.source {
+            case .prometheus: "serverAddress"
+            case .natsJetStream: "monitoringEndpoint"
+            }
+        return [
+            "spec.triggers[\(index)].\(field): \(refusal), which a policy object may not poll; the operator may allow it under kubernetes.policyAddresses"
+        ]
     }
 
     private static func process(_ policy: Policy) -> [String] {
         guard policy.target.kind == "Process" else { return [] }
-        return ["spec.scaleTargetRef.kind: Process is for policies that come by file or PUT; an object scales what has a /scale in its namespace"]
+        return [
+            "spec.scaleTargetRef.kind: Process is for policies that come by file or PUT; an object scales what has a /scale in its namespace"
+        ]
     }
 
     private static func files(_ policy: Policy, _ index: Int) -> [String] {
         guard let poll = policy.triggers[index].poll else { return [] }
-        let files = [("bearerTokenFile", poll.bearerTokenFile), ("tls.caFile", poll.tls?.caFile), ("tls.certFile", poll.tls?.certFile), ("tls.keyFile", poll.tls?.keyFile)]
+        let files = [
+            ("bearerTokenFile", poll.bearerTokenFile), ("tls.caFile", poll.tls?.caFile), ("tls.certFile", poll.tls?.certFile),
+            ("tls.keyFile", poll.tls?.keyFile),
+        ]
         return files.compactMap { field, file in
             guard let file, !file.hasPrefix("\(policy.namespace)/") else { return nil }
             return "spec.triggers[\(index)].\(field): must be in the folder of its namespace, such as \(policy.namespace)/\(file)"

@@ -16,21 +16,28 @@ extension ObjectStorageConfiguration {
         var stores: [ObjectStore] = []
         if let s3 { stores.append(try Self.make(.s3, s3, secrets, logger)) }
         if let gs { stores.append(try Self.make(.gs, gs, secrets, logger)) }
-        return SnapshotSurvey(survey, stores: stores, wants: LogSnapshotWants(log, stores: Set(stores.map(\.store))), logger: logger) { batch in
+        return SnapshotSurvey(survey, stores: stores, wants: LogSnapshotWants(log, stores: Set(stores.map(\.store))), logger: logger) {
+            batch in
             _ = try await log.append(batch)
         }
     }
 
-    private static func make(_ kind: ObjectLocation.Store, _ store: Store, _ secrets: SecretFolder, _ logger: Logger) throws -> ObjectStore {
-        var configuration = StoreConfiguration(endpoint: store.endpoint, region: store.region, credentials: try credentials(kind, store, secrets, logger))
+    private static func make(_ kind: ObjectLocation.Store, _ store: Store, _ secrets: SecretFolder, _ logger: Logger) throws -> ObjectStore
+    {
+        var configuration = StoreConfiguration(
+            endpoint: store.endpoint, region: store.region, credentials: try credentials(kind, store, secrets, logger))
         configuration.authorityFile = store.authorityFile
         configuration.seed = .random(in: .min ... .max)
         do throws(TLSFiles.Fault) { return try ObjectStore(kind, configuration, observer: StoreMetrics()) } catch {
-            throw Fault(.usage, "objectStorage.\(kind.rawValue).authority: \(error)", do: "name a PEM file of the authority that signed the store's certificate")
+            throw Fault(
+                .usage, "objectStorage.\(kind.rawValue).authority: \(error)",
+                do: "name a PEM file of the authority that signed the store's certificate")
         }
     }
 
-    private static func credentials(_ kind: ObjectLocation.Store, _ store: Store, _ secrets: SecretFolder, _ logger: Logger) throws -> CredentialSource {
+    private static func credentials(_ kind: ObjectLocation.Store, _ store: Store, _ secrets: SecretFolder, _ logger: Logger) throws
+        -> CredentialSource
+    {
         switch store.keys {
         case .anonymous: return .anonymous
         case .files(let id, let secret, let sessionToken):

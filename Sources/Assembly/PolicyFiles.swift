@@ -23,7 +23,9 @@ package enum PolicyFiles {
             }
         }
         let doubles = Dictionary(grouping: policies, by: \.name).filter { $0.value.count > 1 }.keys.sorted()
-        if let double = doubles.first { throw Fault(.no, "there are two policies \(double)", do: "keep one of them, or give a shadow another name") }
+        if let double = doubles.first {
+            throw Fault(.no, "there are two policies \(double)", do: "keep one of them, or give a shadow another name")
+        }
         let shadows = Dictionary(grouping: policies.filter { $0.shadow != nil }, by: \.pool)
         if let crowded = shadows.filter({ $0.value.count > PolicyLimits.shadows }).keys.min() {
             throw Fault(.no, "pool \(crowded) has more than \(PolicyLimits.shadows) shadows", do: "keep the most telling ones")
@@ -46,7 +48,9 @@ package enum PolicyFiles {
         let byTarget = Dictionary(grouping: policies.filter { $0.targetKey != nil }) { $0.targetKey }
         let shared = byTarget.values.filter { $0.count > 1 }.map { $0.map(\.name).sorted() }.min { $0[0] < $1[0] }
         guard let shared, let target = policies.first(where: { $0.name == shared[0] })?.targetKey else { return }
-        throw Fault(.no, "the policies \(shared.joined(separator: " and ")) scale one target, \(target)", do: "keep one of them, or write mode: recommend into the others")
+        throw Fault(
+            .no, "the policies \(shared.joined(separator: " and ")) scale one target, \(target)",
+            do: "keep one of them, or write mode: recommend into the others")
     }
 
     /// One byte more than is allowed tells the reader of a file that is too long.
@@ -65,7 +69,9 @@ package enum PolicyFiles {
         let names = try FileManager.default.contentsOfDirectory(atPath: path).filter { name in
             [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) }
         }
-        guard names.count <= filesPerFolder else { throw Fault(.usage, "\(path) holds more than \(filesPerFolder) policies", do: "split the folder") }
+        guard names.count <= filesPerFolder else {
+            throw Fault(.usage, "\(path) holds more than \(filesPerFolder) policies", do: "split the folder")
+        }
         return names.sorted().map { path + "/" + $0 }
     }
 }

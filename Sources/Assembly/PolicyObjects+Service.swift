@@ -13,10 +13,13 @@ extension PolicyObjects {
     /// Problems of one object told in its condition; `policy check` lists more.
     private static let problemsTold = 16
 
-    static func of(_ targets: KubernetesTargets, _ loop: ControlLoop, _ news: LoopNews, namespaces: [String], addresses: AddressRule, logger: Logger) -> PolicyObjects {
+    static func of(
+        _ targets: KubernetesTargets, _ loop: ControlLoop, _ news: LoopNews, namespaces: [String], addresses: AddressRule, logger: Logger
+    ) -> PolicyObjects {
         let unwritten = Counter(label: "greenroom_kubernetes_events_dropped_total")
         return targets.policyObjects(
-            loop, news: news, namespaces: namespaces, read: { document, source in read(document, source, addresses) }, wallClock: EventLog.systemClock,
+            loop, news: news, namespaces: namespaces, read: { document, source in read(document, source, addresses) },
+            wallClock: EventLog.systemClock,
             dropped: { count, why in
                 unwritten.increment(by: count)
                 logger.debug("Kubernetes Events were not written", metadata: ["count": "\(count)", "why": "\(why)"])

@@ -53,7 +53,8 @@ struct ServedExternalMetrics: Service {
         } catch let fault as ExternalMetricsConfiguration.Fault {
             return .failure(Fault(.usage, "externalMetrics.\(fault)"))
         } catch let fault as TLSFiles.Fault {
-            return .failure(Fault(.usage, "externalMetrics.tls: \(fault)", do: "name PEM files that belong together and that this user may read"))
+            return .failure(
+                Fault(.usage, "externalMetrics.tls: \(fault)", do: "name PEM files that belong together and that this user may read"))
         } catch let fault as ExternalMetricsServer.BindFault {
             return .failure(Fault(.unreachable, "externalMetrics.listen: \(fault)"))
         } catch let fault as FrontProxyFault {

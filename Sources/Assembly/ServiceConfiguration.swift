@@ -76,7 +76,8 @@ package struct ServiceConfiguration: Sendable {
         if let listen = try top.string("listen") { server.cleartext = listen == "none" ? nil : try top.address(listen, "listen") }
         if var tls = try top.section("tls") {
             server.tls = ServerConfiguration.TLS(
-                address: try tls.address(try tls.required("listen"), "listen"), certificateFile: Self.resolve(try tls.required("certificate"), base),
+                address: try tls.address(try tls.required("listen"), "listen"),
+                certificateFile: Self.resolve(try tls.required("certificate"), base),
                 keyFile: Self.resolve(try tls.required("key"), base))
             try tls.finish()
         }
@@ -92,7 +93,9 @@ package struct ServiceConfiguration: Sendable {
         if var section = try top.section("externalMetrics") { externalMetrics = try Self.readExternalMetrics(&section, base) }
         if let events = try top.integer("checkpointEvents") { checkpointEvents = Int64(max(events, 1)) }
         try readKubernetes(&top, base)
-        if var section = try top.section("objectStorage") { objectStorage = try ObjectStorageConfiguration(&section) { Self.resolve($0, base) } }
+        if var section = try top.section("objectStorage") {
+            objectStorage = try ObjectStorageConfiguration(&section) { Self.resolve($0, base) }
+        }
         if var limits = try top.section("limits") { try readLimits(&limits) }
         try top.finish()
         try checkExternalMetrics()
@@ -117,7 +120,9 @@ package struct ServiceConfiguration: Sendable {
         guard var workers = try top.section("workers") else { return }
         workerServerURL = try workers.string("server")
         // Workers would find out one by one, and end.
-        if let url = workerServerURL { do { _ = try BaseURL(url) } catch { throw workers.fault("server", "is no address of a service: \(error)") } }
+        if let url = workerServerURL {
+            do { _ = try BaseURL(url) } catch { throw workers.fault("server", "is no address of a service: \(error)") }
+        }
         workerArguments = try workers.strings("arguments")
         workerNodes = try workers.strings("nodes")
         workerTokenFile = try workers.string("tokenFile").map { Self.resolve($0, base) }
@@ -157,11 +162,14 @@ package struct ServiceConfiguration: Sendable {
         var cluster = Cluster()
         cluster.kubeconfig = try section.string("kubeconfig").map { Self.resolve($0, base) }
         cluster.namespace = try section.string("namespace")
-        if try section.string("foreignChange") != nil { throw section.fault("foreignChange", "is each policy's own: write spec.foreignChange there") }
+        if try section.string("foreignChange") != nil {
+            throw section.fault("foreignChange", "is each policy's own: write spec.foreignChange there")
+        }
         cluster.policyNamespaces = try section.strings("policyNamespaces")
         for text in try section.strings("policyAddresses") {
             guard let prefix = AddressPrefix(text) else {
-                throw section.fault("policyAddresses", "must be addresses or prefixes such as 169.254.20.10 or 127.0.0.0/8, and one is \(text.prefix(60))")
+                throw section.fault(
+                    "policyAddresses", "must be addresses or prefixes such as 169.254.20.10 or 127.0.0.0/8, and one is \(text.prefix(60))")
             }
             cluster.policyAddresses.append(prefix)
         }
@@ -179,7 +187,8 @@ package struct ServiceConfiguration: Sendable {
         ("followStreams", \.followStreams), ("pageItems", \.pageItems), ("pageItemsMost", \.pageItemsMost),
     ]
     private static let seconds: [(name: String, path: any WritableKeyPath<ServerLimits, Double> & Sendable)] = [
-        ("handshakeSeconds", \.handshakeSeconds), ("readinessSeconds", \.readinessSeconds), ("idleSeconds", \.idleSeconds), ("stallSeconds", \.stallSeconds), ("requestSeconds", \.requestSeconds),
+        ("handshakeSeconds", \.handshakeSeconds), ("readinessSeconds", \.readinessSeconds), ("idleSeconds", \.idleSeconds),
+        ("stallSeconds", \.stallSeconds), ("requestSeconds", \.requestSeconds),
         ("writeStallSeconds", \.writeStallSeconds), ("heartbeatSeconds", \.heartbeatSeconds),
         ("placementWaitSeconds", \.placementWaitSeconds), ("drainSeconds", \.drainSeconds),
     ]

@@ -47,13 +47,17 @@ package struct DecideReport: Sendable {
 
     package var json: JSONValue {
         .object([
-            .init(key: "bench", value: .string("decide")), .init(key: "events", value: .whole(events)), .init(key: "commits", value: .whole(commits)),
+            .init(key: "bench", value: .string("decide")), .init(key: "events", value: .whole(events)),
+            .init(key: "commits", value: .whole(commits)),
             .init(key: "pools", value: .whole(plan.pools)), .init(key: "eventsPerSecond", value: .thousandths(eventsPerSecond)),
             .init(key: "foldedPerSecond", value: .thousandths(foldedPerSecond)),
-            .init(key: "commitMicroseconds", value: .object([
-                .init(key: "p50", value: .thousandths(quantileSeconds(0.5) * 1e6)), .init(key: "p99", value: .thousandths(quantileSeconds(0.99) * 1e6)),
-                .init(key: "max", value: .thousandths(quantileSeconds(1) * 1e6)),
-            ])),
+            .init(
+                key: "commitMicroseconds",
+                value: .object([
+                    .init(key: "p50", value: .thousandths(quantileSeconds(0.5) * 1e6)),
+                    .init(key: "p99", value: .thousandths(quantileSeconds(0.99) * 1e6)),
+                    .init(key: "max", value: .thousandths(quantileSeconds(1) * 1e6)),
+                ])),
             .init(key: "decisions", value: .whole(conclusions.decisions)), .init(key: "placements", value: .whole(conclusions.placements)),
             .init(key: "machine", value: machine.json),
         ])

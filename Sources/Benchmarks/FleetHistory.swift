@@ -123,7 +123,8 @@ package final class FleetHistory {
         let before = log.head.seq
         if !sending.isEmpty { log.append(sending) { _ in } }
         guard sending.isEmpty || log.head.seq == before + Int64(sending.count) else {
-            throw Fault(.unreachable, "the history's log took \(log.head.seq - before) of \(sending.count) events", do: "make room on the disk")
+            throw Fault(
+                .unreachable, "the history's log took \(log.head.seq - before) of \(sending.count) events", do: "make room on the disk")
         }
         loop.scheduler.runUntilIdle()
         do throws(LogError) {
@@ -147,7 +148,9 @@ package final class FleetHistory {
         case 0: policy.buffer = .fixed(2)
         case 1: policy.buffer = .percent(20)
         case 2: policy.buffer = .surge(quantilePPM: 970_000, windowSeconds: 300, min: 1)
-        default: policy.triggers.append(Trigger(name: "pending", source: .observed(metric: "pending", selector: [], staleAfterSeconds: 60), thresholdMilli: 10_000))
+        default:
+            policy.triggers.append(
+                Trigger(name: "pending", source: .observed(metric: "pending", selector: [], staleAfterSeconds: 60), thresholdMilli: 10_000))
         }
         return policy
     }
@@ -178,7 +181,9 @@ package final class FleetHistory {
         }
         guard sent % 64 == 0 else { return }
         let pool = 3 + 4 * Int.random(in: 0..<max(1, plan.pools / 4), using: &random)
-        if pool < plan.pools { send(.queueObserved, plan.poolName(pool), pool: plan.poolName(pool), body: #"{"metric":"pending","value":\#(sent % 400)}"#) }
+        if pool < plan.pools {
+            send(.queueObserved, plan.poolName(pool), pool: plan.poolName(pool), body: #"{"metric":"pending","value":\#(sent % 400)}"#)
+        }
     }
 
     private func perform(_ step: Step) {
@@ -195,7 +200,9 @@ package final class FleetHistory {
             if random.unit() < 0.2 {
                 send(.actorPaused, "agent-\(actor)", worker: worker, body: #"{"snapshot":"local/agent-\#(actor)","bytes":73400320}"#)
             } else {
-                send(.actorSuspended, "agent-\(actor)", worker: worker, body: #"{"snapshot":"s3://snapshots/agent-\#(actor)/\#(sent)","bytes":73400320}"#)
+                send(
+                    .actorSuspended, "agent-\(actor)", worker: worker,
+                    body: #"{"snapshot":"s3://snapshots/agent-\#(actor)/\#(sent)","bytes":73400320}"#)
             }
         case .ready(let pool):
             workersMade += 1
@@ -211,7 +218,9 @@ package final class FleetHistory {
 
     private func send(_ kind: EventKind, _ subject: String, pool: String? = nil, worker: String? = nil, body: String = "") {
         sent += 1
-        batch.append(kind, source: Self.source, id: "\(log.head.seq)-\(sent)", subject: subject, pool: pool, worker: worker, time: now, body: Array(body.utf8))
+        batch.append(
+            kind, source: Self.source, id: "\(log.head.seq)-\(sent)", subject: subject, pool: pool, worker: worker, time: now,
+            body: Array(body.utf8))
     }
 
     // MARK: - What the loop concluded

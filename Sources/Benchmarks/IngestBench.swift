@@ -76,7 +76,9 @@ package struct IngestBench: Sendable {
         load.inFlightPerConnection = plan.inFlightPerConnection
         load.requests = count
         load.ratePerSecond = plan.ratePerSecond
-        do { return try await LoadDriver.run(load) } catch { throw Fault(.unreachable, error.description, do: "see whether the server still runs") }
+        do { return try await LoadDriver.run(load) } catch {
+            throw Fault(.unreachable, error.description, do: "see whether the server still runs")
+        }
     }
 
     private var contentType: String { plan.isSingle ? "application/cloudevents+json" : "application/cloudevents-batch+json" }
@@ -97,9 +99,11 @@ package struct IngestBench: Sendable {
         let api = try await ServiceConnection.open(url: base.description, token: token)
         for pool in 0..<plan.pools {
             let name = EventTemplates.poolName(pool)
-            let policy = #"{"apiVersion":"greenroom.dev/v1","kind":"WorkerPoolAutoscaler","metadata":{"namespace":"bench","name":"\#(name)"},"#
+            let policy =
+                #"{"apiVersion":"greenroom.dev/v1","kind":"WorkerPoolAutoscaler","metadata":{"namespace":"bench","name":"\#(name)"},"#
                 + #""spec":{"mode":"recommend","scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"\#(name)"},"triggers":[{"type":"demand","threshold":1}]}}"#
-            let message = APIRequest(method: .put, path: "/v1/policies/bench/\(name)", contentType: "application/json", body: Array(policy.utf8))
+            let message = APIRequest(
+                method: .put, path: "/v1/policies/bench/\(name)", contentType: "application/json", body: Array(policy.utf8))
             _ = try await api.send(message).json(api.url, message)
         }
         await api.close()
@@ -111,7 +115,9 @@ package struct IngestBench: Sendable {
         let answer = try await api.send(APIRequest(path: "/metrics"))
         await api.close()
         let text = String(decoding: answer.body, as: UTF8.self)
-        return (ServedHistogram("greenroom_decision_seconds", inMetrics: text), ServedHistogram("greenroom_reaction_seconds", inMetrics: text))
+        return (
+            ServedHistogram("greenroom_decision_seconds", inMetrics: text), ServedHistogram("greenroom_reaction_seconds", inMetrics: text)
+        )
     }
 
     /// Sends requests of the run again: how many events that were, and how many were answered as duplicates.
@@ -170,7 +176,10 @@ package struct IngestReport: Sendable {
         add(requests: part.requests, succeeded: part.succeeded, resets: part.resets, seconds: part.seconds, part.latency, fault: part.fault)
     }
 
-    package mutating func add(requests: Int, succeeded: Int, resets: Int = 0, seconds: Double, _ latency: LatencyHistogram = LatencyHistogram(), fault: String? = nil) {
+    package mutating func add(
+        requests: Int, succeeded: Int, resets: Int = 0, seconds: Double, _ latency: LatencyHistogram = LatencyHistogram(),
+        fault: String? = nil
+    ) {
         slices.append(seconds > 0 ? Double(succeeded * plan.eventsPerRequest) / seconds : 0)
         total.requests += requests
         total.succeeded += succeeded
@@ -191,37 +200,52 @@ package struct IngestReport: Sendable {
     /// One line of figures.
     package var text: String {
         var parts = ["\(Grouped.text(acknowledged)) events acknowledged in \(DurationText.precise(total.seconds))"]
-        parts.append("\(Grouped.text(Int(eventsPerSecond))) events/s, \(Grouped.text(Int(total.requestsPerSecond))) requests/s of \(plan.eventsPerRequest)")
+        parts.append(
+            "\(Grouped.text(Int(eventsPerSecond))) events/s, \(Grouped.text(Int(total.requestsPerSecond))) requests/s of \(plan.eventsPerRequest)"
+        )
         let latency = total.latency
-        let quantiles = [("p50", latency.quantileMicroseconds(0.5)), ("p99", latency.quantileMicroseconds(0.99)), ("max", latency.maxMicroseconds)]
+        let quantiles = [
+            ("p50", latency.quantileMicroseconds(0.5)), ("p99", latency.quantileMicroseconds(0.99)), ("max", latency.maxMicroseconds),
+        ]
         parts.append("latency " + quantiles.map { "\($0.0) \(DurationText.precise(Double($0.1) / 1e6))" }.joined(separator: " "))
         if refused > 0 || total.resets > 0 { parts.append("\(Grouped.text(refused)) refused, \(total.resets) reset") }
         parts.append("\(Grouped.text(duplicates)) duplicates of \(Grouped.text(sentAgain)) sent again")
         if slices.count > 1 { parts.append("by slice " + slices.map { Grouped.text(Int($0)) }.joined(separator: " ") + " events/s") }
         if let diskBytesPerEvent { parts.append("\(Self.tenths(diskBytesPerEvent)) bytes an event on disk") }
         if let server {
-            parts.append("server \(server.residentBytes >> 20) MB (peak \(server.peakResidentBytes >> 20)), \(Self.tenths(server.processorSeconds)) s of processor")
+            parts.append(
+                "server \(server.residentBytes >> 20) MB (peak \(server.peakResidentBytes >> 20)), \(Self.tenths(server.processorSeconds)) s of processor"
+            )
         }
         for (name, histogram) in [("commit → decision", decisions), ("commit → target's answer", reactions)] {
             guard let histogram, let p50 = histogram.bound(ofQuantile: 0.5), let p99 = histogram.bound(ofQuantile: 0.99) else { continue }
             parts.append("\(name) p50 ≤ \(Self.milliseconds(p50)) p99 ≤ \(Self.milliseconds(p99)) of \(Grouped.text(histogram.count))")
         }
         if let fault = total.fault { parts.append("broke off: \(fault)") }
-        return "ingest, ids \(plan.ids.rawValue), \(plan.connections) connections × \(plan.inFlightPerConnection): \(parts.joined(separator: "; ")) | \(machine.text)"
+        return
+            "ingest, ids \(plan.ids.rawValue), \(plan.connections) connections × \(plan.inFlightPerConnection): \(parts.joined(separator: "; ")) | \(machine.text)"
     }
 
     package var json: JSONValue {
         let latency = total.latency
         var members: [JSONValue.Member] = [
-            .init(key: "bench", value: .string("ingest")), .init(key: "events", value: .whole(acknowledged)), .init(key: "seconds", value: .thousandths(total.seconds)),
-            .init(key: "eventsPerSecond", value: .thousandths(eventsPerSecond)), .init(key: "requestsPerSecond", value: .thousandths(total.requestsPerSecond)),
-            .init(key: "eventsPerRequest", value: .whole(plan.eventsPerRequest)), .init(key: "connections", value: .whole(plan.connections)),
-            .init(key: "inFlightPerConnection", value: .whole(plan.inFlightPerConnection)), .init(key: "ids", value: .string(plan.ids.rawValue)),
-            .init(key: "latencyMicroseconds", value: .object([
-                .init(key: "p50", value: .whole(latency.quantileMicroseconds(0.5))), .init(key: "p99", value: .whole(latency.quantileMicroseconds(0.99))),
-                .init(key: "max", value: .whole(latency.maxMicroseconds)),
-            ])),
-            .init(key: "refused", value: .whole(refused)), .init(key: "sentAgain", value: .whole(sentAgain)), .init(key: "duplicates", value: .whole(duplicates)),
+            .init(key: "bench", value: .string("ingest")), .init(key: "events", value: .whole(acknowledged)),
+            .init(key: "seconds", value: .thousandths(total.seconds)),
+            .init(key: "eventsPerSecond", value: .thousandths(eventsPerSecond)),
+            .init(key: "requestsPerSecond", value: .thousandths(total.requestsPerSecond)),
+            .init(key: "eventsPerRequest", value: .whole(plan.eventsPerRequest)),
+            .init(key: "connections", value: .whole(plan.connections)),
+            .init(key: "inFlightPerConnection", value: .whole(plan.inFlightPerConnection)),
+            .init(key: "ids", value: .string(plan.ids.rawValue)),
+            .init(
+                key: "latencyMicroseconds",
+                value: .object([
+                    .init(key: "p50", value: .whole(latency.quantileMicroseconds(0.5))),
+                    .init(key: "p99", value: .whole(latency.quantileMicroseconds(0.99))),
+                    .init(key: "max", value: .whole(latency.maxMicroseconds)),
+                ])),
+            .init(key: "refused", value: .whole(refused)), .init(key: "sentAgain", value: .whole(sentAgain)),
+            .init(key: "duplicates", value: .whole(duplicates)),
             .init(key: "slicesEventsPerSecond", value: .array(slices.map(JSONValue.thousandths))),
         ]
         if let diskBytesPerEvent { members.append(.init(key: "diskBytesPerEvent", value: .thousandths(diskBytesPerEvent))) }
@@ -232,9 +256,13 @@ package struct IngestReport: Sendable {
         }
         for (name, histogram) in [("decisionSeconds", decisions), ("reactionSeconds", reactions)] {
             guard let histogram, let p50 = histogram.bound(ofQuantile: 0.5), let p99 = histogram.bound(ofQuantile: 0.99) else { continue }
-            members.append(.init(key: name, value: .object([
-                .init(key: "count", value: .whole(histogram.count)), .init(key: "p50AtMost", value: .number("\(p50)")), .init(key: "p99AtMost", value: .number("\(p99)")),
-            ])))
+            members.append(
+                .init(
+                    key: name,
+                    value: .object([
+                        .init(key: "count", value: .whole(histogram.count)), .init(key: "p50AtMost", value: .number("\(p50)")),
+                        .init(key: "p99AtMost", value: .number("\(p99)")),
+                    ])))
         }
         if let fault = total.fault { members.append(.init(key: "fault", value: .string(fault))) }
         members.append(.init(key: "machine", value: machine.json))
@@ -242,7 +270,9 @@ package struct IngestReport: Sendable {
     }
 
     /// A bucket's bound.
-    private static func milliseconds(_ seconds: Double) -> String { seconds.isFinite ? "\(tenths(seconds * 1_000))ms" : "beyond all buckets" }
+    private static func milliseconds(_ seconds: Double) -> String {
+        seconds.isFinite ? "\(tenths(seconds * 1_000))ms" : "beyond all buckets"
+    }
 
     private static func tenths(_ value: Double) -> String { String((value * 10).rounded() / 10) }
 }

@@ -33,7 +33,9 @@ package struct MachineFacts: Hashable, Sendable {
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return nil }
         for line in text.split(separator: "\n") {
             let parts = line.split(separator: separator, maxSplits: 1)
-            if parts.count == 2, parts[0].trimmingCharacters(in: .whitespaces) == name { return parts[1].trimmingCharacters(in: .whitespaces) }
+            if parts.count == 2, parts[0].trimmingCharacters(in: .whitespaces) == name {
+                return parts[1].trimmingCharacters(in: .whitespaces)
+            }
         }
         return nil
     }
@@ -54,7 +56,9 @@ package struct ProcessUse: Hashable, Sendable {
         guard let resident = Self.kilobytes("VmRSS", id), let peak = Self.kilobytes("VmHWM", id) else { return nil }
         residentBytes = resident << 10
         peakResidentBytes = peak << 10
-        guard let stat = try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8), let end = stat.lastIndex(of: ")") else { return nil }
+        guard let stat = try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8), let end = stat.lastIndex(of: ")") else {
+            return nil
+        }
         // proc(5): utime and stime are fields 14 and 15, the name in brackets being the second.
         let fields = stat[stat.index(after: end)...].split(separator: " ")
         guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return nil }

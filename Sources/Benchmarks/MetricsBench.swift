@@ -44,13 +44,14 @@ package struct MetricsBench: Sendable {
         defer { folder.remove() }
         let certificates = try BenchCertificates(in: folder)
         let port = try LocalPort.free()
-        let server = try await ServerProcess(adding: """
-            externalMetrics:
-              listen: 127.0.0.1:\(port)
-              tls: {certificate: \(certificates.server), key: \(certificates.serverKey)}
-              frontProxy: {clientCA: \(certificates.authority), allowedNames: [\(BenchCertificates.proxyName)]}
+        let server = try await ServerProcess(
+            adding: """
+                externalMetrics:
+                  listen: 127.0.0.1:\(port)
+                  tls: {certificate: \(certificates.server), key: \(certificates.serverKey)}
+                  frontProxy: {clientCA: \(certificates.authority), allowedNames: [\(BenchCertificates.proxyName)]}
 
-            """)
+                """)
         let http = try certificates.client(connections)
         let result: Result<Figures, any Error>
         do { result = .success(try await measure(server, http, port)) } catch { result = .failure(error) }
@@ -67,8 +68,10 @@ package struct MetricsBench: Sendable {
         var figures = try await run(http, port, seconds: seconds)
         figures.seconds = (ContinuousClock.now - start) / .seconds(1)
         figures.serverProcessorSeconds = (ProcessUse(server.processID)?.processorSeconds ?? 0) - before
-        let text = try await http.execute(HTTPClientRequest(url: "\(server.url)/metrics"), timeout: .seconds(10)).body.collect(upTo: 16 << 20)
-        figures.servedP99Seconds = ServedHistogram("greenroom_external_metrics_request_seconds", inMetrics: String(buffer: text)).bound(ofQuantile: 0.99)
+        let text = try await http.execute(HTTPClientRequest(url: "\(server.url)/metrics"), timeout: .seconds(10)).body.collect(
+            upTo: 16 << 20)
+        figures.servedP99Seconds = ServedHistogram("greenroom_external_metrics_request_seconds", inMetrics: String(buffer: text)).bound(
+            ofQuantile: 0.99)
         return figures
     }
 
@@ -81,7 +84,8 @@ package struct MetricsBench: Sendable {
             var request = HTTPClientRequest(url: "\(server.url)/v1/events")
             request.method = .POST
             request.headers.add(name: "Content-Type", value: "application/cloudevents-batch+json")
-            request.body = .bytes(ByteBuffer(string: "[\(events[start..<min(start + Self.eventsAtATime, events.count)].joined(separator: ","))]"))
+            request.body = .bytes(
+                ByteBuffer(string: "[\(events[start..<min(start + Self.eventsAtATime, events.count)].joined(separator: ","))]"))
             let response = try await http.execute(request, timeout: .seconds(30))
             guard response.status == .ok else { throw Fault(.unreachable, "the service answered \(response.status) to the bench's events") }
             _ = try await response.body.collect(upTo: 1 << 20)
@@ -104,7 +108,9 @@ package struct MetricsBench: Sendable {
         }
     }
 
-    private func ask(_ http: HTTPClient, _ port: Int, _ lane: Int, from first: ContinuousClock.Instant, every interval: Duration, _ count: Int) async -> Figures {
+    private func ask(
+        _ http: HTTPClient, _ port: Int, _ lane: Int, from first: ContinuousClock.Instant, every interval: Duration, _ count: Int
+    ) async -> Figures {
         var figures = Figures()
         for number in 0..<count {
             let due = first + interval * Double(number)
@@ -120,7 +126,8 @@ package struct MetricsBench: Sendable {
 
     private func isAnswered(_ http: HTTPClient, _ port: Int, pool: Int) async -> Bool {
         let path = "/apis/external.metrics.k8s.io/v1beta1/namespaces/default/greenroom_queue_depth"
-        var request = HTTPClientRequest(url: "https://127.0.0.1:\(port)\(path)?labelSelector=pool%3Dp\(pool)%2Cstate+in+%28blocked%2Cresident%29")
+        var request = HTTPClientRequest(
+            url: "https://127.0.0.1:\(port)\(path)?labelSelector=pool%3Dp\(pool)%2Cstate+in+%28blocked%2Cresident%29")
         request.headers.add(name: "Accept", value: "application/vnd.kubernetes.protobuf, */*")
         request.headers.add(name: "X-Remote-User", value: "system:serviceaccount:kube-system:horizontal-pod-autoscaler")
         request.headers.add(name: "X-Remote-Group", value: "system:authenticated")
@@ -152,7 +159,11 @@ struct BenchCertificates {
     private static func make(_ certificate: String, _ key: String, _ arguments: [String]) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-keyout", key, "-out", certificate] + arguments
+        process.arguments =
+            [
+                "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-keyout",
+                key, "-out", certificate,
+            ] + arguments
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()

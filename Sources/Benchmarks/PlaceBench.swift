@@ -141,7 +141,9 @@ package struct PlaceBench {
     /// An actor gets a worker; nil where it must wait.
     private mutating func place(_ actor: Int, _ waiting: WaitingActor) -> RestoreTier? {
         placer.prepare(waiting)
-        guard case .place(let choice) = placer.decide(waiting, PlacementRules(zoneMaxSkew: 1, holdMicroseconds: 8_000_000), at: now) else { return nil }
+        guard case .place(let choice) = placer.decide(waiting, PlacementRules(zoneMaxSkew: 1, holdMicroseconds: 8_000_000), at: now) else {
+            return nil
+        }
         placer.setUsed(choice.worker, 1)
         let node = Self.node(choice.worker)
         placer.updateSnapshots { [now] cache in

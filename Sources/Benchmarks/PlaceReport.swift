@@ -29,7 +29,9 @@ package struct PlaceFigures: Sendable {
         return Double(nanoseconds.sorted()[min(nanoseconds.count - 1, Int(Double(nanoseconds.count) * quantile))]) / 1_000
     }
 
-    private static func mean(_ values: [Int64]) -> Double { values.isEmpty ? 0 : Double(values.reduce(0, +)) / Double(values.count) / 1_000 }
+    private static func mean(_ values: [Int64]) -> Double {
+        values.isEmpty ? 0 : Double(values.reduce(0, +)) / Double(values.count) / 1_000
+    }
 }
 
 package struct PlaceReport: Sendable {
@@ -48,7 +50,8 @@ package struct PlaceReport: Sendable {
 
     private static func line(_ size: PlaceFigures) -> String {
         let tiers = RestoreTier.allCases.map { "\($0.name) \(Grouped.text(size.tiers[Int($0.rawValue)]))" }.joined(separator: ", ")
-        return "place, \(Grouped.text(size.workers)) workers, \(Grouped.text(size.busy)) busy: \(rounded(size.meanMicroseconds)) µs of processor a decision "
+        return
+            "place, \(Grouped.text(size.workers)) workers, \(Grouped.text(size.busy)) busy: \(rounded(size.meanMicroseconds)) µs of processor a decision "
             + "(wall p50 \(rounded(size.quantileMicroseconds(0.5))), p99 \(rounded(size.quantileMicroseconds(0.99)))), with all updates; "
             + "going through all workers \(rounded(size.linearMeanMicroseconds)) µs; "
             + "\(Grouped.text(size.nanoseconds.count)) decisions: \(tiers), waiting \(Grouped.text(size.waiting))"
@@ -61,24 +64,33 @@ package struct PlaceReport: Sendable {
             JSONValue.object([
                 .init(key: "workers", value: whole(size.workers)), .init(key: "busy", value: whole(size.busy)),
                 .init(key: "decisions", value: whole(size.nanoseconds.count)),
-                .init(key: "microseconds", value: .object([
-                    .init(key: "mean", value: number(size.meanMicroseconds)), .init(key: "p50", value: number(size.quantileMicroseconds(0.5))),
-                    .init(key: "p99", value: number(size.quantileMicroseconds(0.99))),
-                ])),
+                .init(
+                    key: "microseconds",
+                    value: .object([
+                        .init(key: "mean", value: number(size.meanMicroseconds)),
+                        .init(key: "p50", value: number(size.quantileMicroseconds(0.5))),
+                        .init(key: "p99", value: number(size.quantileMicroseconds(0.99))),
+                    ])),
                 .init(key: "linearMicroseconds", value: number(size.linearMeanMicroseconds)),
-                .init(key: "tiers", value: .object(RestoreTier.allCases.map { .init(key: $0.name, value: whole(size.tiers[Int($0.rawValue)])) })),
+                .init(
+                    key: "tiers",
+                    value: .object(RestoreTier.allCases.map { .init(key: $0.name, value: whole(size.tiers[Int($0.rawValue)])) })),
                 .init(key: "waiting", value: whole(size.waiting)),
             ])
         }
         return .object([
             .init(key: "bench", value: .string("place")), .init(key: "goalMicroseconds", value: number(Self.goalMicroseconds)),
             .init(key: "sizes", value: .array(rows)),
-            .init(key: "machine", value: .object([
-                .init(key: "processor", value: .string(machine.processor)), .init(key: "cores", value: whole(machine.cores)),
-                .init(key: "memoryBytes", value: whole(machine.memoryBytes)), .init(key: "system", value: .string(machine.system)),
-            ])),
+            .init(
+                key: "machine",
+                value: .object([
+                    .init(key: "processor", value: .string(machine.processor)), .init(key: "cores", value: whole(machine.cores)),
+                    .init(key: "memoryBytes", value: whole(machine.memoryBytes)), .init(key: "system", value: .string(machine.system)),
+                ])),
         ])
     }
 
-    private static func rounded(_ value: Double) -> String { value >= 100 ? String(Int(value.rounded())) : String((value * 100).rounded() / 100) }
+    private static func rounded(_ value: Double) -> String {
+        value >= 100 ? String(Int(value.rounded())) : String((value * 100).rounded() / 100)
+    }
 }

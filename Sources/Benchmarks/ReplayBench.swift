@@ -92,7 +92,8 @@ package struct StageFigures: Hashable, Sendable, Codable {
     package var json: JSONValue {
         .object([
             .init(key: "events", value: .whole(events)), .init(key: "seconds", value: .thousandths(seconds)),
-            .init(key: "processorSeconds", value: .thousandths(processorSeconds)), .init(key: "eventsPerSecond", value: .thousandths(eventsPerSecond)),
+            .init(key: "processorSeconds", value: .thousandths(processorSeconds)),
+            .init(key: "eventsPerSecond", value: .thousandths(eventsPerSecond)),
             .init(key: "peakResidentBytes", value: .whole(peakResidentBytes)),
         ])
     }
@@ -105,10 +106,11 @@ package struct ReplayReport: Sendable {
 
     package var text: String {
         let parts = logs.map { log in
-            "\(Grouped.text(Int(log.first?.figures.events ?? 0))) events: " + log.map { stage, figures in
-                let rate = stage == .replay || stage == .fold ? ", \(Grouped.text(Int(figures.eventsPerSecond))) events/s" : ""
-                return "\(stage.words) in \(DurationText.precise(figures.seconds))\(rate) (peak \(figures.peakResidentBytes >> 20) MB)"
-            }.joined(separator: ", ")
+            "\(Grouped.text(Int(log.first?.figures.events ?? 0))) events: "
+                + log.map { stage, figures in
+                    let rate = stage == .replay || stage == .fold ? ", \(Grouped.text(Int(figures.eventsPerSecond))) events/s" : ""
+                    return "\(stage.words) in \(DurationText.precise(figures.seconds))\(rate) (peak \(figures.peakResidentBytes >> 20) MB)"
+                }.joined(separator: ", ")
         }
         return "replay: \(parts.joined(separator: "; ")) | \(machine.text)"
     }
@@ -116,7 +118,8 @@ package struct ReplayReport: Sendable {
     package var json: JSONValue {
         let logs = logs.map { log in JSONValue.object(log.map { .init(key: $0.stage.rawValue, value: $0.figures.json) }) }
         return .object([
-            .init(key: "bench", value: .string("replay")), .init(key: "logs", value: .array(logs)), .init(key: "machine", value: machine.json),
+            .init(key: "bench", value: .string("replay")), .init(key: "logs", value: .array(logs)),
+            .init(key: "machine", value: machine.json),
         ])
     }
 }

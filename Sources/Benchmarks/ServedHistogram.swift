@@ -10,7 +10,8 @@ package struct ServedHistogram: Hashable, Sendable {
     package init(_ name: String, inMetrics text: String) {
         for line in text.split(separator: "\n") where line.hasPrefix(name + "_bucket{") {
             let parts = line.split(separator: "\"", omittingEmptySubsequences: false)
-            guard let label = parts.firstIndex(where: { $0.hasSuffix("le=") }), label + 1 < parts.count, let count = line.split(separator: " ").last.flatMap({ Double($0) })
+            guard let label = parts.firstIndex(where: { $0.hasSuffix("le=") }), label + 1 < parts.count,
+                let count = line.split(separator: " ").last.flatMap({ Double($0) })
             else { continue }
             add(Int(count), upTo: parts[label + 1] == "+Inf" ? .infinity : Double(parts[label + 1]) ?? .infinity)
         }

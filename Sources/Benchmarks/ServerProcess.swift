@@ -27,7 +27,8 @@ package final class ServerProcess {
         let port = try LocalPort.free()
         url = "http://127.0.0.1:\(port)"
         let configuration = folder.path("serve.yaml")
-        try Data("database: \(database)\nlisten: 127.0.0.1:\(port)\nlogging: {level: warning}\n\(more)".utf8).write(to: URL(fileURLWithPath: configuration))
+        try Data("database: \(database)\nlisten: 127.0.0.1:\(port)\nlogging: {level: warning}\n\(more)".utf8).write(
+            to: URL(fileURLWithPath: configuration))
         process = Process()
         process.executableURL = try Self.executable()
         process.arguments = ["serve", "--config", configuration]

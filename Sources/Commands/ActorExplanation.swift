@@ -25,7 +25,10 @@ struct ActorExplanation: Sendable {
             if let worker = actor.worker { members.append(.init(key: "worker", value: .string(worker))) }
             if let wake = actor.wake { members.append(.init(key: "wake", value: try JSONValue(encoding: wake))) }
             if let placed {
-                members.append(.init(key: "placed", value: .object([.init(key: "seq", value: .number(String(placed.seq)))] + (placed.data.members ?? []))))
+                members.append(
+                    .init(
+                        key: "placed", value: .object([.init(key: "seq", value: .number(String(placed.seq)))] + (placed.data.members ?? []))
+                    ))
             }
             if let placement { members.append(.init(key: "placement", value: try JSONValue(encoding: placement))) }
             return .object(members)
@@ -35,7 +38,9 @@ struct ActorExplanation: Sendable {
     func text(palette: Palette, time: TimeText = TimeText()) -> String {
         var lines = [palette.bold(headline)]
         if let placed {
-            lines.append("placed at seq \(placed.seq), \(time.full(placed.at)), \(DurationText.age(now.seconds(since: placed.at))) ago, after waiting \(waited(placed))")
+            lines.append(
+                "placed at seq \(placed.seq), \(time.full(placed.at)), \(DurationText.age(now.seconds(since: placed.at))) ago, after waiting \(waited(placed))"
+            )
         }
         lines += ["", palette.bold("Why")] + why.map { "  " + $0 }
         if let wake = actor.wake { lines += ["", palette.bold("When it wakes")] + Self.lines(wake, time).map { "  " + $0 } }
@@ -53,7 +58,8 @@ struct ActorExplanation: Sendable {
             return "actor \(actor.id) of \(pool): on \(present), \(actor.status)"
         }
         guard let placement else { return "actor \(actor.id) of \(pool): \(actor.status), never placed" }
-        return "actor \(actor.id) of \(pool): waits, place \(placement.position) in the queue, for \(DurationText.precise(placement.waitedSeconds))"
+        return
+            "actor \(actor.id) of \(pool): waits, place \(placement.position) in the queue, for \(DurationText.precise(placement.waitedSeconds))"
     }
 
     private var why: [String] {
@@ -61,9 +67,13 @@ struct ActorExplanation: Sendable {
             guard let placement else { return ["it isn't waiting for a worker: there is nothing to explain"] }
             return [placement.reason.map { "\($0): \(placement.detail)" } ?? "a worker is free: the placement follows"]
         }
-        var lines = ["tier \(placed.data["tier"]?.string ?? "unknown"), a restore of \(placed.data["score"]?.plainText ?? "unknown") s was expected"]
+        var lines = [
+            "tier \(placed.data["tier"]?.string ?? "unknown"), a restore of \(placed.data["score"]?.plainText ?? "unknown") s was expected"
+        ]
         if let moved = placed.data["moved"]?.string {
-            lines.append("it was paused on \(placed.data["pausedOn"]?.string ?? "another node") and moved (\(moved)): what it did since its external snapshot is lost")
+            lines.append(
+                "it was paused on \(placed.data["pausedOn"]?.string ?? "another node") and moved (\(moved)): what it did since its external snapshot is lost"
+            )
         }
         if let pool = placed.data["spilledTo"]?.string { lines.append("its own pool had no room: the worker is of \(pool)") }
         if let overtook = placed.data["overtook"]?.integer {
@@ -74,7 +84,9 @@ struct ActorExplanation: Sendable {
     }
 
     private static func lines(_ wake: WakeView, _ time: TimeText) -> [String] {
-        let by = wake.schedule.map { "schedule \"\($0)\" in \(wake.timezone ?? "UTC")" } ?? "about every \(DurationText.age(wake.everySeconds ?? 0))"
+        let by =
+            wake.schedule.map { "schedule \"\($0)\" in \(wake.timezone ?? "UTC")" }
+            ?? "about every \(DurationText.age(wake.everySeconds ?? 0))"
         let next = wake.at.flatMap { LogTime(rfc3339: $0) }.map { "next at \(time.full($0))" }
         return [([by] + (next.map { [$0] } ?? [])).joined(separator: ": ")] + (wake.problem.map { [$0] } ?? [])
     }
@@ -104,7 +116,11 @@ extension ActorExplanation {
         if let placement = try await present.placement(id) { return ActorExplanation(actor: actor, placement: placement, now: now) }
         var query = EventQuery(subject: id, kind: .actorPlaced)
         query.through = moment
-        guard let placed = try await events.newest(1, query, where: { !$0.superseded && ($0.namespace ?? actor.namespace) == actor.namespace }).events.first else {
+        guard
+            let placed = try await events.newest(
+                1, query, where: { !$0.superseded && ($0.namespace ?? actor.namespace) == actor.namespace }
+            ).events.first
+        else {
             return ActorExplanation(actor: actor, now: now)
         }
         let asOf = placed.data["asOf"]?.integer ?? placed.seq - 1

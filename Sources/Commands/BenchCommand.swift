@@ -55,7 +55,8 @@ struct BenchIngestCommand: AsyncParsableCommand {
     func validate() throws {
         let bounds: [(String, Int, ClosedRange<Int>)] = [
             ("events", events, 1...10_000_000_000), ("batch", batch, 1...10_000), ("connections", connections, 1...900),
-            ("in-flight", inFlight, 1...128), ("pools", pools, 1...10_000), ("actors", actors, 1...99_999_999), ("slices", slices, 1...1_000),
+            ("in-flight", inFlight, 1...128), ("pools", pools, 1...10_000), ("actors", actors, 1...99_999_999),
+            ("slices", slices, 1...1_000),
         ]
         for (name, value, range) in bounds where !range.contains(value) {
             throw ValidationError("--\(name) must be between \(range.lowerBound) and \(range.upperBound)")

@@ -53,7 +53,8 @@ struct BenchReplayCommand: ParsableCommand {
 
 /// Makes a log and ends as in a crash: for `bench replay`, which starts it in a process of its own.
 struct BenchCrashCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "crash", abstract: "Make a log and end as in a crash.", shouldDisplay: false)
+    static let configuration = CommandConfiguration(
+        commandName: "crash", abstract: "Make a log and end as in a crash.", shouldDisplay: false)
 
     @Argument(help: "The log to make.") var db: String
     @OptionGroup var fleet: FleetOptions
@@ -96,5 +97,7 @@ struct FleetOptions: ParsableArguments {
         }
     }
 
-    func plan(events: Int) -> FleetPlan { FleetPlan(events: events, pools: pools, actors: actors, eventsPerCommit: commitEvents, seed: seed) }
+    func plan(events: Int) -> FleetPlan {
+        FleetPlan(events: events, pools: pools, actors: actors, eventsPerCommit: commitEvents, seed: seed)
+    }
 }

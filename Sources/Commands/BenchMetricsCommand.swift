@@ -43,7 +43,8 @@ struct BenchMetricsCommand: AsyncParsableCommand {
     private static func line(_ figures: MetricsBench.Figures, _ machine: MachineFacts) -> String {
         let latency = figures.latency
         let served = figures.servedP99Seconds.map { ", server's own p99 ≤ \(milliseconds(Int64($0 * 1e6)))" } ?? ""
-        return "metrics: \(Grouped.text(Int(Double(latency.count) / figures.seconds))) requests/s, p50 \(milliseconds(latency.quantileMicroseconds(0.5))), "
+        return
+            "metrics: \(Grouped.text(Int(Double(latency.count) / figures.seconds))) requests/s, p50 \(milliseconds(latency.quantileMicroseconds(0.5))), "
             + "p90 \(milliseconds(latency.quantileMicroseconds(0.9))), p99 \(milliseconds(latency.quantileMicroseconds(0.99))), "
             + "p99.9 \(milliseconds(latency.quantileMicroseconds(0.999))), max \(milliseconds(latency.maxMicroseconds))\(served), "
             + "\(figures.failures) failed; server \(Int((figures.serverProcessorSeconds / figures.seconds * 100).rounded())) % of a core\n| \(machine.text)"
@@ -61,7 +62,8 @@ struct BenchMetricsCommand: AsyncParsableCommand {
             .init(key: "failed", value: .whole(figures.failures)), .init(key: "seconds", value: .number("\(figures.seconds)")),
             .init(key: "microseconds", value: .object(quantiles + [.init(key: "max", value: .whole(latency.maxMicroseconds))])),
             .init(key: "goalMicroseconds", value: .whole(goalMicroseconds)),
-            .init(key: "serverProcessorSeconds", value: .number("\(figures.serverProcessorSeconds)")), .init(key: "machine", value: machine.json),
+            .init(key: "serverProcessorSeconds", value: .number("\(figures.serverProcessorSeconds)")),
+            .init(key: "machine", value: machine.json),
         ])
     }
 }

@@ -38,7 +38,8 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Send no turns after this many seconds.", valueName: "s"))
     var duration: Double?
 
-    @Option(name: .long, help: ArgumentHelp("Port of the service (default: \(DemoPort.preferred) where it is free, else any).", valueName: "p"))
+    @Option(
+        name: .long, help: ArgumentHelp("Port of the service (default: \(DemoPort.preferred) where it is free, else any).", valueName: "p"))
     var port: Int?
 
     @Option(name: .long, help: ArgumentHelp("Folder for the log (default: a new temporary folder).", valueName: "dir"))
@@ -65,14 +66,18 @@ struct DemoCommand: AsyncParsableCommand {
         withExtendedLifetime(interrupts) {}
         let summary = try await summary(folder, ending)
         Terminal.write("\n" + summary.text(palette: .forOutput))
-        if ending == .overdue { Terminal.writeError("greenroom: the pools were not back at zero in time; the log says what they waited for") }
+        if ending == .overdue {
+            Terminal.writeError("greenroom: the pools were not back at zero in time; the log says what they waited for")
+        }
         if !summary.isGood || ending == .overdue { throw Refusal() }
     }
 
     func plan() throws -> DemoPlan {
         guard let trace else { return DemoPlan(speed: speed, durationSeconds: duration, seed: seed) }
         let plan = DemoPlan(trace: try Trace(path: trace), speed: speed, durationSeconds: duration, seed: seed)
-        guard !plan.arrivals.isEmpty else { throw Fault(.no, "nothing of \(trace) arrives within --duration", do: "raise --duration or --speed") }
+        guard !plan.arrivals.isEmpty else {
+            throw Fault(.no, "nothing of \(trace) arrives within --duration", do: "raise --duration or --speed")
+        }
         return plan
     }
 
@@ -85,7 +90,8 @@ struct DemoCommand: AsyncParsableCommand {
         let url = try await service.start(settings)
         do {
             guard try await ServiceReadiness.wait(url, limit: startLimit) else {
-                throw Fault(.unreachable, "the demo's service at \(url) did not become ready", do: "see whether something else listens there")
+                throw Fault(
+                    .unreachable, "the demo's service at \(url) did not become ready", do: "see whether something else listens there")
             }
             let api = try await ServiceConnection.open(url: url, token: nil)
             let run = DemoRun(plan: plan, url: url, api: api, isInteractive: Terminal.isInteractive && !Terminal.isDumb)
@@ -129,7 +135,8 @@ struct DemoFolder: Sendable {
         if let keep {
             folder = URL(fileURLWithPath: keep, isDirectory: true)
         } else {
-            folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-demo-\(UUID().uuidString.prefix(8).lowercased())")
+            folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+                "greenroom-demo-\(UUID().uuidString.prefix(8).lowercased())")
         }
         do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
             throw Fault(.unreachable, "can't make the folder \(folder.path)", do: "give one that may be written with --keep")

@@ -37,7 +37,10 @@ struct ExplainCommand: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("The namespace, if the name has none.", valueName: "ns"))
     var namespace: String?
 
-    @Option(name: .long, help: ArgumentHelp("A position of the log, a time (RFC 3339, or local), or peak: the largest count decided.", valueName: "seq|time|peak"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "A position of the log, a time (RFC 3339, or local), or peak: the largest count decided.", valueName: "seq|time|peak"))
     var at: String?
 
     @Option(name: .long, help: ArgumentHelp("What this shadow of the pool decided, instead of the pool's own policy.", valueName: "name"))
@@ -64,7 +67,9 @@ struct ExplainCommand: AsyncParsableCommand {
     private func explainActor() async throws {
         let now = TimeText.now()
         let moment = at.flatMap { Moment($0, today: now) }
-        let explanation = try await ActorExplanation.find(namespace.map { QualifiedName.full(name, in: $0) } ?? name, at: moment, events: source.events(), now: now) { try await source.state(at: $0) }
+        let explanation = try await ActorExplanation.find(
+            namespace.map { QualifiedName.full(name, in: $0) } ?? name, at: moment, events: source.events(), now: now
+        ) { try await source.state(at: $0) }
         Terminal.write(try format.output.text(try explanation.json) { explanation.text(palette: .forOutput) })
     }
 
@@ -80,14 +85,18 @@ struct ExplainCommand: AsyncParsableCommand {
     }
 
     private func decision(_ source: any EventSource, _ query: EventQuery) async throws -> RecordedDecision? {
-        try await source.newest(1, query) { RecordedDecision($0).map { $0.shadow == shadow } ?? false }.events.first.flatMap { RecordedDecision($0) }
+        try await source.newest(1, query) { RecordedDecision($0).map { $0.shadow == shadow } ?? false }.events.first.flatMap {
+            RecordedDecision($0)
+        }
     }
 
     /// The first decision on the largest count.
     private func peak(_ source: any EventSource, _ pool: String) async throws -> RecordedDecision {
         var peak: RecordedDecision?
         try await source.forEachEvent(EventQuery(subject: pool, kind: .scaleDecided)) { event in
-            if let decision = RecordedDecision(event), decision.shadow == shadow, decision.decision.to > (peak?.decision.to ?? -1) { peak = decision }
+            if let decision = RecordedDecision(event), decision.shadow == shadow, decision.decision.to > (peak?.decision.to ?? -1) {
+                peak = decision
+            }
             return true
         }
         guard let peak else { throw none(pool, hasLater: false) }
@@ -118,7 +127,9 @@ struct Explanation: Sendable {
 
     /// Why the target doesn't follow; nil where it does, and where that is somebody else's replicas.
     private var standsInTheWay: String? {
-        guard recorded.shadow == nil, let pool, !pool.readyCondition, !pool.target.isEmpty, pool.reason != pool.foreignChange else { return nil }
+        guard recorded.shadow == nil, let pool, !pool.readyCondition, !pool.target.isEmpty, pool.reason != pool.foreignChange else {
+            return nil
+        }
         return pool.reason
     }
 
@@ -128,7 +139,9 @@ struct Explanation: Sendable {
 
     /// `scale-in and scale-out, by ops, since 14:03:00 (seq 4711)`
     private static func text(_ pause: PoolView.PauseView, _ time: TimeText) -> String {
-        let what = pause.hold.map { "held at \($0)" } ?? [pause.scaleIn ? "scale-in" : nil, pause.scaleOut ? "scale-out" : nil].compactMap { $0 }.joined(separator: " and ")
+        let what =
+            pause.hold.map { "held at \($0)" }
+            ?? [pause.scaleIn ? "scale-in" : nil, pause.scaleOut ? "scale-out" : nil].compactMap { $0 }.joined(separator: " and ")
         let since = LogTime(rfc3339: pause.at).map { time.full($0) } ?? pause.at
         return "\(what)\(pause.by.map { ", by \($0)" } ?? ""), since \(since) (seq \(pause.seq))"
     }
@@ -151,7 +164,9 @@ struct Explanation: Sendable {
         let who = recorded.pool + (recorded.shadow.map { ", shadow \($0), which nothing follows" } ?? "")
         let change = decision.direction == .none ? "stays at \(decision.to) workers" : "\(decision.from) → \(decision.to) workers"
         var lines = [palette.bold("pool \(who): \(change)") + (decision.direction == .none ? "" : " (\(decision.direction.rawValue))")]
-        lines.append("decided at seq \(recorded.event.seq), \(time.full(recorded.event.at)), \(DurationText.age(now.seconds(since: recorded.event.at))) ago")
+        lines.append(
+            "decided at seq \(recorded.event.seq), \(time.full(recorded.event.at)), \(DurationText.age(now.seconds(since: recorded.event.at))) ago"
+        )
         lines += ["", palette.bold("Why"), "  " + decision.text]
         let width = decision.why.reduce(0) { max($0, $1.step.rawValue.utf8.count) }
         for (k, reason) in decision.why.enumerated() {
@@ -162,10 +177,13 @@ struct Explanation: Sendable {
         if let pause { lines += ["", palette.bold("Who paused it"), "  " + Self.text(pause, time)] }
         if let failing { lines += ["", palette.bold("Workers that don't start"), "  " + failing.text] }
         if let seconds = pool?.logTimeAheadSeconds {
-            lines += ["", palette.bold("The log's time"), "  runs \(DurationText.precise(seconds)) ahead of the machine's clock, which was set back: schedules come early by that"]
+            lines += [
+                "", palette.bold("The log's time"),
+                "  runs \(DurationText.precise(seconds)) ahead of the machine's clock, which was set back: schedules come early by that",
+            ]
         }
         lines += inputs(palette)
-        lines += ["", palette.bold("What limits it") , "  " + (decision.limitText ?? "nothing: it is what the triggers want")]
+        lines += ["", palette.bold("What limits it"), "  " + (decision.limitText ?? "nothing: it is what the triggers want")]
         lines += ["", palette.bold("What would change it"), "  " + decision.changeText]
         if let next = decision.nextDeadline, isLatest { lines.append("  " + due(next, time)) }
         return lines.map { DisplayText.printableLine($0, keepsColour: palette.isOn) + "\n" }.joined()
@@ -180,7 +198,9 @@ struct Explanation: Sendable {
 
     private func due(_ next: LogTime, _ time: TimeText) -> String {
         let seconds = next.seconds(since: now)
-        return seconds > 0 ? "that is in \(DurationText.age(seconds)), at \(time.clock(next))" : "that was \(DurationText.age(-seconds)) ago, at \(time.clock(next))"
+        return seconds > 0
+            ? "that is in \(DurationText.age(seconds)), at \(time.clock(next))"
+            : "that was \(DurationText.age(-seconds)) ago, at \(time.clock(next))"
     }
 
     /// `demand.resident  5`: objects within objects as dotted names.

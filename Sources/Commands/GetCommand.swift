@@ -41,7 +41,10 @@ struct GetCommand: AsyncParsableCommand {
     @Argument(help: "pools, workers, actors, policies or decisions.")
     var resource: Resource
 
-    @Argument(help: "Only this one: NS/NAME of a pool or policy, a worker's name or an actor's id, as NS/NAME if several namespaces have it; for decisions, their pool.")
+    @Argument(
+        help:
+            "Only this one: NS/NAME of a pool or policy, a worker's name or an actor's id, as NS/NAME if several namespaces have it; for decisions, their pool."
+    )
     var name: String?
 
     @Option(name: .shortAndLong, help: ArgumentHelp("Only this namespace.", valueName: "ns"))
@@ -50,13 +53,17 @@ struct GetCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("At most this many rows (of decisions, the newest).", valueName: "n"))
     var limit = 500
 
-    @Option(name: .long, help: ArgumentHelp("The state at this position of the log, or at this time (RFC 3339, or local).", valueName: "seq|time"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The state at this position of the log, or at this time (RFC 3339, or local).", valueName: "seq|time"))
     var at: String?
 
     @Option(name: .long, help: ArgumentHelp("For decisions: only this pool's.", valueName: "ns/name"))
     var pool: String?
 
-    @Flag(name: .long, help: "For decisions: the periods in which shadows differ from the pool's own policy, and what each shadow would have cost.")
+    @Flag(
+        name: .long,
+        help: "For decisions: the periods in which shadows differ from the pool's own policy, and what each shadow would have cost.")
     var diff = false
 
     @OptionGroup var source: SourceOptions
@@ -66,8 +73,12 @@ struct GetCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...Self.limitMaximum).contains(limit) else { throw ValidationError("--limit must be between 1 and \(Self.limitMaximum)") }
-        if let namespace, namespace.isEmpty || namespace.contains("/") { throw ValidationError("--namespace takes a namespace alone: no slash in it") }
-        if resource != .decisions, diff || pool != nil { throw ValidationError("--diff and --pool are for decisions: greenroom get decisions --diff") }
+        if let namespace, namespace.isEmpty || namespace.contains("/") {
+            throw ValidationError("--namespace takes a namespace alone: no slash in it")
+        }
+        if resource != .decisions, diff || pool != nil {
+            throw ValidationError("--diff and --pool are for decisions: greenroom get decisions --diff")
+        }
         if let pool, let name { throw ValidationError("--pool \(pool) and \(name) both name the pool: give one of them") }
         if let at, Moment(at, today: .zero) == nil {
             throw ValidationError("--at \(at) is neither a position nor a time (2026-11-21T14:03:00Z, \"2026-11-21 14:03\", 14:03)")
@@ -154,7 +165,9 @@ struct GetCommand: AsyncParsableCommand {
     private func qualified(_ name: String) throws -> String { try PoolName.qualified(name, namespace: namespace) }
 
     private func found<View>(_ view: View?, _ what: String, _ name: String) throws -> View {
-        guard let view else { throw Fault(.no, "no \(what) named \(name)", do: "`greenroom get \(resource.rawValue)` lists those there are") }
+        guard let view else {
+            throw Fault(.no, "no \(what) named \(name)", do: "`greenroom get \(resource.rawValue)` lists those there are")
+        }
         return view
     }
 }

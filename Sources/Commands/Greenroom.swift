@@ -23,7 +23,8 @@ package struct Greenroom: AsyncParsableCommand {
             """,
         version: Version.line,
         subcommands: [
-            DemoCommand.self, GetCommand.self, TopCommand.self, HistoryCommand.self, EventsCommand.self, ExplainCommand.self, PolicyCommand.self,
+            DemoCommand.self, GetCommand.self, TopCommand.self, HistoryCommand.self, EventsCommand.self, ExplainCommand.self,
+            PolicyCommand.self,
             LogCommand.self, BenchCommand.self, ServeCommand.self, WorkerCommand.self,
             ReplayCommand.self, SimulateCommand.self, TuneCommand.self,
         ])

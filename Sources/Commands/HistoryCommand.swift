@@ -64,7 +64,9 @@ struct HistoryCommand: AsyncParsableCommand {
         // An actor and a worker may have the same name.
         let found = try await source.newest(limit, query) { $0.kind.map { isAbout($0) } ?? true }
         guard !found.events.isEmpty else {
-            throw Fault(.no, "nothing is logged about \(subject.rawValue) \(full)", do: "`greenroom get \(subject.rawValue)s` lists those there are")
+            throw Fault(
+                .no, "nothing is logged about \(subject.rawValue) \(full)", do: "`greenroom get \(subject.rawValue)s` lists those there are"
+            )
         }
         return SubjectHistory(subject: subject, events: found.events, hasOlder: found.hasOlder)
     }
@@ -115,7 +117,8 @@ struct SubjectHistory: Sendable {
             var table = Table("#SEQ", "TIME", "#AFTER", "EVENT", "STATE", "DETAIL")
             for step in steps {
                 let state = step.state?.statusName ?? "-"
-                table.add(String(step.event.seq), time.full(step.event.at), after(step), step.event.kindName, state, EventLine.detail(step.event))
+                table.add(
+                    String(step.event.seq), time.full(step.event.at), after(step), step.event.kindName, state, EventLine.detail(step.event))
             }
             return table
         }
@@ -123,7 +126,8 @@ struct SubjectHistory: Sendable {
             var table = Table("#SEQ", "TIME", "#AFTER", "EVENT", "ACTOR", "DETAIL")
             for step in steps {
                 let actor = step.event.kind?.subject == .actor ? step.event.subject : "-"
-                table.add(String(step.event.seq), time.full(step.event.at), after(step), step.event.kindName, actor, EventLine.detail(step.event))
+                table.add(
+                    String(step.event.seq), time.full(step.event.at), after(step), step.event.kindName, actor, EventLine.detail(step.event))
             }
             return table
         }
@@ -135,16 +139,19 @@ struct SubjectHistory: Sendable {
     }
 
     var json: JSONValue {
-        .array(steps.map { step in
-            var members: [JSONValue.Member] = [
-                .init(key: "seq", value: .number(String(step.event.seq))), .init(key: "at", value: .string(step.event.at.rfc3339)),
-                .init(key: "kind", value: .string(step.event.kindName)), .init(key: "subject", value: .string(step.event.subject)),
-            ]
-            if let seconds = step.secondsSincePrevious { members.append(.init(key: "secondsSincePrevious", value: .number(String(seconds)))) }
-            if let state = step.state { members.append(.init(key: "status", value: .string(state.statusName))) }
-            if step.event.superseded { members.append(.init(key: "superseded", value: .bool(true))) }
-            return .object(members + [.init(key: "data", value: step.event.data)])
-        })
+        .array(
+            steps.map { step in
+                var members: [JSONValue.Member] = [
+                    .init(key: "seq", value: .number(String(step.event.seq))), .init(key: "at", value: .string(step.event.at.rfc3339)),
+                    .init(key: "kind", value: .string(step.event.kindName)), .init(key: "subject", value: .string(step.event.subject)),
+                ]
+                if let seconds = step.secondsSincePrevious {
+                    members.append(.init(key: "secondsSincePrevious", value: .number(String(seconds))))
+                }
+                if let state = step.state { members.append(.init(key: "status", value: .string(state.statusName))) }
+                if step.event.superseded { members.append(.init(key: "superseded", value: .bool(true))) }
+                return .object(members + [.init(key: "data", value: step.event.data)])
+            })
     }
 
     private func after(_ step: Step) -> String { step.secondsSincePrevious.map { "+" + DurationText.precise($0) } ?? "" }

@@ -22,7 +22,9 @@ struct LogAcceptLossCommand: AsyncParsableCommand {
 
     func run() async throws {
         do throws(LogError) {
-            guard let accepted = try EventLog.acceptLoss(path: log.db) else { return Terminal.writeLine("\(log.db) lacks nothing that was acknowledged") }
+            guard let accepted = try EventLog.acceptLoss(path: log.db) else {
+                return Terminal.writeLine("\(log.db) lacks nothing that was acknowledged")
+            }
             Terminal.writeLine("\(log.db) continues after position \(accepted.loss.acknowledged) without what is lost: \(accepted.loss)")
             if let kept = accepted.kept { Terminal.writeLine("What was left of its write-ahead log is kept in \(kept)") }
         } catch { throw Fault(error) }

@@ -28,7 +28,8 @@ struct LogCheckpointCommand: AsyncParsableCommand {
         try log.checkExists()
         let world = try write()
         Terminal.writeLine(
-            world.position == 0 ? "\(log.db) holds no events: there is nothing to keep"
+            world.position == 0
+                ? "\(log.db) holds no events: there is nothing to keep"
                 : "\(log.db): checkpoint at position \(world.position), \(world.at.rfc3339)")
     }
 

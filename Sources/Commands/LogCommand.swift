@@ -53,7 +53,8 @@ struct LogVerifyCommand: AsyncParsableCommand {
             return Terminal.write(try format.output.text(report.json) { report.text(log.db) + "\n" })
         }
         if format.output != .table { Terminal.write(try format.output.text(report.json) { "" }) }
-        throw Fault(.no, "\(log.db) is not sound: \(problem)", do: "everything before that position is as it was written; compare with a copy")
+        throw Fault(
+            .no, "\(log.db) is not sound: \(problem)", do: "everything before that position is as it was written; compare with a copy")
     }
 
     func verify(check: DecisionCheck?) async throws -> VerifiedLog {
@@ -91,7 +92,8 @@ struct VerifiedLog: Sendable {
     }
 
     func text(_ path: String) -> String {
-        var text = "\(path) is sound: \(Grouped.text(chain.events)) events in \(Grouped.text(chain.commits)) commits, \(Grouped.text(chain.names)) names"
+        var text =
+            "\(path) is sound: \(Grouped.text(chain.events)) events in \(Grouped.text(chain.commits)) commits, \(Grouped.text(chain.names)) names"
         if let decisions { text += "; \(Grouped.text(decisions.decisions)) decisions come out the same" }
         return text + "; last hash \(Hex.text(chain.lastHash))"
     }

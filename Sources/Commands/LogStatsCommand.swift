@@ -26,11 +26,12 @@ struct LogStatsCommand: AsyncParsableCommand {
         try log.checkExists()
         let rows = try rows()
         let json = JSONValue.object(rows.map { .init(key: $0.name, value: $0.json) })
-        Terminal.write(try format.output.text(json) {
-            var table = Table("FIGURE", "VALUE")
-            for row in rows { table.add(row.name, row.text) }
-            return table.text
-        })
+        Terminal.write(
+            try format.output.text(json) {
+                var table = Table("FIGURE", "VALUE")
+                for row in rows { table.add(row.name, row.text) }
+                return table.text
+            })
     }
 
     struct Row: Sendable {
@@ -51,16 +52,22 @@ struct LogStatsCommand: AsyncParsableCommand {
         defer { file.close() }
         let stats: LogStats
         do { stats = try file.stats() } catch { throw Fault(error) }
-        var rows = [Row("path", text: log.db), Row("events", stats.head.seq), Row("commits", stats.commits), Row("names", Int64(stats.names)), Row("superseded", stats.superseded)]
+        var rows = [
+            Row("path", text: log.db), Row("events", stats.head.seq), Row("commits", stats.commits), Row("names", Int64(stats.names)),
+            Row("superseded", stats.superseded),
+        ]
         if let first = stats.firstAt {
             rows.append(Row("first", text: first.rfc3339))
             rows.append(Row("last", text: stats.head.at.rfc3339))
             rows.append(Row("secondsAhead", tenths: file.secondsAhead))
         }
         rows += [
-            Row("checkpoints", Int64(stats.checkpoints)), Row("fileBytes", stats.fileBytes), Row("walBytes", stats.walBytes), Row("freeBytes", stats.freeBytes),
+            Row("checkpoints", Int64(stats.checkpoints)), Row("fileBytes", stats.fileBytes), Row("walBytes", stats.walBytes),
+            Row("freeBytes", stats.freeBytes),
         ]
-        if stats.head.seq > 0 { rows.append(Row("bytesPerEvent", tenths: Double(stats.fileBytes + stats.walBytes) / Double(stats.head.seq))) }
+        if stats.head.seq > 0 {
+            rows.append(Row("bytesPerEvent", tenths: Double(stats.fileBytes + stats.walBytes) / Double(stats.head.seq)))
+        }
         return kinds ? rows + (try countKinds(file)) : rows
     }
 

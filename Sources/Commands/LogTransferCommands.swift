@@ -65,7 +65,9 @@ struct LogExportCommand: AsyncParsableCommand {
 
     private static func write(_ lines: [UInt8], to output: FileHandle?, _ file: String) throws {
         guard let output else { return Terminal.write(lines) }
-        do { try output.write(contentsOf: lines) } catch { throw Fault(.unreachable, "can't write \(file): \(error.localizedDescription)", do: "make room, and export again") }
+        do { try output.write(contentsOf: lines) } catch {
+            throw Fault(.unreachable, "can't write \(file): \(error.localizedDescription)", do: "make room, and export again")
+        }
     }
 }
 
@@ -87,7 +89,9 @@ struct LogImportCommand: AsyncParsableCommand {
     var db: String
 
     func run() async throws {
-        guard !FileManager.default.fileExists(atPath: db) else { throw Fault(.usage, "\(db) is there already", do: "an import makes a new log: give another name") }
+        guard !FileManager.default.fileExists(atPath: db) else {
+            throw Fault(.usage, "\(db) is there already", do: "an import makes a new log: give another name")
+        }
         guard let input = file == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: file) else {
             throw Fault(.unreachable, "can't read \(file)", do: "check that it exists and may be read")
         }
@@ -95,7 +99,10 @@ struct LogImportCommand: AsyncParsableCommand {
         do { count = try importLines(input) } catch {
             removeRemains()
             switch error {
-            case let error as LogImportError: throw Fault(.no, "\(file == "-" ? "standard input" : file) can't be imported: \(error)", do: "give a whole export, from its first line on")
+            case let error as LogImportError:
+                throw Fault(
+                    .no, "\(file == "-" ? "standard input" : file) can't be imported: \(error)",
+                    do: "give a whole export, from its first line on")
             case let error as LogError: throw Fault(error)
             default: throw error
             }
@@ -149,7 +156,9 @@ struct LineReader {
                 defer { pending = [] }
                 return pending.isEmpty ? nil : Array(pending)
             }
-            guard pending.count <= Self.lineLimitBytes else { throw Fault(.no, "a line has more than \(Self.lineLimitBytes) bytes", do: "give an export") }
+            guard pending.count <= Self.lineLimitBytes else {
+                throw Fault(.no, "a line has more than \(Self.lineLimitBytes) bytes", do: "give an export")
+            }
             let chunk = try input.read(upToCount: Self.chunkBytes) ?? Data()
             isAtEnd = chunk.isEmpty
             bytesRead += Int64(chunk.count)

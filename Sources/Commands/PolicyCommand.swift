@@ -59,7 +59,8 @@ struct PolicyCheck: Hashable, Sendable {
 
     /// `pools.yaml: kagent/default: WorkerPool/kagent-default, 0 to 20 workers of 1 slot, triggers demand ÷ 1; cooldown 300 s`
     private static func summary(_ policy: Policy, _ file: String) -> String {
-        var text = "\(file): \(policy.name): \(policy.target.kind)/\(policy.target.name), \(policy.minReplicaCount) to \(policy.maxReplicaCount) workers"
+        var text =
+            "\(file): \(policy.name): \(policy.target.kind)/\(policy.target.name), \(policy.minReplicaCount) to \(policy.maxReplicaCount) workers"
         text += " of \(policy.slotsPerWorker) slot\(policy.slotsPerWorker == 1 ? "" : "s")"
         let triggers = policy.triggers.map { "\($0.name) ÷ \(Reason.Value.milli($0.thresholdMilli).text)" }
         if !triggers.isEmpty { text += ", triggers \(triggers.joined(separator: ", "))" }

@@ -33,7 +33,8 @@ struct PolicyConvertCommand: AsyncParsableCommand {
         var conversions: [Conversion] = []
         var isGood = true
         for file in files {
-            let conversion = PolicyConversion(text: try PolicyFiles.text(of: file), name: file == "-" ? "<stdin>" : file, now: TimeText.now())
+            let conversion = PolicyConversion(
+                text: try PolicyFiles.text(of: file), name: file == "-" ? "<stdin>" : file, now: TimeText.now())
             for line in conversion.notes + conversion.problems { Terminal.writeError(DisplayText.printable(line)) }
             conversions += conversion.conversions
             isGood = isGood && conversion.problems.isEmpty

@@ -63,7 +63,9 @@ struct ReplayCommand: AsyncParsableCommand {
             try ReportFile.write(WhatIfReport.of(histories.map { ($0.pool, [$0.drawn]) }, stretch, path: log.db, policies: 0), to: report)
         }
         if let problem = replayed.problem {
-            throw Fault(.no, "\(log.db) does not replay: \(problem)", do: "everything before that position is unchanged; `greenroom log verify` checks the whole log")
+            throw Fault(
+                .no, "\(log.db) does not replay: \(problem)",
+                do: "everything before that position is unchanged; `greenroom log verify` checks the whole log")
         }
     }
 
@@ -103,7 +105,8 @@ struct ReplayCommand: AsyncParsableCommand {
         let histories = try PoolHistories.read(file, stretch, pools: try self.stretch.pools(of: file))
         let answers = try await WhatIf(policies: policies, seed: seed).answers(histories, path: log.db, draws: report != nil)
         if let report {
-            try ReportFile.write(WhatIfReport.of(answers.map { ($0.history.pool, $0.drawn) }, stretch, path: log.db, policies: policy.count), to: report)
+            try ReportFile.write(
+                WhatIfReport.of(answers.map { ($0.history.pool, $0.drawn) }, stretch, path: log.db, policies: policy.count), to: report)
         }
         Terminal.write(try output.output.text(WhatIfTables.json(answers)) { WhatIfTables.text(answers) })
     }

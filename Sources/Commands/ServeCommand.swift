@@ -39,7 +39,8 @@ struct ServeCommand: AsyncParsableCommand {
         let configuration = try config.map { try ServiceConfiguration(file: $0) } ?? ServiceConfiguration()
         LogConfiguration(format: configuration.logFormat, level: configuration.logLevel).bootstrap()
         let logger = Logger(label: "greenroom")
-        let service = GreenroomService(configuration, logger: logger, metrics: MetricsOutlet(PrometheusMetrics(logger: logger), logger: logger))
+        let service = GreenroomService(
+            configuration, logger: logger, metrics: MetricsOutlet(PrometheusMetrics(logger: logger), logger: logger))
         try await service.run(onStart: { url in
             logger.notice("ready", metadata: ["url": "\(url)", "log": "\(configuration.database)"])
         })

@@ -67,7 +67,8 @@ struct SimulateCommand: AsyncParsableCommand {
         case .table: Terminal.write(Self.table(results))
         }
         if let report {
-            try ReportFile.write(Report(title: title, subtitle: conditions.sentence(trace, nodes.sentence), runs: runs.compactMap(\.drawn)), to: report)
+            try ReportFile.write(
+                Report(title: title, subtitle: conditions.sentence(trace, nodes.sentence), runs: runs.compactMap(\.drawn)), to: report)
         }
     }
 
@@ -126,11 +127,14 @@ struct SimulateCommand: AsyncParsableCommand {
         var table = Table(["POLICY"] + places + ["#TURNS", "#MEAN", "#P50", "#P95", "#P99", "#MAX", "#COST", "#KILLED", "#FLAPS", "#PEAK"])
         for run in report.runs {
             let waits = run.waits
-            table.add([run.policy] + (hasNodes ? [run.restores?.placement.rawValue ?? "-"] : []) + [
-                String(run.turns), Seconds.text(waits.meanSeconds), Seconds.text(waits.seconds(quantile: 0.5)),
-                Seconds.text(waits.seconds(quantile: 0.95)), Seconds.text(waits.seconds(quantile: 0.99)), Seconds.text(waits.maxSeconds),
-                "×\(Seconds.number(run.costRatio))", String(run.killed), String(run.flaps), String(run.replicas.map(\.count).max() ?? 0),
-            ])
+            table.add(
+                [run.policy] + (hasNodes ? [run.restores?.placement.rawValue ?? "-"] : []) + [
+                    String(run.turns), Seconds.text(waits.meanSeconds), Seconds.text(waits.seconds(quantile: 0.5)),
+                    Seconds.text(waits.seconds(quantile: 0.95)), Seconds.text(waits.seconds(quantile: 0.99)),
+                    Seconds.text(waits.maxSeconds),
+                    "×\(Seconds.number(run.costRatio))", String(run.killed), String(run.flaps),
+                    String(run.replicas.map(\.count).max() ?? 0),
+                ])
         }
         return hasNodes ? table.text + "\n" + RestoreTable.text(report) : table.text
     }
@@ -156,15 +160,19 @@ struct SimulationOptions: ParsableArguments {
     private static let secondsLimit = 86_400.0
 
     func validate() throws {
-        for (name, value) in [("--start-seconds", startSeconds), ("--resume-seconds", resumeSeconds)] where !(0...Self.secondsLimit).contains(value) {
+        for (name, value) in [("--start-seconds", startSeconds), ("--resume-seconds", resumeSeconds)]
+        where !(0...Self.secondsLimit).contains(value) {
             throw ValidationError("\(name) must be between 0 and \(Int(Self.secondsLimit))")
         }
-        guard (1...PolicyLimits.slotsPerWorker).contains(slots) else { throw ValidationError("--slots must be between 1 and \(PolicyLimits.slotsPerWorker)") }
+        guard (1...PolicyLimits.slotsPerWorker).contains(slots) else {
+            throw ValidationError("--slots must be between 1 and \(PolicyLimits.slotsPerWorker)")
+        }
     }
 
     var settings: SimulationSettings {
         var settings = SimulationSettings(
-            start: .constant(microseconds: Int64((startSeconds * 1e6).rounded())), resumeMicroseconds: Int64((resumeSeconds * 1e6).rounded()), seed: seed)
+            start: .constant(microseconds: Int64((startSeconds * 1e6).rounded())),
+            resumeMicroseconds: Int64((resumeSeconds * 1e6).rounded()), seed: seed)
         settings.slotsPerWorker = slots
         return settings
     }
@@ -174,7 +182,8 @@ struct SimulationOptions: ParsableArguments {
         let span = DurationText.age(Double(trace.spanMicroseconds) / 1e6)
         let start = String(format: "%g", startSeconds)
         let resume = String(format: "%g", resumeSeconds)
-        return "\(trace.turns.count) turns arrive within \(span); a worker starts in \(start) s, an actor resumes in \(resume) s\(nodes). Simulated, seed \(seed)."
+        return
+            "\(trace.turns.count) turns arrive within \(span); a worker starts in \(start) s, an actor resumes in \(resume) s\(nodes). Simulated, seed \(seed)."
     }
 
     func readTrace() throws -> ArrivalTrace { try TraceFile.read(trace ?? "") }
@@ -184,7 +193,9 @@ struct SimulationOptions: ParsableArguments {
 enum SimulatedPolicies {
     static func named(_ name: String) throws -> [SimulatedPolicy] {
         let keda = "builtin:keda-hpa:"
-        if name.hasPrefix(keda) { return try PolicyFiles.read([String(name.dropFirst(keda.count))], now: TimeText.now()).map { .kedaHPA($0) } }
+        if name.hasPrefix(keda) {
+            return try PolicyFiles.read([String(name.dropFirst(keda.count))], now: TimeText.now()).map { .kedaHPA($0) }
+        }
         if name.hasPrefix(SimulatedPolicy.prefix) {
             guard let builtin = SimulatedPolicy(builtin: name) else {
                 throw Fault(.usage, "there is no \(name)", do: "write one of \(SimulatedPolicy.builtinNames.joined(separator: ", "))")

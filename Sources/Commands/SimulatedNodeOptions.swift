@@ -25,10 +25,15 @@ struct SimulatedNodeOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Number of actors, if the trace has no actor column.", valueName: "n"))
     var actors = NodeSettings(count: 1).actors
 
-    @Option(name: .long, help: ArgumentHelp("How often the actor at rank r comes: r to the power of -s. 0: all equally often.", valueName: "s"))
+    @Option(
+        name: .long, help: ArgumentHelp("How often the actor at rank r comes: r to the power of -s. 0: all equally often.", valueName: "s"))
     var zipf = NodeSettings(count: 1).zipfExponent
 
-    @Option(name: .long, help: ArgumentHelp("Median snapshot size, if the trace has no snapshot_bytes column. Sizes range from a quarter to four times that.", valueName: "bytes"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Median snapshot size, if the trace has no snapshot_bytes column. Sizes range from a quarter to four times that.",
+            valueName: "bytes"))
     var snapshotBytes = NodeSettings(count: 1).snapshotBytes
 
     @Option(name: .long, help: ArgumentHelp("Share of actors that begin with their template's snapshot.", valueName: "share"))
@@ -51,7 +56,9 @@ struct SimulatedNodeOptions: ParsableArguments {
 
     func validate() throws {
         if let nodes { try Self.check("--nodes", nodes, 1...NodeSettings.countLimit) }
-        guard nodes != nil || placement.isEmpty else { throw ValidationError("--placement needs --nodes: workers without nodes are all alike") }
+        guard nodes != nil || placement.isEmpty else {
+            throw ValidationError("--placement needs --nodes: workers without nodes are all alike")
+        }
         guard Set(placement).count == placement.count else { throw ValidationError("--placement names one twice") }
         try Self.check("--actors", actors, 1...NodeSettings.actorsLimit)
         try Self.check("--zipf", zipf, 0...Self.zipfLimit)
@@ -59,7 +66,9 @@ struct SimulatedNodeOptions: ParsableArguments {
         try Self.check("--snapshot-bytes", snapshotBytes, 0...ArrivalTrace.snapshotBytesLimit / 4)
         try Self.check("--new-actors", newActors, 0...1)
         try Self.check("--pause-seconds", pauseSeconds, 0...Self.secondsLimit)
-        for (name, value) in [("--cold-bandwidth", coldBandwidth), ("--warm-bandwidth", warmBandwidth), ("--local-bandwidth", localBandwidth)] {
+        for (name, value) in [
+            ("--cold-bandwidth", coldBandwidth), ("--warm-bandwidth", warmBandwidth), ("--local-bandwidth", localBandwidth),
+        ] {
             try Self.check(name, value, 1...ArrivalTrace.snapshotBytesLimit)
         }
     }
@@ -70,7 +79,8 @@ struct SimulatedNodeOptions: ParsableArguments {
 
     private static func placement(_ name: String) throws -> SimulatedPlacement {
         guard let placement = SimulatedPlacement(rawValue: name) else {
-            throw ValidationError("there is no placement \(name): take one of \(SimulatedPlacement.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw ValidationError(
+                "there is no placement \(name): take one of \(SimulatedPlacement.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         return placement
     }
@@ -78,7 +88,8 @@ struct SimulatedNodeOptions: ParsableArguments {
     /// What a report's subtitle says of nodes.
     var sentence: String {
         guard let settings = settings.compactMap({ $0 }).first else { return "" }
-        return String(format: " and its snapshot's bytes, on %d nodes that cache %.1f GB each", settings.count, Double(settings.cacheBytes) / 1e9)
+        return String(
+            format: " and its snapshot's bytes, on %d nodes that cache %.1f GB each", settings.count, Double(settings.cacheBytes) / 1e9)
     }
 
     /// What to simulate each policy with: one of each placement, or nothing of nodes at all.
@@ -105,14 +116,17 @@ struct SimulatedNodeOptions: ParsableArguments {
 /// Restores by tier, as a table under the table of waits.
 enum RestoreTable {
     static func text(_ report: SimulationReport) -> String {
-        var table = Table("POLICY", "PLACEMENT", "#LOCAL", "#WARM", "#GOLDEN", "#COLD", "#FETCHED", "#RESTORING", "#LESS FETCHED", "#LESS RESTORING")
+        var table = Table(
+            "POLICY", "PLACEMENT", "#LOCAL", "#WARM", "#GOLDEN", "#COLD", "#FETCHED", "#RESTORING", "#LESS FETCHED", "#LESS RESTORING")
         for run in report.runs {
             guard let restores = run.restores else { continue }
             let random = restores.placement == .random ? nil : report.random(beside: run)
             table.add(
-                run.policy, restores.placement.rawValue, share(restores.share(.local)), share(restores.share(.warm)), share(restores.share(.golden)),
+                run.policy, restores.placement.rawValue, share(restores.share(.local)), share(restores.share(.warm)),
+                share(restores.share(.golden)),
                 share(restores.share(.cold)), bytes(restores.fetchedBytes), Seconds.text(restores.seconds),
-                random.map { share(restores.fetchedLess(than: $0)) } ?? "-", random.map { Seconds.text($0.seconds - restores.seconds) } ?? "-")
+                random.map { share(restores.fetchedLess(than: $0)) } ?? "-",
+                random.map { Seconds.text($0.seconds - restores.seconds) } ?? "-")
         }
         return table.text
     }

@@ -58,7 +58,9 @@ struct SourceOptions: ParsableArguments {
 }
 
 extension ServiceConnection {
-    static func open(_ options: ServerOptions) async throws -> ServiceConnection { try await open(url: options.url, token: options.token()) }
+    static func open(_ options: ServerOptions) async throws -> ServiceConnection {
+        try await open(url: options.url, token: options.token())
+    }
 }
 
 extension Moment {

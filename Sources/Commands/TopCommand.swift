@@ -45,7 +45,8 @@ struct TopCommand: AsyncParsableCommand {
         let api = try await ServiceConnection.open(server)
         let interrupts = Interrupts()
         let interrupted = interrupts.stream
-        let watch = FleetWatch(source: ServerState(api: api), url: server.url, namespace: namespace, interval: .seconds(interval), count: count)
+        let watch = FleetWatch(
+            source: ServerState(api: api), url: server.url, namespace: namespace, interval: .seconds(interval), count: count)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await watch.run() }
             group.addTask { for await _ in interrupted { return } }

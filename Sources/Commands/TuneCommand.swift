@@ -53,7 +53,9 @@ struct TuneCommand: AsyncParsableCommand {
 
     func validate() throws {
         if (conditions.trace == nil) == (db == nil) { throw ValidationError("give --trace or --db, one of them") }
-        if db == nil, stretch.from != nil || stretch.to != nil || !stretch.pool.isEmpty { throw ValidationError("--from, --to and --pool go with --db") }
+        if db == nil, stretch.from != nil || stretch.to != nil || !stretch.pool.isEmpty {
+            throw ValidationError("--from, --to and --pool go with --db")
+        }
         if TuningObjective(objective) == nil { throw ValidationError("--objective must be such as p95=0.1, mean=0.5 or max=5") }
         if let maxCost, !(maxCost > 0) { throw ValidationError("--max-cost must be above 0") }
     }
@@ -63,7 +65,8 @@ struct TuneCommand: AsyncParsableCommand {
         let history = try db.map { try recorded(in: $0) }
         let trace = try history?.trace ?? conditions.readTrace()
         let tuner = Tuner(
-            base: try base(history), objective: objective, mostCost: maxCost, settings: history?.settings(seed: conditions.seed) ?? conditions.settings,
+            base: try base(history), objective: objective, mostCost: maxCost,
+            settings: history?.settings(seed: conditions.seed) ?? conditions.settings,
             parallelism: ProcessInfo.processInfo.activeProcessorCount)
         var bar = (progress: ProgressBar("simulating", total: 1), total: 1)
         let report = try await tuner.tune(trace) { done, known in
@@ -85,9 +88,13 @@ struct TuneCommand: AsyncParsableCommand {
         let file = try LogFile.open(db)
         defer { file.close() }
         let histories = try PoolHistories.read(file, try stretch.stretch(of: file), pools: try stretch.pools(of: file))
-        guard let history = histories.first else { throw Fault(.no, "no pool has turns in this stretch of \(db)", do: "give other --from, --to or --pool") }
+        guard let history = histories.first else {
+            throw Fault(.no, "no pool has turns in this stretch of \(db)", do: "give other --from, --to or --pool")
+        }
         guard histories.count == 1 else {
-            throw Fault(.usage, "\(histories.count) pools have turns in this stretch of \(db)", do: "name one with --pool: \(histories.map(\.pool).joined(separator: ", "))")
+            throw Fault(
+                .usage, "\(histories.count) pools have turns in this stretch of \(db)",
+                do: "name one with --pool: \(histories.map(\.pool).joined(separator: ", "))")
         }
         Terminal.writeError("greenroom: pool \(history.pool): \(WhatIfTables.conditions(history))")
         return history
@@ -142,10 +149,13 @@ struct TuneCommand: AsyncParsableCommand {
     private static func verdict(_ report: TuningReport) -> String {
         let wanted = "\(report.objective.name) ≤ \(report.objective.seconds) s"
         guard let chosen = report.chosen else { return "None of \(report.trials) policies costs so little: raise --max-cost.\n" }
-        let first = report.isMet
+        let first =
+            report.isMet
             ? "Of \(report.trials) policies the cheapest with \(wanted)"
             : "None of \(report.trials) policies reaches \(wanted) within the cost; nearest"
-        let check = report.holds ? "holds on the last quarter, which had no say" : "does not hold on the last quarter: it saw what came before, and more came"
+        let check =
+            report.holds
+            ? "holds on the last quarter, which had no say" : "does not hold on the last quarter: it saw what came before, and more came"
         return "\(first): \(chosen.summary). It \(check).\n\n\(PolicyWriter.yaml(chosen.policy))"
     }
 }

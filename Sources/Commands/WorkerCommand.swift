@@ -32,11 +32,13 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Address of its actors.") var ip: String?
     @Option(help: "Sandbox class it offers.") var sandboxClass: String?
     @Option(help: "Label as KEY=VALUE; may be repeated.") var label: [String] = []
-    @Option(help: "Simulated restores without COMMAND: milliseconds as COLD,WARM or COLD,GOLDEN,WARM,LOCAL (default: 1000,100).") var restoreMillis: String?
+    @Option(help: "Simulated restores without COMMAND: milliseconds as COLD,WARM or COLD,GOLDEN,WARM,LOCAL (default: 1000,100).")
+    var restoreMillis: String?
     @Option(help: "How long turns may run after SIGTERM.") var drainSeconds = 3_600
     @Flag(help: "Stop when stdin ends.") var exitOnEof = false
     @Option(help: "Least severe level to log (default: info).", transform: Self.parseLevel) var logLevel = Logger.Level.info
-    @Option(help: "Form of the log on stderr: text or json (default: text).", transform: Self.parseFormat) var logFormat = LogConfiguration.Format.text
+    @Option(help: "Form of the log on stderr: text or json (default: text).", transform: Self.parseFormat) var logFormat = LogConfiguration
+        .Format.text
     @Argument(parsing: .postTerminator, help: "Command to run for each turn.") var command: [String] = []
 
     mutating func validate() throws {
@@ -95,7 +97,9 @@ struct WorkerCommand: AsyncParsableCommand {
     }
 
     private static func parseFormat(_ text: String) throws -> LogConfiguration.Format {
-        guard let format = LogConfiguration.Format(rawValue: text) else { throw ValidationError("\(text) is no form of a log: take text or json") }
+        guard let format = LogConfiguration.Format(rawValue: text) else {
+            throw ValidationError("\(text) is no form of a log: take text or json")
+        }
         return format
     }
 

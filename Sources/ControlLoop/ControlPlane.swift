@@ -112,7 +112,10 @@ package struct PlacementRequest: Hashable, Sendable {
     /// How long the turn is expected to run.
     package var expectedMillis: Int64?
 
-    package init(actor: String, pool: String, template: String? = nil, selector: [Trigger.Label] = [], priority: Int64 = 0, expectedMillis: Int64? = nil) {
+    package init(
+        actor: String, pool: String, template: String? = nil, selector: [Trigger.Label] = [], priority: Int64 = 0,
+        expectedMillis: Int64? = nil
+    ) {
         self.actor = actor
         self.pool = pool
         self.template = template

@@ -90,9 +90,10 @@ actor DemoStage {
     func apply(_ views: [PoolView]) {
         pools = views
         poolsAreCurrent = true
-        samples.append(Sample(
-            demand: views.reduce(0) { $0 + $1.demand.total },
-            workers: views.reduce(0) { $0 + $1.ready + $1.starting + $1.draining }))
+        samples.append(
+            Sample(
+                demand: views.reduce(0) { $0 + $1.demand.total },
+                workers: views.reduce(0) { $0 + $1.ready + $1.starting + $1.draining }))
         samples = samples.suffix(Self.samplesKept)
     }
 

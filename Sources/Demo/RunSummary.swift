@@ -29,7 +29,11 @@ package struct RunSummary: Sendable {
         lines.append(row("turns", "\(Grouped.text(report.turnsDone)) done of \(Grouped.text(report.requests)) requested" + leftovers))
         lines.append(row("wait until running", waits))
         lines.append(row("cost", cost))
-        lines.append(row("scaling", "\(report.scaleUps) up, \(report.scaleDowns) down" + (report.failedActuations > 0 ? ", \(report.failedActuations) failed" : "")))
+        lines.append(
+            row(
+                "scaling",
+                "\(report.scaleUps) up, \(report.scaleDowns) down"
+                    + (report.failedActuations > 0 ? ", \(report.failedActuations) failed" : "")))
         lines.append(row("peak workers", peaks))
         lines.append(row("restores", restores))
         let killed = "\(report.killed)"
@@ -54,7 +58,8 @@ package struct RunSummary: Sendable {
 
     private var cost: String {
         guard let ratio = report.costRatio else { return "no turn ended" }
-        let seconds = "\(Grouped.text(Int(report.slotSeconds.rounded()))) slot-seconds ÷ \(Grouped.text(Int(report.usefulSeconds.rounded()))) useful"
+        let seconds =
+            "\(Grouped.text(Int(report.slotSeconds.rounded()))) slot-seconds ÷ \(Grouped.text(Int(report.usefulSeconds.rounded()))) useful"
         return String(format: "×%.2f", ratio) + "  (\(seconds); \(Grouped.text(Int(report.workerSeconds.rounded()))) worker-seconds)"
     }
 
@@ -89,9 +94,12 @@ package struct RunSummary: Sendable {
 /// Words as a shell reads them.
 package enum Shell {
     package static func quoted(_ word: String) -> String {
-        let isPlain = !word.isEmpty && word.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || "/._-+:@%,=".utf8.contains(byte)
-        }
+        let isPlain =
+            !word.isEmpty
+            && word.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                    || "/._-+:@%,=".utf8.contains(byte)
+            }
         return isPlain ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }
 }

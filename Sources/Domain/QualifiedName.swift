@@ -38,5 +38,7 @@
     }
 
     /// `NAMESPACE/NAME` of a name that may be written with its namespace already.
-    package static func full(_ name: String, in namespace: String) -> String { namespace.isEmpty ? name : join(namespace, bare(name, in: namespace)) }
+    package static func full(_ name: String, in namespace: String) -> String {
+        namespace.isEmpty ? name : join(namespace, bare(name, in: namespace))
+    }
 }

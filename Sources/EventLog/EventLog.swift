@@ -53,7 +53,8 @@ package final class EventLog: Sendable {
     }
 
     init(
-        configuration: Configuration, catalog: LogCatalog, checkpoints: CheckpointStore, recent: RecentCommits, health: HealthRecord, clock: LogClock,
+        configuration: Configuration, catalog: LogCatalog, checkpoints: CheckpointStore, recent: RecentCommits, health: HealthRecord,
+        clock: LogClock,
         writing: Writing?
     ) {
         self.clock = clock
@@ -177,7 +178,9 @@ package final class EventLog: Sendable {
     /// Keeps `body`, the folded state at `seq`. Older ones are thinned out beyond `Limits.checkpointsKept`.
     package func saveCheckpoint(seq: Position, at: LogTime, version: Int, body: [UInt8]) throws(LogError) {
         guard writing != nil else {
-            throw LogError(.refused, operation: "save a checkpoint in", path: path, problem: "the log is open for reading only", hint: "open it for writing")
+            throw LogError(
+                .refused, operation: "save a checkpoint in", path: path, problem: "the log is open for reading only",
+                hint: "open it for writing")
         }
         do throws(LogError) {
             try checkpoints.save(.loop, seq: seq, at: at, version: version, body: body)
@@ -195,14 +198,18 @@ package final class EventLog: Sendable {
     /// said to be in `health`.
     package func latestCheckpoint(atOrBefore seq: Position = .max, version: Int? = nil) throws(LogError) -> LogCheckpoint? {
         let (checkpoint, damaged) = try checkpoints.latest(.loop, atOrBefore: seq, version: version)
-        if damaged > 0 { healthRecord.note("\(damaged) damaged checkpoints were passed over in \(path): state is folded from further back") }
+        if damaged > 0 {
+            healthRecord.note("\(damaged) damaged checkpoints were passed over in \(path): state is folded from further back")
+        }
         return checkpoint
     }
 
     /// Saves the log's own state now. A log with a keeper does so by itself; one that is written inline only when it is closed.
     package func saveOwnState() throws(LogError) {
         guard let writing else { return }
-        do { _ = try StateSaving(writing, checkpoints).save() } catch { throw LogError(wrapping: error, operation: "save the state of", path: path) }
+        do { _ = try StateSaving(writing, checkpoints).save() } catch {
+            throw LogError(wrapping: error, operation: "save the state of", path: path)
+        }
     }
 
     /// Events after which a keeper saves it, at least.

@@ -93,17 +93,22 @@ struct LogOpening {
             connection: configuration.writer == .thread ? try keeperConnection() : nil)
         let place = LogPlace(files: LogFiles(path: path, givenPath: givenPath), mark: mark, wal: wal)
         let writer = LogWriter(
-            configuration, catalog: catalog, subjects: subjects, engine: engine, recent: recent, place: place, clock: clock, keeper: keeper, health: health)
+            configuration, catalog: catalog, subjects: subjects, engine: engine, recent: recent, place: place, clock: clock, keeper: keeper,
+            health: health)
         return EventLog(
             configuration: configuration, catalog: catalog, checkpoints: checkpoints, recent: recent, health: health, clock: clock,
             writing: EventLog.Writing(lock: lock, writer: writer, keeper: keeper, subjects: subjects, place: place, threads: LogThreads()))
     }
 
     /// The subjects as they were saved last; returns the position they are of.
-    private func restore(_ subjects: SubjectIndex, _ checkpoints: CheckpointStore, _ catalog: LogCatalog, _ health: HealthRecord) throws -> Position {
+    private func restore(_ subjects: SubjectIndex, _ checkpoints: CheckpointStore, _ catalog: LogCatalog, _ health: HealthRecord) throws
+        -> Position
+    {
         let head = try catalog.pool.read { db in try LogCatalog.lastCommit(db)?.head.seq ?? 0 }
         let (saved, damaged) = try checkpoints.latest(.log, atOrBefore: head, version: SubjectIndex.version)
-        if damaged > 0 { health.note("\(damaged) damaged checkpoints of the log's own state were passed over in \(path): it is worked out from events") }
+        if damaged > 0 {
+            health.note("\(damaged) damaged checkpoints of the log's own state were passed over in \(path): it is worked out from events")
+        }
         guard let saved, subjects.restore(saved.body) else { return 0 }
         return saved.seq
     }
@@ -114,7 +119,8 @@ struct LogOpening {
         let last = try LogCatalog.lastCommit(db)
         if let last, last.lastName != Int64(catalog.names.count) {
             throw LogError(
-                .damaged, operation: "open", path: path, problem: "the last commit counts \(last.lastName) names, the dictionary \(catalog.names.count)",
+                .damaged, operation: "open", path: path,
+                problem: "the last commit counts \(last.lastName) names, the dictionary \(catalog.names.count)",
                 hint: "restore the file from a copy; `log verify` says how far it is sound")
         }
         try checkTail(db, catalog, after: subjectsSeq, head: last?.head.seq ?? 0)
@@ -134,7 +140,9 @@ struct LogOpening {
             return dedupe
         } catch let error as DatabaseError where error.isDamage {
             try SideTables.replace(DedupeStore.tables, db)
-            health.note("a page of what is kept of ids in \(path) is damaged (SQLite says \(error.extendedResultCode.rawValue)): it is worked out from all events")
+            health.note(
+                "a page of what is kept of ids in \(path) is damaged (SQLite says \(error.extendedResultCode.rawValue)): it is worked out from all events"
+            )
             let dedupe = DedupeIndex(limits: configuration.limits, firstSeq: 1)
             try dedupe.load(db)
             return dedupe
@@ -147,7 +155,8 @@ struct LogOpening {
         guard head > 0 else { return }
         let from = max(position, head - configuration.limits.tailEvents, 0)
         let start = try Position.fetchOne(
-            db, sql: "SELECT first_seq - 1 FROM commits WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1", arguments: [min(from + 1, head)])
+            db, sql: "SELECT first_seq - 1 FROM commits WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
+            arguments: [min(from + 1, head)])
         do {
             var walk = try ChainWalk(db, logID: catalog.logID, after: start ?? 0)
             while try walk.next({ _ in }) {}
@@ -176,10 +185,11 @@ struct LogOpening {
         settings.busyMode = .timeout(Self.busySeconds)
         settings.maximumReaderCount = Self.readersLimit
         settings.prepareDatabase { db in
-            try db.execute(sql: """
-                PRAGMA wal_autocheckpoint = 0;
-                PRAGMA cache_size = -\(db.configuration.readonly ? Self.readerCacheKilobytes : Self.cacheKilobytes);
-                """)
+            try db.execute(
+                sql: """
+                    PRAGMA wal_autocheckpoint = 0;
+                    PRAGMA cache_size = -\(db.configuration.readonly ? Self.readerCacheKilobytes : Self.cacheKilobytes);
+                    """)
         }
         return settings
     }
@@ -198,7 +208,8 @@ struct LogOpening {
             try Row.fetchOne(db, sql: "SELECT id FROM log_info").map { row in try row.withUnsafeData(atIndex: 0) { Array($0 ?? .init()) } }
         }
         guard let id, !id.isEmpty else {
-            throw LogError(.damaged, operation: "open", path: path, problem: "the log's id is missing", hint: "restore the file from a copy")
+            throw LogError(
+                .damaged, operation: "open", path: path, problem: "the log's id is missing", hint: "restore the file from a copy")
         }
         return id
     }

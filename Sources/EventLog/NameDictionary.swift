@@ -72,7 +72,8 @@ package final class NameDictionary: NameReading, Sendable {
 
     /// Whether `bytes` more of text would still fit. Asked before a batch is taken, so that interning it can't fail.
     func hasRoom(forBytes bytes: Int) -> Bool {
-        durableBytes.load(ordering: .relaxed) + bytes + Self.reservedBytes <= NameTable.textLimitBytes && count < Int(UInt32.max) - (1 << 20)
+        durableBytes.load(ordering: .relaxed) + bytes + Self.reservedBytes <= NameTable.textLimitBytes
+            && count < Int(UInt32.max) - (1 << 20)
     }
 
     /// The names since the last durable commit, in order.

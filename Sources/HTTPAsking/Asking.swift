@@ -35,7 +35,9 @@ package func connectionProblem(_ error: any Error, handshake: String, other: (an
         guard let first = error.connectionErrors.first else { return "\(error.host) has no address" }
         return connectionProblem(first.error, handshake: handshake, other: other)
     }
-    if let error = error as? IOError { return error.errnoCode == ECONNREFUSED ? "the connection was refused" : "no connection (errno \(error.errnoCode))" }
+    if let error = error as? IOError {
+        return error.errnoCode == ECONNREFUSED ? "the connection was refused" : "no connection (errno \(error.errnoCode))"
+    }
     return switch error as? HTTPClientError {
     case .some(.connectTimeout): "no connection in time"
     case .some(.deadlineExceeded), .some(.readTimeout): "no answer in time"

@@ -32,10 +32,15 @@ package struct EventRecord: Hashable, Sendable {
     package init(line: [UInt8]) throws {
         let json: JSONValue
         do { json = try JSONValue(line) } catch {
-            throw Fault(.unreachable, "a line of the events is not JSON at byte \(error.offset) (\(error.problem))", do: "check that --server names a Greenroom service")
+            throw Fault(
+                .unreachable, "a line of the events is not JSON at byte \(error.offset) (\(error.problem))",
+                do: "check that --server names a Greenroom service")
         }
-        guard let seq = json["seq"]?.integer, let at = json["at"]?.string.flatMap({ LogTime(rfc3339: $0) }), let type = json["type"]?.string else {
-            throw Fault(.unreachable, "a line of the events has no seq, at or type", do: "check that --server names a Greenroom service of this version")
+        guard let seq = json["seq"]?.integer, let at = json["at"]?.string.flatMap({ LogTime(rfc3339: $0) }), let type = json["type"]?.string
+        else {
+            throw Fault(
+                .unreachable, "a line of the events has no seq, at or type",
+                do: "check that --server names a Greenroom service of this version")
         }
         self.seq = seq
         self.at = at

@@ -44,7 +44,9 @@ struct LogEvents: EventSource {
 
     func newest(_ count: Int, _ query: EventQuery, where isWanted: (EventRecord) -> Bool) async throws -> NewestEvents {
         let filter = EventFilter(query.question, names: log)
-        guard query.subject != nil, query.worker == nil, filter.subjects.count <= 1 else { return try await scanNewest(count, query, where: isWanted) }
+        guard query.subject != nil, query.worker == nil, filter.subjects.count <= 1 else {
+            return try await scanNewest(count, query, where: isWanted)
+        }
         guard let name = filter.subjects.first else { return NewestEvents() }
         var found: [EventRecord] = []
         var before = Position.max

@@ -15,7 +15,9 @@ package enum LogFile {
     }
 
     package static func checkExists(_ path: String) throws {
-        guard FileManager.default.fileExists(atPath: path) else { throw Fault(.unreachable, "there is no file \(path)", do: "name the log with --db") }
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw Fault(.unreachable, "there is no file \(path)", do: "name the log with --db")
+        }
     }
 
     package static func events(path: String) async throws -> any EventSource { LogEvents(log: try open(path)) }
@@ -35,7 +37,9 @@ struct PlaneState: StateSource {
 
     func pools() async throws -> [PoolView] { await plane.pools() }
     func pool(_ name: String) async throws -> PoolView? { await plane.pool(name) }
-    func workers(pool: String?, after: String?, limit: Int) async throws -> [WorkerView] { await plane.workers(pool: pool, after: after, limit: limit) }
+    func workers(pool: String?, after: String?, limit: Int) async throws -> [WorkerView] {
+        await plane.workers(pool: pool, after: after, limit: limit)
+    }
     func worker(_ name: String) async throws -> WorkerView? {
         try only(await plane.workers(named: name), "worker", name) { QualifiedName.join($0.namespace, $0.name) }
     }

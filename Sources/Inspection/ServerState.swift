@@ -116,7 +116,9 @@ package struct ServerState: StateSource, EventSource {
     }
 
     private func onlyNow(_ what: String) throws {
-        guard moment == nil else { throw Fault(.usage, "a service has only the current \(what)", do: "leave out --at, or look into the log itself with --db") }
+        guard moment == nil else {
+            throw Fault(.usage, "a service has only the current \(what)", do: "leave out --at, or look into the log itself with --db")
+        }
     }
 
     /// All pages of a listing.
@@ -151,6 +153,8 @@ package struct ServerState: StateSource, EventSource {
     }
 
     private func wrongShape(_ path: APIPath) -> Fault {
-        Fault(.unreachable, "the answer of \(api.url) to GET \(path.text) has another shape than this version knows", do: "use a greenroom of the service's version")
+        Fault(
+            .unreachable, "the answer of \(api.url) to GET \(path.text) has another shape than this version knows",
+            do: "use a greenroom of the service's version")
     }
 }

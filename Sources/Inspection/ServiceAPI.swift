@@ -46,7 +46,9 @@ extension APIAnswer {
         switch status {
         case 200..<300:
             do { return try JSONValue(body) } catch {
-                throw Fault(.unreachable, "\(url) answered \(request.method.rawValue) \(request.path) with something that is not JSON", do: "check that --server names a Greenroom service")
+                throw Fault(
+                    .unreachable, "\(url) answered \(request.method.rawValue) \(request.path) with something that is not JSON",
+                    do: "check that --server names a Greenroom service")
             }
         case 404: return nil
         default: throw fault(url, request)
@@ -80,7 +82,10 @@ package struct APIPath {
     private var hasQuery = false
 
     package init(_ base: String, _ parts: String...) {
-        text = parts.reduce(base) { $0 + "/" + $1.split(separator: "/", omittingEmptySubsequences: false).map { PercentCoding.encode(String($0)) }.joined(separator: "/") }
+        text = parts.reduce(base) {
+            $0 + "/"
+                + $1.split(separator: "/", omittingEmptySubsequences: false).map { PercentCoding.encode(String($0)) }.joined(separator: "/")
+        }
     }
 
     /// One part whose slashes are its own: an actor's id.

@@ -20,7 +20,8 @@ package struct ServiceConnection: ServiceAPI {
         do { base = try BaseURL(url) } catch { throw Fault(.usage, error.description) }
         var configuration = ClientConfiguration(url: base, token: token)
         configuration.limits.attempts = 1
-        return ServiceConnection(client: ServiceClient(configuration, log: Logger(label: "greenroom.client") { _ in SwiftLogNoOpLogHandler() }), url: url)
+        return ServiceConnection(
+            client: ServiceClient(configuration, log: Logger(label: "greenroom.client") { _ in SwiftLogNoOpLogHandler() }), url: url)
     }
 
     package func send(_ request: APIRequest) async throws -> APIAnswer {
@@ -78,7 +79,9 @@ package struct ServiceConnection: ServiceAPI {
         switch error {
         case .cancelled: throw CancellationError()
         case .unreachable(_, let reason):
-            Fault(.unreachable, "can't reach \(url) (\(reason))", do: "start it with `greenroom serve`, or name another with --server or GREENROOM_SERVER")
+            Fault(
+                .unreachable, "can't reach \(url) (\(reason))",
+                do: "start it with `greenroom serve`, or name another with --server or GREENROOM_SERVER")
         default: Fault(.unreachable, error.description)
         }
     }

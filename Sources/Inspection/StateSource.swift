@@ -31,14 +31,18 @@ extension StateSource {
 
     /// The first `limit` workers that match.
     package func workers(namespace: String?, limit: Int) async throws -> [WorkerView] {
-        try await collect(limit, named: { QualifiedName.join($0.namespace, $0.name) }, matching: { namespace == nil || $0.namespace == namespace }) {
+        try await collect(
+            limit, named: { QualifiedName.join($0.namespace, $0.name) }, matching: { namespace == nil || $0.namespace == namespace }
+        ) {
             try await workers(pool: nil, after: $0, limit: pageSize)
         }
     }
 
     /// The first `limit` actors that match.
     package func actors(namespace: String?, limit: Int) async throws -> [ActorView] {
-        try await collect(limit, named: { QualifiedName.join($0.namespace, $0.id) }, matching: { namespace == nil || $0.namespace == namespace }) {
+        try await collect(
+            limit, named: { QualifiedName.join($0.namespace, $0.id) }, matching: { namespace == nil || $0.namespace == namespace }
+        ) {
             try await actors(pool: nil, after: $0, limit: pageSize)
         }
     }

@@ -51,7 +51,8 @@ package struct KubernetesTargets: Sendable {
         self.configuration = configuration
         self.logger = logger
         client = try KubernetesClient(
-            configuration.access, limits: configuration.limits, clock: configuration.clock, logger: logger, mayWrite: configuration.mayWrite)
+            configuration.access, limits: configuration.limits, clock: configuration.clock, logger: logger, mayWrite: configuration.mayWrite
+        )
         targets = TargetReader(client)
         let told: @Sendable (ScaleFinding) -> Void = { [standsAlone = configuration.standsAlone] found in
             if case .fenceNotCarried = found, standsAlone { return logger.info("\(found)", metadata: ["pool": "\(found.pool)"]) }
@@ -77,7 +78,8 @@ package struct KubernetesTargets: Sendable {
             if last.changes(to: problem) { logger.warning("\(problem)") }
         }
         return ClusterWatches(
-            client: client, targets: targets, actuator: actuator, options: options, append: append, finding: finding, standing: standing, loads: loads,
+            client: client, targets: targets, actuator: actuator, options: options, append: append, finding: finding, standing: standing,
+            loads: loads,
             observed: { pool, replicas in await actuator.noteObserved(pool, specReplicas: replicas) })
     }
 
@@ -89,12 +91,14 @@ package struct KubernetesTargets: Sendable {
     ///   - read: a policy document, by the reader of policy files.
     ///   - dropped: hears how many Events weren't written, and why.
     package func policyObjects(
-        _ loop: ControlLoop, news: LoopNews, namespaces: [String], limits: PolicyObjects.Limits = PolicyObjects.Limits(), read: @escaping PolicyObjects.Reader,
+        _ loop: ControlLoop, news: LoopNews, namespaces: [String], limits: PolicyObjects.Limits = PolicyObjects.Limits(),
+        read: @escaping PolicyObjects.Reader,
         wallClock: @escaping @Sendable () -> LogTime, dropped: @escaping @Sendable (_ count: Int, _ why: String) -> Void
     ) -> PolicyObjects {
         let (logger, last) = (logger, LastText())
         return PolicyObjects(
-            client: client, loop: loop, news: news, namespaces: namespaces, read: read, limits: limits, seed: configuration.seed &+ 5, wallClock: wallClock,
+            client: client, loop: loop, news: news, namespaces: namespaces, read: read, limits: limits, seed: configuration.seed &+ 5,
+            wallClock: wallClock,
             trouble: { problem in if last.changes(to: problem) { logger.warning("policy objects: \(problem)") } }, dropped: dropped)
     }
 

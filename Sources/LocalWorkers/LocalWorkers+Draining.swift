@@ -30,12 +30,15 @@ extension LocalWorkers {
             guard await isBusy(worker) else { break }
             logger.warning(
                 "a worker that should go still holds an actor; waiting for it to finish",
-                metadata: ["worker": "\(worker)", "reason": "\(departure.rawValue)", "next look in seconds": "\(recheck.components.seconds)"])
+                metadata: [
+                    "worker": "\(worker)", "reason": "\(departure.rawValue)", "next look in seconds": "\(recheck.components.seconds)",
+                ])
             guard await pause(recheck) else { return }
             recheck = min(recheck * 2, .seconds(300))
         }
         guard !Task.isCancelled, let identity = processes[worker]?.identity else { return }
-        logger.warning("a worker without an actor didn't go; killing it", metadata: ["worker": "\(worker)", "reason": "\(departure.rawValue)"])
+        logger.warning(
+            "a worker without an actor didn't go; killing it", metadata: ["worker": "\(worker)", "reason": "\(departure.rawValue)"])
         ProcessTable.signal(identity, SIGKILL)
     }
 

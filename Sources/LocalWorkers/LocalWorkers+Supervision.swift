@@ -102,7 +102,9 @@ extension LocalWorkers {
         let limits = configuration.limits
         guard await pause(limits.startDeadline), await !wasReady(process.name) else { return }
         // One that goes anyway isn't waited for.
-        guard !Task.isCancelled, !isStopping, processes[process.name] != nil, pools[pool]?.members[process.name]?.isDraining == false else { return }
+        guard !Task.isCancelled, !isStopping, processes[process.name] != nil, pools[pool]?.members[process.name]?.isDraining == false else {
+            return
+        }
         processes[process.name]?.isGivenUp = true
         let problem = "the log hasn't heard of it \(limits.startDeadline.components.seconds) s after its start"
         let lastWords = process.lastWords.text
@@ -130,7 +132,9 @@ extension LocalWorkers {
             let wasReady = await wasReady(name)
             if wasReady { failedStarts[pool] = nil }
             // One that was never ready has nothing to be gone from; one that was told to go meanwhile doesn't count.
-            if wasReady || wasExpected { reportGone(name, reason) } else {
+            if wasReady || wasExpected {
+                reportGone(name, reason)
+            } else {
                 reportFailedStart(name, of: pool, lastWords.isEmpty ? reason : "\(reason): \(lastWords)")
             }
         }

@@ -25,9 +25,12 @@ struct WorkerReports: Sendable {
         event(.workerDraining, worker, reason: reason, at: time)
     }
 
-    mutating func failedStart(_ worker: String, of pool: String, _ problem: String, attempt: Int, hasEnded: Bool, at time: LogTime) -> EventBatch {
+    mutating func failedStart(_ worker: String, of pool: String, _ problem: String, attempt: Int, hasEnded: Bool, at time: LogTime)
+        -> EventBatch
+    {
         last += 1
-        return .failedStart(of: worker, in: pool, problem: problem, attempt: attempt, hasEnded: hasEnded, source: source, id: String(last), time: time)
+        return .failedStart(
+            of: worker, in: pool, problem: problem, attempt: attempt, hasEnded: hasEnded, source: source, id: String(last), time: time)
     }
 
     private mutating func event(_ kind: EventKind, _ worker: String, reason: String, at time: LogTime) -> EventBatch {

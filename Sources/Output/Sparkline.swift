@@ -8,12 +8,13 @@ package enum Sparkline {
     package static func text(_ values: [Int], width: Int, ceiling: Int? = nil) -> String {
         let shown = fitted(values, width: max(0, width))
         let top = max(ceiling ?? shown.max() ?? 0, 1)
-        return String(shown.map { value in
-            guard value > 0 else { return " " }
-            // The smallest value above zero is seen, too.
-            let level = (value * levels.count + top - 1) / top - 1
-            return levels[min(max(level, 0), levels.count - 1)]
-        })
+        return String(
+            shown.map { value in
+                guard value > 0 else { return " " }
+                // The smallest value above zero is seen, too.
+                let level = (value * levels.count + top - 1) / top - 1
+                return levels[min(max(level, 0), levels.count - 1)]
+            })
     }
 
     private static func fitted(_ values: [Int], width: Int) -> [Int] {

@@ -82,7 +82,10 @@ extension WorkerIndex {
 
     mutating func readGoldens(from reader: inout ByteReader) throws(ByteFault) {
         let nodes = try reader.list(bytesEach: 8) { reader throws(ByteFault) in
-            (NameID(try reader.integer()), try reader.list(bytesEach: 8) { reader throws(ByteFault) in SnapshotID(rawValue: try reader.integer()) })
+            (
+                NameID(try reader.integer()),
+                try reader.list(bytesEach: 8) { reader throws(ByteFault) in SnapshotID(rawValue: try reader.integer()) }
+            )
         }
         for (node, goldens) in nodes {
             for golden in goldens { setGolden(golden, on: node, isCached: true) }
@@ -108,7 +111,9 @@ extension WorkerFacts {
             pool: try reader.index(), node: NameID(try reader.integer()), zone: NameID(try reader.integer()),
             sandboxClass: NameID(try reader.integer()), labels: try reader.labels(), slots: try reader.index(),
             readySeq: try reader.integer(), phase: .ready)
-        guard let phase = WorkerPhase(rawValue: try reader.integer()) else { throw ByteFault(offset: at, problem: "a worker is in no known phase") }
+        guard let phase = WorkerPhase(rawValue: try reader.integer()) else {
+            throw ByteFault(offset: at, problem: "a worker is in no known phase")
+        }
         self.phase = phase
     }
 }
@@ -200,7 +205,8 @@ extension RestoreBandwidth {
         self.init()
         for source in sources.indices {
             sources[source].all = try Sum(from: &reader)
-            let zones = try reader.list(bytesEach: 28) { reader throws(ByteFault) in (NameID(try reader.integer()), try Sum(from: &reader)) }
+            let zones = try reader.list(bytesEach: 28) { reader throws(ByteFault) in (NameID(try reader.integer()), try Sum(from: &reader))
+            }
             sources[source].byZone = Dictionary(zones) { first, _ in first }
         }
         steadyLocal = max(1, try reader.size())
@@ -250,7 +256,8 @@ extension Placer {
             workers.set(worker.index, worker.facts, used: worker.used)
         }
         try workers.readGoldens(from: &reader)
-        self.init(workers: workers, snapshots: try SnapshotCache(from: &reader, limits: limits), bandwidth: try RestoreBandwidth(from: &reader))
+        self.init(
+            workers: workers, snapshots: try SnapshotCache(from: &reader, limits: limits), bandwidth: try RestoreBandwidth(from: &reader))
     }
 }
 
@@ -265,7 +272,9 @@ extension ByteWriter {
 
 extension ByteReader {
     fileprivate mutating func labels() throws(ByteFault) -> [LabelPair] {
-        try list(bytesEach: 8) { reader throws(ByteFault) in LabelPair(key: NameID(try reader.integer()), value: NameID(try reader.integer())) }
+        try list(bytesEach: 8) { reader throws(ByteFault) in
+            LabelPair(key: NameID(try reader.integer()), value: NameID(try reader.integer()))
+        }
     }
 
     /// A count, or an index into a table: no table is longer than this.

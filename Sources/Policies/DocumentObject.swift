@@ -19,7 +19,8 @@ struct DocumentObject {
         path = value.path
         problems = value.problems
         guard case .mapping(let mapping) = value.node else {
-            let wanted = path.isEmpty ? "a policy is an object that begins with apiVersion: \(PolicyFields.apiVersion)" : "must be an object"
+            let wanted =
+                path.isEmpty ? "a policy is an object that begins with apiVersion: \(PolicyFields.apiVersion)" : "must be an object"
             problems.report(path, at: value.node.place, wanted)
             return nil
         }
@@ -40,7 +41,8 @@ struct DocumentObject {
     private static func advice(on name: String, in fields: [String]) -> String {
         switch name {
         case "<<": "merge keys aren't read; write the fields out"
-        case "pollingInterval": "nothing is polled here, every event counts at once; a polled trigger (prometheus, nats-jetstream) has intervalSeconds; leave it out"
+        case "pollingInterval":
+            "nothing is polled here, every event counts at once; a polled trigger (prometheus, nats-jetstream) has intervalSeconds; leave it out"
         case "restoreToOriginalReplicaCount": "a removed policy leaves its pool as it is; leave it out"
         case "status": "a policy has no status; leave it out"
         default: "unknown field\(NearestName.hint(for: name, in: fields))"

@@ -115,7 +115,10 @@ struct DocumentValue {
         guard let written = text else { return nil }
         if let choice = Choice(rawValue: written) { return choice }
         let known = Choice.allCases.map(\.rawValue)
-        problems.report(path, "must be one of \(known.joined(separator: ", "))\(NearestName.nearest(to: written, in: known).map { "; did you mean \($0)?" } ?? "")")
+        problems.report(
+            path,
+            "must be one of \(known.joined(separator: ", "))\(NearestName.nearest(to: written, in: known).map { "; did you mean \($0)?" } ?? "")"
+        )
         return nil
     }
 

@@ -46,7 +46,8 @@ extension PolicyDocument {
         guard let whole = DocumentObject(value, fields: nil) else { return refused }
         guard let type = whole.required("type", \.text, "type: demand") else { return refused }
         guard let fields = PolicyFields.triggers.first(where: { $0.type == type })?.fields else {
-            let hint = NearestName.nearest(to: type, in: PolicyFields.triggers.map(\.type)).map { "; did you mean \($0)?" }
+            let hint =
+                NearestName.nearest(to: type, in: PolicyFields.triggers.map(\.type)).map { "; did you mean \($0)?" }
                 ?? "; values from elsewhere come as queue.observed events, which type: observed reads"
             problems.report(whole.pathOf("type"), "must be one of \(PolicyFields.triggerTypes), and is \(type.prefix(60))\(hint)")
             return refused
@@ -72,7 +73,8 @@ extension PolicyDocument {
         return Trigger(
             name: trigger.text("name") ?? metric ?? refused.name,
             source: .observed(
-                metric: metric ?? "unnamed", selector: trigger.object("selector", nil)?.labels ?? [], staleAfterSeconds: trigger.integer("staleAfter")),
+                metric: metric ?? "unnamed", selector: trigger.object("selector", nil)?.labels ?? [],
+                staleAfterSeconds: trigger.integer("staleAfter")),
             thresholdMilli: threshold ?? 1_000,
             activationThresholdMilli: trigger.milli("activationThreshold") ?? 0,
             metricType: trigger.choice("metricType", MetricType.self) ?? .averageValue)
@@ -90,7 +92,8 @@ extension PolicyDocument {
             poll.tls = Poll.TLS(caFile: tls.text("caFile"), certFile: tls.text("certFile"), keyFile: tls.text("keyFile"))
         }
         return .polled(
-            name: trigger.text("name") ?? type, poll, thresholdMilli: threshold ?? 1_000, activationThresholdMilli: trigger.milli("activationThreshold") ?? 0,
+            name: trigger.text("name") ?? type, poll, thresholdMilli: threshold ?? 1_000,
+            activationThresholdMilli: trigger.milli("activationThreshold") ?? 0,
             metricType: trigger.choice("metricType", MetricType.self) ?? .averageValue, staleAfterSeconds: trigger.integer("staleAfter"))
     }
 
@@ -98,7 +101,8 @@ extension PolicyDocument {
         let address = trigger.required("serverAddress", \.text, "serverAddress: http://prometheus.monitoring:9090")
         let query = trigger.required("query", \.text, "query: \"sum(rate(requests_total[5m]))\"")
         return .prometheus(
-            serverAddress: address ?? Self.placeholderAddress, query: query ?? "vector(0)", ignoreNullValues: trigger.flag("ignoreNullValues") ?? true)
+            serverAddress: address ?? Self.placeholderAddress, query: query ?? "vector(0)",
+            ignoreNullValues: trigger.flag("ignoreNullValues") ?? true)
     }
 
     private func natsJetStream(_ trigger: DocumentObject) -> Poll.Source {
@@ -157,13 +161,16 @@ extension PolicyDocument {
         let metricType = modifiers.choice("metricType", MetricType.self)
         guard let text, let formula = formula(text, modifiers.pathOf("formula"), names: names) else { return nil }
         return ScalingModifiers(
-            formula: formula, targetMilli: target ?? 1_000, activationTargetMilli: activationTarget ?? 0, metricType: metricType ?? .averageValue)
+            formula: formula, targetMilli: target ?? 1_000, activationTargetMilli: activationTarget ?? 0,
+            metricType: metricType ?? .averageValue)
     }
 
     private func formula(_ text: String, _ path: String, names: [String]) -> Formula? {
         do throws(FormulaError) { return try Formula(compiling: text, names: names) } catch {
             // Names of refused triggers are unknown: a complaint about the formula would be about them.
-            if !problems.hasProblem(around: "spec.triggers") { problems.report(path, "column \(error.column) of the formula: \(error.message)") }
+            if !problems.hasProblem(around: "spec.triggers") {
+                problems.report(path, "column \(error.column) of the formula: \(error.message)")
+            }
             return nil
         }
     }
@@ -181,15 +188,18 @@ extension PolicyDocument {
         _ = checked(schedule, cron ?? "@daily", 1, 0, "UTC", [])
         _ = checked(schedule, "@daily", durationSeconds ?? 1, 0, "UTC", [])
         _ = checked(schedule, "@daily", 1, minReplicaCount ?? 0, "UTC", [])
-        guard let cron, let durationSeconds, let minReplicaCount, let timezone, let offsets, !problems.hasProblem(around: schedule.path) else { return nil }
+        guard let cron, let durationSeconds, let minReplicaCount, let timezone, let offsets, !problems.hasProblem(around: schedule.path)
+        else { return nil }
         return checked(schedule, cron, durationSeconds, minReplicaCount, timezone, offsets)
     }
 
     private func checked(
-        _ document: DocumentObject, _ cron: String, _ durationSeconds: Int, _ minReplicaCount: Int, _ timezone: String, _ offsets: [ZoneOffset]
+        _ document: DocumentObject, _ cron: String, _ durationSeconds: Int, _ minReplicaCount: Int, _ timezone: String,
+        _ offsets: [ZoneOffset]
     ) -> Schedule? {
         do throws(ScheduleError) {
-            return try Schedule(cron: cron, timezone: timezone, durationSeconds: durationSeconds, minReplicaCount: minReplicaCount, offsets: offsets)
+            return try Schedule(
+                cron: cron, timezone: timezone, durationSeconds: durationSeconds, minReplicaCount: minReplicaCount, offsets: offsets)
         } catch {
             switch error.field {
             case .durationSeconds, .minReplicaCount, .offsets: problems.report(document.pathOf(error.field.rawValue), error.message)

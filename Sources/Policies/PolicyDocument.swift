@@ -21,12 +21,17 @@ struct PolicyDocument {
             problems.report("kind", Self.advice(onKind: kind))
             return nil
         }
-        guard let document = DocumentObject(DocumentValue(root, path: "", problems: problems), fields: PolicyFields.document + ["status"]) else { return nil }
-        if let version = document.required("apiVersion", \.text, "apiVersion: \(PolicyFields.apiVersion)"), version != PolicyFields.apiVersion {
+        guard let document = DocumentObject(DocumentValue(root, path: "", problems: problems), fields: PolicyFields.document + ["status"])
+        else { return nil }
+        if let version = document.required("apiVersion", \.text, "apiVersion: \(PolicyFields.apiVersion)"),
+            version != PolicyFields.apiVersion
+        {
             problems.report("apiVersion", "must be \(PolicyFields.apiVersion), and is \(version.prefix(60))")
         }
         let name = name(document)
-        guard let spec = document.required("spec", { DocumentObject($0, fields: PolicyFields.spec) }, "spec: {scaleTargetRef: …}") else { return nil }
+        guard let spec = document.required("spec", { DocumentObject($0, fields: PolicyFields.spec) }, "spec: {scaleTargetRef: …}") else {
+            return nil
+        }
         let shadowed = spec.text("shadowOf")
         let pool = "\(name.namespace)/\(shadowed ?? name.name)"
         var policy = Policy(pool: pool, target: target(spec, pool: pool))
@@ -70,11 +75,14 @@ struct PolicyDocument {
     private func name(_ document: DocumentObject) -> (namespace: String, name: String) {
         // What a cluster adds to an object says nothing about the pool.
         let fields = PolicyFields.metadata + ["labels", "annotations"] + ManifestNames.ofCluster
-        let metadata = document.required("metadata", { DocumentObject($0, fields: fields) }, "metadata: {name: my-pool, namespace: default}")
+        let metadata = document.required(
+            "metadata", { DocumentObject($0, fields: fields) }, "metadata: {name: my-pool, namespace: default}")
         for kept in ["labels", "annotations"] {
             guard let labels = metadata?.object(kept, nil)?.labels else { continue }
             for label in labels where label.key.hasPrefix("autoscaling.keda.sh/") {
-                problems.report("metadata.\(kept).\(label.key)", "KEDA's annotations mean nothing here; write spec.pause: {in, out, hold} or spec.forceActivation")
+                problems.report(
+                    "metadata.\(kept).\(label.key)",
+                    "KEDA's annotations mean nothing here; write spec.pause: {in, out, hold} or spec.forceActivation")
             }
         }
         let name = metadata?.required("name", \.text, "name: my-pool") ?? "unnamed"
@@ -150,7 +158,9 @@ struct PolicyDocument {
         guard let fallback = spec.object("fallback", PolicyFields.fallback) else { return nil }
         let failureThreshold = fallback.required("failureThreshold", \.integer, "failureThreshold: 3")
         let replicas = fallback.required("replicas", \.integer, "replicas: 6")
-        return Fallback(failureThreshold: failureThreshold ?? 1, replicas: replicas ?? 0, behavior: fallback.choice("behavior", Fallback.Behavior.self) ?? .static)
+        return Fallback(
+            failureThreshold: failureThreshold ?? 1, replicas: replicas ?? 0,
+            behavior: fallback.choice("behavior", Fallback.Behavior.self) ?? .static)
     }
 
     private func readPlacement(_ spec: DocumentObject, into policy: inout Policy) {

@@ -58,7 +58,9 @@ private struct Reading {
         } catch {
             report(document + 1, .start, "unreadable: \(error)")
         }
-        if policies.isEmpty, problems.isEmpty { report(1, .start, "there is no policy in it; a document begins with apiVersion: \(PolicyFields.apiVersion)") }
+        if policies.isEmpty, problems.isEmpty {
+            report(1, .start, "there is no policy in it; a document begins with apiVersion: \(PolicyFields.apiVersion)")
+        }
     }
 
     /// `kubectl get -o yaml` wraps several objects in a List.

@@ -12,7 +12,9 @@ package enum PolicyWriter {
     /// One YAML document.
     package static func yaml(_ policy: Policy) -> String {
         let parts = policy.pool.split(separator: "/", maxSplits: 1)
-        let metadata: [YAMLText.Member] = [("name", .text(policy.shadow ?? String(parts.last ?? ""))), ("namespace", .text(String(parts.first ?? "")))]
+        let metadata: [YAMLText.Member] = [
+            ("name", .text(policy.shadow ?? String(parts.last ?? ""))), ("namespace", .text(String(parts.first ?? ""))),
+        ]
         return YAMLText.document([
             ("apiVersion", .text(PolicyFields.apiVersion)),
             ("kind", .text(PolicyFields.kind)),
@@ -35,7 +37,9 @@ package enum PolicyWriter {
         members.append(("maxReplicaCount", .integer(policy.maxReplicaCount)))
         if let idle = policy.idleReplicaCount { members.append(("idleReplicaCount", .integer(idle))) }
         members.append(("cooldownPeriod", .integer(policy.cooldownPeriodSeconds)))
-        if policy.initialCooldownPeriodSeconds != 0 { members.append(("initialCooldownPeriod", .integer(policy.initialCooldownPeriodSeconds))) }
+        if policy.initialCooldownPeriodSeconds != 0 {
+            members.append(("initialCooldownPeriod", .integer(policy.initialCooldownPeriodSeconds)))
+        }
         if policy.buffer != plain.buffer { members.append(("buffer", .inline(buffer(policy.buffer)))) }
         if !policy.triggers.isEmpty { members.append(("triggers", .list(policy.triggers.map { .inline(trigger($0)) }))) }
         let advanced = advanced(policy)
@@ -46,17 +50,25 @@ package enum PolicyWriter {
     private static func rest(_ policy: Policy, _ plain: Policy) -> [YAMLText.Member] {
         var members: [YAMLText.Member] = []
         if let fallback = policy.fallback {
-            members.append(("fallback", .inline([
-                ("failureThreshold", .integer(fallback.failureThreshold)), ("replicas", .integer(fallback.replicas)), ("behavior", .text(fallback.behavior.rawValue)),
-            ])))
+            members.append(
+                (
+                    "fallback",
+                    .inline([
+                        ("failureThreshold", .integer(fallback.failureThreshold)), ("replicas", .integer(fallback.replicas)),
+                        ("behavior", .text(fallback.behavior.rawValue)),
+                    ])
+                ))
         }
         if !policy.schedules.isEmpty { members.append(("schedules", .list(policy.schedules.map { .inline(schedule($0)) }))) }
-        if policy.drainTimeoutSeconds != plain.drainTimeoutSeconds { members.append(("drain", .inline([("timeoutSeconds", .integer(policy.drainTimeoutSeconds))]))) }
+        if policy.drainTimeoutSeconds != plain.drainTimeoutSeconds {
+            members.append(("drain", .inline([("timeoutSeconds", .integer(policy.drainTimeoutSeconds))])))
+        }
         if policy.foreignChange != plain.foreignChange { members.append(("foreignChange", .text(policy.foreignChange.rawValue))) }
         let placement = placement(policy)
         if !placement.isEmpty { members.append(("placement", .inline(placement))) }
         if !policy.quotas.isEmpty {
-            members.append(("quotas", .list(policy.quotas.map { .inline([("tenant", .text($0.tenant)), ("maxRunning", .integer($0.maxRunning))]) })))
+            members.append(
+                ("quotas", .list(policy.quotas.map { .inline([("tenant", .text($0.tenant)), ("maxRunning", .integer($0.maxRunning))]) })))
         }
         if policy.pause != plain.pause { members.append(("pause", .inline(pause(policy.pause)))) }
         if policy.forceActivation { members.append(("forceActivation", .flag(true))) }
@@ -73,9 +85,15 @@ package enum PolicyWriter {
         case .fixed(let spare): [("spare", .integer(spare))]
         case .percent(let percent): [("sparePercent", .integer(percent))]
         case .surge(let quantilePPM, let windowSeconds, let min):
-            [("surge", .inline([
-                ("quantile", .decimal(Int64(quantilePPM), Quantity.microDecimals)), ("windowSeconds", .integer(windowSeconds)), ("min", .integer(min)),
-            ]))]
+            [
+                (
+                    "surge",
+                    .inline([
+                        ("quantile", .decimal(Int64(quantilePPM), Quantity.microDecimals)), ("windowSeconds", .integer(windowSeconds)),
+                        ("min", .integer(min)),
+                    ])
+                )
+            ]
         }
     }
 
@@ -109,7 +127,8 @@ package enum PolicyWriter {
             return [("serverAddress", .text(serverAddress)), ("query", .text(query))] + nulls
         case .natsJetStream(let monitoringEndpoint, let account, let stream, let consumer):
             return [
-                ("monitoringEndpoint", .text(monitoringEndpoint)), ("account", .text(account)), ("stream", .text(stream)), ("consumer", .text(consumer)),
+                ("monitoringEndpoint", .text(monitoringEndpoint)), ("account", .text(account)), ("stream", .text(stream)),
+                ("consumer", .text(consumer)),
             ]
         }
     }
@@ -128,16 +147,22 @@ package enum PolicyWriter {
     private static func advanced(_ policy: Policy) -> [YAMLText.Member] {
         var members: [YAMLText.Member] = []
         if policy.behaviorGiven {
-            let behavior: [YAMLText.Member] = [("scaleUp", .object(rules(policy.behavior.scaleUp))), ("scaleDown", .object(rules(policy.behavior.scaleDown)))]
+            let behavior: [YAMLText.Member] = [
+                ("scaleUp", .object(rules(policy.behavior.scaleUp))), ("scaleDown", .object(rules(policy.behavior.scaleDown))),
+            ]
             members.append(("horizontalPodAutoscalerConfig", .object([("behavior", .object(behavior))])))
         }
         if let modifiers = policy.scalingModifiers {
-            members.append(("scalingModifiers", .object([
-                ("formula", .text(modifiers.formula.text)),
-                ("target", .decimal(modifiers.targetMilli, Quantity.milliDecimals)),
-                ("activationTarget", .decimal(modifiers.activationTargetMilli, Quantity.milliDecimals)),
-                ("metricType", .text(modifiers.metricType.rawValue)),
-            ])))
+            members.append(
+                (
+                    "scalingModifiers",
+                    .object([
+                        ("formula", .text(modifiers.formula.text)),
+                        ("target", .decimal(modifiers.targetMilli, Quantity.milliDecimals)),
+                        ("activationTarget", .decimal(modifiers.activationTargetMilli, Quantity.milliDecimals)),
+                        ("metricType", .text(modifiers.metricType.rawValue)),
+                    ])
+                ))
         }
         return members
     }
@@ -146,9 +171,15 @@ package enum PolicyWriter {
         [
             ("stabilizationWindowSeconds", .integer(rules.stabilizationWindowSeconds)),
             ("selectPolicy", .text(rules.select.rawValue)),
-            ("policies", .list(rules.limits.map {
-                .inline([("type", .text($0.kind.rawValue)), ("value", .integer($0.value)), ("periodSeconds", .integer($0.periodSeconds))])
-            })),
+            (
+                "policies",
+                .list(
+                    rules.limits.map {
+                        .inline([
+                            ("type", .text($0.kind.rawValue)), ("value", .integer($0.value)), ("periodSeconds", .integer($0.periodSeconds)),
+                        ])
+                    })
+            ),
             ("tolerance", .decimal(Int64(rules.tolerancePPM), Quantity.microDecimals)),
         ]
     }

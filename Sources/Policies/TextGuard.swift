@@ -48,9 +48,12 @@ enum TextGuard {
     private static func aliasProblem(_ bytes: [UInt8]) -> PolicyProblem? {
         let aliases = count(UInt8(ascii: "*"), in: bytes)
         guard aliases > 0, count(UInt8(ascii: "&"), in: bytes) > 0 else { return nil }
-        if aliases > aliasLimit { return refusal(at: .start, "more than \(aliasLimit) aliases (*name) beside anchors (&name); write the fields out") }
+        if aliases > aliasLimit {
+            return refusal(at: .start, "more than \(aliasLimit) aliases (*name) beside anchors (&name); write the fields out")
+        }
         guard bytes.count > anchoredTextLimitBytes else { return nil }
-        return refusal(at: .start, "more than \(anchoredTextLimitBytes) bytes in a text with aliases (*name); write the fields out or split it")
+        return refusal(
+            at: .start, "more than \(anchoredTextLimitBytes) bytes in a text with aliases (*name); write the fields out or split it")
     }
 
     /// How often the mark may begin an anchor or alias: at the beginning of a word, with a name after it.

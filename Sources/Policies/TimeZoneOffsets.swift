@@ -18,10 +18,12 @@ enum TimeZoneOffsets {
         let (start, end) = window(around: now)
         var offsets = [ZoneOffset(from: .earliestWritable, secondsEastOfUTC: zone.secondsFromGMT(for: start))]
         var last = start
-        while offsets.count < Schedule.offsetsLimit, let next = zone.nextDaylightSavingTimeTransition(after: last), next > last, next < end {
+        while offsets.count < Schedule.offsetsLimit, let next = zone.nextDaylightSavingTimeTransition(after: last), next > last, next < end
+        {
             let seconds = zone.secondsFromGMT(for: next)
             if seconds != offsets[offsets.count - 1].secondsEastOfUTC {
-                offsets.append(ZoneOffset(from: LogTime(microseconds: Int64(next.timeIntervalSince1970) * 1_000_000), secondsEastOfUTC: seconds))
+                offsets.append(
+                    ZoneOffset(from: LogTime(microseconds: Int64(next.timeIntervalSince1970) * 1_000_000), secondsEastOfUTC: seconds))
             }
             last = next
         }
@@ -43,8 +45,10 @@ enum TimeZoneOffsets {
 
     /// All that the tz database has (file `backward` and the zones of Europe and North America): KEDA takes them.
     private static let withoutArea: Set<String> = [
-        "CET", "CST6CDT", "Cuba", "EET", "EST", "EST5EDT", "Egypt", "Eire", "GB", "GB-Eire", "GMT", "GMT+0", "GMT-0", "GMT0", "Greenwich", "HST", "Hongkong",
-        "Iceland", "Iran", "Israel", "Jamaica", "Japan", "Kwajalein", "Libya", "MET", "MST", "MST7MDT", "NZ", "NZ-CHAT", "Navajo", "PRC", "PST8PDT", "Poland",
+        "CET", "CST6CDT", "Cuba", "EET", "EST", "EST5EDT", "Egypt", "Eire", "GB", "GB-Eire", "GMT", "GMT+0", "GMT-0", "GMT0", "Greenwich",
+        "HST", "Hongkong",
+        "Iceland", "Iran", "Israel", "Jamaica", "Japan", "Kwajalein", "Libya", "MET", "MST", "MST7MDT", "NZ", "NZ-CHAT", "Navajo", "PRC",
+        "PST8PDT", "Poland",
         "Portugal", "ROC", "ROK", "Singapore", "Turkey", "UCT", "UTC", "Universal", "W-SU", "WET", "Zulu",
     ]
 

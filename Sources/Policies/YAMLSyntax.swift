@@ -13,7 +13,8 @@ extension YamlError {
             return Self.problem(document, place, "not YAML: \(problem)\(Self.remedy(at: place, in: text))")
         case .duplicatedKeysInMapping(let keys, let context):
             let place = Place(line: max(context.mark.line, 1), column: max(context.mark.column, 1))
-            return Self.problem(document, place, "the field \(keys.prefix(3).joined(separator: ", ")) is there twice in one object; keep one")
+            return Self.problem(
+                document, place, "the field \(keys.prefix(3).joined(separator: ", ")) is there twice in one object; keep one")
         case .reader(let problem, let offset, _, _):
             return Self.problem(document, Self.place(ofCharacter: offset ?? 0, in: text), "not YAML: \(problem)")
         default:

@@ -49,7 +49,8 @@ enum YAMLText {
         case .integer(let integer): "\(integer)"
         case .flag(let flag): "\(flag)"
         case .decimal(let value, let decimals): Quantity.text(value, decimals: decimals)
-        case .object(let members), .inline(let members): "{\(members.map { "\(scalar($0.name)): \(inline($0.value))" }.joined(separator: ", "))}"
+        case .object(let members), .inline(let members):
+            "{\(members.map { "\(scalar($0.name)): \(inline($0.value))" }.joined(separator: ", "))}"
         case .list(let elements), .inlineList(let elements): "[\(elements.map(inline).joined(separator: ", "))]"
         }
     }

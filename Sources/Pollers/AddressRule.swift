@@ -100,10 +100,12 @@ package struct AddressRule: Hashable, Sendable {
     private static let names: Set<String> = ["metadata.google.internal", "metadata.goog", "instance-data.ec2.internal", "instance-data"]
 
     private static let refused: [(AddressPrefix, String)] = [
-        ("127.0.0.0/8", "a loopback address"), ("::1", "a loopback address"), ("0.0.0.0/8", "an address of the machine itself"), ("::", "an address of the machine itself"),
+        ("127.0.0.0/8", "a loopback address"), ("::1", "a loopback address"), ("0.0.0.0/8", "an address of the machine itself"),
+        ("::", "an address of the machine itself"),
         ("169.254.0.0/16", "a link-local address"), ("fe80::/10", "a link-local address"),
         // Where clouds answer with credentials outside the link-local range.
-        ("fd00:ec2::254", "a cloud's metadata address"), ("fd20:ce::254", "a cloud's metadata address"), ("100.100.100.200", "a cloud's metadata address"),
+        ("fd00:ec2::254", "a cloud's metadata address"), ("fd20:ce::254", "a cloud's metadata address"),
+        ("100.100.100.200", "a cloud's metadata address"),
         ("168.63.129.16", "a cloud's metadata address"), ("192.0.0.192", "a cloud's metadata address"),
         ("224.0.0.0/4", "a multicast address"), ("ff00::/8", "a multicast address"), ("255.255.255.255", "a broadcast address"),
     ].compactMap { text, what in AddressPrefix(text).map { ($0, what) } }

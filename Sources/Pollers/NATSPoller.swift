@@ -16,7 +16,8 @@ struct NATSPoller: Sendable {
     func work(_ poll: Poll, account: String, stream: String, consumer: String) async throws -> Double {
         try await client.getFromAny(poll, path: "/jsz", query: [("acc", account), ("consumers", "true")], rule: rule) { answer in
             try Self.work(
-                status: answer.status, body: answer.body, account: account, stream: stream, consumer: consumer, countsInFlight: poll.countsInFlight)
+                status: answer.status, body: answer.body, account: account, stream: stream, consumer: consumer,
+                countsInFlight: poll.countsInFlight)
         }
     }
 
@@ -29,8 +30,12 @@ struct NATSPoller: Sendable {
         guard let found = answer.account_details?.first(where: { $0.name == account || $0.id == account }) else {
             throw PollFault("NATS knows no account \(account), or it has no streams on this server")
         }
-        guard let held = found.stream_detail?.first(where: { $0.name == stream }) else { throw PollFault("NATS has no stream \(stream) in \(account) on this server") }
-        guard let read = held.consumer_detail?.first(where: { $0.name == consumer }) else { throw PollFault("the stream \(stream) has no consumer \(consumer)") }
+        guard let held = found.stream_detail?.first(where: { $0.name == stream }) else {
+            throw PollFault("NATS has no stream \(stream) in \(account) on this server")
+        }
+        guard let read = held.consumer_detail?.first(where: { $0.name == consumer }) else {
+            throw PollFault("the stream \(stream) has no consumer \(consumer)")
+        }
         try checkLeads(read, consumer)
         return Double(read.num_pending) + (countsInFlight ? Double(read.num_ack_pending ?? 0) : 0)
     }
@@ -38,9 +43,13 @@ struct NATSPoller: Sendable {
     /// Without `cluster` there is one server, which leads everything.
     private static func checkLeads(_ read: Answer.Consumer, _ consumer: String) throws(PollFault) {
         guard let cluster = read.cluster else { return }
-        guard let leader = cluster.leader, !leader.isEmpty else { throw PollFault("the consumer \(consumer) has no leader at the moment", isOfOneServer: true) }
+        guard let leader = cluster.leader, !leader.isEmpty else {
+            throw PollFault("the consumer \(consumer) has no leader at the moment", isOfOneServer: true)
+        }
         guard let others = cluster.replicas, others.contains(where: { $0.name == leader }) else { return }
-        throw PollFault("a follower of \(consumer) responded, and its counts lag; the leader is \(leader): name an endpoint that reaches it", isOfOneServer: true)
+        throw PollFault(
+            "a follower of \(consumer) responded, and its counts lag; the leader is \(leader): name an endpoint that reaches it",
+            isOfOneServer: true)
     }
 
     /// Names as they are on the wire.

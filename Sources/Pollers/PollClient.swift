@@ -51,7 +51,8 @@ struct PollClient: Sendable {
 
     /// What `read` makes of the answer of one of the servers behind the name: of the first that isn't `PollFault.isOfOneServer`.
     func getFromAny<Value: Sendable>(
-        _ poll: Poll, path: String, query: [(name: String, value: String)], rule: AddressRule?, read: @escaping @Sendable (Answer) throws -> Value
+        _ poll: Poll, path: String, query: [(name: String, value: String)], rule: AddressRule?,
+        read: @escaping @Sendable (Answer) throws -> Value
     ) async throws -> Value {
         try await ask(poll, path, query, rule: rule, read: read)
     }
@@ -60,11 +61,13 @@ struct PollClient: Sendable {
     private static let asksOfOneAddress = 3
 
     private func ask<Value: Sendable>(
-        _ poll: Poll, _ path: String, _ query: [(name: String, value: String)], rule: AddressRule?, read: @escaping @Sendable (Answer) throws -> Value
+        _ poll: Poll, _ path: String, _ query: [(name: String, value: String)], rule: AddressRule?,
+        read: @escaping @Sendable (Answer) throws -> Value
     ) async throws -> Value {
         guard let url = PollURL(poll.source.address) else {
             throw PollFault(
-                "\(poll.source.address) names no host that can be asked, or has no port from \(PolicyLimits.ports.lowerBound) to \(PolicyLimits.ports.upperBound): correct the address in the policy")
+                "\(poll.source.address) names no host that can be asked, or has no port from \(PolicyLimits.ports.lowerBound) to \(PolicyLimits.ports.upperBound): correct the address in the policy"
+            )
         }
         let request = try request(poll, base: url.text, path, query)
         return try await deadline(poll) {
@@ -85,7 +88,9 @@ struct PollClient: Sendable {
         guard let rule else { return addresses }
         let permitted = addresses.filter { rule.refusal(of: $0) == nil }
         if permitted.isEmpty, let first = addresses.first {
-            throw PollFault("\(url.text) leads to \(first), \(rule.refusal(of: first) ?? ""), which a policy object may not poll; allow it under kubernetes.policyAddresses")
+            throw PollFault(
+                "\(url.text) leads to \(first), \(rule.refusal(of: first) ?? ""), which a policy object may not poll; allow it under kubernetes.policyAddresses"
+            )
         }
         return permitted
     }
@@ -119,7 +124,9 @@ struct PollClient: Sendable {
         var base = base[...]
         // Policies of older logs may name a port that none is; the client of HTTP doesn't outlive one.
         if let port = URLComponents(string: String(base))?.port, !PolicyLimits.ports.contains(port) {
-            throw PollFault("\(base) has no port from \(PolicyLimits.ports.lowerBound) to \(PolicyLimits.ports.upperBound): correct the address in the policy")
+            throw PollFault(
+                "\(base) has no port from \(PolicyLimits.ports.lowerBound) to \(PolicyLimits.ports.upperBound): correct the address in the policy"
+            )
         }
         while base.hasSuffix("/") { base.removeLast() }
         let parameters = query.map { "\($0.name)=\(PercentCoding.encode($0.value))" }.joined(separator: "&")
@@ -137,7 +144,9 @@ struct PollClient: Sendable {
         if let file = tls.certFile { configuration.certificateChain = try certificates(file).map { .certificate($0) } }
         if let file = tls.keyFile {
             let bytes = try secrets.read(file)
-            guard let key = try? NIOSSLPrivateKey(bytes: bytes, format: .pem) else { throw PollFault("\(file) holds no private key in PEM") }
+            guard let key = try? NIOSSLPrivateKey(bytes: bytes, format: .pem) else {
+                throw PollFault("\(file) holds no private key in PEM")
+            }
             configuration.privateKey = .privateKey(key)
         }
         return configuration
@@ -145,7 +154,9 @@ struct PollClient: Sendable {
 
     private func certificates(_ file: String) throws(PollFault) -> [NIOSSLCertificate] {
         let bytes = try secrets.read(file)
-        guard let certificates = try? NIOSSLCertificate.fromPEMBytes(bytes), !certificates.isEmpty else { throw PollFault("\(file) holds no certificate in PEM") }
+        guard let certificates = try? NIOSSLCertificate.fromPEMBytes(bytes), !certificates.isEmpty else {
+            throw PollFault("\(file) holds no certificate in PEM")
+        }
         return certificates
     }
 }

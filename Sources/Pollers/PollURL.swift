@@ -23,7 +23,9 @@ struct PollURL: Hashable, Sendable {
         while path.hasSuffix("/") { path.removeLast() }
         self.path = String(path)
         if authority.hasPrefix("[") {
-            guard let end = authority.firstIndex(of: "]"), IPAddress(String(authority[authority.index(after: authority.startIndex)..<end])) != nil else { return nil }
+            guard let end = authority.firstIndex(of: "]"),
+                IPAddress(String(authority[authority.index(after: authority.startIndex)..<end])) != nil
+            else { return nil }
             host = authority[authority.index(after: authority.startIndex)..<end].lowercased()
             port = String(authority[authority.index(after: end)...])
             isIPv6 = true

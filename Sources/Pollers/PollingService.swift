@@ -91,7 +91,11 @@ struct PollTarget: Hashable, Sendable {
     static func all(of policies: [Policy]) -> [PollTarget] {
         policies.flatMap { policy in
             policy.triggers.compactMap { trigger in
-                trigger.poll.map { PollTarget(pool: policy.pool, metric: trigger.name, poll: $0, patience: policy.fallback?.failureThreshold ?? defaultPatience, policy: policy.name) }
+                trigger.poll.map {
+                    PollTarget(
+                        pool: policy.pool, metric: trigger.name, poll: $0, patience: policy.fallback?.failureThreshold ?? defaultPatience,
+                        policy: policy.name)
+                }
             }
         }
     }
@@ -116,7 +120,8 @@ struct Poller: Sendable {
             pace.note(failed: (try? outcome.get()) == nil)
             let at = WallClock.microseconds()
             do { try await append(PollObservation.batch(pool: target.pool, metric: target.metric, outcome: outcome, at: at)) } catch {
-                logger.warning("observation not appended", metadata: ["pool": "\(target.pool)", "metric": "\(target.metric)", "problem": "\(error)"])
+                logger.warning(
+                    "observation not appended", metadata: ["pool": "\(target.pool)", "metric": "\(target.metric)", "problem": "\(error)"])
             }
             try? await Task.sleep(for: pace.delay(chance: .random(in: 0..<1)))
         }
@@ -125,21 +130,27 @@ struct Poller: Sendable {
     func look() async -> Result<Double, PollFault> {
         let rule = await self.rule(target.policy)
         do {
-            let value = switch target.poll.source {
-            case .prometheus(_, let query, let ignoreNullValues):
-                try await PrometheusPoller(client: client, rule: rule).value(target.poll, query: query, ignoreNullValues: ignoreNullValues)
-            case .natsJetStream(_, let account, let stream, let consumer):
-                try await NATSPoller(client: client, rule: rule).work(target.poll, account: account, stream: stream, consumer: consumer)
-            }
+            let value =
+                switch target.poll.source {
+                case .prometheus(_, let query, let ignoreNullValues):
+                    try await PrometheusPoller(client: client, rule: rule).value(
+                        target.poll, query: query, ignoreNullValues: ignoreNullValues)
+                case .natsJetStream(_, let account, let stream, let consumer):
+                    try await NATSPoller(client: client, rule: rule).work(target.poll, account: account, stream: stream, consumer: consumer)
+                }
             // An event holds thousandths in 64 bits: what is beyond them would be no value there, and nobody would know why.
-            guard abs(value) <= Self.mostValue else { return .failure(PollFault("the value \(value) is too large: at most \(Self.mostValue) in magnitude can be decided on")) }
+            guard abs(value) <= Self.mostValue else {
+                return .failure(PollFault("the value \(value) is too large: at most \(Self.mostValue) in magnitude can be decided on"))
+            }
             return .success(value)
         } catch let fault as PollFault {
             return .failure(fault)
         } catch is CancellationError {
             return .failure(PollFault("stopped"))
         } catch {
-            let problem = connectionProblem(error, handshake: "check tls.caFile, the name in its certificate, and whether it wants one of ours") { "\($0)" }
+            let problem = connectionProblem(
+                error, handshake: "check tls.caFile, the name in its certificate, and whether it wants one of ours"
+            ) { "\($0)" }
             return .failure(PollFault("\(target.poll.source.address) can't be asked: \(problem)"))
         }
     }
@@ -149,7 +160,8 @@ struct Poller: Sendable {
         let subject: Logger.Metadata = ["pool": "\(target.pool)", "metric": "\(target.metric)"]
         switch outcome {
         case .success where failures > 0: logger.info("metric fetched again", metadata: subject)
-        case .failure(let fault) where failures == 0: logger.warning("metric not fetched", metadata: subject.merging(["problem": "\(fault)"]) { $1 })
+        case .failure(let fault) where failures == 0:
+            logger.warning("metric not fetched", metadata: subject.merging(["problem": "\(fault)"]) { $1 })
         default: break
         }
     }

@@ -27,7 +27,9 @@ struct PrometheusPoller: Sendable {
         case .vector(let all): values = all
         case .other: throw PollFault("the query gives a \(data.resultType), not a number: make it a scalar or a vector of one")
         }
-        guard values.count <= 1 else { throw PollFault("the query gives \(values.count) series, not one: aggregate it, with sum() for instance") }
+        guard values.count <= 1 else {
+            throw PollFault("the query gives \(values.count) series, not one: aggregate it, with sum() for instance")
+        }
         guard let text = values.first else {
             if ignoreNullValues { return 0 }
             throw PollFault("the query gives nothing")

@@ -16,8 +16,12 @@ package struct SecretFolder: Sendable {
     package init(path: String?) { self.path = path }
 
     func read(_ file: String) throws(PollFault) -> [UInt8] {
-        guard let path else { throw PollFault("\(file) can't be read: the service has no folder of secrets; name one in its configuration") }
-        guard let folder = Self.real(path), let target = Self.real("\(path)/\(file)") else { throw PollFault("\(file) is not in the folder of secrets") }
+        guard let path else {
+            throw PollFault("\(file) can't be read: the service has no folder of secrets; name one in its configuration")
+        }
+        guard let folder = Self.real(path), let target = Self.real("\(path)/\(file)") else {
+            throw PollFault("\(file) is not in the folder of secrets")
+        }
         guard target.hasPrefix("\(folder)/") else { throw PollFault("\(file) leads out of the folder of secrets") }
         do throws(SmallFile.Fault) { return try SmallFile.read(target, limitBytes: Self.limitBytes) } catch {
             switch error {
@@ -33,7 +37,9 @@ package struct SecretFolder: Sendable {
         let bytes = try read(file)
         let end = bytes.lastIndex { !" \t\r\n".utf8.contains($0) }
         let token = bytes[..<(end.map { $0 + 1 } ?? 0)]
-        guard !token.isEmpty, token.allSatisfy({ (0x21...0x7E).contains($0) }) else { throw PollFault("\(file) doesn't hold one token in one line") }
+        guard !token.isEmpty, token.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw PollFault("\(file) doesn't hold one token in one line")
+        }
         return String(decoding: token, as: UTF8.self)
     }
 

@@ -109,7 +109,8 @@ package struct DecisionVerifier {
         var checked = CheckedDecision(seq: due.seq, at: due.at, pool: due.pool, shadow: due.shadow, recorded: due.body)
         if let again, again.elementsEqual(due.body.utf8) { return checked }
         checked.difference = DecisionDifference(
-            seq: due.seq, pool: log.names.text(of: due.pool), recorded: due.body, recomputed: again.map { String(decoding: $0, as: UTF8.self) })
+            seq: due.seq, pool: log.names.text(of: due.pool), recorded: due.body,
+            recomputed: again.map { String(decoding: $0, as: UTF8.self) })
         return checked
     }
 }
@@ -202,7 +203,11 @@ extension RecordedDecision {
         pool = event.pool
         body = batch.text(event.body)
         // What lies in a tampered log may be anything.
-        guard batch.bytes.withUnsafeBufferPointer({ JSONCursor.isObject(UnsafeBufferPointer(rebasing: $0[event.body.lower..<event.body.upper])) }) else {
+        guard
+            batch.bytes.withUnsafeBufferPointer({
+                JSONCursor.isObject(UnsafeBufferPointer(rebasing: $0[event.body.lower..<event.body.upper]))
+            })
+        else {
             asOf = -1
             return
         }

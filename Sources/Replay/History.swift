@@ -20,10 +20,11 @@ package enum History {
     ///
     /// - Parameter ignoringCheckpoints: folds from the beginning: for checking the checkpoints themselves.
     package static func world(of log: EventLog, at moment: Moment, ignoringCheckpoints: Bool = false) throws(LogError) -> State {
-        let last: Position = switch moment {
-        case .position(let position): position
-        case .time(let time): try log.position(at: time)
-        }
+        let last: Position =
+            switch moment {
+            case .position(let position): position
+            case .time(let time): try log.position(at: time)
+            }
         var world = ignoringCheckpoints ? State() : State.nearest(to: last, in: log)
         while true {
             let batches = try log.read(after: world.position, limitEvents: sliceEvents)

@@ -32,7 +32,8 @@ package struct LogReplay {
         let hopeful = try DecisionVerifier(log: log, first: stretch.first, last: stretch.last, pools: pools)
         let chain = try log.verify(after: hopeful.world.position, through: stretch.last, progress: progress)
         summary.fault = chain.fault
-        verifier = chain.isSound
+        verifier =
+            chain.isSound
             ? hopeful : try DecisionVerifier(log: log, first: stretch.first, last: stretch.last, pools: pools, soundThrough: chain.head.seq)
     }
 

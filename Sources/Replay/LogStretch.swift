@@ -14,16 +14,18 @@ package struct LogStretch: Hashable, Sendable {
 
     /// Nil where no event lies between the two.
     package init?(of log: EventLog, from: Moment? = nil, to: Moment? = nil) throws(LogError) {
-        first = switch from {
-        case nil: 1
-        case .position(let position): max(1, position)
-        case .time(let time): try log.position(at: time.adding(microseconds: -1)) + 1
-        }
-        last = switch to {
-        case nil: log.head.seq
-        case .position(let position): min(position, log.head.seq)
-        case .time(let time): try log.position(at: time)
-        }
+        first =
+            switch from {
+            case nil: 1
+            case .position(let position): max(1, position)
+            case .time(let time): try log.position(at: time.adding(microseconds: -1)) + 1
+            }
+        last =
+            switch to {
+            case nil: log.head.seq
+            case .position(let position): min(position, log.head.seq)
+            case .time(let time): try log.position(at: time)
+            }
         guard first <= last else { return nil }
         let head = log.head.at
         firstAt = try log.event(at: first)?.at ?? head

@@ -1,9 +1,9 @@
 #if canImport(Glibc)
-package import Glibc
+    package import Glibc
 #elseif canImport(Musl)
-package import Musl
+    package import Musl
 #else
-package import Darwin
+    package import Darwin
 #endif
 
 // What is in this file, if it isn't absurdly large?
@@ -75,11 +75,11 @@ package enum SmallFile {
 
     private static func readSome(_ file: Int32, _ part: UnsafeMutableRawBufferPointer) -> Int {
         #if canImport(Glibc)
-        Glibc.read(file, part.baseAddress, part.count)
+            Glibc.read(file, part.baseAddress, part.count)
         #elseif canImport(Musl)
-        Musl.read(file, part.baseAddress, part.count)
+            Musl.read(file, part.baseAddress, part.count)
         #else
-        Darwin.read(file, part.baseAddress, part.count)
+            Darwin.read(file, part.baseAddress, part.count)
         #endif
     }
 }

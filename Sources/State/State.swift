@@ -130,19 +130,25 @@ package struct State: Sendable {
             return false
         }
 
-        package mutating func skipDamaged(_ event: CommittedEvent) -> Bool { skip(event, "its body is not JSON: the file is damaged, run log verify") }
+        package mutating func skipDamaged(_ event: CommittedEvent) -> Bool {
+            skip(event, "its body is not JSON: the file is damaged, run log verify")
+        }
     }
 
     /// Applies one event; false where it fits no state and changes nothing.
     @inline(__always)
     private mutating func apply(_ event: CommittedEvent, of batch: CommittedBatch, names: some NameReading, _ fold: inout Fold) -> Bool {
         // Names that are fields come from the body; of a subject's the dictionary of the log has more.
-        guard labels.hasRoom(forBytes: Int(event.body.count) + EventLimits.nameBytes) else { return fold.skip(event, "the table of labels is full at \(labels.count) names") }
+        guard labels.hasRoom(forBytes: Int(event.body.count) + EventLimits.nameBytes) else {
+            return fold.skip(event, "the table of labels is full at \(labels.count) names")
+        }
         switch event.kind {
         case .actorCreated, .actorRequested, .actorWithdrawn, .actorPlaced, .actorRunning, .actorIdle, .actorPaused,
             .actorSuspended, .actorCrashed, .actorDeleted:
             // One that fits several of its name is none of them, and only this kind would make another.
-            if event.kind == .actorRunning, !event.extensions.isEmpty, actors.find(event.subject) == nil, batch.isAmbiguous(event) { return false }
+            if event.kind == .actorRunning, !event.extensions.isEmpty, actors.find(event.subject) == nil, batch.isAmbiguous(event) {
+                return false
+            }
             return batch.withBody(of: event) { applyActor(event, ActorFields(event.kind, $0), names, &fold) }
         case .workerReady, .workerDraining, .workerGone:
             return batch.withBody(of: event) { applyWorker(event, $0, names, &fold) }

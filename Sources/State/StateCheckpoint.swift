@@ -75,7 +75,9 @@ extension State {
         }
         for (index, pool) in pools.enumerated() {
             for member in pool.members { try check(there.contains(member), "a pool's member") }
-            for ticket in pool.queue.all { try check(ticket.actor >= 0 && ticket.actor < actors.capacity && Int(actors[ticket.actor].pool) == index, "a ticket") }
+            for ticket in pool.queue.all {
+                try check(ticket.actor >= 0 && ticket.actor < actors.capacity && Int(actors[ticket.actor].pool) == index, "a ticket")
+            }
         }
         for actor in active.indices { try check(actor >= 0 && actor < actors.capacity, "a snapshot") }
         for actor in forecasts.indices + forecasts.due.keys.sorted() { try check(actor >= 0 && actor < actors.capacity, "a forecast") }
@@ -198,7 +200,9 @@ extension PoolState {
         evaluatedAt = try reader.optional { reader throws(ByteFault) in try reader.time() }
         scaleProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
         policyProblem = try reader.optional { reader throws(ByteFault) in try reader.string() }
-        targetProblem = try reader.optional { reader throws(ByteFault) in TargetProblem(reason: try reader.string(), text: try reader.string()) }
+        targetProblem = try reader.optional { reader throws(ByteFault) in
+            TargetProblem(reason: try reader.string(), text: try reader.string())
+        }
         failedStarts = try reader.optional { reader throws(ByteFault) in
             FailedStarts(count: try reader.int(), error: try reader.string(), at: try reader.time())
         }

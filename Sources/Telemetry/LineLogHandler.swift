@@ -31,7 +31,8 @@ package struct LineLogHandler: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        let entry = Entry(time: configuration.now(), level: event.level, label: label, message: Self.bounded("\(event.message)"), members: members(event))
+        let entry = Entry(
+            time: configuration.now(), level: event.level, label: label, message: Self.bounded("\(event.message)"), members: members(event))
         switch configuration.format {
         case .text: configuration.write(Self.text(entry))
         case .json: configuration.write(Self.json(entry))
@@ -144,7 +145,8 @@ package struct LineLogHandler: LogHandler {
 
     /// As it is where it is one plain word, else in quotes.
     private static func appendWord(_ text: String, to bytes: inout [UInt8]) {
-        let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") && $0 != 0x7F }
+        let isPlain =
+            !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") && $0 != 0x7F }
         if !isPlain { bytes.append(UInt8(ascii: "\"")) }
         if isPlain { bytes.append(contentsOf: text.utf8) } else { JSONText.appendEscaped(text.utf8, to: &bytes) }
         if !isPlain { bytes.append(UInt8(ascii: "\"")) }

@@ -32,7 +32,8 @@ package struct LogConfiguration: Sendable {
 
     /// To be called once, before the first logger is made.
     package func bootstrap() {
-        LoggingSystem.bootstrap({ label, provider in LineLogHandler(label: label, configuration: self, metadataProvider: provider) }, metadataProvider: nil)
+        LoggingSystem.bootstrap(
+            { label, provider in LineLogHandler(label: label, configuration: self, metadataProvider: provider) }, metadataProvider: nil)
     }
 }
 

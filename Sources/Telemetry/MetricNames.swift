@@ -9,19 +9,31 @@ extension MetricDescription {
         .init("greenroom_events_appended_total", "Events appended to the log, by kind."),
         .init("greenroom_events_duplicate_total", "Events that were appended before; the response has their first position."),
         .init("greenroom_events_superseded_total", "Events that did not fit their actor's state and changed nothing."),
-        .init("greenroom_events_skipped_total", "Events of the log that could not be read into the state and were skipped; the service's log names their positions."),
-        .init("greenroom_append_seconds", "Time from receiving events until they are durable.", unit: .seconds, buckets: Buckets.latencySeconds),
+        .init(
+            "greenroom_events_skipped_total",
+            "Events of the log that could not be read into the state and were skipped; the service's log names their positions."),
+        .init(
+            "greenroom_append_seconds", "Time from receiving events until they are durable.", unit: .seconds,
+            buckets: Buckets.latencySeconds),
         .init("greenroom_commit_events", "Events of one commit.", buckets: Buckets.counts),
         .init("greenroom_log_bytes", "Size of the log's files.", unit: .bytes),
         .init("greenroom_log_disk_free_bytes", "Free bytes on the log's disk.", unit: .bytes),
         .init("greenroom_log_writable", "1 if appends are accepted; 0 if the disk refuses them, or the log's file isn't at its path."),
-        .init("greenroom_log_time_ahead_seconds", "How far the log's time is ahead of the machine's clock, which was set back.", unit: .seconds),
+        .init(
+            "greenroom_log_time_ahead_seconds", "How far the log's time is ahead of the machine's clock, which was set back.",
+            unit: .seconds),
 
         // The loop.
-        .init("greenroom_decision_seconds", "Time from a commit to the decision that follows.", unit: .seconds, buckets: Buckets.latencySeconds),
-        .init("greenroom_reaction_seconds", "Time from receiving an event to the scale target's response.", unit: .seconds, buckets: Buckets.latencySeconds),
+        .init(
+            "greenroom_decision_seconds", "Time from a commit to the decision that follows.", unit: .seconds,
+            buckets: Buckets.latencySeconds),
+        .init(
+            "greenroom_reaction_seconds", "Time from receiving an event to the scale target's response.", unit: .seconds,
+            buckets: Buckets.latencySeconds),
         .init("greenroom_decisions_total", "Decisions, by pool, direction and deciding reason."),
-        .init("greenroom_shadow_decisions_total", "Decisions of shadow policies, which are never applied, by pool, shadow, direction and reason."),
+        .init(
+            "greenroom_shadow_decisions_total",
+            "Decisions of shadow policies, which are never applied, by pool, shadow, direction and reason."),
         .init("greenroom_loop_lag_seconds", "Age of the oldest commit that the loop has not read.", unit: .seconds),
         .init("greenroom_actuation_failures_total", "Calls to scale targets that failed, by pool."),
         .init("greenroom_loop_read_failures_total", "Reads of the log that failed."),
@@ -29,19 +41,27 @@ extension MetricDescription {
 
         // HTTP.
         .init("greenroom_http_requests_total", "Responses, by route and status."),
-        .init("greenroom_http_request_seconds", "Time from a request's head to the end of its response, by route.", unit: .seconds, buckets: Buckets.latencySeconds),
+        .init(
+            "greenroom_http_request_seconds", "Time from a request's head to the end of its response, by route.", unit: .seconds,
+            buckets: Buckets.latencySeconds),
         .init("greenroom_http_bodies_refused_total", "Request bodies refused because too many bytes were waiting."),
 
         // External metrics.
         .init("greenroom_external_metrics_requests_total", "Responses of the external metrics API, by status."),
-        .init("greenroom_external_metrics_request_seconds", "Time from such a request's head to its response.", unit: .seconds, buckets: Buckets.latencySeconds),
+        .init(
+            "greenroom_external_metrics_request_seconds", "Time from such a request's head to its response.", unit: .seconds,
+            buckets: Buckets.latencySeconds),
 
         // Object storage.
         .init("greenroom_object_storage_requests_total", "Requests to object stores, by store, operation and outcome."),
-        .init("greenroom_object_storage_request_seconds", "Time from such a request to its response, by store and operation.", unit: .seconds, buckets: Buckets.latencySeconds),
+        .init(
+            "greenroom_object_storage_request_seconds", "Time from such a request to its response, by store and operation.", unit: .seconds,
+            buckets: Buckets.latencySeconds),
 
         // Pools.
-        .init("greenroom_pool_desired_workers", "Workers the pool should have: the count set on the target, or in mode recommend the last recommendation."),
+        .init(
+            "greenroom_pool_desired_workers",
+            "Workers the pool should have: the count set on the target, or in mode recommend the last recommendation."),
         .init("greenroom_pool_ready_workers", "Workers that can host actors."),
         .init("greenroom_pool_busy_workers", "Workers that hold at least one actor."),
         .init("greenroom_pool_starting_workers", "Workers requested that are not ready yet."),
@@ -52,7 +72,9 @@ extension MetricDescription {
         .init("greenroom_oldest_wait_seconds", "Age of the oldest waiting actor; 0 if none waits.", unit: .seconds),
         .init("greenroom_wait_seconds", "Time actors waited for a worker.", unit: .seconds, buckets: Buckets.waitSeconds),
         .init("greenroom_placements_total", "Actors placed on a worker, by tier of their snapshot."),
-        .init("greenroom_worker_start_seconds", "Time from the decision for a worker until it is ready.", unit: .seconds, buckets: Buckets.waitSeconds),
+        .init(
+            "greenroom_worker_start_seconds", "Time from the decision for a worker until it is ready.", unit: .seconds,
+            buckets: Buckets.waitSeconds),
 
         // Telemetry itself.
         .init(droppedSeriesName, "Series that were not recorded, because there are too many, or the name has another type."),

@@ -22,11 +22,15 @@ package struct ProcessMetrics: Sendable {
             found.append(.init(name: name, kind: kind, help: help, unit: unit, series: [MetricLabels([]): Reading(value)]))
         }
         let stat = Self.statFields(Self.readFile("/proc/self/stat"))
-        add("process_cpu_seconds_total", .counter, "Processor time this process used.", .seconds, stat.map { ($0[11] + $0[12]) / ticksPerSecond })
+        add(
+            "process_cpu_seconds_total", .counter, "Processor time this process used.", .seconds,
+            stat.map { ($0[11] + $0[12]) / ticksPerSecond })
         add("process_virtual_memory_bytes", .gauge, "Address space of this process.", .bytes, stat.map { $0[20] })
         add("process_resident_memory_bytes", .gauge, "Memory this process occupies.", .bytes, stat.map { $0[21] * pageBytes })
         add("process_threads", .gauge, "Threads of this process.", nil, stat.map { $0[17] })
-        add("process_start_time_seconds", .gauge, "When this process started, in seconds since 1970.", .seconds, stat.flatMap { startTime($0[19]) })
+        add(
+            "process_start_time_seconds", .gauge, "When this process started, in seconds since 1970.", .seconds,
+            stat.flatMap { startTime($0[19]) })
         add("process_open_fds", .gauge, "Open file descriptors.", nil, Self.openFiles())
         add("process_max_fds", .gauge, "File descriptors this process may open.", nil, Self.openFilesLimit())
         return found

@@ -72,7 +72,8 @@ package final class PrometheusMetrics: MetricsFactory, Sendable {
     }
 
     package func makeFloatingPointCounter(label: String, dimensions: [(String, String)]) -> any FloatingPointCounterHandler {
-        series(MetricNaming.counterName(label), .counter, label, dimensions) { _ in FloatingCounterInstrument() } ?? FloatingCounterInstrument()
+        series(MetricNaming.counterName(label), .counter, label, dimensions) { _ in FloatingCounterInstrument() }
+            ?? FloatingCounterInstrument()
     }
 
     package func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler { gauge(label, dimensions) }
@@ -101,7 +102,8 @@ package final class PrometheusMetrics: MetricsFactory, Sendable {
     private func histogram(_ label: String, _ dimensions: [(String, String)], defaultBounds: [Double]) -> HistogramInstrument {
         let name = MetricNaming.metricName(label)
         let bounds = descriptions[name]?.buckets ?? defaultBounds
-        return series(name, .histogram, label, dimensions, bounds) { HistogramInstrument(bounds: $0) } ?? HistogramInstrument(bounds: bounds)
+        return series(name, .histogram, label, dimensions, bounds) { HistogramInstrument(bounds: $0) }
+            ?? HistogramInstrument(bounds: bounds)
     }
 
     /// The series of that name and these labels, made if it isn't there; nil where it can't be had. What is counted on a

@@ -15,7 +15,9 @@ package struct CommandTurns: TurnRunner {
         self.command = command
     }
 
-    package func run(_ placement: Placement, on worker: String, restored: @Sendable (Int64?) async -> Void) async throws(TurnFault) -> TurnSnapshot? {
+    package func run(_ placement: Placement, on worker: String, restored: @Sendable (Int64?) async -> Void) async throws(TurnFault)
+        -> TurnSnapshot?
+    {
         let status: TerminationStatus
         do {
             let result = try await Subprocess.run(

@@ -88,7 +88,9 @@ actor Outbox {
         var waited = Duration.zero
         while true {
             do throws(WorkerLinkFault) { return .success(try await link.send(batch)) } catch {
-                guard case .unavailable(let problem, let retryAfter) = error, closed == nil, waited < limits.reportLimit else { return .failure(error) }
+                guard case .unavailable(let problem, let retryAfter) = error, closed == nil, waited < limits.reportLimit else {
+                    return .failure(error)
+                }
                 let pause = max(delay.next(), min(.seconds(retryAfter ?? 0), limits.retryDelayMax))
                 if waited == .zero { logger.warning("the service doesn't take reports; trying again", metadata: ["problem": "\(problem)"]) }
                 do { try await clock.sleep(pause) } catch { return .failure(.unavailable(problem)) }

@@ -17,7 +17,8 @@ package struct Placement: Hashable, Sendable {
     package var expectedMillis: Int64?
 
     package init(
-        seq: Position, actor: String, namespace: String? = nil, worker: String, pool: String? = nil, tier: String? = nil, restoreFrom: String? = nil,
+        seq: Position, actor: String, namespace: String? = nil, worker: String, pool: String? = nil, tier: String? = nil,
+        restoreFrom: String? = nil,
         expectedMillis: Int64? = nil
     ) {
         self.seq = seq
@@ -67,7 +68,8 @@ extension Placement {
         let data = EventBody(bytes, member.range)
         guard let worker = data["worker"].flatMap(data.text) else { throw PlacementFault(problem: "a placement without worker") }
         return Placement(
-            seq: seq, actor: actor, namespace: event["namespace"].flatMap(event.text), worker: worker, pool: data["pool"].flatMap(data.text), tier: data["tier"].flatMap(data.text),
+            seq: seq, actor: actor, namespace: event["namespace"].flatMap(event.text), worker: worker,
+            pool: data["pool"].flatMap(data.text), tier: data["tier"].flatMap(data.text),
             restoreFrom: data["restoreFrom"].flatMap(data.text), expectedMillis: data["expectedMillis"].flatMap(data.integer))
     }
 }

@@ -70,7 +70,9 @@ package struct SimulatedTurns: TurnRunner {
         self.clock = clock
     }
 
-    package func run(_ placement: Placement, on worker: String, restored: @Sendable (Int64?) async -> Void) async throws(TurnFault) -> TurnSnapshot? {
+    package func run(_ placement: Placement, on worker: String, restored: @Sendable (Int64?) async -> Void) async throws(TurnFault)
+        -> TurnSnapshot?
+    {
         let restore = restoreMillis.of(Self.tier(of: placement))
         try await sleep(millis: restore)
         await restored(restore)
@@ -86,6 +88,8 @@ package struct SimulatedTurns: TurnRunner {
     }
 
     private func sleep(millis: Int64) async throws(TurnFault) {
-        do { try await clock.sleep(.milliseconds(min(max(millis, 0), Self.turnMillisLimit))) } catch { throw TurnFault(reason: "broken off") }
+        do { try await clock.sleep(.milliseconds(min(max(millis, 0), Self.turnMillisLimit))) } catch {
+            throw TurnFault(reason: "broken off")
+        }
     }
 }

@@ -17,7 +17,9 @@ extension WorkerAgent {
             if hasEnded || Task.isCancelled { return }
             if ledger.lastSeq > before { delay.reset() }
             let pause = delay.next()
-            logger.debug("the stream of placements ended; following again", metadata: ["problem": "\(problem ?? "none")", "after": "\(ledger.lastSeq)"])
+            logger.debug(
+                "the stream of placements ended; following again",
+                metadata: ["problem": "\(problem ?? "none")", "after": "\(ledger.lastSeq)"])
             do { try await clock.sleep(pause) } catch { return }
             // A service that has no stream to give still answers a look, so what is placed here isn't left lying.
             if problem != nil { _ = await readPlacements(follow: false) }

@@ -110,7 +110,8 @@ package actor WorkerAgent {
             lose("can't register: \(error.problem)")
             return
         }
-        logger.info("registered", metadata: ["worker": "\(configuration.name)", "pool": "\(configuration.pool)", "seq": "\(ledger.lastSeq)"])
+        logger.info(
+            "registered", metadata: ["worker": "\(configuration.name)", "pool": "\(configuration.pool)", "seq": "\(ledger.lastSeq)"])
         guard !hasEnded, follower == nil else { return }
         follower = Task { await followPlacements() }
         if let drainReason { await finishDrain(reason: drainReason) }
@@ -140,7 +141,8 @@ package actor WorkerAgent {
     private func runTurn(_ placement: Placement) async {
         let result: Result<TurnSnapshot?, TurnFault>
         do throws(TurnFault) {
-            result = .success(try await turns.run(placement, on: configuration.name) { await self.sayRunning(placement, restoreMillis: $0) })
+            result = .success(
+                try await turns.run(placement, on: configuration.name) { await self.sayRunning(placement, restoreMillis: $0) })
         } catch { result = .failure(error) }
         // What was broken off is told by whoever broke it off.
         guard !hasEnded, !Task.isCancelled else { return }
@@ -262,7 +264,9 @@ package actor WorkerAgent {
     /// Returns once the worker ended and its turns' processes are gone.
     private func untilEnded() async -> Outcome {
         let outcome: Outcome
-        if case .ended(let earlier) = mode { outcome = earlier } else {
+        if case .ended(let earlier) = mode {
+            outcome = earlier
+        } else {
             outcome = await withCheckedContinuation { waitingForEnd.append($0) }
         }
         for task in tasks.values { await task.value }

@@ -16,18 +16,24 @@ import Testing
 
         /// What a link may name after `#`: headings, as GitHub writes them.
         var anchors: Set<String> {
-            Set(text.split(separator: "\n").filter { $0.hasPrefix("#") }.map { heading in
-                let words = heading.drop { $0 == "#" }.drop { $0 == " " }.lowercased().filter { $0.isLetter || $0.isNumber || "-_ ".contains($0) }
-                return words.replacing(" ", with: "-")
-            })
+            Set(
+                text.split(separator: "\n").filter { $0.hasPrefix("#") }.map { heading in
+                    let words = heading.drop { $0 == "#" }.drop { $0 == " " }.lowercased().filter {
+                        $0.isLetter || $0.isNumber || "-_ ".contains($0)
+                    }
+                    return words.replacing(" ", with: "-")
+                })
         }
     }
 
     private static func documents() throws -> [Document] {
         let manager = FileManager.default
-        let docs = (manager.enumerator(atPath: Repository.root.appendingPathComponent("docs").path)?.compactMap { $0 as? String } ?? []).map { "docs/" + $0 }
+        let docs = (manager.enumerator(atPath: Repository.root.appendingPathComponent("docs").path)?.compactMap { $0 as? String } ?? []).map
+        { "docs/" + $0 }
         let paths = (docs + (try Repository.names(in: ""))).filter { $0.hasSuffix(".md") }
-        return try paths.sorted().map { Document(path: $0, text: try String(contentsOf: Repository.root.appendingPathComponent($0), encoding: .utf8)) }
+        return try paths.sorted().map {
+            Document(path: $0, text: try String(contentsOf: Repository.root.appendingPathComponent($0), encoding: .utf8))
+        }
     }
 
     @Test("every link leads to a file, and to a heading of it")
@@ -39,10 +45,15 @@ import Testing
             for link in document.links {
                 let parts = link.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
                 let folder = URL(fileURLWithPath: "/" + document.path).deletingLastPathComponent()
-                let url = parts[0].isEmpty ? URL(fileURLWithPath: "/" + document.path) : folder.appendingPathComponent(String(parts[0])).standardized
+                let url =
+                    parts[0].isEmpty
+                    ? URL(fileURLWithPath: "/" + document.path) : folder.appendingPathComponent(String(parts[0])).standardized
                 let path = String(url.path.dropFirst())
-                #expect(FileManager.default.fileExists(atPath: Repository.root.appendingPathComponent(path).path), "\(document.path): \(link)")
-                if parts.count > 1, let target = byPath[path] { #expect(target.anchors.contains(String(parts[1])), "\(document.path): \(link)") }
+                #expect(
+                    FileManager.default.fileExists(atPath: Repository.root.appendingPathComponent(path).path), "\(document.path): \(link)")
+                if parts.count > 1, let target = byPath[path] {
+                    #expect(target.anchors.contains(String(parts[1])), "\(document.path): \(link)")
+                }
             }
         }
     }

@@ -7,10 +7,16 @@ import Testing
     func bytes() {
         var decision = Decision(
             from: 3, to: 5,
-            why: [Reason(.rateLimit, "ScaleUpLimit", [
-                Reason.Number("wanted", 7), Reason.Number("limit", 5), Reason.Number("kind", .text("Pods")), Reason.Number("value", 2), Reason.Number("periodSeconds", 120),
-            ])], nextDeadline: nil)
-        let start = #"{"from":3,"to":5,"direction":"up","why":[{"step":"rateLimit","code":"ScaleUpLimit","numbers":{"wanted":7,"limit":5,"kind":"Pods","value":2,"periodSeconds":120},"text":"scaleUp limit 2 pods/120 s → 5"}]"#
+            why: [
+                Reason(
+                    .rateLimit, "ScaleUpLimit",
+                    [
+                        Reason.Number("wanted", 7), Reason.Number("limit", 5), Reason.Number("kind", .text("Pods")),
+                        Reason.Number("value", 2), Reason.Number("periodSeconds", 120),
+                    ])
+            ], nextDeadline: nil)
+        let start =
+            #"{"from":3,"to":5,"direction":"up","why":[{"step":"rateLimit","code":"ScaleUpLimit","numbers":{"wanted":7,"limit":5,"kind":"Pods","value":2,"periodSeconds":120},"text":"scaleUp limit 2 pods/120 s → 5"}]"#
         #expect(written(decision) == start + "}")
         decision.nextDeadline = .s(60)
         #expect(written(decision) == start + #","next":"1970-01-01T00:01:00.000000Z"}"#)

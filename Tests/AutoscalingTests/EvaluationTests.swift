@@ -3,18 +3,25 @@ import Testing
 @testable import Autoscaling
 
 @Suite struct EvaluationTests {
-    private func evaluate(_ policy: Policy, replicas: Int = 2, demand: Demand = Demand(), samples: [ObservedSample?] = [], workers: WorkerCounts = WorkerCounts()) -> Evaluation {
+    private func evaluate(
+        _ policy: Policy, replicas: Int = 2, demand: Demand = Demand(), samples: [ObservedSample?] = [],
+        workers: WorkerCounts = WorkerCounts()
+    ) -> Evaluation {
         Autoscaler.evaluate(
             policy: policy,
             observation: Observation(at: .s(100), replicas: replicas, workers: workers, demand: demand, samples: samples),
             memory: AutoscalerMemory(policyAppliedAt: .zero))
     }
 
-    private func sample(_ milli: Int64, failures: Int = 0) -> ObservedSample { ObservedSample(valueMilli: milli, at: .s(90), consecutiveFailures: failures) }
+    private func sample(_ milli: Int64, failures: Int = 0) -> ObservedSample {
+        ObservedSample(valueMilli: milli, at: .s(90), consecutiveFailures: failures)
+    }
 
     @Test("demand is resident and blocked together")
     func demand() {
-        let policy = Policy.test { $0.triggers[0].thresholdMilli = 3_000; $0.slotsPerWorker = 3 }
+        let policy = Policy.test {
+            $0.triggers[0].thresholdMilli = 3_000; $0.slotsPerWorker = 3
+        }
         let evaluation = evaluate(policy, demand: Demand(resident: 5, poolExhausted: 16))
         #expect(evaluation.recommended == 7)
         #expect(evaluation.activity == .trigger(0))
@@ -29,11 +36,15 @@ import Testing
         #expect(evaluation.activity == .trigger(1))
     }
 
-    @Test("the buffer counts while the pool is active", arguments: [
-        (WarmBuffer.fixed(2), 21, 9), (.percent(20), 21, 9), (.percent(1), 21, 8), (.fixed(2), 0, 0), (.fixed(0), 21, 7),
-    ])
+    @Test(
+        "the buffer counts while the pool is active",
+        arguments: [
+            (WarmBuffer.fixed(2), 21, 9), (.percent(20), 21, 9), (.percent(1), 21, 8), (.fixed(2), 0, 0), (.fixed(0), 21, 7),
+        ])
     func buffer(_ buffer: WarmBuffer, _ demand: Int, _ count: Int) {
-        let policy = Policy.test { $0.triggers[0].thresholdMilli = 3_000; $0.slotsPerWorker = 3; $0.buffer = buffer }
+        let policy = Policy.test {
+            $0.triggers[0].thresholdMilli = 3_000; $0.slotsPerWorker = 3; $0.buffer = buffer
+        }
         #expect(evaluate(policy, demand: Demand(poolExhausted: demand)).recommended == count)
     }
 
@@ -47,12 +58,16 @@ import Testing
         #expect(evaluate(policy, replicas: 6, samples: [sample(0, failures: 2), sample(9_000)]).recommended == 9)
     }
 
-    @Test("fallback: behavior, current → count", arguments: [
-        (Fallback.Behavior.static, 2, 6), (.static, 9, 6), (.currentReplicas, 9, 9), (.currentReplicasIfHigher, 9, 9),
-        (.currentReplicasIfHigher, 2, 6), (.currentReplicasIfLower, 9, 6), (.currentReplicasIfLower, 2, 2),
-    ])
+    @Test(
+        "fallback: behavior, current → count",
+        arguments: [
+            (Fallback.Behavior.static, 2, 6), (.static, 9, 6), (.currentReplicas, 9, 9), (.currentReplicasIfHigher, 9, 9),
+            (.currentReplicasIfHigher, 2, 6), (.currentReplicasIfLower, 9, 6), (.currentReplicasIfLower, 2, 2),
+        ])
     func fallback(_ behavior: Fallback.Behavior, _ current: Int, _ count: Int) {
-        let policy = Policy.test { $0.triggers = [.observed()]; $0.fallback = Fallback(failureThreshold: 3, replicas: 6, behavior: behavior) }
+        let policy = Policy.test {
+            $0.triggers = [.observed()]; $0.fallback = Fallback(failureThreshold: 3, replicas: 6, behavior: behavior)
+        }
         let evaluation = evaluate(policy, replicas: current, samples: [sample(0, failures: 3)])
         #expect(evaluation.fallbackReplicas == count)
         #expect(evaluation.recommended == count)
@@ -62,7 +77,10 @@ import Testing
 
     @Test("forced activation needs no trigger")
     func forced() {
-        let evaluation = evaluate(.test { $0.forceActivation = true; $0.buffer = .fixed(3) })
+        let evaluation = evaluate(
+            .test {
+                $0.forceActivation = true; $0.buffer = .fixed(3)
+            })
         #expect(evaluation.activity == .forced)
         #expect(evaluation.recommended == 3)
     }
@@ -77,7 +95,8 @@ import Testing
     func formula() throws {
         let names = ["a", "b"]
         var policy = Policy.test { $0.triggers = [.observed("a"), .observed("b")] }
-        policy.scalingModifiers = ScalingModifiers(formula: try Formula(compiling: "(a + b) / 2", names: names), targetMilli: 2_000, activationTargetMilli: 5_000)
+        policy.scalingModifiers = ScalingModifiers(
+            formula: try Formula(compiling: "(a + b) / 2", names: names), targetMilli: 2_000, activationTargetMilli: 5_000)
         let resting = evaluate(policy, samples: [sample(4_000), sample(6_000)])
         #expect(!resting.isActive)
         #expect(resting.recommended == 3)

@@ -39,55 +39,96 @@ extension KEDARow {
     }
 
     private static func observing(fallback: Fallback? = nil) -> Policy {
-        .test { $0.triggers = [.observed()]; $0.fallback = fallback }
+        .test {
+            $0.triggers = [.observed()]; $0.fallback = fallback
+        }
     }
 
     /// Activation above 5; scale-up without limits, so that the recommendation shows.
     private static func threshold5(min: Int = 0, idle: Int? = nil) -> Policy {
-        .test(min: min, idle: idle) { $0.triggers[0].activationThresholdMilli = 5_000; $0.behave() }
+        .test(min: min, idle: idle) {
+            $0.triggers[0].activationThresholdMilli = 5_000; $0.behave()
+        }
     }
 
     static let rows: [KEDARow] = [
-        KEDARow(name: "0, value = activationThreshold → 0", policy: threshold5(), current: 0, facts: [(10, .demand(5))], at: 20, to: 0, says: [.inactive, .atRest]),
-        KEDARow(name: "0, value = activationThreshold + 1 → 1, then on to 6", policy: threshold5(), current: 0, facts: [(10, .demand(6))], at: 20, to: 6, says: [.scaleTargetActivated, .recommended]),
         KEDARow(
-            name: "0, active, nothing more recommended → 1", policy: .test { $0.triggers[0].thresholdMilli = 100_000; $0.behave() }, current: 0,
+            name: "0, value = activationThreshold → 0", policy: threshold5(), current: 0, facts: [(10, .demand(5))], at: 20, to: 0,
+            says: [.inactive, .atRest]),
+        KEDARow(
+            name: "0, value = activationThreshold + 1 → 1, then on to 6", policy: threshold5(), current: 0, facts: [(10, .demand(6))],
+            at: 20, to: 6, says: [.scaleTargetActivated, .recommended]),
+        KEDARow(
+            name: "0, active, nothing more recommended → 1",
+            policy: .test {
+                $0.triggers[0].thresholdMilli = 100_000; $0.behave()
+            }, current: 0,
             facts: [(10, .demand(6))], at: 20, to: 1, says: [.scaleTargetActivated, .recommended]),
-        KEDARow(name: "0, active, min 3 → at least 3", policy: .test(min: 3) { $0.behave() }, current: 0, facts: [(10, .demand(1))], at: 20, to: 3, says: [.scaleTargetActivated]),
-        KEDARow(name: "2, active, idle 0, min 5 → at least 5", policy: .test(min: 5, idle: 0) { $0.behave() }, current: 2, facts: [(10, .demand(1))], at: 20, to: 5, says: [.belowMinimum]),
-        KEDARow(name: "4, inactive, shorter → held by stabilization", policy: .test(), current: 4, facts: wasActive, at: shorter, to: 4, says: [.cooldownRunning, .scaleDownStabilized]),
         KEDARow(
-            name: "4, inactive, shorter, HPA has no objection → not below 1", policy: .test { $0.behave() }, current: 4, facts: wasActive, at: shorter, to: 1,
+            name: "0, active, min 3 → at least 3", policy: .test(min: 3) { $0.behave() }, current: 0, facts: [(10, .demand(1))], at: 20,
+            to: 3, says: [.scaleTargetActivated]),
+        KEDARow(
+            name: "2, active, idle 0, min 5 → at least 5", policy: .test(min: 5, idle: 0) { $0.behave() }, current: 2,
+            facts: [(10, .demand(1))], at: 20, to: 5, says: [.belowMinimum]),
+        KEDARow(
+            name: "4, inactive, shorter → held by stabilization", policy: .test(), current: 4, facts: wasActive, at: shorter, to: 4,
+            says: [.cooldownRunning, .scaleDownStabilized]),
+        KEDARow(
+            name: "4, inactive, shorter, HPA has no objection → not below 1", policy: .test { $0.behave() }, current: 4, facts: wasActive,
+            at: shorter, to: 1,
             says: [.cooldownRunning, .tooFewReplicas]),
         KEDARow(name: "4, inactive, longer → 0", policy: .test(), current: 4, facts: wasActive, at: longer, to: 0, says: [.cooldownPassed]),
-        KEDARow(name: "4, inactive, longer, idle 1, min 3 → 1", policy: .test(min: 3, idle: 1), current: 4, facts: wasActive, at: longer, to: 1, says: [.cooldownPassed]),
         KEDARow(
-            name: "4, inactive, min 3, shorter → 3 all the same", policy: .test(min: 3) { $0.behave(down: .window(60)) }, current: 4, facts: wasActive, at: 1_060, to: 3,
+            name: "4, inactive, longer, idle 1, min 3 → 1", policy: .test(min: 3, idle: 1), current: 4, facts: wasActive, at: longer, to: 1,
+            says: [.cooldownPassed]),
+        KEDARow(
+            name: "4, inactive, min 3, shorter → 3 all the same", policy: .test(min: 3) { $0.behave(down: .window(60)) }, current: 4,
+            facts: wasActive, at: 1_060, to: 3,
             says: [.inactive, .tooFewReplicas]),
         KEDARow(
-            name: "4, inactive, min 3, longer, but HPA holds → 4", policy: .test(min: 3) { $0.behave(down: .window(600)) }, current: 4, facts: wasActive, at: longer, to: 4,
+            name: "4, inactive, min 3, longer, but HPA holds → 4", policy: .test(min: 3) { $0.behave(down: .window(600)) }, current: 4,
+            facts: wasActive, at: longer, to: 4,
             says: [.scaleDownStabilized]),
-        KEDARow(name: "4, inactive, min 3, longer → 3", policy: .test(min: 3), current: 4, facts: wasActive, at: longer + 1, to: 3, says: [.inactive, .tooFewReplicas]),
-        KEDARow(name: "1, fails, no fallback, longer → 1", policy: observing(), current: 1, facts: failing(1), at: 2_000, to: 1, says: [.triggerFailed, .heldByFailingTrigger]),
-        KEDARow(name: "4, fails, no fallback, longer → 4", policy: observing(), current: 4, facts: failing(9), at: 2_000, to: 4, says: [.triggerFailed, .heldByFailingTrigger]),
         KEDARow(
-            name: "1, fails twice, fallback 6 after 3 → 1", policy: observing(fallback: Fallback(failureThreshold: 3, replicas: 6)), current: 1, facts: failing(2),
+            name: "4, inactive, min 3, longer → 3", policy: .test(min: 3), current: 4, facts: wasActive, at: longer + 1, to: 3,
+            says: [.inactive, .tooFewReplicas]),
+        KEDARow(
+            name: "1, fails, no fallback, longer → 1", policy: observing(), current: 1, facts: failing(1), at: 2_000, to: 1,
+            says: [.triggerFailed, .heldByFailingTrigger]),
+        KEDARow(
+            name: "4, fails, no fallback, longer → 4", policy: observing(), current: 4, facts: failing(9), at: 2_000, to: 4,
+            says: [.triggerFailed, .heldByFailingTrigger]),
+        KEDARow(
+            name: "1, fails twice, fallback 6 after 3 → 1", policy: observing(fallback: Fallback(failureThreshold: 3, replicas: 6)),
+            current: 1, facts: failing(2),
             at: 2_000, to: 1, says: [.triggerFailed]),
         KEDARow(
-            name: "1, fails three times, fallback 6 after 3 → 6", policy: observing(fallback: Fallback(failureThreshold: 3, replicas: 6)), current: 1, facts: failing(3),
+            name: "1, fails three times, fallback 6 after 3 → 6", policy: observing(fallback: Fallback(failureThreshold: 3, replicas: 6)),
+            current: 1, facts: failing(3),
             at: 2_000, to: 6, says: [.fallbackInEffect]),
-        KEDARow(name: "0, forced → 1", policy: .test { $0.forceActivation = true }, current: 0, at: 20, to: 1, says: [.forcedActive, .scaleTargetActivated]),
         KEDARow(
-            name: "5, wants 8, paused out → 5", policy: .test { $0.pause.scaleOut = true }, current: 5, facts: [(10, .demand(8))], at: 20, to: 5,
+            name: "0, forced → 1", policy: .test { $0.forceActivation = true }, current: 0, at: 20, to: 1,
+            says: [.forcedActive, .scaleTargetActivated]),
+        KEDARow(
+            name: "5, wants 8, paused out → 5", policy: .test { $0.pause.scaleOut = true }, current: 5, facts: [(10, .demand(8))], at: 20,
+            to: 5,
             says: [.recommended, .pausedScaleOut]),
-        KEDARow(name: "5, past cooldown, paused in → 5", policy: .test { $0.pause.scaleIn = true }, current: 5, facts: wasActive, at: longer, to: 5, says: [.cooldownPassed, .pausedScaleIn]),
-        KEDARow(name: "0, held at 4 → 4", policy: .test { $0.pause.hold = 4 }, current: 0, at: 20, to: 4, says: [.held]),
-        KEDARow(name: "9, held at 4 → 4", policy: .test { $0.pause.hold = 4 }, current: 9, facts: [(10, .demand(9))], at: 20, to: 4, says: [.held]),
         KEDARow(
-            name: "4, never active, initial cooldown running → held", policy: .test { $0.initialCooldownPeriodSeconds = 60; $0.behave() }, current: 4, facts: [(1, .demand(0))],
+            name: "5, past cooldown, paused in → 5", policy: .test { $0.pause.scaleIn = true }, current: 5, facts: wasActive, at: longer,
+            to: 5, says: [.cooldownPassed, .pausedScaleIn]),
+        KEDARow(name: "0, held at 4 → 4", policy: .test { $0.pause.hold = 4 }, current: 0, at: 20, to: 4, says: [.held]),
+        KEDARow(
+            name: "9, held at 4 → 4", policy: .test { $0.pause.hold = 4 }, current: 9, facts: [(10, .demand(9))], at: 20, to: 4,
+            says: [.held]),
+        KEDARow(
+            name: "4, never active, initial cooldown running → held",
+            policy: .test {
+                $0.initialCooldownPeriodSeconds = 60; $0.behave()
+            }, current: 4, facts: [(1, .demand(0))],
             at: 59, to: 1, says: [.initialCooldownRunning]),
         KEDARow(
-            name: "4, never active, initial cooldown over → 0", policy: .test { $0.initialCooldownPeriodSeconds = 60 }, current: 4, facts: [(1, .demand(0))],
+            name: "4, never active, initial cooldown over → 0", policy: .test { $0.initialCooldownPeriodSeconds = 60 }, current: 4,
+            facts: [(1, .demand(0))],
             at: 60, to: 0, says: [.cooldownPassed]),
         KEDARow(name: "0, inactive, min 3 → 3", policy: .test(min: 3), current: 0, at: 20, to: 3, says: [.belowMinimum]),
     ]

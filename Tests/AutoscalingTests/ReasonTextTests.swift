@@ -15,7 +15,9 @@ import Testing
 
     @Test("a decision in one line")
     func decisionText() {
-        #expect(limited.decision(at: .s(10)).text == "demand 21 = 5 running + 16 waiting (16 pool_exhausted) → 21 ÷ 3 = 7 → scaleUp limit 2 pods/120 s → 5")
+        #expect(
+            limited.decision(at: .s(10)).text
+                == "demand 21 = 5 running + 16 waiting (16 pool_exhausted) → 21 ÷ 3 = 7 → scaleUp limit 2 pods/120 s → 5")
     }
 
     @Test("what limits it, and what would change it")
@@ -23,19 +25,23 @@ import Testing
         var pool = limited
         #expect(pool.decision(at: .s(10)).limitText == "scaleUp limit 2 pods/120 s → 5")
         pool.commit(.timer, at: .s(10))
-        #expect(pool.decision(at: .s(10)).changeText == "budget is freed from 1970-01-01T00:02:10.000000Z (7 are wanted); time: may change at 1970-01-01T00:02:10.000000Z")
+        #expect(
+            pool.decision(at: .s(10)).changeText
+                == "budget is freed from 1970-01-01T00:02:10.000000Z (7 are wanted); time: may change at 1970-01-01T00:02:10.000000Z")
         pool.commit(.timer, at: .s(130))
         let free = pool.decision(at: .s(130))
         #expect(free.limitText == nil)
         #expect(free.changeText == "demand above 21; time alone changes nothing")
     }
 
-    @Test("phrases", arguments: [
-        (KEDARow.rows[0], "demand 5 = 0 running + 5 waiting (5 pool_exhausted) → inactive: demand 5 is not above 5 → at rest → 0"),
-        (KEDARow.rows[7], "demand 0 = 0 running → inactive: demand 0 is not above 0 → cooldown 300 s is over → rests at 0"),
-        (KEDARow.rows[15], "fallback for queue after 3 failures: 6 (static) → inactive → 6"),
-        (KEDARow.rows[17], "demand 8 = 0 running + 8 waiting (8 pool_exhausted) → 8 ÷ 1 = 8 → scale-out paused → 5"),
-    ])
+    @Test(
+        "phrases",
+        arguments: [
+            (KEDARow.rows[0], "demand 5 = 0 running + 5 waiting (5 pool_exhausted) → inactive: demand 5 is not above 5 → at rest → 0"),
+            (KEDARow.rows[7], "demand 0 = 0 running → inactive: demand 0 is not above 0 → cooldown 300 s is over → rests at 0"),
+            (KEDARow.rows[15], "fallback for queue after 3 failures: 6 (static) → inactive → 6"),
+            (KEDARow.rows[17], "demand 8 = 0 running + 8 waiting (8 pool_exhausted) → 8 ÷ 1 = 8 → scale-out paused → 5"),
+        ])
     func phrases(_ row: KEDARow, _ text: String) {
         #expect(row.pool.decision(at: .s(row.at)).text == text)
     }

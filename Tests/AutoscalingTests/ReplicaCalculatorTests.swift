@@ -4,19 +4,26 @@ import Testing
 @Suite struct ReplicaCalculatorTests {
     private let tenth = Tolerances(Behavior.kubernetesDefault)
 
-    @Test("AverageValue: usage, target, running → count", arguments: [
-        (21_000, 3_000, 5, 7), (21_000, 3_000, 7, 7), (22_000, 1_000, 20, 20), (23_000, 1_000, 20, 23), (0, 1_000, 5, 0), (0, 1_000, 0, 0), (1, 1_000, 0, 1),
-        (18_000, 1_000, 20, 20), (17_999, 1_000, 20, 18),
-    ])
+    @Test(
+        "AverageValue: usage, target, running → count",
+        arguments: [
+            (21_000, 3_000, 5, 7), (21_000, 3_000, 7, 7), (22_000, 1_000, 20, 20), (23_000, 1_000, 20, 23), (0, 1_000, 5, 0),
+            (0, 1_000, 0, 0), (1, 1_000, 0, 1),
+            (18_000, 1_000, 20, 20), (17_999, 1_000, 20, 18),
+        ])
     func perPod(_ usage: Int64, _ target: Int64, _ running: Int, _ count: Int) {
         #expect(ReplicaCalculator.perPod(usageMilli: usage, targetMilli: target, running: running, tolerances: tenth) == count)
     }
 
-    @Test("Value: usage, target, current, ready → count", arguments: [
-        (12_000, 8_000, 4, 4, 6), (12_000, 8_000, 4, 2, 3), (8_500, 8_000, 4, 1, 4), (20_000, 8_000, 0, 0, 3), (12_000, 8_000, 4, 0, 0),
-    ])
+    @Test(
+        "Value: usage, target, current, ready → count",
+        arguments: [
+            (12_000, 8_000, 4, 4, 6), (12_000, 8_000, 4, 2, 3), (8_500, 8_000, 4, 1, 4), (20_000, 8_000, 0, 0, 3), (12_000, 8_000, 4, 0, 0),
+        ])
     func wholeValue(_ usage: Int64, _ target: Int64, _ current: Int, _ ready: Int, _ count: Int) {
-        #expect(ReplicaCalculator.wholeValue(usageMilli: usage, targetMilli: target, current: current, ready: ready, tolerances: tenth) == count)
+        #expect(
+            ReplicaCalculator.wholeValue(usageMilli: usage, targetMilli: target, current: current, ready: ready, tolerances: tenth) == count
+        )
     }
 
     @Test("counts and sums stop at their largest value")

@@ -36,7 +36,10 @@ private func edges(_ schedule: Schedule, after start: String, _ count: Int) thro
     @Test func officeHoursInSummerAndWinter() throws {
         let office = try schedule("0 8 * * 1-5", 36_000, offsets: try zurich())
         // Friday 27 March 2026 is still winter: 8:00 is 7:00 UTC. Monday is summer: 6:00 UTC.
-        #expect(try edges(office, after: "2026-03-27T00:00", 4) == ["2026-03-27T07:00", "2026-03-27T17:00", "2026-03-30T06:00", "2026-03-30T16:00"])
+        #expect(
+            try edges(office, after: "2026-03-27T00:00", 4) == [
+                "2026-03-27T07:00", "2026-03-27T17:00", "2026-03-30T06:00", "2026-03-30T16:00",
+            ])
         #expect(try !office.isActive(at: at("2026-03-27T06:59")))
         #expect(try office.isActive(at: at("2026-03-27T07:00")))
         #expect(try office.isActive(at: at("2026-03-27T16:59:59.999999Z")))
@@ -47,16 +50,20 @@ private func edges(_ schedule: Schedule, after start: String, _ count: Int) thro
     @Test func aTimeThatDoesNotExistComesWhenTheClocksHaveJumped() throws {
         let nightly = try schedule("30 2 * * *", 600, offsets: try zurich())
         // 28th: 2:30 winter is 1:30 UTC. 29th: at the jump, 1:00 UTC. 30th: 2:30 summer is 0:30 UTC.
-        #expect(try edges(nightly, after: "2026-03-28T00:00", 6) == [
-            "2026-03-28T01:30", "2026-03-28T01:40", "2026-03-29T01:00", "2026-03-29T01:10", "2026-03-30T00:30", "2026-03-30T00:40",
-        ])
+        #expect(
+            try edges(nightly, after: "2026-03-28T00:00", 6) == [
+                "2026-03-28T01:30", "2026-03-28T01:40", "2026-03-29T01:00", "2026-03-29T01:10", "2026-03-30T00:30", "2026-03-30T00:40",
+            ])
         #expect(try nightly.isActive(at: at("2026-03-29T01:05")))
     }
 
     @Test func anAmbiguousTimeComesOnce() throws {
         let nightly = try schedule("30 2 * * *", 600, offsets: try zurich())
         // 2:30 is first 0:30 UTC (summer) and then 1:30 UTC (winter): only the first counts.
-        #expect(try edges(nightly, after: "2026-10-24T12:00", 4) == ["2026-10-25T00:30", "2026-10-25T00:40", "2026-10-26T01:30", "2026-10-26T01:40"])
+        #expect(
+            try edges(nightly, after: "2026-10-24T12:00", 4) == [
+                "2026-10-25T00:30", "2026-10-25T00:40", "2026-10-26T01:30", "2026-10-26T01:40",
+            ])
         #expect(try !nightly.isActive(at: at("2026-10-25T01:35")))
         // What is asked in the repeated hour looks back over it.
         #expect(try schedule("30 2 * * *", 7_200, offsets: try zurich()).isActive(at: at("2026-10-25T01:35")))
@@ -64,13 +71,22 @@ private func edges(_ schedule: Schedule, after start: String, _ count: Int) thro
 
     @Test func theJumpStartsARunOnceHoweverManyTimesItSkipped() throws {
         let often = try schedule("*/10 2 * * *", 60, offsets: try zurich())
-        #expect(try edges(often, after: "2026-03-29T00:00", 4) == ["2026-03-29T01:00", "2026-03-29T01:01", "2026-03-30T00:00", "2026-03-30T00:01"])
+        #expect(
+            try edges(often, after: "2026-03-29T00:00", 4) == [
+                "2026-03-29T01:00", "2026-03-29T01:01", "2026-03-30T00:00", "2026-03-30T00:01",
+            ])
     }
 
     @Test func everyHourMeansElapsedTime() throws {
         let hourly = try schedule("30 * * * *", 60, offsets: try zurich())
-        #expect(try edges(hourly, after: "2026-10-24T23:40", 6).enumerated().filter { $0.offset % 2 == 0 }.map(\.element) == ["2026-10-25T00:30", "2026-10-25T01:30", "2026-10-25T02:30"])
-        #expect(try edges(hourly, after: "2026-03-29T00:00", 6).enumerated().filter { $0.offset % 2 == 0 }.map(\.element) == ["2026-03-29T00:30", "2026-03-29T01:30", "2026-03-29T02:30"])
+        #expect(
+            try edges(hourly, after: "2026-10-24T23:40", 6).enumerated().filter { $0.offset % 2 == 0 }.map(\.element) == [
+                "2026-10-25T00:30", "2026-10-25T01:30", "2026-10-25T02:30",
+            ])
+        #expect(
+            try edges(hourly, after: "2026-03-29T00:00", 6).enumerated().filter { $0.offset % 2 == 0 }.map(\.element) == [
+                "2026-03-29T00:30", "2026-03-29T01:30", "2026-03-29T02:30",
+            ])
     }
 
     /// The first edge after a time in UTC; a row a rule of cron(5).
@@ -122,15 +138,21 @@ private func edges(_ schedule: Schedule, after start: String, _ count: Int) thro
         #expect(always.isActive(at: next))
     }
 
-    @Test(arguments: [
-        ("0 8 * *", .cron, 8, "five fields"), ("0 8 * * * *", .cron, 11, "has 6"), ("", .cron, 1, "has 0"),
-        ("60 * * * *", .minute, 1, "0 to 59"), ("0 24 * * *", .hour, 3, "0 to 23"), ("0 0 0 * *", .dayOfMonth, 5, "1 to 31"), ("0 0 * 13 *", .month, 7, "1 to 12"),
-        ("0 0 * * 8", .dayOfWeek, 9, "0 to 7"), ("0 0 * * MOO", .dayOfWeek, 9, "MON"), ("0 x * * *", .hour, 3, "neither"), ("0 0 * FOO *", .month, 7, "FEB"),
-        ("0,, 0 * * *", .minute, 3, "missing"), ("1-0 * * * *", .minute, 1, "backwards"), ("0 0 * * FRI-MON", .dayOfWeek, 9, "backwards"), ("1-2-3 * * * *", .minute, 5, "two ends"),
-        ("*/0 * * * *", .minute, 3, "step"), ("*/2/3 * * * *", .minute, 5, "one step"), ("*/x * * * *", .minute, 3, "step"), ("-5 * * * *", .minute, 1, "missing"),
-        ("0 0 30 2 *", .dayOfMonth, 5, "no day 30"), ("0 0 31 4,6 *", .dayOfMonth, 5, "no day 31"), ("? * * * *", .minute, 1, "neither"), ("99999 * * * *", .minute, 1, "neither"),
-        ("@dayly", .cron, 1, "@daily"), ("@daily 5", .cron, 1, "alone"), ("é * * * *", .minute, 1, "neither"),
-    ] as [(String, ScheduleError.Field, Int, String)])
+    @Test(
+        arguments: [
+            ("0 8 * *", .cron, 8, "five fields"), ("0 8 * * * *", .cron, 11, "has 6"), ("", .cron, 1, "has 0"),
+            ("60 * * * *", .minute, 1, "0 to 59"), ("0 24 * * *", .hour, 3, "0 to 23"), ("0 0 0 * *", .dayOfMonth, 5, "1 to 31"),
+            ("0 0 * 13 *", .month, 7, "1 to 12"),
+            ("0 0 * * 8", .dayOfWeek, 9, "0 to 7"), ("0 0 * * MOO", .dayOfWeek, 9, "MON"), ("0 x * * *", .hour, 3, "neither"),
+            ("0 0 * FOO *", .month, 7, "FEB"),
+            ("0,, 0 * * *", .minute, 3, "missing"), ("1-0 * * * *", .minute, 1, "backwards"),
+            ("0 0 * * FRI-MON", .dayOfWeek, 9, "backwards"), ("1-2-3 * * * *", .minute, 5, "two ends"),
+            ("*/0 * * * *", .minute, 3, "step"), ("*/2/3 * * * *", .minute, 5, "one step"), ("*/x * * * *", .minute, 3, "step"),
+            ("-5 * * * *", .minute, 1, "missing"),
+            ("0 0 30 2 *", .dayOfMonth, 5, "no day 30"), ("0 0 31 4,6 *", .dayOfMonth, 5, "no day 31"),
+            ("? * * * *", .minute, 1, "neither"), ("99999 * * * *", .minute, 1, "neither"),
+            ("@dayly", .cron, 1, "@daily"), ("@daily 5", .cron, 1, "alone"), ("é * * * *", .minute, 1, "neither"),
+        ] as [(String, ScheduleError.Field, Int, String)])
     func refuses(_ cron: String, _ field: ScheduleError.Field, at column: Int, saying words: String) throws {
         do throws(ScheduleError) {
             _ = try Schedule(cron: cron, durationSeconds: 60, minReplicaCount: 1)
@@ -143,7 +165,9 @@ private func edges(_ schedule: Schedule, after start: String, _ count: Int) thro
 
     @Test func refusesNumbersAndOffsetsThatMakeNoSense() throws {
         func field(_ durationSeconds: Int = 60, _ floor: Int = 1, _ offsets: [ZoneOffset] = []) -> ScheduleError.Field? {
-            do throws(ScheduleError) { _ = try Schedule(cron: "@daily", durationSeconds: durationSeconds, minReplicaCount: floor, offsets: offsets) } catch { return error.field }
+            do throws(ScheduleError) {
+                _ = try Schedule(cron: "@daily", durationSeconds: durationSeconds, minReplicaCount: floor, offsets: offsets)
+            } catch { return error.field }
             return nil
         }
         #expect(field(0) == .durationSeconds)
@@ -151,7 +175,11 @@ private func edges(_ schedule: Schedule, after start: String, _ count: Int) thro
         #expect(field(60, -1) == .minReplicaCount)
         #expect(field(60, 1, [ZoneOffset(from: .zero, secondsEastOfUTC: 0), ZoneOffset(from: .zero, secondsEastOfUTC: 60)]) == .offsets)
         #expect(field(60, 1, [ZoneOffset(from: .zero, secondsEastOfUTC: .min)]) == .offsets)
-        #expect(field(60, 1, [ZoneOffset(from: LogTime(microseconds: .min), secondsEastOfUTC: 0), ZoneOffset(from: .distantFuture, secondsEastOfUTC: 0)]) == nil)
+        #expect(
+            field(
+                60, 1,
+                [ZoneOffset(from: LogTime(microseconds: .min), secondsEastOfUTC: 0), ZoneOffset(from: .distantFuture, secondsEastOfUTC: 0)])
+                == nil)
     }
 
     @Test(arguments: [LogTime(microseconds: .min), .earliestWritable, .zero, .latestWritable, .distantFuture])
@@ -169,7 +197,9 @@ private func edges(_ schedule: Schedule, after start: String, _ count: Int) thro
         var random = SplitMix64(seed: UInt64(seed))
         let offsets = try zurich()
         for _ in 0..<5 {
-            let cron = random.pick(["*/7 1-4 * * *", "30 2 * * *", "0 */3 * * SAT,SUN", "15,45 0-22 25-31 * 1", "59 23 * * *", "* 2 29 3 *", "10 3 1-31/2 * 0"])
+            let cron = random.pick([
+                "*/7 1-4 * * *", "30 2 * * *", "0 */3 * * SAT,SUN", "15,45 0-22 25-31 * 1", "59 23 * * *", "* 2 29 3 *", "10 3 1-31/2 * 0",
+            ])
             let durationSeconds = random.pick([60, 300, 1_800, 7_200, 90_000])
             let schedule = try schedule(cron, durationSeconds, offsets: offsets)
             let expression = try CronParser.parse(cron)
@@ -179,7 +209,9 @@ private func edges(_ schedule: Schedule, after start: String, _ count: Int) thro
             for minute in stride(from: from, to: from + 5_000, by: 7) {
                 let second = minute * 60
                 let expected = starts.contains { $0 <= second && second < $0 + Int64(durationSeconds) }
-                if schedule.isActive(at: LogTime(microseconds: second * 1_000_000)) != expected { Issue.record("\(cron) \(durationSeconds) at \(second)") }
+                if schedule.isActive(at: LogTime(microseconds: second * 1_000_000)) != expected {
+                    Issue.record("\(cron) \(durationSeconds) at \(second)")
+                }
             }
         }
     }

@@ -13,12 +13,14 @@ import Testing
         var windowSeconds = 900
 
         mutating func observe(_ demand: Int, at second: Int) {
-            buffer.observe(demand, at: .s(second), startMicroseconds: SurgeBufferTests.start, quantilePPM: 970_000, windowSeconds: windowSeconds)
+            buffer.observe(
+                demand, at: .s(second), startMicroseconds: SurgeBufferTests.start, quantilePPM: 970_000, windowSeconds: windowSeconds)
         }
 
         func answer(_ demand: Int, at second: Int, quantile: Double = 0.97) -> SurgeBuffer.Answer {
             buffer.answer(
-                quantilePPM: Int(quantile * 1e6), windowSeconds: windowSeconds, demand: demand, startMicroseconds: SurgeBufferTests.start, at: .s(second))
+                quantilePPM: Int(quantile * 1e6), windowSeconds: windowSeconds, demand: demand, startMicroseconds: SurgeBufferTests.start,
+                at: .s(second))
         }
     }
 
@@ -257,7 +259,8 @@ import Testing
         func run() -> AutoscalerMemory {
             var random = SplitMix64(seed: UInt64(seed) &+ 99)
             var policy = random.policy()
-            policy.buffer = .surge(quantilePPM: random.pick([500_000, 950_000, 999_000]), windowSeconds: random.pick([60, 900]), min: random.int(0...2))
+            policy.buffer = .surge(
+                quantilePPM: random.pick([500_000, 950_000, 999_000]), windowSeconds: random.pick([60, 900]), min: random.int(0...2))
             var pool = Pool(policy, replicas: random.int(0...12))
             var second = 0
             for _ in 0..<150 {
@@ -277,7 +280,9 @@ import Testing
     @Test("read back from canonical JSON, and refused where it makes no sense")
     func json() throws {
         #expect(try Policy(canonicalJSON: policy.canonicalJSON) == policy)
-        #expect(String(decoding: policy.canonicalJSON, as: UTF8.self).contains(#""buffer":{"surge":{"quantile":0.97,"windowSeconds":900,"min":2}}"#))
+        #expect(
+            String(decoding: policy.canonicalJSON, as: UTF8.self).contains(
+                #""buffer":{"surge":{"quantile":0.97,"windowSeconds":900,"min":2}}"#))
         for (buffer, path) in [
             (WarmBuffer.surge(quantilePPM: 0, windowSeconds: 900, min: 0), "spec.buffer.surge.quantile"),
             (.surge(quantilePPM: 1_000_000, windowSeconds: 900, min: 0), "spec.buffer.surge.quantile"),

@@ -143,7 +143,10 @@ import Testing
     @Test("a schedule is a floor from its start to its end")
     func schedule() throws {
         let schedule = try Schedule(cron: "10 * * * *", durationSeconds: 300, minReplicaCount: 4)
-        var pool = Pool(.test(cooldown: 0) { $0.schedules = [schedule]; $0.behave() })
+        var pool = Pool(
+            .test(cooldown: 0) {
+                $0.schedules = [schedule]; $0.behave()
+            })
         #expect(pool.commit(.timer, at: .s(0)).last?.nextDeadline == .s(600))
         let changes = run(&pool, to: 1_000)
         #expect(changes.map(\.to) == [4, 0])

@@ -7,7 +7,10 @@ import Testing
 @Suite struct DoublingDelayTests {
     @Test func eachIsTwiceTheOneBefore() {
         var delay = DoublingDelay(first: .milliseconds(250), longest: .seconds(2))
-        #expect((0..<6).map { _ in delay.next() } == [.milliseconds(250), .milliseconds(500), .seconds(1), .seconds(2), .seconds(2), .seconds(2)])
+        #expect(
+            (0..<6).map { _ in delay.next() } == [
+                .milliseconds(250), .milliseconds(500), .seconds(1), .seconds(2), .seconds(2), .seconds(2),
+            ])
         delay.reset()
         #expect(delay.next() == .milliseconds(250))
     }

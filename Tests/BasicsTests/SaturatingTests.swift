@@ -18,8 +18,11 @@ import Testing
         }
     }
 
-    @Test("a double is cut off, and stops at the ends", arguments: [
-        (1.9, 1), (-1.9, -1), (0.0, 0), (1e308, Int.max), (-1e308, .min), (.infinity, .max), (-.infinity, .min), (.nan, 0), (9.3e18, .max), (-9.3e18, .min), (9e18, 9_000_000_000_000_000_000),
-    ] as [(Double, Int)])
+    @Test(
+        "a double is cut off, and stops at the ends",
+        arguments: [
+            (1.9, 1), (-1.9, -1), (0.0, 0), (1e308, Int.max), (-1e308, .min), (.infinity, .max), (-.infinity, .min), (.nan, 0),
+            (9.3e18, .max), (-9.3e18, .min), (9e18, 9_000_000_000_000_000_000),
+        ] as [(Double, Int)])
     func doubles(_ value: Double, _ whole: Int) { #expect(Int(clamping: value) == whole) }
 }

@@ -314,7 +314,8 @@ private final class TargetTimeline {
     private let foreign: Int?
 
     init(
-        failures: Int = 0, refusedRemovals: Set<String> = [], refusedRecalls: Set<String> = [], foreign: Int? = nil, resizes: [ActuationFault] = [],
+        failures: Int = 0, refusedRemovals: Set<String> = [], refusedRecalls: Set<String> = [], foreign: Int? = nil,
+        resizes: [ActuationFault] = [],
         drains: [ActuationFault] = []
     ) {
         actuation = Actuation(Self.pool(named: "p", kind: "Test"), fence: Fence(1), limits: ActuationLimits())

@@ -112,7 +112,9 @@ extension ActuationsTests {
             target.answer(.success(true))
             await stopped
             #expect(target.calls == ["resize 1 of p"])
-            try await eventually("the answer is logged") { try log.read(after: 0, limitEvents: 100).flatMap(\.events).contains { $0.kind == .scaleApplied } }
+            try await eventually("the answer is logged") {
+                try log.read(after: 0, limitEvents: 100).flatMap(\.events).contains { $0.kind == .scaleApplied }
+            }
         }
     }
 
@@ -150,12 +152,14 @@ extension ActuationsTests {
 
 @Suite struct ActuatorsTests {
     private static let calls: [(ActuatorCall.Action, ActuatorAnswer)] = [
-        (.resize(to: 3), .success(true)), (.drain("a"), .success(true)), (.remove("a"), .failure(.holdsActor(worker: "a"))), (.cancelDrain("a"), .success(false)),
+        (.resize(to: 3), .success(true)), (.drain("a"), .success(true)), (.remove("a"), .failure(.holdsActor(worker: "a"))),
+        (.cancelDrain("a"), .success(false)),
     ]
 
     private static func answer(_ actuators: Actuators, _ action: ActuatorCall.Action, kind: String) async -> ActuatorAnswer {
         let target = ScaleTarget(apiVersion: "v1", kind: kind, name: "p")
-        let call = ActuatorCall(action, of: ActuatedPool(name: "ns/p", target: target, slotsPerWorker: 1, drainTimeoutSeconds: 0), fence: Fence(7))
+        let call = ActuatorCall(
+            action, of: ActuatedPool(name: "ns/p", target: target, slotsPerWorker: 1, drainTimeoutSeconds: 0), fence: Fence(7))
         return await withCheckedContinuation { done in actuators.start(call) { done.resume(returning: $0) } }
     }
 
@@ -184,9 +188,15 @@ private final class NotingActuator: Actuator {
     var told: [String] { notes.withLock { $0 } }
     private func note(_ text: String) { notes.withLock { $0.append(text) } }
 
-    func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation { TargetObservation(specReplicas: 0, readyReplicas: 0) }
-    func resize(_ pool: ActuatedPool, to count: Int, fence: Fence) async throws(ActuationFault) { note("resize \(count) fence \(fence.number)") }
-    func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) { note("drain \(worker) fence \(fence.number)") }
+    func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation {
+        TargetObservation(specReplicas: 0, readyReplicas: 0)
+    }
+    func resize(_ pool: ActuatedPool, to count: Int, fence: Fence) async throws(ActuationFault) {
+        note("resize \(count) fence \(fence.number)")
+    }
+    func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+        note("drain \(worker) fence \(fence.number)")
+    }
     func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
         note("cancelDrain \(worker) fence \(fence.number)")
         return false
@@ -206,12 +216,13 @@ private final class TargetTwin: ActuatorPort {
     var isIdle: Bool { state.withLock { $0.open.isEmpty } }
 
     func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void) {
-        let words = switch call.action {
-        case .resize(let count): "resize \(count)"
-        case .drain(let worker): "drain \(worker)"
-        case .cancelDrain(let worker): "keep \(worker)"
-        case .remove(let worker): "remove \(worker)"
-        }
+        let words =
+            switch call.action {
+            case .resize(let count): "resize \(count)"
+            case .drain(let worker): "drain \(worker)"
+            case .cancelDrain(let worker): "keep \(worker)"
+            case .remove(let worker): "remove \(worker)"
+            }
         state.withLock { state in
             state.calls.append("\(words) of \(call.pool.target.name)")
             state.open.append(done)
@@ -287,7 +298,8 @@ private final class Stage {
             settle()
         }
         return try log.read(after: 0, limitEvents: 100_000).map { batch in
-            batch.events.map { "\($0.seq) \(batch.at.microseconds) \($0.kind.name) \(batch.text($0.id)) \(batch.text($0.body))" }.joined(separator: "\n")
+            batch.events.map { "\($0.seq) \(batch.at.microseconds) \($0.kind.name) \(batch.text($0.id)) \(batch.text($0.body))" }.joined(
+                separator: "\n")
         }.joined(separator: "\n")
     }
 }

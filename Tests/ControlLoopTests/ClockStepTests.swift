@@ -88,7 +88,8 @@ struct ClockStepTests {
         let log = try EventLog.open(configuration)
         defer { log.close() }
         let loop = ControlLoop(
-            log: log, scheduler: RealScheduler(clock: { log.now }), configuration: ControlLoop.Configuration(fence: Fence(1), actuators: [:]))
+            log: log, scheduler: RealScheduler(clock: { log.now }),
+            configuration: ControlLoop.Configuration(fence: Fence(1), actuators: [:]))
         await loop.start()
         do { try await body(loop, log) } catch {
             await loop.stop()

@@ -78,7 +78,9 @@ import Testing
         let log = try EventLog.open(configuration)
         defer { log.close() }
         var copy = try LogImport(into: log)
-        for line in try Data(contentsOf: url).split(separator: UInt8(ascii: "\n")) { try Array(line).withUnsafeBufferPointer { try copy.add($0) } }
+        for line in try Data(contentsOf: url).split(separator: UInt8(ascii: "\n")) {
+            try Array(line).withUnsafeBufferPointer { try copy.add($0) }
+        }
         #expect(try copy.finish() == 103)
         var verifier = DecisionVerifier(log: log)
         let report = try verifier.verify()

@@ -36,8 +36,10 @@ struct DurationRingTests {
         #expect(pools.take() == [])
     }
 
-    @Test("seconds are written with the places they need", arguments: [
-        (0, "0"), (1, "0.000001"), (100_000, "0.1"), (1_000_000, "1"), (1_020_000, "1.02"), (12_345_678, "12.345678"), (-5, "0"),
-    ] as [(Int64, String)])
+    @Test(
+        "seconds are written with the places they need",
+        arguments: [
+            (0, "0"), (1, "0.000001"), (100_000, "0.1"), (1_000_000, "1"), (1_020_000, "1.02"), (12_345_678, "12.345678"), (-5, "0"),
+        ] as [(Int64, String)])
     func seconds(microseconds: Int64, text: String) { #expect(Outputs.seconds(microseconds: microseconds) == text) }
 }

@@ -40,7 +40,8 @@ import Testing
         let pool = try loop.pool
         #expect(pool.foreignChange?.hasPrefix("somebody else set replicas to 9, which we had left at 2, at 2026-11-21T08:00:03") == true)
         let numbers = try #require(pool.foreignReplicas)
-        #expect(numbers.expected == 2 && numbers.found == 9 && !numbers.yields && pool.foreignChange?.contains(", at \(numbers.at);") == true)
+        #expect(
+            numbers.expected == 2 && numbers.found == 9 && !numbers.yields && pool.foreignChange?.contains(", at \(numbers.at);") == true)
         #expect(pool.readyCondition && pool.reason == nil)
         loop.advance(20)
         #expect(try loop.events(.scaleDecided).contains { $0.body.contains(#""from":9,"to":2"#) })
@@ -113,7 +114,9 @@ import Testing
         #expect(try loop.pool.foreignChange != nil && loop.pool.draining == 0 && loop.pool.ready == 2)
     }
 
-    @Test("what a target shows on its way to what it was told is nobody else's, and decides nothing again", arguments: [[2, 5], [5, 5], [3, 4, 5], [2, 2, 5]])
+    @Test(
+        "what a target shows on its way to what it was told is nobody else's, and decides nothing again",
+        arguments: [[2, 5], [5, 5], [3, 4, 5], [2, 2, 5]])
     func late(_ shown: [Int]) throws {
         let loop = try settled(.yield)
         for k in 1...5 { loop.request("a\(k)") }
@@ -150,7 +153,9 @@ import Testing
         loop.apply(policy)
         #expect(loop.rescales.dropFirst(told).map(\.to) == [2])
         #expect(loop.rescales.last?.pool.target.name == "another")
-        loop.send(.poolObserved, "ns/p", #"{"pool":"ns/p","specReplicas":0,"readyReplicas":0,"problem":"it isn't there","reason":"TargetNotFound"}"#)
+        loop.send(
+            .poolObserved, "ns/p",
+            #"{"pool":"ns/p","specReplicas":0,"readyReplicas":0,"problem":"it isn't there","reason":"TargetNotFound"}"#)
         loop.settle()
         #expect(try !loop.pool.readyCondition && loop.pool.reason == "it isn't there" && loop.pool.desired == 2, "its counts say nothing")
         observe(loop, 2, ready: 2)

@@ -20,15 +20,22 @@ import Testing
 
         var policy: Policy {
             var policy = Policy.quick(max: 5)
-            policy.triggers.append(Trigger(name: "m", source: .observed(metric: "m", selector: [], staleAfterSeconds: 5), thresholdMilli: 1_000, metricType: .value))
+            policy.triggers.append(
+                Trigger(
+                    name: "m", source: .observed(metric: "m", selector: [], staleAfterSeconds: 5), thresholdMilli: 1_000, metricType: .value
+                ))
             switch self {
             case .plain:
                 policy.behaviorGiven = false
                 policy.behavior = .kubernetesDefault
             case .behavior:
-                let limits = [Behavior.Limit(kind: .percent, value: PolicyLimits.rateLimitValue, periodSeconds: 60), Behavior.Limit(kind: .pods, value: PolicyLimits.rateLimitValue, periodSeconds: 60)]
+                let limits = [
+                    Behavior.Limit(kind: .percent, value: PolicyLimits.rateLimitValue, periodSeconds: 60),
+                    Behavior.Limit(kind: .pods, value: PolicyLimits.rateLimitValue, periodSeconds: 60),
+                ]
                 policy.behavior = Behavior(
-                    scaleUp: .init(stabilizationWindowSeconds: 3, select: .min, limits: limits), scaleDown: .init(stabilizationWindowSeconds: 3, select: .max, limits: limits))
+                    scaleUp: .init(stabilizationWindowSeconds: 3, select: .min, limits: limits),
+                    scaleDown: .init(stabilizationWindowSeconds: 3, select: .max, limits: limits))
             case .percentBuffer: policy.buffer = .percent(PolicyLimits.sparePercent)
             case .surge: policy.buffer = .surge(quantilePPM: 970_000, windowSeconds: 900, min: 1)
             case .value: policy.triggers[0].metricType = .value
@@ -77,7 +84,10 @@ import Testing
             (.snapshotCached, "n1", nil, #"{"node":"n1","snapshot":"s2","bytes":\#(value),"template":"t"}"#),
             (.snapshotEvicted, "n1", nil, #"{"node":"n1","snapshot":"s3","bytes":\#(value)}"#),
             (.snapshotObserved, "a", nil, #"{"snapshot":"s2","state":"present","bytes":\#(value),"toldAt":\#(value)}"#),
-            (.prefetchSuggested, "n1", nil, #"{"node":"n1","actor":"a","snapshot":"s2","reason":"waits","bytes":\#(value),"request":\#(value)}"#),
+            (
+                .prefetchSuggested, "n1", nil,
+                #"{"node":"n1","actor":"a","snapshot":"s2","reason":"waits","bytes":\#(value),"request":\#(value)}"#
+            ),
             (.scaleApplied, "ns/p", nil, #"{"to":\#(value)}"#),
             (.scaleFailed, "ns/p", nil, #"{"error":"others","attempt":\#(value),"specReplicas":\#(value)}"#),
             (.actorRequested, "b", nil, #"{"priority":\#(value),"expectedMillis":\#(value),"version":\#(value)}"#),
@@ -117,7 +127,8 @@ import Testing
         let loop = try LoopHarness()
         loop.apply(.quick())
         loop.advance(1)
-        let body = #"{"from":\#(value),"to":\#(Int64(0).subtractingClamped(value)),"direction":"up","why":[],"inputs":{"asOf":1},"digest":"d"}"#
+        let body =
+            #"{"from":\#(value),"to":\#(Int64(0).subtractingClamped(value)),"direction":"up","why":[],"inputs":{"asOf":1},"digest":"d"}"#
         for kind in [EventKind.scaleDecided, .scaleDecided] { loop.append(kind, "ns/p", body) }
         loop.advance(20)
         let bytes = loop.world.encoded()
@@ -168,7 +179,8 @@ import Testing
         loop.send(.actorCreated, "x", #"{"pool":"ns/p","template":"t"}"#)
         loop.settle()
         let before = loop.world
-        loop.append(kind, kind.subject == .worker ? "w" : kind.subject == .actor ? "x" : "ns/p", worker: "w", #"{"slots":3,"snapshot":"s","node"#)
+        loop.append(
+            kind, kind.subject == .worker ? "w" : kind.subject == .actor ? "x" : "ns/p", worker: "w", #"{"slots":3,"snapshot":"s","node"#)
         loop.settle()
         // These say all they have to say in their columns.
         let isReadWhole = ![EventKind.workerDraining, .workerGone, .scaleApplied].contains(kind)
@@ -176,7 +188,8 @@ import Testing
         #expect(try loop.log.event(at: position)?.events[0].superseded == isReadWhole, "\(kind.name)")
         if isReadWhole {
             // Nothing of it counts.
-            #expect(loop.world.workers.indices.map { loop.world.workers[$0].slots } == before.workers.indices.map { before.workers[$0].slots })
+            #expect(
+                loop.world.workers.indices.map { loop.world.workers[$0].slots } == before.workers.indices.map { before.workers[$0].slots })
             #expect(loop.world.actors.count == before.actors.count)
         }
         loop.request("after")
@@ -199,7 +212,8 @@ import Testing
         #expect(try loop.pool.max == 4)
         #expect(try !loop.pool.readyCondition)
         let reason = try #require(try loop.pool.reason)
-        #expect(reason.hasPrefix("the policy of position ") && reason.contains("apiVersion") && reason.hasSuffix("apply it again"), "\(reason)")
+        #expect(
+            reason.hasPrefix("the policy of position ") && reason.contains("apiVersion") && reason.hasSuffix("apply it again"), "\(reason)")
         // It outlives a restart from a checkpoint.
         loop.core.saveCheckpoint()
         loop.restart()
@@ -213,7 +227,10 @@ import Testing
     func loggedPort() throws {
         let loop = try LoopHarness()
         var policy = Policy.quick()
-        policy.triggers.append(.polled(name: "q", Poll(source: .prometheus(serverAddress: "http://p:99999", query: "up", ignoreNullValues: true)), thresholdMilli: 1_000))
+        policy.triggers.append(
+            .polled(
+                name: "q", Poll(source: .prometheus(serverAddress: "http://p:99999", query: "up", ignoreNullValues: true)),
+                thresholdMilli: 1_000))
         loop.apply(policy)
         loop.advance(1)
         #expect(try loop.pool.readyCondition && loop.events(.scaleDecided).count > 0)

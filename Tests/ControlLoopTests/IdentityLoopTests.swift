@@ -10,7 +10,9 @@ import Testing
 // An actor, and a worker, is a name within a namespace; a worker whose name comes again with another uid is another one.
 
 @Suite struct IdentityLoopTests {
-    private func view(_ loop: LoopHarness, worker name: String) -> WorkerView? { loop.world.workerView(named: name, names: loop.log.names, at: loop.scheduler.now) }
+    private func view(_ loop: LoopHarness, worker name: String) -> WorkerView? {
+        loop.world.workerView(named: name, names: loop.log.names, at: loop.scheduler.now)
+    }
 
     private func twoNamespaces() throws -> LoopHarness {
         let loop = try LoopHarness()
@@ -48,7 +50,8 @@ import Testing
         loop.send(.actorDeleted, "session-1")
         loop.settle()
         #expect([loop.view(of: "a/session-1"), loop.view(of: "b/session-1")].map { $0?.seq } == before)
-        #expect(loop.world.actorViews(pool: nil, status: nil, after: nil, limit: 10, names: loop.log.names, at: loop.scheduler.now).count == 2)
+        #expect(
+            loop.world.actorViews(pool: nil, status: nil, after: nil, limit: 10, names: loop.log.names, at: loop.scheduler.now).count == 2)
         let last = try loop.log.read(after: 0, limitEvents: .max).flatMap(\.events).suffix(2)
         #expect(last.allSatisfy { $0.superseded })
     }
@@ -58,7 +61,9 @@ import Testing
         loop.send(.workerReady, "box-1", #"{"pool":"a/x","node":"n1"}"#)
         loop.settle()
         let page = { (after: String?) in
-            loop.world.workerViews(pool: nil, after: after, limit: 1, names: loop.log.names, at: loop.scheduler.now).map { "\($0.namespace)/\($0.name)" }
+            loop.world.workerViews(pool: nil, after: after, limit: 1, names: loop.log.names, at: loop.scheduler.now).map {
+                "\($0.namespace)/\($0.name)"
+            }
         }
         #expect(page(nil) == ["a/box-0"])
         #expect(page("a/box-0") == ["b/box-0"])
@@ -124,11 +129,14 @@ import Testing
         let report = try verifier.verify()
         #expect(report.checked == 10 && report.first == nil)
         let world = try History.world(of: log, at: .position(.max), ignoringCheckpoints: true)
-        let actors = world.actorViews(pool: nil, status: nil, after: nil, limit: 10, names: log.names, at: world.at).map { "\($0.namespace)/\($0.id) \($0.status)" }
-        #expect(actors == [
-            "b/session-1 STATUS_SUSPENDED", "a/team/agent-1 STATUS_RUNNING", "a/agent-2 STATUS_SUSPENDED", "a/agent-2 STATUS_SUSPENDED",
-            "a/lonely STATUS_WAITING", "/ghost STATUS_RUNNING",
-        ])
+        let actors = world.actorViews(pool: nil, status: nil, after: nil, limit: 10, names: log.names, at: world.at).map {
+            "\($0.namespace)/\($0.id) \($0.status)"
+        }
+        #expect(
+            actors == [
+                "b/session-1 STATUS_SUSPENDED", "a/team/agent-1 STATUS_RUNNING", "a/agent-2 STATUS_SUSPENDED", "a/agent-2 STATUS_SUSPENDED",
+                "a/lonely STATUS_WAITING", "/ghost STATUS_RUNNING",
+            ])
         #expect(world.actor(named: "a/team/agent-1", log.names) != nil && world.actor(named: "team/agent-1", log.names) != nil)
     }
 }

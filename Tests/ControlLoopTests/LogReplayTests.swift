@@ -111,7 +111,9 @@ import Testing
     private static let changes = [
         Change(name: "a digit of an event", kind: .actorSuspended, from: "s3://b/a1", to: "s3://b/a7", isDecision: false),
         Change(name: "a digit of a decision's count", kind: .scaleDecided, from: #""to":5"#, to: #""to":4"#, isDecision: true),
-        Change(name: "a digit of a decision's input", kind: .scaleDecided, from: #""pool_exhausted":5"#, to: #""pool_exhausted":6"#, isDecision: true),
+        Change(
+            name: "a digit of a decision's input", kind: .scaleDecided, from: #""pool_exhausted":5"#, to: #""pool_exhausted":6"#,
+            isDecision: true),
         Change(name: "the position a decision looked at", kind: .scaleDecided, from: #""asOf":"#, to: #""asOf":9"#, isDecision: true),
         Change(name: "a decision that is no JSON any more", kind: .scaleDecided, from: "{", to: "7", isDecision: true),
     ]
@@ -122,7 +124,9 @@ import Testing
         let seq = try #require(try loop.events(change.kind).first { $0.body.contains(change.from) }?.event.seq)
         loop.log.close()
         try DatabaseQueue(path: loop.log.path).write { db in
-            for name in try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger'") { try db.execute(sql: "DROP TRIGGER \(name)") }
+            for name in try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger'") {
+                try db.execute(sql: "DROP TRIGGER \(name)")
+            }
             try db.execute(sql: "UPDATE events SET body = replace(body, ?, ?) WHERE seq = ?", arguments: [change.from, change.to, seq])
         }
         let log = try EventLog.openReadOnly(path: loop.log.path)
@@ -137,12 +141,16 @@ import Testing
         #expect(try replay(log, to: .position(fault.position - 1)).isSame)
     }
 
-    @Test("an event that is gone, and one of no kind, are found as well", arguments: ["DELETE FROM events WHERE seq = ?", "UPDATE events SET kind = 99 WHERE seq = ?"])
+    @Test(
+        "an event that is gone, and one of no kind, are found as well",
+        arguments: ["DELETE FROM events WHERE seq = ?", "UPDATE events SET kind = 99 WHERE seq = ?"])
     func gone(sql: String) throws {
         let loop = try history()
         loop.log.close()
         try DatabaseQueue(path: loop.log.path).write { db in
-            for name in try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger'") { try db.execute(sql: "DROP TRIGGER \(name)") }
+            for name in try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger'") {
+                try db.execute(sql: "DROP TRIGGER \(name)")
+            }
             try db.execute(sql: sql, arguments: [30])
         }
         let log = try EventLog.openReadOnly(path: loop.log.path)

@@ -145,7 +145,8 @@ final class LoopHarness: @unchecked Sendable {
 
     func send(_ kind: EventKind, _ subject: String, _ data: String = "{}") {
         eventIDs += 1
-        let json = #"{"specversion":"1.0","type":"dev.greenroom.\#(kind.name)","source":"/test","id":"\#(eventIDs)","subject":"\#(subject)","data":\#(data)}"#
+        let json =
+            #"{"specversion":"1.0","type":"dev.greenroom.\#(kind.name)","source":"/test","id":"\#(eventIDs)","subject":"\#(subject)","data":\#(data)}"#
         var reader = CloudEventReader()
         let fault: EventFault? = Array(json.utf8).withUnsafeBufferPointer { bytes -> EventFault? in
             do throws(EventFault) { try reader.readEvent(bytes) } catch { return error }
@@ -161,7 +162,9 @@ final class LoopHarness: @unchecked Sendable {
     func append(_ kind: EventKind, _ subject: String, worker: String? = nil, _ body: String) {
         eventIDs += 1
         var batch = EventBatch()
-        batch.append(kind, source: "/test", id: "\(eventIDs)", subject: subject, pool: kind.carriesPool ? "ns/p" : nil, worker: worker, body: Array(body.utf8))
+        batch.append(
+            kind, source: "/test", id: "\(eventIDs)", subject: subject, pool: kind.carriesPool ? "ns/p" : nil, worker: worker,
+            body: Array(body.utf8))
         log.append(batch) { result in
             if case .failure(let error) = result { Issue.record("the log refused: \(error)") }
         }
@@ -199,7 +202,9 @@ final class LoopHarness: @unchecked Sendable {
             var canonical = JSONWriter()
             policy.appendCanonicalJSON(to: &canonical)
             let shadow = policy.shadow.map { #","shadow":"\#($0)""# } ?? ""
-            let body = Array(#"{"policy":"#.utf8) + canonical.bytes + Array(#","digest":"\#(Digest.sha256Hex(canonical.bytes))"\#(shadow),"rules":\#(rules)}"#.utf8)
+            let body =
+                Array(#"{"policy":"#.utf8) + canonical.bytes
+                + Array(#","digest":"\#(Digest.sha256Hex(canonical.bytes))"\#(shadow),"rules":\#(rules)}"#.utf8)
             append(.policyApplied, policy.pool, body, to: &batch)
         }
         log.append(batch) { _ in }

@@ -150,7 +150,9 @@ import Testing
 
     @Test func `an outside queue that can't be read any more is noticed by time alone`() throws {
         var policy = Policy.quick()
-        policy.triggers = [Trigger(name: "q", source: .observed(metric: "pending", selector: [], staleAfterSeconds: 60), thresholdMilli: 1_000)]
+        policy.triggers = [
+            Trigger(name: "q", source: .observed(metric: "pending", selector: [], staleAfterSeconds: 60), thresholdMilli: 1_000)
+        ]
         policy.fallback = Fallback(failureThreshold: 3, replicas: 6)
         let loop = try LoopHarness()
         loop.apply(policy)

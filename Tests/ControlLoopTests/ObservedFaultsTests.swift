@@ -30,7 +30,9 @@ import Testing
         let observer = Faults()
         let core = LoopCore(log: loop.log, scheduler: loop.scheduler, observer: observer, limits: LoopLimits())
         core.catchUp()
-        try DatabaseQueue(path: loop.log.path).writeWithoutTransaction { db in try db.execute(sql: "ALTER TABLE checkpoint_parts RENAME TO away") }
+        try DatabaseQueue(path: loop.log.path).writeWithoutTransaction { db in
+            try db.execute(sql: "ALTER TABLE checkpoint_parts RENAME TO away")
+        }
         core.saveCheckpoint()
         #expect(observer.found.withLock { $0 } == ["checkpoint"])
     }

@@ -68,7 +68,9 @@ import Testing
         #expect(try loop.verified() == decided.count)
     }
 
-    @Test(arguments: [#"{"in":1,"out":"yes","hold":-5}"#, #"{"hold":99999999999999999999}"#, #"{"in":null,"hold":9223372036854775807,"by":7}"#])
+    @Test(arguments: [
+        #"{"in":1,"out":"yes","hold":-5}"#, #"{"hold":99999999999999999999}"#, #"{"in":null,"hold":9223372036854775807,"by":7}"#,
+    ])
     func `one that makes no sense does no harm`(_ body: String) throws {
         let loop = try LoopHarness()
         // Nobody starts that many.

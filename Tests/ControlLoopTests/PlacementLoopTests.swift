@@ -27,12 +27,14 @@ import Testing
     }
 
     private func suspend(_ loop: LoopHarness, _ actor: String, bytes: Int64 = 1_200_000_000) {
-        loop.send(.actorSuspended, actor, #"{"worker":"\#(loop.view(of: actor)?.worker ?? "")","snapshot":"s3://b/\#(actor)","bytes":\#(bytes)}"#)
+        loop.send(
+            .actorSuspended, actor, #"{"worker":"\#(loop.view(of: actor)?.worker ?? "")","snapshot":"s3://b/\#(actor)","bytes":\#(bytes)}"#)
         loop.settle()
     }
 
     private func pause(_ loop: LoopHarness, _ actor: String, bytes: Int64 = 1_200_000_000) {
-        loop.send(.actorPaused, actor, #"{"worker":"\#(loop.view(of: actor)?.worker ?? "")","snapshot":"/run/\#(actor)","bytes":\#(bytes)}"#)
+        loop.send(
+            .actorPaused, actor, #"{"worker":"\#(loop.view(of: actor)?.worker ?? "")","snapshot":"/run/\#(actor)","bytes":\#(bytes)}"#)
         loop.settle()
     }
 
@@ -60,7 +62,8 @@ import Testing
         start(loop, "second")
         #expect(loop.view(of: "second")?.worker == "b")
         let body = try lastPlaced(loop)
-        #expect(body.contains(#""tier":"warm""#) && body.contains(#""restoreFrom":"s3://b/second""#) && body.contains(#""bytes":1200000000"#))
+        #expect(
+            body.contains(#""tier":"warm""#) && body.contains(#""restoreFrom":"s3://b/second""#) && body.contains(#""bytes":1200000000"#))
         #expect(body.contains(#""score":1.2"#), "1.2 GB from a local disk at an assumed 1 GB/s")
     }
 
@@ -89,7 +92,10 @@ import Testing
         let standing = loop.world.placement(of: "x", log: loop.log)
         guard case .waiting(let position, let reason, let detail)? = standing.answer else { throw ExpectationFailedError() }
         #expect(position == 1 && reason == .nodeLocality)
-        #expect(detail.hasPrefix("paused on n1: 1 eligible worker there, busy; 1 free worker elsewhere could restore the external snapshot of 08:00 (1.2 GB ≈ "))
+        #expect(
+            detail.hasPrefix(
+                "paused on n1: 1 eligible worker there, busy; 1 free worker elsewhere could restore the external snapshot of 08:00 (1.2 GB ≈ "
+            ))
         #expect(try loop.pool.demand.blocked == ["node_locality": 1])
         // The recommendation says where the worker is needed.
         loop.apply(.quick(max: 4, min: 2))
@@ -278,7 +284,8 @@ import Testing
         start(loop, "x")
         #expect(try lastPlaced(loop).contains(#""restoreFrom":"s3://b/x""#))
         suspend(loop, "x")
-        loop.observe("x", #"{"snapshot":"s3://b/x","state":"gone","toldAt":\#(try #require(try loop.events(.actorSuspended).last?.event.seq))}"#)
+        loop.observe(
+            "x", #"{"snapshot":"s3://b/x","state":"gone","toldAt":\#(try #require(try loop.events(.actorSuspended).last?.event.seq))}"#)
         start(loop, "x")
         #expect(try lastPlaced(loop).contains(#""tier":"cold""#) && !lastPlaced(loop).contains("restoreFrom"))
     }
@@ -326,7 +333,9 @@ import Testing
         #expect(loop.view(of: "b1")?.status == "STATUS_RESUMING")
         #expect(loop.view(of: "a2")?.reason == "quota")
         #expect(try loop.pool.demand.blocked == ["quota": 2])
-        guard case .waiting(_, .quota, let detail)? = loop.world.placement(of: "a2", log: loop.log).answer else { throw ExpectationFailedError() }
+        guard case .waiting(_, .quota, let detail)? = loop.world.placement(of: "a2", log: loop.log).answer else {
+            throw ExpectationFailedError()
+        }
         #expect(detail == "its tenant runs 1 of at most 1")
         loop.run("a1", seconds: 1)
         loop.advance(2)
@@ -416,7 +425,9 @@ import Testing
 
     // MARK: - Failures
 
-    @Test func `a zone's nodes vanish under load: those who wait are placed elsewhere at once, nothing on the dead nodes, nobody lost`() throws {
+    @Test func `a zone's nodes vanish under load: those who wait are placed elsewhere at once, nothing on the dead nodes, nobody lost`()
+        throws
+    {
         let loop = try LoopHarness()
         for k in 0..<12 { worker(loop, "w\(k)", on: "n\(k / 2)", slots: 2, zone: k < 6 ? "z1" : "z2") }
         for k in 0..<24 { start(loop, "a\(k)") }
@@ -427,7 +438,9 @@ import Testing
         let alive = (0..<24).filter { loop.view(of: "a\($0)").flatMap(\.worker).map { Int($0.dropFirst())! >= 6 } ?? false }
         let dead = (0..<24).filter { !alive.contains($0) }
         var batch = EventBatch()
-        for k in 0..<6 { batch.append(.workerGone, source: "/test", id: "gone\(k)", subject: "w\(k)", body: Array(#"{"reason":"zone lost"}"#.utf8)) }
+        for k in 0..<6 {
+            batch.append(.workerGone, source: "/test", id: "gone\(k)", subject: "w\(k)", body: Array(#"{"reason":"zone lost"}"#.utf8))
+        }
         for k in alive.prefix(6) {
             batch.append(
                 .actorSuspended, source: "/test", id: "end\(k)", subject: "a\(k)", worker: loop.view(of: "a\(k)")?.worker ?? "",

@@ -66,9 +66,12 @@ import Testing
             var counted = [[NameID: NodeRoom]](repeating: [:], count: world.pools.count)
             for worker in world.workers.indices.map({ world.workers[$0] }) where worker.state == .ready && !worker.node.isNone {
                 let free = max(0, worker.slots - worker.used)
-                counted[Int(worker.pool)][worker.node, default: NodeRoom()] += NodeRoom(ready: 1, withRoom: free > 0 ? 1 : 0, freeSlots: free)
+                counted[Int(worker.pool)][worker.node, default: NodeRoom()] += NodeRoom(
+                    ready: 1, withRoom: free > 0 ? 1 : 0, freeSlots: free)
             }
-            #expect(world.pools.map { pool in Dictionary(uniqueKeysWithValues: pool.placing.rooms.keys.map { ($0, pool.placing.rooms[$0]) }) } == counted)
+            #expect(
+                world.pools.map { pool in Dictionary(uniqueKeysWithValues: pool.placing.rooms.keys.map { ($0, pool.placing.rooms[$0]) }) }
+                    == counted)
         }
     }
 
@@ -82,15 +85,20 @@ import Testing
 
         let again = Concluded()
         let scheduler = VirtualScheduler(now: .zero)
-        let core = LoopCore(log: log, world: State(), scheduler: scheduler, observer: SilentObserver(), limits: LoopLimits()) { batch, _ in again.add(batch) }
+        let core = LoopCore(log: log, world: State(), scheduler: scheduler, observer: SilentObserver(), limits: LoopLimits()) { batch, _ in
+            again.add(batch)
+        }
         core.act()
         for batch in try log.read(after: 0, limitEvents: 1_000_000) {
             scheduler.advance(to: batch.at)
             core.take(batch)
         }
-        let recorded = Set(try log.read(after: 0, limitEvents: 1_000_000).flatMap { batch in
-            batch.events.filter { $0.kind == .actorPlaced }.map { batch.text($0.body) + log.names.text(of: $0.subject) + log.names.text(of: $0.worker) }
-        })
+        let recorded = Set(
+            try log.read(after: 0, limitEvents: 1_000_000).flatMap { batch in
+                batch.events.filter { $0.kind == .actorPlaced }.map {
+                    batch.text($0.body) + log.names.text(of: $0.subject) + log.names.text(of: $0.worker)
+                }
+            })
         #expect(again.placements == recorded)
     }
 }
@@ -154,7 +162,10 @@ private final class RandomFleet {
         case 5:
             let path = below(2) == 0 ? "s3://b/\(actor)" : "/run/\(actor)"
             loop.send(.snapshotEvicted, node, #"{"node":"\#(node)","snapshot":"\#(path)","bytes":300000000}"#)
-        case 6: loop.send(.snapshotCached, node, #"{"node":"\#(node)","snapshot":"s3://t/\#(below(2))","bytes":200000000,"template":"t\#(below(2))"}"#)
+        case 6:
+            loop.send(
+                .snapshotCached, node, #"{"node":"\#(node)","snapshot":"s3://t/\#(below(2))","bytes":200000000,"template":"t\#(below(2))"}"#
+            )
         default: act(actor, pool: view.map { "\($0.namespace)/\($0.pool)" } ?? "ns/p", status: view?.status, worker: worker)
         }
     }
@@ -162,18 +173,24 @@ private final class RandomFleet {
     private func arrive(_ node: String) {
         let pool = below(3) == 0 ? "ns/q" : "ns/p"
         let labels = below(3) == 0 ? #","labels":{"gpu":"yes"}"# : ""
-        loop.send(.workerReady, "w\(workers)", #"{"pool":"\#(pool)","node":"\#(node)","zone":"z\#(node.last ?? "0")","slots":\#(1 + below(3))\#(labels)}"#)
+        loop.send(
+            .workerReady, "w\(workers)",
+            #"{"pool":"\#(pool)","node":"\#(node)","zone":"z\#(node.last ?? "0")","slots":\#(1 + below(3))\#(labels)}"#)
         workers += 1
     }
 
     private func act(_ actor: String, pool: String, status: String?, worker: String?) {
         switch (status, worker) {
-        case ("STATUS_RESUMING", let worker?): loop.send(.actorRunning, actor, #"{"worker":"\#(worker)","restoreMillis":\#(50 + below(3_000))}"#)
+        case ("STATUS_RESUMING", let worker?):
+            loop.send(.actorRunning, actor, #"{"worker":"\#(worker)","restoreMillis":\#(50 + below(3_000))}"#)
         case ("STATUS_RUNNING", let worker?):
             switch below(6) {
             case 0: loop.send(.actorCrashed, actor, #"{"worker":"\#(worker)"}"#)
-            case 1, 2, 3: loop.send(.actorPaused, actor, #"{"worker":"\#(worker)","snapshot":"/run/\#(actor)","bytes":\#(below(5) * 300_000_000)}"#)
-            default: loop.send(.actorSuspended, actor, #"{"worker":"\#(worker)","snapshot":"s3://b/\#(actor)","bytes":\#(below(5) * 300_000_000)}"#)
+            case 1, 2, 3:
+                loop.send(.actorPaused, actor, #"{"worker":"\#(worker)","snapshot":"/run/\#(actor)","bytes":\#(below(5) * 300_000_000)}"#)
+            default:
+                loop.send(
+                    .actorSuspended, actor, #"{"worker":"\#(worker)","snapshot":"s3://b/\#(actor)","bytes":\#(below(5) * 300_000_000)}"#)
             }
         case ("STATUS_WAITING", _): if below(8) == 0 { loop.send(.actorWithdrawn, actor) }
         default:

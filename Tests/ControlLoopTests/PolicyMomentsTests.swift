@@ -12,7 +12,8 @@ import Testing
         PolicyMoment(revision: PolicyRevision(policySeq: policy, number: number), round: 1)
     }
 
-    @Test("a moment is new once, and again after the policy was gone", arguments: [PolicyKey(pool: 70), PolicyKey(pool: 70, shadow: "night")])
+    @Test(
+        "a moment is new once, and again after the policy was gone", arguments: [PolicyKey(pool: 70), PolicyKey(pool: 70, shadow: "night")])
     func newOnce(key: PolicyKey) {
         var moments = PolicyMoments()
         let seen = [moment(1), moment(1), moment(2), nil, moment(2), moment(2, policy: 5)].map { moments.note($0, of: key) }
@@ -28,7 +29,9 @@ import Testing
         for key in keys { _ = moments.note(moment(1), of: key) }
         for step in 0..<2_000 {
             let key = keys[Int.random(in: keys.indices, using: &generator)]
-            let time = Int.random(in: 0..<4, using: &generator) == 0 ? nil : LogTime(microseconds: Int64(step) + Int64.random(in: 1..<500, using: &generator))
+            let time =
+                Int.random(in: 0..<4, using: &generator) == 0
+                ? nil : LogTime(microseconds: Int64(step) + Int64.random(in: 1..<500, using: &generator))
             moments.setDeadline(time, of: key)
             plain[key] = time
             #expect(moments.earliestDeadline == plain.values.min())

@@ -9,7 +9,9 @@ import Testing
 
 @Suite struct PoolConditionTests {
     private func failStart(_ loop: LoopHarness, _ k: Int) {
-        loop.ours(.scaleFailed, "ns/p", #"{"error":"worker w\#(k) ended before it was ready: exited with status 2","attempt":\#(k),"start":"w\#(k)"}"#)
+        loop.ours(
+            .scaleFailed, "ns/p",
+            #"{"error":"worker w\#(k) ended before it was ready: exited with status 2","attempt":\#(k),"start":"w\#(k)"}"#)
         loop.settle()
     }
 
@@ -24,7 +26,9 @@ import Testing
         failStart(loop, 3)
         pool = try loop.pool
         #expect(!pool.readyCondition && pool.workersFailing?.isPersistent == true)
-        #expect(pool.reason?.hasPrefix("WorkersFailing: 3 starts in a row failed; the last: worker w3") == true && pool.reason?.hasSuffix("exited with status 2") == true)
+        #expect(
+            pool.reason?.hasPrefix("WorkersFailing: 3 starts in a row failed; the last: worker w3") == true
+                && pool.reason?.hasSuffix("exited with status 2") == true)
         #expect(loop.world.policyStatus(named: "ns/p")?.workersFailing != nil)
         loop.core.saveCheckpoint()
         loop.restart()

@@ -59,7 +59,8 @@ import Testing
         loop.request("a")
         loop.settle()
         let request = try #require(try loop.events(.actorRequested).last).event.seq
-        let expected = #"n-2 {"node":"n-2","actor":"a","snapshot":"s3://b/a","bytes":1200000000,"request":\#(request),"reason":"waits: a slot is expected here first"}"#
+        let expected =
+            #"n-2 {"node":"n-2","actor":"a","snapshot":"s3://b/a","bytes":1200000000,"request":\#(request),"reason":"waits: a slot is expected here first"}"#
         #expect(try suggestions(loop) == [expected])
         if withCheckpoint { loop.core.saveCheckpoint() }
         loop.restart()
@@ -111,7 +112,8 @@ import Testing
         loop.advance(1_791)
         #expect(try suggestions(loop) == [])
         loop.advance(1)
-        let first = #"n-2 {"node":"n-2","actor":"a","snapshot":"s3://b/a","bytes":1200000000,"wakeAt":"2026-11-21T09:00:00.000000Z","reason":"its schedule: 0 9 * * *"}"#
+        let first =
+            #"n-2 {"node":"n-2","actor":"a","snapshot":"s3://b/a","bytes":1200000000,"wakeAt":"2026-11-21T09:00:00.000000Z","reason":"its schedule: 0 9 * * *"}"#
         #expect(try suggestions(loop) == [first])
         loop.advance(86_399)
         #expect(try suggestions(loop) == [first])
@@ -138,8 +140,14 @@ import Testing
     @Test(
         "a schedule that can't be read is taken, predicts nothing, and the actor's view says what is wrong with it",
         arguments: [
-            (#""schedule":"0 25 * * *""#, "UTC", nil, #"schedule "0 25 * * *" is not a cron expression: hour (column 3): 25 is not from 0 to 23; no wake is predicted"#),
-            (#""schedule":"0 9 * * *","timezone":"Mars/Base""#, "Mars/Base", nil, "timezone Mars/Base is not known; known for pool ns/p are those of its policy's schedules: UTC; no wake is predicted"),
+            (
+                #""schedule":"0 25 * * *""#, "UTC", nil,
+                #"schedule "0 25 * * *" is not a cron expression: hour (column 3): 25 is not from 0 to 23; no wake is predicted"#
+            ),
+            (
+                #""schedule":"0 9 * * *","timezone":"Mars/Base""#, "Mars/Base", nil,
+                "timezone Mars/Base is not known; known for pool ns/p are those of its policy's schedules: UTC; no wake is predicted"
+            ),
             (#""schedule":"0 9 * * *""#, "UTC", "2026-11-21T09:00:00.000000Z", nil),
         ] as [(String, String, String?, String?)])
     func unreadable(_ fields: String, _ zone: String, _ at: String?, _ problem: String?) throws {
@@ -175,7 +183,10 @@ import Testing
         loop.advance(596.9)
         #expect(try suggestions(loop) == [])
         loop.advance(0.2)
-        #expect(try suggestions(loop) == [#"n-2 {"node":"n-2","actor":"a","snapshot":"s3://b/a","bytes":1200000000,"wakeAt":"2026-11-21T08:30:15.000000Z","reason":"wakes every 605 s"}"#])
+        #expect(
+            try suggestions(loop) == [
+                #"n-2 {"node":"n-2","actor":"a","snapshot":"s3://b/a","bytes":1200000000,"wakeAt":"2026-11-21T08:30:15.000000Z","reason":"wakes every 605 s"}"#
+            ])
         let wake = try #require(loop.world.actorView(named: "a", log: loop.log, at: loop.scheduler.now)?.wake)
         #expect(wake == WakeView(everySeconds: 605, at: "2026-11-21T08:30:15.000000Z"))
         #expect(try State(decoding: loop.world.encoded()).encoded() == loop.world.encoded())
@@ -183,7 +194,9 @@ import Testing
 
     @Test(
         "gaps that differ by more than a tenth, or are too short, are no history",
-        arguments: [([600, 600], 600), ([600, 700], nil), ([600, 700, 640], 670), ([30, 30, 30], nil), ([600], nil), ([600, 600, 30], nil)] as [([Int64], Int64?)])
+        arguments: [
+            ([600, 600], 600), ([600, 700], nil), ([600, 700, 640], 670), ([30, 30, 30], nil), ([600], nil), ([600, 600, 30], nil),
+        ] as [([Int64], Int64?)])
     func steadiness(_ gaps: [Int64], _ expected: Int64?) {
         var entry = WakeForecasts.Entry()
         var now = LogTime(microseconds: 1_000_000)

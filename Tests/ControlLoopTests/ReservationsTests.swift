@@ -15,7 +15,10 @@ import Testing
     func askedAgain() throws {
         let stage = try SlowAppends()
         try stage.commit { batch in
-            for worker in ["w1", "w2"] { batch.append(.workerReady, source: "/pods", id: worker, subject: worker, pool: "ns/p", body: Array(#"{"node":"n1","slots":1}"#.utf8)) }
+            for worker in ["w1", "w2"] {
+                batch.append(
+                    .workerReady, source: "/pods", id: worker, subject: worker, pool: "ns/p", body: Array(#"{"node":"n1","slots":1}"#.utf8))
+            }
             batch.append(.actorRequested, source: "/agent", id: "1", subject: "a", pool: "ns/p")
         }
         #expect(!stage.core.reservations.isEmpty)
@@ -25,7 +28,9 @@ import Testing
         }
         #expect(stage.waiting == 2, "both placements are on their way")
         try stage.land()
-        #expect(!stage.core.reservations.isEmpty && stage.core.world.actor(named: "a", stage.log.names).map { stage.core.world.actors[$0].state } == .waiting)
+        #expect(
+            !stage.core.reservations.isEmpty
+                && stage.core.world.actor(named: "a", stage.log.names).map { stage.core.world.actors[$0].state } == .waiting)
         try stage.land()
         try stage.expectQuiet()
         #expect(stage.core.world.actor(named: "a", stage.log.names).map { stage.core.world.actors[$0].state } == .placed)
@@ -86,7 +91,8 @@ private final class SlowAppends {
         configuration.durability = .off
         configuration.clock = { LogTime(microseconds: 1_000_000) }
         log = try EventLog.open(configuration)
-        core = LoopCore(log: log, world: State(), scheduler: scheduler, observer: SilentObserver(), limits: LoopLimits()) { [held] batch, completion in
+        core = LoopCore(log: log, world: State(), scheduler: scheduler, observer: SilentObserver(), limits: LoopLimits()) {
+            [held] batch, completion in
             held.batches.append((batch, completion))
         }
         core.act()

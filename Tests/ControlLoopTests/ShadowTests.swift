@@ -25,8 +25,10 @@ import Testing
                 batch.withBody(of: event) { body -> Said? in
                     guard body["shadow"].flatMap({ body.text($0) }) == shadow else { return nil }
                     return Said(
-                        at: batch.at, from: body["from"].flatMap { body.integer($0) } ?? -1, to: body["to"].flatMap { body.integer($0) } ?? -1,
-                        why: body["why"].map { String(decoding: body.raw($0), as: UTF8.self) } ?? "", next: body["next"].flatMap { body.time($0) })
+                        at: batch.at, from: body["from"].flatMap { body.integer($0) } ?? -1,
+                        to: body["to"].flatMap { body.integer($0) } ?? -1,
+                        why: body["why"].map { String(decoding: body.raw($0), as: UTF8.self) } ?? "",
+                        next: body["next"].flatMap { body.time($0) })
                 }
             }
         }
@@ -131,7 +133,8 @@ import Testing
         liveElsewhere.pool = "ns/q"
         loop.apply(liveElsewhere)
         let rows: [(Policy, String?)] = [
-            (.quick().shadow("e"), "has 4 shadows (a, b, c, d)"), (elsewhere, "a shadow of ns/p already"), (own, "ns/b is a shadow of ns/p"),
+            (.quick().shadow("e"), "has 4 shadows (a, b, c, d)"), (elsewhere, "a shadow of ns/p already"),
+            (own, "ns/b is a shadow of ns/p"),
             (.quick().shadow("q"), "ns/q is a pool's own policy"), (.quick(max: 3).shadow("d"), nil), (.quick(max: 3), nil),
         ]
         for (policy, words) in rows {
@@ -263,7 +266,9 @@ extension SplitMix64 {
         policy.behavior.scaleUp.limits = [.init(kind: .pods, value: int(1...4), periodSeconds: int(1...10))]
         if int(0...2) == 0 {
             policy.triggers.append(
-                Trigger(name: "q", source: .observed(metric: "pending", selector: [], staleAfterSeconds: 15), thresholdMilli: 2_000, metricType: int(0...1) == 0 ? .value : .averageValue))
+                Trigger(
+                    name: "q", source: .observed(metric: "pending", selector: [], staleAfterSeconds: 15), thresholdMilli: 2_000,
+                    metricType: int(0...1) == 0 ? .value : .averageValue))
             policy.fallback = Fallback(failureThreshold: 2, replicas: 1)
         }
         return policy
@@ -286,7 +291,9 @@ extension SplitMix64 {
             case 8: loop.send(.queueObserved, "ns/p", #"{"pool":"ns/p","metric":"pending","value":\#(int(0...12))}"#)
             case 9: loop.send(.actorWithdrawn, "a\(int(1...max(1, actors)))")
             case 10:
-                if let worker = loop.world.workerViews(poolNamed: "ns/p", after: nil, limit: 1, names: loop.log.names, at: loop.scheduler.now).first {
+                if let worker = loop.world.workerViews(
+                    poolNamed: "ns/p", after: nil, limit: 1, names: loop.log.names, at: loop.scheduler.now
+                ).first {
                     loop.send(.workerGone, worker.name, #"{"reason":"lost"}"#)
                 }
             default: loop.restart()

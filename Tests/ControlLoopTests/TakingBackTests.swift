@@ -73,7 +73,9 @@ import Testing
         loop.request("c")
         loop.settle()
         #expect(loop.recalls == [drained[0]])
-        #expect(loop.removals.count { $0 == drained[0] } == before + 1, "a target that keeps it until another stands in its place learns that one is wanted")
+        #expect(
+            loop.removals.count { $0 == drained[0] } == before + 1,
+            "a target that keeps it until another stands in its place learns that one is wanted")
         loop.advance(60)
         #expect(loop.removals.count { $0 == drained[0] } == before + 1, "once")
     }
@@ -204,9 +206,10 @@ import Testing
         #expect(try loop.events(.scaleFailed).isEmpty && loop.recalls.isEmpty)
         loop.advance(3)
         let failed = try loop.events(.scaleFailed)
-        #expect(failed.map(\.body) == [
-            #"{"error":"drain given up: 1 worker still busy after 100 s: \#(worker) (actor long-1 and 1 more)","attempt":1,"workers":["\#(worker)"]}"#,
-        ])
+        #expect(
+            failed.map(\.body) == [
+                #"{"error":"drain given up: 1 worker still busy after 100 s: \#(worker) (actor long-1 and 1 more)","attempt":1,"workers":["\#(worker)"]}"#
+            ])
         #expect(loop.recalls == [worker])
         #expect(try loop.pool.draining == 0 && loop.pool.ready == 3)
         #expect(try loop.pool.reason?.contains("still busy after 100 s") == true)

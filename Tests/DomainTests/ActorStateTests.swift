@@ -52,7 +52,8 @@ import Testing
         try #require(cells.count == Self.columns.count)
         for (state, cell) in zip(Self.columns, cells) {
             for resting in [ActorState.suspended, .paused, .crashed] {
-                let wanted: ActorTransition = cell == "–" ? .superseded : .moves(to: cell == "r" ? resting : try #require(Self.letters[cell]))
+                let wanted: ActorTransition =
+                    cell == "–" ? .superseded : .moves(to: cell == "r" ? resting : try #require(Self.letters[cell]))
                 #expect(state.after(row.kind, resting: resting, sameWorker: row.sameWorker) == wanted, "from \(state), rested \(resting)")
             }
         }
@@ -62,7 +63,9 @@ import Testing
     func complete() {
         #expect(Set(Self.columns) == Set(ActorState.allCases))
         for sameWorker in [true, false] {
-            #expect(Set(Self.table.filter { $0.sameWorker == sameWorker }.map(\.kind)) == Set(EventKind.allCases.filter { $0.subject == .actor }))
+            #expect(
+                Set(Self.table.filter { $0.sameWorker == sameWorker }.map(\.kind))
+                    == Set(EventKind.allCases.filter { $0.subject == .actor }))
         }
     }
 
@@ -86,15 +89,21 @@ import Testing
                 if next == .deleted { #expect(kind == .actorDeleted) }
                 if next == .waiting { #expect(kind == .actorRequested && (state.isResting || state == .unknown)) }
                 if next == .placed { #expect(kind == .actorPlaced && state == .waiting, "only who waits is placed") }
-                if next.isResident, !state.isResident { #expect(kind == .actorPlaced || kind == .actorRunning, "a slot is taken by a placement or a start") }
-                if next == .paused || next == .crashed, !state.isResident { #expect(kind == .actorWithdrawn, "only who holds a slot loses one") }
+                if next.isResident, !state.isResident {
+                    #expect(kind == .actorPlaced || kind == .actorRunning, "a slot is taken by a placement or a start")
+                }
+                if next == .paused || next == .crashed, !state.isResident {
+                    #expect(kind == .actorWithdrawn, "only who holds a slot loses one")
+                }
                 if next == .waiting { resting = state.isResting ? state : .suspended }
                 state = next
             }
         }
     }
 
-    @Test("after a crash of everything an actor can always be brought back to serving", arguments: ActorState.allCases.filter { $0 != .deleted })
+    @Test(
+        "after a crash of everything an actor can always be brought back to serving",
+        arguments: ActorState.allCases.filter { $0 != .deleted })
     func canAlwaysRun(_ state: ActorState) {
         #expect(state == .running || state.after(.actorRunning, resting: .suspended, sameWorker: true) == .moves(to: .running))
     }
@@ -104,7 +113,8 @@ import Testing
         #expect(ActorState.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8])
         #expect(
             ActorState.allCases.map(\.statusName) == [
-                "STATUS_UNSPECIFIED", "STATUS_SUSPENDED", "STATUS_WAITING", "STATUS_RESUMING", "STATUS_RUNNING", "STATUS_IDLE", "STATUS_PAUSED",
+                "STATUS_UNSPECIFIED", "STATUS_SUSPENDED", "STATUS_WAITING", "STATUS_RESUMING", "STATUS_RUNNING", "STATUS_IDLE",
+                "STATUS_PAUSED",
                 "STATUS_CRASHED", "STATUS_DELETED",
             ])
         #expect(ActorState.allCases.filter(\.isResident) == [.placed, .running, .idle])

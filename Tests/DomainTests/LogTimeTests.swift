@@ -5,70 +5,84 @@ import Testing
 @Suite struct LogTimeTests {
     private static let second: Int64 = 1_000_000
 
-    @Test("an instant is written in UTC with six places", arguments: [
-        (0, "1970-01-01T00:00:00.000000Z"),
-        (1, "1970-01-01T00:00:00.000001Z"),
-        (-1, "1969-12-31T23:59:59.999999Z"),
-        (86_399_999_999, "1970-01-01T23:59:59.999999Z"),
-        (951_782_400_000_000, "2000-02-29T00:00:00.000000Z"),
-        (1_795_246_320_000_125, "2026-11-21T07:32:00.000125Z"),
-        (-2_208_988_800_000_000, "1900-01-01T00:00:00.000000Z"),
-        (-62_167_219_200_000_000, "0000-01-01T00:00:00.000000Z"),
-        (253_402_300_799_999_999, "9999-12-31T23:59:59.999999Z"),
-    ])
+    @Test(
+        "an instant is written in UTC with six places",
+        arguments: [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (1, "1970-01-01T00:00:00.000001Z"),
+            (-1, "1969-12-31T23:59:59.999999Z"),
+            (86_399_999_999, "1970-01-01T23:59:59.999999Z"),
+            (951_782_400_000_000, "2000-02-29T00:00:00.000000Z"),
+            (1_795_246_320_000_125, "2026-11-21T07:32:00.000125Z"),
+            (-2_208_988_800_000_000, "1900-01-01T00:00:00.000000Z"),
+            (-62_167_219_200_000_000, "0000-01-01T00:00:00.000000Z"),
+            (253_402_300_799_999_999, "9999-12-31T23:59:59.999999Z"),
+        ])
     func written(_ microseconds: Int64, _ text: String) throws {
         #expect(LogTime(microseconds: microseconds).rfc3339 == text)
         #expect(LogTime(rfc3339: text)?.microseconds == microseconds)
     }
 
-    @Test("what lies outside years 0000 to 9999 is written as the nearest instant inside", arguments: [
-        (Int64.min, "0000-01-01T00:00:00.000000Z"), (.max, "9999-12-31T23:59:59.999999Z"),
-        (253_402_300_800_000_000, "9999-12-31T23:59:59.999999Z"), (-62_167_219_200_000_001, "0000-01-01T00:00:00.000000Z"),
-    ])
+    @Test(
+        "what lies outside years 0000 to 9999 is written as the nearest instant inside",
+        arguments: [
+            (Int64.min, "0000-01-01T00:00:00.000000Z"), (.max, "9999-12-31T23:59:59.999999Z"),
+            (253_402_300_800_000_000, "9999-12-31T23:59:59.999999Z"), (-62_167_219_200_000_001, "0000-01-01T00:00:00.000000Z"),
+        ])
     func clamped(_ microseconds: Int64, _ text: String) { #expect(LogTime(microseconds: microseconds).rfc3339 == text) }
 
-    @Test("RFC 3339 is read: text → the same instant in UTC", arguments: [
-        ("2026-11-21T07:32:00Z", "2026-11-21T07:32:00.000000Z"),
-        ("2026-11-21t07:32:00z", "2026-11-21T07:32:00.000000Z"),
-        ("2026-11-21 07:32:00Z", "2026-11-21T07:32:00.000000Z"),
-        ("2026-11-21T07:32:00.5Z", "2026-11-21T07:32:00.500000Z"),
-        ("2026-11-21T07:32:00.000001Z", "2026-11-21T07:32:00.000001Z"),
-        ("2026-11-21T07:32:00.0000019Z", "2026-11-21T07:32:00.000001Z"),
-        ("2026-11-21T07:32:00.123456789123456789123456789Z", "2026-11-21T07:32:00.123456Z"),
-        ("2026-11-21T07:32:00+00:00", "2026-11-21T07:32:00.000000Z"),
-        ("2026-11-21T07:32:00-00:00", "2026-11-21T07:32:00.000000Z"),
-        ("2026-11-21T07:32:00+02:00", "2026-11-21T05:32:00.000000Z"),
-        ("2026-11-21T00:00:00+05:45", "2026-11-20T18:15:00.000000Z"),
-        ("2026-12-31T23:30:00-23:59", "2027-01-01T23:29:00.000000Z"),
-        ("2026-11-21T07:32:00.25-08:00", "2026-11-21T15:32:00.250000Z"),
-        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000000Z"),
-        ("2024-02-29T12:00:00Z", "2024-02-29T12:00:00.000000Z"),
-        ("2000-02-29T12:00:00Z", "2000-02-29T12:00:00.000000Z"),
-        ("0000-02-29T00:00:00Z", "0000-02-29T00:00:00.000000Z"),
-        ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000000Z"),
-        ("0000-01-01T01:00:00+01:00", "0000-01-01T00:00:00.000000Z"),
-        ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"),
-        ("9999-12-31T00:00:00-23:59", "9999-12-31T23:59:00.000000Z"),
-    ])
+    @Test(
+        "RFC 3339 is read: text → the same instant in UTC",
+        arguments: [
+            ("2026-11-21T07:32:00Z", "2026-11-21T07:32:00.000000Z"),
+            ("2026-11-21t07:32:00z", "2026-11-21T07:32:00.000000Z"),
+            ("2026-11-21 07:32:00Z", "2026-11-21T07:32:00.000000Z"),
+            ("2026-11-21T07:32:00.5Z", "2026-11-21T07:32:00.500000Z"),
+            ("2026-11-21T07:32:00.000001Z", "2026-11-21T07:32:00.000001Z"),
+            ("2026-11-21T07:32:00.0000019Z", "2026-11-21T07:32:00.000001Z"),
+            ("2026-11-21T07:32:00.123456789123456789123456789Z", "2026-11-21T07:32:00.123456Z"),
+            ("2026-11-21T07:32:00+00:00", "2026-11-21T07:32:00.000000Z"),
+            ("2026-11-21T07:32:00-00:00", "2026-11-21T07:32:00.000000Z"),
+            ("2026-11-21T07:32:00+02:00", "2026-11-21T05:32:00.000000Z"),
+            ("2026-11-21T00:00:00+05:45", "2026-11-20T18:15:00.000000Z"),
+            ("2026-12-31T23:30:00-23:59", "2027-01-01T23:29:00.000000Z"),
+            ("2026-11-21T07:32:00.25-08:00", "2026-11-21T15:32:00.250000Z"),
+            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000000Z"),
+            ("2024-02-29T12:00:00Z", "2024-02-29T12:00:00.000000Z"),
+            ("2000-02-29T12:00:00Z", "2000-02-29T12:00:00.000000Z"),
+            ("0000-02-29T00:00:00Z", "0000-02-29T00:00:00.000000Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000000Z"),
+            ("0000-01-01T01:00:00+01:00", "0000-01-01T00:00:00.000000Z"),
+            ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"),
+            ("9999-12-31T00:00:00-23:59", "9999-12-31T23:59:00.000000Z"),
+        ])
     func read(_ text: String, _ utc: String) throws { #expect(try #require(LogTime(rfc3339: text)).rfc3339 == utc) }
 
-    @Test("what is not RFC 3339, or no day, or no year of four digits, is refused", arguments: [
-        "", "Z", "2026", "2026-11-21", "2026-11-21T", "2026-11-21T07:32", "2026-11-21T07:32Z", "2026-11-21T07:32:00",
-        "2026-11-21T07:32:00.Z", "2026-11-21T07:32:00,5Z", "2026-11-21T07:32:00+0200", "2026-11-21T07:32:00+02", "2026-11-21T07:32:00+2:00",
-        "2026-11-21T07:32:00+24:00", "2026-11-21T07:32:00+02:60", "2026-11-21T07:32:00 +02:00", "2026-11-21T07:32:00ZZ", "2026-11-21T07:32:00Z ",
-        " 2026-11-21T07:32:00Z", "2026-11-21T24:00:00Z", "2026-11-21T23:60:00Z", "2026-11-21T23:59:61Z", "2026-00-21T07:32:00Z",
-        "2026-13-21T07:32:00Z", "2026-11-00T07:32:00Z", "2026-11-31T07:32:00Z", "2026-02-29T07:32:00Z", "1900-02-29T07:32:00Z", "2100-02-29T07:32:00Z",
-        "26-11-21T07:32:00Z", "+2026-11-21T07:32:00Z", "-001-11-21T07:32:00Z", "12026-11-21T07:32:00Z", "2026/11/21T07:32:00Z", "20261121T073200Z",
-        "2026-11-21T07:32:0aZ", "２026-11-21T07:32:00Z", "2026-11-21T07:32:00\u{0}Z", "0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01",
-        "9999-12-31T23:59:60Z", "2026-11-21T-7:32:00Z", "2026-W47-6T07:32:00Z", "now",
-    ])
+    @Test(
+        "what is not RFC 3339, or no day, or no year of four digits, is refused",
+        arguments: [
+            "", "Z", "2026", "2026-11-21", "2026-11-21T", "2026-11-21T07:32", "2026-11-21T07:32Z", "2026-11-21T07:32:00",
+            "2026-11-21T07:32:00.Z", "2026-11-21T07:32:00,5Z", "2026-11-21T07:32:00+0200", "2026-11-21T07:32:00+02",
+            "2026-11-21T07:32:00+2:00",
+            "2026-11-21T07:32:00+24:00", "2026-11-21T07:32:00+02:60", "2026-11-21T07:32:00 +02:00", "2026-11-21T07:32:00ZZ",
+            "2026-11-21T07:32:00Z ",
+            " 2026-11-21T07:32:00Z", "2026-11-21T24:00:00Z", "2026-11-21T23:60:00Z", "2026-11-21T23:59:61Z", "2026-00-21T07:32:00Z",
+            "2026-13-21T07:32:00Z", "2026-11-00T07:32:00Z", "2026-11-31T07:32:00Z", "2026-02-29T07:32:00Z", "1900-02-29T07:32:00Z",
+            "2100-02-29T07:32:00Z",
+            "26-11-21T07:32:00Z", "+2026-11-21T07:32:00Z", "-001-11-21T07:32:00Z", "12026-11-21T07:32:00Z", "2026/11/21T07:32:00Z",
+            "20261121T073200Z",
+            "2026-11-21T07:32:0aZ", "２026-11-21T07:32:00Z", "2026-11-21T07:32:00\u{0}Z", "0000-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
+            "9999-12-31T23:59:60Z", "2026-11-21T-7:32:00Z", "2026-W47-6T07:32:00Z", "now",
+        ])
     func refused(_ text: String) { #expect(LogTime(rfc3339: text) == nil) }
 
     @Test("every instant of four-digit years comes back as it was written", arguments: 0..<20)
     func roundTrip(seed: Int) {
         var random = SplitMix64(seed: UInt64(seed))
         for _ in 0..<500 {
-            let time = LogTime(microseconds: Int64.random(in: LogTime.earliestWritable.microseconds...LogTime.latestWritable.microseconds, using: &random))
+            let time = LogTime(
+                microseconds: Int64.random(in: LogTime.earliestWritable.microseconds...LogTime.latestWritable.microseconds, using: &random))
             let text = time.rfc3339
             #expect(text.utf8.count == 27)
             #expect(LogTime(rfc3339: text) == time, "\(time.microseconds)")
@@ -78,7 +92,10 @@ import Testing
     @Test("texts sort as the instants do", arguments: 0..<5)
     func order(seed: Int) {
         var random = SplitMix64(seed: UInt64(seed))
-        let times = (0..<300).map { _ in LogTime(microseconds: Int64.random(in: LogTime.earliestWritable.microseconds...LogTime.latestWritable.microseconds, using: &random)) }
+        let times = (0..<300).map { _ in
+            LogTime(
+                microseconds: Int64.random(in: LogTime.earliestWritable.microseconds...LogTime.latestWritable.microseconds, using: &random))
+        }
         #expect(times.sorted().map(\.rfc3339) == times.map(\.rfc3339).sorted())
     }
 
@@ -91,10 +108,12 @@ import Testing
         }
     }
 
-    @Test("addition stops at the ends of the range: start, seconds, sum", arguments: [
-        (0, 1, 1_000_000), (0, -1, -1_000_000), (Int64.max, 1, Int64.max), (.min, -1, .min), (0, Int.max, .max), (0, Int.min, .min),
-        (5, 9_223_372_036_855, .max), (-5, -9_223_372_036_855, .min), (.max, -1, .max - 1_000_000),
-    ])
+    @Test(
+        "addition stops at the ends of the range: start, seconds, sum",
+        arguments: [
+            (0, 1, 1_000_000), (0, -1, -1_000_000), (Int64.max, 1, Int64.max), (.min, -1, .min), (0, Int.max, .max), (0, Int.min, .min),
+            (5, 9_223_372_036_855, .max), (-5, -9_223_372_036_855, .min), (.max, -1, .max - 1_000_000),
+        ])
     func addition(_ start: Int64, _ seconds: Int, _ sum: Int64) {
         #expect(LogTime(microseconds: start).adding(seconds: seconds).microseconds == sum)
     }
@@ -110,10 +129,13 @@ import Testing
 }
 
 @Suite struct CivilDateTests {
-    @Test("a day's number and its date: days since 1970-01-01, year, month, day, weekday", arguments: [
-        (0, 1970, 1, 1, 4), (-1, 1969, 12, 31, 3), (-6, 1969, 12, 26, 5), (-7, 1969, 12, 25, 4), (11_016, 2000, 2, 29, 2), (11_017, 2000, 3, 1, 3),
-        (20_778, 2026, 11, 21, 6), (-25_508, 1900, 3, 1, 4), (-719_528, 0, 1, 1, 6), (2_932_896, 9999, 12, 31, 5),
-    ])
+    @Test(
+        "a day's number and its date: days since 1970-01-01, year, month, day, weekday",
+        arguments: [
+            (0, 1970, 1, 1, 4), (-1, 1969, 12, 31, 3), (-6, 1969, 12, 26, 5), (-7, 1969, 12, 25, 4), (11_016, 2000, 2, 29, 2),
+            (11_017, 2000, 3, 1, 3),
+            (20_778, 2026, 11, 21, 6), (-25_508, 1900, 3, 1, 4), (-719_528, 0, 1, 1, 6), (2_932_896, 9999, 12, 31, 5),
+        ])
     func knownDays(_ days: Int64, _ year: Int64, _ month: Int64, _ day: Int64, _ weekday: Int64) {
         #expect(CivilDate.daysSinceEpoch(year: year, month: month, day: day) == days)
         #expect(CivilDate.date(daysSinceEpoch: days) == (year, month, day))
@@ -127,7 +149,8 @@ import Testing
         var weekday = CivilDate.weekday(daysSinceEpoch: days)
         var wrong: [String] = []
         while date.year < 2400, wrong.isEmpty {
-            if CivilDate.date(daysSinceEpoch: days) != date || CivilDate.daysSinceEpoch(year: date.year, month: date.month, day: date.day) != days
+            if CivilDate.date(daysSinceEpoch: days) != date
+                || CivilDate.daysSinceEpoch(year: date.year, month: date.month, day: date.day) != days
                 || CivilDate.weekday(daysSinceEpoch: days) != weekday
             {
                 wrong.append("\(date) is day \(days), weekday \(weekday)")

@@ -19,11 +19,14 @@ struct AppendOnlyTests {
         log.close()
     }
 
-    @Test("UPDATE and DELETE are refused by name", arguments: [
-        "UPDATE events SET kind = 1", "UPDATE events SET body = NULL WHERE seq = 2", "DELETE FROM events WHERE seq = 1", "DELETE FROM events",
-        "UPDATE commits SET at = 0", "DELETE FROM commits", "UPDATE names SET text = 'x' WHERE id = 1", "DELETE FROM names",
-        "UPDATE log_info SET id = x'00'", "DELETE FROM log_info",
-    ])
+    @Test(
+        "UPDATE and DELETE are refused by name",
+        arguments: [
+            "UPDATE events SET kind = 1", "UPDATE events SET body = NULL WHERE seq = 2", "DELETE FROM events WHERE seq = 1",
+            "DELETE FROM events",
+            "UPDATE commits SET at = 0", "DELETE FROM commits", "UPDATE names SET text = 'x' WHERE id = 1", "DELETE FROM names",
+            "UPDATE log_info SET id = x'00'", "DELETE FROM log_info",
+        ])
     func refused(sql: String) throws {
         let database = try rawConnection(path)
         #expect(throws: DatabaseError.self) { try database.write { db in try db.execute(sql: sql) } }
@@ -62,7 +65,9 @@ struct ChainTests {
         Change(sql: "UPDATE events SET ext = '{\"x\":1}' WHERE seq = 3", positions: 2...3),
         Change(sql: "DELETE FROM events WHERE seq = 3", positions: 3...3),
         Change(sql: "DELETE FROM events WHERE seq = 5", positions: 5...5),
-        Change(sql: "INSERT INTO events SELECT 6, kind, pool, subject, worker, source, 'new', lag, 1, body, ext FROM events WHERE seq = 5", positions: 6...6),
+        Change(
+            sql: "INSERT INTO events SELECT 6, kind, pool, subject, worker, source, 'new', lag, 1, body, ext FROM events WHERE seq = 5",
+            positions: 6...6),
         Change(sql: "UPDATE commits SET first_seq = 3 WHERE first_seq = 2", positions: 2...2),
         Change(sql: "UPDATE commits SET last_seq = 3 WHERE first_seq = 2", positions: 2...4),
         Change(sql: "UPDATE commits SET at = at + 1 WHERE first_seq = 2", positions: 2...2),
@@ -82,14 +87,18 @@ struct ChainTests {
         try log.appendNow(.one("1", source: "agents/a", subject: "actor-1"))
         var batch = EventBatch()
         batch.append(.actorRequested, source: "agents/a", id: "2", subject: "actor-2", pool: "blue", time: noon)
-        batch.append(.actorPaused, source: "agents/a", id: "3", subject: "actor-2", worker: "w", time: noon.adding(seconds: -1), body: Array(#"{"bytes":7}"#.utf8))
+        batch.append(
+            .actorPaused, source: "agents/a", id: "3", subject: "actor-2", worker: "w", time: noon.adding(seconds: -1),
+            body: Array(#"{"bytes":7}"#.utf8))
         batch.append(.actorIdle, source: "agents/a", id: "4", subject: "actor-1")
         try log.appendNow(batch)
         try log.appendNow(.one("5", subject: "actor-9"))
     }
 
     static func dropGuards(_ db: Database) throws {
-        for name in try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger'") { try db.execute(sql: "DROP TRIGGER \(name)") }
+        for name in try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger'") {
+            try db.execute(sql: "DROP TRIGGER \(name)")
+        }
     }
 
     @Test("a change is found, and where", arguments: changes)
@@ -121,7 +130,8 @@ struct ChainTests {
         // The last commit leaves, with everything that belongs to it: still a sound log, but another end of the chain.
         try rawConnection(path).write { db in
             try Self.dropGuards(db)
-            try db.execute(sql: "DELETE FROM commits WHERE first_seq = 5; DELETE FROM events WHERE seq = 5; DELETE FROM names WHERE text = 'actor-9'")
+            try db.execute(
+                sql: "DELETE FROM commits WHERE first_seq = 5; DELETE FROM events WHERE seq = 5; DELETE FROM names WHERE text = 'actor-9'")
         }
         // The mark beside it knows better; without it nobody could tell.
         #expect(try EventLog.verify(path: path).fault?.part == .lost)
@@ -157,16 +167,23 @@ struct ChainTests {
         for commit in try Row.fetchAll(db, sql: "SELECT * FROM commits ORDER BY first_seq") {
             var hash = CommitHash(reservingBytes: 100)
             hash.begin(
-                previous: previous, at: LogTime(microseconds: commit["at"]), firstSeq: commit["first_seq"], lastSeq: commit["last_seq"], lastName: commit["last_name"])
-            for name in try String.fetchAll(db, sql: "SELECT text FROM names WHERE id > ? AND id <= ? ORDER BY id", arguments: [names, commit["last_name"] as Int]) {
+                previous: previous, at: LogTime(microseconds: commit["at"]), firstSeq: commit["first_seq"], lastSeq: commit["last_seq"],
+                lastName: commit["last_name"])
+            for name in try String.fetchAll(
+                db, sql: "SELECT text FROM names WHERE id > ? AND id <= ? ORDER BY id", arguments: [names, commit["last_name"] as Int])
+            {
                 Array(name.utf8).withUnsafeBufferPointer { hash.add(name: $0) }
             }
             names = commit["last_name"]
-            for row in try Row.fetchAll(db, sql: "SELECT * FROM events WHERE seq BETWEEN ? AND ? ORDER BY seq", arguments: [commit["first_seq"] as Int, commit["last_seq"] as Int]) {
+            for row in try Row.fetchAll(
+                db, sql: "SELECT * FROM events WHERE seq BETWEEN ? AND ? ORDER BY seq",
+                arguments: [commit["first_seq"] as Int, commit["last_seq"] as Int])
+            {
                 let id = Array((row["id"] as String).utf8)
                 id.withUnsafeBufferPointer { bytes in
                     hash.add(
-                        kind: row["kind"], pool: row["pool"] ?? 0, subject: row["subject"], worker: row["worker"] ?? 0, source: row["source"],
+                        kind: row["kind"], pool: row["pool"] ?? 0, subject: row["subject"], worker: row["worker"] ?? 0,
+                        source: row["source"],
                         id: StoredID(text: ByteRange(start: 0, count: id.count)), lag: row["lag"], prev: row["prev"] ?? 0, bytes: bytes,
                         body: .empty, extensions: .empty)
                 }

@@ -38,10 +38,18 @@ struct AppendTests {
         #expect(try log.appendNow(.ids(["7"], source: "agents/b")).accepted == 1)
     }
 
-    @Test("ids that look alike are not", arguments: ["7", "07", "+7", "7.0", "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000A", "9223372036854775807", "9223372036854775808", "ü", "{}"])
+    @Test(
+        "ids that look alike are not",
+        arguments: [
+            "7", "07", "+7", "7.0", "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000A", "9223372036854775807",
+            "9223372036854775808", "ü", "{}",
+        ])
     func lookAlikes(id: String) throws {
         let log = try EventLog.open(.test(path))
-        let all = ["7", "07", "+7", "7.0", "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000A", "9223372036854775807", "9223372036854775808", "ü", "{}"]
+        let all = [
+            "7", "07", "+7", "7.0", "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000A", "9223372036854775807",
+            "9223372036854775808", "ü", "{}",
+        ]
         try log.appendNow(.ids(all))
         let position = Position((all.firstIndex(of: id) ?? -1) + 1)
         #expect(try log.appendNow(.ids([id])).positions == [position])
@@ -152,7 +160,8 @@ struct AppendTests {
         let log = try EventLog.open(.test(path))
         let body = Array(#"{"a":null,"labels":{"x":"é\"\\"},"n":1.50}"#.utf8)
         var batch = EventBatch()
-        batch.append(.actorRunning, source: "s/1", id: "x", subject: "actor", worker: "w-1", time: noon.adding(microseconds: -1_500_001), body: body)
+        batch.append(
+            .actorRunning, source: "s/1", id: "x", subject: "actor", worker: "w-1", time: noon.adding(microseconds: -1_500_001), body: body)
         batch.append(.actorCrashed, source: "s/1", id: "y", subject: "actor", time: noon.adding(microseconds: 3))
         try log.appendNow(batch)
         let committed = try #require(try log.follower(after: 0).poll())

@@ -11,7 +11,9 @@ struct BodyLookupTests {
     init() throws { directory = try TemporaryDirectory() }
 
     private func said(_ log: EventLog, at position: Position) throws -> String? {
-        try log.bodies.read(at: position) { body, at in "\(body["n"].flatMap { body.integer($0) } ?? -1) at \(at.microseconds - noon.microseconds)" }
+        try log.bodies.read(at: position) { body, at in
+            "\(body["n"].flatMap { body.integer($0) } ?? -1) at \(at.microseconds - noon.microseconds)"
+        }
     }
 
     private func append(_ n: Int, to log: EventLog) throws {

@@ -38,17 +38,21 @@ struct CheckpointTests {
         try log.appendNow(.ids((0..<50).map { "\($0)" }))
         let faults = Mutex<[String]>([])
         DispatchQueue.concurrentPerform(iterations: 40) { index in
-            do { try log.saveCheckpoint(seq: Position(index + 1), at: noon, version: index + 1, body: body(700 + index)) } catch { faults.withLock { $0.append("\(error)") } }
+            do { try log.saveCheckpoint(seq: Position(index + 1), at: noon, version: index + 1, body: body(700 + index)) } catch {
+                faults.withLock { $0.append("\(error)") }
+            }
         }
         #expect(faults.withLock { $0 } == [])
         #expect(try log.latestCheckpoint()?.body == body(739))
     }
 
-    @Test("a damaged one is passed over and reported", arguments: [
-        "UPDATE checkpoint_parts SET body = zeroblob(256) WHERE part = (SELECT max(part) FROM checkpoint_parts WHERE part >> 20 = (SELECT max(id) FROM checkpoints WHERE owner = 'loop'))",
-        "DELETE FROM checkpoint_parts WHERE part >> 20 = (SELECT max(id) FROM checkpoints WHERE owner = 'loop')",
-        "UPDATE checkpoints SET digest = x'00' WHERE seq = 4",
-    ])
+    @Test(
+        "a damaged one is passed over and reported",
+        arguments: [
+            "UPDATE checkpoint_parts SET body = zeroblob(256) WHERE part = (SELECT max(part) FROM checkpoint_parts WHERE part >> 20 = (SELECT max(id) FROM checkpoints WHERE owner = 'loop'))",
+            "DELETE FROM checkpoint_parts WHERE part >> 20 = (SELECT max(id) FROM checkpoints WHERE owner = 'loop')",
+            "UPDATE checkpoints SET digest = x'00' WHERE seq = 4",
+        ])
     func damaged(sql: String) throws {
         let log = try EventLog.open(.test(path))
         try log.appendNow(.ids(["1", "2", "3", "4"]))
@@ -81,7 +85,9 @@ struct CheckpointTests {
         let log = try EventLog.open(configuration)
         try log.appendNow(.ids((0..<10).map { "\($0)" }))
         for seq in 1...100 { try log.saveCheckpoint(seq: Position(seq * 10), at: noon, version: 1, body: body(seq)) }
-        let left = try rawConnection(path).read { db in try Int64.fetchAll(db, sql: "SELECT seq FROM checkpoints WHERE owner = 'loop' ORDER BY seq") }
+        let left = try rawConnection(path).read { db in
+            try Int64.fetchAll(db, sql: "SELECT seq FROM checkpoints WHERE owner = 'loop' ORDER BY seq")
+        }
         #expect(left.count == 16 && left.first == 10 && left.suffix(3) == [980, 990, 1_000])
         let parts = try rawConnection(path).read { db in
             try Int.fetchOne(db, sql: "SELECT count(*) FROM checkpoint_parts WHERE part >> 20 NOT IN (SELECT id FROM checkpoints)")

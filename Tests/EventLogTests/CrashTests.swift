@@ -24,7 +24,9 @@ struct CrashTests {
         var copies: [(String, Position)] = []
         for round in 0..<60 {
             try log.appendNow(.ids((0..<Int.random(in: 1...20, using: &random)).map { "\(round)-\($0)" }))
-            if Int.random(in: 0..<6, using: &random) == 0 { copies.append((try directory.copyLog(from: path, to: "c\(round).db"), log.head.seq)) }
+            if Int.random(in: 0..<6, using: &random) == 0 {
+                copies.append((try directory.copyLog(from: path, to: "c\(round).db"), log.head.seq))
+            }
         }
         for (copy, acknowledged) in copies {
             let reopened = try EventLog.open(.test(copy))

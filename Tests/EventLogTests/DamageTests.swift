@@ -32,7 +32,9 @@ struct DamageTests {
     /// Pages of a table, as SQLite's own reader of the format names them; without it, its root alone.
     private func pages(of table: String) throws -> [Int] {
         try rawConnection(path).read { db in
-            if let all = try? Int.fetchAll(db, sql: "SELECT pageno FROM dbstat WHERE name = ?", arguments: [table]), !all.isEmpty { return all }
+            if let all = try? Int.fetchAll(db, sql: "SELECT pageno FROM dbstat WHERE name = ?", arguments: [table]), !all.isEmpty {
+                return all
+            }
             return try Int.fetchAll(db, sql: "SELECT rootpage FROM sqlite_master WHERE name = ?", arguments: [table])
         }
     }
@@ -52,7 +54,9 @@ struct DamageTests {
             #expect(found == nil || found?.body.count == 40_000)
             #expect(log.health.maintenanceProblem != nil && notices.all.contains { $0.level == .warning })
             try log.appendNow(.one("after"))
-            for seq in 1...8 { try log.saveCheckpoint(seq: Position(200 + seq), at: noon, version: 1, body: [UInt8](repeating: UInt8(seq), count: 9_000)) }
+            for seq in 1...8 {
+                try log.saveCheckpoint(seq: Position(200 + seq), at: noon, version: 1, body: [UInt8](repeating: UInt8(seq), count: 9_000))
+            }
             #expect(try log.latestCheckpoint()?.seq == 208)
             #expect(try log.verify().isSound)
             log.close()
@@ -65,17 +69,22 @@ struct DamageTests {
         }
     }
 
-    @Test("of the log's tail: opening refuses in words", arguments: [
-        "UPDATE events SET kind = 99 WHERE seq = 195", "UPDATE events SET subject = 4000000000 WHERE seq = 195", "DELETE FROM events WHERE seq = 190",
-        "UPDATE commits SET hash = zeroblob(32) WHERE last_seq = 200", "UPDATE commits SET last_seq = 1000000 WHERE last_seq = 200",
-        "UPDATE events SET id = x'0102' WHERE seq = 199",
-    ])
+    @Test(
+        "of the log's tail: opening refuses in words",
+        arguments: [
+            "UPDATE events SET kind = 99 WHERE seq = 195", "UPDATE events SET subject = 4000000000 WHERE seq = 195",
+            "DELETE FROM events WHERE seq = 190",
+            "UPDATE commits SET hash = zeroblob(32) WHERE last_seq = 200", "UPDATE commits SET last_seq = 1000000 WHERE last_seq = 200",
+            "UPDATE events SET id = x'0102' WHERE seq = 199",
+        ])
     func tail(sql: String) throws {
         let log = try EventLog.open(.test(path))
         for round in 0..<20 { try log.appendNow(.ids((0..<10).map { "\(round)-\($0)" })) }
         let copy = try directory.copyLog(from: path, to: "copy.db")
         try rawConnection(copy).write { db in
-            for trigger in try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger'") { try db.execute(sql: "DROP TRIGGER \(trigger)") }
+            for trigger in try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger'") {
+                try db.execute(sql: "DROP TRIGGER \(trigger)")
+            }
             try db.execute(sql: sql)
         }
         do throws(LogError) {
@@ -107,7 +116,11 @@ struct WALSizeTests {
         var round = 0
         while !isEnough() {
             var batch = EventBatch()
-            for k in 0..<50 { batch.append(.actorIdle, source: "s", id: "\(name)-\(round)-\(k)", subject: "a", body: Array(#"{"x":"\#(String(repeating: "x", count: 500))"}"#.utf8)) }
+            for k in 0..<50 {
+                batch.append(
+                    .actorIdle, source: "s", id: "\(name)-\(round)-\(k)", subject: "a",
+                    body: Array(#"{"x":"\#(String(repeating: "x", count: 500))"}"#.utf8))
+            }
             _ = try await log.append(batch)
             round += 1
         }

@@ -48,7 +48,9 @@ struct DedupeOracleTests {
     /// Sometimes one that was there before.
     private func key(_ ids: Ids, _ count: Int, _ random: inout SplitMix64) -> (String, String) {
         let source = "agents/\(Int.random(in: 0..<3, using: &random))"
-        let number = Int.random(in: 0..<5, using: &random) == 0 ? Int.random(in: 0...max(count, 1), using: &random) : count + Int.random(in: 0..<50, using: &random)
+        let number =
+            Int.random(in: 0..<5, using: &random) == 0
+            ? Int.random(in: 0...max(count, 1), using: &random) : count + Int.random(in: 0..<50, using: &random)
         var form = ids
         if form == .mixed { form = [.uuids, .rising, .text][number % 3] }
         switch form {

@@ -25,7 +25,9 @@ struct DiskFullTests {
             let id = "id-\(round)"
             do {
                 var batch = EventBatch.ids([id, "\(id)-b"], source: "agents/\(round % 5)-\(round)")
-                batch.append(.actorRequested, source: "s", id: "r-\(round)", subject: "new-\(round)", pool: "pool-\(round)", body: Array(#"{"reason":"\#(String(repeating: "x", count: 900))"}"#.utf8))
+                batch.append(
+                    .actorRequested, source: "s", id: "r-\(round)", subject: "new-\(round)", pool: "pool-\(round)",
+                    body: Array(#"{"reason":"\#(String(repeating: "x", count: 900))"}"#.utf8))
                 try log.appendNow(batch)
                 acknowledged.append(id)
                 #expect(log.health.isWritable)
@@ -61,7 +63,8 @@ struct DiskFullTests {
         try log.limitPages(0)
         await #expect(throws: AppendError.self) {
             var large = EventBatch()
-            large.append(.actorIdle, source: "s", id: "2", subject: "a", body: Array(#"{"x":"\#(String(repeating: "x", count: 30_000))"}"#.utf8))
+            large.append(
+                .actorIdle, source: "s", id: "2", subject: "a", body: Array(#"{"x":"\#(String(repeating: "x", count: 30_000))"}"#.utf8))
             _ = try await log.append(large)
         }
         #expect(!log.health.isWritable)
@@ -79,7 +82,8 @@ struct DiskFullTests {
         try log.appendNow(.ids(["1", "2"]))
         try log.limitPages(0)
         var large = EventBatch()
-        large.append(.actorIdle, source: "s", id: "3", subject: "a", body: Array(#"{"x":"\#(String(repeating: "x", count: 30_000))"}"#.utf8))
+        large.append(
+            .actorIdle, source: "s", id: "3", subject: "a", body: Array(#"{"x":"\#(String(repeating: "x", count: 30_000))"}"#.utf8))
         #expect(throws: AppendError.self) { try log.appendNow(large) }
         #expect(try log.read(after: 0, limitEvents: 1).first?.firstSeq == 1)
         #expect(try log.verify().events == 2)

@@ -137,8 +137,12 @@ struct IdentityTests {
         _ = try request("session-1", in: "a/x")
         _ = try request("session-1", in: "b/y")
         _ = try ready("box-0", in: "a/x")
-        #expect(try send(Sent(kind: .actorPlaced, subject: "session-1", worker: "box-0", source: "/greenroom", isExact: true)).subject == "session-1")
-        #expect(try send(Sent(kind: .actorPlaced, subject: "b/session-1", worker: "box-0", source: "/greenroom", isExact: true)).subject == "b/session-1")
+        #expect(
+            try send(Sent(kind: .actorPlaced, subject: "session-1", worker: "box-0", source: "/greenroom", isExact: true)).subject
+                == "session-1")
+        #expect(
+            try send(Sent(kind: .actorPlaced, subject: "b/session-1", worker: "box-0", source: "/greenroom", isExact: true)).subject
+                == "b/session-1")
     }
 
     @Test("what is known survives a restart, with a saved state and without", arguments: [false, true])

@@ -5,7 +5,7 @@ import Testing
 @testable import EventLog
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// One file may have several names. It has one lock and one head mark.
@@ -75,7 +75,8 @@ struct LinkedLogTests {
         for id in 1...5 { try log.appendNow(.one("\(id)")) }
         #expect(try EventLog.verify(path: name(kind)).isSound)
         log.close()
-        #expect(try Set(FileManager.default.contentsOfDirectory(atPath: directory.file("links"))) == ["link.db", "relative.db", "again.db"])
+        #expect(
+            try Set(FileManager.default.contentsOfDirectory(atPath: directory.file("links"))) == ["link.db", "relative.db", "again.db"])
         #expect(try EventLog.openReadOnly(path: name(kind)).head.seq == 5)
     }
 
@@ -106,10 +107,15 @@ struct LinkedLogTests {
         if !suffix.isEmpty { try Data().write(to: URL(fileURLWithPath: path)) }
         let file = path + suffix
         mkfifo(file, 0o600)
-        for open in [{ _ = try EventLog.open(.test(path)) }, { _ = try EventLog.openReadOnly(path: path) }, { _ = try EventLog.verify(path: path) }, { _ = try EventLog.loss(path: path) }] {
+        for open in [
+            { _ = try EventLog.open(.test(path)) }, { _ = try EventLog.openReadOnly(path: path) }, { _ = try EventLog.verify(path: path) },
+            { _ = try EventLog.loss(path: path) },
+        ] {
             #expect { try open() } throws: { "\($0)".contains("is a named pipe; a log is a regular file") }
         }
-        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.file("real")).sorted() == (suffix.isEmpty ? ["log.db"] : ["log.db", "log.db-wal"]))
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: directory.file("real")).sorted()
+                == (suffix.isEmpty ? ["log.db"] : ["log.db", "log.db-wal"]))
         #expect { try EventLog.openReadOnly(path: "/dev/null") } throws: { "\($0)".contains("it is a device") }
         #expect { try EventLog.open(.test(directory.file("real"))) } throws: { "\($0)".contains("it is a directory") }
     }

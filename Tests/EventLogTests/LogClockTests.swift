@@ -78,7 +78,9 @@ struct LogClockTests {
         #expect(clock.commitTime() == first.adding(seconds: 63))
     }
 
-    @Test("whatever is done to the clock, time never goes back, and never stands still while time passes", arguments: [1, 2, 3, 4] as [UInt64])
+    @Test(
+        "whatever is done to the clock, time never goes back, and never stands still while time passes",
+        arguments: [1, 2, 3, 4] as [UInt64])
     func neverBack(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let clock = clock()

@@ -49,7 +49,11 @@ struct LogFilesTests {
     private func refusal(_ log: EventLog, _ batch: EventBatch) async -> String? {
         await withCheckedContinuation { continuation in
             log.append(batch) { result in
-                if case .failure(let error) = result { continuation.resume(returning: error.description) } else { continuation.resume(returning: nil) }
+                if case .failure(let error) = result {
+                    continuation.resume(returning: error.description)
+                } else {
+                    continuation.resume(returning: nil)
+                }
             }
         }
     }
@@ -85,7 +89,8 @@ struct LogFilesTests {
         #expect(notices.all.first?.text.contains("was moved or deleted while the log was open") == true)
     }
 
-    @Test("once the file is back, writing resumes by itself, and what was sent again is there once", arguments: [Harm.moved, .directoryMoved])
+    @Test(
+        "once the file is back, writing resumes by itself, and what was sent again is there once", arguments: [Harm.moved, .directoryMoved])
     func comesBack(_ kind: Harm) async throws {
         var configuration = EventLog.Configuration.test(path, writer: .thread)
         configuration.limits.tendMicroseconds = 1_000

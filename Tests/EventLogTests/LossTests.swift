@@ -172,7 +172,9 @@ struct LossTests {
         }
         try FileManager.default.removeItem(atPath: path)
         try FileManager.default.copyItem(atPath: directory.file("\(how).db"), toPath: path)
-        #expect(refusal(path)?.problem.contains(how == "older" ? "20 acknowledged events, positions 11 to 30, are missing" : "another log") == true)
+        #expect(
+            refusal(path)?.problem.contains(how == "older" ? "20 acknowledged events, positions 11 to 30, are missing" : "another log")
+                == true)
         try goesOn(path, after: how == "older" ? 30 : 40)
     }
 
@@ -221,7 +223,9 @@ struct LossTests {
         #expect(log.head.seq == 20)
         #expect((log.health.maintenanceProblem?.contains("log.db-head can't be read") == true) == (how == "damaged"))
         log.close()
-        guard case .mark(let written) = HeadMark.read(of: path) else { throw LogError(.damaged, operation: "", path: "", problem: "no mark", hint: "") }
+        guard case .mark(let written) = HeadMark.read(of: path) else {
+            throw LogError(.damaged, operation: "", path: "", problem: "no mark", hint: "")
+        }
         #expect(written.head.seq == 20)
     }
 
@@ -232,7 +236,9 @@ struct LossTests {
         for slot in 0..<2 {
             let copy = try crashCopy("torn\(slot).db")
             try flip(copy + "-head", at: slot * 4_096 + 30)
-            guard case .mark(let mark) = HeadMark.read(of: copy) else { throw LogError(.damaged, operation: "", path: "", problem: "no mark", hint: "") }
+            guard case .mark(let mark) = HeadMark.read(of: copy) else {
+                throw LogError(.damaged, operation: "", path: "", problem: "no mark", hint: "")
+            }
             #expect((10...11).contains(mark.head.seq))
             #expect(try EventLog.open(.test(copy)).head.seq == 11)
         }
@@ -260,7 +266,11 @@ struct LossTests {
         log.close()
         let mark = path + "-head"
         try FileManager.default.removeItem(atPath: mark)
-        if isPipe { #expect(mkfifo(mark, 0o600) == 0) } else { try FileManager.default.createDirectory(atPath: mark, withIntermediateDirectories: false) }
+        if isPipe {
+            #expect(mkfifo(mark, 0o600) == 0)
+        } else {
+            try FileManager.default.createDirectory(atPath: mark, withIntermediateDirectories: false)
+        }
         #expect(HeadMark.read(of: path) == .unreadable)
         let again = try EventLog.open(.test(path))
         #expect(again.head.seq == 3)

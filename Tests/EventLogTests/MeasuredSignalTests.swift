@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 @testable import EventLog
@@ -46,31 +46,32 @@ struct MeasuredSignalTests {
     }
 
     #if os(Linux)
-    /// `FUTEX_CLOCK_REALTIME`, in a futex's operation.
-    private static let byWallClock: UInt64 = 0x100
+        /// `FUTEX_CLOCK_REALTIME`, in a futex's operation.
+        private static let byWallClock: UInt64 = 0x100
 
-    /// The numbers of system calls that wait on a futex: x86-64, then the others.
-    private static let futexCalls: Set<Substring> = ["202", "98", "422"]
+        /// The numbers of system calls that wait on a futex: x86-64, then the others.
+        private static let futexCalls: Set<Substring> = ["202", "98", "422"]
 
-    @Test("the kernel times an idle queue's wait by the clock that nobody sets")
-    func kernelClock() throws {
-        let queue = AppendQueue(limits: EventLog.Limits())
-        let threads = Collector<String>()
-        Thread.detachNewThread {
-            // `PROCESS/task/THREAD`
-            threads.add((try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/thread-self")) ?? "")
-            _ = queue.next(waitingAtMost: 600_000_000)
+        @Test("the kernel times an idle queue's wait by the clock that nobody sets")
+        func kernelClock() throws {
+            let queue = AppendQueue(limits: EventLog.Limits())
+            let threads = Collector<String>()
+            Thread.detachNewThread {
+                // `PROCESS/task/THREAD`
+                threads.add((try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/thread-self")) ?? "")
+                _ = queue.next(waitingAtMost: 600_000_000)
+            }
+            // `NUMBER ARGUMENT…` once it is blocked in a system call. With a timeout: a thread may also stand at a lock on its way.
+            while true {
+                guard let thread = threads.all.first, let text = try? String(contentsOfFile: "/proc/\(thread)/syscall", encoding: .utf8)
+                else { continue }
+                let fields = text.split(separator: " ")
+                guard fields.count > 4, Self.futexCalls.contains(fields[0]), fields[4] != "0x0" else { continue }
+                let operation = try #require(UInt64(fields[2].dropFirst(2), radix: 16))
+                #expect(operation & Self.byWallClock == 0, "waits as \(fields)")
+                break
+            }
+            queue.close()
         }
-        // `NUMBER ARGUMENT…` once it is blocked in a system call. With a timeout: a thread may also stand at a lock on its way.
-        while true {
-            guard let thread = threads.all.first, let text = try? String(contentsOfFile: "/proc/\(thread)/syscall", encoding: .utf8) else { continue }
-            let fields = text.split(separator: " ")
-            guard fields.count > 4, Self.futexCalls.contains(fields[0]), fields[4] != "0x0" else { continue }
-            let operation = try #require(UInt64(fields[2].dropFirst(2), radix: 16))
-            #expect(operation & Self.byWallClock == 0, "waits as \(fields)")
-            break
-        }
-        queue.close()
-    }
     #endif
 }

@@ -14,7 +14,8 @@ struct NoticeTests {
 
     private var large: EventBatch {
         var batch = EventBatch()
-        batch.append(.actorIdle, source: "s", id: "large", subject: "a", body: Array(#"{"x":"\#(String(repeating: "x", count: 30_000))"}"#.utf8))
+        batch.append(
+            .actorIdle, source: "s", id: "large", subject: "a", body: Array(#"{"x":"\#(String(repeating: "x", count: 30_000))"}"#.utf8))
         return batch
     }
 
@@ -51,7 +52,9 @@ struct NoticeTests {
         try log.limitPages(nil)
     }
 
-    @Test("SQLite's codes are said in words", arguments: [(Int32(1034), "refused to sync"), (778, "refused to write"), (266, "refused to read"), (10, "the disk failed")])
+    @Test(
+        "SQLite's codes are said in words",
+        arguments: [(Int32(1034), "refused to sync"), (778, "refused to write"), (266, "refused to read"), (10, "the disk failed")])
     func words(code: Int32, words: String) {
         let (_, problem, _) = DatabaseTrouble(DatabaseError(resultCode: ResultCode(rawValue: code))).explained
         #expect(problem.contains(words) && problem.contains("SQLite says \(code)"))

@@ -29,7 +29,9 @@ struct SchemaTests {
     func view() throws {
         let log = try EventLog.open(.test(path, clock: { noon.adding(microseconds: 42) }))
         var batch = EventBatch()
-        batch.append(.actorRequested, source: "agents/a", id: "17", subject: "actor \"1\"", pool: "ns/blue", time: noon.adding(microseconds: -1), body: Array(#"{"priority":3,"x":null}"#.utf8))
+        batch.append(
+            .actorRequested, source: "agents/a", id: "17", subject: "actor \"1\"", pool: "ns/blue", time: noon.adding(microseconds: -1),
+            body: Array(#"{"priority":3,"x":null}"#.utf8))
         batch.append(.actorRunning, source: "agents/a", id: "0b9a8c1e-0000-4000-8000-00000000000f", subject: "actor \"1\"", worker: "w-1")
         batch.append(.actorIdle, source: "agents/a", id: "007", subject: "actor \"1\"", time: LogTime(microseconds: -1))
         try log.appendNow(batch)
@@ -57,7 +59,9 @@ struct SchemaTests {
             var batch = EventBatch()
             for k in start..<(start + 100) {
                 let id = random ? UUID().uuidString.lowercased() : String(k)
-                batch.append(.actorRunning, source: "agents/node-7", id: id, subject: "actor-\(k % 5_000)", worker: "kagent-default-\(k % 64)", time: noon.adding(microseconds: -3_000), body: Array(#"{"restoreMillis":87}"#.utf8))
+                batch.append(
+                    .actorRunning, source: "agents/node-7", id: id, subject: "actor-\(k % 5_000)", worker: "kagent-default-\(k % 64)",
+                    time: noon.adding(microseconds: -3_000), body: Array(#"{"restoreMillis":87}"#.utf8))
             }
             try log.appendNow(batch)
         }

@@ -6,11 +6,15 @@ import Testing
 
 @Suite("Ids as they are stored")
 struct StoredIDTests {
-    @Test("each form gives back the text it was made from", arguments: [
-        ("0", StoredID.Form.integer), ("42", .integer), ("9223372036854775807", .integer), ("9223372036854775808", .text), ("00", .text), ("-1", .text),
-        ("1e3", .text), ("99999999999999999999", .text), ("01234567-89ab-cdef-0123-456789abcdef", .uuid), ("01234567-89AB-cdef-0123-456789abcdef", .text),
-        ("01234567-89ab-cdef-0123-456789abcdeg", .text), ("0123456789abcdef0123456789abcdef", .text), ("x", .text), ("日本", .text),
-    ])
+    @Test(
+        "each form gives back the text it was made from",
+        arguments: [
+            ("0", StoredID.Form.integer), ("42", .integer), ("9223372036854775807", .integer), ("9223372036854775808", .text),
+            ("00", .text), ("-1", .text),
+            ("1e3", .text), ("99999999999999999999", .text), ("01234567-89ab-cdef-0123-456789abcdef", .uuid),
+            ("01234567-89AB-cdef-0123-456789abcdef", .text),
+            ("01234567-89ab-cdef-0123-456789abcdeg", .text), ("0123456789abcdef0123456789abcdef", .text), ("x", .text), ("日本", .text),
+        ])
     func forms(text: String, form: StoredID.Form) {
         let bytes = Array(text.utf8)
         bytes.withUnsafeBufferPointer { buffer in
@@ -60,7 +64,9 @@ struct DedupePartsTests {
         let table = DedupeTable(firstSeq: 101, capacity: capacity)
         var random = SplitMix64(seed: 9)
         // Half of them crowd at the top, where probing runs over the end.
-        let hashes = (0..<capacity).map { $0 % 2 == 0 ? min(random.next(), DedupeEntry.highestHash) : DedupeEntry.highestHash - random.next() >> 24 }
+        let hashes = (0..<capacity).map {
+            $0 % 2 == 0 ? min(random.next(), DedupeEntry.highestHash) : DedupeEntry.highestHash - random.next() >> 24
+        }
         let kept = capacity / 2
         var slots: [Int] = []
         for (k, hash) in hashes.enumerated() {

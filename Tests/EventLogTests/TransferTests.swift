@@ -30,14 +30,19 @@ struct TransferTests {
             var batch = EventBatch()
             for k in 0..<Int.random(in: 1...6, using: &random) {
                 let subject = "actor-\(Int.random(in: 0..<20, using: &random))"
-                let kind = [EventKind.actorRequested, .actorRunning, .actorCrashed, .actorIdle, .policyApplied].randomElement(using: &random) ?? .actorIdle
+                let kind =
+                    [EventKind.actorRequested, .actorRunning, .actorCrashed, .actorIdle, .policyApplied].randomElement(using: &random)
+                    ?? .actorIdle
                 var body: [UInt8] = []
                 if kind == .policyApplied { body = Array(#"{"policy":{"a":[1,2.50,"x"]},"digest":"d"}"#.utf8) }
-                if kind == .actorRequested, Bool.random(using: &random) { body = Array(#"{"priority":-2,"note":"line\nbreak \"ü\""}"#.utf8) }
+                if kind == .actorRequested, Bool.random(using: &random) {
+                    body = Array(#"{"priority":-2,"note":"line\nbreak \"ü\""}"#.utf8)
+                }
                 batch.append(
                     kind, source: "agents/\"\(k % 3)\"", id: k % 2 == 0 ? "\(round * 10 + k)" : "id \(round) \\\(k)", subject: subject,
                     pool: kind.shape.carriesPool ? "ns/blue" : nil, worker: kind == .actorRunning ? "w-\(k)" : nil,
-                    time: Bool.random(using: &random) ? noon.adding(microseconds: Int64.random(in: -5_000_000...5_000_000, using: &random)) : nil, body: body)
+                    time: Bool.random(using: &random)
+                        ? noon.adding(microseconds: Int64.random(in: -5_000_000...5_000_000, using: &random)) : nil, body: body)
             }
             try log.appendNow(batch)
             if round % 5 == 0 { log.markSuperseded([log.head.seq]) }
@@ -53,8 +58,12 @@ struct TransferTests {
         #expect(try copy.lines() == lines)
         #expect(copy.head == original.head)
         let commits = { (log: EventLog) in try log.read(after: 0, limitEvents: .max) }
-        #expect(try commits(copy).map { [$0.firstSeq, $0.lastSeq, $0.at.microseconds] } == commits(original).map { [$0.firstSeq, $0.lastSeq, $0.at.microseconds] })
-        #expect(try commits(copy).flatMap(\.events).map { [$0.pool, $0.subject, $0.worker, $0.source] } == commits(original).flatMap(\.events).map { [$0.pool, $0.subject, $0.worker, $0.source] })
+        #expect(
+            try commits(copy).map { [$0.firstSeq, $0.lastSeq, $0.at.microseconds] }
+                == commits(original).map { [$0.firstSeq, $0.lastSeq, $0.at.microseconds] })
+        #expect(
+            try commits(copy).flatMap(\.events).map { [$0.pool, $0.subject, $0.worker, $0.source] }
+                == commits(original).flatMap(\.events).map { [$0.pool, $0.subject, $0.worker, $0.source] })
         #expect(try copy.verify().isSound)
         // A file that an editor put a byte order mark before is the same.
         #expect(try importLines("\u{feff}" + lines, to: "c.db").lines() == lines)
@@ -74,12 +83,23 @@ struct TransferTests {
         #expect(lines.map { $0.prefix(19) } == [#"{"commit":1,"seq":2"#, #"{"commit":1,"seq":3"#, #"{"commit":4,"seq":4"#])
     }
 
-    @Test("what can't be imported is refused, naming the line", arguments: [
-        (#"{"seq":2,"at":"2026-11-21T12:00:00Z","specversion":"1.0","type":"dev.greenroom.actor.idle","source":"s","subject":"a","id":"1"}"#, "line 1: its seq is 2 where 1 belongs"),
-        (#"{"specversion":"1.0","type":"dev.greenroom.actor.idle","source":"s","subject":"a","id":"1"}"#, "line 1: it has no seq or no at"),
-        (#"{"seq":1,"at":"2026-11-21T12:00:00Z","specversion":"1.0","type":"dev.greenroom.actor.idle","source":"s","id":"1"}"#, "line 1: subject missing"),
-        ("{\"seq\":1", "line 1: not JSON"),
-    ])
+    @Test(
+        "what can't be imported is refused, naming the line",
+        arguments: [
+            (
+                #"{"seq":2,"at":"2026-11-21T12:00:00Z","specversion":"1.0","type":"dev.greenroom.actor.idle","source":"s","subject":"a","id":"1"}"#,
+                "line 1: its seq is 2 where 1 belongs"
+            ),
+            (
+                #"{"specversion":"1.0","type":"dev.greenroom.actor.idle","source":"s","subject":"a","id":"1"}"#,
+                "line 1: it has no seq or no at"
+            ),
+            (
+                #"{"seq":1,"at":"2026-11-21T12:00:00Z","specversion":"1.0","type":"dev.greenroom.actor.idle","source":"s","id":"1"}"#,
+                "line 1: subject missing"
+            ),
+            ("{\"seq\":1", "line 1: not JSON"),
+        ])
     func refused(line: String, problem: String) throws {
         do {
             _ = try importLines(line, to: "b.db")

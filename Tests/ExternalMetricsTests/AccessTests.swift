@@ -63,7 +63,9 @@ import Testing
                 let discovery = try await connection.send(.GET, Self.discovery, one.headers)
                 let metric = try await connection.send(.GET, Self.metric, one.headers)
                 await connection.close()
-                #expect([discovery.status, metric.status] == [one.discovery, one.metric], "\(one.testDescription): \(discovery.body) \(metric.body)")
+                #expect(
+                    [discovery.status, metric.status] == [one.discovery, one.metric],
+                    "\(one.testDescription): \(discovery.body) \(metric.body)")
                 for refusal in [discovery, metric] where refusal.status != 200 { #expect(Seen(refusal.body)["kind"].text == "Status") }
             }
         }
@@ -103,16 +105,22 @@ import Testing
         try await Stage.run(cluster: cluster, clock: clock) { (stage) async throws in
             for _ in 0..<5 { #expect(try await stage.get(Self.metric, as: nil, hpa).status == 200) }
             #expect(cluster.tokenReviews == 1)
-            #expect(cluster.actions == [
-                ResourceAttributes(group: "external.metrics.k8s.io", version: "v1beta1", resource: "greenroom_queue_depth", namespace: "default", verb: "list")
-            ])
+            #expect(
+                cluster.actions == [
+                    ResourceAttributes(
+                        group: "external.metrics.k8s.io", version: "v1beta1", resource: "greenroom_queue_depth", namespace: "default",
+                        verb: "list")
+                ])
 
             cluster.edit { $0.allowed = [:] }
             #expect(try await stage.get(Self.metric, as: nil, hpa).status == 200)
             clock.advance(milliseconds: 10_000)
             let refusal = try await stage.get(Self.metric, as: nil, hpa)
             #expect(refusal.status == 403)
-            #expect(Seen(refusal.body)["message"].text?.contains("User \"hpa\" cannot list resource \"greenroom_queue_depth\" in API group \"external.metrics.k8s.io\" in the namespace \"default\": no role says so") == true)
+            #expect(
+                Seen(refusal.body)["message"].text?.contains(
+                    "User \"hpa\" cannot list resource \"greenroom_queue_depth\" in API group \"external.metrics.k8s.io\" in the namespace \"default\": no role says so"
+                ) == true)
 
             cluster.edit { $0.allowed = ["hpa": ["list default/greenroom_queue_depth"]] }
             #expect(try await stage.get(Self.metric, as: nil, hpa).status == 403)
@@ -137,16 +145,22 @@ import Testing
 
     @Test("a server that can't ask believes no token")
     func noReviewer() async throws {
-        try await Stage.run { (stage) async throws in #expect(try await stage.get(Self.metric, as: nil, [("Authorization", "Bearer hpa-token")]).status == 401) }
+        try await Stage.run { (stage) async throws in
+            #expect(try await stage.get(Self.metric, as: nil, [("Authorization", "Bearer hpa-token")]).status == 401)
+        }
     }
 
     @Test("who a proxy speaks for is read from all its headers")
     func user() {
-        let user = FrontProxy().user(HTTPFields([
-            ("X-Remote-User", "admin"), ("X-Remote-Uid", "7"), ("x-remote-group", "a"), ("X-Remote-Group", "b"), ("X-Remote-Extra-Scopes", "read"), ("x-remote-extra-scopes", "write"),
-            ("X-Remote-Extra-example.com%2Fteam", "t"),
-        ]))
-        #expect(user == UserInfo(name: "admin", uid: "7", groups: ["a", "b"], extra: ["scopes": ["read", "write"], "example.com/team": ["t"]]))
+        let user = FrontProxy().user(
+            HTTPFields([
+                ("X-Remote-User", "admin"), ("X-Remote-Uid", "7"), ("x-remote-group", "a"), ("X-Remote-Group", "b"),
+                ("X-Remote-Extra-Scopes", "read"), ("x-remote-extra-scopes", "write"),
+                ("X-Remote-Extra-example.com%2Fteam", "t"),
+            ]))
+        #expect(
+            user
+                == UserInfo(name: "admin", uid: "7", groups: ["a", "b"], extra: ["scopes": ["read", "write"], "example.com/team": ["t"]]))
         #expect(FrontProxy().user(HTTPFields([("X-Remote-Group", "a")])) == nil)
     }
 }

@@ -9,7 +9,8 @@ import Testing
 
 @Suite struct AnswersTests {
     private let api = MetricsAPI(
-        access: AccessControl(frontProxy: FrontProxy(), reviewer: nil, allowsAnonymousDiscovery: false, uptimeMicroseconds: MeasuringClock.microseconds),
+        access: AccessControl(
+            frontProxy: FrontProxy(), reviewer: nil, allowsAnonymousDiscovery: false, uptimeMicroseconds: MeasuringClock.microseconds),
         source: FixedSource(Sample.snapshot))
 
     private func ask(_ path: String, method: HTTPRequest.Method = .get, _ headers: [(String, String)] = []) throws -> Answer {
@@ -22,17 +23,35 @@ import Testing
 
     private static let values = "/apis/external.metrics.k8s.io/v1beta1/namespaces/default"
 
-    @Test("a refusal is a Status that says what to do", arguments: [
-        ("\(values)/nope", 404, "NotFound", "external.metrics.k8s.io \"nope\" not found: namespace \"default\" has greenroom_arrivals_per_second, greenroom_demand, greenroom_desired_workers, "
-            + "greenroom_oldest_wait_seconds, greenroom_queue_depth, nats_consumer_pending_messages, odd/name"),
-        ("/apis/external.metrics.k8s.io/v1beta1/namespaces/empty/greenroom_queue_depth", 404, "NotFound", "no pool is in namespace \"empty\""),
-        ("/apis/external.metrics.k8s.io/v1beta1/namespaces/team-b/nats_consumer_pending_messages", 404, "NotFound", "namespace \"team-b\" has"),
-        ("/apis/custom.metrics.k8s.io/v1beta1", 404, "NotFound", "could not find the requested resource"), ("/", 404, "NotFound", "NAMESPACE/METRIC"),
-        ("\(values)", 404, "NotFound", "NAMESPACE/METRIC"), ("\(values)/a/b", 404, "NotFound", "NAMESPACE/METRIC"), ("\(values)/%FF", 400, "BadRequest", "must be UTF-8"),
-        ("\(values)/greenroom_demand?labelSelector=pool+in", 400, "BadRequest", "unable to parse the label selector \"pool in\": column 8: found end of selector, expected '('"),
-        ("\(values)/greenroom_demand?labelSelector=a&labelSelector=b", 400, "BadRequest", "given twice"), ("\(values)/greenroom_demand?labelSelector=%FF", 400, "BadRequest", "not UTF-8"),
-        ("\(values)/greenroom_demand?watch=true", 405, "MethodNotAllowed", "can't be watched"), ("\(values)/greenroom_demand?fieldSelector=a%3Db", 400, "BadRequest", "use labelSelector"),
-    ])
+    @Test(
+        "a refusal is a Status that says what to do",
+        arguments: [
+            (
+                "\(values)/nope", 404, "NotFound",
+                "external.metrics.k8s.io \"nope\" not found: namespace \"default\" has greenroom_arrivals_per_second, greenroom_demand, greenroom_desired_workers, "
+                    + "greenroom_oldest_wait_seconds, greenroom_queue_depth, nats_consumer_pending_messages, odd/name"
+            ),
+            (
+                "/apis/external.metrics.k8s.io/v1beta1/namespaces/empty/greenroom_queue_depth", 404, "NotFound",
+                "no pool is in namespace \"empty\""
+            ),
+            (
+                "/apis/external.metrics.k8s.io/v1beta1/namespaces/team-b/nats_consumer_pending_messages", 404, "NotFound",
+                "namespace \"team-b\" has"
+            ),
+            ("/apis/custom.metrics.k8s.io/v1beta1", 404, "NotFound", "could not find the requested resource"),
+            ("/", 404, "NotFound", "NAMESPACE/METRIC"),
+            ("\(values)", 404, "NotFound", "NAMESPACE/METRIC"), ("\(values)/a/b", 404, "NotFound", "NAMESPACE/METRIC"),
+            ("\(values)/%FF", 400, "BadRequest", "must be UTF-8"),
+            (
+                "\(values)/greenroom_demand?labelSelector=pool+in", 400, "BadRequest",
+                "unable to parse the label selector \"pool in\": column 8: found end of selector, expected '('"
+            ),
+            ("\(values)/greenroom_demand?labelSelector=a&labelSelector=b", 400, "BadRequest", "given twice"),
+            ("\(values)/greenroom_demand?labelSelector=%FF", 400, "BadRequest", "not UTF-8"),
+            ("\(values)/greenroom_demand?watch=true", 405, "MethodNotAllowed", "can't be watched"),
+            ("\(values)/greenroom_demand?fieldSelector=a%3Db", 400, "BadRequest", "use labelSelector"),
+        ])
     func refusals(_ path: String, _ code: Int, _ reason: String, _ message: String) throws {
         let answer = try ask(path)
         let status = seen(answer)
@@ -52,7 +71,9 @@ import Testing
         #expect(answer.fields[.allow] == "GET, HEAD")
     }
 
-    @Test("who takes no JSON is refused", arguments: ["/apis", "/apis/external.metrics.k8s.io/v1beta1", "/openapi/v2", "\(values)/greenroom_demand"])
+    @Test(
+        "who takes no JSON is refused",
+        arguments: ["/apis", "/apis/external.metrics.k8s.io/v1beta1", "/openapi/v2", "\(values)/greenroom_demand"])
     func notAcceptable(_ path: String) throws {
         let answer = try ask(path, [("Accept", "application/vnd.kubernetes.protobuf")])
         #expect(answer.status == .notAcceptable)
@@ -61,7 +82,10 @@ import Testing
 
     @Test("a selector that matches nothing is an empty list, as is a metric without a value")
     func empty() throws {
-        for path in ["\(Self.values)/greenroom_demand?labelSelector=pool%3Dnone", "\(Self.values)/greenroom_demand?labelSelector=pool%3Dnone&limit=1"] {
+        for path in [
+            "\(Self.values)/greenroom_demand?labelSelector=pool%3Dnone",
+            "\(Self.values)/greenroom_demand?labelSelector=pool%3Dnone&limit=1",
+        ] {
             let list = seen(try ask(path))
             #expect(list["kind"].text == "ExternalMetricValueList")
             #expect(list["items"].list.isEmpty)
@@ -113,7 +137,9 @@ import Testing
         }
     }
 
-    @Test("a document that is known already is not sent again", arguments: ["/apis", "/openapi/v2", "/openapi/v3", "/openapi/v3/apis/external.metrics.k8s.io/v1beta1?hash=x"])
+    @Test(
+        "a document that is known already is not sent again",
+        arguments: ["/apis", "/openapi/v2", "/openapi/v3", "/openapi/v3/apis/external.metrics.k8s.io/v1beta1?hash=x"])
     func notModified(_ path: String) throws {
         let tag = try #require(try ask(path).fields[.eTag])
         for known in [tag, "\"x\", \(tag)", "W/\(tag)"] {

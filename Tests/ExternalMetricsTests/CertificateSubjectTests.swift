@@ -5,10 +5,14 @@ import Testing
 @testable import ExternalMetrics
 
 @Suite struct CertificateSubjectTests {
-    @Test("the common name is found wherever it stands; the last of several counts", arguments: [
-        ("/CN=front-proxy-client", "front-proxy-client"), ("/C=CH/O=kubernetes/OU=x/CN=front-proxy-client", "front-proxy-client"), ("/CN=a/O=kubernetes", "a"),
-        ("/CN=first/CN=second", "second"), ("/CN=Zürich", "Zürich"), ("/O=no name", nil), ("/O=a+CN=b", "b"), ("/CN=\(String(repeating: "x", count: 64))", String(repeating: "x", count: 64)),
-    ])
+    @Test(
+        "the common name is found wherever it stands; the last of several counts",
+        arguments: [
+            ("/CN=front-proxy-client", "front-proxy-client"), ("/C=CH/O=kubernetes/OU=x/CN=front-proxy-client", "front-proxy-client"),
+            ("/CN=a/O=kubernetes", "a"),
+            ("/CN=first/CN=second", "second"), ("/CN=Zürich", "Zürich"), ("/O=no name", nil), ("/O=a+CN=b", "b"),
+            ("/CN=\(String(repeating: "x", count: 64))", String(repeating: "x", count: 64)),
+        ])
     func commonName(_ subject: String, _ expected: String?) async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-subject-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -25,6 +29,10 @@ import Testing
         }
     }
 
-    @Test("what is no certificate has no name", arguments: [[], [0x30], [0x30, 0x80], [0x30, 0x84, 0xFF, 0xFF, 0xFF, 0xFF], [0x30, 0x02, 0x30, 0x00], [UInt8](repeating: 0x30, count: 64)])
+    @Test(
+        "what is no certificate has no name",
+        arguments: [
+            [], [0x30], [0x30, 0x80], [0x30, 0x84, 0xFF, 0xFF, 0xFF, 0xFF], [0x30, 0x02, 0x30, 0x00], [UInt8](repeating: 0x30, count: 64),
+        ])
     func broken(_ der: [UInt8]) { #expect(CertificateSubject.commonName(der: der) == nil) }
 }

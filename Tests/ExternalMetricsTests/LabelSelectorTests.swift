@@ -5,38 +5,55 @@ import Testing
 @testable import ExternalMetrics
 
 @Suite struct LabelSelectorTests {
-    static let labels = ["pool": "kagent-default", "state": "blocked", "empty": "", "size": "7", "in": "notin", "example.com/team": "a.b_c-D"]
+    static let labels = [
+        "pool": "kagent-default", "state": "blocked", "empty": "", "size": "7", "in": "notin", "example.com/team": "a.b_c-D",
+    ]
 
-    @Test("a selector selects as in Kubernetes", arguments: [
-        ("", true), ("   ", true),
-        ("pool=kagent-default", true), ("pool==kagent-default", true), ("pool = kagent-default", true), ("pool=other", false), ("absent=x", false),
-        ("pool!=other", true), ("pool!=kagent-default", false), ("absent!=x", true),
-        ("empty=", true), ("empty==", true), ("empty!=", false), ("pool=", false), ("absent=", false), ("absent!=", true), ("empty=,pool", true),
-        ("state in (blocked,resident)", true), ("state in(blocked)", true), ("state in ( resident , paused )", false), ("absent in (x)", false),
-        ("state notin (resident)", true), ("state notin (resident,blocked)", false), ("absent notin (x)", true),
-        ("empty in (a,)", true), ("empty in (,a)", true), ("empty in (,)", true), ("empty in (a,,b)", true), ("pool in (,)", false),
-        ("pool", true), ("absent", false), ("empty", true), ("!pool", false), ("!absent", true), ("! absent", true),
-        ("pool,state", true), ("pool,!absent,state in (blocked),size!=8", true), ("pool,absent", false),
-        ("size>6", true), ("size>7", false), ("size<8", true), ("size < 7", false), ("pool>1", false), ("absent<1", false),
-        ("in=notin", true), ("in in (in,notin)", true), ("in", true), ("!in", false), ("in notin (in)", true), ("in in (in)", false),
-        ("example.com/team=a.b_c-D", true), ("example.com/team in (a.b_c-D)", true), ("pool\t=\nkagent-default", true),
-        ("pool=kagent-default,state in (blocked,resident)", true),
-    ])
+    @Test(
+        "a selector selects as in Kubernetes",
+        arguments: [
+            ("", true), ("   ", true),
+            ("pool=kagent-default", true), ("pool==kagent-default", true), ("pool = kagent-default", true), ("pool=other", false),
+            ("absent=x", false),
+            ("pool!=other", true), ("pool!=kagent-default", false), ("absent!=x", true),
+            ("empty=", true), ("empty==", true), ("empty!=", false), ("pool=", false), ("absent=", false), ("absent!=", true),
+            ("empty=,pool", true),
+            ("state in (blocked,resident)", true), ("state in(blocked)", true), ("state in ( resident , paused )", false),
+            ("absent in (x)", false),
+            ("state notin (resident)", true), ("state notin (resident,blocked)", false), ("absent notin (x)", true),
+            ("empty in (a,)", true), ("empty in (,a)", true), ("empty in (,)", true), ("empty in (a,,b)", true), ("pool in (,)", false),
+            ("pool", true), ("absent", false), ("empty", true), ("!pool", false), ("!absent", true), ("! absent", true),
+            ("pool,state", true), ("pool,!absent,state in (blocked),size!=8", true), ("pool,absent", false),
+            ("size>6", true), ("size>7", false), ("size<8", true), ("size < 7", false), ("pool>1", false), ("absent<1", false),
+            ("in=notin", true), ("in in (in,notin)", true), ("in", true), ("!in", false), ("in notin (in)", true), ("in in (in)", false),
+            ("example.com/team=a.b_c-D", true), ("example.com/team in (a.b_c-D)", true), ("pool\t=\nkagent-default", true),
+            ("pool=kagent-default,state in (blocked,resident)", true),
+        ])
     func selects(_ text: String, _ expected: Bool) throws {
         #expect(try LabelSelector(parsing: text).matches { Self.labels[$0] } == expected)
     }
 
-    @Test("what can't be read is told with its column", arguments: [
-        ("pool in", 8, "found end of selector, expected '('"), ("pool in (a", 11, "found end of selector, expected ',' or ')'"),
-        ("pool in ()", 10, "'in' needs at least one value"), ("pool notin ()", 13, "'notin' needs at least one value"), ("pool in a", 9, "found 'a', expected '('"),
-        ("pool in (a b)", 12, "found 'b', expected ',' or ')'"), (",", 1, "found ',', expected a label's key"), ("pool,", 6, "found end of selector, expected a label's key"),
-        ("a,,b", 3, "found ',', expected a label's key"), ("pool kagent", 6, "found 'kagent', expected =, ==, !=, in, notin, <, >, ',' or the end"),
-        ("pool=a b", 8, "found 'b', expected ',' or the end"), ("=a", 1, "found '=', expected a label's key"), ("!pool=a", 6, "found '=', expected ',' or the end"),
-        ("!!pool", 1, "'!!' is no operator"), ("pool===a", 5, "'===' is no operator"), ("pool=>a", 5, "'=>' is no operator"), ("pool=(a)", 6, "found '(', expected a value"),
-        ("size>", 6, "found end of selector, expected a whole number"), ("size>x", 6, "found 'x', expected a whole number"), ("size>-1", 6, "'-1': a value"),
-        ("-pool=a", 1, "'-pool': a key's name"), ("Example.com/a=b", 1, "DNS subdomain"), ("a/b/c", 1, "at most one slash"), ("/a", 1, "DNS subdomain"), ("a/", 1, "a key's name"),
-        ("pool=a/b", 6, "'a/b': a value is empty or has"), ("pool=é", 6, "'é': a value"), ("pool in (ok,no!)", 15, "found '!', expected ',' or ')'"),
-    ])
+    @Test(
+        "what can't be read is told with its column",
+        arguments: [
+            ("pool in", 8, "found end of selector, expected '('"), ("pool in (a", 11, "found end of selector, expected ',' or ')'"),
+            ("pool in ()", 10, "'in' needs at least one value"), ("pool notin ()", 13, "'notin' needs at least one value"),
+            ("pool in a", 9, "found 'a', expected '('"),
+            ("pool in (a b)", 12, "found 'b', expected ',' or ')'"), (",", 1, "found ',', expected a label's key"),
+            ("pool,", 6, "found end of selector, expected a label's key"),
+            ("a,,b", 3, "found ',', expected a label's key"),
+            ("pool kagent", 6, "found 'kagent', expected =, ==, !=, in, notin, <, >, ',' or the end"),
+            ("pool=a b", 8, "found 'b', expected ',' or the end"), ("=a", 1, "found '=', expected a label's key"),
+            ("!pool=a", 6, "found '=', expected ',' or the end"),
+            ("!!pool", 1, "'!!' is no operator"), ("pool===a", 5, "'===' is no operator"), ("pool=>a", 5, "'=>' is no operator"),
+            ("pool=(a)", 6, "found '(', expected a value"),
+            ("size>", 6, "found end of selector, expected a whole number"), ("size>x", 6, "found 'x', expected a whole number"),
+            ("size>-1", 6, "'-1': a value"),
+            ("-pool=a", 1, "'-pool': a key's name"), ("Example.com/a=b", 1, "DNS subdomain"), ("a/b/c", 1, "at most one slash"),
+            ("/a", 1, "DNS subdomain"), ("a/", 1, "a key's name"),
+            ("pool=a/b", 6, "'a/b': a value is empty or has"), ("pool=é", 6, "'é': a value"),
+            ("pool in (ok,no!)", 15, "found '!', expected ',' or ')'"),
+        ])
     func refuses(_ text: String, _ column: Int, _ problem: String) {
         #expect { try LabelSelector(parsing: text) } throws: { error in
             guard let error = error as? LabelSelector.SyntaxError else { return false }
@@ -62,7 +79,9 @@ import Testing
             let parts = (0..<Int.random(in: 0...4, using: &generator)).map { _ in NaiveRequirement(&generator) }
             let labels = NaiveRequirement.labels(&generator)
             let text = parts.map { $0.written(&generator) }.joined(separator: Bool.random(using: &generator) ? "," : " , ")
-            #expect(try LabelSelector(parsing: text).matches { labels[$0] } == parts.allSatisfy { $0.holds(labels) }, "\(text) on \(labels), seed \(seed)")
+            #expect(
+                try LabelSelector(parsing: text).matches { labels[$0] } == parts.allSatisfy { $0.holds(labels) },
+                "\(text) on \(labels), seed \(seed)")
         }
     }
 
@@ -92,7 +111,9 @@ private struct NaiveRequirement {
         let isNumeric = operation == "<" || operation == ">"
         let count = operation == "in" || operation == "notin" ? Int.random(in: 1...3, using: &generator) : 1
         values = []
-        for _ in 0..<count { values.append(isNumeric ? String(Int.random(in: 0...30, using: &generator)) : Self.texts.randomElement(using: &generator) ?? "") }
+        for _ in 0..<count {
+            values.append(isNumeric ? String(Int.random(in: 0...30, using: &generator)) : Self.texts.randomElement(using: &generator) ?? "")
+        }
     }
 
     static func labels(_ generator: inout SplitMix64) -> [String: String] {

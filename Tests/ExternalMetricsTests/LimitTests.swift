@@ -34,7 +34,9 @@ import Testing
             let connection = try await stage.open(stage.proxy, wire)
             #expect(try await connection.send(.GET, Self.metric, Self.remote, body: "{}").status == 200)
             #expect(try await connection.send(.GET, Self.metric, Self.remote).status == 200)
-            expectStatus(try await connection.send(.GET, Self.metric, Self.remote, body: String(repeating: "x", count: 70 << 10)), 413, "RequestEntityTooLarge")
+            expectStatus(
+                try await connection.send(.GET, Self.metric, Self.remote, body: String(repeating: "x", count: 70 << 10)), 413,
+                "RequestEntityTooLarge")
             await connection.close()
         }
     }
@@ -93,7 +95,9 @@ import Testing
     func slowBody(_ wire: Wire) async throws {
         try await Stage.run(edit: { $0.limits.requestSeconds = 0.3 }) { (stage) async throws in
             let connection = try await stage.open(stage.proxy, wire)
-            expectStatus(try await connection.send(.GET, Self.metric, Self.remote + [("content-length", "100")], body: "{", ends: false), 408, "Timeout")
+            expectStatus(
+                try await connection.send(.GET, Self.metric, Self.remote + [("content-length", "100")], body: "{", ends: false), 408,
+                "Timeout")
             await connection.close()
         }
     }
@@ -101,7 +105,12 @@ import Testing
     @Test("an answer that can't be found in time is 503, and requests beyond those that may wait are 429", arguments: Wire.allCases)
     func waiting(_ wire: Wire) async throws {
         let source = FixedSource(nil)
-        try await Stage.run(source: source, edit: { $0.limits.answerSeconds = 1; $0.limits.waitingRequests = 1 }) { (stage) async throws in
+        try await Stage.run(
+            source: source,
+            edit: {
+                $0.limits.answerSeconds = 1; $0.limits.waitingRequests = 1
+            }
+        ) { (stage) async throws in
             let slow = Task { try await stage.proxied(Self.metric, over: wire) }
             try await eventually("the request waits") { stage.server.waitingRequestCount == 1 }
             expectStatus(try await stage.proxied(Self.metric, over: wire), 429, "TooManyRequests")
@@ -113,10 +122,13 @@ import Testing
         }
     }
 
-    @Test("what could be read two ways is 400", arguments: [
-        [("host", "localhost"), ("host", "evil.example")], [("host", "")], [("host", "me@localhost")], [("authorization", "Bearer a"), ("authorization", "Bearer b")],
-        [("transfer-encoding", "gzip, chunked")],
-    ])
+    @Test(
+        "what could be read two ways is 400",
+        arguments: [
+            [("host", "localhost"), ("host", "evil.example")], [("host", "")], [("host", "me@localhost")],
+            [("authorization", "Bearer a"), ("authorization", "Bearer b")],
+            [("transfer-encoding", "gzip, chunked")],
+        ])
     func rules(_ fields: [(String, String)]) async throws {
         try await Stage.run { (stage) async throws in
             let connection = try await stage.open(stage.proxy)

@@ -10,28 +10,35 @@ import Testing
     private func values(_ metric: String, namespace: String = "default", _ selector: String = "") throws -> [String: String] {
         let selector = try LabelSelector(parsing: selector)
         let series = try #require(Sample.snapshot.series(metric, in: namespace)).filter { selector.matches($0.label) }
-        return Dictionary(uniqueKeysWithValues: series.map { one in (one.labels.map { "\($0.key)=\($0.value)" }.joined(separator: ","), one.value.text) })
+        return Dictionary(
+            uniqueKeysWithValues: series.map { one in (one.labels.map { "\($0.key)=\($0.value)" }.joined(separator: ","), one.value.text) })
     }
 
     @Test("the queue's depth is the waiting actors by reason, zero included")
     func queueDepth() throws {
-        #expect(try values("greenroom_queue_depth", "pool=kagent-default") == [
-            "pool=kagent-default,reason=pool_exhausted,state=blocked": "20", "pool=kagent-default,reason=quota,state=blocked": "1",
-            "pool=kagent-default,reason=node_locality,state=blocked": "0", "pool=kagent-default,reason=no_eligible_pool,state=blocked": "0",
-        ])
+        #expect(
+            try values("greenroom_queue_depth", "pool=kagent-default") == [
+                "pool=kagent-default,reason=pool_exhausted,state=blocked": "20", "pool=kagent-default,reason=quota,state=blocked": "1",
+                "pool=kagent-default,reason=node_locality,state=blocked": "0",
+                "pool=kagent-default,reason=no_eligible_pool,state=blocked": "0",
+            ])
     }
 
     @Test("demand is what waits and what holds a slot, each actor once")
     func demand() throws {
-        #expect(try values("greenroom_demand", "pool=kagent-default,reason notin (quota,node_locality,no_eligible_pool)") == [
-            "pool=kagent-default,state=resident": "3", "pool=kagent-default,reason=pool_exhausted,state=blocked": "20",
-        ])
+        #expect(
+            try values("greenroom_demand", "pool=kagent-default,reason notin (quota,node_locality,no_eligible_pool)") == [
+                "pool=kagent-default,state=resident": "3", "pool=kagent-default,reason=pool_exhausted,state=blocked": "20",
+            ])
     }
 
-    @Test("one value a pool", arguments: [
-        ("greenroom_desired_workers", ["pool=kagent-default": "3", "pool=reviewers": "1"]), ("greenroom_oldest_wait_seconds", ["pool=kagent-default": "12346m", "pool=reviewers": "0"]),
-        ("greenroom_arrivals_per_second", ["pool=kagent-default": "1500m", "pool=reviewers": "0"]),
-    ])
+    @Test(
+        "one value a pool",
+        arguments: [
+            ("greenroom_desired_workers", ["pool=kagent-default": "3", "pool=reviewers": "1"]),
+            ("greenroom_oldest_wait_seconds", ["pool=kagent-default": "12346m", "pool=reviewers": "0"]),
+            ("greenroom_arrivals_per_second", ["pool=kagent-default": "1500m", "pool=reviewers": "0"]),
+        ])
     func perPool(_ metric: String, _ expected: [String: String]) throws { #expect(try values(metric) == expected) }
 
     @Test("pools of other namespaces are elsewhere")
@@ -42,13 +49,17 @@ import Testing
 
     @Test("an observed metric has its own labels and the pool's name")
     func observed() throws {
-        #expect(try values("nats_consumer_pending_messages", "consumer=devops-agent,stream=agent-tasks") == ["consumer=devops-agent,pool=kagent-default,stream=agent-tasks": "9"])
+        #expect(
+            try values("nats_consumer_pending_messages", "consumer=devops-agent,stream=agent-tasks") == [
+                "consumer=devops-agent,pool=kagent-default,stream=agent-tasks": "9"
+            ])
     }
 
     @Test("an observed metric keeps a pool label of its own, can't take our names, and has no value when it is stale or never was good")
     func observedEdges() {
         let observed = [
-            Sample.observed("a", labels: ["pool": "own"], milli: 1_000), Sample.observed("b", milli: 1_000, secondsAgo: 301), Sample.observed("c", milli: nil),
+            Sample.observed("a", labels: ["pool": "own"], milli: 1_000), Sample.observed("b", milli: 1_000, secondsAgo: 301),
+            Sample.observed("c", milli: nil),
             Sample.observed("d", milli: 1_000, secondsAgo: 300), Sample.observed("greenroom_demand", milli: 1),
         ]
         let snapshot = PoolMetrics.snapshot(MetricReadings(observed: observed), at: Sample.now, staleAfterSeconds: 300)
@@ -59,12 +70,18 @@ import Testing
         #expect(snapshot.metricNames == ["a", "b", "c", "d"])
     }
 
-    @Test("a selector finds the same series by their pool as by looking at each", arguments: [
-        "", "pool=p1", "pool in (p1,p3,none)", "pool=none", "pool!=p1", "pool,state=blocked", "pool in (p0,p2),state=blocked,reason notin (quota)", "state=resident", "!pool",
-    ])
+    @Test(
+        "a selector finds the same series by their pool as by looking at each",
+        arguments: [
+            "", "pool=p1", "pool in (p1,p3,none)", "pool=none", "pool!=p1", "pool,state=blocked",
+            "pool in (p0,p2),state=blocked,reason notin (quota)", "state=resident", "!pool",
+        ])
     func byPool(_ text: String) throws {
         let pools = (0..<4).map { Sample.pool("p\($0)", resident: $0, blocked: ["pool_exhausted": $0]) }
-        let observed = [Sample.observed("greenroom_like", pool: "p1", labels: ["pool": "p3"], milli: 1), Sample.observed("greenroom_like", pool: "p3", milli: 2)]
+        let observed = [
+            Sample.observed("greenroom_like", pool: "p1", labels: ["pool": "p3"], milli: 1),
+            Sample.observed("greenroom_like", pool: "p3", milli: 2),
+        ]
         let snapshot = PoolMetrics.snapshot(MetricReadings(pools: pools, observed: observed), at: Sample.now, staleAfterSeconds: 300)
         let selector = try LabelSelector(parsing: text)
         for metric in ["greenroom_demand", "greenroom_like"] {
@@ -76,7 +93,9 @@ import Testing
 
     @Test("what can't be negative is left out")
     func negative() {
-        let snapshot = PoolMetrics.snapshot(MetricReadings(pools: [Sample.pool("p", desired: -1, resident: -2, arrivals: -.infinity)]), at: Sample.now, staleAfterSeconds: 300)
+        let snapshot = PoolMetrics.snapshot(
+            MetricReadings(pools: [Sample.pool("p", desired: -1, resident: -2, arrivals: -.infinity)]), at: Sample.now,
+            staleAfterSeconds: 300)
         #expect(snapshot.series("greenroom_desired_workers", in: "default") == [])
         #expect(snapshot.series("greenroom_arrivals_per_second", in: "default") == [])
         #expect(snapshot.series("greenroom_demand", in: "default")?.count == 4)
@@ -91,13 +110,17 @@ import Testing
         func hold(_ held: Bool) { state.withLock { $0.isHeld = held } }
 
         func readings() async -> MetricReadings {
-            let number = state.withLock { state in state.asked += 1; return state.asked }
+            let number = state.withLock { state in
+                state.asked += 1; return state.asked
+            }
             while state.withLock({ $0.isHeld }) { try? await Task.sleep(for: .milliseconds(2)) }
             return MetricReadings(pools: [Sample.pool("p", desired: number)])
         }
     }
 
-    private func desired(_ snapshot: MetricSnapshot?) -> String? { snapshot?.series("greenroom_desired_workers", in: "default")?.first?.value.text }
+    private func desired(_ snapshot: MetricSnapshot?) -> String? {
+        snapshot?.series("greenroom_desired_workers", in: "default")?.first?.value.text
+    }
 
     @Test("a fresh snapshot is answered at once, an older one too while a newer is asked for, a stale one never")
     func timeline() async throws {

@@ -10,7 +10,9 @@ import Testing
     private static let metric = "/apis/external.metrics.k8s.io/v1beta1/namespaces/default/greenroom_demand"
     private static let remote = [("X-Remote-User", "admin")]
 
-    private func der(_ identity: Identity) throws -> [UInt8] { try #require(try NIOSSLCertificate.fromPEMFile(identity.certificate).first).toDERBytes() }
+    private func der(_ identity: Identity) throws -> [UInt8] {
+        try #require(try NIOSSLCertificate.fromPEMFile(identity.certificate).first).toDERBytes()
+    }
 
     private func replace(_ identity: Identity, with other: Identity) throws {
         for (path, source) in [(identity.certificate, other.certificate), (identity.key, other.key)] {
@@ -78,8 +80,12 @@ import Testing
     func faults() async throws {
         try await Stage.run { (stage) async throws in
             let renewed = try await Stage.serverCertificate("renewed", stage.serving)
-            let files = TLSFiles(certificateFile: stage.folder.appendingPathComponent("live.pem").path, keyFile: stage.folder.appendingPathComponent("live.key").path)
-            func copy(_ from: String, _ to: String) throws { try Data(contentsOf: URL(fileURLWithPath: from)).write(to: URL(fileURLWithPath: to)) }
+            let files = TLSFiles(
+                certificateFile: stage.folder.appendingPathComponent("live.pem").path,
+                keyFile: stage.folder.appendingPathComponent("live.key").path)
+            func copy(_ from: String, _ to: String) throws {
+                try Data(contentsOf: URL(fileURLWithPath: from)).write(to: URL(fileURLWithPath: to))
+            }
             try copy(stage.serverIdentity.certificate, files.certificateFile)
             try copy(stage.serverIdentity.key, files.keyFile)
             let tls = try ReloadingTLSContext(files)
@@ -105,7 +111,9 @@ import Testing
 
     @Test("front proxies that the cluster names count from the next connection on, and those it names no more don't")
     func frontProxies() async throws {
-        try await Stage.run(edit: { $0.tls.clientAuthorityFile = nil; $0.frontProxy = nil }) { (stage) async throws in
+        try await Stage.run(edit: {
+            $0.tls.clientAuthorityFile = nil; $0.frontProxy = nil
+        }) { (stage) async throws in
             let authority = Array(try Data(contentsOf: URL(fileURLWithPath: stage.requestHeader.certificate)))
             func status(_ identity: Identity?) async throws -> Int { try await stage.get(Self.metric, as: identity, Self.remote).status }
             #expect(try await status(stage.proxy) == 401)
@@ -123,7 +131,8 @@ import Testing
 
             // What is no certificate changes nothing.
             #expect(throws: TLSFiles.Fault.self) {
-                try stage.server.believe(FrontProxyTrust(authorityPEM: Array("rubbish".utf8), proxy: FrontProxy(allowedNames: [Stage.proxyName])))
+                try stage.server.believe(
+                    FrontProxyTrust(authorityPEM: Array("rubbish".utf8), proxy: FrontProxy(allowedNames: [Stage.proxyName])))
             }
             #expect(try await status(stage.proxy) == 401)
             // A new certificate of the server's own keeps the authority.

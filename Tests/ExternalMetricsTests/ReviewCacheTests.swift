@@ -32,7 +32,9 @@ import Testing
     @Test("a failure is told and not remembered")
     func failure() async throws {
         let cache = cache
-        await #expect(throws: AccessReviewFault(problem: "down")) { try await cache.value("a") { .failure(AccessReviewFault(problem: "down")) } }
+        await #expect(throws: AccessReviewFault(problem: "down")) {
+            try await cache.value("a") { .failure(AccessReviewFault(problem: "down")) }
+        }
         #expect(cache.remembered("a") == nil)
         #expect(try await cache.value("a") { .success(true) })
     }

@@ -39,7 +39,8 @@ import Testing
 }
 
 private enum Corpus {
-    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Fuzz/corpus")
+    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(
+        "Fuzz/corpus")
 
     static func inputs(of target: FuzzTarget) throws -> [(name: String, bytes: [UInt8])] {
         // Checkpoints of this version: the states that the logs of the corpus lead to.

@@ -42,22 +42,31 @@ struct AccessTests {
     }
 
     static let rows = [
-        Row("POST", "/v1/events", nil, 401), Row("POST", "/v1/events", "unknown-token-0123456789", 401), Row("POST", "/v1/events", "short", 401),
-        Row("POST", "/v1/events", ingest, 200), Row("POST", "/v1/events", both, 200), Row("POST", "/v1/events", read, 403), Row("POST", "/v1/events", admin, 403),
-        Row("POST", "/v1/placements", ingest, 400), Row("POST", "/v1/placements", read, 403), Row("DELETE", "/v1/placements/a", ingest, 404),
-        Row("GET", "/v1/events", read, 200), Row("GET", "/v1/events", both, 200), Row("GET", "/v1/events", ingest, 403), Row("GET", "/v1/pools", admin, 403),
-        Row("GET", "/v1/policies/default/x", read, 404), Row("DELETE", "/v1/policies/default/x", admin, 404), Row("DELETE", "/v1/policies/default/x", both, 403),
+        Row("POST", "/v1/events", nil, 401), Row("POST", "/v1/events", "unknown-token-0123456789", 401),
+        Row("POST", "/v1/events", "short", 401),
+        Row("POST", "/v1/events", ingest, 200), Row("POST", "/v1/events", both, 200), Row("POST", "/v1/events", read, 403),
+        Row("POST", "/v1/events", admin, 403),
+        Row("POST", "/v1/placements", ingest, 400), Row("POST", "/v1/placements", read, 403),
+        Row("DELETE", "/v1/placements/a", ingest, 404),
+        Row("GET", "/v1/events", read, 200), Row("GET", "/v1/events", both, 200), Row("GET", "/v1/events", ingest, 403),
+        Row("GET", "/v1/pools", admin, 403),
+        Row("GET", "/v1/policies/default/x", read, 404), Row("DELETE", "/v1/policies/default/x", admin, 404),
+        Row("DELETE", "/v1/policies/default/x", both, 403),
         Row("PUT", "/v1/pools/default/x/pause", read, 403), Row("GET", "/metrics", nil, 401), Row("GET", "/metrics", read, 404),
         Row("GET", "/healthz", nil, 200), Row("GET", "/readyz", nil, 200), Row("GET", "/openapi.json", nil, 200),
     ]
 
     @Test func aPauseCarriesTheNameOfItsToken() async throws {
         try await withFile(Self.text.replacingOccurrences(of: "\(Self.admin)   admin", with: "\(Self.admin) admin ops")) { path in
-            try await TestService.run { $0.tokensFile = path } _: { service in
+            try await TestService.run {
+                $0.tokensFile = path
+            } _: { service in
                 let client = service.client(token: Self.admin)
                 _ = try await client.send("PUT", "/v1/policies/default/agents", body: Array("spec: {}".utf8))
                 #expect(try await client.send("PUT", "/v1/pools/default/agents/pause", body: Array(#"{"out":true}"#.utf8)).status == 200)
-                #expect(try await client.send("PUT", "/v1/pools/default/agents/pause", body: Array("\u{feff}{\"out\":true}".utf8)).status == 200)
+                #expect(
+                    try await client.send("PUT", "/v1/pools/default/agents/pause", body: Array("\u{feff}{\"out\":true}".utf8)).status == 200
+                )
                 #expect(service.plane.calls.contains("pause default/agents in=false out=true hold=- by=ops"))
             }
         }
@@ -65,12 +74,15 @@ struct AccessTests {
 
     @Test func everyRouteAsksForItsRole() async throws {
         try await withFile(Self.text) { path in
-            try await TestService.run { $0.tokensFile = path } _: { service in
+            try await TestService.run {
+                $0.tokensFile = path
+            } _: { service in
                 for wire in Wire.cleartext {
                     for row in Self.rows {
                         let headers = row.path == "/v1/events" ? [("content-type", Event.batched)] : []
                         let body = row.path == "/v1/events" && row.method == "POST" ? "[]" : ""
-                        let answer = try await service.client(wire, token: row.token).send(row.method, row.path, headers, body: Array(body.utf8))
+                        let answer = try await service.client(wire, token: row.token).send(
+                            row.method, row.path, headers, body: Array(body.utf8))
                         #expect(answer.status == row.status, "\(row): \(answer.text)")
                         #expect((answer.field("www-authenticate") != nil) == (row.status == 401))
                         #expect(!answer.text.contains("token-0123456789"))
@@ -120,7 +132,9 @@ struct AccessTests {
             let tokens = try TokenFile(path: path)
             func roles(_ token: String) -> RoleSet? { tokens.principal(presenting: token.utf8)?.roles }
             func write(_ text: String) throws { try Data(text.utf8).write(to: URL(fileURLWithPath: path)) }
-            func fault() -> String? { do throws(TokenFile.Fault) { _ = try tokens.reloadIfChanged() } catch { return error.description }; return nil }
+            func fault() -> String? {
+                do throws(TokenFile.Fault) { _ = try tokens.reloadIfChanged() } catch { return error.description }; return nil
+            }
 
             try write("\(Self.read) read dashboard\n\(Self.admin) king\nnew-token-0123456789 ingest\n")
             let first = fault()
@@ -169,10 +183,13 @@ struct AccessTests {
         #expect(table.principal(presenting: Self.ingest.utf8)?.roles == RoleSet(.ingest))
     }
 
-    @Test("no fault shows anything of the file", arguments: [
-        "\(read) collector-1\r\n\(admin) admin\r\n", "a-collector-of-events \(read) read", "\(read) \(admin) ingest", "\(read)\u{0}ingest", "\(read),ingest", "\(read) ingest,\(admin)",
-        "collector-of-events ingest 0123456789abcdef0123456789abcdef0123456789abcdef",
-    ])
+    @Test(
+        "no fault shows anything of the file",
+        arguments: [
+            "\(read) collector-1\r\n\(admin) admin\r\n", "a-collector-of-events \(read) read", "\(read) \(admin) ingest",
+            "\(read)\u{0}ingest", "\(read),ingest", "\(read) ingest,\(admin)",
+            "collector-of-events ingest 0123456789abcdef0123456789abcdef0123456789abcdef",
+        ])
     func faultsShowNothing(_ text: String) {
         let fault = #expect(throws: TokenTable.Fault.self) { try TokenTable(parsing: text) }
         #expect(fault?.problem.contains("0123456789") == false && fault?.problem.contains("collector") == false)
@@ -182,7 +199,9 @@ struct AccessTests {
         let pipe = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-pipe-\(UUID().uuidString)").path
         #expect(mkfifo(pipe, 0o600) == 0)
         defer { try? FileManager.default.removeItem(atPath: pipe) }
-        for (path, kind) in [(pipe, "a named pipe"), (FileManager.default.temporaryDirectory.path, "a directory"), ("/dev/null", "a device")] {
+        for (path, kind) in [
+            (pipe, "a named pipe"), (FileManager.default.temporaryDirectory.path, "a directory"), ("/dev/null", "a device"),
+        ] {
             let fault = #expect(throws: TokenFile.Fault.self) { try TokenFile(path: path) }
             #expect(fault?.problem.contains(kind) == true)
         }
@@ -198,7 +217,9 @@ struct AccessTests {
     @Test func aFileThatOthersReadIsRefused() async throws {
         for (mode, isFine) in [(0o600, true), (0o640, true), (0o644, false), (0o602, false)] {
             try await withFile(Self.text, mode: mode) { path in
-                if isFine { _ = try TokenFile(path: path) } else {
+                if isFine {
+                    _ = try TokenFile(path: path)
+                } else {
                     let fault = #expect(throws: TokenFile.Fault.self) { try TokenFile(path: path) }
                     #expect(fault?.description.contains("chmod 600") == true)
                 }
@@ -218,13 +239,16 @@ struct AccessTests {
     }
 
     @Test(arguments: [
-        ("127.0.0.1", true), ("127.8.9.1", true), ("::1", true), ("localhost", true), ("0.0.0.0", false), ("::", false), ("10.0.0.1", false),
+        ("127.0.0.1", true), ("127.8.9.1", true), ("::1", true), ("localhost", true), ("0.0.0.0", false), ("::", false),
+        ("10.0.0.1", false),
         ("example.com", false),
     ])
     func withoutTokensOnlyLoopbackIsBound(_ host: String, _ isFine: Bool) throws {
         var configuration = ServerConfiguration()
         configuration.cleartext = .init(host: host, port: 8080)
-        if isFine { try configuration.validate() } else {
+        if isFine {
+            try configuration.validate()
+        } else {
             let fault = #expect(throws: ServerConfiguration.Fault.self) { try configuration.validate() }
             #expect(fault?.description.contains("tokens file") == true)
             configuration.tokensFile = "/etc/greenroom/tokens"

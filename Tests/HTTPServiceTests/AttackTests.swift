@@ -75,12 +75,15 @@ struct AttackTests {
     // MARK: - Streams
 
     @Test func aStreamTooManyIsRefusedAndTheOthersAreAnswered() async throws {
-        try await TestService.run { $0.limits.streamsPerConnection = 8 } _: { service in
+        try await TestService.run {
+            $0.limits.streamsPerConnection = 8
+        } _: { service in
             service.log.hold()
             let client = try await FrameClient(port: service.client().port)
             let body = Event.json("a")
             for number in 0..<12 {
-                var bytes = try FrameClient.request(Int32(2 * number + 1), "/v1/events", [("content-type", Event.structured)], method: "POST", ends: false)
+                var bytes = try FrameClient.request(
+                    Int32(2 * number + 1), "/v1/events", [("content-type", Event.structured)], method: "POST", ends: false)
                 RawHTTP2.frame(&bytes, type: 0, flags: 1, stream: Int32(2 * number + 1), ByteBuffer(string: body))
                 try await client.send(bytes)
             }
@@ -99,11 +102,15 @@ struct AttackTests {
     }
 
     @Test func whoNeverStopsOpeningStreamsIsCutOff() async throws {
-        try await TestService.run { $0.limits.streamsPerConnection = 4 } _: { service in
+        try await TestService.run {
+            $0.limits.streamsPerConnection = 4
+        } _: { service in
             service.log.hold()
             let client = try await FrameClient(port: service.client().port)
             var bytes = ByteBuffer()
-            for number in 0..<4_000 { bytes.writeImmutableBuffer(try FrameClient.request(Int32(2 * number + 1), "/v1/events", method: "POST", ends: false)) }
+            for number in 0..<4_000 {
+                bytes.writeImmutableBuffer(try FrameClient.request(Int32(2 * number + 1), "/v1/events", method: "POST", ends: false))
+            }
             try? await client.send(bytes)
             try await eventually("it is cut off") { client.isClosed }
             await client.close()
@@ -116,7 +123,9 @@ struct AttackTests {
     @Test func aPlaceBelongsToTheWorkAndNotToTheClient() async throws {
         let gate = Barrier()
         let plane = TwinPlane { $0.withdrawalWaits = { await gate.wait() } }
-        try await TestService.run(plane: plane) { $0.limits.questions = 4 } _: { service in
+        try await TestService.run(plane: plane) {
+            $0.limits.questions = 4
+        } _: { service in
             for round in 1...10 {
                 let client = try await FrameClient(port: service.client().port)
                 try await client.send(try FrameClient.request(1, "/v1/placements/a", method: "DELETE"))
@@ -166,27 +175,40 @@ struct AttackTests {
     @Test func aCheckThatHangsIsNotReadyAndInTime() async throws {
         let stuck = Mutex<CheckedContinuation<Void, Never>?>(nil)
         defer { stuck.withLock { $0?.resume() } }
-        try await TestService.run { $0.limits.readinessSeconds = 0.05 } parts: {
-            $0.readiness = [ReadinessCheck("fine") { .ok }, ReadinessCheck("stuck") { await withCheckedContinuation { never in stuck.withLock { $0 = never } }; return .ok }]
+        try await TestService.run {
+            $0.limits.readinessSeconds = 0.05
+        } parts: {
+            $0.readiness = [
+                ReadinessCheck("fine") { .ok },
+                ReadinessCheck("stuck") {
+                    await withCheckedContinuation { never in stuck.withLock { $0 = never } }; return .ok
+                },
+            ]
         } _: { service in
             let answer = try await service.client().get("/readyz")
-            #expect(answer.status == 503 && answer.text.contains(#""name":"fine","status":"ok""#) && answer.text.contains("no answer within"), "\(answer.text)")
+            #expect(
+                answer.status == 503 && answer.text.contains(#""name":"fine","status":"ok""#) && answer.text.contains("no answer within"),
+                "\(answer.text)")
         }
     }
 
     @Test(arguments: Wire.cleartext)
     func aClientThatGoesAwayEndsItsWait(_ wire: Wire) async throws {
         let plane = TwinPlane()
-        try await TestService.run(plane: plane) { $0.limits.lingerSeconds = 0.1 } _: { service in
+        try await TestService.run(plane: plane) {
+            $0.limits.lingerSeconds = 0.1
+        } _: { service in
             let body = #"{"actor":"a","pool":"default/agents","wait":60}"#
-            let head = "POST /v1/placements HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: \(body.utf8.count)\r\n\r\n"
+            let head =
+                "POST /v1/placements HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: \(body.utf8.count)\r\n\r\n"
             if wire == .http1 {
                 // It says no more, and may be gone for all that is known: it is answered that the actor still waits.
                 let received = try await service.client(wire).finishing(head + body)
                 #expect(received.hasPrefix("HTTP/1.1 202 "), "\(received)")
             } else {
                 let client = try await FrameClient(port: service.client().port)
-                var bytes = try FrameClient.request(1, "/v1/placements", [("content-type", "application/json")], method: "POST", ends: false)
+                var bytes = try FrameClient.request(
+                    1, "/v1/placements", [("content-type", "application/json")], method: "POST", ends: false)
                 RawHTTP2.frame(&bytes, type: 0, flags: 1, stream: 1, ByteBuffer(string: body))
                 try await client.send(bytes)
                 try await eventually("it waits") { !plane.calls.isEmpty }
@@ -203,10 +225,13 @@ struct AttackTests {
     @Test(arguments: Wire.cleartext)
     func waitsEndWhenTheServerStops(_ wire: Wire) async throws {
         let plane = TwinPlane()
-        try await TestService.run(plane: plane) { $0.limits.drainSeconds = 60 } _: { service in
+        try await TestService.run(plane: plane) {
+            $0.limits.drainSeconds = 60
+        } _: { service in
             let waiting = Task {
                 try await service.client(wire).send(
-                    "POST", "/v1/placements", [("content-type", "application/json")], body: Array(#"{"actor":"a","pool":"default/agents","wait":600}"#.utf8))
+                    "POST", "/v1/placements", [("content-type", "application/json")],
+                    body: Array(#"{"actor":"a","pool":"default/agents","wait":600}"#.utf8))
             }
             try await eventually("it waits") { !plane.calls.isEmpty }
             await service.server.stop()
@@ -223,7 +248,8 @@ struct AttackTests {
             let event = Event.json("a")
             service.log.hold()
             if wire == .http1 {
-                let head = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/cloudevents+json\r\ncontent-length: \(event.utf8.count)\r\n\r\n"
+                let head =
+                    "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/cloudevents+json\r\ncontent-length: \(event.utf8.count)\r\n\r\n"
                 async let received = service.client(wire).finishing(head + event + "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n")
                 try await eventually("it waits for the log") { service.log.heldCount == 1 }
                 service.log.release()
@@ -238,7 +264,9 @@ struct AttackTests {
                 try await client.finish()
                 try await eventually("it waits for the log") { service.log.heldCount == 1 }
                 service.log.release()
-                try await eventually("it is answered") { client.frames.contains { $0.status == 200 } && client.frames.contains { $0.type == 0 && $0.flags & 1 == 1 } }
+                try await eventually("it is answered") {
+                    client.frames.contains { $0.status == 200 } && client.frames.contains { $0.type == 0 && $0.flags & 1 == 1 }
+                }
                 try await eventually("and the connection ends") { client.isClosed }
             }
             try await eventually("nothing is left") { try await isEmpty(service) }
@@ -247,7 +275,8 @@ struct AttackTests {
 
     @Test func halfARequestIsNoRequest() async throws {
         try await TestService.run { service in
-            let received = try await service.client(.http1).finishing("POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/cloudevents+json\r\ncontent-length: 100\r\n\r\n{")
+            let received = try await service.client(.http1).finishing(
+                "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/cloudevents+json\r\ncontent-length: 100\r\n\r\n{")
             #expect(received.hasPrefix("HTTP/1.1 400 "), "\(received)")
             #expect(try await service.client(.http1).finishing("") == "")
             try await eventually("nothing is left") { try await isEmpty(service) }

@@ -67,7 +67,8 @@ struct ClientAgainstServerTests {
         let parts = ServiceParts(log: MemoryLog(), plane: TwinPlane()) { (_: String) throws(PolicyProblems) in [] }
         let (started, starting) = AsyncStream.makeStream(of: HTTPServer.self)
         let group = ServiceGroup(
-            configuration: .init(services: [HTTPServerService(configuration, parts: parts, log: Self.quiet) { starting.yield($0) }], logger: Self.quiet))
+            configuration: .init(
+                services: [HTTPServerService(configuration, parts: parts, log: Self.quiet) { starting.yield($0) }], logger: Self.quiet))
         async let running: Void = group.run()
         var iterator = started.makeAsyncIterator()
         let server = try #require(await iterator.next())
@@ -83,7 +84,9 @@ struct ClientAgainstServerTests {
             var configuration = ServerConfiguration()
             configuration.cleartext = .init(host: "127.0.0.1", port: service.server.cleartextPort ?? 0)
             let parts = ServiceParts(log: MemoryLog(), plane: TwinPlane()) { (_: String) throws(PolicyProblems) in [] }
-            let fault = await #expect(throws: HTTPServer.BindFault.self) { try await HTTPServer.start(configuration, parts: parts, log: Self.quiet) }
+            let fault = await #expect(throws: HTTPServer.BindFault.self) {
+                try await HTTPServer.start(configuration, parts: parts, log: Self.quiet)
+            }
             #expect(fault?.description.contains("127.0.0.1:\(service.server.cleartextPort ?? 0)") == true)
             // The port of the first is still served.
             let answer = try await service.client().get("/healthz")

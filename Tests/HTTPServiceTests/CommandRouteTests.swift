@@ -10,11 +10,13 @@ import Testing
 struct CommandRouteTests {
     @Test func aPlacementIsAnsweredWithItsWorker() async throws {
         let plane = TwinPlane {
-            $0.placement = .success(.placed(worker: "w-1", node: "n-1", ip: nil, tier: .warm, restoreFrom: "s3://x", waitedSeconds: 0.25, seq: 9))
+            $0.placement = .success(
+                .placed(worker: "w-1", node: "n-1", ip: nil, tier: .warm, restoreFrom: "s3://x", waitedSeconds: 0.25, seq: 9))
         }
         try await TestService.run(plane: plane) { service in
             let body = #"{"actor":"a","pool":"default/agents","selector":{"zone":"z1","arch":"arm"},"wait":2.5}"#
-            let answer = try await service.client().send("POST", "/v1/placements", [("content-type", "application/json")], body: Array(body.utf8))
+            let answer = try await service.client().send(
+                "POST", "/v1/placements", [("content-type", "application/json")], body: Array(body.utf8))
             #expect(answer.status == 200)
             #expect(answer.text == #"{"worker":"w-1","node":"n-1","ip":null,"tier":"warm","restoreFrom":"s3://x","waited":0.25,"seq":9}"#)
             #expect(plane.calls == [#"place a in default/agents wait=2.5 selector=["arch=arm", "zone=z1"]"#])
@@ -23,7 +25,9 @@ struct CommandRouteTests {
 
     @Test func aPlacementThatWaitsSaysWhy() async throws {
         try await TestService.run { service in
-            let answer = try await service.client().send("POST", "/v1/placements", [("content-type", "application/json")], body: Array(#"{"actor":"a","pool":"default/agents"}"#.utf8))
+            let answer = try await service.client().send(
+                "POST", "/v1/placements", [("content-type", "application/json")],
+                body: Array(#"{"actor":"a","pool":"default/agents"}"#.utf8))
             #expect(answer.status == 202)
             #expect(answer.text == #"{"position":1,"reason":"pool_exhausted","detail":"all 3 workers are busy"}"#)
         }
@@ -37,17 +41,21 @@ struct CommandRouteTests {
     }
 
     @Test(arguments: [
-        Bad(body: "", field: nil), Bad(body: "[]", field: nil), Bad(body: #"{"pool":"p"}"#, field: "actor"), Bad(body: #"{"actor":"a"}"#, field: "pool"),
+        Bad(body: "", field: nil), Bad(body: "[]", field: nil), Bad(body: #"{"pool":"p"}"#, field: "actor"),
+        Bad(body: #"{"actor":"a"}"#, field: "pool"),
         Bad(body: #"{"actor":"a","pool":"p","wait":-1}"#, field: "wait"), Bad(body: #"{"actor":"a","pool":"p","wait":601}"#, field: "wait"),
         Bad(body: #"{"actor":"a","pool":"p","wait":"long"}"#, field: "wait"), Bad(body: #"{"actor":7,"pool":"p"}"#, field: "actor"),
-        Bad(body: #"{"actor":"a","pool":"p","colour":"red"}"#, field: "colour"), Bad(body: #"{"actor":"a","actor":"b","pool":"p"}"#, field: "actor"),
-        Bad(body: #"{"actor":"a","pool":"p","selector":{"a":1}}"#, field: "selector"), Bad(body: #"{"actor":"a","pool":"p"} x"#, field: nil),
+        Bad(body: #"{"actor":"a","pool":"p","colour":"red"}"#, field: "colour"),
+        Bad(body: #"{"actor":"a","actor":"b","pool":"p"}"#, field: "actor"),
+        Bad(body: #"{"actor":"a","pool":"p","selector":{"a":1}}"#, field: "selector"),
+        Bad(body: #"{"actor":"a","pool":"p"} x"#, field: nil),
         Bad(method: "PUT", path: "/v1/pools/default/agents/pause", body: #"{"in":"yes"}"#, field: "in"),
         Bad(method: "PUT", path: "/v1/pools/default/agents/pause", body: #"{"hold":-1}"#, field: "hold"),
     ])
     func aBadBodyNamesTheMember(_ bad: Bad) async throws {
         try await TestService.run { service in
-            let answer = try await service.client().send(bad.method, bad.path, [("content-type", "application/json")], body: Array(bad.body.utf8))
+            let answer = try await service.client().send(
+                bad.method, bad.path, [("content-type", "application/json")], body: Array(bad.body.utf8))
             #expect(answer.status == 400)
             #expect(try Problems.read(answer).field == bad.field)
             #expect(service.plane.calls.isEmpty)
@@ -61,14 +69,20 @@ struct CommandRouteTests {
             let applied = try await client.send("PUT", path, body: Array("spec: {}".utf8))
             #expect(applied.text.contains(#""direction":"up""#))
             #expect(try await client.send("PUT", "\(path)?dryRun=true", body: Array("spec: {}".utf8)).status == 200)
-            #expect(try await client.send("PUT", "/v1/pools/default/agents/pause", body: Array(#"{"in":true,"hold":4}"#.utf8)).status == 200)
+            #expect(
+                try await client.send("PUT", "/v1/pools/default/agents/pause", body: Array(#"{"in":true,"hold":4}"#.utf8)).status == 200)
             #expect(try await client.send("DELETE", path).status == 204)
             #expect(try await client.send("DELETE", path).status == 404)
-            #expect(try await client.send("POST", "/v1/placements", [("content-type", "application/json")], body: Array(#"{"actor":"ns/a","pool":"default/agents"}"#.utf8)).status == 202)
+            #expect(
+                try await client.send(
+                    "POST", "/v1/placements", [("content-type", "application/json")],
+                    body: Array(#"{"actor":"ns/a","pool":"default/agents"}"#.utf8)
+                ).status == 202)
             #expect(try await client.send("DELETE", "/v1/placements/ns%2Fa").status == 204)
             #expect(
                 service.plane.calls == [
-                    "apply default/agents", "preview default/agents", "pause default/agents in=true out=false hold=4", "policy default/agents",
+                    "apply default/agents", "preview default/agents", "pause default/agents in=true out=false hold=4",
+                    "policy default/agents",
                     "remove default/agents", "remove default/agents", "place ns/a in default/agents wait=0.0 selector=[]", "withdraw ns/a",
                 ])
         }
@@ -78,7 +92,8 @@ struct CommandRouteTests {
         try await TestService.run { service in
             let answer = try await service.client().send("PUT", "/v1/policies/default/agents", body: Array("broken".utf8))
             #expect(answer.status == 400)
-            #expect(answer.text.contains(#""problems":[{"document":1,"line":2,"column":3,"path":"spec.broken","message":"unknown field"}]"#))
+            #expect(
+                answer.text.contains(#""problems":[{"document":1,"line":2,"column":3,"path":"spec.broken","message":"unknown field"}]"#))
             #expect(try Problems.read(answer).detail == "line 2, spec.broken: unknown field")
             let misnamed = try await service.client().send("PUT", "/v1/policies/default/other", body: Array("spec: {}".utf8))
             #expect(misnamed.status == 400)

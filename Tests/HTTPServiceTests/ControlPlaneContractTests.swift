@@ -47,7 +47,9 @@ struct ControlPlaneContractTests {
         guard kind == .real else {
             let twin = TwinPlane(scheduler: scheduler) { $0.waitingCallers = waitingCallers }
             return try await body(
-                Stage(plane: twin, waiting: { twin.waitingCallers }, advance: advance, workerComes: { twin.placeAll(on: "w") }, stop: { twin.stop() }))
+                Stage(
+                    plane: twin, waiting: { twin.waitingCallers }, advance: advance, workerComes: { twin.placeAll(on: "w") },
+                    stop: { twin.stop() }))
         }
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-plane-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -67,7 +69,8 @@ struct ControlPlaneContractTests {
                 workerComes: {
                     var batch = EventBatch()
                     batch.append(
-                        .workerReady, source: "/test", id: "w", subject: "w", pool: "default/agents", body: Array(#"{"node":"n","slots":9}"#.utf8))
+                        .workerReady, source: "/test", id: "w", subject: "w", pool: "default/agents",
+                        body: Array(#"{"node":"n","slots":9}"#.utf8))
                     _ = try await log.append(batch)
                 },
                 stop: { await loop.stop() }))
@@ -214,7 +217,9 @@ struct ControlPlaneContractTests {
 
     // MARK: - What is only the loop's
 
-    @Test func `a policy that is applied is answered with the decision that was logged, or without a position where nothing new followed`() async throws {
+    @Test func `a policy that is applied is answered with the decision that was logged, or without a position where nothing new followed`()
+        async throws
+    {
         try await with(.real) { stage in
             let loop = try #require(stage.plane as? ControlLoop)
             var policy = Self.policy
@@ -247,7 +252,10 @@ struct ControlPlaneContractTests {
     }
 
     @Test func `a caller of a refused append is told the same on both roads`() {
-        let errors: [AppendError] = [.invalid(index: 3, problem: "too long"), .overloaded(retryAfterSeconds: 2), .notWritable(reason: "the disk is full", hint: "make room"), .closed]
+        let errors: [AppendError] = [
+            .invalid(index: 3, problem: "too long"), .overloaded(retryAfterSeconds: 2),
+            .notWritable(reason: "the disk is full", hint: "make room"), .closed,
+        ]
         for error in errors {
             let (ingest, command) = (Problem(error, retryAfterSeconds: 1), Problem(ControlFault(error)))
             #expect(ingest.kind.status == command.kind.status && ingest.retryAfterSeconds == command.retryAfterSeconds)

@@ -22,7 +22,8 @@ struct EventModesTests {
             name: "structured", headers: [("content-type", "application/cloudevents+json")], body: Event.json("a"),
             answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
-            name: "structured with a charset", headers: [("content-type", "Application/CloudEvents+JSON; charset=UTF-8")], body: Event.json("a"),
+            name: "structured with a charset", headers: [("content-type", "Application/CloudEvents+JSON; charset=UTF-8")],
+            body: Event.json("a"),
             answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "batch", headers: [("content-type", "application/cloudevents-batch+json")], body: Event.batch(["a", "b", "c"]),
@@ -31,7 +32,8 @@ struct EventModesTests {
             name: "empty batch", headers: [("content-type", "application/cloudevents-batch+json")], body: "[]",
             answer: #"{"accepted":0,"duplicates":0,"firstSeq":0,"lastSeq":0}"#, ids: []),
         Row(
-            name: "an id twice in one batch", headers: [("content-type", "application/cloudevents-batch+json")], body: Event.batch(["a", "b", "a"]),
+            name: "an id twice in one batch", headers: [("content-type", "application/cloudevents-batch+json")],
+            body: Event.batch(["a", "b", "a"]),
             answer: #"{"accepted":2,"duplicates":1,"firstSeq":1,"lastSeq":2,"positions":[1,2,1]}"#, ids: ["a", "b"]),
         Row(
             name: "lines", headers: [("content-type", "application/x-ndjson")], body: Event.ndjson(["a", "b"]),
@@ -46,81 +48,104 @@ struct EventModesTests {
         Row(
             name: "binary",
             headers: [
-                ("content-type", "application/json"), ("ce-specversion", "1.0"), ("ce-type", "dev.greenroom.actor.requested"), ("ce-source", "tests"),
+                ("content-type", "application/json"), ("ce-specversion", "1.0"), ("ce-type", "dev.greenroom.actor.requested"),
+                ("ce-source", "tests"),
                 ("ce-id", "%C3%A4%20%22b"), ("ce-subject", "\"actor \\\"1\\\"\""),
             ], body: #"{"pool":"default/agents"}"#, answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["ä \"b"]),
         Row(
             name: "binary without data",
             headers: [
-                ("ce-specversion", "1.0"), ("ce-type", "dev.greenroom.actor.idle"), ("ce-source", "tests"), ("ce-id", "a"), ("ce-subject", "actor-1"),
+                ("ce-specversion", "1.0"), ("ce-type", "dev.greenroom.actor.idle"), ("ce-source", "tests"), ("ce-id", "a"),
+                ("ce-subject", "actor-1"),
             ], body: "", answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
-            name: "structured, behind a byte order mark", headers: [("content-type", "application/cloudevents+json")], body: "\u{feff}" + Event.json("a"),
+            name: "structured, behind a byte order mark", headers: [("content-type", "application/cloudevents+json")],
+            body: "\u{feff}" + Event.json("a"),
             answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
-            name: "batch, behind a byte order mark", headers: [("content-type", "application/cloudevents-batch+json")], body: "\u{feff}" + Event.batch(["a", "b"]),
+            name: "batch, behind a byte order mark", headers: [("content-type", "application/cloudevents-batch+json")],
+            body: "\u{feff}" + Event.batch(["a", "b"]),
             answer: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
         Row(
             name: "lines, of files that each had a byte order mark", headers: [("content-type", "application/x-ndjson")],
-            body: "\u{feff}" + Event.json("a") + "\n\u{feff}" + Event.json("b"), answer: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
+            body: "\u{feff}" + Event.json("a") + "\n\u{feff}" + Event.json("b"),
+            answer: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
         Row(
             name: "binary, behind a byte order mark",
             headers: [
-                ("content-type", "application/json"), ("ce-specversion", "1.0"), ("ce-type", "dev.greenroom.actor.requested"), ("ce-source", "tests"),
+                ("content-type", "application/json"), ("ce-specversion", "1.0"), ("ce-type", "dev.greenroom.actor.requested"),
+                ("ce-source", "tests"),
                 ("ce-id", "a"), ("ce-subject", "actor-1"),
-            ], body: "\u{feff}" + #"{"pool":"default/agents"}"#, answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            ], body: "\u{feff}" + #"{"pool":"default/agents"}"#, answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#,
+            ids: ["a"]),
         Row(
             name: "data in Base64, behind a byte order mark", headers: [("content-type", "application/cloudevents+json")],
-            body: #"{"specversion":"1.0","id":"a","source":"tests","type":"dev.greenroom.actor.requested","subject":"actor-1","data_base64":"77u/eyJwb29sIjoiZGVmYXVsdC9hZ2VudHMifQ=="}"#,
+            body:
+                #"{"specversion":"1.0","id":"a","source":"tests","type":"dev.greenroom.actor.requested","subject":"actor-1","data_base64":"77u/eyJwb29sIjoiZGVmYXVsdC9hZ2VudHMifQ=="}"#,
             answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "Python, with bytes", headers: [("content-type", "application/cloudevents+json")],
-            body: #"{"specversion":"1.0","id":"a","source":"tests","type":"dev.greenroom.actor.requested","time":"2026-11-21T07:32:00.123456+00:00","subject":"actor-1","#
+            body:
+                #"{"specversion":"1.0","id":"a","source":"tests","type":"dev.greenroom.actor.requested","time":"2026-11-21T07:32:00.123456+00:00","subject":"actor-1","#
                 + #""datacontenttype":"text/json","data_base64":"eyJwb29sIjoiZGVmYXVsdC9hZ2VudHMifQ==","sequence":"0001-b"}"#,
             answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "Python in binary mode, which names no type", headers: binary("a"), body: #"{"pool": "default/agents"}"#,
             answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
-            name: "Python 2 in binary mode, which encodes more than it must", headers: [("content-type", "text/json")] + binary("a%2Db", time: "2026%2D11%2D21T07%3A32%3A00Z"),
+            name: "Python 2 in binary mode, which encodes more than it must",
+            headers: [("content-type", "text/json")] + binary("a%2Db", time: "2026%2D11%2D21T07%3A32%3A00Z"),
             body: #"{"pool":"default/agents"}"#, answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a-b"]),
         Row(
-            name: "JavaScript in binary mode", headers: [("content-type", "application/json; charset=utf-8"), ("ce-sequence", "a")] + binary("a"), body: #"{"pool":"default/agents"}"#,
+            name: "JavaScript in binary mode",
+            headers: [("content-type", "application/json; charset=utf-8"), ("ce-sequence", "a")] + binary("a"),
+            body: #"{"pool":"default/agents"}"#,
             answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
-            name: "JavaScript in structured mode", headers: [("content-type", "application/cloudevents+json; charset=utf-8")], body: Event.json("a"),
+            name: "JavaScript in structured mode", headers: [("content-type", "application/cloudevents+json; charset=utf-8")],
+            body: Event.json("a"),
             answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
-            name: "Go in binary mode, with a type of its own", headers: [("Content-Type", "application/vnd.acme.turn+json")] + binary("a", prefix: "Ce-"), body: #"{"pool":"default/agents"}"#,
+            name: "Go in binary mode, with a type of its own",
+            headers: [("Content-Type", "application/vnd.acme.turn+json")] + binary("a", prefix: "Ce-"), body: #"{"pool":"default/agents"}"#,
             answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "Go in batch mode, with a type of its own", headers: [("content-type", "application/cloudevents-batch+json")],
-            body: "[" + Event.json("a").dropLast() + #","datacontenttype":"application/vnd.acme.turn+json"}]"#, answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            body: "[" + Event.json("a").dropLast() + #","datacontenttype":"application/vnd.acme.turn+json"}]"#,
+            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "lines with Base64 and a type of their own", headers: [("content-type", "application/x-ndjson")],
-            body: #"{"specversion":"1.0","id":"a","source":"tests","type":"dev.greenroom.actor.requested","subject":"actor-1","datacontenttype":"text/json;charset=utf-8","#
+            body:
+                #"{"specversion":"1.0","id":"a","source":"tests","type":"dev.greenroom.actor.requested","subject":"actor-1","datacontenttype":"text/json;charset=utf-8","#
                 + #""data_base64":"eyJwb29sIjoiZGVmYXVsdC9hZ2VudHMifQ=="}"# + "\n",
             answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
-            name: "a time in the year 9999", headers: [("content-type", "application/cloudevents+json")], body: Event.json("a", time: "9999-12-31T23:59:59.999999Z"),
+            name: "a time in the year 9999", headers: [("content-type", "application/cloudevents+json")],
+            body: Event.json("a", time: "9999-12-31T23:59:59.999999Z"),
             answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
-            name: "identity encoding", headers: [("content-type", "application/cloudevents+json"), ("content-encoding", "identity")], body: Event.json("a"),
+            name: "identity encoding", headers: [("content-type", "application/cloudevents+json"), ("content-encoding", "identity")],
+            body: Event.json("a"),
             answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
     ]
 
     private static func binary(_ id: String, prefix: String = "ce-", time: String = "2026-11-21T07:32:00Z") -> [(String, String)] {
         [
-            (prefix + "specversion", "1.0"), (prefix + "type", "dev.greenroom.actor.requested"), (prefix + "source", "tests"), (prefix + "id", id), (prefix + "subject", "actor-1"),
+            (prefix + "specversion", "1.0"), (prefix + "type", "dev.greenroom.actor.requested"), (prefix + "source", "tests"),
+            (prefix + "id", id), (prefix + "subject", "actor-1"),
             (prefix + "time", time),
         ]
     }
 
-    @Test("of another format or type nothing is taken, whatever the mode", arguments: [
-        ("application/cloudevents+xml", true), ("application/cloudevents+protobuf", true), ("application/cloudevents-batch+protobuf", false), ("text/plain", true),
-        ("application/octet-stream", true), ("application/json; charset=utf-16", true), ("application/cloudevents+json; charset=latin1", false), ("text/json", false),
-        ("application/vnd.acme+json", false),
-    ])
+    @Test(
+        "of another format or type nothing is taken, whatever the mode",
+        arguments: [
+            ("application/cloudevents+xml", true), ("application/cloudevents+protobuf", true),
+            ("application/cloudevents-batch+protobuf", false), ("text/plain", true),
+            ("application/octet-stream", true), ("application/json; charset=utf-16", true),
+            ("application/cloudevents+json; charset=latin1", false), ("text/json", false),
+            ("application/vnd.acme+json", false),
+        ])
     func otherTypes(_ type: String, _ isBinary: Bool) async throws {
         try await TestService.run { service in
             let headers = [("content-type", type)] + (isBinary ? Self.binary("a") : [])
@@ -199,7 +224,8 @@ struct EventModesTests {
         try await TestService.run { service in
             func request(_ id: String, close: Bool = false) -> String {
                 let body = Event.json(id)
-                return "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/cloudevents+json\r\ncontent-length: \(body.utf8.count)\r\n"
+                return
+                    "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/cloudevents+json\r\ncontent-length: \(body.utf8.count)\r\n"
                     + (close ? "connection: close\r\n" : "") + "\r\n" + body
             }
             let received = try await service.client(.http1).raw(request("a") + request("b") + request("c", close: true))
@@ -214,7 +240,9 @@ struct EventModesTests {
         for wire in Wire.cleartext {
             try await TestService.run { service in
                 let body = Array(Event.batch((0..<500).map { "id-\($0)" }).utf8)
-                let answer = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.batched)], length: body.count) { parts, writer in
+                let answer = try await service.client(wire).exchange(
+                    "POST", "/v1/events", [("content-type", Event.batched)], length: body.count
+                ) { parts, writer in
                     for start in stride(from: 0, to: body.count, by: 1_000) {
                         try await writer.write(.body(.init(bytes: body[start..<min(start + 1_000, body.count)])))
                     }
@@ -247,7 +275,8 @@ struct EventModesTests {
 
     @Test func theContinueOfHTTP1IsOnTheWire() async throws {
         try await TestService.run { service in
-            let head = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/cloudevents+json\r\nexpect: 100-continue\r\ncontent-length: 10\r\n\r\n"
+            let head =
+                "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/cloudevents+json\r\nexpect: 100-continue\r\ncontent-length: 10\r\n\r\n"
             let received = try await service.client(.http1).raw(head, until: "\r\n\r\n")
             #expect(received == "HTTP/1.1 100 Continue\r\n\r\n")
         }

@@ -32,7 +32,9 @@ struct FanOutTests {
     private func subject(pool: String? = nil) -> EventFanOut.Subject { .init(EventQuestion(after: 0, limit: .max, pool: pool), .lines) }
 
     /// Follows from `start` until `count` events came; the positions' bytes.
-    private func follow(_ fanOut: EventFanOut, _ log: CountedLog, _ subject: EventFanOut.Subject, from start: Position, _ count: Int) async throws -> Int {
+    private func follow(_ fanOut: EventFanOut, _ log: CountedLog, _ subject: EventFanOut.Subject, from start: Position, _ count: Int)
+        async throws -> Int
+    {
         fanOut.join(subject)
         defer { fanOut.leave(subject) }
         var position = start
@@ -119,14 +121,17 @@ struct FanOutTests {
     }
 
     @Test func manyFollowersOverHTTPSeeEverythingInOrderWhileTheServiceStaysAlive() async throws {
-        try await TestService.run { $0.limits.streamsPerConnection = 128 } _: { service in
+        try await TestService.run {
+            $0.limits.streamsPerConnection = 128
+        } _: { service in
             let followers = 60
             let events = 200
             try await withThrowingTaskGroup(of: [Int].self) { group in
                 for number in 0..<followers {
                     group.addTask {
                         let query = number % 2 == 0 ? "&pool=default%2Fagents" : "&kind=actor.requested"
-                        return try await service.client(number % 3 == 0 ? .http1 : .http2).exchange("GET", "/v1/events?follow=true\(query)") { parts, writer in
+                        return try await service.client(number % 3 == 0 ? .http1 : .http2).exchange("GET", "/v1/events?follow=true\(query)")
+                        { parts, writer in
                             try await writer.write(.end(nil))
                             _ = try await TestClient.head(&parts)
                             var lines = FollowTests.Lines(parts: parts)

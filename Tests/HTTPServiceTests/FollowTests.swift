@@ -40,15 +40,20 @@ struct FollowTests {
 
     private func fill(_ service: TestService) async throws {
         let client = service.client()
-        _ = try await client.post(Event.batched, "[\(Event.json("a")),\(Event.json("b", actor: "actor-2")),\(Event.json("c", data: #"{"pool":"default/other"}"#))]")
+        _ = try await client.post(
+            Event.batched,
+            "[\(Event.json("a")),\(Event.json("b", actor: "actor-2")),\(Event.json("c", data: #"{"pool":"default/other"}"#))]")
         _ = try await client.post(Event.structured, Event.json("d", kind: "actor.running", data: #"{"worker":"w-1"}"#))
-        _ = try await client.post(Event.structured, Event.json("e", actor: "w-1", kind: "worker.ready", data: #"{"pool":"default/agents","node":"n"}"#))
+        _ = try await client.post(
+            Event.structured, Event.json("e", actor: "w-1", kind: "worker.ready", data: #"{"pool":"default/agents","node":"n"}"#))
     }
 
     @Test(arguments: [
-        ("", [1, 2, 3, 4, 5]), ("?after=3", [4, 5]), ("?after=5", []), ("?after=99", []), ("?limit=2", [1, 2]), ("?after=1&limit=2", [2, 3]),
+        ("", [1, 2, 3, 4, 5]), ("?after=3", [4, 5]), ("?after=5", []), ("?after=99", []), ("?limit=2", [1, 2]),
+        ("?after=1&limit=2", [2, 3]),
         ("?pool=default%2Fagents", [1, 2, 5]), ("?pool=default/other", [3]), ("?subject=actor-2", [2]), ("?worker=w-1", [4, 5]),
-        ("?kind=worker.ready", [5]), ("?kind=worker.ready,dev.greenroom.actor.running", [4, 5]), ("?subject=nobody", []), ("?after=latest", []),
+        ("?kind=worker.ready", [5]), ("?kind=worker.ready,dev.greenroom.actor.running", [4, 5]), ("?subject=nobody", []),
+        ("?after=latest", []),
         ("?subject=actor-1&kind=actor.requested", [1, 3]),
     ])
     func aListingTakesWhatItIsAskedFor(_ query: String, _ expected: [Int]) async throws {
@@ -68,7 +73,9 @@ struct FollowTests {
             _ = try await service.client().post(Event.structured, Event.json("a", time: "2026-11-21T08:00:00+02:00"))
             let line = try await service.client().get("/v1/events").text
             #expect(line.hasPrefix(#"{"seq":1,"at":"2026-"#))
-            #expect(line.hasSuffix(#""subject":"actor-1","id":"a","time":"2026-11-21T06:00:00.000000Z","data":{"pool":"default/agents"}}"# + "\n"))
+            #expect(
+                line.hasSuffix(
+                    #""subject":"actor-1","id":"a","time":"2026-11-21T06:00:00.000000Z","data":{"pool":"default/agents"}}"# + "\n"))
         }
     }
 
@@ -111,7 +118,9 @@ struct FollowTests {
 
     @Test(arguments: ["application/x-ndjson", "text/event-stream"])
     func anIdleStreamSaysThatItIsThere(_ type: String) async throws {
-        try await TestService.run { $0.limits.heartbeatSeconds = 0.05 } _: { service in
+        try await TestService.run {
+            $0.limits.heartbeatSeconds = 0.05
+        } _: { service in
             let first = try await service.client().exchange("GET", "/v1/events?follow=true", [("accept", type)]) { parts, writer in
                 try await writer.write(.end(nil))
                 _ = try await TestClient.head(&parts)
@@ -123,7 +132,9 @@ struct FollowTests {
     }
 
     @Test func followersAreLimitedAndTheirPlaceIsFreeAfterwards() async throws {
-        try await TestService.run { $0.limits.followStreams = 1 } _: { service in
+        try await TestService.run {
+            $0.limits.followStreams = 1
+        } _: { service in
             try await service.client().exchange("GET", "/v1/events?follow=true") { parts, writer in
                 try await writer.write(.end(nil))
                 _ = try await TestClient.head(&parts)
@@ -143,7 +154,9 @@ struct FollowTests {
                 try await writer.write(.end(nil))
                 _ = try await TestClient.head(&parts)
                 var lines = 0
-                while case .body(let bytes) = try await parts.next() { lines += String(buffer: bytes).split(separator: "\n", omittingEmptySubsequences: false).count - 1 }
+                while case .body(let bytes) = try await parts.next() {
+                    lines += String(buffer: bytes).split(separator: "\n", omittingEmptySubsequences: false).count - 1
+                }
                 return lines
             }
             #expect(count == 100)

@@ -20,23 +20,31 @@ import TestSupport
         settings.durability = .off
         let log = try EventLog.open(settings)
         defer { log.close() }
-        let loop = ControlLoop(log: log, scheduler: RealScheduler(clock: EventLog.systemClock), configuration: .init(fence: Fence(1), actuators: [:]))
+        let loop = ControlLoop(
+            log: log, scheduler: RealScheduler(clock: EventLog.systemClock), configuration: .init(fence: Fence(1), actuators: [:]))
         await loop.start()
         var configuration = ServerConfiguration()
         configuration.cleartext = .init(host: "127.0.0.1", port: 0)
         let server = try await HTTPServer.start(
-            configuration, parts: ServiceParts(log: log, plane: loop), log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            configuration, parts: ServiceParts(log: log, plane: loop),
+            log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         let result: Result<Void, any Error>
-        do { result = .success(try await body(TestClient(wire: .http2, port: server.cleartextPort ?? 0, token: nil))) } catch { result = .failure(error) }
+        do { result = .success(try await body(TestClient(wire: .http2, port: server.cleartextPort ?? 0, token: nil))) } catch {
+            result = .failure(error)
+        }
         await server.stop()
         await loop.stop()
         try result.get()
     }
 
     @discardableResult
-    private func send(_ kind: String, _ subject: String, _ data: String = "{}", _ more: String = "", to client: TestClient) async throws -> (status: Int, text: String) {
-        let event = #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"/t","id":"\#(UUID().uuidString)","subject":"\#(subject)","data":\#(data)\#(more)}"#
-        let answer = try await client.send("POST", "/v1/events", [("content-type", "application/cloudevents+json")], body: Array(event.utf8))
+    private func send(_ kind: String, _ subject: String, _ data: String = "{}", _ more: String = "", to client: TestClient) async throws
+        -> (status: Int, text: String)
+    {
+        let event =
+            #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"/t","id":"\#(UUID().uuidString)","subject":"\#(subject)","data":\#(data)\#(more)}"#
+        let answer = try await client.send(
+            "POST", "/v1/events", [("content-type", "application/cloudevents+json")], body: Array(event.utf8))
         return (answer.status, answer.text)
     }
 
@@ -76,7 +84,9 @@ import TestSupport
             try await twoWorkers(client)
             _ = try await place("session-1", in: "a/x", client)
             _ = try await place("session-1", in: "b/y", client)
-            for path in ["/v1/actors/b/session-1", "/v1/actors/b%2Fsession-1", "/v1/actors/session-1?namespace=b", "/v1/actors/session-1?pool=b/y"] {
+            for path in [
+                "/v1/actors/b/session-1", "/v1/actors/b%2Fsession-1", "/v1/actors/session-1?namespace=b", "/v1/actors/session-1?pool=b/y",
+            ] {
                 let answer = try await client.send("GET", path)
                 #expect(answer.status == 200 && answer.text.contains(#""id":"session-1","namespace":"b""#), "\(path): \(answer.text)")
             }
@@ -103,7 +113,9 @@ import TestSupport
         try await run { client in
             try await send("actor.requested", "session-1", #"{"pool":"a/x"}"#, to: client)
             try await send("actor.requested", "session-1", #"{"pool":"b/y"}"#, to: client)
-            try await eventually("both wait") { try await client.send("GET", "/v1/actors?status=waiting").text.components(separatedBy: "STATUS_WAITING").count == 3 }
+            try await eventually("both wait") {
+                try await client.send("GET", "/v1/actors?status=waiting").text.components(separatedBy: "STATUS_WAITING").count == 3
+            }
             let both = try await client.send("DELETE", "/v1/placements/session-1")
             #expect(both.status == 409 && both.text.contains("a/session-1, b/session-1"), "\(both.text)")
             #expect(try await client.send("DELETE", "/v1/placements/b/session-1").status == 204)
@@ -125,9 +137,15 @@ import TestSupport
             #expect(all.count == 2 && all.allSatisfy { $0.contains(#""subject":"session-1""#) })
             #expect(all[0].contains(#""namespace":"a""#) && all[1].contains(#""namespace":"b""#))
             for (namespace, node) in [("a", "n1"), ("b", "n2")] {
-                let placed = try await client.send("GET", "/v1/events?kind=actor.placed&worker=\(namespace)/box-0").text.split(separator: "\n")
-                #expect(placed.count == 1 && placed[0].contains(#""namespace":"\#(namespace)""#) && placed[0].contains(#""worker":"box-0""#), "\(node): \(placed)")
-                #expect(try await client.send("GET", "/v1/events?kind=actor.requested&subject=\(namespace)/session-1").text.split(separator: "\n").count == 1)
+                let placed = try await client.send("GET", "/v1/events?kind=actor.placed&worker=\(namespace)/box-0").text.split(
+                    separator: "\n")
+                #expect(
+                    placed.count == 1 && placed[0].contains(#""namespace":"\#(namespace)""#) && placed[0].contains(#""worker":"box-0""#),
+                    "\(node): \(placed)")
+                #expect(
+                    try await client.send("GET", "/v1/events?kind=actor.requested&subject=\(namespace)/session-1").text.split(
+                        separator: "\n"
+                    ).count == 1)
             }
             #expect(try await client.send("GET", "/v1/events?kind=actor.placed&worker=box-0").text.split(separator: "\n").count == 2)
             #expect(try await send("actor.running", "session-1", #"{"worker":"box-0"}"#, #","namespace":"b""#, to: client).status == 200)
@@ -140,7 +158,9 @@ import TestSupport
         try await run { client in
             try await twoWorkers(client)
             let unclear = try await send("worker.draining", "box-0", #"{"reason":"r"}"#, to: client)
-            #expect(unclear.status == 200 && unclear.text.contains(#""warnings":[{"index":0,"#) && unclear.text.contains("NAMESPACE/NAME"), "\(unclear)")
+            #expect(
+                unclear.status == 200 && unclear.text.contains(#""warnings":[{"index":0,"#) && unclear.text.contains("NAMESPACE/NAME"),
+                "\(unclear)")
             #expect(try await client.send("GET", "/v1/workers/a/box-0").text.contains("FREE"))
             let foreign = try await send("actor.requested", "b/session-1", #"{"pool":"a/x"}"#, to: client)
             #expect(foreign.status == 400 && foreign.text.contains("b/session-1") && foreign.text.contains(#""index":0"#), "\(foreign)")

@@ -11,8 +11,11 @@ import Testing
 struct LimitTests {
     @Test(arguments: Wire.cleartext)
     func aBodyThatStopsHalfWayIsAnswered408(_ wire: Wire) async throws {
-        try await TestService.run { $0.limits.stallSeconds = 0.1 } _: { service in
-            let answer = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.structured)], length: 1_000) { parts, writer in
+        try await TestService.run {
+            $0.limits.stallSeconds = 0.1
+        } _: { service in
+            let answer = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.structured)], length: 1_000)
+            { parts, writer in
                 try await writer.write(.body(.init(string: "{\"specversion\":")))
                 return try await TestClient.answer(&parts)
             }
@@ -22,7 +25,9 @@ struct LimitTests {
     }
 
     @Test func aHeaderThatStopsHalfWayIsAnswered408() async throws {
-        try await TestService.run { $0.limits.stallSeconds = 0.1 } _: { service in
+        try await TestService.run {
+            $0.limits.stallSeconds = 0.1
+        } _: { service in
             let received = try await service.client(.http1).raw("POST /v1/events HTTP/1.1\r\nhost: localhost\r\n")
             #expect(received.hasPrefix("HTTP/1.1 408 "))
         }
@@ -43,8 +48,11 @@ struct LimitTests {
 
     @Test(arguments: Wire.cleartext)
     func aBodyThatDripsForEverIsAnswered408(_ wire: Wire) async throws {
-        try await TestService.run { $0.limits.requestSeconds = 0.3 } _: { service in
-            let answer = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.structured)], length: 10_000) { parts, writer in
+        try await TestService.run {
+            $0.limits.requestSeconds = 0.3
+        } _: { service in
+            let answer = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.structured)], length: 10_000)
+            { parts, writer in
                 let dripping = Task {
                     while !Task.isCancelled {
                         try await writer.write(.body(.init(string: " ")))
@@ -60,7 +68,9 @@ struct LimitTests {
 
     @Test(arguments: Wire.cleartext)
     func aStreamOfLinesThatFallsSilentIsAnswered408WithWhatIsDurable(_ wire: Wire) async throws {
-        try await TestService.run { $0.limits.idleSeconds = 0.5 } _: { service in
+        try await TestService.run {
+            $0.limits.idleSeconds = 0.5
+        } _: { service in
             let answer = try await insisting {
                 try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.lines)]) { parts, writer in
                     try await writer.write(.body(.init(string: Event.ndjson(["a", "b"]) + "{\"spec")))
@@ -75,7 +85,9 @@ struct LimitTests {
 
     @Test(arguments: Wire.cleartext)
     func anIdleConnectionIsClosed(_ wire: Wire) async throws {
-        try await TestService.run { $0.limits.idleSeconds = 0.5 } _: { service in
+        try await TestService.run {
+            $0.limits.idleSeconds = 0.5
+        } _: { service in
             try await insisting {
                 let (connection, stream) = try await service.client(wire).open()
                 try await stream.executeThenClose { inbound, outbound in
@@ -90,14 +102,18 @@ struct LimitTests {
     }
 
     @Test func aConnectionThatSaysNothingIsClosed() async throws {
-        try await TestService.run { $0.limits.idleSeconds = 0.5 } _: { service in
+        try await TestService.run {
+            $0.limits.idleSeconds = 0.5
+        } _: { service in
             let received = try await service.client(.http1).raw("")
             #expect(received == "")
         }
     }
 
     @Test func requestsThatWaitForTheLogAreLimited() async throws {
-        try await TestService.run { $0.limits.requestsAwaitingLog = 3 } _: { service in
+        try await TestService.run {
+            $0.limits.requestsAwaitingLog = 3
+        } _: { service in
             service.log.hold()
             let waiting = (0..<3).map { number in Task { try await service.client().post(Event.structured, Event.json("id-\(number)")) } }
             try await eventually("three wait") { service.log.heldCount == 3 }
@@ -146,7 +162,9 @@ struct LimitTests {
     }
 
     @Test func whoIsIdleLongestGivesWayToAnother() async throws {
-        try await TestService.run { $0.limits.connections = 2 } _: { service in
+        try await TestService.run {
+            $0.limits.connections = 2
+        } _: { service in
             let first = try await service.client().openConnection().0
             try await eventually("one is in") { service.server.connectionCount == 1 }
             let second = try await service.client().openConnection().0
@@ -183,15 +201,23 @@ struct LimitTests {
 
     @Test func placementsThatWaitAreLimitedAndEndWithTheirClient() async throws {
         let plane = TwinPlane()
-        try await TestService.run(plane: plane) { $0.limits.waitingPlacements = 1 } _: { service in
+        try await TestService.run(plane: plane) {
+            $0.limits.waitingPlacements = 1
+        } _: { service in
             let body = Array(#"{"actor":"a","pool":"default/agents","wait":60}"#.utf8)
             let (connection, stream) = try await service.client().open()
             try await stream.executeThenClose { _, outbound in
-                try await outbound.write(.head(.init(method: .post, scheme: "http", authority: "localhost", path: "/v1/placements", headerFields: [.contentType: "application/json"])))
+                try await outbound.write(
+                    .head(
+                        .init(
+                            method: .post, scheme: "http", authority: "localhost", path: "/v1/placements",
+                            headerFields: [.contentType: "application/json"])))
                 try await outbound.write(.body(.init(bytes: body)))
                 try await outbound.write(.end(nil))
                 try await eventually("it waits") { !plane.calls.isEmpty }
-                #expect(try await service.client().send("POST", "/v1/placements", [("content-type", "application/json")], body: body).status == 429)
+                #expect(
+                    try await service.client().send("POST", "/v1/placements", [("content-type", "application/json")], body: body).status
+                        == 429)
                 try await connection.close()
             }
             try await eventually("nobody waits any more") { plane.calls.contains("placement cancelled") }
@@ -199,7 +225,9 @@ struct LimitTests {
     }
 
     @Test func streamsOfAConnectionAreLimited() async throws {
-        try await TestService.run { $0.limits.streamsPerConnection = 4 } _: { service in
+        try await TestService.run {
+            $0.limits.streamsPerConnection = 4
+        } _: { service in
             let (connection, multiplexer) = try await service.client().openConnection()
             defer { connection.close(promise: nil) }
             // After a first answer the client knows the server's settings.
@@ -219,7 +247,10 @@ struct LimitTests {
                         let stream = try await TestClient.openStream(multiplexer)
                         try await stream.executeThenClose { inbound, outbound in
                             try await outbound.write(
-                                .head(.init(method: .post, scheme: "http", authority: "localhost", path: "/v1/events", headerFields: [.contentType: Event.structured])))
+                                .head(
+                                    .init(
+                                        method: .post, scheme: "http", authority: "localhost", path: "/v1/events",
+                                        headerFields: [.contentType: Event.structured])))
                             try await outbound.write(.body(.init(string: Event.json("id-\(number)"))))
                             try await outbound.write(.end(nil))
                             var parts = inbound.makeAsyncIterator()
@@ -237,7 +268,9 @@ struct LimitTests {
 
     @Test(arguments: Wire.cleartext)
     func aReaderThatTakesNothingIsCutOffAndHoldsNoMemory(_ wire: Wire) async throws {
-        try await TestService.run { $0.limits.writeStallSeconds = 0.2 } _: { service in
+        try await TestService.run {
+            $0.limits.writeStallSeconds = 0.2
+        } _: { service in
             for part in 0..<2 { await service.log.write(Batches.large(part)) }
             let (connection, stream) = try await service.client(wire).open()
             try await stream.executeThenClose { inbound, outbound in

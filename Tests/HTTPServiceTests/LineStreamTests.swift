@@ -19,7 +19,9 @@ struct LineStreamTests {
         let text = Event.ndjson(["a", "b", "c"])
         for size in [1, 2, 7, 64, text.utf8.count] {
             let bytes = Array(text.utf8)
-            let pieces = stride(from: 0, to: bytes.count, by: size).map { String(decoding: bytes[$0..<min($0 + size, bytes.count)], as: UTF8.self) }
+            let pieces = stride(from: 0, to: bytes.count, by: size).map {
+                String(decoding: bytes[$0..<min($0 + size, bytes.count)], as: UTF8.self)
+            }
             var ingest = read(pieces)
             ingest.end()
             #expect(ingest.takeChunk()?.batch.count == 3)
@@ -62,7 +64,8 @@ struct LineStreamTests {
     @Test(arguments: Wire.cleartext)
     func aBadLineSaysHowManyBeforeItAreDurable(_ wire: Wire) async throws {
         try await TestService.run { service in
-            let answer = try await service.client(wire).post(Event.lines, Event.ndjson(["a", "b", "a"]) + "{\"id\":1}\n" + Event.ndjson(["c"]))
+            let answer = try await service.client(wire).post(
+                Event.lines, Event.ndjson(["a", "b", "a"]) + "{\"id\":1}\n" + Event.ndjson(["c"]))
             #expect(answer.status == 400)
             let problem = try Problems.read(answer)
             #expect(problem.index == 3)
@@ -120,7 +123,9 @@ struct LineStreamTests {
         // 6 MB are offered while the log takes nothing: the server must take a bounded part of them and no more.
         let data = #"{"pool":"default/agents","reason":"\#(String(repeating: "r", count: 60_000))"}"#
         let lineCount = 100
-        try await TestService.run { $0.limits.streamBytesAwaitingLog = 64_000 } _: { service in
+        try await TestService.run {
+            $0.limits.streamBytesAwaitingLog = 64_000
+        } _: { service in
             service.log.hold()
             let sent = Counter()
             let answer = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.lines)]) { parts, writer in
@@ -147,7 +152,8 @@ struct LineStreamTests {
     @Test func aBadChunkTellsWhatIsDurable() async throws {
         try await TestService.run { service in
             let lines = Event.ndjson(["a", "b"])
-            let head = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n"
+            let head =
+                "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n"
             let chunk = String(lines.utf8.count, radix: 16) + "\r\n" + lines + "\r\n"
             let received = try await service.client(.http1).raw(head + chunk + "zz\r\n")
             #expect(received.hasPrefix("HTTP/1.1 400 "), "\(received)")
@@ -156,7 +162,10 @@ struct LineStreamTests {
         }
     }
 
-    @Test(arguments: ["transfer-encoding: gzip, chunked\r\n", "content-length: 5\r\ntransfer-encoding: chunked\r\n", "content-length: 5\r\ncontent-length: 6\r\n", "transfer-encoding: chunked\r\n"])
+    @Test(arguments: [
+        "transfer-encoding: gzip, chunked\r\n", "content-length: 5\r\ntransfer-encoding: chunked\r\n",
+        "content-length: 5\r\ncontent-length: 6\r\n", "transfer-encoding: chunked\r\n",
+    ])
     func whatCouldBeReadTwoWaysWritesNothing(_ fields: String) async throws {
         try await TestService.run { service in
             let event = Event.json("a")

@@ -48,11 +48,15 @@ struct LogContractTests {
     @Test(arguments: Kind.allCases)
     func readingTakesWhatIsAskedForAndSaysHowFarItLooked(_ kind: Kind) async throws {
         try await with(kind) { log in
-            for start in stride(from: 0, to: 30, by: 10) { _ = try await append(log, batch(start..<(start + 10), pool: start == 10 ? "default/other" : "default/agents")) }
+            for start in stride(from: 0, to: 30, by: 10) {
+                _ = try await append(log, batch(start..<(start + 10), pool: start == 10 ? "default/other" : "default/agents"))
+            }
             let rows: [(EventQuestion, [Position])] = [
-                (EventQuestion(after: 0, limit: 3), [1, 2, 3]), (EventQuestion(after: 8, limit: 4), [9, 10, 11, 12]), (EventQuestion(after: 30, limit: 4), []),
+                (EventQuestion(after: 0, limit: 3), [1, 2, 3]), (EventQuestion(after: 8, limit: 4), [9, 10, 11, 12]),
+                (EventQuestion(after: 30, limit: 4), []),
                 (EventQuestion(after: 0, limit: 100, pool: "default/other"), Array(11...20)),
-                (EventQuestion(after: 0, limit: 2, subject: "actor-1"), [2, 5]), (EventQuestion(after: 27, limit: 9, subject: "actor-1"), [29]),
+                (EventQuestion(after: 0, limit: 2, subject: "actor-1"), [2, 5]),
+                (EventQuestion(after: 27, limit: 9, subject: "actor-1"), [29]),
                 (EventQuestion(after: 0, limit: 9, subject: "nobody"), []), (EventQuestion(after: 0, limit: 9, kinds: [.actorIdle]), []),
                 (EventQuestion(after: 0, limit: 100, pool: "default/other", subject: "actor-1"), [11, 14, 17, 20]),
             ]
@@ -64,7 +68,9 @@ struct LogContractTests {
             }
             let page = try await log.read(EventQuestion(after: 0, limit: 1))
             var line: [UInt8] = []
-            if let batch = page.batches.first, let event = batch.events.first { CloudEventWriter.append(event, of: batch, names: page.names, to: &line) }
+            if let batch = page.batches.first, let event = batch.events.first {
+                CloudEventWriter.append(event, of: batch, names: page.names, to: &line)
+            }
             #expect(String(decoding: line, as: UTF8.self).contains(#""source":"tests","subject":"actor-0","id":"0""#))
         }
     }
@@ -88,7 +94,9 @@ struct LogContractTests {
             _ = try await append(log, batch(0..<1_500, subject: "rare"))
             for part in 0..<4 {
                 var many = EventBatch()
-                for id in 0..<5_000 { many.append(.actorRequested, source: "many", id: "\(part)-\(id)", subject: "actor-\(id)", pool: "default/agents") }
+                for id in 0..<5_000 {
+                    many.append(.actorRequested, source: "many", id: "\(part)-\(id)", subject: "actor-\(id)", pool: "default/agents")
+                }
                 _ = try await append(log, many)
             }
             _ = try await append(log, batch(2_000..<2_001, subject: "rare"))
@@ -110,7 +118,8 @@ struct LogContractTests {
         defer { log.close() }
         let plane = TwinPlane {
             $0.health = LoopHealth(
-                behindEvents: 1, lagSeconds: lagSeconds, unreachableTargets: [.init(pool: "anyone/p", problem: "there is no Deployment p in anyone")])
+                behindEvents: 1, lagSeconds: lagSeconds,
+                unreachableTargets: [.init(pool: "anyone/p", problem: "there is no Deployment p in anyone")])
         }
         let checks = ServiceParts(log: log, plane: plane).readiness
         #expect(checks.map(\.name) == ["log writable", "disk space", "log time", "loop not behind"])

@@ -40,7 +40,9 @@ struct OpenAPITests {
         }
     }
 
-    private func document() throws -> Document { try JSONDecoder().decode(Document.self, from: Data(OpenAPIDocument.bytes(version: "1\"2"))) }
+    private func document() throws -> Document {
+        try JSONDecoder().decode(Document.self, from: Data(OpenAPIDocument.bytes(version: "1\"2")))
+    }
 
     @Test func everyRouteIsInItAndNothingElse() throws {
         let document = try document()
@@ -55,7 +57,8 @@ struct OpenAPITests {
         for route in RouteTable.all {
             let operation = try #require(document.paths[route.template]?[route.method.rawValue.lowercased()])
             let parameters = try (operation.parameters ?? []).map { parameter in
-                try parameter.reference.map { try #require(document.components.parameters[String($0.split(separator: "/").last ?? "")]) } ?? parameter
+                try parameter.reference.map { try #require(document.components.parameters[String($0.split(separator: "/").last ?? "")]) }
+                    ?? parameter
             }
             let query = parameters.filter { $0.place == "query" }.compactMap(\.name)
             let path = parameters.filter { $0.place == "path" }.compactMap(\.name)

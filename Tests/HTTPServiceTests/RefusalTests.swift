@@ -31,37 +31,53 @@ struct RefusalTests {
         Row(name: "malformed JSON", body: "{\"specversion\":", status: 400, kind: "invalid-event", index: 0, says: "not JSON at byte"),
         Row(name: "no body", status: 400, kind: "invalid-event", index: 0),
         Row(name: "an array where an event should be", body: "[]", status: 400, kind: "invalid-event", index: 0),
-        Row(name: "an event where an array should be", headers: batch, body: Event.json("a"), status: 400, kind: "invalid-event", index: 0, says: "array"),
         Row(
-            name: "a wrong type", body: Event.json("a", data: #"{"pool":7}"#), status: 400, kind: "invalid-event", index: 0, field: "data.pool",
+            name: "an event where an array should be", headers: batch, body: Event.json("a"), status: 400, kind: "invalid-event", index: 0,
+            says: "array"),
+        Row(
+            name: "a wrong type", body: Event.json("a", data: #"{"pool":7}"#), status: 400, kind: "invalid-event", index: 0,
+            field: "data.pool",
             says: "must be a string"),
-        Row(name: "a missing field", body: Event.json("a", data: "{}"), status: 400, kind: "invalid-event", index: 0, field: "data.pool", says: "missing"),
         Row(
-            name: "a missing attribute", body: #"{"specversion":"1.0","type":"dev.greenroom.actor.idle","source":"s"}"#, status: 400, kind: "invalid-event",
+            name: "a missing field", body: Event.json("a", data: "{}"), status: 400, kind: "invalid-event", index: 0, field: "data.pool",
+            says: "missing"),
+        Row(
+            name: "a missing attribute", body: #"{"specversion":"1.0","type":"dev.greenroom.actor.idle","source":"s"}"#, status: 400,
+            kind: "invalid-event",
             index: 0, field: "id", says: "missing"),
         Row(
             name: "an unknown kind", body: Event.json("a", kind: "actor.flew"), status: 400, kind: "invalid-event", index: 0, field: "type",
             says: "actor.flew"),
         Row(
-            name: "a kind of Greenroom's own", body: Event.json("a", kind: "timer.fired"), status: 400, kind: "invalid-event", index: 0, field: "type",
+            name: "a kind of Greenroom's own", body: Event.json("a", kind: "timer.fired"), status: 400, kind: "invalid-event", index: 0,
+            field: "type",
             says: "Greenroom alone"),
         Row(
-            name: "the second of a batch", headers: batch, body: "[\(Event.json("a")),\(Event.json("b", data: "{}"))]", status: 400, kind: "invalid-event",
+            name: "the second of a batch", headers: batch, body: "[\(Event.json("a")),\(Event.json("b", data: "{}"))]", status: 400,
+            kind: "invalid-event",
             index: 1, field: "data.pool"),
         Row(
-            name: "a time that is none", body: Event.json("a", time: "yesterday"), status: 400, kind: "invalid-event", index: 0, field: "time",
+            name: "a time that is none", body: Event.json("a", time: "yesterday"), status: 400, kind: "invalid-event", index: 0,
+            field: "time",
             says: "RFC 3339"),
-        Row(name: "an event too large", body: Event.json(String(repeating: "x", count: 70_000)), status: 400, kind: "invalid-event", index: 0),
         Row(
-            name: "too many in one batch", headers: batch, body: Event.batch((0...10_000).map(String.init)), status: 400, kind: "invalid-event",
+            name: "an event too large", body: Event.json(String(repeating: "x", count: 70_000)), status: 400, kind: "invalid-event",
+            index: 0),
+        Row(
+            name: "too many in one batch", headers: batch, body: Event.batch((0...10_000).map(String.init)), status: 400,
+            kind: "invalid-event",
             index: 10_000, says: "send them in several"),
         Row(
-            name: "the third line", headers: lines, body: Event.ndjson(["a", "b"]) + "{}\n" + Event.ndjson(["c"]), status: 400, kind: "invalid-event",
+            name: "the third line", headers: lines, body: Event.ndjson(["a", "b"]) + "{}\n" + Event.ndjson(["c"]), status: 400,
+            kind: "invalid-event",
             index: 2, says: "line 3"),
         Row(
-            name: "a line too long", headers: lines, body: Event.json("a") + "\n" + String(repeating: "x", count: 70_000), status: 413, kind: "too-large",
+            name: "a line too long", headers: lines, body: Event.json("a") + "\n" + String(repeating: "x", count: 70_000), status: 413,
+            kind: "too-large",
             index: 1, says: "line 2"),
-        Row(name: "a wrong content type", headers: [("content-type", "text/plain")], body: "x", status: 415, kind: "unsupported-media-type", field: "content-type"),
+        Row(
+            name: "a wrong content type", headers: [("content-type", "text/plain")], body: "x", status: 415, kind: "unsupported-media-type",
+            field: "content-type"),
         Row(name: "no content type", headers: [], body: "x", status: 415, kind: "unsupported-media-type", field: "content-type"),
         Row(
             name: "plain JSON without attributes", headers: [("content-type", "application/json")], body: "{}", status: 415,
@@ -70,24 +86,39 @@ struct RefusalTests {
             name: "another charset", headers: [("content-type", "application/cloudevents+json; charset=latin1")], body: "{}", status: 415,
             kind: "unsupported-media-type"),
         Row(
-            name: "a compressed body", headers: [("content-type", "application/cloudevents+json"), ("content-encoding", "gzip")], body: "x", status: 415,
+            name: "a compressed body", headers: [("content-type", "application/cloudevents+json"), ("content-encoding", "gzip")], body: "x",
+            status: 415,
             kind: "unsupported-media-type", field: "content-encoding"),
         Row(
             name: "an attribute that is not UTF-8",
-            headers: [("content-type", "application/json"), ("ce-specversion", "1.0"), ("ce-id", "%FF"), ("ce-type", "dev.greenroom.actor.idle")], body: "{}",
+            headers: [
+                ("content-type", "application/json"), ("ce-specversion", "1.0"), ("ce-id", "%FF"), ("ce-type", "dev.greenroom.actor.idle"),
+            ], body: "{}",
             status: 400, kind: "invalid-event", index: 0, field: "id"),
         Row(
-            name: "a strange expectation", headers: [("content-type", "application/cloudevents+json"), ("expect", "tea")], body: "{}", status: 417,
+            name: "a strange expectation", headers: [("content-type", "application/cloudevents+json"), ("expect", "tea")], body: "{}",
+            status: 417,
             kind: "expectation-failed"),
         Row(name: "no such path", method: "GET", path: "/v2/events", headers: [], status: 404, kind: "not-found", says: "/openapi.json"),
-        Row(name: "no such method", method: "PATCH", path: "/v1/events", headers: [], status: 405, kind: "method-not-allowed", says: "POST, GET, HEAD"),
         Row(
-            name: "an unknown parameter", method: "GET", path: "/v1/events?subjct=a", headers: [], status: 400, kind: "invalid-request", field: "subjct",
+            name: "no such method", method: "PATCH", path: "/v1/events", headers: [], status: 405, kind: "method-not-allowed",
+            says: "POST, GET, HEAD"),
+        Row(
+            name: "an unknown parameter", method: "GET", path: "/v1/events?subjct=a", headers: [], status: 400, kind: "invalid-request",
+            field: "subjct",
             says: "subject"),
-        Row(name: "a parameter twice", method: "GET", path: "/v1/events?after=1&after=2", headers: [], status: 400, kind: "invalid-request", field: "after"),
-        Row(name: "a bad number", method: "GET", path: "/v1/events?limit=0", headers: [], status: 400, kind: "invalid-request", field: "limit"),
-        Row(name: "a bad kind", method: "GET", path: "/v1/events?kind=actor.flew", headers: [], status: 400, kind: "invalid-request", field: "kind"),
-        Row(name: "no history here", method: "GET", path: "/v1/pools?at=7", headers: [], status: 400, kind: "invalid-request", field: "at", says: "no access to history"),
+        Row(
+            name: "a parameter twice", method: "GET", path: "/v1/events?after=1&after=2", headers: [], status: 400, kind: "invalid-request",
+            field: "after"),
+        Row(
+            name: "a bad number", method: "GET", path: "/v1/events?limit=0", headers: [], status: 400, kind: "invalid-request",
+            field: "limit"),
+        Row(
+            name: "a bad kind", method: "GET", path: "/v1/events?kind=actor.flew", headers: [], status: 400, kind: "invalid-request",
+            field: "kind"),
+        Row(
+            name: "no history here", method: "GET", path: "/v1/pools?at=7", headers: [], status: 400, kind: "invalid-request", field: "at",
+            says: "no access to history"),
     ]
 
     @Test(arguments: Wire.allCases)
@@ -127,9 +158,13 @@ struct RefusalTests {
 
     @Test(arguments: Wire.cleartext)
     func aBodyBeyondTheLimitIsRefusedWhileItComes(_ wire: Wire) async throws {
-        try await TestService.run { $0.limits.bodyBytes = 10_000 } _: { service in
+        try await TestService.run {
+            $0.limits.bodyBytes = 10_000
+        } _: { service in
             for length in [nil, 20_000] {
-                let answer = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.batched)], length: length) { parts, writer in
+                let answer = try await service.client(wire).exchange(
+                    "POST", "/v1/events", [("content-type", Event.batched)], length: length
+                ) { parts, writer in
                     try await writer.write(.body(.init(bytes: Array(repeating: 0x20, count: 20_000))))
                     return try await TestClient.answer(&parts)
                 }
@@ -221,7 +256,9 @@ struct RefusalTests {
         }) { service in
             let client = service.client(wire)
             for path in ["/livez", "/healthz", "/metrics", "/openapi.json"] { #expect(try await client.get(path).status == 200, "\(path)") }
-            for path in ["/", "/readyz", "/v1/pools", "/v1/events", "/v1/events?follow=true"] { #expect(try await client.get(path).status == 503, "\(path)") }
+            for path in ["/", "/readyz", "/v1/pools", "/v1/events", "/v1/events?follow=true"] {
+                #expect(try await client.get(path).status == 503, "\(path)")
+            }
             let refused = try await client.post(Event.structured, Event.json("a"))
             #expect(refused.status == 503 && refused.text.contains("the leader is b"))
             #expect(service.log.events.isEmpty)

@@ -15,7 +15,8 @@ import Testing
 struct ShadowRouteTests {
     private func policy(_ name: String, max: Int, shadowOf pool: String? = nil) -> [UInt8] {
         let shadow = pool.map { "\n  mode: recommend\n  shadowOf: \($0)" } ?? ""
-        return Array("""
+        return Array(
+            """
             apiVersion: greenroom.dev/v1
             kind: WorkerPoolAutoscaler
             metadata: {name: \(name), namespace: ns}
@@ -41,14 +42,18 @@ struct ShadowRouteTests {
         settings.durability = .off
         let log = try EventLog.open(settings)
         defer { log.close() }
-        let loop = ControlLoop(log: log, scheduler: RealScheduler(clock: EventLog.systemClock), configuration: .init(fence: Fence(1), actuators: [:]))
+        let loop = ControlLoop(
+            log: log, scheduler: RealScheduler(clock: EventLog.systemClock), configuration: .init(fence: Fence(1), actuators: [:]))
         await loop.start()
         var configuration = ServerConfiguration()
         configuration.cleartext = .init(host: "127.0.0.1", port: 0)
         let server = try await HTTPServer.start(
-            configuration, parts: ServiceParts(log: log, plane: loop), log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            configuration, parts: ServiceParts(log: log, plane: loop),
+            log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         let result: Result<Void, any Error>
-        do { result = .success(try await body(TestClient(wire: .http2, port: server.cleartextPort ?? 0, token: nil), log)) } catch { result = .failure(error) }
+        do { result = .success(try await body(TestClient(wire: .http2, port: server.cleartextPort ?? 0, token: nil), log)) } catch {
+            result = .failure(error)
+        }
         await server.stop()
         await loop.stop()
         try result.get()
@@ -62,12 +67,16 @@ struct ShadowRouteTests {
             #expect(try await client.send("GET", "/v1/policies/ns/calm").status == 404)
             #expect(try await client.send("PUT", "/v1/policies/ns/calm", body: policy("calm", max: 2, shadowOf: "chat")).status == 200)
             let one = try await client.send("GET", "/v1/policies/ns/calm")
-            #expect(one.text.contains(#""shadowOf":"chat""#) && one.text.contains(#""mode":"recommend""#) && one.text.contains(#""name":"calm""#), "\(one.text)")
+            #expect(
+                one.text.contains(#""shadowOf":"chat""#) && one.text.contains(#""mode":"recommend""#)
+                    && one.text.contains(#""name":"calm""#), "\(one.text)")
             #expect(try await !client.send("GET", "/v1/policies/ns/chat").text.contains("shadowOf\""))
 
             for k in 0..<5 {
-                let event = #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/t","id":"\#(k)","subject":"a\#(k)","data":{"pool":"ns/chat"}}"#
-                let answer = try await client.send("POST", "/v1/events", [("content-type", "application/cloudevents+json")], body: Array(event.utf8))
+                let event =
+                    #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/t","id":"\#(k)","subject":"a\#(k)","data":{"pool":"ns/chat"}}"#
+                let answer = try await client.send(
+                    "POST", "/v1/events", [("content-type", "application/cloudevents+json")], body: Array(event.utf8))
                 #expect(answer.status == 200 || answer.status == 202, "\(answer.text)")
             }
             var decisions: [Decision] = []
@@ -95,7 +104,8 @@ struct ShadowRouteTests {
             }
             let fifth = try await client.send("PUT", "/v1/policies/ns/e", body: policy("e", max: 2, shadowOf: "chat"))
             #expect(fifth.status == 409 && fifth.text.contains("delete one of them first"), "\(fifth.text)")
-            #expect(try await client.send("PUT", "/v1/policies/ns/e?dryRun=true", body: policy("e", max: 2, shadowOf: "chat")).status == 409)
+            #expect(
+                try await client.send("PUT", "/v1/policies/ns/e?dryRun=true", body: policy("e", max: 2, shadowOf: "chat")).status == 409)
             #expect(try await client.send("PUT", "/v1/policies/ns/a", body: policy("a", max: 2)).status == 409)
             let misnamed = try await client.send("PUT", "/v1/policies/ns/chat", body: policy("a", max: 2, shadowOf: "chat"))
             #expect(misnamed.status >= 400 && misnamed.text.contains("the policy is ns/a and the path names ns/chat"), "\(misnamed.text)")

@@ -63,7 +63,8 @@ struct StateRouteTests {
     }
 
     @Test(arguments: [
-        ("/v1/pools/default/a", 200), ("/v1/pools/default/zzz", 404), ("/v1/pools/default", 404), ("/v1/workers/w-1", 200), ("/v1/workers/w-77", 404),
+        ("/v1/pools/default/a", 200), ("/v1/pools/default/zzz", 404), ("/v1/pools/default", 404), ("/v1/workers/w-1", 200),
+        ("/v1/workers/w-77", 404),
         ("/v1/actors/actor-1", 200), ("/v1/actors/ns%2Factor%209", 200), ("/v1/actors/nobody", 404), ("/v1/actors/nobody/history", 404),
         ("/v1/policies/default/agents", 200), ("/v1/policies/default/zzz", 404), ("/v1/decisions/99", 404), ("/v1/decisions/x", 400),
         ("/v1/actors?status=flying", 400), ("/v1/pools?limit=10001", 400), ("/", 200), ("/openapi.json", 200),
@@ -104,12 +105,14 @@ struct StateRouteTests {
     @Test func aHistoryHasTheSecondsOfEachStep() async throws {
         try await TestService.run(plane: plane()) { service in
             for (id, kind, data) in [
-                ("1", "actor.created", #"{"pool":"default/agents","template":"chat"}"#), ("2", "actor.requested", #"{"pool":"default/agents"}"#),
+                ("1", "actor.created", #"{"pool":"default/agents","template":"chat"}"#),
+                ("2", "actor.requested", #"{"pool":"default/agents"}"#),
                 ("3", "actor.running", #"{"worker":"w-1","restoreMillis":80}"#),
             ] {
                 _ = try await service.client().post(Event.structured, Event.json(id, kind: kind, data: data))
             }
-            _ = try await service.client().post(Event.structured, Event.json("4", actor: "actor-1", kind: "worker.draining", data: #"{"reason":"r"}"#))
+            _ = try await service.client().post(
+                Event.structured, Event.json("4", actor: "actor-1", kind: "worker.draining", data: #"{"reason":"r"}"#))
             struct History: Decodable {
                 struct Item: Decodable {
                     var seq: Int
@@ -125,7 +128,8 @@ struct StateRouteTests {
             #expect(all.items.map(\.seconds) == [nil, 1, 1])
             #expect(all.items.last?.worker == "w-1")
             #expect(all.next == nil)
-            let first = try JSONDecoder().decode(History.self, from: Data(try await service.client().get("/v1/actors/actor-1/history?limit=2").body))
+            let first = try JSONDecoder().decode(
+                History.self, from: Data(try await service.client().get("/v1/actors/actor-1/history?limit=2").body))
             #expect(first.items.map(\.seq) == [1, 2])
             #expect(first.next == 2)
         }
@@ -140,7 +144,8 @@ struct StateRouteTests {
                 var items: [DecisionView]
                 var next: Int?
             }
-            let all = try JSONDecoder().decode(Decisions.self, from: Data(try await service.client().get("/v1/decisions?pool=default/agents").body))
+            let all = try JSONDecoder().decode(
+                Decisions.self, from: Data(try await service.client().get("/v1/decisions?pool=default/agents").body))
             #expect(all.items.map(\.seq) == [1, 3])
             #expect(all.items.first?.reason == "5 actors wait; at most 5")
             #expect(all.items.first?.to == 5)

@@ -31,7 +31,9 @@ struct StopTests {
 
     @Test(arguments: Wire.cleartext)
     func whatDoesNotEndIsCutOffInTime(_ wire: Wire) async throws {
-        try await TestService.run { $0.limits.drainSeconds = 0.1 } _: { service in
+        try await TestService.run {
+            $0.limits.drainSeconds = 0.1
+        } _: { service in
             service.log.hold()
             let answer = Task { try await service.client(wire).post(Event.structured, Event.json("a")) }
             try await eventually("it waits for the log") { service.log.heldCount == 1 }
@@ -42,7 +44,9 @@ struct StopTests {
     }
 
     @Test func idleConnectionsDoNotHoldItUp() async throws {
-        try await TestService.run { $0.limits.drainSeconds = 60 } _: { service in
+        try await TestService.run {
+            $0.limits.drainSeconds = 60
+        } _: { service in
             let (_, multiplexer) = try await service.client().openConnection()
             let (_, second) = try await service.client(.http1).open()
             _ = multiplexer
@@ -58,7 +62,10 @@ struct StopTests {
         }
     }
 
-    @Test(arguments: ["content-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n", "content-type: \(Event.structured)\r\ncontent-length: 5000\r\n"])
+    @Test(arguments: [
+        "content-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n",
+        "content-type: \(Event.structured)\r\ncontent-length: 5000\r\n",
+    ])
     func requestsThatStandHalfWayDoNotHoldItUp(_ fields: String) async throws {
         try await TestService.run {
             $0.limits.drainSeconds = 60
@@ -66,7 +73,9 @@ struct StopTests {
         } _: { service in
             let part = Event.ndjson(["a"]) + "{\"specver"
             let body = fields.contains("chunked") ? String(part.utf8.count, radix: 16) + "\r\n" + part + "\r\n" : part
-            let answer = Task { try await service.client(.http1).raw("POST /v1/events HTTP/1.1\r\nhost: localhost\r\n\(fields)\r\n\(body)") }
+            let answer = Task {
+                try await service.client(.http1).raw("POST /v1/events HTTP/1.1\r\nhost: localhost\r\n\(fields)\r\n\(body)")
+            }
             try await eventually("it is being received") { try await service.server.bodyBytes() + service.log.eventCount > 0 }
             let began = ContinuousClock.now
             await service.server.stop()

@@ -65,7 +65,10 @@ package final class FrameClient: Sendable {
         try await channel.writeAndFlush(out)
     }
 
-    package static func request(_ stream: Int32, _ path: String, _ fields: [(String, String)] = [], method: String = "GET", authority: String? = "localhost", ends: Bool = true) throws -> ByteBuffer {
+    package static func request(
+        _ stream: Int32, _ path: String, _ fields: [(String, String)] = [], method: String = "GET", authority: String? = "localhost",
+        ends: Bool = true
+    ) throws -> ByteBuffer {
         var headers = HPACKHeaders([(":method", method), (":scheme", "http"), (":path", path)])
         if let authority { headers.add(name: ":authority", value: authority, indexing: .nonIndexable) }
         for (name, value) in fields { headers.add(name: name, value: value, indexing: .nonIndexable) }
@@ -97,7 +100,8 @@ package final class FrameClient: Sendable {
         // One for all: each block may go by what the ones before have put into the table.
         var decoder = HPACKDecoder(allocator: ByteBufferAllocator())
         while rest.readableBytes >= 9, let high = rest.readInteger(as: UInt16.self), let low = rest.readInteger(as: UInt8.self),
-            let type = rest.readInteger(as: UInt8.self), let flags = rest.readInteger(as: UInt8.self), let stream = rest.readInteger(as: Int32.self),
+            let type = rest.readInteger(as: UInt8.self), let flags = rest.readInteger(as: UInt8.self),
+            let stream = rest.readInteger(as: Int32.self),
             let payload = rest.readBytes(length: Int(high) << 8 | Int(low))
         {
             var frame = Frame(type: type, flags: flags, stream: stream, payload: payload)

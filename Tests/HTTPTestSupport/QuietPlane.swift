@@ -18,8 +18,12 @@ package struct QuietPlane: ControlPlane {
     package func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw .unavailable("there is no loop here") }
     package func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw .unavailable("there is no loop here") }
     package func removePolicy(_ pool: String) async throws(ControlFault) { throw .notFound(what: "policy", name: pool) }
-    package func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView { throw .notFound(what: "pool", name: pool) }
-    package func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer { throw .notFound(what: "pool", name: request.pool) }
+    package func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView {
+        throw .notFound(what: "pool", name: pool)
+    }
+    package func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
+        throw .notFound(what: "pool", name: request.pool)
+    }
     package func withdraw(_ actor: String) async throws(ControlFault) { throw .notFound(what: "actor", name: actor) }
     package func health() async -> LoopHealth { LoopHealth(behindEvents: 0, lagSeconds: 0) }
 }

@@ -6,8 +6,11 @@ import NIOPosix
 
 package enum RawHTTP2 {
     /// GET `path` with `fields`, sent before the server's settings are read; the status, or nil where the connection ended.
-    package static func firstStatus(port: Int, isSecure: Bool = false, path: String = "/healthz", fields: [(String, String)]) async throws -> Int? {
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: port) { channel in
+    package static func firstStatus(port: Int, isSecure: Bool = false, path: String = "/healthz", fields: [(String, String)]) async throws
+        -> Int?
+    {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: port) {
+            channel in
             channel.eventLoop.makeCompletedFuture {
                 if isSecure { try channel.pipeline.syncOperations.addHandler(TestTLS.handler("h2")) }
                 return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)

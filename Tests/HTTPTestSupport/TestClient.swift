@@ -111,7 +111,8 @@ package struct TestClient: Sendable {
 
     private func head(_ method: String, _ path: String, _ headers: [(String, String)], length: Int?) -> HTTPRequest {
         var head = HTTPRequest(
-            method: HTTPRequest.Method(rawValue: method)!, scheme: wire.isSecure ? "https" : "http", authority: "127.0.0.1:\(port)", path: path)
+            method: HTTPRequest.Method(rawValue: method)!, scheme: wire.isSecure ? "https" : "http", authority: "127.0.0.1:\(port)",
+            path: path)
         for (name, value) in headers { head.headerFields.append(HTTPField(name: HTTPField.Name(name)!, value: value)) }
         if let token { head.headerFields[.authorization] = "Bearer \(token)" }
         if let length, head.headerFields[.contentLength] == nil { head.headerFields[.contentLength] = String(length) }
@@ -152,7 +153,7 @@ package struct TestClient: Sendable {
     }
 
     package func openConnection() async throws -> (any Channel, NIOHTTP2Handler.AsyncStreamMultiplexer<Void>) {
-        return try await bootstrap.connect(host: "127.0.0.1", port: port) { channel in
+        try await bootstrap.connect(host: "127.0.0.1", port: port) { channel in
             channel.eventLoop.makeCompletedFuture {
                 let pipeline = channel.pipeline.syncOperations
                 try addTLS(channel)
@@ -221,7 +222,8 @@ package struct TestClient: Sendable {
 
     /// Sends bytes and counts what comes back, up to a number.
     package func pipelined(_ text: String, until bytes: Int) async throws -> Int {
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: port) { channel in
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: port) {
+            channel in
             channel.eventLoop.makeCompletedFuture {
                 try addTLS(channel)
                 return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)

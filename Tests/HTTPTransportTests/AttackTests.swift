@@ -13,7 +13,9 @@ struct AttackTests {
 
     @Test(arguments: Port.allCases)
     func pipelinedRequestsWaitUntilAnswersAreTaken(_ port: Port) async throws {
-        try await port.run { $0.writeStallSeconds = 0.5 } _: { running in
+        try await port.run {
+            $0.writeStallSeconds = 0.5
+        } _: { running in
             let channel = try await running.http1.deaf()
             let one = one(port.large)
             let before = Memory.residentBytes
@@ -39,7 +41,9 @@ struct AttackTests {
 
     @Test(arguments: Port.allCases)
     func streamsWhoseAnswersAreNotTakenEnd(_ port: Port) async throws {
-        try await port.run { $0.writeStallSeconds = 0.5 } _: { running in
+        try await port.run {
+            $0.writeStallSeconds = 0.5
+        } _: { running in
             let client = try await running.frames(window: 0)
             for number in 0..<20 { try await client.send(try running.request(2 * number + 1, number % 2 == 0 ? port.large : port.small)) }
             try await eventually("all are answered") { client.frames.filter { $0.status == 200 }.count == 20 }
@@ -59,7 +63,9 @@ struct AttackTests {
 
     @Test(arguments: Port.allCases)
     func answersHaveOneBudget(_ port: Port) async throws {
-        try await port.run { $0.answerBytes = 100_000 } _: { running in
+        try await port.run {
+            $0.answerBytes = 100_000
+        } _: { running in
             var clients: [FrameClient] = []
             for _ in 0..<3 {
                 let client = try await running.frames(window: 0)
@@ -79,7 +85,9 @@ struct AttackTests {
 
     @Test(arguments: Port.allCases)
     func whoIsIdleLongestGivesWayToAnother(_ port: Port) async throws {
-        try await port.run { $0.connections = 2 } _: { running in
+        try await port.run {
+            $0.connections = 2
+        } _: { running in
             let first = try await running.http2.openConnection().0
             try await eventually("one is in") { running.connectionCount() == 1 }
             let second = try await running.http2.openConnection().0
@@ -94,7 +102,9 @@ struct AttackTests {
 
     @Test(arguments: Port.secure)
     func idleHandshakesGiveWayOneAfterAnother(_ port: Port) async throws {
-        try await port.run { $0.connections = 4 } _: { running in
+        try await port.run {
+            $0.connections = 4
+        } _: { running in
             var idle: [any Channel] = []
             for _ in 0..<12 { idle.append(try await TestClient(wire: .http1, port: running.number).deaf()) }
             #expect(try await running.http2.get(port.small).status == 200)
@@ -107,7 +117,9 @@ struct AttackTests {
 
     @Test(arguments: Port.allCases)
     func aStreamTooManyIsRefusedAndTheOthersAreAnswered(_ port: Port) async throws {
-        try await port.run { $0.streamsPerConnection = 8 } _: { running in
+        try await port.run {
+            $0.streamsPerConnection = 8
+        } _: { running in
             let client = try await running.frames()
             for number in 0..<12 { try await client.send(try running.request(2 * number + 1, port.small, ends: false)) }
             try await eventually("four are refused") { client.frames.filter { $0.type == FrameClient.reset }.count == 4 }
@@ -129,7 +141,9 @@ struct AttackTests {
 
     @Test(arguments: Port.allCases)
     func whoNeverStopsOpeningStreamsIsCutOff(_ port: Port) async throws {
-        try await port.run { $0.streamsPerConnection = 4 } _: { running in
+        try await port.run {
+            $0.streamsPerConnection = 4
+        } _: { running in
             let client = try await running.frames()
             var bytes = ByteBuffer()
             for number in 0..<4_000 { bytes.writeImmutableBuffer(try running.request(2 * number + 1, port.small, ends: false)) }
@@ -195,7 +209,9 @@ struct AttackTests {
             let client = try await running.frames()
             try await client.send(try running.request(1, port.large))
             try await client.finish()
-            try await eventually("it is answered") { client.frames.contains { $0.status == 200 } && client.frames.contains { $0.type == 0 && $0.flags & 1 == 1 } }
+            try await eventually("it is answered") {
+                client.frames.contains { $0.status == 200 } && client.frames.contains { $0.type == 0 && $0.flags & 1 == 1 }
+            }
             try await eventually("and the connection ends") { client.isClosed }
             try await eventually("nothing is left") { try await running.isEmpty }
         }
@@ -205,7 +221,9 @@ struct AttackTests {
 
     @Test(arguments: Port.secure)
     func aHandshakeHasItsTime(_ port: Port) async throws {
-        try await port.run { $0.handshakeSeconds = 0.2 } _: { running in
+        try await port.run {
+            $0.handshakeSeconds = 0.2
+        } _: { running in
             // A client hello that never ends.
             let received = try await TestClient(wire: .http1, port: running.number).raw("\u{16}\u{3}\u{1}\u{2}")
             #expect(received.isEmpty || received.utf8.first == 0x15)
@@ -225,7 +243,9 @@ struct AttackTests {
     @Test(arguments: Port.secure)
     func whoAgreedOnHTTP2IsAnsweredInHTTP2(_ port: Port) async throws {
         try await port.run { running in
-            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: running.number) { channel in
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(
+                host: "127.0.0.1", port: running.number
+            ) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(TestTLS.handler("h2"))
                     return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)

@@ -10,7 +10,9 @@ struct LimitTests {
 
     @Test(arguments: Port.allCases)
     func aHeaderThatStopsHalfWayIsAnswered408(_ port: Port) async throws {
-        try await port.run { $0.requestSeconds = 0.2 } _: { running in
+        try await port.run {
+            $0.requestSeconds = 0.2
+        } _: { running in
             let received = try await running.http1.raw("GET \(port.small) HTTP/1.1\r\nhost: localhost\r\n")
             #expect(received.hasPrefix("HTTP/1.1 408 "), "\(received)")
         }
@@ -18,7 +20,9 @@ struct LimitTests {
 
     @Test(arguments: Port.allCases)
     func aBodyThatStopsHalfWayIsAnswered408(_ port: Port) async throws {
-        try await port.run { $0.requestSeconds = 0.2 } _: { running in
+        try await port.run {
+            $0.requestSeconds = 0.2
+        } _: { running in
             for wire in port.wires {
                 let answer = try await running.client(wire).exchange("GET", port.small, length: 1_000) { parts, writer in
                     try await writer.write(.body(.init(string: "{")))
@@ -31,7 +35,9 @@ struct LimitTests {
 
     @Test(arguments: Port.allCases)
     func aBodyThatDripsForEverIsAnswered408(_ port: Port) async throws {
-        try await port.run { $0.requestSeconds = 0.3 } _: { running in
+        try await port.run {
+            $0.requestSeconds = 0.3
+        } _: { running in
             for wire in port.wires {
                 let answer = try await running.client(wire).exchange("GET", port.small, length: 10_000) { parts, writer in
                     let dripping = Task {
@@ -50,7 +56,9 @@ struct LimitTests {
 
     @Test(arguments: Port.allCases)
     func aConnectionThatSaysNothingIsClosed(_ port: Port) async throws {
-        try await port.run { $0.idleSeconds = 0.3 } _: { running in
+        try await port.run {
+            $0.idleSeconds = 0.3
+        } _: { running in
             #expect(try await running.http1.raw("") == "")
             try await eventually("nothing is left") { try await running.isEmpty }
         }
@@ -58,7 +66,9 @@ struct LimitTests {
 
     @Test(arguments: Port.allCases)
     func aConnectionBecomesIdleAfterItsLastRequest(_ port: Port) async throws {
-        try await port.run { $0.idleSeconds = 1 } _: { running in
+        try await port.run {
+            $0.idleSeconds = 1
+        } _: { running in
             for wire in port.wires {
                 let (connection, stream) = try await running.client(wire).open()
                 try await stream.executeThenClose { inbound, outbound in
@@ -76,7 +86,9 @@ struct LimitTests {
 
     @Test(arguments: Port.allCases)
     func aBodyThatIsTooLargeIsAnswered413(_ port: Port) async throws {
-        try await port.run { $0.bodyBytes = 10_000 } _: { running in
+        try await port.run {
+            $0.bodyBytes = 10_000
+        } _: { running in
             for wire in port.wires {
                 let announced = try await running.client(wire).send("GET", port.small, body: Array(repeating: 0x20, count: 20_000))
                 #expect(announced.status == 413, "\(wire)")
@@ -103,7 +115,8 @@ struct LimitTests {
                 let received = try await running.http1.raw("GET \(port.small) HTTP/1.1\r\nhost: localhost\r\n\(lines)\r\n")
                 #expect(received.hasPrefix("HTTP/1.1 431 ") && received.lowercased().contains("connection: close"), "\(received)")
                 // In the first request, before the server's settings are known.
-                #expect(try await RawHTTP2.firstStatus(port: running.number, isSecure: port.isSecure, path: port.small, fields: fields) == 431)
+                #expect(
+                    try await RawHTTP2.firstStatus(port: running.number, isSecure: port.isSecure, path: port.small, fields: fields) == 431)
             }
         }
     }
@@ -123,7 +136,9 @@ struct LimitTests {
 
     @Test(arguments: Port.allCases)
     func idleConnectionsDoNotHoldAStopUp(_ port: Port) async throws {
-        try await port.run { $0.drainSeconds = 60 } _: { running in
+        try await port.run {
+            $0.drainSeconds = 60
+        } _: { running in
             let (connection, multiplexer) = try await running.http2.openConnection()
             _ = multiplexer
             let (second, stream) = try await running.http1.open()
@@ -148,7 +163,9 @@ struct LimitTests {
             $0.lingerSeconds = 0.1
         } _: { running in
             for wire in port.wires where !wire.isHTTP2 {
-                let answer = Task { try await running.client(wire).raw("GET \(port.small) HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5000\r\n\r\n{") }
+                let answer = Task {
+                    try await running.client(wire).raw("GET \(port.small) HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5000\r\n\r\n{")
+                }
                 try await eventually("it is there") { running.connectionCount() == 1 }
                 let began = ContinuousClock.now
                 await running.stop()

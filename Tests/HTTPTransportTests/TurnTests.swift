@@ -7,7 +7,8 @@ import Testing
 @Suite("A loop lets requests in by turns")
 struct TurnTests {
     private static func frame(_ type: UInt8, _ payload: Int) -> [UInt8] {
-        [UInt8(payload >> 16 & 255), UInt8(payload >> 8 & 255), UInt8(payload & 255), type, 5, 0, 0, 0, 1] + Array(repeating: 1, count: payload)
+        [UInt8(payload >> 16 & 255), UInt8(payload >> 8 & 255), UInt8(payload & 255), type, 5, 0, 0, 0, 1]
+            + Array(repeating: 1, count: payload)
     }
 
     private static func flood(_ streams: Int) -> [UInt8] {

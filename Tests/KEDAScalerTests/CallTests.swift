@@ -18,7 +18,8 @@ struct CallTests {
             let spec = try await scaler.client.getMetricSpec(.of("ns/p", ["metric": "demand"]))
             #expect(spec.metricSpecs.map(\.metricName) == ["greenroom_demand"])
             #expect(spec.metricSpecs.map(\.targetSizeFloat) == [2])
-            #expect(try await scaler.client.getMetrics(.of(.of("p"), "greenroom_desired_workers")).metricValues.map(\.metricValueFloat) == [6])
+            #expect(
+                try await scaler.client.getMetrics(.of(.of("p"), "greenroom_desired_workers")).metricValues.map(\.metricValueFloat) == [6])
             plane.set("ns/p", .idle())
             #expect(try await !scaler.client.isActive(.of("p")).result)
             #expect(try await scaler.client.getMetrics(.of(.of("p"), "greenroom_queue_depth")).metricValues.map(\.metricValue) == [0])
@@ -30,14 +31,17 @@ struct CallTests {
             let unknown = await code { try await scaler.client.isActive(.of("r")) }
             #expect(unknown?.code == .notFound)
             #expect(unknown?.message.contains("Known: ns/p, ns/q.") == true)
-            let stream = await code { try await scaler.client.streamIsActive(.of("r")) { response in for try await _ in response.messages {} } }
+            let stream = await code {
+                try await scaler.client.streamIsActive(.of("r")) { response in for try await _ in response.messages {} }
+            }
             #expect(stream?.code == .notFound)
             #expect(stream?.message == unknown?.message)
             #expect(await code { try await scaler.client.getMetricSpec(.of("p", ["targetSize": "-3"])) }?.code == .invalidArgument)
             let metric = await code { try await scaler.client.getMetrics(.of(.of("p"), "cpu")) }
             #expect(metric?.code == .invalidArgument)
             #expect(metric?.message == "metricName is cpu: take one of greenroom_desired_workers, greenroom_demand, greenroom_queue_depth")
-            #expect(await code { try await scaler.client.getMetrics(.of(.of("q"), "greenroom_desired_workers")) }?.code == .failedPrecondition)
+            #expect(
+                await code { try await scaler.client.getMetrics(.of(.of("q"), "greenroom_desired_workers")) }?.code == .failedPrecondition)
         }
     }
 

@@ -12,7 +12,10 @@ struct ConfigurationTests {
         return nil
     }
 
-    @Test(arguments: [("127.0.0.1", true), ("127.9.9.9", true), ("localhost", true), ("::1", true), ("0.0.0.0", false), ("10.0.0.7", false), ("::", false)])
+    @Test(arguments: [
+        ("127.0.0.1", true), ("127.9.9.9", true), ("localhost", true), ("::1", true), ("0.0.0.0", false), ("10.0.0.7", false),
+        ("::", false),
+    ])
     func `plaintext stays on this machine unless told otherwise`(_ host: String, _ isFine: Bool) {
         var configuration = KEDAScalerConfiguration(address: .init(host: host, port: 9_090))
         #expect((problem(configuration) == nil) == isFine)
@@ -21,8 +24,12 @@ struct ConfigurationTests {
     }
 
     @Test func `what can't be is refused in a sentence that says what to do`() {
-        #expect(problem(KEDAScalerConfiguration(address: .init(host: "greenroom.svc", port: 9_090)))?.hasPrefix("keda.address: greenroom.svc is no IP address: name one") == true)
-        #expect(problem(KEDAScalerConfiguration(address: .init(host: "127.0.0.1", port: 70_000))) == "keda.address: 70000 is no port: take one of 0 to 65535")
+        #expect(
+            problem(KEDAScalerConfiguration(address: .init(host: "greenroom.svc", port: 9_090)))?.hasPrefix(
+                "keda.address: greenroom.svc is no IP address: name one") == true)
+        #expect(
+            problem(KEDAScalerConfiguration(address: .init(host: "127.0.0.1", port: 70_000)))
+                == "keda.address: 70000 is no port: take one of 0 to 65535")
         #expect(
             problem(KEDAScalerConfiguration(tls: .init(certificateFile: "/nowhere/c.pem", keyFile: "/nowhere/k.pem")))
                 == "keda.tls.certificate: can't read /nowhere/c.pem: check that it exists and that this user may read it")
@@ -51,14 +58,19 @@ struct ConfigurationTests {
     }
 
     @Test func `a handshake that isn't done in time ends its connection`() async throws {
-        guard let certificates = try await Certificates.make() else { return print("*** SKIPPED: openssl is not installed: TLS was not tried") }
+        guard let certificates = try await Certificates.make() else {
+            return print("*** SKIPPED: openssl is not installed: TLS was not tried")
+        }
         defer { certificates.remove() }
         let tls = KEDAScalerConfiguration.TLS(certificateFile: certificates.path("server.pem"), keyFile: certificates.path("server.key"))
         let plane = PoolsTwin(["ns/p": .busy()])
-        try await ScalerHarness.run(plane, security: certificates.trusted, configure: { configuration in
-            configuration.tls = tls
-            configuration.limits.handshakeSeconds = 0.5
-        }) { scaler async throws in
+        try await ScalerHarness.run(
+            plane, security: certificates.trusted,
+            configure: { configuration in
+                configuration.tls = tls
+                configuration.limits.handshakeSeconds = 0.5
+            }
+        ) { scaler async throws in
             #expect(try Self.isClosed(port: scaler.port))
             // A connection whose handshake is done outlives the time for it.
             #expect(try await scaler.client.isActive(.of("p")).result)
@@ -111,7 +123,9 @@ struct ConfigurationTests {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let connected = withUnsafeBytes(of: &address) { connect(socket, $0.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t($0.count)) }
+        let connected = withUnsafeBytes(of: &address) {
+            connect(socket, $0.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t($0.count))
+        }
         if connected != 0 { close(socket) }
         try #require(connected == 0)
         return socket
@@ -126,13 +140,17 @@ struct ConfigurationTests {
     }
 
     @Test func `with a client CA only its clients are answered`() async throws {
-        guard let certificates = try await Certificates.make() else { return print("*** SKIPPED: openssl is not installed: TLS was not tried") }
+        guard let certificates = try await Certificates.make() else {
+            return print("*** SKIPPED: openssl is not installed: TLS was not tried")
+        }
         defer { certificates.remove() }
         let tls = KEDAScalerConfiguration.TLS(
-            certificateFile: certificates.path("server.pem"), keyFile: certificates.path("server.key"), clientCAFile: certificates.path("ca.pem"))
+            certificateFile: certificates.path("server.pem"), keyFile: certificates.path("server.key"),
+            clientCAFile: certificates.path("ca.pem"))
         let plane = PoolsTwin(["ns/p": .busy()])
         let trusted = HTTP2ClientTransport.Posix.TransportSecurity.mTLS(
-            certificateChain: [.file(path: certificates.path("client.pem"), format: .pem)], privateKey: .file(path: certificates.path("client.key"), format: .pem)
+            certificateChain: [.file(path: certificates.path("client.pem"), format: .pem)],
+            privateKey: .file(path: certificates.path("client.key"), format: .pem)
         ) { $0.trustRoots = .certificates([.file(path: certificates.path("ca.pem"), format: .pem)]) }
         try await ScalerHarness.run(plane, security: trusted, configure: { $0.tls = tls }) { scaler async throws in
             #expect(try await scaler.client.isActive(.of("p")).result)
@@ -155,13 +173,16 @@ struct ConfigurationTests {
 
     @Test(arguments: ["server.pem", "server.key", "ca.pem"])
     func `a pipe in a certificate's place is refused in a line, and nothing waits for it`(_ file: String) async throws {
-        guard let certificates = try await Certificates.make() else { return print("*** SKIPPED: openssl is not installed: TLS was not tried") }
+        guard let certificates = try await Certificates.make() else {
+            return print("*** SKIPPED: openssl is not installed: TLS was not tried")
+        }
         defer { certificates.remove() }
         let path = certificates.path(file)
         try FileManager.default.removeItem(atPath: path)
         mkfifo(path, 0o600)
         let tls = KEDAScalerConfiguration.TLS(
-            certificateFile: certificates.path("server.pem"), keyFile: certificates.path("server.key"), clientCAFile: certificates.path("ca.pem"))
+            certificateFile: certificates.path("server.pem"), keyFile: certificates.path("server.key"),
+            clientCAFile: certificates.path("ca.pem"))
         await #expect {
             try await ScalerHarness.run(PoolsTwin([:]), configure: { $0.tls = tls }) { _ in }
         } throws: { error in
@@ -170,7 +191,9 @@ struct ConfigurationTests {
     }
 
     @Test func `a certificate that is replaced is shown to the next connection`() async throws {
-        guard let first = try await Certificates.make(), let second = try await Certificates.make() else { return print("*** SKIPPED: openssl is not installed: TLS was not tried") }
+        guard let first = try await Certificates.make(), let second = try await Certificates.make() else {
+            return print("*** SKIPPED: openssl is not installed: TLS was not tried")
+        }
         defer { first.remove(); second.remove() }
         let tls = KEDAScalerConfiguration.TLS(certificateFile: first.path("server.pem"), keyFile: first.path("server.key"))
         let plane = PoolsTwin(["ns/p": .busy()])
@@ -178,7 +201,8 @@ struct ConfigurationTests {
             #expect(try await scaler.client.isActive(.of("p")).result)
             #expect(try await !second.isAnswered(port: scaler.port))
             for file in ["server.pem", "server.key"] {
-                try Data(contentsOf: URL(fileURLWithPath: second.path(file))).write(to: URL(fileURLWithPath: first.path(file)), options: .atomic)
+                try Data(contentsOf: URL(fileURLWithPath: second.path(file))).write(
+                    to: URL(fileURLWithPath: first.path(file)), options: .atomic)
             }
             let deadline = ContinuousClock.now + .seconds(20)
             var isAnswered = false
@@ -217,16 +241,19 @@ private struct Certificates {
     static func make() async throws -> Certificates? {
         let openssl = "/usr/bin/openssl"
         guard FileManager.default.isExecutableFile(atPath: openssl) else { return nil }
-        let made = Certificates(folder: FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-keda-tls-\(UUID().uuidString)"))
+        let made = Certificates(
+            folder: FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-keda-tls-\(UUID().uuidString)"))
         try FileManager.default.createDirectory(at: made.folder, withIntermediateDirectories: true)
         let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-        try await run(openssl, ["req", "-x509", "-subj", "/CN=greenroom test CA", "-keyout", made.path("ca.key"), "-out", made.path("ca.pem")] + key)
+        try await run(
+            openssl, ["req", "-x509", "-subj", "/CN=greenroom test CA", "-keyout", made.path("ca.key"), "-out", made.path("ca.pem")] + key)
         for name in ["server", "client"] {
             try await run(
                 openssl,
                 [
                     "req", "-x509", "-CA", made.path("ca.pem"), "-CAkey", made.path("ca.key"), "-subj", "/CN=\(name)", "-addext",
-                    "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", made.path("\(name).key"), "-out",
+                    "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout",
+                    made.path("\(name).key"), "-out",
                     made.path("\(name).pem"),
                 ] + key)
         }

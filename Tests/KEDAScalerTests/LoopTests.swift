@@ -18,7 +18,8 @@ struct LoopTests {
         let log = try EventLog.open(EventLog.Configuration(path: folder.appendingPathComponent("greenroom.db").path))
         defer { log.close() }
         let loop = ControlLoop(
-            log: log, scheduler: RealScheduler(clock: EventLog.systemClock), configuration: ControlLoop.Configuration(fence: Fence(1), actuators: [:]))
+            log: log, scheduler: RealScheduler(clock: EventLog.systemClock),
+            configuration: ControlLoop.Configuration(fence: Fence(1), actuators: [:]))
         await loop.start()
         let answer = await Result { try await body(loop, log) }
         await loop.stop()

@@ -55,7 +55,9 @@ struct ScaleQuestionTests {
         ([:], 5, true, true), ([:], 5, false, false), ([:], 0, true, true), (["activationThreshold": "5"], 5, true, false),
         (["activationThreshold": "4.5"], 5, false, true), (["activationThreshold": "0"], 0, true, false),
     ])
-    func `active is what the policy says, or demand above a threshold`(_ metadata: [String: String], _ demand: Int, _ policy: Bool, _ active: Bool) throws {
+    func `active is what the policy says, or demand above a threshold`(
+        _ metadata: [String: String], _ demand: Int, _ policy: Bool, _ active: Bool
+    ) throws {
         #expect(try question(metadata).isActive(.with(demand: demand, isActive: policy, desired: 1)) == active)
     }
 
@@ -65,8 +67,10 @@ struct ScaleQuestionTests {
     }
 
     @Test(arguments: [
-        ([:], "greenroom_desired_workers", Int64(1), 1.0), (["metric": "demand"], "greenroom_demand", 4, 4), (["metric": "queue_depth"], "greenroom_queue_depth", 4, 4),
-        (["metric": "demand", "targetSize": "2.5"], "greenroom_demand", 3, 2.5), (["targetSize": "0.25"], "greenroom_desired_workers", 1, 0.25),
+        ([:], "greenroom_desired_workers", Int64(1), 1.0), (["metric": "demand"], "greenroom_demand", 4, 4),
+        (["metric": "queue_depth"], "greenroom_queue_depth", 4, 4),
+        (["metric": "demand", "targetSize": "2.5"], "greenroom_demand", 3, 2.5),
+        (["targetSize": "0.25"], "greenroom_desired_workers", 1, 0.25),
         (["targetSize": "1e15"], "greenroom_desired_workers", 1_000_000_000_000_000, 1e15),
     ])
     func `a spec's two targets agree`(_ metadata: [String: String], _ name: String, _ whole: Int64, _ exact: Double) throws {
@@ -87,16 +91,21 @@ struct ScaleQuestionTests {
     @Test func `without a policy nothing is desired, and the refusal says what to do`() throws {
         let question = try question([:])
         #expect { try question.values(PoolSummary(demand: 3, waiting: 3), of: "greenroom_desired_workers") } throws: { error in
-            (error as? ScalerRefusal)?.code == .failedPrecondition && (error as? ScalerRefusal)?.sentence.contains("set scalerMetadata.metric to demand") == true
+            (error as? ScalerRefusal)?.code == .failedPrecondition
+                && (error as? ScalerRefusal)?.sentence.contains("set scalerMetadata.metric to demand") == true
         }
         #expect(try question.values(PoolSummary(demand: 3, waiting: 3), of: "greenroom_demand").metricValues.map(\.metricValue) == [3])
     }
 
     @Test func `an unknown pool is answered with the known ones`() {
         let sentence = ScalerRefusal.unknownPool("ns/chta", known: ["ns/chat", "ns/tools"]).sentence
-        #expect(sentence == "there is no pool ns/chta; did you mean ns/chat? Known: ns/chat, ns/tools. Correct scalerMetadata.pool, or apply a policy for that pool")
+        #expect(
+            sentence
+                == "there is no pool ns/chta; did you mean ns/chat? Known: ns/chat, ns/tools. Correct scalerMetadata.pool, or apply a policy for that pool"
+        )
         let other = ScalerRefusal.unknownPool("ns/worker", known: ["a/chat", "ns/tools"]).sentence
-        #expect(other == "there is no pool ns/worker. Known: ns/tools, a/chat. Correct scalerMetadata.pool, or apply a policy for that pool")
+        #expect(
+            other == "there is no pool ns/worker. Known: ns/tools, a/chat. Correct scalerMetadata.pool, or apply a policy for that pool")
         let many = ScalerRefusal.unknownPool("x", known: (0..<1_000).map { "ns/pool-\($0)-\(String(repeating: "y", count: 500))" }).sentence
         #expect(many.contains("and 990 more"))
         #expect(many.utf8.count < 2_000)

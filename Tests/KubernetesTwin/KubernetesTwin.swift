@@ -119,7 +119,9 @@ package final class KubernetesTwin: Sendable {
     package func seed(_ resource: TwinResource, _ object: JSONValue) { core.write { $0.store.seed(resource, object) } }
 
     /// Changes an object behind the clients' backs; status too. An object that isn't there stays so.
-    package func edit(_ resource: TwinResource, _ namespace: String? = "default", _ name: String, _ change: (inout KubernetesObject) -> Void) {
+    package func edit(
+        _ resource: TwinResource, _ namespace: String? = "default", _ name: String, _ change: (inout KubernetesObject) -> Void
+    ) {
         core.write { api in
             _ = try? api.store.replace(resource, namespace, name, expected: nil) { before throws(TwinStatus) in
                 var after = before
@@ -163,11 +165,12 @@ package final class KubernetesTwin: Sendable {
     /// What it was asked of resources: `VERB GROUP RESOURCE`, as RBAC has them.
     package var rightsUsed: Set<String> {
         let resources = core.read { $0.resources }
-        return Set(requests.compactMap { request in
-            TwinPlace(path: request.path, resources: resources).map { place in
-                "\(TwinAPI.verb(request, place)) \(place.resource.group) \(place.resource.plural)\(place.subresource.map { "/\($0)" } ?? "")"
-            }
-        })
+        return Set(
+            requests.compactMap { request in
+                TwinPlace(path: request.path, resources: resources).map { place in
+                    "\(TwinAPI.verb(request, place)) \(place.resource.group) \(place.resource.plural)\(place.subresource.map { "/\($0)" } ?? "")"
+                }
+            })
     }
 
     /// Creates an object as `kubectl create` would, or replaces its spec.

@@ -53,7 +53,9 @@ package struct ObjectStore: Sendable {
 
     // MARK: - Writing
 
-    mutating func create(_ resource: TwinResource, _ namespace: String?, _ body: JSONValue, at time: String) throws(TwinStatus) -> KubernetesObject {
+    mutating func create(_ resource: TwinResource, _ namespace: String?, _ body: JSONValue, at time: String) throws(TwinStatus)
+        -> KubernetesObject
+    {
         var object = KubernetesObject(body)
         let name = object.name
         guard !name.isEmpty else { throw .badRequest("the name of the object is missing") }
@@ -71,7 +73,10 @@ package struct ObjectStore: Sendable {
     }
 
     /// Replaces an object's content; metadata the server owns stays. `expected` is the version it must still have.
-    mutating func replace(_ resource: TwinResource, _ namespace: String?, _ name: String, expected: String?, _ change: (KubernetesObject) throws(TwinStatus) -> JSONValue) throws(TwinStatus) -> KubernetesObject {
+    mutating func replace(
+        _ resource: TwinResource, _ namespace: String?, _ name: String, expected: String?,
+        _ change: (KubernetesObject) throws(TwinStatus) -> JSONValue
+    ) throws(TwinStatus) -> KubernetesObject {
         let key = Key(resource: resource, namespace: resource.isNamespaced ? namespace ?? "" : "", name: name)
         guard let before = objects[key] else { throw .notFound(resource, name) }
         if let expected, !expected.isEmpty, expected != before.resourceVersion { throw .conflict(resource, name) }
@@ -84,7 +89,9 @@ package struct ObjectStore: Sendable {
         after["kind"] = before["kind"]
         // Nothing changed: nothing is written, and the version stays.
         if after == before { return before }
-        if resource.hasGeneration, after["spec"] != before["spec"] { after["metadata"]["generation"] = JSONValue((before.metadata["generation"].int ?? 1) + 1) }
+        if resource.hasGeneration, after["spec"] != before["spec"] {
+            after["metadata"]["generation"] = JSONValue((before.metadata["generation"].int ?? 1) + 1)
+        }
         return put(key, after, "MODIFIED", before: before)
     }
 
@@ -176,11 +183,12 @@ struct Selector: Sendable {
             case .exists(let key): labels[key] != nil
             case .missing(let key): labels[key] == nil
             }
-        } && fields.allSatisfy { field in
-            var value = object.json
-            for part in field.name.split(separator: ".") { value = value[String(part)] }
-            return ((value.string ?? "") == field.value) == field.isEqual
         }
+            && fields.allSatisfy { field in
+                var value = object.json
+                for part in field.name.split(separator: ".") { value = value[String(part)] }
+                return ((value.string ?? "") == field.value) == field.isEqual
+            }
     }
 
     /// At commas outside parentheses.
@@ -202,9 +210,15 @@ struct Selector: Sendable {
             let key = String(text[..<at.lowerBound]).trimmed
             return isIn ? .isIn(key, values) : .notIn(key, values)
         }
-        if let at = text.firstRange(of: "!=") { return .notIn(String(text[..<at.lowerBound]).trimmed, [String(text[at.upperBound...]).trimmed]) }
-        if let at = text.firstRange(of: "==") { return .isIn(String(text[..<at.lowerBound]).trimmed, [String(text[at.upperBound...]).trimmed]) }
-        if let at = text.firstRange(of: "=") { return .isIn(String(text[..<at.lowerBound]).trimmed, [String(text[at.upperBound...]).trimmed]) }
+        if let at = text.firstRange(of: "!=") {
+            return .notIn(String(text[..<at.lowerBound]).trimmed, [String(text[at.upperBound...]).trimmed])
+        }
+        if let at = text.firstRange(of: "==") {
+            return .isIn(String(text[..<at.lowerBound]).trimmed, [String(text[at.upperBound...]).trimmed])
+        }
+        if let at = text.firstRange(of: "=") {
+            return .isIn(String(text[..<at.lowerBound]).trimmed, [String(text[at.upperBound...]).trimmed])
+        }
         if text.hasPrefix("!") { return .missing(String(text.dropFirst())) }
         guard !text.contains(" ") else { throw .badRequest("unable to parse requirement: \(text)") }
         return .exists(text)

@@ -64,7 +64,9 @@ struct PoolController: Sendable {
             var after = before.json
             after["spec"]["replicas"] = replicas
             after["spec"]["template"] = after["spec"]["template"].merging(["metadata": ["labels": labels]])
-            if after["spec"]["template"]["spec"]["containers"].array.first?["image"].string != image { after["spec"]["template"]["spec"] = template["spec"] }
+            if after["spec"]["template"]["spec"]["containers"].array.first?["image"].string != image {
+                after["spec"]["template"]["spec"] = template["spec"]
+            }
             return after
         }
     }
@@ -85,13 +87,15 @@ struct PoolController: Sendable {
         let wanted = spec["replicas"].int ?? 1
         var own = store.owned(by: deployment.uid, .replicaSets)
         if !own.contains(where: { $0.name == name }), spec["paused"].bool != true || own.isEmpty {
-            var labels = spec["selector"]["matchLabels"].merging(spec["template"]["metadata"]["labels"].isNull ? [:] : spec["template"]["metadata"]["labels"])
+            var labels = spec["selector"]["matchLabels"].merging(
+                spec["template"]["metadata"]["labels"].isNull ? [:] : spec["template"]["metadata"]["labels"])
             labels[Self.templateHash] = .string(hash)
             var template = spec["template"].isNull ? ["spec": ["containers": [["name": "worker", "image": "worker"]]]] : spec["template"]
             template["metadata"]["labels"] = labels
             let body: JSONValue = [
                 "metadata": ["name": .string(name), "labels": labels, "ownerReferences": [Self.owner(deployment, .deployments)]],
-                "spec": ["replicas": JSONValue(wanted), "selector": ["matchLabels": labels], "template": template], "status": ["replicas": 0],
+                "spec": ["replicas": JSONValue(wanted), "selector": ["matchLabels": labels], "template": template],
+                "status": ["replicas": 0],
             ]
             if let created = try? store.create(.replicaSets, deployment.namespace, body, at: time) { own.append(created) }
         }
@@ -134,7 +138,8 @@ struct PoolController: Sendable {
         let wanted = set["spec"]["replicas"].int ?? (resource == .statefulSets ? 1 : 0)
         let surplus = Self.inOrderOfDeletion(pods, resource).prefix(max(0, pods.count - wanted))
         for pod in surplus { _ = try? store.delete(.pods, pod.namespace, pod.name) }
-        var labels = set["spec"]["selector"]["matchLabels"].merging(set["spec"]["template"]["metadata"]["labels"].isNull ? [:] : set["spec"]["template"]["metadata"]["labels"])
+        var labels = set["spec"]["selector"]["matchLabels"].merging(
+            set["spec"]["template"]["metadata"]["labels"].isNull ? [:] : set["spec"]["template"]["metadata"]["labels"])
         if let revision { labels[Self.revisionHash] = .string(revision) }
         guard !labels.members.isEmpty else { return }
         while pods.count < wanted {
@@ -166,7 +171,11 @@ struct PoolController: Sendable {
 
     static func inOrderOfDeletion(_ pods: [KubernetesObject], _ resource: TwinResource) -> [KubernetesObject] {
         let ranked = pods.map { (pod: $0, view: PodView($0)) }
-        if resource == .statefulSets { return ranked.sorted { $0.pod.name.count == $1.pod.name.count ? $0.pod.name > $1.pod.name : $0.pod.name.count > $1.pod.name.count }.map(\.pod) }
+        if resource == .statefulSets {
+            return ranked.sorted {
+                $0.pod.name.count == $1.pod.name.count ? $0.pod.name > $1.pod.name : $0.pod.name.count > $1.pod.name.count
+            }.map(\.pod)
+        }
         func rank(_ item: (pod: KubernetesObject, view: PodView)) -> (Int, Int, Int, Int) {
             let phase = item.view.node == nil ? 0 : item.view.phase == .pending ? 1 : 2
             let number = Int(item.pod.name.split(separator: "-").last ?? "") ?? 0
@@ -177,7 +186,8 @@ struct PoolController: Sendable {
     }
 
     private mutating func make(
-        _ name: String, _ owner: KubernetesObject, _ resource: TwinResource, labels: JSONValue, spec: JSONValue, _ store: inout ObjectStore, _ time: String
+        _ name: String, _ owner: KubernetesObject, _ resource: TwinResource, labels: JSONValue, spec: JSONValue, _ store: inout ObjectStore,
+        _ time: String
     ) -> KubernetesObject? {
         let pod: JSONValue = [
             "metadata": ["name": .string(name), "labels": labels, "ownerReferences": [Self.owner(owner, resource)]],
@@ -187,7 +197,8 @@ struct PoolController: Sendable {
         guard makesReady else { return created }
         let number = made
         return try? store.replace(.pods, created.namespace, created.name, expected: nil) { before throws(TwinStatus) in
-            Self.running(before, node: nodes.isEmpty ? "node" : nodes[number % nodes.count], ip: "10.0.\(number / 250).\(number % 250)").json
+            Self.running(before, node: nodes.isEmpty ? "node" : nodes[number % nodes.count], ip: "10.0.\(number / 250).\(number % 250)")
+                .json
         }
     }
 
@@ -205,9 +216,15 @@ struct PoolController: Sendable {
     private mutating func sandboxes(of pool: KubernetesObject, _ store: inout ObjectStore, _ time: String) {
         var own = store.owned(by: pool.uid, .sandboxes)
         let wanted = pool["spec"]["replicas"].int ?? 0
-        func isReady(_ sandbox: KubernetesObject) -> Bool { store.object(.pods, sandbox.namespace, sandbox.name).map { PodView($0).isReady } ?? false }
-        func rank(_ sandbox: KubernetesObject) -> (Int, Int) { (isReady(sandbox) ? 1 : 0, -(Int(sandbox.name.split(separator: "-").last ?? "") ?? 0)) }
-        for sandbox in own.sorted(by: { rank($0) < rank($1) }).prefix(max(0, own.count - wanted)) { _ = try? store.delete(.sandboxes, sandbox.namespace, sandbox.name) }
+        func isReady(_ sandbox: KubernetesObject) -> Bool {
+            store.object(.pods, sandbox.namespace, sandbox.name).map { PodView($0).isReady } ?? false
+        }
+        func rank(_ sandbox: KubernetesObject) -> (Int, Int) {
+            (isReady(sandbox) ? 1 : 0, -(Int(sandbox.name.split(separator: "-").last ?? "") ?? 0))
+        }
+        for sandbox in own.sorted(by: { rank($0) < rank($1) }).prefix(max(0, own.count - wanted)) {
+            _ = try? store.delete(.sandboxes, sandbox.namespace, sandbox.name)
+        }
         let label = Self.hash(["name": .string(pool.name)])
         while own.count < wanted {
             made += 1
@@ -235,7 +252,9 @@ struct PoolController: Sendable {
         let label = sandbox.labels[Self.warmPoolLabel]
         guard let pod = store.object(.pods, sandbox.namespace, sandbox.name) else {
             made += 1
-            _ = make(sandbox.name, sandbox, .sandboxes, labels: label.map { [Self.warmPoolLabel: .string($0)] } ?? [:], spec: .null, &store, time)
+            _ = make(
+                sandbox.name, sandbox, .sandboxes, labels: label.map { [Self.warmPoolLabel: .string($0)] } ?? [:], spec: .null, &store, time
+            )
             return
         }
         guard pod.labels[Self.warmPoolLabel] != label else { return }
@@ -250,7 +269,8 @@ struct PoolController: Sendable {
 
     static func owner(_ object: KubernetesObject, _ resource: TwinResource) -> JSONValue {
         [
-            "apiVersion": .string(resource.apiVersion), "kind": .string(resource.kind), "name": .string(object.name), "uid": .string(object.uid),
+            "apiVersion": .string(resource.apiVersion), "kind": .string(resource.kind), "name": .string(object.name),
+            "uid": .string(object.uid),
             "controller": true, "blockOwnerDeletion": true,
         ]
     }
@@ -258,7 +278,9 @@ struct PoolController: Sendable {
     /// Names in the order in which they were made.
     private static func padded(_ number: Int) -> String { String(repeating: "0", count: max(0, 4 - String(number).count)) + String(number) }
 
-    private func setStatus(of object: KubernetesObject, _ resource: TwinResource, _ store: inout ObjectStore, _ change: (inout JSONValue) -> Void) {
+    private func setStatus(
+        of object: KubernetesObject, _ resource: TwinResource, _ store: inout ObjectStore, _ change: (inout JSONValue) -> Void
+    ) {
         _ = try? store.replace(resource, object.namespace, object.name, expected: nil) { before throws(TwinStatus) in
             var after = before.json
             if after["status"].isNull { after["status"] = [:] }
@@ -270,7 +292,8 @@ struct PoolController: Sendable {
 
 extension ObjectStore {
     func all(_ resource: TwinResource) -> [KubernetesObject] {
-        objects.filter { $0.key.resource == resource }.sorted { ($0.key.namespace, $0.key.name) < ($1.key.namespace, $1.key.name) }.map(\.value)
+        objects.filter { $0.key.resource == resource }.sorted { ($0.key.namespace, $0.key.name) < ($1.key.namespace, $1.key.name) }.map(
+            \.value)
     }
 
     /// By controller reference.

@@ -5,10 +5,14 @@ import Kubernetes
 extension TwinAPI {
     /// TokenReview and SubjectAccessReview: answered, never stored. nil for other paths.
     mutating func review(_ request: TwinRequest, _ user: TwinUser) throws(TwinStatus) -> Answer? {
-        let paths = ["/apis/authentication.k8s.io/v1/tokenreviews": "tokenreviews", "/apis/authorization.k8s.io/v1/subjectaccessreviews": "subjectaccessreviews"]
+        let paths = [
+            "/apis/authentication.k8s.io/v1/tokenreviews": "tokenreviews",
+            "/apis/authorization.k8s.io/v1/subjectaccessreviews": "subjectaccessreviews",
+        ]
         guard request.method == "POST", let plural = paths[request.path] else { return nil }
         let group = plural == "tokenreviews" ? "authentication.k8s.io" : "authorization.k8s.io"
-        let resource = TwinResource(group, "v1", plural, plural == "tokenreviews" ? "TokenReview" : "SubjectAccessReview", isNamespaced: false)
+        let resource = TwinResource(
+            group, "v1", plural, plural == "tokenreviews" ? "TokenReview" : "SubjectAccessReview", isNamespaced: false)
         guard user.mayDo("create", plural, group) else {
             throw .forbidden(resource, user: user.name, verb: "create", subresource: nil, namespace: nil, name: nil)
         }
@@ -60,15 +64,18 @@ extension TwinAPI {
         var list: [JSONValue] = []
         for resource in here {
             list.append([
-                "name": .string(resource.plural), "singularName": .string(resource.kind.lowercased()), "namespaced": .bool(resource.isNamespaced),
+                "name": .string(resource.plural), "singularName": .string(resource.kind.lowercased()),
+                "namespaced": .bool(resource.isNamespaced),
                 "kind": .string(resource.kind), "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"],
             ])
             guard resource.hasScale else { continue }
             list.append([
-                "name": .string("\(resource.plural)/scale"), "singularName": "", "namespaced": .bool(resource.isNamespaced), "group": "autoscaling",
+                "name": .string("\(resource.plural)/scale"), "singularName": "", "namespaced": .bool(resource.isNamespaced),
+                "group": "autoscaling",
                 "version": "v1", "kind": "Scale", "verbs": ["get", "patch", "update"],
             ])
         }
-        return .json(200, ["kind": "APIResourceList", "apiVersion": "v1", "groupVersion": .string(first.apiVersion), "resources": .array(list)])
+        return .json(
+            200, ["kind": "APIResourceList", "apiVersion": "v1", "groupVersion": .string(first.apiVersion), "resources": .array(list)])
     }
 }

@@ -43,7 +43,8 @@ struct TwinAPI: Sendable {
         let verb = Self.verb(request, place)
         let named = place.subresource.map { "\(place.resource.plural)/\($0)" } ?? place.resource.plural
         guard user.mayDo(verb, named, place.resource.group) else {
-            throw .forbidden(place.resource, user: user.name, verb: verb, subresource: place.subresource, namespace: place.namespace, name: place.name)
+            throw .forbidden(
+                place.resource, user: user.name, verb: verb, subresource: place.subresource, namespace: place.namespace, name: place.name)
         }
         switch verb {
         case "watch": return try watch(request, place)
@@ -74,7 +75,9 @@ struct TwinAPI: Sendable {
     }
 
     private func parse(_ request: TwinRequest) throws(TwinStatus) -> JSONValue {
-        do throws(JSONFault) { return try JSONValue(parsing: request.body) } catch { throw .badRequest("the object provided is not JSON: \(error.problem)") }
+        do throws(JSONFault) { return try JSONValue(parsing: request.body) } catch {
+            throw .badRequest("the object provided is not JSON: \(error.problem)")
+        }
     }
 
     private var now: String { String(time().rfc3339.prefix(19)) + "Z" }
@@ -110,13 +113,18 @@ struct TwinAPI: Sendable {
         }
         let listed = items.map { place.resource.isCustom ? $0.json : $0.json.without("kind").without("apiVersion") }
         return .json(
-            200, ["kind": .string("\(place.resource.kind)List"), "apiVersion": .string(place.resource.apiVersion), "metadata": metadata, "items": .array(listed)])
+            200,
+            [
+                "kind": .string("\(place.resource.kind)List"), "apiVersion": .string(place.resource.apiVersion), "metadata": metadata,
+                "items": .array(listed),
+            ])
     }
 
     private func watch(_ request: TwinRequest, _ place: TwinPlace) throws(TwinStatus) -> Answer {
         var start = WatchStart(
             resource: place.resource, namespace: place.namespace,
-            selector: try Selector(labels: request.query["labelSelector"], fields: request.query["fieldSelector"]), lines: [], isOver: false,
+            selector: try Selector(labels: request.query["labelSelector"], fields: request.query["fieldSelector"]), lines: [],
+            isOver: false,
             timeoutSeconds: max(1, request.query["timeoutSeconds"].flatMap { Int($0) } ?? 1_800),
             wantsBookmarks: ["1", "true"].contains(request.query["allowWatchBookmarks"] ?? ""))
         if request.query["sendInitialEvents"] == "true" {
@@ -158,7 +166,9 @@ struct TwinAPI: Sendable {
         let expected = body["metadata"]["resourceVersion"].string
         let isStatus = place.subresource == "status"
         return try store.replace(resource, place.namespace, name, expected: expected) { before throws(TwinStatus) in
-            if isPatch, let uid = body["metadata"]["uid"].string, uid != before.uid { throw .uidConflict(resource, name, expected: uid, actual: before.uid) }
+            if isPatch, let uid = body["metadata"]["uid"].string, uid != before.uid {
+                throw .uidConflict(resource, name, expected: uid, actual: before.uid)
+            }
             var after = isPatch ? before.json.merging(body) : body
             if isStatus {
                 var kept = before.json
@@ -176,10 +186,13 @@ struct TwinAPI: Sendable {
     private mutating func changeScale(_ body: JSONValue, _ place: TwinPlace, isPatch: Bool) throws(TwinStatus) -> JSONValue {
         let name = place.name ?? ""
         let resource = place.resource
-        let changed = try store.replace(resource, place.namespace, name, expected: body["metadata"]["resourceVersion"].string) { before throws(TwinStatus) in
+        let changed = try store.replace(resource, place.namespace, name, expected: body["metadata"]["resourceVersion"].string) {
+            before throws(TwinStatus) in
             let scale = TwinScale.scale(of: before, resource)
             let wanted = isPatch ? scale.merging(body) : body
-            guard let replicas = wanted["spec"]["replicas"].int ?? (isPatch ? nil : 0) else { throw .badRequest("spec.replicas is not a number") }
+            guard let replicas = wanted["spec"]["replicas"].int ?? (isPatch ? nil : 0) else {
+                throw .badRequest("spec.replicas is not a number")
+            }
             guard replicas >= 0 else { throw .negativeReplicas(resource, name, replicas) }
             var after = before
             after["spec"]["replicas"] = JSONValue(replicas)
@@ -197,7 +210,8 @@ struct TwinAPI: Sendable {
                 let label = field == "uid" ? "UID" : "ResourceVersion"
                 throw TwinStatus(
                     409, reason: "Conflict",
-                    message: "Operation cannot be fulfilled on \(place.resource.qualified) \"\(name)\": the \(label) in the precondition (\(expected)) does not match the \(label) in record (\(actual)). The object might have been deleted and then recreated",
+                    message:
+                        "Operation cannot be fulfilled on \(place.resource.qualified) \"\(name)\": the \(label) in the precondition (\(expected)) does not match the \(label) in record (\(actual)). The object might have been deleted and then recreated",
                     details: TwinStatus.details(place.resource, name: name))
             }
         }
@@ -231,7 +245,8 @@ extension TwinAPI.WatchStart {
 
     func bookmark(at version: Int) -> JSONValue {
         let object: JSONValue = [
-            "kind": .string(resource.kind), "apiVersion": .string(resource.apiVersion), "metadata": ["resourceVersion": .string("\(version)")],
+            "kind": .string(resource.kind), "apiVersion": .string(resource.apiVersion),
+            "metadata": ["resourceVersion": .string("\(version)")],
         ]
         return ["type": "BOOKMARK", "object": object]
     }
@@ -251,6 +266,7 @@ enum TwinScale {
 
     static func selector(of object: KubernetesObject, _ resource: TwinResource) -> String? {
         if resource.isCustom { return resource.hasSelectorPath ? object["status"]["selector"].string : nil }
-        return object["spec"]["selector"]["matchLabels"].strings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+        return object["spec"]["selector"]["matchLabels"].strings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(
+            separator: ",")
     }
 }

@@ -60,7 +60,9 @@ package final class TwinAggregator: Sendable {
 
     /// Looks whether the extension answers its group's discovery.
     package func checkAvailability() async -> Bool {
-        let answer = await send(Self.versionPath, [("User-Agent", "Go-http-client/1.1"), ("X-Remote-Group", "system:masters"), ("X-Remote-User", "system:kube-aggregator")])
+        let answer = await send(
+            Self.versionPath,
+            [("User-Agent", "Go-http-client/1.1"), ("X-Remote-Group", "system:masters"), ("X-Remote-User", "system:kube-aggregator")])
         state.withLock { $0.isAvailable = answer.status == 200 }
         return answer.status == 200
     }
@@ -74,10 +76,13 @@ package final class TwinAggregator: Sendable {
 
     func forward(_ request: TwinRequest, user: TwinUser) async -> (status: Int, body: [UInt8]) {
         guard isAvailable else { return (503, Array("service unavailable\n".utf8)) }
-        var headers = request.headers.filter { !["authorization", "host", "connection", "content-length", "accept-encoding"].contains($0.key) && !$0.key.hasPrefix("x-remote-") }
-            .map { ($0.key, $0.value) }
+        var headers = request.headers.filter {
+            !["authorization", "host", "connection", "content-length", "accept-encoding"].contains($0.key) && !$0.key.hasPrefix("x-remote-")
+        }
+        .map { ($0.key, $0.value) }
         headers += [
-            ("Audit-Id", UUID().uuidString.lowercased()), ("X-Forwarded-For", "127.0.0.1"), ("X-Forwarded-Host", host), ("X-Forwarded-Proto", "https"),
+            ("Audit-Id", UUID().uuidString.lowercased()), ("X-Forwarded-For", "127.0.0.1"), ("X-Forwarded-Host", host),
+            ("X-Forwarded-Proto", "https"),
             ("X-Forwarded-Uri", request.path), ("X-Remote-User", user.name), ("X-Remote-Uid", user.name),
         ]
         headers += (user.groups + ["system:authenticated"]).map { ("X-Remote-Group", $0) }
@@ -103,7 +108,9 @@ extension TwinAPI {
     /// Who may pass to the extension with this request: metrics are read as a `list` of a resource of their name.
     func admit(_ request: TwinRequest) throws(TwinStatus) -> TwinUser {
         let user = try authenticate(request)
-        guard let metric = request.path.dropFirst(TwinAggregator.versionPath.count).split(separator: "/").dropFirst(2).first else { return user }
+        guard let metric = request.path.dropFirst(TwinAggregator.versionPath.count).split(separator: "/").dropFirst(2).first else {
+            return user
+        }
         let resource = TwinResource(TwinAggregator.group, "v1beta1", metric.removingPercent, "ExternalMetricValueList")
         guard user.mayDo("list", resource.plural, resource.group) else {
             throw .forbidden(resource, user: user.name, verb: "list", subresource: nil, namespace: nil, name: nil)

@@ -24,7 +24,9 @@ package struct TwinCertificates: Sendable {
     private static let made = Result { try make() }
 
     /// A certificate under an authority of its own.
-    static func issue(_ authority: String, _ subject: String, _ ext: String) throws -> (authority: [UInt8], certificate: [UInt8], key: [UInt8]) {
+    static func issue(_ authority: String, _ subject: String, _ ext: String) throws -> (
+        authority: [UInt8], certificate: [UInt8], key: [UInt8]
+    ) {
         try inFolder { folder in
             try makeAuthority(authority, in: folder)
             try issue("one", subject, ext, in: folder)
@@ -40,10 +42,17 @@ package struct TwinCertificates: Sendable {
     }
 
     private static func makeAuthority(_ name: String, in folder: URL) throws {
-        try run(in: folder, ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=\(name)", "-keyout", "ca.key", "-out", "ca.crt"])
+        try run(
+            in: folder,
+            [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=\(name)",
+                "-keyout", "ca.key", "-out", "ca.crt",
+            ])
     }
 
-    private static func read(_ file: String, _ folder: URL) throws -> [UInt8] { Array(try Data(contentsOf: folder.appendingPathComponent(file))) }
+    private static func read(_ file: String, _ folder: URL) throws -> [UInt8] {
+        Array(try Data(contentsOf: folder.appendingPathComponent(file)))
+    }
 
     private static func make() throws -> TwinCertificates {
         try inFolder { folder in
@@ -58,8 +67,18 @@ package struct TwinCertificates: Sendable {
 
     private static func issue(_ name: String, _ subject: String, _ ext: String, in folder: URL) throws {
         try Data(ext.utf8).write(to: folder.appendingPathComponent("\(name).ext"))
-        try run(in: folder, ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", subject, "-keyout", "\(name).key", "-out", "\(name).csr"])
-        try run(in: folder, ["x509", "-req", "-in", "\(name).csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "\(name).ext", "-out", "\(name).crt"])
+        try run(
+            in: folder,
+            [
+                "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", subject, "-keyout", "\(name).key",
+                "-out", "\(name).csr",
+            ])
+        try run(
+            in: folder,
+            [
+                "x509", "-req", "-in", "\(name).csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile",
+                "\(name).ext", "-out", "\(name).crt",
+            ])
     }
 
     private static func run(in folder: URL, _ arguments: [String]) throws {
@@ -72,7 +91,8 @@ package struct TwinCertificates: Sendable {
         try process.run()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
-            throw OpenSSLFault(description: "openssl \(arguments.first ?? "") ended with \(process.terminationStatus): is openssl installed?")
+            throw OpenSSLFault(
+                description: "openssl \(arguments.first ?? "") ended with \(process.terminationStatus): is openssl installed?")
         }
     }
 }

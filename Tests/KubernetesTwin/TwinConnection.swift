@@ -63,7 +63,8 @@ final class TwinConnection: ChannelInboundHandler {
                 loopBound.value.0.carryOut(request, loopBound.value.1)
             }
         case .respond(let status, let retryAfterSeconds, let body):
-            respond(status, Array(body.utf8), type: "text/plain", headers: retryAfterSeconds.map { [("Retry-After", "\($0)")] } ?? [], context)
+            respond(
+                status, Array(body.utf8), type: "text/plain", headers: retryAfterSeconds.map { [("Retry-After", "\($0)")] } ?? [], context)
         }
     }
 
@@ -79,7 +80,8 @@ final class TwinConnection: ChannelInboundHandler {
             { lines in eventLoop.execute { loopBound.value.0.write(lines, loopBound.value.1) } },
             { cut in eventLoop.execute { loopBound.value.0.finish(cut: cut, loopBound.value.1) } })
         guard case .watch(let start) = answer else { return respond(answer, context) }
-        let head = HTTPResponseHead(version: .http1_1, status: .ok, headers: ["Content-Type": "application/json", "Transfer-Encoding": "chunked"])
+        let head = HTTPResponseHead(
+            version: .http1_1, status: .ok, headers: ["Content-Type": "application/json", "Transfer-Encoding": "chunked"])
         context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
         write(start.lines, context)
         watcher = id
@@ -92,7 +94,8 @@ final class TwinConnection: ChannelInboundHandler {
         respond(status, json.bytes, type: "application/json", headers: headers, context)
     }
 
-    private func respond(_ status: Int, _ body: [UInt8], type: String, headers extra: [(String, String)], _ context: ChannelHandlerContext) {
+    private func respond(_ status: Int, _ body: [UInt8], type: String, headers extra: [(String, String)], _ context: ChannelHandlerContext)
+    {
         var headers: HTTPHeaders = ["Content-Type": type, "Content-Length": "\(body.count)"]
         for (name, value) in extra { headers.add(name: name, value: value) }
         let head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: status), headers: headers)
@@ -131,7 +134,9 @@ final class TwinConnection: ChannelInboundHandler {
     }
 
     /// The last bookmark comes a little before the end, as the real server's does.
-    private func schedule(_ start: TwinAPI.WatchStart, _ loopBound: NIOLoopBound<(TwinConnection, ChannelHandlerContext)>, _ eventLoop: any EventLoop) {
+    private func schedule(
+        _ start: TwinAPI.WatchStart, _ loopBound: NIOLoopBound<(TwinConnection, ChannelHandlerContext)>, _ eventLoop: any EventLoop
+    ) {
         let milliseconds = Int64(start.timeoutSeconds) * 1_000
         let (core, id) = (core, watcher)
         timers.append(eventLoop.scheduleTask(in: .milliseconds(max(milliseconds / 2, milliseconds - 2_000))) { core.sendBookmarks(to: id) })

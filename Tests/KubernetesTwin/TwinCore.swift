@@ -79,7 +79,9 @@ final class TwinCore: Sendable {
     // MARK: - Watches
 
     /// Answers a watch: the first lines go out, and the watch hears of every change from then on. nil where it is over at once.
-    func watch(_ request: TwinRequest, _ send: @escaping @Sendable ([JSONValue]) -> Void, _ end: @escaping @Sendable (_ cut: Bool) -> Void) -> (answer: TwinAPI.Answer, id: Int?) {
+    func watch(_ request: TwinRequest, _ send: @escaping @Sendable ([JSONValue]) -> Void, _ end: @escaping @Sendable (_ cut: Bool) -> Void)
+        -> (answer: TwinAPI.Answer, id: Int?)
+    {
         state.withLock { state in
             let answer = state.api.answer(request)
             guard case .watch(let start) = answer, !start.isOver else { return (answer, nil) }

@@ -8,7 +8,8 @@ enum TwinDefaults {
     static func apply(_ resource: TwinResource, _ object: JSONValue) -> JSONValue {
         switch resource {
         case .deployments: deployment(object)
-        case .statefulSets: filled(object, ["spec": filled(object["spec"], ["replicas": 1]), "status": ["replicas": 0, "availableReplicas": 0]])
+        case .statefulSets:
+            filled(object, ["spec": filled(object["spec"], ["replicas": 1]), "status": ["replicas": 0, "availableReplicas": 0]])
         case .events: filled(object, ["deprecatedSource": [:], "deprecatedFirstTimestamp": nil, "deprecatedLastTimestamp": nil])
         case .pods: filled(podSpec(object), ["status": ["phase": "Pending", "qosClass": "BestEffort"]])
         default: object
@@ -20,7 +21,8 @@ enum TwinDefaults {
         object["spec"] = filled(
             object["spec"],
             [
-                "replicas": 1, "strategy": ["type": "RollingUpdate", "rollingUpdate": ["maxUnavailable": "25%", "maxSurge": "25%"]], "revisionHistoryLimit": 10,
+                "replicas": 1, "strategy": ["type": "RollingUpdate", "rollingUpdate": ["maxUnavailable": "25%", "maxSurge": "25%"]],
+                "revisionHistoryLimit": 10,
                 "progressDeadlineSeconds": 600,
             ])
         object["spec"]["template"] = podSpec(object["spec"]["template"])
@@ -33,7 +35,10 @@ enum TwinDefaults {
         let containers = object["spec"]["containers"].array.map {
             filled(
                 $0,
-                ["resources": [:], "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File", "imagePullPolicy": "Always"])
+                [
+                    "resources": [:], "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File",
+                    "imagePullPolicy": "Always",
+                ])
         }
         object["spec"] = filled(
             object["spec"],

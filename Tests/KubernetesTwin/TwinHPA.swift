@@ -24,7 +24,8 @@ package struct TwinHPA: Sendable {
         package var targetMilli: Int64
         package var bounds: ClosedRange<Int>
 
-        package init(namespace: String, deployment: String, metric: String, selector: String, targetMilli: Int64, bounds: ClosedRange<Int>) {
+        package init(namespace: String, deployment: String, metric: String, selector: String, targetMilli: Int64, bounds: ClosedRange<Int>)
+        {
             self.namespace = namespace
             self.deployment = deployment
             self.metric = metric
@@ -90,7 +91,8 @@ package struct TwinHPA: Sendable {
 
     /// As the controller's client asks for it.
     package func metric() async throws -> Metric {
-        let path = "/apis/external.metrics.k8s.io/v1beta1/namespaces/\(spec.namespace)/\(spec.metric)?labelSelector=\(Self.formEncoded(spec.selector))"
+        let path =
+            "/apis/external.metrics.k8s.io/v1beta1/namespaces/\(spec.namespace)/\(spec.metric)?labelSelector=\(Self.formEncoded(spec.selector))"
         var request = HTTPClientRequest(url: server + path)
         request.headers.add(name: "User-Agent", value: Self.userAgent)
         request.headers.add(name: "Accept", value: "application/vnd.kubernetes.protobuf, */*")
@@ -99,7 +101,9 @@ package struct TwinHPA: Sendable {
         let body = Array(buffer: try await response.body.collect(upTo: Self.answerBytes))
         let items = response.status == .ok ? (try? JSONValue(parsing: body))?["items"].array ?? [] : []
         let values = try items.map { try Quantity.parse($0["value"].string ?? "", decimals: Quantity.milliDecimals) }
-        return Metric(status: Int(response.status.code), milli: values.isEmpty ? nil : values.reduce(0, +), body: String(decoding: body, as: UTF8.self))
+        return Metric(
+            status: Int(response.status.code), milli: values.isEmpty ? nil : values.reduce(0, +),
+            body: String(decoding: body, as: UTF8.self))
     }
 
     /// Go's `url.QueryEscape`.

@@ -17,7 +17,8 @@ package struct TwinResource: Hashable, Sendable {
     package var hasGeneration = false
 
     package init(
-        _ group: String, _ version: String, _ plural: String, _ kind: String, isNamespaced: Bool = true, isCustom: Bool = false, hasScale: Bool = false,
+        _ group: String, _ version: String, _ plural: String, _ kind: String, isNamespaced: Bool = true, isCustom: Bool = false,
+        hasScale: Bool = false,
         hasSelectorPath: Bool = false, hasGeneration: Bool = false
     ) {
         self.group = group
@@ -36,9 +37,11 @@ package struct TwinResource: Hashable, Sendable {
     var qualifiedKind: String { group.isEmpty ? kind : "\(kind).\(group)" }
 
     /// Its CRD declares no labelSelectorPath.
-    package static let workerPools = TwinResource("ate.dev", "v1alpha1", "workerpools", "WorkerPool", isCustom: true, hasScale: true, hasGeneration: true)
+    package static let workerPools = TwinResource(
+        "ate.dev", "v1alpha1", "workerpools", "WorkerPool", isCustom: true, hasScale: true, hasGeneration: true)
     package static let sandboxWarmPools = TwinResource(
-        "extensions.agents.x-k8s.io", "v1alpha1", "sandboxwarmpools", "SandboxWarmPool", isCustom: true, hasScale: true, hasSelectorPath: true, hasGeneration: true)
+        "extensions.agents.x-k8s.io", "v1alpha1", "sandboxwarmpools", "SandboxWarmPool", isCustom: true, hasScale: true,
+        hasSelectorPath: true, hasGeneration: true)
     package static let sandboxes = TwinResource("agents.x-k8s.io", "v1beta1", "sandboxes", "Sandbox", isCustom: true, hasGeneration: true)
     package static let deployments = TwinResource("apps", "v1", "deployments", "Deployment", hasScale: true, hasGeneration: true)
     package static let statefulSets = TwinResource("apps", "v1", "statefulsets", "StatefulSet", hasScale: true, hasGeneration: true)
@@ -49,13 +52,15 @@ package struct TwinResource: Hashable, Sendable {
     package static let events = TwinResource("events.k8s.io", "v1", "events", "Event")
     /// The same objects as a real server's; here a store of their own.
     package static let coreEvents = TwinResource("", "v1", "events", "Event")
-    package static let autoscalers = TwinResource("greenroom.dev", "v1", "workerpoolautoscalers", "WorkerPoolAutoscaler", isCustom: true, hasGeneration: true)
+    package static let autoscalers = TwinResource(
+        "greenroom.dev", "v1", "workerpoolautoscalers", "WorkerPoolAutoscaler", isCustom: true, hasGeneration: true)
 
     package static let configMaps = TwinResource("", "v1", "configmaps", "ConfigMap")
     package static let apiServices = TwinResource("apiregistration.k8s.io", "v1", "apiservices", "APIService", isNamespaced: false)
 
     package static let all = [
-        workerPools, sandboxWarmPools, sandboxes, deployments, replicaSets, statefulSets, pods, nodes, leases, events, coreEvents, autoscalers, configMaps, apiServices,
+        workerPools, sandboxWarmPools, sandboxes, deployments, replicaSets, statefulSets, pods, nodes, leases, events, coreEvents,
+        autoscalers, configMaps, apiServices,
     ]
 }
 

@@ -30,7 +30,10 @@ final class Bench: Sendable {
     private let asked = Mutex(0)
     private let looked = Mutex(0)
 
-    init(_ script: String, limits: LocalWorkersConfiguration.Limits = .quick, arguments: [String] = [], nodes: [String] = [], executable: String? = nil) throws {
+    init(
+        _ script: String, limits: LocalWorkersConfiguration.Limits = .quick, arguments: [String] = [], nodes: [String] = [],
+        executable: String? = nil
+    ) throws {
         var template = Array("/tmp/greenroom-local-XXXXXX".utf8CString)
         directory = try #require(mkdtemp(&template).map { String(cString: $0) })
         owner = "log-\(directory.suffix(6))"
@@ -78,12 +81,15 @@ final class Bench: Sendable {
     }
 
     func process(of worker: String) -> ProcessIdentity? {
-        marked.first { ProcessTable.environmentValue(OwnershipMarker.worker, of: $0.identity.pid) == worker && $0.session == $0.identity.pid }?.identity
+        marked.first {
+            ProcessTable.environmentValue(OwnershipMarker.worker, of: $0.identity.pid) == worker && $0.session == $0.identity.pid
+        }?.identity
     }
 
     /// The worker itself, and nothing that it started: a child of this process.
     func leader(of worker: String) -> ProcessIdentity? {
-        marked.first { $0.parent == getpid() && ProcessTable.environmentValue(OwnershipMarker.worker, of: $0.identity.pid) == worker }?.identity
+        marked.first { $0.parent == getpid() && ProcessTable.environmentValue(OwnershipMarker.worker, of: $0.identity.pid) == worker }?
+            .identity
     }
 
     func close() async {
@@ -123,7 +129,8 @@ final class Bench: Sendable {
 
 /// Runs a test on a bench, and ends all it started whatever comes of it.
 func withBench(
-    _ script: String, limits: LocalWorkersConfiguration.Limits = .quick, arguments: [String] = [], nodes: [String] = [], executable: String? = nil,
+    _ script: String, limits: LocalWorkersConfiguration.Limits = .quick, arguments: [String] = [], nodes: [String] = [],
+    executable: String? = nil,
     _ test: (Bench) async throws -> Void
 ) async throws {
     let bench = try Bench(script, limits: limits, arguments: arguments, nodes: nodes, executable: executable)

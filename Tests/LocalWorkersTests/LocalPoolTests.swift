@@ -97,14 +97,15 @@ import Testing
 }
 
 @Suite struct LineForwardingTests {
-    @Test(arguments: [
-        (["a\nb\n"], ["a", "b"]),
-        (["a", "b\r\n", "\n\nc"], ["ab", "c"]),
-        (["12345678\n"], ["12345678"]),
-        (["1234567890\nx\n"], ["12345678… (2 more bytes)", "x"]),
-        (["12345678", "9", "0"], ["12345678… (2 more bytes)"]),
-        ([], []),
-    ] as [([String], [String])])
+    @Test(
+        arguments: [
+            (["a\nb\n"], ["a", "b"]),
+            (["a", "b\r\n", "\n\nc"], ["ab", "c"]),
+            (["12345678\n"], ["12345678"]),
+            (["1234567890\nx\n"], ["12345678… (2 more bytes)", "x"]),
+            (["12345678", "9", "0"], ["12345678… (2 more bytes)"]),
+            ([], []),
+        ] as [([String], [String])])
     func `lines are cut and bounded`(chunks: [String], lines: [String]) {
         var splitter = LineSplitter(limitBytes: 8)
         var found: [String] = []
@@ -124,7 +125,9 @@ import Testing
     @Test func `a command's name may hold anything`() throws {
         let fields = "S 7 70 71 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1 2"
         let status = try #require(ProcessTable.parse(stat: Array("42 (a ) (b\n) \(fields)".utf8), pid: 42))
-        #expect(status == ProcessStatus(identity: ProcessIdentity(pid: 42, startTicks: 987_654), parent: 7, session: 71, state: UInt8(ascii: "S")))
+        #expect(
+            status
+                == ProcessStatus(identity: ProcessIdentity(pid: 42, startTicks: 987_654), parent: 7, session: 71, state: UInt8(ascii: "S")))
         #expect(status.isAlive)
         #expect(ProcessTable.parse(stat: Array("42 (a) Z 1".utf8), pid: 42) == nil)
     }

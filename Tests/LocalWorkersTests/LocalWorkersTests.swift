@@ -15,7 +15,10 @@ import Testing
             let names = bench.up.sorted()
             #expect(Set(names).count == 2)
             let words = bench.log.entries.filter { $0.worker == names[0] && $0.message.hasPrefix("up") }.map(\.message)
-            #expect(words == ["up worker --server http://127.0.0.1:1 --pool ns/p --name \(names[0]) --slots 3 --exit-on-eof --token-file /tokens --restore-millis 9,1 -- /bin/echo hi"])
+            #expect(
+                words == [
+                    "up worker --server http://127.0.0.1:1 --pool ns/p --name \(names[0]) --slots 3 --exit-on-eof --token-file /tokens --restore-millis 9,1 -- /bin/echo hi"
+                ])
             #expect(try await bench.workers.observe(bench.pool()) == TargetObservation(specReplicas: 2, readyReplicas: 2))
         }
     }
@@ -113,7 +116,9 @@ import Testing
             bench.neverReady.withLock { $0 = true }
             try await bench.resize(1)
             try await eventually("three starts came to nothing") { bench.reports.count >= 3 }
-            for report in bench.reports { #expect(report.hasPrefix("scale.failed ns/p ") && report.contains("exited with status 3: no such server")) }
+            for report in bench.reports {
+                #expect(report.hasPrefix("scale.failed ns/p ") && report.contains("exited with status 3: no such server"))
+            }
         }
     }
 
@@ -128,7 +133,9 @@ import Testing
             let first = try #require(bench.up.first.flatMap { bench.process(of: $0) })
             try await eventually("three starts came to nothing; \(bench.reports)") { bench.reports.count >= 3 }
             for report in bench.reports {
-                #expect(report.hasPrefix("scale.failed ns/p ") && report.contains("isn't ready: the log hasn't heard of it 0 s after its start"))
+                #expect(
+                    report.hasPrefix("scale.failed ns/p ") && report.contains("isn't ready: the log hasn't heard of it 0 s after its start")
+                )
             }
             #expect(bench.reports.enumerated().allSatisfy { $1.contains(#""attempt":\#($0 + 1)"#) })
             #expect(!ProcessTable.isAlive(first))
@@ -150,7 +157,9 @@ import Testing
     @Test func `a worker that can't be started is told of each time`() async throws {
         try await withBench(Bench.obedient, executable: "/nowhere/at/all") { bench in
             do { try await bench.resize(1) } catch is ActuationFault {}
-            try await eventually("it is told") { bench.reports.contains { $0.hasPrefix("scale.failed ns/p ") && $0.contains("/nowhere/at/all") } }
+            try await eventually("it is told") {
+                bench.reports.contains { $0.hasPrefix("scale.failed ns/p ") && $0.contains("/nowhere/at/all") }
+            }
         }
     }
 
@@ -198,9 +207,10 @@ import Testing
             #expect(bench.log.entries.contains { $0.level == .warning && $0.message.contains("still holds an actor") })
             bench.set(worker, busy: false)
             try await eventually("it is killed") { bench.reports.count == 2 && bench.marked.isEmpty }
-            #expect(bench.reports == [
-                "worker.draining \(worker) removed, and still there after 0 s", "worker.gone \(worker) removed: killed by signal 9",
-            ])
+            #expect(
+                bench.reports == [
+                    "worker.draining \(worker) removed, and still there after 0 s", "worker.gone \(worker) removed: killed by signal 9",
+                ])
         }
     }
 
@@ -240,8 +250,12 @@ import Testing
         try await withBench(Bench.obedient) { bench in
             try await bench.resize(0, fence: 7)
             await #expect(throws: ActuationFault.fenced(current: Fence(7))) { try await bench.resize(1, fence: 6) }
-            await #expect(throws: ActuationFault.fenced(current: Fence(7))) { try await bench.workers.drain("w", of: bench.pool(), fence: Fence(6)) }
-            await #expect(throws: ActuationFault.fenced(current: Fence(7))) { try await bench.workers.remove("w", of: bench.pool(), fence: Fence(6)) }
+            await #expect(throws: ActuationFault.fenced(current: Fence(7))) {
+                try await bench.workers.drain("w", of: bench.pool(), fence: Fence(6))
+            }
+            await #expect(throws: ActuationFault.fenced(current: Fence(7))) {
+                try await bench.workers.remove("w", of: bench.pool(), fence: Fence(6))
+            }
             try await bench.workers.resize(bench.pool("ns/other"), to: 0, fence: Fence(1))
             #expect(bench.marked.isEmpty)
         }
@@ -346,7 +360,9 @@ import Testing
     private func leave(_ script: String, owner: String, worker: String) async throws {
         _ = try await Subprocess.run(
             .path("/bin/sh"), arguments: ["-c", "setsid /bin/sh -c \"$1\" < /dev/null > /dev/null 2>&1 &", "sh", script],
-            environment: .inherit.updating([.init(stringLiteral: OwnershipMarker.owner): owner, .init(stringLiteral: OwnershipMarker.worker): worker]),
+            environment: .inherit.updating([
+                .init(stringLiteral: OwnershipMarker.owner): owner, .init(stringLiteral: OwnershipMarker.worker): worker,
+            ]),
             output: .discarded, error: .discarded)
     }
 
@@ -355,7 +371,9 @@ import Testing
             try await leave("read -r x < \(bench.directory)/worker.never", owner: bench.owner, worker: "p-00000-1")
             try await leave("trap '' TERM; read -r x < \(bench.directory)/worker.never", owner: bench.owner, worker: "p-00000-2")
             try await leave("read -r x < \(bench.directory)/worker.never", owner: "\(bench.owner)-other", worker: "p-00000-3")
-            try await eventually("they run on their own") { bench.marked.count == 2 && bench.marked.allSatisfy { $0.session == $0.identity.pid } }
+            try await eventually("they run on their own") {
+                bench.marked.count == 2 && bench.marked.allSatisfy { $0.session == $0.identity.pid }
+            }
             await bench.workers.start()
             #expect(bench.marked.isEmpty)
             let reason = "the service it belonged to ended"

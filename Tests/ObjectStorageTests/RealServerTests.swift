@@ -29,7 +29,8 @@ import Testing
 
     private func store(_ server: Server, key: AccessKey?) throws -> ObjectStore {
         var configuration = StoreConfiguration(
-            endpoint: try StoreEndpoint("http://127.0.0.1:\(server.port)", for: .s3, style: .path), region: "us-east-1", credentials: key.map { .fixed($0) } ?? .anonymous)
+            endpoint: try StoreEndpoint("http://127.0.0.1:\(server.port)", for: .s3, style: .path), region: "us-east-1",
+            credentials: key.map { .fixed($0) } ?? .anonymous)
         configuration.limits.attempts = 2
         configuration.limits.firstPause = .milliseconds(10)
         return try ObjectStore(.s3, configuration)
@@ -58,7 +59,10 @@ import Testing
         #expect(try await store.snapshot(at: .made("s3://snapshots/actors/folder/")) == .present(bytes: 1_024))
         #expect(try await store.snapshot(at: .made("s3://snapshots/actors/none")) == .gone)
         let goldens = try await GoldenLayout.goldens(GoldenLayout(.made("s3://snapshots/golden")), in: store)
-        #expect(goldens.map { "\($0.template) \($0.uri) \($0.bytes)" } == ["t-one s3://snapshots/golden/t-one/v1 10", "t-two s3://snapshots/golden/t-two/v1/ 23"])
+        #expect(
+            goldens.map { "\($0.template) \($0.uri) \($0.bytes)" } == [
+                "t-one s3://snapshots/golden/t-one/v1 10", "t-two s3://snapshots/golden/t-two/v1/ 23",
+            ])
     }
 
     private func refusals(_ store: ObjectStore) async throws {
@@ -92,7 +96,10 @@ import Testing
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let process = Process()
         process.executableURL = URL(fileURLWithPath: python)
-        process.arguments = [root.appendingPathComponent("Tests/Peers/s3_server.py").path, "--venv", root.appendingPathComponent(".build-peers/s3-venv").path]
+        process.arguments = [
+            root.appendingPathComponent("Tests/Peers/s3_server.py").path, "--venv",
+            root.appendingPathComponent(".build-peers/s3-venv").path,
+        ]
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output

@@ -31,10 +31,12 @@ struct HTTPPeersTests {
         configuration.tls = try await certificate(in: folder)
         // The script waits for the answers to bodies that stop half way.
         configuration.limits.stallSeconds = 2
-        let server = try await HTTPServer.start(configuration, parts: ServiceParts(log: log, plane: QuietPlane()), log: Logger(label: "peers"))
+        let server = try await HTTPServer.start(
+            configuration, parts: ServiceParts(log: log, plane: QuietPlane()), log: Logger(label: "peers"))
         do {
             try await run(
-                python, http: "http://127.0.0.1:\(server.cleartextPort ?? 0)", https: server.tlsPort.map { "https://127.0.0.1:\($0)" }, token: nil)
+                python, http: "http://127.0.0.1:\(server.cleartextPort ?? 0)", https: server.tlsPort.map { "https://127.0.0.1:\($0)" },
+                token: nil)
         } catch {
             await server.stop()
             throw error
@@ -67,7 +69,8 @@ struct HTTPPeersTests {
         let (status, output) = try await Tool.run(
             openssl,
             [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                "/CN=localhost", "-addext",
                 "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate,
             ])
         try #require(status == 0, "\(output)")

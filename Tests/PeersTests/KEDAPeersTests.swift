@@ -20,7 +20,9 @@ struct KEDAPeersTests {
         guard let python = Tool.find("python3") else { return Tool.skip("python3 is not installed: no gRPC client was tried") }
         let environment = ProcessInfo.processInfo.environment
         if let http = environment["GREENROOM_PEERS_HTTP"] {
-            guard let scaler = environment["GREENROOM_PEERS_SCALER"] else { return Tool.skip("GREENROOM_PEERS_SCALER is not set: no gRPC client was tried") }
+            guard let scaler = environment["GREENROOM_PEERS_SCALER"] else {
+                return Tool.skip("GREENROOM_PEERS_SCALER is not set: no gRPC client was tried")
+            }
             return try await run(python, ["--http", http, "--scaler", scaler])
         }
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-keda-peers-\(UUID().uuidString)")
@@ -29,7 +31,8 @@ struct KEDAPeersTests {
         let log = try EventLog.open(EventLog.Configuration(path: folder.appendingPathComponent("log.db").path))
         defer { log.close() }
         let loop = ControlLoop(
-            log: log, scheduler: RealScheduler(clock: EventLog.systemClock), configuration: ControlLoop.Configuration(fence: Fence(1), actuators: [:]))
+            log: log, scheduler: RealScheduler(clock: EventLog.systemClock),
+            configuration: ControlLoop.Configuration(fence: Fence(1), actuators: [:]))
         await loop.start()
         do {
             try await serve(log, loop) { try await run(python, $0) }
@@ -55,7 +58,10 @@ struct KEDAPeersTests {
         let outcome: Result<Void, any Error>
         do {
             let port = try #require(await ports.first { _ in true })
-            outcome = .success(try await body(["--http", "http://127.0.0.1:\(server.cleartextPort ?? 0)", "--scaler", "127.0.0.1:\(port)", "--streams", "8"]))
+            outcome = .success(
+                try await body([
+                    "--http", "http://127.0.0.1:\(server.cleartextPort ?? 0)", "--scaler", "127.0.0.1:\(port)", "--streams", "8",
+                ]))
         } catch {
             outcome = .failure(error)
         }
@@ -68,7 +74,8 @@ struct KEDAPeersTests {
     private func run(_ python: String, _ arguments: [String]) async throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let script = root.appendingPathComponent("Tests/Peers/keda_peers.py").path
-        let (status, output) = try await Tool.run(python, [script, "--venv", root.appendingPathComponent(".build-peers/keda-venv").path] + arguments)
+        let (status, output) = try await Tool.run(
+            python, [script, "--venv", root.appendingPathComponent(".build-peers/keda-venv").path] + arguments)
         let lines = output.split(separator: "\n")
         for line in lines where line.hasPrefix("SKIPPED") { Tool.skip(String(line)) }
         for line in lines where line.hasPrefix("MEASURED") { print(line) }

@@ -31,7 +31,9 @@ struct ManifestTests {
 enum Program {
     static func built() -> String? {
         let path = Bundle.main.bundleURL.appendingPathComponent("greenroom").path
-        let fallback = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")).map { URL(fileURLWithPath: $0).deletingLastPathComponent().appendingPathComponent("greenroom").path }
+        let fallback = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")).map {
+            URL(fileURLWithPath: $0).deletingLastPathComponent().appendingPathComponent("greenroom").path
+        }
         return [path, fallback].compactMap { $0 }.first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 }

@@ -27,7 +27,9 @@ struct ReportInChromiumTests {
     }
 
     private var report: Report {
-        let turns = (0..<200).map { Turn(arrivalMicroseconds: Int64($0 / 20) * 60_000_000 + Int64($0 % 20) * 250_000, serviceMicroseconds: 7_000_000) }
+        let turns = (0..<200).map {
+            Turn(arrivalMicroseconds: Int64($0 / 20) * 60_000_000 + Int64($0 % 20) * 250_000, serviceMicroseconds: 7_000_000)
+        }
         let trace = ArrivalTrace(turns: turns)
         var policy = Policy(pool: "kagent/default", target: ScaleTarget(apiVersion: "apps/v1", kind: "Deployment", name: "default"))
         policy.triggers = [Trigger(name: "demand", source: .demand, thresholdMilli: 2_000)]

@@ -43,17 +43,22 @@ private struct Schema {
     func fields() throws {
         let crd = try Schema.ofPolicies()
         let objects: [(String, [String])] = [
-            ("spec", PolicyFields.spec), ("spec.scaleTargetRef", PolicyFields.scaleTargetRef), ("spec.buffer", PolicyFields.buffer), ("spec.buffer.surge", PolicyFields.surge),
-            ("spec.triggers[]", PolicyFields.triggers.flatMap(\.fields)), ("spec.triggers[].tls", PolicyFields.pollTLS), ("spec.advanced", PolicyFields.advanced),
+            ("spec", PolicyFields.spec), ("spec.scaleTargetRef", PolicyFields.scaleTargetRef), ("spec.buffer", PolicyFields.buffer),
+            ("spec.buffer.surge", PolicyFields.surge),
+            ("spec.triggers[]", PolicyFields.triggers.flatMap(\.fields)), ("spec.triggers[].tls", PolicyFields.pollTLS),
+            ("spec.advanced", PolicyFields.advanced),
             ("spec.advanced.horizontalPodAutoscalerConfig", PolicyFields.horizontalPodAutoscalerConfig),
             ("spec.advanced.horizontalPodAutoscalerConfig.behavior", PolicyFields.behavior),
             ("spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleUp", PolicyFields.rules),
             ("spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown", PolicyFields.rules),
             ("spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleUp.policies[]", PolicyFields.limit),
             ("spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown.policies[]", PolicyFields.limit),
-            ("spec.advanced.scalingModifiers", PolicyFields.scalingModifiers), ("spec.fallback", PolicyFields.fallback), ("spec.schedules[]", PolicyFields.schedule),
-            ("spec.schedules[].offsets[]", PolicyFields.zoneOffset), ("spec.drain", PolicyFields.drain), ("spec.placement", PolicyFields.placement),
-            ("spec.placement.zoneSpread", PolicyFields.zoneSpread), ("spec.quotas[]", PolicyFields.quota), ("spec.pause", PolicyFields.pause),
+            ("spec.advanced.scalingModifiers", PolicyFields.scalingModifiers), ("spec.fallback", PolicyFields.fallback),
+            ("spec.schedules[]", PolicyFields.schedule),
+            ("spec.schedules[].offsets[]", PolicyFields.zoneOffset), ("spec.drain", PolicyFields.drain),
+            ("spec.placement", PolicyFields.placement),
+            ("spec.placement.zoneSpread", PolicyFields.zoneSpread), ("spec.quotas[]", PolicyFields.quota),
+            ("spec.pause", PolicyFields.pause),
         ]
         for (path, fields) in objects { #expect(try crd.at(path).fields == Set(fields), "\(path)") }
     }
@@ -64,8 +69,10 @@ private struct Schema {
         let behavior = "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown"
         let fields: [(String, [String])] = [
             ("spec.mode", Policy.Mode.allCases.map(\.rawValue)), ("spec.triggers[].type", PolicyFields.triggers.map(\.type)),
-            ("spec.triggers[].metricType", MetricType.allCases.map(\.rawValue)), ("spec.advanced.scalingModifiers.metricType", MetricType.allCases.map(\.rawValue)),
-            ("spec.fallback.behavior", Fallback.Behavior.allCases.map(\.rawValue)), ("\(behavior).selectPolicy", Behavior.Select.allCases.map(\.rawValue)),
+            ("spec.triggers[].metricType", MetricType.allCases.map(\.rawValue)),
+            ("spec.advanced.scalingModifiers.metricType", MetricType.allCases.map(\.rawValue)),
+            ("spec.fallback.behavior", Fallback.Behavior.allCases.map(\.rawValue)),
+            ("\(behavior).selectPolicy", Behavior.Select.allCases.map(\.rawValue)),
             ("\(behavior).policies[].type", Behavior.Limit.Kind.allCases.map(\.rawValue)),
         ]
         for (path, words) in fields { #expect(try crd.at(path).words.sorted() == words.sorted(), "\(path)") }
@@ -76,22 +83,28 @@ private struct Schema {
         let crd = try Schema.ofPolicies()
         let limits = "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleUp"
         let ranges: [(String, ClosedRange<Int>)] = [
-            ("spec.slotsPerWorker", 1...PolicyLimits.slotsPerWorker), ("spec.minReplicaCount", 0...PolicyLimits.replicas), ("spec.maxReplicaCount", 1...PolicyLimits.replicas),
-            ("spec.idleReplicaCount", 0...PolicyLimits.replicas), ("spec.cooldownPeriod", 0...PolicyLimits.seconds), ("spec.initialCooldownPeriod", 0...PolicyLimits.seconds),
+            ("spec.slotsPerWorker", 1...PolicyLimits.slotsPerWorker), ("spec.minReplicaCount", 0...PolicyLimits.replicas),
+            ("spec.maxReplicaCount", 1...PolicyLimits.replicas),
+            ("spec.idleReplicaCount", 0...PolicyLimits.replicas), ("spec.cooldownPeriod", 0...PolicyLimits.seconds),
+            ("spec.initialCooldownPeriod", 0...PolicyLimits.seconds),
             ("spec.buffer.spare", 0...PolicyLimits.replicas), ("spec.buffer.sparePercent", 0...PolicyLimits.sparePercent),
             ("spec.buffer.surge.windowSeconds", 1...PolicyLimits.surgeWindowSeconds), ("spec.buffer.surge.min", 0...PolicyLimits.replicas),
             ("spec.triggers[].staleAfter", 1...PolicyLimits.seconds), ("spec.triggers[].intervalSeconds", 1...PolicyLimits.pollSeconds),
-            ("spec.triggers[].timeoutSeconds", 1...PolicyLimits.pollTimeoutSeconds), ("\(limits).stabilizationWindowSeconds", 0...PolicyLimits.stabilizationSeconds),
-            ("\(limits).policies[].value", 1...PolicyLimits.rateLimitValue), ("\(limits).policies[].periodSeconds", 1...PolicyLimits.periodSeconds),
+            ("spec.triggers[].timeoutSeconds", 1...PolicyLimits.pollTimeoutSeconds),
+            ("\(limits).stabilizationWindowSeconds", 0...PolicyLimits.stabilizationSeconds),
+            ("\(limits).policies[].value", 1...PolicyLimits.rateLimitValue),
+            ("\(limits).policies[].periodSeconds", 1...PolicyLimits.periodSeconds),
             ("spec.fallback.failureThreshold", 1...PolicyLimits.replicas), ("spec.fallback.replicas", 0...PolicyLimits.replicas),
-            ("spec.schedules[].durationSeconds", 1...Schedule.durationLimitSeconds), ("spec.drain.timeoutSeconds", 0...PolicyLimits.seconds),
+            ("spec.schedules[].durationSeconds", 1...Schedule.durationLimitSeconds),
+            ("spec.drain.timeoutSeconds", 0...PolicyLimits.seconds),
             ("spec.placement.zoneSpread.maxSkew", 1...PolicyLimits.maxSkew), ("spec.placement.localWaitSeconds", 0...PolicyLimits.seconds),
             ("spec.quotas[].maxRunning", 0...PolicyLimits.maxRunning), ("spec.pause.hold", 0...PolicyLimits.replicas),
         ]
         for (path, range) in ranges { #expect(try crd.at(path).range() == [range.lowerBound, range.upperBound], "\(path)") }
         let counts: [(String, Int)] = [
             ("spec.triggers", PolicyLimits.triggers), ("spec.schedules", PolicyLimits.schedules), ("spec.quotas", PolicyLimits.quotas),
-            ("spec.placement.spillTo", PolicyLimits.spillTo), ("\(limits).policies", PolicyLimits.rateLimits), ("spec.scaleTargetRef.command", PolicyLimits.commandWords),
+            ("spec.placement.spillTo", PolicyLimits.spillTo), ("\(limits).policies", PolicyLimits.rateLimits),
+            ("spec.scaleTargetRef.command", PolicyLimits.commandWords),
             ("spec.schedules[].offsets", Schedule.offsetsLimit),
         ]
         for (path, count) in counts { #expect(try crd.at(path).number("maxItems") == count, "\(path)") }

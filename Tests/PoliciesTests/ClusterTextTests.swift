@@ -49,7 +49,9 @@ import Testing
 
     @Test func aListIsItsItems() throws {
         let items = ["a", "b"].map { name in
-            Self.printed.replacing("name: a\n", with: "name: \(name)\n").split(separator: "\n").enumerated().map { $0 == 0 ? "- \($1)" : "  \($1)" }.joined(separator: "\n")
+            Self.printed.replacing("name: a\n", with: "name: \(name)\n").split(separator: "\n").enumerated().map {
+                $0 == 0 ? "- \($1)" : "  \($1)"
+            }.joined(separator: "\n")
         }
         for kind in ["List", "WorkerPoolAutoscalerList"] {
             let list = "apiVersion: v1\nitems:\n\(items.joined(separator: "\n"))\nkind: \(kind)\nmetadata:\n  resourceVersion: \"\"\n"
@@ -81,7 +83,9 @@ import Testing
         let policy = try spec("triggers: [{\(trigger), inFlight: false}]")
         #expect(policy.triggers.first?.poll?.countsInFlight == false)
         #expect(try read(PolicyWriter.yaml(policy)) == [policy])
-        #expect(problems(Sample.text("triggers: [{type: prometheus, serverAddress: \"http://p\", query: up, threshold: 1, inFlight: false}]")).map(\.path) == ["spec.triggers[0].inFlight"])
+        #expect(
+            problems(Sample.text("triggers: [{type: prometheus, serverAddress: \"http://p\", query: up, threshold: 1, inFlight: false}]"))
+                .map(\.path) == ["spec.triggers[0].inFlight"])
     }
 
     @Test func anchorsAndDoublesAreSeenAsBefore() throws {

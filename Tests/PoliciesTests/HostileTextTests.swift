@@ -20,13 +20,19 @@ import Testing
         let labels = (0..<65).map { "l\($0): x" }.joined(separator: ", ")
         #expect(message(Sample.text("triggers: [{type: observed, metric: m, threshold: 1, selector: {\(labels)}}]")).contains("at most 64"))
         #expect(message(Sample.text("triggers: [{type: demand, name: \(String(repeating: "n", count: 254))}]")).contains("253"))
-        #expect(message(Sample.text("advanced: {scalingModifiers: {target: 1, formula: \"\(String(repeating: "1+", count: 2_048))1\"}}")).contains("4096"))
+        #expect(
+            message(Sample.text("advanced: {scalingModifiers: {target: 1, formula: \"\(String(repeating: "1+", count: 2_048))1\"}}"))
+                .contains("4096"))
         #expect(problems(Sample.text((0..<5_000).map { "x\($0): 1" }.joined(separator: "\n"))).count <= 101)
     }
 
     @Test func nestingIsBounded() {
-        for opening in ["[", "{a: ", "{? ", "{["] { #expect(message("a: " + String(repeating: opening, count: 40)).contains("nested more than"), "\(opening)") }
-        for indicator in ["- ", "? ", "-\n ", " "] { #expect(!message(String(repeating: indicator, count: 20_000) + "a").contains("accepted"), "\(indicator)") }
+        for opening in ["[", "{a: ", "{? ", "{["] {
+            #expect(message("a: " + String(repeating: opening, count: 40)).contains("nested more than"), "\(opening)")
+        }
+        for indicator in ["- ", "? ", "-\n ", " "] {
+            #expect(!message(String(repeating: indicator, count: 20_000) + "a").contains("accepted"), "\(indicator)")
+        }
         let stairs = (0..<400).map { String(repeating: " ", count: $0) + "a:" }.joined(separator: "\n")
         #expect(message(stairs).contains("indented more than"))
     }
@@ -34,7 +40,9 @@ import Testing
     /// Nine levels of nine would be 387 million copies.
     @Test func aliasBombsAreRefusedUnopened() {
         var bomb = "a0: &a0 [lol,lol,lol,lol,lol,lol,lol,lol,lol]\n"
-        for level in 1...9 { bomb += "a\(level): &a\(level) [" + Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ",") + "]\n" }
+        for level in 1...9 {
+            bomb += "a\(level): &a\(level) [" + Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ",") + "]\n"
+        }
         #expect(message(bomb).contains("aliases"))
         let asKeys = bomb + "*a9 : x\n"
         #expect(message(asKeys).contains("aliases"))
@@ -73,7 +81,8 @@ import Testing
                 case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
                 case 1: bytes.removeSubrange(place..<min(bytes.count, place + Int.random(in: 1...30, using: &random)))
                 case 2: bytes.insert(marks[Int.random(in: 0..<marks.count, using: &random)], at: place)
-                default: bytes.insert(contentsOf: original[place % original.count..<min(original.count, place % original.count + 40)], at: place)
+                default:
+                    bytes.insert(contentsOf: original[place % original.count..<min(original.count, place % original.count + 40)], at: place)
                 }
             }
             do throws(PolicyError) {

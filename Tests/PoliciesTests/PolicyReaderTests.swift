@@ -14,19 +14,23 @@ import Testing
         #expect(policy.idleReplicaCount == 0)
         #expect((policy.cooldownPeriodSeconds, policy.initialCooldownPeriodSeconds) == (300, 0))
         #expect(policy.buffer == .fixed(2))
-        #expect(policy.triggers == [
-            Trigger(name: "queue_depth", source: .demand, thresholdMilli: 1_000),
-            Trigger(
-                name: "request_rate",
-                source: .observed(
-                    metric: "nats_consumer_pending_messages",
-                    selector: [.init(key: "consumer", value: "devops-agent"), .init(key: "stream", value: "agent-tasks")], staleAfterSeconds: 60),
-                thresholdMilli: 3_000),
-        ])
+        #expect(
+            policy.triggers == [
+                Trigger(name: "queue_depth", source: .demand, thresholdMilli: 1_000),
+                Trigger(
+                    name: "request_rate",
+                    source: .observed(
+                        metric: "nats_consumer_pending_messages",
+                        selector: [.init(key: "consumer", value: "devops-agent"), .init(key: "stream", value: "agent-tasks")],
+                        staleAfterSeconds: 60),
+                    thresholdMilli: 3_000),
+            ])
         #expect(policy.behaviorGiven)
         #expect(policy.behavior.scaleUp.limits == Behavior.kubernetesDefault.scaleUp.limits)
         #expect(policy.behavior.scaleUp.tolerancePPM == 0, "a policy that watches demand lets nobody wait within a tolerance")
-        #expect(policy.behavior.scaleDown == Behavior.Rules(stabilizationWindowSeconds: 300, limits: [.init(kind: .pods, value: 1, periodSeconds: 300)]))
+        #expect(
+            policy.behavior.scaleDown
+                == Behavior.Rules(stabilizationWindowSeconds: 300, limits: [.init(kind: .pods, value: 1, periodSeconds: 300)]))
         #expect(policy.scalingModifiers?.formula.evaluate([6, 4]) == 5)
         #expect(policy.scalingModifiers?.targetMilli == 10_000)
         #expect(policy.scalingModifiers?.activationTargetMilli == 2_000)
@@ -46,7 +50,10 @@ import Testing
         expected.behaviorGiven = true
         expected.behavior.scaleUp.tolerancePPM = 0
         #expect(try read("\(Sample.head)metadata: {name: a}\nspec: {scaleTargetRef: {kind: Process}}") == [expected])
-        #expect((expected.maxReplicaCount, expected.minReplicaCount, expected.cooldownPeriodSeconds, expected.behaviorGiven) == (100, 0, 300, true))
+        #expect(
+            (expected.maxReplicaCount, expected.minReplicaCount, expected.cooldownPeriodSeconds, expected.behaviorGiven) == (
+                100, 0, 300, true
+            ))
     }
 
     /// A part of spec, and what it comes to.
@@ -86,7 +93,8 @@ import Testing
 
     @Test func severalDocumentsAndJSONAreOnePath() throws {
         let first = "\(Sample.head)metadata: {name: a}\nspec: {scaleTargetRef: {kind: Process}}"
-        let second = #"{"apiVersion":"greenroom.dev/v1","kind":"WorkerPoolAutoscaler","metadata":{"name":"b","namespace":"n"},"spec":{"scaleTargetRef":{"kind":"Process"}}}"#
+        let second =
+            #"{"apiVersion":"greenroom.dev/v1","kind":"WorkerPoolAutoscaler","metadata":{"name":"b","namespace":"n"},"spec":{"scaleTargetRef":{"kind":"Process"}}}"#
         #expect(try read("---\n\(first)\n---\n\(second)\n---\n# nothing here\n").map(\.pool) == ["default/a", "n/b"])
         #expect(problems("\(first)\n---\n\(first)").map(\.path) == ["metadata.name"])
         #expect(problems("").map(\.message).first?.contains("no policy") == true)
@@ -110,10 +118,15 @@ import Testing
         #expect(schedule.offsets.last == ZoneOffset(from: try time("2036-10-26T01:00:00Z"), secondsEastOfUTC: 3_600))
         #expect(schedule.offsets.count == 1 + 13 * 2)
         #expect(try spec(text, now: time("2026-12-31T23:00:00Z")) == spec(text, now: time("2026-01-01T00:00:00Z")))
-        #expect(try spec(text.replacing("Europe/Zurich", with: "Asia/Tokyo")).schedules.first?.offsets == [ZoneOffset(from: .earliestWritable, secondsEastOfUTC: 32_400)])
+        #expect(
+            try spec(text.replacing("Europe/Zurich", with: "Asia/Tokyo")).schedules.first?.offsets == [
+                ZoneOffset(from: .earliestWritable, secondsEastOfUTC: 32_400)
+            ])
     }
 
-    @Test(arguments: ["UTC", "GMT", "Etc/UTC", "Etc/GMT+5", "Asia/Kolkata", "US/Pacific", "America/Argentina/Buenos_Aires", "Africa/Casablanca"])
+    @Test(arguments: [
+        "UTC", "GMT", "Etc/UTC", "Etc/GMT+5", "Asia/Kolkata", "US/Pacific", "America/Argentina/Buenos_Aires", "Africa/Casablanca",
+    ])
     func zonesOfTheDatabaseAreKnown(_ name: String) throws {
         let offsets = try #require(TimeZoneOffsets.offsets(of: name, around: Sample.now))
         #expect(zip(offsets, offsets.dropFirst()).allSatisfy { $0.from < $1.from && $0.secondsEastOfUTC != $1.secondsEastOfUTC })
@@ -129,7 +142,8 @@ import Testing
     }
 
     @Test func errorsPrintAsCompilersPrintThem() {
-        let error = PolicyError(source: "pools.yaml", problems: [PolicyProblem(document: 1, line: 12, column: 5, path: "spec.mode", message: "must be auto")])
+        let error = PolicyError(
+            source: "pools.yaml", problems: [PolicyProblem(document: 1, line: 12, column: 5, path: "spec.mode", message: "must be auto")])
         #expect(error.description == "pools.yaml:12:5: spec.mode: must be auto")
     }
 }

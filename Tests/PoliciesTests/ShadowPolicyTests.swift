@@ -7,7 +7,8 @@ import Testing
 @Suite struct ShadowPolicyTests {
     private func document(_ name: String, of pool: String? = "chat", mode: String = "recommend", namespace: String = "n") -> String {
         let shadow = pool.map { "\n  shadowOf: \($0)" } ?? ""
-        return "\(Sample.head)metadata: {name: \(name), namespace: \(namespace)}\nspec:\n  mode: \(mode)\(shadow)\n  scaleTargetRef: {kind: Process}\n"
+        return
+            "\(Sample.head)metadata: {name: \(name), namespace: \(namespace)}\nspec:\n  mode: \(mode)\(shadow)\n  scaleTargetRef: {kind: Process}\n"
     }
 
     @Test func `a shadow is a policy of its pool under a name of its own`() throws {
@@ -23,7 +24,8 @@ import Testing
         #expect(try Policy(canonicalJSON: policy.canonicalJSON) == policy)
         #expect(try read(PolicyWriter.json(policy)) == [policy])
         #expect(try read(PolicyWriter.yaml(policy)) == [policy])
-        #expect(PolicyWriter.yaml(policy).contains("\nmetadata: {name: calm, namespace: \"n\"}\nspec:\n  mode: recommend\n  shadowOf: chat\n"))
+        #expect(
+            PolicyWriter.yaml(policy).contains("\nmetadata: {name: calm, namespace: \"n\"}\nspec:\n  mode: recommend\n  shadowOf: chat\n"))
     }
 
     @Test func `a policy that is none keeps its bytes`() throws {
@@ -36,7 +38,9 @@ import Testing
         ("calm", "Chat", "recommend", "spec.shadowOf", "lower-case"), ("calm", "other/chat", "recommend", "spec.shadowOf", "lower-case"),
         ("Calm", "chat", "recommend", "metadata.name", "lower-case"), ("calm", "[chat]", "recommend", "spec.shadowOf", "text"),
     ])
-    func `what makes no shadow is refused with its place`(_ name: String, _ pool: String, _ mode: String, _ path: String, _ words: String) throws {
+    func `what makes no shadow is refused with its place`(_ name: String, _ pool: String, _ mode: String, _ path: String, _ words: String)
+        throws
+    {
         let found = problems(document(name, of: pool, mode: mode))
         #expect(found.map(\.path) == [path], "\(found)")
         #expect(found.first?.message.contains(words) == true, "\(found)")

@@ -8,7 +8,9 @@ private enum Outcome: Equatable {
     case fault(String)
 
     static func of(_ body: () throws -> Double) -> Outcome {
-        do { return .value(try body()) } catch let fault as PollFault { return .fault(fault.description) } catch { return .fault("\(error)") }
+        do { return .value(try body()) } catch let fault as PollFault { return .fault(fault.description) } catch {
+            return .fault("\(error)")
+        }
     }
 
     func isLike(_ wanted: Outcome) -> Bool {
@@ -18,17 +20,22 @@ private enum Outcome: Equatable {
 }
 
 @Suite struct PrometheusAnswerTests {
-    private static func data(_ type: String, _ result: String) -> String { #"{"status":"success","data":{"resultType":"\#(type)","result":\#(result)}}"# }
+    private static func data(_ type: String, _ result: String) -> String {
+        #"{"status":"success","data":{"resultType":"\#(type)","result":\#(result)}}"#
+    }
 
-    @Test("one number, or why there is none", arguments: [
-        (200, data("vector", #"[{"metric":{},"value":[1.5,"42.5"]}]"#), true, "42.5"), (200, data("scalar", #"[1,"7"]"#), true, "7.0"),
-        (200, data("vector", "[]"), true, "0.0"), (200, data("vector", "[]"), false, "gives nothing"),
-        (200, data("vector", #"[{"metric":{},"value":[1,"NaN"]}]"#), true, "0.0"), (200, data("vector", #"[{"metric":{},"value":[1,"+Inf"]}]"#), false, "no number"),
-        (200, data("vector", #"[{"metric":{"a":"1"},"value":[1,"1"]},{"metric":{"a":"2"},"value":[1,"2"]}]"#), true, "2 series"),
-        (200, data("matrix", "[]"), true, "gives a matrix"), (200, data("string", #"[1,"x"]"#), true, "gives a string"),
-        (400, #"{"status":"error","errorType":"bad_data","error":"parse error: unexpected \"}\""}"#, true, "400: parse error"),
-        (503, "<html>", true, "answered 503"), (200, "", true, "answered 200"), (200, #"{"status":"success"}"#, true, "answered 200"),
-    ])
+    @Test(
+        "one number, or why there is none",
+        arguments: [
+            (200, data("vector", #"[{"metric":{},"value":[1.5,"42.5"]}]"#), true, "42.5"), (200, data("scalar", #"[1,"7"]"#), true, "7.0"),
+            (200, data("vector", "[]"), true, "0.0"), (200, data("vector", "[]"), false, "gives nothing"),
+            (200, data("vector", #"[{"metric":{},"value":[1,"NaN"]}]"#), true, "0.0"),
+            (200, data("vector", #"[{"metric":{},"value":[1,"+Inf"]}]"#), false, "no number"),
+            (200, data("vector", #"[{"metric":{"a":"1"},"value":[1,"1"]},{"metric":{"a":"2"},"value":[1,"2"]}]"#), true, "2 series"),
+            (200, data("matrix", "[]"), true, "gives a matrix"), (200, data("string", #"[1,"x"]"#), true, "gives a string"),
+            (400, #"{"status":"error","errorType":"bad_data","error":"parse error: unexpected \"}\""}"#, true, "400: parse error"),
+            (503, "<html>", true, "answered 503"), (200, "", true, "answered 200"), (200, #"{"status":"success"}"#, true, "answered 200"),
+        ])
     func answers(_ status: Int, _ body: String, _ ignoreNullValues: Bool, _ wanted: String) {
         let outcome = Outcome.of { try PrometheusPoller.value(status: status, body: Array(body.utf8), ignoreNullValues: ignoreNullValues) }
         #expect(outcome.isLike(Double(wanted).map { .value($0) } ?? .fault(wanted)), "\(outcome)")
@@ -40,20 +47,37 @@ private enum Outcome: Equatable {
         #"{"account_details":[{"name":"$G","id":"$G","stream_detail":[{"name":"s","consumer_detail":\#(consumers)}]}]}"#
     }
 
-    @Test("the consumer's pending messages, or what is not there", arguments: [
-        (200, body(#"[{"name":"x","num_pending":1},{"name":"c","num_pending":7}]"#), "7.0"), (200, body("[]"), "no consumer c"), (200, body("null"), "no consumer c"),
-        (200, body("[]").replacing(#""s""#, with: #""t""#), "no stream s"), (200, "{}", "no account $G"), (200, #"{"disabled":true}"#, "not enabled"),
-        (404, "", "answered 404"), (200, "[]", "no /jsz"),
-        // Delivered and not acknowledged is work too.
-        (200, body(#"[{"name":"c","num_pending":0,"num_ack_pending":5}]"#), "5.0"), (200, body(#"[{"name":"c","num_pending":5,"num_ack_pending":3,"num_waiting":9}]"#), "8.0"),
-        (200, body(#"[{"name":"c","num_pending":18446744073709551615,"num_ack_pending":18446744073709551615}]"#), "36893488147419103232"),
-        // In a cluster the leader alone knows; `replicas` are the servers other than the one that answers.
-        (200, body(#"[{"name":"c","num_pending":4,"num_ack_pending":1,"cluster":{"name":"C","leader":"n1","replicas":[{"name":"n2","current":true},{"name":"n3"}]}}]"#), "5.0"),
-        (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","leader":"n1"}}]"#), "4.0"), (200, body(#"[{"name":"c","num_pending":4,"cluster":{"leader":"n1","replicas":null}}]"#), "4.0"),
-        (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","leader":"n3","replicas":[{"name":"n2"},{"name":"n3"}]}}]"#), "the leader is n3"),
-        (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","replicas":[{"name":"n2"},{"name":"n3"}]}}]"#), "no leader"),
-        (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","leader":"","replicas":[]}}]"#), "no leader"),
-    ])
+    @Test(
+        "the consumer's pending messages, or what is not there",
+        arguments: [
+            (200, body(#"[{"name":"x","num_pending":1},{"name":"c","num_pending":7}]"#), "7.0"), (200, body("[]"), "no consumer c"),
+            (200, body("null"), "no consumer c"),
+            (200, body("[]").replacing(#""s""#, with: #""t""#), "no stream s"), (200, "{}", "no account $G"),
+            (200, #"{"disabled":true}"#, "not enabled"),
+            (404, "", "answered 404"), (200, "[]", "no /jsz"),
+            // Delivered and not acknowledged is work too.
+            (200, body(#"[{"name":"c","num_pending":0,"num_ack_pending":5}]"#), "5.0"),
+            (200, body(#"[{"name":"c","num_pending":5,"num_ack_pending":3,"num_waiting":9}]"#), "8.0"),
+            (
+                200, body(#"[{"name":"c","num_pending":18446744073709551615,"num_ack_pending":18446744073709551615}]"#),
+                "36893488147419103232"
+            ),
+            // In a cluster the leader alone knows; `replicas` are the servers other than the one that answers.
+            (
+                200,
+                body(
+                    #"[{"name":"c","num_pending":4,"num_ack_pending":1,"cluster":{"name":"C","leader":"n1","replicas":[{"name":"n2","current":true},{"name":"n3"}]}}]"#
+                ), "5.0"
+            ),
+            (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","leader":"n1"}}]"#), "4.0"),
+            (200, body(#"[{"name":"c","num_pending":4,"cluster":{"leader":"n1","replicas":null}}]"#), "4.0"),
+            (
+                200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","leader":"n3","replicas":[{"name":"n2"},{"name":"n3"}]}}]"#),
+                "the leader is n3"
+            ),
+            (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","replicas":[{"name":"n2"},{"name":"n3"}]}}]"#), "no leader"),
+            (200, body(#"[{"name":"c","num_pending":4,"cluster":{"name":"C","leader":"","replicas":[]}}]"#), "no leader"),
+        ])
     func answers(_ status: Int, _ body: String, _ wanted: String) {
         expect(status, body, wanted, countsInFlight: true)
     }
@@ -64,7 +88,8 @@ private enum Outcome: Equatable {
 
     private func expect(_ status: Int, _ body: String, _ wanted: String, countsInFlight: Bool) {
         let outcome = Outcome.of {
-            try NATSPoller.work(status: status, body: Array(body.utf8), account: "$G", stream: "s", consumer: "c", countsInFlight: countsInFlight)
+            try NATSPoller.work(
+                status: status, body: Array(body.utf8), account: "$G", stream: "s", consumer: "c", countsInFlight: countsInFlight)
         }
         #expect(outcome.isLike(Double(wanted).map { .value($0) } ?? .fault(wanted)), "\(outcome)")
     }

@@ -54,7 +54,8 @@ private final class Policies: Sendable {
     private func prometheus(in folder: URL, port: Int, web: String? = nil) throws -> [String] {
         try Data("global: {scrape_interval: 1s}\n".utf8).write(to: folder.appendingPathComponent("prometheus.yml"))
         var arguments = [
-            "--config.file=\(folder.path)/prometheus.yml", "--storage.tsdb.path=\(folder.path)/data", "--web.listen-address=127.0.0.1:\(port)", "--log.level=error",
+            "--config.file=\(folder.path)/prometheus.yml", "--storage.tsdb.path=\(folder.path)/data",
+            "--web.listen-address=127.0.0.1:\(port)", "--log.level=error",
         ]
         if let web {
             try Data(web.utf8).write(to: folder.appendingPathComponent("web.yml"))
@@ -68,41 +69,64 @@ private final class Policies: Sendable {
         guard let program = Peer.find("prometheus") else { return Peer.skip("prometheus is not installed: no query was fetched") }
         try await withFolder { folder in
             let port = try Peer.freePort()
-            func poll(_ query: String) -> Poll { Poll(source: .prometheus(serverAddress: "http://127.0.0.1:\(port)", query: query, ignoreNullValues: true), intervalSeconds: 1) }
+            func poll(_ query: String) -> Poll {
+                Poll(
+                    source: .prometheus(serverAddress: "http://127.0.0.1:\(port)", query: query, ignoreNullValues: true), intervalSeconds: 1
+                )
+            }
             let policies = Policies()
-            policies.set([policy([("rate", poll("vector(40) + 2.5")), ("none", poll("nothing_at_all")), ("wrong", poll("sum(")), ("scalar", poll("scalar(vector(7))"))])])
+            policies.set([
+                policy([
+                    ("rate", poll("vector(40) + 2.5")), ("none", poll("nothing_at_all")), ("wrong", poll("sum(")),
+                    ("scalar", poll("scalar(vector(7))")),
+                ])
+            ])
             try await whileServing(policies) { appended in
                 try await Peer.with(program, prometheus(in: folder, port: port), port: port) {
                     try await eventually("a value") { appended.contains("queue.observed a/b", #""metric":"rate","value":42.5"#) }
                     try await eventually("nothing is 0") { appended.contains(#""metric":"none","value":0"#) }
                     try await eventually("a scalar") { appended.contains(#""metric":"scalar","value":7"#) }
-                    try await eventually("a fault") { appended.contains(#""metric":"wrong","value":null,"error":"Prometheus answered 400: "#, "parse error") }
+                    try await eventually("a fault") {
+                        appended.contains(#""metric":"wrong","value":null,"error":"Prometheus answered 400: "#, "parse error")
+                    }
                     policies.set([policy([("rate", poll("vector(9)"))])])
                     try await eventually("the changed query") { appended.contains(#""metric":"rate","value":9"#) }
                 }
-                try await eventually("the server is gone") { appended.contains(#""metric":"rate","value":null,"error":"http://127.0.0.1:\#(port) can't be asked"#) }
+                try await eventually("the server is gone") {
+                    appended.contains(#""metric":"rate","value":null,"error":"http://127.0.0.1:\#(port) can't be asked"#)
+                }
             }
         }
     }
 
     @Test(.timeLimit(.minutes(3)))
     func aPrometheusBehindMutualTLSIsAsked() async throws {
-        guard let program = Peer.find("prometheus"), let openssl = Peer.find("openssl") else { return Peer.skip("prometheus or openssl is not installed: TLS was not tried") }
+        guard let program = Peer.find("prometheus"), let openssl = Peer.find("openssl") else {
+            return Peer.skip("prometheus or openssl is not installed: TLS was not tried")
+        }
         try await withFolder { folder in
             let (certificate, key) = (folder.appendingPathComponent("tls.crt").path, folder.appendingPathComponent("tls.key").path)
-            let status = try Peer.run(openssl, [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate,
-            ])
+            let status = try Peer.run(
+                openssl,
+                [
+                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                    "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate,
+                ])
             try #require(status == 0)
-            let web = "tls_server_config: {cert_file: \(certificate), key_file: \(key), client_auth_type: RequireAndVerifyClientCert, client_ca_file: \(certificate)}\n"
+            let web =
+                "tls_server_config: {cert_file: \(certificate), key_file: \(key), client_auth_type: RequireAndVerifyClientCert, client_ca_file: \(certificate)}\n"
             let port = try Peer.freePort()
             let source = Poll.Source.prometheus(serverAddress: "https://localhost:\(port)", query: "vector(3)", ignoreNullValues: true)
             let policies = Policies()
             policies.set([
                 policy([
-                    ("known", Poll(source: source, intervalSeconds: 1, tls: Poll.TLS(caFile: "tls.crt", certFile: "tls.crt", keyFile: "tls.key"))),
-                    ("nobody", Poll(source: source, intervalSeconds: 1, tls: Poll.TLS(caFile: "tls.crt"))), ("distrustful", Poll(source: source, intervalSeconds: 1)),
+                    (
+                        "known",
+                        Poll(source: source, intervalSeconds: 1, tls: Poll.TLS(caFile: "tls.crt", certFile: "tls.crt", keyFile: "tls.key"))
+                    ),
+                    ("nobody", Poll(source: source, intervalSeconds: 1, tls: Poll.TLS(caFile: "tls.crt"))),
+                    ("distrustful", Poll(source: source, intervalSeconds: 1)),
                     ("missing", Poll(source: source, intervalSeconds: 1, bearerTokenFile: "no-such-token")),
                 ])
             ])
@@ -113,7 +137,9 @@ private final class Policies: Sendable {
                         try await eventually("\(refused) is refused") { appended.contains(#""metric":"\#(refused)","value":null"#) }
                         #expect(!appended.contains(#""metric":"\#(refused)","value":3"#))
                     }
-                    try await eventually("a missing file is named") { appended.contains(#""metric":"missing""#, "no-such-token is not in the folder of secrets") }
+                    try await eventually("a missing file is named") {
+                        appended.contains(#""metric":"missing""#, "no-such-token is not in the folder of secrets")
+                    }
                 }
             }
         }
@@ -125,9 +151,14 @@ private final class Policies: Sendable {
         try await withFolder { folder in
             let (port, monitoring) = (try Peer.freePort(), try Peer.freePort())
             let configuration = folder.appendingPathComponent("nats.conf")
-            try Data("listen: \"127.0.0.1:\(port)\"\nhttp: \"127.0.0.1:\(monitoring)\"\njetstream { store_dir: \"\(folder.path)/store\" }\n".utf8).write(to: configuration)
+            try Data(
+                "listen: \"127.0.0.1:\(port)\"\nhttp: \"127.0.0.1:\(monitoring)\"\njetstream { store_dir: \"\(folder.path)/store\" }\n".utf8
+            ).write(to: configuration)
             func poll(_ consumer: String) -> Poll {
-                Poll(source: .natsJetStream(monitoringEndpoint: "http://127.0.0.1:\(monitoring)", account: "$G", stream: "agent-tasks", consumer: consumer), intervalSeconds: 1)
+                Poll(
+                    source: .natsJetStream(
+                        monitoringEndpoint: "http://127.0.0.1:\(monitoring)", account: "$G", stream: "agent-tasks", consumer: consumer),
+                    intervalSeconds: 1)
             }
             let policies = Policies()
             policies.set([policy([("pending", poll("devops-agent")), ("misspelt", poll("devops-agnt"))])])

@@ -9,13 +9,16 @@ import Testing
 
 @Suite struct RudeServerTests {
     private func look(
-        _ path: String, host: String = "127.0.0.1", port: Int, secrets: SecretFolder = SecretFolder(path: nil), token: String? = nil, rule: AddressRule? = nil
+        _ path: String, host: String = "127.0.0.1", port: Int, secrets: SecretFolder = SecretFolder(path: nil), token: String? = nil,
+        rule: AddressRule? = nil
     ) async -> Result<Double, PollFault> {
         let client = PollClient(secrets: secrets)
         let poll = Poll(
-            source: .prometheus(serverAddress: "http://\(host):\(port)/\(path)/", query: "up", ignoreNullValues: true), timeoutSeconds: 1, bearerTokenFile: token)
+            source: .prometheus(serverAddress: "http://\(host):\(port)/\(path)/", query: "up", ignoreNullValues: true), timeoutSeconds: 1,
+            bearerTokenFile: token)
         let poller = Poller(
-            target: PollTarget(pool: "a/b", metric: "m", poll: poll, patience: 3), client: client, append: { _ in }, logger: Logger(label: "test"), rule: { _ in rule })
+            target: PollTarget(pool: "a/b", metric: "m", poll: poll, patience: 3), client: client, append: { _ in },
+            logger: Logger(label: "test"), rule: { _ in rule })
         let start = ContinuousClock.now
         let outcome = await poller.look()
         #expect(ContinuousClock.now - start < .seconds(5), "a look is bounded: \(path)")
@@ -38,7 +41,8 @@ import Testing
                 try await withFolder { folder in
                     try Data("s3cret\n".utf8).write(to: folder.appendingPathComponent("token"))
                     for rule in [nil, AddressRule(allowed: [AddressPrefix("127.0.0.1")].compactMap { $0 })] {
-                        let looked = await look("away/\(other)", port: port, secrets: SecretFolder(path: folder.path), token: "token", rule: rule)
+                        let looked = await look(
+                            "away/\(other)", port: port, secrets: SecretFolder(path: folder.path), token: "token", rule: rule)
                         #expect(looked == .failure(PollFault("Prometheus answered 307")))
                     }
                     // Requests that the other server has had, this one not counted.
@@ -57,13 +61,19 @@ import Testing
         let port = try Peer.freePort()
         let loopback = AddressRule(allowed: [AddressPrefix("127.0.0.0/8"), AddressPrefix("::1")].compactMap { $0 })
         try await Peer.with(python, [script, "\(port)"], port: port) {
-            for host in ["127.0.0.1", "localhost", "LOCALHOST", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0", "[::1]", "[::]", "0"] {
-                #expect(await fault("count", host: host, port: port, rule: AddressRule()).contains("a policy object may not poll"), "\(host)")
+            for host in [
+                "127.0.0.1", "localhost", "LOCALHOST", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0",
+                "[::1]", "[::]", "0",
+            ] {
+                #expect(
+                    await fault("count", host: host, port: port, rule: AddressRule()).contains("a policy object may not poll"), "\(host)")
             }
             #expect(await fault("count", host: "%31%32%37.0.0.1", port: port, rule: AddressRule()).contains("no host that can be asked"))
             #expect(await fault("count", host: "169.254.169.254", port: 80, rule: loopback).contains("link-local"))
             for host in ["127.0.0.1", "localhost", "127.1", "2130706433"] {
-                guard case .success = await look("count", host: host, port: port, rule: loopback) else { Issue.record("\(host) is allowed, and wasn't asked"); continue }
+                guard case .success = await look("count", host: host, port: port, rule: loopback) else {
+                    Issue.record("\(host) is allowed, and wasn't asked"); continue
+                }
             }
             // None of those that were refused came here.
             #expect(await look("count", port: port) == .success(4))
@@ -79,7 +89,10 @@ import Testing
         try await Peer.with(python, [script, "\(port)"], port: port) {
             func look(_ path: String) async -> Result<Double, PollFault> {
                 let client = PollClient(secrets: SecretFolder(path: nil))
-                let poll = Poll(source: .natsJetStream(monitoringEndpoint: "http://127.0.0.1:\(port)/\(path)", account: "$G", stream: "s", consumer: "c"), timeoutSeconds: 3)
+                let poll = Poll(
+                    source: .natsJetStream(
+                        monitoringEndpoint: "http://127.0.0.1:\(port)/\(path)", account: "$G", stream: "s", consumer: "c"),
+                    timeoutSeconds: 3)
                 let target = PollTarget(pool: "a/b", metric: "m", poll: poll, patience: 3)
                 let outcome = await Poller(target: target, client: client, append: { _ in }, logger: Logger(label: "test")).look()
                 await client.shutdown()
@@ -112,11 +125,14 @@ import Testing
         #expect(refused.contains("http://127.0.0.1:\(port)/nobody/ can't be asked: the connection was refused"), "\(refused)")
     }
 
-    @Test("a port that is none, as policies of older logs may have it, is a fault", arguments: ["http://127.0.0.1:65536", "http://127.0.0.1:99999/x", "http://127.0.0.1:0", "http://[::1]:70000"])
+    @Test(
+        "a port that is none, as policies of older logs may have it, is a fault",
+        arguments: ["http://127.0.0.1:65536", "http://127.0.0.1:99999/x", "http://127.0.0.1:0", "http://[::1]:70000"])
     func noPort(_ address: String) async {
         let client = PollClient(secrets: SecretFolder(path: nil))
         for source in [
-            Poll.Source.prometheus(serverAddress: address, query: "up", ignoreNullValues: true), .natsJetStream(monitoringEndpoint: address, account: "$G", stream: "s", consumer: "c"),
+            Poll.Source.prometheus(serverAddress: address, query: "up", ignoreNullValues: true),
+            .natsJetStream(monitoringEndpoint: address, account: "$G", stream: "s", consumer: "c"),
         ] {
             let target = PollTarget(pool: "a/b", metric: "m", poll: Poll(source: source, timeoutSeconds: 1), patience: 3)
             let outcome = await Poller(target: target, client: client, append: { _ in }, logger: Logger(label: "test")).look()

@@ -24,7 +24,8 @@ import Testing
             let inside = folder.appendingPathComponent("in")
             try FileManager.default.createDirectory(at: inside, withIntermediateDirectories: true)
             try Data("theirs".utf8).write(to: folder.appendingPathComponent("outside"))
-            try FileManager.default.createSymbolicLink(at: inside.appendingPathComponent("link"), withDestinationURL: folder.appendingPathComponent("outside"))
+            try FileManager.default.createSymbolicLink(
+                at: inside.appendingPathComponent("link"), withDestinationURL: folder.appendingPathComponent("outside"))
             let secrets = SecretFolder(path: inside.path)
             #expect(problem { () throws(PollFault) in _ = try secrets.read("../outside") }?.contains("leads out") == true)
             #expect(problem { () throws(PollFault) in _ = try secrets.read("link") }?.contains("leads out") == true)
@@ -40,7 +41,8 @@ import Testing
             try FileManager.default.createDirectory(at: moment, withIntermediateDirectories: true)
             try Data("mounted".utf8).write(to: moment.appendingPathComponent("token"))
             try FileManager.default.createSymbolicLink(atPath: folder.appendingPathComponent("..data").path, withDestinationPath: "..2026")
-            try FileManager.default.createSymbolicLink(atPath: folder.appendingPathComponent("token").path, withDestinationPath: "..data/token")
+            try FileManager.default.createSymbolicLink(
+                atPath: folder.appendingPathComponent("token").path, withDestinationPath: "..data/token")
             #expect(try SecretFolder(path: folder.path).token("token") == "mounted")
         }
     }

@@ -15,7 +15,8 @@ struct BaseURLTests {
     }
 
     @Test(arguments: [
-        "", "greenroom:8080", "ftp://greenroom", "http://", "http://:80", "http://a:b", "http://a:0", "http://a:70000", "http://a b", "http://user@a",
+        "", "greenroom:8080", "ftp://greenroom", "http://", "http://:80", "http://a:b", "http://a:0", "http://a:70000", "http://a b",
+        "http://user@a",
         "http://a?x", "http://[::1", "http://a:1:2",
     ])
     func isRefusedWithWhatIsWrong(_ text: String) {

@@ -19,10 +19,14 @@ struct ClientTests {
 
     @Test func aRequestIsSentWholeAndItsAnswerComesBack() async throws {
         try await ScriptedServer.run { request in
-            .init(status: 200, headers: [("x-seen", "\(request.method) \(request.path) \(request.header("authorization") ?? "")")], body: request.body + Array("!".utf8))
+            .init(
+                status: 200, headers: [("x-seen", "\(request.method) \(request.path) \(request.header("authorization") ?? "")")],
+                body: request.body + Array("!".utf8))
         } _: { server in
             let client = client(server) { $0.token = "secret-token-0123456789" }
-            let answer = try await client.request(ClientRequest("POST", "/v1/x?y=1", headers: [("content-type", "text/plain")], body: Array("hello".utf8), isIdempotent: false))
+            let answer = try await client.request(
+                ClientRequest(
+                    "POST", "/v1/x?y=1", headers: [("content-type", "text/plain")], body: Array("hello".utf8), isIdempotent: false))
             #expect(answer.status == 200)
             #expect(answer.body == Array("hello!".utf8))
             #expect(answer.header("x-seen") == "POST /v1/x?y=1 Bearer secret-token-0123456789")
@@ -31,7 +35,9 @@ struct ClientTests {
     }
 
     @Test func manyRequestsShareOneConnection() async throws {
-        try await ScriptedServer.run { _ in .init(status: 200) } _: { server in
+        try await ScriptedServer.run { _ in
+            .init(status: 200)
+        } _: { server in
             let client = client(server) { $0.limits.inFlight = 10 }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for number in 0..<100 { group.addTask { _ = try await client.request(.get("/\(number)")) } }
@@ -45,11 +51,14 @@ struct ClientTests {
 
     @Test func aRefusalCarriesTheServersReason() async throws {
         try await ScriptedServer.run { _ in
-            .init(status: 400, body: Array(#"{"type":"https://greenroom.dev/problems/invalid-event","detail":"id: missing","index":4,"field":"id"}"#.utf8))
+            .init(
+                status: 400,
+                body: Array(#"{"type":"https://greenroom.dev/problems/invalid-event","detail":"id: missing","index":4,"field":"id"}"#.utf8))
         } _: { server in
             let client = client(server)
             let error = await #expect(throws: ClientError.self) { try await client.request(.events([], isBatch: true)) }
-            #expect(error == .refused(status: 400, problem: ServerProblem(kind: "invalid-event", detail: "id: missing", index: 4, field: "id")))
+            #expect(
+                error == .refused(status: 400, problem: ServerProblem(kind: "invalid-event", detail: "id: missing", index: 4, field: "id")))
             #expect(server.requestCount == 1)
             await client.close()
         }
@@ -58,7 +67,8 @@ struct ClientTests {
     @Test func whatMayBeSentTwiceIsTriedAgain() async throws {
         let failures = Atomic<Int>(3)
         try await ScriptedServer.run { _ in
-            failures.subtract(1, ordering: .relaxed).newValue >= 0 ? .init(status: 503, headers: [("retry-after", "0")]) : .init(status: 200)
+            failures.subtract(1, ordering: .relaxed).newValue >= 0
+                ? .init(status: 503, headers: [("retry-after", "0")]) : .init(status: 200)
         } _: { server in
             let client = client(server)
             let answer = try await client.request(.get("/"))
@@ -69,16 +79,22 @@ struct ClientTests {
     }
 
     @Test func whatMayNotBeSentTwiceIsNot() async throws {
-        try await ScriptedServer.run { _ in .init(status: 503) } _: { server in
+        try await ScriptedServer.run { _ in
+            .init(status: 503)
+        } _: { server in
             let client = client(server)
-            await #expect(throws: ClientError.self) { try await client.request(ClientRequest("POST", "/v1/placements", isIdempotent: false)) }
+            await #expect(throws: ClientError.self) {
+                try await client.request(ClientRequest("POST", "/v1/placements", isIdempotent: false))
+            }
             #expect(server.requestCount == 1)
             await client.close()
         }
     }
 
     @Test func triesEnd() async throws {
-        try await ScriptedServer.run { _ in .init(status: 503) } _: { server in
+        try await ScriptedServer.run { _ in
+            .init(status: 503)
+        } _: { server in
             let client = client(server) { $0.limits.attempts = 3 }
             await #expect(throws: ClientError.self) { try await client.request(.get("/")) }
             #expect(server.requestCount == 3)
@@ -110,7 +126,9 @@ struct ClientTests {
     }
 
     @Test func anAnswerBeyondTheLimitIsNotTaken() async throws {
-        try await ScriptedServer.run { _ in .init(status: 200, body: Array(repeating: 0x20, count: 100_000)) } _: { server in
+        try await ScriptedServer.run { _ in
+            .init(status: 200, body: Array(repeating: 0x20, count: 100_000))
+        } _: { server in
             let client = client(server) { $0.limits.answerBytes = 50_000 }
             let error = await #expect(throws: ClientError.self) { try await client.request(.get("/")) }
             guard case .unexpected = error else { return #expect(Bool(false), "\(String(describing: error))") }
@@ -119,7 +137,9 @@ struct ClientTests {
     }
 
     @Test func aServerThatSaysNothingIsGivenUp() async throws {
-        try await ScriptedServer.run { _ in .silent } _: { server in
+        try await ScriptedServer.run { _ in
+            .silent
+        } _: { server in
             let client = client(server) {
                 $0.limits.answerSeconds = 0.1
                 $0.limits.attempts = 1
@@ -131,7 +151,9 @@ struct ClientTests {
     }
 
     @Test func linesComeAsTheyAreSentWithoutTheEmptyOnes() async throws {
-        try await ScriptedServer.run { _ in .init(status: 200, parts: ["{\"seq\":1}\n{\"se", "q\":2}\n\n", "\n{\"seq\":3}"]) } _: { server in
+        try await ScriptedServer.run { _ in
+            .init(status: 200, parts: ["{\"seq\":1}\n{\"se", "q\":2}\n\n", "\n{\"seq\":3}"])
+        } _: { server in
             let client = client(server)
             let lines = try await client.withLines(.get("/v1/events")) { lines throws(ClientError) in
                 var seen: [String] = []
@@ -164,7 +186,9 @@ struct ClientTests {
     }
 
     @Test func followingEndsWhereTheServerRefuses() async throws {
-        try await ScriptedServer.run { _ in .init(status: 403) } _: { server in
+        try await ScriptedServer.run { _ in
+            .init(status: 403)
+        } _: { server in
             let client = client(server)
             await #expect(throws: ClientError.self) { try await client.follow(after: 0) { _, _ in true } }
             #expect(server.requestCount == 1)
@@ -196,7 +220,9 @@ struct ClientTests {
     }
 
     @Test func aLoadOfLargeBodiesKeepsToTheServersWindows() async throws {
-        try await ScriptedServer.run { _ in .init(status: 200) } _: { server in
+        try await ScriptedServer.run { _ in
+            .init(status: 200)
+        } _: { server in
             var plan = LoadPlan(url: server.url) { _, _, body in body.writeRepeatingByte(0x20, count: 50_000) }
             plan.connections = 2
             plan.inFlightPerConnection = 8
@@ -208,7 +234,9 @@ struct ClientTests {
     }
 
     @Test func aLoadEndsWhenItsTimeIsUpOrItsServerIsGone() async throws {
-        try await ScriptedServer.run { _ in .init(status: 200) } _: { server in
+        try await ScriptedServer.run { _ in
+            .init(status: 200)
+        } _: { server in
             var plan = LoadPlan(url: server.url) { _, _, _ in }
             plan.method = "GET"
             plan.seconds = 0.1
@@ -216,17 +244,23 @@ struct ClientTests {
             #expect(report.requests > 0)
             #expect(report.fault == nil)
         }
-        try await ScriptedServer.run { _ in .breaking } _: { server in
+        try await ScriptedServer.run { _ in
+            .breaking
+        } _: { server in
             var plan = LoadPlan(url: server.url) { _, _, _ in }
             plan.requests = 10
             let report = try await LoadDriver.run(plan)
             #expect(report.fault != nil)
         }
-        await #expect(throws: ClientError.self) { try await LoadDriver.run(LoadPlan(url: BaseURL(host: "127.0.0.1", port: 1)) { _, _, _ in }) }
+        await #expect(throws: ClientError.self) {
+            try await LoadDriver.run(LoadPlan(url: BaseURL(host: "127.0.0.1", port: 1)) { _, _, _ in })
+        }
     }
 
     @Test func aRateIsKept() async throws {
-        try await ScriptedServer.run { _ in .init(status: 200) } _: { server in
+        try await ScriptedServer.run { _ in
+            .init(status: 200)
+        } _: { server in
             var plan = LoadPlan(url: server.url) { _, _, _ in }
             plan.connections = 2
             plan.ratePerSecond = 200

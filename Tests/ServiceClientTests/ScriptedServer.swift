@@ -80,7 +80,9 @@ final class ScriptedServer: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     box.open.withLock { $0.append(channel) }
                     box.owner.withLock { $0 }?.connected()
-                    _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(mode: .server, connectionConfiguration: .init(), streamConfiguration: .init()) { stream in
+                    _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
+                        mode: .server, connectionConfiguration: .init(), streamConfiguration: .init()
+                    ) { stream in
                         stream.eventLoop.makeCompletedFuture {
                             try stream.pipeline.syncOperations.addHandlers([
                                 HTTP2FramePayloadToHTTPServerCodec(),
@@ -115,7 +117,10 @@ private final class ReplyHandler: ChannelInboundHandler {
     private let server: () -> ScriptedServer?
     private var request = ScriptedServer.Request()
 
-    init(connection: any Channel, answer: @escaping @Sendable (ScriptedServer.Request) -> ScriptedServer.Reply, server: @escaping () -> ScriptedServer?) {
+    init(
+        connection: any Channel, answer: @escaping @Sendable (ScriptedServer.Request) -> ScriptedServer.Reply,
+        server: @escaping () -> ScriptedServer?
+    ) {
         self.connection = connection
         self.answer = answer
         self.server = server
@@ -138,7 +143,9 @@ private final class ReplyHandler: ChannelInboundHandler {
         if reply.isSilent { return }
         if reply.status > 0 {
             var head = HTTPResponse(status: .init(code: reply.status))
-            for (name, value) in reply.headers { if let name = HTTPField.Name(name) { head.headerFields.append(HTTPField(name: name, value: value)) } }
+            for (name, value) in reply.headers {
+                if let name = HTTPField.Name(name) { head.headerFields.append(HTTPField(name: name, value: value)) }
+            }
             context.write(wrapOutboundOut(.head(head)), promise: nil)
             for part in reply.parts { context.writeAndFlush(wrapOutboundOut(.body(ByteBuffer(bytes: part))), promise: nil) }
         }

@@ -30,8 +30,12 @@ struct SmallPartsTests {
     }
 
     @Test(arguments: [
-        (#"{"type":"https://greenroom.dev/problems/invalid-event","detail":"no","index":3,"field":"id"}"#, ServerProblem(kind: "invalid-event", detail: "no", index: 3, field: "id")),
-        ("plain words", ServerProblem(kind: "", detail: "plain words")), ("", ServerProblem(kind: "", detail: "status 400 without a reason")),
+        (
+            #"{"type":"https://greenroom.dev/problems/invalid-event","detail":"no","index":3,"field":"id"}"#,
+            ServerProblem(kind: "invalid-event", detail: "no", index: 3, field: "id")
+        ),
+        ("plain words", ServerProblem(kind: "", detail: "plain words")),
+        ("", ServerProblem(kind: "", detail: "status 400 without a reason")),
         ("[1]", ServerProblem(kind: "", detail: "[1]")), ("{\"detail\":", ServerProblem(kind: "", detail: "{\"detail\":")),
     ])
     func aRefusalIsReadWhateverItIs(_ body: String, _ problem: ServerProblem) {

@@ -17,7 +17,9 @@ import Testing
             batch.append(.actorRequested, source: "/test", id: "3", subject: "a", pool: "ns/p")
         }
         try written.append { batch in
-            batch.append(.actorPlaced, source: CommittedEvent.ownSource, id: "4", subject: "a", worker: "w", body: Array(#"{"tier":"cold","request":3,"workerVersion":2}"#.utf8))
+            batch.append(
+                .actorPlaced, source: CommittedEvent.ownSource, id: "4", subject: "a", worker: "w",
+                body: Array(#"{"tier":"cold","request":3,"workerVersion":2}"#.utf8))
             batch.append(.actorRequested, source: "/test", id: "5", subject: "b", pool: "ns/p")
         }
         let commits = try written.log.read(after: 0, limitEvents: .max)

@@ -35,38 +35,40 @@ private func filled(process: ProcessMetrics? = nil) -> PrometheusMetrics {
         let metrics = backend()
         Counter(label: "greenroom_events_appended_total", dimensions: [("kind", "actor.requested")], factory: metrics).increment(by: 3)
         Gauge(label: "greenroom_loop_lag_seconds", factory: metrics).record(0.25)
-        #expect(text(metrics) == """
-            # HELP greenroom_events_appended_total Events appended to the log, by kind.
-            # TYPE greenroom_events_appended_total counter
-            greenroom_events_appended_total{kind="actor.requested"} 3
-            # HELP greenroom_loop_lag_seconds Age of the oldest commit that the loop has not read.
-            # TYPE greenroom_loop_lag_seconds gauge
-            greenroom_loop_lag_seconds 0.25
-            # HELP greenroom_telemetry_dropped_series_total Series that were not recorded, because there are too many, or the name has another type.
-            # TYPE greenroom_telemetry_dropped_series_total counter
-            greenroom_telemetry_dropped_series_total 0
+        #expect(
+            text(metrics) == """
+                # HELP greenroom_events_appended_total Events appended to the log, by kind.
+                # TYPE greenroom_events_appended_total counter
+                greenroom_events_appended_total{kind="actor.requested"} 3
+                # HELP greenroom_loop_lag_seconds Age of the oldest commit that the loop has not read.
+                # TYPE greenroom_loop_lag_seconds gauge
+                greenroom_loop_lag_seconds 0.25
+                # HELP greenroom_telemetry_dropped_series_total Series that were not recorded, because there are too many, or the name has another type.
+                # TYPE greenroom_telemetry_dropped_series_total counter
+                greenroom_telemetry_dropped_series_total 0
 
-            """)
+                """)
     }
 
     @Test func `OpenMetrics names families without total, gives units and an end`() throws {
         let metrics = backend()
         Counter(label: "greenroom_events_duplicate_total", factory: metrics).increment()
         Meter(label: "greenroom_log_bytes", factory: metrics).set(9)
-        #expect(text(metrics, .openMetrics) == """
-            # TYPE greenroom_events_duplicate counter
-            # HELP greenroom_events_duplicate Events that were appended before; the response has their first position.
-            greenroom_events_duplicate_total 1
-            # TYPE greenroom_log_bytes gauge
-            # UNIT greenroom_log_bytes bytes
-            # HELP greenroom_log_bytes Size of the log's files.
-            greenroom_log_bytes 9
-            # TYPE greenroom_telemetry_dropped_series counter
-            # HELP greenroom_telemetry_dropped_series Series that were not recorded, because there are too many, or the name has another type.
-            greenroom_telemetry_dropped_series_total 0
-            # EOF
+        #expect(
+            text(metrics, .openMetrics) == """
+                # TYPE greenroom_events_duplicate counter
+                # HELP greenroom_events_duplicate Events that were appended before; the response has their first position.
+                greenroom_events_duplicate_total 1
+                # TYPE greenroom_log_bytes gauge
+                # UNIT greenroom_log_bytes bytes
+                # HELP greenroom_log_bytes Size of the log's files.
+                greenroom_log_bytes 9
+                # TYPE greenroom_telemetry_dropped_series counter
+                # HELP greenroom_telemetry_dropped_series Series that were not recorded, because there are too many, or the name has another type.
+                greenroom_telemetry_dropped_series_total 0
+                # EOF
 
-            """)
+                """)
     }
 
     @Test(arguments: [ExpositionFormat.text, .openMetrics])
@@ -78,11 +80,13 @@ private func filled(process: ProcessMetrics? = nil) -> PrometheusMetrics {
         #expect(read.value("greenroom_commit_events_sum") == 7)
         #expect(read.value("greenroom_commit_events_bucket", ["le": format == .text ? "10" : "10.0"]) == 1)
         #expect(read.value("greenroom_wait_seconds_bucket", ["pool": "ns/p", "tier": "cold", "le": format == .text ? "60" : "60.0"]) == 0)
-        #expect(read.value("greenroom_wait_seconds_bucket", ["pool": "ns/p", "tier": "cold", "le": format == .text ? "120" : "120.0"]) == 1)
+        #expect(
+            read.value("greenroom_wait_seconds_bucket", ["pool": "ns/p", "tier": "cold", "le": format == .text ? "120" : "120.0"]) == 1)
     }
 
     @Test(arguments: [
-        #"plain"#, #"back\slash"#, #"quo"te"#, "line\nend", #"\n"#, "", "naïve ☂︎ 東京", "comma, brace} and = sign", "\u{301}combining", "tab\there",
+        #"plain"#, #"back\slash"#, #"quo"te"#, "line\nend", #"\n"#, "", "naïve ☂︎ 東京", "comma, brace} and = sign", "\u{301}combining",
+        "tab\there",
     ])
     func `a label's value comes back as it was, whatever it is`(value: String) throws {
         for format in [ExpositionFormat.text, .openMetrics] {
@@ -120,7 +124,9 @@ private func filled(process: ProcessMetrics? = nil) -> PrometheusMetrics {
         let backward = backend()
         let pools = (0..<20).map { "ns/p\($0)" }
         for pool in pools { Counter(label: "x_total", dimensions: [("pool", pool), ("tier", "cold")], factory: forward).increment() }
-        for pool in pools.reversed() { Counter(label: "x_total", dimensions: [("tier", "cold"), ("pool", pool)], factory: backward).increment() }
+        for pool in pools.reversed() {
+            Counter(label: "x_total", dimensions: [("tier", "cold"), ("pool", pool)], factory: backward).increment()
+        }
         #expect(text(forward) == text(backward))
     }
 
@@ -167,7 +173,8 @@ private func filled(process: ProcessMetrics? = nil) -> PrometheusMetrics {
     }
 
     @Test(arguments: [
-        (0.00005, "0.0001"), (0.0001, "0.0001"), (0.00011, "0.00025"), (59, "60"), (60, "60"), (61, "+Inf"), (-1, "0.0001"), (.infinity, "+Inf"),
+        (0.00005, "0.0001"), (0.0001, "0.0001"), (0.00011, "0.00025"), (59, "60"), (60, "60"), (61, "+Inf"), (-1, "0.0001"),
+        (.infinity, "+Inf"),
     ])
     func `a value falls into the first bucket that isn't below it`(seconds: Double, bound: String) throws {
         let metrics = backend()
@@ -182,7 +189,9 @@ private func filled(process: ProcessMetrics? = nil) -> PrometheusMetrics {
         let counter = Counter(label: "c_total", factory: metrics)
         counter.increment(by: 5)
         counter.increment(by: -3)
-        for (name, value) in [("nan", Double.nan), ("inf", .infinity), ("minus", -.infinity), ("big", 1e300), ("small", 1e-7)] { Meter(label: name, factory: metrics).set(value) }
+        for (name, value) in [("nan", Double.nan), ("inf", .infinity), ("minus", -.infinity), ("big", 1e300), ("small", 1e-7)] {
+            Meter(label: name, factory: metrics).set(value)
+        }
         let read = try StrictExposition(metrics.exposition(.text), openMetrics: false)
         #expect(read.value("c_total") == 5)
         #expect(read.value("nan")?.isNaN == true)
@@ -217,20 +226,26 @@ private func filled(process: ProcessMetrics? = nil) -> PrometheusMetrics {
         for description in MetricDescription.greenroom {
             #expect(description.help.hasSuffix("."), "\(description.name)")
             if let unit = description.unit { #expect(description.name.hasSuffix("_\(unit.rawValue)"), "\(description.name)") }
-            if let buckets = description.buckets { #expect(buckets == Set(buckets).sorted() && (10...20).contains(buckets.count), "\(description.name)") }
+            if let buckets = description.buckets {
+                #expect(buckets == Set(buckets).sorted() && (10...20).contains(buckets.count), "\(description.name)")
+            }
         }
         #expect(Set(MetricDescription.greenroom.map(\.name)).count == MetricDescription.greenroom.count)
     }
 
-    @Test(arguments: [
-        (nil, .text), ("", .text), ("*/*", .text), ("text/plain", .text),
-        ("application/openmetrics-text", .openMetrics),
-        ("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.2,*/*;q=0.1", .openMetrics),
-        ("application/openmetrics-text; version=1.0.0; q=0.2, text/plain; q=0.9", .text),
-        ("application/openmetrics-text; version=0.0.1", .text),
-        ("application/openmetrics-text;q=0", .text),
-        ("Application/OpenMetrics-Text", .openMetrics),
-    ] as [(String?, ExpositionFormat)])
+    @Test(
+        arguments: [
+            (nil, .text), ("", .text), ("*/*", .text), ("text/plain", .text),
+            ("application/openmetrics-text", .openMetrics),
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+                .openMetrics
+            ),
+            ("application/openmetrics-text; version=1.0.0; q=0.2, text/plain; q=0.9", .text),
+            ("application/openmetrics-text; version=0.0.1", .text),
+            ("application/openmetrics-text;q=0", .text),
+            ("Application/OpenMetrics-Text", .openMetrics),
+        ] as [(String?, ExpositionFormat)])
     func `the format is what the request asks for`(accept: String?, format: ExpositionFormat) {
         #expect(ExpositionFormat(accept: accept) == format)
         #expect(backend().render(accept: accept).contentType == format.contentType)
@@ -239,7 +254,9 @@ private func filled(process: ProcessMetrics? = nil) -> PrometheusMetrics {
     @Test func `promtool finds nothing to say`() async throws {
         let input = filled(process: ProcessMetrics()).exposition(.text)
         do {
-            let result = try await Subprocess.run(.name("promtool"), arguments: ["check", "metrics"], input: .array(input), output: .string(limit: 65_536), error: .string(limit: 65_536))
+            let result = try await Subprocess.run(
+                .name("promtool"), arguments: ["check", "metrics"], input: .array(input), output: .string(limit: 65_536),
+                error: .string(limit: 65_536))
             #expect(result.terminationStatus.isSuccess, "\(result.standardOutput)\(result.standardError)")
         } catch let error as SubprocessError where error.code == .executableNotFound {
             print("SKIPPED: promtool is not installed (Debian's package prometheus has it), so its check of the exposition didn't run")
@@ -261,7 +278,8 @@ private func filled(process: ProcessMetrics? = nil) -> PrometheusMetrics {
     }
 
     @Test func `a name with spaces and parentheses doesn't shift the fields`() throws {
-        let fields = try #require(ProcessMetrics.statFields(Array("7 (a ) b (c) S 1 2 3 4 5 6 7 8 9 10 111 112 13 14 15 16 17 18 219 220 221\n".utf8)))
+        let fields = try #require(
+            ProcessMetrics.statFields(Array("7 (a ) b (c) S 1 2 3 4 5 6 7 8 9 10 111 112 13 14 15 16 17 18 219 220 221\n".utf8)))
         #expect([fields[11], fields[12], fields[17], fields[19], fields[20], fields[21]] == [111, 112, 17, 219, 220, 221])
         #expect(ProcessMetrics.statFields(Array("7 (a) S 1 2".utf8)) == nil)
     }

@@ -84,7 +84,9 @@ struct StrictExposition {
         guard let family = families.last else { throw fault("a sample without a family") }
         let sample = try parseSample(text)
         guard allowedNames(family).contains(sample.name) else { throw fault("sample \(sample.name) in \(family.type) \(family.name)") }
-        guard !family.samples.contains(where: { $0.name == sample.name && $0.labels == sample.labels }) else { throw fault("the same sample twice") }
+        guard !family.samples.contains(where: { $0.name == sample.name && $0.labels == sample.labels }) else {
+            throw fault("the same sample twice")
+        }
         families[families.count - 1].samples.append(sample)
     }
 
@@ -177,7 +179,10 @@ struct StrictExposition {
 
     private func checkName(_ name: String, colon: Bool) throws {
         guard let first = name.utf8.first, !(0x30...0x39).contains(first),
-            name.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x5F || (colon && $0 == 0x3A) })
+            name.utf8.allSatisfy({
+                (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x5F
+                    || (colon && $0 == 0x3A)
+            })
         else { throw fault("name \"\(name)\"") }
     }
 
@@ -200,11 +205,17 @@ struct StrictExposition {
             let buckets = samples.filter { $0.name == family.name + "_bucket" }
             let bounds = try buckets.map { try parseNumber($0.labels["le"] ?? "") }
             let counts = buckets.map(\.value)
-            guard bounds == bounds.sorted(), Set(bounds).count == bounds.count, bounds.last == .infinity else { throw fault("\(family.name) \(labels): bounds \(bounds)") }
+            guard bounds == bounds.sorted(), Set(bounds).count == bounds.count, bounds.last == .infinity else {
+                throw fault("\(family.name) \(labels): bounds \(bounds)")
+            }
             guard counts == counts.sorted() else { throw fault("\(family.name) \(labels): buckets that fall") }
-            guard samples.filter({ $0.name == family.name + "_count" }).map(\.value) == [counts.last ?? -1] else { throw fault("\(family.name) \(labels): count isn't its last bucket") }
+            guard samples.filter({ $0.name == family.name + "_count" }).map(\.value) == [counts.last ?? -1] else {
+                throw fault("\(family.name) \(labels): count isn't its last bucket")
+            }
             guard samples.count == buckets.count + 2 else { throw fault("\(family.name) \(labels): sum or count is missing") }
-            if openMetrics, buckets.contains(where: { $0.labels["le"] != "+Inf" && $0.labels["le"]?.contains(where: { ".e".contains($0) }) != true }) {
+            if openMetrics,
+                buckets.contains(where: { $0.labels["le"] != "+Inf" && $0.labels["le"]?.contains(where: { ".e".contains($0) }) != true })
+            {
                 throw fault("\(family.name): a bound that isn't a canonical number")
             }
         }

@@ -9,9 +9,12 @@ import Testing
     private let placement = Placement(seq: 1, actor: "a1", worker: "w1", pool: "ns/p", restoreFrom: "s3://b/a1", expectedMillis: 50)
 
     @Test func `a command is told whom it serves`() async throws {
-        let check = #"[ "$GREENROOM_ACTOR,$GREENROOM_POOL,$GREENROOM_WORKER,$GREENROOM_SNAPSHOT,$GREENROOM_EXPECTED_MILLIS" = "a1,ns/p,w1,s3://b/a1,50" ]"#
+        let check =
+            #"[ "$GREENROOM_ACTOR,$GREENROOM_POOL,$GREENROOM_WORKER,$GREENROOM_SNAPSHOT,$GREENROOM_EXPECTED_MILLIS" = "a1,ns/p,w1,s3://b/a1,50" ]"#
         let restored = Mutex<[Int64?]>([])
-        let snapshot = try await CommandTurns(command: ["/bin/sh", "-c", check]).run(placement, on: "w1") { millis in restored.withLock { $0.append(millis) } }
+        let snapshot = try await CommandTurns(command: ["/bin/sh", "-c", check]).run(placement, on: "w1") { millis in
+            restored.withLock { $0.append(millis) }
+        }
         #expect(snapshot == TurnSnapshot(uri: "s3://b/a1"))
         #expect(restored.withLock { $0 } == [nil])
     }
@@ -29,7 +32,9 @@ import Testing
     }
 
     @Test func `a program that isn't there is named`() async {
-        let fault = await #expect(throws: TurnFault.self) { try await CommandTurns(command: ["/nowhere/turn"]).run(placement, on: "w1") { _ in } }
+        let fault = await #expect(throws: TurnFault.self) {
+            try await CommandTurns(command: ["/nowhere/turn"]).run(placement, on: "w1") { _ in }
+        }
         #expect(fault?.reason.hasPrefix("can't run /nowhere/turn: ") == true)
     }
 
@@ -38,7 +43,9 @@ import Testing
         defer { pipe.close() }
         let script = "trap '' TERM; sleep 600 & wait; wait; sleep 600"
         // Both processes hold the pipe's writing end, through a path in /proc: it reads as ended when both are dead.
-        let turn = Task { try? await CommandTurns(command: ["/bin/sh", "-c", "exec 9>\(pipe.writerPath); \(script)"]).run(placement, on: "w1") { _ in } }
+        let turn = Task {
+            try? await CommandTurns(command: ["/bin/sh", "-c", "exec 9>\(pipe.writerPath); \(script)"]).run(placement, on: "w1") { _ in }
+        }
         try await eventually("the command runs") { pipe.hasOtherWriters }
         turn.cancel()
         _ = await turn.value

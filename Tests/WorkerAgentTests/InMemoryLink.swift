@@ -51,14 +51,17 @@ final class InMemoryLink: WorkerLink {
         state.withLock { state in
             state.seq += 1
             let more = data.isEmpty ? "" : "," + data
-            let text = #"{"seq":\#(state.seq),"type":"dev.greenroom.actor.placed","subject":"\#(actor)","data":{"worker":"\#(worker)"\#(more)}}"#
+            let text =
+                #"{"seq":\#(state.seq),"type":"dev.greenroom.actor.placed","subject":"\#(actor)","data":{"worker":"\#(worker)"\#(more)}}"#
             state.lines.append((state.seq, text))
             if streamed { for follower in state.followers.values { follower.yield(Array(text.utf8)) } }
             return state.seq
         }
     }
 
-    func streamRaw(_ text: String) { state.withLock { state in for follower in state.followers.values { follower.yield(Array(text.utf8)) } } }
+    func streamRaw(_ text: String) {
+        state.withLock { state in for follower in state.followers.values { follower.yield(Array(text.utf8)) } }
+    }
 
     /// Ends all open streams.
     func cut() {

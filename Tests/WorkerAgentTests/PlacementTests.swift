@@ -4,16 +4,20 @@ import Testing
 @testable import WorkerAgent
 
 @Suite struct PlacementTests {
-    @Test(arguments: [
-        ("", nil),
-        ("  ", nil),
-        (#"{"seq":4,"type":"dev.greenroom.actor.running","subject":"a","data":{"worker":"w"}}"#, nil),
-        (#"{"seq":4,"type":"dev.greenroom.actor.placed","subject":"a","data":{"worker":"w"}}"#, Placement(seq: 4, actor: "a", worker: "w")),
-        (
-            #"{"seq":9,"at":"2026-11-21T07:32:00.000125Z","type":"dev.greenroom.actor.placed","subject":"ä\n","data":{"worker":"w","pool":"n/p","tier":"cold","score":1.5,"restoreFrom":"s3://b/k","expectedMillis":1200,"waited":0.5}}"#,
-            Placement(seq: 9, actor: "ä\n", worker: "w", pool: "n/p", tier: "cold", restoreFrom: "s3://b/k", expectedMillis: 1_200)
-        ),
-    ] as [(String, Placement?)])
+    @Test(
+        arguments: [
+            ("", nil),
+            ("  ", nil),
+            (#"{"seq":4,"type":"dev.greenroom.actor.running","subject":"a","data":{"worker":"w"}}"#, nil),
+            (
+                #"{"seq":4,"type":"dev.greenroom.actor.placed","subject":"a","data":{"worker":"w"}}"#,
+                Placement(seq: 4, actor: "a", worker: "w")
+            ),
+            (
+                #"{"seq":9,"at":"2026-11-21T07:32:00.000125Z","type":"dev.greenroom.actor.placed","subject":"ä\n","data":{"worker":"w","pool":"n/p","tier":"cold","score":1.5,"restoreFrom":"s3://b/k","expectedMillis":1200,"waited":0.5}}"#,
+                Placement(seq: 9, actor: "ä\n", worker: "w", pool: "n/p", tier: "cold", restoreFrom: "s3://b/k", expectedMillis: 1_200)
+            ),
+        ] as [(String, Placement?)])
     func `a line says which actor was placed`(line: String, expected: Placement?) throws {
         #expect(try Placement(line: Array(line.utf8)) == expected)
     }

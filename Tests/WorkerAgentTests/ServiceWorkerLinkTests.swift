@@ -8,7 +8,8 @@ import Testing
     @Test func `what is sent is what a reader of events reads`() throws {
         var events = WorkerEvents(worker: "w\"1", startedAt: LogTime(microseconds: 1_700_000_000_000_000))
         let configuration = WorkerConfiguration(
-            name: "w\"1", pool: "ns/p", node: "n\\1", slots: 2, zone: "z", sandboxClass: "gvisor", ip: "10.0.0.1", labels: [("a", "b"), ("c", "d\n")])
+            name: "w\"1", pool: "ns/p", node: "n\\1", slots: 2, zone: "z", sandboxClass: "gvisor", ip: "10.0.0.1",
+            labels: [("a", "b"), ("c", "d\n")])
         let placement = Placement(seq: 5, actor: "ä", worker: "w\"1", restoreFrom: "s3://b/k")
         let time = LogTime(microseconds: 1_700_000_001_000_000)
         var batch = events.ready(configuration, at: time)
@@ -29,20 +30,26 @@ import Testing
         batch.events.map { [$0.kind.name] + [$0.source, $0.id, $0.subject, $0.pool, $0.worker, $0.body].map(batch.text) }
     }
 
-    @Test(arguments: [
-        (#"{"accepted":1,"duplicates":0,"firstSeq":41,"lastSeq":42}"#, Acknowledgement(firstSeq: 41, lastSeq: 42)),
-        (#"{"accepted":1}"#, nil), ("", nil), ("[]", nil), ("<html>", nil),
-    ] as [(String, Acknowledgement?)])
+    @Test(
+        arguments: [
+            (#"{"accepted":1,"duplicates":0,"firstSeq":41,"lastSeq":42}"#, Acknowledgement(firstSeq: 41, lastSeq: 42)),
+            (#"{"accepted":1}"#, nil), ("", nil), ("[]", nil), ("<html>", nil),
+        ] as [(String, Acknowledgement?)])
     func `an acknowledgement tells positions, or is none`(text: String, expected: Acknowledgement?) {
         #expect(Acknowledgement(json: Array(text.utf8)) == expected)
     }
 
-    @Test(arguments: [
-        (401, .denied("d")), (403, .denied("d")), (429, .unavailable("d", retryAfterSeconds: 7)), (503, .unavailable("d", retryAfterSeconds: 7)),
-        (500, .unavailable("d", retryAfterSeconds: 7)), (400, .refused("the server refused (400): d")), (413, .refused("the server refused (413): d")),
-    ] as [(Int, WorkerLinkFault)])
+    @Test(
+        arguments: [
+            (401, .denied("d")), (403, .denied("d")), (429, .unavailable("d", retryAfterSeconds: 7)),
+            (503, .unavailable("d", retryAfterSeconds: 7)),
+            (500, .unavailable("d", retryAfterSeconds: 7)), (400, .refused("the server refused (400): d")),
+            (413, .refused("the server refused (413): d")),
+        ] as [(Int, WorkerLinkFault)])
     func `a status tells whether another try helps`(status: Int, fault: WorkerLinkFault) {
-        #expect(WorkerLinkFault(ClientError.refused(status: status, problem: ServerProblem(kind: "k", detail: "d", retryAfterSeconds: 7))) == fault)
+        #expect(
+            WorkerLinkFault(ClientError.refused(status: status, problem: ServerProblem(kind: "k", detail: "d", retryAfterSeconds: 7)))
+                == fault)
     }
 
     @Test func `an address that is none says so`() {

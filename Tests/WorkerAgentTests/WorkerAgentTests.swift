@@ -11,7 +11,8 @@ private struct Bench {
     let clock = ManualClock()
     let agent: WorkerAgent
 
-    init(slots: Int = 1, turns: (any TurnRunner)? = nil, drainLimit: Duration = .seconds(600), limits: WorkerConfiguration.Limits = .init()) {
+    init(slots: Int = 1, turns: (any TurnRunner)? = nil, drainLimit: Duration = .seconds(600), limits: WorkerConfiguration.Limits = .init())
+    {
         let configuration = WorkerConfiguration(name: "w1", pool: "ns/p", node: "n1", slots: slots, drainLimit: drainLimit, limits: limits)
         agent = WorkerAgent(
             configuration, link: link, turns: turns ?? SimulatedTurns(clock: clock.clock), clock: clock.clock,
@@ -50,13 +51,14 @@ private struct Bench {
         try await bench.pass(.milliseconds(3_000))
         try await bench.reported(3)
         #expect(try await bench.drainIdle(life) == .drained)
-        #expect(bench.link.described == [
-            #"worker.ready ns/w1 {"node":"n1","slots":1}"#,
-            #"actor.running a1 {"restoreMillis":1000}"#,
-            #"actor.suspended a1 {"snapshot":"simulated:///a1/\#(seq)","bytes":67108864}"#,
-            #"worker.draining ns/w1 {"reason":"test"}"#,
-            #"worker.gone ns/w1 {"reason":"drained"}"#,
-        ])
+        #expect(
+            bench.link.described == [
+                #"worker.ready ns/w1 {"node":"n1","slots":1}"#,
+                #"actor.running a1 {"restoreMillis":1000}"#,
+                #"actor.suspended a1 {"snapshot":"simulated:///a1/\#(seq)","bytes":67108864}"#,
+                #"worker.draining ns/w1 {"reason":"test"}"#,
+                #"worker.gone ns/w1 {"reason":"drained"}"#,
+            ])
     }
 
     @Test func `an actor of another namespace is reported with its own`() async throws {
@@ -64,8 +66,12 @@ private struct Bench {
         let life = bench.start()
         try await bench.registered()
         // Another worker of the same name.
-        bench.link.streamRaw(#"{"seq":8000,"type":"dev.greenroom.actor.placed","namespace":"other","subject":"a0","data":{"worker":"w1","tier":"cold","expectedMillis":7}}"#)
-        bench.link.streamRaw(#"{"seq":9000,"type":"dev.greenroom.actor.placed","namespace":"other","subject":"a1","data":{"worker":"ns/w1","tier":"cold","expectedMillis":1000}}"#)
+        bench.link.streamRaw(
+            #"{"seq":8000,"type":"dev.greenroom.actor.placed","namespace":"other","subject":"a0","data":{"worker":"w1","tier":"cold","expectedMillis":7}}"#
+        )
+        bench.link.streamRaw(
+            #"{"seq":9000,"type":"dev.greenroom.actor.placed","namespace":"other","subject":"a1","data":{"worker":"ns/w1","tier":"cold","expectedMillis":1000}}"#
+        )
         try await bench.pass(.milliseconds(1_000))
         try await bench.reported(2)
         #expect(bench.link.reports.last?.subject == "other/a1")
@@ -235,10 +241,11 @@ private struct Bench {
         await bench.agent.drain(reason: "scale-down")
         try await bench.pass(.seconds(30))
         #expect(await life.value == .stopped("turns outlasted the drain of 30 s"))
-        #expect(bench.link.described.suffix(2) == [
-            #"actor.crashed a1 {"reason":"turns outlasted the drain of 30 s"}"#,
-            #"worker.gone ns/w1 {"reason":"turns outlasted the drain of 30 s"}"#,
-        ])
+        #expect(
+            bench.link.described.suffix(2) == [
+                #"actor.crashed a1 {"reason":"turns outlasted the drain of 30 s"}"#,
+                #"worker.gone ns/w1 {"reason":"turns outlasted the drain of 30 s"}"#,
+            ])
     }
 
     @Test func `a stopped worker breaks off and reports every actor it holds`() async throws {

@@ -58,7 +58,8 @@ struct TwinEvents: EventSource {
             guard query.subject == nil || query.subject == event.subject, query.kind == nil || query.kind == event.kind,
                 query.pool == nil || query.pool == event.pool
             else { continue }
-            guard query.worker == nil || query.worker == (event.kind?.subject == .worker ? event.subject : event.data["worker"]?.string) else { continue }
+            guard query.worker == nil || query.worker == (event.kind?.subject == .worker ? event.subject : event.data["worker"]?.string)
+            else { continue }
             guard left > 0, query.includes(event), try await visit(event) else { return }
             left -= 1
         }
@@ -76,7 +77,8 @@ struct Timeline {
     mutating func add(_ kind: String, _ subject: String, _ data: String = "{}", superseded: Bool = false) -> EventRecord {
         let seq = events.count + 1
         let flag = superseded ? #","superseded":true"# : ""
-        let line = #"{"seq":\#(seq),"at":"\#(at.rfc3339)","specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"test","subject":"\#(subject)","id":"\#(seq)"\#(flag),"data":\#(data)}"#
+        let line =
+            #"{"seq":\#(seq),"at":"\#(at.rfc3339)","specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"test","subject":"\#(subject)","id":"\#(seq)"\#(flag),"data":\#(data)}"#
         let event = try! EventRecord(line: Array(line.utf8))
         events.append(event)
         return event
@@ -84,20 +86,29 @@ struct Timeline {
 
     mutating func decide(_ pool: String, shadow: String? = nil, from: Int, to: Int, demand: Int? = nil, next: String? = nil) {
         let total = demand ?? to * 2
-        let why = #"[{"step":"signal","code":"Demand","numbers":{"total":\#(total),"resident":1,"blocked":\#(total - 1),"pool_exhausted":\#(total - 1)},"text":"x"},{"step":"recommendation","code":"Recommended","numbers":{"trigger":"demand","value":\#(total),"threshold":2,"replicas":\#(to)},"text":"x"}]"#
+        let why =
+            #"[{"step":"signal","code":"Demand","numbers":{"total":\#(total),"resident":1,"blocked":\#(total - 1),"pool_exhausted":\#(total - 1)},"text":"x"},{"step":"recommendation","code":"Recommended","numbers":{"trigger":"demand","value":\#(total),"threshold":2,"replicas":\#(to)},"text":"x"}]"#
         let direction = to > from ? "up" : to < from ? "down" : "none"
         let member = next.map { #","next":"\#($0)""# } ?? ""
         let who = shadow.map { #""shadow":"\#($0)","# } ?? ""
-        add("scale.decided", pool, #"{"pool":"\#(pool)",\#(who)"from":\#(from),"to":\#(to),"direction":"\#(direction)","why":\#(why)\#(member),"inputs":{"replicas":\#(from),"demand":{"resident":1}},"digest":"d"}"#)
+        add(
+            "scale.decided", pool,
+            #"{"pool":"\#(pool)",\#(who)"from":\#(from),"to":\#(to),"direction":"\#(direction)","why":\#(why)\#(member),"inputs":{"replicas":\#(from),"demand":{"resident":1}},"digest":"d"}"#
+        )
     }
 }
 
 enum Samples {
-    static let pool = #"{"namespace":"demo","name":"chat","target":"Process/chat","mode":"auto","min":0,"max":6,"desired":3,"ready":2,"busy":2,"idle":0,"starting":1,"draining":0,"lost":0,"demand":{"total":9,"resident":4,"waiting":5,"blocked":{"pool_exhausted":5}},"oldestWaitSeconds":1.25,"arrivalsPerSecond":{"seconds10":1,"minute1":1,"minutes5":1},"readyCondition":true,"active":true,"paused":false,"fallback":false,"ageSeconds":130}"#
-    static let idlePool = #"{"namespace":"other","name":"x","target":"","mode":"auto","min":0,"max":10,"desired":0,"ready":0,"busy":0,"idle":0,"starting":0,"draining":0,"lost":0,"demand":{"total":0,"resident":0,"waiting":0,"blocked":{}},"arrivalsPerSecond":{"seconds10":0,"minute1":0,"minutes5":0},"readyCondition":false,"active":false,"paused":true,"fallback":false,"ageSeconds":5}"#
-    static let worker = #"{"namespace":"demo","pool":"chat","name":"chat-w1","status":"PARTIAL","actors":["a","b","c","d","e"],"node":"n1","slots":8,"used":5,"ageSeconds":7300}"#
-    static let actor = #"{"namespace":"demo","pool":"chat","template":"chat","id":"chat-001","status":"STATUS_RUNNING","worker":"chat-w1","node":"n1","version":4,"waitedSeconds":0.31,"seq":9,"ageSeconds":61}"#
-    static let policy = #"{"namespace":"demo","name":"chat","digest":"0123456789abcdef","seq":1,"appliedAt":"2026-11-21T08:00:00Z","canonicalJSON":"{\"a\":1}"}"#
+    static let pool =
+        #"{"namespace":"demo","name":"chat","target":"Process/chat","mode":"auto","min":0,"max":6,"desired":3,"ready":2,"busy":2,"idle":0,"starting":1,"draining":0,"lost":0,"demand":{"total":9,"resident":4,"waiting":5,"blocked":{"pool_exhausted":5}},"oldestWaitSeconds":1.25,"arrivalsPerSecond":{"seconds10":1,"minute1":1,"minutes5":1},"readyCondition":true,"active":true,"paused":false,"fallback":false,"ageSeconds":130}"#
+    static let idlePool =
+        #"{"namespace":"other","name":"x","target":"","mode":"auto","min":0,"max":10,"desired":0,"ready":0,"busy":0,"idle":0,"starting":0,"draining":0,"lost":0,"demand":{"total":0,"resident":0,"waiting":0,"blocked":{}},"arrivalsPerSecond":{"seconds10":0,"minute1":0,"minutes5":0},"readyCondition":false,"active":false,"paused":true,"fallback":false,"ageSeconds":5}"#
+    static let worker =
+        #"{"namespace":"demo","pool":"chat","name":"chat-w1","status":"PARTIAL","actors":["a","b","c","d","e"],"node":"n1","slots":8,"used":5,"ageSeconds":7300}"#
+    static let actor =
+        #"{"namespace":"demo","pool":"chat","template":"chat","id":"chat-001","status":"STATUS_RUNNING","worker":"chat-w1","node":"n1","version":4,"waitedSeconds":0.31,"seq":9,"ageSeconds":61}"#
+    static let policy =
+        #"{"namespace":"demo","name":"chat","digest":"0123456789abcdef","seq":1,"appliedAt":"2026-11-21T08:00:00Z","canonicalJSON":"{\"a\":1}"}"#
 
     static func view<View: Decodable>(_ json: String) throws -> View { try JSONValue(json).decode(View.self) }
 }

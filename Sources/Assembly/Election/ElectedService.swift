@@ -35,13 +35,16 @@ struct ElectedService: Sendable {
     let settings: ElectionSettings
     let logger: Logger
 
-    func run(stopOn signals: [UnixSignal], when stopped: (@Sendable () async -> Void)?, onStart: @escaping @Sendable (String) async -> Void) async throws {
+    func run(stopOn signals: [UnixSignal], when stopped: (@Sendable () async -> Void)?, onStart: @escaping @Sendable (String) async -> Void)
+        async throws
+    {
         let access = try service.clusterAccess()
         let identity = settings.processIdentity()
         let leadership = Leadership(identity: identity, logger: logger)
         let client = try electionClient(access)
         let election = LeaseElection(
-            client, electionConfiguration(access, identity), seed: UInt64(bitPattern: EventLog.systemClock().microseconds), callbacks: leadership.callbacks)
+            client, electionConfiguration(access, identity), seed: UInt64(bitPattern: EventLog.systemClock().microseconds),
+            callbacks: leadership.callbacks)
         let stop = Latch()
         let stoppers = Self.stoppers(stop, signals, stopped)
         let ending = Task {
@@ -53,7 +56,9 @@ struct ElectedService: Sendable {
         do {
             try await withTaskCancellationHandler {
                 try await takeTurns(Turns(leadership: leadership, election: election, stop: stop, onStart: onStart))
-            } onCancel: { stop.open() }
+            } onCancel: {
+                stop.open()
+            }
             outcome = .success(())
         } catch { outcome = .failure(error) }
         leadership.finish()
@@ -86,18 +91,20 @@ struct ElectedService: Sendable {
     private static func stoppers(_ stop: Latch, _ signals: [UnixSignal], _ stopped: (@Sendable () async -> Void)?) -> [Task<Void, Never>] {
         var tasks: [Task<Void, Never>] = []
         if !signals.isEmpty {
-            tasks.append(Task {
-                for await _ in await UnixSignalsSequence(trapping: signals) {
-                    stop.open()
-                    return
-                }
-            })
+            tasks.append(
+                Task {
+                    for await _ in await UnixSignalsSequence(trapping: signals) {
+                        stop.open()
+                        return
+                    }
+                })
         }
         if let stopped {
-            tasks.append(Task {
-                await stopped()
-                stop.open()
-            })
+            tasks.append(
+                Task {
+                    await stopped()
+                    stop.open()
+                })
         }
         return tasks
     }
@@ -109,7 +116,8 @@ struct ElectedService: Sendable {
         var server = try service.serverConfiguration()
         server.limits.drainSeconds = Self.standbyDrainSeconds
         let parts = ServiceParts.standingBy(turns.leadership, version: Version.text, metrics: service.metrics)
-        let answering = ServiceGroup(configuration: .init(services: [.init(service: HTTPServerService(server, parts: parts, log: logger))], logger: logger))
+        let answering = ServiceGroup(
+            configuration: .init(services: [.init(service: HTTPServerService(server, parts: parts, log: logger))], logger: logger))
         return try await withThrowingTaskGroup(of: (Leadership.Term, EventLog)?.self) { group in
             group.addTask {
                 try await service.namingBindFaults { try await answering.run() }
@@ -140,7 +148,9 @@ struct ElectedService: Sendable {
         let mayAct = mayAct(in: term, turns.election)
         while !term.over.isOpen, !turns.stop.isOpen {
             do throws(LogError) {
-                let log = try service.openLog { mayAct() ? nil : .notWritable(reason: "this instance no longer leads", hint: "send it to the leader") }
+                let log = try service.openLog {
+                    mayAct() ? nil : .notWritable(reason: "this instance no longer leads", hint: "send it to the leader")
+                }
                 turns.leadership.note(obstacle: nil)
                 return log
             } catch {
@@ -193,7 +203,8 @@ struct ElectedService: Sendable {
 
     private func electionConfiguration(_ access: ClusterAccess, _ identity: String) -> LeaseElection.Configuration {
         var election = LeaseElection.Configuration(
-            namespace: settings.namespace ?? access.namespace, name: settings.lease, identity: identity, timing: settings.timing, wallClock: EventLog.systemClock)
+            namespace: settings.namespace ?? access.namespace, name: settings.lease, identity: identity, timing: settings.timing,
+            wallClock: EventLog.systemClock)
         election.firstFence = { [path = service.configuration.database] in Self.fenceAbove(path) }
         return election
     }

@@ -100,7 +100,9 @@ final class Leadership: Sendable {
             defer { state.obstacle = obstacle }
             return state.obstacle != obstacle
         }
-        if isNews, let obstacle { logger.warning("the lease is ours, but we can't act: \(obstacle)", metadata: ["identity": "\(identity)"]) }
+        if isNews, let obstacle {
+            logger.warning("the lease is ours, but we can't act: \(obstacle)", metadata: ["identity": "\(identity)"])
+        }
     }
 
     /// No terms from here on. The one under way goes on: whoever stops in good order still leads while it does.

@@ -23,7 +23,9 @@ package struct Demand: Hashable, Sendable {
         blockedQuota = quota
     }
 
-    package var blocked: Int { blockedPoolExhausted.addingClamped(blockedNodeLocality).addingClamped(blockedNoEligiblePool).addingClamped(blockedQuota) }
+    package var blocked: Int {
+        blockedPoolExhausted.addingClamped(blockedNodeLocality).addingClamped(blockedNoEligiblePool).addingClamped(blockedQuota)
+    }
     package var total: Int { resident.addingClamped(blocked) }
 
     package subscript(reason: BlockedReason) -> Int {

@@ -115,7 +115,9 @@ extension Autoscaler {
 // MARK: - Triggers and formula
 
 extension Evaluation {
-    fileprivate mutating func addTrigger(_ index: Int, _ policy: Policy, _ observation: Observation, _ appliedAt: LogTime, _ tolerances: Tolerances) {
+    fileprivate mutating func addTrigger(
+        _ index: Int, _ policy: Policy, _ observation: Observation, _ appliedAt: LogTime, _ tolerances: Tolerances
+    ) {
         let timed = Autoscaler.timedSignal(index, policy, observation, appliedAt)
         note(timed.nextChange)
         switch timed.signal {
@@ -175,13 +177,14 @@ extension Evaluation {
     private mutating func recommend(
         _ value: Int64, _ threshold: Int64, _ type: MetricType, _ from: Source, _ observation: Observation, _ tolerances: Tolerances
     ) {
-        let count = switch type {
-        case .averageValue:
-            ReplicaCalculator.perPod(usageMilli: value, targetMilli: threshold, running: replicas, tolerances: tolerances)
-        case .value:
-            ReplicaCalculator.wholeValue(
-                usageMilli: value, targetMilli: threshold, current: replicas, ready: observation.workers.ready, tolerances: tolerances)
-        }
+        let count =
+            switch type {
+            case .averageValue:
+                ReplicaCalculator.perPod(usageMilli: value, targetMilli: threshold, running: replicas, tolerances: tolerances)
+            case .value:
+                ReplicaCalculator.wholeValue(
+                    usageMilli: value, targetMilli: threshold, current: replicas, ready: observation.workers.ready, tolerances: tolerances)
+            }
         guard source == .none || count > recommended else { return }
         recommended = count
         source = from
@@ -211,7 +214,9 @@ extension Evaluation {
             quantilePPM: quantilePPM, windowSeconds: windowSeconds, demand: demand, startMicroseconds: startMicroseconds, at: at)
         nextBufferChange = answer.nextChange
         let held = WarmBuffer.needed(demand: answer.held, slotsPerWorker: policy.slotsPerWorker)
-        var count = max(WarmBuffer.needed(demand: answer.held.addingClamped(answer.spare), slotsPerWorker: policy.slotsPerWorker), held.addingClamped(min))
+        var count = max(
+            WarmBuffer.needed(demand: answer.held.addingClamped(answer.spare), slotsPerWorker: policy.slotsPerWorker),
+            held.addingClamped(min))
         if count < replicas, Double(replicas.subtractingClamped(count)) <= tolerances.scaleDown * Double(replicas) { count = replicas }
         guard count > recommended else { return }
         (recommended, source, isSurge, surgeShareQuarters) = (count, .buffer, true, answer.shareQuarters)
@@ -258,7 +263,8 @@ extension WarmBuffer {
         let needed = WarmBuffer.needed(demand: demand, slotsPerWorker: slotsPerWorker)
         switch self {
         case .fixed(let spare): return spare > 0 ? needed.addingClamped(spare) : nil
-        case .percent(let percent): return percent > 0 ? needed.addingClamped(needed.multipliedClamped(by: percent).addingClamped(99) / 100) : nil
+        case .percent(let percent):
+            return percent > 0 ? needed.addingClamped(needed.multipliedClamped(by: percent).addingClamped(99) / 100) : nil
         // Its count comes from memory: `addSurge`.
         case .surge: return nil
         }

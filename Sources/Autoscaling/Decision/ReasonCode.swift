@@ -88,7 +88,8 @@ package enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
         case .demand, .triggerFailed, .formulaUndefined: .signal
         case .fallbackInEffect: .fallback
         case .triggerActive, .formulaActive, .forcedActive, .scheduleActive, .inactive, .cooldownRunning, .initialCooldownRunning,
-            .cooldownPassed, .atRest, .scaleTargetActivated: .activation
+            .cooldownPassed, .atRest, .scaleTargetActivated:
+            .activation
         case .recommended, .withinTolerance, .heldByFailingTrigger: .recommendation
         case .warmBuffer, .surgeBuffer: .buffer
         case .scaleUpStabilized, .scaleDownStabilized: .stabilization

@@ -80,7 +80,8 @@ extension Reason {
         case .triggerActive, .formulaActive: "active: \(word("trigger")) \(word("value")) > \(word("activationThreshold"))"
         case .forcedActive: "active: forced"
         case .scheduleActive: "active: schedule \(word("cron")) \(word("timezone"))"
-        case .inactive: numbers.isEmpty ? "inactive" : "inactive: \(word("trigger")) \(word("value")) is not above \(word("activationThreshold"))"
+        case .inactive:
+            numbers.isEmpty ? "inactive" : "inactive: \(word("trigger")) \(word("value")) is not above \(word("activationThreshold"))"
         case .cooldownRunning: "cooldown \(word("seconds")) s runs until \(word("until"))"
         case .initialCooldownRunning: "initial cooldown \(word("seconds")) s runs until \(word("until"))"
         case .cooldownPassed: "cooldown \(word("seconds")) s is over → rests at \(word("replicas"))"
@@ -92,7 +93,8 @@ extension Reason {
     private func recommendationText(_ code: ReasonCode) -> String {
         switch code {
         case .surgeBuffer:
-            return "surge \(word("quantile")) of \(word("windowSeconds")) s at starts of \(word("startSeconds")) s, following demand by \(word("followsPercent")) %: \(word("needed")) + \(word("spare")) spare = \(word("replicas"))"
+            return
+                "surge \(word("quantile")) of \(word("windowSeconds")) s at starts of \(word("startSeconds")) s, following demand by \(word("followsPercent")) %: \(word("needed")) + \(word("spare")) spare = \(word("replicas"))"
         case .warmBuffer: return "warm buffer \(word("needed")) + \(word("spare")) spare = \(word("replicas"))"
         case .heldByFailingTrigger: return "held at \(word("replicas")) while it fails"
         case .withinTolerance:

@@ -14,14 +14,21 @@ enum FormulaAdvice {
     private static let untaken: [(names: [String], why: String)] = [
         (
             [
-                "string", "trim", "trimPrefix", "trimSuffix", "upper", "lower", "split", "splitAfter", "replace", "repeat", "join", "indexOf", "lastIndexOf",
+                "string", "trim", "trimPrefix", "trimSuffix", "upper", "lower", "split", "splitAfter", "replace", "repeat", "join",
+                "indexOf", "lastIndexOf",
                 "hasPrefix", "hasSuffix", "toJSON", "fromJSON", "toBase64", "fromBase64", "type",
             ], "it is about texts, and a formula has numbers alone"
         ),
         (["now", "date", "duration", "timezone"], "a formula has no clock; what depends on the time of day goes into spec.schedules"),
-        (["keys", "values", "toPairs", "fromPairs", "get", "groupBy"], "it is about maps, and a formula has none; name the trigger itself"),
+        (
+            ["keys", "values", "toPairs", "fromPairs", "get", "groupBy"],
+            "it is about maps, and a formula has none; name the trigger itself"
+        ),
         (["sort", "sortBy"], "min, max and median tell what a sorted list is asked for"),
         (["uniq", "flatten"], "write the elements out, in one list"),
-        (["bitnot", "bitand", "bitor", "bitxor", "bitnand", "bitshl", "bitshr", "bitushr"], "there is no bit arithmetic; use %, / and floor"),
+        (
+            ["bitnot", "bitand", "bitor", "bitxor", "bitnand", "bitshl", "bitshr", "bitushr"],
+            "there is no bit arithmetic; use %, / and floor"
+        ),
     ]
 }

@@ -7,7 +7,8 @@ import Basics
 
 extension FormulaParser {
     static let functions = [
-        "min", "max", "abs", "ceil", "floor", "round", "sum", "mean", "median", "count", "any", "all", "none", "one", "int", "float", "len", "first", "last",
+        "min", "max", "abs", "ceil", "floor", "round", "sum", "mean", "median", "count", "any", "all", "none", "one", "int", "float", "len",
+        "first", "last",
         "take", "map", "filter", "find", "findLast", "findIndex", "reduce", "concat", "reverse",
     ]
 
@@ -36,7 +37,9 @@ extension FormulaParser {
                 guard take(","), token != .symbol(")") else { break }
             }
             needsComma = true
-            if call.arguments.count == 1, call.predicate == nil, Self.predicates[name] != nil, let list = call.arguments.first, list.kind == .list {
+            if call.arguments.count == 1, call.predicate == nil, Self.predicates[name] != nil, let list = call.arguments.first,
+                list.kind == .list
+            {
                 call.predicate = try predicate(over: list, of: call)
             } else {
                 call.arguments.append(try expression())
@@ -49,7 +52,8 @@ extension FormulaParser {
     /// What a function's predicate must give.
     private enum PredicateResult { case number, condition, anything }
     private static let predicates: [String: PredicateResult] = [
-        "count": .condition, "any": .condition, "all": .condition, "none": .condition, "one": .condition, "filter": .condition, "find": .condition,
+        "count": .condition, "any": .condition, "all": .condition, "none": .condition, "one": .condition, "filter": .condition,
+        "find": .condition,
         "findLast": .condition, "findIndex": .condition, "sum": .number, "map": .anything, "reduce": .anything,
     ]
 
@@ -140,7 +144,9 @@ extension FormulaParser {
             let one = FormulaFragment(steps: [.constant(1)], kind: .number, column: start)
             return try join([try total(try conditions(of: call), at: start), one], .binary(.equal), .condition, at: start)
         case "reduce":
-            guard let result = try needed(call).first else { throw FormulaError(column: start, message: "reduce of nothing is undefined; give it a first value") }
+            guard let result = try needed(call).first else {
+                throw FormulaError(column: start, message: "reduce of nothing is undefined; give it a first value")
+            }
             return result
         default: return try ofList(call)
         }
@@ -166,7 +172,8 @@ extension FormulaParser {
     private func append(_ element: FormulaElement, to all: inout [FormulaElement], for use: String) throws(FormulaError) {
         guard element.value.kind == .list else {
             guard all.count < Formula.listLimit else {
-                throw FormulaError(column: element.value.column, message: "\(use) takes at most \(Formula.listLimit) elements, and these are more")
+                throw FormulaError(
+                    column: element.value.column, message: "\(use) takes at most \(Formula.listLimit) elements, and these are more")
             }
             return all.append(element)
         }
@@ -179,12 +186,16 @@ extension FormulaParser {
 
     private func atLeastOne(_ call: Call) throws(FormulaError) -> [FormulaElement] {
         let all = try flattened(call)
-        if all.isEmpty { throw FormulaError(column: call.column, message: "\(call.name) of nothing is undefined; give it at least one number") }
+        if all.isEmpty {
+            throw FormulaError(column: call.column, message: "\(call.name) of nothing is undefined; give it at least one number")
+        }
         for element in all where element.value.kind != .missing { try check(element.value, is: .number, for: call.name) }
         return all
     }
 
-    private func extreme(_ operation: FormulaStep.Binary, _ whole: FormulaStep.Aggregate, _ call: Call) throws(FormulaError) -> FormulaFragment {
+    private func extreme(_ operation: FormulaStep.Binary, _ whole: FormulaStep.Aggregate, _ call: Call) throws(FormulaError)
+        -> FormulaFragment
+    {
         let all = try atLeastOne(call)
         if all.contains(where: { $0.keep != nil }) { return try aggregate(whole, all, at: call.column) }
         return try fold(all.map(\.value), operation, call.name, at: call.column)
@@ -198,7 +209,9 @@ extension FormulaParser {
         return try join([sum, divisor], .binary(.divide), .number, at: call.column)
     }
 
-    private func aggregate(_ operation: FormulaStep.Aggregate, _ all: [FormulaElement], at start: Int) throws(FormulaError) -> FormulaFragment {
+    private func aggregate(_ operation: FormulaStep.Aggregate, _ all: [FormulaElement], at start: Int) throws(FormulaError)
+        -> FormulaFragment
+    {
         let always = FormulaFragment(steps: [.constant(1)], kind: .condition, column: start)
         return try join(all.flatMap { [$0.value, $0.keep ?? always] }, .aggregate(operation, all.count), .number, at: start)
     }
@@ -212,7 +225,9 @@ extension FormulaParser {
     }
 
     /// a, b, c → a b op c op. Of nothing: 0.
-    private func fold(_ arguments: [FormulaFragment], _ operation: FormulaStep.Binary, _ name: String, at start: Int) throws(FormulaError) -> FormulaFragment {
+    private func fold(_ arguments: [FormulaFragment], _ operation: FormulaStep.Binary, _ name: String, at start: Int) throws(FormulaError)
+        -> FormulaFragment
+    {
         var result: FormulaFragment?
         for argument in arguments {
             if argument.kind != .missing { try check(argument, is: .number, for: name) }
@@ -243,7 +258,9 @@ extension FormulaParser {
         return conditions
     }
 
-    private func combineConditions(_ conditions: [FormulaFragment], _ operation: FormulaStep.Binary, at start: Int) throws(FormulaError) -> FormulaFragment {
+    private func combineConditions(_ conditions: [FormulaFragment], _ operation: FormulaStep.Binary, at start: Int) throws(FormulaError)
+        -> FormulaFragment
+    {
         // Of nothing: none is true, and all are.
         var whole = FormulaFragment(steps: [.constant(operation == .and ? 1 : 0)], kind: .condition, column: start)
         for condition in conditions { whole = try join([whole, condition], .binary(operation), .condition, at: start) }
@@ -278,7 +295,9 @@ extension FormulaParser {
 
     /// How many elements a list has, whatever they are.
     private func length(_ call: Call) throws(FormulaError) -> FormulaFragment {
-        guard call.arguments.count == 1 else { throw FormulaError(column: call.column, message: "len takes one list, not \(call.arguments.count)") }
+        guard call.arguments.count == 1 else {
+            throw FormulaError(column: call.column, message: "len takes one list, not \(call.arguments.count)")
+        }
         let always = FormulaFragment(steps: [.constant(1)], kind: .condition, column: call.column)
         return try total(try elements(of: call.arguments[0], for: "len").map { $0.keep ?? always }, at: call.column)
     }
@@ -303,14 +322,17 @@ extension FormulaParser {
         case "findIndex":
             let found = try filtered(try allKept(list, for: call.name), call)
             let places = found.enumerated().map { index, element in
-                FormulaElement(value: FormulaFragment(steps: [.constant(Double(index))], kind: .number, column: call.column), keep: element.keep)
+                FormulaElement(
+                    value: FormulaFragment(steps: [.constant(Double(index))], kind: .number, column: call.column), keep: element.keep)
             }
             return try first(places, at: call.column)
         case "first": return try first(all, at: call.column)
         case "last": return try first(all.reversed(), at: call.column)
         case "reverse": return try .list(all.reversed(), column: call.column)
         default:
-            guard call.arguments.count == 2 else { throw FormulaError(column: call.column, message: "take needs a list and how many: take([a, b], 1)") }
+            guard call.arguments.count == 2 else {
+                throw FormulaError(column: call.column, message: "take needs a list and how many: take([a, b], 1)")
+            }
             let most = try wholeNumber(call.arguments[1], for: "take")
             return try .list(Array(try allKept(list, for: "take").prefix(Int(max(most, 0)))), column: call.column)
         }
@@ -318,7 +340,8 @@ extension FormulaParser {
 
     private func needed(_ call: Call) throws(FormulaError) -> [FormulaFragment] {
         guard let predicate = call.predicate else {
-            throw FormulaError(column: call.column, message: "\(call.name) needs a list and what to do with each element: \(call.name)([a, b], {# > 1})")
+            throw FormulaError(
+                column: call.column, message: "\(call.name) needs a list and what to do with each element: \(call.name)([a, b], {# > 1})")
         }
         return predicate
     }

@@ -137,7 +137,8 @@ struct FormulaLexer {
         switch bytes[index] {
         case UInt8(ascii: "&"): throw fault(index, "& means nothing here; write && or and")
         case UInt8(ascii: "."): throw fault(index, "a point means nothing here; trigger names in formulas are letters, digits and _")
-        case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"): throw fault(index, "a formula has numbers and trigger names, no texts")
+        case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"):
+            throw fault(index, "a formula has numbers and trigger names, no texts")
         case 0x21...0x7E: throw fault(index, "\(Character(Unicode.Scalar(bytes[index]))) means nothing here")
         default: throw fault(index, "only ASCII characters mean something in a formula")
         }

@@ -57,7 +57,9 @@ extension FormulaParser {
             let (first, last) = (try wholeNumber(from, for: use), try wholeNumber(through, for: use))
             guard first <= last else { return [] }
             guard last - first < Double(Formula.rangeLimit) else {
-                throw FormulaError(column: fragment.column, message: "a range that is written out has at most \(Formula.rangeLimit) numbers, and this one has more")
+                throw FormulaError(
+                    column: fragment.column,
+                    message: "a range that is written out has at most \(Formula.rangeLimit) numbers, and this one has more")
             }
             return stride(from: first, through: last, by: 1).map { number in
                 FormulaElement(value: FormulaFragment(steps: [.constant(number)], kind: .number, column: fragment.column))
@@ -79,7 +81,8 @@ extension FormulaParser {
         var locals: [Double?] = []
         if isConstant { for step in fragment.steps { step.run(on: &stack, [], &locals) } }
         guard isConstant, let number = stack.popLast() ?? nil, number == number.rounded(), abs(number) < 9e15 else {
-            throw FormulaError(column: fragment.column, message: "\(use) needs a whole number that doesn't depend on a trigger; x in a..b takes any")
+            throw FormulaError(
+                column: fragment.column, message: "\(use) needs a whole number that doesn't depend on a trigger; x in a..b takes any")
         }
         return number
     }
@@ -94,7 +97,9 @@ extension FormulaParser {
             return try combine("and", try combine("and", try combine(">=", sought, from), try combine("<=", sought, through)), whole)
         }
         guard right.kind == .list else {
-            throw FormulaError(column: right.column, message: "in needs a list or a range, as in a in [1, 2] or a in 1..3, and this is \(right.kind.shown)")
+            throw FormulaError(
+                column: right.column, message: "in needs a list or a range, as in a in [1, 2] or a in 1..3, and this is \(right.kind.shown)"
+            )
         }
         var found = FormulaFragment(steps: [.constant(0)], kind: .condition, column: left.column)
         for element in try elements(of: right, for: "in") {
@@ -114,7 +119,8 @@ extension FormulaParser {
             try expect("]", "the end of an index")
             let place = number < 0 ? number + Double(all.count) : number
             guard place >= 0, place < Double(all.count) else {
-                throw FormulaError(column: index.column, message: "the list has \(all.count) elements, from 0; there is none at \(Int64(number))")
+                throw FormulaError(
+                    column: index.column, message: "the list has \(all.count) elements, from 0; there is none at \(Int64(number))")
             }
             fragment = all[Int(place)].value
         }
@@ -125,7 +131,9 @@ extension FormulaParser {
     func allKept(_ fragment: FormulaFragment, for use: String) throws(FormulaError) -> [FormulaElement] {
         let elements = try elements(of: fragment, for: use)
         if elements.contains(where: { $0.keep != nil }) {
-            throw FormulaError(column: fragment.column, message: "\(use) needs to know which elements filter left; count, sum, min, max, mean, median, first and last don't")
+            throw FormulaError(
+                column: fragment.column,
+                message: "\(use) needs to know which elements filter left; count, sum, min, max, mean, median, first and last don't")
         }
         return elements
     }

@@ -77,7 +77,9 @@ struct FormulaParser {
         self.text = Array(text.utf8)
         self.names = names
         guard self.text.count <= Formula.textLimitBytes else {
-            throw FormulaError(column: Formula.textLimitBytes + 1, message: "a formula has at most \(Formula.textLimitBytes) bytes; this one has \(self.text.count)")
+            throw FormulaError(
+                column: Formula.textLimitBytes + 1,
+                message: "a formula has at most \(Formula.textLimitBytes) bytes; this one has \(self.text.count)")
         }
         tokens = try FormulaLexer.tokens(of: text)
     }
@@ -155,7 +157,9 @@ struct FormulaParser {
         guard case .name(let name) = token else { throw unexpected("expected a name after let") }
         let isTaken = names.contains(name) || variables.contains { $0.name == name }
         if isTaken { throw fault("\(name) is the name of something already; give this one another") }
-        if Self.reserved.contains(name) || Self.functions.contains(name) { throw fault("\(name) is a word of the language; give it another name") }
+        if Self.reserved.contains(name) || Self.functions.contains(name) {
+            throw fault("\(name) is a word of the language; give it another name")
+        }
         position += 1
         return name
     }
@@ -205,7 +209,9 @@ struct FormulaParser {
     private static let comparisons: Set<String> = ["<", "<=", ">", ">="]
 
     /// `a < b`, and `a < b < c`, which is a < b and b < c.
-    private mutating func comparison(_ symbol: String, _ left: FormulaFragment, _ right: FormulaFragment) throws(FormulaError) -> FormulaFragment {
+    private mutating func comparison(_ symbol: String, _ left: FormulaFragment, _ right: FormulaFragment) throws(FormulaError)
+        -> FormulaFragment
+    {
         guard let (next, _) = binaryOperator(), Self.comparisons.contains(next) else { return try combine(symbol, left, right) }
         var middle = try remembered(right)
         var whole = try combine(symbol, left, middle)
@@ -366,7 +372,9 @@ struct FormulaParser {
     private mutating func enter() throws(FormulaError) {
         depth += 1
         expressionsRead += 1
-        if expressionsRead > Formula.readingLimit { throw fault("the formula takes more than \(Formula.readingLimit) steps to compile; make it simpler") }
+        if expressionsRead > Formula.readingLimit {
+            throw fault("the formula takes more than \(Formula.readingLimit) steps to compile; make it simpler")
+        }
         if depth > Formula.nestingLimit { throw fault("nested more than \(Formula.nestingLimit) deep; split the formula") }
     }
 
@@ -374,7 +382,8 @@ struct FormulaParser {
 
     private func unknown(_ name: String) -> FormulaError {
         if let (dashed, start) = unwritable(around: tokens[position].offset) {
-            let message = "\(dashed) can't be written in a formula, where a name is letters, digits and _; give that trigger a name of those"
+            let message =
+                "\(dashed) can't be written in a formula, where a name is letters, digits and _; give that trigger a name of those"
             return FormulaError(column: start + 1, message: message)
         }
         if name == "let" { return fault("let gives a value a name, as in let x = a + b; x * 2") }

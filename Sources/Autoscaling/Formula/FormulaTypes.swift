@@ -16,7 +16,8 @@ extension FormulaParser {
         }
         guard let rule = Self.rules[symbol] else { throw FormulaError(column: left.column, message: "no operator \(symbol)") }
         if rule.takes == .number, rule.gives == .condition, left.kind == .condition {
-            throw FormulaError(column: left.column, message: "\(symbol) compares numbers, and this is a condition; write a chain as a < b and b < c")
+            throw FormulaError(
+                column: left.column, message: "\(symbol) compares numbers, and this is a condition; write a chain as a < b and b < c")
         }
         try check(left, is: rule.takes, for: symbol)
         try check(right, is: rule.takes, for: symbol)
@@ -54,7 +55,8 @@ extension FormulaParser {
         return try join([left, right], .binary(.coalesce), kind, at: left.column)
     }
 
-    func choice(_ condition: FormulaFragment, _ then: FormulaFragment, _ otherwise: FormulaFragment) throws(FormulaError) -> FormulaFragment {
+    func choice(_ condition: FormulaFragment, _ then: FormulaFragment, _ otherwise: FormulaFragment) throws(FormulaError) -> FormulaFragment
+    {
         try check(condition, is: .condition, for: "the condition of a choice")
         for half in [then, otherwise] { try checkNoList(half, for: "a choice") }
         if then.kind != .missing, otherwise.kind != .missing, then.kind != otherwise.kind {
@@ -76,7 +78,9 @@ extension FormulaParser {
     }
 
     /// The parts one after the other, then the step that takes them.
-    func join(_ parts: [FormulaFragment], _ step: FormulaStep, _ kind: FormulaFragment.Kind, at column: Int) throws(FormulaError) -> FormulaFragment {
+    func join(_ parts: [FormulaFragment], _ step: FormulaStep, _ kind: FormulaFragment.Kind, at column: Int) throws(FormulaError)
+        -> FormulaFragment
+    {
         let steps = parts.flatMap(\.steps) + [step]
         try checkLength(steps, at: column)
         return FormulaFragment(steps: steps, kind: kind, column: column)

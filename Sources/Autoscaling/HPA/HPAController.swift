@@ -64,17 +64,20 @@ package struct HPAController: Hashable, Sendable {
         guard let behavior else {
             return Limited.legacy(stabilized, current: sync.specReplicas, start: sync.specReplicas, bounds: bounds).count
         }
-        return Limited.withBehavior(stabilized, current: sync.specReplicas, bounds: bounds, behavior: behavior, events: events, at: sync.at).count
+        return Limited.withBehavior(stabilized, current: sync.specReplicas, bounds: bounds, behavior: behavior, events: events, at: sync.at)
+            .count
     }
 
     private func proposal(_ sync: Sync) -> Int {
         let tolerances = Tolerances(behavior ?? .kubernetesDefault)
         switch metricType {
         case .averageValue:
-            return ReplicaCalculator.perPod(usageMilli: sync.metricMilli, targetMilli: targetMilli, running: sync.statusReplicas, tolerances: tolerances)
+            return ReplicaCalculator.perPod(
+                usageMilli: sync.metricMilli, targetMilli: targetMilli, running: sync.statusReplicas, tolerances: tolerances)
         case .value:
             return ReplicaCalculator.wholeValue(
-                usageMilli: sync.metricMilli, targetMilli: targetMilli, current: sync.specReplicas, ready: sync.readyReplicas, tolerances: tolerances)
+                usageMilli: sync.metricMilli, targetMilli: targetMilli, current: sync.specReplicas, ready: sync.readyReplicas,
+                tolerances: tolerances)
         }
     }
 }

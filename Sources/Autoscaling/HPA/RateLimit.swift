@@ -26,7 +26,9 @@ enum RateLimit {
         for index in rules.limits.indices {
             let rule = rules.limits[index]
             let start = events.countAtStart(ofSeconds: rule.periodSeconds, current: current, at: now)
-            let proposed = rule.kind == .pods ? start.addingClamped(rule.value) : Int(clamping: (Double(start) * (1 + Double(rule.value) / 100)).rounded(.up))
+            let proposed =
+                rule.kind == .pods
+                ? start.addingClamped(rule.value) : Int(clamping: (Double(start) * (1 + Double(rule.value) / 100)).rounded(.up))
             if rules.select == .min ? proposed < answer.limit : proposed > answer.limit {
                 answer = Answer(limit: proposed, rule: index)
             }
@@ -41,7 +43,8 @@ enum RateLimit {
         for index in rules.limits.indices {
             let rule = rules.limits[index]
             let start = events.countAtStart(ofSeconds: rule.periodSeconds, current: current, at: now)
-            let proposed = rule.kind == .pods ? start.subtractingClamped(rule.value) : Int(clamping: Double(start) * (1 - Double(rule.value) / 100))
+            let proposed =
+                rule.kind == .pods ? start.subtractingClamped(rule.value) : Int(clamping: Double(start) * (1 - Double(rule.value) / 100))
             if rules.select == .min ? proposed > answer.limit : proposed < answer.limit {
                 answer = Answer(limit: proposed, rule: index)
             }
@@ -80,17 +83,23 @@ struct Limited: Hashable, Sendable {
     }
 
     /// With behavior. A bound is looked at only in the direction of the change.
-    static func withBehavior(_ desired: Int, current: Int, bounds: ClosedRange<Int>, behavior: Behavior, events: ScaleEvents, at now: LogTime) -> Limited {
+    static func withBehavior(
+        _ desired: Int, current: Int, bounds: ClosedRange<Int>, behavior: Behavior, events: ScaleEvents, at now: LogTime
+    ) -> Limited {
         if desired > current {
             let rate = RateLimit.scaleUp(behavior.scaleUp, current: current, events: events, at: now)
             // A budget already overdrawn (its rules became stricter) takes nothing back.
             let limit = max(rate.limit, current)
-            if bounds.upperBound > limit { return desired > limit ? Limited(limit, .scaleUpLimit, rule: rate.rule) : Limited(desired, .desiredWithinRange) }
+            if bounds.upperBound > limit {
+                return desired > limit ? Limited(limit, .scaleUpLimit, rule: rate.rule) : Limited(desired, .desiredWithinRange)
+            }
             if desired > bounds.upperBound { return Limited(bounds.upperBound, .tooManyReplicas) }
         } else if desired < current {
             let rate = RateLimit.scaleDown(behavior.scaleDown, current: current, events: events, at: now)
             let limit = min(rate.limit, current)
-            if bounds.lowerBound < limit { return desired < limit ? Limited(limit, .scaleDownLimit, rule: rate.rule) : Limited(desired, .desiredWithinRange) }
+            if bounds.lowerBound < limit {
+                return desired < limit ? Limited(limit, .scaleDownLimit, rule: rate.rule) : Limited(desired, .desiredWithinRange)
+            }
             if desired < bounds.lowerBound { return Limited(bounds.lowerBound, .tooFewReplicas) }
         }
         return Limited(desired, .desiredWithinRange)

@@ -32,13 +32,15 @@ package struct ScaleEvents: Hashable, Sendable {
         if to > from {
             Self.store(ScaleEvent(change: to.subtractingClamped(from), at: now), in: &added, longest: Self.longestPeriod(behavior?.scaleUp))
         } else if to < from {
-            Self.store(ScaleEvent(change: from.subtractingClamped(to), at: now), in: &removed, longest: Self.longestPeriod(behavior?.scaleDown))
+            Self.store(
+                ScaleEvent(change: from.subtractingClamped(to), at: now), in: &removed, longest: Self.longestPeriod(behavior?.scaleDown))
         }
     }
 
     /// How many there were when the period of that length began.
     func countAtStart(ofSeconds seconds: Int, current: Int, at now: LogTime) -> Int {
-        current.subtractingClamped(Self.change(added, withinSeconds: seconds, at: now)).addingClamped(Self.change(removed, withinSeconds: seconds, at: now))
+        current.subtractingClamped(Self.change(added, withinSeconds: seconds, at: now)).addingClamped(
+            Self.change(removed, withinSeconds: seconds, at: now))
     }
 
     /// When the next event leaves a period of that length; nil where none is in it.

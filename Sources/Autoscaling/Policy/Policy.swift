@@ -109,7 +109,9 @@ package struct Trigger: Hashable, Sendable {
     /// How the service fetches the observed metric itself; nil where somebody sends it. No decision depends on it.
     package var poll: Poll?
 
-    package init(name: String, source: Source, thresholdMilli: Int64, activationThresholdMilli: Int64 = 0, metricType: MetricType = .averageValue) {
+    package init(
+        name: String, source: Source, thresholdMilli: Int64, activationThresholdMilli: Int64 = 0, metricType: MetricType = .averageValue
+    ) {
         self.name = name
         self.source = source
         self.thresholdMilli = thresholdMilli
@@ -197,7 +199,8 @@ extension Behavior {
     /// at 15 % it turns a third less often than at HPA's 10 %, for 1 or 2 % more of cost.
     package static let asNeeded = Behavior(
         scaleUp: Rules(stabilizationWindowSeconds: 0, limits: [Limit(kind: .pods, value: 100_000, periodSeconds: 1)]),
-        scaleDown: Rules(stabilizationWindowSeconds: 0, limits: [Limit(kind: .percent, value: 100, periodSeconds: 1)], tolerancePPM: 150_000))
+        scaleDown: Rules(
+            stabilizationWindowSeconds: 0, limits: [Limit(kind: .percent, value: 100, periodSeconds: 1)], tolerancePPM: 150_000))
 }
 
 /// KEDA's scaling modifiers: one composite metric in place of the triggers' own.

@@ -10,27 +10,34 @@ package enum PolicyFields {
     package static let document = ["apiVersion", "kind", "metadata", "spec"]
     package static let metadata = ["namespace", "name"]
     package static let spec = [
-        "mode", "shadowOf", "scaleTargetRef", "workerSelector", "slotsPerWorker", "minReplicaCount", "maxReplicaCount", "idleReplicaCount", "cooldownPeriod",
-        "initialCooldownPeriod", "buffer", "triggers", "advanced", "fallback", "schedules", "drain", "foreignChange", "placement", "quotas", "pause",
+        "mode", "shadowOf", "scaleTargetRef", "workerSelector", "slotsPerWorker", "minReplicaCount", "maxReplicaCount", "idleReplicaCount",
+        "cooldownPeriod",
+        "initialCooldownPeriod", "buffer", "triggers", "advanced", "fallback", "schedules", "drain", "foreignChange", "placement", "quotas",
+        "pause",
         "forceActivation",
     ]
     package static let scaleTargetRef = ["apiVersion", "kind", "name", "command"]
     package static let buffer = ["spare", "sparePercent", "surge"]
     package static let surge = ["quantile", "windowSeconds", "min"]
     package static let demandTrigger = ["type", "name", "threshold", "activationThreshold", "metricType"]
-    package static let observedTrigger = ["type", "name", "metric", "selector", "threshold", "activationThreshold", "metricType", "staleAfter"]
+    package static let observedTrigger = [
+        "type", "name", "metric", "selector", "threshold", "activationThreshold", "metricType", "staleAfter",
+    ]
     package static let prometheusTrigger = [
-        "type", "name", "serverAddress", "query", "ignoreNullValues", "threshold", "activationThreshold", "metricType", "intervalSeconds", "timeoutSeconds",
+        "type", "name", "serverAddress", "query", "ignoreNullValues", "threshold", "activationThreshold", "metricType", "intervalSeconds",
+        "timeoutSeconds",
         "bearerTokenFile", "tls", "staleAfter",
     ]
     package static let natsTrigger = [
-        "type", "name", "monitoringEndpoint", "account", "stream", "consumer", "inFlight", "threshold", "activationThreshold", "metricType", "intervalSeconds",
+        "type", "name", "monitoringEndpoint", "account", "stream", "consumer", "inFlight", "threshold", "activationThreshold", "metricType",
+        "intervalSeconds",
         "timeoutSeconds", "bearerTokenFile", "tls", "staleAfter",
     ]
     package static let pollTLS = ["caFile", "certFile", "keyFile"]
     /// A trigger's fields by its `type`.
     package static let triggers = [
-        (type: "demand", fields: demandTrigger), (type: "observed", fields: observedTrigger), (type: "prometheus", fields: prometheusTrigger),
+        (type: "demand", fields: demandTrigger), (type: "observed", fields: observedTrigger),
+        (type: "prometheus", fields: prometheusTrigger),
         (type: "nats-jetstream", fields: natsTrigger),
     ]
     /// `demand, observed, …`

@@ -40,11 +40,15 @@ extension Policy {
             throw PolicyJSONError(path: "", offset: error.offset, message: error.problem)
         }
         try self.init(document: try JSONObject(bytes, whole, path: "", fields: PolicyFields.document))
-        if let broken = violations(isLogged: isLogged).first { throw PolicyJSONError(path: broken.path, offset: 0, message: broken.message) }
+        if let broken = violations(isLogged: isLogged).first {
+            throw PolicyJSONError(path: broken.path, offset: 0, message: broken.message)
+        }
     }
 
     private init(document: JSONObject) throws(PolicyJSONError) {
-        guard try document.text("apiVersion") == PolicyFields.apiVersion else { throw document.required("apiVersion", "must be \(PolicyFields.apiVersion)") }
+        guard try document.text("apiVersion") == PolicyFields.apiVersion else {
+            throw document.required("apiVersion", "must be \(PolicyFields.apiVersion)")
+        }
         guard try document.text("kind") == PolicyFields.kind else { throw document.required("kind", "must be \(PolicyFields.kind)") }
         guard let metadata = try document.object("metadata", PolicyFields.metadata) else { throw document.required("metadata") }
         guard let namespace = try metadata.text("namespace") else { throw metadata.required("namespace") }
@@ -113,7 +117,9 @@ extension Policy {
         prefetch = try placement.flag("prefetch") ?? false
         zoneMaxSkew = try placement.object("zoneSpread", PolicyFields.zoneSpread)?.integer("maxSkew")
         if placement.isText("localWaitSeconds") {
-            guard try placement.text("localWaitSeconds") == "auto" else { throw placement.required("localWaitSeconds", "must be auto or seconds") }
+            guard try placement.text("localWaitSeconds") == "auto" else {
+                throw placement.required("localWaitSeconds", "must be auto or seconds")
+            }
         } else {
             localWaitSeconds = try placement.integer("localWaitSeconds")
         }
@@ -159,7 +165,8 @@ extension Trigger {
         guard let name = try json.text("name") else { throw json.required("name") }
         guard let threshold = try json.decimal("threshold", Quantity.milliDecimals) else { throw json.required("threshold") }
         let poll = try Poll(json)
-        let source = poll == nil ? try Source(json) : .observed(metric: name, selector: [], staleAfterSeconds: try json.integer("staleAfter"))
+        let source =
+            poll == nil ? try Source(json) : .observed(metric: name, selector: [], staleAfterSeconds: try json.integer("staleAfter"))
         self.init(
             name: name, source: source, thresholdMilli: threshold,
             activationThresholdMilli: try json.decimal("activationThreshold", Quantity.milliDecimals) ?? 0,
@@ -179,7 +186,8 @@ extension Poll {
         case "prometheus":
             self.init(
                 source: .prometheus(
-                    serverAddress: try needed("serverAddress"), query: try needed("query"), ignoreNullValues: try json.flag("ignoreNullValues") ?? true))
+                    serverAddress: try needed("serverAddress"), query: try needed("query"),
+                    ignoreNullValues: try json.flag("ignoreNullValues") ?? true))
         case "nats-jetstream":
             self.init(
                 source: .natsJetStream(
@@ -206,7 +214,8 @@ extension Trigger.Source {
             guard let metric = try json.text("metric") else { throw json.required("metric") }
             let labels = try json.object("selector", nil)?.labels() ?? []
             self = .observed(
-                metric: metric, selector: labels.map { Trigger.Label(key: $0.key, value: $0.value) }, staleAfterSeconds: try json.integer("staleAfter"))
+                metric: metric, selector: labels.map { Trigger.Label(key: $0.key, value: $0.value) },
+                staleAfterSeconds: try json.integer("staleAfter"))
         default:
             throw json.required("type", "must be \(PolicyFields.triggerTypes)")
         }
@@ -234,7 +243,9 @@ extension ScalingModifiers {
         guard let text = try json.text("formula") else { throw json.required("formula") }
         guard let target = try json.decimal("target", Quantity.milliDecimals) else { throw json.required("target") }
         let formula: Formula
-        do throws(FormulaError) { formula = try Formula(compiling: text, names: names) } catch { throw json.required("formula", error.description) }
+        do throws(FormulaError) { formula = try Formula(compiling: text, names: names) } catch {
+            throw json.required("formula", error.description)
+        }
         self.init(
             formula: formula, targetMilli: target,
             activationTargetMilli: try json.decimal("activationTarget", Quantity.milliDecimals) ?? 0,
@@ -263,7 +274,8 @@ extension Schedule {
         }
         let timezone = try json.text("timezone") ?? "UTC"
         do throws(ScheduleError) {
-            self = try Schedule(cron: cron, timezone: timezone, durationSeconds: durationSeconds, minReplicaCount: minReplicaCount, offsets: offsets)
+            self = try Schedule(
+                cron: cron, timezone: timezone, durationSeconds: durationSeconds, minReplicaCount: minReplicaCount, offsets: offsets)
         } catch {
             throw json.required("cron", error.description)
         }

@@ -14,7 +14,8 @@ extension PolicyRules {
         case .prometheus(let serverAddress, let query, _):
             checkAddress(serverAddress, "\(path).serverAddress")
             if query.isEmpty || query.utf8.count > PolicyLimits.queryBytes || !isPrintable(query, with: "\n\t") {
-                refuse("\(path).query", "must be a PromQL expression of at most \(PolicyLimits.queryBytes) bytes without control characters")
+                refuse(
+                    "\(path).query", "must be a PromQL expression of at most \(PolicyLimits.queryBytes) bytes without control characters")
             }
         case .natsJetStream(let monitoringEndpoint, let account, let stream, let consumer):
             checkAddress(monitoringEndpoint, "\(path).monitoringEndpoint")
@@ -32,8 +33,13 @@ extension PolicyRules {
         guard isPlain, let host, let first = host.first, first != "/" else {
             return refuse(path, "must be a URL that begins with http:// or https://, such as http://prometheus:9090")
         }
-        if !isLogged, let port = Self.port(of: host), !port.utf8.allSatisfy({ $0 &- UInt8(ascii: "0") <= 9 }) || !PolicyLimits.ports.contains(Int(port) ?? 0) {
-            refuse(path, "has the port \"\(port.prefix(20))\"; a port is a number from \(PolicyLimits.ports.lowerBound) to \(PolicyLimits.ports.upperBound)")
+        if !isLogged, let port = Self.port(of: host),
+            !port.utf8.allSatisfy({ $0 &- UInt8(ascii: "0") <= 9 }) || !PolicyLimits.ports.contains(Int(port) ?? 0)
+        {
+            refuse(
+                path,
+                "has the port \"\(port.prefix(20))\"; a port is a number from \(PolicyLimits.ports.lowerBound) to \(PolicyLimits.ports.upperBound)"
+            )
         }
         if host.contains("@") { refuse(path, "must not carry a user or password; name a bearerTokenFile or tls files") }
         if host.contains("?") || host.contains("#") { refuse(path, "must end with the host or a path; the query has its own fields") }
@@ -55,13 +61,18 @@ extension PolicyRules {
 
     private mutating func checkFiles(_ poll: Poll, _ path: String) {
         let files = [
-            ("bearerTokenFile", poll.bearerTokenFile), ("tls.caFile", poll.tls?.caFile), ("tls.certFile", poll.tls?.certFile), ("tls.keyFile", poll.tls?.keyFile),
+            ("bearerTokenFile", poll.bearerTokenFile), ("tls.caFile", poll.tls?.caFile), ("tls.certFile", poll.tls?.certFile),
+            ("tls.keyFile", poll.tls?.keyFile),
         ]
         for case (let field, let file?) in files where !isInsideFolder(file) {
-            refuse("\(path).\(field)", "must be a path within the service's folder of secrets, such as prometheus/token, without a leading / and without ..")
+            refuse(
+                "\(path).\(field)",
+                "must be a path within the service's folder of secrets, such as prometheus/token, without a leading / and without ..")
         }
         if (poll.tls?.certFile == nil) != (poll.tls?.keyFile == nil) {
-            refuse("\(path).tls", "certFile and keyFile belong together; give both or none", comparedWith: ["\(path).tls.certFile", "\(path).tls.keyFile"])
+            refuse(
+                "\(path).tls", "certFile and keyFile belong together; give both or none",
+                comparedWith: ["\(path).tls.certFile", "\(path).tls.keyFile"])
         }
     }
 

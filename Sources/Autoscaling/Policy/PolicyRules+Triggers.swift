@@ -32,7 +32,9 @@ extension PolicyRules {
         for label in selector {
             let isFit = [label.key, label.value].allSatisfy { $0.utf8.count <= PolicyLimits.nameBytes && isPrintable($0) }
             guard label.key.isEmpty || !isFit else { continue }
-            refuse("\(path).selector.\(label.key)", "a label needs a name, and both name and value have at most \(PolicyLimits.nameBytes) bytes without control characters")
+            refuse(
+                "\(path).selector.\(label.key)",
+                "a label needs a name, and both name and value have at most \(PolicyLimits.nameBytes) bytes without control characters")
         }
     }
 
@@ -42,7 +44,10 @@ extension PolicyRules {
         let isPlain = bytes.allSatisfy { ($0 | 0x20) &- 0x61 < 26 || $0 &- 0x30 < 10 || "_.:/@-".utf8.contains($0) }
         let hasStart = bytes.first.map { ($0 | 0x20) &- 0x61 < 26 || $0 &- 0x30 < 10 || $0 == 0x5F } ?? false
         guard !isPlain || !hasStart || bytes.count > PolicyLimits.nameBytes else { return }
-        refuse(path, "must be letters, digits and any of _ . : / @ -, beginning with a letter, digit or _, and at most \(PolicyLimits.nameBytes) bytes")
+        refuse(
+            path,
+            "must be letters, digits and any of _ . : / @ -, beginning with a letter, digit or _, and at most \(PolicyLimits.nameBytes) bytes"
+        )
     }
 
     private mutating func checkPositive(_ milli: Int64, _ path: String) {
@@ -76,7 +81,9 @@ extension PolicyRules {
             refuse("\(path).tolerance", "must be from 0 to \(PolicyLimits.tolerancePPM / 1_000_000)")
         }
         if rules.limits.isEmpty {
-            refuse("\(path).policies", "needs at least one policy; leave it out for Kubernetes' default, or forbid this direction with selectPolicy: Disabled")
+            refuse(
+                "\(path).policies",
+                "needs at least one policy; leave it out for Kubernetes' default, or forbid this direction with selectPolicy: Disabled")
         }
         checkCount(rules.limits.count, "\(path).policies", limit: PolicyLimits.rateLimits)
         for (index, limit) in rules.limits.enumerated() {
@@ -97,7 +104,9 @@ extension PolicyRules {
             let path = "spec.quotas[\(index)]"
             checkName(quota.tenant, "\(path).tenant")
             if let first = policy.quotas[..<index].firstIndex(where: { $0.tenant == quota.tenant }) {
-                refuse("\(path).tenant", "\(quota.tenant) has spec.quotas[\(first)] already; keep one of the two", comparedWith: ["spec.quotas[\(first)].tenant"])
+                refuse(
+                    "\(path).tenant", "\(quota.tenant) has spec.quotas[\(first)] already; keep one of the two",
+                    comparedWith: ["spec.quotas[\(first)].tenant"])
             }
             check(quota.maxRunning, "\(path).maxRunning", in: 0...PolicyLimits.maxRunning)
         }
@@ -108,7 +117,9 @@ extension PolicyRules {
         let parts = pool.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2 else { return refuse(path, "must be NAMESPACE/NAME, or a NAME in the same namespace") }
         for part in parts { checkLabel(String(part), path) }
-        if pool == policy.pool { refuse(path, "a pool can't spill to itself; leave it out", comparedWith: ["metadata.name", "metadata.namespace"]) }
+        if pool == policy.pool {
+            refuse(path, "a pool can't spill to itself; leave it out", comparedWith: ["metadata.name", "metadata.namespace"])
+        }
         if policy.spillTo[..<index].contains(pool) { refuse(path, "\(pool) is listed already; leave one out") }
     }
 }

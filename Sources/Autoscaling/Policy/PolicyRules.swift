@@ -105,8 +105,12 @@ struct PolicyRules {
         guard let name = policy.shadow else { return }
         let path = "spec.shadowOf"
         checkLabel(pool, path)
-        if name == pool { refuse(path, "\(name) can't be its own shadow; give the shadow another metadata.name", comparedWith: ["metadata.name"]) }
-        if policy.mode != .recommend { refuse(path, "a shadow is never followed; write mode: recommend beside it", comparedWith: ["spec.mode"]) }
+        if name == pool {
+            refuse(path, "\(name) can't be its own shadow; give the shadow another metadata.name", comparedWith: ["metadata.name"])
+        }
+        if policy.mode != .recommend {
+            refuse(path, "a shadow is never followed; write mode: recommend beside it", comparedWith: ["spec.mode"])
+        }
     }
 
     /// A DNS subdomain (RFC 1123), as Kubernetes wants names.
@@ -115,7 +119,9 @@ struct PolicyRules {
         let isInside = bytes.allSatisfy { ($0 &- 0x61) < 26 || ($0 &- 0x30) < 10 || $0 == 0x2D || $0 == 0x2E }
         let hasEnds = [bytes.first, bytes.last].allSatisfy { $0.map { $0 != 0x2D && $0 != 0x2E } ?? false }
         guard !isInside || !hasEnds || bytes.count > PolicyLimits.nameBytes else { return }
-        refuse(path, "must be lower-case letters, digits, - and ., with a letter or digit at both ends, and at most \(PolicyLimits.nameBytes) bytes")
+        refuse(
+            path,
+            "must be lower-case letters, digits, - and ., with a letter or digit at both ends, and at most \(PolicyLimits.nameBytes) bytes")
     }
 
     /// What may stand in a URL's path (Kubernetes: `IsValidPathSegmentName`).
@@ -128,10 +134,13 @@ struct PolicyRules {
     private mutating func checkCommand(_ target: ScaleTarget) {
         let path = "spec.scaleTargetRef.command"
         guard !target.command.isEmpty else { return }
-        if target.kind != "Process" { refuse(path, "only kind: Process has a command; leave it out for \(target.kind)", comparedWith: ["spec.scaleTargetRef.kind"]) }
+        if target.kind != "Process" {
+            refuse(path, "only kind: Process has a command; leave it out for \(target.kind)", comparedWith: ["spec.scaleTargetRef.kind"])
+        }
         checkCount(target.command.count, path, limit: PolicyLimits.commandWords)
         if target.command[0].isEmpty { refuse("\(path)[0]", "must name a program") }
-        for (index, word) in target.command.enumerated() where word.utf8.count > PolicyLimits.commandWordBytes || !isPrintable(word, with: "\n\t") {
+        for (index, word) in target.command.enumerated()
+        where word.utf8.count > PolicyLimits.commandWordBytes || !isPrintable(word, with: "\n\t") {
             refuse("\(path)[\(index)]", "must be at most \(PolicyLimits.commandWordBytes) bytes without control characters")
         }
     }
@@ -153,7 +162,8 @@ struct PolicyRules {
         check(policy.maxReplicaCount, "spec.maxReplicaCount", in: 1...PolicyLimits.replicas)
         if policy.minReplicaCount > policy.maxReplicaCount {
             refuse(
-                "spec.minReplicaCount", "\(policy.minReplicaCount) is more than maxReplicaCount, \(policy.maxReplicaCount); lower it or raise that",
+                "spec.minReplicaCount",
+                "\(policy.minReplicaCount) is more than maxReplicaCount, \(policy.maxReplicaCount); lower it or raise that",
                 comparedWith: ["spec.maxReplicaCount"])
         }
         checkIdle(policy)
@@ -177,7 +187,8 @@ struct PolicyRules {
         check(idle, "spec.idleReplicaCount", in: 0...PolicyLimits.replicas)
         if idle >= max(policy.minReplicaCount, 1) {
             refuse(
-                "spec.idleReplicaCount", "\(idle) is not below minReplicaCount, \(policy.minReplicaCount); lower it, or leave it out to rest at the minimum",
+                "spec.idleReplicaCount",
+                "\(idle) is not below minReplicaCount, \(policy.minReplicaCount); lower it, or leave it out to rest at the minimum",
                 comparedWith: ["spec.minReplicaCount"])
         }
     }
@@ -188,7 +199,8 @@ struct PolicyRules {
         check(fallback.replicas, "spec.fallback.replicas", in: 0...PolicyLimits.replicas)
         if fallback.replicas > policy.maxReplicaCount {
             refuse(
-                "spec.fallback.replicas", "\(fallback.replicas) is more than maxReplicaCount, \(policy.maxReplicaCount); lower it or raise that",
+                "spec.fallback.replicas",
+                "\(fallback.replicas) is more than maxReplicaCount, \(policy.maxReplicaCount); lower it or raise that",
                 comparedWith: ["spec.maxReplicaCount"])
         }
     }
@@ -201,7 +213,8 @@ struct PolicyRules {
             }
             guard schedule.minReplicaCount > policy.maxReplicaCount else { continue }
             refuse(
-                "spec.schedules[\(index)].minReplicaCount", "\(schedule.minReplicaCount) is more than maxReplicaCount, \(policy.maxReplicaCount); lower it or raise that",
+                "spec.schedules[\(index)].minReplicaCount",
+                "\(schedule.minReplicaCount) is more than maxReplicaCount, \(policy.maxReplicaCount); lower it or raise that",
                 comparedWith: ["spec.maxReplicaCount"])
         }
     }

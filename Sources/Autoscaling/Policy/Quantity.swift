@@ -52,7 +52,9 @@ package enum Quantity {
         var all: [UInt8] = []
         var fraction: Int?
         while let byte = rest.first {
-            if byte == UInt8(ascii: "."), fraction == nil { fraction = 0 } else {
+            if byte == UInt8(ascii: "."), fraction == nil {
+                fraction = 0
+            } else {
                 guard byte &- UInt8(ascii: "0") <= 9 else { break }
                 all.append(byte)
                 fraction = fraction.map { $0 + 1 }

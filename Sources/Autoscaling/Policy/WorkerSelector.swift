@@ -87,7 +87,8 @@ package struct WorkerSelector: Hashable, Sendable {
         let bytes = Array(text.utf8), wanted = Array(mark.utf8)
         guard bytes.count >= wanted.count else { return nil }
         for start in 0...(bytes.count - wanted.count) where Array(bytes[start..<(start + wanted.count)]) == wanted {
-            let key = String(decoding: bytes[..<start], as: UTF8.self), value = String(decoding: bytes[(start + wanted.count)...], as: UTF8.self)
+            let key = String(decoding: bytes[..<start], as: UTF8.self),
+                value = String(decoding: bytes[(start + wanted.count)...], as: UTF8.self)
             return (trimmed(key), trimmed(value))
         }
         return nil
@@ -120,7 +121,8 @@ extension WorkerSelector.Requirement {
     private static func isKey(_ key: String) -> Bool {
         let parts = key.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count <= 2, let name = parts.last, !name.isEmpty else { return false }
-        return (parts.count == 1 || (!parts[0].isEmpty && parts[0].utf8.count <= 253)) && isValue(String(name)) && parts.allSatisfy { isWord($0) }
+        return (parts.count == 1 || (!parts[0].isEmpty && parts[0].utf8.count <= 253)) && isValue(String(name))
+            && parts.allSatisfy { isWord($0) }
     }
 
     /// At most 63 bytes, which may be none.
@@ -132,6 +134,7 @@ extension WorkerSelector.Requirement {
         }
         let bytes = text.utf8
         guard let first = bytes.first, let last = bytes.last else { return true }
-        return isAlphanumeric(first) && isAlphanumeric(last) && bytes.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".") }
+        return isAlphanumeric(first) && isAlphanumeric(last)
+            && bytes.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".") }
     }
 }

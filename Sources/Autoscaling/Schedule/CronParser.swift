@@ -38,7 +38,9 @@ struct CronParser {
         Rule(field: .minute, values: 0...59),
         Rule(field: .hour, values: 0...23),
         Rule(field: .dayOfMonth, values: 1...31),
-        Rule(field: .month, values: 1...12, names: ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"], firstName: 1),
+        Rule(
+            field: .month, values: 1...12, names: ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
+            firstName: 1),
         // 7 is Sunday too.
         Rule(field: .dayOfWeek, values: 0...7, names: ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]),
     ]
@@ -96,7 +98,8 @@ struct CronParser {
     /// Days beyond the end of every month named, with no day of week to stand in for them.
     private static func checkDayExists(_ cron: CronExpression, _ parts: [Part]) throws(ScheduleError) {
         guard cron.daysNeedBoth else { return }
-        let longest = (1...12).filter { cron.months >> UInt64($0) & 1 == 1 }.map { CivilDate.days(inMonth: Int64($0), year: 2_000) }.max() ?? 31
+        let longest =
+            (1...12).filter { cron.months >> UInt64($0) & 1 == 1 }.map { CivilDate.days(inMonth: Int64($0), year: 2_000) }.max() ?? 31
         if cron.daysOfMonth.trailingZeroBitCount > Int(longest) {
             throw ScheduleError(field: .dayOfMonth, column: parts[2].column, message: "the months named have no day \(parts[2].text)")
         }
@@ -149,7 +152,8 @@ struct CronParser {
         if let index = rule.names.firstIndex(of: part.text.uppercased()) { return rule.firstName + index }
         let names = rule.names.isEmpty ? "" : " or a name such as \(rule.names[1])"
         guard !part.text.isEmpty else { throw fault(part, rule, "a value is missing") }
-        throw fault(part, rule, "\(part.text) is neither *\(names) nor a number from \(rule.values.lowerBound) to \(rule.values.upperBound)")
+        throw fault(
+            part, rule, "\(part.text) is neither *\(names) nor a number from \(rule.values.lowerBound) to \(rule.values.upperBound)")
     }
 
     /// Up to four digits; the fields need two.

@@ -26,7 +26,9 @@ package struct Schedule: Hashable, Sendable {
     package static let joinedRunsLimit = 64
     package static let offsetsLimit = 512
 
-    package init(cron: String, timezone: String = "UTC", durationSeconds: Int, minReplicaCount: Int, offsets: [ZoneOffset] = []) throws(ScheduleError) {
+    package init(cron: String, timezone: String = "UTC", durationSeconds: Int, minReplicaCount: Int, offsets: [ZoneOffset] = [])
+        throws(ScheduleError)
+    {
         expression = try CronParser.parse(cron)
         guard (1...Self.durationLimitSeconds).contains(durationSeconds) else {
             throw ScheduleError(field: .durationSeconds, column: 0, message: "must be from 1 to \(Self.durationLimitSeconds)")

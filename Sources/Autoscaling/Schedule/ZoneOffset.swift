@@ -37,7 +37,7 @@ struct ZoneSegment: Hashable {
 
 extension [ZoneOffset] {
     /// Years 0000 and 9999, with room to add an offset.
-    private static var ends: ClosedRange<Int64> { -62_167_219_200 ... 253_402_300_800 }
+    private static var ends: ClosedRange<Int64> { -62_167_219_200...253_402_300_800 }
 
     /// The number of stretches; an empty list is UTC.
     var segmentCount: Int { Swift.max(count, 1) }

@@ -20,7 +20,8 @@ package struct Poll: Hashable, Sendable {
     package static let defaultTimeoutSeconds = 5
 
     package init(
-        source: Source, intervalSeconds: Int = Poll.defaultIntervalSeconds, timeoutSeconds: Int = Poll.defaultTimeoutSeconds, bearerTokenFile: String? = nil,
+        source: Source, intervalSeconds: Int = Poll.defaultIntervalSeconds, timeoutSeconds: Int = Poll.defaultTimeoutSeconds,
+        bearerTokenFile: String? = nil,
         tls: TLS? = nil
     ) {
         self.source = source

@@ -49,7 +49,9 @@ extension Autoscaler {
         let failures = (sample?.consecutiveFailures ?? 0).addingClamped(silent)
         // Once the fallback has taken over, or where there is none, another failure changes nothing.
         let isCounting = failures == 0 || failures < failureThreshold ?? 0
-        let next = isCounting ? staleAfterSeconds.flatMap { $0 > 0 ? since.adding(seconds: silent.addingClamped(1).multipliedClamped(by: $0)) : nil } : nil
+        let next =
+            isCounting
+            ? staleAfterSeconds.flatMap { $0 > 0 ? since.adding(seconds: silent.addingClamped(1).multipliedClamped(by: $0)) : nil } : nil
         if failures == 0, let value = sample?.valueMilli {
             return TimedSignal(signal: .value(milli: max(value, 0)), nextChange: next)
         }

@@ -83,7 +83,8 @@ package struct SurgeBuffer: Hashable, Sendable {
 
     /// As it was encoded; what the share is chosen from follows from the runs.
     package init(
-        cells: [Cell], openSince: LogTime?, openHighest: Int, firstLevel: Int, level: Int, startMicroseconds: Int64, windowMicroseconds: Int64,
+        cells: [Cell], openSince: LogTime?, openHighest: Int, firstLevel: Int, level: Int, startMicroseconds: Int64,
+        windowMicroseconds: Int64,
         runs: [Run], shareQuarters: Int
     ) {
         self.cells = Array(cells.suffix(Self.mostCells))
@@ -161,7 +162,9 @@ package struct SurgeBuffer: Hashable, Sendable {
     /// What followed a cell is known once the start time is over.
     private mutating func resolve(upTo now: LogTime) {
         var resolved = 0
-        while resolved < cells.count, now.microseconds(since: cells[resolved].end) >= startMicroseconds || cells.count - resolved > Self.mostCells {
+        while resolved < cells.count,
+            now.microseconds(since: cells[resolved].end) >= startMicroseconds || cells.count - resolved > Self.mostCells
+        {
             let cell = cells[resolved]
             let followed = cells[(resolved + 1)...].reduce(openHighest) { max($0, $1.highest) }
             let length = resolved > 0 ? cell.end.microseconds(since: cells[resolved - 1].end) : cellMicroseconds
@@ -226,7 +229,9 @@ extension SurgeBuffer {
 
     /// At `now`, with `demand` and the start time as they are then: the same before and after they are observed.
     func answer(quantilePPM: Int, windowSeconds: Int, demand: Int, startMicroseconds: Int64?, at now: LogTime) -> Answer {
-        let isSame = Self.counted(startMicroseconds) == self.startMicroseconds && Int64(windowSeconds).multipliedClamped(by: 1_000_000) == windowMicroseconds
+        let isSame =
+            Self.counted(startMicroseconds) == self.startMicroseconds
+            && Int64(windowSeconds).multipliedClamped(by: 1_000_000) == windowMicroseconds
         guard !isSame || isOver(now) else { return settledAnswer(quantilePPM, demand, now) }
         var observed = self
         observed.observe(demand, at: now, startMicroseconds: startMicroseconds, quantilePPM: quantilePPM, windowSeconds: windowSeconds)
@@ -236,10 +241,12 @@ extension SurgeBuffer {
     private func settledAnswer(_ quantilePPM: Int, _ demand: Int, _ now: LogTime) -> Answer {
         let held = max(demand, openHighest, highestSince(now.adding(microseconds: -holdMicroseconds)))
         // Before the first rise is known: as much again as demand has risen since.
-        let spare = share.total == 0
+        let spare =
+            share.total == 0
             ? max(0, held.subtractingClamped(firstLevel))
             : share.room(held, quantilePPM: quantilePPM, leastSeen: leastSeen(quantilePPM)).subtractingClamped(held)
-        return Answer(held: held, spare: spare, shareQuarters: share.quarters, nextChange: nextChange(demand, held: held, spare: spare, now))
+        return Answer(
+            held: held, spare: spare, shareQuarters: share.quarters, nextChange: nextChange(demand, held: held, spare: spare, now))
     }
 
     /// A rise as rare as the quantile is seen once in this long.

@@ -34,7 +34,8 @@ struct SurgeShare: Hashable, Sendable {
     mutating func add(_ microseconds: Int64, highest: Int, held: Int) {
         heldArea &+= microseconds &* Int64(min(max(held, 0), RiseHistogram.highestRise))
         for quarters in 0...Self.whole {
-            needs[quarters].add(microseconds, to: RiseHistogram.bucket(of: max(0, highest.subtractingClamped(Self.part(quarters, of: held)))))
+            needs[quarters].add(
+                microseconds, to: RiseHistogram.bucket(of: max(0, highest.subtractingClamped(Self.part(quarters, of: held)))))
         }
     }
 

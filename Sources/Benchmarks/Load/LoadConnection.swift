@@ -113,7 +113,9 @@ final class LoadConnection: ChannelInboundHandler {
         while body.readableBytes == 0, open < min(plan.inFlightPerConnection, streamsMost), sent < allowed {
             body.clear()
             plan.body(index, sent * plan.connections + index, &body)
-            guard body.readableBytes <= streamWindow else { return finish("a body of \(body.readableBytes) bytes is more than the server takes at once") }
+            guard body.readableBytes <= streamWindow else {
+                return finish("a body of \(body.readableBytes) bytes is more than the server takes at once")
+            }
             sendHead(now)
             sendBody()
         }

@@ -44,7 +44,9 @@ package enum LoadDriver {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
-                    if let tls { try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: TLSTrust.serverName(plan.url.host))) }
+                    if let tls {
+                        try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: TLSTrust.serverName(plan.url.host)))
+                    }
                     let connection = LoadConnection(plan: plan, index: index, requestsMost: share, block: block, done: done)
                     try pipeline.addHandler(connection)
                     watch(connection, channel, plan)

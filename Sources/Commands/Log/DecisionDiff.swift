@@ -62,11 +62,12 @@ struct DecisionDiff: Sendable {
             if namespace.map({ decision.pool.hasPrefix($0 + "/") }) ?? true { reading.decided(decision) }
             return true
         }
-        let end: LogTime = switch through {
-        case nil: try await source.end()
-        case .time(let time): min(time, try await source.end())
-        case .position: reading.last
-        }
+        let end: LogTime =
+            switch through {
+            case nil: try await source.end()
+            case .time(let time): min(time, try await source.end())
+            case .position: reading.last
+            }
         reading.finish(at: end)
         stretches = Array(reading.stretches.suffix(limit))
         hasOlder = reading.stretchesMade > limit

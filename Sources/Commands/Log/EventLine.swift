@@ -18,7 +18,8 @@ struct EventLine: Sendable {
     func text(_ event: EventRecord) -> String {
         let kind = DisplayText.padded(DisplayText.printable(event.kindName), to: Self.kindWidth)
         let detail = Self.detail(event)
-        var line = DisplayText.rightAligned(String(event.seq), to: 7) + "  " + palette.dim(time.full(event.at)) + "  " + coloured(kind, event)
+        var line =
+            DisplayText.rightAligned(String(event.seq), to: 7) + "  " + palette.dim(time.full(event.at)) + "  " + coloured(kind, event)
         line += " " + DisplayText.printable(event.subject)
         if !detail.isEmpty { line += "  " + detail }
         if event.superseded { line += "  " + palette.dim("(superseded: changed nothing)") }

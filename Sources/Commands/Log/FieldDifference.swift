@@ -22,7 +22,9 @@ struct FieldDifference: Hashable, Sendable {
         let (first, second) = (leaves(before, at: ""), leaves(after, at: ""))
         let known = Dictionary(first.map { ($0.path, $0.text) }) { old, _ in old }
         let again = Dictionary(second.map { ($0.path, $0.text) }) { old, _ in old }
-        var found = first.filter { again[$0.path] != $0.text }.map { FieldDifference(path: $0.path, recorded: $0.text, recomputed: again[$0.path]) }
+        var found = first.filter { again[$0.path] != $0.text }.map {
+            FieldDifference(path: $0.path, recorded: $0.text, recomputed: again[$0.path])
+        }
         found += second.filter { known[$0.path] == nil }.map { FieldDifference(path: $0.path, recorded: nil, recomputed: $0.text) }
         // The same values, written otherwise.
         if found.isEmpty { found = [FieldDifference(path: "(bytes)", recorded: recorded, recomputed: recomputed)] }

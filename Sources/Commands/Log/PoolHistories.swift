@@ -38,7 +38,9 @@ extension WhatIf {
         for history in histories where !policies(for: history).isEmpty {
             answers.append(await answer(history, parallelism: ProcessInfo.processInfo.activeProcessorCount, draws: draws))
         }
-        guard !answers.isEmpty else { throw Fault(.no, "no pool has turns in this stretch of \(path)", do: "give other --from, --to or --pool") }
+        guard !answers.isEmpty else {
+            throw Fault(.no, "no pool has turns in this stretch of \(path)", do: "give other --from, --to or --pool")
+        }
         return answers
     }
 }

@@ -41,8 +41,12 @@ struct Replayed: Sendable {
 
     private var verdict: String {
         let stretch = summary.stretch
-        let span = "\(Grouped.text(summary.events)) events of \(path), position \(stretch.first) to \(stretch.last), \(TimeText().full(stretch.firstAt)) + \(DurationText.precise(stretch.seconds))"
-        let same = summary.isSame ? "hash chain sound, \(Grouped.text(summary.decisions)) decisions came out the same, byte for byte" : "\(Grouped.text(summary.decisions)) decisions compared"
+        let span =
+            "\(Grouped.text(summary.events)) events of \(path), position \(stretch.first) to \(stretch.last), \(TimeText().full(stretch.firstAt)) + \(DurationText.precise(stretch.seconds))"
+        let same =
+            summary.isSame
+            ? "hash chain sound, \(Grouped.text(summary.decisions)) decisions came out the same, byte for byte"
+            : "\(Grouped.text(summary.decisions)) decisions compared"
         let rate = isPaced ? "" : "; \(Grouped.text(Int64(eventsPerSecond))) events/s"
         return "\(span): \(same)\(rate)"
     }
@@ -50,7 +54,9 @@ struct Replayed: Sendable {
     private var table: String {
         var table = Table("POOL", "#EVENTS", "#DECISIONS", "#UPS", "#DOWNS", "#PEAK")
         for pool in summary.pools {
-            table.add(pool.name, Grouped.text(pool.events), Grouped.text(pool.decisions), String(pool.ups), String(pool.downs), pool.peak.map { String($0) } ?? "<none>")
+            table.add(
+                pool.name, Grouped.text(pool.events), Grouped.text(pool.decisions), String(pool.ups), String(pool.downs),
+                pool.peak.map { String($0) } ?? "<none>")
         }
         return table.text
     }
@@ -63,21 +69,34 @@ struct Replayed: Sendable {
             .init(key: "toAt", value: .string(summary.stretch.lastAt.rfc3339)), .init(key: "events", value: number(summary.events)),
             .init(key: "decisions", value: number(summary.decisions)), .init(key: "eventsPerSecond", value: number(Int64(eventsPerSecond))),
         ]
-        members.append(.init(key: "pools", value: .array(summary.pools.map { pool in
-            .object([
-                .init(key: "pool", value: .string(pool.name)), .init(key: "events", value: number(pool.events)),
-                .init(key: "decisions", value: number(pool.decisions)), .init(key: "scaleUps", value: number(Int64(pool.ups))),
-                .init(key: "scaleDowns", value: number(Int64(pool.downs))), .init(key: "peak", value: pool.peak.map { number(Int64($0)) } ?? .null),
-            ])
-        })))
+        members.append(
+            .init(
+                key: "pools",
+                value: .array(
+                    summary.pools.map { pool in
+                        .object([
+                            .init(key: "pool", value: .string(pool.name)), .init(key: "events", value: number(pool.events)),
+                            .init(key: "decisions", value: number(pool.decisions)), .init(key: "scaleUps", value: number(Int64(pool.ups))),
+                            .init(key: "scaleDowns", value: number(Int64(pool.downs))),
+                            .init(key: "peak", value: pool.peak.map { number(Int64($0)) } ?? .null),
+                        ])
+                    })))
         if let fault = summary.fault {
-            members.append(.init(key: "chainFault", value: .object([.init(key: "position", value: number(fault.position)), .init(key: "problem", value: .string(fault.problem))])))
+            members.append(
+                .init(
+                    key: "chainFault",
+                    value: .object([
+                        .init(key: "position", value: number(fault.position)), .init(key: "problem", value: .string(fault.problem)),
+                    ])))
         }
         if let first = summary.first {
-            members.append(.init(key: "difference", value: .object([
-                .init(key: "position", value: number(first.seq)), .init(key: "pool", value: .string(first.pool)),
-                .init(key: "fields", value: .array(fields.map(\.json))),
-            ])))
+            members.append(
+                .init(
+                    key: "difference",
+                    value: .object([
+                        .init(key: "position", value: number(first.seq)), .init(key: "pool", value: .string(first.pool)),
+                        .init(key: "fields", value: .array(fields.map(\.json))),
+                    ])))
         }
         return .object(members)
     }

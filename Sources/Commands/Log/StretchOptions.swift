@@ -31,7 +31,9 @@ struct StretchOptions: ParsableArguments {
         } catch { throw Fault(error) }
         guard let found else {
             let end = log.head
-            let what = end.seq == 0 ? "\(log.path) holds no events" : "\(log.path) has no event there; it ends at position \(end.seq), \(end.at.rfc3339)"
+            let what =
+                end.seq == 0
+                ? "\(log.path) holds no events" : "\(log.path) has no event there; it ends at position \(end.seq), \(end.at.rfc3339)"
             throw Fault(.no, what, do: end.seq == 0 ? "" : "give other --from and --to")
         }
         return found
@@ -41,11 +43,12 @@ struct StretchOptions: ParsableArguments {
 
     /// The pools that were named; empty where none was.
     func pools(of log: EventLog) throws -> Set<NameID> {
-        Set(try pool.map { name in
-            guard let id = log.names.find(try PoolName.qualified(name, namespace: nil)) else {
-                throw Fault(.no, "\(log.path) knows no pool \(name)", do: "`greenroom get pools --db \(log.path)` lists them")
-            }
-            return id
-        })
+        Set(
+            try pool.map { name in
+                guard let id = log.names.find(try PoolName.qualified(name, namespace: nil)) else {
+                    throw Fault(.no, "\(log.path) knows no pool \(name)", do: "`greenroom get pools --db \(log.path)` lists them")
+                }
+                return id
+            })
     }
 }

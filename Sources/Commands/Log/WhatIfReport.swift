@@ -18,7 +18,9 @@ enum WhatIfReport {
             }
         }
         let what = pools.count == 1 ? pools[0].pool : "\(pools.count) pools"
-        let title = policies == 0 ? "\(what) in \(name)" : "\(what) in \(name), and under \(policies == 1 ? "another policy" : "\(policies) policies")"
+        let title =
+            policies == 0
+            ? "\(what) in \(name)" : "\(what) in \(name), and under \(policies == 1 ? "another policy" : "\(policies) policies")"
         let simulated = policies == 0 ? "" : " Arrivals, turn lengths, restores and worker starts of the simulated runs are the log's."
         let subtitle = "Position \(stretch.first) to \(stretch.last), \(DurationText.precise(stretch.seconds)).\(simulated)"
         return Report(title: title, subtitle: subtitle, startsAt: stretch.firstAt, runs: runs)

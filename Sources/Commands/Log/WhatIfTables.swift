@@ -8,7 +8,8 @@ enum WhatIfTables {
     static func text(_ answers: [WhatIf.Answer]) -> String { answers.map { text($0) }.joined(separator: "\n") }
 
     private static func text(_ answer: WhatIf.Answer) -> String {
-        var table = Table("POLICY", "#TURNS", "#MEAN", "#P50", "#P95", "#P99", "#MAX", "#COST", "#WORKER-S", "#UPS", "#DOWNS", "#FLAPS", "#KILLED")
+        var table = Table(
+            "POLICY", "#TURNS", "#MEAN", "#P50", "#P95", "#P99", "#MAX", "#COST", "#WORKER-S", "#UPS", "#DOWNS", "#FLAPS", "#KILLED")
         for run in answer.runs {
             let waits = run.waits
             table.add(
@@ -22,9 +23,11 @@ enum WhatIfTables {
 
     /// `96 turns in 2m10.5s from position 1; worker starts drawn from 12 measured, median 1.203s`
     static func conditions(_ history: PoolHistory) -> String {
-        var text = "\(Grouped.text(history.turns.count)) turns in \(DurationText.precise(history.stretch.seconds)) from position \(history.stretch.first)"
+        var text =
+            "\(Grouped.text(history.turns.count)) turns in \(DurationText.precise(history.stretch.seconds)) from position \(history.stretch.first)"
         let starts = history.startsMicroseconds.sorted()
-        text += starts.isEmpty
+        text +=
+            starts.isEmpty
             ? "; the log measured no worker starts: \(DurationText.precise(Double(PoolHistory.defaultStartMicroseconds) / 1e6)) assumed"
             : "; worker starts drawn from \(Grouped.text(starts.count)) measured, median \(DurationText.precise(Double(starts[starts.count / 2]) / 1e6))"
         for (count, what) in [
@@ -46,7 +49,8 @@ enum WhatIfTables {
             .init(key: "pool", value: .string(history.pool)), .init(key: "from", value: number(history.stretch.first)),
             .init(key: "to", value: number(history.stretch.last)), .init(key: "turns", value: number(history.turns.count)),
             .init(key: "cut", value: number(history.cut)), .init(key: "withdrawn", value: number(history.withdrawn)),
-            .init(key: "crashed", value: number(history.crashed)), .init(key: "measuredStarts", value: number(history.startsMicroseconds.count)),
+            .init(key: "crashed", value: number(history.crashed)),
+            .init(key: "measuredStarts", value: number(history.startsMicroseconds.count)),
             .init(key: "runs", value: try JSONValue(runs.bytes)["runs"] ?? .array([])),
         ])
     }

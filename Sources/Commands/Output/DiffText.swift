@@ -49,10 +49,12 @@ extension DecisionDiff.Sum {
 
     fileprivate var json: JSONValue {
         .object([
-            .init(key: "pool", value: .string(pool)), .init(key: "shadow", value: .string(shadow)), .init(key: "since", value: .string(since.rfc3339)),
+            .init(key: "pool", value: .string(pool)), .init(key: "shadow", value: .string(shadow)),
+            .init(key: "since", value: .string(since.rfc3339)),
             .init(key: "seconds", value: DecisionDiff.number(seconds)),
             .init(key: "apartSeconds", value: DecisionDiff.number(Double(apartMicroseconds) / 1e6)),
-            .init(key: "apartShare", value: DecisionDiff.number(apartShare)), .init(key: "meanDifference", value: DecisionDiff.number(meanDifference)),
+            .init(key: "apartShare", value: DecisionDiff.number(apartShare)),
+            .init(key: "meanDifference", value: DecisionDiff.number(meanDifference)),
             .init(key: "workerSecondsAdded", value: DecisionDiff.number(Double(more) / 1e6)),
             .init(key: "workerSecondsSaved", value: DecisionDiff.number(Double(less) / 1e6)),
         ])

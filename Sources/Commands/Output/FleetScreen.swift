@@ -31,7 +31,8 @@ struct FleetScreen: Sendable {
         pools = now.sorted { Self.needsLookSooner($0, $1) }
         trouble = nil
         demand = (demand + [now.reduce(0) { $0.addingClamped($1.demand.total) }]).suffix(Self.samplesKept)
-        workers = (workers + [now.reduce(0) { $0.addingClamped($1.ready).addingClamped($1.starting).addingClamped($1.draining) }]).suffix(Self.samplesKept)
+        workers = (workers + [now.reduce(0) { $0.addingClamped($1.ready).addingClamped($1.starting).addingClamped($1.draining) }]).suffix(
+            Self.samplesKept)
     }
 
     /// Positions of the decisions that are to be shown, the newest first.
@@ -55,7 +56,10 @@ struct FleetScreen: Sendable {
         var lines = [header(clock), StyledLine(), picture.titles()]
         lines += shown.map { picture.row($0, named: Self.name($0)) }
         if shown.count < pools.count { lines.append(StyledLine("… and \(pools.count - shown.count) more: greenroom get pools", .dim)) }
-        if pools.isEmpty { lines.append(StyledLine("no pools yet: put a policy with PUT /v1/policies/NS/NAME, or name its file in the configuration", .dim)) }
+        if pools.isEmpty {
+            lines.append(
+                StyledLine("no pools yet: put a policy with PUT /v1/policies/NS/NAME, or name its file in the configuration", .dim))
+        }
         lines += [StyledLine(), picture.legend(), StyledLine()]
         lines.append(PoolPicture.history("demand", demand, columns: columns, .yellow))
         lines.append(PoolPicture.history("workers", workers, columns: columns, .green))

@@ -72,7 +72,8 @@ struct Listing: Sendable {
         for recorded in decisions {
             let decision = recorded.decision
             table.add(
-                String(recorded.event.seq), time.full(recorded.event.at), recorded.pool + (recorded.shadow.map { " (shadow \($0))" } ?? ""), String(decision.from), String(decision.to),
+                String(recorded.event.seq), time.full(recorded.event.at), recorded.pool + (recorded.shadow.map { " (shadow \($0))" } ?? ""),
+                String(decision.from), String(decision.to),
                 decision.direction.rawValue, decision.text)
         }
         self.init(table, decisions.map { $0.json }, isOne: false)

@@ -146,7 +146,9 @@ struct Actuation: Sendable {
     }
 
     mutating func drain(_ worker: String) {
-        guard drains.count + refusedDrains.count < limits.pendingDrains, !drains.contains(worker), !refusedDrains.contains(worker) else { return }
+        guard drains.count + refusedDrains.count < limits.pendingDrains, !drains.contains(worker), !refusedDrains.contains(worker) else {
+            return
+        }
         drains.append(worker)
         wake()
     }
@@ -160,7 +162,8 @@ struct Actuation: Sendable {
 
     /// To be called after `drain` of the same worker, once it is empty.
     mutating func remove(_ worker: String) {
-        guard removals.count + refusedRemovals.count < limits.pendingDrains, !removals.contains(worker), !refusedRemovals.contains(worker) else { return }
+        guard removals.count + refusedRemovals.count < limits.pendingDrains, !removals.contains(worker), !refusedRemovals.contains(worker)
+        else { return }
         removals.append(worker)
         wake()
     }
@@ -362,7 +365,8 @@ struct Actuation: Sendable {
             refuseRecalls()
         }
         let attempt = trouble.map { $0.attempts + 1 } ?? 1
-        outcomes.append(.failed(error: fault.sentence, attempt: attempt, isNews: isNews(fault.sentence, isOfCount: asked.work.isOfCount, at: now)))
+        outcomes.append(
+            .failed(error: fault.sentence, attempt: attempt, isNews: isNews(fault.sentence, isOfCount: asked.work.isOfCount, at: now)))
     }
 
     private mutating func setAside(_ asked: Asked) {
@@ -386,7 +390,8 @@ struct Actuation: Sendable {
         }
         known.attempts += 1
         known.isOfCount = known.isOfCount || isOfCount
-        let isNews = known.error != error && (known.reports < limits.reportsAtOnce || now.seconds(since: known.toldAt) >= limits.nextReportSeconds)
+        let isNews =
+            known.error != error && (known.reports < limits.reportsAtOnce || now.seconds(since: known.toldAt) >= limits.nextReportSeconds)
         if isNews {
             known.error = error
             known.reports += 1

@@ -38,7 +38,8 @@ final class Actuations: @unchecked Sendable {
     }
 
     init(
-        log: EventLog, scheduler: any LoopScheduler, port: any ActuatorPort, fence: Fence, run: String, limits: ActuationLimits, observer: any LoopObserving,
+        log: EventLog, scheduler: any LoopScheduler, port: any ActuatorPort, fence: Fence, run: String, limits: ActuationLimits,
+        observer: any LoopObserving,
         recalled: @escaping (_ worker: String, _ pool: String, _ isKept: Bool) -> Void
     ) {
         self.log = log
@@ -175,7 +176,8 @@ final class Actuations: @unchecked Sendable {
 extension LoopCore {
     /// Has targets follow what is decided. To be called before the loop acts, and the answer to be kept as long as they shall.
     func follow(through port: any ActuatorPort, fence: Fence, run: String, limits: ActuationLimits) -> Actuations {
-        let actuations = Actuations(log: log, scheduler: scheduler, port: port, fence: fence, run: run, limits: limits, observer: observer) {
+        let actuations = Actuations(log: log, scheduler: scheduler, port: port, fence: fence, run: run, limits: limits, observer: observer)
+        {
             [weak self] worker, pool, isKept in self?.recallAnswered(worker, of: pool, isKept: isKept)
         }
         follow = { [weak actuations] in actuations?.follow($0) }

@@ -48,7 +48,8 @@ package struct ActuatedPool: Hashable, Sendable {
     package var isScaled: Bool
 
     package init(
-        name: String, target: ScaleTarget, slotsPerWorker: Int, drainTimeoutSeconds: Int, foreignChange: ForeignChange = .takeOver, workerSelector: WorkerSelector? = nil,
+        name: String, target: ScaleTarget, slotsPerWorker: Int, drainTimeoutSeconds: Int, foreignChange: ForeignChange = .takeOver,
+        workerSelector: WorkerSelector? = nil,
         isScaled: Bool = true
     ) {
         self.name = name

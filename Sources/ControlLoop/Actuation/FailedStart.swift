@@ -17,17 +17,21 @@ extension EventBatch {
         of worker: String, in pool: String, problem: String, attempt: Int, hasEnded: Bool = true, source: String, id: String, time: LogTime?
     ) -> EventBatch {
         var batch = EventBatch()
-        batch.appendFailedStart(of: worker, in: pool, problem: problem, attempt: attempt, hasEnded: hasEnded, source: source, id: id, time: time)
+        batch.appendFailedStart(
+            of: worker, in: pool, problem: problem, attempt: attempt, hasEnded: hasEnded, source: source, id: id, time: time)
         return batch
     }
 
     /// The same, beside other events.
     package mutating func appendFailedStart(
-        of worker: String, in pool: String, problem: String, attempt: Int, hasEnded: Bool = true, source: String, id: String, time: LogTime? = nil
+        of worker: String, in pool: String, problem: String, attempt: Int, hasEnded: Bool = true, source: String, id: String,
+        time: LogTime? = nil
     ) {
         var body = JSONWriter()
         body.openObject()
-        body.member("error", "worker \(worker) \(hasEnded ? "ended before it was ready" : "isn't ready"): \(problem.prefix(Self.problemCharacters))")
+        body.member(
+            "error", "worker \(worker) \(hasEnded ? "ended before it was ready" : "isn't ready"): \(problem.prefix(Self.problemCharacters))"
+        )
         body.member("attempt", attempt)
         body.member("start", worker)
         body.closeObject()

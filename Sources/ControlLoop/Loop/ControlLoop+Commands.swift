@@ -6,14 +6,20 @@ import State
 // Commands end as events. They are answered once those are durable and folded.
 
 extension ControlLoop {
-    package func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { try await apply(policy, idBeginning: PolicyOrigin.request) }
+    package func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView {
+        try await apply(policy, idBeginning: PolicyOrigin.request)
+    }
 
     func apply(_ policy: Policy, idBeginning: String) async throws(ControlFault) -> DecisionView {
-        guard targetClaims.claim(policy) else { throw .conflict("another policy for \(policy.target.kind) \(policy.target.name) is being applied: look at it, and ask again") }
+        guard targetClaims.claim(policy) else {
+            throw .conflict("another policy for \(policy.target.kind) \(policy.target.name) is being applied: look at it, and ask again")
+        }
         defer { targetClaims.release(policy) }
         try await refuseWhereNamesClash(policy)
         let seq = try await append {
-            $0.append(.policyApplied, source: Outputs.source, id: self.newID(idBeginning), subject: policy.pool, pool: policy.pool, body: Self.body(of: policy))
+            $0.append(
+                .policyApplied, source: Outputs.source, id: self.newID(idBeginning), subject: policy.pool, pool: policy.pool,
+                body: Self.body(of: policy))
         }
         // Another one may have come in between and taken the name: the fold held it back then.
         try await refuseWhereNamesClash(policy)
@@ -40,15 +46,19 @@ extension ControlLoop {
 
     package func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView {
         try await refuseWhereNamesClash(policy)
-        return await ask { [scheduler] core in core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names) }
+        return await ask { [scheduler] core in
+            core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names)
+        }
     }
 
     package func removePolicy(_ name: String) async throws(ControlFault) {
-        let found = await ask { core in core.world.policyKey(named: name).map { (pool: core.world.pools[$0.pool].text, shadow: $0.shadow) } }
+        let found = await ask { core in core.world.policyKey(named: name).map { (pool: core.world.pools[$0.pool].text, shadow: $0.shadow) }
+        }
         guard let found else { throw .notFound(what: "policy", name: name) }
         try await append { batch in
             batch.append(
-                .policyApplied, source: Outputs.source, id: self.newID("policy"), subject: found.pool, pool: found.pool, body: Self.removal(of: found.shadow))
+                .policyApplied, source: Outputs.source, id: self.newID("policy"), subject: found.pool, pool: found.pool,
+                body: Self.removal(of: found.shadow))
         }
     }
 
@@ -62,7 +72,9 @@ extension ControlLoop {
         }
         guard let current else { throw .notFound(what: "pool with a policy", name: pool) }
         let seq = try await append {
-            $0.append(.poolPaused, source: Outputs.source, id: self.newID("paused"), subject: pool, pool: pool, body: Self.body(of: pause, by: by, was: current.policy.pause))
+            $0.append(
+                .poolPaused, source: Outputs.source, id: self.newID("paused"), subject: pool, pool: pool,
+                body: Self.body(of: pause, by: by, was: current.policy.pause))
         }
         return await decision(of: current.policy, after: seq)
     }
@@ -71,10 +83,14 @@ extension ControlLoop {
     /// a position.
     private func decision(of policy: Policy, after seq: Position) async -> DecisionView {
         let decided: DecisionView? = await withCheckedContinuation { continuation in
-            scheduler.perform { [core] in core.whenDecided(pool: policy.pool, shadow: policy.shadow, after: seq) { continuation.resume(returning: $0) } }
+            scheduler.perform { [core] in
+                core.whenDecided(pool: policy.pool, shadow: policy.shadow, after: seq) { continuation.resume(returning: $0) }
+            }
         }
         if let decided { return decided }
-        return await ask { [scheduler] core in core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names) }
+        return await ask { [scheduler] core in
+            core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names)
+        }
     }
 
     package func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
@@ -86,7 +102,11 @@ extension ControlLoop {
         }
         var answer = await placementAnswer(actor)
         if answer == nil {
-            try await append { $0.append(.actorRequested, source: Outputs.source, id: self.newID("request"), subject: request.actor, pool: request.pool, body: request.body) }
+            try await append {
+                $0.append(
+                    .actorRequested, source: Outputs.source, id: self.newID("request"), subject: request.actor, pool: request.pool,
+                    body: request.body)
+            }
             // Where a slot was free it is reserved already, and the placement is the next commit: worth that moment.
             let (standing, isReserved) = await ask { core in (core.placement(of: actor), core.isReserved(actor)) }
             if isReserved { until = max(until, scheduler.now.adding(microseconds: 1_000_000)) }
@@ -105,15 +125,21 @@ extension ControlLoop {
         let found = await ask { core in
             core.world.actors(named: actor, core.log.names).map { index in
                 let record = core.world.actors[index]
-                return (name: core.log.names.text(of: record.name), full: core.world.actorName(index, seenFrom: "", core.log.names), state: record.state)
+                return (
+                    name: core.log.names.text(of: record.name), full: core.world.actorName(index, seenFrom: "", core.log.names),
+                    state: record.state
+                )
             }
         }
         guard let one = found.first else { throw .notFound(what: "actor", name: actor) }
         guard found.count == 1 else { throw .several("actor", actor, found.map { $0.full }) }
         guard one.state == .waiting || one.state == .placed else {
-            throw .conflict("actor \(actor) is \(one.state.statusName): only one that waits or was placed and does not run yet can be withdrawn")
+            throw .conflict(
+                "actor \(actor) is \(one.state.statusName): only one that waits or was placed and does not run yet can be withdrawn")
         }
-        try await append { $0.append(.actorWithdrawn, source: Outputs.source, id: self.newID("withdrawn"), subject: one.name, isExact: true) }
+        try await append {
+            $0.append(.actorWithdrawn, source: Outputs.source, id: self.newID("withdrawn"), subject: one.name, isExact: true)
+        }
     }
 
     // MARK: - Parts

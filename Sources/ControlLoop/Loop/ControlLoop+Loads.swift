@@ -38,12 +38,15 @@ extension State {
         let members = pools[index].members
         var perNode: [NameID: Int64] = [:]
         for member in members { perNode[workers[member].node, default: 0] += 1 }
-        let shares = perNode.reduce(into: [NameID: Int64]()) { $0[$1.key] = placer.snapshots.valueBytes(on: $1.key, at: now) / max(1, $1.value) }
+        let shares = perNode.reduce(into: [NameID: Int64]()) {
+            $0[$1.key] = placer.snapshots.valueBytes(on: $1.key, at: now) / max(1, $1.value)
+        }
         let namespace = Self.split(pools[index].text).namespace
         return members.map { member in
             let worker = workers[member]
             return WorkerLoadView(
-                namespace: namespace, name: names.text(of: worker.name), used: worker.used + reserved(member), snapshotBytes: shares[worker.node] ?? 0)
+                namespace: namespace, name: names.text(of: worker.name), used: worker.used + reserved(member),
+                snapshotBytes: shares[worker.node] ?? 0)
         }
     }
 }

@@ -31,7 +31,8 @@ extension ControlLoop {
 
     package func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async -> [ActorView] {
         await ask { [scheduler] core in
-            core.world.actorViews(poolNamed: pool, status: status, afterNamed: after, limit: limit, names: core.log.names, at: scheduler.now)
+            core.world.actorViews(
+                poolNamed: pool, status: status, afterNamed: after, limit: limit, names: core.log.names, at: scheduler.now)
         }
     }
 

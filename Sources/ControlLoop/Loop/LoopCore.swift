@@ -113,7 +113,8 @@ final class LoopCore: @unchecked Sendable {
     typealias Append = (EventBatch, @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) -> Void
 
     convenience init(log: EventLog, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits) {
-        self.init(log: log, world: State.restored(from: log), scheduler: scheduler, observer: observer, limits: limits) { batch, completion in
+        self.init(log: log, world: State.restored(from: log), scheduler: scheduler, observer: observer, limits: limits) {
+            batch, completion in
             log.append(batch, completion: completion)
         }
     }
@@ -200,7 +201,9 @@ final class LoopCore: @unchecked Sendable {
         eventsSinceCheckpoint += Int64(batch.events.count)
         if change.own.contains(where: { $0.kind == .policyApplied || $0.kind == .poolPaused }) { hasPolicyNews = true }
         if isLive { planner.told.note(batch) }
-        if !placementWaits.isEmpty { for event in batch.events where placementWaits.waits(for: event.subject) { awaited.insert(event.subject) } }
+        if !placementWaits.isEmpty {
+            for event in batch.events where placementWaits.waits(for: event.subject) { awaited.insert(event.subject) }
+        }
         return change
     }
 
@@ -466,7 +469,9 @@ final class LoopCore: @unchecked Sendable {
         return reservations.isClaimed(world.actors[index].stateSeq, in: Int(world.actors[index].pool))
     }
 
-    func placementView(of actor: String, at now: LogTime) -> PlacementView? { world.placementView(of: actor, log: log, at: now, among: slots) }
+    func placementView(of actor: String, at now: LogTime) -> PlacementView? {
+        world.placementView(of: actor, log: log, at: now, among: slots)
+    }
 
     func workerLoads(poolNamed pool: String, at now: LogTime) -> [WorkerLoadView] {
         world.workerLoads(poolNamed: pool, names: log.names, at: now) { reservations.reserved(on: $0) }
@@ -484,7 +489,9 @@ final class LoopCore: @unchecked Sendable {
     /// Runs `resume` with the policy's decision that followed `seq`, which is folded: at once where it is in the log already, once it is
     /// where it is on its way, and with nil where none follows.
     func whenDecided(pool: String, shadow: String?, after seq: Position, _ resume: @escaping @Sendable (DecisionView?) -> Void) {
-        guard let index = world.find(pool: pool, names: log.names), let standing = world.pools[index].standing(of: shadow) else { return resume(nil) }
+        guard let index = world.find(pool: pool, names: log.names), let standing = world.pools[index].standing(of: shadow) else {
+            return resume(nil)
+        }
         if let last = standing.lastDecision, last.seq > seq {
             return resume(log.firstDecision(of: world.pools[index].name, shadow: shadow, after: seq) ?? log.decision(at: last.seq))
         }
@@ -602,7 +609,9 @@ private final class SavingMark: Sendable {
 
 extension ActuatedPool {
     package init(_ policy: Policy) {
-        self.init(name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker, drainTimeoutSeconds: policy.drainTimeoutSeconds,
+        self.init(
+            name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker,
+            drainTimeoutSeconds: policy.drainTimeoutSeconds,
             foreignChange: policy.foreignChange, workerSelector: policy.workerSelector, isScaled: policy.mode == .auto)
     }
 }

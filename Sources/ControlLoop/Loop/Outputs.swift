@@ -54,7 +54,8 @@ struct Outputs {
                 id.append(UInt8(ascii: "-"))
                 JSONText.appendInteger(worker.readySeq, to: &id)
             },
-            subject: { [names] in names.appendText(of: actor.name, to: &$0) }, worker: { [names] in names.appendText(of: worker.name, to: &$0) },
+            subject: { [names] in names.appendText(of: actor.name, to: &$0) },
+            worker: { [names] in names.appendText(of: worker.name, to: &$0) },
             body: { Self.write(placed, on: worker, to: &$0) })
     }
 
@@ -84,13 +85,15 @@ struct Outputs {
         body.member("reason", reason)
         body.closeObject()
         batch.append(
-            .workerDraining, source: Self.source, id: "drain-\(worker.readySeq)", subject: names.text(of: worker.name), body: body.bytes, isExact: true)
+            .workerDraining, source: Self.source, id: "drain-\(worker.readySeq)", subject: names.text(of: worker.name), body: body.bytes,
+            isExact: true)
     }
 
     mutating func decide(_ decision: Decision, _ record: DecisionRecord, pool: PoolState, shadow: String?) {
         decisions.append((pool.text, shadow, decision.direction, decision.limitingReason?.code ?? decision.why.last?.code ?? ""))
         batch.append(
-            .scaleDecided, source: Self.source, id: "decided-\(Self.mark(pool, shadow))-\(record.asOf)", subject: pool.text, pool: pool.text,
+            .scaleDecided, source: Self.source, id: "decided-\(Self.mark(pool, shadow))-\(record.asOf)", subject: pool.text,
+            pool: pool.text,
             body: record.body)
     }
 

@@ -21,7 +21,9 @@ extension Planner {
         if !reservations.wakes.isEmpty { prefetchForetold(pool, Self.suggestionsPerLook - made, held, &reservations, &out) }
     }
 
-    private mutating func prefetchWaiting(_ pool: Int, _ room: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) -> Int {
+    private mutating func prefetchWaiting(
+        _ pool: Int, _ room: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs
+    ) -> Int {
         guard !reservations.pools[pool].unlooked.isEmpty else { return 0 }
         var (looked, made) = (0, 0)
         var sent: [NameID: Int] = [:]
@@ -31,18 +33,26 @@ extension Planner {
             // It has a worker by now, or a slot is reserved for it.
             guard let ticket = held.state.pools[pool].queue.tickets[seq], !reservations.isClaimed(seq, in: pool) else { continue }
             let before = held.state.pools[pool].placing
-            guard let found = suggest(ticket, rules, held, reservations.slots, sent: { before.sentTo($0) + (sent[$0] ?? 0) }) else { continue }
+            guard let found = suggest(ticket, rules, held, reservations.slots, sent: { before.sentTo($0) + (sent[$0] ?? 0) }) else {
+                continue
+            }
             sent[found.node, default: 0] += 1
             made += 1
-            out.prefetch(found, for: held.state.actors[ticket.actor].name, .waits(seq), pool: held.state.pools[pool], node: held.state.labels.text(of: found.node))
+            out.prefetch(
+                found, for: held.state.actors[ticket.actor].name, .waits(seq), pool: held.state.pools[pool],
+                node: held.state.labels.text(of: found.node))
         }
         reservations.pools[pool].unlooked.removeFirst(looked)
         return made
     }
 
-    private mutating func prefetchForetold(_ pool: Int, _ room: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) {
+    private mutating func prefetchForetold(
+        _ pool: Int, _ room: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs
+    ) {
         let rules = held.state.placementRules(pool)
-        let due = reservations.wakes.filter { Int(held.state.actors[$0.key].pool) == pool }.sorted { $0.value != $1.value ? $0.value < $1.value : $0.key < $1.key }
+        let due = reservations.wakes.filter { Int(held.state.actors[$0.key].pool) == pool }.sorted {
+            $0.value != $1.value ? $0.value < $1.value : $0.key < $1.key
+        }
         var left = room
         for (index, wakeAt) in due.prefix(Self.actorsPerLook) where left > 0 {
             let entry = held.state.forecasts[index]
@@ -55,16 +65,21 @@ extension Planner {
                 tenant: held.state.actors.traits(of: actor).tenant)
             guard let found = suggest(ticket, rules, held, reservations.slots, sent: { _ in 0 }) else { continue }
             left -= 1
-            out.prefetch(found, for: actor.name, .wakes(wakeAt, entry), pool: held.state.pools[pool], node: held.state.labels.text(of: found.node))
+            out.prefetch(
+                found, for: actor.name, .wakes(wakeAt, entry), pool: held.state.pools[pool], node: held.state.labels.text(of: found.node))
         }
     }
 
     private mutating func suggest(
         _ ticket: WaitingTicket, _ rules: PlacementRules, _ held: borrowing StateHolder, _ slots: WorkerIndex, sent: (NameID) -> Int
     ) -> Outputs.Prefetch? {
-        guard held.state.actors[ticket.actor].snapshotSeq > 0, let told = told(held.state.actors[ticket.actor].snapshotSeq) else { return nil }
+        guard held.state.actors[ticket.actor].snapshotSeq > 0, let told = told(held.state.actors[ticket.actor].snapshotSeq) else {
+            return nil
+        }
         let actor = held.state.waitingActor(ticket) { _ in told }
-        return held.state.placer.prefetch(actor, rules, at: held.state.at, among: slots, sent: sent).map { Outputs.Prefetch(node: $0.node, uri: told.uri, bytes: $0.bytes) }
+        return held.state.placer.prefetch(actor, rules, at: held.state.at, among: slots, sent: sent).map {
+            Outputs.Prefetch(node: $0.node, uri: told.uri, bytes: $0.bytes)
+        }
     }
 }
 

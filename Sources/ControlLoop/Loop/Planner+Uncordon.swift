@@ -12,9 +12,13 @@ import State
 extension Planner {
     /// Says, once for each time, that the pool's drains outlasted the policy's time.
     func giveUpDrains(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) {
-        guard held.state.pools[pool].workers.drainingBusy > 0, held.isFollowed(pool), !held.state.pools[pool].drains.isPaused(at: held.state.at) else { return }
+        guard held.state.pools[pool].workers.drainingBusy > 0, held.isFollowed(pool),
+            !held.state.pools[pool].drains.isPaused(at: held.state.at)
+        else { return }
         let overdue = held.state.overdueDrains(pool)
-        guard !overdue.isEmpty, reservations.giveUps.updateValue(held.state.pools[pool].drains.total, forKey: pool) != held.state.pools[pool].drains.total else { return }
+        guard !overdue.isEmpty,
+            reservations.giveUps.updateValue(held.state.pools[pool].drains.total, forKey: pool) != held.state.pools[pool].drains.total
+        else { return }
         // The target may have been unable to give them back last time.
         for worker in overdue where reservations.uncordon(worker) == .refused { reservations.setUncordon(.none, worker, held) }
         out.giveUp(overdue, in: pool, held.state)
@@ -24,17 +28,22 @@ extension Planner {
     func uncordon(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations) -> [Int] {
         guard held.state.pools[pool].workers.draining > 0, held.state.pools[pool].policy != nil else { return [] }
         // The common case first: nothing is missing.
-        let mayMiss = held.state.pools[pool].desired > held.state.pools[pool].workers.ready || held.state.pools[pool].drains.isPaused(at: held.state.at)
+        let mayMiss =
+            held.state.pools[pool].desired > held.state.pools[pool].workers.ready
+            || held.state.pools[pool].drains.isPaused(at: held.state.at)
         guard mayMiss || !held.isFollowed(pool) else { return [] }
         let chosen = held.state.pools[pool].members.filter { held.state.workers[$0].isChosen }
         let candidates = chosen.filter { reservations.uncordon($0) == .none }
         guard !candidates.isEmpty else { return [] }
-        let back = held.isFollowed(pool) ? wanted(candidates, asked: chosen.count { reservations.uncordon($0) == .asked }, pool, held, reservations) : candidates
+        let back =
+            held.isFollowed(pool)
+            ? wanted(candidates, asked: chosen.count { reservations.uncordon($0) == .asked }, pool, held, reservations) : candidates
         for worker in back { reservations.setUncordon(.asked, worker, held) }
         return back
     }
 
-    private func wanted(_ candidates: [Int], asked: Int, _ pool: Int, _ held: borrowing StateHolder, _ reservations: Reservations) -> [Int] {
+    private func wanted(_ candidates: [Int], asked: Int, _ pool: Int, _ held: borrowing StateHolder, _ reservations: Reservations) -> [Int]
+    {
         let overdue = held.state.pools[pool].drains.isPaused(at: held.state.at) ? Set(held.state.overdueDrains(pool)) : []
         let missing = max(0, held.state.pools[pool].desired - held.state.pools[pool].workers.ready - asked - overdue.count)
         let byCost = candidates.filter { !overdue.contains($0) }.sorted { a, b in
@@ -59,14 +68,19 @@ extension Outputs {
         let rest = overdue.count > Self.namedWorkers ? " and \(overdue.count - Self.namedWorkers) more" : ""
         var body = JSONWriter()
         body.openObject()
-        body.member("error", "drain given up: \(overdue.count == 1 ? "1 worker" : "\(overdue.count) workers") still busy after \(seconds) s: \(shown)\(rest)")
+        body.member(
+            "error",
+            "drain given up: \(overdue.count == 1 ? "1 worker" : "\(overdue.count) workers") still busy after \(seconds) s: \(shown)\(rest)"
+        )
         body.member("attempt", state.drains.attempts + 1)
         body.key("workers")
         body.openArray()
         for index in overdue.prefix(Self.listedWorkers) { body.string(text(of: world.workers[index].name)) }
         body.closeArray()
         body.closeObject()
-        append(.scaleFailed, id: "drain-given-up-\(state.name.rawValue)-\(state.drains.total + 1)", subject: state.text, pool: state.text, body: body.bytes)
+        append(
+            .scaleFailed, id: "drain-given-up-\(state.name.rawValue)-\(state.drains.total + 1)", subject: state.text, pool: state.text,
+            body: body.bytes)
     }
 
     /// A worker whose drain the target took back.

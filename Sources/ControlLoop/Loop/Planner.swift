@@ -36,7 +36,8 @@ struct Planner {
             case .place(let choice):
                 reserve(next.ticket, choice, overtook: next.overtook, pool, held, &reservations, &out)
             case .wait(let blocked):
-                let obstacle: TurnOrder.Obstacle = blocked.waitsForNode ? .node(blocked.node, until: blocked.waitsUntil) : .worker(actor.eligibility)
+                let obstacle: TurnOrder.Obstacle =
+                    blocked.waitsForNode ? .node(blocked.node, until: blocked.waitsUntil) : .worker(actor.eligibility)
                 reservations.pools[pool].order.setAside(next.ticket, for: obstacle)
             }
         }
@@ -71,7 +72,8 @@ struct Planner {
     }
 
     private mutating func reserve(
-        _ ticket: WaitingTicket, _ choice: PlacementChoice, overtook: Int, _ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations,
+        _ ticket: WaitingTicket, _ choice: PlacementChoice, overtook: Int, _ pool: Int, _ held: borrowing StateHolder,
+        _ reservations: inout Reservations,
         _ out: inout Outputs
     ) {
         reservations.reserve(ticket, of: pool, on: choice.worker, held)
@@ -80,10 +82,13 @@ struct Planner {
         out.place(held.state.actors[ticket.actor], placed, on: held.state.workers[choice.worker])
     }
 
-    private mutating func placed(_ ticket: WaitingTicket, _ choice: PlacementChoice, _ pool: Int, _ held: borrowing StateHolder) -> Outputs.Placed {
+    private mutating func placed(_ ticket: WaitingTicket, _ choice: PlacementChoice, _ pool: Int, _ held: borrowing StateHolder)
+        -> Outputs.Placed
+    {
         let (actor, active) = (held.state.actors[ticket.actor], held.state.active[ticket.actor])
         var placed = Outputs.Placed(
-            ticket: ticket, choice: choice, waitedMicroseconds: held.state.at.microseconds(since: ticket.requestedAt), asOf: held.state.position)
+            ticket: ticket, choice: choice, waitedMicroseconds: held.state.at.microseconds(since: ticket.requestedAt),
+            asOf: held.state.position)
         switch choice.source {
         case .paused:
             placed.restoreFrom = active.flatMap { told($0.pausedSeq)?.uri }
@@ -114,11 +119,15 @@ struct Planner {
     func drainSurplus(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) {
         guard held.state.pools[pool].workers.ready > held.state.pools[pool].desired, held.isFollowed(pool) else { return }
         guard !held.state.pools[pool].drains.isPaused(at: held.state.at), !held.state.pools[pool].isTargetUnseen else { return }
-        let cordoned = !reservations.hasCordons ? 0 : held.state.pools[pool].members.count { reservations.isCordoned($0) && held.state.workers[$0].state == .ready }
+        let cordoned =
+            !reservations.hasCordons
+            ? 0 : held.state.pools[pool].members.count { reservations.isCordoned($0) && held.state.workers[$0].state == .ready }
         let surplus = held.state.pools[pool].workers.ready - cordoned - held.state.pools[pool].desired
         guard surplus > 0 else { return }
         let zoneMaxSkew = held.state.pools[pool].policy?.policy.zoneMaxSkew
-        for victim in held.state.placer.victims(of: pool, count: surplus, zoneMaxSkew: zoneMaxSkew, at: held.state.at, among: reservations.slots) {
+        for victim in held.state.placer.victims(
+            of: pool, count: surplus, zoneMaxSkew: zoneMaxSkew, at: held.state.at, among: reservations.slots)
+        {
             reservations.cordon(victim.worker, held)
             out.drain(held.state.workers[victim.worker], reason: "scale-down to \(held.state.pools[pool].desired)")
         }
@@ -128,7 +137,8 @@ struct Planner {
 
     /// Logs what was decided for a pool or one of its shadows where it is news: another count, or other steps that had a say.
     func decide(
-        _ key: PolicyKey, _ outcome: Outcome, isNews: Bool, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs
+        _ key: PolicyKey, _ outcome: Outcome, isNews: Bool, _ held: borrowing StateHolder, _ reservations: inout Reservations,
+        _ out: inout Outputs
     ) {
         // What a pool's own policy recommends is never followed, so that it differs from the count isn't news by itself. A
         // shadow's count is its own.

@@ -16,7 +16,8 @@ package protocol PoolWatching: Sendable {
     /// cancelled or let go of.
     ///
     /// - Parameter mayComeLater: whether a pool that isn't there yet is waited for; `changed` then hears of it once it is.
-    func watch(pool: String, mayComeLater: Bool, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ControlFault) -> PoolWatch
+    func watch(pool: String, mayComeLater: Bool, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ControlFault)
+        -> PoolWatch
 }
 
 /// A watch lasts until it is cancelled, at the latest when nobody holds it any more.

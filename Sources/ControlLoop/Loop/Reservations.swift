@@ -202,7 +202,8 @@ struct Reservations: Sendable {
         mark(worker, held) { $0.reserved += 1 }
         slots.setUsed(worker, taken(worker, held))
         let name = held.state.actors[ticket.actor].name
-        let placement = Placement(worker: worker, workerReadySeq: held.state.workers[worker].readySeq, pool: pool, ticket: ticket.seq, tenant: ticket.tenant)
+        let placement = Placement(
+            worker: worker, workerReadySeq: held.state.workers[worker].readySeq, pool: pool, ticket: ticket.seq, tenant: ticket.tenant)
         if let old = placements.set(name, placement) { earlier[name, default: []].append(old) }
     }
 
@@ -238,7 +239,9 @@ struct Reservations: Sendable {
         } else {
             for worker in pools[pool].freed {
                 pools[pool].order.takeUp(on: held.state.workers[worker].node)
-                if pools[pool].order.hasUnmetConditions { pools[pool].order.takeUp { [facts = held.state.workers[worker].facts] in $0.accepts(facts) } }
+                if pools[pool].order.hasUnmetConditions {
+                    pools[pool].order.takeUp { [facts = held.state.workers[worker].facts] in $0.accepts(facts) }
+                }
             }
             for node in pools[pool].nodesWithNews { pools[pool].order.takeUp(on: node) }
             pools[pool].order.takeUpDue(held.state.at)
@@ -262,7 +265,8 @@ struct Reservations: Sendable {
         pools[pool].unlooked = []
         guard held.state.pools[pool].placing.prefetches else { return }
         let suggested = held.state.pools[pool].placing.suggested
-        pools[pool].unlooked = Array(held.state.pools[pool].queue.all.lazy.map(\.seq).filter { suggested[$0] == nil }.prefix(Self.unlookedLimit))
+        pools[pool].unlooked = Array(
+            held.state.pools[pool].queue.all.lazy.map(\.seq).filter { suggested[$0] == nil }.prefix(Self.unlookedLimit))
     }
 
     /// A node was looked for.
@@ -284,7 +288,9 @@ struct Reservations: Sendable {
     @discardableResult
     mutating func endCordon(of worker: NameID, _ held: borrowing StateHolder) -> Bool {
         guard let readySeq = cordons.removeValue(forKey: worker) else { return false }
-        guard let index = held.state.workers.find(worker), held.state.workers[index].readySeq == readySeq, isCordoned(index) else { return true }
+        guard let index = held.state.workers.find(worker), held.state.workers[index].readySeq == readySeq, isCordoned(index) else {
+            return true
+        }
         mark(index, held) { $0.isCordoned = false }
         renewSlots(index, held)
         return true
@@ -294,10 +300,14 @@ struct Reservations: Sendable {
     func isIdle(_ worker: Int, _ held: borrowing StateHolder) -> Bool { held.state.workers[worker].used == 0 && reserved(on: worker) == 0 }
 
     func isRemovalSent(_ worker: Int) -> Bool { marks[worker]?.isRemovalSent ?? false }
-    mutating func setRemovalSent(_ isSent: Bool, _ worker: Int, _ held: borrowing StateHolder) { mark(worker, held) { $0.isRemovalSent = isSent } }
+    mutating func setRemovalSent(_ isSent: Bool, _ worker: Int, _ held: borrowing StateHolder) {
+        mark(worker, held) { $0.isRemovalSent = isSent }
+    }
 
     func uncordon(_ worker: Int) -> Uncordon { marks[worker]?.uncordon ?? .none }
-    mutating func setUncordon(_ uncordon: Uncordon, _ worker: Int, _ held: borrowing StateHolder) { mark(worker, held) { $0.uncordon = uncordon } }
+    mutating func setUncordon(_ uncordon: Uncordon, _ worker: Int, _ held: borrowing StateHolder) {
+        mark(worker, held) { $0.uncordon = uncordon }
+    }
 
     // MARK: - Decisions
 

@@ -24,13 +24,16 @@ package final class VirtualLoop {
     ///   - targets: where calls to targets go; nil where nothing follows what is decided.
     ///   - fence: of those calls.
     package init(
-        making log: EventLog, scheduler: VirtualScheduler, targets: (any ActuatorPort)? = nil, fence: Fence = Fence(1), observer: any LoopObserving = SilentObserver(),
+        making log: EventLog, scheduler: VirtualScheduler, targets: (any ActuatorPort)? = nil, fence: Fence = Fence(1),
+        observer: any LoopObserving = SilentObserver(),
         limits: LoopLimits = LoopLimits(), actuation: ActuationLimits = ActuationLimits()
     ) {
         self.log = log
         self.scheduler = scheduler
         core = LoopCore(log: log, scheduler: scheduler, observer: observer, limits: limits)
-        actuations = targets.map { [core] in core.follow(through: $0, fence: fence, run: "\(fence.number)-\(log.head.seq)", limits: actuation) }
+        actuations = targets.map { [core] in
+            core.follow(through: $0, fence: fence, run: "\(fence.number)-\(log.head.seq)", limits: actuation)
+        }
         let core = core
         log.onCommit { [scheduler, weak core] _ in scheduler.perform { [weak core] in core?.catchUp() } }
         scheduler.perform { core.goLive() }
@@ -67,7 +70,8 @@ package final class VirtualLoop {
     package func apply(_ policy: Policy) {
         var batch = EventBatch()
         batch.append(
-            .policyApplied, source: Outputs.source, id: "policy-\(policy.pool)-\(scheduler.now.microseconds)", subject: policy.pool, pool: policy.pool,
+            .policyApplied, source: Outputs.source, id: "policy-\(policy.pool)-\(scheduler.now.microseconds)", subject: policy.pool,
+            pool: policy.pool,
             body: ControlLoop.body(of: policy))
         log.append(batch) { _ in }
         scheduler.runUntilIdle()

@@ -81,7 +81,8 @@ extension State {
                 readings.observed.append(
                     ObservedMetric(
                         namespace: namespace, pool: name, name: series.metric,
-                        labels: Dictionary(series.labels.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }), valueMilli: series.sample.valueMilli,
+                        labels: Dictionary(series.labels.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }),
+                        valueMilli: series.sample.valueMilli,
                         at: series.sample.at))
             }
         }

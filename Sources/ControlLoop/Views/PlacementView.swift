@@ -57,13 +57,17 @@ extension State {
         let outcome = placer.decide(actor, rules, at: at, among: slots)
         var view = PlacementView(
             actor: actorName(index, seenFrom: namespace, log.names), namespace: namespace, pool: pool, seq: position, at: at.rfc3339,
-            position: pools[Int(record.pool)].queue.place(of: record.stateSeq) ?? 0, waitedSeconds: max(0, now.seconds(since: record.since)),
-            detail: "", tiers: placer.table(actor, rules, among: slots).map { tierView($0, actor, outcome, seenFrom: namespace, log.names) })
+            position: pools[Int(record.pool)].queue.place(of: record.stateSeq) ?? 0,
+            waitedSeconds: max(0, now.seconds(since: record.since)),
+            detail: "", tiers: placer.table(actor, rules, among: slots).map { tierView($0, actor, outcome, seenFrom: namespace, log.names) }
+        )
         switch outcome {
         case .place(let choice):
             view.worker = workerName(choice.worker, seenFrom: namespace, log.names)
             view.tier = choice.tier.name
-            view.detail = choice.moved.map { Self.sentence($0, labels.text(of: actor.paused?.node ?? .none)) } ?? "the best of the closest tier that has a free worker"
+            view.detail =
+                choice.moved.map { Self.sentence($0, labels.text(of: actor.paused?.node ?? .none)) }
+                ?? "the best of the closest tier that has a free worker"
         case .wait:
             let blocked = blocked(index, log: log, among: slots)
             view.reason = blocked.reason.name
@@ -72,11 +76,14 @@ extension State {
         return view
     }
 
-    private func tierView(_ row: PlacementTier, _ actor: WaitingActor, _ outcome: PlacementOutcome, seenFrom namespace: String, _ names: NameDictionary) -> PlacementView.Tier {
+    private func tierView(
+        _ row: PlacementTier, _ actor: WaitingActor, _ outcome: PlacementOutcome, seenFrom namespace: String, _ names: NameDictionary
+    ) -> PlacementView.Tier {
         let best = row.best.map { workers[$0.worker] }
         return PlacementView.Tier(
             tier: row.tier.name, nodes: row.nodes, eligible: row.eligible, available: row.available, bytes: row.bytes,
-            restoreSeconds: row.best.map { Double($0.score.restoreMicroseconds) / 1e6 }, worker: row.best.map { workerName($0.worker, seenFrom: namespace, names) },
+            restoreSeconds: row.best.map { Double($0.score.restoreMicroseconds) / 1e6 },
+            worker: row.best.map { workerName($0.worker, seenFrom: namespace, names) },
             node: best.map { labels.text(of: $0.node) }, why: why(row, actor, outcome))
     }
 

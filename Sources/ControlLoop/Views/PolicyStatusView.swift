@@ -52,7 +52,9 @@ extension State {
         let evaluation = key.shadow == nil ? pool.evaluation : shadow?.evaluation
         let decision = key.shadow == nil ? pool.lastDecision : shadow?.lastDecision
         return PolicyStatusView(
-            policy: applied.policy, written: applied.written, rules: applied.rules, pausedBy: applied.orderSeq == nil ? nil : pool.pauseOrder?.by, digest: applied.digest, seq: applied.seq, desired: shadow?.desired ?? pool.wanted, ready: pool.workerCounts.ready,
+            policy: applied.policy, written: applied.written, rules: applied.rules,
+            pausedBy: applied.orderSeq == nil ? nil : pool.pauseOrder?.by, digest: applied.digest, seq: applied.seq,
+            desired: shadow?.desired ?? pool.wanted, ready: pool.workerCounts.ready,
             isActive: evaluation?.isActive ?? false, isFallback: evaluation?.fallbackReplicas != nil,
             scaleProblem: key.shadow == nil ? pool.scaleProblem : nil, targetProblem: key.shadow == nil ? pool.targetProblem : nil,
             workersFailing: key.shadow == nil ? pool.failedStarts.flatMap { $0.isPersistent ? $0.sentence : nil } : nil,

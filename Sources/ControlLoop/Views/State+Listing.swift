@@ -14,7 +14,9 @@ extension State {
     func find(pool: String, names: some NameFinding) -> Int? { names.find(pool).flatMap { poolByName[$0] } }
 
     /// Of no pool, nothing; of none named, all.
-    func workerViews(poolNamed name: String?, after: String?, limit: Int, names: some NameReading & NameFinding, at now: LogTime) -> [WorkerView] {
+    func workerViews(poolNamed name: String?, after: String?, limit: Int, names: some NameReading & NameFinding, at now: LogTime)
+        -> [WorkerView]
+    {
         guard let name else { return workerViews(pool: nil, after: after, limit: limit, names: names, at: now) }
         return find(pool: name, names: names).map { workerViews(pool: $0, after: after, limit: limit, names: names, at: now) } ?? []
     }
@@ -33,11 +35,13 @@ extension State {
     }
 
     func actorViews(
-        poolNamed name: String?, status: ActorState?, afterNamed after: String?, limit: Int, names: some NameReading & NameFinding, at now: LogTime
+        poolNamed name: String?, status: ActorState?, afterNamed after: String?, limit: Int, names: some NameReading & NameFinding,
+        at now: LogTime
     ) -> [ActorView] {
         let last = after.flatMap { actors(named: $0, names).last }
         guard let name else { return actorViews(pool: nil, status: status, after: last, limit: limit, names: names, at: now) }
-        return find(pool: name, names: names).map { actorViews(pool: $0, status: status, after: last, limit: limit, names: names, at: now) } ?? []
+        return find(pool: name, names: names).map { actorViews(pool: $0, status: status, after: last, limit: limit, names: names, at: now) }
+            ?? []
     }
 
     func actorView(named name: String, log: EventLog, at now: LogTime) -> ActorView? {
@@ -70,7 +74,9 @@ extension State {
     func policyKey(named name: String) -> PolicyKey? {
         if let index = pools.firstIndex(where: { $0.policy != nil && $0.text == name }) { return PolicyKey(pool: index) }
         for (index, pool) in pools.enumerated() {
-            if let shadow = pool.shadows.first(where: { $0.applied.policy.name == name }) { return PolicyKey(pool: index, shadow: shadow.name) }
+            if let shadow = pool.shadows.first(where: { $0.applied.policy.name == name }) {
+                return PolicyKey(pool: index, shadow: shadow.name)
+            }
         }
         return nil
     }

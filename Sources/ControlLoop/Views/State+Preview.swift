@@ -19,7 +19,8 @@ extension State {
             policy: standing.applied.policy, observation: standing.observation, memory: standing.memory, evaluation: standing.evaluation)
         let record = DecisionRecord(decision, standing.observation, standing.applied, asOf: asOf)
         return DecisionView(
-            pool: policy.pool, shadow: policy.shadow, seq: nil, at: now.rfc3339, from: decision.from, to: decision.to, direction: decision.direction.rawValue,
+            pool: policy.pool, shadow: policy.shadow, seq: nil, at: now.rfc3339, from: decision.from, to: decision.to,
+            direction: decision.direction.rawValue,
             reason: decision.text, json: String(decoding: record.body, as: UTF8.self))
     }
 
@@ -31,7 +32,9 @@ extension State {
 
     /// The pool where an actor waits or is resident, if that is another than `pool`.
     func otherPool(of actor: String, than pool: String, _ names: NameDictionary) -> String? {
-        guard let index = self.actor(named: actor, names), actors[index].state == .waiting || actors[index].state.isResident, actors[index].pool >= 0 else { return nil }
+        guard let index = self.actor(named: actor, names), actors[index].state == .waiting || actors[index].state.isResident,
+            actors[index].pool >= 0
+        else { return nil }
         let home = pools[Int(actors[index].pool)].text
         return home == pool ? nil : home
     }
@@ -42,7 +45,9 @@ extension State {
         guard let index = self.actor(named: actor, log.names) else { return PlacementStanding() }
         let record = actors[index]
         if record.state.isResident, record.worker >= 0 { return PlacementStanding(answer: placed(index, log)) }
-        guard record.state == .waiting, let place = pools[Int(record.pool)].queue.place(of: record.stateSeq) else { return PlacementStanding() }
+        guard record.state == .waiting, let place = pools[Int(record.pool)].queue.place(of: record.stateSeq) else {
+            return PlacementStanding()
+        }
         let blocked = blocked(index, log: log, among: slots)
         return PlacementStanding(answer: .waiting(position: place, reason: blocked.reason, detail: blocked.detail))
     }
@@ -55,7 +60,10 @@ extension State {
             return (.poolExhausted, "a worker is free: the placement follows")
         }
         if blocked.reason == .noEligiblePool, pools[pool].isBarren {
-            return (.noEligiblePool, "pool \(pools[pool].text) has no policy and no workers: apply a policy for it, or start a worker with --pool \(pools[pool].text)")
+            return (
+                .noEligiblePool,
+                "pool \(pools[pool].text) has no policy and no workers: apply a policy for it, or start a worker with --pool \(pools[pool].text)"
+            )
         }
         guard blocked.reason == .poolExhausted, let most = pools[pool].policy?.policy.maxReplicaCount, pools[pool].desired >= most else {
             return (blocked.reason, blocked.text(names: labels))
@@ -73,7 +81,9 @@ extension State {
 
     /// Those before it in the queue that wait for the same node. O(waiting).
     private func ahead(of ticket: WaitingTicket, in pool: Int) -> Int {
-        guard let node = active[ticket.actor]?.paused?.node, pools[pool].placing.pausedWaiting[node].map({ $0.waiting > 1 }) ?? false else { return 0 }
+        guard let node = active[ticket.actor]?.paused?.node, pools[pool].placing.pausedWaiting[node].map({ $0.waiting > 1 }) ?? false else {
+            return 0
+        }
         return pools[pool].queue.all.prefix { $0 < ticket }.count { active[$0.actor]?.paused?.node == node }
     }
 
@@ -82,7 +92,8 @@ extension State {
         let worker = workers[Int(actor.worker)]
         let told = active[index]?.paused != nil && actor.tier == .local ? active[index]?.pausedSeq ?? 0 : actor.snapshotSeq
         return .placed(
-            worker: workerName(Int(actor.worker), seenFrom: namespace(ofActor: index), log.names), node: labels.text(of: worker.node), ip: worker.ip.isNone ? nil : labels.text(of: worker.ip),
+            worker: workerName(Int(actor.worker), seenFrom: namespace(ofActor: index), log.names), node: labels.text(of: worker.node),
+            ip: worker.ip.isNone ? nil : labels.text(of: worker.ip),
             tier: actor.tier, restoreFrom: told > 0 ? log.toldSnapshot(at: told)?.uri : nil,
             waitedSeconds: Double(actor.waitedMillis) / 1_000, seq: actor.stateSeq)
     }

@@ -17,7 +17,9 @@ extension PoolState {
 }
 
 extension ForeignReplicas {
-    fileprivate var view: PoolView.ForeignReplicasView { PoolView.ForeignReplicasView(expected: expected, found: found, at: at.rfc3339, yields: isYielding) }
+    fileprivate var view: PoolView.ForeignReplicasView {
+        PoolView.ForeignReplicasView(expected: expected, found: found, at: at.rfc3339, yields: isYielding)
+    }
 }
 
 extension FailedStarts {
@@ -30,7 +32,9 @@ extension FailedStarts {
 extension State {
     /// Targets that didn't do as they were told last, of pools that have a policy, by the pool's name.
     var targetProblems: [LoopHealth.UnreachableTarget] {
-        pools.lazy.filter { $0.policy != nil }.compactMap { pool in pool.scaleProblem.map { .init(pool: pool.text, problem: $0) } }.sorted { $0.pool < $1.pool }
+        pools.lazy.filter { $0.policy != nil }.compactMap { pool in pool.scaleProblem.map { .init(pool: pool.text, problem: $0) } }.sorted {
+            $0.pool < $1.pool
+        }
     }
 
     func poolView(_ index: Int, names: some NameReading, at now: LogTime) -> PoolView {
@@ -53,13 +57,18 @@ extension State {
             arrivalsPerSecond: PoolView.ArrivalsView(
                 seconds10: pool.arrivals.rate(overSeconds: 10, at: now), minute1: pool.arrivals.rate(overSeconds: 60, at: now),
                 minutes5: pool.arrivals.rate(overSeconds: 300, at: now)),
-            startSeconds: Self.quantiles(pool.starts), restoreSeconds: Self.quantiles(pool.restores), holdSeconds: Self.quantiles(pool.holds),
-            readyCondition: policy != nil && pool.targetProblem == nil && pool.scaleProblem == nil && pool.policyProblem == nil && !pool.target.isYielding && pool.failedStarts?.isPersistent != true,
+            startSeconds: Self.quantiles(pool.starts), restoreSeconds: Self.quantiles(pool.restores),
+            holdSeconds: Self.quantiles(pool.holds),
+            readyCondition: policy != nil && pool.targetProblem == nil && pool.scaleProblem == nil && pool.policyProblem == nil
+                && !pool.target.isYielding && pool.failedStarts?.isPersistent != true,
             active: pool.evaluation?.isActive ?? false,
             paused: pool.pause.isOn,
             fallback: pool.evaluation?.fallbackReplicas != nil,
-            reason: pool.targetProblem?.text ?? pool.scaleProblem ?? pool.policyProblem ?? (pool.target.isYielding ? pool.target.foreign?.sentence : nil) ?? pool.failedStarts.flatMap { $0.isPersistent ? "WorkersFailing: \($0.sentence)" : nil }
-                ?? pool.drains.problem,
+            reason: pool.targetProblem?.text ?? pool.scaleProblem ?? pool.policyProblem
+                ?? (pool.target.isYielding ? pool.target.foreign?.sentence : nil) ?? pool.failedStarts.flatMap {
+                    $0.isPersistent ? "WorkersFailing: \($0.sentence)" : nil
+                }
+                    ?? pool.drains.problem,
             foreignChange: pool.target.foreign?.sentence, foreignReplicas: pool.target.foreign?.view, pause: pool.pauseView,
             workersFailing: pool.failedStarts?.view(isTold: pool.targetProblem?.reason == TargetProblem.workersFailing),
             decisionSeq: pool.lastDecision?.seq, nextDeadline: nil, ageSeconds: max(0, now.seconds(since: pool.createdAt)))
@@ -82,7 +91,8 @@ extension State {
         let (namespace, pool) = actor.pool >= 0 ? Self.split(pools[Int(actor.pool)].text) : ("", "")
         let worker = actor.worker >= 0 ? workers[Int(actor.worker)] : nil
         return ActorView(
-            namespace: namespace, pool: pool, template: labels.text(of: actors.traits(of: actor).template), id: QualifiedName.bare(names.text(of: actor.name), in: namespace),
+            namespace: namespace, pool: pool, template: labels.text(of: actors.traits(of: actor).template),
+            id: QualifiedName.bare(names.text(of: actor.name), in: namespace),
             status: actor.state.statusName, worker: actor.worker >= 0 ? workerName(Int(actor.worker), seenFrom: namespace, names) : nil,
             node: worker.flatMap { text($0.node) } ?? text(actor.node), ip: worker.flatMap { text($0.ip) },
             version: actor.version, waitedSeconds: waited(actor, now),
@@ -114,7 +124,8 @@ extension State {
         guard let applied = pools[key.pool].applied(key.shadow) else { return nil }
         let (namespace, name) = Self.split(pools[key.pool].text)
         return PolicyView(
-            namespace: namespace, name: key.shadow ?? name, mode: applied.policy.mode.rawValue, shadowOf: key.shadow == nil ? nil : name, digest: applied.digest, seq: applied.seq, appliedAt: applied.at.rfc3339,
+            namespace: namespace, name: key.shadow ?? name, mode: applied.policy.mode.rawValue, shadowOf: key.shadow == nil ? nil : name,
+            digest: applied.digest, seq: applied.seq, appliedAt: applied.at.rfc3339,
             canonicalJSON: String(decoding: applied.canonicalJSON, as: UTF8.self))
     }
 

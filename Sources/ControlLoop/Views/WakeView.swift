@@ -25,7 +25,9 @@ extension State {
 
     /// nil where neither a schedule came with the actor nor its wakes are steady.
     func wakeView(of index: Int, at now: LogTime) -> WakeView? {
-        guard actors[index].pool >= 0, let entry = forecasts[index], entry.hasSchedule || entry.steadyGapMicroseconds != nil else { return nil }
+        guard actors[index].pool >= 0, let entry = forecasts[index], entry.hasSchedule || entry.steadyGapMicroseconds != nil else {
+            return nil
+        }
         var view = WakeView()
         if entry.hasSchedule {
             view.schedule = String(entry.cron.prefix(Self.scheduleLimitCharacters))

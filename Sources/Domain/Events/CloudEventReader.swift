@@ -66,7 +66,9 @@ package struct CloudEventReader {
             while more {
                 try readObject(&cursor)
                 guard batch.count <= EventLimits.eventsPerBatch else {
-                    throw EventFault(index: batch.count - 1, field: nil, problem: "more than \(EventLimits.eventsPerBatch) events in one request: send them in several")
+                    throw EventFault(
+                        index: batch.count - 1, field: nil,
+                        problem: "more than \(EventLimits.eventsPerBatch) events in one request: send them in several")
                 }
                 do throws(JSONFault) { more = try cursor.takeSeparator(orEnd: UInt8(ascii: "]")) } catch { throw broken(error) }
             }
@@ -81,7 +83,9 @@ package struct CloudEventReader {
         var json = JSONWriter(reservingBytes: 256 + data.count)
         json.openObject()
         // Data is the body alone: no header stands in for it.
-        for attribute in attributes where attribute.name != "data" && attribute.name != "data_base64" { json.member(attribute.name, attribute.value) }
+        for attribute in attributes where attribute.name != "data" && attribute.name != "data_base64" {
+            json.member(attribute.name, attribute.value)
+        }
         if !data.isEmpty {
             let range = try wholeValue(data, "data").range
             json.key("data")
@@ -133,7 +137,9 @@ package struct CloudEventReader {
     }
 
     /// Files a member under its attribute; false where that attribute was there already.
-    private func note(_ key: JSONCursor.Value, _ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, _ found: inout Attributes) -> Bool {
+    private func note(_ key: JSONCursor.Value, _ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, _ found: inout Attributes)
+        -> Bool
+    {
         func put(_ slot: inout JSONCursor.Value?) -> Bool {
             defer { slot = value }
             return slot == nil
@@ -174,12 +180,16 @@ package struct CloudEventReader {
         batch.events.append(event)
     }
 
-    private mutating func attribute(_ name: String, _ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, limit: Int) throws(EventFault) -> ByteRange {
+    private mutating func attribute(_ name: String, _ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, limit: Int)
+        throws(EventFault) -> ByteRange
+    {
         guard let value, value.kind != .null else { throw fault(name, "missing: every event needs \(name)") }
         return try storeString(name, value, bytes, limit: limit)
     }
 
-    private mutating func storeString(_ name: String, _ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, limit: Int) throws(EventFault) -> ByteRange {
+    private mutating func storeString(_ name: String, _ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, limit: Int)
+        throws(EventFault) -> ByteRange
+    {
         guard value.kind == .string else { throw fault(name, "must be a string, not \(article(value.kind))") }
         let range: ByteRange
         if value.hasEscapes {
@@ -200,7 +210,9 @@ package struct CloudEventReader {
         guard value.kind == .string else { throw fault("type", "must be a string, not \(article(value.kind))") }
         guard let kind = known(value, bytes) else {
             let text = EventBody.Key(bytes: bytes, value: value).text
-            throw fault("type", "unknown kind \"\(String(text.prefix(128)))\": the types are \(EventKind.typePrefix) and one of \(Self.kindsOfProducers)")
+            throw fault(
+                "type",
+                "unknown kind \"\(String(text.prefix(128)))\": the types are \(EventKind.typePrefix) and one of \(Self.kindsOfProducers)")
         }
         if kind.isOurs, !acceptsOwnKinds { throw fault("type", "\(kind.name) is written by Greenroom alone and can't be sent") }
         return kind
@@ -225,11 +237,15 @@ package struct CloudEventReader {
         guard let value, value.kind != .null else { return }
         // What most SDKs write needs no second look.
         if EventBody(bytes, .empty).withText(value, { $0.elementsEqual("application/json".utf8) }) == true { return }
-        guard let text = EventBody(bytes, .empty).text(value) else { throw fault("datacontenttype", "must be a string, not \(article(value.kind))") }
+        guard let text = EventBody(bytes, .empty).text(value) else {
+            throw fault("datacontenttype", "must be a string, not \(article(value.kind))")
+        }
         if let problem = DataContentType(text).problem { throw fault("datacontenttype", problem) }
     }
 
-    private mutating func storeTime(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent) throws(EventFault) {
+    private mutating func storeTime(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent)
+        throws(EventFault)
+    {
         guard let value, value.kind != .null else { return }
         guard value.kind == .string, let time = EventBody(bytes, .empty).time(value) else {
             throw fault("time", "must be an RFC 3339 time such as 2026-11-21T07:32:00Z")
@@ -237,7 +253,9 @@ package struct CloudEventReader {
         event.time = time
     }
 
-    private mutating func storeSubject(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent) throws(EventFault) {
+    private mutating func storeSubject(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent)
+        throws(EventFault)
+    {
         if let value, value.kind != .null {
             event.subject = try storeString("subject", value, bytes, limit: nameLimit)
         } else if event.kind.subject == .pool, !event.pool.isEmpty {
@@ -295,14 +313,19 @@ package struct CloudEventReader {
     private var nameLimit: Int { isExact ? EventLimits.qualifiedNameBytes : EventLimits.nameBytes }
 
     /// As events are read from the log, so they may be sent: the name, and its namespace beside it.
-    private mutating func putSubject(in namespace: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent) throws(EventFault) {
+    private mutating func putSubject(in namespace: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent)
+        throws(EventFault)
+    {
         let range = try storeString("namespace", namespace, bytes, limit: EventLimits.nameBytes)
-        guard !batch.bytes[range.lower..<range.upper].contains(QualifiedName.slash) else { throw fault("namespace", "must not contain a slash") }
+        guard !batch.bytes[range.lower..<range.upper].contains(QualifiedName.slash) else {
+            throw fault("namespace", "must not contain a slash")
+        }
         let prefix = batch.bytes[range.lower..<range.upper] + [QualifiedName.slash]
         let subject = Array(batch.bytes[event.subject.lower..<event.subject.upper])
         guard !subject.starts(with: prefix) else { return }
         guard prefix.count + subject.count <= EventLimits.nameBytes else {
-            throw fault("subject", "has \(prefix.count + subject.count) bytes with its namespace; at most \(EventLimits.nameBytes) are taken")
+            throw fault(
+                "subject", "has \(prefix.count + subject.count) bytes with its namespace; at most \(EventLimits.nameBytes) are taken")
         }
         event.subject = batch.store(prefix + subject)
     }
@@ -315,7 +338,8 @@ package struct CloudEventReader {
 
     // MARK: - Data
 
-    private mutating func storeData(_ found: Attributes, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent) throws(EventFault) {
+    private mutating func storeData(_ found: Attributes, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent) throws(EventFault)
+    {
         guard let base64 = found.base64, base64.kind != .null else { return try storeData(found.data, bytes, &event) }
         if let data = found.data, data.kind != .null { throw fault("data_base64", "is there beside data: send one of the two") }
         let text = EventBody(bytes, .empty).withText(base64) { Base64.decode($0) }
@@ -342,7 +366,9 @@ package struct CloudEventReader {
         }
     }
 
-    private mutating func storeData(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent) throws(EventFault) {
+    private mutating func storeData(_ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent)
+        throws(EventFault)
+    {
         let shape = event.kind.shape
         var seen: UInt64 = 0
         if let value, value.kind != .null {
@@ -355,7 +381,8 @@ package struct CloudEventReader {
     }
 
     private mutating func storeMembers(
-        of data: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, _ shape: EventKind.Shape, _ event: inout DraftEvent, _ seen: inout UInt64
+        of data: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, _ shape: EventKind.Shape, _ event: inout DraftEvent,
+        _ seen: inout UInt64
     ) throws(EventFault) {
         var cursor = JSONCursor(UnsafeBufferPointer(rebasing: bytes[..<data.range.upper]), from: data.range.lower + 1)
         guard !cursor.take(UInt8(ascii: "}")) else { return }
@@ -420,15 +447,21 @@ package struct CloudEventReader {
         case .array: guard value.kind == .array else { throw refuse("an array") }
         case .number, .numberOrNull:
             guard value.kind == .number || (value.kind == .null && field.type == .numberOrNull) else { throw refuse("a number") }
-            if value.kind == .number, JSONText.milli(bytes, value.range) == nil { throw fault("data.\(field.name)", "is too large: at most about 9.2e15 in magnitude") }
+            if value.kind == .number, JSONText.milli(bytes, value.range) == nil {
+                throw fault("data.\(field.name)", "is too large: at most about 9.2e15 in magnitude")
+            }
         case .integer:
             guard value.kind == .number else { throw refuse("a whole number") }
-            guard JSONText.integer(bytes, value.range) != nil else { throw fault("data.\(field.name)", "must be a whole number of at most 63 bits") }
+            guard JSONText.integer(bytes, value.range) != nil else {
+                throw fault("data.\(field.name)", "must be a whole number of at most 63 bits")
+            }
         case .count:
             guard value.kind == .number else { throw refuse("a whole number") }
             let most = isImport ? .max : field.most
             guard let count = JSONText.integer(bytes, value.range), (0...most).contains(count) else {
-                throw fault("data.\(field.name)", most == .max ? "must be a whole number, 0 or more, of at most 63 bits" : "must be a whole number from 0 to \(most)")
+                throw fault(
+                    "data.\(field.name)",
+                    most == .max ? "must be a whole number, 0 or more, of at most 63 bits" : "must be a whole number from 0 to \(most)")
             }
         case .time:
             guard value.kind == .string, EventBody(bytes, .empty).time(value) != nil else {
@@ -464,7 +497,9 @@ package struct CloudEventReader {
     private static let nulProblem = "must not contain a NUL character"
 
     @inline(__always)
-    private mutating func appendMember(_ key: JSONCursor.Value, _ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, isFirst: Bool) {
+    private mutating func appendMember(
+        _ key: JSONCursor.Value, _ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>, isFirst: Bool
+    ) {
         batch.bytes.append(isFirst ? UInt8(ascii: "{") : UInt8(ascii: ","))
         batch.bytes.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[key.range.lower..<key.range.upper]))
         batch.bytes.append(UInt8(ascii: ":"))

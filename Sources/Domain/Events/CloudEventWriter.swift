@@ -46,7 +46,11 @@ package enum CloudEventWriter {
             time.appendRFC3339(to: &out)
             out.append(UInt8(ascii: "\""))
         }
-        if place.workerNamespace == nil { appendMembers(event.extensions, batch, &out) } else { appendMembers(event.extensions, batch, without: Note.workerNamespace, &out) }
+        if place.workerNamespace == nil {
+            appendMembers(event.extensions, batch, &out)
+        } else {
+            appendMembers(event.extensions, batch, without: Note.workerNamespace, &out)
+        }
         if event.superseded { out.append(contentsOf: #","superseded":true"#.utf8) }
         out.append(contentsOf: #","data":"#.utf8)
         appendData(event, of: batch, names, place, to: &out)
@@ -63,7 +67,9 @@ package enum CloudEventWriter {
         String(decoding: Place(event, batch, names, .withinNamespace).worker(event.worker, names), as: UTF8.self)
     }
 
-    private static func appendData(_ event: CommittedEvent, of batch: CommittedBatch, _ names: some NameReading, _ place: Place, to out: inout [UInt8]) {
+    private static func appendData(
+        _ event: CommittedEvent, of batch: CommittedBatch, _ names: some NameReading, _ place: Place, to out: inout [UInt8]
+    ) {
         let start = out.count
         out.append(UInt8(ascii: "{"))
         let shape = event.kind.shape
@@ -109,7 +115,9 @@ package enum CloudEventWriter {
             var name: [UInt8] = []
             names.appendText(of: id, to: &name)
             if isAmbiguous, name.first == QualifiedName.slash { name.removeFirst() }
-            if !namespace.isEmpty, name.count > namespace.count + 1, name[namespace.count] == QualifiedName.slash, name.starts(with: namespace) {
+            if !namespace.isEmpty, name.count > namespace.count + 1, name[namespace.count] == QualifiedName.slash,
+                name.starts(with: namespace)
+            {
                 name.removeFirst(namespace.count + 1)
             }
             return name

@@ -36,7 +36,9 @@ package struct DataContentType: Hashable, Sendable {
 
     /// Why data of this type can't be read; nil where it can.
     package var problem: String? {
-        guard isJSON else { return "\"\(mediaType.prefix(100))\" is not JSON: send application/json, text/json or a type that ends in +json" }
+        guard isJSON else {
+            return "\"\(mediaType.prefix(100))\" is not JSON: send application/json, text/json or a type that ends in +json"
+        }
         return isUTF8 ? nil : "JSON is UTF-8, not \(charset?.prefix(40) ?? "")"
     }
 

@@ -78,7 +78,9 @@ package struct EventBody {
 
     package func text(_ value: JSONCursor.Value) -> String? {
         guard value.kind == .string else { return nil }
-        guard value.hasEscapes else { return String(decoding: UnsafeBufferPointer(rebasing: bytes[value.content.lower..<value.content.upper]), as: UTF8.self) }
+        guard value.hasEscapes else {
+            return String(decoding: UnsafeBufferPointer(rebasing: bytes[value.content.lower..<value.content.upper]), as: UTF8.self)
+        }
         var out: [UInt8] = []
         JSONText.appendUnescaped(bytes, value.content, to: &out)
         return String(decoding: out, as: UTF8.self)
@@ -96,7 +98,9 @@ package struct EventBody {
     /// An RFC 3339 time in a string.
     package func time(_ value: JSONCursor.Value) -> LogTime? {
         guard value.kind == .string else { return nil }
-        guard value.hasEscapes else { return LogTime(rfc3339: UnsafeBufferPointer(rebasing: bytes[value.content.lower..<value.content.upper])) }
+        guard value.hasEscapes else {
+            return LogTime(rfc3339: UnsafeBufferPointer(rebasing: bytes[value.content.lower..<value.content.upper]))
+        }
         return text(value).flatMap { LogTime(rfc3339: $0) }
     }
 

@@ -124,14 +124,23 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     private func makeShape() -> Shape {
         switch self {
         case .actorCreated:
-            actor("actor.created", pool: true, need("pool", .name), need("template", .name), may("tenant", .name), may("labels", .stringMap), may("sandboxClass", .name), mayHandOn("schedule"), may("timezone", .name))
+            actor(
+                "actor.created", pool: true, need("pool", .name), need("template", .name), may("tenant", .name), may("labels", .stringMap),
+                may("sandboxClass", .name), mayHandOn("schedule"), may("timezone", .name))
         case .actorRequested:
-            actor("actor.requested", pool: true, need("pool", .name), may("priority", .integer), may("deadline", .time), may("selector", .stringMap), may("reason", .text), may("template", .name), may("expectedMillis", .count, upTo: EventLimits.millis))
+            actor(
+                "actor.requested", pool: true, need("pool", .name), may("priority", .integer), may("deadline", .time),
+                may("selector", .stringMap), may("reason", .text), may("template", .name),
+                may("expectedMillis", .count, upTo: EventLimits.millis))
         case .actorWithdrawn: actor("actor.withdrawn")
         case .actorPlaced:
-            actor("actor.placed", ours: true, worker: true, need("worker", .name), may("tier", .text), may("score", .number), may("waited", .number))
+            actor(
+                "actor.placed", ours: true, worker: true, need("worker", .name), may("tier", .text), may("score", .number),
+                may("waited", .number))
         case .actorRunning:
-            actor("actor.running", worker: true, need("worker", .name), mayHandOn("restoredFrom"), may("restoreMillis", .count, upTo: EventLimits.millis))
+            actor(
+                "actor.running", worker: true, need("worker", .name), mayHandOn("restoredFrom"),
+                may("restoreMillis", .count, upTo: EventLimits.millis))
         case .actorIdle: actor("actor.idle")
         case .actorPaused:
             actor("actor.paused", worker: true, need("worker", .name), may("node", .name), mayHandOn("snapshot"), bytes)
@@ -140,29 +149,49 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .actorCrashed: actor("actor.crashed", worker: true, may("worker", .name), may("reason", .text))
         case .actorDeleted: actor("actor.deleted")
         case .workerReady:
-            other("worker.ready", .worker, pool: true, need("pool", .name), need("node", .name), may("slots", .count, upTo: EventLimits.slots), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name), mayHandOn("ip"), may("reason", .text), may("uid", .name))
+            other(
+                "worker.ready", .worker, pool: true, need("pool", .name), need("node", .name),
+                may("slots", .count, upTo: EventLimits.slots), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name),
+                mayHandOn("ip"), may("reason", .text), may("uid", .name))
         case .workerDraining: other("worker.draining", .worker, need("reason", .text), may("uid", .name))
         case .workerGone: other("worker.gone", .worker, need("reason", .text), may("uid", .name))
         case .snapshotCached: other("snapshot.cached", .node, need("node", .name), needToHandOn("snapshot"), bytes, may("template", .name))
         case .snapshotEvicted: other("snapshot.evicted", .node, need("node", .name), needToHandOn("snapshot"), bytes)
         case .queueObserved:
-            other("queue.observed", .pool, pool: true, need("pool", .name), need("metric", .name), need("value", .numberOrNull), may("labels", .stringMap), may("error", .text))
+            other(
+                "queue.observed", .pool, pool: true, need("pool", .name), need("metric", .name), need("value", .numberOrNull),
+                may("labels", .stringMap), may("error", .text))
         case .poolObserved:
-            other("pool.observed", .pool, pool: true, need("pool", .name), need("specReplicas", .count, upTo: EventLimits.replicas), need("readyReplicas", .count, upTo: EventLimits.replicas), may("problem", .text), may("reason", .name))
+            other(
+                "pool.observed", .pool, pool: true, need("pool", .name), need("specReplicas", .count, upTo: EventLimits.replicas),
+                need("readyReplicas", .count, upTo: EventLimits.replicas), may("problem", .text), may("reason", .name))
         case .policyApplied:
-            other("policy.applied", .pool, ours: true, pool: true, need("pool", .name), need("policy", .object), need("digest", .text), may("shadow", .name), may("rules", .count), may("renews", .count))
+            other(
+                "policy.applied", .pool, ours: true, pool: true, need("pool", .name), need("policy", .object), need("digest", .text),
+                may("shadow", .name), may("rules", .count), may("renews", .count))
         case .scaleDecided:
-            other("scale.decided", .pool, ours: true, pool: true, need("pool", .name), need("from", .count), need("to", .count), need("direction", .text), need("why", .array), need("inputs", .object), need("digest", .text), may("shadow", .name))
+            other(
+                "scale.decided", .pool, ours: true, pool: true, need("pool", .name), need("from", .count), need("to", .count),
+                need("direction", .text), need("why", .array), need("inputs", .object), need("digest", .text), may("shadow", .name))
         case .scaleApplied: other("scale.applied", .pool, ours: true, pool: true, need("pool", .name), need("to", .count))
         case .scaleFailed:
-            other("scale.failed", .pool, ours: true, pool: true, need("pool", .name), need("error", .text), need("attempt", .count), may("workers", .array), may("specReplicas", .count), may("start", .name))
-        case .timerFired: other("timer.fired", .pool, ours: true, pool: true, need("pool", .name), need("deadline", .time), may("shadow", .name))
+            other(
+                "scale.failed", .pool, ours: true, pool: true, need("pool", .name), need("error", .text), need("attempt", .count),
+                may("workers", .array), may("specReplicas", .count), may("start", .name))
+        case .timerFired:
+            other("timer.fired", .pool, ours: true, pool: true, need("pool", .name), need("deadline", .time), may("shadow", .name))
         case .poolPaused:
-            other("pool.paused", .pool, ours: true, pool: true, need("pool", .name), need("in", .bool), need("out", .bool), may("hold", .count), may("by", .text), may("was", .object))
+            other(
+                "pool.paused", .pool, ours: true, pool: true, need("pool", .name), need("in", .bool), need("out", .bool),
+                may("hold", .count), may("by", .text), may("was", .object))
         case .snapshotObserved:
-            other("snapshot.observed", .holder, ours: true, need("snapshot", .text), need("state", .text), may("bytes", .count), may("template", .name), may("toldAt", .count))
+            other(
+                "snapshot.observed", .holder, ours: true, need("snapshot", .text), need("state", .text), may("bytes", .count),
+                may("template", .name), may("toldAt", .count))
         case .prefetchSuggested:
-            other("prefetch.suggested", .node, ours: true, pool: true, need("pool", .name), need("node", .name), need("actor", .name), need("snapshot", .text), need("reason", .text), may("bytes", .count), may("request", .count), may("wakeAt", .time))
+            other(
+                "prefetch.suggested", .node, ours: true, pool: true, need("pool", .name), need("node", .name), need("actor", .name),
+                need("snapshot", .text), need("reason", .text), may("bytes", .count), may("request", .count), may("wakeAt", .time))
         case .clockStepped: other("clock.stepped", .service, ours: true, need("microseconds", .integer))
         case .positionLost: other("position.lost", .service, ours: true, may("through", .count), may("reason", .text))
         }
@@ -170,8 +199,12 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
 
     private var bytes: Field { may("bytes", .count, upTo: EventLimits.snapshotBytes) }
 
-    private func need(_ name: String, _ type: FieldType, upTo most: Int64 = .max) -> Field { Field(name: name, type: type, isRequired: true, most: most) }
-    private func may(_ name: String, _ type: FieldType, upTo most: Int64 = .max) -> Field { Field(name: name, type: type, isRequired: false, most: most) }
+    private func need(_ name: String, _ type: FieldType, upTo most: Int64 = .max) -> Field {
+        Field(name: name, type: type, isRequired: true, most: most)
+    }
+    private func may(_ name: String, _ type: FieldType, upTo most: Int64 = .max) -> Field {
+        Field(name: name, type: type, isRequired: false, most: most)
+    }
 
     private func needToHandOn(_ name: String) -> Field { Field(name: name, type: .text, isRequired: true, isHandedOn: true) }
     private func mayHandOn(_ name: String) -> Field { Field(name: name, type: .text, isRequired: false, isHandedOn: true) }

@@ -52,7 +52,9 @@ package struct JSONCursor {
 
     /// Whether a byte order mark stands first.
     @inline(__always)
-    private static func hasMark(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool { bytes.count > 2 && bytes[0] == 0xEF && bytes[1] == 0xBB && bytes[2] == 0xBF }
+    private static func hasMark(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        bytes.count > 2 && bytes[0] == 0xEF && bytes[1] == 0xBB && bytes[2] == 0xBF
+    }
 
     package var atEnd: Bool { index >= bytes.count }
 

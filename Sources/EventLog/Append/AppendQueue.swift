@@ -39,7 +39,8 @@ final class AppendQueue: Sendable {
     func offer(_ request: AppendRequest) throws(AppendError) {
         let answer: (AppendError?, Bool) = state.withLock { state in
             if state.isClosed { return (.closed, false) }
-            let fits = state.pendingEvents + request.events <= limits.pendingEvents && state.pendingBytes + request.bytes <= limits.pendingBytes
+            let fits =
+                state.pendingEvents + request.events <= limits.pendingEvents && state.pendingBytes + request.bytes <= limits.pendingBytes
             guard fits || state.pendingEvents == 0 else { return (.overloaded(retryAfterSeconds: Self.retryAfterSeconds), false) }
             state.waiting.append(request)
             state.pendingEvents += request.events

@@ -44,7 +44,9 @@ extension EventBatch {
     /// What makes this batch impossible to store; nil where nothing does. Asked on the caller's thread, so that nothing of
     /// one batch can spoil a commit that carries others.
     func fault() -> AppendError? {
-        guard bytes.count <= Self.bytesLimit else { return .invalid(index: 0, problem: "the batch has \(bytes.count) bytes; at most \(Self.bytesLimit) are taken") }
+        guard bytes.count <= Self.bytesLimit else {
+            return .invalid(index: 0, problem: "the batch has \(bytes.count) bytes; at most \(Self.bytesLimit) are taken")
+        }
         for (index, event) in events.enumerated() {
             if let problem = problem(of: event) { return .invalid(index: index, problem: problem) }
         }
@@ -63,7 +65,10 @@ extension EventBatch {
                 guard !namespace.elementsEqual(home.utf8), isForeign(text(event.subject), pool) else { continue }
                 let (foreign, name) = (String(decoding: namespace, as: UTF8.self), String(decoding: subject[(slash + 1)...], as: UTF8.self))
                 let remedy = "send \(name), or a pool of \(foreign)"
-                return (index, "subject \(text(event.subject)) is in namespace \(foreign), but its pool \(pool) is in namespace \(home): \(remedy)")
+                return (
+                    index,
+                    "subject \(text(event.subject)) is in namespace \(foreign), but its pool \(pool) is in namespace \(home): \(remedy)"
+                )
             }
             return nil
         }
@@ -76,9 +81,12 @@ extension EventBatch {
         if event.id.isEmpty { return "it has no id" }
         let names = max(max(event.source.count, event.subject.count), max(event.pool.count, event.worker.count))
         // A log that is made again may hold a namespace and a name, each as long as may be.
-        if names > (event.names != .sent ? EventLimits.qualifiedNameBytes : EventLimits.nameBytes) { return "a name has \(names) bytes; at most \(EventLimits.nameBytes) are taken" }
+        if names > (event.names != .sent ? EventLimits.qualifiedNameBytes : EventLimits.nameBytes) {
+            return "a name has \(names) bytes; at most \(EventLimits.nameBytes) are taken"
+        }
         if event.id.count > EventLimits.idBytes { return "its id has \(event.id.count) bytes; at most \(EventLimits.idBytes) are taken" }
-        let end = max(max(max(event.source.upper, event.subject.upper), max(event.pool.upper, event.worker.upper)),
+        let end = max(
+            max(max(event.source.upper, event.subject.upper), max(event.pool.upper, event.worker.upper)),
             max(max(event.id.upper, event.body.upper), event.extensions.upper))
         if end > bytes.count { return "it points past the batch's bytes" }
         return nil

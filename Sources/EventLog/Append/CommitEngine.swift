@@ -26,7 +26,9 @@ final class CommitEngine {
     /// The last commit's link of the chain.
     var link: [UInt8] { chain }
 
-    init(_ db: Database, catalog: LogCatalog, subjects: SubjectIndex, dedupe: DedupeIndex, head: Head, chain: [UInt8], producesInline: Bool) throws {
+    init(_ db: Database, catalog: LogCatalog, subjects: SubjectIndex, dedupe: DedupeIndex, head: Head, chain: [UInt8], producesInline: Bool)
+        throws
+    {
         self.catalog = catalog
         self.subjects = subjects
         self.dedupe = dedupe
@@ -107,7 +109,8 @@ final class CommitEngine {
         let key = Self.hashKey(catalog.logID)
         let dedupeSeq = dedupe.coveredSeq
         var seq = min(subjectsSeq, dedupeSeq)
-        let rows = try RawStatement(db, "SELECT seq, kind, pool, subject, source, id, worker FROM events WHERE seq > ? ORDER BY seq LIMIT 4096")
+        let rows = try RawStatement(
+            db, "SELECT seq, kind, pool, subject, source, id, worker FROM events WHERE seq > ? ORDER BY seq LIMIT 4096")
         let marks = try RawStatement(db, "SELECT seq FROM superseded WHERE seq > ? AND seq <= ?")
         while seq < head.seq {
             let before = seq
@@ -141,10 +144,13 @@ final class CommitEngine {
     /// - Parameter changesNothing: it was superseded. When names alone counted, one that came to another namespace changed nothing
     ///   there: its name stays with whoever had it.
     private func note(
-        _ rows: RawStatement, _ seq: Position, _ source: NameID, _ id: StoredID, changesNothing: Bool, _ state: inout SubjectIndex.State, _ table: inout NameTable
+        _ rows: RawStatement, _ seq: Position, _ source: NameID, _ id: StoredID, changesNothing: Bool, _ state: inout SubjectIndex.State,
+        _ table: inout NameTable
     ) {
         let kind = EventKind(rawValue: UInt8(truncatingIfNeeded: rows.integer(1)))
-        let pool = kind?.carriesPool == true && !(changesNothing && kind?.isNamespaced == true) ? NameID(UInt32(truncatingIfNeeded: rows.integer(2))) : .none
+        let pool =
+            kind?.carriesPool == true && !(changesNothing && kind?.isNamespaced == true)
+            ? NameID(UInt32(truncatingIfNeeded: rows.integer(2))) : .none
         let subject = NameID(UInt32(truncatingIfNeeded: rows.integer(3)))
         state.note(
             SubjectIndex.State.Note(
@@ -154,7 +160,8 @@ final class CommitEngine {
 
     private func gap(after seq: Position) -> LogError {
         LogError(
-            .damaged, operation: "open", path: catalog.path, problem: "the last commit ends at \(head.seq), but there is no event after \(seq)",
+            .damaged, operation: "open", path: catalog.path,
+            problem: "the last commit ends at \(head.seq), but there is no event after \(seq)",
             hint: "restore the file from a copy")
     }
 

@@ -95,7 +95,8 @@ struct CommitStager {
     // MARK: - Where does each go?
 
     private func assign(
-        _ drafts: [DraftEvent], _ identified: Identified, _ bytes: UnsafeBufferPointer<UInt8>, _ commit: inout StagedCommit, _ written: inout Written
+        _ drafts: [DraftEvent], _ identified: Identified, _ bytes: UnsafeBufferPointer<UInt8>, _ commit: inout StagedCommit,
+        _ written: inout Written
     ) throws -> [Position] {
         let candidates = dedupe.candidates(identified.hashes, skipping: identified.isNew)
         var nextCandidate = 0
@@ -112,7 +113,8 @@ struct CommitStager {
                     positions.append(earlier)
                 } else {
                     dedupe.add(identified.hashes[k])
-                    positions.append(add(drafts[k], identified.ids[k], identified.sources[k], bytes, &table, &subjects, &commit, &memos, &written))
+                    positions.append(
+                        add(drafts[k], identified.ids[k], identified.sources[k], bytes, &table, &subjects, &commit, &memos, &written))
                 }
             }
         }
@@ -121,7 +123,8 @@ struct CommitStager {
 
     /// Where the event's source and id were first; nil where they are new.
     private func earlierPosition(
-        of k: Int, _ identified: Identified, _ candidates: ArraySlice<DedupeIndex.Candidate>, _ bytes: UnsafeBufferPointer<UInt8>, _ commit: StagedCommit
+        of k: Int, _ identified: Identified, _ candidates: ArraySlice<DedupeIndex.Candidate>, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ commit: StagedCommit
     ) throws -> Position? {
         let (source, id) = (identified.sources[k], identified.ids[k])
         return try dedupe.find(identified.hashes[k], in: candidates, store) { seq in
@@ -163,12 +166,15 @@ struct CommitStager {
                 seq: seq, subject: named.subject, pool: ownPool, worker: named.worker, source: source,
                 integerID: id.form == .integer ? id.integer : nil, role: role), &table)
         var event = CommittedEvent(
-            seq: seq, kind: draft.kind, pool: ownPool.isNone ? subjects.pool(of: named.subject) : ownPool, subject: named.subject, worker: named.worker,
+            seq: seq, kind: draft.kind, pool: ownPool.isNone ? subjects.pool(of: named.subject) : ownPool, subject: named.subject,
+            worker: named.worker,
             source: source, id: draft.id, time: draft.time, body: draft.body, extensions: draft.extensions, previous: previous,
             isOurs: source == written.ownSource && !source.isNone)
         if named.isAmbiguous { written.ambiguous.insert(seq) }
         let host = subjects.pool(of: named.worker)
-        if named.isAmbiguous || (host != event.pool && !host.isNone && draft.names != .stored) { remark(&event, named, host, bytes, table, &written) }
+        if named.isAmbiguous || (host != event.pool && !host.isNone && draft.names != .stored) {
+            remark(&event, named, host, bytes, table, &written)
+        }
         commit.batch.events.append(event)
         commit.ids.append(id)
         return seq
@@ -177,30 +183,40 @@ struct CommitStager {
     /// The names of an event's subject and worker. Almost always they are its own words, found at once.
     @inline(__always)
     private func identify(
-        _ draft: DraftEvent, _ role: SubjectIndex.Role, _ ownPool: NameID, _ source: NameID, _ bytes: UnsafeBufferPointer<UInt8>, _ table: inout NameTable,
+        _ draft: DraftEvent, _ role: SubjectIndex.Role, _ ownPool: NameID, _ source: NameID, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ table: inout NameTable,
         _ subjects: inout SubjectIndex.State, _ memos: inout Memos
     ) -> IdentityResolution.Answer {
         guard draft.names == .sent, !role.isEmpty else {
-            return .init(subject: memos.subject.intern(draft.subject, bytes, &table), worker: memos.worker.intern(draft.worker, bytes, &table))
+            return .init(
+                subject: memos.subject.intern(draft.subject, bytes, &table), worker: memos.worker.intern(draft.worker, bytes, &table))
         }
         let subject = UnsafeBufferPointer(rebasing: bytes[draft.subject.lower..<draft.subject.upper])
         let worker = UnsafeBufferPointer(rebasing: bytes[draft.worker.lower..<draft.worker.upper])
         if let known = memos.subject.find(draft.subject, bytes, &table) {
-            let isCertain = ownPool.isNone ? subjects.isKnown(known, as: role) && table.qualified(subject).isEmpty : subjects.pool(of: known) == ownPool && subjects.isKnown(known)
+            let isCertain =
+                ownPool.isNone
+                ? subjects.isKnown(known, as: role) && table.qualified(subject).isEmpty
+                : subjects.pool(of: known) == ownPool && subjects.isKnown(known)
             if isCertain, worker.isEmpty { return .init(subject: known, worker: .none) }
-            if isCertain, let host = memos.worker.find(draft.worker, bytes, &table), subjects.isKnown(host, as: .worker), table.qualified(worker).isEmpty {
+            if isCertain, let host = memos.worker.find(draft.worker, bytes, &table), subjects.isKnown(host, as: .worker),
+                table.qualified(worker).isEmpty
+            {
                 return .init(subject: known, worker: host)
             }
         }
-        return IdentityResolution.resolve(.init(subject: subject, worker: worker, pool: ownPool, source: source, role: role), &table, subjects)
+        return IdentityResolution.resolve(
+            .init(subject: subject, worker: worker, pool: ownPool, source: source, role: role), &table, subjects)
     }
 
     /// Says what the names of an event don't.
     private func remark(
-        _ event: inout CommittedEvent, _ named: IdentityResolution.Answer, _ host: NameID, _ bytes: UnsafeBufferPointer<UInt8>, _ table: NameTable,
+        _ event: inout CommittedEvent, _ named: IdentityResolution.Answer, _ host: NameID, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ table: NameTable,
         _ written: inout Written
     ) {
-        let isForeign = !host.isNone && !event.pool.isNone && !IdentityResolution.isAlike(host, event.pool, table)
+        let isForeign =
+            !host.isNone && !event.pool.isNone && !IdentityResolution.isAlike(host, event.pool, table)
             && table.withText(of: named.worker) { QualifiedName.slash(in: $0) == nil }
         guard named.isAmbiguous || isForeign else { return }
         var json = JSONWriter(reservingBytes: 64)

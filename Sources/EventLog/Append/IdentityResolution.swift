@@ -55,12 +55,15 @@ struct IdentityResolution {
     // MARK: - The subject
 
     /// The one of that name in the pool's namespace.
-    private static func named(_ text: UnsafeBufferPointer<UInt8>, in pool: NameID, _ table: inout NameTable, _ subjects: SubjectIndex.State) -> NameID {
+    private static func named(_ text: UnsafeBufferPointer<UInt8>, in pool: NameID, _ table: inout NameTable, _ subjects: SubjectIndex.State)
+        -> NameID
+    {
         if let known = table.find(text), subjects.isKnown(known), isAlike(subjects.pool(of: known), pool, table) { return known }
         let namespace = table.namespace(of: pool)
-        let bare = QualifiedName.slash(in: text).flatMap { slash in
-            text[..<slash].elementsEqual(namespace) ? UnsafeBufferPointer(rebasing: text[(slash + 1)...]) : nil
-        } ?? text
+        let bare =
+            QualifiedName.slash(in: text).flatMap { slash in
+                text[..<slash].elementsEqual(namespace) ? UnsafeBufferPointer(rebasing: text[(slash + 1)...]) : nil
+            } ?? text
         let full = namespace + [QualifiedName.slash] + bare
         if let known = table.find(bare), !subjects.pool(of: known).isNone {
             return isAlike(subjects.pool(of: known), pool, table) ? known : intern(full, &table)
@@ -78,7 +81,9 @@ struct IdentityResolution {
             // A new one, if its worker tells the same namespace: then the bare name is its own, like any that comes first.
             let bare = UnsafeBufferPointer(rebasing: text[(slash + 1)...])
             let isFree = table.find(bare).map { subjects.pool(of: $0).isNone } ?? true
-            if isFree, role == .actor, let worker = hinted(question, table, subjects), table.namespace(of: worker).elementsEqual(text[..<slash]) {
+            if isFree, role == .actor, let worker = hinted(question, table, subjects),
+                table.namespace(of: worker).elementsEqual(text[..<slash])
+            {
                 return intern(bare, &table)
             }
             return intern(text, &table)
@@ -175,7 +180,9 @@ struct IdentityResolution {
 extension NameTable {
     /// Of a pool: what stands before its slash.
     func namespace(of pool: NameID) -> [UInt8] {
-        withText(of: pool) { text in text.firstIndex(of: QualifiedName.slash).map { Array(text[..<$0]) } ?? Array(QualifiedName.defaultNamespace.utf8) }
+        withText(of: pool) { text in
+            text.firstIndex(of: QualifiedName.slash).map { Array(text[..<$0]) } ?? Array(QualifiedName.defaultNamespace.utf8)
+        }
     }
 
     /// The same for two pools, without copies.
@@ -187,8 +194,13 @@ extension NameTable {
                     if a[k] == b[k] { return true }
                     break
                 }
-                guard let (endA, endB) = a.firstIndex(of: QualifiedName.slash).flatMap({ end in b.firstIndex(of: QualifiedName.slash).map { (end, $0) } }) else {
-                    return QualifiedName.namespace(ofPool: String(decoding: a, as: UTF8.self)) == QualifiedName.namespace(ofPool: String(decoding: b, as: UTF8.self))
+                guard
+                    let (endA, endB) = a.firstIndex(of: QualifiedName.slash).flatMap({ end in
+                        b.firstIndex(of: QualifiedName.slash).map { (end, $0) }
+                    })
+                else {
+                    return QualifiedName.namespace(ofPool: String(decoding: a, as: UTF8.self))
+                        == QualifiedName.namespace(ofPool: String(decoding: b, as: UTF8.self))
                 }
                 return endA == endB && a[..<endA].elementsEqual(b[..<endB])
             }

@@ -10,11 +10,11 @@ import Synchronization
 import Machine
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 final class LogClock: Sendable {

@@ -47,7 +47,8 @@ final class LogWriter: Sendable {
     }
 
     init(
-        _ configuration: EventLog.Configuration, catalog: LogCatalog, subjects: SubjectIndex, engine: sending CommitEngine, recent: RecentCommits,
+        _ configuration: EventLog.Configuration, catalog: LogCatalog, subjects: SubjectIndex, engine: sending CommitEngine,
+        recent: RecentCommits,
         place: LogPlace, clock: LogClock, keeper: LogKeeper, health: HealthRecord
     ) {
         self.configuration = configuration
@@ -76,8 +77,10 @@ final class LogWriter: Sendable {
         if let fault = request.batch.fault() ?? foreignSubject(request.batch) { return request.completion(.failure(fault)) }
         if request.events == 0 { return request.completion(.success(AppendReceipt(accepted: 0, duplicates: 0, positions: []))) }
         guard catalog.names.hasRoom(forBytes: request.bytes) else {
-            return request.completion(.failure(.notWritable(
-                reason: "the dictionary of names is full", hint: "begin a new log: this one has named all the subjects it can")))
+            return request.completion(
+                .failure(
+                    .notWritable(
+                        reason: "the dictionary of names is full", hint: "begin a new log: this one has named all the subjects it can")))
         }
         if configuration.writer == .inline { return commit([request]) }
         do throws(AppendError) {
@@ -87,11 +90,13 @@ final class LogWriter: Sendable {
 
     /// A subject's namespace is its pool's. A name with a slash that an old log has in that namespace stays what it is.
     private func foreignSubject(_ batch: EventBatch) -> AppendError? {
-        guard let (index, clash) = batch.foreignSubject(where: { [catalog, subjects] name, pool in
-            guard let known = catalog.names.find(name) else { return true }
-            let home = subjects.withState { $0.isKnown(known) ? $0.pool(of: known) : .none }
-            return home.isNone || QualifiedName.namespace(ofPool: catalog.names.text(of: home)) != QualifiedName.namespace(ofPool: pool)
-        }) else { return nil }
+        guard
+            let (index, clash) = batch.foreignSubject(where: { [catalog, subjects] name, pool in
+                guard let known = catalog.names.find(name) else { return true }
+                let home = subjects.withState { $0.isKnown(known) ? $0.pool(of: known) : .none }
+                return home.isNone || QualifiedName.namespace(ofPool: catalog.names.text(of: home)) != QualifiedName.namespace(ofPool: pool)
+            })
+        else { return nil }
         return .invalid(index: index, problem: clash)
     }
 
@@ -143,7 +148,9 @@ final class LogWriter: Sendable {
                 return staged
             }
             recovered()
-            figures.withLock { $0.note(events: staged.batch.events.count, requests: requests.count, microseconds: MeasuringClock.microseconds() - started) }
+            figures.withLock {
+                $0.note(events: staged.batch.events.count, requests: requests.count, microseconds: MeasuringClock.microseconds() - started)
+            }
             configuration.hooks.beforeCompletion?()
             for (request, receipt) in zip(requests, staged.receipts) { request.completion(.success(receipt)) }
             if !staged.isEmpty { wakeObservers() }
@@ -171,13 +178,17 @@ final class LogWriter: Sendable {
 
     private func keepWALSmall() {
         guard place.wal.bytes > configuration.limits.walLimitBytes, !box.isClosed else { return }
-        do { try catalog.pool.writeWithoutTransaction { db in _ = try place.wal.run(db) } } catch { health.noteKeeper(error, path: catalog.path) }
+        do { try catalog.pool.writeWithoutTransaction { db in _ = try place.wal.run(db) } } catch {
+            health.noteKeeper(error, path: catalog.path)
+        }
     }
 
     /// Writes marks that no commit has taken along.
     func flushMarks() {
         guard !catalog.pendingMarks.withLock({ $0.isEmpty }) else { return }
-        do { _ = try catalog.pool.writeWithoutTransaction { db in try engine().commit([], time: clock.now, db) } } catch { _ = failed(error) }
+        do { _ = try catalog.pool.writeWithoutTransaction { db in try engine().commit([], time: clock.now, db) } } catch {
+            _ = failed(error)
+        }
     }
 
     /// Only inside the pool's writing access.
@@ -268,12 +279,18 @@ final class LogWriter: Sendable {
         let limit = configuration.limits.walLimitBytes
         if place.wal.bytes > configuration.limits.walCheckpointBytes { keeper.wakeForWAL() }
         guard place.wal.isDone, WALCheckpointer.fileBytes(ofLog: catalog.path) > limit else { return }
-        do { try catalog.pool.writeWithoutTransaction { db in try place.wal.cutBack(db) } } catch { health.noteKeeper(error, path: catalog.path) }
+        do { try catalog.pool.writeWithoutTransaction { db in try place.wal.cutBack(db) } } catch {
+            health.noteKeeper(error, path: catalog.path)
+        }
     }
 
     private func watchClock() {
         if let step = clock.takeStep() {
-            configuration.notice(LogNotice(.warning, "the machine's clock jumped \(step < 0 ? "back" : "ahead") by \(Self.seconds(abs(step))) s: it was set, or the machine slept"))
+            configuration.notice(
+                LogNotice(
+                    .warning,
+                    "the machine's clock jumped \(step < 0 ? "back" : "ahead") by \(Self.seconds(abs(step))) s: it was set, or the machine slept"
+                ))
             for tell in stepObservers.withLock({ $0 }) { tell(step) }
         }
         let ahead = clock.aheadMicroseconds
@@ -285,9 +302,13 @@ final class LogWriter: Sendable {
             return isAhead
         }
         guard let changed else { return }
-        configuration.notice(changed
-            ? LogNotice(.warning, "log time runs \(Self.seconds(ahead)) s ahead of the machine's clock, which was set back: it continues 1/64 slower until that has caught up")
-            : LogNotice(.notice, "log time is the machine's clock again"))
+        configuration.notice(
+            changed
+                ? LogNotice(
+                    .warning,
+                    "log time runs \(Self.seconds(ahead)) s ahead of the machine's clock, which was set back: it continues 1/64 slower until that has caught up"
+                )
+                : LogNotice(.notice, "log time is the machine's clock again"))
     }
 
     private static func seconds(_ microseconds: Int64) -> String {

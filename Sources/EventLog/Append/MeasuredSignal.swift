@@ -7,11 +7,11 @@
 import Machine
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// Unchecked: the flag and both pointers' targets are touched only under the mutex that is one of them; the pointers are set once.
@@ -23,14 +23,14 @@ final class MeasuredSignal: @unchecked Sendable {
     init() {
         pthread_mutex_init(mutex, nil)
         #if canImport(Darwin)
-        pthread_cond_init(condition, nil)
+            pthread_cond_init(condition, nil)
         #else
-        var attributes = pthread_condattr_t()
-        pthread_condattr_init(&attributes)
-        let isMeasured = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-        precondition(isMeasured == 0, "a condition can't be timed by CLOCK_MONOTONIC")
-        pthread_cond_init(condition, &attributes)
-        pthread_condattr_destroy(&attributes)
+            var attributes = pthread_condattr_t()
+            pthread_condattr_init(&attributes)
+            let isMeasured = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+            precondition(isMeasured == 0, "a condition can't be timed by CLOCK_MONOTONIC")
+            pthread_cond_init(condition, &attributes)
+            pthread_condattr_destroy(&attributes)
         #endif
     }
 
@@ -76,13 +76,13 @@ final class MeasuredSignal: @unchecked Sendable {
     /// False once the moment has come.
     private func waitUntil(_ end: Int64) -> Bool {
         #if canImport(Darwin)
-        let left = end - MeasuringClock.microseconds()
-        guard left > 0 else { return false }
-        var time = timespec(tv_sec: Int(left / 1_000_000), tv_nsec: Int(left % 1_000_000) * 1_000)
-        return pthread_cond_timedwait_relative_np(condition, mutex, &time) != ETIMEDOUT
+            let left = end - MeasuringClock.microseconds()
+            guard left > 0 else { return false }
+            var time = timespec(tv_sec: Int(left / 1_000_000), tv_nsec: Int(left % 1_000_000) * 1_000)
+            return pthread_cond_timedwait_relative_np(condition, mutex, &time) != ETIMEDOUT
         #else
-        var time = timespec(tv_sec: Int(end / 1_000_000), tv_nsec: Int(end % 1_000_000) * 1_000)
-        return pthread_cond_timedwait(condition, mutex, &time) == 0
+            var time = timespec(tv_sec: Int(end / 1_000_000), tv_nsec: Int(end % 1_000_000) * 1_000)
+            return pthread_cond_timedwait(condition, mutex, &time) == 0
         #endif
     }
 }

@@ -29,7 +29,8 @@ struct RowWriter {
         rollback = try RawStatement(db, "ROLLBACK")
         putName = try RawStatement(db, "INSERT INTO names VALUES (?, ?)")
         putEvent = try RawStatement(db, "INSERT INTO events VALUES \(Self.row)")
-        putEvents = try RawStatement(db, "INSERT INTO events VALUES \([String](repeating: Self.row, count: Self.rowsPerStatement).joined(separator: ", "))")
+        putEvents = try RawStatement(
+            db, "INSERT INTO events VALUES \([String](repeating: Self.row, count: Self.rowsPerStatement).joined(separator: ", "))")
         putCommit = try RawStatement(db, "INSERT INTO commits VALUES (?, ?, ?, ?, ?)")
         putMark = try RawStatement(db, "INSERT OR IGNORE INTO superseded VALUES (?)")
         getIdentity = try RawStatement(db, "SELECT source, id FROM events WHERE seq = ?")
@@ -55,8 +56,10 @@ struct RowWriter {
                         let lag = event.time.map { staged.at.microseconds(since: $0) }
                         let prev = event.previous == 0 ? 0 : event.seq - event.previous
                         hash.add(
-                            kind: event.kind.rawValue, pool: event.pool.rawValue, subject: event.subject.rawValue, worker: event.worker.rawValue,
-                            source: event.source.rawValue, id: id, lag: lag, prev: prev, bytes: bytes, body: event.body, extensions: event.extensions)
+                            kind: event.kind.rawValue, pool: event.pool.rawValue, subject: event.subject.rawValue,
+                            worker: event.worker.rawValue,
+                            source: event.source.rawValue, id: id, lag: lag, prev: prev, bytes: bytes, body: event.body,
+                            extensions: event.extensions)
                         let uuid = UnsafeMutableRawBufferPointer(rebasing: uuids[(k * 16)..<(k * 16 + 16)])
                         bind(statement, at: Int32(k) * Self.columns, event, id, lag: lag, prev: prev, bytes, uuid)
                     }
@@ -70,7 +73,8 @@ struct RowWriter {
     /// `uuid` is where this row's UUID may lie until the statement ran.
     @inline(__always)
     private func bind(
-        _ row: RawStatement, at base: Int32, _ event: CommittedEvent, _ id: StoredID, lag: Int64?, prev: Int64, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ row: RawStatement, at base: Int32, _ event: CommittedEvent, _ id: StoredID, lag: Int64?, prev: Int64,
+        _ bytes: UnsafeBufferPointer<UInt8>,
         _ uuid: UnsafeMutableRawBufferPointer
     ) {
         row.bind(base + 1, event.seq)

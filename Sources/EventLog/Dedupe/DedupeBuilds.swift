@@ -103,7 +103,11 @@ final class DedupeBuilds: Sendable {
             var held: [Held] = []
             var waiting: Set<Int> = []
             for job in jobs {
-                if job.isProduced, job.ready.isEmpty, !waiting.contains(job.run.level) { held.append(job.build) } else { waiting.insert(job.run.level) }
+                if job.isProduced, job.ready.isEmpty, !waiting.contains(job.run.level) {
+                    held.append(job.build)
+                } else {
+                    waiting.insert(job.run.level)
+                }
             }
             return held
         }.map(\.build)

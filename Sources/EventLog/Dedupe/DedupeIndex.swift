@@ -95,7 +95,9 @@ final class DedupeIndex {
         var answers = [UInt8](repeating: 0, count: asked.count)
         for (k, live) in runs.enumerated() {
             asked.withUnsafeBufferPointer { asked in
-                patterns.withUnsafeBufferPointer { patterns in answers.withUnsafeMutableBufferPointer { live.filter.ask(asked, patterns, $0) } }
+                patterns.withUnsafeBufferPointer { patterns in
+                    answers.withUnsafeMutableBufferPointer { live.filter.ask(asked, patterns, $0) }
+                }
             }
             for index in answers.indices where answers[index] != 0 { found.append((events[index], k)) }
         }

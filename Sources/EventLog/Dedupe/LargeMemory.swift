@@ -4,11 +4,11 @@
 // walk through the page tables on top of the cache miss.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// A run of words, all the same at first. Who may write it is its owner's to say.
@@ -22,8 +22,8 @@ final class LargeMemory: @unchecked Sendable {
         let isHuge = bytes >= Self.hugePageBytes
         let raw = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: isHuge ? Self.hugePageBytes : Self.cacheLineBytes)
         #if os(Linux)
-        // A wish: without it all works the same, only slower.
-        if isHuge { _ = madvise(raw.baseAddress, bytes, MADV_HUGEPAGE) }
+            // A wish: without it all works the same, only slower.
+            if isHuge { _ = madvise(raw.baseAddress, bytes, MADV_HUGEPAGE) }
         #endif
         words = raw.bindMemory(to: UInt64.self)
         words.initialize(repeating: value)

@@ -63,7 +63,8 @@ struct CheckpointStore: Sendable {
         try catalog.read("read a checkpoint of") { db in
             var damaged = 0
             let rows = try Row.fetchAll(
-                db, sql: "SELECT * FROM checkpoints WHERE owner = ? AND seq <= ? AND (?3 IS NULL OR version = ?3) ORDER BY seq DESC, id DESC",
+                db,
+                sql: "SELECT * FROM checkpoints WHERE owner = ? AND seq <= ? AND (?3 IS NULL OR version = ?3) ORDER BY seq DESC, id DESC",
                 arguments: [owner.rawValue, seq, version])
             for row in rows {
                 do { if let found = try load(row, db) { return (found, damaged) } } catch let error as DatabaseError where error.isDamage {}
@@ -140,7 +141,8 @@ struct CheckpointStore: Sendable {
         while removed > 0 {
             removed = try catalog.pool.write { db in
                 try db.execute(
-                    sql: "DELETE FROM checkpoint_parts WHERE part IN (SELECT part FROM checkpoint_parts WHERE part >= ? AND part < ? LIMIT 4)",
+                    sql:
+                        "DELETE FROM checkpoint_parts WHERE part IN (SELECT part FROM checkpoint_parts WHERE part >= ? AND part < ? LIMIT 4)",
                     arguments: [first, end])
                 return db.changesCount
             }
@@ -157,7 +159,8 @@ struct CheckpointStore: Sendable {
             return nil
         } catch let error as DatabaseError where error.isDamage {
             try setAside()
-            return "a page of the checkpoints in \(catalog.path) is damaged (SQLite says \(error.extendedResultCode.rawValue): \(error.message ?? "no more")): "
+            return
+                "a page of the checkpoints in \(catalog.path) is damaged (SQLite says \(error.extendedResultCode.rawValue): \(error.message ?? "no more")): "
                 + "they are dropped, and state is folded from the log"
         }
     }
@@ -170,7 +173,9 @@ struct CheckpointStore: Sendable {
     private func nextID(_ db: Database) throws -> Int64 {
         let used = try Int64.fetchOne(
             db,
-            sql: "SELECT max(coalesce((SELECT max(id) FROM checkpoints), 0), coalesce((SELECT max(part) FROM checkpoint_parts), 0) >> \(Self.partBits))")
+            sql:
+                "SELECT max(coalesce((SELECT max(id) FROM checkpoints), 0), coalesce((SELECT max(part) FROM checkpoint_parts), 0) >> \(Self.partBits))"
+        )
         return (used ?? 0) + 1
     }
 

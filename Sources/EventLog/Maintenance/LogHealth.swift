@@ -5,11 +5,11 @@ import Synchronization
 import Machine
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 package struct LogHealth: Hashable, Sendable {
@@ -63,7 +63,8 @@ final class HealthRecord: Sendable {
         state.withLock { state in
             let before = state.failure
             state.failure = Failure(
-                since: before?.since ?? at, problem: error.problem, hint: error.hint, refused: (before?.refused ?? 0) + 1, isSaid: before?.isSaid ?? false)
+                since: before?.since ?? at, problem: error.problem, hint: error.hint, refused: (before?.refused ?? 0) + 1,
+                isSaid: before?.isSaid ?? false)
         }
         tellFailure()
     }
@@ -85,7 +86,8 @@ final class HealthRecord: Sendable {
             return failure
         }
         guard let told else { return }
-        let begin = told.isSaid
+        let begin =
+            told.isSaid
             ? "the log still can't be written, since \(told.since.rfc3339); \(told.refused) commits were refused"
             : "the log can't be written, and appends are refused"
         notice(LogNotice(.error, "\(begin): \(told.problem); \(told.hint)"))
@@ -108,7 +110,9 @@ final class HealthRecord: Sendable {
             return state.keeperProblem
         }
         guard problem != before else { return }
-        notice(problem.map { LogNotice(.warning, "the log is written, but not maintained: can't \($0)") } ?? LogNotice(.notice, "the log is maintained again"))
+        notice(
+            problem.map { LogNotice(.warning, "the log is written, but not maintained: can't \($0)") }
+                ?? LogNotice(.notice, "the log is maintained again"))
     }
 
     /// Something that stops no append is not as it should be.
@@ -127,7 +131,9 @@ final class HealthRecord: Sendable {
             defer { state.isShortOfDisk = isShort }
             return isShort && !state.isShortOfDisk
         }
-        if isNews { notice(LogNotice(.warning, "only \(free >> 20) MiB are free on the disk of \(path): make room before appends are refused")) }
+        if isNews {
+            notice(LogNotice(.warning, "only \(free >> 20) MiB are free on the disk of \(path): make room before appends are refused"))
+        }
     }
 
     func health(path: String) -> LogHealth {

@@ -78,7 +78,8 @@ extension EventLog {
             )
         }
         return LogStats(
-            head: head, firstAt: file.firstAt.map { LogTime(microseconds: $0) }, commits: file.commits, names: names, superseded: superseded,
+            head: head, firstAt: file.firstAt.map { LogTime(microseconds: $0) }, commits: file.commits, names: names,
+            superseded: superseded,
             checkpoints: checkpoints, fileBytes: file.bytes, walBytes: Int64(walBytes), freeBytes: file.free,
             dedupeRuns: file.runs, memoryBytes: try memoryBytes(), pendingEvents: pendingEvents,
             sinceOpening: commitFigures)

@@ -15,11 +15,11 @@ import GRDBSQLite
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 final class WALCheckpointer: Sendable {
@@ -81,16 +81,20 @@ final class WALCheckpointer: Sendable {
     /// which uses the same hook. The checkpointer must outlive the connection.
     func watch(_ db: Database, path: String) throws {
         guard try Int.fetchOne(db, sql: "PRAGMA page_size") == Self.pageBytes else {
-            throw LogError(.notALog, operation: "open", path: path, problem: "its pages are not of \(Self.pageBytes) bytes", hint: "import an export of it into a new log")
+            throw LogError(
+                .notALog, operation: "open", path: path, problem: "its pages are not of \(Self.pageBytes) bytes",
+                hint: "import an export of it into a new log")
         }
         let context = Unmanaged.passUnretained(self).toOpaque()
-        sqlite3_wal_hook(db.sqliteConnection, { context, _, _, frames in
-            guard let context else { return SQLITE_OK }
-            let watcher = Unmanaged<WALCheckpointer>.fromOpaque(context).takeUnretainedValue()
-            watcher.bytesInWAL.store(Int(frames) * WALCheckpointer.pageBytes, ordering: .relaxed)
-            watcher.noteCommit()
-            return SQLITE_OK
-        }, context)
+        sqlite3_wal_hook(
+            db.sqliteConnection,
+            { context, _, _, frames in
+                guard let context else { return SQLITE_OK }
+                let watcher = Unmanaged<WALCheckpointer>.fromOpaque(context).takeUnretainedValue()
+                watcher.bytesInWAL.store(Int(frames) * WALCheckpointer.pageBytes, ordering: .relaxed)
+                watcher.noteCommit()
+                return SQLITE_OK
+            }, context)
     }
 
     static let pageBytes = 4096

@@ -36,11 +36,12 @@ struct EventRows {
         let extensions = appendText(10, to: &batch.bytes)
         let prev = rows.integer(8)
         let source = name(5)
-        batch.events.append(CommittedEvent(
-            seq: seq, kind: kind, pool: name(2), subject: name(3), worker: name(4), source: source, id: idRange,
-            time: rows.isNull(7) ? nil : batch.at.adding(microseconds: 0 &- rows.integer(7)), body: body, extensions: extensions,
-            previous: prev == 0 ? 0 : seq.subtractingClamped(prev), superseded: isSuperseded(seq),
-            isOurs: !source.isNone && source == ownSource))
+        batch.events.append(
+            CommittedEvent(
+                seq: seq, kind: kind, pool: name(2), subject: name(3), worker: name(4), source: source, id: idRange,
+                time: rows.isNull(7) ? nil : batch.at.adding(microseconds: 0 &- rows.integer(7)), body: body, extensions: extensions,
+                previous: prev == 0 ? 0 : seq.subtractingClamped(prev), superseded: isSuperseded(seq),
+                isOurs: !source.isNone && source == ownSource))
     }
 
     private func name(_ column: Int32) -> NameID { NameID(UInt32(truncatingIfNeeded: rows.integer(column))) }
@@ -53,6 +54,8 @@ struct EventRows {
     }
 
     private func damaged(_ seq: Position, _ problem: String) -> LogError {
-        LogError(.damaged, operation: "read", path: path, problem: "at position \(seq): \(problem)", hint: "run `log verify`; restore the file from a copy")
+        LogError(
+            .damaged, operation: "read", path: path, problem: "at position \(seq): \(problem)",
+            hint: "run `log verify`; restore the file from a copy")
     }
 }

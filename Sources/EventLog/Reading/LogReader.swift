@@ -69,7 +69,8 @@ struct LogReader: Sendable {
     /// halving the positions finds it without an index on the time.
     func position(at: LogTime) throws(LogError) -> Position {
         try catalog.read("look up a time in") { db in
-            let statement = try RawStatement(cached: "SELECT first_seq, last_seq, at FROM commits WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1", db)
+            let statement = try RawStatement(
+                cached: "SELECT first_seq, last_seq, at FROM commits WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1", db)
             defer { statement.reset() }
             var low: Position = 0
             var high = try LogCatalog.lastCommit(db)?.head.seq ?? 0
@@ -131,10 +132,13 @@ struct LogReader: Sendable {
     /// Goes back through the rows: for logs opened only to read, which keep no index of subjects.
     private func lastPosition(of subject: NameID, before: Position, _ db: Database) throws -> Position {
         try Position.fetchOne(
-            db, sql: "SELECT seq FROM events WHERE subject = ? AND seq < ? ORDER BY seq DESC LIMIT 1", arguments: [Int64(subject.rawValue), before]) ?? 0
+            db, sql: "SELECT seq FROM events WHERE subject = ? AND seq < ? ORDER BY seq DESC LIMIT 1",
+            arguments: [Int64(subject.rawValue), before]) ?? 0
     }
 
     private func missing(_ seq: Position) -> LogError {
-        LogError(.damaged, operation: "read", path: path, problem: "position \(seq) is missing or not where it belongs", hint: "run `log verify`; restore the file from a copy")
+        LogError(
+            .damaged, operation: "read", path: path, problem: "position \(seq) is missing or not where it belongs",
+            hint: "run `log verify`; restore the file from a copy")
     }
 }

@@ -70,7 +70,9 @@ final class RecentCommits: Sendable {
         }
     }
 
-    private static func bytes(_ batch: CommittedBatch) -> Int { batch.bytes.count + batch.events.count * MemoryLayout<CommittedEvent>.stride }
+    private static func bytes(_ batch: CommittedBatch) -> Int {
+        batch.bytes.count + batch.events.count * MemoryLayout<CommittedEvent>.stride
+    }
 
     /// The commit that holds the first event after `position`, without what lies before.
     func next(after position: Position) -> Answer {

@@ -70,7 +70,8 @@ extension LogError {
     init(wrapping error: any Error, operation: String, path: String) {
         if let known = error as? LogError { self = known; return }
         guard let database = error as? DatabaseError else {
-            self.init(.unreachable, operation: operation, path: path, problem: "\(error)", hint: "see whether the file is there and may be read")
+            self.init(
+                .unreachable, operation: operation, path: path, problem: "\(error)", hint: "see whether the file is there and may be read")
             return
         }
         let (reason, problem, hint) = DatabaseTrouble(database).explained
@@ -88,7 +89,8 @@ struct DatabaseTrouble {
         (.SQLITE_IOERR_READ, "read"), (.SQLITE_IOERR_SHORT_READ, "read a whole page"), (.SQLITE_IOERR_TRUNCATE, "cut a file back"),
         (.SQLITE_IOERR_FSTAT, "tell a file's size"), (.SQLITE_IOERR_LOCK, "lock a file"), (.SQLITE_IOERR_UNLOCK, "unlock a file"),
         (.SQLITE_IOERR_RDLOCK, "lock a file"), (.SQLITE_IOERR_DELETE, "delete a file"), (.SQLITE_IOERR_SHMOPEN, "open the -shm file"),
-        (.SQLITE_IOERR_SHMSIZE, "enlarge the -shm file"), (.SQLITE_IOERR_SHMMAP, "map the -shm file"), (.SQLITE_IOERR_SHMLOCK, "lock the -shm file"),
+        (.SQLITE_IOERR_SHMSIZE, "enlarge the -shm file"), (.SQLITE_IOERR_SHMMAP, "map the -shm file"),
+        (.SQLITE_IOERR_SHMLOCK, "lock the -shm file"),
         (.SQLITE_IOERR_CLOSE, "close a file"), (.SQLITE_IOERR_SEEK, "seek in a file"), (.SQLITE_IOERR_MMAP, "map a file"),
     ]
 
@@ -96,16 +98,22 @@ struct DatabaseTrouble {
 
     var explained: (LogError.Reason, problem: String, hint: String) {
         let code = "SQLite says \(error.extendedResultCode.rawValue): \(error.message ?? "no more")"
-        let failed = Self.operations.first { $0.code == error.extendedResultCode }.map { "the disk refused to \($0.what)" } ?? "the disk failed"
+        let failed =
+            Self.operations.first { $0.code == error.extendedResultCode }.map { "the disk refused to \($0.what)" } ?? "the disk failed"
         switch error.resultCode {
         case .SQLITE_FULL: return (.notWritable, "the disk is full (\(code))", "free some space: writing resumes without a restart")
         case .SQLITE_IOERR: return (.notWritable, "\(failed) (\(code))", "check the disk: writing resumes without a restart once it works")
-        case .SQLITE_READONLY: return (.notWritable, "the file may not be written (\(code))", "check the rights of the file and its directory")
+        case .SQLITE_READONLY:
+            return (.notWritable, "the file may not be written (\(code))", "check the rights of the file and its directory")
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             return (.notWritable, "another program holds the file (\(code))", "close the program that writes to it: writing then resumes")
         case .SQLITE_CANTOPEN: return (.unreachable, "can't be opened (\(code))", "check that the directory is there and may be written")
         case .SQLITE_NOTADB: return (.notALog, "not a SQLite file (\(code))", "give the path of a log, or of a file that isn't there yet")
-        case .SQLITE_CORRUPT: return (.damaged, "the file is damaged (\(code))", "restore it from a copy; `log verify` says how far it is intact, and `log rebuild` rebuilds what is derived")
+        case .SQLITE_CORRUPT:
+            return (
+                .damaged, "the file is damaged (\(code))",
+                "restore it from a copy; `log verify` says how far it is intact, and `log rebuild` rebuilds what is derived"
+            )
         case .SQLITE_CONSTRAINT: return (.damaged, "a row is there already (\(code))", "run `log verify`: something else wrote to the log")
         default: return (.unreachable, code, "see whether the file is there, a log, and may be read")
         }

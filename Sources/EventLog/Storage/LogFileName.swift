@@ -6,11 +6,11 @@
 // regular file is refused before it is opened, since opening a pipe waits for who writes it.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 enum LogFileName {

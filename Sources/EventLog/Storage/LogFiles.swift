@@ -7,11 +7,11 @@
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 struct FileIdentity: Hashable, Sendable {
@@ -71,17 +71,19 @@ final class LogFiles: Sendable {
 
     func error(_ trouble: Trouble) -> LogError {
         let file = Part.allCases.firstIndex(of: trouble.part).map { paths[$0] } ?? path
-        let problem = switch trouble {
-        case .gone: "\(file) was moved or deleted while the log was open"
-        case .replaced: "\(file) was replaced by another file while the log was open"
-        }
-        let hint = switch trouble.part {
-        case .database:
-            "move the log's file back with its -wal and -shm, and writing resumes; "
-                + "or stop this process and start it on a copy (until it ends, what it wrote can be read under /proc/\(getpid())/fd)"
-        case .wal, .index:
-            "stop this process with SIGTERM, which saves the file's content into \(path), and start it again; or move the file back, and writing resumes"
-        }
+        let problem =
+            switch trouble {
+            case .gone: "\(file) was moved or deleted while the log was open"
+            case .replaced: "\(file) was replaced by another file while the log was open"
+            }
+        let hint =
+            switch trouble.part {
+            case .database:
+                "move the log's file back with its -wal and -shm, and writing resumes; "
+                    + "or stop this process and start it on a copy (until it ends, what it wrote can be read under /proc/\(getpid())/fd)"
+            case .wal, .index:
+                "stop this process with SIGTERM, which saves the file's content into \(path), and start it again; or move the file back, and writing resumes"
+            }
         return LogError(.notWritable, operation: "append to", path: path, problem: problem, hint: hint)
     }
 }

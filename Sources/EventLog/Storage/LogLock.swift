@@ -5,11 +5,11 @@
 // inherited by the processes it starts.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 import Synchronization
 

@@ -5,7 +5,7 @@
 // Its two functions for that are glibc's alone, so they are looked up by name; where they are missing nothing is lost.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 package enum MemoryHabits {
@@ -18,20 +18,20 @@ package enum MemoryHabits {
     /// Once in a process, before it starts threads.
     package static func settle() {
         #if canImport(Glibc)
-        // Parameters of mallopt(3).
-        let (mmapThreshold, arenaMax): (Int32, Int32) = (-3, -8)
-        guard let symbol = dlsym(nil, "mallopt") else { return }
-        let mallopt = unsafeBitCast(symbol, to: (@convention(c) (Int32, Int32) -> Int32).self)
-        _ = mallopt(mmapThreshold, ownBlockBytes)
-        _ = mallopt(arenaMax, arenas)
+            // Parameters of mallopt(3).
+            let (mmapThreshold, arenaMax): (Int32, Int32) = (-3, -8)
+            guard let symbol = dlsym(nil, "mallopt") else { return }
+            let mallopt = unsafeBitCast(symbol, to: (@convention(c) (Int32, Int32) -> Int32).self)
+            _ = mallopt(mmapThreshold, ownBlockBytes)
+            _ = mallopt(arenaMax, arenas)
         #endif
     }
 
     /// Gives the system back what was freed and the library still keeps.
     static func giveBackFreed() {
         #if canImport(Glibc)
-        guard let symbol = dlsym(nil, "malloc_trim") else { return }
-        _ = unsafeBitCast(symbol, to: (@convention(c) (Int) -> Int32).self)(0)
+            guard let symbol = dlsym(nil, "malloc_trim") else { return }
+            _ = unsafeBitCast(symbol, to: (@convention(c) (Int) -> Int32).self)(0)
         #endif
     }
 }

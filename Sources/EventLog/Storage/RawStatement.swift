@@ -53,7 +53,11 @@ struct RawStatement {
     /// The bytes must stay where they are until the statement ran.
     @inline(__always)
     func bindBlob(_ index: Int32, _ bytes: UnsafeRawBufferPointer) {
-        if bytes.isEmpty { sqlite3_bind_zeroblob(handle, index, 0) } else { sqlite3_bind_blob(handle, index, bytes.baseAddress, Int32(bytes.count), nil) }
+        if bytes.isEmpty {
+            sqlite3_bind_zeroblob(handle, index, 0)
+        } else {
+            sqlite3_bind_blob(handle, index, bytes.baseAddress, Int32(bytes.count), nil)
+        }
     }
 
     // MARK: - Running

@@ -10,9 +10,13 @@ enum SideTables {
     static func replace(_ tables: [String], _ db: Database) throws {
         try db.inTransaction {
             for table in tables {
-                guard let sql = try String.fetchOne(db, sql: "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", arguments: [table])
+                guard
+                    let sql = try String.fetchOne(
+                        db, sql: "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", arguments: [table])
                 else { continue }
-                let others = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master WHERE name LIKE ?", arguments: ["damaged_\(table)_%"]) ?? 0
+                let others =
+                    try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master WHERE name LIKE ?", arguments: ["damaged_\(table)_%"])
+                    ?? 0
                 try db.execute(sql: "ALTER TABLE \(table) RENAME TO damaged_\(table)_\(others + 1)")
                 try db.execute(sql: sql)
             }

@@ -60,7 +60,9 @@ final class SubjectIndex: Sendable {
 
         /// A pool in whose namespace the source puts all it speaks of; nil where there is none.
         func pool(ofSource source: NameID) -> NameID? {
-            guard source.index < sourcePools.count, sourcePools[source.index] != 0, sourcePools[source.index] != Self.mixed else { return nil }
+            guard source.index < sourcePools.count, sourcePools[source.index] != 0, sourcePools[source.index] != Self.mixed else {
+                return nil
+            }
             return NameID(sourcePools[source.index])
         }
 
@@ -80,9 +82,10 @@ final class SubjectIndex: Sendable {
         mutating func note(_ note: Note, _ table: inout NameTable) {
             let (subject, source) = (note.subject.index, note.source.index)
             makeRoom(for: subject, source: source)
-            undo.append(Undo(
-                subject: subject, source: source, pool: pools[subject], lastSeq: lastSeqs[subject], highestID: highestIDs[source],
-                role: roles[subject], sourcePool: sourcePools[source]))
+            undo.append(
+                Undo(
+                    subject: subject, source: source, pool: pools[subject], lastSeq: lastSeqs[subject], highestID: highestIDs[source],
+                    role: roles[subject], sourcePool: sourcePools[source]))
             lastSeqs[subject] = note.seq
             if let integerID = note.integerID, integerID > highestIDs[source] { highestIDs[source] = integerID }
             roles[subject] |= note.role.rawValue
@@ -144,7 +147,11 @@ final class SubjectIndex: Sendable {
 
     func durableLastSeq(of subject: NameID) -> Position { state.withLock { $0.durableLastSeq(of: subject) } }
 
-    var bytes: Int { state.withLock { $0.pools.capacity * 4 + $0.lastSeqs.capacity * 8 + $0.highestIDs.capacity * 8 + $0.roles.capacity + $0.sourcePools.capacity * 4 } }
+    var bytes: Int {
+        state.withLock {
+            $0.pools.capacity * 4 + $0.lastSeqs.capacity * 8 + $0.highestIDs.capacity * 8 + $0.roles.capacity + $0.sourcePools.capacity * 4
+        }
+    }
 
     // MARK: - Checkpoint
 

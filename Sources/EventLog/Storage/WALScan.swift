@@ -123,7 +123,10 @@ struct WALScan {
             var (a, b) = (before.first, before.second)
             var offset = range.lowerBound
             while offset < range.upperBound {
-                let (x, y) = (raw.loadUnaligned(fromByteOffset: offset, as: UInt32.self), raw.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self))
+                let (x, y) = (
+                    raw.loadUnaligned(fromByteOffset: offset, as: UInt32.self),
+                    raw.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self)
+                )
                 a = a &+ (isBigEndian ? UInt32(bigEndian: x) : UInt32(littleEndian: x)) &+ b
                 b = b &+ (isBigEndian ? UInt32(bigEndian: y) : UInt32(littleEndian: y)) &+ a
                 offset += 8

@@ -65,7 +65,9 @@ package struct LogImport: ~Copyable {
         let commit = place.commit ?? seq
         if let pending, pending.commit != commit { try write(pending) }
         let expected = log.head.seq + Int64(pending?.events ?? 0) + 1
-        guard seq == expected else { throw fault("its seq is \(seq) where \(expected) belongs: an export from the first position on is needed") }
+        guard seq == expected else {
+            throw fault("its seq is \(seq) where \(expected) belongs: an export from the first position on is needed")
+        }
         var next = pending ?? Pending(commit: commit, at: at)
         guard next.at == at else { throw fault("its time is not that of its commit") }
         // Only an export has names as they were stored; what was followed tells a name and its namespace.

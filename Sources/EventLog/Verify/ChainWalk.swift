@@ -32,7 +32,8 @@ struct ChainWalk {
 
     init(_ db: Database, logID: [UInt8], after position: Position = 0) throws {
         (head, nameCount, link) = (.empty, 0, CommitHash.genesis(logID: logID))
-        commits = try RawStatement(db, "SELECT first_seq, last_seq, at, last_name, hash FROM commits WHERE first_seq > ? ORDER BY first_seq")
+        commits = try RawStatement(
+            db, "SELECT first_seq, last_seq, at, last_name, hash FROM commits WHERE first_seq > ? ORDER BY first_seq")
         names = try RawStatement(db, "SELECT id, text FROM names WHERE id > ? ORDER BY id")
         events = try RawStatement(db, "SELECT \(EventRows.columns) FROM events WHERE seq > ? ORDER BY seq")
         if position > 0 { try believe(db, position) }
@@ -42,7 +43,8 @@ struct ChainWalk {
     }
 
     private mutating func believe(_ db: Database, _ position: Position) throws {
-        let before = try RawStatement(db, "SELECT last_seq, at, last_name, hash FROM commits WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1")
+        let before = try RawStatement(
+            db, "SELECT last_seq, at, last_name, hash FROM commits WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1")
         before.bind(1, position)
         guard try before.step(), before.integer(0) == position else { throw chain(position, "no commit ends here") }
         head = Head(seq: position, at: LogTime(microseconds: before.integer(1)))
@@ -81,7 +83,9 @@ struct ChainWalk {
         guard last >= nameCount else { throw chain(seq, "its commit counts fewer names than the one before") }
         while nameCount < last {
             let expected = nameCount + 1
-            guard try names.step(), names.integer(0) == expected, !names.bytes(1).isEmpty else { throw chain(seq, "name \(expected) is missing") }
+            guard try names.step(), names.integer(0) == expected, !names.bytes(1).isEmpty else {
+                throw chain(seq, "name \(expected) is missing")
+            }
             hash.add(name: names.bytes(1))
             nameCount = expected
         }

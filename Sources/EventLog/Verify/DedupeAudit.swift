@@ -41,7 +41,9 @@ struct DedupeAudit {
             guard run.firstSeq == covered + 1, run.lastSeq >= run.firstSeq else { throw fault(covered + 1, "no run of ids begins here") }
             covered = run.lastSeq
             guard let found = try found(in: run, read) else { continue }
-            guard found == sum else { throw fault(run.firstSeq, "the run of ids of positions \(run.firstSeq) to \(run.lastSeq) is not theirs") }
+            guard found == sum else {
+                throw fault(run.firstSeq, "the run of ids of positions \(run.firstSeq) to \(run.lastSeq) is not theirs")
+            }
         }
     }
 
@@ -56,7 +58,9 @@ struct DedupeAudit {
                 isLive = try Int.fetchOne(db, sql: "SELECT state FROM dedupe_runs WHERE run = ?", arguments: [run.id]) == 1
                 guard isLive else { return }
                 for first in stride(from: start, to: end, by: Self.bucketsAtOnce) {
-                    for entry in try run.entries(ofBuckets: first..<min(first + Self.bucketsAtOnce, end), db) { found &+= ByteHash.mix(entry) }
+                    for entry in try run.entries(ofBuckets: first..<min(first + Self.bucketsAtOnce, end), db) {
+                        found &+= ByteHash.mix(entry)
+                    }
                 }
             }
             start = end

@@ -38,7 +38,8 @@ struct DuplicateSearch {
         let rows = try RawStatement(db, "SELECT seq, source, id FROM events WHERE seq > ? AND seq <= ? ORDER BY seq")
         rows.bind(1, start)
         rows.bind(2, last)
-        let compare = try RawStatement(db, "SELECT 1 FROM events AS a, events AS b WHERE a.seq = ? AND b.seq = ? AND a.source = b.source AND a.id IS b.id")
+        let compare = try RawStatement(
+            db, "SELECT 1 FROM events AS a, events AS b WHERE a.seq = ? AND b.seq = ? AND a.source = b.source AND a.id IS b.id")
         while try rows.step() {
             let source = NameID(UInt32(truncatingIfNeeded: rows.integer(1)))
             let (id, text) = rows.storedID(2)
@@ -51,7 +52,8 @@ struct DuplicateSearch {
                 let isSame = try compare.step()
                 compare.reset()
                 if isSame {
-                    throw LogVerifier.Found(fault: .init(part: .duplicate, position: seq, problem: "its source and id are those of position \(first)"))
+                    throw LogVerifier.Found(
+                        fault: .init(part: .duplicate, position: seq, problem: "its source and id are those of position \(first)"))
                 }
             }
             firsts[hash, default: []].append(seq)

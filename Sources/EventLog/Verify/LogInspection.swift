@@ -22,7 +22,10 @@ package struct LogLoss: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String {
         guard missing > 0 else { return problem }
-        let which = missing == 1 ? "the acknowledged event at position \(acknowledged) is" : "\(missing) acknowledged events, positions \(head + 1) to \(acknowledged), are"
+        let which =
+            missing == 1
+            ? "the acknowledged event at position \(acknowledged) is"
+            : "\(missing) acknowledged events, positions \(head + 1) to \(acknowledged), are"
         return "\(which) missing: \(problem)"
     }
 
@@ -53,7 +56,9 @@ struct LogInspection {
         let mark: HeadMark? = if case .mark(let mark) = HeadMark.read(of: path) { mark } else { nil }
         guard hasDatabase else {
             guard let mark, mark.head.seq > 0 else { return nil }
-            return LogLoss(head: 0, acknowledged: mark.head.seq, problem: "\(path) is not there or empty, and \(HeadMark.path(of: path)) says that it held a log")
+            return LogLoss(
+                head: 0, acknowledged: mark.head.seq,
+                problem: "\(path) is not there or empty, and \(HeadMark.path(of: path)) says that it held a log")
         }
         let wal = isWritten ? nil : try WALScan.loss(inFileAt: path + "-wal")
         guard wal != nil || mark != nil else { return nil }
@@ -68,7 +73,9 @@ struct LogInspection {
         guard let mark, mark.head.seq > 0 else { return nil }
         if found.logID.isEmpty { return loss("\(path) holds no log, and \(HeadMark.path(of: path)) says that it held one") }
         if mark.logID != found.logID { return loss("\(path) is another log than the one that was written here") }
-        if mark.head.seq > found.head { return loss("\(path) ends at position \(found.head), and \(HeadMark.path(of: path)) says \(mark.head.seq)") }
+        if mark.head.seq > found.head {
+            return loss("\(path) ends at position \(found.head), and \(HeadMark.path(of: path)) says \(mark.head.seq)")
+        }
         if found.link != mark.link {
             return loss("\(path) holds another commit at position \(mark.head.seq) than the one that was acknowledged")
         }
@@ -91,10 +98,14 @@ struct LogInspection {
     private func content(at position: Position?) throws -> Content? {
         try connect().read { db in
             guard try db.tableExists("commits"), try db.tableExists("log_info") else { return nil }
-            let id = try Row.fetchOne(db, sql: "SELECT id FROM log_info").map { row in try row.withUnsafeData(atIndex: 0) { Array($0 ?? .init()) } }
+            let id = try Row.fetchOne(db, sql: "SELECT id FROM log_info").map { row in
+                try row.withUnsafeData(atIndex: 0) { Array($0 ?? .init()) }
+            }
             var content = Content(logID: id ?? [], head: try LogCatalog.lastCommit(db)?.head.seq ?? 0)
-            if let position, let row = try Row.fetchOne(
-                db, sql: "SELECT last_seq, hash FROM commits WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1", arguments: [position]),
+            if let position,
+                let row = try Row.fetchOne(
+                    db, sql: "SELECT last_seq, hash FROM commits WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
+                    arguments: [position]),
                 row[0] == position
             {
                 content.link = try row.withUnsafeData(atIndex: 1) { Array($0 ?? .init()) }
@@ -130,14 +141,18 @@ extension EventLog {
 
     private static func keepRemains(of path: String, _ loss: LogLoss) throws(LogError) -> String? {
         let wal = path + "-wal"
-        guard let bytes = try? FileManager.default.attributesOfItem(atPath: wal)[.size] as? NSNumber, bytes.int64Value > 0 else { return nil }
+        guard let bytes = try? FileManager.default.attributesOfItem(atPath: wal)[.size] as? NSNumber, bytes.int64Value > 0 else {
+            return nil
+        }
         let kept = "\(wal).lost-\(loss.head)"
         // Of an earlier try that was broken off: the file may hold less by now.
         guard !FileManager.default.fileExists(atPath: kept) else { return kept }
         do {
             try FileManager.default.copyItem(atPath: wal, toPath: kept)
         } catch {
-            throw LogError(.unreachable, operation: "keep a copy of", path: wal, problem: "\(error)", hint: "make room, and see that the directory may be written")
+            throw LogError(
+                .unreachable, operation: "keep a copy of", path: wal, problem: "\(error)",
+                hint: "make room, and see that the directory may be written")
         }
         return kept
     }
@@ -148,13 +163,17 @@ extension EventLog {
         while head.seq < loss.acknowledged {
             var batch = EventBatch()
             for seq in (head.seq + 1)...min(head.seq + Self.lostPerCommit, loss.acknowledged) {
-                batch.append(.positionLost, source: "greenroom/log", id: String(seq), subject: "greenroom", body: seq == loss.head + 1 ? Self.body(loss) : [])
+                batch.append(
+                    .positionLost, source: "greenroom/log", id: String(seq), subject: "greenroom",
+                    body: seq == loss.head + 1 ? Self.body(loss) : [])
             }
             // Written inline: it is answered before this returns.
             let failure = Mutex<AppendError?>(nil)
             append(batch) { result in if case .failure(let error) = result { failure.withLock { $0 = error } } }
             if let failure = failure.withLock({ $0 }) {
-                throw LogError(.notWritable, operation: "go on with", path: path, problem: "\(failure)", hint: "run it again: it continues where it stopped")
+                throw LogError(
+                    .notWritable, operation: "go on with", path: path, problem: "\(failure)",
+                    hint: "run it again: it continues where it stopped")
             }
         }
     }

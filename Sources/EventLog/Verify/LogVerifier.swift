@@ -63,7 +63,9 @@ struct LogVerifier {
         try read { db in
             var walk = try ChainWalk(db, logID: logID, after: start)
             // The link it believes must be the one that was worked out.
-            if start > 0, walk.link != before { throw Found(fault: .init(part: .chain, position: start, problem: "its commit was changed meanwhile")) }
+            if start > 0, walk.link != before {
+                throw Found(fault: .init(part: .chain, position: start, problem: "its commit was changed meanwhile"))
+            }
             // What was sound before a fault counts.
             defer { (report.head, report.names, report.lastHash) = (walk.head, walk.nameCount, walk.link) }
             let last = min(start + Self.stretchEvents, end)
@@ -78,7 +80,9 @@ struct LogVerifier {
         let (seq, subject) = (row.seq, Int(row.subject))
         if subject >= lastSeqs.count { lastSeqs.append(contentsOf: repeatElement(0, count: subject + 1 - lastSeqs.count)) }
         guard row.previous == lastSeqs[subject] else {
-            throw Found(fault: .init(part: .previous, position: seq, problem: "its subject's event before is at \(lastSeqs[subject]), not \(row.previous)"))
+            throw Found(
+                fault: .init(
+                    part: .previous, position: seq, problem: "its subject's event before is at \(lastSeqs[subject]), not \(row.previous)"))
         }
         lastSeqs[subject] = seq
         let idHash = row.id.hash(source: NameID(row.source), key: duplicates.key, row.idText)
@@ -94,9 +98,12 @@ struct LogVerifier {
     private func checkKinds(_ db: Database) throws {
         let rows = try Row.fetchAll(db, sql: "SELECT kind, name, carries_pool, carries_worker FROM kinds ORDER BY kind")
         // Read without being opened for writing, a file of an older version ends with the kinds of its time.
-        let sound = rows.count >= Self.kindsAtFirst && rows.count <= EventKind.allCases.count && zip(rows, EventKind.allCases).allSatisfy { row, kind in
-            row[0] == Int64(kind.rawValue) && row[1] == kind.name && row[2] == kind.shape.carriesPool && row[3] == kind.shape.carriesWorker
-        }
+        let sound =
+            rows.count >= Self.kindsAtFirst && rows.count <= EventKind.allCases.count
+            && zip(rows, EventKind.allCases).allSatisfy { row, kind in
+                row[0] == Int64(kind.rawValue) && row[1] == kind.name && row[2] == kind.shape.carriesPool
+                    && row[3] == kind.shape.carriesWorker
+            }
         guard sound else { throw Found(fault: .init(part: .derived, position: 0, problem: "the table of kinds is not this version's")) }
     }
 }
@@ -123,7 +130,9 @@ extension EventLog {
             }
             let queue = try opening.connectionForVerifying()
             let id = try queue.read { db in
-                try Row.fetchOne(db, sql: "SELECT id FROM log_info").map { row in try row.withUnsafeData(atIndex: 0) { Array($0 ?? .init()) } }
+                try Row.fetchOne(db, sql: "SELECT id FROM log_info").map { row in
+                    try row.withUnsafeData(atIndex: 0) { Array($0 ?? .init()) }
+                }
             }
             var verifier = try LogVerifier(logID: id ?? [], progress: progress) { body in try queue.read(body) }
             var report = try verifier.verify()
@@ -153,10 +162,13 @@ extension EventLog {
                     var walk = try ChainWalk(db, logID: catalog.logID, after: start)
                     defer { (report.head, report.names, report.lastHash) = (walk.head, walk.nameCount, walk.link) }
                     let end = min(last, start.addingReportingOverflow(LogVerifier.stretchEvents).partialValue)
-                    while try walk.next(through: end, { row in
-                        report.events += 1
-                        if row.seq % LogVerifier.progressEvery == 0 { progress(row.seq) }
-                    }) { report.commits += 1 }
+                    while try walk.next(
+                        through: end,
+                        { row in
+                            report.events += 1
+                            if row.seq % LogVerifier.progressEvery == 0 { progress(row.seq) }
+                        })
+                    { report.commits += 1 }
                     guard walk.head.seq < last else { return false }
                     if walk.head.seq > start, try LogCatalog.lastCommit(db)?.head.seq ?? 0 > walk.head.seq { return true }
                     try walk.expectEnd()

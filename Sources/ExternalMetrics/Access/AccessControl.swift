@@ -47,7 +47,8 @@ final class AccessControl: Sendable {
     private let reviews: ReviewCache<Question, AccessReview>
 
     init(
-        frontProxy: FrontProxy?, reviewer: (any AccessReviewing)?, allowsAnonymousDiscovery: Bool, uptimeMicroseconds: @escaping @Sendable () -> Int64
+        frontProxy: FrontProxy?, reviewer: (any AccessReviewing)?, allowsAnonymousDiscovery: Bool,
+        uptimeMicroseconds: @escaping @Sendable () -> Int64
     ) {
         self.frontProxy = Mutex(frontProxy)
         self.reviewer = reviewer
@@ -59,7 +60,9 @@ final class AccessControl: Sendable {
     // MARK: - Who
 
     /// Whether a connection's verified client certificate makes its `X-Remote-*` headers count.
-    func trusts(certificate der: [UInt8]) -> Bool { frontProxy.withLock { $0 }?.trusts(commonName: CertificateSubject.commonName(der: der)) ?? false }
+    func trusts(certificate der: [UInt8]) -> Bool {
+        frontProxy.withLock { $0 }?.trusts(commonName: CertificateSubject.commonName(der: der)) ?? false
+    }
 
     /// Who may speak for others from now on.
     func believe(_ proxy: FrontProxy?) { frontProxy.withLock { $0 = proxy } }
@@ -93,7 +96,9 @@ final class AccessControl: Sendable {
     func reviewed(_ credentials: Credentials, _ action: Action) async -> Verdict {
         guard case .bearer(let token) = credentials, let reviewer else { return now(credentials, action) ?? .unauthenticated }
         do throws(AccessReviewFault) {
-            let user = try await tokens.value(Self.digest(token)) { await Self.result { () throws(AccessReviewFault) in try await reviewer.user(presenting: token) } }
+            let user = try await tokens.value(Self.digest(token)) {
+                await Self.result { () throws(AccessReviewFault) in try await reviewer.user(presenting: token) }
+            }
             guard let user else { return .unauthenticated }
             guard let attributes = action.attributes else { return .allowed }
             let review = try await reviews.value(Question(user: user, action: attributes)) {
@@ -121,6 +126,7 @@ extension AccessControl.Action {
     var attributes: ResourceAttributes? {
         guard case .read(let metric, let namespace) = self else { return nil }
         // A request for a collection is a `list` in Kubernetes' reading, and HPA's own role has it.
-        return ResourceAttributes(group: ExternalMetricsAPI.group, version: ExternalMetricsAPI.version, resource: metric, namespace: namespace, verb: "list")
+        return ResourceAttributes(
+            group: ExternalMetricsAPI.group, version: ExternalMetricsAPI.version, resource: metric, namespace: namespace, verb: "list")
     }
 }

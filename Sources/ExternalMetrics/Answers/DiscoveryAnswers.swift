@@ -74,12 +74,14 @@ enum DiscoveryAnswers {
 
     /// With a slash it would be read as a subresource.
     private static func isResourceName(_ name: String) -> Bool {
-        !name.isEmpty && name.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-            default: "-_.:".utf8.contains(byte)
+        !name.isEmpty
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    true
+                default: "-_.:".utf8.contains(byte)
+                }
             }
-        }
     }
 
     private static func object(_ kind: String, _ apiVersion: String, _ write: (inout JSONWriter) -> Void) -> [UInt8] {

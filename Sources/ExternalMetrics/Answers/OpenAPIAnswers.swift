@@ -10,7 +10,8 @@ enum OpenAPIAnswers {
     static let version2 = Array(swagger.utf8)
     static let version3 = Array(openAPI.utf8)
     static let version3Index = Array(
-        #"{"paths":{"apis/external.metrics.k8s.io/v1beta1":{"serverRelativeURL":"\#(ExternalMetricsAPI.openAPIPath)?hash=\#(Answer.hash(version3))"}}}"#.utf8)
+        #"{"paths":{"apis/external.metrics.k8s.io/v1beta1":{"serverRelativeURL":"\#(ExternalMetricsAPI.openAPIPath)?hash=\#(Answer.hash(version3))"}}}"#
+            .utf8)
 
     private static let listSchema = "io.k8s.metrics.pkg.apis.external_metrics.v1beta1.ExternalMetricValueList"
 

@@ -18,7 +18,8 @@ import Domain
 package enum PoolMetrics {
     /// In order of name.
     package static let names = [
-        "greenroom_arrivals_per_second", "greenroom_demand", "greenroom_desired_workers", "greenroom_oldest_wait_seconds", "greenroom_queue_depth",
+        "greenroom_arrivals_per_second", "greenroom_demand", "greenroom_desired_workers", "greenroom_oldest_wait_seconds",
+        "greenroom_queue_depth",
     ]
 
     /// - Parameter staleAfterSeconds: what was observed longer ago is left out, as is what was never good.

@@ -40,7 +40,8 @@ package final class ViewMetricSource: MetricSource {
     ///   - now: the time that values are stamped with.
     ///   - uptimeMicroseconds: a clock that never goes back, by which snapshots age.
     package init(
-        _ readings: @escaping @Sendable () async -> MetricReadings, freshness: Freshness = Freshness(), now: @escaping @Sendable () -> LogTime,
+        _ readings: @escaping @Sendable () async -> MetricReadings, freshness: Freshness = Freshness(),
+        now: @escaping @Sendable () -> LogTime,
         uptimeMicroseconds: @escaping @Sendable () -> Int64 = MeasuringClock.microseconds
     ) {
         self.readings = readings

@@ -20,7 +20,8 @@ enum APIRequest: Hashable, Sendable {
 
     init(_ head: HTTPRequest) throws(StatusAnswer) {
         guard head.method == .get || head.method == .head else {
-            throw StatusAnswer(.methodNotAllowed, "the server does not allow this method on the requested resource: metrics are only read, by GET")
+            throw StatusAnswer(
+                .methodNotAllowed, "the server does not allow this method on the requested resource: metrics are only read, by GET")
         }
         let parts = (head.path ?? "/").split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         self = try Self.target(parts.first ?? "", query: parts.count > 1 ? parts[1] : "")
@@ -38,7 +39,10 @@ enum APIRequest: Hashable, Sendable {
         default: break
         }
         guard segments.count == 6, segments[..<4] == ["apis", "external.metrics.k8s.io", "v1beta1", "namespaces"] else {
-            throw StatusAnswer(.notFound, "the server could not find the requested resource: values are at \(ExternalMetricsAPI.versionPath)/namespaces/NAMESPACE/METRIC")
+            throw StatusAnswer(
+                .notFound,
+                "the server could not find the requested resource: values are at \(ExternalMetricsAPI.versionPath)/namespaces/NAMESPACE/METRIC"
+            )
         }
         return .values(namespace: try name(segments[4], "namespace"), metric: try name(segments[5], "metric"), query: String(query))
     }
@@ -64,16 +68,21 @@ struct ValuesQuery {
         var hasSelector = false
         for pair in query.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = PercentCoding.decodeQuery(parts[0]), let value = PercentCoding.decodeQuery(parts.count > 1 ? parts[1] : "") else {
+            guard let name = PercentCoding.decodeQuery(parts[0]), let value = PercentCoding.decodeQuery(parts.count > 1 ? parts[1] : "")
+            else {
                 throw StatusAnswer(.badRequest, "a query parameter is not UTF-8")
             }
             switch name {
             case "labelSelector":
-                guard !hasSelector else { throw StatusAnswer(.badRequest, "labelSelector is given twice: join the requirements with a comma") }
+                guard !hasSelector else {
+                    throw StatusAnswer(.badRequest, "labelSelector is given twice: join the requirements with a comma")
+                }
                 hasSelector = true
                 selector = try Self.selector(value)
             case "watch" where !["", "0", "false"].contains(value):
-                throw StatusAnswer(.methodNotAllowed, "the server does not allow this method on the requested resource: metrics can't be watched, only read")
+                throw StatusAnswer(
+                    .methodNotAllowed,
+                    "the server does not allow this method on the requested resource: metrics can't be watched, only read")
             case "fieldSelector" where !value.isEmpty:
                 throw StatusAnswer(.badRequest, "metrics have no fields to select by: use labelSelector")
             default: break

@@ -51,7 +51,9 @@ struct MetricsAPI: Sendable {
         case .unavailable(let problem):
             return StatusAnswer(.serviceUnavailable, "access could not be reviewed: \(problem)", retryAfterSeconds: 1).answer
         case .forbidden(let user, let reason):
-            guard case .read(let metric, let namespace) = action else { return StatusAnswer(.forbidden, "forbidden: User \"\(user)\"").answer }
+            guard case .read(let metric, let namespace) = action else {
+                return StatusAnswer(.forbidden, "forbidden: User \"\(user)\"").answer
+            }
             let because = reason.isEmpty ? "" : ": \(reason)"
             return StatusAnswer(
                 .forbidden,
@@ -85,14 +87,19 @@ struct MetricsAPI: Sendable {
         case .plain: return .document(DiscoveryAnswers.groupList(), ifNoneMatch: ifNoneMatch)
         case .aggregated(let version):
             return .document(
-                DiscoveryAnswers.aggregated(version: version, source.latest()), contentType: MediaTypes.aggregatedType(version), ifNoneMatch: ifNoneMatch)
+                DiscoveryAnswers.aggregated(version: version, source.latest()), contentType: MediaTypes.aggregatedType(version),
+                ifNoneMatch: ifNoneMatch)
         }
     }
 
     private static let notAcceptable = StatusAnswer(.notAcceptable, "only the following media types are accepted: application/json")
 
-    private func values(_ metric: String, in namespace: String, _ selector: LabelSelector, _ snapshot: MetricSnapshot) throws(StatusAnswer) -> Answer {
-        guard let selected = snapshot.series(metric, in: namespace, selectedBy: selector) else { throw Self.unknown(metric, namespace, snapshot) }
+    private func values(_ metric: String, in namespace: String, _ selector: LabelSelector, _ snapshot: MetricSnapshot) throws(StatusAnswer)
+        -> Answer
+    {
+        guard let selected = snapshot.series(metric, in: namespace, selectedBy: selector) else {
+            throw Self.unknown(metric, namespace, snapshot)
+        }
         return Answer.kubernetes(.ok, MetricValues.list(metric, selected))
     }
 
@@ -106,7 +113,9 @@ struct MetricsAPI: Sendable {
             known = "no pool is in namespace \"\(namespace)\""
         } else {
             let rest = names.count - namesListedMost
-            known = "namespace \"\(namespace)\" has \(names.prefix(namesListedMost).joined(separator: ", "))" + (rest > 0 ? " and \(rest) more" : "")
+            known =
+                "namespace \"\(namespace)\" has \(names.prefix(namesListedMost).joined(separator: ", "))"
+                + (rest > 0 ? " and \(rest) more" : "")
         }
         return StatusAnswer(.notFound, "\(ExternalMetricsAPI.group) \"\(metric)\" not found: \(known)", name: metric)
     }

@@ -38,7 +38,9 @@ struct LabelSelectorLexer {
                 index = end(of: characters, from: start) { operatorCharacters.contains($0) }
                 tokens.append(contentsOf: try operators(characters[start..<index], column: start + 1))
             } else {
-                index = end(of: characters, from: start) { !blanks.contains($0) && !brackets.contains($0) && !operatorCharacters.contains($0) }
+                index = end(of: characters, from: start) {
+                    !blanks.contains($0) && !brackets.contains($0) && !operatorCharacters.contains($0)
+                }
                 tokens.append(Token(kind: .word, text: String(characters[start..<index]), column: start + 1))
             }
         }

@@ -75,7 +75,9 @@ struct LabelSelectorParser {
     private mutating func key() throws(SyntaxError) -> String {
         let token = take()
         guard token.kind == .word else { throw unexpected(token, expected: "a label's key") }
-        if let problem = LabelSyntax.problem(ofKey: token.text) { throw SyntaxError(column: token.column, problem: "'\(token.text)': \(problem)") }
+        if let problem = LabelSyntax.problem(ofKey: token.text) {
+            throw SyntaxError(column: token.column, problem: "'\(token.text)': \(problem)")
+        }
         return token.text
     }
 
@@ -88,7 +90,9 @@ struct LabelSelectorParser {
     private mutating func word() throws(SyntaxError) -> String {
         let token = take()
         guard token.kind == .word else { throw unexpected(token, expected: "a value") }
-        if let problem = LabelSyntax.problem(ofValue: token.text) { throw SyntaxError(column: token.column, problem: "'\(token.text)': \(problem)") }
+        if let problem = LabelSyntax.problem(ofValue: token.text) {
+            throw SyntaxError(column: token.column, problem: "'\(token.text)': \(problem)")
+        }
         return token.text
     }
 

@@ -40,7 +40,9 @@ package struct ExternalMetricsConfiguration: Hashable, Sendable {
             throw Fault(field: "frontProxy", problem: "a proxy can only be known by its certificate: name the request-header CA's file")
         }
         if frontProxy == nil, tls.clientAuthorityFile != nil {
-            throw Fault(field: "tls.clientAuthorityFile", problem: "certificates of this CA would count for nothing: say which names may speak for others")
+            throw Fault(
+                field: "tls.clientAuthorityFile",
+                problem: "certificates of this CA would count for nothing: say which names may speak for others")
         }
     }
 }

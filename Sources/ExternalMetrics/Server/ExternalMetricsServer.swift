@@ -23,7 +23,8 @@ package final class ExternalMetricsServer: Sendable {
     ///   - trust: front proxies to begin with, where they aren't in the configuration.
     ///   - uptimeMicroseconds: a clock that never goes back, by which remembered reviews age.
     package static func start(
-        _ configuration: ExternalMetricsConfiguration, source: any MetricSource, access: (any AccessReviewing)?, trust: FrontProxyTrust? = nil, log: Logger,
+        _ configuration: ExternalMetricsConfiguration, source: any MetricSource, access: (any AccessReviewing)?,
+        trust: FrontProxyTrust? = nil, log: Logger,
         uptimeMicroseconds: @escaping @Sendable () -> Int64 = MeasuringClock.microseconds
     ) async throws -> ExternalMetricsServer {
         try configuration.validate()
@@ -37,9 +38,11 @@ package final class ExternalMetricsServer: Sendable {
             control.believe(trust.proxy)
         }
         let shared = MetricsShared(
-            api: MetricsAPI(access: control, source: source), waitingRequests: Gate(limit: configuration.limits.waitingRequests), metrics: RequestMetrics(), log: log)
+            api: MetricsAPI(access: control, source: source), waitingRequests: Gate(limit: configuration.limits.waitingRequests),
+            metrics: RequestMetrics(), log: log)
         let transport = try await TransportServer.start(
-            [.init(host: configuration.host, port: configuration.port, tls: tls)], eventLoops: configuration.eventLoops, limits: configuration.limits.ofTransport, log: log
+            [.init(host: configuration.host, port: configuration.port, tls: tls)], eventLoops: configuration.eventLoops,
+            limits: configuration.limits.ofTransport, log: log
         ) { _ in MetricsResponder(shared) }
         return ExternalMetricsServer(transport, shared, tls)
     }

@@ -22,7 +22,8 @@ package struct ExternalMetricsService: Service {
     ///   - frontProxies: who may speak for others, where it isn't in the configuration.
     ///   - onStart: called with the port once it is open.
     package init(
-        _ configuration: ExternalMetricsConfiguration, source: any MetricSource, access: (any AccessReviewing)?, frontProxies: FrontProxySource? = nil,
+        _ configuration: ExternalMetricsConfiguration, source: any MetricSource, access: (any AccessReviewing)?,
+        frontProxies: FrontProxySource? = nil,
         log: Logger, onStart: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.configuration = configuration

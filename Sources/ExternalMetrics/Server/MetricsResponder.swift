@@ -69,7 +69,8 @@ private final class MetricsRequest: RequestHandling {
         case .now(let answer): exchange.answer(answer)
         case .later(let work):
             guard shared.waitingRequests.enter() else {
-                return exchange.reject(StatusAnswer(.tooManyRequests, "too many requests wait already: try again", retryAfterSeconds: 1).answer)
+                return exchange.reject(
+                    StatusAnswer(.tooManyRequests, "too many requests wait already: try again", retryAfterSeconds: 1).answer)
             }
             exchange.run(behind: shared.waitingRequests) { await work() }
         }

@@ -21,7 +21,9 @@ struct Authorizer: Sendable {
     func admit(_ header: String?, for role: Role?, memory: inout Memory) throws(Problem) -> Principal? {
         guard let tokens, let role else { return nil }
         guard let header else {
-            throw Problem(.unauthenticated, "send `Authorization: Bearer TOKEN` with a token that has the role \(role.rawValue)", field: "authorization")
+            throw Problem(
+                .unauthenticated, "send `Authorization: Bearer TOKEN` with a token that has the role \(role.rawValue)",
+                field: "authorization")
         }
         let principal = try identify(header, tokens, &memory)
         guard principal.roles.contains(role) else {

@@ -47,8 +47,11 @@ struct LocalTrust: Sendable {
     private func check(_ origin: String, _ host: String) throws(Problem) {
         let usual = origin.hasPrefix("https://") ? 443 : 80
         let rest = origin.hasPrefix("https://") ? origin.dropFirst(8) : origin.hasPrefix("http://") ? origin.dropFirst(7) : ""
-        if let from = Authority(String(rest)), let to = Authority(host), from.host == to.host, (from.port ?? usual) == (to.port ?? usual) { return }
-        throw Problem(.forbidden, "a page of \(Self.shown(origin)) may not send requests to this server: only its own pages may", field: "origin")
+        if let from = Authority(String(rest)), let to = Authority(host), from.host == to.host, (from.port ?? usual) == (to.port ?? usual) {
+            return
+        }
+        throw Problem(
+            .forbidden, "a page of \(Self.shown(origin)) may not send requests to this server: only its own pages may", field: "origin")
     }
 
     private func check(_ contentType: String?, _ method: HTTPRequest.Method) throws(Problem) {
@@ -57,7 +60,9 @@ struct LocalTrust: Sendable {
         case .post:
             if let name, name == "application/json" || name.hasSuffix("+json") { return }
             throw Problem(
-                .unsupportedMediaType, "\(name.map { Self.shown($0) } ?? "no Content-Type") is not taken: send the object as application/json", field: "content-type")
+                .unsupportedMediaType,
+                "\(name.map { Self.shown($0) } ?? "no Content-Type") is not taken: send the object as application/json",
+                field: "content-type")
         case .put:
             // curl's own default is a form's type, and a browser asks before any PUT.
             guard let name, name == "text/plain" || name == "multipart/form-data" else { return }

@@ -2,11 +2,11 @@ import SmallFiles
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 // Which tokens are valid now?
@@ -92,7 +92,11 @@ final class TokenFile: Sendable {
         let isOpen = try Self.examine(path).mode & Self.others != 0
         let before = state.withLock { $0.table }
         let problem = (isOpen ? [Self.openProblem(path)] : []) + faults.map { "line \($0.line): \($0.problem)" }
-        let fault = Fault(path: path, problem: "\(problem.joined(separator: "; ")); until this is corrected the \(table.entries.count) valid lines count, and no other token")
+        let fault = Fault(
+            path: path,
+            problem:
+                "\(problem.joined(separator: "; ")); until this is corrected the \(table.entries.count) valid lines count, and no other token"
+        )
         replace(State(table: isOpen ? table.common(with: before) : table, stamp: seen, faulty: (seen, fault)))
         throw fault
     }
@@ -122,9 +126,9 @@ final class TokenFile: Sendable {
         guard stat(path, &found) == 0 else { throw Fault(path: path, problem: "can't be read: \(String(cString: strerror(errno)))") }
         if let kind = SmallFile.otherKind(found.st_mode) { throw Fault(path: path, problem: "\(SmallFile.Fault.notRegular(kind))") }
         #if os(Linux)
-        let changed = found.st_mtim
+            let changed = found.st_mtim
         #else
-        let changed = found.st_mtimespec
+            let changed = found.st_mtimespec
         #endif
         let stamp = Stamp(
             seconds: Int(changed.tv_sec), nanoseconds: Int(changed.tv_nsec), bytes: Int64(found.st_size), inode: UInt64(found.st_ino),

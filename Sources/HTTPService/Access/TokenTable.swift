@@ -48,10 +48,13 @@ struct TokenTable: Sendable {
             guard let token = words.first, token.first != UInt8(ascii: "#") else { continue }
             do throws(Fault) {
                 guard table.entries.count < entriesMost else { throw Fault(line: number + 1, problem: "more than \(entriesMost) tokens") }
-                table.entries.append(try entry(token: token, words: words.dropFirst().map { String(decoding: $0, as: UTF8.self) }, line: number + 1))
+                table.entries.append(
+                    try entry(token: token, words: words.dropFirst().map { String(decoding: $0, as: UTF8.self) }, line: number + 1))
             } catch { if faults.count < faultsKept { faults.append(error) } }
         }
-        if table.entries.isEmpty, faults.isEmpty { faults.append(Fault(line: 1, problem: "there is no token in it: write one `\(form)` a line")) }
+        if table.entries.isEmpty, faults.isEmpty {
+            faults.append(Fault(line: 1, problem: "there is no token in it: write one `\(form)` a line"))
+        }
         return (table, faults)
     }
 
@@ -60,7 +63,11 @@ struct TokenTable: Sendable {
 
     private static func entry(token: some Collection<UInt8>, words: [String], line: Int) throws(Fault) -> Entry {
         guard token.count >= tokenBytesLeast else {
-            throw Fault(line: line, problem: "the first word has \(token.count) bytes: a token, of at least \(tokenBytesLeast), must come first; make one with `openssl rand -hex 32`")
+            throw Fault(
+                line: line,
+                problem:
+                    "the first word has \(token.count) bytes: a token, of at least \(tokenBytesLeast), must come first; make one with `openssl rand -hex 32`"
+            )
         }
         guard token.count <= tokenBytesMost else { throw Fault(line: line, problem: "the token has more than \(tokenBytesMost) bytes") }
         guard let named = words.first else { throw Fault(line: line, problem: "no role after the token: give ingest, read or admin") }
@@ -71,16 +78,21 @@ struct TokenTable: Sendable {
             }
             roles.insert(role)
         }
-        guard words.count <= 2 else { throw Fault(line: line, problem: "more than a token, its roles and a name: write roles as ingest,read without spaces") }
+        guard words.count <= 2 else {
+            throw Fault(line: line, problem: "more than a token, its roles and a name: write roles as ingest,read without spaces")
+        }
         let name = words.count > 1 ? words[1] : "line \(line)"
         // The name goes into logs.
-        guard !isTokenLike(name) else { throw Fault(line: line, problem: "the name looks like a token, and names are logged: write `\(form)`") }
+        guard !isTokenLike(name) else {
+            throw Fault(line: line, problem: "the name looks like a token, and names are logged: write `\(form)`")
+        }
         return Entry(digest: SHA256.hash(data: Array(token)), roles: roles, name: name)
     }
 
     /// What `openssl rand -hex 32` and its like print.
     private static func isTokenLike(_ name: String) -> Bool {
-        name.utf8.count >= 32 && name.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x46).contains($0) || (0x61...0x66).contains($0) }
+        name.utf8.count >= 32
+            && name.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x46).contains($0) || (0x61...0x66).contains($0) }
     }
 
     /// Those of them that `other` has too, whatever their roles there.

@@ -16,7 +16,8 @@ enum EventAnswers {
         let asked = try EventQuestion(question, last: last)
         let streaming = Answer.Streaming(heartbeat: follows ? format.heartbeat : nil) { writer in
             var stream = EventStream(
-                log: question.parts.log, followers: question.shared.followers, question: asked, format: format, partEvents: question.limits.readEvents)
+                log: question.parts.log, followers: question.shared.followers, question: asked, format: format,
+                partEvents: question.limits.readEvents)
             if follows { try await stream.follow(to: writer) } else { try await stream.list(to: writer, until: last) }
         }
         var answer = Answer(contentType: format.contentType, .stream(streaming))

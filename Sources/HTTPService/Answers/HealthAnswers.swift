@@ -47,7 +47,8 @@ enum HealthAnswers {
         return answer
     }
 
-    private static func results(of checks: [ReadinessCheck], within seconds: Double) async -> [(name: String, isOK: Bool, detail: String?)] {
+    private static func results(of checks: [ReadinessCheck], within seconds: Double) async -> [(name: String, isOK: Bool, detail: String?)]
+    {
         let asked = checks.map { check in (name: check.name, answer: Task { await answer(of: check, within: seconds) }) }
         var results: [(name: String, isOK: Bool, detail: String?)] = []
         for (name, answer) in asked {
@@ -77,7 +78,8 @@ enum HealthAnswers {
     @Sendable static func metrics(_ question: Question) async throws -> Answer {
         guard let meters = question.shared.meters else { throw Problem(.notFound, "this server collects no metrics") }
         let wantsOpenMetrics = MediaType.accepts(question.head.headerFields[.accept], "application/openmetrics-text")
-        let type = wantsOpenMetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8"
+        let type =
+            wantsOpenMetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8"
         return Answer(contentType: type, .bytes(await meters.text(openMetrics: wantsOpenMetrics)))
     }
 }

@@ -13,7 +13,9 @@ enum PageAnswers {
 
     private static func page(version: String) -> String {
         let rows = RouteTable.all.map { route in
-            let path = route.method == .get && !route.template.contains("{") ? "<a href=\"\(route.template)\">\(route.template)</a>" : route.template
+            let path =
+                route.method == .get && !route.template.contains("{")
+                ? "<a href=\"\(route.template)\">\(route.template)</a>" : route.template
             return "<tr><td>\(route.method.rawValue)</td><td>\(path)</td><td>\(route.role?.rawValue ?? "")</td></tr>"
         }
         return """

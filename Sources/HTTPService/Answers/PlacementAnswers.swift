@@ -9,7 +9,8 @@ import HTTPTransport
 
 enum PlacementAnswers {
     @Sendable static func place(_ question: Question) async throws -> Answer {
-        let object = try RequestObject(question.body, known: ["actor", "pool", "template", "selector", "wait", "priority", "expectedMillis"])
+        let object = try RequestObject(
+            question.body, known: ["actor", "pool", "template", "selector", "wait", "priority", "expectedMillis"])
         let request = PlacementRequest(
             actor: try object.requiredText("actor"), pool: try object.requiredText("pool"), template: try object.text("template"),
             selector: try object.stringMap("selector").map { Trigger.Label(key: $0.key, value: $0.value) },

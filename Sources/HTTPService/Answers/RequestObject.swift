@@ -19,9 +19,13 @@ struct RequestObject {
         }
         for (name, value) in members {
             guard known.contains(name) else {
-                throw Problem(.invalidRequest, "unknown member \"\(String(name.prefix(64)))\": there are \(known.joined(separator: ", "))", field: String(name.prefix(64)))
+                throw Problem(
+                    .invalidRequest, "unknown member \"\(String(name.prefix(64)))\": there are \(known.joined(separator: ", "))",
+                    field: String(name.prefix(64)))
             }
-            guard values.updateValue(value, forKey: name) == nil else { throw Problem(.invalidRequest, "\(name) is given twice", field: name) }
+            guard values.updateValue(value, forKey: name) == nil else {
+                throw Problem(.invalidRequest, "\(name) is given twice", field: name)
+            }
         }
     }
 

@@ -2,9 +2,9 @@ import ControlLoop
 import Domain
 import HTTPTransport
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 // Which pools, workers and actors are there, now or at an earlier moment?
@@ -35,7 +35,8 @@ enum StateAnswers {
 
     @Sendable static func worker(_ question: Question) async throws -> Answer {
         let name = question.fullName("name")
-        return try ViewJSON.answer(try only(await (try plane(question)).workers(named: name), "worker", name) { QualifiedName.join($0.namespace, $0.name) })
+        return try ViewJSON.answer(
+            try only(await (try plane(question)).workers(named: name), "worker", name) { QualifiedName.join($0.namespace, $0.name) })
     }
 
     @Sendable static func actors(_ question: Question) async throws -> Answer {
@@ -85,7 +86,9 @@ enum StateAnswers {
         guard let moment = Moment(text) ?? LogTime(rfc3339: plusRestored(text)).map({ .time($0) }) else {
             throw Problem(.invalidRequest, "at must be a position or a time such as 2026-11-21T07:32:00Z", field: "at")
         }
-        guard let stateAt = question.parts.stateAt else { throw Problem(.invalidRequest, "this server has no access to history: leave out at", field: "at") }
+        guard let stateAt = question.parts.stateAt else {
+            throw Problem(.invalidRequest, "this server has no access to history: leave out at", field: "at")
+        }
         do throws(ControlFault) {
             return try await stateAt(moment)
         } catch {
@@ -124,7 +127,9 @@ extension Question {
     /// `NAMESPACE/NAME` of an actor or a worker, as far as it is said: by the path, or by `namespace` or `pool` beside it.
     func fullName(_ parameter: String) -> String {
         let name = self.parameter(parameter)
-        guard let namespace = path["namespace"] ?? query.text("namespace") ?? query.text("pool").map({ QualifiedName.namespace(ofPool: $0) }) else { return name }
+        guard
+            let namespace = path["namespace"] ?? query.text("namespace") ?? query.text("pool").map({ QualifiedName.namespace(ofPool: $0) })
+        else { return name }
         return path["namespace"] == nil ? QualifiedName.full(name, in: namespace) : QualifiedName.join(namespace, name)
     }
 }

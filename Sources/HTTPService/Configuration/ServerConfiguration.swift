@@ -4,11 +4,11 @@
 // alone: `validate()` refuses any other address. What it refuses, it refuses in a sentence that says what to do.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 package struct ServerConfiguration: Hashable, Sendable {
@@ -77,17 +77,24 @@ package struct ServerConfiguration: Hashable, Sendable {
     }
 
     package func validate() throws(Fault) {
-        if cleartext == nil, tls == nil { throw Fault(field: "http", problem: "neither a cleartext nor a TLS address is given: name at least one") }
+        if cleartext == nil, tls == nil {
+            throw Fault(field: "http", problem: "neither a cleartext nor a TLS address is given: name at least one")
+        }
         for (field, address) in [("http.cleartext", cleartext), ("http.tls", tls?.address)] {
             guard let address else { continue }
-            guard (0...65_535).contains(address.port) else { throw Fault(field: field, problem: "\(address.port) is no port: take one of 0 to 65535") }
+            guard (0...65_535).contains(address.port) else {
+                throw Fault(field: field, problem: "\(address.port) is no port: take one of 0 to 65535")
+            }
             guard tokensFile != nil || address.isLoopback else {
                 throw Fault(
                     field: field,
-                    problem: "\(address.host) is reachable from other machines, and without tokens anyone there could write events and policies: "
+                    problem:
+                        "\(address.host) is reachable from other machines, and without tokens anyone there could write events and policies: "
                         + "name a tokens file, or bind to 127.0.0.1")
             }
         }
-        guard (1...64).contains(eventLoops) else { throw Fault(field: "http.eventLoops", problem: "\(eventLoops) event loops: take 1 to 64") }
+        guard (1...64).contains(eventLoops) else {
+            throw Fault(field: "http.eventLoops", problem: "\(eventLoops) event loops: take 1 to 64")
+        }
     }
 }

@@ -17,7 +17,9 @@ extension ServiceParts {
                 return try PolicyReader.policies(from: text, source: "the request's body", now: now())
             } catch {
                 throw PolicyProblems(
-                    error.problems.map { PolicyProblems.Item(document: $0.document, line: $0.line, column: $0.column, path: $0.path, message: $0.message) })
+                    error.problems.map {
+                        PolicyProblems.Item(document: $0.document, line: $0.line, column: $0.column, path: $0.path, message: $0.message)
+                    })
             }
         }
         readiness.append(

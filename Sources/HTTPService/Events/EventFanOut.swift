@@ -252,7 +252,8 @@ final class EventFanOut: Sendable {
                 continue
             }
             let slice = Slice(
-                from: head, to: page.readTo, batches: page.batches, names: page.names, bytes: page.batches.reduce(0) { $0 + Self.bytes($1) })
+                from: head, to: page.readTo, batches: page.batches, names: page.names, bytes: page.batches.reduce(0) { $0 + Self.bytes($1) }
+            )
             guard let woken = publish(slice, number) else { return }
             head = page.readTo
             for waiter in woken { waiter.continuation.resume() }
@@ -261,7 +262,9 @@ final class EventFanOut: Sendable {
         }
     }
 
-    private static func bytes(_ batch: CommittedBatch) -> Int { batch.bytes.count + batch.events.count * MemoryLayout<CommittedEvent>.stride }
+    private static func bytes(_ batch: CommittedBatch) -> Int {
+        batch.bytes.count + batch.events.count * MemoryLayout<CommittedEvent>.stride
+    }
 
     private func begin(_ number: Int, at head: Position) -> Bool {
         let woken = state.withLock { state -> [Waiter]? in

@@ -41,7 +41,9 @@ package final class EventLogAccess: EventAppending, EventReading {
         let filter = EventFilter(question, names: log)
         let head = log.head.seq
         if filter.matchesNothing { return EventPage(batches: [], readTo: max(head, question.after), names: log) }
-        if head - question.after > Int64(Self.scanEvents), filter.subjects.count == 1, let page = try readSubject(filter.subjects[0], question, filter, head) {
+        if head - question.after > Int64(Self.scanEvents), filter.subjects.count == 1,
+            let page = try readSubject(filter.subjects[0], question, filter, head)
+        {
             return page
         }
         return try scan(question, filter, head)

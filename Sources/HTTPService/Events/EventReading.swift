@@ -26,7 +26,9 @@ package struct EventQuestion: Hashable, Sendable {
     /// Empty is all.
     package var kinds: Set<EventKind>
 
-    package init(after: Position, limit: Int, pool: String? = nil, subject: String? = nil, worker: String? = nil, kinds: Set<EventKind> = []) {
+    package init(
+        after: Position, limit: Int, pool: String? = nil, subject: String? = nil, worker: String? = nil, kinds: Set<EventKind> = []
+    ) {
         self.after = after
         self.limit = limit
         self.pool = pool
@@ -133,7 +135,9 @@ private struct NameMatch: Sendable {
     func matches(subject event: CommittedEvent) -> Bool {
         guard ids.contains(event.subject) else { return false }
         // Whoever is of that namespace now, with all its past: in logs of older times a name went from one namespace to another.
-        if event.subject == bare { return event.kind.isNamespaced && (isBareAtHome || !event.pool.isNone && Self.namespace(of: event.pool, names) == namespace) }
+        if event.subject == bare {
+            return event.kind.isNamespaced && (isBareAtHome || !event.pool.isNone && Self.namespace(of: event.pool, names) == namespace)
+        }
         // The pool NAMESPACE/NAME is not what was asked for by NAME.
         return event.kind.isNamespaced || event.subject == ids[0]
     }
@@ -144,5 +148,7 @@ private struct NameMatch: Sendable {
         return event.worker != bare || isBareAtHome
     }
 
-    private static func namespace(of pool: NameID, _ names: some LogNames) -> String { QualifiedName.namespace(ofPool: names.text(of: pool)) }
+    private static func namespace(of pool: NameID, _ names: some LogNames) -> String {
+        QualifiedName.namespace(ofPool: names.text(of: pool))
+    }
 }

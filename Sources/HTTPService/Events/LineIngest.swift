@@ -86,7 +86,8 @@ struct LineIngest {
     /// With no chunk at the log: what went wrong, and how many events are durable all the same.
     var problemToReport: Problem? {
         guard var problem, reader.batch.isEmpty else { return nil }
-        problem.detail += "; \(totals.accepted + totals.duplicates) events before it are durable (\(totals.accepted) new, \(totals.duplicates) known)"
+        problem.detail +=
+            "; \(totals.accepted + totals.duplicates) events before it are durable (\(totals.accepted) new, \(totals.duplicates) known)"
         for (name, value) in [("accepted", Int64(totals.accepted)), ("duplicates", Int64(totals.duplicates)), ("lastSeq", totals.lastSeq)] {
             problem.members.append(Problem.Member(name: name, json: Array(String(value).utf8)))
         }

@@ -4,7 +4,8 @@ import Domain
 
 extension OpenAPIDocument {
     /// Types as producers write them: those that Greenroom alone writes are left out.
-    private static let producedTypes = EventKind.allCases.filter { !$0.isOurs }.map { "\"\(EventKind.typePrefix)\($0.name)\"" }.joined(separator: ",")
+    private static let producedTypes = EventKind.allCases.filter { !$0.isOurs }.map { "\"\(EventKind.typePrefix)\($0.name)\"" }.joined(
+        separator: ",")
 
     static let schemas = """
         "CloudEvent":{"type":"object","required":["specversion","type","source","id"],"additionalProperties":{"type":["string","number","boolean"]},"properties":{

@@ -15,7 +15,10 @@ final class QuestionHandler: RequestHandling {
     private let principal: String?
     private let work: @Sendable (Question) async throws -> Answer
 
-    init(shared: ServiceShared, route: Route, head: HTTPRequest, principal: String?, work: @escaping @Sendable (Question) async throws -> Answer) {
+    init(
+        shared: ServiceShared, route: Route, head: HTTPRequest, principal: String?,
+        work: @escaping @Sendable (Question) async throws -> Answer
+    ) {
         self.shared = shared
         self.route = route
         self.head = head
@@ -47,9 +50,13 @@ final class QuestionHandler: RequestHandling {
             case .events: try query.flag("follow") ? (shared.followStreams, "open event streams") : (shared.questions, "requests")
             }
         let retryAfterSeconds = shared.limits.retryAfterSeconds
-        if exchange.loop.isDraining, gate.waits(in: shared) { throw Problem(.unavailable, "the server is stopping", retryAfterSeconds: retryAfterSeconds) }
+        if exchange.loop.isDraining, gate.waits(in: shared) {
+            throw Problem(.unavailable, "the server is stopping", retryAfterSeconds: retryAfterSeconds)
+        }
         guard gate.enter() else {
-            throw Problem(.overloaded, "\(gate.limit) \(what) are in flight, the limit: retry after \(retryAfterSeconds) s", retryAfterSeconds: retryAfterSeconds)
+            throw Problem(
+                .overloaded, "\(gate.limit) \(what) are in flight, the limit: retry after \(retryAfterSeconds) s",
+                retryAfterSeconds: retryAfterSeconds)
         }
         return gate
     }

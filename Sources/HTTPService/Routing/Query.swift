@@ -14,12 +14,14 @@ struct Query: Hashable, Sendable {
     init(_ text: Substring, known: [String]) throws(Problem) {
         for pair in text.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = PercentCoding.decodeQuery(parts[0]), let value = PercentCoding.decodeQuery(parts.count > 1 ? parts[1] : "") else {
+            guard let name = PercentCoding.decodeQuery(parts[0]), let value = PercentCoding.decodeQuery(parts.count > 1 ? parts[1] : "")
+            else {
                 throw Problem(.invalidRequest, "a query parameter is not UTF-8")
             }
             guard known.contains(name) else {
                 let names = known.isEmpty ? "this path takes none" : "this path takes \(known.joined(separator: ", "))"
-                throw Problem(.invalidRequest, "unknown query parameter \"\(String(name.prefix(64)))\": \(names)", field: String(name.prefix(64)))
+                throw Problem(
+                    .invalidRequest, "unknown query parameter \"\(String(name.prefix(64)))\": \(names)", field: String(name.prefix(64)))
             }
             guard values.updateValue(value, forKey: name) == nil else {
                 throw Problem(.invalidRequest, "\(name) is given twice", field: name)

@@ -41,7 +41,8 @@ struct Route: Sendable {
     var isOperational: Bool { isMetrics || (role == nil && template != "/") }
 
     init(
-        _ method: HTTPRequest.Method, _ template: String, role: Role?, query parameters: [String] = [], room: Room = .questions, _ work: Work
+        _ method: HTTPRequest.Method, _ template: String, role: Role?, query parameters: [String] = [], room: Room = .questions,
+        _ work: Work
     ) {
         self.method = method
         self.template = template

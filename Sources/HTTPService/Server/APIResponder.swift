@@ -49,18 +49,23 @@ final class APIResponder: Responder {
         let route = try shared.router.route(head.method, head.path ?? "/")
         exchange.route = route.index
         if exchange.isReserve, !route.isHealth {
-            throw Problem(.overloaded, "all \(limits.transport.connections) connections are taken: come again", retryAfterSeconds: limits.retryAfterSeconds)
+            throw Problem(
+                .overloaded, "all \(limits.transport.connections) connections are taken: come again",
+                retryAfterSeconds: limits.retryAfterSeconds)
         }
         let principal = try principal(facts, route, exchange)
         if let standingBy = shared.parts.standingBy, !route.isOperational {
             throw Problem(.unavailable, standingBy(), retryAfterSeconds: limits.retryAfterSeconds)
         }
         if let encoding = facts.contentEncoding, encoding != "identity" {
-            throw Problem(.unsupportedMediaType, "content-encoding \(String(encoding.prefix(64))) is not taken: send the body as it is", field: "content-encoding")
+            throw Problem(
+                .unsupportedMediaType, "content-encoding \(String(encoding.prefix(64))) is not taken: send the body as it is",
+                field: "content-encoding")
         }
         switch route.work {
         case .ingest: return try admitEvents(head, facts)
-        case .answer(let work): return .whole(QuestionHandler(shared: shared, route: route, head: head, principal: principal?.name, work: work))
+        case .answer(let work):
+            return .whole(QuestionHandler(shared: shared, route: route, head: head, principal: principal?.name, work: work))
         case .now(let answer): return .whole(immediate[route.index] ?? ImmediateHandler(answer))
         }
     }

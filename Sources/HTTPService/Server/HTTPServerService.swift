@@ -13,7 +13,8 @@ package struct HTTPServerService: Service {
 
     /// - Parameter onStart: called once the ports are open.
     package init(
-        _ configuration: ServerConfiguration, parts: ServiceParts, log: Logger, onStart: @escaping @Sendable (HTTPServer) async -> Void = { _ in }
+        _ configuration: ServerConfiguration, parts: ServiceParts, log: Logger,
+        onStart: @escaping @Sendable (HTTPServer) async -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.parts = parts

@@ -157,13 +157,17 @@ final class Connection: ChannelDuplexHandler {
         if let unwritableSince, now - unwritableSince > .seconds(limits.writeStallSeconds) { return closeNow() }
         for stream in Array(streams) { stream.checkTaken(now) }
         // An answer that the client's window holds back is held back for ever: nobody opens it any more.
-        if version == .http2, openRequests == 0, let inputClosedSince, now - max(inputClosedSince, lastRequestAt) > .seconds(limits.lingerSeconds) {
+        if version == .http2, openRequests == 0, let inputClosedSince,
+            now - max(inputClosedSince, lastRequestAt) > .seconds(limits.lingerSeconds)
+        {
             return closeNow()
         }
         if let drainingSince, openRequests == 0, now - drainingSince > .seconds(limits.lingerSeconds) { return closeNow() }
         guard openRequests == 0, !isDraining else { return }
         if isReserve, now - lastRequestAt > .seconds(limits.reserveSeconds) { return closeNow() }
-        if let pendingSince, version != .http2, unwritableSince == nil, now - pendingSince > .seconds(limits.stallSeconds) { return headerStalled() }
+        if let pendingSince, version != .http2, unwritableSince == nil, now - pendingSince > .seconds(limits.stallSeconds) {
+            return headerStalled()
+        }
         if now - lastRequestAt > .seconds(limits.idleSeconds) { drain() }
     }
 

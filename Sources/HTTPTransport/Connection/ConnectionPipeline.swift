@@ -41,7 +41,8 @@ enum ConnectionPipeline {
             eventLoop: eventLoop,
             configuration: .init(
                 maxIdleTime: nil, maxAge: nil, maxGraceTime: nil,
-                keepalive: .init(pingInterval: .seconds(max(limits.idleSeconds, 1)), ackTimeout: .seconds(max(limits.writeStallSeconds, 1)))))
+                keepalive: .init(pingInterval: .seconds(max(limits.idleSeconds, 1)), ackTimeout: .seconds(max(limits.writeStallSeconds, 1)))
+            ))
         let bound = NIOLoopBound(connection, eventLoop: eventLoop)
         let handler = NIOHTTP2Handler(
             mode: .server, eventLoop: eventLoop, connectionConfiguration: connectionConfiguration(limits),
@@ -59,7 +60,8 @@ enum ConnectionPipeline {
             }
         }
         try channel.pipeline.syncOperations.addHandlers([
-            StreamFeed(connection.loop.turns), EarlySettingsHandler(), AdvertisedStreams(limit: limits.streamsPerConnection), handler, manager, CloseOnError(connection),
+            StreamFeed(connection.loop.turns), EarlySettingsHandler(), AdvertisedStreams(limit: limits.streamsPerConnection), handler,
+            manager, CloseOnError(connection),
         ])
     }
 
@@ -97,11 +99,12 @@ enum ConnectionPipeline {
         parsing.maxHeaderListSize = limits.headerBytes
         parsing.maxHeaderFieldSize = limits.headerBytes
         let (front, pacing) = HTTP1Front.handlers(parsing, turns: connection.loop.turns)
-        try channel.pipeline.syncOperations.addHandlers(front + [
-            HTTP1Persistence(connection: connection, pacing: pacing, lingerSeconds: limits.lingerSeconds),
-            HTTP1ToHTTPServerCodec(secure: isSecure),
-            Exchange(loop: connection.loop, connection: connection),
-        ])
+        try channel.pipeline.syncOperations.addHandlers(
+            front + [
+                HTTP1Persistence(connection: connection, pacing: pacing, lingerSeconds: limits.lingerSeconds),
+                HTTP1ToHTTPServerCodec(secure: isSecure),
+                Exchange(loop: connection.loop, connection: connection),
+            ])
     }
 }
 

@@ -17,7 +17,8 @@ package enum HTTP1Front {
     ) -> (handlers: [any ChannelHandler], pacing: AnswerPacing) {
         let pacing = AnswerPacing()
         let handlers: [any ChannelHandler] = [
-            HTTPResponseEncoder(), RequestFeed(pacing, turns), ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)), HTTPServerPipelineHandler(), pacing,
+            HTTPResponseEncoder(), RequestFeed(pacing, turns), ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)),
+            HTTPServerPipelineHandler(), pacing,
         ]
         return (handlers, pacing)
     }
@@ -147,7 +148,9 @@ private final class RequestFeed: ChannelDuplexHandler {
     }
 
     private func feed(_ bytes: inout ByteBuffer, _ context: ChannelHandlerContext) {
-        while !pacing.isAnswering, turns.room > 0, let slice = bytes.readSlice(length: min(Self.sliceBytes, bytes.readableBytes)), slice.readableBytes > 0 {
+        while !pacing.isAnswering, turns.room > 0, let slice = bytes.readSlice(length: min(Self.sliceBytes, bytes.readableBytes)),
+            slice.readableBytes > 0
+        {
             context.fireChannelRead(wrapInboundOut(slice))
             turns.took(pacing.requests)
             pacing.requests = 0
@@ -192,6 +195,10 @@ private final class RequestFeed: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .inputClosed? = event as? ChannelEvent, held.readableBytes > 0 { hasHeldEnd = true } else { context.fireUserInboundEventTriggered(event) }
+        if case .inputClosed? = event as? ChannelEvent, held.readableBytes > 0 {
+            hasHeldEnd = true
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
     }
 }

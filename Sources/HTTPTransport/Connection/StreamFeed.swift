@@ -128,7 +128,11 @@ package final class StreamFeed: ChannelDuplexHandler {
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .inputClosed? = event as? ChannelEvent, held.readableBytes > 0 { hasHeldEnd = true } else { context.fireUserInboundEventTriggered(event) }
+        if case .inputClosed? = event as? ChannelEvent, held.readableBytes > 0 {
+            hasHeldEnd = true
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
     }
 }
 

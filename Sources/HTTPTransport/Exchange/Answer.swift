@@ -34,7 +34,9 @@ package struct Answer: Error, Sendable {
         fields = [.contentType: contentType]
     }
 
-    package static func json(_ bytes: [UInt8], status: HTTPResponse.Status = .ok) -> Answer { Answer(status, contentType: "application/json", .bytes(bytes)) }
+    package static func json(_ bytes: [UInt8], status: HTTPResponse.Status = .ok) -> Answer {
+        Answer(status, contentType: "application/json", .bytes(bytes))
+    }
 
     /// An object that `write` fills with members.
     package static func object(status: HTTPResponse.Status = .ok, _ write: (inout JSONWriter) -> Void) -> Answer {

@@ -32,7 +32,11 @@ extension Exchange {
             }
         case .streaming:
             if let unreadSince, now - unreadSince > .seconds(limits.writeStallSeconds) { return cutOff() }
-            if isPaused { lastProgressAt = now } else if still > .seconds(limits.idleSeconds) { receiver?.stopped(.streamStalled(limits), self) }
+            if isPaused {
+                lastProgressAt = now
+            } else if still > .seconds(limits.idleSeconds) {
+                receiver?.stopped(.streamStalled(limits), self)
+            }
         case .swallowing:
             if output == .ended, still > .seconds(limits.lingerSeconds) { cutOff() }
         case .idle, .complete: break

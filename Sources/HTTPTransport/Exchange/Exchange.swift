@@ -293,7 +293,9 @@ package final class Exchange: ChannelDuplexHandler {
     ///
     /// - Parameter waits: whether the work waits for something that may never come. It is then told to end when the server stops, or
     ///   when the client says no more.
-    package func run(behind gate: Gate, waits: Bool = false, priority: TaskPriority? = nil, _ work: @escaping @Sendable () async throws -> Answer) {
+    package func run(
+        behind gate: Gate, waits: Bool = false, priority: TaskPriority? = nil, _ work: @escaping @Sendable () async throws -> Answer
+    ) {
         let running = RunningAnswer(exchange: self, gate: gate, waits: waits)
         self.running = running
         let writer = AnswerWriter(running, eventLoop: loop.eventLoop)

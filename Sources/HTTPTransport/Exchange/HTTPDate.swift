@@ -1,11 +1,11 @@
 import Domain
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 // What time is it, as HTTP writes it?

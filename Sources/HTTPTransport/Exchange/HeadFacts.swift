@@ -35,7 +35,11 @@ package struct HeadFacts {
         switch name.utf8.count {
         case 4 where name == "host": rules.note(host: field.value)
         case 6:
-            if name == "accept" { accept = field.value } else if name == "expect" { expectation = field.value } else if name == "origin" {
+            if name == "accept" {
+                accept = field.value
+            } else if name == "expect" {
+                expectation = field.value
+            } else if name == "origin" {
                 origin = field.value
                 rules.noteOrigin()
             }

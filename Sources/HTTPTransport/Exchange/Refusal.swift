@@ -29,7 +29,9 @@ extension Refusal {
         Refusal(.headerTooLarge, "at most \(limits.headerCount) header fields of \(limits.headerBytes) bytes together are taken")
     }
 
-    static func headerStalled(_ limits: TransportLimits) -> Refusal { Refusal(.timeout, "the header did not end within \(limits.stallSeconds) s") }
+    static func headerStalled(_ limits: TransportLimits) -> Refusal {
+        Refusal(.timeout, "the header did not end within \(limits.stallSeconds) s")
+    }
 
     static func notHTTP(_ error: any Error) -> Refusal { Refusal(.malformed, "this is not HTTP/1.1: \(error)") }
 
@@ -49,9 +51,13 @@ extension Refusal {
         Refusal(.timeout, "the body stopped half way: nothing came for \(limits.stallSeconds) s")
     }
 
-    static func streamStalled(_ limits: TransportLimits) -> Refusal { Refusal(.timeout, "the stream stopped: nothing came for \(limits.idleSeconds) s") }
+    static func streamStalled(_ limits: TransportLimits) -> Refusal {
+        Refusal(.timeout, "the stream stopped: nothing came for \(limits.idleSeconds) s")
+    }
 
-    static func requestTooSlow(_ limits: TransportLimits) -> Refusal { Refusal(.timeout, "the request did not end within \(limits.requestSeconds) s") }
+    static func requestTooSlow(_ limits: TransportLimits) -> Refusal {
+        Refusal(.timeout, "the request did not end within \(limits.requestSeconds) s")
+    }
 
     static func bodiesFull(_ limits: TransportLimits) -> Refusal {
         Refusal(.overloaded, "the server holds too many bodies at the moment", retryAfterSeconds: limits.retryAfterSeconds)
@@ -60,7 +66,9 @@ extension Refusal {
     // MARK: - The answer
 
     static func answersFull(_ limits: TransportLimits) -> Refusal {
-        Refusal(.unavailable, "answers that clients haven't taken fill the memory there is for them", retryAfterSeconds: limits.retryAfterSeconds)
+        Refusal(
+            .unavailable, "answers that clients haven't taken fill the memory there is for them",
+            retryAfterSeconds: limits.retryAfterSeconds)
     }
 
     static func unanswered(_ limits: TransportLimits, seconds: Double) -> Refusal {
@@ -72,6 +80,8 @@ extension Refusal {
     }
 
     static var cancelled: Refusal {
-        Refusal(.unavailable, "the request ended before it was answered: its client stopped sending, or the server is stopping", retryAfterSeconds: 1)
+        Refusal(
+            .unavailable, "the request ended before it was answered: its client stopped sending, or the server is stopping",
+            retryAfterSeconds: 1)
     }
 }

@@ -74,7 +74,9 @@ package struct RequestRules {
 
     package func check(_ version: Version) throws(Violation) {
         try checkHost(version)
-        if authorizations > 1 { throw Violation(field: "authorization", problem: "authorization is given \(authorizations) times: send it once") }
+        if authorizations > 1 {
+            throw Violation(field: "authorization", problem: "authorization is given \(authorizations) times: send it once")
+        }
         if contentTypes > 1 { throw Violation(field: "content-type", problem: "content-type is given \(contentTypes) times: send it once") }
         if origins > 1 { throw Violation(field: "origin", problem: "origin is given \(origins) times: send it once") }
         if lengths > 1 { throw Violation(field: "content-length", problem: "content-length is given \(lengths) times: send it once") }
@@ -87,7 +89,9 @@ package struct RequestRules {
             if version == .http1_0 { return }
             throw Violation(field: "host", problem: "no host is named: send \(version == .http2 ? ":authority" : "one Host field")")
         }
-        if hosts > 1, version != .http2 || hostsDiffer { throw Violation(field: "host", problem: "several hosts are named: send one Host field") }
+        if hosts > 1, version != .http2 || hostsDiffer {
+            throw Violation(field: "host", problem: "several hosts are named: send one Host field")
+        }
         if let targetHost, targetHost.lowercased() != host.lowercased() {
             throw Violation(field: "host", problem: "the target and the Host field name different hosts: send a path, and one Host field")
         }
@@ -97,7 +101,10 @@ package struct RequestRules {
     private func check(_ encoding: String, _ version: Version) throws(Violation) {
         let codings = encoding.split(separator: ",", omittingEmptySubsequences: false).map { Self.trimmed($0).lowercased() }
         guard version == .http1_1 else { throw Violation(field: "transfer-encoding", problem: "transfer-encoding is HTTP/1.1's alone") }
-        if lengths > 0 { throw Violation(field: "transfer-encoding", problem: "transfer-encoding and content-length exclude each other: send one of them") }
+        if lengths > 0 {
+            throw Violation(
+                field: "transfer-encoding", problem: "transfer-encoding and content-length exclude each other: send one of them")
+        }
         if codings == ["chunked"], transferEncodings == 1 { return }
         throw Violation(
             field: "transfer-encoding", problem: "the only transfer coding taken is chunked, once: send the body as it is",
@@ -124,7 +131,9 @@ package struct Authority: Hashable, Sendable {
         guard !bytes.isEmpty, bytes.count <= Self.bytesMost else { return nil }
         var rest: ArraySlice<UInt8>
         if bytes[0] == UInt8(ascii: "[") {
-            guard let end = bytes.firstIndex(of: UInt8(ascii: "]")), end > 1, bytes[1..<end].allSatisfy(Self.isInAddress) else { return nil }
+            guard let end = bytes.firstIndex(of: UInt8(ascii: "]")), end > 1, bytes[1..<end].allSatisfy(Self.isInAddress) else {
+                return nil
+            }
             host = String(decoding: bytes[1..<end], as: UTF8.self).lowercased()
             rest = bytes[(end + 1)...]
         } else {
@@ -147,7 +156,9 @@ package struct Authority: Hashable, Sendable {
 
     private static func isInName(_ byte: UInt8) -> Bool {
         switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "%"): true
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"),
+            UInt8(ascii: "%"):
+            true
         default: false
         }
     }

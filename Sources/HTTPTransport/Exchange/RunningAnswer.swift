@@ -56,7 +56,8 @@ final class RunningAnswer {
     func fail(_ error: any Error) {
         workEnded()
         // Asked also where nobody listens any more: a fault of ours is logged.
-        let answer = error is CancellationError ? loop.responder.answer(to: Refusal.cancelled) : loop.responder.answer(to: error, route: route)
+        let answer =
+            error is CancellationError ? loop.responder.answer(to: Refusal.cancelled) : loop.responder.answer(to: error, route: route)
         guard let request else { return }
         finish()
         // Half an answer must not look like a whole one.
@@ -117,7 +118,9 @@ final class RunningAnswer {
 
     /// What it was to answer by now is 503; the work is told to end.
     func checkAge(_ now: NIODeadline) {
-        guard let request, request.output == .none, let seconds = loop.limits.answerSeconds, now - startedAt > .seconds(seconds) else { return }
+        guard let request, request.output == .none, let seconds = loop.limits.answerSeconds, now - startedAt > .seconds(seconds) else {
+            return
+        }
         task?.cancel()
         finish()
         request.refuse(.unanswered(loop.limits, seconds: seconds))

@@ -63,7 +63,9 @@ package struct TransportLimits: Hashable, Sendable {
 
     /// How often time limits are looked at.
     var sweepSeconds: Double {
-        let times = [idleSeconds, stallSeconds, requestSeconds, writeStallSeconds, lingerSeconds, heartbeatSeconds, handshakeSeconds, reserveSeconds]
+        let times = [
+            idleSeconds, stallSeconds, requestSeconds, writeStallSeconds, lingerSeconds, heartbeatSeconds, handshakeSeconds, reserveSeconds,
+        ]
         return min(max(min(times.min() ?? 1, answerSeconds ?? 1) / 4, 0.01), 1)
     }
 

@@ -46,7 +46,8 @@ package final class TransportServer: Sendable {
 
     /// - Parameter responder: makes the responder of one event loop, on that loop.
     package static func start(
-        _ listeners: [Listener], eventLoops: Int, limits: TransportLimits, log: Logger, responder: @escaping @Sendable (TransportLoop) -> any Responder
+        _ listeners: [Listener], eventLoops: Int, limits: TransportLimits, log: Logger,
+        responder: @escaping @Sendable (TransportLoop) -> any Responder
     ) async throws -> TransportServer {
         let shared = TransportShared(limits: limits, log: log)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: eventLoops)
@@ -63,7 +64,8 @@ package final class TransportServer: Sendable {
     }
 
     private static func makeLoops(
-        _ group: MultiThreadedEventLoopGroup, _ shared: TransportShared, count: Int, _ responder: @escaping @Sendable (TransportLoop) -> any Responder
+        _ group: MultiThreadedEventLoopGroup, _ shared: TransportShared, count: Int,
+        _ responder: @escaping @Sendable (TransportLoop) -> any Responder
     ) async throws -> [LoopHandle] {
         var handles: [LoopHandle] = []
         for eventLoop in group.makeIterator() {
@@ -79,7 +81,10 @@ package final class TransportServer: Sendable {
         return handles
     }
 
-    private init(_ listeners: [Listener], _ shared: TransportShared, _ group: MultiThreadedEventLoopGroup, _ loops: [LoopHandle], _ channels: [any Channel]) {
+    private init(
+        _ listeners: [Listener], _ shared: TransportShared, _ group: MultiThreadedEventLoopGroup, _ loops: [LoopHandle],
+        _ channels: [any Channel]
+    ) {
         self.shared = shared
         self.group = group
         self.loops = loops
@@ -119,7 +124,9 @@ package final class TransportServer: Sendable {
     private struct TooManyConnections: Error {}
 
     private static func accept(_ channel: any Channel, tls: ReloadingTLSContext?, _ shared: TransportShared, _ loops: [LoopHandle]) throws {
-        guard let handle = loops.first(where: { $0.eventLoop === channel.eventLoop }) else { preconditionFailure("a connection on a foreign event loop") }
+        guard let handle = loops.first(where: { $0.eventLoop === channel.eventLoop }) else {
+            preconditionFailure("a connection on a foreign event loop")
+        }
         let loop = handle.loop.value
         guard let (place, isReserve) = takePlace(shared, loop) else { throw TooManyConnections() }
         let connection = Connection(loop: loop, place: place, isReserve: isReserve, isSecure: tls != nil)

@@ -67,7 +67,9 @@ package final class ReloadingTLSContext: Sendable {
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(seconds))
             do throws(TLSFiles.Fault) {
-                if try reloadIfChanged() { log.notice("certificates were read again", metadata: ["certificate": "\(files.certificateFile)"]) }
+                if try reloadIfChanged() {
+                    log.notice("certificates were read again", metadata: ["certificate": "\(files.certificateFile)"])
+                }
                 lastFault = nil
             } catch {
                 // Said once, not every second.

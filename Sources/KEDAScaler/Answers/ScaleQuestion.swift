@@ -29,7 +29,9 @@ struct ScaleQuestion: Hashable, Sendable {
         self.pool = try Self.pool(named: pool, in: namespace)
         if let text = metadata["metric"] {
             guard let metric = ScaledMetric(rawValue: text) else {
-                throw .invalid("scalerMetadata.metric is \(Quoted(text)): take one of \(ScaledMetric.allCases.map(\.rawValue).joined(separator: ", "))")
+                throw .invalid(
+                    "scalerMetadata.metric is \(Quoted(text)): take one of \(ScaledMetric.allCases.map(\.rawValue).joined(separator: ", "))"
+                )
             }
             self.metric = metric
         }
@@ -47,12 +49,14 @@ struct ScaleQuestion: Hashable, Sendable {
     private static func pool(named name: String, in namespace: String) throws(ScalerRefusal) -> String {
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count <= 2, !parts.contains(""), name.utf8.count <= EventLimits.nameBytes else {
-            throw .invalid("scalerMetadata.pool is \(Quoted(name)): name the pool as NAMESPACE/NAME, or NAME in the ScaledObject's namespace")
+            throw .invalid(
+                "scalerMetadata.pool is \(Quoted(name)): name the pool as NAMESPACE/NAME, or NAME in the ScaledObject's namespace")
         }
         return parts.count == 2 ? name : "\(namespace.isEmpty ? "default" : namespace)/\(name)"
     }
 
-    private static func number(_ key: String, _ metadata: [String: String], _ problem: (Double) -> String?) throws(ScalerRefusal) -> Double? {
+    private static func number(_ key: String, _ metadata: [String: String], _ problem: (Double) -> String?) throws(ScalerRefusal) -> Double?
+    {
         guard let text = metadata[key] else { return nil }
         guard let value = Double(text), value.isFinite, value <= mostSize else {
             throw .invalid("scalerMetadata.\(key) is \(Quoted(text)): it must be a number, at most 1e15")

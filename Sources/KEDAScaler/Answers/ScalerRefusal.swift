@@ -43,7 +43,8 @@ enum ScalerRefusal: Error, Hashable, Sendable {
         let hint = NearestName.nearest(to: name, in: Array(sorted.prefix(namesCompared))).map { "; did you mean \(Quoted($0))?" } ?? "."
         let listed = sorted.prefix(namesListed).map { Quoted($0).text }.joined(separator: ", ")
         let more = known.count > namesListed ? " and \(known.count - namesListed) more" : ""
-        return "there is no pool \(Quoted(name))\(hint) Known: \(listed)\(more). Correct scalerMetadata.pool, or apply a policy for that pool"
+        return
+            "there is no pool \(Quoted(name))\(hint) Known: \(listed)\(more). Correct scalerMetadata.pool, or apply a policy for that pool"
     }
 
     var code: RPCError.Code {

@@ -21,7 +21,8 @@ struct ExternalScaler: Externalscaler_ExternalScaler.SimpleServiceProtocol {
         return .answer(question.isActive(try await summary(question.pool)))
     }
 
-    func getMetricSpec(request: Externalscaler_ScaledObjectRef, context: ServerContext) async throws -> Externalscaler_GetMetricSpecResponse {
+    func getMetricSpec(request: Externalscaler_ScaledObjectRef, context: ServerContext) async throws -> Externalscaler_GetMetricSpecResponse
+    {
         let question = try ScaleQuestion(request)
         return question.spec(try await summary(question.pool))
     }
@@ -54,7 +55,9 @@ struct ExternalScaler: Externalscaler_ExternalScaler.SimpleServiceProtocol {
     ) async throws {
         let question = try ScaleQuestion(request)
         // Each policy is told, also where it leaves the spec as it was: the client then knows that it stands.
-        try await stream(question.pool, { SpecUnderPolicy(spec: question.spec($0), policySeq: $0.policy?.seq) }) { try await response.write($0.spec) }
+        try await stream(question.pool, { SpecUnderPolicy(spec: question.spec($0), policySeq: $0.policy?.seq) }) {
+            try await response.write($0.spec)
+        }
     }
 
     /// Writes what `answer` makes of the pool, as it is and whenever it changes.
@@ -78,7 +81,9 @@ struct ExternalScaler: Externalscaler_ExternalScaler.SimpleServiceProtocol {
         throw RPCError(code: .cancelled, message: "the call was cancelled, or its deadline has passed: open the stream again")
     }
 
-    private func watch(_ pool: String, _ mayComeLater: Bool, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ScalerRefusal) -> PoolWatch {
+    private func watch(_ pool: String, _ mayComeLater: Bool, _ changed: @escaping @Sendable (PoolSummary) -> Void)
+        async throws(ScalerRefusal) -> PoolWatch
+    {
         do throws(ControlFault) {
             return try await plane.watch(pool: pool, mayComeLater: mayComeLater, changed)
         } catch {

@@ -1,9 +1,9 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 // Where does KEDA find the scaler, and how much may it ask?
@@ -70,14 +70,19 @@ package struct KEDAScalerConfiguration: Hashable, Sendable {
     }
 
     package func validate() throws(Fault) {
-        guard (0...65_535).contains(address.port) else { throw Fault(field: "address", problem: "\(address.port) is no port: take one of 0 to 65535") }
+        guard (0...65_535).contains(address.port) else {
+            throw Fault(field: "address", problem: "\(address.port) is no port: take one of 0 to 65535")
+        }
         guard address.family != nil else {
-            throw Fault(field: "address", problem: "\(address.host) is no IP address: name one, for instance 127.0.0.1:9090, or 0.0.0.0:9090 for every interface")
+            throw Fault(
+                field: "address",
+                problem: "\(address.host) is no IP address: name one, for instance 127.0.0.1:9090, or 0.0.0.0:9090 for every interface")
         }
         guard tls != nil || address.isLoopback || allowsPlaintextBeyondLoopback else {
             throw Fault(
                 field: "address",
-                problem: "\(address.host) is reachable from other machines, and without TLS anyone there could read pools' names and counts: "
+                problem:
+                    "\(address.host) is reachable from other machines, and without TLS anyone there could read pools' names and counts: "
                     + "give keda.tls, bind to 127.0.0.1, or set keda.plaintext to true where only KEDA reaches the port")
         }
         for (field, file) in [("certificate", tls?.certificateFile), ("key", tls?.keyFile), ("clientCA", tls?.clientCAFile)] {
@@ -123,8 +128,10 @@ package struct KEDAScalerConfiguration: Hashable, Sendable {
 extension KEDAScalerConfiguration.Limits {
     var all: [(name: String, value: Double)] {
         [
-            ("messageBytes", Double(messageBytes)), ("connections", Double(connections)), ("callsPerConnection", Double(callsPerConnection)),
-            ("streams", Double(streams)), ("handshakeSeconds", handshakeSeconds), ("idleSeconds", idleSeconds), ("keepaliveSeconds", keepaliveSeconds), ("drainSeconds", drainSeconds),
+            ("messageBytes", Double(messageBytes)), ("connections", Double(connections)),
+            ("callsPerConnection", Double(callsPerConnection)),
+            ("streams", Double(streams)), ("handshakeSeconds", handshakeSeconds), ("idleSeconds", idleSeconds),
+            ("keepaliveSeconds", keepaliveSeconds), ("drainSeconds", drainSeconds),
         ]
     }
 }

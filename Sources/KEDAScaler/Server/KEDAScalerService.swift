@@ -21,7 +21,8 @@ package struct KEDAScalerService: Service {
     ///   - knows: whether the configuration or a policy names this pool, though nothing has been heard of it yet.
     ///   - onStart: called with the port once it is open.
     package init(
-        configuration: KEDAScalerConfiguration, plane: any PoolWatching, knows: @escaping @Sendable (_ pool: String) async -> Bool = { _ in false },
+        configuration: KEDAScalerConfiguration, plane: any PoolWatching,
+        knows: @escaping @Sendable (_ pool: String) async -> Bool = { _ in false },
         logger: Logger,
         onStart: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
@@ -80,13 +81,17 @@ package struct KEDAScalerService: Service {
         guard let port = try? await transport.listeningAddress.port else { return }
         logger.notice(
             "scaler for KEDA listening",
-            metadata: ["port": "\(port)", "tls": "\(configuration.tls == nil ? "no" : configuration.tls?.clientCAFile == nil ? "yes" : "mutual")"])
+            metadata: [
+                "port": "\(port)", "tls": "\(configuration.tls == nil ? "no" : configuration.tls?.clientCAFile == nil ? "yes" : "mutual")",
+            ])
         await onStart(port)
     }
 
     private func fault(_ error: any Error) -> KEDAScalerConfiguration.Fault {
-        let cause = (error as? RuntimeError)?.cause.map { cause in (cause as? RuntimeError)?.cause.map { "\($0)" } ?? "\(cause)" } ?? "\(error)"
-        let remedy = configuration.tls == nil
+        let cause =
+            (error as? RuntimeError)?.cause.map { cause in (cause as? RuntimeError)?.cause.map { "\($0)" } ?? "\(cause)" } ?? "\(error)"
+        let remedy =
+            configuration.tls == nil
             ? "stop what listens there, or name another address"
             : "stop what listens there, or name another address; check that the certificate and key files are PEM and belong together"
         return KEDAScalerConfiguration.Fault(field: "address", problem: "can't serve on \(configuration.address): \(cause): \(remedy)")

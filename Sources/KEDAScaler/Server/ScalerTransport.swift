@@ -14,7 +14,8 @@ extension HTTP2ServerTransport.Posix {
     /// - Parameter identity: of `configuration.tls`, where there is one.
     init(_ configuration: KEDAScalerConfiguration, identity: ReloadedIdentity?) throws {
         self.init(
-            address: SocketAddress(configuration.address), transportSecurity: try TransportSecurity(identity), config: Config(configuration.limits),
+            address: SocketAddress(configuration.address), transportSecurity: try TransportSecurity(identity),
+            config: Config(configuration.limits),
             eventLoopGroup: .singletonMultiThreadedEventLoopGroup)
     }
 }

@@ -7,7 +7,8 @@ package import HTTPTransport
 
 extension KubernetesClient: AccessReviewing {
     package func user(presenting token: String) async throws(AccessReviewFault) -> UserInfo? {
-        let review = try await review(.tokenReviews, ["apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": ["token": .string(token)]])
+        let review = try await review(
+            .tokenReviews, ["apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": ["token": .string(token)]])
         let user = review["user"]
         guard review["authenticated"].bool == true, let name = user["username"].string, !name.isEmpty else { return nil }
         return UserInfo(
@@ -17,17 +18,23 @@ extension KubernetesClient: AccessReviewing {
 
     package func review(_ user: UserInfo, _ action: ResourceAttributes) async throws(AccessReviewFault) -> AccessReview {
         let attributes = [
-            "namespace": action.namespace, "verb": action.verb, "group": action.group, "version": action.version, "resource": action.resource,
+            "namespace": action.namespace, "verb": action.verb, "group": action.group, "version": action.version,
+            "resource": action.resource,
         ]
-        var spec: JSONValue = ["user": .string(user.name), "groups": .array(user.groups.map { .string($0) }), "resourceAttributes": JSONValue(attributes)]
+        var spec: JSONValue = [
+            "user": .string(user.name), "groups": .array(user.groups.map { .string($0) }), "resourceAttributes": JSONValue(attributes),
+        ]
         if !user.uid.isEmpty { spec["uid"] = .string(user.uid) }
         if !user.extra.isEmpty { spec["extra"] = .object(user.extra.mapValues { .array($0.map { .string($0) }) }) }
-        let review = try await review(.subjectAccessReviews, ["apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec])
+        let review = try await review(
+            .subjectAccessReviews, ["apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec])
         return AccessReview(isAllowed: review["allowed"].bool == true, reason: review["reason"].string ?? "")
     }
 
     /// What the cluster found.
     private func review(_ resource: KubernetesResource, _ question: JSONValue) async throws(AccessReviewFault) -> JSONValue {
-        do throws(KubernetesError) { return try await create(resource, question)["status"] } catch { throw AccessReviewFault(problem: error.description) }
+        do throws(KubernetesError) { return try await create(resource, question)["status"] } catch {
+            throw AccessReviewFault(problem: error.description)
+        }
     }
 }

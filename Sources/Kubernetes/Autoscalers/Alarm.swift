@@ -20,10 +20,11 @@ final class Alarm: Sendable {
     func ring(at time: Duration) {
         let (clock, continuation) = (clock, stream.continuation)
         let pause = max(.zero, time - clock.now())
-        set(Task {
-            do { try await clock.sleep(pause) } catch { return }
-            continuation.yield()
-        })
+        set(
+            Task {
+                do { try await clock.sleep(pause) } catch { return }
+                continuation.yield()
+            })
     }
 
     /// Forgets the time.

@@ -23,7 +23,8 @@ extension AutoscalerStatus {
         guard let fallback = self[.fallback], let holds = fallback.holds else { return nil }
         let held = Self.condition(.fallback, of: previous)["status"].string == "True"
         guard holds != held else { return nil }
-        return holds ? ObjectNews(.warning, "FallbackInEffect", fallback.message) : ObjectNews(.normal, "FallbackEnded", "the triggers answer again")
+        return holds
+            ? ObjectNews(.warning, "FallbackInEffect", fallback.message) : ObjectNews(.normal, "FallbackEnded", "the triggers answer again")
     }
 
     /// To rest at the minimum is no news.
@@ -31,6 +32,7 @@ extension AutoscalerStatus {
         guard let limited = self[.scalingLimited], limited.holds == true, limited.reason != "TooFewReplicas" else { return nil }
         let before = Self.condition(.scalingLimited, of: previous)
         guard before["status"].string != "True" || before["reason"].string != limited.reason else { return nil }
-        return ObjectNews(limited.reason == "TooManyReplicas" ? .warning : .normal, "ScalingLimited", "\(limited.reason): \(limited.message)")
+        return ObjectNews(
+            limited.reason == "TooManyReplicas" ? .warning : .normal, "ScalingLimited", "\(limited.reason): \(limited.message)")
     }
 }

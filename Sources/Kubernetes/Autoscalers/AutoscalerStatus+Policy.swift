@@ -34,7 +34,9 @@ extension AutoscalerStatus {
             ready = view.ready
             lastDecision = view.lastDecision.map { Decision(seq: $0.seq, at: $0.at, from: $0.from, to: $0.to, reason: reason) }
         }
-        conditions = [Self.ready(verdict, view)] + (view.map { [Self.active($0), Self.paused($0), Self.fallback($0), Self.limited($0)] } ?? Self.unknown)
+        conditions =
+            [Self.ready(verdict, view)]
+            + (view.map { [Self.active($0), Self.paused($0), Self.fallback($0), Self.limited($0)] } ?? Self.unknown)
     }
 
     private static let unknown = [Condition.Kind.active, .paused, .fallback, .scalingLimited].map {
@@ -46,14 +48,22 @@ extension AutoscalerStatus {
         switch verdict {
         case .invalid(let problems): return Condition(kind: .ready, holds: false, reason: "Invalid", message: problems + last)
         case .refused(let why): return Condition(kind: .ready, holds: false, reason: "Refused", message: why + last)
-        case .pending(let why): return Condition(kind: .ready, holds: false, reason: "NotApplied", message: "\(why); it is tried again" + last)
+        case .pending(let why):
+            return Condition(kind: .ready, holds: false, reason: "NotApplied", message: "\(why); it is tried again" + last)
         case .applied: break
         }
-        guard let view else { return Condition(kind: .ready, holds: false, reason: "NotApplied", message: "the policy was taken away by another way; it is applied again") }
+        guard let view else {
+            return Condition(
+                kind: .ready, holds: false, reason: "NotApplied", message: "the policy was taken away by another way; it is applied again")
+        }
         if let problem = view.targetProblem { return Condition(kind: .ready, holds: false, reason: problem.reason, message: problem.text) }
-        if let problem = view.scaleProblem { return Condition(kind: .ready, holds: false, reason: "ScaleFailed", message: "the target \(problem)") }
+        if let problem = view.scaleProblem {
+            return Condition(kind: .ready, holds: false, reason: "ScaleFailed", message: "the target \(problem)")
+        }
         if let problem = view.workersFailing { return Condition(kind: .ready, holds: false, reason: "WorkersFailing", message: problem) }
-        return Condition(kind: .ready, holds: true, reason: "PolicyApplied", message: "in effect since position \(view.seq) of the log" + timeAhead(view))
+        return Condition(
+            kind: .ready, holds: true, reason: "PolicyApplied", message: "in effect since position \(view.seq) of the log" + timeAhead(view)
+        )
     }
 
     private static let minuteSeconds = 60.0
@@ -65,11 +75,15 @@ extension AutoscalerStatus {
     }
 
     private static func active(_ view: PolicyStatusView) -> Condition {
-        let known: [ReasonCode] = [.forcedActive, .formulaActive, .triggerActive, .scheduleActive, .cooldownRunning, .initialCooldownRunning, .inactive, .atRest]
+        let known: [ReasonCode] = [
+            .forcedActive, .formulaActive, .triggerActive, .scheduleActive, .cooldownRunning, .initialCooldownRunning, .inactive, .atRest,
+        ]
         let code = view.lastDecision.flatMap { decision in known.first { decision.codes.contains($0) } }
         return Condition(
             kind: .active, holds: view.isActive, reason: code?.name ?? (view.isActive ? "Active" : "Inactive"),
-            message: view.isActive ? "a trigger is above its activation threshold, a schedule runs, or activation is forced" : "no trigger is above its activation threshold")
+            message: view.isActive
+                ? "a trigger is above its activation threshold, a schedule runs, or activation is forced"
+                : "no trigger is above its activation threshold")
     }
 
     private static func paused(_ view: PolicyStatusView) -> Condition {
@@ -77,19 +91,24 @@ extension AutoscalerStatus {
         guard view.isPaused else { return Condition(kind: .paused, holds: false, reason: "NotPaused", message: "scaling goes on") }
         let author = view.pausedBy.map { " by \($0)" } ?? ""
         if let count = pause.hold { return Condition(kind: .paused, holds: true, reason: "Held", message: "held at \(count)\(author)") }
-        let (reason, words) = switch (pause.scaleIn, pause.scaleOut) {
-        case (true, true): ("Paused", "neither up nor down")
-        case (true, false): ("PausedScaleIn", "not down")
-        default: ("PausedScaleOut", "not up")
-        }
+        let (reason, words) =
+            switch (pause.scaleIn, pause.scaleOut) {
+            case (true, true): ("Paused", "neither up nor down")
+            case (true, false): ("PausedScaleIn", "not down")
+            default: ("PausedScaleOut", "not up")
+            }
         return Condition(kind: .paused, holds: true, reason: reason, message: words + author)
     }
 
     private static func fallback(_ view: PolicyStatusView) -> Condition {
-        guard view.isFallback else { return Condition(kind: .fallback, holds: false, reason: "TriggersAnswer", message: "fallback.replicas is not used") }
+        guard view.isFallback else {
+            return Condition(kind: .fallback, holds: false, reason: "TriggersAnswer", message: "fallback.replicas is not used")
+        }
         return Condition(
             kind: .fallback, holds: true, reason: "FallbackInEffect",
-            message: "a trigger failed fallback.failureThreshold times; fallback.replicas is used: \(view.policy.fallback.map { "\($0.replicas)" } ?? "none")")
+            message:
+                "a trigger failed fallback.failureThreshold times; fallback.replicas is used: \(view.policy.fallback.map { "\($0.replicas)" } ?? "none")"
+        )
     }
 
     /// HPA's ScalingLimited: true where a bound or a rate holds the count.
@@ -104,7 +123,8 @@ extension AutoscalerStatus {
             return Condition(kind: .scalingLimited, holds: false, reason: "NoDecision", message: "nothing was decided yet")
         }
         guard let limit = limits.first(where: { decision.codes.contains($0.code) }) else {
-            return Condition(kind: .scalingLimited, holds: false, reason: ReasonCode.desiredWithinRange.name, message: "the count is what is wanted")
+            return Condition(
+                kind: .scalingLimited, holds: false, reason: ReasonCode.desiredWithinRange.name, message: "the count is what is wanted")
         }
         return Condition(kind: .scalingLimited, holds: true, reason: limit.code.name, message: limit.message)
     }

@@ -53,8 +53,10 @@ struct AutoscalerStatus: Hashable, Sendable {
     /// what no longer holds.
     func patch(of previous: JSONValue, now: LogTime) -> JSONValue? {
         let patch: JSONValue = [
-            "observedGeneration": Self.integer(generation), "target": target.map { .string($0) } ?? .null, "mode": mode.map { .string($0) } ?? .null,
-            "digest": digest.map { .string($0) } ?? .null, "seq": Self.integer(seq.map { Int($0) }), "desired": Self.integer(desired), "ready": Self.integer(ready),
+            "observedGeneration": Self.integer(generation), "target": target.map { .string($0) } ?? .null,
+            "mode": mode.map { .string($0) } ?? .null,
+            "digest": digest.map { .string($0) } ?? .null, "seq": Self.integer(seq.map { Int($0) }), "desired": Self.integer(desired),
+            "ready": Self.integer(ready),
             "lastDecision": lastDecision?.json ?? .null, "conditions": .array(conditions.map { json(of: $0, before: previous, now: now) }),
         ]
         // A bare nil would be JSON's null.
@@ -66,7 +68,8 @@ struct AutoscalerStatus: Hashable, Sendable {
         let since = before["status"].string == condition.status ? before["lastTransitionTime"].string : nil
         var json: JSONValue = [
             "type": .string(condition.kind.rawValue), "status": .string(condition.status), "reason": .string(condition.reason),
-            "message": .string(String(condition.message.prefix(Self.messageCharacters))), "lastTransitionTime": .string(since ?? now.rfc3339Seconds),
+            "message": .string(String(condition.message.prefix(Self.messageCharacters))),
+            "lastTransitionTime": .string(since ?? now.rfc3339Seconds),
         ]
         if let generation { json["observedGeneration"] = JSONValue(generation) }
         return json
@@ -83,7 +86,8 @@ extension AutoscalerStatus.Decision {
     var json: JSONValue {
         [
             "seq": JSONValue(Int(seq)), "at": .string(at.rfc3339), "from": JSONValue(from), "to": JSONValue(to),
-            "direction": .string(to > from ? "up" : to < from ? "down" : "none"), "reason": .string(String(reason.prefix(AutoscalerStatus.reasonCharacters))),
+            "direction": .string(to > from ? "up" : to < from ? "down" : "none"),
+            "reason": .string(String(reason.prefix(AutoscalerStatus.reasonCharacters))),
         ]
     }
 }

@@ -68,7 +68,10 @@ final class EventRecorder: Sendable {
     private let state = Mutex(State())
     private let alarm: Alarm
 
-    init(_ client: KubernetesClient, limits: Limits = Limits(), wallClock: @escaping @Sendable () -> LogTime, dropped: @escaping @Sendable (_ count: Int, _ why: String) -> Void) {
+    init(
+        _ client: KubernetesClient, limits: Limits = Limits(), wallClock: @escaping @Sendable () -> LogTime,
+        dropped: @escaping @Sendable (_ count: Int, _ why: String) -> Void
+    ) {
         self.client = client
         alarm = Alarm(client.clock)
         self.limits = limits
@@ -135,9 +138,12 @@ final class EventRecorder: Sendable {
     /// False where the server no longer has it: it keeps Events for an hour.
     private func raise(_ series: Series, _ pending: Pending) async throws(KubernetesError) -> Bool {
         let patch: JSONValue = [
-            "count": JSONValue(series.count + pending.count), "lastTimestamp": .string(wallClock().rfc3339Seconds), "message": .string(pending.message),
+            "count": JSONValue(series.count + pending.count), "lastTimestamp": .string(wallClock().rfc3339Seconds),
+            "message": .string(pending.message),
         ]
-        do throws(KubernetesError) { _ = try await client.patch(.events, namespace: pending.object.namespace, name: series.name, patch) } catch {
+        do throws(KubernetesError) {
+            _ = try await client.patch(.events, namespace: pending.object.namespace, name: series.name, patch)
+        } catch {
             if error.isNotFound { return false }
             throw error
         }
@@ -156,9 +162,11 @@ final class EventRecorder: Sendable {
             "apiVersion": "v1", "kind": "Event", "metadata": ["name": .string(name), "namespace": .string(pending.object.namespace)],
             "involvedObject": [
                 "apiVersion": pending.object["apiVersion"], "kind": pending.object["kind"], "name": .string(pending.object.name),
-                "namespace": .string(pending.object.namespace), "uid": .string(pending.object.uid), "resourceVersion": .string(pending.object.resourceVersion),
+                "namespace": .string(pending.object.namespace), "uid": .string(pending.object.uid),
+                "resourceVersion": .string(pending.object.resourceVersion),
             ],
-            "reason": .string(key.reason), "message": .string(pending.message), "type": .string(key.kind.rawValue), "count": JSONValue(pending.count),
+            "reason": .string(key.reason), "message": .string(pending.message), "type": .string(key.kind.rawValue),
+            "count": JSONValue(pending.count),
             "firstTimestamp": .string(now.rfc3339Seconds), "lastTimestamp": .string(now.rfc3339Seconds),
             "source": ["component": "greenroom"], "reportingComponent": "greenroom", "reportingInstance": "",
         ]
@@ -168,7 +176,9 @@ final class EventRecorder: Sendable {
 
     private func remember(_ series: Series, _ key: Key) {
         state.withLock { state in
-            if state.series.count >= limits.series, state.series[key] == nil, let oldest = state.series.min(by: { $0.value.writtenAt < $1.value.writtenAt }) {
+            if state.series.count >= limits.series, state.series[key] == nil,
+                let oldest = state.series.min(by: { $0.value.writtenAt < $1.value.writtenAt })
+            {
                 state.series[oldest.key] = nil
             }
             state.series[key] = series

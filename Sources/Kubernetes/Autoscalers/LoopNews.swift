@@ -91,7 +91,9 @@ package final class LoopNews: LoopObserving {
 
     private static func tells(_ kind: EventKind) -> Bool {
         switch kind {
-        case .policyApplied, .poolPaused, .scaleDecided, .scaleApplied, .scaleFailed, .poolObserved, .workerReady, .workerDraining, .workerGone: true
+        case .policyApplied, .poolPaused, .scaleDecided, .scaleApplied, .scaleFailed, .poolObserved, .workerReady, .workerDraining,
+            .workerGone:
+            true
         default: false
         }
     }
@@ -127,7 +129,9 @@ package final class LoopNews: LoopObserving {
     /// nil where the count stays, and of a shadow.
     private static func step(_ event: CommittedEvent, _ batch: CommittedBatch) -> Step? {
         batch.withBody(of: event) { body in
-            guard body["shadow"] == nil, let from = body["from"].flatMap({ body.integer($0) }), let to = body["to"].flatMap({ body.integer($0) }), from != to else { return nil }
+            guard body["shadow"] == nil, let from = body["from"].flatMap({ body.integer($0) }),
+                let to = body["to"].flatMap({ body.integer($0) }), from != to
+            else { return nil }
             return Step(from: Int(clamping: from), to: Int(clamping: to), why: DecisionReason.text(body))
         }
     }
@@ -138,17 +142,27 @@ package final class LoopNews: LoopObserving {
 
     // MARK: - Handed on
 
-    package func decided(pool: String, direction: Decision.Direction, reason: String) { next.decided(pool: pool, direction: direction, reason: reason) }
+    package func decided(pool: String, direction: Decision.Direction, reason: String) {
+        next.decided(pool: pool, direction: direction, reason: reason)
+    }
     package func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String) {
         next.decided(shadow: shadow, of: pool, direction: direction, reason: reason)
     }
-    package func concluded(secondsSinceCommit: Double, events: Int) { next.concluded(secondsSinceCommit: secondsSinceCommit, events: events) }
+    package func concluded(secondsSinceCommit: Double, events: Int) {
+        next.concluded(secondsSinceCommit: secondsSinceCommit, events: events)
+    }
     package func couldNotFold(_ position: Position, why: String) { next.couldNotFold(position, why: why) }
     package func couldNotRead(_ problem: String) { next.couldNotRead(problem) }
     package func couldNotSaveCheckpoint(_ problem: String) { next.couldNotSaveCheckpoint(problem) }
-    package func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) { next.placed(pool: pool, tier: tier, waitedSeconds: waitedSeconds) }
+    package func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) {
+        next.placed(pool: pool, tier: tier, waitedSeconds: waitedSeconds)
+    }
     package func workerStarted(pool: String, seconds: Double) { next.workerStarted(pool: pool, seconds: seconds) }
     package func workerGone(pool: String, _ end: WorkerEnd) { next.workerGone(pool: pool, end) }
-    package func actuated(pool: String, to: Int, reactionSeconds: Double) { next.actuated(pool: pool, to: to, reactionSeconds: reactionSeconds) }
-    package func actuationFailed(pool: String, error: String, attempt: Int) { next.actuationFailed(pool: pool, error: error, attempt: attempt) }
+    package func actuated(pool: String, to: Int, reactionSeconds: Double) {
+        next.actuated(pool: pool, to: to, reactionSeconds: reactionSeconds)
+    }
+    package func actuationFailed(pool: String, error: String, attempt: Int) {
+        next.actuationFailed(pool: pool, error: error, attempt: attempt)
+    }
 }

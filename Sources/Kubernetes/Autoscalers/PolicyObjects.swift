@@ -47,8 +47,10 @@ package actor PolicyObjects {
     ///   - namespaces: whose objects are watched; empty for all.
     ///   - dropped: hears of Events that weren't written.
     init(
-        client: KubernetesClient, loop: ControlLoop, news: LoopNews, namespaces: [String], read: @escaping Reader, limits: Limits, seed: UInt64,
-        wallClock: @escaping @Sendable () -> LogTime, trouble: @escaping ListWatch.Trouble, dropped: @escaping @Sendable (_ count: Int, _ why: String) -> Void
+        client: KubernetesClient, loop: ControlLoop, news: LoopNews, namespaces: [String], read: @escaping Reader, limits: Limits,
+        seed: UInt64,
+        wallClock: @escaping @Sendable () -> LogTime, trouble: @escaping ListWatch.Trouble,
+        dropped: @escaping @Sendable (_ count: Int, _ why: String) -> Void
     ) {
         self.client = client
         self.loop = loop
@@ -97,7 +99,9 @@ package actor PolicyObjects {
     }
 
     private func see(_ object: KubernetesObject) {
-        guard objects[object.key] != nil || objects.count < limits.objects else { return trouble("more than \(limits.objects) policy objects: \(object.key) is left out") }
+        guard objects[object.key] != nil || objects.count < limits.objects else {
+            return trouble("more than \(limits.objects) policy objects: \(object.key) is left out")
+        }
         let source = object.key
         let isNews = objects[source, default: PolicyObject()].see(object) { read($0, source) }
         if isNews { objects[source]?.dueAt = .zero }
@@ -142,7 +146,8 @@ package actor PolicyObjects {
             switch move {
             case .rescaled(let pool, let from, let to, let why):
                 record(ObjectNews(.normal, to > from ? "ScaledUp" : "ScaledDown", "\(from) → \(to): \(why)"), ofPool: pool)
-            case .failed(let pool, let error, let attempt): record(ObjectNews(.warning, "ScaleFailed", "attempt \(attempt): the target \(error)"), ofPool: pool)
+            case .failed(let pool, let error, let attempt):
+                record(ObjectNews(.warning, "ScaleFailed", "attempt \(attempt): the target \(error)"), ofPool: pool)
             case .said(let pool, let said): record(said, ofPool: pool)
             }
         }
@@ -184,7 +189,9 @@ package actor PolicyObjects {
             _ = try await loop.apply(wanted, fromObject: object.uid)
             if !known.isSpecNew {
                 let other = current.map { "the policy of position \($0.seq), which came another way, was replaced by this object's" }
-                recorder.tell(ObjectNews(.warning, "PolicyReplaced", other ?? "the policy was deleted another way; this object's is applied again"), of: object)
+                recorder.tell(
+                    ObjectNews(.warning, "PolicyReplaced", other ?? "the policy was deleted another way; this object's is applied again"),
+                    of: object)
             }
             settle(key, object, .applied)
         } catch {
@@ -208,7 +215,8 @@ package actor PolicyObjects {
         do throws(ControlFault) {
             if let policy = await loop.policy(key), !known.isFromLogAlone || loop.isFromObject(policy) { try await loop.removePolicy(key) }
         } catch {
-            if case .notFound = error {} else {
+            if case .notFound = error {
+            } else {
                 trouble("the policy of the deleted object \(key) can't be removed: \(error.sentence)")
                 return again(key)
             }
@@ -252,7 +260,8 @@ package actor PolicyObjects {
             guard let patch = status.patch(of: object["status"], now: wallClock()) else { return }
             let change: JSONValue = ["metadata": ["resourceVersion": .string(object.resourceVersion)], "status": patch]
             do throws(KubernetesError) {
-                let written = try await client.patch(.autoscalers, namespace: object.namespace, name: object.name, subresource: "status", change)
+                let written = try await client.patch(
+                    .autoscalers, namespace: object.namespace, name: object.name, subresource: "status", change)
                 if objects[object.key]?.object?.resourceVersion == object.resourceVersion { objects[object.key]?.object = written }
                 for said in status.news(since: object["status"]) { recorder.tell(said, of: written) }
                 return

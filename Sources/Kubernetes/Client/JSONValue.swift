@@ -87,7 +87,11 @@ extension JSONValue {
         case .string: .string(text(value, bytes))
         case .bool: .bool(bytes[value.range.lower] == UInt8(ascii: "t"))
         case .number:
-            if let whole = JSONText.integer(bytes, value.range) { .integer(whole) } else { .number(JSONText.double(bytes, value.range) ?? 0) }
+            if let whole = JSONText.integer(bytes, value.range) {
+                .integer(whole)
+            } else {
+                .number(JSONText.double(bytes, value.range) ?? 0)
+            }
         case .null, .object, .array: .null
         }
     }

@@ -10,8 +10,11 @@ extension KubernetesClient {
     /// Objects of one list taken together, at most.
     package static let listItems = 200_000
 
-    package func get(_ resource: KubernetesResource, namespace: String? = nil, name: String, subresource: String? = nil) async throws(KubernetesError) -> KubernetesObject {
-        KubernetesObject(try await send(Request(method: .GET, path: resource.path(namespace: namespace, name: name, subresource: subresource))))
+    package func get(_ resource: KubernetesResource, namespace: String? = nil, name: String, subresource: String? = nil)
+        async throws(KubernetesError) -> KubernetesObject
+    {
+        KubernetesObject(
+            try await send(Request(method: .GET, path: resource.path(namespace: namespace, name: name, subresource: subresource))))
     }
 
     /// One page.
@@ -25,19 +28,24 @@ extension KubernetesClient {
     }
 
     /// All pages: what the server held at the first one's resource version. Begins anew once where the pages ran out of time.
-    package func list(_ resource: KubernetesResource, namespace: String? = nil, selection: Selection = Selection()) async throws(KubernetesError) -> KubernetesList {
+    package func list(_ resource: KubernetesResource, namespace: String? = nil, selection: Selection = Selection())
+        async throws(KubernetesError) -> KubernetesList
+    {
         do throws(KubernetesError) { return try await pages(resource, namespace, selection) } catch {
             guard error.isExpired else { throw error }
             return try await pages(resource, namespace, selection)
         }
     }
 
-    private func pages(_ resource: KubernetesResource, _ namespace: String?, _ selection: Selection) async throws(KubernetesError) -> KubernetesList {
+    private func pages(_ resource: KubernetesResource, _ namespace: String?, _ selection: Selection) async throws(KubernetesError)
+        -> KubernetesList
+    {
         var list = try await page(resource, namespace: namespace, selection: selection, limit: limits.pageItems)
         while let next = list.next {
             let more = try await page(resource, namespace: namespace, selection: selection, limit: limits.pageItems, after: next)
             guard list.items.count + more.items.count <= Self.listItems else {
-                throw KubernetesError("list \(resource.qualifiedName)", .malformed("more than \(Self.listItems) objects: narrow the selector"))
+                throw KubernetesError(
+                    "list \(resource.qualifiedName)", .malformed("more than \(Self.listItems) objects: narrow the selector"))
             }
             list.items += more.items
             list.next = more.next
@@ -45,14 +53,18 @@ extension KubernetesClient {
         return list
     }
 
-    package func create(_ resource: KubernetesResource, namespace: String? = nil, _ object: JSONValue) async throws(KubernetesError) -> KubernetesObject {
+    package func create(_ resource: KubernetesResource, namespace: String? = nil, _ object: JSONValue) async throws(KubernetesError)
+        -> KubernetesObject
+    {
         KubernetesObject(try await send(Request(method: .POST, path: resource.path(namespace: namespace), body: object)))
     }
 
     package func update(
         _ resource: KubernetesResource, namespace: String? = nil, name: String, subresource: String? = nil, _ object: JSONValue
     ) async throws(KubernetesError) -> KubernetesObject {
-        KubernetesObject(try await send(Request(method: .PUT, path: resource.path(namespace: namespace, name: name, subresource: subresource), body: object)))
+        KubernetesObject(
+            try await send(
+                Request(method: .PUT, path: resource.path(namespace: namespace, name: name, subresource: subresource), body: object)))
     }
 
     /// JSON merge patch (RFC 7386).
@@ -60,7 +72,8 @@ extension KubernetesClient {
         _ resource: KubernetesResource, namespace: String? = nil, name: String, subresource: String? = nil, _ patch: JSONValue
     ) async throws(KubernetesError) -> KubernetesObject {
         let path = resource.path(namespace: namespace, name: name, subresource: subresource)
-        return KubernetesObject(try await send(Request(method: .PATCH, path: path, body: patch, contentType: "application/merge-patch+json")))
+        return KubernetesObject(
+            try await send(Request(method: .PATCH, path: path, body: patch, contentType: "application/merge-patch+json")))
     }
 
     package func delete(_ resource: KubernetesResource, namespace: String? = nil, name: String) async throws(KubernetesError) {
@@ -68,7 +81,9 @@ extension KubernetesClient {
     }
 
     /// Only if it still is this very object, in this version; else a conflict.
-    package func delete(_ resource: KubernetesResource, namespace: String? = nil, exactly object: KubernetesObject) async throws(KubernetesError) {
+    package func delete(_ resource: KubernetesResource, namespace: String? = nil, exactly object: KubernetesObject)
+        async throws(KubernetesError)
+    {
         let options: JSONValue = [
             "apiVersion": "v1", "kind": "DeleteOptions",
             "preconditions": ["uid": .string(object.uid), "resourceVersion": .string(object.resourceVersion)],

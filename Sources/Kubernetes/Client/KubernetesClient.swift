@@ -71,7 +71,9 @@ package final class KubernetesClient: Sendable {
         try? await watches.shutdown()
     }
 
-    private static func makeClient(_ tls: TLSConfiguration, _ limits: KubernetesClientLimits, readTimeout: Duration, connections: Int) -> HTTPClient {
+    private static func makeClient(_ tls: TLSConfiguration, _ limits: KubernetesClientLimits, readTimeout: Duration, connections: Int)
+        -> HTTPClient
+    {
         var configuration = HTTPClient.Configuration(
             tlsConfiguration: tls, redirectConfiguration: .disallow,
             timeout: .init(connect: TimeAmount(limits.connectTimeout), read: TimeAmount(readTimeout)))
@@ -107,7 +109,9 @@ package final class KubernetesClient: Sendable {
                 }
             }
             let failure = failure(response, body, request)
-            guard retries < limits.retryAfterAttempts, let pause = pauseBeforeRetry(failure, token: token, isFirst: retries == 0) else { throw failure }
+            guard retries < limits.retryAfterAttempts, let pause = pauseBeforeRetry(failure, token: token, isFirst: retries == 0) else {
+                throw failure
+            }
             retries += 1
             try await wait(pause, request)
         }
@@ -131,10 +135,14 @@ package final class KubernetesClient: Sendable {
         sent.headers.add(name: "Accept", value: "application/json")
         sent.headers.add(name: "User-Agent", value: "greenroom")
         let token: String?
-        do throws(ClusterAccessFault) { token = try tokens.token() } catch { throw KubernetesError(request.operation, .configuration(error.description)) }
+        do throws(ClusterAccessFault) { token = try tokens.token() } catch {
+            throw KubernetesError(request.operation, .configuration(error.description))
+        }
         if let token { sent.headers.add(name: "Authorization", value: "Bearer \(token)") }
         // Last of all, and before each attempt: what was waited for in between may have cost the lead.
-        guard request.method == .GET || mayWrite() else { throw KubernetesError(request.operation, .unreachable("not sent: this instance no longer leads")) }
+        guard request.method == .GET || mayWrite() else {
+            throw KubernetesError(request.operation, .unreachable("not sent: this instance no longer leads"))
+        }
         if let body = request.body {
             sent.headers.add(name: "Content-Type", value: request.contentType)
             sent.body = .bytes(ByteBuffer(bytes: body.bytes))
@@ -149,7 +157,8 @@ package final class KubernetesClient: Sendable {
     }
 
     private func failure(_ response: HTTPClientResponse, _ body: [UInt8], _ request: Request) -> KubernetesError {
-        let status = KubernetesError.Status(code: Int(response.status.code), body: body, retryAfter: response.headers.first(name: "Retry-After"))
+        let status = KubernetesError.Status(
+            code: Int(response.status.code), body: body, retryAfter: response.headers.first(name: "Retry-After"))
         return KubernetesError(request.operation, .status(status))
     }
 
@@ -168,7 +177,9 @@ package final class KubernetesClient: Sendable {
     }
 
     func unreachable(_ request: Request, _ error: any Error) -> KubernetesError {
-        let problem = connectionProblem(error, handshake: "check the authority that is trusted, the name in the server's certificate, and whether it wants one of ours") {
+        let problem = connectionProblem(
+            error, handshake: "check the authority that is trusted, the name in the server's certificate, and whether it wants one of ours"
+        ) {
             $0 is CancellationError ? "cancelled" : ($0 as? HTTPClientError)?.shortDescription ?? "\($0)"
         }
         return KubernetesError(request.operation, .unreachable("\(access.server): \(problem)"))

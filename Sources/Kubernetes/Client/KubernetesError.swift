@@ -93,7 +93,9 @@ extension KubernetesError.Status {
         self.init(
             code: json["code"].int ?? code, reason: Self.clipped(json["reason"].string), message: Self.clipped(json["message"].string),
             retryAfterSeconds: retryAfterSeconds ?? json["details"]["retryAfterSeconds"].int,
-            causes: json["details"]["causes"].array.prefix(16).map { Self.clipped("\($0["field"].string ?? ""): \($0["message"].string ?? "")") })
+            causes: json["details"]["causes"].array.prefix(16).map {
+                Self.clipped("\($0["field"].string ?? ""): \($0["message"].string ?? "")")
+            })
     }
 
     /// Texts end up in logs and events: an absurd one doesn't.

@@ -24,8 +24,10 @@ package struct KubernetesResource: Hashable, Sendable {
     package static let nodes = KubernetesResource(group: "", version: "v1", plural: "nodes", isNamespaced: false)
     package static let leases = KubernetesResource(group: "coordination.k8s.io", version: "v1", plural: "leases")
     package static let configMaps = KubernetesResource(group: "", version: "v1", plural: "configmaps")
-    package static let tokenReviews = KubernetesResource(group: "authentication.k8s.io", version: "v1", plural: "tokenreviews", isNamespaced: false)
-    package static let subjectAccessReviews = KubernetesResource(group: "authorization.k8s.io", version: "v1", plural: "subjectaccessreviews", isNamespaced: false)
+    package static let tokenReviews = KubernetesResource(
+        group: "authentication.k8s.io", version: "v1", plural: "tokenreviews", isNamespaced: false)
+    package static let subjectAccessReviews = KubernetesResource(
+        group: "authorization.k8s.io", version: "v1", plural: "subjectaccessreviews", isNamespaced: false)
     /// Those of core/v1: of one Event both count and message may be raised.
     package static let events = KubernetesResource(group: "", version: "v1", plural: "events")
     /// Policies as objects.
@@ -56,7 +58,9 @@ struct GroupVersion: Hashable, Sendable {
         version = parts.last ?? ""
     }
 
-    var path: String { "/" + (group.isEmpty ? ["api", version] : ["apis", group, version]).map { PercentCoding.encode($0) }.joined(separator: "/") }
+    var path: String {
+        "/" + (group.isEmpty ? ["api", version] : ["apis", group, version]).map { PercentCoding.encode($0) }.joined(separator: "/")
+    }
 }
 
 extension PercentCoding {

@@ -28,7 +28,9 @@ package final class ResourceDiscovery: Sendable {
         let list: JSONValue
         do throws(KubernetesError) { list = try await client.send(request) } catch {
             guard error.isNotFound else { throw error }
-            throw KubernetesError(request.operation, .status(.init(code: 404, reason: KubernetesError.unknownKind, message: "the server serves no \(apiVersion)")))
+            throw KubernetesError(
+                request.operation,
+                .status(.init(code: 404, reason: KubernetesError.unknownKind, message: "the server serves no \(apiVersion)")))
         }
         let found = Self.kinds(of: list, group)
         known.withLock { known in

@@ -5,7 +5,9 @@ import SmallFiles
 enum BoundedFile {
     static func read(_ path: String, limitBytes: Int = ConfigurationFile.limitBytes) throws(ClusterAccessFault) -> [UInt8] {
         let bytes: [UInt8]
-        do throws(SmallFile.Fault) { bytes = try SmallFile.read(path, limitBytes: limitBytes) } catch { throw ClusterAccessFault(path, "\(error)") }
+        do throws(SmallFile.Fault) { bytes = try SmallFile.read(path, limitBytes: limitBytes) } catch {
+            throw ClusterAccessFault(path, "\(error)")
+        }
         guard !bytes.isEmpty else { throw ClusterAccessFault(path, "is empty") }
         return bytes
     }

@@ -13,7 +13,10 @@ package struct ClusterAccess: Sendable {
     /// PEM of the client's certificate chain and key.
     package var clientIdentity: ClientIdentity?
 
-    package init(server: String, namespace: String = "default", trust: Trust = .system, credential: Credential = .none, clientIdentity: ClientIdentity? = nil) {
+    package init(
+        server: String, namespace: String = "default", trust: Trust = .system, credential: Credential = .none,
+        clientIdentity: ClientIdentity? = nil
+    ) {
         self.server = server
         self.namespace = namespace
         self.trust = trust

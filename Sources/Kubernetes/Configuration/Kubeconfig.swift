@@ -17,7 +17,9 @@ package enum Kubeconfig {
 
     /// - Parameter file: what faults call it, and where relative paths begin.
     package static func access(text: String, file: String, context: String? = nil) throws(ClusterAccessFault) -> ClusterAccess {
-        guard let root = (try? Yams.compose(yaml: text)) ?? nil, root.mapping != nil else { throw ClusterAccessFault(file, "is not a YAML mapping") }
+        guard let root = (try? Yams.compose(yaml: text)) ?? nil, root.mapping != nil else {
+            throw ClusterAccessFault(file, "is not a YAML mapping")
+        }
         let reader = Reader(root: root, file: file)
         return try reader.access(context: context)
     }
@@ -48,7 +50,9 @@ private struct Reader {
     private func entry(_ list: String, _ member: String, _ name: String) throws(ClusterAccessFault) -> Node {
         let found = root[list]?.sequence?.first { text($0, "name") == name }
         guard let found else { throw ClusterAccessFault(file, "has no \(member) named \(name) under \(list)") }
-        guard let value = found[member], value.mapping != nil else { throw ClusterAccessFault("\(file): \(list) \(name)", "has no \(member)") }
+        guard let value = found[member], value.mapping != nil else {
+            throw ClusterAccessFault("\(file): \(list) \(name)", "has no \(member)")
+        }
         return value
     }
 
@@ -61,8 +65,12 @@ private struct Reader {
             throw ClusterAccessFault(place, "server must be https://HOST:PORT")
         }
         guard url.scheme == "https" else { throw ClusterAccessFault(place, "server must be https: a token must not travel in the clear") }
-        guard url.path.isEmpty || url.path == "/" else { throw ClusterAccessFault(place, "a server with a path is not supported: \(url.path)") }
-        if let port = url.port, !(1...65_535).contains(port) { throw ClusterAccessFault(place, "server names the port \(port): a port is a number from 1 to 65535") }
+        guard url.path.isEmpty || url.path == "/" else {
+            throw ClusterAccessFault(place, "a server with a path is not supported: \(url.path)")
+        }
+        if let port = url.port, !(1...65_535).contains(port) {
+            throw ClusterAccessFault(place, "server names the port \(port): a port is a number from 1 to 65535")
+        }
         return "https://\(host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host)\(url.port.map { ":\($0)" } ?? "")"
     }
 
@@ -70,7 +78,8 @@ private struct Reader {
         let authorities = try pem(cluster, "certificate-authority", "cluster \(name)")
         guard text(cluster, "insecure-skip-tls-verify") == "true" else { return authorities.map { .authorities($0) } ?? .system }
         if authorities != nil {
-            throw ClusterAccessFault("\(file): cluster \(name)", "has both a certificate authority and insecure-skip-tls-verify: take one away")
+            throw ClusterAccessFault(
+                "\(file): cluster \(name)", "has both a certificate authority and insecure-skip-tls-verify: take one away")
         }
         return .insecure
     }
@@ -92,7 +101,9 @@ private struct Reader {
         // As in client-go, the file comes before the token.
         if let path = text(user, "tokenFile") { return .tokenFile(path: resolve(path)) }
         guard let token = text(user, "token") else { return .none }
-        guard TokenSource.isSendable(token) else { throw ClusterAccessFault("\(file): user \(name): token", "is empty or has characters that no token has") }
+        guard TokenSource.isSendable(token) else {
+            throw ClusterAccessFault("\(file): user \(name): token", "is empty or has characters that no token has")
+        }
         return .token(Secret(token))
     }
 

@@ -27,7 +27,10 @@ package actor LeaseElection {
         /// Of a lease that isn't there yet: no lower than any fence of earlier times, or targets refuse the new one.
         package var firstFence: @Sendable () -> UInt64 = { 0 }
 
-        package init(namespace: String, name: String = "greenroom", identity: String, timing: LeaseTiming = .standard, wallClock: @escaping @Sendable () -> LogTime) {
+        package init(
+            namespace: String, name: String = "greenroom", identity: String, timing: LeaseTiming = .standard,
+            wallClock: @escaping @Sendable () -> LogTime
+        ) {
             self.namespace = namespace
             self.name = name
             self.identity = identity
@@ -126,7 +129,9 @@ package actor LeaseElection {
     /// nil where it is ours now, else how long to wait at least.
     private func tryToAcquire(_ began: Duration) async throws(KubernetesError) -> Duration? {
         let lease: KubernetesObject
-        do throws(KubernetesError) { lease = try await client.get(.leases, namespace: configuration.namespace, name: configuration.name) } catch {
+        do throws(KubernetesError) {
+            lease = try await client.get(.leases, namespace: configuration.namespace, name: configuration.name)
+        } catch {
             guard error.isNotFound else { throw error }
             try await create(began)
             return nil
@@ -165,7 +170,9 @@ package actor LeaseElection {
     }
 
     private func write(_ record: LeaseRecord, over lease: KubernetesObject, _ began: Duration) async throws(KubernetesError) {
-        hold(try await client.update(.leases, namespace: configuration.namespace, name: configuration.name, record.written(over: lease).json), began)
+        hold(
+            try await client.update(
+                .leases, namespace: configuration.namespace, name: configuration.name, record.written(over: lease).json), began)
     }
 
     private func note(_ lease: KubernetesObject) {
@@ -203,7 +210,8 @@ package actor LeaseElection {
                 callbacks.trouble("the lease wasn't renewed: \(problem)")
             }
         }
-        return Task.isCancelled ? "the service stops" : "the lease wasn't renewed within \(configuration.timing.renewDeadline.inSeconds) s: \(lastProblem)"
+        return Task.isCancelled
+            ? "the service stops" : "the lease wasn't renewed within \(configuration.timing.renewDeadline.inSeconds) s: \(lastProblem)"
     }
 
     private enum Renewal: Sendable {
@@ -243,7 +251,9 @@ package actor LeaseElection {
     /// Somebody wrote the lease: us, whose answer was lost, or another.
     private func renewAfterConflict(_ began: Duration) async throws(KubernetesError) -> Renewal {
         let lease: KubernetesObject
-        do throws(KubernetesError) { lease = try await client.get(.leases, namespace: configuration.namespace, name: configuration.name) } catch {
+        do throws(KubernetesError) {
+            lease = try await client.get(.leases, namespace: configuration.namespace, name: configuration.name)
+        } catch {
             guard error.isNotFound else { throw error }
             return .deposed(by: "")
         }
@@ -269,7 +279,9 @@ package actor LeaseElection {
         for _ in 1...Self.attemptsToGiveBack {
             guard LeaseRecord(lease).holder == configuration.identity else { return }
             do throws(KubernetesError) {
-                do throws(KubernetesError) { return try await writeGivenBack(over: lease) } catch { guard error.isConflict else { throw error } }
+                do throws(KubernetesError) { return try await writeGivenBack(over: lease) } catch {
+                    guard error.isConflict else { throw error }
+                }
                 lease = try await client.get(.leases, namespace: configuration.namespace, name: configuration.name)
             } catch { return callbacks.trouble("the lease wasn't released; it expires: \(error)") }
         }

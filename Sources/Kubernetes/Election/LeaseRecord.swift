@@ -43,13 +43,15 @@ struct LeaseRecord: Hashable, Sendable {
     func written(over lease: KubernetesObject) -> KubernetesObject {
         var lease = lease
         lease["spec"] = .object(lease["spec"].members.merging(spec.members) { $1 })
-        lease["metadata"]["annotations"] = .object(lease["metadata"]["annotations"].members.merging([Mark.fence: .string("\(fence)")]) { $1 })
+        lease["metadata"]["annotations"] = .object(
+            lease["metadata"]["annotations"].members.merging([Mark.fence: .string("\(fence)")]) { $1 })
         return lease
     }
 
     var spec: JSONValue {
         var spec: JSONValue = [
-            "holderIdentity": holder.isEmpty ? nil : .string(holder), "leaseDurationSeconds": JSONValue(durationSeconds), "renewTime": .string(renewTime),
+            "holderIdentity": holder.isEmpty ? nil : .string(holder), "leaseDurationSeconds": JSONValue(durationSeconds),
+            "renewTime": .string(renewTime),
             "leaseTransitions": JSONValue(transitions),
         ]
         if !acquireTime.isEmpty { spec["acquireTime"] = .string(acquireTime) }
@@ -91,10 +93,13 @@ package struct LeaseTiming: Hashable, Sendable {
     /// Refused where a leader couldn't stop before its lease may be taken, or couldn't renew before its deadline.
     package init(durationSeconds: Int, renewDeadline: Duration, retryPeriod: Duration) throws(ClusterAccessFault) {
         guard durationSeconds > 0, durationSeconds <= 3_600, renewDeadline < .seconds(durationSeconds) else {
-            throw ClusterAccessFault("lease", "the renew deadline (\(renewDeadline)) must be shorter than the lease's duration (\(durationSeconds) s, at most an hour)")
+            throw ClusterAccessFault(
+                "lease",
+                "the renew deadline (\(renewDeadline)) must be shorter than the lease's duration (\(durationSeconds) s, at most an hour)")
         }
         guard retryPeriod > .zero, retryPeriod < renewDeadline else {
-            throw ClusterAccessFault("lease", "the retry period (\(retryPeriod)) must be shorter than the renew deadline (\(renewDeadline)), and not zero")
+            throw ClusterAccessFault(
+                "lease", "the retry period (\(retryPeriod)) must be shorter than the renew deadline (\(renewDeadline)), and not zero")
         }
         self.init(uncheckedDurationSeconds: durationSeconds, renewDeadline: renewDeadline, retryPeriod: retryPeriod)
     }

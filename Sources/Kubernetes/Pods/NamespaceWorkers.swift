@@ -186,7 +186,8 @@ actor NamespaceWorkers {
 
     /// Runs until its task is cancelled.
     func run() async {
-        let watch = ListWatch(parts.client, .pods, namespace: namespace, seed: parts.options.seed ^ ByteSeed.of(namespace), trouble: parts.options.trouble,
+        let watch = ListWatch(
+            parts.client, .pods, namespace: namespace, seed: parts.options.seed ^ ByteSeed.of(namespace), trouble: parts.options.trouble,
             failed: { error in await self.cannotRead(error) })
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await watch.run { delivery in try await self.take(delivery) } }
@@ -199,7 +200,9 @@ actor NamespaceWorkers {
     private func cannotRead(_ error: KubernetesError) async {
         guard error.isForbidden else { return }
         for (_, entry) in pools.sorted(by: { $0.key < $1.key }) where entry.isFollowed {
-            do { try await entry.telling.note(pods: TargetProblem(reason: TargetProblem.podsNotFound, text: "\(error)")) } catch { parts.options.trouble("\(error)") }
+            do { try await entry.telling.note(pods: TargetProblem(reason: TargetProblem.podsNotFound, text: "\(error)")) } catch {
+                parts.options.trouble("\(error)")
+            }
         }
     }
 
@@ -333,8 +336,12 @@ actor NamespaceWorkers {
         guard !change.isGone else { return nil }
         var pod: Pod
         if let object = change.object {
-            pod = Pod(view: PodView(object), labels: object.labels, owners: object.owners, home: before?.home, record: before?.record, toldID: before?.toldID)
-            if let before, before.record?.isAnnounced == true, before.view.uid == pod.view.uid, !pod.view.isReady, !pod.view.isOver, let node = pod.view.node {
+            pod = Pod(
+                view: PodView(object), labels: object.labels, owners: object.owners, home: before?.home, record: before?.record,
+                toldID: before?.toldID)
+            if let before, before.record?.isAnnounced == true, before.view.uid == pod.view.uid, !pod.view.isReady, !pod.view.isOver,
+                let node = pod.view.node
+            {
                 // One that stopped being ready may have lost its node.
                 if await parts.nodes.node(node, fresh: true).isLost { pod.view.isNodeLost = true }
             }
@@ -397,7 +404,8 @@ actor NamespaceWorkers {
         let targets = await targets()
         // Of a worker it is asked too where its target doesn't want it any more.
         let askable = targets.filter {
-            $0.target.membership.asksOwners && $0.target.membership.mayOwn(pod.labels) && (pod.home != nil || $0.target.membership.isWanted(pod.labels))
+            $0.target.membership.asksOwners && $0.target.membership.mayOwn(pod.labels)
+                && (pod.home != nil || $0.target.membership.isWanted(pod.labels))
         }
         if !askable.isEmpty, !pod.owners.isEmpty {
             let uids = Set(targets.map(\.target.uid))
@@ -442,7 +450,8 @@ actor NamespaceWorkers {
             pod.leaving = nil
             return kept(home)
         }
-        let why = isOwned ? "its pod doesn't fit spec.workerSelector of the policy" : "its pod doesn't belong to \(target.description) any more"
+        let why =
+            isOwned ? "its pod doesn't fit spec.workerSelector of the policy" : "its pod doesn't belong to \(target.description) any more"
         return await mayLeave(&pod, name, why: why) ? nil : kept(home)
     }
 
@@ -474,7 +483,9 @@ actor NamespaceWorkers {
                     // Its events so far were told to nobody, for it had no home.
                     pods[podName]?.toldID = nil
                 } else {
-                    Self.add(.gone(reason: "its pod is gone"), worker, nil, id: "\(worker)-\(parts.options.run)", zone: nil, entry.pool, to: &batch)
+                    Self.add(
+                        .gone(reason: "its pod is gone"), worker, nil, id: "\(worker)-\(parts.options.run)", zone: nil, entry.pool,
+                        to: &batch)
                 }
             }
             if !batch.isEmpty { try await parts.append(batch) }
@@ -498,7 +509,9 @@ actor NamespaceWorkers {
 
     private func tell(_ events: [WorkerEvent], _ pod: Pod?, _ change: Change, id: String, to batch: inout EventBatch) {
         guard let pod, let home = pod.home, let entry = pools[home.pool] else { return }
-        for event in events { Self.add(event, PodWorker.name(change.name, in: namespace), pod.view.uid, id: id, zone: nil, entry.pool, to: &batch) }
+        for event in events {
+            Self.add(event, PodWorker.name(change.name, in: namespace), pod.view.uid, id: id, zone: nil, entry.pool, to: &batch)
+        }
     }
 
     private func tell(_ event: WorkerEvent, _ pod: Pod, _ name: String, id: String, to batch: inout EventBatch) async {
@@ -511,7 +524,9 @@ actor NamespaceWorkers {
 
     /// A pod that never was ready says why it won't be, or ends: once each.
     private func tellFailedStart(_ pod: Pod, _ before: Pod?, _ name: String, to batch: inout EventBatch) {
-        guard let home = pod.home, !home.isKept, pools[home.pool] != nil, before?.record?.isAnnounced != true, pod.record?.isAnnounced == false else { return }
+        guard let home = pod.home, !home.isKept, pools[home.pool] != nil, before?.record?.isAnnounced != true,
+            pod.record?.isAnnounced == false
+        else { return }
         let old = before?.view.uid == pod.view.uid && before?.home?.pool == home.pool ? before?.view : nil
         let (problem, word): (String, String)
         if pod.view.phase == .failed {
@@ -523,10 +538,13 @@ actor NamespaceWorkers {
             (problem, word) = (why, pod.view.startProblem == nil ? "unscheduled" : "waiting")
         }
         batch.appendFailedStart(
-            of: PodWorker.name(name, in: namespace), in: home.pool, problem: problem, attempt: 1, hasEnded: word == "failed", source: Self.source, id: "\(pod.view.uid)-start-\(word)")
+            of: PodWorker.name(name, in: namespace), in: home.pool, problem: problem, attempt: 1, hasEnded: word == "failed",
+            source: Self.source, id: "\(pod.view.uid)-start-\(word)")
     }
 
-    private static func add(_ event: WorkerEvent, _ worker: String, _ uid: String?, id: String, zone: String?, _ pool: ActuatedPool, to batch: inout EventBatch) {
+    private static func add(
+        _ event: WorkerEvent, _ worker: String, _ uid: String?, id: String, zone: String?, _ pool: ActuatedPool, to batch: inout EventBatch
+    ) {
         var body = JSONWriter()
         body.openObject()
         switch event {
@@ -558,9 +576,14 @@ actor NamespaceWorkers {
             }
         }
         let now = parts.client.clock.now()
-        var wakeAt = pods.values.compactMap { $0.leaving?.since }.max().map { since in now < since + Self.leavesAfter ? since + Self.leavesAfter : now + Self.retryAfter }
+        var wakeAt = pods.values.compactMap { $0.leaving?.since }.max().map { since in
+            now < since + Self.leavesAfter ? since + Self.leavesAfter : now + Self.retryAfter
+        }
         // Pods that a target lacks may have been adopted, without a change of theirs.
-        let lacksPods = pools.contains { name, entry in entry.isFollowed && (entry.target.map { $0.membership.asksOwners && max($0.replicas, $0.wanted) > tallies[name]?.pods ?? 0 } ?? false) }
+        let lacksPods = pools.contains { name, entry in
+            entry.isFollowed
+                && (entry.target.map { $0.membership.asksOwners && max($0.replicas, $0.wanted) > tallies[name]?.pods ?? 0 } ?? false)
+        }
         if lacksPods || pods.values.contains(where: \.isOwnerUnknown) {
             let due = readsOwnersAt ?? parts.client.clock.now() + OwnerChains.problemKeptFor
             readsOwnersAt = due
@@ -628,14 +651,19 @@ actor NamespaceWorkers {
 
     /// What keeps a pool's pods from getting ready, where none is or several fail.
     private static func failing(_ target: Target, _ count: Tally, in namespace: String) -> TargetProblem? {
-        guard let first = count.failing.min(by: { $0.name < $1.name }), count.ready == 0 || count.failing.count >= failingPods else { return nil }
+        guard let first = count.failing.min(by: { $0.name < $1.name }), count.ready == 0 || count.failing.count >= failingPods else {
+            return nil
+        }
         return TargetProblem(
             reason: TargetProblem.workersFailing,
-            text: "\(count.failing.count) of \(count.pods) pods of \(target.description) don't get ready; \(first.name): \(first.why); see kubectl describe pod -n \(namespace) \(first.name)")
+            text:
+                "\(count.failing.count) of \(count.pods) pods of \(target.description) don't get ready; \(first.name): \(first.why); see kubectl describe pod -n \(namespace) \(first.name)"
+        )
     }
 
     private static func blindness(_ target: Target, _ unknownOwner: String?, in namespace: String) -> TargetProblem {
-        let what = "\(target.description) has \(max(target.replicas, target.wanted)) replicas, and no pod of namespace \(namespace) is known to be its"
+        let what =
+            "\(target.description) has \(max(target.replicas, target.wanted)) replicas, and no pod of namespace \(namespace) is known to be its"
         if let unknownOwner { return TargetProblem(reason: TargetProblem.podsNotFound, text: "\(what): \(unknownOwner)") }
         return TargetProblem(reason: TargetProblem.podsNotFound, text: "\(what): \(target.membership.adviceWhereBlind(in: namespace))")
     }

@@ -35,7 +35,9 @@ extension KubernetesObject {
     /// Its controller; where it has none, all its owners.
     var owners: [OwnerReference] {
         let references = metadata["ownerReferences"].array
-        if let controller = references.first(where: { $0["controller"].bool == true }).flatMap({ OwnerReference($0) }) { return [controller] }
+        if let controller = references.first(where: { $0["controller"].bool == true }).flatMap({ OwnerReference($0) }) {
+            return [controller]
+        }
         return references.prefix(Self.ownersLimit).compactMap { OwnerReference($0) }
     }
 }

@@ -43,7 +43,9 @@ package enum PodEvents {
     }
 
     /// The pod stays, and is no longer this pool's worker.
-    static func leaving(_ record: PodRecord?) -> [WorkerEvent] { departure(of: record, reason: "its pod no longer belongs to the pool's target") }
+    static func leaving(_ record: PodRecord?) -> [WorkerEvent] {
+        departure(of: record, reason: "its pod no longer belongs to the pool's target")
+    }
 
     private static func arrival(of now: PodView, after before: PodRecord, isNew: Bool) -> (PodRecord, [WorkerEvent]) {
         var record = before
@@ -56,10 +58,14 @@ package enum PodEvents {
             return (record, mayBeKnown ? [.gone(reason: overReason(now))] : [])
         }
         var events: [WorkerEvent] = []
-        let reason = now.drainingReason.map { $0.isEmpty ? "marked \(Mark.draining)" : $0 } ?? (now.isBeingDeleted ? "its pod is being deleted" : nil)
+        let reason =
+            now.drainingReason.map { $0.isEmpty ? "marked \(Mark.draining)" : $0 }
+            ?? (now.isBeingDeleted ? "its pod is being deleted" : nil)
             ?? (before.isAnnounced && !now.isReady ? now.startProblem.map { "its pod isn't ready: \($0)" } ?? "its pod isn't ready" : nil)
         let isBack = before.isDraining && reason == nil
-        if now.isReady, let node = now.node, !node.isEmpty, !before.isAnnounced || isBack || (reason == nil && facts(before.view) != facts(now)) {
+        if now.isReady, let node = now.node, !node.isEmpty,
+            !before.isAnnounced || isBack || (reason == nil && facts(before.view) != facts(now))
+        {
             events.append(.ready(node: node, ip: now.ip, slots: now.slots))
             record.isAnnounced = true
         }

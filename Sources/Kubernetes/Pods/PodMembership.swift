@@ -25,14 +25,17 @@ struct PodMembership: Hashable, Sendable {
     init(_ target: KubernetesTarget, _ object: KubernetesObject, selector: WorkerSelector?) {
         self.selector = selector
         isToldByOwners = target.isReplicationController || Self.groupsToldByOwners.contains(target.resource.group)
-        hint = switch (target.resource.group, target.kind) {
-        // A Scale, read in the place of an object that may not be, has it as text.
-        case ("apps", _): WorkerSelector(labelSelector: object["spec"]["selector"]) ?? object["status"]["selector"].string.flatMap { WorkerSelector($0) }
-        case ("", "ReplicationController"): WorkerSelector(labels: object["spec"]["selector"].strings)
-        case ("ate.dev", "WorkerPool"): WorkerSelector(labels: [Self.workerPoolLabel: target.name])
-        case ("extensions.agents.x-k8s.io", "SandboxWarmPool"): object["status"]["selector"].string.flatMap { WorkerSelector($0) }
-        default: nil
-        }
+        hint =
+            switch (target.resource.group, target.kind) {
+            // A Scale, read in the place of an object that may not be, has it as text.
+            case ("apps", _):
+                WorkerSelector(labelSelector: object["spec"]["selector"])
+                    ?? object["status"]["selector"].string.flatMap { WorkerSelector($0) }
+            case ("", "ReplicationController"): WorkerSelector(labels: object["spec"]["selector"].strings)
+            case ("ate.dev", "WorkerPool"): WorkerSelector(labels: [Self.workerPoolLabel: target.name])
+            case ("extensions.agents.x-k8s.io", "SandboxWarmPool"): object["status"]["selector"].string.flatMap { WorkerSelector($0) }
+            default: nil
+            }
     }
 
     /// Whether owners decide, once the labels allow it.
@@ -49,8 +52,12 @@ struct PodMembership: Hashable, Sendable {
 
     /// What to do where none of its pods is found.
     func adviceWhereBlind(in namespace: String) -> String {
-        if selector == nil { return "no owner references lead from a pod of \(namespace) to it; name its pods by spec.workerSelector of the policy" }
-        return isToldByOwners ? "none of its pods fits spec.workerSelector of the policy; correct it" : "none fits spec.workerSelector of the policy; correct it"
+        if selector == nil {
+            return "no owner references lead from a pod of \(namespace) to it; name its pods by spec.workerSelector of the policy"
+        }
+        return isToldByOwners
+            ? "none of its pods fits spec.workerSelector of the policy; correct it"
+            : "none fits spec.workerSelector of the policy; correct it"
     }
 
     /// What a list of the target's pods asks the server for: all that it may own, as those that aren't wanted count as well.
@@ -80,5 +87,7 @@ enum PodWorker {
     static func name(_ pod: String, in namespace: String) -> String { "\(namespace)/\(pod)" }
 
     /// The pod of a worker of this namespace's pool: `NAMESPACE/POD`, or `POD` alone.
-    static func pod(_ worker: String, in namespace: String) -> String { worker.hasPrefix("\(namespace)/") ? String(worker.dropFirst(namespace.utf8.count + 1)) : worker }
+    static func pod(_ worker: String, in namespace: String) -> String {
+        worker.hasPrefix("\(namespace)/") ? String(worker.dropFirst(namespace.utf8.count + 1)) : worker
+    }
 }

@@ -4,7 +4,9 @@
 // pods, and which pods a scale-down may take.
 
 package struct PodView: Hashable, Sendable {
-    package enum Phase: String, Hashable, Sendable { case pending = "Pending", running = "Running", succeeded = "Succeeded", failed = "Failed", unknown = "Unknown" }
+    package enum Phase: String, Hashable, Sendable {
+        case pending = "Pending", running = "Running", succeeded = "Succeeded", failed = "Failed", unknown = "Unknown"
+    }
 
     package var name: String
     package var uid: String
@@ -38,8 +40,10 @@ package struct PodView: Hashable, Sendable {
     package var unschedulable: String?
 
     package init(
-        name: String, uid: String, resourceVersion: String, phase: Phase = .running, isReady: Bool = true, isBeingDeleted: Bool = false, node: String? = nil,
-        ip: String? = nil, drainingReason: String? = nil, isRemoving: Bool = false, deletionCost: String? = nil, ownCost: String? = nil, isMarked: Bool = false, slots: Int? = nil, reason: String = "",
+        name: String, uid: String, resourceVersion: String, phase: Phase = .running, isReady: Bool = true, isBeingDeleted: Bool = false,
+        node: String? = nil,
+        ip: String? = nil, drainingReason: String? = nil, isRemoving: Bool = false, deletionCost: String? = nil, ownCost: String? = nil,
+        isMarked: Bool = false, slots: Int? = nil, reason: String = "",
         isNodeLost: Bool = false
     ) {
         self.name = name
@@ -101,21 +105,25 @@ extension PodView {
             phase: status["phase"].string.flatMap(Phase.init(rawValue:)) ?? .pending,
             isReady: conditions.contains { $0["type"].string == "Ready" && $0["status"].string == "True" },
             isBeingDeleted: pod.isBeingDeleted, node: pod["spec"]["nodeName"].string, ip: status["podIP"].string,
-            drainingReason: annotations[Mark.draining].map { String($0.prefix(Self.textLimitCharacters)) } ?? pod.labels[Mark.draining].map { _ in "labelled \(Mark.draining)" },
+            drainingReason: annotations[Mark.draining].map { String($0.prefix(Self.textLimitCharacters)) }
+                ?? pod.labels[Mark.draining].map { _ in "labelled \(Mark.draining)" },
             isRemoving: annotations[Mark.removing] != nil, deletionCost: annotations[Mark.deletionCost], ownCost: annotations[Mark.ownCost],
             isMarked: annotations[Mark.draining] != nil || annotations[Mark.removing] != nil || pod.labels[Mark.draining] != nil,
             slots: annotations[Mark.slots].flatMap { Int($0) }.flatMap { (1...10_000).contains($0) ? $0 : nil },
             reason: String(reason.prefix(Self.textLimitCharacters)), isNodeLost: Self.lostReasons.contains(reason))
         createdAt = pod.metadata["creationTimestamp"].string ?? ""
         startProblem = Self.startProblem(status)
-        let scheduled = conditions.first { $0["type"].string == "PodScheduled" && $0["status"].string == "False" && $0["reason"].string == "Unschedulable" }
+        let scheduled = conditions.first {
+            $0["type"].string == "PodScheduled" && $0["status"].string == "False" && $0["reason"].string == "Unschedulable"
+        }
         unschedulable = scheduled.map { Self.limited("Unschedulable: no node takes it\($0["message"].string.map { ": \($0)" } ?? "")") }
     }
 
     /// What a kubelet says of a container that it can't start, or that ended and is held back. A container is `Running` between two
     /// crashes; it counts as crashing once it was restarted twice.
     private static let waitingProblems: Set<String> = [
-        "CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable",
+        "CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError",
+        "RegistryUnavailable",
         "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError", "PostStartHookError",
     ]
     private static let restartsOfACrashLoop = 2
@@ -129,7 +137,8 @@ extension PodView {
             let reason = waiting == "ErrImagePull" ? "ImagePullBackOff" : waiting
             let ended = container["lastState"]["terminated"]
             // A message may differ at each look ("back-off 40s"), so only what stays the same is told.
-            let how = ended["exitCode"].int.map { ", last ended with exit code \($0)\(ended["reason"].string.map { " (\($0))" } ?? "")" } ?? ""
+            let how =
+                ended["exitCode"].int.map { ", last ended with exit code \($0)\(ended["reason"].string.map { " (\($0))" } ?? "")" } ?? ""
             if waitingProblems.contains(waiting), waiting != "CrashLoopBackOff" { return limited("container \(name): \(reason)") }
             if waiting == "CrashLoopBackOff" || (restarts >= restartsOfACrashLoop && container["state"]["terminated"].isNull) {
                 return limited("container \(name): CrashLoopBackOff\(how)")

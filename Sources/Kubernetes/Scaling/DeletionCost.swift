@@ -49,7 +49,7 @@ enum DeletionCost {
         return [
             "metadata": [
                 "uid": .string(pod.uid), "resourceVersion": .string(pod.resourceVersion), "annotations": .object(annotations),
-            ],
+            ]
         ]
     }
 }
@@ -108,8 +108,14 @@ struct DeletionCosts: Sendable {
         var writes: [(order: Int, write: Write)] = []
         for worker in ranked where !waiting.contains("\(namespace)/\(worker.pod)") {
             // One that the log doesn't know yet holds nothing that we know of.
-            guard let load = loaded[worker.pod], let cost = DeletionCost.wanted(worker.view, used: load.used, snapshotBytes: load.snapshotBytes) else { continue }
-            writes.append((load.used > 0 ? 0 : 1, Write(namespace: namespace, pod: worker.pod, cost: cost, patch: DeletionCost.patch(worker.view, to: cost))))
+            guard let load = loaded[worker.pod],
+                let cost = DeletionCost.wanted(worker.view, used: load.used, snapshotBytes: load.snapshotBytes)
+            else { continue }
+            writes.append(
+                (
+                    load.used > 0 ? 0 : 1,
+                    Write(namespace: namespace, pod: worker.pod, cost: cost, patch: DeletionCost.patch(worker.view, to: cost))
+                ))
         }
         let due = writes.sorted { $0.order < $1.order }.prefix(limit).map(\.write)
         await withTaskGroup(of: Void.self) { group in
@@ -129,7 +135,9 @@ struct DeletionCosts: Sendable {
             // Whatever changed the pod is on its way by the watch, and it is looked at again.
             if error.isConflict || error.isNotFound { return }
             // Else those that may not be written would have all of the pace, and no other pod any.
-            if let code = error.status?.code, (400..<500).contains(code) { refused.add("\(write.namespace)/\(write.pod)", until: client.clock.now() + Self.refusedWaits) }
+            if let code = error.status?.code, (400..<500).contains(code) {
+                refused.add("\(write.namespace)/\(write.pod)", until: client.clock.now() + Self.refusedWaits)
+            }
             trouble("pod \(write.namespace)/\(write.pod) can't be ranked for removal: \(error)")
         }
     }

@@ -29,11 +29,14 @@ final class NestedTargets: Sendable {
     func problem(of pool: String, _ target: String, owners references: [OwnerReference], in namespace: String) async -> TargetProblem? {
         guard !references.isEmpty else { return nil }
         let others = scaled.withLock { $0[namespace] ?? [:] }.filter { $0.key != pool }
-        guard !others.isEmpty, case .owned(let uid) = await owners.owner(of: references, in: namespace, among: Set(others.values.map(\.uid))),
+        guard !others.isEmpty,
+            case .owned(let uid) = await owners.owner(of: references, in: namespace, among: Set(others.values.map(\.uid))),
             let (holder, outer) = others.filter({ $0.value.uid == uid }).min(by: { $0.key < $1.key })
         else { return nil }
         return TargetProblem(
             reason: TargetProblem.nested,
-            text: "\(target) belongs to \(outer.description), which the policy \(holder) scales: its count is set there; delete this policy or that one")
+            text:
+                "\(target) belongs to \(outer.description), which the policy \(holder) scales: its count is set there; delete this policy or that one"
+        )
     }
 }

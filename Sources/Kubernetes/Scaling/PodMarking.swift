@@ -18,14 +18,23 @@ enum PodMarking {
         let previous = annotations[Mark.previousDeletionCost].map { JSONValue.string($0) } ?? .null
         return metadata(
             labels: .null,
-            annotations: [Mark.draining: .null, Mark.removing: .null, Mark.previousDeletionCost: .null, Mark.ownCost: .null, Mark.deletionCost: previous])
+            annotations: [
+                Mark.draining: .null, Mark.removing: .null, Mark.previousDeletionCost: .null, Mark.ownCost: .null,
+                Mark.deletionCost: previous,
+            ])
     }
 
     private static func patch(_ pod: KubernetesObject, cost: String, draining: JSONValue, removing: JSONValue) -> JSONValue? {
         let annotations = pod.annotations
-        if annotations[Mark.deletionCost] == cost, annotations[Mark.draining] != nil, (annotations[Mark.removing] != nil) == !removing.isNull { return nil }
+        if annotations[Mark.deletionCost] == cost, annotations[Mark.draining] != nil,
+            (annotations[Mark.removing] != nil) == !removing.isNull
+        {
+            return nil
+        }
         var changes: [String: JSONValue] = [Mark.deletionCost: .string(cost), Mark.draining: draining, Mark.removing: removing]
-        if annotations[Mark.draining] == nil, let previous = annotations[Mark.deletionCost], previous != annotations[Mark.ownCost] { changes[Mark.previousDeletionCost] = .string(previous) }
+        if annotations[Mark.draining] == nil, let previous = annotations[Mark.deletionCost], previous != annotations[Mark.ownCost] {
+            changes[Mark.previousDeletionCost] = .string(previous)
+        }
         return metadata(labels: "true", annotations: changes)
     }
 

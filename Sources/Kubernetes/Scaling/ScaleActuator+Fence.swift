@@ -35,7 +35,9 @@ extension ScaleActuator {
                 return object.resourceVersion == version
             }
             let patch: JSONValue = [
-                "metadata": ["resourceVersion": .string(object.resourceVersion), "annotations": .object([Mark.fence: .string("\(fence.number)")])],
+                "metadata": [
+                    "resourceVersion": .string(object.resourceVersion), "annotations": .object([Mark.fence: .string("\(fence.number)")]),
+                ]
             ]
             let patched = try await client.patch(target.resource, namespace: target.namespace, name: target.name, patch)
             pools[pool]?.fencedVersion = patched.resourceVersion

@@ -77,7 +77,9 @@ package actor ScaleActuator: Actuator {
             let target = try await targets.target(of: pool)
             let scale = try await targets.scale(of: target)
             let object = try await targets.object(of: target)
-            if let ready = object.readyReplicas(of: target) { return TargetObservation(specReplicas: scale.specReplicas, readyReplicas: ready) }
+            if let ready = object.readyReplicas(of: target) {
+                return TargetObservation(specReplicas: scale.specReplicas, readyReplicas: ready)
+            }
             let found = try await pods(of: target, object, pool)
             return TargetObservation(specReplicas: scale.specReplicas, readyReplicas: found.own.count { $0.isReady && $0.isLive })
         } catch { throw ActuationFault(error) }
@@ -143,7 +145,9 @@ package actor ScaleActuator: Actuator {
             let scale = try await targets.scale(of: target)
             guard try await isFenced(scale, target, pool.name, fence) else { return false }
             // Since the loop decided: it hears of it this way, or by the watch.
-            if noteForeignChange(pool, found: scale.specReplicas), pool.foreignChange == .yield { throw ActuationFault.changedByOthers(found: scale.specReplicas) }
+            if noteForeignChange(pool, found: scale.specReplicas), pool.foreignChange == .yield {
+                throw ActuationFault.changedByOthers(found: scale.specReplicas)
+            }
             let replicas = try await plannedReplicas(scale, target, pool)
             if replicas != scale.specReplicas { try await write(replicas, scale, target, pool.name) }
             remember(replicas, pool.name)
@@ -160,7 +164,8 @@ package actor ScaleActuator: Actuator {
         pools[pool]?.writing = replicas
         var wanted = scale.object
         wanted["spec"]["replicas"] = JSONValue(replicas)
-        let answer = try await client.update(target.resource, namespace: target.namespace, name: target.name, subresource: "scale", wanted.json)
+        let answer = try await client.update(
+            target.resource, namespace: target.namespace, name: target.name, subresource: "scale", wanted.json)
         // What this made of a version that carried our fence carries it too.
         if pools[pool]?.fencedVersion != nil { pools[pool]?.fencedVersion = answer.resourceVersion }
     }
@@ -184,12 +189,15 @@ package actor ScaleActuator: Actuator {
         let found = try await self.pods(of: target, scale, pool)
         let pods = found.own
         let draining = pods.count { $0.isLive && $0.drainingReason != nil && !$0.isRemoving }
-        let wanted = pools[pool.name]?.wanted ?? Self.kept(of: scale.specReplicas, pods, others: found.unwanted.count.addingClamped(found.untold), draining: draining)
+        let wanted =
+            pools[pool.name]?.wanted
+            ?? Self.kept(of: scale.specReplicas, pods, others: found.unwanted.count.addingClamped(found.untold), draining: draining)
         if let blindness = found.blindness, wanted < scale.specReplicas { throw blindness }
         let busy = wanted + draining < scale.specReplicas ? await busy(pods, pool) : []
         // What the policy doesn't want stays, as what is busy does: nobody knows what it holds.
         let plan = ScalePlan(
-            wanted: wanted, current: scale.specReplicas, pods: pods + found.unwanted, unknown: found.untold, busy: busy.union(found.unwanted.map(\.name)), removesHighestOrdinal: target.removesHighestOrdinal)
+            wanted: wanted, current: scale.specReplicas, pods: pods + found.unwanted, unknown: found.untold,
+            busy: busy.union(found.unwanted.map(\.name)), removesHighestOrdinal: target.removesHighestOrdinal)
         pools[pool.name]?.needsEveryReplica = wanted + draining >= scale.specReplicas
         return (plan, pods)
     }
@@ -230,7 +238,8 @@ package actor ScaleActuator: Actuator {
         let hasPods = scale.statusReplicas > 0 || (replicas > 0 && (untold > 0 || !found.unwanted.isEmpty || !membership.isToldByOwners))
         guard hasPods else { return all }
         let why = found.untold.first ?? membership.adviceWhereBlind(in: target.namespace)
-        all.blindness = .refused("\(target) has \(replicas) replicas and none of its pods can be found, so its count is never lowered: \(why)")
+        all.blindness = .refused(
+            "\(target) has \(replicas) replicas and none of its pods can be found, so its count is never lowered: \(why)")
         return all
     }
 
@@ -242,7 +251,8 @@ package actor ScaleActuator: Actuator {
         var own: [PodView] = []
         var unwanted: [PodView] = []
         var untold: [String] = []
-        for pod in try await client.list(.pods, namespace: target.namespace, selection: .init(labels: membership.query)).items where membership.mayOwn(pod.labels) {
+        for pod in try await client.list(.pods, namespace: target.namespace, selection: .init(labels: membership.query)).items
+        where membership.mayOwn(pod.labels) {
             let isWanted = membership.isWanted(pod.labels)
             guard membership.asksOwners else {
                 if isWanted { own.append(PodView(pod)) }
@@ -257,7 +267,9 @@ package actor ScaleActuator: Actuator {
         return (own, unwanted, untold)
     }
 
-    private func isOwn(_ pod: KubernetesObject, _ membership: PodMembership, _ uid: String, _ namespace: String, fresh: Bool = false) async -> OwnerChains.Answer {
+    private func isOwn(_ pod: KubernetesObject, _ membership: PodMembership, _ uid: String, _ namespace: String, fresh: Bool = false) async
+        -> OwnerChains.Answer
+    {
         guard membership.allows(pod.labels) else { return .notOwned }
         return membership.asksOwners ? await owners.owner(of: pod.owners, in: namespace, among: [uid], fresh: fresh) : .owned(by: uid)
     }
@@ -309,7 +321,8 @@ package actor ScaleActuator: Actuator {
     /// false where there is no such pod of the target's, which is fine, or it is one that mustn't be.
     @discardableResult
     private func mark(
-        _ worker: String, of pool: ActuatedPool, unless isExcluded: (PodView) -> Bool = { _ in false }, _ marking: @Sendable (KubernetesObject) -> JSONValue?
+        _ worker: String, of pool: ActuatedPool, unless isExcluded: (PodView) -> Bool = { _ in false },
+        _ marking: @Sendable (KubernetesObject) -> JSONValue?
     ) async throws(ActuationFault) -> Bool {
         let namespace = targets.namespace(of: pool)
         let name = PodWorker.pod(worker, in: namespace)
@@ -342,7 +355,9 @@ package actor ScaleActuator: Actuator {
         case .owned: return true
         case .notOwned: return false
         case .unknown(let why):
-            throw KubernetesError("owner of pod \(pod.name)", .status(.init(code: 403, reason: "Forbidden", message: "it is unknown whether \(target) owns it: \(why)")))
+            throw KubernetesError(
+                "owner of pod \(pod.name)",
+                .status(.init(code: 403, reason: "Forbidden", message: "it is unknown whether \(target) owns it: \(why)")))
         }
     }
 }

@@ -21,8 +21,11 @@ package enum ScaleFinding: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .replicasChanged(let pool, let expected, let found, let answer):
             "\(pool): somebody else set replicas to \(found), which we had left at \(expected); "
-                + (answer == .takeOver ? "the next decision sets them again (look for an HPA or a script on the same target)" : "we yield until a policy is applied or they are back")
-        case .fenceNotCarried(let pool, let why): "\(pool): the target can't carry our fence, so only one instance may act on it: grant get and patch on it, or run no standby. \(why)"
+                + (answer == .takeOver
+                    ? "the next decision sets them again (look for an HPA or a script on the same target)"
+                    : "we yield until a policy is applied or they are back")
+        case .fenceNotCarried(let pool, let why):
+            "\(pool): the target can't carry our fence, so only one instance may act on it: grant get and patch on it, or run no standby. \(why)"
         case .rollingUpdate(let pool, let target, let old, let pods):
             "\(pool): a rolling update of \(target) replaces \(old) of \(pods) pods, idle ones first, and then those with actors: each ends when its terminationGracePeriodSeconds are over; "
                 + "to keep actors, pause the rollout (kubectl rollout pause) and resume it while the pool is idle"
@@ -34,7 +37,10 @@ extension ActuationFault {
     /// 404, 403, 401, 422 and other refusals stay so until somebody changes something; 429, 5xx and silence pass.
     init(_ error: KubernetesError) {
         switch error.problem {
-        case .status(let status): self = status.code == 429 || status.code >= 500 || status.code == 409 ? .unreachable(error.description) : .refused(error.description)
+        case .status(let status):
+            self =
+                status.code == 429 || status.code >= 500 || status.code == 409
+                ? .unreachable(error.description) : .refused(error.description)
         case .unreachable, .malformed, .tooLarge, .configuration: self = .unreachable(error.description)
         }
     }

@@ -45,7 +45,9 @@ package struct TargetReader: Sendable {
     }
 
     /// The pool's own.
-    func namespace(of pool: ActuatedPool) -> String { pool.name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? client.access.namespace }
+    func namespace(of pool: ActuatedPool) -> String {
+        pool.name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? client.access.namespace
+    }
 
     package func target(of pool: ActuatedPool) async throws(KubernetesError) -> KubernetesTarget {
         let found = try await discovery.find(apiVersion: pool.target.apiVersion, kind: pool.target.kind, needsScale: true)

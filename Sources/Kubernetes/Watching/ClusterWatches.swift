@@ -79,7 +79,8 @@ package actor ClusterWatches {
 
     init(
         client: KubernetesClient, targets: TargetReader, actuator: ScaleActuator, options: WatchOptions, append: @escaping Append,
-        finding: @escaping @Sendable (ScaleFinding) -> Void, standing: @escaping Standings, loads: @escaping Loads, observed: @escaping @Sendable (_ pool: ActuatedPool, _ specReplicas: Int) async -> Void
+        finding: @escaping @Sendable (ScaleFinding) -> Void, standing: @escaping Standings, loads: @escaping Loads,
+        observed: @escaping @Sendable (_ pool: ActuatedPool, _ specReplicas: Int) async -> Void
     ) {
         self.client = client
         self.targets = targets
@@ -99,7 +100,8 @@ package actor ClusterWatches {
     package func follow(_ pools: [ActuatedPool], leftOver: [String: [String]] = [:]) async {
         let wanted = Dictionary(pools.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         for (name, workers) in leftOver.sorted(by: { $0.key < $1.key }) where wanted[name] == nil {
-            let pool = ActuatedPool(name: name, target: .init(apiVersion: "", kind: "", name: ""), slotsPerWorker: 1, drainTimeoutSeconds: 0)
+            let pool = ActuatedPool(
+                name: name, target: .init(apiVersion: "", kind: "", name: ""), slotsPerWorker: 1, drainTimeoutSeconds: 0)
             await namespace(of: pool).followToTheEnd(pool, telling(pool, nil), known: workers)
         }
         for (name, known) in followed where wanted[name] == nil {
@@ -151,7 +153,8 @@ package actor ClusterWatches {
         let workers = NamespaceWorkers(
             name,
             .init(
-                client: client, owners: actuator.owners, nested: actuator.nested, nodes: nodes, options: options, append: append, finding: finding,
+                client: client, owners: actuator.owners, nested: actuator.nested, nodes: nodes, options: options, append: append,
+                finding: finding,
                 holdsActor: actuator.holdsActor))
         namespaces[name] = Namespace(workers: workers, task: Task { await workers.run() })
         return workers

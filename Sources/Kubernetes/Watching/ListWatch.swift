@@ -151,9 +151,10 @@ package struct ListWatch: Sendable {
 
     private func request(from position: String) -> KubernetesClient.Request {
         let seconds = max(1, Int(client.limits.watchTimeout / .seconds(1)))
-        let query = selection.query + [
-            ("watch", "1"), ("allowWatchBookmarks", "true"), ("timeoutSeconds", "\(seconds)"), ("resourceVersion", position),
-        ]
+        let query =
+            selection.query + [
+                ("watch", "1"), ("allowWatchBookmarks", "true"), ("timeoutSeconds", "\(seconds)"), ("resourceVersion", position),
+            ]
         return KubernetesClient.Request(method: .GET, path: resource.path(namespace: namespace) + PercentCoding.query(query))
     }
 }

@@ -81,7 +81,8 @@ actor PoolTelling {
         defer { gate.leave() }
         let problem = targetProblem ?? podsProblem
         guard specReplicas != nil || problem != nil else { return }
-        let now = Said(specReplicas: specReplicas ?? 0, readyReplicas: specReplicas == nil ? 0 : readyReplicas ?? readyPods, problem: problem)
+        let now = Said(
+            specReplicas: specReplicas ?? 0, readyReplicas: specReplicas == nil ? 0 : readyReplicas ?? readyPods, problem: problem)
         guard now != said else { return }
         if let specReplicas, said?.specReplicas != specReplicas { await observed(specReplicas) }
         // What follows from the object alone has an id of the pool and the object's version: a restart says it once, and another pool

@@ -28,7 +28,8 @@ struct TargetsWatch: Sendable {
         guard let target = await resolve() else { return }
         let byName = Dictionary(grouping: pools, by: \.pool.target.name)
         let watch = ListWatch(
-            targets.client, target.resource, namespace: target.namespace, seed: options.seed ^ ByteSeed.of(target.description), trouble: options.trouble,
+            targets.client, target.resource, namespace: target.namespace, seed: options.seed ^ ByteSeed.of(target.description),
+            trouble: options.trouble,
             failed: { error in await self.tellAll(Self.problem(error, of: target)) })
         await watch.run { delivery in
             switch delivery {
@@ -75,8 +76,10 @@ struct TargetsWatch: Sendable {
             target.name = pool.pool.target.name
             guard let object else {
                 options.trouble("\(target) doesn't exist: create it, or change the policy's target")
-                try await pool.telling.note(target: TargetProblem(
-                    reason: TargetProblem.notFound, text: "\(target) doesn't exist: create it, or change spec.scaleTargetRef of the policy"))
+                try await pool.telling.note(
+                    target: TargetProblem(
+                        reason: TargetProblem.notFound,
+                        text: "\(target) doesn't exist: create it, or change spec.scaleTargetRef of the policy"))
                 await workers.see(nil, of: pool.pool.name, missing: target.description)
                 continue
             }
@@ -100,10 +103,12 @@ struct TargetsWatch: Sendable {
         await workers.see(
             NamespaceWorkers.Target(
                 uid: object.uid, description: target.description, owners: object.owners,
-                membership: PodMembership(target, object, selector: pool.pool.workerSelector), replicas: max(0, status), wanted: max(0, spec ?? 0)),
+                membership: PodMembership(target, object, selector: pool.pool.workerSelector), replicas: max(0, status),
+                wanted: max(0, spec ?? 0)),
             of: pool.pool.name)
         guard let spec else { return }
         try await pool.telling.note(
-            specReplicas: max(0, spec), readyReplicas: object.readyReplicas(of: target).map { max(0, $0) }, version: "\(object.uid)-\(object.resourceVersion)")
+            specReplicas: max(0, spec), readyReplicas: object.readyReplicas(of: target).map { max(0, $0) },
+            version: "\(object.uid)-\(object.resourceVersion)")
     }
 }

@@ -26,7 +26,9 @@ package struct AccessKey: Hashable, Sendable, CustomStringConvertible, CustomDeb
     private static func check(_ text: String, _ what: String, limit: Int) throws(CredentialFault) {
         guard !text.isEmpty else { throw CredentialFault("\(what) is empty") }
         guard text.utf8.count <= limit else { throw CredentialFault("\(what) has more than \(limit) bytes") }
-        guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { throw CredentialFault("\(what) isn't one word of printable ASCII") }
+        guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw CredentialFault("\(what) isn't one word of printable ASCII")
+        }
     }
 
     package var description: String { "access key \(id.prefix(4))…" }
@@ -52,7 +54,9 @@ package struct CredentialSource: Sendable {
             func word(_ file: String) throws(CredentialFault) -> String {
                 do { return try read(file) } catch { throw CredentialFault("\(error)") }
             }
-            return try AccessKey(id: try word(id), secret: try word(secret), sessionToken: try sessionToken.map { name throws(CredentialFault) in try word(name) })
+            return try AccessKey(
+                id: try word(id), secret: try word(secret),
+                sessionToken: try sessionToken.map { name throws(CredentialFault) in try word(name) })
         }
     }
 
@@ -65,7 +69,9 @@ package struct CredentialSource: Sendable {
     }
 
     /// nil where the environment has no key for this store.
-    package static func environment(_ environment: [String: String], for store: ObjectLocation.Store) throws(CredentialFault) -> CredentialSource? {
+    package static func environment(_ environment: [String: String], for store: ObjectLocation.Store) throws(CredentialFault)
+        -> CredentialSource?
+    {
         let names = variables(of: store)
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         switch (value(names.id), value(names.secret)) {

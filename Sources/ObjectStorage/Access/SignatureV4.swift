@@ -31,7 +31,8 @@ struct SignatureV4: Sendable {
     func authorization(_ request: Request, stamp: String) -> String {
         let headers = Self.canonicalHeaders(request.headers)
         let text = stringToSign(Self.canonicalRequest(request), stamp: stamp)
-        return "\(Self.algorithm) Credential=\(key.id)/\(scope(stamp)), SignedHeaders=\(headers.names), Signature=\(signature(of: text, stamp: stamp))"
+        return
+            "\(Self.algorithm) Credential=\(key.id)/\(scope(stamp)), SignedHeaders=\(headers.names), Signature=\(signature(of: text, stamp: stamp))"
     }
 
     static func canonicalRequest(_ request: Request) -> String {
@@ -45,7 +46,9 @@ struct SignatureV4: Sendable {
 
     func signature(of text: String, stamp: String) -> String {
         var chain = SymmetricKey(data: Array("AWS4\(key.secret)".utf8))
-        for part in [String(stamp.prefix(8)), region, service, "aws4_request"] { chain = SymmetricKey(data: Self.authenticate(part, chain)) }
+        for part in [String(stamp.prefix(8)), region, service, "aws4_request"] {
+            chain = SymmetricKey(data: Self.authenticate(part, chain))
+        }
         return Hex.text(Self.authenticate(text, chain))
     }
 

@@ -24,7 +24,9 @@ struct ListPage: Hashable, Sendable {
         objects.reserveCapacity(document.contents.count)
         for listed in document.contents {
             guard let key = isEncoded ? PercentCoding.decodeQuery(listed.key[...]) : listed.key else { throw XMLFault("a key is no UTF-8") }
-            guard listed.size >= 0, let modified = LogTime(rfc3339: listed.lastModified) else { throw XMLFault("an object without a size or a time") }
+            guard listed.size >= 0, let modified = LogTime(rfc3339: listed.lastModified) else {
+                throw XMLFault("an object without a size or a time")
+            }
             objects.append(Object(key: key, bytes: listed.size, modified: modified))
         }
         self.objects = objects

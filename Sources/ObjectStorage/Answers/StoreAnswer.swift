@@ -33,7 +33,8 @@ struct StoreAnswer: Sendable {
         case (404, _): return request.operation == .head ? .missing : .fault(fault(.noBucket))
         case (429, _), (500, _), (502, _), (503, _), (504, _), (408, _), (_, "SlowDown"), (_, "RequestTimeout"), (_, "InternalError"):
             return .again(afterSeconds: retryAfterSeconds ?? 0, fault(.overloaded))
-        case (301, _), (302, _), (307, _), (308, _), (400, "AuthorizationHeaderMalformed"), (400, "IllegalLocationConstraintException"), (400, nil):
+        case (301, _), (302, _), (307, _), (308, _), (400, "AuthorizationHeaderMalformed"), (400, "IllegalLocationConstraintException"),
+            (400, nil):
             if let region = Self.region(region) ?? Self.region(said?.region) { return .elsewhere(region: region) }
             return .fault(fault(status == 400 ? .refused : .wrongRegion))
         case (_, "RequestTimeTooSkewed"): return .fault(fault(.skewedClock))

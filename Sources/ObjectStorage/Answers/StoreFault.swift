@@ -5,7 +5,8 @@
 
 package struct StoreFault: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Problem: String, Hashable, Sendable {
-        case noBucket, denied, badCredentials, skewedClock, wrongRegion, overloaded, unreachable, tooLarge, notUnderstood, refused, badLocation
+        case noBucket, denied, badCredentials, skewedClock, wrongRegion, overloaded, unreachable, tooLarge, notUnderstood, refused,
+            badLocation
     }
 
     package let problem: Problem

@@ -101,7 +101,9 @@ package final class ObjectStore: Sendable {
 
     private func attempt(_ request: StoreRequest) async throws -> (StoreAnswer?, StoreAnswer.Verdict) {
         let key: AccessKey?
-        do throws(CredentialFault) { key = try configuration.credentials.key() } catch { throw StoreFault(.badCredentials, request, error.description) }
+        do throws(CredentialFault) { key = try configuration.credentials.key() } catch {
+            throw StoreFault(.badCredentials, request, error.description)
+        }
         let wire = request.wire(to: configuration.endpoint, region: regions.region(of: request.location.bucket), key: key, at: now())
         let start = ContinuousClock.now
         do {
@@ -117,7 +119,8 @@ package final class ObjectStore: Sendable {
     }
 
     private func tell(_ request: StoreRequest, _ outcome: String, since start: ContinuousClock.Instant) {
-        observer?.answered(store: store, operation: request.operation.rawValue, outcome: outcome, seconds: (ContinuousClock.now - start) / .seconds(1))
+        observer?.answered(
+            store: store, operation: request.operation.rawValue, outcome: outcome, seconds: (ContinuousClock.now - start) / .seconds(1))
     }
 }
 

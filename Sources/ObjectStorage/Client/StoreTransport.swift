@@ -42,7 +42,8 @@ struct StoreTransport: Sendable {
         for header in wire.headers { request.headers.add(name: header.name, value: header.value) }
         request.headers.add(name: "user-agent", value: "greenroom")
         do {
-            return try await withDeadline(seconds: limits.answerSeconds, orThrow: { Failure(problem: .unreachable, reason: $0) }) { [request] in
+            return try await withDeadline(seconds: limits.answerSeconds, orThrow: { Failure(problem: .unreachable, reason: $0) }) {
+                [request] in
                 let response = try await client.execute(request, timeout: .seconds(Int64(limits.answerSeconds)))
                 var answer = StoreAnswer(status: Int(response.status.code))
                 answer.region = response.headers.first(name: "x-amz-bucket-region")

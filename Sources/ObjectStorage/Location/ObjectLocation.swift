@@ -61,13 +61,17 @@ package struct ObjectLocation: Hashable, Sendable, CustomStringConvertible {
         let bytes = Array(name.utf8)
         guard !bytes.isEmpty else { return "names no bucket" }
         let limit = store == .gs && bytes.contains(UInt8(ascii: ".")) ? dottedBucketLimitBytes : bucketBytes.upperBound
-        guard (bucketBytes.lowerBound...limit).contains(bytes.count) else { return "a bucket's name has \(bucketBytes.lowerBound) to \(limit) characters" }
+        guard (bucketBytes.lowerBound...limit).contains(bytes.count) else {
+            return "a bucket's name has \(bucketBytes.lowerBound) to \(limit) characters"
+        }
         let allowed = store == .gs ? "-._" : "-."
         guard bytes.allSatisfy({ isLowerOrDigit($0) || allowed.utf8.contains($0) }), let first = bytes.first, let last = bytes.last,
             isLowerOrDigit(first), isLowerOrDigit(last)
         else { return "a bucket's name holds lower-case letters, digits and \(allowed), with a letter or a digit at either end" }
         let parts = bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard parts.allSatisfy({ (1...bucketBytes.upperBound).contains($0.count) }) else { return "a bucket's name has no empty or overlong part between dots" }
+        guard parts.allSatisfy({ (1...bucketBytes.upperBound).contains($0.count) }) else {
+            return "a bucket's name has no empty or overlong part between dots"
+        }
         let isAddress = parts.count == 4 && parts.allSatisfy { $0.allSatisfy { $0 &- 0x30 < 10 } }
         return isAddress ? "a bucket's name is no IP address" : nil
     }
@@ -88,6 +92,7 @@ package struct LocationFault: Error, Hashable, Sendable, CustomStringConvertible
     private static let shownCharacters = 80
 
     init(_ text: String, _ problem: String) {
-        description = "\"\(PlainText.of(text, limit: Self.shownCharacters))\" is no object's location: \(problem); write s3://BUCKET/KEY or gs://BUCKET/KEY"
+        description =
+            "\"\(PlainText.of(text, limit: Self.shownCharacters))\" is no object's location: \(problem); write s3://BUCKET/KEY or gs://BUCKET/KEY"
     }
 }

@@ -27,7 +27,9 @@ package struct StoreEndpoint: Hashable, Sendable {
     /// - Parameter text: `http(s)://HOST[:PORT]`; nil: the store's own.
     package init(_ text: String?, for store: ObjectLocation.Store, style: Style?) throws(EndpointFault) {
         guard let text else {
-            self = store == .s3 ? StoreEndpoint(server: .amazon, style: style) : StoreEndpoint(server: Self.google.server, style: style ?? .path)
+            self =
+                store == .s3
+                ? StoreEndpoint(server: .amazon, style: style) : StoreEndpoint(server: Self.google.server, style: style ?? .path)
             return
         }
         self.init(server: try Self.server(text), style: style)
@@ -40,9 +42,11 @@ package struct StoreEndpoint: Hashable, Sendable {
             guard !authority.isEmpty, authority.utf8.allSatisfy({ isHostByte($0) }), hasPort(authority) else { break }
             // A default port is no part of the host that is signed.
             let usual = scheme == "https" ? ":443" : ":80"
-            return .other(scheme: scheme, authority: String(authority.hasSuffix(usual) ? authority.dropLast(usual.count) : authority).lowercased())
+            return .other(
+                scheme: scheme, authority: String(authority.hasSuffix(usual) ? authority.dropLast(usual.count) : authority).lowercased())
         }
-        throw EndpointFault(description: "\"\(PlainText.of(text, limit: 80))\" is no endpoint: write https://HOST or http://HOST:PORT, without a path")
+        throw EndpointFault(
+            description: "\"\(PlainText.of(text, limit: 80))\" is no endpoint: write https://HOST or http://HOST:PORT, without a path")
     }
 
     /// Whether what stands behind the host's colon, if there is one, is a port. Colons of an IPv6 address stand in brackets.
@@ -58,10 +62,11 @@ package struct StoreEndpoint: Hashable, Sendable {
 
     /// Scheme, host and path prefix (empty, or `/BUCKET`) of a bucket in a region.
     func place(of bucket: String, region: String) -> (scheme: String, host: String, path: String) {
-        let (scheme, authority) = switch server {
-        case .amazon: ("https", "s3.\(region).amazonaws.com")
-        case .other(let scheme, let authority): (scheme, authority)
-        }
+        let (scheme, authority) =
+            switch server {
+            case .amazon: ("https", "s3.\(region).amazonaws.com")
+            case .other(let scheme, let authority): (scheme, authority)
+            }
         switch style ?? (server == .amazon && !bucket.contains(".") ? .virtualHosted : .path) {
         case .path: return (scheme, authority, "/\(bucket)")
         case .virtualHosted: return (scheme, "\(bucket).\(authority)", "")

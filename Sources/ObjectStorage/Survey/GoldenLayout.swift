@@ -54,7 +54,9 @@ package struct GoldenLayout: Hashable, Sendable {
             name = String(first)
             path += "\(first)/"
         }
-        guard let name, (1...EventLimits.nameBytes).contains(name.utf8.count), let snapshot = segments.popFirst(), !snapshot.isEmpty else { return nil }
+        guard let name, (1...EventLimits.nameBytes).contains(name.utf8.count), let snapshot = segments.popFirst(), !snapshot.isEmpty else {
+            return nil
+        }
         return (name, location.object(key: path + snapshot + (segments.isEmpty ? "" : "/")).description)
     }
 }

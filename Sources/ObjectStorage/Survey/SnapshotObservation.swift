@@ -17,7 +17,9 @@ enum SnapshotObservation {
         batch(subject: template, uri: uri, presence, id: id) { json in json.member("template", template) }
     }
 
-    private static func batch(subject: String, uri: String, _ presence: SnapshotPresence, id: String, _ more: (inout JSONWriter) -> Void) -> EventBatch {
+    private static func batch(subject: String, uri: String, _ presence: SnapshotPresence, id: String, _ more: (inout JSONWriter) -> Void)
+        -> EventBatch
+    {
         var json = JSONWriter(reservingBytes: 160 + uri.utf8.count)
         json.openObject()
         json.member("snapshot", uri)

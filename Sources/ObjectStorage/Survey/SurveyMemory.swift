@@ -38,8 +38,12 @@ struct GoldenMemory: Sendable {
     mutating func news(in goldens: [GoldenLayout.Golden]) -> [News] {
         let before = seen
         seen = Dictionary(goldens.map { ($0.template, $0) }) { first, _ in first }
-        let settled = goldens.filter { before[$0.template] == $0 }.map { News(template: $0.template, uri: $0.uri, presence: .present(bytes: $0.bytes)) }
-        let gone = told.values.filter { seen[$0.template] == nil && $0.presence != .gone }.map { News(template: $0.template, uri: $0.uri, presence: .gone) }
+        let settled = goldens.filter { before[$0.template] == $0 }.map {
+            News(template: $0.template, uri: $0.uri, presence: .present(bytes: $0.bytes))
+        }
+        let gone = told.values.filter { seen[$0.template] == nil && $0.presence != .gone }.map {
+            News(template: $0.template, uri: $0.uri, presence: .gone)
+        }
         return (settled + gone).filter { told[$0.template] != $0 }.sorted { $0.template < $1.template }
     }
 

@@ -30,7 +30,8 @@ extension BlockedPlacement {
         let elsewhere = Self.workers(freeElsewhere, "free") + " elsewhere"
         guard let external else { return "paused on \(names.text(of: node)): \(thereText); \(elsewhere), but it has no external snapshot" }
         let size = external.bytes > 0 ? "\(Self.size(external.bytes)) ≈ \(Self.seconds(restoreMicroseconds))" : "of unknown size"
-        return "paused on \(names.text(of: node)): \(thereText); \(elsewhere) could restore the external snapshot of \(Self.clock(external.at, 11..<16)) (\(size))"
+        return
+            "paused on \(names.text(of: node)): \(thereText); \(elsewhere) could restore the external snapshot of \(Self.clock(external.at, 11..<16)) (\(size))"
     }
 
     private var thereText: String {

@@ -39,7 +39,9 @@ struct LocalWait {
         guard eligibleThere.ready + eligibleThere.starting > 0 else { return .move(.noneEligibleThere) }
         let until = requestedAt.adding(microseconds: rules.localWaitMicroseconds ?? movingMicroseconds)
         guard now < until else { return .move(.waitedEnough) }
-        if rules.localWaitMicroseconds == nil, let expected = expectedMicroseconds, expected >= movingMicroseconds { return .move(.waitIsLonger) }
+        if rules.localWaitMicroseconds == nil, let expected = expectedMicroseconds, expected >= movingMicroseconds {
+            return .move(.waitIsLonger)
+        }
         return .wait(until: until)
     }
 }

@@ -37,7 +37,8 @@ extension Placer {
         }
         guard let golden = snapshots.golden(of: actor.template) else { return 0 }
         let eligibility = actor.eligibility.with(golden: golden.snapshot)
-        return actor.pools.contains { workers.tally(of: $0, eligibility).available > 0 } ? bandwidth.savedMicroseconds(.golden, bytes: golden.bytes) : 0
+        return actor.pools.contains { workers.tally(of: $0, eligibility).available > 0 }
+            ? bandwidth.savedMicroseconds(.golden, bytes: golden.bytes) : 0
     }
 
     private func isFree(_ node: NameID, _ actor: WaitingActor, _ workers: WorkerIndex) -> Bool {

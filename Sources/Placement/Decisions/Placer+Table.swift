@@ -35,7 +35,10 @@ extension Placer {
     package func table(_ actor: WaitingActor, _ rules: PlacementRules) -> [PlacementTier] { table(actor, rules, among: workers) }
 
     package func table(_ actor: WaitingActor, _ rules: PlacementRules, among workers: WorkerIndex) -> [PlacementTier] {
-        [localTier(actor, rules, workers), warmTier(actor, rules, workers), goldenTier(actor, rules, workers), coldTier(actor, rules, workers)]
+        [
+            localTier(actor, rules, workers), warmTier(actor, rules, workers), goldenTier(actor, rules, workers),
+            coldTier(actor, rules, workers),
+        ]
     }
 
     private func localTier(_ actor: WaitingActor, _ rules: PlacementRules, _ workers: WorkerIndex) -> PlacementTier {

@@ -28,7 +28,11 @@ extension Placer {
         var victims: [ScaleDownVictim] = members.seats.reversed().lazy
             .filter { $0.worker >= 0 && $0.phase == .starting && $0.used == 0 }
             .prefix(count)
-            .map { ScaleDownVictim(worker: Int($0.worker), isReady: false, node: members.groups[Int($0.group)].node, lostMicroseconds: 0, breaksSpread: false) }
+            .map {
+                ScaleDownVictim(
+                    worker: Int($0.worker), isReady: false, node: members.groups[Int($0.group)].node, lostMicroseconds: 0,
+                    breaksSpread: false)
+            }
         guard victims.count < count else { return victims }
         var order = VictimOrder(members, zoneMaxSkew: zoneMaxSkew) { node in
             let bytes = snapshots.valueBytes(on: node, at: now)

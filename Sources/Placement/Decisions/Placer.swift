@@ -52,10 +52,14 @@ package struct Placer: Sendable {
     /// Keeps the conditions of an actor, so that deciding for it is O(log n). Changes no answer.
     package mutating func prepare(_ actor: WaitingActor) { workers.prepare(actor, golden: goldenEligibility(actor)) }
 
-    package func prepare(_ actor: WaitingActor, among workers: inout WorkerIndex) { workers.prepare(actor, golden: goldenEligibility(actor)) }
+    package func prepare(_ actor: WaitingActor, among workers: inout WorkerIndex) {
+        workers.prepare(actor, golden: goldenEligibility(actor))
+    }
 
     /// Keeps one condition of a pool's workers, as `prepare` does.
-    package mutating func keep(_ eligibility: Eligibility, in pool: Int) { if !eligibility.isAnyone { workers.prepare(eligibility, in: pool) } }
+    package mutating func keep(_ eligibility: Eligibility, in pool: Int) {
+        if !eligibility.isAnyone { workers.prepare(eligibility, in: pool) }
+    }
 
     // MARK: - The question
 
@@ -78,7 +82,8 @@ package struct Placer: Sendable {
         }
     }
 
-    private func local(_ actor: WaitingActor, _ paused: PausedSnapshot, _ rules: PlacementRules, _ workers: WorkerIndex) -> PlacementChoice? {
+    private func local(_ actor: WaitingActor, _ paused: PausedSnapshot, _ rules: PlacementRules, _ workers: WorkerIndex) -> PlacementChoice?
+    {
         let terms = PickTerms(tier: .local, bytes: paused.bytes, bandwidth: bandwidth, zoneMaxSkew: rules.zoneMaxSkew)
         for pool in actor.pools {
             guard let found = workers.best(in: pool, on: paused.node, actor.eligibility, terms) else { continue }
@@ -97,7 +102,9 @@ package struct Placer: Sendable {
         return nil
     }
 
-    private func best(in pool: Int, _ actor: WaitingActor, _ golden: Eligibility?, _ rules: PlacementRules, _ workers: WorkerIndex) -> Candidate? {
+    private func best(in pool: Int, _ actor: WaitingActor, _ golden: Eligibility?, _ rules: PlacementRules, _ workers: WorkerIndex)
+        -> Candidate?
+    {
         // No worker is free: nothing to look for. Else some tier has one.
         guard workers.tally(of: pool, actor.eligibility).available > 0 else { return nil }
         var terms = PickTerms(tier: .warm, bytes: coldBytes(actor), bandwidth: bandwidth, zoneMaxSkew: rules.zoneMaxSkew)

@@ -45,7 +45,9 @@ package struct RestoreBandwidth: Hashable, Sendable {
             rate = Self.rate(bytes, microseconds)
         }
 
-        private static func rate(_ bytes: Int64, _ microseconds: Int64) -> Int64 { max(1, RestoreBandwidth.scaled(bytes, 1_000_000, by: max(1, microseconds))) }
+        private static func rate(_ bytes: Int64, _ microseconds: Int64) -> Int64 {
+            max(1, RestoreBandwidth.scaled(bytes, 1_000_000, by: max(1, microseconds)))
+        }
     }
 
     struct Source: Hashable, Sendable {
@@ -103,9 +105,13 @@ package struct RestoreBandwidth: Hashable, Sendable {
     }
 
     /// How much sooner `bytes` are restored from that tier than from object storage.
-    package func savedMicroseconds(_ tier: RestoreTier, bytes: Int64) -> Int64 { max(0, microseconds(.cold, bytes: bytes) - microseconds(tier, bytes: bytes)) }
+    package func savedMicroseconds(_ tier: RestoreTier, bytes: Int64) -> Int64 {
+        max(0, microseconds(.cold, bytes: bytes) - microseconds(tier, bytes: bytes))
+    }
 
-    private static func microseconds(_ bytes: Int64, at bytesPerSecond: Int64) -> Int64 { bytes <= 0 ? 0 : scaled(bytes, 1_000_000, by: bytesPerSecond) }
+    private static func microseconds(_ bytes: Int64, at bytesPerSecond: Int64) -> Int64 {
+        bytes <= 0 ? 0 : scaled(bytes, 1_000_000, by: bytesPerSecond)
+    }
 
     /// a × b ÷ c, rounded down, in full width; the largest number where it is larger.
     static func scaled(_ a: Int64, _ b: Int64, by c: Int64) -> Int64 {

@@ -93,7 +93,9 @@ extension SnapshotCache {
 
     /// Evicts as the node would: least recently used first, until the rest fits. The newest stays: it was just seen there.
     mutating func trim(_ cache: Int) {
-        while nodes[cache].usedBytes > nodes[cache].capacityBytes, nodes[cache].oldest != nodes[cache].newest { remove(nodes[cache].oldest) }
+        while nodes[cache].usedBytes > nodes[cache].capacityBytes, nodes[cache].oldest != nodes[cache].newest {
+            remove(nodes[cache].oldest)
+        }
     }
 
     mutating func makeNode(_ name: NameID, at now: LogTime) -> Int {

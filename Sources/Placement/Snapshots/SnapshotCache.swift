@@ -104,7 +104,9 @@ package struct SnapshotCache: Sendable {
 
     /// Another entry with the same word, one in 2⁶⁴, counts as none.
     func find(_ snapshot: SnapshotID, cache: Int32) -> Int32? {
-        guard let index = byKey[Self.key(snapshot, cache)], entries[index].node == cache, entries[index].snapshot == snapshot else { return nil }
+        guard let index = byKey[Self.key(snapshot, cache)], entries[index].node == cache, entries[index].snapshot == snapshot else {
+            return nil
+        }
         return Int32(index)
     }
 

@@ -195,7 +195,9 @@ final class PoolWorkers: @unchecked Sendable {
 
     private func viewMask(_ facts: WorkerFacts, _ goldens: [SnapshotID]) -> UInt64 {
         var mask: UInt64 = 1
-        for index in views.indices.dropFirst() where views[index].eligibility.accepts(facts, goldens: goldens) { mask |= 1 << UInt64(index) }
+        for index in views.indices.dropFirst() where views[index].eligibility.accepts(facts, goldens: goldens) {
+            mask |= 1 << UInt64(index)
+        }
         return mask
     }
 

@@ -27,7 +27,8 @@ package struct Conversion: Hashable, Sendable {
             lines += note.command.map { "    \($0)" }
         }
         // No character of the manifest may end a comment: each line is one line.
-        let comments = lines.map { line in "# " + String(String.UnicodeScalarView(line.unicodeScalars.map { Self.isPlain($0) ? $0 : " " })) }
+        let comments = lines.map { line in "# " + String(String.UnicodeScalarView(line.unicodeScalars.map { Self.isPlain($0) ? $0 : " " }))
+        }
         return comments.map { $0 + "\n" }.joined() + PolicyWriter.yaml(policy)
     }
 

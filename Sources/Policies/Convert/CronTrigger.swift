@@ -41,7 +41,8 @@ struct CronTrigger {
             if replicas > maxReplicaCount { metadata.note("desiredReplicas", "lowered to maxReplicaCount, \(maxReplicaCount)") }
             do throws(ScheduleError) {
                 return try Schedule(
-                    cron: starts.cron, timezone: timezone, durationSeconds: seconds, minReplicaCount: min(replicas, maxReplicaCount), offsets: offsets)
+                    cron: starts.cron, timezone: timezone, durationSeconds: seconds, minReplicaCount: min(replicas, maxReplicaCount),
+                    offsets: offsets)
             } catch {
                 metadata.problems.report(metadata.pathOf("start"), error.description)
                 return nil
@@ -68,7 +69,8 @@ struct CronTrigger {
             metadata.problems.report(metadata.pathOf("timezone"), "is empty, which KEDA refuses; name a zone of the tz database")
             return nil
         }
-        let remedy = timezone == "Local" ? "; Local is the zone of KEDA's own pod, mostly UTC: write its name" : TimeZoneOffsets.hint(for: timezone)
+        let remedy =
+            timezone == "Local" ? "; Local is the zone of KEDA's own pod, mostly UTC: write its name" : TimeZoneOffsets.hint(for: timezone)
         metadata.problems.report(metadata.pathOf("timezone"), "no time zone is called \(timezone.prefix(60))\(remedy)")
         return nil
     }
@@ -100,7 +102,9 @@ struct CronTrigger {
         let last = now.adding(seconds: Self.yearsCompared * 366 * 86_400)
         var length: Int64?
         for _ in 0..<Self.runsCompared {
-            guard let start = next(starts, after: at), let end = next(ends, after: start), let following = next(starts, after: start) else { break }
+            guard let start = next(starts, after: at), let end = next(ends, after: start), let following = next(starts, after: start) else {
+                break
+            }
             // An end at the moment of a start: KEDA sees neither a beginning nor an end.
             if length == nil, next(ends, after: at) == start, end == following { return .none }
             let isAlternating = end < following && next(ends, after: end).map { $0 > following } ?? true

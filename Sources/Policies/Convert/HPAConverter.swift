@@ -13,7 +13,9 @@ struct HPAConverter {
 
     func policy() -> Policy? {
         root.pass(["status"])
-        guard let names = ManifestNames(root), let spec = root.required("spec", root.object("spec")), let target = names.target(spec) else { return nil }
+        guard let names = ManifestNames(root), let spec = root.required("spec", root.object("spec")), let target = names.target(spec) else {
+            return nil
+        }
         var policy = Policy(pool: names.pool, target: target)
         policy.minReplicaCount = spec.integer("minReplicas") ?? 1
         policy.maxReplicaCount = spec.required("maxReplicas", spec.integer("maxReplicas")) ?? 1
@@ -22,7 +24,9 @@ struct HPAConverter {
         policy.behaviorGiven = true
         spec.object("behavior").map { ManifestBehavior.read($0, into: &policy.behavior) }
         policy.triggers = triggers(spec, pool: names.pool)
-        for (theirs, ours) in [("minReplicas", "minReplicaCount"), ("maxReplicas", "maxReplicaCount")] { spec.isOrigin(theirs, of: "spec.\(ours)") }
+        for (theirs, ours) in [("minReplicas", "minReplicaCount"), ("maxReplicas", "maxReplicaCount")] {
+            spec.isOrigin(theirs, of: "spec.\(ours)")
+        }
         spec.isOrigin("behavior", of: "spec.advanced.horizontalPodAutoscalerConfig.behavior")
         names.noteName(of: target, pool: policy.pool)
         names.finish()
@@ -35,14 +39,18 @@ struct HPAConverter {
         var triggers: [Trigger] = []
         let metrics = spec.objects("metrics")
         if metrics.isEmpty {
-            spec.note("metrics", "none: Kubernetes would take 80 % of the CPU requests; the pool follows its own demand instead, one actor a worker")
+            spec.note(
+                "metrics",
+                "none: Kubernetes would take 80 % of the CPU requests; the pool follows its own demand instead, one actor a worker")
             return [Trigger(name: "demand", source: .demand, thresholdMilli: 1_000)]
         }
         for metric in metrics.prefix(PolicyLimits.triggers) {
             if var trigger = trigger(metric, pool: pool) {
                 trigger.name = ManifestNames.unique(trigger.name, among: triggers.map(\.name))
                 metric.isOrigin(nil, of: "spec.triggers[\(triggers.count)]")
-                if let name = Self.namePath(metric) { for field in ["name", "metric"] { name.isOrigin("name", of: "spec.triggers[\(triggers.count)].\(field)") } }
+                if let name = Self.namePath(metric) {
+                    for field in ["name", "metric"] { name.isOrigin("name", of: "spec.triggers[\(triggers.count)].\(field)") }
+                }
                 Self.noteOrigins(metric, "spec.triggers[\(triggers.count)]")
                 triggers.append(trigger)
             }
@@ -57,7 +65,9 @@ struct HPAConverter {
     private static func noteOrigins(_ metric: ManifestObject, _ path: String) {
         for name in ["resource", "containerResource", "external", "pods", "object"] {
             guard let source = metric.object(name) else { continue }
-            if let target = source.object("target"), let field = targetFields.first(where: target.names.contains) { target.isOrigin(field, of: "\(path).threshold") }
+            if let target = source.object("target"), let field = targetFields.first(where: target.names.contains) {
+                target.isOrigin(field, of: "\(path).threshold")
+            }
             let labels = source.object("metric")?.object("selector")?.object("matchLabels")
             for label in labels?.names ?? [] { labels?.isOrigin(label, of: "\(path).selector.\(label)") }
         }
@@ -75,11 +85,13 @@ struct HPAConverter {
         case "Resource", "ContainerResource":
             let source = type == "Resource" ? "resource" : "containerResource"
             return metric.required(source, metric.object(source)).flatMap { resource($0, pool: pool) }
-        case "External": return metric.required("external", metric.object("external")).flatMap { outside($0, pool: pool, of: "the metrics server") }
+        case "External":
+            return metric.required("external", metric.object("external")).flatMap { outside($0, pool: pool, of: "the metrics server") }
         case "Pods": return metric.required("pods", metric.object("pods")).flatMap { outside($0, pool: pool, of: "the pods, added up") }
         case "Object": return metric.required("object", metric.object("object")).flatMap { outside($0, pool: pool, of: "the object") }
         default:
-            metric.problems.report(metric.pathOf("type"), "must be External, Object, Pods, Resource or ContainerResource, and is \(type.prefix(60))")
+            metric.problems.report(
+                metric.pathOf("type"), "must be External, Object, Pods, Resource or ContainerResource, and is \(type.prefix(60))")
             return nil
         }
     }
@@ -87,7 +99,9 @@ struct HPAConverter {
     /// Percent of the requests, averaged: replicas · value ÷ target, which is what `Value` computes. An average amount is
     /// what the sum over all pods is divided by: `AverageValue`.
     private func resource(_ resource: ManifestObject, pool: String) -> Trigger? {
-        guard let name = resource.required("name", resource.text("name")), let target = resource.required("target", resource.object("target")) else { return nil }
+        guard let name = resource.required("name", resource.text("name")),
+            let target = resource.required("target", resource.object("target"))
+        else { return nil }
         let container = resource.text("container")
         let labels = container.map { [Trigger.Label(key: "container", value: $0)] } ?? []
         let isShare = target.text("type") == "Utilization"
@@ -97,17 +111,20 @@ struct HPAConverter {
         let what = isShare ? "the pods' average use of \(name) in percent of their requests" : "the pods' use of \(name), added up"
         let of = container.map { " (container \($0))" } ?? ""
         resource.note(
-            "name", "Greenroom doesn't read \(name): it became the observed metric \(metric), which a program must send; VALUE is \(what)\(of); \(Feed.silence(Self.staleAfterSeconds))",
+            "name",
+            "Greenroom doesn't read \(name): it became the observed metric \(metric), which a program must send; VALUE is \(what)\(of); \(Feed.silence(Self.staleAfterSeconds))",
             command: Feed.command(pool: pool, metric: metric, labels: labels))
         target.noteUnread()
         resource.noteUnread()
         return Trigger(
-            name: metric, source: .observed(metric: metric, selector: labels, staleAfterSeconds: Self.staleAfterSeconds), thresholdMilli: threshold,
+            name: metric, source: .observed(metric: metric, selector: labels, staleAfterSeconds: Self.staleAfterSeconds),
+            thresholdMilli: threshold,
             metricType: isShare ? .value : .averageValue)
     }
 
     private func outside(_ source: ManifestObject, pool: String, of owner: String) -> Trigger? {
-        guard let metric = source.required("metric", source.object("metric")), let target = source.required("target", source.object("target")),
+        guard let metric = source.required("metric", source.object("metric")),
+            let target = source.required("target", source.object("target")),
             let name = metric.required("name", metric.text("name"))
         else { return nil }
         let isAverage = target.text("type") == "AverageValue"
@@ -124,13 +141,18 @@ struct HPAConverter {
             return Trigger(name: "demand", source: .demand, thresholdMilli: threshold, metricType: metricType)
         }
         metric.note(
-            "name", "Greenroom doesn't read a metrics API: it became an observed trigger, which a program must send; VALUE is what \(owner) said\(hint(name)); \(Feed.silence(Self.staleAfterSeconds))",
+            "name",
+            "Greenroom doesn't read a metrics API: it became an observed trigger, which a program must send; VALUE is what \(owner) said\(hint(name)); \(Feed.silence(Self.staleAfterSeconds))",
             command: Feed.command(pool: pool, metric: name, labels: labels))
-        return Trigger(name: name, source: .observed(metric: name, selector: labels, staleAfterSeconds: Self.staleAfterSeconds), thresholdMilli: threshold, metricType: metricType)
+        return Trigger(
+            name: name, source: .observed(metric: name, selector: labels, staleAfterSeconds: Self.staleAfterSeconds),
+            thresholdMilli: threshold, metricType: metricType)
     }
 
     private func hint(_ name: String) -> String {
-        name.hasPrefix("nats_") ? "; a trigger of type: nats-jetstream with the server's monitoringEndpoint reads it without that (inFlight: false, where the metric counts waiting messages alone)" : ""
+        name.hasPrefix("nats_")
+            ? "; a trigger of type: nats-jetstream with the server's monitoringEndpoint reads it without that (inFlight: false, where the metric counts waiting messages alone)"
+            : ""
     }
 }
 

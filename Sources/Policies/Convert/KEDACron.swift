@@ -32,8 +32,10 @@ struct KEDACron {
         }
         if !isStar.contains(true) {
             for (place, field) in zip([2, 4], days) where field.contains(where: Self.hasStepOfStar) {
-                written[place] = field.map { Self.hasStepOfStar($0) ? "\(Self.ranges[place].lowerBound)-\(Self.ranges[place].upperBound)/\(Self.step($0))" : $0 }
-                    .joined(separator: ",")
+                written[place] = field.map {
+                    Self.hasStepOfStar($0) ? "\(Self.ranges[place].lowerBound)-\(Self.ranges[place].upperBound)/\(Self.step($0))" : $0
+                }
+                .joined(separator: ",")
                 isRewritten = true
             }
         }
@@ -41,8 +43,12 @@ struct KEDACron {
     }
 
     private static func items(_ field: String) -> [String] { field.split(separator: ",").map(String.init) }
-    private static func beginsWithStar(_ item: String) -> Bool { item == "*" || item == "?" || ["*/", "?/", "*-", "?-"].contains(where: item.hasPrefix) }
-    private static func step(_ item: String) -> String { item.split(separator: "/", omittingEmptySubsequences: false).dropFirst().first.map(String.init) ?? "1" }
+    private static func beginsWithStar(_ item: String) -> Bool {
+        item == "*" || item == "?" || ["*/", "?/", "*-", "?-"].contains(where: item.hasPrefix)
+    }
+    private static func step(_ item: String) -> String {
+        item.split(separator: "/", omittingEmptySubsequences: false).dropFirst().first.map(String.init) ?? "1"
+    }
     private static func isStar(_ item: String) -> Bool { beginsWithStar(item) && Int(step(item)) == 1 }
     private static func hasStepOfStar(_ item: String) -> Bool { beginsWithStar(item) && Int(step(item)).map { $0 > 1 } ?? false }
 }

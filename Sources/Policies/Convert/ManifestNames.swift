@@ -11,7 +11,8 @@ struct ManifestNames {
     private let name: String
 
     init?(_ root: ManifestObject) {
-        guard let metadata = root.required("metadata", root.object("metadata")), let name = metadata.required("name", metadata.text("name")) else { return nil }
+        guard let metadata = root.required("metadata", root.object("metadata")), let name = metadata.required("name", metadata.text("name"))
+        else { return nil }
         self.metadata = metadata
         self.name = name
         pool = "\(metadata.text("namespace") ?? "default")/\(name)"
@@ -20,12 +21,15 @@ struct ManifestNames {
 
     /// What the API server and its controllers write into metadata.
     static let ofCluster = [
-        "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "ownerReferences", "finalizers",
+        "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields",
+        "ownerReferences", "finalizers",
         "selfLink", "generateName",
     ]
 
     func target(_ spec: ManifestObject) -> ScaleTarget? {
-        guard let target = spec.required("scaleTargetRef", spec.object("scaleTargetRef")), let name = target.required("name", target.text("name")) else { return nil }
+        guard let target = spec.required("scaleTargetRef", spec.object("scaleTargetRef")),
+            let name = target.required("name", target.text("name"))
+        else { return nil }
         let kind = target.text("kind") ?? "Deployment"
         let version = target.text("apiVersion") ?? "apps/v1"
         target.leaveOut("envSourceContainerName", "no trigger reads a container's environment here")

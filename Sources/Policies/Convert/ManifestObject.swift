@@ -54,8 +54,13 @@ final class ManifestObject {
     func integer(_ name: String) -> Int? {
         guard let text = text(name) else { return nil }
         // kubectl reads YAML 1.1, where 010 is 8; in quotes it is a text, and KEDA reads ten.
-        if let style = value(name)?.node.scalar?.style, style == .plain || style == .any, text.count > 1, text.hasPrefix("0"), let number = Int(text) {
-            return wrong(name, "\(text.prefix(40)) is another number to kubectl, which takes a leading zero for octal: write \(number), or what it is there")
+        if let style = value(name)?.node.scalar?.style, style == .plain || style == .any, text.count > 1, text.hasPrefix("0"),
+            let number = Int(text)
+        {
+            return wrong(
+                name,
+                "\(text.prefix(40)) is another number to kubectl, which takes a leading zero for octal: write \(number), or what it is there"
+            )
         }
         return Int(text) ?? wrong(name, "must be a whole number, and is \"\(text.prefix(40))\"")
     }
@@ -70,7 +75,10 @@ final class ManifestObject {
             return wrong(name, "must be a number or a quantity such as \(example), and is \"\(text.prefix(40))\"")
         }
         if isRounded, rounded.insert(name).inserted {
-            note(name, "\(text.prefix(40)) became \(Quantity.text(value, decimals: decimals)): \(Quantity.step(decimals: decimals)) is the finest step there is")
+            note(
+                name,
+                "\(text.prefix(40)) became \(Quantity.text(value, decimals: decimals)): \(Quantity.step(decimals: decimals)) is the finest step there is"
+            )
         }
         return value
     }
@@ -91,7 +99,8 @@ final class ManifestObject {
 
     func choice<Choice: RawRepresentable & CaseIterable>(_ name: String, _: Choice.Type) -> Choice? where Choice.RawValue == String {
         guard let text = text(name) else { return nil }
-        return Choice(rawValue: text) ?? wrong(name, "must be one of \(Choice.allCases.map(\.rawValue).joined(separator: ", ")), and is \"\(text.prefix(40))\"")
+        return Choice(rawValue: text)
+            ?? wrong(name, "must be one of \(Choice.allCases.map(\.rawValue).joined(separator: ", ")), and is \"\(text.prefix(40))\"")
     }
 
     func object(_ name: String) -> ManifestObject? { value(name).flatMap { ManifestObject($0, notes: notes) } }

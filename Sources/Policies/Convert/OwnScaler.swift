@@ -28,7 +28,8 @@ struct OwnScaler {
         let pool = written.contains("/") ? written : "\(trigger.namespace)/\(written)"
         if pool.prefix(while: { $0 != "/" }) == trigger.namespace { return pool }
         metadata.problems.report(
-            metadata.pathOf("pool"), "\(pool.prefix(120)) is in another namespace than its target, which a policy can't be; write the policy of that pool by hand")
+            metadata.pathOf("pool"),
+            "\(pool.prefix(120)) is in another namespace than its target, which a policy can't be; write the policy of that pool by hand")
         return nil
     }
 
@@ -40,7 +41,10 @@ struct OwnScaler {
         let has = metadata.names.contains("metric") ? "metric" : "pool"
         switch metric {
         case "desired":
-            metadata.note(has, "it asked Greenroom for the pool's workers: it became a demand trigger; a policy that the pool has already is replaced by this one, so bring its buffer, schedules and behavior over")
+            metadata.note(
+                has,
+                "it asked Greenroom for the pool's workers: it became a demand trigger; a policy that the pool has already is replaced by this one, so bring its buffer, schedules and behavior over"
+            )
         case "demand":
             metadata.note(has, "it asked Greenroom for the pool's demand: it became a demand trigger")
         case "queue_depth":
@@ -53,7 +57,8 @@ struct OwnScaler {
         metadata.pass(Self.connectionNames)
         // A count of workers has one a worker, whatever the size was.
         return Trigger(
-            name: trigger.name("demand"), source: .demand, thresholdMilli: metric == "desired" ? 1_000 : threshold, activationThresholdMilli: activation,
+            name: trigger.name("demand"), source: .demand, thresholdMilli: metric == "desired" ? 1_000 : threshold,
+            activationThresholdMilli: activation,
             metricType: metric == "desired" ? .averageValue : metricType)
     }
 }

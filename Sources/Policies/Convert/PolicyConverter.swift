@@ -61,7 +61,9 @@ private struct Converting {
             let parser = try Parser(yaml: text, resolver: .basic, encoding: .utf8)
             while let root = try parser.nextRoot() {
                 guard documents.count < PolicyReader.documentLimit else {
-                    problems.append(PolicyConverter.refusal("more than \(PolicyReader.documentLimit) documents in one text; split it", document: documents.count + 1))
+                    problems.append(
+                        PolicyConverter.refusal(
+                            "more than \(PolicyReader.documentLimit) documents in one text; split it", document: documents.count + 1))
                     return nil
                 }
                 documents.append(Manifest(node: root, document: documents.count + 1, path: ""))
@@ -77,8 +79,12 @@ private struct Converting {
 
     /// `kubectl get -o yaml` wraps several in a List.
     private func items(_ document: Manifest) -> [Manifest] {
-        guard let mapping = document.node.mapping, mapping["kind"]?.string?.hasSuffix("List") == true, let items = mapping["items"]?.sequence else { return [document] }
-        return items.prefix(PolicyReader.documentLimit).enumerated().map { Manifest(node: $1, document: document.document, path: "items[\($0)]") }
+        guard let mapping = document.node.mapping, mapping["kind"]?.string?.hasSuffix("List") == true,
+            let items = mapping["items"]?.sequence
+        else { return [document] }
+        return items.prefix(PolicyReader.documentLimit).enumerated().map {
+            Manifest(node: $1, document: document.document, path: "items[\($0)]")
+        }
     }
 
     private mutating func convert(_ manifest: Manifest, _ secrets: TriggerSecrets) {
@@ -93,9 +99,12 @@ private struct Converting {
         switch (kind, version) {
         case ("ScaledObject", "keda.sh/v1alpha1"): policy = ScaledObjectConverter(root: root, secrets: secrets, now: now).policy()
         case ("HorizontalPodAutoscaler", "autoscaling/v2"): policy = HPAConverter(root: root).policy()
-        case ("ScaledObject", _): return list.report(root.pathOf("apiVersion"), at: root.place, "must be keda.sh/v1alpha1, and is \(version.prefix(60))")
+        case ("ScaledObject", _):
+            return list.report(root.pathOf("apiVersion"), at: root.place, "must be keda.sh/v1alpha1, and is \(version.prefix(60))")
         case ("HorizontalPodAutoscaler", _):
-            return list.report(root.pathOf("apiVersion"), at: root.place, "must be autoscaling/v2, and is \(version.prefix(60)); kubectl get hpa.v2.autoscaling -o yaml gives that")
+            return list.report(
+                root.pathOf("apiVersion"), at: root.place,
+                "must be autoscaling/v2, and is \(version.prefix(60)); kubectl get hpa.v2.autoscaling -o yaml gives that")
         default: return noteOther(kind, manifest.node.place)
         }
         guard let policy, list.problems.isEmpty else { return }
@@ -106,11 +115,12 @@ private struct Converting {
         // What authentications say is in the triggers that refer to them.
         if kind == "TriggerAuthentication" || kind == "ClusterTriggerAuthentication" { return }
         let shown = kind.isEmpty ? "a document without kind" : String(kind.prefix(60))
-        let message = switch kind {
-        case "ScaledJob": "\(shown): left out; it \(OtherKinds.scaledJob)"
-        case PolicyFields.kind: "\(shown) is a policy already: left out"
-        default: "\(shown) is no autoscaler that is known here: left out"
-        }
+        let message =
+            switch kind {
+            case "ScaledJob": "\(shown): left out; it \(OtherKinds.scaledJob)"
+            case PolicyFields.kind: "\(shown) is a policy already: left out"
+            default: "\(shown) is no autoscaler that is known here: left out"
+            }
         notesOfOthers.append(ConversionNote(line: place?.line ?? 1, column: place?.column ?? 1, path: "", message: message))
     }
 
@@ -148,5 +158,6 @@ extension NoteList {
 
 /// Other kinds that people hand in, and what to say of them.
 enum OtherKinds {
-    static let scaledJob = "starts a Job for each piece of work, and Greenroom scales pools of workers that stay: run the work in a Deployment or WorkerPool and convert its ScaledObject"
+    static let scaledJob =
+        "starts a Job for each piece of work, and Greenroom scales pools of workers that stay: run the work in a Deployment or WorkerPool and convert its ScaledObject"
 }

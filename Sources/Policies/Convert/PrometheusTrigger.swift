@@ -12,7 +12,9 @@ struct PrometheusTrigger {
     let metadata: ManifestObject
 
     func read() -> Trigger? {
-        guard let query = metadata.required("query", metadata.text("query")), let threshold = metadata.required("threshold", metadata.milli("threshold")) else { return nil }
+        guard let query = metadata.required("query", metadata.text("query")),
+            let threshold = metadata.required("threshold", metadata.milli("threshold"))
+        else { return nil }
         let activation = metadata.milli("activationThreshold") ?? 0
         let address = metadata.text("serverAddress")
         let modes = (metadata.text("authModes") ?? "").split(separator: ",").map { String($0).trimmed }.filter { !$0.isEmpty }
@@ -27,11 +29,13 @@ struct PrometheusTrigger {
         }
         metadata.leaveOut("unsafeSsl", "a certificate is always verified; name its authority in tls.caFile")
         var poll = Poll(
-            source: .prometheus(serverAddress: address, query: query, ignoreNullValues: ignoreNullValues), intervalSeconds: trigger.intervalSeconds)
+            source: .prometheus(serverAddress: address, query: query, ignoreNullValues: ignoreNullValues),
+            intervalSeconds: trigger.intervalSeconds)
         if let timeoutSeconds { poll.timeoutSeconds = timeoutSeconds }
         if let authentication { name(&poll, authentication, modes) }
         noteAlternative(poll, address, query)
-        return .polled(name: trigger.name("prometheus"), poll, thresholdMilli: threshold, activationThresholdMilli: activation, metricType: type)
+        return .polled(
+            name: trigger.name("prometheus"), poll, thresholdMilli: threshold, activationThresholdMilli: activation, metricType: type)
     }
 
     /// Why the service can't fetch it; nil where it can.
@@ -41,14 +45,17 @@ struct PrometheusTrigger {
             if let identity = given.podIdentity, !modes.contains("tls"), !modes.contains("bearer") || given.files["bearerToken"] == nil {
                 return "\(reference.name) is a pod identity (\(identity)), which isn't known here"
             }
-            for (mode, parameter) in [("bearer", "bearerToken"), ("tls", "cert")] where modes.contains(mode) && given.files[parameter] == nil {
+            for (mode, parameter) in [("bearer", "bearerToken"), ("tls", "cert")]
+            where modes.contains(mode) && given.files[parameter] == nil {
                 let others = given.otherSources.isEmpty ? "" : " from a Secret, but may from \(given.otherSources.joined(separator: ", "))"
                 return "\(reference.name) gives no \(parameter)\(others)"
             }
         }
         if address == nil { return "it names no serverAddress" }
         if let mode = modes.first(where: { $0 != "bearer" && $0 != "tls" }) { return "authentication by \(mode) is not known here" }
-        if let reference = ["customHeaders", "queryParameters", "namespace", "cortexOrgID"].first(where: { metadata.value($0) != nil }) { return "\(reference) can't be sent" }
+        if let reference = ["customHeaders", "queryParameters", "namespace", "cortexOrgID"].first(where: { metadata.value($0) != nil }) {
+            return "\(reference) can't be sent"
+        }
         return nil
     }
 
@@ -77,9 +84,11 @@ struct PrometheusTrigger {
     private func timeout() -> Int? {
         guard let written = metadata.text("timeout") else { return nil }
         let units = [("ms", 1), ("s", 1_000), ("m", 60_000)]
-        let milliseconds = Int(written) ?? units.first { written.hasSuffix($0.0) }.flatMap { unit, size in
-            Int(written.dropLast(unit.count)).map { $0.multipliedClamped(by: size) }
-        }
+        let milliseconds =
+            Int(written)
+            ?? units.first { written.hasSuffix($0.0) }.flatMap { unit, size in
+                Int(written.dropLast(unit.count)).map { $0.multipliedClamped(by: size) }
+            }
         guard let milliseconds else {
             metadata.note("timeout", "left out: \(written.prefix(40)) is not a time that is known here; write timeoutSeconds")
             return nil
@@ -87,7 +96,8 @@ struct PrometheusTrigger {
         // Rounded to the next second, so that none is shorter than it was asked for.
         let seconds = min(max(milliseconds / 1_000 + (milliseconds % 1_000 > 0 ? 1 : 0), 1), PolicyLimits.pollTimeoutSeconds)
         if milliseconds != seconds * 1_000 {
-            metadata.note("timeout", "\(written.prefix(40)) became \(seconds) s: a timeout is whole seconds, 1 to \(PolicyLimits.pollTimeoutSeconds)")
+            metadata.note(
+                "timeout", "\(written.prefix(40)) became \(seconds) s: a timeout is whole seconds, 1 to \(PolicyLimits.pollTimeoutSeconds)")
         }
         return seconds
     }
@@ -101,16 +111,20 @@ struct PrometheusTrigger {
             command: Feed.command(pool: trigger.pool, metric: name, labels: [], fetch: Feed.prometheus(address, query, options: options)))
     }
 
-    private func observed(_ address: String?, _ query: String, _ reason: String, _ threshold: Int64, _ activation: Int64, _ type: MetricType) -> Trigger {
+    private func observed(
+        _ address: String?, _ query: String, _ reason: String, _ threshold: Int64, _ activation: Int64, _ type: MetricType
+    ) -> Trigger {
         let name = trigger.name("prometheus")
         metadata.passAll()
         let options = metadata.text("unsafeSsl") == "true" ? ["--insecure"] : []
         trigger.document.note(
-            "metadata", "Greenroom can't read this query itself, as \(reason): it became the observed metric \(name), which a program must send, with its own credentials; \(trigger.silence)",
+            "metadata",
+            "Greenroom can't read this query itself, as \(reason): it became the observed metric \(name), which a program must send, with its own credentials; \(trigger.silence)",
             command: Feed.command(
                 pool: trigger.pool, metric: name, labels: [], fetch: Feed.prometheus(address, query, options: options)))
         return Trigger(
-            name: name, source: .observed(metric: name, selector: [], staleAfterSeconds: trigger.staleAfterSeconds), thresholdMilli: threshold, activationThresholdMilli: activation, metricType: type)
+            name: name, source: .observed(metric: name, selector: [], staleAfterSeconds: trigger.staleAfterSeconds),
+            thresholdMilli: threshold, activationThresholdMilli: activation, metricType: type)
     }
 }
 

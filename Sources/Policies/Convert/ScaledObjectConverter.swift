@@ -16,7 +16,9 @@ struct ScaledObjectConverter {
 
     func policy() -> Policy? {
         root.pass(["status"])
-        guard let names = ManifestNames(root), let spec = root.required("spec", root.object("spec")), let target = names.target(spec) else { return nil }
+        guard let names = ManifestNames(root), let spec = root.required("spec", root.object("spec")), let target = names.target(spec) else {
+            return nil
+        }
         var policy = Policy(pool: names.pool, target: target)
         policy.minReplicaCount = spec.integer("minReplicaCount") ?? policy.minReplicaCount
         policy.maxReplicaCount = spec.integer("maxReplicaCount") ?? policy.maxReplicaCount
@@ -41,7 +43,9 @@ struct ScaledObjectConverter {
     private func readTriggers(_ spec: ManifestObject, into policy: inout Policy) -> [String] {
         let interval = spec.integer("pollingInterval")
         let intervalSeconds = min(max(interval ?? Self.pollingIntervalSeconds, 1), PolicyLimits.pollSeconds)
-        if let interval, interval != intervalSeconds { spec.note("pollingInterval", "\(interval) became \(intervalSeconds) s, the nearest there is") }
+        if let interval, interval != intervalSeconds {
+            spec.note("pollingInterval", "\(interval) became \(intervalSeconds) s, the nearest there is")
+        }
         let triggers = spec.objects("triggers")
         var demandPool: String?
         var scheduled: [String] = []
@@ -61,7 +65,9 @@ struct ScaledObjectConverter {
                 let path = "spec.schedules[\(policy.schedules.count)]"
                 document.isOrigin(nil, of: path)
                 if let metadata = document.object("metadata") {
-                    for (theirs, ours) in [("start", "cron"), ("end", "durationSeconds"), ("desiredReplicas", "minReplicaCount")] { metadata.isOrigin(theirs, of: "\(path).\(ours)") }
+                    for (theirs, ours) in [("start", "cron"), ("end", "durationSeconds"), ("desiredReplicas", "minReplicaCount")] {
+                        metadata.isOrigin(theirs, of: "\(path).\(ours)")
+                    }
                 }
                 policy.schedules.append(schedule)
                 document.text("name").map { scheduled.append($0) }
@@ -71,7 +77,8 @@ struct ScaledObjectConverter {
         }
         if let demandPool { policy.pool = demandPool }
         for document in triggers.dropFirst(PolicyLimits.triggers) {
-            document.problems.report(document.path, at: document.place, "a policy has at most \(PolicyLimits.triggers) triggers; split the ScaledObject")
+            document.problems.report(
+                document.path, at: document.place, "a policy has at most \(PolicyLimits.triggers) triggers; split the ScaledObject")
         }
         if interval != nil, !policy.triggers.contains(where: { $0.poll != nil }) {
             spec.note("pollingInterval", "left out: nothing is polled here, every event counts at once")
@@ -93,7 +100,9 @@ struct ScaledObjectConverter {
         document.isOrigin(trigger.poll == nil ? "type" : named, of: "\(path).metric")
         let metadata = document.object("metadata")
         if let metadata { ScaledTrigger.noteOrigins(of: document.text("type") ?? "", in: metadata, path) }
-        for ours in ["bearerTokenFile", "tls"] where document.names.contains("authenticationRef") { document.isOrigin("authenticationRef", of: "\(path).\(ours)") }
+        for ours in ["bearerTokenFile", "tls"] where document.names.contains("authenticationRef") {
+            document.isOrigin("authenticationRef", of: "\(path).\(ours)")
+        }
         if trigger.activationThresholdMilli < 0 {
             trigger.activationThresholdMilli = 0
             policy.forceActivation = true
@@ -123,7 +132,8 @@ struct ScaledObjectConverter {
         if let modifiers = advanced.object("scalingModifiers") {
             policy.scalingModifiers = scalingModifiers(modifiers, names: policy.triggers.map(\.name), scheduled: scheduled)
             if policy.scalingModifiers != nil, policy.triggers.contains(where: Self.isResource) {
-                modifiers.note("formula", "stands for all triggers here, also for cpu and memory, by which KEDA scales beside it: name them in it")
+                modifiers.note(
+                    "formula", "stands for all triggers here, also for cpu and memory, by which KEDA scales beside it: name them in it")
             }
             modifiers.noteUnread()
         }
@@ -139,12 +149,17 @@ struct ScaledObjectConverter {
         let metricType = modifiers.choice("metricType", MetricType.self) ?? .averageValue
         do throws(FormulaError) {
             return ScalingModifiers(
-                formula: try Formula(compiling: text, names: names), targetMilli: target, activationTargetMilli: activationTarget, metricType: metricType)
+                formula: try Formula(compiling: text, names: names), targetMilli: target, activationTargetMilli: activationTarget,
+                metricType: metricType)
         } catch {
-            let became = scheduled.isEmpty ? "" : " (\(scheduled.joined(separator: ", ")) became spec.schedules, which hold the count up by themselves: take that out of the formula)"
+            let became =
+                scheduled.isEmpty
+                ? ""
+                : " (\(scheduled.joined(separator: ", ")) became spec.schedules, which hold the count up by themselves: take that out of the formula)"
             modifiers.problems.report(
                 modifiers.pathOf("formula"),
-                "column \(error.column) of the formula: \(error.message)\(became); write it with the operators and functions that formulas have here, and convert again")
+                "column \(error.column) of the formula: \(error.message)\(became); write it with the operators and functions that formulas have here, and convert again"
+            )
             return nil
         }
     }
@@ -176,10 +191,13 @@ struct ScaledObjectConverter {
     private func fallbackBehavior(_ fallback: ManifestObject, _ policy: Policy) -> Fallback.Behavior {
         guard fallback.text("behavior") == "scalingModifiers" else { return fallback.choice("behavior", Fallback.Behavior.self) ?? .static }
         if policy.scalingModifiers == nil, fallback.problems.problems.isEmpty {
-            fallback.problems.report(fallback.pathOf("behavior"), "scalingModifiers needs advanced.scalingModifiers with a formula, as KEDA demands")
+            fallback.problems.report(
+                fallback.pathOf("behavior"), "scalingModifiers needs advanced.scalingModifiers with a formula, as KEDA demands")
         }
         fallback.note(
-            "behavior", "scalingModifiers became static: a formula sees a trigger that fails as nil from its first failure on, so ?? decides, and replicas where the formula is nil")
+            "behavior",
+            "scalingModifiers became static: a formula sees a trigger that fails as nil from its first failure on, so ?? decides, and replicas where the formula is nil"
+        )
         return .static
     }
 
@@ -209,5 +227,7 @@ struct ScaledObjectConverter {
         annotations.passAll()
     }
 
-    private static let readAnnotationNames = ["paused", "paused-scale-in", "paused-scale-down", "paused-scale-out", "paused-replicas", "force-activation"].map { "autoscaling.keda.sh/\($0)" }
+    private static let readAnnotationNames = [
+        "paused", "paused-scale-in", "paused-scale-down", "paused-scale-out", "paused-replicas", "force-activation",
+    ].map { "autoscaling.keda.sh/\($0)" }
 }

@@ -28,7 +28,9 @@ struct ScaledTrigger {
     var silence: String { Feed.silence(staleAfterSeconds) }
 
     func read(maxReplicaCount: Int) -> Outcome? {
-        guard let type = document.required("type", document.text("type")), let metadata = document.required("metadata", document.object("metadata")) else { return nil }
+        guard let type = document.required("type", document.text("type")),
+            let metadata = document.required("metadata", document.object("metadata"))
+        else { return nil }
         document.leaveOut("useCachedMetrics", "every event counts at once")
         let outcome: Outcome?
         switch type {
@@ -69,19 +71,26 @@ struct ScaledTrigger {
 
     func noteFile(_ file: TriggerSecrets.File, _ what: String, _ authentication: String) {
         let guess = file.isKnown ? "" : " (a guess: no \(authentication) of this text gives it; name the file that holds it)"
-        document.note("authenticationRef", "\(what) is read from the file \(file.path)\(guess): mount the secret \(file.secret) as \(namespace)/\(file.secret) in the service's folder of secrets")
+        document.note(
+            "authenticationRef",
+            "\(what) is read from the file \(file.path)\(guess): mount the secret \(file.secret) as \(namespace)/\(file.secret) in the service's folder of secrets"
+        )
     }
 
     /// Notes which fields of its metadata the trigger's came from, where they have other names there.
     static func noteOrigins(of type: String, in metadata: ManifestObject, _ path: String) {
-        let origins: [(theirs: [String], ours: String)] = switch type {
-        case "prometheus": [(["timeout"], "timeoutSeconds")]
-        case "nats-jetstream":
-            [(["natsServerMonitoringEndpoint"], "monitoringEndpoint"), (["lagThreshold"], "threshold"), (["activationLagThreshold"], "activationThreshold")]
-        case "cpu", "memory": [(["value"], "threshold"), (["containerName"], "selector.container")]
-        case "external", "external-push": [(["targetSize"], "threshold")]
-        default: OtherScaler.of(type).origins
-        }
+        let origins: [(theirs: [String], ours: String)] =
+            switch type {
+            case "prometheus": [(["timeout"], "timeoutSeconds")]
+            case "nats-jetstream":
+                [
+                    (["natsServerMonitoringEndpoint"], "monitoringEndpoint"), (["lagThreshold"], "threshold"),
+                    (["activationLagThreshold"], "activationThreshold"),
+                ]
+            case "cpu", "memory": [(["value"], "threshold"), (["containerName"], "selector.container")]
+            case "external", "external-push": [(["targetSize"], "threshold")]
+            default: OtherScaler.of(type).origins
+            }
         for (theirs, ours) in origins {
             // Of several names that a scaler takes, the first that is there was read.
             if let name = theirs.first(where: metadata.names.contains) { metadata.isOrigin(name, of: "\(path).\(ours)") }
@@ -99,7 +108,8 @@ struct ScaledTrigger {
         let account = metadata.text("account") ?? Poll.Source.defaultAccount
         let address = endpoint.contains("://") ? endpoint : "\(isTLS ? "https" : "http")://\(endpoint)"
         let poll = Poll(
-            source: .natsJetStream(monitoringEndpoint: address, account: account, stream: stream, consumer: consumer), intervalSeconds: intervalSeconds)
+            source: .natsJetStream(monitoringEndpoint: address, account: account, stream: stream, consumer: consumer),
+            intervalSeconds: intervalSeconds)
         return .polled(
             name: name("nats-jetstream"), poll, thresholdMilli: metadata.milli("lagThreshold") ?? 10_000,
             activationThresholdMilli: metadata.milli("activationLagThreshold") ?? 0, metricType: metricType())
@@ -118,10 +128,12 @@ struct ScaledTrigger {
         let metric = isShare ? "\(type)_utilization" : "\(type)_used"
         let what = isShare ? "the pods' average use of \(type) in percent of their requests" : "the pods' use of \(type), added up"
         document.note(
-            "type", "Greenroom doesn't read \(type): it became the observed metric \(metric), which a program must send; VALUE is \(what); \(silence)",
+            "type",
+            "Greenroom doesn't read \(type): it became the observed metric \(metric), which a program must send; VALUE is \(what); \(silence)",
             command: Feed.command(pool: pool, metric: metric, labels: labels))
         return Trigger(
-            name: name(metric), source: .observed(metric: metric, selector: labels, staleAfterSeconds: staleAfterSeconds), thresholdMilli: threshold,
+            name: name(metric), source: .observed(metric: metric, selector: labels, staleAfterSeconds: staleAfterSeconds),
+            thresholdMilli: threshold,
             metricType: isShare ? .value : .averageValue)
     }
 
@@ -131,16 +143,20 @@ struct ScaledTrigger {
         let threshold = scaler.thresholds.lazy.compactMap { metadata.milli($0) }.first
         let activation = scaler.activations.lazy.compactMap { metadata.milli($0) }.first ?? 0
         let metric = String(type.map { $0 == "-" ? "_" : $0 })
-        let labels = scaler.labels.compactMap { key in metadata.text(key).map { Trigger.Label(key: key, value: $0) } }.sorted { $0.key < $1.key }
+        let labels = scaler.labels.compactMap { key in metadata.text(key).map { Trigger.Label(key: key, value: $0) } }.sorted {
+            $0.key < $1.key
+        }
         metadata.passAll()
         if threshold == nil, scaler.defaultMilli == nil {
             document.note("metadata", "no threshold was found: it is 1 now, set the right one")
         }
         document.note(
-            "type", "Greenroom has no reader for \(type): it became the observed metric \(metric), which a program must send; VALUE is \(value ?? "what the scaler would read"); \(silence)",
+            "type",
+            "Greenroom has no reader for \(type): it became the observed metric \(metric), which a program must send; VALUE is \(value ?? "what the scaler would read"); \(silence)",
             command: Feed.command(pool: pool, metric: metric, labels: labels))
         return Trigger(
-            name: name(type), source: .observed(metric: metric, selector: labels, staleAfterSeconds: staleAfterSeconds), thresholdMilli: threshold ?? scaler.defaultMilli ?? 1_000,
+            name: name(type), source: .observed(metric: metric, selector: labels, staleAfterSeconds: staleAfterSeconds),
+            thresholdMilli: threshold ?? scaler.defaultMilli ?? 1_000,
             activationThresholdMilli: activation, metricType: metricType())
     }
 }

@@ -55,7 +55,9 @@ struct TriggerSecrets {
             authentication.files[parameter] = "\(secret)/\(key)"
         }
         if let provider = spec?["podIdentity"]?.mapping?["provider"]?.string, provider != "none" { authentication.podIdentity = provider }
-        for key in spec?.keys.compactMap(\.string) ?? [] where key != "secretTargetRef" && key != "podIdentity" { authentication.otherSources.append(key) }
+        for key in spec?.keys.compactMap(\.string) ?? [] where key != "secretTargetRef" && key != "podIdentity" {
+            authentication.otherSources.append(key)
+        }
         return authentication
     }
 

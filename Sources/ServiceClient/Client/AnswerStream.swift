@@ -51,7 +51,9 @@ struct AnswerStream {
     mutating func rest(of head: HTTPResponse) async throws(ClientError) -> ClientAnswer {
         var body: [UInt8] = []
         while let bytes = try await bytes() {
-            guard body.count + bytes.readableBytes <= bytesMost else { throw .unexpected(url: url, reason: "the answer has more than \(bytesMost) bytes") }
+            guard body.count + bytes.readableBytes <= bytesMost else {
+                throw .unexpected(url: url, reason: "the answer has more than \(bytesMost) bytes")
+            }
             body.append(contentsOf: bytes.readableBytesView)
         }
         let headers = head.headerFields.map { (name: $0.name.canonicalName, value: $0.value) }

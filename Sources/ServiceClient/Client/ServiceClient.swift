@@ -47,7 +47,8 @@ package actor ServiceClient {
     }
 
     private nonisolated func once(_ request: ClientRequest) async throws(ClientError) -> ClientAnswer {
-        let answer = try await exchange(request, silenceSeconds: limits.answerSeconds + request.extraSeconds) { stream throws(ClientError) in
+        let answer = try await exchange(request, silenceSeconds: limits.answerSeconds + request.extraSeconds) {
+            stream throws(ClientError) in
             try await stream.whole()
         }
         guard answer.status < 400 else { throw answer.refusal }
@@ -123,9 +124,13 @@ package actor ServiceClient {
         guard !isClosed else { throw .cancelled }
         if let connection, connection.isUsable { return connection }
         connection = nil
-        let attempt = opening ?? Task { [configuration, group] in
-            do throws(ClientError) { return .success(try await ClientConnection.open(configuration, on: group)) } catch { return .failure(error) }
-        }
+        let attempt =
+            opening
+            ?? Task { [configuration, group] in
+                do throws(ClientError) { return .success(try await ClientConnection.open(configuration, on: group)) } catch {
+                    return .failure(error)
+                }
+            }
         opening = attempt
         let result = await attempt.value
         if opening == attempt { opening = nil }

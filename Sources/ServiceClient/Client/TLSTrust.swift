@@ -2,11 +2,11 @@ import HTTPTransport
 package import NIOSSL
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 // Which servers does a client believe?
@@ -23,7 +23,8 @@ package enum TLSTrust {
         }
         if configuration.acceptsAnyCertificate { tls.certificateVerification = .none }
         do { return try NIOSSLContext(configuration: tls) } catch {
-            throw HandshakeFault(problem: "the trusted certificates \(configuration.trustFile ?? "of this machine") can't be used: \(error)")
+            throw HandshakeFault(
+                problem: "the trusted certificates \(configuration.trustFile ?? "of this machine") can't be used: \(error)")
         }
     }
 

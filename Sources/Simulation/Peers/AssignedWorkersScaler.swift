@@ -27,14 +27,18 @@ struct AssignedWorkersScaler: SimulatedScaler {
         guard pool.at >= nextSync else { return pool.replicas }
         nextSync = pool.at.adding(seconds: HPAController.syncPeriodSeconds)
         let assigned = pool.partial + pool.full
-        return controller.replicas(at: .init(
-            at: pool.at, specReplicas: pool.replicas, statusReplicas: pool.ready + pool.starting, readyReplicas: pool.ready,
-            metricMilli: Int64(assigned) * 1_000))
+        return controller.replicas(
+            at: .init(
+                at: pool.at, specReplicas: pool.replicas, statusReplicas: pool.ready + pool.starting, readyReplicas: pool.ready,
+                metricMilli: Int64(assigned) * 1_000))
     }
 
     func reasons(for pool: PoolSnapshot, to count: Int) -> ScalingReasons {
-        ScalingReasons(code: "Sync", lines: [
-            pool.demandText, "HPA's sync every \(HPAController.syncPeriodSeconds) s: \(pool.partial + pool.full) workers assigned at a target of 0.8 → \(count)",
-        ])
+        ScalingReasons(
+            code: "Sync",
+            lines: [
+                pool.demandText,
+                "HPA's sync every \(HPAController.syncPeriodSeconds) s: \(pool.partial + pool.full) workers assigned at a target of 0.8 → \(count)",
+            ])
     }
 }

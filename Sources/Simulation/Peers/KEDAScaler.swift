@@ -48,9 +48,10 @@ struct KEDAScaler: SimulatedScaler {
         }
         if pool.at >= nextSync {
             if count > 0 {
-                count = controller.replicas(at: .init(
-                    at: pool.at, specReplicas: count, statusReplicas: pool.ready + pool.starting, readyReplicas: pool.ready,
-                    metricMilli: Int64(pool.demand) * 1_000))
+                count = controller.replicas(
+                    at: .init(
+                        at: pool.at, specReplicas: count, statusReplicas: pool.ready + pool.starting, readyReplicas: pool.ready,
+                        metricMilli: Int64(pool.demand) * 1_000))
             }
             nextSync = pool.at.adding(seconds: HPAController.syncPeriodSeconds)
         }
@@ -58,11 +59,21 @@ struct KEDAScaler: SimulatedScaler {
     }
 
     func reasons(for pool: PoolSnapshot, to count: Int) -> ScalingReasons {
-        if pool.replicas == 0 { return ScalingReasons(code: "Activated", lines: [pool.demandText, "KEDA's poll every \(options.pollingSeconds) s found demand → \(count)"]) }
-        if count == 0 { return ScalingReasons(code: "CooldownPassed", lines: [pool.demandText, "KEDA's cooldown of \(options.cooldownSeconds) s is over → 0"]) }
+        if pool.replicas == 0 {
+            return ScalingReasons(
+                code: "Activated", lines: [pool.demandText, "KEDA's poll every \(options.pollingSeconds) s found demand → \(count)"])
+        }
+        if count == 0 {
+            return ScalingReasons(
+                code: "CooldownPassed", lines: [pool.demandText, "KEDA's cooldown of \(options.cooldownSeconds) s is over → 0"])
+        }
         let target = Reason.Value.milli(options.metricTargetMilli).text
         return ScalingReasons(
-            code: "Sync", lines: [pool.demandText, "HPA's sync every \(HPAController.syncPeriodSeconds) s: demand at a target of \(target) a worker, stabilized and limited → \(count)"])
+            code: "Sync",
+            lines: [
+                pool.demandText,
+                "HPA's sync every \(HPAController.syncPeriodSeconds) s: demand at a target of \(target) a worker, stabilized and limited → \(count)",
+            ])
     }
 
     /// KEDA's scale executor: any demand is activity.

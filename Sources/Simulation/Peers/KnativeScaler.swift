@@ -50,7 +50,9 @@ struct KnativeScaler: SimulatedScaler {
             return "\(Reason.Value.milli(Int64((average * 1_000).rounded())).text) over \(window / 1_000_000) s"
         }
         let mode = autoscaler.panicSince == nil ? "Stable" : "Panic"
-        return ScalingReasons(code: mode, lines: [pool.demandText, "average concurrency \(windows.joined(separator: ", "))", "\(mode.lowercased()) mode → \(count)"])
+        return ScalingReasons(
+            code: mode,
+            lines: [pool.demandText, "average concurrency \(windows.joined(separator: ", "))", "\(mode.lowercased()) mode → \(count)"])
     }
 
     private mutating func graced(_ wanted: Int, _ pool: PoolSnapshot, _ now: Int64) -> Int {

@@ -52,7 +52,8 @@ struct PolicyScaler: SimulatedScaler {
 
     func reasons(for pool: PoolSnapshot, to count: Int) -> ScalingReasons {
         let settling = decisions.last.flatMap { $0.limitingReason ?? $0.why.last { $0.code != ReasonCode.desiredWithinRange.name } }
-        return ScalingReasons(code: settling?.code ?? "", lines: decisions.flatMap { $0.why.map { beginsAt == .zero ? $0.sinceBeginning.text : $0.text } })
+        return ScalingReasons(
+            code: settling?.code ?? "", lines: decisions.flatMap { $0.why.map { beginsAt == .zero ? $0.sinceBeginning.text : $0.text } })
     }
 
     mutating func replicas(for pool: PoolSnapshot) -> Int {
@@ -70,7 +71,8 @@ struct PolicyScaler: SimulatedScaler {
             let evaluation = Autoscaler.evaluate(policy: policy, observation: observation, memory: memory)
             memory.advance(evaluation, policy: policy)
             let outcome = Autoscaler.outcome(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
-            nextWake = [outcome.nextDeadline.map { LogTime(microseconds: $0.microseconds(since: beginsAt)) }, change].compactMap { $0 }.min()
+            nextWake = [outcome.nextDeadline.map { LogTime(microseconds: $0.microseconds(since: beginsAt)) }, change].compactMap { $0 }
+                .min()
             guard outcome.to != outcome.from else { break }
             if keepsReasons {
                 decisions.append(outcome.explained(policy: policy, observation: observation, memory: memory, evaluation: evaluation))
@@ -95,7 +97,9 @@ extension Policy {
             leftOut.append("formula \(modifiers.formula.text)")
             policy.scalingModifiers = nil
         }
-        if policy.triggers.isEmpty { policy.triggers = [Trigger(name: "demand", source: .demand, thresholdMilli: Int64(slotsPerWorker) * 1_000)] }
+        if policy.triggers.isEmpty {
+            policy.triggers = [Trigger(name: "demand", source: .demand, thresholdMilli: Int64(slotsPerWorker) * 1_000)]
+        }
         return (policy, leftOut)
     }
 }
@@ -105,7 +109,9 @@ extension Reason {
     fileprivate var sinceBeginning: Reason {
         var reason = self
         for (index, number) in numbers.enumerated() {
-            if case .time(let time) = number.value { reason.numbers[index].value = .text(ElapsedTime.text(seconds: Double(time.microseconds) / 1e6)) }
+            if case .time(let time) = number.value {
+                reason.numbers[index].value = .text(ElapsedTime.text(seconds: Double(time.microseconds) / 1e6))
+            }
         }
         return reason
     }
@@ -120,7 +126,8 @@ extension Observation {
         workers.full = pool.full
         workers.draining = pool.drainingBusy
         workers.drainingBusy = pool.drainingBusy
-        self.init(at: pool.at, replicas: pool.replicas, workers: workers, demand: Demand(resident: pool.resident, poolExhausted: pool.waiting),
+        self.init(
+            at: pool.at, replicas: pool.replicas, workers: workers, demand: Demand(resident: pool.resident, poolExhausted: pool.waiting),
             startMicroseconds: pool.startMicroseconds)
     }
 }

@@ -70,7 +70,9 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         random = SplitMix64(seed: settings.seed)
         starts = DurationRing()
         workers = SimulatedWorkers(slots: scaler.slotsPerWorker, offersFree: settings.nodes == nil)
-        nodes = settings.nodes.map { SimulatedNodes($0, trace: trace, resumeMicroseconds: settings.resumeMicroseconds, seed: settings.seed) }
+        nodes = settings.nodes.map {
+            SimulatedNodes($0, trace: trace, resumeMicroseconds: settings.resumeMicroseconds, seed: settings.seed)
+        }
         standings = trace.turns.map { Standing(waitsSince: $0.arrivalMicroseconds) }
     }
 
@@ -88,7 +90,8 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
             scaler.keepReasons()
         }
         let result = run()
-        return SimulationRecording(result: result, timeline: timeline ?? PoolTimeline(), slotsPerWorker: scaler.slotsPerWorker, endMicroseconds: now)
+        return SimulationRecording(
+            result: result, timeline: timeline ?? PoolTimeline(), slotsPerWorker: scaler.slotsPerWorker, endMicroseconds: now)
     }
 
     /// One run, told in two parts: what happened before `border`, and from then on. A turn belongs where it arrives.
@@ -103,7 +106,9 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
     private mutating func runToEnd() {
         begin()
         while ended < trace.turns.count {
-            guard let next = nextInstant() else { preconditionFailure("\(trace.turns.count - ended) turns are left and nothing will happen") }
+            guard let next = nextInstant() else {
+                preconditionFailure("\(trace.turns.count - ended) turns are left and nothing will happen")
+            }
             now = next
             if happen() { commit() }
         }
@@ -113,8 +118,10 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
     private func result(turns: ArraySlice<Standing>, _ meter: SimulationMeter) -> SimulationResult {
         SimulationResult(
             policy: scaler.name, turns: turns.count, waits: .init(microseconds: turns.map(\.waited)),
-            workerMicroseconds: meter.workerMicroseconds, usefulMicroseconds: trace.turns[turns.indices].reduce(0) { $0 + $1.serviceMicroseconds },
-            killed: meter.killed, flaps: meter.flaps, starts: meter.starts, replicas: meter.replicas, commits: meter.commits, restores: nodes?.restores)
+            workerMicroseconds: meter.workerMicroseconds,
+            usefulMicroseconds: trace.turns[turns.indices].reduce(0) { $0 + $1.serviceMicroseconds },
+            killed: meter.killed, flaps: meter.flaps, starts: meter.starts, replicas: meter.replicas, commits: meter.commits,
+            restores: nodes?.restores)
     }
 
     private mutating func begin() {

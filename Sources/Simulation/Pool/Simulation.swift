@@ -28,7 +28,9 @@ package enum SimulatedPolicy: Hashable, Sendable {
         case "builtin:knative-kpa": self = .knativeKPA
         default:
             let fixed = "builtin:fixed:"
-            guard name.hasPrefix(fixed), let count = Int(name.dropFirst(fixed.count)), (1...PolicyLimits.replicas).contains(count) else { return nil }
+            guard name.hasPrefix(fixed), let count = Int(name.dropFirst(fixed.count)), (1...PolicyLimits.replicas).contains(count) else {
+                return nil
+            }
             self = .fixed(count)
         }
     }
@@ -44,7 +46,9 @@ package enum SimulatedPolicy: Hashable, Sendable {
 }
 
 package enum Simulation {
-    package static func run(_ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings = SimulationSettings()) -> SimulationResult {
+    package static func run(_ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings = SimulationSettings())
+        -> SimulationResult
+    {
         run(trace, policy, settings, records: false).result
     }
 
@@ -56,9 +60,12 @@ package enum Simulation {
         return (recording.result, ReportRun(recording))
     }
 
-    private static func run(_ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings, records: Bool) -> SimulationRecording {
+    private static func run(_ trace: ArrivalTrace, _ policy: SimulatedPolicy, _ settings: SimulationSettings, records: Bool)
+        -> SimulationRecording
+    {
         switch policy {
-        case .policy(let policy, let name): run(trace, PolicyScaler(policy: policy, name: name, beginsAt: settings.beginsAt), settings, records)
+        case .policy(let policy, let name):
+            run(trace, PolicyScaler(policy: policy, name: name, beginsAt: settings.beginsAt), settings, records)
         case .recorded(let changes, let name): run(trace, PolicyScaler(changes, name: name, beginsAt: settings.beginsAt), settings, records)
         case .kedaHPA(let policy): run(trace, KEDAScaler(policy, slotsPerWorker: settings.slotsPerWorker), settings, records)
         case .hpaOnAssignedWorkers: run(trace, AssignedWorkersScaler(slotsPerWorker: settings.slotsPerWorker), settings, records)
@@ -67,7 +74,9 @@ package enum Simulation {
         }
     }
 
-    private static func run(_ trace: ArrivalTrace, _ scaler: some SimulatedScaler, _ settings: SimulationSettings, _ records: Bool) -> SimulationRecording {
+    private static func run(_ trace: ArrivalTrace, _ scaler: some SimulatedScaler, _ settings: SimulationSettings, _ records: Bool)
+        -> SimulationRecording
+    {
         var simulation = PoolSimulation(trace: trace, settings: settings, scaler: scaler)
         return simulation.run(records: records)
     }
@@ -76,7 +85,8 @@ package enum Simulation {
     static func run(
         _ trace: ArrivalTrace, _ policy: Policy, _ settings: SimulationSettings, border: Int64
     ) -> (before: SimulationResult, after: SimulationResult) {
-        var simulation = PoolSimulation(trace: trace, settings: settings, scaler: PolicyScaler(policy: policy, name: policy.pool, beginsAt: settings.beginsAt))
+        var simulation = PoolSimulation(
+            trace: trace, settings: settings, scaler: PolicyScaler(policy: policy, name: policy.pool, beginsAt: settings.beginsAt))
         return simulation.run(border: border)
     }
 }

@@ -13,7 +13,8 @@ struct SimulationRecording: Sendable {
 extension ReportRun {
     init(_ recording: SimulationRecording) {
         self.init(
-            name: recording.result.restores.map { "\(recording.result.policy), placed \($0.placement.rawValue)" } ?? recording.result.policy, metrics: ReportMetrics(recording.result), slotsPerWorker: recording.slotsPerWorker,
+            name: recording.result.restores.map { "\(recording.result.policy), placed \($0.placement.rawValue)" }
+                ?? recording.result.policy, metrics: ReportMetrics(recording.result), slotsPerWorker: recording.slotsPerWorker,
             endSeconds: Double(recording.endMicroseconds) / 1e6, timeline: recording.timeline,
             waits: WaitDistribution(sortedMicroseconds: recording.result.waits.sortedMicroseconds))
     }

@@ -34,10 +34,14 @@ extension ArrivalTrace {
         var turns: [Turn] = []
         var names = NameTable()
         while let row = try lines.next() {
-            guard turns.count < Self.rowsLimit else { throw TraceError(place: lines.place, problem: "is row \(Self.rowsLimit + 1)", remedy: "split the trace") }
+            guard turns.count < Self.rowsLimit else {
+                throw TraceError(place: lines.place, problem: "is row \(Self.rowsLimit + 1)", remedy: "split the trace")
+            }
             turns.append(try columns.turn(row, &names, place: lines.place))
         }
-        guard !turns.isEmpty else { throw TraceError(place: name, problem: "has a header and no rows", remedy: "give a trace with arrivals") }
+        guard !turns.isEmpty else {
+            throw TraceError(place: name, problem: "has a header and no rows", remedy: "give a trace with arrivals")
+        }
         self.init(turns: turns, names: (0..<names.count).map { names.text(of: NameID(UInt32($0 + 1))) })
     }
 }
@@ -66,7 +70,8 @@ private struct TraceLines<Bytes: Collection<UInt8>> {
             index = end < bytes.endIndex ? bytes.index(after: end) : end
             number += 1
             guard line.count <= ArrivalTrace.lineLimitBytes else {
-                throw TraceError(place: place, problem: "is longer than \(ArrivalTrace.lineLimitBytes) bytes", remedy: "give a CSV with a row a line")
+                throw TraceError(
+                    place: place, problem: "is longer than \(ArrivalTrace.lineLimitBytes) bytes", remedy: "give a CSV with a row a line")
             }
             let text = String(decoding: line, as: UTF8.self).trimmed
             if !text.isEmpty { return text }
@@ -110,18 +115,22 @@ private struct TraceColumns {
     }
 
     private static func missing(_ place: String) -> TraceError {
-        TraceError(place: place, problem: "lacks the columns of a trace", remedy: "name arrival_s and service_s, or arrival_s, context_tokens and generated_tokens")
+        TraceError(
+            place: place, problem: "lacks the columns of a trace",
+            remedy: "name arrival_s and service_s, or arrival_s, context_tokens and generated_tokens")
     }
 
     func turn(_ row: String, _ names: inout NameTable, place: String) throws(TraceError) -> Turn {
         let cells = row.split(separator: ",", omittingEmptySubsequences: false)
         guard cells.count == count else {
-            throw TraceError(place: place, problem: "has \(cells.count) cells where the header has \(count)", remedy: "give each column a value")
+            throw TraceError(
+                place: place, problem: "has \(cells.count) cells where the header has \(count)", remedy: "give each column a value")
         }
         let seconds: Double
         switch service {
         case .seconds(let column): seconds = try number(cells[column], place)
-        case .tokens(let context, let generated): seconds = 2 + (try number(cells[context], place)) / 2_000 + 0.05 * (try number(cells[generated], place))
+        case .tokens(let context, let generated):
+            seconds = 2 + (try number(cells[context], place)) / 2_000 + 0.05 * (try number(cells[generated], place))
         }
         var turn = Turn(
             arrivalMicroseconds: Self.microseconds(try number(cells[arrival], place)),
@@ -144,7 +153,8 @@ private struct TraceColumns {
         guard !text.isEmpty else { return nil }
         guard let value = Int64(text), (0...ArrivalTrace.snapshotBytesLimit).contains(value) else {
             throw TraceError(
-                place: place, problem: "has \"\(text.prefix(40))\" where whole bytes from 0 to \(ArrivalTrace.snapshotBytesLimit) belong", remedy: "correct the row")
+                place: place, problem: "has \"\(text.prefix(40))\" where whole bytes from 0 to \(ArrivalTrace.snapshotBytesLimit) belong",
+                remedy: "correct the row")
         }
         return value
     }
@@ -155,7 +165,8 @@ private struct TraceColumns {
         let text = String(cell).trimmed
         guard let value = Double(text), value >= 0, value <= ArrivalTrace.secondsLimit else {
             throw TraceError(
-                place: place, problem: "has \"\(text.prefix(40))\" where a number from 0 to \(Int(ArrivalTrace.secondsLimit)) belongs", remedy: "correct the row")
+                place: place, problem: "has \"\(text.prefix(40))\" where a number from 0 to \(Int(ArrivalTrace.secondsLimit)) belongs",
+                remedy: "correct the row")
         }
         return value
     }

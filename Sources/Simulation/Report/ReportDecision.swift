@@ -77,7 +77,9 @@ extension [ReportDecision] {
     private func moves(_ columns: Int, _ place: (Double) -> Double) -> [ReportDecision] {
         var moves: [ReportDecision] = []
         for decision in self {
-            if let last = moves.last, last.continues(with: decision), Self.column(of: last, columns, place) == Self.column(of: decision, columns, place) {
+            if let last = moves.last, last.continues(with: decision),
+                Self.column(of: last, columns, place) == Self.column(of: decision, columns, place)
+            {
                 moves[moves.count - 1] = last.joined(with: decision)
             } else {
                 moves.append(decision)

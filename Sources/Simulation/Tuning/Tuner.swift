@@ -21,7 +21,10 @@ package struct Tuner: Sendable {
     /// Simulations at the same time.
     package var parallelism: Int
 
-    package init(base: Policy, objective: TuningObjective, mostCost: Double? = nil, settings: SimulationSettings = SimulationSettings(), parallelism: Int) {
+    package init(
+        base: Policy, objective: TuningObjective, mostCost: Double? = nil, settings: SimulationSettings = SimulationSettings(),
+        parallelism: Int
+    ) {
         self.base = base
         self.objective = objective
         self.mostCost = mostCost
@@ -32,7 +35,8 @@ package struct Tuner: Sendable {
     /// Simulates and chooses. `progress` is told how many candidates of how many known are done.
     package func tune(_ trace: ArrivalTrace, progress: (Int, Int) -> Void = { _, _ in }) async throws -> TuningReport {
         let span = Int(trace.spanMicroseconds / 1_000_000)
-        let peak = WarmBuffer.workers(forPeakOf: trace, slotsPerWorker: base.slotsPerWorker, resumeMicroseconds: settings.resumeMicroseconds)
+        let peak = WarmBuffer.workers(
+            forPeakOf: trace, slotsPerWorker: base.slotsPerWorker, resumeMicroseconds: settings.resumeMicroseconds)
         var trials = try await simulate(TuningGrid.coarse(base: base, peak: peak, spanSeconds: span), on: trace, known: [], progress)
         for _ in 0..<Self.refinements {
             guard let best = choice(trials) else { break }
@@ -72,7 +76,8 @@ package struct Tuner: Sendable {
         let policy = candidate.policy(from: base)
         let parts = Simulation.run(trace, policy, settings, border: border)
         return TuningTrial(
-            candidate: candidate, policy: policy, training: TuningFigures(parts.before, objective), heldOut: TuningFigures(parts.after, objective))
+            candidate: candidate, policy: policy, training: TuningFigures(parts.before, objective),
+            heldOut: TuningFigures(parts.after, objective))
     }
 
     // MARK: - Choosing
@@ -81,14 +86,20 @@ package struct Tuner: Sendable {
     private func choice(_ trials: [TuningTrial]) -> TuningTrial? {
         let affordable = trials.filter { $0.training.costRatio <= mostCost ?? .infinity }
         let meeting = affordable.filter { $0.training.objectiveSeconds <= objective.seconds }
-        if let cheapest = meeting.min(by: { ($0.training.costRatio, $0.training.flaps) < ($1.training.costRatio, $1.training.flaps) }) { return cheapest }
-        return affordable.min { ($0.training.objectiveSeconds, $0.training.costRatio) < ($1.training.objectiveSeconds, $1.training.costRatio) }
+        if let cheapest = meeting.min(by: { ($0.training.costRatio, $0.training.flaps) < ($1.training.costRatio, $1.training.flaps) }) {
+            return cheapest
+        }
+        return affordable.min {
+            ($0.training.objectiveSeconds, $0.training.costRatio) < ($1.training.objectiveSeconds, $1.training.costRatio)
+        }
     }
 
     /// Those that no other beats in both wait and cost, the cheapest first.
     private func front(_ trials: [TuningTrial]) -> [TuningTrial] {
         var front: [TuningTrial] = []
-        for trial in trials.sorted(by: { ($0.training.costRatio, $0.training.objectiveSeconds) < ($1.training.costRatio, $1.training.objectiveSeconds) }) {
+        for trial in trials.sorted(by: {
+            ($0.training.costRatio, $0.training.objectiveSeconds) < ($1.training.costRatio, $1.training.objectiveSeconds)
+        }) {
             guard let last = front.last else {
                 front.append(trial)
                 continue
@@ -106,7 +117,9 @@ extension WarmBuffer {
         var peak = 0
         for (index, turn) in trace.turns.enumerated() {
             while let first = ends.min, first.at <= turn.arrivalMicroseconds { ends.removeMin() }
-            ends.insert(Ending(at: turn.arrivalMicroseconds + turn.serviceMicroseconds + (turn.resumeMicroseconds ?? resumeMicroseconds), turn: index))
+            ends.insert(
+                Ending(
+                    at: turn.arrivalMicroseconds + turn.serviceMicroseconds + (turn.resumeMicroseconds ?? resumeMicroseconds), turn: index))
             peak = Swift.max(peak, ends.count)
         }
         let slots = Swift.max(1, slotsPerWorker)

@@ -17,18 +17,21 @@ package struct TuningCandidate: Hashable, Sendable {
         policy.buffer = buffer
         policy.cooldownPeriodSeconds = cooldownSeconds
         if base.behavior.scaleUp.limits == Behavior.kubernetesDefault.scaleUp.limits { policy.behavior.scaleUp = Behavior.asNeeded.scaleUp }
-        if base.behavior.scaleDown.limits == Behavior.kubernetesDefault.scaleDown.limits { policy.behavior.scaleDown = Behavior.asNeeded.scaleDown }
+        if base.behavior.scaleDown.limits == Behavior.kubernetesDefault.scaleDown.limits {
+            policy.behavior.scaleDown = Behavior.asNeeded.scaleDown
+        }
         policy.behaviorGiven = true
         policy.behavior.scaleDown.stabilizationWindowSeconds = stabilizationSeconds
         return policy
     }
 }
 
-
 enum TuningGrid {
     /// Policies simulated in one search, at most.
     static let mostCandidates = 1_000
-    static let quantilesPPM = [500_000, 700_000, 800_000, 850_000, 900_000, 930_000, 950_000, 960_000, 970_000, 980_000, 985_000, 990_000, 995_000, 999_000]
+    static let quantilesPPM = [
+        500_000, 700_000, 800_000, 850_000, 900_000, 930_000, 950_000, 960_000, 970_000, 980_000, 985_000, 990_000, 995_000, 999_000,
+    ]
     static let windowsSeconds = [300, 900, 3_600]
     static let stabilizationsSeconds = [0, 30, 120, 300]
     static let percents = [10, 20, 30, 50, 100]
@@ -73,8 +76,13 @@ enum TuningGrid {
     static func around(_ candidate: TuningCandidate) -> [TuningCandidate] {
         var found: [TuningCandidate] = []
         for buffer in beside(candidate.buffer) {
-            for stabilization in Set([candidate.stabilizationSeconds, candidate.stabilizationSeconds / 2, max(15, candidate.stabilizationSeconds * 3 / 2)]).sorted() {
-                found.append(TuningCandidate(buffer: buffer, stabilizationSeconds: min(stabilization, PolicyLimits.stabilizationSeconds), cooldownSeconds: candidate.cooldownSeconds))
+            for stabilization in Set([
+                candidate.stabilizationSeconds, candidate.stabilizationSeconds / 2, max(15, candidate.stabilizationSeconds * 3 / 2),
+            ]).sorted() {
+                found.append(
+                    TuningCandidate(
+                        buffer: buffer, stabilizationSeconds: min(stabilization, PolicyLimits.stabilizationSeconds),
+                        cooldownSeconds: candidate.cooldownSeconds))
             }
         }
         for cooldown in [candidate.cooldownSeconds / 4, candidate.cooldownSeconds / 2, candidate.cooldownSeconds * 2, 30, 900] {
@@ -93,7 +101,11 @@ enum TuningGrid {
         case .surge(let quantile, let window, let min):
             let rest = 1_000_000 - quantile
             return [rest * 3 / 4, rest * 7 / 8, rest, rest * 9 / 8, rest * 5 / 4, rest * 3 / 2].flatMap { rest in
-                [window, window * 2 / 3, window * 3 / 2].map { .surge(quantilePPM: 1_000_000 - Swift.max(1, Swift.min(rest, 999_999)), windowSeconds: Swift.min(Swift.max(1, $0), PolicyLimits.surgeWindowSeconds), min: min) }
+                [window, window * 2 / 3, window * 3 / 2].map {
+                    .surge(
+                        quantilePPM: 1_000_000 - Swift.max(1, Swift.min(rest, 999_999)),
+                        windowSeconds: Swift.min(Swift.max(1, $0), PolicyLimits.surgeWindowSeconds), min: min)
+                }
             }
         }
     }

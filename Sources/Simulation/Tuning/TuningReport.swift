@@ -35,7 +35,9 @@ package struct TuningFigures: Hashable, Sendable {
         json.member("turns", turns)
         json.key("wait")
         json.openObject()
-        for (name, value) in [("mean", meanSeconds), ("p50", p50Seconds), ("p95", p95Seconds), ("p99", p99Seconds), ("max", maxSeconds)] { json.member(name, value) }
+        for (name, value) in [("mean", meanSeconds), ("p50", p50Seconds), ("p95", p95Seconds), ("p99", p99Seconds), ("max", maxSeconds)] {
+            json.member(name, value)
+        }
         json.closeObject()
         json.member("costRatio", costRatio)
         json.member("killed", killed)
@@ -54,11 +56,13 @@ package struct TuningTrial: Hashable, Sendable {
 
     /// `surge 0.97 of 900 s`, and what else differs.
     package var summary: String {
-        let buffer = switch candidate.buffer {
-        case .fixed(let spare): "spare \(spare)"
-        case .percent(let percent): "spare \(percent) %"
-        case .surge(let quantile, let window, let min): "surge \(Quantity.text(Int64(quantile), decimals: Quantity.microDecimals)) of \(window) s, min \(min)"
-        }
+        let buffer =
+            switch candidate.buffer {
+            case .fixed(let spare): "spare \(spare)"
+            case .percent(let percent): "spare \(percent) %"
+            case .surge(let quantile, let window, let min):
+                "surge \(Quantity.text(Int64(quantile), decimals: Quantity.microDecimals)) of \(window) s, min \(min)"
+            }
         return "\(buffer); scale-down after \(candidate.stabilizationSeconds) s; cooldown \(candidate.cooldownSeconds) s"
     }
 

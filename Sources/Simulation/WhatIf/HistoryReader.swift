@@ -64,7 +64,9 @@ package struct HistoryReader {
     package mutating func finish() -> [PoolHistory] {
         begin()
         let end = offset(stretch.lastAt)
-        for (actor, turn) in open.sorted(by: { $0.key < $1.key }) { close(actor, turn, turn.running == nil ? .cutWaiting : .cutRunning, at: end) }
+        for (actor, turn) in open.sorted(by: { $0.key < $1.key }) {
+            close(actor, turn, turn.running == nil ? .cutWaiting : .cutRunning, at: end)
+        }
         open = [:]
         return recorders.filter { !$0.value.turns.isEmpty }
             .map { $0.value.history(of: log.names.text(of: $0.key), in: stretch) }
@@ -89,7 +91,8 @@ package struct HistoryReader {
         for turn in world.turnsUnderWay() where isWanted(turn.pool) {
             let isPlaced = turn.state != .waiting
             open[turn.actor] = OpenTurn(
-                pool: turn.pool, arrival: 0, placed: isPlaced ? 0 : nil, running: isPlaced && turn.state != .placed ? 0 : nil, worker: turn.worker)
+                pool: turn.pool, arrival: 0, placed: isPlaced ? 0 : nil, running: isPlaced && turn.state != .placed ? 0 : nil,
+                worker: turn.worker)
             if isPlaced { residents[turn.worker, default: []].insert(turn.actor) }
         }
     }
@@ -111,7 +114,8 @@ package struct HistoryReader {
             case .workerDraining: draining.insert(event.subject)
             case .workerGone: lose(event.subject, draining.contains(event.subject) ? .killed : .crashed, at: now)
             case .policyApplied: recorders[event.pool]?.note(world.policy(of: event.pool), at: now)
-            case .scaleDecided: if let move = ReportDecision(event, batch, atSeconds: Double(now) / 1e6) { recorders[event.pool]?.note(move) }
+            case .scaleDecided:
+                if let move = ReportDecision(event, batch, atSeconds: Double(now) / 1e6) { recorders[event.pool]?.note(move) }
             default: if event.kind.subject == .actor { move(event, batch, at: now) }
             }
         }

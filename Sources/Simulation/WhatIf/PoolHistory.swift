@@ -77,7 +77,8 @@ extension PoolHistory {
     /// As a report draws it.
     package var drawn: ReportRun {
         ReportRun(
-            name: result.policy, note: "from the log; figures until its last turn ended", metrics: ReportMetrics(result), slotsPerWorker: lastPolicy?.slotsPerWorker ?? 1,
+            name: result.policy, note: "from the log; figures until its last turn ended", metrics: ReportMetrics(result),
+            slotsPerWorker: lastPolicy?.slotsPerWorker ?? 1,
             endSeconds: stretch.seconds, timeline: timeline, waits: WaitDistribution(sortedMicroseconds: result.waits.sortedMicroseconds))
     }
 
@@ -88,16 +89,19 @@ extension PoolHistory {
     package var trace: ArrivalTrace {
         let lengths = turns.filter { $0.ending != .cutWaiting }.map(\.serviceMicroseconds).sorted()
         let median = lengths.isEmpty ? 0 : lengths[lengths.count / 2]
-        return ArrivalTrace(turns: turns.map { turn in
-            Turn(
-                arrivalMicroseconds: turn.arrivalMicroseconds,
-                serviceMicroseconds: turn.ending == .cutWaiting ? median : turn.serviceMicroseconds, resumeMicroseconds: turn.resumeMicroseconds)
-        })
+        return ArrivalTrace(
+            turns: turns.map { turn in
+                Turn(
+                    arrivalMicroseconds: turn.arrivalMicroseconds,
+                    serviceMicroseconds: turn.ending == .cutWaiting ? median : turn.serviceMicroseconds,
+                    resumeMicroseconds: turn.resumeMicroseconds)
+            })
     }
 
     /// The log's own conditions: its starts, its restores, its workers at the beginning.
     package func settings(seed: UInt64) -> SimulationSettings {
-        let start: SimulationSettings.Start = startsMicroseconds.isEmpty
+        let start: SimulationSettings.Start =
+            startsMicroseconds.isEmpty
             ? .constant(microseconds: Self.defaultStartMicroseconds) : .measured(microseconds: startsMicroseconds)
         var settings = SimulationSettings(start: start, resumeMicroseconds: 0, seed: seed)
         settings.beginsAt = stretch.firstAt

@@ -127,7 +127,9 @@ extension ActorTable {
             var traits = ActorTraits()
             var record = try ActorRecord(from: &reader, &traits)
             setTraits(traits, of: &record)
-            guard Int64(record.name.rawValue) <= lastName else { throw ByteFault(offset: reader.offset, problem: "an actor's name is none of the log's") }
+            guard Int64(record.name.rawValue) <= lastName else {
+                throw ByteFault(offset: reader.offset, problem: "an actor's name is none of the log's")
+            }
             let index = append()
             self[index] = record
             if record.name.isNone { vacant.append(index); continue }
@@ -188,7 +190,9 @@ extension ActorRecord {
 extension ByteReader {
     package mutating func enumeration<Value: RawRepresentable>() throws(ByteFault) -> Value where Value.RawValue == UInt8 {
         let at = offset
-        guard let value = Value(rawValue: try integer(UInt8.self)) else { throw ByteFault(offset: at, problem: "not one of the known cases") }
+        guard let value = Value(rawValue: try integer(UInt8.self)) else {
+            throw ByteFault(offset: at, problem: "not one of the known cases")
+        }
         return value
     }
 }

@@ -68,7 +68,8 @@ package struct ActorFields {
 }
 
 extension State {
-    package mutating func applyActor(_ event: CommittedEvent, _ fields: ActorFields, _ names: some NameReading, _ fold: inout Fold) -> Bool {
+    package mutating func applyActor(_ event: CommittedEvent, _ fields: ActorFields, _ names: some NameReading, _ fold: inout Fold) -> Bool
+    {
         guard fields.isWhole else { return fold.skipDamaged(event) }
         let known = actors.find(event.subject)
         // Changed here, in one place, and put back once: the table is looked into as seldom as may be.
@@ -107,7 +108,11 @@ extension State {
         guard let version = fields.workerVersion else { return worker.map { workers[$0].state == .ready } ?? false }
         splitsDemand = true
         let isMeant = fields.request.map { $0 == actor.stateSeq } ?? true
-        if isMeant, let worker, workers[worker].state == .ready, workers[worker].readySeq == version, workers[worker].used < workers[worker].slots { return true }
+        if isMeant, let worker, workers[worker].state == .ready, workers[worker].readySeq == version,
+            workers[worker].used < workers[worker].slots
+        {
+            return true
+        }
         // Both are free again: whoever waits is looked at in this commit.
         if actor.pool >= 0 { fold.touched.insert(Int(actor.pool)) }
         if let worker { touch(Int(workers[worker].pool), &fold) }
@@ -115,7 +120,9 @@ extension State {
     }
 
     /// Takes over what the event says of the actor itself: its pool, template and tenant.
-    private mutating func adopt(_ actor: inout ActorRecord, _ event: CommittedEvent, _ fields: ActorFields, _ names: some NameReading, _ fold: inout Fold) {
+    private mutating func adopt(
+        _ actor: inout ActorRecord, _ event: CommittedEvent, _ fields: ActorFields, _ names: some NameReading, _ fold: inout Fold
+    ) {
         if event.kind.carriesPool { actor.pool = Int32(pool(event.pool, names: names, at: fold.at)) }
         guard fields.template != nil || fields.tenant != nil || fields.sandboxClass != nil else { return }
         var traits = actors.traits(of: actor)
@@ -131,7 +138,9 @@ extension State {
     ) {
         let since = actor.since
         let held = Int(actor.worker)
-        if old == .waiting { leaveQueue(&actor, index, placedTier: fields.tier, at: fold.at, keepsWait: next == .placed || next == .running, &fold) }
+        if old == .waiting {
+            leaveQueue(&actor, index, placedTier: fields.tier, at: fold.at, keepsWait: next == .placed || next == .running, &fold)
+        }
         let keepsSlot = old.isResident && next.isResident && (worker == nil || worker.map(Int32.init) == actor.worker)
         if old.isResident, !keepsSlot { release(&actor, index, at: fold.at, &fold) }
         if next.isResident, !keepsSlot { occupy(&actor, index, worker, &fold) }
@@ -150,7 +159,8 @@ extension State {
 
     // MARK: - The queue
 
-    private mutating func joinQueue(_ actor: ActorRecord, _ index: Int, _ event: CommittedEvent, _ fields: ActorFields, _ fold: inout Fold) {
+    private mutating func joinQueue(_ actor: ActorRecord, _ index: Int, _ event: CommittedEvent, _ fields: ActorFields, _ fold: inout Fold)
+    {
         let home = Int(actor.pool)
         let selector = fields.selector.isEmpty ? [] : fields.selector.map { LabelPair(key: label($0.key), value: label($0.value)) }.sorted()
         let ticket = WaitingTicket(
@@ -162,7 +172,9 @@ extension State {
         pools[home].arrivals.add(at: fold.at)
     }
 
-    private mutating func leaveQueue(_ actor: inout ActorRecord, _ index: Int, placedTier: String?, at now: LogTime, keepsWait: Bool, _ fold: inout Fold) {
+    private mutating func leaveQueue(
+        _ actor: inout ActorRecord, _ index: Int, placedTier: String?, at now: LogTime, keepsWait: Bool, _ fold: inout Fold
+    ) {
         let home = Int(actor.pool)
         let ticket = pools[home].queue.remove(actor.stateSeq)
         assert(ticket != nil, "a waiting actor has a ticket in its own pool's queue")

@@ -21,7 +21,10 @@ extension State {
     private func prefetches(_ actor: ActorRecord) -> Bool { actor.pool >= 0 && pools[Int(actor.pool)].placing.prefetches }
 
     /// What an actor's event says of when it wakes. `actor` as it is after the event but for its state.
-    package mutating func noteForecast(_ actor: ActorRecord, _ index: Int, from old: ActorState, to next: ActorState, _ kind: EventKind, _ fields: ActorFields, at now: LogTime) {
+    package mutating func noteForecast(
+        _ actor: ActorRecord, _ index: Int, from old: ActorState, to next: ActorState, _ kind: EventKind, _ fields: ActorFields,
+        at now: LogTime
+    ) {
         guard !forecasts.isEmpty || fields.schedule != nil || kind == .actorRequested && prefetches(actor) else { return }
         switch kind {
         case .actorCreated:
@@ -38,7 +41,9 @@ extension State {
 
     /// Sets the deadline for its first wake after `time`, if one is foretold.
     private mutating func armForecast(_ index: Int, of actor: ActorRecord, after time: LogTime, notBefore earliest: LogTime) {
-        guard prefetches(actor), let entry = forecasts[index], let wakeAt = try? nextWake(entry, in: Int(actor.pool), after: time) else { return }
+        guard prefetches(actor), let entry = forecasts[index], let wakeAt = try? nextWake(entry, in: Int(actor.pool), after: time) else {
+            return
+        }
         let lead = placer.bandwidth.microseconds(.cold, bytes: entry.bytes)
         let ahead = lead.addingReportingOverflow(Self.prefetchMarginMicroseconds)
         guard !ahead.overflow else { return }
@@ -54,7 +59,9 @@ extension State {
         }
         var offsets: [ZoneOffset] = []
         if entry.timezone != "UTC" {
-            guard let known = pools[pool].policy?.policy.schedules.first(where: { $0.timezone == entry.timezone }) else { throw .unknownZone }
+            guard let known = pools[pool].policy?.policy.schedules.first(where: { $0.timezone == entry.timezone }) else {
+                throw .unknownZone
+            }
             offsets = known.offsets
         }
         do throws(ScheduleError) {
@@ -84,12 +91,15 @@ extension State {
         guard isOn || wasOn else { return }
         for index in forecasts.indices where Int(actors[index].pool) == home {
             forecasts.disarm(index)
-            if isOn, actors[index].state == .suspended, actors[index].snapshotSeq > 0 { armForecast(index, of: actors[index], after: at, notBefore: at) }
+            if isOn, actors[index].state == .suspended, actors[index].snapshotSeq > 0 {
+                armForecast(index, of: actors[index], after: at, notBefore: at)
+            }
         }
     }
 
     /// A suggestion is in the log: it isn't made again. Nothing else follows from it.
-    package mutating func applySuggestion(_ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
+    package mutating func applySuggestion(_ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool
+    {
         fold.change.own.append(event)
         guard let home = poolByName[event.pool] else { return true }
         var actor: String?
@@ -101,7 +111,9 @@ extension State {
             if key == "wakeAt" { wakeAt = body.text(value).flatMap { LogTime(rfc3339: $0) } }
         }
         guard isWhole else { return fold.skipDamaged(event) }
-        if let request, pools[home].queue[request] != nil { pools[home].placing.noteSuggested(request, on: label(names.text(of: event.subject))) }
+        if let request, pools[home].queue[request] != nil {
+            pools[home].placing.noteSuggested(request, on: label(names.text(of: event.subject)))
+        }
         guard let wakeAt else { return true }
         let found = forecasts.due.first { $0.value == wakeAt && names.text(of: actors[$0.key].name) == actor }
         if let found { forecasts.settle(found.key) }

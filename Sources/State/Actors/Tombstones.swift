@@ -41,7 +41,9 @@ package struct Tombstones: Hashable, Sendable {
     package init(from reader: inout ByteReader) throws(ByteFault) {
         let entries = try reader.list(bytesEach: 5) { reader throws(ByteFault) in (NameID(try reader.integer()), try reader.bool()) }
         next = Int(try reader.integer(UInt32.self))
-        guard entries.count <= Self.limit, next < max(entries.count, 1) else { throw ByteFault(offset: reader.offset, problem: "too many tombstones") }
+        guard entries.count <= Self.limit, next < max(entries.count, 1) else {
+            throw ByteFault(offset: reader.offset, problem: "too many tombstones")
+        }
         order = entries.map(\.0)
         names = Set(entries.filter(\.1).map(\.0))
     }

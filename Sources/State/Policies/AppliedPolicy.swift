@@ -118,7 +118,9 @@ extension AppliedPolicy {
             throw ByteFault(offset: offset, problem: "not a policy")
         }
         let (digest, seq, at) = (try reader.string(), try reader.integer(Position.self), try reader.time())
-        guard let rules = DecisionRules(rawValue: try reader.int()) else { throw ByteFault(offset: offset, problem: "a policy's rules aren't known") }
+        guard let rules = DecisionRules(rawValue: try reader.int()) else {
+            throw ByteFault(offset: offset, problem: "a policy's rules aren't known")
+        }
         let applied = AppliedPolicy(policy: policy, canonicalJSON: json, digest: digest, seq: seq, at: at, rules: rules)
         return AppliedPolicy(applied, at: at, ownPauseSeq: try reader.integer(), under: order)
     }

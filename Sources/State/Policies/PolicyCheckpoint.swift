@@ -70,7 +70,9 @@ extension AutoscalerMemory {
 
     package init(from reader: inout ByteReader) throws(ByteFault) {
         func window(_ reader: inout ByteReader) throws(ByteFault) -> WindowMaximum {
-            WindowMaximum(entries: try reader.list(bytesEach: 16) { reader throws(ByteFault) in .init(value: try reader.int(), at: try reader.time()) })
+            WindowMaximum(
+                entries: try reader.list(bytesEach: 16) { reader throws(ByteFault) in .init(value: try reader.int(), at: try reader.time())
+                })
         }
         func events(_ reader: inout ByteReader) throws(ByteFault) -> [ScaleEvent] {
             try reader.list(bytesEach: 16) { reader throws(ByteFault) in ScaleEvent(change: try reader.replicas(), at: try reader.time()) }

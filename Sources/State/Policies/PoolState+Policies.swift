@@ -32,7 +32,9 @@ extension PoolState {
             return PolicyStanding(
                 applied: policy, observation: observed, memory: memory, evaluation: evaluation, lastDecision: lastDecision)
         }
-        guard let index = shadowIndex(shadow), let evaluation = shadows[index].evaluation, let observed = shadows[index].observed else { return nil }
+        guard let index = shadowIndex(shadow), let evaluation = shadows[index].evaluation, let observed = shadows[index].observed else {
+            return nil
+        }
         return PolicyStanding(
             applied: shadows[index].applied, observation: observed, memory: shadows[index].memory, evaluation: evaluation,
             lastDecision: shadows[index].lastDecision)
@@ -200,7 +202,9 @@ extension State {
                 return "\(policy.name) is a shadow of \(pool.text) already: delete that one first, or give this one another name"
             }
         }
-        guard let pool = pools.first(where: { $0.text == policy.pool }), pool.shadowIndex(shadow) == nil, pool.shadows.count >= PolicyLimits.shadows else { return nil }
+        guard let pool = pools.first(where: { $0.text == policy.pool }), pool.shadowIndex(shadow) == nil,
+            pool.shadows.count >= PolicyLimits.shadows
+        else { return nil }
         let names = pool.shadows.map(\.name).joined(separator: ", ")
         return "\(policy.pool) has \(PolicyLimits.shadows) shadows (\(names)), which is the most: delete one of them first"
     }

@@ -118,7 +118,9 @@ package struct DurationRing: Hashable, Sendable {
     package init(from reader: inout ByteReader) throws(ByteFault) {
         micros = try reader.list(bytesEach: 8) { reader throws(ByteFault) in try reader.integer(Int64.self) }
         next = Int(try reader.integer(UInt32.self))
-        guard micros.count <= Self.limit, next < Self.limit else { throw ByteFault(offset: reader.offset, problem: "a ring of durations is too long") }
+        guard micros.count <= Self.limit, next < Self.limit else {
+            throw ByteFault(offset: reader.offset, problem: "a ring of durations is too long")
+        }
         sorted = micros.sorted()
     }
 }

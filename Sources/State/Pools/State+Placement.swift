@@ -7,7 +7,9 @@ package import Placement
 extension State {
     /// A waiting actor as the placer sees it. `told` answers what the log says at a position that told of a snapshot.
     /// - Parameter usable: pools that the actor may use, its own first; for who asks for one actor of a pool after the other.
-    package func waitingActor(_ ticket: WaitingTicket, usable: [Int]? = nil, ahead: Int = 0, told: (Position) -> ToldSnapshot?) -> WaitingActor {
+    package func waitingActor(_ ticket: WaitingTicket, usable: [Int]? = nil, ahead: Int = 0, told: (Position) -> ToldSnapshot?)
+        -> WaitingActor
+    {
         let actor = actors[ticket.actor]
         let home = Int(actor.pool)
         let traits = actors.traits(of: actor)
@@ -22,7 +24,8 @@ extension State {
 
     package func placementRules(_ pool: Int) -> PlacementRules {
         pools[pool].policy?.placementRules(hold: pools[pool].steadyHoldMicroseconds)
-            ?? PlacementRules(zoneMaxSkew: nil, localWaitMicroseconds: nil, holdMicroseconds: pools[pool].steadyHoldMicroseconds, canGrow: false)
+            ?? PlacementRules(
+                zoneMaxSkew: nil, localWaitMicroseconds: nil, holdMicroseconds: pools[pool].steadyHoldMicroseconds, canGrow: false)
     }
 
     // MARK: - Rules of a policy

@@ -149,7 +149,8 @@ extension State {
             policy = try Policy(canonicalJSON: json, isLogged: true)
         } catch {
             // Only our own service writes these, and it reads each back before it logs it: a policy of a later version.
-            pools[home].policyProblem = "the policy\(shadow.map { " \($0)" } ?? "") of position \(event.seq) can't be read and was passed over (\(error)): apply it again"
+            pools[home].policyProblem =
+                "the policy\(shadow.map { " \($0)" } ?? "") of position \(event.seq) can't be read and was passed over (\(error)): apply it again"
             return fold.skip(event, "its policy can't be read: \(error)")
         }
         // Our own service asked that before it logged the policy; two at once may both have been told yes.
@@ -157,7 +158,8 @@ extension State {
         // Another policy may have taken effect since it was to be renewed.
         guard !renews || pools[home].applied(shadow)?.digest == digest else { return false }
         pools[home].policyProblem = nil
-        pools[home].apply(AppliedPolicy(policy: policy, canonicalJSON: json, digest: digest, seq: event.seq, at: fold.at, rules: rules), renews: renews)
+        pools[home].apply(
+            AppliedPolicy(policy: policy, canonicalJSON: json, digest: digest, seq: event.seq, at: fold.at, rules: rules), renews: renews)
         if shadow == nil { adoptPlacementRules(home) }
         return true
     }

@@ -91,7 +91,8 @@ extension TargetStanding {
             return low...high
         }
         foreign = try reader.optional { reader throws(ByteFault) in
-            ForeignReplicas(expected: try reader.replicas(), found: try reader.replicas(), at: try reader.time(), isYielding: try reader.bool())
+            ForeignReplicas(
+                expected: try reader.replicas(), found: try reader.replicas(), at: try reader.time(), isYielding: try reader.bool())
         }
     }
 }

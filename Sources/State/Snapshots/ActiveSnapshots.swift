@@ -75,7 +75,8 @@ extension ActiveSnapshots {
             entry.external = try reader.optional { reader throws(ByteFault) in SnapshotID(rawValue: try reader.integer()) }
             entry.restoreBytes = try reader.integer()
             entry.paused = try reader.optional { reader throws(ByteFault) in
-                PausedSnapshot(node: NameID(try reader.integer()), snapshot: SnapshotID(rawValue: try reader.integer()), bytes: try reader.integer())
+                PausedSnapshot(
+                    node: NameID(try reader.integer()), snapshot: SnapshotID(rawValue: try reader.integer()), bytes: try reader.integer())
             }
             entry.pausedSeq = try reader.integer()
             entry.isPausedLost = try reader.bool()

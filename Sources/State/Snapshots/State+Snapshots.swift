@@ -10,7 +10,8 @@ import Placement
 extension State {
     /// What an actor's event says of its snapshots. `worker` is the one whose slot it held before, `actor` as it is after.
     package mutating func noteSnapshot(
-        _ actor: inout ActorRecord, _ index: Int, from old: ActorState, _ event: CommittedEvent, _ fields: ActorFields, held worker: Int, _ fold: inout Fold
+        _ actor: inout ActorRecord, _ index: Int, from old: ActorState, _ event: CommittedEvent, _ fields: ActorFields, held worker: Int,
+        _ fold: inout Fold
     ) {
         let now = fold.at
         switch event.kind {
@@ -56,7 +57,9 @@ extension State {
         if let entry { active.set(index, entry) }
     }
 
-    private mutating func noteRestored(_ actor: ActorRecord, _ entry: ActiveSnapshot?, _ fields: ActorFields, on node: NameID, at now: LogTime) {
+    private mutating func noteRestored(
+        _ actor: ActorRecord, _ entry: ActiveSnapshot?, _ fields: ActorFields, on node: NameID, at now: LogTime
+    ) {
         guard actor.snapshotSeq == 0 else {
             guard let snapshot = entry?.external ?? fields.snapshot else { return }
             updateSnapshots { $0.note(snapshot, bytes: entry?.restoreBytes ?? 0, on: node, at: now) }
@@ -111,7 +114,9 @@ extension State {
         }
     }
 
-    private func goldenBytes(_ actor: ActorRecord) -> Int64 { actor.snapshotSeq == 0 ? placer.snapshots.golden(of: actors.traits(of: actor).template)?.bytes ?? 0 : 0 }
+    private func goldenBytes(_ actor: ActorRecord) -> Int64 {
+        actor.snapshotSeq == 0 ? placer.snapshots.golden(of: actors.traits(of: actor).template)?.bytes ?? 0 : 0
+    }
 
     private mutating func updateSnapshots(_ change: (inout SnapshotCache) -> Void) { news.note(placer.updateSnapshots(change)) }
 

@@ -11,7 +11,9 @@ package struct ToldSnapshot: Hashable, Sendable {
 }
 
 extension BodyLookup {
-    package func toldSnapshot(at position: Position) -> ToldSnapshot? { ((try? read(at: position) { ToldSnapshot($0, at: $1) }) ?? nil) ?? nil }
+    package func toldSnapshot(at position: Position) -> ToldSnapshot? {
+        ((try? read(at: position) { ToldSnapshot($0, at: $1) }) ?? nil) ?? nil
+    }
 }
 
 extension EventLog {

@@ -36,7 +36,9 @@ extension State {
 
     private static func uid(_ body: EventBody) -> String { body["uid"].flatMap { body.text($0) } ?? "" }
 
-    private mutating func makeReady(_ known: Int?, _ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold) -> Bool {
+    private mutating func makeReady(
+        _ known: Int?, _ event: CommittedEvent, _ body: EventBody, _ names: some NameReading, _ fold: inout Fold
+    ) -> Bool {
         let home = pool(event.pool, names: names, at: fold.at)
         let uid = Self.uid(body)
         var known = known
@@ -59,7 +61,9 @@ extension State {
             if key == "zone" { record.zone = label(body.text(value)) }
             if key == "sandboxClass" { record.sandboxClass = label(body.text(value)) }
             if key == "ip" { record.ip = label(body.text(value)) }
-            if key == "labels" { record.labels = body.stringMap(value).map { LabelPair(key: label($0.key), value: label($0.value)) }.sorted() }
+            if key == "labels" {
+                record.labels = body.stringMap(value).map { LabelPair(key: label($0.key), value: label($0.value)) }.sorted()
+            }
         }
         guard isWhole else { return fold.skipDamaged(event) }
         if let known {

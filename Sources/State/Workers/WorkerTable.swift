@@ -44,7 +44,8 @@ package struct WorkerRecord: Hashable, Sendable {
 
     package var facts: WorkerFacts {
         WorkerFacts(
-            pool: Int(pool), node: node, zone: zone, sandboxClass: sandboxClass, labels: labels, slots: slots, readySeq: readySeq, phase: phase)
+            pool: Int(pool), node: node, zone: zone, sandboxClass: sandboxClass, labels: labels, slots: slots, readySeq: readySeq,
+            phase: phase)
     }
 
     package init(name: NameID, pool: Int32) {

@@ -18,14 +18,18 @@ struct Floor: Sendable {
 
     private static let collections: Set<String> = ["Collections", "DequeModule", "HeapModule", "OrderedCollections"]
     private static let http: Set<String> = [
-        "NIOCore", "NIOPosix", "NIOTLS", "NIOHTTP1", "NIOHTTP2", "NIOHPACK", "NIOSSL", "NIOHTTPTypes", "NIOHTTPTypesHTTP1", "NIOHTTPTypesHTTP2", "HTTPTypes",
+        "NIOCore", "NIOPosix", "NIOTLS", "NIOHTTP1", "NIOHTTP2", "NIOHPACK", "NIOSSL", "NIOHTTPTypes", "NIOHTTPTypesHTTP1",
+        "NIOHTTPTypesHTTP2", "HTTPTypes",
     ]
     private static let grpc: Set<String> = ["GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "SwiftProtobuf"]
     private static let operating: Set<String> = ["Logging", "Metrics", "ServiceLifecycle", "UnixSignals"]
-    private static let belowThree: Set<String> = ["Basics", "Domain", "Machine", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies", "Replay"]
+    private static let belowThree: Set<String> = [
+        "Basics", "Domain", "Machine", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies", "Replay",
+    ]
 
     private static let parts: Set<String> = [
-        "HTTPTransport", "HTTPService", "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient",
+        "HTTPTransport", "HTTPService", "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers",
+        "ServiceClient",
         "Telemetry", "Output",
     ]
 
@@ -41,26 +45,37 @@ struct Floor: Sendable {
         Floor(target: "BuildCommit", level: 1, ours: []),
 
         Floor(target: "State", level: 2, ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog"], isPure: true),
-        Floor(target: "ControlLoop", level: 2, ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State"], packages: ["GreenroomOpenCombine"]),
+        Floor(
+            target: "ControlLoop", level: 2, ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State"],
+            packages: ["GreenroomOpenCombine"]),
         Floor(target: "Policies", level: 2, ours: ["Basics", "Domain", "Autoscaling"], packages: ["Yams"]),
         Floor(target: "Replay", level: 2, ours: ["Domain", "EventLog", "State", "ControlLoop"]),
         Floor(target: "HTTPTransport", level: 2, ours: ["Domain", "SmallFiles"], packages: http.union(["Logging"])),
         Floor(target: "HTTPAsking", level: 2, ours: [], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL"]),
 
-        Floor(target: "Simulation", level: 3, ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay"]),
-        Floor(target: "HTTPService", level: 3, ours: belowThree.union(["HTTPTransport"]), packages: http.union(operating).union(["Crypto"])),
-        Floor(target: "ExternalMetrics", level: 3, ours: belowThree.union(["HTTPTransport"]), packages: http.union(operating).union(["Crypto"])),
+        Floor(
+            target: "Simulation", level: 3,
+            ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay"]),
+        Floor(
+            target: "HTTPService", level: 3, ours: belowThree.union(["HTTPTransport"]), packages: http.union(operating).union(["Crypto"])),
+        Floor(
+            target: "ExternalMetrics", level: 3, ours: belowThree.union(["HTTPTransport"]),
+            packages: http.union(operating).union(["Crypto"])),
         Floor(
             target: "KEDAScaler", level: 3, ours: belowThree.union(["HTTPTransport"]),
             packages: grpc.union(["NIOCore", "NIOSSL", "NIOCertificateReloading", "Logging", "ServiceLifecycle"])),
-        Floor(target: "Kubernetes", level: 3, ours: belowThree.union(["HTTPTransport", "HTTPAsking"]), packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
+        Floor(
+            target: "Kubernetes", level: 3, ours: belowThree.union(["HTTPTransport", "HTTPAsking"]),
+            packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(
             target: "ObjectStorage", level: 3, ours: ["Basics", "Machine", "Domain", "HTTPAsking", "HTTPTransport"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
         Floor(target: "ServiceClient", level: 3, ours: ["Basics", "Domain", "HTTPTransport"], packages: http.union(["Logging"])),
         Floor(target: "WorkerAgent", level: 3, ours: ["Basics", "Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
         Floor(target: "LocalWorkers", level: 3, ours: belowThree, packages: ["Logging", "Subprocess"]),
-        Floor(target: "Pollers", level: 3, ours: ["Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "HTTPAsking"], packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
+        Floor(
+            target: "Pollers", level: 3, ours: ["Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "HTTPAsking"],
+            packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
         Floor(target: "Telemetry", level: 3, ours: ["Machine", "Domain", "SmallFiles"], packages: ["Logging", "Metrics", "CoreMetrics"]),
 
         Floor(target: "Output", level: 3, ours: ["BuildCommit", "Machine", "Domain", "EventLog"], packages: ["Yams"]),
@@ -68,11 +83,15 @@ struct Floor: Sendable {
         Floor(target: "Assembly", level: 4, ours: belowThree.union(parts), packages: operating.union(["Yams"])),
         Floor(
             target: "Inspection", level: 4,
-            ours: ["Basics", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "HTTPService", "ServiceClient", "Output"],
+            ours: [
+                "Basics", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "HTTPService", "ServiceClient",
+                "Output",
+            ],
             packages: ["Logging"]),
 
         Floor(
-            target: "Demo", level: 5, ours: ["Basics", "Domain", "Machine", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection"],
+            target: "Demo", level: 5,
+            ours: ["Basics", "Domain", "Machine", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection"],
             packages: ["Logging"]),
         Floor(
             target: "Benchmarks", level: 5, ours: belowThree.union(["ServiceClient", "Output", "Inspection"]),
@@ -80,13 +99,17 @@ struct Floor: Sendable {
 
         Floor(
             target: "Commands", level: 6,
-            ours: belowThree.union(["Simulation", "ServiceClient", "WorkerAgent", "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks"]),
+            ours: belowThree.union([
+                "Simulation", "ServiceClient", "WorkerAgent", "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks",
+            ]),
             packages: ["ArgumentParser", "Logging"]),
         Floor(target: "greenroom", level: 7, ours: ["Commands"]),
     ]
 
     /// The only imports between targets of one floor.
-    static let sideways: Set<[String]> = [["Domain", "Basics"], ["ControlLoop", "State"], ["Replay", "State"], ["Replay", "ControlLoop"], ["WorkerAgent", "ServiceClient"]]
+    static let sideways: Set<[String]> = [
+        ["Domain", "Basics"], ["ControlLoop", "State"], ["Replay", "State"], ["Replay", "ControlLoop"], ["WorkerAgent", "ServiceClient"],
+    ]
 
     static func of(_ target: String) -> Floor? { table.first { $0.target == target } }
 }

@@ -31,7 +31,8 @@ enum Rules {
     ]
     /// The same for what only counts when it is called.
     private static let impureCalls: [String: String] = [
-        "Date": "reads a clock", "UUID": "draws lots", "print": "does I/O", "debugPrint": "does I/O", "dump": "does I/O", "readLine": "does I/O",
+        "Date": "reads a clock", "UUID": "draws lots", "print": "does I/O", "debugPrint": "does I/O", "dump": "does I/O",
+        "readLine": "does I/O",
         "fputs": "does I/O", "fopen": "does I/O", "getenv": "does I/O",
     ]
     private static let impureMethods: [String: String] = [
@@ -52,7 +53,9 @@ enum Rules {
         let word = words[k]
         if let what = impureWords[word.text] { return (word.text, what) }
         if word.next == "(", word.previous == ".", let what = impureMethods[word.text] { return (word.text, what) }
-        if word.next == "(", word.previous != ".", k == 0 || words[k - 1].text != "func", let what = impureCalls[word.text] { return (word.text, what) }
+        if word.next == "(", word.previous != ".", k == 0 || words[k - 1].text != "func", let what = impureCalls[word.text] {
+            return (word.text, what)
+        }
         return word.text == "actor" && word.next?.isUppercase == true ? ("actor", "runs concurrently") : nil
     }
 
@@ -80,8 +83,11 @@ enum Rules {
             guard let found = ["@unchecked Sendable", "nonisolated(unsafe)"].first(where: { line.contains($0) }) else { return nil }
             let above = file.lines[..<k].last { !SourceFile.trimmed($0).isEmpty && !SourceFile.trimmed($0).hasPrefix("@") }
             let below = k + 1 < file.lines.count ? file.lines[k + 1] : nil
-            if file.lines[k].contains("//") || [above, below].contains(where: { $0.map(SourceFile.trimmed)?.hasPrefix("//") == true }) { return nil }
-            return Violation(path: file.path, line: k + 1, problem: "`\(found)` without a comment beside it or next to it that says what guards it")
+            if file.lines[k].contains("//") || [above, below].contains(where: { $0.map(SourceFile.trimmed)?.hasPrefix("//") == true }) {
+                return nil
+            }
+            return Violation(
+                path: file.path, line: k + 1, problem: "`\(found)` without a comment beside it or next to it that says what guards it")
         }
     }
 
@@ -93,22 +99,30 @@ enum Rules {
         file.code.enumerated().compactMap { k, line in
             let word = SourceFile.words(line).first { wallWaits.contains($0.text) }?.text
             guard let found = word ?? (line.contains(".wait(timeout:") ? "wait(timeout:)" : nil) else { return nil }
-            return Violation(path: file.path, line: k + 1, problem: "`\(found)` waits by the wall clock: take EventLog's MeasuredSignal, a Dispatch timer or a Clock")
+            return Violation(
+                path: file.path, line: k + 1,
+                problem: "`\(found)` waits by the wall clock: take EventLog's MeasuredSignal, a Dispatch timer or a Clock")
         }
     }
 
     /// A file says what question it answers before anything else.
     static func openingComment(_ file: SourceFile) -> [Violation] {
         guard let opening = file.opening else { return [Violation(path: file.path, line: 1, problem: "is empty")] }
-        return opening.text.hasPrefix("//") ? [] : [Violation(path: file.path, line: opening.line, problem: "the file doesn't open with a comment that says what it answers")]
+        return opening.text.hasPrefix("//")
+            ? []
+            : [Violation(path: file.path, line: opening.line, problem: "the file doesn't open with a comment that says what it answers")]
     }
 
     /// Migrations run in the order of their numbers: `NNN_name.sql`, from 001, none left out.
     static func migrations(_ names: [String]) -> [Violation] {
         names.sorted().enumerated().compactMap { k, name in
             let parts = name.split(separator: "_", maxSplits: 1, omittingEmptySubsequences: false)
-            let isNamed = parts.count == 2 && parts[0].count == 3 && parts[0].allSatisfy(\.isNumber) && parts[1].count > 4 && parts[1].hasSuffix(".sql")
-            guard isNamed, name == name.lowercased() else { return Violation(path: "migrations/\(name)", line: 1, problem: "is not named NNN_name.sql") }
+            let isNamed =
+                parts.count == 2 && parts[0].count == 3 && parts[0].allSatisfy(\.isNumber) && parts[1].count > 4
+                && parts[1].hasSuffix(".sql")
+            guard isNamed, name == name.lowercased() else {
+                return Violation(path: "migrations/\(name)", line: 1, problem: "is not named NNN_name.sql")
+            }
             return Int(parts[0]) == k + 1 ? nil : Violation(path: "migrations/\(name)", line: 1, problem: "should be number \(k + 1)")
         }
     }

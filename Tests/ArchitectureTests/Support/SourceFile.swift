@@ -45,9 +45,13 @@ struct SourceFile: Sendable {
     }
 
     static func importedModule(_ line: String) -> String? {
-        var words = line.split(separator: " ").drop { $0.hasPrefix("@") || ["public", "package", "internal", "fileprivate", "private"].contains($0) }
+        var words = line.split(separator: " ").drop {
+            $0.hasPrefix("@") || ["public", "package", "internal", "fileprivate", "private"].contains($0)
+        }
         guard words.popFirst() == "import" else { return nil }
-        if let kind = words.first, ["struct", "class", "enum", "protocol", "typealias", "func", "var", "let", "actor"].contains(kind) { words.removeFirst() }
+        if let kind = words.first, ["struct", "class", "enum", "protocol", "typealias", "func", "var", "let", "actor"].contains(kind) {
+            words.removeFirst()
+        }
         return words.first.map { String($0.prefix(while: isWord)) }
     }
 
@@ -99,7 +103,9 @@ private struct CodeLexer {
         }
     }
 
-    private func sees(_ wanted: StaticString) -> Bool { sees(UnsafeBufferPointer(start: wanted.utf8Start, count: wanted.utf8CodeUnitCount)) }
+    private func sees(_ wanted: StaticString) -> Bool {
+        sees(UnsafeBufferPointer(start: wanted.utf8Start, count: wanted.utf8CodeUnitCount))
+    }
 
     private func sees(_ wanted: some Collection<UInt8>) -> Bool {
         index + wanted.count <= text.count && text[index..<(index + wanted.count)].elementsEqual(wanted)

@@ -39,7 +39,9 @@ private struct TickingController {
 
         if current == 0, scenario.minReplicas != 0 { return Answer(desired: 0) }
         let bounds = scenario.minReplicas...scenario.maxReplicas
-        let answer = bounds.contains(current) ? normalize(tick, current, bounds, now) : Answer(desired: min(max(current, bounds.lowerBound), bounds.upperBound))
+        let answer =
+            bounds.contains(current)
+            ? normalize(tick, current, bounds, now) : Answer(desired: min(max(current, bounds.lowerBound), bounds.upperBound))
         if behavior != nil { events.record(from: current, to: answer.desired, at: now, behavior: behavior) }
         return answer
     }
@@ -48,11 +50,12 @@ private struct TickingController {
         let proposed = propose(tick)
         let stabilized = history.stabilized(proposed, current: current, at: now, windows: windows)
         history.record(proposed, at: now, keeping: windows)
-        let limited = if let behavior {
-            Limited.withBehavior(stabilized, current: current, bounds: bounds, behavior: behavior, events: events, at: now)
-        } else {
-            Limited.legacy(stabilized, current: current, start: current, bounds: bounds)
-        }
+        let limited =
+            if let behavior {
+                Limited.withBehavior(stabilized, current: current, bounds: bounds, behavior: behavior, events: events, at: now)
+            } else {
+                Limited.legacy(stabilized, current: current, start: current, bounds: bounds)
+            }
         let stabilizedReason: ReasonCode = behavior != nil && proposed >= current ? .scaleUpStabilized : .scaleDownStabilized
         return Answer(
             proposed: proposed, desired: limited.count,
@@ -66,7 +69,8 @@ private struct TickingController {
             return ReplicaCalculator.perPod(usageMilli: usage, targetMilli: target, running: tick.statusReplicas, tolerances: tolerances)
         }
         return ReplicaCalculator.wholeValue(
-            usageMilli: usage, targetMilli: scenario.targetMilli.value ?? 1, current: tick.specReplicas, ready: tick.readyPods, tolerances: tolerances)
+            usageMilli: usage, targetMilli: scenario.targetMilli.value ?? 1, current: tick.specReplicas, ready: tick.readyPods,
+            tolerances: tolerances)
     }
 }
 

@@ -109,7 +109,8 @@ private struct Sleepy {
         for second in 0..<100 {
             pool.fold(random.fact(pool, at: second), at: .s(second))
             let evaluation = pool.evaluate(at: .s(second))
-            let outcome = Autoscaler.outcome(policy: pool.policy, observation: pool.observation(at: .s(second)), memory: pool.memory, evaluation: evaluation)
+            let outcome = Autoscaler.outcome(
+                policy: pool.policy, observation: pool.observation(at: .s(second)), memory: pool.memory, evaluation: evaluation)
             let decision = pool.decision(at: .s(second))
             #expect(outcome.to == decision.to)
             #expect(outcome.nextDeadline == decision.nextDeadline)

@@ -17,7 +17,9 @@ extension SplitMix64 {
             policy.behavior = Behavior(scaleUp: rules(), scaleDown: rules())
             policy.behaviorGiven = true
         }
-        if chance(40) { policy.fallback = Fallback(failureThreshold: int(1...4), replicas: int(0...8), behavior: pick(Fallback.Behavior.allCases)) }
+        if chance(40) {
+            policy.fallback = Fallback(failureThreshold: int(1...4), replicas: int(0...8), behavior: pick(Fallback.Behavior.allCases))
+        }
         if chance(10) { policy.pause = Pause(scaleIn: chance(50), scaleOut: chance(50), hold: chance(30) ? int(0...9) : nil) }
         policy.forceActivation = chance(5)
         if chance(15) { policy.scalingModifiers = modifiers(policy.triggers.map(\.name)) }
@@ -49,7 +51,8 @@ extension SplitMix64 {
             stabilizationWindowSeconds: pick([0, 0, 15, 60, 300]),
             select: pick([.max, .max, .min, .disabled]),
             limits: (0..<int(1...3)).map { _ in
-                Behavior.Limit(kind: pick([.pods, .percent]), value: pick([1, 2, 4, 10, 50, 100]), periodSeconds: pick([10, 15, 60, 200]))
+                Behavior.Limit(
+                    kind: pick([.pods, .percent]), value: pick([1, 2, 4, 10, 50, 100]), periodSeconds: pick([10, 15, 60, 200]))
             },
             tolerancePPM: pick([0, 100_000, 200_000]))
     }

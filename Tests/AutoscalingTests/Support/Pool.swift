@@ -84,8 +84,11 @@ struct Pool: Hashable, Sendable {
 
 extension Policy {
     /// A policy with one `demand` trigger, one actor a worker, and no tolerance to think about.
-    static func test(min: Int = 0, max: Int = 10, idle: Int? = nil, cooldown: Int = 300, _ change: (inout Policy) -> Void = { _ in }) -> Policy {
-        var policy = Policy(pool: "kagent/default", target: ScaleTarget(apiVersion: "ate.dev/v1alpha1", kind: "WorkerPool", name: "default"))
+    static func test(min: Int = 0, max: Int = 10, idle: Int? = nil, cooldown: Int = 300, _ change: (inout Policy) -> Void = { _ in })
+        -> Policy
+    {
+        var policy = Policy(
+            pool: "kagent/default", target: ScaleTarget(apiVersion: "ate.dev/v1alpha1", kind: "WorkerPool", name: "default"))
         policy.minReplicaCount = min
         policy.maxReplicaCount = max
         policy.idleReplicaCount = idle
@@ -102,10 +105,13 @@ extension Policy {
 }
 
 extension Behavior.Rules {
-    static let unlimited = Behavior.Rules(stabilizationWindowSeconds: 0, limits: [Behavior.Limit(kind: .pods, value: 1_000, periodSeconds: 1)], tolerancePPM: 0)
+    static let unlimited = Behavior.Rules(
+        stabilizationWindowSeconds: 0, limits: [Behavior.Limit(kind: .pods, value: 1_000, periodSeconds: 1)], tolerancePPM: 0)
 
     static func pods(_ value: Int, per seconds: Int, window: Int = 0) -> Behavior.Rules {
-        Behavior.Rules(stabilizationWindowSeconds: window, limits: [Behavior.Limit(kind: .pods, value: value, periodSeconds: seconds)], tolerancePPM: 0)
+        Behavior.Rules(
+            stabilizationWindowSeconds: window, limits: [Behavior.Limit(kind: .pods, value: value, periodSeconds: seconds)], tolerancePPM: 0
+        )
     }
 
     static func window(_ seconds: Int) -> Behavior.Rules {
@@ -116,7 +122,9 @@ extension Behavior.Rules {
 }
 
 extension Trigger {
-    static func observed(_ name: String = "queue", threshold: Int64 = 1_000, activation: Int64 = 0, staleAfter: Int? = nil, type: MetricType = .averageValue) -> Trigger {
+    static func observed(
+        _ name: String = "queue", threshold: Int64 = 1_000, activation: Int64 = 0, staleAfter: Int? = nil, type: MetricType = .averageValue
+    ) -> Trigger {
         Trigger(
             name: name, source: .observed(metric: name, selector: [], staleAfterSeconds: staleAfter), thresholdMilli: threshold,
             activationThresholdMilli: activation, metricType: type)

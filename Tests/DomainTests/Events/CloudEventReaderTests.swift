@@ -36,16 +36,20 @@ import Testing
 
     @Test("extension attributes are kept as they came; null is the same as none")
     func extensions() throws {
-        let more = #","traceparent":"00-ab","sequence":"12","n":1.50,"flag":true,"none":null,"datacontenttype":"application/json; charset=utf-8","dataschema":"urn:x""#
+        let more =
+            #","traceparent":"00-ab","sequence":"12","n":1.50,"flag":true,"none":null,"datacontenttype":"application/json; charset=utf-8","dataschema":"urn:x""#
         let batch = try Read.event(SampleEvent.json(more: more))
-        #expect(batch.text(batch.events[0].extensions) == #"{"traceparent":"00-ab","sequence":"12","n":1.50,"flag":true,"dataschema":"urn:x"}"#)
+        #expect(
+            batch.text(batch.events[0].extensions) == #"{"traceparent":"00-ab","sequence":"12","n":1.50,"flag":true,"dataschema":"urn:x"}"#)
     }
 
-    @Test("optional attributes and data may be missing or null", arguments: [
-        #"{"specversion":"1.0","type":"dev.greenroom.actor.idle","source":"s","id":"1","subject":"a"}"#,
-        #"{"specversion":"1.0","type":"dev.greenroom.actor.idle","source":"s","id":"1","subject":"a","data":null,"time":null,"datacontenttype":null}"#,
-        " \n{ \"id\":\"1\" , \"source\":\"s\",\t\"data\":{ },\"subject\":\"a\",\"type\":\"dev.greenroom.actor.idle\",\"specversion\":\"1.0\" } \r\n",
-    ])
+    @Test(
+        "optional attributes and data may be missing or null",
+        arguments: [
+            #"{"specversion":"1.0","type":"dev.greenroom.actor.idle","source":"s","id":"1","subject":"a"}"#,
+            #"{"specversion":"1.0","type":"dev.greenroom.actor.idle","source":"s","id":"1","subject":"a","data":null,"time":null,"datacontenttype":null}"#,
+            " \n{ \"id\":\"1\" , \"source\":\"s\",\t\"data\":{ },\"subject\":\"a\",\"type\":\"dev.greenroom.actor.idle\",\"specversion\":\"1.0\" } \r\n",
+        ])
     func leftOut(_ json: String) throws {
         let batch = try Read.event(json)
         #expect(batch.parts() == ["s", "1", "a", "", "", "", "", "actor.idle", ""])
@@ -53,7 +57,8 @@ import Testing
 
     @Test("a pool's event without a subject is about its pool")
     func poolIsSubject() throws {
-        let json = SampleEvent.json(type: "dev.greenroom.pool.observed", subject: nil, data: #"{"pool":"ns/p","specReplicas":1,"readyReplicas":0}"#)
+        let json = SampleEvent.json(
+            type: "dev.greenroom.pool.observed", subject: nil, data: #"{"pool":"ns/p","specReplicas":1,"readyReplicas":0}"#)
         let batch = try Read.event(json)
         #expect(batch.text(batch.events[0].subject) == "ns/p")
     }
@@ -76,27 +81,34 @@ import Testing
         #expect(committed.withBody(of: committed.events[0]) { body in body["priority"].flatMap { body.integer($0) } } == 7)
     }
 
-    @Test("a producer's time is an instant, whatever its offset", arguments: [
-        ("2026-11-21T07:32:00+02:00", "2026-11-21T05:32:00.000000Z"), ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000000Z"), ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000000Z"),
-        (#"2026-11-21T07:32:00\u005a"#, "2026-11-21T07:32:00.000000Z"),
-    ])
+    @Test(
+        "a producer's time is an instant, whatever its offset",
+        arguments: [
+            ("2026-11-21T07:32:00+02:00", "2026-11-21T05:32:00.000000Z"), ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000000Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000000Z"),
+            (#"2026-11-21T07:32:00\u005a"#, "2026-11-21T07:32:00.000000Z"),
+        ])
     func time(_ text: String, _ utc: String) throws {
         #expect(try Read.event(SampleEvent.json(more: #","time":"\#(text)""#)).events[0].time?.rfc3339 == utc)
     }
 
     @Test("a value that could not be read is null, and only there")
     func nullValue() throws {
-        let json = SampleEvent.json(type: "dev.greenroom.queue.observed", subject: nil, data: #"{"pool":"p","metric":"m","value":null,"error":"timeout"}"#)
+        let json = SampleEvent.json(
+            type: "dev.greenroom.queue.observed", subject: nil, data: #"{"pool":"p","metric":"m","value":null,"error":"timeout"}"#)
         let batch = try Read.event(json)
         #expect(batch.text(batch.events[0].body) == #"{"metric":"m","value":null,"error":"timeout"}"#)
     }
 
-    @Test("names and ids are taken up to their limits", arguments: [
-        ("id", EventLimits.idBytes), ("source", EventLimits.nameBytes), ("subject", EventLimits.nameBytes),
-    ])
+    @Test(
+        "names and ids are taken up to their limits",
+        arguments: [
+            ("id", EventLimits.idBytes), ("source", EventLimits.nameBytes), ("subject", EventLimits.nameBytes),
+        ])
     func longNames(_ attribute: String, _ limit: Int) throws {
         func json(_ length: Int) throws -> String {
-            SampleEvent.json().replacing((try Regex("\"\(attribute)\":\"[^\"]*\"")), with: "\"\(attribute)\":\"\(String(repeating: "x", count: length))\"")
+            SampleEvent.json().replacing(
+                (try Regex("\"\(attribute)\":\"[^\"]*\"")), with: "\"\(attribute)\":\"\(String(repeating: "x", count: length))\"")
         }
         #expect(try Read.event(json(limit)).count == 1)
         let tooLong = try json(limit + 1)
@@ -114,7 +126,8 @@ import Testing
         let fault = Read.fault { () throws(EventFault) in try Read.event(json(EventLimits.eventBytes + 1)) }
         #expect(fault == EventFault(index: 0, field: nil, problem: "the event has 65537 bytes; at most 65536 are taken"))
         // In a batch each event has the limit for itself.
-        let two = [UInt8(ascii: "[")] + json(EventLimits.eventBytes) + [UInt8(ascii: ",")] + json(EventLimits.eventBytes) + [UInt8(ascii: "]")]
+        let two =
+            [UInt8(ascii: "[")] + json(EventLimits.eventBytes) + [UInt8(ascii: ",")] + json(EventLimits.eventBytes) + [UInt8(ascii: "]")]
         #expect(try Read.batch(two).count == 2)
     }
 
@@ -136,10 +149,13 @@ import Testing
         #expect(batch.events.map { batch.text($0.id) } == (0..<50).map { "id-\($0)" })
     }
 
-    @Test("a batch that is wrong says which event is: batch, index, field", arguments: [
-        ("[GOOD,GOOD,{}]", 2, "source"), ("[GOOD,1]", 1, nil), ("[GOOD,]", 1, nil), ("[GOOD GOOD]", 1, nil), ("[GOOD", 1, nil), ("[GOOD]]", 0, nil), ("[GOOD,GOOD] x", 1, nil),
-        ("GOOD", 0, nil), ("", 0, nil), ("[,GOOD]", 0, nil), ("[null]", 0, nil), ("[[GOOD]]", 0, nil),
-    ] as [(String, Int, String?)])
+    @Test(
+        "a batch that is wrong says which event is: batch, index, field",
+        arguments: [
+            ("[GOOD,GOOD,{}]", 2, "source"), ("[GOOD,1]", 1, nil), ("[GOOD,]", 1, nil), ("[GOOD GOOD]", 1, nil), ("[GOOD", 1, nil),
+            ("[GOOD]]", 0, nil), ("[GOOD,GOOD] x", 1, nil),
+            ("GOOD", 0, nil), ("", 0, nil), ("[,GOOD]", 0, nil), ("[null]", 0, nil), ("[[GOOD]]", 0, nil),
+        ] as [(String, Int, String?)])
     func badBatches(_ text: String, _ index: Int, _ field: String?) {
         let fault = Read.fault { () throws(EventFault) in try Read.batch(text.replacing("GOOD", with: SampleEvent.json())) }
         #expect(fault?.index == index && fault?.field == field, "\(String(describing: fault))")
@@ -151,34 +167,42 @@ import Testing
         func batch(_ count: Int) -> [UInt8] { [UInt8(ascii: "[")] + (0..<count).flatMap { _ in one }.dropLast() + [UInt8(ascii: "]")] }
         #expect(Read.fault { () throws(EventFault) in try Read.batch(batch(EventLimits.eventsPerBatch)) } == nil)
         let fault = Read.fault { () throws(EventFault) in try Read.batch(batch(EventLimits.eventsPerBatch + 1)) }
-        #expect(fault?.index == EventLimits.eventsPerBatch && fault?.problem == "more than 10000 events in one request: send them in several")
+        #expect(
+            fault?.index == EventLimits.eventsPerBatch && fault?.problem == "more than 10000 events in one request: send them in several")
     }
 
-    @Test("a refused line leaves the events before it alone, and nothing of itself", arguments: ["{}", "GOOD x", "GOOD GOOD", "{", "[GOOD]"])
+    @Test(
+        "a refused line leaves the events before it alone, and nothing of itself", arguments: ["{}", "GOOD x", "GOOD GOOD", "{", "[GOOD]"])
     func refusedLine(_ line: String) throws {
         var reader = CloudEventReader()
         let good = SampleEvent.json(id: "kept")
         try good.withBytes { bytes in try reader.readEvent(bytes) }
         let before = reader.batch
-        #expect(throws: EventFault.self) { try line.replacing("GOOD", with: SampleEvent.json()).withBytes { bytes in try reader.readEvent(bytes) } }
+        #expect(throws: EventFault.self) {
+            try line.replacing("GOOD", with: SampleEvent.json()).withBytes { bytes in try reader.readEvent(bytes) }
+        }
         #expect(reader.batch.events == before.events && reader.batch.bytes == before.bytes)
     }
 
     // MARK: - Binary mode
 
     private static let binary: [(name: String, value: String)] = [
-        ("specversion", "1.0"), ("type", "dev.greenroom.actor.requested"), ("source", "/s \"é\""), ("id", "1"), ("subject", "a"), ("time", "2026-11-21T07:32:00Z"), ("sequence", "5"),
+        ("specversion", "1.0"), ("type", "dev.greenroom.actor.requested"), ("source", "/s \"é\""), ("id", "1"), ("subject", "a"),
+        ("time", "2026-11-21T07:32:00Z"), ("sequence", "5"),
     ]
 
     @Test("binary mode gives the same event as structured mode")
     func binaryMode() throws {
         let binary = try Read.binary(Self.binary, #" {"pool":"p", "x":[1]} "#)
         let structured = try Read.event(
-            #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/s \"é\"","id":"1","subject":"a","time":"2026-11-21T07:32:00Z","sequence":"5","data":{"pool":"p","x":[1]}}"#)
+            #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/s \"é\"","id":"1","subject":"a","time":"2026-11-21T07:32:00Z","sequence":"5","data":{"pool":"p","x":[1]}}"#
+        )
         #expect(binary.parts() == structured.parts())
     }
 
-    @Test("binary mode's faults: data, field", arguments: [("{", "data"), ("{} {}", "data"), ("[]", "data"), ("", "data.pool"), ("{}", "data.pool"), ("nul", "data")])
+    @Test(
+        "binary mode's faults: data, field",
+        arguments: [("{", "data"), ("{} {}", "data"), ("[]", "data"), ("", "data.pool"), ("{}", "data.pool"), ("nul", "data")])
     func binaryFaults(_ data: String, _ field: String) {
         #expect(Read.fault { () throws(EventFault) in try Read.binary(Self.binary, data) }?.field == field)
     }

@@ -45,7 +45,9 @@ import Testing
         Refusal(#""time":"yesterday""#, "time", "must be an RFC 3339 time such as 2026-11-21T07:32:00Z"),
         Refusal(#""time":"10000-01-01T00:00:00Z""#, "time", "must be an RFC 3339 time such as 2026-11-21T07:32:00Z"),
         Refusal(#""time":1795246320"#, "time", "must be an RFC 3339 time such as 2026-11-21T07:32:00Z"),
-        Refusal(#""datacontenttype":"text/xml""#, "datacontenttype", #""text/xml" is not JSON: send application/json, text/json or a type that ends in +json"#),
+        Refusal(
+            #""datacontenttype":"text/xml""#, "datacontenttype",
+            #""text/xml" is not JSON: send application/json, text/json or a type that ends in +json"#),
         Refusal(#""datacontenttype":"application/json; charset=utf-16""#, "datacontenttype", "JSON is UTF-8, not utf-16"),
         Refusal(#""datacontenttype":5"#, "datacontenttype", "must be a string, not a number"),
         Refusal(#""data_base64":"e30=""#, "data_base64", "is there beside data: send one of the two"),
@@ -88,11 +90,17 @@ import Testing
         Refusal(#"actor.requested: {"pool":"a","priority":null,"priority":1}"#, "data.priority", "given twice"),
         Refusal(#"actor.requested: {"pool":"p","priority":"1"}"#, "data.priority", "must be a whole number, not a string"),
         Refusal(#"actor.requested: {"pool":"p","priority":1.5}"#, "data.priority", "must be a whole number of at most 63 bits"),
-        Refusal(#"actor.requested: {"pool":"p","priority":9223372036854775808}"#, "data.priority", "must be a whole number of at most 63 bits"),
-        Refusal(#"actor.requested: {"pool":"p","expectedMillis":-1}"#, "data.expectedMillis", "must be a whole number, 0 or more, of at most 63 bits"),
-        Refusal(#"actor.requested: {"pool":"p","expectedMillis":1e3}"#, "data.expectedMillis", "must be a whole number, 0 or more, of at most 63 bits"),
+        Refusal(
+            #"actor.requested: {"pool":"p","priority":9223372036854775808}"#, "data.priority", "must be a whole number of at most 63 bits"),
+        Refusal(
+            #"actor.requested: {"pool":"p","expectedMillis":-1}"#, "data.expectedMillis",
+            "must be a whole number, 0 or more, of at most 63 bits"),
+        Refusal(
+            #"actor.requested: {"pool":"p","expectedMillis":1e3}"#, "data.expectedMillis",
+            "must be a whole number, 0 or more, of at most 63 bits"),
         Refusal(#"actor.requested: {"pool":"p","version":true}"#, "data.version", "must be a whole number, not a boolean"),
-        Refusal(#"actor.requested: {"pool":"p","deadline":"soon"}"#, "data.deadline", "must be an RFC 3339 time such as 2026-11-21T07:32:00Z"),
+        Refusal(
+            #"actor.requested: {"pool":"p","deadline":"soon"}"#, "data.deadline", "must be an RFC 3339 time such as 2026-11-21T07:32:00Z"),
         Refusal(#"actor.requested: {"pool":"p","deadline":5}"#, "data.deadline", "must be an RFC 3339 time such as 2026-11-21T07:32:00Z"),
         Refusal(#"actor.requested: {"pool":"p","selector":[]}"#, "data.selector", "must be an object of strings, not an array"),
         Refusal(#"actor.requested: {"pool":"p","selector":{"a":"b","c":1}}"#, "data.selector", "must hold strings only"),
@@ -103,16 +111,21 @@ import Testing
         Refusal(#"actor.running: {"worker":null}"#, "data.worker", "must not be null"),
         Refusal(#"actor.crashed: {"worker":null,"worker":"w"}"#, "data.worker", "given twice"),
         Refusal(#"worker.ready: {"pool":"p"}"#, "data.node", "missing: worker.ready needs it"),
-        Refusal(#"worker.ready: {"pool":"p","node":"n","slots":-1}"#, "data.slots", "must be a whole number, 0 or more, of at most 63 bits"),
+        Refusal(
+            #"worker.ready: {"pool":"p","node":"n","slots":-1}"#, "data.slots", "must be a whole number, 0 or more, of at most 63 bits"),
         Refusal(#"worker.draining: {}"#, "data.reason", "missing: worker.draining needs it"),
         Refusal(#"snapshot.cached: {"node":"n"}"#, "data.snapshot", "missing: snapshot.cached needs it"),
         Refusal(#"queue.observed: {"pool":"p","metric":"m"}"#, "data.value", "missing: queue.observed needs it"),
         Refusal(#"queue.observed: {"pool":"p","metric":"m","value":"5"}"#, "data.value", "must be a number, not a string"),
-        Refusal(#"queue.observed: {"pool":"p","metric":"m","value":1e300}"#, "data.value", "is too large: at most about 9.2e15 in magnitude"),
-        Refusal(#"queue.observed: {"pool":"p","metric":"m","value":1e999}"#, "data.value", "is too large: at most about 9.2e15 in magnitude"),
+        Refusal(
+            #"queue.observed: {"pool":"p","metric":"m","value":1e300}"#, "data.value", "is too large: at most about 9.2e15 in magnitude"),
+        Refusal(
+            #"queue.observed: {"pool":"p","metric":"m","value":1e999}"#, "data.value", "is too large: at most about 9.2e15 in magnitude"),
         Refusal(#"pool.observed: {"pool":"p","specReplicas":1}"#, "data.readyReplicas", "missing: pool.observed needs it"),
         Refusal(#"policy.applied: {"pool":"p","policy":[],"digest":"d"}"#, "data.policy", "must be an object, not an array"),
-        Refusal(#"scale.decided: {"pool":"p","from":1,"to":2,"direction":"up","why":{},"inputs":{},"digest":"d"}"#, "data.why", "must be an array, not an object"),
+        Refusal(
+            #"scale.decided: {"pool":"p","from":1,"to":2,"direction":"up","why":{},"inputs":{},"digest":"d"}"#, "data.why",
+            "must be an array, not an object"),
         Refusal(#"timer.fired: {"pool":"p","deadline":null}"#, "data.deadline", "must not be null"),
     ]
 
@@ -122,9 +135,12 @@ import Testing
         check(refusal, SampleEvent.json(type: "dev.greenroom.\(parts[0])", subject: "x", data: String(parts[1])))
     }
 
-    @Test("an unknown kind is refused by its name, and the sender is told those there are", arguments: [
-        "dev.greenroom.actor.resumed", "dev.greenroom.", "dev.greenroom", "actor.idle", "dev.greenroom.Actor.idle", "com.example.actor.idle", "dev.greenroom.actor.idle.v2",
-    ])
+    @Test(
+        "an unknown kind is refused by its name, and the sender is told those there are",
+        arguments: [
+            "dev.greenroom.actor.resumed", "dev.greenroom.", "dev.greenroom", "actor.idle", "dev.greenroom.Actor.idle",
+            "com.example.actor.idle", "dev.greenroom.actor.idle.v2",
+        ])
     func unknownKind(_ type: String) throws {
         let fault = try #require(Read.fault { () throws(EventFault) in try Read.event(SampleEvent.json(type: type)) })
         #expect(fault.field == "type")
@@ -135,20 +151,25 @@ import Testing
     @Test("a fault repeats no more of an absurd text than can be read")
     func longEcho() throws {
         let long = String(repeating: "x", count: 30_000)
-        for json in [SampleEvent.json(type: long), SampleEvent.json(more: #","\#(long)-":1"#), SampleEvent.json(more: #","\#(long)":1,"\#(long)":1"#)] {
+        for json in [
+            SampleEvent.json(type: long), SampleEvent.json(more: #","\#(long)-":1"#),
+            SampleEvent.json(more: #","\#(long)":1,"\#(long)":1"#),
+        ] {
             let fault = try #require(Read.fault { () throws(EventFault) in try Read.event(json) })
             #expect(fault.problem.utf8.count + (fault.field?.utf8.count ?? 0) < 1_000)
         }
     }
 
-    @Test("what is no JSON object is refused at its byte: text, problem", arguments: [
-        ("", "not JSON at byte 0: the text ends where an event, which is a JSON object should be"),
-        ("[]", "not JSON at byte 0: expected an event, which is a JSON object"),
-        (#"{"id":"1",}"#, "not JSON at byte 10: expected a member's name in quotes"),
-        (#"{"id":01}"#, "not JSON at byte 8: a number can't start with 0"),
-        ("{\"id\":\"\u{1}\"}", "not JSON at byte 7: a control character in a string must be escaped"),
-        (#"{"id":"1"} x"#, ""),
-    ])
+    @Test(
+        "what is no JSON object is refused at its byte: text, problem",
+        arguments: [
+            ("", "not JSON at byte 0: the text ends where an event, which is a JSON object should be"),
+            ("[]", "not JSON at byte 0: expected an event, which is a JSON object"),
+            (#"{"id":"1",}"#, "not JSON at byte 10: expected a member's name in quotes"),
+            (#"{"id":01}"#, "not JSON at byte 8: a number can't start with 0"),
+            ("{\"id\":\"\u{1}\"}", "not JSON at byte 7: a control character in a string must be escaped"),
+            (#"{"id":"1"} x"#, ""),
+        ])
     func broken(_ text: String, _ problem: String) throws {
         let fault = try #require(Read.fault { () throws(EventFault) in try Read.event(text) })
         #expect(fault.index == 0)
@@ -165,11 +186,17 @@ import Testing
     @Test("an event nested too deep, or with a million attributes, is refused quickly")
     func hostile() {
         let deep = String(repeating: #"{"a":"#, count: 5_000)
-        #expect(Read.fault { () throws(EventFault) in try Read.event(SampleEvent.json(data: deep)) }?.problem.contains("nested more than 64 deep") == true)
+        #expect(
+            Read.fault { () throws(EventFault) in try Read.event(SampleEvent.json(data: deep)) }?.problem.contains(
+                "nested more than 64 deep") == true)
         let many = (0..<100_000).map { #","a\#($0)":0"# }.joined()
-        #expect(Read.fault { () throws(EventFault) in try Read.event(SampleEvent.json(more: many)) }?.problem.contains("bytes; at most 65536 are taken") == true)
+        #expect(
+            Read.fault { () throws(EventFault) in try Read.event(SampleEvent.json(more: many)) }?.problem.contains(
+                "bytes; at most 65536 are taken") == true)
         let twins = String(repeating: #","a":0"#, count: 9_000)
-        #expect(Read.fault { () throws(EventFault) in try Read.event(SampleEvent.json(more: twins)) }?.problem.contains("more than 64 extension attributes") == true)
+        #expect(
+            Read.fault { () throws(EventFault) in try Read.event(SampleEvent.json(more: twins)) }?.problem.contains(
+                "more than 64 extension attributes") == true)
     }
 
     // MARK: - Parts
@@ -182,7 +209,8 @@ import Testing
     /// A good request with one member replaced, added or left out.
     private static func event(changed change: String) -> String {
         var members = [
-            ("specversion", #""1.0""#), ("type", #""dev.greenroom.actor.requested""#), ("source", #""/test""#), ("id", #""1""#), ("subject", #""actor-1""#), ("data", #"{"pool":"ns/p"}"#),
+            ("specversion", #""1.0""#), ("type", #""dev.greenroom.actor.requested""#), ("source", #""/test""#), ("id", #""1""#),
+            ("subject", #""actor-1""#), ("data", #"{"pool":"ns/p"}"#),
         ]
         if change.hasPrefix("-") {
             members.removeAll { $0.0 == change.dropFirst() }

@@ -4,7 +4,8 @@ import Testing
 @Suite struct CloudEventWriterTests {
     @Test("an event is written in a fixed order, our attributes first")
     func order() throws {
-        let json = #"{"data":{"x":1,"pool":"ns/p","priority":2},"subject":"a\"b","tenant":"t","id":"é","time":"2026-11-21T09:32:00+02:00","source":"/s","type":"dev.greenroom.actor.requested","specversion":"1.0"}"#
+        let json =
+            #"{"data":{"x":1,"pool":"ns/p","priority":2},"subject":"a\"b","tenant":"t","id":"é","time":"2026-11-21T09:32:00+02:00","source":"/s","type":"dev.greenroom.actor.requested","specversion":"1.0"}"#
         let commit = Commit(try Read.event(json), firstSeq: 7, superseded: [7])
         #expect(
             commit.lines == [
@@ -12,11 +13,15 @@ import Testing
             ])
     }
 
-    @Test("data has no comma too many or too few: kind, data as sent, data as written", arguments: [
-        (EventKind.actorIdle, "{}", "{}"), (.actorIdle, "null", "{}"), (.actorIdle, #"{"version":1}"#, #"{"version":1}"#), (.actorRequested, #"{"pool":"p"}"#, #"{"pool":"p"}"#),
-        (.actorCrashed, #"{"reason":"r","worker":"w"}"#, #"{"worker":"w","reason":"r"}"#), (.actorCrashed, #"{"worker":null}"#, #"{"worker":null}"#),
-        (.actorRunning, #"{"a":[ ],"worker":"w\n"}"#, #"{"worker":"w\n","a":[ ]}"#),
-    ])
+    @Test(
+        "data has no comma too many or too few: kind, data as sent, data as written",
+        arguments: [
+            (EventKind.actorIdle, "{}", "{}"), (.actorIdle, "null", "{}"), (.actorIdle, #"{"version":1}"#, #"{"version":1}"#),
+            (.actorRequested, #"{"pool":"p"}"#, #"{"pool":"p"}"#),
+            (.actorCrashed, #"{"reason":"r","worker":"w"}"#, #"{"worker":"w","reason":"r"}"#),
+            (.actorCrashed, #"{"worker":null}"#, #"{"worker":null}"#),
+            (.actorRunning, #"{"a":[ ],"worker":"w\n"}"#, #"{"worker":"w\n","a":[ ]}"#),
+        ])
     func data(_ kind: EventKind, _ sent: String, _ written: String) throws {
         let commit = Commit(try Read.event(SampleEvent.json(type: "dev.greenroom." + kind.name, data: sent)))
         #expect(commit.data() == written)
@@ -25,7 +30,9 @@ import Testing
     @Test("read, committed, written and read again, an event is the same", arguments: SampleEvent.all)
     func roundTrip(_ sample: SampleEvent) throws {
         let more = #","time":"2026-11-21T07:32:00.000001Z","sequence":5,"traceparent":"00-\"","flag":false"#
-        for json in [sample.json, SampleEvent.json(type: sample.type, subject: sample.subject, id: #"\"\\\u0007é"#, data: sample.data, more: more)] {
+        for json in [
+            sample.json, SampleEvent.json(type: sample.type, subject: sample.subject, id: #"\"\\\u0007é"#, data: sample.data, more: more),
+        ] {
             let first = try Read.event(json, own: true)
             let second = try Read.event(Commit(first, superseded: [41]).stored[0], own: true)
             #expect(second.parts() == first.parts())
@@ -45,7 +52,8 @@ import Testing
     @Test("an event made here is written like any other")
     func ourOwn() {
         var batch = EventBatch()
-        batch.append(.scaleApplied, source: "/greenroom", id: "applied-\"1\"", subject: "ns/p", pool: "ns/p", body: Array(#"{"to":3}"#.utf8))
+        batch.append(
+            .scaleApplied, source: "/greenroom", id: "applied-\"1\"", subject: "ns/p", pool: "ns/p", body: Array(#"{"to":3}"#.utf8))
         batch.append(.workerGone, source: "/greenroom", id: "2", subject: "w", time: .zero, body: Array("{}".utf8))
         let commit = Commit(batch, firstSeq: 1, at: .zero)
         #expect(

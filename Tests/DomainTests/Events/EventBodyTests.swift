@@ -33,7 +33,10 @@ import Testing
     @Test("a value of another type is nil, never a guess")
     func types() throws {
         try body(#"{"n":1.5,"s":"1","b":true,"z":null,"a":[1],"o":{}}"#) { body in
-            let found = try ["n": #require(body["n"]), "s": #require(body["s"]), "b": #require(body["b"]), "z": #require(body["z"]), "a": #require(body["a"]), "o": #require(body["o"])]
+            let found = try [
+                "n": #require(body["n"]), "s": #require(body["s"]), "b": #require(body["b"]), "z": #require(body["z"]),
+                "a": #require(body["a"]), "o": #require(body["o"]),
+            ]
             func value(_ name: String) -> JSONCursor.Value { found[name]! }
             #expect(body.integer(value("n")) == nil && body.milli(value("n")) == 1_500)
             #expect(body.integer(value("s")) == nil && body.milli(value("s")) == nil && body.text(value("s")) == "1")
@@ -72,10 +75,13 @@ import Testing
         }
     }
 
-    @Test("a damaged body has the members before the damage, and says that this wasn't all", arguments: [
-        (#"{"a":1,"b":2}"#, 2, true), (#"{"a":1,"b"}"#, 1, false), (#"{"a":1"#, 1, false), (#"{"a":1,}"#, 1, false), ("7", 0, false), (#"{"a":01}"#, 0, false),
-        (#"{"a":"\u12"}"#, 0, false), ("{", 0, false), ("[1]", 0, false), ("{}", 0, true),
-    ] as [(String, Int, Bool)])
+    @Test(
+        "a damaged body has the members before the damage, and says that this wasn't all",
+        arguments: [
+            (#"{"a":1,"b":2}"#, 2, true), (#"{"a":1,"b"}"#, 1, false), (#"{"a":1"#, 1, false), (#"{"a":1,}"#, 1, false), ("7", 0, false),
+            (#"{"a":01}"#, 0, false),
+            (#"{"a":"\u12"}"#, 0, false), ("{", 0, false), ("[1]", 0, false), ("{}", 0, true),
+        ] as [(String, Int, Bool)])
     func damaged(_ json: String, _ members: Int, _ isWhole: Bool) {
         body(json) { body in
             var count = 0

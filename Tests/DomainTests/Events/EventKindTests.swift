@@ -14,36 +14,60 @@ import Testing
     }
 
     private static let contract: [Row] = [
-        Row(number: 1, name: "actor.created", subject: .actor, fields: "pool:name template:name tenant:name? labels:stringMap? sandboxClass:name? schedule:text? timezone:name? version:count?"),
+        Row(
+            number: 1, name: "actor.created", subject: .actor,
+            fields: "pool:name template:name tenant:name? labels:stringMap? sandboxClass:name? schedule:text? timezone:name? version:count?"
+        ),
         Row(
             number: 2, name: "actor.requested", subject: .actor,
-            fields: "pool:name priority:integer? deadline:time? selector:stringMap? reason:text? template:name? expectedMillis:count? version:count?"),
+            fields:
+                "pool:name priority:integer? deadline:time? selector:stringMap? reason:text? template:name? expectedMillis:count? version:count?"
+        ),
         Row(number: 3, name: "actor.withdrawn", subject: .actor, fields: "version:count?"),
-        Row(number: 4, name: "actor.placed", subject: .actor, isOurs: true, fields: "worker:name tier:text? score:number? waited:number? version:count?"),
-        Row(number: 5, name: "actor.running", subject: .actor, fields: "worker:name restoredFrom:text? restoreMillis:count? version:count?"),
+        Row(
+            number: 4, name: "actor.placed", subject: .actor, isOurs: true,
+            fields: "worker:name tier:text? score:number? waited:number? version:count?"),
+        Row(
+            number: 5, name: "actor.running", subject: .actor, fields: "worker:name restoredFrom:text? restoreMillis:count? version:count?"),
         Row(number: 6, name: "actor.idle", subject: .actor, fields: "version:count?"),
         Row(number: 7, name: "actor.paused", subject: .actor, fields: "worker:name node:name? snapshot:text? bytes:count? version:count?"),
         Row(number: 8, name: "actor.suspended", subject: .actor, fields: "worker:name snapshot:text? bytes:count? version:count?"),
         Row(number: 9, name: "actor.crashed", subject: .actor, fields: "worker:name? reason:text? version:count?"),
         Row(number: 10, name: "actor.deleted", subject: .actor, fields: "version:count?"),
-        Row(number: 11, name: "worker.ready", subject: .worker, fields: "pool:name node:name slots:count? labels:stringMap? zone:name? sandboxClass:name? ip:text? reason:text? uid:name?"),
+        Row(
+            number: 11, name: "worker.ready", subject: .worker,
+            fields: "pool:name node:name slots:count? labels:stringMap? zone:name? sandboxClass:name? ip:text? reason:text? uid:name?"),
         Row(number: 12, name: "worker.draining", subject: .worker, fields: "reason:text uid:name?"),
         Row(number: 13, name: "worker.gone", subject: .worker, fields: "reason:text uid:name?"),
         Row(number: 14, name: "snapshot.cached", subject: .node, fields: "node:name snapshot:text bytes:count? template:name?"),
         Row(number: 15, name: "snapshot.evicted", subject: .node, fields: "node:name snapshot:text bytes:count?"),
-        Row(number: 16, name: "queue.observed", subject: .pool, fields: "pool:name metric:name value:numberOrNull labels:stringMap? error:text?"),
-        Row(number: 17, name: "pool.observed", subject: .pool, fields: "pool:name specReplicas:count readyReplicas:count problem:text? reason:name?"),
-        Row(number: 18, name: "policy.applied", subject: .pool, isOurs: true, fields: "pool:name policy:object digest:text shadow:name? rules:count? renews:count?"),
-        Row(number: 19, name: "scale.decided", subject: .pool, isOurs: true, fields: "pool:name from:count to:count direction:text why:array inputs:object digest:text shadow:name?"),
+        Row(
+            number: 16, name: "queue.observed", subject: .pool,
+            fields: "pool:name metric:name value:numberOrNull labels:stringMap? error:text?"),
+        Row(
+            number: 17, name: "pool.observed", subject: .pool,
+            fields: "pool:name specReplicas:count readyReplicas:count problem:text? reason:name?"),
+        Row(
+            number: 18, name: "policy.applied", subject: .pool, isOurs: true,
+            fields: "pool:name policy:object digest:text shadow:name? rules:count? renews:count?"),
+        Row(
+            number: 19, name: "scale.decided", subject: .pool, isOurs: true,
+            fields: "pool:name from:count to:count direction:text why:array inputs:object digest:text shadow:name?"),
         Row(number: 20, name: "scale.applied", subject: .pool, isOurs: true, fields: "pool:name to:count"),
-        Row(number: 21, name: "scale.failed", subject: .pool, isOurs: true, fields: "pool:name error:text attempt:count specReplicas:count? workers:array? start:name?"),
+        Row(
+            number: 21, name: "scale.failed", subject: .pool, isOurs: true,
+            fields: "pool:name error:text attempt:count specReplicas:count? workers:array? start:name?"),
         Row(number: 22, name: "timer.fired", subject: .pool, isOurs: true, fields: "pool:name deadline:time shadow:name?"),
-        Row(number: 23, name: "snapshot.observed", subject: .holder, isOurs: true, fields: "snapshot:text state:text bytes:count? template:name? toldAt:count?"),
+        Row(
+            number: 23, name: "snapshot.observed", subject: .holder, isOurs: true,
+            fields: "snapshot:text state:text bytes:count? template:name? toldAt:count?"),
         Row(
             number: 24, name: "prefetch.suggested", subject: .node, isOurs: true,
             fields: "pool:name node:name actor:name snapshot:text reason:text bytes:count? request:count? wakeAt:time?"),
         Row(number: 25, name: "clock.stepped", subject: .service, isOurs: true, fields: "microseconds:integer"),
-        Row(number: 26, name: "pool.paused", subject: .pool, isOurs: true, fields: "pool:name in:bool out:bool hold:count? by:text? was:object?"),
+        Row(
+            number: 26, name: "pool.paused", subject: .pool, isOurs: true,
+            fields: "pool:name in:bool out:bool hold:count? by:text? was:object?"),
         Row(number: 27, name: "position.lost", subject: .service, isOurs: true, fields: "through:count? reason:text?"),
     ]
 
@@ -68,6 +92,8 @@ import Testing
         #expect(SampleEvent.all.map(\.kind) == EventKind.allCases)
     }
 
-    @Test("only a kind's own name is its name", arguments: ["", "actor", "actor.", "Actor.created", "actor.created ", "dev.greenroom.actor.created", "worker.created"])
+    @Test(
+        "only a kind's own name is its name",
+        arguments: ["", "actor", "actor.", "Actor.created", "actor.created ", "dev.greenroom.actor.created", "worker.created"])
     func unknownNames(_ name: String) { #expect(EventKind(name: name) == nil) }
 }

@@ -42,11 +42,14 @@ import Testing
     /// The event in a mode: read from the text of an object, an array, or attributes and a body.
     private static func read(_ mode: String, _ shape: Shape, base64: Bool = false) throws(EventFault) -> EventBatch {
         let attributes: [(String, String)] = [
-            ("specversion", "1.0"), ("type", "dev.greenroom.actor.requested"), ("source", "/sdk"), ("id", "1"), ("subject", "actor-1"), ("time", "2026-11-21T07:32:00.123456+00:00"),
+            ("specversion", "1.0"), ("type", "dev.greenroom.actor.requested"), ("source", "/sdk"), ("id", "1"), ("subject", "actor-1"),
+            ("time", "2026-11-21T07:32:00.123456+00:00"),
         ]
         if mode == "binary" {
             // As the HTTP binding hands it over: what `Content-Type` says is asked of the same rule.
-            if let type = shape.contentType, let problem = DataContentType(type).problem { throw EventFault(index: 0, field: "content-type", problem: problem) }
+            if let type = shape.contentType, let problem = DataContentType(type).problem {
+                throw EventFault(index: 0, field: "content-type", problem: problem)
+            }
             return try Read.binary((attributes + shape.extensions).map { (name: $0.0, value: $0.1) }, data)
         }
         var members = (attributes + shape.extensions).map { "\"\($0.0)\":\"\($0.1)\"" }
@@ -69,14 +72,20 @@ import Testing
         #expect(stored.count == (shape.isTaken ? 1 : 0))
     }
 
-    @Test("data in Base64 is the JSON it holds; what is none is refused where it is", arguments: [
-        ("e30=", "data.pool", "missing: actor.requested needs it"), ("", "data.pool", "missing: actor.requested needs it"),
-        ("e30", "data_base64", "must be the data in Base64, as RFC 4648 has it"), ("e3 0", "data_base64", "must be the data in Base64, as RFC 4648 has it"),
-        ("=e30", "data_base64", "must be the data in Base64, as RFC 4648 has it"), ("e31=", "data_base64", "must be the data in Base64, as RFC 4648 has it"),
-        ("e3===", "data_base64", "must be the data in Base64, as RFC 4648 has it"), ("____", "data_base64", "must be the data in Base64, as RFC 4648 has it"),
-        ("aGVsbG8=", "data_base64", "what it holds is not JSON at byte 0: not a JSON value"), ("W10=", "data", "must be a JSON object, not an array"),
-        ("e30ge30=", "data_base64", "what it holds is not JSON at byte 3: something follows the value"),
-    ])
+    @Test(
+        "data in Base64 is the JSON it holds; what is none is refused where it is",
+        arguments: [
+            ("e30=", "data.pool", "missing: actor.requested needs it"), ("", "data.pool", "missing: actor.requested needs it"),
+            ("e30", "data_base64", "must be the data in Base64, as RFC 4648 has it"),
+            ("e3 0", "data_base64", "must be the data in Base64, as RFC 4648 has it"),
+            ("=e30", "data_base64", "must be the data in Base64, as RFC 4648 has it"),
+            ("e31=", "data_base64", "must be the data in Base64, as RFC 4648 has it"),
+            ("e3===", "data_base64", "must be the data in Base64, as RFC 4648 has it"),
+            ("____", "data_base64", "must be the data in Base64, as RFC 4648 has it"),
+            ("aGVsbG8=", "data_base64", "what it holds is not JSON at byte 0: not a JSON value"),
+            ("W10=", "data", "must be a JSON object, not an array"),
+            ("e30ge30=", "data_base64", "what it holds is not JSON at byte 3: something follows the value"),
+        ])
     func base64(_ text: String, _ field: String, _ problem: String) {
         let json = SampleEvent.json(type: "dev.greenroom.actor.requested", data: nil, more: #","data_base64":"\#(text)""#)
         #expect(Read.fault { () throws(EventFault) in try Read.event(json) } == EventFault(index: 0, field: field, problem: problem))
@@ -99,7 +108,8 @@ import Testing
     @Test("in binary mode data is the body and no header", arguments: ["data", "data_base64"])
     func noDataAttribute(_ name: String) throws {
         let attributes = [("specversion", "1.0"), ("type", "dev.greenroom.actor.idle"), ("source", "s"), ("id", "1"), ("subject", "a")]
-        let read = try Read.binary(attributes.map { (name: $0.0, value: $0.1) } + [(name: name, value: "eyJ2ZXJzaW9uIjo5fQ==")], #"{"version":3}"#)
+        let read = try Read.binary(
+            attributes.map { (name: $0.0, value: $0.1) } + [(name: name, value: "eyJ2ZXJzaW9uIjo5fQ==")], #"{"version":3}"#)
         #expect(read.parts()[5] == #"{"version":3}"#)
     }
 

@@ -7,7 +7,8 @@ import Testing
 
 @Suite struct JSONAgreementTests {
     private static let pieces = [
-        "{", "}", "[", "]", ",", ":", "\"", "\"a\"", "\"b\"", "0", "1", "-", "-1", "1.5", "1e2", "E", ".", "true", "false", "null", " ", "\n", "\\", "\\n", "\\u0041",
+        "{", "}", "[", "]", ",", ":", "\"", "\"a\"", "\"b\"", "0", "1", "-", "-1", "1.5", "1e2", "E", ".", "true", "false", "null", " ",
+        "\n", "\\", "\\n", "\\u0041",
         "\\uD834\\uDD1E", "\\u", "é", "𝄞", "x", "{\"a\":", "[1,", "+", "00",
     ]
 
@@ -45,14 +46,20 @@ import Testing
     /// Where Foundation's parser is known to differ from RFC 8259 or from ours; such texts are left out.
     private static func isKnownDifference(_ bytes: [UInt8]) -> Bool {
         // It recognises UTF-16 and UTF-32 by zero bytes and by byte order marks, and accepts a UTF-8 mark.
-        if bytes.contains(0) || bytes.starts(with: [0xEF, 0xBB, 0xBF]) || bytes.starts(with: [0xFE, 0xFF]) || bytes.starts(with: [0xFF, 0xFE]) { return true }
+        if bytes.contains(0) || bytes.starts(with: [0xEF, 0xBB, 0xBF]) || bytes.starts(with: [0xFE, 0xFF])
+            || bytes.starts(with: [0xFF, 0xFE])
+        {
+            return true
+        }
         // It refuses numbers that no Double holds (they are numbers all the same), and takes a comma before a closing bracket.
         return hasHugeNumber(bytes) || hasTrailingComma(bytes)
     }
 
     private static func hasTrailingComma(_ bytes: [UInt8]) -> Bool {
         let visible = bytes.filter { !Array(" \t\n\r".utf8).contains($0) }
-        return zip(visible, visible.dropFirst()).contains { $0 == UInt8(ascii: ",") && ($1 == UInt8(ascii: "]") || $1 == UInt8(ascii: "}")) }
+        return zip(visible, visible.dropFirst()).contains {
+            $0 == UInt8(ascii: ",") && ($1 == UInt8(ascii: "]") || $1 == UInt8(ascii: "}"))
+        }
     }
 
     /// A number of more than 300 digits or with an exponent of three digits or more.
@@ -65,7 +72,10 @@ import Testing
         guard !Self.isKnownDifference(bytes) else { return }
         let ours = fault(in: bytes)
         let theirs = (try? JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)) != nil
-        #expect((ours == nil) == theirs, "\(String(decoding: bytes, as: UTF8.self)): ours \(ours?.problem ?? "accepts it"), Foundation \(theirs ? "accepts" : "refuses") it; bytes \(bytes)")
+        #expect(
+            (ours == nil) == theirs,
+            "\(String(decoding: bytes, as: UTF8.self)): ours \(ours?.problem ?? "accepts it"), Foundation \(theirs ? "accepts" : "refuses") it; bytes \(bytes)"
+        )
     }
 
     private func write(_ text: inout String, depth: Int, _ random: inout SplitMix64) {
@@ -104,7 +114,9 @@ import Testing
     private func writeString(_ text: inout String, _ random: inout SplitMix64) {
         text += "\""
         for _ in 0..<random.int(0...5) {
-            text += random.pick(["a", "z", "\\n", "\\\"", "\\\\", "\\/", "\\u0041", "\\u00e9", "\\uD834\\uDD1E", "é", "漢", "𝄞", " ", "{", "]", ","])
+            text += random.pick([
+                "a", "z", "\\n", "\\\"", "\\\\", "\\/", "\\u0041", "\\u00e9", "\\uD834\\uDD1E", "é", "漢", "𝄞", " ", "{", "]", ",",
+            ])
         }
         text += "\""
     }

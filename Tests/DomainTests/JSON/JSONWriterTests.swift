@@ -28,10 +28,14 @@ import Testing
         #expect(fault(in: json.bytes) == nil)
     }
 
-    @Test("a number is written whole where it is, else in the shortest form that reads back", arguments: [
-        (0.0, "0"), (-0.0, "0"), (1, "1"), (-3, "-3"), (0.1, "0.1"), (1.5, "1.5"), (999_999_999_999_999, "999999999999999"), (1e15, "1000000000000000"), (9_007_199_254_740_992, "9007199254740992"), (-9.9e15, "-9900000000000000"), (1e16, "1e+16"), (.leastNonzeroMagnitude, "5e-324"),
-        (1.7976931348623157e308, "1.7976931348623157e+308"), (.nan, "null"), (.infinity, "null"), (-.infinity, "null"),
-    ])
+    @Test(
+        "a number is written whole where it is, else in the shortest form that reads back",
+        arguments: [
+            (0.0, "0"), (-0.0, "0"), (1, "1"), (-3, "-3"), (0.1, "0.1"), (1.5, "1.5"), (999_999_999_999_999, "999999999999999"),
+            (1e15, "1000000000000000"), (9_007_199_254_740_992, "9007199254740992"), (-9.9e15, "-9900000000000000"), (1e16, "1e+16"),
+            (.leastNonzeroMagnitude, "5e-324"),
+            (1.7976931348623157e308, "1.7976931348623157e+308"), (.nan, "null"), (.infinity, "null"), (-.infinity, "null"),
+        ])
     func numbers(_ value: Double, _ text: String) {
         var json = JSONWriter()
         json.number(value)
@@ -39,16 +43,21 @@ import Testing
         #expect(fault(in: json.bytes) == nil)
     }
 
-    @Test("integers at the ends of their type", arguments: [(Int64.max, "9223372036854775807"), (.min, "-9223372036854775808"), (0, "0"), (-10, "-10")])
+    @Test(
+        "integers at the ends of their type",
+        arguments: [(Int64.max, "9223372036854775807"), (.min, "-9223372036854775808"), (0, "0"), (-10, "-10")])
     func integers(_ value: Int64, _ text: String) {
         var json = JSONWriter()
         json.integer(value)
         #expect(json.text == text)
     }
 
-    @Test("quotes, backslashes and control characters are escaped, nothing else", arguments: [
-        ("a\"b", #""a\"b""#), ("a\\b", #""a\\b""#), ("\n\r\t", #""\n\r\t""#), ("\u{0}\u{1f}\u{8}", #""\u0000\u001f\u0008""#), ("\u{7f}/é\u{2028}𝄞", "\"\u{7f}/é\u{2028}𝄞\""), ("", #""""#),
-    ])
+    @Test(
+        "quotes, backslashes and control characters are escaped, nothing else",
+        arguments: [
+            ("a\"b", #""a\"b""#), ("a\\b", #""a\\b""#), ("\n\r\t", #""\n\r\t""#), ("\u{0}\u{1f}\u{8}", #""\u0000\u001f\u0008""#),
+            ("\u{7f}/é\u{2028}𝄞", "\"\u{7f}/é\u{2028}𝄞\""), ("", #""""#),
+        ])
     func escaping(_ value: String, _ text: String) {
         var json = JSONWriter()
         json.string(value)
@@ -64,7 +73,9 @@ import Testing
     func readsBack(seed: Int) throws {
         var random = SplitMix64(seed: UInt64(seed))
         for _ in 0..<300 {
-            let scalars = (0..<random.int(0...8)).compactMap { _ in Unicode.Scalar(UInt32(random.int(0...random.pick([0x7F, 0x7FF, 0xFFFF, 0x10FFFF])))) }
+            let scalars = (0..<random.int(0...8)).compactMap { _ in
+                Unicode.Scalar(UInt32(random.int(0...random.pick([0x7F, 0x7FF, 0xFFFF, 0x10FFFF]))))
+            }
             let string = String(String.UnicodeScalarView(scalars))
             let double = Double(bitPattern: random.next())
             var json = JSONWriter()

@@ -36,13 +36,18 @@ struct Commit {
     var batch: CommittedBatch
     var names = NameTable()
 
-    init(_ drafts: EventBatch, firstSeq: Position = 41, at: LogTime = LogTime(microseconds: 1_795_246_320_000_125), superseded: Set<Position> = []) {
+    init(
+        _ drafts: EventBatch, firstSeq: Position = 41, at: LogTime = LogTime(microseconds: 1_795_246_320_000_125),
+        superseded: Set<Position> = []
+    ) {
         batch = CommittedBatch(at: at, events: [], bytes: drafts.bytes)
         for (k, draft) in drafts.events.enumerated() {
             let seq = firstSeq + Position(k)
             let event = CommittedEvent(
-                seq: seq, kind: draft.kind, pool: number(drafts, draft.pool), subject: number(drafts, draft.subject), worker: number(drafts, draft.worker),
-                source: number(drafts, draft.source), id: draft.id, time: draft.time, body: draft.body, extensions: draft.extensions, previous: 0,
+                seq: seq, kind: draft.kind, pool: number(drafts, draft.pool), subject: number(drafts, draft.subject),
+                worker: number(drafts, draft.worker),
+                source: number(drafts, draft.source), id: draft.id, time: draft.time, body: draft.body, extensions: draft.extensions,
+                previous: 0,
                 superseded: superseded.contains(seq))
             batch.events.append(event)
         }

@@ -26,7 +26,9 @@ final class TemporaryDirectory: Sendable {
     func copyLog(from source: String, to name: String) throws -> String {
         let target = file(name)
         try FileManager.default.copyItem(atPath: source, toPath: target)
-        if FileManager.default.fileExists(atPath: source + "-wal") { try FileManager.default.copyItem(atPath: source + "-wal", toPath: target + "-wal") }
+        if FileManager.default.fileExists(atPath: source + "-wal") {
+            try FileManager.default.copyItem(atPath: source + "-wal", toPath: target + "-wal")
+        }
         return target
     }
 }

@@ -24,13 +24,19 @@ struct Authority: Sendable {
             return nil
         }
         let authority = Authority(folder: folder, name: name, openssl: openssl)
-        try await authority.run(authority.newKey(authority.certificate, authority.key) + ["-subj", "/CN=\(name)", "-addext", "basicConstraints=critical,CA:TRUE"])
+        try await authority.run(
+            authority.newKey(authority.certificate, authority.key) + [
+                "-subj", "/CN=\(name)", "-addext", "basicConstraints=critical,CA:TRUE",
+            ])
         return authority
     }
 
     /// A certificate under this authority. `subject` as in `/O=a/CN=b`.
-    func issue(_ file: String, subject: String, alternativeNames: String? = nil, usage: String = "clientAuth", days: Int = 2) async throws -> Identity {
-        let identity = Identity(certificate: folder.appendingPathComponent("\(file).pem").path, key: folder.appendingPathComponent("\(file).key").path)
+    func issue(_ file: String, subject: String, alternativeNames: String? = nil, usage: String = "clientAuth", days: Int = 2) async throws
+        -> Identity
+    {
+        let identity = Identity(
+            certificate: folder.appendingPathComponent("\(file).pem").path, key: folder.appendingPathComponent("\(file).key").path)
         var arguments = newKey(identity.certificate, identity.key, days: days) + ["-subj", subject, "-CA", certificate, "-CAkey", key]
         arguments += ["-addext", "extendedKeyUsage=\(usage)", "-addext", "basicConstraints=critical,CA:FALSE"]
         if let alternativeNames { arguments += ["-addext", "subjectAltName=\(alternativeNames)"] }
@@ -39,7 +45,10 @@ struct Authority: Sendable {
     }
 
     private func newKey(_ certificate: String, _ key: String, days: Int = 2) -> [String] {
-        ["req", "-x509", "-utf8", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "\(days)", "-keyout", key, "-out", certificate]
+        [
+            "req", "-x509", "-utf8", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "\(days)", "-keyout",
+            key, "-out", certificate,
+        ]
     }
 
     private func run(_ arguments: [String]) async throws {

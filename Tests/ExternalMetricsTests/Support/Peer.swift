@@ -35,7 +35,8 @@ final class PeerConnection: Sendable {
             configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: identity.key, format: .pem))
         }
         let context = try NIOSSLContext(configuration: configuration)
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.seconds(5)).channelInitializer { channel in
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.seconds(5)).channelInitializer
+        { channel in
             channel.eventLoop.makeCompletedFuture {
                 let pipeline = channel.pipeline.syncOperations
                 try pipeline.addHandler(try NIOSSLClientHandler(context: context, serverHostname: "localhost"))
@@ -46,15 +47,20 @@ final class PeerConnection: Sendable {
                 }
                 // At once: the server speaks first.
                 _ = try pipeline.configureHTTP2Pipeline(
-                    mode: .client, connectionConfiguration: .init(), streamConfiguration: .init(), inboundStreamInitializer: { $0.eventLoop.makeSucceededVoidFuture() })
+                    mode: .client, connectionConfiguration: .init(), streamConfiguration: .init(),
+                    inboundStreamInitializer: { $0.eventLoop.makeSucceededVoidFuture() })
             }
         }.connect(host: "127.0.0.1", port: port).get()
-        let handshake = try await channel.eventLoop.submit { try channel.pipeline.syncOperations.handler(type: HandshakeWatch.self).ready.futureResult }.get()
+        let handshake = try await channel.eventLoop.submit {
+            try channel.pipeline.syncOperations.handler(type: HandshakeWatch.self).ready.futureResult
+        }.get()
         try await handshake.get()
         let multiplexer: NIOHTTP2Handler.StreamMultiplexer? = try await channel.eventLoop.submit {
             wire == .http2 ? try channel.pipeline.syncOperations.handler(type: NIOHTTP2Handler.self).syncMultiplexer() : nil
         }.get()
-        let der = try await channel.eventLoop.submit { try channel.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self).peerCertificate?.toDERBytes() ?? [] }.get()
+        let der = try await channel.eventLoop.submit {
+            try channel.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self).peerCertificate?.toDERBytes() ?? []
+        }.get()
         return PeerConnection(channel, multiplexer, der)
     }
 
@@ -65,7 +71,9 @@ final class PeerConnection: Sendable {
     }
 
     /// One request and its answer; over HTTP/1.1 one after another.
-    func send(_ method: HTTPMethod = .GET, _ path: String, _ headers: [(String, String)] = [], body: String = "", ends: Bool = true) async throws -> PeerAnswer {
+    func send(_ method: HTTPMethod = .GET, _ path: String, _ headers: [(String, String)] = [], body: String = "", ends: Bool = true)
+        async throws -> PeerAnswer
+    {
         let exchange = try await exchangeChannel()
         var fields = HTTPHeaders(headers)
         if !fields.contains(name: "host") { fields.add(name: "host", value: "localhost") }
@@ -87,7 +95,9 @@ final class PeerConnection: Sendable {
         let stream = channel.eventLoop.makePromise(of: (any Channel).self)
         multiplexer.createStreamChannel(promise: stream) { stream in
             stream.eventLoop.makeCompletedFuture {
-                try stream.pipeline.syncOperations.addHandlers([HTTP2FramePayloadToHTTP1ClientCodec(httpProtocol: .https), AnswerCollector()])
+                try stream.pipeline.syncOperations.addHandlers([
+                    HTTP2FramePayloadToHTTP1ClientCodec(httpProtocol: .https), AnswerCollector(),
+                ])
             }
         }
         return try await stream.futureResult.get()

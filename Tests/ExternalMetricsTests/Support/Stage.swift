@@ -32,7 +32,8 @@ struct Stage: Sendable {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-extmetrics-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        guard let serving = try await Authority.make("serving-ca", in: folder), let requestHeader = try await Authority.make("request-header-ca", in: folder),
+        guard let serving = try await Authority.make("serving-ca", in: folder),
+            let requestHeader = try await Authority.make("request-header-ca", in: folder),
             let foreign = try await Authority.make("foreign-ca", in: folder)
         else { return }
         let identity = try await serverCertificate("server", serving)
@@ -57,14 +58,17 @@ struct Stage: Sendable {
 
     static func serverCertificate(_ file: String, _ authority: Authority) async throws -> Identity {
         try await authority.issue(
-            file, subject: "/CN=greenroom.greenroom-system.svc", alternativeNames: "DNS:greenroom.greenroom-system.svc,DNS:localhost,IP:127.0.0.1", usage: "serverAuth")
+            file, subject: "/CN=greenroom.greenroom-system.svc",
+            alternativeNames: "DNS:greenroom.greenroom-system.svc,DNS:localhost,IP:127.0.0.1", usage: "serverAuth")
     }
 
     func open(_ identity: Identity? = nil, _ wire: Wire = .http1) async throws -> PeerConnection {
         try await PeerConnection.open(port: server.port, authority: serving.certificate, identity: identity, wire: wire)
     }
 
-    func get(_ path: String, as identity: Identity? = nil, _ headers: [(String, String)] = [], over wire: Wire = .http1) async throws -> PeerAnswer {
+    func get(_ path: String, as identity: Identity? = nil, _ headers: [(String, String)] = [], over wire: Wire = .http1) async throws
+        -> PeerAnswer
+    {
         try await PeerConnection.get(port: server.port, authority: serving.certificate, identity: identity, wire: wire, path, headers)
     }
 

@@ -116,7 +116,8 @@ enum Sample {
     static let now = LogTime(microseconds: 1_790_000_000_123_456)
 
     static func pool(
-        _ name: String, namespace: String = "default", desired: Int = 3, resident: Int = 0, blocked: [String: Int] = [:], oldestWait: Double? = nil, arrivals: Double = 0
+        _ name: String, namespace: String = "default", desired: Int = 3, resident: Int = 0, blocked: [String: Int] = [:],
+        oldestWait: Double? = nil, arrivals: Double = 0
     ) -> MetricReadings.Pool {
         var demand = Demand(resident: resident)
         for reason in BlockedReason.allCases { demand[reason] = blocked[reason.name] ?? 0 }
@@ -124,17 +125,23 @@ enum Sample {
             namespace: namespace, name: name, demand: demand, desired: desired, oldestWaitSeconds: oldestWait, arrivalsPerSecond: arrivals)
     }
 
-    static func observed(_ name: String, pool: String = "kagent-default", namespace: String = "default", labels: [String: String] = [:], milli: Int64?, secondsAgo: Int = 0) -> ObservedMetric {
-        ObservedMetric(namespace: namespace, pool: pool, name: name, labels: labels, valueMilli: milli, at: now.adding(seconds: -secondsAgo))
+    static func observed(
+        _ name: String, pool: String = "kagent-default", namespace: String = "default", labels: [String: String] = [:], milli: Int64?,
+        secondsAgo: Int = 0
+    ) -> ObservedMetric {
+        ObservedMetric(
+            namespace: namespace, pool: pool, name: name, labels: labels, valueMilli: milli, at: now.adding(seconds: -secondsAgo))
     }
 
     /// Two pools in `default`, one in `team-b`, and what NATS says.
     static let snapshot = PoolMetrics.snapshot(
-        MetricReadings(pools: [
-            pool("kagent-default", resident: 3, blocked: ["pool_exhausted": 20, "quota": 1], oldestWait: 12.3456, arrivals: 1.5),
-            pool("reviewers", desired: 1), pool("kagent-default", namespace: "team-b", blocked: ["pool_exhausted": 7]),
-        ], observed: [
-            observed("nats_consumer_pending_messages", labels: ["consumer": "devops-agent", "stream": "agent-tasks"], milli: 9_000),
-            observed("odd/name", milli: 1_500),
-        ]), at: now, staleAfterSeconds: 300)
+        MetricReadings(
+            pools: [
+                pool("kagent-default", resident: 3, blocked: ["pool_exhausted": 20, "quota": 1], oldestWait: 12.3456, arrivals: 1.5),
+                pool("reviewers", desired: 1), pool("kagent-default", namespace: "team-b", blocked: ["pool_exhausted": 7]),
+            ],
+            observed: [
+                observed("nats_consumer_pending_messages", labels: ["consumer": "devops-agent", "stream": "agent-tasks"], milli: 9_000),
+                observed("odd/name", milli: 1_500),
+            ]), at: now, staleAfterSeconds: 300)
 }

@@ -17,7 +17,8 @@ private let target: FuzzTarget = {
 /// Checkpoints aren't in the corpus, as their layout changes: with FUZZ_LOGS and FUZZ_CHECKPOINTS, two folders, they are made of its logs.
 @_cdecl("LLVMFuzzerInitialize")
 func initialize(_ count: UnsafeMutableRawPointer?, _ arguments: UnsafeMutableRawPointer?) -> CInt {
-    guard let logs = getenv("FUZZ_LOGS").map({ String(cString: $0) }), let folder = getenv("FUZZ_CHECKPOINTS").map({ String(cString: $0) }) else { return 0 }
+    guard let logs = getenv("FUZZ_LOGS").map({ String(cString: $0) }), let folder = getenv("FUZZ_CHECKPOINTS").map({ String(cString: $0) })
+    else { return 0 }
     do {
         for name in try FileManager.default.contentsOfDirectory(atPath: logs) {
             let log = try Data(contentsOf: URL(fileURLWithPath: "\(logs)/\(name)"))

@@ -11,7 +11,9 @@ enum EventsFuzz {
         let text = Array(input.dropFirst())
         let first = read(mode, text)
         let again = read(mode, text)
-        try hold(first.fault == again.fault && first.batch.events == again.batch.events && first.batch.bytes == again.batch.bytes, "read twice, the same bytes differ")
+        try hold(
+            first.fault == again.fault && first.batch.events == again.batch.events && first.batch.bytes == again.batch.bytes,
+            "read twice, the same bytes differ")
         if let fault = first.fault, mode % 4 != 1 {
             try hold(first.batch.isEmpty && first.batch.bytes.isEmpty, "a refused event left something behind: \(fault)")
         }

@@ -19,7 +19,9 @@ enum FoldFuzz {
             if k == commits.count / 2 { restored = try reread(state) }
         }
         let bytes = try reread(state).encoded()
-        if let restored { try hold(restored.encoded() == bytes, "folded from a checkpoint the state is another than folded from the start") }
+        if let restored {
+            try hold(restored.encoded() == bytes, "folded from a checkpoint the state is another than folded from the start")
+        }
     }
 
     /// What can be read as a checkpoint at all can be gone on with.
@@ -60,7 +62,8 @@ enum FoldFuzz {
 
     // MARK: - The log's part
 
-    private static func commits(_ input: [UInt8], after position: Position = 0, at start: LogTime = .zero) -> ([CommittedBatch], NameTable) {
+    private static func commits(_ input: [UInt8], after position: Position = 0, at start: LogTime = .zero) -> ([CommittedBatch], NameTable)
+    {
         var log = LinesAsLog(position: position, at: start)
         for line in input.split(separator: UInt8(ascii: "\n")) { log.take(Array(line)) }
         return (log.commits, log.names)
@@ -114,7 +117,8 @@ private struct LinesAsLog {
         if draft.kind.isNamespaced { if pool.isNone { pool = pools[subject] ?? .none } else { pools[subject] = pool } }
         position += 1
         var event = CommittedEvent(
-            seq: position, kind: draft.kind, pool: pool, subject: subject, worker: number(draft.worker), source: number(draft.source), id: draft.id,
+            seq: position, kind: draft.kind, pool: pool, subject: subject, worker: number(draft.worker), source: number(draft.source),
+            id: draft.id,
             time: draft.time, body: draft.body, extensions: draft.extensions, previous: 0)
         if let commit, commit == lastCommit, var batch = commits.popLast() {
             let shift = UInt32(batch.bytes.count)

@@ -63,8 +63,11 @@ enum LogFileFuzz {
         let log = try EventLog.open(configuration)
         for k in 0..<12 {
             var batch = EventBatch()
-            batch.append(.workerReady, source: "/w", id: "\(k)", subject: "w\(k % 4)", pool: "ns/p", body: Array(#"{"node":"n1","slots":2}"#.utf8))
-            batch.append(.actorRequested, source: "/a", id: "5e0c9a1f-7c3d-4f0e-9c1b-0000000000\(10 + k)", subject: "a\(k)", pool: "ns/p", body: Array(#"{"priority":1}"#.utf8))
+            batch.append(
+                .workerReady, source: "/w", id: "\(k)", subject: "w\(k % 4)", pool: "ns/p", body: Array(#"{"node":"n1","slots":2}"#.utf8))
+            batch.append(
+                .actorRequested, source: "/a", id: "5e0c9a1f-7c3d-4f0e-9c1b-0000000000\(10 + k)", subject: "a\(k)", pool: "ns/p",
+                body: Array(#"{"priority":1}"#.utf8))
             batch.append(.actorRunning, source: "/a", id: "text-\(k)", subject: "a\(k)", worker: "w\(k % 4)")
             log.append(batch) { _ in }
         }

@@ -34,7 +34,8 @@ enum PolicyFuzz {
         for conversion in conversions {
             let read = Result { try PolicyReader.policies(from: conversion.yaml, source: "fuzz", now: now) }
             switch read {
-            case .success(let policies): try hold(policies == [conversion.policy], "what was converted reads as another:\n\(conversion.yaml)")
+            case .success(let policies):
+                try hold(policies == [conversion.policy], "what was converted reads as another:\n\(conversion.yaml)")
             case .failure(let error): throw FuzzFinding("what was converted is refused: \(error)\n\(conversion.yaml)")
             }
         }

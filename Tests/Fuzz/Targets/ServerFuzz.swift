@@ -18,7 +18,9 @@ enum ServerFuzz {
         let whole = try answers(bytes, pieces: bytes.count)
         let cutUp = try answers(bytes, pieces: 1 + Int(cut))
         // What follows a fault depends on what was read with it.
-        try hold(whole == cutUp || whole.hasFault || cutUp.hasFault, "whole it has \(whole.requests) requests, in pieces of \(1 + Int(cut)) bytes \(cutUp.requests)")
+        try hold(
+            whole == cutUp || whole.hasFault || cutUp.hasFault,
+            "whole it has \(whole.requests) requests, in pieces of \(1 + Int(cut)) bytes \(cutUp.requests)")
     }
 
     private struct Taken: Equatable {

@@ -24,9 +24,13 @@ enum TextFuzz {
         // From 1970 to 2070, in a zone that changes its offset there or in UTC.
         let now = LogTime(microseconds: Int64(choice % 3_155_760_000) * 1_000_000)
         let change = LogTime(microseconds: now.microseconds / 1_000_000 / 3_600 * 3_600_000_000)
-        let offsets = choice % 3 == 0 ? [] : [
-            ZoneOffset(from: .earliestWritable, secondsEastOfUTC: 3_600), ZoneOffset(from: change, secondsEastOfUTC: choice % 3 == 1 ? 7_200 : 0),
-        ]
+        let offsets =
+            choice % 3 == 0
+            ? []
+            : [
+                ZoneOffset(from: .earliestWritable, secondsEastOfUTC: 3_600),
+                ZoneOffset(from: change, secondsEastOfUTC: choice % 3 == 1 ? 7_200 : 0),
+            ]
         let duration = [1, 59, 60, 3_600, 86_400, Schedule.durationLimitSeconds][Int(choice >> 8) % 6]
         guard let schedule = try? Schedule(cron: text, durationSeconds: duration, minReplicaCount: 1, offsets: offsets) else { return }
         if let start = schedule.nextStart(after: now) {
@@ -36,7 +40,9 @@ enum TextFuzz {
         guard let next = schedule.nextChange(after: now) else { return }
         try hold(next > now, "\(text): the next change after \(now.rfc3339) is \(next.rfc3339)")
         let before = next.adding(microseconds: -1)
-        try hold(schedule.isActive(at: before) == schedule.isActive(at: now), "\(text), \(duration) s, \(offsets.count) offsets: changes between \(now.rfc3339) and \(next.rfc3339)")
+        try hold(
+            schedule.isActive(at: before) == schedule.isActive(at: now),
+            "\(text), \(duration) s, \(offsets.count) offsets: changes between \(now.rfc3339) and \(next.rfc3339)")
         if !schedule.isActive(at: now) { try hold(schedule.isActive(at: next), "\(text): still inactive at its change, \(next.rfc3339)") }
     }
 
@@ -59,7 +65,8 @@ enum TextFuzz {
         for decimals in [0, Quantity.milliDecimals, Quantity.microDecimals] {
             guard let value = try? Quantity.parse(text, decimals: decimals) else { continue }
             let written = Quantity.text(value, decimals: decimals)
-            try hold((try? Quantity.parse(written, decimals: decimals)) == value, "\(text) is \(value), written \(written), which is another")
+            try hold(
+                (try? Quantity.parse(written, decimals: decimals)) == value, "\(text) is \(value), written \(written), which is another")
         }
     }
 

@@ -5,9 +5,13 @@ enum Event {
     static let batched = "application/cloudevents-batch+json"
     static let lines = "application/x-ndjson"
 
-    static func json(_ id: String, actor: String = "actor-1", kind: String = "actor.requested", data: String = #"{"pool":"default/agents"}"#, time: String? = nil) -> String {
+    static func json(
+        _ id: String, actor: String = "actor-1", kind: String = "actor.requested", data: String = #"{"pool":"default/agents"}"#,
+        time: String? = nil
+    ) -> String {
         let time = time.map { #","time":"\#($0)""# } ?? ""
-        return #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"tests","id":"\#(id)","subject":"\#(actor)"\#(time),"data":\#(data)}"#
+        return
+            #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"tests","id":"\#(id)","subject":"\#(actor)"\#(time),"data":\#(data)}"#
     }
 
     static func batch(_ ids: [String]) -> String { "[" + ids.map { json($0) }.joined(separator: ",") + "]" }

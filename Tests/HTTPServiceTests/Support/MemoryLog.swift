@@ -102,7 +102,9 @@ final class MemoryLog: EventAppending, EventReading {
                 events.append(event)
             }
             state.time += 1_000_000
-            if !events.isEmpty { state.batches.append(CommittedBatch(at: LogTime(microseconds: state.time), events: events, bytes: batch.bytes)) }
+            if !events.isEmpty {
+                state.batches.append(CommittedBatch(at: LogTime(microseconds: state.time), events: events, bytes: batch.bytes))
+            }
             return .success(AppendReceipt(accepted: events.count, duplicates: batch.count - events.count, positions: positions))
         }
     }
@@ -110,7 +112,8 @@ final class MemoryLog: EventAppending, EventReading {
     private static func committed(_ draft: DraftEvent, of batch: EventBatch, at seq: Position, names: inout NameTable) -> CommittedEvent {
         func name(_ range: ByteRange) -> NameID { range.isEmpty ? .none : names.intern(batch.text(range)) ?? .none }
         return CommittedEvent(
-            seq: seq, kind: draft.kind, pool: name(draft.pool), subject: name(draft.subject), worker: name(draft.worker), source: name(draft.source),
+            seq: seq, kind: draft.kind, pool: name(draft.pool), subject: name(draft.subject), worker: name(draft.worker),
+            source: name(draft.source),
             id: draft.id, time: draft.time, body: draft.body, extensions: draft.extensions, previous: 0)
     }
 

@@ -28,14 +28,19 @@ struct TestService: Sendable {
         configuration.limits.drainSeconds = 2
         let files = try tls ? TestCertificate.write() : nil
         defer { files?.remove() }
-        if let files { configuration.tls = .init(address: .init(host: "127.0.0.1", port: 0), certificateFile: files.certificate, keyFile: files.key) }
+        if let files {
+            configuration.tls = .init(address: .init(host: "127.0.0.1", port: 0), certificateFile: files.certificate, keyFile: files.key)
+        }
         configure(&configuration)
         var parts = ServiceParts(log: log, plane: plane) { (text: String) throws(PolicyProblems) in
-            if text.contains("broken") { throw PolicyProblems([.init(document: 1, line: 2, column: 3, path: "spec.broken", message: "unknown field")]) }
+            if text.contains("broken") {
+                throw PolicyProblems([.init(document: 1, line: 2, column: 3, path: "spec.broken", message: "unknown field")])
+            }
             return [Policy(pool: "default/agents", target: ScaleTarget(apiVersion: "v1", kind: "Process", name: "agents"))]
         }
         edit(&parts)
-        let server = try await HTTPServer.start(configuration, parts: parts, log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        let server = try await HTTPServer.start(
+            configuration, parts: parts, log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         do {
             try await body(TestService(server: server, log: log, plane: plane))
         } catch {

@@ -16,7 +16,8 @@ final class TwinPlane: ControlPlane {
         var actors: [ActorView] = []
         var policies: [PolicyView] = []
         var decision: Result<DecisionView, ControlFault> = .success(TwinPlane.decision())
-        var placement: Result<PlacementAnswer, ControlFault> = .success(.waiting(position: 1, reason: .poolExhausted, detail: "all 3 workers are busy"))
+        var placement: Result<PlacementAnswer, ControlFault> = .success(
+            .waiting(position: 1, reason: .poolExhausted, detail: "all 3 workers are busy"))
         /// What a withdrawal waits for, whoever goes away meanwhile.
         var withdrawalWaits: (@Sendable () async -> Void)?
         var removal: ControlFault?
@@ -55,7 +56,11 @@ final class TwinPlane: ControlPlane {
     var waitingCallers: Int { state.withLock { $0.waits.count } }
 
     var calls: [String] { state.withLock { $0.calls } }
-    private func note(_ call: String) -> Script { state.withLock { $0.calls.append(call); return $0.script } }
+    private func note(_ call: String) -> Script {
+        state.withLock {
+            $0.calls.append(call); return $0.script
+        }
+    }
 
     func pools() async -> [PoolView] { note("pools").pools }
     func pool(_ name: String) async -> PoolView? { note("pool \(name)").pools.first { "\($0.namespace)/\($0.name)" == name } }
@@ -65,7 +70,9 @@ final class TwinPlane: ControlPlane {
         return Array(all.filter { worker in after.map { worker.name > $0 } ?? true }.prefix(limit))
     }
 
-    func worker(_ name: String) async -> WorkerView? { note("worker \(name)").workers.first { $0.name == name || "\($0.namespace)/\($0.name)" == name } }
+    func worker(_ name: String) async -> WorkerView? {
+        note("worker \(name)").workers.first { $0.name == name || "\($0.namespace)/\($0.name)" == name }
+    }
 
     func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async -> [ActorView] {
         let all = note("actors \(status?.statusName ?? "-")").actors.filter { status == nil || $0.status == status?.statusName }
@@ -99,7 +106,9 @@ final class TwinPlane: ControlPlane {
 
     func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView {
         let author = by.map { " by=\($0)" } ?? ""
-        let decision = try note("pause \(pool) in=\(pause.scaleIn) out=\(pause.scaleOut) hold=\(pause.hold.map(String.init) ?? "-")\(author)").decision.get()
+        let decision = try note(
+            "pause \(pool) in=\(pause.scaleIn) out=\(pause.scaleOut) hold=\(pause.hold.map(String.init) ?? "-")\(author)"
+        ).decision.get()
         guard await policy(pool) != nil else { throw .notFound(what: "pool with a policy", name: pool) }
         state.withLock { $0.pauses[pool] = pause }
         return decision
@@ -108,7 +117,8 @@ final class TwinPlane: ControlPlane {
     // MARK: - Placements
 
     func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
-        let script = note("place \(request.actor) in \(request.pool) wait=\(waitSeconds) selector=\(request.selector.map { "\($0.key)=\($0.value)" })")
+        let script = note(
+            "place \(request.actor) in \(request.pool) wait=\(waitSeconds) selector=\(request.selector.map { "\($0.key)=\($0.value)" })")
         try PlacementRequest.check(waitSeconds: waitSeconds)
         if let placed = state.withLock({ $0.placed[request.actor] }) { return placed }
         let answer = try script.placement.get()
@@ -176,7 +186,9 @@ final class TwinPlane: ControlPlane {
             return state.wants[actor]
         }
         guard let wants else { throw .notFound(what: "actor", name: actor) }
-        guard wants else { throw .conflict("actor \(actor) is STATUS_SUSPENDED: only one that waits or was placed and does not run yet can be withdrawn") }
+        guard wants else {
+            throw .conflict("actor \(actor) is STATUS_SUSPENDED: only one that waits or was placed and does not run yet can be withdrawn")
+        }
         endWaits(.withdrawn) { $0 == actor }
     }
 
@@ -187,7 +199,9 @@ final class TwinPlane: ControlPlane {
     private static func decode<View: Decodable>(_ json: String) -> View { try! JSONDecoder().decode(View.self, from: Data(json.utf8)) }
 
     static func decision() -> DecisionView {
-        decode(#"{"pool":"default/agents","seq":7,"at":"2026-11-21T07:32:00.000000Z","from":2,"to":5,"direction":"up","reason":"5 actors wait","json":"{}"}"#)
+        decode(
+            #"{"pool":"default/agents","seq":7,"at":"2026-11-21T07:32:00.000000Z","from":2,"to":5,"direction":"up","reason":"5 actors wait","json":"{}"}"#
+        )
     }
 
     static func pool(_ name: String) -> PoolView {
@@ -201,16 +215,19 @@ final class TwinPlane: ControlPlane {
 
     static func worker(_ name: String, pool: String = "agents") -> WorkerView {
         decode(
-            #"{"namespace":"default","pool":"\#(pool)","name":"\#(name)","status":"FREE","actors":[],"node":"node-1","slots":1,"used":0,"ageSeconds":3}"#)
+            #"{"namespace":"default","pool":"\#(pool)","name":"\#(name)","status":"FREE","actors":[],"node":"node-1","slots":1,"used":0,"ageSeconds":3}"#
+        )
     }
 
     static func actor(_ id: String, status: String = "STATUS_RUNNING") -> ActorView {
         decode(
-            #"{"namespace":"default","pool":"agents","template":"chat","id":"\#(id)","status":"\#(status)","version":1,"seq":4,"ageSeconds":9}"#)
+            #"{"namespace":"default","pool":"agents","template":"chat","id":"\#(id)","status":"\#(status)","version":1,"seq":4,"ageSeconds":9}"#
+        )
     }
 
     static func policy(_ name: String) -> PolicyView {
         decode(
-            #"{"namespace":"default","name":"\#(name)","digest":"abc","seq":3,"appliedAt":"2026-11-21T07:32:00.000000Z","canonicalJSON":"{}"}"#)
+            #"{"namespace":"default","name":"\#(name)","digest":"abc","seq":3,"appliedAt":"2026-11-21T07:32:00.000000Z","canonicalJSON":"{}"}"#
+        )
     }
 }

@@ -58,7 +58,9 @@ struct Running: Sendable {
     var http1: TestClient { client(port.http1) }
     var http2: TestClient { client(port.http2) }
 
-    func frames(window: UInt32 = 65_535) async throws -> FrameClient { try await FrameClient(port: number, isSecure: port.isSecure, window: window) }
+    func frames(window: UInt32 = 65_535) async throws -> FrameClient {
+        try await FrameClient(port: number, isSecure: port.isSecure, window: window)
+    }
     func request(_ stream: Int, _ path: String, ends: Bool = true) throws -> ByteBuffer {
         try FrameClient.request(Int32(stream), path, authority: "localhost", ends: ends)
     }
@@ -123,7 +125,8 @@ extension Port {
         set(bounds.drainSeconds, &configuration.limits.drainSeconds)
         let server = try await ExternalMetricsServer.start(configuration, source: ManyMetrics(), access: nil, log: Self.quiet)
         return Running(
-            port: self, number: server.port, connectionCount: { server.connectionCount }, living: { try await server.living() }, stop: { await server.stop() })
+            port: self, number: server.port, connectionCount: { server.connectionCount }, living: { try await server.living() },
+            stop: { await server.stop() })
     }
 
     private func set<Value>(_ value: Value?, _ limit: inout Value) {
@@ -136,7 +139,9 @@ extension Port {
 /// So many metrics that discovery has some twenty KB to tell.
 private struct ManyMetrics: MetricSource {
     private static let snapshot: MetricSnapshot = {
-        let series = [MetricSeries(labels: [:], value: MetricQuantity(milli: Int64(1_000)), at: LogTime(microseconds: 1_790_000_000_000_000))]
+        let series = [
+            MetricSeries(labels: [:], value: MetricQuantity(milli: Int64(1_000)), at: LogTime(microseconds: 1_790_000_000_000_000))
+        ]
         return MetricSnapshot(namespaces: ["default": Dictionary(uniqueKeysWithValues: (0..<200).map { ("metric_\($0)", series) })])
     }()
 

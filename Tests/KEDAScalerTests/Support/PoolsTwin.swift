@@ -40,7 +40,9 @@ final class PoolsTwin: PoolWatching {
     func poolNames() async -> [String] { state.withLock { $0.pools.keys.sorted() } }
     func summary(of pool: String) async -> PoolSummary? { state.withLock { $0.pools[pool] } }
 
-    func watch(pool: String, mayComeLater: Bool, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ControlFault) -> PoolWatch {
+    func watch(pool: String, mayComeLater: Bool, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ControlFault)
+        -> PoolWatch
+    {
         let id = state.withLock { state -> UInt64? in
             let summary = state.pools[pool]
             guard summary != nil || mayComeLater else { return nil }
@@ -67,7 +69,9 @@ final class PoolsTwin: PoolWatching {
 
 extension PoolSummary {
     static func idle(seq: Position = 3) -> PoolSummary { .with(demand: 0, isActive: false, desired: 0, seq: seq) }
-    static func busy(_ demand: Int = 5, seq: Position = 3) -> PoolSummary { .with(demand: demand, isActive: true, desired: demand, seq: seq) }
+    static func busy(_ demand: Int = 5, seq: Position = 3) -> PoolSummary {
+        .with(demand: demand, isActive: true, desired: demand, seq: seq)
+    }
 
     static func with(demand: Int, waiting: Int = 0, isActive: Bool, desired: Int, slots: Int = 1, seq: Position = 3) -> PoolSummary {
         PoolSummary(demand: demand, waiting: waiting, policy: .init(seq: seq, slotsPerWorker: slots, isActive: isActive, desired: desired))

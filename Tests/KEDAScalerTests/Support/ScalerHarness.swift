@@ -19,14 +19,16 @@ struct ScalerHarness {
     @discardableResult
     static func run<Answer: Sendable>(
         _ plane: any PoolWatching, security: HTTP2ClientTransport.Posix.TransportSecurity = .plaintext,
-        knows: @escaping @Sendable (String) async -> Bool = { _ in false }, configure: (inout KEDAScalerConfiguration) -> Void = { _ in }, _ body: @escaping @Sendable (ScalerHarness) async throws -> Answer
+        knows: @escaping @Sendable (String) async -> Bool = { _ in false }, configure: (inout KEDAScalerConfiguration) -> Void = { _ in },
+        _ body: @escaping @Sendable (ScalerHarness) async throws -> Answer
     ) async throws -> Answer {
         var configuration = KEDAScalerConfiguration(address: .init(host: "127.0.0.1", port: 0))
         configuration.limits.drainSeconds = 1
         configure(&configuration)
         let (ports, feed) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingNewest(1))
         let logger = Logger(label: "keda-tests", factory: { _ in SwiftLogNoOpLogHandler() })
-        let service = KEDAScalerService(configuration: configuration, plane: plane, knows: knows, logger: logger, onStart: { feed.yield($0) })
+        let service = KEDAScalerService(
+            configuration: configuration, plane: plane, knows: knows, logger: logger, onStart: { feed.yield($0) })
         let group = ServiceGroup(configuration: .init(services: [.init(service: service)], logger: logger))
         let running = Task {
             defer { feed.finish() }

@@ -6,7 +6,8 @@ import Testing
 
 @Suite struct RequestHeaderAuthenticationTests {
     private static let real = [
-        "client-ca-file": "of users' certificates", "requestheader-client-ca-file": "PEM", "requestheader-allowed-names": #"["front-proxy-client"]"#,
+        "client-ca-file": "of users' certificates", "requestheader-client-ca-file": "PEM",
+        "requestheader-allowed-names": #"["front-proxy-client"]"#,
         "requestheader-username-headers": #"["X-Remote-User"]"#, "requestheader-uid-headers": #"["X-Remote-Uid"]"#,
         "requestheader-group-headers": #"["X-Remote-Group"]"#, "requestheader-extra-headers-prefix": #"["X-Remote-Extra-"]"#,
     ]

@@ -14,7 +14,8 @@ private func standing(_ codes: [ReasonCode] = [.triggerActive], change: (inout P
     var set = ReasonCodes()
     for code in codes { set.insert(code) }
     var view = PolicyStatusView(
-        policy: policy, written: policy, rules: .current, digest: "abc", seq: 7, desired: 3, ready: 2, isActive: true, isFallback: false, scaleProblem: nil,
+        policy: policy, written: policy, rules: .current, digest: "abc", seq: 7, desired: 3, ready: 2, isActive: true, isFallback: false,
+        scaleProblem: nil,
         lastDecision: .init(seq: 9, at: now, from: 1, to: 3, codes: set))
     change(&view)
     return view
@@ -26,23 +27,40 @@ private struct Standing: Sendable {
     var conditions: [String]
 
     static let table: [Standing] = [
-        Standing(view: standing(), conditions: ["Ready True PolicyApplied", "Active True TriggerActive", "Paused False NotPaused", "Fallback False TriggersAnswer", "ScalingLimited False DesiredWithinRange"]),
+        Standing(
+            view: standing(),
+            conditions: [
+                "Ready True PolicyApplied", "Active True TriggerActive", "Paused False NotPaused", "Fallback False TriggersAnswer",
+                "ScalingLimited False DesiredWithinRange",
+            ]),
         Standing(
             view: standing([.inactive, .tooFewReplicas]) { $0.isActive = false },
-            conditions: ["Ready True PolicyApplied", "Active False Inactive", "Paused False NotPaused", "Fallback False TriggersAnswer", "ScalingLimited True TooFewReplicas"]),
+            conditions: [
+                "Ready True PolicyApplied", "Active False Inactive", "Paused False NotPaused", "Fallback False TriggersAnswer",
+                "ScalingLimited True TooFewReplicas",
+            ]),
         Standing(
             view: standing([.triggerActive, .scaleUpLimit, .fallbackInEffect]) { view in
                 view.isFallback = true
                 view.policy.pause.hold = 3
                 view.scaleProblem = "can't be reached"
             },
-            conditions: ["Ready False ScaleFailed", "Active True TriggerActive", "Paused True Held", "Fallback True FallbackInEffect", "ScalingLimited True ScaleUpLimit"]),
+            conditions: [
+                "Ready False ScaleFailed", "Active True TriggerActive", "Paused True Held", "Fallback True FallbackInEffect",
+                "ScalingLimited True ScaleUpLimit",
+            ]),
         Standing(
             verdict: .invalid("spec.x: no"), view: standing([.tooManyReplicas]) { $0.policy.pause.scaleOut = true },
-            conditions: ["Ready False Invalid", "Active True Active", "Paused True PausedScaleOut", "Fallback False TriggersAnswer", "ScalingLimited True TooManyReplicas"]),
+            conditions: [
+                "Ready False Invalid", "Active True Active", "Paused True PausedScaleOut", "Fallback False TriggersAnswer",
+                "ScalingLimited True TooManyReplicas",
+            ]),
         Standing(
             verdict: .refused("taken"),
-            conditions: ["Ready False Refused", "Active Unknown NoPolicy", "Paused Unknown NoPolicy", "Fallback Unknown NoPolicy", "ScalingLimited Unknown NoPolicy"]),
+            conditions: [
+                "Ready False Refused", "Active Unknown NoPolicy", "Paused Unknown NoPolicy", "Fallback Unknown NoPolicy",
+                "ScalingLimited Unknown NoPolicy",
+            ]),
     ]
 }
 
@@ -65,16 +83,21 @@ private struct Change: Sendable {
 }
 
 @Suite struct AutoscalerStatusTests {
-    private func status(_ verdict: SpecVerdict, _ view: PolicyStatusView?) -> AutoscalerStatus { AutoscalerStatus(verdict, generation: 2, view, reason: "because") }
+    private func status(_ verdict: SpecVerdict, _ view: PolicyStatusView?) -> AutoscalerStatus {
+        AutoscalerStatus(verdict, generation: 2, view, reason: "because")
+    }
 
     @Test("conditions follow from how the policy stands", arguments: Standing.table)
     private func conditions(_ row: Standing) {
         #expect(status(row.verdict, row.view).conditions.map { "\($0.kind.rawValue) \($0.status) \($0.reason)" } == row.conditions)
     }
 
-    @Test("log time that runs ahead stands in the message, in minutes, and is no other condition", arguments: [
-        (nil, ""), (59, ""), (60, "; log time runs 1 min ahead of the machine's clock, which was set back"), (3_599, "; log time runs 59 min ahead of the machine's clock, which was set back"),
-    ] as [(Double?, String)])
+    @Test(
+        "log time that runs ahead stands in the message, in minutes, and is no other condition",
+        arguments: [
+            (nil, ""), (59, ""), (60, "; log time runs 1 min ahead of the machine's clock, which was set back"),
+            (3_599, "; log time runs 59 min ahead of the machine's clock, which was set back"),
+        ] as [(Double?, String)])
     func timeAhead(_ seconds: Double?, _ text: String) throws {
         let conditions = status(.applied, standing { $0.logTimeAheadSeconds = seconds }).conditions
         #expect(conditions.map(\.reason) == status(.applied, standing()).conditions.map(\.reason))
@@ -86,11 +109,15 @@ private struct Change: Sendable {
         let first = status(.applied, standing())
         let written = JSONValue.null.merging(try #require(first.patch(of: .null, now: now)))
         #expect(first.patch(of: written, now: later) == nil)
-        #expect(written["lastDecision"].text == #"{"at":"2026-11-21T14:03:00.500000Z","direction":"up","from":1,"reason":"because","seq":9,"to":3}"#)
+        #expect(
+            written["lastDecision"].text
+                == #"{"at":"2026-11-21T14:03:00.500000Z","direction":"up","from":1,"reason":"because","seq":9,"to":3}"#)
         #expect(written["observedGeneration"].int == 2 && written["target"].string == "WorkerPool/pool" && written["ready"].int == 2)
         let second = status(.applied, standing { $0.isActive = false })
         let after = written.merging(try #require(second.patch(of: written, now: later)))
-        #expect(after["conditions"].array.map { $0["lastTransitionTime"].string } == ["2026-11-21T14:03:00Z", "2026-11-21T14:04:00Z"] + Array(repeating: "2026-11-21T14:03:00Z", count: 3))
+        #expect(
+            after["conditions"].array.map { $0["lastTransitionTime"].string } == ["2026-11-21T14:03:00Z", "2026-11-21T14:04:00Z"]
+                + Array(repeating: "2026-11-21T14:03:00Z", count: 3))
         // What is no longer so is taken away.
         let gone = after.merging(try #require(status(.invalid("x"), nil).patch(of: after, now: later)))
         #expect(gone["digest"].isNull && gone["lastDecision"].isNull && gone.members["desired"] == nil)

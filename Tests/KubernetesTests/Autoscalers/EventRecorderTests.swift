@@ -7,15 +7,20 @@ import TestSupport
 
 @Suite struct EventRecorderTests {
     private static let object = KubernetesObject([
-        "apiVersion": "greenroom.dev/v1", "kind": "WorkerPoolAutoscaler", "metadata": ["name": "pool", "namespace": "ns", "uid": "u1", "resourceVersion": "5"],
+        "apiVersion": "greenroom.dev/v1", "kind": "WorkerPoolAutoscaler",
+        "metadata": ["name": "pool", "namespace": "ns", "uid": "u1", "resourceVersion": "5"],
     ])
 
-    private func run(_ limits: EventRecorder.Limits = .init(), _ body: (KubernetesTwin, EventRecorder, ManualClock, Recorder<String>) async throws -> Void) async throws {
+    private func run(
+        _ limits: EventRecorder.Limits = .init(),
+        _ body: (KubernetesTwin, EventRecorder, ManualClock, Recorder<String>) async throws -> Void
+    ) async throws {
         let twin = try await KubernetesTwin.start()
         let clock = ManualClock()
         let client = try twin.client(clock: clock.clock)
         let dropped = Recorder<String>()
-        let recorder = EventRecorder(client, limits: limits, wallClock: { LogTime(microseconds: 1_000_000) }, dropped: { dropped.add("\($0) \($1)") })
+        let recorder = EventRecorder(
+            client, limits: limits, wallClock: { LogTime(microseconds: 1_000_000) }, dropped: { dropped.add("\($0) \($1)") })
         let running = Task { await recorder.run() }
         let outcome: Result<Void, any Error>
         do { outcome = .success(try await body(twin, recorder, clock, dropped)) } catch { outcome = .failure(error) }
@@ -27,7 +32,9 @@ import TestSupport
     }
 
     private func events(_ twin: KubernetesTwin) -> [String] {
-        twin.objects(.coreEvents, "ns").map { "\($0["type"].string ?? "") \($0["reason"].string ?? "") ×\($0["count"].int ?? 0) \($0["message"].string ?? "")" }.sorted()
+        twin.objects(.coreEvents, "ns").map {
+            "\($0["type"].string ?? "") \($0["reason"].string ?? "") ×\($0["count"].int ?? 0) \($0["message"].string ?? "")"
+        }.sorted()
     }
 
     @Test("the same reason is one Event: written at once, then no sooner than every ten seconds, with all that came meanwhile")
@@ -37,7 +44,9 @@ import TestSupport
             try await eventually("the first") { events(twin) == ["Normal ScaledUp ×1 0 → 1"] }
             for k in 2...40 { recorder.tell(ObjectNews(.normal, "ScaledUp", "\(k - 1) → \(k)"), of: Self.object) }
             recorder.tell(ObjectNews(.warning, "ScaleFailed", "refused"), of: Self.object)
-            try await eventually("another reason at once") { events(twin) == ["Normal ScaledUp ×1 0 → 1", "Warning ScaleFailed ×1 refused"] }
+            try await eventually("another reason at once") {
+                events(twin) == ["Normal ScaledUp ×1 0 → 1", "Warning ScaleFailed ×1 refused"]
+            }
             try await eventually("all of them", within: .seconds(30)) {
                 clock.advance(.seconds(10))
                 return events(twin) == ["Normal ScaledUp ×40 39 → 40", "Warning ScaleFailed ×1 refused"]

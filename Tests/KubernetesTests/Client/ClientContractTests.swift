@@ -45,11 +45,15 @@ import Testing
             let conflict = await failure { _ = try await client.update(.leases, namespace: namespace, name: name, changed.json) }
             #expect(conflict?.isConflict == true && conflict?.alreadyExists == false)
 
-            let patched = try await client.patch(.leases, namespace: namespace, name: name, ["metadata": ["annotations": ["greenroom.dev/x": "1"]]])
+            let patched = try await client.patch(
+                .leases, namespace: namespace, name: name, ["metadata": ["annotations": ["greenroom.dev/x": "1"]]])
             #expect(patched.annotations["greenroom.dev/x"] == "1")
-            let stale: JSONValue = ["metadata": ["resourceVersion": .string(made.resourceVersion), "annotations": ["greenroom.dev/x": "2"]]]
+            let stale: JSONValue = [
+                "metadata": ["resourceVersion": .string(made.resourceVersion), "annotations": ["greenroom.dev/x": "2"]]
+            ]
             #expect(await failure { _ = try await client.patch(.leases, namespace: namespace, name: name, stale) }?.isConflict == true)
-            let cleared = try await client.patch(.leases, namespace: namespace, name: name, ["metadata": ["annotations": ["greenroom.dev/x": nil]]])
+            let cleared = try await client.patch(
+                .leases, namespace: namespace, name: name, ["metadata": ["annotations": ["greenroom.dev/x": nil]]])
             #expect(cleared.annotations["greenroom.dev/x"] == nil)
 
             try await client.delete(.leases, namespace: namespace, name: name)
@@ -63,12 +67,18 @@ import Testing
         limits.pageItems = 2
         try await on(backend, limits: limits) { cluster in
             let names = (0..<5).map { "\(cluster.prefix)-\($0)" }
-            for name in names { _ = try await cluster.client.create(.leases, namespace: cluster.namespace, lease(name, labels: ["greenroom-test": .string(cluster.prefix)])) }
-            let list = try await cluster.client.list(.leases, namespace: cluster.namespace, selection: .init(labels: "greenroom-test=\(cluster.prefix)"))
+            for name in names {
+                _ = try await cluster.client.create(
+                    .leases, namespace: cluster.namespace, lease(name, labels: ["greenroom-test": .string(cluster.prefix)]))
+            }
+            let list = try await cluster.client.list(
+                .leases, namespace: cluster.namespace, selection: .init(labels: "greenroom-test=\(cluster.prefix)"))
             #expect(list.items.map(\.name).sorted() == names && !list.resourceVersion.isEmpty)
-            let page = try await cluster.client.page(.leases, namespace: cluster.namespace, selection: .init(labels: "greenroom-test in (\(cluster.prefix))"), limit: 4)
+            let page = try await cluster.client.page(
+                .leases, namespace: cluster.namespace, selection: .init(labels: "greenroom-test in (\(cluster.prefix))"), limit: 4)
             #expect(page.items.count == 4 && page.next != nil)
-            let none = try await cluster.client.list(.leases, namespace: cluster.namespace, selection: .init(labels: "greenroom-test notin (\(cluster.prefix)),greenroom-test"))
+            let none = try await cluster.client.list(
+                .leases, namespace: cluster.namespace, selection: .init(labels: "greenroom-test notin (\(cluster.prefix)),greenroom-test"))
             #expect(!none.items.contains { names.contains($0.name) })
             for name in names { try await cluster.client.delete(.leases, namespace: cluster.namespace, name: name) }
         }
@@ -83,7 +93,9 @@ import Testing
             let watch = ListWatch(client, .leases, namespace: namespace, selection: .named(name), seed: 1)
             let task = Task { await watch.run { seen.add($0.summary) } }
             try await eventually("the list came") { seen.values.count == 1 }
-            for holder in ["1", "2"] { _ = try await client.patch(.leases, namespace: namespace, name: name, ["spec": ["holderIdentity": .string(holder)]]) }
+            for holder in ["1", "2"] {
+                _ = try await client.patch(.leases, namespace: namespace, name: name, ["spec": ["holderIdentity": .string(holder)]])
+            }
             try await client.delete(.leases, namespace: namespace, name: name)
             try await eventually("three changes: \(seen.values)") { seen.values.count == 4 }
             #expect(seen.values == ["all 0", "changed 1", "changed 2", "deleted"])
@@ -116,15 +128,22 @@ import Testing
                 var scale = try await client.get(deployments, namespace: namespace, name: name, subresource: "scale")
                 #expect(scale["status"]["selector"].string == "greenroom-test=\(name)")
                 scale["spec"]["replicas"] = 1
-                do { answer = try await client.update(deployments, namespace: namespace, name: name, subresource: "scale", scale.json) } catch let error as KubernetesError where error.isConflict {}
+                do {
+                    answer = try await client.update(deployments, namespace: namespace, name: name, subresource: "scale", scale.json)
+                } catch let error as KubernetesError where error.isConflict {}
                 return answer != nil
             }
             #expect(answer?["spec"]["replicas"].int == 1)
             var stale = try #require(answer)
             stale["metadata"]["resourceVersion"] = "1"
             stale["spec"]["replicas"] = 2
-            #expect(await failure { _ = try await client.update(deployments, namespace: namespace, name: name, subresource: "scale", stale.json) }?.isConflict == true)
-            let invalid = await failure { _ = try await client.patch(deployments, namespace: namespace, name: name, subresource: "scale", ["spec": ["replicas": -1]]) }
+            #expect(
+                await failure {
+                    _ = try await client.update(deployments, namespace: namespace, name: name, subresource: "scale", stale.json)
+                }?.isConflict == true)
+            let invalid = await failure {
+                _ = try await client.patch(deployments, namespace: namespace, name: name, subresource: "scale", ["spec": ["replicas": -1]])
+            }
             #expect(invalid?.status?.code == 422 && invalid?.status?.reason == "Invalid")
             try await client.delete(deployments, namespace: namespace, name: name)
         }

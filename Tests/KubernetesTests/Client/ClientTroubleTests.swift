@@ -10,7 +10,9 @@ import Testing
 // What does a client do when the server is slow, busy, rude or somebody else?
 
 @Suite struct ClientTroubleTests {
-    private func withTwin(_ configuration: KubernetesTwin.Configuration = .init(), _ body: (KubernetesTwin) async throws -> Void) async throws {
+    private func withTwin(_ configuration: KubernetesTwin.Configuration = .init(), _ body: (KubernetesTwin) async throws -> Void)
+        async throws
+    {
         let twin = try await KubernetesTwin.start(configuration)
         do { try await body(twin) } catch {
             await twin.stop()
@@ -31,7 +33,8 @@ import Testing
         try await withTwin { twin in
             let clock = ManualClock()
             let client = try twin.client(clock: clock.clock)
-            twin.inject(TwinFault(.respond(status: 429, retryAfterSeconds: 7, body: "Too many requests, please try again later."), times: 2))
+            twin.inject(
+                TwinFault(.respond(status: 429, retryAfterSeconds: 7, body: "Too many requests, please try again later."), times: 2))
             let listing = Task { await failure(client) }
             for attempt in 1...2 {
                 try await eventually("attempt \(attempt) waits") { twin.requests.count == attempt && clock.waits == [.seconds(7)] }
@@ -156,7 +159,8 @@ import Testing
 
     @Test("names can't leave their place in a path")
     func paths() {
-        #expect(KubernetesResource.pods.path(namespace: "a/../b", name: "x?watch=1#") == "/api/v1/namespaces/a%2F..%2Fb/pods/x%3Fwatch%3D1%23")
+        #expect(
+            KubernetesResource.pods.path(namespace: "a/../b", name: "x?watch=1#") == "/api/v1/namespaces/a%2F..%2Fb/pods/x%3Fwatch%3D1%23")
         #expect(KubernetesResource.nodes.path(namespace: "ignored", name: "n") == "/api/v1/nodes/n")
         #expect(KubernetesResource.leases.path(namespace: nil) == "/apis/coordination.k8s.io/v1/leases")
     }
@@ -166,8 +170,12 @@ import Testing
         try await withTwin { twin in
             let client = try KubernetesClient(twin.access(), limits: .quick, logger: .silent, mayWrite: { false })
             #expect(await failure(client) == nil)
-            await #expect(throws: KubernetesError("POST /apis/coordination.k8s.io/v1/namespaces/default/leases", .unreachable("not sent: this instance no longer leads"))) {
-                try await client.create(.leases, namespace: "default", ["apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": ["name": "l"]])
+            await #expect(
+                throws: KubernetesError(
+                    "POST /apis/coordination.k8s.io/v1/namespaces/default/leases", .unreachable("not sent: this instance no longer leads"))
+            ) {
+                try await client.create(
+                    .leases, namespace: "default", ["apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": ["name": "l"]])
             }
             #expect(twin.requests.map(\.method) == ["GET"])
             await client.close()

@@ -5,7 +5,10 @@ import TestSupport
 import Testing
 
 @Suite struct KubeconfigTests {
-    private func config(cluster: String = "server: 'https://10.0.0.1:6443', insecure-skip-tls-verify: true", user: String = "token: abc", context: String = "") -> String {
+    private func config(
+        cluster: String = "server: 'https://10.0.0.1:6443', insecure-skip-tls-verify: true", user: String = "token: abc",
+        context: String = ""
+    ) -> String {
         """
         apiVersion: v1
         kind: Config
@@ -16,7 +19,9 @@ import Testing
         """
     }
 
-    private func read(_ text: String, context: String? = nil) throws -> ClusterAccess { try Kubeconfig.access(text: text, file: "/etc/k/config", context: context) }
+    private func read(_ text: String, context: String? = nil) throws -> ClusterAccess {
+        try Kubeconfig.access(text: text, file: "/etc/k/config", context: context)
+    }
 
     @Test("the current context gives server, namespace, trust and token")
     func plain() throws {
@@ -30,7 +35,10 @@ import Testing
     @Test("authorities come from data; a token file is relative to the kubeconfig and comes before a token")
     func authorities() throws {
         let pem = "-----BEGIN CERTIFICATE-----"
-        let access = try read(config(cluster: "server: 'https://h', certificate-authority-data: \(Data(pem.utf8).base64EncodedString())", user: "token: abc, tokenFile: t"))
+        let access = try read(
+            config(
+                cluster: "server: 'https://h', certificate-authority-data: \(Data(pem.utf8).base64EncodedString())",
+                user: "token: abc, tokenFile: t"))
         #expect(access.trust == .authorities(Array(pem.utf8)))
         guard case .tokenFile("/etc/k/t") = access.credential else { return #expect(Bool(false), "\(access.credential)") }
     }
@@ -40,25 +48,36 @@ import Testing
         #expect(try read(config(cluster: "server: 'https://h', insecure-skip-tls-verify: \(value)")).trust == .system)
     }
 
-    @Test("what can't be used is refused with what to do: part, user or cluster, words of the advice", arguments: [
-        ("user", "exec: {command: aws}", "exec plugin"), ("user", "auth-provider: {name: gcp}", "auth providers"), ("user", "username: a, password: b", "passwords"),
-        ("user", "token: abc, as: root", "impersonation"), ("user", "token: ''", "is empty"), ("user", "token: \"a\\nb\"", "characters"),
-        ("user", "client-certificate-data: QQ==", "only one of"), ("user", "client-certificate-data: '?', client-key-data: QQ==", "not base64"),
-        ("user", "client-certificate: /nowhere/c.pem, client-key: /nowhere/k.pem", "can't be opened"),
-        ("cluster", "server: 'http://h'", "must be https"), ("cluster", "server: 'https://h/proxy/x'", "with a path"), ("cluster", "server: 'https://h:65536'", "1 to 65535"), ("cluster", "server: 'https://h:0'", "1 to 65535"), ("cluster", "insecure-skip-tls-verify: true", "server must be"),
-        ("cluster", "server: 'https://h', proxy-url: 'http://p'", "proxy-url"), ("cluster", "server: 'https://h', tls-server-name: x", "tls-server-name"),
-        ("cluster", "server: 'https://h', insecure-skip-tls-verify: true, certificate-authority-data: QQ==", "take one away"),
-    ])
+    @Test(
+        "what can't be used is refused with what to do: part, user or cluster, words of the advice",
+        arguments: [
+            ("user", "exec: {command: aws}", "exec plugin"), ("user", "auth-provider: {name: gcp}", "auth providers"),
+            ("user", "username: a, password: b", "passwords"),
+            ("user", "token: abc, as: root", "impersonation"), ("user", "token: ''", "is empty"),
+            ("user", "token: \"a\\nb\"", "characters"),
+            ("user", "client-certificate-data: QQ==", "only one of"),
+            ("user", "client-certificate-data: '?', client-key-data: QQ==", "not base64"),
+            ("user", "client-certificate: /nowhere/c.pem, client-key: /nowhere/k.pem", "can't be opened"),
+            ("cluster", "server: 'http://h'", "must be https"), ("cluster", "server: 'https://h/proxy/x'", "with a path"),
+            ("cluster", "server: 'https://h:65536'", "1 to 65535"), ("cluster", "server: 'https://h:0'", "1 to 65535"),
+            ("cluster", "insecure-skip-tls-verify: true", "server must be"),
+            ("cluster", "server: 'https://h', proxy-url: 'http://p'", "proxy-url"),
+            ("cluster", "server: 'https://h', tls-server-name: x", "tls-server-name"),
+            ("cluster", "server: 'https://h', insecure-skip-tls-verify: true, certificate-authority-data: QQ==", "take one away"),
+        ])
     func refused(_ part: String, _ fields: String, _ advice: String) {
         let text = part == "user" ? config(user: fields) : config(cluster: fields)
         let fault = #expect(throws: ClusterAccessFault.self) { try read(text) }
         #expect(fault?.description.contains(advice) == true, "\(fault?.description ?? "")")
     }
 
-    @Test("a broken file, a missing context and missing entries are told apart", arguments: [
-        ("", "not a YAML mapping"), ("[1]", "not a YAML mapping"), ("a: b", "no current-context"), ("current-context: x", "no context named x"),
-        ("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]", "no cluster named k"),
-    ])
+    @Test(
+        "a broken file, a missing context and missing entries are told apart",
+        arguments: [
+            ("", "not a YAML mapping"), ("[1]", "not a YAML mapping"), ("a: b", "no current-context"),
+            ("current-context: x", "no context named x"),
+            ("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]", "no cluster named k"),
+        ])
     func broken(_ text: String, _ problem: String) {
         let fault = #expect(throws: ClusterAccessFault.self) { try read(text) }
         #expect(fault?.description.contains(problem) == true, "\(fault?.description ?? "")")
@@ -66,10 +85,14 @@ import Testing
 
     @Test("secrets don't show, however they are printed")
     func secrets() throws {
-        let access = try read(config(user: "token: verysecret, client-certificate-data: QUJD, client-key-data: \(Data("keysecret".utf8).base64EncodedString())"))
+        let access = try read(
+            config(
+                user: "token: verysecret, client-certificate-data: QUJD, client-key-data: \(Data("keysecret".utf8).base64EncodedString())"))
         var dumped = ""
         dump(access, to: &dumped)
-        for text in ["\(access)", String(reflecting: access), dumped] { #expect(!text.contains("verysecret") && !text.contains("keysecret"), "\(text)") }
+        for text in ["\(access)", String(reflecting: access), dumped] {
+            #expect(!text.contains("verysecret") && !text.contains("keysecret"), "\(text)")
+        }
     }
 }
 
@@ -85,19 +108,27 @@ import Testing
     @Test("a pod finds its server, namespace, authority and token file")
     func found() async throws {
         try await withFolder(["ca.crt": "CA", "token": "t", "namespace": "team\n"]) { folder in
-            let access = try ClusterAccess.inCluster(environment: ["KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "6443"], folder: folder)
-            #expect(access.server == "https://10.96.0.1:6443" && access.namespace == "team" && access.trust == .authorities(Array("CA".utf8)))
+            let access = try ClusterAccess.inCluster(
+                environment: ["KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "6443"], folder: folder)
+            #expect(
+                access.server == "https://10.96.0.1:6443" && access.namespace == "team" && access.trust == .authorities(Array("CA".utf8)))
             let six = try ClusterAccess.inCluster(environment: ["KUBERNETES_SERVICE_HOST": "fd00::1"], folder: folder)
             #expect(six.server == "https://[fd00::1]:443")
         }
     }
 
-    @Test("what is missing is named", arguments: [
-        (["token": "t"], ["KUBERNETES_SERVICE_HOST": "h"], "ca.crt"), (["ca.crt": "CA"], ["KUBERNETES_SERVICE_HOST": "h"], "token"),
-        (["ca.crt": "CA", "token": "t"], [:], "KUBERNETES_SERVICE_HOST"), (["ca.crt": "CA", "token": "t"], ["KUBERNETES_SERVICE_HOST": "h", "KUBERNETES_SERVICE_PORT": "x"], "KUBERNETES_SERVICE_PORT"),
-        (["ca.crt": "CA", "token": "t"], ["KUBERNETES_SERVICE_HOST": "h", "KUBERNETES_SERVICE_PORT": "0"], "KUBERNETES_SERVICE_PORT"),
-        (["ca.crt": "CA", "token": "t"], ["KUBERNETES_SERVICE_HOST": "h", "KUBERNETES_SERVICE_PORT": "65536"], "KUBERNETES_SERVICE_PORT"),
-    ])
+    @Test(
+        "what is missing is named",
+        arguments: [
+            (["token": "t"], ["KUBERNETES_SERVICE_HOST": "h"], "ca.crt"), (["ca.crt": "CA"], ["KUBERNETES_SERVICE_HOST": "h"], "token"),
+            (["ca.crt": "CA", "token": "t"], [:], "KUBERNETES_SERVICE_HOST"),
+            (["ca.crt": "CA", "token": "t"], ["KUBERNETES_SERVICE_HOST": "h", "KUBERNETES_SERVICE_PORT": "x"], "KUBERNETES_SERVICE_PORT"),
+            (["ca.crt": "CA", "token": "t"], ["KUBERNETES_SERVICE_HOST": "h", "KUBERNETES_SERVICE_PORT": "0"], "KUBERNETES_SERVICE_PORT"),
+            (
+                ["ca.crt": "CA", "token": "t"], ["KUBERNETES_SERVICE_HOST": "h", "KUBERNETES_SERVICE_PORT": "65536"],
+                "KUBERNETES_SERVICE_PORT"
+            ),
+        ])
     func missing(_ files: [String: String], _ environment: [String: String], _ named: String) async throws {
         try await withFolder(files) { folder in
             let fault = #expect(throws: ClusterAccessFault.self) { try ClusterAccess.inCluster(environment: environment, folder: folder) }

@@ -13,18 +13,25 @@ import Testing
         LeaseRecord(holder: holder, durationSeconds: seconds, acquired: .zero, transitions: 3, fence: 3)
     }
 
-    @Test("whose lease, unchanged for how long, and what follows", arguments: [
-        ("", 0, LeaseStep.take), ("me", 0, .renew), ("me", 100, .renew), ("other", 0, .wait(.seconds(15))), ("other", 14, .wait(.seconds(1))), ("other", 15, .take), ("other", 99, .take),
-    ])
+    @Test(
+        "whose lease, unchanged for how long, and what follows",
+        arguments: [
+            ("", 0, LeaseStep.take), ("me", 0, .renew), ("me", 100, .renew), ("other", 0, .wait(.seconds(15))),
+            ("other", 14, .wait(.seconds(1))), ("other", 15, .take), ("other", 99, .take),
+        ])
     func steps(_ holder: String, _ unchangedSeconds: Int, _ step: LeaseStep) {
         #expect(LeaseStep(record(holder), identity: "me", unchangedFor: .seconds(unchangedSeconds)) == step)
     }
 
-    @Test("a timing that would let a lease be taken from a leader that still acts is refused", arguments: [
-        (15, 15, 2), (15, 16, 2), (15, 10, 10), (15, 10, 0), (0, 10, 2), (9_999, 10, 2),
-    ])
+    @Test(
+        "a timing that would let a lease be taken from a leader that still acts is refused",
+        arguments: [
+            (15, 15, 2), (15, 16, 2), (15, 10, 10), (15, 10, 0), (0, 10, 2), (9_999, 10, 2),
+        ])
     func timing(_ durationSeconds: Int, _ deadline: Int, _ retry: Int) {
-        #expect(throws: ClusterAccessFault.self) { try LeaseTiming(durationSeconds: durationSeconds, renewDeadline: .seconds(deadline), retryPeriod: .seconds(retry)) }
+        #expect(throws: ClusterAccessFault.self) {
+            try LeaseTiming(durationSeconds: durationSeconds, renewDeadline: .seconds(deadline), retryPeriod: .seconds(retry))
+        }
     }
 
     @Test("a lease given back may be taken at once, however short it was")
@@ -50,7 +57,9 @@ import Testing
             limits.readTimeout = .seconds(60)
             client = try twin.client(token: token, limits: limits, clock: clock.clock)
             election = LeaseElection(
-                client, .init(namespace: "default", identity: name, wallClock: { LogTime(microseconds: Int64(clock.now / .microseconds(1))) }), seed: 1,
+                client,
+                .init(namespace: "default", identity: name, wallClock: { LogTime(microseconds: Int64(clock.now / .microseconds(1))) }),
+                seed: 1,
                 callbacks: .init(
                     started: { journal.add((clock.now, "\(name) leads \($0.number)")) },
                     stopped: { _ in journal.add((clock.now, "\(name) stops")) }, trouble: { _ in }))
@@ -209,7 +218,9 @@ import Testing
         }
     }
 
-    @Test("a renewal that was written, and whose answer was lost, is no reason to stop, however long the next one takes", arguments: [0, 150] as [Int64])
+    @Test(
+        "a renewal that was written, and whose answer was lost, is no reason to stop, however long the next one takes",
+        arguments: [0, 150] as [Int64])
     func answerLost(milliseconds: Int64) async throws {
         try await withBench { bench in
             bench.a.run()
@@ -224,15 +235,19 @@ import Testing
     /// A lease of an earlier version, whose fence was the number of its transitions.
     private func leave(_ bench: Bench, transitions: Int, annotations: JSONValue? = nil) {
         var lease: JSONValue = [
-            "metadata": ["name": "greenroom", "namespace": "default"], "spec": ["holderIdentity": "", "leaseTransitions": JSONValue(transitions), "leaseDurationSeconds": 1],
+            "metadata": ["name": "greenroom", "namespace": "default"],
+            "spec": ["holderIdentity": "", "leaseTransitions": JSONValue(transitions), "leaseDurationSeconds": 1],
         ]
         if let annotations { lease["metadata"]["annotations"] = annotations }
         bench.twin.seed(.leases, lease)
     }
 
-    @Test("the fence goes on from a lease's annotation, or from an older lease's transitions: annotation, transitions, the fence after", arguments: [
-        (nil, 3_000, 3_001), ("5000", 2, 5_001), ("7", 9, 10), ("none", 4, 5), ("-1", 4, 5), ("18446744073709551615", 4, 5), ("9223372036854775807", 4, 5),
-    ] as [(String?, Int, UInt64)])
+    @Test(
+        "the fence goes on from a lease's annotation, or from an older lease's transitions: annotation, transitions, the fence after",
+        arguments: [
+            (nil, 3_000, 3_001), ("5000", 2, 5_001), ("7", 9, 10), ("none", 4, 5), ("-1", 4, 5), ("18446744073709551615", 4, 5),
+            ("9223372036854775807", 4, 5),
+        ] as [(String?, Int, UInt64)])
     func goesOn(_ annotation: String?, _ transitions: Int, _ fence: UInt64) async throws {
         try await withBench { bench in
             leave(bench, transitions: transitions, annotations: annotation.map { ["greenroom.dev/fence": .string($0), "other": "stays"] })
@@ -252,7 +267,9 @@ import Testing
             bench.a.run()
             try await bench.settle(1)
             #expect(bench.a.election.fence == Fence(71))
-            if isDeleted { bench.twin.delete(.leases, "default", "greenroom") } else {
+            if isDeleted {
+                bench.twin.delete(.leases, "default", "greenroom")
+            } else {
                 bench.twin.edit(.leases, "default", "greenroom") { $0["metadata"]["annotations"] = [:] }
             }
             try await bench.proceed(1, within: .seconds(4)) { false }
@@ -282,8 +299,14 @@ import Testing
         let timing = try LeaseTiming(durationSeconds: 3, renewDeadline: .seconds(2), retryPeriod: .milliseconds(200))
         let elections = ["one", "two"].map { name in
             LeaseElection(
-                cluster.client, .init(namespace: cluster.namespace, name: cluster.prefix, identity: name, timing: timing, wallClock: { LogTime(microseconds: 1_700_000_000_000_000) }),
-                seed: 1, callbacks: .init(started: { journal.add("\(name) leads \($0.number)") }, stopped: { _ in journal.add("\(name) stops") }, trouble: { _ in }))
+                cluster.client,
+                .init(
+                    namespace: cluster.namespace, name: cluster.prefix, identity: name, timing: timing,
+                    wallClock: { LogTime(microseconds: 1_700_000_000_000_000) }),
+                seed: 1,
+                callbacks: .init(
+                    started: { journal.add("\(name) leads \($0.number)") }, stopped: { _ in journal.add("\(name) stops") },
+                    trouble: { _ in }))
         }
         let first = Task { await elections[0].run() }
         try await eventually("one leads") { journal.values.count == 1 }

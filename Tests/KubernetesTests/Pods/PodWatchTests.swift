@@ -26,7 +26,8 @@ import Testing
         let loads = Mutex<[WorkerLoadView]>([])
 
         init(
-            replicas: Int = 2, resources: [TwinResource] = [], user: TwinUser = .admin, hasControllers: Bool = true, clock: MonotonicClock = .real
+            replicas: Int = 2, resources: [TwinResource] = [], user: TwinUser = .admin, hasControllers: Bool = true,
+            clock: MonotonicClock = .real
         ) async throws {
             var configuration = KubernetesTwin.Configuration()
             configuration.controllerNodes = hasControllers ? ["node-a"] : nil
@@ -35,25 +36,36 @@ import Testing
             configuration.users["token"] = user
             twin = try await KubernetesTwin.start(configuration)
             for (node, zone) in [("node-a", "zone-1"), ("node-b", "zone-2")] {
-                twin.seed(.nodes, ["metadata": ["name": .string(node), "labels": ["topology.kubernetes.io/zone": .string(zone)]], "status": ["conditions": [["type": "Ready", "status": "True"]]]])
+                twin.seed(
+                    .nodes,
+                    [
+                        "metadata": ["name": .string(node), "labels": ["topology.kubernetes.io/zone": .string(zone)]],
+                        "status": ["conditions": [["type": "Ready", "status": "True"]]],
+                    ])
             }
             var kubernetes = KubernetesTargets.Configuration(access: twin.access(token: "token"), seed: 5, run: "run-1")
             kubernetes.limits = .quick
             kubernetes.clock = clock
             targets = try KubernetesTargets(kubernetes, logger: .silent, holdsActor: { [busy] in busy.contains($0) })
-            twin.seed(.workerPools, ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": JSONValue(replicas)], "status": ["replicas": 0]])
+            twin.seed(
+                .workerPools,
+                ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": JSONValue(replicas)], "status": ["replicas": 0]])
         }
 
         var pool: ActuatedPool {
-            ActuatedPool(name: "ns/pool", target: ScaleTarget(apiVersion: "ate.dev/v1alpha1", kind: "WorkerPool", name: "pool"), slotsPerWorker: 2, drainTimeoutSeconds: 60)
+            ActuatedPool(
+                name: "ns/pool", target: ScaleTarget(apiVersion: "ate.dev/v1alpha1", kind: "WorkerPool", name: "pool"), slotsPerWorker: 2,
+                drainTimeoutSeconds: 60)
         }
         var pods: [String] { twin.objects(.pods, "ns").map(\.name).sorted() }
 
         func pool(
-            _ name: String, _ kind: String, _ apiVersion: String, target: String? = nil, slots: Int = 1, selector: WorkerSelector? = nil, isScaled: Bool = true
+            _ name: String, _ kind: String, _ apiVersion: String, target: String? = nil, slots: Int = 1, selector: WorkerSelector? = nil,
+            isScaled: Bool = true
         ) -> ActuatedPool {
             ActuatedPool(
-                name: "ns/\(name)", target: ScaleTarget(apiVersion: apiVersion, kind: kind, name: target ?? name), slotsPerWorker: slots, drainTimeoutSeconds: 60,
+                name: "ns/\(name)", target: ScaleTarget(apiVersion: apiVersion, kind: kind, name: target ?? name), slotsPerWorker: slots,
+                drainTimeoutSeconds: 60,
                 workerSelector: selector, isScaled: isScaled)
         }
 
@@ -61,10 +73,14 @@ import Testing
         func ready(_ name: String, node: String = "node-a", slots: Int = 1, zone: String = "zone-1", ip: String = "10.0.0.9") -> String {
             #"worker.ready ns/\#(name) {"node":"\#(node)","slots":\#(slots),"zone":"\#(zone)","ip":"\#(ip)","uid":"\#(uid(name))"}"#
         }
-        func gone(_ name: String, _ reason: String, uid: String) -> String { #"worker.gone ns/\#(name) {"reason":"\#(reason)","uid":"\#(uid)"}"# }
+        func gone(_ name: String, _ reason: String, uid: String) -> String {
+            #"worker.gone ns/\#(name) {"reason":"\#(reason)","uid":"\#(uid)"}"#
+        }
         func uid(_ pod: String) -> String { twin.object(.pods, "ns", pod)?.uid ?? "" }
 
-        func run(known: [String] = [], problem: TargetProblem? = nil, _ pools: [ActuatedPool]? = nil, leftOver: [String: [String]] = [:]) async {
+        func run(known: [String] = [], problem: TargetProblem? = nil, _ pools: [ActuatedPool]? = nil, leftOver: [String: [String]] = [:])
+            async
+        {
             let watches = targets.watches(
                 append: { [self] batch in
                     let mustFail = appendFailures.withLock { count in
@@ -74,7 +90,9 @@ import Testing
                     if mustFail { throw NeverHappened(what: "the log is full") }
                     for line in batch.lines { events.add(line) }
                     for id in batch.ids { ids.add(id) }
-                    for event in batch.events where event.kind == .workerReady { homes.add("\(batch.text(event.subject)) \(batch.text(event.pool))") }
+                    for event in batch.events where event.kind == .workerReady {
+                        homes.add("\(batch.text(event.subject)) \(batch.text(event.pool))")
+                    }
                 },
                 standing: { _ in .init(workers: known, problem: problem) }, loads: { [self] _ in loads.withLock { $0 } })
             self.watches.withLock { $0 = watches }
@@ -97,7 +115,8 @@ import Testing
     }
 
     private func withBench(
-        replicas: Int = 2, resources: [TwinResource] = [], user: TwinUser = .admin, hasControllers: Bool = true, clock: MonotonicClock = .real,
+        replicas: Int = 2, resources: [TwinResource] = [], user: TwinUser = .admin, hasControllers: Bool = true,
+        clock: MonotonicClock = .real,
         _ body: (Bench) async throws -> Void
     ) async throws {
         let bench = try await Bench(replicas: replicas, resources: resources, user: user, hasControllers: hasControllers, clock: clock)
@@ -153,7 +172,9 @@ import Testing
             try await bench.says(bench.gone(name, "its node node-a is lost", uid: bench.uid(name)))
             bench.events.clear()
             bench.twin.makeReady(pod: name, "ns", node: "node-a")
-            try await eventually("back: \(bench.events.values)") { bench.events.values.contains { $0.hasPrefix("worker.ready ns/\(name)") } }
+            try await eventually("back: \(bench.events.values)") {
+                bench.events.values.contains { $0.hasPrefix("worker.ready ns/\(name)") }
+            }
         }
     }
 
@@ -164,8 +185,13 @@ import Testing
             for name in [one, two] { bench.twin.makeReady(pod: name, "ns", node: "node-a") }
             await bench.run(known: ["ns/\(one)", "ns/pool-of-old"])
             try await bench.says(#"worker.gone ns/pool-of-old {"reason":"its pod is gone"}"#)
-            try await eventually("both are known, and watched") { bench.events.values.count { $0.hasPrefix("worker.ready") } == 2 && bench.twin.watchers == 2 }
-            bench.twin.inject(TwinFault(.respond(status: 410, body: #"{"kind":"Status","code":410,"reason":"Expired"}"#)) { $0.isWatch && $0.path.hasSuffix("/pods") })
+            try await eventually("both are known, and watched") {
+                bench.events.values.count { $0.hasPrefix("worker.ready") } == 2 && bench.twin.watchers == 2
+            }
+            bench.twin.inject(
+                TwinFault(.respond(status: 410, body: #"{"kind":"Status","code":410,"reason":"Expired"}"#)) {
+                    $0.isWatch && $0.path.hasSuffix("/pods")
+                })
             bench.twin.endWatches(cut: true)
             let uid = bench.uid(two)
             bench.twin.delete(.pods, "ns", two)
@@ -212,8 +238,15 @@ import Testing
             let own = bench.pods[0]
             let labels = bench.twin.object(.pods, "ns", own)?.metadata["labels"] ?? [:]
             bench.twin.seed(.pods, Self.pod("bare-0", labels))
-            bench.twin.seed(.deployments, ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "web"]]]])
-            bench.twin.seed(.deployments, ["metadata": ["name": "web-canary", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "web", "track": "canary"]]]])
+            bench.twin.seed(
+                .deployments,
+                ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "web"]]]])
+            bench.twin.seed(
+                .deployments,
+                [
+                    "metadata": ["name": "web-canary", "namespace": "ns"],
+                    "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "web", "track": "canary"]]],
+                ])
             bench.twin.seed(.pods, Self.pod("bare-1", ["app": "web"]))
             makeAllReady(bench)
             await bench.run([bench.pool, bench.pool("web", "Deployment", "apps/v1")])
@@ -232,11 +265,38 @@ import Testing
     @Test("owners are followed over kinds that nobody knows beforehand")
     func strangeOwners() async throws {
         try await withBench(replicas: 0, resources: [Self.widgets, Self.gadgets]) { bench in
-            bench.twin.seed(Self.widgets, ["metadata": ["name": "w", "namespace": "ns", "uid": "widget-1"], "spec": ["replicas": 1], "status": ["replicas": 1]])
-            bench.twin.seed(Self.gadgets, ["metadata": ["name": "g", "namespace": "ns", "uid": "gadget-1", "ownerReferences": [["apiVersion": "example.com/v1", "kind": "Widget", "name": "w", "uid": "widget-1", "controller": true]]]])
-            bench.twin.seed(Self.gadgets, ["metadata": ["name": "other", "namespace": "ns", "uid": "gadget-2", "ownerReferences": [["apiVersion": "example.com/v1", "kind": "Widget", "name": "w", "uid": "widget-0", "controller": true]]]])
+            bench.twin.seed(
+                Self.widgets,
+                ["metadata": ["name": "w", "namespace": "ns", "uid": "widget-1"], "spec": ["replicas": 1], "status": ["replicas": 1]])
+            bench.twin.seed(
+                Self.gadgets,
+                [
+                    "metadata": [
+                        "name": "g", "namespace": "ns", "uid": "gadget-1",
+                        "ownerReferences": [
+                            ["apiVersion": "example.com/v1", "kind": "Widget", "name": "w", "uid": "widget-1", "controller": true]
+                        ],
+                    ]
+                ])
+            bench.twin.seed(
+                Self.gadgets,
+                [
+                    "metadata": [
+                        "name": "other", "namespace": "ns", "uid": "gadget-2",
+                        "ownerReferences": [
+                            ["apiVersion": "example.com/v1", "kind": "Widget", "name": "w", "uid": "widget-0", "controller": true]
+                        ],
+                    ]
+                ])
             for (pod, gadget, uid) in [("mine", "g", "gadget-1"), ("other", "other", "gadget-2"), ("stale", "g", "gadget-0")] {
-                bench.twin.seed(.pods, Self.pod(pod, [:], owner: ["apiVersion": "example.com/v1", "kind": "Gadget", "name": .string(gadget), "uid": .string(uid), "controller": true]))
+                bench.twin.seed(
+                    .pods,
+                    Self.pod(
+                        pod, [:],
+                        owner: [
+                            "apiVersion": "example.com/v1", "kind": "Gadget", "name": .string(gadget), "uid": .string(uid),
+                            "controller": true,
+                        ]))
             }
             await bench.run([bench.pool("w", "Widget", "example.com/v1")])
             try await bench.says(bench.ready("mine"))
@@ -248,10 +308,15 @@ import Testing
     @Test("a target whose pods can't be told is told so, with what to do, until they can; workerSelector names them")
     func untold() async throws {
         try await withBench(replicas: 0, resources: [Self.widgets]) { bench in
-            bench.twin.seed(Self.widgets, ["metadata": ["name": "w", "namespace": "ns"], "spec": ["replicas": 1], "status": ["replicas": 1]])
+            bench.twin.seed(
+                Self.widgets, ["metadata": ["name": "w", "namespace": "ns"], "spec": ["replicas": 1], "status": ["replicas": 1]])
             bench.twin.seed(.pods, Self.pod("a", ["app": "w"]))
             await bench.run([bench.pool("w", "Widget", "example.com/v1")])
-            try await eventually("told: \(bench.events.values)") { bench.events.values.contains { $0.contains(#""reason":"PodsNotFound""#) && $0.contains("workerSelector") && $0.contains(#""specReplicas":1"#) } }
+            try await eventually("told: \(bench.events.values)") {
+                bench.events.values.contains {
+                    $0.contains(#""reason":"PodsNotFound""#) && $0.contains("workerSelector") && $0.contains(#""specReplicas":1"#)
+                }
+            }
             await bench.follow([bench.pool("w", "Widget", "example.com/v1", selector: WorkerSelector("app=w"))])
             try await bench.says(bench.ready("a"))
             try await bench.says(#"pool.observed ns/w {"specReplicas":1,"readyReplicas":1}"#)
@@ -265,10 +330,17 @@ import Testing
             await bench.run()
             for message in ["0/1 nodes", "0/2 nodes"] {
                 bench.twin.edit(.pods, "ns", pod) {
-                    $0["status"] = ["phase": "Pending", "conditions": [["type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": .string(message)]]]
+                    $0["status"] = [
+                        "phase": "Pending",
+                        "conditions": [
+                            ["type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": .string(message)]
+                        ],
+                    ]
                 }
             }
-            try await eventually("told: \(bench.events.values)") { bench.events.values.contains { $0.contains("isn't ready: Unschedulable: no node takes it: 0/") } }
+            try await eventually("told: \(bench.events.values)") {
+                bench.events.values.contains { $0.contains("isn't ready: Unschedulable: no node takes it: 0/") }
+            }
             bench.twin.makeReady(pod: pod, "ns", node: "node-a", ip: "10.0.0.9")
             try await bench.says(bench.ready(pod, slots: 2))
             #expect(bench.events.values.count { $0.hasPrefix("scale.failed") } == 1)
@@ -283,26 +355,45 @@ import Testing
             await bench.run()
             try await bench.says(#"pool.observed ns/pool {"specReplicas":2,"readyReplicas":0}"#)
             for seconds in [10, 20, 40] {
-                bench.twin.edit(.pods, "ns", one) { $0["status"]["containerStatuses"] = [Self.waiting("CrashLoopBackOff", "back-off \(seconds)s")] }
+                bench.twin.edit(.pods, "ns", one) {
+                    $0["status"]["containerStatuses"] = [Self.waiting("CrashLoopBackOff", "back-off \(seconds)s")]
+                }
             }
-            try await eventually("told: \(bench.events.values)") { bench.events.values.contains { $0.contains(#""reason":"WorkersFailing""#) && $0.contains("1 of 2 pods") && $0.contains(one) && $0.contains("kubectl describe pod") } }
+            try await eventually("told: \(bench.events.values)") {
+                bench.events.values.contains {
+                    $0.contains(#""reason":"WorkersFailing""#) && $0.contains("1 of 2 pods") && $0.contains(one)
+                        && $0.contains("kubectl describe pod")
+                }
+            }
             bench.twin.edit(.pods, "ns", two) { $0["status"] = ["phase": "Failed", "reason": "OutOfcpu"] }
-            try await eventually("told: \(bench.events.values)") { bench.events.values.contains { $0.contains("its pod failed: OutOfcpu") && $0.contains(#""start":"ns/\#(two)""#) } }
+            try await eventually("told: \(bench.events.values)") {
+                bench.events.values.contains { $0.contains("its pod failed: OutOfcpu") && $0.contains(#""start":"ns/\#(two)""#) }
+            }
             #expect(bench.events.values.count { $0.hasPrefix("scale.failed") && $0.contains("CrashLoopBackOff") } == 1)
             bench.twin.makeReady(pod: one, "ns", node: "node-a")
-            try await eventually("taken back: \(bench.events.values)") { bench.events.values.last { $0.hasPrefix("pool.observed") } == #"pool.observed ns/pool {"specReplicas":2,"readyReplicas":1}"# }
+            try await eventually("taken back: \(bench.events.values)") {
+                bench.events.values.last { $0.hasPrefix("pool.observed") } == #"pool.observed ns/pool {"specReplicas":2,"readyReplicas":1}"#
+            }
         }
     }
 
     private static func waiting(_ reason: String, _ message: String) -> JSONValue {
-        ["name": "c", "ready": false, "restartCount": 5, "state": ["waiting": ["reason": .string(reason), "message": .string(message)]], "lastState": ["terminated": ["exitCode": 1, "reason": "Error"]]]
+        [
+            "name": "c", "ready": false, "restartCount": 5, "state": ["waiting": ["reason": .string(reason), "message": .string(message)]],
+            "lastState": ["terminated": ["exitCode": 1, "reason": "Error"]],
+        ]
     }
 
     @Test("each pool of one target is told of it, though nothing of the target changed in between")
     func sharedTarget() async throws {
         try await withBench(replicas: 0) { bench in
             let deployment: (String) -> ActuatedPool = { bench.pool($0, "Deployment", "apps/v1", target: "web") }
-            bench.twin.seed(.deployments, ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 0, "selector": ["matchLabels": ["app": "web"]]], "status": ["replicas": 0, "readyReplicas": 0]])
+            bench.twin.seed(
+                .deployments,
+                [
+                    "metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 0, "selector": ["matchLabels": ["app": "web"]]],
+                    "status": ["replicas": 0, "readyReplicas": 0],
+                ])
             await bench.run([deployment("one")])
             try await bench.says(#"pool.observed ns/one {"specReplicas":0,"readyReplicas":0}"#)
             await bench.follow([deployment("two")])
@@ -317,14 +408,28 @@ import Testing
         let clock = ManualClock()
         try await withBench(replicas: 0, clock: clock.clock) { bench in
             func deployment(_ uid: String, _ selector: JSONValue) -> JSONValue {
-                ["metadata": ["name": "web", "namespace": "ns", "uid": .string(uid)], "spec": ["replicas": 1, "selector": selector], "status": ["replicas": 1]]
+                [
+                    "metadata": ["name": "web", "namespace": "ns", "uid": .string(uid)], "spec": ["replicas": 1, "selector": selector],
+                    "status": ["replicas": 1],
+                ]
             }
-            func owner(_ uid: String) -> JSONValue { [["apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": .string(uid), "controller": true]] }
+            func owner(_ uid: String) -> JSONValue {
+                [["apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": .string(uid), "controller": true]]
+            }
             // Without labels to match the twin's controller makes nothing of it: who owns what is written here.
             let selector: JSONValue = ["matchExpressions": [["key": "app", "operator": "Exists"]]]
             bench.twin.seed(.deployments, deployment("web-1", selector))
-            bench.twin.seed(.pods, Self.pod("web-0-a", ["app": "web"], owner: ["apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-0", "uid": "set-1", "controller": true]))
-            bench.twin.seed(.replicaSets, ["metadata": ["name": "web-0", "namespace": "ns", "uid": "set-1", "ownerReferences": owner("web-1")], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "web"]]]])
+            bench.twin.seed(
+                .pods,
+                Self.pod(
+                    "web-0-a", ["app": "web"],
+                    owner: ["apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-0", "uid": "set-1", "controller": true]))
+            bench.twin.seed(
+                .replicaSets,
+                [
+                    "metadata": ["name": "web-0", "namespace": "ns", "uid": "set-1", "ownerReferences": owner("web-1")],
+                    "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "web"]]],
+                ])
             await bench.run([bench.pool("web", "Deployment", "apps/v1")])
             let ready = bench.ready("web-0-a")
             try await bench.says(ready)
@@ -332,7 +437,9 @@ import Testing
             bench.twin.edit(.replicaSets, "ns", "web-0") { $0["metadata"]["ownerReferences"] = .null }
             bench.twin.delete(.deployments, "ns", "web")
             bench.twin.seed(.deployments, deployment("web-2", selector))
-            try await eventually("no longer its: \(bench.events.values)") { bench.events.values.contains { $0.hasPrefix("worker.draining ns/web-0-a") } }
+            try await eventually("no longer its: \(bench.events.values)") {
+                bench.events.values.contains { $0.hasPrefix("worker.draining ns/web-0-a") }
+            }
             bench.twin.edit(.replicaSets, "ns", "web-0") { $0["metadata"]["ownerReferences"] = owner("web-2") }
             try await eventually("its again: \(bench.events.values)", within: .seconds(10)) {
                 clock.advance(.seconds(1))
@@ -362,7 +469,9 @@ import Testing
         try await withBench(replicas: 1, user: user) { bench in
             makeAllReady(bench)
             await bench.run()
-            try await eventually("told: \(bench.events.values)") { bench.events.values.contains { $0.contains(#""reason":"PodsNotFound""#) && $0.contains("replicasets.apps") } }
+            try await eventually("told: \(bench.events.values)") {
+                bench.events.values.contains { $0.contains(#""reason":"PodsNotFound""#) && $0.contains("replicasets.apps") }
+            }
             #expect(!bench.events.values.contains { $0.hasPrefix("worker.ready") })
         }
     }
@@ -370,7 +479,12 @@ import Testing
     // MARK: - Several policies and one target
 
     private func deployment(_ bench: Bench, _ name: String, replicas: Int) throws -> [String] {
-        bench.twin.seed(.deployments, ["metadata": ["name": .string(name), "namespace": "ns"], "spec": ["replicas": JSONValue(replicas), "selector": ["matchLabels": ["app": .string(name)]]]])
+        bench.twin.seed(
+            .deployments,
+            [
+                "metadata": ["name": .string(name), "namespace": "ns"],
+                "spec": ["replicas": JSONValue(replicas), "selector": ["matchLabels": ["app": .string(name)]]],
+            ])
         makeAllReady(bench)
         return bench.pods.filter { $0.hasPrefix("\(name)-") }
     }
@@ -387,7 +501,10 @@ import Testing
             bench.twin.edit(.pods, "ns", pods[0]) { $0["metadata"]["annotations"][Mark.slots] = "3" }
             try await bench.says(bench.ready(pods[0], slots: 3))
             #expect(Set(bench.homes.values.map { $0.split(separator: " ")[1] }) == ["ns/web"])
-            #expect(!bench.events.values.contains { $0.hasPrefix("worker.gone") || $0.hasPrefix("worker.draining") || $0.contains("PodsNotFound") }, "\(bench.events.values)")
+            #expect(
+                !bench.events.values.contains {
+                    $0.hasPrefix("worker.gone") || $0.hasPrefix("worker.draining") || $0.contains("PodsNotFound")
+                }, "\(bench.events.values)")
         }
     }
 
@@ -404,11 +521,15 @@ import Testing
             #expect(bench.events.values.contains { $0.hasPrefix("worker.draining ns/\(pods[0]) ") })
             #expect(!bench.events.values.contains { $0.hasPrefix("worker.gone ns/\(pods[0]) ") }, "\(bench.events.values)")
             bench.busy.set("ns/\(pods[0])", false)
-            try await eventually("so did the other: \(bench.homes.values)", within: .seconds(10)) { bench.homes.values.contains("ns/\(pods[0]) ns/web") }
+            try await eventually("so did the other: \(bench.homes.values)", within: .seconds(10)) {
+                bench.homes.values.contains("ns/\(pods[0]) ns/web")
+            }
         }
     }
 
-    @Test("a policy that is renamed takes over idle workers; a busy one drains where it is, lives, and follows once it is empty", arguments: [true, false])
+    @Test(
+        "a policy that is renamed takes over idle workers; a busy one drains where it is, lives, and follows once it is empty",
+        arguments: [true, false])
     func renamed(_ isRestarted: Bool) async throws {
         try await withBench(replicas: 0) { bench in
             let pods = try deployment(bench, "web", replicas: 2)
@@ -424,17 +545,23 @@ import Testing
                 await bench.follow([two])
             }
             func count(_ kind: String, _ pod: String) -> Int { bench.events.values.count { $0.hasPrefix("worker.\(kind) ns/\(pod) ") } }
-            try await eventually("the idle one is gone from the one: \(bench.events.values)", within: .seconds(10)) { count("gone", pods[1]) == 1 && bench.homes.values.last == "ns/\(pods[1]) ns/two" }
-            #expect(count("draining", pods[1]) == 1 && count("draining", pods[0]) == 1 && count("gone", pods[0]) == 0, "\(bench.events.values)")
+            try await eventually("the idle one is gone from the one: \(bench.events.values)", within: .seconds(10)) {
+                count("gone", pods[1]) == 1 && bench.homes.values.last == "ns/\(pods[1]) ns/two"
+            }
+            #expect(
+                count("draining", pods[1]) == 1 && count("draining", pods[0]) == 1 && count("gone", pods[0]) == 0, "\(bench.events.values)")
             bench.busy.set("ns/\(pods[0])", false)
-            try await eventually("so is the other: \(bench.events.values)", within: .seconds(10)) { count("gone", pods[0]) == 1 && bench.homes.values.last == "ns/\(pods[0]) ns/two" }
+            try await eventually("so is the other: \(bench.events.values)", within: .seconds(10)) {
+                count("gone", pods[0]) == 1 && bench.homes.values.last == "ns/\(pods[0]) ns/two"
+            }
             #expect(!bench.events.values.contains { $0.contains("PodsNotFound") })
             let ids = bench.ids.values.filter { $0.hasSuffix("-gone") || $0.hasSuffix("-draining") }
             #expect(Set(ids).count == ids.count)
         }
     }
 
-    @Test("a worker that the policy's workerSelector no longer takes drains, and is none once it is empty; it comes back where it fits again")
+    @Test(
+        "a worker that the policy's workerSelector no longer takes drains, and is none once it is empty; it comes back where it fits again")
     func narrowedBusy() async throws {
         try await withBench(replicas: 0) { bench in
             let pods = try deployment(bench, "web", replicas: 3)
@@ -446,14 +573,17 @@ import Testing
             await bench.follow([bench.pool("web", "Deployment", "apps/v1", selector: WorkerSelector("tier=fast"))])
             func count(_ kind: String, _ pod: String) -> Int { bench.events.values.count { $0.hasPrefix("worker.\(kind) ns/\(pod) ") } }
             try await eventually("the idle one is none any more: \(bench.events.values)") { count("gone", pods[1]) == 1 }
-            #expect(count("draining", pods[0]) == 1 && count("gone", pods[0]) == 0 && count("draining", pods[2]) == 0, "\(bench.events.values)")
+            #expect(
+                count("draining", pods[0]) == 1 && count("gone", pods[0]) == 0 && count("draining", pods[2]) == 0, "\(bench.events.values)")
             bench.twin.edit(.pods, "ns", pods[0]) { $0["metadata"]["labels"]["tier"] = "fast" }
             try await eventually("back: \(bench.events.values)") { count("ready", pods[0]) == 2 }
             #expect(count("gone", pods[0]) == 0)
         }
     }
 
-    @Test("a target that belongs to one that another policy scales is refused by name, and has no workers; it is free once that policy is gone")
+    @Test(
+        "a target that belongs to one that another policy scales is refused by name, and has no workers; it is free once that policy is gone"
+    )
     func nested() async throws {
         try await withBench(replicas: 1) { bench in
             makeAllReady(bench)
@@ -464,7 +594,10 @@ import Testing
             try await eventually("a worker of it: \(bench.homes.values)") { bench.homes.values == ["ns/\(name) ns/inner"] }
             await bench.follow([inner, bench.pool])
             func isRefused() -> Bool {
-                bench.events.values.contains { $0.hasPrefix("pool.observed ns/inner ") && $0.contains(#""reason":"TargetNested""#) && $0.contains("belongs to WorkerPool ns/pool, which the policy ns/pool scales") }
+                bench.events.values.contains {
+                    $0.hasPrefix("pool.observed ns/inner ") && $0.contains(#""reason":"TargetNested""#)
+                        && $0.contains("belongs to WorkerPool ns/pool, which the policy ns/pool scales")
+                }
             }
             try await eventually("refused: \(bench.events.values)") { isRefused() }
             try await eventually("the outer one's: \(bench.homes.values)") { bench.homes.values.last == "ns/\(name) ns/pool" }
@@ -474,11 +607,15 @@ import Testing
                 fault = nil
             } catch { fault = error }
             guard case .refused(let why) = fault else { return #expect(Bool(false), "\(fault as Any)") }
-            #expect(why.contains("which the policy ns/pool scales") && bench.twin.object(.deployments, "ns", "pool-deployment")?["spec"]["replicas"].int == 1)
+            #expect(
+                why.contains("which the policy ns/pool scales")
+                    && bench.twin.object(.deployments, "ns", "pool-deployment")?["spec"]["replicas"].int == 1)
             #expect(bench.twin.object(.deployments, "ns", "pool-deployment")?.annotations[Mark.fence] == nil)
             bench.events.clear()
             await bench.follow([inner])
-            try await eventually("free: \(bench.events.values)") { bench.events.values.contains { $0.hasPrefix("pool.observed ns/inner ") && !$0.contains("problem") } }
+            try await eventually("free: \(bench.events.values)") {
+                bench.events.values.contains { $0.hasPrefix("pool.observed ns/inner ") && !$0.contains("problem") }
+            }
             try await eventually("its own again: \(bench.homes.values)") { bench.homes.values.last == "ns/\(name) ns/inner" }
         }
     }
@@ -490,16 +627,23 @@ import Testing
         try await withBench(replicas: 0, resources: [Self.widgets, Self.gadgets]) { bench in
             bench.twin.seed(Self.gadgets, ["metadata": ["name": "g", "namespace": "ns"], "spec": ["replicas": 1]])
             await bench.run([
-                bench.pool("nokind", "Nothing", "example.com/v1"), bench.pool("nogroup", "X", "nobody.example/v1"), bench.pool("g", "Gadget", "example.com/v1"),
+                bench.pool("nokind", "Nothing", "example.com/v1"), bench.pool("nogroup", "X", "nobody.example/v1"),
+                bench.pool("g", "Gadget", "example.com/v1"),
                 bench.pool("w", "Widget", "example.com/v1"),
             ])
             func tells(_ pool: String, _ reason: String, _ words: String) -> Bool {
-                bench.events.values.contains { $0.hasPrefix("pool.observed ns/\(pool) ") && $0.contains(#""reason":"\#(reason)""#) && $0.contains(words) }
+                bench.events.values.contains {
+                    $0.hasPrefix("pool.observed ns/\(pool) ") && $0.contains(#""reason":"\#(reason)""#) && $0.contains(words)
+                }
             }
-            try await eventually("no kind") { tells("nokind", "TargetNotScalable", "no kind Nothing") && tells("nogroup", "TargetNotScalable", "serves no nobody.example/v1") }
+            try await eventually("no kind") {
+                tells("nokind", "TargetNotScalable", "no kind Nothing")
+                    && tells("nogroup", "TargetNotScalable", "serves no nobody.example/v1")
+            }
             try await eventually("no scale") { tells("g", "TargetNotScalable", "no /scale") }
             try await eventually("no object") { tells("w", "TargetNotFound", "Widget ns/w doesn't exist") }
-            bench.twin.seed(Self.widgets, ["metadata": ["name": "w", "namespace": "ns"], "spec": ["replicas": 0], "status": ["replicas": 0]])
+            bench.twin.seed(
+                Self.widgets, ["metadata": ["name": "w", "namespace": "ns"], "spec": ["replicas": 0], "status": ["replicas": 0]])
             try await bench.says(#"pool.observed ns/w {"specReplicas":0,"readyReplicas":0}"#)
             bench.twin.delete(Self.widgets, "ns", "w")
             bench.events.clear()
@@ -510,7 +654,9 @@ import Testing
     @Test("what the log says is wrong with a target is taken back by a later run")
     func problemOfOld() async throws {
         try await withBench(replicas: 0) { bench in
-            bench.twin.seed(.deployments, ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 0, "selector": ["matchLabels": ["app": "web"]]]])
+            bench.twin.seed(
+                .deployments,
+                ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 0, "selector": ["matchLabels": ["app": "web"]]]])
             await bench.run(problem: TargetProblem(reason: TargetProblem.notFound, text: "x"), [bench.pool("web", "Deployment", "apps/v1")])
             try await bench.says(#"pool.observed ns/web {"specReplicas":0,"readyReplicas":0}"#)
             #expect(bench.ids.values.allSatisfy { $0.hasPrefix("run-1") }, "an id of its own: \(bench.ids.values)")
@@ -520,7 +666,14 @@ import Testing
     @Test("a target made anew under its name, with another selector, is followed at once", arguments: [true, false])
     func madeAnew(_ isUnseen: Bool) async throws {
         try await withBench(replicas: 0) { bench in
-            func seed(_ app: String) { bench.twin.seed(.deployments, ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": .string(app)]]]]) }
+            func seed(_ app: String) {
+                bench.twin.seed(
+                    .deployments,
+                    [
+                        "metadata": ["name": "web", "namespace": "ns"],
+                        "spec": ["replicas": 1, "selector": ["matchLabels": ["app": .string(app)]]],
+                    ])
+            }
             seed("one")
             makeAllReady(bench)
             await bench.run([bench.pool("web", "Deployment", "apps/v1")])
@@ -540,18 +693,39 @@ import Testing
     @Test("workers of a target that is deleted take no more while their pods are there; their pods' costs go on telling who is busy")
     func deleted() async throws {
         try await withBench(replicas: 0, hasControllers: false) { bench in
-            func owner(_ kind: String, _ name: String, _ uid: String) -> JSONValue { ["apiVersion": "apps/v1", "kind": .string(kind), "name": .string(name), "uid": .string(uid), "controller": true] }
-            bench.twin.seed(.deployments, ["metadata": ["name": "web", "namespace": "ns", "uid": "web-1"], "spec": ["replicas": 2, "selector": ["matchLabels": ["app": "web"]]], "status": ["replicas": 2]])
-            bench.twin.seed(.replicaSets, ["metadata": ["name": "web-0", "namespace": "ns", "uid": "set-1", "ownerReferences": [owner("Deployment", "web", "web-1")]], "spec": ["replicas": 2]])
+            func owner(_ kind: String, _ name: String, _ uid: String) -> JSONValue {
+                ["apiVersion": "apps/v1", "kind": .string(kind), "name": .string(name), "uid": .string(uid), "controller": true]
+            }
+            bench.twin.seed(
+                .deployments,
+                [
+                    "metadata": ["name": "web", "namespace": "ns", "uid": "web-1"],
+                    "spec": ["replicas": 2, "selector": ["matchLabels": ["app": "web"]]], "status": ["replicas": 2],
+                ])
+            bench.twin.seed(
+                .replicaSets,
+                [
+                    "metadata": [
+                        "name": "web-0", "namespace": "ns", "uid": "set-1", "ownerReferences": [owner("Deployment", "web", "web-1")],
+                    ], "spec": ["replicas": 2],
+                ])
             for name in ["a", "b"] { bench.twin.seed(.pods, Self.pod(name, ["app": "web"], owner: owner("ReplicaSet", "web-0", "set-1"))) }
-            func load(_ used: Int) { bench.loads.withLock { $0 = ["a", "b"].map { WorkerLoadView(namespace: "ns", name: "ns/\($0)", used: $0 == "a" ? used : 0, snapshotBytes: 0) } } }
+            func load(_ used: Int) {
+                bench.loads.withLock {
+                    $0 = ["a", "b"].map { WorkerLoadView(namespace: "ns", name: "ns/\($0)", used: $0 == "a" ? used : 0, snapshotBytes: 0) }
+                }
+            }
             func cost(_ name: String) -> String? { bench.twin.object(.pods, "ns", name)?.annotations[Mark.deletionCost] }
             load(0)
             await bench.run([bench.pool("web", "Deployment", "apps/v1")])
             for name in ["a", "b"] { try await bench.says(bench.ready(name)) }
             try await eventually("ranked") { cost("a") == "-900" && cost("b") == "-900" }
             bench.twin.delete(.deployments, "ns", "web")
-            for name in ["a", "b"] { try await bench.says(#"worker.draining ns/\#(name) {"reason":"Deployment ns/web, its pool's target, doesn't exist","uid":"\#(bench.uid(name))"}"#) }
+            for name in ["a", "b"] {
+                try await bench.says(
+                    #"worker.draining ns/\#(name) {"reason":"Deployment ns/web, its pool's target, doesn't exist","uid":"\#(bench.uid(name))"}"#
+                )
+            }
             // One that was promised an actor before.
             load(1)
             try await eventually("busy, of a target that is gone: \(cost("a") ?? "")") { cost("a") == "1001" && cost("b") == "-900" }
@@ -562,7 +736,9 @@ import Testing
     @Test("a pod that comes again under its name is another worker: the first is gone by its uid, the second is ready by its own")
     func sameName() async throws {
         try await withBench(replicas: 0) { bench in
-            bench.twin.seed(.statefulSets, ["metadata": ["name": "box", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "box"]]]])
+            bench.twin.seed(
+                .statefulSets,
+                ["metadata": ["name": "box", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "box"]]]])
             makeAllReady(bench)
             await bench.run([bench.pool("box", "StatefulSet", "apps/v1")])
             let (first, uid) = (bench.ready("box-0"), bench.uid("box-0"))
@@ -584,7 +760,12 @@ import Testing
             let name = bench.pods[0]
             try await bench.says(bench.ready(name))
             bench.twin.edit(.sandboxes, "ns", name) {
-                $0["metadata"]["ownerReferences"] = [["apiVersion": "extensions.agents.x-k8s.io/v1beta1", "kind": "SandboxClaim", "name": "c", "uid": "claim", "controller": true]]
+                $0["metadata"]["ownerReferences"] = [
+                    [
+                        "apiVersion": "extensions.agents.x-k8s.io/v1beta1", "kind": "SandboxClaim", "name": "c", "uid": "claim",
+                        "controller": true,
+                    ]
+                ]
                 $0["metadata"]["labels"] = [:]
             }
             try await bench.says(bench.gone(name, "its pod no longer belongs to the pool's target", uid: bench.uid(name)))
@@ -616,7 +797,9 @@ import Testing
     @Test("a worker whose policy comes back, or gets another target, isn't announced twice, and drains where it isn't the target's")
     func policyBack() async throws {
         try await withBench(replicas: 1) { bench in
-            bench.twin.seed(.deployments, ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 0, "selector": ["matchLabels": ["app": "web"]]]])
+            bench.twin.seed(
+                .deployments,
+                ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 0, "selector": ["matchLabels": ["app": "web"]]]])
             makeAllReady(bench)
             await bench.run()
             let name = bench.pods[0]
@@ -624,7 +807,8 @@ import Testing
             await bench.follow([])
             await bench.follow([bench.pool])
             await bench.follow([bench.pool("pool", "Deployment", "apps/v1", target: "web", slots: 2)])
-            try await bench.says(#"worker.draining ns/\#(name) {"reason":"its pod doesn't belong to Deployment ns/web","uid":"\#(bench.uid(name))"}"#)
+            try await bench.says(
+                #"worker.draining ns/\#(name) {"reason":"its pod doesn't belong to Deployment ns/web","uid":"\#(bench.uid(name))"}"#)
             #expect(bench.events.values.count { $0.hasPrefix("worker.ready") } == 1)
             await bench.follow([bench.pool])
             try await eventually("ready again: \(bench.events.values)") { bench.events.values.count { $0.hasPrefix("worker.ready") } == 2 }
@@ -652,7 +836,11 @@ import Testing
     func connections() async throws {
         try await withBench(replicas: 0, hasControllers: false) { bench in
             let names = (1...200).map { "pool-\($0)" }
-            for name in names { bench.twin.seed(.workerPools, ["metadata": ["name": .string(name), "namespace": "ns"], "spec": ["replicas": 0], "status": ["replicas": 0]]) }
+            for name in names {
+                bench.twin.seed(
+                    .workerPools,
+                    ["metadata": ["name": .string(name), "namespace": "ns"], "spec": ["replicas": 0], "status": ["replicas": 0]])
+            }
             await bench.run(names.map { bench.pool($0, "WorkerPool", "ate.dev/v1alpha1") })
             try await eventually("all observed") { bench.events.values.count { $0.hasPrefix("pool.observed") } == 200 }
             try await eventually("two watches") { bench.twin.watchers == 2 }
@@ -667,12 +855,16 @@ import Testing
             let pods = bench.pods
             bench.twin.seed(.pods, Self.pod("bare", bench.twin.object(.pods, "ns", pods[0])?.metadata["labels"] ?? [:]))
             bench.loads.withLock { loads in
-                loads = pods.enumerated().map { k, name in
-                    WorkerLoadView(namespace: "ns", name: "ns/\(name)", used: k == 0 ? 2 : k == 1 ? 1 : 0, snapshotBytes: k == 2 ? 64 << 30 : 0)
-                } + [WorkerLoadView(namespace: "ns", name: "ns/bare", used: 0, snapshotBytes: 0)]
+                loads =
+                    pods.enumerated().map { k, name in
+                        WorkerLoadView(
+                            namespace: "ns", name: "ns/\(name)", used: k == 0 ? 2 : k == 1 ? 1 : 0, snapshotBytes: k == 2 ? 64 << 30 : 0)
+                    } + [WorkerLoadView(namespace: "ns", name: "ns/bare", used: 0, snapshotBytes: 0)]
             }
             await bench.run()
-            func cost(_ name: String) -> Int? { bench.twin.object(.pods, "ns", name).flatMap { $0.annotations[Mark.deletionCost] }.flatMap { Int($0) } }
+            func cost(_ name: String) -> Int? {
+                bench.twin.object(.pods, "ns", name).flatMap { $0.annotations[Mark.deletionCost] }.flatMap { Int($0) }
+            }
             try await eventually("ranked: \(pods.map { cost($0) })") { pods.allSatisfy { cost($0) != nil } }
             let costs = pods.compactMap { cost($0) }
             #expect(costs[0] > costs[1] && costs[1] > 0 && 0 > costs[2] && costs[2] > costs[3], "\(costs)")
@@ -696,7 +888,9 @@ import Testing
             bench.loads.withLock { $0 = pods.map { WorkerLoadView(namespace: "ns", name: "ns/\($0)", used: 1, snapshotBytes: 0) } }
             bench.twin.inject(TwinFault(.respond(status: 403), times: nil) { $0.method == "PATCH" && !$0.path.hasSuffix("/\(allowed)") })
             await bench.run()
-            try await eventually("ranked though others are refused", within: .seconds(10)) { bench.twin.object(.pods, "ns", allowed)?.annotations[Mark.deletionCost] != nil }
+            try await eventually("ranked though others are refused", within: .seconds(10)) {
+                bench.twin.object(.pods, "ns", allowed)?.annotations[Mark.deletionCost] != nil
+            }
         }
     }
 }

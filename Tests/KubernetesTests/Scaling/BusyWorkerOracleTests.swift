@@ -98,14 +98,18 @@ import Testing
         for pod in bench.twin.objects(.pods, "ns").map({ PodView($0) }) where pod.drainingReason != nil && busy.contains(pod.name) {
             _ = try await bench.actuator.cancelDrain(pod.name, of: bench.pool, fence: Fence(1))
         }
-        for name in bench.pods where bench.pod(name)?.drainingReason != nil { try await bench.actuator.remove(name, of: bench.pool, fence: Fence(1)) }
+        for name in bench.pods where bench.pod(name)?.drainingReason != nil {
+            try await bench.actuator.remove(name, of: bench.pool, fence: Fence(1))
+        }
         let idle = bench.pods.filter { !busy.contains($0) }
         for name in idle.prefix(max(0, bench.pods.count - wanted)) {
             try await bench.actuator.drain(name, of: bench.pool, fence: Fence(1))
             try await bench.actuator.remove(name, of: bench.pool, fence: Fence(1))
         }
         try await bench.resize(wanted)
-        #expect(bench.replicas == wanted && bench.pods.count == wanted, "seed \(seed): wanted \(wanted), replicas \(bench.replicas ?? -1), \(bench.pods), busy \(busy.sorted())")
+        #expect(
+            bench.replicas == wanted && bench.pods.count == wanted,
+            "seed \(seed): wanted \(wanted), replicas \(bench.replicas ?? -1), \(bench.pods), busy \(busy.sorted())")
         #expect(!bench.pods.contains { bench.pod($0)?.drainingReason != nil }, "seed \(seed): a marked pod was left")
         #expect(busy.isSubset(of: bench.pods))
     }

@@ -4,13 +4,19 @@ import Testing
 @testable import Kubernetes
 
 @Suite struct DeletionCostTests {
-    private func pod(_ cost: String? = nil, own: String? = nil, drain: String? = nil, isMarked: Bool = false, isRemoving: Bool = false) -> PodView {
-        PodView(name: "w", uid: "1", resourceVersion: "7", drainingReason: drain, isRemoving: isRemoving, deletionCost: cost, ownCost: own, isMarked: isMarked)
+    private func pod(_ cost: String? = nil, own: String? = nil, drain: String? = nil, isMarked: Bool = false, isRemoving: Bool = false)
+        -> PodView
+    {
+        PodView(
+            name: "w", uid: "1", resourceVersion: "7", drainingReason: drain, isRemoving: isRemoving, deletionCost: cost, ownCost: own,
+            isMarked: isMarked)
     }
 
     @Test("busy above everything, idle below the unranked, by the worth of their snapshots")
     func ranks() throws {
-        func cost(_ used: Int, _ bytes: Int64 = 0) -> Int { DeletionCost.wanted(pod(), used: used, snapshotBytes: bytes).flatMap { Int($0) } ?? 0 }
+        func cost(_ used: Int, _ bytes: Int64 = 0) -> Int {
+            DeletionCost.wanted(pod(), used: used, snapshotBytes: bytes).flatMap { Int($0) } ?? 0
+        }
         let rising = [cost(0), cost(0, 1 << 20), cost(0, 1 << 30), cost(0, 1 << 40), 0, cost(1), cost(2), cost(100)]
         #expect(rising == rising.sorted() && Set(rising).count == rising.count, "\(rising)")
         #expect(cost(0) > -1_000 && cost(0, .max) < 0 && cost(0, -1) == cost(0) && cost(.max) == cost(100))

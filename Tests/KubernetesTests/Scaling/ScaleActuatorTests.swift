@@ -19,7 +19,10 @@ import Testing
         let resource: TwinResource
         let foreignChange: ForeignChange
 
-        init(_ resource: TwinResource = .workerPools, replicas: Int = 0, ready: Bool = true, foreignChange: ForeignChange = .takeOver, user: TwinUser = .admin, isBlind: Bool = false, resources: [TwinResource] = []) async throws {
+        init(
+            _ resource: TwinResource = .workerPools, replicas: Int = 0, ready: Bool = true, foreignChange: ForeignChange = .takeOver,
+            user: TwinUser = .admin, isBlind: Bool = false, resources: [TwinResource] = []
+        ) async throws {
             var configuration = KubernetesTwin.Configuration()
             configuration.controllerNodes = ["node-a", "node-b"]
             configuration.makesPodsReady = ready
@@ -30,14 +33,22 @@ import Testing
             twin = try await KubernetesTwin.start(configuration)
             client = try twin.client(token: "token", clock: MonotonicClock(now: { .zero }, sleep: { _ in }))
             actuator = ScaleActuator(
-                TargetReader(client), seed: 1, holdsActor: { [busy] worker in !isBlind && worker.hasPrefix("ns/") && busy.contains(String(worker.dropFirst(3))) }, finding: { [findings] in findings.add($0) })
+                TargetReader(client), seed: 1,
+                holdsActor: { [busy] worker in !isBlind && worker.hasPrefix("ns/") && busy.contains(String(worker.dropFirst(3))) },
+                finding: { [findings] in findings.add($0) })
             var object: JSONValue = ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": JSONValue(replicas)]]
-            if resource.isCustom { object["status"] = ["replicas": 0] } else { object["spec"]["selector"] = ["matchLabels": ["app": "pool"]] }
+            if resource.isCustom {
+                object["status"] = ["replicas": 0]
+            } else {
+                object["spec"]["selector"] = ["matchLabels": ["app": "pool"]]
+            }
             twin.seed(resource, object)
         }
 
         var pool: ActuatedPool {
-            ActuatedPool(name: "ns/pool", target: ScaleTarget(apiVersion: resource.apiVersion, kind: resource.kind, name: "pool"), slotsPerWorker: 1, drainTimeoutSeconds: 60,
+            ActuatedPool(
+                name: "ns/pool", target: ScaleTarget(apiVersion: resource.apiVersion, kind: resource.kind, name: "pool"), slotsPerWorker: 1,
+                drainTimeoutSeconds: 60,
                 foreignChange: foreignChange)
         }
 
@@ -68,7 +79,9 @@ import Testing
         await bench.close()
     }
 
-    @Test("each kind with /scale grows and is observed", arguments: [TwinResource.workerPools, .deployments, .statefulSets, .sandboxWarmPools])
+    @Test(
+        "each kind with /scale grows and is observed",
+        arguments: [TwinResource.workerPools, .deployments, .statefulSets, .sandboxWarmPools])
     func grows(_ resource: TwinResource) async throws {
         try await on(Bench(resource)) { bench in
             try await bench.resize(3)
@@ -90,7 +103,9 @@ import Testing
             #expect(bench.replicas == 5, "nobody was drained yet")
             for name in pods[3...] {
                 try await bench.actuator.drain(name, of: bench.pool, fence: Fence(1))
-                #expect(bench.pod(name)?.deletionCost == "-1000" && bench.pod(name)?.drainingReason != nil && bench.pod(name)?.isRemoving == false)
+                #expect(
+                    bench.pod(name)?.deletionCost == "-1000" && bench.pod(name)?.drainingReason != nil
+                        && bench.pod(name)?.isRemoving == false)
             }
             #expect(bench.replicas == 5 && bench.pods == pods)
             try await bench.actuator.remove(pods[3], of: bench.pool, fence: Fence(1))
@@ -158,7 +173,9 @@ import Testing
             try await bench.actuator.remove(pods[2], of: bench.pool, fence: Fence(1))
             #expect(bench.replicas == 2 && bench.pods == Array(pods[..<2]))
             #expect(try await !bench.actuator.cancelDrain(pods[2], of: bench.pool, fence: Fence(1)))
-            #expect(await bench.fault { _ = try await bench.actuator.cancelDrain(pods[1], of: bench.pool, fence: Fence(0)) } == .fenced(current: Fence(1)))
+            #expect(
+                await bench.fault { _ = try await bench.actuator.cancelDrain(pods[1], of: bench.pool, fence: Fence(0)) }
+                    == .fenced(current: Fence(1)))
         }
     }
 
@@ -255,14 +272,18 @@ import Testing
     @Test("conflicts without end are given up as something to try later")
     func conflicts() async throws {
         try await on(Bench()) { bench in
-            bench.twin.inject(TwinFault(.respond(status: 409, body: #"{"kind":"Status","code":409,"reason":"Conflict"}"#), times: nil) { $0.method == "PUT" })
+            bench.twin.inject(
+                TwinFault(.respond(status: 409, body: #"{"kind":"Status","code":409,"reason":"Conflict"}"#), times: nil) {
+                    $0.method == "PUT"
+                })
             guard case .unreachable = await bench.fault({ try await bench.resize(2) }) else { return #expect(Bool(false)) }
             // One of the six rounds left the fence.
             #expect(bench.twin.requests.count { $0.method == "PUT" } == 5)
         }
     }
 
-    @Test("somebody else's change that it meets is left alone where the policy says so, and told; what comes after that is the loop's to say")
+    @Test(
+        "somebody else's change that it meets is left alone where the policy says so, and told; what comes after that is the loop's to say")
     func yields() async throws {
         try await on(Bench(foreignChange: .yield)) { bench in
             try await bench.resize(2)
@@ -288,8 +309,10 @@ import Testing
             #expect(await bench.fault { try await bench.resize(9, fence: 3) } == .fenced(current: Fence(4)))
             #expect(bench.replicas == 4)
             let pod = try #require(bench.pods.first)
-            #expect(await bench.fault { try await bench.actuator.drain(pod, of: bench.pool, fence: Fence(3)) } == .fenced(current: Fence(4)))
-            #expect(await bench.fault { try await bench.actuator.remove(pod, of: bench.pool, fence: Fence(3)) } == .fenced(current: Fence(4)))
+            #expect(
+                await bench.fault { try await bench.actuator.drain(pod, of: bench.pool, fence: Fence(3)) } == .fenced(current: Fence(4)))
+            #expect(
+                await bench.fault { try await bench.actuator.remove(pod, of: bench.pool, fence: Fence(3)) } == .fenced(current: Fence(4)))
             #expect(bench.pod(pod)?.drainingReason == nil)
         }
     }
@@ -301,7 +324,9 @@ import Testing
             bench.twin.inject(TwinFault(.delay(milliseconds: 200)) { $0.method == "PUT" })
             async let old = bench.fault { try await bench.resize(8) }
             let puts = bench.twin.requests.count { $0.method == "PUT" }
-            try await eventually("the old update is under way") { bench.twin.requests.count { $0.method == "PUT" } > puts || bench.twin.underWay > 0 }
+            try await eventually("the old update is under way") {
+                bench.twin.requests.count { $0.method == "PUT" } > puts || bench.twin.underWay > 0
+            }
             bench.twin.edit(.workerPools, "ns", "pool") { $0["metadata"]["annotations"][Mark.fence] = "2" }
             #expect(await old == .fenced(current: Fence(2)))
             #expect(bench.replicas == 1)
@@ -348,9 +373,11 @@ import Testing
         }
     }
 
-    @Test("failures say whether another try may help: status of the answer, worth trying", arguments: [
-        (401, false), (403, false), (404, false), (422, false), (429, true), (500, true), (503, true),
-    ])
+    @Test(
+        "failures say whether another try may help: status of the answer, worth trying",
+        arguments: [
+            (401, false), (403, false), (404, false), (422, false), (429, true), (500, true), (503, true),
+        ])
     func faults(_ status: Int, _ mayHelp: Bool) async throws {
         try await on(Bench()) { bench in
             bench.twin.inject(TwinFault(.respond(status: status), times: nil) { $0.path.hasSuffix("/scale") })
@@ -366,11 +393,17 @@ import Testing
     func missing() async throws {
         try await on(Bench()) { bench in
             for (apiVersion, kind, name, words) in [
-                ("ate.dev/v1alpha1", "WorkerPool", "nope", "\"nope\" not found"), ("ate.dev/v1alpha1", "Nothing", "pool", "no kind Nothing"),
-                ("nobody.example/v1", "X", "pool", "404"), ("v1", "Pod", "pool", "no /scale"), ("nobody.example/v1", "X", "pool", "serves no nobody.example/v1"),
+                ("ate.dev/v1alpha1", "WorkerPool", "nope", "\"nope\" not found"),
+                ("ate.dev/v1alpha1", "Nothing", "pool", "no kind Nothing"),
+                ("nobody.example/v1", "X", "pool", "404"), ("v1", "Pod", "pool", "no /scale"),
+                ("nobody.example/v1", "X", "pool", "serves no nobody.example/v1"),
             ] {
-                let pool = ActuatedPool(name: "ns/pool", target: ScaleTarget(apiVersion: apiVersion, kind: kind, name: name), slotsPerWorker: 1, drainTimeoutSeconds: 60)
-                guard case .refused(let why) = await bench.fault({ try await bench.actuator.resize(pool, to: 1, fence: Fence(1)) }) else { return #expect(Bool(false), "\(kind)") }
+                let pool = ActuatedPool(
+                    name: "ns/pool", target: ScaleTarget(apiVersion: apiVersion, kind: kind, name: name), slotsPerWorker: 1,
+                    drainTimeoutSeconds: 60)
+                guard case .refused(let why) = await bench.fault({ try await bench.actuator.resize(pool, to: 1, fence: Fence(1)) }) else {
+                    return #expect(Bool(false), "\(kind)")
+                }
                 #expect(why.contains(words), "\(why)")
             }
         }
@@ -386,7 +419,8 @@ import Testing
             guard case .refused(let why) = await bench.fault({ try await bench.resize(1) }) else { return #expect(Bool(false)) }
             #expect(why.contains("none of its pods can be found") && why.contains("spec.workerSelector") && bench.replicas == 3)
             let pool = ActuatedPool(
-                name: "ns/pool", target: bench.pool.target, slotsPerWorker: 1, drainTimeoutSeconds: 60, workerSelector: WorkerSelector("app=widget"))
+                name: "ns/pool", target: bench.pool.target, slotsPerWorker: 1, drainTimeoutSeconds: 60,
+                workerSelector: WorkerSelector("app=widget"))
             try await bench.actuator.resize(pool, to: 1, fence: Fence(1))
             try await bench.actuator.drain("ns/widget-2", of: pool, fence: Fence(1))
             try await bench.actuator.remove("ns/widget-2", of: pool, fence: Fence(1))
@@ -394,17 +428,27 @@ import Testing
         }
     }
 
-    @Test("a target whose status says nothing is lowered no more than one that says what it has: kind, selector of the policy", arguments: [true, false])
+    @Test(
+        "a target whose status says nothing is lowered no more than one that says what it has: kind, selector of the policy",
+        arguments: [true, false])
     func lateStatus(_ isToldByOwners: Bool) async throws {
         let widgets = TwinResource("example.com", "v1", "widgets", "Widget", isCustom: true, hasScale: true, hasGeneration: true)
         let user = TwinUser("least") { verb, resource, _ in !(verb == "get" && resource == "replicasets") }
         try await on(Bench(isToldByOwners ? .deployments : widgets, user: user, resources: [widgets])) { bench in
             // Without labels to match the twin's controller makes nothing of it.
-            if isToldByOwners { bench.twin.edit(.deployments, "ns", "pool") { $0["spec"]["selector"] = ["matchExpressions": [["key": "app", "operator": "Exists"]]] } }
+            if isToldByOwners {
+                bench.twin.edit(.deployments, "ns", "pool") {
+                    $0["spec"]["selector"] = ["matchExpressions": [["key": "app", "operator": "Exists"]]]
+                }
+            }
             for number in 1...3 {
                 bench.twin.seed(.pods, Self.bare("pool-\(number)", ["app": "pool"]))
                 guard isToldByOwners else { continue }
-                bench.twin.edit(.pods, "ns", "pool-\(number)") { $0["metadata"]["ownerReferences"] = [["apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "pool-0", "uid": "set", "controller": true]] }
+                bench.twin.edit(.pods, "ns", "pool-\(number)") {
+                    $0["metadata"]["ownerReferences"] = [
+                        ["apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "pool-0", "uid": "set", "controller": true]
+                    ]
+                }
             }
             bench.twin.edit(bench.resource, "ns", "pool") {
                 $0["spec"]["replicas"] = 3
@@ -442,13 +486,17 @@ import Testing
         }
     }
 
-    @Test("pods that the target owns and the policy's workerSelector leaves out are never taken by a count", arguments: [TwinResource.deployments, .statefulSets])
+    @Test(
+        "pods that the target owns and the policy's workerSelector leaves out are never taken by a count",
+        arguments: [TwinResource.deployments, .statefulSets])
     func unwanted(_ resource: TwinResource) async throws {
         try await on(Bench(resource, replicas: 3)) { bench in
             let pods = bench.pods
             for name in pods[..<2] { bench.twin.edit(.pods, "ns", name) { $0["metadata"]["labels"]["tier"] = "fast" } }
             func pool(_ selector: String) -> ActuatedPool {
-                ActuatedPool(name: "ns/pool", target: bench.pool.target, slotsPerWorker: 1, drainTimeoutSeconds: 60, workerSelector: WorkerSelector(selector))
+                ActuatedPool(
+                    name: "ns/pool", target: bench.pool.target, slotsPerWorker: 1, drainTimeoutSeconds: 60,
+                    workerSelector: WorkerSelector(selector))
             }
             try await bench.actuator.resize(pool("tier=fast"), to: 0, fence: Fence(1))
             #expect(bench.replicas == 3)
@@ -458,19 +506,27 @@ import Testing
             }
             // A StatefulSet ends its highest ordinal, and that is the one.
             #expect(bench.replicas == (resource == .statefulSets ? 3 : 1) && bench.pods.contains(pods[2]))
-            guard case .refused(let why) = await bench.fault({ try await bench.actuator.resize(pool("tier=none"), to: 0, fence: Fence(1)) }) else { return #expect(Bool(false)) }
+            guard case .refused(let why) = await bench.fault({ try await bench.actuator.resize(pool("tier=none"), to: 0, fence: Fence(1)) })
+            else { return #expect(Bool(false)) }
             #expect(why.contains("none of its pods fits spec.workerSelector") && bench.pods.contains(pods[2]))
         }
     }
 
-    @Test("a pod that only looks like the target's is neither marked nor removed, nor does it count", arguments: [TwinResource.workerPools, .deployments, .statefulSets])
+    @Test(
+        "a pod that only looks like the target's is neither marked nor removed, nor does it count",
+        arguments: [TwinResource.workerPools, .deployments, .statefulSets])
     func foreignPods(_ resource: TwinResource) async throws {
         try await on(Bench(resource)) { bench in
             try await bench.resize(2)
             let own = bench.pods
             let labels = bench.twin.object(.pods, "ns", own[0])?.labels ?? [:]
             bench.twin.seed(.pods, Self.bare("bare-0", labels))
-            bench.twin.seed(.deployments, ["metadata": ["name": "canary", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": JSONValue(labels.merging(["track": "canary"]) { $1 })]]])
+            bench.twin.seed(
+                .deployments,
+                [
+                    "metadata": ["name": "canary", "namespace": "ns"],
+                    "spec": ["replicas": 1, "selector": ["matchLabels": JSONValue(labels.merging(["track": "canary"]) { $1 })]],
+                ])
             let canary = try #require(bench.pods.first { $0.hasPrefix("canary") })
             for name in ["bare-0", canary] {
                 let version = bench.twin.object(.pods, "ns", name)?.resourceVersion
@@ -491,7 +547,12 @@ import Testing
             try await bench.resize(2)
             let name = bench.pods[0]
             bench.twin.edit(.sandboxes, "ns", name) {
-                $0["metadata"]["ownerReferences"] = [["apiVersion": "extensions.agents.x-k8s.io/v1alpha1", "kind": "SandboxClaim", "name": "c", "uid": "claim", "controller": true]]
+                $0["metadata"]["ownerReferences"] = [
+                    [
+                        "apiVersion": "extensions.agents.x-k8s.io/v1alpha1", "kind": "SandboxClaim", "name": "c", "uid": "claim",
+                        "controller": true,
+                    ]
+                ]
                 $0["metadata"]["labels"] = [:]
             }
             #expect(bench.pods.count == 3, "its pool made another")

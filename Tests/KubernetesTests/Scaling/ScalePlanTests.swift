@@ -20,47 +20,54 @@ import Testing
 
     private func plan(_ wanted: Int, of current: Int, _ pods: String, ordinals: Bool = false) -> ScalePlan {
         let texts = pods.split(separator: " ")
-        let busy = Set(texts.filter { $0.contains("b") && $0.contains(":") && $0.split(separator: ":")[1].contains("b") }.map { String($0.split(separator: ":")[0]) })
+        let busy = Set(
+            texts.filter { $0.contains("b") && $0.contains(":") && $0.split(separator: ":")[1].contains("b") }.map {
+                String($0.split(separator: ":")[0])
+            })
         return ScalePlan(wanted: wanted, current: current, pods: texts.map(pod), busy: busy, removesHighestOrdinal: ordinals)
     }
 
-    @Test("replicas and pods to mark: wanted, current, pods, replicas, marked", arguments: [
-        // Raising is free; those that drain come on top.
-        (5, 3, "p1 p2 p3", 5, [String]()),
-        (3, 3, "p1:d p2 p3", 4, []),
-        (0, 0, "", 0, []),
-        // Ready pods are never taken by a count.
-        (3, 5, "p1:b p2:b p3:b p4 p5", 5, []),
-        (0, 2, "p1 p2", 2, []),
-        // Drained, but not found idle yet; then found idle, one after the other.
-        (3, 5, "p1:b p2:b p3:b p4:d p5:d", 5, []),
-        (3, 5, "p1:b p2:b p3:b p4:d p5:x", 4, []),
-        (3, 5, "p1:b p2:b p3:b p4:x p5:x", 3, []),
-        (3, 4, "p1:b p2:b p3:b p4:x p5:x", 3, []),
-        // The count is lower already, the pod still there: nothing more.
-        (3, 4, "p1:b p2:b p3:b p4:d p5:x", 4, []),
-        (3, 4, "p1:b p2:b p3:b p4:d p5:-x", 4, []),
-        // Marked, and busy all the same: kept.
-        (2, 3, "p1:b p2:b p3:bx", 3, []),
-        // Not ready goes first, the newest of them, and only as many as need to.
-        (2, 4, "p1:b p2:b p3:n p4:n", 2, ["p4", "p3"]),
-        (3, 4, "p1:b p2:b p3:n p4:n", 3, ["p4"]),
-        (2, 4, "p1:b p2:b p3:bn p4:n", 3, ["p4"]),
-        // Pods that were never made needn't be marked.
-        (1, 6, "p1:b p2:n", 1, ["p2"]),
-        (2, 6, "p1:b p2:n", 2, []),
-        (1, 6, "p1:b p2 p3:d", 3, []),
-        (3, 6, "a:b b:b c:b d:d e:x f:n", 4, ["f"]),
-    ])
+    @Test(
+        "replicas and pods to mark: wanted, current, pods, replicas, marked",
+        arguments: [
+            // Raising is free; those that drain come on top.
+            (5, 3, "p1 p2 p3", 5, [String]()),
+            (3, 3, "p1:d p2 p3", 4, []),
+            (0, 0, "", 0, []),
+            // Ready pods are never taken by a count.
+            (3, 5, "p1:b p2:b p3:b p4 p5", 5, []),
+            (0, 2, "p1 p2", 2, []),
+            // Drained, but not found idle yet; then found idle, one after the other.
+            (3, 5, "p1:b p2:b p3:b p4:d p5:d", 5, []),
+            (3, 5, "p1:b p2:b p3:b p4:d p5:x", 4, []),
+            (3, 5, "p1:b p2:b p3:b p4:x p5:x", 3, []),
+            (3, 4, "p1:b p2:b p3:b p4:x p5:x", 3, []),
+            // The count is lower already, the pod still there: nothing more.
+            (3, 4, "p1:b p2:b p3:b p4:d p5:x", 4, []),
+            (3, 4, "p1:b p2:b p3:b p4:d p5:-x", 4, []),
+            // Marked, and busy all the same: kept.
+            (2, 3, "p1:b p2:b p3:bx", 3, []),
+            // Not ready goes first, the newest of them, and only as many as need to.
+            (2, 4, "p1:b p2:b p3:n p4:n", 2, ["p4", "p3"]),
+            (3, 4, "p1:b p2:b p3:n p4:n", 3, ["p4"]),
+            (2, 4, "p1:b p2:b p3:bn p4:n", 3, ["p4"]),
+            // Pods that were never made needn't be marked.
+            (1, 6, "p1:b p2:n", 1, ["p2"]),
+            (2, 6, "p1:b p2:n", 2, []),
+            (1, 6, "p1:b p2 p3:d", 3, []),
+            (3, 6, "a:b b:b c:b d:d e:x f:n", 4, ["f"]),
+        ])
     func table(_ wanted: Int, _ current: Int, _ pods: String, _ replicas: Int, _ marked: [String]) {
         let plan = plan(wanted, of: current, pods)
         #expect(plan.replicas == replicas && plan.toMark == marked, "\(plan)")
     }
 
-    @Test("a StatefulSet is lowered only down to its highest kept ordinal", arguments: [
-        (1, 3, "s-0:b s-1:x s-2:b", 3), (1, 3, "s-0:b s-1:x s-2:x", 1), (1, 3, "s-0:x s-1:b s-2:x", 2), (0, 3, "s-0:x s-1:x s-2:x", 0),
-        (1, 12, "s-0:b s-9:x s-10:b s-11:x", 11),
-    ])
+    @Test(
+        "a StatefulSet is lowered only down to its highest kept ordinal",
+        arguments: [
+            (1, 3, "s-0:b s-1:x s-2:b", 3), (1, 3, "s-0:b s-1:x s-2:x", 1), (1, 3, "s-0:x s-1:b s-2:x", 2), (0, 3, "s-0:x s-1:x s-2:x", 0),
+            (1, 12, "s-0:b s-9:x s-10:b s-11:x", 11),
+        ])
     func ordinals(_ wanted: Int, _ current: Int, _ pods: String, _ replicas: Int) {
         #expect(plan(wanted, of: current, pods, ordinals: true).replicas == replicas)
     }
@@ -85,16 +92,20 @@ import Testing
         }
     }
 
-    @Test("replicas of a custom resource may be any number: spec → read", arguments: [
-        (Int64.min, 0), (-1, 0), (0, 0), (3, 3), (1 << 31 - 1, 1 << 31 - 1), (1 << 31, 1 << 31 - 1), (.max, 1 << 31 - 1),
-    ] as [(Int64, Int)])
+    @Test(
+        "replicas of a custom resource may be any number: spec → read",
+        arguments: [
+            (Int64.min, 0), (-1, 0), (0, 0), (3, 3), (1 << 31 - 1, 1 << 31 - 1), (1 << 31, 1 << 31 - 1), (.max, 1 << 31 - 1),
+        ] as [(Int64, Int)])
     func anyReplicas(_ told: Int64, _ read: Int) throws {
         let number = try JSONValue(parsing: "\(told)")
         let scale = Scale(KubernetesObject(["spec": ["replicas": number], "status": ["replicas": number]]))
         #expect(scale.specReplicas == read && scale.statusReplicas == read)
         #expect(number.replicas == read)
         #expect(LeaseRecord(KubernetesObject(["spec": ["leaseDurationSeconds": number, "leaseTransitions": number]])).transitions == read)
-        _ = ScalePlan(wanted: read, current: read, pods: [pod("p-9223372036854775807:b"), pod("p2:d")], busy: [], removesHighestOrdinal: true)
-        _ = ScalePlan(wanted: .max, current: read, pods: [pod("p-9223372036854775807:b"), pod("p2:d")], busy: [], removesHighestOrdinal: true)
+        _ = ScalePlan(
+            wanted: read, current: read, pods: [pod("p-9223372036854775807:b"), pod("p2:d")], busy: [], removesHighestOrdinal: true)
+        _ = ScalePlan(
+            wanted: .max, current: read, pods: [pod("p-9223372036854775807:b"), pod("p2:d")], busy: [], removesHighestOrdinal: true)
     }
 }

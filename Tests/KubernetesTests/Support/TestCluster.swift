@@ -51,7 +51,9 @@ final class TestCluster: Sendable {
                 "apiVersion": "apps/v1", "kind": "Deployment", "metadata": ["name": .string(name)],
                 "spec": [
                     "replicas": JSONValue(replicas), "selector": ["matchLabels": labels],
-                    "template": ["metadata": ["labels": labels], "spec": ["containers": [["name": "c", "image": "registry.invalid/none"]]]],
+                    "template": [
+                        "metadata": ["labels": labels], "spec": ["containers": [["name": "c", "image": "registry.invalid/none"]]],
+                    ],
                 ],
             ])
     }
@@ -73,7 +75,9 @@ extension Logger {
 
 extension KubernetesTwin {
     /// With a client of its own limits.
-    func client(token: String = "admintoken", limits: KubernetesClientLimits = .quick, clock: MonotonicClock = .real) throws -> KubernetesClient {
+    func client(token: String = "admintoken", limits: KubernetesClientLimits = .quick, clock: MonotonicClock = .real) throws
+        -> KubernetesClient
+    {
         try KubernetesClient(access(token: token), limits: limits, clock: clock, logger: .silent)
     }
 }

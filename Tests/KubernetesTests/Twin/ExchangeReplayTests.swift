@@ -87,7 +87,9 @@ import Testing
     private func recorded() throws -> [Exchange] {
         let url = try #require(Bundle.module.url(forResource: "api-server-exchanges", withExtension: "json", subdirectory: "Fixtures"))
         return try JSONValue(parsing: Data(contentsOf: url)).array.map {
-            Exchange(name: $0["case"].string ?? "", request: $0["request"], status: $0["response"]["status"].int ?? 0, body: $0["response"]["body"])
+            Exchange(
+                name: $0["case"].string ?? "", request: $0["request"], status: $0["response"]["status"].int ?? 0,
+                body: $0["response"]["body"])
         }
     }
 
@@ -104,12 +106,16 @@ import Testing
         var request = HTTPClientRequest(url: twin.server + path)
         request.method = HTTPMethod(rawValue: recorded["method"].string ?? "")
         for (name, value) in recorded["headers"].strings where name != "Authorization" { request.headers.add(name: name, value: value) }
-        if !recorded["headers"]["Authorization"].isNull { request.headers.add(name: "Authorization", value: "Bearer \(token(exchange.name))") }
+        if !recorded["headers"]["Authorization"].isNull {
+            request.headers.add(name: "Authorization", value: "Bearer \(token(exchange.name))")
+        }
         if !recorded["body"].isNull { request.body = .bytes(ByteBuffer(bytes: recorded["body"].bytes)) }
         let response = try await client.execute(request, timeout: .seconds(20))
         let bytes = Array(buffer: try await response.body.collect(upTo: 1_048_576))
         let lines = bytes.split(separator: UInt8(ascii: "\n"))
-        guard path.contains("watch=1"), lines.count > 1 else { return (Int(response.status.code), try JSONValue(parsing: lines.first ?? [])) }
+        guard path.contains("watch=1"), lines.count > 1 else {
+            return (Int(response.status.code), try JSONValue(parsing: lines.first ?? []))
+        }
         return (Int(response.status.code), .array(try lines.map { try JSONValue(parsing: $0) }))
     }
 

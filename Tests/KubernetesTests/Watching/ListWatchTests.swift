@@ -44,7 +44,9 @@ import Testing
             }
         }
 
-        func saw(_ expected: [String]) async throws { try await eventually("\(expected); saw \(seen.values), \(troubles.values)") { seen.values == expected } }
+        func saw(_ expected: [String]) async throws {
+            try await eventually("\(expected); saw \(seen.values), \(troubles.values)") { seen.values == expected }
+        }
         var watching: Bool { twin.watchers == 1 }
         var lists: Int { twin.requests.count { !$0.isWatch } }
 
@@ -117,7 +119,10 @@ import Testing
         try await withBench { bench in
             bench.run()
             try await eventually("it watches") { bench.watching }
-            if asStatus { bench.twin.inject(TwinFault(.respond(status: 410, body: #"{"kind":"Status","code":410,"reason":"Expired"}"#)) { $0.isWatch }) }
+            if asStatus {
+                bench.twin.inject(
+                    TwinFault(.respond(status: 410, body: #"{"kind":"Status","code":410,"reason":"Expired"}"#)) { $0.isWatch })
+            }
             bench.twin.inject(TwinFault(.delay(milliseconds: 30)) { $0.isWatch })
             bench.twin.endWatches(cut: false)
             bench.lease("b", "5")

@@ -32,7 +32,9 @@ final class ScriptedStore: Sendable {
     private init(_ script: @escaping @Sendable (Int, Request) -> Answer) { self.script = script }
 
     /// - Parameter script: the request's number, from 0, and the request.
-    static func with<Result>(_ script: @escaping @Sendable (Int, Request) -> Answer, _ body: (ScriptedStore) async throws -> Result) async throws -> Result {
+    static func with<Result>(_ script: @escaping @Sendable (Int, Request) -> Answer, _ body: (ScriptedStore) async throws -> Result)
+        async throws -> Result
+    {
         let store = ScriptedStore(script)
         let channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .childChannelInitializer { channel in
@@ -96,22 +98,28 @@ final class ScriptedStore: Sendable {
             case .cut:
                 write(HTTPResponseHead(version: .http1_1, status: .ok, headers: ["content-length": "1000"]), context)
                 let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-                context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: "<List"))))).whenComplete { _ in bound.value.close(promise: nil) }
+                context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: "<List"))))).whenComplete { _ in
+                    bound.value.close(promise: nil)
+                }
             case .hang: break
             case .drip, .flood:
                 write(HTTPResponseHead(version: .http1_1, status: .ok, headers: ["content-length": "1000000000"]), context)
                 let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-                let (pause, size) = if case .drip = answer { (TimeAmount.milliseconds(50), 1) } else { (TimeAmount.microseconds(10), 65_536) }
+                let (pause, size) =
+                    if case .drip = answer { (TimeAmount.milliseconds(50), 1) } else { (TimeAmount.microseconds(10), 65_536) }
                 context.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: pause) { task in
                     let (handler, context) = bound.value
                     guard context.channel.isActive else { return task.cancel() }
                     guard context.channel.isWritable else { return }
-                    context.writeAndFlush(handler.wrapOutboundOut(.body(.byteBuffer(ByteBuffer(repeating: 0x20, count: size)))), promise: nil)
+                    context.writeAndFlush(
+                        handler.wrapOutboundOut(.body(.byteBuffer(ByteBuffer(repeating: 0x20, count: size)))), promise: nil)
                 }
             }
         }
 
-        private func write(_ head: HTTPResponseHead, _ context: ChannelHandlerContext) { context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil) }
+        private func write(_ head: HTTPResponseHead, _ context: ChannelHandlerContext) {
+            context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
+        }
         func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
     }
 }

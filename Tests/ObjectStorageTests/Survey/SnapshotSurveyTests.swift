@@ -26,7 +26,9 @@ import TestSupport
         }
     }
 
-    private func survey(_ wants: [SnapshotWant], goldens: [GoldenLayout] = [], until enough: @escaping @Sendable ([String]) -> Bool) async throws -> [String] {
+    private func survey(_ wants: [SnapshotWant], goldens: [GoldenLayout] = [], until enough: @escaping @Sendable ([String]) -> Bool)
+        async throws -> [String]
+    {
         let objects: [String: Int] = ["one": 10, "parts/a": 3, "parts/b": 4, "golden/t/v1": 9]
         return try await ScriptedStore.with({ _, request in
             let parts = request.uri.split(separator: "?", omittingEmptySubsequences: false)
@@ -35,18 +37,25 @@ import TestSupport
                 if key == "denied" { return .say(403) }
                 return objects[key].map { .say(200, headers: [("content-length", "\($0)")]) } ?? .say(404)
             }
-            let prefix = parts[1].split(separator: "&").first { $0.hasPrefix("prefix=") }.flatMap { PercentCoding.decode($0.dropFirst(7)) } ?? ""
+            let prefix =
+                parts[1].split(separator: "&").first { $0.hasPrefix("prefix=") }.flatMap { PercentCoding.decode($0.dropFirst(7)) } ?? ""
             let contents = objects.filter { $0.key.hasPrefix(prefix) }.sorted { $0.key < $1.key }
-                .map { "<Contents><Key>\($0.key)</Key><Size>\($0.value)</Size><LastModified>2026-11-20T09:00:00Z</LastModified></Contents>" }.joined()
+                .map {
+                    "<Contents><Key>\($0.key)</Key><Size>\($0.value)</Size><LastModified>2026-11-20T09:00:00Z</LastModified></Contents>"
+                }.joined()
             return .say(200, body: Array("<ListBucketResult>\(contents)</ListBucketResult>".utf8))
         }) { server in
-            let store = try ObjectStore(.s3, StoreConfiguration(endpoint: try StoreEndpoint(server.url, for: .s3, style: nil), region: "r", credentials: .anonymous))
+            let store = try ObjectStore(
+                .s3, StoreConfiguration(endpoint: try StoreEndpoint(server.url, for: .s3, style: nil), region: "r", credentials: .anonymous)
+            )
             var configuration = SnapshotSurvey.Configuration()
             configuration.looksPerSecond = 1_000
             configuration.goldens = goldens
             configuration.goldensEverySeconds = 0.01
             let log = Log()
-            let survey = SnapshotSurvey(configuration, stores: [store], wants: Wants(wants), logger: Logger(label: "test")) { log.append($0) }
+            let survey = SnapshotSurvey(configuration, stores: [store], wants: Wants(wants), logger: Logger(label: "test")) {
+                log.append($0)
+            }
             let running = Task { try await survey.run() }
             defer { running.cancel() }
             try await eventually("enough is found") { enough(log.lines) }
@@ -60,17 +69,24 @@ import TestSupport
         SnapshotWant(actor: actor, uri: key.hasPrefix("s3:") || key.hasPrefix("gs:") ? key : "s3://bucket/\(key)", toldAt: 7, known: known)
     }
 
-    @Test("sizes that weren't known and snapshots that are gone are logged; what is as known, refused or hostile is not") func wanted() async throws {
+    @Test("sizes that weren't known and snapshots that are gone are logged; what is as known, refused or hostile is not") func wanted()
+        async throws
+    {
         let wants = [
-            want("denied", "denied"), want("hostile", "s3://../x"), want("other", "gs://bucket/one"), want("same", "one", known: .present(bytes: 10)), want("still", "none", known: .gone),
-            want("a", "one"), want("b", "parts"), want("c", "none"), want("d", "one", known: .present(bytes: 11)), want("a", "one"), want("z", "parts/"),
+            want("denied", "denied"), want("hostile", "s3://../x"), want("other", "gs://bucket/one"),
+            want("same", "one", known: .present(bytes: 10)), want("still", "none", known: .gone),
+            want("a", "one"), want("b", "parts"), want("c", "none"), want("d", "one", known: .present(bytes: 11)), want("a", "one"),
+            want("z", "parts/"),
         ]
         let lines = try await survey(wants) { $0.count >= 5 }
-        #expect(lines == [
-            #"a {"snapshot":"s3://bucket/one","state":"present","bytes":10,"toldAt":7}"#, #"b {"snapshot":"s3://bucket/parts","state":"present","bytes":7,"toldAt":7}"#,
-            #"c {"snapshot":"s3://bucket/none","state":"gone","toldAt":7}"#, #"d {"snapshot":"s3://bucket/one","state":"present","bytes":10,"toldAt":7}"#,
-            #"z {"snapshot":"s3://bucket/parts/","state":"present","bytes":7,"toldAt":7}"#,
-        ])
+        #expect(
+            lines == [
+                #"a {"snapshot":"s3://bucket/one","state":"present","bytes":10,"toldAt":7}"#,
+                #"b {"snapshot":"s3://bucket/parts","state":"present","bytes":7,"toldAt":7}"#,
+                #"c {"snapshot":"s3://bucket/none","state":"gone","toldAt":7}"#,
+                #"d {"snapshot":"s3://bucket/one","state":"present","bytes":10,"toldAt":7}"#,
+                #"z {"snapshot":"s3://bucket/parts/","state":"present","bytes":7,"toldAt":7}"#,
+            ])
     }
 
     @Test("a template's golden snapshot is found") func golden() async throws {
@@ -84,7 +100,8 @@ import TestSupport
             #expect(batch.events.map(\.kind) == [.snapshotObserved])
             let body = batch.text(batch.events[0].body)
             var reader = CloudEventReader(acceptsOwnKinds: true)
-            let json = #"{"specversion":"1.0","type":"dev.greenroom.snapshot.observed","source":"/s","id":"1","subject":"a","data":\#(body)}"#
+            let json =
+                #"{"specversion":"1.0","type":"dev.greenroom.snapshot.observed","source":"/s","id":"1","subject":"a","data":\#(body)}"#
             try Array(json.utf8).withUnsafeBufferPointer { try reader.readEvent($0) }
             #expect(reader.batch.count == 1)
         }

@@ -15,7 +15,10 @@ import Testing
     /// Four busy workers on the node, two free ones elsewhere.
     private func placer() -> Placer {
         var placer = Placer()
-        for worker in 0..<6 { placer.setWorker(worker, WorkerFacts(pool: 0, node: worker < 4 ? node : elsewhere, readySeq: Position(worker + 1)), used: worker < 4 ? 1 : 0) }
+        for worker in 0..<6 {
+            placer.setWorker(
+                worker, WorkerFacts(pool: 0, node: worker < 4 ? node : elsewhere, readySeq: Position(worker + 1)), used: worker < 4 ? 1 : 0)
+        }
         return placer
     }
 
@@ -92,7 +95,9 @@ import Testing
         let rules = PlacementRules(holdMicroseconds: Int64(generator.below(20_000_000)))
         for tenth in 0...40 {
             if generator.chance(20) { placer.setUsed(generator.below(4), 1) }
-            guard case .wait(let blocked) = placer.decide(actor(ahead: generator.below(2)), rules, at: at(Double(tenth) / 10)) else { continue }
+            guard case .wait(let blocked) = placer.decide(actor(ahead: generator.below(2)), rules, at: at(Double(tenth) / 10)) else {
+                continue
+            }
             #expect(tenth < 30)
             #expect(blocked.waitsUntil == at(3), "who asked knows when to ask again")
         }

@@ -21,7 +21,9 @@ import Testing
         return placer
     }
 
-    private func actor(snapshot: UInt64? = nil, paused: NameID? = nil, template: NameID = .none, asked milliseconds: Int64, labels: [LabelPair] = []) -> WaitingActor {
+    private func actor(
+        snapshot: UInt64? = nil, paused: NameID? = nil, template: NameID = .none, asked milliseconds: Int64, labels: [LabelPair] = []
+    ) -> WaitingActor {
         WaitingActor(
             pools: [0], eligibility: Eligibility(selector: labels), template: template,
             paused: paused.map { PausedSnapshot(node: $0, snapshot: SnapshotID(rawValue: 77), bytes: gigabyte) },
@@ -35,7 +37,9 @@ import Testing
         #expect(placer.savedMicroseconds(actor(snapshot: 1, asked: 0), placer.workers) == 1_500_000)
         #expect(placer.nextInTurn([actor(snapshot: 2, asked: 0), actor(snapshot: 1, asked: 1_499)]) == 1)
         #expect(placer.nextInTurn([actor(snapshot: 2, asked: 0), actor(snapshot: 1, asked: 1_500)]) == 0)
-        #expect(placer.nextInTurn([actor(asked: 0), actor(snapshot: 2, asked: 1), actor(snapshot: 1, asked: 2), actor(snapshot: 1, asked: 3)]) == 2)
+        #expect(
+            placer.nextInTurn([actor(asked: 0), actor(snapshot: 2, asked: 1), actor(snapshot: 1, asked: 2), actor(snapshot: 1, asked: 3)])
+                == 2)
     }
 
     @Test("nothing is saved where no slot is free, by a worker that may not take the actor, or without a snapshot: turns are by age")
@@ -59,6 +63,8 @@ import Testing
             cache.reportCached(SnapshotID(rawValue: 9), bytes: gigabyte, on: near, at: .zero)
         }
         #expect(placer.savedMicroseconds(actor(template: template, asked: 0), placer.workers) == 1_500_000)
-        #expect(placer.savedMicroseconds(actor(snapshot: 2, template: template, asked: 0), placer.workers) == 0, "it has a snapshot of its own, elsewhere")
+        #expect(
+            placer.savedMicroseconds(actor(snapshot: 2, template: template, asked: 0), placer.workers) == 0,
+            "it has a snapshot of its own, elsewhere")
     }
 }

@@ -31,12 +31,16 @@ import Testing
             cluster.step()
             for node in 0..<RandomCluster.nodes {
                 let name = RandomCluster.node(node)
-                guard cluster.placer.snapshots.valueBytes(on: name, at: cluster.now) == cluster.oracle.cache.value(on: name, at: cluster.now) else {
+                guard
+                    cluster.placer.snapshots.valueBytes(on: name, at: cluster.now) == cluster.oracle.cache.value(on: name, at: cluster.now)
+                else {
                     Issue.record("seed \(seed), step \(step): node \(node) is worth something else")
                     return
                 }
             }
-            let (pool, count, skew) = (cluster.generator.below(RandomCluster.pools), cluster.generator.below(6), cluster.generator.chance(50) ? 1 : nil)
+            let (pool, count, skew) = (
+                cluster.generator.below(RandomCluster.pools), cluster.generator.below(6), cluster.generator.chance(50) ? 1 : nil
+            )
             let found = cluster.placer.victims(of: pool, count: count, zoneMaxSkew: skew, at: cluster.now)
             let expected = cluster.oracle.victims(of: pool, count: count, zoneMaxSkew: skew, at: cluster.now)
             guard found == expected else {
@@ -75,12 +79,16 @@ import Testing
         }
     }
 
-    @Test("when a node's workers vanish at once nothing is placed there, and its actors go elsewhere with the next decision", arguments: 1...8)
+    @Test(
+        "when a node's workers vanish at once nothing is placed there, and its actors go elsewhere with the next decision", arguments: 1...8
+    )
     func nodeFailure(seed: Int) {
         var cluster = RandomCluster(seed: UInt64(seed) + 300)
         for _ in 0..<400 { cluster.step() }
         let lost = RandomCluster.node(seed % RandomCluster.nodes)
-        for (worker, entry) in cluster.oracle.workers.sorted(by: { $0.key < $1.key }) where entry.facts.node == lost { cluster.leave(worker) }
+        for (worker, entry) in cluster.oracle.workers.sorted(by: { $0.key < $1.key }) where entry.facts.node == lost {
+            cluster.leave(worker)
+        }
         #expect(cluster.placer.workers.workers(on: lost) == 0)
         for _ in 0..<400 {
             var actor = cluster.actor()
@@ -102,7 +110,9 @@ import Testing
         var cluster = RandomCluster(seed: 11)
         for _ in 0..<600 { cluster.step() }
         let zone = RandomCluster.zone(RandomCluster.node(0))
-        for (worker, entry) in cluster.oracle.workers.sorted(by: { $0.key < $1.key }) where entry.facts.zone == zone { cluster.leave(worker) }
+        for (worker, entry) in cluster.oracle.workers.sorted(by: { $0.key < $1.key }) where entry.facts.zone == zone {
+            cluster.leave(worker)
+        }
         for _ in 0..<500 {
             let (actor, rules) = (cluster.actor(), cluster.rules())
             let outcome = cluster.placer.decide(actor, rules, at: cluster.now)

@@ -14,7 +14,9 @@ import Testing
         return placer
     }
 
-    private func node(_ placer: Placer, _ actor: WaitingActor) -> UInt32? { placer.prefetch(actor, PlacementRules(), at: .zero)?.node.rawValue }
+    private func node(_ placer: Placer, _ actor: WaitingActor) -> UInt32? {
+        placer.prefetch(actor, PlacementRules(), at: .zero)?.node.rawValue
+    }
 
     private func actor(external: ExternalSnapshot?) -> WaitingActor { WaitingActor(pools: [0], external: external, requestedAt: .zero) }
 

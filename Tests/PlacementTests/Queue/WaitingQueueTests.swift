@@ -28,7 +28,9 @@ import Testing
     @Test("without quotas: higher priority first, then age, whoever the tenants are")
     func turns() {
         var queue = OfferedQueue()
-        for (seq, priority, tenant) in [(1, 0, 1), (2, 5, 2), (3, 0, 1), (4, 5, 1), (5, -1, 2)] { queue.add(ticket(Position(seq), priority: Int64(priority), tenant: UInt32(tenant))) }
+        for (seq, priority, tenant) in [(1, 0, 1), (2, 5, 2), (3, 0, 1), (4, 5, 1), (5, -1, 2)] {
+            queue.add(ticket(Position(seq), priority: Int64(priority), tenant: UInt32(tenant)))
+        }
         #expect(queue.place(of: 4) == 2 && queue.place(of: 5) == 5 && queue.place(of: 9) == nil)
         expectOrder(&queue, [2, 4, 1, 3, 5])
     }
@@ -75,7 +77,8 @@ import Testing
 
     private func obstacle(_ generator: inout SplitMix64) -> TurnOrder.Obstacle {
         guard generator.chance(70) else { return .worker(Eligibility(sandboxClass: NameID(UInt32(generator.below(2))))) }
-        return .node(NameID(UInt32(generator.below(3))), until: generator.chance(50) ? LogTime(microseconds: Int64(generator.below(100))) : nil)
+        return .node(
+            NameID(UInt32(generator.below(3))), until: generator.chance(50) ? LogTime(microseconds: Int64(generator.below(100))) : nil)
     }
 
     /// Takes some up, and answers which.
@@ -139,7 +142,9 @@ import Testing
                 queue.setQuotas(quotas)
             }
             let largest = max(1, quotas.values.max() ?? 1)
-            func share(_ ticket: WaitingTicket) -> (Int, Int) { quotas.isEmpty ? (0, 1) : (running[ticket.tenant] ?? 0, quotas[ticket.tenant] ?? largest) }
+            func share(_ ticket: WaitingTicket) -> (Int, Int) {
+                quotas.isEmpty ? (0, 1) : (running[ticket.tenant] ?? 0, quotas[ticket.tenant] ?? largest)
+            }
             let offered = waiting.values.filter { $0.standing == 0 }.map(\.ticket).filter { ticket in
                 quotas[ticket.tenant].map { (running[ticket.tenant] ?? 0) < $0 } ?? true
             }
@@ -156,7 +161,9 @@ import Testing
             #expect(queue.firstInTurn(4) == Array(alike))
             #expect(queue.count == waiting.count)
             let all = waiting.values.map(\.ticket).sorted()
-            if let some = all.dropFirst(generator.below(max(1, all.count))).first { #expect(queue.place(of: some.seq) == all.firstIndex(of: some)! + 1) }
+            if let some = all.dropFirst(generator.below(max(1, all.count))).first {
+                #expect(queue.place(of: some.seq) == all.firstIndex(of: some)! + 1)
+            }
             let aside = waiting.filter { $0.value.standing == 2 }.keys.map { obstacles[$0]! }
             #expect(queue.asideCount(on: NameID(1)) == aside.count { if case .node(NameID(1), _) = $0 { true } else { false } })
             #expect(queue.hasUnmetConditions == aside.contains { if case .worker = $0 { true } else { false } })

@@ -36,12 +36,14 @@ import Testing
         #expect(held(cache, 0..<11) == [2])
     }
 
-    @Test("what a node reports puts the model right", arguments: [
-        // It evicted one while the model thought 400 of 1,000 bytes used: it holds 400.
-        (UInt64(1), 1_000, 400),
-        // It evicted one that the model had dropped as beyond 400: it held 500.
-        (UInt64(77), 400, 500),
-    ])
+    @Test(
+        "what a node reports puts the model right",
+        arguments: [
+            // It evicted one while the model thought 400 of 1,000 bytes used: it holds 400.
+            (UInt64(1), 1_000, 400),
+            // It evicted one that the model had dropped as beyond 400: it held 500.
+            (UInt64(77), 400, 500),
+        ])
     func reports(_ snapshot: UInt64, _ before: Int64, _ after: Int64) {
         var cache = cache(holding: 4, of: 100, capacity: before)
         cache.reportEvicted(id(snapshot), bytes: 100, on: node)

@@ -47,7 +47,9 @@ struct CacheOracle {
 
     private mutating func makeRoomAmongCopies(_ snapshot: SnapshotID) {
         guard !isGolden(snapshot) else { return }
-        while copies(snapshot).count >= limits.copies, let least = copies(snapshot).min(by: { ($0.lastUse, $0.node) < ($1.lastUse, $1.node) }) {
+        while copies(snapshot).count >= limits.copies,
+            let least = copies(snapshot).min(by: { ($0.lastUse, $0.node) < ($1.lastUse, $1.node) })
+        {
             nodes[least.node]!.entries.removeAll { $0.snapshot == snapshot && $0.use != .outdated }
         }
     }

@@ -44,7 +44,9 @@ struct OfferedQueue {
 
     mutating func claim(_ seq: Position) { if let ticket = queue[seq] { turns.claim(ticket) } }
     mutating func unclaim(_ seq: Position) { turns.unclaim(seq) }
-    mutating func setAside(_ seq: Position, for obstacle: TurnOrder.Obstacle) { if let ticket = queue[seq] { turns.setAside(ticket, for: obstacle) } }
+    mutating func setAside(_ seq: Position, for obstacle: TurnOrder.Obstacle) {
+        if let ticket = queue[seq] { turns.setAside(ticket, for: obstacle) }
+    }
     mutating func takeUpAll() { turns.takeUpAll() }
     mutating func takeUp(on node: NameID) { turns.takeUp(on: node) }
     mutating func takeUp(where isMet: (Eligibility) -> Bool) { turns.takeUp(where: isMet) }

@@ -22,7 +22,13 @@ struct PlacementOracle {
             case .starting: tally.starting += 1
             case .draining: tally.draining += 1
             case .ready:
-                if worker.used >= worker.facts.slots { tally.full += 1 } else if worker.used == 0 { tally.free += 1 } else { tally.partial += 1 }
+                if worker.used >= worker.facts.slots {
+                    tally.full += 1
+                } else if worker.used == 0 {
+                    tally.free += 1
+                } else {
+                    tally.partial += 1
+                }
                 tally.freeSlots += max(0, worker.facts.slots - worker.used)
                 tally.usedSlots += worker.used
             }
@@ -46,7 +52,10 @@ struct PlacementOracle {
     private func lowest(_ scored: [(Int, PlacementScore)]) -> (Int, PlacementScore)? { scored.min { $0.1 < $1.1 } }
 
     private func free(_ pool: Int, _ actor: WaitingActor) -> [Int] {
-        workers.filter { $0.value.facts.pool == pool && $0.value.facts.phase == .ready && $0.value.used < $0.value.facts.slots && eligible($0.value.facts, actor) }.map(\.key)
+        workers.filter {
+            $0.value.facts.pool == pool && $0.value.facts.phase == .ready && $0.value.used < $0.value.facts.slots
+                && eligible($0.value.facts, actor)
+        }.map(\.key)
     }
 
     private func anywhere(_ actor: WaitingActor, _ rules: PlacementRules, _ moved: MoveReason?) -> PlacementChoice? {
@@ -72,7 +81,9 @@ struct PlacementOracle {
         var moved: MoveReason?
         if let paused = actor.paused {
             for pool in actor.pools {
-                let there = free(pool, actor).filter { workers[$0]!.facts.node == paused.node }.map { ($0, score($0, .local, paused.bytes, rules)) }
+                let there = free(pool, actor).filter { workers[$0]!.facts.node == paused.node }.map {
+                    ($0, score($0, .local, paused.bytes, rules))
+                }
                 if let (worker, score) = lowest(there) {
                     return .place(PlacementChoice(worker: worker, pool: pool, score: score, source: .paused(paused.snapshot), moved: nil))
                 }
@@ -81,7 +92,8 @@ struct PlacementOracle {
             let cost = actor.external.map {
                 bandwidth.movingMicroseconds($0.bytes, local: paused.bytes)
             }
-            let expected = there.usedSlots > 0 ? rules.holdMicroseconds.map { $0 * Int64(actor.aheadOnNode + 1) / Int64(there.usedSlots) } : nil
+            let expected =
+                there.usedSlots > 0 ? rules.holdMicroseconds.map { $0 * Int64(actor.aheadOnNode + 1) / Int64(there.usedSlots) } : nil
             let until = cost.map { actor.requestedAt.adding(microseconds: rules.localWaitMicroseconds ?? $0) }
             if !workers.values.contains(where: { $0.facts.node == paused.node }) {
                 moved = .nodeGone
@@ -105,7 +117,9 @@ struct PlacementOracle {
         }
         if let choice = anywhere(actor, rules, moved) { return .place(choice) }
         var blocked = blocked(.poolExhausted, actor)
-        if blocked.eligible.ready + blocked.eligible.starting == 0, blocked.all.ready + blocked.all.starting > 0 || !rules.canGrow { blocked.reason = .noEligiblePool }
+        if blocked.eligible.ready + blocked.eligible.starting == 0, blocked.all.ready + blocked.all.starting > 0 || !rules.canGrow {
+            blocked.reason = .noEligiblePool
+        }
         return .wait(blocked)
     }
 
@@ -115,7 +129,8 @@ struct PlacementOracle {
         blocked.all = tally { actor.pools.contains($0.pool) }
         blocked.external = actor.external
         blocked.quota = actor.quota
-        blocked.restoreMicroseconds = bandwidth.microseconds(.cold, bytes: actor.external?.bytes ?? cache.goldens[actor.template]?.bytes ?? 0)
+        blocked.restoreMicroseconds = bandwidth.microseconds(
+            .cold, bytes: actor.external?.bytes ?? cache.goldens[actor.template]?.bytes ?? 0)
         if let paused = actor.paused {
             blocked.node = paused.node
             blocked.eligibleThere = tally { eligible($0, actor) && $0.node == paused.node }
@@ -144,7 +159,10 @@ struct PlacementOracle {
                 let lost = saved / Int64(ready.values.count { $0.facts.node == worker.facts.node })
                 let key = (breaks ? 1 : 0, lost, -worker.facts.readySeq)
                 if best.map({ key < $0.key }) ?? true {
-                    best = (key, ScaleDownVictim(worker: index, isReady: true, node: worker.facts.node, lostMicroseconds: lost, breaksSpread: breaks))
+                    best = (
+                        key,
+                        ScaleDownVictim(worker: index, isReady: true, node: worker.facts.node, lostMicroseconds: lost, breaksSpread: breaks)
+                    )
                 }
             }
             guard let best else { break }

@@ -139,7 +139,8 @@ struct RandomCluster {
         var pools = [generator.below(Self.pools)]
         if generator.chance(20) { pools.append((pools[0] + 1) % Self.pools) }
         let selector = generator.chance(70) ? [] : (0..<4).filter { _ in generator.chance(30) }.map { Self.label($0) }.sorted()
-        let external = generator.chance(65)
+        let external =
+            generator.chance(65)
             ? ExternalSnapshot(snapshot: snapshot(), bytes: bytes(), at: now.adding(microseconds: -9_000_000)) : nil
         let paused = generator.chance(30) ? PausedSnapshot(node: node(), snapshot: snapshot(), bytes: bytes()) : nil
         return WaitingActor(

@@ -53,7 +53,8 @@ import Testing
     func manyConditions() {
         var placer = Placer()
         for worker in 0..<200 {
-            placer.setWorker(worker, facts(Position(worker + 1), labels: [LabelPair(key: NameID(1), value: NameID(UInt32(1_000 + worker)))]))
+            placer.setWorker(
+                worker, facts(Position(worker + 1), labels: [LabelPair(key: NameID(1), value: NameID(UInt32(1_000 + worker)))]))
         }
         for round in 0..<2 {
             for worker in 0..<200 {

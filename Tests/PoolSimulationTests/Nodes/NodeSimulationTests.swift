@@ -88,7 +88,8 @@ extension SimulationResult {
         // Three short turns teach how long slots are held; a's 40 GB then take 100 s from object storage.
         let head = ["0,1,c,0", "10,1,d,0", "20,1,e,0", "30,1,a,40000000000"]
         func play(_ busySeconds: Int) throws -> SimulationResult {
-            let csv = (["arrival_s,service_s,actor,snapshot_bytes"] + head + ["200,\(busySeconds),b,0", "201,1,a,40000000000"]).joined(separator: "\n")
+            let csv = (["arrival_s,service_s,actor,snapshot_bytes"] + head + ["200,\(busySeconds),b,0", "201,1,a,40000000000"]).joined(
+                separator: "\n")
             let trace = try ArrivalTrace(csv: Array(csv.utf8), name: "t.csv")
             return run(trace, workers: 2, .nodes(2) { $0.pauseMicroseconds = 1_000_000_000 })
         }
@@ -147,7 +148,9 @@ extension SimulationResult {
     func goal() throws {
         let trace = SyntheticTrace.steady.trace(seed: 1)
         func restores(_ placement: SimulatedPlacement, _ change: (inout NodeSettings) -> Void = { _ in }) throws -> SimulatedRestores {
-            let settings = SimulationSettings.nodes(8) { change(&$0); $0.placement = placement }
+            let settings = SimulationSettings.nodes(8) {
+                change(&$0); $0.placement = placement
+            }
             return try #require(Simulation.run(trace, .fixed(40), settings).restores)
         }
         let random = try restores(.random)
@@ -165,7 +168,8 @@ extension SimulationResult {
             for kind in Self.kinds {
                 let trace = kind.trace(seed: seed)
                 for placement in [SimulatedPlacement.greenroom, .random] {
-                    fetched[placement, default: 0] += Simulation.run(trace, .fixed(12), settings(seed, placement)).restores?.fetchedBytes ?? 0
+                    fetched[placement, default: 0] +=
+                        Simulation.run(trace, .fixed(12), settings(seed, placement)).restores?.fetchedBytes ?? 0
                 }
             }
         }

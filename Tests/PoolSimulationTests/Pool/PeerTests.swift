@@ -20,7 +20,8 @@ import Testing
         Case(testDescription: "steady", ready: 10, stable: 7, panic: 7, wanted: 10, panics: false),
         Case(testDescription: "rounded up", ready: 10, stable: 7.1, panic: 7, wanted: 11, panics: false),
         Case(testDescription: "just below twice what is ready: no panic", ready: 10, stable: 7, panic: 13.2, wanted: 10, panics: false),
-        Case(testDescription: "twice what is ready: panic, by the short window", ready: 10, stable: 7, panic: 13.9, wanted: 20, panics: true),
+        Case(
+            testDescription: "twice what is ready: panic, by the short window", ready: 10, stable: 7, panic: 13.9, wanted: 20, panics: true),
         Case(testDescription: "in panic the higher of the windows counts", ready: 1, stable: 7, panic: 2, wanted: 10, panics: true),
         Case(testDescription: "down by half at a time", ready: 10, stable: 0.7, panic: 0.7, wanted: 5, panics: false),
         Case(testDescription: "half of one pod is none", ready: 1, stable: 0, panic: 0, wanted: 0, panics: false),
@@ -72,7 +73,8 @@ import Testing
 @Suite struct KEDATests {
     @Test("syncs each 15 s, doubles or adds four, and keeps the highest of five minutes")
     func timeline() {
-        let trace = ArrivalTrace(turns: (0..<30).map { _ in Turn(atSeconds: 1, serviceSeconds: 20) } + [Turn(atSeconds: 700, serviceSeconds: 1)])
+        let trace = ArrivalTrace(
+            turns: (0..<30).map { _ in Turn(atSeconds: 1, serviceSeconds: 20) } + [Turn(atSeconds: 700, serviceSeconds: 1)])
         let result = Simulation.run(trace, .kedaHPA(nil), .exact)
         let counts = result.replicas.prefix(4).map { [Int($0.atMicroseconds / 1_000_000), $0.count] }
         // 30 wanted, twice or four more than there are each 15 s; what is left at 45 is all there is to do.
@@ -90,10 +92,13 @@ import Testing
         #expect(result.replicas.prefix(4).map(\.count) == [1, 2, 3, 4])
     }
 
-    @Test("builtin names", arguments: [
-        ("builtin:keda-hpa", SimulatedPolicy.kedaHPA(nil)), ("builtin:knative-kpa", .knativeKPA), ("builtin:fixed:7", .fixed(7)),
-        ("builtin:hpa-on-assigned-workers", .hpaOnAssignedWorkers), ("builtin:fixed:0", nil), ("builtin:fixed:", nil), ("builtin:other", nil),
-    ] as [(String, SimulatedPolicy?)])
+    @Test(
+        "builtin names",
+        arguments: [
+            ("builtin:keda-hpa", SimulatedPolicy.kedaHPA(nil)), ("builtin:knative-kpa", .knativeKPA), ("builtin:fixed:7", .fixed(7)),
+            ("builtin:hpa-on-assigned-workers", .hpaOnAssignedWorkers), ("builtin:fixed:0", nil), ("builtin:fixed:", nil),
+            ("builtin:other", nil),
+        ] as [(String, SimulatedPolicy?)])
     func names(_ name: String, _ policy: SimulatedPolicy?) {
         #expect(SimulatedPolicy(builtin: name) == policy)
     }

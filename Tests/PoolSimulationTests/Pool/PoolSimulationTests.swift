@@ -7,13 +7,16 @@ import Testing
 
 extension ArrivalTrace {
     /// Seconds of arrival and of service.
-    static func of(_ turns: (Double, Double)...) -> ArrivalTrace { ArrivalTrace(turns: turns.map { Turn(atSeconds: $0.0, serviceSeconds: $0.1) }) }
+    static func of(_ turns: (Double, Double)...) -> ArrivalTrace {
+        ArrivalTrace(turns: turns.map { Turn(atSeconds: $0.0, serviceSeconds: $0.1) })
+    }
 
     /// Bursts of `size` turns of 4 s, half a second apart, each `everySeconds`.
     static func bursts(_ count: Int, size: Int, everySeconds: Int) -> ArrivalTrace {
-        ArrivalTrace(turns: (0..<count).flatMap { burst in
-            (0..<size).map { Turn(atSeconds: Double(burst * everySeconds) + Double($0) / 2, serviceSeconds: 4) }
-        })
+        ArrivalTrace(
+            turns: (0..<count).flatMap { burst in
+                (0..<size).map { Turn(atSeconds: Double(burst * everySeconds) + Double($0) / 2, serviceSeconds: 4) }
+            })
     }
 }
 
@@ -153,10 +156,11 @@ struct ScriptedScaler: SimulatedScaler {
     func json() {
         var json = JSONWriter()
         SimulationReport(runs: [run(.of((0, 2), (0.5, 2)), FixedScaler(count: 1, slotsPerWorker: 1))]).write(to: &json)
-        #expect(json.text == """
-            {"runs":[{"policy":"builtin:fixed:1","turns":2,"wait":{"mean":0.8,"p50":0,"p95":1.6,"p99":1.6,"max":1.6},\
-            "costRatio":1.05,"workerSeconds":4.2,"killed":0,"flaps":0,"scaleUps":0,"scaleDowns":0,"replicas":[[0,1]]}]}
-            """)
+        #expect(
+            json.text == """
+                {"runs":[{"policy":"builtin:fixed:1","turns":2,"wait":{"mean":0.8,"p50":0,"p95":1.6,"p99":1.6,"max":1.6},\
+                "costRatio":1.05,"workerSeconds":4.2,"killed":0,"flaps":0,"scaleUps":0,"scaleDowns":0,"replicas":[[0,1]]}]}
+                """)
     }
 }
 
@@ -165,7 +169,8 @@ struct ScriptedScaler: SimulatedScaler {
     func surge() {
         let trace = ArrivalTrace.bursts(20, size: 20, everySeconds: 60)
         let plain = Simulation.run(trace, .policy(.simulated(), name: "plain"), .exact)
-        let surge = Simulation.run(trace, .policy(.simulated { $0.buffer = .surge(quantilePPM: 970_000, windowSeconds: 900, min: 1) }, name: "surge"), .exact)
+        let surge = Simulation.run(
+            trace, .policy(.simulated { $0.buffer = .surge(quantilePPM: 970_000, windowSeconds: 900, min: 1) }, name: "surge"), .exact)
         #expect(surge.killed == 0 && plain.killed == 0)
         #expect(surge.waits.meanSeconds < plain.waits.meanSeconds / 4)
         #expect(surge.waits.seconds(quantile: 0.9) == 0)
@@ -175,7 +180,8 @@ struct ScriptedScaler: SimulatedScaler {
     func outsideTriggers() {
         let policy = Policy.simulated {
             $0.mode = .recommend
-            $0.triggers.append(Trigger(name: "queue", source: .observed(metric: "queue", selector: [], staleAfterSeconds: 10), thresholdMilli: 1_000))
+            $0.triggers.append(
+                Trigger(name: "queue", source: .observed(metric: "queue", selector: [], staleAfterSeconds: 10), thresholdMilli: 1_000))
         }
         #expect(SimulatedPolicy.policy(policy, name: "p").leftOut == ["queue"])
         #expect(Simulation.run(.of((0, 1)), .policy(policy, name: "p"), .exact).waits.maxSeconds == 10)

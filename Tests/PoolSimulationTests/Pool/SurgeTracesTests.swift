@@ -10,7 +10,9 @@ import Testing
         $0.buffer = .surge(quantilePPM: 970_000, windowSeconds: 900, min: 1)
     }
 
-    @Test("kills nobody, waits less than half as long as under KEDA and HPA, and turns at most once in a start", arguments: SyntheticTrace.allCases, [1, 2])
+    @Test(
+        "kills nobody, waits less than half as long as under KEDA and HPA, and turns at most once in a start",
+        arguments: SyntheticTrace.allCases, [1, 2])
     func againstKEDA(kind: SyntheticTrace, seed: UInt64) {
         let trace = kind.trace(seed: seed)
         let surge = Simulation.run(trace, .policy(Self.surge, name: "surge"), .exact)

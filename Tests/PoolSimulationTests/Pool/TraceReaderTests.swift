@@ -23,14 +23,18 @@ import Testing
         #expect(trace.name(.none) == nil && trace.name(NameID(99)) == nil)
     }
 
-    @Test("the first mistake, with its line", arguments: [
-        ("", "t.csv", "is empty"), ("arrival_s,service_s\n", "t.csv", "no rows"), ("a,b\n1,2\n", "t.csv:1", "lacks the columns"),
-        ("service_s,context_tokens\n1,2\n", "t.csv:1", "lacks the columns"),
-        ("arrival_s,service_s\n1,2\n3\n", "t.csv:3", "1 cells"), ("arrival_s,service_s\n\n1,x\n", "t.csv:3", "\"x\""),
-        ("arrival_s,service_s\n-1,2\n", "t.csv:2", "\"-1\""), ("arrival_s,service_s\n1,nan\n", "t.csv:2", "\"nan\""),
-        ("arrival_s,service_s,snapshot_bytes\n1,2,1.5\n", "t.csv:2", "\"1.5\""), ("arrival_s,service_s,snapshot_bytes\n1,2,-1\n", "t.csv:2", "whole bytes"),
-        ("arrival_s,service_s\n1e300,2\n", "t.csv:2", "\"1e300\""), ("arrival_s,service_s\n" + String(repeating: "9", count: 5_000), "t.csv:2", "longer than"),
-    ])
+    @Test(
+        "the first mistake, with its line",
+        arguments: [
+            ("", "t.csv", "is empty"), ("arrival_s,service_s\n", "t.csv", "no rows"), ("a,b\n1,2\n", "t.csv:1", "lacks the columns"),
+            ("service_s,context_tokens\n1,2\n", "t.csv:1", "lacks the columns"),
+            ("arrival_s,service_s\n1,2\n3\n", "t.csv:3", "1 cells"), ("arrival_s,service_s\n\n1,x\n", "t.csv:3", "\"x\""),
+            ("arrival_s,service_s\n-1,2\n", "t.csv:2", "\"-1\""), ("arrival_s,service_s\n1,nan\n", "t.csv:2", "\"nan\""),
+            ("arrival_s,service_s,snapshot_bytes\n1,2,1.5\n", "t.csv:2", "\"1.5\""),
+            ("arrival_s,service_s,snapshot_bytes\n1,2,-1\n", "t.csv:2", "whole bytes"),
+            ("arrival_s,service_s\n1e300,2\n", "t.csv:2", "\"1e300\""),
+            ("arrival_s,service_s\n" + String(repeating: "9", count: 5_000), "t.csv:2", "longer than"),
+        ])
     func mistakes(_ text: String, _ place: String, _ problem: String) {
         let error = #expect(throws: TraceError.self) { try read(text) }
         #expect(error?.place == place)

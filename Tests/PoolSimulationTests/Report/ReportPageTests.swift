@@ -8,7 +8,8 @@ import Testing
 
 @Suite struct ReportPageTests {
     private let metrics = ReportMetrics(
-        turns: 0, waitMeanSeconds: 0, waitP50Seconds: 0, waitP95Seconds: 0, waitP99Seconds: 0, waitMaxSeconds: 0, costRatio: nil, workerSeconds: 0,
+        turns: 0, waitMeanSeconds: 0, waitP50Seconds: 0, waitP95Seconds: 0, waitP99Seconds: 0, waitMaxSeconds: 0, costRatio: nil,
+        workerSeconds: 0,
         killed: 0, flaps: 0, scaleUps: 0, scaleDowns: 0)
 
     private func page(_ runs: [ReportRun], title: String = "t", startsAt: LogTime? = nil) -> String {
@@ -21,7 +22,9 @@ import Testing
             .compactMap { $0.split(separator: " d=\"", maxSplits: 1).last?.prefix { $0 != "\"" } }.map(String.init)
     }
 
-    @Test("no text of a report becomes markup", arguments: ["<script>alert(1)</script>", "a\" onload=\"x", "'><img src=x>", "&lt;", "</title></style>"])
+    @Test(
+        "no text of a report becomes markup",
+        arguments: ["<script>alert(1)</script>", "a\" onload=\"x", "'><img src=x>", "&lt;", "</title></style>"])
     func escaping(_ text: String) {
         var timeline = PoolTimeline()
         timeline.note(atSeconds: 0, demand: 1, desired: 1, ready: 1, busy: 1)
@@ -60,10 +63,12 @@ import Testing
         #expect(page.contains("no turn waited"))
     }
 
-    @Test("how many never waited, in words", arguments: [
-        ([], "no turns"), ([0, 0], "no turn waited"), ([1, 2], "every turn waited"), ([0, 0, 0, 5], "75.0 % of turns never waited"),
-        ([Int64](repeating: 0, count: 99_999) + [1], "99.99 % of turns never waited"),
-    ] as [([Int64], String)])
+    @Test(
+        "how many never waited, in words",
+        arguments: [
+            ([], "no turns"), ([0, 0], "no turn waited"), ([1, 2], "every turn waited"), ([0, 0, 0, 5], "75.0 % of turns never waited"),
+            ([Int64](repeating: 0, count: 99_999) + [1], "99.99 % of turns never waited"),
+        ] as [([Int64], String)])
     func waitSentence(_ waits: [Int64], _ sentence: String) {
         let run = ReportRun(
             name: "r", metrics: metrics, endSeconds: 1, timeline: PoolTimeline(), waits: WaitDistribution(sortedMicroseconds: waits))
@@ -100,7 +105,8 @@ import Testing
     @Test("a time axis with a beginning tells the clock")
     func clock() throws {
         let start = try #require(LogTime(rfc3339: "2026-11-21T23:50:00Z"))
-        let page = page([ReportRun(name: "r", metrics: metrics, endSeconds: 3_600, timeline: PoolTimeline(), waits: .none)], startsAt: start)
+        let page = page(
+            [ReportRun(name: "r", metrics: metrics, endSeconds: 3_600, timeline: PoolTimeline(), waits: .none)], startsAt: start)
         #expect(page.contains(">23:55<") && page.contains(">00:40<") && page.contains("UTC, from 2026-11-21"))
     }
 
@@ -111,7 +117,9 @@ import Testing
         let why = (0..<20).map { "step \($0) found a number and says so in as many words as this" }
         for index in 0..<100_000 {
             let seconds = Double(index) * 0.036
-            timeline.note(atSeconds: seconds, demand: random.index(below: 900), desired: random.index(below: 900), ready: random.index(below: 900), busy: random.index(below: 900))
+            timeline.note(
+                atSeconds: seconds, demand: random.index(below: 900), desired: random.index(below: 900), ready: random.index(below: 900),
+                busy: random.index(below: 900))
             timeline.note(ReportDecision(seconds: seconds, from: index % 900, to: (index * 7) % 900, code: "SurgeBuffer", why: why))
         }
         let waits = WaitDistribution(sortedMicroseconds: (0..<100_000).map { Int64($0) * 300 })
@@ -127,9 +135,12 @@ import Testing
 @Suite struct RecordedSimulationTests {
     private let trace = ArrivalTrace.bursts(6, size: 10, everySeconds: 50)
 
-    @Test("recording changes no result, and what is recorded fits it", arguments: [
-        SimulatedPolicy.policy(.simulated { $0.buffer = .fixed(2) }, name: "ours"), .kedaHPA(nil), .hpaOnAssignedWorkers, .knativeKPA, .fixed(3),
-    ])
+    @Test(
+        "recording changes no result, and what is recorded fits it",
+        arguments: [
+            SimulatedPolicy.policy(.simulated { $0.buffer = .fixed(2) }, name: "ours"), .kedaHPA(nil), .hpaOnAssignedWorkers, .knativeKPA,
+            .fixed(3),
+        ])
     func recording(_ policy: SimulatedPolicy) {
         let (result, run) = Simulation.recorded(trace, policy, .exact)
         #expect(result == Simulation.run(trace, policy, .exact))
@@ -142,7 +153,12 @@ import Testing
 
     @Test("a decision's reasons tell times from the beginning, not from 1970")
     func times() {
-        let (_, run) = Simulation.recorded(trace, .policy(.simulated { $0.cooldownPeriodSeconds = 20; $0.buffer = .fixed(1) }, name: "ours"), .exact)
+        let (_, run) = Simulation.recorded(
+            trace,
+            .policy(
+                .simulated {
+                    $0.cooldownPeriodSeconds = 20; $0.buffer = .fixed(1)
+                }, name: "ours"), .exact)
         let lines = run.timeline.decisions.flatMap(\.why)
         #expect(lines.contains { $0.contains("cooldown") } && !lines.contains { $0.contains("1970") })
     }
@@ -150,7 +166,8 @@ import Testing
     @Test("a kill is told where it was decided")
     func kills() {
         let (result, run) = Simulation.recorded(.bursts(12, size: 30, everySeconds: 400), .kedaHPA(nil), .exact)
-        let told = run.timeline.decisions.flatMap(\.why).filter { $0.hasPrefix("killed") }.compactMap { Int($0.split(separator: " ")[1]) }.reduce(0, +)
+        let told = run.timeline.decisions.flatMap(\.why).filter { $0.hasPrefix("killed") }.compactMap { Int($0.split(separator: " ")[1]) }
+            .reduce(0, +)
         #expect(told == result.killed)
     }
 }

@@ -57,7 +57,9 @@ import Testing
 }
 
 @Suite struct PoolTimelineTests {
-    private func decision(_ seconds: Double, _ from: Int, _ to: Int) -> ReportDecision { ReportDecision(seconds: seconds, from: from, to: to, why: ["\(from)→\(to)"]) }
+    private func decision(_ seconds: Double, _ from: Int, _ to: Int) -> ReportDecision {
+        ReportDecision(seconds: seconds, from: from, to: to, why: ["\(from)→\(to)"])
+    }
 
     @Test("steps in one direction are one move with the last one's reasons; of moves in a column the larger up and down stay")
     func moves() {

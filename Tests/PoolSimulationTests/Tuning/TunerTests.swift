@@ -4,10 +4,13 @@ import Testing
 @testable import Simulation
 
 @Suite struct TunerTests {
-    @Test("objectives", arguments: [
-        ("p95=0.1", "p95", 0.1), ("p99.9=2", "p99.9", 2), ("mean=0.25", "mean", 0.25), ("max=5", "max", 5), ("p95", nil, 0), ("q=1", nil, 0),
-        ("p101=1", nil, 0), ("p95=-1", nil, 0), ("p95=x", nil, 0),
-    ] as [(String, String?, Double)])
+    @Test(
+        "objectives",
+        arguments: [
+            ("p95=0.1", "p95", 0.1), ("p99.9=2", "p99.9", 2), ("mean=0.25", "mean", 0.25), ("max=5", "max", 5), ("p95", nil, 0),
+            ("q=1", nil, 0),
+            ("p101=1", nil, 0), ("p95=-1", nil, 0), ("p95=x", nil, 0),
+        ] as [(String, String?, Double)])
     func objectives(_ text: String, _ name: String?, _ seconds: Double) {
         let objective = TuningObjective(text)
         #expect(objective?.name == name)
@@ -17,7 +20,9 @@ import Testing
     @Test("the cheapest that meets the objective is chosen, the front falls, and cores change nothing")
     func tunes() async throws {
         let trace = ArrivalTrace.bursts(16, size: 12, everySeconds: 60)
-        let base = Policy.simulated { $0.behaviorGiven = false; $0.behavior = .kubernetesDefault }
+        let base = Policy.simulated {
+            $0.behaviorGiven = false; $0.behavior = .kubernetesDefault
+        }
         var tuner = Tuner(base: base, objective: TuningObjective(measure: .quantile(0.5), seconds: 0.1), settings: .exact, parallelism: 2)
         let report = try await tuner.tune(trace)
         let chosen = try #require(report.chosen)
@@ -35,7 +40,8 @@ import Testing
     @Test("a limit on the cost is kept; an objective out of reach is said to be so")
     func limits() async throws {
         let trace = ArrivalTrace.bursts(6, size: 6, everySeconds: 60)
-        let tuner = Tuner(base: .simulated(), objective: TuningObjective(measure: .max, seconds: 0), mostCost: 4, settings: .exact, parallelism: 2)
+        let tuner = Tuner(
+            base: .simulated(), objective: TuningObjective(measure: .max, seconds: 0), mostCost: 4, settings: .exact, parallelism: 2)
         let report = try await tuner.tune(trace)
         #expect(!report.isMet && !report.holds)
         #expect(report.chosen.map { $0.training.costRatio <= 4 } ?? true)

@@ -66,7 +66,9 @@ final class HandWrittenLog: Sendable {
 
     func ready(_ seconds: Double, _ worker: String) { at(seconds, .workerReady, worker, pool: Self.pool, #"{"node":"n1","slots":1}"#) }
     func request(_ seconds: Double, _ actor: String) { at(seconds, .actorRequested, actor, pool: Self.pool) }
-    func place(_ seconds: Double, _ actor: String, on worker: String) { at(seconds, .actorPlaced, actor, worker: worker, #"{"tier":"cold"}"#) }
+    func place(_ seconds: Double, _ actor: String, on worker: String) {
+        at(seconds, .actorPlaced, actor, worker: worker, #"{"tier":"cold"}"#)
+    }
     func run(_ seconds: Double, _ actor: String, on worker: String) { at(seconds, .actorRunning, actor, worker: worker) }
     func suspend(_ seconds: Double, _ actor: String, on worker: String) { at(seconds, .actorSuspended, actor, worker: worker) }
 }

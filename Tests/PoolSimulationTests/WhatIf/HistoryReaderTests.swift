@@ -8,7 +8,8 @@ import Testing
 // Which turns does a log tell of, and what did they cost?
 
 @Suite struct HistoryReaderTests {
-    private func histories(_ hand: HandWrittenLog, from: Moment? = nil, to: Moment? = nil, pools: Set<NameID> = []) throws -> [PoolHistory] {
+    private func histories(_ hand: HandWrittenLog, from: Moment? = nil, to: Moment? = nil, pools: Set<NameID> = []) throws -> [PoolHistory]
+    {
         let stretch = try #require(try LogStretch(of: hand.log, from: from, to: to))
         var reader = HistoryReader(log: hand.log, stretch: stretch, pools: pools)
         #expect(try reader.checkChain().isSound)
@@ -50,7 +51,9 @@ import Testing
     /// Seconds of arrival, wait, resume and service, and the ending.
     private func rows(_ history: PoolHistory) -> [String] {
         history.turns.map { turn in
-            let parts = [turn.arrivalMicroseconds, turn.waitedMicroseconds, turn.resumeMicroseconds, turn.serviceMicroseconds].map { "\(Double($0) / 1e6)" }
+            let parts = [turn.arrivalMicroseconds, turn.waitedMicroseconds, turn.resumeMicroseconds, turn.serviceMicroseconds].map {
+                "\(Double($0) / 1e6)"
+            }
             return parts.joined(separator: " ") + " \(turn.ending)"
         }
     }
@@ -60,14 +63,15 @@ import Testing
         let found = try histories(try everyEnding())
         let history = try #require(found.first)
         #expect(found.count == 1 && history.pool == "ns/p")
-        #expect(rows(history) == [
-            "1.0 0.0 0.5 2.0 finished",
-            "2.0 1.5 0.5 1.0 finished",
-            "6.0 0.0 0.0 1.0 crashed",
-            "8.0 0.0 0.0 2.0 killed",
-            "12.0 0.0 0.5 1.5 cutRunning",
-            "13.0 1.0 0.0 0.0 cutWaiting",
-        ])
+        #expect(
+            rows(history) == [
+                "1.0 0.0 0.5 2.0 finished",
+                "2.0 1.5 0.5 1.0 finished",
+                "6.0 0.0 0.0 1.0 crashed",
+                "8.0 0.0 0.0 2.0 killed",
+                "12.0 0.0 0.5 1.5 cutRunning",
+                "13.0 1.0 0.0 0.0 cutWaiting",
+            ])
         #expect(history.withdrawn == 1 && history.crashed == 1 && history.cut == 2 && history.result.killed == 1)
         #expect(history.result.usefulMicroseconds == 7_500_000)
         // w1 from its ready to its end, w2 to the end of the log.
@@ -83,12 +87,13 @@ import Testing
         let start = HandWrittenLog.start
         let found = try histories(hand, from: .time(start.adding(microseconds: 4_000_000)), to: .time(start.adding(seconds: 10)))
         // The first commit in it is at 4.5 s: a1 ends there, a2 had waited.
-        #expect(rows(try #require(found.first)) == [
-            "0.0 0.0 0.0 0.0 finished",
-            "0.0 0.0 0.5 1.0 finished",
-            "2.5 0.0 0.0 1.0 crashed",
-            "4.5 0.0 0.0 1.0 cutRunning",
-        ])
+        #expect(
+            rows(try #require(found.first)) == [
+                "0.0 0.0 0.0 0.0 finished",
+                "0.0 0.0 0.5 1.0 finished",
+                "2.5 0.0 0.0 1.0 crashed",
+                "4.5 0.0 0.0 1.0 cutRunning",
+            ])
         #expect(found.first?.initialReady == 1)
     }
 

@@ -43,7 +43,9 @@ import Testing
         // From the decision to the turn's end; the warm worker is asked for at once.
         #expect(answer.runs.map(\.workerMicroseconds) == [6_500_000, 6_500_000, 6_500_000])
         #expect(answer.runs.map(\.usefulMicroseconds) == [4_000_000, 4_000_000, 4_000_000])
-        #expect(answer.runs.map(\.killed) == [0, 0, 0] && answer.runs.map(\.scaleUps) == [1, 1, 1] && answer.runs.map(\.scaleDowns) == [0, 0, 0])
+        #expect(
+            answer.runs.map(\.killed) == [0, 0, 0] && answer.runs.map(\.scaleUps) == [1, 1, 1]
+                && answer.runs.map(\.scaleDowns) == [0, 0, 0])
     }
 
     @Test("the same seed gives the same answer; peers take any pool, a policy its own alone")
@@ -66,15 +68,26 @@ import Testing
 
     @Test("recorded policies follow one another at their moments, and none decides before the first")
     func followed() {
-        let changes = [PolicyChange(atMicroseconds: 10_000_000, policy: policy(min: 1)), PolicyChange(atMicroseconds: 20_000_000, policy: policy(min: 2))]
+        let changes = [
+            PolicyChange(atMicroseconds: 10_000_000, policy: policy(min: 1)),
+            PolicyChange(atMicroseconds: 20_000_000, policy: policy(min: 2)),
+        ]
         let trace = ArrivalTrace(turns: [Turn(atSeconds: 40, serviceSeconds: 1)])
-        let result = Simulation.run(trace, .recorded(changes, name: "r"), SimulationSettings(start: .constant(microseconds: 0), resumeMicroseconds: 0))
-        #expect(result.replicas == [.init(atMicroseconds: 0, count: 0), .init(atMicroseconds: 10_000_000, count: 1), .init(atMicroseconds: 20_000_000, count: 2)])
+        let result = Simulation.run(
+            trace, .recorded(changes, name: "r"), SimulationSettings(start: .constant(microseconds: 0), resumeMicroseconds: 0))
+        #expect(
+            result.replicas == [
+                .init(atMicroseconds: 0, count: 0), .init(atMicroseconds: 10_000_000, count: 1),
+                .init(atMicroseconds: 20_000_000, count: 2),
+            ])
     }
 
     @Test("a turn's own restore time comes before the settings'")
     func ownResume() {
-        let turns = [Turn(arrivalMicroseconds: 0, serviceMicroseconds: 1_000_000, resumeMicroseconds: 3_000_000), Turn(arrivalMicroseconds: 0, serviceMicroseconds: 1_000_000)]
+        let turns = [
+            Turn(arrivalMicroseconds: 0, serviceMicroseconds: 1_000_000, resumeMicroseconds: 3_000_000),
+            Turn(arrivalMicroseconds: 0, serviceMicroseconds: 1_000_000),
+        ]
         let result = Simulation.run(ArrivalTrace(turns: turns), .fixed(1), .exact)
         #expect(result.waits.sortedMicroseconds == [0, 4_000_000])
     }

@@ -58,7 +58,10 @@ import Testing
         #expect(report.acknowledged == 2_000)
         #expect(report.eventsPerSecond == 800)
         #expect(report.isGood)
-        #expect(report.text.hasPrefix("ingest, ids random, 8 connections × 4: 2,000 events acknowledged in 2.500s; 800 events/s, 80 requests/s of 10; latency p50 1ms"))
+        #expect(
+            report.text.hasPrefix(
+                "ingest, ids random, 8 connections × 4: 2,000 events acknowledged in 2.500s; 800 events/s, 80 requests/s of 10; latency p50 1ms"
+            ))
         #expect(!report.text.contains("\n"))
     }
 

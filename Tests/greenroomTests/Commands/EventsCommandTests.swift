@@ -6,7 +6,9 @@ import Testing
 @testable import Output
 
 @Suite struct EventsCommandTests {
-    private func printed(_ format: EventsCommand.Format, _ query: EventQuery = EventQuery(), _ fill: (inout Timeline) -> Void) async throws -> String {
+    private func printed(_ format: EventsCommand.Format, _ query: EventQuery = EventQuery(), _ fill: (inout Timeline) -> Void) async throws
+        -> String
+    {
         var log = Timeline()
         fill(&log)
         var out = ""
@@ -23,7 +25,8 @@ import Testing
     @Test func aLineSaysWhatHappened() async throws {
         let text = try await printed(.line) {
             $0.add("worker.gone", "w1", #"{"reason":"drained"}"#)
-            $0.add("queue.observed", "demo/chat", #"{"pool":"demo/chat","metric":"pending","value":null,"error":"timeout"}"#, superseded: true)
+            $0.add(
+                "queue.observed", "demo/chat", #"{"pool":"demo/chat","metric":"pending","value":null,"error":"timeout"}"#, superseded: true)
             $0.decide("demo/chat", from: 0, to: 1)
         }
         let lines = text.split(separator: "\n")

@@ -24,10 +24,11 @@ import Testing
         try await ExplainCommand.parse(["pool", "demo/chat"] + arguments).explanation(log(), now: now)
     }
 
-    @Test(arguments: [
-        ([], 5), (["--at", "4"], 4), (["--at", "3"], 2), (["--at", "2026-11-21T08:01:30Z"], 2), (["--at", "2026-11-21T08:00:00Z"], 1),
-        (["--at", "peak"], 2), (["--at", "99"], 5),
-    ] as [([String], Int64)])
+    @Test(
+        arguments: [
+            ([], 5), (["--at", "4"], 4), (["--at", "3"], 2), (["--at", "2026-11-21T08:01:30Z"], 2), (["--at", "2026-11-21T08:00:00Z"], 1),
+            (["--at", "peak"], 2), (["--at", "99"], 5),
+        ] as [([String], Int64)])
     func theDecisionInForceAtThatMomentIsFound(arguments: [String], seq: Int64) async throws {
         let command = try ExplainCommand.parse(["pool", "demo/chat"] + arguments)
         #expect(try await command.explanation(log(), now: now).recorded.event.seq == seq)
@@ -53,7 +54,8 @@ import Testing
         "somebody else's replicas are told where the target keeps them, the decision begins with them, or they came later",
         arguments: [(9, "08:02:00", true, true), (5, "08:02:00", false, true), (9, "08:04:00", false, true), (9, "08:02:00", false, false)])
     func foreign(found: Int, at: String, yields: Bool, isTold: Bool) async throws {
-        let change = #","foreignChange":"somebody else set replicas to \#(found)","foreignReplicas":{"expected":1,"found":\#(found),"at":"2026-11-21T\#(at)Z","yields":\#(yields)}}"#
+        let change =
+            #","foreignChange":"somebody else set replicas to \#(found)","foreignReplicas":{"expected":1,"found":\#(found),"at":"2026-11-21T\#(at)Z","yields":\#(yields)}}"#
         var explanation = try await explanation()
         #expect(try explanation.json["foreignChange"] == nil)
         explanation.pool = try Samples.view(Samples.pool.dropLast() + change)
@@ -67,9 +69,13 @@ import Testing
 
     @Test func logTimeThatRunsAheadIsTold() async throws {
         var explanation = try await explanation()
-        #expect(try explanation.json["logTimeAheadSeconds"] == nil && !explanation.text(palette: Palette(isOn: false)).contains("The log's time"))
+        #expect(
+            try explanation.json["logTimeAheadSeconds"] == nil
+                && !explanation.text(palette: Palette(isOn: false)).contains("The log's time"))
         explanation.pool = try Samples.view(Samples.pool.dropLast() + #","logTimeAheadSeconds":130.5}"#)
-        #expect(explanation.text(palette: Palette(isOn: false)).contains("The log's time\n  runs 2m10.5s ahead of the machine's clock, which was set back"))
+        #expect(
+            explanation.text(palette: Palette(isOn: false)).contains(
+                "The log's time\n  runs 2m10.5s ahead of the machine's clock, which was set back"))
         #expect(try explanation.json["logTimeAheadSeconds"]?.double == 130.5)
     }
 

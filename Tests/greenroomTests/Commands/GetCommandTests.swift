@@ -10,35 +10,41 @@ import Testing
     private func command(_ arguments: String...) throws -> GetCommand { try GetCommand.parse(arguments) }
 
     private func server() -> ServerState {
-        ServerState(api: TwinAPI([
-            "/v1/pools": APIAnswer("{\"items\":[\(Samples.pool)],\"next\":\"demo/chat\"}"),
-            "/v1/pools?after=demo%2Fchat": APIAnswer("{\"items\":[\(Samples.idlePool)],\"next\":null}"), "/v1/pools/demo/chat": APIAnswer(Samples.pool),
-            "/v1/workers?limit=1000": APIAnswer("{\"items\":[\(Samples.worker)]}"), "/v1/actors?limit=1000": APIAnswer("{\"items\":[\(Samples.actor)]}"),
-            "/v1/policies": APIAnswer("{\"items\":[\(Samples.policy)]}"),
-        ]))
+        ServerState(
+            api: TwinAPI([
+                "/v1/pools": APIAnswer("{\"items\":[\(Samples.pool)],\"next\":\"demo/chat\"}"),
+                "/v1/pools?after=demo%2Fchat": APIAnswer("{\"items\":[\(Samples.idlePool)],\"next\":null}"),
+                "/v1/pools/demo/chat": APIAnswer(Samples.pool),
+                "/v1/workers?limit=1000": APIAnswer("{\"items\":[\(Samples.worker)]}"),
+                "/v1/actors?limit=1000": APIAnswer("{\"items\":[\(Samples.actor)]}"),
+                "/v1/policies": APIAnswer("{\"items\":[\(Samples.policy)]}"),
+            ]))
     }
 
     @Test func poolsHaveTheirColumns() async throws {
         let listing = try await command("pools").listing(server())
-        #expect(listing.table.text == """
-            NAMESPACE   NAME   TARGET         MIN   MAX   DESIRED   READY   BUSY   WAITING   OLDEST   READY-COND   ACTIVE   PAUSED   FALLBACK   AGE
-            demo        chat   Process/chat     0     6         3       2      2         5   1.3s     True         True     False    False      2m10s
-            other       x      <none>           0    10         0       0      0         0   <none>   False        False    True     False      5s
+        #expect(
+            listing.table.text == """
+                NAMESPACE   NAME   TARGET         MIN   MAX   DESIRED   READY   BUSY   WAITING   OLDEST   READY-COND   ACTIVE   PAUSED   FALLBACK   AGE
+                demo        chat   Process/chat     0     6         3       2      2         5   1.3s     True         True     False    False      2m10s
+                other       x      <none>           0    10         0       0      0         0   <none>   False        False    True     False      5s
 
-            """)
+                """)
     }
 
     @Test func workersAndActorsHaveTheirColumns() async throws {
-        #expect(try await command("workers").listing(server()).table.text == """
-            NAMESPACE   POOL   POD       STATUS    ASSIGNED-ACTOR   NODE   SLOTS   AGE
-            demo        chat   chat-w1   PARTIAL   a,b,c,+2         n1     5/8     121m
+        #expect(
+            try await command("workers").listing(server()).table.text == """
+                NAMESPACE   POOL   POD       STATUS    ASSIGNED-ACTOR   NODE   SLOTS   AGE
+                demo        chat   chat-w1   PARTIAL   a,b,c,+2         n1     5/8     121m
 
-            """)
-        #expect(try await command("actors").listing(server()).table.text == """
-            NAMESPACE   TEMPLATE   ID         STATUS           POD       IP       VERSION   WAITED   AGE
-            demo        chat       chat-001   STATUS_RUNNING   chat-w1   <none>         4   0.3s     61s
+                """)
+        #expect(
+            try await command("actors").listing(server()).table.text == """
+                NAMESPACE   TEMPLATE   ID         STATUS           POD       IP       VERSION   WAITED   AGE
+                demo        chat       chat-001   STATUS_RUNNING   chat-w1   <none>         4   0.3s     61s
 
-            """)
+                """)
     }
 
     @Test func aNamespaceFiltersAndANameIsOne() async throws {

@@ -23,10 +23,12 @@ import Testing
         let history = try await HistoryCommand.parse(["actor", "a1"]).history(log())
         #expect(history.table.rows.map { $0[2] } == ["", "+250ms", "+1.500s", "+2m10.0s", "+0µs"])
         #expect(history.table.rows.map { $0[4] } == ["STATUS_WAITING", "STATUS_RESUMING", "STATUS_RUNNING", "-", "STATUS_SUSPENDED"])
-        #expect(history.table.rows.map { $0[5] } == [
-            "wants a worker of demo/chat, for about 1.500s, template=t", "on w1, cold, after waiting 250ms", "on w1, in 1.000s", "on w1",
-            "left w1, snapshot s3://b/1, 67,108,864 bytes, extra={\"k\":[1]}",
-        ])
+        #expect(
+            history.table.rows.map { $0[5] } == [
+                "wants a worker of demo/chat, for about 1.500s, template=t", "on w1, cold, after waiting 250ms", "on w1, in 1.000s",
+                "on w1",
+                "left w1, snapshot s3://b/1, 67,108,864 bytes, extra={\"k\":[1]}",
+            ])
     }
 
     @Test func whatWasCutOffIsCounted() async throws {
@@ -53,9 +55,11 @@ import Testing
         log.add("pool.paused", "demo/chat", #"{"pool":"demo/chat","in":false,"out":false,"hold":4,"was":{"in":false,"out":true}}"#)
         log.add("policy.applied", "demo/chat", #"{"pool":"demo/chat","policy":{"a":1},"digest":"0123456789abcdef","rules":2,"renews":7}"#)
         let history = try await HistoryCommand.parse(["pool", "demo/chat"]).history(TwinEvents(events: log.events))
-        #expect(history.table.rows.map { $0[4] } == [
-            "pause.out false → true by ops", "pause.out true → false, pause.hold none → 4", "the same as at 7, by rules 2 from here on, digest 0123456789ab",
-        ])
+        #expect(
+            history.table.rows.map { $0[4] } == [
+                "pause.out false → true by ops", "pause.out true → false, pause.hold none → 4",
+                "the same as at 7, by rules 2 from here on, digest 0123456789ab",
+            ])
     }
 
     @Test func nobodyIsANo() async throws {

@@ -17,13 +17,15 @@ import Testing
     }
 
     @Test func aShadowSaysOfWhich() {
-        let head = "apiVersion: greenroom.dev/v1\nkind: WorkerPoolAutoscaler\nmetadata: {name: calm, namespace: b}\nspec:\n  shadowOf: chat\n  scaleTargetRef: {kind: Process}\n"
+        let head =
+            "apiVersion: greenroom.dev/v1\nkind: WorkerPoolAutoscaler\nmetadata: {name: calm, namespace: b}\nspec:\n  shadowOf: chat\n  scaleTargetRef: {kind: Process}\n"
         #expect(check(head + "  mode: recommend\n").policies.first?.hasSuffix(", cooldown 300 s, shadow of b/chat") == true)
         #expect(check(head).problems.first?.hasPrefix("p.yaml:5:13: spec.shadowOf: ") == true)
     }
 
     @Test func problemsComeWithFileLineAndColumn() {
-        let check = check("apiVersion: greenroom.dev/v1\nkind: WorkerPoolAutoscaler\nmetadata: {name: a, namespace: b}\nspec:\n  maxReplicaCuont: 3\n")
+        let check = check(
+            "apiVersion: greenroom.dev/v1\nkind: WorkerPoolAutoscaler\nmetadata: {name: a, namespace: b}\nspec:\n  maxReplicaCuont: 3\n")
         #expect(check.policies == [])
         #expect(check.problems.contains { $0.hasPrefix("p.yaml:5:3: spec.maxReplicaCuont: ") && $0.contains("maxReplicaCount") })
     }

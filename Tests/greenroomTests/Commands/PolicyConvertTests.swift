@@ -29,7 +29,9 @@ import Testing
         #expect(conversion.notes.dropFirst().allSatisfy { $0.hasPrefix("    ") })
     }
 
-    @Test("the secrets it names are where an object of the namespace may have them, whether an authentication in the text says which or not", arguments: [true, false])
+    @Test(
+        "the secrets it names are where an object of the namespace may have them, whether an authentication in the text says which or not",
+        arguments: [true, false])
     func secrets(withAuthentication: Bool) throws {
         let scaled = """
             apiVersion: keda.sh/v1alpha1
@@ -59,9 +61,11 @@ import Testing
         let policy = try #require(conversion.conversions.first?.policy)
         let poll = try #require(policy.triggers.first?.poll)
         let files = [poll.bearerTokenFile, poll.tls?.caFile, poll.tls?.certFile, poll.tls?.keyFile]
-        #expect(files == (withAuthentication
-            ? ["n/prom/token", "n/prom-tls/ca.crt", "n/prom-tls/tls.crt", "n/prom-tls/tls.key"]
-            : ["n/creds/bearerToken", "n/creds/ca", "n/creds/cert", "n/creds/key"]))
+        #expect(
+            files
+                == (withAuthentication
+                    ? ["n/prom/token", "n/prom-tls/ca.crt", "n/prom-tls/tls.crt", "n/prom-tls/tls.key"]
+                    : ["n/creds/bearerToken", "n/creds/ca", "n/creds/cert", "n/creds/key"]))
         #expect(ObjectRules.problems(of: policy) == [])
     }
 

@@ -67,7 +67,10 @@ import Testing
             for k in 1...2 { append(log, .actorSuspended, "a\(k)", worker: "w\(k)", body: #"{"snapshot":"s3://b/\#(k)"}"#, after: 3) }
         }
 
-        private func append(_ log: EventLog, _ kind: EventKind, _ subject: String, pool: String? = nil, worker: String? = nil, body: String = "", after seconds: Int = 0) {
+        private func append(
+            _ log: EventLog, _ kind: EventKind, _ subject: String, pool: String? = nil, worker: String? = nil, body: String = "",
+            after seconds: Int = 0
+        ) {
             now.withLock { $0 = $0.adding(seconds: seconds) }
             let id = ids.withLock { ids in
                 ids += 1
@@ -87,7 +90,9 @@ import Testing
 
         func change(_ from: String, to: String, in kind: EventKind) throws {
             try DatabaseQueue(path: path).write { db in
-                for name in try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger'") { try db.execute(sql: "DROP TRIGGER \(name)") }
+                for name in try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger'") {
+                    try db.execute(sql: "DROP TRIGGER \(name)")
+                }
                 try db.execute(sql: "UPDATE events SET body = replace(body, ?, ?) WHERE kind = ?", arguments: [from, to, kind.rawValue])
             }
         }
@@ -105,7 +110,9 @@ import Testing
         try scratch.write()
         let all = try await replayed(scratch)
         #expect(all.problem == nil)
-        #expect(all.text.contains("14 events of \(scratch.path), position 1 to 14") && all.text.contains("3 decisions came out the same, byte for byte"))
+        #expect(
+            all.text.contains("14 events of \(scratch.path), position 1 to 14")
+                && all.text.contains("3 decisions came out the same, byte for byte"))
         #expect(all.text.contains("demo/chat       14           3     2       0      2"))
         #expect(all.json["same"] == .bool(true) && all.json["decisions"] == .number("3"))
         let part = try await replayed(scratch, "--from", "4", "--to", "2026-11-21T08:00:03Z", "--pool", "demo/chat")
@@ -120,26 +127,40 @@ import Testing
         let found = try await replayed(scratch)
         #expect(found.text.contains("to      7          1\n"))
         #expect(found.problem?.contains("its hash differs") == true && found.problem?.contains("comes out otherwise") == true)
-        #expect(found.json["difference"]?["fields"]?.elements?.first == .object([
-            .init(key: "path", value: .string("to")), .init(key: "recorded", value: .string("7")), .init(key: "recomputed", value: .string("1")),
-        ]))
-        await #expect { try await ReplayCommand.parse(["--db", scratch.path, "-o", "json"]).run() } throws: { ($0 as? Fault)?.status == .no }
+        #expect(
+            found.json["difference"]?["fields"]?.elements?.first
+                == .object([
+                    .init(key: "path", value: .string("to")), .init(key: "recorded", value: .string("7")),
+                    .init(key: "recomputed", value: .string("1")),
+                ]))
+        await #expect { try await ReplayCommand.parse(["--db", scratch.path, "-o", "json"]).run() } throws: {
+            ($0 as? Fault)?.status == .no
+        }
     }
 
     @Test func aChangedEventIsFoundByReplayAndByVerify() async throws {
         let scratch = try Scratch()
         try scratch.write()
         try scratch.change("s3://b/2", to: "s3://b/3", in: .actorSuspended)
-        await #expect { try await ReplayCommand.parse(["--db", scratch.path, "-o", "json"]).run() } throws: { ($0 as? Fault)?.status == .no }
-        await #expect { try await LogVerifyCommand.parse(["--db", scratch.path, "-o", "json"]).run() } throws: { ($0 as? Fault)?.status == .no }
-        await #expect { try await ReplayCommand.parse(["--db", scratch.path, "--policy", "builtin:fixed:1"]).run() } throws: { ($0 as? Fault)?.status == .no }
+        await #expect { try await ReplayCommand.parse(["--db", scratch.path, "-o", "json"]).run() } throws: {
+            ($0 as? Fault)?.status == .no
+        }
+        await #expect { try await LogVerifyCommand.parse(["--db", scratch.path, "-o", "json"]).run() } throws: {
+            ($0 as? Fault)?.status == .no
+        }
+        await #expect { try await ReplayCommand.parse(["--db", scratch.path, "--policy", "builtin:fixed:1"]).run() } throws: {
+            ($0 as? Fault)?.status == .no
+        }
         #expect(try await replayed(scratch, "--to", "13").problem == nil)
     }
 
-    @Test("what can't be done, and its status", arguments: [
-        (["--db", "/nowhere/x.db"], .unreachable), (["--pool", "demo/none"], .no), (["--pool", "chat"], .usage), (["--from", "900"], .no),
-        (["--policy", "/nowhere/p.yaml"], .unreachable), (["--policy", "builtin:nothing"], .usage),
-    ] as [([String], Output.ExitStatus)])
+    @Test(
+        "what can't be done, and its status",
+        arguments: [
+            (["--db", "/nowhere/x.db"], .unreachable), (["--pool", "demo/none"], .no), (["--pool", "chat"], .usage),
+            (["--from", "900"], .no),
+            (["--policy", "/nowhere/p.yaml"], .unreachable), (["--policy", "builtin:nothing"], .usage),
+        ] as [([String], Output.ExitStatus)])
     func refused(arguments: [String], status: Output.ExitStatus) async throws {
         let scratch = try Scratch()
         try scratch.write()
@@ -167,7 +188,9 @@ import Testing
         let histories = try PoolHistories.read(file, stretch, pools: [])
         let answers = try await WhatIf(policies: [.fixed(2)], seed: 1).answers(histories, path: scratch.path, draws: true)
         let text = WhatIfTables.text(answers)
-        #expect(text.hasPrefix("pool demo/chat: 2 turns in 12.000s from position 1; worker starts drawn from 2 measured, median 2.000s\nPOLICY"))
+        #expect(
+            text.hasPrefix("pool demo/chat: 2 turns in 12.000s from position 1; worker starts drawn from 2 measured, median 2.000s\nPOLICY")
+        )
         let rows = text.split(separator: "\n").dropFirst(2).map { $0.split(separator: "   ")[0] }
         #expect(rows == ["as it was", "recorded policy, simulated", "builtin:fixed:2"])
         #expect(answers[0].runs[0].waits.sortedMicroseconds == answers[0].runs[1].waits.sortedMicroseconds)
@@ -214,17 +237,21 @@ import Testing
         let tail = try await replayed(scratch, "--from", "16")
         #expect(tail.problem == nil && tail.summary.decisions == 1 && tail.summary.folded == 4)
         #expect(try await replayed(scratch).problem == nil)
-        await #expect { try await LogCheckpointCommand.parse(["--db", "/nowhere/x.db"]).run() } throws: { ($0 as? Fault)?.status == .unreachable }
+        await #expect { try await LogCheckpointCommand.parse(["--db", "/nowhere/x.db"]).run() } throws: {
+            ($0 as? Fault)?.status == .unreachable
+        }
     }
 
-    @Test("differences between two pieces of JSON, field by field", arguments: [
-        (#"{"a":1,"b":{"c":[1,2]}}"#, #"{"a":1,"b":{"c":[1,3]}}"#, ["b.c[1] 2 3"]),
-        (#"{"a":1}"#, #"{"a":1,"b":"x"}"#, [#"b - "x""#]),
-        (#"{"a":{}}"#, #"{"a":1}"#, ["a {} 1"]),
-        (#"{"a": 1}"#, #"{"a":1}"#, [#"(bytes) {"a": 1} {"a":1}"#]),
-        ("x", #"{"a":1}"#, [#"(body) x {"a":1}"#]),
-        (#"{"a":1}"#, nil, [#"(whole decision) {"a":1} -"#]),
-    ] as [(String, String?, [String])])
+    @Test(
+        "differences between two pieces of JSON, field by field",
+        arguments: [
+            (#"{"a":1,"b":{"c":[1,2]}}"#, #"{"a":1,"b":{"c":[1,3]}}"#, ["b.c[1] 2 3"]),
+            (#"{"a":1}"#, #"{"a":1,"b":"x"}"#, [#"b - "x""#]),
+            (#"{"a":{}}"#, #"{"a":1}"#, ["a {} 1"]),
+            (#"{"a": 1}"#, #"{"a":1}"#, [#"(bytes) {"a": 1} {"a":1}"#]),
+            ("x", #"{"a":1}"#, [#"(body) x {"a":1}"#]),
+            (#"{"a":1}"#, nil, [#"(whole decision) {"a":1} -"#]),
+        ] as [(String, String?, [String])])
     func fields(recorded: String, recomputed: String?, expected: [String]) {
         let found = FieldDifference.between(recorded: recorded, recomputed: recomputed)
         #expect(found.map { "\($0.path) \($0.recorded ?? "-") \($0.recomputed ?? "-")" } == expected)

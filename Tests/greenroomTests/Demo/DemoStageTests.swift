@@ -78,7 +78,10 @@ import Testing
         #expect(lines.allSatisfy { DisplayText.width($0) <= 59 })
         #expect(lines.contains { $0.hasPrefix("chat") && $0.contains("████▒▒▒▒▒") && $0.contains("●●◌") })
         #expect(lines.contains { $0.contains("demo/chat") && $0.contains("0 → 3") })
-        #expect(screen.line(view, elapsedSeconds: 12) == " 12 s  demand 9 (4 running, 5 waiting)  workers 2 ready, 1 starting, 0 draining, 3 desired  turns 0/3 done, 0 killed  restores 0 cold, 0 warm")
+        #expect(
+            screen.line(view, elapsedSeconds: 12)
+                == " 12 s  demand 9 (4 running, 5 waiting)  workers 2 ready, 1 starting, 0 draining, 3 desired  turns 0/3 done, 0 killed  restores 0 cold, 0 warm"
+        )
     }
 }
 

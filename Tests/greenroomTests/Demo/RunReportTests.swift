@@ -111,7 +111,8 @@ import Testing
         let summary = RunSummary(report: report, program: "./greenroom", database: "/tmp/a b/greenroom.db")
         let text = summary.text(palette: Palette(isOn: false))
         for part in [
-            "1 done of 1 requested", "p99 0µs", "×1.00", "1 up, 0 down", "demo/p 3 (1 ready)", "killed turns        0", "events in the log   5",
+            "1 done of 1 requested", "p99 0µs", "×1.00", "1 up, 0 down", "demo/p 3 (1 ready)", "killed turns        0",
+            "events in the log   5",
             "./greenroom explain pool demo/p --at peak --db '/tmp/a b/greenroom.db'", "./greenroom history actor 'it'\\''s me' --db",
             "./greenroom log verify --db '/tmp/a b/greenroom.db'",
         ] { #expect(text.contains(part), "\(part) in\n\(text)") }
@@ -129,7 +130,10 @@ import Testing
         var report = RunReport()
         for event in log.events { report.apply(event) }
         let text = RunSummary(report: report, program: "g", database: "d").text(palette: Palette(isOn: false))
-        #expect(text.contains("2 cold (2 of them from the actor's own snapshot), 2 warm (1 local, 1 warm); on average cold 450ms, local 25ms, warm 50ms"), "\(text)")
+        #expect(
+            text.contains(
+                "2 cold (2 of them from the actor's own snapshot), 2 warm (1 local, 1 warm); on average cold 450ms, local 25ms, warm 50ms"),
+            "\(text)")
     }
 
     @Test func aKilledTurnOrOneThatNeverRanIsNotGood() {

@@ -22,8 +22,10 @@ extension Trace {
     }
 
     @Test(arguments: [
-        ("", "is empty"), ("a,b\n1,2\n", "t.csv:1"), ("arrival_s,service_s\n", "no rows"), ("arrival_s,service_s\n1\n", "t.csv:2 has 1 cells"),
-        ("arrival_s,service_s\n1,2\n1,-2\n", "t.csv:3"), ("arrival_s,service_s\n1,nan\n", "t.csv:2"), ("arrival_s,context_tokens\n1,2\n", "t.csv:1"),
+        ("", "is empty"), ("a,b\n1,2\n", "t.csv:1"), ("arrival_s,service_s\n", "no rows"),
+        ("arrival_s,service_s\n1\n", "t.csv:2 has 1 cells"),
+        ("arrival_s,service_s\n1,2\n1,-2\n", "t.csv:3"), ("arrival_s,service_s\n1,nan\n", "t.csv:2"),
+        ("arrival_s,context_tokens\n1,2\n", "t.csv:1"),
     ])
     func aBrokenTraceIsRefusedWithItsLine(csv: String, part: String) {
         #expect { try Trace(csv: csv, name: "t.csv") } throws: { ($0 as? Fault)?.what.contains(part) == true }

@@ -69,7 +69,10 @@ import Testing
     @Test func `the sum is over all the time the shadow stood`() async throws {
         let sum = try #require(try await diff(source: log()).shadows.first)
         #expect((sum.seconds, sum.apartShare, sum.more, sum.less) == (200, 0.35, 40_000_000, 120_000_000))
-        #expect(sum.text == "demo/chat, shadow calm: apart for 35.0 % of 3m20s: 0.40 workers fewer on average, 80 worker-seconds saved (40 added, 120 saved)")
+        #expect(
+            sum.text
+                == "demo/chat, shadow calm: apart for 35.0 % of 3m20s: 0.40 workers fewer on average, 80 worker-seconds saved (40 added, 120 saved)"
+        )
         #expect(sum.meanDifference == -0.4)
     }
 
@@ -108,14 +111,24 @@ import Testing
     @Test func `table and JSON say the same`() async throws {
         let diff = try await diff(source: log())
         let lines = diff.text(time: TimeText(zone: .gmt)).split(separator: "\n")
-        #expect(lines.first?.hasPrefix("TIME                          FOR   POOL        LIVE   SHADOW   NAME   DIFFERENCE   REASON(LIVE)") == true, "\(lines)")
-        #expect(lines.dropFirst().first?.hasPrefix("2026-11-21 08:00:10.000    1m0.0s   demo/chat      4        2   calm           -2   demand 8") == true, "\(lines)")
+        #expect(
+            lines.first?.hasPrefix("TIME                          FOR   POOL        LIVE   SHADOW   NAME   DIFFERENCE   REASON(LIVE)")
+                == true, "\(lines)")
+        #expect(
+            lines.dropFirst().first?.hasPrefix(
+                "2026-11-21 08:00:10.000    1m0.0s   demo/chat      4        2   calm           -2   demand 8") == true, "\(lines)")
         #expect(lines.dropFirst(2).first?.contains("       +4   ") == true, "\(lines)")
         #expect(lines.count == 4)
         let first = try #require(diff.json["apart"]?.elements?.first)
-        #expect((first["liveDesired"], first["shadowDesired"], first["difference"], first["shadow"]) == (.number("4"), .number("2"), .number("-2"), .string("calm")))
+        #expect(
+            (first["liveDesired"], first["shadowDesired"], first["difference"], first["shadow"]) == (
+                .number("4"), .number("2"), .number("-2"), .string("calm")
+            ))
         let sum = try #require(diff.json["shadows"]?.elements?.first)
-        #expect((sum["apartShare"], sum["workerSecondsSaved"], sum["workerSecondsAdded"]) == (.number("0.35"), .number("120.0"), .number("40.0")))
+        #expect(
+            (sum["apartShare"], sum["workerSecondsSaved"], sum["workerSecondsAdded"]) == (
+                .number("0.35"), .number("120.0"), .number("40.0")
+            ))
     }
 
     @Test func `what looks at the live policy alone doesn't see shadows`() async throws {
@@ -128,7 +141,9 @@ import Testing
         #expect(try await explained("--at", "peak").decision.to == 4)
         #expect(try await explained("--shadow", "calm", "--at", "peak").decision.to == 6)
         #expect(try await explained("--shadow", "calm").event.seq == 8)
-        await #expect { try await explained("--shadow", "none") } throws: { ($0 as? Fault)?.what.contains("shadow none of pool demo/chat") == true }
+        await #expect { try await explained("--shadow", "none") } throws: {
+            ($0 as? Fault)?.what.contains("shadow none of pool demo/chat") == true
+        }
         let rows = try await GetCommand.parse(["decisions", "demo/chat"]).decisions(log()).table.rows
         #expect(rows.map { $0[2] }.filter { $0 == "demo/chat (shadow calm)" }.count == 4)
         var report = RunReport()

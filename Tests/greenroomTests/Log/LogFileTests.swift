@@ -53,7 +53,9 @@ import Testing
         let source = try await LogFile.events(path: scratch.path)
         func positions(_ query: EventQuery) async throws -> [Position] {
             var seen: [Position] = []
-            try await source.forEachEvent(query) { seen.append($0.seq); return true }
+            try await source.forEachEvent(query) {
+                seen.append($0.seq); return true
+            }
             return seen
         }
         #expect(try await positions(EventQuery()) == Array(1...30))
@@ -70,7 +72,10 @@ import Testing
         try write(scratch.path)
         let source = LogEvents(log: try LogFile.open(scratch.path))
         for count in [1, 2, 3, 9] {
-            for query in [EventQuery(subject: "a1"), EventQuery(subject: "demo/chat", kind: .scaleDecided), EventQuery(subject: "a1", through: .position(6))] {
+            for query in [
+                EventQuery(subject: "a1"), EventQuery(subject: "demo/chat", kind: .scaleDecided),
+                EventQuery(subject: "a1", through: .position(6)),
+            ] {
                 let along = try await source.newest(count, query)
                 let scanned = try await source.scanNewest(count, query) { _ in true }
                 #expect(along.events.map(\.seq) == scanned.events.map(\.seq))
@@ -92,7 +97,8 @@ import Testing
         func decide(_ shadow: String, _ to: Int) {
             var batch = EventBatch()
             let body = #"{\#(shadow)"from":0,"to":\#(to),"direction":"up","why":[],"inputs":{},"digest":"d"}"#
-            batch.append(.scaleDecided, source: "test", id: "\(log.head.seq)", subject: "demo/chat", pool: "demo/chat", body: Array(body.utf8))
+            batch.append(
+                .scaleDecided, source: "test", id: "\(log.head.seq)", subject: "demo/chat", pool: "demo/chat", body: Array(body.utf8))
             log.append(batch) { result in if case .failure(let error) = result { Issue.record(error) } }
         }
         decide("", 3)
@@ -140,7 +146,10 @@ import Testing
         let again = try await LogVerifyCommand.parse(["--db", copy]).verify(check: nil)
         #expect(again.problem == nil)
         #expect((again.chain.events, again.chain.commits) == (30, 30))
-        #expect(try LogStatsCommand.parse(["--db", copy, "--kinds"]).rows().contains { $0.name == "events.actor.suspended" && $0.json == .number("8") })
+        #expect(
+            try LogStatsCommand.parse(["--db", copy, "--kinds"]).rows().contains {
+                $0.name == "events.actor.suspended" && $0.json == .number("8")
+            })
         await #expect { try await LogExportCommand.parse([export, "--db", copy]).run() } throws: { ($0 as? Fault)?.status == .unreachable }
         await #expect { try await LogImportCommand.parse([export, "--db", copy]).run() } throws: { ($0 as? Fault)?.status == .usage }
     }
@@ -169,6 +178,8 @@ import Testing
         try Data("not a database, and long enough to be looked at as one".utf8).write(to: URL(fileURLWithPath: scratch.path))
         await #expect { try await LogFile.events(path: scratch.path) } throws: { ($0 as? Fault)?.status == .unreachable }
         await #expect { try await LogFile.state(path: "/nowhere/x.db") } throws: { ($0 as? Fault)?.status == .unreachable }
-        await #expect { try await LogVerifyCommand.parse(["--db", "/nowhere/x.db"]).run() } throws: { ($0 as? Fault)?.status == .unreachable }
+        await #expect { try await LogVerifyCommand.parse(["--db", "/nowhere/x.db"]).run() } throws: {
+            ($0 as? Fault)?.status == .unreachable
+        }
     }
 }

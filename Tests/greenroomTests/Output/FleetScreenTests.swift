@@ -25,7 +25,8 @@ import Testing
     @Test func whoWaitsLongestComesFirstAndNamesBreakTies() throws {
         var screen = FleetScreen(url: "http://x")
         screen.show([
-            try pool("b"), try pool("a"), try pool("busy", resident: 9), try pool("short", waiting: 50, oldest: 1), try pool("long", waiting: 1, oldest: 90),
+            try pool("b"), try pool("a"), try pool("busy", resident: 9), try pool("short", waiting: 50, oldest: 1),
+            try pool("long", waiting: 1, oldest: 90),
         ])
         #expect(screen.pools.map(\.name) == ["long", "short", "busy", "a", "b"])
     }
@@ -51,11 +52,12 @@ import Testing
 
     @Test func theNewestDecisionsSayWhyAndOlderOnesAreForgotten() throws {
         var screen = FleetScreen(url: "http://x")
-        screen.show(try (1...8).map { number in
-            var view = try pool("p\(number)")
-            view.decisionSeq = Position(number)
-            return view
-        })
+        screen.show(
+            try (1...8).map { number in
+                var view = try pool("p\(number)")
+                view.decisionSeq = Position(number)
+                return view
+            })
         #expect(screen.missingDecisions == [8, 7, 6, 5, 4, 3])
         var timeline = Timeline()
         for number in 1...8 { timeline.decide("other/p\(number)", from: 2, to: 5, demand: number) }
@@ -81,7 +83,9 @@ import Testing
 
     @Test func aServiceThatNeverAnsweredEndsIt() async throws {
         let source = FlakySource(pools: [], failsAlways: true)
-        await #expect { try await FleetWatch(source: source, url: "http://x", interval: .milliseconds(1), count: 3, isInteractive: false).run() } throws: {
+        await #expect {
+            try await FleetWatch(source: source, url: "http://x", interval: .milliseconds(1), count: 3, isInteractive: false).run()
+        } throws: {
             ($0 as? Fault)?.status == .unreachable
         }
     }

@@ -17,23 +17,26 @@ import Testing
     }
 
     @Test func prettyIndentsByTwo() throws {
-        #expect(try JSONValue(#"{"a":[1,{}],"b":{"c":""}}"#).pretty == "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": {\n    \"c\": \"\"\n  }\n}")
+        #expect(
+            try JSONValue(#"{"a":[1,{}],"b":{"c":""}}"#).pretty
+                == "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": {\n    \"c\": \"\"\n  }\n}")
     }
 
     @Test func yamlKeepsOrderAndTypes() throws {
         let value = try JSONValue(#"{"z":"true","a":"1","n":null,"t":"2026-11-21T08:00:00Z","l":[1,2.5],"s":"plain text","e":"","m":{}}"#)
-        #expect(try value.yaml() == """
-            z: "true"
-            a: "1"
-            n: null
-            t: "2026-11-21T08:00:00Z"
-            l:
-            - 1
-            - 2.5
-            s: plain text
-            e: ""
-            m: {}
+        #expect(
+            try value.yaml() == """
+                z: "true"
+                a: "1"
+                n: null
+                t: "2026-11-21T08:00:00Z"
+                l:
+                - 1
+                - 2.5
+                s: plain text
+                e: ""
+                m: {}
 
-            """)
+                """)
     }
 }

@@ -5,11 +5,14 @@ import Testing
 @testable import Output
 
 @Suite struct DurationTextTests {
-    @Test(arguments: [
-        (-5, "<invalid>"), (-0.5, "0s"), (0, "0s"), (5.9, "5s"), (119, "119s"), (120, "2m"), (130, "2m10s"), (599, "9m59s"), (600, "10m"),
-        (10_799, "179m"), (10_800, "3h"), (15_600, "4h20m"), (28_800, "8h"), (172_799, "47h"), (172_800, "2d"), (273_600, "3d4h"),
-        (691_200, "8d"), (62_985_600, "729d"), (66_528_000, "2y40d"), (315_360_000, "10y"), (.nan, "<invalid>"), (.infinity, "<invalid>"),
-    ] as [(Double, String)])
+    @Test(
+        arguments: [
+            (-5, "<invalid>"), (-0.5, "0s"), (0, "0s"), (5.9, "5s"), (119, "119s"), (120, "2m"), (130, "2m10s"), (599, "9m59s"),
+            (600, "10m"),
+            (10_799, "179m"), (10_800, "3h"), (15_600, "4h20m"), (28_800, "8h"), (172_799, "47h"), (172_800, "2d"), (273_600, "3d4h"),
+            (691_200, "8d"), (62_985_600, "729d"), (66_528_000, "2y40d"), (315_360_000, "10y"), (.nan, "<invalid>"),
+            (.infinity, "<invalid>"),
+        ] as [(Double, String)])
     func agesAreSaidAsKubectlSaysThem(seconds: Double, text: String) {
         #expect(DurationText.age(seconds) == text)
     }
@@ -19,11 +22,14 @@ import Testing
         #expect(DurationText.short(seconds) == text)
     }
 
-    @Test(arguments: [
-        (0.00035, "350µs"), (0.012, "12ms"), (0.9999, "1.000s"), (1.203, "1.203s"), (130.5, "2m10.5s"), (7_200, "120m"), (-0.5, "-500ms"),
-        // What rounds up to the next unit is written in that.
-        (0.0009996, "1ms"), (0.9994, "999ms"), (0.9996, "1.000s"), (59.9994, "59.999s"), (59.9996, "1m0.0s"), (119.96, "2m0.0s"), (3_599.94, "59m59.9s"), (3_599.96, "60m"), (3_600, "60m"),
-    ] as [(Double, String)])
+    @Test(
+        arguments: [
+            (0.00035, "350µs"), (0.012, "12ms"), (0.9999, "1.000s"), (1.203, "1.203s"), (130.5, "2m10.5s"), (7_200, "120m"),
+            (-0.5, "-500ms"),
+            // What rounds up to the next unit is written in that.
+            (0.0009996, "1ms"), (0.9994, "999ms"), (0.9996, "1.000s"), (59.9994, "59.999s"), (59.9996, "1m0.0s"), (119.96, "2m0.0s"),
+            (3_599.94, "59m59.9s"), (3_599.96, "60m"), (3_600, "60m"),
+        ] as [(Double, String)])
     func stepsAreSaidToTheMillisecond(seconds: Double, text: String) {
         #expect(DurationText.precise(seconds) == text)
     }

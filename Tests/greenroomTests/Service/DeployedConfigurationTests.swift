@@ -6,7 +6,8 @@ import Testing
 @Suite struct DeployedConfigurationTests {
     /// The one that deploy/ gives the service in a cluster: read as the service reads it.
     @Test func theClustersConfigurationIsRead() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
         let configuration = try ServiceConfiguration(file: root.appendingPathComponent("deploy/base/greenroom.yaml").path)
         #expect(configuration.server.cleartext.map { "\($0)" } == "127.0.0.1:8080")
         #expect(configuration.server.tls.map { "\($0.address)" } == "0.0.0.0:8443")
@@ -21,10 +22,13 @@ import Testing
 
     /// The image's own: what the port that the Dockerfile exposes is bound by, from anywhere and with tokens alone.
     @Test func theImagesConfigurationIsReached() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
         let configuration = try ServiceConfiguration(file: root.appendingPathComponent("deploy/image/greenroom.yaml").path)
         let address = try #require(configuration.server.cleartext)
-        #expect(address.host == "0.0.0.0" && configuration.server.tokensFile != nil && configuration.database == "/var/lib/greenroom/greenroom.db")
+        #expect(
+            address.host == "0.0.0.0" && configuration.server.tokensFile != nil
+                && configuration.database == "/var/lib/greenroom/greenroom.db")
         try configuration.server.validate()
         let image = try String(contentsOf: root.appendingPathComponent("Dockerfile"), encoding: .utf8).split(separator: "\n")
         #expect(image.filter { $0.hasPrefix("EXPOSE") } == ["EXPOSE \(address.port)"])
@@ -33,7 +37,8 @@ import Testing
     }
 
     @Test func twoInstancesElectOne() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
         let configuration = try ServiceConfiguration(file: root.appendingPathComponent("deploy/standby/greenroom.yaml").path)
         let election = try #require(configuration.kubernetes?.election)
         #expect(election.lease == "greenroom" && election.namespace == "greenroom" && election.timing == .standard)

@@ -22,7 +22,8 @@ import Testing
             try await checkRecorded(stage)
             var hpa = try TwinHPA(
                 .init(
-                    namespace: "default", deployment: "reviewers", metric: "greenroom_queue_depth", selector: "pool=kagent-default,state in (blocked,resident)",
+                    namespace: "default", deployment: "reviewers", metric: "greenroom_queue_depth",
+                    selector: "pool=kagent-default,state in (blocked,resident)",
                     targetMilli: 3_000, bounds: 1...20),
                 twin: stage.twin, token: "hpatoken", from: LogTime(microseconds: 1_790_000_000_000_000))
             // Before anybody asked for the pool there is no such metric, and the HPA holds.
@@ -51,7 +52,10 @@ import Testing
     @Test func `what was observed outside is served under its own name, to whom the cluster lets`() async throws {
         try await Stage.run { stage in
             let labels = #"{"consumer":"devops-agent","stream":"agent-tasks"}"#
-            try await stage.post(stage.events("queue.observed", #"{"pool":"default/devops","metric":"nats_consumer_pending_messages","value":9.5,"labels":\#(labels)}"#, 1))
+            try await stage.post(
+                stage.events(
+                    "queue.observed",
+                    #"{"pool":"default/devops","metric":"nats_consumer_pending_messages","value":9.5,"labels":\#(labels)}"#, 1))
             let path = "\(TwinAggregator.versionPath)/namespaces/default/nats_consumer_pending_messages?labelSelector=stream%3Dagent-tasks"
             try await eventually("the metric") { try await stage.direct(path, token: "hpatoken").status == 200 }
             let answer = try await stage.direct(path, token: "hpatoken")
@@ -79,7 +83,8 @@ import Testing
 
     private func checkRecorded(_ stage: Stage) async throws {
         for request in try Recorded.all where !request.path.contains("/namespaces/") {
-            let answer = await stage.aggregator.ask(request.path, request.headers.filter { !["Host", "Accept-Encoding"].contains($0.key) }.map { ($0.key, $0.value) })
+            let answer = await stage.aggregator.ask(
+                request.path, request.headers.filter { !["Host", "Accept-Encoding"].contains($0.key) }.map { ($0.key, $0.value) })
             #expect(answer.status == 200, "\(request.path)")
         }
     }
@@ -122,8 +127,10 @@ private struct Stage: Sendable {
     static let greenroom = TwinUser("system:serviceaccount:greenroom:greenroom") { verb, resource, _ in
         ["create tokenreviews", "create subjectaccessreviews", "get configmaps"].contains("\(verb) \(resource)")
     }
-    private static let hpa = TwinUser("system:serviceaccount:kube-system:horizontal-pod-autoscaler", groups: ["system:serviceaccounts"]) { verb, resource, group in
-        group == TwinAggregator.group ? ["get", "list"].contains(verb) : resource == "deployments/scale" && ["get", "update"].contains(verb)
+    private static let hpa = TwinUser("system:serviceaccount:kube-system:horizontal-pod-autoscaler", groups: ["system:serviceaccounts"]) {
+        verb, resource, group in
+        group == TwinAggregator.group
+            ? ["get", "list"].contains(verb) : resource == "deployments/scale" && ["get", "update"].contains(verb)
     }
 
     static func run(greenroom: TwinUser = Stage.greenroom, _ body: @escaping @Sendable (Stage) async throws -> Void) async throws {
@@ -132,7 +139,8 @@ private struct Stage: Sendable {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-extmetrics-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let port = try LocalPort.free()
-        let service = GreenroomService(try configuration(in: folder, port, twin, certificates), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let service = GreenroomService(
+            try configuration(in: folder, port, twin, certificates), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let result: Result<Void, any Error>
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -169,13 +177,21 @@ private struct Stage: Sendable {
         settings.users["hpatoken"] = hpa
         let twin = try await KubernetesTwin.start(settings)
         let headers: [(String, String)] = [
-            ("allowed-names", #"["front-proxy-client"]"#), ("username-headers", #"["X-Remote-User"]"#), ("uid-headers", #"["X-Remote-Uid"]"#),
+            ("allowed-names", #"["front-proxy-client"]"#), ("username-headers", #"["X-Remote-User"]"#),
+            ("uid-headers", #"["X-Remote-Uid"]"#),
             ("group-headers", #"["X-Remote-Group"]"#), ("extra-headers-prefix", #"["X-Remote-Extra-"]"#),
             ("client-ca-file", String(decoding: certificates.requestHeaderAuthority, as: UTF8.self)),
         ]
         let data = Dictionary(uniqueKeysWithValues: headers.map { ("requestheader-\($0.0)", $0.1) })
-        twin.seed(.configMaps, ["metadata": ["name": "extension-apiserver-authentication", "namespace": "kube-system"], "data": Kubernetes.JSONValue(data)])
-        twin.seed(.deployments, ["metadata": ["name": "reviewers", "namespace": "default"], "spec": ["replicas": 3, "selector": ["matchLabels": ["app": "reviewers"]]], "status": [:]])
+        twin.seed(
+            .configMaps,
+            ["metadata": ["name": "extension-apiserver-authentication", "namespace": "kube-system"], "data": Kubernetes.JSONValue(data)])
+        twin.seed(
+            .deployments,
+            [
+                "metadata": ["name": "reviewers", "namespace": "default"],
+                "spec": ["replicas": 3, "selector": ["matchLabels": ["app": "reviewers"]]], "status": [:],
+            ])
         twin.seed(.apiServices, apiService(certificates))
         return twin
     }
@@ -186,7 +202,8 @@ private struct Stage: Sendable {
             "metadata": ["name": "v1beta1.external.metrics.k8s.io"],
             "spec": [
                 "group": "external.metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100,
-                "service": ["name": "greenroom", "namespace": "greenroom", "port": 6443], "caBundle": .string(Data(certificates.servingAuthority).base64EncodedString()),
+                "service": ["name": "greenroom", "namespace": "greenroom", "port": 6443],
+                "caBundle": .string(Data(certificates.servingAuthority).base64EncodedString()),
             ],
         ]
     }
@@ -240,7 +257,8 @@ private struct Stage: Sendable {
     func events(_ kind: String, _ data: String, _ count: Int) -> String {
         let events = (0..<count).map { number in
             let subject = kind.hasPrefix("actor") ? "actor-\(number)" : "default/devops"
-            return #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"/test","id":"\#(kind)-\#(number)","subject":"\#(subject)","data":\#(data)}"#
+            return
+                #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"/test","id":"\#(kind)-\#(number)","subject":"\#(subject)","data":\#(data)}"#
         }
         return "[\(events.joined(separator: ","))]"
     }

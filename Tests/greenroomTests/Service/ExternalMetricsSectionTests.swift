@@ -14,7 +14,8 @@ import Testing
         ).externalMetrics
         #expect(read?.host == "0.0.0.0")
         #expect(read?.port == 6_443)
-        #expect(read?.tls == .init(certificateFile: "/etc/greenroom/c.pem", keyFile: "/k.pem", clientAuthorityFile: "/etc/greenroom/ca.pem"))
+        #expect(
+            read?.tls == .init(certificateFile: "/etc/greenroom/c.pem", keyFile: "/k.pem", clientAuthorityFile: "/etc/greenroom/ca.pem"))
         #expect(read?.frontProxy?.allowedNames == ["a", "b"])
         #expect(read?.allowsAnonymousDiscovery == true)
         #expect(read?.eventLoops == 2)
@@ -24,16 +25,28 @@ import Testing
 
     @Test func `no section, no port; on a cluster the front proxy is the cluster's to say`() throws {
         #expect(try ServiceConfiguration(yaml: "database: a.db", file: "/etc/greenroom/config.yaml").externalMetrics == nil)
-        #expect(try configuration("{listen: '0.0.0.0:6443', tls: {certificate: c, key: k}}", "kubernetes: {}").externalMetrics?.frontProxy == nil)
+        #expect(
+            try configuration("{listen: '0.0.0.0:6443', tls: {certificate: c, key: k}}", "kubernetes: {}").externalMetrics?.frontProxy
+                == nil)
     }
 
     @Test(arguments: [
-        ("{tls: {certificate: c, key: k}}", "externalMetrics.listen is missing"), ("{listen: '1.2.3.4:1'}", "externalMetrics.tls is missing"),
+        ("{tls: {certificate: c, key: k}}", "externalMetrics.listen is missing"),
+        ("{listen: '1.2.3.4:1'}", "externalMetrics.tls is missing"),
         ("{listen: '1.2.3.4:1', tls: {certificate: c}}", "externalMetrics.tls.key is missing"),
         ("{listen: '1.2.3.4:1', tls: {certificate: c, key: k}}", "externalMetrics: no client could have access"),
-        ("{listen: '1.2.3.4:1', tls: {certificate: c, key: k}, frontProxy: {clientCA: ca}}", "externalMetrics.frontProxy.allowedNames is missing"),
-        ("{listen: '1.2.3.4:1', tls: {certificate: c, key: k}, frontproxy: {}}", "externalMetrics.frontproxy is no field of the configuration; did you mean frontProxy?"),
-        ("{listen: '1.2.3.4:1', tls: {certificate: c, key: k}, limits: {connections: 0}}", "externalMetrics.limits.connections must be more than 0"),
+        (
+            "{listen: '1.2.3.4:1', tls: {certificate: c, key: k}, frontProxy: {clientCA: ca}}",
+            "externalMetrics.frontProxy.allowedNames is missing"
+        ),
+        (
+            "{listen: '1.2.3.4:1', tls: {certificate: c, key: k}, frontproxy: {}}",
+            "externalMetrics.frontproxy is no field of the configuration; did you mean frontProxy?"
+        ),
+        (
+            "{listen: '1.2.3.4:1', tls: {certificate: c, key: k}, limits: {connections: 0}}",
+            "externalMetrics.limits.connections must be more than 0"
+        ),
     ])
     func `what is wrong is named with its place`(_ section: String, _ problem: String) {
         #expect { _ = try configuration(section) } throws: { ($0 as? Fault)?.what.contains(problem) == true }

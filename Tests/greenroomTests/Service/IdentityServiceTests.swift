@@ -19,7 +19,8 @@ import TestSupport
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let database = "\(folder)/greenroom.db"
         if old {
-            let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+            let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .deletingLastPathComponent()
                 .appendingPathComponent("EventLogTests/Fixtures/names-alone.sqlite").path
             try FileManager.default.copyItem(atPath: fixture, toPath: database)
         }
@@ -41,8 +42,10 @@ import TestSupport
     }
 
     private func send(_ kind: String, _ subject: String, _ data: String, to api: ServiceConnection) async throws {
-        let event = #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"/t","id":"\#(UUID().uuidString)","subject":"\#(subject)","data":\#(data)}"#
-        let answer = try await api.send(APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8)))
+        let event =
+            #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"/t","id":"\#(UUID().uuidString)","subject":"\#(subject)","data":\#(data)}"#
+        let answer = try await api.send(
+            APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8)))
         #expect(answer.status == 200, "\(String(decoding: answer.body, as: UTF8.self))")
     }
 

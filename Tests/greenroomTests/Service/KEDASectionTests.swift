@@ -15,7 +15,8 @@ import Testing
 
     @Test func `every field is read, paths beside the file`() throws {
         let keda = try configuration(
-            "{address: '0.0.0.0:7000', tls: {certificate: c.pem, key: /k.pem, clientCA: ca.pem}, plaintext: true, limits: {streams: 5, drainSeconds: 0.5}}").keda
+            "{address: '0.0.0.0:7000', tls: {certificate: c.pem, key: /k.pem, clientCA: ca.pem}, plaintext: true, limits: {streams: 5, drainSeconds: 0.5}}"
+        ).keda
         #expect(keda?.address.description == "0.0.0.0:7000")
         #expect(keda?.tls == .init(certificateFile: "/etc/greenroom/c.pem", keyFile: "/k.pem", clientCAFile: "/etc/greenroom/ca.pem"))
         #expect(keda?.allowsPlaintextBeyondLoopback == true)
@@ -24,8 +25,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("{adress: '127.0.0.1:1'}", "keda.adress is no field of the configuration; did you mean address?"), ("{address: here}", "keda.address must be HOST:PORT"),
-        ("{tls: {certificate: c.pem}}", "keda.tls.key is missing"), ("{limits: {stream: 1}}", "keda.limits.stream is no field of the configuration; did you mean streams?"),
+        ("{adress: '127.0.0.1:1'}", "keda.adress is no field of the configuration; did you mean address?"),
+        ("{address: here}", "keda.address must be HOST:PORT"),
+        ("{tls: {certificate: c.pem}}", "keda.tls.key is missing"),
+        ("{limits: {stream: 1}}", "keda.limits.stream is no field of the configuration; did you mean streams?"),
     ])
     func `what is wrong is named with its place`(_ keda: String, _ problem: String) {
         #expect { _ = try configuration(keda) } throws: { ($0 as? Fault)?.what.contains(problem) == true }

@@ -18,11 +18,19 @@ import Testing
         var report: @Sendable (LoopMetrics) -> Void
 
         static let table = [
-            Row(what: "a failed actuation", line: #"greenroom_actuation_failures_total{pool="ns/p"} 1"#) { $0.actuationFailed(pool: "ns/p", error: "no", attempt: 1) },
-            Row(what: "a checkpoint that can't be saved", line: "greenroom_checkpoint_failures_total 1") { $0.couldNotSaveCheckpoint("no") },
+            Row(what: "a failed actuation", line: #"greenroom_actuation_failures_total{pool="ns/p"} 1"#) {
+                $0.actuationFailed(pool: "ns/p", error: "no", attempt: 1)
+            },
+            Row(what: "a checkpoint that can't be saved", line: "greenroom_checkpoint_failures_total 1") {
+                $0.couldNotSaveCheckpoint("no")
+            },
             Row(what: "a log that can't be read", line: "greenroom_loop_read_failures_total 1") { $0.couldNotRead("no") },
-            Row(what: "a worker that didn't start", line: #"greenroom_workers_gone_total{pool="ns/p",reason="failed_to_start"} 1"#) { $0.workerGone(pool: "ns/p", .failedToStart) },
-            Row(what: "a decision", line: #"greenroom_decisions_total{direction="up",pool="ns/p",reason="x"} 1"#) { $0.decided(pool: "ns/p", direction: .up, reason: "x") },
+            Row(what: "a worker that didn't start", line: #"greenroom_workers_gone_total{pool="ns/p",reason="failed_to_start"} 1"#) {
+                $0.workerGone(pool: "ns/p", .failedToStart)
+            },
+            Row(what: "a decision", line: #"greenroom_decisions_total{direction="up",pool="ns/p",reason="x"} 1"#) {
+                $0.decided(pool: "ns/p", direction: .up, reason: "x")
+            },
         ]
     }
 
@@ -30,7 +38,9 @@ import Testing
     private func each(_ row: Row) {
         let factory = PrometheusMetrics(seriesLimit: 1_000, process: nil, logger: quiet)
         row.report(LoopMetrics(logger: quiet, factory: factory))
-        let counted = String(decoding: factory.exposition(.text), as: UTF8.self).split(separator: "\n").filter { !$0.hasPrefix("#") && !$0.hasSuffix(" 0") }
+        let counted = String(decoding: factory.exposition(.text), as: UTF8.self).split(separator: "\n").filter {
+            !$0.hasPrefix("#") && !$0.hasSuffix(" 0")
+        }
         #expect(counted == [row.line[...]], "\(row.what)")
     }
 }

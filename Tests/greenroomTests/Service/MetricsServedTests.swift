@@ -14,7 +14,8 @@ import Testing
 @Suite("What a service tells of itself", .timeLimit(.minutes(3)))
 struct MetricsServedTests {
     private func policy(_ name: String, _ spec: String) -> String {
-        "apiVersion: greenroom.dev/v1\nkind: WorkerPoolAutoscaler\nmetadata: {namespace: ns, name: \(name)}\nspec:\n  maxReplicaCount: 9\n" + spec.split(separator: "\n").map { "  \($0)\n" }.joined()
+        "apiVersion: greenroom.dev/v1\nkind: WorkerPoolAutoscaler\nmetadata: {namespace: ns, name: \(name)}\nspec:\n  maxReplicaCount: 9\n"
+            + spec.split(separator: "\n").map { "  \($0)\n" }.joined()
     }
 
     @Test("a pool that only recommends shows what it recommends")
@@ -23,7 +24,9 @@ struct MetricsServedTests {
         try await served.start()
         try await served.put(policy("shown", "mode: recommend\nscaleTargetRef: {kind: Process}"), "ns/shown")
         for id in ["a", "b", "c"] { try await served.request(id, pool: "ns/shown") }
-        try await eventually("three are recommended") { try await served.metric("greenroom_pool_desired_workers", [#"pool="ns/shown""#]) == 3 }
+        try await eventually("three are recommended") {
+            try await served.metric("greenroom_pool_desired_workers", [#"pool="ns/shown""#]) == 3
+        }
         #expect(try await served.metric("greenroom_pool_ready_workers", [#"pool="ns/shown""#]) == 0)
     }
 
@@ -35,7 +38,9 @@ struct MetricsServedTests {
         try await served.request("a", pool: "ns/lost")
         try await eventually("it failed") { try await served.metric("greenroom_actuation_failures_total", [#"pool="ns/lost""#]) ?? 0 >= 1 }
         try await eventually("each decision is counted, and nothing else") {
-            let decided = try await served.text("/v1/events?kind=scale.decided&pool=ns/lost&limit=100").ranges(of: "dev.greenroom.scale.decided").count
+            let decided = try await served.text("/v1/events?kind=scale.decided&pool=ns/lost&limit=100").ranges(
+                of: "dev.greenroom.scale.decided"
+            ).count
             let counted = try await served.metric("greenroom_decisions_total", [#"pool="ns/lost""#])
             return decided > 0 && counted == Double(decided)
         }
@@ -47,7 +52,9 @@ struct MetricsServedTests {
         try await served.start()
         try await served.put(policy("dying", "scaleTargetRef: {kind: Process}"), "ns/dying")
         try await served.request("a", pool: "ns/dying")
-        try await eventually("three starts failed") { try await served.metric("greenroom_workers_gone_total", [#"pool="ns/dying""#, #"reason="failed_to_start""#]) ?? 0 >= 3 }
+        try await eventually("three starts failed") {
+            try await served.metric("greenroom_workers_gone_total", [#"pool="ns/dying""#, #"reason="failed_to_start""#]) ?? 0 >= 3
+        }
         #expect(try await served.metric("greenroom_pool_condition", [#"pool="ns/dying""#, #"condition="WorkersFailing""#]) == 1)
     }
 
@@ -56,8 +63,12 @@ struct MetricsServedTests {
         let served = try Served { _ in "workers: {arguments: [\"--server\", \"http://127.0.0.1:1\"]}" }
         try await served.start()
         try await served.put(policy("mute", "minReplicaCount: 3\nscaleTargetRef: {kind: Process}"), "ns/mute")
-        try await eventually("they are missed", within: .seconds(60)) { try await served.text("/v1/pools/ns/mute").contains("isn't ready: the log hasn't heard of it") }
-        try await eventually("so the pool isn't ready", within: .seconds(60)) { try await served.text("/v1/pools/ns/mute").contains(#""readyCondition":false"#) }
+        try await eventually("they are missed", within: .seconds(60)) {
+            try await served.text("/v1/pools/ns/mute").contains("isn't ready: the log hasn't heard of it")
+        }
+        try await eventually("so the pool isn't ready", within: .seconds(60)) {
+            try await served.text("/v1/pools/ns/mute").contains(#""readyCondition":false"#)
+        }
         served.signal(SIGTERM)
         try await served.ended(within: .seconds(8))
     }
@@ -102,7 +113,8 @@ struct MetricsServedTests {
         #expect(try await served.text("/readyz").contains("s ahead of the machine's clock, which was set back"))
         for path in ["/v1/pools", "/v1/pools/ns/p", "/v1/policies", "/v1/policies/ns/p"] {
             let text = try await served.text(path)
-            let told = try #require(text.firstMatch(of: /"logTimeAheadSeconds":([0-9.]+)/).flatMap { Double($0.output.1) }, "\(path): \(text)")
+            let told = try #require(
+                text.firstMatch(of: /"logTimeAheadSeconds":([0-9.]+)/).flatMap { Double($0.output.1) }, "\(path): \(text)")
             #expect((3_000...3_600).contains(told))
         }
     }

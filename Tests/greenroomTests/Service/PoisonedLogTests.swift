@@ -64,7 +64,9 @@ import TestSupport
             let outcome: Result<Void, any Error>
             do {
                 var connections: [APIRequest.Method: ServiceConnection] = [:]
-                for (method, token) in PoisonedLogTests.tokens { connections[method] = try await ServiceConnection.open(url: url.value, token: token) }
+                for (method, token) in PoisonedLogTests.tokens {
+                    connections[method] = try await ServiceConnection.open(url: url.value, token: token)
+                }
                 let ask: @Sendable (APIRequest) async throws -> APIAnswer = { [connections] request in
                     guard let connection = connections[request.method] else { throw CancellationError() }
                     return try await connection.send(request)
@@ -86,7 +88,9 @@ import TestSupport
             defer { log.close() }
             for (k, event) in events.enumerated() {
                 var batch = EventBatch()
-                batch.append(event.0, source: "/old", id: "\(k)", subject: event.1, pool: event.0.carriesPool ? "demo/chat" : nil, body: Array(event.2.utf8))
+                batch.append(
+                    event.0, source: "/old", id: "\(k)", subject: event.1, pool: event.0.carriesPool ? "demo/chat" : nil,
+                    body: Array(event.2.utf8))
                 let isDone = DispatchSemaphore(value: 0)
                 log.append(batch) { result in
                     if case .failure(let error) = result { Issue.record(error) }
@@ -98,7 +102,8 @@ import TestSupport
     }
 
     private static func event(_ id: String, _ kind: String, _ subject: String, _ data: String) -> APIRequest {
-        let json = #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"/agent","id":"\#(id)","subject":"\#(subject)","data":\#(data)}"#
+        let json =
+            #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"/agent","id":"\#(id)","subject":"\#(subject)","data":\#(data)}"#
         var request = APIRequest(path: "/v1/events")
         request.method = .post
         request.contentType = "application/cloudevents+json"
@@ -125,10 +130,15 @@ import TestSupport
             // What is as large as may be is taken, and decided on.
             let largest = #"{"pool":"demo/chat","specReplicas":2147483647,"readyReplicas":2147483647}"#
             #expect(try await ask(Self.event("largest", "pool.observed", "demo/chat", largest)).status == 200)
-            try await eventually("a decision from there") { String(decoding: try await ask(APIRequest(path: "/v1/decisions")).body, as: UTF8.self).contains(#""from":2147483647"#) }
+            try await eventually("a decision from there") {
+                String(decoding: try await ask(APIRequest(path: "/v1/decisions")).body, as: UTF8.self).contains(#""from":2147483647"#)
+            }
             // Numbers of a query, likewise.
             for path in ["/v1/events", "/v1/decisions", "/v1/actors", "/v1/workers", "/v1/actors/x/history"] {
-                for query in ["after=9223372036854775807", "after=-1", "after=9223372036854775808", "limit=0", "limit=-1", "limit=9223372036854775807", "after=1e308", "after=NaN", "at=9223372036854775807", "at=-1"] {
+                for query in [
+                    "after=9223372036854775807", "after=-1", "after=9223372036854775808", "limit=0", "limit=-1",
+                    "limit=9223372036854775807", "after=1e308", "after=NaN", "at=9223372036854775807", "at=-1",
+                ] {
                     let status = try await ask(APIRequest(path: "\(path)?\(query)")).status
                     #expect([200, 400, 404].contains(status), "\(path)?\(query): \(status)")
                 }
@@ -151,8 +161,10 @@ import TestSupport
         let poison = #"{"specReplicas":9223372036854775807,"readyReplicas":9223372036854775807}"#
         try stage.append([
             (.poolObserved, "demo/chat", poison), (.workerReady, "w", #"{"node":"n","slots":9223372036854775807}"#),
-            (.actorRequested, "a", #"{"priority":-9223372036854775808,"expectedMillis":9223372036854775807}"#), (.actorCreated, "b", #"{"template":"t\u0000"}"#),
-            (.snapshotCached, "n", #"{"node":"n","snapshot":"s","bytes":9223372036854775807}"#), (.workerReady, "cut", #"{"node":"n","slots":"#),
+            (.actorRequested, "a", #"{"priority":-9223372036854775808,"expectedMillis":9223372036854775807}"#),
+            (.actorCreated, "b", #"{"template":"t\u0000"}"#),
+            (.snapshotCached, "n", #"{"node":"n","snapshot":"s","bytes":9223372036854775807}"#),
+            (.workerReady, "cut", #"{"node":"n","slots":"#),
             (.policyApplied, "demo/chat", #"{"policy":{"kind":"Later"},"digest":"d"}"#), (.poolObserved, "demo/chat", poison),
         ])
         // Twice: what a first start survives, the next one must too.
@@ -164,10 +176,13 @@ import TestSupport
                 }
                 // A step down by all there is counts in the rates' budget: the next step up is computed with it.
                 for actor in [2 * round + 1, 2 * round + 2] {
-                    #expect(try await ask(Self.event("late-\(actor)", "actor.requested", "late-\(actor)", #"{"pool":"demo/chat"}"#)).status == 200)
+                    #expect(
+                        try await ask(Self.event("late-\(actor)", "actor.requested", "late-\(actor)", #"{"pool":"demo/chat"}"#)).status
+                            == 200)
                     // Beside the one of the log.
                     try await eventually("\(actor + 1) workers are wanted") {
-                        String(decoding: try await ask(APIRequest(path: "/v1/decisions?limit=100")).body, as: UTF8.self).contains(#""to":\#(actor + 1),"#)
+                        String(decoding: try await ask(APIRequest(path: "/v1/decisions?limit=100")).body, as: UTF8.self).contains(
+                            #""to":\#(actor + 1),"#)
                     }
                 }
                 let events = String(decoding: try await ask(APIRequest(path: "/v1/events?limit=1000")).body, as: UTF8.self)
@@ -193,7 +208,10 @@ import TestSupport
                 var request = APIRequest(path: "/v1/policies/demo/other")
                 request.method = .put
                 request.contentType = "application/yaml"
-                request.body = Array(Self.policy.replacing("name: chat, namespace", with: "name: other, namespace").replacing("{type: demand, threshold: 1}", with: trigger).utf8)
+                request.body = Array(
+                    Self.policy.replacing("name: chat, namespace", with: "name: other, namespace").replacing(
+                        "{type: demand, threshold: 1}", with: trigger
+                    ).utf8)
                 let answer = try await ask(request)
                 let text = String(decoding: answer.body, as: UTF8.self)
                 #expect(answer.status == 400 && text.contains("1 to 65535"), "\(answer.status) \(text)")
@@ -202,16 +220,22 @@ import TestSupport
         }
     }
 
-    @Test("numbers and ports of the configuration are bounded by their names", arguments: [
-        ("limits: {idleSeconds: 1e300}", "limits.idleSeconds must be a number from 0 to 1000000000"), ("limits: {stallSeconds: -1}", "limits.stallSeconds must be a number"),
-        ("limits: {connections: 9223372036854775807}", "limits.connections must be a whole number from 0 to 2147483647"),
-        ("limits: {headerBlockBytes: 4294967296}", "limits.headerBlockBytes must be a whole number from 0 to 2147483647"),
-        ("limits: {bodyMemoryBytes: 9223372036854775807}", "limits.bodyMemoryBytes must be a whole number from 0 to 9007199254740992"),
-        ("eventLoops: -1", "eventLoops must be a whole number"), ("checkpointEvents: 9223372036854775807", "checkpointEvents must be a whole number"),
-        ("keda: {limits: {drainSeconds: .inf}}", "keda.limits.drainSeconds must be a number"), ("listen: '127.0.0.1:65536'", "listen must be HOST:PORT"),
-        ("listen: '127.0.0.1:-1'", "listen must be HOST:PORT"), ("tls: {listen: '[::1]:99999', certificate: c, key: k}", "tls.listen must be HOST:PORT"),
-        ("workers: {server: 'http://h:65536'}", "workers.server is no address of a service"),
-    ])
+    @Test(
+        "numbers and ports of the configuration are bounded by their names",
+        arguments: [
+            ("limits: {idleSeconds: 1e300}", "limits.idleSeconds must be a number from 0 to 1000000000"),
+            ("limits: {stallSeconds: -1}", "limits.stallSeconds must be a number"),
+            ("limits: {connections: 9223372036854775807}", "limits.connections must be a whole number from 0 to 2147483647"),
+            ("limits: {headerBlockBytes: 4294967296}", "limits.headerBlockBytes must be a whole number from 0 to 2147483647"),
+            ("limits: {bodyMemoryBytes: 9223372036854775807}", "limits.bodyMemoryBytes must be a whole number from 0 to 9007199254740992"),
+            ("eventLoops: -1", "eventLoops must be a whole number"),
+            ("checkpointEvents: 9223372036854775807", "checkpointEvents must be a whole number"),
+            ("keda: {limits: {drainSeconds: .inf}}", "keda.limits.drainSeconds must be a number"),
+            ("listen: '127.0.0.1:65536'", "listen must be HOST:PORT"),
+            ("listen: '127.0.0.1:-1'", "listen must be HOST:PORT"),
+            ("tls: {listen: '[::1]:99999', certificate: c, key: k}", "tls.listen must be HOST:PORT"),
+            ("workers: {server: 'http://h:65536'}", "workers.server is no address of a service"),
+        ])
     func configuration(_ yaml: String, _ problem: String) throws {
         let fault = try #require(throws: Fault.self) { try ServiceConfiguration(yaml: yaml + "\n", file: "/etc/greenroom.yaml") }
         #expect("\(fault)".contains(problem), "\(fault)")
@@ -224,7 +248,10 @@ import TestSupport
             let note: @Sendable (String) -> Void
             var metadata: Logger.Metadata = [:]
             var logLevel = Logger.Level.trace
-            subscript(metadataKey key: String) -> Logger.Metadata.Value? { get { metadata[key] } set { metadata[key] = newValue } }
+            subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+                get { metadata[key] }
+                set { metadata[key] = newValue }
+            }
             func log(event: LogEvent) { note("\(event.message) \(event.metadata?["position"] ?? "") \(event.metadata?["problem"] ?? "")") }
         }
         let metrics = LoopMetrics(logger: Logger(label: "test") { _ in Handler(note: { line in lines.withLock { $0.append(line) } }) })

@@ -27,7 +27,8 @@ final class Served: Sendable {
         try FileManager.default.createDirectory(at: folder.appendingPathComponent("data"), withIntermediateDirectories: true)
         let port = try LocalPort.free()
         url = "http://127.0.0.1:\(port)"
-        try "database: data/greenroom.db\nlisten: 127.0.0.1:\(port)\n\(more(folder))\n".write(to: folder.appendingPathComponent("config.yaml"), atomically: true, encoding: .utf8)
+        try "database: data/greenroom.db\nlisten: 127.0.0.1:\(port)\n\(more(folder))\n".write(
+            to: folder.appendingPathComponent("config.yaml"), atomically: true, encoding: .utf8)
         _ = FileManager.default.createFile(atPath: logFile, contents: nil)
     }
 
@@ -50,7 +51,9 @@ final class Served: Sendable {
         try await eventually("it is ready: \(log)") { await ask(APIRequest(path: "/readyz"))?.status == 200 }
     }
 
-    func signal(_ signal: Int32) { if let running = process.value, running.process.isRunning { kill(running.process.processIdentifier, signal) } }
+    func signal(_ signal: Int32) {
+        if let running = process.value, running.process.isRunning { kill(running.process.processIdentifier, signal) }
+    }
 
     func ended(within bound: Duration = .seconds(30)) async throws {
         guard let running = process.value else { return }
@@ -65,8 +68,10 @@ final class Served: Sendable {
     }
 
     func send(_ id: String) async -> APIAnswer? {
-        let event = #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/test","id":"\#(id)","subject":"a-\#(id)","data":{"pool":"ns/p"}}"#
-        return await ask(APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8)))
+        let event =
+            #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/test","id":"\#(id)","subject":"a-\#(id)","data":{"pool":"ns/p"}}"#
+        return await ask(
+            APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8)))
     }
 
     /// What a route answers, as text.
@@ -77,7 +82,9 @@ final class Served: Sendable {
 
     /// What `/metrics` shows under this name with these labels, added up; nil where there is nothing.
     func metric(_ name: String, _ labels: [String] = [], token: String? = nil) async throws -> Double? {
-        let values = try await text("/metrics", token: token).split(separator: "\n").filter { line in line.hasPrefix(name) && labels.allSatisfy { line.contains($0) } }.compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }
+        let values = try await text("/metrics", token: token).split(separator: "\n").filter { line in
+            line.hasPrefix(name) && labels.allSatisfy { line.contains($0) }
+        }.compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }
         return values.isEmpty ? nil : values.reduce(0, +)
     }
 
@@ -88,7 +95,8 @@ final class Served: Sendable {
     }
 
     func request(_ id: String, pool: String) async throws {
-        let event = #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/test","id":"\#(id)","subject":"\#(id)","data":{"pool":"\#(pool)"}}"#
+        let event =
+            #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/test","id":"\#(id)","subject":"\#(id)","data":{"pool":"\#(pool)"}}"#
         let request = APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8))
         #expect(await ask(request)?.status == 200)
     }

@@ -22,11 +22,14 @@ import TestSupport
         }
     }
 
-    @Test("a WorkerPool at 0 gets three workers for three actors, and goes back to 0 once they left; a bare pod that looks like its own is never touched")
+    @Test(
+        "a WorkerPool at 0 gets three workers for three actors, and goes back to 0 once they left; a bare pod that looks like its own is never touched"
+    )
     func fromZeroAndBack() async throws {
         try await ObjectsStage.run { stage in
             let bare: KubernetesJSON = [
-                "metadata": ["name": "bare-0", "namespace": "ns", "labels": ["ate.dev/worker-pool": "pool"]], "spec": ["nodeName": "node-a"],
+                "metadata": ["name": "bare-0", "namespace": "ns", "labels": ["ate.dev/worker-pool": "pool"]],
+                "spec": ["nodeName": "node-a"],
                 "status": ["phase": "Running", "podIP": "10.9.9.9", "conditions": [["type": "Ready", "status": "True"]]],
             ]
             stage.twin.seed(.pods, bare)
@@ -35,7 +38,9 @@ import TestSupport
                 stage.twin.apply(.autoscalers, ObjectsStage.object(min: 0))
                 try await stage.wait("in effect") { stage.condition("Ready") == "True PolicyApplied" }
                 for actor in ["a", "b", "c"] { try await stage.send(url, "actor.requested", actor, #"{"pool":"ns/pool"}"#) }
-                try await stage.wait("three workers, all busy") { try await stage.workers(url).count { $0["status"]?.string == "BUSY" } == 3 }
+                try await stage.wait("three workers, all busy") {
+                    try await stage.workers(url).count { $0["status"]?.string == "BUSY" } == 3
+                }
                 #expect(stage.replicas == 3)
                 let workers = try await stage.workers(url)
                 #expect(!workers.contains { $0["name"]?.string?.contains("bare-0") == true })
@@ -50,7 +55,9 @@ import TestSupport
         }
     }
 
-    @Test("a worker that is free when its policy goes is gone with its pod, also where that ends while the service is away", arguments: [false, true])
+    @Test(
+        "a worker that is free when its policy goes is gone with its pod, also where that ends while the service is away",
+        arguments: [false, true])
     func policyGone(_ isAway: Bool) async throws {
         try await ObjectsStage.run { stage in
             func isEmpty(_ url: String) async throws -> Bool { try await stage.workers(url).isEmpty }
@@ -70,27 +77,39 @@ import TestSupport
         }
     }
 
-    @Test("a target of an unknown kind, one without /scale, one that isn't there and one whose pods can't be told are Ready=False with the reason; any kind with /scale is scaled")
+    @Test(
+        "a target of an unknown kind, one without /scale, one that isn't there and one whose pods can't be told are Ready=False with the reason; any kind with /scale is scaled"
+    )
     func kinds() async throws {
         let widgets = TwinResource("example.com", "v1", "widgets", "Widget", isCustom: true, hasScale: true, hasGeneration: true)
         try await ObjectsStage.run(resources: [widgets]) { stage in
             func target(_ apiVersion: String, _ kind: String, _ name: String, min: Int = 1) -> KubernetesJSON {
-                ObjectsStage.object(min: min, extra: ["scaleTargetRef": ["apiVersion": .string(apiVersion), "kind": .string(kind), "name": .string(name)]])
+                ObjectsStage.object(
+                    min: min, extra: ["scaleTargetRef": ["apiVersion": .string(apiVersion), "kind": .string(kind), "name": .string(name)]])
             }
             try await stage.serve { url in
                 stage.twin.apply(.autoscalers, target("example.com/v1", "Gizmo", "x"))
-                try await stage.wait("unknown kind") { stage.condition("Ready") == "False TargetNotScalable" && stage.message("Ready").contains("no kind Gizmo") }
+                try await stage.wait("unknown kind") {
+                    stage.condition("Ready") == "False TargetNotScalable" && stage.message("Ready").contains("no kind Gizmo")
+                }
                 stage.twin.apply(.autoscalers, target("v1", "ConfigMap", "x"))
-                try await stage.wait("no /scale") { stage.condition("Ready") == "False TargetNotScalable" && stage.message("Ready").contains("no /scale") }
+                try await stage.wait("no /scale") {
+                    stage.condition("Ready") == "False TargetNotScalable" && stage.message("Ready").contains("no /scale")
+                }
                 stage.twin.apply(.autoscalers, target("apps/v1", "Deployment", "x"))
                 try await stage.wait("no such object") { stage.condition("Ready") == "False TargetNotFound" }
                 let pool = try await stage.ask(url, APIRequest(path: "/v1/pools/ns/pool"))
                 #expect(String(decoding: pool.body, as: UTF8.self).contains("Deployment ns/x doesn't exist"))
-                stage.twin.seed(widgets, ["metadata": ["name": "w", "namespace": "ns"], "spec": ["replicas": 0], "status": ["replicas": 0]])
+                stage.twin.seed(
+                    widgets, ["metadata": ["name": "w", "namespace": "ns"], "spec": ["replicas": 0], "status": ["replicas": 0]])
                 stage.twin.apply(.autoscalers, target("example.com/v1", "Widget", "w"))
-                try await stage.wait("scaled") { stage.twin.object(widgets, "ns", "w")?["spec"]["replicas"].int == 1 && stage.condition("Ready") == "True PolicyApplied" }
+                try await stage.wait("scaled") {
+                    stage.twin.object(widgets, "ns", "w")?["spec"]["replicas"].int == 1 && stage.condition("Ready") == "True PolicyApplied"
+                }
                 stage.twin.edit(widgets, "ns", "w") { $0["status"]["replicas"] = 1 }
-                try await stage.wait("pods can't be told") { stage.condition("Ready") == "False PodsNotFound" && stage.message("Ready").contains("workerSelector") }
+                try await stage.wait("pods can't be told") {
+                    stage.condition("Ready") == "False PodsNotFound" && stage.message("Ready").contains("workerSelector")
+                }
             }
         }
     }
@@ -118,11 +137,15 @@ import TestSupport
     func processPolicyGone() async throws {
         try await ObjectsStage.run { stage in
             try await stage.serve { url in
-                for name in ["chat-0k3xz-1", "laptop"] { try await stage.send(url, "worker.ready", name, #"{"pool":"demo/chat","node":"n"}"#) }
+                for name in ["chat-0k3xz-1", "laptop"] {
+                    try await stage.send(url, "worker.ready", name, #"{"pool":"demo/chat","node":"n"}"#)
+                }
                 try await stage.wait("known") { try await stage.workers(url).count == 2 }
             }
             try await stage.serve { url in
-                try await stage.wait("the process is gone") { try await stage.workers(url).compactMap { $0["name"]?.string?.split(separator: "/").last } == ["laptop"] }
+                try await stage.wait("the process is gone") {
+                    try await stage.workers(url).compactMap { $0["name"]?.string?.split(separator: "/").last } == ["laptop"]
+                }
             }
         }
     }
@@ -130,11 +153,24 @@ import TestSupport
     @Test("a rolling update is told by an Event")
     func rollingUpdate() async throws {
         try await ObjectsStage.run(makesReady: false) { stage in
-            func makeReady() { for pod in stage.twin.objects(.pods, "ns") where !PodView(pod).isReady { stage.twin.makeReady(pod: pod.name, "ns", node: "node-a") } }
-            stage.twin.seed(.statefulSets, ["metadata": ["name": "box", "namespace": "ns"], "spec": ["replicas": 2, "selector": ["matchLabels": ["app": "box"]], "updateStrategy": ["rollingUpdate": ["partition": 1]]]])
+            func makeReady() {
+                for pod in stage.twin.objects(.pods, "ns") where !PodView(pod).isReady {
+                    stage.twin.makeReady(pod: pod.name, "ns", node: "node-a")
+                }
+            }
+            stage.twin.seed(
+                .statefulSets,
+                [
+                    "metadata": ["name": "box", "namespace": "ns"],
+                    "spec": [
+                        "replicas": 2, "selector": ["matchLabels": ["app": "box"]], "updateStrategy": ["rollingUpdate": ["partition": 1]],
+                    ],
+                ])
             try await stage.serve { url in
                 makeReady()
-                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 2, extra: ["scaleTargetRef": ["apiVersion": "apps/v1", "kind": "StatefulSet", "name": "box"]]))
+                stage.twin.apply(
+                    .autoscalers,
+                    ObjectsStage.object(min: 2, extra: ["scaleTargetRef": ["apiVersion": "apps/v1", "kind": "StatefulSet", "name": "box"]]))
                 try await stage.wait("two workers") { try await stage.workers(url).count == 2 }
                 stage.twin.edit(.statefulSets, "ns", "box") { $0["spec"]["template"] = ["metadata": ["labels": ["v": "2"]]] }
                 makeReady()
@@ -147,8 +183,14 @@ import TestSupport
     func sameName() async throws {
         try await ObjectsStage.run { stage in
             for namespace in ["a", "b"] {
-                stage.twin.seed(.statefulSets, ["metadata": ["name": "box", "namespace": .string(namespace)], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "box"]]]])
-                var object = ObjectsStage.object(min: 1, extra: ["scaleTargetRef": ["apiVersion": "apps/v1", "kind": "StatefulSet", "name": "box"]])
+                stage.twin.seed(
+                    .statefulSets,
+                    [
+                        "metadata": ["name": "box", "namespace": .string(namespace)],
+                        "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "box"]]],
+                    ])
+                var object = ObjectsStage.object(
+                    min: 1, extra: ["scaleTargetRef": ["apiVersion": "apps/v1", "kind": "StatefulSet", "name": "box"]])
                 object["metadata"] = ["name": "box", "namespace": .string(namespace)]
                 stage.twin.apply(.autoscalers, object)
             }
@@ -156,7 +198,8 @@ import TestSupport
                 try await stage.wait("two workers") { try await stage.workers(url).count == 2 }
                 try await stage.send(url, "actor.requested", "session-1", #"{"pool":"a/box"}"#)
                 try await stage.wait("one is busy") { try await stage.workers(url).contains { $0["status"]?.string == "BUSY" } }
-                let standings = try await stage.workers(url).map { "\($0["namespace"]?.string ?? "") \($0["status"]?.string ?? "")" }.sorted()
+                let standings = try await stage.workers(url).map { "\($0["namespace"]?.string ?? "") \($0["status"]?.string ?? "")" }
+                    .sorted()
                 #expect(standings == ["a BUSY", "b FREE"])
             }
         }

@@ -18,16 +18,24 @@ import Testing
             "/v1/events?after=3&follow=true": ["", lines(4...4)[0]],
         ])
         var seen: [Position] = []
-        try await ServerState(api: api).forEachEvent(EventQuery(follows: true)) { seen.append($0.seq); return true }
+        try await ServerState(api: api).forEachEvent(EventQuery(follows: true)) {
+            seen.append($0.seq); return true
+        }
         #expect(seen == [1, 2, 3, 4])
-        #expect(await api.paths == ["/v1/events?after=0&limit=1000", "/v1/events?after=2&limit=1000", "/v1/events?after=3&limit=1000", "/v1/events?after=3&follow=true"])
+        #expect(
+            await api.paths == [
+                "/v1/events?after=0&limit=1000", "/v1/events?after=2&limit=1000", "/v1/events?after=3&limit=1000",
+                "/v1/events?after=3&follow=true",
+            ])
     }
 
     @Test func aLimitEndsTheReading() async throws {
         let api = TwinAPI(lines: ["/v1/events?after=0&pool=a%2Fb&subject=s&kind=worker.gone&limit=2": lines(1...2)])
         var seen = 0
         let query = EventQuery(pool: "a/b", subject: "s", kind: .workerGone, limit: 2)
-        try await ServerState(api: api).forEachEvent(query) { _ in seen += 1; return true }
+        try await ServerState(api: api).forEachEvent(query) { _ in
+            seen += 1; return true
+        }
         #expect(seen == 2)
         #expect(await api.paths.count == 1)
     }
@@ -35,7 +43,9 @@ import Testing
     @Test func whoHasSeenEnoughEndsIt() async throws {
         let api = TwinAPI(lines: ["/v1/events?after=0&limit=1000": lines(1...5)])
         var seen = 0
-        try await ServerState(api: api).forEachEvent(EventQuery(follows: true)) { _ in seen += 1; return seen < 3 }
+        try await ServerState(api: api).forEachEvent(EventQuery(follows: true)) { _ in
+            seen += 1; return seen < 3
+        }
         #expect(seen == 3)
     }
 
@@ -65,7 +75,10 @@ import Testing
             let sample = try JSONValue(Samples.actor)
             return "{\"items\":" + JSONValue.array(range.map { sample.setting("id", .string("a\($0)")) }).compact + "}"
         }
-        let api = TwinAPI(["/v1/actors?limit=1000": APIAnswer(try actors(0..<1_000)), "/v1/actors?after=demo%2Fa999&limit=1000": APIAnswer(try actors(1_000..<1_010))])
+        let api = TwinAPI([
+            "/v1/actors?limit=1000": APIAnswer(try actors(0..<1_000)),
+            "/v1/actors?after=demo%2Fa999&limit=1000": APIAnswer(try actors(1_000..<1_010)),
+        ])
         let state = ServerState(api: api)
         #expect(try await state.actors(namespace: nil, limit: 5_000).count == 1_010)
         #expect(try await state.actors(namespace: "demo", limit: 7).count == 7)
@@ -74,7 +87,8 @@ import Testing
 }
 
 @Suite struct EventSourceTests {
-    @Test(arguments: [(3, 5, [3, 4, 5], 2), (5, 5, [1, 2, 3, 4, 5], 0), (9, 2, [1, 2], 0), (1, 4, [4], 3)] as [(Int, Int, [Position], Int)])
+    @Test(
+        arguments: [(3, 5, [3, 4, 5], 2), (5, 5, [1, 2, 3, 4, 5], 0), (9, 2, [1, 2], 0), (1, 4, [4], 3)] as [(Int, Int, [Position], Int)])
     func theLastAreKeptInOrder(count: Int, total: Int, kept: [Position], leftOut: Int) async throws {
         var log = Timeline()
         for _ in 0..<total { log.add("worker.gone", "w") }

@@ -20,7 +20,9 @@ struct ComparisonTable {
 
     func write(to page: inout PageText) {
         let columns = columns
-        page.add("<section class=\"compare\" aria-label=\"Comparison\">\n<table role=\"table\">\n<thead role=\"rowgroup\"><tr role=\"row\"><th role=\"columnheader\">run</th>")
+        page.add(
+            "<section class=\"compare\" aria-label=\"Comparison\">\n<table role=\"table\">\n<thead role=\"rowgroup\"><tr role=\"row\"><th role=\"columnheader\">run</th>"
+        )
         for (index, column) in columns.enumerated() {
             let again = index > 0 && columns[index - 1].group == column.group ? " class=\"again\"" : ""
             page.add("<th role=\"columnheader\" title=\"\(column.explanation)\"><small\(again)>\(column.group)</small> \(column.name)</th>")
@@ -63,18 +65,38 @@ struct ComparisonTable {
             group: "worker", name: isLong ? "hours" : "seconds", explanation: "Workers from their request until they are gone",
             value: { $0.metrics.workerSeconds / (isLong ? 3_600 : 1) }, text: isLong ? seconds : count)
         return [
-            Column(group: "wait, s", name: "mean", explanation: "From a turn's arrival to its worker's slot", value: { $0.metrics.waitMeanSeconds }, text: seconds),
-            Column(group: "wait, s", name: "p50", explanation: "Half of the turns waited no longer", value: { $0.metrics.waitP50Seconds }, text: seconds),
-            Column(group: "wait, s", name: "p95", explanation: "95 % of the turns waited no longer", value: { $0.metrics.waitP95Seconds }, text: seconds),
-            Column(group: "wait, s", name: "p99", explanation: "99 % of the turns waited no longer", value: { $0.metrics.waitP99Seconds }, text: seconds),
+            Column(
+                group: "wait, s", name: "mean", explanation: "From a turn's arrival to its worker's slot",
+                value: { $0.metrics.waitMeanSeconds }, text: seconds),
+            Column(
+                group: "wait, s", name: "p50", explanation: "Half of the turns waited no longer", value: { $0.metrics.waitP50Seconds },
+                text: seconds),
+            Column(
+                group: "wait, s", name: "p95", explanation: "95 % of the turns waited no longer", value: { $0.metrics.waitP95Seconds },
+                text: seconds),
+            Column(
+                group: "wait, s", name: "p99", explanation: "99 % of the turns waited no longer", value: { $0.metrics.waitP99Seconds },
+                text: seconds),
             Column(group: "wait, s", name: "max", explanation: "The longest wait", value: { $0.metrics.waitMaxSeconds }, text: seconds),
-            Column(group: "cost", name: "× useful", explanation: "Worker-seconds, starting ones included, over useful seconds", value: { $0.metrics.costRatio }, text: { "×" + Figure.decimal($0) }),
+            Column(
+                group: "cost", name: "× useful", explanation: "Worker-seconds, starting ones included, over useful seconds",
+                value: { $0.metrics.costRatio }, text: { "×" + Figure.decimal($0) }),
             work,
-            Column(group: "workers", name: "peak", explanation: "The highest count decided", value: { Double($0.timeline.desired.highest) }, text: count, isCompared: false),
-            Column(group: "turns", name: "killed", explanation: "Turns that lost the worker they ran on", value: { Double($0.metrics.killed) }, text: count, isHarm: true),
-            Column(group: "direction", name: "flaps", explanation: "How often the count turned from rising to falling or back", value: { Double($0.metrics.flaps) }, text: count),
-            Column(group: "scale", name: "ups", explanation: "Decisions for more workers", value: { Double($0.metrics.scaleUps) }, text: count, isCompared: false),
-            Column(group: "scale", name: "downs", explanation: "Decisions for fewer workers", value: { Double($0.metrics.scaleDowns) }, text: count, isCompared: false),
+            Column(
+                group: "workers", name: "peak", explanation: "The highest count decided", value: { Double($0.timeline.desired.highest) },
+                text: count, isCompared: false),
+            Column(
+                group: "turns", name: "killed", explanation: "Turns that lost the worker they ran on", value: { Double($0.metrics.killed) },
+                text: count, isHarm: true),
+            Column(
+                group: "direction", name: "flaps", explanation: "How often the count turned from rising to falling or back",
+                value: { Double($0.metrics.flaps) }, text: count),
+            Column(
+                group: "scale", name: "ups", explanation: "Decisions for more workers", value: { Double($0.metrics.scaleUps) }, text: count,
+                isCompared: false),
+            Column(
+                group: "scale", name: "downs", explanation: "Decisions for fewer workers", value: { Double($0.metrics.scaleDowns) },
+                text: count, isCompared: false),
         ]
     }
 }

@@ -28,7 +28,9 @@ struct DecisionMarkers {
             let direction = decision.isUp ? "up" : "down"
             let left = Figure.plain(scales.time.place(decision.seconds) * 100)
             let length = Figure.plain((Double(decision.size) / Double(largest)).squareRoot() * 100)
-            page.add("<a class=\"\(direction)\" href=\"#d\(index)-\(number)\" style=\"left:\(left)%;--size:\(length)%\" title=\"\(title(decision))\"></a>\n")
+            page.add(
+                "<a class=\"\(direction)\" href=\"#d\(index)-\(number)\" style=\"left:\(left)%;--size:\(length)%\" title=\"\(title(decision))\"></a>\n"
+            )
         }
         page.add("</div>\n")
     }
@@ -38,7 +40,9 @@ struct DecisionMarkers {
         guard !decisions.isEmpty else { return }
         page.add("<details><summary>\(name) <span>\(Figure.count(Self.count(decisions))) decisions</span></summary>\n<ol>\n")
         for (number, decision) in decisions.enumerated() {
-            page.add("<li id=\"d\(index)-\(number)\"><p><b>\(scales.time.text(decision.seconds))</b> \(change(decision))</p>\(why(decision))</li>\n")
+            page.add(
+                "<li id=\"d\(index)-\(number)\"><p><b>\(scales.time.text(decision.seconds))</b> \(change(decision))</p>\(why(decision))</li>\n"
+            )
         }
         page.add("</ol></details>\n")
     }

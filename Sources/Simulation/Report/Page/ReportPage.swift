@@ -18,7 +18,9 @@ package enum ReportPage {
         var page = PageText()
         page.add(head(shown))
         page.add("<body data-span=\"\(Figure.plain(scales.time.endSeconds))\"\(startAttribute(shown))>\n<main>\n")
-        page.add("<header>\n<h1>\(shown.title.trimmed(to: 200).escapedForHTML)</h1>\n<p>\(shown.subtitle.trimmed(to: 600).escapedForHTML)</p>\n</header>\n")
+        page.add(
+            "<header>\n<h1>\(shown.title.trimmed(to: 200).escapedForHTML)</h1>\n<p>\(shown.subtitle.trimmed(to: 600).escapedForHTML)</p>\n</header>\n"
+        )
         if shown.runs.isEmpty {
             page.add("<p class=\"none\">There is no run to show.</p>\n")
         } else {

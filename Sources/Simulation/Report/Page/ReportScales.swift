@@ -76,7 +76,9 @@ struct TimeAxis {
         let offset = startOfDaySeconds
         // Round times of the clock, where there is one.
         let first = (offset + step - 1) / step * step - offset
-        return stride(from: first, through: Int64(endSeconds), by: Int64.Stride(step)).map { Tick(place: place(Double($0)), label: label(seconds: $0)) }
+        return stride(from: first, through: Int64(endSeconds), by: Int64.Stride(step)).map {
+            Tick(place: place(Double($0)), label: label(seconds: $0))
+        }
     }
 
     /// What the labels mean.
@@ -152,7 +154,8 @@ struct WaitAxis {
     init(_ waits: [WaitDistribution]) {
         let longest = waits.compactMap { $0.points.first?.seconds }.filter { $0 > 0 }
         longestSeconds = min(max(longest.max() ?? 1, 1e-3), 1e10)
-        isLogarithmic = longestSeconds > Self.shortestSeconds * 10 && longestSeconds / max(longest.min() ?? 1, Self.shortestSeconds) > Self.widestRatio
+        isLogarithmic =
+            longestSeconds > Self.shortestSeconds * 10 && longestSeconds / max(longest.min() ?? 1, Self.shortestSeconds) > Self.widestRatio
         let turns = waits.map(\.turns).max() ?? 0
         var decades = 1
         var covered = 10
@@ -168,7 +171,9 @@ struct WaitAxis {
     }
 
     func place(_ seconds: Double) -> Double {
-        let place = isLogarithmic ? log10(max(seconds, 1e-9) / Self.shortestSeconds) / log10(endSeconds / Self.shortestSeconds) : seconds / endSeconds
+        let place =
+            isLogarithmic
+            ? log10(max(seconds, 1e-9) / Self.shortestSeconds) / log10(endSeconds / Self.shortestSeconds) : seconds / endSeconds
         return min(max(place, 0), 1)
     }
 

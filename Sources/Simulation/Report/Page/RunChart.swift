@@ -35,7 +35,9 @@ struct RunChart {
 
     private var caption: String {
         let note = run.note.map { "<span class=\"note\">\($0.trimmed(to: 200).escapedForHTML)</span>" } ?? ""
-        let peaks = series.map { "<span class=\"\($0.name)\"><i>\($0.name)</i> <b data-series=\"\($0.name)\">\(Figure.count($0.values.highest))</b></span>" }
+        let peaks = series.map {
+            "<span class=\"\($0.name)\"><i>\($0.name)</i> <b data-series=\"\($0.name)\">\(Figure.count($0.values.highest))</b></span>"
+        }
         let slots = run.slots == 1 ? "" : "<span class=\"note\">\(run.slots) slots a worker</span>"
         return """
             <figcaption><h2 title="\(name)">\(name)</h2>\(note)\(slots)
@@ -52,12 +54,17 @@ struct RunChart {
 
     private func writePicture(_ page: inout PageText) {
         page.add(
-            "<svg viewBox=\"0 0 \(width) \(height)\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"\(name): demand, desired, ready and busy workers over time\">\n<defs>\n")
+            "<svg viewBox=\"0 0 \(width) \(height)\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"\(name): demand, desired, ready and busy workers over time\">\n<defs>\n"
+        )
         for (name, values) in series {
-            page.add("<path id=\"r\(index)-\(name)\" data-series=\"\(name)\" d=\"\(path(values, unit: name == "demand" ? 1 : run.slots))\"/>\n")
+            page.add(
+                "<path id=\"r\(index)-\(name)\" data-series=\"\(name)\" d=\"\(path(values, unit: name == "demand" ? 1 : run.slots))\"/>\n")
         }
         page.add("</defs>\n<path class=\"grid\" d=\"\(grid)\"/>\n")
-        for (kind, name) in [("area unmet", "demand"), ("area ready", "ready"), ("area busy", "busy"), ("line ready", "ready"), ("line desired", "desired"), ("line demand", "demand")] {
+        for (kind, name) in [
+            ("area unmet", "demand"), ("area ready", "ready"), ("area busy", "busy"), ("line ready", "ready"), ("line desired", "desired"),
+            ("line demand", "demand"),
+        ] {
             page.add("<use class=\"\(kind)\" href=\"#r\(index)-\(name)\"/>\n")
         }
         page.add("</svg>\n")

@@ -20,7 +20,9 @@ struct WaitChart {
         page.add("<figure class=\"waits\" style=\"--row:\(index * 2 + 2)\">\n")
         page.add("<figcaption><h2 class=\"echo\">\(name)</h2><p>\(sentence)</p></figcaption>\n<div class=\"field\">\n")
         page.add(Ticks.left(axis.shareTicks, unit: ""))
-        page.add("<svg viewBox=\"0 0 \(Self.side) \(Self.side)\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"\(name): distribution of waits\">\n")
+        page.add(
+            "<svg viewBox=\"0 0 \(Self.side) \(Self.side)\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"\(name): distribution of waits\">\n"
+        )
         page.add("<path class=\"grid\" d=\"\(grid)\"/>\n")
         for other in others { page.add("<path class=\"line other\" d=\"\(path(other.waits))\"/>\n") }
         page.add("<path class=\"line waits\" data-series=\"waits\" d=\"\(path(run.waits))\"/>\n</svg>\n")
@@ -67,7 +69,8 @@ struct WaitChart {
         let waits = run.metrics
         let turns = max(run.waits.turns, 1)
         let marks = [
-            ("p50", waits.waitP50Seconds, 0.5), ("p95", waits.waitP95Seconds, 0.05), ("p99", waits.waitP99Seconds, 0.01), ("max", waits.waitMaxSeconds, 1 / Double(turns)),
+            ("p50", waits.waitP50Seconds, 0.5), ("p95", waits.waitP95Seconds, 0.05), ("p99", waits.waitP99Seconds, 0.01),
+            ("max", waits.waitMaxSeconds, 1 / Double(turns)),
         ]
         return marks.filter { $0.1 > 0 && $0.2 >= 1 / Double(turns) }.map { name, seconds, share in
             "<span class=\"dot\" style=\"left:\(Figure.plain(axis.place(seconds) * 100))%;bottom:\(Figure.plain(axis.place(share: share) * 100))%\">"

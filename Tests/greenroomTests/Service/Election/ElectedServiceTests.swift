@@ -14,7 +14,10 @@ import Testing
     private static var runs: Int { ProcessInfo.processInfo.environment["FAILOVER_RUNS"].flatMap { Int($0) } ?? 1 }
 
     @Test(.timeLimit(.minutes(60)))
-    func `the leader is killed in the middle of a burst: nothing acknowledged is lost, nothing is decided twice, and the standby leads within the lease's duration`() async throws {
+    func
+        `the leader is killed in the middle of a burst: nothing acknowledged is lost, nothing is decided twice, and the standby leads within the lease's duration`()
+        async throws
+    {
         for run in 1...Self.runs {
             try await ElectionStage.run { stage in
                 let killAt = 10 + (run * 7) % 35
@@ -35,7 +38,9 @@ import Testing
                 #expect(await stage.alpha.get("/v1/pools")?.status == 503)
                 for (instance, value) in [(stage.alpha, "0"), (stage.beta, "1")] {
                     let metrics = await instance.get("/metrics").map { String(decoding: $0.body, as: UTF8.self) } ?? ""
-                    #expect(metrics.contains("greenroom_leader \(value)\n") && metrics.contains("greenroom_lease_transitions 1\n"), "\(instance.name)")
+                    #expect(
+                        metrics.contains("greenroom_leader \(value)\n") && metrics.contains("greenroom_lease_transitions 1\n"),
+                        "\(instance.name)")
                 }
 
                 try await stage.wait("a worker an actor") { stage.replicas == Self.actors }
@@ -92,8 +97,12 @@ import Testing
             try await stage.wait("beta acts") { await stage.beta.isReady() }
             try await stage.send(ElectionStage.request(3..<6))
             try await stage.wait("six workers") { stage.replicas == 6 }
-            let taken = try #require(stage.twin.requests.firstIndex { $0.method == "PUT" && $0.path.contains("/leases/") && stage.isFrom(stage.beta, $0) })
-            #expect(!stage.twin.requests[taken...].contains { stage.isFrom(stage.alpha, $0) && $0.method != "GET" && !$0.path.contains("/leases") })
+            let taken = try #require(
+                stage.twin.requests.firstIndex { $0.method == "PUT" && $0.path.contains("/leases/") && stage.isFrom(stage.beta, $0) })
+            #expect(
+                !stage.twin.requests[taken...].contains {
+                    stage.isFrom(stage.alpha, $0) && $0.method != "GET" && !$0.path.contains("/leases")
+                })
 
             stage.twin.heal()
             try await stage.wait("alpha stands by") { await stage.alpha.lead().contains("the leader is beta_") }
@@ -108,7 +117,9 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(5)))
-    func `a leader that was suspended and wakes deposed changes nothing in the cluster, appends nothing, and lets go of the log`() async throws {
+    func `a leader that was suspended and wakes deposed changes nothing in the cluster, appends nothing, and lets go of the log`()
+        async throws
+    {
         try await ElectionStage.run { stage in
             try await stage.send(ElectionStage.request(0..<3))
             try await stage.wait("three workers") { stage.replicas == 3 }
@@ -126,7 +137,10 @@ import Testing
             #expect((answer?.status ?? 503) >= 400, "\(answer.map { "\($0.status) \(String(decoding: $0.body, as: UTF8.self))" } ?? "")")
             try await stage.wait("beta acts") { await stage.beta.isReady() }
             try await stage.wait("alpha stands by") { await stage.alpha.lead().contains("the leader is beta_") }
-            #expect(!stage.twin.requests[asked...].contains { stage.isFrom(stage.alpha, $0) && $0.method != "GET" && !$0.path.contains("/leases") })
+            #expect(
+                !stage.twin.requests[asked...].contains {
+                    stage.isFrom(stage.alpha, $0) && $0.method != "GET" && !$0.path.contains("/leases")
+                })
             // What was sent to alpha while it slept is in nobody's log.
             #expect(try await !stage.events().dropFirst(logged).contains { $0.source == "/agents" })
             try await stage.send(ElectionStage.request(3..<5))

@@ -19,16 +19,20 @@ import Testing
     }
 
     @Test func `what it says is taken, and no two processes have the same identity`() throws {
-        let yaml = "election: {lease: l, namespace: n, identity: i, leaseDurationSeconds: 6, renewDeadlineSeconds: 4.5, retryPeriodSeconds: 0.5}"
+        let yaml =
+            "election: {lease: l, namespace: n, identity: i, leaseDurationSeconds: 6, renewDeadlineSeconds: 4.5, retryPeriodSeconds: 0.5}"
         let settings = try #require(try settings(yaml))
         #expect(settings.lease == "l" && settings.namespace == "n" && settings.marginSeconds == 1.5)
         #expect(settings.processIdentity().hasPrefix("i_") && settings.processIdentity() != settings.processIdentity())
     }
 
-    @Test("times that can't be kept, and fields that nobody knows, are refused where they stand", arguments: [
-        ("election: {leaseDurationSeconds: 10}", "election.leaseDurationSeconds"), ("election: {renewDeadlineSeconds: 2}", "election.leaseDurationSeconds"),
-        ("election: {leases: x}", "did you mean"),
-    ])
+    @Test(
+        "times that can't be kept, and fields that nobody knows, are refused where they stand",
+        arguments: [
+            ("election: {leaseDurationSeconds: 10}", "election.leaseDurationSeconds"),
+            ("election: {renewDeadlineSeconds: 2}", "election.leaseDurationSeconds"),
+            ("election: {leases: x}", "did you mean"),
+        ])
     func refused(_ yaml: String, _ part: String) {
         do {
             _ = try settings(yaml)
@@ -38,7 +42,9 @@ import Testing
 }
 
 @Suite struct LeadershipTests {
-    @Test(.timeLimit(.minutes(1))) func `who stops in good order leads to the end of it, and a term is over before it is waited for`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `who stops in good order leads to the end of it, and a term is over before it is waited for`()
+        async throws
+    {
         let leadership = Leadership(identity: "a", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         await leadership.callbacks.started(Fence(3))
         let term = try #require(await leadership.terms.first { _ in true })

@@ -27,7 +27,9 @@ struct ElectionStage: Sendable {
         settings.controllerNodes = ["node-a", "node-b"]
         settings.users = ["alpha-token": .admin, "beta-token": .admin]
         let twin = try await KubernetesTwin.start(settings)
-        twin.seed(.workerPools, ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": 0], "status": ["selector": "app=pool", "replicas": 0]])
+        twin.seed(
+            .workerPools,
+            ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": 0], "status": ["selector": "app=pool", "replicas": 0]])
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-election-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try policy.write(toFile: "\(folder)/policy.yaml", atomically: true, encoding: .utf8)
@@ -78,7 +80,9 @@ struct ElectionStage: Sendable {
     var transitions: Int { twin.object(.leases, "ns", "greenroom")?["spec"]["leaseTransitions"].int ?? 0 }
     var replicas: Int { twin.object(.workerPools, "ns", "pool")?["spec"]["replicas"].int ?? 0 }
 
-    func isFrom(_ instance: ServeInstance, _ request: TwinRequest) -> Bool { request.headers["authorization"] == "Bearer \(instance.token)" }
+    func isFrom(_ instance: ServeInstance, _ request: TwinRequest) -> Bool {
+        request.headers["authorization"] == "Bearer \(instance.token)"
+    }
 
     /// Changes of anything but the lease, in order: by whom, and whether of `/scale`.
     var writes: [(by: String, isScale: Bool)] {
@@ -90,7 +94,8 @@ struct ElectionStage: Sendable {
     /// The fences that were left on the target, in order.
     var fences: [UInt64] {
         twin.requests.filter { $0.method == "PATCH" && $0.path.hasSuffix("/workerpools/pool") }.compactMap { request in
-            (try? Kubernetes.JSONValue(parsing: request.body)).flatMap { $0["metadata"]["annotations"]["greenroom.dev/fence"].string }.flatMap { UInt64($0) }
+            (try? Kubernetes.JSONValue(parsing: request.body)).flatMap { $0["metadata"]["annotations"]["greenroom.dev/fence"].string }
+                .flatMap { UInt64($0) }
         }
     }
 
@@ -102,7 +107,8 @@ struct ElectionStage: Sendable {
             #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/agents","id":"ask-\#(k)","subject":"actor-\#(k)","data":{"pool":"ns/pool"}}"#
         }
         return APIRequest(
-            method: .post, path: "/v1/events", contentType: "application/cloudevents-batch+json", body: Array("[\(events.joined(separator: ","))]".utf8))
+            method: .post, path: "/v1/events", contentType: "application/cloudevents-batch+json",
+            body: Array("[\(events.joined(separator: ","))]".utf8))
     }
 
     /// Sends until somebody acknowledges it: now to one, now to the other.

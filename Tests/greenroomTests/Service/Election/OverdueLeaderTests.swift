@@ -40,7 +40,8 @@ import TestSupport
     private func beOverdue(_ alpha: ServeInstance, _ twin: KubernetesTwin) async throws {
         try alpha.start()
         try await eventually("it leads:\n\(alpha.log)") { await alpha.isReady() }
-        let request = APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(Self.turn.utf8))
+        let request = APIRequest(
+            method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(Self.turn.utf8))
         try await eventually("it takes the event:\n\(alpha.log)") { await alpha.ask(request)?.status == 200 }
         try await eventually("the turn runs:\n\(alpha.log)") {
             await alpha.get("/v1/actors/actor-1").map { String(decoding: $0.body, as: UTF8.self).contains("STATUS_RUNNING") } ?? false
@@ -49,6 +50,8 @@ import TestSupport
         twin.cutConnections()
         let status = await alpha.ended()
         #expect(status == 75, "\(alpha.log)")
-        #expect(alpha.log.contains("leading no more") && alpha.log.contains("this process ends, so that another can write the log"), "\(alpha.log)")
+        #expect(
+            alpha.log.contains("leading no more") && alpha.log.contains("this process ends, so that another can write the log"),
+            "\(alpha.log)")
     }
 }

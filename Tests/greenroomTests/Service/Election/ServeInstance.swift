@@ -53,7 +53,9 @@ final class ServeInstance: Sendable {
     var isRunning: Bool { process.value?.process.isRunning ?? false }
     var log: String { (try? String(contentsOfFile: logFile, encoding: .utf8)) ?? "" }
 
-    func signal(_ signal: Int32) { if let running = process.value, running.process.isRunning { kill(running.process.processIdentifier, signal) } }
+    func signal(_ signal: Int32) {
+        if let running = process.value, running.process.isRunning { kill(running.process.processIdentifier, signal) }
+    }
 
     /// Ends it as an operator would; its status, or nil where it had to be killed.
     func stop() async -> Int32? {
@@ -93,7 +95,9 @@ enum BuiltProgram {
     struct Missing: Error {}
 
     static func path() throws -> String {
-        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")).map { URL(fileURLWithPath: $0).deletingLastPathComponent() }
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")).map {
+            URL(fileURLWithPath: $0).deletingLastPathComponent()
+        }
         let places = [Bundle.main.bundleURL, own].compactMap { $0?.appendingPathComponent("greenroom").path }
         guard let path = places.first(where: { FileManager.default.isExecutableFile(atPath: $0) }) else { throw Missing() }
         return path

@@ -34,7 +34,10 @@ import Testing
 
     @Test func `an object names secrets of its own namespace alone`() {
         #expect(ObjectRules.problems(of: policy(token: "ns/prometheus/token", key: "ns/tls.key")).isEmpty)
-        #expect(ObjectRules.problems(of: policy(token: "prometheus/token")) == ["spec.triggers[0].bearerTokenFile: must be in the folder of its namespace, such as ns/prometheus/token"])
+        #expect(
+            ObjectRules.problems(of: policy(token: "prometheus/token")) == [
+                "spec.triggers[0].bearerTokenFile: must be in the folder of its namespace, such as ns/prometheus/token"
+            ])
         #expect(ObjectRules.problems(of: policy(token: "nsx/token", key: "other/tls.key")).count == 3)
     }
 }

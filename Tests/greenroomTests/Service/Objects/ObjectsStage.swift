@@ -26,7 +26,9 @@ struct ObjectsStage: Sendable {
     /// Runs `body` with a pool `ns/pool` of no workers; ends everything after it.
     ///
     /// - Parameter kubernetes: further fields of that section.
-    static func run(kubernetes: String = "", resources: [TwinResource] = [], makesReady: Bool = true, _ body: (ObjectsStage) async throws -> Void) async throws {
+    static func run(
+        kubernetes: String = "", resources: [TwinResource] = [], makesReady: Bool = true, _ body: (ObjectsStage) async throws -> Void
+    ) async throws {
         var settings = KubernetesTwin.Configuration()
         settings.controllerNodes = ["node-a"]
         settings.resources += resources
@@ -36,10 +38,13 @@ struct ObjectsStage: Sendable {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-objects-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try twin.kubeconfig().write(toFile: "\(folder)/kubeconfig", atomically: true, encoding: .utf8)
-        var configuration = try ServiceConfiguration(yaml: "listen: 127.0.0.1:0\nkubernetes: {kubeconfig: kubeconfig\(kubernetes)}\n", file: "\(folder)/greenroom.yaml")
+        var configuration = try ServiceConfiguration(
+            yaml: "listen: 127.0.0.1:0\nkubernetes: {kubeconfig: kubeconfig\(kubernetes)}\n", file: "\(folder)/greenroom.yaml")
         configuration.database = "\(folder)/greenroom.db"
         let outcome: Result<Void, any Error>
-        do { outcome = .success(try await body(ObjectsStage(twin: twin, folder: folder, configuration: configuration))) } catch { outcome = .failure(error) }
+        do { outcome = .success(try await body(ObjectsStage(twin: twin, folder: folder, configuration: configuration))) } catch {
+            outcome = .failure(error)
+        }
         await twin.stop()
         try? FileManager.default.removeItem(atPath: folder)
         try outcome.get()
@@ -72,8 +77,10 @@ struct ObjectsStage: Sendable {
 
     static func object(min: Int, extra: KubernetesJSON = [:]) -> KubernetesJSON {
         let spec: KubernetesJSON = [
-            "scaleTargetRef": ["apiVersion": "ate.dev/v1alpha1", "kind": "WorkerPool", "name": "pool"], "minReplicaCount": KubernetesJSON(min), "maxReplicaCount": 5,
-            "cooldownPeriod": 0, "advanced": ["horizontalPodAutoscalerConfig": ["behavior": ["scaleDown": ["stabilizationWindowSeconds": 0]]]],
+            "scaleTargetRef": ["apiVersion": "ate.dev/v1alpha1", "kind": "WorkerPool", "name": "pool"],
+            "minReplicaCount": KubernetesJSON(min), "maxReplicaCount": 5,
+            "cooldownPeriod": 0,
+            "advanced": ["horizontalPodAutoscalerConfig": ["behavior": ["scaleDown": ["stabilizationWindowSeconds": 0]]]],
             "triggers": [["type": "demand", "threshold": 1]],
         ]
         return [
@@ -97,18 +104,24 @@ struct ObjectsStage: Sendable {
 
     /// `Warning somebody else set …`: what the latest Event of the reason says.
     func told(_ reason: String) -> String? {
-        twin.objects(.coreEvents, "ns").last { $0["reason"].string == reason }.map { "\($0["type"].string ?? "") \($0["message"].string ?? "")" }
+        twin.objects(.coreEvents, "ns").last { $0["reason"].string == reason }.map {
+            "\($0["type"].string ?? "") \($0["message"].string ?? "")"
+        }
     }
 
     var replicas: Int { twin.object(.workerPools, "ns", "pool")?["spec"]["replicas"].int ?? -1 }
 
     func wait(_ what: String, _ holds: () async throws -> Bool) async throws {
-        try await eventually("\(what); status \(status.text), replicas \(replicas), Events \(events.sorted())", within: Self.patience, holds)
+        try await eventually(
+            "\(what); status \(status.text), replicas \(replicas), Events \(events.sorted())", within: Self.patience, holds)
     }
 
     /// Until the pool has so many workers, and the object says so.
     func settle(at count: Int) async throws {
-        try await wait("\(count) workers") { replicas == count && status["desired"].int == count && status["ready"].int == count && condition("Ready") == "True PolicyApplied" }
+        try await wait("\(count) workers") {
+            replicas == count && status["desired"].int == count && status["ready"].int == count
+                && condition("Ready") == "True PolicyApplied"
+        }
     }
 
     // MARK: - The service
@@ -120,9 +133,13 @@ struct ObjectsStage: Sendable {
     }
 
     func send(_ url: String, _ kind: String, _ subject: String, _ data: String) async throws {
-        let event = #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"test","subject":"\#(subject)","id":"\#(kind)-\#(subject)","data":\#(data)}"#
-        let answer = try await ask(url, APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8)))
-        guard answer.status == 200 else { throw NeverHappened(what: "\(kind) of \(subject): \(String(decoding: answer.body, as: UTF8.self))") }
+        let event =
+            #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"test","subject":"\#(subject)","id":"\#(kind)-\#(subject)","data":\#(data)}"#
+        let answer = try await ask(
+            url, APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8)))
+        guard answer.status == 200 else {
+            throw NeverHappened(what: "\(kind) of \(subject): \(String(decoding: answer.body, as: UTF8.self))")
+        }
     }
 
     /// As `/v1/workers` lists them.

@@ -6,7 +6,9 @@ import Testing
 @testable import Inspection
 
 @Suite struct PolicyObjectsTests {
-    @Test("an object scales its pool and says so; a restart applies nothing again; a spec that can't be read changes nothing; a deleted object takes its policy along")
+    @Test(
+        "an object scales its pool and says so; a restart applies nothing again; a spec that can't be read changes nothing; a deleted object takes its policy along"
+    )
     func life() async throws {
         try await ObjectsStage.run { stage in
             try await stage.serve { _ in
@@ -39,13 +41,21 @@ import Testing
     @Test("an object has the machine itself asked only where the configuration allows it")
     func addresses() async throws {
         func object(_ address: String) -> KubernetesJSON {
-            ObjectsStage.object(min: 1, extra: ["triggers": [["type": "prometheus", "serverAddress": .string(address), "query": "up", "threshold": 1, "intervalSeconds": 1]]])
+            ObjectsStage.object(
+                min: 1,
+                extra: [
+                    "triggers": [
+                        ["type": "prometheus", "serverAddress": .string(address), "query": "up", "threshold": 1, "intervalSeconds": 1]
+                    ]
+                ])
         }
         try await ObjectsStage.run(kubernetes: ", policyAddresses: [127.0.0.2]") { stage in
             try await stage.serve { url in
                 for address in ["http://169.254.169.254/latest", "http://127.0.0.1:1", "http://2130706433:1"] {
                     stage.twin.apply(.autoscalers, object(address))
-                    try await stage.wait("refused: \(address)") { stage.condition("Ready") == "False Invalid" && stage.message("Ready").contains("spec.triggers[0].serverAddress") }
+                    try await stage.wait("refused: \(address)") {
+                        stage.condition("Ready") == "False Invalid" && stage.message("Ready").contains("spec.triggers[0].serverAddress")
+                    }
                 }
                 stage.twin.apply(.autoscalers, object("http://127.0.0.2:1"))
                 try await stage.wait("asked, where nobody listens") {
@@ -85,7 +95,9 @@ import Testing
                 stage.twin.apply(.autoscalers, ObjectsStage.object(min: 2))
                 try await stage.settle(at: 2)
                 stage.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["replicas"] = 4 }
-                try await stage.wait("told of it") { stage.told("ReplicasChanged")?.hasPrefix("Warning somebody else set replicas to 4, which we had left at 2") == true }
+                try await stage.wait("told of it") {
+                    stage.told("ReplicasChanged")?.hasPrefix("Warning somebody else set replicas to 4, which we had left at 2") == true
+                }
                 // Taken over: by what it was before.
                 try await stage.settle(at: 2)
                 stage.twin.inject(TwinFault(.respond(status: 403), times: nil) { $0.method == "PUT" && $0.path.hasSuffix("/scale") })
@@ -101,9 +113,12 @@ import Testing
         let election = ", election: {namespace: ns, leaseDurationSeconds: 8, renewDeadlineSeconds: 5, retryPeriodSeconds: 0.2}"
         try await ObjectsStage.run(kubernetes: election) { stage in
             // Somebody else's, for an hour.
-            stage.twin.seed(.leases, [
-                "metadata": ["name": "greenroom", "namespace": "ns"], "spec": ["holderIdentity": "other_1", "leaseDurationSeconds": 3_600, "leaseTransitions": 4],
-            ])
+            stage.twin.seed(
+                .leases,
+                [
+                    "metadata": ["name": "greenroom", "namespace": "ns"],
+                    "spec": ["holderIdentity": "other_1", "leaseDurationSeconds": 3_600, "leaseTransitions": 4],
+                ])
             stage.twin.apply(.autoscalers, ObjectsStage.object(min: 1))
             async let acting: Void = stage.serve { _ in try await stage.settle(at: 1) }
             try await stage.wait("looks at the lease") { stage.twin.requests.count { $0.path.hasSuffix("/leases/greenroom") } >= 5 }
@@ -116,19 +131,25 @@ import Testing
         }
     }
 
-    @Test("an object's policy replaces one that comes another way; a pause by PUT stays; what was deleted meanwhile goes at the next start, and what never was an object stays")
+    @Test(
+        "an object's policy replaces one that comes another way; a pause by PUT stays; what was deleted meanwhile goes at the next start, and what never was an object stays"
+    )
     func others() async throws {
         try await ObjectsStage.run { stage in
             try await stage.serve { url in
                 stage.twin.apply(.autoscalers, ObjectsStage.object(min: 1))
                 try await stage.settle(at: 1)
-                let paused = try await stage.ask(url, APIRequest(method: .put, path: "/v1/pools/ns/pool/pause", contentType: "application/json", body: Array(#"{"in":true}"#.utf8)))
+                let paused = try await stage.ask(
+                    url,
+                    APIRequest(
+                        method: .put, path: "/v1/pools/ns/pool/pause", contentType: "application/json", body: Array(#"{"in":true}"#.utf8)))
                 #expect(paused.status == 200)
                 try await stage.wait("paused") { stage.condition("Paused") == "True PausedScaleIn" }
                 for (name, min, mode) in [("pool", 4, "auto"), ("other", 0, "recommend")] {
                     var object = ObjectsStage.object(min: min, extra: ["mode": .string(mode)])
                     object["metadata"]["name"] = .string(name)
-                    let answer = try await stage.ask(url, APIRequest(method: .put, path: "/v1/policies/ns/\(name)", contentType: "application/json", body: object.bytes))
+                    let answer = try await stage.ask(
+                        url, APIRequest(method: .put, path: "/v1/policies/ns/\(name)", contentType: "application/json", body: object.bytes))
                     #expect(answer.status == 200)
                 }
                 try await stage.wait("replaced") { stage.events.contains("Warning PolicyReplaced") }
@@ -154,15 +175,20 @@ import Testing
                 return object
             }
             func ready() -> String {
-                let found = stage.twin.object(.autoscalers, "ns", "second")?["status"]["conditions"].array.first { $0["type"].string == "Ready" } ?? .null
+                let found =
+                    stage.twin.object(.autoscalers, "ns", "second")?["status"]["conditions"].array.first { $0["type"].string == "Ready" }
+                    ?? .null
                 return "\(found["status"].string ?? "-") \(found["reason"].string ?? "-") \(found["message"].string ?? "-")"
             }
             try await stage.serve { url in
                 stage.twin.apply(.autoscalers, ObjectsStage.object(min: 1))
                 try await stage.settle(at: 1)
                 stage.twin.apply(.autoscalers, second())
-                try await stage.wait("refused; \(ready())") { ready().hasPrefix("False Refused WorkerPool ns/pool is scaled by the policy ns/pool already") }
-                let put = try await stage.ask(url, APIRequest(method: .put, path: "/v1/policies/ns/third", contentType: "application/json", body: second().bytes))
+                try await stage.wait("refused; \(ready())") {
+                    ready().hasPrefix("False Refused WorkerPool ns/pool is scaled by the policy ns/pool already")
+                }
+                let put = try await stage.ask(
+                    url, APIRequest(method: .put, path: "/v1/policies/ns/third", contentType: "application/json", body: second().bytes))
                 #expect(put.status == 409 || put.status == 400, "\(put.status)")
                 #expect(stage.replicas == 1)
                 stage.twin.delete(.autoscalers, "ns", "pool")
@@ -206,12 +232,16 @@ import Testing
     ]
 
     /// What deploy/fence allows, by name.
-    private static let fence = Set(["ate.dev workerpools", "apps deployments", "apps statefulsets", "extensions.agents.x-k8s.io sandboxwarmpools"].map { "patch \($0)" })
+    private static let fence = Set(
+        ["ate.dev workerpools", "apps deployments", "apps statefulsets", "extensions.agents.x-k8s.io sandboxwarmpools"].map {
+            "patch \($0)"
+        })
 
     @Test("with the rights of the ClusterRole alone a pool is scaled, and no Event warns of a fence where nobody stands by")
     func withoutFence() async throws {
         try await ObjectsStage.run { stage in
-            stage.twin.inject(TwinFault(.respond(status: 403), times: nil) { $0.method == "PATCH" && $0.path.hasSuffix("/workerpools/pool") })
+            stage.twin.inject(
+                TwinFault(.respond(status: 403), times: nil) { $0.method == "PATCH" && $0.path.hasSuffix("/workerpools/pool") })
             try await stage.serve { _ in
                 stage.twin.apply(.autoscalers, ObjectsStage.object(min: 2))
                 try await stage.settle(at: 2)
@@ -225,12 +255,14 @@ import Testing
         var root = URL(fileURLWithPath: #filePath)
         for _ in 1...5 { root.deleteLastPathComponent() }
         let text = try String(contentsOf: root.appendingPathComponent("deploy/base/rbac.yaml"), encoding: .utf8)
-        let role = try #require(text.components(separatedBy: "\n---\n").first { $0.contains("kind: ClusterRole\n") && $0.contains("\n  name: greenroom\n") })
+        let role = try #require(
+            text.components(separatedBy: "\n---\n").first { $0.contains("kind: ClusterRole\n") && $0.contains("\n  name: greenroom\n") })
         var rights: Set<String> = []
         var (groups, resources): ([String], [String]) = ([], [])
         for line in role.split(separator: "\n") {
             guard let colon = line.firstIndex(of: ":") else { continue }
-            let values = line[colon...].filter { !": []'".contains($0) }.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+            let values = line[colon...].filter { !": []'".contains($0) }.split(separator: ",", omittingEmptySubsequences: false).map(
+                String.init)
             if line.hasPrefix("- apiGroups:") { groups = values }
             if line.hasPrefix("  resources:") { resources = values }
             guard line.hasPrefix("  verbs:") else { continue }
