@@ -4,7 +4,7 @@ SWIFT ?= swift
 RELEASE := .build/release/greenroom
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: help setup build release demo test crash-test failover-test bench serve image-root protos clean
+.PHONY: help setup build release demo test crash-test failover-test simulate bench serve image-root protos clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,10 @@ crash-test: setup ## kill -9 under load, RUNS times (default 50)
 failover-test: setup ## kill -9 of the leader of two instances under load, RUNS times (default 20)
 	$(SWIFT) build --build-tests -j $(JOBS)
 	FAILOVER_RUNS=$(or $(RUNS),20) $(SWIFT) test --skip-build --no-parallel --filter ElectedServiceTests
+
+simulate: setup ## faults by seed: SEEDS=n from FROM on; one again: SEED=n ONLY=3,17
+	$(SWIFT) build --product simulate-faults -j $(JOBS)
+	.build/debug/simulate-faults $(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--from $(or $(FROM),1) --count $(or $(SEEDS),1000))
 
 image-root: release ## the image's runtime stage without an engine, laid out and tried as root (FOLDER, PROGRAM)
 	scripts/image-root.sh $(or $(FOLDER),.build/image-root) $(or $(PROGRAM),$(RELEASE))

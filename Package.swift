@@ -261,6 +261,15 @@ let package = Package(
             name: "ObjectStorageTests",
             dependencies: ["TestSupport", "Domain", "ObjectStorage", log, .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio")],
             resources: [.copy("Fixtures")], swiftSettings: strict),
+        // The service's log and loop between twins of all that is around them, broken in every way; and the program that runs seeds by
+        // the thousand.
+        .target(
+            name: "FaultSimulation",
+            dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", .product(name: "GRDBSQLite", package: "GRDB.swift")],
+            path: "Tests/Simulation", swiftSettings: strict),
+        .executableTarget(name: "simulate-faults", dependencies: ["Domain", "FaultSimulation"], path: "Tests/SimulateFaults", swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "FaultSimulation"], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     ]
 )
