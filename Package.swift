@@ -215,7 +215,7 @@ let package = Package(
         .testTarget(
             name: "ControlLoopTests",
             dependencies: [
-                "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay", combine,
+                "TestSupport", "Domain", "Autoscaling", "Placement", "EventLog", "ControlLoop", "Replay",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             resources: [.copy("Fixtures")],

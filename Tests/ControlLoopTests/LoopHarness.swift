@@ -1,7 +1,6 @@
 import Autoscaling
 import Domain
 import Foundation
-@preconcurrency import GreenroomOpenCombine
 import Replay
 import Testing
 
@@ -19,7 +18,6 @@ final class LoopHarness: @unchecked Sendable {
     let log: EventLog
     private(set) var core: LoopCore
     let folder: URL
-    private var subscriptions: [AnyCancellable] = []
     private var workersMade = 0
     private var eventIDs = 0
     var startSeconds = 2.0
@@ -28,6 +26,7 @@ final class LoopHarness: @unchecked Sendable {
     private(set) var rescales: [LoopCore.Rescale] = []
     private(set) var departures: [String] = []
     private(set) var removals: [String] = []
+    private(set) var releases: [String] = []
     /// As on Kubernetes: a drained worker stays until it is removed, and its replica with it.
     var keepsDrained = false
     var ignoresRemovals = false
@@ -78,15 +77,19 @@ final class LoopHarness: @unchecked Sendable {
 
     /// The service stops and starts again on the same log: nothing but the log survives.
     func restart() {
-        subscriptions = []
         core = LoopCore(log: log, scheduler: scheduler, observer: SilentObserver(), limits: LoopLimits())
         subscribe()
         goLive()
     }
 
     private func subscribe() {
-        core.rescales.sink { [unowned self] in resize($0) }.store(in: &subscriptions)
-        core.departures.sink { [unowned self] in depart($0) }.store(in: &subscriptions)
+        core.follow = { [unowned self] order in
+            switch order {
+            case .rescale(let rescale): resize(rescale)
+            case .departure(let departure): depart(departure)
+            case .release(let pool): releases.append(pool)
+            }
+        }
     }
 
     // MARK: - The twin of a process pool

@@ -4,8 +4,15 @@ import EventLog
 
 // Does the target follow?
 //
-// One `PoolActuation` a pool: it holds what is wanted last (workers to take back, a count, workers to drain and to remove) and
-// carries it out one call at a time. What becomes of a call that fails depends on the fault:
+// An `Actuation` is one pool's: what is wanted last (workers to take back, a count, workers to drain and to remove), the one
+// call that is under way, and what the log shall be told. It is a value: what happened goes in, with the time; `next` says
+// what to do now. `Actuations` does it.
+//
+//     idle ──next──▶ calling ──answered──▶ idle
+//                       └─────unreachable──▶ unreached ──next──▶ resting ──its time is over, or released──▶ idle
+//     idle ──next, and nothing is left but what was refused──▶ resting ──the same, or something newer is wanted──▶ idle
+//
+// What becomes of a call that fails depends on the fault:
 //
 // - unreachable: asked again with backoff, until the target answers or something newer is wanted.
 // - refused: asked again when something newer is wanted. It is also asked every `refusedRetrySeconds`, as somebody may have mended it.
@@ -26,11 +33,13 @@ package struct ActuationLimits: Sendable {
     package var nextReportSeconds = 900.0
     /// Drains, and removals, waiting to be passed on, at most; the oldest win.
     package var pendingDrains = 10_000
+    /// How long a stop waits for calls that are under way.
+    package var stopSeconds = 2.0
     package init() {}
 }
 
-/// What an actuation tells the log.
-enum ActuationOutcome: Sendable {
+/// What an actuation tells: the log of all but the last, and the loop of that.
+enum ActuationOutcome: Hashable, Sendable {
     case applied(to: Int, since: LogTime)
     /// Drains or removals failed, and are carried out again; the target keeps that count.
     case recovered(at: Int)
@@ -38,31 +47,19 @@ enum ActuationOutcome: Sendable {
     case failed(error: String, attempt: Int, isNews: Bool)
     /// The target's replicas are somebody else's, and stay.
     case changedByOthers(found: Int, error: String)
+    /// What came of taking a drain back.
+    case recalled(worker: String, isKept: Bool)
 }
 
-/// What came of taking a drain back.
-struct RecallAnswer: Hashable, Sendable {
-    var worker: String
-    var isKept: Bool
-}
-
-actor PoolActuation {
-    typealias Report = @Sendable (ActuationOutcome) -> Void
-    typealias Answer = @Sendable (RecallAnswer) -> Void
-    typealias Pause = @Sendable (_ seconds: Double) async -> Void
-
-    private let actuator: any Actuator
+struct Actuation: Sendable {
     private let fence: Fence
     private let limits: ActuationLimits
-    private let report: Report
-    private let answer: Answer
-    private let pause: Pause
 
-    private var pool: ActuatedPool
+    private(set) var pool: ActuatedPool
     private var wantedCount: Int?
     /// The commit that led to it.
     private var wantedSince = LogTime.zero
-    /// The decision it comes from: wishes arrive by tasks of their own, so an older one may come after a newer one.
+    /// The decision it comes from.
     private var wantedSeq: Position = 0
     /// The target refused that count; it waits for the slow pace.
     private var isCountRefused = false
@@ -73,36 +70,69 @@ actor PoolActuation {
     private var refusedDrains: [String] = []
     private var refusedRemovals: [String] = []
     private var trouble: Trouble?
-    private var isRunning = false
+    private var phase = Phase.idle
     private var isStopped = false
-    /// The pause under way, and whether something new may end it.
-    private var resting: (task: Task<Void, Never>, mayBeEnded: Bool)?
+    /// Calls in a row that didn't reach the target.
+    private var attempt = 0
     /// Rises when all that was wanted is let go: what a call under way then answers is of no concern.
     private var releases = 0
+    private var outcomes: [ActuationOutcome] = []
+
+    private enum Phase: Sendable {
+        case idle
+        case calling(Asked)
+        /// The call didn't reach the target.
+        case unreached
+        /// - Parameter isAfterRefusal: then something new ends it, and its end tries again what was refused.
+        case resting(until: LogTime, isAfterRefusal: Bool)
+    }
+
+    private enum Work: Sendable {
+        case recall(LoopCore.TakenBack)
+        case count(Int)
+        case drain(String)
+        case remove(String)
+
+        var isOfCount: Bool { if case .count = self { true } else { false } }
+
+        var action: ActuatorCall.Action {
+            switch self {
+            case .recall(let worker): .cancelDrain(worker.worker)
+            case .count(let count): .resize(to: count)
+            case .drain(let worker): .drain(worker)
+            case .remove(let worker): .remove(worker)
+            }
+        }
+    }
+
+    /// The call under way, and what was wanted when it began.
+    private struct Asked: Sendable {
+        var work: Work
+        var seq: Position
+        var since: LogTime
+        var releases: Int
+    }
 
     /// What the log was told last of calls that fail.
-    private struct Trouble {
+    private struct Trouble: Sendable {
         var isOfCount: Bool
         var error: String
+        var toldAt: LogTime
         var attempts = 1
         var reports = 1
-        var secondsSinceReport = 0.0
     }
 
-    init(
-        _ pool: ActuatedPool, actuator: any Actuator, fence: Fence, limits: ActuationLimits, pause: @escaping Pause, report: @escaping Report,
-        answer: @escaping Answer
-    ) {
+    init(_ pool: ActuatedPool, fence: Fence, limits: ActuationLimits) {
         self.pool = pool
-        self.actuator = actuator
         self.fence = fence
         self.limits = limits
-        self.pause = pause
-        self.report = report
-        self.answer = answer
     }
 
-    func want(_ count: Int, of pool: ActuatedPool, seq: Position, since: LogTime, takingBack: [LoopCore.TakenBack] = []) {
+    var isCalling: Bool { if case .calling = phase { true } else { false } }
+
+    // MARK: - What is wanted
+
+    mutating func want(_ count: Int, of pool: ActuatedPool, seq: Position, since: LogTime, takingBack: [LoopCore.TakenBack] = []) {
         for worker in takingBack { keep(worker) }
         guard seq >= wantedSeq else { return }
         self.pool = pool
@@ -110,43 +140,55 @@ actor PoolActuation {
         wantedCount = count
         wantedSince = since
         isCountRefused = false
-        start()
+        wake()
     }
 
-    func drain(_ worker: String) {
+    mutating func drain(_ worker: String) {
         guard drains.count + refusedDrains.count < limits.pendingDrains, !drains.contains(worker), !refusedDrains.contains(worker) else { return }
         drains.append(worker)
-        start()
+        wake()
     }
 
     /// To be called after `drain` of the same worker; it goes before everything else. Each is answered once.
-    func keep(_ worker: LoopCore.TakenBack) {
-        guard recalls.count < limits.pendingDrains else { return answer(RecallAnswer(worker: worker.worker, isKept: false)) }
+    mutating func keep(_ worker: LoopCore.TakenBack) {
+        guard recalls.count < limits.pendingDrains else { return outcomes.append(.recalled(worker: worker.worker, isKept: false)) }
         recalls.append(worker)
-        start()
+        wake()
     }
 
     /// To be called after `drain` of the same worker, once it is empty.
-    func remove(_ worker: String) {
+    mutating func remove(_ worker: String) {
         guard removals.count + refusedRemovals.count < limits.pendingDrains, !removals.contains(worker), !refusedRemovals.contains(worker) else { return }
         removals.append(worker)
-        start()
+        wake()
     }
 
     /// Nothing that was wanted so far is wanted any more; workers to be taken back still are.
-    func release() {
+    mutating func release() {
         releases += 1
         forgetWishes()
         trouble = nil
-        resting?.task.cancel()
+        endRest()
     }
 
-    func stop() {
+    /// From now on another actuator is told: nothing is known of its target, and it knows no worker of this one's.
+    mutating func move(to pool: ActuatedPool) {
+        release()
+        self.pool = pool
+        appliedCount = nil
+        wantedSeq = 0
+        refuseRecalls()
+    }
+
+    /// Nothing is begun any more.
+    mutating func stop() {
         isStopped = true
-        resting?.task.cancel()
+        forgetWishes()
+        recalls = []
+        endRest()
     }
 
-    private func forgetWishes() {
+    private mutating func forgetWishes() {
         wantedCount = nil
         isCountRefused = false
         drains = []
@@ -155,25 +197,51 @@ actor PoolActuation {
         refusedRemovals = []
     }
 
-    private func start() {
-        guard !isStopped else { return }
-        guard !isRunning else {
-            if let resting, resting.mayBeEnded { resting.task.cancel() }
-            return
-        }
-        isRunning = true
-        Task { await run() }
+    private mutating func refuseRecalls() {
+        for worker in recalls { outcomes.append(.recalled(worker: worker.worker, isKept: false)) }
+        recalls = []
     }
 
-    // MARK: - Carrying out
+    private mutating func wake() {
+        if case .resting(_, isAfterRefusal: true) = phase { phase = .idle }
+    }
 
-    private enum Work {
-        case recall(LoopCore.TakenBack)
-        case count(Int)
-        case drain(String)
-        case remove(String)
+    private mutating func endRest() {
+        if !isCalling { phase = .idle }
+    }
 
-        var isOfCount: Bool { if case .count = self { true } else { false } }
+    // MARK: - What to do
+
+    enum Step: Hashable, Sendable {
+        case call(ActuatorCall)
+        /// `rested` is to be called then, with that time.
+        case rest(until: LogTime)
+    }
+
+    /// What to do now; nil where there is nothing to do before something happens. Each step is told once.
+    mutating func next(at now: LogTime) -> Step? {
+        guard !isStopped else { return nil }
+        switch phase {
+        case .calling, .resting: return nil
+        case .unreached: return rest(backoffSeconds, from: now, isAfterRefusal: false)
+        case .idle: break
+        }
+        while let work = nextWork {
+            guard mayBegin(work) else { continue }
+            phase = .calling(Asked(work: work, seq: wantedSeq, since: wantedSince, releases: releases))
+            return .call(ActuatorCall(work.action, of: pool, fence: fence))
+        }
+        guard hasRefused else {
+            attempt = 0
+            return nil
+        }
+        return rest(limits.refusedRetrySeconds, from: now, isAfterRefusal: true)
+    }
+
+    /// What is to be told since this was called last.
+    mutating func takeOutcomes() -> [ActuationOutcome] {
+        defer { outcomes = [] }
+        return outcomes
     }
 
     /// Workers that may stay before the count: each saves a start. The count before the rest: it is what starts workers.
@@ -186,42 +254,32 @@ actor PoolActuation {
 
     private var hasRefused: Bool { isCountRefused || !refusedDrains.isEmpty || !refusedRemovals.isEmpty }
 
-    private func run() async {
-        var attempt = 0
-        while !isStopped {
-            guard let work = nextWork else {
-                guard hasRefused else { break }
-                if await rest(limits.refusedRetrySeconds, mayBeEnded: true) { retryRefused() }
-                continue
-            }
-            let (release, seq) = (releases, wantedSeq)
-            do throws(ActuationFault) {
-                try await carryOut(work)
-                attempt = 0
-            } catch {
-                guard release == releases else { continue }
-                note(error, of: work, seq: seq)
-                guard case .unreachable = error else { continue }
-                attempt += 1
-                await rest(backoffSeconds(attempt), mayBeEnded: false)
-            }
+    /// A drain is taken back in one try: where it fails the worker goes on draining.
+    private mutating func mayBegin(_ work: Work) -> Bool {
+        guard case .recall(let worker) = work else { return true }
+        recalls.removeFirst()
+        let name = worker.worker
+        // Where the target was told to remove it, and did as it was told, it is on its way.
+        if worker.isRemovalSent, !removals.contains(name), !refusedRemovals.contains(name) {
+            outcomes.append(.recalled(worker: name, isKept: false))
+            return false
         }
-        isRunning = false
+        return true
     }
 
-    /// Waits; false where something ended it.
-    @discardableResult
-    private func rest(_ seconds: Double, mayBeEnded: Bool) async -> Bool {
-        guard !isStopped else { return false }
-        let task = Task { [pause] in await pause(seconds) }
-        resting = (task, mayBeEnded)
-        await task.value
-        resting = nil
-        trouble?.secondsSinceReport += seconds
-        return !task.isCancelled
+    private mutating func rest(_ seconds: Double, from now: LogTime, isAfterRefusal: Bool) -> Step {
+        let until = now.adding(microseconds: Int64(seconds * 1e6))
+        phase = .resting(until: until, isAfterRefusal: isAfterRefusal)
+        return .rest(until: until)
     }
 
-    private func retryRefused() {
+    // MARK: - What happened
+
+    /// A rest that lasted until then is over. One that was ended before says nothing.
+    mutating func rested(until time: LogTime) {
+        guard case .resting(until: time, isAfterRefusal: let isAfterRefusal) = phase else { return }
+        phase = .idle
+        guard isAfterRefusal else { return }
         isCountRefused = false
         drains += refusedDrains
         removals += refusedRemovals
@@ -229,81 +287,82 @@ actor PoolActuation {
         refusedRemovals = []
     }
 
+    /// The target answered the call under way.
+    mutating func answered(_ answer: ActuatorAnswer, at now: LogTime) {
+        guard case .calling(let asked) = phase else { preconditionFailure("a target answered a call that isn't under way") }
+        phase = .idle
+        if case .recall(let worker) = asked.work { recalled(worker.worker, isKept: answer == .success(true)) }
+        switch answer {
+        case .success:
+            attempt = 0
+            carriedOut(asked)
+        case .failure(let fault):
+            guard asked.releases == releases else { return }
+            note(fault, of: asked, at: now)
+            guard case .unreachable = fault else { return }
+            attempt += 1
+            phase = .unreached
+        }
+    }
+
+    /// What of it wasn't carried out yet never will be.
+    private mutating func recalled(_ worker: String, isKept: Bool) {
+        if isKept {
+            drains.removeAll { $0 == worker }
+            removals.removeAll { $0 == worker }
+            refusedDrains.removeAll { $0 == worker }
+            refusedRemovals.removeAll { $0 == worker }
+        }
+        outcomes.append(.recalled(worker: worker, isKept: isKept))
+    }
+
     /// A wish that was replaced during the call is kept for the next round.
-    private func carryOut(_ work: Work) async throws(ActuationFault) {
-        switch work {
-        case .recall(let worker):
-            recalls.removeFirst()
-            try await takeBack(worker)
-        case .count(let count):
-            let since = wantedSince
-            try await actuator.resize(pool, to: count, fence: fence)
+    private mutating func carriedOut(_ asked: Asked) {
+        let isCurrent = asked.releases == releases
+        if case .count(let count) = asked.work {
+            outcomes.append(.applied(to: count, since: asked.since))
+            guard isCurrent else { return }
             if wantedCount == count { wantedCount = nil }
             appliedCount = count
             trouble = nil
-            return report(.applied(to: count, since: since))
-        case .drain(let worker):
-            try await actuator.drain(worker, of: pool, fence: fence)
-            drains.removeAll { $0 == worker }
-        case .remove(let worker):
-            try await actuator.remove(worker, of: pool, fence: fence)
-            removals.removeAll { $0 == worker }
+            return
+        }
+        // The same may be wanted again, of another target.
+        guard isCurrent else { return }
+        switch asked.work {
+        case .drain(let worker): drains.removeAll { $0 == worker }
+        case .remove(let worker): removals.removeAll { $0 == worker }
+        case .recall, .count: break
         }
         guard let trouble, !trouble.isOfCount else { return }
         self.trouble = nil
-        if let appliedCount { report(.recovered(at: appliedCount)) }
+        if let appliedCount { outcomes.append(.recovered(at: appliedCount)) }
     }
 
-    /// One try: where it fails the worker goes on draining. What of it wasn't carried out yet never will be.
-    private func takeBack(_ worker: LoopCore.TakenBack) async throws(ActuationFault) {
-        let name = worker.worker
-        // Where the target was told to remove it, and did as it was told, it is on its way.
-        guard !worker.isRemovalSent || removals.contains(name) || refusedRemovals.contains(name) else {
-            return answer(RecallAnswer(worker: name, isKept: false))
-        }
-        do throws(ActuationFault) {
-            let isKept = try await actuator.cancelDrain(name, of: pool, fence: fence)
-            if isKept { forget(name) }
-            answer(RecallAnswer(worker: name, isKept: isKept))
-        } catch {
-            answer(RecallAnswer(worker: name, isKept: false))
-            throw error
-        }
-    }
-
-    private func forget(_ worker: String) {
-        drains.removeAll { $0 == worker }
-        removals.removeAll { $0 == worker }
-        refusedDrains.removeAll { $0 == worker }
-        refusedRemovals.removeAll { $0 == worker }
-    }
-
-    // MARK: - What fails
-
-    private func note(_ fault: ActuationFault, of work: Work, seq: Position) {
+    private mutating func note(_ fault: ActuationFault, of asked: Asked, at now: LogTime) {
         switch fault {
         case .unreachable: break
         case .holdsActor(let worker):
             // It got an actor in the meantime: the loop asks again when that has left.
             removals.removeAll { $0 == worker }
-            if case .remove(let asked) = work { removals.removeAll { $0 == asked } }
+            if case .remove(let asked) = asked.work { removals.removeAll { $0 == asked } }
             return
         case .changedByOthers(let found):
-            if wantedSeq == seq { wantedCount = nil }
-            return report(.changedByOthers(found: found, error: fault.sentence))
-        case .refused: setAside(work, seq: seq)
+            if wantedSeq == asked.seq { wantedCount = nil }
+            return outcomes.append(.changedByOthers(found: found, error: fault.sentence))
+        case .refused: setAside(asked)
         case .fenced:
             forgetWishes()
-            for worker in recalls { answer(RecallAnswer(worker: worker.worker, isKept: false)) }
-            recalls = []
+            refuseRecalls()
         }
-        report(.failed(error: fault.sentence, attempt: trouble.map { $0.attempts + 1 } ?? 1, isNews: isNews(fault.sentence, isOfCount: work.isOfCount)))
+        let attempt = trouble.map { $0.attempts + 1 } ?? 1
+        outcomes.append(.failed(error: fault.sentence, attempt: attempt, isNews: isNews(fault.sentence, isOfCount: asked.work.isOfCount, at: now)))
     }
 
-    private func setAside(_ work: Work, seq: Position) {
-        switch work {
+    private mutating func setAside(_ asked: Asked) {
+        switch asked.work {
         case .recall: break
-        case .count: if wantedSeq == seq { isCountRefused = true }
+        case .count: if wantedSeq == asked.seq { isCountRefused = true }
         case .drain(let worker):
             drains.removeAll { $0 == worker }
             refusedDrains.append(worker)
@@ -314,25 +373,25 @@ actor PoolActuation {
     }
 
     /// Whether the log is to be told: of the beginning of a trouble, and of other words for it now and then.
-    private func isNews(_ error: String, isOfCount: Bool) -> Bool {
+    private mutating func isNews(_ error: String, isOfCount: Bool, at now: LogTime) -> Bool {
         guard var known = trouble else {
-            trouble = Trouble(isOfCount: isOfCount, error: error)
+            trouble = Trouble(isOfCount: isOfCount, error: error, toldAt: now)
             return true
         }
         known.attempts += 1
         known.isOfCount = known.isOfCount || isOfCount
-        let isNews = known.error != error && (known.reports < limits.reportsAtOnce || known.secondsSinceReport >= limits.nextReportSeconds)
+        let isNews = known.error != error && (known.reports < limits.reportsAtOnce || now.seconds(since: known.toldAt) >= limits.nextReportSeconds)
         if isNews {
             known.error = error
             known.reports += 1
-            known.secondsSinceReport = 0
+            known.toldAt = now
         }
         trouble = known
         return isNews
     }
 
     /// 0.1, 0.2, 0.4 … at most 30 s.
-    private func backoffSeconds(_ attempt: Int) -> Double {
+    private var backoffSeconds: Double {
         var seconds = limits.firstBackoffSeconds
         for _ in 1..<min(max(attempt, 1), 32) { seconds = min(seconds * 2, limits.longestBackoffSeconds) }
         return seconds

@@ -9,7 +9,7 @@ import Synchronization
 //
 //     commits ─map(fold)→ changes ─per pool→ moments ─if new→ decide ─┐
 //                            └── placements, drains ──────────────────┴→ outputs ─append→ the log
-//     own events coming back: promises settled, `rescales` and `departures` to the actuator
+//     own events coming back: promises settled, `Order`s to `Actuations`
 //
 // A commit is what coalesces: however many events it holds, each pool it touched is decided once. All of it runs on one
 // serial scheduler, so nothing here is locked. Reading order: `drain`, `settle`, `prompt`, `flush`.
@@ -29,11 +29,8 @@ final class LoopCore: @unchecked Sendable {
 
     private let commits = PassthroughSubject<CommittedBatch, Never>()
     private var moments = PolicyMoments()
-    /// What a target shall follow: new counts, and workers to drain and then to remove.
-    let rescales = PassthroughSubject<Rescale, Never>()
-    let departures = PassthroughSubject<Departure, Never>()
-    /// Pools whose targets are followed no more, by name.
-    let releases = PassthroughSubject<String, Never>()
+    /// Hears what targets shall do. Set before the loop acts; must not call back.
+    var follow: (Order) -> Void = { _ in }
     /// The policies in effect, as decisions follow them; sent again when one of them changed.
     let policies = CurrentValueSubject<[Policy], Never>([])
     private var policyWatches: [UInt64: AnyCancellable] = [:]
@@ -55,7 +52,7 @@ final class LoopCore: @unchecked Sendable {
     private var placementWaits = PlacementWaits()
     /// Actors that somebody waits for and that the commit being folded is about.
     private var awaited: Set<NameID> = []
-    private var isStopping = false
+    private(set) var isStopping = false
     /// The target of each pool that was told a count in this run.
     private var toldTargets: [Int: ScaleTarget] = [:]
     private var eventsSinceCheckpoint: Int64 = 0
@@ -63,6 +60,14 @@ final class LoopCore: @unchecked Sendable {
     /// Where conclusions go: the log, or nowhere while recorded commits are run again.
     private let append: Append
     private let isSaving = SavingMark()
+
+    /// What a target shall do.
+    enum Order: Hashable, Sendable {
+        case rescale(Rescale)
+        case departure(Departure)
+        /// The pool of that name is followed no more, or by another target.
+        case release(String)
+    }
 
     struct Rescale: Hashable, Sendable {
         var pool: ActuatedPool
@@ -72,8 +77,6 @@ final class LoopCore: @unchecked Sendable {
         var since: LogTime
         /// Workers to take back before new ones are asked for.
         var takingBack: [TakenBack] = []
-        /// Another policy asks for the same once more.
-        var policySeq: Position = 0
     }
 
     /// A worker whose drain shall be taken back.
@@ -250,14 +253,14 @@ final class LoopCore: @unchecked Sendable {
         guard let applied = world.pools[pool].policy, world.pools[pool].isFollowed else { return nil }
         return Rescale(
             pool: ActuatedPool(applied.policy), to: world.pools[pool].desired, seq: world.pools[pool].lastDecision?.seq ?? 0,
-            since: world.pools[pool].evaluation?.at ?? world.at, policySeq: applied.seq)
+            since: world.pools[pool].evaluation?.at ?? world.at)
     }
 
     private func send(_ rescale: Rescale, _ pool: Int) {
         release(pool)
         actuated[pool] = rescale.pool.target
         toldTargets[pool] = rescale.pool.target
-        rescales.send(rescale)
+        follow(.rescale(rescale))
     }
 
     /// What was wanted of a target that is another by now, or isn't followed any more, isn't wanted.
@@ -267,7 +270,7 @@ final class LoopCore: @unchecked Sendable {
         actuated[pool] = nil
         // Whatever wasn't passed on never will be: who is to go is told again, and who is to stay is asked for.
         for worker in world.pools[pool].members where world.workers[worker].isChosen { world.workers[worker].isRemovalSent = false }
-        releases.send(world.pools[pool].text)
+        follow(.release(world.pools[pool].text))
     }
 
     private func depart(_ worker: Int, _ step: Departure.Step) {
@@ -275,9 +278,10 @@ final class LoopCore: @unchecked Sendable {
         let pool = Int(record.pool)
         guard let applied = world.pools[pool].policy, world.pools[pool].isFollowed || step == .keep else { return }
         if world.pools[pool].isFollowed { actuated[pool] = applied.policy.target }
-        departures.send(
-            Departure(pool: ActuatedPool(applied.policy), worker: bareName(worker), step: step,
-                isRemovalSent: record.isRemovalSent && record.isIdle))
+        follow(
+            .departure(
+                Departure(pool: ActuatedPool(applied.policy), worker: bareName(worker), step: step,
+                    isRemovalSent: record.isRemovalSent && record.isIdle)))
     }
 
     private func takenBack(_ worker: Int) -> TakenBack {

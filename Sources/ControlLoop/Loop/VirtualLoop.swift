@@ -7,19 +7,31 @@ package import EventLog
 // The same `LoopCore` on virtual time, moved by hand: over a log that is being made (it appends its conclusions, and the
 // caller moves time on), or over commits that were recorded, one by one: then it draws every conclusion and keeps none, as
 // what it concluded back then comes with the later commits. All work is done inside the calls, on the caller's thread.
+//
+// Over a log that is being made, targets may follow: calls go out through the port that is handed in, and the port answers when
+// it likes. Whoever lets go of the loop ends it as a crash does: nothing of it acts any more, and what it promised is forgotten.
 
 package final class VirtualLoop {
     package let scheduler: VirtualScheduler
     private let core: LoopCore
+    private let actuations: Actuations?
     private let log: EventLog
 
     /// Over a log that is written inline with this loop's time for a clock.
-    package init(making log: EventLog, scheduler: VirtualScheduler, observer: any LoopObserving = SilentObserver(), limits: LoopLimits = LoopLimits()) {
+    ///
+    /// - Parameters:
+    ///   - targets: where calls to targets go; nil where nothing follows what is decided.
+    ///   - fence: of those calls.
+    package init(
+        making log: EventLog, scheduler: VirtualScheduler, targets: (any ActuatorPort)? = nil, fence: Fence = Fence(1), observer: any LoopObserving = SilentObserver(),
+        limits: LoopLimits = LoopLimits(), actuation: ActuationLimits = ActuationLimits()
+    ) {
         self.log = log
         self.scheduler = scheduler
         core = LoopCore(log: log, scheduler: scheduler, observer: observer, limits: limits)
+        actuations = targets.map { [core] in core.follow(through: $0, fence: fence, run: "\(fence.number)-\(log.head.seq)", limits: actuation) }
         let core = core
-        log.onCommit { [scheduler] _ in scheduler.perform { core.drain() } }
+        log.onCommit { [scheduler, weak core] _ in scheduler.perform { [weak core] in core?.drain() } }
         scheduler.perform { core.goLive() }
         scheduler.runUntilIdle()
     }
@@ -32,6 +44,7 @@ package final class VirtualLoop {
         var limits = LoopLimits()
         limits.checkpointEvents = .max
         core = LoopCore(log: log, world: world, scheduler: scheduler, observer: observer, limits: limits) { _, _ in }
+        actuations = nil
         core.act()
     }
 

@@ -161,8 +161,8 @@ struct GreenroomService: Sendable {
             isBusy: { await plane.isBusy($0) }, wasReady: { await plane.knows($0) })
         let news = LoopNews(beside: metrics?.loop ?? SilentObserver(), after: log.head.seq, name: { log.names.text(of: $0) })
         let cluster = try kubernetesTargets(log, plane, lead, news)
-        var loopConfiguration = ControlLoop.Configuration(fence: lead?.fence ?? Fence(UInt64(log.head.seq) + 1), actuators: [ScaleTarget.processKind: workers])
-        loopConfiguration.otherKinds = cluster?.actuator
+        var loopConfiguration = ControlLoop.Configuration(
+            fence: lead?.fence ?? Fence(UInt64(log.head.seq) + 1), actuators: [ScaleTarget.processKind: workers], otherKinds: cluster?.actuator)
         loopConfiguration.limits.checkpointEvents = configuration.checkpointEvents
         if cluster != nil { loopConfiguration.observer = news } else if let metrics { loopConfiguration.observer = metrics.loop }
         let loop = ControlLoop(log: log, scheduler: RealScheduler(clock: { log.now }), configuration: loopConfiguration)

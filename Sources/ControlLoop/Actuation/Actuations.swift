@@ -1,0 +1,184 @@
+import Autoscaling
+import Domain
+import EventLog
+
+// Who carries out what targets shall do?
+//
+// `Actuations` has an `Actuation` for each pool and does what those say: it hands calls to the port, sets the alarm for the end
+// of a rest, and tells the log and the loop what came of it. All of it runs on the loop's scheduler, as the loop does; what is
+// wanted within one piece of the loop's work is seen together, before the first call for it.
+//
+//     order ──▶ Actuation ──next──▶ port ──answer──▶ Actuation ──▶ scale.applied, scale.failed, recallAnswered
+
+/// Touched only in work that its scheduler runs, one piece at a time: that is what guards every member.
+final class Actuations: @unchecked Sendable {
+    private let log: EventLog
+    private let scheduler: any LoopScheduler
+    private let port: any ActuatorPort
+    private let fence: Fence
+    private let limits: ActuationLimits
+    private let observer: any LoopObserving
+    /// No two runs that appended anything began at the same position, whatever their fences: ids of reports rest on it.
+    private let run: String
+    /// Hears what came of taking a drain back.
+    private let recalled: (_ worker: String, _ pool: String, _ isKept: Bool) -> Void
+
+    /// By the pool's name.
+    private var pools: [String: Pool] = [:]
+    private var reports = 0
+    private var callsUnderWay = 0
+    private var isStopped = false
+    private var stops: [Once] = []
+
+    private struct Pool {
+        var actuation: Actuation
+        /// It is to be looked at soon.
+        var isAwake = false
+        var alarm: ScheduledWork?
+    }
+
+    init(
+        log: EventLog, scheduler: any LoopScheduler, port: any ActuatorPort, fence: Fence, run: String, limits: ActuationLimits, observer: any LoopObserving,
+        recalled: @escaping (_ worker: String, _ pool: String, _ isKept: Bool) -> Void
+    ) {
+        self.log = log
+        self.scheduler = scheduler
+        self.port = port
+        self.fence = fence
+        self.run = run
+        self.limits = limits
+        self.observer = observer
+        self.recalled = recalled
+    }
+
+    // MARK: - Orders
+
+    func follow(_ order: LoopCore.Order) {
+        guard !isStopped else { return }
+        switch order {
+        case .rescale(let rescale):
+            change(rescale.pool) {
+                $0.want(rescale.to, of: rescale.pool, seq: rescale.seq, since: rescale.since, takingBack: rescale.takingBack)
+            }
+        case .departure(let departure):
+            change(departure.pool) { actuation in
+                switch departure.step {
+                case .drain: actuation.drain(departure.worker)
+                case .remove: actuation.remove(departure.worker)
+                case .keep: actuation.keep(LoopCore.TakenBack(worker: departure.worker, isRemovalSent: departure.isRemovalSent))
+                }
+            }
+        case .release(let pool):
+            pools[pool]?.actuation.release()
+            wake(pool)
+        }
+    }
+
+    private func change(_ pool: ActuatedPool, _ change: (inout Actuation) -> Void) {
+        var known = pools[pool.name] ?? Pool(actuation: Actuation(pool, fence: fence, limits: limits))
+        if known.actuation.pool.target.kind != pool.target.kind { known.actuation.move(to: pool) }
+        change(&known.actuation)
+        pools[pool.name] = known
+        wake(pool.name)
+    }
+
+    /// Drops what is wanted, and runs `done` once no call is under way; after `stopSeconds` at the latest.
+    func stop(_ done: @escaping @Sendable () -> Void) {
+        isStopped = true
+        for name in pools.keys { pools[name]?.actuation.stop() }
+        guard callsUnderWay > 0 else { return done() }
+        let stop = Once(done)
+        stops.append(stop)
+        _ = scheduler.perform(at: scheduler.now.adding(microseconds: Int64(limits.stopSeconds * 1e6))) { stop.run() }
+    }
+
+    // MARK: - Doing
+
+    private func wake(_ name: String) {
+        guard pools[name]?.isAwake == false else { return }
+        pools[name]?.isAwake = true
+        scheduler.perform { [weak self] in self?.proceed(name) }
+    }
+
+    private func proceed(_ name: String) {
+        pools[name]?.isAwake = false
+        guard let step = pools[name]?.actuation.next(at: scheduler.now) else { return tell(name) }
+        tell(name)
+        switch step {
+        case .call(let call):
+            callsUnderWay += 1
+            port.start(call) { [weak self, scheduler] answer in scheduler.perform { [weak self] in self?.answered(answer, name) } }
+        case .rest(let until):
+            pools[name]?.alarm?.cancel()
+            pools[name]?.alarm = scheduler.perform(at: until) { [weak self] in self?.rested(until, name) }
+        }
+    }
+
+    private func answered(_ answer: ActuatorAnswer, _ name: String) {
+        callsUnderWay -= 1
+        pools[name]?.actuation.answered(answer, at: scheduler.now)
+        proceed(name)
+        guard callsUnderWay == 0 else { return }
+        for stop in stops { stop.run() }
+        stops = []
+    }
+
+    private func rested(_ until: LogTime, _ name: String) {
+        pools[name]?.actuation.rested(until: until)
+        proceed(name)
+    }
+
+    // MARK: - Telling
+
+    private func tell(_ name: String) {
+        for outcome in pools[name]?.actuation.takeOutcomes() ?? [] { tell(outcome, name) }
+    }
+
+    private func tell(_ outcome: ActuationOutcome, _ pool: String) {
+        switch outcome {
+        case .applied(let count, let since):
+            observer.actuated(pool: pool, to: count, reactionSeconds: max(0, scheduler.now.seconds(since: since)))
+            report(.scaleApplied, pool) { $0.member("to", count) }
+        case .recovered(let count): report(.scaleApplied, pool) { $0.member("to", count) }
+        case .failed(let error, let attempt, let isNews):
+            observer.actuationFailed(pool: pool, error: error, attempt: attempt)
+            guard isNews else { return }
+            report(.scaleFailed, pool) { body in
+                body.member("error", error)
+                body.member("attempt", attempt)
+            }
+        case .changedByOthers(let found, let error):
+            observer.actuationFailed(pool: pool, error: error, attempt: 1)
+            report(.scaleFailed, pool) { body in
+                body.member("error", error)
+                body.member("attempt", 1)
+                body.member("specReplicas", found)
+            }
+        case .recalled(let worker, let isKept): recalled(worker, pool, isKept)
+        }
+    }
+
+    private func report(_ kind: EventKind, _ pool: String, _ members: (inout JSONWriter) -> Void) {
+        reports += 1
+        var body = JSONWriter()
+        body.openObject()
+        members(&body)
+        body.member("fence", Int64(clamping: fence.number))
+        body.closeObject()
+        var batch = EventBatch()
+        batch.append(kind, source: Outputs.source, id: "actuation-\(run)-\(reports)", subject: pool, pool: pool, body: body.bytes)
+        // Where the log can't take it, the target still follows; the next decision says so again.
+        log.append(batch) { _ in }
+    }
+}
+
+extension LoopCore {
+    /// Has targets follow what is decided. To be called before the loop acts, and the answer to be kept as long as they shall.
+    func follow(through port: any ActuatorPort, fence: Fence, run: String, limits: ActuationLimits) -> Actuations {
+        let actuations = Actuations(log: log, scheduler: scheduler, port: port, fence: fence, run: run, limits: limits, observer: observer) {
+            [weak self] worker, pool, isKept in self?.recallAnswered(worker, of: pool, isKept: isKept)
+        }
+        follow = { [weak actuations] in actuations?.follow($0) }
+        return actuations
+    }
+}

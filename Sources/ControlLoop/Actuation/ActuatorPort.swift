@@ -1,0 +1,69 @@
+package import Autoscaling
+
+// How does a call leave the loop, and how does its answer come back?
+//
+// By a port: the loop hands a call over and goes on; the port answers once, whenever and from whichever thread. In the service
+// the port is `Actuators`, which runs each call as a task. A test answers when it says so, on virtual time: then all that
+// follows a decision is deterministic.
+//
+// Always: at most one call a pool is under way.
+
+/// One thing that a target is told, or asked.
+package struct ActuatorCall: Hashable, Sendable {
+    package enum Action: Hashable, Sendable {
+        case resize(to: Int)
+        case drain(String)
+        case cancelDrain(String)
+        case remove(String)
+    }
+
+    package var action: Action
+    package var pool: ActuatedPool
+    package var fence: Fence
+
+    package init(_ action: Action, of pool: ActuatedPool, fence: Fence) {
+        self.action = action
+        self.pool = pool
+        self.fence = fence
+    }
+}
+
+/// Whether it was done as told. False is an answer to `cancelDrain` alone: the worker goes all the same.
+package typealias ActuatorAnswer = Result<Bool, ActuationFault>
+
+package protocol ActuatorPort: Sendable {
+    /// Called on the loop's scheduler; must return at once. `done` is to be called exactly once, from anywhere, also before this
+    /// returns.
+    func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void)
+}
+
+/// The service's actuators, by the kind of target that each serves.
+struct Actuators: ActuatorPort {
+    var byKind: [String: any Actuator]
+    /// Serves every other kind; nil where there is none.
+    var others: (any Actuator)?
+
+    func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void) {
+        let kind = call.pool.target.kind
+        let actuator = byKind[kind] ?? others ?? MissingActuator(kind: kind)
+        Task {
+            do throws(ActuationFault) {
+                done(.success(try await actuator.carryOut(call)))
+            } catch {
+                done(.failure(error))
+            }
+        }
+    }
+}
+
+extension Actuator {
+    fileprivate func carryOut(_ call: ActuatorCall) async throws(ActuationFault) -> Bool {
+        switch call.action {
+        case .resize(let count): try await resize(call.pool, to: count, fence: call.fence)
+        case .drain(let worker): try await drain(worker, of: call.pool, fence: call.fence)
+        case .remove(let worker): try await remove(worker, of: call.pool, fence: call.fence)
+        case .cancelDrain(let worker): return try await cancelDrain(worker, of: call.pool, fence: call.fence)
+        }
+        return true
+    }
+}
