@@ -13,7 +13,11 @@ import Synchronization
 //
 // Ends with 1 where a seed failed.
 
-setvbuf(stdout, nil, Int32(_IOLBF), 0)
+/// At once, also where the output is a file that somebody watches.
+func say(_ text: some CustomStringConvertible) {
+    print(text)
+    fflush(nil)
+}
 
 func value(_ name: String) -> String? {
     let arguments = CommandLine.arguments
@@ -27,22 +31,22 @@ func runOne(_ seed: UInt64) throws -> Bool {
     let schedule = only.map { Schedule(seed: seed, only: $0) } ?? Schedule(seed: seed)
     if CommandLine.arguments.contains("--fingerprint") {
         let outcome = try Simulation(schedule).run()
-        print("\(seed) \(outcome.events) \(outcome.fingerprint)")
+        say("\(seed) \(outcome.events) \(outcome.fingerprint)")
         return outcome.violations.isEmpty
     }
     if only == nil {
         guard let failure = try Simulate.seed(seed) else {
-            print("seed \(seed): all oracles agree")
+            say("seed \(seed): all oracles agree")
             return true
         }
-        print(failure)
+        say(failure)
         return false
     }
     let simulation = try Simulation(schedule)
     let outcome = simulation.run()
-    for step in schedule.steps { print("    \(step)") }
-    if CommandLine.arguments.contains("--log"), let log = simulation.log { for event in try log.commits(after: 0).flatMap({ $0 }) { print(event) } }
-    for violation in outcome.violations { print(violation) }
+    for step in schedule.steps { say("    \(step)") }
+    if CommandLine.arguments.contains("--log"), let log = simulation.log { for event in try log.commits(after: 0).flatMap({ $0 }) { say(event) } }
+    for violation in outcome.violations { say(violation) }
     return outcome.violations.isEmpty
 }
 
@@ -56,16 +60,16 @@ func runMany(from first: UInt64, count: Int) -> Int {
         do {
             if let failure = try Simulate.seed(seed, shrinks: !CommandLine.arguments.contains("--quick")) {
                 failures.wrappingAdd(1, ordering: .relaxed)
-                print(failure)
+                say(failure)
             }
         } catch {
             refused.wrappingAdd(1, ordering: .relaxed)
-            print("seed \(seed) could not be run: \(error)")
+            say("seed \(seed) could not be run: \(error)")
         }
         let number = done.wrappingAdd(1, ordering: .relaxed).newValue
-        if number % 100 == 0 { print("\(number) seeds, \(failures.load(ordering: .relaxed)) failed, \(Int(Date().timeIntervalSince(began))) s") }
+        if number % 100 == 0 { say("\(number) seeds, \(failures.load(ordering: .relaxed)) failed, \(Int(Date().timeIntervalSince(began))) s") }
     }
-    print("\(count) seeds from \(first): \(failures.load(ordering: .relaxed)) failed, \(Int(Date().timeIntervalSince(began))) s")
+    say("\(count) seeds from \(first): \(failures.load(ordering: .relaxed)) failed, \(Int(Date().timeIntervalSince(began))) s")
     return failures.load(ordering: .relaxed) + refused.load(ordering: .relaxed)
 }
 

@@ -1,7 +1,6 @@
 package import Autoscaling
 package import Domain
 package import EventLog
-@preconcurrency import GreenroomOpenCombine
 
 // What does the loop do, where somebody else has the clock, the way into the log and the targets?
 //
@@ -30,27 +29,25 @@ package final class DrivenLoop {
     package typealias Append = (EventBatch, @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) -> Void
 
     private let core: LoopCore
+    private let actuations: Actuations
     private let log: EventLog
-    private var subscriptions: Set<AnyCancellable> = []
 
+    /// - Parameters:
+    ///   - append: the way into the log of all that the loop concludes.
+    ///   - targets: where calls to targets go, with that fence.
+    ///   - asked: hears what the loop asks for, before it is on its way.
     package init(
-        log: EventLog, scheduler: any LoopScheduler, observer: any LoopObserving = SilentObserver(), limits: LoopLimits = LoopLimits(), append: @escaping Append,
-        request: @escaping (Request) -> Void
+        log: EventLog, scheduler: any LoopScheduler, targets: any ActuatorPort, fence: Fence, limits: LoopLimits = LoopLimits(), append: @escaping Append,
+        asked: @escaping (Request) -> Void
     ) {
         self.log = log
-        core = LoopCore(log: log, world: World.restored(from: log), scheduler: scheduler, observer: observer, limits: limits, append: append)
-        core.rescales.removeDuplicates().sink { rescale in
-            let back = rescale.takingBack.map { Recall(worker: $0.worker, isRemovalSent: $0.isRemovalSent) }
-            request(.resize(rescale.pool, to: rescale.to, seq: rescale.seq, takingBack: back))
-        }.store(in: &subscriptions)
-        core.departures.sink { departure in
-            switch departure.step {
-            case .drain: request(.drain(departure.pool, worker: departure.worker))
-            case .remove: request(.remove(departure.pool, worker: departure.worker))
-            case .keep: request(.takeBack(departure.pool, Recall(worker: departure.worker, isRemovalSent: departure.isRemovalSent)))
-            }
-        }.store(in: &subscriptions)
-        core.releases.sink { request(.release(pool: $0)) }.store(in: &subscriptions)
+        core = LoopCore(log: log, world: World.restored(from: log), scheduler: scheduler, observer: SilentObserver(), limits: limits, append: append)
+        actuations = core.follow(through: targets, fence: fence, run: "\(fence.number)-\(log.head.seq)", limits: ActuationLimits())
+        let passOn = core.follow
+        core.follow = { order in
+            asked(Request(order))
+            passOn(order)
+        }
     }
 
     /// Begins to act. On the scheduler, as everything here.
@@ -58,8 +55,6 @@ package final class DrivenLoop {
 
     /// Folds whatever the log holds beyond the state, and acts on it.
     package func catchUp() { core.drain() }
-
-    package func recallAnswered(_ worker: String, of pool: String, isKept: Bool) { core.recallAnswered(worker, of: pool, isKept: isKept) }
 
     package func saveCheckpoint() { core.saveCheckpoint() }
 
@@ -71,6 +66,23 @@ package final class DrivenLoop {
 
     /// Conclusions that aren't in the log yet: slots promised, workers condemned.
     package var reservations: Int { core.world.reservations }
+}
+
+extension DrivenLoop.Request {
+    init(_ order: LoopCore.Order) {
+        switch order {
+        case .rescale(let rescale):
+            let back = rescale.takingBack.map { DrivenLoop.Recall(worker: $0.worker, isRemovalSent: $0.isRemovalSent) }
+            self = .resize(rescale.pool, to: rescale.to, seq: rescale.seq, takingBack: back)
+        case .departure(let departure):
+            switch departure.step {
+            case .drain: self = .drain(departure.pool, worker: departure.worker)
+            case .remove: self = .remove(departure.pool, worker: departure.worker)
+            case .keep: self = .takeBack(departure.pool, DrivenLoop.Recall(worker: departure.worker, isRemovalSent: departure.isRemovalSent))
+            }
+        case .release(let pool): self = .release(pool: pool)
+        }
+    }
 }
 
 extension DrivenLoop {
@@ -120,6 +132,14 @@ package struct WorkerStanding: Hashable, Sendable {
     package var slots: Int
     /// Names of the actors that hold a slot, in order.
     package var residents: [String]
+
+    package init(name: String, pool: String, isDraining: Bool, slots: Int, residents: [String]) {
+        self.name = name
+        self.pool = pool
+        self.isDraining = isDraining
+        self.slots = slots
+        self.residents = residents
+    }
 }
 
 /// A pool as the state has it.

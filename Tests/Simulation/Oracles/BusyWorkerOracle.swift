@@ -1,4 +1,4 @@
-import ControlLoop
+package import ControlLoop
 import Domain
 
 // Is no worker ended that holds an actor?

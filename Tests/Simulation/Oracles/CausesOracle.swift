@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 
 // Does the service append only what has a cause?
 //

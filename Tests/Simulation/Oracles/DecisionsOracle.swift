@@ -1,4 +1,4 @@
-import EventLog
+package import EventLog
 import Replay
 
 // Does every recorded decision come out the same from the log?

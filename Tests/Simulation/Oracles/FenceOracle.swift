@@ -1,5 +1,5 @@
-import ControlLoop
-import Domain
+package import ControlLoop
+package import Domain
 
 // Does only the holder of the fence act?
 
@@ -14,7 +14,7 @@ package struct FenceOracle: Oracle {
         }
     }
 
-    package static func problems(_ calls: [(at: LogTime, call: TargetTwin.Call, fence: UInt64, highest: UInt64, worked: Bool)]) -> [String] {
+    package static func problems(_ calls: [(at: LogTime, call: ActuatorCall.Action, fence: UInt64, highest: UInt64, worked: Bool)]) -> [String] {
         calls.filter { $0.worked && $0.fence < $0.highest }.map { "\($0.call) worked with fence \($0.fence) after \($0.highest) had acted, at \($0.at.rfc3339)" }
     }
 }

@@ -1,6 +1,6 @@
 import ControlLoop
 import Domain
-import EventLog
+package import EventLog
 
 // Is the state what folding the log gives, from nothing and from every checkpoint?
 

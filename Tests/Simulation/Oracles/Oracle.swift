@@ -1,5 +1,5 @@
-import ControlLoop
-import Domain
+package import ControlLoop
+package import Domain
 
 // What must never be otherwise, whatever happens?
 //

@@ -1,5 +1,5 @@
-import ControlLoop
-import Domain
+package import ControlLoop
+package import Domain
 import EventLog
 
 // Does the loop's state say of workers and actors what a plain reading of the log says?

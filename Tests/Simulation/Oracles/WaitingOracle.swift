@@ -1,5 +1,5 @@
 import ControlLoop
-import Domain
+package import Domain
 
 // Does nobody wait where a worker is free for it?
 

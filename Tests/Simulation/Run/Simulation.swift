@@ -38,7 +38,6 @@ package final class Simulation: @unchecked Sendable {
     private let plant: Plant?
     private let root: String
     private var life = 0
-    private var actuations: Actuations?
     private var follower: LogFollower?
     private var oracles: [any Oracle]
     private var draws: SplitMix64
@@ -173,14 +172,12 @@ package final class Simulation: @unchecked Sendable {
         fence += 10
         time.follow { [weak log, time] in log?.now ?? time.wall }
         way.lead(to: log)
-        let fence = Fence(fence)
-        let actuations = Actuations(time: time, fence: fence, target: { [weak self] in self?.targets[$0] }) { [weak self] worker, pool, isKept in
-            self?.time.perform { [weak self] in self?.loop?.recallAnswered(worker, of: pool, isKept: isKept) }
-        }
-        self.actuations = actuations
         var limits = LoopLimits()
         limits.checkpointEvents = 40
-        let loop = DrivenLoop(log: log, scheduler: time, limits: limits, append: { [weak self] in self?.append($0, $1) }) { [weak self] in self?.take($0) }
+        let port = TargetsPort { [weak self] in self?.targets[$0] }
+        let loop = DrivenLoop(
+            log: log, scheduler: time, targets: port, fence: Fence(fence), limits: limits, append: { [weak self] in self?.append($0, $1) },
+            asked: { [weak self] in self?.take($0) })
         self.loop = loop
         follower = log.follower(after: ledger.seq)
         log.onCommit { [weak self, time] _ in
@@ -213,7 +210,6 @@ package final class Simulation: @unchecked Sendable {
     private func take(_ request: DrivenLoop.Request) {
         requests.append(request)
         for index in oracles.indices { oracles[index].requested(request, self) }
-        actuations?.take(request)
     }
 
     /// New commits: the ledger, the agents and the oracles see them.
@@ -262,8 +258,6 @@ package final class Simulation: @unchecked Sendable {
             _ = time.settle()
         }
         loop?.waitForCheckpoint()
-        actuations?.end()
-        actuations = nil
         time.dropServiceWork()
         time.follow { [time] in time.wall }
         way.lead(to: nil)

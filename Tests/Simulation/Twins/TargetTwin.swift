@@ -24,14 +24,6 @@ package final class TargetTwin: @unchecked Sendable {
         package var saidDraining = false
     }
 
-    /// What a call asks for, by whoever makes it.
-    package enum Call: Hashable, Sendable {
-        case resize(to: Int, mayTakeOver: Bool, slots: Int)
-        case drain(String)
-        case takeBack(String)
-        case remove(String)
-    }
-
     package let pool: String
     private let time: TimeTwin
     private let senders: Senders
@@ -56,7 +48,7 @@ package final class TargetTwin: @unchecked Sendable {
     package var isStuck = false
     /// A canary: obeys whoever calls.
     package var ignoresFences = false
-    package private(set) var calls: [(at: LogTime, call: Call, fence: UInt64, highest: UInt64, worked: Bool)] = []
+    package private(set) var calls: [(at: LogTime, call: ActuatorCall.Action, fence: UInt64, highest: UInt64, worked: Bool)] = []
 
     private static let mostWorkers = 64
 
@@ -75,44 +67,44 @@ package final class TargetTwin: @unchecked Sendable {
 
     // MARK: - Calls
 
-    package func call(_ call: Call, fence: Fence, done: @escaping @Sendable (Result<Bool, ActuationFault>) -> Void) {
+    package func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void) {
         // Whatever is wanted of it arrives a little later, and the answer later still.
         let life = life
         let delay: Int64 = mode == .hangs ? 20_000_000 : Int64.random(in: 1_000...40_000, using: &draws)
         time.after(microseconds: delay) { [weak self] in
             guard let self else { return }
-            let answer = life == self.life ? perform(call, fence) : .failure(.unreachable("the target was deleted"))
+            let answer: ActuatorAnswer = life == self.life ? perform(call) : .failure(.unreachable("the target was deleted"))
             time.after(microseconds: 1_000) { done(answer) }
         }
     }
 
-    private func perform(_ call: Call, _ fence: Fence) -> Result<Bool, ActuationFault> {
+    private func perform(_ call: ActuatorCall) -> ActuatorAnswer {
         switch mode {
-        case .refuses: return note(call, fence, .failure(.refused("403 simulated")))
-        case .unreachable: return note(call, fence, .failure(.unreachable("connection refused, simulated")))
-        case .hangs: return note(call, fence, .failure(.unreachable("no answer within 20 s, simulated")))
+        case .refuses: return note(call, .failure(.refused("403 simulated")))
+        case .unreachable: return note(call, .failure(.unreachable("connection refused, simulated")))
+        case .hangs: return note(call, .failure(.unreachable("no answer within 20 s, simulated")))
         case .works, .answersLost: break
         }
-        guard fence.number >= self.fence || ignoresFences else { return note(call, fence, .failure(.fenced(current: Fence(self.fence)))) }
-        let answer = note(call, fence, carryOut(call))
+        guard call.fence.number >= fence || ignoresFences else { return note(call, .failure(.fenced(current: Fence(fence)))) }
+        let answer = note(call, carryOut(call))
         return mode == .answersLost ? .failure(.unreachable("connection reset, simulated")) : answer
     }
 
-    private func note(_ call: Call, _ fence: Fence, _ answer: Result<Bool, ActuationFault>) -> Result<Bool, ActuationFault> {
-        let highest = self.fence
-        self.fence = max(self.fence, fence.number)
+    private func note(_ call: ActuatorCall, _ answer: ActuatorAnswer) -> ActuatorAnswer {
+        let highest = fence
         let worked = if case .success = answer { true } else { false }
-        calls.append((time.now, call, fence.number, highest, worked))
+        if worked { fence = max(fence, call.fence.number) }
+        calls.append((time.now, call.action, call.fence.number, highest, worked))
         return answer
     }
 
-    private func carryOut(_ call: Call) -> Result<Bool, ActuationFault> {
-        switch call {
-        case .resize(let to, let mayTakeOver, let slots):
-            if let lastSet, spec != lastSet, !mayTakeOver { return .failure(.changedByOthers(found: spec)) }
+    private func carryOut(_ call: ActuatorCall) -> ActuatorAnswer {
+        switch call.action {
+        case .resize(let to):
+            if let lastSet, spec != lastSet, call.pool.foreignChange == .yield { return .failure(.changedByOthers(found: spec)) }
             lastSet = to
             spec = to
-            start(slots: slots)
+            start(slots: call.pool.slotsPerWorker)
             tell()
             return .success(true)
         case .drain(let name):
@@ -125,7 +117,7 @@ package final class TargetTwin: @unchecked Sendable {
                 }
             }
             return .success(true)
-        case .takeBack(let name):
+        case .cancelDrain(let name):
             guard let index = workers.firstIndex(where: { $0.name == name }) else { return .success(false) }
             workers[index].isMarked = false
             if workers[index].saidDraining {
@@ -268,5 +260,17 @@ package final class TargetTwin: @unchecked Sendable {
 
     private func replace(after milliseconds: Int64) {
         time.after(microseconds: milliseconds * 1_000) { [weak self] in self?.start(slots: 1) }
+    }
+}
+
+/// Hands calls to the target of their pool.
+package final class TargetsPort: ActuatorPort, @unchecked Sendable {
+    // Used on the simulation's own thread alone.
+    private let target: (String) -> TargetTwin?
+    package init(_ target: @escaping (String) -> TargetTwin?) { self.target = target }
+
+    package func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void) {
+        guard let target = target(call.pool.name) else { return done(.failure(.refused("no such target"))) }
+        target.start(call, done: done)
     }
 }
