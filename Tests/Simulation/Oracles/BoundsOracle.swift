@@ -21,6 +21,8 @@ package struct BoundsOracle: Oracle {
         for event in commit where event.kind == .scaleDecided && event.string("shadow") == nil {
             for problem in problems(event, ledger) { fail(run, problem) }
             guard let from = event.integer("from"), let to = event.integer("to"), from != to else { continue }
+            // Nothing follows a recommendation.
+            guard ledger.pools[event.pool]?.policy?.mode == .auto else { continue }
             changes[event.pool, default: []].append(Change(at: event.at, from: from, to: to))
         }
     }
@@ -38,18 +40,22 @@ package struct BoundsOracle: Oracle {
         if to > max(policy.maxReplicaCount, first, busy) { problems.append("\(who) goes beyond \(policy.maxReplicaCount), with \(busy) busy") }
         if to < policy.minReplicaCount { problems.append("\(who) goes below \(policy.minReplicaCount)") }
         if to < busy { problems.append("\(who) leaves \(busy) busy workers no place") }
-        guard policy.behaviorGiven else { return problems }
+        guard policy.behaviorGiven, policy.mode == .auto, policy.foreignChange == .takeOver else { return problems }
         let rules = to > from ? policy.behavior.scaleUp : policy.behavior.scaleDown
         guard to != from, let rule = rules.limits.first, rules.limits.count == 1, rule.kind == .pods else { return problems }
         // What the policy of this moment can't answer for.
         let period = Int64(rule.periodSeconds) * 1_000_000
         guard event.at.microseconds(since: pool.policyAt) > period else { return problems }
-        let recent = (changes[event.pool] ?? []).filter { event.at.microseconds(since: $0.at) < period }
         func clipped(_ count: Int) -> Int { max(count, first) }
-        let added = recent.reduce(0) { $0 + max(0, clipped($1.to) - clipped($1.from)) }
-        let removed = recent.reduce(0) { $0 + max(0, clipped($1.from) - clipped($1.to)) }
+        // The decision was made a little before it was logged: what was done the other way round counts a little longer.
+        func sum(_ slack: Int64, _ change: (Change) -> Int) -> Int {
+            (changes[event.pool] ?? []).filter { event.at.microseconds(since: $0.at) < period + slack }.reduce(0) { $0 + max(0, change($1)) }
+        }
+        let slack: Int64 = 5_000_000
+        let added = sum(to > from ? 0 : slack) { clipped($0.to) - clipped($0.from) }
+        let removed = sum(to > from ? slack : 0) { clipped($0.from) - clipped($0.to) }
         if to > from {
-            let most = max(clipped(from), clipped(from) - added + removed + rule.value, busy)
+            let most = max(clipped(from), clipped(from) - added + removed + rule.value, busy, policy.fallback?.replicas ?? 0)
             if to > most { problems.append("\(who) adds more than \(rule.value) in \(rule.periodSeconds) s: at most \(most) after \(added) added and \(removed) removed") }
         } else if to >= first {
             let least = min(clipped(from), clipped(from) - added + removed - rule.value, policy.maxReplicaCount)

@@ -10,7 +10,7 @@ package struct ReservationsOracle: Oracle {
 
     package mutating func settled(_ run: Simulation) {
         guard let loop = run.loop, let log = run.log, loop.world.position == log.head.seq else { return }
-        guard run.time.passed >= run.troubledUntil, !run.way.isFaulty, run.disk.fault == nil else { return }
+        guard run.isUntroubled else { return }
         if let problem = Self.problem(loop.reservations) { fail(run, problem) }
     }
 

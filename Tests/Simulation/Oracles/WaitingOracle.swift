@@ -10,7 +10,7 @@ package struct WaitingOracle: Oracle {
 
     package mutating func settled(_ run: Simulation) {
         guard let loop = run.loop, let log = run.log, loop.world.position == run.ledger.seq, log.head.seq == run.ledger.seq else { return }
-        guard run.time.passed >= run.troubledUntil, !run.way.isFaulty, run.disk.fault == nil else { return }
+        guard run.isUntroubled else { return }
         for problem in Self.problems(run.ledger, at: run.time.now).prefix(2) { fail(run, problem) }
     }
 

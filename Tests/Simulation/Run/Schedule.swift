@@ -57,7 +57,7 @@ package struct Schedule: Sendable {
     }
 
     private enum Kind: CaseIterable {
-        case turn, policy, removePolicy, shadow, pause, observe, lie, again, worker, starts, target, others, recreate, fence, append, disk, clock, checkpoint, restart
+        case turn, policy, removePolicy, shadow, pause, observe, lie, again, worker, starts, target, others, recreate, fence, append, disk, clock, moveFile, poison, checkpoint, restart
 
         var isAlways: Bool { self == .turn || self == .policy }
         var weight: Int { self == .turn ? 6 : self == .lie || self == .worker || self == .restart ? 2 : 1 }
@@ -108,6 +108,8 @@ package struct Schedule: Sendable {
             if below(2) == 0 { return [.disk(.unpluggedAfter(writes: below(30)), seconds: 60), .restart(Restart(end: .powerCut, checkpoints: .kept, downMilliseconds: Int64(below(5_000))))] }
             return [.disk(faults[below(4)], seconds: Int64(1 + below(20)))]
         case .clock: return [.clock(seconds: Int64.random(in: -4_000...4_000, using: &draws))]
+        case .moveFile: return [.moveFile(seconds: Int64(1 + below(10)))]
+        case .poison: return [.poison(pool: pool, count: [Int64.max, Int64.max / 2, 1 << 40, -1][below(4)])]
         case .checkpoint: return [.checkpoint]
         case .restart: return [.restart(restart(&draws))]
         }

@@ -32,6 +32,10 @@ package final class Simulation: @unchecked Sendable {
     package private(set) var current = "the start"
     /// The last time at which something could keep the service from acting at once, measured.
     package private(set) var troubledUntil: Int64 = 0
+    /// Nothing keeps the service from acting at once.
+    package var isUntroubled: Bool {
+        time.passed >= troubledUntil && time.passed >= way.faultyAt + 5_000_000 && !way.isFaulty && disk.fault == nil
+    }
     /// The log says that it is damaged: with a disk that lies, that is the right answer.
     package private(set) var isRefused = false
 
@@ -44,6 +48,8 @@ package final class Simulation: @unchecked Sendable {
     private var commands = 0
     private var clockSteps = 0
     private var isLyingDisk = false
+    private var eventsSinceCheckpoint = 0
+    private static let checkpointEvents = 40
 
     package static let start = LogTime(rfc3339: "2026-11-21T08:00:00Z") ?? .zero
     /// Virtual seconds within which all comes to rest once it is healed: drains that were given up pause for up to an hour.
@@ -75,6 +81,7 @@ package final class Simulation: @unchecked Sendable {
     deinit {
         loop = nil
         log?.close()
+        time.end()
         disk.remove()
         try? FileManager.default.removeItem(atPath: root)
     }
@@ -121,7 +128,10 @@ package final class Simulation: @unchecked Sendable {
         var isAtRest = false
         while time.passed < deadline, violations.isEmpty, !isAtRest {
             pass(to: time.passed + 5_000_000)
-            if senders.isQuiet { agents.tellTruth(ledger) }
+            if senders.isQuiet {
+                agents.tellTruth(ledger)
+                takeBackLies()
+            }
             look()
             isAtRest = restProblem == nil
         }
@@ -161,6 +171,7 @@ package final class Simulation: @unchecked Sendable {
         configuration.limits.dedupeFanOut = 3
         configuration.limits.recentEvents = 128
         configuration.limits.checkpointPartBytes = 4_096
+        configuration.limits.walLimitBytes = 256 << 10
         configuration.limits.retryFirstMicroseconds = 0
         configuration.limits.retryLastMicroseconds = 0
         do throws(LogError) {
@@ -170,10 +181,12 @@ package final class Simulation: @unchecked Sendable {
         }
         guard let log else { return }
         fence += 10
-        time.follow { [weak log, time] in log?.now ?? time.wall }
+        if log.head.seq < ledger.seq, !isLyingDisk { return fail("acknowledged", "the log ends at \(log.head.seq), and was read up to \(ledger.seq)") }
+        time.follow { [weak log, weak time] in log?.now ?? time?.wall ?? Self.start }
         way.lead(to: log)
         var limits = LoopLimits()
-        limits.checkpointEvents = 40
+        // Not beside the loop, on a thread of its own, but by `read`: the same at each run.
+        limits.checkpointEvents = .max
         let port = TargetsPort { [weak self] in self?.targets[$0] }
         let loop = DrivenLoop(
             log: log, scheduler: time, targets: port, fence: Fence(fence), limits: limits, append: { [weak self] in self?.append($0, $1) },
@@ -187,11 +200,15 @@ package final class Simulation: @unchecked Sendable {
         log.onClockStep { [weak self, time] step in time.after(microseconds: 0) { [weak self] in self?.noteClock(step) } }
         read()
         time.perform { [weak self] in self?.loop?.goLive() }
+        senders.serviceStarted()
+        beginWatches()
+    }
+
+    private func beginWatches() {
         for pool in schedule.pools {
             let believed = ledger.workers.filter { $0.value.pool == pool }.sorted { $0.key < $1.key }.map { (name: $0.key, uid: $0.value.uid) }
             targets[pool]?.beginWatch(believed: believed)
         }
-        senders.serviceStarted()
     }
 
     private func couldNotOpen(_ error: LogError) {
@@ -224,6 +241,10 @@ package final class Simulation: @unchecked Sendable {
                     ledger.take(event) { policies[$0] }
                 }
                 for event in commit { tellAgents(event) }
+                eventsSinceCheckpoint += commit.count
+                guard eventsSinceCheckpoint >= Self.checkpointEvents else { continue }
+                eventsSinceCheckpoint = 0
+                time.perform { [weak self] in self?.loop?.saveCheckpoint() }
             }
         } catch {
             time.after(microseconds: 1_000_000) { [weak self] in self?.read() }
@@ -250,6 +271,8 @@ package final class Simulation: @unchecked Sendable {
     }
 
     private func restart(_ restart: Restart) {
+        // A log that is started where its file isn't would be another one.
+        if FileManager.default.fileExists(atPath: path + "-aside") { try? FileManager.default.moveItem(atPath: path + "-aside", toPath: path) }
         if restart.end == .stopped {
             time.perform { [weak self] in
                 self?.loop?.catchUp()
@@ -257,7 +280,6 @@ package final class Simulation: @unchecked Sendable {
             }
             _ = time.settle()
         }
-        loop?.waitForCheckpoint()
         time.dropServiceWork()
         time.follow { [time] in time.wall }
         way.lead(to: nil)
@@ -352,6 +374,14 @@ package final class Simulation: @unchecked Sendable {
         case .clock(let seconds):
             time.set(byMicroseconds: seconds * 1_000_000)
             trouble(seconds: 1)
+        case .moveFile(let seconds):
+            trouble(seconds: seconds + 5)
+            let (file, aside) = (path, path + "-aside")
+            try? FileManager.default.moveItem(atPath: file, toPath: aside)
+            time.after(microseconds: seconds * 1_000_000) { try? FileManager.default.moveItem(atPath: aside, toPath: file) }
+        case .poison(let pool, let count):
+            let body = Array(#"{"specReplicas":\#(count),"readyReplicas":\#(count)}"#.utf8)
+            command(nil) { DrivenLoop.ours(.poolObserved, id: $0, pool: pools[pool % pools.count], body) }
         case .checkpoint: time.perform { [weak self] in self?.loop?.saveCheckpoint() }
         case .restart(let how):
             trouble(seconds: how.downMilliseconds / 1_000 + 6)
@@ -389,6 +419,10 @@ package final class Simulation: @unchecked Sendable {
         disk.set(nil)
         if log == nil { start() }
         isHealed = true
+        trouble(seconds: 60)
+        // What waited on its way gets in, before anybody looks at what the log believes.
+        pass(to: time.passed + 10_000_000)
+        beginWatches()
         for (k, pool) in schedule.pools.enumerated() {
             let policy = Policy.steady(pool)
             command(nil) { DrivenLoop.policyRemoved(of: pool, shadow: "shadow0-\(k)", id: $0) }
@@ -396,9 +430,16 @@ package final class Simulation: @unchecked Sendable {
             command(nil) { DrivenLoop.paused(pool, Pause(), id: $0) }
             command(policy) { DrivenLoop.policyApplied(policy, id: $0) }
             targets[pool]?.heal()
-            if plant == .targetIsStuck { targets[pool]?.isStuck = true }
         }
-        trouble(seconds: 60)
+    }
+
+    /// Whoever said of a worker that it drains, and lied, says that it doesn't.
+    private func takeBackLies() {
+        for (name, worker) in ledger.workers.sorted(by: { $0.key < $1.key }) {
+            for liar in worker.drainers.sorted() where liar.hasPrefix("/liars/") {
+                senders.send(.workerReady, name, from: liar, #"{"pool":"\#(worker.pool)","node":"n0","slots":\#(worker.slots)}"#)
+            }
+        }
     }
 
     /// Why it isn't at rest; nil where it is.
@@ -445,6 +486,7 @@ package final class Simulation: @unchecked Sendable {
             let policy = Policy.steady(busy.value.pool)
             take(.remove(ActuatedPool(policy), worker: busy.key))
         case .appendsForever: appendForever()
+        case .targetIsStuck: for target in targets.values { target.isStuck = true }
         case .ignoresFences: for target in targets.values { target.ignoresFences = true }
         default: break
         }

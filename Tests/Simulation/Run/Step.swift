@@ -53,6 +53,10 @@ package enum Action: Hashable, Sendable {
     case append(AppendFault, times: Int)
     case disk(DiskFault, seconds: Int64)
     case clock(seconds: Int64)
+    /// The log's file is moved away, and back after so long.
+    case moveFile(seconds: Int64)
+    /// A count that no reader takes, as logs of earlier versions hold it.
+    case poison(pool: Int, count: Int64)
     case checkpoint
     case restart(Restart)
 }

@@ -205,7 +205,13 @@ package final class TargetTwin: @unchecked Sendable {
         guard let index = choose(number) else { return }
         let name = workers[index].name
         workers.remove(at: index)
-        if isTold { gone(name, "killed") } else { truth[name] = nil }
+        truth[name] = nil
+        if isTold {
+            gone(name, "killed")
+        } else {
+            // Its node is gone with it: that is found out later.
+            time.after(microseconds: 30_000_000) { [weak self] in self?.gone(name, "lost") }
+        }
         replace(after: 5_000)
     }
 

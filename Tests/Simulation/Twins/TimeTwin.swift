@@ -87,6 +87,16 @@ package final class TimeTwin: LoopScheduler {
         }
     }
 
+    /// Nothing happens any more.
+    package func end() {
+        state.withLock { state in
+            state.ready = []
+            state.service = []
+            state.twins = []
+            state.logTime = nil
+        }
+    }
+
     /// Work of the service that waits for its time.
     package var serviceWork: Int { state.withLock { state in state.service.count { $0.handle.isLive } } }
 

@@ -30,6 +30,8 @@ package final class WayIn {
     private var life = 0
     /// Batches that waited at once, at most.
     package private(set) var longest = 0
+    /// When something last went wrong here, measured.
+    package private(set) var faultyAt: Int64 = .min / 2
 
     package init(time: TimeTwin) { self.time = time }
 
@@ -48,6 +50,7 @@ package final class WayIn {
     package func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) {
         guard log != nil else { return completion(.failure(.closed)) }
         let fault = faults.isEmpty ? nil : faults.removeFirst()
+        if fault != nil { faultyAt = time.passed }
         if fault == .refused { return completion(.failure(.notWritable(reason: "simulated", hint: "wait"))) }
         queue.append(Waiting(batch: batch, fault: fault, completion: completion))
         longest = max(longest, queue.count)
@@ -70,6 +73,7 @@ package final class WayIn {
 
     private func commit(_ waiting: Waiting) {
         guard let log else { return }
+        if !queue.isEmpty { faultyAt = time.passed }
         let isLost = waiting.fault == .answerLost
         log.append(waiting.batch) { result in
             waiting.completion(isLost ? .failure(.notWritable(reason: "simulated: its answer is lost", hint: "wait")) : result)
