@@ -342,7 +342,7 @@ package final class Simulation: @unchecked Sendable {
         let pools = schedule.pools
         switch step.action {
         case .turn(let actor, let pool, let milliseconds, let ending):
-            agents.begin("a\(actor)", pool: pools[pool % pools.count], milliseconds: milliseconds, ending: ending)
+            agents.begin("a\(actor)", pool: pools[pool % pools.count], milliseconds: milliseconds, ending: ending, isDeleted: ledger.actors["a\(actor)"]?.state == .deleted)
         case .policy(let policy): if pools.contains(policy.pool) { command(policy) { DrivenLoop.policyApplied(policy, id: $0) } }
         case .shadow(let policy): if pools.contains(policy.pool) { command(nil) { DrivenLoop.policyApplied(policy, id: $0) } }
         case .removePolicy(let pool): command(nil) { DrivenLoop.policyRemoved(of: pools[pool % pools.count], id: $0) }

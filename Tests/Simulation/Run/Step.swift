@@ -20,7 +20,18 @@ package struct Step: Hashable, Sendable, CustomStringConvertible {
         self.action = action
     }
 
-    package var description: String { "\(index) at \(Double(at / 1_000) / 1_000) s: \(action)" }
+    package var description: String { "\(index) at \(Double(at / 1_000) / 1_000) s: \(text)" }
+
+    /// A policy as its JSON.
+    private var text: String {
+        switch action {
+        case .policy(let policy), .shadow(let policy):
+            var json = JSONWriter()
+            policy.appendCanonicalJSON(to: &json)
+            return "\(policy.shadow == nil ? "policy" : "shadow") \(String(decoding: json.bytes, as: UTF8.self))"
+        default: return "\(action)"
+        }
+    }
 }
 
 package enum Action: Hashable, Sendable {

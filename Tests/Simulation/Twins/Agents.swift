@@ -38,11 +38,18 @@ package final class Agents: @unchecked Sendable {
 
     private func source(_ actor: String) -> String { "/agents/\(actor)" }
 
-    package func begin(_ actor: String, pool: String, milliseconds: Int64, ending: Ending) {
+    /// - Parameter isDeleted: the log knows it as such: it is created anew.
+    package func begin(_ actor: String, pool: String, milliseconds: Int64, ending: Ending, isDeleted: Bool) {
         guard turns[actor] == nil else { return }
         number += 1
         turns[actor] = Turn(pool: pool, milliseconds: milliseconds, ending: ending, number: number)
+        if isDeleted { create(actor) }
         ask(actor)
+    }
+
+    private func create(_ actor: String) {
+        guard let turn = turns[actor] else { return }
+        senders.send(.actorCreated, actor, from: source(actor), #"{"pool":"\#(turn.pool)","template":"t"}"#)
     }
 
     private func ask(_ actor: String) {
@@ -121,7 +128,10 @@ package final class Agents: @unchecked Sendable {
                 // Somebody else said that it runs.
                 senders.send(.actorSuspended, actor, from: source(actor), #"{"worker":"\#(standing.worker ?? "none")"}"#)
             case .placed: if turns[actor]?.worker == nil, let worker = standing.worker { run(actor, on: worker) }
-            case .suspended, .paused, .crashed, .unknown, .deleted: if isAsking, turns[actor]?.worker == nil { ask(actor) }
+            case .suspended, .paused, .crashed, .unknown, .deleted:
+                guard isAsking, turns[actor]?.worker == nil else { continue }
+                if standing.state == .deleted { create(actor) }
+                ask(actor)
             default: break
             }
         }
