@@ -266,7 +266,7 @@ let package = Package(
         .target(
             name: "FaultSimulation",
             dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", .product(name: "GRDBSQLite", package: "GRDB.swift")],
-            path: "Tests/Simulation", swiftSettings: strict),
+            path: "Tests/Simulation", exclude: ["README.md"], swiftSettings: strict),
         .executableTarget(name: "simulate-faults", dependencies: ["Domain", "FaultSimulation"], path: "Tests/SimulateFaults", swiftSettings: strict),
         .testTarget(
             name: "SimulationTests", dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "FaultSimulation"], swiftSettings: strict),
