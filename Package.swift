@@ -384,6 +384,20 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             resources: [.copy("Fixtures")], swiftSettings: strict),
+        // The service's log and loop between twins of all that is around them, broken in every way; and the program that runs seeds by
+        // the thousand.
+        .target(
+            name: "FaultSimulation",
+            dependencies: [
+                "Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay",
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            path: "Tests/Simulation", exclude: ["README.md"], swiftSettings: strict),
+        .executableTarget(
+            name: "simulate-faults", dependencies: ["Domain", "FaultSimulation"], path: "Tests/SimulateFaults", swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "FaultSimulation"], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         // What can be fuzzed. The tests run the corpus and some mutations of it; libFuzzer's driver is built by scripts/fuzz.sh alone.
         .target(

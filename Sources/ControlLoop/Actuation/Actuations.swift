@@ -12,7 +12,8 @@ import EventLog
 
 /// Touched only in work that its scheduler runs, one piece at a time: that is what guards every member.
 final class Actuations: @unchecked Sendable {
-    private let log: EventLog
+    /// The loop's own way into the log.
+    private let append: LoopCore.Append
     private let scheduler: any LoopScheduler
     private let port: any ActuatorPort
     private let fence: Fence
@@ -38,11 +39,11 @@ final class Actuations: @unchecked Sendable {
     }
 
     init(
-        log: EventLog, scheduler: any LoopScheduler, port: any ActuatorPort, fence: Fence, run: String, limits: ActuationLimits,
-        observer: any LoopObserving,
+        append: @escaping LoopCore.Append, scheduler: any LoopScheduler, port: any ActuatorPort, fence: Fence, run: String,
+        limits: ActuationLimits, observer: any LoopObserving,
         recalled: @escaping (_ worker: String, _ pool: String, _ isKept: Bool) -> Void
     ) {
-        self.log = log
+        self.append = append
         self.scheduler = scheduler
         self.port = port
         self.fence = fence
@@ -169,15 +170,16 @@ final class Actuations: @unchecked Sendable {
         var batch = EventBatch()
         batch.append(kind, source: Outputs.source, id: "actuation-\(run)-\(reports)", subject: pool, pool: pool, body: body.bytes)
         // Where the log can't take it, the target still follows; the next decision says so again.
-        log.append(batch) { _ in }
+        append(batch) { _ in }
     }
 }
 
 extension LoopCore {
     /// Has targets follow what is decided. To be called before the loop acts, and the answer to be kept as long as they shall.
     func follow(through port: any ActuatorPort, fence: Fence, run: String, limits: ActuationLimits) -> Actuations {
-        let actuations = Actuations(log: log, scheduler: scheduler, port: port, fence: fence, run: run, limits: limits, observer: observer)
-        {
+        let actuations = Actuations(
+            append: append, scheduler: scheduler, port: port, fence: fence, run: run, limits: limits, observer: observer
+        ) {
             [weak self] worker, pool, isKept in self?.recallAnswered(worker, of: pool, isKept: isKept)
         }
         follow = { [weak actuations] in actuations?.follow($0) }

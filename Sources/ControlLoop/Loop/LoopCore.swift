@@ -61,7 +61,7 @@ final class LoopCore: @unchecked Sendable {
     private var eventsSinceCheckpoint: Int64 = 0
     private let checkpoints = DispatchQueue(label: "greenroom.loop.checkpoints", qos: .utility)
     /// Where conclusions go: the log, or nowhere while recorded commits are run again.
-    private let append: Append
+    let append: Append
     private let isSaving = SavingMark()
 
     /// The state at the last commit that was folded.

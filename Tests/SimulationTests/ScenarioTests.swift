@@ -1,0 +1,143 @@
+import ControlLoop
+import Domain
+import EventLog
+import FaultSimulation
+import Testing
+
+// Do the faults that were once found stay mended?
+//
+// Each by hand, in the order in which it happened; all oracles watch, and everything must come to rest afterwards.
+
+@Suite struct ScenarioTests {
+    private func run(_ schedule: Schedule) throws -> Simulation {
+        let simulation = try Simulation(schedule)
+        let outcome = simulation.run()
+        #expect(outcome.violations.map(\.description) == [])
+        return simulation
+    }
+
+    private func turn(_ actor: Int, _ milliseconds: Int64 = 3_000) -> Action {
+        .turn(actor: actor, pool: 0, milliseconds: milliseconds, ending: .suspended)
+    }
+    private let policy = Action.policy(.steady("ns/p0"))
+    private let kill = Action.restart(Restart(end: .killed, checkpoints: .kept, downMilliseconds: 500))
+
+    private func count(_ kind: EventKind, _ run: Simulation) throws -> Int {
+        try run.log?.commits(after: 0).joined().count { $0.kind == kind } ?? 0
+    }
+
+    @Test(
+        "a count that is past all bounds ends nothing, now or at the next start",
+        arguments: [Int64.max, Int64.max / 3, Int64(-1)] as [Int64])
+    func poisoned(count: Int64) throws {
+        _ = try run(Schedule([(0, policy), (5, turn(0)), (6, .poison(pool: 0, count: count)), (20, turn(1)), (30, kill), (40, turn(2))]))
+    }
+
+    @Test("the clock is set ahead and back: cooldowns end, placements go on", arguments: [3_600, -3_600] as [Int64])
+    func clock(seconds: Int64) throws {
+        let simulation = try run(
+            Schedule([
+                (0, policy), (5, turn(0)), (7, .clock(seconds: seconds)), (9, turn(1)), (12, .clock(seconds: -seconds)), (14, turn(2)),
+                (20, kill), (30, turn(3)),
+            ]))
+        #expect(try count(.clockStepped, simulation) >= 1)
+    }
+
+    @Test("a policy is taken away while a worker is free, and then the worker goes")
+    func policyTakenAway() throws {
+        _ = try run(
+            Schedule([
+                (0, policy), (10, .removePolicy(pool: 0)), (12, .killWorker(pool: 0, worker: 0, isTold: true)), (15, turn(0)), (20, kill),
+                (25, policy),
+            ]))
+    }
+
+    @Test("a target is deleted and made anew while a call is under way, and while a worker is busy")
+    func madeAnew() throws {
+        _ = try run(
+            Schedule([
+                (0, policy), (5, turn(0, 20_000)), (6, .recreate(pool: 0)), (8, turn(1, 20_000)), (15, .recreate(pool: 0)), (40, turn(2)),
+            ]))
+    }
+
+    @Test("a target that refuses for long is told of a few times, and followed once it takes calls again")
+    func refused() throws {
+        let simulation = try run(
+            Schedule([
+                (0, policy), (5, .target(pool: 0, .refuses, seconds: 1_800)), (6, turn(0)), (7, turn(1)), (8, turn(2)), (1_900, turn(3)),
+            ]))
+        #expect(try count(.scaleFailed, simulation) <= 6)
+    }
+
+    @Test(
+        "every append of a while is refused, or its answer is lost, or late",
+        arguments: [.refused, .answerLost, .late(milliseconds: 900)] as [AppendFault])
+    func lostAppend(fault: AppendFault) throws {
+        _ = try run(
+            Schedule([
+                (0, policy), (4, .append(fault, times: 12)), (4.5, turn(0)), (5, turn(1)), (6, turn(2)), (40, .append(fault, times: 3)),
+                (41, turn(0)), (60, kill),
+            ]))
+    }
+
+    @Test("the disk is full, fails, or can't be read", arguments: [.full, .writesFail, .syncsFail, .readsFail] as [DiskFault])
+    func disk(fault: DiskFault) throws {
+        _ = try run(
+            Schedule([(0, policy), (4, turn(0)), (5, .disk(fault, seconds: 8)), (6, turn(1)), (7, turn(2)), (30, kill), (35, turn(3))]))
+    }
+
+    @Test("the power goes at any write", arguments: 0...25)
+    func powerCut(writes: Int) throws {
+        let cut = Action.restart(Restart(end: .powerCut, checkpoints: .kept, downMilliseconds: 100))
+        _ = try run(
+            Schedule([
+                (0, policy), (4, turn(0)), (5, .disk(.unpluggedAfter(writes: writes), seconds: 60)), (5.1, turn(1)), (5.2, turn(2)),
+                (9, cut), (15, turn(3)),
+            ]))
+    }
+
+    @Test("a disk that only says that it has synced is found out: the log is refused, or all is there")
+    func lyingDisk() throws {
+        let cut = Action.restart(Restart(end: .powerCut, checkpoints: .kept, downMilliseconds: 100))
+        _ = try run(
+            Schedule([(0, policy), (4, turn(0)), (5, .disk(.lies, seconds: 60)), (6, turn(1)), (7, turn(2)), (20, cut), (30, turn(3))]))
+    }
+
+    @Test("the log's file is moved away and back")
+    func moved() throws {
+        _ = try run(Schedule([(0, policy), (4, turn(0)), (5, .moveFile(seconds: 6)), (6, turn(1)), (20, turn(2)), (30, kill)]))
+    }
+
+    @Test("checkpoints are damaged, or gone, and the state is the same", arguments: Restart.Checkpoints.allCases)
+    func checkpoints(left: Restart.Checkpoints) throws {
+        let restart = Action.restart(Restart(end: .killed, checkpoints: left, downMilliseconds: 100))
+        _ = try run(
+            Schedule([
+                (0, policy), (4, turn(0)), (6, .checkpoint), (7, turn(1)), (9, .checkpoint), (10, restart), (12, turn(2)), (14, restart),
+            ]))
+    }
+
+    @Test("a worker comes back under its own name while it is busy")
+    func sameName() throws {
+        _ = try run(
+            Schedule([
+                (0, policy), (5, turn(0, 30_000)), (8, .sameName(pool: 0, worker: 0)), (9, turn(1)), (12, .sameName(pool: 0, worker: 1)),
+            ]))
+    }
+
+    @Test("another instance acts, and this one again after it leads again")
+    func fenced() throws {
+        _ = try run(Schedule([(0, policy), (5, .fenced(pool: 0)), (6, turn(0)), (7, turn(1)), (12, kill), (20, turn(2))]))
+    }
+
+    @Test("somebody says that workers drain, are gone, or run what they don't")
+    func lies() throws {
+        _ = try run(
+            Schedule([
+                (0, policy), (5, turn(0, 20_000)), (8, .lie(kind: .workerDraining, actor: 0, worker: 0, pool: 0)), (9, turn(1)),
+                (10, .lie(kind: .workerGone, actor: 1, worker: 0, pool: 0)),
+                (11, .lie(kind: .actorRunning, actor: 5, worker: 0, pool: 0)),
+                (12, .lie(kind: .workerReady, actor: 3, worker: 30, pool: 0)), (14, turn(2)),
+            ]))
+    }
+}
