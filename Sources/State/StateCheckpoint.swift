@@ -10,7 +10,7 @@ import Placement
 
 extension State {
     /// Rises with every change of the bytes' meaning.
-    package static let checkpointVersion = 11
+    package static let checkpointVersion = 12
 
     package func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -246,6 +246,25 @@ extension ByteReader {
         let value = try integer(Int64.self)
         guard range.contains(value) else { throw ByteFault(offset: at, problem: "\(value) is none that was written") }
         return value
+    }
+}
+
+extension ByteWriter {
+    /// Indices of a table that are free, in the order in which they became so: which one is taken next follows from the log alone, with
+    /// and without a restart.
+    mutating func vacated(_ indices: [Int]) { list(indices) { $0.integer(UInt32($1)) } }
+}
+
+extension ByteReader {
+    /// Those of a table of `count` records: each free one, once.
+    mutating func vacated(of count: Int, isFree: (Int) -> Bool) throws(ByteFault) -> [Int] {
+        let at = offset
+        let indices = try list(bytesEach: 4) { reader throws(ByteFault) in Int(try reader.integer(UInt32.self)) }
+        let isWhole = indices.allSatisfy { $0 < count && isFree($0) } && Set(indices).count == indices.count
+        guard isWhole, indices.count == (0..<count).count(where: isFree) else {
+            throw ByteFault(offset: at, problem: "the free indices aren't those of the table")
+        }
+        return indices
     }
 }
 

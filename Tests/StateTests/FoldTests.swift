@@ -1,4 +1,5 @@
 import Autoscaling
+import Basics
 import Domain
 import EventLog
 import Foundation
@@ -54,6 +55,38 @@ import Testing
         #expect(placing.news.tickets.map(\.turn.seq) == [2] && placing.news.workers.count == 1)
         #expect(reading.news.tickets.isEmpty && reading.news.workers.isEmpty && reading.news.pools.isEmpty)
         #expect(placing.encoded() == reading.encoded())
+    }
+
+    @Test("a state that is read back at any position folds on to the same bytes", arguments: [1, 2, 3] as [UInt64])
+    func foldedOn(seed: UInt64) throws {
+        let written = try WrittenLog()
+        var draws = SplitMix64(seed: seed)
+        for number in 1...90 {
+            try written.append { batch in
+                let worker = "w\(Int.random(in: 0..<7, using: &draws))"
+                let actor = "a\(Int.random(in: 0..<7, using: &draws))"
+                let kinds: [EventKind] = [.workerReady, .workerGone, .actorCreated, .actorRequested, .actorDeleted]
+                let kind = kinds[Int.random(in: 0..<kinds.count, using: &draws)]
+                let isWorker = kind.subject == .worker
+                let body = kind == .workerReady ? #"{"node":"n1","slots":2}"# : kind == .workerGone ? #"{"reason":"test"}"# : "{}"
+                batch.append(
+                    kind, source: "/test", id: "\(number)", subject: isWorker ? worker : actor,
+                    pool: kind.carriesPool ? "ns/p" : nil, body: Array(body.utf8))
+            }
+        }
+        let commits = try written.log.read(after: 0, limitEvents: .max)
+        var states = [State()]
+        for commit in commits {
+            var next = states[states.count - 1]
+            _ = next.fold(commit, names: written.log.names)
+            states.append(next)
+        }
+        let last = try #require(states.last).encoded()
+        for state in states.dropFirst() {
+            var folded = try State(decoding: state.encoded())
+            for commit in commits where commit.firstSeq > folded.position { _ = folded.fold(commit, names: written.log.names) }
+            #expect(folded.encoded() == last, "from position \(state.position)")
+        }
     }
 }
 

@@ -65,6 +65,7 @@ package struct WorkerLoad: Hashable, Sendable {
 package struct WorkerTable: Sendable {
     private var records: [WorkerRecord] = []
     private var byName = SlotTable<NameID>()
+    /// The last one is taken first.
     private var vacant: [Int] = []
 
     package var count: Int { byName.count }
@@ -104,14 +105,13 @@ package struct WorkerTable: Sendable {
 extension WorkerTable {
     package func encode(into writer: inout ByteWriter) {
         writer.list(records) { writer, record in record.encode(into: &writer) }
+        writer.vacated(vacant)
     }
 
     package init(from reader: inout ByteReader) throws(ByteFault) {
         records = try reader.list { reader throws(ByteFault) in try WorkerRecord(from: &reader) }
-        for (index, record) in records.enumerated() {
-            if record.name.isNone { vacant.append(index) } else { byName.set(record.name, index) }
-        }
-        vacant.reverse()
+        for (index, record) in records.enumerated() where !record.name.isNone { byName.set(record.name, index) }
+        vacant = try reader.vacated(of: records.count) { records[$0].name.isNone }
     }
 }
 
