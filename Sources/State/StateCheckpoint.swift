@@ -87,7 +87,10 @@ extension State {
     private mutating func recountWaiting() {
         findSpill()
         for pool in pools.indices {
+            // Which conditions are told apart hangs on who asked first: that is kept, and not counted anew.
+            let conditions = pools[pool].placing.conditions
             for ticket in pools[pool].queue.all { countWaiting(actors[ticket.actor], ticket.actor, ticket.selector, by: 1) }
+            pools[pool].placing.conditions = conditions
         }
         for pool in pools.indices {
             pools[pool].placing.split = blockedSplit(pool)
@@ -168,6 +171,14 @@ extension PoolState {
             writer.integer(suggested.key)
             writer.integer(suggested.value.rawValue)
         }
+        writer.list(placing.conditionsInOrder) { writer, condition in
+            writer.integer(condition.key.sandboxClass.rawValue)
+            writer.list(condition.key.selector) { writer, pair in
+                writer.integer(pair.key.rawValue)
+                writer.integer(pair.value.rawValue)
+            }
+            writer.integer(Int64(condition.value))
+        }
     }
 
     package init(from reader: inout ByteReader) throws(ByteFault) {
@@ -208,6 +219,16 @@ extension PoolState {
         }
         timersFired = try reader.integer()
         for _ in 0..<(try reader.count(bytesEach: 12)) { placing.noteSuggested(try reader.integer(), on: NameID(try reader.integer())) }
+        for _ in 0..<(try reader.count(bytesEach: 16)) {
+            let sandboxClass = NameID(try reader.integer())
+            let selector = try reader.list(bytesEach: 8) { reader throws(ByteFault) in
+                LabelPair(key: NameID(try reader.integer()), value: NameID(try reader.integer()))
+            }
+            placing.conditions[Eligibility(sandboxClass: sandboxClass, selector: selector)] = try reader.tally()
+        }
+        guard placing.conditions.count <= PoolPlacing.conditionLimit else {
+            throw ByteFault(offset: reader.offset, problem: "too many conditions")
+        }
     }
 }
 

@@ -1,10 +1,10 @@
-import State
+import Autoscaling
+import ControlLoop
 import Domain
 import EventLog
 import FaultSimulation
+import State
 import Testing
-
-import ControlLoop
 
 // Does each oracle find the bug that it is there for?
 //
@@ -78,6 +78,45 @@ import ControlLoop
 
     @Test("a decision beyond the policy's bounds")
     func bounds() throws { #expect(try found(.decidesWrongly, by: BoundsOracle()).first == "bounds") }
+
+    /// Two wait at once, long enough to be looked at.
+    private static func crowded(_ policy: Policy, _ actors: [Int] = [0, 1]) -> Schedule {
+        var actions: [(seconds: Double, action: Action)] = [(0, .policy(policy))]
+        for (k, actor) in actors.enumerated() {
+            actions.append((1 + Double(k) / 10, .turn(actor: actor, pool: 0, milliseconds: 20_000, ending: .suspended)))
+        }
+        for second in [1.5, 6, 7] { actions.append((second, .checkpoint)) }
+        return Schedule(actions)
+    }
+
+    @Test("a decision that takes what was needed within the window")
+    func shrinks() throws {
+        #expect(try found(.shrinksTooSoon, by: StabilizationOracle(), Self.crowded(.steady("ns/p0"))).first == "stabilization")
+    }
+
+    @Test("a decision that adds what wasn't wanted for all of the window")
+    func grows() throws {
+        var policy = Policy.steady("ns/p0")
+        policy.behavior.scaleUp.stabilizationWindowSeconds = 30
+        #expect(try found(.growsTooSoon, by: StabilizationOracle(), Self.crowded(policy)).first == "stabilization")
+    }
+
+    @Test("a pool that rests before its cooldown is over")
+    func cooldowns() throws {
+        #expect(try found(.restsTooSoon, by: CooldownOracle(), Self.crowded(.steady("ns/p0", min: 0))).first == "cooldowns")
+    }
+
+    @Test("a placement beyond its tenant's quota")
+    func quotas() throws {
+        var policy = Policy.steady("ns/p0")
+        policy.quotas = [Quota(tenant: "t0", maxRunning: 1)]
+        #expect(try found(.placesWrongly, by: QuotaOracle(), Self.crowded(policy, [0, 6])).first == "quotas")
+    }
+
+    @Test("a placement that restores another snapshot")
+    func snapshots() throws {
+        #expect(try found(.placesWrongly, by: SnapshotOracle(), Self.crowded(.steady("ns/p0"))).first == "snapshots")
+    }
 
     @Test("somebody who waits beside a free worker")
     func waiting() throws { #expect(try found(.losesPlacements, by: WaitingOracle()).first == "waiting") }

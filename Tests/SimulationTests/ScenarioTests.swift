@@ -1,3 +1,4 @@
+import Autoscaling
 import ControlLoop
 import Domain
 import EventLog
@@ -138,6 +139,97 @@ import Testing
                 (10, .lie(kind: .workerGone, actor: 1, worker: 0, pool: 0)),
                 (11, .lie(kind: .actorRunning, actor: 5, worker: 0, pool: 0)),
                 (12, .lie(kind: .workerReady, actor: 3, worker: 30, pool: 0)), (14, turn(2)),
+            ]))
+    }
+
+    @Test("a watch is lost: cut, expired (410), throttled (429), or failing (5xx)", arguments: WatchFault.allCases)
+    func lostWatch(fault: WatchFault) throws {
+        let simulation = try run(
+            Schedule([
+                (0, policy), (5, turn(0, 8_000)), (6, .loseWatch(pool: 0, fault, milliseconds: 20_000)), (7, turn(1)), (8, turn(2)),
+                (9, .killWorker(pool: 0, worker: 0, isTold: true)), (12, .sameName(pool: 0, worker: 1)), (40, turn(3)),
+            ]))
+        #expect(simulation.targets["ns/p0"]?.lostWatches == 1)
+    }
+
+    @Test("a snapshot is lost, and another is larger than was said: who is restored next starts from what there is")
+    func lostSnapshots() throws {
+        let simulation = try run(
+            Schedule([
+                (0, policy), (3, turn(0, 500)), (4, .store(fails: false, answerMilliseconds: 3_000, seconds: 60)), (5, turn(1, 500)),
+                (6, .spoilSnapshot(actor: 0, isLost: true)), (6.1, .spoilSnapshot(actor: 1, isLost: false)), (20, turn(0)), (21, turn(1)),
+                (30, kill), (35, turn(1)),
+            ]))
+        #expect(try count(.snapshotObserved, simulation) >= 2)
+    }
+
+    @Test("object storage fails while snapshots are wanted, and says of a template's snapshot that it comes and goes")
+    func failingStore() throws {
+        let simulation = try run(
+            Schedule([
+                (0, policy), (3, .golden(bytes: 1 << 20)), (5, turn(0, 500)), (6, .store(fails: true, answerMilliseconds: 50, seconds: 10)),
+                (7, turn(1, 500)), (12, .golden(bytes: nil)), (20, .golden(bytes: 2 << 20)), (22, turn(0)), (30, turn(3)),
+            ]))
+        #expect(simulation.store.looks >= 3)
+    }
+
+    @Test("the log can't be read while somebody is to be restored: it is placed once that is known")
+    func unreadableSnapshot() throws {
+        _ = try run(
+            Schedule([
+                (0, policy), (3, turn(0, 500)), (10, kill), (13, .disk(.readsFail, seconds: 5)), (14, turn(0, 500)), (30, turn(0, 500)),
+            ]))
+    }
+
+    @Test("a tenant's quota is kept, and its actors run one after the other")
+    func quotas() throws {
+        var limited = Policy.steady("ns/p0", min: 2)
+        limited.quotas = [Quota(tenant: "t0", maxRunning: 1)]
+        let simulation = try run(
+            Schedule([(0, .policy(limited)), (5, turn(0)), (5, turn(6)), (5.1, turn(1)), (6, turn(9)), (30, kill), (31, turn(0))]))
+        #expect(simulation.agents.turns.isEmpty)
+    }
+
+    @Test("an actor has another pool's free worker where its own pool may use it")
+    func spill() throws {
+        var full = Policy.steady("ns/p0", min: 1, max: 1)
+        full.spillTo = ["ns/p1"]
+        let simulation = try run(
+            Schedule(
+                pools: ["ns/p0", "ns/p1"],
+                [
+                    (0, .policy(full)), (0, .policy(.steady("ns/p1"))), (5, turn(0, 20_000)), (6, turn(2, 5_000)),
+                    (8, .killWorker(pool: 1, worker: 0, isTold: true)), (20, turn(4)),
+                ]))
+        let spilled = try simulation.log?.commits(after: 0).joined().contains { $0.string("spilledTo") == "ns/p1" }
+        #expect(spilled == true)
+    }
+
+    @Test("the process stands still while a call is under way, and goes on", arguments: [3, 300] as [Int64])
+    func halted(seconds: Int64) throws {
+        _ = try run(
+            Schedule([
+                (0, policy), (5, turn(0, 20_000)), (5.01, turn(1)), (5.02, .halt(seconds: seconds)), (6, turn(2)),
+                (7, .killWorker(pool: 0, worker: 0, isTold: true)), (400, turn(3)),
+            ]))
+    }
+
+    @Test("a leader that lost its lease logs nothing more, and the next one gets the file once it has ended")
+    func deposed() throws {
+        let simulation = try run(
+            Schedule([
+                (0, policy), (5, turn(0, 20_000)), (6, .deposed(seconds: 10)), (7, turn(1)), (8, turn(2)), (9, .recreate(pool: 0)),
+                (30, turn(3)),
+            ]))
+        #expect(simulation.fence == 20)
+    }
+
+    @Test("an instance that stands still is deposed meanwhile, and wakes up with calls and events at hand")
+    func haltedAndDeposed() throws {
+        _ = try run(
+            Schedule([
+                (0, policy), (5, turn(0, 20_000)), (5.01, turn(1)), (5.02, .halt(seconds: 12)), (6, .deposed(seconds: 15)),
+                (7, .fenced(pool: 0)), (8, turn(2)), (40, turn(3)),
             ]))
     }
 }

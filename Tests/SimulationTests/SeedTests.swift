@@ -9,25 +9,19 @@ import Testing
 
 @Suite struct SeedTests {
     /// `SIMULATION_SEEDS` says how many.
-    private static let seeds = ProcessInfo.processInfo.environment["SIMULATION_SEEDS"].flatMap { Int($0) } ?? 40
+    private static let seeds = ProcessInfo.processInfo.environment["SIMULATION_SEEDS"].flatMap { Int($0) } ?? 200
 
     @Test("every oracle agrees, for each seed", .timeLimit(.minutes(5)))
     func seeds() {
-        let failures = Mutex<[Failure]>([])
+        let failures = Atomic<Int>(0)
         DispatchQueue.concurrentPerform(iterations: Self.seeds) { k in
             // After the first few there is enough to look at.
-            guard failures.withLock({ $0.count { $0.outcome.violations.first?.oracle != FoldOracle.name } }) < 3 else { return }
+            guard failures.load(ordering: .relaxed) < 3 else { return }
             do {
-                if let failure = try Simulate.seed(UInt64(k) + 1) { failures.withLock { $0.append(failure) } }
-            } catch { Issue.record("seed \(k + 1): \(error)") }
-        }
-        for failure in failures.withLock({ $0 }) {
-            guard failure.outcome.violations.first?.oracle == FoldOracle.name else {
+                guard let failure = try Simulate.seed(UInt64(k) + 1) else { return }
+                failures.wrappingAdd(1, ordering: .relaxed)
                 Issue.record("\(failure)")
-                continue
-            }
-            // Open: in some runs a state that went on from a checkpoint differs in one number from the one folded from nothing.
-            withKnownIssue { Issue.record("\(failure)") }
+            } catch { Issue.record("seed \(k + 1): \(error)") }
         }
     }
 

@@ -339,6 +339,7 @@ final class LoopCore: @unchecked Sendable {
     private func consider(_ pool: Int) {
         if !actuated.isEmpty, !held.isFollowed(pool) { release(pool) }
         planner.place(pool, held, &reservations, &outputs)
+        if planner.takeUnread() { reconsiderLater() }
         planner.prefetch(pool, held, &reservations, &outputs)
         planner.giveUpDrains(pool, held, &reservations, &outputs)
         for worker in planner.uncordon(pool, held, &reservations) { depart(worker, .keep) }
@@ -396,6 +397,10 @@ final class LoopCore: @unchecked Sendable {
         decisionWaiters = [:]
         // What the target answered may have been lost with the append.
         for worker in world.workers.indices where world.workers[worker].isChosen { reservations.setUncordon(.none, worker, held) }
+        reconsiderLater()
+    }
+
+    private func reconsiderLater() {
         guard retry == nil else { return }
         let time = scheduler.now.adding(microseconds: limits.retryMicroseconds)
         retry = scheduler.perform(at: time) { [weak self] in

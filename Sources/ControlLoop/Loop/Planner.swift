@@ -14,6 +14,8 @@ struct Planner {
     /// When somebody in a pool has waited for a node as long as may be.
     private(set) var waits = EarliestTimes()
     var told: ToldSnapshots
+    /// Somebody wasn't placed because the log couldn't be read: to be looked at again soon.
+    private var hasUnread = false
 
     init(log: EventLog) { told = ToldSnapshots(log) }
 
@@ -28,7 +30,13 @@ struct Planner {
             return
         }
         let (rules, usable) = (held.state.placementRules(pool), held.state.usablePools(pool))
+        _ = told.takeFailure()
         while reservations.hasRoom(in: usable), let next = nextInTurn(pool, usable, held, &reservations) {
+            // Nobody is placed as if there were nothing to restore.
+            guard !told.takeFailure() else {
+                hasUnread = true
+                break
+            }
             var actor = next.actor
             actor.aheadOnNode = actor.paused.map { reservations.pools[pool].asideCount(on: $0.node) } ?? 0
             reservations.prepare(actor, held)
@@ -43,6 +51,12 @@ struct Planner {
         }
         // Where no worker has a slot, there is nothing else to go to when the wait is over.
         waits[pool] = reservations.hasRoom(in: usable) ? reservations.pools[pool].earliestUntil() : nil
+    }
+
+    /// Whether somebody has to be looked at again, as the log couldn't be read.
+    mutating func takeUnread() -> Bool {
+        defer { hasUnread = false }
+        return hasUnread
     }
 
     /// The first in turn, or one of those right behind it whom a slot that is free saves a restore, where there are fewer slots
@@ -67,6 +81,8 @@ struct Planner {
         _ ticket: WaitingTicket, _ pool: Int, _ usable: [Int], _ held: borrowing StateHolder, _ reservations: inout Reservations
     ) -> WaitingActor {
         var actor = held.state.waitingActor(ticket, usable: usable) { told($0) }
+        // Read now, not when the slot is given.
+        if actor.paused != nil, let active = held.state.active[ticket.actor] { _ = told(active.pausedSeq) }
         if actor.quota != nil { actor.quota = reservations.pools[pool].quota(of: ticket.tenant) }
         return actor
     }

@@ -20,16 +20,33 @@ struct ToldSnapshots {
     private var places = SlotTable<Position>()
     private var next = 0
     private var hasRead = false
+    /// Reads that failed, one after the other.
+    private var failures = 0
+    private var hasFailed = false
+    /// So often a read is waited for; then what can't be read counts as not told, so that one bad page stops nobody else for ever.
+    static let triesLimit = 30
 
     init(_ log: EventLog) { bodies = log.bodies }
 
-    /// nil where the event names no snapshot, or is no more in the log.
+    /// nil where the event names no snapshot, is no more in the log, or can't be read: see `takeFailure`.
     mutating func callAsFunction(_ position: Position) -> ToldSnapshot? {
         if let place = places[position] { return known[place].snapshot }
         hasRead = true
-        let found = bodies.toldSnapshot(at: position)
+        let found: ToldSnapshot?
+        do throws(LogError) { found = try bodies.read(at: position) { ToldSnapshot($0, at: $1) } ?? nil } catch {
+            failures = min(failures + 1, Self.triesLimit + 1)
+            if failures <= Self.triesLimit { hasFailed = true }
+            return nil
+        }
+        failures = 0
         keep(position, found)
         return found
+    }
+
+    /// Whether a read failed since this was asked last.
+    mutating func takeFailure() -> Bool {
+        defer { hasFailed = false }
+        return hasFailed
     }
 
     /// Takes note of what a commit tells: those whose state was saved are the likeliest to be placed next.

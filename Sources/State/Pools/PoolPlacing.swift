@@ -23,6 +23,13 @@ package struct PoolPlacing: Sendable {
     package private(set) var pausedWaiting = SlotMap<NameID, OnNode>()
     /// Waiting actors that ask something of a worker, by what they ask.
     package internal(set) var conditions: [Eligibility: Int] = [:]
+    /// The same ones always in the same order.
+    var conditionsInOrder: [(key: Eligibility, value: Int)] {
+        conditions.sorted { a, b in
+            a.key.sandboxClass != b.key.sandboxClass
+                ? a.key.sandboxClass < b.key.sandboxClass : a.key.selector.lexicographicallyPrecedes(b.key.selector)
+        }
+    }
     package internal(set) var split = BlockedSplit()
     /// Whether nodes are told what to fetch, by the policy.
     package internal(set) var prefetches = false

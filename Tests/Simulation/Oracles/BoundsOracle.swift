@@ -3,8 +3,8 @@ import Domain
 
 // Does each decision keep to its policy, by a plain reading of the log?
 //
-// Bounds; how much may be added or taken in a period; nothing taken away that was needed within the window; no step to rest before
-// the cooldown is over. Where a policy has stood for less time than that, or somebody else had a say, nothing is claimed.
+// Bounds, and how much may be added or taken in a period. Where a policy has stood for less time than that, or somebody else had a
+// say, nothing is claimed. Windows and cooldowns have oracles of their own.
 
 package struct BoundsOracle: Oracle {
     package static let name = "bounds"

@@ -18,6 +18,11 @@ package struct Ledger: Sendable {
         package var since = LogTime.zero
         package var selector: [String: String] = [:]
         package var isPausedOnNode = false
+        package var tenant = ""
+        /// Its latest snapshot in object storage, and the position of what last told of it.
+        package var external: (uri: String, seq: Position)?
+        /// What lies on a node while it is paused, where that has a name.
+        package var pausedSnapshot: String?
         var version: Int?
 
         init(state: ActorState = .unknown) { self.state = state }
@@ -32,6 +37,8 @@ package struct Ledger: Sendable {
         package var isChosen = false
         package var drainers: Set<String> = []
         package var residents: Set<String> = []
+        package var labels: [String: String] = [:]
+        package func hasLabels(_ selector: [String: String]) -> Bool { selector.allSatisfy { labels[$0.key] == $0.value } }
         package var isDraining: Bool { isChosen || !drainers.isEmpty }
     }
 
@@ -55,6 +62,16 @@ package struct Ledger: Sendable {
 
     package var waiting: [String] { actors.filter { $0.value.state == .waiting }.keys.sorted() }
     package func demand(of pool: String) -> Int { actors.values.count { $0.pool == pool && ($0.state == .waiting || $0.state.isResident) } }
+    package func running(_ tenant: String, of pool: String) -> Int {
+        actors.values.count { $0.pool == pool && $0.tenant == tenant && $0.state.isResident }
+    }
+    /// How many of its tenant may hold a slot; nil where nothing limits them.
+    package func quota(of actor: Actor) -> Int? {
+        guard !actor.tenant.isEmpty else { return nil }
+        return pools[actor.pool]?.policy?.quotas.first { $0.tenant == actor.tenant }?.maxRunning
+    }
+    /// Whose workers it may have.
+    package func usablePools(of actor: Actor) -> Set<String> { Set(pools[actor.pool]?.policy?.spillTo ?? []).union([actor.pool]) }
     package func busyWorkers(of pool: String) -> Int { workers.values.count { $0.pool == pool && !$0.residents.isEmpty } }
 
     /// - Parameter policy: the one that an event of that id applied.
@@ -66,8 +83,17 @@ package struct Ledger: Sendable {
         case .actor: isTaken = takeActor(event)
         case .worker: isTaken = takeWorker(event)
         case .pool: takePool(event, policy)
-        case .node, .holder, .service: break
+        case .holder: takeObserved(event)
+        case .node, .service: break
         }
+    }
+
+    /// What object storage says of the snapshot that an event told of; overtaken by a later one, it says nothing.
+    private mutating func takeObserved(_ event: LoggedEvent) {
+        guard event.string("template") == nil, let toldAt = event.integer("toldAt"), let uri = event.string("snapshot"),
+            let external = actors[event.subject]?.external, external.seq == Position(toldAt)
+        else { return }
+        actors[event.subject]?.external = event.string("state") == "gone" ? nil : (uri, event.seq)
     }
 
     // MARK: - Actors
@@ -98,6 +124,15 @@ package struct Ledger: Sendable {
         }
         if let version { actor.version = version }
         if event.kind.carriesPool { actor.pool = event.pool }
+        if event.kind == .actorCreated { actor.tenant = event.string("tenant") ?? "" }
+        switch event.kind {
+        case .actorRunning: actor.pausedSnapshot = nil
+        case .actorPaused: actor.pausedSnapshot = event.string("snapshot")
+        case .actorSuspended:
+            actor.pausedSnapshot = nil
+            if let uri = event.string("snapshot") { actor.external = (uri, event.seq) }
+        default: break
+        }
         let keepsSlot = holdsSlot.contains(old) && holdsSlot.contains(next) && (worker == nil || worker == actor.worker)
         if holdsSlot.contains(old), !keepsSlot { leave(event.subject, &actor) }
         if holdsSlot.contains(next), !keepsSlot, let worker {
@@ -141,8 +176,10 @@ package struct Ledger: Sendable {
         case .workerReady:
             if let known = workers[event.subject], !isSame(known) { lose(event.subject, event) }
             guard var worker = workers[event.subject] else {
-                workers[event.subject] = Worker(
+                var new = Worker(
                     pool: event.pool, slots: min(max(1, event.integer("slots") ?? 1), 65_536), uid: uid, readySeq: event.seq)
+                new.labels = event.map("labels")
+                workers[event.subject] = new
                 return true
             }
             guard worker.pool == event.pool else { return false }
@@ -154,6 +191,7 @@ package struct Ledger: Sendable {
             }
             if !uid.isEmpty { worker.uid = uid }
             if let slots = event.integer("slots") { worker.slots = min(max(1, slots), 65_536) }
+            if event.has("labels") { worker.labels = event.map("labels") }
             workers[event.subject] = worker
             return true
         case .workerDraining:

@@ -30,8 +30,8 @@ package enum Oracles {
     package static var all: [any Oracle] {
         [
             AcknowledgedOracle(), PositionsOracle(), StateOracle(), FoldOracle(), DecisionsOracle(), BusyWorkerOracle(), PlacementOracle(),
-            BoundsOracle(),
-            WaitingOracle(), FenceOracle(), ReservationsOracle(), CausesOracle(), SizeOracle(),
+            QuotaOracle(), SnapshotOracle(), BoundsOracle(), StabilizationOracle(), CooldownOracle(), WaitingOracle(), FenceOracle(),
+            ReservationsOracle(), CausesOracle(), SizeOracle(),
         ]
     }
 }

@@ -7,15 +7,12 @@ import Domain
 
 package struct PlacementOracle: Oracle {
     package static let name = "placements"
-    /// Ledgers of the last commits, by position: what a placement may have looked at.
-    private var past: [(seq: Position, ledger: Ledger)] = []
-    private static let kept = 64
+    private var past = PastLedgers()
 
     package init() {}
 
     package mutating func committed(_ commit: [LoggedEvent], before ledger: Ledger, _ run: Simulation) {
-        past.append((ledger.seq, ledger))
-        if past.count > Self.kept { past.removeFirst(past.count - Self.kept) }
+        past.note(ledger)
         for problem in problems(commit) { fail(run, problem) }
     }
 
@@ -23,7 +20,7 @@ package struct PlacementOracle: Oracle {
         var problems: [String] = []
         var given: [String: Int] = [:]
         for event in commit where event.kind == .actorPlaced && event.source == "/greenroom" {
-            guard let asOf = event.integer("asOf"), let ledger = past.last(where: { $0.seq == Position(asOf) })?.ledger else { continue }
+            guard let asOf = event.integer("asOf"), let ledger = past[asOf] else { continue }
             let actor = ledger.actors[event.subject]
             guard let worker = ledger.workers[event.worker] else {
                 problems.append("\(event.subject) is placed on \(event.worker), which isn't there")
@@ -33,8 +30,11 @@ package struct PlacementOracle: Oracle {
                 problems.append("\(event.subject) is placed and doesn't wait: \((actor?.state ?? .unknown).statusName)")
             }
             if worker.isDraining { problems.append("\(event.subject) is placed on \(event.worker), which drains") }
-            if worker.pool != actor?.pool {
-                problems.append("\(event.subject) of \(actor?.pool ?? "no pool") is placed on \(event.worker) of \(worker.pool)")
+            if let actor, !ledger.usablePools(of: actor).contains(worker.pool) {
+                problems.append("\(event.subject) of \(actor.pool) is placed on \(event.worker) of \(worker.pool)")
+            }
+            if let actor, !worker.hasLabels(actor.selector) {
+                problems.append("\(event.subject) asks for \(actor.selector), and is placed on \(event.worker) with \(worker.labels)")
             }
             given[event.worker, default: 0] += 1
             if worker.residents.count + (given[event.worker] ?? 0) > worker.slots {

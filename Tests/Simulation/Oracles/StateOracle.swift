@@ -15,7 +15,19 @@ package struct StateOracle: Oracle {
         guard let log = run.log, let loop = run.loop, loop.world.position == run.ledger.seq else { return }
         let workers = loop.world.workerStandings(log.names)
         let actors = loop.world.actorStandings(log.names)
-        for problem in Self.problems(workers, actors, run.ledger).prefix(3) { fail(run, problem) }
+        let problems = Self.problems(workers, actors, run.ledger) + Self.problems(loop.world.poolStandings, run.ledger)
+        for problem in problems.prefix(3) { fail(run, problem) }
+    }
+
+    /// How many wait and how many hold a slot: what the demand of a decision is made of.
+    package static func problems(_ pools: [PoolStanding], _ ledger: Ledger) -> [String] {
+        pools.compactMap { pool in
+            let actors = ledger.actors.values.filter { $0.pool == pool.name }
+            let (waiting, resident) = (actors.count { $0.state == .waiting }, actors.count { $0.state.isResident })
+            guard pool.waiting != waiting || pool.resident != resident else { return nil }
+            return
+                "\(pool.name) has \(pool.waiting) waiting and \(pool.resident) resident in the state; the log says \(waiting) and \(resident)"
+        }
     }
 
     package static func problems(

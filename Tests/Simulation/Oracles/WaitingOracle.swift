@@ -15,12 +15,15 @@ package struct WaitingOracle: Oracle {
     }
 
     /// Who has waited for longer than a moment, and for whom a worker of its pool is free. One whose paused state lies on a node may
-    /// wait for that.
+    /// wait for that; one whose tenant has used up its quota must.
     package static func problems(_ ledger: Ledger, at now: LogTime) -> [String] {
         ledger.waiting.compactMap { name in
-            guard let actor = ledger.actors[name], !actor.isPausedOnNode, actor.selector.isEmpty else { return nil }
-            let free = ledger.workers.first {
-                $0.value.pool == actor.pool && !$0.value.isDraining && $0.value.residents.count < $0.value.slots
+            guard let actor = ledger.actors[name], !actor.isPausedOnNode else { return nil }
+            if let quota = ledger.quota(of: actor), ledger.running(actor.tenant, of: actor.pool) >= quota { return nil }
+            let usable = ledger.usablePools(of: actor)
+            let free = ledger.workers.sorted { $0.key < $1.key }.first { _, worker in
+                usable.contains(worker.pool) && !worker.isDraining && worker.residents.count < worker.slots
+                    && worker.hasLabels(actor.selector)
             }
             return free.map { "\(name) waits, and \($0.key) is free" }
         }

@@ -59,7 +59,7 @@ package struct Schedule: Sendable {
 
     private enum Kind: CaseIterable {
         case turn, policy, removePolicy, shadow, pause, observe, lie, again, worker, starts, target, others, recreate, fence, append, disk,
-            clock, moveFile, poison, checkpoint, restart
+            clock, moveFile, poison, checkpoint, restart, watch, store, halt, deposed
 
         var isAlways: Bool { self == .turn || self == .policy }
         var weight: Int { self == .turn ? 6 : self == .lie || self == .worker || self == .restart ? 2 : 1 }
@@ -116,6 +116,19 @@ package struct Schedule: Sendable {
         case .others: return [.setByOthers(pool: pool, count: below(6))]
         case .recreate: return [.recreate(pool: pool)]
         case .fence: return [.fenced(pool: pool), .restart(restart(&draws))]
+        case .watch:
+            let faults = WatchFault.allCases
+            return [
+                .loseWatch(pool: pool, faults[below(faults.count)], milliseconds: Int64.random(in: 250...60_000, using: &draws))
+            ]
+        case .store:
+            switch below(4) {
+            case 0: return [.store(fails: below(2) == 0, answerMilliseconds: Int64(below(20_000)), seconds: Int64(1 + below(60)))]
+            case 1: return [.golden(bytes: below(3) == 0 ? nil : Int64(1 + below(5)) << 20)]
+            default: return [.spoilSnapshot(actor: below(actors), isLost: below(2) == 0)]
+            }
+        case .halt: return [.halt(seconds: Int64(1 + below(120)))]
+        case .deposed: return [.deposed(seconds: Int64(1 + below(20)))]
         case .append:
             let faults: [AppendFault] = [.refused, .answerLost, .late(milliseconds: 1 + below(3_000))]
             return [.append(faults[below(3)], times: 1 + below(4))]
@@ -154,7 +167,16 @@ package struct Schedule: Sendable {
         policy.drainTimeoutSeconds = below(120)
         policy.foreignChange = below(3) == 0 ? .yield : .takeOver
         if below(8) == 0 { policy.mode = .recommend }
-        if below(4) == 0 { policy.buffer = .fixed(1 + below(2)) }
+        switch below(8) {
+        case 0, 1: policy.buffer = .fixed(1 + below(2))
+        case 2: policy.buffer = .percent(20 + below(60))
+        case 3: policy.buffer = .surge(quantilePPM: 800_000 + below(190_000), windowSeconds: 60 + below(600), min: below(2))
+        default: break
+        }
+        if below(3) == 0 { policy.quotas = ["t0", "t1"].prefix(1 + below(2)).map { Quota(tenant: $0, maxRunning: 1 + below(2)) } }
+        if below(4) == 0, pool.hasPrefix("ns/") { policy.spillTo = [pool == allPools[0] ? allPools[1] : allPools[0]] }
+        if below(4) == 0 { policy.prefetch = true }
+        if below(4) == 0 { policy.localWaitSeconds = below(30) }
         if below(4) == 0 {
             policy.triggers.append(
                 Trigger(

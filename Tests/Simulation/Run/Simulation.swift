@@ -19,6 +19,7 @@ package final class Simulation: @unchecked Sendable {
     package let way: WayIn
     package let senders: Senders
     package private(set) var agents: Agents
+    package let store: StoreTwin
     package private(set) var targets: [String: TargetTwin] = [:]
     package private(set) var disk: DiskTwin
     package private(set) var log: EventLog?
@@ -49,6 +50,9 @@ package final class Simulation: @unchecked Sendable {
     private var commands = 0
     private var clockSteps = 0
     private var isLyingDisk = false
+    /// The lease is another instance's: the log takes nothing more.
+    private var isDeposed = false
+    private var terms = 0
     private var eventsSinceCheckpoint = 0
     private static let checkpointEvents = 40
 
@@ -64,6 +68,7 @@ package final class Simulation: @unchecked Sendable {
         draws = SplitMix64(seed: schedule.seed ^ 0xD15C)
         way = WayIn(time: time)
         senders = Senders(time: time, way: way)
+        store = StoreTwin(time: time, senders: senders)
         let memory = "/dev/shm"
         let base = FileManager.default.isWritableFile(atPath: memory) ? memory : NSTemporaryDirectory()
         root = base + "/greenroom-simulation-\(UUID().uuidString)"
@@ -76,6 +81,7 @@ package final class Simulation: @unchecked Sendable {
         agents = Agents(time: time, senders: senders) { [weak self] worker in
             self?.targets.values.first { worker.hasPrefix($0.prefix + "-") }
         }
+        agents.wrote = { [store] in store.wrote($0, $1) }
         if plant == .losesAcknowledged { senders.losesEvery = 9 }
     }
 
@@ -175,6 +181,11 @@ package final class Simulation: @unchecked Sendable {
         configuration.limits.walLimitBytes = 256 << 10
         configuration.limits.retryFirstMicroseconds = 0
         configuration.limits.retryLastMicroseconds = 0
+        configuration.commitRefusal = { [weak self] in
+            self?.isDeposed ?? false ? .notWritable(reason: "this instance no longer leads, simulated", hint: "wait") : nil
+        }
+        isDeposed = false
+        terms += 1
         do throws(LogError) {
             log = try EventLog.open(configuration)
         } catch {
@@ -258,7 +269,12 @@ package final class Simulation: @unchecked Sendable {
 
     private func tellAgents(_ event: LoggedEvent) {
         switch event.kind.subject {
-        case .actor: if let standing = ledger.actors[event.subject] { agents.look(event.subject, standing) }
+        case .actor:
+            guard let standing = ledger.actors[event.subject] else { return }
+            agents.look(event.subject, standing)
+            if event.kind == .actorSuspended, let external = standing.external, external.seq == event.seq {
+                store.look(event.subject, uri: external.uri, toldAt: event.seq, known: event.integer("bytes").map { Int64($0) })
+            }
         case .worker:
             for actor in agents.turns.keys.sorted() {
                 if let standing = ledger.actors[actor], standing.state == .crashed { agents.look(actor, standing) }
@@ -284,6 +300,8 @@ package final class Simulation: @unchecked Sendable {
             try? FileManager.default.moveItem(atPath: path + "-aside", toPath: path)
         }
         if restart.end == .stopped {
+            time.halt(false)
+            way.halt(false)
             time.perform { [weak self] in
                 self?.loop?.catchUp()
                 self?.loop?.saveCheckpoint()
@@ -294,6 +312,7 @@ package final class Simulation: @unchecked Sendable {
         time.follow { [time] in time.wall }
         way.lead(to: nil)
         senders.dropWatches()
+        store.forgetLooks()
         for target in targets.values { target.endWatch() }
         loop = nil
         follower = nil
@@ -356,7 +375,7 @@ package final class Simulation: @unchecked Sendable {
         case .turn(let actor, let pool, let milliseconds, let ending):
             agents.begin(
                 "a\(actor)", pool: pools[pool % pools.count], milliseconds: milliseconds, ending: ending,
-                isDeleted: ledger.actors["a\(actor)"]?.state == .deleted)
+                known: ledger.actors["a\(actor)"]?.state)
         case .policy(let policy): if pools.contains(policy.pool) { command(policy) { DrivenLoop.policyApplied(policy, id: $0) } }
         case .shadow(let policy): if pools.contains(policy.pool) { command(nil) { DrivenLoop.policyApplied(policy, id: $0) } }
         case .removePolicy(let pool): command(nil) { DrivenLoop.policyRemoved(of: pools[pool % pools.count], id: $0) }
@@ -379,6 +398,14 @@ package final class Simulation: @unchecked Sendable {
         case .setByOthers(let pool, let count): target(pool)?.setByOthers(count)
         case .recreate(let pool): target(pool)?.recreate()
         case .fenced(let pool): target(pool)?.actsAnother(fence: fence + 5)
+        case .loseWatch(let pool, let fault, let milliseconds): target(pool)?.loseWatch(fault, microseconds: milliseconds * 1_000)
+        case .spoilSnapshot(let actor, let isLost): store.spoil(actor: "a\(actor)", isLost: isLost)
+        case .golden(let bytes): store.setGolden(bytes)
+        case .store(let fails, let answerMilliseconds, let seconds):
+            (store.fails, store.answerMilliseconds) = (fails, answerMilliseconds)
+            time.after(microseconds: seconds * 1_000_000) { [store] in (store.fails, store.answerMilliseconds) = (false, 50) }
+        case .halt(let seconds): halt(seconds: seconds)
+        case .deposed(let seconds): depose(seconds: seconds)
         case .append(let fault, let times):
             way.add(fault, times: times)
             trouble(seconds: 30)
@@ -402,6 +429,47 @@ package final class Simulation: @unchecked Sendable {
         case .restart(let how):
             trouble(seconds: how.downMilliseconds / 1_000 + 6)
             restart(how)
+        }
+    }
+
+    // MARK: - Leaders
+
+    private func halt(seconds: Int64) {
+        guard log != nil, !time.isHalted else { return }
+        trouble(seconds: seconds + 30)
+        time.halt(true)
+        way.halt(true)
+        let term = terms
+        time.after(microseconds: seconds * 1_000_000) { [weak self] in
+            guard let self, terms == term, time.isHalted else { return }
+            time.halt(false)
+            way.halt(false)
+        }
+    }
+
+    /// This instance goes on, and can't log any more. The other one tries the file each second, and gets it once this one has ended.
+    private func depose(seconds: Int64) {
+        guard log != nil, !isDeposed else { return }
+        trouble(seconds: seconds + 10)
+        isDeposed = true
+        let term = terms
+        for second in 1...seconds {
+            time.after(microseconds: second * 1_000_000) { [weak self] in
+                guard let self, terms == term, isDeposed else { return }
+                guard second == seconds else { return tryFile() }
+                restart(Restart(end: .stopped, checkpoints: .kept, downMilliseconds: 20))
+            }
+        }
+    }
+
+    private func tryFile() {
+        guard log != nil, FileManager.default.fileExists(atPath: path) else { return }
+        do throws(LogError) {
+            try EventLog.open(EventLog.Configuration(path: path)).close()
+            fail("fences", "a second instance opened the log while the first had it")
+        } catch {
+            if case .locked = error.reason { return }
+            if disk.fault == nil { fail("fences", "a second instance was refused for another reason: \(error)") }
         }
     }
 
@@ -436,6 +504,9 @@ package final class Simulation: @unchecked Sendable {
     // MARK: - Healing
 
     private func heal() {
+        time.halt(false)
+        way.halt(false)
+        (store.fails, store.answerMilliseconds) = (false, 50)
         way.heal()
         disk.set(nil)
         if log == nil { start() }
@@ -500,10 +571,7 @@ package final class Simulation: @unchecked Sendable {
     private func plantNow() {
         switch plant {
         case .decidesWrongly:
-            commands += 1
-            let body = #"{"from":1,"to":77,"direction":"up","why":[],"inputs":{"asOf":\#(ledger.seq)},"digest":"x"}"#
-            senders.command(
-                DrivenLoop.ours(.scaleDecided, id: "rogue-\(commands)", pool: schedule.pools[0], Array(body.utf8)), id: "rogue-\(commands)")
+            rogueDecision(from: 1, to: 77)
         case .placesOnDraining:
             guard let worker = ledger.workers.first(where: { $0.value.isDraining || !$0.value.residents.isEmpty })?.key,
                 let actor = ledger.waiting.first ?? ledger.actors.keys.sorted().first
@@ -521,8 +589,28 @@ package final class Simulation: @unchecked Sendable {
         case .appendsForever: appendForever()
         case .targetIsStuck: for target in targets.values { target.isStuck = true }
         case .ignoresFences: for target in targets.values { target.ignoresFences = true }
+        case .shrinksTooSoon: rogueDecision(from: 9, to: 1)
+        case .growsTooSoon: rogueDecision(from: 1, to: 5)
+        case .restsTooSoon: rogueDecision(from: 1, to: 0)
+        case .placesWrongly:
+            guard let actor = ledger.waiting.first else { return }
+            let worker = ledger.workers.keys.sorted().first ?? "none"
+            commands += 1
+            var batch = EventBatch()
+            batch.append(
+                .actorPlaced, source: DrivenLoop.ownSource, id: "rogue-\(commands)", subject: actor, worker: worker,
+                body: Array(#"{"tier":"cold","restoreFrom":"s3://elsewhere","asOf":\#(ledger.seq)}"#.utf8))
+            senders.command(batch, id: "rogue-\(commands)")
         default: break
         }
+    }
+
+    private func rogueDecision(from: Int, to: Int) {
+        commands += 1
+        let body =
+            #"{"from":\#(from),"to":\#(to),"direction":"x","why":[],"inputs":{"asOf":\#(ledger.seq)},"digest":"x"}"#
+        senders.command(
+            DrivenLoop.ours(.scaleDecided, id: "rogue-\(commands)", pool: schedule.pools[0], Array(body.utf8)), id: "rogue-\(commands)")
     }
 
     private func appendForever() {
@@ -541,7 +629,7 @@ package final class Simulation: @unchecked Sendable {
 /// A bug that is planted on purpose, for the oracle that must find it.
 package enum Plant: String, Hashable, Sendable, CaseIterable {
     case losesAcknowledged, overlooksEvents, decidesWrongly, placesOnDraining, removesBusy, losesPlacements, appendsForever, targetIsStuck,
-        ignoresFences
+        ignoresFences, shrinksTooSoon, growsTooSoon, restsTooSoon, placesWrongly
 }
 
 package struct Violation: Hashable, Sendable, CustomStringConvertible {

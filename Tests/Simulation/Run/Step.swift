@@ -59,6 +59,13 @@ package enum Action: Hashable, Sendable {
     case recreate(pool: Int)
     /// Another instance acts for a while.
     case fenced(pool: Int)
+    case loseWatch(pool: Int, WatchFault, milliseconds: Int64)
+
+    // What object storage does wrong.
+    case spoilSnapshot(actor: Int, isLost: Bool)
+    case golden(bytes: Int64?)
+    /// It fails, or answers late, for so long.
+    case store(fails: Bool, answerMilliseconds: Int64, seconds: Int64)
 
     // What the machine does wrong.
     case append(AppendFault, times: Int)
@@ -70,6 +77,10 @@ package enum Action: Hashable, Sendable {
     case poison(pool: Int, count: Int64)
     case checkpoint
     case restart(Restart)
+    /// The process stands still, as one that is stopped or starved.
+    case halt(seconds: Int64)
+    /// The lease goes to another instance while this one works: it has so long to end, and the other waits for the log's file.
+    case deposed(seconds: Int64)
 }
 
 package struct Restart: Hashable, Sendable {

@@ -29,6 +29,10 @@ package final class Agents: @unchecked Sendable {
     package private(set) var turns: [String: Turn] = [:]
     private var number = 0
     package var restoreMilliseconds: Int64 = 150
+    /// Of actors, in turn; some have none.
+    package static let tenants: [String?] = ["t0", "t1", nil]
+    /// Hears of each snapshot that is written to object storage.
+    package var wrote: (_ uri: String, _ bytes: Int64) -> Void = { _, _ in }
 
     package init(time: TimeTwin, senders: Senders, target: @escaping (String) -> TargetTwin?) {
         self.time = time
@@ -38,23 +42,28 @@ package final class Agents: @unchecked Sendable {
 
     private func source(_ actor: String) -> String { "/agents/\(actor)" }
 
-    /// - Parameter isDeleted: the log knows it as such: it is created anew.
-    package func begin(_ actor: String, pool: String, milliseconds: Int64, ending: Ending, isDeleted: Bool) {
+    /// - Parameter known: how the log has it. Most of those that it doesn't know say who they are first; some just ask.
+    package func begin(_ actor: String, pool: String, milliseconds: Int64, ending: Ending, known: ActorState?) {
         guard turns[actor] == nil else { return }
         number += 1
         turns[actor] = Turn(pool: pool, milliseconds: milliseconds, ending: ending, number: number)
-        if isDeleted { create(actor) }
+        if known == .deleted || (known == nil && Self.number(actor) % 4 != 3) { create(actor) }
         ask(actor)
     }
 
+    private static func number(_ actor: String) -> Int { Int(actor.dropFirst()) ?? 0 }
+
     private func create(_ actor: String) {
         guard let turn = turns[actor] else { return }
-        senders.send(.actorCreated, actor, from: source(actor), #"{"pool":"\#(turn.pool)","template":"t"}"#)
+        let tenant = Self.tenants[Self.number(actor) % 3].map { #","tenant":"\#($0)""# } ?? ""
+        senders.send(.actorCreated, actor, from: source(actor), #"{"pool":"\#(turn.pool)","template":"t"\#(tenant)}"#)
     }
 
     private func ask(_ actor: String) {
         guard let turn = turns[actor] else { return }
-        senders.send(.actorRequested, actor, from: source(actor), #"{"pool":"\#(turn.pool)"}"#)
+        let selector = Self.number(actor) % 5 == 1 ? #","selector":{"kind":"k"}"# : ""
+        let priority = Self.number(actor) % 7 == 2 ? #","priority":5"# : ""
+        senders.send(.actorRequested, actor, from: source(actor), #"{"pool":"\#(turn.pool)"\#(selector)\#(priority)}"#)
     }
 
     /// What the log says of an actor, after each commit about it.
@@ -92,7 +101,9 @@ package final class Agents: @unchecked Sendable {
         guard let turn = turns[actor], let worker = turn.worker else { return }
         leave(actor)
         turns[actor] = nil
-        let body = #"{"worker":"\#(worker)","snapshot":"s3://snapshots/\#(actor)/\#(turn.number)","bytes":1000000}"#
+        let uri = "s3://snapshots/\(actor)/\(turn.number)"
+        let body = #"{"worker":"\#(worker)","snapshot":"\#(uri)","bytes":1000000}"#
+        if turn.ending == .suspended || turn.ending == .idleFirst { wrote(uri, 1_000_000) }
         switch turn.ending {
         case .suspended: senders.send(.actorSuspended, actor, from: source(actor), body)
         case .paused: senders.send(.actorPaused, actor, from: source(actor), body)

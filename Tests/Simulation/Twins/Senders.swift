@@ -62,8 +62,16 @@ package final class Senders: @unchecked Sendable {
         hand(Message(id: id, source: "/greenroom", content: .command(batch)), sender: "/operator")
     }
 
+    /// What a part of the service's own appends, one after the other.
+    package func own(_ batch: EventBatch, id: String, from source: String) {
+        number += 1
+        hand(Message(id: id, source: source, content: .command(batch)), sender: source)
+    }
+
     /// The service is gone, and with it those who watch targets for it.
-    package func dropWatches() { for sender in waiting.keys where sender.hasPrefix("/watch/") { waiting[sender] = nil } }
+    package func dropWatches() {
+        for sender in waiting.keys where sender.hasPrefix("/watch/") || sender.hasPrefix("/greenroom/") { waiting[sender] = nil }
+    }
 
     /// An event that was sent before comes once more.
     package func repeatOne(back: Int) {

@@ -13,6 +13,18 @@ package enum TargetMode: String, Hashable, Sendable, CaseIterable {
     case works, refuses, unreachable, answersLost, hangs
 }
 
+/// How a watch of a target ends, as API servers end it.
+package enum WatchFault: String, Hashable, Sendable, CaseIterable {
+    /// The connection is cut; it goes on from where it was.
+    case cut
+    /// 410: what was between is gone, and all is listed anew.
+    case expired
+    /// 429 with `Retry-After`, then on from where it was, if that is still kept.
+    case throttled
+    /// 5xx again and again, then on from where it was, if that is still kept.
+    case fails
+}
+
 package final class TargetTwin: @unchecked Sendable {
     // Used on the simulation's own thread alone.
     package struct Worker {
@@ -34,6 +46,10 @@ package final class TargetTwin: @unchecked Sendable {
     private var lastSet: Int?
     private var toldSpec: (spec: Int, ready: Int)?
     private var told: [String: String] = [:]
+    /// While the watch is down: what it would have heard, as far back as the server keeps it.
+    private var missed: [Missed]?
+    private var watch = 0
+    package private(set) var lostWatches = 0
     package private(set) var fence: UInt64 = 0
     private var made = 0
     private var life = 0
@@ -52,6 +68,13 @@ package final class TargetTwin: @unchecked Sendable {
     package private(set) var calls: [(at: LogTime, call: ActuatorCall.Action, fence: UInt64, highest: UInt64, worked: Bool)] = []
 
     private static let mostWorkers = 64
+    /// Changes that the server keeps for those who watch from earlier on.
+    private static let keptChanges = 6
+
+    private enum Missed {
+        case ready(Worker)
+        case gone(String, String)
+    }
 
     package init(pool: String, time: TimeTwin, senders: Senders, seed: UInt64) {
         self.pool = pool
@@ -161,24 +184,37 @@ package final class TargetTwin: @unchecked Sendable {
     }
 
     private func body(of worker: Worker) -> String {
-        #"{"pool":"\#(pool)","node":"n\#((Int(worker.uid.dropFirst()) ?? 0) % 3)","slots":\#(worker.slots),"uid":"\#(worker.uid)"}"#
+        #"{"pool":"\#(pool)","node":"n\#((Int(worker.uid.dropFirst()) ?? 0) % 3)","slots":\#(worker.slots),"labels":{"kind":"k"},"uid":"\#(worker.uid)"}"#
     }
 
     private func ready(_ worker: Worker) {
         guard isWatched else { return }
+        guard missed == nil else {
+            missed?.append(.ready(worker))
+            return
+        }
         told[worker.name] = worker.uid
         senders.send(.workerReady, worker.name, from: source, body(of: worker))
     }
 
     private func gone(_ name: String, _ reason: String) {
         truth[name] = nil
-        guard isWatched, let uid = told.removeValue(forKey: name) else { return }
+        guard isWatched else { return }
+        guard missed == nil else {
+            missed?.append(.gone(name, reason))
+            return
+        }
+        sayGone(name, reason)
+    }
+
+    private func sayGone(_ name: String, _ reason: String) {
+        guard let uid = told.removeValue(forKey: name) else { return }
         senders.send(.workerGone, name, from: source, #"{"reason":"\#(reason)","uid":"\#(uid)"}"#)
     }
 
     /// What the target shows of its replicas, where it is something new.
     private func tell() {
-        guard isWatched else { return }
+        guard isWatched, missed == nil else { return }
         let shown = (spec: spec + workers.count { $0.isMarked }, ready: workers.count { $0.isReady })
         guard toldSpec.map({ $0 != shown }) ?? true else { return }
         toldSpec = shown
@@ -191,6 +227,8 @@ package final class TargetTwin: @unchecked Sendable {
     /// The service watches it, from now on; a watch begins with all that is there, and with what the log believes and isn't.
     package func beginWatch(believed: [(name: String, uid: String)]) {
         isWatched = true
+        watch += 1
+        missed = nil
         told = [:]
         for (name, uid) in believed where !workers.contains(where: { $0.name == name && $0.uid == uid && $0.isReady }) {
             let member = uid.isEmpty ? "" : #","uid":"\#(uid)""#
@@ -202,6 +240,38 @@ package final class TargetTwin: @unchecked Sendable {
     }
 
     package func endWatch() { isWatched = false }
+
+    /// The watch is lost, and there again after so long.
+    package func loseWatch(_ fault: WatchFault, microseconds: Int64) {
+        guard isWatched, missed == nil else { return }
+        lostWatches += 1
+        missed = []
+        let watch = watch
+        time.after(microseconds: microseconds) { [weak self] in
+            guard let self, self.watch == watch else { return }
+            resumeWatch(fault)
+        }
+    }
+
+    private func resumeWatch(_ fault: WatchFault) {
+        guard let changes = missed else { return }
+        missed = nil
+        if fault != .expired, changes.count <= Self.keptChanges {
+            for change in changes {
+                switch change {
+                case .ready(let worker): ready(worker)
+                case .gone(let name, let reason): sayGone(name, reason)
+                }
+            }
+        } else {
+            // All is listed: what isn't among it is gone, and who is another one too.
+            for (name, uid) in told.sorted(by: { $0.key < $1.key }) where !workers.contains(where: { $0.name == name && $0.uid == uid }) {
+                sayGone(name, "its pod was deleted")
+            }
+            for worker in workers where worker.isReady && told[worker.name] != worker.uid { ready(worker) }
+        }
+        tell()
+    }
 
     package func kill(_ number: Int, told isTold: Bool) {
         guard let index = choose(number) else { return }
@@ -260,6 +330,7 @@ package final class TargetTwin: @unchecked Sendable {
         mode = .works
         lostStarts = 0
         startMilliseconds = 2_000
+        resumeWatch(.expired)
         for worker in workers where !worker.isReady { come(worker.name, after: startMilliseconds) }
         replace(after: 0)
     }

@@ -27,7 +27,8 @@ package final class TimeTwin: LoopScheduler {
         var service: [Entry] = []
         var twins: [Entry] = []
         var logTime: (@Sendable () -> LogTime)?
-        var pieces = 0
+        /// The process stands still: its work waits.
+        var isHalted = false
     }
 
     private let state = Mutex(State())
@@ -81,9 +82,14 @@ package final class TimeTwin: LoopScheduler {
         entries.insert(entry, at: index)
     }
 
+    /// The service's process stands still, or goes on: what came due meanwhile is done at once.
+    package func halt(_ isHalted: Bool) { state.withLock { $0.isHalted = isHalted } }
+    package var isHalted: Bool { state.withLock { $0.isHalted } }
+
     /// The process is gone, and all that it had in mind.
     package func dropServiceWork() {
         state.withLock { state in
+            state.isHalted = false
             state.ready = []
             state.service = []
         }
@@ -124,7 +130,7 @@ package final class TimeTwin: LoopScheduler {
                 state.service.removeAll { !$0.handle.isLive }
                 var next = state.twins.first?.time ?? .max
                 // Log time may run a little slower than the measuring clock: then it is looked at once more.
-                if let deadline = state.service.first?.time { next = min(next, state.passed + max(1, deadline &- now)) }
+                if !state.isHalted, let deadline = state.service.first?.time { next = min(next, state.passed + max(1, deadline &- now)) }
                 guard next <= target else {
                     state.passed = max(state.passed, target)
                     return true
@@ -139,9 +145,9 @@ package final class TimeTwin: LoopScheduler {
     private func nextDue() -> (@Sendable () -> Void)? {
         let now = now.microseconds
         return state.withLock { state in
-            if !state.ready.isEmpty { return state.ready.removeFirst() }
+            if !state.isHalted, !state.ready.isEmpty { return state.ready.removeFirst() }
             if let first = state.twins.first, first.time <= state.passed { return state.twins.removeFirst().work }
-            while let first = state.service.first, first.time <= now {
+            while !state.isHalted, let first = state.service.first, first.time <= now {
                 state.service.removeFirst()
                 if first.handle.isLive { return first.work }
             }

@@ -27,6 +27,7 @@ package final class WayIn {
     private var faults: [AppendFault] = []
     private var queue: [Waiting] = []
     private var isPassing = false
+    private var isHalted = false
     private var life = 0
     /// Batches that waited at once, at most.
     package private(set) var longest = 0
@@ -40,12 +41,20 @@ package final class WayIn {
         self.log = log
         queue = []
         isPassing = false
+        isHalted = false
         life += 1
+    }
+
+    /// The process that has the log stands still: who hands something in waits for it.
+    package func halt(_ isHalted: Bool) {
+        self.isHalted = isHalted
+        faultyAt = time.passed
+        if !isHalted, !isPassing { passOn() }
     }
 
     package func add(_ fault: AppendFault, times: Int) { faults += Array(repeating: fault, count: times) }
     package func heal() { faults = [] }
-    package var isFaulty: Bool { !faults.isEmpty || !queue.isEmpty }
+    package var isFaulty: Bool { !faults.isEmpty || !queue.isEmpty || isHalted }
 
     package func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) {
         guard log != nil else { return completion(.failure(.closed)) }
@@ -59,7 +68,7 @@ package final class WayIn {
 
     private func passOn() {
         isPassing = true
-        while let next = queue.first {
+        while !isHalted, let next = queue.first {
             if case .late(let milliseconds) = next.fault {
                 queue[0].fault = nil
                 let later = Later(self, life)
