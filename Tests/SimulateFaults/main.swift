@@ -28,7 +28,7 @@ func number(_ name: String, _ standard: UInt64) -> UInt64 { value(name).flatMap 
 
 func runOne(_ seed: UInt64) throws -> Bool {
     let only = value("--only").map { Set($0.split(separator: ",").compactMap { Int($0) }) }
-    let schedule = only.map { Schedule(seed: seed, only: $0) } ?? Schedule(seed: seed)
+    let schedule = only.map { FaultSchedule(seed: seed, only: $0) } ?? FaultSchedule(seed: seed)
     if CommandLine.arguments.contains("--fingerprint") {
         let outcome = try Simulation(schedule).run()
         say("\(seed) \(outcome.events) \(outcome.fingerprint)")

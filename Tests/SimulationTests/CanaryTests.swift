@@ -13,7 +13,7 @@ import Testing
 
 @Suite struct CanaryTests {
     /// Two agents share a worker one after the other, and one of several workers is drained in the end.
-    private static let plain = Schedule(
+    private static let plain = FaultSchedule(
         pools: ["ns/p0"],
         [
             (0, .policy(.steady("ns/p0"))), (1, .turn(actor: 0, pool: 0, milliseconds: 20_000, ending: .suspended)),
@@ -24,7 +24,7 @@ import Testing
             (90, .turn(actor: 4, pool: 0, milliseconds: 100, ending: .suspended)),
         ])
 
-    private func found(_ plant: Plant?, by oracle: any Oracle, _ schedule: Schedule = plain) throws -> [String] {
+    private func found(_ plant: Plant?, by oracle: any Oracle, _ schedule: FaultSchedule = plain) throws -> [String] {
         try Simulation(schedule, plant: plant, oracles: [oracle]).run().violations.map(\.oracle)
     }
 
@@ -80,13 +80,13 @@ import Testing
     func bounds() throws { #expect(try found(.decidesWrongly, by: BoundsOracle()).first == "bounds") }
 
     /// Two wait at once, long enough to be looked at.
-    private static func crowded(_ policy: Policy, _ actors: [Int] = [0, 1]) -> Schedule {
+    private static func crowded(_ policy: Policy, _ actors: [Int] = [0, 1]) -> FaultSchedule {
         var actions: [(seconds: Double, action: Action)] = [(0, .policy(policy))]
         for (k, actor) in actors.enumerated() {
             actions.append((1 + Double(k) / 10, .turn(actor: actor, pool: 0, milliseconds: 20_000, ending: .suspended)))
         }
         for second in [1.5, 6, 7] { actions.append((second, .checkpoint)) }
-        return Schedule(actions)
+        return FaultSchedule(actions)
     }
 
     @Test("a decision that takes what was needed within the window")
@@ -128,7 +128,7 @@ import Testing
     func fences() throws {
         var actions: [(seconds: Double, action: Action)] = Self.plain.steps.map { (Double($0.at) / 1e6, $0.action) }
         actions.insert((10, .fenced(pool: 0)), at: 3)
-        #expect(try found(.ignoresFences, by: FenceOracle(), Schedule(actions)).first == "fences")
+        #expect(try found(.ignoresFences, by: FenceOracle(), FaultSchedule(actions)).first == "fences")
     }
 
     @Test("events that come for ever")
@@ -148,7 +148,7 @@ import Testing
     @Test("a target that never comes to rest")
     func convergence() throws {
         #expect(
-            try found(.targetIsStuck, by: SizeOracle(), Schedule([(0, .policy(.steady("ns/p0"))), (10, .recreate(pool: 0))])).first
+            try found(.targetIsStuck, by: SizeOracle(), FaultSchedule([(0, .policy(.steady("ns/p0"))), (10, .recreate(pool: 0))])).first
                 == "convergence")
     }
 }

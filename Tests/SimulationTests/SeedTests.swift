@@ -27,7 +27,7 @@ import Testing
 
     @Test("the same seed is the same run, to the byte", arguments: [3, 14, 159] as [UInt64])
     func same(seed: UInt64) throws {
-        let (first, second) = (try Simulation(Schedule(seed: seed)).run(), try Simulation(Schedule(seed: seed)).run())
+        let (first, second) = (try Simulation(FaultSchedule(seed: seed)).run(), try Simulation(FaultSchedule(seed: seed)).run())
         #expect(first.events > 20)
         #expect(first.events == second.events && first.fingerprint == second.fingerprint)
     }

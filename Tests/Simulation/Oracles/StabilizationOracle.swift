@@ -61,7 +61,7 @@ package struct StabilizationOracle: Oracle {
         let all = history.moments(
             of: decision.pool, upTo: decision.asOf, after: at.adding(seconds: -window), under: decision.policySeq)
         // What stands at the moment of the decision counts in any case.
-        return window > 0 ? all : all.suffix(1)
+        return window > 0 ? all : Array(all.suffix(1))
     }
 
     private static func ratio(_ moment: DemandHistory.Moment, _ trigger: Trigger) -> Double {

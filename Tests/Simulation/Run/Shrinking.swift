@@ -8,7 +8,7 @@ import Domain
 package struct Failure: Sendable, CustomStringConvertible {
     package var seed: UInt64
     package var outcome: Outcome
-    package var shortest: Schedule
+    package var shortest: FaultSchedule
 
     package var command: String {
         "make simulate SEED=\(seed) ONLY=\(shortest.steps.map { String($0.index) }.joined(separator: ","))"
@@ -29,14 +29,14 @@ package enum Simulate {
 
     /// Runs a seed; nil where all oracles agree.
     package static func seed(_ seed: UInt64, shrinks: Bool = true) throws -> Failure? {
-        let schedule = Schedule(seed: seed)
+        let schedule = FaultSchedule(seed: seed)
         let outcome = try Simulation(schedule).run()
         guard let oracle = outcome.violations.first?.oracle else { return nil }
         guard shrinks else { return Failure(seed: seed, outcome: outcome, shortest: schedule) }
         return try shrink(schedule, outcome, oracle)
     }
 
-    private static func shrink(_ schedule: Schedule, _ outcome: Outcome, _ oracle: String) throws -> Failure {
+    private static func shrink(_ schedule: FaultSchedule, _ outcome: Outcome, _ oracle: String) throws -> Failure {
         var best = (schedule: schedule, outcome: outcome)
         var left = tries
         var size = max(1, schedule.steps.count / 2)
@@ -46,7 +46,7 @@ package enum Simulate {
             while start < best.schedule.steps.count, left > 0 {
                 var steps = best.schedule.steps
                 steps.removeSubrange(start..<min(start + size, steps.count))
-                let candidate = Schedule(schedule, steps: steps)
+                let candidate = FaultSchedule(schedule, steps: steps)
                 left -= 1
                 let found = try Simulation(candidate).run()
                 if found.violations.first?.oracle == oracle {

@@ -14,7 +14,7 @@ import Foundation
 
 package final class Simulation: @unchecked Sendable {
     // Used by one caller, on its thread.
-    package let schedule: Schedule
+    package let schedule: FaultSchedule
     package let time = TimeTwin(start: Simulation.start)
     package let way: WayIn
     package let senders: Senders
@@ -61,7 +61,7 @@ package final class Simulation: @unchecked Sendable {
     package static let restSeconds: Int64 = 4_500
     package static let quietSeconds: Int64 = 7_200
 
-    package init(_ schedule: Schedule, plant: Plant? = nil, oracles: [any Oracle] = Oracles.all) throws {
+    package init(_ schedule: FaultSchedule, plant: Plant? = nil, oracles: [any Oracle] = Oracles.all) throws {
         self.schedule = schedule
         self.plant = plant
         self.oracles = oracles

@@ -1,5 +1,5 @@
 import ControlLoop
-import Domain
+package import Domain
 
 // What do agents do?
 //

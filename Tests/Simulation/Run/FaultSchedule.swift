@@ -8,7 +8,7 @@ package import Domain
 // is left out changes no other. A seed also says which kinds of fault it has at all: few at a time are found out faster than
 // all at once.
 
-package struct Schedule: Sendable {
+package struct FaultSchedule: Sendable {
     package let seed: UInt64
     package let steps: [Step]
     package let pools: [String]
@@ -38,11 +38,11 @@ package struct Schedule: Sendable {
 
     /// The same with some steps alone.
     package init(seed: UInt64, only indices: Set<Int>) {
-        let whole = Schedule(seed: seed)
+        let whole = FaultSchedule(seed: seed)
         self.init(whole, steps: whole.steps.filter { indices.contains($0.index) })
     }
 
-    package init(_ whole: Schedule, steps: [Step]) {
+    package init(_ whole: FaultSchedule, steps: [Step]) {
         seed = whole.seed
         pools = whole.pools
         length = whole.length
