@@ -7,6 +7,7 @@ import Synchronization
 // Which seeds find something?
 //
 //     simulate-faults --from 1 --count 1000          seeds one after another, on every core
+//     simulate-faults --from 1 --count 1000 --quick  what each finds in a line, without looking for the shortest run
 //     simulate-faults --seed 42                      one seed; says what happens where it fails
 //     simulate-faults --seed 42 --only 3,17          those steps of it alone
 //     simulate-faults --seed 42 --fingerprint        what its log comes to: the same wherever it runs
@@ -60,9 +61,10 @@ func runMany(from first: UInt64, count: Int) -> Int {
     DispatchQueue.concurrentPerform(iterations: count) { k in
         let seed = first + UInt64(k)
         do {
-            if let failure = try Simulate.seed(seed, shrinks: !CommandLine.arguments.contains("--quick")) {
+            let isQuick = CommandLine.arguments.contains("--quick")
+            if let failure = try Simulate.seed(seed, shrinks: !isQuick) {
                 failures.wrappingAdd(1, ordering: .relaxed)
-                say(failure)
+                say(isQuick ? "seed \(seed) fails: \(failure.outcome.violations[0])" : "\(failure)")
             }
         } catch {
             refused.wrappingAdd(1, ordering: .relaxed)

@@ -61,6 +61,15 @@ import Testing
             ]))
     }
 
+    @Test("a count that was refused, a policy that is taken away while workers drain, and another: the target is told the count")
+    func countNeverTold() throws {
+        _ = try run(
+            FaultSchedule([
+                (0, .setByOthers(pool: 0, count: 4)), (10, .target(pool: 0, .refuses, seconds: 60)),
+                (12, .policy(.steady("ns/p0", min: 0, max: 3))), (43, turn(0, 20_000)), (58, .removePolicy(pool: 0)),
+            ]))
+    }
+
     @Test("a target that refuses for long is told of a few times, and followed once it takes calls again")
     func refused() throws {
         let simulation = try run(
@@ -156,7 +165,7 @@ import Testing
     func lostSnapshots() throws {
         let simulation = try run(
             FaultSchedule([
-                (0, policy), (3, turn(0, 500)), (4, .store(fails: false, answerMilliseconds: 3_000, seconds: 60)), (5, turn(1, 500)),
+                (0, policy), (2, .store(fails: false, answerMilliseconds: 3_000, seconds: 60)), (3, turn(0, 500)), (5, turn(1, 500)),
                 (6, .spoilSnapshot(actor: 0, isLost: true)), (6.1, .spoilSnapshot(actor: 1, isLost: false)), (20, turn(0)), (21, turn(1)),
                 (30, kill), (35, turn(1)),
             ]))
@@ -173,12 +182,14 @@ import Testing
         #expect(simulation.store.looks >= 3)
     }
 
-    @Test("the log can't be read while somebody is to be restored: it is placed once that is known")
-    func unreadableSnapshot() throws {
-        _ = try run(
+    @Test("the log can't be read while somebody is to be restored: it is placed once that is known", arguments: [.suspended, .paused] as [Ending])
+    func unreadableSnapshot(ending: Ending) throws {
+        let simulation = try run(
             FaultSchedule([
-                (0, policy), (3, turn(0, 500)), (10, kill), (13, .disk(.readsFail, seconds: 5)), (14, turn(0, 500)), (30, turn(0, 500)),
+                (0, policy), (3, .turn(actor: 0, pool: 0, milliseconds: 500, ending: ending)), (10, kill),
+                (13, .disk(.readsFail, seconds: 40)), (14, turn(0, 500)), (15, turn(3, 500)), (80, turn(0, 500)),
             ]))
+        #expect(simulation.agents.turns.isEmpty)
     }
 
     @Test("a tenant's quota is kept, and its actors run one after the other")

@@ -248,7 +248,9 @@ final class LoopCore: @unchecked Sendable {
             guard let pool = world.poolByName[event.pool] else { return }
             release(pool)
             // An operator's word: what failed is tried again at once. Another target is told the count that stands, as no decision may follow.
-            if let rescale = rescale(pool), world.pools[pool].scaleProblem != nil || isNewTarget(rescale, pool) { send(rescale, pool) }
+            if let rescale = rescale(pool), world.pools[pool].scaleProblem != nil || isNewTarget(rescale, pool) || isElsewhere(pool) {
+                send(rescale, pool)
+            }
         case .prefetchSuggested: if let pool = world.poolByName[event.pool] { planner.prefetch(pool, held, &reservations, &outputs) }
         case .timerFired: reservations.wakesRung = .zero
         default: break
@@ -257,6 +259,11 @@ final class LoopCore: @unchecked Sendable {
 
     /// The policy names another target than the one that was told the count: that one wasn't told at all.
     private func isNewTarget(_ rescale: Rescale, _ pool: Int) -> Bool { toldTargets[pool].map { $0 != rescale.pool.target } ?? false }
+
+    /// The target was let go of, and shows another count than the one that stands: that one never reached it.
+    private func isElsewhere(_ pool: Int) -> Bool {
+        actuated[pool] == nil && world.pools[pool].observedSpec.map { $0 != world.pools[pool].desired } ?? false
+    }
 
     private func isRescale(_ pool: Int) -> Bool { world.pools[pool].lastDecision.map { $0.from != $0.to } ?? false }
 
@@ -339,7 +346,11 @@ final class LoopCore: @unchecked Sendable {
     private func consider(_ pool: Int) {
         if !actuated.isEmpty, !held.isFollowed(pool) { release(pool) }
         planner.place(pool, held, &reservations, &outputs)
-        if planner.takeUnread() { reconsiderLater() }
+        if planner.takeUnread() {
+            reservations.lookAgain(pool)
+            tellUnread()
+            reconsiderLater()
+        }
         planner.prefetch(pool, held, &reservations, &outputs)
         planner.giveUpDrains(pool, held, &reservations, &outputs)
         for worker in planner.uncordon(pool, held, &reservations) { depart(worker, .keep) }
@@ -348,6 +359,12 @@ final class LoopCore: @unchecked Sendable {
         drainDeadlines[pool] = held.drainDeadline(pool)
         prompt(PolicyKey(pool: pool))
         for shadow in world.pools[pool].shadows { prompt(PolicyKey(pool: pool, shadow: shadow.name)) }
+    }
+
+    private func tellUnread() {
+        let problem = "read what events say of snapshots: actors that have one wait"
+        observer.couldNotRead(problem)
+        log.note("the loop can't \(problem); it tries again")
     }
 
     private func prompt(_ key: PolicyKey) {

@@ -30,13 +30,7 @@ struct Planner {
             return
         }
         let (rules, usable) = (held.state.placementRules(pool), held.state.usablePools(pool))
-        _ = told.takeFailure()
         while reservations.hasRoom(in: usable), let next = nextInTurn(pool, usable, held, &reservations) {
-            // Nobody is placed as if there were nothing to restore.
-            guard !told.takeFailure() else {
-                hasUnread = true
-                break
-            }
             var actor = next.actor
             actor.aheadOnNode = actor.paused.map { reservations.pools[pool].asideCount(on: $0.node) } ?? 0
             reservations.prepare(actor, held)
@@ -60,31 +54,53 @@ struct Planner {
     }
 
     /// The first in turn, or one of those right behind it whom a slot that is free saves a restore, where there are fewer slots
-    /// than actors to have them. With how many it overtakes.
+    /// than actors to have them. With how many it overtakes. Whose snapshot can't be read is set aside: nobody is placed as if there
+    /// were nothing to restore.
     private mutating func nextInTurn(
         _ pool: Int, _ usable: [Int], _ held: borrowing StateHolder, _ reservations: inout Reservations
     ) -> (ticket: WaitingTicket, actor: WaitingActor, overtook: Int)? {
-        guard reservations.pools[pool].order.inTurnCount > reservations.freeSlots(in: usable) else {
-            return reservations.pools[pool].next().flatMap { held.state.pools[pool].queue.tickets[$0] }.map { ticket in
-                (ticket, waitingActor(ticket, pool, usable, held, &reservations), 0)
+        while true {
+            let isScarce = reservations.pools[pool].order.inTurnCount > reservations.freeSlots(in: usable)
+            let tickets: [WaitingTicket]
+            if isScarce {
+                tickets = reservations.pools[pool].firstInTurn(Placer.matchLimit).compactMap { held.state.pools[pool].queue.tickets[$0] }
+            } else {
+                guard let ticket = reservations.pools[pool].next().flatMap({ held.state.pools[pool].queue.tickets[$0] }) else { return nil }
+                let (actor, isKnown) = waitingActor(ticket, pool, usable, held, &reservations)
+                if isKnown { return (ticket, actor, 0) }
+                setAsideUnread(ticket, actor, pool, &reservations)
+                continue
             }
+            guard !tickets.isEmpty else { return nil }
+            var actors: [WaitingActor] = []
+            actors.reserveCapacity(tickets.count)
+            for ticket in tickets {
+                let (actor, isKnown) = waitingActor(ticket, pool, usable, held, &reservations)
+                if isKnown { actors.append(actor) } else { setAsideUnread(ticket, actor, pool, &reservations) }
+            }
+            guard actors.count == tickets.count else { continue }
+            let next = actors.count > 1 ? held.state.placer.nextInTurn(actors, among: reservations.slots) : 0
+            return (tickets[next], actors[next], next)
         }
-        let tickets = reservations.pools[pool].firstInTurn(Placer.matchLimit).compactMap { held.state.pools[pool].queue.tickets[$0] }
-        guard !tickets.isEmpty else { return nil }
-        let actors = tickets.map { ticket in waitingActor(ticket, pool, usable, held, &reservations) }
-        let next = actors.count > 1 ? held.state.placer.nextInTurn(actors, among: reservations.slots) : 0
-        return (tickets[next], actors[next], next)
+    }
+
+    /// It has its turn again at the next look, which is soon.
+    private mutating func setAsideUnread(_ ticket: WaitingTicket, _ actor: WaitingActor, _ pool: Int, _ reservations: inout Reservations) {
+        reservations.pools[pool].order.setAside(ticket, for: .worker(actor.eligibility))
+        hasUnread = true
     }
 
     /// Its tenant uses the slots that are reserved as well.
+    /// - Returns: `isKnown` is false where the log couldn't be read, so that it isn't known what to restore.
     private mutating func waitingActor(
         _ ticket: WaitingTicket, _ pool: Int, _ usable: [Int], _ held: borrowing StateHolder, _ reservations: inout Reservations
-    ) -> WaitingActor {
+    ) -> (actor: WaitingActor, isKnown: Bool) {
+        _ = told.takeFailure()
         var actor = held.state.waitingActor(ticket, usable: usable) { told($0) }
         // Read now, not when the slot is given.
         if actor.paused != nil, let active = held.state.active[ticket.actor] { _ = told(active.pausedSeq) }
         if actor.quota != nil { actor.quota = reservations.pools[pool].quota(of: ticket.tenant) }
-        return actor
+        return (actor, !told.takeFailure())
     }
 
     private mutating func reserve(

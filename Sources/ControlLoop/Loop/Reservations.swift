@@ -249,6 +249,9 @@ struct Reservations: Sendable {
         pools[pool].takeNews()
     }
 
+    /// Everyone in the pool is looked at again, whatever they wait for.
+    mutating func lookAgain(_ pool: Int) { pools[pool].hasNews = true }
+
     /// Whether any of these pools has a slot to give.
     mutating func hasRoom(in usable: [Int]) -> Bool { usable.contains { slots.tally(of: $0).available > 0 } }
 

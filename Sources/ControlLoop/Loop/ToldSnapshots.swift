@@ -20,11 +20,7 @@ struct ToldSnapshots {
     private var places = SlotTable<Position>()
     private var next = 0
     private var hasRead = false
-    /// Reads that failed, one after the other.
-    private var failures = 0
     private var hasFailed = false
-    /// So often a read is waited for; then what can't be read counts as not told, so that one bad page stops nobody else for ever.
-    static let triesLimit = 30
 
     init(_ log: EventLog) { bodies = log.bodies }
 
@@ -34,11 +30,9 @@ struct ToldSnapshots {
         hasRead = true
         let found: ToldSnapshot?
         do throws(LogError) { found = try bodies.read(at: position) { ToldSnapshot($0, at: $1) } ?? nil } catch {
-            failures = min(failures + 1, Self.triesLimit + 1)
-            if failures <= Self.triesLimit { hasFailed = true }
+            hasFailed = true
             return nil
         }
-        failures = 0
         keep(position, found)
         return found
     }

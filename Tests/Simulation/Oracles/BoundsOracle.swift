@@ -69,7 +69,9 @@ package struct BoundsOracle: Oracle {
                 )
             }
         } else if to >= first {
-            let least = min(clipped(from), clipped(from) - added + removed - rule.value, policy.maxReplicaCount)
+            // What is above the maximum comes down to it at once, and goes on from there.
+            let base = min(clipped(from), max(policy.maxReplicaCount, first))
+            let least = min(base, base - added + removed - rule.value)
             if to < least {
                 problems.append(
                     "\(who) removes more than \(rule.value) in \(rule.periodSeconds) s: at least \(least) after \(added) added and \(removed) removed"

@@ -21,7 +21,9 @@ package struct Ledger: Sendable {
         package var tenant = ""
         /// Its latest snapshot in object storage, and the position of what last told of it.
         package var external: (uri: String, seq: Position)?
-        /// What lies on a node while it is paused, where that has a name.
+        /// Its state lies on a node, until it runs again.
+        package var hasPausedState = false
+        /// The name of that, where it has one.
         package var pausedSnapshot: String?
         var version: Int?
 
@@ -126,10 +128,10 @@ package struct Ledger: Sendable {
         if event.kind.carriesPool { actor.pool = event.pool }
         if event.kind == .actorCreated { actor.tenant = event.string("tenant") ?? "" }
         switch event.kind {
-        case .actorRunning: actor.pausedSnapshot = nil
-        case .actorPaused: actor.pausedSnapshot = event.string("snapshot")
+        case .actorRunning: (actor.hasPausedState, actor.pausedSnapshot) = (false, nil)
+        case .actorPaused: (actor.hasPausedState, actor.pausedSnapshot) = (true, event.string("snapshot"))
         case .actorSuspended:
-            actor.pausedSnapshot = nil
+            (actor.hasPausedState, actor.pausedSnapshot) = (false, nil)
             if let uri = event.string("snapshot") { actor.external = (uri, event.seq) }
         default: break
         }
@@ -143,7 +145,7 @@ package struct Ledger: Sendable {
         if next == .waiting {
             actor.resting = rests.contains(old) ? old : .suspended
             actor.selector = event.map("selector")
-            actor.isPausedOnNode = old == .paused
+            actor.isPausedOnNode = actor.hasPausedState
         }
         if old != next || event.kind == .actorRunning { actor.since = event.at }
         actor.state = next

@@ -99,7 +99,11 @@ package struct FaultSchedule: Sendable {
         case .observe: return [.observe(pool: pool, value: below(5) == 0 ? nil : below(40))]
         case .lie:
             let kinds = EventKind.allCases.filter { !$0.isOurs && $0.subject != .service }
-            return [.lie(kind: kinds[below(kinds.count)], actor: below(actors + 2), worker: below(40), pool: pool)]
+            let (kind, actor, worker) = (kinds[below(kinds.count)], below(actors + 2), below(40))
+            // In another namespace the same name is another actor, whom no agent knows; some of those there are, too.
+            let own = actor % pools.count
+            let isElsewhere = actor < actors && pools[own].prefix { $0 != "/" } != pools[pool].prefix { $0 != "/" }
+            return [.lie(kind: kind, actor: actor, worker: worker, pool: isElsewhere ? own : pool)]
         case .again: return [.again(back: below(60))]
         case .worker:
             return [

@@ -28,8 +28,9 @@ package enum Simulate {
     private static let tries = 160
 
     /// Runs a seed; nil where all oracles agree.
-    package static func seed(_ seed: UInt64, shrinks: Bool = true) throws -> Failure? {
-        let schedule = FaultSchedule(seed: seed)
+    /// - Parameter first: that many of its steps alone.
+    package static func seed(_ seed: UInt64, first: Int? = nil, shrinks: Bool = true) throws -> Failure? {
+        let schedule = first.map { FaultSchedule(seed: seed, only: Set(0..<$0)) } ?? FaultSchedule(seed: seed)
         let outcome = try Simulation(schedule).run()
         guard let oracle = outcome.violations.first?.oracle else { return nil }
         guard shrinks else { return Failure(seed: seed, outcome: outcome, shortest: schedule) }

@@ -53,6 +53,7 @@ package final class Simulation: @unchecked Sendable {
     /// The lease is another instance's: the log takes nothing more.
     private var isDeposed = false
     private var terms = 0
+    private var lastLook: Look?
     private var eventsSinceCheckpoint = 0
     private static let checkpointEvents = 40
 
@@ -125,7 +126,24 @@ package final class Simulation: @unchecked Sendable {
     private func look() {
         guard violations.isEmpty, !isRefused else { return }
         if !time.settle() { fail("endless work", "work begets work without end at \(time.now.rfc3339)") }
+        let look = Look(
+            seq: ledger.seq, head: log?.head.seq ?? 0, isRunning: loop != nil, term: terms, isUntroubled: isUntroubled,
+            serviceWork: time.serviceWork, position: loop?.world.position ?? 0)
+        // Nothing is another than at the last look.
+        guard look != lastLook else { return }
+        lastLook = look
         for index in oracles.indices { oracles[index].settled(self) }
+    }
+
+    /// All that what is looked at hangs on.
+    private struct Look: Hashable {
+        var seq: Position
+        var head: Position
+        var isRunning: Bool
+        var term: Int
+        var isUntroubled: Bool
+        var serviceWork: Int
+        var position: Position
     }
 
     private func comeToRest() {
@@ -418,6 +436,8 @@ package final class Simulation: @unchecked Sendable {
             time.set(byMicroseconds: seconds * 1_000_000)
             trouble(seconds: 1)
         case .moveFile(let seconds):
+            // Where nobody has it open, a start without it is refused, and rightly so.
+            guard log != nil else { return }
             trouble(seconds: seconds + 5)
             let (file, aside) = (path, path + "-aside")
             try? FileManager.default.moveItem(atPath: file, toPath: aside)
@@ -475,7 +495,8 @@ package final class Simulation: @unchecked Sendable {
 
     /// Whatever an event of that kind can say about them.
     private func lie(_ kind: EventKind, _ actor: Int, _ worker: Int, _ pool: String) {
-        let names = ledger.workers.keys.sorted()
+        func namespace(_ pool: String) -> Substring { pool.prefix { $0 != "/" } }
+        let names = ledger.workers.filter { namespace($0.value.pool) == namespace(pool) }.keys.sorted()
         let worker = worker < names.count ? names[worker] : "nobody-\(worker)"
         let source = "/liars/\(actor % 3)"
         switch kind.subject {
@@ -509,6 +530,10 @@ package final class Simulation: @unchecked Sendable {
         (store.fails, store.answerMilliseconds) = (false, 50)
         way.heal()
         disk.set(nil)
+        // Whoever has the lease in the end has a higher fence than all before.
+        if targets.values.contains(where: { $0.fence > fence }) {
+            restart(Restart(end: .stopped, checkpoints: .kept, downMilliseconds: 0))
+        }
         if log == nil { start() }
         isHealed = true
         trouble(seconds: 60)

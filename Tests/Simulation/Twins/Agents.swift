@@ -135,6 +135,13 @@ package final class Agents: @unchecked Sendable {
         for (actor, standing) in ledger.actors.sorted(by: { $0.key < $1.key }) {
             let isAsking = turns[actor] != nil
             switch standing.state {
+            case .waiting where isAsking && standing.isPausedOnNode && standing.since.adding(seconds: 600) < time.now:
+                // Its node has no worker for it, and nobody else has its state: it is saved elsewhere, and asked for anew (`look`).
+                let uri = "s3://snapshots/\(actor)/saved"
+                wrote(uri, 1_000_000)
+                senders.send(.actorWithdrawn, actor, from: source(actor))
+                senders.send(
+                    .actorSuspended, actor, from: source(actor), #"{"worker":"none","snapshot":"\#(uri)","bytes":1000000}"#)
             case .waiting where !isAsking, .placed where !isAsking: senders.send(.actorWithdrawn, actor, from: source(actor))
             case .running where !isAsking, .idle where !isAsking:
                 senders.send(.actorSuspended, actor, from: source(actor), #"{"worker":"\#(standing.worker ?? "none")"}"#)
