@@ -31,7 +31,8 @@ import Testing
         "a count that is past all bounds ends nothing, now or at the next start",
         arguments: [Int64.max, Int64.max / 3, Int64(-1)] as [Int64])
     func poisoned(count: Int64) throws {
-        _ = try run(FaultSchedule([(0, policy), (5, turn(0)), (6, .poison(pool: 0, count: count)), (20, turn(1)), (30, kill), (40, turn(2))]))
+        _ = try run(
+            FaultSchedule([(0, policy), (5, turn(0)), (6, .poison(pool: 0, count: count)), (20, turn(1)), (30, kill), (40, turn(2))]))
     }
 
     @Test("the clock is set ahead and back: cooldowns end, placements go on", arguments: [3_600, -3_600] as [Int64])
@@ -93,7 +94,8 @@ import Testing
     @Test("the disk is full, fails, or can't be read", arguments: [.full, .writesFail, .syncsFail, .readsFail] as [DiskFault])
     func disk(fault: DiskFault) throws {
         _ = try run(
-            FaultSchedule([(0, policy), (4, turn(0)), (5, .disk(fault, seconds: 8)), (6, turn(1)), (7, turn(2)), (30, kill), (35, turn(3))]))
+            FaultSchedule([(0, policy), (4, turn(0)), (5, .disk(fault, seconds: 8)), (6, turn(1)), (7, turn(2)), (30, kill), (35, turn(3))])
+        )
     }
 
     @Test("the power goes at any write", arguments: 0...25)
@@ -110,7 +112,8 @@ import Testing
     func lyingDisk() throws {
         let cut = Action.restart(Restart(end: .powerCut, checkpoints: .kept, downMilliseconds: 100))
         _ = try run(
-            FaultSchedule([(0, policy), (4, turn(0)), (5, .disk(.lies, seconds: 60)), (6, turn(1)), (7, turn(2)), (20, cut), (30, turn(3))]))
+            FaultSchedule([(0, policy), (4, turn(0)), (5, .disk(.lies, seconds: 60)), (6, turn(1)), (7, turn(2)), (20, cut), (30, turn(3))])
+        )
     }
 
     @Test("the log's file is moved away and back")
@@ -182,7 +185,9 @@ import Testing
         #expect(simulation.store.looks >= 3)
     }
 
-    @Test("the log can't be read while somebody is to be restored: it is placed once that is known", arguments: [.suspended, .paused] as [Ending])
+    @Test(
+        "the log can't be read while somebody is to be restored: it is placed once that is known",
+        arguments: [.suspended, .paused] as [Ending])
     func unreadableSnapshot(ending: Ending) throws {
         let simulation = try run(
             FaultSchedule([

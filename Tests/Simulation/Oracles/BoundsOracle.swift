@@ -22,8 +22,10 @@ package struct BoundsOracle: Oracle {
             for problem in problems(event, ledger) { fail(run, problem) }
             guard let from = event.integer("from"), let to = event.integer("to"), from != to else { continue }
             // Nothing follows a recommendation.
-            guard ledger.pools[event.pool]?.policy?.mode == .auto, max(from, to) < 1_000_000 else { continue }
-            changes[event.pool, default: []].append(Change(at: event.at, from: from, to: to))
+            guard ledger.pools[event.pool]?.policy?.mode == .auto else { continue }
+            // Counts of a poisoned log count like any other, as far as sums go.
+            let most = 1 << 40
+            changes[event.pool, default: []].append(Change(at: event.at, from: min(from, most), to: min(to, most)))
         }
     }
 

@@ -34,7 +34,8 @@ package struct CooldownOracle: Oracle {
             of: decision.pool, upTo: decision.asOf, after: at.adding(seconds: -seconds), under: decision.policySeq)
         if let moment = recent.last(where: isActive) {
             let end = moment.until.map { "until \($0.rfc3339)" } ?? "still"
-            return fail(run, "\(decision.who) rests at \(at.rfc3339); \(moment.demand) actors were there \(end), less than \(seconds) s ago")
+            return fail(
+                run, "\(decision.who) rests at \(at.rfc3339); \(moment.demand) actors were there \(end), less than \(seconds) s ago")
         }
         let initial = decision.policy.initialCooldownPeriodSeconds
         guard !others.contains(decision.pool), !history.everything(of: decision.pool, upTo: decision.asOf).contains(where: isActive),
