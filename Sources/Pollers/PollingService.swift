@@ -1,7 +1,7 @@
 package import Autoscaling
 package import Domain
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 import Foundation
 import HTTPAsking
 import Machine

@@ -1,4 +1,4 @@
-package import Autoscaling
+import Autoscaling
 
 // How does a call leave the loop, and how does its answer come back?
 //

@@ -1,6 +1,6 @@
 package import HTTPTransport
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 
 // How does the server live under service-lifecycle?
 //

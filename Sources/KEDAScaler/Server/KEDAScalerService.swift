@@ -3,7 +3,7 @@ import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import HTTPTransport
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 
 // How does the scaler live under service-lifecycle?
 //

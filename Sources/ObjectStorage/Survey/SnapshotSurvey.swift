@@ -1,6 +1,6 @@
 package import Domain
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 import Foundation
 import Synchronization
 import Machine

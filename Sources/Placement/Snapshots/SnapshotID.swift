@@ -1,5 +1,5 @@
 import Domain
-package import Basics
+import Basics
 
 // Which snapshot is meant?
 //
