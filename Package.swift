@@ -113,7 +113,7 @@ let package = Package(
         .target(
             name: "ControlLoop",
             dependencies: [
-                "Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State",
+                "Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views",
                 combine,
             ],
             swiftSettings: strict),
@@ -123,18 +123,18 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Replay",
-            dependencies: ["Domain", "EventLog", "State", "ControlLoop"],
+            dependencies: ["Domain", "EventLog", "State"],
             swiftSettings: strict),
 
         // Floor 3: what would have been, on a trace or on a log that was recorded.
         .target(
             name: "Simulation",
-            dependencies: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay"],
+            dependencies: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Replay"],
             resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
             swiftSettings: strict),
 
         // What serves HTTP: connections, exchanges, limits, certificates that are read again. Who answers is on floor 3.
-        .target(name: "HTTPTransport", dependencies: ["Domain", "SmallFiles", log] + nio, swiftSettings: strict),
+        .target(name: "HTTPTransport", dependencies: ["Domain", "Machine", log] + nio, swiftSettings: strict),
 
         // What clients of other servers share: deadlines, and what to say of a connection that failed.
         .target(
@@ -149,7 +149,7 @@ let package = Package(
         .target(
             name: "HTTPService",
             dependencies: [
-                "Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies",
+                "Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views", "Policies",
                 "HTTPTransport", log, metrics, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
@@ -157,7 +157,7 @@ let package = Package(
         .target(
             name: "ExternalMetrics",
             dependencies: [
-                "Basics", "Machine", "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, metrics, lifecycle,
+                "Basics", "Machine", "Domain", "Autoscaling", "Views", "HTTPTransport", log, metrics, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
@@ -169,7 +169,7 @@ let package = Package(
         .target(
             name: "KEDAScaler",
             dependencies: [
-                "Basics", "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, lifecycle,
+                "Basics", "Domain", "Autoscaling", "Views", "HTTPTransport", log, lifecycle,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOCertificateReloading", package: "swift-nio-extras"),
             ] + grpc,
@@ -178,7 +178,7 @@ let package = Package(
         .target(
             name: "LocalWorkers",
             dependencies: [
-                "Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", log,
+                "Basics", "Machine", "Domain", "Autoscaling", "EventLog", "ControlLoop", log,
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             swiftSettings: strict),
@@ -196,7 +196,7 @@ let package = Package(
         .target(
             name: "Pollers",
             dependencies: [
-                "Basics", "Machine", "Domain", "HTTPAsking", "SmallFiles", "Autoscaling", log, lifecycle,
+                "Basics", "Machine", "Domain", "HTTPAsking", "Autoscaling", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -216,7 +216,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Telemetry",
-            dependencies: ["Machine", "Domain", "SmallFiles", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
+            dependencies: ["Machine", "Domain", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict),
 
         // What a person reads on a terminal, a script reads as JSON, and a command that failed says.
@@ -239,7 +239,7 @@ let package = Package(
         .target(
             name: "Inspection",
             dependencies: [
-                "Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay", "Simulation", "HTTPService",
+                "Basics", "Domain", "Autoscaling", "EventLog", "State", "Views", "Replay", "Simulation", "HTTPService",
                 "ServiceClient", "Output", log,
             ],
             swiftSettings: strict),
@@ -248,7 +248,7 @@ let package = Package(
         .target(
             name: "Demo",
             dependencies: [
-                "Basics", "Domain", "Machine", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection", log,
+                "Basics", "Domain", "Machine", "Views", "Simulation", "Telemetry", "Output", "Assembly", "Inspection", log,
             ],
             swiftSettings: strict),
         .target(
@@ -264,7 +264,7 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "Basics", "Domain", "Machine", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay", "Simulation",
+                "Basics", "Domain", "Machine", "Autoscaling", "EventLog", "State", "Views", "Policies", "Replay", "Simulation",
                 "ServiceClient", "WorkerAgent",
                 "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -290,7 +290,7 @@ let package = Package(
         .testTarget(
             name: "ControlLoopTests",
             dependencies: [
-                "Basics", "TestSupport", "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay",
+                "Basics", "TestSupport", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views", "ControlLoop", "Replay",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             resources: [.copy("Fixtures")],
@@ -310,25 +310,27 @@ let package = Package(
             ], swiftSettings: strict),
         .testTarget(
             name: "KEDAScalerTests",
-            dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "KEDAScaler", log, lifecycle] + grpc, swiftSettings: strict),
+            dependencies: ["Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "KEDAScaler", log, lifecycle] + grpc,
+            swiftSettings: strict),
         .testTarget(
             name: "WorkerAgentTests", dependencies: ["TestSupport", "Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
         .testTarget(
             name: "HTTPServiceTests",
             dependencies: [
-                "Basics", "TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPTransport",
+                "Basics", "TestSupport", "Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "HTTPService", "HTTPTransport",
                 "HTTPTestSupport", "ServiceClient", "Benchmarks", log, metrics, lifecycle,
             ] + nio, swiftSettings: strict),
         .testTarget(
             name: "HTTPTransportTests",
             dependencies: [
-                "TestSupport", "HTTPTestSupport", "Domain", "EventLog", "ControlLoop", "HTTPTransport", "HTTPService", "ExternalMetrics",
+                "TestSupport", "HTTPTestSupport", "Domain", "EventLog", "Views", "ControlLoop", "HTTPTransport", "HTTPService",
+                "ExternalMetrics",
                 log, .product(name: "NIOEmbedded", package: "swift-nio"),
             ] + nio, swiftSettings: strict),
         .testTarget(
             name: "ExternalMetricsTests",
             dependencies: [
-                "Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPTransport", log,
+                "Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "Views", "ExternalMetrics", "HTTPTransport", log,
             ] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ServiceClientTests", dependencies: ["Domain", "ServiceClient", "Benchmarks", log] + nio, swiftSettings: strict),
@@ -336,7 +338,7 @@ let package = Package(
             name: "greenroomTests",
             dependencies: [
                 "TestSupport", "greenroom", "Machine", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain",
-                "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes",
+                "Autoscaling", "EventLog", "Views", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes",
                 "KubernetesTwin", "Pollers", "ObjectStorage", log, .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
@@ -351,14 +353,14 @@ let package = Package(
         .testTarget(
             name: "PeersTests",
             dependencies: [
-                "TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Simulation", "HTTPService", "HTTPTestSupport",
+                "TestSupport", "Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "Simulation", "HTTPService", "HTTPTestSupport",
                 "KEDAScaler", log,
             ], swiftSettings: strict),
         // What several test targets need: awaited conditions, a clock moved by hand, programs of the machine.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         // Clients of every wire, some of them rude, and what a server needs to run without a loop.
         .target(
-            name: "HTTPTestSupport", dependencies: ["Domain", "Autoscaling", "ControlLoop"] + nio, path: "Tests/HTTPTestSupport",
+            name: "HTTPTestSupport", dependencies: ["Domain", "Autoscaling", "Views"] + nio, path: "Tests/HTTPTestSupport",
             swiftSettings: strict),
         // An API server in memory, over real TLS sockets: what tests of the whole service start too.
         .target(
@@ -369,7 +371,7 @@ let package = Package(
         .testTarget(
             name: "KubernetesTests",
             dependencies: [
-                "Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log,
+                "Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "Views", "ControlLoop", "Kubernetes", "KubernetesTwin", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),

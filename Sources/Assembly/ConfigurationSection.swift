@@ -2,6 +2,7 @@ import Autoscaling
 import Basics
 import HTTPService
 import Output
+import YAML
 import Yams
 
 // What does one mapping of the configuration say?
@@ -24,7 +25,7 @@ struct ConfigurationSection {
         } catch {
             throw Fault(.usage, "\(file) is not YAML: \(error)", do: "correct it at the place named")
         }
-        guard let root, root.mapping?.isEmpty != true, root.scalar?.string != "" else { return }
+        guard let root else { return }
         guard let mapping = root.mapping else {
             throw Fault(.usage, "\(file) must be a mapping of fields", do: "write `field: value` lines")
         }

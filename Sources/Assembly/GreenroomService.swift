@@ -2,6 +2,7 @@ package import Logging
 package import UnixSignals
 import Autoscaling
 import ControlLoop
+import Views
 import Domain
 import EventLog
 import Foundation

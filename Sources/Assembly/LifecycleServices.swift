@@ -1,5 +1,6 @@
 import Autoscaling
 import ControlLoop
+import Views
 import LocalWorkers
 import Logging
 import ServiceLifecycle

@@ -53,7 +53,7 @@ actor LogSnapshotWants: SnapshotWanting {
     private func takeIn(_ batch: CommittedBatch) {
         for event in batch.events where event.kind == .actorRequested || event.kind == .actorSuspended {
             guard queued.count < Self.queueLimit else { return }
-            if event.kind == .actorSuspended, batch.withBody(of: event, { SnapshotTold($0) })?.bytes != nil { continue }
+            if event.kind == .actorSuspended, batch.withBody(of: event, { SnapshotRecord($0) })?.bytes != nil { continue }
             if queued.insert(event.subject).inserted { waiting.append(event.subject) }
         }
     }
@@ -89,7 +89,7 @@ actor LogSnapshotWants: SnapshotWanting {
 }
 
 /// What one event says of a snapshot.
-private struct SnapshotTold {
+private struct SnapshotRecord {
     var uri = ""
     /// nil where it told none. 0 is what agents write that don't know it.
     var bytes: Int64?

@@ -9,7 +9,6 @@ import KEDAScaler
 import Output
 import Pollers
 import ServiceClient
-import Yams
 
 // What does `serve` run with?
 //

@@ -1,7 +1,7 @@
 package import Output
 import Autoscaling
 import ControlLoop
-import Domain
+package import Domain
 import EventLog
 import Foundation
 import State

@@ -1,7 +1,7 @@
 package import Output
 package import ServiceClient
 import Basics
-import Domain
+package import Domain
 import Inspection
 import NIOCore
 

@@ -1,3 +1,4 @@
+package import Domain
 package import Output
 import EventLog
 import Foundation

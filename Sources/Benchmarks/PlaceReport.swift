@@ -1,5 +1,5 @@
 package import Output
-import Domain
+package import Domain
 
 // What did placing cost, at each size?
 

@@ -1,6 +1,6 @@
 package import Output
 import ControlLoop
-import Domain
+package import Domain
 import EventLog
 import Foundation
 import Replay

@@ -1,5 +1,5 @@
 import ArgumentParser
-import ControlLoop
+import Views
 import Domain
 import EventLog
 import Foundation

@@ -1,5 +1,5 @@
 package import Domain
-package import Output
+import Output
 
 // What does one line of the log say?
 //

@@ -1,6 +1,6 @@
 package import Domain
 package import EventLog
-import ControlLoop
+import Views
 import Foundation
 import Output
 import Replay

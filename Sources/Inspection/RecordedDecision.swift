@@ -1,6 +1,6 @@
 package import Autoscaling
 package import Output
-import Domain
+package import Domain
 
 // What does a `scale.decided` event say was decided, and why?
 //

@@ -1,4 +1,4 @@
-package import ControlLoop
+package import Views
 package import Domain
 import Output
 

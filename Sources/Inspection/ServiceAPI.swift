@@ -1,6 +1,6 @@
 package import Output
 import Basics
-import Domain
+package import Domain
 
 // What do the commands need of a running service?
 //

@@ -1,4 +1,4 @@
-package import ControlLoop
+package import Views
 import Domain
 
 // Where does a command see the state of pools, workers and actors?

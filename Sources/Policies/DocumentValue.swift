@@ -1,5 +1,6 @@
 internal import Autoscaling
 import Basics
+internal import YAML
 internal import Yams
 
 // What does a node of a policy document say, as the type its field has?
@@ -73,12 +74,7 @@ struct DocumentValue {
     var isNull: Bool { scalar == .null }
 
     var integer: Int? {
-        guard case .number(let number)? = scalar else { return wrong("must be a whole number") }
-        let digits = number.drop { $0 == "-" || $0 == "+" }
-        if number.hasPrefix("+") || digits.utf8.contains(where: { $0 &- UInt8(ascii: "0") > 9 }) { return wrong("must be a whole number") }
-        if digits.count > 1, digits.first == "0" { return wrong("must be a whole number without leading zeros") }
-        guard let integer = Int(number) else { return wrong("must be a whole number that fits 64 bits") }
-        return integer
+        scalar?.integer ?? wrong(scalar?.integerProblem ?? "must be a whole number")
     }
 
     var flag: Bool? {
@@ -148,15 +144,5 @@ struct DocumentValue {
         }
         problems.report(path, "\(message), and is \(found)")
         return nil
-    }
-}
-
-extension Node {
-    var place: Place? { mark.map { Place(line: $0.line, column: $0.column) } }
-
-    /// `---` with nothing after it.
-    var isEmptyDocument: Bool {
-        guard case .scalar(let scalar) = self else { return false }
-        return scalar.style == .plain && scalar.string.isEmpty
     }
 }

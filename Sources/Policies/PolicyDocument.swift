@@ -1,6 +1,7 @@
 internal import Autoscaling
 import Basics
 internal import Domain
+internal import YAML
 internal import Yams
 
 // Which policy does this document describe?

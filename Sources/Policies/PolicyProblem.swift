@@ -1,3 +1,5 @@
+internal import YAML
+
 // What is wrong with a policy document, and where?
 //
 // Everything that is wrong comes out at once, in the order of the text, each with the place to look at and what to do there.

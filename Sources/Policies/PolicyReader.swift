@@ -1,5 +1,6 @@
 package import Autoscaling
 package import Domain
+internal import YAML
 internal import Yams
 
 // Which policies does this text hold?
@@ -16,7 +17,7 @@ package enum PolicyReader {
     package static func policies(from text: String, source: String, now: LogTime) throws(PolicyError) -> [Policy] {
         if let problem = TextGuard.problem(in: Array(text.utf8)) { throw PolicyError(source: source, problems: [problem]) }
         var reading = Reading(now: now)
-        reading.readAll(ByteOrderMark.removed(from: text))
+        reading.readAll(text)
         guard reading.problems.isEmpty else { throw PolicyError(source: source, problems: reading.problems) }
         return reading.policies
     }

@@ -1,6 +1,5 @@
 package import Domain
 package import EventLog
-import ControlLoop
 import State
 
 // Was every recorded decision the one that follows from the log?

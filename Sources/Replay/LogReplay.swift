@@ -1,6 +1,5 @@
 package import Domain
 package import EventLog
-import ControlLoop
 
 // Does a stretch of the log, run again, come out as it did?
 //

@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Does a target end up with what was decided last, whatever comes late or fails?
@@ -87,7 +88,7 @@ extension ActuationTests {
     }
 
     @Test func `one that was removed isn't asked back, and one that can't come back is removed all the same`() {
-        let target = TargetTimeline(refusedRecalls: ["b"])
+        let target = TargetTimeline(refusedUncordons: ["b"])
         target.actuation.remove("a")
         target.actuation.drain("next")
         target.settle()
@@ -310,11 +311,11 @@ private final class TargetTimeline {
     var resizeFaults, drainFaults: [ActuationFault]
     private var failures: Int
     private var isUnderWay = false
-    private let refusedRemovals, refusedRecalls: Set<String>
+    private let refusedRemovals, refusedUncordons: Set<String>
     private let foreign: Int?
 
     init(
-        failures: Int = 0, refusedRemovals: Set<String> = [], refusedRecalls: Set<String> = [], foreign: Int? = nil,
+        failures: Int = 0, refusedRemovals: Set<String> = [], refusedUncordons: Set<String> = [], foreign: Int? = nil,
         resizes: [ActuationFault] = [],
         drains: [ActuationFault] = []
     ) {
@@ -323,7 +324,7 @@ private final class TargetTimeline {
         drainFaults = drains
         self.failures = failures
         self.refusedRemovals = refusedRemovals
-        self.refusedRecalls = refusedRecalls
+        self.refusedUncordons = refusedUncordons
         self.foreign = foreign
     }
 
@@ -407,7 +408,7 @@ private final class TargetTimeline {
             if let foreign { return .failure(.changedByOthers(found: foreign)) }
             return resizeFaults.isEmpty ? .success(true) : .failure(resizeFaults.removeFirst())
         case .drain: return drainFaults.isEmpty ? .success(true) : .failure(drainFaults.removeFirst())
-        case .cancelDrain(let worker): return .success(!refusedRecalls.contains(worker))
+        case .cancelDrain(let worker): return .success(!refusedUncordons.contains(worker))
         case .remove(let worker): return refusedRemovals.contains(worker) ? .failure(.holdsActor(worker: worker)) : .success(true)
         }
     }

@@ -7,6 +7,7 @@ import TestSupport
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import EventLog
 
 // The way from a decision to a call and back, on virtual time: the production loop and its actuation, and a target that answers
@@ -84,7 +85,7 @@ import Testing
         #expect(stage.target.calls == ["resize 1 of p", "resize 1 of p"], "whether the target heard it isn't known")
         stage.target.answer(.failure(.unreachable("too late")))
         stage.settle()
-        stage.scheduler.advance(seconds: 3_600)
+        stage.scheduler.advance(seconds: 100)
         #expect(stage.target.calls.count == 2)
         #expect(try stage.events(.scaleFailed).isEmpty)
         stage.target.answer(.success(true))

@@ -6,6 +6,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Does a decision keep the rules that it was made under?

@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 
 // Where does a pool begin whose target has a count already?
 

@@ -7,6 +7,7 @@ import Synchronization
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 @testable import EventLog
 

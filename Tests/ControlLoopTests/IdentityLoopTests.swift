@@ -5,6 +5,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // An actor, and a worker, is a name within a namespace; a worker whose name comes again with another uid is another one.

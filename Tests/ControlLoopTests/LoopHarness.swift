@@ -5,6 +5,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 @testable import EventLog
 
@@ -36,7 +37,7 @@ final class LoopHarness: @unchecked Sendable {
     var refusesRecalls = false
     /// Like every target, it has an end: the rest isn't made.
     private static let mostWorkers = 1_000
-    var answersRecalls = true
+    var answersUncordons = true
     /// As a target that asks before it takes: what was removed though it was busy, by the log.
     var isBusyOracle = false
     private(set) var removedBusy: [String] = []

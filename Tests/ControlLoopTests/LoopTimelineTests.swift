@@ -4,6 +4,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // From an event to a placement and back to rest, step by step on virtual time.

@@ -4,6 +4,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Where actors are placed by the live loop, from what, and why they wait where they aren't.

@@ -6,6 +6,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Whatever happened before it, a restart changes nothing: the index of workers, the nodes' caches and the queues come back

@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // What does a pool say of its target and of workers that don't come, and does that end with its cause?

@@ -4,6 +4,7 @@ import Synchronization
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Who watches a pool hears of each change in the commit that makes it.

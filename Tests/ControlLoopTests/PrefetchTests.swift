@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Which node is told to fetch which snapshot, and when? Snapshots are 1.2 GB: 3 s at the assumed 400 MB/s, and 5 s of margin.

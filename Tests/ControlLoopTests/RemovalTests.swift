@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // When is a target told to take a worker's place away?
@@ -34,7 +35,7 @@ import Testing
         let loop = try LoopHarness()
         try drained(loop)
         loop.ignoresRemovals = true
-        loop.refusesRecalls = true
+        loop.refusesUncordons = true
         loop.advance(60)
         let worker = try #require(loop.removals.first)
         loop.send(.actorRunning, "late", #"{"worker":"\#(worker)","pool":"ns/p"}"#)

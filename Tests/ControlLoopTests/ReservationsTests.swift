@@ -6,6 +6,7 @@ import Placement
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // What is reserved ends with its event, whatever came in between.

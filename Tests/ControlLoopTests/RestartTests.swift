@@ -4,6 +4,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // A restart forgets nothing: same world, same next decision, from the log alone or from a checkpoint.

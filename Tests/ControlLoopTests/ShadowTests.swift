@@ -5,6 +5,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Policies beside the live one: same events, decisions of their own, nothing that follows them.

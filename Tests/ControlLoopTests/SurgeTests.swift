@@ -4,6 +4,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // The surge buffer in the live loop: it learns from the log's own demand and worker starts, and a restart forgets nothing.

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import HTTPService
 
 // Everything the HTTP service rests on, asked of the loop itself and of the twin that stands for it in this target's tests.

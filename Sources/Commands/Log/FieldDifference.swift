@@ -1,3 +1,4 @@
+import Domain
 import Output
 
 // In which fields do two pieces of JSON differ?

@@ -182,7 +182,7 @@ struct Actuation: Sendable {
         self.pool = pool
         appliedCount = nil
         wantedSeq = 0
-        refuseRecalls()
+        refuseUncordons()
     }
 
     /// Nothing is begun any more.
@@ -362,7 +362,7 @@ struct Actuation: Sendable {
             refusedRemovals += removals
             drains = []
             removals = []
-            refuseRecalls()
+            refuseUncordons()
         }
         let attempt = trouble.map { $0.attempts + 1 } ?? 1
         outcomes.append(

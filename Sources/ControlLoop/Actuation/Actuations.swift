@@ -1,6 +1,7 @@
 import Autoscaling
 import Domain
 import EventLog
+import Machine
 
 // Who carries out what targets shall do?
 //
@@ -35,6 +36,8 @@ final class Actuations: @unchecked Sendable {
         /// It is to be looked at soon.
         var isAwake = false
         var alarm: ScheduledWork?
+        /// When the call under way must have been answered.
+        var deadline: ScheduledWork?
     }
 
     init(

@@ -1,4 +1,5 @@
 import Autoscaling
+import Machine
 
 // How does a call leave the loop, and how does its answer come back?
 //
@@ -39,14 +40,21 @@ package protocol ActuatorPort: Sendable {
 
 /// The service's actuators, by the kind of target that each serves.
 struct Actuators: ActuatorPort {
-    var byKind: [String: any Actuator]
+    let byKind: [String: any Actuator]
     /// Serves every other kind; nil where there is none.
-    var others: (any Actuator)?
+    let others: (any Actuator)?
+    /// The last call of each pool.
+    private let calls = Locked<[String: Task<Void, Never>]>([:])
+
+    init(byKind: [String: any Actuator], others: (any Actuator)?) {
+        self.byKind = byKind
+        self.others = others
+    }
 
     func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void) {
         let kind = call.pool.target.kind
         let actuator = byKind[kind] ?? others ?? MissingActuator(kind: kind)
-        Task {
+        let task = Task {
             do throws(ActuationFault) {
                 done(.success(try await actuator.carryOut(call)))
             } catch {

@@ -1,7 +1,9 @@
 package import Autoscaling
 import Domain
 import EventLog
+import Machine
 import State
+package import Views
 
 // Commands end as events. They are answered once those are durable and folded.
 
@@ -165,16 +167,16 @@ extension ControlLoop {
     /// it stops. However it ends, it holds no place any more.
     private func waitForPlacement(of actor: String, until: LogTime) async throws(ControlFault) -> Bool {
         let key = waitKeys.wrappingAdd(1, ordering: .relaxed).newValue
-        let isOver = Mark()
+        let isOver = Latch()
         let refusal = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 scheduler.perform { [core] in
-                    core.beginWait(key, for: actor, until: until, unless: { isOver.isSet }) { continuation.resume(returning: $0) }
+                    core.beginWait(key, for: actor, until: until, unless: { isOver.isOpen }) { continuation.resume(returning: $0) }
                 }
             }
         } onCancel: {
-            // Either the wait begins later and sees the mark, or it began and is ended.
-            isOver.set()
+            // Either the wait begins later and sees the latch, or it began and is ended.
+            isOver.open()
             scheduler.perform { [core] in core.endWait(key) }
         }
         if case .full? = refusal { throw .overloaded(retryAfterSeconds: 1) }

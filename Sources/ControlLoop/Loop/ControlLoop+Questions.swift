@@ -1,5 +1,6 @@
 package import Domain
 import State
+package import Views
 
 // What is there? Answers from folded state, each at one position of the log.
 

@@ -2,6 +2,7 @@ import Domain
 package import EventLog
 import State
 import Synchronization
+package import Views
 
 // The loop as a service: it starts from the log, follows it, and answers.
 //

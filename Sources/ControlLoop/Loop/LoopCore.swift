@@ -6,6 +6,7 @@ import Dispatch
 @preconcurrency import GreenroomOpenCombine
 import State
 import Synchronization
+import Views
 
 // How does a commit become a decision?
 //
@@ -329,7 +330,7 @@ final class LoopCore: @unchecked Sendable {
             let isEmpty = reservations.isIdle(worker, held)
             guard isEmpty != reservations.isRemovalSent(worker) else { continue }
             reservations.setRemovalSent(isEmpty, worker, held)
-            if isEmpty { depart(worker, .remove) }
+            if isEmpty { order(worker, .remove) }
         }
     }
 

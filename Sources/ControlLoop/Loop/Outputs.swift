@@ -79,6 +79,15 @@ struct Outputs {
         body.closeObject()
     }
 
+    /// A duration by its name and by its older one.
+    private static func seconds(_ name: String, older: String, _ microseconds: Int64, to body: inout JSONWriter) {
+        let text = seconds(microseconds: microseconds)
+        body.key(older)
+        body.raw(text.utf8)
+        body.key(name)
+        body.raw(text.utf8)
+    }
+
     mutating func drain(_ worker: WorkerRecord, reason: String) {
         var body = JSONWriter()
         body.openObject()

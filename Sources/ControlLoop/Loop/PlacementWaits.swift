@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // Who waits for a placement, and until when?

@@ -18,7 +18,7 @@ extension Planner {
         guard held.state.pools[pool].placing.prefetches else { return }
         let room = min(Self.suggestionsPerLook, Self.suggestionsPerPool - held.state.pools[pool].placing.suggested.count)
         let made = room > 0 ? prefetchWaiting(pool, room, held, &reservations, &out) : 0
-        if !reservations.wakes.isEmpty { prefetchForetold(pool, Self.suggestionsPerLook - made, held, &reservations, &out) }
+        if !reservations.wakes.isEmpty { prefetchPredicted(pool, Self.suggestionsPerLook - made, held, &reservations, &out) }
     }
 
     private mutating func prefetchWaiting(
@@ -46,7 +46,7 @@ extension Planner {
         return made
     }
 
-    private mutating func prefetchForetold(
+    private mutating func prefetchPredicted(
         _ pool: Int, _ room: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs
     ) {
         let rules = held.state.placementRules(pool)

@@ -89,12 +89,12 @@ extension Outputs {
         body.openObject()
         body.member("node", node)
         body.member("slots", worker.slots)
-        body.member("reason", Self.whyKept(pool, at: now))
+        body.member("reason", Self.whyUncordoned(pool, at: now))
         body.closeObject()
         append(.workerReady, id: "kept-\(worker.readySeq)", subject: text(of: worker.name), pool: pool.text, body: body.bytes)
     }
 
-    private static func whyKept(_ pool: PoolState, at now: LogTime) -> String {
+    private static func whyUncordoned(_ pool: PoolState, at now: LogTime) -> String {
         if !pool.isFollowed { return "its drain was taken back: the target is left alone" }
         return pool.drains.isPaused(at: now) ? "its drain was given up" : "its drain was taken back: \(pool.desired) wanted"
     }

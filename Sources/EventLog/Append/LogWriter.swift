@@ -8,6 +8,7 @@
 // then: growing pauses, and a probe when nobody appends. What is committed must be in the file at the log's path, or nobody
 // is told that it is. Once a second the thread looks at what no append brings about (`tend`).
 
+import Basics
 import Domain
 import GRDB
 import Synchronization
@@ -222,7 +223,6 @@ final class LogWriter: Sendable {
 
     private func failed(_ error: any Error) -> AppendError {
         let trouble = LogError(wrapping: error, operation: "append to", path: catalog.path)
-        let limits = configuration.limits
         status.withLock { status in
             status.pause = status.pause == 0 ? limits.retryFirstMicroseconds : min(status.pause * 2, limits.retryLastMicroseconds)
             status.retryAt = MeasuringClock.microseconds() + status.pause

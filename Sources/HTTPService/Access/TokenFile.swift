@@ -1,4 +1,4 @@
-import SmallFiles
+import Machine
 import Synchronization
 
 #if canImport(Glibc)

@@ -1,4 +1,4 @@
-package import ControlLoop
+package import Views
 package import Domain
 package import EventLog
 import Policies

@@ -1,5 +1,5 @@
 package import Autoscaling
-package import ControlLoop
+package import Views
 package import Domain
 
 // What does the HTTP service speak for?

@@ -1,5 +1,5 @@
 package import NIOSSL
-import SmallFiles
+import Machine
 
 // Which files make up a TLS server's identity, and what do they hold now?
 //

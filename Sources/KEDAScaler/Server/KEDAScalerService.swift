@@ -1,4 +1,4 @@
-package import ControlLoop
+package import Views
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import HTTPTransport

@@ -1,5 +1,6 @@
 package import Autoscaling
 package import ControlLoop
+import Views
 package import Domain
 import Synchronization
 

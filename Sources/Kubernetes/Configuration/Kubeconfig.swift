@@ -1,4 +1,5 @@
 import Foundation
+import YAML
 import Yams
 
 // What does a kubeconfig say of the server, and of us?

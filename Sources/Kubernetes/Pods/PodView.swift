@@ -1,3 +1,5 @@
+import Domain
+
 // What matters of a pod to us?
 //
 // Read from the pod as the API server gives it; the rest is nobody's business here. One view serves both sides: workers from

@@ -1,3 +1,5 @@
+import Domain
+
 // What is written on a pod that shall go, and taken off one that shall stay?
 //
 // Merge patches of a pod's metadata; nil where it is so already. The deletion cost that somebody else gave is kept aside and

@@ -1,4 +1,5 @@
 package import Autoscaling
+internal import YAML
 
 // What became of another autoscaler's manifest, and what did not come along?
 //

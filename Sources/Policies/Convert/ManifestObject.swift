@@ -1,4 +1,5 @@
 internal import Autoscaling
+internal import YAML
 internal import Yams
 
 // Which fields does an object of somebody else's manifest have, and which of them has nobody looked at?

@@ -1,5 +1,6 @@
 import Autoscaling
 package import Domain
+internal import YAML
 internal import Yams
 
 // Which policies do these KEDA ScaledObjects and HorizontalPodAutoscalers amount to?
@@ -15,7 +16,7 @@ package enum PolicyConverter {
         }
         if let problem = TextGuard.problem(in: bytes) { throw PolicyError(source: source, problems: [problem]) }
         var conversion = Converting(now: now)
-        conversion.readAll(ByteOrderMark.removed(from: text))
+        conversion.readAll(text)
         if conversion.conversions.isEmpty, conversion.problems.isEmpty { conversion.refuseForNothing() }
         guard conversion.problems.isEmpty else { throw PolicyError(source: source, problems: conversion.problems) }
         return conversion.conversions

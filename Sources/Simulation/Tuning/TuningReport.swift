@@ -38,7 +38,6 @@ package struct TuningFigures: Hashable, Sendable {
         for (name, value) in [("mean", meanSeconds), ("p50", p50Seconds), ("p95", p95Seconds), ("p99", p99Seconds), ("max", maxSeconds)] {
             json.member(name, value)
         }
-        json.closeObject()
         json.member("costRatio", costRatio)
         json.member("killed", killed)
         json.member("flaps", flaps)

@@ -2,7 +2,6 @@ package import Domain
 package import EventLog
 package import Replay
 import Autoscaling
-import ControlLoop
 import State
 
 // Which turns, starts and counts does a stretch of the log hold, pool by pool?

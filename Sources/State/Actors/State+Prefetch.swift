@@ -7,8 +7,8 @@ import Placement
 // Those of a pool whose policy has prefetch on: who has begun to wait, and who will wake soon. All of it is for suggestions
 // alone: no placement and no decision about a count looks at it.
 
-/// Why a schedule foretells no wake.
-package enum UnforetoldWake: Error, Hashable {
+/// Why a schedule predicts no wake.
+package enum UnpredictedWake: Error, Hashable {
     case notCron(ScheduleError)
     /// Neither UTC nor a zone whose changes of offset the log carries.
     case unknownZone
@@ -51,7 +51,7 @@ extension State {
     }
 
     /// A schedule's zone is UTC, or one that a schedule of the pool's policy has, as the log carries that one's changes.
-    package func nextWake(_ entry: WakeForecasts.Entry, in pool: Int, after time: LogTime) throws(UnforetoldWake) -> LogTime? {
+    package func nextWake(_ entry: WakeForecasts.Entry, in pool: Int, after time: LogTime) throws(UnpredictedWake) -> LogTime? {
         guard entry.hasSchedule else {
             guard let gap = entry.steadyGapMicroseconds else { return nil }
             let wakeAt = entry.lastWake.adding(microseconds: gap)

@@ -1,4 +1,4 @@
-import ControlLoop
+import Views
 import Domain
 import Testing
 
@@ -62,7 +62,7 @@ import Testing
         #expect(bodies[0] == bodies[2])
         let event = try #require(try JSONValue(bodies[0]).elements?.first)
         #expect(event["subject"] == .string("ann"))
-        #expect(event["data"]?["expectedMillis"] == .number("1000"))
+        #expect(event["data"]["expectedMillis"] == .number("1000"))
         #expect(event["type"] == .string("dev.greenroom.actor.requested"))
     }
 

@@ -2,7 +2,7 @@ import Autoscaling
 import Domain
 import State
 
-// When is an actor predicted to wake, and if no node will be told before: why not?
+// When is an actor predicted to wake, and if no node gets a suggestion before: why not?
 //
 // An `actor.created` is taken whatever its schedule says: the log is append-only, and nothing but suggestions looks at it.
 // So this is where a schedule that can't be read shows. Part of a single actor's view alone: lists do without.
@@ -35,7 +35,7 @@ extension State {
         } else {
             view.everySeconds = Double(entry.gapMicroseconds) / 1e6
         }
-        do throws(UnforetoldWake) {
+        do throws(UnpredictedWake) {
             let next = try nextWake(entry, in: Int(actors[index].pool), after: now)
             view.at = next?.rfc3339
             view.problem = next == nil ? "no further wake is predicted" : untold(index)
@@ -45,15 +45,17 @@ extension State {
         return view
     }
 
-    /// Why nobody is told of a predicted wake.
+    /// Why no node gets a suggestion before a predicted wake.
     private func untold(_ index: Int) -> String? {
         let actor = actors[index]
         let pool = pools[Int(actor.pool)]
-        if !pool.placing.prefetches { return "no node is told: the policy of pool \(pool.text) doesn't say placement.prefetch: true" }
-        return actor.snapshotSeq == 0 ? "no node is told: it has no snapshot in object storage yet" : nil
+        if !pool.placing.prefetches {
+            return "no node gets a suggestion: the policy of pool \(pool.text) doesn't say placement.prefetch: true"
+        }
+        return actor.snapshotSeq == 0 ? "no node gets a suggestion: it has no snapshot in object storage yet" : nil
     }
 
-    private func sentence(_ why: UnforetoldWake, _ view: WakeView, pool: Int) -> String {
+    private func sentence(_ why: UnpredictedWake, _ view: WakeView, pool: Int) -> String {
         switch why {
         case .notCron(let mistake):
             return "schedule \"\(view.schedule ?? "")\" is not a cron expression: \(mistake); no wake is predicted"

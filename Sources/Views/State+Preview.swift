@@ -1,14 +1,14 @@
-import Autoscaling
-import Domain
-import EventLog
-import Placement
-import State
+package import Autoscaling
+package import Domain
+package import EventLog
+package import Placement
+package import State
 
 // What would be decided, and where does an actor stand?
 
 extension State {
     /// The decision `policy` leads to on the state as it is. Nothing changes.
-    func preview(_ policy: Policy, at now: LogTime, asOf: Position, names: NameDictionary) -> DecisionView {
+    package func preview(_ policy: Policy, at now: LogTime, asOf: Position, names: NameDictionary) -> DecisionView {
         var pool = find(pool: policy.pool, names: names).map { pools[$0] } ?? PoolState(name: .none, text: policy.pool, at: now)
         if pool.applied(policy.shadow)?.written != policy {
             pool.apply(AppliedPolicy(policy: policy, canonicalJSON: [], digest: "", seq: asOf, at: now))
@@ -24,14 +24,14 @@ extension State {
             reason: decision.text, json: String(decoding: record.body, as: UTF8.self))
     }
 
-    struct PlacementStanding {
-        var answer: PlacementAnswer?
+    package struct PlacementStanding {
+        package var answer: PlacementAnswer?
         /// Waits no longer: placed, running, or not asking at all.
-        var isSettled: Bool { if case .waiting? = answer { false } else { true } }
+        package var isSettled: Bool { if case .waiting? = answer { false } else { true } }
     }
 
     /// The pool where an actor waits or is resident, if that is another than `pool`.
-    func otherPool(of actor: String, than pool: String, _ names: NameDictionary) -> String? {
+    package func otherPool(of actor: String, than pool: String, _ names: NameDictionary) -> String? {
         guard let index = self.actor(named: actor, names), actors[index].state == .waiting || actors[index].state.isResident,
             actors[index].pool >= 0
         else { return nil }
@@ -41,7 +41,7 @@ extension State {
 
     /// Where an actor stands that asked for a worker; no answer where it doesn't ask.
     /// - Parameter slots: the workers with what is reserved on them; nil where nothing is.
-    func placement(of actor: String, log: EventLog, among slots: WorkerIndex? = nil) -> PlacementStanding {
+    package func placement(of actor: String, log: EventLog, among slots: WorkerIndex? = nil) -> PlacementStanding {
         guard let index = self.actor(named: actor, log.names) else { return PlacementStanding() }
         let record = actors[index]
         if record.state.isResident, record.worker >= 0 { return PlacementStanding(answer: placed(index, log)) }
@@ -75,7 +75,7 @@ extension State {
     func question(of index: Int, log: EventLog) -> (WaitingActor, PlacementRules)? {
         let record = actors[index]
         guard record.state == .waiting, let ticket = pools[Int(record.pool)].queue[record.stateSeq] else { return nil }
-        let actor = waitingActor(ticket, ahead: ahead(of: ticket, in: Int(record.pool))) { log.toldSnapshot(at: $0) }
+        let actor = waitingActor(ticket, ahead: ahead(of: ticket, in: Int(record.pool))) { log.recordedSnapshot(at: $0) }
         return (actor, placementRules(Int(record.pool)))
     }
 
@@ -94,7 +94,7 @@ extension State {
         return .placed(
             worker: workerName(Int(actor.worker), seenFrom: namespace(ofActor: index), log.names), node: labels.text(of: worker.node),
             ip: worker.ip.isNone ? nil : labels.text(of: worker.ip),
-            tier: actor.tier, restoreFrom: told > 0 ? log.toldSnapshot(at: told)?.uri : nil,
+            tier: actor.tier, restoreFrom: told > 0 ? log.recordedSnapshot(at: told)?.uri : nil,
             waitedSeconds: Double(actor.waitedMillis) / 1_000, seq: actor.stateSeq)
     }
 }

@@ -1,6 +1,6 @@
 package import Autoscaling
 package import Domain
-import State
+package import State
 
 // What do autoscalers outside read of all pools?
 //
@@ -60,14 +60,8 @@ package struct ObservedMetric: Hashable, Sendable {
     }
 }
 
-extension ControlLoop {
-    package func metricReadings() async -> MetricReadings {
-        await ask { [scheduler] core in core.world.metricReadings(at: scheduler.now) }
-    }
-}
-
 extension State {
-    func metricReadings(at now: LogTime) -> MetricReadings {
+    package func metricReadings(at now: LogTime) -> MetricReadings {
         var readings = MetricReadings()
         readings.pools.reserveCapacity(pools.count)
         for pool in pools {

@@ -1,8 +1,8 @@
 package import Autoscaling
 package import Domain
-import State
+package import State
 
-// How does one policy stand: what is in effect, what was decided last, what stands in the way?
+// How does one policy stand: what is in effect, what was decided last, what is wrong?
 //
 // Of a pool's own policy or of a shadow, all of it at one position of the log. It is what the status of a policy's object in
 // a cluster is made of; `PoolView` has the same counts and conditions for tables.
@@ -45,7 +45,7 @@ package struct PolicyStatusView: Hashable, Sendable {
 }
 
 extension State {
-    func policyStatus(named name: String) -> PolicyStatusView? {
+    package func policyStatus(named name: String) -> PolicyStatusView? {
         guard let key = policyKey(named: name), let applied = pools[key.pool].applied(key.shadow) else { return nil }
         let pool = pools[key.pool]
         let shadow = key.shadow.flatMap { pool.shadowIndex($0) }.map { pool.shadows[$0] }

@@ -1,8 +1,8 @@
 package import Autoscaling
 package import Domain
-import EventLog
+package import EventLog
 
-// What may the outside ask of the loop?
+// What can the outside ask for, and what can it change?
 //
 // `ControlPlane` is the loop as its neighbours above see it: the HTTP service, the command line, and their tests, which
 // bring a twin. Questions are answered from folded state on the loop's own scheduler, so an answer is the state at one
@@ -41,9 +41,9 @@ package protocol ControlPlane: Sendable {
     /// - Parameter by: who says so; nil where nobody has a name.
     func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView
 
-    /// Asks for a worker and waits for one, at most `waitSeconds`: 0 to `PlacementRequest.longestWaitSeconds`, or `.invalid`. The wait
-    /// ends sooner where the actor is withdrawn or deleted (`.conflict`), where the caller's task is cancelled, and where the loop
-    /// stops; the actor then still waits, as it does when the time is up.
+    /// Asks for a worker and waits for one, at most `waitSeconds`: 0 to `PlacementRequest.longestWaitSeconds`, or `.invalid`. The
+    /// wait ends sooner if the actor is withdrawn or deleted (`.conflict`), if the caller's task is cancelled, and if the loop
+    /// stops. The actor then still waits, as it does when the time is up.
     func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer
     func withdraw(_ actor: String) async throws(ControlFault)
     /// Where a waiting actor would be placed and why, or why it waits; nil for one that doesn't wait.
@@ -73,7 +73,7 @@ package enum ControlFault: Error, Hashable, Sendable {
 
 extension ControlFault {
     /// A command ended in an append that was refused.
-    init(_ error: AppendError) {
+    package init(_ error: AppendError) {
         switch error {
         case .overloaded(let seconds): self = .overloaded(retryAfterSeconds: seconds)
         case .invalid(_, let problem): self = .invalid(field: "event", problem: problem)
@@ -124,6 +124,13 @@ package struct PlacementRequest: Hashable, Sendable {
         self.expectedMillis = expectedMillis
     }
 
+    /// - Throws: `.invalid` for a wait that no `ControlPlane` takes.
+    package static func check(waitSeconds: Double) throws(ControlFault) {
+        guard waitSeconds >= 0, waitSeconds <= longestWaitSeconds else {
+            throw .invalid(
+                field: "waitSeconds", problem: "must be seconds, 0 to \(Int(longestWaitSeconds)): ask again where that is too short")
+        }
+    }
 }
 
 package enum PlacementAnswer: Hashable, Sendable {

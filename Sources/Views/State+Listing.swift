@@ -1,20 +1,20 @@
 package import Domain
-import EventLog
-import State
+package import EventLog
+package import State
 
 // Which pools, workers and actors are there, in which order, and which page of them?
 //
 // Pools and workers are listed by name; actors in the order in which they became known, since there may be millions.
 
 extension State {
-    func poolViews(names: some NameReading, at now: LogTime) -> [PoolView] {
+    package func poolViews(names: some NameReading, at now: LogTime) -> [PoolView] {
         pools.indices.sorted { pools[$0].text < pools[$1].text }.map { poolView($0, names: names, at: now) }
     }
 
-    func find(pool: String, names: some NameFinding) -> Int? { names.find(pool).flatMap { poolByName[$0] } }
+    package func find(pool: String, names: some NameFinding) -> Int? { names.find(pool).flatMap { poolByName[$0] } }
 
     /// Of no pool, nothing; of none named, all.
-    func workerViews(poolNamed name: String?, after: String?, limit: Int, names: some NameReading & NameFinding, at now: LogTime)
+    package func workerViews(poolNamed name: String?, after: String?, limit: Int, names: some NameReading & NameFinding, at now: LogTime)
         -> [WorkerView]
     {
         guard let name else { return workerViews(pool: nil, after: after, limit: limit, names: names, at: now) }
@@ -22,19 +22,19 @@ extension State {
     }
 
     /// The only one of that name; nil where there is none, or several.
-    func workerView(named name: String, names: some NameReading & NameFinding, at now: LogTime) -> WorkerView? {
+    package func workerView(named name: String, names: some NameReading & NameFinding, at now: LogTime) -> WorkerView? {
         worker(named: name, names).map { workerView($0, names: names, at: now) }
     }
 
-    func workerViews(named name: String, names: some NameReading & NameFinding, at now: LogTime) -> [WorkerView] {
+    package func workerViews(named name: String, names: some NameReading & NameFinding, at now: LogTime) -> [WorkerView] {
         workers(named: name, names).map { workerView($0, names: names, at: now) }
     }
 
-    func actorViews(named name: String, log: EventLog, at now: LogTime) -> [ActorView] {
+    package func actorViews(named name: String, log: EventLog, at now: LogTime) -> [ActorView] {
         actors(named: name, log.names).map { wholeActorView($0, log: log, at: now) }
     }
 
-    func actorViews(
+    package func actorViews(
         poolNamed name: String?, status: ActorState?, afterNamed after: String?, limit: Int, names: some NameReading & NameFinding,
         at now: LogTime
     ) -> [ActorView] {
@@ -44,22 +44,24 @@ extension State {
             ?? []
     }
 
-    func actorView(named name: String, log: EventLog, at now: LogTime) -> ActorView? {
+    package func actorView(named name: String, log: EventLog, at now: LogTime) -> ActorView? {
         actor(named: name, log.names).map { wholeActorView($0, log: log, at: now) }
     }
 
     private func wholeActorView(_ index: Int, log: EventLog, at now: LogTime) -> ActorView {
         var view = actorView(index, names: log.names, at: now)
         let told = active[index]?.paused == nil ? actors[index].snapshotSeq : active[index]?.pausedSeq ?? 0
-        if told > 0 { view.snapshot = log.toldSnapshot(at: told)?.uri }
+        if told > 0 { view.snapshot = log.recordedSnapshot(at: told)?.uri }
         view.wake = wakeView(of: index, at: now)
         return view
     }
 
     /// Pools' own policies, each before its shadows.
-    var policiesInEffect: [AppliedPolicy] { pools.flatMap { pool in (pool.policy.map { [$0] } ?? []) + pool.shadows.map(\.applied) } }
+    package var policiesInEffect: [AppliedPolicy] {
+        pools.flatMap { pool in (pool.policy.map { [$0] } ?? []) + pool.shadows.map(\.applied) }
+    }
 
-    func policyViews() -> [PolicyView] {
+    package func policyViews() -> [PolicyView] {
         var views: [PolicyView] = []
         for (index, pool) in pools.enumerated() {
             if let view = policyView(PolicyKey(pool: index)) { views.append(view) }
@@ -68,10 +70,10 @@ extension State {
         return views.sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
     }
 
-    func policyView(named name: String) -> PolicyView? { policyKey(named: name).flatMap { policyView($0) } }
+    package func policyView(named name: String) -> PolicyView? { policyKey(named: name).flatMap { policyView($0) } }
 
     /// The policy of that name: a pool's own, or a shadow.
-    func policyKey(named name: String) -> PolicyKey? {
+    package func policyKey(named name: String) -> PolicyKey? {
         if let index = pools.firstIndex(where: { $0.policy != nil && $0.text == name }) { return PolicyKey(pool: index) }
         for (index, pool) in pools.enumerated() {
             if let shadow = pool.shadows.first(where: { $0.applied.policy.name == name }) {
@@ -82,7 +84,7 @@ extension State {
     }
 
     /// In order of name, then of namespace. `after` is a name, or `NAMESPACE/NAME` of one of several.
-    func workerViews(pool: Int?, after: String?, limit: Int, names: some NameReading, at now: LogTime) -> [WorkerView] {
+    package func workerViews(pool: Int?, after: String?, limit: Int, names: some NameReading, at now: LogTime) -> [WorkerView] {
         let indices = pool.map { pools[$0].members } ?? workers.indices
         let named = indices.map { index -> (index: Int, name: String, namespace: String) in
             let namespace = namespace(ofWorker: index)
@@ -96,7 +98,9 @@ extension State {
         return page.prefix(limit).map { workerView($0.index, names: names, at: now) }
     }
 
-    func actorViews(pool: Int?, status: ActorState?, after: Int?, limit: Int, names: some NameReading, at now: LogTime) -> [ActorView] {
+    package func actorViews(pool: Int?, status: ActorState?, after: Int?, limit: Int, names: some NameReading, at now: LogTime)
+        -> [ActorView]
+    {
         var views: [ActorView] = []
         var index = after.map { $0 + 1 } ?? 0
         while index < actors.capacity, views.count < limit {
@@ -113,21 +117,21 @@ extension State {
 
 extension State {
     /// All known by a name: `NAMESPACE/NAME` is one at most, a bare name may be one of each namespace.
-    func actors(named name: String, _ names: some NameReading & NameFinding) -> [Int] {
+    package func actors(named name: String, _ names: some NameReading & NameFinding) -> [Int] {
         numbers(named: name, names, find: { actors.find($0) }, namespace: { namespace(ofActor: $0) })
     }
 
-    func workers(named name: String, _ names: some NameReading & NameFinding) -> [Int] {
+    package func workers(named name: String, _ names: some NameReading & NameFinding) -> [Int] {
         numbers(named: name, names, find: { workers.find($0) }, namespace: { namespace(ofWorker: $0) })
     }
 
     /// The only one.
-    func actor(named name: String, _ names: some NameReading & NameFinding) -> Int? {
+    package func actor(named name: String, _ names: some NameReading & NameFinding) -> Int? {
         let found = actors(named: name, names)
         return found.count == 1 ? found[0] : nil
     }
 
-    func worker(named name: String, _ names: some NameReading & NameFinding) -> Int? {
+    package func worker(named name: String, _ names: some NameReading & NameFinding) -> Int? {
         let found = workers(named: name, names)
         return found.count == 1 ? found[0] : nil
     }

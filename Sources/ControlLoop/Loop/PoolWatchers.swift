@@ -1,52 +1,27 @@
 import Domain
 import State
+package import Views
 
-// Who hears of a pool's change, and when?
+// Which watchers get a pool's change?
 //
-// A watcher is told how its pool stands when the watch begins, and again at each commit that makes its summary another one:
-// in the commit's own fold, before anything is concluded from it. Told on the loop's scheduler, in the order of commits; a
-// watcher must return at once, so it hands on and keeps no queue that could grow.
-
-package protocol PoolWatching: Sendable {
-    /// Every pool's name, in no order.
-    func poolNames() async -> [String]
-    /// How the pool stands; nil where there is none of that name.
-    func summary(of pool: String) async -> PoolSummary?
-    /// Calls `changed` with the pool's summary as it is, then with each that differs from the last, until the watch is
-    /// cancelled or let go of.
-    ///
-    /// - Parameter mayComeLater: whether a pool that isn't there yet is waited for; `changed` then hears of it once it is.
-    func watch(pool: String, mayComeLater: Bool, _ changed: @escaping @Sendable (PoolSummary) -> Void) async throws(ControlFault)
-        -> PoolWatch
-}
-
-/// A watch lasts until it is cancelled, at the latest when nobody holds it any more.
-package final class PoolWatch: Sendable {
-    private let once: Once
-
-    package init(onCancel: @escaping @Sendable () -> Void) { once = Once(onCancel) }
-
-    deinit { once.run() }
-
-    package func cancel() { once.run() }
-}
+// Watchers by pool, for `PoolWatching`. They are called on the loop's scheduler, in the fold of the commit that changed the pool.
 
 extension ControlLoop: PoolWatching {
-    package func poolNames() async -> [String] { await ask { $0.world.pools.map(\.text) } }
+    package func poolNames() async -> [String] { await ask { $0.state.pools.map(\.text) } }
 
     package func summary(of pool: String) async -> PoolSummary? {
-        await ask { core in core.world.find(pool: pool, names: core.log.names).map { core.world.pools[$0].summary } }
+        await ask { core in core.state.find(pool: pool, names: core.log.names).map { core.state.pools[$0].summary } }
     }
 
     package func watch(
         pool: String, mayComeLater: Bool = false, _ changed: @escaping @Sendable (PoolSummary) -> Void
     ) async throws(ControlFault) -> PoolWatch {
         let begun = await ask { [limit = configuration.limits.poolWatchers] core -> Result<PoolWatchers.Key, ControlFault> in
-            let index = core.world.find(pool: pool, names: core.log.names)
+            let index = core.state.find(pool: pool, names: core.log.names)
             guard index != nil || mayComeLater else { return .failure(.notFound(what: "pool", name: pool)) }
             guard core.watchers.count < limit else { return .failure(.overloaded(retryAfterSeconds: 1)) }
             guard let index else { return .success(core.watchers.add(changed, ofComing: pool)) }
-            return .success(core.watchers.add(changed, of: index, as: core.world.pools[index].summary))
+            return .success(core.watchers.add(changed, of: index, as: core.state.pools[index].summary))
         }
         let key = try begun.get()
         return PoolWatch { [core, scheduler] in scheduler.perform { core.watchers.remove(key) } }
@@ -108,16 +83,16 @@ struct PoolWatchers {
     }
 
     /// Tells the watchers of these pools, each where its pool's summary is another one than it was told last.
-    mutating func tell(_ pools: [Int], of world: State) {
+    mutating func tell(_ pools: [Int], of state: State) {
         if !coming.isEmpty {
             for pool in pools {
-                guard let those = coming.removeValue(forKey: world.pools[pool].text) else { continue }
+                guard let those = coming.removeValue(forKey: state.pools[pool].text) else { continue }
                 for watcher in those { spots[watcher.id] = .pool(pool) }
                 byPool[pool, default: []] += those
             }
         }
         for pool in pools where byPool[pool] != nil {
-            let summary = world.pools[pool].summary
+            let summary = state.pools[pool].summary
             for index in byPool[pool]?.indices ?? 0..<0 { tell(summary, pool, index) }
         }
     }

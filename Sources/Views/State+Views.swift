@@ -1,7 +1,7 @@
+package import Domain
+package import State
 import Autoscaling
-import Domain
 import Placement
-import State
 
 // How does the state look from outside?
 
@@ -31,13 +31,13 @@ extension FailedStarts {
 
 extension State {
     /// Targets that didn't do as they were told last, of pools that have a policy, by the pool's name.
-    var targetProblems: [LoopHealth.UnreachableTarget] {
+    package var targetProblems: [LoopHealth.UnreachableTarget] {
         pools.lazy.filter { $0.policy != nil }.compactMap { pool in pool.scaleProblem.map { .init(pool: pool.text, problem: $0) } }.sorted {
             $0.pool < $1.pool
         }
     }
 
-    func poolView(_ index: Int, names: some NameReading, at now: LogTime) -> PoolView {
+    package func poolView(_ index: Int, names: some NameReading, at now: LogTime) -> PoolView {
         let pool = pools[index]
         let (namespace, name) = Self.split(pool.text)
         let policy = pool.policy?.policy
@@ -74,7 +74,7 @@ extension State {
             decisionSeq: pool.lastDecision?.seq, nextDeadline: nil, ageSeconds: max(0, now.seconds(since: pool.createdAt)))
     }
 
-    func workerView(_ index: Int, names: some NameReading, at now: LogTime) -> WorkerView {
+    package func workerView(_ index: Int, names: some NameReading, at now: LogTime) -> WorkerView {
         let worker = workers[index]
         let (namespace, name) = Self.split(pools[Int(worker.pool)].text)
         return WorkerView(
@@ -86,7 +86,7 @@ extension State {
             ageSeconds: max(0, now.seconds(since: worker.createdAt)))
     }
 
-    func actorView(_ index: Int, names: some NameReading, at now: LogTime) -> ActorView {
+    package func actorView(_ index: Int, names: some NameReading, at now: LogTime) -> ActorView {
         let actor = actors[index]
         let (namespace, pool) = actor.pool >= 0 ? Self.split(pools[Int(actor.pool)].text) : ("", "")
         let worker = actor.worker >= 0 ? workers[Int(actor.worker)] : nil
@@ -102,25 +102,25 @@ extension State {
     }
 
     /// Its name within its namespace, and that before it where it isn't `namespace`.
-    func actorName(_ index: Int, seenFrom namespace: String, _ names: some NameReading) -> String {
+    package func actorName(_ index: Int, seenFrom namespace: String, _ names: some NameReading) -> String {
         let text = names.text(of: actors[index].name)
         let own = self.namespace(ofActor: index)
         let bare = QualifiedName.bare(text, in: own)
         return own.isEmpty || own == namespace ? bare : QualifiedName.join(own, bare)
     }
 
-    func workerName(_ index: Int, seenFrom namespace: String, _ names: some NameReading) -> String {
+    package func workerName(_ index: Int, seenFrom namespace: String, _ names: some NameReading) -> String {
         let own = self.namespace(ofWorker: index)
         let bare = QualifiedName.bare(names.text(of: workers[index].name), in: own)
         return own == namespace ? bare : QualifiedName.join(own, bare)
     }
 
     /// Empty where it is in no pool.
-    func namespace(ofActor index: Int) -> String { actors[index].pool < 0 ? "" : namespace(ofPool: Int(actors[index].pool)) }
-    func namespace(ofWorker index: Int) -> String { namespace(ofPool: Int(workers[index].pool)) }
-    func namespace(ofPool index: Int) -> String { QualifiedName.namespace(ofPool: pools[index].text) }
+    package func namespace(ofActor index: Int) -> String { actors[index].pool < 0 ? "" : namespace(ofPool: Int(actors[index].pool)) }
+    package func namespace(ofWorker index: Int) -> String { namespace(ofPool: Int(workers[index].pool)) }
+    package func namespace(ofPool index: Int) -> String { QualifiedName.namespace(ofPool: pools[index].text) }
 
-    func policyView(_ key: PolicyKey) -> PolicyView? {
+    package func policyView(_ key: PolicyKey) -> PolicyView? {
         guard let applied = pools[key.pool].applied(key.shadow) else { return nil }
         let (namespace, name) = Self.split(pools[key.pool].text)
         return PolicyView(
@@ -141,7 +141,7 @@ extension State {
     }
 
     /// `NAMESPACE/NAME`; a name without a slash is in namespace `default`.
-    static func split(_ pool: String) -> (namespace: String, name: String) {
+    package static func split(_ pool: String) -> (namespace: String, name: String) {
         guard let slash = pool.firstIndex(of: "/") else { return ("default", pool) }
         return (String(pool[..<slash]), String(pool[pool.index(after: slash)...]))
     }

@@ -1,7 +1,7 @@
 package import Domain
-import State
+package import State
 
-// How does a pool stand, for those who must hear of it at once?
+// How does a pool stand, for those who must know at once?
 //
 // A `PoolSummary` is what outside scalers act on, flat and cheap enough to be made at every commit. It is taken from folded
 // state, so it is the state at one position of the log. Everything else about a pool is in `PoolView`.
@@ -40,7 +40,7 @@ package struct PoolSummary: Hashable, Sendable {
 }
 
 extension PoolState {
-    var summary: PoolSummary {
+    package var summary: PoolSummary {
         let policy = policy.map { applied in
             PoolSummary.Policy(
                 seq: applied.seq, slotsPerWorker: applied.policy.slotsPerWorker, isActive: evaluation?.isActive ?? false,
@@ -50,5 +50,5 @@ extension PoolState {
     }
 
     /// The workers its policy wants: what the target was told, or, where nothing follows decisions, what the last one recommends.
-    var wanted: Int { policy?.mode == .recommend ? lastDecision?.to ?? desired : desired }
+    package var wanted: Int { policy?.mode == .recommend ? lastDecision?.to ?? desired : desired }
 }

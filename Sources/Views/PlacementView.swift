@@ -1,12 +1,12 @@
 package import Domain
-import EventLog
-import Placement
-import State
+package import EventLog
+package import Placement
+package import State
 
 // Why does an actor go there, and why not elsewhere?
 //
-// A waiting actor's question as it stands at one position of the log, put to the placer once more: what it answers, and
-// what each tier has to offer. Of a placed actor the same is told of the position that its placement looked at.
+// A waiting actor's question as it stands at one position of the log, put to the placer once more: what it answers, and what each
+// tier has to offer. For a placed actor it shows the same as of the position that its placement looked at.
 
 package struct PlacementView: Codable, Hashable, Sendable {
     package var actor: String
@@ -49,7 +49,7 @@ package struct PlacementView: Codable, Hashable, Sendable {
 
 extension State {
     /// nil where the actor isn't known or doesn't wait.
-    func placementView(of name: String, log: EventLog, at now: LogTime, among slots: WorkerIndex? = nil) -> PlacementView? {
+    package func placementView(of name: String, log: EventLog, at now: LogTime, among slots: WorkerIndex? = nil) -> PlacementView? {
         let slots = slots ?? placer.workers
         guard let index = self.actor(named: name, log.names), let (actor, rules) = question(of: index, log: log) else { return nil }
         let record = actors[index]
