@@ -27,7 +27,7 @@ struct ActorExplanation: Sendable {
             if let placed {
                 members.append(
                     .init(
-                        key: "placed", value: .object([.init(key: "seq", value: .number(String(placed.seq)))] + (placed.data.members ?? []))
+                        key: "placed", value: .object([.init(key: "seq", value: .number(String(placed.seq)))] + placed.data.fields)
                     ))
             }
             if let placement { members.append(.init(key: "placement", value: try JSONValue(encoding: placement))) }
@@ -53,7 +53,7 @@ struct ActorExplanation: Sendable {
     private var headline: String {
         let pool = "\(actor.namespace)/\(actor.pool)"
         if let placed {
-            let worker = placed.data["worker"]?.string ?? "a worker that the log doesn't name"
+            let worker = placed.data["worker"].string ?? "a worker that the log doesn't name"
             guard let present = actor.worker else { return "actor \(actor.id) of \(pool): \(actor.status), last placed on \(worker)" }
             return "actor \(actor.id) of \(pool): on \(present), \(actor.status)"
         }
@@ -70,16 +70,16 @@ struct ActorExplanation: Sendable {
         var lines = [
             "tier \(placed.data["tier"]?.string ?? "unknown"), a restore of \(placed.data["score"]?.plainText ?? "unknown") s was expected"
         ]
-        if let moved = placed.data["moved"]?.string {
+        if let moved = placed.data["moved"].string {
             lines.append(
-                "it was paused on \(placed.data["pausedOn"]?.string ?? "another node") and moved (\(moved)): what it did since its external snapshot is lost"
+                "it was paused on \(placed.data["pausedOn"].string ?? "another node") and moved (\(moved)): what it did since its external snapshot is lost"
             )
         }
-        if let pool = placed.data["spilledTo"]?.string { lines.append("its own pool had no room: the worker is of \(pool)") }
-        if let overtook = placed.data["overtook"]?.integer {
+        if let pool = placed.data["spilledTo"].string { lines.append("its own pool had no room: the worker is of \(pool)") }
+        if let overtook = placed.data["overtook"].integer {
             lines.append("it went before \(overtook) who asked earlier: the slot saved it a restore, and them less")
         }
-        if let detail = placement?.detail, placement?.worker != nil, placed.data["moved"] == nil { lines.append(detail) }
+        if let detail = placement?.detail, placement?.worker != nil, placed.data["moved"].isNull { lines.append(detail) }
         return lines
     }
 
@@ -123,7 +123,7 @@ extension ActorExplanation {
         else {
             return ActorExplanation(actor: actor, now: now)
         }
-        let asOf = placed.data["asOf"]?.integer ?? placed.seq - 1
+        let asOf = placed.data["asOf"].integer ?? placed.seq - 1
         let placement = try await state(.position(asOf)).placement(id)
         return ActorExplanation(actor: actor, placed: placed, placement: placement, now: now)
     }

@@ -153,7 +153,9 @@ struct Explanation: Sendable {
             if let pause { json = json.setting("pause", try JSONValue(encoding: pause)) }
             if let failing { json = json.setting("workersFailing", try JSONValue(encoding: failing)) }
             if let seconds = pool?.logTimeAheadSeconds { json = json.setting("logTimeAheadSeconds", try JSONValue(encoding: seconds)) }
-            guard let foreign, let members = json.members, case .object(var change) = try JSONValue(encoding: foreign) else { return json }
+            guard let foreign, case .object(let members) = json, case .object(var change) = try JSONValue(encoding: foreign) else {
+                return json
+            }
             if let text = pool?.foreignChange { change.append(.init(key: "text", value: .string(text))) }
             return .object(members + [.init(key: "foreignChange", value: .object(change))])
         }
@@ -205,7 +207,7 @@ struct Explanation: Sendable {
 
     /// `demand.resident  5`: objects within objects as dotted names.
     private static func flattened(_ value: JSONValue, prefix: String) -> [(name: String, value: String)] {
-        guard let members = value.members else { return prefix.isEmpty ? [] : [(prefix, value.plainText)] }
+        guard case .object(let members) = value else { return prefix.isEmpty ? [] : [(prefix, value.plainText ?? "null")] }
         return members.flatMap { flattened($0.value, prefix: prefix.isEmpty ? $0.key : "\(prefix).\($0.key)") }
     }
 }

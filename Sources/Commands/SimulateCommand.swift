@@ -63,7 +63,7 @@ struct SimulateCommand: AsyncParsableCommand {
         switch output.output {
         // In one line: a long trace has thousands of counts.
         case .json: Terminal.writeLine(json.text)
-        case .yaml: Terminal.write(try JSONValue(json.bytes).yaml())
+        case .yaml: Terminal.write(try JSONValue(parsing: json.bytes).yaml())
         case .table: Terminal.write(Self.table(results))
         }
         if let report {

@@ -131,7 +131,7 @@ struct TuneCommand: AsyncParsableCommand {
     private func show(_ report: TuningReport) throws {
         var json = JSONWriter(reservingBytes: 4_096)
         report.write(to: &json)
-        Terminal.write(try output.output.text(try JSONValue(json.bytes), table: { Self.text(report) }))
+        Terminal.write(try output.output.text(try JSONValue(parsing: json.bytes), table: { Self.text(report) }))
     }
 
     static func text(_ report: TuningReport) -> String {

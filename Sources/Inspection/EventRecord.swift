@@ -27,16 +27,16 @@ package struct EventRecord: Hashable, Sendable {
     package var kind: EventKind? { EventKind(name: kindName) }
 
     /// The pool the event names; for an event about a pool, its subject.
-    package var pool: String? { data["pool"]?.string ?? (kind?.subject == .pool ? subject : nil) }
+    package var pool: String? { data["pool"].string ?? (kind?.subject == .pool ? subject : nil) }
 
     package init(line: [UInt8]) throws {
         let json: JSONValue
-        do { json = try JSONValue(line) } catch {
+        do { json = try JSONValue(parsing: line) } catch {
             throw Fault(
                 .unreachable, "a line of the events is not JSON at byte \(error.offset) (\(error.problem))",
                 do: "check that --server names a Greenroom service")
         }
-        guard let seq = json["seq"]?.integer, let at = json["at"]?.string.flatMap({ LogTime(rfc3339: $0) }), let type = json["type"]?.string
+        guard let seq = json["seq"].integer, let at = json["at"].string.flatMap({ LogTime(rfc3339: $0) }), let type = json["type"].string
         else {
             throw Fault(
                 .unreachable, "a line of the events has no seq, at or type",
@@ -45,13 +45,13 @@ package struct EventRecord: Hashable, Sendable {
         self.seq = seq
         self.at = at
         kindName = type.hasPrefix(EventKind.typePrefix) ? String(type.dropFirst(EventKind.typePrefix.count)) : type
-        source = json["source"]?.string ?? ""
-        subject = json["subject"]?.string ?? ""
-        namespace = json["namespace"]?.string
-        id = json["id"]?.string ?? ""
-        time = json["time"]?.string.flatMap { LogTime(rfc3339: $0) }
+        source = json["source"].string ?? ""
+        subject = json["subject"].string ?? ""
+        namespace = json["namespace"].string
+        id = json["id"].string ?? ""
+        time = json["time"].string.flatMap { LogTime(rfc3339: $0) }
         superseded = json["superseded"] == .bool(true)
-        data = json["data"] ?? .object([])
+        data = json["data"].isNull ? .object([]) : json["data"]
         self.line = line
     }
 }

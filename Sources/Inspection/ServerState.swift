@@ -139,8 +139,8 @@ package struct ServerState: StateSource, EventSource {
     /// One page: its rows, and what to ask after for the next.
     private func list<View: Decodable>(_ path: APIPath) async throws -> (rows: [View], next: String?) {
         guard let json = try await api.get(path.text) else { return ([], nil) }
-        guard let rows = json["items"]?.elements else { throw wrongShape(path) }
-        return (try rows.map { try decode($0, path) }, json["next"]?.string)
+        guard case .array(let rows) = json["items"] else { throw wrongShape(path) }
+        return (try rows.map { try decode($0, path) }, json["next"].string)
     }
 
     private func one<View: Decodable>(_ path: APIPath) async throws -> View? {

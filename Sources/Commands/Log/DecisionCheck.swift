@@ -40,8 +40,8 @@ extension DecisionCheck.Report.Fault {
 
     /// `2 → 5, digest 0123456789ab`
     private static func count(_ body: String) -> String {
-        guard let json = try? JSONValue(body) else { return "what is no decision" }
-        let number = { (name: String) in json[name]?.plainText ?? "?" }
+        guard let json = try? JSONValue(parsing: body) else { return "what is no decision" }
+        let number = { (name: String) in json[name].plainText ?? "?" }
         return "\(number("from")) → \(number("to")), digest \(number("digest").prefix(12))"
     }
 }

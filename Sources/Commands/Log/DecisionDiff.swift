@@ -77,8 +77,8 @@ struct DecisionDiff: Sendable {
     private static func removals(_ source: any EventSource, _ query: EventQuery) async throws -> [DiffReading.Removal] {
         var removals: [DiffReading.Removal] = []
         try await source.forEachEvent(query) { event in
-            let isRemoval = event.data["policy"]?.members?.isEmpty == true
-            guard isRemoval, !event.superseded, let pool = event.pool, let shadow = event.data["shadow"]?.string else { return true }
+            let isRemoval = event.data["policy"] == .object([])
+            guard isRemoval, !event.superseded, let pool = event.pool, let shadow = event.data["shadow"].string else { return true }
             guard removals.count < Self.removalsLimit else {
                 throw Fault(.no, "more than \(Self.removalsLimit) shadows were taken away", do: "compare one pool with --pool NS/NAME")
             }

@@ -90,15 +90,15 @@ private struct Phrase {
 
     /// Members that no word stands for.
     func rest(valueWidth: Int) -> [String] {
-        (event.data.members ?? []).filter { !known.contains($0.key) }.map { member in
-            "\(member.key)=\(DisplayText.truncated(member.value.plainText, to: valueWidth))"
+        event.data.fields.filter { !known.contains($0.key) }.map { member in
+            "\(member.key)=\(DisplayText.truncated(member.value.plainText ?? "null", to: valueWidth))"
         }
     }
 
     private mutating func say(_ name: String, _ before: String = "") {
         known.insert(name)
-        guard let value = event.data[name], value != .null else { return }
-        words.append(before + value.plainText)
+        guard let value = event.data[name].plainText else { return }
+        words.append(before + value)
     }
 
     private mutating func waited() {
@@ -109,43 +109,43 @@ private struct Phrase {
 
     private mutating func milliseconds(_ name: String, _ before: String) {
         known.insert(name)
-        if let value = event.data[name]?.double { words.append(before + DurationText.precise(value / 1_000)) }
+        if let value = event.data[name].double { words.append(before + DurationText.precise(value / 1_000)) }
     }
 
     private mutating func bytes() {
         known.insert("bytes")
-        if let value = event.data["bytes"]?.integer { words.append("\(Grouped.text(value)) bytes") }
+        if let value = event.data["bytes"].integer { words.append("\(Grouped.text(value)) bytes") }
     }
 
     private mutating func stepped() {
         known.insert("microseconds")
-        guard let value = event.data["microseconds"]?.double else { return }
+        guard let value = event.data["microseconds"].double else { return }
         words.append("the machine's clock jumped \(DurationText.precise(abs(value) / 1e6)) \(value < 0 ? "back" : "ahead")")
     }
 
     private mutating func observed() {
         known.formUnion(["metric", "value"])
-        let value = event.data["value"].flatMap { $0 == .null ? nil : $0.plainText } ?? "unknown"
-        words.append("\(event.data["metric"]?.plainText ?? "?") = \(value)")
+        let value = event.data["value"].plainText ?? "unknown"
+        words.append("\(event.data["metric"].plainText ?? "?") = \(value)")
     }
 
     private mutating func policy() {
         known.formUnion(["policy", "digest", "rules"])
         say("shadow", "shadow ")
-        if let seq = event.data["renews"]?.integer {
+        if let seq = event.data["renews"].integer {
             known.insert("renews")
-            words.append("the same as at \(seq), by rules \(event.data["rules"]?.plainText ?? "?") from here on")
+            words.append("the same as at \(seq), by rules \(event.data["rules"].plainText ?? "?") from here on")
         }
-        if event.data["policy"]?.members?.isEmpty == true { return words.append("taken away") }
-        if let digest = event.data["digest"]?.string { words.append("digest \(digest.prefix(12))") }
+        if event.data["policy"] == .object([]) { return words.append("taken away") }
+        if let digest = event.data["digest"].string { words.append("digest \(digest.prefix(12))") }
     }
 
     /// `pause.out false → true by ops`: what became another, or that nothing did.
     private mutating func paused() {
         known.formUnion(["in", "out", "hold", "by", "was"])
-        let author = event.data["by"]?.string.map { " by \($0)" } ?? ""
+        let author = event.data["by"].string.map { " by \($0)" } ?? ""
         let changes = ["in", "out", "hold"].compactMap { name -> String? in
-            let (now, before) = (event.data[name]?.plainText ?? "none", event.data["was"]?[name]?.plainText ?? "none")
+            let (now, before) = (event.data[name].plainText ?? "none", event.data["was"][name].plainText ?? "none")
             return now == before ? nil : "pause.\(name) \(before) → \(now)"
         }
         words.append((changes.isEmpty ? "pause said again" : changes.joined(separator: ", ")) + author)

@@ -85,7 +85,7 @@ struct Listing: Sendable {
 
     /// The policy itself in place of its text.
     private static func json(_ view: PolicyView) throws -> JSONValue {
-        guard case .object(let members) = try JSONValue(encoding: view), let policy = try? JSONValue(view.canonicalJSON) else {
+        guard case .object(let members) = try JSONValue(encoding: view), let policy = try? JSONValue(parsing: view.canonicalJSON) else {
             return try JSONValue(encoding: view)
         }
         return JSONValue.object(members.filter { $0.key != "canonicalJSON" }).setting("policy", policy)
@@ -107,7 +107,7 @@ extension RecordedDecision {
             .init(key: "seq", value: .number(String(event.seq))), .init(key: "at", value: .string(event.at.rfc3339)),
             .init(key: "pool", value: .string(pool)), .init(key: "reason", value: .string(decision.text)),
         ]
-        members += (event.data.members ?? []).filter { $0.key != "pool" }
+        members += event.data.fields.filter { $0.key != "pool" }
         return .object(members)
     }
 }

@@ -190,7 +190,7 @@ final class LoopCore: @unchecked Sendable {
         for index in world.pools.indices {
             if let rescale = rescale(index) { send(rescale, index) }
             // Whether the target heard of them before a restart isn't known.
-            for worker in world.pools[index].members where world.workers[worker].isChosen { depart(worker, .drain) }
+            for worker in state.pools[index].members where state.workers[worker].isChosen { order(worker, .drain) }
         }
         reconsiderAll()
     }
@@ -280,9 +280,9 @@ final class LoopCore: @unchecked Sendable {
         guard !actuated.isEmpty, let target = actuated[pool] else { return }
         if held.isFollowed(pool), world.pools[pool].policy?.policy.target == target { return }
         actuated[pool] = nil
-        // Whatever wasn't passed on never will be: who is to go is told again, and who is to stay is asked for.
-        for worker in world.pools[pool].members where world.workers[worker].isChosen { reservations.setRemovalSent(false, worker, held) }
-        follow(.release(world.pools[pool].text))
+        // What wasn't passed on never will be. So drains are sent again, and so are requests to uncordon.
+        for worker in state.pools[pool].members where state.workers[worker].isChosen { reservations.setRemovalSent(false, worker, held) }
+        follow(.release(state.pools[pool].text))
     }
 
     private func depart(_ worker: Int, _ step: Departure.Step) {
@@ -324,8 +324,8 @@ final class LoopCore: @unchecked Sendable {
     /// between, for the target may have refused then.
     private func removeEmptied(_ pool: Int) {
         // Of a pool that isn't followed nothing is passed on, so nothing may be noted as sent.
-        guard world.pools[pool].workers.draining > 0, held.isFollowed(pool) else { return }
-        for worker in world.pools[pool].members where world.workers[worker].isChosen {
+        guard state.pools[pool].workers.draining > 0, held.isFollowed(pool) else { return }
+        for worker in state.pools[pool].members where state.workers[worker].isChosen {
             guard reservations.uncordon(worker) != .asked else { continue }
             let isEmpty = reservations.isIdle(worker, held)
             guard isEmpty != reservations.isRemovalSent(worker) else { continue }

@@ -57,26 +57,26 @@ import Testing
         let change =
             #","foreignChange":"somebody else set replicas to \#(found)","foreignReplicas":{"expected":1,"found":\#(found),"at":"2026-11-21T\#(at)Z","yields":\#(yields)}}"#
         var explanation = try await explanation()
-        #expect(try explanation.json["foreignChange"] == nil)
+        #expect(try explanation.json["foreignChange"].isNull)
         explanation.pool = try Samples.view(Samples.pool.dropLast() + change)
         let text = explanation.text(palette: Palette(isOn: false))
         #expect(text.contains("Who else changed it\n  somebody else set replicas to \(found)\n") == isTold, "\(text)")
         let json = try explanation.json
         #expect(json["to"] == explanation.recorded.json["to"])
-        #expect(json["foreignChange"]?["found"]?.integer == (isTold ? Int64(found) : nil))
-        #expect(json["foreignChange"]?["text"]?.string == (isTold ? "somebody else set replicas to \(found)" : nil))
+        #expect(json["foreignChange"]["found"].integer == (isTold ? Int64(found) : nil))
+        #expect(json["foreignChange"]["text"].string == (isTold ? "somebody else set replicas to \(found)" : nil))
     }
 
     @Test func logTimeThatRunsAheadIsTold() async throws {
         var explanation = try await explanation()
         #expect(
-            try explanation.json["logTimeAheadSeconds"] == nil
+            try explanation.json["logTimeAheadSeconds"].isNull
                 && !explanation.text(palette: Palette(isOn: false)).contains("The log's time"))
         explanation.pool = try Samples.view(Samples.pool.dropLast() + #","logTimeAheadSeconds":130.5}"#)
         #expect(
             explanation.text(palette: Palette(isOn: false)).contains(
                 "The log's time\n  runs 2m10.5s ahead of the machine's clock, which was set back"))
-        #expect(try explanation.json["logTimeAheadSeconds"]?.double == 130.5)
+        #expect(try explanation.json["logTimeAheadSeconds"].double == 130.5)
     }
 
     @Test func aPastDecisionDoesNotSpeakOfDeadlinesAhead() async throws {

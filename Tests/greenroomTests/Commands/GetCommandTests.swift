@@ -61,8 +61,8 @@ import Testing
 
     @Test func aPolicyIsShownAsWhatItSays() async throws {
         let json = try await command("policies").listing(server()).json
-        #expect(json.elements?.first?["policy"]?["a"] == .number("1"))
-        #expect(json.elements?.first?["canonicalJSON"] == nil)
+        #expect(json.array.first?["policy"]["a"] == .number("1"))
+        #expect(json.array.first?["canonicalJSON"].isNull == true)
     }
 
     @Test func decisionsAreTheNewestInOrder() async throws {
@@ -75,6 +75,6 @@ import Testing
         #expect(one.table.rows.map { $0[0] } == ["3", "5"])
         let namespace = try await command("decisions", "-n", "other").decisions(source)
         #expect(namespace.table.rows.map { $0[6] } == ["demand 8 = 1 running + 7 waiting (7 pool_exhausted) → 8 ÷ 2 = 4"])
-        #expect(namespace.json.elements?.first?["reason"]?.string?.contains("8 ÷ 2 = 4") == true)
+        #expect(namespace.json.array.first?["reason"].string?.contains("8 ÷ 2 = 4") == true)
     }
 }

@@ -72,7 +72,7 @@ import Testing
     @Test func actorsAreCollectedOverPages() async throws {
         // A full page asks for the next one after its last actor.
         func actors(_ range: Range<Int>) throws -> String {
-            let sample = try JSONValue(Samples.actor)
+            let sample = try JSONValue(parsing: Samples.actor)
             return "{\"items\":" + JSONValue.array(range.map { sample.setting("id", .string("a\($0)")) }).compact + "}"
         }
         let api = TwinAPI([

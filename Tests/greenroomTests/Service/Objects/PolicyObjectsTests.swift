@@ -41,7 +41,7 @@ import Testing
     /// A name that leads there is found when it is asked: tests of Pollers.
     @Test("an object has the machine itself asked only where the configuration allows it")
     func addresses() async throws {
-        func object(_ address: String) -> KubernetesJSON {
+        func object(_ address: String) -> JSONValue {
             ObjectsStage.object(
                 min: 1,
                 extra: [
@@ -170,7 +170,7 @@ import Testing
     @Test("of two policies for one target the second is refused by the name of the first, and takes effect once that is gone")
     func oneTarget() async throws {
         try await ObjectsStage.run { stage in
-            func second() -> KubernetesJSON {
+            func second() -> JSONValue {
                 var object = ObjectsStage.object(min: 3)
                 object["metadata"]["name"] = "second"
                 return object
