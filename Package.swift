@@ -103,7 +103,8 @@ let package = Package(
             resources: [.embedInCode("migrations")],
             swiftSettings: strict),
 
-        .target(name: "SmallFiles", swiftSettings: strict),
+        // What YAML says, read in one way.
+        .target(name: "YAML", dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: strict),
         .target(name: "BuildCommit", cSettings: [.define("GREENROOM_COMMIT", to: commit.isEmpty ? "unknown" : commit)]),
 
         // Floor 2: what the log says, and nothing else.
@@ -119,7 +120,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Policies",
-            dependencies: ["Basics", "Domain", "Autoscaling", .product(name: "Yams", package: "Yams")],
+            dependencies: ["Basics", "Domain", "YAML", "Autoscaling", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
         .target(
             name: "Replay",
@@ -185,7 +186,7 @@ let package = Package(
         .target(
             name: "Kubernetes",
             dependencies: [
-                "Basics", "Machine", "Domain", "HTTPTransport", "HTTPAsking", "SmallFiles", "Autoscaling", "ControlLoop", log,
+                "Basics", "Machine", "Domain", "YAML", "HTTPTransport", "HTTPAsking", "Autoscaling", "Views", "ControlLoop", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -228,7 +229,7 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Basics", "Domain", "Machine", "SmallFiles", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay",
+                "Basics", "Domain", "Machine", "YAML", "Autoscaling", "EventLog", "State", "Views", "ControlLoop", "Policies", "Replay",
                 "HTTPTransport", "HTTPService",
                 "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient", "Telemetry",
                 "Output",
@@ -275,6 +276,7 @@ let package = Package(
         // Tests mirror the sources.
         .testTarget(name: "BasicsTests", dependencies: ["Basics"], swiftSettings: strict),
         .testTarget(name: "MachineTests", dependencies: ["Machine"], swiftSettings: strict),
+        .testTarget(name: "YAMLTests", dependencies: ["YAML", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
         .testTarget(name: "DomainTests", dependencies: ["Basics", "Domain"], swiftSettings: strict),
         .testTarget(
             name: "AutoscalingTests", dependencies: ["Basics", "Domain", "Autoscaling"], resources: [.copy("Fixtures")],

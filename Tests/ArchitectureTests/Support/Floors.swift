@@ -24,7 +24,7 @@ struct Floor: Sendable {
     private static let grpc: Set<String> = ["GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "SwiftProtobuf"]
     private static let operating: Set<String> = ["Logging", "Metrics", "ServiceLifecycle", "UnixSignals"]
     private static let belowThree: Set<String> = [
-        "Basics", "Domain", "Machine", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies", "Replay",
+        "Basics", "Domain", "Machine", "YAML", "Autoscaling", "Placement", "EventLog", "State", "Views", "Policies", "Replay",
     ]
 
     private static let parts: Set<String> = [
@@ -41,7 +41,7 @@ struct Floor: Sendable {
         Floor(target: "Autoscaling", level: 1, ours: ["Basics", "Domain"], packages: collections, isPure: true),
         Floor(target: "Placement", level: 1, ours: ["Basics", "Domain"], packages: collections, isPure: true),
         Floor(target: "EventLog", level: 1, ours: ["Basics", "Machine", "Domain"], packages: ["GRDB", "GRDBSQLite", "Crypto"]),
-        Floor(target: "SmallFiles", level: 1, ours: []),
+        Floor(target: "YAML", level: 1, ours: [], packages: ["Yams"]),
         Floor(target: "BuildCommit", level: 1, ours: []),
 
         Floor(target: "State", level: 2, ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog"], isPure: true),
@@ -50,9 +50,9 @@ struct Floor: Sendable {
             target: "ControlLoop", level: 2,
             ours: ["Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views"],
             packages: ["GreenroomOpenCombine"]),
-        Floor(target: "Policies", level: 2, ours: ["Basics", "Domain", "Autoscaling"], packages: ["Yams"]),
-        Floor(target: "Replay", level: 2, ours: ["Domain", "EventLog", "State", "ControlLoop"]),
-        Floor(target: "HTTPTransport", level: 2, ours: ["Domain", "SmallFiles"], packages: http.union(["Logging"])),
+        Floor(target: "Policies", level: 2, ours: ["Basics", "Domain", "YAML", "Autoscaling"], packages: ["Yams"]),
+        Floor(target: "Replay", level: 2, ours: ["Domain", "EventLog", "State"]),
+        Floor(target: "HTTPTransport", level: 2, ours: ["Domain", "Machine"], packages: http.union(["Logging"])),
         Floor(target: "HTTPAsking", level: 2, ours: [], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL"]),
 
         Floor(

@@ -14,14 +14,14 @@ enum TextGuard {
     /// Spaces, dashes and question marks at a line's beginning; each level of a block takes at least one.
     static let indentLimit = 64
 
-    static func problem(in bytes: [UInt8]) -> PolicyProblem? {
-        guard bytes.count <= PolicyReader.textLimitBytes else {
-            return refusal(at: .start, "more than \(PolicyReader.textLimitBytes) bytes; split the text")
+    static func fault(in bytes: [UInt8], limitBytes: Int) -> YAMLFault? {
+        guard bytes.count <= limitBytes else {
+            return refusal(at: .start, "more than \(limitBytes) bytes; split the text")
         }
-        return depthProblem(bytes) ?? aliasProblem(bytes)
+        return depthFault(bytes) ?? aliasFault(bytes)
     }
 
-    private static func depthProblem(_ bytes: [UInt8]) -> PolicyProblem? {
+    private static func depthFault(_ bytes: [UInt8]) -> YAMLFault? {
         var place = Place.start
         var depth = 0
         var isIndent = true
@@ -45,7 +45,7 @@ enum TextGuard {
         return nil
     }
 
-    private static func aliasProblem(_ bytes: [UInt8]) -> PolicyProblem? {
+    private static func aliasFault(_ bytes: [UInt8]) -> YAMLFault? {
         let aliases = count(UInt8(ascii: "*"), in: bytes)
         guard aliases > 0, count(UInt8(ascii: "&"), in: bytes) > 0 else { return nil }
         if aliases > aliasLimit {
@@ -67,7 +67,7 @@ enum TextGuard {
         return count
     }
 
-    private static func refusal(at place: Place, _ message: String) -> PolicyProblem {
-        PolicyProblem(document: 1, line: place.line, column: place.column, path: "", message: message)
+    private static func refusal(at place: Place, _ problem: String) -> YAMLFault {
+        YAMLFault(document: 1, place: place, problem: problem)
     }
 }

@@ -1,29 +1,29 @@
-internal import Yams
+import Yams
 
 // What does a YAML parser's complaint mean for who wrote the text?
 //
-// Yams' errors carry a place and libyaml's sentence; here they become problems like all others, with the remedy for the
+// Yams' errors carry a place and libyaml's sentence; here they become a `YAMLFault`, with the remedy for the
 // mistakes people make: a cron expression begins with a star, and a star begins an alias.
 
 extension YamlError {
-    func problem(document: Int, text: String) -> PolicyProblem {
+    func fault(document: Int, text: String) -> YAMLFault {
         switch self {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
             let place = Place(line: mark.line, column: mark.column)
-            return Self.problem(document, place, "not YAML: \(problem)\(Self.remedy(at: place, in: text))")
+            return Self.fault(document, place, "not YAML: \(problem)\(Self.remedy(at: place, in: text))")
         case .duplicatedKeysInMapping(let keys, let context):
             let place = Place(line: max(context.mark.line, 1), column: max(context.mark.column, 1))
-            return Self.problem(
+            return Self.fault(
                 document, place, "the field \(keys.prefix(3).joined(separator: ", ")) is there twice in one object; keep one")
         case .reader(let problem, let offset, _, _):
-            return Self.problem(document, Self.place(ofCharacter: offset ?? 0, in: text), "not YAML: \(problem)")
+            return Self.fault(document, Self.place(ofCharacter: offset ?? 0, in: text), "not YAML: \(problem)")
         default:
-            return Self.problem(document, .start, "unreadable as YAML")
+            return Self.fault(document, .start, "unreadable as YAML")
         }
     }
 
-    private static func problem(_ document: Int, _ place: Place, _ message: String) -> PolicyProblem {
-        PolicyProblem(document: document, line: place.line, column: place.column, path: "", message: message)
+    private static func fault(_ document: Int, _ place: Place, _ problem: String) -> YAMLFault {
+        YAMLFault(document: document, place: place, problem: problem)
     }
 
     /// What stands there decides, not what the parser said about it.
