@@ -110,6 +110,11 @@ let package = Package(
         // Floor 2: what the log says, and nothing else.
         .target(name: "State", dependencies: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog"], swiftSettings: strict),
 
+        // What the outside sees of the state, and may ask for; the loop answers, and so does a state of the past.
+        .target(
+            name: "Views",
+            dependencies: ["Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State"], swiftSettings: strict),
+
         // The loop over the log, live and over history.
         .target(
             name: "ControlLoop",

@@ -7,7 +7,8 @@ import Yams
 
 // What does one mapping of the configuration say?
 //
-// Fields are taken by name; whatever is left at the end is a field nobody knows, and the error says which was meant.
+// Fields are taken by name; whatever is left at the end is a field nobody knows, and the error says which was meant. Words mean
+// what they mean in a policy (`YAML/Scalar.swift`).
 
 struct ConfigurationSection {
     private let file: String

@@ -2,9 +2,9 @@ import Foundation
 
 // What does a crash look like?
 //
-// One line and the end, at once. The Swift runtime's own handler reads the whole program's symbols first, for which a
-// service that nobody can reach would still hold its port for half a minute; nothing that was acknowledged is lost, so being
-// started again soon is worth more. Whoever wants the runtime's report sets SWIFT_BACKTRACE, and is left alone.
+// One line and the end, at once. The Swift runtime's own handler reads the whole program's symbols first. Meanwhile a service that
+// nobody can reach would hold its port for half a minute. Nothing acknowledged is lost, so a quick restart is worth more. Whoever
+// wants the runtime's report sets SWIFT_BACKTRACE, and is left alone.
 
 package enum CrashLine {
     /// Once, before there are threads.

@@ -45,7 +45,7 @@ package struct GreenroomService: Sendable {
         self.metrics = metrics
     }
 
-    /// Runs until it is told to stop by a signal, a graceful shutdown, or cancellation.
+    /// Runs until a signal, a graceful shutdown, or cancellation.
     ///
     /// - Parameters:
     ///   - stopped: the service stops in good order once this returns.
@@ -218,7 +218,7 @@ package struct GreenroomService: Sendable {
 
     private static func state(of log: EventLog, at moment: Moment) throws(ControlFault) -> any ControlPlane {
         do throws(LogError) {
-            return HistoricalState(world: try History.world(of: log, at: moment), log: log)
+            return HistoricalState(state: try History.state(of: log, at: moment), log: log)
         } catch {
             throw .unavailable(error.description)
         }

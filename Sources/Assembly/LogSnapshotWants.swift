@@ -76,10 +76,10 @@ actor LogSnapshotWants: SnapshotWanting {
             guard let event = batch.events.first else { continue }
             switch event.kind {
             case .actorSuspended, .snapshotObserved:
-                guard let told = batch.withBody(of: event, { SnapshotTold($0) }), !told.isGolden else { continue }
+                guard let told = batch.withBody(of: event, { SnapshotRecord($0) }), !told.isGolden else { continue }
                 guard let store = ObjectLocation.store(of: told.uri), stores.contains(store) else { return nil }
                 let known = told.isGone ? SnapshotPresence.gone : told.bytes.map { .present(bytes: $0) }
-                return SnapshotWant(actor: log.names.text(of: subject), uri: told.uri, toldAt: event.seq, known: known)
+                return SnapshotWant(actor: log.names.text(of: subject), uri: told.uri, recordedAt: event.seq, known: known)
             case .actorCreated, .actorDeleted: return nil
             default: continue
             }

@@ -9,8 +9,8 @@ import ServiceLifecycle
 
 // How does `serve` open the external metrics API?
 //
-// Values come from the loop, front proxies and reviews from the cluster where there is one. Its client is its own, with little
-// patience: who asks for metrics gets an answer within seconds or none, and nobody else's requests wait behind reviews.
+// Values come from the loop, front proxies and reviews from the cluster where there is one. It has a client of its own with short
+// deadlines. So a request for metrics is answered within seconds or not at all, and reviews don't hold up other requests.
 
 struct ServedExternalMetrics: Service {
     private let service: ExternalMetricsService

@@ -8,8 +8,8 @@ import Machine
 
 // How does one see the whole of it work, on this machine, in a minute?
 //
-// A real service, a real log, real worker processes, and turns that arrive over HTTP/2. What is told at the end is computed
-// from the log it leaves.
+// A real service, a real log, real worker processes, and turns that arrive over HTTP/2. The summary at the end is computed from the
+// log it leaves.
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -26,11 +26,11 @@ struct LogCheckpointCommand: AsyncParsableCommand {
 
     func run() async throws {
         try log.checkExists()
-        let world = try write()
+        let state = try write()
         Terminal.writeLine(
-            world.position == 0
+            state.position == 0
                 ? "\(log.db) holds no events: there is nothing to keep"
-                : "\(log.db): checkpoint at position \(world.position), \(world.at.rfc3339)")
+                : "\(log.db): checkpoint at position \(state.position), \(state.at.rfc3339)")
     }
 
     /// The state that was kept.
@@ -38,9 +38,9 @@ struct LogCheckpointCommand: AsyncParsableCommand {
         do throws(LogError) {
             let file = try EventLog.open(EventLog.Configuration(path: log.db))
             defer { file.close() }
-            let world = try History.world(of: file, at: .position(.max))
-            try file.saveCheckpoint(of: world)
-            return world
+            let state = try History.state(of: file, at: .position(.max))
+            try file.saveCheckpoint(of: state)
+            return state
         } catch { throw Fault(error) }
     }
 }

@@ -6,8 +6,8 @@ import Policies
 
 // Which policy does a manifest of KEDA or HPA amount to?
 //
-// The policy on standard output, to be read by `policy check`, `serve` and PUT; on standard error each thing that was not
-// carried over as it was, with its place, and the commands that send what Greenroom can't read itself.
+// The policy goes to standard output, for `policy check`, `serve` and PUT. Standard error has what was not carried over as it was,
+// with its place, and the commands that send what Greenroom can't read itself.
 
 struct PolicyConvertCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -14,7 +14,7 @@ package struct EventRecord: Hashable, Sendable {
     package var source: String
     /// Of an actor or a worker: its name within `namespace`.
     package var subject: String
-    /// nil of other subjects, and where none is told.
+    /// nil of other subjects, and where none is given.
     package var namespace: String?
     package var id: String
     /// The producer's clock.

@@ -26,7 +26,7 @@ package enum LogFile {
     package static func state(path: String, at moment: Moment? = nil) async throws -> any StateSource {
         let log = try open(path)
         do throws(LogError) {
-            return PlaneState(plane: HistoricalState(world: try History.world(of: log, at: moment ?? .position(.max)), log: log))
+            return PlaneState(plane: HistoricalState(state: try History.state(of: log, at: moment ?? .position(.max)), log: log))
         } catch { throw Fault(error) }
     }
 }

@@ -6,9 +6,9 @@ internal import Yams
 
 // Which policy does this document describe?
 //
-// Field by field, with the defaults that KEDA and HPA document. A field that was refused is read as its default, so that
-// reading goes on and finds the other mistakes; at the end come the rules about values (`Policy.violations`), each at the
-// place of its field, except where what they compare was refused already.
+// Field by field, with the defaults that KEDA and HPA document. A refused field is read as its default, so that reading finds the
+// other mistakes too. At the end come the rules about values (`Policy.violations`), each at the place of its field. A rule is left
+// out if a field that it compares was refused already.
 
 struct PolicyDocument {
     let problems: ProblemList

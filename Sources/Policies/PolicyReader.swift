@@ -7,7 +7,7 @@ internal import Yams
 //
 // YAML or JSON (which is YAML), one document or several between `---`. A text is read whole or refused whole, with all of its
 // problems. What is read depends on the text, on `now` (from which time zones are resolved) and on the tz database, on
-// nothing else. Limits on size, nesting and aliases are checked before a parser sees the text.
+// nothing else.
 
 package enum PolicyReader {
     package static let textLimitBytes = YAMLReader.textLimitBytes

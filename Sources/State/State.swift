@@ -32,7 +32,7 @@ package struct State: Sendable {
     package internal(set) var forecasts = WakeForecasts()
     /// Pools where somebody waits whose state lies on one node.
     package internal(set) var pausedPools: Set<Int> = []
-    /// Whether waiting actors are told apart by why they wait. From the first placement on that says which worker's life it
+    /// Whether waiting actors are counted by the reason they wait for. From the first placement on that says which worker's life it
     /// means: decisions of logs older than that looked at all who wait as one.
     package internal(set) var splitsDemand = false
     /// Names that are fields of events, not subjects: nodes, zones, templates, tenants, labels.

@@ -144,7 +144,7 @@ package actor WorkerAgent {
             result = .success(
                 try await turns.run(placement, on: configuration.name) { await self.sayRunning(placement, restoreMillis: $0) })
         } catch { result = .failure(error) }
-        // What was broken off is told by whoever broke it off.
+        // Whoever breaks a turn off reports it.
         guard !hasEnded, !Task.isCancelled else { return }
         switch result {
         case .success(let snapshot): await deliver(events.suspended(placement, snapshot, at: clock.now()))

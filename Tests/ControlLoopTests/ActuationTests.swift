@@ -81,7 +81,7 @@ extension ActuationTests {
         target.actuation.drain("a")
         target.actuation.remove("a")
         target.settle(passingRests: false)
-        target.want(3, seq: 1, takingBack: [.init(worker: "a", isRemovalSent: true)])
+        target.want(3, seq: 1, uncordoning: [.init(worker: "a", isRemovalSent: true)])
         target.settle()
         #expect(target.calls == ["drain a", "keep a", "resize 3"])
         #expect(target.answers == ["a stays"])
@@ -92,8 +92,8 @@ extension ActuationTests {
         target.actuation.remove("a")
         target.actuation.drain("next")
         target.settle()
-        target.actuation.keep(.init(worker: "a", isRemovalSent: true))
-        target.actuation.keep(.init(worker: "b", isRemovalSent: false))
+        target.actuation.uncordon(.init(worker: "a", isRemovalSent: true))
+        target.actuation.uncordon(.init(worker: "b", isRemovalSent: false))
         target.actuation.drain("b")
         target.actuation.remove("b")
         target.settle()
@@ -104,7 +104,7 @@ extension ActuationTests {
     @Test func `whom a target that doesn't answer is to take back goes, and isn't asked back again`() {
         let target = TargetTimeline(failures: 1)
         target.actuation.drain("a")
-        target.actuation.keep(.init(worker: "a", isRemovalSent: false))
+        target.actuation.uncordon(.init(worker: "a", isRemovalSent: false))
         target.settle()
         #expect(target.calls == ["keep a", "drain a"])
         #expect(target.answers == ["a goes"])
@@ -187,7 +187,7 @@ extension ActuationTests {
         let target = TargetTimeline()
         target.actuation.drain("a")
         target.begin()
-        for worker in ["b", "c"] { target.actuation.keep(.init(worker: worker, isRemovalSent: false)) }
+        for worker in ["b", "c"] { target.actuation.uncordon(.init(worker: worker, isRemovalSent: false)) }
         target.answer(.failure(.fenced(current: Fence(9))))
         target.settle(passingRests: false)
         #expect(target.calls == ["drain a"])
@@ -218,7 +218,7 @@ extension ActuationTests {
         target.want(1, seq: 1)
         target.actuation.drain("a")
         target.settle(passingRests: false)
-        target.actuation.keep(.init(worker: "gone", isRemovalSent: true))
+        target.actuation.uncordon(.init(worker: "gone", isRemovalSent: true))
         target.settle()
         #expect(target.outcomes == ["applied 1", "failed 1", "(failed 2)", "recovered 1"])
         #expect(target.answers == ["gone goes"])
@@ -269,7 +269,7 @@ extension ActuationTests {
         let target = TargetTimeline()
         target.want(3, seq: 9)
         target.begin()
-        target.actuation.keep(.init(worker: "a", isRemovalSent: false))
+        target.actuation.uncordon(.init(worker: "a", isRemovalSent: false))
         target.actuation.drain("b")
         target.actuation.move(to: target.pool(named: "other", kind: "Other"))
         target.want(2, seq: 1, of: "other", kind: "Other")
@@ -334,8 +334,8 @@ private final class TargetTimeline {
 
     func pool(named name: String, kind: String) -> ActuatedPool { Self.pool(named: name, kind: kind) }
 
-    func want(_ count: Int, seq: Position, of target: String = "p", kind: String = "Test", takingBack: [LoopCore.TakenBack] = []) {
-        actuation.want(count, of: pool(named: target, kind: kind), seq: seq, since: .zero, takingBack: takingBack)
+    func want(_ count: Int, seq: Position, of target: String = "p", kind: String = "Test", uncordoning: [LoopCore.UncordonCommand] = []) {
+        actuation.want(count, of: pool(named: target, kind: kind), seq: seq, since: .zero, uncordoning: uncordoning)
     }
 
     /// Begins the next call; it is under way until `answer`.
@@ -393,7 +393,7 @@ private final class TargetTimeline {
             case .recovered(let count): outcomes.append("recovered \(count)")
             case .failed(_, let attempt, let isNews): outcomes.append(isNews ? "failed \(attempt)" : "(failed \(attempt))")
             case .changedByOthers(let found, _): outcomes.append("found \(found)")
-            case .recalled(let worker, let isKept): answers.append("\(worker) \(isKept ? "stays" : "goes")")
+            case .uncordoned(let worker, let isUncordoned): answers.append("\(worker) \(isUncordoned ? "stays" : "goes")")
             }
         }
     }

@@ -224,10 +224,7 @@ private final class TargetTwin: ActuatorPort {
             case .cancelDrain(let worker): "keep \(worker)"
             case .remove(let worker): "remove \(worker)"
             }
-        state.withLock { state in
-            state.calls.append("\(words) of \(call.pool.target.name)")
-            state.open.append(done)
-        }
+        return "\(action) of \(call.pool.target.name)"
     }
 
     func answer(_ answer: ActuatorAnswer) {

@@ -19,7 +19,7 @@ struct DecisionCheck: Sendable {
         }
     }
 
-    /// Goes through the log; the closure is told the position now and then.
+    /// Goes through the log; the closure gets the position now and then.
     var run: @Sendable (EventLog, (Position) -> Void) throws -> Report
 
     /// The live decision function over the log's own history.

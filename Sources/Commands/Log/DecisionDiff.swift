@@ -6,10 +6,10 @@ import Output
 
 // Where do a pool's own policy and its shadows stand apart, and what would each shadow have cost?
 //
-// Read from decisions alone, as the log has them: between two decisions a count stands. A *stretch* is a while in which the
-// two counts differ and neither changes. What a shadow saves or adds is counted in workers decided on, times seconds: what
-// the target made of the live count, and how long turns would have waited under the shadow's, decisions don't tell.
-// Decisions of one commit count as one moment.
+// Read from decisions alone, as the log has them: between two decisions a count stands. A *stretch* is a while in which the two
+// counts differ and neither changes. What a shadow saves or adds is counted in workers decided on, times seconds. Decisions don't
+// show what the target made of the live count, nor how long turns would have waited under the shadow's. Decisions of one commit
+// count as one moment.
 
 struct DecisionDiff: Sendable {
     struct Stretch: Hashable, Sendable {

@@ -68,7 +68,7 @@ private struct Phrase {
         case .workerReady: say("pool", "in "); say("node", "on node "); say("slots", "slots "); known.insert("uid")
         case .workerDraining, .workerGone: say("reason"); known.insert("uid")
         case .snapshotCached, .snapshotEvicted: say("snapshot"); bytes()
-        case .snapshotObserved: say("state"); say("snapshot"); bytes(); say("template", "golden of "); say("toldAt", "told at ")
+        case .snapshotObserved: say("state"); say("snapshot"); bytes(); say("template", "golden of "); say("toldAt", "reported at ")
         case .prefetchSuggested:
             say("snapshot"); bytes(); say("actor", "for "); say("pool", "of "); say("wakeAt", "which wakes at "); say("reason")
             known.formUnion(["node", "request"])

@@ -15,7 +15,8 @@ import EventLog
 //
 // What becomes of a call that fails depends on the fault:
 //
-// - unreachable: asked again with backoff, until the target answers or something newer is wanted.
+// - unreachable: asked again with backoff, until the target answers or something newer is wanted. A call that isn't answered in
+//   `callSeconds` is cancelled and counts as one that didn't reach the target; the next one waits until it has ended.
 // - refused: asked again when something newer is wanted. It is also asked every `refusedRetrySeconds`, as somebody may have mended it.
 // - fenced: the same, and all else that is wanted waits with it. Another instance acts on the target, or did: somebody may take its
 //   mark off.
@@ -50,7 +51,7 @@ enum ActuationOutcome: Hashable, Sendable {
     /// The target's replicas are somebody else's, and stay.
     case changedByOthers(found: Int, error: String)
     /// What came of taking a drain back.
-    case recalled(worker: String, isKept: Bool)
+    case uncordoned(worker: String, isUncordoned: Bool)
 }
 
 struct Actuation: Sendable {
@@ -66,7 +67,7 @@ struct Actuation: Sendable {
     /// The target refused that count; it waits for the slow pace.
     private var isCountRefused = false
     private var appliedCount: Int?
-    private var recalls: [LoopCore.TakenBack] = []
+    private var uncordons: [LoopCore.UncordonCommand] = []
     private var drains: [String] = []
     private var removals: [String] = []
     private var refusedDrains: [String] = []
@@ -90,7 +91,7 @@ struct Actuation: Sendable {
     }
 
     private enum Work: Sendable {
-        case recall(LoopCore.TakenBack)
+        case uncordon(LoopCore.UncordonCommand)
         case count(Int)
         case drain(String)
         case remove(String)
@@ -99,7 +100,7 @@ struct Actuation: Sendable {
 
         var action: ActuatorCall.Action {
             switch self {
-            case .recall(let worker): .cancelDrain(worker.worker)
+            case .uncordon(let worker): .cancelDrain(worker.worker)
             case .count(let count): .resize(to: count)
             case .drain(let worker): .drain(worker)
             case .remove(let worker): .remove(worker)
@@ -119,7 +120,7 @@ struct Actuation: Sendable {
     private struct Trouble: Sendable {
         var isOfCount: Bool
         var error: String
-        var toldAt: LogTime
+        var reportedAt: LogTime
         var attempts = 1
         var reports = 1
     }
@@ -134,8 +135,8 @@ struct Actuation: Sendable {
 
     // MARK: - What is wanted
 
-    mutating func want(_ count: Int, of pool: ActuatedPool, seq: Position, since: LogTime, takingBack: [LoopCore.TakenBack] = []) {
-        for worker in takingBack { keep(worker) }
+    mutating func want(_ count: Int, of pool: ActuatedPool, seq: Position, since: LogTime, uncordoning: [LoopCore.UncordonCommand] = []) {
+        for worker in uncordoning { uncordon(worker) }
         guard seq >= wantedSeq else { return }
         self.pool = pool
         wantedSeq = seq
@@ -154,9 +155,11 @@ struct Actuation: Sendable {
     }
 
     /// To be called after `drain` of the same worker; it goes before everything else. Each is answered once.
-    mutating func keep(_ worker: LoopCore.TakenBack) {
-        guard recalls.count < limits.pendingDrains else { return outcomes.append(.recalled(worker: worker.worker, isKept: false)) }
-        recalls.append(worker)
+    mutating func uncordon(_ worker: LoopCore.UncordonCommand) {
+        guard uncordons.count < limits.pendingDrains else {
+            return outcomes.append(.uncordoned(worker: worker.worker, isUncordoned: false))
+        }
+        uncordons.append(worker)
         wake()
     }
 
@@ -176,7 +179,7 @@ struct Actuation: Sendable {
         endRest()
     }
 
-    /// From now on another actuator is told: nothing is known of its target, and it knows no worker of this one's.
+    /// From now on another actuator gets the orders. Nothing is known of its target, and it knows none of this one's workers.
     mutating func move(to pool: ActuatedPool) {
         release()
         self.pool = pool
@@ -189,7 +192,7 @@ struct Actuation: Sendable {
     mutating func stop() {
         isStopped = true
         forgetWishes()
-        recalls = []
+        uncordons = []
         endRest()
     }
 
@@ -202,9 +205,9 @@ struct Actuation: Sendable {
         refusedRemovals = []
     }
 
-    private mutating func refuseRecalls() {
-        for worker in recalls { outcomes.append(.recalled(worker: worker.worker, isKept: false)) }
-        recalls = []
+    private mutating func refuseUncordons() {
+        for worker in uncordons { outcomes.append(.uncordoned(worker: worker.worker, isUncordoned: false)) }
+        uncordons = []
     }
 
     private mutating func wake() {
@@ -251,7 +254,7 @@ struct Actuation: Sendable {
 
     /// Workers that may stay before the count: each saves a start. The count before the rest: it is what starts workers.
     private var nextWork: Work? {
-        if let worker = recalls.first { return .recall(worker) }
+        if let worker = uncordons.first { return .uncordon(worker) }
         if let count = wantedCount, !isCountRefused { return .count(count) }
         if let worker = drains.first { return .drain(worker) }
         return removals.first.map { .remove($0) }
@@ -261,12 +264,12 @@ struct Actuation: Sendable {
 
     /// A drain is taken back in one try: where it fails the worker goes on draining.
     private mutating func mayBegin(_ work: Work) -> Bool {
-        guard case .recall(let worker) = work else { return true }
-        recalls.removeFirst()
+        guard case .uncordon(let worker) = work else { return true }
+        uncordons.removeFirst()
         let name = worker.worker
         // Where the target was told to remove it, and did as it was told, it is on its way.
         if worker.isRemovalSent, !removals.contains(name), !refusedRemovals.contains(name) {
-            outcomes.append(.recalled(worker: name, isKept: false))
+            outcomes.append(.uncordoned(worker: name, isUncordoned: false))
             return false
         }
         return true
@@ -296,7 +299,7 @@ struct Actuation: Sendable {
     mutating func answered(_ answer: ActuatorAnswer, at now: LogTime) {
         guard case .calling(let asked) = phase else { preconditionFailure("a target answered a call that isn't under way") }
         phase = .idle
-        if case .recall(let worker) = asked.work { recalled(worker.worker, isKept: answer == .success(true)) }
+        if case .uncordon(let worker) = asked.work { uncordoned(worker.worker, isUncordoned: answer == .success(true)) }
         switch answer {
         case .success:
             attempt = 0
@@ -311,14 +314,14 @@ struct Actuation: Sendable {
     }
 
     /// What of it wasn't carried out yet never will be.
-    private mutating func recalled(_ worker: String, isKept: Bool) {
-        if isKept {
+    private mutating func uncordoned(_ worker: String, isUncordoned: Bool) {
+        if isUncordoned {
             drains.removeAll { $0 == worker }
             removals.removeAll { $0 == worker }
             refusedDrains.removeAll { $0 == worker }
             refusedRemovals.removeAll { $0 == worker }
         }
-        outcomes.append(.recalled(worker: worker, isKept: isKept))
+        outcomes.append(.uncordoned(worker: worker, isUncordoned: isUncordoned))
     }
 
     /// A wish that was replaced during the call is kept for the next round.
@@ -337,7 +340,7 @@ struct Actuation: Sendable {
         switch asked.work {
         case .drain(let worker): drains.removeAll { $0 == worker }
         case .remove(let worker): removals.removeAll { $0 == worker }
-        case .recall, .count: break
+        case .uncordon, .count: break
         }
         guard let trouble, !trouble.isOfCount else { return }
         self.trouble = nil
@@ -371,7 +374,7 @@ struct Actuation: Sendable {
 
     private mutating func setAside(_ asked: Asked) {
         switch asked.work {
-        case .recall: break
+        case .uncordon: break
         case .count: if wantedSeq == asked.seq { isCountRefused = true }
         case .drain(let worker):
             drains.removeAll { $0 == worker }
@@ -385,17 +388,18 @@ struct Actuation: Sendable {
     /// Whether the log is to be told: of the beginning of a trouble, and of other words for it now and then.
     private mutating func isNews(_ error: String, isOfCount: Bool, at now: LogTime) -> Bool {
         guard var known = trouble else {
-            trouble = Trouble(isOfCount: isOfCount, error: error, toldAt: now)
+            trouble = Trouble(isOfCount: isOfCount, error: error, reportedAt: now)
             return true
         }
         known.attempts += 1
         known.isOfCount = known.isOfCount || isOfCount
         let isNews =
-            known.error != error && (known.reports < limits.reportsAtOnce || now.seconds(since: known.toldAt) >= limits.nextReportSeconds)
+            known.error != error
+            && (known.reports < limits.reportsAtOnce || now.seconds(since: known.reportedAt) >= limits.nextReportSeconds)
         if isNews {
             known.error = error
             known.reports += 1
-            known.toldAt = now
+            known.reportedAt = now
         }
         trouble = known
         return isNews

@@ -3,13 +3,13 @@ import Domain
 import EventLog
 import Machine
 
-// Who carries out what targets shall do?
+// Who carries out orders for targets?
 //
-// `Actuations` has an `Actuation` for each pool and does what those say: it hands calls to the port, sets the alarm for the end
-// of a rest, and tells the log and the loop what came of it. All of it runs on the loop's scheduler, as the loop does; what is
-// wanted within one piece of the loop's work is seen together, before the first call for it.
+// `Actuations` has an `Actuation` for each pool and carries out its steps. It hands calls to the port and cancels those that take
+// too long. It sets the alarm for the end of a rest. It reports the outcome to the log and the loop. All of it runs on the loop's
+// scheduler, as the loop does; what is wanted within one piece of the loop's work is seen together, before the first call for it.
 //
-//     order ──▶ Actuation ──next──▶ port ──answer──▶ Actuation ──▶ scale.applied, scale.failed, recallAnswered
+//     order ──▶ Actuation ──next──▶ port ──answer──▶ Actuation ──▶ scale.applied, scale.failed, uncordonAnswered
 
 /// Touched only in work that its scheduler runs, one piece at a time: that is what guards every member.
 final class Actuations: @unchecked Sendable {
@@ -22,7 +22,7 @@ final class Actuations: @unchecked Sendable {
     /// No two runs that appended anything began at the same position, whatever their fences: ids of reports rest on it.
     private let run: String
     /// Hears what came of taking a drain back.
-    private let recalled: (_ worker: String, _ pool: String, _ isKept: Bool) -> Void
+    private let uncordoned: (_ worker: String, _ pool: String, _ isUncordoned: Bool) -> Void
 
     /// By the pool's name.
     private var pools: [String: Pool] = [:]
@@ -43,7 +43,7 @@ final class Actuations: @unchecked Sendable {
     init(
         log: EventLog, scheduler: any LoopScheduler, port: any ActuatorPort, fence: Fence, run: String, limits: ActuationLimits,
         observer: any LoopObserving,
-        recalled: @escaping (_ worker: String, _ pool: String, _ isKept: Bool) -> Void
+        uncordoned: @escaping (_ worker: String, _ pool: String, _ isUncordoned: Bool) -> Void
     ) {
         self.log = log
         self.scheduler = scheduler
@@ -52,7 +52,7 @@ final class Actuations: @unchecked Sendable {
         self.run = run
         self.limits = limits
         self.observer = observer
-        self.recalled = recalled
+        self.uncordoned = uncordoned
     }
 
     // MARK: - Orders
@@ -62,14 +62,14 @@ final class Actuations: @unchecked Sendable {
         switch order {
         case .rescale(let rescale):
             change(rescale.pool) {
-                $0.want(rescale.to, of: rescale.pool, seq: rescale.seq, since: rescale.since, takingBack: rescale.takingBack)
+                $0.want(rescale.to, of: rescale.pool, seq: rescale.seq, since: rescale.since, uncordoning: rescale.uncordoning)
             }
-        case .departure(let departure):
-            change(departure.pool) { actuation in
-                switch departure.step {
-                case .drain: actuation.drain(departure.worker)
-                case .remove: actuation.remove(departure.worker)
-                case .keep: actuation.keep(LoopCore.TakenBack(worker: departure.worker, isRemovalSent: departure.isRemovalSent))
+        case .drain(let command):
+            change(command.pool) { actuation in
+                switch command.step {
+                case .drain: actuation.drain(command.worker)
+                case .remove: actuation.remove(command.worker)
+                case .uncordon: actuation.uncordon(LoopCore.UncordonCommand(worker: command.worker, isRemovalSent: command.isRemovalSent))
                 }
             }
         case .release(let pool):
@@ -158,7 +158,7 @@ final class Actuations: @unchecked Sendable {
                 body.member("attempt", 1)
                 body.member("specReplicas", found)
             }
-        case .recalled(let worker, let isKept): recalled(worker, pool, isKept)
+        case .uncordoned(let worker, let isUncordoned): uncordoned(worker, pool, isUncordoned)
         }
     }
 
@@ -177,11 +177,11 @@ final class Actuations: @unchecked Sendable {
 }
 
 extension LoopCore {
-    /// Has targets follow what is decided. To be called before the loop acts, and the answer to be kept as long as they shall.
+    /// Makes targets follow decisions. Call it before the loop acts, and keep the result for as long as targets are to follow.
     func follow(through port: any ActuatorPort, fence: Fence, run: String, limits: ActuationLimits) -> Actuations {
         let actuations = Actuations(log: log, scheduler: scheduler, port: port, fence: fence, run: run, limits: limits, observer: observer)
         {
-            [weak self] worker, pool, isKept in self?.recallAnswered(worker, of: pool, isKept: isKept)
+            [weak self] worker, pool, isUncordoned in self?.uncordonAnswered(worker, of: pool, isUncordoned: isUncordoned)
         }
         follow = { [weak actuations] in actuations?.follow($0) }
         return actuations

@@ -3,9 +3,9 @@ import Domain
 
 // How does a decision reach the thing that runs workers?
 //
-// One `Actuator` serves one kind of scale target. It does what it is told, once; retries, backoff and logging what came of
-// it are `Actuation`'s business. Every call carries a fence: an actuator that has seen a higher one refuses a lower one, so
-// a stale instance can't resize. Calls for one pool never overlap.
+// One `Actuator` serves one kind of scale target. It carries out a call, once. Retries, backoff and logging are `Actuation`'s
+// business. Every call carries a fence: an actuator that has seen a higher one refuses a lower one, so a stale instance can't
+// resize. Calls for one pool never overlap.
 //
 // A worker is said by its name within the pool's namespace; what another namespace has of that name is another worker.
 
@@ -15,11 +15,10 @@ package protocol Actuator: Sendable {
     /// Makes `to` the number of workers the target keeps; idempotent. Workers being drained count as gone already.
     /// Lowering never stops a worker by itself: who goes is said by `drain`.
     func resize(_ pool: ActuatedPool, to: Int, fence: Fence) async throws(ActuationFault)
-    /// Marks a worker as one that shall go: it finishes what it runs and is given nothing more. Idempotent; unknown workers are
-    /// fine.
+    /// Marks a worker for draining: it finishes what it runs and gets nothing more. Idempotent; unknown workers are fine.
     func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
-    /// Takes a drain back: the worker stays and may be given actors again. Answers whether that is so; false where it is too
-    /// late, or nothing is known of it. Idempotent.
+    /// Cancels a drain: the worker stays and may get actors again. Answers whether that is so; false where it is too late, or
+    /// nothing is known of it. Idempotent.
     func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool
     /// Ends a worker that is known to be idle: the loop asks it of each worker that it told to drain, once that is empty. One
     /// that holds an actor after all is left alone, and `holdsActor` thrown. Idempotent.

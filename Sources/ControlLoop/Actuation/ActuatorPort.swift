@@ -9,7 +9,7 @@ import Machine
 //
 // Always: at most one call a pool is under way.
 
-/// One thing that a target is told, or asked.
+/// One call to a target.
 package struct ActuatorCall: Hashable, Sendable {
     package enum Action: Hashable, Sendable {
         case resize(to: Int)

@@ -1,7 +1,7 @@
 package import Autoscaling
 package import Domain
 
-// What does the loop tell of itself while it runs?
+// What does the loop report while it runs?
 //
 // Called on the loop's scheduler; must return at once. What a metrics backend makes of it is not the loop's business.
 

@@ -132,7 +132,7 @@ package final class RealScheduler: LoopScheduler {
     static let longestDelayMicroseconds: Int64 = 86_400_000_000
 }
 
-/// Time that stands still until it is told to move; work runs inside the call that moves it.
+/// Time that moves only by a call; work runs inside that call.
 package final class VirtualScheduler: LoopScheduler {
     private struct Entry: Sendable {
         var time: LogTime

@@ -2,10 +2,10 @@ import Domain
 import Placement
 import State
 
-// Which node is told to fetch which snapshot?
+// Which node should fetch which snapshot?
 //
 // Where the pool's policy has prefetch on: for an actor that has begun to wait and found no slot, once a request; and for one
-// whose foretold wake is near. Suggestions are hints: one that is lost costs a slower restore.
+// whose predicted wake is near. Suggestions are hints: one that is lost costs a slower restore.
 
 extension Planner {
     /// Suggestions of one look at a pool, and actors looked at for them; the others come with the next look.
@@ -73,12 +73,12 @@ extension Planner {
     private mutating func suggest(
         _ ticket: WaitingTicket, _ rules: PlacementRules, _ held: borrowing StateHolder, _ slots: WorkerIndex, sent: (NameID) -> Int
     ) -> Outputs.Prefetch? {
-        guard held.state.actors[ticket.actor].snapshotSeq > 0, let told = told(held.state.actors[ticket.actor].snapshotSeq) else {
+        guard held.state.actors[ticket.actor].snapshotSeq > 0, let recorded = snapshots(held.state.actors[ticket.actor].snapshotSeq) else {
             return nil
         }
-        let actor = held.state.waitingActor(ticket) { _ in told }
+        let actor = held.state.waitingActor(ticket) { _ in recorded }
         return held.state.placer.prefetch(actor, rules, at: held.state.at, among: slots, sent: sent).map {
-            Outputs.Prefetch(node: $0.node, uri: told.uri, bytes: $0.bytes)
+            Outputs.Prefetch(node: $0.node, uri: recorded.uri, bytes: $0.bytes)
         }
     }
 }

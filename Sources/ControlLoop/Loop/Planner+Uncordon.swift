@@ -2,12 +2,12 @@ import Autoscaling
 import Domain
 import State
 
-// Which workers that were told to go shall stay after all?
+// Which draining workers stay after all?
 //
-// Those that are wanted again, the busy ones first, for they are warm and can't go anyway: cheaper than asking for new ones.
-// Those that were still busy when their time was up: first the log says that the step is given up, then they are taken back.
-// And all of them where the target isn't to be touched any more. The target answers each, for it may be too late; only then
-// does the log call the worker ready.
+// Those that are wanted again, the busy ones first, for they are warm and can't go anyway: cheaper than asking for new ones. Those
+// that were still busy when their time was up: first the log says that the step is given up, then they are uncordoned. And all of
+// them where the target isn't to be touched any more. The target answers each, for it may be too late; only then does the log call
+// the worker ready.
 
 extension Planner {
     /// Says, once for each time, that the pool's drains outlasted the policy's time.
@@ -24,7 +24,7 @@ extension Planner {
         out.giveUp(overdue, in: pool, held.state)
     }
 
-    /// Workers whose drains are to be taken back now, each answered once.
+    /// Workers to uncordon now, each returned once.
     func uncordon(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations) -> [Int] {
         guard held.state.pools[pool].workers.draining > 0, held.state.pools[pool].policy != nil else { return [] }
         // The common case first: nothing is missing.
@@ -61,10 +61,10 @@ extension Outputs {
     private static let listedWorkers = 100
 
     /// `2 workers still busy after 600 s: w-1 (actor a-7), w-2 (actor a-9 and 1 more); none is told to go before …`
-    mutating func giveUp(_ overdue: [Int], in pool: Int, _ world: State) {
-        let state = world.pools[pool]
-        let seconds = state.policy?.policy.drainTimeoutSeconds ?? 0
-        let shown = overdue.prefix(Self.namedWorkers).map { describe(world.workers[$0], world) }.joined(separator: ", ")
+    mutating func giveUp(_ overdue: [Int], in pool: Int, _ state: State) {
+        let standing = state.pools[pool]
+        let seconds = standing.policy?.policy.drainTimeoutSeconds ?? 0
+        let shown = overdue.prefix(Self.namedWorkers).map { describe(state.workers[$0], state) }.joined(separator: ", ")
         let rest = overdue.count > Self.namedWorkers ? " and \(overdue.count - Self.namedWorkers) more" : ""
         var body = JSONWriter()
         body.openObject()
@@ -72,19 +72,20 @@ extension Outputs {
             "error",
             "drain given up: \(overdue.count == 1 ? "1 worker" : "\(overdue.count) workers") still busy after \(seconds) s: \(shown)\(rest)"
         )
-        body.member("attempt", state.drains.attempts + 1)
+        body.member("attempt", standing.drains.attempts + 1)
         body.key("workers")
         body.openArray()
-        for index in overdue.prefix(Self.listedWorkers) { body.string(text(of: world.workers[index].name)) }
+        for index in overdue.prefix(Self.listedWorkers) { body.string(text(of: state.workers[index].name)) }
         body.closeArray()
         body.closeObject()
         append(
-            .scaleFailed, id: "drain-given-up-\(state.name.rawValue)-\(state.drains.total + 1)", subject: state.text, pool: state.text,
+            .scaleFailed, id: "drain-given-up-\(standing.name.rawValue)-\(standing.drains.total + 1)", subject: standing.text,
+            pool: standing.text,
             body: body.bytes)
     }
 
-    /// A worker whose drain the target took back.
-    mutating func keep(_ worker: WorkerRecord, in pool: PoolState, node: String, at now: LogTime) {
+    /// A worker whose drain the target cancelled.
+    mutating func uncordon(_ worker: WorkerRecord, in pool: PoolState, node: String, at now: LogTime) {
         var body = JSONWriter()
         body.openObject()
         body.member("node", node)
@@ -99,8 +100,8 @@ extension Outputs {
         return pool.drains.isPaused(at: now) ? "its drain was given up" : "its drain was taken back: \(pool.desired) wanted"
     }
 
-    private func describe(_ worker: WorkerRecord, _ world: State) -> String {
-        let first = worker.residents.min().map { text(of: world.actors[$0].name) } ?? ""
+    private func describe(_ worker: WorkerRecord, _ state: State) -> String {
+        let first = worker.residents.min().map { text(of: state.actors[$0].name) } ?? ""
         return "\(text(of: worker.name)) (actor \(first)\(worker.used > 1 ? " and \(worker.used - 1) more" : ""))"
     }
 }

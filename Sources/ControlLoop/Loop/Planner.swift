@@ -13,9 +13,9 @@ import State
 struct Planner {
     /// When somebody in a pool has waited for a node as long as may be.
     private(set) var waits = EarliestTimes()
-    var told: ToldSnapshots
+    var snapshots: RecordedSnapshots
 
-    init(log: EventLog) { told = ToldSnapshots(log) }
+    init(log: EventLog) { snapshots = RecordedSnapshots(log) }
 
     // MARK: - Placement
 
@@ -45,8 +45,8 @@ struct Planner {
         waits[pool] = reservations.hasRoom(in: usable) ? reservations.pools[pool].earliestUntil() : nil
     }
 
-    /// The first in turn, or one of those right behind it whom a slot that is free saves a restore, where there are fewer slots
-    /// than actors to have them. With how many it overtakes.
+    /// The next actor to place. When slots are scarce, one of the next few may go first if a free slot spares it a restore. With
+    /// how many it overtakes.
     private mutating func nextInTurn(
         _ pool: Int, _ usable: [Int], _ held: borrowing StateHolder, _ reservations: inout Reservations
     ) -> (ticket: WaitingTicket, actor: WaitingActor, overtook: Int)? {
@@ -66,7 +66,7 @@ struct Planner {
     private mutating func waitingActor(
         _ ticket: WaitingTicket, _ pool: Int, _ usable: [Int], _ held: borrowing StateHolder, _ reservations: inout Reservations
     ) -> WaitingActor {
-        var actor = held.state.waitingActor(ticket, usable: usable) { told($0) }
+        var actor = held.state.waitingActor(ticket, usable: usable) { snapshots($0) }
         if actor.quota != nil { actor.quota = reservations.pools[pool].quota(of: ticket.tenant) }
         return actor
     }
@@ -91,10 +91,10 @@ struct Planner {
             asOf: held.state.position)
         switch choice.source {
         case .paused:
-            placed.restoreFrom = active.flatMap { told($0.pausedSeq)?.uri }
+            placed.restoreFrom = active.flatMap { snapshots($0.pausedSeq)?.uri }
             placed.bytes = active?.paused?.bytes ?? 0
         case .external:
-            let snapshot = told(actor.snapshotSeq)
+            let snapshot = snapshots(actor.snapshotSeq)
             placed.restoreFrom = snapshot?.uri
             placed.bytes = snapshot?.external.bytes ?? 0
         case .golden: placed.bytes = held.state.placer.snapshots.golden(of: held.state.actors.traits(of: actor).template)?.bytes ?? 0

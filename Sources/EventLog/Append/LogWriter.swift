@@ -1,12 +1,12 @@
-// Who commits, when, and who hears of it?
+// Who commits, when, and who is notified?
 //
 //   append ──▶ queue ──▶ thread: take a commit's worth ──▶ CommitEngine ──▶ head, followers ──▶ callers ──▶ onCommit
 //
-// One thread takes everything that waits and commits it together: under load a commit carries hundreds of callers and they
-// share one sync; alone, a caller waits for nothing but its own. Inline, the caller's thread does the same, one request at
-// a time. When a commit fails its callers learn why, and until the disk works again appends fail fast, with a try now and
-// then: growing pauses, and a probe when nobody appends. What is committed must be in the file at the log's path, or nobody
-// is told that it is. Once a second the thread looks at what no append brings about (`tend`).
+// One thread takes everything that waits and commits it together: under load a commit carries hundreds of callers and they share
+// one sync; alone, a caller waits for nothing but its own. Inline, the caller's thread does the same, one request at a time. When a
+// commit fails its callers learn why, and until the disk works again appends fail fast, with a try now and then: growing pauses,
+// and a probe when nobody appends. A commit is acknowledged only if it is in the file at the log's path. Once a second the thread
+// looks at what no append brings about (`tend`).
 
 import Basics
 import Domain
@@ -140,7 +140,7 @@ final class LogWriter: Sendable {
             let staged = try catalog.pool.writeWithoutTransaction { db in
                 let engine = try engine()
                 let staged = try engine.commit(requests, time: recorded ?? clock.commitTime(), db)
-                // It is durable; is it where it will be looked for? Otherwise nobody hears of it, and it may be sent again.
+                // It is durable; is it where it will be looked for? Otherwise it isn't acknowledged, and may be sent again.
                 try place.files.check()
                 if !staged.isEmpty {
                     if let problem = place.mark.note(engine.head, link: engine.link) { health.note(problem) }
@@ -160,7 +160,7 @@ final class LogWriter: Sendable {
             for request in requests { request.completion(.failure(refusal)) }
         }
         keepWALSmall()
-        // A step that this commit saw is told now: one back may follow before the next look.
+        // A step that this commit saw is reported now, as a step back may follow before the next check.
         if configuration.writer == .inline || clock.hasStep { watchClock() }
     }
 

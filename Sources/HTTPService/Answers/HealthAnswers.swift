@@ -16,7 +16,7 @@ enum HealthAnswers {
         return Double(seconds) + (Double(attoseconds) / 1e15).rounded() / 1e3
     }
 
-    /// Fixes the start of `uptime`; called when the server starts.
+    /// Fixes the start of `uptimeSeconds`; called when the server starts.
     static func start() { _ = started }
 
     @Sendable static func alive() -> Answer {

@@ -59,7 +59,7 @@ package struct SimulationResult: Hashable, Sendable {
 }
 
 extension SimulationResult {
-    /// `{"policy":…,"turns":…,"wait":{…},"costRatio":…,"workerSeconds":…,"killed":…,"flaps":…,"replicas":[[t,n],…]}`
+    /// `{"policy":…,"turns":…,"waitSeconds":{…},"costRatio":…,"workerSeconds":…,"killed":…,"flaps":…,"replicas":[[t,n],…]}`
     ///
     /// - Parameter random: restores of the same policy where workers were picked at random.
     package func write(to json: inout JSONWriter, against random: SimulatedRestores? = nil) {

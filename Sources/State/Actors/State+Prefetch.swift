@@ -15,7 +15,8 @@ package enum UnpredictedWake: Error, Hashable {
 }
 
 extension State {
-    /// A node is told this long before an actor is expected, besides what the restore takes: for the way to its agent.
+    /// A suggestion is made this long before an actor is expected, and earlier by what the restore takes: the time to reach the
+    /// node's agent.
     package static let prefetchMarginMicroseconds: Int64 = 5_000_000
 
     private func prefetches(_ actor: ActorRecord) -> Bool { actor.pool >= 0 && pools[Int(actor.pool)].placing.prefetches }
@@ -39,7 +40,7 @@ extension State {
         }
     }
 
-    /// Sets the deadline for its first wake after `time`, if one is foretold.
+    /// Sets the deadline for its first wake after `time`, if one is predicted.
     private mutating func armForecast(_ index: Int, of actor: ActorRecord, after time: LogTime, notBefore earliest: LogTime) {
         guard prefetches(actor), let entry = forecasts[index], let wakeAt = try? nextWake(entry, in: Int(actor.pool), after: time) else {
             return

@@ -155,8 +155,8 @@ extension Outcome {
     package func isNews(after last: DecisionMark?) -> Bool { last.map { $0.to != to || $0.codes != codes } ?? true }
 }
 
-/// The autoscaler's steps as methods of what holds the policy, and never inlined, so that it is read where it lies: a policy
-/// that is handed over from elsewhere is copied, and a copy retains a dozen parts and releases them again (4 % of the loop).
+/// The autoscaler's steps are methods of what holds the policy, and are never inlined. So the policy is read where it lies. One
+/// that is passed from elsewhere is copied: a dozen parts retained and released, 4 % of the loop.
 extension AppliedPolicy {
     @inline(never)
     package func evaluate(_ observation: Observation, _ memory: AutoscalerMemory) -> Evaluation {

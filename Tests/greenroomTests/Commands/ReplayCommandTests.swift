@@ -82,9 +82,9 @@ import Testing
         }
 
         private func decide(_ log: EventLog) throws {
-            let world = try History.world(of: log, at: .position(.max))
+            let state = try History.state(of: log, at: .position(.max))
             let pool = try #require(log.names.find("demo/chat"))
-            let decision = try #require(world.decision(for: pool))
+            let decision = try #require(state.decision(for: pool))
             append(log, .scaleDecided, "demo/chat", pool: "demo/chat", body: String(decoding: decision.body, as: UTF8.self))
         }
 

@@ -5,26 +5,26 @@ package import Placement
 // What did the log say of a snapshot, at this position?
 
 /// An external snapshot as the log told of it.
-package struct ToldSnapshot: Hashable, Sendable {
+package struct RecordedSnapshot: Hashable, Sendable {
     package internal(set) var uri: String
     package internal(set) var external: ExternalSnapshot
 }
 
 extension BodyLookup {
-    package func toldSnapshot(at position: Position) -> ToldSnapshot? {
-        ((try? read(at: position) { ToldSnapshot($0, at: $1) }) ?? nil) ?? nil
+    package func recordedSnapshot(at position: Position) -> RecordedSnapshot? {
+        ((try? read(at: position) { RecordedSnapshot($0, at: $1) }) ?? nil) ?? nil
     }
 }
 
 extension EventLog {
     /// For a single question.
-    package func toldSnapshot(at position: Position) -> ToldSnapshot? {
+    package func recordedSnapshot(at position: Position) -> RecordedSnapshot? {
         defer { bodies.rest() }
-        return bodies.toldSnapshot(at: position)
+        return bodies.recordedSnapshot(at: position)
     }
 }
 
-extension ToldSnapshot {
+extension RecordedSnapshot {
     /// nil where the event names none.
     package init?(_ body: EventBody, at: LogTime) {
         var uri: String?

@@ -6,11 +6,12 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // What becomes of a drain when the workers are wanted again, or don't get empty in time?
 
-@Suite struct TakingBackTests {
+@Suite struct UncordonTests {
     /// Two workers without actors that are drained, on a target that keeps them until they are removed and doesn't follow that.
     private func draining(_ loop: LoopHarness, _ policy: Policy = .quick()) throws -> [String] {
         loop.keepsDrained = true
@@ -23,7 +24,7 @@ import Testing
         loop.run("b", seconds: 1)
         loop.advance(60)
         #expect(try loop.pool.draining == 2)
-        return loop.departures.sorted()
+        return loop.drainCommands.sorted()
     }
 
     private func same(_ loop: LoopHarness) throws -> Bool {
@@ -39,7 +40,7 @@ import Testing
         let made = try loop.events(.workerReady).count
         loop.request("c")
         loop.settle()
-        #expect(loop.rescales.last?.takingBack.map(\.worker) == [drained[0]], "one is wanted, so one comes back: the oldest")
+        #expect(loop.rescales.last?.uncordoning.map(\.worker) == [drained[0]], "one is wanted, so one comes back: the oldest")
         #expect(loop.view(of: "c")?.worker == drained[0])
         #expect(try loop.pool.draining == 1)
         let ready = try loop.events(.workerReady)
@@ -53,14 +54,14 @@ import Testing
     @Test func `a worker that can't come back any more is made up for by a new one`() throws {
         let loop = try LoopHarness()
         let drained = try draining(loop)
-        loop.refusesRecalls = true
+        loop.refusesUncordons = true
         loop.request("c")
         loop.settle()
-        #expect(loop.recalls == [drained[0]])
+        #expect(loop.uncordons == [drained[0]])
         #expect(loop.view(of: "c")?.status == "STATUS_WAITING")
         for worker in drained { loop.send(.workerGone, worker, #"{"reason":"drained"}"#) }
         loop.advance(5)
-        #expect(Set(loop.recalls).count == loop.recalls.count, "each is asked once")
+        #expect(Set(loop.uncordons).count == loop.uncordons.count, "each is asked once")
         #expect(loop.view(of: "c")?.worker == "w3")
         #expect(try same(loop))
     }
@@ -68,11 +69,11 @@ import Testing
     @Test func `the removal of one that can't come back any more is asked for once more`() throws {
         let loop = try LoopHarness()
         let drained = try draining(loop)
-        loop.refusesRecalls = true
+        loop.refusesUncordons = true
         let before = loop.removals.count { $0 == drained[0] }
         loop.request("c")
         loop.settle()
-        #expect(loop.recalls == [drained[0]])
+        #expect(loop.uncordons == [drained[0]])
         #expect(
             loop.removals.count { $0 == drained[0] } == before + 1,
             "a target that keeps it until another stands in its place learns that one is wanted")
@@ -83,7 +84,7 @@ import Testing
     @Test func `one that becomes empty while no policy is there is removed once there is one again`() throws {
         let loop = try LoopHarness()
         let drained = try draining(loop)
-        loop.refusesRecalls = true
+        loop.refusesUncordons = true
         loop.send(.actorRunning, "late", #"{"worker":"\#(drained[0])","pool":"ns/p"}"#)
         loop.settle()
         loop.removePolicy()
@@ -102,20 +103,20 @@ import Testing
         loop.send(.actorRunning, "late", #"{"worker":"\#(drained[0])","pool":"ns/p"}"#)
         loop.settle()
         // One busy draining worker asks for one worker: itself.
-        #expect(loop.recalls == [drained[0]])
+        #expect(loop.uncordons == [drained[0]])
         #expect(try loop.pool.draining == 1)
         #expect(loop.view(of: "late")?.worker == drained[0])
 
         let other = try LoopHarness()
         let going = try draining(other)
-        other.answersRecalls = false
+        other.answersUncordons = false
         other.send(.actorRunning, "late", #"{"worker":"\#(going[0])","pool":"ns/p"}"#)
         other.settle()
         let before = other.removals
         other.send(.actorSuspended, "late", #"{"worker":"\#(going[0])"}"#)
         other.settle()
-        #expect(other.recalls == [going[0]] && other.removals == before, "no answer yet")
-        other.core.recallAnswered(going[0], isKept: false)
+        #expect(other.uncordons == [going[0]] && other.removals == before, "no answer yet")
+        other.core.uncordonAnswered(going[0], isUncordoned: false)
         other.settle()
         #expect(other.removals == before + [going[0]])
     }
@@ -127,7 +128,7 @@ import Testing
         loop.settle()
         loop.run("c", seconds: 1)
         loop.advance(60)
-        #expect(loop.departures.filter { $0 == drained[0] }.count == 2)
+        #expect(loop.drainCommands.filter { $0 == drained[0] }.count == 2)
         #expect(try loop.events(.workerDraining).count == 3)
         #expect(try loop.pool.draining == 2)
         #expect(try same(loop))
@@ -163,7 +164,7 @@ import Testing
         policy.drainTimeoutSeconds = 100
         loop.keepsDrained = true
         loop.ignoresRemovals = true
-        loop.refusesRecalls = false
+        loop.refusesUncordons = false
         loop.apply(policy)
         loop.advance(3)
         policy.minReplicaCount = 1
@@ -171,7 +172,7 @@ import Testing
         loop.settle()
         loop.apply(policy)
         loop.advance(20)
-        let worker = try #require(loop.departures.first)
+        let worker = try #require(loop.drainCommands.first)
         loop.send(.actorRunning, "long", #"{"worker":"\#(worker)","pool":"ns/p"}"#)
         loop.settle()
         return worker
@@ -180,7 +181,7 @@ import Testing
     @Test func `a busy draining worker counts as wanted, so it comes back at once where it can`() throws {
         let loop = try LoopHarness()
         let worker = try stuck(loop)
-        #expect(loop.recalls == [worker])
+        #expect(loop.uncordons == [worker])
         #expect(try loop.pool.desired == 2 && loop.pool.draining == 0)
     }
 
@@ -198,26 +199,26 @@ import Testing
         policy.pause = Pause(hold: 2)
         loop.apply(policy)
         loop.advance(1)
-        let worker = try #require(loop.departures.first)
-        #expect(loop.departures.count == 1)
+        let worker = try #require(loop.drainCommands.first)
+        #expect(loop.drainCommands.count == 1)
         loop.send(.actorRunning, "long-1", #"{"worker":"\#(worker)","pool":"ns/p"}"#)
         loop.send(.actorRunning, "long-2", #"{"worker":"\#(worker)","pool":"ns/p"}"#)
         loop.advance(98)
-        #expect(try loop.events(.scaleFailed).isEmpty && loop.recalls.isEmpty)
+        #expect(try loop.events(.scaleFailed).isEmpty && loop.uncordons.isEmpty)
         loop.advance(3)
         let failed = try loop.events(.scaleFailed)
         #expect(
             failed.map(\.body) == [
                 #"{"error":"drain given up: 1 worker still busy after 100 s: \#(worker) (actor long-1 and 1 more)","attempt":1,"workers":["\#(worker)"]}"#
             ])
-        #expect(loop.recalls == [worker])
+        #expect(loop.uncordons == [worker])
         #expect(try loop.pool.draining == 0 && loop.pool.ready == 3)
         #expect(try loop.pool.reason?.contains("still busy after 100 s") == true)
-        #expect(loop.departures.count == 1, "not at once")
+        #expect(loop.drainCommands.count == 1, "not at once")
         loop.advance(50)
-        #expect(loop.departures.count == 1)
+        #expect(loop.drainCommands.count == 1)
         loop.advance(20)
-        #expect(loop.departures.count == 2 && loop.departures[1] != worker, "an idle one this time")
+        #expect(loop.drainCommands.count == 2 && loop.drainCommands[1] != worker, "an idle one this time")
         #expect(try loop.pool.reason == nil)
         #expect(!loop.removals.dropFirst().contains(worker))
         #expect(try same(loop))
@@ -250,7 +251,7 @@ import Testing
         policy.pause = Pause(hold: 1)
         loop.apply(policy)
         loop.advance(1)
-        let worker = try #require(loop.departures.first)
+        let worker = try #require(loop.drainCommands.first)
         loop.send(.actorRunning, "long", #"{"worker":"\#(worker)","pool":"ns/p"}"#)
         loop.advance(50)
         loop.core.saveCheckpoint()
@@ -258,7 +259,7 @@ import Testing
         loop.advance(48)
         #expect(try loop.events(.scaleFailed).isEmpty)
         loop.advance(3)
-        #expect(try loop.events(.scaleFailed).count == 1 && loop.recalls.last == worker)
+        #expect(try loop.events(.scaleFailed).count == 1 && loop.uncordons.last == worker)
         loop.core.saveCheckpoint()
         loop.restart()
         loop.advance(30)
@@ -269,33 +270,33 @@ import Testing
     @Test("no busy worker is removed and none is lost sight of, whatever comes in between: seeds", arguments: 1...12 as ClosedRange<UInt64>)
     func oracle(seed: UInt64) throws {
         let loop = try LoopHarness()
-        var lots = SplitMix64(seed: seed)
+        var random = SplitMix64(seed: seed)
         loop.keepsDrained = true
         loop.isBusyOracle = true
         for step in 1...150 {
-            loop.refusesRecalls = Int.random(in: 0..<4, using: &lots) == 0
-            var policy = Policy.quick(max: 8, min: Int.random(in: 0...4, using: &lots), cooldownSeconds: 5)
-            policy.drainTimeoutSeconds = Int.random(in: 0...20, using: &lots)
-            switch Int.random(in: 0..<8, using: &lots) {
+            loop.refusesUncordons = Int.random(in: 0..<4, using: &random) == 0
+            var policy = Policy.quick(max: 8, min: Int.random(in: 0...4, using: &random), cooldownSeconds: 5)
+            policy.drainTimeoutSeconds = Int.random(in: 0...20, using: &random)
+            switch Int.random(in: 0..<8, using: &random) {
             case 0: loop.apply(policy)
             case 1, 2: loop.request("r\(step)")
             case 3:
                 // Agents race: one says that it runs where nobody placed it.
-                guard let worker = loop.world.workerViews(log: loop.log).randomElement(using: &lots) else { continue }
+                guard let worker = loop.state.workerViews(log: loop.log).randomElement(using: &random) else { continue }
                 loop.send(.actorRunning, "x\(step)", #"{"worker":"\#(worker)","pool":"ns/p"}"#)
             case 4, 5:
-                let running = loop.world.residents(log: loop.log)
-                guard let (actor, worker) = running.randomElement(using: &lots) else { continue }
+                let running = loop.state.residents(log: loop.log)
+                guard let (actor, worker) = running.randomElement(using: &random) else { continue }
                 loop.send(.actorSuspended, actor, #"{"worker":"\#(worker)"}"#)
-            default: loop.advance(Double.random(in: 0.1...15, using: &lots))
+            default: loop.advance(Double.random(in: 0.1...15, using: &random))
             }
             loop.settle()
         }
         #expect(loop.removedBusy == [], "seed \(seed)")
-        loop.refusesRecalls = false
+        loop.refusesUncordons = false
         loop.apply(.quick(min: 1, cooldownSeconds: 5))
         for _ in 0..<60 {
-            for (actor, worker) in loop.world.residents(log: loop.log) { loop.send(.actorSuspended, actor, #"{"worker":"\#(worker)"}"#) }
+            for (actor, worker) in loop.state.residents(log: loop.log) { loop.send(.actorSuspended, actor, #"{"worker":"\#(worker)"}"#) }
             loop.advance(5)
         }
         loop.advance(4_000)

@@ -10,13 +10,13 @@ import State
 // Those told or read last are kept, the oldest forgotten first, so that who is suspended and woken often is placed without
 // a look into the file.
 
-struct ToldSnapshots {
+struct RecordedSnapshots {
     /// About 10 MB of them.
     static let limit = 65_536
 
     private let bodies: BodyLookup
     /// A ring, and where each position stands in it.
-    private var known: [(position: Position, snapshot: ToldSnapshot?)] = []
+    private var known: [(position: Position, snapshot: RecordedSnapshot?)] = []
     private var places = SlotTable<Position>()
     private var next = 0
     private var hasRead = false
@@ -24,10 +24,10 @@ struct ToldSnapshots {
     init(_ log: EventLog) { bodies = log.bodies }
 
     /// nil where the event names no snapshot, or is no more in the log.
-    mutating func callAsFunction(_ position: Position) -> ToldSnapshot? {
+    mutating func callAsFunction(_ position: Position) -> RecordedSnapshot? {
         if let place = places[position] { return known[place].snapshot }
         hasRead = true
-        let found = bodies.toldSnapshot(at: position)
+        let found = bodies.recordedSnapshot(at: position)
         keep(position, found)
         return found
     }
@@ -35,7 +35,7 @@ struct ToldSnapshots {
     /// Takes note of what a commit tells: those whose state was saved are the likeliest to be placed next.
     mutating func note(_ batch: CommittedBatch) {
         for event in batch.events where event.kind == .actorSuspended || event.kind == .actorPaused {
-            keep(event.seq, batch.withBody(of: event) { ToldSnapshot($0, at: batch.at) })
+            keep(event.seq, batch.withBody(of: event) { RecordedSnapshot($0, at: batch.at) })
         }
     }
 
@@ -46,7 +46,7 @@ struct ToldSnapshots {
         bodies.rest()
     }
 
-    private mutating func keep(_ position: Position, _ snapshot: ToldSnapshot?) {
+    private mutating func keep(_ position: Position, _ snapshot: RecordedSnapshot?) {
         if known.count < Self.limit {
             known.append((position, snapshot))
             places.set(position, known.count - 1)
