@@ -61,6 +61,8 @@ extension Autoscaler {
         outcome.brake(policy.pause)
         outcome.spareBusyWorkers(observation.workers)
         outcome.note(deadline: evaluation.nextSignalChange)
+        assert(outcome.to >= observation.workers.busy, "a count below what is busy")
+        assert(outcome.nextDeadline.map { $0 > evaluation.at } ?? true, "a deadline that is past already")
         return outcome
     }
 }

@@ -45,6 +45,7 @@ package struct WindowMaximum: Hashable, Sendable {
     /// Adds a sample that is not older than any before it, and forgets what `window` will never count again.
     mutating func record(_ value: Int, at now: LogTime, keeping window: Window) {
         guard window.seconds > 0 else { return entries.removeAll(keepingCapacity: true) }
+        assert(entries.last.map { $0.at <= now } ?? true, "a sample older than the last one")
         while let last = entries.last, last.value <= value { entries.removeLast() }
         entries.append(Entry(value: value, at: now))
         let first = firstCounted(in: window, at: now)

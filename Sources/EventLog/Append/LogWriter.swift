@@ -41,7 +41,8 @@ final class LogWriter: Sendable {
     private struct Status: Sendable {
         var head: Head
         var retryAt: Int64 = 0
-        var pause: Int64 = 0
+        /// Between tries while the disk takes nothing.
+        var pauses: DoublingDelay
         var tendAt: Int64 = 0
         /// Log time was said to run ahead.
         var isAhead = false
@@ -61,7 +62,9 @@ final class LogWriter: Sendable {
         self.keeper = keeper
         self.health = health
         queue = AppendQueue(limits: configuration.limits)
-        status = Mutex(Status(head: engine.head))
+        let (first, longest) = (configuration.limits.retryFirstMicroseconds, configuration.limits.retryLastMicroseconds)
+        status = Mutex(
+            Status(head: engine.head, pauses: DoublingDelay(first: .microseconds(first), longest: .microseconds(longest))))
         box = EngineBox(engine)
     }
 
@@ -224,8 +227,7 @@ final class LogWriter: Sendable {
     private func failed(_ error: any Error) -> AppendError {
         let trouble = LogError(wrapping: error, operation: "append to", path: catalog.path)
         status.withLock { status in
-            status.pause = status.pause == 0 ? limits.retryFirstMicroseconds : min(status.pause * 2, limits.retryLastMicroseconds)
-            status.retryAt = MeasuringClock.microseconds() + status.pause
+            status.retryAt = MeasuringClock.microseconds() + Int64(status.pauses.next() / .microseconds(1))
         }
         health.fail(trouble, at: clock.now)
         return .notWritable(reason: trouble.problem, hint: trouble.hint)
@@ -234,7 +236,7 @@ final class LogWriter: Sendable {
     private func recovered() {
         guard health.failure != nil else { return }
         status.withLock { status in
-            status.pause = 0
+            status.pauses.reset()
             status.retryAt = 0
         }
         health.recover()

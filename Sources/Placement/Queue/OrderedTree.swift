@@ -52,6 +52,7 @@ struct OrderedTree<Key: Comparable & Sendable>: Sendable {
         }
         let leaf = leaf(for: key)
         let place = Self.place(of: key, in: leaves[leaf])
+        assert(place == leaves[leaf].count || key < leaves[leaf][place], "a key is there already")
         let isFull = leaves[leaf].count == Self.most
         // Beyond all the others: a leaf of its own leaves the full one as full as it is.
         if isFull, place == Self.most, leaf == leaves.count - 1 { return leaves.append([key]) }

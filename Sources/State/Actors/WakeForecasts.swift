@@ -144,14 +144,7 @@ package struct WakeForecasts: Sendable {
         deadlines.remove(at: place(of: Deadline(at: armed.dueAt, actor: actor)))
     }
 
-    private func place(of deadline: Deadline) -> Int {
-        var (low, high) = (0, deadlines.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if deadlines[middle] < deadline { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
+    private func place(of deadline: Deadline) -> Int { deadlines.firstPlace { $0 < deadline } }
 
     /// The first deadline later than `time`.
     package func earliest(after time: LogTime) -> LogTime? {
