@@ -36,6 +36,8 @@ package struct ActuationLimits: Sendable {
     package var nextReportSeconds = 900.0
     /// Drains, and removals, waiting to be passed on, at most; the oldest win.
     package var pendingDrains = 10_000
+    /// Of one call, until it must have been answered. A call is several requests of a target's API, each with a deadline of its own.
+    package var callSeconds = 120.0
     /// How long a stop waits for calls that are under way.
     package var stopSeconds = 2.0
     package init() {}
@@ -114,6 +116,8 @@ struct Actuation: Sendable {
         var seq: Position
         var since: LogTime
         var releases: Int
+        /// It wasn't answered in time.
+        var isOverdue = false
     }
 
     /// What the log was told last of calls that fail.
@@ -295,7 +299,16 @@ struct Actuation: Sendable {
         refusedRemovals = []
     }
 
-    /// The target answered the call under way.
+    /// The call under way wasn't answered in time. It is still under way, until it ends or is answered after all.
+    mutating func overdue(at now: LogTime) {
+        guard case .calling(var asked) = phase, !asked.isOverdue else { return }
+        asked.isOverdue = true
+        phase = .calling(asked)
+        guard asked.releases == releases, !isStopped else { return }
+        note(.unreachable("no answer within \(Int(limits.callSeconds)) s"), of: asked, at: now)
+    }
+
+    /// The target answered the call under way, or that ended without an answer.
     mutating func answered(_ answer: ActuatorAnswer, at now: LogTime) {
         guard case .calling(let asked) = phase else { preconditionFailure("a target answered a call that isn't under way") }
         phase = .idle
@@ -306,8 +319,9 @@ struct Actuation: Sendable {
             carriedOut(asked)
         case .failure(let fault):
             guard asked.releases == releases else { return }
-            note(fault, of: asked, at: now)
-            guard case .unreachable = fault else { return }
+            guard case .unreachable = fault else { return note(fault, of: asked, at: now) }
+            // One that was overdue has been told of already.
+            if !asked.isOverdue { note(fault, of: asked, at: now) }
             attempt += 1
             phase = .unreached
         }

@@ -111,6 +111,8 @@ final class Actuations: @unchecked Sendable {
         switch step {
         case .call(let call):
             callsUnderWay += 1
+            let deadline = scheduler.now.adding(microseconds: Int64(limits.callSeconds * 1e6))
+            pools[name]?.deadline = scheduler.perform(at: deadline) { [weak self] in self?.overdue(call, name) }
             port.start(call) { [weak self, scheduler] answer in scheduler.perform { [weak self] in self?.answered(answer, name) } }
         case .rest(let until):
             pools[name]?.alarm?.cancel()
@@ -120,11 +122,18 @@ final class Actuations: @unchecked Sendable {
 
     private func answered(_ answer: ActuatorAnswer, _ name: String) {
         callsUnderWay -= 1
+        pools[name]?.deadline?.cancel()
         pools[name]?.actuation.answered(answer, at: scheduler.now)
         proceed(name)
         guard callsUnderWay == 0 else { return }
         for stop in stops { stop.run() }
         stops = []
+    }
+
+    private func overdue(_ call: ActuatorCall, _ name: String) {
+        pools[name]?.actuation.overdue(at: scheduler.now)
+        tell(name)
+        port.cancel(call)
     }
 
     private func rested(_ until: LogTime, _ name: String) {

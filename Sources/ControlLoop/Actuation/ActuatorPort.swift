@@ -36,6 +36,12 @@ package protocol ActuatorPort: Sendable {
     /// Called on the loop's scheduler; must return at once. `done` is to be called exactly once, from anywhere, also before this
     /// returns.
     func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void)
+    /// The call took too long: it should end now. It may still be answered as if nothing had happened.
+    func cancel(_ call: ActuatorCall)
+}
+
+extension ActuatorPort {
+    package func cancel(_ call: ActuatorCall) {}
 }
 
 /// The service's actuators, by the kind of target that each serves.
@@ -61,7 +67,10 @@ struct Actuators: ActuatorPort {
                 done(.failure(error))
             }
         }
+        calls.withValue { $0[call.pool.name] = task }
     }
+
+    func cancel(_ call: ActuatorCall) { calls.value[call.pool.name]?.cancel() }
 }
 
 extension Actuator {
