@@ -68,7 +68,7 @@ struct ActorExplanation: Sendable {
             return [placement.reason.map { "\($0): \(placement.detail)" } ?? "a worker is free: the placement follows"]
         }
         var lines = [
-            "tier \(placed.data["tier"]?.string ?? "unknown"), a restore of \(placed.data["score"]?.plainText ?? "unknown") s was expected"
+            "tier \(placed.data["tier"].string ?? "unknown"), a restore of \(restoreSeconds(placed)) s was expected"
         ]
         if let moved = placed.data["moved"].string {
             lines.append(
@@ -91,7 +91,13 @@ struct ActorExplanation: Sendable {
         return [([by] + (next.map { [$0] } ?? [])).joined(separator: ": ")] + (wake.problem.map { [$0] } ?? [])
     }
 
-    private func waited(_ placed: EventRecord) -> String { "\(placed.data["waited"]?.plainText ?? "0") s" }
+    private func waited(_ placed: EventRecord) -> String {
+        "\(placed.data["waitedSeconds"].plainText ?? placed.data["waited"].plainText ?? "0") s"
+    }
+
+    private func restoreSeconds(_ placed: EventRecord) -> String {
+        placed.data["restoreSeconds"].plainText ?? placed.data["score"].plainText ?? "unknown"
+    }
 
     private static func table(_ tiers: [PlacementView.Tier]) -> Table {
         var table = Table("TIER", "#COPIES", "#ELIGIBLE", "#FREE", "#RESTORE", "BEST", "NODE", "WHY")

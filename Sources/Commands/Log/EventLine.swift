@@ -102,8 +102,8 @@ private struct Phrase {
     }
 
     private mutating func waited() {
-        known.insert("waited")
-        guard let seconds = event.data["waited"]?.double else { return }
+        known.formUnion(["waitedSeconds", "waited"])
+        guard let seconds = event.data["waitedSeconds"].double ?? event.data["waited"].double else { return }
         words.append(seconds > 0 ? "after waiting \(DurationText.precise(seconds))" : "at once")
     }
 

@@ -245,12 +245,6 @@ extension Pause {
 extension PlacementRequest {
     /// With its namespace, which is its pool's.
     var fullActor: String { QualifiedName.full(actor, in: QualifiedName.namespace(ofPool: pool)) }
-    /// - Throws: `.invalid` for a wait that no `ControlPlane` takes.
-    package static func check(waitSeconds: Double) throws(ControlFault) {
-        guard waitSeconds >= 0, waitSeconds <= longestWaitSeconds else {
-            throw .invalid(field: "wait", problem: "must be seconds, 0 to \(Int(longestWaitSeconds)): ask again where that is too short")
-        }
-    }
 
     fileprivate var body: [UInt8] {
         var json = JSONWriter()

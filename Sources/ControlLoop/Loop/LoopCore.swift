@@ -566,9 +566,9 @@ final class LoopCore: @unchecked Sendable {
 
     private func report(_ measured: State.Measured) {
         switch measured {
-        case .wait(let pool, let tier, let seconds): observer.placed(pool: world.pools[pool].text, tier: tier, waitedSeconds: seconds)
-        case .workerStart(let pool, let seconds): observer.workerStarted(pool: world.pools[pool].text, seconds: seconds)
-        case .workerGone(let pool, let end): observer.workerGone(pool: world.pools[pool].text, end)
+        case .wait(let pool, let tier, let seconds): observer.placed(pool: state.pools[pool].text, tier: tier, waitedSeconds: seconds)
+        case .workerStart(let pool, let seconds): observer.workerStarted(pool: state.pools[pool].text, seconds: seconds)
+        case .workerGone(let pool, let end): observer.workerGone(pool: state.pools[pool].text, end)
         }
     }
 

@@ -62,10 +62,8 @@ struct Outputs {
     private static func write(_ placed: Placed, on worker: WorkerRecord, to body: inout JSONWriter) {
         body.openObject()
         body.member("tier", placed.choice.tier.name)
-        body.key("score")
-        body.raw(Self.seconds(microseconds: placed.choice.score.restoreMicroseconds).utf8)
-        body.key("waited")
-        body.raw(Self.seconds(microseconds: placed.waitedMicroseconds).utf8)
+        seconds("restoreSeconds", older: "score", placed.choice.score.restoreMicroseconds, to: &body)
+        seconds("waitedSeconds", older: "waited", placed.waitedMicroseconds, to: &body)
         body.member("request", placed.ticket.seq)
         body.member("workerVersion", worker.readySeq)
         body.member("asOf", placed.asOf)

@@ -136,7 +136,7 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .actorPlaced:
             actor(
                 "actor.placed", ours: true, worker: true, need("worker", .name), may("tier", .text), may("score", .number),
-                may("waited", .number))
+                may("waited", .number), may("restoreSeconds", .number), may("waitedSeconds", .number))
         case .actorRunning:
             actor(
                 "actor.running", worker: true, need("worker", .name), mayHandOn("restoredFrom"),

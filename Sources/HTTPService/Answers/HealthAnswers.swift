@@ -22,6 +22,8 @@ enum HealthAnswers {
     @Sendable static func alive() -> Answer {
         .object { json in
             json.member("status", "ok")
+            json.member("uptimeSeconds", uptimeSeconds)
+            // Its older name.
             json.member("uptime", uptimeSeconds)
         }
     }
@@ -31,6 +33,8 @@ enum HealthAnswers {
         let isReady = results.allSatisfy(\.isOK)
         var answer = Answer.object(status: isReady ? .ok : .serviceUnavailable) { json in
             json.member("status", isReady ? "ok" : "failing")
+            json.member("uptimeSeconds", uptimeSeconds)
+            // Its older name.
             json.member("uptime", uptimeSeconds)
             json.key("checks")
             json.openArray()

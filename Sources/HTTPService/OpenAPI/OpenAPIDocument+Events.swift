@@ -40,7 +40,8 @@ extension OpenAPIDocument {
         "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","required":["actor","pool"],"additionalProperties":false,"properties":{
         "actor":{"type":"string","description":"Its name in the pool's namespace, or NAMESPACE/NAME"},"pool":{"type":"string","description":"NAMESPACE/NAME"},"template":{"type":"string"},
         "selector":{"type":"object","additionalProperties":{"type":"string"},"description":"Labels the worker must have"},
-        "wait":{"type":"number","minimum":0,"maximum":600,"default":0,"description":"Seconds to wait for a worker"},
+        "waitSeconds":{"type":"number","minimum":0,"maximum":600,"default":0,"description":"How long to wait for a worker"},
+        "wait":{"type":"number","minimum":0,"maximum":600,"deprecated":true,"description":"Older name of waitSeconds, which overrides it"},
         "priority":{"type":"integer","default":0},"expectedMillis":{"type":"integer","minimum":0}}}}}},
         "responses":{
         "200":{"description":"Placed","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Placement"}}}},

@@ -33,9 +33,9 @@ extension OpenAPIDocument {
         "accepted":{"type":"integer"},"duplicates":{"type":"integer"},"lastSeq":{"type":"integer"},
         "problems":{"type":"array","description":"Of a policy, each with its place","items":{"type":"object","properties":{"document":{"type":"integer"},
         "line":{"type":"integer"},"column":{"type":"integer"},"path":{"type":"string"},"message":{"type":"string"}}}}}},
-        "Placement":{"type":"object","required":["worker","node","tier","waited","seq"],"properties":{"worker":{"type":"string"},"node":{"type":"string"},
+        "Placement":{"type":"object","required":["worker","node","tier","waitedSeconds","waited","seq"],"properties":{"worker":{"type":"string"},"node":{"type":"string"},
         "ip":{"type":["string","null"]},"tier":{"enum":["local","warm","golden","cold"]},"restoreFrom":{"type":["string","null"]},
-        "waited":{"type":"number"},"seq":{"type":"integer"}}},
+        "waitedSeconds":{"type":"number"},"waited":{"type":"number","deprecated":true,"description":"Older name of waitedSeconds"},"seq":{"type":"integer"}}},
         "Waiting":{"type":"object","required":["position","reason","detail"],"properties":{"position":{"type":"integer"},
         "reason":{"enum":["pool_exhausted","node_locality","no_eligible_pool","quota"]},"detail":{"type":"string"}}},
         "PlacementExplanation":{"type":"object","required":["actor","namespace","pool","seq","at","position","waitedSeconds","detail","tiers"],"properties":{
@@ -83,7 +83,8 @@ extension OpenAPIDocument {
         "shadowOf":{"type":"string","description":"The pool whose shadow it is; absent for a pool's own policy"},
         "digest":{"type":"string"},"seq":{"type":"integer"},"appliedAt":{"type":"string","format":"date-time"},"canonicalJSON":{"type":"string"},
         "logTimeAheadSeconds":{"type":"number","description":"As of a pool"}}},
-        "Health":{"type":"object","required":["status","uptime"],"properties":{"status":{"enum":["ok","failing"]},"uptime":{"type":"number"},
+        "Health":{"type":"object","required":["status","uptimeSeconds","uptime"],"properties":{"status":{"enum":["ok","failing"]},"uptimeSeconds":{"type":"number"},
+        "uptime":{"type":"number","deprecated":true,"description":"Older name of uptimeSeconds"},
         "checks":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"status":{"enum":["ok","failing"]},"detail":{"type":"string"}}}}}}
         """
 }

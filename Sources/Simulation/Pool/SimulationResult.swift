@@ -66,12 +66,15 @@ extension SimulationResult {
         json.openObject()
         json.member("policy", policy)
         json.member("turns", turns)
-        json.key("wait")
-        json.openObject()
-        json.member("mean", Self.rounded(waits.meanSeconds))
-        for (name, quantile) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] { json.member(name, waits.seconds(quantile: quantile)) }
-        json.member("max", waits.maxSeconds)
-        json.closeObject()
+        // `wait` is the older name.
+        for name in ["waitSeconds", "wait"] {
+            json.key(name)
+            json.openObject()
+            json.member("mean", Self.rounded(waits.meanSeconds))
+            for (name, quantile) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] { json.member(name, waits.seconds(quantile: quantile)) }
+            json.member("max", waits.maxSeconds)
+            json.closeObject()
+        }
         json.member("costRatio", Self.rounded(costRatio))
         json.member("workerSeconds", workerSeconds)
         json.member("killed", killed)

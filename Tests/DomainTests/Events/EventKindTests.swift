@@ -26,7 +26,7 @@ import Testing
         Row(number: 3, name: "actor.withdrawn", subject: .actor, fields: "version:count?"),
         Row(
             number: 4, name: "actor.placed", subject: .actor, isOurs: true,
-            fields: "worker:name tier:text? score:number? waited:number? version:count?"),
+            fields: "worker:name tier:text? score:number? waited:number? restoreSeconds:number? waitedSeconds:number? version:count?"),
         Row(
             number: 5, name: "actor.running", subject: .actor, fields: "worker:name restoredFrom:text? restoreMillis:count? version:count?"),
         Row(number: 6, name: "actor.idle", subject: .actor, fields: "version:count?"),
