@@ -203,6 +203,7 @@ package struct GreenroomService: Sendable {
     private func kubernetesTargets(_ log: EventLog, _ plane: PlaneBox, _ lead: Lead?, _ news: LoopNews) throws -> KubernetesTargets? {
         guard configuration.kubernetes != nil else { return nil }
         let access = try clusterAccess()
+        let pods = PodPoller(rule: AddressRule(allowed: configuration.kubernetes?.policyAddresses ?? []))
         do throws(ClusterAccessFault) {
             // Every run on a log begins at another position or time, so no two say the same.
             let began = EventLog.systemClock().microseconds
@@ -211,7 +212,7 @@ package struct GreenroomService: Sendable {
             if let lead { kubernetes.mayWrite = lead.mayAct } else { kubernetes.standsAlone = true }
             return try KubernetesTargets(
                 kubernetes, logger: Logger(labelLike: logger, "greenroom.kubernetes"),
-                holdsActor: { await plane.isBusy($0) }, finding: { news.tell($0.news, ofPool: $0.pool) })
+                holdsActor: { await plane.isBusy($0) }, ask: { await pods.answer($0) }, finding: { news.tell($0.news, ofPool: $0.pool) })
         } catch { throw Fault(.usage, "kubernetes: \(error)") }
     }
 
@@ -281,6 +282,15 @@ private final class PlaneBox: Sendable {
 
     /// Whether a worker of that name is ready, or drains.
     func knows(_ worker: String) async -> Bool { await !(value?.workers(named: worker).isEmpty ?? true) }
+}
+
+extension PodPoller {
+    fileprivate func answer(_ question: BusyQuestion) async -> BusyAnswer {
+        switch await tasks(ip: question.ip, port: question.port, question.source, timeoutSeconds: question.timeoutSeconds) {
+        case .success(let tasks): .tasks(tasks)
+        case .failure(let fault): .failed(fault.description)
+        }
+    }
 }
 
 extension Logger {

@@ -136,6 +136,7 @@ struct Explanation: Sendable {
     /// A shadow is never paused.
     private var pause: PoolView.PauseView? { recorded.shadow == nil ? pool?.pause : nil }
     private var failing: PoolView.WorkersFailingView? { recorded.shadow == nil ? pool?.workersFailing : nil }
+    private var reports: PoolView.BusyReportsView? { recorded.shadow == nil ? pool?.busyReports : nil }
 
     /// `scale-in and scale-out, by ops, since 14:03:00 (seq 4711)`
     private static func text(_ pause: PoolView.PauseView, _ time: TimeText) -> String {
@@ -152,6 +153,7 @@ struct Explanation: Sendable {
             if let standsInTheWay { json = json.setting("standsInTheWay", .string(standsInTheWay)) }
             if let pause { json = json.setting("pause", try JSONValue(encoding: pause)) }
             if let failing { json = json.setting("workersFailing", try JSONValue(encoding: failing)) }
+            if let reports { json = json.setting("busyReports", try JSONValue(encoding: reports)) }
             if let seconds = pool?.logTimeAheadSeconds { json = json.setting("logTimeAheadSeconds", try JSONValue(encoding: seconds)) }
             guard let foreign, let members = json.members, case .object(var change) = try JSONValue(encoding: foreign) else { return json }
             if let text = pool?.foreignChange { change.append(.init(key: "text", value: .string(text))) }
@@ -176,6 +178,7 @@ struct Explanation: Sendable {
         if let standsInTheWay { lines += ["", palette.bold("What stands in the way"), "  " + standsInTheWay] }
         if let pause { lines += ["", palette.bold("Who paused it"), "  " + Self.text(pause, time)] }
         if let failing { lines += ["", palette.bold("Workers that don't start"), "  " + failing.text] }
+        if let reports { lines += ["", palette.bold("What its pods say")] + reports.lines.map { "  " + $0 } }
         if let seconds = pool?.logTimeAheadSeconds {
             lines += [
                 "", palette.bold("The log's time"),
@@ -207,5 +210,19 @@ struct Explanation: Sendable {
     private static func flattened(_ value: JSONValue, prefix: String) -> [(name: String, value: String)] {
         guard let members = value.members else { return prefix.isEmpty ? [] : [(prefix, value.plainText)] }
         return members.flatMap { flattened($0.value, prefix: prefix.isEmpty ? $0.key : "\(prefix).\($0.key)") }
+    }
+}
+
+extension PoolView.BusyReportsView {
+    /// `3 busy, 4 idle, 1 unknown, by http :8080/busy, asked every 10 s`, and those that it is about
+    fileprivate var lines: [String] {
+        let counts = [(busy, "busy"), (idle, "idle"), (unknown, "unknown"), (unasked, "not asked yet")].filter { $0.0 > 0 }
+        let said = counts.isEmpty ? "no workers" : counts.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
+        let pace = from.hasPrefix("annotation ") ? "" : ", asked every \(intervalSeconds) s"
+        let named = longest.map { entry in
+            "\(entry.worker): \(entry.report.text) (seq \(entry.report.seq))\(entry.report.problem.map { ": \($0)" } ?? "")"
+        }
+        let more = busy + unknown - longest.count
+        return ["\(said), by \(from)\(pace)"] + named + (more > 0 ? ["and \(more) more"] : [])
     }
 }

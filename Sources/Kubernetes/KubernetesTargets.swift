@@ -43,9 +43,10 @@ package struct KubernetesTargets: Sendable {
 
     /// - Parameters:
     ///   - holdsActor: whether the log knows of an actor on the worker of that name, `NAMESPACE/POD`: such a worker's pod is never taken.
+    ///   - ask: asks a pod whether it is busy; nil where nobody can.
     ///   - finding: hears what an operator should know; it is logged anyway.
     package init(
-        _ configuration: Configuration, logger: Logger, holdsActor: @escaping @Sendable (String) async -> Bool,
+        _ configuration: Configuration, logger: Logger, holdsActor: @escaping @Sendable (String) async -> Bool, ask: BusyAsk? = nil,
         finding: @escaping @Sendable (ScaleFinding) -> Void = { _ in }
     ) throws(ClusterAccessFault) {
         self.configuration = configuration
@@ -60,7 +61,9 @@ package struct KubernetesTargets: Sendable {
             finding(found)
         }
         self.finding = told
-        actuator = ScaleActuator(targets, seed: configuration.seed, holdsActor: holdsActor, finding: told)
+        actuator = ScaleActuator(
+            targets, seed: configuration.seed, holdsActor: holdsActor,
+            busyPods: ask.map { BusyPods(clock: configuration.clock, ask: $0) }, finding: told)
     }
 
     /// What keeps the log informed of pools, which are told by its `follow`.

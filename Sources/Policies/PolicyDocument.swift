@@ -118,6 +118,7 @@ struct PolicyDocument {
     private func read(_ spec: DocumentObject, into policy: inout Policy) {
         policy.mode = spec.choice("mode", Policy.Mode.self) ?? policy.mode
         policy.workerSelector = workerSelector(spec)
+        policy.busy = spec.object("workers", PolicyFields.workers).flatMap { busy($0) }
         policy.slotsPerWorker = spec.integer("slotsPerWorker") ?? policy.slotsPerWorker
         policy.minReplicaCount = spec.integer("minReplicaCount") ?? policy.minReplicaCount
         policy.maxReplicaCount = spec.integer("maxReplicaCount") ?? policy.maxReplicaCount

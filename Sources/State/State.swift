@@ -150,7 +150,7 @@ package struct State: Sendable {
                 return false
             }
             return batch.withBody(of: event) { applyActor(event, ActorFields(event.kind, $0), names, &fold) }
-        case .workerReady, .workerDraining, .workerGone:
+        case .workerReady, .workerDraining, .workerGone, .workerObserved:
             return batch.withBody(of: event) { applyWorker(event, $0, names, &fold) }
         case .snapshotCached, .snapshotEvicted:
             return batch.withBody(of: event) { applySnapshot(event, $0, &fold) }

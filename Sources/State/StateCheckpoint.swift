@@ -10,7 +10,7 @@ import Placement
 
 extension State {
     /// Rises with every change of the bytes' meaning.
-    package static let checkpointVersion = 11
+    package static let checkpointVersion = 12
 
     package func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -221,6 +221,7 @@ extension ObservedSeries {
         writer.optional(sample.valueMilli) { $0.integer($1) }
         writer.time(sample.at)
         writer.integer(Int64(sample.consecutiveFailures))
+        writer.integer(sample.inFlightMilli)
     }
 
     package init(from reader: inout ByteReader) throws(ByteFault) {
@@ -228,7 +229,7 @@ extension ObservedSeries {
         labels = try reader.list { reader throws(ByteFault) in Trigger.Label(key: try reader.string(), value: try reader.string()) }
         sample = ObservedSample(
             valueMilli: try reader.optional { reader throws(ByteFault) in try reader.integer(Int64.self) },
-            at: try reader.time(), consecutiveFailures: try reader.tally())
+            at: try reader.time(), consecutiveFailures: try reader.tally(), inFlightMilli: try reader.integer(in: 0...(.max)))
     }
 }
 

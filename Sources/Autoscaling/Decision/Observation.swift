@@ -40,10 +40,13 @@ package struct ObservedSample: Hashable, Sendable {
     package var at: LogTime
     /// Observations since then that brought an error instead of a value.
     package var consecutiveFailures: Int
+    /// Of the last good value, what is being worked on already; 0 where that isn't told.
+    package var inFlightMilli: Int64
 
-    package init(valueMilli: Int64?, at: LogTime, consecutiveFailures: Int = 0) {
+    package init(valueMilli: Int64?, at: LogTime, consecutiveFailures: Int = 0, inFlightMilli: Int64 = 0) {
         self.valueMilli = valueMilli
         self.at = at
         self.consecutiveFailures = consecutiveFailures
+        self.inFlightMilli = inFlightMilli
     }
 }

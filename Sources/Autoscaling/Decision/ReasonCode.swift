@@ -43,6 +43,7 @@ package enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
     case held
     case pausedScaleIn
     case pausedScaleOut
+    case workInFlight
     case busyWorkers
 
     package var name: String {
@@ -79,6 +80,7 @@ package enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
         case .held: "Held"
         case .pausedScaleIn: "PausedScaleIn"
         case .pausedScaleOut: "PausedScaleOut"
+        case .workInFlight: "WorkInFlight"
         case .busyWorkers: "BusyWorkers"
         }
     }
@@ -97,7 +99,7 @@ package enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
         case .belowMinimum, .aboveMaximum, .tooFewReplicas, .tooManyReplicas, .desiredWithinRange: .bounds
         case .scheduleFloor: .schedule
         case .held, .pausedScaleIn, .pausedScaleOut: .pause
-        case .busyWorkers: .safety
+        case .workInFlight, .busyWorkers: .safety
         }
     }
 

@@ -144,6 +144,7 @@ extension Reason {
         case .held: "held by the operator → \(word("replicas"))"
         case .pausedScaleIn: "scale-in paused → \(word("replicas"))"
         case .pausedScaleOut: "scale-out paused → \(word("replicas"))"
+        case .workInFlight: "\(word("inFlight")) of \(word("trigger")) in flight → not below \(word("replicas"))"
         default: "\(word("busy")) workers are busy → \(word("busy"))"
         }
     }
@@ -193,6 +194,7 @@ extension Reason {
         case .tooFewReplicas, .belowMinimum: "minReplicaCount below \(word("minReplicaCount"))"
         case .held, .pausedScaleIn, .pausedScaleOut: "lifting the pause (\(word("wanted")) are wanted)"
         case .scheduleFloor: "the schedule's end (\(word("wanted")) are wanted)"
+        case .workInFlight: "the work of \(word("trigger")) in flight being done (\(word("wanted")) are wanted)"
         case .busyWorkers: "workers becoming idle (\(word("wanted")) are wanted)"
         case .triggerFailed, .heldByFailingTrigger, .formulaUndefined: "the failing trigger's next value"
         case .scaleUpLimit, .scaleDownLimit: self["freedAt"].map { "budget is freed from \($0.text) (\(word("wanted")) are wanted)" }

@@ -241,6 +241,13 @@ extension Account {
     private func guardNumbers(_ code: ReasonCode) -> [Reason.Number] {
         switch code {
         case .scheduleFloor: [Reason.Number("wanted", outcome.beforeSchedule), Reason.Number("floor", outcome.scheduleFloor)]
+        case .workInFlight:
+            [
+                Reason.Number("wanted", outcome.beforeInFlight),
+                Reason.Number("trigger", .text(outcome.inFlight.map { policy.triggers[$0.trigger].name } ?? "")),
+                Reason.Number("inFlight", .milli(outcome.inFlight?.milli ?? 0)),
+                Reason.Number("replicas", min(outcome.inFlight?.workers ?? 0, outcome.from, policy.highestCount)),
+            ]
         case .busyWorkers: [Reason.Number("wanted", outcome.beforeSafety), Reason.Number("busy", observation.workers.busy)]
         case .held: [Reason.Number("wanted", outcome.beforePause), Reason.Number("replicas", policy.pause.hold ?? 0)]
         default: [Reason.Number("wanted", outcome.beforePause), Reason.Number("replicas", outcome.from)]

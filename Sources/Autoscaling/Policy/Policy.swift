@@ -16,6 +16,8 @@ package struct Policy: Hashable, Sendable {
     package var target: ScaleTarget
     /// Which pods are the target's workers, where owner references can't tell; nil leaves it to those.
     package var workerSelector: WorkerSelector?
+    /// How pods are asked whether they are busy; nil where their agents report it, or nobody does.
+    package var busy: BusyCheck?
     package var slotsPerWorker = 1
     package var minReplicaCount = 0
     package var maxReplicaCount = 100

@@ -57,6 +57,7 @@ extension Policy {
     func violations(isLogged: Bool) -> [PolicyViolation] {
         var rules = PolicyRules(isLogged: isLogged)
         rules.checkNames(self)
+        rules.checkBusy(self)
         rules.checkReplicas(self)
         rules.checkTriggers(self)
         rules.checkAdvanced(self)

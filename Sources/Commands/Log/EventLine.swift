@@ -67,6 +67,10 @@ private struct Phrase {
         case .actorCrashed: say("worker", "on "); say("reason")
         case .workerReady: say("pool", "in "); say("node", "on node "); say("slots", "slots "); known.insert("uid")
         case .workerDraining, .workerGone: say("reason"); known.insert("uid")
+        case .workerObserved:
+            reported()
+            say("error"); say("from", "by ")
+            known.insert("uid")
         case .snapshotCached, .snapshotEvicted: say("snapshot"); bytes()
         case .snapshotObserved: say("state"); say("snapshot"); bytes(); say("template", "golden of "); say("toldAt", "told at ")
         case .prefetchSuggested:
@@ -115,6 +119,16 @@ private struct Phrase {
     private mutating func bytes() {
         known.insert("bytes")
         if let value = event.data["bytes"]?.integer { words.append("\(Grouped.text(value)) bytes") }
+    }
+
+    private mutating func reported() {
+        known.formUnion(["state", "busy"])
+        let (state, busy) = (event.data["state"]?.plainText ?? "?", event.data["busy"]?.integer ?? 0)
+        switch state {
+        case "busy": words.append("busy \(busy)")
+        case "unknown": words.append("unknown, counts as \(busy > 0 ? "busy" : "free")")
+        default: words.append(state)
+        }
     }
 
     private mutating func stepped() {

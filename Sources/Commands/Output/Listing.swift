@@ -38,11 +38,16 @@ struct Listing: Sendable {
     }
 
     init(workers: [WorkerView], isOne: Bool = false) throws {
-        var table = Table("NAMESPACE", "POOL", "POD", "STATUS", "ASSIGNED-ACTOR", "NODE", "SLOTS", "AGE")
+        // Only where pods are asked: the other columns are a contract.
+        let hasReports = workers.contains { $0.report != nil }
+        let columns = ["NAMESPACE", "POOL", "POD", "STATUS", "ASSIGNED-ACTOR", "NODE", "SLOTS", "AGE"]
+        var table = Table(columns + (hasReports ? ["SAYS", "FROM"] : []))
         for worker in workers {
-            table.add(
+            let row = [
                 worker.namespace, worker.pool, worker.name, worker.status, Self.assigned(worker.actors),
-                worker.node.isEmpty ? Self.none : worker.node, "\(worker.used)/\(worker.slots)", DurationText.age(worker.ageSeconds))
+                worker.node.isEmpty ? Self.none : worker.node, "\(worker.used)/\(worker.slots)", DurationText.age(worker.ageSeconds),
+            ]
+            table.add(row + (hasReports ? [worker.report?.text ?? Self.none, worker.report?.from ?? Self.none] : []))
         }
         self.init(table, try workers.map { try JSONValue(encoding: $0) }, isOne: isOne)
     }
@@ -97,6 +102,18 @@ struct Listing: Sendable {
         guard !actors.isEmpty else { return none }
         let more = actors.count - actorsNamed
         return actors.prefix(actorsNamed).joined(separator: ",") + (more > 0 ? ",+\(more)" : "")
+    }
+}
+
+extension WorkerView.ReportView {
+    /// `busy 3 for 2m`, `idle for 4s`, `unknown for 40s, counts as busy`
+    var text: String {
+        let age = DurationText.age(seconds)
+        switch state {
+        case "busy": return "busy \(tasks) for \(age)"
+        case "unknown": return "unknown for \(age), counts as \(tasks > 0 ? "busy" : "free")"
+        default: return "\(state) for \(age)"
+        }
     }
 }
 

@@ -412,7 +412,7 @@ extension ActuationFault {
         switch self {
         case .unreachable(let why): "can't be reached: \(why)"
         case .refused(let why): "refused: \(why)"
-        case .holdsActor(let worker): "\(worker) holds an actor: it isn't removed until that has left"
+        case .holdsActor(let worker): "\(worker) is busy: it isn't removed until it is idle"
         case .changedByOthers(let found): "somebody else set replicas to \(found), and the policy is to yield"
         case .fenced(let current): "a newer writer (fence \(current.number)) acts on this target"
         }

@@ -22,7 +22,7 @@ package protocol Actuator: Sendable {
     /// late, or nothing is known of it. Idempotent.
     func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool
     /// Ends a worker that is known to be idle: the loop asks it of each worker that it told to drain, once that is empty. One
-    /// that holds an actor after all is left alone, and `holdsActor` thrown. Idempotent.
+    /// that holds an actor after all, or whose pod says that it is busy, is left alone, and `holdsActor` thrown. Idempotent.
     func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
 }
 
@@ -41,6 +41,8 @@ package struct ActuatedPool: Hashable, Sendable {
     /// The policy's word on which pods are workers; nil where owner references tell.
     package var workerSelector: WorkerSelector?
     package var slotsPerWorker: Int
+    /// How its pods are asked whether they are busy; nil where they aren't.
+    package var busy: BusyCheck?
     /// After it the loop gives the drain up; no actuator needs to watch it.
     package var drainTimeoutSeconds: Int
     package var foreignChange: ForeignChange
@@ -50,7 +52,7 @@ package struct ActuatedPool: Hashable, Sendable {
     package init(
         name: String, target: ScaleTarget, slotsPerWorker: Int, drainTimeoutSeconds: Int, foreignChange: ForeignChange = .takeOver,
         workerSelector: WorkerSelector? = nil,
-        isScaled: Bool = true
+        isScaled: Bool = true, busy: BusyCheck? = nil
     ) {
         self.name = name
         self.target = target
@@ -59,6 +61,7 @@ package struct ActuatedPool: Hashable, Sendable {
         self.drainTimeoutSeconds = drainTimeoutSeconds
         self.foreignChange = foreignChange
         self.isScaled = isScaled
+        self.busy = busy
     }
 }
 
@@ -73,7 +76,8 @@ package enum ActuationFault: Error, Hashable, Sendable {
     case unreachable(String)
     /// The target refuses, and will refuse the same again until somebody changes something.
     case refused(String)
-    /// A worker that was to be removed got an actor in the meantime: the loop asks again when that has left.
+    /// A worker that was to be removed is at work again: it got an actor, or its pod says so. The log says it too, so that the loop asks
+    /// again once it is idle.
     case holdsActor(worker: String)
     /// Somebody else set the target's replicas, and the policy is to leave them: not worth another try.
     case changedByOthers(found: Int)

@@ -612,6 +612,6 @@ extension ActuatedPool {
         self.init(
             name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker,
             drainTimeoutSeconds: policy.drainTimeoutSeconds,
-            foreignChange: policy.foreignChange, workerSelector: policy.workerSelector, isScaled: policy.mode == .auto)
+            foreignChange: policy.foreignChange, workerSelector: policy.workerSelector, isScaled: policy.mode == .auto, busy: policy.busy)
     }
 }

@@ -6,7 +6,8 @@ import State
 //
 // Those that are wanted again, the busy ones first, for they are warm and can't go anyway: cheaper than asking for new ones.
 // Those that were still busy when their time was up: first the log says that the step is given up, then they are taken back.
-// And all of them where the target isn't to be touched any more. The target answers each, for it may be too late; only then
+// Those whose pods say that they are at work again: they take work from elsewhere, which no drain keeps from them, so another one that is
+// idle goes in their place. And all of them where the target isn't to be touched any more. The target answers each, for it may be too late; only then
 // does the log call the worker ready.
 
 extension Planner {
@@ -31,6 +32,7 @@ extension Planner {
         let mayMiss =
             held.state.pools[pool].desired > held.state.pools[pool].workers.ready
             || held.state.pools[pool].drains.isPaused(at: held.state.at)
+            || (held.state.pools[pool].workers.drainingBusy > 0 && held.state.pools[pool].policy?.policy.busy != nil)
         guard mayMiss || !held.isFollowed(pool) else { return [] }
         let chosen = held.state.pools[pool].members.filter { held.state.workers[$0].isChosen }
         let candidates = chosen.filter { reservations.uncordon($0) == .none }
@@ -45,12 +47,13 @@ extension Planner {
     private func wanted(_ candidates: [Int], asked: Int, _ pool: Int, _ held: borrowing StateHolder, _ reservations: Reservations) -> [Int]
     {
         let overdue = held.state.pools[pool].drains.isPaused(at: held.state.at) ? Set(held.state.overdueDrains(pool)) : []
-        let missing = max(0, held.state.pools[pool].desired - held.state.pools[pool].workers.ready - asked - overdue.count)
-        let byCost = candidates.filter { !overdue.contains($0) }.sorted { a, b in
+        let spared = Set(candidates.filter { held.state.workers[$0].isBusyByReport }).union(overdue)
+        let missing = max(0, held.state.pools[pool].desired - held.state.pools[pool].workers.ready - asked - spared.count)
+        let byCost = candidates.filter { !spared.contains($0) }.sorted { a, b in
             let (isIdleA, isIdleB) = (reservations.isIdle(a, held), reservations.isIdle(b, held))
             return isIdleA != isIdleB ? isIdleB : held.state.workers[a].readySeq < held.state.workers[b].readySeq
         }
-        return candidates.filter { overdue.contains($0) } + byCost.prefix(missing)
+        return candidates.filter { spared.contains($0) } + byCost.prefix(missing)
     }
 }
 
@@ -89,18 +92,25 @@ extension Outputs {
         body.openObject()
         body.member("node", node)
         body.member("slots", worker.slots)
-        body.member("reason", Self.whyKept(pool, at: now))
+        body.member("reason", Self.whyKept(worker, pool, at: now))
         body.closeObject()
         append(.workerReady, id: "kept-\(worker.readySeq)", subject: text(of: worker.name), pool: pool.text, body: body.bytes)
     }
 
-    private static func whyKept(_ pool: PoolState, at now: LogTime) -> String {
+    private static func whyKept(_ worker: WorkerRecord, _ pool: PoolState, at now: LogTime) -> String {
         if !pool.isFollowed { return "its drain was taken back: the target is left alone" }
+        if worker.isBusyByReport {
+            return worker.report?.state == .unknown
+                ? "its drain was taken back: its pod doesn't say whether it is busy" : "its drain was taken back: its pod is busy"
+        }
         return pool.drains.isPaused(at: now) ? "its drain was given up" : "its drain was taken back: \(pool.desired) wanted"
     }
 
     private func describe(_ worker: WorkerRecord, _ world: State) -> String {
-        let first = worker.residents.min().map { text(of: world.actors[$0].name) } ?? ""
-        return "\(text(of: worker.name)) (actor \(first)\(worker.used > 1 ? " and \(worker.used - 1) more" : ""))"
+        guard let first = worker.residents.min().map({ text(of: world.actors[$0].name) }) else {
+            return "\(text(of: worker.name)) (\(worker.report?.from ?? ""))"
+        }
+        let more = worker.residents.count - 1
+        return "\(text(of: worker.name)) (actor \(first)\(more > 0 ? " and \(more) more" : ""))"
     }
 }

@@ -29,6 +29,14 @@ extension FailedStarts {
     }
 }
 
+extension WorkerReport {
+    fileprivate func view(at now: LogTime) -> WorkerView.ReportView {
+        WorkerView.ReportView(
+            state: state.name, tasks: tasks, from: from, problem: problem.isEmpty ? nil : problem,
+            seconds: max(0, now.seconds(since: since)), seq: seq)
+    }
+}
+
 extension State {
     /// Targets that didn't do as they were told last, of pools that have a policy, by the pool's name.
     var targetProblems: [LoopHealth.UnreachableTarget] {
@@ -71,6 +79,7 @@ extension State {
                     ?? pool.drains.problem,
             foreignChange: pool.target.foreign?.sentence, foreignReplicas: pool.target.foreign?.view, pause: pool.pauseView,
             workersFailing: pool.failedStarts?.view(isTold: pool.targetProblem?.reason == TargetProblem.workersFailing),
+            busyReports: busyReports(index, names: names, at: now),
             decisionSeq: pool.lastDecision?.seq, nextDeadline: nil, ageSeconds: max(0, now.seconds(since: pool.createdAt)))
     }
 
@@ -83,7 +92,33 @@ extension State {
             status: WorkerStatus(state: worker.state, used: worker.used, slots: worker.slots).rawValue,
             actors: worker.residents.map { actorName($0, seenFrom: namespace, names) },
             node: labels.text(of: worker.node), zone: text(worker.zone), ip: text(worker.ip), slots: worker.slots, used: worker.used,
-            ageSeconds: max(0, now.seconds(since: worker.createdAt)))
+            ageSeconds: max(0, now.seconds(since: worker.createdAt)), report: worker.isReportCounted ? worker.report?.view(at: now) : nil)
+    }
+
+    /// What the pool's pods said of their own work; nil where the policy doesn't ask them.
+    private func busyReports(_ index: Int, names: some NameReading, at now: LogTime) -> PoolView.BusyReportsView? {
+        guard let busy = pools[index].policy?.policy.busy else { return nil }
+        var view = PoolView.BusyReportsView(
+            from: busy.source.text, intervalSeconds: busy.intervalSeconds, busy: 0, idle: 0, unknown: 0, unasked: 0, longest: [])
+        var longest: [(worker: Int, since: LogTime)] = []
+        for member in pools[index].members {
+            switch workers[member].report?.state {
+            case .busy: view.busy += 1
+            case .idle: view.idle += 1
+            case .unknown: view.unknown += 1
+            case nil: view.unasked += 1
+            }
+            if let report = workers[member].report, report.state != .idle { longest.append((member, report.since)) }
+        }
+        longest.sort { ($0.since, $0.worker) < ($1.since, $1.worker) }
+        view.longest = longest.prefix(PoolView.BusyReportsView.namedLimit).compactMap { entry in
+            workers[entry.worker].report.map {
+                PoolView.BusyReportsView.Named(
+                    worker: QualifiedName.bare(names.text(of: workers[entry.worker].name), in: namespace(ofPool: index)),
+                    report: $0.view(at: now))
+            }
+        }
+        return view
     }
 
     func actorView(_ index: Int, names: some NameReading, at now: LogTime) -> ActorView {

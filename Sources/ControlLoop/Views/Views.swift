@@ -42,6 +42,8 @@ package struct PoolView: Codable, Hashable, Sendable {
     package var pause: PauseView? = nil
     /// Workers that ended before they were ready, since one last became ready; nil where there are none.
     package var workersFailing: WorkersFailingView? = nil
+    /// What its pods said of their own work; nil where the policy doesn't ask them.
+    package var busyReports: BusyReportsView? = nil
     /// By how much log time runs ahead of the machine's clock, which was set back; nil where it doesn't. Its schedules come early by that.
     package var logTimeAheadSeconds: Double? = nil
     package var decisionSeq: Position?
@@ -99,6 +101,26 @@ package struct PoolView: Codable, Hashable, Sendable {
         package var isPersistent: Bool
     }
 
+    package struct BusyReportsView: Codable, Hashable, Sendable {
+        /// Where the answer comes from: `http :8080/busy`.
+        package var from: String
+        package var intervalSeconds: Int
+        /// Workers by what they said last; an unknown one didn't answer, and `unasked` is one that nobody asked yet.
+        package var busy: Int
+        package var idle: Int
+        package var unknown: Int
+        package var unasked: Int
+        /// Those that are busy or don't answer, the longest first; at most `namedLimit`.
+        package var longest: [Named]
+
+        package static let namedLimit = 5
+
+        package struct Named: Codable, Hashable, Sendable {
+            package var worker: String
+            package var report: WorkerView.ReportView
+        }
+    }
+
     package struct QuantilesView: Codable, Hashable, Sendable {
         package var p50: Double
         package var p90: Double
@@ -121,6 +143,22 @@ package struct WorkerView: Codable, Hashable, Sendable {
     package var slots: Int
     package var used: Int
     package var ageSeconds: Double
+    /// What its pod said last of its own work; nil where it isn't asked.
+    package var report: ReportView? = nil
+
+    package struct ReportView: Codable, Hashable, Sendable {
+        /// busy, idle or unknown.
+        package var state: String
+        /// Of an unknown one 1 where it counts as busy.
+        package var tasks: Int
+        package var from: String
+        /// Why it is unknown.
+        package var problem: String? = nil
+        /// How long it has been in this state.
+        package var seconds: Double
+        /// Of the event that says so.
+        package var seq: Position
+    }
 }
 
 /// Names are within `namespace`; a worker of another one is written `NAMESPACE/NAME`.

@@ -12,6 +12,11 @@ enum PodMarking {
         patch(pod, cost: Mark.removingCost, draining: .string(pod.annotations[Mark.draining] ?? "to be removed"), removing: "true")
     }
 
+    /// It is at work after all: it drains on, and goes after all that are idle.
+    static func spared(_ pod: KubernetesObject) -> JSONValue? {
+        patch(pod, cost: "\(DeletionCost.busy + 1)", draining: .string(pod.annotations[Mark.draining] ?? "to be removed"), removing: nil)
+    }
+
     static func restored(_ pod: KubernetesObject) -> JSONValue? {
         let annotations = pod.annotations
         guard annotations[Mark.draining] != nil || annotations[Mark.removing] != nil || pod.labels[Mark.draining] != nil else { return nil }

@@ -6,7 +6,7 @@ import Synchronization
 //
 // One watch a namespace for pods and one a kind and namespace for targets, however many pools there are: each is a connection to
 // the API server. Which pools there are is told by `follow`; a pool that is told no more has its workers followed to their end.
-// Beside them the pods' deletion costs are kept (`DeletionCosts`).
+// Beside them the pods' deletion costs are kept (`DeletionCosts`), and pods are asked whether they are busy (`BusyPods`).
 //
 // The actor guards which watches run. `follow` is to be called by one caller at a time, `stop` last.
 
@@ -76,6 +76,8 @@ package actor ClusterWatches {
     private var namespaces: [String: Namespace] = [:]
     private var kinds: [KindKey: Kind] = [:]
     private var costing: Task<Void, Never>?
+    private let busy: BusyPods?
+    private var asking: Task<Void, Never>?
 
     init(
         client: KubernetesClient, targets: TargetReader, actuator: ScaleActuator, options: WatchOptions, append: @escaping Append,
@@ -92,6 +94,7 @@ package actor ClusterWatches {
         self.standing = standing
         self.observed = observed
         costs = DeletionCosts(client: client, loads: loads, trouble: options.trouble)
+        busy = actuator.busyPods
     }
 
     /// Follows these pools from here on, and the workers of all that were followed before to their end.
@@ -127,17 +130,23 @@ package actor ClusterWatches {
             await namespace.task.value
         }
         if costing == nil { costing = Task { await self.keepCosts() } }
+        if asking == nil, let busy {
+            await busy.begin(run: options.run, append: append, trouble: options.trouble)
+            asking = Task { await self.keepAsking(busy) }
+        }
     }
 
     /// Ends every watch.
     package func stop() async {
         costing?.cancel()
+        asking?.cancel()
         for kind in kinds.values { kind.task.cancel() }
         for namespace in namespaces.values { namespace.task.cancel() }
         await costing?.value
+        await asking?.value
         for kind in kinds.values { await kind.task.value }
         for namespace in namespaces.values { await namespace.task.value }
-        (kinds, namespaces, followed, costing) = ([:], [:], [:], nil)
+        (kinds, namespaces, followed, costing, asking) = ([:], [:], [:], nil, nil)
     }
 
     private func telling(_ pool: ActuatedPool, _ problem: TargetProblem?) -> PoolTelling {
@@ -177,6 +186,20 @@ package actor ClusterWatches {
             let workers = namespace(of: pools[0].pool)
             let watch = TargetsWatch(targets: targets, workers: workers, options: options, pools: pools)
             kinds[key] = Kind(pools: pools, task: Task { await watch.run() })
+        }
+    }
+
+    /// Until its task is cancelled. No request outlives it.
+    private func keepAsking(_ busy: BusyPods) async {
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                for (name, namespace) in namespaces.sorted(by: { $0.key < $1.key }) {
+                    await busy.note(await namespace.workers.askedWorkers(), in: name)
+                }
+                for worker in await busy.due() { group.addTask { await busy.askDue(worker) } }
+                try? await client.clock.sleep(BusyPods.looksEvery)
+            }
+            group.cancelAll()
         }
     }
 

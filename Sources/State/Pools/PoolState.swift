@@ -36,6 +36,8 @@ package struct PoolState: Sendable {
     /// Indices of its workers, in the order they came.
     package internal(set) var members: [Int] = []
     package internal(set) var resident = 0
+    /// Slots taken by work that workers' pods tell of, beyond those of actors.
+    package internal(set) var tasks = 0
     package internal(set) var queue = WaitingQueue()
     package internal(set) var placing = PoolPlacing()
 
@@ -84,7 +86,7 @@ package struct PoolState: Sendable {
         guard !isBarren else { return Demand(resident: resident, noEligiblePool: queue.count) }
         let split = placing.split
         return Demand(
-            resident: resident, poolExhausted: max(0, queue.count - split.nodeLocality - split.noEligiblePool - split.quota),
+            resident: resident.addingClamped(tasks), poolExhausted: max(0, queue.count - split.nodeLocality - split.noEligiblePool - split.quota),
             nodeLocality: split.nodeLocality, noEligiblePool: split.noEligiblePool, quota: split.quota)
     }
 

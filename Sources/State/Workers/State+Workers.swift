@@ -25,6 +25,9 @@ extension State {
             guard let known, isSame(known, body) else { return false }
             lose(known, event, &fold)
             return true
+        case .workerObserved:
+            guard let known, isSame(known, body) else { return false }
+            return observe(known, event, body, &fold)
         default: return fold.skip(event, "\(event.kind.name) is not about a worker")
         }
     }
@@ -78,6 +81,7 @@ extension State {
         }
         record.createdAt = fold.at
         record.readySeq = event.seq
+        record.isReportCounted = pools[home].policy?.policy.busy != nil
         let index = workers.insert(record)
         pools[home].members.append(index)
         count(index, by: 1)
@@ -186,6 +190,7 @@ extension State {
 
     private mutating func count(_ load: WorkerLoad, in home: Int, by step: Int) {
         let (state, used, slots) = (load.state, load.used, load.slots)
+        pools[home].tasks += step * load.tasks
         if state == .ready { pools[home].placing.countRoom(slots: slots, used: used, on: load.node, by: step) }
         switch state {
         case .draining:
