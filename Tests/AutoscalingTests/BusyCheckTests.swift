@@ -66,7 +66,7 @@ import Testing
         #expect(decide(from: 9, value: 0, inFlight: 9_000, activation: 5_000) { $0.maxReplicaCount = 4 }.to == 4)
         #expect(decide(from: 9, value: 0, inFlight: 9_000, activation: 5_000) { $0.pause.hold = 1 }.to == 1)
         let formula = { (policy: inout Policy) in
-            policy.scalingModifiers = (try? Formula(compiling: "0", names: ["q"])).map { ScalingModifiers(formula: $0, targetMilli: 1_000) }
+            policy.scalingModifiers = (try? Formula(compiling: "q * 0", names: ["q"])).map { ScalingModifiers(formula: $0, targetMilli: 1_000) }
         }
         #expect(decide(from: 9, value: 4_000, inFlight: 4_000, formula).to == 4, "also where a formula stands for the trigger")
     }

@@ -153,6 +153,47 @@ import Testing
         #expect(try loop.pool.busy == 0 && loop.pool.demand.total == 0)
     }
 
+    @Test func `of a StatefulSet the highest ordinals go, once all that are to go are idle from the top`() throws {
+        let loop = try LoopHarness()
+        loop.keepsDrained = true
+        loop.namesWorker = { "box-\($0 - 1)" }
+        let target = ScaleTarget(apiVersion: "apps/v1", kind: "StatefulSet", name: "box")
+        loop.apply(policy(min: 12) { $0.target = target; $0.maxReplicaCount = 12 })
+        loop.advance(5)
+        report(loop, "box-10", "busy", 1)
+        loop.apply(policy(min: 8) { $0.target = target })
+        loop.advance(60)
+        #expect(loop.departures == ["box-11"], "what is below box-10 would be drained for nothing")
+        report(loop, "box-10", "idle", 0)
+        loop.advance(60)
+        #expect(loop.departures == ["box-11", "box-10", "box-9", "box-8"])
+        #expect(try loop.pool.ready == 8 && loop.removals.sorted() == loop.departures.sorted() && same(loop))
+    }
+
+    @Test func `what is in flight is a floor until it is done, also from a checkpoint`() throws {
+        let loop = try started(4)
+        loop.apply(
+            policy {
+                $0.busy = nil
+                $0.triggers = [Trigger(name: "q", source: .observed(metric: "q", selector: [], staleAfterSeconds: nil), thresholdMilli: 1_000)]
+                $0.triggers[0].activationThresholdMilli = 9_000
+            })
+        func observe(_ value: Int, inFlight: Int) {
+            loop.send(.queueObserved, "ns/p", #"{"pool":"ns/p","metric":"q","value":\#(value),"inFlight":\#(inFlight)}"#)
+            loop.settle()
+        }
+        observe(2, inFlight: 2)
+        loop.advance(300)
+        #expect(try loop.pool.desired == 2)
+        #expect(try loop.events(.scaleDecided).last?.body.contains("WorkInFlight") == true)
+        loop.core.saveCheckpoint()
+        loop.restart()
+        #expect(try loop.pool.desired == 2)
+        observe(0, inFlight: 0)
+        loop.advance(300)
+        #expect(try loop.pool.desired == 0 && loop.verified() > 0 && same(loop))
+    }
+
     @Test func `an overdue drain names a pod that is busy by its own word`() throws {
         let loop = try started(1)
         loop.refusesRecalls = true

@@ -22,6 +22,8 @@ final class LoopHarness: @unchecked Sendable {
     private var workersMade = 0
     private var eventIDs = 0
     var startSeconds = 2.0
+    /// The name of the n-th worker, from 1.
+    var namesWorker: (Int) -> String = { "w\($0)" }
     /// By which policies are applied.
     var rules = DecisionRules.current.rawValue
     private(set) var rescales: [LoopCore.Rescale] = []
@@ -102,7 +104,7 @@ final class LoopHarness: @unchecked Sendable {
         while population[pool, default: 0] - (marked[pool]?.count ?? 0) < min(rescale.to, Self.mostWorkers) {
             population[pool, default: 0] += 1
             workersMade += 1
-            let name = "w\(workersMade)"
+            let name = namesWorker(workersMade)
             _ = scheduler.perform(at: scheduler.now.adding(microseconds: Int64(startSeconds * 1e6))) { [weak self] in
                 self?.send(.workerReady, name, #"{"pool":"\#(pool)","node":"n1","slots":\#(rescale.pool.slotsPerWorker)}"#)
             }

@@ -83,6 +83,9 @@ package struct ScaleTarget: Hashable, Sendable {
     /// Of pools whose workers are processes of this machine.
     package static let processKind = "Process"
 
+    /// Whether a lower count ends the pods with the highest numbers.
+    package var endsHighestOrdinal: Bool { kind == "StatefulSet" }
+
     package init(apiVersion: String, kind: String, name: String, command: [String] = []) {
         self.apiVersion = apiVersion
         self.kind = kind

@@ -1,5 +1,5 @@
-package import Domain
 import Autoscaling
+import Domain
 import Machine
 
 // Which pods are at work, by their own word?
@@ -169,7 +169,7 @@ package actor BusyPods {
         guard let entry = entries[name], entry.worker.view.uid == worker.view.uid else { return Said(state: "unknown", tasks: 1) }
         let now = clock.now()
         let check = worker.check
-        var said: Said
+        let said: Said
         var problem: String?
         var pause = Duration.seconds(worker.isDraining ? min(BusyCheck.drainingIntervalSeconds, check.intervalSeconds) : check.intervalSeconds)
         switch answer {
@@ -186,7 +186,12 @@ package actor BusyPods {
         entries[name]?.nextAt = now + pause
         guard said != entry.said || entry.worker.life != worker.life else { return said }
         try await tell(name, worker, said, problem, check)
-        if entries[name]?.worker.life == worker.life, entries[name]?.worker.check == check { entries[name]?.said = said }
+        if entries[name]?.worker.life == worker.life, entries[name]?.worker.check == check {
+            entries[name]?.said = said
+        } else {
+            // It is another life, or another question, since it was asked.
+            entries[name]?.nextAt = now
+        }
         return said
     }
 

@@ -67,6 +67,26 @@ import Testing
         #expect(json["foreignChange"]?["text"]?.string == (isTold ? "somebody else set replicas to \(found)" : nil))
     }
 
+    @Test func whatPodsSayIsTold() async throws {
+        var explanation = try await explanation()
+        let report = #"{"state":"unknown","tasks":1,"from":"http :8080/busy","problem":"no answer within 2 s","seconds":40,"seq":17}"#
+        explanation.pool = try Samples.view(
+            Samples.pool.dropLast()
+                + #","busyReports":{"from":"http :8080/busy","intervalSeconds":10,"busy":2,"idle":3,"unknown":1,"unasked":0,"longest":[{"worker":"w-7","report":\#(report)}]}}"#
+        )
+        let text = explanation.text(palette: Palette(isOn: false))
+        #expect(
+            text.contains(
+                """
+                What its pods say
+                  2 busy, 3 idle, 1 unknown, by http :8080/busy, asked every 10 s
+                  w-7: unknown for 40s, counts as busy (seq 17): no answer within 2 s
+                  and 2 more
+
+                """), "\(text)")
+        #expect(try explanation.json["busyReports"]?["idle"]?.integer == 3)
+    }
+
     @Test func logTimeThatRunsAheadIsTold() async throws {
         var explanation = try await explanation()
         #expect(
