@@ -448,6 +448,16 @@ CASES = [
     ({"placement": {"prefetch": True}}, ""),
     ({"placement": {"prefetch": "yes"}}, "boolean"),
     ({"pause": {"hold": -1}}, "minimum"),
+    ({"workers": {"busy": {"http": {"port": 8080, "path": "/busy"}, "unknown": "free", "unknownSeconds": 0}}}, ""),
+    ({"workers": {"busy": {"metric": {"port": "metrics", "name": "tasks_in_flight", "selector": {"queue": "a"}}}}}, ""),
+    ({"workers": {"busy": {"annotation": "example.com/tasks"}}}, ""),
+    ({"workers": {"busy": {"annotation": "example.com/a/b"}}}, "does not match"),
+    ({"workers": {"busy": {"http": {"port": 8080}}}}, "required"),
+    ({"workers": {"busy": {"http": {"port": 8080, "path": "busy"}}}}, "does not match"),
+    ({"workers": {"busy": {"metric": {"port": 8080, "name": "a-b"}}}}, "does not match"),
+    ({"workers": {"busy": {"annotation": "a", "intervalSeconds": 0}}}, "minimum"),
+    ({"workers": {"busy": {"annotation": "a", "unknown": "idle"}}}, "is not one of"),
+    ({"workers": {"busy": {"annotation": "a", "interval": 5}}}, "unexpected"),
 ]
 
 
