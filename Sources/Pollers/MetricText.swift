@@ -112,7 +112,9 @@ package enum MetricText {
         return nil
     }
 
-    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\r") }
+    private static func isBlank(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\r")
+    }
 
     private static func shown(_ line: ArraySlice<UInt8>) -> String { String(decoding: line.prefix(80), as: UTF8.self) }
 }

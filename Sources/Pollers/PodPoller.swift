@@ -65,7 +65,9 @@ package struct PodPoller: Sendable {
     }
 
     private func get(_ ip: String, _ port: Int, _ path: String, limit: Int, _ timeoutSeconds: Int) async throws -> (Int, [UInt8]) {
-        guard let address = IPAddress(ip), PolicyLimits.ports.contains(port) else { throw PollFault("\(ip):\(port) is no address of a pod") }
+        guard let address = IPAddress(ip), PolicyLimits.ports.contains(port) else {
+            throw PollFault("\(ip):\(port) is no address of a pod")
+        }
         if let what = rule.refusal(of: address) {
             throw PollFault("\(address) is \(what), which no pod may be asked at; allow it under kubernetes.policyAddresses")
         }
@@ -112,7 +114,8 @@ package struct PodPoller: Sendable {
 
     private static func check(_ status: Int) throws(PollFault) {
         guard status != 200 else { return }
-        throw PollFault((300..<400).contains(status) ? "the pod answered \(status): redirects aren't followed" : "the pod answered \(status)")
+        throw PollFault(
+            (300..<400).contains(status) ? "the pod answered \(status): redirects aren't followed" : "the pod answered \(status)")
     }
 
     private struct Answer: Decodable {

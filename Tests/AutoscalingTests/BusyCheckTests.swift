@@ -42,14 +42,16 @@ import Testing
         return Autoscaler.decide(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
     }
 
-    @Test("what is in flight is a floor: from, in flight, threshold, activation, to", arguments: [
-        // Below the activation threshold the pool would go to rest, with three messages in work.
-        (8, 3_000, 1_000, 5_000, 3), (8, 3_000, 2_000, 5_000, 2), (8, 3_000, 10_000, 5_000, 1), (2, 3_000, 1_000, 5_000, 2),
-        // Nothing is in flight: to rest.
-        (8, 0, 1_000, 5_000, 0),
-        // What the trigger asks for is more anyway.
-        (8, 3_000, 1_000, 0, 3),
-    ] as [(Int, Int64, Int64, Int64, Int)])
+    @Test(
+        "what is in flight is a floor: from, in flight, threshold, activation, to",
+        arguments: [
+            // Below the activation threshold the pool would go to rest, with three messages in work.
+            (8, 3_000, 1_000, 5_000, 3), (8, 3_000, 2_000, 5_000, 2), (8, 3_000, 10_000, 5_000, 1), (2, 3_000, 1_000, 5_000, 2),
+            // Nothing is in flight: to rest.
+            (8, 0, 1_000, 5_000, 0),
+            // What the trigger asks for is more anyway.
+            (8, 3_000, 1_000, 0, 3),
+        ] as [(Int, Int64, Int64, Int64, Int)])
     func floor(_ from: Int, _ inFlight: Int64, _ threshold: Int64, _ activation: Int64, _ to: Int) {
         #expect(decide(from: from, value: inFlight, inFlight: inFlight, threshold: threshold, activation: activation).to == to)
     }
@@ -66,7 +68,9 @@ import Testing
         #expect(decide(from: 9, value: 0, inFlight: 9_000, activation: 5_000) { $0.maxReplicaCount = 4 }.to == 4)
         #expect(decide(from: 9, value: 0, inFlight: 9_000, activation: 5_000) { $0.pause.hold = 1 }.to == 1)
         let formula = { (policy: inout Policy) in
-            policy.scalingModifiers = (try? Formula(compiling: "q * 0", names: ["q"])).map { ScalingModifiers(formula: $0, targetMilli: 1_000) }
+            policy.scalingModifiers = (try? Formula(compiling: "q * 0", names: ["q"])).map {
+                ScalingModifiers(formula: $0, targetMilli: 1_000)
+            }
         }
         #expect(decide(from: 9, value: 4_000, inFlight: 4_000, formula).to == 4, "also where a formula stands for the trigger")
     }

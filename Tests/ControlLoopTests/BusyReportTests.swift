@@ -158,7 +158,10 @@ import Testing
         loop.keepsDrained = true
         loop.namesWorker = { "box-\($0 - 1)" }
         let target = ScaleTarget(apiVersion: "apps/v1", kind: "StatefulSet", name: "box")
-        loop.apply(policy(min: 12) { $0.target = target; $0.maxReplicaCount = 12 })
+        loop.apply(
+            policy(min: 12) {
+                $0.target = target; $0.maxReplicaCount = 12
+            })
         loop.advance(5)
         report(loop, "box-10", "busy", 1)
         loop.apply(policy(min: 8) { $0.target = target })
@@ -175,7 +178,9 @@ import Testing
         loop.apply(
             policy {
                 $0.busy = nil
-                $0.triggers = [Trigger(name: "q", source: .observed(metric: "q", selector: [], staleAfterSeconds: nil), thresholdMilli: 1_000)]
+                $0.triggers = [
+                    Trigger(name: "q", source: .observed(metric: "q", selector: [], staleAfterSeconds: nil), thresholdMilli: 1_000)
+                ]
                 $0.triggers[0].activationThresholdMilli = 9_000
             })
         func observe(_ value: Int, inFlight: Int) {
@@ -230,7 +235,8 @@ import Testing
         #expect(loop.removedBusy.isEmpty)
         let copy = try State(decoding: loop.world.encoded())
         for index in loop.world.pools.indices {
-            #expect(copy.pools[index].workers == loop.world.pools[index].workers && copy.pools[index].tasks == loop.world.pools[index].tasks)
+            #expect(
+                copy.pools[index].workers == loop.world.pools[index].workers && copy.pools[index].tasks == loop.world.pools[index].tasks)
         }
         #expect(try same(loop))
     }

@@ -65,7 +65,10 @@ import Testing
         ("workers: {busy: {http: {port: 1, path: \"/a b\"}}}", 5, 40, "spec.workers.busy.http.path", "without spaces"),
         ("workers: {busy: {metric: {port: 1}}}", 5, 27, "spec.workers.busy.metric.name", "is missing"),
         ("workers: {busy: {metric: {port: 1, name: 1a}}}", 5, 42, "spec.workers.busy.metric.name", "name of a metric"),
-        ("workers: {busy: {metric: {port: 1, name: a, selector: {a-b: c}}}}", 5, 55, "spec.workers.busy.metric.selector", "labels of the metric"),
+        (
+            "workers: {busy: {metric: {port: 1, name: a, selector: {a-b: c}}}}", 5, 55, "spec.workers.busy.metric.selector",
+            "labels of the metric"
+        ),
         ("workers: {busy: {annotation: a/b/c}}", 5, 30, "spec.workers.busy.annotation", "key of an annotation"),
         ("workers: {busy: {annotation: a, unknown: idle}}", 5, 42, "spec.workers.busy.unknown", "busy, free"),
         ("workers: {busy: {annotation: a, intervalSeconds: 0}}", 5, 50, "spec.workers.busy.intervalSeconds", "from 1"),

@@ -85,7 +85,8 @@ private enum Outcome: Equatable {
     @Test func whatIsInFlightIsToldApart() throws {
         func work(_ countsInFlight: Bool) throws -> NATSPoller.Work {
             try NATSPoller.work(
-                status: 200, body: Array(Self.body(#"[{"name":"c","num_pending":2,"num_ack_pending":5}]"#).utf8), account: "$G", stream: "s",
+                status: 200, body: Array(Self.body(#"[{"name":"c","num_pending":2,"num_ack_pending":5}]"#).utf8), account: "$G",
+                stream: "s",
                 consumer: "c", countsInFlight: countsInFlight)
         }
         #expect(try work(true) == NATSPoller.Work(value: 7, inFlight: 5))

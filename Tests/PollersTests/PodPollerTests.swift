@@ -15,11 +15,14 @@ import Testing
     @Test(
         "a busy endpoint's answer: status, body, tasks or words of the fault",
         arguments: [
-            (200, "0", "0"), (200, "3\n", "3"), (200, "0.5", "1"), (200, "true", "1"), (200, #"{"busy": 0}"#, "0"), (200, #"{"busy": 2, "x": []}"#, "2"),
+            (200, "0", "0"), (200, "3\n", "3"), (200, "0.5", "1"), (200, "true", "1"), (200, #"{"busy": 0}"#, "0"),
+            (200, #"{"busy": 2, "x": []}"#, "2"),
             (200, #"{"busy": true}"#, "1"), (200, #"{"busy": false}"#, "0"), (200, #"{"busy": 1e9}"#, "65536"),
             (200, "", "neither a number"), (200, "<html>", "neither a number"), (200, "-1", "neither"), (200, #"{"busy": -1}"#, "neither"),
-            (200, #"{"busy": "2"}"#, "neither"), (200, #"{"busy": null}"#, "neither"), (200, #"{"Busy": 2}"#, "neither"), (200, "[2]", "neither"),
-            (200, "nan", "neither"), (200, #"{"busy": 1e999}"#, "neither"), (204, "", "answered 204"), (302, "2", "redirects aren't followed"),
+            (200, #"{"busy": "2"}"#, "neither"), (200, #"{"busy": null}"#, "neither"), (200, #"{"Busy": 2}"#, "neither"),
+            (200, "[2]", "neither"),
+            (200, "nan", "neither"), (200, #"{"busy": 1e999}"#, "neither"), (204, "", "answered 204"),
+            (302, "2", "redirects aren't followed"),
             (404, "0", "answered 404"), (500, "0", "answered 500"),
         ])
     func number(_ status: Int, _ body: String, _ wanted: String) {
@@ -52,10 +55,12 @@ import Testing
         arguments: [
             ("tasks_in_flight", [:], "3"), ("tasks_in_flight", ["queue": "a"], "2"), ("tasks_in_flight", ["queue": "b"], "1"),
             ("tasks_in_flight", ["queue": "a", "kind": "x"], "2"), ("tasks_in_flight", ["queue": "c"], "none has the labels"),
-            ("tasks_in_flight", ["queue": "a", "kind": "y"], "none has the labels"), ("empty", [:], "0"), ("plain", [:], "4"), ("spaced", [:], "7"),
+            ("tasks_in_flight", ["queue": "a", "kind": "y"], "none has the labels"), ("empty", [:], "0"), ("plain", [:], "4"),
+            ("spaced", [:], "7"),
             ("braces", [:], "1"), ("odd", ["a": "x\"}y\\z\n"], "5"), ("exemplar", [:], "6"), ("negative", [:], "no number of tasks"),
             ("nothing", [:], "no number behind it"), ("endless", [:], "no number behind it"), ("broken", [:], "labels of a line"),
-            ("wordless", [:], "no number"), ("wrong", [:], "no number"), ("missing", [:], "no metric missing"), ("tasks_in", [:], "no metric tasks_in"),
+            ("wordless", [:], "no number"), ("wrong", [:], "no number"), ("missing", [:], "no metric missing"),
+            ("tasks_in", [:], "no metric tasks_in"),
         ] as [(String, [String: String], String)])
     func gauge(_ name: String, _ selector: [String: String], _ wanted: String) {
         let labels = selector.map { Trigger.Label(key: $0.key, value: $0.value) }
@@ -88,7 +93,9 @@ import Testing
 @Suite struct PodPollerTests {
     private static let loopback = AddressRule(allowed: [AddressPrefix("127.0.0.1")].compactMap { $0 })
 
-    private func ask(_ path: String, port: Int, metric: String? = nil, rule: AddressRule = loopback, ip: String = "127.0.0.1") async -> String {
+    private func ask(_ path: String, port: Int, metric: String? = nil, rule: AddressRule = loopback, ip: String = "127.0.0.1") async
+        -> String
+    {
         let source: BusyCheck.Source =
             metric.map { .metric(port: .number(port), path: path, name: $0, selector: []) } ?? .http(port: .number(port), path: path)
         switch await PodPoller(rule: rule).tasks(ip: ip, port: port, source, timeoutSeconds: 1) {
@@ -100,7 +107,9 @@ import Testing
     @Test("pods that lie, hang, drip, redirect and flood are faults in time; one that answers is asked", .timeLimit(.minutes(2)))
     func rudePods() async throws {
         guard let python = Peer.find("python3") else { return Peer.skip("python3 is not installed: no rude pod was asked") }
-        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Peers/busy_pod.py").path
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(
+            "Peers/busy_pod.py"
+        ).path
         let port = try Peer.freePort()
         try await Peer.with(python, [script, "\(port)"], port: port) {
             #expect(await ask("/busy/3", port: port) == "3")
@@ -122,7 +131,9 @@ import Testing
 
     @Test(
         "addresses that are no pod's are never asked",
-        arguments: ["127.0.0.1", "::1", "169.254.169.254", "0.0.0.0", "::ffff:127.0.0.1", "fd00:ec2::254", "localhost", "10.0.0.1@127.0.0.1", ""])
+        arguments: [
+            "127.0.0.1", "::1", "169.254.169.254", "0.0.0.0", "::ffff:127.0.0.1", "fd00:ec2::254", "localhost", "10.0.0.1@127.0.0.1", "",
+        ])
     func addresses(_ ip: String) async {
         let answer = await ask("/busy/3", port: 80, rule: AddressRule(), ip: ip)
         #expect(answer.contains("no pod may be asked") || answer.contains("no address of a pod"), "\(answer)")

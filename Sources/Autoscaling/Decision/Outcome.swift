@@ -271,7 +271,9 @@ struct WorkInFlight: Hashable, Sendable {
 
     /// nil where nothing is known to be in flight.
     init?(_ index: Int, _ policy: Policy, _ observation: Observation) {
-        guard observation.samples.indices.contains(index), let sample = observation.samples[index], sample.inFlightMilli > 0 else { return nil }
+        guard observation.samples.indices.contains(index), let sample = observation.samples[index], sample.inFlightMilli > 0 else {
+            return nil
+        }
         trigger = index
         milli = sample.inFlightMilli
         // Which workers have it isn't known: as many as the policy's share of each makes of it, and at least one.

@@ -22,7 +22,9 @@ extension PolicyRules {
             checkPort(port, "\(path).metric.port")
             checkPath(urlPath, "\(path).metric.path")
             if !Self.isMetricName(name) {
-                refuse("\(path).metric.name", "must be the name of a metric, such as tasks_in_flight, of at most \(PolicyLimits.nameBytes) bytes")
+                refuse(
+                    "\(path).metric.name",
+                    "must be the name of a metric, such as tasks_in_flight, of at most \(PolicyLimits.nameBytes) bytes")
             }
             checkCount(selector.count, "\(path).metric.selector", limit: PolicyLimits.selectorLabels)
             for label in selector
@@ -47,7 +49,8 @@ extension PolicyRules {
         guard !isSound else { return }
         refuse(
             path,
-            "must be a number from \(PolicyLimits.ports.lowerBound) to \(PolicyLimits.ports.upperBound), or the name of a container's port, such as metrics")
+            "must be a number from \(PolicyLimits.ports.lowerBound) to \(PolicyLimits.ports.upperBound), or the name of a container's port, such as metrics"
+        )
     }
 
     private mutating func checkPath(_ urlPath: String, _ path: String) {

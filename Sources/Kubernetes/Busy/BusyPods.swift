@@ -171,7 +171,8 @@ package actor BusyPods {
         let check = worker.check
         let said: Said
         var problem: String?
-        var pause = Duration.seconds(worker.isDraining ? min(BusyCheck.drainingIntervalSeconds, check.intervalSeconds) : check.intervalSeconds)
+        var pause = Duration.seconds(
+            worker.isDraining ? min(BusyCheck.drainingIntervalSeconds, check.intervalSeconds) : check.intervalSeconds)
         switch answer {
         case .tasks(let tasks):
             entries[name]?.answeredAt = now

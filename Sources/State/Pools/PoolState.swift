@@ -86,7 +86,8 @@ package struct PoolState: Sendable {
         guard !isBarren else { return Demand(resident: resident, noEligiblePool: queue.count) }
         let split = placing.split
         return Demand(
-            resident: resident.addingClamped(tasks), poolExhausted: max(0, queue.count - split.nodeLocality - split.noEligiblePool - split.quota),
+            resident: resident.addingClamped(tasks),
+            poolExhausted: max(0, queue.count - split.nodeLocality - split.noEligiblePool - split.quota),
             nodeLocality: split.nodeLocality, noEligiblePool: split.noEligiblePool, quota: split.quota)
     }
 

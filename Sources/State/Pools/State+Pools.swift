@@ -43,7 +43,8 @@ extension State {
         let found = pools[home].series.firstIndex { $0.metric == metric && $0.labels == labels }
         guard let k = found else {
             guard pools[home].series.count < PoolState.seriesLimit else { return false }
-            let sample = ObservedSample(valueMilli: valueMilli, at: now, consecutiveFailures: valueMilli == nil ? 1 : 0, inFlightMilli: inFlightMilli)
+            let sample = ObservedSample(
+                valueMilli: valueMilli, at: now, consecutiveFailures: valueMilli == nil ? 1 : 0, inFlightMilli: inFlightMilli)
             pools[home].series.append(ObservedSeries(metric: metric, labels: labels, sample: sample))
             return true
         }

@@ -70,7 +70,8 @@ import Testing
     }
 
     private func worker(
-        _ name: String = "a", ip: String? = "10.0.0.1", uid: String = "u", check: BusyCheck? = nil, slots: Int = 1, isDraining: Bool = false,
+        _ name: String = "a", ip: String? = "10.0.0.1", uid: String = "u", check: BusyCheck? = nil, slots: Int = 1,
+        isDraining: Bool = false,
         life: Int = 1,
         _ change: (inout PodView) -> Void = { _ in }
     ) -> BusyPods.Worker {
@@ -138,7 +139,10 @@ import Testing
         arguments: [(BusyCheck.Unknown.busy, ["idle 0", "unknown 1", "idle 0"]), (.free, ["idle 0", "unknown 1", "unknown 0", "idle 0"])])
     func unknown(_ unknown: BusyCheck.Unknown, _ states: [String]) async throws {
         try await begun { bench in
-            let worker = worker(check: check { $0.unknownSeconds = 25; $0.unknown = unknown })
+            let worker = worker(
+                check: check {
+                    $0.unknownSeconds = 25; $0.unknown = unknown
+                })
             bench.said.set("10.0.0.1", .tasks(0))
             await bench.look([worker])
             bench.said.set("10.0.0.1", nil)
@@ -159,7 +163,10 @@ import Testing
 
     @Test func `one that never answered has the same time`() async throws {
         try await begun { bench in
-            let worker = worker(check: check { $0.unknownSeconds = 5; $0.unknown = .free })
+            let worker = worker(
+                check: check {
+                    $0.unknownSeconds = 5; $0.unknown = .free
+                })
             for _ in 0..<8 {
                 await bench.look([worker])
                 bench.clock.advance(.seconds(1))
@@ -246,7 +253,9 @@ import Testing
 
     @Test func `of a pod that is no known worker the last word is told and not logged`() async throws {
         try await begun { bench in
-            let check = check { $0.unknownSeconds = 30; $0.unknown = .free }
+            let check = check {
+                $0.unknownSeconds = 30; $0.unknown = .free
+            }
             #expect(try await bench.pods.lastWord("ns/a", worker().view, check))
             bench.clock.advance(.seconds(31))
             #expect(try await !bench.pods.lastWord("ns/a", worker().view, check))

@@ -144,7 +144,8 @@ import Testing
             #expect(bench.replicas == 3 && bench.names.contains(victim))
             let pod = try #require(bench.pod(victim))
             #expect(!pod.isRemoving && pod.drainingReason != nil && pod.deletionCost == "1001")
-            #expect(bench.lines.values.last?.contains(#"ns/\#(victim) {"state":"busy","busy":1"#) == true, "the log knows before the loop does")
+            #expect(
+                bench.lines.values.last?.contains(#"ns/\#(victim) {"state":"busy","busy":1"#) == true, "the log knows before the loop does")
             #expect(try await bench.actuator.cancelDrain(victim, of: bench.pool, fence: Fence(1)))
             #expect(bench.pod(victim)?.drainingReason == nil)
             bench.pods.set(victim, tasks: 0)

@@ -50,13 +50,16 @@ import Testing
     @Test func whatPodsSayHasColumnsWherePodsAreAsked() throws {
         func worker(_ report: String) throws -> WorkerView { try Samples.view(Samples.worker.dropLast() + #","report":\#(report)}"#) }
         let told = try [
-            #"{"state":"busy","tasks":3,"from":"http :1/","seconds":90,"seq":1}"#, #"{"state":"idle","tasks":0,"from":"http :1/","seconds":4,"seq":2}"#,
+            #"{"state":"busy","tasks":3,"from":"http :1/","seconds":90,"seq":1}"#,
+            #"{"state":"idle","tasks":0,"from":"http :1/","seconds":4,"seq":2}"#,
             #"{"state":"unknown","tasks":0,"from":"http :1/","problem":"x","seconds":4,"seq":2}"#,
         ].map { try worker($0) }
         let table = try Listing(workers: told + [try Samples.view(Samples.worker)]).table
-        #expect(table.rows.map { $0.suffix(2) } == [
-            ["busy 3 for 90s", "http :1/"], ["idle for 4s", "http :1/"], ["unknown for 4s, counts as free", "http :1/"], ["<none>", "<none>"],
-        ])
+        #expect(
+            table.rows.map { $0.suffix(2) } == [
+                ["busy 3 for 90s", "http :1/"], ["idle for 4s", "http :1/"], ["unknown for 4s, counts as free", "http :1/"],
+                ["<none>", "<none>"],
+            ])
     }
 
     @Test func aNamespaceFiltersAndANameIsOne() async throws {

@@ -57,7 +57,9 @@ import Testing
         func cost(_ pod: String) -> String { stage.twin.object(.pods, "ns", pod)?.annotations[Mark.deletionCost] ?? "" }
     }
 
-    private static func policy(min: Int, busy: KubernetesJSON = ["http": ["port": "busy", "path": "/busy"], "intervalSeconds": 1]) -> KubernetesJSON {
+    private static func policy(min: Int, busy: KubernetesJSON = ["http": ["port": "busy", "path": "/busy"], "intervalSeconds": 1])
+        -> KubernetesJSON
+    {
         ObjectsStage.object(
             min: min,
             extra: ["scaleTargetRef": ["apiVersion": "apps/v1", "kind": "Deployment", "name": "agents"], "workers": ["busy": busy]])
@@ -72,7 +74,9 @@ import Testing
                     "metadata": ["name": "agents", "namespace": "ns"],
                     "spec": [
                         "replicas": 0, "selector": ["matchLabels": ["app": "agents"]],
-                        "template": ["metadata": ["labels": ["app": "agents"]], "spec": ["containers": [["name": "agent", "image": "agent"]]]],
+                        "template": [
+                            "metadata": ["labels": ["app": "agents"]], "spec": ["containers": [["name": "agent", "image": "agent"]]],
+                        ],
                     ],
                 ])
             let fleet = Fleet(stage)
@@ -114,7 +118,8 @@ import Testing
                 // Both others are asked to go, turn busy, and stay.
                 try await stage.wait("the last word was heard") {
                     let workers = try await stage.workers(url)
-                    return workers.count { $0["report"]?["state"]?.string == "busy" } == 3 && workers.allSatisfy { $0["status"]?.string == "BUSY" }
+                    return workers.count { $0["report"]?["state"]?.string == "busy" } == 3
+                        && workers.allSatisfy { $0["status"]?.string == "BUSY" }
                 }
                 #expect(fleet.names == Set(names) && replicas(stage) == 4)
                 let pool = try Output.JSONValue(try await stage.ask(url, APIRequest(path: "/v1/pools/ns/pool")).body)
@@ -126,7 +131,9 @@ import Testing
                 try await stage.wait("all go") { fleet.names.isEmpty && replicas(stage) == 0 }
             }
             let rights = try Self.rights()
-            #expect(stage.twin.rightsUsed.subtracting(["patch apps deployments"]).subtracting(rights).sorted() == [], "deploy/deployments allows the rest")
+            #expect(
+                stage.twin.rightsUsed.subtracting(["patch apps deployments"]).subtracting(rights).sorted() == [],
+                "deploy/deployments allows the rest")
             let told = try await reports(stage)
             #expect(told.contains { $0.contains(#""state":"unknown""#) && $0.contains("no answer") })
             #expect(told.contains { $0.contains(#""state":"busy""#) && $0.contains(#""from":"http :busy/busy""#) })
@@ -138,16 +145,21 @@ import Testing
         try await run { stage, fleet in
             try await stage.serve { url in
                 try await grow(stage, fleet, to: 3, url)
-                for (name, answer) in zip(fleet.names.sorted(), [PodServer.Answer.text("lots"), .status(302), .silence]) { fleet.say(name, answer) }
+                for (name, answer) in zip(fleet.names.sorted(), [PodServer.Answer.text("lots"), .status(302), .silence]) {
+                    fleet.say(name, answer)
+                }
                 try await stage.wait("all unknown") {
-                    try await stage.workers(url).allSatisfy { $0["report"]?["state"]?.string == "unknown" && $0["status"]?.string == "BUSY" }
+                    try await stage.workers(url).allSatisfy {
+                        $0["report"]?["state"]?.string == "unknown" && $0["status"]?.string == "BUSY"
+                    }
                 }
                 stage.twin.apply(
                     .autoscalers,
                     Self.policy(
                         min: 0,
                         busy: [
-                            "http": ["port": "busy", "path": "/busy"], "intervalSeconds": 1, "timeoutSeconds": 1, "unknownSeconds": 3, "unknown": "free",
+                            "http": ["port": "busy", "path": "/busy"], "intervalSeconds": 1, "timeoutSeconds": 1, "unknownSeconds": 3,
+                            "unknown": "free",
                         ]))
                 try await stage.wait("all go") { fleet.names.isEmpty && replicas(stage) == 0 }
             }

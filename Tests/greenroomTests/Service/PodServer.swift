@@ -73,7 +73,11 @@ final class PodServer: Sendable {
     }
 
     func stop() {
-        guard isStopped.withLock({ isStopped in defer { isStopped = true }; return !isStopped }) else { return }
+        guard
+            isStopped.withLock({ isStopped in
+                defer { isStopped = true }; return !isStopped
+            })
+        else { return }
         shutdown(descriptor, Int32(SHUT_RDWR))
         close(descriptor)
         for connection in silent.withLock({ $0 }) { close(connection) }
