@@ -36,7 +36,7 @@ package struct PoolState: Sendable {
     /// Indices of its workers, in the order they came.
     package internal(set) var members: [Int] = []
     package internal(set) var resident = 0
-    /// Slots taken by work that workers' pods tell of, beyond those of actors.
+    /// Slots taken by tasks that workers' pods report, beyond those of actors.
     package internal(set) var tasks = 0
     package internal(set) var queue = WaitingQueue()
     package internal(set) var placing = PoolPlacing()

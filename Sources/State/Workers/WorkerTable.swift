@@ -42,7 +42,7 @@ package struct WorkerRecord: Hashable, Sendable {
     /// Whether an event that gives `uid` may mean this one: unless both say otherwise.
     package func isSame(as uid: String) -> Bool { uid.isEmpty || self.uid.isEmpty || uid == self.uid }
 
-    /// Slots taken by actors, or by the work that its pod tells of, whichever are more: the one may be the other.
+    /// Slots taken by actors, or by tasks that its pod reports, whichever are more: a task may be the actor.
     package var used: Int { max(residents.count, reported) }
     /// Slots taken by its own word. One that may be busy, as it doesn't answer, has one.
     private var reported: Int {
@@ -51,7 +51,7 @@ package struct WorkerRecord: Hashable, Sendable {
     }
     /// Whether it takes work from elsewhere, by its own word or as nobody knows: then no drain keeps it from more.
     package var isBusyByReport: Bool { reported > residents.count }
-    /// Slots taken by work that its pod tells of, beyond those of actors. What isn't known is no demand.
+    /// Slots taken by tasks that its pod reports, beyond those of actors. What isn't known is no demand.
     private var tasks: Int { report?.state == .busy ? max(0, reported - residents.count) : 0 }
     /// What its pool counts it by.
     package var load: WorkerLoad { WorkerLoad(state: state, used: used, slots: slots, tasks: tasks, node: node) }
