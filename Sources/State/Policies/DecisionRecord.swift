@@ -52,6 +52,8 @@ package struct DecisionRecord: Sendable {
             if let value = sample.valueMilli { json.member("valueMilli", value) }
             json.member("at", sample.at)
             json.member("failures", sample.consecutiveFailures)
+            // Not written where there is none: decisions of older logs keep their bytes.
+            if sample.inFlightMilli > 0 { json.member("inFlightMilli", sample.inFlightMilli) }
             json.closeObject()
         }
         json.closeObject()
