@@ -187,8 +187,15 @@ private struct PoolGauges {
     private let resident, oldestWait: Gauge
     private let conditions: [(holds: @Sendable (PoolView) -> Bool, gauge: Gauge)]
     private let blocked: [(reason: String, gauge: Gauge)]
+    private let reported: [(state: String, count: @Sendable (PoolView.BusyReportsView) -> Int)] = [
+        ("busy", { $0.busy }), ("idle", { $0.idle }), ("unknown", { $0.unknown }),
+    ]
+    private let pool: String
+    private let factory: any MetricsFactory
 
     init(pool: String, _ factory: any MetricsFactory) {
+        self.pool = pool
+        self.factory = factory
         func workers(_ what: String) -> Gauge {
             Gauge(label: "greenroom_pool_\(what)_workers", dimensions: [("pool", pool)], factory: factory)
         }
@@ -226,5 +233,11 @@ private struct PoolGauges {
         oldestWait.record(view.oldestWaitSeconds ?? 0)
         for condition in conditions { condition.gauge.record(condition.holds(view) ? 1 : 0) }
         for (reason, gauge) in blocked { gauge.record(view.demand.blocked[reason] ?? 0) }
+        // Only pools whose pods are asked have these.
+        guard let reports = view.busyReports else { return }
+        for (state, count) in reported {
+            Gauge(label: "greenroom_pool_reported_workers", dimensions: [("pool", pool), ("state", state)], factory: factory).record(
+                count(reports))
+        }
     }
 }

@@ -63,9 +63,12 @@ extension MetricDescription {
             "greenroom_pool_desired_workers",
             "Workers the pool should have: the count set on the target, or in mode recommend the last recommendation."),
         .init("greenroom_pool_ready_workers", "Workers that can host actors."),
-        .init("greenroom_pool_busy_workers", "Workers that hold at least one actor."),
+        .init("greenroom_pool_busy_workers", "Workers that hold at least one actor, or whose pod reports work."),
         .init("greenroom_pool_starting_workers", "Workers requested that are not ready yet."),
         .init("greenroom_pool_draining_workers", "Workers that take no more actors."),
+        .init(
+            "greenroom_pool_reported_workers",
+            "Workers of pools whose pods are asked, by what the pod said last: busy, idle, or unknown if it didn't answer."),
         .init("greenroom_workers_gone_total", "Workers that ended, by pool and reason: drained, lost, failed_to_start."),
         .init("greenroom_demand", "Actors that hold or want a slot, by state; waiting ones by reason. Counts the whole queue."),
         .init("greenroom_pool_condition", "1 if a pool's condition holds: Ready, Active, Paused, Fallback, WorkersFailing."),

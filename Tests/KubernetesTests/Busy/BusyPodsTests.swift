@@ -81,14 +81,14 @@ import Testing
             name: "ns/\(name)", view: view, check: check ?? self.check(), slots: slots, isDraining: isDraining, life: life)
     }
 
-    private func begun(_ body: (Bench) async throws -> Void) async rethrows {
+    private func begun(_ body: (Bench) async throws -> Void) async throws {
         let bench = Bench()
         await bench.begin()
         try await body(bench)
     }
 
     @Test func `transitions are logged, not answers`() async throws {
-        try await begun { bench in
+        try await begun { (bench: Bench) async throws in
             for tasks in [0, 0, 2, 3, 0, 0, 1] {
                 bench.said.set("10.0.0.1", .tasks(tasks))
                 await bench.look([worker()])
@@ -104,7 +104,7 @@ import Testing
     }
 
     @Test func `of several slots each number of tasks is news`() async throws {
-        try await begun { bench in
+        try await begun { (bench: Bench) async throws in
             for tasks in [1, 2, 2, 9, 10] {
                 bench.said.set("10.0.0.1", .tasks(tasks))
                 await bench.look([worker(slots: 4)])
@@ -115,7 +115,7 @@ import Testing
     }
 
     @Test func `a pod is asked at the policy's pace, and each second while it drains`() async throws {
-        try await begun { bench in
+        try await begun { (bench: Bench) async throws in
             bench.said.set("10.0.0.1", .tasks(0))
             func asked(after seconds: Int, draining: Bool = false) async -> Int {
                 bench.said.asked.clear()
@@ -138,7 +138,7 @@ import Testing
         "a pod that doesn't answer counts as busy for unknownSeconds after its last answer, then as the policy says",
         arguments: [(BusyCheck.Unknown.busy, ["idle 0", "unknown 1", "idle 0"]), (.free, ["idle 0", "unknown 1", "unknown 0", "idle 0"])])
     func unknown(_ unknown: BusyCheck.Unknown, _ states: [String]) async throws {
-        try await begun { bench in
+        try await begun { (bench: Bench) async throws in
             let worker = worker(
                 check: check {
                     $0.unknownSeconds = 25; $0.unknown = unknown
@@ -162,7 +162,7 @@ import Testing
     }
 
     @Test func `one that never answered has the same time`() async throws {
-        try await begun { bench in
+        try await begun { (bench: Bench) async throws in
             let worker = worker(
                 check: check {
                     $0.unknownSeconds = 5; $0.unknown = .free
@@ -176,7 +176,7 @@ import Testing
     }
 
     @Test func `what the log didn't take is said again`() async throws {
-        try await begun { bench in
+        try await begun { (bench: Bench) async throws in
             bench.said.set("10.0.0.1", .tasks(1))
             bench.refusesAppends.withLock { $0 = true }
             await bench.look([worker()])
@@ -189,7 +189,7 @@ import Testing
     }
 
     @Test func `a worker that was announced again, another pod, another question: each is said anew`() async throws {
-        try await begun { bench in
+        try await begun { (bench: Bench) async throws in
             bench.said.set("10.0.0.1", .tasks(1))
             await bench.look([worker()])
             await bench.look([worker(life: 2)])
@@ -204,7 +204,7 @@ import Testing
     }
 
     @Test func `an annotation is read where it is, and at once where it changes`() async throws {
-        try await begun { bench in
+        try await begun { (bench: Bench) async throws in
             let annotated = check { $0.source = .annotation("example.com/tasks") }
             func look(_ value: String?) async {
                 await bench.look([worker(check: annotated) { view in if let value { view.numbers["example.com/tasks"] = value } }])
@@ -220,7 +220,7 @@ import Testing
     }
 
     @Test func `a port by its name is the pod's own, and what can't be asked is unknown`() async throws {
-        try await begun { bench in
+        try await begun { (bench: Bench) async throws in
             let named = check { $0.source = .http(port: .name("agent"), path: "/busy") }
             bench.said.set("10.0.0.1", .tasks(1))
             await bench.look([worker(check: named) { $0.ports = ["agent": 4711] }])
@@ -235,7 +235,7 @@ import Testing
     }
 
     @Test func `the last word is asked though the pod was asked a moment ago, and is in the log before it is told`() async throws {
-        try await begun { bench in
+        try await begun { (bench: Bench) async throws in
             bench.said.set("10.0.0.1", .tasks(0))
             await bench.look([worker()])
             #expect(try await !bench.pods.lastWord("ns/a", worker().view, check()))
@@ -252,7 +252,7 @@ import Testing
     }
 
     @Test func `of a pod that is no known worker the last word is told and not logged`() async throws {
-        try await begun { bench in
+        try await begun { (bench: Bench) async throws in
             let check = check {
                 $0.unknownSeconds = 30; $0.unknown = .free
             }
@@ -267,7 +267,7 @@ import Testing
     }
 
     @Test func `requests under way are bounded, and pods that drain go first`() async throws {
-        await begun { bench in
+        try await begun { (bench: Bench) async throws in
             let many = (0..<200).map { worker("p\($0)", ip: "10.0.0.1", uid: "u\($0)", isDraining: $0 >= 190) }
             await bench.pods.note(many, in: "ns")
             let first = await bench.pods.due()
@@ -280,7 +280,7 @@ import Testing
     }
 
     @Test func `one that goes while it is asked leaves nothing behind`() async throws {
-        await begun { bench in
+        try await begun { (bench: Bench) async throws in
             bench.said.set("10.0.0.1", .tasks(1))
             await bench.pods.note([worker()], in: "ns")
             #expect(await bench.pods.due() == ["ns/a"])

@@ -34,6 +34,22 @@ import Testing
         ]
     }
 
+    @Test func whatPodsSayIsCountedWherePodsAreAsked() throws {
+        let factory = PrometheusMetrics(seriesLimit: 1_000, process: nil, logger: quiet)
+        let metrics = LoopMetrics(logger: quiet, factory: factory)
+        func lines() -> [Substring] {
+            String(decoding: factory.exposition(.text), as: UTF8.self).split(separator: "\n").filter {
+                $0.hasPrefix("greenroom_pool_reported_workers{")
+            }
+        }
+        metrics.show([try Samples.view(Samples.pool)])
+        #expect(lines().isEmpty)
+        let reports = #","busyReports":{"from":"a","intervalSeconds":1,"busy":2,"idle":0,"unknown":1,"unasked":4,"longest":[]}}"#
+        metrics.show([try Samples.view(Samples.pool.dropLast() + reports)])
+        #expect(lines().map { $0.suffix(3) }.sorted() == [#"} 0"#, #"} 1"#, #"} 2"#])
+        #expect(lines().contains { $0.contains(#"state="unknown""#) && $0.hasSuffix(" 1") })
+    }
+
     @Test(arguments: Row.table)
     private func each(_ row: Row) {
         let factory = PrometheusMetrics(seriesLimit: 1_000, process: nil, logger: quiet)
