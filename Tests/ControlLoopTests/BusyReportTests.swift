@@ -63,8 +63,8 @@ import Testing
 
     @Test func `with a buffer busy pods alone scale the pool`() throws {
         let loop = try started(1) { $0.buffer = .fixed(2) }
-        loop.apply(policy { $0.buffer = .fixed(2) })
         report(loop, "w1", "busy", 1)
+        loop.apply(policy { $0.buffer = .fixed(2) })
         loop.advance(5)
         #expect(try loop.pool.ready == 3, "one is busy and two are spare")
         report(loop, "w2", "busy", 1)
@@ -75,9 +75,9 @@ import Testing
 
     @Test func `a pod that doesn't answer is no demand, and isn't taken`() throws {
         let loop = try started(2) { $0.buffer = .fixed(1) }
-        loop.apply(policy { $0.buffer = .fixed(1) })
         report(loop, "w1", "unknown", 1)
         report(loop, "w2", "unknown", 1)
+        loop.apply(policy { $0.buffer = .fixed(1) })
         loop.advance(600)
         #expect(try loop.pool.desired == 2 && loop.pool.demand.total == 0)
         #expect(loop.departures.isEmpty)

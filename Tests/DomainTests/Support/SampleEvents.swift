@@ -72,10 +72,10 @@ struct SampleEvent: Sendable, CustomTestStringConvertible {
         SampleEvent(
             kind: .poolPaused, subject: "ns/p",
             data: #"{"pool":"ns/p","in":true,"out":false,"hold":3,"by":"ops","was":{"in":false,"out":false}}"#),
+        SampleEvent(kind: .positionLost, subject: "greenroom", data: #"{"through":201,"reason":"the write-ahead log was damaged"}"#),
         SampleEvent(
             kind: .workerObserved, subject: "w-1",
             data: #"{"state":"unknown","busy":1,"from":"http :8080/busy","error":"no answer","uid":"u-1"}"#
         ),
-        SampleEvent(kind: .positionLost, subject: "greenroom", data: #"{"through":201,"reason":"the write-ahead log was damaged"}"#),
     ]
 }

@@ -300,9 +300,12 @@ import Testing
         for name in bench.names { bench.pods.set(name, tasks: 0) }
         await bench.look()
         try await bench.resize(wanted)
-        for name in bench.names.reversed() where bench.pod(name)?.drainingReason != nil || bench.names.count > wanted {
-            try await bench.drain(name)
-            try await bench.remove(name)
+        // A StatefulSet's lower pods that were drained before go only after those above them.
+        for _ in 1...3 {
+            for name in bench.names.reversed() where bench.pod(name)?.drainingReason != nil || bench.names.count > wanted {
+                try await bench.drain(name)
+                try await bench.remove(name)
+            }
         }
         try await bench.resize(wanted)
         #expect(bench.replicas == wanted && bench.names.count == wanted, "seed \(seed): \(bench.replicas ?? -1) \(bench.names)")
