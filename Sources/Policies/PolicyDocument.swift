@@ -119,6 +119,7 @@ struct PolicyDocument {
         policy.mode = spec.choice("mode", Policy.Mode.self) ?? policy.mode
         policy.workerSelector = workerSelector(spec)
         policy.slotsPerWorker = spec.integer("slotsPerWorker") ?? policy.slotsPerWorker
+        policy.capacity = spec.choice("capacity", Policy.Capacity.self)
         policy.minReplicaCount = spec.integer("minReplicaCount") ?? policy.minReplicaCount
         policy.maxReplicaCount = spec.integer("maxReplicaCount") ?? policy.maxReplicaCount
         policy.idleReplicaCount = spec.integer("idleReplicaCount")

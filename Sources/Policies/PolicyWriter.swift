@@ -33,6 +33,7 @@ package enum PolicyWriter {
         members.append(("scaleTargetRef", .inline(target(policy.target))))
         if let selector = policy.workerSelector { members.append(("workerSelector", .text(selector.text))) }
         if policy.slotsPerWorker != plain.slotsPerWorker { members.append(("slotsPerWorker", .integer(policy.slotsPerWorker))) }
+        if let capacity = policy.capacity { members.append(("capacity", .text(capacity.rawValue))) }
         members.append(("minReplicaCount", .integer(policy.minReplicaCount)))
         members.append(("maxReplicaCount", .integer(policy.maxReplicaCount)))
         if let idle = policy.idleReplicaCount { members.append(("idleReplicaCount", .integer(idle))) }

@@ -80,6 +80,8 @@ package struct State: Sendable {
         case wait(pool: Int, tier: RestoreTier, seconds: Double)
         case workerStart(pool: Int, seconds: Double)
         case workerGone(pool: Int, WorkerEnd)
+        /// A claim has its worker; after how long, where that was seen.
+        case claim(pool: Int, ClaimLaunch, seconds: Double?)
     }
 
     /// Applies one commit. Commits must come whole and in order.
@@ -103,6 +105,7 @@ package struct State: Sendable {
         fold.change.shadows = fold.touchedShadows.sorted()
         for index in fold.change.pools {
             pools[index].placing.split = blockedSplit(index)
+            if pools[index].claims != nil { pools[index].claims?.noteIdle(pools[index].workers.idle, at: batch.at) }
             pools[index].evaluate(at: batch.at)
         }
         for key in fold.change.shadows where !fold.change.pools.contains(key.pool) { pools[key.pool].evaluate(key.shadow, at: batch.at) }

@@ -10,7 +10,7 @@ import Placement
 
 extension State {
     /// Rises with every change of the bytes' meaning.
-    package static let checkpointVersion = 11
+    package static let checkpointVersion = 12
 
     package func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -163,6 +163,7 @@ extension PoolState {
             writer.string(failed.error)
             writer.time(failed.at)
         }
+        writer.optional(claims) { writer, claims in claims.encode(into: &writer) }
         writer.integer(timersFired)
         writer.list(placing.suggested.sorted { $0.key < $1.key }) { writer, suggested in
             writer.integer(suggested.key)
@@ -206,6 +207,7 @@ extension PoolState {
         failedStarts = try reader.optional { reader throws(ByteFault) in
             FailedStarts(count: try reader.int(), error: try reader.string(), at: try reader.time())
         }
+        claims = try reader.optional { reader throws(ByteFault) in try ClaimFlow(from: &reader) }
         timersFired = try reader.integer()
         for _ in 0..<(try reader.count(bytesEach: 12)) { placing.noteSuggested(try reader.integer(), on: NameID(try reader.integer())) }
     }

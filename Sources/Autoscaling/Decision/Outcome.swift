@@ -50,7 +50,7 @@ extension Autoscaler {
     /// Steps 4–7 in numbers. `memory` has been advanced by this evaluation.
     package static func outcome(policy: Policy, observation: Observation, memory: AutoscalerMemory, evaluation: Evaluation) -> Outcome {
         var outcome = Outcome(from: observation.replicas)
-        outcome.noteSignals(policy, evaluation)
+        outcome.noteSignals(policy, evaluation, isUnclaimed: observation.claims != nil)
         if outcome.rests(policy, memory, evaluation) {
             outcome.to = policy.restingCount
         } else {
@@ -59,7 +59,8 @@ extension Autoscaler {
         }
         outcome.raiseToSchedule(policy, evaluation)
         outcome.brake(policy.pause)
-        outcome.spareBusyWorkers(observation.workers)
+        // Whoever took a worker has it, whatever the count: it isn't the pool's.
+        if observation.claims == nil { outcome.spareBusyWorkers(observation.workers) }
         outcome.note(deadline: evaluation.nextSignalChange)
         return outcome
     }
@@ -68,8 +69,12 @@ extension Autoscaler {
 // MARK: - Activation
 
 extension Outcome {
-    fileprivate mutating func noteSignals(_ policy: Policy, _ evaluation: Evaluation) {
-        if evaluation.source == .buffer || policy.watchesDemand { codes.insert(.demand) }
+    fileprivate mutating func noteSignals(_ policy: Policy, _ evaluation: Evaluation, isUnclaimed: Bool) {
+        if isUnclaimed {
+            codes.insert(.claims)
+        } else if evaluation.source == .buffer || policy.watchesDemand {
+            codes.insert(.demand)
+        }
         switch evaluation.failing {
         case .trigger: codes.insert(.triggerFailed)
         case .formula: codes.insert(.formulaUndefined)
@@ -147,7 +152,7 @@ extension Outcome {
         let behavior = policy.hpaBehavior
         let bounds = policy.firstStep...policy.highestCount
         let windows = StabilizationWindows(behavior)
-        noteRecommendation(evaluation)
+        noteRecommendation(evaluation, isUnclaimed: codes.contains(.claims))
 
         stabilized = memory.recommendations.stabilized(evaluation.recommended, current: base, at: evaluation.at, windows: windows)
         if stabilized != evaluation.recommended {
@@ -170,10 +175,10 @@ extension Outcome {
         if let end = cooldownEndsAt { note(deadline: end) }
     }
 
-    private mutating func noteRecommendation(_ evaluation: Evaluation) {
+    private mutating func noteRecommendation(_ evaluation: Evaluation, isUnclaimed: Bool) {
         switch evaluation.source {
         case .trigger, .formula: codes.insert(evaluation.isWithinTolerance ? .withinTolerance : .recommended)
-        case .buffer: codes.insert(evaluation.isSurge ? .surgeBuffer : .warmBuffer)
+        case .buffer: codes.insert(isUnclaimed ? .unclaimedSpare : evaluation.isSurge ? .surgeBuffer : .warmBuffer)
         case .failure: codes.insert(.heldByFailingTrigger)
         case .schedule: codes.insert(.scheduleFloor)
         case .fallback, .none: break

@@ -45,6 +45,8 @@ extension Policy {
         // Not written where it is absent: policies of older logs keep their bytes.
         if let workerSelector { json.member("workerSelector", workerSelector.text) }
         json.member("slotsPerWorker", slotsPerWorker)
+        // As workerSelector: what the kind implies isn't written.
+        if let capacity { json.member("capacity", capacity.rawValue) }
         json.member("minReplicaCount", minReplicaCount)
         json.member("maxReplicaCount", maxReplicaCount)
         json.optional("idleReplicaCount", idleReplicaCount)

@@ -68,6 +68,7 @@ extension Policy {
         mode = try spec.choice("mode", Mode.self) ?? mode
         if spec.has("workerSelector") { workerSelector = try WorkerSelector(spec) }
         slotsPerWorker = try spec.integer("slotsPerWorker") ?? slotsPerWorker
+        if spec.has("capacity") { capacity = try spec.choice("capacity", Capacity.self) }
         minReplicaCount = try spec.integer("minReplicaCount") ?? minReplicaCount
         maxReplicaCount = try spec.integer("maxReplicaCount") ?? maxReplicaCount
         idleReplicaCount = try spec.integer("idleReplicaCount")

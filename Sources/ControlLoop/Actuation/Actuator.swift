@@ -46,11 +46,13 @@ package struct ActuatedPool: Hashable, Sendable {
     package var foreignChange: ForeignChange
     /// Whether its policy sets the target's count, not only recommends one.
     package var isScaled: Bool
+    /// Whether the target's count is one of workers that nobody has.
+    package var isUnclaimed: Bool
 
     package init(
         name: String, target: ScaleTarget, slotsPerWorker: Int, drainTimeoutSeconds: Int, foreignChange: ForeignChange = .takeOver,
         workerSelector: WorkerSelector? = nil,
-        isScaled: Bool = true
+        isScaled: Bool = true, isUnclaimed: Bool = false
     ) {
         self.name = name
         self.target = target
@@ -59,6 +61,7 @@ package struct ActuatedPool: Hashable, Sendable {
         self.drainTimeoutSeconds = drainTimeoutSeconds
         self.foreignChange = foreignChange
         self.isScaled = isScaled
+        self.isUnclaimed = isUnclaimed
     }
 }
 

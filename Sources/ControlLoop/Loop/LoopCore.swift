@@ -563,6 +563,7 @@ final class LoopCore: @unchecked Sendable {
         switch measured {
         case .wait(let pool, let tier, let seconds): observer.placed(pool: world.pools[pool].text, tier: tier, waitedSeconds: seconds)
         case .workerStart(let pool, let seconds): observer.workerStarted(pool: world.pools[pool].text, seconds: seconds)
+        case .claim(let pool, let launch, let seconds): observer.claimServed(pool: world.pools[pool].text, launch, seconds: seconds)
         case .workerGone(let pool, let end): observer.workerGone(pool: world.pools[pool].text, end)
         }
     }
@@ -612,6 +613,7 @@ extension ActuatedPool {
         self.init(
             name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker,
             drainTimeoutSeconds: policy.drainTimeoutSeconds,
-            foreignChange: policy.foreignChange, workerSelector: policy.workerSelector, isScaled: policy.mode == .auto)
+            foreignChange: policy.foreignChange, workerSelector: policy.workerSelector, isScaled: policy.mode == .auto,
+            isUnclaimed: policy.isUnclaimed)
     }
 }

@@ -21,6 +21,8 @@ package protocol LoopObserving: Sendable {
     func placed(pool: String, tier: RestoreTier, waitedSeconds: Double)
     func workerStarted(pool: String, seconds: Double)
     func workerGone(pool: String, _ end: WorkerEnd)
+    /// A claim has its worker; after how long, where that was seen.
+    func claimServed(pool: String, _ launch: ClaimLaunch, seconds: Double?)
     /// The target answered, so many seconds after the commit that the decision looked at.
     func actuated(pool: String, to: Int, reactionSeconds: Double)
     /// A call to the target failed, whether or not that is news to the log.
@@ -29,6 +31,7 @@ package protocol LoopObserving: Sendable {
 
 extension LoopObserving {
     package func workerGone(pool: String, _ end: WorkerEnd) {}
+    package func claimServed(pool: String, _ launch: ClaimLaunch, seconds: Double?) {}
     package func couldNotFold(_ position: Position, why: String) {}
 }
 

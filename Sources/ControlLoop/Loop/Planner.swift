@@ -23,7 +23,8 @@ struct Planner {
     /// set aside, and not looked at again before there is something new.
     mutating func place(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) {
         reservations.takeUp(pool, held)
-        guard !held.state.pools[pool].queue.isEmpty else {
+        // There others place: a claim takes a worker by itself.
+        guard !held.state.pools[pool].queue.isEmpty, !held.state.pools[pool].isUnclaimed else {
             waits[pool] = nil
             return
         }
@@ -118,6 +119,8 @@ struct Planner {
     /// for one, is never chosen.
     func drainSurplus(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) {
         guard held.state.pools[pool].workers.ready > held.state.pools[pool].desired, held.isFollowed(pool) else { return }
+        // The target's count takes away unclaimed workers alone, and those first that aren't ready: there is nobody to be spared.
+        guard !held.state.pools[pool].isUnclaimed else { return }
         guard !held.state.pools[pool].drains.isPaused(at: held.state.at), !held.state.pools[pool].isTargetUnseen else { return }
         let cordoned =
             !reservations.hasCordons

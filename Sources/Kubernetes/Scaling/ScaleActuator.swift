@@ -173,6 +173,8 @@ package actor ScaleActuator: Actuator {
     /// Marks what must be marked, and answers how many replicas the target may have.
     private func plannedReplicas(_ scale: Scale, _ target: KubernetesTarget, _ pool: ActuatedPool) async throws -> Int {
         let state = pools[pool.name] ?? PoolState()
+        // Its controller takes unclaimed ones alone: there is nobody to spare.
+        if pool.isUnclaimed { return state.wanted ?? scale.specReplicas }
         // The common way up: one look and one write.
         if let wanted = state.wanted, wanted >= scale.specReplicas, !state.mayHaveMarks { return wanted }
         var (plan, pods) = try await plan(scale, target, pool)

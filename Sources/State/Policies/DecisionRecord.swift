@@ -43,6 +43,13 @@ package struct DecisionRecord: Sendable {
         json.openObject()
         for reason in BlockedReason.allCases where observation.demand[reason] > 0 { json.member(reason.name, observation.demand[reason]) }
         json.closeObject()
+        if let claims = observation.claims {
+            json.key("claims")
+            json.openObject()
+            json.member("waiting", claims.waiting)
+            json.member("recent", claims.recent)
+            json.closeObject()
+        }
         json.key("observed")
         json.openObject()
         for (trigger, sample) in zip(applied.policy.triggers, observation.samples) {

@@ -22,6 +22,7 @@ extension PoolState {
         observation.replicas = shadow.desired
         observation.workers.starting = max(0, shadow.desired.subtractingClamped(workers.ready))
         observation.samples = samples(for: shadow.applied)
+        observation.claims = shadow.applied.isUnclaimed ? claimDemand(at: now) : nil
         return observation
     }
 
@@ -68,6 +69,12 @@ extension PoolState {
             // What a target answered is of no concern to another one, nor where nothing is asked of it.
             if applied.mode != .auto || applied.policy.target != policy?.policy.target { scaleProblem = nil }
             policy = applied.following(policy, renews: renews, under: pauseOrder)
+            if applied.isUnclaimed, claims == nil {
+                claims = ClaimFlow()
+                claims?.noteIdle(workers.idle, at: applied.at)
+                // Starts are told with each worker from now on; those asked for so far are of claimed ones, too.
+                pendingStarts = []
+            }
             guard !renews else { return }
             // An operator's word: what was yielded to or given up is tried again.
             target.resumed()

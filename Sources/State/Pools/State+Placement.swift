@@ -52,7 +52,10 @@ extension State {
         let byText = Dictionary(pools.indices.map { (pools[$0].text, $0) }) { first, _ in first }
         for pool in spills {
             for name in pools[pool].policy?.policy.spillTo ?? [] {
-                guard let other = byText[name], other != pool, !pools[pool].placing.spill.contains(other) else { continue }
+                // What claims take is not for actors that are placed.
+                guard let other = byText[name], other != pool, !pools[pool].placing.spill.contains(other), !pools[other].isUnclaimed else {
+                    continue
+                }
                 pools[pool].placing.spill.append(other)
                 pools[other].placing.spilledFrom.append(pool)
             }

@@ -202,9 +202,11 @@ extension State {
         pools[home].lastDecision = mark
         guard let policy = pools[home].policy?.policy, pools[home].isFollowed, from != to else { return true }
         pools[home].desired = to
-        pools[home].target.told(to, from: from, draining: pools[home].workers.draining)
+        pools[home].target.told(to, from: from, draining: pools[home].drainingReplicas)
         if to > from { pools[home].drains.triedAgain() }
         pools[home].memory.scaled(from: from, to: to, at: now, policy: policy)
+        // There each worker says itself how long it took: a claim asks for one as well as a decision.
+        guard !pools[home].isUnclaimed else { return true }
         let starting = min(max(0, to - from), PoolState.pendingStartsLimit - pools[home].pendingStarts.count)
         pools[home].pendingStarts.append(contentsOf: repeatElement(now, count: max(0, starting)))
         if to < from { pools[home].pendingStarts.removeLast(min(from - to, pools[home].pendingStarts.count)) }

@@ -111,7 +111,7 @@ extension PoolState {
         let isFirst = observedSpec == nil
         observedSpec = found
         guard policy?.mode == .auto else {
-            if workers.draining == 0 { desired = found }
+            if drainingReplicas == 0 { desired = found }
             return target.shown(found, isSettled: true)
         }
         if target.isYielding { return noteWhileYielding(found, at: now) }
@@ -120,10 +120,10 @@ extension PoolState {
             let isKnown = target.ours != nil && target.isOurs(found)
             // It was told nothing yet: without its count nothing would ever be.
             let isUntold = target.ours == nil && (policy?.rules ?? .first) >= .firstCountStands
-            if !isKnown, workers.draining == 0 || isUntold { desired = found }
+            if !isKnown, drainingReplicas == 0 || isUntold { desired = found }
             return target.shown(found, isSettled: target.ours == nil)
         }
-        if target.isOurs(found) { return target.shown(found, isSettled: found == desired && workers.draining == 0) }
+        if target.isOurs(found) { return target.shown(found, isSettled: found == desired && drainingReplicas == 0) }
         noteForeignReplicas(found, at: now)
     }
 

@@ -48,6 +48,7 @@ extension State {
             known = nil
         }
         var record = WorkerRecord(name: event.subject, pool: Int32(home))
+        var startMillis: Int64?
         if let known {
             // It says who it is again: what it holds stays, what it says of itself is news. A draining worker stays so, unless
             // whoever said that it drains takes it back.
@@ -61,6 +62,7 @@ extension State {
             if key == "zone" { record.zone = label(body.text(value)) }
             if key == "sandboxClass" { record.sandboxClass = label(body.text(value)) }
             if key == "ip" { record.ip = label(body.text(value)) }
+            if key == "startMillis" { startMillis = body.integer(value) }
             if key == "labels" {
                 record.labels = body.stringMap(value).map { LabelPair(key: label($0.key), value: label($0.value)) }.sorted()
             }
@@ -85,7 +87,7 @@ extension State {
         news.note(worker: index)
         noteNews(home)
         pools[home].failedStarts = nil
-        noteStart(home, &fold)
+        if pools[home].isUnclaimed { noteRefill(home, startMillis, &fold) } else { noteStart(home, &fold) }
         touch(home, &fold)
         return true
     }
@@ -103,6 +105,13 @@ extension State {
             worker.isChosen = true
             worker.drainedAt = now
         }
+    }
+
+    /// From a claim's taking one, or a decision, to this one: whoever watched says it.
+    private mutating func noteRefill(_ home: Int, _ millis: Int64?, _ fold: inout Fold) {
+        guard let millis, (0...EventLimits.millis).contains(millis) else { return }
+        pools[home].starts.add(microseconds: millis * 1_000)
+        fold.change.measured.append(.workerStart(pool: home, seconds: Double(millis) / 1e3))
     }
 
     /// The oldest start asked for has come.
