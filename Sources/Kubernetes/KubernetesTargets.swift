@@ -33,6 +33,8 @@ package struct KubernetesTargets: Sendable {
 
     /// Of the events that tell of pods.
     package static let podSource = NamespaceWorkers.source
+    /// Of those that tell of claims and sandboxes.
+    package static let claimSource = ClaimTelling.source
 
     package let client: KubernetesClient
     package let actuator: ScaleActuator
@@ -68,9 +70,11 @@ package struct KubernetesTargets: Sendable {
     /// - Parameters:
     ///   - append: returns once the events are in the log, or throws.
     ///   - standing: what the log says of a pool: workers without a pod are said to be gone.
+    ///   - claims: the same of a pool of unclaimed workers, with who has which.
     ///   - loads: how dear each worker of a pool is.
     package func watches(
         append: @escaping ClusterWatches.Append, standing: @escaping ClusterWatches.Standings = { _ in .init() },
+        claims: @escaping ClusterWatches.ClaimStandings = { _ in .init() },
         loads: @escaping ClusterWatches.Loads = { _ in [] }
     ) -> ClusterWatches {
         let (logger, last, actuator) = (logger, LastText(), actuator)
@@ -79,7 +83,7 @@ package struct KubernetesTargets: Sendable {
         }
         return ClusterWatches(
             client: client, targets: targets, actuator: actuator, options: options, append: append, finding: finding, standing: standing,
-            loads: loads,
+            claimStanding: claims, loads: loads,
             observed: { pool, replicas in await actuator.noteObserved(pool, specReplicas: replicas) })
     }
 

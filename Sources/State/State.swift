@@ -105,7 +105,10 @@ package struct State: Sendable {
         fold.change.shadows = fold.touchedShadows.sorted()
         for index in fold.change.pools {
             pools[index].placing.split = blockedSplit(index)
-            if pools[index].claims != nil { pools[index].claims?.noteIdle(pools[index].workers.idle, at: batch.at) }
+            if pools[index].claims != nil {
+                let idle = pools[index].workers.idle
+                pools[index].claims?.noteIdle(idle, at: batch.at)
+            }
             pools[index].evaluate(at: batch.at)
         }
         for key in fold.change.shadows where !fold.change.pools.contains(key.pool) { pools[key.pool].evaluate(key.shadow, at: batch.at) }

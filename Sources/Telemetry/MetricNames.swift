@@ -76,6 +76,15 @@ extension MetricDescription {
             "greenroom_worker_start_seconds", "Time from the decision for a worker until it is ready.", unit: .seconds,
             buckets: Buckets.waitSeconds),
 
+        // Pools of unclaimed sandboxes.
+        .init("greenroom_claims_served_total", "Claims that got a sandbox, by launch: warm (of the pool), cold (none was ready), forced."),
+        .init(
+            "greenroom_claim_seconds", "Time from a claim until it has its sandbox, by launch.", unit: .seconds,
+            buckets: Buckets.waitSeconds),
+        .init("greenroom_claims_warm_share", "Share of the claims that the pool could serve which it served, since its policy took effect."),
+        .init("greenroom_claim_misses", "Claims that found no ready sandbox, by reason: pool_empty, pool_refilling, not_adopted."),
+        .init("greenroom_idle_sandbox_seconds", "Sandboxes × seconds that lay ready and unclaimed."),
+
         // Telemetry itself.
         .init(droppedSeriesName, "Series that were not recorded, because there are too many, or the name has another type."),
     ]

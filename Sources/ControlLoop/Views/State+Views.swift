@@ -22,6 +22,16 @@ extension ForeignReplicas {
     }
 }
 
+extension ClaimFlow {
+    fileprivate func view(refill: DurationRing, at now: LogTime) -> PoolView.ClaimsView {
+        PoolView.ClaimsView(
+            warm: served[.warm] ?? 0, cold: served[.cold] ?? 0, forced: served[.forced] ?? 0, rejected: rejected, warmShare: warmShare,
+            misses: misses, warmSeconds: latencies[.warm].flatMap { State.quantiles($0) },
+            coldSeconds: latencies[.cold].flatMap { State.quantiles($0) },
+            refillSeconds: refill.p90Microseconds.map { Double($0) / 1e6 }, idleSandboxSeconds: idleSeconds(at: now))
+    }
+}
+
 extension FailedStarts {
     /// - Parameter isTold: whether the target's pods are said to fail, as one that fails for good ends only once.
     fileprivate func view(isTold: Bool) -> PoolView.WorkersFailingView {
@@ -71,6 +81,7 @@ extension State {
                     ?? pool.drains.problem,
             foreignChange: pool.target.foreign?.sentence, foreignReplicas: pool.target.foreign?.view, pause: pool.pauseView,
             workersFailing: pool.failedStarts?.view(isTold: pool.targetProblem?.reason == TargetProblem.workersFailing),
+            claims: pool.isUnclaimed ? pool.claims?.view(refill: pool.starts, at: now) : nil,
             decisionSeq: pool.lastDecision?.seq, nextDeadline: nil, ageSeconds: max(0, now.seconds(since: pool.createdAt)))
     }
 
@@ -80,7 +91,8 @@ extension State {
         return WorkerView(
             namespace: namespace, pool: name, name: QualifiedName.bare(names.text(of: worker.name), in: namespace),
             uid: worker.uid.isEmpty ? nil : worker.uid,
-            status: WorkerStatus(state: worker.state, used: worker.used, slots: worker.slots).rawValue,
+            status: worker.state == .draining && worker.used > 0 && pools[Int(worker.pool)].isUnclaimed
+                ? Self.claimedStatus : WorkerStatus(state: worker.state, used: worker.used, slots: worker.slots).rawValue,
             actors: worker.residents.map { actorName($0, seenFrom: namespace, names) },
             node: labels.text(of: worker.node), zone: text(worker.zone), ip: text(worker.ip), slots: worker.slots, used: worker.used,
             ageSeconds: max(0, now.seconds(since: worker.createdAt)))
@@ -136,7 +148,10 @@ extension State {
 
     private func text(_ id: NameID) -> String? { id.isNone ? nil : labels.text(of: id) }
 
-    private static func quantiles(_ ring: DurationRing) -> PoolView.QuantilesView? {
+    /// Of a worker that left its pool with a claim.
+    package static let claimedStatus = "CLAIMED"
+
+    fileprivate static func quantiles(_ ring: DurationRing) -> PoolView.QuantilesView? {
         ring.quantiles([0.5, 0.9]).map { PoolView.QuantilesView(p50: $0[0], p90: $0[1]) }
     }
 

@@ -44,6 +44,8 @@ package struct PoolView: Codable, Hashable, Sendable {
     package var workersFailing: WorkersFailingView? = nil
     /// By how much log time runs ahead of the machine's clock, which was set back; nil where it doesn't. Its schedules come early by that.
     package var logTimeAheadSeconds: Double? = nil
+    /// Of a pool of unclaimed sandboxes: how claims are served. nil of any other.
+    package var claims: ClaimsView? = nil
     package var decisionSeq: Position?
     package var nextDeadline: String?
     package var ageSeconds: Double
@@ -99,6 +101,27 @@ package struct PoolView: Codable, Hashable, Sendable {
         package var isPersistent: Bool
     }
 
+    package struct ClaimsView: Codable, Hashable, Sendable {
+        /// Since the policy first took effect: claims that got a sandbox of the pool, that had one made for them as none was ready, and that
+        /// could have no other.
+        package var warm: UInt64
+        package var cold: UInt64
+        package var forced: UInt64
+        /// Claims that nobody could serve as they were.
+        package var rejected: UInt64
+        /// Of those that the pool could serve, from 0 to 1; nil before the first.
+        package var warmShare: Double?
+        /// Cold ones by why: pool_empty, pool_refilling, not_adopted.
+        package var misses: [String: UInt64]
+        /// From a claim to its sandbox.
+        package var warmSeconds: QuantilesView?
+        package var coldSeconds: QuantilesView?
+        /// What a refill takes; 90th percentile of the last.
+        package var refillSeconds: Double?
+        /// Sandboxes × seconds ready and unclaimed.
+        package var idleSandboxSeconds: Double
+    }
+
     package struct QuantilesView: Codable, Hashable, Sendable {
         package var p50: Double
         package var p90: Double
@@ -112,7 +135,7 @@ package struct WorkerView: Codable, Hashable, Sendable {
     package var name: String
     /// What tells it from others that had or will have its name; nil where nobody said.
     package var uid: String? = nil
-    /// FREE, BUSY, PARTIAL, DRAINING, STARTING or GONE.
+    /// FREE, BUSY, PARTIAL, DRAINING, STARTING or GONE; CLAIMED where a claim took it out of its pool.
     package var status: String
     package var actors: [String]
     package var node: String

@@ -38,6 +38,7 @@ package actor ClusterWatches {
     }
 
     package typealias Standings = @Sendable (_ pool: String) async -> Standing
+    package typealias ClaimStandings = @Sendable (_ pool: String) async -> ClaimStanding
     package typealias Loads = @Sendable (_ pool: String) async -> [WorkerLoadView]
 
     private struct KindKey: Hashable {
@@ -56,6 +57,11 @@ package actor ClusterWatches {
         var task: Task<Void, Never>
     }
 
+    private struct Claims {
+        var claims: NamespaceClaims
+        var task: Task<Void, Never>
+    }
+
     private struct Kind {
         var pools: [TargetsWatch.Pool]
         var task: Task<Void, Never>
@@ -69,17 +75,21 @@ package actor ClusterWatches {
     private let append: Append
     private let finding: @Sendable (ScaleFinding) -> Void
     private let standing: Standings
+    private let claimStanding: ClaimStandings
     private let costs: DeletionCosts
     private let observed: @Sendable (_ pool: ActuatedPool, _ specReplicas: Int) async -> Void
 
     private var followed: [String: Followed] = [:]
     private var namespaces: [String: Namespace] = [:]
+    /// Of pools of unclaimed workers, by namespace.
+    private var claimSpaces: [String: Claims] = [:]
     private var kinds: [KindKey: Kind] = [:]
     private var costing: Task<Void, Never>?
 
     init(
         client: KubernetesClient, targets: TargetReader, actuator: ScaleActuator, options: WatchOptions, append: @escaping Append,
-        finding: @escaping @Sendable (ScaleFinding) -> Void, standing: @escaping Standings, loads: @escaping Loads,
+        finding: @escaping @Sendable (ScaleFinding) -> Void, standing: @escaping Standings,
+        claimStanding: @escaping ClaimStandings, loads: @escaping Loads,
         observed: @escaping @Sendable (_ pool: ActuatedPool, _ specReplicas: Int) async -> Void
     ) {
         self.client = client
@@ -90,6 +100,7 @@ package actor ClusterWatches {
         self.append = append
         self.finding = finding
         self.standing = standing
+        self.claimStanding = claimStanding
         self.observed = observed
         costs = DeletionCosts(client: client, loads: loads, trouble: options.trouble)
     }
@@ -106,18 +117,28 @@ package actor ClusterWatches {
         }
         for (name, known) in followed where wanted[name] == nil {
             followed[name] = nil
-            await namespace(of: known.pool).followToTheEnd(known.pool, known.telling)
+            await followToTheEnd(known)
         }
         for (name, pool) in wanted.sorted(by: { $0.key < $1.key }) where followed[name]?.pool != pool {
             if var known = followed[name] {
+                let isOther = known.pool.isUnclaimed != pool.isUnclaimed
+                if isOther { await followToTheEnd(known) }
                 known.pool = pool
                 followed[name] = known
-                await namespace(of: pool).follow(pool, known.telling, known: [])
+                if pool.isUnclaimed {
+                    await claims(of: pool).follow(pool, known.telling, known: isOther ? ClaimStanding() : await claimStanding(name))
+                } else {
+                    await namespace(of: pool).follow(pool, known.telling, known: [])
+                }
             } else {
                 let standing = await standing(name)
                 let new = Followed(pool: pool, telling: telling(pool, standing.problem))
                 followed[name] = new
-                await namespace(of: pool).follow(pool, new.telling, known: standing.workers)
+                if pool.isUnclaimed {
+                    await claims(of: pool).follow(pool, new.telling, known: await claimStanding(name))
+                } else {
+                    await namespace(of: pool).follow(pool, new.telling, known: standing.workers)
+                }
             }
         }
         await watchKinds()
@@ -125,6 +146,11 @@ package actor ClusterWatches {
             namespaces[name] = nil
             namespace.task.cancel()
             await namespace.task.value
+        }
+        for (name, space) in claimSpaces where await space.claims.isIdle {
+            claimSpaces[name] = nil
+            space.task.cancel()
+            await space.task.value
         }
         if costing == nil { costing = Task { await self.keepCosts() } }
     }
@@ -134,9 +160,12 @@ package actor ClusterWatches {
         costing?.cancel()
         for kind in kinds.values { kind.task.cancel() }
         for namespace in namespaces.values { namespace.task.cancel() }
+        for space in claimSpaces.values { space.task.cancel() }
         await costing?.value
         for kind in kinds.values { await kind.task.value }
         for namespace in namespaces.values { await namespace.task.value }
+        for space in claimSpaces.values { await space.task.value }
+        claimSpaces = [:]
         (kinds, namespaces, followed, costing) = ([:], [:], [:], nil)
     }
 
@@ -160,6 +189,23 @@ package actor ClusterWatches {
         return workers
     }
 
+    /// A sandbox' worker has its pod's name: what claims hold is followed by its pods.
+    private func followToTheEnd(_ known: Followed) async {
+        guard known.pool.isUnclaimed else { return await namespace(of: known.pool).followToTheEnd(known.pool, known.telling) }
+        await claims(of: known.pool).unfollow(known.pool.name)
+        let left = await standing(known.pool.name).workers
+        await namespace(of: known.pool).followToTheEnd(known.pool, known.telling, known: left)
+    }
+
+    private func claims(of pool: ActuatedPool) -> NamespaceClaims {
+        let name = targets.namespace(of: pool)
+        if let known = claimSpaces[name] { return known.claims }
+        let claims = NamespaceClaims(
+            name, .init(client: client, discovery: targets.discovery, options: options, append: append))
+        claimSpaces[name] = Claims(claims: claims, task: Task { await claims.run() })
+        return claims
+    }
+
     /// A watch whose pools changed begins anew: its list tells each of them how its target is.
     private func watchKinds() async {
         var wanted: [KindKey: [TargetsWatch.Pool]] = [:]
@@ -174,10 +220,19 @@ package actor ClusterWatches {
             await kind.task.value
         }
         for (key, pools) in wanted where kinds[key] == nil {
-            let workers = namespace(of: pools[0].pool)
-            let watch = TargetsWatch(targets: targets, workers: workers, options: options, pools: pools)
+            let watch = TargetsWatch(targets: targets, see: seer(of: pools[0].pool), options: options, pools: pools)
             kinds[key] = Kind(pools: pools, task: Task { await watch.run() })
         }
+    }
+
+    /// Who hears of the targets of the pool's kind and namespace.
+    private func seer(of pool: ActuatedPool) -> TargetsWatch.See {
+        if pool.isUnclaimed {
+            let claims = claims(of: pool)
+            return { target, name, _ in await claims.see(target, of: name) }
+        }
+        let workers = namespace(of: pool)
+        return { target, name, missing in await workers.see(target, of: name, missing: missing) }
     }
 
     private func keepCosts() async {

@@ -50,6 +50,9 @@ package struct SimulationResult: Hashable, Sendable {
     package var commits: Int
     /// From where actors were restored; nil where nodes were not simulated.
     package var restores: SimulatedRestores?
+    /// How claims were served; nil where workers aren't taken for good. Then a wait is from a claim to its worker's being ready, and
+    /// `workerMicroseconds` are those of unclaimed workers.
+    package var claims: SimulatedClaims?
 
     package var costRatio: Double { usefulMicroseconds > 0 ? Double(workerMicroseconds) / Double(usefulMicroseconds) : 0 }
     package var workerSeconds: Double { Double(workerMicroseconds) / 1e6 }
@@ -79,6 +82,15 @@ extension SimulationResult {
         json.member("scaleUps", scaleUps)
         json.member("scaleDowns", scaleDowns)
         restores?.write(to: &json, against: random)
+        if let claims {
+            json.key("claims")
+            json.openObject()
+            json.member("warm", turns - claims.cold)
+            json.member("cold", claims.cold)
+            json.member("idleSeconds", workerSeconds)
+            json.member("readySeconds", Double(claims.readyMicroseconds) / 1e6)
+            json.closeObject()
+        }
         json.key("replicas")
         json.openArray()
         for point in replicas {

@@ -135,7 +135,8 @@ extension State {
             if let launch = fields.launch, launch != .warm {
                 _ = pools[home].claims?.setAside(index, launch, reason: fields.reason)
             } else {
-                pools[home].claims?.arrived(at: fold.at, refillMicroseconds: pools[home].starts.p90Microseconds)
+                let refill = pools[home].starts.p90Microseconds
+                pools[home].claims?.arrived(at: fold.at, refillMicroseconds: refill)
             }
         }
         guard old == .waiting, next != .waiting else { return }

@@ -44,7 +44,7 @@ package struct ClaimFlow: Hashable, Sendable {
     // MARK: - What happens
 
     /// A claim came that the pool could serve.
-    mutating func arrived(at now: LogTime, refillMicroseconds: Int64?) {
+    package mutating func arrived(at now: LogTime, refillMicroseconds: Int64?) {
         let grain = Self.refill(refillMicroseconds) / Self.grain
         if let last = arrivals.indices.last,
             now.microseconds(since: arrivals[last].first) < grain || arrivals.count >= Self.arrivalsLimit
@@ -59,7 +59,7 @@ package struct ClaimFlow: Hashable, Sendable {
     }
 
     /// One that came then was none, after all.
-    mutating func takeBack(arrivedAt time: LogTime) {
+    package mutating func takeBack(arrivedAt time: LogTime) {
         rejected &+= 1
         guard let index = arrivals.lastIndex(where: { $0.first <= time && time <= $0.last && $0.count > 0 }) else { return }
         arrivals[index].count -= 1
@@ -98,7 +98,7 @@ package struct ClaimFlow: Hashable, Sendable {
     // MARK: - What follows
 
     /// - Parameter queued: actors of the pool that wait.
-    func demand(queued: Int, refillMicroseconds: Int64?, at now: LogTime) -> ClaimDemand {
+    package func demand(queued: Int, refillMicroseconds: Int64?, at now: LogTime) -> ClaimDemand {
         let refill = Self.refill(refillMicroseconds)
         let waiting = max(0, queued - aside.count)
         var came = 0
