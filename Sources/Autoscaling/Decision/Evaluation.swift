@@ -105,7 +105,7 @@ extension Autoscaler {
         if policy.forceActivation { evaluation.activity = .forced }
         if rules >= .scheduleIsActivity, !policy.schedules.isEmpty { evaluation.findScheduleFloor(policy) }
         if let claims = observation.claims {
-            if evaluation.isActive { evaluation.addSpare(policy, claims) }
+            evaluation.addSpare(policy, claims)
         } else if evaluation.isActive {
             evaluation.addBuffer(policy, observation.demand)
         }
@@ -209,6 +209,7 @@ extension Evaluation {
         source = .buffer
     }
 
+    /// Also between claims: one makes the pool active for a moment alone, and the cooldown says when it may rest.
     /// 3 spare while 2 claims wait: 5. With 50 %, and 4 claims that came while a replacement started: 6. Those that were served count for
     /// nothing: their workers aren't the pool's any more.
     fileprivate mutating func addSpare(_ policy: Policy, _ claims: ClaimDemand) {

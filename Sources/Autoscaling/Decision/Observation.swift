@@ -38,7 +38,7 @@ package struct Observation: Hashable, Sendable {
 
 /// What a pool of unclaimed workers has to serve. Claims that can't be served from it (forced cold starts, rejected ones) are no part.
 package struct ClaimDemand: Hashable, Sendable {
-    /// Claims that wait for a worker of the pool now.
+    /// Claims that wait for a worker of the pool now, but for those for which one lies ready.
     package var waiting: Int
     /// Claims that came within the last refill time, or wait: so many of the count may be gone before a replacement is there.
     package var recent: Int

@@ -53,6 +53,8 @@ struct ClaimBook: Sendable {
         var pool: String?
         /// Something was said of it, so that the log knows its actor.
         var isSaid = false
+        /// It was said by an earlier run.
+        var isResumed = false
         var wasRejected = false
     }
 
@@ -292,17 +294,21 @@ struct ClaimBook: Sendable {
     /// Goes on with a claim where the log has it.
     private mutating func resume(_ uid: String, _ actor: ClaimStanding.Actor, _ pool: String) {
         guard var claim = claims[uid] else { return }
-        (claim.pool, claim.isSaid) = (pool, true)
+        (claim.pool, claim.isSaid, claim.isResumed) = (pool, true, true)
+        let own = ownedSandbox(of: claim)?.view.name ?? claim.view.sandbox
         switch actor.state {
         case .waiting: claim.phase = .waiting
-        case .running(let sandbox): (claim.phase, claim.sandbox) = (.running(on: sandbox), sandbox)
-        // What was withdrawn rests as what was suspended does; only one of them ever had a sandbox.
-        case .resting: claim.phase = claim.view.isSuspended ? .suspended : .rejected
+        case .running(let told):
+            // The log doesn't know a sandbox that was never told for a worker.
+            let sandbox = told.isEmpty ? own ?? told : told
+            (claim.phase, claim.sandbox) = (.running(on: sandbox), sandbox)
+        // What was withdrawn rests as what was suspended does; only the latter has a sandbox.
+        case .resting: (claim.phase, claim.sandbox) = own == nil ? (.rejected, nil) : (.suspended, own)
         case .crashed: claim.phase = claim.view.end == nil ? .crashed : .over(isKnown: true)
         }
         if claim.phase == .rejected { claim.wasRejected = true }
         // A sandbox of the name that it ran on may be another one by now.
-        if case .running(let sandbox) = claim.phase, sandboxByName[sandbox] == nil { claim.lost = sandbox }
+        if case .running(let sandbox) = claim.phase, !sandbox.isEmpty, sandboxByName[sandbox] == nil { claim.lost = sandbox }
         claims[uid] = claim
         if let lost = claim.lost { crash(uid, lost) }
     }
@@ -369,6 +375,13 @@ struct ClaimBook: Sendable {
             return
         }
         if claim.phase == .suspended, !claim.view.isReady { return }
+        if claim.view.isSuspended, let own, claim.phase == .waiting || claim.phase == .aside {
+            // It ran, and nobody saw it.
+            begin(uid, on: own.view.name, own, at: now)
+            say(.suspended(on: own.view.name), of: uid, id: "\(claim.view.version)-suspended")
+            claims[uid]?.phase = .suspended
+            return
+        }
         if let sandbox = sandboxToRunOn(claim, own) {
             if claim.phase == .running(on: sandbox) { return }
             return begin(uid, on: sandbox, own, at: now)
@@ -394,7 +407,7 @@ struct ClaimBook: Sendable {
         let launch: ClaimLaunch = !isCold ? .warm : claim.view.forcedBy == nil ? .cold : .forced
         if launch == .cold, claim.phase == .waiting { say(.requested(.cold, reason: missReason(claim.view.pool)), of: uid, id: "cold") }
         if let own { tellTaken(own.view.uid, by: claim) }
-        let isFirst = claim.sandbox == nil || (claim.sandbox != sandbox && claim.lost != sandbox)
+        let isFirst = !claim.isResumed && (claim.sandbox == nil || (claim.sandbox != sandbox && claim.lost != sandbox))
         // How long it waited is what was seen of its first sandbox; what came later isn't its wait.
         let waited = claim.sandbox == nil && (claim.phase == .waiting || claim.phase == .aside) ? claim.madeAt.map { now - $0 } : nil
         say(

@@ -97,10 +97,12 @@ package struct ClaimFlow: Hashable, Sendable {
 
     // MARK: - What follows
 
-    /// - Parameter queued: actors of the pool that wait.
-    package func demand(queued: Int, refillMicroseconds: Int64?, at now: LogTime) -> ClaimDemand {
+    /// - Parameters:
+    ///   - queued: actors of the pool that wait.
+    ///   - ready: workers that lie ready: as many of those who wait are about to be served.
+    package func demand(queued: Int, ready: Int, refillMicroseconds: Int64?, at now: LogTime) -> ClaimDemand {
         let refill = Self.refill(refillMicroseconds)
-        let waiting = max(0, queued - aside.count)
+        let asking = max(0, queued - aside.count)
         var came = 0
         var last: LogTime?
         for arrival in arrivals.reversed() {
@@ -109,7 +111,8 @@ package struct ClaimFlow: Hashable, Sendable {
             came = came.addingClamped(arrival.count)
             if last == nil { last = arrival.last.adding(microseconds: refill) }
         }
-        return ClaimDemand(waiting: waiting, recent: max(came, waiting), nextChange: came > waiting ? last : nil)
+        return ClaimDemand(
+            waiting: max(0, asking.subtractingClamped(ready)), recent: max(came, asking), nextChange: came > asking ? last : nil)
     }
 
     /// Of the claims that the pool could serve; nil before the first.

@@ -140,7 +140,7 @@ package struct PoolState: Sendable {
 
     @inline(never)
     package func claimDemand(at now: LogTime) -> ClaimDemand? {
-        claims?.demand(queued: queue.count, refillMicroseconds: starts.p90Microseconds, at: now)
+        claims?.demand(queued: queue.count, ready: workers.idle, refillMicroseconds: starts.p90Microseconds, at: now)
     }
 
     /// Where nothing follows a decision the target's own word counts, or what is there.

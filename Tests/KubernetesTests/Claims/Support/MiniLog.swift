@@ -28,16 +28,22 @@ struct MiniLog {
         guard ids.insert("\(telling.kind.name) \(telling.id)").inserted else { return }
         count += 1
         switch telling.what {
-        case .ready: workers[telling.name] = Worker(uid: telling.uid)
+        case .ready:
+            if let before = workers[telling.name], before.uid != telling.uid { crash(on: telling.name) }
+            workers[telling.name] = Worker(uid: telling.uid)
         case .draining: workers[telling.name]?.isDraining = true
         case .gone:
             guard let worker = workers[telling.name], telling.uid.isEmpty || worker.uid == telling.uid else { return }
             workers[telling.name] = nil
-            for (name, actor) in actors where actor.worker == telling.name && actor.state.isResident {
-                actors[name]?.state = .crashed
-                actors[name]?.worker = nil
-            }
+            crash(on: telling.name)
         default: move(telling)
+        }
+    }
+
+    private mutating func crash(on worker: String) {
+        for (name, actor) in actors where actor.worker == worker && actor.state.isResident {
+            actors[name]?.state = .crashed
+            actors[name]?.worker = nil
         }
     }
 

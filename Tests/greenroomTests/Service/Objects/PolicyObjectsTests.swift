@@ -225,7 +225,9 @@ import Testing
 
     /// What this life of a pool doesn't come to.
     private static let elsewhere: Set<String> = [
-        "get agents.x-k8s.io sandboxes",  // owners of a SandboxWarmPool's pods
+        // Sandboxes and claims of SandboxWarmPools.
+        "get agents.x-k8s.io sandboxes", "list agents.x-k8s.io sandboxes", "watch agents.x-k8s.io sandboxes",
+        "list extensions.agents.x-k8s.io sandboxclaims", "watch extensions.agents.x-k8s.io sandboxclaims",
         "patch  events",  // the same reason again
         "delete  pods",  // a marked pod where the count may not fall
         "create authentication.k8s.io tokenreviews", "create authorization.k8s.io subjectaccessreviews",  // the external metrics API
