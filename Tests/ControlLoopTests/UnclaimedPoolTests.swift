@@ -31,7 +31,7 @@ import Testing
         /// Comes, and takes a ready one where there is one: answers whether there was.
         @discardableResult
         func claim(_ name: String, launch: ClaimLaunch? = nil) -> Bool {
-            let asked = launch.map { #","launch":"\($0.rawValue)","reason":"env""# } ?? ""
+            let asked = launch.map { #","launch":"\#($0.rawValue)","reason":"env""# } ?? ""
             loop.send(.actorRequested, name, #"{"pool":"ns/p"\#(asked)}"#)
             guard launch == nil, let worker = free.first else { return false }
             loop.send(.workerDraining, worker, #"{"reason":"claimed by \#(name)"}"#)
