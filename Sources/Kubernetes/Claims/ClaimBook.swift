@@ -56,6 +56,8 @@ struct ClaimBook: Sendable {
         /// It was said by an earlier run.
         var isResumed = false
         var wasRejected = false
+        /// Since when it is Ready, while its sandbox wasn't seen.
+        var readySince: Duration?
     }
 
     private struct Sandbox {
@@ -90,6 +92,8 @@ struct ClaimBook: Sendable {
     /// Sandboxes of claims that weren't seen yet, by the claim's uid.
     private var unmatched: [String: Set<String>] = [:]
     private var held: [String: Held] = [:]
+    /// Claims that are Ready, and until when their sandboxes are waited for.
+    private var awaiting: [String: Duration] = [:]
     private var hasClaims = false
     private var hasSandboxes = false
     private var tellings: [ClaimTelling] = []
@@ -120,6 +124,7 @@ struct ClaimBook: Sendable {
         for (target, pool) in pools where pool.name == name { pools[target] = nil }
         for (uid, claim) in claims where claim.pool == name {
             changeClaim(uid) { ($0.phase, $0.pool, $0.isSaid) = (.new, nil, false) }
+            awaiting[uid] = nil
         }
         for (uid, sandbox) in sandboxes where sandbox.pool == name {
             changeSandbox(uid) { ($0.isTold, $0.isDraining, $0.pool) = (false, false, nil) }
@@ -187,11 +192,12 @@ struct ClaimBook: Sendable {
     mutating func takeGone(sandbox uid: String, at now: Duration) { lose(uid, at: now) }
 
     /// When `wake` is due; nil where nothing is held.
-    var nextWake: Duration? { held.values.map(\.until).min() }
+    var nextWake: Duration? { [held.values.map(\.until).min(), awaiting.values.min()].compactMap { $0 }.min() }
 
     /// Time went on.
     mutating func wake(at now: Duration) {
         for (uid, entry) in held.sorted(by: { $0.key < $1.key }) where entry.until <= now { letGo(uid) }
+        for (uid, until) in awaiting.sorted(by: { $0.key < $1.key }) where until <= now { settle(uid, at: now) }
     }
 
     /// What was said since this was asked last.
@@ -339,13 +345,13 @@ struct ClaimBook: Sendable {
             return endOver(uid, claim)
         }
         let own = ownedSandbox(of: claim)
-        if let why = claim.view.end { return settleEnd(uid, claim, own, why) }
+        if let why = claim.view.end { return settleEnd(uid, claim, own, why, at: now) }
         if claim.phase == .new || claim.phase == .rejected {
             if claim.view.isRejected, own == nil {
                 changeClaim(uid) { ($0.phase, $0.wasRejected) = (.rejected, true) }
                 return
             }
-            request(uid, claim)
+            request(uid, claim, at: now)
         } else if claim.phase == .waiting || claim.phase == .aside, claim.view.isRejected, own == nil {
             say(.withdrawn(reason: claim.view.reason), of: uid, id: "\(claim.view.version)-withdrawn")
             changeClaim(uid) { ($0.phase, $0.wasRejected) = (.rejected, true) }
@@ -354,8 +360,10 @@ struct ClaimBook: Sendable {
         follow(uid, own, at: now)
     }
 
-    private mutating func request(_ uid: String, _ claim: Claim) {
+    private mutating func request(_ uid: String, _ claim: Claim, at now: Duration) {
         claims[uid]?.isSaid = true
+        // What it waited while nobody could serve it is nobody's.
+        if claim.wasRejected, claim.madeAt != nil { claims[uid]?.madeAt = now }
         let id = claim.wasRejected ? "\(claim.view.version)-requested" : "requested"
         if let field = claim.view.forcedBy {
             say(.requested(.forced, reason: field), of: uid, id: id)
@@ -383,9 +391,14 @@ struct ClaimBook: Sendable {
             return
         }
         if let sandbox = sandboxToRunOn(claim, own) {
-            if claim.phase == .running(on: sandbox) { return }
+            if claim.phase == .running(on: sandbox) {
+                if let own { tellTaken(own.view.uid, by: claim) }
+                return
+            }
+            if awaits(uid, sandbox, own, at: now) { return }
             return begin(uid, on: sandbox, own, at: now)
         }
+        awaiting[uid] = nil
         let isMade = own?.view.isCold ?? (claim.view.sandbox == claim.view.name)
         if claim.phase == .waiting, isMade {
             say(.requested(.cold, reason: missReason(claim.view.pool)), of: uid, id: "cold")
@@ -401,6 +414,18 @@ struct ClaimBook: Sendable {
         return named == claim.lost ? nil : named
     }
 
+    /// Whether its sandbox is still to be seen: then it is known where that runs, and the log has the worker before its actor.
+    private mutating func awaits(_ uid: String, _ sandbox: String, _ own: Sandbox?, at now: Duration) -> Bool {
+        awaiting[uid] = nil
+        if let own, own.view.node != nil || !own.view.isCold { return false }
+        if own == nil, let known = sandboxByName[sandbox], sandboxes[known]?.isTold == true { return false }
+        let since = claims[uid]?.readySince ?? now
+        claims[uid]?.readySince = since
+        guard now < since + Self.heldFor else { return false }
+        awaiting[uid] = since + Self.heldFor
+        return true
+    }
+
     private mutating func begin(_ uid: String, on sandbox: String, _ own: Sandbox?, at now: Duration) {
         guard let claim = claims[uid] else { return }
         let isCold = own?.view.isCold ?? (sandbox == claim.view.name)
@@ -409,11 +434,12 @@ struct ClaimBook: Sendable {
         if let own { tellTaken(own.view.uid, by: claim) }
         let isFirst = !claim.isResumed && (claim.sandbox == nil || (claim.sandbox != sandbox && claim.lost != sandbox))
         // How long it waited is what was seen of its first sandbox; what came later isn't its wait.
-        let waited = claim.sandbox == nil && (claim.phase == .waiting || claim.phase == .aside) ? claim.madeAt.map { now - $0 } : nil
+        let waited = claim.sandbox == nil && (claim.phase == .waiting || claim.phase == .aside) ? claim.madeAt.map { (claim.readySince ?? now) - $0 } : nil
         say(
             .running(on: sandbox, launch, node: own?.view.node, startMillis: waited?.wholeMilliseconds), of: uid,
             id: isFirst ? "\(sandbox)-running" : "\(claim.view.version)-running")
-        changeClaim(uid) { ($0.phase, $0.sandbox) = (.running(on: sandbox), sandbox) }
+        changeClaim(uid) { ($0.phase, $0.sandbox, $0.readySince) = (.running(on: sandbox), sandbox, nil) }
+        awaiting[uid] = nil
         if claim.lost != sandbox { claims[uid]?.lost = nil }
         for (gone, entry) in held.sorted(by: { $0.key < $1.key }) where entry.claim == uid { letGo(gone) }
     }
@@ -425,7 +451,8 @@ struct ClaimBook: Sendable {
         return pool.ready == 0 ? "pool_refilling" : "not_adopted"
     }
 
-    private mutating func settleEnd(_ uid: String, _ claim: Claim, _ own: Sandbox?, _ end: ClaimView.End) {
+    private mutating func settleEnd(_ uid: String, _ claim: Claim, _ own: Sandbox?, _ end: ClaimView.End, at now: Duration) {
+        awaiting[uid] = nil
         guard claim.phase != .new, claim.phase != .rejected else {
             claims[uid]?.phase = .over(isKnown: claim.isSaid)
             return endOver(uid, claims[uid] ?? claim)
@@ -441,7 +468,7 @@ struct ClaimBook: Sendable {
             var phase = claim.phase
             if phase == .waiting || phase == .aside, let sandbox = own?.view.name ?? claim.view.sandbox {
                 // Served by a member that had failed before.
-                begin(uid, on: sandbox, own, at: .zero)
+                begin(uid, on: sandbox, own, at: now)
                 phase = claims[uid]?.phase ?? phase
             }
             if case .running(let sandbox) = phase {
@@ -472,6 +499,7 @@ struct ClaimBook: Sendable {
         default: if claim.isSaid { say(.deleted(reason: "its claim was deleted"), of: uid, id: "deleted") }
         }
         claims[uid] = nil
+        awaiting[uid] = nil
         if claimByName[claim.view.name] == uid { claimByName[claim.view.name] = nil }
         if !claim.owned.isEmpty { unmatched[uid] = claim.owned }
         for (gone, entry) in held.sorted(by: { $0.key < $1.key }) where entry.claim == uid { letGo(gone) }

@@ -8,8 +8,7 @@ package import Domain
 // asks: how many were served from the pool, how many weren't and why, how long each took, and how long workers lay unclaimed. A claim
 // that can't be served from the pool at all (it brings an environment or volumes of its own) is counted apart, and is no demand.
 //
-// Always: bounded. Arrivals near each other are one entry; of the oldest beyond the limit nothing depends any more but the length of
-// the longest refill.
+// Always: bounded. Arrivals within a 32nd of a refill are one entry, and the oldest beyond the limit are forgotten: they came many refills ago.
 
 package struct ClaimFlow: Hashable, Sendable {
     /// Claims that came close to each other.
@@ -46,16 +45,14 @@ package struct ClaimFlow: Hashable, Sendable {
     /// A claim came that the pool could serve.
     package mutating func arrived(at now: LogTime, refillMicroseconds: Int64?) {
         let grain = Self.refill(refillMicroseconds) / Self.grain
-        if let last = arrivals.indices.last,
-            now.microseconds(since: arrivals[last].first) < grain || arrivals.count >= Self.arrivalsLimit
-        {
+        if let last = arrivals.indices.last, now.microseconds(since: arrivals[last].first) < grain {
             arrivals[last].last = now
             arrivals[last].count += 1
         } else {
             arrivals.append(Arrival(first: now, last: now, count: 1))
         }
-        let border = now.adding(microseconds: -SurgeBuffer.longestStartMicroseconds)
-        if let first = arrivals.first, first.last < border { arrivals.removeAll { $0.last < border } }
+        // Half of them at a time: what is left reaches back sixteen refills.
+        if arrivals.count >= Self.arrivalsLimit { arrivals.removeFirst(Self.arrivalsLimit / 2) }
     }
 
     /// One that came then was none, after all.

@@ -42,12 +42,27 @@ struct ClaimRecording: Sendable, CustomTestStringConvertible {
 
     static func named(_ name: String) throws -> ClaimRecording { try #require(all.first { $0.name == name }) }
 
-    /// What was there before the recording began: whatever is told of first as changed or gone.
-    var initial: [Event] {
+    /// What was there before the recording began: whatever is told of first as changed or gone. Claims had their sandbox, Ready, and
+    /// sandboxes that are claimed later were their pool's.
+    var before: (claims: [ClaimView], sandboxes: [SandboxView], pools: [KubernetesObject]) {
         var seen: Set<String> = []
-        return events.filter { event in
+        let first = events.filter { event in
             seen.insert("\(event.kind.rawValue)/\(event.object.name)").inserted && event.type != "ADDED"
         }
+        let claims = first.filter { $0.kind == .claim }.map { event in
+            var view = ClaimView(event.object)
+            (view.isReady, view.end, view.reason) = (view.sandbox != nil, nil, view.sandbox == nil ? "" : "DependenciesReady")
+            return view
+        }
+        let sandboxes = first.filter { $0.kind == .sandbox }.map { event in
+            var view = SandboxView(event.object)
+            (view.isReady, view.isBeingDeleted, view.node) = (true, false, view.node ?? "node-1")
+            if case .claim(let uid, _) = view.owner, !view.isCold, !claims.contains(where: { $0.uid == uid && $0.sandbox == view.name }) {
+                view.owner = .pool(claims.first { $0.uid == uid }?.pool ?? "pool")
+            }
+            return view
+        }
+        return (claims, sandboxes, first.filter { $0.kind == .pool }.map(\.object))
     }
 
     /// Names of pools that are there or asked for.
@@ -67,11 +82,10 @@ struct BookBench {
         var bench = BookBench()
         let start = (recording.events.first?.milliseconds ?? 0) - 1
         for pool in recording.pools { bench.book.follow("ns/\(pool)", target: pool, known: ClaimStanding(), at: time(start)) }
-        for event in recording.initial where event.kind == .pool { bench.take(event, at: start) }
-        bench.book.take(
-            claims: recording.initial.filter { $0.kind == .claim }.map { ClaimView($0.object) }, at: time(start))
-        bench.book.take(
-            sandboxes: recording.initial.filter { $0.kind == .sandbox }.map { SandboxView($0.object) }, at: time(start))
+        let before = recording.before
+        for pool in before.pools { bench.book.see(pool["spec"]["replicas"].int ?? 0, target: pool.name, at: time(start)) }
+        bench.book.take(claims: before.claims, at: time(start))
+        bench.book.take(sandboxes: before.sandboxes, at: time(start))
         bench.keep(start)
         var due = recording.events.map { (at: $0.milliseconds + ($0.kind == late ? 500 : 0), event: $0) }
         if late != nil { due.sort { $0.at < $1.at } }
