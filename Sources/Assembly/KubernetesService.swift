@@ -64,7 +64,9 @@ struct KubernetesService: Service {
         let actors = await loop.actors(pool: pool, status: nil, after: nil, limit: Self.knownWorkers)
         return ClaimStanding(
             actors: actors.compactMap { actor in standing(of: actor).map { .init(name: actor.id, uid: claimUID(actor), state: $0) } },
-            workers: workers.map { .init(name: $0.name, uid: $0.uid, isDraining: [WorkerStatus.draining.rawValue, State.claimedStatus].contains($0.status)) })
+            workers: workers.map {
+                .init(name: $0.name, uid: $0.uid, isDraining: [WorkerStatus.draining.rawValue, State.claimedStatus].contains($0.status))
+            })
     }
 
     private func standing(of actor: ActorView) -> ClaimStanding.Actor.State? {

@@ -157,7 +157,8 @@ extension SimulateCommand {
             let cold = run.claims?.cold ?? 0
             let warmShare = run.turns == 0 ? 0 : Double(run.turns - cold) / Double(run.turns)
             table.add([
-                run.policy, String(run.turns), String(format: "%.2f %%", warmShare * 100), String(cold), Seconds.text(run.waits.meanSeconds),
+                run.policy, String(run.turns), String(format: "%.2f %%", warmShare * 100), String(cold),
+                Seconds.text(run.waits.meanSeconds),
                 Seconds.text(run.waits.seconds(quantile: 0.95)), Seconds.text(run.waits.seconds(quantile: 0.99)),
                 Seconds.text(run.waits.maxSeconds), String(format: "%.0f s", run.workerSeconds),
                 String(format: "%.0f s", Double(run.claims?.readyMicroseconds ?? 0) / 1e6), String(run.flaps),

@@ -81,7 +81,8 @@ extension MetricDescription {
         .init(
             "greenroom_claim_seconds", "Time from a claim until it has its sandbox, by launch.", unit: .seconds,
             buckets: Buckets.waitSeconds),
-        .init("greenroom_claims_warm_share", "Share of the claims that the pool could serve which it served, since its policy took effect."),
+        .init(
+            "greenroom_claims_warm_share", "Share of the claims that the pool could serve which it served, since its policy took effect."),
         .init("greenroom_claim_misses", "Claims that found no ready sandbox, by reason: pool_empty, pool_refilling, not_adopted."),
         .init("greenroom_idle_sandbox_seconds", "Sandboxes × seconds that lay ready and unclaimed."),
 

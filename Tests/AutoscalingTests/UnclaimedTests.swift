@@ -47,7 +47,8 @@ import Testing
             startMicroseconds: 2_000_000, claims: ClaimDemand(waiting: row.waiting, recent: row.recent))
         // Within the cooldown, so that nothing rests.
         var memory = AutoscalerMemory(
-            policyAppliedAt: .s(50), lastActiveAt: .s(90), isActive: false, recommendations: RecommendationHistory(), scaleEvents: ScaleEvents())
+            policyAppliedAt: .s(50), lastActiveAt: .s(90), isActive: false, recommendations: RecommendationHistory(),
+            scaleEvents: ScaleEvents())
         let evaluation = Autoscaler.evaluate(policy: policy, observation: observation, memory: memory)
         #expect(evaluation.isActive == row.isActive)
         memory.advance(evaluation, policy: policy)

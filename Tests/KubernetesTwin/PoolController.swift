@@ -301,7 +301,8 @@ struct PoolController: Sendable {
         }
         let member = store.owned(by: pool.uid, .sandboxes).first { $0["status"]["conditions"].array.first?["status"].string == "True" }
         let labels: [String: String] = [
-            "agents.x-k8s.io/claim-uid": claim.uid, "agents.x-k8s.io/launch-type": claim["spec"]["env"].array.isEmpty && member != nil ? "warm" : "cold",
+            "agents.x-k8s.io/claim-uid": claim.uid,
+            "agents.x-k8s.io/launch-type": claim["spec"]["env"].array.isEmpty && member != nil ? "warm" : "cold",
         ]
         guard claim["spec"]["env"].array.isEmpty, let member else {
             let body: JSONValue = [

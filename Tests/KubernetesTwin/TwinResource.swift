@@ -62,7 +62,8 @@ package struct TwinResource: Hashable, Sendable {
     package static let apiServices = TwinResource("apiregistration.k8s.io", "v1", "apiservices", "APIService", isNamespaced: false)
 
     package static let all = [
-        workerPools, sandboxWarmPools, sandboxClaims, sandboxes, deployments, replicaSets, statefulSets, pods, nodes, leases, events, coreEvents,
+        workerPools, sandboxWarmPools, sandboxClaims, sandboxes, deployments, replicaSets, statefulSets, pods, nodes, leases, events,
+        coreEvents,
         autoscalers, configMaps, apiServices,
     ]
 }

@@ -68,7 +68,8 @@ private struct Schema {
         let crd = try Schema.ofPolicies()
         let behavior = "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown"
         let fields: [(String, [String])] = [
-            ("spec.mode", Policy.Mode.allCases.map(\.rawValue)), ("spec.capacity", Policy.Capacity.allCases.map(\.rawValue)), ("spec.triggers[].type", PolicyFields.triggers.map(\.type)),
+            ("spec.mode", Policy.Mode.allCases.map(\.rawValue)), ("spec.capacity", Policy.Capacity.allCases.map(\.rawValue)),
+            ("spec.triggers[].type", PolicyFields.triggers.map(\.type)),
             ("spec.triggers[].metricType", MetricType.allCases.map(\.rawValue)),
             ("spec.advanced.scalingModifiers.metricType", MetricType.allCases.map(\.rawValue)),
             ("spec.fallback.behavior", Fallback.Behavior.allCases.map(\.rawValue)),

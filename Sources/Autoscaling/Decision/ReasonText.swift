@@ -58,7 +58,8 @@ extension Reason {
         switch code {
         case .demand: return demandText
         case .claims:
-            return "claims: \(word("waiting")) waiting, \(word("recent")) within a refill of \(word("refillSeconds")) s, \(word("claimed")) served"
+            return
+                "claims: \(word("waiting")) waiting, \(word("recent")) within a refill of \(word("refillSeconds")) s, \(word("claimed")) served"
         case .triggerFailed:
             let of = self["failureThreshold"].map { " of \($0.text) before fallback" } ?? ", no fallback"
             return "trigger \(word("trigger")) fails (\(word("failures")) in a row\(of))"

@@ -10,7 +10,8 @@ package enum PolicyFields {
     package static let document = ["apiVersion", "kind", "metadata", "spec"]
     package static let metadata = ["namespace", "name"]
     package static let spec = [
-        "mode", "shadowOf", "scaleTargetRef", "workerSelector", "slotsPerWorker", "capacity", "minReplicaCount", "maxReplicaCount", "idleReplicaCount",
+        "mode", "shadowOf", "scaleTargetRef", "workerSelector", "slotsPerWorker", "capacity", "minReplicaCount", "maxReplicaCount",
+        "idleReplicaCount",
         "cooldownPeriod",
         "initialCooldownPeriod", "buffer", "triggers", "advanced", "fallback", "schedules", "drain", "foreignChange", "placement", "quotas",
         "pause",

@@ -32,7 +32,9 @@ extension Autoscaler {
         switch policy.triggers[index].source {
         case .demand:
             // What was taken is served for good: only what may still take something is demand.
-            if let claims = observation.claims { return TimedSignal(signal: .value(milli: milli(claims.recent)), nextChange: claims.nextChange) }
+            if let claims = observation.claims {
+                return TimedSignal(signal: .value(milli: milli(claims.recent)), nextChange: claims.nextChange)
+            }
             return TimedSignal(signal: .value(milli: milli(observation.demand.total)))
         case .observed(_, _, let staleAfterSeconds):
             let sample = index < observation.samples.count ? observation.samples[index] : nil

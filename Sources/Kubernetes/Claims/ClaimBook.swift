@@ -333,7 +333,8 @@ struct ClaimBook: Sendable {
     /// The one that it has, of several the one that its status names.
     private func ownedSandbox(of claim: Claim) -> Sandbox? {
         let own = claim.owned.compactMap { sandboxes[$0] }.sorted { $0.view.uid < $1.view.uid }
-        return own.first { $0.view.name == claim.view.sandbox && !$0.view.isBeingDeleted } ?? own.first { !$0.view.isBeingDeleted } ?? own.first
+        return own.first { $0.view.name == claim.view.sandbox && !$0.view.isBeingDeleted } ?? own.first { !$0.view.isBeingDeleted }
+            ?? own.first
     }
 
     /// Says what is new of a claim.
@@ -434,7 +435,9 @@ struct ClaimBook: Sendable {
         if let own { tellTaken(own.view.uid, by: claim) }
         let isFirst = !claim.isResumed && (claim.sandbox == nil || (claim.sandbox != sandbox && claim.lost != sandbox))
         // How long it waited is what was seen of its first sandbox; what came later isn't its wait.
-        let waited = claim.sandbox == nil && (claim.phase == .waiting || claim.phase == .aside) ? claim.madeAt.map { (claim.readySince ?? now) - $0 } : nil
+        let waited =
+            claim.sandbox == nil && (claim.phase == .waiting || claim.phase == .aside)
+            ? claim.madeAt.map { (claim.readySince ?? now) - $0 } : nil
         say(
             .running(on: sandbox, launch, node: own?.view.node, startMillis: waited?.wholeMilliseconds), of: uid,
             id: isFirst ? "\(sandbox)-running" : "\(claim.view.version)-running")

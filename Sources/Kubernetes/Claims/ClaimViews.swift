@@ -69,7 +69,8 @@ struct ClaimView: Hashable, Sendable {
     var isSuspended: Bool { !isReady && reason == "SandboxSuspended" }
 
     static let rejections: Set<String> = [
-        "EnvVarsInjectionRejected", "InvalidMetadata", "VolumeClaimTemplatesError", "WarmPoolNotFound", "TemplateNotFound", "ReconcilerError",
+        "EnvVarsInjectionRejected", "InvalidMetadata", "VolumeClaimTemplatesError", "WarmPoolNotFound", "TemplateNotFound",
+        "ReconcilerError",
     ]
 }
 

@@ -81,7 +81,8 @@ actor NamespaceClaims {
     func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                await self.watch("SandboxClaim", in: AgentSandbox.extensions, seed: 11) { delivery in try await self.take(claims: delivery) }
+                await self.watch("SandboxClaim", in: AgentSandbox.extensions, seed: 11) { delivery in try await self.take(claims: delivery)
+                }
             }
             group.addTask {
                 await self.watch("Sandbox", in: AgentSandbox.core, seed: 12) { delivery in try await self.take(sandboxes: delivery) }

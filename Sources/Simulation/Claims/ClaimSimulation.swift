@@ -246,7 +246,8 @@ struct ClaimSimulation<Scaler: SimulatedScaler>: Sendable {
         return PoolSnapshot(
             at: at, replicas: desired, starting: starting.count, idle: ready.count, resident: running, waiting: waiting.count,
             startMicroseconds: starts.p90Microseconds,
-            claims: flow.demand(queued: waiting.count, ready: ready.count, refillMicroseconds: starts.p90Microseconds, at: at), arrived: nextArrival)
+            claims: flow.demand(queued: waiting.count, ready: ready.count, refillMicroseconds: starts.p90Microseconds, at: at),
+            arrived: nextArrival)
     }
 
     private mutating func setAlarm() {

@@ -165,7 +165,9 @@ extension ClaimFlow {
         guard arrivals.count <= Self.arrivalsLimit else { throw ByteFault(offset: reader.offset, problem: "too many arrivals") }
         for _ in 0..<(try reader.count(bytesEach: 12)) {
             let actor = try reader.int()
-            guard let launch = ClaimLaunch(rawValue: try reader.string()) else { throw ByteFault(offset: reader.offset, problem: "no launch") }
+            guard let launch = ClaimLaunch(rawValue: try reader.string()) else {
+                throw ByteFault(offset: reader.offset, problem: "no launch")
+            }
             aside[actor] = launch
         }
         for launch in ClaimLaunch.allCases {

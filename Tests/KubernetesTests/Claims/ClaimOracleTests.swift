@@ -147,7 +147,8 @@ import Testing
 
     @Test("the canary: a book that misses what goes is found out")
     func canary() {
-        #expect((1...5).contains { seed in Set(run(UInt64(seed), isBlind: true).said) != Set(run(UInt64(seed), isBlind: true).twin.summary) })
+        #expect(
+            (1...5).contains { seed in Set(run(UInt64(seed), isBlind: true).said) != Set(run(UInt64(seed), isBlind: true).twin.summary) })
     }
 
     @Test("a second watcher and a restart change nothing", arguments: 1...20)

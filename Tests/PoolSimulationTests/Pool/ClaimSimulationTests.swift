@@ -38,7 +38,8 @@ import Testing
             testDescription: "where one gets ready in that time, it is warm", count: 1, startSeconds: 1, arrivals: [0, 0.5],
             waits: [0, 0.5], cold: 0),
         Case(
-            testDescription: "replacements serve those who come after", count: 1, startSeconds: 5, arrivals: [0, 5.5, 11], waits: [0, 0, 0],
+            testDescription: "replacements serve those who come after", count: 1, startSeconds: 5, arrivals: [0, 5.5, 11],
+            waits: [0, 0, 0],
             cold: 0),
     ]
 
@@ -77,7 +78,8 @@ import Testing
         let settings = Self.settings(startSeconds: 10)
         let hpa = Simulation.run(steady, .hpaOnClaimRate(goesToZero: false), settings)
         #expect(hpa.replicas.last?.count == 20)
-        let pause = ArrivalTrace(turns: (0..<60).map { Turn(atSeconds: Double($0), serviceSeconds: 5) } + [Turn(atSeconds: 2_000, serviceSeconds: 5)])
+        let pause = ArrivalTrace(
+            turns: (0..<60).map { Turn(atSeconds: Double($0), serviceSeconds: 5) } + [Turn(atSeconds: 2_000, serviceSeconds: 5)])
         #expect(Simulation.run(pause, .hpaOnClaimRate(goesToZero: true), settings).replicas.contains { $0.count == 0 })
         #expect(!Simulation.run(pause, .hpaOnClaimRate(goesToZero: false), settings).replicas.contains { $0.count == 0 })
     }

@@ -158,7 +158,8 @@ final class ClaimsTwin {
     // MARK: - What users do
 
     @discardableResult
-    func createClaim(_ name: String, pool: String = "pool", forcedBy: String? = nil, expires: (in: Int, isRetained: Bool)? = nil) -> String? {
+    func createClaim(_ name: String, pool: String = "pool", forcedBy: String? = nil, expires: (in: Int, isRetained: Bool)? = nil) -> String?
+    {
         guard !claims.values.contains(where: { $0.view.name == name }) else { return nil }
         made += 1
         version += 1
@@ -215,7 +216,9 @@ final class ClaimsTwin {
         schedule(in: lot(3...20)) { twin in
             guard twin.claims[claim]?.isExpired == false else { return }
             twin.write(claim) {
-                ($0.view.isReady, $0.view.reason, $0.view.end) = (false, hasFailed ? "PodFailed" : "PodSucceeded", hasFailed ? .failed : .succeeded)
+                ($0.view.isReady, $0.view.reason, $0.view.end) = (
+                    false, hasFailed ? "PodFailed" : "PodSucceeded", hasFailed ? .failed : .succeeded
+                )
             }
         }
     }
@@ -259,7 +262,9 @@ final class ClaimsTwin {
     private func transfer(_ sandbox: String, to uid: String, named name: String) {
         guard let found = sandboxes[sandbox], case .pool(let pool) = found.view.owner else {
             // Another one was faster, or it is gone.
-            if let claim = claims[uid], claim.view.sandbox == nil { write(uid) { ($0.view.isReady, $0.view.reason) = (false, "AdoptionConflict") } }
+            if let claim = claims[uid], claim.view.sandbox == nil {
+                write(uid) { ($0.view.isReady, $0.view.reason) = (false, "AdoptionConflict") }
+            }
             return schedule(in: lot(20...60)) { $0.serve(uid) }
         }
         write(sandbox: sandbox) { ($0.view.owner, $0.pool) = (.claim(uid: uid, name: name), pool) }
@@ -341,7 +346,9 @@ final class ClaimsTwin {
     private func refill(_ pool: String) {
         guard let wanted = replicas[pool] else { return }
         var members = sandboxes.values.filter { $0.view.owner == .pool(pool) }
-        members.sort { ($0.view.isReady ? 1 : 0, -$0.createdSecond, $0.view.uid) < ($1.view.isReady ? 1 : 0, -$1.createdSecond, $1.view.uid) }
+        members.sort {
+            ($0.view.isReady ? 1 : 0, -$0.createdSecond, $0.view.uid) < ($1.view.isReady ? 1 : 0, -$1.createdSecond, $1.view.uid)
+        }
         for victim in members.prefix(max(0, members.count - wanted)) { deleteSandbox(victim.view.uid) }
         guard members.count < wanted else { return }
         for _ in members.count..<wanted { _ = create("\(pool)-\(made + 1)", owner: .pool(pool), isCold: false) }
