@@ -1,4 +1,5 @@
 import ControlLoop
+import Domain
 import Logging
 import Telemetry
 import Testing
@@ -27,6 +28,9 @@ import Testing
             Row(what: "a log that can't be read", line: "greenroom_loop_read_failures_total 1") { $0.couldNotRead("no") },
             Row(what: "a worker that didn't start", line: #"greenroom_workers_gone_total{pool="ns/p",reason="failed_to_start"} 1"#) {
                 $0.workerGone(pool: "ns/p", .failedToStart)
+            },
+            Row(what: "a claim that was served", line: #"greenroom_claims_served_total{launch="warm",pool="ns/p"} 1"#) {
+                $0.claimServed(pool: "ns/p", .warm, seconds: nil)
             },
             Row(what: "a decision", line: #"greenroom_decisions_total{direction="up",pool="ns/p",reason="x"} 1"#) {
                 $0.decided(pool: "ns/p", direction: .up, reason: "x")
