@@ -85,7 +85,9 @@ struct KubernetesService: Service {
         for name in ["\(actor.namespace)/\(actor.id)", actor.id] {
             guard let id = log.names.find(name), let history = try? log.history(of: id, limit: Self.historyEvents) else { continue }
             for batch in history.reversed() {
-                for event in batch.events.reversed() where log.names.text(of: event.source) == KubernetesTargets.claimSource {
+                // A sandbox that was made for a claim has its name: what is said of the worker isn't the claim's.
+                for event in batch.events.reversed()
+                where !event.kind.isAboutWorker && log.names.text(of: event.source) == KubernetesTargets.claimSource {
                     if let uid = batch.withBody(of: event, { body in body["uid"].flatMap { body.text($0) } }) { return uid }
                 }
             }

@@ -113,10 +113,14 @@ struct SandboxView: Hashable, Sendable {
 
     init(_ object: KubernetesObject) {
         let status = object["status"]
+        let owner = Self.owner(object)
+        // The label says it. Without one the name does: only what is made for a claim has the claim's.
+        let isNamedAlike = if case .claim(_, object.name) = owner { true } else { false }
         self.init(
-            uid: object.uid, name: object.name, version: object.resourceVersion, owner: Self.owner(object),
+            uid: object.uid, name: object.name, version: object.resourceVersion, owner: owner,
             isReady: status.condition("Ready")["status"].string == "True", isBeingDeleted: object.isBeingDeleted,
-            isCold: object.labels[AgentSandbox.launchLabel] == "cold", node: status["nodeName"].string.flatMap { $0.isEmpty ? nil : $0 },
+            isCold: object.labels[AgentSandbox.launchLabel].map { $0 == "cold" } ?? isNamedAlike,
+            node: status["nodeName"].string.flatMap { $0.isEmpty ? nil : $0 },
             ip: status["podIPs"].array.first?.string)
     }
 

@@ -61,7 +61,7 @@ import Testing
         var standing: ClaimStanding {
             // The last that was said of a name has its claim's uid.
             var uids: [String: String] = [:]
-            for telling in tellings where !telling.uid.isEmpty { uids[telling.name] = telling.uid }
+            for telling in tellings where !telling.uid.isEmpty && !telling.kind.isAboutWorker { uids[telling.name] = telling.uid }
             return ClaimStanding(
                 actors: log.actors.sorted { $0.key < $1.key }.compactMap { name, actor in
                     let state: ClaimStanding.Actor.State? =
