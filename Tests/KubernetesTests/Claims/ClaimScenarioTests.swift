@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 import Kubernetes
 import Testing
@@ -35,6 +36,33 @@ import Testing
             try text.write(toFile: "\(folder)/\(recording.name).txt", atomically: true, encoding: .utf8)
         }
         #expect(bench.lines == Self.tables[recording.name] ?? [])
+    }
+
+    /// What the facts page counts of the recordings, counted from what is said.
+    @Test(
+        "the figures of the recordings",
+        arguments: [
+            (name: "s02-warm", claims: 1, warm: 1, cold: 0, neverServed: 0), (name: "s03-cold", claims: 4, warm: 2, cold: 2, neverServed: 0),
+            (name: "s03d-zero", claims: 1, warm: 0, cold: 1, neverServed: 0),
+            (name: "s05-burst", claims: 60, warm: 20, cold: 40, neverServed: 0),
+            (name: "s11-kill9", claims: 24, warm: 12, cold: 12, neverServed: 0),
+            (name: "s15-flow", claims: 81, warm: 73, cold: 0, neverServed: 8),
+        ])
+    func figures(_ row: (name: String, claims: Int, warm: Int, cold: Int, neverServed: Int)) throws {
+        let tellings = BookBench.fed(try ClaimRecording.named(row.name)).tellings.map(\.telling)
+        var launches: [String: ClaimLaunch] = [:]
+        var asked: Set<String> = []
+        for telling in tellings {
+            switch telling.what {
+            case .requested(nil, _): asked.insert(telling.uid)
+            case .running(_, let launch, _, _): launches[telling.uid] = launches[telling.uid] ?? launch
+            default: break
+            }
+        }
+        #expect(asked.count == row.claims)
+        #expect(launches.values.count { $0 == .warm } == row.warm)
+        #expect(launches.values.count { $0 == .cold } == row.cold)
+        #expect(asked.subtracting(launches.keys).count == row.neverServed)
     }
 
     /// Whatever the order in which the watches' events come, the same is true in the end.
