@@ -310,13 +310,13 @@ struct ClaimBook: Sendable {
             (claim.phase, claim.sandbox) = (.running(on: sandbox), sandbox)
         // What was withdrawn rests as what was suspended does; only the latter has a sandbox.
         case .resting: (claim.phase, claim.sandbox) = own == nil ? (.rejected, nil) : (.suspended, own)
-        case .crashed: claim.phase = claim.view.end == nil ? .crashed : .over(isKnown: true)
+        case .crashed: claim.phase = claim.view.end == .failed ? .over(isKnown: true) : .crashed
         }
         if claim.phase == .rejected { claim.wasRejected = true }
         // A sandbox of the name that it ran on may be another one by now.
         if case .running(let sandbox) = claim.phase, !sandbox.isEmpty, sandboxByName[sandbox] == nil { claim.lost = sandbox }
         claims[uid] = claim
-        if let lost = claim.lost { crash(uid, lost) }
+        if let lost = claim.lost { crash(uid, lost, id: "\(lost)-\(run)") }
     }
 
     // MARK: - Claims
@@ -440,7 +440,7 @@ struct ClaimBook: Sendable {
             ? claim.madeAt.map { (claim.readySince ?? now) - $0 } : nil
         say(
             .running(on: sandbox, launch, node: own?.view.node, startMillis: waited?.wholeMilliseconds), of: uid,
-            id: isFirst ? "\(sandbox)-running" : "\(claim.view.version)-running")
+            id: isFirst ? "\(sandbox)-running" : "\(claim.view.version)-\(own?.view.uid ?? sandbox)-running")
         changeClaim(uid) { ($0.phase, $0.sandbox, $0.readySince) = (.running(on: sandbox), sandbox, nil) }
         awaiting[uid] = nil
         if claim.lost != sandbox { claims[uid]?.lost = nil }
@@ -509,10 +509,10 @@ struct ClaimBook: Sendable {
     }
 
     /// Its sandbox is gone, and it has no other yet.
-    private mutating func crash(_ uid: String, _ sandbox: String) {
+    private mutating func crash(_ uid: String, _ sandbox: String, id: String) {
         guard let claim = claims[uid], claim.phase == .running(on: sandbox) || claim.phase == .suspended else { return }
         if case .running = claim.phase {
-            say(.crashed(on: sandbox, reason: "its sandbox \(sandbox) is gone"), of: uid, id: "\(sandbox)-crashed")
+            say(.crashed(on: sandbox, reason: "its sandbox \(sandbox) is gone"), of: uid, id: "\(id)-crashed")
         }
         claims[uid]?.phase = .crashed
     }
@@ -596,7 +596,7 @@ struct ClaimBook: Sendable {
 
     private mutating func letGo(_ uid: String) {
         guard let entry = held.removeValue(forKey: uid) else { return }
-        crash(entry.claim, entry.sandbox.view.name)
+        crash(entry.claim, entry.sandbox.view.name, id: uid)
         tellGone(uid, entry.sandbox)
     }
 

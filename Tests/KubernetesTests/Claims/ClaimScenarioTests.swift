@@ -42,7 +42,8 @@ import Testing
     @Test(
         "the figures of the recordings",
         arguments: [
-            (name: "s02-warm", claims: 1, warm: 1, cold: 0, neverServed: 0), (name: "s03-cold", claims: 4, warm: 2, cold: 2, neverServed: 0),
+            (name: "s02-warm", claims: 1, warm: 1, cold: 0, neverServed: 0),
+            (name: "s03-cold", claims: 4, warm: 2, cold: 2, neverServed: 0),
             (name: "s03d-zero", claims: 1, warm: 0, cold: 1, neverServed: 0),
             (name: "s05-burst", claims: 60, warm: 20, cold: 40, neverServed: 0),
             (name: "s11-kill9", claims: 24, warm: 12, cold: 12, neverServed: 0),

@@ -356,9 +356,10 @@ final class ClaimsTwin {
 
     // MARK: - The truth
 
-    /// Lines that may be missing: claims that were over, or rejected, before anybody saw them are nobody's.
+    /// Lines that may be missing: claims that were over, or rejected, before anybody saw them are nobody's, and so are their sandboxes.
     var optional: Set<String> {
-        Set(
+        let left = claims.values.filter { $0.view.end != nil }.compactMap { owned(by: $0.view.uid) }.map { "sandbox \($0.view.name) taken" }
+        return Set(left).union(
             claims.values.compactMap { claim in
                 claim.view.end == .failed ? "\(claim.view.name): crashed" : claim.view.isRejected ? "\(claim.view.name): suspended" : nil
             })
