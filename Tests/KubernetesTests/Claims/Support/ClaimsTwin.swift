@@ -214,7 +214,7 @@ final class ClaimsTwin {
         write(sandbox: uid) { ($0.view.isReady, $0.hasFailed) = (false, true) }
         guard case .claim(let claim, _) = sandbox.view.owner else { return }
         schedule(in: lot(3...20)) { twin in
-            guard twin.claims[claim]?.isExpired == false else { return }
+            guard let held = twin.claims[claim], !held.isExpired, held.view.end == nil else { return }
             twin.write(claim) {
                 ($0.view.isReady, $0.view.reason, $0.view.end) = (
                     false, hasFailed ? "PodFailed" : "PodSucceeded", hasFailed ? .failed : .succeeded
@@ -275,7 +275,7 @@ final class ClaimsTwin {
             twin.write(uid) {
                 ($0.view.sandbox, $0.view.isReady) = (held.view.name, held.view.isReady)
                 $0.view.reason = held.reason
-                if held.hasFailed { $0.view.end = .failed }
+                if held.hasFailed, $0.view.end == nil { $0.view.end = .failed }
             }
         }
     }
