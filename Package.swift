@@ -176,6 +176,14 @@ let package = Package(
             exclude: ["Protos"],
             swiftSettings: strict),
         .target(
+            name: "SubstrateGateway",
+            dependencies: [
+                "Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", "HTTPTransport", log, metrics, lifecycle,
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ] + nio,
+            exclude: ["Protos"],
+            swiftSettings: strict),
+        .target(
             name: "LocalWorkers",
             dependencies: [
                 "Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", log,
@@ -230,8 +238,8 @@ let package = Package(
             dependencies: [
                 "Basics", "Domain", "Machine", "SmallFiles", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay",
                 "HTTPTransport", "HTTPService",
-                "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient", "Telemetry",
-                "Output",
+                "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient",
+                "SubstrateGateway", "Telemetry", "Output",
                 log, metrics, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -337,7 +345,8 @@ let package = Package(
             dependencies: [
                 "TestSupport", "greenroom", "Machine", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain",
                 "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes",
-                "KubernetesTwin", "Pollers", "ObjectStorage", log, .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "KubernetesTwin", "SubstrateTwin", "Pollers", "ObjectStorage", log,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -384,6 +393,17 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             resources: [.copy("Fixtures")], swiftSettings: strict),
+        // agent-substrate's ateapi in memory, over real TLS sockets.
+        .target(
+            name: "SubstrateTwin", dependencies: ["Machine", "SubstrateGateway", "KubernetesTwin", log] + grpc, path: "Tests/SubstrateTwin",
+            swiftSettings: strict),
+        .testTarget(
+            name: "SubstrateGatewayTests",
+            dependencies: [
+                "Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPTransport", "SubstrateGateway",
+                "SubstrateTwin", "KubernetesTwin", log, lifecycle,
+            ] + grpc + nio,
+            exclude: ["Support/resume_fleet.py"], resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         // What can be fuzzed. The tests run the corpus and some mutations of it; libFuzzer's driver is built by scripts/fuzz.sh alone.
         .target(

@@ -13,6 +13,7 @@ import Output
 import Pollers
 import Replay
 import ServiceLifecycle
+import SubstrateGateway
 import Machine
 import Telemetry
 
@@ -56,6 +57,7 @@ package struct GreenroomService: Sendable {
         // What is wrong with the configuration is said at the start, also by an instance that will only stand by.
         _ = try serverConfiguration()
         do throws(KEDAScalerConfiguration.Fault) { try configuration.keda?.validate() } catch { throw Fault(.usage, error.description) }
+        if let gateway = configuration.gateway { try GatewayParts.check(gateway) }
         try PolicyFiles.refuseSharedTargets(try PolicyFiles.read(configuration.policies, now: EventLog.systemClock(), waiting: false))
         if let election = configuration.kubernetes?.election {
             let elected = ElectedService(service: self, settings: election, logger: Logger(labelLike: logger, "greenroom.election"))
@@ -102,6 +104,13 @@ package struct GreenroomService: Sendable {
             let cluster = KubernetesService(targets: targets, loop: parts.loop, log: log, objects: objects)
             services.append(.init(service: cluster))
         }
+        if let gateway = parts.gateway {
+            let logger = Logger(labelLike: logger, "greenroom.gateway")
+            services.append(
+                .init(
+                    service: gateway.service(
+                        parts.loop, log, client: parts.kubernetes?.targets.client, drainSeconds: lead?.drainSeconds, logger: logger)))
+        }
         if let externalMetrics = configuration.externalMetrics {
             let logger = Logger(labelLike: logger, "greenroom.externalmetrics")
             let access = configuration.kubernetes == nil ? nil : try clusterAccess()
@@ -130,6 +139,8 @@ package struct GreenroomService: Sendable {
             throw Fault(.unreachable, fault.description, do: "stop what listens there, or name another address under `listen`")
         } catch let fault as KEDAScalerConfiguration.Fault {
             throw Fault(.unreachable, fault.description)
+        } catch let fault as GatewayConfiguration.Fault {
+            throw Fault(.unreachable, fault.description)
         }
     }
 
@@ -139,6 +150,7 @@ package struct GreenroomService: Sendable {
         var loop: ControlLoop
         var workers: LocalWorkers
         var kubernetes: (targets: KubernetesTargets, news: LoopNews)?
+        var gateway: GatewayParts?
         var http: ServiceParts
     }
 
@@ -172,6 +184,8 @@ package struct GreenroomService: Sendable {
             otherKinds: cluster?.actuator)
         loopConfiguration.limits.checkpointEvents = configuration.checkpointEvents
         if cluster != nil { loopConfiguration.observer = news } else if let metrics { loopConfiguration.observer = metrics.loop }
+        let gateway = configuration.gateway.map { GatewayParts($0, beside: loopConfiguration.observer, log) }
+        if let gateway { loopConfiguration.observer = gateway.news }
         let loop = ControlLoop(log: log, scheduler: RealScheduler(clock: { log.now }), configuration: loopConfiguration)
         plane.value = loop
 
@@ -187,7 +201,7 @@ package struct GreenroomService: Sendable {
             }
         }
         if let lead { http.readiness.append(ReadinessCheck("leader") { lead.mayAct() ? .ok : .failing(lead.refusal()) }) }
-        return Parts(loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, http: http)
+        return Parts(loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, gateway: gateway, http: http)
     }
 
     func clusterAccess() throws -> ClusterAccess {

@@ -9,6 +9,7 @@ import KEDAScaler
 import Output
 import Pollers
 import ServiceClient
+import SubstrateGateway
 import Yams
 
 // What does `serve` run with?
@@ -40,6 +41,8 @@ package struct ServiceConfiguration: Sendable {
     var externalMetrics: ExternalMetricsConfiguration?
     /// Pools whose workers are pods; nil where there are none.
     var kubernetes: Cluster?
+    /// The gateway before agent-substrate's ateapi; nil opens no port for it.
+    var gateway: GatewayConfiguration?
     /// Stores whose snapshots are looked at; nil looks at none.
     var objectStorage: ObjectStorageConfiguration?
 
@@ -91,6 +94,7 @@ package struct ServiceConfiguration: Sendable {
         if let path = try top.string("secrets") { secretsFolder = Self.resolve(path, base) }
         if var section = try top.section("keda") { keda = try Self.readKEDA(&section, base) }
         if var section = try top.section("externalMetrics") { externalMetrics = try Self.readExternalMetrics(&section, base) }
+        if var section = try top.section("gateway") { gateway = try Self.readGateway(&section, base) }
         if let events = try top.integer("checkpointEvents") { checkpointEvents = Int64(max(events, 1)) }
         try readKubernetes(&top, base)
         if var section = try top.section("objectStorage") {

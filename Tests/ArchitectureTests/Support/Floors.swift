@@ -29,8 +29,7 @@ struct Floor: Sendable {
 
     private static let parts: Set<String> = [
         "HTTPTransport", "HTTPService", "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers",
-        "ServiceClient",
-        "Telemetry", "Output",
+        "ServiceClient", "SubstrateGateway", "Telemetry", "Output",
     ]
 
     static let table: [Floor] = [
@@ -64,6 +63,9 @@ struct Floor: Sendable {
         Floor(
             target: "KEDAScaler", level: 3, ours: belowThree.union(["HTTPTransport"]),
             packages: grpc.union(["NIOCore", "NIOSSL", "NIOCertificateReloading", "Logging", "ServiceLifecycle"])),
+        Floor(
+            target: "SubstrateGateway", level: 3, ours: belowThree.union(["HTTPTransport"]),
+            packages: http.union(operating).union(["SwiftProtobuf"])),
         Floor(
             target: "Kubernetes", level: 3, ours: belowThree.union(["HTTPTransport", "HTTPAsking"]),
             packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),

@@ -1,0 +1,141 @@
+package import SubstrateGateway
+import Foundation
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+import GRPCProtobuf
+import KubernetesTwin
+import SwiftProtobuf
+import Synchronization
+
+// ateapi in memory, over real TLS sockets, by an implementation of gRPC that isn't the gateway's.
+//
+// Its state outlives `restart`, as the real one's lies in Redis. A test says how long the node's agent takes and what it answers, looks at what was
+// asked, and cuts connections. A resume whose caller goes away is cancelled, as the real one cancels it.
+
+package final class AteapiTwin: Sendable {
+    package struct Behaviour: Sendable {
+        package var restore = Duration.milliseconds(20)
+        package var checkpoint = Duration.milliseconds(10)
+        /// Before every answer.
+        package var latency = Duration.zero
+        /// The real one's 28 s.
+        package var whole = Duration.seconds(28)
+        /// What the node's agent answers to the next restores of an actor, one each.
+        package var restoreFaults: [ActorKey: [AteapiStore.Fault]] = [:]
+        /// `Bearer` that is asked for; nil for none.
+        package var token: String?
+        package init() {}
+    }
+
+    package struct Call: Sendable {
+        package var method: String
+        package var metadata: [String: String]
+        package var at: ContinuousClock.Instant
+    }
+
+    private struct State {
+        var store = AteapiStore()
+        var behaviour = Behaviour()
+        var calls: [Call] = []
+        var running: (server: GRPCServer<HTTP2ServerTransport.Posix>, task: Task<Void, any Error>)?
+        var port = 0
+    }
+
+    private let state = Mutex(State())
+    package let certificates: TwinCertificates
+
+    package init() throws { certificates = try TwinCertificates.shared() }
+
+    // MARK: - Its life
+
+    package var port: Int { state.withLock { $0.port } }
+
+    package func start() async throws {
+        let transport = HTTP2ServerTransport.Posix(
+            address: .ipv4(host: "127.0.0.1", port: port),
+            transportSecurity: .tls(
+                certificateChain: [.bytes(certificates.server, format: .pem)], privateKey: .bytes(certificates.serverKey, format: .pem)),
+            config: .defaults { config in
+                config.http2.maxConcurrentStreams = 10_000
+                config.connection.flushCoalescing = nil
+            })
+        let server = GRPCServer(transport: transport, services: [AteapiService(twin: self), EchoService()])
+        let task = Task { try await server.serve() }
+        let address = try await transport.listeningAddress
+        state.withLock { state in
+            state.port = address.ipv4?.port ?? 0
+            state.running = (server, task)
+        }
+    }
+
+    /// Ends it as a killed process does: calls under way are cut.
+    package func kill() async {
+        let running = state.withLock { state in
+            defer { state.running = nil }
+            return state.running
+        }
+        running?.task.cancel()
+        _ = await running?.task.result
+    }
+
+    package func stop() async { await kill() }
+
+    // MARK: - What a test changes and sees
+
+    package func change<Answer>(_ change: (inout AteapiStore) throws -> Answer) rethrows -> Answer {
+        try state.withLock { try change(&$0.store) }
+    }
+    package func read<Answer>(_ read: (AteapiStore) throws -> Answer) rethrows -> Answer { try state.withLock { try read($0.store) } }
+    package func behave(_ change: (inout Behaviour) -> Void) { state.withLock { change(&$0.behaviour) } }
+    package var behaviour: Behaviour { state.withLock { $0.behaviour } }
+    package var calls: [Call] { state.withLock { $0.calls } }
+    package func count(_ method: String) -> Int { state.withLock { $0.calls.count { $0.method == method } } }
+
+    /// A template `demo/counter` and pools of one class and one label.
+    package func seed(pools: [String] = ["demo/pool-a"], atespaces: [String] = ["team-a"], actors: Int = 0) {
+        change { store in
+            store.templates["demo/counter"] = .init(sandboxClass: "gvisor", selector: ["tier": "cpu"])
+            for pool in pools { store.pools[pool] = .init(name: pool, sandboxClass: "gvisor", labels: ["tier": "cpu"]) }
+            for atespace in atespaces { _ = try? store.createAtespace(atespace) }
+            for number in 0..<actors {
+                _ = try? store.create(
+                    .with {
+                        $0.actorRef.atespace = atespaces[0]
+                        $0.actorRef.name = "a\(number)"
+                        $0.actorTemplateNamespace = "demo"
+                        $0.actorTemplateName = "counter"
+                    })
+            }
+        }
+    }
+
+    package func addWorkers(_ count: Int, pool: String = "demo/pool-a", node: String = "node-a", prefix: String = "w") {
+        let parts = pool.split(separator: "/").map(String.init)
+        change { store in
+            for number in 0..<count {
+                store.register(
+                    pod: "\(prefix)-\(number)", namespace: parts[0], pool: parts[1], node: node, ip: "127.20.\(number / 250).\(number % 250)",
+                    uid: "\(prefix)-uid-\(number)")
+            }
+        }
+    }
+
+    // MARK: - For the service
+
+    func note(_ method: String, _ metadata: Metadata) {
+        var kept: [String: String] = [:]
+        for (key, value) in metadata {
+            if case .string(let text) = value { kept[key] = text }
+        }
+        state.withLock { $0.calls.append(Call(method: method, metadata: kept, at: .now)) }
+    }
+
+    func nextRestoreFault(_ key: ActorKey) -> AteapiStore.Fault? {
+        state.withLock { state in
+            guard var faults = state.behaviour.restoreFaults[key], !faults.isEmpty else { return nil }
+            let fault = faults.removeFirst()
+            state.behaviour.restoreFaults[key] = faults
+            return fault
+        }
+    }
+}
