@@ -21,4 +21,4 @@ $protoc --proto_path Sources/KEDAScaler/Protos externalscaler.proto \
 out=Sources/SubstrateGateway/Generated
 mkdir -p "$out"
 $protoc --proto_path Sources/SubstrateGateway/Protos ateapi.proto \
-    --plugin "$bin/protoc-gen-swift" --swift_out "$out" --swift_opt Visibility=Package
+    --plugin "$bin/protoc-gen-swift" --swift_out "$out" --swift_opt Visibility=Package,UseAccessLevelOnImports=true

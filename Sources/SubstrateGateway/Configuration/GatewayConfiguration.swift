@@ -1,5 +1,5 @@
-package import NIOCore
-import Basics
+import NIOCore
+
 
 // Where does the gateway listen, where is ateapi, and how long is a resume parked?
 //

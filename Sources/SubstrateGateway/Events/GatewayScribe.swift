@@ -1,8 +1,7 @@
 package import ControlLoop
 package import Domain
 package import EventLog
-package import Logging
-import Basics
+import Logging
 
 // How does what passes the gateway get into the log?
 //

@@ -71,7 +71,7 @@ struct ResumeCall: Hashable {
 }
 
 /// Of a call that passed: what its success says of an actor.
-package enum Seen: Sendable {
+enum Seen: Sendable {
     case created(Ateapi_Actor)
     case suspended(Ateapi_Actor)
     case paused(Ateapi_Actor)

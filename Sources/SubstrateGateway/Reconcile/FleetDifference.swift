@@ -1,4 +1,3 @@
-package import ControlLoop
 import Domain
 
 // What does ateapi's fleet say that the log doesn't?
