@@ -3,7 +3,7 @@ import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import GRPCProtobuf
-import KubernetesTwin
+package import KubernetesTwin
 import SwiftProtobuf
 import Synchronization
 

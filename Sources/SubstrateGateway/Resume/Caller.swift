@@ -15,7 +15,7 @@ final class Caller {
     let headers: HPACKHeaders
     let call: ResumeCall
     let body: ByteBuffer
-    let arrived = NIODeadline.now()
+    let arrived: NIODeadline
     let arrivedAt: LogTime
     /// By its own deadline; nil where it has none.
     let patience: NIODeadline?
@@ -32,9 +32,11 @@ final class Caller {
         self.eventLoop = eventLoop
         self.reply = reply
         arrivedAt = EventLog.systemClock()
+        let now = NIODeadline.now()
+        arrived = now
         patience = GRPCWire.timeout(headers).map { timeout in
             let margin = min(Self.marginMost.nanoseconds, timeout.nanoseconds / 10)
-            return arrived + .nanoseconds(timeout.nanoseconds - margin)
+            return now + .nanoseconds(timeout.nanoseconds - margin)
         }
     }
 

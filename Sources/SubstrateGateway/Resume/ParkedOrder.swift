@@ -116,7 +116,8 @@ struct ParkedOrder<Key: Hashable> {
         guard let entry = entries[key], entry.triedAt != nil, !entry.isProved else { return }
         entries[key]?.isProved = true
         classes[entry.name]?.unproved -= 1
-        classes[entry.name]?.window = min((classes[entry.name]?.window ?? 1) * 2, Self.windowMost)
+        let window = classes[entry.name]?.window ?? 1
+        classes[entry.name]?.window = min(window * 2, Self.windowMost)
     }
 
     /// No worker was free for it: it takes its place again.

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP2
+import NIOPosix
 import NIOSSL
 
 // Why is there no answer from ateapi?

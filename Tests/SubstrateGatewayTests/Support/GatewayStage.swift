@@ -69,7 +69,7 @@ struct GatewayStage: Sendable {
         let outcome: Result<Void, any Error>
         if let port = await ports.first(where: { _ in true }) {
             let trust = HTTP2ClientTransport.Posix.TransportSecurity.tls { $0.trustRoots = .certificates([.file(path: path("ca.pem"), format: .pem)]) }
-            outcome = await Result {
+            do {
                 let near = try HTTP2ClientTransport.Posix(target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: trust)
                 let far = try HTTP2ClientTransport.Posix(target: .ipv4(address: "127.0.0.1", port: twin.port), transportSecurity: trust)
                 try await withGRPCClient(transport: near) { client in
@@ -77,6 +77,9 @@ struct GatewayStage: Sendable {
                         try await body(GatewayStage(twin: twin, log: log, loop: loop, port: port, client: client, direct: direct))
                     }
                 }
+                outcome = .success(())
+            } catch {
+                outcome = .failure(error)
             }
         } else {
             outcome = .success(())
