@@ -74,6 +74,7 @@ package struct SubstrateGatewayService: Service {
             }
             await group.waitForAll()
         }
+        await server.shutDown()
         logger.info("gateway for agent-substrate stopped")
     }
 

@@ -165,7 +165,8 @@ package struct AteapiStore: Sendable {
         let size = request.pageSize == 0 ? 1_000 : Int(request.pageSize)
         guard let start = request.pageToken.isEmpty ? 0 : Int(request.pageToken) else { throw .broken("while decoding page token") }
         let all = actors.values.filter { request.atespace.isEmpty || $0.atespace == request.atespace }
-            .sorted { ($0.actorID.hashOrder, $0.atespace) < ($1.actorID.hashOrder, $1.atespace) }
+            .map { (order: $0.actorID.hashOrder, actor: $0) }.sorted { ($0.order, $0.actor.atespace) < ($1.order, $1.actor.atespace) }
+            .map(\.actor)
         return .with {
             $0.actors = Array(all.dropFirst(start).prefix(size))
             if start + size < all.count { $0.nextPageToken = "\(start + size)" }

@@ -88,6 +88,8 @@ package final class AteapiTwin: Sendable {
     package func read<Answer>(_ read: (AteapiStore) throws -> Answer) rethrows -> Answer { try state.withLock { try read($0.store) } }
     package func behave(_ change: (inout Behaviour) -> Void) { state.withLock { change(&$0.behaviour) } }
     package var behaviour: Behaviour { state.withLock { $0.behaviour } }
+    package var running: Int { state.withLock { $0.store.actors.values.count { $0.status == .running } } }
+    package var resuming: Int { state.withLock { $0.store.actors.values.count { $0.status == .resuming } } }
     package var calls: [Call] { state.withLock { $0.calls } }
     package func count(_ method: String) -> Int { state.withLock { $0.calls.count { $0.method == method } } }
 

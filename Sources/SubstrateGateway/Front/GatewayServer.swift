@@ -191,9 +191,12 @@ final class GatewayServer: Sendable {
             if left == 0, connections.count == 0 { break }
             do { try await Task.sleep(for: .milliseconds(20)) } catch { break }
         }
+        // From here on every call of ours fails at once, so whoever makes some comes to an end.
         try? await handle.ask { $0.pool.close() }
-        try? await group.shutdownGracefully()
     }
+
+    /// To be called once, after `stop`, and after all who use the handle have ended: the event loop takes no more work.
+    func shutDown() async { try? await group.shutdownGracefully() }
 }
 
 /// One call too many.
