@@ -14,6 +14,7 @@ import SubstrateGateway
 struct GatewayParts: Sendable {
     let configuration: GatewayConfiguration
     let news: PlacementNews
+    let board = TroubleBoard()
 
     init(_ configuration: GatewayConfiguration, beside observer: any LoopObserving, _ log: EventLog) {
         self.configuration = configuration
@@ -31,7 +32,7 @@ struct GatewayParts: Sendable {
         let gateway = SubstrateGatewayService(
             configuration: configuration,
             log: GatewayLog(plane: loop, append: { batch, done in log.append(batch, completion: done) }, run: "\(log.head.seq)-\(began)"),
-            catalog: catalog, news: news, tellsWorkers: client == nil, logger: logger)
+            catalog: catalog, news: news, tellsWorkers: client == nil, board: board, logger: logger)
         let watch = client.map { PoolCatalogWatch(client: $0, catalog: catalog, seed: UInt64(bitPattern: began), logger: logger) }
         return GatewayService(gateway: gateway, watch: watch)
     }

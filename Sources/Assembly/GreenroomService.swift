@@ -191,6 +191,7 @@ package struct GreenroomService: Sendable {
 
         var http = ServiceParts(log: log, plane: loop)
         http.version = Version.text
+        if let gateway { http.upstream = { gateway.board.trouble(of: $0) } }
         http.stateAt = { moment async throws(ControlFault) in try Self.state(of: log, at: moment) }
         if let metrics {
             http.log = MeteredLog(http.log)

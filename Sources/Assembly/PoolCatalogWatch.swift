@@ -1,6 +1,7 @@
 import Domain
 import Kubernetes
 import Logging
+import Machine
 import SubstrateGateway
 
 // What do WorkerPool and ActorTemplate objects say of who may use what?
@@ -26,9 +27,13 @@ struct PoolCatalogWatch: Sendable {
     }
 
     private func watch(_ resource: KubernetesResource, _ number: UInt64) -> ListWatch {
-        ListWatch(
+        // What stays the same is told once.
+        let last = Locked("")
+        return ListWatch(
             client, resource, namespace: nil, seed: seed &+ number,
             trouble: { [logger] problem in
+                guard last.value != problem else { return }
+                last.value = problem
                 logger.warning("\(resource.plural) can't be watched: pools of resumes are told by what runs", metadata: ["problem": "\(problem)"])
             })
     }

@@ -24,6 +24,7 @@ struct ActorExplanation: Sendable {
             ]
             if let worker = actor.worker { members.append(.init(key: "worker", value: .string(worker))) }
             if let wake = actor.wake { members.append(.init(key: "wake", value: try JSONValue(encoding: wake))) }
+            if let upstream = actor.upstream { members.append(.init(key: "upstream", value: try JSONValue(encoding: upstream))) }
             if let placed {
                 members.append(
                     .init(
@@ -44,6 +45,10 @@ struct ActorExplanation: Sendable {
         }
         lines += ["", palette.bold("Why")] + why.map { "  " + $0 }
         if let wake = actor.wake { lines += ["", palette.bold("When it wakes")] + Self.lines(wake, time).map { "  " + $0 } }
+        if let upstream = actor.upstream {
+            let what = [upstream.state, upstream.worker.map { "it holds \($0)" }, upstream.problem].compactMap { $0 }.joined(separator: ": ")
+            lines += ["", palette.bold("How it is stuck upstream"), "  \(what)", "  to free it: \(upstream.remedy)"]
+        }
         let text = lines.map { DisplayText.printableLine($0, keepsColour: palette.isOn) + "\n" }.joined()
         guard let placement else { return text }
         let heading = placed == nil ? "What each tier has" : "What each tier had, at seq \(placement.seq)"

@@ -14,15 +14,18 @@ package struct SubstrateGatewayService: Service {
     private let catalog: PoolCatalog
     private let news: PlacementNews
     private let tellsWorkers: Bool
+    private let board: TroubleBoard
     private let logger: Logger
     private let onStart: @Sendable (_ port: Int) async -> Void
 
     /// - Parameters:
     ///   - news: hears of placements beside the loop's observer.
     ///   - tellsWorkers: nothing else tells the log of ateapi's workers, so that what it lists is logged.
+    ///   - board: where actors that are stuck upstream are noted.
     ///   - onStart: called with the port once it is open.
     package init(
-        configuration: GatewayConfiguration, log: GatewayLog, catalog: PoolCatalog, news: PlacementNews, tellsWorkers: Bool, logger: Logger,
+        configuration: GatewayConfiguration, log: GatewayLog, catalog: PoolCatalog, news: PlacementNews, tellsWorkers: Bool,
+        board: TroubleBoard = TroubleBoard(), logger: Logger,
         onStart: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.configuration = configuration
@@ -30,6 +33,7 @@ package struct SubstrateGatewayService: Service {
         self.catalog = catalog
         self.news = news
         self.tellsWorkers = tellsWorkers
+        self.board = board
         self.logger = logger
         self.onStart = onStart
     }
@@ -41,7 +45,7 @@ package struct SubstrateGatewayService: Service {
         let metrics = GatewayMetrics()
         let notes = GatewayNotes(metrics)
         let server: GatewayServer
-        do { server = try await GatewayServer.start(configuration, tls: tls, notes, metrics, logger) } catch {
+        do { server = try await GatewayServer.start(configuration, tls: tls, notes, metrics, board, logger) } catch {
             throw GatewayConfiguration.Fault(
                 field: "listen",
                 problem: "can't listen on \(configuration.host):\(configuration.port): \(error): stop what listens there, or name another address")
@@ -52,7 +56,7 @@ package struct SubstrateGatewayService: Service {
             handle.tell { $0.desk.placed(keys) }
         }
         let scribe = GatewayScribe(log, catalog, metrics, logger)
-        let reconciler = Reconciler(handle, log, catalog, configuration, tellsWorkers: tellsWorkers, metrics, logger)
+        let reconciler = Reconciler(handle, log, catalog, configuration, tellsWorkers: tellsWorkers, metrics, board, logger)
         logger.notice(
             "gateway for agent-substrate listening",
             metadata: [

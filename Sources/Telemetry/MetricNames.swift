@@ -52,6 +52,27 @@ extension MetricDescription {
             "greenroom_external_metrics_request_seconds", "Time from such a request's head to its response.", unit: .seconds,
             buckets: Buckets.latencySeconds),
 
+        // The gateway before agent-substrate.
+        .init("greenroom_gateway_resumes_upstream_total", "Resumes sent to ateapi, tries after the first included."),
+        .init("greenroom_gateway_resumes_parked_total", "Resumes that found no free worker and were parked."),
+        .init("greenroom_gateway_resumes_joined_total", "Calls that joined a resume of the same actor."),
+        .init("greenroom_gateway_resumes_half_failed_total", "Resumes that failed and left their actor's worker taken."),
+        .init("greenroom_gateway_resumes_healed_total", "Of these, those that succeeded in the end."),
+        .init(
+            "greenroom_gateway_parked_ended_total",
+            "Parked callers that got no worker, by end: left, expired (parkSeconds or their deadline), full (maxParked)."),
+        .init(
+            "greenroom_gateway_parked_seconds", "Time from the first call to the answer of a resume that was parked.", unit: .seconds,
+            buckets: Buckets.waitSeconds),
+        .init("greenroom_gateway_no_eligible_pool_total", "Resumes that no WorkerPool fits; more workers don't help."),
+        .init("greenroom_gateway_parked_resumes", "Resumes that are parked now."),
+        .init("greenroom_gateway_half_failed_resumes", "Resumes that failed half way and are made again."),
+        .init("greenroom_gateway_upstream_connections", "Open connections to ateapi."),
+        .init("greenroom_gateway_lists_total", "Listings of ateapi's fleet, by outcome."),
+        .init("greenroom_gateway_differences_total", "Events logged because a listing showed what the log lacked."),
+        .init("greenroom_gateway_events_lost_total", "Events of the gateway that could not be logged; the next listing makes them good."),
+        .init("greenroom_substrate_stuck_actors", "Actors stuck in ateapi, by state; docs/agent-substrate.md says what frees them."),
+
         // Object storage.
         .init("greenroom_object_storage_requests_total", "Requests to object stores, by store, operation and outcome."),
         .init(

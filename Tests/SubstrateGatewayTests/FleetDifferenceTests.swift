@@ -97,4 +97,15 @@ struct FleetDifferenceTests {
         let both = [actor("a", .running, worker: "w"), actor("a", .running, worker: "w", atespace: "u")]
         #expect(difference(both, [worker("w")]).stuck == [key("a"): .sharesWorker, key("a", "u"): .sharesWorker])
     }
+
+    @Test("whoever asks about one actor hears how it is stuck, until it isn't")
+    func board() {
+        let board = TroubleBoard()
+        board.note(halfFailed: key("a"), worker: "demo/w", problem: "unavailable: runsc exploded")
+        #expect(board.trouble(of: "t/a")?.state == "half_resumed" && board.trouble(of: "t/a")?.worker == "demo/w")
+        board.replace(stuck: [(key("b"), .pausedOnGone, nil)], resuming: [key("a")])
+        #expect(board.trouble(of: "t/a")?.problem == "unavailable: runsc exploded" && board.trouble(of: "t/b")?.state == "paused_on_gone")
+        board.replace(stuck: [], resuming: [])
+        #expect(board.trouble(of: "t/a") == nil && board.trouble(of: "t/b") == nil)
+    }
 }

@@ -145,6 +145,26 @@ package struct ActorView: Codable, Hashable, Sendable {
     package var ageSeconds: Double
     /// When it is predicted to wake, or why that isn't predicted; only in the view of one actor.
     package var wake: WakeView? = nil
+    /// How it is stuck in the system that hosts it; nil where it isn't, and in lists.
+    package var upstream: UpstreamView? = nil
+}
+
+/// What the system that hosts an actor was found to hold of it, and what frees it.
+package struct UpstreamView: Codable, Hashable, Sendable {
+    /// For instance `half_resumed`.
+    package var state: String
+    /// The worker that it holds, or was on.
+    package var worker: String?
+    /// What was said of it last.
+    package var problem: String?
+    package var remedy: String
+
+    package init(state: String, worker: String? = nil, problem: String? = nil, remedy: String) {
+        self.state = state
+        self.worker = worker
+        self.problem = problem
+        self.remedy = remedy
+    }
 }
 
 package struct PolicyView: Codable, Hashable, Sendable {

@@ -70,7 +70,9 @@ extension OpenAPIDocument {
         "version":{"type":"integer"},"waitedSeconds":{"type":"number"},"reason":{"type":"string"},"snapshot":{"type":"string"},"seq":{"type":"integer"},
         "ageSeconds":{"type":"number"},"wake":{"type":"object","description":"The predicted wake of an actor with a schedule or regular wakes; not in lists",
         "properties":{"schedule":{"type":"string"},"timezone":{"type":"string"},"everySeconds":{"type":"number"},"at":{"type":"string","format":"date-time"},
-        "problem":{"type":"string","description":"Why no node gets a suggestion before it"}}}}},
+        "problem":{"type":"string","description":"Why no node gets a suggestion before it"}}},
+        "upstream":{"type":"object","description":"How it is stuck in the system that hosts it, if it is; not in lists","required":["state","remedy"],"properties":{
+        "state":{"type":"string"},"worker":{"type":"string"},"problem":{"type":"string"},"remedy":{"type":"string"}}}}},
         "Transition":{"type":"object","required":["seq","at","kind","seconds"],"properties":{"seq":{"type":"integer"},"at":{"type":"string","format":"date-time"},
         "kind":{"type":"string"},"seconds":{"type":["number","null"],"description":"Since the event before; null for the first of a page"},"pool":{"type":"string"},
         "worker":{"type":"string"},"source":{"type":"string"},"superseded":{"type":"boolean"},"data":{"type":"object"}}},

@@ -21,21 +21,27 @@ final class GatewayCore {
     let notes: GatewayNotes
     private let tls: UpstreamTLS
 
-    init(_ eventLoop: any EventLoop, _ settings: GatewayConfiguration, _ notes: GatewayNotes, _ metrics: GatewayMetrics, _ logger: Logger) {
+    init(_ eventLoop: any EventLoop, _ settings: GatewayConfiguration, _ notes: GatewayNotes, _ metrics: GatewayMetrics, _ board: TroubleBoard,
+        _ logger: Logger
+    ) {
         self.eventLoop = eventLoop
         self.settings = settings
         self.notes = notes
         let tls = UpstreamTLS(settings.upstream)
         self.tls = tls
         pool = UpstreamPool(eventLoop, settings.upstream, tls: tls)
-        desk = ResumeDesk(eventLoop, settings, pool, notes, metrics, logger) { tls.headers(.resumeActor) }
+        desk = ResumeDesk(eventLoop, settings, pool, notes, metrics, board, logger) { tls.headers(.resumeActor) }
     }
 
     func saw(_ seen: Seen) {
         switch seen {
         case .created(let actor): notes.add(.created(actor))
-        case .suspended(let actor): notes.add(.suspended(actor))
-        case .paused(let actor): notes.add(.paused(actor))
+        case .suspended(let actor):
+            notes.add(.suspended(actor))
+            desk.freed()
+        case .paused(let actor):
+            notes.add(.paused(actor))
+            desk.freed()
         case .deleted(let key): notes.add(.deleted(key))
         }
     }
@@ -97,14 +103,14 @@ final class GatewayServer: Sendable {
     }
 
     static func start(
-        _ settings: GatewayConfiguration, tls: ReloadingTLSContext?, _ notes: GatewayNotes, _ metrics: GatewayMetrics, _ logger: Logger
+        _ settings: GatewayConfiguration, tls: ReloadingTLSContext?, _ notes: GatewayNotes, _ metrics: GatewayMetrics, _ board: TroubleBoard, _ logger: Logger
     ) async throws -> GatewayServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let eventLoop = group.next()
         let (connections, streams) = (Gate(limit: settings.limits.connections), Gate(limit: settings.limits.calls))
         do {
             let (handle, core, open) = try await eventLoop.submit {
-                let core = GatewayCore(eventLoop, settings, notes, metrics, logger)
+                let core = GatewayCore(eventLoop, settings, notes, metrics, board, logger)
                 core.desk.start()
                 return (
                     GatewayHandle(core), NIOLoopBound(core, eventLoop: eventLoop), NIOLoopBound(OpenConnections(), eventLoop: eventLoop)

@@ -32,6 +32,7 @@ actor Reconciler {
     /// Nothing else tells the log of workers.
     private let tellsWorkers: Bool
     private let metrics: GatewayMetrics
+    private let board: TroubleBoard
     private let logger: Logger
     private var before: FleetDifference.Fleet?
     private var workersBefore: Set<String>?
@@ -41,7 +42,7 @@ actor Reconciler {
 
     init(
         _ gateway: GatewayHandle, _ log: GatewayLog, _ catalog: PoolCatalog, _ settings: GatewayConfiguration, tellsWorkers: Bool,
-        _ metrics: GatewayMetrics, _ logger: Logger
+        _ metrics: GatewayMetrics, _ board: TroubleBoard, _ logger: Logger
     ) {
         self.gateway = gateway
         self.log = log
@@ -49,6 +50,7 @@ actor Reconciler {
         self.settings = settings
         self.tellsWorkers = tellsWorkers
         self.metrics = metrics
+        self.board = board
         self.logger = logger
     }
 
@@ -215,6 +217,9 @@ actor Reconciler {
 
     /// Each is named once, and again when its state is another.
     private func name(_ stuck: [ActorKey: StuckState], _ fleet: FleetDifference.Fleet) async {
+        board.replace(
+            stuck: stuck.map { key, state in (key, state, fleet.actors[key].flatMap { $0.hasWorker ? $0.workerName : nil }) },
+            resuming: Set(fleet.actors.filter { $0.value.status == .resuming }.keys))
         metrics.show(stuck: Dictionary(grouping: stuck.values) { $0 }.mapValues(\.count))
         for (key, state) in stuck.sorted(by: { "\($0.key)" < "\($1.key)" }) where told[key] != state {
             logger.warning(

@@ -27,6 +27,7 @@ final class ResumeDesk {
     private let pool: UpstreamPool
     private let notes: GatewayNotes
     private let metrics: GatewayMetrics
+    private let board: TroubleBoard
     private let logger: Logger
     /// For calls of the gateway's own.
     private let ownHeaders: () -> HPACKHeaders
@@ -39,13 +40,14 @@ final class ResumeDesk {
 
     init(
         _ eventLoop: any EventLoop, _ settings: GatewayConfiguration, _ pool: UpstreamPool, _ notes: GatewayNotes, _ metrics: GatewayMetrics,
-        _ logger: Logger, ownHeaders: @escaping () -> HPACKHeaders
+        _ board: TroubleBoard, _ logger: Logger, ownHeaders: @escaping () -> HPACKHeaders
     ) {
         self.eventLoop = eventLoop
         self.settings = settings
         self.pool = pool
         self.notes = notes
         self.metrics = metrics
+        self.board = board
         self.logger = logger
         self.ownHeaders = ownHeaders
     }
@@ -67,14 +69,8 @@ final class ResumeDesk {
     var parkedCount: Int { order.count }
     func holds(_ key: ActorKey) -> Bool { resumes[key] != nil }
     var upstreamCount: Int { resumes.values.count { $0.phase == .asking } }
-    /// Those whose resume failed half way and whose worker is therefore taken, with what was said last.
-    var halfFailed: [(key: ActorKey, worker: String, seconds: Int64, fault: String)] {
-        resumes.values.compactMap { resume in
-            guard let since = resume.halfFailedSince else { return nil }
-            let worker = resume.actor.map { "\($0.ateomPodNamespace)/\($0.ateomPodName)" } ?? ""
-            return (resume.key, worker, (NIODeadline.now() - since).nanoseconds / 1_000_000_000, resume.lastFault)
-        }
-    }
+    /// Those whose resume failed half way and whose worker is therefore taken.
+    var halfFailedCount: Int { resumes.values.count { $0.halfFailedSince != nil } }
 
     // MARK: - Callers
 
@@ -270,11 +266,17 @@ final class ResumeDesk {
         pump()
     }
 
+    /// A worker was released: whom the log has placed, and who was refused since, may have it before the log has heard of it.
+    func freed() {
+        order.openAll(probing: false)
+        pump()
+    }
+
     /// Something may be free that the log doesn't know of.
     func tick() {
         order.openAll(probing: true)
         pump()
-        metrics.show(parked: order.count, halfFailed: halfFailed.count, connections: pool.connectionCount)
+        metrics.show(parked: order.count, halfFailed: halfFailedCount, connections: pool.connectionCount)
     }
 
     private func pump() {
@@ -309,6 +311,7 @@ final class ResumeDesk {
     /// Not held. Whoever joined meanwhile is served from the beginning.
     private func recheck(_ resume: Resume, _ actor: Ateapi_Actor?, _ answer: GRPCAnswer) {
         resume.halfFailedSince = nil
+        board.clear(halfFailed: resume.key)
         if let actor, actor.status == .running { notes.add(.running(actor, microseconds: nil)) }
         if resume.callers.isEmpty || isStopping { giveUp(resume, answer) } else { ask(resume) }
     }
@@ -326,6 +329,7 @@ final class ResumeDesk {
                 metadata: ["actor": "\(resume.key)", "worker": "\(resume.actor?.ateomPodName ?? "")", "problem": "\(resume.lastFault)"])
         }
         resume.phase = .healing
+        board.note(halfFailed: resume.key, worker: resume.actor.flatMap { $0.hasWorker ? $0.workerName : nil }, problem: resume.lastFault)
         guard settings.heals, !isStopping, resume.tries < Self.healTriesMost else {
             if resume.isRequested { notes.add(.withdrawn(resume.key)) }
             resumes[resume.key] = nil
@@ -349,6 +353,7 @@ final class ResumeDesk {
             healing: actor, call: ResumeCall(key: key), headers: ownHeaders(), at: EventLog.systemClock(), arrival: arrivals)
         resumes[key] = resume
         metrics.halfFailed.increment()
+        board.note(halfFailed: key, worker: actor.hasWorker ? actor.workerName : nil, problem: "")
         ask(resume)
     }
 
@@ -370,6 +375,7 @@ final class ResumeDesk {
     private func end(_ resume: Resume, withdraws: Bool) {
         order.remove(resume.key)
         if resumes[resume.key] === resume { resumes[resume.key] = nil }
+        board.clear(halfFailed: resume.key)
         if withdraws, resume.isRequested { notes.add(.withdrawn(resume.key)) }
         resume.isRequested = false
     }

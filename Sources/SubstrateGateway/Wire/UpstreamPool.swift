@@ -1,4 +1,3 @@
-import HTTPTransport
 import NIOCore
 import NIOHTTP2
 import NIOPosix
@@ -122,7 +121,7 @@ final class UpstreamPool {
         let pool = NIOLoopBound(self, eventLoop: eventLoop)
         let handshake = NIOLoopBound(HandshakeWait(eventLoop), eventLoop: eventLoop)
         let tls = self.tls
-        let bootstrap = ClientBootstrap(group: eventLoop)
+        let bootstrap = Self.watched(ClientBootstrap(group: eventLoop))
             .connectTimeout(.seconds(Self.dialSeconds))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
@@ -132,6 +131,17 @@ final class UpstreamPool {
         connected.flatMap { channel in handshake.value.done.map { channel } }.assumeIsolated().whenComplete { result in
             pool.value.dialed(result)
         }
+    }
+
+    /// A host that is gone without a word is noticed: what was sent to it stays unacknowledged.
+    private static func watched(_ bootstrap: ClientBootstrap) -> ClientBootstrap {
+        #if os(Linux)
+            // TCP_USER_TIMEOUT, in milliseconds.
+            let unacknowledgedMost = ChannelOptions.Types.SocketOption(level: .tcp, name: NIOBSDSocket.Option(rawValue: 18))
+            return bootstrap.channelOption(unacknowledgedMost, value: 30_000)
+        #else
+            return bootstrap
+        #endif
     }
 
     private func configure(_ channel: any Channel, _ tls: UpstreamTLS, _ handshake: HandshakeWait) throws {
