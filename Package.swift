@@ -178,7 +178,8 @@ let package = Package(
         .target(
             name: "SubstrateGateway",
             dependencies: [
-                "Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", "HTTPTransport", log, metrics, lifecycle,
+                "Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", "HTTPTransport", log, metrics,
+                lifecycle,
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ] + nio,
             exclude: ["Protos"],

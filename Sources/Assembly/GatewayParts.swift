@@ -9,7 +9,7 @@ import SubstrateGateway
 // How does the gateway meet the loop, the log and the cluster?
 //
 // Its observer stands in the loop's row of observers; its service runs beside the others. With a cluster the WorkerPool and ActorTemplate
-// objects say which pool a resume waits for, and the pods' watch tells of workers; without one both come from ateapi's own lists.
+// objects say which pool a resume waits for, and workers come from the pods' watch. Without one both come from ateapi's own lists.
 
 struct GatewayParts: Sendable {
     let configuration: GatewayConfiguration

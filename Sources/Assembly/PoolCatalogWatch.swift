@@ -34,7 +34,8 @@ struct PoolCatalogWatch: Sendable {
             trouble: { [logger] problem in
                 guard last.value != problem else { return }
                 last.value = problem
-                logger.warning("\(resource.plural) can't be watched: pools of resumes are told by what runs", metadata: ["problem": "\(problem)"])
+                logger.warning(
+                    "\(resource.plural) can't be watched: pools of resumes are told by what runs", metadata: ["problem": "\(problem)"])
             })
     }
 
@@ -65,7 +66,8 @@ struct PoolCatalogWatch: Sendable {
         let selector = object["spec"]["workerSelector"]
         let labels = selector["matchLabels"].members.compactMapValues { $0.string }
         let expressions = selector["matchExpressions"].array.compactMap { expression -> LabelSelector.Expression? in
-            guard let key = expression["key"].string, let by = expression["operator"].string.flatMap(LabelSelector.Operator.init(rawValue:)) else {
+            guard let key = expression["key"].string, let by = expression["operator"].string.flatMap(LabelSelector.Operator.init(rawValue:))
+            else {
                 return nil
             }
             return LabelSelector.Expression(key: key, by: by, values: expression["values"].array.compactMap { $0.string })

@@ -46,7 +46,8 @@ struct ActorExplanation: Sendable {
         lines += ["", palette.bold("Why")] + why.map { "  " + $0 }
         if let wake = actor.wake { lines += ["", palette.bold("When it wakes")] + Self.lines(wake, time).map { "  " + $0 } }
         if let upstream = actor.upstream {
-            let what = [upstream.state, upstream.worker.map { "it holds \($0)" }, upstream.problem].compactMap { $0 }.joined(separator: ": ")
+            let what = [upstream.state, upstream.worker.map { "it holds \($0)" }, upstream.problem].compactMap { $0 }.joined(
+                separator: ": ")
             lines += ["", palette.bold("How it is stuck upstream"), "  \(what)", "  to free it: \(upstream.remedy)"]
         }
         let text = lines.map { DisplayText.printableLine($0, keepsColour: palette.isOn) + "\n" }.joined()

@@ -19,7 +19,7 @@ package struct SubstrateGatewayService: Service {
     private let onStart: @Sendable (_ port: Int) async -> Void
 
     /// - Parameters:
-    ///   - news: hears of placements beside the loop's observer.
+    ///   - news: the row of the loop's observers that placements are read from.
     ///   - tellsWorkers: nothing else tells the log of ateapi's workers, so that what it lists is logged.
     ///   - board: where actors that are stuck upstream are noted.
     ///   - onStart: called with the port once it is open.
@@ -48,7 +48,9 @@ package struct SubstrateGatewayService: Service {
         do { server = try await GatewayServer.start(configuration, tls: tls, notes, metrics, board, logger) } catch {
             throw GatewayConfiguration.Fault(
                 field: "listen",
-                problem: "can't listen on \(configuration.host):\(configuration.port): \(error): stop what listens there, or name another address")
+                problem:
+                    "can't listen on \(configuration.host):\(configuration.port): \(error): stop what listens there, or name another address"
+            )
         }
         let handle = server.handle
         news.onPlaced { names in

@@ -5,7 +5,9 @@ import Testing
 
 @Suite("What a listing shows that the log lacks")
 struct FleetDifferenceTests {
-    private func actor(_ id: String, _ status: Ateapi_Actor.Status, version: Int64 = 5, worker: String = "", node: String = "", atespace: String = "t")
+    private func actor(
+        _ id: String, _ status: Ateapi_Actor.Status, version: Int64 = 5, worker: String = "", node: String = "", atespace: String = "t"
+    )
         -> Ateapi_Actor
     {
         .with {

@@ -131,7 +131,8 @@ struct ResumeTests {
                     try await eventually("a\(number) is parked") { await stage.isParked("a\(number)") }
                 }
                 for number in 0..<11 {
-                    _ = try await stage.call("SuspendActor", Ateapi_SuspendActorRequest.with { $0.actorRef = GatewayStage.resumeRequest("a\(number)").actorRef })
+                    _ = try await stage.call(
+                        "SuspendActor", Ateapi_SuspendActorRequest.with { $0.actorRef = GatewayStage.resumeRequest("a\(number)").actorRef })
                     try await eventually("a\(number + 1) runs") { stage.status("a\(number + 1)") == .running }
                 }
                 for try await code in group { #expect(code == 0) }
@@ -148,7 +149,9 @@ struct ResumeTests {
         try await GatewayStage.run { stage in
             stage.twin.seed(actors: 1)
             stage.twin.addWorkers(1)
-            stage.twin.behave { $0.restoreFaults = [Self.key("a0"): [.init(14, "runsc exploded"), .init(13, "internal server error: again")]] }
+            stage.twin.behave {
+                $0.restoreFaults = [Self.key("a0"): [.init(14, "runsc exploded"), .init(13, "internal server error: again")]]
+            }
             let answer = try await stage.resume("a0")
             #expect(answer.code == 14 && answer.text == "runsc exploded")
             try await eventually("it is healed") { stage.status("a0") == .running }
@@ -185,14 +188,16 @@ struct ResumeTests {
             stage.twin.seed(actors: 2)
             stage.twin.addWorkers(1, node: "node-a", prefix: "on-a")
             #expect(try await stage.resume("a0").code == 0)
-            _ = try await stage.call("PauseActor", Ateapi_PauseActorRequest.with { $0.actorRef = GatewayStage.resumeRequest("a0").actorRef })
+            _ = try await stage.call(
+                "PauseActor", Ateapi_PauseActorRequest.with { $0.actorRef = GatewayStage.resumeRequest("a0").actorRef })
             #expect(try await stage.resume("a1").code == 0)
             async let answer = stage.resume("a0")
             try await eventually("parked") { await stage.isParked("a0") }
             stage.twin.addWorkers(2, node: "node-b", prefix: "on-b")
             try await eventually("the log knows them") { await stage.loop.workers(pool: nil, after: nil, limit: 10).count == 3 }
             #expect(stage.status("a0") == .paused)
-            _ = try await stage.call("SuspendActor", Ateapi_SuspendActorRequest.with { $0.actorRef = GatewayStage.resumeRequest("a1").actorRef })
+            _ = try await stage.call(
+                "SuspendActor", Ateapi_SuspendActorRequest.with { $0.actorRef = GatewayStage.resumeRequest("a1").actorRef })
             #expect(try await answer.code == 0)
             #expect(stage.twin.read { $0.actors[Self.key("a0")]?.ateomPodName } == "on-a-0")
         }

@@ -3,8 +3,8 @@ package import SubstrateGateway
 // What does ateapi keep, and what does each call make of it?
 //
 // The states, versions and texts that the real one was seen to have: docs on the peer's page, and 61 recorded exchanges. What it does badly is
-// here too: a resume that fails, is cut or takes too long leaves its actor RESUMING and its worker taken; equal ids of two atespaces share a lock;
-// a paused actor never leaves its node. A value: who calls holds the lock, and what takes time is between `begin…` and `end…`.
+// here too. A resume that fails, is cut or takes too long leaves its actor RESUMING and its worker taken. Equal ids of two atespaces share a lock.
+// A paused actor never leaves its node. A value: who calls holds the lock, and what takes time is between `begin…` and `end…`.
 
 package struct AteapiStore: Sendable {
     package struct Fault: Error, Hashable, Sendable {
@@ -220,7 +220,9 @@ package struct AteapiStore: Sendable {
 
     private mutating func freeWorker(for actor: Ateapi_Actor) throws(Fault) -> Ateapi_Worker {
         guard let template = templates["\(actor.actorTemplateNamespace)/\(actor.actorTemplateName)"] else {
-            throw .broken("workflow failed at step LoadActorForResume: while getting ActorTemplate: actortemplate.ate.dev \"\(actor.actorTemplateName)\" not found")
+            throw .broken(
+                "workflow failed at step LoadActorForResume: while getting ActorTemplate: actortemplate.ate.dev \"\(actor.actorTemplateName)\" not found"
+            )
         }
         let eligible = pools.values.filter { pool in
             pool.sandboxClass == template.sandboxClass && template.selector.allSatisfy { pool.labels[$0.key] == $0.value }
@@ -266,7 +268,8 @@ package struct AteapiStore: Sendable {
         snapshots += 1
         let name = "\(actor.actorID)-\(snapshots)"
         actor.status = pauses ? .pausing : .suspending
-        actor.inProgressSnapshot = pauses ? name : "gs://snapshots/\(actor.actorTemplateNamespace)/\(actor.actorTemplateName)/\(actor.actorID)/\(snapshots)"
+        actor.inProgressSnapshot =
+            pauses ? name : "gs://snapshots/\(actor.actorTemplateNamespace)/\(actor.actorTemplateName)/\(actor.actorID)/\(snapshots)"
         actor = store(actor)
         locks.insert(ref.name)
         return .underWay(actor)

@@ -116,7 +116,8 @@ package final class AteapiTwin: Sendable {
         change { store in
             for number in 0..<count {
                 store.register(
-                    pod: "\(prefix)-\(number)", namespace: parts[0], pool: parts[1], node: node, ip: "127.20.\(number / 250).\(number % 250)",
+                    pod: "\(prefix)-\(number)", namespace: parts[0], pool: parts[1], node: node,
+                    ip: "127.20.\(number / 250).\(number % 250)",
                     uid: "\(prefix)-uid-\(number)")
             }
         }

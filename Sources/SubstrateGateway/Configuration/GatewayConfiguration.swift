@@ -1,6 +1,5 @@
 import NIOCore
 
-
 // Where does the gateway listen, where is ateapi, and how long is a resume parked?
 //
 // `validate()` refuses what can't be, in a sentence that says what to do. Files are looked at when they are used.
@@ -108,7 +107,9 @@ package struct GatewayConfiguration: Sendable {
                 problem: "\(host) is reachable from other machines, and ateapi's clients speak TLS: give gateway.tls, or bind to 127.0.0.1")
         }
         guard parkSeconds <= 3_600 else { throw Fault(field: "parkSeconds", problem: "must be at most 3600") }
-        guard reconcileSeconds >= 5 else { throw Fault(field: "reconcileSeconds", problem: "must be 5 or more: ateapi logs every list in full") }
+        guard reconcileSeconds >= 5 else {
+            throw Fault(field: "reconcileSeconds", problem: "must be 5 or more: ateapi logs every list in full")
+        }
         guard maxParked <= 1_000_000 else { throw Fault(field: "maxParked", problem: "must be at most 1000000") }
         for (name, value) in limits.all where value <= 0 { throw Fault(field: "limits.\(name)", problem: "must be more than 0") }
         for pool in Array(pools.values) + [defaultPool].compactMap({ $0 }) where pool.split(separator: "/").count != 2 {

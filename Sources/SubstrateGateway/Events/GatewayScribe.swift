@@ -105,7 +105,8 @@ actor GatewayScribe {
         log.append(batch) { [metrics, logger] result in
             guard case .failure(let error) = result else { return }
             metrics.notesLost.increment(by: Int64(batch.count))
-            logger.error("events of the gateway were not logged; the next listing makes them good", metadata: ["problem": "\(error.sentence)"])
+            logger.error(
+                "events of the gateway were not logged; the next listing makes them good", metadata: ["problem": "\(error.sentence)"])
         }
     }
 

@@ -25,7 +25,8 @@ package struct SubstrateEvents {
     var count: UInt64 { number }
 
     private mutating func append(
-        _ kind: EventKind, _ subject: String, pool: String? = nil, worker: String? = nil, time: LogTime? = nil, _ body: (inout JSONWriter) -> Void
+        _ kind: EventKind, _ subject: String, pool: String? = nil, worker: String? = nil, time: LogTime? = nil,
+        _ body: (inout JSONWriter) -> Void
     ) {
         number += 1
         var json = JSONWriter()

@@ -72,7 +72,9 @@ final class CallerStream: ChannelDuplexHandler {
             gathered.writeBuffer(&bytes)
             if gathered.readableBytes > Self.resumeBytesMost { return passGathered(end: part.endStream) }
             guard part.endStream else { return }
-            guard let message = GRPCWire.message(of: gathered), let call = ResumeCall(message: message) else { return passGathered(end: true) }
+            guard let message = GRPCWire.message(of: gathered), let call = ResumeCall(message: message) else {
+                return passGathered(end: true)
+            }
             let caller = Caller(headers: request, call: call, body: gathered, core.eventLoop) { [weak self] answer in self?.answer(answer) }
             self.caller = caller
             core.desk.resume(caller)

@@ -21,7 +21,9 @@ final class GatewayCore {
     let notes: GatewayNotes
     private let tls: UpstreamTLS
 
-    init(_ eventLoop: any EventLoop, _ settings: GatewayConfiguration, _ notes: GatewayNotes, _ metrics: GatewayMetrics, _ board: TroubleBoard,
+    init(
+        _ eventLoop: any EventLoop, _ settings: GatewayConfiguration, _ notes: GatewayNotes, _ metrics: GatewayMetrics,
+        _ board: TroubleBoard,
         _ logger: Logger
     ) {
         self.eventLoop = eventLoop
@@ -103,7 +105,8 @@ final class GatewayServer: Sendable {
     }
 
     static func start(
-        _ settings: GatewayConfiguration, tls: ReloadingTLSContext?, _ notes: GatewayNotes, _ metrics: GatewayMetrics, _ board: TroubleBoard, _ logger: Logger
+        _ settings: GatewayConfiguration, tls: ReloadingTLSContext?, _ notes: GatewayNotes, _ metrics: GatewayMetrics,
+        _ board: TroubleBoard, _ logger: Logger
     ) async throws -> GatewayServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let eventLoop = group.next()

@@ -116,7 +116,9 @@ struct Tap {
     }
 
     func seen() -> Seen? {
-        guard isOK, !isTooLarge, let request = GRPCWire.message(of: request), let response = GRPCWire.message(of: response) else { return nil }
+        guard isOK, !isTooLarge, let request = GRPCWire.message(of: request), let response = GRPCWire.message(of: response) else {
+            return nil
+        }
         let bytes = Array(response.readableBytesView)
         switch method {
         case .createActor: return (try? Ateapi_CreateActorResponse(serializedBytes: bytes)).map { .created($0.actor) }

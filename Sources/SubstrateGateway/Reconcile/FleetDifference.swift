@@ -2,8 +2,8 @@ import Domain
 
 // What does ateapi's fleet say that the log doesn't?
 //
-// Pure: two lists, which are no snapshot, and the log's view of them. What one look alone shows may be an operation under way, so an end is
-// believed after two looks in a row, and a beginning at once: a worker that runs something is busy whatever else is true.
+// Pure: two lists, which are no snapshot, and the log's view of them. An actor's version says which of the two is newer. What has no version,
+// a deletion or a stuck state, may be an operation under way: it counts after two looks in a row.
 
 struct FleetDifference {
     struct Fleet {

@@ -96,7 +96,9 @@ actor Reconciler {
         } catch {
             metrics.listsFailed.increment()
             let problem = "\(error)"
-            if problem != lastProblem { logger.warning("the fleet can't be listed: the next look tries again", metadata: ["problem": "\(problem)"]) }
+            if problem != lastProblem {
+                logger.warning("the fleet can't be listed: the next look tries again", metadata: ["problem": "\(problem)"])
+            }
             lastProblem = problem
             return nil
         }
@@ -142,16 +144,21 @@ actor Reconciler {
     /// One that isn't listed twice in a row is gone.
     private func tell(_ workers: [Ateapi_Worker]) async {
         let logged = await log.plane.workers(pool: nil, after: nil, limit: Self.workersMost)
-        let known = Dictionary(logged.map { (QualifiedName.full($0.name, in: $0.name.contains("/") ? "" : $0.namespace), $0) }) { a, _ in a }
+        let known = Dictionary(logged.map { (QualifiedName.full($0.name, in: $0.name.contains("/") ? "" : $0.namespace), $0) }) { a, _ in a
+        }
         var events = SubstrateEvents(source: SubstrateEvents.reconcilerSource, run: "w-\(log.run)", after: number)
         var pools: Set<String> = catalog.named
         for worker in workers where !worker.workerPod.isEmpty && !worker.workerPool.isEmpty && !worker.nodeName.isEmpty {
             pools.insert(worker.poolName)
-            if known[worker.fullName] == nil || (known[worker.fullName]?.uid ?? worker.workerPodUid) != worker.workerPodUid { events.ready(worker) }
+            if known[worker.fullName] == nil || (known[worker.fullName]?.uid ?? worker.workerPodUid) != worker.workerPodUid {
+                events.ready(worker)
+            }
         }
         let listed = Set(workers.map(\.fullName))
         for (name, view) in known.sorted(by: { $0.key < $1.key }) {
-            guard pools.contains("\(view.namespace)/\(view.pool)"), !listed.contains(name), workersBefore?.contains(name) == false else { continue }
+            guard pools.contains("\(view.namespace)/\(view.pool)"), !listed.contains(name), workersBefore?.contains(name) == false else {
+                continue
+            }
             events.gone(name, uid: view.uid, reason: "ateapi lists it no more")
         }
         workersBefore = listed
@@ -225,7 +232,8 @@ actor Reconciler {
             logger.warning(
                 "an actor is stuck upstream",
                 metadata: [
-                    "actor": "\(key)", "state": "\(state.rawValue)", "worker": "\(fleet.actors[key]?.ateomPodName ?? "")", "remedy": "\(state.remedy)",
+                    "actor": "\(key)", "state": "\(state.rawValue)", "worker": "\(fleet.actors[key]?.ateomPodName ?? "")",
+                    "remedy": "\(state.remedy)",
                 ])
         }
         told = stuck

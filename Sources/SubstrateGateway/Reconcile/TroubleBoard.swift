@@ -34,7 +34,9 @@ package final class TroubleBoard: Sendable {
 
     /// What a look at the fleet showed. What is not RESUMING any more is not half resumed either.
     func replace(stuck: [(key: ActorKey, state: StuckState, worker: String?)], resuming: Set<ActorKey>) {
-        let views = stuck.prefix(Self.most).map { ("\($0.key)", UpstreamView(state: $0.state.rawValue, worker: $0.worker, remedy: $0.state.remedy)) }
+        let views = stuck.prefix(Self.most).map {
+            ("\($0.key)", UpstreamView(state: $0.state.rawValue, worker: $0.worker, remedy: $0.state.remedy))
+        }
         let names = Set(resuming.map { "\($0)" })
         state.withLock { state in
             state.stuck = Dictionary(views, uniquingKeysWith: { a, _ in a })

@@ -39,7 +39,8 @@ final class ResumeDesk {
     private var isStopping = false
 
     init(
-        _ eventLoop: any EventLoop, _ settings: GatewayConfiguration, _ pool: UpstreamPool, _ notes: GatewayNotes, _ metrics: GatewayMetrics,
+        _ eventLoop: any EventLoop, _ settings: GatewayConfiguration, _ pool: UpstreamPool, _ notes: GatewayNotes,
+        _ metrics: GatewayMetrics,
         _ board: TroubleBoard, _ logger: Logger, ownHeaders: @escaping () -> HPACKHeaders
     ) {
         self.eventLoop = eventLoop
@@ -186,7 +187,13 @@ final class ResumeDesk {
             }
         case .failure(let fault):
             resume.lastFault = fault.description
-            if fault.mayHaveBegun { failed(resume, fault.answer) } else if resume.refusal != nil { again(resume) } else { giveUp(resume, fault.answer) }
+            if fault.mayHaveBegun {
+                failed(resume, fault.answer)
+            } else if resume.refusal != nil {
+                again(resume)
+            } else {
+                giveUp(resume, fault.answer)
+            }
         }
     }
 
@@ -201,7 +208,7 @@ final class ResumeDesk {
         pump()
     }
 
-    /// Somebody else is at it. A parked one keeps its place; a first one is told, as it would be upstream.
+    /// Somebody else is at it. A parked one keeps its place; the callers of a new one get ateapi's answer.
     private func busy(_ resume: Resume, _ answer: GRPCAnswer) {
         if resume.halfFailedSince != nil { return heal(resume, answer) }
         if order.contains(resume.key) { again(resume) } else { giveUp(resume, answer) }
@@ -266,7 +273,7 @@ final class ResumeDesk {
         pump()
     }
 
-    /// A worker was released: whom the log has placed, and who was refused since, may have it before the log has heard of it.
+    /// A worker was released. An actor that the log has placed, and that was refused since, may have it at once.
     func freed() {
         order.openAll(probing: false)
         pump()

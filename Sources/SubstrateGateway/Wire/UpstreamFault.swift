@@ -5,7 +5,7 @@ import NIOSSL
 
 // Why is there no answer from ateapi?
 //
-// What a caller is told, and whether the call may have been begun there: a resume that was must be looked after.
+// The caller's code and words, and whether the call may have begun there: a resume that did must be looked after.
 
 package struct UpstreamFault: Error, Hashable, Sendable, CustomStringConvertible {
     var code: GRPCCode
@@ -15,7 +15,8 @@ package struct UpstreamFault: Error, Hashable, Sendable, CustomStringConvertible
 
     static func unreachable(_ address: String, _ error: any Error) -> UpstreamFault {
         UpstreamFault(
-            code: .unavailable, description: "greenroom can't reach ateapi at \(address): \(words(of: error)): is it running?", mayHaveBegun: false)
+            code: .unavailable, description: "greenroom can't reach ateapi at \(address): \(words(of: error)): is it running?",
+            mayHaveBegun: false)
     }
 
     static func lost(_ address: String) -> UpstreamFault {

@@ -62,7 +62,9 @@ final class UpstreamPool {
         if waiting.isEmpty, let connection = connections.first(where: { !$0.isGoing && $0.open < $0.limit }) {
             return open(handler, on: connection, opened)
         }
-        guard waiting.count < Self.waitingMost else { return opened(.failure(.tooMany("calls that wait for a connection", Self.waitingMost))) }
+        guard waiting.count < Self.waitingMost else {
+            return opened(.failure(.tooMany("calls that wait for a connection", Self.waitingMost)))
+        }
         waiting.append(Waiting(handler: handler, opened: opened))
         dialAsNeeded()
     }

@@ -8,7 +8,7 @@ import Synchronization
 // With which certificates and which token does the gateway speak to ateapi?
 //
 // Files are read again for every new connection, and the token for every call of the gateway's own: both may be replaced at any moment.
-// A fault keeps the connection from being made and is told to whoever waits for it. Nothing of a file's contents is in a fault.
+// With a fault no connection is made, and the calls that wait for it fail with its words. Nothing of a file's contents is in a fault.
 
 struct UpstreamTLS: Sendable {
     static let fileBytesMost = 1 << 20
@@ -21,7 +21,8 @@ struct UpstreamTLS: Sendable {
     /// nil for an address, which a certificate is not asked for by name.
     var serverName: String? {
         let name = settings.serverName ?? settings.host
-        return name.contains(":") || name.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        return name.contains(":")
+            || name.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
             ? nil : name
     }
 

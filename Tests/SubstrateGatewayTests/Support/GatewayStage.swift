@@ -34,7 +34,9 @@ struct GatewayStage: Sendable {
         defer { try? FileManager.default.removeItem(at: folder) }
         let twin = try AteapiTwin()
         try await twin.start()
-        for (name, bytes) in [("ca.pem", twin.certificates.authority), ("tls.crt", twin.certificates.server), ("tls.key", twin.certificates.serverKey)] {
+        for (name, bytes) in [
+            ("ca.pem", twin.certificates.authority), ("tls.crt", twin.certificates.server), ("tls.key", twin.certificates.serverKey),
+        ] {
             try Data(bytes).write(to: folder.appendingPathComponent(name))
         }
         func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
@@ -68,7 +70,9 @@ struct GatewayStage: Sendable {
         }
         let outcome: Result<Void, any Error>
         if let port = await ports.first(where: { _ in true }) {
-            let trust = HTTP2ClientTransport.Posix.TransportSecurity.tls { $0.trustRoots = .certificates([.file(path: path("ca.pem"), format: .pem)]) }
+            let trust = HTTP2ClientTransport.Posix.TransportSecurity.tls {
+                $0.trustRoots = .certificates([.file(path: path("ca.pem"), format: .pem)])
+            }
             do {
                 let near = try HTTP2ClientTransport.Posix(target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: trust)
                 let far = try HTTP2ClientTransport.Posix(target: .ipv4(address: "127.0.0.1", port: twin.port), transportSecurity: trust)
@@ -127,7 +131,8 @@ struct GatewayStage: Sendable {
                 case .failure(let error):
                     return Answer(code: error.code.rawValue, text: error.message, message: [], trailers: names(error.metadata))
                 }
-            case .failure(let error): return Answer(code: error.code.rawValue, text: error.message, message: [], trailers: names(error.metadata))
+            case .failure(let error):
+                return Answer(code: error.code.rawValue, text: error.message, message: [], trailers: names(error.metadata))
             }
         }
     }
@@ -163,5 +168,7 @@ struct GatewayStage: Sendable {
         }
     }
 
-    func isParked(_ id: String) async -> Bool { await logged(id).map { $0.status == "STATUS_WAITING" || $0.status == "STATUS_RESUMING" } ?? false }
+    func isParked(_ id: String) async -> Bool {
+        await logged(id).map { $0.status == "STATUS_WAITING" || $0.status == "STATUS_RESUMING" } ?? false
+    }
 }

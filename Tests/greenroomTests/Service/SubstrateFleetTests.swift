@@ -31,7 +31,9 @@ struct SubstrateFleetTests {
             #expect(stage.replicas == 200)
             try await eventually("the log has them all") { try await stage.running() == 200 }
             let waited = answers.map(\.seconds).sorted()
-            print("*** MEASURED: 200 resumes on 40 workers that become 200 (debug build): p50 \(waited[100]) s, longest \(waited[199]) s, upstream \(stage.substrate.count("ResumeActor"))")
+            print(
+                "*** MEASURED: 200 resumes on 40 workers that become 200 (debug build): p50 \(waited[100]) s, longest \(waited[199]) s, upstream \(stage.substrate.count("ResumeActor"))"
+            )
         }
     }
 
@@ -181,7 +183,9 @@ private struct FleetStage: Sendable {
         let (status, output) = try await Tool.run(
             python, [script, "127.0.0.1:\(gatewayPort)", authority, "team-a", "\(first)", "\(count)", "\(retrySeconds)"])
         #expect(status == 0, "\(output)")
-        return try output.split(separator: "\n").filter { $0.hasPrefix("{") }.map { try JSONDecoder().decode(Answer.self, from: Data($0.utf8)) }
+        return try output.split(separator: "\n").filter { $0.hasPrefix("{") }.map {
+            try JSONDecoder().decode(Answer.self, from: Data($0.utf8))
+        }
     }
 
     /// Rows of a listing of the service.
