@@ -42,9 +42,7 @@ struct ResumeTests {
 
     @Test("after parkSeconds the caller hears what ateapi said, and the log knows that it left")
     func expires() async throws {
-        try await GatewayStage.run {
-            $0.parkSeconds = 0.5
-        } _: { stage in
+        try await GatewayStage.run(configure: { settings, _ in settings.parkSeconds = 0.5 }) { stage in
             stage.twin.seed(actors: 1)
             let began = ContinuousClock.now
             let answer = try await stage.resume("a0")
@@ -253,9 +251,7 @@ struct ResumeTests {
 
     @Test("what the last run left half resumed is found and healed")
     func leftBehind() async throws {
-        try await GatewayStage.run {
-            $0.reconcileSeconds = 5
-        } _: { stage in
+        try await GatewayStage.run(configure: { settings, _ in settings.reconcileSeconds = 5 }) { stage in
             stage.twin.seed(actors: 1)
             stage.twin.addWorkers(1)
             _ = try? stage.twin.change { store in
@@ -265,6 +261,92 @@ struct ResumeTests {
             #expect(stage.status("a0") == .resuming)
             try await eventually("it is healed") { stage.status("a0") == .running }
             try await eventually("the log has it") { await stage.logged("a0")?.status == "STATUS_RUNNING" }
+        }
+    }
+
+    @Test("ateapi that asks for a client's certificate, and for a token: the gateway has its own of both")
+    func credentialsOfItsOwn() async throws {
+        try await GatewayStage.run(
+            twin: {
+                $0.requiresClientCertificate = true
+                $0.token = "own"
+            },
+            configure: { settings, folder in
+                try? Data("own\n".utf8).write(to: URL(fileURLWithPath: "\(folder)/token"))
+                settings.upstream.bundleFile = "\(folder)/client.pem"
+                settings.upstream.tokenFile = "\(folder)/token"
+                settings.reconcileSeconds = 5
+            }
+        ) { stage in
+            stage.twin.seed(actors: 1)
+            stage.twin.addWorkers(1)
+            _ = try? stage.twin.change { store in
+                _ = try store.beginResume(GatewayStage.resumeRequest("a0").actorRef)
+                _ = try store.endResume(Self.key("a0"), fault: .init(1, "context canceled"))
+            }
+            try await eventually("it is healed with the gateway's own token") { stage.status("a0") == .running }
+            #expect(try await stage.resume("a0").code == 16)
+            #expect(try await stage.resume("a0", metadata: ["authorization": "Bearer own"]).code == 0)
+        }
+    }
+
+    @Test("without the certificate that ateapi asks for, callers hear that it can't be reached")
+    func refusedByTLS() async throws {
+        try await GatewayStage.run(twin: { $0.requiresClientCertificate = true }) { stage in
+            let answer = try await stage.call("ListWorkers", Ateapi_ListWorkersRequest())
+            #expect(answer.code == 14, "\(answer)")
+        }
+    }
+
+    @Test("parked resumes that are released at once: the time until all run, beside ateapi's own time for as many")
+    func released() async throws {
+        let count = ProcessInfo.processInfo.environment["GREENROOM_GATEWAY_PARKED"].flatMap { Int($0) } ?? 200
+        try await GatewayStage.run { stage in
+            stage.twin.seed(atespaces: ["team-a", "own"], actors: count)
+            stage.twin.behave { $0.restore = .milliseconds(50) }
+            let calls = Task {
+                try await withThrowingTaskGroup(of: Int.self) { group in
+                    for number in 0..<count { group.addTask { try await stage.resume("a\(number)").code } }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+            }
+            try await eventually("all are parked", within: .seconds(120)) { await stage.loop.pool("demo/pool-a")?.demand.waiting == count }
+            let before = stage.twin.count("ResumeActor")
+            let began = ContinuousClock.now
+            stage.twin.addWorkers(count)
+            let codes = try await calls.value
+            let took = ContinuousClock.now - began
+            #expect(codes.count == count && codes.allSatisfy { $0 == 0 })
+            let tries = stage.twin.count("ResumeActor") - before
+            #expect(stage.twin.read { $0.doubleClaims } == 0 && Set(stage.twin.read { $0.resumed }).count == count)
+            // Mostly one try each: the probes before the workers were known, and their refusals, are few.
+            #expect(tries <= count + count / 10 + 20, "\(tries)")
+
+            stage.twin.seed(pools: ["demo/pool-b"])
+            for number in 0..<count {
+                _ = try? stage.twin.change { store in
+                    _ = try store.create(
+                        .with {
+                            $0.actorRef.atespace = "own"
+                            $0.actorRef.name = "b\(number)"
+                            $0.actorTemplateNamespace = "demo"
+                            $0.actorTemplateName = "counter"
+                        })
+                }
+            }
+            stage.twin.addWorkers(count, pool: "demo/pool-b", prefix: "b")
+            let ownBegan = ContinuousClock.now
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for number in 0..<count {
+                    group.addTask {
+                        try await stage.call("ResumeActor", GatewayStage.resumeRequest("b\(number)", "own"), on: stage.direct).code
+                    }
+                }
+                for try await code in group { #expect(code == 0) }
+            }
+            print(
+                "*** MEASURED: \(count) parked resumes released by \(count) workers (debug build): \(took), tries \(tries); as many directly: \(ContinuousClock.now - ownBegan)"
+            )
         }
     }
 }

@@ -24,6 +24,8 @@ package final class AteapiTwin: Sendable {
         package var restoreFaults: [ActorKey: [AteapiStore.Fault]] = [:]
         /// `Bearer` that is asked for; nil for none.
         package var token: String?
+        /// Only clients with a certificate of the twin's authority get in; looked at when it starts.
+        package var requiresClientCertificate = false
         package init() {}
     }
 
@@ -53,8 +55,7 @@ package final class AteapiTwin: Sendable {
     package func start() async throws {
         let transport = HTTP2ServerTransport.Posix(
             address: .ipv4(host: "127.0.0.1", port: port),
-            transportSecurity: .tls(
-                certificateChain: [.bytes(certificates.server, format: .pem)], privateKey: .bytes(certificates.serverKey, format: .pem)),
+            transportSecurity: security(),
             config: .defaults { config in
                 config.http2.maxConcurrentStreams = 10_000
                 config.connection.flushCoalescing = nil
@@ -65,6 +66,16 @@ package final class AteapiTwin: Sendable {
         state.withLock { state in
             state.port = address.ipv4?.port ?? 0
             state.running = (server, task)
+        }
+    }
+
+    private func security() -> HTTP2ServerTransport.Posix.TransportSecurity {
+        let chain = [TLSConfig.CertificateSource.bytes(certificates.server, format: .pem)]
+        let key = TLSConfig.PrivateKeySource.bytes(certificates.serverKey, format: .pem)
+        guard behaviour.requiresClientCertificate else { return .tls(certificateChain: chain, privateKey: key) }
+        return .mTLS(certificateChain: chain, privateKey: key) { [certificates] tls in
+            tls.trustRoots = .certificates([.bytes(certificates.authority, format: .pem)])
+            tls.clientCertificateVerification = .noHostnameVerification
         }
     }
 

@@ -27,15 +27,19 @@ struct GatewayStage: Sendable {
     let direct: Client
 
     static func run(
-        configure: (inout GatewayConfiguration) -> Void = { _ in }, _ body: @escaping @Sendable (GatewayStage) async throws -> Void
+        twin behave: (inout AteapiTwin.Behaviour) -> Void = { _ in },
+        configure: (inout GatewayConfiguration, _ folder: String) -> Void = { _, _ in },
+        _ body: @escaping @Sendable (GatewayStage) async throws -> Void
     ) async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-gateway-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let twin = try AteapiTwin()
+        twin.behave(behave)
         try await twin.start()
         for (name, bytes) in [
             ("ca.pem", twin.certificates.authority), ("tls.crt", twin.certificates.server), ("tls.key", twin.certificates.serverKey),
+            ("client.pem", twin.certificates.clientKey + twin.certificates.client),
         ] {
             try Data(bytes).write(to: folder.appendingPathComponent(name))
         }
@@ -46,7 +50,7 @@ struct GatewayStage: Sendable {
         configuration.tls = .init(certificateFile: path("tls.crt"), keyFile: path("tls.key"))
         configuration.pools = ["demo/counter": "demo/pool-a"]
         configuration.limits.drainSeconds = 2
-        configure(&configuration)
+        configure(&configuration, folder.path)
 
         var opening = EventLog.Configuration(path: path("log.db"))
         opening.durability = .off
