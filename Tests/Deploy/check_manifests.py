@@ -155,8 +155,7 @@ def check_agreement(found):
     problems += [] if [p["path"] for p in probes] == ["/livez", "/livez", "/readyz"] else ["other paths than /livez and /readyz"]
     judge("probes", problems)
 
-    policy = by_kind["NetworkPolicy"]["greenroom"]["spec"]
-    named = [port["port"] for rule in policy["ingress"] for port in rule["ports"]]
+    named = [port["port"] for policy in by_kind["NetworkPolicy"].values() for rule in policy["spec"]["ingress"] for port in rule["ports"]]
     judge("the NetworkPolicy names ports of the pod", [f"no port {port}" for port in named if port not in ports] + [f"{port} is closed" for port in ports if port not in named])
 
     config = documents(ROOT / "deploy/base/greenroom.yaml")[0]
