@@ -31,11 +31,22 @@ package struct AteapiStore: Sendable {
         package var name: String
         package var sandboxClass: String
         package var labels: [String: String]
+
+        package init(name: String, sandboxClass: String, labels: [String: String]) {
+            self.name = name
+            self.sandboxClass = sandboxClass
+            self.labels = labels
+        }
     }
 
     package struct Template: Sendable {
         package var sandboxClass: String
         package var selector: [String: String]
+
+        package init(sandboxClass: String, selector: [String: String]) {
+            self.sandboxClass = sandboxClass
+            self.selector = selector
+        }
     }
 
     package private(set) var atespaces: Set<String> = []
