@@ -58,7 +58,7 @@ package struct SubstrateGatewayService: Service {
             handle.tell { $0.desk.placed(keys) }
         }
         let scribe = GatewayScribe(log, catalog, metrics, logger)
-        let reconciler = Reconciler(handle, log, catalog, configuration, tellsWorkers: tellsWorkers, metrics, board, logger)
+        let reconciler = Reconciler(handle, scribe, log, catalog, configuration, tellsWorkers: tellsWorkers, metrics, board, logger)
         logger.notice(
             "gateway for agent-substrate listening",
             metadata: [

@@ -64,6 +64,14 @@ struct FleetDifferenceTests {
         #expect(difference([actor("a", .suspended, version: 2)], logged: logged).steps.isEmpty)
     }
 
+    @Test("one that ran and was paused unseen is paused in the log too, once")
+    func pausedUnseen() {
+        let logged = [key("a"): FleetDifference.Logged(state: "STATUS_SUSPENDED", worker: nil, version: 1)]
+        #expect(difference([actor("a", .paused, node: "n")], logged: logged).steps == [.ranAndPaused(key("a"))])
+        let known = [key("a"): FleetDifference.Logged(state: "STATUS_PAUSED", worker: nil, version: 5)]
+        #expect(difference([actor("a", .paused, node: "n")], logged: known).steps.isEmpty)
+    }
+
     @Test("who waits in the log and has no caller is withdrawn; whom the gateway holds is left alone")
     func withdrawn() {
         let logged = [key("a"): FleetDifference.Logged(state: "STATUS_WAITING", worker: nil, version: 5)]
@@ -76,6 +84,8 @@ struct FleetDifferenceTests {
         let logged = [key("a"): FleetDifference.Logged(state: "STATUS_SUSPENDED", worker: nil, version: 5)]
         #expect(difference([], before: [actor("a", .suspended)], logged: logged).steps == [.deleted(key("a"))])
         #expect(difference([], logged: logged).steps.isEmpty)
+        let unlisted = FleetDifference(.init(actors: [], workers: []), before: nil, missing: [key("a")], logged: logged) { _ in false }
+        #expect(unlisted.steps == [.deleted(key("a"))])
     }
 
     @Test("stuck states take two looks")

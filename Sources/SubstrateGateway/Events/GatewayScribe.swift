@@ -50,6 +50,9 @@ actor GatewayScribe {
         self.logger = logger
     }
 
+    /// Actors that passed in this run and weren't deleted.
+    var actors: Set<ActorKey> { Set(known.keys) }
+
     /// Until the notes end.
     func run(_ notes: GatewayNotes) async {
         for await note in notes.stream { await write(note) }
@@ -66,6 +69,12 @@ actor GatewayScribe {
         case .requested(let actor, let time):
             guard let pool = await pool(for: actor) else { return tellNoPool(actor) }
             introduce(actor, pool, &events)
+            // It waits for its node: the log must know that it is paused there.
+            if actor.status == .paused, let view = await log.plane.actor("\(ActorKey(actor))"), view.status != ActorState.paused.statusName,
+                view.version < actor.version
+            {
+                events.ranAndPaused(actor)
+            }
             events.requested(ActorKey(actor), pool: pool, template: actor.templateName, at: time)
         case .withdrawn(let key): events.withdrawn(key)
         case .running(let actor, let microseconds):

@@ -79,6 +79,13 @@ package struct SubstrateEvents {
         }
     }
 
+    /// It ran and was paused where nobody saw it. Its worker's name is lost with that; its node isn't.
+    mutating func ranAndPaused(_ actor: Ateapi_Actor) {
+        let worker = "\(actor.actorTemplateNamespace)/unknown"
+        append(.actorRunning, "\(ActorKey(actor))", worker: worker) { json in json.member("version", max(actor.version - 1, 0)) }
+        paused(actor, worker: worker)
+    }
+
     mutating func crashed(_ key: ActorKey, worker: String?, reason: String) {
         append(.actorCrashed, "\(key)", worker: worker) { json in json.member("reason", reason) }
     }

@@ -28,6 +28,8 @@ struct FleetDifference {
         case running(ActorKey)
         case suspended(ActorKey, worker: String)
         case paused(ActorKey, worker: String)
+        /// The log didn't see it run either.
+        case ranAndPaused(ActorKey)
         /// It waits in the log, and nobody calls for it.
         case withdrawn(ActorKey)
         case deleted(ActorKey)
@@ -38,9 +40,12 @@ struct FleetDifference {
 
     /// - Parameters:
     ///   - before: the look before this one; nil at the first.
+    ///   - missing: actors that passed the gateway and were in neither of the two.
     ///   - logged: actors that the log knows, by name.
     ///   - isHeld: whether the gateway has a resume of the actor in hand.
-    init(_ now: Fleet, before: Fleet?, logged: [ActorKey: Logged], isHeld: (ActorKey) -> Bool) {
+    init(
+        _ now: Fleet, before: Fleet?, missing: Set<ActorKey> = [], logged: [ActorKey: Logged], isHeld: (ActorKey) -> Bool
+    ) {
         let nodes = Set(now.workers.values.map(\.nodeName))
         var hosts: [String: ActorKey] = [:]
         for (key, actor) in now.actors.sorted(by: { "\($0.key)" < "\($1.key)" }) where !isHeld(key) {
@@ -53,8 +58,8 @@ struct FleetDifference {
                 stuck[other] = .sharesWorker
             }
         }
-        guard let before else { return }
-        for key in before.actors.keys.sorted(by: { "\($0)" < "\($1)" }) where now.actors[key] == nil && logged[key] != nil && !isHeld(key) {
+        let gone = missing.union(before?.actors.keys.map { $0 } ?? [])
+        for key in gone.sorted(by: { "\($0)" < "\($1)" }) where now.actors[key] == nil && logged[key] != nil && !isHeld(key) {
             steps.append(.deleted(key))
         }
     }
@@ -70,7 +75,11 @@ struct FleetDifference {
             if isResident, isNewer, let worker = logged?.worker { steps.append(.suspended(key, worker: worker)) }
             if isAsking { steps.append(.withdrawn(key)) }
         case .paused:
-            if isResident, isNewer, let worker = logged?.worker { steps.append(.paused(key, worker: worker)) }
+            if isResident, isNewer, let worker = logged?.worker {
+                steps.append(.paused(key, worker: worker))
+            } else if isNewer, !isResident, !isAsking, logged != nil {
+                steps.append(.ranAndPaused(key))
+            }
             if isAsking { steps.append(.withdrawn(key)) }
         default: break
         }

@@ -26,6 +26,7 @@ actor Reconciler {
     static let actorsMost = 2_000_000
 
     private let gateway: GatewayHandle
+    private let scribe: GatewayScribe
     private let log: GatewayLog
     private let catalog: PoolCatalog
     private let settings: GatewayConfiguration
@@ -36,15 +37,19 @@ actor Reconciler {
     private let logger: Logger
     private var before: FleetDifference.Fleet?
     private var workersBefore: Set<String>?
+    /// Actors that passed the gateway, and that the look before didn't show.
+    private var missing: Set<ActorKey> = []
     private var number: UInt64 = 0
     private var told: [ActorKey: StuckState] = [:]
     private var lastProblem = ""
 
     init(
-        _ gateway: GatewayHandle, _ log: GatewayLog, _ catalog: PoolCatalog, _ settings: GatewayConfiguration, tellsWorkers: Bool,
+        _ gateway: GatewayHandle, _ scribe: GatewayScribe, _ log: GatewayLog, _ catalog: PoolCatalog, _ settings: GatewayConfiguration,
+        tellsWorkers: Bool,
         _ metrics: GatewayMetrics, _ board: TroubleBoard, _ logger: Logger
     ) {
         self.gateway = gateway
+        self.scribe = scribe
         self.log = log
         self.catalog = catalog
         self.settings = settings
@@ -182,9 +187,13 @@ actor Reconciler {
             guard views.count == 1_000, let last = views.last else { break }
             after = QualifiedName.full(last.id, in: last.id.contains("/") ? "" : last.namespace)
         }
-        let keys = Array(Set(fleet.actors.keys).union(before?.actors.keys.map { $0 } ?? []))
+        let unlisted = await scribe.actors.subtracting(fleet.actors.keys)
+        let keys = Array(Set(fleet.actors.keys).union(before?.actors.keys.map { $0 } ?? []).union(unlisted))
         let held = (try? await gateway.ask { core in Set(keys.filter { core.desk.holds($0) }) }) ?? []
-        let difference = FleetDifference(fleet, before: before, logged: logged) { held.contains($0) }
+        let difference = FleetDifference(fleet, before: before, missing: missing.intersection(unlisted), logged: logged) {
+            held.contains($0)
+        }
+        missing = unlisted
         await write(difference.steps, fleet)
         await name(difference.stuck, fleet)
     }
@@ -206,6 +215,7 @@ actor Reconciler {
                 events.running(actor, microseconds: nil)
             case .suspended(let key, let worker): if let actor = fleet.actors[key] { events.suspended(actor, worker: worker) }
             case .paused(let key, let worker): if let actor = fleet.actors[key] { events.paused(actor, worker: worker) }
+            case .ranAndPaused(let key): if let actor = fleet.actors[key] { events.ranAndPaused(actor) }
             case .withdrawn(let key): events.withdrawn(key)
             case .deleted(let key): events.deleted(key)
             }
