@@ -113,7 +113,7 @@ private struct FleetStage: Sendable {
             try write("ca.pem", substrate.certificates.authority)
             try write("bundle.pem", substrate.certificates.serverKey + substrate.certificates.server)
             try write("kubeconfig", Array(cluster.kubeconfig().utf8))
-            try write("policy.yaml", Array(policy.utf8))
+            try write("policy.yaml", Array(policy(least: workers).utf8))
             return """
                 policies: [policy.yaml]
                 kubernetes: {kubeconfig: kubeconfig}
@@ -141,13 +141,15 @@ private struct FleetStage: Sendable {
         try outcome.get()
     }
 
-    private static let policy = """
+    /// - Parameter least: the workers that there are when nobody asks.
+    private static func policy(least: Int) -> String {
+        """
         apiVersion: greenroom.dev/v1
         kind: WorkerPoolAutoscaler
         metadata: {name: pool-a, namespace: demo}
         spec:
           scaleTargetRef: {apiVersion: ate.dev/v1alpha1, kind: WorkerPool, name: pool-a}
-          minReplicaCount: 0
+          minReplicaCount: \(least)
           maxReplicaCount: 300
           triggers: [{type: demand, threshold: 1}]
           advanced:
@@ -156,6 +158,7 @@ private struct FleetStage: Sendable {
                 scaleUp: {stabilizationWindowSeconds: 0, policies: [{type: Pods, value: 1000, periodSeconds: 15}]}
                 scaleDown: {stabilizationWindowSeconds: 300}
         """
+    }
 
     /// As ateapi follows the pods of its label: registered with their IP, gone with them.
     private static func follow(_ cluster: KubernetesTwin, _ substrate: AteapiTwin) async {
