@@ -68,6 +68,21 @@ struct ParkedOrderTests {
         #expect(all(&order) == [])
     }
 
+    @Test("however many classes there are, few probe at a time, and each comes in its turn")
+    func manyClasses() {
+        var order = ParkedOrder<Int>()
+        for number in 0..<100 { order.park(number, in: "node-\(number)", arrival: UInt64(number)) }
+        var probed: [Int] = []
+        for _ in 0..<7 {
+            order.openAll(probing: true)
+            let keys = all(&order)
+            #expect(keys.count <= ParkedOrder<Int>.probesMost)
+            for key in keys { order.refuse(key, in: "node-\(key)") }
+            probed += keys
+        }
+        #expect(Set(probed).count == 100)
+    }
+
     @Test("classes don't wait for each other")
     func classes() {
         var order = parked(1, in: "a")
@@ -117,7 +132,7 @@ struct ParkedOrderTests {
         for key in parked { order.place(key) }
         for _ in 0..<1_000 {
             order.openAll(probing: true)
-            guard let key = order.next() else { break }
+            guard let key = order.next() else { continue }
             order.prove(key)
             order.remove(key)
             parked.remove(key)

@@ -8,6 +8,8 @@
 
 struct ParkedOrder<Key: Hashable> {
     static var windowMost: Int { 64 }
+    /// Classes that probe at one time: there may be one for each node.
+    static var probesMost: Int { 16 }
 
     private struct Place: Hashable, Comparable {
         var number: UInt64
@@ -38,6 +40,7 @@ struct ParkedOrder<Key: Hashable> {
     private var entries: [Key: Entry] = [:]
     private var classes: [String: Class] = [:]
     private var placements: UInt64 = 0
+    private var lastProbed = ""
 
     var count: Int { entries.count }
     func contains(_ key: Key) -> Bool { entries[key] != nil }
@@ -77,10 +80,15 @@ struct ParkedOrder<Key: Hashable> {
     }
 
     /// Something may have become free for anybody.
+    ///
+    /// - Parameter probing: some classes may try one whom the log has not placed; each class comes in its turn.
     mutating func openAll(probing: Bool) {
-        for name in classes.keys {
-            open(name)
-            if probing { classes[name]?.mayProbe = true }
+        for name in classes.keys { open(name) }
+        guard probing else { return }
+        let names = classes.keys.sorted()
+        for name in (names.filter { $0 > lastProbed } + names.filter { $0 <= lastProbed }).prefix(Self.probesMost) {
+            classes[name]?.mayProbe = true
+            lastProbed = name
         }
     }
 
