@@ -1,5 +1,6 @@
 import Basics
 import Domain
+import Machine
 
 import SubstrateTwin
 import TestSupport
@@ -67,9 +68,10 @@ struct OracleTests {
                 }
             }
             stage.twin.behave { $0.restoreFaults = [:] }
-            try await eventually("all is quiet, and the log says what ateapi says: \(await Self.differences(stage))", within: .seconds(60))
-            {
-                await Self.differences(stage).isEmpty
+            let last = Locked<[String]>([])
+            try await eventually("all is quiet, and the log says what ateapi says: \(last.value)", within: .seconds(60)) {
+                last.value = await Self.differences(stage)
+                return last.value.isEmpty
             }
             #expect(stage.twin.read { $0.doubleClaims } == 0)
             #expect(await stage.loop.pool("demo/pool-a")?.demand.waiting ?? 0 == 0)
