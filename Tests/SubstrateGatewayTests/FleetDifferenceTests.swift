@@ -50,6 +50,9 @@ struct FleetDifferenceTests {
             [actor("a", .running, worker: "w")], [worker("w")],
             logged: [key("a"): .init(state: "STATUS_RUNNING", worker: "demo/w", version: 5)])
         #expect(known.steps.isEmpty)
+        let unknown = difference(
+            [actor("a", .running, worker: "w")], [worker("w")], logged: [key("a"): .init(state: "STATUS_RUNNING", worker: nil, version: 5)])
+        #expect(unknown.steps == [.settled(key("a"))])
         let elsewhere = difference(
             [actor("a", .running, version: 7, worker: "w")], [worker("w")],
             logged: [key("a"): .init(state: "STATUS_RUNNING", worker: "demo/v", version: 5)])
@@ -62,6 +65,10 @@ struct FleetDifferenceTests {
         #expect(difference([actor("a", .suspended)], logged: logged).steps == [.suspended(key("a"), worker: "demo/w")])
         #expect(difference([actor("a", .paused, node: "n")], logged: logged).steps == [.paused(key("a"), worker: "demo/w")])
         #expect(difference([actor("a", .suspended, version: 2)], logged: logged).steps.isEmpty)
+        let nowhere = [key("a"): FleetDifference.Logged(state: "STATUS_RUNNING", worker: nil, version: 3)]
+        #expect(difference([actor("a", .suspended)], logged: nowhere).steps == [.suspended(key("a"), worker: "demo/unknown")])
+        let paused = [key("a"): FleetDifference.Logged(state: "STATUS_PAUSED", worker: nil, version: 3)]
+        #expect(difference([actor("a", .suspended)], logged: paused).steps == [.suspended(key("a"), worker: "demo/unknown")])
     }
 
     @Test("one that ran and was paused unseen is paused in the log too, once")

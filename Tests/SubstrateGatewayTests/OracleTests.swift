@@ -94,6 +94,8 @@ struct OracleTests {
                 // Where the pod went during the restore it runs nowhere, which only a person frees.
                 case .running?:
                     actor.map { !$0.hasWorker || (view?.status == "STATUS_RUNNING" && view?.worker == $0.ateomPodName) } ?? false
+                // Its checkpoint had no worker: it stays so, which only a person frees.
+                case .suspending?, .pausing?: view?.status != "STATUS_RUNNING"
                 default: false
                 }
             if !same {

@@ -26,6 +26,21 @@ struct ResumeTests {
         }
     }
 
+    @Test("an actor on a worker that the log doesn't know yet holds that worker's slot once it does")
+    func unknownWorker() async throws {
+        try await GatewayStage.run { stage in
+            stage.twin.seed(actors: 1)
+            stage.twin.addWorkers(1)
+            #expect(try await stage.resume("a0").code == 0)
+            try await eventually("its slot is taken") {
+                await stage.loop.workers(pool: nil, after: nil, limit: 10).map(\.actors) == [["team-a/a0"]]
+            }
+            _ = try await stage.call(
+                "SuspendActor", Ateapi_SuspendActorRequest.with { $0.actorRef = GatewayStage.resumeRequest("a0").actorRef })
+            try await eventually("its slot is free") { await stage.loop.workers(pool: nil, after: nil, limit: 10).map(\.actors) == [[]] }
+        }
+    }
+
     @Test("without a free worker it is parked, counted, and resumed once one comes")
     func parked() async throws {
         try await GatewayStage.run { stage in

@@ -16,6 +16,8 @@ enum GatewayNote: Sendable {
     case deleted(ActorKey)
     case noEligiblePool(ActorKey)
     case stuck(ActorKey, String)
+    /// Actors whose worker the log didn't know are looked at again.
+    case settle
 }
 
 final class GatewayNotes: Sendable {

@@ -26,6 +26,9 @@ package struct GatewayLog: Sendable {
 actor GatewayScribe {
     /// Actors remembered, at most; then all are forgotten, and asked for again.
     private static let rememberedMost = 200_000
+    /// How often actors are looked at whose worker the log didn't know.
+    private static let settleEvery = Duration.milliseconds(500)
+    private static let unsettledMost = 100_000
     /// How long the policies in effect are taken for known.
     private static let policiesFor = Duration.seconds(5)
 
@@ -39,6 +42,8 @@ actor GatewayScribe {
     private let metrics: GatewayMetrics
     private let logger: Logger
     private var known: [ActorKey: Known] = [:]
+    /// ateapi hands out a worker as soon as its pod has an address; the log may hear of it later. Until then it can't hold the slot for them.
+    private var unsettled: [ActorKey: Ateapi_Actor] = [:]
     private var number: UInt64 = 0
     private var spills: (at: ContinuousClock.Instant, by: [String: [String]])?
     private var toldNoPool: Set<String> = []
@@ -55,8 +60,17 @@ actor GatewayScribe {
 
     /// Until the notes end.
     func run(_ notes: GatewayNotes) async {
+        let settling = Task {
+            while !Task.isCancelled {
+                do { try await Task.sleep(for: Self.settleEvery) } catch { return }
+                if hasUnsettled { notes.add(.settle) }
+            }
+        }
         for await note in notes.stream { await write(note) }
+        settling.cancel()
     }
+
+    var hasUnsettled: Bool { !unsettled.isEmpty }
 
     private func write(_ note: GatewayNote) async {
         var events = SubstrateEvents(source: SubstrateEvents.gatewaySource, run: log.run, after: number)
@@ -85,17 +99,21 @@ actor GatewayScribe {
             }
             events.running(actor, microseconds: microseconds)
             known[ActorKey(actor)]?.worker = actor.workerName
+            unsettled[ActorKey(actor)] = nil
+            if await log.plane.worker(actor.workerName) == nil, unsettled.count < Self.unsettledMost { unsettled[ActorKey(actor)] = actor }
         case .suspended(let actor):
-            guard actor.status == .suspended, let worker = await worker(of: ActorKey(actor)) else { return }
-            events.suspended(actor, worker: worker)
-            known[ActorKey(actor)]?.worker = nil
+            guard actor.status == .suspended else { return }
+            events.suspended(actor, worker: await worker(of: ActorKey(actor)) ?? actor.unknownWorker)
+            forgetWorker(of: ActorKey(actor))
         case .paused(let actor):
-            guard actor.status == .paused, let worker = await worker(of: ActorKey(actor)) else { return }
-            events.paused(actor, worker: worker)
-            known[ActorKey(actor)]?.worker = nil
+            guard actor.status == .paused else { return }
+            events.paused(actor, worker: await worker(of: ActorKey(actor)) ?? actor.unknownWorker)
+            forgetWorker(of: ActorKey(actor))
         case .deleted(let key):
             events.deleted(key)
+            forgetWorker(of: key)
             known[key] = nil
+        case .settle: await settle(&events)
         case .noEligiblePool(let key):
             logger.warning(
                 "no WorkerPool fits the actor: more workers don't help; change its template's class or selectors, or a pool's labels",
@@ -107,6 +125,21 @@ actor GatewayScribe {
         }
         number = events.count
         append(events.batch)
+    }
+
+    private func forgetWorker(of key: ActorKey) {
+        known[key]?.worker = nil
+        unsettled[key] = nil
+    }
+
+    private func settle(_ events: inout SubstrateEvents) async {
+        for (key, actor) in unsettled where await log.plane.worker(actor.workerName) != nil {
+            unsettled[key] = nil
+            guard let view = await log.plane.actor("\(key)"), view.status == ActorState.running.statusName, view.worker == nil else {
+                continue
+            }
+            events.settled(actor)
+        }
     }
 
     private func append(_ batch: EventBatch) {

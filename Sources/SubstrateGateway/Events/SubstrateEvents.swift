@@ -79,9 +79,15 @@ package struct SubstrateEvents {
         }
     }
 
+    /// The log knows by now the worker that it has been running on. An actor that runs takes no other worker, one that is idle does.
+    mutating func settled(_ actor: Ateapi_Actor) {
+        append(.actorIdle, "\(ActorKey(actor))") { _ in }
+        append(.actorRunning, "\(ActorKey(actor))", worker: actor.workerName) { _ in }
+    }
+
     /// It ran and was paused where nobody saw it. Its worker's name is lost with that; its node isn't.
     mutating func ranAndPaused(_ actor: Ateapi_Actor) {
-        let worker = "\(actor.actorTemplateNamespace)/unknown"
+        let worker = actor.unknownWorker
         append(.actorRunning, "\(ActorKey(actor))", worker: worker) { json in json.member("version", max(actor.version - 1, 0)) }
         paused(actor, worker: worker)
     }
@@ -115,6 +121,8 @@ extension Ateapi_Actor {
     package var templateName: String { "\(actorTemplateNamespace)/\(actorTemplateName)" }
     package var hasWorker: Bool { !ateomPodName.isEmpty }
     package var workerName: String { "\(ateomPodNamespace)/\(ateomPodName)" }
+    /// In place of the name of a worker that nobody knows any more.
+    var unknownWorker: String { "\(actorTemplateNamespace)/unknown" }
     /// nil where it has no worker.
     package var poolName: String? { workerPoolName.isEmpty ? nil : "\(ateomPodNamespace)/\(workerPoolName)" }
 

@@ -26,6 +26,8 @@ struct FleetDifference {
 
     enum Step: Hashable {
         case running(ActorKey)
+        /// It runs in the log too, on a worker that the log didn't know.
+        case settled(ActorKey)
         case suspended(ActorKey, worker: String)
         case paused(ActorKey, worker: String)
         /// The log didn't see it run either.
@@ -70,13 +72,19 @@ struct FleetDifference {
         let isAsking = logged.map { [ActorState.waiting, .placed].map(\.statusName).contains($0.state) } ?? false
         switch actor.status {
         case .running where actor.hasWorker:
-            if isNewer, !isResident || logged?.worker != actor.workerName { steps.append(.running(key)) }
+            if isNewer, !isResident || logged?.worker != actor.workerName {
+                steps.append(.running(key))
+            } else if !isNewer, logged?.state == ActorState.running.statusName, logged?.worker == nil {
+                steps.append(.settled(key))
+            }
         case .suspended:
-            if isResident, isNewer, let worker = logged?.worker { steps.append(.suspended(key, worker: worker)) }
+            if isNewer, isResident || logged?.state == ActorState.paused.statusName {
+                steps.append(.suspended(key, worker: logged?.worker ?? actor.unknownWorker))
+            }
             if isAsking { steps.append(.withdrawn(key)) }
         case .paused:
-            if isResident, isNewer, let worker = logged?.worker {
-                steps.append(.paused(key, worker: worker))
+            if isResident, isNewer {
+                steps.append(.paused(key, worker: logged?.worker ?? actor.unknownWorker))
             } else if isNewer, !isResident, !isAsking, logged != nil {
                 steps.append(.ranAndPaused(key))
             }

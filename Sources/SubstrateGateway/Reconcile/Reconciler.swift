@@ -75,7 +75,9 @@ actor Reconciler {
         while !Task.isCancelled, ContinuousClock.now < end {
             let slice = tellsWorkers ? min(Self.workersEvery, end - ContinuousClock.now) : end - ContinuousClock.now
             do { try await Task.sleep(for: slice) } catch { return }
-            guard tellsWorkers, let parked = try? await gateway.ask({ $0.desk.parkedCount }), parked > 0 else { continue }
+            guard tellsWorkers, let parked = try? await gateway.ask({ $0.desk.parkedCount }) else { continue }
+            let isUnsettled = await scribe.hasUnsettled
+            guard parked > 0 || isUnsettled else { continue }
             if let workers = try? await listWorkers() { await tell(workers) }
         }
     }
@@ -213,6 +215,9 @@ actor Reconciler {
                 guard let actor = fleet.actors[key] else { continue }
                 if let pool = actor.poolName { events.created(actor, pool: pool) }
                 events.running(actor, microseconds: nil)
+            case .settled(let key):
+                guard let actor = fleet.actors[key], await log.plane.worker(actor.workerName) != nil else { continue }
+                events.settled(actor)
             case .suspended(let key, let worker): if let actor = fleet.actors[key] { events.suspended(actor, worker: worker) }
             case .paused(let key, let worker): if let actor = fleet.actors[key] { events.paused(actor, worker: worker) }
             case .ranAndPaused(let key): if let actor = fleet.actors[key] { events.ranAndPaused(actor) }
