@@ -19,9 +19,9 @@ struct ResumeTests {
             let answer = try await stage.resume("a0")
             #expect(answer.code == 0 && answer.trailers.contains("x-server-elapsed-us"))
             #expect(try Ateapi_ResumeActorResponse(serializedBytes: answer.message).actor.status == .running)
-            try await eventually("the log has it") { await stage.logged("a0")?.status == "STATUS_RUNNING" }
+            try await eventually("the log has it") { await stage.logged("a0")?.worker == "w-0" }
             let view = try #require(await stage.logged("a0"))
-            #expect(view.worker == "w-0" && view.version == 3 && view.pool == "pool-a" && view.template == "demo/counter")
+            #expect(view.status == "STATUS_RUNNING" && view.version == 3 && view.pool == "pool-a" && view.template == "demo/counter")
             #expect(try stage.events(.actorRequested, of: "a0") == 0)
         }
     }

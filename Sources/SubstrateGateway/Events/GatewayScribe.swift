@@ -103,11 +103,13 @@ actor GatewayScribe {
             if await log.plane.worker(actor.workerName) == nil, unsettled.count < Self.unsettledMost { unsettled[ActorKey(actor)] = actor }
         case .suspended(let actor):
             guard actor.status == .suspended else { return }
-            events.suspended(actor, worker: await worker(of: ActorKey(actor)) ?? actor.unknownWorker)
+            let worker = await worker(of: ActorKey(actor))
+            events.suspended(actor, worker: worker ?? actor.unknownWorker)
             forgetWorker(of: ActorKey(actor))
         case .paused(let actor):
             guard actor.status == .paused else { return }
-            events.paused(actor, worker: await worker(of: ActorKey(actor)) ?? actor.unknownWorker)
+            let worker = await worker(of: ActorKey(actor))
+            events.paused(actor, worker: worker ?? actor.unknownWorker)
             forgetWorker(of: ActorKey(actor))
         case .deleted(let key):
             events.deleted(key)
@@ -133,7 +135,8 @@ actor GatewayScribe {
     }
 
     private func settle(_ events: inout SubstrateEvents) async {
-        for (key, actor) in unsettled where await log.plane.worker(actor.workerName) != nil {
+        for (key, actor) in unsettled {
+            guard await log.plane.worker(actor.workerName) != nil else { continue }
             unsettled[key] = nil
             guard let view = await log.plane.actor("\(key)"), view.status == ActorState.running.statusName, view.worker == nil else {
                 continue
