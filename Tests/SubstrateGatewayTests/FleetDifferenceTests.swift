@@ -53,6 +53,9 @@ struct FleetDifferenceTests {
         let unknown = difference(
             [actor("a", .running, worker: "w")], [worker("w")], logged: [key("a"): .init(state: "STATUS_RUNNING", worker: nil, version: 5)])
         #expect(unknown.steps == [.settled(key("a"))])
+        let crashed = difference(
+            [actor("a", .running, worker: "w")], [worker("w")], logged: [key("a"): .init(state: "STATUS_CRASHED", worker: nil, version: 5)])
+        #expect(crashed.steps == [.settled(key("a"))])
         let elsewhere = difference(
             [actor("a", .running, version: 7, worker: "w")], [worker("w")],
             logged: [key("a"): .init(state: "STATUS_RUNNING", worker: "demo/v", version: 5)])

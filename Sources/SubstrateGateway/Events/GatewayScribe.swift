@@ -103,12 +103,12 @@ actor GatewayScribe {
             if await log.plane.worker(actor.workerName) == nil, unsettled.count < Self.unsettledMost { unsettled[ActorKey(actor)] = actor }
         case .suspended(let actor):
             guard actor.status == .suspended else { return }
-            let worker = await worker(of: ActorKey(actor))
+            let worker = await self.worker(of: ActorKey(actor))
             events.suspended(actor, worker: worker ?? actor.unknownWorker)
             forgetWorker(of: ActorKey(actor))
         case .paused(let actor):
             guard actor.status == .paused else { return }
-            let worker = await worker(of: ActorKey(actor))
+            let worker = await self.worker(of: ActorKey(actor))
             events.paused(actor, worker: worker ?? actor.unknownWorker)
             forgetWorker(of: ActorKey(actor))
         case .deleted(let key):

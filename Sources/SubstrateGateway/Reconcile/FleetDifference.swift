@@ -26,7 +26,7 @@ struct FleetDifference {
 
     enum Step: Hashable {
         case running(ActorKey)
-        /// It runs in the log too, on a worker that the log didn't know.
+        /// It ran in the log too, on a worker that the log didn't know, or took for gone.
         case settled(ActorKey)
         case suspended(ActorKey, worker: String)
         case paused(ActorKey, worker: String)
@@ -74,7 +74,9 @@ struct FleetDifference {
         case .running where actor.hasWorker:
             if isNewer, !isResident || logged?.worker != actor.workerName {
                 steps.append(.running(key))
-            } else if !isNewer, logged?.state == ActorState.running.statusName, logged?.worker == nil {
+            } else if !isNewer, let logged, logged.worker == nil,
+                [ActorState.running, .crashed].map(\.statusName).contains(logged.state)
+            {
                 steps.append(.settled(key))
             }
         case .suspended:
