@@ -77,7 +77,7 @@ package struct GatewayConfiguration: Sendable {
         package var connections = 1_024
         /// Calls of one connection at the same time.
         package var callsPerConnection = 10_000
-        /// Calls at the same time, of all connections; one more is told to come again.
+        /// Calls at the same time, of all connections; one more is refused and may be made again.
         package var calls = 20_000
         package var handshakeSeconds = 10.0
         /// A silent connection is asked for a sign of life after this long, and closed where none comes.

@@ -42,7 +42,7 @@ actor GatewayScribe {
     private let metrics: GatewayMetrics
     private let logger: Logger
     private var known: [ActorKey: Known] = [:]
-    /// ateapi hands out a worker as soon as its pod has an address; the log may hear of it later. Until then it can't hold the slot for them.
+    /// ateapi hands out a worker as soon as its pod has an address; the log may know of it later. Until then no slot is held for these.
     private var unsettled: [ActorKey: Ateapi_Actor] = [:]
     private var number: UInt64 = 0
     private var spills: (at: ContinuousClock.Instant, by: [String: [String]])?

@@ -3,7 +3,7 @@ import Synchronization
 // Which WorkerPools may an actor use?
 //
 // Those whose class is its template's, and whose labels both the template's and the actor's selectors match: the rule that ateapi's own
-// scheduler follows. What the objects say is told from outside (`replace`), as far as somebody watches them. Without objects: what the
+// scheduler follows. Whoever watches the objects hands their contents in (`replace`). Without objects: what the
 // configuration names, then the pool that an actor of the template last ran in.
 
 package final class PoolCatalog: Sendable {

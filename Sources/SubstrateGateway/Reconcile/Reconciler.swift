@@ -17,7 +17,7 @@ actor Reconciler {
     static let pagesMost = 10_000
     /// The second look follows the first soon: what a run before left behind is made good then.
     static let secondLook = Duration.seconds(2)
-    /// While callers are parked and nothing else tells of workers, these alone are listed.
+    /// While callers are parked, and workers are known from lists alone, these are listed more often.
     static let workersEvery = Duration.seconds(1)
     static let callSeconds: Int64 = 60
     /// For each 10,000 actors the pace is as much slower.

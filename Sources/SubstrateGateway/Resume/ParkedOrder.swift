@@ -81,7 +81,7 @@ struct ParkedOrder<Key: Hashable> {
 
     /// Something may have become free for anybody.
     ///
-    /// - Parameter probing: some classes may try one whom the log has not placed; each class comes in its turn.
+    /// - Parameter probing: some classes may try one that the log has not placed; each class comes in its turn.
     mutating func openAll(probing: Bool) {
         for name in classes.keys { open(name) }
         guard probing else { return }

@@ -104,7 +104,7 @@ final class ResumeDesk {
             self.left(caller, resume)
         }
         if resume.phase == .parked { watch(caller, resume) }
-        // Whoever asks shall not wait for the next try of a worker that is held.
+        // A caller doesn't wait for the next try: this one begins now.
         if resume.phase == .healing { ask(resume) }
     }
 
