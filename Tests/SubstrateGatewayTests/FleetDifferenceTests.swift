@@ -98,6 +98,16 @@ struct FleetDifferenceTests {
         #expect(unlisted.steps == [.deleted(key("a"))])
     }
 
+    @Test("a version below what the log had before is another life of the name: the one before is deleted")
+    func reborn() {
+        let logged = [key("a"): FleetDifference.Logged(state: "STATUS_RUNNING", worker: "demo/w", version: 9)]
+        let fleet = FleetDifference.Fleet(actors: [actor("a", .running, version: 3, worker: "v")], workers: [worker("v")])
+        let found = FleetDifference(fleet, before: nil, versionsBefore: [key("a"): 9], logged: logged) { _ in false }
+        #expect(found.steps == [.deleted(key("a"))])
+        // A list from before the log's last event says nothing.
+        #expect(FleetDifference(fleet, before: nil, versionsBefore: [key("a"): 3], logged: logged) { _ in false }.steps.isEmpty)
+    }
+
     @Test("stuck states take two looks")
     func stuck() {
         let cases: [(Ateapi_Actor, StuckState)] = [

@@ -76,6 +76,8 @@ actor GatewayScribe {
         var events = SubstrateEvents(source: SubstrateEvents.gatewaySource, run: log.run, after: number)
         switch note {
         case .created(let actor):
+            // Its versions begin anew: what the log has of that name is of an earlier life.
+            if await log.plane.actor("\(ActorKey(actor))") != nil { events.deleted(ActorKey(actor)) }
             if let pool = await pool(for: actor) {
                 events.created(actor, pool: pool, version: actor.version)
                 remember(actor, pool)

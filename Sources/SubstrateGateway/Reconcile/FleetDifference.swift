@@ -43,16 +43,23 @@ struct FleetDifference {
     /// - Parameters:
     ///   - before: the look before this one; nil at the first.
     ///   - missing: actors that passed the gateway and were in neither of the two.
+    ///   - versionsBefore: what the log had at the look before. Versions only rise: one that is listed below is of another life of the name.
     ///   - logged: actors that the log knows, by name.
     ///   - isHeld: whether the gateway has a resume of the actor in hand.
     init(
-        _ now: Fleet, before: Fleet?, missing: Set<ActorKey> = [], logged: [ActorKey: Logged], isHeld: (ActorKey) -> Bool
+        _ now: Fleet, before: Fleet?, missing: Set<ActorKey> = [], versionsBefore: [ActorKey: Int64] = [:], logged: [ActorKey: Logged],
+        isHeld: (ActorKey) -> Bool
     ) {
         let nodes = Set(now.workers.values.map(\.nodeName))
         var hosts: [String: ActorKey] = [:]
         for (key, actor) in now.actors.sorted(by: { "\($0.key)" < "\($1.key)" }) where !isHeld(key) {
             let isSame = before?.actors[key].map { $0.version == actor.version && $0.status == actor.status } ?? false
-            compare(key, actor, logged[key], isSame: isSame)
+            if logged[key] != nil, let version = versionsBefore[key], actor.version < version {
+                // It was deleted and created anew. The next look tells what it is now.
+                steps.append(.deleted(key))
+            } else {
+                compare(key, actor, logged[key], isSame: isSame)
+            }
             if let state = Self.stuck(actor, now, nodes, isSame: isSame) { stuck[key] = state }
             guard actor.status == .running, actor.hasWorker else { continue }
             if let other = hosts.updateValue(key, forKey: actor.workerName), other.id == key.id {

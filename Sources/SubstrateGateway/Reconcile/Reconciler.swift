@@ -39,6 +39,8 @@ actor Reconciler {
     private var workersBefore: Set<String>?
     /// Actors that passed the gateway, and that the look before didn't show.
     private var missing: Set<ActorKey> = []
+    /// What the log had at the look before.
+    private var versions: [ActorKey: Int64] = [:]
     private var number: UInt64 = 0
     private var told: [ActorKey: StuckState] = [:]
     private var lastProblem = ""
@@ -192,10 +194,11 @@ actor Reconciler {
         let unlisted = await scribe.actors.subtracting(fleet.actors.keys)
         let keys = Array(Set(fleet.actors.keys).union(before?.actors.keys.map { $0 } ?? []).union(unlisted))
         let held = (try? await gateway.ask { core in Set(keys.filter { core.desk.holds($0) }) }) ?? []
-        let difference = FleetDifference(fleet, before: before, missing: missing.intersection(unlisted), logged: logged) {
-            held.contains($0)
-        }
+        let difference = FleetDifference(
+            fleet, before: before, missing: missing.intersection(unlisted), versionsBefore: versions, logged: logged
+        ) { held.contains($0) }
         missing = unlisted
+        versions = logged.mapValues(\.version)
         await write(difference.steps, fleet)
         await name(difference.stuck, fleet)
     }
