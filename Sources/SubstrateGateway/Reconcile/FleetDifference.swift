@@ -55,7 +55,7 @@ struct FleetDifference {
         for (key, actor) in now.actors.sorted(by: { "\($0.key)" < "\($1.key)" }) where !isHeld(key) {
             let isSame = before?.actors[key].map { $0.version == actor.version && $0.status == actor.status } ?? false
             if logged[key] != nil, let version = versionsBefore[key], actor.version < version {
-                // It was deleted and created anew. The next look tells what it is now.
+                // It was deleted and created anew.
                 steps.append(.deleted(key))
             } else {
                 compare(key, actor, logged[key], isSame: isSame)

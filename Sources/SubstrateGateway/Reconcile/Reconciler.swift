@@ -225,7 +225,12 @@ actor Reconciler {
             case .paused(let key, let worker): if let actor = fleet.actors[key] { events.paused(actor, worker: worker) }
             case .ranAndPaused(let key): if let actor = fleet.actors[key] { events.ranAndPaused(actor) }
             case .withdrawn(let key): events.withdrawn(key)
-            case .deleted(let key): events.deleted(key)
+            case .deleted(let key):
+                events.deleted(key)
+                // Another one of the name that runs holds its worker from here on.
+                guard let actor = fleet.actors[key], actor.status == .running, actor.hasWorker else { continue }
+                if let pool = actor.poolName { events.created(actor, pool: pool) }
+                events.running(actor, microseconds: nil)
             }
         }
         await append(events)
