@@ -3,6 +3,7 @@ import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import GRPCProtobuf
+import protocol NIOCore.Channel
 package import KubernetesTwin
 import SwiftProtobuf
 import Synchronization
@@ -41,6 +42,8 @@ package final class AteapiTwin: Sendable {
         var calls: [Call] = []
         var running: (server: GRPCServer<HTTP2ServerTransport.Posix>, task: Task<Void, any Error>)?
         var port = 0
+        /// Connections that were accepted since it started.
+        var channels: [any Channel] = []
     }
 
     private let state = Mutex(State())
@@ -59,6 +62,10 @@ package final class AteapiTwin: Sendable {
             config: .defaults { config in
                 config.http2.maxConcurrentStreams = 10_000
                 config.connection.flushCoalescing = nil
+                config.channelDebuggingCallbacks.onAcceptTCPConnection = { [weak self] channel in
+                    self?.state.withLock { $0.channels.append(channel) }
+                    return channel.eventLoop.makeSucceededVoidFuture()
+                }
             })
         let server = GRPCServer(transport: transport, services: [AteapiService(twin: self), EchoService()])
         let task = Task { try await server.serve() }
@@ -85,8 +92,21 @@ package final class AteapiTwin: Sendable {
             defer { state.running = nil }
             return state.running
         }
-        running?.task.cancel()
-        _ = await running?.task.result
+        guard let running else { return }
+        // Not by cancelling the server's task: NIO traps where a stream comes in at that moment.
+        running.server.beginGracefulShutdown()
+        let cutting = Task {
+            while !Task.isCancelled {
+                let channels = state.withLock { state in
+                    defer { state.channels = [] }
+                    return state.channels
+                }
+                for channel in channels { channel.close(promise: nil) }
+                try? await Task.sleep(for: .milliseconds(5))
+            }
+        }
+        _ = await running.task.result
+        cutting.cancel()
     }
 
     package func stop() async { await kill() }
