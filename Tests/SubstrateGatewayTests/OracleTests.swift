@@ -18,7 +18,7 @@ struct OracleTests {
     @Test(
         "random steps",
         .disabled(
-            "still finds, in about a third of its runs, an actor that was deleted and created anew beside the gateway and runs on another worker"
+            "still ends now and then with an actor that ateapi runs on another worker than the log says, or that is paused and unknown to the log"
         ),
         arguments: 0..<4)
     func random(_ seed: Int) async throws {
