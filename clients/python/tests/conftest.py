@@ -9,8 +9,9 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -35,7 +36,9 @@ class Service:
     def start(self) -> None:
         config = self.folder / "greenroom.yaml"
         config.write_text(f"listen: {self._listen}\ndatabase: greenroom.db\n{self._config}")
-        self.process = subprocess.Popen([BINARY or "", "serve", "--config", str(config)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(
+            [BINARY or "", "serve", "--config", str(config)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        )
         lines: list[str] = []
         ready = threading.Event()
 

@@ -12,9 +12,8 @@ import threading
 import httpx
 import pytest
 
-from greenroom import Agent, Client, ConfigurationError, NotAllowed, Refused, Retries, Snapshot, StillWaiting, Unavailable, wire
-
 from conftest import until
+from greenroom import Agent, Client, ConfigurationError, NotAllowed, Refused, Retries, Snapshot, StillWaiting, Unavailable, wire
 
 POOL = "team/agents"
 FAST = Retries(attempts=4, seconds=10, first_delay=0.001, longest_delay=0.01)
@@ -56,8 +55,16 @@ class Twin:
 
 
 # As a real service answers (docs/operating.md): 429 with Retry-After, 503, a connection that ends.
-BUSY = (429, {"retry-after": "1", "content-type": "application/problem+json"}, b'{"type":"https://greenroom.dev/problems/overloaded","title":"Too many requests","status":429,"detail":"the log accepts no more at the moment: retry after 1 s"}')
-DOWN = (503, {"content-type": "application/problem+json"}, b'{"type":"https://greenroom.dev/problems/unavailable","title":"Not possible at the moment","status":503,"detail":"nobody leads at the moment"}')
+BUSY = (
+    429,
+    {"retry-after": "1", "content-type": "application/problem+json"},
+    b'{"type":"https://greenroom.dev/problems/overloaded","title":"Too many requests","status":429,"detail":"the log accepts no more at the moment: retry after 1 s"}',
+)
+DOWN = (
+    503,
+    {"content-type": "application/problem+json"},
+    b'{"type":"https://greenroom.dev/problems/unavailable","title":"Not possible at the moment","status":503,"detail":"nobody leads at the moment"}',
+)
 CUT = (0, {}, b"")
 GOOD = (200, {"content-type": "application/json"}, b'{"accepted":1,"duplicates":0,"firstSeq":3,"lastSeq":3}')
 
@@ -90,13 +97,22 @@ def test_tries_have_an_end_and_the_error_says_what_to_do(twin):
 
 
 def test_a_refusal_isnt_tried_again(twin):
-    server = twin((400, {}, b'{"type":"https://greenroom.dev/problems/invalid-event","title":"","status":400,"detail":"data.pool: missing","field":"data.pool","index":0}'))
+    server = twin(
+        (
+            400,
+            {},
+            b'{"type":"https://greenroom.dev/problems/invalid-event","title":"","status":400,"detail":"data.pool: missing","field":"data.pool","index":0}',
+        )
+    )
     with Client(server.url, retries=FAST) as client, pytest.raises(Refused) as refused:
         client.append([wire.Event("actor.requested", "team/alice")])
     assert (refused.value.kind, refused.value.field, refused.value.index) == ("invalid-event", "data.pool", 0)
 
 
-@pytest.mark.parametrize("answer", [(200, {}, b"<html>"), (200, {}, b"[]"), (200, {}, b"{}"), (404, {}, b"nothing here"), (302, {"location": "http://127.0.0.1:1/"}, b"")])
+@pytest.mark.parametrize(
+    "answer",
+    [(200, {}, b"<html>"), (200, {}, b"[]"), (200, {}, b"{}"), (404, {}, b"nothing here"), (302, {"location": "http://127.0.0.1:1/"}, b"")],
+)
 def test_a_server_that_is_no_greenroom_is_named_as_such(twin, answer):
     with Client(twin(answer).url, retries=FAST) as client, pytest.raises(Refused, match="Is this address a Greenroom service"):
         client.append([wire.Event("actor.idle", "team/alice")])
@@ -107,8 +123,14 @@ def test_nobody_there():
         client.append([wire.Event("actor.idle", "team/alice")])
 
 
-@pytest.mark.parametrize("options, text", [
-    ({"server": "localhost:8080"}, "the server is a URL"), ({"token": "two words"}, "the token has a space"), ({"ca_file": "/no/such"}, "can't be read")])
+@pytest.mark.parametrize(
+    "options, text",
+    [
+        ({"server": "localhost:8080"}, "the server is a URL"),
+        ({"token": "two words"}, "the token has a space"),
+        ({"ca_file": "/no/such"}, "can't be read"),
+    ],
+)
 def test_what_cant_be_used_is_said_before_the_first_request(options, text):
     with pytest.raises(ConfigurationError, match=text) as error:
         Client(**options)
@@ -159,14 +181,36 @@ def guarded(make_service, tmp_path, monkeypatch):
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl isn't installed: TLS was not tried")
-    subprocess.run([
-        openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=own authority",
-        "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "ca.pem")],
-        check=True, capture_output=True)
+    subprocess.run(
+        [
+            openssl,
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=own authority",
+            "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            "-keyout",
+            str(tmp_path / "key.pem"),
+            "-out",
+            str(tmp_path / "ca.pem"),
+        ],
+        check=True,
+        capture_output=True,
+    )
     tokens = tmp_path / "tokens"
     tokens.write_text(f"{WORKER} ingest,read worker\n{AGENT} ingest agent\n{READER} read reader\n")
     tokens.chmod(0o600)
-    service = make_service(f"tls: {{listen: 127.0.0.1:0, certificate: {tmp_path}/ca.pem, key: {tmp_path}/key.pem}}\ntokens: {tokens}\n", tls=True)
+    service = make_service(
+        f"tls: {{listen: 127.0.0.1:0, certificate: {tmp_path}/ca.pem, key: {tmp_path}/key.pem}}\ntokens: {tokens}\n", tls=True
+    )
     service.start()
     for name in ("GREENROOM_TOKEN", "GREENROOM_CA_FILE"):
         monkeypatch.delenv(name, raising=False)
@@ -214,7 +258,10 @@ print(Worker("team/agents", handler, name="w").run())
 """
 
 
-@pytest.mark.parametrize("signals, seconds, wanted", [(1, "1", "Outcome(kind='drained', reason='SIGTERM received')"), (2, "60", "Outcome(kind='stopped', reason='SIGTERM received twice')")])
+@pytest.mark.parametrize(
+    "signals, seconds, wanted",
+    [(1, "1", "Outcome(kind='drained', reason='SIGTERM received')"), (2, "60", "Outcome(kind='stopped', reason='SIGTERM received twice')")],
+)
 def test_signals(service, signals, seconds, wanted):
     process = subprocess.Popen([sys.executable, "-c", PROGRAM, seconds], stdout=subprocess.PIPE, text=True)
     try:
@@ -224,7 +271,7 @@ def test_signals(service, signals, seconds, wanted):
             for number in range(signals):
                 process.send_signal(signal.SIGTERM)
                 if number == 0:
-                    until(lambda: b'worker.draining' in httpx.get(f"{service.url}/v1/events?kind=worker.draining").content)
+                    until(lambda: b"worker.draining" in httpx.get(f"{service.url}/v1/events?kind=worker.draining").content)
             assert process.communicate(timeout=20)[0].strip() == wanted
             alice.wait_for("suspended" if signals == 1 else "crashed", after=placed.seq)
     finally:

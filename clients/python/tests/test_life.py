@@ -9,9 +9,8 @@ import threading
 import httpx
 import pytest
 
-from greenroom import Agent, AsyncAgent, AsyncClient, Conflict, NotFound, Paused, Snapshot, StateTimeout, StillWaiting, WorkerLost
-
 from conftest import until
+from greenroom import Agent, AsyncAgent, AsyncClient, Conflict, NotFound, Paused, Snapshot, StateTimeout, StillWaiting, WorkerLost
 
 POOL = "team/agents"
 
@@ -191,8 +190,13 @@ def test_of_two_workers_of_one_name_the_earlier_ends(service, run_worker):
 def test_a_worker_hears_that_the_log_counts_it_as_gone(service, run_worker):
     running = run_worker(POOL, remember, name="w")
     event = {
-        "specversion": "1.0", "type": "dev.greenroom.worker.gone", "source": "/node-controller", "id": "1", "subject": "team/w",
-        "data": {"reason": "lost"}}
+        "specversion": "1.0",
+        "type": "dev.greenroom.worker.gone",
+        "source": "/node-controller",
+        "id": "1",
+        "subject": "team/w",
+        "data": {"reason": "lost"},
+    }
     httpx.post(f"{service.url}/v1/events", json=event, headers={"content-type": "application/cloudevents+json"}).raise_for_status()
     with pytest.raises(WorkerLost, match="gone .lost."):
         running.join()
@@ -201,5 +205,7 @@ def test_a_worker_hears_that_the_log_counts_it_as_gone(service, run_worker):
 def kinds(service, worker):
     text = httpx.get(f"{service.url}/v1/events", params={"worker": worker, "limit": "100"}).text
     return [
-        {**line, "kind": line["type"].removeprefix("dev.greenroom.")} for line in map(json.loads, text.splitlines())
-        if line["type"].startswith("dev.greenroom.worker.")]
+        {**line, "kind": line["type"].removeprefix("dev.greenroom.")}
+        for line in map(json.loads, text.splitlines())
+        if line["type"].startswith("dev.greenroom.worker.")
+    ]

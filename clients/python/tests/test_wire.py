@@ -21,10 +21,23 @@ def test_what_is_no_pool(text):
 
 
 def test_an_event_is_a_cloudevent_without_empty_fields():
-    event = wire.Event("actor.requested", "team/a", {"pool": "team/p", "priority": 0, "template": None}, source="/me", id="1", time="2026-11-30T00:00:00.000000Z")
+    event = wire.Event(
+        "actor.requested",
+        "team/a",
+        {"pool": "team/p", "priority": 0, "template": None},
+        source="/me",
+        id="1",
+        time="2026-11-30T00:00:00.000000Z",
+    )
     assert event.json() == {
-        "specversion": "1.0", "type": "dev.greenroom.actor.requested", "source": "/me", "id": "1", "subject": "team/a",
-        "time": "2026-11-30T00:00:00.000000Z", "data": {"pool": "team/p", "priority": 0}}
+        "specversion": "1.0",
+        "type": "dev.greenroom.actor.requested",
+        "source": "/me",
+        "id": "1",
+        "subject": "team/a",
+        "time": "2026-11-30T00:00:00.000000Z",
+        "data": {"pool": "team/p", "priority": 0},
+    }
     assert wire.Event("actor.idle", "a").id != wire.Event("actor.idle", "a").id
 
 
@@ -42,7 +55,13 @@ def test_a_placement_is_read_with_either_name_of_its_wait(member):
 def test_lines_of_the_log():
     line = '{"seq":9,"at":"2026-11-30T17:46:31.038321Z","namespace":"tour","specversion":"1.0","type":"dev.greenroom.actor.placed","source":"/greenroom","subject":"bob","id":"placed-3-7","data":{"worker":"w","tier":"cold","score":0,"waited":0.086,"request":3,"workerVersion":7,"asOf":7,"expectedMillis":20000}}'
     event = wire.logged(line)
-    assert event and (event.seq, event.kind, event.namespace, event.subject, event.data["worker"]) == (9, "actor.placed", "tour", "bob", "w")
+    assert event and (event.seq, event.kind, event.namespace, event.subject, event.data["worker"]) == (
+        9,
+        "actor.placed",
+        "tour",
+        "bob",
+        "w",
+    )
     assert wire.logged("") is None
 
 

@@ -11,12 +11,46 @@ Greenroom carries no work: it says where an actor runs. See docs/what-greenroom-
 from .agent import Agent, AsyncAgent
 from .client import AsyncClient, Client, Retries
 from .errors import (
-    ConfigurationError, Conflict, GreenroomError, NotAllowed, NotFound, Refused, StateTimeout, StillWaiting, Unavailable, WorkerLost)
+    ConfigurationError,
+    Conflict,
+    GreenroomError,
+    NotAllowed,
+    NotFound,
+    Refused,
+    StateTimeout,
+    StillWaiting,
+    Unavailable,
+    WorkerLost,
+)
+from .turns import AsyncTurn, Paused, Snapshot, Turn
 from .wire import Acknowledgement, Actor, Event, LoggedEvent, Placement
-from .worker import AsyncTurn, Outcome, Paused, Snapshot, Turn, Worker
+from .worker import Outcome, Worker
 
 __all__ = [
-    "Acknowledgement", "Actor", "Agent", "AsyncAgent", "AsyncClient", "AsyncTurn", "Client", "ConfigurationError", "Conflict", "Event",
-    "GreenroomError", "LoggedEvent", "NotAllowed", "NotFound", "Outcome", "Paused", "Placement", "Refused", "Retries", "Snapshot",
-    "StateTimeout", "StillWaiting", "Turn", "Unavailable", "Worker", "WorkerLost",
+    "Acknowledgement",
+    "Actor",
+    "Agent",
+    "AsyncAgent",
+    "AsyncClient",
+    "AsyncTurn",
+    "Client",
+    "ConfigurationError",
+    "Conflict",
+    "Event",
+    "GreenroomError",
+    "LoggedEvent",
+    "NotAllowed",
+    "NotFound",
+    "Outcome",
+    "Paused",
+    "Placement",
+    "Refused",
+    "Retries",
+    "Snapshot",
+    "StateTimeout",
+    "StillWaiting",
+    "Turn",
+    "Unavailable",
+    "Worker",
+    "WorkerLost",
 ]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from . import wire
 from .client import STREAM_SECONDS, AsyncClient, Client
@@ -34,15 +35,38 @@ class _Naming:
     def _event(self, kind: str, **data: Any) -> list[wire.Event]:
         return [wire.Event(kind, self.name, data, source=f"/python/agent/{self.name}")]
 
-    def _create(self, template: str, tenant: str | None, labels: Mapping[str, str] | None, sandbox_class: str | None, schedule: str | None, timezone: str | None) -> list[wire.Event]:
+    def _create(
+        self,
+        template: str,
+        tenant: str | None,
+        labels: Mapping[str, str] | None,
+        sandbox_class: str | None,
+        schedule: str | None,
+        timezone: str | None,
+    ) -> list[wire.Event]:
         return self._event(
-            "actor.created", pool=self.pool, template=template, tenant=tenant, labels=labels, sandboxClass=sandbox_class, schedule=schedule,
-            timezone=timezone)
+            "actor.created",
+            pool=self.pool,
+            template=template,
+            tenant=tenant,
+            labels=labels,
+            sandboxClass=sandbox_class,
+            schedule=schedule,
+            timezone=timezone,
+        )
 
-    def _request(self, priority: int, template: str | None, selector: Mapping[str, str] | None, expected_millis: int | None, reason: str | None) -> list[wire.Event]:
+    def _request(
+        self, priority: int, template: str | None, selector: Mapping[str, str] | None, expected_millis: int | None, reason: str | None
+    ) -> list[wire.Event]:
         return self._event(
-            "actor.requested", pool=self.pool, priority=priority, template=template, selector=selector, expectedMillis=expected_millis,
-            reason=reason)
+            "actor.requested",
+            pool=self.pool,
+            priority=priority,
+            template=template,
+            selector=selector,
+            expectedMillis=expected_millis,
+            reason=reason,
+        )
 
     def _still_waiting(self, waiting: wire.Waiting) -> StillWaiting:
         return StillWaiting(self.name, self.pool, waiting.position, waiting.reason, waiting.detail)
@@ -63,27 +87,63 @@ def _options(template: str | None, selector: Mapping[str, str] | None, priority:
 class Agent(_Naming):
     """An actor, for a program that waits for each answer."""
 
-    def __init__(self, name: str, pool: str, *, client: Client | None = None, server: str | None = None, token: str | None = None, ca_file: str | None = None):
+    def __init__(
+        self,
+        name: str,
+        pool: str,
+        *,
+        client: Client | None = None,
+        server: str | None = None,
+        token: str | None = None,
+        ca_file: str | None = None,
+    ):
         super().__init__(name, pool)
         self._owns = client is None
         self.client = client or Client(server, token=token, ca_file=ca_file)
 
-    def create(self, *, template: str, tenant: str | None = None, labels: Mapping[str, str] | None = None, sandbox_class: str | None = None, schedule: str | None = None, timezone: str | None = None) -> wire.Acknowledgement:
+    def create(
+        self,
+        *,
+        template: str,
+        tenant: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        sandbox_class: str | None = None,
+        schedule: str | None = None,
+        timezone: str | None = None,
+    ) -> wire.Acknowledgement:
         """Optional: says from which template it starts, whose it is, and when it wakes by itself (cron)."""
         return self.client.append(self._create(template, tenant, labels, sandbox_class, schedule, timezone))
 
-    def place(self, *, wait: float = 30, template: str | None = None, selector: Mapping[str, str] | None = None, priority: int = 0, expected_millis: int | None = None) -> wire.Placement:
+    def place(
+        self,
+        *,
+        wait: float = 30,
+        template: str | None = None,
+        selector: Mapping[str, str] | None = None,
+        priority: int = 0,
+        expected_millis: int | None = None,
+    ) -> wire.Placement:
         """Asks for a worker, and waits for it at most `wait` seconds; then `StillWaiting`. Asking again doesn't ask twice."""
         until = time.monotonic() + wait
         while True:
             left = max(0.0, until - time.monotonic())
-            answer = self.client.send(wire.place(self.name, self.pool, min(left, WAIT_SECONDS), _options(template, selector, priority, expected_millis)))
+            answer = self.client.send(
+                wire.place(self.name, self.pool, min(left, WAIT_SECONDS), _options(template, selector, priority, expected_millis))
+            )
             if isinstance(answer, wire.Placement):
                 return answer
             if left <= WAIT_SECONDS:
                 raise self._still_waiting(answer)
 
-    def request(self, *, priority: int = 0, template: str | None = None, selector: Mapping[str, str] | None = None, expected_millis: int | None = None, reason: str | None = None) -> wire.Acknowledgement:
+    def request(
+        self,
+        *,
+        priority: int = 0,
+        template: str | None = None,
+        selector: Mapping[str, str] | None = None,
+        expected_millis: int | None = None,
+        reason: str | None = None,
+    ) -> wire.Acknowledgement:
         """Asks for a worker without waiting for it. `wait_for('running')` waits."""
         return self.client.append(self._request(priority, template, selector, expected_millis, reason))
 
@@ -108,7 +168,9 @@ class Agent(_Naming):
         until = time.monotonic() + timeout
         while (left := until - time.monotonic()) > 0:
             try:
-                with self.client.events(after=after, follow=True, subject=self.name, kinds=[kind], silence=min(left, STREAM_SECONDS)) as lines:
+                with self.client.events(
+                    after=after, follow=True, subject=self.name, kinds=[kind], silence=min(left, STREAM_SECONDS)
+                ) as lines:
                     for event in lines:
                         if event is not None and not event.superseded:
                             return event
@@ -134,25 +196,61 @@ class Agent(_Naming):
 class AsyncAgent(_Naming):
     """The same for asyncio."""
 
-    def __init__(self, name: str, pool: str, *, client: AsyncClient | None = None, server: str | None = None, token: str | None = None, ca_file: str | None = None):
+    def __init__(
+        self,
+        name: str,
+        pool: str,
+        *,
+        client: AsyncClient | None = None,
+        server: str | None = None,
+        token: str | None = None,
+        ca_file: str | None = None,
+    ):
         super().__init__(name, pool)
         self._owns = client is None
         self.client = client or AsyncClient(server, token=token, ca_file=ca_file)
 
-    async def create(self, *, template: str, tenant: str | None = None, labels: Mapping[str, str] | None = None, sandbox_class: str | None = None, schedule: str | None = None, timezone: str | None = None) -> wire.Acknowledgement:
+    async def create(
+        self,
+        *,
+        template: str,
+        tenant: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        sandbox_class: str | None = None,
+        schedule: str | None = None,
+        timezone: str | None = None,
+    ) -> wire.Acknowledgement:
         return await self.client.append(self._create(template, tenant, labels, sandbox_class, schedule, timezone))
 
-    async def place(self, *, wait: float = 30, template: str | None = None, selector: Mapping[str, str] | None = None, priority: int = 0, expected_millis: int | None = None) -> wire.Placement:
+    async def place(
+        self,
+        *,
+        wait: float = 30,
+        template: str | None = None,
+        selector: Mapping[str, str] | None = None,
+        priority: int = 0,
+        expected_millis: int | None = None,
+    ) -> wire.Placement:
         until = time.monotonic() + wait
         while True:
             left = max(0.0, until - time.monotonic())
-            answer = await self.client.send(wire.place(self.name, self.pool, min(left, WAIT_SECONDS), _options(template, selector, priority, expected_millis)))
+            answer = await self.client.send(
+                wire.place(self.name, self.pool, min(left, WAIT_SECONDS), _options(template, selector, priority, expected_millis))
+            )
             if isinstance(answer, wire.Placement):
                 return answer
             if left <= WAIT_SECONDS:
                 raise self._still_waiting(answer)
 
-    async def request(self, *, priority: int = 0, template: str | None = None, selector: Mapping[str, str] | None = None, expected_millis: int | None = None, reason: str | None = None) -> wire.Acknowledgement:
+    async def request(
+        self,
+        *,
+        priority: int = 0,
+        template: str | None = None,
+        selector: Mapping[str, str] | None = None,
+        expected_millis: int | None = None,
+        reason: str | None = None,
+    ) -> wire.Acknowledgement:
         return await self.client.append(self._request(priority, template, selector, expected_millis, reason))
 
     async def withdraw(self) -> None:

@@ -11,9 +11,10 @@ import os
 import random
 import ssl
 import time
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, AsyncIterator, Iterator, Sequence, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -56,7 +57,9 @@ class Connection:
             raise ConfigurationError(f"the server is a URL such as {DEFAULT_SERVER}, not {server!r}: see server=… and GREENROOM_SERVER")
         token = token or os.environ.get("GREENROOM_TOKEN") or None
         if token and (not token.isascii() or any(c.isspace() for c in token)):
-            raise ConfigurationError("the token has a space or a character that isn't ASCII: give its text alone, as token=… or in GREENROOM_TOKEN")
+            raise ConfigurationError(
+                "the token has a space or a character that isn't ASCII: give its text alone, as token=… or in GREENROOM_TOKEN"
+            )
         return cls(server, token, ca_file or os.environ.get("GREENROOM_CA_FILE") or None)
 
     def options(self) -> dict[str, Any]:
@@ -65,7 +68,9 @@ class Connection:
             try:
                 verify = ssl.create_default_context(cafile=self.ca_file)
             except OSError as error:
-                raise ConfigurationError(f"the certificate authority {self.ca_file} can't be read ({error}): a PEM file, as ca_file=… or in GREENROOM_CA_FILE") from None
+                raise ConfigurationError(
+                    f"the certificate authority {self.ca_file} can't be read ({error}): a PEM file, as ca_file=… or in GREENROOM_CA_FILE"
+                ) from None
         headers = {"user-agent": "greenroom-python"}
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
@@ -113,7 +118,12 @@ def _read(call: wire.Call[T], response: httpx.Response) -> T:
     try:
         return call.parse(response.status_code, response.json() if response.content else None)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Refused(response.status_code, "unexpected", f"an answer to {call.path} that can't be read ({error!r})", hint="Is this address a Greenroom service?") from None
+        raise Refused(
+            response.status_code,
+            "unexpected",
+            f"an answer to {call.path} that can't be read ({error!r})",
+            hint="Is this address a Greenroom service?",
+        ) from None
 
 
 def _is_settled(error: httpx.HTTPError) -> bool:
@@ -150,7 +160,17 @@ class Client:
         return self.send(wire.append(events))
 
     @contextmanager
-    def events(self, *, after: int | str = 0, follow: bool = False, subject: str | None = None, worker: str | None = None, kinds: Sequence[str] = (), limit: int | None = None, silence: float = STREAM_SECONDS) -> Iterator[Iterator[wire.LoggedEvent | None]]:
+    def events(
+        self,
+        *,
+        after: int | str = 0,
+        follow: bool = False,
+        subject: str | None = None,
+        worker: str | None = None,
+        kinds: Sequence[str] = (),
+        limit: int | None = None,
+        silence: float = STREAM_SECONDS,
+    ) -> Iterator[Iterator[wire.LoggedEvent | None]]:
         """The log's events, in order; None is a sign of life. One try: whoever follows opens it anew, after the last position seen."""
         path = wire.events_path(after=after, follow=follow, subject=subject, worker=worker, kinds=kinds, limit=limit)
         timeout = httpx.Timeout(silence, connect=CONNECT_SECONDS)
@@ -201,7 +221,17 @@ class AsyncClient:
         return await self.send(wire.append(events), retries)
 
     @asynccontextmanager
-    async def events(self, *, after: int | str = 0, follow: bool = False, subject: str | None = None, worker: str | None = None, kinds: Sequence[str] = (), limit: int | None = None, silence: float = STREAM_SECONDS) -> AsyncIterator[AsyncIterator[wire.LoggedEvent | None]]:
+    async def events(
+        self,
+        *,
+        after: int | str = 0,
+        follow: bool = False,
+        subject: str | None = None,
+        worker: str | None = None,
+        kinds: Sequence[str] = (),
+        limit: int | None = None,
+        silence: float = STREAM_SECONDS,
+    ) -> AsyncIterator[AsyncIterator[wire.LoggedEvent | None]]:
         """As `Client.events`."""
         path = wire.events_path(after=after, follow=follow, subject=subject, worker=worker, kinds=kinds, limit=limit)
         timeout = httpx.Timeout(silence, connect=CONNECT_SECONDS)

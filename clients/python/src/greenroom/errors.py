@@ -58,7 +58,8 @@ class StillWaiting(GreenroomError, TimeoutError):
         self.detail = detail
         super().__init__(
             f"{actor} still waits for a worker of {pool}, place {position} in its queue ({reason}): {detail}. "
-            f"It stays in the queue until it is placed or withdrawn; greenroom explain actor {actor} says more")
+            f"It stays in the queue until it is placed or withdrawn; greenroom explain actor {actor} says more"
+        )
 
 
 class StateTimeout(GreenroomError, TimeoutError):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Callable, Generic, Mapping, Sequence, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from .errors import Conflict, GreenroomError, NotAllowed, NotFound, Refused
@@ -38,8 +39,13 @@ class Event:
 
     def json(self) -> dict[str, Any]:
         return {
-            "specversion": "1.0", "type": TYPE_PREFIX + self.kind, "source": self.source, "id": self.id, "subject": self.subject,
-            "time": self.time, "data": {name: value for name, value in self.data.items() if value is not None},
+            "specversion": "1.0",
+            "type": TYPE_PREFIX + self.kind,
+            "source": self.source,
+            "id": self.id,
+            "subject": self.subject,
+            "time": self.time,
+            "data": {name: value for name, value in self.data.items() if value is not None},
         }
 
 
@@ -190,15 +196,31 @@ def actor(full: str) -> Call[Actor]:
 def _actor(answer: Any) -> Actor:
     status = str(answer["status"]).removeprefix("STATUS_").lower()
     return Actor(
-        answer["id"], answer["namespace"], answer["pool"], status, answer.get("worker") or None, answer.get("node") or None,
-        answer.get("snapshot") or None, answer.get("reason") or None, answer.get("seq", 0))
+        answer["id"],
+        answer["namespace"],
+        answer["pool"],
+        status,
+        answer.get("worker") or None,
+        answer.get("node") or None,
+        answer.get("snapshot") or None,
+        answer.get("reason") or None,
+        answer.get("seq", 0),
+    )
 
 
 def history(full: str, limit: int) -> Call[list[dict[str, Any]]]:
     return Call("GET", f"{_entity('actors', full, 'history')}?limit={limit}", lambda _status, answer: list(answer["items"]))
 
 
-def events_path(*, after: int | str, follow: bool, subject: str | None = None, worker: str | None = None, kinds: Sequence[str] = (), limit: int | None = None) -> str:
+def events_path(
+    *,
+    after: int | str,
+    follow: bool,
+    subject: str | None = None,
+    worker: str | None = None,
+    kinds: Sequence[str] = (),
+    limit: int | None = None,
+) -> str:
     query: dict[str, str] = {"after": str(after)}
     if subject:
         query["subject"] = subject
@@ -219,8 +241,16 @@ def logged(line: str) -> LoggedEvent | None:
         return None
     value = json.loads(line)
     return LoggedEvent(
-        value["seq"], str(value["type"]).removeprefix(TYPE_PREFIX), value["subject"], value.get("namespace"), value.get("data") or {},
-        value["source"], value["id"], value["at"], bool(value.get("superseded", False)))
+        value["seq"],
+        str(value["type"]).removeprefix(TYPE_PREFIX),
+        value["subject"],
+        value.get("namespace"),
+        value.get("data") or {},
+        value["source"],
+        value["id"],
+        value["at"],
+        bool(value.get("superseded", False)),
+    )
 
 
 # --- Answers that say no ----------------------------------------------------------------------------------------------
@@ -233,13 +263,17 @@ def problem(status: int, content: bytes, path: str) -> Refused:
     except ValueError:
         value = None
     if not isinstance(value, dict) or "detail" not in value:
-        return Refused(status, "unexpected", f"an answer to {path} that is no problem of Greenroom", hint="Is this address a Greenroom service?")
+        return Refused(
+            status, "unexpected", f"an answer to {path} that is no problem of Greenroom", hint="Is this address a Greenroom service?"
+        )
     kind = str(value.get("type", "")).rpartition("/")[2] or "unknown"
     arguments = (status, kind, str(value["detail"]), value.get("field"), value.get("index"))
     if status == 401:
         return NotAllowed(*arguments, hint="Give the token as token=… or in GREENROOM_TOKEN")
     if status == 403:
-        return NotAllowed(*arguments, hint="An agent's token needs the role ingest, and read to follow or look; a worker's needs ingest and read")
+        return NotAllowed(
+            *arguments, hint="An agent's token needs the role ingest, and read to follow or look; a worker's needs ingest and read"
+        )
     if status == 404:
         return NotFound(*arguments)
     if status == 409:

@@ -20,12 +20,15 @@ import socket
 import threading
 import uuid
 from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Awaitable, Callable, Mapping, Union
+from typing import Any, cast
 
 from . import wire
 from .client import AsyncClient, Attempts, Retries
 from .errors import GreenroomError, NotAllowed, Refused, Unavailable, WorkerLost
+from .turns import AsyncTurn, Handler, Left, Paused, Snapshot, Turn
 
 log = logging.getLogger("greenroom")
 
@@ -43,106 +46,6 @@ REASON_CHARACTERS = 500
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """Where a turn left the actor's state. Greenroom stores the URI, never the state."""
-
-    uri: str
-    bytes: int | None = None
-
-
-@dataclass(frozen=True)
-class Paused:
-    """The state stays on this node: the actor wakes fastest here."""
-
-    uri: str
-    bytes: int | None = None
-
-
-Left = Union[str, Snapshot, Paused, None]
-"""What a turn returns: a snapshot's URI, a `Snapshot`, a `Paused`, or None where nothing is kept."""
-
-
-class AsyncTurn:
-    """One actor on this worker, from its placement to its end."""
-
-    def __init__(self, worker: Worker, event: wire.LoggedEvent):
-        data = event.data
-        #: NAMESPACE/NAME.
-        self.actor = wire.full_name(event.subject, event.namespace) if event.namespace else event.subject
-        self.namespace = event.namespace or self.actor.partition("/")[0]
-        self.name = self.actor.removeprefix(self.namespace + "/")
-        self.worker = worker.name
-        self.pool: str = data.get("pool") or worker.pool
-        self.seq = event.seq
-        #: Where the state comes from: `local`, `warm`, `golden` or `cold`.
-        self.tier: str = data.get("tier") or "cold"
-        #: URI of the snapshot to restore; None: the actor starts anew.
-        self.restore_from: str | None = data.get("restoreFrom")
-        self.expected_millis: int | None = data.get("expectedMillis")
-        self._worker = worker
-        self._stopping = threading.Event()
-        self._said_running = False
-
-    @property
-    def stopping(self) -> bool:
-        """The turn is being broken off: return soon."""
-        return self._stopping.is_set()
-
-    async def running(self, restore_millis: int | None = None) -> None:
-        """The actor is restored and serves; also after `idle`. Without this call the turn's end says so."""
-        self._said_running = True
-        await self._worker._report(self._running(restore_millis))
-
-    async def idle(self) -> None:
-        """The actor keeps its slot and has nothing to do."""
-        await self._worker._report(self._worker._event("actor.idle", self.actor))
-
-    def _running(self, restore_millis: int | None) -> wire.Event:
-        return self._worker._event(
-            "actor.running", self.actor, worker=self._worker.name, restoredFrom=self.restore_from, restoreMillis=restore_millis)
-
-
-class Turn:
-    """The same for a turn that is a plain function: it runs in a thread of its own."""
-
-    def __init__(self, turn: AsyncTurn, loop: asyncio.AbstractEventLoop):
-        self._turn = turn
-        self._loop = loop
-        self.actor = turn.actor
-        self.namespace = turn.namespace
-        self.name = turn.name
-        self.worker = turn.worker
-        self.pool = turn.pool
-        self.seq = turn.seq
-        self.tier = turn.tier
-        self.restore_from = turn.restore_from
-        self.expected_millis = turn.expected_millis
-
-    @property
-    def stopping(self) -> bool:
-        """The turn is being broken off: return soon."""
-        return self._turn.stopping
-
-    def running(self, restore_millis: int | None = None) -> None:
-        """The actor is restored and serves; also after `idle`. Without this call the turn's end says so."""
-        self._wait(self._turn.running(restore_millis))
-
-    def idle(self) -> None:
-        """The actor keeps its slot and has nothing to do."""
-        self._wait(self._turn.idle())
-
-    def sleep(self, seconds: float) -> bool:
-        """Sleeps; False at once where the turn is being broken off."""
-        return not self._turn._stopping.wait(seconds)
-
-    def _wait(self, work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-
-Handler = Union[Callable[[Turn], Left], Callable[[AsyncTurn], Awaitable[Left]]]
-
-
-@dataclass(frozen=True)
 class Outcome:
     """How a worker ended: `drained`, or `stopped` with turns that were broken off."""
 
@@ -157,10 +60,24 @@ class Worker:
     """
 
     def __init__(
-        self, pool: str, handler: Handler, *, name: str | None = None, node: str | None = None, slots: int = 1, zone: str | None = None,
-        labels: Mapping[str, str] | None = None, sandbox_class: str | None = None, ip: str | None = None, uid: str | None = None,
-        registers: bool = True, drain_seconds: float = 3600, client: AsyncClient | None = None, server: str | None = None,
-        token: str | None = None, ca_file: str | None = None,
+        self,
+        pool: str,
+        handler: Handler,
+        *,
+        name: str | None = None,
+        node: str | None = None,
+        slots: int = 1,
+        zone: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        sandbox_class: str | None = None,
+        ip: str | None = None,
+        uid: str | None = None,
+        registers: bool = True,
+        drain_seconds: float = 3600,
+        client: AsyncClient | None = None,
+        server: str | None = None,
+        token: str | None = None,
+        ca_file: str | None = None,
     ):
         """`registers=False`: something else says that this worker is ready and gone, such as a pod's watch."""
         if slots < 1:
@@ -180,7 +97,7 @@ class Worker:
         self._facts = {"zone": zone, "labels": labels, "sandboxClass": sandbox_class, "ip": ip}
         self._owns = client is None
         self._client = client
-        self._connect = lambda: AsyncClient(server, token=token, ca_file=ca_file)
+        self._connect: Callable[[], AsyncClient] = lambda: AsyncClient(server, token=token, ca_file=ca_file)
         self._source = f"/python/worker/{self.name}"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leaving: tuple[str, bool] | None = None
@@ -254,8 +171,9 @@ class Worker:
             await self._until(self._opened)
             if self.registers and self._fault is None and self._leaving is None:
                 try:
-                    ready = await self._report(self._event(
-                        "worker.ready", self.name, pool=self.pool, node=self.node, slots=self.slots, uid=self.uid, **self._facts))
+                    ready = await self.report(
+                        self.event("worker.ready", self.name, pool=self.pool, node=self.node, slots=self.slots, uid=self.uid, **self._facts)
+                    )
                     self._last_seq = max(self._last_seq or 0, ready.first_seq)
                 except GreenroomError as error:
                     self._fail(error)
@@ -305,7 +223,7 @@ class Worker:
         log.info("worker %s drains: %s; %d turns", self.name, reason, len(self._turns))
         try:
             if self.registers:
-                await self._report(self._event("worker.draining", self.name, reason=reason, uid=self.uid))
+                await self.report(self.event("worker.draining", self.name, reason=reason, uid=self.uid))
             deadline = asyncio.get_running_loop().time() + self.drain_seconds
             while True:
                 while self._turns or self._queue:
@@ -327,16 +245,16 @@ class Worker:
                 if self._last_seq == before and not self._turns and not self._queue:
                     break
             if self.registers:
-                await self._report(self._event("worker.gone", self.name, reason="drained", uid=self.uid))
+                await self.report(self.event("worker.gone", self.name, reason="drained", uid=self.uid))
         except GreenroomError as error:
             self._fail(error)
             return None
         return Outcome("drained", reason)
 
     async def _farewell(self, held: list[AsyncTurn], reason: str) -> None:
-        events = [self._event("actor.crashed", turn.actor, worker=self.name, reason=reason) for turn in held]
+        events = [self.event("actor.crashed", turn.actor, worker=self.name, reason=reason) for turn in held]
         if self.registers:
-            events.append(self._event("worker.gone", self.name, reason=reason, uid=self.uid))
+            events.append(self.event("worker.gone", self.name, reason=reason, uid=self.uid))
         if not events:
             return
         try:
@@ -347,7 +265,7 @@ class Worker:
     def _break_off(self) -> list[AsyncTurn]:
         held = [turn for turn, _ in self._turns.values()] + list(self._queue)
         for turn, task in self._turns.values():
-            turn._stopping.set()
+            turn.stop_event.set()
             task.cancel()
         self._turns = {}
         self._queue.clear()
@@ -383,7 +301,7 @@ class Worker:
             log.debug("worker %s follows again: %s", self.name, problem)
             await asyncio.sleep(pause)
 
-    def _placements(self, follow: bool) -> Any:
+    def _placements(self, follow: bool) -> AbstractAsyncContextManager[AsyncIterator[wire.LoggedEvent | None]]:
         after: int | str = "latest" if self._last_seq is None else self._last_seq
         return self._api.events(after=after, follow=follow, worker=self.name, kinds=["actor.placed", "worker.gone", "worker.ready"])
 
@@ -401,11 +319,19 @@ class Worker:
         uid = event.data.get("uid")
         if event.kind == "worker.ready":
             if self.uid is not None and uid is not None and uid != self.uid:
-                self._fail(WorkerLost("another worker of this name has registered, and this one's actors are crashed: give each worker a name of its own"))
+                self._fail(
+                    WorkerLost(
+                        "another worker of this name has registered, and this one's actors are crashed: give each worker a name of its own"
+                    )
+                )
             return
         if event.kind == "worker.gone":
             if event.source != self._source and not event.superseded and (uid is None or uid == self.uid):
-                self._fail(WorkerLost(f"the log says that this worker is gone ({event.data.get('reason')}): its actors may run elsewhere by now. Start it again"))
+                self._fail(
+                    WorkerLost(
+                        f"the log says that this worker is gone ({event.data.get('reason')}): its actors may run elsewhere. Start it again"
+                    )
+                )
             return
         if event.kind != "actor.placed" or not self._is_meant(event):
             return
@@ -416,7 +342,9 @@ class Worker:
             self._queue.append(turn)
         else:
             log.error("more placements than slots and queue: %s is refused", turn.actor)
-            asyncio.ensure_future(self._report_or_fail(self._event("actor.crashed", turn.actor, worker=self.name, reason="the worker has no free slot")))
+            asyncio.ensure_future(
+                self._report_or_fail(self.event("actor.crashed", turn.actor, worker=self.name, reason="the worker has no free slot"))
+            )
 
     def _is_meant(self, event: wire.LoggedEvent) -> bool:
         """A placement names its worker within its own namespace, or in full."""
@@ -439,7 +367,7 @@ class Worker:
         except Exception as error:  # A turn may fail in any way; the worker goes on.
             log.warning("the turn of %s failed", turn.actor, exc_info=True)
             reason = f"{type(error).__name__}: {error}"[:REASON_CHARACTERS]
-            events = [self._event("actor.crashed", turn.actor, worker=self.name, reason=reason)]
+            events = [self.event("actor.crashed", turn.actor, worker=self.name, reason=reason)]
         else:
             events = self._end(turn, left)
         await self._report_or_fail(*events)
@@ -454,21 +382,22 @@ class Worker:
             self._wake.set()
 
     def _end(self, turn: AsyncTurn, left: Left) -> list[wire.Event]:
-        events = [] if turn._said_running else [turn._running(None)]
+        events = [] if turn.said_running else [turn.running_event(None)]
         if isinstance(left, str):
             left = Snapshot(left)
         if isinstance(left, Paused):
-            return [*events, self._event("actor.paused", turn.actor, worker=self.name, node=self.node, snapshot=left.uri, bytes=left.bytes)]
+            return [*events, self.event("actor.paused", turn.actor, worker=self.name, node=self.node, snapshot=left.uri, bytes=left.bytes)]
         if left is not None and not isinstance(left, Snapshot):
             reason = f"the turn returned a {type(left).__name__}: it returns a snapshot's URI, a Snapshot, a Paused or None"
             log.error("%s", reason)
-            return [*events, self._event("actor.crashed", turn.actor, worker=self.name, reason=reason)]
+            return [*events, self.event("actor.crashed", turn.actor, worker=self.name, reason=reason)]
         uri, size = (left.uri, left.bytes) if left else (None, None)
-        return [*events, self._event("actor.suspended", turn.actor, worker=self.name, snapshot=uri, bytes=size)]
+        return [*events, self.event("actor.suspended", turn.actor, worker=self.name, snapshot=uri, bytes=size)]
 
     async def _call(self, turn: AsyncTurn) -> Left:
-        if inspect.iscoroutinefunction(self.handler) or inspect.iscoroutinefunction(getattr(self.handler, "__call__", None)):
-            return await self.handler(turn)  # type: ignore[arg-type, misc]
+        if inspect.iscoroutinefunction(self.handler) or inspect.iscoroutinefunction(type(self.handler).__call__):
+            return await cast(Callable[[AsyncTurn], Awaitable[Left]], self.handler)(turn)
+        handler = cast(Callable[[Turn], Left], self.handler)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Left] = loop.create_future()
 
@@ -484,7 +413,7 @@ class Worker:
             result: Left = None
             error: BaseException | None = None
             try:
-                result = self.handler(Turn(turn, loop))  # type: ignore[arg-type, assignment]
+                result = handler(Turn(turn, loop))
             except BaseException as raised:
                 error = raised
             try:
@@ -498,10 +427,10 @@ class Worker:
 
     # --- Reports ------------------------------------------------------------------------------------------------------
 
-    def _event(self, kind: str, subject: str, **data: Any) -> wire.Event:
+    def event(self, kind: str, subject: str, **data: Any) -> wire.Event:
         return wire.Event(kind, subject, data, source=self._source)
 
-    async def _report(self, *events: wire.Event) -> wire.Acknowledgement:
+    async def report(self, *events: wire.Event) -> wire.Acknowledgement:
         """In order, one request under way at a time. Returns once they are on disk."""
         async with self._outbox:
             try:
@@ -511,7 +440,7 @@ class Worker:
 
     async def _report_or_fail(self, *events: wire.Event) -> None:
         try:
-            await self._report(*events)
+            await self.report(*events)
         except NotAllowed as error:
             self._fail(error)
         except Refused as error:
