@@ -11,7 +11,9 @@ struct PythonClientTests {
     @Test(.timeLimit(.minutes(20)))
     func clientAndExamplesWork() async throws {
         guard let bash = Tool.find("bash") else { return Tool.skip("bash is not installed: the Python client was not tried") }
-        guard let program = Program.built() else { return Tool.skip("greenroom wasn't built beside the tests: the Python client was not tried") }
+        guard let program = Program.built() else {
+            return Tool.skip("greenroom wasn't built beside the tests: the Python client was not tried")
+        }
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let (status, output) = try await Tool.run(
             bash,

@@ -1,25 +1,7 @@
-import Domain
-
-// The shapes of what goes in and comes out.
+// The shapes of what goes in and comes out. Events are in OpenAPIDocument+Kinds.swift.
 
 extension OpenAPIDocument {
-    /// Types as producers write them: those that Greenroom alone writes are left out.
-    private static let producedTypes = EventKind.allCases.filter { !$0.isOurs }.map { "\"\(EventKind.typePrefix)\($0.name)\"" }.joined(
-        separator: ",")
-
     static let schemas = """
-        "CloudEvent":{"type":"object","required":["specversion","type","source","id"],"additionalProperties":{"type":["string","number","boolean"]},"properties":{
-        "specversion":{"const":"1.0"},"type":{"enum":[\(producedTypes)]},"source":{"type":"string","minLength":1,"maxLength":\(EventLimits.nameBytes)},
-        "id":{"type":"string","minLength":1,"maxLength":\(EventLimits.idBytes)},
-        "subject":{"type":"string","maxLength":\(EventLimits.nameBytes),"description":"The actor, worker, node or pool it is about"},
-        "time":{"type":"string","format":"date-time"},"datacontenttype":{"type":"string","description":"application/json, text/json or a type that ends in +json; a charset is UTF-8"},
-        "sequence":{"type":["string","integer"],"description":"Rises with each event of its source, in the order of its text"},
-        "data":{"type":"object","description":"The kind's fields; other fields are kept and returned"},
-        "data_base64":{"type":"string","contentEncoding":"base64","description":"Instead of data: its JSON in Base64"}}},
-        "LoggedEvent":{"allOf":[{"$ref":"#/components/schemas/CloudEvent"},{"type":"object","required":["seq","at"],"properties":{
-        "seq":{"type":"integer"},"at":{"type":"string","format":"date-time"},"superseded":{"type":"boolean"},
-        "namespace":{"type":"string","description":"Of an actor or a worker: its namespace, within which subject and data.worker are names"},
-        "ambiguous":{"type":"boolean","description":"Its name fits several actors or workers: it changes nothing"}}}]},
         "Acknowledgement":{"type":"object","required":["accepted","duplicates","firstSeq","lastSeq"],"properties":{
         "accepted":{"type":"integer","description":"New in the log"},"duplicates":{"type":"integer","description":"Already in the log, by source and id"},
         "firstSeq":{"type":"integer","description":"The smallest position of the request's events; 0 if it has none"},
