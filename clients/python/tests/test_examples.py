@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,3 +140,26 @@ def test_the_readmes_snippet(service):
     assert "'accepted': 1" in done.stdout
     with Agent("alice", "tour/chat") as alice:
         assert alice.status().status == "waiting"
+
+
+def test_the_worker_in_shell(service, tmp_path):
+    """docs/write-a-worker.md: the protocol with curl, as it stands."""
+    curl, bash = shutil.which("curl"), shutil.which("bash")
+    if not curl or not bash:
+        pytest.skip("curl or bash isn't installed: the worker in shell was not tried")
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/write-a-worker.md").read_text(), re.DOTALL)
+    script = next(text for text in blocks if "worker.draining" in text)
+    done = subprocess.run([bash, "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in httpx.get(f"{service.url}/v1/events", params={"limit": "100"}).text.splitlines()]
+    kinds = [line["type"].removeprefix("dev.greenroom.") for line in lines if "pool" not in line["type"] and "scale" not in line["type"]]
+    assert kinds == [
+        "worker.ready",
+        "actor.requested",
+        "actor.placed",
+        "actor.running",
+        "actor.suspended",
+        "worker.draining",
+        "worker.gone",
+    ]
+    assert not any(line.get("superseded") for line in lines)

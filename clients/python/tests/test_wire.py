@@ -9,12 +9,7 @@ import pytest
 from greenroom import GreenroomError, wire
 
 
-@pytest.mark.parametrize("text, pool", [("team/chat", "team/chat"), ("chat", "default/chat")])
-def test_pools(text, pool):
-    assert wire.pool_name(text) == pool
-
-
-@pytest.mark.parametrize("text", ["", "/", "a/", "/b", "a/b/c"])
+@pytest.mark.parametrize("text", ["", "chat", "/", "a/", "/b", "a/b/c"])
 def test_what_is_no_pool(text):
     with pytest.raises(GreenroomError, match="NAMESPACE/NAME"):
         wire.pool_name(text)

@@ -134,11 +134,11 @@ class Call(Generic[T]):
 
 
 def pool_name(text: str) -> str:
-    """NAMESPACE/NAME; without a namespace it is `default`, as for the service."""
+    """A pool's name is always written with its namespace."""
     parts = text.split("/")
-    if not text or len(parts) > 2 or not all(parts):
-        raise GreenroomError(f"a pool is NAMESPACE/NAME, not {text!r}")
-    return text if len(parts) == 2 else f"default/{text}"
+    if len(parts) != 2 or not all(parts):
+        raise GreenroomError(f"a pool is NAMESPACE/NAME, such as team/chat, not {text!r}")
+    return text
 
 
 def full_name(name: str, namespace: str) -> str:
