@@ -202,6 +202,30 @@ def test_a_worker_hears_that_the_log_counts_it_as_gone(service, run_worker):
         running.join()
 
 
+def test_a_worker_of_which_something_else_says_that_it_is_ready(service, run_worker):
+    """As a pod, whose watch says so: the worker follows, and reports its actors alone."""
+
+    def says(kind, number, **data):
+        event = {
+            "specversion": "1.0",
+            "type": f"dev.greenroom.worker.{kind}",
+            "source": "/watch",
+            "id": str(number),
+            "subject": "team/pod-1",
+            "data": {**data, "uid": "pod-uid"},
+        }
+        httpx.post(f"{service.url}/v1/events", json=event, headers={"content-type": "application/cloudevents+json"}).raise_for_status()
+
+    running = run_worker(POOL, remember, name="pod-1", registers=False, wait=False)
+    says("ready", 1, pool=POOL, node="n", slots=1)
+    with Agent("alice", POOL) as alice:
+        placed = alice.place(wait=10)
+        alice.wait_for("suspended", after=placed.seq)
+    running.worker.drain()
+    assert running.join().kind == "drained"
+    assert [line["source"] for line in kinds(service, "team/pod-1")] == ["/watch"]
+
+
 def kinds(service, worker):
     text = httpx.get(f"{service.url}/v1/events", params={"worker": worker, "limit": "100"}).text
     return [
