@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from conftest import until
-from greenroom import Agent, AsyncAgent, AsyncClient, Conflict, NotFound, Paused, Snapshot, StateTimeout, StillWaiting, WorkerLost
+from greenroom import Agent, AsyncAgent, AsyncClient, Conflict, NotFound, Paused, Snapshot, StateTimeout, StillWaiting, WorkerLost, wire
 
 POOL = "team/agents"
 
@@ -216,11 +216,15 @@ def test_a_worker_of_which_something_else_says_that_it_is_ready(service, run_wor
         }
         httpx.post(f"{service.url}/v1/events", json=event, headers={"content-type": "application/cloudevents+json"}).raise_for_status()
 
-    running = run_worker(POOL, remember, name="pod-1", registers=False, wait=False)
-    says("ready", 1, pool=POOL, node="n", slots=1)
-    with Agent("alice", POOL) as alice:
-        placed = alice.place(wait=10)
+    says("ready", 1, pool=POOL, node="n", slots=2)
+    with Agent("alice", POOL) as alice, Agent("old", POOL) as old:
+        # Both were placed before the worker's program was there; one ran already, in the process before.
+        placed, earlier = alice.place(wait=10), old.place(wait=10)
+        alice.client.append([wire.Event("actor.running", "team/old", {"worker": "pod-1"})])
+        running = run_worker(POOL, remember, name="pod-1", registers=False, wait=False)
         alice.wait_for("suspended", after=placed.seq)
+        assert "started again" in old.wait_for("crashed", after=earlier.seq).data["reason"]
+        alice.wait_for("suspended", after=alice.place(wait=10).seq)
     running.worker.drain()
     assert running.join().kind == "drained"
     assert [line["source"] for line in kinds(service, "team/pod-1")] == ["/watch"]

@@ -208,6 +208,11 @@ def _actor(answer: Any) -> Actor:
     )
 
 
+def residents(worker: str) -> Call[list[str]]:
+    """The actors that a worker holds, by name within its namespace or in full."""
+    return Call("GET", _entity("workers", worker), lambda _status, answer: [str(name) for name in answer.get("actors") or ()])
+
+
 def history(full: str, limit: int) -> Call[list[dict[str, Any]]]:
     return Call("GET", f"{_entity('actors', full, 'history')}?limit={limit}", lambda _status, answer: list(answer["items"]))
 

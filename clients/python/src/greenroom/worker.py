@@ -27,7 +27,7 @@ from typing import Any, cast
 
 from . import wire
 from .client import AsyncClient, Attempts, Retries
-from .errors import GreenroomError, NotAllowed, Refused, Unavailable, WorkerLost
+from .errors import GreenroomError, NotAllowed, NotFound, Refused, Unavailable, WorkerLost
 from .turns import AsyncTurn, Handler, Left, Paused, Snapshot, Turn
 
 log = logging.getLogger("greenroom")
@@ -160,6 +160,8 @@ class Worker:
         self._last_seq: int | None = None
         self._turns: dict[int, tuple[AsyncTurn, asyncio.Task[None]]] = {}
         self._queue: deque[AsyncTurn] = deque()
+        self._begun: set[int] = set()
+        self._is_adopting = not self.registers
         self._fault: Exception | None = None
         self._opened = asyncio.Event()
         with self._guard:
@@ -181,6 +183,12 @@ class Worker:
                     log.info("worker %s is ready in %s, with %d slots", self.name, self.pool, self.slots)
                 return await self._until_gone()
             if not self.registers:
+                if self._fault is None and self._leaving is None:
+                    try:
+                        await self._adopt()
+                    except GreenroomError as error:
+                        self._fail(error)
+                    self._is_adopting = False
                 return await self._until_gone()
             if self._fault is not None:
                 raise self._fault
@@ -312,6 +320,26 @@ class Worker:
             async for event in lines:
                 self._take(event)
 
+    async def _adopt(self) -> None:
+        """What was placed here before the stream was open: something else said that this worker is ready."""
+        try:
+            names = await self._api.send(wire.residents(self.name))
+        except NotFound:
+            return
+        for name in names:
+            actor = await self._api.send(wire.actor(wire.full_name(name, self.namespace)))
+            if actor.worker is None or wire.full_name(actor.worker, actor.namespace) != self.name:
+                continue
+            full = wire.full_name(actor.id, actor.namespace)
+            if actor.status == "resuming":
+                async with self._api.events(after=actor.seq - 1, follow=False, subject=full, kinds=["actor.placed"], limit=1) as lines:
+                    async for event in lines:
+                        if event is not None and event.seq == actor.seq:
+                            self._begin_new(event)
+            elif actor.status in ("running", "idle") and not any(turn.actor == full for turn, _ in self._turns.values()):
+                # An earlier process in this worker's place had it.
+                await self.report(self.event("actor.crashed", full, worker=self.name, reason="the worker's process was started again"))
+
     def _take(self, event: wire.LoggedEvent | None) -> None:
         if event is None or (self._last_seq is not None and event.seq <= self._last_seq):
             return
@@ -333,8 +361,15 @@ class Worker:
                     )
                 )
             return
-        if event.kind != "actor.placed" or not self._is_meant(event):
+        if event.kind == "actor.placed" and self._is_meant(event):
+            self._begin_new(event)
+
+    def _begin_new(self, event: wire.LoggedEvent) -> None:
+        # While it looks for what was placed before, the stream may say the same placement, earlier or later.
+        if event.seq in self._begun:
             return
+        if self._is_adopting:
+            self._begun.add(event.seq)
         turn = AsyncTurn(self, event)
         if len(self._turns) < self.slots:
             self._begin(turn)
