@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import shutil
 import signal
 import subprocess
@@ -30,8 +31,11 @@ class Twin:
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def do_GET(self):
+                self.do_POST()
+
             def do_POST(self):
-                outer.bodies.append(self.rfile.read(int(self.headers["content-length"])))
+                outer.bodies.append(self.rfile.read(int(self.headers.get("content-length", 0))) or self.path.encode())
                 status, headers, body = outer.answers.pop(0)
                 if status == 0:
                     self.close_connection = True
@@ -94,6 +98,50 @@ def test_tries_have_an_end_and_the_error_says_what_to_do(twin):
     with Client(server.url, retries=FAST) as client, pytest.raises(Unavailable, match="nobody leads at the moment; tried 4 times"):
         client.append([wire.Event("actor.idle", "team/alice")])
     assert len(server.bodies) == 4
+
+
+def found(text):
+    return (200, {"content-type": "application/json"}, text.encode())
+
+
+def actor(status, seq):
+    return found(f'{{"id":"alice","namespace":"team","pool":"agents","status":"STATUS_{status}","seq":{seq}}}')
+
+
+NOBODY = (404, {}, b'{"type":"https://greenroom.dev/problems/not-found","title":"","status":404,"detail":"there is no actor team/alice"}')
+FORBIDDEN = (403, {}, b'{"type":"https://greenroom.dev/problems/forbidden","title":"","status":403,"detail":"the token has ingest"}')
+PLACED = found('{"worker":"w","node":"n","ip":null,"tier":"cold","restoreFrom":null,"waited":0.1,"seq":9}')
+EVENT = found(
+    '{"seq":9,"at":"2026-11-30T17:46:31.038321Z","namespace":"team","specversion":"1.0","type":"dev.greenroom.actor.placed","source":"/greenroom","subject":"alice","id":"placed-8-7","data":{"worker":"w","tier":"cold","waited":0.1}}'
+)
+WORKER_FOUND = found('{"namespace":"team","pool":"agents","name":"w","status":"FREE","node":"n"}')
+
+
+@pytest.mark.parametrize(
+    "answers, asked",
+    [
+        ([NOBODY, PLACED], 1),
+        ([NOBODY, BUSY, PLACED], 2),
+        # The answer was lost. It never asked; it runs; it ran and is suspended, which asking again would begin anew.
+        ([NOBODY, CUT, NOBODY, PLACED], 2),
+        ([actor("SUSPENDED", 5), CUT, actor("RUNNING", 10), PLACED], 2),
+        ([actor("SUSPENDED", 5), CUT, actor("SUSPENDED", 11), EVENT, WORKER_FOUND], 1),
+        # A token that may not look can only ask again.
+        ([FORBIDDEN, CUT, PLACED], 2),
+    ],
+)
+def test_a_placement_whose_answer_was_lost_isnt_asked_for_twice(twin, answers, asked):
+    server = twin(*answers)
+    with Agent("alice", POOL, client=Client(server.url, retries=FAST)) as alice:
+        placed = alice.place(wait=5)
+    assert (placed.worker, placed.node, placed.seq) == ("w", "n", 9)
+    assert sum(body.startswith(b"{") for body in server.bodies) == asked and not server.answers
+
+
+def test_answers_that_are_lost_again_and_again_have_an_end(twin):
+    server = twin(NOBODY, *[CUT, NOBODY] * 9)
+    with Agent("alice", POOL, client=Client(server.url, retries=FAST)) as alice, pytest.raises(Unavailable, match="tried 4 times"):
+        alice.place(wait=5)
 
 
 def test_a_refusal_isnt_tried_again(twin):
@@ -169,6 +217,42 @@ def test_a_turn_that_ends_while_the_service_is_away_is_reported_once_it_is_back(
         assert finished.wait(10)
         service.start()
         assert alice.wait_for("suspended", after=placed.seq).data["snapshot"] == "memory:///late"
+
+
+def test_every_placement_runs_once_while_the_service_is_killed_again_and_again(service, run_worker):
+    guard, ran = threading.Lock(), []
+
+    def handler(turn):
+        with guard:
+            ran.append(turn.seq)
+        turn.running()
+        turn.sleep(0.05)
+        return Snapshot(f"memory:///{turn.seq}")
+
+    workers = [run_worker(POOL, handler, name=f"w{number}", slots=2) for number in range(2)]
+
+    def live(agent):
+        for _ in range(4):
+            agent.wait_for("suspended", after=agent.place(wait=60).seq)
+
+    patient = Retries(attempts=100, seconds=60)
+    agents = [Agent(f"a{number}", POOL, client=Client(retries=patient)) for number in range(8)]
+    threads = [threading.Thread(target=live, args=(agent,)) for agent in agents]
+    for thread in threads:
+        thread.start()
+    for turns in (4, 12, 20):
+        until(lambda least=turns: len(ran) >= least, 60)
+        service.end(signal.SIGKILL)
+        service.start()
+    for thread in threads:
+        thread.join(120)
+    for worker in workers:
+        worker.worker.drain()
+        assert worker.join().kind == "drained"
+    lines = [json.loads(line) for line in httpx.get(f"{service.url}/v1/events", params={"limit": "10000"}).text.splitlines()]
+    assert not [line for line in lines if line.get("superseded")]
+    placed = [line["seq"] for line in lines if line["type"] == "dev.greenroom.actor.placed"]
+    assert len(placed) == 32 and sorted(ran) == placed
 
 
 # --- Tokens and TLS -------------------------------------------------------------------------------------------------------

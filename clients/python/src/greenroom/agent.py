@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import wire
-from .client import STREAM_SECONDS, AsyncClient, Client
-from .errors import GreenroomError, StateTimeout, StillWaiting, Unavailable
+from .client import STREAM_SECONDS, AsyncClient, Attempts, Client, Plan
+from .errors import AnswerLost, GreenroomError, NotAllowed, NotFound, StateTimeout, StillWaiting, Unavailable
 
 #: One request waits no longer: a longer wait is several requests, which proxies let live.
 WAIT_SECONDS = 60.0
@@ -31,6 +31,7 @@ class _Naming:
         self.namespace = self.pool.partition("/")[0]
         #: NAMESPACE/NAME.
         self.name = wire.full_name(name, self.namespace)
+        self._may_look = True
 
     def _event(self, kind: str, **data: Any) -> list[wire.Event]:
         return [wire.Event(kind, self.name, data, source=f"/python/agent/{self.name}")]
@@ -68,8 +69,51 @@ class _Naming:
             reason=reason,
         )
 
-    def _still_waiting(self, waiting: wire.Waiting) -> StillWaiting:
-        return StillWaiting(self.name, self.pool, waiting.position, waiting.reason, waiting.detail)
+    def _place(self, wait: float, options: Mapping[str, Any], attempts: Attempts) -> Plan[wire.Placement]:
+        """Asks, and waits. Where an answer was lost it looks before it asks again: the turn may be over, and another would begin."""
+        until = time.monotonic() + wait
+        before, _ = yield from self._look()
+        while True:
+            left = max(0.0, until - time.monotonic())
+            try:
+                answer = yield wire.place(self.name, self.pool, min(left, WAIT_SECONDS), options)
+            except AnswerLost as lost:
+                yield attempts.after(str(lost))
+                if (placement := (yield from self._find(before))) is not None:
+                    return placement
+                continue
+            if isinstance(answer, wire.Placement):
+                return answer
+            if left <= WAIT_SECONDS:
+                raise StillWaiting(self.name, self.pool, answer.position, answer.reason, answer.detail)
+
+    def _look(self) -> Plan[tuple[int | None, str]]:
+        """The position of its state, and its status; no position where the token may not look."""
+        if not self._may_look:
+            return None, ""
+        try:
+            actor: wire.Actor = yield wire.actor(self.name)
+            return actor.seq, actor.status
+        except NotFound:
+            return 0, ""
+        except NotAllowed:
+            self._may_look = False
+            return None, ""
+
+    def _find(self, before: int | None) -> Plan[wire.Placement | None]:
+        """The first placement after a position, where the actor has left it already; None where asking again is right."""
+        now, status = yield from self._look()
+        if before is None or not now or now == before or status in ("waiting", "resuming", "running", "idle"):
+            return None
+        events: list[wire.LoggedEvent] = yield wire.placements_of(self.name, before)
+        if not events:
+            return None
+        node, ip = "", None
+        try:
+            node, ip = yield wire.worker_address(wire.full_name(events[0].data["worker"], events[0].namespace or self.namespace))
+        except NotFound:
+            pass
+        return wire.placed(events[0], node, ip)
 
     def _kind(self, state: str) -> str:
         if state not in STATES:
@@ -124,16 +168,8 @@ class Agent(_Naming):
         expected_millis: int | None = None,
     ) -> wire.Placement:
         """Asks for a worker, and waits for it at most `wait` seconds; then `StillWaiting`. Asking again doesn't ask twice."""
-        until = time.monotonic() + wait
-        while True:
-            left = max(0.0, until - time.monotonic())
-            answer = self.client.send(
-                wire.place(self.name, self.pool, min(left, WAIT_SECONDS), _options(template, selector, priority, expected_millis))
-            )
-            if isinstance(answer, wire.Placement):
-                return answer
-            if left <= WAIT_SECONDS:
-                raise self._still_waiting(answer)
+        plan = self._place(wait, _options(template, selector, priority, expected_millis), Attempts(self.client.retries))
+        return self.client.follow_plan(plan)
 
     def request(
         self,
@@ -231,16 +267,8 @@ class AsyncAgent(_Naming):
         priority: int = 0,
         expected_millis: int | None = None,
     ) -> wire.Placement:
-        until = time.monotonic() + wait
-        while True:
-            left = max(0.0, until - time.monotonic())
-            answer = await self.client.send(
-                wire.place(self.name, self.pool, min(left, WAIT_SECONDS), _options(template, selector, priority, expected_millis))
-            )
-            if isinstance(answer, wire.Placement):
-                return answer
-            if left <= WAIT_SECONDS:
-                raise self._still_waiting(answer)
+        plan = self._place(wait, _options(template, selector, priority, expected_millis), Attempts(self.client.retries))
+        return await self.client.follow_plan(plan)
 
     async def request(
         self,

@@ -11,15 +11,15 @@ import os
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Union
 
 import httpx
 
 from . import wire
-from .errors import ConfigurationError, Refused, Unavailable
+from .errors import AnswerLost, ConfigurationError, GreenroomError, Refused, Unavailable
 
 T = TypeVar("T")
 
@@ -86,6 +86,10 @@ class Connection:
         return f"no answer from {self.server} ({text})"
 
 
+#: Calls in a row, each chosen by the answers before, and pauses in seconds: the same for both clients.
+Plan = Generator[Union[wire.Call[Any], float], Any, T]
+
+
 class Attempts:
     """One call's tries: answers how long to pause before the next, or raises what ended them."""
 
@@ -116,6 +120,8 @@ def _read(call: wire.Call[T], response: httpx.Response) -> T:
     if not response.is_success:
         raise wire.problem(response.status_code, response.content, call.path)
     try:
+        if call.is_lines:
+            return call.parse(response.status_code, [event for event in map(wire.logged, response.text.splitlines()) if event])
         return call.parse(response.status_code, response.json() if response.content else None)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused(
@@ -124,6 +130,10 @@ def _read(call: wire.Call[T], response: httpx.Response) -> T:
             f"an answer to {call.path} that can't be read ({error!r})",
             hint="Is this address a Greenroom service?",
         ) from None
+
+
+#: The request never left.
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 def _is_settled(error: httpx.HTTPError) -> bool:
@@ -148,12 +158,35 @@ class Client:
                 if response.status_code not in wire.RETRIED:
                     return _read(call, response)
                 problem = str(wire.problem(response.status_code, response.content, call.path))
+                if response.status_code in wire.UNSURE and not call.repeatable:
+                    raise AnswerLost(problem)
                 retry_after = response.headers.get("retry-after")
             except httpx.HTTPError as error:
                 problem = self.connection.unreachable(error)
                 if _is_settled(error):
                     raise Unavailable(problem) from None
+                if not call.repeatable and not isinstance(error, _UNSENT):
+                    raise AnswerLost(problem) from None
             time.sleep(attempts.after(problem, retry_after))
+
+    def follow_plan(self, plan: Plan[T]) -> T:
+        """Makes a plan's calls; an error is thrown into it."""
+        try:
+            step = next(plan)
+            while True:
+                try:
+                    answer = None
+                    if isinstance(step, float):
+                        time.sleep(step)
+                    else:
+                        answer = self.send(step)
+                except GreenroomError as error:
+                    step = plan.throw(error)
+                else:
+                    step = plan.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
     def append(self, events: Sequence[wire.Event]) -> wire.Acknowledgement:
         """Returns once all of them are on disk."""
@@ -209,12 +242,31 @@ class AsyncClient:
                 if response.status_code not in wire.RETRIED:
                     return _read(call, response)
                 problem = str(wire.problem(response.status_code, response.content, call.path))
+                if response.status_code in wire.UNSURE and not call.repeatable:
+                    raise AnswerLost(problem)
                 retry_after = response.headers.get("retry-after")
             except httpx.HTTPError as error:
                 problem = self.connection.unreachable(error)
                 if _is_settled(error):
                     raise Unavailable(problem) from None
+                if not call.repeatable and not isinstance(error, _UNSENT):
+                    raise AnswerLost(problem) from None
             await asyncio.sleep(attempts.after(problem, retry_after))
+
+    async def follow_plan(self, plan: Plan[T]) -> T:
+        """Makes a plan's calls; an error is thrown into it."""
+        try:
+            step = next(plan)
+            while True:
+                try:
+                    answer = await (asyncio.sleep(step) if isinstance(step, float) else self.send(step))
+                except GreenroomError as error:
+                    step = plan.throw(error)
+                else:
+                    step = plan.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
     async def append(self, events: Sequence[wire.Event], retries: Retries | None = None) -> wire.Acknowledgement:
         """Returns once all of them are on disk."""

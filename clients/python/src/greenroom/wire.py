@@ -22,6 +22,8 @@ TYPE_PREFIX = "dev.greenroom."
 BATCH = "application/cloudevents-batch+json"
 #: Events of one request; the service takes no more.
 EVENTS_PER_REQUEST = 10_000
+#: Statuses after which nobody knows whether it was done.
+UNSURE = frozenset({500, 502, 504})
 #: Statuses that say to come again.
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -128,6 +130,10 @@ class Call(Generic[T]):
     content_type: str | None = None
     #: Seconds that the service may take by request, beside the usual time for an answer.
     waits: float = 0
+    #: Sent twice it does the same as sent once.
+    repeatable: bool = True
+    #: The answer is lines of the log, and not one JSON value.
+    is_lines: bool = False
 
 
 # --- Names ------------------------------------------------------------------------------------------------------------
@@ -175,7 +181,7 @@ def _acknowledgement(_status: int, answer: Any) -> Acknowledgement:
 
 def place(actor: str, pool: str, wait: float, options: Mapping[str, Any]) -> Call[Placement | Waiting]:
     body = {"actor": actor, "pool": pool, "wait": round(wait, 3), **{name: value for name, value in options.items() if value is not None}}
-    return Call("POST", "/v1/placements", _placement, _json(body), "application/json", waits=wait)
+    return Call("POST", "/v1/placements", _placement, _json(body), "application/json", waits=wait, repeatable=False)
 
 
 def _placement(status: int, answer: Any) -> Placement | Waiting:
@@ -183,6 +189,19 @@ def _placement(status: int, answer: Any) -> Placement | Waiting:
         return Waiting(answer["position"], answer["reason"], answer["detail"])
     waited = answer["waitedSeconds"] if "waitedSeconds" in answer else answer["waited"]
     return Placement(answer["worker"], answer["node"], answer.get("ip"), answer["tier"], answer.get("restoreFrom"), waited, answer["seq"])
+
+
+def placed(event: LoggedEvent, node: str, ip: str | None) -> Placement:
+    """The same, of the event."""
+    data = event.data
+    return Placement(
+        data["worker"], node, ip, data.get("tier") or "cold", data.get("restoreFrom"), float(data.get("waited") or 0), event.seq
+    )
+
+
+def placements_of(actor: str, after: int) -> Call[list[LoggedEvent]]:
+    path = events_path(after=after, follow=False, subject=actor, kinds=["actor.placed"], limit=1)
+    return Call("GET", path, lambda _status, answer: answer, is_lines=True)
 
 
 def withdraw(actor: str) -> Call[None]:
@@ -206,6 +225,11 @@ def _actor(answer: Any) -> Actor:
         answer.get("reason") or None,
         answer.get("seq", 0),
     )
+
+
+def worker_address(worker: str) -> Call[tuple[str, str | None]]:
+    """A worker's node and ip."""
+    return Call("GET", _entity("workers", worker), lambda _status, answer: (answer.get("node") or "", answer.get("ip") or None))
 
 
 def residents(worker: str) -> Call[list[str]]:
