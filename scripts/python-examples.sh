@@ -43,7 +43,7 @@ if [ "$(cat "$VENV/ready" 2>/dev/null)" != "$WANTED" ]; then
 fi
 exec 9>&-
 
-OUTPUT=$(cd clients/python && GREENROOM_BINARY=$BINARY PATH="$VENV/bin:$PATH" timeout "$TEST_SECONDS" "$VENV/bin/python" -m pytest -q -rs -p no:cacheprovider 2>&1)
+OUTPUT=$(cd clients/python && GREENROOM_BINARY=$BINARY PATH="$VENV/bin:$PATH" timeout "$TEST_SECONDS" "$VENV/bin/python" -m pytest -q -rfEs -p no:cacheprovider 2>&1)
 STATUS=$?
 grep '^SKIPPED' <<<"$OUTPUT"
 [ "$STATUS" = 124 ] && echo "WRONG the tests of clients/python took longer than $TEST_SECONDS s"

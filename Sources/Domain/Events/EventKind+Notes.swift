@@ -204,7 +204,7 @@ extension EventKind {
                 effect: """
                     The worker takes actors of its pool. With another uid than before it is another worker: the earlier one \
                     is gone and its actors are crashed. A draining worker is back only when everyone who said draining says \
-                    ready
+                    ready. A worker doesn't change its pool
                     """,
                 subject: "w-1",
                 example: #"""
@@ -312,7 +312,7 @@ extension EventKind {
         case .policyApplied:
             Notes(
                 when: "A policy was applied or deleted",
-                effect: "The pool, or its shadow, scales by it from here on. policy null: it was deleted",
+                effect: "The pool, or its shadow, scales by it from here on. An empty policy: it was deleted",
                 subject: "team/chat",
                 example: #"""
                     {"pool":"team/chat","policy":{"apiVersion":"greenroom.dev/v1"},"digest":"ee2a494e","shadow":"chat-calm",\#
@@ -320,7 +320,7 @@ extension EventKind {
                     """#,
                 fields: [
                     Self.pool,
-                    FieldNote("policy", "The whole policy, or null"),
+                    FieldNote("policy", "The whole policy; empty if it was deleted"),
                     FieldNote("digest", "Of the policy"),
                     FieldNote("shadow", "The shadow whose policy it is"),
                     FieldNote("rules", "Version of the rules by which decisions are made"),
@@ -362,7 +362,7 @@ extension EventKind {
         case .scaleFailed:
             Notes(
                 when: "The target refused the count, or couldn't be reached; or workers that should have gone, or come, didn't",
-                effect: "The pool isn't Ready, and says why. It is tried again",
+                effect: "It is tried again. While the target fails, or start after start does, the pool isn't Ready and says why",
                 subject: "team/chat",
                 example: #"""
                     {"pool":"team/chat","error":"connection refused","attempt":1,"workers":[{"worker":"w-1",\#

@@ -40,9 +40,10 @@ def test_the_page_of_events_is_what_the_service_says(saved):
 
 def test_a_page_that_differs_is_found(saved, tmp_path):
     page = tmp_path / "events.md"
-    page.write_text((ROOT / "docs/events.md").read_text().replace("An event", "A thing", 1))
+    page.write_text((ROOT / "docs/events.md").read_text().replace("- An event is", "- A thing is", 1))
     script = [sys.executable, str(ROOT / "scripts/events-doc.py"), "--openapi", str(saved), "--check", str(page)]
-    assert subprocess.run(script, capture_output=True).returncode == 1
+    done = subprocess.run(script, capture_output=True, text=True)
+    assert done.returncode == 1 and "-- A thing" in done.stdout
 
 
 def test_every_example_of_a_producers_kind_is_taken(service, document):
