@@ -15,7 +15,7 @@ def main(pool: str, name: str) -> None:
         for _ in range(2):
             placed = agent.place(wait=30, expected_millis=200)
             print(f"{agent.name} is on {placed.worker}, {placed.tier}, after {placed.waited_seconds:.3f} s")
-            left = agent.wait_for("suspended", after=placed.seq, timeout=30)
+            left = agent.wait_for("suspended", timeout=30)
             print(f"{agent.name} is suspended in {left.data['snapshot']}")
 
 

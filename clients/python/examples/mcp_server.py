@@ -23,7 +23,7 @@ def server(pool: str) -> MCPServer:
         async with AsyncClient() as client:
             agent = AsyncAgent(name, pool, client=client)
             placed = await agent.place(wait=wait_seconds)
-            left = await agent.wait_for("suspended", after=placed.seq, timeout=600)
+            left = await agent.wait_for("suspended", timeout=600)
             return {"worker": placed.worker, "restored": placed.tier, "snapshot": left.data.get("snapshot")}
 
     @mcp.tool()

@@ -14,7 +14,7 @@ from greenroom import AsyncAgent, AsyncClient
 async def spawn(client: AsyncClient, pool: str, name: str) -> str:
     child = AsyncAgent(name, pool, client=client)
     placed = await child.place(wait=60, expected_millis=200)
-    left = await child.wait_for("suspended", after=placed.seq, timeout=60)
+    left = await child.wait_for("suspended", timeout=60)
     # It won't come back: its name is forgotten, its snapshot is yours to keep or to delete.
     await child.delete()
     return f"{child.name} ran on {placed.worker} and left {left.data['snapshot']}"

@@ -14,7 +14,19 @@ import httpx
 import pytest
 
 from conftest import until
-from greenroom import Agent, Client, ConfigurationError, NotAllowed, Refused, Retries, Snapshot, StillWaiting, Unavailable, wire
+from greenroom import (
+    Agent,
+    Client,
+    ConfigurationError,
+    NotAllowed,
+    Refused,
+    Retries,
+    Snapshot,
+    StateTimeout,
+    StillWaiting,
+    Unavailable,
+    wire,
+)
 
 POOL = "team/agents"
 FAST = Retries(attempts=4, seconds=10, first_delay=0.001, longest_delay=0.01)
@@ -169,6 +181,19 @@ def test_a_server_that_is_no_greenroom_is_named_as_such(twin, answer):
 def test_nobody_there():
     with Client("http://127.0.0.1:1", retries=FAST) as client, pytest.raises(Unavailable, match="is the service running there"):
         client.append([wire.Event("actor.idle", "team/alice")])
+
+
+def test_a_wait_that_nobody_answers_says_so():
+    with Agent("alice", POOL, server="http://127.0.0.1:1") as alice, pytest.raises(StateTimeout, match="is the service running there"):
+        alice.wait_for("running", after=0, timeout=0.7)
+
+
+def test_a_token_is_never_shown():
+    with Client("http://127.0.0.1:1", token="secret-token", retries=FAST) as client:
+        assert "secret" not in repr(client.connection)
+        with pytest.raises(Unavailable) as error:
+            client.append([])
+        assert "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,20 @@ import httpx
 import pytest
 
 from conftest import until
-from greenroom import Agent, AsyncAgent, AsyncClient, Conflict, NotFound, Paused, Snapshot, StateTimeout, StillWaiting, WorkerLost, wire
+from greenroom import (
+    Agent,
+    AsyncAgent,
+    AsyncClient,
+    Conflict,
+    GreenroomError,
+    NotFound,
+    Paused,
+    Snapshot,
+    StateTimeout,
+    StillWaiting,
+    WorkerLost,
+    wire,
+)
 
 POOL = "team/agents"
 
@@ -25,10 +38,15 @@ def test_an_agent_is_placed_suspended_and_warm_restored(service, run_worker):
     with Agent("alice", POOL) as alice:
         first = alice.place(wait=10)
         assert (first.worker, first.node, first.tier, first.restore_from) == ("w", "n", "cold", None)
-        left = alice.wait_for("suspended", after=first.seq)
+        left = alice.wait_for("suspended")
+        assert left.seq > first.seq
         second = alice.place(wait=10)
         assert (second.tier, second.restore_from) == ("warm", left.data["snapshot"])
-        alice.wait_for("suspended", after=second.seq)
+        alice.wait_for("crashed", "suspended", after=second.seq)
+        with pytest.raises(StateTimeout, match="isn't crashed or suspended after 0.2 s"):
+            alice.wait_for("crashed", "suspended", timeout=0.2)
+        with pytest.raises(GreenroomError, match="there are placed, running"):
+            alice.wait_for("asleep")
         assert alice.status().status == "suspended"
         assert [line["kind"] for line in alice.history()] == ["actor.requested", "actor.placed", "actor.running", "actor.suspended"] * 2
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import wire
@@ -32,6 +32,8 @@ class _Naming:
         #: NAMESPACE/NAME.
         self.name = wire.full_name(name, self.namespace)
         self._may_look = True
+        #: The last position that this agent saw of itself.
+        self._seen: int | None = None
 
     def _event(self, kind: str, **data: Any) -> list[wire.Event]:
         return [wire.Event(kind, self.name, data, source=f"/python/agent/{self.name}")]
@@ -80,9 +82,11 @@ class _Naming:
             except AnswerLost as lost:
                 yield attempts.after(str(lost))
                 if (placement := (yield from self._find(before))) is not None:
+                    self._seen = placement.seq
                     return placement
                 continue
             if isinstance(answer, wire.Placement):
+                self._seen = answer.seq
                 return answer
             if left <= WAIT_SECONDS:
                 raise StillWaiting(self.name, self.pool, answer.position, answer.reason, answer.detail)
@@ -115,13 +119,26 @@ class _Naming:
             pass
         return wire.placed(events[0], node, ip)
 
-    def _kind(self, state: str) -> str:
-        if state not in STATES:
-            raise GreenroomError(f"{state!r} is no state to wait for: there are {', '.join(STATES)}")
-        return f"actor.{state}"
+    def _last_seen(self) -> Plan[int]:
+        if self._seen is None:
+            try:
+                actor: wire.Actor = yield wire.actor(self.name)
+                self._seen = actor.seq
+            except NotFound:
+                self._seen = 0
+        return self._seen
 
-    def _too_late(self, state: str, timeout: float) -> StateTimeout:
-        return StateTimeout(f"{self.name} isn't {state} after {timeout:g} s: see greenroom history actor {self.name}")
+    def _kinds(self, states: Sequence[str]) -> list[str]:
+        for state in states:
+            if state not in STATES:
+                raise GreenroomError(f"{state!r} is no state to wait for: there are {', '.join(STATES)}")
+        if not states:
+            raise GreenroomError(f"name the state to wait for: {', '.join(STATES)}")
+        return [f"actor.{state}" for state in states]
+
+    def _too_late(self, states: Sequence[str], timeout: float, problem: str) -> StateTimeout:
+        why = f" ({problem})" if problem else ""
+        return StateTimeout(f"{self.name} isn't {' or '.join(states)} after {timeout:g} s{why}: see greenroom history actor {self.name}")
 
 
 def _options(template: str | None, selector: Mapping[str, str] | None, priority: int, expected_millis: int | None) -> dict[str, Any]:
@@ -181,7 +198,9 @@ class Agent(_Naming):
         reason: str | None = None,
     ) -> wire.Acknowledgement:
         """Asks for a worker without waiting for it. `wait_for('running')` waits."""
-        return self.client.append(self._request(priority, template, selector, expected_millis, reason))
+        asked = self.client.append(self._request(priority, template, selector, expected_millis, reason))
+        self._seen = asked.first_seq
+        return asked
 
     def withdraw(self) -> None:
         """Needs no worker any more. `Conflict` where it runs already."""
@@ -198,25 +217,34 @@ class Agent(_Naming):
         """Its events, oldest first, each with `seq`, `at`, `kind`, `seconds` since the one before, and `data`."""
         return self.client.send(wire.history(self.name, limit))
 
-    def wait_for(self, state: str, *, after: int = 0, timeout: float = 60) -> wire.LoggedEvent:
-        """The first event after a position that says it is `state` (running, idle, paused, suspended, crashed, placed)."""
-        kind = self._kind(state)
+    def wait_for(self, *states: str, after: int | None = None, timeout: float = 60) -> wire.LoggedEvent:
+        """The first event that says it is in one of the states (`placed`, `running`, `idle`, `paused`, `suspended`, `crashed`).
+
+        Events after the position `after` count; without it, after the last placement, request or event that this agent saw.
+        """
+        kinds = self._kinds(states)
         until = time.monotonic() + timeout
+        problem = ""
+        if after is None:
+            after = self.client.follow_plan(self._last_seen())
         while (left := until - time.monotonic()) > 0:
             try:
                 with self.client.events(
-                    after=after, follow=True, subject=self.name, kinds=[kind], silence=min(left, STREAM_SECONDS)
+                    after=after, follow=True, subject=self.name, kinds=kinds, silence=min(left, STREAM_SECONDS)
                 ) as lines:
+                    problem = ""
                     for event in lines:
                         if event is not None and not event.superseded:
+                            self._seen = event.seq
                             return event
                         if time.monotonic() > until:
                             break
-            except Unavailable:
+            except Unavailable as error:
                 if time.monotonic() > until:
                     break
+                problem = str(error)
             time.sleep(min(LOOK_SECONDS, max(0.0, until - time.monotonic())))
-        raise self._too_late(state, timeout)
+        raise self._too_late(states, timeout, problem)
 
     def close(self) -> None:
         if self._owns:
@@ -279,7 +307,9 @@ class AsyncAgent(_Naming):
         expected_millis: int | None = None,
         reason: str | None = None,
     ) -> wire.Acknowledgement:
-        return await self.client.append(self._request(priority, template, selector, expected_millis, reason))
+        asked = await self.client.append(self._request(priority, template, selector, expected_millis, reason))
+        self._seen = asked.first_seq
+        return asked
 
     async def withdraw(self) -> None:
         await self.client.send(wire.withdraw(self.name))
@@ -293,24 +323,29 @@ class AsyncAgent(_Naming):
     async def history(self, limit: int = 1000) -> list[dict[str, Any]]:
         return await self.client.send(wire.history(self.name, limit))
 
-    async def wait_for(self, state: str, *, after: int = 0, timeout: float = 60) -> wire.LoggedEvent:
-        kind = self._kind(state)
+    async def wait_for(self, *states: str, after: int | None = None, timeout: float = 60) -> wire.LoggedEvent:
+        kinds = self._kinds(states)
+        problem = ""
+        begin = await self.client.follow_plan(self._last_seen()) if after is None else after
 
         async def follow() -> wire.LoggedEvent:
+            nonlocal problem
             while True:
                 try:
-                    async with self.client.events(after=after, follow=True, subject=self.name, kinds=[kind]) as lines:
+                    async with self.client.events(after=begin, follow=True, subject=self.name, kinds=kinds) as lines:
+                        problem = ""
                         async for event in lines:
                             if event is not None and not event.superseded:
+                                self._seen = event.seq
                                 return event
-                except Unavailable:
-                    pass
+                except Unavailable as error:
+                    problem = str(error)
                 await asyncio.sleep(LOOK_SECONDS)
 
         try:
             return await asyncio.wait_for(follow(), timeout)
         except asyncio.TimeoutError:
-            raise self._too_late(state, timeout) from None
+            raise self._too_late(states, timeout, problem) from None
 
     async def aclose(self) -> None:
         if self._owns:

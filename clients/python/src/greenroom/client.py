@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, Union
 
 import httpx
@@ -45,7 +45,7 @@ class Connection:
     """Where the service is, and what it is shown and believed."""
 
     server: str
-    token: str | None
+    token: str | None = field(repr=False)
     ca_file: str | None
 
     @classmethod
@@ -74,7 +74,7 @@ class Connection:
         headers = {"user-agent": "greenroom-python"}
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
-        # The environment's proxies aren't meant for a service in one's own network: httpx's own `mounts` may bring one.
+        # HTTP_PROXY and its like are for the world outside; the service is in one's own network.
         return {"base_url": self.server, "headers": headers, "verify": verify, "trust_env": False, "follow_redirects": False}
 
     def unreachable(self, error: Exception) -> str:
