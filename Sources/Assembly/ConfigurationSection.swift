@@ -103,13 +103,10 @@ struct ConfigurationSection {
 
     /// `HOST:PORT`, or `[IPv6]:PORT`.
     func address(_ text: String, _ name: String) throws -> ServerConfiguration.Address {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port) else {
+        guard let address = ServiceConfiguration.address(text) else {
             throw fault(name, "must be HOST:PORT, for instance 127.0.0.1:8080")
         }
-        var host = String(text[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        guard !host.isEmpty else { throw fault(name, "must be HOST:PORT, for instance 127.0.0.1:8080") }
-        return ServerConfiguration.Address(host: host, port: port)
+        return address
     }
 
     /// Refuses what nobody asked for.
@@ -122,6 +119,7 @@ struct ConfigurationSection {
 
     private mutating func take(_ name: String) -> Node? {
         known.append(name)
+        assert(ConfigurationFields.has(path + name), "\(path)\(name) is read, and isn't in ConfigurationFields")
         return nodes.removeValue(forKey: name)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 // What does a crash look like?
 //
@@ -14,21 +15,33 @@ package enum CrashLine {
     }
 }
 
+extension CrashLine {
+    /// From here on the line is an object in JSON, as the log's lines are.
+    package static func writeJSON() { isJSON.store(true, ordering: .releasing) }
+
+    fileprivate static let isJSON = Atomic<Bool>(false)
+}
+
 /// Runs as a signal's handler: it may use nothing but the stack and `write`.
 private func sayHowItEnded(_ number: Int32) {
-    let line: StaticString =
+    let message: StaticString =
         switch number {
         case SIGILL, SIGTRAP:
-            "greenroom: ended by a failed internal check (described above, if compiled in); acknowledged events are safe: start it again\n"
-        case SIGABRT: "greenroom: ended by abort (what failed is said above); acknowledged events are safe: start it again\n"
-        case SIGSEGV: "greenroom: ended by a bad memory access (SIGSEGV); acknowledged events are safe: start it again\n"
+            "ended by a failed internal check (described above, if compiled in); acknowledged events are safe: start it again"
+        case SIGABRT: "ended by abort (what failed is said above); acknowledged events are safe: start it again"
+        case SIGSEGV: "ended by a bad memory access (SIGSEGV); acknowledged events are safe: start it again"
         case SIGBUS:
-            "greenroom: ended by a bad memory access (SIGBUS): a file it had mapped may have been cut short; acknowledged events are safe: start it again\n"
-        case SIGFPE: "greenroom: ended by a bad division (SIGFPE); acknowledged events are safe: start it again\n"
-        default: "greenroom: ended by SIGQUIT\n"
+            "ended by a bad memory access (SIGBUS): a file it had mapped may have been cut short; acknowledged events are safe: start it again"
+        case SIGFPE: "ended by a bad division (SIGFPE); acknowledged events are safe: start it again"
+        default: "ended by SIGQUIT"
         }
-    _ = write(2, line.utf8Start, line.utf8CodeUnitCount)
+    let isJSON = CrashLine.isJSON.load(ordering: .acquiring)
+    writeAll(isJSON ? "{\"level\":\"critical\",\"label\":\"greenroom\",\"message\":\"" : "greenroom: ")
+    writeAll(message)
+    writeAll(isJSON ? "\"}\n" : "\n")
     // With its own handler gone, the signal ends the process and tells its parent which it was.
     signal(number, SIG_DFL)
     raise(number)
 }
+
+private func writeAll(_ text: StaticString) { _ = write(2, text.utf8Start, text.utf8CodeUnitCount) }

@@ -77,8 +77,12 @@ package struct GreenroomService: Sendable {
         let policies = try PolicyFiles.read(configuration.policies, now: EventLog.systemClock(), waiting: false)
         let parts = try makeParts(log, server, lead)
         let url = Self.url(of: server)
+        let bound = Bound(keda: configuration.keda != nil, externalMetrics: configuration.externalMetrics != nil)
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
-            .init(service: HTTPServerService(server, parts: parts.http, log: logger))
+            .init(
+                service: StopAnnounced(
+                    inner: HTTPServerService(server, parts: parts.http, log: logger, onStart: { _ in bound.http.open() }),
+                    what: "requests in flight, at most \(server.limits.drainSeconds) s; then the log closes", logger: logger))
         ]
         if let keda = configuration.keda {
             let named = Self.poolsNamed(by: policies)
@@ -88,11 +92,20 @@ package struct GreenroomService: Sendable {
                     by: await parts.loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8)) }
                 ).contains(pool)
             }
-            services.append(.init(service: KEDAScalerService(configuration: keda, plane: parts.loop, knows: knows, logger: logger)))
+            services.append(
+                .init(
+                    service: KEDAScalerService(
+                        configuration: keda, plane: parts.loop, knows: knows, logger: logger, onStart: { _ in bound.keda?.open() })))
         }
         services += [
-            .init(service: LoopService(loop: parts.loop, policies: policies, logger: logger, onStart: { await onStart(url) })),
-            .init(service: WorkersService(workers: parts.workers)),
+            .init(
+                service: StopAnnounced(
+                    inner: LoopService(loop: parts.loop, policies: policies, logger: logger, onStart: { bound.loop.open() }),
+                    what: "the loop to save its checkpoint", logger: logger)),
+            .init(
+                service: StopAnnounced(
+                    inner: WorkersService(workers: parts.workers), what: "local workers to finish their turns, at most 10 s", logger: logger)),
+            .init(service: reloading(parts.loop)),
             .init(service: polling(parts.loop, log)),
         ]
         if let (targets, news) = parts.kubernetes {
@@ -105,13 +118,17 @@ package struct GreenroomService: Sendable {
         if let externalMetrics = configuration.externalMetrics {
             let logger = Logger(labelLike: logger, "greenroom.externalmetrics")
             let access = configuration.kubernetes == nil ? nil : try clusterAccess()
-            services.append(.init(service: try ServedExternalMetrics(externalMetrics, access: access, loop: parts.loop, logger: logger)))
+            services.append(
+                .init(
+                    service: try ServedExternalMetrics(
+                        externalMetrics, access: access, loop: parts.loop, logger: logger, onStart: { _ in bound.externalMetrics?.open() })))
         }
         if let survey = try configuration.objectStorage?.makeSurvey(
             log, secrets: SecretFolder(path: configuration.secretsFolder), logger: Logger(labelLike: logger, "greenroom.objectstorage"))
         {
             services.append(.init(service: survey))
         }
+        services.append(.init(service: ReadyService(parts: bound.all, onReady: { await onStart(url) })))
         let group = ServiceGroup(configuration: .init(services: services, gracefulShutdownSignals: signals, logger: logger))
         await parts.loop.catchUp()
         await parts.workers.start(known: await parts.loop.processWorkers())
@@ -134,6 +151,31 @@ package struct GreenroomService: Sendable {
     }
 
     // MARK: - Parts
+
+    /// What must be there before the service is ready: the loop, and each port that the configuration names.
+    private struct Bound: Sendable {
+        let http = Latch()
+        let loop = Latch()
+        let keda: Latch?
+        let externalMetrics: Latch?
+
+        init(keda: Bool, externalMetrics: Bool) {
+            self.keda = keda ? Latch() : nil
+            self.externalMetrics = externalMetrics ? Latch() : nil
+        }
+
+        var all: [Latch] { [http, loop] + [keda, externalMetrics].compactMap { $0 } }
+    }
+
+    private func reloading(_ loop: ControlLoop) -> ReloadService {
+        ReloadService(
+            application: PolicyApplication(loop: loop, logger: logger),
+            read: { [paths = configuration.policies] in
+                let policies = try PolicyFiles.read(paths, now: EventLog.systemClock(), waiting: false)
+                try PolicyFiles.refuseSharedTargets(policies)
+                return policies
+            }, logger: logger)
+    }
 
     private struct Parts {
         var loop: ControlLoop
@@ -225,11 +267,13 @@ package struct GreenroomService: Sendable {
 
     /// - Parameter refusal: asked before each commit.
     func openLog(refusal: @escaping @Sendable () -> AppendError? = { nil }) throws(LogError) -> EventLog {
-        let folder = URL(fileURLWithPath: configuration.database).deletingLastPathComponent()
-        do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
+        // A folder that isn't there may be a volume that isn't mounted: a log made in its place would be empty, and lost later.
+        let folder = URL(fileURLWithPath: configuration.database).deletingLastPathComponent().path
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
             throw LogError(
-                .unreachable, operation: "open", path: configuration.database, problem: "the folder \(folder.path) can't be made",
-                hint: "make it, or name another database")
+                .unreachable, operation: "open", path: configuration.database, problem: "there is no folder \(folder)",
+                hint: "mount its volume, or make it with `mkdir -p \(folder)`")
         }
         var opening = EventLog.Configuration(path: configuration.database)
         opening.commitRefusal = refusal

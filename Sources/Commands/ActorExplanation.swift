@@ -30,6 +30,13 @@ struct ActorExplanation: Sendable {
                         key: "placed", value: .object([.init(key: "seq", value: .number(String(placed.seq)))] + (placed.data.members ?? []))
                     ))
             }
+            if let placed {
+                members.append(.init(key: "placedAt", value: .string(placed.at.rfc3339)))
+                members.append(.init(key: "ageSeconds", value: try JSONValue(encoding: max(0, now.seconds(since: placed.at)))))
+            }
+            members.append(.init(key: "headline", value: .string(headline)))
+            members.append(.init(key: "why", value: .array(why.map { .string($0) })))
+            if let command { members.append(.init(key: "command", value: .string(command))) }
             if let placement { members.append(.init(key: "placement", value: try JSONValue(encoding: placement))) }
             return .object(members)
         }
@@ -39,11 +46,12 @@ struct ActorExplanation: Sendable {
         var lines = [palette.bold(headline)]
         if let placed {
             lines.append(
-                "placed at seq \(placed.seq), \(time.full(placed.at)), \(DurationText.age(now.seconds(since: placed.at))) ago, after waiting \(waited(placed))"
+                "placed at seq \(placed.seq), \(time.full(placed.at)) \(time.zoneName), \(DurationText.age(now.seconds(since: placed.at))) ago, after waiting \(waited(placed))"
             )
         }
         lines += ["", palette.bold("Why")] + why.map { "  " + $0 }
         if let wake = actor.wake { lines += ["", palette.bold("When it wakes")] + Self.lines(wake, time).map { "  " + $0 } }
+        if let command { lines += ["", palette.bold("Command"), "  " + command] }
         let text = lines.map { DisplayText.printableLine($0, keepsColour: palette.isOn) + "\n" }.joined()
         guard let placement else { return text }
         let heading = placed == nil ? "What each tier has" : "What each tier had, at seq \(placement.seq)"
@@ -60,6 +68,19 @@ struct ActorExplanation: Sendable {
         guard let placement else { return "actor \(actor.id) of \(pool): \(actor.status), never placed" }
         return
             "actor \(actor.id) of \(pool): waits, place \(placement.position) in the queue, for \(DurationText.precise(placement.waitedSeconds))"
+    }
+
+    /// What says more, or would change it.
+    private var command: String? {
+        let pool = "\(actor.namespace)/\(actor.pool)"
+        guard let placement, placed == nil else {
+            return actor.status == ActorState.crashed.statusName ? "greenroom history actor \(QualifiedName.join(actor.namespace, actor.id))" : nil
+        }
+        switch placement.reason {
+        case BlockedReason.quota.name: return "greenroom policy export \(pool) > policy.yaml; edit spec.quotas; greenroom apply -f policy.yaml"
+        case nil: return nil
+        default: return "greenroom explain pool \(pool)"
+        }
     }
 
     private var why: [String] {

@@ -14,8 +14,9 @@ struct LogCheckpointCommand: AsyncParsableCommand {
         commandName: "checkpoint",
         abstract: "Save a checkpoint of the state at the log's end.",
         discussion: """
-            A checkpoint is a cache: opening the log, now or at a past position, reads only the events since the nearest
-            one. A running service saves its own; use this for a log that no service writes.
+            A checkpoint is a cache: opening the log, now or at a past position, reads
+            only the events since the nearest one. A running service saves its own; use
+            this for a log that no service writes.
 
             Example:
               greenroom log checkpoint --db ./greenroom.db

@@ -16,9 +16,11 @@ struct PolicyConvertCommand: AsyncParsableCommand {
         discussion: """
             Examples:
               greenroom policy convert scaledobject.yaml > policy.yaml
-              kubectl get hpa.v2.autoscaling,scaledobject -o yaml | greenroom policy convert -
+              kubectl get hpa.v2.autoscaling,scaledobject -o yaml \\
+                | greenroom policy convert -
             What can't be converted is named on stderr, and in comments of the YAML.
-            Exit status: 0 success, 1 a manifest is invalid or there is none, 3 the file can't be read.
+            Exit status: 0 success, 1 a manifest is invalid or there is none, 3 the file
+            can't be read.
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case yaml, json }

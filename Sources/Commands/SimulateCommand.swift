@@ -17,23 +17,31 @@ struct SimulateCommand: AsyncParsableCommand {
         commandName: "simulate",
         abstract: "Simulate a pool on recorded arrivals under policies, side by side.",
         discussion: """
-            A wait is from a turn's arrival to its slot. Cost is worker-seconds, starting workers included, divided by useful
-            seconds. Killed turns ran on a busy worker that a scale-down removed.
+            A wait is from a turn's arrival to its slot. Cost is worker-seconds, starting
+            workers included, divided by useful seconds. Killed turns ran on a busy worker
+            that a scale-down removed.
 
             Examples:
               greenroom simulate --trace arrivals.csv --policy pool.yaml
-              greenroom simulate --trace arrivals.csv --policy pool.yaml --policy builtin:keda-hpa --policy builtin:fixed:20 -o json
-              greenroom simulate --trace arrivals.csv --policy pool.yaml --policy builtin:keda-hpa --report report.html
-            Peers: builtin:keda-hpa, builtin:keda-hpa:FILE (behavior, bounds and cooldown of that policy),
-            builtin:hpa-on-assigned-workers, builtin:knative-kpa, builtin:fixed:N.
-            A trace is CSV with the columns arrival_s and service_s, or arrival_s, context_tokens and generated_tokens;
-            actor, template, tenant and snapshot_bytes are optional.
+              greenroom simulate --trace arrivals.csv --policy pool.yaml \\
+                --policy builtin:keda-hpa --policy builtin:fixed:20 -o json
+              greenroom simulate --trace arrivals.csv --policy pool.yaml \\
+                --policy builtin:keda-hpa --report report.html
+            Peers: builtin:keda-hpa, builtin:keda-hpa:FILE (behavior, bounds and cooldown
+            of that policy), builtin:hpa-on-assigned-workers, builtin:knative-kpa,
+            builtin:fixed:N.
+            A trace is CSV with the columns arrival_s and service_s, or arrival_s,
+            context_tokens and generated_tokens; actor, template, tenant and
+            snapshot_bytes are optional.
 
-            With --nodes each turn restores its actor's snapshot: from the node (local: paused there; warm: cached there;
-            golden: its template's is cached there) or from object storage (cold). A restore takes --resume-seconds plus
-            bytes ÷ bandwidth. Each policy is run once for every --placement.
-              greenroom simulate --trace arrivals.csv --policy pool.yaml --nodes 8 --actors 2000 --zipf 1.1
-            Exit status: 0 success, 1 a policy or the trace is invalid, 3 one can't be read.
+            With --nodes each turn restores its actor's snapshot: from the node (local:
+            paused there; warm: cached there; golden: its template's is cached there) or
+            from object storage (cold). A restore takes --resume-seconds plus bytes ÷
+            bandwidth. Each policy is run once for every --placement.
+              greenroom simulate --trace arrivals.csv --policy pool.yaml --nodes 8 \\
+                --actors 2000 --zipf 1.1
+            Exit status: 0 success, 1 a policy or the trace is invalid, 3 one can't be
+            read.
             """)
 
     @OptionGroup var conditions: SimulationOptions
@@ -64,7 +72,7 @@ struct SimulateCommand: AsyncParsableCommand {
         // In one line: a long trace has thousands of counts.
         case .json: Terminal.writeLine(json.text)
         case .yaml: Terminal.write(try JSONValue(json.bytes).yaml())
-        case .table: Terminal.write(Self.table(results))
+        case .table, .wide: Terminal.write(Self.table(results))
         }
         if let report {
             try ReportFile.write(

@@ -18,16 +18,21 @@ struct TuneCommand: AsyncParsableCommand {
         commandName: "tune",
         abstract: "Find the cheapest policy that meets a wait objective on recorded arrivals.",
         discussion: """
-            Arrivals come from a trace, or with --db from a log. Then turn lengths, restores and worker starts are the log's,
-            and the search begins with the pool's own policy. Prints the best waits for each cost, and the policy to apply. A
-            policy given with --policy keeps its bounds, slots and rate limits, except Kubernetes' default rate limits.
+            Arrivals come from a trace, or with --db from a log. Then turn lengths,
+            restores and worker starts are the log's, and the search begins with the
+            pool's own policy. Prints the best waits for each cost, and the policy to
+            apply. A policy given with --policy keeps its bounds, slots and rate limits,
+            except Kubernetes' default rate limits.
 
             Examples:
               greenroom tune --trace arrivals.csv --objective p95=0.1
-              greenroom tune --db greenroom.db --pool kagent/default --from 08:00 --objective p95=0.1
-              greenroom tune --trace arrivals.csv --objective mean=0.5 --max-cost 6 --policy pool.yaml --write tuned.yaml
+              greenroom tune --db greenroom.db --pool kagent/default --from 08:00 \\
+                --objective p95=0.1
+              greenroom tune --trace arrivals.csv --objective mean=0.5 --max-cost 6 \\
+                --policy pool.yaml --write tuned.yaml
             Objectives: mean, max, or pN (p95, p99.9), in seconds.
-            Exit status: 0 the objective is met, also on the last quarter; 1 it isn't; 3 the trace or the log can't be read.
+            Exit status: 0 the objective is met, also on the last quarter; 1 it isn't; 3
+            the trace or the log can't be read.
             """)
 
     @OptionGroup var conditions: SimulationOptions

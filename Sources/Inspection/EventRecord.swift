@@ -118,6 +118,33 @@ package protocol EventSource: Sendable {
 extension EventSource {
     package func end() async throws -> LogTime { TimeText.now() }
 
+    /// The position before the first event at or after `time`: found by bisection, as log time never goes back.
+    package func position(before time: LogTime) async throws -> Position {
+        var low: Position = 0
+        var high: Position = 1
+        while let at = try await self.time(after: high - 1), at < time {
+            low = high
+            guard high < .max / 2 else { break }
+            high *= 2
+        }
+        // The event after `low` may be the first; the one at `high` is late enough, or isn't there.
+        while high - low > 1 {
+            let middle = low + (high - low) / 2
+            if let at = try await self.time(after: middle - 1), at < time { low = middle } else { high = middle }
+        }
+        return low
+    }
+
+    /// When the first event after a position was logged; nil where there is none.
+    private func time(after position: Position) async throws -> LogTime? {
+        var found: LogTime?
+        try await forEachEvent(EventQuery(after: position, limit: 1)) { event in
+            found = event.at
+            return false
+        }
+        return found
+    }
+
     package func newest(_ count: Int, _ query: EventQuery) async throws -> NewestEvents { try await newest(count, query) { _ in true } }
 
     package func newest(_ count: Int, _ query: EventQuery, where isWanted: (EventRecord) -> Bool) async throws -> NewestEvents {

@@ -30,8 +30,8 @@ package struct ServerState: StateSource, EventSource {
 
     package func worker(_ name: String) async throws -> WorkerView? { try await one(dated(APIPath("/v1/workers", id: name))) }
 
-    package func actors(pool: String?, after: String?, limit: Int) async throws -> [ActorView] {
-        try await list(statePath("/v1/actors", pool: pool, after: after, limit: limit)).rows
+    package func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async throws -> [ActorView] {
+        try await list(statePath("/v1/actors", pool: pool, status: status, after: after, limit: limit)).rows
     }
 
     package func actor(_ id: String) async throws -> ActorView? { try await one(dated(APIPath("/v1/actors", id: id))) }
@@ -101,9 +101,12 @@ package struct ServerState: StateSource, EventSource {
 
     // MARK: - Views
 
-    private func statePath(_ base: String, pool: String? = nil, after: String? = nil, limit: Int? = nil) -> APIPath {
+    private func statePath(
+        _ base: String, pool: String? = nil, status: ActorState? = nil, after: String? = nil, limit: Int? = nil
+    ) -> APIPath {
         var path = APIPath(base)
         path.query("pool", pool)
+        path.query("status", status?.statusName)
         path.query("after", after)
         path.query("limit", limit.map { String($0) })
         return dated(path)

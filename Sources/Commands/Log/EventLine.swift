@@ -15,6 +15,12 @@ struct EventLine: Sendable {
     /// Columns for data of a producer's own making; what goes beyond is cut.
     private static let valueWidth = 80
 
+    /// What stands in which column; the data's words have no column.
+    var header: String {
+        let zone = DisplayText.padded(time.header, to: max(23, DisplayText.width(time.header)))
+        return "    SEQ  \(zone)  \(DisplayText.padded("KIND", to: Self.kindWidth)) SUBJECT  DETAIL"
+    }
+
     func text(_ event: EventRecord) -> String {
         let kind = DisplayText.padded(DisplayText.printable(event.kindName), to: Self.kindWidth)
         let detail = Self.detail(event)

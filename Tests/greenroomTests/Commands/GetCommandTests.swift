@@ -25,11 +25,59 @@ import Testing
         let listing = try await command("pools").listing(server())
         #expect(
             listing.table.text == """
-                NAMESPACE   NAME   TARGET         MIN   MAX   DESIRED   READY   BUSY   WAITING   OLDEST   READY-COND   ACTIVE   PAUSED   FALLBACK   AGE
-                demo        chat   Process/chat     0     6         3       2      2         5   1.3s     True         True     False    False      2m10s
-                other       x      <none>           0    10         0       0      0         0   <none>   False        False    True     False      5s
+                NAMESPACE  NAME  MAX  DESIRED  READY  BUSY  WAITING  OLDEST  STATUS           AGE
+                demo       chat    6        3      2     2        5  1.3s    Active           2m10s
+                other      x      10        0      0     0        0  <none>  NoPolicy,Paused  5s
 
                 """)
+        let wide = try await command("pools", "-o", "wide").listing(server())
+        #expect(
+            wide.table.text == """
+                NAMESPACE   NAME   TARGET         MODE   MIN   MAX   DESIRED   READY   BUSY   STARTING   DRAINING   WAITING   OLDEST   READY-COND   ACTIVE   PAUSED   FALLBACK   AGE     REASON
+                demo        chat   Process/chat   auto     0     6         3       2      2          1          0         5   1.3s     True         True     False    False      2m10s   <none>
+                other       x      <none>         auto     0    10         0       0      0          0          0         0   <none>   False        False    True     False      5s      <none>
+
+                """)
+    }
+
+    /// What an operator's pools are called, at the counts they have.
+    @Test func poolsFitAHundredColumns() throws {
+        var pool: PoolView = try Samples.view(Samples.pool)
+        (pool.namespace, pool.name, pool.readyCondition) = ("kagent-system", "research-agents-large", false)
+        (pool.max, pool.desired, pool.ready, pool.busy) = (20_000, 12_345, 12_340, 12_339)
+        (pool.demand.waiting, pool.oldestWaitSeconds, pool.ageSeconds) = (123_456, 600, 1e7)
+        let lines = try Listing(pools: [pool]).table.text.split(separator: "\n")
+        for line in lines { #expect(DisplayText.width(String(line)) <= 100, "\(line)") }
+    }
+
+    @Test(arguments: [
+        (#"{"readyCondition":false}"#, "NotReady"), (#"{"fallback":true}"#, "Fallback"), (#"{"active":false}"#, "Idle"),
+        (#"{"paused":true,"pause":{"in":false,"out":false,"hold":3,"at":"2026-11-21T08:00:00Z","seq":1}}"#, "Held"),
+        (#"{"demand":{"total":2,"resident":1,"waiting":1,"blocked":{"quota":1}}}"#, "Quota"), (#"{"target":""}"#, "NoPolicy"),
+    ])
+    func theStatusSaysWhatAnOperatorShouldKnowFirst(change: String, words: String) throws {
+        var json = try JSONValue(Samples.pool)
+        for member in try JSONValue(change).members ?? [] { json = json.setting(member.key, member.value) }
+        #expect(try json.decode(PoolView.self).statusWords == words)
+    }
+
+    @Test func aCutListingSaysSo() async throws {
+        #expect(try await command("pools", "--limit", "1").listing(server()).isCut)
+        #expect(try await !command("pools", "--limit", "2").listing(server()).isCut)
+        #expect(try await !command("workers").listing(server()).isCut)
+    }
+
+    @Test func filtersNarrowWorkersAndActors() async throws {
+        let api = TwinAPI([
+            "/v1/workers?pool=demo%2Fchat&limit=1000": APIAnswer("{\"items\":[\(Samples.worker)]}"),
+            "/v1/actors?status=STATUS_WAITING&limit=1000": APIAnswer("{\"items\":[\(Samples.actor)]}"),
+        ])
+        let source = ServerState(api: api)
+        for (arguments, count) in [
+            (["workers", "--pool", "demo/chat", "--status", "partial", "--node", "n1"], 1),
+            (["workers", "--pool", "demo/chat", "--status", "free"], 0), (["workers", "--pool", "demo/chat", "--node", "n2"], 0),
+            (["actors", "--status", "waiting"], 1), (["actors", "--status", "waiting", "--node", "n9"], 0),
+        ] { #expect(try await GetCommand.parse(arguments).listing(source).table.rows.count == count, "\(arguments)") }
     }
 
     @Test func workersAndActorsHaveTheirColumns() async throws {
@@ -75,6 +123,8 @@ import Testing
         #expect(one.table.rows.map { $0[0] } == ["3", "5"])
         let namespace = try await command("decisions", "-n", "other").decisions(source)
         #expect(namespace.table.rows.map { $0[6] } == ["demand 8 = 1 running + 7 waiting (7 pool_exhausted) → 8 ÷ 2 = 4"])
+        #expect(try await command("decisions", "--since", "2026-11-21T08:00:03Z").decisions(source).table.rows.map { $0[0] } == ["4", "5"])
+        #expect(try await command("decisions", "--until", "2026-11-21T08:00:01Z").decisions(source).table.rows.map { $0[0] } == ["1", "2"])
         #expect(namespace.json.elements?.first?["reason"]?.string?.contains("8 ÷ 2 = 4") == true)
     }
 }
