@@ -1,4 +1,4 @@
-package import HTTPService
+import HTTPService
 import ExternalMetrics
 import KEDAScaler
 import ObjectStorage
@@ -197,7 +197,9 @@ extension ConfigurationFields {
     private static func helpLines(_ field: ConfigurationField) -> String {
         let standard = field.standard.isEmpty ? "required" : field.standard
         var lines = [""]
-        for word in "  \(field.path) (\(standard)): \(field.meaning)".split(separator: " ", omittingEmptySubsequences: false).map(String.init) {
+        for word in "  \(field.path) (\(standard)): \(field.meaning)".split(separator: " ", omittingEmptySubsequences: false).map(
+            String.init)
+        {
             let line = lines[lines.count - 1]
             if line.isEmpty || line.allSatisfy({ $0 == " " }) {
                 lines[lines.count - 1] = line + (line.isEmpty && word.isEmpty ? " " : word)
@@ -219,8 +221,15 @@ extension ConfigurationFields {
 }
 
 extension ServiceConfiguration {
+    /// Listens there instead; nothing changes where the text is no address.
+    package mutating func listen(on text: String) {
+        if let address = Self.address(text) { server.cleartext = address }
+    }
+
+    package static func isAddress(_ text: String) -> Bool { address(text) != nil }
+
     /// `HOST:PORT`, or `[IPv6]:PORT`; nil for anything else.
-    package static func address(_ text: String) -> ServerConfiguration.Address? {
+    static func address(_ text: String) -> ServerConfiguration.Address? {
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port) else {
             return nil
         }

@@ -11,6 +11,8 @@ package enum CrashLine {
     /// Once, before there are threads.
     package static func install() {
         guard ProcessInfo.processInfo.environment["SWIFT_BACKTRACE"] == nil else { return }
+        // Made here, and not by a handler.
+        _ = isJSON.load(ordering: .relaxed)
         for number in [SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGQUIT] { signal(number, sayHowItEnded) }
     }
 }

@@ -104,7 +104,8 @@ package struct GreenroomService: Sendable {
                     what: "the loop to save its checkpoint", logger: logger)),
             .init(
                 service: StopAnnounced(
-                    inner: WorkersService(workers: parts.workers), what: "local workers to finish their turns, at most 10 s", logger: logger)),
+                    inner: WorkersService(workers: parts.workers), what: "local workers to finish their turns, at most 10 s", logger: logger
+                )),
             .init(service: reloading(parts.loop)),
             .init(service: polling(parts.loop, log)),
         ]
@@ -121,7 +122,8 @@ package struct GreenroomService: Sendable {
             services.append(
                 .init(
                     service: try ServedExternalMetrics(
-                        externalMetrics, access: access, loop: parts.loop, logger: logger, onStart: { _ in bound.externalMetrics?.open() })))
+                        externalMetrics, access: access, loop: parts.loop, logger: logger, onStart: { _ in bound.externalMetrics?.open() }))
+            )
         }
         if let survey = try configuration.objectStorage?.makeSurvey(
             log, secrets: SecretFolder(path: configuration.secretsFolder), logger: Logger(labelLike: logger, "greenroom.objectstorage"))
@@ -144,7 +146,7 @@ package struct GreenroomService: Sendable {
 
     func namingBindFaults(_ work: () async throws -> Void) async throws {
         do { try await work() } catch let fault as HTTPServer.BindFault {
-            throw Fault(.unreachable, fault.description, do: "stop what listens there, or name another address under `listen`")
+            throw Fault(.unreachable, fault.sentence, do: "stop what listens there, or name another address under `listen`")
         } catch let fault as KEDAScalerConfiguration.Fault {
             throw Fault(.unreachable, fault.description)
         }

@@ -34,7 +34,9 @@ struct PolicyApplication: Sendable {
     @discardableResult
     func apply(_ policies: [Policy]) async -> Int {
         var applied = 0
-        for policy in policies.filter({ $0.shadow == nil }) + policies.filter({ $0.shadow != nil }) where await apply(policy) { applied += 1 }
+        for policy in policies.filter({ $0.shadow == nil }) + policies.filter({ $0.shadow != nil }) {
+            if await apply(policy) { applied += 1 }
+        }
         return applied
     }
 
@@ -115,7 +117,8 @@ struct StopAnnounced<Inner: Service>: Service {
             logger.notice("stopping: waiting for \(what)")
         }
         guard let began = began.value else { return }
-        logger.info("stopped: \(what)", metadata: ["seconds": "\(Double((ContinuousClock.now - began) / .milliseconds(1)).rounded() / 1_000)"])
+        logger.info(
+            "stopped: \(what)", metadata: ["seconds": "\(Double((ContinuousClock.now - began) / .milliseconds(1)).rounded() / 1_000)"])
     }
 }
 

@@ -56,11 +56,25 @@ struct ServedExternalMetrics: Service {
             return .failure(
                 Fault(.usage, "externalMetrics.tls: \(fault)", do: "name PEM files that belong together and that this user may read"))
         } catch let fault as ExternalMetricsServer.BindFault {
-            return .failure(Fault(.unreachable, "externalMetrics.listen: \(fault)"))
+            return .failure(Fault(.unreachable, "externalMetrics.listen: \(fault.sentence)", do: "stop what listens there, or name another address"))
         } catch let fault as FrontProxyFault {
             return .failure(Fault(.unreachable, "externalMetrics.frontProxy: \(fault)"))
         } catch {
             return .failure(error)
         }
+    }
+}
+
+extension BindFault {
+    /// What the system said, in words.
+    var sentence: String { "can't listen on \(address): \(words)" }
+
+    private var words: String {
+        let known = [
+            ("errno: 98", "something else listens there already"), ("errno: 13", "this user may not open that port"),
+            ("errno: 99", "this machine has no such address"),
+        ]
+        if let word = known.first(where: { problem.contains($0.0) }) { return word.1 }
+        return problem.contains("errno:") ? "the system refuses it" : problem
     }
 }

@@ -74,10 +74,12 @@ struct ActorExplanation: Sendable {
     private var command: String? {
         let pool = "\(actor.namespace)/\(actor.pool)"
         guard let placement, placed == nil else {
-            return actor.status == ActorState.crashed.statusName ? "greenroom history actor \(QualifiedName.join(actor.namespace, actor.id))" : nil
+            return actor.status == ActorState.crashed.statusName
+                ? "greenroom history actor \(QualifiedName.join(actor.namespace, actor.id))" : nil
         }
         switch placement.reason {
-        case BlockedReason.quota.name: return "greenroom policy export \(pool) > policy.yaml; edit spec.quotas; greenroom apply -f policy.yaml"
+        case BlockedReason.quota.name:
+            return "greenroom policy export \(pool) > policy.yaml; edit spec.quotas; greenroom apply -f policy.yaml"
         case nil: return nil
         default: return "greenroom explain pool \(pool)"
         }

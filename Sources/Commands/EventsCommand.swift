@@ -68,7 +68,9 @@ struct EventsCommand: AsyncParsableCommand {
         let line = EventLine(time: times.text)
         if output == .line { Terminal.writeLine(line.header) }
         let last = try await Self.print(events, query, output, line) { Terminal.write($0) }
-        if let last { Terminal.writeError("greenroom: \(query.limit ?? 0) events are shown: there may be more (--after \(last) shows the next)") }
+        if let last {
+            Terminal.writeError("greenroom: \(query.limit ?? 0) events are shown: there may be more (--after \(last) shows the next)")
+        }
     }
 
     /// The query with its times looked up in the log.

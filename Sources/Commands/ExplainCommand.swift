@@ -1,4 +1,5 @@
 import ArgumentParser
+import Autoscaling
 import ControlLoop
 import Domain
 import Inspection
@@ -67,7 +68,11 @@ struct ExplainCommand: AsyncParsableCommand {
         let moment: Moment? = try at == "peak" ? .position(explanation.recorded.event.seq) : self.moment(now)
         explanation.pool = try await source.state(at: moment).pool(explanation.recorded.pool)
         explanation.steps = try await steps(events, explanation.recorded)
-        if moment == nil { explanation.crashes = try await crashes(events, explanation.recorded.pool, now: now) }
+        if moment == nil, shadow == nil {
+            let start = try await events.position(before: now.adding(microseconds: -Explanation.lately * 1_000_000))
+            explanation.crashes = try await crashes(events, explanation.recorded.pool, after: start)
+            explanation.triggerErrors = try await triggerErrors(events, explanation.recorded, after: start)
+        }
         Terminal.write(try format.output.text(explanation.json) { explanation.text(palette: .forOutput, time: times.text) })
     }
 
@@ -79,7 +84,8 @@ struct ExplainCommand: AsyncParsableCommand {
             let pool = try? await source.state().pool(name), pool.target.isEmpty
         else { return fault }
         return Fault(
-            .no, "pool \(name) has no policy, so nobody decides its size (\(pool.demand.waiting) actors wait, \(pool.ready) workers are ready)",
+            .no,
+            "pool \(name) has no policy, so nobody decides its size (\(pool.demand.waiting) actors wait, \(pool.ready) workers are ready)",
             do: "apply a policy with `greenroom apply -f FILE`; is the name misspelt? `greenroom get policies` lists those there are")
     }
 
@@ -99,9 +105,8 @@ struct ExplainCommand: AsyncParsableCommand {
     }
 
     /// The newest crashes of the pool's actors. The event doesn't name the pool: the actor's own state does.
-    private func crashes(_ events: any EventSource, _ pool: String, now: LogTime) async throws -> [EventRecord] {
+    private func crashes(_ events: any EventSource, _ pool: String, after start: Position) async throws -> [EventRecord] {
         let state = try await source.state()
-        let start = try await events.position(before: now.adding(microseconds: -Explanation.crashesWithinSeconds * 1_000_000))
         let newest = try await events.newest(Explanation.crashesRead, EventQuery(after: start, kind: .actorCrashed))
         var pools: [String: String] = [:]
         var found: [EventRecord] = []
@@ -111,6 +116,16 @@ struct ExplainCommand: AsyncParsableCommand {
             if pools[name] == pool { found.append(event) }
         }
         return found
+    }
+
+    /// What the triggers that fail said last; nothing where none fails.
+    private func triggerErrors(_ events: any EventSource, _ recorded: RecordedDecision, after start: Position) async throws -> [EventRecord] {
+        guard recorded.decision.why.contains(where: { Explanation.failing.contains($0.code) }) else { return [] }
+        let query = EventQuery(after: start, pool: recorded.pool, kind: .queueObserved)
+        let newest = try await events.newest(Explanation.crashesRead, query) { $0.data["error"]?.string != nil }
+        // The last one of each metric.
+        var seen: Set<String> = []
+        return newest.events.reversed().filter { seen.insert($0.data["metric"]?.string ?? "").inserted }.reversed()
     }
 
     func explanation(_ source: any EventSource, now: LogTime) async throws -> Explanation {
@@ -165,7 +180,12 @@ struct Explanation: Sendable {
     var crashes: [EventRecord] = []
 
     static let stepsShown = 8
-    static let crashesWithinSeconds: Int64 = 600
+    /// The last errors of the triggers that fail, one of each metric.
+    var triggerErrors: [EventRecord] = []
+
+    /// Seconds that crashes and errors are looked for.
+    static let lately: Int64 = 600
+    static let failing = [ReasonCode.triggerFailed, .heldByFailingTrigger, .fallbackInEffect, .formulaUndefined].map(\.name)
     /// Crashes looked at for those of one pool.
     static let crashesRead = 50
 
@@ -205,6 +225,7 @@ struct Explanation: Sendable {
             json = json.setting("changedBy", .string(recorded.decision.changeText))
             if let pool { json = json.setting("state", try JSONValue(encoding: pool)) }
             json = json.setting("steps", .array(steps.map { Self.step($0) }))
+            if !triggerErrors.isEmpty { json = json.setting("triggerErrors", .array(triggerErrors.map { Self.step($0) })) }
             if !crashes.isEmpty { json = json.setting("crashes", .array(crashes.map { Self.step($0) })) }
             json = json.setting(
                 "commands",
@@ -263,9 +284,13 @@ struct Explanation: Sendable {
         if let standsInTheWay { lines += ["", palette.bold("What stands in the way"), "  " + standsInTheWay] }
         if let pause { lines += ["", palette.bold("Who paused it"), "  " + Self.text(pause, time)] }
         if let failing { lines += ["", palette.bold("Workers that don't start"), "  " + failing.text] }
+        if !triggerErrors.isEmpty { lines += ["", palette.bold("What the triggers say")] + triggerErrors.map { Self.line($0, time) } }
         if let last = crashes.last {
-            let minutes = Self.crashesWithinSeconds / 60
-            lines += ["", palette.bold("Actors that crashed in the last \(minutes) minutes"), "  \(crashes.count), the last one:", Self.line(last, time)]
+            let minutes = Self.lately / 60
+            lines += [
+                "", palette.bold("Actors that crashed in the last \(minutes) minutes"), "  \(crashes.count), the last one:",
+                Self.line(last, time),
+            ]
         }
         if let seconds = pool?.logTimeAheadSeconds {
             lines += [

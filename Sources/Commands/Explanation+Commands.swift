@@ -46,7 +46,7 @@ extension Explanation {
         case .tooManyReplicas, .aboveMaximum:
             let wanted = recorded.decision.limitingReason?["wanted"]?.text ?? "N"
             advice.append(Advice(to: "raise the maximum", command: "greenroom scale \(name) --max \(wanted)"))
-        case .tooFewReplicas, .belowMinimum: advice.append(Advice(to: "lower the minimum", command: "greenroom scale \(name) --min 0"))
+        case .tooFewReplicas: advice.append(Advice(to: "lower the minimum", command: "greenroom scale \(name) --min 0"))
         case .scaleUpLimit, .scaleDownLimit, .scaleUpStabilized, .scaleDownStabilized, .scheduleFloor:
             advice.append(Advice(to: "change the policy", command: edit))
         default: break

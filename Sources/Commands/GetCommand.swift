@@ -59,7 +59,8 @@ struct GetCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("The state at this position of the log, or at this time (14:03, 5m, yesterday 14:03, a date).", valueName: "seq|time"))
+        help: ArgumentHelp(
+            "The state at this position of the log, or at this time (14:03, 5m, yesterday 14:03, a date).", valueName: "seq|time"))
     var at: String?
 
     @Option(name: .long, help: ArgumentHelp("Workers, actors and decisions: only this pool's.", valueName: "ns/name"))
@@ -95,7 +96,8 @@ struct GetCommand: AsyncParsableCommand {
         }
         if resource != .decisions, diff { throw ValidationError("--diff is for decisions: greenroom get decisions --diff") }
         if resource == .pools || resource == .policies, pool != nil {
-            throw ValidationError("--pool is for workers, actors and decisions: name the pool itself, greenroom get \(resource.rawValue) NS/NAME")
+            throw ValidationError(
+                "--pool is for workers, actors and decisions: name the pool itself, greenroom get \(resource.rawValue) NS/NAME")
         }
         if resource != .workers, resource != .actors, status != nil || node != nil {
             throw ValidationError("--status and --node are for workers and actors")
@@ -156,8 +158,12 @@ struct GetCommand: AsyncParsableCommand {
     }
 
     private var cutNote: String {
-        let which = resource == .decisions ? "the newest \(limit) are shown: older ones are left out" : "the first \(limit) are shown: there are more"
-        let filters = resource == .pools || resource == .policies ? "-n" : resource == .decisions ? "--pool or --since" : "-n, --pool, --status or --node"
+        let which =
+            resource == .decisions
+            ? "the newest \(limit) are shown: older ones are left out" : "the first \(limit) are shown: there are more"
+        let filters =
+            resource == .pools || resource == .policies
+            ? "-n" : resource == .decisions ? "--pool or --since" : "-n, --pool, --status or --node"
         return "greenroom: \(which) (--limit \(min(limit * 10, Self.limitMaximum)) shows more, \(filters) narrows it)"
     }
 
@@ -193,7 +199,7 @@ struct GetCommand: AsyncParsableCommand {
         let now = TimeText.now()
         var query = EventQuery()
         query.kind = .scaleDecided
-        query.through = try moment(now) ?? Asked.time(until, "--until", times.text, now: now).map { .time($0) }
+        query.through = try moment(now) ?? Asked.time(until, "--until", times.text, now: now).map { Moment.time($0) }
         query.pool = try (name ?? pool).map { try qualified($0) }
         if let since = try Asked.time(since, "--since", times.text, now: now) { query.after = try await source.position(before: since) }
         let found = try await source.newest(limit, query) { event in

@@ -38,13 +38,13 @@ struct ServeCommand: AsyncParsableCommand {
     var db: String?
 
     func validate() throws {
-        guard let listen, ServiceConfiguration.address(listen) == nil else { return }
+        guard let listen, !ServiceConfiguration.isAddress(listen) else { return }
         throw ValidationError("--listen \(listen): must be HOST:PORT, for instance 127.0.0.1:8080")
     }
 
     func configuration() throws -> ServiceConfiguration {
         var configuration = try config.map { try ServiceConfiguration(file: $0) } ?? ServiceConfiguration()
-        if let listen, let address = ServiceConfiguration.address(listen) { configuration.server.cleartext = address }
+        if let listen { configuration.listen(on: listen) }
         if let db { configuration.database = db }
         return configuration
     }

@@ -21,7 +21,8 @@ struct ServerOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "PEM of the authority that signed the service's certificate (default: $GREENROOM_CA_FILE, else the system's).", valueName: "file"))
+            "PEM of the authority that signed the service's certificate (default: $GREENROOM_CA_FILE, else the system's).",
+            valueName: "file"))
     var caFile: String?
 
     /// nil trusts the system's authorities.
@@ -109,7 +110,10 @@ enum Asked {
     private static func refuseFuture(_ at: LogTime, _ text: String, _ option: String, _ time: TimeText, now: LogTime) throws {
         guard at > now else { return }
         let nearest = time.nearestPast(text, now: now)
-        let remedy = nearest == now ? "it is \(time.full(now)): leave out \(option) for now" : "the last one was \(time.full(nearest)): write \(option) \"yesterday \(text)\""
+        let remedy =
+            nearest == now
+            ? "it is \(time.full(now)): leave out \(option) for now"
+            : "the last one was \(time.full(nearest)): write \(option) \"yesterday \(text)\""
         throw Fault(.usage, "\(option) \(text) is in the future (\(time.full(at)) \(time.zoneName))", do: remedy)
     }
 }

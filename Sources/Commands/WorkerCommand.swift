@@ -141,8 +141,15 @@ struct WorkerCommand: AsyncParsableCommand {
         case .drained: return
         case .stopped(let reason): Terminal.writeError("greenroom: the worker stopped: \(reason)")
         case .unreachable(let problem):
-            throw Fault(.unreachable, "\(service.url): \(problem)", do: "check --server and --token-file, and that the service runs")
+            throw Fault(.unreachable, "\(service.url): \(problem)", do: Self.remedy(problem))
         }
+    }
+
+    /// Whom the service doesn't let in needs another token; else it may be away.
+    static func remedy(_ problem: String) -> String {
+        problem.contains("token")
+            ? "a worker's token needs the roles ingest and read: add them to its line in the tokens file, or name another with --token-file"
+            : "check --server and --token-file, and that the service runs"
     }
 
     // MARK: - This process

@@ -1,5 +1,5 @@
 package import ControlLoop
-import Domain
+package import Domain
 
 // Where does a command see the state of pools, workers and actors?
 //

@@ -34,7 +34,8 @@ package struct TimeText: Sendable {
     package var header: String { "TIME (\(zoneName))" }
 
     /// What `instant` reads, for messages.
-    package static let forms = "2026-11-21T14:03:00Z, \"2026-11-21 14:03\", 2026-11-21, 14:03, \"yesterday 14:03\", or 5m for five minutes ago"
+    package static let forms =
+        "2026-11-21T14:03:00Z, \"2026-11-21 14:03\", 2026-11-21, 14:03, \"yesterday 14:03\", or 5m for five minutes ago"
 
     /// `2026-11-21T08:03:12Z`; `2026-11-21 08:03:12`, `2026-11-21 08:03` or `2026-11-21` here; `08:03`, `today 08:03` or `yesterday 08:03`;
     /// `5m`, `1h30m` or `2d ago`.

@@ -27,9 +27,11 @@ struct Listing: Sendable {
 
     /// Two spaces between columns, so that the usual pools fit in 100; the other columns are `wide`.
     init(pools: [PoolView], isWide: Bool = false, isOne: Bool = false) throws {
-        var table = isWide
+        var table =
+            isWide
             ? Table(
-                "NAMESPACE", "NAME", "TARGET", "MODE", "#MIN", "#MAX", "#DESIRED", "#READY", "#BUSY", "#STARTING", "#DRAINING", "#WAITING", "OLDEST",
+                "NAMESPACE", "NAME", "TARGET", "MODE", "#MIN", "#MAX", "#DESIRED", "#READY", "#BUSY", "#STARTING", "#DRAINING", "#WAITING",
+                "OLDEST",
                 "READY-COND", "ACTIVE", "PAUSED", "FALLBACK", "AGE", "REASON")
             : Table(["NAMESPACE", "NAME", "#MAX", "#DESIRED", "#READY", "#BUSY", "#WAITING", "OLDEST", "STATUS", "AGE"], gap: 2)
         for pool in pools {

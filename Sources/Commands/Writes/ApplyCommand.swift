@@ -1,6 +1,7 @@
 import ArgumentParser
 import Assembly
 import Autoscaling
+import ControlLoop
 import Domain
 import Inspection
 import Output

@@ -47,7 +47,9 @@ struct ScaleCommand: AsyncParsableCommand {
     @OptionGroup var server: ServerOptions
 
     func validate() throws {
-        guard minimum != nil || maximum != nil || !quota.isEmpty else { throw ValidationError("name what to change: --min, --max or --quota") }
+        guard minimum != nil || maximum != nil || !quota.isEmpty else {
+            throw ValidationError("name what to change: --min, --max or --quota")
+        }
         for (option, value) in [("--min", minimum), ("--max", maximum)] {
             guard let value, !(0...PolicyLimits.replicas).contains(value) else { continue }
             throw ValidationError("\(option) must be between 0 and \(PolicyLimits.replicas)")

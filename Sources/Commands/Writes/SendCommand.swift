@@ -92,8 +92,12 @@ struct SendCommand: AsyncParsableCommand {
     private func eventKind() throws -> EventKind {
         let name = kind.hasPrefix(EventKind.typePrefix) ? String(kind.dropFirst(EventKind.typePrefix.count)) : kind
         let known = EventKind.allCases.filter { !$0.isOurs }.map(\.name)
-        guard let found = EventKind(name: name) else { throw ValidationError("unknown kind \(kind)\(NearestName.hint(for: name, in: known))") }
-        guard !found.isOurs else { throw ValidationError("\(name) is written by Greenroom alone; to be sent are \(known.joined(separator: ", "))") }
+        guard let found = EventKind(name: name) else {
+            throw ValidationError("unknown kind \(kind)\(NearestName.hint(for: name, in: known))")
+        }
+        guard !found.isOurs else {
+            throw ValidationError("\(name) is written by Greenroom alone; to be sent are \(known.joined(separator: ", "))")
+        }
         return found
     }
 

@@ -21,7 +21,9 @@ struct ServiceWriter: Sendable {
         guard (200..<300).contains(answer.status) else { throw refusal(answer, what) }
         guard !answer.body.isEmpty else { return nil }
         do { return try JSONValue(answer.body) } catch {
-            throw Fault(.unreachable, "\(api.url) answered \(command) with something that is not JSON", do: "check that --server names a Greenroom service")
+            throw Fault(
+                .unreachable, "\(api.url) answered \(command) with something that is not JSON",
+                do: "check that --server names a Greenroom service")
         }
     }
 
@@ -30,7 +32,8 @@ struct ServiceWriter: Sendable {
         let detail = problem?["detail"]?.string ?? problem?["title"]?.string ?? "no reason given"
         switch answer.status {
         case 401:
-            let token = "`greenroom \(command)` needs a token with the role \(role.rawValue): name its file with --token-file, or set GREENROOM_TOKEN"
+            let token =
+                "`greenroom \(command)` needs a token with the role \(role.rawValue): name its file with --token-file, or set GREENROOM_TOKEN"
             return Fault(.unreachable, "\(what): \(api.url) knows no such token, or none was sent", do: token)
         case 403:
             return Fault(

@@ -98,9 +98,12 @@ struct HandshakeFault: Error {
         let text = "\(error)"
         if error is NIOSSLExtraError { return otherName }
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
-            return "TLS failed: its certificate isn't signed by an authority that is trusted here: name the authority's file with --ca-file or GREENROOM_CA_FILE"
+            return
+                "TLS failed: its certificate isn't signed by an authority that is trusted here: name the authority's file with --ca-file or GREENROOM_CA_FILE"
         }
-        if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") { return "TLS failed: it doesn't speak TLS there: try http://" }
+        if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
+            return "TLS failed: it doesn't speak TLS there: try http://"
+        }
         if text.contains("uncleanShutdown") { return "the server closed the connection" }
         return "TLS failed"
     }

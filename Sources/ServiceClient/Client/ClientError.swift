@@ -66,7 +66,7 @@ extension ClientError {
         case let error as ChannelError: reason(error)
         case let error as NIOSSLError: HandshakeFault.words(error)
         case is NIOSSLExtraError: HandshakeFault.otherName
-        case is NIOHTTP2Error: "it doesn't speak HTTP/2 there: check the port, and whether the address begins with http:// or https://"
+        case is any NIOHTTP2Error: "it doesn't speak HTTP/2 there: check the port, and whether the address begins with http:// or https://"
         default: "the connection broke"
         }
     }

@@ -80,7 +80,8 @@ import Testing
     /// A line that the parser had to wrap is no example any more.
     @Test func whatIsWrittenInHelpStaysInItsLines() {
         for command in Self.commands() {
-            let help = Set(Greenroom.helpMessage(for: command, columns: 80).split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) })
+            let help = Set(
+                Greenroom.helpMessage(for: command, columns: 80).split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) })
             for line in command.configuration.discussion.split(separator: "\n") {
                 #expect(help.contains(line.trimmingCharacters(in: .whitespaces)), "\(command): \(line)")
             }
@@ -92,7 +93,9 @@ import Testing
             let lines = command.configuration.discussion.replacingOccurrences(of: "\\\n", with: " ").split(separator: "\n")
             for line in lines where line.hasPrefix("  ") && line.contains("greenroom ") {
                 guard let typed = Self.typed(String(line)) else { continue }
-                do { _ = try await Greenroom.asyncParseAsRoot(typed) } catch { Issue.record("\(line): \(CommandOutcome(error, arguments: typed))") }
+                do { _ = try await Greenroom.asyncParseAsRoot(typed) } catch {
+                    Issue.record("\(line): \(CommandOutcome(error, arguments: typed))")
+                }
             }
         }
     }

@@ -23,7 +23,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (Pause(scaleIn: true, scaleOut: true, hold: nil), #"{"in":true,"out":true,"hold":null}"#, "is paused: it neither grows nor shrinks"),
+        (
+            Pause(scaleIn: true, scaleOut: true, hold: nil), #"{"in":true,"out":true,"hold":null}"#,
+            "is paused: it neither grows nor shrinks"
+        ),
         (Pause(scaleIn: true, scaleOut: false, hold: nil), #"{"in":true,"out":false,"hold":null}"#, "is paused: it doesn't shrink"),
         (Pause(scaleIn: false, scaleOut: true, hold: nil), #"{"in":false,"out":true,"hold":null}"#, "is paused: it doesn't grow"),
         (Pause(scaleIn: false, scaleOut: false, hold: 12), #"{"in":false,"out":false,"hold":12}"#, "is held at 12 workers"),
@@ -66,7 +69,7 @@ import Testing
         (401, ExitStatus.unreachable, "needs a token with the role admin: name its file with --token-file, or set GREENROOM_TOKEN"),
         (403, .unreachable, "`greenroom pause` needs a token with the role admin"), (404, .no, "there is no pool"),
         (409, .no, "there is no pool"), (503, .unreachable, "answered 503: there is no pool"),
-    ])
+    ] as [(Int, ExitStatus, String)])
     func aRefusalSaysWhichRoleIsMissing(status: Int, exit: ExitStatus, words: String) async throws {
         let api = TwinAPI(["/v1/pools/a/b/pause": APIAnswer(status, #"{"detail":"there is no pool a/b"}"#)])
         await #expect {
@@ -84,7 +87,8 @@ import Testing
     func scaleChangesWhatWasNamedAndNothingElse(arguments: [String], words: String) async throws {
         let policy = try policy()
         let view = JSONValue.object([
-            .init(key: "namespace", value: .string("demo")), .init(key: "name", value: .string("chat")), .init(key: "mode", value: .string("auto")),
+            .init(key: "namespace", value: .string("demo")), .init(key: "name", value: .string("chat")),
+            .init(key: "mode", value: .string("auto")),
             .init(key: "digest", value: .string("d")), .init(key: "seq", value: .number("1")),
             .init(key: "appliedAt", value: .string("2026-11-21T08:00:00Z")),
             .init(key: "canonicalJSON", value: .string(String(decoding: policy.canonicalJSON, as: UTF8.self))),
@@ -101,8 +105,14 @@ import Testing
     @Test(arguments: [
         (["actor.requested", "a1", "pool=ns/p", "priority=5"], #"{"pool":"ns/p","priority":5}"#),
         (["dev.greenroom.actor.requested", "a1", "pool=ns/p", "reason=5"], #"{"pool":"ns/p","reason":"5"}"#),
-        (["actor.created", "a1", "pool=ns/p", "template=t", "labels.tier=gold", "labels.n=1"], #"{"pool":"ns/p","template":"t","labels":{"tier":"gold","n":"1"}}"#),
-        (["queue.observed", "ns/p", "pool=ns/p", "metric=m", "value=null", "error=away"], #"{"pool":"ns/p","metric":"m","value":null,"error":"away"}"#),
+        (
+            ["actor.created", "a1", "pool=ns/p", "template=t", "labels.tier=gold", "labels.n=1"],
+            #"{"pool":"ns/p","template":"t","labels":{"tier":"gold","n":"1"}}"#
+        ),
+        (
+            ["queue.observed", "ns/p", "pool=ns/p", "metric=m", "value=null", "error=away"],
+            #"{"pool":"ns/p","metric":"m","value":null,"error":"away"}"#
+        ),
     ])
     func wordsBecomeWhatTheFieldAsksFor(arguments: [String], data: String) throws {
         let event = try JSONValue(SendCommand.parse(arguments).event(id: "1"))

@@ -40,12 +40,13 @@ import Testing
     /// In JSON, which is YAML. Limits have their defaults.
     private func text() -> String {
         let sections = [("{KEDA}", "keda.limits."), ("{EXTERNAL}", "externalMetrics.limits."), ("{LIMITS}", "limits.")]
-        return "{" + sections.reduce(Self.whole) { text, section in
-            let members = ConfigurationFields.all.filter { $0.path.hasPrefix(section.1) }.map {
-                "\"\($0.path.dropFirst(section.1.count))\": \($0.standard)"
-            }
-            return text.replacing(section.0, with: "{\(members.joined(separator: ", "))}")
-        } + "}"
+        return "{"
+            + sections.reduce(Self.whole) { text, section in
+                let members = ConfigurationFields.all.filter { $0.path.hasPrefix(section.1) }.map {
+                    "\"\($0.path.dropFirst(section.1.count))\": \($0.standard)"
+                }
+                return text.replacing(section.0, with: "{\(members.joined(separator: ", "))}")
+            } + "}"
     }
 
     /// A debug build refuses to read a field that the table lacks; so this is both directions.
@@ -81,7 +82,9 @@ import Testing
         let page = try String(contentsOf: file, encoding: .utf8)
         let start = try #require(page.range(of: "| field | default | |"))
         let wanted = page[..<start.lowerBound] + ConfigurationFields.markdown
-        if ProcessInfo.processInfo.environment["GREENROOM_WRITE_DOCS"] != nil { try wanted.write(to: file, atomically: true, encoding: .utf8) }
+        if ProcessInfo.processInfo.environment["GREENROOM_WRITE_DOCS"] != nil {
+            try wanted.write(to: file, atomically: true, encoding: .utf8)
+        }
         #expect(page == wanted, "run it with GREENROOM_WRITE_DOCS=1")
     }
 }

@@ -31,7 +31,7 @@ struct ElectionStage: Sendable {
             .workerPools,
             ["metadata": ["name": "pool", "namespace": "ns"], "spec": ["replicas": 0], "status": ["selector": "app=pool", "replicas": 0]])
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-election-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: "\(folder)/shared", withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try policy.write(toFile: "\(folder)/policy.yaml", atomically: true, encoding: .utf8)
         let stage = ElectionStage(
             twin: twin, folder: folder, alpha: try ServeInstance("alpha", folder: folder, twin: twin, timing: timing),
