@@ -1,4 +1,5 @@
 import HTTPService
+import HTTPTransport
 import ExternalMetrics
 import KEDAScaler
 import ObjectStorage
@@ -34,7 +35,9 @@ package struct ConfigurationField: Hashable, Sendable {
 }
 
 package enum ConfigurationFields {
-    package static let all: [ConfigurationField] = general + processes + kubernetes + keda + externalMetrics + objectStorage + limits
+    package static let all: [ConfigurationField] = [
+        general, processes, kubernetes, keda, externalMetrics, objectStorage, limits,
+    ].flatMap { $0 }
 
     /// Whether the table has it, or a section of that name.
     package static func has(_ path: String) -> Bool {
@@ -196,20 +199,16 @@ extension ConfigurationFields {
 
     private static func helpLines(_ field: ConfigurationField) -> String {
         let standard = field.standard.isEmpty ? "required" : field.standard
-        var lines = [""]
-        for word in "  \(field.path) (\(standard)): \(field.meaning)".split(separator: " ", omittingEmptySubsequences: false).map(
-            String.init)
-        {
-            let line = lines[lines.count - 1]
-            if line.isEmpty || line.allSatisfy({ $0 == " " }) {
-                lines[lines.count - 1] = line + (line.isEmpty && word.isEmpty ? " " : word)
-            } else if line.count + 1 + word.count <= columns {
-                lines[lines.count - 1] = line + " " + word
-            } else {
-                lines.append("    " + word)
+        var lines: [String] = []
+        var line = " "
+        for word in "\(field.path) (\(standard)): \(field.meaning)".split(separator: " ") {
+            if line.count + 1 + word.count > columns, !line.allSatisfy({ $0 == " " }) {
+                lines.append(line)
+                line = "   "
             }
+            line += " " + word
         }
-        return lines.joined(separator: "\n")
+        return (lines + [line]).joined(separator: "\n")
     }
 
     /// The table of docs/configuration.md.

@@ -82,7 +82,8 @@ package struct GreenroomService: Sendable {
             .init(
                 service: StopAnnounced(
                     inner: HTTPServerService(server, parts: parts.http, log: logger, onStart: { _ in bound.http.open() }),
-                    what: "requests in flight, at most \(server.limits.drainSeconds) s; then the log closes", logger: logger))
+                    what: "requests in flight, at most \(Int(server.limits.drainSeconds.rounded(.up))) s; then the log closes",
+                    logger: logger))
         ]
         if let keda = configuration.keda {
             let named = Self.poolsNamed(by: policies)

@@ -56,7 +56,8 @@ struct ServedExternalMetrics: Service {
             return .failure(
                 Fault(.usage, "externalMetrics.tls: \(fault)", do: "name PEM files that belong together and that this user may read"))
         } catch let fault as ExternalMetricsServer.BindFault {
-            return .failure(Fault(.unreachable, "externalMetrics.listen: \(fault.sentence)", do: "stop what listens there, or name another address"))
+            return .failure(
+                Fault(.unreachable, "externalMetrics.listen: \(fault.sentence)", do: "stop what listens there, or name another address"))
         } catch let fault as FrontProxyFault {
             return .failure(Fault(.unreachable, "externalMetrics.frontProxy: \(fault)"))
         } catch {

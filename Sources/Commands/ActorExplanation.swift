@@ -77,12 +77,8 @@ struct ActorExplanation: Sendable {
             return actor.status == ActorState.crashed.statusName
                 ? "greenroom history actor \(QualifiedName.join(actor.namespace, actor.id))" : nil
         }
-        switch placement.reason {
-        case BlockedReason.quota.name:
-            return "greenroom policy export \(pool) > policy.yaml; edit spec.quotas; greenroom apply -f policy.yaml"
-        case nil: return nil
-        default: return "greenroom explain pool \(pool)"
-        }
+        guard let reason = placement.reason else { return nil }
+        return reason == BlockedReason.quota.name ? "greenroom scale \(pool) --quota TENANT=N" : "greenroom explain pool \(pool)"
     }
 
     private var why: [String] {

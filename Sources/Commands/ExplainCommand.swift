@@ -119,8 +119,9 @@ struct ExplainCommand: AsyncParsableCommand {
     }
 
     /// What the triggers that fail said last; nothing where none fails.
-    private func triggerErrors(_ events: any EventSource, _ recorded: RecordedDecision, after start: Position) async throws -> [EventRecord] {
-        guard recorded.decision.why.contains(where: { Explanation.failing.contains($0.code) }) else { return [] }
+    private func triggerErrors(_ events: any EventSource, _ recorded: RecordedDecision, after start: Position) async throws -> [EventRecord]
+    {
+        guard recorded.decision.why.contains(where: { Explanation.failureCodes.contains($0.code) }) else { return [] }
         let query = EventQuery(after: start, pool: recorded.pool, kind: .queueObserved)
         let newest = try await events.newest(Explanation.crashesRead, query) { $0.data["error"]?.string != nil }
         // The last one of each metric.
@@ -185,7 +186,7 @@ struct Explanation: Sendable {
 
     /// Seconds that crashes and errors are looked for.
     static let lately: Int64 = 600
-    static let failing = [ReasonCode.triggerFailed, .heldByFailingTrigger, .fallbackInEffect, .formulaUndefined].map(\.name)
+    static let failureCodes = [ReasonCode.triggerFailed, .heldByFailingTrigger, .fallbackInEffect, .formulaUndefined].map(\.name)
     /// Crashes looked at for those of one pool.
     static let crashesRead = 50
 
@@ -221,7 +222,7 @@ struct Explanation: Sendable {
             var json = recorded.json
             json = json.setting("ageSeconds", try JSONValue(encoding: max(0, now.seconds(since: recorded.event.at))))
             json = json.setting("isInForce", .bool(isLatest))
-            json = json.setting("limitedBy", recorded.decision.limitText.map { .string($0) } ?? .null)
+            json = json.setting("limitedBy", recorded.decision.limitText.map { JSONValue.string($0) } ?? JSONValue.null)
             json = json.setting("changedBy", .string(recorded.decision.changeText))
             if let pool { json = json.setting("state", try JSONValue(encoding: pool)) }
             json = json.setting("steps", .array(steps.map { Self.step($0) }))

@@ -4,7 +4,7 @@ import Output
 
 // Which commands would change a pool's size, or say more?
 //
-// A row for each thing that may stand in the way, in the order in which an operator would try them. Every command here is one of ours,
+// One row for each obstacle, in the order in which an operator would try them. Every command here is one of ours,
 // with the pool's name in it, so that it can be copied.
 
 extension Explanation {
@@ -64,10 +64,7 @@ extension Explanation {
         var advice: [Advice] = []
         if pool?.demand.blocked["quota"] ?? 0 > 0 {
             advice.append(Advice(to: "see who waits", command: "greenroom get actors --pool \(name) --status waiting -o wide"))
-            advice.append(
-                Advice(
-                    to: "raise a tenant's quota",
-                    command: "greenroom policy export \(name) > policy.yaml; edit spec.quotas; greenroom apply -f policy.yaml"))
+            advice.append(Advice(to: "raise its quota", command: "greenroom scale \(name) --quota TENANT=N"))
         }
         if let last = crashes.last {
             advice.append(Advice(to: "see what the actor did", command: "greenroom history actor \(last.subject)"))

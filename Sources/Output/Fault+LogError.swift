@@ -12,7 +12,7 @@ extension Fault {
             do: error.hint)
     }
 
-    /// The service's own log has SQLite's code and words; who types a command is told what it means.
+    /// The service's own log has SQLite's code and words; a command prints what it means.
     static func withoutCodes(_ problem: String) -> String {
         let mark = "SQLite says "
         guard let range = problem.firstRange(of: mark) else { return problem }

@@ -83,7 +83,8 @@ import Testing
     @Test func allThatTheTextHasIsInTheJSON() async throws {
         var explanation = try await explanation()
         explanation.pool = try Samples.view(
-            Samples.pool.replacing(#""paused":false"#, with: #""paused":true,"pause":{"in":true,"out":true,"by":"ops","at":"2026-11-21T08:00:00Z","seq":3}"#))
+            Samples.pool.replacing(
+                #""paused":false"#, with: #""paused":true,"pause":{"in":true,"out":true,"by":"ops","at":"2026-11-21T08:00:00Z","seq":3}"#))
         explanation.steps = log().events.filter { $0.subject == "demo/chat" }
         let json = try explanation.json
         #expect(json["isInForce"] == .bool(true) && json["limitedBy"] == .null)
@@ -100,10 +101,13 @@ import Testing
         ] { #expect(text.contains(part), "\(part) in\n\(text)") }
     }
 
-    /// The command that an operator would type, by what stands in the way.
+    /// The command that an operator would type, for each obstacle.
     @Test(arguments: [
         ("bounds", "TooManyReplicas", #"{"wanted":9,"maxReplicaCount":5}"#, "greenroom scale demo/chat --max 9"),
-        ("rateLimit", "ScaleUpLimit", #"{"wanted":9}"#, "greenroom policy export demo/chat > policy.yaml; edit it; greenroom apply -f policy.yaml"),
+        (
+            "rateLimit", "ScaleUpLimit", #"{"wanted":9}"#,
+            "greenroom policy export demo/chat > policy.yaml; edit it; greenroom apply -f policy.yaml"
+        ),
         ("signal", "TriggerFailed", #"{"trigger":"prometheus"}"#, "greenroom events --pool demo/chat --kind queue.observed --since 10m"),
         ("pause", "PausedScaleOut", #"{"wanted":9}"#, "greenroom resume demo/chat"),
     ])
@@ -111,7 +115,8 @@ import Testing
         var log = Timeline()
         let event = log.add(
             "scale.decided", "demo/chat",
-            #"{"pool":"demo/chat","from":1,"to":5,"why":[{"step":"\#(step)","code":"\#(code)","numbers":\#(numbers)}],"inputs":{},"digest":"d"}"#)
+            #"{"pool":"demo/chat","from":1,"to":5,"why":[{"step":"\#(step)","code":"\#(code)","numbers":\#(numbers)}],"inputs":{},"digest":"d"}"#
+        )
         let recorded = try #require(RecordedDecision(event))
         #expect(Explanation(recorded: recorded, now: now, isLatest: true).commands.map(\.command).contains(command))
     }

@@ -115,7 +115,10 @@ import Testing
 
     @Test func decisionsAreTheNewestInOrder() async throws {
         var log = Timeline()
-        for k in 0..<5 { log.decide(k == 3 ? "other/x" : "demo/chat", from: k, to: k + 1) }
+        for k in 0..<5 {
+            log.decide(k == 3 ? "other/x" : "demo/chat", from: k, to: k + 1)
+            log.wait(1)
+        }
         let source = TwinEvents(events: log.events)
         let all = try await command("decisions", "--limit", "2").decisions(source)
         #expect(all.table.rows.map { $0[0] } == ["4", "5"])

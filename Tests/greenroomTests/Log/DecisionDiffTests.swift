@@ -112,7 +112,7 @@ import Testing
         let diff = try await diff(source: log())
         let lines = diff.text(time: TimeText(zone: .gmt)).split(separator: "\n")
         #expect(
-            lines.first?.hasPrefix("TIME                          FOR   POOL        LIVE   SHADOW   NAME   DIFFERENCE   REASON(LIVE)")
+            lines.first?.hasPrefix("TIME (UTC)                    FOR   POOL        LIVE   SHADOW   NAME   DIFFERENCE   REASON(LIVE)")
                 == true, "\(lines)")
         #expect(
             lines.dropFirst().first?.hasPrefix(
