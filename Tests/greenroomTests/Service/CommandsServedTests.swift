@@ -25,9 +25,9 @@ struct CommandsServedTests {
         let folder: URL
         var token: String?
 
-        func type(_ words: String...) async throws -> (status: Int32, output: String) { try await type(words) }
+        func run(_ words: String...) async throws -> (status: Int32, output: String) { try await run(words) }
 
-        func type(_ words: [String], isAsking: Bool = true) async throws -> (status: Int32, output: String) {
+        func run(_ words: [String], isAsking: Bool = true) async throws -> (status: Int32, output: String) {
             let tokenFile = token.map { ["--token-file", folder.appendingPathComponent($0).path] } ?? []
             return try await BuiltProgram.run(words + (isAsking ? ["--server", served.url] + tokenFile : []))
         }
@@ -67,7 +67,7 @@ struct CommandsServedTests {
             (["explain", "pool", "demo/chat"], 0, "pool demo/chat"),
         ]
         for (words, status, part) in rows {
-            let said = try await person.type(words)
+            let said = try await person.run(words)
             #expect(said.status == status && said.output.contains(part), "\(words): \(said.status) \(said.output)")
         }
     }
@@ -75,12 +75,12 @@ struct CommandsServedTests {
     @Test("what was exported is applied again without a change")
     func exported() async throws {
         let person = try await start()
-        _ = try await person.type("apply", "-f", person.folder.appendingPathComponent("chat.yaml").path)
+        _ = try await person.run("apply", "-f", person.folder.appendingPathComponent("chat.yaml").path)
         let copy = person.folder.appendingPathComponent("copy.yaml")
-        try await person.type("policy", "export", "demo/chat").output.write(to: copy, atomically: true, encoding: .utf8)
-        let digest = try await person.type("get", "policies", "demo/chat", "-o", "json").output
-        #expect(try await person.type("apply", "-f", copy.path).status == 0)
-        let after = try await person.type("get", "policies", "demo/chat", "-o", "json").output
+        try await person.run("policy", "export", "demo/chat").output.write(to: copy, atomically: true, encoding: .utf8)
+        let digest = try await person.run("get", "policies", "demo/chat", "-o", "json").output
+        #expect(try await person.run("apply", "-f", copy.path).status == 0)
+        let after = try await person.run("get", "policies", "demo/chat", "-o", "json").output
         #expect(try JSONValue(digest)["digest"] == JSONValue(after)["digest"])
     }
 
@@ -103,17 +103,17 @@ struct CommandsServedTests {
             (["apply", "-f", file], "admin"), (["pause", "demo/chat"], "admin"), (["delete", "policy", "demo/chat"], "admin"),
             (["send", "actor.idle", "a1"], "ingest"),
         ] {
-            let nobody = try await Operator(served: served, folder: served.folder).type(words)
+            let nobody = try await Operator(served: served, folder: served.folder).run(words)
             #expect(nobody.status == 3 && nobody.output.contains("needs a token with the role \(role)"), "\(nobody.output)")
-            let reader = try await Operator(served: served, folder: served.folder, token: "reader").type(words)
+            let reader = try await Operator(served: served, folder: served.folder, token: "reader").run(words)
             #expect(reader.status == 3 && reader.output.contains("the token of eyes has the role read"), "\(reader.output)")
             #expect(reader.output.contains("needs a token with the role \(role)"), "\(reader.output)")
             #expect(reader.output.split(separator: "\n").count == 1, "\(reader.output)")
         }
         let ops = Operator(served: served, folder: served.folder, token: "writer")
-        #expect(try await ops.type(["apply", "-f", file]).status == 0)
-        #expect(try await ops.type("pause", "demo/chat").status == 0)
-        #expect(try await ops.type("explain", "pool", "demo/chat").output.contains("Who paused it\n  scale-in and scale-out, by ops"))
+        #expect(try await ops.run(["apply", "-f", file]).status == 0)
+        #expect(try await ops.run("pause", "demo/chat").status == 0)
+        #expect(try await ops.run("explain", "pool", "demo/chat").output.contains("Who paused it\n  scale-in and scale-out, by ops"))
     }
 
     @Test("serve: a folder that isn't there is refused in words; options overrule the configuration")
@@ -147,15 +147,15 @@ struct CommandsServedTests {
         let person = try await start("policies: [chat.yaml]")
         let served = person.served
         let file = person.folder.appendingPathComponent("chat.yaml")
-        #expect(try await person.type("policy", "export").output.contains("maxReplicaCount: 3"))
+        #expect(try await person.run("policy", "export").output.contains("maxReplicaCount: 3"))
         try Self.policy.replacing("maxReplicaCount: 3", with: "maxReplicaCount: 7").write(to: file, atomically: true, encoding: .utf8)
         served.signal(SIGHUP)
         try await eventually("it is read again: \(served.log)") { served.log.contains("policies were read again") }
-        #expect(try await person.type("policy", "export").output.contains("maxReplicaCount: 7"))
+        #expect(try await person.run("policy", "export").output.contains("maxReplicaCount: 7"))
         try "nonsense".write(to: file, atomically: true, encoding: .utf8)
         served.signal(SIGHUP)
         try await eventually("the fault is said: \(served.log)") { served.log.contains("SIGHUP: the policies stay as they are") }
-        #expect(try await person.type("policy", "export").output.contains("maxReplicaCount: 7"))
+        #expect(try await person.run("policy", "export").output.contains("maxReplicaCount: 7"))
         served.signal(SIGTERM)
         try await served.ended()
         for part in ["local workers", "the loop to save its checkpoint", "requests in flight"] {
