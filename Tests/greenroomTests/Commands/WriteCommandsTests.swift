@@ -123,7 +123,7 @@ import Testing
 
     @Test(arguments: [
         (["actor.requested", "a1"], "pool"), (["actor.requested", "a1", "pool=ns/p", "priority=high"], "priority"),
-        (["worker.ready", "w1", "pool=ns/p", "slots=-1"], "slots"), (["actor.requested", "a1", "pool"], "write KEY=VALUE"),
+        (["worker.ready", "w1", "pool=ns/p", "node=n", "slots=-1"], "slots"), (["actor.requested", "a1", "pool"], "write KEY=VALUE"),
         (["actor.requested", "a1", "pool=a/b", "pool=a/c"], "given twice"),
     ])
     func whatTheServiceWouldRefuseIsRefusedHere(arguments: [String], words: String) {
