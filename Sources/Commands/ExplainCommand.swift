@@ -76,6 +76,14 @@ struct ExplainCommand: AsyncParsableCommand {
         Terminal.write(try format.output.text(explanation.json) { explanation.text(palette: .forOutput, time: times.text) })
     }
 
+    private func explainActor() async throws {
+        let now = TimeText.now()
+        let explanation = try await ActorExplanation.find(
+            namespace.map { QualifiedName.full(name, in: $0) } ?? name, at: moment(now), events: source.events(), now: now
+        ) { try await source.state(at: $0) }
+        Terminal.write(try format.output.text(try explanation.json) { explanation.text(palette: .forOutput, time: times.text) })
+    }
+
     private func moment(_ now: LogTime) throws -> Moment? { try Asked.moment(at, "--at", times.text, now: now) }
 
     /// A pool that nothing was decided about: why, where it is there at all.
