@@ -81,7 +81,7 @@ import Testing
         let file = root.appendingPathComponent("docs/configuration.md")
         let page = try String(contentsOf: file, encoding: .utf8)
         let start = try #require(page.range(of: "| field | default | |"))
-        let wanted = page[..<start.lowerBound] + ConfigurationFields.markdown
+        let wanted = String(page[..<start.lowerBound]) + ConfigurationFields.markdown
         if ProcessInfo.processInfo.environment["GREENROOM_WRITE_DOCS"] != nil {
             try wanted.write(to: file, atomically: true, encoding: .utf8)
         }
