@@ -71,6 +71,7 @@ struct ExplainCommand: AsyncParsableCommand {
         if moment == nil, shadow == nil {
             let start = try await events.position(before: now.adding(microseconds: -Explanation.lately * 1_000_000))
             explanation.crashes = try await crashes(events, explanation.recorded.pool, after: start)
+            explanation.endedWorkers = try await endedWorkers(events, explanation.recorded.pool, after: start)
             explanation.triggerErrors = try await triggerErrors(events, explanation.recorded, after: start)
         }
         Terminal.write(try format.output.text(explanation.json) { explanation.text(palette: .forOutput, time: times.text) })
@@ -119,11 +120,25 @@ struct ExplainCommand: AsyncParsableCommand {
         var pools: [String: String] = [:]
         var found: [EventRecord] = []
         for event in newest.events where !event.superseded {
-            let name = event.namespace.map { QualifiedName.full(event.subject, in: $0) } ?? event.subject
+            let name = Self.fullSubject(event)
             if pools[name] == nil { pools[name] = try? await state.actor(name).map { "\($0.namespace)/\($0.pool)" } ?? "" }
             if pools[name] == pool { found.append(event) }
         }
         return found
+    }
+
+    /// Workers of the pool that were ready and ended by themselves. The end doesn't name the pool: the beginning does.
+    private func endedWorkers(_ events: any EventSource, _ pool: String, after start: Position) async throws -> [EventRecord] {
+        let ready = try await events.newest(Explanation.workersRead, EventQuery(after: start, pool: pool, kind: .workerReady))
+        let names = Set(ready.events.map { Self.fullSubject($0) })
+        let gone = try await events.newest(Explanation.workersRead, EventQuery(after: start, kind: .workerGone)) { event in
+            event.data["reason"]?.string != "drained" && names.contains(Self.fullSubject(event))
+        }
+        return gone.events
+    }
+
+    private static func fullSubject(_ event: EventRecord) -> String {
+        event.namespace.map { QualifiedName.full(event.subject, in: $0) } ?? event.subject
     }
 
     /// What the triggers that fail said last; nothing where none fails.
@@ -192,6 +207,12 @@ struct Explanation: Sendable {
     /// The last errors of the triggers that fail, one of each metric.
     var triggerErrors: [EventRecord] = []
 
+    /// Ends of its workers lately that nobody asked for, in order.
+    var endedWorkers: [EventRecord] = []
+
+    /// So many of them are no accident.
+    static let endedWorkersTold = 3
+    static let workersRead = 200
     /// Seconds that crashes and errors are looked for.
     static let lately: Int64 = 600
     static let failureCodes = [ReasonCode.triggerFailed, .heldByFailingTrigger, .fallbackInEffect, .formulaUndefined].map(\.name)
@@ -235,6 +256,7 @@ struct Explanation: Sendable {
             if let pool { json = json.setting("state", try JSONValue(encoding: pool)) }
             json = json.setting("steps", .array(steps.map { Self.step($0) }))
             if !triggerErrors.isEmpty { json = json.setting("triggerErrors", .array(triggerErrors.map { Self.step($0) })) }
+            if !endedWorkers.isEmpty { json = json.setting("endedWorkers", .array(endedWorkers.map { Self.step($0) })) }
             if !crashes.isEmpty { json = json.setting("crashes", .array(crashes.map { Self.step($0) })) }
             json = json.setting(
                 "commands",
@@ -294,8 +316,14 @@ struct Explanation: Sendable {
         if let pause { lines += ["", palette.bold("Who paused it"), "  " + Self.text(pause, time)] }
         if let failing { lines += ["", palette.bold("Workers that don't start"), "  " + failing.text] }
         if !triggerErrors.isEmpty { lines += ["", palette.bold("What the triggers say")] + triggerErrors.map { Self.line($0, time) } }
+        let minutes = Self.lately / 60
+        if let last = endedWorkers.last, endedWorkers.count >= Self.endedWorkersTold {
+            lines += [
+                "", palette.bold("Workers that ended by themselves in the last \(minutes) minutes"), "  \(endedWorkers.count), the last one:",
+                Self.line(last, time),
+            ]
+        }
         if let last = crashes.last {
-            let minutes = Self.lately / 60
             lines += [
                 "", palette.bold("Actors that crashed in the last \(minutes) minutes"), "  \(crashes.count), the last one:",
                 Self.line(last, time),

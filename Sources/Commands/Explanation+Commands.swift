@@ -28,6 +28,9 @@ extension Explanation {
         if pool.workersFailing != nil || !pool.readyCondition {
             advice.append(Advice(to: "see each failure", command: "greenroom history pool \(name) --since 1h"))
         }
+        if let last = endedWorkers.last, endedWorkers.count >= Self.endedWorkersTold {
+            advice.append(Advice(to: "see what a worker did", command: "greenroom history worker \(last.subject)"))
+        }
         if pool.readyCondition, recorded.decision.to > pool.ready + pool.starting {
             advice.append(Advice(to: "see its workers", command: "greenroom get workers --pool \(name)"))
         }

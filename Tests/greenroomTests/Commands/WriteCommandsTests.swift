@@ -67,11 +67,11 @@ import Testing
 
     @Test(
         arguments: [
-            (401, ExitStatus.unreachable, "needs a token with the role admin: name its file with --token-file, or set GREENROOM_TOKEN"),
+            (401, Output.ExitStatus.unreachable, "needs a token with the role admin: name its file with --token-file, or set GREENROOM_TOKEN"),
             (403, .unreachable, "`greenroom pause` needs a token with the role admin"), (404, .no, "there is no pool"),
             (409, .no, "there is no pool"), (503, .unreachable, "answered 503: there is no pool"),
-        ] as [(Int, ExitStatus, String)])
-    func aRefusalSaysWhichRoleIsMissing(status: Int, exit: ExitStatus, words: String) async throws {
+        ] as [(Int, Output.ExitStatus, String)])
+    func aRefusalSaysWhichRoleIsMissing(status: Int, exit: Output.ExitStatus, words: String) async throws {
         let api = TwinAPI(["/v1/pools/a/b/pause": APIAnswer(status, #"{"detail":"there is no pool a/b"}"#)])
         await #expect {
             _ = try await PauseOptions.set(Pause(), of: "a/b", writer(api, "pause"))
