@@ -319,7 +319,8 @@ struct Explanation: Sendable {
         let minutes = Self.lately / 60
         if let last = endedWorkers.last, endedWorkers.count >= Self.endedWorkersTold {
             lines += [
-                "", palette.bold("Workers that ended by themselves in the last \(minutes) minutes"), "  \(endedWorkers.count), the last one:",
+                "", palette.bold("Workers that ended by themselves in the last \(minutes) minutes"),
+                "  \(endedWorkers.count), the last one:",
                 Self.line(last, time),
             ]
         }

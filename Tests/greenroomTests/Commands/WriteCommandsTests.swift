@@ -67,7 +67,10 @@ import Testing
 
     @Test(
         arguments: [
-            (401, Output.ExitStatus.unreachable, "needs a token with the role admin: name its file with --token-file, or set GREENROOM_TOKEN"),
+            (
+                401, Output.ExitStatus.unreachable,
+                "needs a token with the role admin: name its file with --token-file, or set GREENROOM_TOKEN"
+            ),
             (403, .unreachable, "`greenroom pause` needs a token with the role admin"), (404, .no, "there is no pool"),
             (409, .no, "there is no pool"), (503, .unreachable, "answered 503: there is no pool"),
         ] as [(Int, Output.ExitStatus, String)])
