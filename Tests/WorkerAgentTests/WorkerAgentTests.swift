@@ -285,7 +285,7 @@ private struct Bench {
         try await bench.registered()
         for _ in 0..<20 { bench.link.failNext(.unavailable("away")) }
         await bench.agent.drain(reason: "SIGTERM")
-        try await bench.pass(.milliseconds(100))
+        try await eventually("it tries again") { bench.clock.waits.contains(.milliseconds(100)) }
         try await bench.pass(.seconds(2))
         #expect(await life.value == .unreachable("SIGTERM, and the service didn't take the report"))
     }

@@ -32,7 +32,7 @@ import Testing
           },
           "gs": {"endpoint": "https://gs:9000", "region": "auto", "style": "path", "authority": "a", "anonymous": true},
           "looksPerSecond": 1, "trustSeconds": 1,
-          "golden": {"everySeconds": 1, "locations": ["s3://a/b"], "templates": {"a.b/c": "gs://a/b"}}
+          "golden": {"everySeconds": 1, "locations": ["s3://bucket/b"], "templates": {"a.b/c": "gs://bucket/b"}}
         },
         "limits": {LIMITS}
         """#
