@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 # What `greenroom --version` of a release says.
 COMMIT = $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || echo unknown)
 
-.PHONY: help setup build release demo test lint format fuzz sanitize-thread sanitize-address crash-test failover-test bench serve image image-root protos clean
+.PHONY: help setup build release demo test lint format fuzz sanitize-thread sanitize-address crash-test failover-test simulate bench serve image image-root protos clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -51,6 +51,10 @@ crash-test: setup ## kill -9 under load, RUNS times (default 50)
 failover-test: setup ## kill -9 of the leader of two instances under load, RUNS times (default 20)
 	$(SWIFT) build --build-tests -j $(JOBS)
 	FAILOVER_RUNS=$(or $(RUNS),20) $(SWIFT) test --skip-build --no-parallel --filter ElectedServiceTests
+
+simulate: setup ## faults by seed: SEEDS=n (default 1000) FROM=1; one again: SEED=n ONLY=3,17; CONFIGURATION=release
+	GREENROOM_SIMULATE=1 $(SWIFT) build --product simulate-faults -c $(or $(CONFIGURATION),debug) -j $(JOBS)
+	.build/$(or $(CONFIGURATION),debug)/simulate-faults $(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--from $(or $(FROM),1) --count $(or $(SEEDS),1000))
 
 image: ## the container image, tagged greenroom:latest (IMAGE)
 	docker build --build-arg GREENROOM_COMMIT=$(COMMIT) -t $(or $(IMAGE),greenroom:latest) .

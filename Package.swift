@@ -48,10 +48,20 @@ let fuzzDriver: [Target] =
         .executableTarget(name: "greenroom-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver", swiftSettings: strict)
     ]
 
+/// The program that runs the simulation of faults by the thousand seeds. It is built alone: beside a second program, SwiftPM applies the
+/// alias of OpenCombine to our own targets as well, and they no longer find it.
+let simulatesFaults = Context.environment["GREENROOM_SIMULATE"] != nil
+let faultSimulation: Set<String> = [
+    "Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views", "ControlLoop", "Replay", "FaultSimulation",
+    "simulate-faults",
+]
+let faultProgram: Target = .executableTarget(
+    name: "simulate-faults", dependencies: ["Domain", "FaultSimulation"], path: "Tests/SimulateFaults", swiftSettings: strict)
+
 let package = Package(
     name: "greenroom",
     platforms: [.macOS(.v15)],
-    products: [.executable(name: "greenroom", targets: ["greenroom"])],
+    products: simulatesFaults ? [] : [.executable(name: "greenroom", targets: ["greenroom"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
@@ -103,38 +113,44 @@ let package = Package(
             resources: [.embedInCode("migrations")],
             swiftSettings: strict),
 
-        .target(name: "SmallFiles", swiftSettings: strict),
+        // What YAML says, read in one way.
+        .target(name: "YAML", dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: strict),
         .target(name: "BuildCommit", cSettings: [.define("GREENROOM_COMMIT", to: commit.isEmpty ? "unknown" : commit)]),
 
         // Floor 2: what the log says, and nothing else.
         .target(name: "State", dependencies: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog"], swiftSettings: strict),
 
+        // What the outside sees of the state, and may ask for; the loop answers, and so does a state of the past.
+        .target(
+            name: "Views",
+            dependencies: ["Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State"], swiftSettings: strict),
+
         // The loop over the log, live and over history.
         .target(
             name: "ControlLoop",
             dependencies: [
-                "Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State",
+                "Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views",
                 combine,
             ],
             swiftSettings: strict),
         .target(
             name: "Policies",
-            dependencies: ["Basics", "Domain", "Autoscaling", .product(name: "Yams", package: "Yams")],
+            dependencies: ["Basics", "Domain", "YAML", "Autoscaling", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
         .target(
             name: "Replay",
-            dependencies: ["Domain", "EventLog", "State", "ControlLoop"],
+            dependencies: ["Domain", "EventLog", "State"],
             swiftSettings: strict),
 
         // Floor 3: what would have been, on a trace or on a log that was recorded.
         .target(
             name: "Simulation",
-            dependencies: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay"],
+            dependencies: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Replay"],
             resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
             swiftSettings: strict),
 
         // What serves HTTP: connections, exchanges, limits, certificates that are read again. Who answers is on floor 3.
-        .target(name: "HTTPTransport", dependencies: ["Domain", "SmallFiles", log] + nio, swiftSettings: strict),
+        .target(name: "HTTPTransport", dependencies: ["Domain", "Machine", log] + nio, swiftSettings: strict),
 
         // What clients of other servers share: deadlines, and what to say of a connection that failed.
         .target(
@@ -149,7 +165,7 @@ let package = Package(
         .target(
             name: "HTTPService",
             dependencies: [
-                "Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies",
+                "Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views", "Policies",
                 "HTTPTransport", log, metrics, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
@@ -157,7 +173,7 @@ let package = Package(
         .target(
             name: "ExternalMetrics",
             dependencies: [
-                "Basics", "Machine", "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, metrics, lifecycle,
+                "Basics", "Machine", "Domain", "Autoscaling", "Views", "HTTPTransport", log, metrics, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
@@ -169,23 +185,32 @@ let package = Package(
         .target(
             name: "KEDAScaler",
             dependencies: [
-                "Basics", "Domain", "Autoscaling", "ControlLoop", "HTTPTransport", log, lifecycle,
+                "Basics", "Domain", "Autoscaling", "Views", "HTTPTransport", log, lifecycle,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOCertificateReloading", package: "swift-nio-extras"),
             ] + grpc,
             exclude: ["Protos"],
             swiftSettings: strict),
         .target(
+            name: "SubstrateGateway",
+            dependencies: [
+                "Basics", "Machine", "Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "HTTPTransport", log, metrics,
+                lifecycle,
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ] + nio,
+            exclude: ["Protos"],
+            swiftSettings: strict),
+        .target(
             name: "LocalWorkers",
             dependencies: [
-                "Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "EventLog", "ControlLoop", log,
+                "Basics", "Machine", "Domain", "Autoscaling", "EventLog", "ControlLoop", log,
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             swiftSettings: strict),
         .target(
             name: "Kubernetes",
             dependencies: [
-                "Basics", "Machine", "Domain", "HTTPTransport", "HTTPAsking", "SmallFiles", "Autoscaling", "ControlLoop", log,
+                "Basics", "Machine", "Domain", "YAML", "HTTPTransport", "HTTPAsking", "Autoscaling", "Views", "ControlLoop", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -196,7 +221,7 @@ let package = Package(
         .target(
             name: "Pollers",
             dependencies: [
-                "Basics", "Machine", "Domain", "HTTPAsking", "SmallFiles", "Autoscaling", log, lifecycle,
+                "Basics", "Machine", "Domain", "HTTPAsking", "Autoscaling", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -216,7 +241,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Telemetry",
-            dependencies: ["Machine", "Domain", "SmallFiles", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
+            dependencies: ["Machine", "Domain", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict),
 
         // What a person reads on a terminal, a script reads as JSON, and a command that failed says.
@@ -228,10 +253,10 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Basics", "Domain", "Machine", "SmallFiles", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay",
+                "Basics", "Domain", "Machine", "YAML", "Autoscaling", "EventLog", "State", "Views", "ControlLoop", "Policies", "Replay",
                 "HTTPTransport", "HTTPService",
-                "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient", "Telemetry",
-                "Output",
+                "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient",
+                "SubstrateGateway", "Telemetry", "Output",
                 log, metrics, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -239,7 +264,7 @@ let package = Package(
         .target(
             name: "Inspection",
             dependencies: [
-                "Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay", "Simulation", "HTTPService",
+                "Basics", "Domain", "Autoscaling", "EventLog", "State", "Views", "Replay", "Simulation", "HTTPService",
                 "ServiceClient", "Output", log,
             ],
             swiftSettings: strict),
@@ -248,7 +273,7 @@ let package = Package(
         .target(
             name: "Demo",
             dependencies: [
-                "Basics", "Domain", "Machine", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection", log,
+                "Basics", "Domain", "Machine", "Views", "Simulation", "Telemetry", "Output", "Assembly", "Inspection", log,
             ],
             swiftSettings: strict),
         .target(
@@ -264,7 +289,7 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "Basics", "Domain", "Machine", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "Replay", "Simulation",
+                "Basics", "Domain", "Machine", "Autoscaling", "EventLog", "State", "Views", "Policies", "Replay", "Simulation",
                 "ServiceClient", "WorkerAgent",
                 "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -275,6 +300,7 @@ let package = Package(
         // Tests mirror the sources.
         .testTarget(name: "BasicsTests", dependencies: ["Basics"], swiftSettings: strict),
         .testTarget(name: "MachineTests", dependencies: ["Machine"], swiftSettings: strict),
+        .testTarget(name: "YAMLTests", dependencies: ["YAML", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
         .testTarget(name: "DomainTests", dependencies: ["Basics", "Domain"], swiftSettings: strict),
         .testTarget(
             name: "AutoscalingTests", dependencies: ["Basics", "Domain", "Autoscaling"], resources: [.copy("Fixtures")],
@@ -290,7 +316,7 @@ let package = Package(
         .testTarget(
             name: "ControlLoopTests",
             dependencies: [
-                "Basics", "TestSupport", "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay",
+                "Basics", "TestSupport", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views", "ControlLoop", "Replay",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             resources: [.copy("Fixtures")],
@@ -310,25 +336,27 @@ let package = Package(
             ], swiftSettings: strict),
         .testTarget(
             name: "KEDAScalerTests",
-            dependencies: ["Domain", "Autoscaling", "EventLog", "ControlLoop", "KEDAScaler", log, lifecycle] + grpc, swiftSettings: strict),
+            dependencies: ["Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "KEDAScaler", log, lifecycle] + grpc,
+            swiftSettings: strict),
         .testTarget(
             name: "WorkerAgentTests", dependencies: ["TestSupport", "Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),
         .testTarget(
             name: "HTTPServiceTests",
             dependencies: [
-                "Basics", "TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "HTTPService", "HTTPTransport",
+                "Basics", "TestSupport", "Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "HTTPService", "HTTPTransport",
                 "HTTPTestSupport", "ServiceClient", "Benchmarks", log, metrics, lifecycle,
             ] + nio, swiftSettings: strict),
         .testTarget(
             name: "HTTPTransportTests",
             dependencies: [
-                "TestSupport", "HTTPTestSupport", "Domain", "EventLog", "ControlLoop", "HTTPTransport", "HTTPService", "ExternalMetrics",
+                "TestSupport", "HTTPTestSupport", "Domain", "EventLog", "Views", "ControlLoop", "HTTPTransport", "HTTPService",
+                "ExternalMetrics",
                 log, .product(name: "NIOEmbedded", package: "swift-nio"),
             ] + nio, swiftSettings: strict),
         .testTarget(
             name: "ExternalMetricsTests",
             dependencies: [
-                "Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "ExternalMetrics", "HTTPTransport", log,
+                "Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "Views", "ExternalMetrics", "HTTPTransport", log,
             ] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ServiceClientTests", dependencies: ["Domain", "ServiceClient", "Benchmarks", log] + nio, swiftSettings: strict),
@@ -336,8 +364,9 @@ let package = Package(
             name: "greenroomTests",
             dependencies: [
                 "TestSupport", "greenroom", "Machine", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain",
-                "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes",
-                "KubernetesTwin", "Pollers", "ObjectStorage", log, .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "Autoscaling", "EventLog", "Views", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes",
+                "KubernetesTwin", "SubstrateTwin", "Pollers", "ObjectStorage", log,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -351,14 +380,14 @@ let package = Package(
         .testTarget(
             name: "PeersTests",
             dependencies: [
-                "TestSupport", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Simulation", "HTTPService", "HTTPTestSupport",
+                "TestSupport", "Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "Simulation", "HTTPService", "HTTPTestSupport",
                 "KEDAScaler", log,
             ], swiftSettings: strict),
         // What several test targets need: awaited conditions, a clock moved by hand, programs of the machine.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         // Clients of every wire, some of them rude, and what a server needs to run without a loop.
         .target(
-            name: "HTTPTestSupport", dependencies: ["Domain", "Autoscaling", "ControlLoop"] + nio, path: "Tests/HTTPTestSupport",
+            name: "HTTPTestSupport", dependencies: ["Domain", "Autoscaling", "Views"] + nio, path: "Tests/HTTPTestSupport",
             swiftSettings: strict),
         // An API server in memory, over real TLS sockets: what tests of the whole service start too.
         .target(
@@ -369,7 +398,7 @@ let package = Package(
         .testTarget(
             name: "KubernetesTests",
             dependencies: [
-                "Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "ControlLoop", "Kubernetes", "KubernetesTwin", log,
+                "Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "Views", "ControlLoop", "Kubernetes", "KubernetesTwin", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
@@ -384,6 +413,29 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             resources: [.copy("Fixtures")], swiftSettings: strict),
+        // The service's log and loop between twins of all that is around them, broken in every way.
+        .target(
+            name: "FaultSimulation",
+            dependencies: [
+                "Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay",
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            path: "Tests/Simulation", exclude: ["README.md"], swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "FaultSimulation"], swiftSettings: strict),
+        // agent-substrate's ateapi in memory, over real TLS sockets.
+        .target(
+            name: "SubstrateTwin", dependencies: ["Machine", "SubstrateGateway", "KubernetesTwin", log] + grpc, path: "Tests/SubstrateTwin",
+            swiftSettings: strict),
+        .testTarget(
+            name: "SubstrateGatewayTests",
+            dependencies: [
+                "Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "HTTPTransport",
+                "SubstrateGateway",
+                "SubstrateTwin", "KubernetesTwin", log, lifecycle,
+            ] + grpc + nio,
+            exclude: ["Support/resume_fleet.py"], resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         // What can be fuzzed. The tests run the corpus and some mutations of it; libFuzzer's driver is built by scripts/fuzz.sh alone.
         .target(
@@ -397,3 +449,5 @@ let package = Package(
         .testTarget(name: "FuzzTests", dependencies: ["Basics", "FuzzTargets", "Domain"], swiftSettings: strict),
     ] + fuzzDriver
 )
+
+if simulatesFaults { package.targets = package.targets.filter { faultSimulation.contains($0.name) } + [faultProgram] }

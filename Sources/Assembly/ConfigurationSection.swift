@@ -2,11 +2,13 @@ import Autoscaling
 import Basics
 import HTTPService
 import Output
+import YAML
 import Yams
 
 // What does one mapping of the configuration say?
 //
-// Fields are taken by name; whatever is left at the end is a field nobody knows, and the error says which was meant.
+// Fields are taken by name; whatever is left at the end is a field nobody knows, and the error says which was meant. Words mean
+// what they mean in a policy (`YAML/Scalar.swift`).
 
 struct ConfigurationSection {
     private let file: String
@@ -18,13 +20,10 @@ struct ConfigurationSection {
         self.file = file
         path = ""
         let root: Node?
-        do {
-            // An editor's byte order mark says nothing.
-            root = try Yams.compose(yaml: String(String.UnicodeScalarView(text.unicodeScalars.drop { $0 == "\u{FEFF}" })))
-        } catch {
-            throw Fault(.usage, "\(file) is not YAML: \(error)", do: "correct it at the place named")
+        do throws(YAMLFault) { root = try YAMLReader.document(of: text) } catch {
+            throw Fault(.usage, "\(file):\(error)", do: "correct it at the line and column named")
         }
-        guard let root, root.mapping?.isEmpty != true, root.scalar?.string != "" else { return }
+        guard let root else { return }
         guard let mapping = root.mapping else {
             throw Fault(.usage, "\(file) must be a mapping of fields", do: "write `field: value` lines")
         }
@@ -48,9 +47,7 @@ struct ConfigurationSection {
     var names: [String] { nodes.keys.sorted() }
 
     mutating func string(_ name: String) throws -> String? {
-        guard let node = take(name) else { return nil }
-        guard let text = node.string else { throw fault(name, "must be a text") }
-        return text
+        try take(name).map { try text($0, name, or: "must be a text") }
     }
 
     mutating func required(_ name: String) throws -> String {
@@ -64,52 +61,63 @@ struct ConfigurationSection {
     private static let numberMost = 1e9
 
     mutating func integer(_ name: String) throws -> Int? {
-        guard let node = take(name) else { return nil }
+        guard let node = try take(name) else { return nil }
         // Memory of the whole process may be more than one size on the wire.
         let most = ["Memory", "Awaiting", "InFlight"].contains(where: name.contains) ? Self.bytesMost : Self.countMost
-        guard let value = node.int, (0...most).contains(value) else { throw fault(name, "must be a whole number from 0 to \(most)") }
+        guard let value = Scalar(node)?.integer, (0...most).contains(value) else {
+            throw fault(name, "must be a whole number from 0 to \(most)")
+        }
         return value
     }
 
     mutating func number(_ name: String) throws -> Double? {
-        guard let node = take(name) else { return nil }
-        guard let value = node.float, (0...Self.numberMost).contains(value) else {
+        guard let node = try take(name) else { return nil }
+        guard let value = Scalar(node)?.double, (0...Self.numberMost).contains(value) else {
             throw fault(name, "must be a number from 0 to \(Int(Self.numberMost))")
         }
         return value
     }
 
     mutating func bool(_ name: String) throws -> Bool? {
-        guard let node = take(name) else { return nil }
-        guard let value = node.bool else { throw fault(name, "must be true or false") }
+        guard let node = try take(name) else { return nil }
+        guard let value = Scalar(node)?.flag else { throw fault(name, "must be true or false") }
         return value
     }
 
     mutating func strings(_ name: String) throws -> [String] {
-        guard let node = take(name) else { return [] }
-        if let one = node.string { return [one] }
-        guard let list = node.sequence else { throw fault(name, "must be a list of texts") }
-        return try list.map { element in
-            guard let text = element.string else { throw fault(name, "must be a list of texts") }
-            return text
-        }
+        guard let node = try take(name) else { return [] }
+        let elements = node.sequence.map(Array.init) ?? [node]
+        return try elements.map { try text($0, name, or: "must be a list of texts") }
     }
 
     mutating func section(_ name: String) throws -> ConfigurationSection? {
-        guard let node = take(name) else { return nil }
+        guard let node = try take(name) else { return nil }
         guard let mapping = node.mapping else { throw fault(name, "must be a mapping of fields") }
         return try ConfigurationSection(mapping, file: file, path: path + name + ".")
     }
 
+    /// Fields by name, each into its place; none may be 0.
+    mutating func take<Value>(
+        _ counts: [(String, WritableKeyPath<Value, Int>)], seconds: [(String, WritableKeyPath<Value, Double>)], into value: inout Value
+    ) throws {
+        for (name, path) in counts {
+            guard let count = try integer(name) else { continue }
+            guard count > 0 else { throw fault(name, "must be more than 0") }
+            value[keyPath: path] = count
+        }
+        for (name, path) in seconds {
+            guard let time = try number(name) else { continue }
+            guard time > 0 else { throw fault(name, "must be more than 0 seconds") }
+            value[keyPath: path] = time
+        }
+    }
+
     /// `HOST:PORT`, or `[IPv6]:PORT`.
     func address(_ text: String, _ name: String) throws -> ServerConfiguration.Address {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port) else {
+        guard let address = ServiceConfiguration.address(text) else {
             throw fault(name, "must be HOST:PORT, for instance 127.0.0.1:8080")
         }
-        var host = String(text[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        guard !host.isEmpty else { throw fault(name, "must be HOST:PORT, for instance 127.0.0.1:8080") }
-        return ServerConfiguration.Address(host: host, port: port)
+        return address
     }
 
     /// Refuses what nobody asked for.
@@ -120,8 +128,17 @@ struct ConfigurationSection {
 
     func fault(_ name: String, _ problem: String) -> Fault { Fault(.usage, "\(file): \(path)\(name) \(problem)") }
 
-    private mutating func take(_ name: String) -> Node? {
+    private mutating func take(_ name: String) throws -> Node? {
         known.append(name)
-        return nodes.removeValue(forKey: name)
+        assert(ConfigurationFields.has(path + name), "\(path)\(name) is read, and isn't in ConfigurationFields")
+        guard let node = nodes.removeValue(forKey: name) else { return nil }
+        if Scalar(node)?.isNull == true { throw fault(name, "is empty: give it a value, or leave it out") }
+        return node
+    }
+
+    /// Any word as it is written: a number may be a name.
+    private func text(_ node: Node, _ name: String, or problem: String) throws -> String {
+        guard let scalar = node.scalar else { throw fault(name, problem) }
+        return scalar.string
     }
 }

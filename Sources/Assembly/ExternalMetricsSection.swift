@@ -55,16 +55,7 @@ extension ServiceConfiguration {
             ("writeStallSeconds", \.writeStallSeconds), ("lingerSeconds", \.lingerSeconds), ("idleSeconds", \.idleSeconds),
             ("drainSeconds", \.drainSeconds),
         ]
-        for (name, path) in counts {
-            guard let value = try section.integer(name) else { continue }
-            guard value > 0 else { throw section.fault(name, "must be more than 0") }
-            limits[keyPath: path] = value
-        }
-        for (name, path) in seconds {
-            guard let value = try section.number(name) else { continue }
-            guard value > 0 else { throw section.fault(name, "must be more than 0 seconds") }
-            limits[keyPath: path] = value
-        }
+        try section.take(counts, seconds: seconds, into: &limits)
         try section.finish()
     }
 }

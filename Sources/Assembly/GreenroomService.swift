@@ -2,6 +2,7 @@ package import Logging
 package import UnixSignals
 import Autoscaling
 import ControlLoop
+import Views
 import Domain
 import EventLog
 import Foundation
@@ -13,6 +14,7 @@ import Output
 import Pollers
 import Replay
 import ServiceLifecycle
+import SubstrateGateway
 import Machine
 import Telemetry
 
@@ -44,7 +46,7 @@ package struct GreenroomService: Sendable {
         self.metrics = metrics
     }
 
-    /// Runs until it is told to stop by a signal, a graceful shutdown, or cancellation.
+    /// Runs until a signal, a graceful shutdown, or cancellation.
     ///
     /// - Parameters:
     ///   - stopped: the service stops in good order once this returns.
@@ -56,6 +58,7 @@ package struct GreenroomService: Sendable {
         // What is wrong with the configuration is said at the start, also by an instance that will only stand by.
         _ = try serverConfiguration()
         do throws(KEDAScalerConfiguration.Fault) { try configuration.keda?.validate() } catch { throw Fault(.usage, error.description) }
+        if let gateway = configuration.gateway { try GatewayParts.check(gateway) }
         try PolicyFiles.refuseSharedTargets(try PolicyFiles.read(configuration.policies, now: EventLog.systemClock(), waiting: false))
         if let election = configuration.kubernetes?.election {
             let elected = ElectedService(service: self, settings: election, logger: Logger(labelLike: logger, "greenroom.election"))
@@ -77,8 +80,13 @@ package struct GreenroomService: Sendable {
         let policies = try PolicyFiles.read(configuration.policies, now: EventLog.systemClock(), waiting: false)
         let parts = try makeParts(log, server, lead)
         let url = Self.url(of: server)
+        let bound = Bound(keda: configuration.keda != nil, externalMetrics: configuration.externalMetrics != nil)
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
-            .init(service: HTTPServerService(server, parts: parts.http, log: logger))
+            .init(
+                service: StopAnnounced(
+                    inner: HTTPServerService(server, parts: parts.http, log: logger, onStart: { _ in bound.http.open() }),
+                    what: "requests in flight, at most \(Int(server.limits.drainSeconds.rounded(.up))) s; then the log closes",
+                    logger: logger))
         ]
         if let keda = configuration.keda {
             let named = Self.poolsNamed(by: policies)
@@ -88,11 +96,21 @@ package struct GreenroomService: Sendable {
                     by: await parts.loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8)) }
                 ).contains(pool)
             }
-            services.append(.init(service: KEDAScalerService(configuration: keda, plane: parts.loop, knows: knows, logger: logger)))
+            services.append(
+                .init(
+                    service: KEDAScalerService(
+                        configuration: keda, plane: parts.loop, knows: knows, logger: logger, onStart: { _ in bound.keda?.open() })))
         }
         services += [
-            .init(service: LoopService(loop: parts.loop, policies: policies, logger: logger, onStart: { await onStart(url) })),
-            .init(service: WorkersService(workers: parts.workers)),
+            .init(
+                service: StopAnnounced(
+                    inner: LoopService(loop: parts.loop, policies: policies, logger: logger, onStart: { bound.loop.open() }),
+                    what: "the loop to save its checkpoint", logger: logger)),
+            .init(
+                service: StopAnnounced(
+                    inner: WorkersService(workers: parts.workers), what: "local workers to finish their turns, at most 10 s", logger: logger
+                )),
+            .init(service: reloading(parts.loop)),
             .init(service: polling(parts.loop, log)),
         ]
         if let (targets, news) = parts.kubernetes {
@@ -102,16 +120,28 @@ package struct GreenroomService: Sendable {
             let cluster = KubernetesService(targets: targets, loop: parts.loop, log: log, objects: objects)
             services.append(.init(service: cluster))
         }
+        if let gateway = parts.gateway {
+            let logger = Logger(labelLike: logger, "greenroom.gateway")
+            services.append(
+                .init(
+                    service: gateway.service(
+                        parts.loop, log, client: parts.kubernetes?.targets.client, drainSeconds: lead?.drainSeconds, logger: logger)))
+        }
         if let externalMetrics = configuration.externalMetrics {
             let logger = Logger(labelLike: logger, "greenroom.externalmetrics")
             let access = configuration.kubernetes == nil ? nil : try clusterAccess()
-            services.append(.init(service: try ServedExternalMetrics(externalMetrics, access: access, loop: parts.loop, logger: logger)))
+            services.append(
+                .init(
+                    service: try ServedExternalMetrics(
+                        externalMetrics, access: access, loop: parts.loop, logger: logger, onStart: { _ in bound.externalMetrics?.open() }))
+            )
         }
         if let survey = try configuration.objectStorage?.makeSurvey(
             log, secrets: SecretFolder(path: configuration.secretsFolder), logger: Logger(labelLike: logger, "greenroom.objectstorage"))
         {
             services.append(.init(service: survey))
         }
+        services.append(.init(service: ReadyService(parts: bound.all, onReady: { await onStart(url) })))
         let group = ServiceGroup(configuration: .init(services: services, gracefulShutdownSignals: signals, logger: logger))
         await parts.loop.catchUp()
         await parts.workers.start(known: await parts.loop.processWorkers())
@@ -127,18 +157,46 @@ package struct GreenroomService: Sendable {
 
     func namingBindFaults(_ work: () async throws -> Void) async throws {
         do { try await work() } catch let fault as HTTPServer.BindFault {
-            throw Fault(.unreachable, fault.description, do: "stop what listens there, or name another address under `listen`")
+            throw Fault(.unreachable, fault.sentence, do: "stop what listens there, or name another address under `listen`")
         } catch let fault as KEDAScalerConfiguration.Fault {
+            throw Fault(.unreachable, fault.description)
+        } catch let fault as GatewayConfiguration.Fault {
             throw Fault(.unreachable, fault.description)
         }
     }
 
     // MARK: - Parts
 
+    /// What must be there before the service is ready: the loop, and each port that the configuration names.
+    private struct Bound: Sendable {
+        let http = Latch()
+        let loop = Latch()
+        let keda: Latch?
+        let externalMetrics: Latch?
+
+        init(keda: Bool, externalMetrics: Bool) {
+            self.keda = keda ? Latch() : nil
+            self.externalMetrics = externalMetrics ? Latch() : nil
+        }
+
+        var all: [Latch] { [http, loop] + [keda, externalMetrics].compactMap { $0 } }
+    }
+
+    private func reloading(_ loop: ControlLoop) -> ReloadService {
+        ReloadService(
+            application: PolicyApplication(loop: loop, logger: logger),
+            read: { [paths = configuration.policies] in
+                let policies = try PolicyFiles.read(paths, now: EventLog.systemClock(), waiting: false)
+                try PolicyFiles.refuseSharedTargets(policies)
+                return policies
+            }, logger: logger)
+    }
+
     private struct Parts {
         var loop: ControlLoop
         var workers: LocalWorkers
         var kubernetes: (targets: KubernetesTargets, news: LoopNews)?
+        var gateway: GatewayParts?
         var http: ServiceParts
     }
 
@@ -172,11 +230,14 @@ package struct GreenroomService: Sendable {
             otherKinds: cluster?.actuator)
         loopConfiguration.limits.checkpointEvents = configuration.checkpointEvents
         if cluster != nil { loopConfiguration.observer = news } else if let metrics { loopConfiguration.observer = metrics.loop }
+        let gateway = configuration.gateway.map { GatewayParts($0, beside: loopConfiguration.observer, log) }
+        if let gateway { loopConfiguration.observer = gateway.news }
         let loop = ControlLoop(log: log, scheduler: RealScheduler(clock: { log.now }), configuration: loopConfiguration)
         plane.value = loop
 
         var http = ServiceParts(log: log, plane: loop)
         http.version = Version.text
+        if let gateway { http.upstream = { gateway.board.trouble(of: $0) } }
         http.stateAt = { moment async throws(ControlFault) in try Self.state(of: log, at: moment) }
         if let metrics {
             http.log = MeteredLog(http.log)
@@ -187,7 +248,7 @@ package struct GreenroomService: Sendable {
             }
         }
         if let lead { http.readiness.append(ReadinessCheck("leader") { lead.mayAct() ? .ok : .failing(lead.refusal()) }) }
-        return Parts(loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, http: http)
+        return Parts(loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, gateway: gateway, http: http)
     }
 
     func clusterAccess() throws -> ClusterAccess {
@@ -203,6 +264,7 @@ package struct GreenroomService: Sendable {
     private func kubernetesTargets(_ log: EventLog, _ plane: PlaneBox, _ lead: Lead?, _ news: LoopNews) throws -> KubernetesTargets? {
         guard configuration.kubernetes != nil else { return nil }
         let access = try clusterAccess()
+        let pods = PodPoller(rule: AddressRule(allowed: configuration.kubernetes?.policyAddresses ?? []))
         do throws(ClusterAccessFault) {
             // Every run on a log begins at another position or time, so no two say the same.
             let began = EventLog.systemClock().microseconds
@@ -211,13 +273,13 @@ package struct GreenroomService: Sendable {
             if let lead { kubernetes.mayWrite = lead.mayAct } else { kubernetes.standsAlone = true }
             return try KubernetesTargets(
                 kubernetes, logger: Logger(labelLike: logger, "greenroom.kubernetes"),
-                holdsActor: { await plane.isBusy($0) }, finding: { news.tell($0.news, ofPool: $0.pool) })
+                holdsActor: { await plane.isBusy($0) }, ask: { await pods.answer($0) }, finding: { news.tell($0.news, ofPool: $0.pool) })
         } catch { throw Fault(.usage, "kubernetes: \(error)") }
     }
 
     private static func state(of log: EventLog, at moment: Moment) throws(ControlFault) -> any ControlPlane {
         do throws(LogError) {
-            return HistoricalState(world: try History.world(of: log, at: moment), log: log)
+            return HistoricalState(state: try History.state(of: log, at: moment), log: log)
         } catch {
             throw .unavailable(error.description)
         }
@@ -225,11 +287,13 @@ package struct GreenroomService: Sendable {
 
     /// - Parameter refusal: asked before each commit.
     func openLog(refusal: @escaping @Sendable () -> AppendError? = { nil }) throws(LogError) -> EventLog {
-        let folder = URL(fileURLWithPath: configuration.database).deletingLastPathComponent()
-        do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
+        // A folder that isn't there may be a volume that isn't mounted: a log made in its place would be empty, and lost later.
+        let folder = URL(fileURLWithPath: configuration.database).deletingLastPathComponent().path
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
             throw LogError(
-                .unreachable, operation: "open", path: configuration.database, problem: "the folder \(folder.path) can't be made",
-                hint: "make it, or name another database")
+                .unreachable, operation: "open", path: configuration.database, problem: "there is no folder \(folder)",
+                hint: "mount its volume, or make it with `mkdir -p \(folder)`")
         }
         var opening = EventLog.Configuration(path: configuration.database)
         opening.commitRefusal = refusal
@@ -281,6 +345,15 @@ private final class PlaneBox: Sendable {
 
     /// Whether a worker of that name is ready, or drains.
     func knows(_ worker: String) async -> Bool { await !(value?.workers(named: worker).isEmpty ?? true) }
+}
+
+extension PodPoller {
+    fileprivate func answer(_ question: BusyQuestion) async -> BusyAnswer {
+        switch await tasks(ip: question.ip, port: question.port, question.source, timeoutSeconds: question.timeoutSeconds) {
+        case .success(let tasks): .tasks(tasks)
+        case .failure(let fault): .failed(fault.description)
+        }
+    }
 }
 
 extension Logger {

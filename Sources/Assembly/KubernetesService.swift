@@ -1,10 +1,12 @@
 import Autoscaling
 import ControlLoop
+import Views
 import Domain
 import EventLog
 import Kubernetes
 import Logging
 import ServiceLifecycle
+import State
 
 // Which pools are watched in the cluster, and from when to when?
 //
@@ -41,7 +43,7 @@ struct KubernetesService: Service {
                     workers: await loop.workers(pool: pool, after: nil, limit: Self.knownWorkers).map(\.name),
                     problem: await loop.policyStatus(pool)?.targetProblem)
             },
-            loads: { [loop] pool in await loop.workerLoads(pool: pool) })
+            claims: { pool in await claims(of: pool) }, loads: { [loop] pool in await loop.workerLoads(pool: pool) })
         var leftOver: [String: [String]]?
         for await policies in loop.policyUpdates() {
             let wanted = pools(of: policies)
@@ -55,6 +57,43 @@ struct KubernetesService: Service {
     /// Those whose own policy, not a shadow's, names a target in the cluster.
     private func pools(of policies: [Policy]) -> [ActuatedPool] {
         policies.filter { $0.shadow == nil && $0.target.kind != ScaleTarget.processKind }.map { ActuatedPool($0) }
+    }
+
+    /// Who has which sandbox, by the log.
+    private func claims(of pool: String) async -> ClaimStanding {
+        let workers = await loop.workers(pool: pool, after: nil, limit: Self.knownWorkers)
+        let actors = await loop.actors(pool: pool, status: nil, after: nil, limit: Self.knownWorkers)
+        return ClaimStanding(
+            actors: actors.compactMap { actor in standing(of: actor).map { .init(name: actor.id, uid: claimUID(actor), state: $0) } },
+            workers: workers.map {
+                .init(name: $0.name, uid: $0.uid, isDraining: [WorkerStatus.draining.rawValue, State.claimedStatus].contains($0.status))
+            })
+    }
+
+    private func standing(of actor: ActorView) -> ClaimStanding.Actor.State? {
+        switch actor.status {
+        case ActorState.waiting.statusName: .waiting
+        case ActorState.placed.statusName, ActorState.running.statusName, ActorState.idle.statusName:
+            .running(on: actor.worker ?? "")
+        case ActorState.suspended.statusName, ActorState.paused.statusName: .resting
+        case ActorState.crashed.statusName: .crashed
+        default: nil
+        }
+    }
+
+    /// As the last event of it says that tells one.
+    private func claimUID(_ actor: ActorView) -> String? {
+        for name in ["\(actor.namespace)/\(actor.id)", actor.id] {
+            guard let id = log.names.find(name), let history = try? log.history(of: id, limit: Self.historyEvents) else { continue }
+            for batch in history.reversed() {
+                // A sandbox that was made for a claim has its name: what is said of the worker isn't the claim's.
+                for event in batch.events.reversed()
+                where !event.kind.isAboutWorker && log.names.text(of: event.source) == KubernetesTargets.claimSource {
+                    if let uid = batch.withBody(of: event, { body in body["uid"].flatMap { body.text($0) } }) { return uid }
+                }
+            }
+        }
+        return nil
     }
 
     /// Workers by pool that no policy of a cluster's asks for, and that an earlier run saw as pods.
@@ -73,7 +112,11 @@ struct KubernetesService: Service {
         return names.contains { name in
             guard let id = log.names.find(name), let history = try? log.history(of: id, limit: Self.historyEvents) else { return false }
             return history.contains { batch in
-                batch.events.contains { $0.kind == .workerReady && log.names.text(of: $0.source) == KubernetesTargets.podSource }
+                // A sandbox' worker has its pod's name.
+                batch.events.contains { event in
+                    event.kind == .workerReady
+                        && [KubernetesTargets.podSource, KubernetesTargets.claimSource].contains(log.names.text(of: event.source))
+                }
             }
         }
     }

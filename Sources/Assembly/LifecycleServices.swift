@@ -1,8 +1,12 @@
 import Autoscaling
 import ControlLoop
+import Views
 import LocalWorkers
 import Logging
+import Machine
+import Output
 import ServiceLifecycle
+import UnixSignals
 
 // The parts under service-lifecycle: each runs until the group shuts down, then stops in good order.
 
@@ -14,28 +18,108 @@ struct LoopService: Service {
 
     func run() async throws {
         await loop.start()
-        // A shadow begins where its pool stands: the pool's own policy first.
-        for policy in policies.filter({ $0.shadow == nil }) + policies.filter({ $0.shadow != nil }) { await apply(policy) }
+        await PolicyApplication(loop: loop, logger: logger).apply(policies)
         await renew()
         await onStart()
         try? await gracefulShutdown()
         await loop.stop()
     }
+}
+
+/// Brings the policies of the configuration into effect.
+struct PolicyApplication: Sendable {
+    let loop: ControlLoop
+    let logger: Logger
+
+    /// A shadow begins where its pool stands: the pool's own policy first. Answers how many took effect.
+    @discardableResult
+    func apply(_ policies: [Policy]) async -> Int {
+        var applied = 0
+        for policy in policies.filter({ $0.shadow == nil }) + policies.filter({ $0.shadow != nil }) {
+            if await apply(policy) { applied += 1 }
+        }
+        return applied
+    }
 
     /// A policy of the configuration takes effect where it is not in effect already.
-    private func apply(_ policy: Policy) async {
+    private func apply(_ policy: Policy) async -> Bool {
         let current = await loop.policyStatus(policy.name)
-        if current?.written == policy { return }
+        if current?.written == policy { return false }
         do throws(ControlFault) {
-            if let current, let pause = Self.pauseToKeep(of: current, under: policy) {
+            if let current, let pause = LoopService.pauseToKeep(of: current, under: policy) {
                 _ = try await loop.pause(policy.pool, pause, by: "the policy of position \(current.seq)")
             }
             let decision = try await loop.apply(policy)
             logger.info(
                 "policy applied", metadata: ["policy": "\(policy.name)", "pool": "\(policy.pool)", "decision": "\(decision.reason)"])
+            return true
         } catch {
             logger.error("policy not applied", metadata: ["policy": "\(policy.name)", "pool": "\(policy.pool)", "problem": "\(error)"])
+            return false
         }
+    }
+}
+
+/// Reads the policies again at each SIGHUP. Tokens and certificates need none: their files are looked at every second.
+struct ReloadService: Service {
+    let application: PolicyApplication
+    /// What the configuration names, read anew; a fault changes nothing.
+    let read: @Sendable () throws -> [Policy]
+    let logger: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for await _ in await UnixSignalsSequence(trapping: [.sighup]) { await reload() }
+        }
+    }
+
+    private func reload() async {
+        let policies: [Policy]
+        do { policies = try read() } catch {
+            let problem = (error as? Fault)?.line ?? "\(error)"
+            logger.error("SIGHUP: the policies stay as they are", metadata: ["problem": "\(problem)"])
+            return
+        }
+        let applied = await application.apply(policies)
+        logger.notice(
+            "SIGHUP: policies were read again; tokens and certificates are looked at every second",
+            metadata: ["read": "\(policies.count)", "applied": "\(applied)"])
+    }
+}
+
+/// Says that the service is ready, once the loop acts and every port is open.
+struct ReadyService: Service {
+    let parts: [Latch]
+    let onReady: @Sendable () async -> Void
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for part in parts { await part.wait() }
+            // A wait also ends when it is cancelled.
+            if parts.allSatisfy(\.isOpen) { await onReady() }
+        }
+        try? await gracefulShutdown()
+    }
+}
+
+/// Says what a stop waits for, when its turn has come, and how long that took.
+struct StopAnnounced<Inner: Service>: Service {
+    let inner: Inner
+    /// `local workers, at most 10 s for their turns`
+    let what: String
+    let logger: Logger
+
+    func run() async throws {
+        let began = Locked<ContinuousClock.Instant?>(nil)
+        try await withGracefulShutdownHandler {
+            try await inner.run()
+        } onGracefulShutdown: {
+            began.value = .now
+            logger.notice("stopping: waiting for \(what)")
+        }
+        guard let began = began.value else { return }
+        logger.info(
+            "stopped: \(what)", metadata: ["seconds": "\(Double((ContinuousClock.now - began) / .milliseconds(1)).rounded() / 1_000)"])
     }
 }
 

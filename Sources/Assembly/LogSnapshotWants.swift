@@ -53,7 +53,7 @@ actor LogSnapshotWants: SnapshotWanting {
     private func takeIn(_ batch: CommittedBatch) {
         for event in batch.events where event.kind == .actorRequested || event.kind == .actorSuspended {
             guard queued.count < Self.queueLimit else { return }
-            if event.kind == .actorSuspended, batch.withBody(of: event, { SnapshotTold($0) })?.bytes != nil { continue }
+            if event.kind == .actorSuspended, batch.withBody(of: event, { SnapshotRecord($0) })?.bytes != nil { continue }
             if queued.insert(event.subject).inserted { waiting.append(event.subject) }
         }
     }
@@ -76,10 +76,10 @@ actor LogSnapshotWants: SnapshotWanting {
             guard let event = batch.events.first else { continue }
             switch event.kind {
             case .actorSuspended, .snapshotObserved:
-                guard let told = batch.withBody(of: event, { SnapshotTold($0) }), !told.isGolden else { continue }
+                guard let told = batch.withBody(of: event, { SnapshotRecord($0) }), !told.isGolden else { continue }
                 guard let store = ObjectLocation.store(of: told.uri), stores.contains(store) else { return nil }
                 let known = told.isGone ? SnapshotPresence.gone : told.bytes.map { .present(bytes: $0) }
-                return SnapshotWant(actor: log.names.text(of: subject), uri: told.uri, toldAt: event.seq, known: known)
+                return SnapshotWant(actor: log.names.text(of: subject), uri: told.uri, recordedAt: event.seq, known: known)
             case .actorCreated, .actorDeleted: return nil
             default: continue
             }
@@ -89,7 +89,7 @@ actor LogSnapshotWants: SnapshotWanting {
 }
 
 /// What one event says of a snapshot.
-private struct SnapshotTold {
+private struct SnapshotRecord {
     var uri = ""
     /// nil where it told none. 0 is what agents write that don't know it.
     var bytes: Int64?

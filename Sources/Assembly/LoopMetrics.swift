@@ -1,5 +1,6 @@
 import Autoscaling
 import ControlLoop
+import Views
 import Domain
 import Logging
 import Metrics
@@ -29,6 +30,7 @@ final class LoopMetrics: LoopObserving {
         var starts: [String: Timer] = [:]
         var actuationFailures: [String: Counter] = [:]
         var gone: [GoneKey: Counter] = [:]
+        var claims: [ClaimKey: (count: Counter, latency: Timer)] = [:]
         var pools: [String: PoolGauges] = [:]
     }
 
@@ -46,6 +48,11 @@ final class LoopMetrics: LoopObserving {
     private struct GoneKey: Hashable {
         var pool: String
         var end: WorkerEnd
+    }
+
+    private struct ClaimKey: Hashable {
+        var pool: String
+        var launch: ClaimLaunch
     }
 
     private struct PlacementKey: Hashable {
@@ -168,6 +175,22 @@ final class LoopMetrics: LoopObserving {
         }
     }
 
+    func claimServed(pool: String, _ launch: ClaimLaunch, seconds: Double?) {
+        handles.withLock { handles in
+            let key = ClaimKey(pool: pool, launch: launch)
+            let dimensions = [("pool", pool), ("launch", launch.rawValue)]
+            let handle =
+                handles.claims[key]
+                ?? (
+                    Counter(label: "greenroom_claims_served_total", dimensions: dimensions, factory: factory),
+                    Timer(label: "greenroom_claim_seconds", dimensions: dimensions, factory: factory)
+                )
+            handles.claims[key] = handle
+            handle.count.increment()
+            if let seconds { handle.latency.recordNanoseconds(Int64(clamping: seconds * 1e9)) }
+        }
+    }
+
     /// Sets the gauges of all pools: called when somebody reads the metrics.
     func show(_ pools: [PoolView]) {
         handles.withLock { handles in
@@ -185,10 +208,18 @@ final class LoopMetrics: LoopObserving {
 private struct PoolGauges {
     private let desired, ready, busy, starting, draining: Gauge
     private let resident, oldestWait: Gauge
+    private let claims: ClaimGauges
     private let conditions: [(holds: @Sendable (PoolView) -> Bool, gauge: Gauge)]
     private let blocked: [(reason: String, gauge: Gauge)]
+    private let reported: [(state: String, count: @Sendable (PoolView.BusyReportsView) -> Int)] = [
+        ("busy", { $0.busy }), ("idle", { $0.idle }), ("unknown", { $0.unknown }),
+    ]
+    private let pool: String
+    private let factory: any MetricsFactory
 
     init(pool: String, _ factory: any MetricsFactory) {
+        self.pool = pool
+        self.factory = factory
         func workers(_ what: String) -> Gauge {
             Gauge(label: "greenroom_pool_\(what)_workers", dimensions: [("pool", pool)], factory: factory)
         }
@@ -197,6 +228,7 @@ private struct PoolGauges {
         busy = workers("busy")
         starting = workers("starting")
         draining = workers("draining")
+        claims = ClaimGauges(pool: pool, factory)
         oldestWait = Gauge(label: "greenroom_oldest_wait_seconds", dimensions: [("pool", pool)], factory: factory)
         let known: [(name: String, holds: @Sendable (PoolView) -> Bool)] = [
             ("Ready", { $0.readyCondition }), ("Active", { $0.active }), ("Paused", { $0.paused }), ("Fallback", { $0.fallback }),
@@ -224,7 +256,37 @@ private struct PoolGauges {
         draining.record(view.draining)
         resident.record(view.demand.resident)
         oldestWait.record(view.oldestWaitSeconds ?? 0)
+        if let served = view.claims { claims.show(served) }
         for condition in conditions { condition.gauge.record(condition.holds(view) ? 1 : 0) }
         for (reason, gauge) in blocked { gauge.record(view.demand.blocked[reason] ?? 0) }
+        // Only pools whose pods are asked have these.
+        guard let reports = view.busyReports else { return }
+        for (state, count) in reported {
+            Gauge(label: "greenroom_pool_reported_workers", dimensions: [("pool", pool), ("state", state)], factory: factory).record(
+                count(reports))
+        }
+    }
+}
+
+/// Those that a pool of unclaimed sandboxes has besides; made once there are claims to tell of.
+private struct ClaimGauges {
+    private let pool: String
+    private let factory: any MetricsFactory
+
+    init(pool: String, _ factory: any MetricsFactory) {
+        self.pool = pool
+        self.factory = factory
+    }
+
+    func show(_ view: PoolView.ClaimsView) {
+        gauge("greenroom_claims_warm_share").record(view.warmShare ?? 1)
+        gauge("greenroom_idle_sandbox_seconds").record(view.idleSandboxSeconds)
+        for (reason, count) in view.misses.sorted(by: { $0.key < $1.key }) {
+            gauge("greenroom_claim_misses", [("reason", reason)]).record(Double(count))
+        }
+    }
+
+    private func gauge(_ label: String, _ more: [(String, String)] = []) -> Gauge {
+        Gauge(label: label, dimensions: [("pool", pool)] + more, factory: factory)
     }
 }

@@ -3,7 +3,7 @@ package import Domain
 import Foundation
 import Output
 import Policies
-import SmallFiles
+import Machine
 
 // Which policies do the named files and folders hold?
 

@@ -9,8 +9,8 @@ import ServiceLifecycle
 
 // How does `serve` open the external metrics API?
 //
-// Values come from the loop, front proxies and reviews from the cluster where there is one. Its client is its own, with little
-// patience: who asks for metrics gets an answer within seconds or none, and nobody else's requests wait behind reviews.
+// Values come from the loop, front proxies and reviews from the cluster where there is one. It has a client of its own with short
+// deadlines. So a request for metrics is answered within seconds or not at all, and reviews don't hold up other requests.
 
 struct ServedExternalMetrics: Service {
     private let service: ExternalMetricsService
@@ -56,11 +56,26 @@ struct ServedExternalMetrics: Service {
             return .failure(
                 Fault(.usage, "externalMetrics.tls: \(fault)", do: "name PEM files that belong together and that this user may read"))
         } catch let fault as ExternalMetricsServer.BindFault {
-            return .failure(Fault(.unreachable, "externalMetrics.listen: \(fault)"))
+            return .failure(
+                Fault(.unreachable, "externalMetrics.listen: \(fault.sentence)", do: "stop what listens there, or name another address"))
         } catch let fault as FrontProxyFault {
             return .failure(Fault(.unreachable, "externalMetrics.frontProxy: \(fault)"))
         } catch {
             return .failure(error)
         }
+    }
+}
+
+extension BindFault {
+    /// What the system said, in words.
+    var sentence: String { "can't listen on \(address): \(words)" }
+
+    private var words: String {
+        let known = [
+            ("errno: 98", "something else listens there already"), ("errno: 13", "this user may not open that port"),
+            ("errno: 99", "this machine has no such address"),
+        ]
+        if let word = known.first(where: { problem.contains($0.0) }) { return word.1 }
+        return problem.contains("errno:") ? "the system refuses it" : problem
     }
 }

@@ -9,7 +9,7 @@ import KEDAScaler
 import Output
 import Pollers
 import ServiceClient
-import Yams
+import SubstrateGateway
 
 // What does `serve` run with?
 //
@@ -40,6 +40,8 @@ package struct ServiceConfiguration: Sendable {
     var externalMetrics: ExternalMetricsConfiguration?
     /// Pools whose workers are pods; nil where there are none.
     var kubernetes: Cluster?
+    /// The gateway before agent-substrate's ateapi; nil opens no port for it.
+    var gateway: GatewayConfiguration?
     /// Stores whose snapshots are looked at; nil looks at none.
     var objectStorage: ObjectStorageConfiguration?
 
@@ -91,6 +93,7 @@ package struct ServiceConfiguration: Sendable {
         if let path = try top.string("secrets") { secretsFolder = Self.resolve(path, base) }
         if var section = try top.section("keda") { keda = try Self.readKEDA(&section, base) }
         if var section = try top.section("externalMetrics") { externalMetrics = try Self.readExternalMetrics(&section, base) }
+        if var section = try top.section("gateway") { gateway = try Self.readGateway(&section, base) }
         if let events = try top.integer("checkpointEvents") { checkpointEvents = Int64(max(events, 1)) }
         try readKubernetes(&top, base)
         if var section = try top.section("objectStorage") {
@@ -143,14 +146,15 @@ package struct ServiceConfiguration: Sendable {
         }
         if let plaintext = try keda.bool("plaintext") { scaler.allowsPlaintextBeyondLoopback = plaintext }
         if var limits = try keda.section("limits") {
-            if let value = try limits.integer("messageBytes") { scaler.limits.messageBytes = value }
-            if let value = try limits.integer("connections") { scaler.limits.connections = value }
-            if let value = try limits.integer("callsPerConnection") { scaler.limits.callsPerConnection = value }
-            if let value = try limits.integer("streams") { scaler.limits.streams = value }
-            if let value = try limits.number("handshakeSeconds") { scaler.limits.handshakeSeconds = value }
-            if let value = try limits.number("idleSeconds") { scaler.limits.idleSeconds = value }
-            if let value = try limits.number("keepaliveSeconds") { scaler.limits.keepaliveSeconds = value }
-            if let value = try limits.number("drainSeconds") { scaler.limits.drainSeconds = value }
+            let counts: [(String, WritableKeyPath<KEDAScalerConfiguration.Limits, Int>)] = [
+                ("messageBytes", \.messageBytes), ("connections", \.connections), ("callsPerConnection", \.callsPerConnection),
+                ("streams", \.streams),
+            ]
+            let seconds: [(String, WritableKeyPath<KEDAScalerConfiguration.Limits, Double>)] = [
+                ("handshakeSeconds", \.handshakeSeconds), ("idleSeconds", \.idleSeconds), ("keepaliveSeconds", \.keepaliveSeconds),
+                ("drainSeconds", \.drainSeconds),
+            ]
+            try limits.take(counts, seconds: seconds, into: &scaler.limits)
             try limits.finish()
         }
         try keda.finish()
@@ -178,32 +182,23 @@ package struct ServiceConfiguration: Sendable {
         kubernetes = cluster
     }
 
-    private static let counts: [(name: String, path: any WritableKeyPath<ServerLimits, Int> & Sendable)] = [
-        ("bodyBytes", \.bodyBytes), ("lineBytes", \.lineBytes), ("headerBytes", \.headerBytes), ("headerCount", \.headerCount),
-        ("headerBlockBytes", \.headerBlockBytes), ("bodyMemoryBytes", \.bodyMemoryBytes), ("connections", \.connections),
-        ("reservedConnections", \.reservedConnections), ("streamsPerConnection", \.streamsPerConnection), ("streams", \.streams),
-        ("connectionAnswerBytes", \.connectionAnswerBytes), ("answerBytes", \.answerBytes), ("requestsAwaitingLog", \.requestsAwaitingLog),
-        ("bytesAwaitingLog", \.bytesAwaitingLog), ("questions", \.questions), ("waitingPlacements", \.waitingPlacements),
-        ("followStreams", \.followStreams), ("pageItems", \.pageItems), ("pageItemsMost", \.pageItemsMost),
-    ]
-    private static let seconds: [(name: String, path: any WritableKeyPath<ServerLimits, Double> & Sendable)] = [
-        ("handshakeSeconds", \.handshakeSeconds), ("readinessSeconds", \.readinessSeconds), ("idleSeconds", \.idleSeconds),
-        ("stallSeconds", \.stallSeconds), ("requestSeconds", \.requestSeconds),
-        ("writeStallSeconds", \.writeStallSeconds), ("heartbeatSeconds", \.heartbeatSeconds),
-        ("placementWaitSeconds", \.placementWaitSeconds), ("drainSeconds", \.drainSeconds),
-    ]
-
     private mutating func readLimits(_ limits: inout ConfigurationSection) throws {
-        for (name, path) in Self.counts {
-            guard let value = try limits.integer(name) else { continue }
-            guard value > 0 else { throw limits.fault(name, "must be more than 0") }
-            server.limits[keyPath: path] = value
-        }
-        for (name, path) in Self.seconds {
-            guard let value = try limits.number(name) else { continue }
-            guard value > 0 else { throw limits.fault(name, "must be more than 0 seconds") }
-            server.limits[keyPath: path] = value
-        }
+        let counts: [(String, WritableKeyPath<ServerLimits, Int>)] = [
+            ("bodyBytes", \.bodyBytes), ("lineBytes", \.lineBytes), ("headerBytes", \.headerBytes), ("headerCount", \.headerCount),
+            ("headerBlockBytes", \.headerBlockBytes), ("bodyMemoryBytes", \.bodyMemoryBytes), ("connections", \.connections),
+            ("reservedConnections", \.reservedConnections), ("streamsPerConnection", \.streamsPerConnection), ("streams", \.streams),
+            ("connectionAnswerBytes", \.connectionAnswerBytes), ("answerBytes", \.answerBytes),
+            ("requestsAwaitingLog", \.requestsAwaitingLog),
+            ("bytesAwaitingLog", \.bytesAwaitingLog), ("questions", \.questions), ("waitingPlacements", \.waitingPlacements),
+            ("followStreams", \.followStreams), ("pageItems", \.pageItems), ("pageItemsMost", \.pageItemsMost),
+        ]
+        let seconds: [(String, WritableKeyPath<ServerLimits, Double>)] = [
+            ("handshakeSeconds", \.handshakeSeconds), ("readinessSeconds", \.readinessSeconds), ("idleSeconds", \.idleSeconds),
+            ("stallSeconds", \.stallSeconds), ("requestSeconds", \.requestSeconds),
+            ("writeStallSeconds", \.writeStallSeconds), ("heartbeatSeconds", \.heartbeatSeconds),
+            ("placementWaitSeconds", \.placementWaitSeconds), ("drainSeconds", \.drainSeconds),
+        ]
+        try limits.take(counts, seconds: seconds, into: &server.limits)
         try limits.finish()
     }
 

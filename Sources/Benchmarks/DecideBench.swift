@@ -1,7 +1,7 @@
-package import Output
+import Output
 import Autoscaling
 import ControlLoop
-import Domain
+package import Domain
 import EventLog
 import Foundation
 import State
@@ -99,8 +99,8 @@ package enum DecideBench {
         report.events = commits.last?.lastSeq ?? 0
         report.commits = commits.count
         var begin = ThreadClock.processorSeconds()
-        var world = State()
-        for commit in commits { _ = world.fold(commit, names: log.names) }
+        var state = State()
+        for commit in commits { _ = state.fold(commit, names: log.names) }
         report.foldSeconds = ThreadClock.processorSeconds() - begin
 
         let counter = ConclusionCounter()

@@ -8,9 +8,9 @@ import Output
 
 // What would a busy fleet have logged?
 //
-// Actors of many pools ask for workers, are placed, run, rest and are suspended or paused; each pool's demand swells and
-// ebbs, its policy answers, workers come seconds later and go when they are drained. The loop that decides is the real one,
-// on virtual time and over a real log, so the history holds what a service would have written. Same plan, same history.
+// Actors of many pools request workers, are placed, run, rest and are suspended or paused. Each pool's demand rises and falls, its
+// policy follows, workers come seconds later and go when they are drained. The loop that decides is the real one, on virtual time
+// and over a real log, so the history holds what a service would have written. Same plan, same history.
 
 package struct FleetPlan: Hashable, Sendable {
     package var events = 1_000_000

@@ -1,7 +1,7 @@
-package import Output
+import Output
 package import ServiceClient
 import Basics
-import Domain
+package import Domain
 import Inspection
 import NIOCore
 
@@ -135,7 +135,7 @@ package struct IngestBench: Sendable {
             let message = APIRequest(method: .post, path: "/v1/events", contentType: contentType, body: Array(buffer.readableBytesView))
             let answer = try await api.send(message).json(api.url, message)
             sent += plan.eventsPerRequest
-            duplicates += Int(answer?["duplicates"]?.integer ?? 0)
+            duplicates += Int(answer?["duplicates"].integer ?? 0)
         }
         await api.close()
         return (sent, duplicates)

@@ -1,4 +1,5 @@
-package import Output
+package import Domain
+import Output
 import EventLog
 import Foundation
 

@@ -1,5 +1,5 @@
-package import Output
-import Domain
+import Output
+package import Domain
 
 // What did placing cost, at each size?
 

@@ -1,6 +1,6 @@
-package import Output
+import Output
 import ControlLoop
-import Domain
+package import Domain
 import EventLog
 import Foundation
 import Replay
@@ -60,21 +60,21 @@ package enum ReplayStage: String, Sendable, CaseIterable {
 
     /// The position reached. The log stays open: closing it is not measured.
     private static func liveState(of log: EventLog, ignoringCheckpoints: Bool = false) throws(LogError) -> Position {
-        try History.world(of: log, at: .position(.max), ignoringCheckpoints: ignoringCheckpoints).position
+        try History.state(of: log, at: .position(.max), ignoringCheckpoints: ignoringCheckpoints).position
     }
 
     private static func stop(_ log: EventLog) throws(LogError) -> Position {
-        let world = try History.world(of: log, at: .position(.max))
-        try log.saveCheckpoint(of: world)
+        let state = try History.state(of: log, at: .position(.max))
+        try log.saveCheckpoint(of: state)
         log.close()
-        return world.position
+        return state.position
     }
 
     private static func replay(_ log: EventLog) throws(LogError) -> Position {
         let loop = VirtualLoop(recordedIn: log)
         while true {
-            let commits = try log.read(after: loop.world.position, limitEvents: 16_384)
-            if commits.isEmpty { return loop.world.position }
+            let commits = try log.read(after: loop.state.position, limitEvents: 16_384)
+            if commits.isEmpty { return loop.state.position }
             for commit in commits { loop.take(commit) }
         }
     }

@@ -23,7 +23,8 @@ struct BenchIngestCommand: AsyncParsableCommand {
         commandName: "ingest",
         abstract: "Measure events a second over HTTP/2, acknowledged and durable.",
         discussion: """
-            Starts a server in another process, unless --server names one. Use a release build (-c release).
+            Starts a server in another process, unless --server names one. Use a release
+            build (-c release).
 
             Examples:
               greenroom bench ingest

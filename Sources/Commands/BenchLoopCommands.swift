@@ -10,8 +10,8 @@ struct BenchDecideCommand: ParsableCommand {
         commandName: "decide",
         abstract: "Measure events a second through state and decisions, on one core.",
         discussion: """
-            Generates the history of a busy fleet on virtual time, then runs the live loop over it, commit by commit. Use a
-            release build (-c release).
+            Generates the history of a busy fleet on virtual time, then runs the live loop
+            over it, commit by commit. Use a release build (-c release).
 
             Examples:
               greenroom bench decide
@@ -32,9 +32,10 @@ struct BenchReplayCommand: ParsableCommand {
         commandName: "replay",
         abstract: "Measure how fast a log opens and replays, and the memory that takes.",
         discussion: """
-            Makes two logs, one ten times as long as the other, each in a process that kills itself just before the next
-            checkpoint. Opens them after that crash, and again after a clean stop. With --db it reads that log instead. Each
-            figure is measured in its own process. Use a release build (-c release).
+            Makes two logs, one ten times as long as the other, each in a process that
+            kills itself just before the next checkpoint. Opens them after that crash, and
+            again after a clean stop. With --db it reads that log instead. Each figure is
+            measured in its own process. Use a release build (-c release).
 
             Examples:
               greenroom bench replay

@@ -1,3 +1,4 @@
+import Domain
 import ArgumentParser
 import Benchmarks
 import Output
@@ -9,7 +10,8 @@ struct BenchMetricsCommand: AsyncParsableCommand {
         commandName: "metrics",
         abstract: "Measure responses of the external metrics API, over TLS like an aggregator.",
         discussion: """
-            Starts a server in another process, with certificates from openssl. Use a release build (-c release).
+            Starts a server in another process, with certificates from openssl. Use a
+            release build (-c release).
 
             Examples:
               greenroom bench metrics

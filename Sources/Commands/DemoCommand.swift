@@ -8,25 +8,28 @@ import Machine
 
 // How does one see the whole of it work, on this machine, in a minute?
 //
-// A real service, a real log, real worker processes, and turns that arrive over HTTP/2. What is told at the end is computed
-// from the log it leaves.
+// A real service, a real log, real worker processes, and turns that arrive over HTTP/2. The summary at the end is computed from the
+// log it leaves.
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
         abstract: "Run a service, workers and a burst of turns on this machine, and summarise the run.",
         discussion: """
-            Starts the service with its log in a folder, applies policies, and sends turns. Pools of worker processes
-            grow from zero, run the turns, and shrink to zero again. The workers simulate three nodes with snapshot caches:
-            an actor that returns to its snapshot's node restores faster (warm) than elsewhere (cold).
+            Starts the service with its log in a folder, applies policies, and sends
+            turns. Pools of worker processes grow from zero, run the turns, and shrink to
+            zero again. The workers simulate three nodes with snapshot caches: an actor
+            that returns to its snapshot's node restores faster (warm) than elsewhere
+            (cold).
 
             Examples:
               greenroom demo
               greenroom demo --keep ./demo --seed 7
               greenroom demo --trace azure-llm-code-2023.csv --speed 60
-            A trace is CSV with the columns arrival_s and service_s, or arrival_s, context_tokens and generated_tokens;
-            actor, template and tenant are optional.
-            Exit status: 0 success, 1 a turn was killed or an actor never ran, 3 the service could not start.
+            A trace is CSV with the columns arrival_s and service_s, or arrival_s,
+            context_tokens and generated_tokens; actor, template and tenant are optional.
+            Exit status: 0 success, 1 a turn was killed or an actor never ran, 3 the
+            service could not start.
             """)
 
     @Option(name: .long, help: ArgumentHelp("Recorded arrivals to play instead of the built-in bursts.", valueName: "csv"))

@@ -1,5 +1,6 @@
 import ArgumentParser
-import ControlLoop
+import Basics
+import Views
 import Domain
 import Inspection
 import Output
@@ -15,10 +16,12 @@ struct GetCommand: AsyncParsableCommand {
         discussion: """
             Examples:
               greenroom get pools
-              greenroom get workers -n kagent
-              greenroom get actors --limit 20 -o json
+              greenroom get pools -o wide
+              greenroom get workers -n kagent --node node-3
+              greenroom get actors --pool kagent/default --status waiting
               greenroom get pools kagent/default --db ./greenroom.db -o yaml
               greenroom get pools --at 14:03
+              greenroom get decisions --pool kagent/default --since 1h
               greenroom get decisions --diff --pool kagent/default
             """)
 
@@ -42,9 +45,10 @@ struct GetCommand: AsyncParsableCommand {
     var resource: Resource
 
     @Argument(
-        help:
-            "Only this one: NS/NAME of a pool or policy, a worker's name or an actor's id, as NS/NAME if several namespaces have it; for decisions, their pool."
-    )
+        help: """
+            Only this one: NS/NAME of a pool or policy, a worker's name or an actor's id, as NS/NAME if several namespaces have it; for \
+            decisions, their pool.
+            """)
     var name: String?
 
     @Option(name: .shortAndLong, help: ArgumentHelp("Only this namespace.", valueName: "ns"))
@@ -55,11 +59,24 @@ struct GetCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("The state at this position of the log, or at this time (RFC 3339, or local).", valueName: "seq|time"))
+        help: ArgumentHelp(
+            "The state at this position of the log, or at this time (14:03, 5m, yesterday 14:03, a date).", valueName: "seq|time"))
     var at: String?
 
-    @Option(name: .long, help: ArgumentHelp("For decisions: only this pool's.", valueName: "ns/name"))
+    @Option(name: .long, help: ArgumentHelp("Workers, actors and decisions: only this pool's.", valueName: "ns/name"))
     var pool: String?
+
+    @Option(name: .long, help: ArgumentHelp("Workers (free, busy, draining, …) and actors (waiting, running, …).", valueName: "status"))
+    var status: String?
+
+    @Option(name: .long, help: ArgumentHelp("Workers and actors: only those on this node.", valueName: "name"))
+    var node: String?
+
+    @Option(name: .long, help: ArgumentHelp("Decisions: none before this time.", valueName: "time"))
+    var since: String?
+
+    @Option(name: .long, help: ArgumentHelp("Decisions: none after this time.", valueName: "time"))
+    var until: String?
 
     @Flag(
         name: .long,
@@ -68,6 +85,7 @@ struct GetCommand: AsyncParsableCommand {
 
     @OptionGroup var source: SourceOptions
     @OptionGroup var format: OutputOptions
+    @OptionGroup var times: TimeOptions
 
     static let limitMaximum = 1_000_000
 
@@ -76,22 +94,52 @@ struct GetCommand: AsyncParsableCommand {
         if let namespace, namespace.isEmpty || namespace.contains("/") {
             throw ValidationError("--namespace takes a namespace alone: no slash in it")
         }
-        if resource != .decisions, diff || pool != nil {
-            throw ValidationError("--diff and --pool are for decisions: greenroom get decisions --diff")
+        if resource != .decisions, diff { throw ValidationError("--diff is for decisions: greenroom get decisions --diff") }
+        if resource == .pools || resource == .policies, pool != nil {
+            throw ValidationError(
+                "--pool is for workers, actors and decisions: name the pool itself, greenroom get \(resource.rawValue) NS/NAME")
+        }
+        if resource != .workers, resource != .actors, status != nil || node != nil {
+            throw ValidationError("--status and --node are for workers and actors")
+        }
+        if resource != .decisions, since != nil || until != nil {
+            throw ValidationError("--since and --until are for decisions; the state at one moment is --at, events are `greenroom events`")
+        }
+        if until != nil, at != nil { throw ValidationError("--until and --at say the same of decisions: give one of them") }
+        if name != nil, resource != .decisions, pool != nil || status != nil || node != nil {
+            throw ValidationError("a name and a filter exclude each other: give one of them")
         }
         if let pool, let name { throw ValidationError("--pool \(pool) and \(name) both name the pool: give one of them") }
-        if let at, Moment(at, today: .zero) == nil {
-            throw ValidationError("--at \(at) is neither a position nor a time (2026-11-21T14:03:00Z, \"2026-11-21 14:03\", 14:03)")
-        }
+        if resource == .actors { _ = try Self.actorStatus(status) }
+        if resource == .workers { _ = try Self.workerStatus(status) }
+        try Asked.check(at, "--at")
+        try Asked.checkTime(since, "--since")
+        try Asked.checkTime(until, "--until")
+    }
+
+    static func actorStatus(_ text: String?) throws -> ActorState? {
+        guard let text else { return nil }
+        let wanted = text.uppercased()
+        let known = ActorState.allCases.dropFirst()
+        for state in known where state.statusName == wanted || state.statusName == "STATUS_\(wanted)" { return state }
+        let names = known.map { $0.statusName.replacing("STATUS_", with: "").lowercased() }
+        throw ValidationError("--status \(text) is no status of an actor\(NearestName.hint(for: text, in: names))")
+    }
+
+    static func workerStatus(_ text: String?) throws -> WorkerStatus? {
+        guard let text else { return nil }
+        if let status = WorkerStatus(rawValue: text.uppercased()) { return status }
+        let names = WorkerStatus.allCases.map { $0.rawValue.lowercased() }
+        throw ValidationError("--status \(text) is no status of a worker\(NearestName.hint(for: text, in: names))")
     }
 
     func run() async throws {
         if diff {
             let found = try await decisionDiff(source.events())
-            if found.shadows.isEmpty, format.output == .table {
+            if found.shadows.isEmpty, format.output.isTable {
                 Terminal.writeError("No shadow has decided yet: apply a policy with mode: recommend and spec.shadowOf: POOL.")
             } else {
-                Terminal.write(try format.output.text(found.json) { found.text() })
+                Terminal.write(try format.output.text(found.json) { found.text(time: times.text) })
             }
             return
         }
@@ -99,67 +147,107 @@ struct GetCommand: AsyncParsableCommand {
         if resource == .decisions {
             listing = try await decisions(source.events())
         } else {
-            listing = try await self.listing(source.state(at: moment()))
+            listing = try await self.listing(source.state(at: moment(TimeText.now())))
         }
-        if listing.isEmpty, format.output == .table {
+        if listing.isEmpty, format.output.isTable {
             Terminal.writeError("No \(resource.rawValue) found\(namespace.map { " in namespace \($0)" } ?? "").")
         } else {
             Terminal.write(try format.output.text(listing.json) { listing.table.text })
         }
+        if listing.isCut { Terminal.writeError(cutNote) }
+    }
+
+    private var cutNote: String {
+        let which =
+            resource == .decisions
+            ? "the newest \(limit) are shown: older ones are left out" : "the first \(limit) are shown: there are more"
+        let filters =
+            resource == .pools || resource == .policies
+            ? "-n" : resource == .decisions ? "--pool or --since" : "-n, --pool, --status or --node"
+        return "greenroom: \(which) (--limit \(min(limit * 10, Self.limitMaximum)) shows more, \(filters) narrows it)"
     }
 
     /// What is to be shown, from any source.
     func listing(_ source: any StateSource) async throws -> Listing {
         switch resource {
-        case .pools: try await Listing(pools: pools(source), isOne: name != nil)
-        case .workers: try await Listing(workers: workers(source), isOne: name != nil)
-        case .actors: try await Listing(actors: actors(source), isOne: name != nil)
-        case .policies: try await Listing(policies: policies(source), now: TimeText.now(), isOne: name != nil)
+        case .pools:
+            let found = try await pools(source)
+            var listing = try Listing(pools: found.rows, isWide: format.output == .wide, isOne: name != nil)
+            listing.isCut = found.isCut
+            return listing
+        case .workers:
+            let found = try await workers(source)
+            var listing = try Listing(workers: found.rows, isWide: format.output == .wide, isOne: name != nil)
+            listing.isCut = found.isCut
+            return listing
+        case .actors:
+            let found = try await actors(source)
+            var listing = try Listing(actors: found.rows, isWide: format.output == .wide, isOne: name != nil)
+            listing.isCut = found.isCut
+            return listing
+        case .policies:
+            let found = try await policies(source)
+            var listing = try Listing(policies: found.rows, now: TimeText.now(), isOne: name != nil)
+            listing.isCut = found.isCut
+            return listing
         case .decisions: preconditionFailure("decisions are read from the events")
         }
     }
 
     /// Decisions are events: the newest of them.
     func decisions(_ source: any EventSource) async throws -> Listing {
+        let now = TimeText.now()
         var query = EventQuery()
         query.kind = .scaleDecided
-        query.through = moment()
+        query.through = try moment(now) ?? Asked.time(until, "--until", times.text, now: now).map { Moment.time($0) }
         query.pool = try (name ?? pool).map { try qualified($0) }
+        if let since = try Asked.time(since, "--since", times.text, now: now) { query.after = try await source.position(before: since) }
         let found = try await source.newest(limit, query) { event in
             namespace.map { event.pool?.hasPrefix($0 + "/") == true } ?? true
         }
-        return Listing(decisions: found.events.compactMap { RecordedDecision($0) })
+        var listing = Listing(decisions: found.events.compactMap { RecordedDecision($0) }, time: times.text)
+        listing.isCut = found.hasOlder
+        return listing
     }
 
     /// Decisions of pools and of their shadows, side by side.
     func decisionDiff(_ source: any EventSource) async throws -> DecisionDiff {
         let pool = try (name ?? pool).map { try qualified($0) }
-        return try await DecisionDiff(source, pool: pool, namespace: namespace, through: moment(), limit: limit)
+        return try await DecisionDiff(source, pool: pool, namespace: namespace, through: moment(TimeText.now()), limit: limit)
     }
 
-    private func moment() -> Moment? { at.flatMap { Moment($0, today: TimeText.now()) } }
+    private func moment(_ now: LogTime) throws -> Moment? { try Asked.moment(at, "--at", times.text, now: now) }
 
     // MARK: - One or all
 
-    private func pools(_ source: any StateSource) async throws -> [PoolView] {
-        if let name { return [try await found(source.pool(qualified(name)), "pool", name)] }
-        return Array(try await source.pools().filter { namespace == nil || $0.namespace == namespace }.prefix(limit))
+    private typealias Rows<View> = (rows: [View], isCut: Bool)
+
+    private func pools(_ source: any StateSource) async throws -> Rows<PoolView> {
+        if let name { return ([try await found(source.pool(qualified(name)), "pool", name)], false) }
+        return first(try await source.pools().filter { namespace == nil || $0.namespace == namespace })
     }
 
-    private func workers(_ source: any StateSource) async throws -> [WorkerView] {
-        if let name { return [try await found(source.worker(inNamespace(name)), "worker", name)] }
-        return try await source.workers(namespace: namespace, limit: limit)
+    private func workers(_ source: any StateSource) async throws -> Rows<WorkerView> {
+        if let name { return ([try await found(source.worker(inNamespace(name)), "worker", name)], false) }
+        let status = try Self.workerStatus(status)
+        return try await source.workers(namespace: namespace, pool: pool.map { try qualified($0) }, limit: limit) {
+            (status == nil || $0.status == status?.rawValue) && (node == nil || $0.node == node)
+        }
     }
 
-    private func actors(_ source: any StateSource) async throws -> [ActorView] {
-        if let name { return [try await found(source.actor(inNamespace(name)), "actor", name)] }
-        return try await source.actors(namespace: namespace, limit: limit)
+    private func actors(_ source: any StateSource) async throws -> Rows<ActorView> {
+        if let name { return ([try await found(source.actor(inNamespace(name)), "actor", name)], false) }
+        return try await source.actors(
+            namespace: namespace, pool: pool.map { try qualified($0) }, status: Self.actorStatus(status), limit: limit
+        ) { node == nil || $0.node == node }
     }
 
-    private func policies(_ source: any StateSource) async throws -> [PolicyView] {
-        if let name { return [try await found(source.policy(qualified(name)), "policy", name)] }
-        return Array(try await source.policies().filter { namespace == nil || $0.namespace == namespace }.prefix(limit))
+    private func policies(_ source: any StateSource) async throws -> Rows<PolicyView> {
+        if let name { return ([try await found(source.policy(qualified(name)), "policy", name)], false) }
+        return first(try await source.policies().filter { namespace == nil || $0.namespace == namespace })
     }
+
+    private func first<View>(_ all: [View]) -> Rows<View> { (Array(all.prefix(limit)), all.count > limit) }
 
     private func inNamespace(_ name: String) -> String { namespace.map { QualifiedName.full(name, in: $0) } ?? name }
     private func qualified(_ name: String) throws -> String { try PoolName.qualified(name, namespace: namespace) }

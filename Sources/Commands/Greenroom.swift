@@ -13,20 +13,38 @@ package struct Greenroom: AsyncParsableCommand {
         commandName: "greenroom",
         abstract: "Autoscale pools of warm workers, and place actors on them.",
         discussion: """
-            Agents and workers report their lifecycle over HTTP/2. Each report is an event in one log. Demand, pool sizes and
-            placements are computed from the log, and each decision is logged too.
+            Agents and workers report their lifecycle over HTTP/2. Each report is an
+            event in one log. Demand, pool sizes and placements are computed from the
+            log, and each decision is logged too.
 
             Try it on this machine:      greenroom demo
+            Run the service:             greenroom serve
             Show a running service:      greenroom top, greenroom get pools
             Explain a pool's size:       greenroom explain pool NS/NAME
-            Exit status: 0 success, 1 the check failed, 2 usage, 3 a file or service can't be opened or reached.
+            Change it:                   greenroom apply, scale, pause, hold, resume
+
+            Commands ask the service at --server or $GREENROOM_SERVER, with the token
+            in --token-file or $GREENROOM_TOKEN; --ca-file or $GREENROOM_CA_FILE names
+            an authority of your own. --db reads a log's file instead.
+            Exit status: 0 success, 1 the check failed, 2 usage, 3 a file or service
+            can't be opened or reached.
             """,
         version: Version.line,
-        subcommands: [
-            DemoCommand.self, GetCommand.self, TopCommand.self, HistoryCommand.self, EventsCommand.self, ExplainCommand.self,
-            PolicyCommand.self,
-            LogCommand.self, BenchCommand.self, ServeCommand.self, WorkerCommand.self,
-            ReplayCommand.self, SimulateCommand.self, TuneCommand.self,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Look", subcommands: [GetCommand.self, TopCommand.self, HistoryCommand.self, EventsCommand.self, ExplainCommand.self]),
+            CommandGroup(
+                name: "Change",
+                subcommands: [
+                    ApplyCommand.self, ScaleCommand.self, PauseCommand.self, HoldCommand.self, ResumeCommand.self, DeleteCommand.self,
+                    SendCommand.self,
+                ]),
+            CommandGroup(name: "Run", subcommands: [ServeCommand.self, WorkerCommand.self, DemoCommand.self]),
+            CommandGroup(
+                name: "Policies and logs",
+                subcommands: [
+                    PolicyCommand.self, LogCommand.self, ReplayCommand.self, SimulateCommand.self, TuneCommand.self, BenchCommand.self,
+                ]),
         ])
 
     package init() {}
@@ -41,7 +59,7 @@ package struct Greenroom: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            CommandOutcome(error).leave()
+            CommandOutcome(error, arguments: Array(CommandLine.arguments.dropFirst())).leave()
         }
     }
 }
@@ -55,26 +73,28 @@ enum CommandOutcome: Hashable, Sendable {
     /// Everything was said already.
     case silent(Int32)
 
-    init(_ error: any Error) {
+    /// - Parameter arguments: what was typed, for what may have been meant.
+    init(_ error: any Error, arguments: [String] = []) {
         switch error {
         case let fault as Fault: self = .failure("greenroom: \(fault.line)", fault.status)
         case is Refusal: self = .silent(ExitStatus.no.rawValue)
         case let code as ExitCode: self = .silent(code.rawValue)
         case is CancellationError: self = .silent(130)
-        default: self.init(parser: error)
+        default: self.init(parser: error, arguments)
         }
     }
 
     /// Errors of the argument parser, and those nobody made a `Fault` of.
-    private init(parser error: any Error) {
+    private init(parser error: any Error, _ arguments: [String]) {
         switch Greenroom.exitCode(for: error) {
-        case .success: self = .text(Greenroom.fullMessage(for: error))
+        case .success: self = .text(HelpText.wrapped(Greenroom.fullMessage(for: error)))
         case .validationFailure:
             let message = Greenroom.message(for: error).split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
             // The parser's last line names the command whose help to read.
             let hint = Greenroom.fullMessage(for: error).split(whereSeparator: \.isNewline).last { $0.contains("See '") }
             let command = hint?.split(separator: "'").dropFirst().first ?? "greenroom --help"
-            self = .failure("greenroom: \(DisplayText.printable(message.joined(separator: " "))) (see \(command))", .usage)
+            let text = NearMiss.improved(message.joined(separator: " "), arguments: arguments)
+            self = .failure("greenroom: \(DisplayText.printable(text)) (see \(command))", .usage)
         default: self = .failure("greenroom: \(DisplayText.printable(String(describing: error)))", .unreachable)
         }
     }

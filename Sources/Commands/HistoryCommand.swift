@@ -14,6 +14,7 @@ struct HistoryCommand: AsyncParsableCommand {
               greenroom history actor agent-42
               greenroom history actor kagent/agent-42
               greenroom history pool kagent/default --limit 50
+              greenroom history pool kagent/default --since 1h
               greenroom history worker kagent-default-7f9c --db ./greenroom.db -o json
             """)
 
@@ -31,19 +32,31 @@ struct HistoryCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Only the newest transitions, at most this many.", valueName: "n"))
     var limit = 1_000
 
+    @Option(name: .long, help: ArgumentHelp("Only transitions at or after this time (14:03, 5m, a date).", valueName: "time"))
+    var since: String?
+
+    @Option(name: .long, help: ArgumentHelp("Only transitions up to this time.", valueName: "time"))
+    var until: String?
+
     @OptionGroup var source: SourceOptions
     @OptionGroup var format: OutputOptions
+    @OptionGroup var times: TimeOptions
 
     static let limitMaximum = 100_000
 
     func validate() throws {
         guard (1...Self.limitMaximum).contains(limit) else { throw ValidationError("--limit must be between 1 and \(Self.limitMaximum)") }
+        try Asked.checkTime(since, "--since")
+        try Asked.checkTime(until, "--until")
     }
 
     func run() async throws {
         let history = try await history(source.events(), of: try await only(source.state()))
-        Terminal.write(try format.output.text(history.json) { history.table.text })
-        if history.hasOlder { Terminal.writeError("Older transitions are left out: --limit shows more.") }
+        Terminal.write(try format.output.text(history.json) { history.table(times.text).text })
+        if history.hasOlder {
+            let more = min(limit * 10, Self.limitMaximum)
+            Terminal.writeError("greenroom: the newest \(limit) are shown: older ones are left out (--limit \(more) shows more)")
+        }
     }
 
     /// The one of that name where it is there still; a fault where several are.
@@ -60,15 +73,22 @@ struct HistoryCommand: AsyncParsableCommand {
 
     func history(_ source: any EventSource, of only: String? = nil) async throws -> SubjectHistory {
         let full = subject == .pool ? try PoolName.qualified(name, namespace: namespace) : only ?? written
-        let query = subject == .worker ? EventQuery(worker: full) : EventQuery(subject: full)
+        var query = subject == .worker ? EventQuery(worker: full) : EventQuery(subject: full)
+        let now = TimeText.now()
+        if let until = try Asked.time(until, "--until", times.text, now: now) { query.through = .time(until) }
+        let since = try Asked.time(since, "--since", times.text, now: now)
+        if let since { query.after = try await source.position(before: since) }
         // An actor and a worker may have the same name.
         let found = try await source.newest(limit, query) { $0.kind.map { isAbout($0) } ?? true }
         guard !found.events.isEmpty else {
+            if since != nil || until != nil {
+                throw Fault(.no, "nothing is logged about \(subject.rawValue) \(full) in that time", do: "leave out --since and --until")
+            }
             throw Fault(
                 .no, "nothing is logged about \(subject.rawValue) \(full)", do: "`greenroom get \(subject.rawValue)s` lists those there are"
             )
         }
-        return SubjectHistory(subject: subject, events: found.events, hasOlder: found.hasOlder)
+        return SubjectHistory(subject: subject, events: found.events, hasOlder: found.hasOlder, isFromStart: query.after == 0)
     }
 
     /// A worker's history is also what its actors did on it.
@@ -97,12 +117,13 @@ struct SubjectHistory: Sendable {
     /// Whether there are older transitions that were not asked for.
     var hasOlder: Bool
 
-    init(subject: HistoryCommand.Subject, events: [EventRecord], hasOlder: Bool) {
+    /// - Parameter isFromStart: whether what happened before the first event is known: nothing.
+    init(subject: HistoryCommand.Subject, events: [EventRecord], hasOlder: Bool, isFromStart: Bool = true) {
         self.subject = subject
         self.hasOlder = hasOlder
         steps = []
         // What happened before the first event shown is not known when some were left out.
-        var machine = hasOlder ? nil : ActorTrack()
+        var machine = hasOlder || !isFromStart ? nil : ActorTrack()
         var previous: EventRecord?
         for event in events {
             let state = subject == .actor ? machine?.apply(event) : nil
@@ -111,10 +132,11 @@ struct SubjectHistory: Sendable {
         }
     }
 
-    var table: Table {
-        let time = TimeText()
+    var table: Table { table(TimeText()) }
+
+    func table(_ time: TimeText) -> Table {
         if subject == .actor {
-            var table = Table("#SEQ", "TIME", "#AFTER", "EVENT", "STATE", "DETAIL")
+            var table = Table("#SEQ", time.header, "#AFTER", "EVENT", "STATE", "DETAIL")
             for step in steps {
                 let state = step.state?.statusName ?? "-"
                 table.add(
@@ -123,7 +145,7 @@ struct SubjectHistory: Sendable {
             return table
         }
         if subject == .worker {
-            var table = Table("#SEQ", "TIME", "#AFTER", "EVENT", "ACTOR", "DETAIL")
+            var table = Table("#SEQ", time.header, "#AFTER", "EVENT", "ACTOR", "DETAIL")
             for step in steps {
                 let actor = step.event.kind?.subject == .actor ? step.event.subject : "-"
                 table.add(
@@ -131,7 +153,7 @@ struct SubjectHistory: Sendable {
             }
             return table
         }
-        var table = Table("#SEQ", "TIME", "#AFTER", "EVENT", "DETAIL")
+        var table = Table("#SEQ", time.header, "#AFTER", "EVENT", "DETAIL")
         for step in steps {
             table.add(String(step.event.seq), time.full(step.event.at), after(step), step.event.kindName, EventLine.detail(step.event))
         }

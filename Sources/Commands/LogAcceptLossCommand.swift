@@ -9,13 +9,16 @@ struct LogAcceptLossCommand: AsyncParsableCommand {
         commandName: "accept-loss",
         abstract: "Continue with a log from which acknowledged events are missing.",
         discussion: """
-            A service doesn't start on a log without events that it acknowledged: the file or its -wal was damaged, deleted
-            or replaced. Restore them from a copy if you have one. Otherwise this writes an event position.lost for each
-            missing position, so that no position is used twice, and keeps the rest of the -wal beside the log.
+            A service doesn't start on a log without events that it acknowledged: the file
+            or its -wal was damaged, deleted or replaced. Restore them from a copy if you
+            have one. Otherwise this writes an event position.lost for each missing
+            position, so that no position is used twice, and keeps the rest of the -wal
+            beside the log.
 
             Example:
               greenroom log accept-loss --db ./greenroom.db
-            Exit status: 0 also if nothing is missing; 3 the log can't be opened, or a service is writing to it.
+            Exit status: 0 also if nothing is missing; 3 the log can't be opened, or a
+            service is writing to it.
             """)
 
     @OptionGroup var log: LogOptions

@@ -1,5 +1,5 @@
 import ArgumentParser
-import ControlLoop
+import Views
 import Domain
 import EventLog
 import Foundation
@@ -14,8 +14,9 @@ struct LogCheckpointCommand: AsyncParsableCommand {
         commandName: "checkpoint",
         abstract: "Save a checkpoint of the state at the log's end.",
         discussion: """
-            A checkpoint is a cache: opening the log, now or at a past position, reads only the events since the nearest
-            one. A running service saves its own; use this for a log that no service writes.
+            A checkpoint is a cache: opening the log, now or at a past position, reads
+            only the events since the nearest one. A running service saves its own; use
+            this for a log that no service writes.
 
             Example:
               greenroom log checkpoint --db ./greenroom.db
@@ -26,11 +27,11 @@ struct LogCheckpointCommand: AsyncParsableCommand {
 
     func run() async throws {
         try log.checkExists()
-        let world = try write()
+        let state = try write()
         Terminal.writeLine(
-            world.position == 0
+            state.position == 0
                 ? "\(log.db) holds no events: there is nothing to keep"
-                : "\(log.db): checkpoint at position \(world.position), \(world.at.rfc3339)")
+                : "\(log.db): checkpoint at position \(state.position), \(state.at.rfc3339)")
     }
 
     /// The state that was kept.
@@ -38,9 +39,9 @@ struct LogCheckpointCommand: AsyncParsableCommand {
         do throws(LogError) {
             let file = try EventLog.open(EventLog.Configuration(path: log.db))
             defer { file.close() }
-            let world = try History.world(of: file, at: .position(.max))
-            try file.saveCheckpoint(of: world)
-            return world
+            let state = try History.state(of: file, at: .position(.max))
+            try file.saveCheckpoint(of: state)
+            return state
         } catch { throw Fault(error) }
     }
 }

@@ -30,9 +30,11 @@ struct LogVerifyCommand: AsyncParsableCommand {
         commandName: "verify",
         abstract: "Verify the hash chain and recompute every decision.",
         discussion: """
-            Recomputes the hash chain over all commits, checks that no (source, id) is in the log twice, and then recomputes
-            every decision. Also finds acknowledged events that are missing at the end: it searches the -wal for commits
-            behind a damaged place, and compares the log with FILE-head. A running service is not disturbed.
+            Recomputes the hash chain over all commits, checks that no (source, id) is in
+            the log twice, and then recomputes every decision. Also finds acknowledged
+            events that are missing at the end: it searches the -wal for commits behind a
+            damaged place, and compares the log with FILE-head. A running service is not
+            disturbed.
 
             Examples:
               greenroom log verify
@@ -52,7 +54,7 @@ struct LogVerifyCommand: AsyncParsableCommand {
         guard let problem = report.problem else {
             return Terminal.write(try format.output.text(report.json) { report.text(log.db) + "\n" })
         }
-        if format.output != .table { Terminal.write(try format.output.text(report.json) { "" }) }
+        if !format.output.isTable { Terminal.write(try format.output.text(report.json) { "" }) }
         throw Fault(
             .no, "\(log.db) is not sound: \(problem)", do: "everything before that position is as it was written; compare with a copy")
     }

@@ -9,12 +9,14 @@ struct LogRebuildCommand: AsyncParsableCommand {
         commandName: "rebuild",
         abstract: "Rebuild what a log derives from its events.",
         discussion: """
-            The index of ids, which finds repeated events, is derived from the events. Use this when `log verify` says that
-            the index doesn't match the events, or when a damaged page of it stops appends. It reads all events and changes none.
+            The index of ids, which finds repeated events, is derived from the events. Use
+            this when `log verify` says that the index doesn't match the events, or when a
+            damaged page of it stops appends. It reads all events and changes none.
 
             Example:
               greenroom log rebuild --db ./greenroom.db
-            Exit status: 1 the events themselves are damaged; 3 the log can't be opened, or a service is writing to it.
+            Exit status: 1 the events themselves are damaged; 3 the log can't be opened,
+            or a service is writing to it.
             """)
 
     @OptionGroup var log: LogOptions

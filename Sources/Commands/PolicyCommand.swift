@@ -13,8 +13,8 @@ import Policies
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy",
-        abstract: "Check policy files, and convert policies of KEDA and HPA.",
-        subcommands: [PolicyCheckCommand.self, PolicyConvertCommand.self])
+        abstract: "Check policy files, print policies in effect, and convert policies of KEDA and HPA.",
+        subcommands: [PolicyCheckCommand.self, PolicyExportCommand.self, PolicyConvertCommand.self])
 }
 
 struct PolicyCheckCommand: AsyncParsableCommand {

@@ -6,8 +6,8 @@ import Policies
 
 // Which policy does a manifest of KEDA or HPA amount to?
 //
-// The policy on standard output, to be read by `policy check`, `serve` and PUT; on standard error each thing that was not
-// carried over as it was, with its place, and the commands that send what Greenroom can't read itself.
+// The policy goes to standard output, for `policy check`, `serve` and PUT. Standard error has what was not carried over as it was,
+// with its place, and the commands that send what Greenroom can't read itself.
 
 struct PolicyConvertCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -16,9 +16,11 @@ struct PolicyConvertCommand: AsyncParsableCommand {
         discussion: """
             Examples:
               greenroom policy convert scaledobject.yaml > policy.yaml
-              kubectl get hpa.v2.autoscaling,scaledobject -o yaml | greenroom policy convert -
+              kubectl get hpa.v2.autoscaling,scaledobject -o yaml \\
+                | greenroom policy convert -
             What can't be converted is named on stderr, and in comments of the YAML.
-            Exit status: 0 success, 1 a manifest is invalid or there is none, 3 the file can't be read.
+            Exit status: 0 success, 1 a manifest is invalid or there is none, 3 the file
+            can't be read.
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case yaml, json }

@@ -17,16 +17,21 @@ struct ReplayCommand: AsyncParsableCommand {
         commandName: "replay",
         abstract: "Run a log through the live code again, or try another policy on it.",
         discussion: """
-            Without --policy: checks the hash chain and recomputes every decision. Each must equal the recorded one, byte for
-            byte; the first that differs is shown field by field. With --policy: simulates each policy with the log's arrivals,
-            turn lengths, restores and worker starts. The first row is what happened. The second is the recorded policy,
-            simulated: compare it with the first to see the simulation's error. Each row ends with its last turn.
+            Without --policy: checks the hash chain and recomputes every decision. Each
+            must equal the recorded one, byte for byte; the first that differs is shown
+            field by field. With --policy: simulates each policy with the log's arrivals,
+            turn lengths, restores and worker starts. The first row is what happened. The
+            second is the recorded policy, simulated: compare it with the first to see the
+            simulation's error. Each row ends with its last turn.
 
             Examples:
               greenroom replay --db greenroom.db
-              greenroom replay --db greenroom.db --from 14:00 --to 14:30 --pool kagent/default --speed 60
-              greenroom replay --db greenroom.db --policy calmer.yaml --policy builtin:keda-hpa --report report.html
-            Exit status: 0 all decisions are equal, 1 one differs or the log was changed, 3 the log can't be read.
+              greenroom replay --db greenroom.db --from 14:00 --to 14:30 \\
+                --pool kagent/default --speed 60
+              greenroom replay --db greenroom.db --policy calmer.yaml \\
+                --policy builtin:keda-hpa --report report.html
+            Exit status: 0 all decisions are equal, 1 one differs or the log was changed,
+            3 the log can't be read.
             """)
 
     @OptionGroup var log: LogOptions
@@ -96,7 +101,7 @@ struct ReplayCommand: AsyncParsableCommand {
         guard let pace else { return }
         try await pace.wait(until: decision.at)
         guard let event = try? EventRecord(decision, pool: file.names.text(of: decision.pool)) else { return }
-        Terminal.writeLine(output.output == .table ? EventLine().text(event) : String(decoding: event.line, as: UTF8.self))
+        Terminal.writeLine(output.output.isTable ? EventLine().text(event) : String(decoding: event.line, as: UTF8.self))
     }
 
     private func tryPolicies(_ file: EventLog, _ stretch: LogStretch) async throws {

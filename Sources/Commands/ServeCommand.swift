@@ -12,37 +12,68 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve",
         abstract: "Run the service.",
         discussion: """
-            Without a configuration: the log at ./greenroom.db, HTTP/2 (prior knowledge) and HTTP/1.1 on 127.0.0.1:8080, no pools.
+            Without a configuration: the log at ./greenroom.db, HTTP/2 (prior
+            knowledge) and HTTP/1.1 on 127.0.0.1:8080, no pools.
 
-            A configuration, all fields optional:
-              listen: 127.0.0.1:8080
-              tls: {listen: 0.0.0.0:8443, certificate: server.pem, key: server.key}
-              tokens: tokens.txt          # lines of: TOKEN ROLE[,ROLE] [NAME]; roles are ingest, read, admin
-              database: /var/lib/greenroom/greenroom.db
-              policies: [policies/]       # files, or folders of files
-              logging: {level: info, format: json}
-              workers: {arguments: [], tokenFile: worker-token.txt}   # for pools of kind: Process
-              kubernetes: {kubeconfig: FILE, election: {lease: greenroom}}  # pools whose workers are pods; the election for a standby
-              keda: {address: 127.0.0.1:9090}                         # external scaler; tls: {certificate: …, key: …, clientCA: …}
-              externalMetrics:                                        # for HPAs; access as the cluster configures it, or frontProxy
-                {listen: 0.0.0.0:6443, tls: {certificate: …, key: …}, frontProxy: {clientCA: …, allowedNames: [front-proxy-client]}}
-              limits: {bodyBytes: 8388608, idleSeconds: 60}
+            Examples:
+              greenroom serve
+              greenroom serve --listen 127.0.0.1:9000 --db ./chat.db
+              greenroom serve --config /etc/greenroom/greenroom.yaml
 
-            SIGTERM and SIGINT stop it in order: workers first, the log last.
+            SIGTERM and SIGINT stop it in order: workers first, the log last; its log
+            says what it waits for. SIGHUP reads the policies again. Tokens and
+            certificates are read again by themselves when their files change.
+
+            Fields of the configuration, all optional; paths are relative to its file:
+            \(ConfigurationFields.help)
             """)
 
     @Option(name: .long, help: ArgumentHelp("YAML file; paths in it are relative to it.", valueName: "file"))
     var config: String?
 
+    @Option(name: .long, help: ArgumentHelp("Address to listen on, instead of the configuration's.", valueName: "host:port"))
+    var listen: String?
+
+    @Option(name: .long, help: ArgumentHelp("The log's file, instead of the configuration's.", valueName: "file"))
+    var db: String?
+
+    func validate() throws {
+        guard let listen, !ServiceConfiguration.isAddress(listen) else { return }
+        throw ValidationError("--listen \(listen): must be HOST:PORT, for instance 127.0.0.1:8080")
+    }
+
+    func configuration() throws -> ServiceConfiguration {
+        var configuration = try config.map { try ServiceConfiguration(file: $0) } ?? ServiceConfiguration()
+        if let listen { configuration.listen(on: listen) }
+        if let db { configuration.database = db }
+        return configuration
+    }
+
     func run() async throws {
         MemoryHabits.settle()
-        let configuration = try config.map { try ServiceConfiguration(file: $0) } ?? ServiceConfiguration()
+        let configuration = try configuration()
         LogConfiguration(format: configuration.logFormat, level: configuration.logLevel).bootstrap()
         let logger = Logger(label: "greenroom")
-        let service = GreenroomService(
-            configuration, logger: logger, metrics: MetricsOutlet(PrometheusMetrics(logger: logger), logger: logger))
-        try await service.run(onStart: { url in
-            logger.notice("ready", metadata: ["url": "\(url)", "log": "\(configuration.database)"])
-        })
+        try await LastLine.told(in: configuration.logFormat, logger) {
+            let service = GreenroomService(
+                configuration, logger: logger, metrics: MetricsOutlet(PrometheusMetrics(logger: logger), logger: logger))
+            try await service.run(onStart: { url in
+                logger.notice("ready", metadata: ["url": "\(url)", "log": "\(configuration.database)"])
+            })
+        }
+    }
+}
+
+/// The line that says why a process ended: an object where its log's lines are.
+enum LastLine {
+    static func told(in format: LogConfiguration.Format, _ logger: Logger, _ work: () async throws -> Void) async throws {
+        guard format == .json else { return try await work() }
+        CrashLine.writeJSON()
+        do { try await work() } catch {
+            guard case .failure(let line, let status) = CommandOutcome(error) else { throw error }
+            let text = line.hasPrefix("greenroom: ") ? String(line.dropFirst("greenroom: ".count)) : line
+            logger.critical("\(text)", metadata: ["status": "\(status.rawValue)"])
+            throw ExitCode(status.rawValue)
+        }
     }
 }

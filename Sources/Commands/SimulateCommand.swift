@@ -17,23 +17,38 @@ struct SimulateCommand: AsyncParsableCommand {
         commandName: "simulate",
         abstract: "Simulate a pool on recorded arrivals under policies, side by side.",
         discussion: """
-            A wait is from a turn's arrival to its slot. Cost is worker-seconds, starting workers included, divided by useful
-            seconds. Killed turns ran on a busy worker that a scale-down removed.
+            A wait is from a turn's arrival to its slot. Cost is worker-seconds, starting
+            workers included, divided by useful seconds. Killed turns ran on a busy worker
+            that a scale-down removed.
 
             Examples:
               greenroom simulate --trace arrivals.csv --policy pool.yaml
-              greenroom simulate --trace arrivals.csv --policy pool.yaml --policy builtin:keda-hpa --policy builtin:fixed:20 -o json
-              greenroom simulate --trace arrivals.csv --policy pool.yaml --policy builtin:keda-hpa --report report.html
-            Peers: builtin:keda-hpa, builtin:keda-hpa:FILE (behavior, bounds and cooldown of that policy),
-            builtin:hpa-on-assigned-workers, builtin:knative-kpa, builtin:fixed:N.
-            A trace is CSV with the columns arrival_s and service_s, or arrival_s, context_tokens and generated_tokens;
-            actor, template, tenant and snapshot_bytes are optional.
+              greenroom simulate --trace arrivals.csv --policy pool.yaml \\
+                --policy builtin:keda-hpa --policy builtin:fixed:20 -o json
+              greenroom simulate --trace arrivals.csv --policy pool.yaml \\
+                --policy builtin:keda-hpa --report report.html
+            Peers: builtin:keda-hpa, builtin:keda-hpa:FILE (behavior, bounds and cooldown
+            of that policy), builtin:hpa-on-assigned-workers, builtin:knative-kpa,
+            builtin:fixed:N; of claims builtin:hpa-claim-rate and
+            builtin:keda-claim-rate (threshold 0.05 claims/s, 15 s sync).
 
-            With --nodes each turn restores its actor's snapshot: from the node (local: paused there; warm: cached there;
-            golden: its template's is cached there) or from object storage (cold). A restore takes --resume-seconds plus
-            bytes ÷ bandwidth. Each policy is run once for every --placement.
-              greenroom simulate --trace arrivals.csv --policy pool.yaml --nodes 8 --actors 2000 --zipf 1.1
-            Exit status: 0 success, 1 a policy or the trace is invalid, 3 one can't be read.
+            With --pool-kind unclaimed each turn is a claim that takes a worker for good,
+            as of a SandboxWarmPool. A wait is then from the claim until its worker is
+            ready, and idle is the time of unclaimed workers, starting ones included.
+              greenroom simulate --trace claims.csv --pool-kind unclaimed \\
+                --policy sandboxes.yaml --policy builtin:hpa-claim-rate
+            A trace is CSV with the columns arrival_s and service_s, or arrival_s,
+            context_tokens and generated_tokens; actor, template, tenant and
+            snapshot_bytes are optional.
+
+            With --nodes each turn restores its actor's snapshot: from the node (local:
+            paused there; warm: cached there; golden: its template's is cached there) or
+            from object storage (cold). A restore takes --resume-seconds plus bytes ÷
+            bandwidth. Each policy is run once for every --placement.
+              greenroom simulate --trace arrivals.csv --policy pool.yaml --nodes 8 \\
+                --actors 2000 --zipf 1.1
+            Exit status: 0 success, 1 a policy or the trace is invalid, 3 one can't be
+            read.
             """)
 
     @OptionGroup var conditions: SimulationOptions
@@ -50,6 +65,9 @@ struct SimulateCommand: AsyncParsableCommand {
 
     func validate() throws {
         if conditions.trace == nil { throw ValidationError("Missing expected argument '--trace <csv>'") }
+        if conditions.poolKind == .unclaimed, nodes.nodes != nil {
+            throw ValidationError("--nodes and --pool-kind unclaimed exclude each other: a claim restores nothing")
+        }
     }
 
     func run() async throws {
@@ -63,8 +81,8 @@ struct SimulateCommand: AsyncParsableCommand {
         switch output.output {
         // In one line: a long trace has thousands of counts.
         case .json: Terminal.writeLine(json.text)
-        case .yaml: Terminal.write(try JSONValue(json.bytes).yaml())
-        case .table: Terminal.write(Self.table(results))
+        case .yaml: Terminal.write(try JSONValue(parsing: json.bytes).yaml())
+        case .table, .wide: Terminal.write(Self.table(results))
         }
         if let report {
             try ReportFile.write(
@@ -122,6 +140,7 @@ struct SimulateCommand: AsyncParsableCommand {
 
     /// Waits and cost; below them, where nodes were simulated, restores.
     static func table(_ report: SimulationReport) -> String {
+        if report.runs.contains(where: { $0.claims != nil }) { return claimTable(report) }
         let hasNodes = report.runs.contains { $0.restores != nil }
         let places = hasNodes ? ["PLACEMENT"] : []
         var table = Table(["POLICY"] + places + ["#TURNS", "#MEAN", "#P50", "#P95", "#P99", "#MAX", "#COST", "#KILLED", "#FLAPS", "#PEAK"])
@@ -140,6 +159,26 @@ struct SimulateCommand: AsyncParsableCommand {
     }
 }
 
+extension SimulateCommand {
+    /// How claims were served, and what unclaimed workers cost.
+    static func claimTable(_ report: SimulationReport) -> String {
+        var table = Table(["POLICY", "#CLAIMS", "#WARM", "#COLD", "#MEAN", "#P95", "#P99", "#MAX", "#IDLE", "#READY", "#FLAPS", "#PEAK"])
+        for run in report.runs {
+            let cold = run.claims?.cold ?? 0
+            let warmShare = run.turns == 0 ? 0 : Double(run.turns - cold) / Double(run.turns)
+            table.add([
+                run.policy, String(run.turns), String(format: "%.2f %%", warmShare * 100), String(cold),
+                Seconds.text(run.waits.meanSeconds),
+                Seconds.text(run.waits.seconds(quantile: 0.95)), Seconds.text(run.waits.seconds(quantile: 0.99)),
+                Seconds.text(run.waits.maxSeconds), String(format: "%.0f s", run.workerSeconds),
+                String(format: "%.0f s", Double(run.claims?.readyMicroseconds ?? 0) / 1e6), String(run.flaps),
+                String(run.replicas.map(\.count).max() ?? 0),
+            ])
+        }
+        return table.text
+    }
+}
+
 /// Trace and conditions, as `simulate` and `tune` take them.
 struct SimulationOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Recorded arrivals.", valueName: "csv"))
@@ -147,6 +186,11 @@ struct SimulationOptions: ParsableArguments {
 
     @Option(name: .long, help: ArgumentHelp("From requesting a worker until it is ready.", valueName: "s"))
     var startSeconds = 10.0
+
+    @Option(
+        name: .long, help: ArgumentHelp("What the pool's count counts: slots, or unclaimed for a SandboxWarmPool.", valueName: "kind"),
+        transform: Self.poolKind)
+    var poolKind = SimulationSettings.PoolKind.slots
 
     @Option(name: .long, help: ArgumentHelp("How long restoring an actor takes.", valueName: "s"))
     var resumeSeconds = 0.1
@@ -158,6 +202,14 @@ struct SimulationOptions: ParsableArguments {
     var slots = 1
 
     private static let secondsLimit = 86_400.0
+
+    private static func poolKind(_ name: String) throws -> SimulationSettings.PoolKind {
+        guard let kind = SimulationSettings.PoolKind(rawValue: name) else {
+            let known = SimulationSettings.PoolKind.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("there is no pool kind \(name): take one of \(known)")
+        }
+        return kind
+    }
 
     func validate() throws {
         for (name, value) in [("--start-seconds", startSeconds), ("--resume-seconds", resumeSeconds)]
@@ -174,6 +226,7 @@ struct SimulationOptions: ParsableArguments {
             start: .constant(microseconds: Int64((startSeconds * 1e6).rounded())),
             resumeMicroseconds: Int64((resumeSeconds * 1e6).rounded()), seed: seed)
         settings.slotsPerWorker = slots
+        settings.poolKind = poolKind
         return settings
     }
 

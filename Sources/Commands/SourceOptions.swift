@@ -18,6 +18,16 @@ struct ServerOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("File with the bearer token (default: the token in $GREENROOM_TOKEN).", valueName: "file"))
     var tokenFile: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "PEM of the authority that signed the service's certificate (default: $GREENROOM_CA_FILE, else the system's).",
+            valueName: "file"))
+    var caFile: String?
+
+    /// nil trusts the system's authorities.
+    var trustFile: String? { caFile ?? ProcessInfo.processInfo.environment["GREENROOM_CA_FILE"].flatMap { $0.isEmpty ? nil : $0 } }
+
     var url: String {
         server ?? ProcessInfo.processInfo.environment["GREENROOM_SERVER"].flatMap { $0.isEmpty ? nil : $0 } ?? Self.defaultURL
     }
@@ -59,16 +69,61 @@ struct SourceOptions: ParsableArguments {
 
 extension ServiceConnection {
     static func open(_ options: ServerOptions) async throws -> ServiceConnection {
-        try await open(url: options.url, token: options.token())
+        try await open(url: options.url, token: options.token(), trustFile: options.trustFile)
+    }
+}
+
+/// In which zone are times shown and read?
+struct TimeOptions: ParsableArguments {
+    @Flag(name: .long, help: "Show and read times in UTC (default: the local time zone, $TZ).")
+    var utc = false
+
+    var text: TimeText { utc ? .utc : TimeText() }
+}
+
+/// What was meant by a moment that somebody typed.
+enum Asked {
+    /// Whether it can be read; what it means is known once there is a clock.
+    static func check(_ text: String?, _ option: String, also words: String = "") throws {
+        guard let text, Moment(text, today: .zero) == nil else { return }
+        throw ValidationError("\(option) \(text) is neither a position nor a time\(words) (write \(TimeText.forms))")
+    }
+
+    static func checkTime(_ text: String?, _ option: String) throws {
+        guard let text, TimeText.utc.instant(text, today: .zero) == nil else { return }
+        throw ValidationError("\(option) \(text) is no time (write \(TimeText.forms))")
+    }
+
+    /// A position, or a time that has been. nil where nothing was asked for.
+    static func moment(_ text: String?, _ option: String, _ time: TimeText, now: LogTime) throws -> Moment? {
+        guard let text, let moment = Moment(text, today: now, time: time) else { return nil }
+        if case .time(let at) = moment { try refuseFuture(at, text, option, time, now: now) }
+        return moment
+    }
+
+    static func time(_ text: String?, _ option: String, _ time: TimeText, now: LogTime) throws -> LogTime? {
+        guard let text, let at = time.instant(text, today: now) else { return nil }
+        try refuseFuture(at, text, option, time, now: now)
+        return at
+    }
+
+    private static func refuseFuture(_ at: LogTime, _ text: String, _ option: String, _ time: TimeText, now: LogTime) throws {
+        guard at > now else { return }
+        let nearest = time.nearestPast(text, now: now)
+        let remedy =
+            nearest == now
+            ? "it is \(time.full(now)): leave out \(option) for now"
+            : "the last one was \(time.full(nearest)): write \(option) \"yesterday \(text)\""
+        throw Fault(.usage, "\(option) \(text) is in the future (\(time.full(at)) \(time.zoneName))", do: remedy)
     }
 }
 
 extension Moment {
     /// From a position, or a time as people write it.
-    init?(_ text: String, today: LogTime) {
+    init?(_ text: String, today: LogTime, time: TimeText = TimeText()) {
         if let position = Position(text), position >= 0 {
             self = .position(position)
-        } else if let time = TimeText().instant(text, today: today) {
+        } else if let time = time.instant(text, today: today) {
             self = .time(time)
         } else {
             return nil

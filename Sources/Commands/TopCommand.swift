@@ -1,5 +1,5 @@
 import ArgumentParser
-import ControlLoop
+import Views
 import Domain
 import Inspection
 import Output
@@ -33,6 +33,7 @@ struct TopCommand: AsyncParsableCommand {
     var count: Int?
 
     @OptionGroup var server: ServerOptions
+    @OptionGroup var times: TimeOptions
 
     private static let intervals = 0.1...3_600
 
@@ -46,7 +47,8 @@ struct TopCommand: AsyncParsableCommand {
         let interrupts = Interrupts()
         let interrupted = interrupts.stream
         let watch = FleetWatch(
-            source: ServerState(api: api), url: server.url, namespace: namespace, interval: .seconds(interval), count: count)
+            source: ServerState(api: api), url: server.url, namespace: namespace, interval: .seconds(interval), count: count,
+            time: times.text)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await watch.run() }
             group.addTask { for await _ in interrupted { return } }
@@ -65,6 +67,7 @@ struct FleetWatch: Sendable {
     var namespace: String?
     var interval: Duration
     var count: Int?
+    var time = TimeText()
     var isInteractive = Terminal.isInteractive && !Terminal.isDumb
 
     func run() async throws {
@@ -98,7 +101,7 @@ struct FleetWatch: Sendable {
     }
 
     private func draw(_ screen: FleetScreen, _ live: inout LiveScreen) {
-        let clock = TimeText().clock(TimeText.now())
+        let clock = "\(time.clock(TimeText.now())) \(time.zoneName)"
         if isInteractive {
             let size = Terminal.size()
             live.draw(screen.frame(clock: clock, columns: size.columns, rows: size.rows))

@@ -18,16 +18,23 @@ struct TuneCommand: AsyncParsableCommand {
         commandName: "tune",
         abstract: "Find the cheapest policy that meets a wait objective on recorded arrivals.",
         discussion: """
-            Arrivals come from a trace, or with --db from a log. Then turn lengths, restores and worker starts are the log's,
-            and the search begins with the pool's own policy. Prints the best waits for each cost, and the policy to apply. A
-            policy given with --policy keeps its bounds, slots and rate limits, except Kubernetes' default rate limits.
+            Arrivals come from a trace, or with --db from a log. Then turn lengths,
+            restores and worker starts are the log's, and the search begins with the
+            pool's own policy. Prints the best waits for each cost, and the policy to
+            apply. A policy given with --policy keeps its bounds, slots and rate limits,
+            except Kubernetes' default rate limits.
 
             Examples:
               greenroom tune --trace arrivals.csv --objective p95=0.1
-              greenroom tune --db greenroom.db --pool kagent/default --from 08:00 --objective p95=0.1
-              greenroom tune --trace arrivals.csv --objective mean=0.5 --max-cost 6 --policy pool.yaml --write tuned.yaml
+              greenroom tune --db greenroom.db --pool kagent/default --from 08:00 \\
+                --objective p95=0.1
+              greenroom tune --trace arrivals.csv --objective mean=0.5 --max-cost 6 \\
+                --policy pool.yaml --write tuned.yaml
+              greenroom tune --trace claims.csv --pool-kind unclaimed \\
+                --start-seconds 20 --objective p99=0.1
             Objectives: mean, max, or pN (p95, p99.9), in seconds.
-            Exit status: 0 the objective is met, also on the last quarter; 1 it isn't; 3 the trace or the log can't be read.
+            Exit status: 0 the objective is met, also on the last quarter; 1 it isn't; 3
+            the trace or the log can't be read.
             """)
 
     @OptionGroup var conditions: SimulationOptions
@@ -56,6 +63,7 @@ struct TuneCommand: AsyncParsableCommand {
         if db == nil, stretch.from != nil || stretch.to != nil || !stretch.pool.isEmpty {
             throw ValidationError("--from, --to and --pool go with --db")
         }
+        if db != nil, conditions.poolKind != .slots { throw ValidationError("--pool-kind goes with --trace") }
         if TuningObjective(objective) == nil { throw ValidationError("--objective must be such as p95=0.1, mean=0.5 or max=5") }
         if let maxCost, !(maxCost > 0) { throw ValidationError("--max-cost must be above 0") }
     }
@@ -102,7 +110,7 @@ struct TuneCommand: AsyncParsableCommand {
 
     private func base(_ history: PoolHistory?) throws -> Policy {
         guard let policy else {
-            var base = history?.lastPolicy ?? Self.plain
+            var base = history?.lastPolicy ?? Self.plain(conditions.poolKind)
             if let history { base.pool = history.pool }
             return base
         }
@@ -114,8 +122,12 @@ struct TuneCommand: AsyncParsableCommand {
     }
 
     /// What an operator would begin with.
-    static var plain: Policy {
-        var policy = Policy(pool: "default/tuned", target: ScaleTarget(apiVersion: "apps/v1", kind: "Deployment", name: "tuned"))
+    static func plain(_ kind: SimulationSettings.PoolKind) -> Policy {
+        let target =
+            kind == .unclaimed
+            ? ScaleTarget(apiVersion: "\(ScaleTarget.warmPoolGroup)/v1beta1", kind: ScaleTarget.warmPoolKind, name: "tuned")
+            : ScaleTarget(apiVersion: "apps/v1", kind: "Deployment", name: "tuned")
+        var policy = Policy(pool: "default/tuned", target: target)
         policy.maxReplicaCount = 10_000
         policy.triggers = [Trigger(name: "demand", source: .demand, thresholdMilli: 1_000)]
         return policy
@@ -131,7 +143,7 @@ struct TuneCommand: AsyncParsableCommand {
     private func show(_ report: TuningReport) throws {
         var json = JSONWriter(reservingBytes: 4_096)
         report.write(to: &json)
-        Terminal.write(try output.output.text(try JSONValue(json.bytes), table: { Self.text(report) }))
+        Terminal.write(try output.output.text(try JSONValue(parsing: json.bytes), table: { Self.text(report) }))
     }
 
     static func text(_ report: TuningReport) -> String {

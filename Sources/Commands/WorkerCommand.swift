@@ -16,11 +16,15 @@ struct WorkerCommand: AsyncParsableCommand {
         commandName: "worker",
         abstract: "Run a worker: it registers, takes placements, runs COMMAND for each turn and reports the result.",
         discussion: """
-            COMMAND gets its actor in GREENROOM_ACTOR, GREENROOM_NAMESPACE, GREENROOM_POOL, GREENROOM_WORKER,
-            GREENROOM_SNAPSHOT and GREENROOM_EXPECTED_MILLIS. Without COMMAND a turn sleeps as long as it is expected to run.
+            COMMAND gets its actor in GREENROOM_ACTOR, GREENROOM_NAMESPACE,
+            GREENROOM_POOL, GREENROOM_WORKER, GREENROOM_SNAPSHOT and
+            GREENROOM_EXPECTED_MILLIS. Without COMMAND a turn sleeps as long as it is
+            expected to run.
 
-            SIGTERM: takes no more actors, finishes its turns, ends. A second one: ends at once.
-            Exit status: 0 ended in order, and the log has it; 2 usage; 3 the service can't be reached.
+            SIGTERM: takes no more actors, finishes its turns, ends. A second one: ends at
+            once.
+            Exit status: 0 ended in order, and the log has it; 2 usage; 3 the service
+            can't be reached.
             """)
 
     @OptionGroup var service: ServerOptions
@@ -59,6 +63,11 @@ struct WorkerCommand: AsyncParsableCommand {
         LogConfiguration(format: logFormat, level: logLevel).bootstrap()
         let clock = Self.clock
         let logger = Logger(label: "greenroom.worker")
+        let command = self
+        try await LastLine.told(in: logFormat, logger) { try await command.work(clock, logger) }
+    }
+
+    private func work(_ clock: WorkerClock, _ logger: Logger) async throws {
         let link = try makeLink(logger)
         let turns: any TurnRunner =
             command.isEmpty ? SimulatedTurns(restoreMillis: try parsedRestoreMillis(), clock: clock) : CommandTurns(command: command)
@@ -76,7 +85,7 @@ struct WorkerCommand: AsyncParsableCommand {
     private func makeLink(_ logger: Logger) throws -> ServiceWorkerLink {
         let token = try service.token()
         do throws(ServiceWorkerLink.SetupFault) {
-            return try ServiceWorkerLink(server: service.url, token: token, logger: logger)
+            return try ServiceWorkerLink(server: service.url, token: token, trustFile: service.trustFile, logger: logger)
         } catch {
             throw Fault(.usage, error.description, do: "give the service's address with --server")
         }
@@ -132,8 +141,15 @@ struct WorkerCommand: AsyncParsableCommand {
         case .drained: return
         case .stopped(let reason): Terminal.writeError("greenroom: the worker stopped: \(reason)")
         case .unreachable(let problem):
-            throw Fault(.unreachable, "\(service.url): \(problem)", do: "check --server and --token-file, and that the service runs")
+            throw Fault(.unreachable, "\(service.url): \(problem)", do: Self.remedy(problem))
         }
+    }
+
+    /// Whom the service doesn't let in needs another token; else it may be away.
+    static func remedy(_ problem: String) -> String {
+        problem.contains("token")
+            ? "a worker's token needs the roles ingest and read: add them to its line in the tokens file, or name another with --token-file"
+            : "check --server and --token-file, and that the service runs"
     }
 
     // MARK: - This process

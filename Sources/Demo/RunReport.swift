@@ -121,10 +121,10 @@ package struct RunReport: Sendable {
             let tier = Self.tier(event)
             restores.place(tier)
             turn.tier = tier
-            if tier == .cold, event.data["restoreFrom"] != nil { coldFromSnapshot += 1 }
+            if tier == .cold, !event.data["restoreFrom"].isNull { coldFromSnapshot += 1 }
         case .actorRunning:
             if let requestedAt = turn.requestedAt { waits.append(event.at.seconds(since: requestedAt)) }
-            if let tier = turn.tier, let millis = event.data["restoreMillis"]?.integer { restores.report(tier, millis: millis) }
+            if let tier = turn.tier, let millis = event.data["restoreMillis"].integer { restores.report(tier, millis: millis) }
             turn.tier = nil
             turn.requestedAt = nil
             turn.runningAt = event.at
@@ -153,10 +153,10 @@ package struct RunReport: Sendable {
         switch event.kind {
         case .workerReady:
             guard workers[event.subject] == nil else { break }
-            let pool = poolIndex(event.data["pool"]?.string ?? "")
+            let pool = poolIndex(event.data["pool"].string ?? "")
             workers[event.subject] = Worker(pool: pool)
             pools[pool].ready += 1
-            pools[pool].slots = Int(event.data["slots"]?.integer ?? 1)
+            pools[pool].slots = Int(event.data["slots"].integer ?? 1)
             pools[pool].peakReady = max(pools[pool].peakReady, pools[pool].ready)
         case .workerDraining:
             guard let worker = workers[event.subject], !worker.isDraining else { break }
@@ -184,11 +184,11 @@ package struct RunReport: Sendable {
         let pool = poolIndex(event.pool ?? "")
         switch event.kind {
         case .scaleDecided:
-            guard event.data["shadow"] == nil, let from = event.data["from"]?.integer, let to = event.data["to"]?.integer else { return }
+            guard event.data["shadow"].isNull, let from = event.data["from"].integer, let to = event.data["to"].integer else { return }
             pools[pool].peakDesired = max(pools[pool].peakDesired, Int(to))
             if to > from { pools[pool].scaleUps += 1 }
             if to < from { pools[pool].scaleDowns += 1 }
-        case .scaleApplied: pools[pool].desired = Int(event.data["to"]?.integer ?? 0)
+        case .scaleApplied: pools[pool].desired = Int(event.data["to"].integer ?? 0)
         case .scaleFailed: failedActuations += 1
         default: break
         }
@@ -201,7 +201,7 @@ package struct RunReport: Sendable {
     }
 
     private static func tier(_ event: EventRecord) -> RestoreTier {
-        RestoreTier.allCases.first { $0.name == event.data["tier"]?.string } ?? .cold
+        RestoreTier.allCases.first { $0.name == event.data["tier"].string } ?? .cold
     }
 
     // MARK: - Answers

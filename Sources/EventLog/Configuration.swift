@@ -36,8 +36,8 @@ extension EventLog {
         var acceptsLoss = false
         /// What people who run the log should know, as it happens. Called on any of the log's threads: keep it short.
         package var notice: @Sendable (LogNotice) -> Void = { _ in }
-        /// Asked before each commit; what it answers is told to all of the commit's callers in its place. For an instance that
-        /// may write only while it leads.
+        /// Called before each commit. An error from it goes to all of the commit's callers, and nothing is committed. For an
+        /// instance that may write only while it leads.
         package var commitRefusal: @Sendable () -> AppendError? = { nil }
         var hooks = Hooks()
 

@@ -1,8 +1,8 @@
 // What can be done with a log?
 //
-// The one door to the events of a Greenroom: append, read, follow, mark, checkpoint, verify. Everything acknowledged is on
-// disk; every (source, id) is in it once; positions run from 1 without a gap; the log's time never goes back. All methods
-// may be called from any thread. How it is done is told where it is done: `CommitEngine`, `DedupeIndex`, `LogReader`.
+// The one door to the events of a Greenroom: append, read, follow, mark, checkpoint, verify. Everything acknowledged is on disk;
+// every (source, id) is in it once; positions run from 1 without a gap; the log's time never goes back. All methods may be called
+// from any thread. Each part is described where it is: `CommitEngine`, `DedupeIndex`, `LogReader`.
 
 package import Domain
 import Foundation
@@ -215,7 +215,7 @@ package final class EventLog: Sendable {
     /// Events after which a keeper saves it, at least.
     package static var stateEvents: Int64 { Limits().stateEvents }
 
-    /// Looked at as it is asked: a file that was moved away is told at once.
+    /// Checked when it is read, so a file that was moved away is reported at once.
     package var health: LogHealth {
         var health = healthRecord.health(path: path)
         if health.isWritable, let files = writing?.place.files, let trouble = files.trouble() {

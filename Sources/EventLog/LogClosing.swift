@@ -1,7 +1,7 @@
 // How does a log end?
 //
-// In the order in which its parts need one another: no more appends, the threads end (the writer with what waits, all of it
-// answered), marks and state are saved, statements go before their connection, and the lock goes last.
+// In this order: appends are refused; the threads end, the writer after it has answered all that wait; marks and state are saved;
+// statements are closed before their connection; the lock is released last.
 
 import Dispatch
 import Domain

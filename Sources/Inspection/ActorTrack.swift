@@ -16,9 +16,9 @@ package struct ActorTrack: Hashable, Sendable {
     /// Where the event takes the actor; nil where it changes nothing.
     package mutating func apply(_ event: EventRecord) -> ActorState? {
         guard let kind = event.kind, kind.subject == .actor, !event.superseded else { return nil }
-        let given = event.data["version"]?.integer
+        let given = event.data["version"].integer
         if let given, let version, given < version { return nil }
-        let named = event.data["worker"]?.string
+        let named = event.data["worker"].string
         guard case .moves(let next) = state.after(kind, resting: resting, sameWorker: named == nil || named == worker) else { return nil }
         if state.isResting { resting = state }
         state = next

@@ -1,5 +1,5 @@
 package import Domain
-package import Output
+import Output
 
 // What does one line of the log say?
 //
@@ -14,7 +14,7 @@ package struct EventRecord: Hashable, Sendable {
     package var source: String
     /// Of an actor or a worker: its name within `namespace`.
     package var subject: String
-    /// nil of other subjects, and where none is told.
+    /// nil of other subjects, and where none is given.
     package var namespace: String?
     package var id: String
     /// The producer's clock.
@@ -27,16 +27,16 @@ package struct EventRecord: Hashable, Sendable {
     package var kind: EventKind? { EventKind(name: kindName) }
 
     /// The pool the event names; for an event about a pool, its subject.
-    package var pool: String? { data["pool"]?.string ?? (kind?.subject == .pool ? subject : nil) }
+    package var pool: String? { data["pool"].string ?? (kind?.subject == .pool ? subject : nil) }
 
     package init(line: [UInt8]) throws {
         let json: JSONValue
-        do { json = try JSONValue(line) } catch {
+        do { json = try JSONValue(parsing: line) } catch {
             throw Fault(
                 .unreachable, "a line of the events is not JSON at byte \(error.offset) (\(error.problem))",
                 do: "check that --server names a Greenroom service")
         }
-        guard let seq = json["seq"]?.integer, let at = json["at"]?.string.flatMap({ LogTime(rfc3339: $0) }), let type = json["type"]?.string
+        guard let seq = json["seq"].integer, let at = json["at"].string.flatMap({ LogTime(rfc3339: $0) }), let type = json["type"].string
         else {
             throw Fault(
                 .unreachable, "a line of the events has no seq, at or type",
@@ -45,13 +45,13 @@ package struct EventRecord: Hashable, Sendable {
         self.seq = seq
         self.at = at
         kindName = type.hasPrefix(EventKind.typePrefix) ? String(type.dropFirst(EventKind.typePrefix.count)) : type
-        source = json["source"]?.string ?? ""
-        subject = json["subject"]?.string ?? ""
-        namespace = json["namespace"]?.string
-        id = json["id"]?.string ?? ""
-        time = json["time"]?.string.flatMap { LogTime(rfc3339: $0) }
+        source = json["source"].string ?? ""
+        subject = json["subject"].string ?? ""
+        namespace = json["namespace"].string
+        id = json["id"].string ?? ""
+        time = json["time"].string.flatMap { LogTime(rfc3339: $0) }
         superseded = json["superseded"] == .bool(true)
-        data = json["data"] ?? .object([])
+        data = json["data"].isNull ? .object([]) : json["data"]
         self.line = line
     }
 }
@@ -117,6 +117,33 @@ package protocol EventSource: Sendable {
 
 extension EventSource {
     package func end() async throws -> LogTime { TimeText.now() }
+
+    /// The position before the first event at or after `time`: found by bisection, as log time never goes back.
+    package func position(before time: LogTime) async throws -> Position {
+        var low: Position = 0
+        var high: Position = 1
+        while let at = try await self.time(after: high - 1), at < time {
+            low = high
+            guard high < .max / 2 else { break }
+            high *= 2
+        }
+        // The event after `low` may be the first; the one at `high` is late enough, or isn't there.
+        while high - low > 1 {
+            let middle = low + (high - low) / 2
+            if let at = try await self.time(after: middle - 1), at < time { low = middle } else { high = middle }
+        }
+        return low
+    }
+
+    /// When the first event after a position was logged; nil where there is none.
+    private func time(after position: Position) async throws -> LogTime? {
+        var found: LogTime?
+        try await forEachEvent(EventQuery(after: position, limit: 1)) { event in
+            found = event.at
+            return false
+        }
+        return found
+    }
 
     package func newest(_ count: Int, _ query: EventQuery) async throws -> NewestEvents { try await newest(count, query) { _ in true } }
 

@@ -1,6 +1,6 @@
 package import Domain
 package import EventLog
-import ControlLoop
+import Views
 import Foundation
 import Output
 import Replay
@@ -11,12 +11,13 @@ import Replay
 
 package enum LogFile {
     package static func open(_ path: String) throws -> EventLog {
+        try checkExists(path)
         do { return try EventLog.openReadOnly(path: path) } catch { throw Fault(error) }
     }
 
     package static func checkExists(_ path: String) throws {
         guard FileManager.default.fileExists(atPath: path) else {
-            throw Fault(.unreachable, "there is no file \(path)", do: "name the log with --db")
+            throw Fault(.unreachable, "there is no file \(path)", do: "name the log's file with --db")
         }
     }
 
@@ -26,7 +27,7 @@ package enum LogFile {
     package static func state(path: String, at moment: Moment? = nil) async throws -> any StateSource {
         let log = try open(path)
         do throws(LogError) {
-            return PlaneState(plane: HistoricalState(world: try History.world(of: log, at: moment ?? .position(.max)), log: log))
+            return PlaneState(plane: HistoricalState(state: try History.state(of: log, at: moment ?? .position(.max)), log: log))
         } catch { throw Fault(error) }
     }
 }
@@ -43,8 +44,8 @@ struct PlaneState: StateSource {
     func worker(_ name: String) async throws -> WorkerView? {
         try only(await plane.workers(named: name), "worker", name) { QualifiedName.join($0.namespace, $0.name) }
     }
-    func actors(pool: String?, after: String?, limit: Int) async throws -> [ActorView] {
-        await plane.actors(pool: pool, status: nil, after: after, limit: limit)
+    func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async throws -> [ActorView] {
+        await plane.actors(pool: pool, status: status, after: after, limit: limit)
     }
     func actor(_ id: String) async throws -> ActorView? {
         try only(await plane.actors(named: id), "actor", id) { QualifiedName.join($0.namespace, $0.id) }

@@ -1,4 +1,4 @@
-package import ControlLoop
+package import Views
 package import Output
 import Basics
 import Domain
@@ -86,9 +86,12 @@ package struct PoolPicture: Sendable {
     }
 
     private func workers(_ pool: PoolView, _ line: inout StyledLine) {
-        let idle = max(0, pool.ready - pool.busy)
+        // Those that claims took drain, by the log, and are none of those that are ready.
+        let isUnclaimed = pool.claims != nil
+        let idle = isUnclaimed ? pool.idle : max(0, pool.ready - pool.busy)
         let parts: [(count: Int, glyph: String, style: StyledLine.Style)] = [
-            (min(pool.busy, pool.ready), "●", .green), (idle, "○", .plain), (pool.starting, "◌", .yellow), (pool.draining, "◒", .blue),
+            (isUnclaimed ? pool.busy : min(pool.busy, pool.ready), "●", .green), (idle, "○", .plain), (pool.starting, "◌", .yellow),
+            (isUnclaimed ? max(0, pool.draining - pool.busy) : pool.draining, "◒", .blue),
         ]
         let total = parts.reduce(0) { $0.addingClamped($1.count) }
         var width = 0

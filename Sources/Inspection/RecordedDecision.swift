@@ -1,6 +1,6 @@
 package import Autoscaling
 package import Output
-import Domain
+package import Domain
 
 // What does a `scale.decided` event say was decided, and why?
 //
@@ -17,21 +17,21 @@ package struct RecordedDecision: Sendable {
 
     /// nil where the event is no decision, or lacks what every decision has.
     package init?(_ event: EventRecord) {
-        guard event.kind == .scaleDecided, let from = event.data["from"]?.integer, let to = event.data["to"]?.integer else { return nil }
+        guard event.kind == .scaleDecided, let from = event.data["from"].integer, let to = event.data["to"].integer else { return nil }
         self.event = event
         pool = event.pool ?? event.subject
-        shadow = event.data["shadow"]?.string
-        let next = (event.data["next"] ?? event.data["nextDeadline"])?.string.flatMap { LogTime(rfc3339: $0) }
-        let why = (event.data["why"]?.elements ?? []).compactMap { Reason(json: $0) }
+        shadow = event.data["shadow"].string
+        let next = (event.data["next"].string ?? event.data["nextDeadline"].string).flatMap { LogTime(rfc3339: $0) }
+        let why = event.data["why"].array.compactMap { Reason(json: $0) }
         decision = Decision(from: Int(clamping: from), to: Int(clamping: to), why: why, nextDeadline: next)
-        inputs = event.data["inputs"] ?? .object([])
+        inputs = event.data["inputs"].isNull ? .object([]) : event.data["inputs"]
     }
 }
 
 extension Reason {
     package init?(json: JSONValue) {
-        guard let step = json["step"]?.string.flatMap({ Step(rawValue: $0) }), let code = json["code"]?.string else { return nil }
-        let numbers = (json["numbers"]?.members ?? []).map { Number($0.key, Value(json: $0.value, name: $0.key)) }
+        guard let step = json["step"].string.flatMap({ Step(rawValue: $0) }), let code = json["code"].string else { return nil }
+        let numbers = json["numbers"].fields.map { Number($0.key, Value(json: $0.value, name: $0.key)) }
         self.init(step, code, numbers)
     }
 }

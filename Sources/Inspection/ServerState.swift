@@ -1,4 +1,4 @@
-package import ControlLoop
+package import Views
 package import Domain
 import Output
 
@@ -30,8 +30,8 @@ package struct ServerState: StateSource, EventSource {
 
     package func worker(_ name: String) async throws -> WorkerView? { try await one(dated(APIPath("/v1/workers", id: name))) }
 
-    package func actors(pool: String?, after: String?, limit: Int) async throws -> [ActorView] {
-        try await list(statePath("/v1/actors", pool: pool, after: after, limit: limit)).rows
+    package func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async throws -> [ActorView] {
+        try await list(statePath("/v1/actors", pool: pool, status: status, after: after, limit: limit)).rows
     }
 
     package func actor(_ id: String) async throws -> ActorView? { try await one(dated(APIPath("/v1/actors", id: id))) }
@@ -101,9 +101,12 @@ package struct ServerState: StateSource, EventSource {
 
     // MARK: - Views
 
-    private func statePath(_ base: String, pool: String? = nil, after: String? = nil, limit: Int? = nil) -> APIPath {
+    private func statePath(
+        _ base: String, pool: String? = nil, status: ActorState? = nil, after: String? = nil, limit: Int? = nil
+    ) -> APIPath {
         var path = APIPath(base)
         path.query("pool", pool)
+        path.query("status", status?.statusName)
         path.query("after", after)
         path.query("limit", limit.map { String($0) })
         return dated(path)
@@ -139,8 +142,8 @@ package struct ServerState: StateSource, EventSource {
     /// One page: its rows, and what to ask after for the next.
     private func list<View: Decodable>(_ path: APIPath) async throws -> (rows: [View], next: String?) {
         guard let json = try await api.get(path.text) else { return ([], nil) }
-        guard let rows = json["items"]?.elements else { throw wrongShape(path) }
-        return (try rows.map { try decode($0, path) }, json["next"]?.string)
+        guard case .array(let rows) = json["items"] else { throw wrongShape(path) }
+        return (try rows.map { try decode($0, path) }, json["next"].string)
     }
 
     private func one<View: Decodable>(_ path: APIPath) async throws -> View? {

@@ -1,6 +1,6 @@
 package import Output
 import Basics
-import Domain
+package import Domain
 
 // What do the commands need of a running service?
 //
@@ -45,7 +45,7 @@ extension APIAnswer {
     package func json(_ url: String, _ request: APIRequest) throws -> JSONValue? {
         switch status {
         case 200..<300:
-            do { return try JSONValue(body) } catch {
+            do { return try JSONValue(parsing: body) } catch {
                 throw Fault(
                     .unreachable, "\(url) answered \(request.method.rawValue) \(request.path) with something that is not JSON",
                     do: "check that --server names a Greenroom service")
@@ -57,8 +57,8 @@ extension APIAnswer {
 
     /// The problem document's own words, where there is one.
     package func fault(_ url: String, _ request: APIRequest) -> Fault {
-        let problem = try? JSONValue(body)
-        let detail = problem?["detail"]?.string ?? problem?["title"]?.string ?? "no reason given"
+        let problem = try? JSONValue(parsing: body)
+        let detail = problem?["detail"].string ?? problem?["title"].string ?? "no reason given"
         let what = "\(url) answered \(status) to \(request.method.rawValue) \(request.path): \(detail)"
         switch status {
         case 401, 403: return Fault(.unreachable, what, do: "give a token that may do this with --token-file or GREENROOM_TOKEN")

@@ -15,10 +15,12 @@ package struct ServiceConnection: ServiceAPI {
     /// Lines that were read and not yet looked at.
     private static let lineWindow = 256
 
-    package static func open(url: String, token: String?) async throws -> ServiceConnection {
+    /// - Parameter trustFile: PEM of the authority that signed the service's certificate; nil trusts the machine's own.
+    package static func open(url: String, token: String?, trustFile: String? = nil) async throws -> ServiceConnection {
         let base: BaseURL
         do { base = try BaseURL(url) } catch { throw Fault(.usage, error.description) }
         var configuration = ClientConfiguration(url: base, token: token)
+        configuration.trustFile = trustFile
         configuration.limits.attempts = 1
         return ServiceConnection(
             client: ServiceClient(configuration, log: Logger(label: "greenroom.client") { _ in SwiftLogNoOpLogHandler() }), url: url)
@@ -79,9 +81,11 @@ package struct ServiceConnection: ServiceAPI {
         switch error {
         case .cancelled: throw CancellationError()
         case .unreachable(_, let reason):
-            Fault(
-                .unreachable, "can't reach \(url) (\(reason))",
-                do: "start it with `greenroom serve`, or name another with --server or GREENROOM_SERVER")
+            reason.contains(": ")
+                ? Fault(.unreachable, "can't reach \(url): \(reason)")
+                : Fault(
+                    .unreachable, "can't reach \(url) (\(reason))",
+                    do: "start it with `greenroom serve`, or name another with --server or GREENROOM_SERVER")
         default: Fault(.unreachable, error.description)
         }
     }

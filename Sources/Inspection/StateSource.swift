@@ -1,5 +1,5 @@
-package import ControlLoop
-import Domain
+package import Domain
+package import Views
 
 // Where does a command see the state of pools, workers and actors?
 //
@@ -14,7 +14,7 @@ package protocol StateSource: Sendable {
     /// The one of that name, or of `NAMESPACE/NAME`; nil where there is none, a fault where there are several.
     func worker(_ name: String) async throws -> WorkerView?
     /// At most `limit` actors in order of first appearance, after the one named.
-    func actors(pool: String?, after: String?, limit: Int) async throws -> [ActorView]
+    func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async throws -> [ActorView]
     /// The same of an actor.
     func actor(_ id: String) async throws -> ActorView?
     /// Why a waiting actor waits, or where it would go; nil for one that doesn't wait.
@@ -26,39 +26,50 @@ package protocol StateSource: Sendable {
 extension StateSource {
     package func placement(_ actor: String) async throws -> PlacementView? { nil }
 
+    package func actors(pool: String?, after: String?, limit: Int) async throws -> [ActorView] {
+        try await actors(pool: pool, status: nil, after: after, limit: limit)
+    }
+
     /// Rows asked of a source at once.
     private var pageSize: Int { 1_000 }
 
-    /// The first `limit` workers that match.
-    package func workers(namespace: String?, limit: Int) async throws -> [WorkerView] {
+    /// The first `limit` workers that match, and whether there are more.
+    package func workers(
+        namespace: String?, pool: String? = nil, limit: Int, where isWanted: (WorkerView) -> Bool = { _ in true }
+    ) async throws -> (rows: [WorkerView], isCut: Bool) {
         try await collect(
-            limit, named: { QualifiedName.join($0.namespace, $0.name) }, matching: { namespace == nil || $0.namespace == namespace }
+            limit, named: { QualifiedName.join($0.namespace, $0.name) },
+            matching: { (namespace == nil || $0.namespace == namespace) && isWanted($0) }
         ) {
-            try await workers(pool: nil, after: $0, limit: pageSize)
+            try await workers(pool: pool, after: $0, limit: pageSize)
         }
     }
 
-    /// The first `limit` actors that match.
-    package func actors(namespace: String?, limit: Int) async throws -> [ActorView] {
+    /// The first `limit` actors that match, and whether there are more.
+    package func actors(
+        namespace: String?, pool: String? = nil, status: ActorState? = nil, limit: Int, where isWanted: (ActorView) -> Bool = { _ in true }
+    ) async throws -> (rows: [ActorView], isCut: Bool) {
         try await collect(
-            limit, named: { QualifiedName.join($0.namespace, $0.id) }, matching: { namespace == nil || $0.namespace == namespace }
+            limit, named: { QualifiedName.join($0.namespace, $0.id) },
+            matching: { (namespace == nil || $0.namespace == namespace) && isWanted($0) }
         ) {
-            try await actors(pool: nil, after: $0, limit: pageSize)
+            try await actors(pool: pool, status: status, after: $0, limit: pageSize)
         }
     }
 
     /// Page by page until there are enough or no more. A page that doesn't move on ends it.
     private func collect<Row: Sendable>(
         _ limit: Int, named name: (Row) -> String, matching: (Row) -> Bool, page: (String?) async throws -> [Row]
-    ) async throws -> [Row] {
+    ) async throws -> (rows: [Row], isCut: Bool) {
         var found: [Row] = []
         var after: String?
-        while found.count < limit {
+        // One more than is wanted tells that there are more.
+        while found.count <= limit {
             let rows = try await page(after)
-            found.append(contentsOf: rows.filter(matching).prefix(limit - found.count))
+            found.append(contentsOf: rows.filter(matching).prefix(limit + 1 - found.count))
             guard let last = rows.last, name(last) != after, rows.count == pageSize else { break }
             after = name(last)
         }
-        return found
+        return (Array(found.prefix(limit)), found.count > limit)
     }
 }

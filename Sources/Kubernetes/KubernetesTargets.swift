@@ -33,6 +33,8 @@ package struct KubernetesTargets: Sendable {
 
     /// Of the events that tell of pods.
     package static let podSource = NamespaceWorkers.source
+    /// Of those that tell of claims and sandboxes.
+    package static let claimSource = ClaimTelling.source
 
     package let client: KubernetesClient
     package let actuator: ScaleActuator
@@ -43,9 +45,10 @@ package struct KubernetesTargets: Sendable {
 
     /// - Parameters:
     ///   - holdsActor: whether the log knows of an actor on the worker of that name, `NAMESPACE/POD`: such a worker's pod is never taken.
+    ///   - ask: asks a pod whether it is busy; nil where nobody can.
     ///   - finding: hears what an operator should know; it is logged anyway.
     package init(
-        _ configuration: Configuration, logger: Logger, holdsActor: @escaping @Sendable (String) async -> Bool,
+        _ configuration: Configuration, logger: Logger, holdsActor: @escaping @Sendable (String) async -> Bool, ask: BusyAsk? = nil,
         finding: @escaping @Sendable (ScaleFinding) -> Void = { _ in }
     ) throws(ClusterAccessFault) {
         self.configuration = configuration
@@ -60,7 +63,9 @@ package struct KubernetesTargets: Sendable {
             finding(found)
         }
         self.finding = told
-        actuator = ScaleActuator(targets, seed: configuration.seed, holdsActor: holdsActor, finding: told)
+        actuator = ScaleActuator(
+            targets, seed: configuration.seed, holdsActor: holdsActor,
+            busyPods: ask.map { BusyPods(clock: configuration.clock, ask: $0) }, finding: told)
     }
 
     /// What keeps the log informed of pools, which are told by its `follow`.
@@ -68,9 +73,11 @@ package struct KubernetesTargets: Sendable {
     /// - Parameters:
     ///   - append: returns once the events are in the log, or throws.
     ///   - standing: what the log says of a pool: workers without a pod are said to be gone.
+    ///   - claims: the same of a pool of unclaimed workers, with who has which.
     ///   - loads: how dear each worker of a pool is.
     package func watches(
         append: @escaping ClusterWatches.Append, standing: @escaping ClusterWatches.Standings = { _ in .init() },
+        claims: @escaping ClusterWatches.ClaimStandings = { _ in .init() },
         loads: @escaping ClusterWatches.Loads = { _ in [] }
     ) -> ClusterWatches {
         let (logger, last, actuator) = (logger, LastText(), actuator)
@@ -79,7 +86,7 @@ package struct KubernetesTargets: Sendable {
         }
         return ClusterWatches(
             client: client, targets: targets, actuator: actuator, options: options, append: append, finding: finding, standing: standing,
-            loads: loads,
+            claimStanding: claims, loads: loads,
             observed: { pool, replicas in await actuator.noteObserved(pool, specReplicas: replicas) })
     }
 

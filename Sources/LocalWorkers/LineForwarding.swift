@@ -1,7 +1,7 @@
 // Which lines of a worker's stderr reach the service's log?
 //
-// A worker can write as much as it likes: what is kept of one line is bounded, and so are lines a second. What was left
-// out is counted, and the count is told with the next line that gets through.
+// A worker can write as much as it likes: what is kept of one line is bounded, and so are lines a second. Lines that were left out
+// are counted; the next line that gets through says how many.
 
 /// Cuts a stream of bytes into lines of bounded length.
 struct LineSplitter: Sendable {

@@ -3,7 +3,7 @@
 //     starting ─started→ running ─leave→ leaving ─exited→ ·
 //         └────────────────┴─────────exited─────────────→ ·      (an unexpected exit: replaced, with backoff)
 //
-// Beside that one may be marked as draining: it shall go, and hasn't been told yet, so that may be taken back.
+// Beside that one may be draining: it is to go, and its process doesn't know yet, so the drain can be cancelled.
 //
 // A value without processes, clock or I/O: `LocalWorkers` tells it what happened, and carries out its plan.
 // Always: a draining worker is not counted, so lowering `desired` never stops anything by itself.
@@ -59,7 +59,7 @@ struct LocalPool: Sendable {
     mutating func drain(_ name: String) { members[name]?.isDraining = true }
 
     /// Answers false where it is unknown or leaves already.
-    mutating func keep(_ name: String) -> Bool {
+    mutating func uncordon(_ name: String) -> Bool {
         guard let phase = members[name]?.phase, phase != .leaving else { return false }
         members[name]?.isDraining = false
         return true

@@ -97,7 +97,7 @@ extension LocalWorkers {
         processes[name]?.startWatch = Task { await watchStart(process, of: pool) }
     }
 
-    /// A process that runs and never becomes a worker helps nobody, and nothing else would tell of it.
+    /// A process that runs and never becomes a worker is of no use, and nothing else would report it.
     private func watchStart(_ process: WorkerProcess, of pool: String) async {
         let limits = configuration.limits
         guard await pause(limits.startDeadline), await !wasReady(process.name) else { return }
@@ -118,7 +118,7 @@ extension LocalWorkers {
     /// A worker that ends well has said so itself; for every other it is said here, before a successor starts.
     private func exited(_ name: String, of pool: String, _ status: ExitStatus, lastWords: String) async {
         sweepLater(name)
-        let reason = processes[name]?.departure.map { "\($0.rawValue): \(status.text)" } ?? status.text
+        let reason = processes[name]?.endReason.map { "\($0.rawValue): \(status.text)" } ?? status.text
         let wasExpected = isStopping || pools[pool]?.members[name]?.isDraining == true
         logger.log(
             level: wasExpected || status.isSuccess ? .info : .warning, "worker \(status.text)",

@@ -26,14 +26,14 @@ package actor LocalWorkers: Actuator {
         /// Ends a draining worker that doesn't go by itself.
         var watch: Task<Void, Never>?
         /// Why it goes; nil where nobody asked it to.
-        var departure: Departure?
+        var endReason: EndReason?
         /// Looks whether it became ready.
         var startWatch: Task<Void, Never>?
         /// It was told of as one that doesn't become ready, and is being ended for it.
         var isGivenUp = false
     }
 
-    enum Departure: String, Sendable {
+    enum EndReason: String, Sendable {
         case removed
         case serviceStopped = "the service stopped"
     }
@@ -119,13 +119,13 @@ package actor LocalWorkers: Actuator {
 
     package func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try check(fence, pool.name)
-        // The log gives it nothing more. It is told once it is empty, for one that was told can't come back.
+        // The log gives it nothing more. The process gets its signal only once it is empty, because then it can't come back.
         pools[pool.name]?.drain(worker)
     }
 
     package func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
         try check(fence, pool.name)
-        return !isStopping && pools[pool.name]?.keep(worker) ?? false
+        return !isStopping && pools[pool.name]?.uncordon(worker) ?? false
     }
 
     package func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {

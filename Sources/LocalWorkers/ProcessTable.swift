@@ -1,5 +1,5 @@
 import Glibc
-import SmallFiles
+import Machine
 
 // Which processes are there, and is this pid still the process it was?
 //

@@ -5,9 +5,9 @@ import Synchronization
 
 // How does one worker process live, from its start to its exit?
 //
-// It gets a session of its own, so that whatever it starts can be found when it dies; the marker of its owner; /dev/null
-// for its output; and for its input the reading end of a pipe whose writing end only this process has. That end is never
-// written to: when the service dies, however it dies, the worker reads end-of-file and exits.
+// It gets a session of its own, so that whatever it starts can be found when it dies. It carries the marker of its owner. Its
+// output is /dev/null. Its input is the reading end of a pipe whose writing end only this process has. That end is never written
+// to: when the service dies, however it dies, the worker reads end-of-file and exits.
 
 enum ExitStatus: Hashable, Sendable {
     case exited(Int32)

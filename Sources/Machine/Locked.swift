@@ -10,4 +10,6 @@ package final class Locked<Value: Sendable>: Sendable {
         get { state.withLock { $0 } }
         set { state.withLock { $0 = newValue } }
     }
+
+    package func withValue<Result>(_ change: (inout Value) -> Result) -> Result { state.withLock { change(&$0) } }
 }

@@ -10,12 +10,15 @@ package struct Table: Sendable {
     }
 
     private let columns: [Column]
+    /// Spaces between columns.
+    private let gap: Int
     package private(set) var rows: [[String]] = []
 
     /// - Parameter columns: titles; one that begins with `#` is right-aligned, its `#` is dropped.
     package init(_ columns: String...) { self.init(columns) }
 
-    package init(_ columns: [String]) {
+    package init(_ columns: [String], gap: Int = 3) {
+        self.gap = gap
         self.columns = columns.map { title in
             title.hasPrefix("#") ? Column(title: String(title.dropFirst()), isNumber: true) : Column(title: title, isNumber: false)
         }
@@ -47,7 +50,7 @@ package struct Table: Sendable {
             } else {
                 out += isLast ? cell : DisplayText.padded(cell, to: widths[k])
             }
-            if !isLast { out += "   " }
+            if !isLast { out += String(repeating: " ", count: gap) }
         }
         return out
     }

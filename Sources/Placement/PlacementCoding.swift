@@ -2,9 +2,8 @@ package import Domain
 
 // How do the queue, the workers, the snapshots and the measured restores survive a restart?
 //
-// As bytes in one fixed order: what follows from other things (sets, heaps, sums, links) is made anew in reading. What is
-// read answers every question as what was written. Slots that are reserved and tickets that are claimed are in none of it
-// (`TurnOrder`).
+// As bytes in one fixed order. What follows from other values (sets, heaps, sums, links) is rebuilt on reading. What is read
+// answers every question as what was written. Slots that are reserved and tickets that are claimed are in none of it (`TurnOrder`).
 
 extension WaitingQueue {
     package func encode(into writer: inout ByteWriter) {

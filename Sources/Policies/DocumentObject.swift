@@ -1,5 +1,6 @@
 internal import Autoscaling
 import Basics
+internal import YAML
 internal import Yams
 
 // Which fields does an object of a policy document have?

@@ -1,61 +1,11 @@
 internal import Autoscaling
 import Basics
+internal import YAML
 internal import Yams
 
 // What does a node of a policy document say, as the type its field has?
 //
-// Types are those of YAML 1.2's core schema, so that `on`, `yes`, `010` or `1:30` never mean what nobody meant: a plain word
-// is null, true or false, a number or else a text; what is quoted is a text. A wrong type is reported and answered with nil.
-
-enum Scalar: Equatable {
-    case null
-    case flag(Bool)
-    /// As written: `-3`, `1.5`, `1e3`.
-    case number(String)
-    case text(String)
-
-    init(plain word: String) {
-        switch word {
-        case "", "~", "null", "Null", "NULL": self = .null
-        case "true", "True", "TRUE": self = .flag(true)
-        case "false", "False", "FALSE": self = .flag(false)
-        default: self = Self.isNumber(word) ? .number(word) : .text(word)
-        }
-    }
-
-    /// `[-+]? (digits [. digits?] | . digits) ([eE] [-+]? digits)?`
-    private static func isNumber(_ word: String) -> Bool {
-        var rest = word.utf8[...]
-        func digits() -> Int {
-            let count = rest.prefix { $0 &- UInt8(ascii: "0") <= 9 }.count
-            rest = rest.dropFirst(count)
-            return count
-        }
-        func take(_ these: String) -> Bool {
-            guard let first = rest.first, these.utf8.contains(first) else { return false }
-            rest = rest.dropFirst()
-            return true
-        }
-        _ = take("+-")
-        let whole = digits()
-        let fraction = take(".") ? digits() : 0
-        guard whole + fraction > 0 else { return false }
-        if take("eE") {
-            _ = take("+-")
-            if digits() == 0 { return false }
-        }
-        return rest.isEmpty
-    }
-
-    var shown: String {
-        switch self {
-        case .null: "empty"
-        case .flag(let flag): "the word \(flag)"
-        case .number(let number): "the number \(number)"
-        case .text(let text): "the text \"\(text.prefix(40))\""
-        }
-    }
-}
+// Words mean what `Scalar` says. A wrong type is reported and answered with nil.
 
 /// A node, the path of the field it stands in, and where its problems go.
 struct DocumentValue {
@@ -73,12 +23,7 @@ struct DocumentValue {
     var isNull: Bool { scalar == .null }
 
     var integer: Int? {
-        guard case .number(let number)? = scalar else { return wrong("must be a whole number") }
-        let digits = number.drop { $0 == "-" || $0 == "+" }
-        if number.hasPrefix("+") || digits.utf8.contains(where: { $0 &- UInt8(ascii: "0") > 9 }) { return wrong("must be a whole number") }
-        if digits.count > 1, digits.first == "0" { return wrong("must be a whole number without leading zeros") }
-        guard let integer = Int(number) else { return wrong("must be a whole number that fits 64 bits") }
-        return integer
+        scalar?.integer ?? wrong(scalar?.integerProblem ?? "must be a whole number")
     }
 
     var flag: Bool? {
@@ -130,13 +75,7 @@ struct DocumentValue {
     /// Longer lists are cut; the rules refuse them long before.
     static let elementLimit = 4_096
 
-    private var scalar: Scalar? {
-        guard case .scalar(let scalar) = node else { return nil }
-        switch (scalar.style, scalar.tag.rawValue) {
-        case (.plain, ""), (.any, ""): return Scalar(plain: scalar.string)
-        default: return .text(scalar.string)
-        }
-    }
+    private var scalar: Scalar? { Scalar(node) }
 
     private func wrong<Value>(_ message: String) -> Value? {
         let found: String
@@ -148,15 +87,5 @@ struct DocumentValue {
         }
         problems.report(path, "\(message), and is \(found)")
         return nil
-    }
-}
-
-extension Node {
-    var place: Place? { mark.map { Place(line: $0.line, column: $0.column) } }
-
-    /// `---` with nothing after it.
-    var isEmptyDocument: Bool {
-        guard case .scalar(let scalar) = self else { return false }
-        return scalar.style == .plain && scalar.string.isEmpty
     }
 }

@@ -1,13 +1,14 @@
 internal import Autoscaling
 import Basics
 internal import Domain
+internal import YAML
 internal import Yams
 
 // Which policy does this document describe?
 //
-// Field by field, with the defaults that KEDA and HPA document. A field that was refused is read as its default, so that
-// reading goes on and finds the other mistakes; at the end come the rules about values (`Policy.violations`), each at the
-// place of its field, except where what they compare was refused already.
+// Field by field, with the defaults that KEDA and HPA document. A refused field is read as its default, so that reading finds the
+// other mistakes too. At the end come the rules about values (`Policy.violations`), each at the place of its field. A rule is left
+// out if a field that it compares was refused already.
 
 struct PolicyDocument {
     let problems: ProblemList
@@ -118,7 +119,9 @@ struct PolicyDocument {
     private func read(_ spec: DocumentObject, into policy: inout Policy) {
         policy.mode = spec.choice("mode", Policy.Mode.self) ?? policy.mode
         policy.workerSelector = workerSelector(spec)
+        policy.busy = spec.object("workers", PolicyFields.workers).flatMap { busy($0) }
         policy.slotsPerWorker = spec.integer("slotsPerWorker") ?? policy.slotsPerWorker
+        policy.capacity = spec.choice("capacity", Policy.Capacity.self)
         policy.minReplicaCount = spec.integer("minReplicaCount") ?? policy.minReplicaCount
         policy.maxReplicaCount = spec.integer("maxReplicaCount") ?? policy.maxReplicaCount
         policy.idleReplicaCount = spec.integer("idleReplicaCount")

@@ -1,3 +1,5 @@
+internal import YAML
+
 // What is wrong with a policy document, and where?
 //
 // Everything that is wrong comes out at once, in the order of the text, each with the place to look at and what to do there.
@@ -41,11 +43,11 @@ package struct PolicyError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String { problems.map { "\(source):\($0)" }.joined(separator: "\n") }
 }
 
-/// Where something stands in the text, from 1.
-struct Place: Hashable {
-    var line: Int
-    var column: Int
-    static let start = Place(line: 1, column: 1)
+extension PolicyProblem {
+    /// Of the text as YAML.
+    init(_ fault: YAMLFault) {
+        self.init(document: fault.document, line: fault.place.line, column: fault.place.column, path: "", message: fault.problem)
+    }
 }
 
 /// The problems of one document as they are found, and where its fields stand.

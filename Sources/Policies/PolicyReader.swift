@@ -1,22 +1,22 @@
 package import Autoscaling
 package import Domain
+internal import YAML
 internal import Yams
 
 // Which policies does this text hold?
 //
 // YAML or JSON (which is YAML), one document or several between `---`. A text is read whole or refused whole, with all of its
 // problems. What is read depends on the text, on `now` (from which time zones are resolved) and on the tz database, on
-// nothing else. Limits on size, nesting and aliases are checked before a parser sees the text.
+// nothing else.
 
 package enum PolicyReader {
-    package static let textLimitBytes = 256 << 10
-    package static let documentLimit = 1_024
+    package static let textLimitBytes = YAMLReader.textLimitBytes
+    package static let documentLimit = YAMLReader.documentLimit
 
     /// The policies of `text`, in its order. `source` names it in the error, `now` is about when zones are resolved.
     package static func policies(from text: String, source: String, now: LogTime) throws(PolicyError) -> [Policy] {
-        if let problem = TextGuard.problem(in: Array(text.utf8)) { throw PolicyError(source: source, problems: [problem]) }
         var reading = Reading(now: now)
-        reading.readAll(ByteOrderMark.removed(from: text))
+        reading.readAll(text)
         guard reading.problems.isEmpty else { throw PolicyError(source: source, problems: reading.problems) }
         return reading.policies
     }
@@ -41,23 +41,9 @@ private struct Reading {
     init(now: LogTime) { self.now = now }
 
     mutating func readAll(_ text: String) {
-        var document = 0
-        do {
-            // No rules of Yams' own for what a plain word means: `DocumentValue` decides that.
-            let parser = try Parser(yaml: text, resolver: .basic, encoding: .utf8)
-            while let root = try parser.nextRoot() {
-                document += 1
-                guard document <= PolicyReader.documentLimit else {
-                    report(document, .start, "more than \(PolicyReader.documentLimit) documents in one text; split it")
-                    return
-                }
-                read(root, document)
-            }
-        } catch let error as YamlError {
-            problems.append(error.problem(document: document + 1, text: text))
-        } catch {
-            report(document + 1, .start, "unreadable: \(error)")
-        }
+        let (documents, fault) = YAMLReader.documents(of: text)
+        for (index, root) in documents.enumerated() { read(root, index + 1) }
+        if let fault { problems.append(PolicyProblem(fault)) }
         if policies.isEmpty, problems.isEmpty {
             report(1, .start, "there is no policy in it; a document begins with apiVersion: \(PolicyFields.apiVersion)")
         }

@@ -32,7 +32,9 @@ package enum PolicyWriter {
         if policy.shadow != nil { members.append(("shadowOf", .text(String(policy.pool.split(separator: "/", maxSplits: 1).last ?? "")))) }
         members.append(("scaleTargetRef", .inline(target(policy.target))))
         if let selector = policy.workerSelector { members.append(("workerSelector", .text(selector.text))) }
+        if let busy = policy.busy { members.append(("workers", .inline([("busy", .inline(self.busy(busy)))]))) }
         if policy.slotsPerWorker != plain.slotsPerWorker { members.append(("slotsPerWorker", .integer(policy.slotsPerWorker))) }
+        if let capacity = policy.capacity { members.append(("capacity", .text(capacity.rawValue))) }
         members.append(("minReplicaCount", .integer(policy.minReplicaCount)))
         members.append(("maxReplicaCount", .integer(policy.maxReplicaCount)))
         if let idle = policy.idleReplicaCount { members.append(("idleReplicaCount", .integer(idle))) }
@@ -78,6 +80,31 @@ package enum PolicyWriter {
     private static func target(_ target: ScaleTarget) -> [YAMLText.Member] {
         let command: [YAMLText.Member] = target.command.isEmpty ? [] : [("command", .inlineList(target.command.map { .text($0) }))]
         return [("apiVersion", .text(target.apiVersion)), ("kind", .text(target.kind)), ("name", .text(target.name))] + command
+    }
+
+    private static func busy(_ busy: BusyCheck) -> [YAMLText.Member] {
+        let plain = BusyCheck(busy.source)
+        var members: [YAMLText.Member]
+        switch busy.source {
+        case .http(let port, let path): members = [("http", .inline([("port", text(port)), ("path", .text(path))]))]
+        case .metric(let port, let path, let name, let selector):
+            var metric: [YAMLText.Member] = [("port", text(port)), ("path", .text(path)), ("name", .text(name))]
+            if !selector.isEmpty { metric.append(("selector", .inline(selector.map { ($0.key, .text($0.value)) }))) }
+            members = [("metric", .inline(metric))]
+        case .annotation(let key): members = [("annotation", .text(key))]
+        }
+        if busy.intervalSeconds != plain.intervalSeconds { members.append(("intervalSeconds", .integer(busy.intervalSeconds))) }
+        if busy.timeoutSeconds != plain.timeoutSeconds { members.append(("timeoutSeconds", .integer(busy.timeoutSeconds))) }
+        if busy.unknownSeconds != plain.unknownSeconds { members.append(("unknownSeconds", .integer(busy.unknownSeconds))) }
+        if busy.unknown != plain.unknown { members.append(("unknown", .text(busy.unknown.rawValue))) }
+        return members
+    }
+
+    private static func text(_ port: BusyCheck.Port) -> YAMLText.Value {
+        switch port {
+        case .number(let number): .integer(number)
+        case .name(let name): .text(name)
+        }
     }
 
     private static func buffer(_ buffer: WarmBuffer) -> [YAMLText.Member] {

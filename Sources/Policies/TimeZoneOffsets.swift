@@ -5,8 +5,8 @@ internal import Foundation
 
 // When do a zone's clocks change?
 //
-// The only place that asks the tz database. The answer covers whole calendar years, from two before `now` to ten after, so
-// that reading the same file twice gives the same list but once a year; the first offset holds for all time before.
+// The only place that asks the tz database. The answer covers whole calendar years, from two before `now` to ten after. So reading
+// the same file twice gives the same list, except at the turn of a year. The first offset holds for all time before.
 
 enum TimeZoneOffsets {
     static let yearsBack: Int64 = 2

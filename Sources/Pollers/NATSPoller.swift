@@ -13,7 +13,14 @@ struct NATSPoller: Sendable {
     let client: PollClient
     var rule: AddressRule?
 
-    func work(_ poll: Poll, account: String, stream: String, consumer: String) async throws -> Double {
+    struct Work: Hashable, Sendable {
+        /// All of it, as the trigger counts it.
+        var value: Double
+        /// What of it was delivered and isn't acknowledged.
+        var inFlight: Double
+    }
+
+    func work(_ poll: Poll, account: String, stream: String, consumer: String) async throws -> Work {
         try await client.getFromAny(poll, path: "/jsz", query: [("acc", account), ("consumers", "true")], rule: rule) { answer in
             try Self.work(
                 status: answer.status, body: answer.body, account: account, stream: stream, consumer: consumer,
@@ -23,7 +30,7 @@ struct NATSPoller: Sendable {
 
     static func work(
         status: Int, body: [UInt8], account: String, stream: String, consumer: String, countsInFlight: Bool
-    ) throws(PollFault) -> Double {
+    ) throws(PollFault) -> Work {
         guard status == 200 else { throw PollFault("NATS answered \(status)") }
         guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)) else { throw PollFault("NATS's response is no /jsz") }
         if answer.disabled == true { throw PollFault("JetStream is not enabled on this server") }
@@ -37,7 +44,8 @@ struct NATSPoller: Sendable {
             throw PollFault("the stream \(stream) has no consumer \(consumer)")
         }
         try checkLeads(read, consumer)
-        return Double(read.num_pending) + (countsInFlight ? Double(read.num_ack_pending ?? 0) : 0)
+        let inFlight = countsInFlight ? Double(read.num_ack_pending ?? 0) : 0
+        return Work(value: Double(read.num_pending) + inFlight, inFlight: inFlight)
     }
 
     /// Without `cluster` there is one server, which leads everything.

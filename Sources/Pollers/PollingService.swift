@@ -127,22 +127,26 @@ struct Poller: Sendable {
         }
     }
 
-    func look() async -> Result<Double, PollFault> {
+    func look() async -> Result<PollValue, PollFault> {
         let rule = await self.rule(target.policy)
         do {
-            let value =
-                switch target.poll.source {
-                case .prometheus(_, let query, let ignoreNullValues):
-                    try await PrometheusPoller(client: client, rule: rule).value(
-                        target.poll, query: query, ignoreNullValues: ignoreNullValues)
-                case .natsJetStream(_, let account, let stream, let consumer):
-                    try await NATSPoller(client: client, rule: rule).work(target.poll, account: account, stream: stream, consumer: consumer)
-                }
+            let polled: PollValue
+            switch target.poll.source {
+            case .prometheus(_, let query, let ignoreNullValues):
+                polled = PollValue(
+                    value: try await PrometheusPoller(client: client, rule: rule).value(
+                        target.poll, query: query, ignoreNullValues: ignoreNullValues))
+            case .natsJetStream(_, let account, let stream, let consumer):
+                let work = try await NATSPoller(client: client, rule: rule).work(
+                    target.poll, account: account, stream: stream, consumer: consumer)
+                polled = PollValue(value: work.value, inFlight: work.inFlight)
+            }
+            let value = polled.value
             // An event holds thousandths in 64 bits: what is beyond them would be no value there, and nobody would know why.
             guard abs(value) <= Self.mostValue else {
                 return .failure(PollFault("the value \(value) is too large: at most \(Self.mostValue) in magnitude can be decided on"))
             }
-            return .success(value)
+            return .success(polled)
         } catch let fault as PollFault {
             return .failure(fault)
         } catch is CancellationError {
@@ -156,7 +160,7 @@ struct Poller: Sendable {
     }
 
     /// Beginnings and ends of trouble; each failure in between is in the event log.
-    private func note(_ outcome: Result<Double, PollFault>, after failures: Int) {
+    private func note(_ outcome: Result<PollValue, PollFault>, after failures: Int) {
         let subject: Logger.Metadata = ["pool": "\(target.pool)", "metric": "\(target.metric)"]
         switch outcome {
         case .success where failures > 0: logger.info("metric fetched again", metadata: subject)

@@ -1,5 +1,5 @@
 import Foundation
-import SmallFiles
+import Machine
 
 // What does a secret's file say at this moment?
 //

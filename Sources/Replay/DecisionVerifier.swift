@@ -1,6 +1,5 @@
 package import Domain
 package import EventLog
-import ControlLoop
 import State
 
 // Was every recorded decision the one that follows from the log?
@@ -45,14 +44,14 @@ package struct DecisionVerifier {
     private let last: Position
     private var ahead: DecisionsAhead
     private var isOver = false
-    private(set) var world: State
+    private(set) var state: State
 
     /// All decisions up to the log's head as it is now.
     package init(log: EventLog) {
         self.log = log
         pools = []
         last = log.head.seq
-        world = State()
+        state = State()
         ahead = DecisionsAhead(log: log, first: 1, last: last)
     }
 
@@ -64,7 +63,7 @@ package struct DecisionVerifier {
         self.pools = pools
         let end = min(last, soundThrough)
         self.last = end
-        world = first <= 1 ? State() : State.nearest(to: try DecisionsAhead.furthestBack(log, first: first, last: end), in: log)
+        state = first <= 1 ? State() : State.nearest(to: try DecisionsAhead.furthestBack(log, first: first, last: end), in: log)
         ahead = DecisionsAhead(log: log, first: first, last: end)
         if soundThrough < last { ahead.addUnsound(after: soundThrough, last: last) }
     }
@@ -78,7 +77,7 @@ package struct DecisionVerifier {
                 report.first = decision.difference
                 if report.first != nil { return report }
             }
-            progress(world.position, last)
+            progress(state.position, last)
         }
         return report
     }
@@ -87,14 +86,14 @@ package struct DecisionVerifier {
     /// each commit after it was folded.
     package mutating func step(_ folded: (CommittedBatch) -> Void = { _ in }) throws(LogError) -> [CheckedDecision]? {
         guard !isOver else { return nil }
-        let batches = try History.slice(of: log, after: world.position, through: last)
+        let batches = try History.slice(of: log, after: state.position, through: last)
         var checked: [CheckedDecision] = []
         for batch in batches {
-            _ = world.fold(batch, names: log.names)
+            _ = state.fold(batch, names: log.names)
             folded(batch)
-            for due in try ahead.due(at: world.position) where includes(due) { checked.append(check(due, decideAgain(due))) }
+            for due in try ahead.due(at: state.position) where includes(due) { checked.append(check(due, decideAgain(due))) }
         }
-        if batches.isEmpty || world.position >= last {
+        if batches.isEmpty || state.position >= last {
             isOver = true
             for stray in try ahead.strays() where includes(stray) { checked.append(check(stray, nil)) }
         }
@@ -103,7 +102,7 @@ package struct DecisionVerifier {
 
     private func includes(_ decision: RecordedDecision) -> Bool { pools.isEmpty || pools.contains(decision.pool) }
 
-    private func decideAgain(_ due: RecordedDecision) -> [UInt8]? { world.decision(for: due.pool, shadow: due.shadow)?.body }
+    private func decideAgain(_ due: RecordedDecision) -> [UInt8]? { state.decision(for: due.pool, shadow: due.shadow)?.body }
 
     private func check(_ due: RecordedDecision, _ again: [UInt8]?) -> CheckedDecision {
         var checked = CheckedDecision(seq: due.seq, at: due.at, pool: due.pool, shadow: due.shadow, recorded: due.body)

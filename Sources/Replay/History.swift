@@ -16,22 +16,22 @@ package enum History {
         return try log.read(after: position, limitEvents: Int(min(Int64(sliceEvents), last - position)))
     }
 
-    /// The world after the last commit at or before `moment`; commits are whole, so a position inside one means the one before.
+    /// The state after the last commit at or before `moment`; commits are whole, so a position inside one means the one before.
     ///
     /// - Parameter ignoringCheckpoints: folds from the beginning: for checking the checkpoints themselves.
-    package static func world(of log: EventLog, at moment: Moment, ignoringCheckpoints: Bool = false) throws(LogError) -> State {
+    package static func state(of log: EventLog, at moment: Moment, ignoringCheckpoints: Bool = false) throws(LogError) -> State {
         let last: Position =
             switch moment {
             case .position(let position): position
             case .time(let time): try log.position(at: time)
             }
-        var world = ignoringCheckpoints ? State() : State.nearest(to: last, in: log)
+        var state = ignoringCheckpoints ? State() : State.nearest(to: last, in: log)
         while true {
-            let batches = try log.read(after: world.position, limitEvents: sliceEvents)
-            if batches.isEmpty { return world }
+            let batches = try log.read(after: state.position, limitEvents: sliceEvents)
+            if batches.isEmpty { return state }
             for batch in batches {
-                if batch.lastSeq > last { return world }
-                _ = world.fold(batch, names: log.names)
+                if batch.lastSeq > last { return state }
+                _ = state.fold(batch, names: log.names)
             }
         }
     }

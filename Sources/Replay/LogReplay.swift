@@ -1,6 +1,5 @@
 package import Domain
 package import EventLog
-import ControlLoop
 
 // Does a stretch of the log, run again, come out as it did?
 //
@@ -24,13 +23,13 @@ package struct LogReplay {
     }
 
     /// The position reached.
-    package var position: Position { verifier?.world.position ?? 0 }
+    package var position: Position { verifier?.state.position ?? 0 }
 
     /// Checks the chain and prepares to fold. Comes before the first `step`.
     package mutating func checkChain(progress: @escaping (Position) -> Void = { _ in }) throws(LogError) {
         // Where to begin follows from what decisions say they looked at; should they lie, the chain says so.
         let hopeful = try DecisionVerifier(log: log, first: stretch.first, last: stretch.last, pools: pools)
-        let chain = try log.verify(after: hopeful.world.position, through: stretch.last, progress: progress)
+        let chain = try log.verify(after: hopeful.state.position, through: stretch.last, progress: progress)
         summary.fault = chain.fault
         verifier =
             chain.isSound

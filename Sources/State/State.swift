@@ -32,7 +32,7 @@ package struct State: Sendable {
     package internal(set) var forecasts = WakeForecasts()
     /// Pools where somebody waits whose state lies on one node.
     package internal(set) var pausedPools: Set<Int> = []
-    /// Whether waiting actors are told apart by why they wait. From the first placement on that says which worker's life it
+    /// Whether waiting actors are counted by the reason they wait for. From the first placement on that says which worker's life it
     /// means: decisions of logs older than that looked at all who wait as one.
     package internal(set) var splitsDemand = false
     /// Names that are fields of events, not subjects: nodes, zones, templates, tenants, labels.
@@ -80,6 +80,8 @@ package struct State: Sendable {
         case wait(pool: Int, tier: RestoreTier, seconds: Double)
         case workerStart(pool: Int, seconds: Double)
         case workerGone(pool: Int, WorkerEnd)
+        /// A claim has its worker; after how long, where that was seen.
+        case claim(pool: Int, ClaimLaunch, seconds: Double?)
     }
 
     /// Applies one commit. Commits must come whole and in order.
@@ -103,6 +105,10 @@ package struct State: Sendable {
         fold.change.shadows = fold.touchedShadows.sorted()
         for index in fold.change.pools {
             pools[index].placing.split = blockedSplit(index)
+            if pools[index].claims != nil {
+                let idle = pools[index].workers.idle
+                pools[index].claims?.noteIdle(idle, at: batch.at)
+            }
             pools[index].evaluate(at: batch.at)
         }
         for key in fold.change.shadows where !fold.change.pools.contains(key.pool) { pools[key.pool].evaluate(key.shadow, at: batch.at) }
@@ -150,7 +156,7 @@ package struct State: Sendable {
                 return false
             }
             return batch.withBody(of: event) { applyActor(event, ActorFields(event.kind, $0), names, &fold) }
-        case .workerReady, .workerDraining, .workerGone:
+        case .workerReady, .workerDraining, .workerGone, .workerObserved:
             return batch.withBody(of: event) { applyWorker(event, $0, names, &fold) }
         case .snapshotCached, .snapshotEvicted:
             return batch.withBody(of: event) { applySnapshot(event, $0, &fold) }

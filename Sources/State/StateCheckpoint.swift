@@ -10,7 +10,7 @@ import Placement
 
 extension State {
     /// Rises with every change of the bytes' meaning.
-    package static let checkpointVersion = 11
+    package static let checkpointVersion = 12
 
     package func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -87,7 +87,10 @@ extension State {
     private mutating func recountWaiting() {
         findSpill()
         for pool in pools.indices {
+            // Which conditions are told apart hangs on who asked first: that is kept, and not counted anew.
+            let conditions = pools[pool].placing.conditions
             for ticket in pools[pool].queue.all { countWaiting(actors[ticket.actor], ticket.actor, ticket.selector, by: 1) }
+            pools[pool].placing.conditions = conditions
         }
         for pool in pools.indices {
             pools[pool].placing.split = blockedSplit(pool)
@@ -163,10 +166,19 @@ extension PoolState {
             writer.string(failed.error)
             writer.time(failed.at)
         }
+        writer.optional(claims) { writer, claims in claims.encode(into: &writer) }
         writer.integer(timersFired)
         writer.list(placing.suggested.sorted { $0.key < $1.key }) { writer, suggested in
             writer.integer(suggested.key)
             writer.integer(suggested.value.rawValue)
+        }
+        writer.list(placing.conditionsInOrder) { writer, condition in
+            writer.integer(condition.key.sandboxClass.rawValue)
+            writer.list(condition.key.selector) { writer, pair in
+                writer.integer(pair.key.rawValue)
+                writer.integer(pair.value.rawValue)
+            }
+            writer.integer(Int64(condition.value))
         }
     }
 
@@ -206,8 +218,19 @@ extension PoolState {
         failedStarts = try reader.optional { reader throws(ByteFault) in
             FailedStarts(count: try reader.int(), error: try reader.string(), at: try reader.time())
         }
+        claims = try reader.optional { reader throws(ByteFault) in try ClaimFlow(from: &reader) }
         timersFired = try reader.integer()
         for _ in 0..<(try reader.count(bytesEach: 12)) { placing.noteSuggested(try reader.integer(), on: NameID(try reader.integer())) }
+        for _ in 0..<(try reader.count(bytesEach: 16)) {
+            let sandboxClass = NameID(try reader.integer())
+            let selector = try reader.list(bytesEach: 8) { reader throws(ByteFault) in
+                LabelPair(key: NameID(try reader.integer()), value: NameID(try reader.integer()))
+            }
+            placing.conditions[Eligibility(sandboxClass: sandboxClass, selector: selector)] = try reader.tally()
+        }
+        guard placing.conditions.count <= PoolPlacing.conditionLimit else {
+            throw ByteFault(offset: reader.offset, problem: "too many conditions")
+        }
     }
 }
 
@@ -221,6 +244,7 @@ extension ObservedSeries {
         writer.optional(sample.valueMilli) { $0.integer($1) }
         writer.time(sample.at)
         writer.integer(Int64(sample.consecutiveFailures))
+        writer.integer(sample.inFlightMilli)
     }
 
     package init(from reader: inout ByteReader) throws(ByteFault) {
@@ -228,7 +252,7 @@ extension ObservedSeries {
         labels = try reader.list { reader throws(ByteFault) in Trigger.Label(key: try reader.string(), value: try reader.string()) }
         sample = ObservedSample(
             valueMilli: try reader.optional { reader throws(ByteFault) in try reader.integer(Int64.self) },
-            at: try reader.time(), consecutiveFailures: try reader.tally())
+            at: try reader.time(), consecutiveFailures: try reader.tally(), inFlightMilli: try reader.integer(in: 0...(.max)))
     }
 }
 
@@ -246,6 +270,25 @@ extension ByteReader {
         let value = try integer(Int64.self)
         guard range.contains(value) else { throw ByteFault(offset: at, problem: "\(value) is none that was written") }
         return value
+    }
+}
+
+extension ByteWriter {
+    /// Indices of a table that are free, in the order in which they became so: which one is taken next follows from the log alone, with
+    /// and without a restart.
+    mutating func vacated(_ indices: [Int]) { list(indices) { $0.integer(UInt32($1)) } }
+}
+
+extension ByteReader {
+    /// Those of a table of `count` records: each free one, once.
+    mutating func vacated(of count: Int, isFree: (Int) -> Bool) throws(ByteFault) -> [Int] {
+        let at = offset
+        let indices = try list(bytesEach: 4) { reader throws(ByteFault) in Int(try reader.integer(UInt32.self)) }
+        let isWhole = indices.allSatisfy { $0 < count && isFree($0) } && Set(indices).count == indices.count
+        guard isWhole, indices.count == (0..<count).count(where: isFree) else {
+            throw ByteFault(offset: at, problem: "the free indices aren't those of the table")
+        }
+        return indices
     }
 }
 

@@ -1,7 +1,7 @@
 // How are metrics written down for Prometheus?
 //
-// Text format 0.0.4, or OpenMetrics 1.0 for whom asks for it. The order is that of names and labels, so two scrapes of the
-// same values are the same bytes. A family's lines stand together: HELP, TYPE, (OpenMetrics: UNIT,) samples.
+// Text format 0.0.4, or OpenMetrics 1.0 on request. The order is that of names and labels, so two scrapes of the same values are
+// the same bytes. A family's lines stand together: HELP, TYPE, (OpenMetrics: UNIT,) samples.
 
 enum MetricKind: String, Hashable, Sendable { case counter, gauge, histogram }
 

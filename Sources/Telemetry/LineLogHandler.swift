@@ -3,8 +3,8 @@ import Domain
 
 // How does an entry become one line?
 //
-// Whatever a message or a value holds, the entry stays one line of bounded length: control characters are escaped, what is
-// too long is cut and says so, and values under keys that name a secret are not written at all. Keys come in their order.
+// Whatever a message or a value holds, the entry is one line of bounded length. Control characters are escaped. A text that is too
+// long is cut, and says so. Values under keys that name a secret are not written. Keys come in their order.
 
 package struct LineLogHandler: LogHandler {
     /// Bytes of a message, and of a value; the rest is left out.

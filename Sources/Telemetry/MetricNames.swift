@@ -52,6 +52,27 @@ extension MetricDescription {
             "greenroom_external_metrics_request_seconds", "Time from such a request's head to its response.", unit: .seconds,
             buckets: Buckets.latencySeconds),
 
+        // The gateway before agent-substrate.
+        .init("greenroom_gateway_resumes_upstream_total", "Resumes sent to ateapi, tries after the first included."),
+        .init("greenroom_gateway_resumes_parked_total", "Resumes that found no free worker and were parked."),
+        .init("greenroom_gateway_resumes_joined_total", "Calls that joined a resume of the same actor."),
+        .init("greenroom_gateway_resumes_half_failed_total", "Resumes that failed and left their actor's worker taken."),
+        .init("greenroom_gateway_resumes_healed_total", "Of these, those that succeeded in the end."),
+        .init(
+            "greenroom_gateway_parked_ended_total",
+            "Parked callers that got no worker, by end: left, expired (parkSeconds or their deadline), full (maxParked)."),
+        .init(
+            "greenroom_gateway_parked_seconds", "Time from the first call to the answer of a resume that was parked.", unit: .seconds,
+            buckets: Buckets.waitSeconds),
+        .init("greenroom_gateway_no_eligible_pool_total", "Resumes that no WorkerPool fits; more workers don't help."),
+        .init("greenroom_gateway_parked_resumes", "Resumes that are parked now."),
+        .init("greenroom_gateway_half_failed_resumes", "Resumes that failed half way and are made again."),
+        .init("greenroom_gateway_upstream_connections", "Open connections to ateapi."),
+        .init("greenroom_gateway_lists_total", "Listings of ateapi's fleet, by outcome."),
+        .init("greenroom_gateway_differences_total", "Events logged because a listing showed what the log lacked."),
+        .init("greenroom_gateway_events_lost_total", "Events of the gateway that could not be logged; the next listing makes them good."),
+        .init("greenroom_substrate_stuck_actors", "Actors stuck in ateapi, by state; docs/agent-substrate.md says what frees them."),
+
         // Object storage.
         .init("greenroom_object_storage_requests_total", "Requests to object stores, by store, operation and outcome."),
         .init(
@@ -63,9 +84,12 @@ extension MetricDescription {
             "greenroom_pool_desired_workers",
             "Workers the pool should have: the count set on the target, or in mode recommend the last recommendation."),
         .init("greenroom_pool_ready_workers", "Workers that can host actors."),
-        .init("greenroom_pool_busy_workers", "Workers that hold at least one actor."),
+        .init("greenroom_pool_busy_workers", "Workers that hold at least one actor, or whose pod reports work."),
         .init("greenroom_pool_starting_workers", "Workers requested that are not ready yet."),
         .init("greenroom_pool_draining_workers", "Workers that take no more actors."),
+        .init(
+            "greenroom_pool_reported_workers",
+            "Workers of pools whose pods are asked, by what the pod said last: busy, idle, or unknown if it didn't answer."),
         .init("greenroom_workers_gone_total", "Workers that ended, by pool and reason: drained, lost, failed_to_start."),
         .init("greenroom_demand", "Actors that hold or want a slot, by state; waiting ones by reason. Counts the whole queue."),
         .init("greenroom_pool_condition", "1 if a pool's condition holds: Ready, Active, Paused, Fallback, WorkersFailing."),
@@ -75,6 +99,16 @@ extension MetricDescription {
         .init(
             "greenroom_worker_start_seconds", "Time from the decision for a worker until it is ready.", unit: .seconds,
             buckets: Buckets.waitSeconds),
+
+        // Pools of unclaimed sandboxes.
+        .init("greenroom_claims_served_total", "Claims that got a sandbox, by launch: warm (of the pool), cold (none was ready), forced."),
+        .init(
+            "greenroom_claim_seconds", "Time from a claim until it has its sandbox, by launch.", unit: .seconds,
+            buckets: Buckets.waitSeconds),
+        .init(
+            "greenroom_claims_warm_share", "Share of the claims that the pool could serve which it served, since its policy took effect."),
+        .init("greenroom_claim_misses", "Claims that found no ready sandbox, by reason: pool_empty, pool_refilling, not_adopted."),
+        .init("greenroom_idle_sandbox_seconds", "Sandboxes × seconds that lay ready and unclaimed."),
 
         // Telemetry itself.
         .init(droppedSeriesName, "Series that were not recorded, because there are too many, or the name has another type."),

@@ -1,5 +1,5 @@
 import Glibc
-import SmallFiles
+import Machine
 
 // What does this process cost?
 //

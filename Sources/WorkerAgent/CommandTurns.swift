@@ -3,8 +3,8 @@ import Subprocess
 
 // How does a command run a turn?
 //
-// One process a turn, in a process group of its own, told by its environment whom it serves. Status 0 is a turn that ended
-// well; its restore, and where it keeps its state, are its own. A turn that is broken off takes its whole group with it.
+// One process a turn, in a process group of its own. Its environment names the actor it serves. Status 0 is a turn that ended well;
+// its restore, and where it keeps its state, are its own. A turn that is broken off takes its whole group with it.
 
 package struct CommandTurns: TurnRunner {
     private let command: [String]

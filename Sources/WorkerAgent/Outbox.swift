@@ -26,6 +26,8 @@ actor Outbox {
     private var queue: [Entry] = []
     private var isSending = false
     private var closed: OutboxFault?
+    /// The last try failed, and there will be another: the service is away, as far as this worker can tell.
+    private(set) var isTryingAgain = false
 
     init(link: any WorkerLink, limits: WorkerConfiguration.Limits, clock: WorkerClock, logger: Logger) {
         self.link = link
@@ -87,12 +89,18 @@ actor Outbox {
         var delay = DoublingDelay(first: limits.retryDelayMin, longest: limits.retryDelayMax)
         var waited = Duration.zero
         while true {
-            do throws(WorkerLinkFault) { return .success(try await link.send(batch)) } catch {
+            do throws(WorkerLinkFault) {
+                let acknowledgement = try await link.send(batch)
+                isTryingAgain = false
+                return .success(acknowledgement)
+            } catch {
+                isTryingAgain = false
                 guard case .unavailable(let problem, let retryAfter) = error, closed == nil, waited < limits.reportLimit else {
                     return .failure(error)
                 }
                 let pause = max(delay.next(), min(.seconds(retryAfter ?? 0), limits.retryDelayMax))
                 if waited == .zero { logger.warning("the service doesn't take reports; trying again", metadata: ["problem": "\(problem)"]) }
+                isTryingAgain = true
                 do { try await clock.sleep(pause) } catch { return .failure(.unavailable(problem)) }
                 waited += pause
             }

@@ -16,10 +16,14 @@ package struct ServiceWorkerLink: WorkerLink {
         package var description: String
     }
 
-    /// - Parameter token: sent as `Authorization: Bearer …`.
-    package init(server: String, token: String? = nil, logger: Logger) throws(SetupFault) {
+    /// - Parameters:
+    ///   - token: sent as `Authorization: Bearer …`.
+    ///   - trustFile: PEM of the authority that signed the service's certificate; nil trusts the machine's own.
+    package init(server: String, token: String? = nil, trustFile: String? = nil, logger: Logger) throws(SetupFault) {
         do throws(BaseURL.Fault) {
-            client = ServiceClient(ClientConfiguration(url: try BaseURL(server), token: token), log: logger)
+            var configuration = ClientConfiguration(url: try BaseURL(server), token: token)
+            configuration.trustFile = trustFile
+            client = ServiceClient(configuration, log: logger)
         } catch {
             throw SetupFault(description: error.description)
         }

@@ -31,7 +31,9 @@ extension WorkerAgent {
         var delay = DoublingDelay(first: configuration.limits.retryDelayMin, longest: configuration.limits.retryDelayMax)
         var waited = Duration.zero
         let before = ledger.lastSeq
+        defer { isReadingInVain = false }
         while !hasEnded, let problem = await readPlacements(follow: false) {
+            isReadingInVain = true
             guard waited < configuration.limits.reportLimit else {
                 logger.error("can't read the last placements; continuing without them", metadata: ["problem": "\(problem)"])
                 break

@@ -46,6 +46,8 @@ package actor WorkerAgent {
     private var tasks: [Position: Task<Void, Never>] = [:]
     private var follower: Task<Void, Never>?
     private var drainReason: String?
+    /// The last look for placements failed.
+    var isReadingInVain = false
     private var waitingForEnd: [CheckedContinuation<Outcome, Never>] = []
     private var waitingForIdle: [CheckedContinuation<Void, Never>] = []
 
@@ -144,7 +146,7 @@ package actor WorkerAgent {
             result = .success(
                 try await turns.run(placement, on: configuration.name) { await self.sayRunning(placement, restoreMillis: $0) })
         } catch { result = .failure(error) }
-        // What was broken off is told by whoever broke it off.
+        // Whoever breaks a turn off reports it.
         guard !hasEnded, !Task.isCancelled else { return }
         switch result {
         case .success(let snapshot): await deliver(events.suspended(placement, snapshot, at: clock.now()))
@@ -177,6 +179,8 @@ package actor WorkerAgent {
 
     private func finishDrain(reason: String) async {
         logger.info("draining", metadata: ["reason": "\(reason)", "turns": "\(ledger.held.count)"])
+        let unheard = Task { await leaveUnheard(reason: reason) }
+        defer { unheard.cancel() }
         await deliver(events.draining(reason: reason, at: clock.now()))
         let deadline = Task {
             try? await clock.sleep(configuration.drainLimit)
@@ -193,6 +197,18 @@ package actor WorkerAgent {
         await deliver(events.gone(reason: "drained", at: clock.now()))
         end(.drained)
     }
+
+    /// A worker that holds no turn, and whose service is away, waits for nothing but to be heard: not longer than its last words may take.
+    /// What its turns reported is in the log by then: a turn is held until its report is.
+    private func leaveUnheard(reason: String) async {
+        while mode == .draining {
+            do { try await clock.sleep(configuration.limits.farewellLimit) } catch { return }
+            guard mode == .draining, ledger.isIdle, await isServiceAway, mode == .draining else { continue }
+            return await stop(reason: reason)
+        }
+    }
+
+    private var isServiceAway: Bool { get async { if isReadingInVain { true } else { await outbox.isTryingAgain } } }
 
     private func breakOffOverdue() async {
         guard case .draining = mode else { return }

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-// Do the documents hold together: does every link lead somewhere, and are decisions numbered without gaps?
+// Do the documents hold together: does every link lead somewhere, is every source there that is named, and are decisions numbered
+// without gaps?
 
 @Suite struct DocumentsTests {
     private struct Document {
@@ -12,6 +13,11 @@ import Testing
         /// The ends of links, such as `operating.md#alerts`. Code isn't looked at, and neither are addresses of the web.
         var links: [String] {
             text.matches(of: /\]\(([^)\s]+)\)/).map { String($0.1) }.filter { !$0.hasPrefix("http") }
+        }
+
+        /// Sources that are named in code, such as `State/State.swift`: from the target, or from a folder within it.
+        var sources: [String] {
+            text.matches(of: /`([A-Za-z]+\/[A-Za-z+\/]+\.swift)`/).map { String($0.1) }
         }
 
         /// What a link may name after `#`: headings, as GitHub writes them.
@@ -55,6 +61,19 @@ import Testing
                     #expect(target.anchors.contains(String(parts[1])), "\(document.path): \(link)")
                 }
             }
+        }
+    }
+
+    @Test("every source that a document names is there")
+    func sources() throws {
+        let base = Repository.root.path + "/"
+        let known = ["Sources", "Tests"].flatMap { folder in
+            (FileManager.default.enumerator(atPath: base + folder)?.compactMap { $0 as? String } ?? []).map { "/\(folder)/\($0)" }
+        }
+        let named = try Self.documents().flatMap { document in document.sources.map { (document.path, $0) } }
+        #expect(named.count > 30)
+        for (document, source) in named where !known.contains(where: { $0.hasSuffix("/\(source)") }) {
+            Issue.record("\(document) names \(source), which isn't there")
         }
     }
 

@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Does a target end up with what was decided last, whatever comes late or fails?
@@ -80,19 +81,19 @@ extension ActuationTests {
         target.actuation.drain("a")
         target.actuation.remove("a")
         target.settle(passingRests: false)
-        target.want(3, seq: 1, takingBack: [.init(worker: "a", isRemovalSent: true)])
+        target.want(3, seq: 1, uncordoning: [.init(worker: "a", isRemovalSent: true)])
         target.settle()
         #expect(target.calls == ["drain a", "keep a", "resize 3"])
         #expect(target.answers == ["a stays"])
     }
 
     @Test func `one that was removed isn't asked back, and one that can't come back is removed all the same`() {
-        let target = TargetTimeline(refusedRecalls: ["b"])
+        let target = TargetTimeline(refusedUncordons: ["b"])
         target.actuation.remove("a")
         target.actuation.drain("next")
         target.settle()
-        target.actuation.keep(.init(worker: "a", isRemovalSent: true))
-        target.actuation.keep(.init(worker: "b", isRemovalSent: false))
+        target.actuation.uncordon(.init(worker: "a", isRemovalSent: true))
+        target.actuation.uncordon(.init(worker: "b", isRemovalSent: false))
         target.actuation.drain("b")
         target.actuation.remove("b")
         target.settle()
@@ -103,7 +104,7 @@ extension ActuationTests {
     @Test func `whom a target that doesn't answer is to take back goes, and isn't asked back again`() {
         let target = TargetTimeline(failures: 1)
         target.actuation.drain("a")
-        target.actuation.keep(.init(worker: "a", isRemovalSent: false))
+        target.actuation.uncordon(.init(worker: "a", isRemovalSent: false))
         target.settle()
         #expect(target.calls == ["keep a", "drain a"])
         #expect(target.answers == ["a goes"])
@@ -186,7 +187,7 @@ extension ActuationTests {
         let target = TargetTimeline()
         target.actuation.drain("a")
         target.begin()
-        for worker in ["b", "c"] { target.actuation.keep(.init(worker: worker, isRemovalSent: false)) }
+        for worker in ["b", "c"] { target.actuation.uncordon(.init(worker: worker, isRemovalSent: false)) }
         target.answer(.failure(.fenced(current: Fence(9))))
         target.settle(passingRests: false)
         #expect(target.calls == ["drain a"])
@@ -217,7 +218,7 @@ extension ActuationTests {
         target.want(1, seq: 1)
         target.actuation.drain("a")
         target.settle(passingRests: false)
-        target.actuation.keep(.init(worker: "gone", isRemovalSent: true))
+        target.actuation.uncordon(.init(worker: "gone", isRemovalSent: true))
         target.settle()
         #expect(target.outcomes == ["applied 1", "failed 1", "(failed 2)", "recovered 1"])
         #expect(target.answers == ["gone goes"])
@@ -268,7 +269,7 @@ extension ActuationTests {
         let target = TargetTimeline()
         target.want(3, seq: 9)
         target.begin()
-        target.actuation.keep(.init(worker: "a", isRemovalSent: false))
+        target.actuation.uncordon(.init(worker: "a", isRemovalSent: false))
         target.actuation.drain("b")
         target.actuation.move(to: target.pool(named: "other", kind: "Other"))
         target.want(2, seq: 1, of: "other", kind: "Other")
@@ -310,11 +311,11 @@ private final class TargetTimeline {
     var resizeFaults, drainFaults: [ActuationFault]
     private var failures: Int
     private var isUnderWay = false
-    private let refusedRemovals, refusedRecalls: Set<String>
+    private let refusedRemovals, refusedUncordons: Set<String>
     private let foreign: Int?
 
     init(
-        failures: Int = 0, refusedRemovals: Set<String> = [], refusedRecalls: Set<String> = [], foreign: Int? = nil,
+        failures: Int = 0, refusedRemovals: Set<String> = [], refusedUncordons: Set<String> = [], foreign: Int? = nil,
         resizes: [ActuationFault] = [],
         drains: [ActuationFault] = []
     ) {
@@ -323,7 +324,7 @@ private final class TargetTimeline {
         drainFaults = drains
         self.failures = failures
         self.refusedRemovals = refusedRemovals
-        self.refusedRecalls = refusedRecalls
+        self.refusedUncordons = refusedUncordons
         self.foreign = foreign
     }
 
@@ -333,8 +334,8 @@ private final class TargetTimeline {
 
     func pool(named name: String, kind: String) -> ActuatedPool { Self.pool(named: name, kind: kind) }
 
-    func want(_ count: Int, seq: Position, of target: String = "p", kind: String = "Test", takingBack: [LoopCore.TakenBack] = []) {
-        actuation.want(count, of: pool(named: target, kind: kind), seq: seq, since: .zero, takingBack: takingBack)
+    func want(_ count: Int, seq: Position, of target: String = "p", kind: String = "Test", uncordoning: [LoopCore.UncordonCommand] = []) {
+        actuation.want(count, of: pool(named: target, kind: kind), seq: seq, since: .zero, uncordoning: uncordoning)
     }
 
     /// Begins the next call; it is under way until `answer`.
@@ -392,7 +393,7 @@ private final class TargetTimeline {
             case .recovered(let count): outcomes.append("recovered \(count)")
             case .failed(_, let attempt, let isNews): outcomes.append(isNews ? "failed \(attempt)" : "(failed \(attempt))")
             case .changedByOthers(let found, _): outcomes.append("found \(found)")
-            case .recalled(let worker, let isKept): answers.append("\(worker) \(isKept ? "stays" : "goes")")
+            case .uncordoned(let worker, let isUncordoned): answers.append("\(worker) \(isUncordoned ? "stays" : "goes")")
             }
         }
     }
@@ -407,7 +408,7 @@ private final class TargetTimeline {
             if let foreign { return .failure(.changedByOthers(found: foreign)) }
             return resizeFaults.isEmpty ? .success(true) : .failure(resizeFaults.removeFirst())
         case .drain: return drainFaults.isEmpty ? .success(true) : .failure(drainFaults.removeFirst())
-        case .cancelDrain(let worker): return .success(!refusedRecalls.contains(worker))
+        case .cancelDrain(let worker): return .success(!refusedUncordons.contains(worker))
         case .remove(let worker): return refusedRemovals.contains(worker) ? .failure(.holdsActor(worker: worker)) : .success(true)
         }
     }

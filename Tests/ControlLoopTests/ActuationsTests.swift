@@ -7,6 +7,7 @@ import TestSupport
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import EventLog
 
 // The way from a decision to a call and back, on virtual time: the production loop and its actuation, and a target that answers
@@ -49,6 +50,41 @@ import Testing
         #expect(try stage.events(.scaleFailed) == [#"{"error":"can't be reached: no route","attempt":1,"fence":7}"#])
     }
 
+    @Test func `a call that isn't answered in time is cancelled, and the next one waits until it has ended`() throws {
+        let stage = try Stage()
+        stage.loop.apply(.quick())
+        stage.request("a")
+        stage.scheduler.advance(seconds: 119)
+        #expect(try stage.target.cancelled.isEmpty && stage.events(.scaleFailed).isEmpty)
+        stage.scheduler.advance(seconds: 1)
+        #expect(stage.target.cancelled == ["resize 1 of p"])
+        let failed = [#"{"error":"can't be reached: no answer within 120 s","attempt":1,"fence":7}"#]
+        #expect(try stage.events(.scaleFailed) == failed)
+        stage.request("b")
+        stage.scheduler.advance(seconds: 300)
+        #expect(stage.target.calls.count == 1, "calls of a pool never overlap")
+        stage.target.answer(.failure(.unreachable("cancelled")))
+        stage.settle()
+        stage.scheduler.advance(seconds: 0.1)
+        #expect(stage.target.calls == ["resize 1 of p", "resize 2 of p"])
+        #expect(try stage.events(.scaleFailed) == failed, "what was overdue is logged once")
+        stage.target.answer(.success(true))
+        stage.settle()
+        stage.scheduler.advance(seconds: 300)
+        #expect(stage.target.cancelled == ["resize 1 of p"], "an answer ends the call's time")
+    }
+
+    @Test func `an answer that comes too late counts all the same`() throws {
+        let stage = try Stage()
+        stage.loop.apply(.quick())
+        stage.request("a")
+        stage.scheduler.advance(seconds: 130)
+        stage.target.answer(.success(true))
+        stage.settle()
+        #expect(try stage.events(.scaleApplied) == [#"{"to":1,"fence":7}"#])
+        #expect(stage.target.calls.count == 1)
+    }
+
     @Test func `each pool has its own call`() throws {
         let stage = try Stage()
         stage.loop.apply(.quick())
@@ -84,7 +120,7 @@ import Testing
         #expect(stage.target.calls == ["resize 1 of p", "resize 1 of p"], "whether the target heard it isn't known")
         stage.target.answer(.failure(.unreachable("too late")))
         stage.settle()
-        stage.scheduler.advance(seconds: 3_600)
+        stage.scheduler.advance(seconds: 100)
         #expect(stage.target.calls.count == 2)
         #expect(try stage.events(.scaleFailed).isEmpty)
         stage.target.answer(.success(true))
@@ -174,6 +210,18 @@ extension ActuationsTests {
         #expect(other.told == ["resize 1 fence 7"])
     }
 
+    @Test(.timeLimit(.minutes(1))) func `a call that is cancelled ends, and says that it was`() async {
+        let actuators = Actuators(byKind: ["Process": HangingActuator()], others: nil)
+        let target = ScaleTarget(apiVersion: "v1", kind: "Process", name: "p")
+        let pool = ActuatedPool(name: "ns/p", target: target, slotsPerWorker: 1, drainTimeoutSeconds: 0)
+        let call = ActuatorCall(.resize(to: 1), of: pool, fence: Fence(7))
+        let answer: ActuatorAnswer = await withCheckedContinuation { done in
+            actuators.start(call) { done.resume(returning: $0) }
+            actuators.cancel(call)
+        }
+        #expect(answer == .failure(.unreachable("cancelled")))
+    }
+
     @Test func `a kind that nobody serves is refused by name`() async {
         let actuators = Actuators(byKind: ["Process": NotingActuator()], others: nil)
         for (action, _) in Self.calls {
@@ -181,6 +229,17 @@ extension ActuationsTests {
             #expect(answer == .failure(.refused("there is no actuator for targets of kind Deployment in this service")))
         }
     }
+}
+
+/// Answers once it is cancelled.
+private struct HangingActuator: Actuator {
+    func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation { throw .refused("not asked") }
+    func resize(_ pool: ActuatedPool, to count: Int, fence: Fence) async throws(ActuationFault) {
+        do { try await Task.sleep(for: .seconds(3_600)) } catch { throw .unreachable("cancelled") }
+    }
+    func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {}
+    func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool { true }
+    func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {}
 }
 
 private final class NotingActuator: Actuator {
@@ -209,24 +268,36 @@ private final class NotingActuator: Actuator {
 
 /// Notes the calls, and answers the oldest of them when it is told to.
 private final class TargetTwin: ActuatorPort {
-    private struct State { var calls: [String] = []; var open: [@Sendable (ActuatorAnswer) -> Void] = [] }
+    private struct State {
+        var calls: [String] = []
+        var cancelled: [String] = []
+        var open: [@Sendable (ActuatorAnswer) -> Void] = []
+    }
     private let state = Mutex(State())
 
     var calls: [String] { state.withLock { $0.calls } }
+    var cancelled: [String] { state.withLock { $0.cancelled } }
     var isIdle: Bool { state.withLock { $0.open.isEmpty } }
 
     func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void) {
-        let words =
+        let words = Self.words(call)
+        state.withLock { state in
+            state.calls.append(words)
+            state.open.append(done)
+        }
+    }
+
+    func cancel(_ call: ActuatorCall) { state.withLock { $0.cancelled.append(Self.words(call)) } }
+
+    private static func words(_ call: ActuatorCall) -> String {
+        let action =
             switch call.action {
             case .resize(let count): "resize \(count)"
             case .drain(let worker): "drain \(worker)"
             case .cancelDrain(let worker): "keep \(worker)"
             case .remove(let worker): "remove \(worker)"
             }
-        state.withLock { state in
-            state.calls.append("\(words) of \(call.pool.target.name)")
-            state.open.append(done)
-        }
+        return "\(action) of \(call.pool.target.name)"
     }
 
     func answer(_ answer: ActuatorAnswer) {

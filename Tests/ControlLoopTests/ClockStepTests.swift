@@ -1,5 +1,6 @@
 import Autoscaling
 import ControlLoop
+@testable import Views
 import Domain
 import EventLog
 import Foundation

@@ -6,6 +6,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Does a decision keep the rules that it was made under?
@@ -54,18 +55,18 @@ import Testing
         policy.initialCooldownPeriodSeconds = 1_000
         loop.apply(policy)
         loop.advance(100)
-        let before = try #require(loop.world.policyStatus(named: "ns/p"))
+        let before = try #require(loop.state.policyStatus(named: "ns/p"))
         loop.renew(policy, of: before.seq)
-        let after = try #require(loop.world.policyStatus(named: "ns/p"))
+        let after = try #require(loop.state.policyStatus(named: "ns/p"))
         #expect(before.rules == .first && after.rules == .current && after.digest == before.digest && after.seq > before.seq)
-        #expect(loop.world.policyViews()[0].appliedAt == LoopHarness.start.rfc3339, "since when it is in effect stays")
+        #expect(loop.state.policyViews()[0].appliedAt == LoopHarness.start.rfc3339, "since when it is in effect stays")
         loop.advance(500)
         #expect(try loop.pool.desired == 4, "the cooldown counts from the schedule's end")
         #expect(try loop.verified() == loop.events(.scaleDecided).count)
         // Another one took effect in between: there is nothing to renew.
         loop.apply(.quick(max: 3))
         loop.renew(policy, of: before.seq)
-        #expect(loop.world.policyStatus(named: "ns/p")?.policy.maxReplicaCount == 3)
+        #expect(loop.state.policyStatus(named: "ns/p")?.policy.maxReplicaCount == 3)
     }
 
     @Test func `a log of before there were rules comes out as it was decided`() throws {

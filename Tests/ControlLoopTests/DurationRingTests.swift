@@ -1,6 +1,7 @@
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 @Suite("Durations of one thing")

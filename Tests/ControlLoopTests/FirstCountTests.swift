@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 
 // Where does a pool begin whose target has a count already?
 
@@ -29,10 +30,10 @@ import Testing
         loop.apply(Self.policy)
         ready(loop, "w1", "w2")
         loop.advance(60)
-        #expect(loop.departures.isEmpty && loop.rescales.isEmpty)
+        #expect(loop.drainCommands.isEmpty && loop.rescales.isEmpty)
         observe(loop, 2)
         loop.advance(60)
-        #expect(loop.rescales.last?.to == 0 && loop.departures.sorted() == ["w1", "w2"])
+        #expect(loop.rescales.last?.to == 0 && loop.drainCommands.sorted() == ["w1", "w2"])
         #expect(try loop.pool.desired == 0)
         #expect(try loop.verified() == loop.events(.scaleDecided).count)
     }

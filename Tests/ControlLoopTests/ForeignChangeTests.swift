@@ -4,6 +4,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Who set the target's replicas, and what follows if it wasn't us?
@@ -55,7 +56,7 @@ import Testing
         observe(loop, 1)
         for k in 1...6 { loop.request("a\(k)") }
         loop.advance(5)
-        #expect(loop.rescales.count == rescales && loop.departures.isEmpty)
+        #expect(loop.rescales.count == rescales && loop.drainCommands.isEmpty)
         let pool = try loop.pool
         #expect(!pool.readyCondition && pool.reason?.contains("the policy yields") == true && pool.reason == pool.foreignChange)
         #expect(try loop.events(.scaleDecided).last?.body.contains(#""from":1,"to":6"#) == true)
@@ -136,7 +137,7 @@ import Testing
         policy.drainTimeoutSeconds = 0
         loop.apply(policy)
         loop.settle()
-        let worker = try #require(loop.departures.first)
+        let worker = try #require(loop.drainCommands.first)
         loop.send(.actorRunning, "long", #"{"worker":"\#(worker)","pool":"ns/p"}"#)
         loop.settle()
         #expect(try loop.pool.draining == 0 && loop.pool.ready == 2 && loop.pool.desired == 1, "given up")

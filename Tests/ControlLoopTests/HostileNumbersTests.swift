@@ -7,6 +7,7 @@ import Synchronization
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 @testable import EventLog
 
@@ -101,18 +102,18 @@ import Testing
     /// - Parameter isFolded: what the loop is about to suggest to nodes is its own, and in no log: then only what is folded compares.
     private func check(_ loop: LoopHarness, _ name: String, isFolded: Bool) throws {
         // A checkpoint reads back as what was written.
-        let bytes = loop.world.encoded()
+        let bytes = loop.state.encoded()
         #expect(try State(decoding: bytes).encoded() == bytes, "\(name)")
         _ = try loop.pool
-        _ = loop.world.levels(of: try #require(loop.log.names.find("ns/p")))?.present
-        // A restart finds the same world, from the log alone and from a checkpoint.
+        _ = loop.state.levels(of: try #require(loop.log.names.find("ns/p")))?.present
+        // A restart finds the same state, from the log alone and from a checkpoint.
         loop.restart()
         loop.core.saveCheckpoint()
         loop.advance(1)
-        let whole = try History.world(of: loop.log, at: .position(.max), ignoringCheckpoints: true)
+        let whole = try History.state(of: loop.log, at: .position(.max), ignoringCheckpoints: true)
         if isFolded {
-            #expect(whole.encoded() == loop.world.encoded(), "\(name)")
-            #expect(try History.world(of: loop.log, at: .position(.max)).encoded() == whole.encoded(), "\(name)")
+            #expect(whole.encoded() == loop.state.encoded(), "\(name)")
+            #expect(try History.state(of: loop.log, at: .position(.max)).encoded() == whole.encoded(), "\(name)")
         }
         // And the decisions follow.
         var replay = LogReplay(log: loop.log, stretch: try #require(try LogStretch(of: loop.log, from: nil, to: nil)), pools: [])
@@ -131,7 +132,7 @@ import Testing
             #"{"from":\#(value),"to":\#(Int64(0).subtractingClamped(value)),"direction":"up","why":[],"inputs":{"asOf":1},"digest":"d"}"#
         for kind in [EventKind.scaleDecided, .scaleDecided] { loop.append(kind, "ns/p", body) }
         loop.advance(20)
-        let bytes = loop.world.encoded()
+        let bytes = loop.state.encoded()
         #expect(try State(decoding: bytes).encoded() == bytes)
     }
 
@@ -178,7 +179,7 @@ import Testing
         loop.send(.workerReady, "w", #"{"pool":"ns/p","node":"n1"}"#)
         loop.send(.actorCreated, "x", #"{"pool":"ns/p","template":"t"}"#)
         loop.settle()
-        let before = loop.world
+        let before = loop.state
         loop.append(
             kind, kind.subject == .worker ? "w" : kind.subject == .actor ? "x" : "ns/p", worker: "w", #"{"slots":3,"snapshot":"s","node"#)
         loop.settle()
@@ -189,8 +190,8 @@ import Testing
         if isReadWhole {
             // Nothing of it counts.
             #expect(
-                loop.world.workers.indices.map { loop.world.workers[$0].slots } == before.workers.indices.map { before.workers[$0].slots })
-            #expect(loop.world.actors.count == before.actors.count)
+                loop.state.workers.indices.map { loop.state.workers[$0].slots } == before.workers.indices.map { before.workers[$0].slots })
+            #expect(loop.state.actors.count == before.actors.count)
         }
         loop.request("after")
         loop.advance(5)
@@ -199,7 +200,7 @@ import Testing
         let core = LoopCore(log: loop.log, scheduler: loop.scheduler, observer: observer, limits: LoopLimits())
         core.catchUp()
         #expect(observer.found.withLock { $0 } == (isReadWhole ? [position] : []))
-        #expect(core.world.encoded() == loop.world.encoded())
+        #expect(core.state.encoded() == loop.state.encoded())
     }
 
     @Test("a policy that can't be read is passed over, the pool says so, and a readable one ends it")
@@ -251,15 +252,15 @@ import Testing
         loop.send(.queueObserved, "ns/p", #"{"pool":"ns/p","metric":"m","value":1.5}"#)
         loop.request("late")
         loop.advance(2)
-        let bytes = loop.world.encoded()
+        let bytes = loop.state.encoded()
         var random = SplitMix64(seed: 7)
         for offset in stride(from: 0, to: bytes.count - 8, by: 3) {
             var damaged = bytes
             let value = Self.extremes[Int(random.next() % UInt64(Self.extremes.count))]
             withUnsafeBytes(of: value.littleEndian) { for (k, byte) in $0.enumerated() { damaged[offset + k] = byte } }
-            guard var world = try? State(decoding: damaged) else { continue }
-            _ = world.encoded()
-            for pool in world.pools.indices { world.pools[pool].evaluate(at: loop.scheduler.now) }
+            guard var state = try? State(decoding: damaged) else { continue }
+            _ = state.encoded()
+            for pool in state.pools.indices { state.pools[pool].evaluate(at: loop.scheduler.now) }
         }
     }
 }

@@ -5,13 +5,14 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // An actor, and a worker, is a name within a namespace; a worker whose name comes again with another uid is another one.
 
 @Suite struct IdentityLoopTests {
     private func view(_ loop: LoopHarness, worker name: String) -> WorkerView? {
-        loop.world.workerView(named: name, names: loop.log.names, at: loop.scheduler.now)
+        loop.state.workerView(named: name, names: loop.log.names, at: loop.scheduler.now)
     }
 
     private func twoNamespaces() throws -> LoopHarness {
@@ -32,8 +33,8 @@ import Testing
             #expect(view(loop, worker: "\(namespace)/box-0")?.actors == ["session-1"])
         }
         #expect(loop.view(of: "session-1") == nil)
-        #expect(loop.world.actorViews(named: "session-1", log: loop.log, at: loop.scheduler.now).map(\.namespace) == ["a", "b"])
-        #expect(loop.world.workerViews(named: "box-0", names: loop.log.names, at: loop.scheduler.now).map(\.node) == ["n1", "n2"])
+        #expect(loop.state.actorViews(named: "session-1", log: loop.log, at: loop.scheduler.now).map(\.namespace) == ["a", "b"])
+        #expect(loop.state.workerViews(named: "box-0", names: loop.log.names, at: loop.scheduler.now).map(\.node) == ["n1", "n2"])
         loop.send(.actorRunning, "b/session-1", #"{"worker":"box-0"}"#)
         loop.send(.actorRunning, "a/session-1", #"{"worker":"a/box-0"}"#)
         loop.send(.workerGone, "b/box-0", #"{"reason":"evicted"}"#)
@@ -51,7 +52,7 @@ import Testing
         loop.settle()
         #expect([loop.view(of: "a/session-1"), loop.view(of: "b/session-1")].map { $0?.seq } == before)
         #expect(
-            loop.world.actorViews(pool: nil, status: nil, after: nil, limit: 10, names: loop.log.names, at: loop.scheduler.now).count == 2)
+            loop.state.actorViews(pool: nil, status: nil, after: nil, limit: 10, names: loop.log.names, at: loop.scheduler.now).count == 2)
         let last = try loop.log.read(after: 0, limitEvents: .max).flatMap(\.events).suffix(2)
         #expect(last.allSatisfy { $0.superseded })
     }
@@ -61,7 +62,7 @@ import Testing
         loop.send(.workerReady, "box-1", #"{"pool":"a/x","node":"n1"}"#)
         loop.settle()
         let page = { (after: String?) in
-            loop.world.workerViews(pool: nil, after: after, limit: 1, names: loop.log.names, at: loop.scheduler.now).map {
+            loop.state.workerViews(pool: nil, after: after, limit: 1, names: loop.log.names, at: loop.scheduler.now).map {
                 "\($0.namespace)/\($0.name)"
             }
         }
@@ -95,7 +96,7 @@ import Testing
         loop.send(.workerGone, "box-0", #"{"reason":"late","uid":"u1"}"#)
         loop.settle()
         #expect(view(loop, worker: "box-0") != nil)
-        let bytes = loop.world.encoded()
+        let bytes = loop.state.encoded()
         #expect(try State(decoding: bytes).encoded() == bytes)
         loop.send(.workerGone, "box-0", #"{"reason":"its pod was deleted","uid":"u2"}"#)
         loop.settle()
@@ -104,10 +105,10 @@ import Testing
 
     @Test func `a restart and a fold of the whole log find the same two`() throws {
         let loop = try twoNamespaces()
-        let before = loop.world.encoded()
+        let before = loop.state.encoded()
         loop.restart()
-        #expect(loop.world.encoded() == before)
-        #expect(try History.world(of: loop.log, at: .position(.max), ignoringCheckpoints: true).encoded() == before)
+        #expect(loop.state.encoded() == before)
+        #expect(try History.state(of: loop.log, at: .position(.max), ignoringCheckpoints: true).encoded() == before)
         var verifier = DecisionVerifier(log: loop.log)
         #expect(try verifier.verify().first == nil)
     }
@@ -128,8 +129,8 @@ import Testing
         var verifier = DecisionVerifier(log: log)
         let report = try verifier.verify()
         #expect(report.checked == 10 && report.first == nil)
-        let world = try History.world(of: log, at: .position(.max), ignoringCheckpoints: true)
-        let actors = world.actorViews(pool: nil, status: nil, after: nil, limit: 10, names: log.names, at: world.at).map {
+        let state = try History.state(of: log, at: .position(.max), ignoringCheckpoints: true)
+        let actors = state.actorViews(pool: nil, status: nil, after: nil, limit: 10, names: log.names, at: state.at).map {
             "\($0.namespace)/\($0.id) \($0.status)"
         }
         #expect(
@@ -137,6 +138,6 @@ import Testing
                 "b/session-1 STATUS_SUSPENDED", "a/team/agent-1 STATUS_RUNNING", "a/agent-2 STATUS_SUSPENDED", "a/agent-2 STATUS_SUSPENDED",
                 "a/lonely STATUS_WAITING", "/ghost STATUS_RUNNING",
             ])
-        #expect(world.actor(named: "a/team/agent-1", log.names) != nil && world.actor(named: "team/agent-1", log.names) != nil)
+        #expect(state.actor(named: "a/team/agent-1", log.names) != nil && state.actor(named: "team/agent-1", log.names) != nil)
     }
 }

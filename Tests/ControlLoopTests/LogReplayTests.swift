@@ -6,6 +6,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // A log of the real loop, run again: it comes out as it did, or it is said where it doesn't.

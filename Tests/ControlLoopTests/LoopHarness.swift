@@ -5,6 +5,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 @testable import EventLog
 
@@ -22,21 +23,23 @@ final class LoopHarness: @unchecked Sendable {
     private var workersMade = 0
     private var eventIDs = 0
     var startSeconds = 2.0
+    /// The name of the n-th worker, from 1.
+    var namesWorker: (Int) -> String = { "w\($0)" }
     /// By which policies are applied.
     var rules = DecisionRules.current.rawValue
     private(set) var rescales: [LoopCore.Rescale] = []
-    private(set) var departures: [String] = []
+    private(set) var drainCommands: [String] = []
     private(set) var removals: [String] = []
     private(set) var releases: [String] = []
     /// As on Kubernetes: a drained worker stays until it is removed, and its replica with it.
     var keepsDrained = false
     var ignoresRemovals = false
     /// What is asked back, and how the target answers that: at once, yes where the worker hasn't been removed.
-    private(set) var recalls: [String] = []
-    var refusesRecalls = false
+    private(set) var uncordons: [String] = []
+    var refusesUncordons = false
     /// Like every target, it has an end: the rest isn't made.
     private static let mostWorkers = 1_000
-    var answersRecalls = true
+    var answersUncordons = true
     /// As a target that asks before it takes: what was removed though it was busy, by the log.
     var isBusyOracle = false
     private(set) var removedBusy: [String] = []
@@ -87,7 +90,7 @@ final class LoopHarness: @unchecked Sendable {
         core.follow = { [unowned self] order in
             switch order {
             case .rescale(let rescale): resize(rescale)
-            case .departure(let departure): depart(departure)
+            case .drain(let command): carryOut(command)
             case .release(let pool): releases.append(pool)
             }
         }
@@ -97,48 +100,48 @@ final class LoopHarness: @unchecked Sendable {
 
     private func resize(_ rescale: LoopCore.Rescale) {
         rescales.append(rescale)
-        for worker in rescale.takingBack { takeBack(worker.worker, of: rescale.pool.name) }
+        for worker in rescale.uncordoning { uncordon(worker.worker, of: rescale.pool.name) }
         let pool = rescale.pool.name
         while population[pool, default: 0] - (marked[pool]?.count ?? 0) < min(rescale.to, Self.mostWorkers) {
             population[pool, default: 0] += 1
             workersMade += 1
-            let name = "w\(workersMade)"
+            let name = namesWorker(workersMade)
             _ = scheduler.perform(at: scheduler.now.adding(microseconds: Int64(startSeconds * 1e6))) { [weak self] in
                 self?.send(.workerReady, name, #"{"pool":"\#(pool)","node":"n1","slots":\#(rescale.pool.slotsPerWorker)}"#)
             }
         }
     }
 
-    private func depart(_ departure: LoopCore.Departure) {
-        switch departure.step {
-        case .remove: removals.append(departure.worker)
+    private func carryOut(_ command: LoopCore.DrainCommand) {
+        switch command.step {
+        case .remove: removals.append(command.worker)
         case .drain:
-            departures.append(departure.worker)
-            if keepsDrained { marked[departure.pool.name, default: []].insert(departure.worker) }
-        case .keep: return takeBack(departure.worker, of: departure.pool.name)
+            drainCommands.append(command.worker)
+            if keepsDrained { marked[command.pool.name, default: []].insert(command.worker) }
+        case .uncordon: return uncordon(command.worker, of: command.pool.name)
         }
-        if isBusyOracle, departure.step == .remove, isBusy(departure.worker) { removedBusy.append(departure.worker) }
-        guard departure.step == (keepsDrained ? .remove : .drain), !ignoresRemovals else { return }
+        if isBusyOracle, command.step == .remove, isBusy(command.worker) { removedBusy.append(command.worker) }
+        guard command.step == (keepsDrained ? .remove : .drain), !ignoresRemovals else { return }
         // Told again after a restart: it is on its way already.
-        guard left.insert(departure.worker).inserted else { return }
-        population[departure.pool.name, default: 1] -= 1
-        marked[departure.pool.name]?.remove(departure.worker)
+        guard left.insert(command.worker).inserted else { return }
+        population[command.pool.name, default: 1] -= 1
+        marked[command.pool.name]?.remove(command.worker)
         _ = scheduler.perform(at: scheduler.now.adding(microseconds: 10_000)) { [weak self] in
-            self?.send(.workerGone, departure.worker, #"{"reason":"drained"}"#)
+            self?.send(.workerGone, command.worker, #"{"reason":"drained"}"#)
         }
     }
 
-    private func takeBack(_ worker: String, of pool: String) {
-        recalls.append(worker)
-        guard answersRecalls else { return }
-        let isKept = !refusesRecalls && !left.contains(worker)
-        if isKept { marked[pool]?.remove(worker) }
-        scheduler.perform { [weak self] in self?.core.recallAnswered(worker, isKept: isKept) }
+    private func uncordon(_ worker: String, of pool: String) {
+        uncordons.append(worker)
+        guard answersUncordons else { return }
+        let isUncordoned = !refusesUncordons && !left.contains(worker)
+        if isUncordoned { marked[pool]?.remove(worker) }
+        scheduler.perform { [weak self] in self?.core.uncordonAnswered(worker, isUncordoned: isUncordoned) }
     }
 
     private func isBusy(_ worker: String) -> Bool {
-        guard let index = log.names.find(worker).flatMap({ world.workers.find($0) }) else { return false }
-        return world.workers[index].used > 0
+        guard let index = log.names.find(worker).flatMap({ state.workers.find($0) }) else { return false }
+        return state.workers[index].used > 0
     }
 
     // MARK: - Events
@@ -250,13 +253,13 @@ final class LoopHarness: @unchecked Sendable {
 
     // MARK: - What is there
 
-    var world: State { core.world }
-    func view(of actor: String) -> ActorView? { world.actorView(named: actor, log: log, at: scheduler.now) }
+    var state: State { core.state }
+    func view(of actor: String) -> ActorView? { state.actorView(named: actor, log: log, at: scheduler.now) }
 
     var pool: PoolView {
         get throws {
-            let index = try #require(world.find(pool: "ns/p", names: log.names))
-            return world.poolView(index, names: log.names, at: scheduler.now)
+            let index = try #require(state.find(pool: "ns/p", names: log.names))
+            return state.poolView(index, names: log.names, at: scheduler.now)
         }
     }
 

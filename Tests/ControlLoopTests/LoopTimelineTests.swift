@@ -4,6 +4,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // From an event to a placement and back to rest, step by step on virtual time.
@@ -38,7 +39,7 @@ import Testing
         loop.advance(30)
         #expect(try loop.pool.desired == 0)
         #expect(try loop.pool.ready == 0)
-        #expect(loop.departures.count == 3)
+        #expect(loop.drainCommands.count == 3)
     }
 
     @Test func `a waiting actor takes the slot that another one frees, the oldest first`() throws {
@@ -89,7 +90,7 @@ import Testing
         loop.advance(60)
         #expect(try loop.pool.desired == 1)
         #expect(try loop.pool.busy == 1)
-        #expect(!loop.departures.contains(busy ?? ""))
+        #expect(!loop.drainCommands.contains(busy ?? ""))
         loop.advance(80)
         #expect(try loop.pool.desired == 0)
         #expect(loop.view(of: "a1")?.status == "STATUS_SUSPENDED")

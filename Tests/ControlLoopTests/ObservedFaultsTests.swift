@@ -5,6 +5,7 @@ import Synchronization
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import EventLog
 
 /// What goes wrong is reported as what it was: metrics and alerts tell a cache that can't be written from a log that can't be read.

@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Is an operator's pause a thing of its own, whatever becomes of policies?

@@ -4,6 +4,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Where actors are placed by the live loop, from what, and why they wait where they aren't.
@@ -77,7 +78,7 @@ import Testing
         #expect(loop.view(of: "x")?.worker == "a")
         #expect(try lastPlaced(loop).contains(#""tier":"local""#))
         #expect(try lastPlaced(loop).contains(#""restoreFrom":"/run/x""#))
-        #expect(loop.world.placer.snapshots.usedBytes(on: try #require(loop.world.labels.find("n1"))) == 0)
+        #expect(loop.state.placer.snapshots.usedBytes(on: try #require(loop.state.labels.find("n1"))) == 0)
     }
 
     @Test func `a paused actor waits for its busy node as long as moving would cost, then restores elsewhere and says so`() throws {
@@ -89,7 +90,7 @@ import Testing
         loop.request("x")
         loop.settle()
         #expect(loop.view(of: "x")?.status == "STATUS_WAITING")
-        let standing = loop.world.placement(of: "x", log: loop.log)
+        let standing = loop.state.placement(of: "x", log: loop.log)
         guard case .waiting(let position, let reason, let detail)? = standing.answer else { throw ExpectationFailedError() }
         #expect(position == 1 && reason == .nodeLocality)
         #expect(
@@ -217,7 +218,7 @@ import Testing
         worker(loop, "b", on: "n2")
         loop.request("x")
         loop.settle()
-        let view = try #require(loop.world.placementView(of: "x", log: loop.log, at: loop.scheduler.now))
+        let view = try #require(loop.state.placementView(of: "x", log: loop.log, at: loop.scheduler.now))
         #expect(view.reason == "node_locality" && view.worker == nil && view.position == 1)
         #expect(view.tiers.map(\.tier) == ["local", "warm", "golden", "cold"])
         #expect(view.tiers.map(\.available) == [0, 0, 0, 1])
@@ -228,9 +229,9 @@ import Testing
         #expect(view.tiers[3].worker == "b" && view.tiers[3].node == "n2")
         suspend(loop, "other")
         #expect(loop.view(of: "x")?.worker == "a")
-        #expect(loop.world.placementView(of: "x", log: loop.log, at: loop.scheduler.now) == nil)
+        #expect(loop.state.placementView(of: "x", log: loop.log, at: loop.scheduler.now) == nil)
         let placed = try #require(try loop.events(.actorPlaced).last)
-        let past = HistoricalState(world: try History.world(of: loop.log, at: .position(placed.event.seq - 1)), log: loop.log)
+        let past = HistoricalState(state: try History.state(of: loop.log, at: .position(placed.event.seq - 1)), log: loop.log)
         let then = try #require(await past.explainPlacement(of: "x"))
         #expect(then.worker == "a" && then.tier == "local" && then.tiers[0].why == "chosen")
         #expect(placed.body.contains("\"asOf\":\(then.seq)"))
@@ -299,9 +300,9 @@ import Testing
         start(loop, "x")
         #expect(try lastPlaced(loop).contains(#""tier":"golden""#))
         loop.observe("t", #"{"snapshot":"s3://t/older","state":"gone","template":"t"}"#)
-        #expect(loop.world.placer.snapshots.golden(of: try #require(loop.world.labels.find("t"))) != nil)
+        #expect(loop.state.placer.snapshots.golden(of: try #require(loop.state.labels.find("t"))) != nil)
         loop.observe("t", #"{"snapshot":"s3://t/gold","state":"gone","template":"t"}"#)
-        #expect(loop.world.placer.snapshots.golden(of: try #require(loop.world.labels.find("t"))) == nil)
+        #expect(loop.state.placer.snapshots.golden(of: try #require(loop.state.labels.find("t"))) == nil)
     }
 
     @Test func `a full pool's actors go to the pool that its policy names, and nobody else's do`() throws {
@@ -333,7 +334,7 @@ import Testing
         #expect(loop.view(of: "b1")?.status == "STATUS_RESUMING")
         #expect(loop.view(of: "a2")?.reason == "quota")
         #expect(try loop.pool.demand.blocked == ["quota": 2])
-        guard case .waiting(_, .quota, let detail)? = loop.world.placement(of: "a2", log: loop.log).answer else {
+        guard case .waiting(_, .quota, let detail)? = loop.state.placement(of: "a2", log: loop.log).answer else {
             throw ExpectationFailedError()
         }
         #expect(detail == "its tenant runs 1 of at most 1")
@@ -363,8 +364,8 @@ import Testing
         worker(loop, "a", on: "n1")
         loop.send(.actorRequested, "x", #"{"pool":"ns/p","selector":{"k":"v"}}"#)
         loop.settle()
-        let ticket = try #require(loop.world.pools[0].queue.all.first?.seq)
-        let version = try #require(loop.world.workers.indices.first.map { loop.world.workers[$0].readySeq })
+        let ticket = try #require(loop.state.pools[0].queue.all.first?.seq)
+        let version = try #require(loop.state.workers.indices.first.map { loop.state.workers[$0].readySeq })
         // Another instance placed both on the same worker.
         var batch = EventBatch()
         for actor in ["x", "y"] {
@@ -385,12 +386,12 @@ import Testing
     @Test func `a placement that means an earlier life of the worker, or an earlier request, changes nothing`() throws {
         let loop = try LoopHarness()
         worker(loop, "a", on: "n1")
-        let version = try #require(loop.world.workers.indices.first.map { loop.world.workers[$0].readySeq })
+        let version = try #require(loop.state.workers.indices.first.map { loop.state.workers[$0].readySeq })
         loop.send(.workerGone, "a", #"{"reason":"gone"}"#)
         worker(loop, "a", on: "n1")
         loop.send(.actorRequested, "x", #"{"pool":"ns/p","selector":{"k":"v"}}"#)
         loop.settle()
-        let ticket = try #require(loop.world.pools[0].queue.all.first?.seq)
+        let ticket = try #require(loop.state.pools[0].queue.all.first?.seq)
         func place(_ id: String, request: Position, version: Position) {
             var batch = EventBatch()
             batch.append(
@@ -401,7 +402,7 @@ import Testing
         }
         place("old worker", request: ticket, version: version)
         #expect(loop.view(of: "x")?.status == "STATUS_WAITING")
-        let now = try #require(loop.world.workers.indices.first.map { loop.world.workers[$0].readySeq })
+        let now = try #require(loop.state.workers.indices.first.map { loop.state.workers[$0].readySeq })
         place("old request", request: ticket - 1, version: now)
         #expect(loop.view(of: "x")?.status == "STATUS_WAITING")
         place("right", request: ticket, version: now)
@@ -420,7 +421,7 @@ import Testing
         // k1's node keeps 8 GB, k2's 4 GB, k3 is busy.
         loop.apply(.quick(max: 3, min: 2))
         loop.advance(60)
-        #expect(loop.departures == ["k2"])
+        #expect(loop.drainCommands == ["k2"])
     }
 
     // MARK: - Failures

@@ -6,6 +6,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Whatever happened before it, a restart changes nothing: the index of workers, the nodes' caches and the queues come back
@@ -41,19 +42,19 @@ import Testing
             #expect(fleet.loop.core.reservations.isEmpty)
             var (mine, told) = (ByteWriter(), ByteWriter())
             fleet.loop.core.reservations.slots.encode(into: &mine)
-            fleet.loop.world.placer.workers.encode(into: &told)
+            fleet.loop.state.placer.workers.encode(into: &told)
             #expect(mine.bytes == told.bytes)
         }
     }
 
-    @Test("a world read back at any moment is the world that was written, and the log's own fold of it", arguments: 1...3)
+    @Test("a state read back at any moment is the state that was written, and the log's own fold of it", arguments: 1...3)
     func checkpoints(seed: UInt64) throws {
         let fleet = try RandomFleet(seed: seed)
         for _ in 0..<5 {
             try fleet.run(steps: 30)
-            let bytes = fleet.loop.world.encoded()
+            let bytes = fleet.loop.state.encoded()
             #expect(try State(decoding: bytes).encoded() == bytes)
-            #expect(try History.world(of: fleet.loop.log, at: .position(.max), ignoringCheckpoints: true).encoded() == bytes)
+            #expect(try History.state(of: fleet.loop.log, at: .position(.max), ignoringCheckpoints: true).encoded() == bytes)
         }
     }
 
@@ -62,15 +63,15 @@ import Testing
         let fleet = try RandomFleet(seed: seed)
         for _ in 0..<10 {
             try fleet.run(steps: 15)
-            let world = fleet.loop.world
-            var counted = [[NameID: NodeRoom]](repeating: [:], count: world.pools.count)
-            for worker in world.workers.indices.map({ world.workers[$0] }) where worker.state == .ready && !worker.node.isNone {
+            let state = fleet.loop.state
+            var counted = [[NameID: NodeRoom]](repeating: [:], count: state.pools.count)
+            for worker in state.workers.indices.map({ state.workers[$0] }) where worker.state == .ready && !worker.node.isNone {
                 let free = max(0, worker.slots - worker.used)
                 counted[Int(worker.pool)][worker.node, default: NodeRoom()] += NodeRoom(
                     ready: 1, withRoom: free > 0 ? 1 : 0, freeSlots: free)
             }
             #expect(
-                world.pools.map { pool in Dictionary(uniqueKeysWithValues: pool.placing.rooms.keys.map { ($0, pool.placing.rooms[$0]) }) }
+                state.pools.map { pool in Dictionary(uniqueKeysWithValues: pool.placing.rooms.keys.map { ($0, pool.placing.rooms[$0]) }) }
                     == counted)
         }
     }
@@ -85,7 +86,7 @@ import Testing
 
         let again = Concluded()
         let scheduler = VirtualScheduler(now: .zero)
-        let core = LoopCore(log: log, world: State(), scheduler: scheduler, observer: SilentObserver(), limits: LoopLimits()) { batch, _ in
+        let core = LoopCore(log: log, state: State(), scheduler: scheduler, observer: SilentObserver(), limits: LoopLimits()) { batch, _ in
             again.add(batch)
         }
         core.act()

@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // What the loop remembers of each policy, beside the plainest thing that does the same.

@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // What does a pool say of its target and of workers that don't come, and does that end with its cause?
@@ -29,7 +30,7 @@ import Testing
         #expect(
             pool.reason?.hasPrefix("WorkersFailing: 3 starts in a row failed; the last: worker w3") == true
                 && pool.reason?.hasSuffix("exited with status 2") == true)
-        #expect(loop.world.policyStatus(named: "ns/p")?.workersFailing != nil)
+        #expect(loop.state.policyStatus(named: "ns/p")?.workersFailing != nil)
         loop.core.saveCheckpoint()
         loop.restart()
         #expect(try loop.pool.workersFailing == pool.workersFailing)
@@ -49,17 +50,17 @@ import Testing
         let loop = try LoopHarness()
         loop.apply(.quick())
         failTarget(loop)
-        #expect(loop.world.targetProblems.map(\.pool) == ["ns/p"])
+        #expect(loop.state.targetProblems.map(\.pool) == ["ns/p"])
         #expect(try !loop.pool.readyCondition)
         loop.apply(.quick(max: 9))
-        #expect(loop.world.targetProblems.count == 1, "the same target")
+        #expect(loop.state.targetProblems.count == 1, "the same target")
         var moved = Policy.quick()
         moved.target.name = "other"
         loop.apply(moved)
-        #expect(try loop.world.targetProblems.isEmpty && loop.pool.readyCondition)
+        #expect(try loop.state.targetProblems.isEmpty && loop.pool.readyCondition)
         failTarget(loop)
         loop.removePolicy()
-        #expect(loop.world.targetProblems.isEmpty)
+        #expect(loop.state.targetProblems.isEmpty)
         loop.apply(.quick())
         #expect(try loop.pool.readyCondition)
     }
@@ -72,8 +73,8 @@ import Testing
         for k in 1...5 { loop.request("a\(k)") }
         loop.settle()
         #expect(try loop.pool.desired == 5)
-        #expect(loop.world.policyStatus(named: "ns/p")?.desired == 5)
-        #expect(loop.world.metricReadings(at: loop.scheduler.now).pools.map(\.desired) == [5])
+        #expect(loop.state.policyStatus(named: "ns/p")?.desired == 5)
+        #expect(loop.state.metricReadings(at: loop.scheduler.now).pools.map(\.desired) == [5])
         #expect(loop.rescales.isEmpty)
     }
 

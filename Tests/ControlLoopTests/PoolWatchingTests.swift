@@ -4,6 +4,7 @@ import Synchronization
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Who watches a pool hears of each change in the commit that makes it.
@@ -17,8 +18,8 @@ import Testing
     }
 
     private func watch(_ loop: LoopHarness, _ told: Told) throws -> PoolWatchers.Key {
-        let index = try #require(loop.world.find(pool: "ns/p", names: loop.log.names))
-        return loop.core.watchers.add({ told.add($0) }, of: index, as: loop.world.pools[index].summary)
+        let index = try #require(loop.state.find(pool: "ns/p", names: loop.log.names))
+        return loop.core.watchers.add({ told.add($0) }, of: index, as: loop.state.pools[index].summary)
     }
 
     @Test func `a watcher hears how it is, each change once, and nothing after it left`() throws {

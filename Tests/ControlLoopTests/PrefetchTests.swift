@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Which node is told to fetch which snapshot, and when? Snapshots are 1.2 GB: 3 s at the assumed 400 MB/s, and 5 s of margin.
@@ -88,7 +89,7 @@ import Testing
         loop.request("b")
         loop.advance(7_200)
         #expect(try suggestions(loop) == [])
-        #expect(loop.world.forecasts.count == 1)
+        #expect(loop.state.forecasts.count == 1)
     }
 
     @Test("none where the node has the snapshot already") func cached() throws {
@@ -154,7 +155,7 @@ import Testing
         let loop = try loop()
         loop.send(.actorCreated, "a", #"{"pool":"ns/p","template":"t",\#(fields)}"#)
         try turn("a", loop)
-        let wake = try #require(loop.world.actorView(named: "a", log: loop.log, at: loop.scheduler.now)?.wake)
+        let wake = try #require(loop.state.actorView(named: "a", log: loop.log, at: loop.scheduler.now)?.wake)
         #expect(wake.timezone == zone)
         #expect(wake.at == at)
         #expect(wake.problem == problem)
@@ -167,10 +168,10 @@ import Testing
             let loop = try loop(prefetch: prefetch)
             loop.send(.actorCreated, "a", #"{"pool":"ns/p","template":"t","schedule":"0 9 * * *"}"#)
             loop.settle()
-            return try #require(loop.world.actorView(named: "a", log: loop.log, at: loop.scheduler.now)?.wake).problem
+            return try #require(loop.state.actorView(named: "a", log: loop.log, at: loop.scheduler.now)?.wake).problem
         }
-        #expect(try problem(prefetch: false) == "no node is told: the policy of pool ns/p doesn't say placement.prefetch: true")
-        #expect(try problem(prefetch: true) == "no node is told: it has no snapshot in object storage yet")
+        #expect(try problem(prefetch: false) == "no node gets a suggestion: the policy of pool ns/p doesn't say placement.prefetch: true")
+        #expect(try problem(prefetch: true) == "no node gets a suggestion: it has no snapshot in object storage yet")
     }
 
     @Test("steady history: after three wakes 600 and 610 s apart the next is expected 605 s later") func history() throws {
@@ -187,9 +188,9 @@ import Testing
             try suggestions(loop) == [
                 #"n-2 {"node":"n-2","actor":"a","snapshot":"s3://b/a","bytes":1200000000,"wakeAt":"2026-11-21T08:30:15.000000Z","reason":"wakes every 605 s"}"#
             ])
-        let wake = try #require(loop.world.actorView(named: "a", log: loop.log, at: loop.scheduler.now)?.wake)
+        let wake = try #require(loop.state.actorView(named: "a", log: loop.log, at: loop.scheduler.now)?.wake)
         #expect(wake == WakeView(everySeconds: 605, at: "2026-11-21T08:30:15.000000Z"))
-        #expect(try State(decoding: loop.world.encoded()).encoded() == loop.world.encoded())
+        #expect(try State(decoding: loop.state.encoded()).encoded() == loop.state.encoded())
     }
 
     @Test(

@@ -3,6 +3,7 @@ import Domain
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // When is a target told to take a worker's place away?
@@ -24,8 +25,8 @@ import Testing
         let loop = try LoopHarness()
         try drained(loop)
         loop.advance(60)
-        #expect(loop.departures.count == 2)
-        #expect(loop.removals.sorted() == loop.departures.sorted())
+        #expect(loop.drainCommands.count == 2)
+        #expect(loop.removals.sorted() == loop.drainCommands.sorted())
         #expect(try loop.pool.desired == 0)
         #expect(try loop.pool.draining == 0)
     }
@@ -34,7 +35,7 @@ import Testing
         let loop = try LoopHarness()
         try drained(loop)
         loop.ignoresRemovals = true
-        loop.refusesRecalls = true
+        loop.refusesUncordons = true
         loop.advance(60)
         let worker = try #require(loop.removals.first)
         loop.send(.actorRunning, "late", #"{"worker":"\#(worker)","pool":"ns/p"}"#)
@@ -53,7 +54,7 @@ import Testing
         loop.send(.workerDraining, "w1", #"{"reason":"marked by somebody"}"#)
         loop.advance(60)
         #expect(try loop.pool.draining == 1)
-        #expect(loop.departures.isEmpty)
+        #expect(loop.drainCommands.isEmpty)
         #expect(loop.removals.isEmpty)
     }
 
@@ -67,7 +68,7 @@ import Testing
         loop.core.saveCheckpoint()
         loop.ignoresRemovals = false
         loop.restart()
-        #expect(loop.departures.suffix(2).sorted() == before.sorted())
+        #expect(loop.drainCommands.suffix(2).sorted() == before.sorted())
         #expect(loop.removals.suffix(2).sorted() == before.sorted())
         #expect(loop.removals.count == 4)
         loop.advance(1)
@@ -85,7 +86,7 @@ import Testing
         for worker in loop.removals { loop.send(.workerGone, worker, #"{"reason":"its pod was deleted"}"#) }
         loop.send(.poolObserved, "ns/p", #"{"pool":"ns/p","specReplicas":3,"readyReplicas":0}"#)
         loop.settle()
-        #expect(loop.world.pools[0].observedSpec == 3)
+        #expect(loop.state.pools[0].observedSpec == 3)
         #expect(try loop.events(.scaleDecided).contains { $0.body.contains(#""from":3"#) }, "somebody else's change counts again")
     }
 }

@@ -6,6 +6,7 @@ import Placement
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // What is reserved ends with its event, whatever came in between.
@@ -30,10 +31,10 @@ import Testing
         try stage.land()
         #expect(
             !stage.core.reservations.isEmpty
-                && stage.core.world.actor(named: "a", stage.log.names).map { stage.core.world.actors[$0].state } == .waiting)
+                && stage.core.state.actor(named: "a", stage.log.names).map { stage.core.state.actors[$0].state } == .waiting)
         try stage.land()
         try stage.expectQuiet()
-        #expect(stage.core.world.actor(named: "a", stage.log.names).map { stage.core.world.actors[$0].state } == .placed)
+        #expect(stage.core.state.actor(named: "a", stage.log.names).map { stage.core.state.actors[$0].state } == .placed)
     }
 
     @Test("a worker that drains and is back before a placement on it arrives has all its slots")
@@ -53,7 +54,7 @@ import Testing
         #expect(stage.waiting == 1)
         try stage.land()
         try stage.expectQuiet()
-        #expect(stage.core.world.actor(named: "a", stage.log.names).map { stage.core.world.actors[$0].state } == .placed)
+        #expect(stage.core.state.actor(named: "a", stage.log.names).map { stage.core.state.actors[$0].state } == .placed)
     }
 
     @Test("what couldn't be appended is rolled back: nothing stays reserved")
@@ -91,7 +92,7 @@ private final class SlowAppends {
         configuration.durability = .off
         configuration.clock = { LogTime(microseconds: 1_000_000) }
         log = try EventLog.open(configuration)
-        core = LoopCore(log: log, world: State(), scheduler: scheduler, observer: SilentObserver(), limits: LoopLimits()) {
+        core = LoopCore(log: log, state: State(), scheduler: scheduler, observer: SilentObserver(), limits: LoopLimits()) {
             [held] batch, completion in
             held.batches.append((batch, completion))
         }
@@ -134,7 +135,7 @@ private final class SlowAppends {
         #expect(core.reservations.isEmpty)
         var (mine, told) = (ByteWriter(), ByteWriter())
         core.reservations.slots.encode(into: &mine)
-        core.world.placer.workers.encode(into: &told)
+        core.state.placer.workers.encode(into: &told)
         #expect(mine.bytes == told.bytes)
     }
 }

@@ -4,9 +4,10 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
-// A restart forgets nothing: same world, same next decision, from the log alone or from a checkpoint.
+// A restart forgets nothing: same state, same next decision, from the log alone or from a checkpoint.
 
 @Suite struct RestartTests {
     private func busyLoop() throws -> LoopHarness {
@@ -22,22 +23,22 @@ import Testing
         return loop
     }
 
-    @Test func `the world after a restart is the world before it`() throws {
+    @Test func `the state after a restart is the state before it`() throws {
         let loop = try busyLoop()
-        let before = loop.world.encoded()
+        let before = loop.state.encoded()
         loop.restart()
-        #expect(loop.world.encoded() == before)
+        #expect(loop.state.encoded() == before)
     }
 
-    @Test func `a checkpoint and its tail give the same world as the whole log`() throws {
+    @Test func `a checkpoint and its tail give the same state as the whole log`() throws {
         let loop = try busyLoop()
         loop.core.saveCheckpoint()
         loop.request("after")
         loop.advance(5)
-        let whole = try History.world(of: loop.log, at: .position(.max), ignoringCheckpoints: true)
-        let restored = try History.world(of: loop.log, at: .position(.max))
+        let whole = try History.state(of: loop.log, at: .position(.max), ignoringCheckpoints: true)
+        let restored = try History.state(of: loop.log, at: .position(.max))
         #expect(restored.encoded() == whole.encoded())
-        #expect(restored.encoded() == loop.world.encoded())
+        #expect(restored.encoded() == loop.state.encoded())
     }
 
     @Test func `windows and cooldowns go on where they were`() throws {
@@ -53,7 +54,7 @@ import Testing
     }
 
     @Test func `damaged checkpoints are refused, whatever the damage`() throws {
-        let bytes = try busyLoop().world.encoded()
+        let bytes = try busyLoop().state.encoded()
         for length in stride(from: 0, to: bytes.count, by: 7) {
             #expect(throws: ByteFault.self) { try State(decoding: Array(bytes[..<length])) }
         }

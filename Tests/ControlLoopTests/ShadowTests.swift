@@ -5,6 +5,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // Policies beside the live one: same events, decisions of their own, nothing that follows them.
@@ -37,7 +38,7 @@ import Testing
     private func counts(_ loop: LoopHarness, shadow: String?) throws -> [Int64] { try decisions(loop, shadow: shadow).map(\.to) }
 
     private func shadow(_ loop: LoopHarness, _ name: String) throws -> ShadowPolicy {
-        let pool = try #require(loop.world.pools.first { $0.text == "ns/p" })
+        let pool = try #require(loop.state.pools.first { $0.text == "ns/p" })
         return pool.shadows[try #require(pool.shadowIndex(name))]
     }
 
@@ -59,7 +60,7 @@ import Testing
         #expect(try counts(loop, shadow: "roomy").max() == 5)
         #expect(try counts(loop, shadow: "roomy").last == 0)
         #expect(Set(loop.rescales.map(\.to)) == [0, 1, 3])
-        #expect(loop.departures.count == 3)
+        #expect(loop.drainCommands.count == 3)
         #expect(try loop.pool.desired == 0)
     }
 
@@ -104,8 +105,8 @@ import Testing
         var roomy = Policy.quick()
         roomy.buffer = .fixed(1)
         loop.apply(.quick(), roomy.shadow("b"), .quick(max: 1).shadow("a"))
-        #expect(loop.world.policyViews().map(\.name) == ["a", "b", "p"])
-        #expect(loop.world.policyViews().map(\.shadowOf) == ["p", "p", nil])
+        #expect(loop.state.policyViews().map(\.name) == ["a", "b", "p"])
+        #expect(loop.state.policyViews().map(\.shadowOf) == ["p", "p", nil])
         for k in 1...3 { loop.request("a\(k)") }
         loop.settle()
         #expect(try (shadow(loop, "a").desired, shadow(loop, "b").desired, loop.pool.desired) == (1, 4, 3))
@@ -113,9 +114,9 @@ import Testing
         let before = try decisions(loop, shadow: "a").count
         loop.advance(60)
         #expect(try decisions(loop, shadow: "a").count == before)
-        #expect(loop.world.policyViews().map(\.name) == ["b", "p"])
+        #expect(loop.state.policyViews().map(\.name) == ["b", "p"])
         loop.removePolicy()
-        #expect(loop.world.policyViews().map(\.name) == ["b"])
+        #expect(loop.state.policyViews().map(\.name) == ["b"])
         loop.request("late")
         loop.settle()
         #expect(try shadow(loop, "b").desired == 5)
@@ -138,11 +139,11 @@ import Testing
             (.quick().shadow("q"), "ns/q is a pool's own policy"), (.quick(max: 3).shadow("d"), nil), (.quick(max: 3), nil),
         ]
         for (policy, words) in rows {
-            let clash = loop.world.clash(of: policy)
+            let clash = loop.state.clash(of: policy)
             #expect(words.map { clash?.contains($0) == true } ?? (clash == nil), "\(policy.name): \(clash ?? "no clash")")
         }
         loop.apply(.quick().shadow("e"), elsewhere, own)
-        #expect(loop.world.policyViews().map(\.name) == ["a", "b", "c", "d", "p", "q"])
+        #expect(loop.state.policyViews().map(\.name) == ["a", "b", "c", "d", "p", "q"])
     }
 
     @Test func `every decision of a shadow follows from the log, also across restarts, and its timers fire`() throws {
@@ -177,30 +178,30 @@ import Testing
         #expect(try verifier.verify().first != nil)
     }
 
-    @Test func `a checkpoint carries shadows byte for byte, and its tail gives the same world as the whole log`() throws {
+    @Test func `a checkpoint carries shadows byte for byte, and its tail gives the same state as the whole log`() throws {
         let loop = try LoopHarness()
         loop.apply(.quick(), .quick(max: 2).shadow("small"), .quick(max: 5, cooldownSeconds: 3).shadow("brisk"))
         for k in 1...3 { loop.request("a\(k)") }
         loop.advance(3)
-        let bytes = loop.world.encoded()
+        let bytes = loop.state.encoded()
         #expect(try State(decoding: bytes).encoded() == bytes)
         loop.core.saveCheckpoint()
         loop.request("after")
         loop.advance(5)
-        let whole = try History.world(of: loop.log, at: .position(.max), ignoringCheckpoints: true)
-        #expect(try History.world(of: loop.log, at: .position(.max)).encoded() == whole.encoded())
-        #expect(loop.world.encoded() == whole.encoded())
+        let whole = try History.state(of: loop.log, at: .position(.max), ignoringCheckpoints: true)
+        #expect(try History.state(of: loop.log, at: .position(.max)).encoded() == whole.encoded())
+        #expect(loop.state.encoded() == whole.encoded())
         loop.restart()
-        #expect(loop.world.encoded() == whole.encoded())
+        #expect(loop.state.encoded() == whole.encoded())
     }
 
     @Test func `a preview of a shadow is the decision it then takes, and logs nothing`() throws {
         let loop = try LoopHarness()
         loop.apply(.quick(min: 4))
         let shadow = Policy.quick(max: 2).shadow("small")
-        let position = loop.world.position
-        let preview = loop.world.preview(shadow, at: loop.scheduler.now, asOf: loop.world.position, names: loop.log.names)
-        #expect(loop.world.position == position)
+        let position = loop.state.position
+        let preview = loop.state.preview(shadow, at: loop.scheduler.now, asOf: loop.state.position, names: loop.log.names)
+        #expect(loop.state.position == position)
         loop.apply(shadow)
         let taken = try #require(try decisions(loop, shadow: "small").first)
         #expect((preview.shadow, Int64(preview.from), Int64(preview.to)) == ("small", taken.from, taken.to))
@@ -291,7 +292,7 @@ extension SplitMix64 {
             case 8: loop.send(.queueObserved, "ns/p", #"{"pool":"ns/p","metric":"pending","value":\#(int(0...12))}"#)
             case 9: loop.send(.actorWithdrawn, "a\(int(1...max(1, actors)))")
             case 10:
-                if let worker = loop.world.workerViews(
+                if let worker = loop.state.workerViews(
                     poolNamed: "ns/p", after: nil, limit: 1, names: loop.log.names, at: loop.scheduler.now
                 ).first {
                     loop.send(.workerGone, worker.name, #"{"reason":"lost"}"#)
@@ -299,7 +300,7 @@ extension SplitMix64 {
             default: loop.restart()
             }
             loop.advance(Double(int(1...30)) / 10)
-            if let pool = loop.world.pools.first { probe(pool) }
+            if let pool = loop.state.pools.first { probe(pool) }
         }
         loop.advance(120)
     }

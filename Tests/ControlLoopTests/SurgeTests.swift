@@ -4,6 +4,7 @@ import Replay
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import State
 
 // The surge buffer in the live loop: it learns from the log's own demand and worker starts, and a restart forgets nothing.
@@ -41,10 +42,10 @@ import Testing
     @Test func `starts are measured from the log, and the spare rises with a burst and stays after it`() throws {
         let loop = try afterBurst()
         #expect(try loop.pool.startSeconds?.p90 == 5)
-        #expect(loop.world.pools.first?.memory.surge.startMicroseconds == 5_000_000)
+        #expect(loop.state.pools.first?.memory.surge.startMicroseconds == 5_000_000)
         #expect(try loop.pool.demand.total == 1)
         #expect(try loop.pool.desired == 1 + Self.burst, "the rise of 6 within a start was seen for more than 5 % of the window")
-        #expect(loop.world.pools.first?.evaluation?.isSurge == true)
+        #expect(loop.state.pools.first?.evaluation?.isSurge == true)
         #expect(try loop.events(.scaleDecided).contains { $0.body.contains(#""code":"SurgeBuffer""#) })
     }
 
@@ -62,16 +63,16 @@ import Testing
 
     @Test func `what was learned survives a restart byte for byte, from a checkpoint as from the log alone`() throws {
         let loop = try afterBurst()
-        let surge = try #require(loop.world.pools.first).memory.surge
+        let surge = try #require(loop.state.pools.first).memory.surge
         #expect(!surge.runs.isEmpty)
-        let bytes = loop.world.encoded()
+        let bytes = loop.state.encoded()
         #expect(try State(decoding: bytes).encoded() == bytes)
         loop.core.saveCheckpoint()
         loop.restart()
-        #expect(loop.world.encoded() == bytes)
-        #expect(loop.world.pools.first?.memory.surge == surge)
-        let whole = try History.world(of: loop.log, at: .position(.max), ignoringCheckpoints: true)
-        #expect(whole.encoded() == loop.world.encoded())
+        #expect(loop.state.encoded() == bytes)
+        #expect(loop.state.pools.first?.memory.surge == surge)
+        let whole = try History.state(of: loop.log, at: .position(.max), ignoringCheckpoints: true)
+        #expect(whole.encoded() == loop.state.encoded())
     }
 
     @Test func `a loop that restarts every second decides at the same moments as one that never does`() throws {

@@ -81,7 +81,7 @@ def check_against_kubernetes(found):
     except ImportError:
         return skip("Kubernetes' schemas", "kubernetes-validate is missing")
     for path, document in found:
-        if document["apiVersion"].startswith("monitoring.coreos.com/"):
+        if document["apiVersion"].startswith(("monitoring.coreos.com/", "extensions.agents.x-k8s.io/", "greenroom.dev/")):
             continue
         problems = []
         try:
@@ -129,6 +129,8 @@ def check_agreement(found):
     labels = pod["metadata"]["labels"]
     container = pod["spec"]["containers"][0]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    # deploy/substrate adds the gateway's, and its Service.
+    ports |= {port["name"]: port["containerPort"] for port in with_gateway(by_kind["StatefulSet"]["greenroom"])["spec"]["template"]["spec"]["containers"][0]["ports"]}
 
     problems = []
     for name, service in by_kind["Service"].items():
@@ -153,8 +155,7 @@ def check_agreement(found):
     problems += [] if [p["path"] for p in probes] == ["/livez", "/livez", "/readyz"] else ["other paths than /livez and /readyz"]
     judge("probes", problems)
 
-    policy = by_kind["NetworkPolicy"]["greenroom"]["spec"]
-    named = [port["port"] for rule in policy["ingress"] for port in rule["ports"]]
+    named = [port["port"] for policy in by_kind["NetworkPolicy"].values() for rule in policy["spec"].get("ingress", []) for port in rule.get("ports", [])]
     judge("the NetworkPolicy names ports of the pod", [f"no port {port}" for port in named if port not in ports] + [f"{port} is closed" for port in ports if port not in named])
 
     config = documents(ROOT / "deploy/base/greenroom.yaml")[0]
@@ -207,7 +208,7 @@ def patched(document, operations):
         *way, last = operation["path"].lstrip("/").split("/")
         place = document
         for step in way:
-            place = place[step]
+            place = place[int(step) if isinstance(place, list) else step]
         if operation["op"] == "remove":
             del place[last]
         elif isinstance(place, list):
@@ -216,6 +217,38 @@ def patched(document, operations):
             assert operation["op"] == "add" or last in place, f"{operation['path']} is not there"
             place[last] = operation["value"]
     return document
+
+
+def with_gateway(stateful_set):
+    """What deploy/substrate makes of the StatefulSet."""
+    overlay = documents(ROOT / "deploy/substrate/kustomization.yaml")[0]
+    return patched(stateful_set, yaml.safe_load(overlay["patches"][0]["patch"]))
+
+
+def check_substrate(found):
+    """The gateway before agent-substrate: its port, its files, the base's configuration beside it, and no right but to read."""
+    by_name = {(document["kind"], document["metadata"]["name"]): document for _, document in found}
+    whole = with_gateway(by_name["StatefulSet", "greenroom"])
+    pod = whole["spec"]["template"]["spec"]
+    base, config = (documents(ROOT / f"deploy/{folder}/greenroom.yaml")[0] for folder in ("base", "substrate"))
+    problems = [f"{field} differs from deploy/base" for field in base if base[field] != config.get(field)]
+    gateway = config["gateway"]
+    ports = {port["name"]: port["containerPort"] for port in pod["containers"][0]["ports"]}
+    if ports.get("gateway") != int(gateway["listen"].rsplit(":", 1)[1]):
+        problems.append(f"the gateway listens on {gateway['listen']}, and the pod's port is {ports.get('gateway')}")
+    mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+    problems += [f"no volume {name}" for name in mounts.keys() - {volume["name"] for volume in pod["volumes"]} - {"log"}]
+    files = {source["path"] for volume in pod["volumes"] if volume["name"] == "ateapi" for source in
+             [part.get("serviceAccountToken") or part["configMap"]["items"][0] for part in volume["projected"]["sources"]]}
+    for field in ("ca", "tokenFile"):
+        folder, name = gateway["upstream"][field].rsplit("/", 1)
+        if folder != mounts.get("ateapi") or name not in files:
+            problems.append(f"gateway.upstream.{field}: nothing is mounted there")
+    verbs = {verb for rule in by_name["ClusterRole", "greenroom-substrate"]["rules"] for verb in rule["verbs"]}
+    if not verbs <= {"get", "list", "watch"}:
+        problems.append(f"more than reading: {verbs}")
+    judge("deploy/substrate: the gateway's port, files and rights", problems)
+    check_against_kubernetes([(Path("deploy/substrate"), whole)])
 
 
 def check_standby(found):
@@ -448,6 +481,16 @@ CASES = [
     ({"placement": {"prefetch": True}}, ""),
     ({"placement": {"prefetch": "yes"}}, "boolean"),
     ({"pause": {"hold": -1}}, "minimum"),
+    ({"workers": {"busy": {"http": {"port": 8080, "path": "/busy"}, "unknown": "free", "unknownSeconds": 0}}}, ""),
+    ({"workers": {"busy": {"metric": {"port": "metrics", "name": "tasks_in_flight", "selector": {"queue": "a"}}}}}, ""),
+    ({"workers": {"busy": {"annotation": "example.com/tasks"}}}, ""),
+    ({"workers": {"busy": {"annotation": "example.com/a/b"}}}, "does not match"),
+    ({"workers": {"busy": {"http": {"port": 8080}}}}, "required"),
+    ({"workers": {"busy": {"http": {"port": 8080, "path": "busy"}}}}, "does not match"),
+    ({"workers": {"busy": {"metric": {"port": 8080, "name": "a-b"}}}}, "does not match"),
+    ({"workers": {"busy": {"annotation": "a", "intervalSeconds": 0}}}, "minimum"),
+    ({"workers": {"busy": {"annotation": "a", "unknown": "idle"}}}, "is not one of"),
+    ({"workers": {"busy": {"annotation": "a", "interval": 5}}}, "unexpected"),
 ]
 
 
@@ -499,6 +542,7 @@ def main():
     check_kustomizations()
     check_agreement(found)
     check_standby(found)
+    check_substrate(found)
     check_against_kubernetes(found)
     check_against_server()
     crd = next(document for _, document in found if document["kind"] == "CustomResourceDefinition")

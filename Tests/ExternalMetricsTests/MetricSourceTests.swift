@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@testable import ControlLoop
+@testable import Views
 @testable import ExternalMetrics
 
 @Suite struct PoolMetricsTests {

@@ -1,5 +1,5 @@
 import Autoscaling
-import ControlLoop
+import Views
 import Domain
 import Foundation
 import Testing
@@ -14,11 +14,14 @@ struct CommandRouteTests {
                 .placed(worker: "w-1", node: "n-1", ip: nil, tier: .warm, restoreFrom: "s3://x", waitedSeconds: 0.25, seq: 9))
         }
         try await TestService.run(plane: plane) { service in
-            let body = #"{"actor":"a","pool":"default/agents","selector":{"zone":"z1","arch":"arm"},"wait":2.5}"#
+            let body = #"{"actor":"a","pool":"default/agents","selector":{"zone":"z1","arch":"arm"},"waitSeconds":2.5}"#
             let answer = try await service.client().send(
                 "POST", "/v1/placements", [("content-type", "application/json")], body: Array(body.utf8))
             #expect(answer.status == 200)
-            #expect(answer.text == #"{"worker":"w-1","node":"n-1","ip":null,"tier":"warm","restoreFrom":"s3://x","waited":0.25,"seq":9}"#)
+            #expect(
+                answer.text
+                    == #"{"worker":"w-1","node":"n-1","ip":null,"tier":"warm","restoreFrom":"s3://x","waitedSeconds":0.25,"waited":0.25,"seq":9}"#
+            )
             #expect(plane.calls == [#"place a in default/agents wait=2.5 selector=["arch=arm", "zone=z1"]"#])
         }
     }
@@ -44,6 +47,7 @@ struct CommandRouteTests {
         Bad(body: "", field: nil), Bad(body: "[]", field: nil), Bad(body: #"{"pool":"p"}"#, field: "actor"),
         Bad(body: #"{"actor":"a"}"#, field: "pool"),
         Bad(body: #"{"actor":"a","pool":"p","wait":-1}"#, field: "wait"), Bad(body: #"{"actor":"a","pool":"p","wait":601}"#, field: "wait"),
+        Bad(body: #"{"actor":"a","pool":"p","waitSeconds":601}"#, field: "waitSeconds"),
         Bad(body: #"{"actor":"a","pool":"p","wait":"long"}"#, field: "wait"), Bad(body: #"{"actor":7,"pool":"p"}"#, field: "actor"),
         Bad(body: #"{"actor":"a","pool":"p","colour":"red"}"#, field: "colour"),
         Bad(body: #"{"actor":"a","actor":"b","pool":"p"}"#, field: "actor"),
@@ -125,7 +129,7 @@ struct CommandRouteTests {
             }
         ) { service in
             let client = service.client()
-            for path in ["/healthz", "/livez"] { #expect(try await client.get(path).text.hasPrefix(#"{"status":"ok","uptime":"#)) }
+            for path in ["/healthz", "/livez"] { #expect(try await client.get(path).text.hasPrefix(#"{"status":"ok","uptimeSeconds":"#)) }
             let ready = try await client.get("/readyz")
             #expect(ready.status == 200)
             #expect(ready.text.contains(#""checks":[{"name":"log writable","status":"ok"},{"name":"target reachable","status":"ok"}]"#))

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import ControlLoop
+@testable import Views
 @testable import HTTPService
 
 // Everything the HTTP service rests on, asked of the loop itself and of the twin that stands for it in this target's tests.
@@ -167,7 +168,8 @@ struct ControlPlaneContractTests {
     @Test(arguments: Kind.allCases, [-1, 600.5, 1e300, Double.infinity, .nan])
     func `a wait beyond the one limit is refused by name`(_ kind: Kind, _ seconds: Double) async throws {
         try await with(kind) { stage in
-            guard case .invalid(field: "wait", _)? = await stage.fault({ _ in _ = try await stage.place("a", waitSeconds: seconds) }) else {
+            guard case .invalid(field: "waitSeconds", _)? = await stage.fault({ _ in _ = try await stage.place("a", waitSeconds: seconds) })
+            else {
                 return #expect(Bool(false))
             }
         }

@@ -1,4 +1,4 @@
-import ControlLoop
+import Views
 import Domain
 import Foundation
 import HTTPTestSupport

@@ -1,5 +1,5 @@
 package import Autoscaling
-package import ControlLoop
+package import Views
 package import Domain
 
 // A control plane without pools, for tests of what does not concern it.

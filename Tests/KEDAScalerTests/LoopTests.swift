@@ -1,5 +1,6 @@
 import Autoscaling
 import ControlLoop
+import Views
 import Domain
 import EventLog
 import Foundation

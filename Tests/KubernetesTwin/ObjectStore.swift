@@ -1,3 +1,4 @@
+import Domain
 import Kubernetes
 
 // Which objects are there, in which version, and what happened since?

@@ -39,6 +39,8 @@ struct PoolController: Sendable {
         for set in store.all(.statefulSets) { pods(of: set, .statefulSets, &store, time) }
         for pool in store.all(.sandboxWarmPools) { sandboxes(of: pool, &store, time) }
         for sandbox in store.all(.sandboxes) { pod(of: sandbox, &store, time) }
+        for sandbox in store.all(.sandboxes) { status(ofSandbox: sandbox, &store) }
+        for claim in store.all(.sandboxClaims) { serve(claim, &store, time) }
         for deployment in store.all(.deployments) { status(of: deployment, &store) }
         for pool in store.all(.workerPools) { status(ofWorkerPool: pool, &store) }
     }
@@ -261,6 +263,61 @@ struct PoolController: Sendable {
         _ = try? store.replace(.pods, pod.namespace, pod.name, expected: nil) { before throws(TwinStatus) in
             var after = before.json
             after["metadata"]["labels"] = JSONValue(before.labels.filter { $0.key != Self.warmPoolLabel })
+            return after
+        }
+    }
+
+    /// As its pod is.
+    private func status(ofSandbox sandbox: KubernetesObject, _ store: inout ObjectStore) {
+        guard let pod = store.object(.pods, sandbox.namespace, sandbox.name).map({ PodView($0) }) else { return }
+        setStatus(of: sandbox, .sandboxes, &store) { status in
+            status["conditions"] = [
+                [
+                    "type": "Ready", "status": pod.isReady ? "True" : "False",
+                    "reason": pod.isReady ? "DependenciesReady" : "DependenciesNotReady",
+                ]
+            ]
+            if let node = pod.node { status["nodeName"] = .string(node) }
+            status["podIPs"] = pod.ip.map { [.string($0)] } ?? []
+        }
+    }
+
+    /// One write to the sandbox flips its owner and its labels; the claim's status follows. Where no member is ready a sandbox is made of the
+    /// claim's own name. The hazards of the order of watches are `ClaimsTwin`'s.
+    private mutating func serve(_ claim: KubernetesObject, _ store: inout ObjectStore, _ time: String) {
+        let own = store.owned(by: claim.uid, .sandboxes).first
+        if let own {
+            let ready = own["status"]["conditions"].array.first
+            return setStatus(of: claim, .sandboxClaims, &store) { status in
+                status["sandbox"] = ["name": .string(own.name), "podIPs": own["status"]["podIPs"]]
+                if let ready { status["conditions"] = [ready] }
+            }
+        }
+        guard let pool = store.object(.sandboxWarmPools, claim.namespace, claim["spec"]["warmPoolRef"]["name"].string ?? "") else {
+            return setStatus(of: claim, .sandboxClaims, &store) { status in
+                status["conditions"] = [["type": "Ready", "status": "False", "reason": "WarmPoolNotFound"]]
+                status["sandbox"] = [:]
+            }
+        }
+        let member = store.owned(by: pool.uid, .sandboxes).first { $0["status"]["conditions"].array.first?["status"].string == "True" }
+        let labels: [String: String] = [
+            "agents.x-k8s.io/claim-uid": claim.uid,
+            "agents.x-k8s.io/launch-type": claim["spec"]["env"].array.isEmpty && member != nil ? "warm" : "cold",
+        ]
+        guard claim["spec"]["env"].array.isEmpty, let member else {
+            let body: JSONValue = [
+                "metadata": [
+                    "name": .string(claim.name), "labels": JSONValue(labels), "ownerReferences": [Self.owner(claim, .sandboxClaims)],
+                ],
+                "spec": ["operatingMode": "Running"],
+            ]
+            _ = try? store.create(.sandboxes, claim.namespace, body, at: time)
+            return
+        }
+        _ = try? store.replace(.sandboxes, member.namespace, member.name, expected: nil) { before throws(TwinStatus) in
+            var after = before.json
+            after["metadata"]["labels"] = JSONValue(labels)
+            after["metadata"]["ownerReferences"] = [Self.owner(claim, .sandboxClaims)]
             return after
         }
     }

@@ -1,3 +1,4 @@
+import Domain
 import Kubernetes
 
 // Who is this token, may this user do that, and what is served here?

@@ -1,6 +1,7 @@
+package import Domain
 import AsyncHTTPClient
 import Foundation
-package import Kubernetes
+import Kubernetes
 import NIOCore
 import NIOHTTP1
 import NIOSSL

@@ -1,3 +1,4 @@
+import Domain
 import Kubernetes
 
 // What does the API server add to an object that it is given?

@@ -43,6 +43,9 @@ package struct TwinResource: Hashable, Sendable {
         "extensions.agents.x-k8s.io", "v1alpha1", "sandboxwarmpools", "SandboxWarmPool", isCustom: true, hasScale: true,
         hasSelectorPath: true, hasGeneration: true)
     package static let sandboxes = TwinResource("agents.x-k8s.io", "v1beta1", "sandboxes", "Sandbox", isCustom: true, hasGeneration: true)
+    /// Their stored version; the pools above are served in the older one as well.
+    package static let sandboxClaims = TwinResource(
+        "extensions.agents.x-k8s.io", "v1beta1", "sandboxclaims", "SandboxClaim", isCustom: true, hasGeneration: true)
     package static let deployments = TwinResource("apps", "v1", "deployments", "Deployment", hasScale: true, hasGeneration: true)
     package static let statefulSets = TwinResource("apps", "v1", "statefulsets", "StatefulSet", hasScale: true, hasGeneration: true)
     package static let replicaSets = TwinResource("apps", "v1", "replicasets", "ReplicaSet", hasScale: true, hasGeneration: true)
@@ -59,7 +62,8 @@ package struct TwinResource: Hashable, Sendable {
     package static let apiServices = TwinResource("apiregistration.k8s.io", "v1", "apiservices", "APIService", isNamespaced: false)
 
     package static let all = [
-        workerPools, sandboxWarmPools, sandboxes, deployments, replicaSets, statefulSets, pods, nodes, leases, events, coreEvents,
+        workerPools, sandboxWarmPools, sandboxClaims, sandboxes, deployments, replicaSets, statefulSets, pods, nodes, leases, events,
+        coreEvents,
         autoscalers, configMaps, apiServices,
     ]
 }

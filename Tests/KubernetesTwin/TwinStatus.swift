@@ -1,3 +1,4 @@
+import Domain
 import Kubernetes
 
 // How does the API server say no?

@@ -55,13 +55,13 @@ import Testing
         pool.drain("a")
         pool.started("a")
         #expect(pool.kept == 1 && pool.running == 0)
-        let kept = ["a", "a", "unknown"].map { pool.keep($0) }
+        let kept = ["a", "a", "unknown"].map { pool.uncordon($0) }
         #expect(kept == [true, true, false])
         #expect(pool.kept == 2 && pool.running == 1)
         pool.drain("a")
         let left = ["a", "a", "unknown"].map { pool.leave($0) }
         #expect(left == [true, false, false])
-        let back = pool.keep("a")
+        let back = pool.uncordon("a")
         #expect(!back && pool.kept == 1)
     }
 

@@ -44,6 +44,8 @@ private struct Schema {
         let crd = try Schema.ofPolicies()
         let objects: [(String, [String])] = [
             ("spec", PolicyFields.spec), ("spec.scaleTargetRef", PolicyFields.scaleTargetRef), ("spec.buffer", PolicyFields.buffer),
+            ("spec.workers", PolicyFields.workers), ("spec.workers.busy", PolicyFields.busy),
+            ("spec.workers.busy.http", PolicyFields.busyHTTP), ("spec.workers.busy.metric", PolicyFields.busyMetric),
             ("spec.buffer.surge", PolicyFields.surge),
             ("spec.triggers[]", PolicyFields.triggers.flatMap(\.fields)), ("spec.triggers[].tls", PolicyFields.pollTLS),
             ("spec.advanced", PolicyFields.advanced),
@@ -68,9 +70,11 @@ private struct Schema {
         let crd = try Schema.ofPolicies()
         let behavior = "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown"
         let fields: [(String, [String])] = [
-            ("spec.mode", Policy.Mode.allCases.map(\.rawValue)), ("spec.triggers[].type", PolicyFields.triggers.map(\.type)),
+            ("spec.mode", Policy.Mode.allCases.map(\.rawValue)), ("spec.capacity", Policy.Capacity.allCases.map(\.rawValue)),
+            ("spec.triggers[].type", PolicyFields.triggers.map(\.type)),
             ("spec.triggers[].metricType", MetricType.allCases.map(\.rawValue)),
             ("spec.advanced.scalingModifiers.metricType", MetricType.allCases.map(\.rawValue)),
+            ("spec.workers.busy.unknown", BusyCheck.Unknown.allCases.map(\.rawValue)),
             ("spec.fallback.behavior", Fallback.Behavior.allCases.map(\.rawValue)),
             ("\(behavior).selectPolicy", Behavior.Select.allCases.map(\.rawValue)),
             ("\(behavior).policies[].type", Behavior.Limit.Kind.allCases.map(\.rawValue)),
@@ -87,6 +91,9 @@ private struct Schema {
             ("spec.maxReplicaCount", 1...PolicyLimits.replicas),
             ("spec.idleReplicaCount", 0...PolicyLimits.replicas), ("spec.cooldownPeriod", 0...PolicyLimits.seconds),
             ("spec.initialCooldownPeriod", 0...PolicyLimits.seconds),
+            ("spec.workers.busy.intervalSeconds", 1...PolicyLimits.pollSeconds),
+            ("spec.workers.busy.timeoutSeconds", 1...PolicyLimits.pollTimeoutSeconds),
+            ("spec.workers.busy.unknownSeconds", 0...PolicyLimits.seconds),
             ("spec.buffer.spare", 0...PolicyLimits.replicas), ("spec.buffer.sparePercent", 0...PolicyLimits.sparePercent),
             ("spec.buffer.surge.windowSeconds", 1...PolicyLimits.surgeWindowSeconds), ("spec.buffer.surge.min", 0...PolicyLimits.replicas),
             ("spec.triggers[].staleAfter", 1...PolicyLimits.seconds), ("spec.triggers[].intervalSeconds", 1...PolicyLimits.pollSeconds),

@@ -52,6 +52,59 @@ import Testing
         ("scaleTargetRef: {kind: Process, command: [\"\\L\"]}", 5, 45, "spec.scaleTargetRef.command[0]", "control"),
         ("scaleTargetRef: {kind: Process, command: [\"\"]}", 5, 45, "spec.scaleTargetRef.command[0]", "program"),
         ("scaleTargetRef: {kind: Process, command: sh}", 5, 44, "spec.scaleTargetRef.command", "list"),
+        // What pods are asked.
+        (
+            "scaleTargetRef: {name: x}\nworkers: {busy: {}}", 6, 19, "spec.workers.busy",
+            "exactly one of http, metric, annotation, and has none"
+        ),
+        (
+            "scaleTargetRef: {name: x}\nworkers: {busy: {annotation: a, http: {port: 1, path: /}}}", 6, 19, "spec.workers.busy",
+            "has http and annotation"
+        ),
+        ("scaleTargetRef: {name: x}\nworkers: {idle: 1}", 6, 13, "spec.workers.idle", "unknown field"),
+        ("scaleTargetRef: {name: x}\nworkers: {busy: {http: {path: /}}}", 6, 26, "spec.workers.busy.http.port", "is missing"),
+        ("scaleTargetRef: {name: x}\nworkers: {busy: {http: {port: 1}}}", 6, 26, "spec.workers.busy.http.path", "is missing"),
+        ("scaleTargetRef: {name: x}\nworkers: {busy: {http: {port: 0, path: /}}}", 6, 33, "spec.workers.busy.http.port", "from 1 to 65535"),
+        (
+            "scaleTargetRef: {name: x}\nworkers: {busy: {http: {port: \"8080\", path: /}}}", 6, 33, "spec.workers.busy.http.port",
+            "the text \"8080\""
+        ),
+        (
+            "scaleTargetRef: {name: x}\nworkers: {busy: {http: {port: HTTP, path: /}}}", 6, 33, "spec.workers.busy.http.port",
+            "name of a container's port"
+        ),
+        (
+            "scaleTargetRef: {name: x}\nworkers: {busy: {http: {port: 1, path: busy}}}", 6, 42, "spec.workers.busy.http.path",
+            "begins with /"
+        ),
+        (
+            "scaleTargetRef: {name: x}\nworkers: {busy: {http: {port: 1, path: \"/a b\"}}}", 6, 42, "spec.workers.busy.http.path",
+            "without spaces"
+        ),
+        ("scaleTargetRef: {name: x}\nworkers: {busy: {metric: {port: 1}}}", 6, 28, "spec.workers.busy.metric.name", "is missing"),
+        (
+            "scaleTargetRef: {name: x}\nworkers: {busy: {metric: {port: 1, name: 1a}}}", 6, 44, "spec.workers.busy.metric.name",
+            "name of a metric"
+        ),
+        (
+            "scaleTargetRef: {name: x}\nworkers: {busy: {metric: {port: 1, name: a, selector: {a-b: c}}}}", 6, 57,
+            "spec.workers.busy.metric.selector", "labels of the metric"
+        ),
+        ("scaleTargetRef: {name: x}\nworkers: {busy: {annotation: a/b/c}}", 6, 32, "spec.workers.busy.annotation", "key of an annotation"),
+        ("scaleTargetRef: {name: x}\nworkers: {busy: {annotation: a, unknown: idle}}", 6, 44, "spec.workers.busy.unknown", "busy, free"),
+        (
+            "scaleTargetRef: {name: x}\nworkers: {busy: {annotation: a, intervalSeconds: 0}}", 6, 52, "spec.workers.busy.intervalSeconds",
+            "from 1"
+        ),
+        (
+            "scaleTargetRef: {name: x}\nworkers: {busy: {annotation: a, timeoutSeconds: 61}}", 6, 51, "spec.workers.busy.timeoutSeconds",
+            "to 60"
+        ),
+        (
+            "scaleTargetRef: {name: x}\nworkers: {busy: {annotation: a, unknownSeconds: -1}}", 6, 51, "spec.workers.busy.unknownSeconds",
+            "from 0"
+        ),
+        ("scaleTargetRef: {kind: Process}\nworkers: {busy: {annotation: a}}", 6, 19, "spec.workers.busy", "only pods are asked"),
         // Buffer.
         ("buffer: {}", 5, 11, "spec.buffer", "has none"),
         ("buffer: {spare: 1, sparePercent: 5}", 5, 11, "spec.buffer", "spare and sparePercent"),

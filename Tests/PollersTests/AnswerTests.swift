@@ -82,6 +82,23 @@ private enum Outcome: Equatable {
         expect(status, body, wanted, countsInFlight: true)
     }
 
+    @Test func whatIsInFlightIsToldApart() throws {
+        func work(_ countsInFlight: Bool) throws -> NATSPoller.Work {
+            try NATSPoller.work(
+                status: 200, body: Array(Self.body(#"[{"name":"c","num_pending":2,"num_ack_pending":5}]"#).utf8), account: "$G",
+                stream: "s",
+                consumer: "c", countsInFlight: countsInFlight)
+        }
+        #expect(try work(true) == NATSPoller.Work(value: 7, inFlight: 5))
+        #expect(try work(false) == NATSPoller.Work(value: 2, inFlight: 0))
+        func told(_ value: PollValue) -> String {
+            let batch = PollObservation.batch(pool: "a/b", metric: "m", outcome: .success(value), at: 1)
+            return batch.text(batch.events[0].body)
+        }
+        #expect(told(PollValue(value: 7, inFlight: 5)).contains(#""inFlight":5"#))
+        #expect(!told(PollValue(value: 7)).contains("inFlight"))
+    }
+
     @Test func whatIsInFlightCanBeLeftOut() {
         expect(200, Self.body(#"[{"name":"c","num_pending":2,"num_ack_pending":5}]"#), "2.0", countsInFlight: false)
     }
@@ -89,7 +106,8 @@ private enum Outcome: Equatable {
     private func expect(_ status: Int, _ body: String, _ wanted: String, countsInFlight: Bool) {
         let outcome = Outcome.of {
             try NATSPoller.work(
-                status: status, body: Array(body.utf8), account: "$G", stream: "s", consumer: "c", countsInFlight: countsInFlight)
+                status: status, body: Array(body.utf8), account: "$G", stream: "s", consumer: "c", countsInFlight: countsInFlight
+            ).value
         }
         #expect(outcome.isLike(Double(wanted).map { .value($0) } ?? .fault(wanted)), "\(outcome)")
     }

@@ -20,7 +20,7 @@ import Testing
             target: PollTarget(pool: "a/b", metric: "m", poll: poll, patience: 3), client: client, append: { _ in },
             logger: Logger(label: "test"), rule: { _ in rule })
         let start = ContinuousClock.now
-        let outcome = await poller.look()
+        let outcome = await poller.look().map(\.value)
         #expect(ContinuousClock.now - start < .seconds(5), "a look is bounded: \(path)")
         await client.shutdown()
         return outcome
@@ -94,7 +94,8 @@ import Testing
                         monitoringEndpoint: "http://127.0.0.1:\(port)/\(path)", account: "$G", stream: "s", consumer: "c"),
                     timeoutSeconds: 3)
                 let target = PollTarget(pool: "a/b", metric: "m", poll: poll, patience: 3)
-                let outcome = await Poller(target: target, client: client, append: { _ in }, logger: Logger(label: "test")).look()
+                let outcome = await Poller(target: target, client: client, append: { _ in }, logger: Logger(label: "test")).look().map(
+                    \.value)
                 await client.shutdown()
                 return outcome
             }

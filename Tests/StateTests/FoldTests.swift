@@ -1,4 +1,5 @@
 import Autoscaling
+import Basics
 import Domain
 import EventLog
 import Foundation
@@ -54,6 +55,74 @@ import Testing
         #expect(placing.news.tickets.map(\.turn.seq) == [2] && placing.news.workers.count == 1)
         #expect(reading.news.tickets.isEmpty && reading.news.workers.isEmpty && reading.news.pools.isEmpty)
         #expect(placing.encoded() == reading.encoded())
+    }
+
+    @Test("a state that is read back at any position folds on to the same bytes", arguments: [1, 2, 3] as [UInt64])
+    func foldedOn(seed: UInt64) throws {
+        let written = try WrittenLog()
+        var draws = SplitMix64(seed: seed)
+        for number in 1...90 {
+            try written.append { batch in
+                let worker = "w\(Int.random(in: 0..<7, using: &draws))"
+                let actor = "a\(Int.random(in: 0..<7, using: &draws))"
+                let kinds: [EventKind] = [.workerReady, .workerGone, .actorCreated, .actorRequested, .actorDeleted]
+                let kind = kinds[Int.random(in: 0..<kinds.count, using: &draws)]
+                let isWorker = kind.subject == .worker
+                let body = kind == .workerReady ? #"{"node":"n1","slots":2}"# : kind == .workerGone ? #"{"reason":"test"}"# : "{}"
+                batch.append(
+                    kind, source: "/test", id: "\(number)", subject: isWorker ? worker : actor,
+                    pool: kind.carriesPool ? "ns/p" : nil, body: Array(body.utf8))
+            }
+        }
+        let commits = try written.log.read(after: 0, limitEvents: .max)
+        var states = [State()]
+        for commit in commits {
+            var next = states[states.count - 1]
+            _ = next.fold(commit, names: written.log.names)
+            states.append(next)
+        }
+        let last = try #require(states.last).encoded()
+        for state in states.dropFirst() {
+            var folded = try State(decoding: state.encoded())
+            for commit in commits where commit.firstSeq > folded.position { _ = folded.fold(commit, names: written.log.names) }
+            #expect(folded.encoded() == last, "from position \(state.position)")
+        }
+    }
+
+    @Test("more conditions than are told apart: a decision is the same from the live state and from its bytes")
+    func manyConditions() throws {
+        let written = try WrittenLog()
+        func ask(_ actor: String, _ kind: String) throws {
+            try written.append {
+                $0.append(
+                    .actorRequested, source: "/test", id: actor, subject: actor, pool: "ns/p",
+                    body: Array(#"{"selector":{"kind":"\#(kind)"}}"#.utf8))
+            }
+        }
+        try written.append { batch in
+            batch.append(.policyApplied, source: "/test", id: "1", subject: "ns/p", pool: "ns/p", body: WrittenLog.policy)
+            batch.append(.workerReady, source: "/test", id: "2", subject: "w", pool: "ns/p", body: Array(#"{"node":"n1","slots":1}"#.utf8))
+            batch.append(.actorRequested, source: "/test", id: "3", subject: "first", pool: "ns/p")
+        }
+        try written.append {
+            $0.append(
+                .actorPlaced, source: CommittedEvent.ownSource, id: "4", subject: "first", worker: "w",
+                body: Array(#"{"tier":"cold","request":3,"workerVersion":2}"#.utf8))
+        }
+        for number in 0...PoolPlacing.conditionLimit { try ask("a\(number)", "k\(number)") }
+        try written.append { $0.append(.actorWithdrawn, source: "/test", id: "w", subject: "a0") }
+        var live = State()
+        for commit in try written.log.read(after: 0, limitEvents: .max) { _ = live.fold(commit, names: written.log.names) }
+        var restored = try State(decoding: live.encoded())
+        try ask("b", "k\(PoolPlacing.conditionLimit)")
+        for commit in try written.log.read(after: live.position, limitEvents: .max) {
+            _ = live.fold(commit, names: written.log.names)
+            _ = restored.fold(commit, names: written.log.names)
+        }
+        let pool = try #require(written.log.names.find("ns/p"))
+        let (decision, again) = (try #require(live.decision(for: pool)), try #require(restored.decision(for: pool)))
+        #expect(String(decoding: decision.body, as: UTF8.self) == String(decoding: again.body, as: UTF8.self))
+        #expect(live.encoded() == restored.encoded())
     }
 }
 

@@ -279,6 +279,40 @@ private struct Bench {
         #expect(await life.value == .unreachable("SIGTERM, and the service didn't take the report"))
     }
 
+    @Test func `a registered worker without a turn that is told to go doesn't wait for a service that is away`() async throws {
+        let bench = Bench()
+        let life = bench.start()
+        try await bench.registered()
+        for _ in 0..<20 { bench.link.failNext(.unavailable("away")) }
+        await bench.agent.drain(reason: "SIGTERM")
+        try await eventually("it tries again") { bench.clock.waits.contains(.milliseconds(100)) }
+        try await bench.pass(.seconds(2))
+        #expect(await life.value == .unreachable("SIGTERM, and the service didn't take the report"))
+    }
+
+    @Test func `a turn's report is waited for, also while the service is away`() async throws {
+        let bench = Bench()
+        let life = bench.start()
+        try await bench.registered()
+        bench.link.place("a1", data: #""expectedMillis":50"#)
+        try await bench.pass(.milliseconds(1_000))
+        try await bench.reported(2)
+        for _ in 0..<6 { bench.link.failNext(.unavailable("away")) }
+        await bench.agent.drain(reason: "SIGTERM")
+        try await bench.pass(.milliseconds(50))
+        // Past the farewell's limit: the worker is still there, and trying.
+        try await bench.pass(.seconds(2))
+        try await eventually("the turn is reported") {
+            bench.clock.advance(.seconds(1))
+            return bench.link.reports.contains { $0.kind == .actorSuspended }
+        }
+        try await eventually("it goes") {
+            bench.clock.advance(.milliseconds(200))
+            return bench.link.reports.contains { $0.kind == .workerGone }
+        }
+        #expect(await life.value == .drained)
+    }
+
     @Test func `one that is registered in the meantime drains as ever`() async throws {
         let bench = Bench()
         bench.link.failNext(.unavailable("a"))

@@ -58,7 +58,7 @@ struct TwinEvents: EventSource {
             guard query.subject == nil || query.subject == event.subject, query.kind == nil || query.kind == event.kind,
                 query.pool == nil || query.pool == event.pool
             else { continue }
-            guard query.worker == nil || query.worker == (event.kind?.subject == .worker ? event.subject : event.data["worker"]?.string)
+            guard query.worker == nil || query.worker == (event.kind?.subject == .worker ? event.subject : event.data["worker"].string)
             else { continue }
             guard left > 0, query.includes(event), try await visit(event) else { return }
             left -= 1
@@ -110,5 +110,5 @@ enum Samples {
     static let policy =
         #"{"namespace":"demo","name":"chat","digest":"0123456789abcdef","seq":1,"appliedAt":"2026-11-21T08:00:00Z","canonicalJSON":"{\"a\":1}"}"#
 
-    static func view<View: Decodable>(_ json: String) throws -> View { try JSONValue(json).decode(View.self) }
+    static func view<View: Decodable>(_ json: String) throws -> View { try JSONValue(parsing: json).decode(View.self) }
 }

@@ -16,11 +16,11 @@ import UnixSignals
 //         ↑                                   │ lease lost meanwhile            │ lease lost, or not renewed in time
 //         └───────────────────────────────────┴──── log closed, all still ←─────┘
 //
-// Two locks guard two things. The Lease says who changes anything in the cluster: each change is asked for under a fence,
-// and none is sent once the lease wasn't renewed in time on our own clock. The log's own lock says who writes the file: the
-// system takes it from a process that ends, and no lease moves it, so a leader that hangs keeps the file until it is ended
-// or wakes, finds itself deposed, and lets go. While standing by, the file isn't touched: whatever the leader acknowledged is
-// in it, and is folded when it is opened.
+// Two locks guard two things. The Lease says who changes anything in the cluster: each change is asked for under a fence, and none
+// is sent once the lease wasn't renewed in time on our own clock. The log's own lock says who writes the file. The system releases
+// it when the process ends, and no lease moves it. So a leader that hangs keeps the file until it is ended, or until it wakes, sees
+// that it no longer leads, and closes the file. While standing by, the file isn't touched: whatever the leader acknowledged is in
+// it, and is folded when it is opened.
 //
 // A leader that can't end its work within the margin between the renew deadline and the lease's duration ends its process.
 
@@ -175,7 +175,7 @@ struct ElectedService: Sendable {
             on: log, as: lead, stopOn: [], when: { await Latch.first(of: term.over, turns.stop) }, onStart: turns.onStart)
     }
 
-    /// Whether we lead in this term, on our own clock, asked at each deed.
+    /// Whether we lead in this term, on our own clock; checked before each write.
     private func mayAct(in term: Leadership.Term, _ election: LeaseElection) -> @Sendable () -> Bool {
         { !term.over.isOpen && election.fence == term.fence }
     }
@@ -209,8 +209,8 @@ struct ElectedService: Sendable {
         return election
     }
 
-    /// Where a lease is made anew over an existing log, targets carry fences of earlier leases, or of runs without an
-    /// election, whose fence was the log's position: above that is above them.
+    /// A new lease may begin over an existing log. Targets then carry fences of earlier leases, or of runs without an election,
+    /// whose fence was the log's position. A fence above that position is above all of them.
     private static func fenceAbove(_ path: String) -> UInt64 {
         guard let log = try? EventLog.openReadOnly(path: path) else { return 0 }
         defer { log.close() }

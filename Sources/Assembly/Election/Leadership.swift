@@ -34,7 +34,7 @@ final class Leadership: Sendable {
     private let identity: String
     private let logger: Logger
     private let transitions = Gauge(label: "greenroom_lease_transitions")
-    /// The same trouble is told once in so many seconds.
+    /// The same trouble is logged once in so many seconds.
     private static let troubleEvery = Duration.seconds(60)
 
     init(identity: String, logger: Logger) {

@@ -1,5 +1,5 @@
 import Autoscaling
-import ControlLoop
+import Views
 import Domain
 import EventLog
 import HTTPService

@@ -12,7 +12,11 @@ package enum DecisionRules: Int, Hashable, Comparable, Sendable {
     /// The count that a target has when it is first seen is where the pool begins, also while workers drain that others told to.
     case firstCountStands = 3
 
-    package static let current = firstCountStands
+    /// A pool whose workers leave when they are taken keeps as many as claims may take while a replacement starts, and not one for each
+    /// that was taken.
+    case unclaimedIsSpare = 4
+
+    package static let current = unclaimedIsSpare
 
     package static func < (a: DecisionRules, b: DecisionRules) -> Bool { a.rawValue < b.rawValue }
 }

@@ -104,7 +104,11 @@ extension Autoscaler {
         }
         if policy.forceActivation { evaluation.activity = .forced }
         if rules >= .scheduleIsActivity, !policy.schedules.isEmpty { evaluation.findScheduleFloor(policy) }
-        if evaluation.isActive { evaluation.addBuffer(policy, observation.demand) }
+        if let claims = observation.claims {
+            evaluation.addSpare(policy, claims)
+        } else if evaluation.isActive {
+            evaluation.addBuffer(policy, observation.demand)
+        }
         evaluation.addSurge(policy, observation, memory.surge, tolerances)
         evaluation.addScheduleFloor()
         evaluation.holdWhileFailing()
@@ -125,9 +129,11 @@ extension Evaluation {
             fail(.trigger(index, failures: failures), policy.fallback)
         case .value(let value):
             if activity == .none, value > policy.triggers[index].activationThresholdMilli { activity = .trigger(index) }
+            // Claims that came and were served make the pool active; room for such is the buffer's to say.
+            let isOfClaims = observation.claims != nil && policy.triggers[index].source == .demand
             recommend(
-                value, policy.triggers[index].thresholdMilli, policy.triggers[index].metricType,
-                .trigger(index), observation, tolerances)
+                isOfClaims ? Autoscaler.milli(observation.claims?.waiting ?? 0) : value, policy.triggers[index].thresholdMilli,
+                policy.triggers[index].metricType, .trigger(index), observation, tolerances)
         }
     }
 
@@ -203,19 +209,39 @@ extension Evaluation {
         source = .buffer
     }
 
+    /// Also between claims: one makes the pool active for a moment alone, and the cooldown says when it may rest.
+    /// 3 spare while 2 claims wait: 5. With 50 %, and 4 claims that came while a replacement started: 6. Those that were served count for
+    /// nothing: their workers aren't the pool's any more.
+    fileprivate mutating func addSpare(_ policy: Policy, _ claims: ClaimDemand) {
+        note(claims.nextChange)
+        let count: Int
+        switch policy.buffer {
+        case .fixed(let spare): count = spare > 0 ? claims.waiting.addingClamped(spare) : 0
+        case .percent(let percent):
+            count = percent > 0 ? claims.recent.addingClamped(claims.recent.multipliedClamped(by: percent).addingClamped(99) / 100) : 0
+        // Its count comes from memory: `addSurge`.
+        case .surge: return
+        }
+        guard count > recommended else { return }
+        (recommended, source) = (min(count, ReplicaCalculator.mostReplicas), .buffer)
+    }
+
     /// 12 actors, 14 within the last half of a start, 20 to come beyond them at the quantile: 34 slots. It holds in the pauses of a burst
     /// too, until the cooldown brings the pool to rest. What is less by no more than the tolerance is left as it is, or a
     /// large pool would turn at every turn.
     fileprivate mutating func addSurge(_ policy: Policy, _ observation: Observation, _ surge: SurgeBuffer, _ tolerances: Tolerances) {
         guard case .surge(let quantilePPM, let windowSeconds, let min) = policy.buffer else { return }
-        demand = observation.demand.total
+        // What was taken within a start is what the stock lacks: the same rise and fall as of actors that keep their worker so long.
+        demand = observation.claims?.recent ?? observation.demand.total
+        let slotsPerWorker = observation.claims == nil ? policy.slotsPerWorker : 1
+        note(observation.claims?.nextChange)
         startMicroseconds = observation.startMicroseconds
         let answer = surge.answer(
             quantilePPM: quantilePPM, windowSeconds: windowSeconds, demand: demand, startMicroseconds: startMicroseconds, at: at)
         nextBufferChange = answer.nextChange
-        let held = WarmBuffer.needed(demand: answer.held, slotsPerWorker: policy.slotsPerWorker)
+        let held = WarmBuffer.needed(demand: answer.held, slotsPerWorker: slotsPerWorker)
         var count = max(
-            WarmBuffer.needed(demand: answer.held.addingClamped(answer.spare), slotsPerWorker: policy.slotsPerWorker),
+            WarmBuffer.needed(demand: answer.held.addingClamped(answer.spare), slotsPerWorker: slotsPerWorker),
             held.addingClamped(min))
         if count < replicas, Double(replicas.subtractingClamped(count)) <= tolerances.scaleDown * Double(replicas) { count = replicas }
         guard count > recommended else { return }

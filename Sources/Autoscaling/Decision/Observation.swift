@@ -17,10 +17,13 @@ package struct Observation: Hashable, Sendable {
     package var startMicroseconds: Int64?
     /// Where waiting actors need a worker on one node, as their state lies there: its name, of several the one most needed on.
     package var neededOnNode: String?
+    /// Of a pool that counts the unclaimed workers alone; nil of any other. Then `workers` is the stock, but for its draining ones,
+    /// which are those that were taken.
+    package var claims: ClaimDemand?
 
     package init(
         at: LogTime, replicas: Int, workers: WorkerCounts = WorkerCounts(), demand: Demand = Demand(), samples: [ObservedSample?] = [],
-        startMicroseconds: Int64? = nil, neededOnNode: String? = nil
+        startMicroseconds: Int64? = nil, neededOnNode: String? = nil, claims: ClaimDemand? = nil
     ) {
         self.at = at
         self.replicas = replicas
@@ -29,6 +32,23 @@ package struct Observation: Hashable, Sendable {
         self.samples = samples
         self.startMicroseconds = startMicroseconds
         self.neededOnNode = neededOnNode
+        self.claims = claims
+    }
+}
+
+/// What a pool of unclaimed workers has to serve. Claims that can't be served from it (forced cold starts, rejected ones) are no part.
+package struct ClaimDemand: Hashable, Sendable {
+    /// Claims that wait for a worker of the pool now, but for those for which one lies ready.
+    package var waiting: Int
+    /// Claims that came within the last refill time, or wait: so many of the count may be gone before a replacement is there.
+    package var recent: Int
+    /// When `recent` falls to those that wait though nothing happens; nil where it is no more than they.
+    package var nextChange: LogTime?
+
+    package init(waiting: Int = 0, recent: Int = 0, nextChange: LogTime? = nil) {
+        self.waiting = waiting
+        self.recent = recent
+        self.nextChange = nextChange
     }
 }
 
@@ -40,10 +60,13 @@ package struct ObservedSample: Hashable, Sendable {
     package var at: LogTime
     /// Observations since then that brought an error instead of a value.
     package var consecutiveFailures: Int
+    /// Of the last good value, what is being worked on already; 0 where that isn't told.
+    package var inFlightMilli: Int64
 
-    package init(valueMilli: Int64?, at: LogTime, consecutiveFailures: Int = 0) {
+    package init(valueMilli: Int64?, at: LogTime, consecutiveFailures: Int = 0, inFlightMilli: Int64 = 0) {
         self.valueMilli = valueMilli
         self.at = at
         self.consecutiveFailures = consecutiveFailures
+        self.inFlightMilli = inFlightMilli
     }
 }

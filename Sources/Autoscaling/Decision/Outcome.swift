@@ -5,7 +5,7 @@ package import Domain
 // Steps 4 to 7: stabilization and rates, bounds, schedules, brakes, safety. The stages are functions over one flat
 // value, in this order:
 //
-//     at rest, or HPA's way (stabilize → limit → bound) → schedules → brakes → busy workers → next deadline
+//     at rest, or HPA's way (stabilize → limit → bound) → schedules → brakes → work in flight → busy workers → next deadline
 //
 // A schedule's floor is recommended before stabilization (`evaluate`); here it is made sure of, whatever limits the way up.
 //
@@ -32,6 +32,8 @@ package struct Outcome: Hashable, Sendable {
     var scheduleFloor = 0
     var beforeSchedule = 0
     var beforePause = 0
+    var inFlight: WorkInFlight?
+    var beforeInFlight = 0
     var beforeSafety = 0
 
     init(from: Int) {
@@ -50,7 +52,7 @@ extension Autoscaler {
     /// Steps 4–7 in numbers. `memory` has been advanced by this evaluation.
     package static func outcome(policy: Policy, observation: Observation, memory: AutoscalerMemory, evaluation: Evaluation) -> Outcome {
         var outcome = Outcome(from: observation.replicas)
-        outcome.noteSignals(policy, evaluation)
+        outcome.noteSignals(policy, evaluation, isUnclaimed: observation.claims != nil)
         if outcome.rests(policy, memory, evaluation) {
             outcome.to = policy.restingCount
         } else {
@@ -59,8 +61,11 @@ extension Autoscaler {
         }
         outcome.raiseToSchedule(policy, evaluation)
         outcome.brake(policy.pause)
-        outcome.spareBusyWorkers(observation.workers)
+        outcome.spareWorkInFlight(policy, observation)
+        // Whoever took a worker has it, whatever the count: it isn't the pool's.
+        if observation.claims == nil { outcome.spareBusyWorkers(observation.workers) }
         outcome.note(deadline: evaluation.nextSignalChange)
+        assert(observation.claims != nil || outcome.to >= observation.workers.busy, "a count below what is busy")
         return outcome
     }
 }
@@ -68,8 +73,12 @@ extension Autoscaler {
 // MARK: - Activation
 
 extension Outcome {
-    fileprivate mutating func noteSignals(_ policy: Policy, _ evaluation: Evaluation) {
-        if evaluation.source == .buffer || policy.watchesDemand { codes.insert(.demand) }
+    fileprivate mutating func noteSignals(_ policy: Policy, _ evaluation: Evaluation, isUnclaimed: Bool) {
+        if isUnclaimed {
+            codes.insert(.claims)
+        } else if evaluation.source == .buffer || policy.watchesDemand {
+            codes.insert(.demand)
+        }
         switch evaluation.failing {
         case .trigger: codes.insert(.triggerFailed)
         case .formula: codes.insert(.formulaUndefined)
@@ -147,7 +156,7 @@ extension Outcome {
         let behavior = policy.hpaBehavior
         let bounds = policy.firstStep...policy.highestCount
         let windows = StabilizationWindows(behavior)
-        noteRecommendation(evaluation)
+        noteRecommendation(evaluation, isUnclaimed: codes.contains(.claims))
 
         stabilized = memory.recommendations.stabilized(evaluation.recommended, current: base, at: evaluation.at, windows: windows)
         if stabilized != evaluation.recommended {
@@ -170,10 +179,10 @@ extension Outcome {
         if let end = cooldownEndsAt { note(deadline: end) }
     }
 
-    private mutating func noteRecommendation(_ evaluation: Evaluation) {
+    private mutating func noteRecommendation(_ evaluation: Evaluation, isUnclaimed: Bool) {
         switch evaluation.source {
         case .trigger, .formula: codes.insert(evaluation.isWithinTolerance ? .withinTolerance : .recommended)
-        case .buffer: codes.insert(evaluation.isSurge ? .surgeBuffer : .warmBuffer)
+        case .buffer: codes.insert(isUnclaimed ? .unclaimedSpare : evaluation.isSurge ? .surgeBuffer : .warmBuffer)
         case .failure: codes.insert(.heldByFailingTrigger)
         case .schedule: codes.insert(.scheduleFloor)
         case .fallback, .none: break
@@ -237,11 +246,44 @@ extension Outcome {
         if pause.scaleIn, pause.scaleOut { nextDeadline = nil }
     }
 
+    /// 0 wanted while 3 messages are delivered and not acknowledged, at one a worker: 3 of the 8 there are stay. It asks for no worker that
+    /// isn't there, and a count that an operator holds stands.
+    fileprivate mutating func spareWorkInFlight(_ policy: Policy, _ observation: Observation) {
+        guard to < from, policy.pause.hold == nil else { return }
+        for index in policy.triggers.indices {
+            guard let found = WorkInFlight(index, policy, observation) else { continue }
+            let floor = min(found.workers, from, policy.highestCount)
+            guard to < floor else { continue }
+            if inFlight == nil { beforeInFlight = to }
+            (inFlight, to) = (found, floor)
+            codes.insert(.workInFlight)
+        }
+    }
+
     /// 5 wanted while 7 workers hold actors: 7. The surplus is drained, and removed when it is idle.
     fileprivate mutating func spareBusyWorkers(_ workers: WorkerCounts) {
         beforeSafety = to
         guard to < workers.busy else { return }
         to = workers.busy
         codes.insert(.busyWorkers)
+    }
+}
+
+/// Work of one trigger's metric that somebody has taken and not finished, and the workers it may be on.
+struct WorkInFlight: Hashable, Sendable {
+    var trigger: Int
+    var milli: Int64
+    var workers: Int
+
+    /// nil where nothing is known to be in flight.
+    init?(_ index: Int, _ policy: Policy, _ observation: Observation) {
+        guard observation.samples.indices.contains(index), let sample = observation.samples[index], sample.inFlightMilli > 0 else {
+            return nil
+        }
+        trigger = index
+        milli = sample.inFlightMilli
+        // Which workers have it isn't known: as many as the policy's share of each makes of it, and at least one.
+        let (threshold, type) = (max(1, policy.triggers[index].thresholdMilli), policy.triggers[index].metricType)
+        workers = type == .averageValue ? Int(clamping: (milli - 1) / threshold + 1) : 1
     }
 }

@@ -7,6 +7,7 @@
 package enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
     // Signals.
     case demand
+    case claims
     case triggerFailed
     case formulaUndefined
     case fallbackInEffect
@@ -30,6 +31,7 @@ package enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
     case heldByFailingTrigger
     case warmBuffer
     case surgeBuffer
+    case unclaimedSpare
     // Stabilization, rates, bounds: HPA's reasons of AbleToScale and ScalingLimited.
     case scaleUpStabilized
     case scaleDownStabilized
@@ -43,11 +45,13 @@ package enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
     case held
     case pausedScaleIn
     case pausedScaleOut
+    case workInFlight
     case busyWorkers
 
     package var name: String {
         switch self {
         case .demand: "Demand"
+        case .claims: "Claims"
         case .triggerFailed: "TriggerFailed"
         case .formulaUndefined: "FormulaUndefined"
         case .fallbackInEffect: "FallbackInEffect"
@@ -68,6 +72,7 @@ package enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
         case .heldByFailingTrigger: "HeldByFailingTrigger"
         case .warmBuffer: "WarmBuffer"
         case .surgeBuffer: "SurgeBuffer"
+        case .unclaimedSpare: "UnclaimedSpare"
         case .scaleUpStabilized: "ScaleUpStabilized"
         case .scaleDownStabilized: "ScaleDownStabilized"
         case .scaleUpLimit: "ScaleUpLimit"
@@ -79,25 +84,26 @@ package enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
         case .held: "Held"
         case .pausedScaleIn: "PausedScaleIn"
         case .pausedScaleOut: "PausedScaleOut"
+        case .workInFlight: "WorkInFlight"
         case .busyWorkers: "BusyWorkers"
         }
     }
 
     package var step: Reason.Step {
         switch self {
-        case .demand, .triggerFailed, .formulaUndefined: .signal
+        case .demand, .claims, .triggerFailed, .formulaUndefined: .signal
         case .fallbackInEffect: .fallback
         case .triggerActive, .formulaActive, .forcedActive, .scheduleActive, .inactive, .cooldownRunning, .initialCooldownRunning,
             .cooldownPassed, .atRest, .scaleTargetActivated:
             .activation
         case .recommended, .withinTolerance, .heldByFailingTrigger: .recommendation
-        case .warmBuffer, .surgeBuffer: .buffer
+        case .warmBuffer, .surgeBuffer, .unclaimedSpare: .buffer
         case .scaleUpStabilized, .scaleDownStabilized: .stabilization
         case .scaleUpLimit, .scaleDownLimit: .rateLimit
         case .belowMinimum, .aboveMaximum, .tooFewReplicas, .tooManyReplicas, .desiredWithinRange: .bounds
         case .scheduleFloor: .schedule
         case .held, .pausedScaleIn, .pausedScaleOut: .pause
-        case .busyWorkers: .safety
+        case .workInFlight, .busyWorkers: .safety
         }
     }
 

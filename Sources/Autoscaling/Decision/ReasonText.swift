@@ -57,6 +57,9 @@ extension Reason {
     private func signalText(_ code: ReasonCode) -> String {
         switch code {
         case .demand: return demandText
+        case .claims:
+            return
+                "claims: \(word("waiting")) waiting, \(word("recent")) within a refill of \(word("refillSeconds")) s, \(word("claimed")) served"
         case .triggerFailed:
             let of = self["failureThreshold"].map { " of \($0.text) before fallback" } ?? ", no fallback"
             return "trigger \(word("trigger")) fails (\(word("failures")) in a row\(of))"
@@ -95,12 +98,25 @@ extension Reason {
         case .surgeBuffer:
             return
                 "surge \(word("quantile")) of \(word("windowSeconds")) s at starts of \(word("startSeconds")) s, following demand by \(word("followsPercent")) %: \(word("needed")) + \(word("spare")) spare = \(word("replicas"))"
+        case .unclaimedSpare: return unclaimedText
         case .warmBuffer: return "warm buffer \(word("needed")) + \(word("spare")) spare = \(word("replicas"))"
         case .heldByFailingTrigger: return "held at \(word("replicas")) while it fails"
         case .withinTolerance:
             return "\(metricText) is within tolerance of \(word("replicas"))"
         default: return "\(metricText) = \(word("replicas"))"
         }
+    }
+
+    /// `unclaimed sandboxes for the claims that come while a replacement starts (2.1 s), by spare 3, and for 2 that wait = 5`
+    private var unclaimedText: String {
+        let by =
+            switch self["by"] {
+            case .text("surge"): "surge \(word("quantile")) of \(word("windowSeconds")) s"
+            case .text("sparePercent"): "\(word("percent")) % beyond the \(word("recent")) of the last such time"
+            default: "spare \(word("spare"))"
+            }
+        return
+            "unclaimed sandboxes for the claims that come while a replacement starts (\(word("refillSeconds")) s), by \(by), and for \(word("waiting")) that wait = \(word("replicas"))"
     }
 
     /// `21 ÷ 3`, `request_rate 12.5 ÷ 3`, `4 ready × 12 ÷ 8`.
@@ -144,6 +160,7 @@ extension Reason {
         case .held: "held by the operator → \(word("replicas"))"
         case .pausedScaleIn: "scale-in paused → \(word("replicas"))"
         case .pausedScaleOut: "scale-out paused → \(word("replicas"))"
+        case .workInFlight: "\(word("inFlight")) of \(word("trigger")) in flight → not below \(word("replicas"))"
         default: "\(word("busy")) workers are busy → \(word("busy"))"
         }
     }
@@ -171,8 +188,8 @@ extension Decision {
     /// The last step that had the count at another value than it was given.
     package var limitingReason: Reason? {
         let free: [ReasonCode] = [
-            .demand, .triggerActive, .formulaActive, .forcedActive, .scheduleActive, .inactive, .atRest, .scaleTargetActivated,
-            .recommended, .warmBuffer, .surgeBuffer, .desiredWithinRange,
+            .demand, .claims, .triggerActive, .formulaActive, .forcedActive, .scheduleActive, .inactive, .atRest, .scaleTargetActivated,
+            .recommended, .warmBuffer, .surgeBuffer, .unclaimedSpare, .desiredWithinRange,
         ]
         return why.last { reason in !free.contains { $0.name == reason.code } }
     }
@@ -193,6 +210,7 @@ extension Reason {
         case .tooFewReplicas, .belowMinimum: "minReplicaCount below \(word("minReplicaCount"))"
         case .held, .pausedScaleIn, .pausedScaleOut: "lifting the pause (\(word("wanted")) are wanted)"
         case .scheduleFloor: "the schedule's end (\(word("wanted")) are wanted)"
+        case .workInFlight: "the work of \(word("trigger")) in flight being done (\(word("wanted")) are wanted)"
         case .busyWorkers: "workers becoming idle (\(word("wanted")) are wanted)"
         case .triggerFailed, .heldByFailingTrigger, .formulaUndefined: "the failing trigger's next value"
         case .scaleUpLimit, .scaleDownLimit: self["freedAt"].map { "budget is freed from \($0.text) (\(word("wanted")) are wanted)" }

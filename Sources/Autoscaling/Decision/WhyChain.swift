@@ -54,6 +54,7 @@ extension Account {
     private func signalNumbers(_ code: ReasonCode) -> [Reason.Number] {
         switch code {
         case .demand: demandNumbers(observation.demand) + neededNumbers()
+        case .claims: claimNumbers()
         case .triggerFailed: failureNumbers()
         case .fallbackInEffect:
             [
@@ -76,6 +77,19 @@ extension Account {
             Reason.Number("no_eligible_pool", demand.blockedNoEligiblePool),
             Reason.Number("quota", demand.blockedQuota),
         ]
+    }
+
+    /// What was taken is told and asks for nothing.
+    private func claimNumbers() -> [Reason.Number] {
+        guard let claims = observation.claims else { return [] }
+        return [
+            Reason.Number("waiting", claims.waiting), Reason.Number("recent", claims.recent), refillSeconds,
+            Reason.Number("claimed", observation.demand.resident),
+        ]
+    }
+
+    private var refillSeconds: Reason.Number {
+        Reason.Number("refillSeconds", .milli((observation.startMicroseconds ?? SurgeBuffer.assumedStartMicroseconds) / 1_000))
     }
 
     private func neededNumbers() -> [Reason.Number] {
@@ -163,8 +177,27 @@ extension Account {
                 Reason.Number("replicas", evaluation.recommended),
             ]
         case .surgeBuffer: return surgeNumbers()
+        case .unclaimedSpare: return unclaimedNumbers()
         case .heldByFailingTrigger: return [Reason.Number("replicas", evaluation.recommended)]
         default: return metricNumbers()
+        }
+    }
+
+    private func unclaimedNumbers() -> [Reason.Number] {
+        let claims = observation.claims ?? ClaimDemand()
+        let ends = [refillSeconds, Reason.Number("waiting", claims.waiting), Reason.Number("replicas", evaluation.recommended)]
+        switch policy.buffer {
+        case .fixed(let spare): return [Reason.Number("by", .text("spare")), Reason.Number("spare", spare)] + ends
+        case .percent(let percent):
+            let numbers = [Reason.Number("by", .text("sparePercent")), Reason.Number("percent", percent)]
+            return numbers + [Reason.Number("recent", claims.recent)] + ends
+        case .surge(let quantilePPM, let windowSeconds, _):
+            return [
+                Reason.Number("by", .text("surge")),
+                Reason.Number("quantile", .text(Quantity.text(Int64(quantilePPM), decimals: Quantity.microDecimals))),
+                Reason.Number("windowSeconds", windowSeconds),
+                Reason.Number("followsPercent", evaluation.surgeShareQuarters * 100 / SurgeShare.whole),
+            ] + ends
         }
     }
 
@@ -241,6 +274,13 @@ extension Account {
     private func guardNumbers(_ code: ReasonCode) -> [Reason.Number] {
         switch code {
         case .scheduleFloor: [Reason.Number("wanted", outcome.beforeSchedule), Reason.Number("floor", outcome.scheduleFloor)]
+        case .workInFlight:
+            [
+                Reason.Number("wanted", outcome.beforeInFlight),
+                Reason.Number("trigger", .text(outcome.inFlight.map { policy.triggers[$0.trigger].name } ?? "")),
+                Reason.Number("inFlight", .milli(outcome.inFlight?.milli ?? 0)),
+                Reason.Number("replicas", min(outcome.inFlight?.workers ?? 0, outcome.from, policy.highestCount)),
+            ]
         case .busyWorkers: [Reason.Number("wanted", outcome.beforeSafety), Reason.Number("busy", observation.workers.busy)]
         case .held: [Reason.Number("wanted", outcome.beforePause), Reason.Number("replicas", policy.pause.hold ?? 0)]
         default: [Reason.Number("wanted", outcome.beforePause), Reason.Number("replicas", outcome.from)]

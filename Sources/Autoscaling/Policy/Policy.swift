@@ -16,7 +16,11 @@ package struct Policy: Hashable, Sendable {
     package var target: ScaleTarget
     /// Which pods are the target's workers, where owner references can't tell; nil leaves it to those.
     package var workerSelector: WorkerSelector?
+    /// How pods are asked whether they are busy; nil where their agents report it, or nobody does.
+    package var busy: BusyCheck?
     package var slotsPerWorker = 1
+    /// Which workers the target's count counts, where the policy says so; nil leaves it to the kind.
+    package var capacity: Capacity?
     package var minReplicaCount = 0
     package var maxReplicaCount = 100
     /// Where the pool rests when nothing is active; must be below `minReplicaCount` (as KEDA demands).
@@ -55,6 +59,15 @@ package struct Policy: Hashable, Sendable {
 
     package var namespace: String { pool.firstIndex(of: "/").map { String(pool[..<$0]) } ?? "" }
 
+    /// Whether the count is one of workers that nobody has: whoever takes one takes it out of the pool.
+    package var isUnclaimed: Bool { (capacity ?? target.impliedCapacity) == .unclaimed }
+
+    /// Which workers the target's count counts. All of them is what every other kind does, and has no word.
+    package enum Capacity: String, Hashable, Sendable, CaseIterable {
+        /// Those that nobody took: a worker that is taken leaves the pool, and another is made in its place.
+        case unclaimed
+    }
+
     package enum Mode: String, Hashable, Sendable, CaseIterable {
         /// Decide and act.
         case auto
@@ -80,6 +93,16 @@ package struct ScaleTarget: Hashable, Sendable {
 
     /// Of pools whose workers are processes of this machine.
     package static let processKind = "Process"
+    /// Agent Sandbox' pools, in whatever version.
+    package static let warmPoolKind = "SandboxWarmPool"
+    package static let warmPoolGroup = "extensions.agents.x-k8s.io"
+
+    /// Agent Sandbox' replicas are sandboxes without a claim.
+    package var isWarmPool: Bool { kind == Self.warmPoolKind && apiVersion.hasPrefix("\(Self.warmPoolGroup)/") }
+    var impliedCapacity: Policy.Capacity? { isWarmPool ? .unclaimed : nil }
+
+    /// Whether a lower count ends the pods with the highest numbers.
+    package var endsHighestOrdinal: Bool { kind == "StatefulSet" }
 
     package init(apiVersion: String, kind: String, name: String, command: [String] = []) {
         self.apiVersion = apiVersion

@@ -10,13 +10,20 @@ package enum PolicyFields {
     package static let document = ["apiVersion", "kind", "metadata", "spec"]
     package static let metadata = ["namespace", "name"]
     package static let spec = [
-        "mode", "shadowOf", "scaleTargetRef", "workerSelector", "slotsPerWorker", "minReplicaCount", "maxReplicaCount", "idleReplicaCount",
+        "mode", "shadowOf", "scaleTargetRef", "workerSelector", "workers", "slotsPerWorker", "capacity", "minReplicaCount",
+        "maxReplicaCount", "idleReplicaCount",
         "cooldownPeriod",
         "initialCooldownPeriod", "buffer", "triggers", "advanced", "fallback", "schedules", "drain", "foreignChange", "placement", "quotas",
         "pause",
         "forceActivation",
     ]
     package static let scaleTargetRef = ["apiVersion", "kind", "name", "command"]
+    package static let workers = ["busy"]
+    package static let busy = ["http", "metric", "annotation", "intervalSeconds", "timeoutSeconds", "unknownSeconds", "unknown"]
+    /// One of these says where the answer is.
+    package static let busySources = ["http", "metric", "annotation"]
+    package static let busyHTTP = ["port", "path"]
+    package static let busyMetric = ["port", "path", "name", "selector"]
     package static let buffer = ["spare", "sparePercent", "surge"]
     package static let surge = ["quantile", "windowSeconds", "min"]
     package static let demandTrigger = ["type", "name", "threshold", "activationThreshold", "metricType"]

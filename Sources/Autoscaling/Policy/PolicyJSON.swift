@@ -44,7 +44,10 @@ extension Policy {
         }
         // Not written where it is absent: policies of older logs keep their bytes.
         if let workerSelector { json.member("workerSelector", workerSelector.text) }
+        if let busy { json.object("workers") { $0.object("busy") { busy.write(to: &$0) } } }
         json.member("slotsPerWorker", slotsPerWorker)
+        // As workerSelector: what the kind implies isn't written.
+        if let capacity { json.member("capacity", capacity.rawValue) }
         json.member("minReplicaCount", minReplicaCount)
         json.member("maxReplicaCount", maxReplicaCount)
         json.optional("idleReplicaCount", idleReplicaCount)
@@ -166,6 +169,39 @@ extension Trigger {
         json.decimal("threshold", thresholdMilli, Quantity.milliDecimals)
         json.decimal("activationThreshold", activationThresholdMilli, Quantity.milliDecimals)
         json.member("metricType", metricType.rawValue)
+    }
+}
+
+extension BusyCheck {
+    fileprivate func write(to json: inout JSONWriter) {
+        switch source {
+        case .http(let port, let path):
+            json.object("http") { json in
+                port.write(to: &json)
+                json.member("path", path)
+            }
+        case .metric(let port, let path, let name, let selector):
+            json.object("metric") { json in
+                port.write(to: &json)
+                json.member("path", path)
+                json.member("name", name)
+                json.object("selector") { json in for label in selector { json.member(label.key, label.value) } }
+            }
+        case .annotation(let key): json.member("annotation", key)
+        }
+        json.member("intervalSeconds", intervalSeconds)
+        json.member("timeoutSeconds", timeoutSeconds)
+        json.member("unknownSeconds", unknownSeconds)
+        json.member("unknown", unknown.rawValue)
+    }
+}
+
+extension BusyCheck.Port {
+    fileprivate func write(to json: inout JSONWriter) {
+        switch self {
+        case .number(let number): json.member("port", number)
+        case .name(let name): json.member("port", name)
+        }
     }
 }
 

@@ -67,7 +67,9 @@ extension Policy {
     private mutating func readScale(_ spec: JSONObject) throws(PolicyJSONError) {
         mode = try spec.choice("mode", Mode.self) ?? mode
         if spec.has("workerSelector") { workerSelector = try WorkerSelector(spec) }
+        if let given = try spec.object("workers", PolicyFields.workers)?.object("busy", PolicyFields.busy) { busy = try BusyCheck(given) }
         slotsPerWorker = try spec.integer("slotsPerWorker") ?? slotsPerWorker
+        if spec.has("capacity") { capacity = try spec.choice("capacity", Capacity.self) }
         minReplicaCount = try spec.integer("minReplicaCount") ?? minReplicaCount
         maxReplicaCount = try spec.integer("maxReplicaCount") ?? maxReplicaCount
         idleReplicaCount = try spec.integer("idleReplicaCount")
@@ -149,6 +151,42 @@ extension WorkerSelector {
         }
         guard let read else { throw spec.required("workerSelector", WorkerSelector.advice) }
         self = read
+    }
+}
+
+extension BusyCheck {
+    fileprivate init(_ json: JSONObject) throws(PolicyJSONError) {
+        let http = try json.object("http", PolicyFields.busyHTTP)
+        let metric = try json.object("metric", PolicyFields.busyMetric)
+        switch (http, metric, try json.text("annotation")) {
+        case (let http?, nil, nil):
+            guard let path = try http.text("path") else { throw http.required("path") }
+            self.init(.http(port: try Port(http), path: path))
+        case (nil, let metric?, nil):
+            guard let name = try metric.text("name") else { throw metric.required("name") }
+            let labels = try metric.object("selector", nil)?.labels() ?? []
+            self.init(
+                .metric(
+                    port: try Port(metric), path: try metric.text("path") ?? Self.defaultMetricsPath, name: name,
+                    selector: labels.map { Trigger.Label(key: $0.key, value: $0.value) }))
+        case (nil, nil, let key?): self.init(.annotation(key))
+        default: throw json.required("http", "or metric, or annotation must be there, and only one of them")
+        }
+        intervalSeconds = try json.integer("intervalSeconds") ?? intervalSeconds
+        timeoutSeconds = try json.integer("timeoutSeconds") ?? timeoutSeconds
+        unknownSeconds = try json.integer("unknownSeconds") ?? unknownSeconds
+        unknown = try json.choice("unknown", Unknown.self) ?? unknown
+    }
+}
+
+extension BusyCheck.Port {
+    fileprivate init(_ json: JSONObject) throws(PolicyJSONError) {
+        if json.isText("port") {
+            self = .name(try json.text("port") ?? "")
+        } else {
+            guard let number = try json.integer("port") else { throw json.required("port") }
+            self = .number(number)
+        }
     }
 }
 

@@ -57,6 +57,7 @@ extension Policy {
     func violations(isLogged: Bool) -> [PolicyViolation] {
         var rules = PolicyRules(isLogged: isLogged)
         rules.checkNames(self)
+        rules.checkBusy(self)
         rules.checkReplicas(self)
         rules.checkTriggers(self)
         rules.checkAdvanced(self)
@@ -99,6 +100,16 @@ struct PolicyRules {
         checkSegment(policy.target.name, "spec.scaleTargetRef.name")
         checkCommand(policy.target)
         check(policy.slotsPerWorker, "spec.slotsPerWorker", in: 1...PolicyLimits.slotsPerWorker)
+        checkCapacity(policy)
+    }
+
+    /// Only of a kind whose workers leave when they are taken does the count mean that.
+    private mutating func checkCapacity(_ policy: Policy) {
+        guard policy.capacity == .unclaimed, !policy.target.isWarmPool else { return }
+        refuse(
+            "spec.capacity",
+            "only a \(ScaleTarget.warmPoolKind) of \(ScaleTarget.warmPoolGroup) counts unclaimed workers, and the target is a \(policy.target.kind); leave it out",
+            comparedWith: ["spec.scaleTargetRef.kind", "spec.scaleTargetRef.apiVersion"])
     }
 
     private mutating func checkShadow(_ policy: Policy, of pool: String) {

@@ -31,6 +31,10 @@ extension Autoscaler {
     static func timedSignal(_ index: Int, _ policy: Policy, _ observation: Observation, _ policyAppliedAt: LogTime) -> TimedSignal {
         switch policy.triggers[index].source {
         case .demand:
+            // What was taken is served for good: only what may still take something is demand.
+            if let claims = observation.claims {
+                return TimedSignal(signal: .value(milli: milli(claims.recent)), nextChange: claims.nextChange)
+            }
             return TimedSignal(signal: .value(milli: milli(observation.demand.total)))
         case .observed(_, _, let staleAfterSeconds):
             let sample = index < observation.samples.count ? observation.samples[index] : nil

@@ -19,7 +19,7 @@ struct DecisionCheck: Sendable {
         }
     }
 
-    /// Goes through the log; the closure is told the position now and then.
+    /// Goes through the log; the closure gets the position now and then.
     var run: @Sendable (EventLog, (Position) -> Void) throws -> Report
 
     /// The live decision function over the log's own history.
@@ -40,8 +40,8 @@ extension DecisionCheck.Report.Fault {
 
     /// `2 → 5, digest 0123456789ab`
     private static func count(_ body: String) -> String {
-        guard let json = try? JSONValue(body) else { return "what is no decision" }
-        let number = { (name: String) in json[name]?.plainText ?? "?" }
+        guard let json = try? JSONValue(parsing: body) else { return "what is no decision" }
+        let number = { (name: String) in json[name].plainText ?? "?" }
         return "\(number("from")) → \(number("to")), digest \(number("digest").prefix(12))"
     }
 }

@@ -6,10 +6,10 @@ import Output
 
 // Where do a pool's own policy and its shadows stand apart, and what would each shadow have cost?
 //
-// Read from decisions alone, as the log has them: between two decisions a count stands. A *stretch* is a while in which the
-// two counts differ and neither changes. What a shadow saves or adds is counted in workers decided on, times seconds: what
-// the target made of the live count, and how long turns would have waited under the shadow's, decisions don't tell.
-// Decisions of one commit count as one moment.
+// Read from decisions alone, as the log has them: between two decisions a count stands. A *stretch* is a while in which the two
+// counts differ and neither changes. What a shadow saves or adds is counted in workers decided on, times seconds. Decisions don't
+// show what the target made of the live count, nor how long turns would have waited under the shadow's. Decisions of one commit
+// count as one moment.
 
 struct DecisionDiff: Sendable {
     struct Stretch: Hashable, Sendable {
@@ -77,8 +77,8 @@ struct DecisionDiff: Sendable {
     private static func removals(_ source: any EventSource, _ query: EventQuery) async throws -> [DiffReading.Removal] {
         var removals: [DiffReading.Removal] = []
         try await source.forEachEvent(query) { event in
-            let isRemoval = event.data["policy"]?.members?.isEmpty == true
-            guard isRemoval, !event.superseded, let pool = event.pool, let shadow = event.data["shadow"]?.string else { return true }
+            let isRemoval = event.data["policy"] == .object([])
+            guard isRemoval, !event.superseded, let pool = event.pool, let shadow = event.data["shadow"].string else { return true }
             guard removals.count < Self.removalsLimit else {
                 throw Fault(.no, "more than \(Self.removalsLimit) shadows were taken away", do: "compare one pool with --pool NS/NAME")
             }

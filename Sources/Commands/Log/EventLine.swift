@@ -15,6 +15,12 @@ struct EventLine: Sendable {
     /// Columns for data of a producer's own making; what goes beyond is cut.
     private static let valueWidth = 80
 
+    /// What stands in which column; the data's words have no column.
+    var header: String {
+        let zone = DisplayText.padded(time.header, to: max(23, DisplayText.width(time.header)))
+        return "    SEQ  \(zone)  \(DisplayText.padded("KIND", to: Self.kindWidth)) SUBJECT  DETAIL"
+    }
+
     func text(_ event: EventRecord) -> String {
         let kind = DisplayText.padded(DisplayText.printable(event.kindName), to: Self.kindWidth)
         let detail = Self.detail(event)
@@ -67,8 +73,12 @@ private struct Phrase {
         case .actorCrashed: say("worker", "on "); say("reason")
         case .workerReady: say("pool", "in "); say("node", "on node "); say("slots", "slots "); known.insert("uid")
         case .workerDraining, .workerGone: say("reason"); known.insert("uid")
+        case .workerObserved:
+            reported()
+            say("error"); say("from", "by ")
+            known.insert("uid")
         case .snapshotCached, .snapshotEvicted: say("snapshot"); bytes()
-        case .snapshotObserved: say("state"); say("snapshot"); bytes(); say("template", "golden of "); say("toldAt", "told at ")
+        case .snapshotObserved: say("state"); say("snapshot"); bytes(); say("template", "golden of "); say("toldAt", "reported at ")
         case .prefetchSuggested:
             say("snapshot"); bytes(); say("actor", "for "); say("pool", "of "); say("wakeAt", "which wakes at "); say("reason")
             known.formUnion(["node", "request"])
@@ -90,62 +100,72 @@ private struct Phrase {
 
     /// Members that no word stands for.
     func rest(valueWidth: Int) -> [String] {
-        (event.data.members ?? []).filter { !known.contains($0.key) }.map { member in
-            "\(member.key)=\(DisplayText.truncated(member.value.plainText, to: valueWidth))"
+        event.data.fields.filter { !known.contains($0.key) }.map { member in
+            "\(member.key)=\(DisplayText.truncated(member.value.plainText ?? "null", to: valueWidth))"
         }
     }
 
     private mutating func say(_ name: String, _ before: String = "") {
         known.insert(name)
-        guard let value = event.data[name], value != .null else { return }
-        words.append(before + value.plainText)
+        guard let value = event.data[name].plainText else { return }
+        words.append(before + value)
     }
 
     private mutating func waited() {
-        known.insert("waited")
-        guard let seconds = event.data["waited"]?.double else { return }
+        known.formUnion(["waitedSeconds", "waited"])
+        guard let seconds = event.data["waitedSeconds"].double ?? event.data["waited"].double else { return }
         words.append(seconds > 0 ? "after waiting \(DurationText.precise(seconds))" : "at once")
     }
 
     private mutating func milliseconds(_ name: String, _ before: String) {
         known.insert(name)
-        if let value = event.data[name]?.double { words.append(before + DurationText.precise(value / 1_000)) }
+        if let value = event.data[name].double { words.append(before + DurationText.precise(value / 1_000)) }
     }
 
     private mutating func bytes() {
         known.insert("bytes")
-        if let value = event.data["bytes"]?.integer { words.append("\(Grouped.text(value)) bytes") }
+        if let value = event.data["bytes"].integer { words.append("\(Grouped.text(value)) bytes") }
+    }
+
+    private mutating func reported() {
+        known.formUnion(["state", "busy"])
+        let (state, busy) = (event.data["state"].plainText ?? "?", event.data["busy"].integer ?? 0)
+        switch state {
+        case "busy": words.append("busy \(busy)")
+        case "unknown": words.append("unknown, counts as \(busy > 0 ? "busy" : "free")")
+        default: words.append(state)
+        }
     }
 
     private mutating func stepped() {
         known.insert("microseconds")
-        guard let value = event.data["microseconds"]?.double else { return }
+        guard let value = event.data["microseconds"].double else { return }
         words.append("the machine's clock jumped \(DurationText.precise(abs(value) / 1e6)) \(value < 0 ? "back" : "ahead")")
     }
 
     private mutating func observed() {
         known.formUnion(["metric", "value"])
-        let value = event.data["value"].flatMap { $0 == .null ? nil : $0.plainText } ?? "unknown"
-        words.append("\(event.data["metric"]?.plainText ?? "?") = \(value)")
+        let value = event.data["value"].plainText ?? "unknown"
+        words.append("\(event.data["metric"].plainText ?? "?") = \(value)")
     }
 
     private mutating func policy() {
         known.formUnion(["policy", "digest", "rules"])
         say("shadow", "shadow ")
-        if let seq = event.data["renews"]?.integer {
+        if let seq = event.data["renews"].integer {
             known.insert("renews")
-            words.append("the same as at \(seq), by rules \(event.data["rules"]?.plainText ?? "?") from here on")
+            words.append("the same as at \(seq), by rules \(event.data["rules"].plainText ?? "?") from here on")
         }
-        if event.data["policy"]?.members?.isEmpty == true { return words.append("taken away") }
-        if let digest = event.data["digest"]?.string { words.append("digest \(digest.prefix(12))") }
+        if event.data["policy"] == .object([]) { return words.append("taken away") }
+        if let digest = event.data["digest"].string { words.append("digest \(digest.prefix(12))") }
     }
 
     /// `pause.out false → true by ops`: what became another, or that nothing did.
     private mutating func paused() {
         known.formUnion(["in", "out", "hold", "by", "was"])
-        let author = event.data["by"]?.string.map { " by \($0)" } ?? ""
+        let author = event.data["by"].string.map { " by \($0)" } ?? ""
         let changes = ["in", "out", "hold"].compactMap { name -> String? in
-            let (now, before) = (event.data[name]?.plainText ?? "none", event.data["was"]?[name]?.plainText ?? "none")
+            let (now, before) = (event.data[name].plainText ?? "none", event.data["was"][name].plainText ?? "none")
             return now == before ? nil : "pause.\(name) \(before) → \(now)"
         }
         words.append((changes.isEmpty ? "pause said again" : changes.joined(separator: ", ")) + author)

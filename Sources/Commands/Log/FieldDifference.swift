@@ -1,3 +1,4 @@
+import Domain
 import Output
 
 // In which fields do two pieces of JSON differ?
@@ -16,7 +17,7 @@ struct FieldDifference: Hashable, Sendable {
 
     static func between(recorded: String, recomputed: String?) -> [FieldDifference] {
         guard let recomputed else { return [FieldDifference(path: "(whole decision)", recorded: recorded, recomputed: nil)] }
-        guard let before = try? JSONValue(recorded), let after = try? JSONValue(recomputed) else {
+        guard let before = try? JSONValue(parsing: recorded), let after = try? JSONValue(parsing: recomputed) else {
             return [FieldDifference(path: "(body)", recorded: recorded, recomputed: recomputed)]
         }
         let (first, second) = (leaves(before, at: ""), leaves(after, at: ""))

@@ -7,7 +7,7 @@ import Replay
 // Which stretch of which log, and which pools of it?
 
 struct StretchOptions: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("Begin at this position of the log, or time (RFC 3339, or local).", valueName: "pos|time"))
+    @Option(name: .long, help: ArgumentHelp("Begin at this position of the log, or time (14:03, 5m, a date).", valueName: "pos|time"))
     var from: String?
 
     @Option(name: .long, help: ArgumentHelp("End at this position or time, included.", valueName: "pos|time"))
@@ -17,29 +17,27 @@ struct StretchOptions: ParsableArguments {
     var pool: [String] = []
 
     func validate() throws {
-        for (name, text) in [("--from", from), ("--to", to)] {
-            guard let text, Moment(text, today: .zero) == nil else { continue }
-            throw ValidationError("\(name) \(text) is neither a position nor a time (2026-11-21T14:03:00Z, \"2026-11-21 14:03\", 14:03)")
-        }
+        try Asked.check(from, "--from")
+        try Asked.check(to, "--to")
     }
 
     func stretch(of log: EventLog) throws -> LogStretch {
         let today = TimeText.now()
+        let begin = try Asked.moment(from, "--from", TimeText(), now: today)
+        let end = try Asked.moment(to, "--to", TimeText(), now: today)
         let found: LogStretch?
         do throws(LogError) {
-            found = try LogStretch(of: log, from: moment(from, today), to: moment(to, today))
+            found = try LogStretch(of: log, from: begin, to: end)
         } catch { throw Fault(error) }
         guard let found else {
-            let end = log.head
+            let head = log.head
             let what =
-                end.seq == 0
-                ? "\(log.path) holds no events" : "\(log.path) has no event there; it ends at position \(end.seq), \(end.at.rfc3339)"
-            throw Fault(.no, what, do: end.seq == 0 ? "" : "give other --from and --to")
+                head.seq == 0
+                ? "\(log.path) holds no events" : "\(log.path) has no event there; it ends at position \(head.seq), \(head.at.rfc3339)"
+            throw Fault(.no, what, do: head.seq == 0 ? "" : "give other --from and --to")
         }
         return found
     }
-
-    private func moment(_ text: String?, _ today: LogTime) -> Moment? { text.flatMap { Moment($0, today: today) } }
 
     /// The pools that were named; empty where none was.
     func pools(of log: EventLog) throws -> Set<NameID> {

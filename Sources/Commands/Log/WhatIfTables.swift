@@ -51,7 +51,7 @@ enum WhatIfTables {
             .init(key: "cut", value: number(history.cut)), .init(key: "withdrawn", value: number(history.withdrawn)),
             .init(key: "crashed", value: number(history.crashed)),
             .init(key: "measuredStarts", value: number(history.startsMicroseconds.count)),
-            .init(key: "runs", value: try JSONValue(runs.bytes)["runs"] ?? .array([])),
+            .init(key: "runs", value: try JSONValue(parsing: runs.bytes)["runs"]),
         ])
     }
 }

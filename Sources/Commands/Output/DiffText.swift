@@ -10,7 +10,7 @@ extension DecisionDiff {
     func text(time: TimeText = TimeText()) -> String {
         let sums = shadows.map { DisplayText.printable($0.text) + "\n" }.joined()
         guard !stretches.isEmpty else { return sums }
-        var table = Table("TIME", "#FOR", "POOL", "#LIVE", "#SHADOW", "NAME", "#DIFFERENCE", "REASON(LIVE)", "REASON(SHADOW)")
+        var table = Table(time.header, "#FOR", "POOL", "#LIVE", "#SHADOW", "NAME", "#DIFFERENCE", "REASON(LIVE)", "REASON(SHADOW)")
         for stretch in stretches {
             table.add(
                 time.full(stretch.at), DurationText.precise(stretch.seconds), stretch.pool, String(stretch.live), String(stretch.shadowed),

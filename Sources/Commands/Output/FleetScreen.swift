@@ -1,5 +1,5 @@
 import Basics
-import ControlLoop
+import Views
 import Domain
 import Inspection
 import Output

@@ -1,4 +1,4 @@
-import ControlLoop
+import Views
 import Domain
 import Inspection
 import Output
@@ -11,6 +11,8 @@ import Output
 struct Listing: Sendable {
     var table: Table
     var json: JSONValue
+    /// Whether there are more rows than were asked for.
+    var isCut = false
 
     var isEmpty: Bool { table.isEmpty }
 
@@ -23,37 +25,59 @@ struct Listing: Sendable {
         json = isOne ? rows.first ?? .null : .array(rows)
     }
 
-    init(pools: [PoolView], isOne: Bool = false) throws {
-        var table = Table(
-            "NAMESPACE", "NAME", "TARGET", "#MIN", "#MAX", "#DESIRED", "#READY", "#BUSY", "#WAITING", "OLDEST", "READY-COND", "ACTIVE",
-            "PAUSED", "FALLBACK", "AGE")
+    /// Two spaces between columns, so that the usual pools fit in 100; the other columns are `wide`.
+    init(pools: [PoolView], isWide: Bool = false, isOne: Bool = false) throws {
+        var table =
+            isWide
+            ? Table(
+                "NAMESPACE", "NAME", "TARGET", "MODE", "#MIN", "#MAX", "#DESIRED", "#READY", "#BUSY", "#STARTING", "#DRAINING", "#WAITING",
+                "OLDEST",
+                "READY-COND", "ACTIVE", "PAUSED", "FALLBACK", "AGE", "REASON")
+            : Table(["NAMESPACE", "NAME", "#MAX", "#DESIRED", "#READY", "#BUSY", "#WAITING", "OLDEST", "STATUS", "AGE"], gap: 2)
         for pool in pools {
-            table.add(
-                pool.namespace, pool.name, pool.target.isEmpty ? Self.none : pool.target, String(pool.min), String(pool.max),
-                String(pool.desired), String(pool.ready), String(pool.busy), String(pool.demand.waiting),
-                pool.oldestWaitSeconds.map { DurationText.short($0) } ?? Self.none, Self.condition(pool.readyCondition),
-                Self.condition(pool.active), Self.condition(pool.paused), Self.condition(pool.fallback), DurationText.age(pool.ageSeconds))
+            let oldest = pool.oldestWaitSeconds.map { DurationText.short($0) } ?? Self.none
+            let age = DurationText.age(pool.ageSeconds)
+            if isWide {
+                table.add(
+                    pool.namespace, pool.name, pool.target.isEmpty ? Self.none : pool.target, pool.mode.isEmpty ? Self.none : pool.mode,
+                    String(pool.min), String(pool.max), String(pool.desired), String(pool.ready), String(pool.busy), String(pool.starting),
+                    String(pool.draining), String(pool.demand.waiting), oldest, Self.condition(pool.readyCondition),
+                    Self.condition(pool.active), Self.condition(pool.paused), Self.condition(pool.fallback), age, pool.reason ?? Self.none)
+            } else {
+                table.add(
+                    pool.namespace, pool.name, String(pool.max), String(pool.desired), String(pool.ready), String(pool.busy),
+                    String(pool.demand.waiting), oldest, pool.statusWords, age)
+            }
         }
         self.init(table, try pools.map { try JSONValue(encoding: $0) }, isOne: isOne)
     }
 
-    init(workers: [WorkerView], isOne: Bool = false) throws {
-        var table = Table("NAMESPACE", "POOL", "POD", "STATUS", "ASSIGNED-ACTOR", "NODE", "SLOTS", "AGE")
+    init(workers: [WorkerView], isWide: Bool = false, isOne: Bool = false) throws {
+        // Only where pods are asked: the other columns are a contract.
+        let hasReports = workers.contains { $0.report != nil }
+        let columns = ["NAMESPACE", "POOL", "POD", "STATUS", "ASSIGNED-ACTOR", "NODE", "SLOTS", "AGE"]
+        var table = Table(columns + (hasReports ? ["SAYS", "FROM"] : []) + (isWide ? ["ZONE", "IP", "UID"] : []))
         for worker in workers {
-            table.add(
-                worker.namespace, worker.pool, worker.name, worker.status, Self.assigned(worker.actors),
-                worker.node.isEmpty ? Self.none : worker.node, "\(worker.used)/\(worker.slots)", DurationText.age(worker.ageSeconds))
+            let row = [
+                worker.namespace, worker.pool, worker.name, worker.status, Self.assigned(worker.actors, isWhole: isWide),
+                worker.node.isEmpty ? Self.none : worker.node, "\(worker.used)/\(worker.slots)", DurationText.age(worker.ageSeconds),
+            ]
+            let says = hasReports ? [worker.report?.text ?? Self.none, worker.report?.from ?? Self.none] : []
+            table.add(row + says + (isWide ? [worker.zone ?? Self.none, worker.ip ?? Self.none, worker.uid ?? Self.none] : []))
         }
         self.init(table, try workers.map { try JSONValue(encoding: $0) }, isOne: isOne)
     }
 
-    init(actors: [ActorView], isOne: Bool = false) throws {
-        var table = Table("NAMESPACE", "TEMPLATE", "ID", "STATUS", "POD", "IP", "#VERSION", "WAITED", "AGE")
+    init(actors: [ActorView], isWide: Bool = false, isOne: Bool = false) throws {
+        let more = isWide ? ["POOL", "NODE", "REASON"] : []
+        var table = Table(["NAMESPACE", "TEMPLATE", "ID", "STATUS", "POD", "IP", "#VERSION", "WAITED", "AGE"] + more)
         for actor in actors {
             table.add(
-                actor.namespace, actor.template.isEmpty ? Self.none : actor.template, actor.id, actor.status, actor.worker ?? Self.none,
-                actor.ip ?? Self.none, String(actor.version), actor.waitedSeconds.map { DurationText.short($0) } ?? Self.none,
-                DurationText.age(actor.ageSeconds))
+                [
+                    actor.namespace, actor.template.isEmpty ? Self.none : actor.template, actor.id, actor.status, actor.worker ?? Self.none,
+                    actor.ip ?? Self.none, String(actor.version), actor.waitedSeconds.map { DurationText.short($0) } ?? Self.none,
+                    DurationText.age(actor.ageSeconds),
+                ] + (isWide ? [actor.pool, actor.node ?? Self.none, actor.reason ?? Self.none] : []))
         }
         self.init(table, try actors.map { try JSONValue(encoding: $0) }, isOne: isOne)
     }
@@ -68,7 +92,7 @@ struct Listing: Sendable {
     }
 
     init(decisions: [RecordedDecision], time: TimeText = TimeText()) {
-        var table = Table("#SEQ", "TIME", "POOL", "#FROM", "#TO", "DIRECTION", "REASON")
+        var table = Table("#SEQ", time.header, "POOL", "#FROM", "#TO", "DIRECTION", "REASON")
         for recorded in decisions {
             let decision = recorded.decision
             table.add(
@@ -85,7 +109,7 @@ struct Listing: Sendable {
 
     /// The policy itself in place of its text.
     private static func json(_ view: PolicyView) throws -> JSONValue {
-        guard case .object(let members) = try JSONValue(encoding: view), let policy = try? JSONValue(view.canonicalJSON) else {
+        guard case .object(let members) = try JSONValue(encoding: view), let policy = try? JSONValue(parsing: view.canonicalJSON) else {
             return try JSONValue(encoding: view)
         }
         return JSONValue.object(members.filter { $0.key != "canonicalJSON" }).setting("policy", policy)
@@ -93,10 +117,37 @@ struct Listing: Sendable {
 
     private static func condition(_ value: Bool) -> String { value ? "True" : "False" }
 
-    private static func assigned(_ actors: [String]) -> String {
+    private static func assigned(_ actors: [String], isWhole: Bool) -> String {
         guard !actors.isEmpty else { return none }
+        if isWhole { return actors.joined(separator: ",") }
         let more = actors.count - actorsNamed
         return actors.prefix(actorsNamed).joined(separator: ",") + (more > 0 ? ",+\(more)" : "")
+    }
+}
+
+extension WorkerView.ReportView {
+    /// `busy 3 for 2m`, `idle for 4s`, `unknown for 40s, counts as busy`
+    var text: String {
+        let age = DurationText.age(seconds)
+        switch state {
+        case "busy": return "busy \(tasks) for \(age)"
+        case "unknown": return "unknown for \(age), counts as \(tasks > 0 ? "busy" : "free")"
+        default: return "\(state) for \(age)"
+        }
+    }
+}
+
+extension PoolView {
+    /// What an operator should know first, worst first: `NotReady,Paused`.
+    var statusWords: String {
+        var words: [String] = []
+        if target.isEmpty { words.append("NoPolicy") } else if !readyCondition { words.append("NotReady") }
+        if workersFailing?.isPersistent == true { words.append("WorkersFailing") }
+        if paused { words.append(pause?.hold == nil ? "Paused" : "Held") }
+        if fallback { words.append("Fallback") }
+        if demand.blocked["quota"] ?? 0 > 0 { words.append("Quota") }
+        if words.isEmpty { words.append(active ? "Active" : "Idle") }
+        return words.joined(separator: ",")
     }
 }
 
@@ -107,7 +158,7 @@ extension RecordedDecision {
             .init(key: "seq", value: .number(String(event.seq))), .init(key: "at", value: .string(event.at.rfc3339)),
             .init(key: "pool", value: .string(pool)), .init(key: "reason", value: .string(decision.text)),
         ]
-        members += (event.data.members ?? []).filter { $0.key != "pool" }
+        members += event.data.fields.filter { $0.key != "pool" }
         return .object(members)
     }
 }

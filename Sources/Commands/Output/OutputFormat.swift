@@ -1,3 +1,4 @@
+import Domain
 import ArgumentParser
 import Output
 
@@ -6,21 +7,25 @@ import Output
 // Tables for people, JSON and YAML for scripts: the same values, their members named as in the HTTP API.
 
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
-    case table, json, yaml
+    /// `wide` is the table with all its columns.
+    case table, wide, json, yaml
 }
 
 struct OutputOptions: ParsableArguments {
-    @Option(name: [.short, .long], help: "Output format: table, json or yaml.")
+    @Option(name: [.short, .long], help: "Output format: table, wide (a table with all columns), json or yaml.")
     var output: OutputFormat = .table
 }
 
 extension OutputFormat {
+    /// Whether it is for people.
+    var isTable: Bool { self == .table || self == .wide }
+
     /// `value` in a machine's format; `table` where that is what was asked for.
     func text(_ value: JSONValue, table: () -> String) throws -> String {
         switch self {
         case .json: value.pretty + "\n"
         case .yaml: try value.yaml()
-        case .table: table()
+        case .table, .wide: table()
         }
     }
 }

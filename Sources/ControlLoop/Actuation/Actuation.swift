@@ -15,7 +15,8 @@ import EventLog
 //
 // What becomes of a call that fails depends on the fault:
 //
-// - unreachable: asked again with backoff, until the target answers or something newer is wanted.
+// - unreachable: asked again with backoff, until the target answers or something newer is wanted. A call that isn't answered in
+//   `callSeconds` is cancelled and counts as one that didn't reach the target; the next one waits until it has ended.
 // - refused: asked again when something newer is wanted. It is also asked every `refusedRetrySeconds`, as somebody may have mended it.
 // - fenced: the same, and all else that is wanted waits with it. Another instance acts on the target, or did: somebody may take its
 //   mark off.
@@ -35,6 +36,8 @@ package struct ActuationLimits: Sendable {
     package var nextReportSeconds = 900.0
     /// Drains, and removals, waiting to be passed on, at most; the oldest win.
     package var pendingDrains = 10_000
+    /// Of one call, until it must have been answered. A call is several requests of a target's API, each with a deadline of its own.
+    package var callSeconds = 120.0
     /// How long a stop waits for calls that are under way.
     package var stopSeconds = 2.0
     package init() {}
@@ -50,7 +53,7 @@ enum ActuationOutcome: Hashable, Sendable {
     /// The target's replicas are somebody else's, and stay.
     case changedByOthers(found: Int, error: String)
     /// What came of taking a drain back.
-    case recalled(worker: String, isKept: Bool)
+    case uncordoned(worker: String, isUncordoned: Bool)
 }
 
 struct Actuation: Sendable {
@@ -66,7 +69,7 @@ struct Actuation: Sendable {
     /// The target refused that count; it waits for the slow pace.
     private var isCountRefused = false
     private var appliedCount: Int?
-    private var recalls: [LoopCore.TakenBack] = []
+    private var uncordons: [LoopCore.UncordonCommand] = []
     private var drains: [String] = []
     private var removals: [String] = []
     private var refusedDrains: [String] = []
@@ -90,7 +93,7 @@ struct Actuation: Sendable {
     }
 
     private enum Work: Sendable {
-        case recall(LoopCore.TakenBack)
+        case uncordon(LoopCore.UncordonCommand)
         case count(Int)
         case drain(String)
         case remove(String)
@@ -99,7 +102,7 @@ struct Actuation: Sendable {
 
         var action: ActuatorCall.Action {
             switch self {
-            case .recall(let worker): .cancelDrain(worker.worker)
+            case .uncordon(let worker): .cancelDrain(worker.worker)
             case .count(let count): .resize(to: count)
             case .drain(let worker): .drain(worker)
             case .remove(let worker): .remove(worker)
@@ -113,13 +116,15 @@ struct Actuation: Sendable {
         var seq: Position
         var since: LogTime
         var releases: Int
+        /// It wasn't answered in time.
+        var isOverdue = false
     }
 
     /// What the log was told last of calls that fail.
     private struct Trouble: Sendable {
         var isOfCount: Bool
         var error: String
-        var toldAt: LogTime
+        var reportedAt: LogTime
         var attempts = 1
         var reports = 1
     }
@@ -134,8 +139,8 @@ struct Actuation: Sendable {
 
     // MARK: - What is wanted
 
-    mutating func want(_ count: Int, of pool: ActuatedPool, seq: Position, since: LogTime, takingBack: [LoopCore.TakenBack] = []) {
-        for worker in takingBack { keep(worker) }
+    mutating func want(_ count: Int, of pool: ActuatedPool, seq: Position, since: LogTime, uncordoning: [LoopCore.UncordonCommand] = []) {
+        for worker in uncordoning { uncordon(worker) }
         guard seq >= wantedSeq else { return }
         self.pool = pool
         wantedSeq = seq
@@ -154,9 +159,11 @@ struct Actuation: Sendable {
     }
 
     /// To be called after `drain` of the same worker; it goes before everything else. Each is answered once.
-    mutating func keep(_ worker: LoopCore.TakenBack) {
-        guard recalls.count < limits.pendingDrains else { return outcomes.append(.recalled(worker: worker.worker, isKept: false)) }
-        recalls.append(worker)
+    mutating func uncordon(_ worker: LoopCore.UncordonCommand) {
+        guard uncordons.count < limits.pendingDrains else {
+            return outcomes.append(.uncordoned(worker: worker.worker, isUncordoned: false))
+        }
+        uncordons.append(worker)
         wake()
     }
 
@@ -176,20 +183,20 @@ struct Actuation: Sendable {
         endRest()
     }
 
-    /// From now on another actuator is told: nothing is known of its target, and it knows no worker of this one's.
+    /// From now on another actuator gets the orders. Nothing is known of its target, and it knows none of this one's workers.
     mutating func move(to pool: ActuatedPool) {
         release()
         self.pool = pool
         appliedCount = nil
         wantedSeq = 0
-        refuseRecalls()
+        refuseUncordons()
     }
 
     /// Nothing is begun any more.
     mutating func stop() {
         isStopped = true
         forgetWishes()
-        recalls = []
+        uncordons = []
         endRest()
     }
 
@@ -202,9 +209,9 @@ struct Actuation: Sendable {
         refusedRemovals = []
     }
 
-    private mutating func refuseRecalls() {
-        for worker in recalls { outcomes.append(.recalled(worker: worker.worker, isKept: false)) }
-        recalls = []
+    private mutating func refuseUncordons() {
+        for worker in uncordons { outcomes.append(.uncordoned(worker: worker.worker, isUncordoned: false)) }
+        uncordons = []
     }
 
     private mutating func wake() {
@@ -251,7 +258,7 @@ struct Actuation: Sendable {
 
     /// Workers that may stay before the count: each saves a start. The count before the rest: it is what starts workers.
     private var nextWork: Work? {
-        if let worker = recalls.first { return .recall(worker) }
+        if let worker = uncordons.first { return .uncordon(worker) }
         if let count = wantedCount, !isCountRefused { return .count(count) }
         if let worker = drains.first { return .drain(worker) }
         return removals.first.map { .remove($0) }
@@ -261,12 +268,12 @@ struct Actuation: Sendable {
 
     /// A drain is taken back in one try: where it fails the worker goes on draining.
     private mutating func mayBegin(_ work: Work) -> Bool {
-        guard case .recall(let worker) = work else { return true }
-        recalls.removeFirst()
+        guard case .uncordon(let worker) = work else { return true }
+        uncordons.removeFirst()
         let name = worker.worker
         // Where the target was told to remove it, and did as it was told, it is on its way.
         if worker.isRemovalSent, !removals.contains(name), !refusedRemovals.contains(name) {
-            outcomes.append(.recalled(worker: name, isKept: false))
+            outcomes.append(.uncordoned(worker: name, isUncordoned: false))
             return false
         }
         return true
@@ -292,33 +299,43 @@ struct Actuation: Sendable {
         refusedRemovals = []
     }
 
-    /// The target answered the call under way.
+    /// The call under way wasn't answered in time. It is still under way, until it ends or is answered after all.
+    mutating func overdue(at now: LogTime) {
+        guard case .calling(var asked) = phase, !asked.isOverdue else { return }
+        asked.isOverdue = true
+        phase = .calling(asked)
+        guard asked.releases == releases, !isStopped else { return }
+        note(.unreachable("no answer within \(Int(limits.callSeconds)) s"), of: asked, at: now)
+    }
+
+    /// The target answered the call under way, or that ended without an answer.
     mutating func answered(_ answer: ActuatorAnswer, at now: LogTime) {
         guard case .calling(let asked) = phase else { preconditionFailure("a target answered a call that isn't under way") }
         phase = .idle
-        if case .recall(let worker) = asked.work { recalled(worker.worker, isKept: answer == .success(true)) }
+        if case .uncordon(let worker) = asked.work { uncordoned(worker.worker, isUncordoned: answer == .success(true)) }
         switch answer {
         case .success:
             attempt = 0
             carriedOut(asked)
         case .failure(let fault):
             guard asked.releases == releases else { return }
-            note(fault, of: asked, at: now)
-            guard case .unreachable = fault else { return }
+            guard case .unreachable = fault else { return note(fault, of: asked, at: now) }
+            // One that was overdue has been told of already.
+            if !asked.isOverdue { note(fault, of: asked, at: now) }
             attempt += 1
             phase = .unreached
         }
     }
 
     /// What of it wasn't carried out yet never will be.
-    private mutating func recalled(_ worker: String, isKept: Bool) {
-        if isKept {
+    private mutating func uncordoned(_ worker: String, isUncordoned: Bool) {
+        if isUncordoned {
             drains.removeAll { $0 == worker }
             removals.removeAll { $0 == worker }
             refusedDrains.removeAll { $0 == worker }
             refusedRemovals.removeAll { $0 == worker }
         }
-        outcomes.append(.recalled(worker: worker, isKept: isKept))
+        outcomes.append(.uncordoned(worker: worker, isUncordoned: isUncordoned))
     }
 
     /// A wish that was replaced during the call is kept for the next round.
@@ -337,7 +354,7 @@ struct Actuation: Sendable {
         switch asked.work {
         case .drain(let worker): drains.removeAll { $0 == worker }
         case .remove(let worker): removals.removeAll { $0 == worker }
-        case .recall, .count: break
+        case .uncordon, .count: break
         }
         guard let trouble, !trouble.isOfCount else { return }
         self.trouble = nil
@@ -362,7 +379,7 @@ struct Actuation: Sendable {
             refusedRemovals += removals
             drains = []
             removals = []
-            refuseRecalls()
+            refuseUncordons()
         }
         let attempt = trouble.map { $0.attempts + 1 } ?? 1
         outcomes.append(
@@ -371,7 +388,7 @@ struct Actuation: Sendable {
 
     private mutating func setAside(_ asked: Asked) {
         switch asked.work {
-        case .recall: break
+        case .uncordon: break
         case .count: if wantedSeq == asked.seq { isCountRefused = true }
         case .drain(let worker):
             drains.removeAll { $0 == worker }
@@ -385,17 +402,18 @@ struct Actuation: Sendable {
     /// Whether the log is to be told: of the beginning of a trouble, and of other words for it now and then.
     private mutating func isNews(_ error: String, isOfCount: Bool, at now: LogTime) -> Bool {
         guard var known = trouble else {
-            trouble = Trouble(isOfCount: isOfCount, error: error, toldAt: now)
+            trouble = Trouble(isOfCount: isOfCount, error: error, reportedAt: now)
             return true
         }
         known.attempts += 1
         known.isOfCount = known.isOfCount || isOfCount
         let isNews =
-            known.error != error && (known.reports < limits.reportsAtOnce || now.seconds(since: known.toldAt) >= limits.nextReportSeconds)
+            known.error != error
+            && (known.reports < limits.reportsAtOnce || now.seconds(since: known.reportedAt) >= limits.nextReportSeconds)
         if isNews {
             known.error = error
             known.reports += 1
-            known.toldAt = now
+            known.reportedAt = now
         }
         trouble = known
         return isNews
@@ -412,7 +430,7 @@ extension ActuationFault {
         switch self {
         case .unreachable(let why): "can't be reached: \(why)"
         case .refused(let why): "refused: \(why)"
-        case .holdsActor(let worker): "\(worker) holds an actor: it isn't removed until that has left"
+        case .holdsActor(let worker): "\(worker) is busy: it isn't removed until it is idle"
         case .changedByOthers(let found): "somebody else set replicas to \(found), and the policy is to yield"
         case .fenced(let current): "a newer writer (fence \(current.number)) acts on this target"
         }

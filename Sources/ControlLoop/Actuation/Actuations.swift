@@ -1,18 +1,20 @@
 import Autoscaling
 import Domain
 import EventLog
+import Machine
 
-// Who carries out what targets shall do?
+// Who carries out orders for targets?
 //
-// `Actuations` has an `Actuation` for each pool and does what those say: it hands calls to the port, sets the alarm for the end
-// of a rest, and tells the log and the loop what came of it. All of it runs on the loop's scheduler, as the loop does; what is
-// wanted within one piece of the loop's work is seen together, before the first call for it.
+// `Actuations` has an `Actuation` for each pool and carries out its steps. It hands calls to the port and cancels those that take
+// too long. It sets the alarm for the end of a rest. It reports the outcome to the log and the loop. All of it runs on the loop's
+// scheduler, as the loop does; what is wanted within one piece of the loop's work is seen together, before the first call for it.
 //
-//     order ──▶ Actuation ──next──▶ port ──answer──▶ Actuation ──▶ scale.applied, scale.failed, recallAnswered
+//     order ──▶ Actuation ──next──▶ port ──answer──▶ Actuation ──▶ scale.applied, scale.failed, uncordonAnswered
 
 /// Touched only in work that its scheduler runs, one piece at a time: that is what guards every member.
 final class Actuations: @unchecked Sendable {
-    private let log: EventLog
+    /// The loop's own way into the log.
+    private let append: LoopCore.Append
     private let scheduler: any LoopScheduler
     private let port: any ActuatorPort
     private let fence: Fence
@@ -21,7 +23,7 @@ final class Actuations: @unchecked Sendable {
     /// No two runs that appended anything began at the same position, whatever their fences: ids of reports rest on it.
     private let run: String
     /// Hears what came of taking a drain back.
-    private let recalled: (_ worker: String, _ pool: String, _ isKept: Bool) -> Void
+    private let uncordoned: (_ worker: String, _ pool: String, _ isUncordoned: Bool) -> Void
 
     /// By the pool's name.
     private var pools: [String: Pool] = [:]
@@ -35,21 +37,23 @@ final class Actuations: @unchecked Sendable {
         /// It is to be looked at soon.
         var isAwake = false
         var alarm: ScheduledWork?
+        /// When the call under way must have been answered.
+        var deadline: ScheduledWork?
     }
 
     init(
-        log: EventLog, scheduler: any LoopScheduler, port: any ActuatorPort, fence: Fence, run: String, limits: ActuationLimits,
-        observer: any LoopObserving,
-        recalled: @escaping (_ worker: String, _ pool: String, _ isKept: Bool) -> Void
+        append: @escaping LoopCore.Append, scheduler: any LoopScheduler, port: any ActuatorPort, fence: Fence, run: String,
+        limits: ActuationLimits, observer: any LoopObserving,
+        uncordoned: @escaping (_ worker: String, _ pool: String, _ isUncordoned: Bool) -> Void
     ) {
-        self.log = log
+        self.append = append
         self.scheduler = scheduler
         self.port = port
         self.fence = fence
         self.run = run
         self.limits = limits
         self.observer = observer
-        self.recalled = recalled
+        self.uncordoned = uncordoned
     }
 
     // MARK: - Orders
@@ -59,14 +63,14 @@ final class Actuations: @unchecked Sendable {
         switch order {
         case .rescale(let rescale):
             change(rescale.pool) {
-                $0.want(rescale.to, of: rescale.pool, seq: rescale.seq, since: rescale.since, takingBack: rescale.takingBack)
+                $0.want(rescale.to, of: rescale.pool, seq: rescale.seq, since: rescale.since, uncordoning: rescale.uncordoning)
             }
-        case .departure(let departure):
-            change(departure.pool) { actuation in
-                switch departure.step {
-                case .drain: actuation.drain(departure.worker)
-                case .remove: actuation.remove(departure.worker)
-                case .keep: actuation.keep(LoopCore.TakenBack(worker: departure.worker, isRemovalSent: departure.isRemovalSent))
+        case .drain(let command):
+            change(command.pool) { actuation in
+                switch command.step {
+                case .drain: actuation.drain(command.worker)
+                case .remove: actuation.remove(command.worker)
+                case .uncordon: actuation.uncordon(LoopCore.UncordonCommand(worker: command.worker, isRemovalSent: command.isRemovalSent))
                 }
             }
         case .release(let pool):
@@ -108,6 +112,8 @@ final class Actuations: @unchecked Sendable {
         switch step {
         case .call(let call):
             callsUnderWay += 1
+            let deadline = scheduler.now.adding(microseconds: Int64(limits.callSeconds * 1e6))
+            pools[name]?.deadline = scheduler.perform(at: deadline) { [weak self] in self?.overdue(call, name) }
             port.start(call) { [weak self, scheduler] answer in scheduler.perform { [weak self] in self?.answered(answer, name) } }
         case .rest(let until):
             pools[name]?.alarm?.cancel()
@@ -117,11 +123,18 @@ final class Actuations: @unchecked Sendable {
 
     private func answered(_ answer: ActuatorAnswer, _ name: String) {
         callsUnderWay -= 1
+        pools[name]?.deadline?.cancel()
         pools[name]?.actuation.answered(answer, at: scheduler.now)
         proceed(name)
         guard callsUnderWay == 0 else { return }
         for stop in stops { stop.run() }
         stops = []
+    }
+
+    private func overdue(_ call: ActuatorCall, _ name: String) {
+        pools[name]?.actuation.overdue(at: scheduler.now)
+        tell(name)
+        port.cancel(call)
     }
 
     private func rested(_ until: LogTime, _ name: String) {
@@ -155,7 +168,7 @@ final class Actuations: @unchecked Sendable {
                 body.member("attempt", 1)
                 body.member("specReplicas", found)
             }
-        case .recalled(let worker, let isKept): recalled(worker, pool, isKept)
+        case .uncordoned(let worker, let isUncordoned): uncordoned(worker, pool, isUncordoned)
         }
     }
 
@@ -169,16 +182,17 @@ final class Actuations: @unchecked Sendable {
         var batch = EventBatch()
         batch.append(kind, source: Outputs.source, id: "actuation-\(run)-\(reports)", subject: pool, pool: pool, body: body.bytes)
         // Where the log can't take it, the target still follows; the next decision says so again.
-        log.append(batch) { _ in }
+        append(batch) { _ in }
     }
 }
 
 extension LoopCore {
-    /// Has targets follow what is decided. To be called before the loop acts, and the answer to be kept as long as they shall.
+    /// Makes targets follow decisions. Call it before the loop acts, and keep the result for as long as targets are to follow.
     func follow(through port: any ActuatorPort, fence: Fence, run: String, limits: ActuationLimits) -> Actuations {
-        let actuations = Actuations(log: log, scheduler: scheduler, port: port, fence: fence, run: run, limits: limits, observer: observer)
-        {
-            [weak self] worker, pool, isKept in self?.recallAnswered(worker, of: pool, isKept: isKept)
+        let actuations = Actuations(
+            append: append, scheduler: scheduler, port: port, fence: fence, run: run, limits: limits, observer: observer
+        ) {
+            [weak self] worker, pool, isUncordoned in self?.uncordonAnswered(worker, of: pool, isUncordoned: isUncordoned)
         }
         follow = { [weak actuations] in actuations?.follow($0) }
         return actuations

@@ -3,9 +3,9 @@ import Domain
 
 // How does a decision reach the thing that runs workers?
 //
-// One `Actuator` serves one kind of scale target. It does what it is told, once; retries, backoff and logging what came of
-// it are `Actuation`'s business. Every call carries a fence: an actuator that has seen a higher one refuses a lower one, so
-// a stale instance can't resize. Calls for one pool never overlap.
+// One `Actuator` serves one kind of scale target. It carries out a call, once. Retries, backoff and logging are `Actuation`'s
+// business. Every call carries a fence: an actuator that has seen a higher one refuses a lower one, so a stale instance can't
+// resize. Calls for one pool never overlap.
 //
 // A worker is said by its name within the pool's namespace; what another namespace has of that name is another worker.
 
@@ -15,14 +15,13 @@ package protocol Actuator: Sendable {
     /// Makes `to` the number of workers the target keeps; idempotent. Workers being drained count as gone already.
     /// Lowering never stops a worker by itself: who goes is said by `drain`.
     func resize(_ pool: ActuatedPool, to: Int, fence: Fence) async throws(ActuationFault)
-    /// Marks a worker as one that shall go: it finishes what it runs and is given nothing more. Idempotent; unknown workers are
-    /// fine.
+    /// Marks a worker for draining: it finishes what it runs and gets nothing more. Idempotent; unknown workers are fine.
     func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
-    /// Takes a drain back: the worker stays and may be given actors again. Answers whether that is so; false where it is too
-    /// late, or nothing is known of it. Idempotent.
+    /// Cancels a drain: the worker stays and may get actors again. Answers whether that is so; false where it is too late, or
+    /// nothing is known of it. Idempotent.
     func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool
     /// Ends a worker that is known to be idle: the loop asks it of each worker that it told to drain, once that is empty. One
-    /// that holds an actor after all is left alone, and `holdsActor` thrown. Idempotent.
+    /// that holds an actor after all, or whose pod says that it is busy, is left alone, and `holdsActor` thrown. Idempotent.
     func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
 }
 
@@ -41,16 +40,20 @@ package struct ActuatedPool: Hashable, Sendable {
     /// The policy's word on which pods are workers; nil where owner references tell.
     package var workerSelector: WorkerSelector?
     package var slotsPerWorker: Int
+    /// How its pods are asked whether they are busy; nil where they aren't.
+    package var busy: BusyCheck?
     /// After it the loop gives the drain up; no actuator needs to watch it.
     package var drainTimeoutSeconds: Int
     package var foreignChange: ForeignChange
     /// Whether its policy sets the target's count, not only recommends one.
     package var isScaled: Bool
+    /// Whether the target's count is one of workers that nobody has.
+    package var isUnclaimed: Bool
 
     package init(
         name: String, target: ScaleTarget, slotsPerWorker: Int, drainTimeoutSeconds: Int, foreignChange: ForeignChange = .takeOver,
         workerSelector: WorkerSelector? = nil,
-        isScaled: Bool = true
+        isScaled: Bool = true, busy: BusyCheck? = nil, isUnclaimed: Bool = false
     ) {
         self.name = name
         self.target = target
@@ -59,6 +62,8 @@ package struct ActuatedPool: Hashable, Sendable {
         self.drainTimeoutSeconds = drainTimeoutSeconds
         self.foreignChange = foreignChange
         self.isScaled = isScaled
+        self.busy = busy
+        self.isUnclaimed = isUnclaimed
     }
 }
 
@@ -73,7 +78,8 @@ package enum ActuationFault: Error, Hashable, Sendable {
     case unreachable(String)
     /// The target refuses, and will refuse the same again until somebody changes something.
     case refused(String)
-    /// A worker that was to be removed got an actor in the meantime: the loop asks again when that has left.
+    /// A worker that was to be removed is at work again: it got an actor, or its pod says so. The log says it too, so that the loop asks
+    /// again once it is idle.
     case holdsActor(worker: String)
     /// Somebody else set the target's replicas, and the policy is to leave them: not worth another try.
     case changedByOthers(found: Int)

@@ -1,4 +1,5 @@
 import Autoscaling
+import Machine
 
 // How does a call leave the loop, and how does its answer come back?
 //
@@ -8,7 +9,7 @@ import Autoscaling
 //
 // Always: at most one call a pool is under way.
 
-/// One thing that a target is told, or asked.
+/// One call to a target.
 package struct ActuatorCall: Hashable, Sendable {
     package enum Action: Hashable, Sendable {
         case resize(to: Int)
@@ -35,25 +36,41 @@ package protocol ActuatorPort: Sendable {
     /// Called on the loop's scheduler; must return at once. `done` is to be called exactly once, from anywhere, also before this
     /// returns.
     func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void)
+    /// The call took too long: it should end now. It may still be answered as if nothing had happened.
+    func cancel(_ call: ActuatorCall)
+}
+
+extension ActuatorPort {
+    package func cancel(_ call: ActuatorCall) {}
 }
 
 /// The service's actuators, by the kind of target that each serves.
 struct Actuators: ActuatorPort {
-    var byKind: [String: any Actuator]
+    let byKind: [String: any Actuator]
     /// Serves every other kind; nil where there is none.
-    var others: (any Actuator)?
+    let others: (any Actuator)?
+    /// The last call of each pool.
+    private let calls = Locked<[String: Task<Void, Never>]>([:])
+
+    init(byKind: [String: any Actuator], others: (any Actuator)?) {
+        self.byKind = byKind
+        self.others = others
+    }
 
     func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void) {
         let kind = call.pool.target.kind
         let actuator = byKind[kind] ?? others ?? MissingActuator(kind: kind)
-        Task {
+        let task = Task {
             do throws(ActuationFault) {
                 done(.success(try await actuator.carryOut(call)))
             } catch {
                 done(.failure(error))
             }
         }
+        calls.withValue { $0[call.pool.name] = task }
     }
+
+    func cancel(_ call: ActuatorCall) { calls.value[call.pool.name]?.cancel() }
 }
 
 extension Actuator {

@@ -1,7 +1,9 @@
 package import Autoscaling
 import Domain
 import EventLog
+import Machine
 import State
+package import Views
 
 // Commands end as events. They are answered once those are durable and folded.
 
@@ -31,7 +33,7 @@ extension ControlLoop {
     ///
     /// - Returns: the policies' names.
     package func renewPolicies() async throws(ControlFault) -> [String] {
-        let old = await ask { $0.world.policiesInEffect.filter { $0.rules < .current } }
+        let old = await ask { $0.state.policiesInEffect.filter { $0.rules < .current } }
         for applied in old {
             let beginning = isFromObject(appliedAt: applied.seq) ? PolicyOrigin.beginning(uid: "renewed") : PolicyOrigin.request
             let policy = applied.written
@@ -47,12 +49,12 @@ extension ControlLoop {
     package func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView {
         try await refuseWhereNamesClash(policy)
         return await ask { [scheduler] core in
-            core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names)
+            core.state.preview(policy, at: scheduler.now, asOf: core.state.position, names: core.log.names)
         }
     }
 
     package func removePolicy(_ name: String) async throws(ControlFault) {
-        let found = await ask { core in core.world.policyKey(named: name).map { (pool: core.world.pools[$0.pool].text, shadow: $0.shadow) }
+        let found = await ask { core in core.state.policyKey(named: name).map { (pool: core.state.pools[$0.pool].text, shadow: $0.shadow) }
         }
         guard let found else { throw .notFound(what: "policy", name: name) }
         try await append { batch in
@@ -63,12 +65,12 @@ extension ControlLoop {
     }
 
     private func refuseWhereNamesClash(_ policy: Policy) async throws(ControlFault) {
-        if let clash = await ask({ $0.world.clash(of: policy) ?? $0.world.targetClash(of: policy) }) { throw .conflict(clash) }
+        if let clash = await ask({ $0.state.clash(of: policy) ?? $0.state.targetClash(of: policy) }) { throw .conflict(clash) }
     }
 
     package func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView {
         let current = await ask { core in
-            core.world.find(pool: pool, names: core.log.names).flatMap { core.world.pools[$0].policy }
+            core.state.find(pool: pool, names: core.log.names).flatMap { core.state.pools[$0].policy }
         }
         guard let current else { throw .notFound(what: "pool with a policy", name: pool) }
         let seq = try await append {
@@ -89,7 +91,7 @@ extension ControlLoop {
         }
         if let decided { return decided }
         return await ask { [scheduler] core in
-            core.world.preview(policy, at: scheduler.now, asOf: core.world.position, names: core.log.names)
+            core.state.preview(policy, at: scheduler.now, asOf: core.state.position, names: core.log.names)
         }
     }
 
@@ -97,7 +99,7 @@ extension ControlLoop {
         try PlacementRequest.check(waitSeconds: waitSeconds)
         var until = scheduler.now.adding(microseconds: Int64(waitSeconds * 1e6))
         let actor = request.fullActor
-        if let home = await ask({ $0.world.otherPool(of: actor, than: request.pool, $0.log.names) }) {
+        if let home = await ask({ $0.state.otherPool(of: actor, than: request.pool, $0.log.names) }) {
             throw .conflict("actor \(actor) is in pool \(home) already: ask for it there, or withdraw it first")
         }
         var answer = await placementAnswer(actor)
@@ -123,10 +125,10 @@ extension ControlLoop {
 
     package func withdraw(_ actor: String) async throws(ControlFault) {
         let found = await ask { core in
-            core.world.actors(named: actor, core.log.names).map { index in
-                let record = core.world.actors[index]
+            core.state.actors(named: actor, core.log.names).map { index in
+                let record = core.state.actors[index]
                 return (
-                    name: core.log.names.text(of: record.name), full: core.world.actorName(index, seenFrom: "", core.log.names),
+                    name: core.log.names.text(of: record.name), full: core.state.actorName(index, seenFrom: "", core.log.names),
                     state: record.state
                 )
             }
@@ -165,16 +167,16 @@ extension ControlLoop {
     /// it stops. However it ends, it holds no place any more.
     private func waitForPlacement(of actor: String, until: LogTime) async throws(ControlFault) -> Bool {
         let key = waitKeys.wrappingAdd(1, ordering: .relaxed).newValue
-        let isOver = Mark()
+        let isOver = Latch()
         let refusal = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 scheduler.perform { [core] in
-                    core.beginWait(key, for: actor, until: until, unless: { isOver.isSet }) { continuation.resume(returning: $0) }
+                    core.beginWait(key, for: actor, until: until, unless: { isOver.isOpen }) { continuation.resume(returning: $0) }
                 }
             }
         } onCancel: {
-            // Either the wait begins later and sees the mark, or it began and is ended.
-            isOver.set()
+            // Either the wait begins later and sees the latch, or it began and is ended.
+            isOver.open()
             scheduler.perform { [core] in core.endWait(key) }
         }
         if case .full? = refusal { throw .overloaded(retryAfterSeconds: 1) }
@@ -243,12 +245,6 @@ extension Pause {
 extension PlacementRequest {
     /// With its namespace, which is its pool's.
     var fullActor: String { QualifiedName.full(actor, in: QualifiedName.namespace(ofPool: pool)) }
-    /// - Throws: `.invalid` for a wait that no `ControlPlane` takes.
-    package static func check(waitSeconds: Double) throws(ControlFault) {
-        guard waitSeconds >= 0, waitSeconds <= longestWaitSeconds else {
-            throw .invalid(field: "wait", problem: "must be seconds, 0 to \(Int(longestWaitSeconds)): ask again where that is too short")
-        }
-    }
 
     fileprivate var body: [UInt8] {
         var json = JSONWriter()

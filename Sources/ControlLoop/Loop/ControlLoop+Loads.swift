@@ -1,6 +1,7 @@
 import Domain
 import Placement
 import State
+import Views
 
 // How dear is each worker of a pool?
 //

@@ -2,11 +2,12 @@ import Domain
 package import EventLog
 import State
 import Synchronization
+package import Views
 
 // The loop as a service: it starts from the log, follows it, and answers.
 //
-// `ControlLoop` joins a `LoopCore` and its `Actuations`, which live on the scheduler, to the outside: callers' questions and
-// commands come in as work for the scheduler, the log's commits too, and calls to targets go out through an `ActuatorPort`.
+// `ControlLoop` connects a `LoopCore` and its `Actuations`, which live on the scheduler, to the outside. Requests, commands and the
+// log's commits come in as work for the scheduler. Calls to targets go out through an `ActuatorPort`.
 
 package final class ControlLoop: ControlPlane {
     package struct Configuration: Sendable {
@@ -100,7 +101,7 @@ package final class ControlLoop: ControlPlane {
 
     package func health() async -> LoopHealth {
         let head = log.head
-        let folded = await ask { core in (position: core.world.position, at: core.world.at, problems: core.world.targetProblems) }
+        let folded = await ask { core in (position: core.state.position, at: core.state.at, problems: core.state.targetProblems) }
         let behind = max(0, head.seq - folded.position)
         return LoopHealth(
             behindEvents: behind, lagSeconds: behind == 0 ? 0 : max(0, head.at.seconds(since: folded.at)),

@@ -6,6 +6,7 @@ import Dispatch
 @preconcurrency import GreenroomOpenCombine
 import State
 import Synchronization
+import Views
 
 // How does a commit become a decision?
 //
@@ -32,7 +33,7 @@ final class LoopCore: @unchecked Sendable {
 
     private let commits = PassthroughSubject<CommittedBatch, Never>()
     private var moments = PolicyMoments()
-    /// Hears what targets shall do. Set before the loop acts; must not call back.
+    /// Gets the orders for targets. Set before the loop acts; must not call back.
     var follow: (Order) -> Void = { _ in }
     /// The policies in effect, as decisions follow them; sent again when one of them changed.
     let policies = CurrentValueSubject<[Policy], Never>([])
@@ -57,22 +58,22 @@ final class LoopCore: @unchecked Sendable {
     private var awaited: Set<NameID> = []
     private(set) var isStopping = false
     /// The target of each pool that was told a count in this run.
-    private var toldTargets: [Int: ScaleTarget] = [:]
+    private var resizedTargets: [Int: ScaleTarget] = [:]
     private var eventsSinceCheckpoint: Int64 = 0
     private let checkpoints = DispatchQueue(label: "greenroom.loop.checkpoints", qos: .utility)
     /// Where conclusions go: the log, or nowhere while recorded commits are run again.
-    private let append: Append
+    let append: Append
     private let isSaving = SavingMark()
 
     /// The state at the last commit that was folded.
-    var world: State {
+    var state: State {
         @inline(__always) _read { yield held.state }
     }
 
-    /// What a target shall do.
+    /// What a target is to do.
     enum Order: Hashable, Sendable {
         case rescale(Rescale)
-        case departure(Departure)
+        case drain(DrainCommand)
         /// The pool of that name is followed no more, or by another target.
         case release(String)
     }
@@ -84,17 +85,17 @@ final class LoopCore: @unchecked Sendable {
         /// The commit that the decision looked at.
         var since: LogTime
         /// Workers to take back before new ones are asked for.
-        var takingBack: [TakenBack] = []
+        var uncordoning: [UncordonCommand] = []
     }
 
-    /// A worker whose drain shall be taken back.
-    struct TakenBack: Hashable, Sendable {
+    /// A worker to uncordon.
+    struct UncordonCommand: Hashable, Sendable {
         var worker: String
         /// The target was told already that it is empty and may go.
         var isRemovalSent: Bool
     }
 
-    struct Departure: Hashable, Sendable {
+    struct DrainCommand: Hashable, Sendable {
         var pool: ActuatedPool
         var worker: String
         var step: Step
@@ -106,29 +107,29 @@ final class LoopCore: @unchecked Sendable {
             /// It is empty: its place may be taken away.
             case remove
             /// It may stay after all.
-            case keep
+            case uncordon
         }
     }
 
     typealias Append = (EventBatch, @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) -> Void
 
     convenience init(log: EventLog, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits) {
-        self.init(log: log, world: State.restored(from: log), scheduler: scheduler, observer: observer, limits: limits) {
+        self.init(log: log, state: State.restored(from: log), scheduler: scheduler, observer: observer, limits: limits) {
             batch, completion in
             log.append(batch, completion: completion)
         }
     }
 
     init(
-        log: EventLog, world: State, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits, append: @escaping Append
+        log: EventLog, state: State, scheduler: any LoopScheduler, observer: any LoopObserving, limits: LoopLimits, append: @escaping Append
     ) {
         self.log = log
-        held = StateHolder(world)
+        held = StateHolder(state)
         self.scheduler = scheduler
         self.observer = observer
         self.limits = limits
         self.append = append
-        follower = log.follower(after: world.position)
+        follower = log.follower(after: state.position)
         planner = Planner(log: log)
         outputs = Outputs(names: log.names)
         wire()
@@ -143,7 +144,7 @@ final class LoopCore: @unchecked Sendable {
 
     // MARK: - Commits
 
-    /// Folds whatever the log holds beyond the world, then acts on it.
+    /// Folds whatever the log holds beyond the state, then acts on it.
     func catchUp() {
         do throws(LogError) {
             while let batch = try follower.poll() { commits.send(batch) }
@@ -160,7 +161,7 @@ final class LoopCore: @unchecked Sendable {
     private func publishPolicies() {
         guard hasPolicyNews else { return }
         hasPolicyNews = false
-        policies.send(world.policiesInEffect.map(\.policy))
+        policies.send(state.policiesInEffect.map(\.policy))
     }
 
     /// Hands `changed` the policies in effect, and again whenever they are others, until the watch of that number is ended.
@@ -186,10 +187,10 @@ final class LoopCore: @unchecked Sendable {
     func act() {
         isLive = true
         reservations = Reservations(held)
-        for index in world.pools.indices {
+        for index in state.pools.indices {
             if let rescale = rescale(index) { send(rescale, index) }
             // Whether the target heard of them before a restart isn't known.
-            for worker in world.pools[index].members where world.workers[worker].isChosen { depart(worker, .drain) }
+            for worker in state.pools[index].members where state.workers[worker].isChosen { order(worker, .drain) }
         }
         reconsiderAll()
     }
@@ -200,7 +201,7 @@ final class LoopCore: @unchecked Sendable {
         if !change.skipped.isEmpty { tell(change.skipped) }
         eventsSinceCheckpoint += Int64(batch.events.count)
         if change.own.contains(where: { $0.kind == .policyApplied || $0.kind == .poolPaused }) { hasPolicyNews = true }
-        if isLive { planner.told.note(batch) }
+        if isLive { planner.snapshots.note(batch) }
         if !placementWaits.isEmpty {
             for event in batch.events where placementWaits.waits(for: event.subject) { awaited.insert(event.subject) }
         }
@@ -214,8 +215,8 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func settle(_ change: State.Change) {
-        // Asked here, as the world would be handed over to no end.
-        if watchers.count > 0 { watchers.tell(change.pools, of: world) }
+        // Checked first, to avoid copying the state.
+        if watchers.count > 0 { watchers.tell(change.pools, of: state) }
         endAwaited()
         guard isLive else { return wakeWaiters() }
         if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
@@ -234,88 +235,99 @@ final class LoopCore: @unchecked Sendable {
         switch event.kind {
         case .workerDraining:
             let isOurs = reservations.endCordon(of: event.subject, held)
-            if isOurs, let worker = world.workers.find(event.subject) { depart(worker, .drain) }
+            if isOurs, let worker = state.workers.find(event.subject) { order(worker, .drain) }
         case .scaleDecided:
-            guard let pool = world.poolByName[event.pool] else { return }
+            guard let pool = state.poolByName[event.pool] else { return }
             reservations.endDecision(PolicyKey(pool: pool, shadow: shadow))
             resumeDecisionWaiters(PolicyKey(pool: pool, shadow: shadow), event.seq)
             guard shadow == nil else { return }
             if var rescale = rescale(pool), isRescale(pool) {
-                rescale.takingBack = planner.uncordon(pool, held, &reservations).map { takenBack($0) }
+                rescale.uncordoning = planner.uncordon(pool, held, &reservations).map { uncordonCommand($0) }
                 send(rescale, pool)
             }
         case .policyApplied:
-            guard let pool = world.poolByName[event.pool] else { return }
+            guard let pool = state.poolByName[event.pool] else { return }
             release(pool)
-            // An operator's word: what failed is tried again at once. Another target is told the count that stands, as no decision may follow.
-            if let rescale = rescale(pool), world.pools[pool].scaleProblem != nil || isNewTarget(rescale, pool) { send(rescale, pool) }
-        case .prefetchSuggested: if let pool = world.poolByName[event.pool] { planner.prefetch(pool, held, &reservations, &outputs) }
+            // An operator applied it, so what failed is tried again at once. A new target gets the current count, as no decision
+            // may follow.
+            if let rescale = rescale(pool), state.pools[pool].scaleProblem != nil || isNewTarget(rescale, pool) || isElsewhere(pool) {
+                send(rescale, pool)
+            }
+        case .prefetchSuggested: if let pool = state.poolByName[event.pool] { planner.prefetch(pool, held, &reservations, &outputs) }
         case .timerFired: reservations.wakesRung = .zero
         default: break
         }
     }
 
     /// The policy names another target than the one that was told the count: that one wasn't told at all.
-    private func isNewTarget(_ rescale: Rescale, _ pool: Int) -> Bool { toldTargets[pool].map { $0 != rescale.pool.target } ?? false }
+    private func isNewTarget(_ rescale: Rescale, _ pool: Int) -> Bool { resizedTargets[pool].map { $0 != rescale.pool.target } ?? false }
 
-    private func isRescale(_ pool: Int) -> Bool { world.pools[pool].lastDecision.map { $0.from != $0.to } ?? false }
+    /// The target was let go of, and shows another count than the one that stands: that one never reached it.
+    private func isElsewhere(_ pool: Int) -> Bool {
+        actuated[pool] == nil && state.pools[pool].observedSpec.map { $0 != state.pools[pool].desired } ?? false
+    }
+
+    private func isRescale(_ pool: Int) -> Bool { state.pools[pool].lastDecision.map { $0.from != $0.to } ?? false }
 
     private func rescale(_ pool: Int) -> Rescale? {
-        guard let applied = world.pools[pool].policy, held.isFollowed(pool) else { return nil }
+        guard let applied = state.pools[pool].policy, held.isFollowed(pool) else { return nil }
         return Rescale(
-            pool: ActuatedPool(applied.policy), to: world.pools[pool].desired, seq: world.pools[pool].lastDecision?.seq ?? 0,
-            since: world.pools[pool].evaluation?.at ?? world.at)
+            pool: ActuatedPool(applied.policy), to: state.pools[pool].desired, seq: state.pools[pool].lastDecision?.seq ?? 0,
+            since: state.pools[pool].evaluation?.at ?? state.at)
     }
 
     private func send(_ rescale: Rescale, _ pool: Int) {
         release(pool)
         actuated[pool] = rescale.pool.target
-        toldTargets[pool] = rescale.pool.target
+        resizedTargets[pool] = rescale.pool.target
         follow(.rescale(rescale))
     }
 
     /// What was wanted of a target that is another by now, or isn't followed any more, isn't wanted.
     private func release(_ pool: Int) {
         guard !actuated.isEmpty, let target = actuated[pool] else { return }
-        if held.isFollowed(pool), world.pools[pool].policy?.policy.target == target { return }
+        if held.isFollowed(pool), state.pools[pool].policy?.policy.target == target { return }
         actuated[pool] = nil
-        // Whatever wasn't passed on never will be: who is to go is told again, and who is to stay is asked for.
-        for worker in world.pools[pool].members where world.workers[worker].isChosen { reservations.setRemovalSent(false, worker, held) }
-        follow(.release(world.pools[pool].text))
+        // What wasn't passed on never will be. So drains are sent again, and so are requests to uncordon.
+        for worker in state.pools[pool].members where state.workers[worker].isChosen { reservations.setRemovalSent(false, worker, held) }
+        follow(.release(state.pools[pool].text))
     }
 
-    private func depart(_ worker: Int, _ step: Departure.Step) {
-        let record = world.workers[worker]
+    private func order(_ worker: Int, _ step: DrainCommand.Step) {
+        let record = state.workers[worker]
         let pool = Int(record.pool)
-        guard let applied = world.pools[pool].policy, held.isFollowed(pool) || step == .keep else { return }
+        guard let applied = state.pools[pool].policy, held.isFollowed(pool) || step == .uncordon else { return }
         if held.isFollowed(pool) { actuated[pool] = applied.policy.target }
         follow(
-            .departure(
-                Departure(pool: ActuatedPool(applied.policy), worker: bareName(worker), step: step, isRemovalSent: isRemovalSent(worker))))
+            .drain(
+                DrainCommand(pool: ActuatedPool(applied.policy), worker: bareName(worker), step: step, isRemovalSent: isRemovalSent(worker))
+            ))
     }
 
-    private func takenBack(_ worker: Int) -> TakenBack { TakenBack(worker: bareName(worker), isRemovalSent: isRemovalSent(worker)) }
+    private func uncordonCommand(_ worker: Int) -> UncordonCommand {
+        UncordonCommand(worker: bareName(worker), isRemovalSent: isRemovalSent(worker))
+    }
 
     /// The removal of one that is busy may have been refused: the target knows.
     private func isRemovalSent(_ worker: Int) -> Bool { reservations.isRemovalSent(worker) && reservations.isIdle(worker, held) }
 
     /// As targets know it: within its pool's namespace.
-    private func bareName(_ worker: Int) -> String { world.workerName(worker, seenFrom: world.namespace(ofWorker: worker), log.names) }
+    private func bareName(_ worker: Int) -> String { state.workerName(worker, seenFrom: state.namespace(ofWorker: worker), log.names) }
 
-    /// The target answers whether it took back the drain of a worker. If so, that is ready again once the log says so; if not,
-    /// it goes as soon as it is empty.
+    /// The target answers whether it cancelled the drain of a worker. If so, the worker is ready once the log says so. If not, it
+    /// goes as soon as it is empty.
     /// - Parameter pool: the worker's own, in whose namespace it has that name; nil where the name says all.
-    func recallAnswered(_ name: String, of pool: String? = nil, isKept: Bool) {
+    func uncordonAnswered(_ name: String, of pool: String? = nil, isUncordoned: Bool) {
         let full = pool.map { QualifiedName.full(name, in: QualifiedName.namespace(ofPool: $0)) } ?? name
-        guard let worker = world.worker(named: full, log.names), world.workers[worker].isChosen else { return }
-        let record = world.workers[worker]
-        guard isKept else {
+        guard let worker = state.worker(named: full, log.names), state.workers[worker].isChosen else { return }
+        let record = state.workers[worker]
+        guard isUncordoned else {
             reservations.setUncordon(.refused, worker, held)
             // It may be wanted again by now, and its removal be one that the target has put off: asked once more, it makes another.
             reservations.setRemovalSent(false, worker, held)
             return removeEmptied(Int(record.pool))
         }
-        outputs.keep(record, in: world.pools[Int(record.pool)], node: world.labels.text(of: record.node), at: world.at)
+        outputs.uncordon(record, in: state.pools[Int(record.pool)], node: state.labels.text(of: record.node), at: state.at)
         flush()
     }
 
@@ -323,13 +335,13 @@ final class LoopCore: @unchecked Sendable {
     /// between, for the target may have refused then.
     private func removeEmptied(_ pool: Int) {
         // Of a pool that isn't followed nothing is passed on, so nothing may be noted as sent.
-        guard world.pools[pool].workers.draining > 0, held.isFollowed(pool) else { return }
-        for worker in world.pools[pool].members where world.workers[worker].isChosen {
+        guard state.pools[pool].workers.draining > 0, held.isFollowed(pool) else { return }
+        for worker in state.pools[pool].members where state.workers[worker].isChosen {
             guard reservations.uncordon(worker) != .asked else { continue }
             let isEmpty = reservations.isIdle(worker, held)
             guard isEmpty != reservations.isRemovalSent(worker) else { continue }
             reservations.setRemovalSent(isEmpty, worker, held)
-            if isEmpty { depart(worker, .remove) }
+            if isEmpty { order(worker, .remove) }
         }
     }
 
@@ -339,14 +351,25 @@ final class LoopCore: @unchecked Sendable {
     private func consider(_ pool: Int) {
         if !actuated.isEmpty, !held.isFollowed(pool) { release(pool) }
         planner.place(pool, held, &reservations, &outputs)
+        if planner.takeUnread() {
+            reservations.lookAgain(pool)
+            tellUnread()
+            reconsiderLater()
+        }
         planner.prefetch(pool, held, &reservations, &outputs)
         planner.giveUpDrains(pool, held, &reservations, &outputs)
-        for worker in planner.uncordon(pool, held, &reservations) { depart(worker, .keep) }
+        for worker in planner.uncordon(pool, held, &reservations) { order(worker, .uncordon) }
         planner.drainSurplus(pool, held, &reservations, &outputs)
         removeEmptied(pool)
         drainDeadlines[pool] = held.drainDeadline(pool)
         prompt(PolicyKey(pool: pool))
-        for shadow in world.pools[pool].shadows { prompt(PolicyKey(pool: pool, shadow: shadow.name)) }
+        for shadow in state.pools[pool].shadows { prompt(PolicyKey(pool: pool, shadow: shadow.name)) }
+    }
+
+    private func tellUnread() {
+        let problem = "read what events say of snapshots: actors that have one wait"
+        observer.couldNotRead(problem)
+        log.note("the loop can't \(problem); it tries again")
     }
 
     private func prompt(_ key: PolicyKey) {
@@ -360,19 +383,19 @@ final class LoopCore: @unchecked Sendable {
     /// Considers every pool, whether or not anything changed: at the start, and after reservations were rolled back.
     private func reconsiderAll() {
         round += 1
-        for index in world.pools.indices { consider(index) }
+        for index in state.pools.indices { consider(index) }
         flush()
     }
 
     /// Appends what was concluded, and sets the alarm.
     private func flush() {
         defer { setAlarm() }
-        planner.told.rest()
+        planner.snapshots.rest()
         guard isLive, !outputs.isEmpty else { return }
         let batch = outputs.batch
         let decisions = outputs.decisions
         outputs = Outputs(names: log.names)
-        let began = world.at
+        let began = state.at
         observer.concluded(secondsSinceCommit: max(0, scheduler.now.seconds(since: began)), events: batch.count)
         for decided in decisions {
             if let shadow = decided.shadow {
@@ -395,7 +418,11 @@ final class LoopCore: @unchecked Sendable {
         for waiter in decisionWaiters.values.joined() { waiter(nil) }
         decisionWaiters = [:]
         // What the target answered may have been lost with the append.
-        for worker in world.workers.indices where world.workers[worker].isChosen { reservations.setUncordon(.none, worker, held) }
+        for worker in state.workers.indices where state.workers[worker].isChosen { reservations.setUncordon(.none, worker, held) }
+        reconsiderLater()
+    }
+
+    private func reconsiderLater() {
         guard retry == nil else { return }
         let time = scheduler.now.adding(microseconds: limits.retryMicroseconds)
         retry = scheduler.perform(at: time) { [weak self] in
@@ -416,7 +443,7 @@ final class LoopCore: @unchecked Sendable {
             note(moments.earliestDeadline)
             note(planner.waits.first)
             note(drainDeadlines.first)
-            note(world.forecasts.earliest(after: reservations.wakesRung))
+            note(state.forecasts.earliest(after: reservations.wakesRung))
         }
         if earliest == alarm?.at { return }
         alarm?.work.cancel()
@@ -430,16 +457,16 @@ final class LoopCore: @unchecked Sendable {
         placementWaits.end(dueAt: now)
         guard isLive else { return setAlarm() }
         let due = moments.takeDue(now)
-        for (key, deadline) in due { outputs.fire(deadline, pool: world.pools[key.pool], shadow: key.shadow, asOf: world.position) }
+        for (key, deadline) in due { outputs.fire(deadline, pool: state.pools[key.pool], shadow: key.shadow, asOf: state.position) }
         for (pool, deadline) in drainDeadlines.reached(now) {
             drainDeadlines[pool] = nil
             // One timer of a pool does for both.
             guard !due.contains(where: { $0.key == PolicyKey(pool: pool) }) else { continue }
-            outputs.fire(deadline, pool: world.pools[pool], shadow: nil, asOf: world.position)
+            outputs.fire(deadline, pool: state.pools[pool], shadow: nil, asOf: state.position)
         }
         for (pool, until) in planner.waits.reached(now) {
             planner.endWait(pool)
-            outputs.endWait(until, pool: world.pools[pool], asOf: world.position)
+            outputs.endWait(until, pool: state.pools[pool], asOf: state.position)
         }
         ringWakes(now)
         flush()
@@ -447,11 +474,11 @@ final class LoopCore: @unchecked Sendable {
 
     /// One timer for all of a pool whose wakes are near.
     private func ringWakes(_ now: LogTime) {
-        guard let earliest = world.forecasts.earliest(after: reservations.wakesRung), earliest <= now else { return }
+        guard let earliest = state.forecasts.earliest(after: reservations.wakesRung), earliest <= now else { return }
         var pools: Set<Int> = []
-        for (actor, deadline) in world.forecasts.reached(now) where deadline > reservations.wakesRung {
-            let pool = Int(world.actors[actor].pool)
-            if pool >= 0, pools.insert(pool).inserted { outputs.wake(deadline, pool: world.pools[pool], asOf: world.position) }
+        for (actor, deadline) in state.forecasts.reached(now) where deadline > reservations.wakesRung {
+            let pool = Int(state.actors[actor].pool)
+            if pool >= 0, pools.insert(pool).inserted { outputs.wake(deadline, pool: state.pools[pool], asOf: state.position) }
         }
         reservations.wakesRung = now
     }
@@ -461,20 +488,20 @@ final class LoopCore: @unchecked Sendable {
     /// The workers with what is reserved on them; nil before the loop acts.
     private var slots: WorkerIndex? { isLive ? reservations.slots : nil }
 
-    func placement(of actor: String) -> State.PlacementStanding { world.placement(of: actor, log: log, among: slots) }
+    func placement(of actor: String) -> State.PlacementStanding { state.placement(of: actor, log: log, among: slots) }
 
     /// A slot is reserved for an actor that waits; the log doesn't say so yet.
     func isReserved(_ actor: String) -> Bool {
-        guard let index = world.actor(named: actor, log.names), world.actors[index].state == .waiting else { return false }
-        return reservations.isClaimed(world.actors[index].stateSeq, in: Int(world.actors[index].pool))
+        guard let index = state.actor(named: actor, log.names), state.actors[index].state == .waiting else { return false }
+        return reservations.isClaimed(state.actors[index].stateSeq, in: Int(state.actors[index].pool))
     }
 
     func placementView(of actor: String, at now: LogTime) -> PlacementView? {
-        world.placementView(of: actor, log: log, at: now, among: slots)
+        state.placementView(of: actor, log: log, at: now, among: slots)
     }
 
     func workerLoads(poolNamed pool: String, at now: LogTime) -> [WorkerLoadView] {
-        world.workerLoads(poolNamed: pool, names: log.names, at: now) { reservations.reserved(on: $0) }
+        state.workerLoads(poolNamed: pool, names: log.names, at: now) { reservations.reserved(on: $0) }
     }
 
     // MARK: - Those who wait
@@ -482,18 +509,18 @@ final class LoopCore: @unchecked Sendable {
     /// Runs `resume` once `seq` is folded.
     func whenFolded(_ seq: Position, _ resume: @escaping @Sendable () -> Void) {
         catchUp()
-        if world.position >= seq { return resume() }
+        if state.position >= seq { return resume() }
         waiters.append((seq, resume))
     }
 
-    /// Runs `resume` with the policy's decision that followed `seq`, which is folded: at once where it is in the log already, once it is
-    /// where it is on its way, and with nil where none follows.
+    /// Runs `resume` with the policy's decision that followed `seq`, which is folded. At once if the decision is in the log; once
+    /// it is there, if it is on its way; with nil if none follows.
     func whenDecided(pool: String, shadow: String?, after seq: Position, _ resume: @escaping @Sendable (DecisionView?) -> Void) {
-        guard let index = world.find(pool: pool, names: log.names), let standing = world.pools[index].standing(of: shadow) else {
+        guard let index = state.find(pool: pool, names: log.names), let standing = state.pools[index].standing(of: shadow) else {
             return resume(nil)
         }
         if let last = standing.lastDecision, last.seq > seq {
-            return resume(log.firstDecision(of: world.pools[index].name, shadow: shadow, after: seq) ?? log.decision(at: last.seq))
+            return resume(log.firstDecision(of: state.pools[index].name, shadow: shadow, after: seq) ?? log.decision(at: last.seq))
         }
         let key = PolicyKey(pool: index, shadow: shadow)
         guard isLive, !isStopping, reservations.isDeciding(key) else { return resume(nil) }
@@ -519,11 +546,11 @@ final class LoopCore: @unchecked Sendable {
     ) {
         guard !isStopping else { return resume(.stopping) }
         // It may have been placed, or its caller gone, since it was asked about.
-        guard !isOver(), until > scheduler.now, let index = world.actor(named: actor, log.names),
+        guard !isOver(), until > scheduler.now, let index = state.actor(named: actor, log.names),
             !placement(of: actor).isSettled
         else { return resume(nil) }
         guard waitingCallers < limits.waitingCallers else { return resume(.full) }
-        placementWaits.begin(key, for: world.actors[index].name, until: until) { resume(nil) }
+        placementWaits.begin(key, for: state.actors[index].name, until: until) { resume(nil) }
         setAlarm()
     }
 
@@ -545,8 +572,8 @@ final class LoopCore: @unchecked Sendable {
 
     private func wakeWaiters() {
         guard !waiters.isEmpty else { return }
-        let ready = waiters.filter { $0.seq <= world.position }
-        waiters.removeAll { $0.seq <= world.position }
+        let ready = waiters.filter { $0.seq <= state.position }
+        waiters.removeAll { $0.seq <= state.position }
         for waiter in ready { waiter.resume() }
     }
 
@@ -561,37 +588,38 @@ final class LoopCore: @unchecked Sendable {
 
     private func report(_ measured: State.Measured) {
         switch measured {
-        case .wait(let pool, let tier, let seconds): observer.placed(pool: world.pools[pool].text, tier: tier, waitedSeconds: seconds)
-        case .workerStart(let pool, let seconds): observer.workerStarted(pool: world.pools[pool].text, seconds: seconds)
-        case .workerGone(let pool, let end): observer.workerGone(pool: world.pools[pool].text, end)
+        case .wait(let pool, let tier, let seconds): observer.placed(pool: state.pools[pool].text, tier: tier, waitedSeconds: seconds)
+        case .workerStart(let pool, let seconds): observer.workerStarted(pool: state.pools[pool].text, seconds: seconds)
+        case .claim(let pool, let launch, let seconds): observer.claimServed(pool: state.pools[pool].text, launch, seconds: seconds)
+        case .workerGone(let pool, let end): observer.workerGone(pool: state.pools[pool].text, end)
         }
     }
 
     /// A checkpoint writes every actor: the more there are, the more events it should save folding again.
-    var eventsUntilCheckpoint: Int64 { max(limits.checkpointEvents, 2 * Int64(world.actors.count)) - eventsSinceCheckpoint }
+    var eventsUntilCheckpoint: Int64 { max(limits.checkpointEvents, 2 * Int64(state.actors.count)) - eventsSinceCheckpoint }
 
     /// Returns once the checkpoint that is being written, if any, is there.
     func waitForCheckpoint() { checkpoints.sync {} }
 
-    /// Hands a copy of the world to `checkpoints`; folding goes on meanwhile. One at a time.
+    /// Hands a copy of the state to `checkpoints`; folding goes on meanwhile. One at a time.
     private func checkpointInBackground() {
         eventsSinceCheckpoint = 0
         guard isSaving.begin() else { return }
-        checkpoints.async { [world, log, observer, isSaving] in
-            Self.save(world, in: log, observer)
+        checkpoints.async { [state, log, observer, isSaving] in
+            Self.save(state, in: log, observer)
             isSaving.end()
         }
     }
 
-    /// Saves where the world stands, before this returns.
+    /// Saves where the state stands, before this returns.
     func saveCheckpoint() {
         eventsSinceCheckpoint = 0
-        checkpoints.sync { Self.save(world, in: log, observer) }
+        checkpoints.sync { Self.save(state, in: log, observer) }
     }
 
-    private static func save(_ world: State, in log: EventLog, _ observer: any LoopObserving) {
+    private static func save(_ state: State, in log: EventLog, _ observer: any LoopObserving) {
         do throws(LogError) {
-            try log.saveCheckpoint(of: world)
+            try log.saveCheckpoint(of: state)
         } catch {
             // Only a cache: the next start folds more.
             observer.couldNotSaveCheckpoint(error.description)
@@ -612,6 +640,7 @@ extension ActuatedPool {
         self.init(
             name: policy.pool, target: policy.target, slotsPerWorker: policy.slotsPerWorker,
             drainTimeoutSeconds: policy.drainTimeoutSeconds,
-            foreignChange: policy.foreignChange, workerSelector: policy.workerSelector, isScaled: policy.mode == .auto)
+            foreignChange: policy.foreignChange, workerSelector: policy.workerSelector, isScaled: policy.mode == .auto, busy: policy.busy,
+            isUnclaimed: policy.isUnclaimed)
     }
 }

@@ -1,7 +1,7 @@
 package import Autoscaling
 package import Domain
 
-// What does the loop tell of itself while it runs?
+// What does the loop report while it runs?
 //
 // Called on the loop's scheduler; must return at once. What a metrics backend makes of it is not the loop's business.
 
@@ -21,6 +21,8 @@ package protocol LoopObserving: Sendable {
     func placed(pool: String, tier: RestoreTier, waitedSeconds: Double)
     func workerStarted(pool: String, seconds: Double)
     func workerGone(pool: String, _ end: WorkerEnd)
+    /// A claim has its worker; after how long, where that was seen.
+    func claimServed(pool: String, _ launch: ClaimLaunch, seconds: Double?)
     /// The target answered, so many seconds after the commit that the decision looked at.
     func actuated(pool: String, to: Int, reactionSeconds: Double)
     /// A call to the target failed, whether or not that is news to the log.
@@ -29,6 +31,7 @@ package protocol LoopObserving: Sendable {
 
 extension LoopObserving {
     package func workerGone(pool: String, _ end: WorkerEnd) {}
+    package func claimServed(pool: String, _ launch: ClaimLaunch, seconds: Double?) {}
     package func couldNotFold(_ position: Position, why: String) {}
 }
 

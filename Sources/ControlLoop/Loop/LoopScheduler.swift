@@ -1,3 +1,4 @@
+import Basics
 package import Domain
 import Dispatch
 import State
@@ -33,16 +34,17 @@ package final class ScheduledWork: Sendable {
     package var isLive: Bool { !isCancelled.load(ordering: .relaxed) }
 }
 
+/// Delayed work: by time, then by the order in which it was handed in.
+private struct Entry: Sendable {
+    var time: LogTime
+    var order: UInt64
+    var work: @Sendable () -> Void
+    var handle: ScheduledWork
+}
+
 /// A serial queue and a clock. Timers measure, and the clock may be set: what is due is judged by the clock alone, when a timer
 /// ends and when `clockStepped` says that the clock was set.
 package final class RealScheduler: LoopScheduler {
-    private struct Entry: Sendable {
-        var time: LogTime
-        var order: UInt64
-        var work: @Sendable () -> Void
-        var handle: ScheduledWork
-    }
-
     private struct State: Sendable {
         /// Sorted by time, then order. What was called off leaves when its time comes, or with the next sweep.
         var entries: [Entry] = []
@@ -112,12 +114,7 @@ package final class RealScheduler: LoopScheduler {
     }
 
     private static func firstIndex(after time: LogTime, _ entries: [Entry]) -> Int {
-        var (low, high) = (0, entries.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if entries[middle].time <= time { low = middle + 1 } else { high = middle }
-        }
-        return low
+        entries.firstPlace { $0.time <= time }
     }
 
     /// Alarms are set and called off with nearly every commit: what was called off goes whenever their number has doubled.
@@ -131,15 +128,8 @@ package final class RealScheduler: LoopScheduler {
     static let longestDelayMicroseconds: Int64 = 86_400_000_000
 }
 
-/// Time that stands still until it is told to move; work runs inside the call that moves it.
+/// Time that moves only by a call; work runs inside that call.
 package final class VirtualScheduler: LoopScheduler {
-    private struct Entry: Sendable {
-        var time: LogTime
-        var order: UInt64
-        var work: @Sendable () -> Void
-        var handle: ScheduledWork
-    }
-
     private struct State: Sendable {
         var now: LogTime
         var order: UInt64 = 0

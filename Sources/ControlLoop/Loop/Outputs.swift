@@ -62,10 +62,8 @@ struct Outputs {
     private static func write(_ placed: Placed, on worker: WorkerRecord, to body: inout JSONWriter) {
         body.openObject()
         body.member("tier", placed.choice.tier.name)
-        body.key("score")
-        body.raw(Self.seconds(microseconds: placed.choice.score.restoreMicroseconds).utf8)
-        body.key("waited")
-        body.raw(Self.seconds(microseconds: placed.waitedMicroseconds).utf8)
+        seconds("restoreSeconds", older: "score", placed.choice.score.restoreMicroseconds, to: &body)
+        seconds("waitedSeconds", older: "waited", placed.waitedMicroseconds, to: &body)
         body.member("request", placed.ticket.seq)
         body.member("workerVersion", worker.readySeq)
         body.member("asOf", placed.asOf)
@@ -77,6 +75,15 @@ struct Outputs {
         if placed.overtook > 0 { body.member("overtook", placed.overtook) }
         if placed.ticket.expectedMillis > 0 { body.member("expectedMillis", placed.ticket.expectedMillis) }
         body.closeObject()
+    }
+
+    /// A duration by its name and by its older one.
+    private static func seconds(_ name: String, older: String, _ microseconds: Int64, to body: inout JSONWriter) {
+        let text = seconds(microseconds: microseconds)
+        body.key(older)
+        body.raw(text.utf8)
+        body.key(name)
+        body.raw(text.utf8)
     }
 
     mutating func drain(_ worker: WorkerRecord, reason: String) {

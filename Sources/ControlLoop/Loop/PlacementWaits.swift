@@ -1,3 +1,4 @@
+import Basics
 import Domain
 
 // Who waits for a placement, and until when?
@@ -65,12 +66,5 @@ struct PlacementWaits {
     }
 
     /// Where it stands in `deadlines`, or would.
-    private func place(of deadline: Deadline) -> Int {
-        var (low, high) = (0, deadlines.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if deadlines[middle] < deadline { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
+    private func place(of deadline: Deadline) -> Int { deadlines.firstPlace { $0 < deadline } }
 }

@@ -2,10 +2,10 @@ import Domain
 import Placement
 import State
 
-// Which node is told to fetch which snapshot?
+// Which node should fetch which snapshot?
 //
 // Where the pool's policy has prefetch on: for an actor that has begun to wait and found no slot, once a request; and for one
-// whose foretold wake is near. Suggestions are hints: one that is lost costs a slower restore.
+// whose predicted wake is near. Suggestions are hints: one that is lost costs a slower restore.
 
 extension Planner {
     /// Suggestions of one look at a pool, and actors looked at for them; the others come with the next look.
@@ -18,7 +18,7 @@ extension Planner {
         guard held.state.pools[pool].placing.prefetches else { return }
         let room = min(Self.suggestionsPerLook, Self.suggestionsPerPool - held.state.pools[pool].placing.suggested.count)
         let made = room > 0 ? prefetchWaiting(pool, room, held, &reservations, &out) : 0
-        if !reservations.wakes.isEmpty { prefetchForetold(pool, Self.suggestionsPerLook - made, held, &reservations, &out) }
+        if !reservations.wakes.isEmpty { prefetchPredicted(pool, Self.suggestionsPerLook - made, held, &reservations, &out) }
     }
 
     private mutating func prefetchWaiting(
@@ -46,7 +46,7 @@ extension Planner {
         return made
     }
 
-    private mutating func prefetchForetold(
+    private mutating func prefetchPredicted(
         _ pool: Int, _ room: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs
     ) {
         let rules = held.state.placementRules(pool)
@@ -73,12 +73,12 @@ extension Planner {
     private mutating func suggest(
         _ ticket: WaitingTicket, _ rules: PlacementRules, _ held: borrowing StateHolder, _ slots: WorkerIndex, sent: (NameID) -> Int
     ) -> Outputs.Prefetch? {
-        guard held.state.actors[ticket.actor].snapshotSeq > 0, let told = told(held.state.actors[ticket.actor].snapshotSeq) else {
+        guard held.state.actors[ticket.actor].snapshotSeq > 0, let recorded = snapshots(held.state.actors[ticket.actor].snapshotSeq) else {
             return nil
         }
-        let actor = held.state.waitingActor(ticket) { _ in told }
+        let actor = held.state.waitingActor(ticket) { _ in recorded }
         return held.state.placer.prefetch(actor, rules, at: held.state.at, among: slots, sent: sent).map {
-            Outputs.Prefetch(node: $0.node, uri: told.uri, bytes: $0.bytes)
+            Outputs.Prefetch(node: $0.node, uri: recorded.uri, bytes: $0.bytes)
         }
     }
 }

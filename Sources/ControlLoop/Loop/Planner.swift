@@ -13,9 +13,11 @@ import State
 struct Planner {
     /// When somebody in a pool has waited for a node as long as may be.
     private(set) var waits = EarliestTimes()
-    var told: ToldSnapshots
+    var snapshots: RecordedSnapshots
+    /// Somebody wasn't placed because the log couldn't be read: to be looked at again soon.
+    private var hasUnread = false
 
-    init(log: EventLog) { told = ToldSnapshots(log) }
+    init(log: EventLog) { snapshots = RecordedSnapshots(log) }
 
     // MARK: - Placement
 
@@ -23,7 +25,8 @@ struct Planner {
     /// set aside, and not looked at again before there is something new.
     mutating func place(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) {
         reservations.takeUp(pool, held)
-        guard !held.state.pools[pool].queue.isEmpty else {
+        // There others place: a claim takes a worker by itself.
+        guard !held.state.pools[pool].queue.isEmpty, !held.state.pools[pool].isUnclaimed else {
             waits[pool] = nil
             return
         }
@@ -45,30 +48,60 @@ struct Planner {
         waits[pool] = reservations.hasRoom(in: usable) ? reservations.pools[pool].earliestUntil() : nil
     }
 
-    /// The first in turn, or one of those right behind it whom a slot that is free saves a restore, where there are fewer slots
-    /// than actors to have them. With how many it overtakes.
+    /// Whether somebody has to be looked at again, as the log couldn't be read.
+    mutating func takeUnread() -> Bool {
+        defer { hasUnread = false }
+        return hasUnread
+    }
+
+    /// The next actor to place. When slots are scarce, one of the next few may go first if a free slot spares it a restore. With
+    /// how many it overtakes. Whose snapshot can't be read is set aside: nobody is placed as if there
+    /// were nothing to restore.
     private mutating func nextInTurn(
         _ pool: Int, _ usable: [Int], _ held: borrowing StateHolder, _ reservations: inout Reservations
     ) -> (ticket: WaitingTicket, actor: WaitingActor, overtook: Int)? {
-        guard reservations.pools[pool].order.inTurnCount > reservations.freeSlots(in: usable) else {
-            return reservations.pools[pool].next().flatMap { held.state.pools[pool].queue.tickets[$0] }.map { ticket in
-                (ticket, waitingActor(ticket, pool, usable, held, &reservations), 0)
+        while true {
+            let isScarce = reservations.pools[pool].order.inTurnCount > reservations.freeSlots(in: usable)
+            let tickets: [WaitingTicket]
+            if isScarce {
+                tickets = reservations.pools[pool].firstInTurn(Placer.matchLimit).compactMap { held.state.pools[pool].queue.tickets[$0] }
+            } else {
+                guard let ticket = reservations.pools[pool].next().flatMap({ held.state.pools[pool].queue.tickets[$0] }) else { return nil }
+                let (actor, isKnown) = waitingActor(ticket, pool, usable, held, &reservations)
+                if isKnown { return (ticket, actor, 0) }
+                setAsideUnread(ticket, actor, pool, &reservations)
+                continue
             }
+            guard !tickets.isEmpty else { return nil }
+            var actors: [WaitingActor] = []
+            actors.reserveCapacity(tickets.count)
+            for ticket in tickets {
+                let (actor, isKnown) = waitingActor(ticket, pool, usable, held, &reservations)
+                if isKnown { actors.append(actor) } else { setAsideUnread(ticket, actor, pool, &reservations) }
+            }
+            guard actors.count == tickets.count else { continue }
+            let next = actors.count > 1 ? held.state.placer.nextInTurn(actors, among: reservations.slots) : 0
+            return (tickets[next], actors[next], next)
         }
-        let tickets = reservations.pools[pool].firstInTurn(Placer.matchLimit).compactMap { held.state.pools[pool].queue.tickets[$0] }
-        guard !tickets.isEmpty else { return nil }
-        let actors = tickets.map { ticket in waitingActor(ticket, pool, usable, held, &reservations) }
-        let next = actors.count > 1 ? held.state.placer.nextInTurn(actors, among: reservations.slots) : 0
-        return (tickets[next], actors[next], next)
+    }
+
+    /// It has its turn again at the next look, which is soon.
+    private mutating func setAsideUnread(_ ticket: WaitingTicket, _ actor: WaitingActor, _ pool: Int, _ reservations: inout Reservations) {
+        reservations.pools[pool].order.setAside(ticket, for: .worker(actor.eligibility))
+        hasUnread = true
     }
 
     /// Its tenant uses the slots that are reserved as well.
+    /// - Returns: `isKnown` is false where the log couldn't be read, so that it isn't known what to restore.
     private mutating func waitingActor(
         _ ticket: WaitingTicket, _ pool: Int, _ usable: [Int], _ held: borrowing StateHolder, _ reservations: inout Reservations
-    ) -> WaitingActor {
-        var actor = held.state.waitingActor(ticket, usable: usable) { told($0) }
+    ) -> (actor: WaitingActor, isKnown: Bool) {
+        _ = snapshots.takeFailure()
+        var actor = held.state.waitingActor(ticket, usable: usable) { snapshots($0) }
+        // Read now, not when the slot is given.
+        if actor.paused != nil, let active = held.state.active[ticket.actor] { _ = snapshots(active.pausedSeq) }
         if actor.quota != nil { actor.quota = reservations.pools[pool].quota(of: ticket.tenant) }
-        return actor
+        return (actor, !snapshots.takeFailure())
     }
 
     private mutating func reserve(
@@ -91,10 +124,10 @@ struct Planner {
             asOf: held.state.position)
         switch choice.source {
         case .paused:
-            placed.restoreFrom = active.flatMap { told($0.pausedSeq)?.uri }
+            placed.restoreFrom = active.flatMap { snapshots($0.pausedSeq)?.uri }
             placed.bytes = active?.paused?.bytes ?? 0
         case .external:
-            let snapshot = told(actor.snapshotSeq)
+            let snapshot = snapshots(actor.snapshotSeq)
             placed.restoreFrom = snapshot?.uri
             placed.bytes = snapshot?.external.bytes ?? 0
         case .golden: placed.bytes = held.state.placer.snapshots.golden(of: held.state.actors.traits(of: actor).template)?.bytes ?? 0
@@ -118,12 +151,21 @@ struct Planner {
     /// for one, is never chosen.
     func drainSurplus(_ pool: Int, _ held: borrowing StateHolder, _ reservations: inout Reservations, _ out: inout Outputs) {
         guard held.state.pools[pool].workers.ready > held.state.pools[pool].desired, held.isFollowed(pool) else { return }
+        // The target's count takes away unclaimed workers alone, and those first that aren't ready: there is nobody to be spared.
+        guard !held.state.pools[pool].isUnclaimed else { return }
         guard !held.state.pools[pool].drains.isPaused(at: held.state.at), !held.state.pools[pool].isTargetUnseen else { return }
         let cordoned =
             !reservations.hasCordons
             ? 0 : held.state.pools[pool].members.count { reservations.isCordoned($0) && held.state.workers[$0].state == .ready }
         let surplus = held.state.pools[pool].workers.ready - cordoned - held.state.pools[pool].desired
         guard surplus > 0 else { return }
+        if held.state.pools[pool].policy?.policy.target.endsHighestOrdinal == true {
+            for worker in highestIdle(pool, count: surplus, held, reservations, out) {
+                reservations.cordon(worker, held)
+                out.drain(held.state.workers[worker], reason: "scale-down to \(held.state.pools[pool].desired)")
+            }
+            return
+        }
         let zoneMaxSkew = held.state.pools[pool].policy?.policy.zoneMaxSkew
         for victim in held.state.placer.victims(
             of: pool, count: surplus, zoneMaxSkew: zoneMaxSkew, at: held.state.at, among: reservations.slots)
@@ -132,6 +174,20 @@ struct Planner {
             out.drain(held.state.workers[victim.worker], reason: "scale-down to \(held.state.pools[pool].desired)")
         }
     }
+
+    /// A StatefulSet ends its highest ordinals, whoever is on them, so only those can go: from the top down to the first that isn't idle. A
+    /// lower one would be drained for nothing, and its replica stay.
+    private func highestIdle(
+        _ pool: Int, count: Int, _ held: borrowing StateHolder, _ reservations: Reservations, _ out: Outputs
+    ) -> [Int] {
+        let ready = held.state.pools[pool].members.filter { held.state.workers[$0].state == .ready && !reservations.isCordoned($0) }
+        let numbered = ready.map { (worker: $0, ordinal: Self.ordinal(out.text(of: held.state.workers[$0].name))) }
+        let highest = numbered.sorted { ($0.ordinal, $0.worker) > ($1.ordinal, $1.worker) }.prefix(count)
+        return highest.prefix { reservations.isIdle($0.worker, held) }.map(\.worker)
+    }
+
+    /// `NAME-3` is 3; -1 where a name has none.
+    private static func ordinal(_ worker: String) -> Int { worker.split(separator: "-").last.flatMap { Int($0) } ?? -1 }
 
     // MARK: - Decisions
 

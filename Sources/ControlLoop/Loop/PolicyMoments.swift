@@ -3,9 +3,9 @@ import State
 
 // Which policy has something new to decide, and when does time alone ask one to?
 //
-// Of each policy the moment it was decided at last, so that the same is not decided twice, and its deadline. What a stream a
-// policy with `removeDuplicates` would do, in a table: such a stream copies each value through generic code under three
-// locks, which took a fifth of the loop's time where a commit touches nearly every pool.
+// Of each policy the moment it was decided at last, so that the same is not decided twice, and its deadline. A table does what a
+// stream a policy with `removeDuplicates` would do. Such a stream copies each value through generic code under three locks. That
+// took a fifth of the loop's time where a commit touches nearly every pool.
 
 /// Stands for all that a decision looks at, but for the time: two that differ are of states that differ. A deadline or a
 /// settled decision makes a moment differ too.

@@ -100,7 +100,7 @@ struct Reservations: Sendable {
     private var decisions: Set<PolicyKey> = []
     /// By pool: how often its drains had been given up when that was said once more.
     var giveUps: [Int: Int] = [:]
-    /// Timers of foretold wakes up to here are on their way into the log.
+    /// Timers of predicted wakes up to here are on their way into the log.
     var wakesRung = LogTime.zero
     /// Actors that are expected soon and for which no node was looked for yet, with when they are.
     private(set) var wakes: [Int: LogTime] = [:]
@@ -232,7 +232,7 @@ struct Reservations: Sendable {
 
     func reserved(on worker: Int) -> Int { marks[worker]?.reserved ?? 0 }
 
-    /// Gives their turn back to those in a pool's queue for whom something has changed.
+    /// Puts those in a pool's queue back in turn if something they wait for has changed.
     mutating func takeUp(_ pool: Int, _ held: borrowing StateHolder) {
         if pools[pool].hasNews {
             pools[pool].order.takeUpAll()
@@ -249,6 +249,9 @@ struct Reservations: Sendable {
         pools[pool].takeNews()
     }
 
+    /// Everyone in the pool is looked at again, whatever they wait for.
+    mutating func lookAgain(_ pool: Int) { pools[pool].hasNews = true }
+
     /// Whether any of these pools has a slot to give.
     mutating func hasRoom(in usable: [Int]) -> Bool { usable.contains { slots.tally(of: $0).available > 0 } }
 
@@ -260,7 +263,7 @@ struct Reservations: Sendable {
 
     // MARK: - Prefetch
 
-    /// Everyone who waits and for whom no node was told is looked at, once more where that was done before.
+    /// Looks at every waiting actor without a suggested node, again if it was looked at before.
     private mutating func refillPrefetch(_ pool: Int, _ held: borrowing StateHolder) {
         pools[pool].unlooked = []
         guard held.state.pools[pool].placing.prefetches else { return }

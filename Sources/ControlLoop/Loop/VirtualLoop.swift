@@ -5,9 +5,9 @@ package import State
 
 // What does the loop do, without a clock and without waiting?
 //
-// The same `LoopCore` on virtual time, moved by hand: over a log that is being made (it appends its conclusions, and the
-// caller moves time on), or over commits that were recorded, one by one: then it draws every conclusion and keeps none, as
-// what it concluded back then comes with the later commits. All work is done inside the calls, on the caller's thread.
+// The same `LoopCore` on virtual time, moved by hand. Over a log that is being made, it appends its conclusions, and the caller
+// moves time on. Over recorded commits, one by one, it draws every conclusion and appends none: what it concluded back then comes
+// with the later commits. All work is done inside the calls, on the caller's thread.
 //
 // Over a log that is being made, targets may follow: calls go out through the port that is handed in, and the port answers when
 // it likes. Whoever lets go of the loop ends it as a crash does: nothing of it acts any more, and what it promised is forgotten.
@@ -40,19 +40,19 @@ package final class VirtualLoop {
         scheduler.runUntilIdle()
     }
 
-    /// Over commits that are handed to `take`, beginning with the one after `world`'s position. `log` is asked for names and
+    /// Over commits that are handed to `take`, beginning with the one after `state`'s position. `log` is asked for names and
     /// for snapshots alone.
-    package init(recordedIn log: EventLog, from world: State = State(), observer: any LoopObserving = SilentObserver()) {
+    package init(recordedIn log: EventLog, from state: State = State(), observer: any LoopObserving = SilentObserver()) {
         self.log = log
-        scheduler = VirtualScheduler(now: world.at)
+        scheduler = VirtualScheduler(now: state.at)
         var limits = LoopLimits()
         limits.checkpointEvents = .max
-        core = LoopCore(log: log, world: world, scheduler: scheduler, observer: observer, limits: limits) { _, _ in }
+        core = LoopCore(log: log, state: state, scheduler: scheduler, observer: observer, limits: limits) { _, _ in }
         actuations = nil
         core.act()
     }
 
-    package var world: State { core.world }
+    package var state: State { core.state }
 
     /// Until the loop writes its next checkpoint, beside its other work.
     package var eventsUntilCheckpoint: Int64 { core.eventsUntilCheckpoint }

@@ -330,7 +330,7 @@ package struct CloudEventReader {
         event.subject = batch.store(prefix + subject)
     }
 
-    /// The extension of that name: a text that rises in its order, such as a number's digits. Nothing here is told by it.
+    /// The extension of that name: a text that rises in its order, such as a number's digits. Nothing here depends on it.
     private func checkSequence(_ value: JSONCursor.Value, _ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
         let isFit = value.kind == .string ? !value.content.isEmpty : JSONText.integer(bytes, value.range) != nil
         guard isFit else { throw fault("sequence", "must be a text that is not empty, or a whole number") }

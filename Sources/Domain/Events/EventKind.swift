@@ -31,6 +31,7 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     case clockStepped = 25
     case poolPaused = 26
     case positionLost = 27
+    case workerObserved = 28
 
     package static let typePrefix = "dev.greenroom."
 
@@ -90,7 +91,7 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
 
     /// Whether it is about an actor or a worker: what has a name within a namespace.
     package var isNamespaced: Bool { Self.namespaced & (1 << UInt64(rawValue)) != 0 }
-    package var isAboutWorker: Bool { self == .workerReady || self == .workerDraining || self == .workerGone }
+    package var isAboutWorker: Bool { self == .workerReady || self == .workerDraining || self == .workerGone || self == .workerObserved }
 
     package init?(name: String) {
         guard let kind = Self.byName[name] else { return nil }
@@ -136,7 +137,7 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .actorPlaced:
             actor(
                 "actor.placed", ours: true, worker: true, need("worker", .name), may("tier", .text), may("score", .number),
-                may("waited", .number))
+                may("waited", .number), may("restoreSeconds", .number), may("waitedSeconds", .number))
         case .actorRunning:
             actor(
                 "actor.running", worker: true, need("worker", .name), mayHandOn("restoredFrom"),
@@ -155,12 +156,16 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
                 mayHandOn("ip"), may("reason", .text), may("uid", .name))
         case .workerDraining: other("worker.draining", .worker, need("reason", .text), may("uid", .name))
         case .workerGone: other("worker.gone", .worker, need("reason", .text), may("uid", .name))
+        case .workerObserved:
+            other(
+                "worker.observed", .worker, ours: true, need("state", .name), need("busy", .count, upTo: EventLimits.slots),
+                need("from", .text), may("error", .text), may("uid", .name))
         case .snapshotCached: other("snapshot.cached", .node, need("node", .name), needToHandOn("snapshot"), bytes, may("template", .name))
         case .snapshotEvicted: other("snapshot.evicted", .node, need("node", .name), needToHandOn("snapshot"), bytes)
         case .queueObserved:
             other(
                 "queue.observed", .pool, pool: true, need("pool", .name), need("metric", .name), need("value", .numberOrNull),
-                may("labels", .stringMap), may("error", .text))
+                may("labels", .stringMap), may("error", .text), may("inFlight", .number))
         case .poolObserved:
             other(
                 "pool.observed", .pool, pool: true, need("pool", .name), need("specReplicas", .count, upTo: EventLimits.replicas),

@@ -1,9 +1,9 @@
 // What time is it in the log, whatever the machine's clock does?
 //
-// Two clocks are read together: the wall clock, which people and other machines set, and one that only measures. Log time
-// is the wall clock's. Where that stands before the log's last commit, log time goes on from there by the measuring clock,
-// a little slower than it, until the wall clock has caught up: never back, never frozen. A wall clock that moved by more
-// than the other did has stepped, which is told once.
+// Two clocks are read together: the wall clock, which people and other machines set, and one that only measures. Log time is the
+// wall clock's. Where that stands before the log's last commit, log time goes on from there by the measuring clock, a little slower
+// than it, until the wall clock has caught up: never back, never frozen. A wall clock that moved by more than the other did has
+// stepped. That is reported once.
 
 package import Domain
 import Synchronization

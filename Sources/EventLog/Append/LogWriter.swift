@@ -1,13 +1,14 @@
-// Who commits, when, and who hears of it?
+// Who commits, when, and who is notified?
 //
 //   append ──▶ queue ──▶ thread: take a commit's worth ──▶ CommitEngine ──▶ head, followers ──▶ callers ──▶ onCommit
 //
-// One thread takes everything that waits and commits it together: under load a commit carries hundreds of callers and they
-// share one sync; alone, a caller waits for nothing but its own. Inline, the caller's thread does the same, one request at
-// a time. When a commit fails its callers learn why, and until the disk works again appends fail fast, with a try now and
-// then: growing pauses, and a probe when nobody appends. What is committed must be in the file at the log's path, or nobody
-// is told that it is. Once a second the thread looks at what no append brings about (`tend`).
+// One thread takes everything that waits and commits it together: under load a commit carries hundreds of callers and they share
+// one sync; alone, a caller waits for nothing but its own. Inline, the caller's thread does the same, one request at a time. When a
+// commit fails its callers learn why, and until the disk works again appends fail fast, with a try now and then: growing pauses,
+// and a probe when nobody appends. A commit is acknowledged only if it is in the file at the log's path. Once a second the thread
+// looks at what no append brings about (`tend`).
 
+import Basics
 import Domain
 import GRDB
 import Synchronization
@@ -40,7 +41,8 @@ final class LogWriter: Sendable {
     private struct Status: Sendable {
         var head: Head
         var retryAt: Int64 = 0
-        var pause: Int64 = 0
+        /// Between tries while the disk takes nothing.
+        var pauses: DoublingDelay
         var tendAt: Int64 = 0
         /// Log time was said to run ahead.
         var isAhead = false
@@ -60,7 +62,9 @@ final class LogWriter: Sendable {
         self.keeper = keeper
         self.health = health
         queue = AppendQueue(limits: configuration.limits)
-        status = Mutex(Status(head: engine.head))
+        let (first, longest) = (configuration.limits.retryFirstMicroseconds, configuration.limits.retryLastMicroseconds)
+        status = Mutex(
+            Status(head: engine.head, pauses: DoublingDelay(first: .microseconds(first), longest: .microseconds(longest))))
         box = EngineBox(engine)
     }
 
@@ -139,7 +143,7 @@ final class LogWriter: Sendable {
             let staged = try catalog.pool.writeWithoutTransaction { db in
                 let engine = try engine()
                 let staged = try engine.commit(requests, time: recorded ?? clock.commitTime(), db)
-                // It is durable; is it where it will be looked for? Otherwise nobody hears of it, and it may be sent again.
+                // It is durable; is it where it will be looked for? Otherwise it isn't acknowledged, and may be sent again.
                 try place.files.check()
                 if !staged.isEmpty {
                     if let problem = place.mark.note(engine.head, link: engine.link) { health.note(problem) }
@@ -159,7 +163,7 @@ final class LogWriter: Sendable {
             for request in requests { request.completion(.failure(refusal)) }
         }
         keepWALSmall()
-        // A step that this commit saw is told now: one back may follow before the next look.
+        // A step that this commit saw is reported now, as a step back may follow before the next check.
         if configuration.writer == .inline || clock.hasStep { watchClock() }
     }
 
@@ -222,10 +226,8 @@ final class LogWriter: Sendable {
 
     private func failed(_ error: any Error) -> AppendError {
         let trouble = LogError(wrapping: error, operation: "append to", path: catalog.path)
-        let limits = configuration.limits
         status.withLock { status in
-            status.pause = status.pause == 0 ? limits.retryFirstMicroseconds : min(status.pause * 2, limits.retryLastMicroseconds)
-            status.retryAt = MeasuringClock.microseconds() + status.pause
+            status.retryAt = MeasuringClock.microseconds() + Int64(status.pauses.next() / .microseconds(1))
         }
         health.fail(trouble, at: clock.now)
         return .notWritable(reason: trouble.problem, hint: trouble.hint)
@@ -234,7 +236,7 @@ final class LogWriter: Sendable {
     private func recovered() {
         guard health.failure != nil else { return }
         status.withLock { status in
-            status.pause = 0
+            status.pauses.reset()
             status.retryAt = 0
         }
         health.recover()

@@ -1,14 +1,13 @@
 // When does the write-ahead log get back into the database?
 //
 // Never as part of an append, except where it has grown past its limit. The keeper copies it in the background with passive
-// checkpoints, which disturb neither the writer nor readers; when the writer finds it past the limit all the same, it
-// copies what is left, which is little, and the next commit starts the file over. A reader that stays with an old state keeps
-// frames from being copied, and the file grows; once it has left, the file is cut back.
+// checkpoints, which disturb neither the writer nor readers. If the writer still finds it past the limit, it copies the little that
+// is left, and the next commit starts the file over. A reader that stays with an old state keeps frames from being copied, and the
+// file grows; once it has left, the file is cut back.
 //
-// One checkpoint runs at a time, and one begins only if there are frames to copy: a commit was completed since the last one
-// ended, or that one had to leave some. That keeps clear of a race in SQLite before 3.51.3 (a checkpoint that starts while a
-// writer restarts a wholly copied WAL may take old frames for new ones): as long as there are frames to copy, a writer can't
-// restart the WAL.
+// One checkpoint runs at a time, and one begins only if there are frames to copy: a commit was completed since the last one ended,
+// or that one had to leave some. That avoids a race in SQLite before 3.51.3: a checkpoint that starts while a writer restarts a
+// wholly copied WAL may take old frames for new ones. As long as there are frames to copy, a writer can't restart the WAL.
 
 import GRDB
 import GRDBSQLite

@@ -1,8 +1,8 @@
 // What did this one event say?
 //
-// For who asks for one event after the other, as placing does for the snapshots of those who wait: a connection of its own,
-// which reads bodies and times alone, and stays with one state of the file until it may rest. An event that came later is
-// found nevertheless: the file is then looked at anew.
+// For reading one event after another, as placing does for the snapshots of waiting actors. It has a connection of its own, reads
+// bodies and times alone, and stays with one state of the file until it may rest. An event that came later is found nevertheless:
+// the file is then looked at anew.
 
 package import Domain
 import GRDB

@@ -1,4 +1,4 @@
-// What does the log say, from where on, about whom, and until when?
+// What does the log say between two positions, about which subject or pool?
 //
 // Everything is read from the file, on connections of its own that never wait for the writer. Commits come whole and in
 // order. The superseded flag is filled in as far as it is known.

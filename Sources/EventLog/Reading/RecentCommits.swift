@@ -1,8 +1,8 @@
 // What was just committed, for those who follow?
 //
-// The newest commits in memory, bounded by events and by bytes, and the followers that wait for the next one. A follower
-// within these bounds never touches the file; one that is further behind is told so and reads there. Publishing costs one
-// pass over those who actually wait.
+// The newest commits in memory, bounded by events and by bytes, and the followers that wait for the next one. A follower within
+// these bounds never touches the file. One that is further behind reads the file. Publishing costs one pass over those who actually
+// wait.
 
 import Domain
 import Synchronization

@@ -1,10 +1,10 @@
 // How far did the log go, kept outside of the log?
 //
-// SQLite stops reading its write-ahead log at the first page that is damaged and says nothing of what stood behind it. So
-// the position, time and chain link of the last commit are written to `FILE-head` too. They are written after the commit was
-// synced and before anyone is answered, and not synced themselves: after a crash of the process the mark is exact, after a
-// power cut it may be behind, and it is never ahead. A mark that claims more than the log holds means that acknowledged
-// events are missing (`docs/decisions/0016-head-mark.md`).
+// SQLite stops reading its write-ahead log at the first page that is damaged and says nothing of what stood behind it. So the
+// position, time and chain link of the last commit are written to `FILE-head` too. They are written after the commit was synced and
+// before it is acknowledged, and aren't synced themselves. After a crash of the process the mark is exact. After a power cut it may
+// be behind. It is never ahead. A mark that claims more than the log holds means that acknowledged events are missing
+// (`docs/decisions/0016-head-mark.md`).
 //
 // Two slots are written in turn, a sector each, with a checksum: a write that a power cut broke off leaves the other.
 

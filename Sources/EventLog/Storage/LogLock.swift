@@ -1,8 +1,7 @@
 // Who may write this log?
 //
-// One process, for as long as it has the log open. The lock is the operating system's (`flock` on a file beside the log,
-// which also carries the holder's pid for whoever is refused): it goes with the process, however that ends, and is not
-// inherited by the processes it starts.
+// One process, for as long as it has the log open. The lock is the operating system's: `flock` on a file beside the log, which also
+// has the holder's pid for the message of a refusal. It goes with the process, however that ends. Child processes don't inherit it.
 
 #if canImport(Glibc)
     import Glibc

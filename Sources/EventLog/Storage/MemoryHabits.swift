@@ -1,8 +1,8 @@
 // How does a process that holds a log keep its memory small?
 //
-// The C library keeps what was freed for the next who asks, and the larger the blocks a process frees the larger those it
-// keeps: tables that grew, checkpoints and merges of the dedupe index would stay as tens of megabytes that nobody uses.
-// Its two functions for that are glibc's alone, so they are looked up by name; where they are missing nothing is lost.
+// The C library keeps freed memory for later use, and the larger the blocks a process frees, the larger those it keeps. Grown
+// tables, checkpoints and merges of the dedupe index would remain as tens of unused megabytes. Its two functions for that are
+// glibc's alone, so they are looked up by name; where they are missing nothing is lost.
 
 #if canImport(Glibc)
     import Glibc

@@ -13,6 +13,7 @@ enum Schema {
         ("003_prefetch_suggested", PackageResources._03_prefetch_suggested_sql),
         ("004_clock_and_losses", PackageResources._04_clock_and_losses_sql),
         ("005_pool_paused", PackageResources._05_pool_paused_sql),
+        ("006_worker_observed", PackageResources._06_worker_observed_sql),
     ]
 
     static var migrator: DatabaseMigrator {

@@ -1,10 +1,9 @@
 // Does the write-ahead log lose anything that was acknowledged?
 //
-// SQLite reads its write-ahead log up to the first frame whose checksum is wrong: what a power cut left of the last commit
-// ends there, and so does everything behind a bit that has flipped. The two can be told apart. A commit is synced before the
-// next one is written, so behind what a power cut left there is no further commit; and each frame carries a checksum that
-// rests on the one before, so a frame behind the bad one can be recognized. A commit behind the bad frame, and anything
-// behind that, was acknowledged.
+// SQLite reads its write-ahead log up to the first frame with a wrong checksum. What a power cut left of the last commit ends
+// there. So does everything behind a flipped bit. The two can be told apart. A commit is synced before the next one is written, so
+// no commit follows what a power cut left. Each frame's checksum covers the one before, so a frame behind the bad one can be
+// recognized. A commit behind the bad frame, and anything behind that, was acknowledged.
 //
 // To be read while no connection has the log open for writing. Nothing is changed.
 

@@ -1,8 +1,8 @@
 // Is everything there that was acknowledged?
 //
-// Asked before a log is opened for writing, since what is written then may overwrite what is left of the rest, and by
-// `verify`. Three things tell: the file itself is there, the write-ahead log has no commits behind a damaged frame
-// (`WALScan`), and the log goes as far, with the same link, as the mark beside it says (`HeadMark`). Nothing is changed.
+// Asked before a log is opened for writing, since what is written then may overwrite what is left of the rest, and by `verify`.
+// Three checks: the file itself is there; the write-ahead log has no commits behind a damaged frame (`WALScan`); the log goes as
+// far, with the same link, as the mark beside it says (`HeadMark`). Nothing is changed.
 
 package import Domain
 import Foundation

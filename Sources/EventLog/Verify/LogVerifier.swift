@@ -121,7 +121,7 @@ extension EventLog {
     package static func verify(path: String, progress: @escaping (Position) -> Void = { _ in }) throws(LogError) -> VerifyReport {
         do {
             let opening = try LogOpening(Configuration(path: path))
-            // A file that can't be read this far is told below.
+            // A file that can't be read this far is reported below.
             let loss = try? opening.inspection.loss(isWritten: LogLock.isHeld(logPath: opening.path))
             if let loss, loss.head == 0 {
                 var report = VerifyReport()

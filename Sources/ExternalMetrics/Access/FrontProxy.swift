@@ -34,7 +34,7 @@ package struct FrontProxy: Hashable, Sendable {
         return commonName.map(allowedNames.contains) ?? false
     }
 
-    /// Of a verified proxy's request: whom it speaks for; nil where it names nobody.
+    /// Of a verified proxy's request: the user it speaks for; nil where it names none.
     func user(_ fields: HTTPFields) -> UserInfo? {
         guard let name = first(userHeaders, fields) else { return nil }
         return UserInfo(

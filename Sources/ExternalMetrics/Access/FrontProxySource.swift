@@ -1,7 +1,7 @@
 // Where is it written who the front proxies are?
 //
-// A cluster keeps it in one ConfigMap, and rotates it there. Whoever reads that is asked when the server starts and every half
-// minute from then on; a failure keeps what was known before, and is told once.
+// A cluster keeps it in one ConfigMap, and rotates it there. It is read when the server starts and every half minute from then on.
+// After a failure the earlier value stays, and the failure is logged once.
 
 package struct FrontProxySource: Sendable {
     /// Between two looks; shorter after a failure at the start, when nothing is known yet.

@@ -2,9 +2,9 @@ import HTTPTransport
 
 // What does the API look like to a program that has never seen it?
 //
-// The same two paths and kinds as OpenAPI 2.0, which the aggregator merges into its own `/openapi/v2`, and as 3.0, one document
-// for the group's version and an index that names it with a hash of its contents. Names of kinds are those of
-// `k8s.io/metrics`, so that a cluster with another server of this API sees one kind and not two.
+// The same two paths and kinds, twice. As OpenAPI 2.0: the aggregator merges it into its own `/openapi/v2`. As 3.0: one document
+// for the group's version, and an index that names it with a hash of its contents. Names of kinds are those of `k8s.io/metrics`, so
+// that a cluster with another server of this API sees one kind and not two.
 
 enum OpenAPIAnswers {
     static let version2 = Array(swagger.utf8)

@@ -1,5 +1,5 @@
 import Autoscaling
-import ControlLoop
+import Views
 import Domain
 
 // Which metrics does a pool have?

@@ -1,4 +1,4 @@
-package import ControlLoop
+package import Views
 package import Domain
 import Machine
 import Synchronization
@@ -9,9 +9,9 @@ import Synchronization
 //     age ≤ staleAfter     answered from the snapshot, and a newer one is asked for beside it
 //     older, or none       the request waits for a newer one
 //
-// So a busy server asks the loop four times a second however many requests come, an idle one asks nothing at all, and an HPA
-// that comes every fifteen seconds gets the state of now. At most one question to the loop is open at a time; who comes
-// meanwhile waits for its answer.
+// So a busy server reads from the loop four times a second, however many requests come. An idle one reads nothing. An HPA that
+// comes every fifteen seconds gets the current state. At most one question to the loop is open at a time; who comes meanwhile waits
+// for its answer.
 
 package final class ViewMetricSource: MetricSource {
     package struct Freshness: Hashable, Sendable {

@@ -4,8 +4,8 @@ import HTTPTypes
 
 // What does a request ask for?
 //
-// Its path decides. Names in it are percent-decoded after it is cut, so a metric's name may hold a slash. A path that isn't
-// this API's is told apart from a metric that doesn't exist.
+// Its path decides. Names in it are percent-decoded after it is cut, so a metric's name may hold a slash. A path that isn't this
+// API's and a metric that doesn't exist get different answers.
 
 enum APIRequest: Hashable, Sendable {
     case groups

@@ -1,8 +1,8 @@
 // What may a label's key and value look like?
 //
-// Kubernetes' rules: a key is a name of at most 63 characters, optionally behind a DNS subdomain and a slash; a value is
-// empty or a name. A name begins and ends with a letter or digit and has `-`, `_`, `.` between. What a selector names beyond
-// that can match nothing, so it is a mistake of the caller and is told as one.
+// Kubernetes' rules: a key is a name of at most 63 characters, optionally behind a DNS subdomain and a slash; a value is empty or a
+// name. A name begins and ends with a letter or digit and has `-`, `_`, `.` between. A selector beyond that can match nothing, so
+// it is refused as the caller's mistake.
 
 enum LabelSyntax {
     static let nameBytesMost = 63

@@ -1,6 +1,6 @@
 package import HTTPTransport
 
-// Where does the server listen, how does it introduce itself, and whom does it believe?
+// Where does the server listen, with which certificate, and which clients does it trust?
 //
 // There is no cleartext: what is served here decides how many pods run, and the API server speaks TLS alone.
 

@@ -1,4 +1,4 @@
-import SmallFiles
+import Machine
 import Synchronization
 
 #if canImport(Glibc)
@@ -11,12 +11,12 @@ import Synchronization
 
 // Which tokens are valid now?
 //
-// The file is read when the server starts, where a fault ends the start, and again when it changes. A changed file with a fault
-// that stands for two looks counts as far as it can be read: a token that is in none of its right lines is refused from then
-// on, so that a fault never keeps a revoked token valid. The first look changes nothing, since the file may be half written.
-// A file that can't be read at all keeps the tokens of the last one. A fault is told as long as it stands. The file is looked
-// at at most once a second, by the server's own watch and not by requests. What any user of the machine may read is no
-// secret: such a file is refused at the start, and brings no new tokens later.
+// The file is read when the server starts, where a fault ends the start, and again when it changes. If a changed file still has a
+// fault when it is read again, its valid lines take effect. A token that is on none of them is refused from then on, so a fault
+// never keeps a revoked token valid. The first look changes nothing, since the file may be half written. A file that can't be read
+// at all keeps the tokens of the last one. A fault is reported as long as it lasts. The file is looked at at most once a second, by
+// the server's own watch and not by requests. What any user of the machine may read is no secret: such a file is refused at the
+// start, and brings no new tokens later.
 
 final class TokenFile: Sendable {
     struct Fault: Error, Hashable, Sendable, CustomStringConvertible {

@@ -4,9 +4,9 @@ import HTTPTypes
 
 // Which events are there, and which come next?
 //
-// A listing reads a slice of the log at a time and writes it before it reads on. Following goes on where the listing ends, with
-// what `EventFanOut` reads for all followers together; one that is slow falls behind, reads the log again, and never makes the
-// server hold more than one slice for it. The position of the last line is all a client needs to go on after a break.
+// A listing reads a slice of the log at a time and writes it before it reads on. Following continues where the listing ends, with
+// what `EventFanOut` reads for all followers together. A slow follower falls behind and reads the log again; the server never holds
+// more than one slice for it. The position of the last line is all a client needs to go on after a break.
 
 enum EventAnswers {
     @Sendable static func list(_ question: Question) async throws -> Answer {

@@ -16,12 +16,14 @@ enum HealthAnswers {
         return Double(seconds) + (Double(attoseconds) / 1e15).rounded() / 1e3
     }
 
-    /// Fixes the start of `uptime`; called when the server starts.
+    /// Fixes the start of `uptimeSeconds`; called when the server starts.
     static func start() { _ = started }
 
     @Sendable static func alive() -> Answer {
         .object { json in
             json.member("status", "ok")
+            json.member("uptimeSeconds", uptimeSeconds)
+            // Its older name.
             json.member("uptime", uptimeSeconds)
         }
     }
@@ -31,6 +33,8 @@ enum HealthAnswers {
         let isReady = results.allSatisfy(\.isOK)
         var answer = Answer.object(status: isReady ? .ok : .serviceUnavailable) { json in
             json.member("status", isReady ? "ok" : "failing")
+            json.member("uptimeSeconds", uptimeSeconds)
+            // Its older name.
             json.member("uptime", uptimeSeconds)
             json.key("checks")
             json.openArray()

@@ -12,7 +12,7 @@ enum HistoryAnswers {
     @Sendable static func actor(_ question: Question) async throws -> Answer {
         var id = question.fullName("id")
         let found = await question.parts.plane.actors(named: id)
-        // One that is there; else whoever had the name, as the log still tells of it.
+        // One that is there; else the one that had the name, as the log still has its events.
         if !found.isEmpty {
             let actor = try await StateAnswers.onlyActor(id, question.parts.plane)
             id = QualifiedName.join(actor.namespace, actor.id)

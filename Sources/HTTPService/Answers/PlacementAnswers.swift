@@ -1,5 +1,5 @@
 import Autoscaling
-import ControlLoop
+import Views
 import Domain
 import HTTPTransport
 
@@ -10,13 +10,15 @@ import HTTPTransport
 enum PlacementAnswers {
     @Sendable static func place(_ question: Question) async throws -> Answer {
         let object = try RequestObject(
-            question.body, known: ["actor", "pool", "template", "selector", "wait", "priority", "expectedMillis"])
+            question.body, known: ["actor", "pool", "template", "selector", "waitSeconds", "wait", "priority", "expectedMillis"])
         let request = PlacementRequest(
             actor: try object.requiredText("actor"), pool: try object.requiredText("pool"), template: try object.text("template"),
             selector: try object.stringMap("selector").map { Trigger.Label(key: $0.key, value: $0.value) },
             priority: try object.integer("priority", in: Int64.min...Int64.max) ?? 0,
             expectedMillis: try object.integer("expectedMillis", in: 0...EventLimits.millis))
-        let wait = try object.seconds("wait", upTo: min(question.limits.placementWaitSeconds, PlacementRequest.longestWaitSeconds)) ?? 0
+        let most = min(question.limits.placementWaitSeconds, PlacementRequest.longestWaitSeconds)
+        // `wait` is its older name.
+        let wait = try object.seconds("waitSeconds", upTo: most) ?? object.seconds("wait", upTo: most) ?? 0
         do throws(ControlFault) {
             return answer(try await question.parts.plane.place(request, waitSeconds: wait))
         } catch {
@@ -42,6 +44,8 @@ enum PlacementAnswers {
                 json.optional("ip", ip)
                 json.member("tier", tier.name)
                 json.optional("restoreFrom", restoreFrom)
+                json.member("waitedSeconds", waitedSeconds)
+                // Its older name.
                 json.member("waited", waitedSeconds)
                 json.member("seq", seq)
             }

@@ -1,4 +1,4 @@
-import ControlLoop
+import Views
 import Domain
 import HTTPTransport
 #if canImport(FoundationEssentials)
@@ -52,7 +52,9 @@ enum StateAnswers {
 
     @Sendable static func actor(_ question: Question) async throws -> Answer {
         let id = question.fullName("id")
-        return try ViewJSON.answer(try await onlyActor(id, try await plane(question)))
+        var view = try await onlyActor(id, try await plane(question))
+        if question.query.text("at") == nil { view.upstream = question.parts.upstream?(QualifiedName.full(view.id, in: view.namespace)) }
+        return try ViewJSON.answer(view)
     }
 
     @Sendable static func placement(_ question: Question) async throws -> Answer {

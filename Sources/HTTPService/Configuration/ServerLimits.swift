@@ -1,4 +1,4 @@
-import ControlLoop
+import Views
 import Domain
 package import HTTPTransport
 

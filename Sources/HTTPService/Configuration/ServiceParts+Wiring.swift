@@ -1,4 +1,4 @@
-package import ControlLoop
+package import Views
 package import Domain
 package import EventLog
 import Policies
@@ -8,7 +8,7 @@ import Policies
 extension ServiceParts {
     /// The service over a log and the loop that follows it.
     ///
-    /// Ready is what can serve: what a pool or its target suffers is told with the pool, and takes nobody's service away.
+    /// An instance is ready if it can serve. Faults of a pool or its target show in the pool, and don't make the instance unready.
     ///
     /// - Parameter now: about when a policy's time zones are resolved.
     package init(log: EventLog, plane: any ControlPlane, now: @escaping @Sendable () -> LogTime = EventLog.systemClock) {

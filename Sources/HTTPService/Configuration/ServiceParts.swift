@@ -1,5 +1,5 @@
 package import Autoscaling
-package import ControlLoop
+package import Views
 package import Domain
 
 // What does the HTTP service speak for?
@@ -20,6 +20,8 @@ package struct ServiceParts: Sendable {
     package var standingBy: (@Sendable () -> String)?
     /// Prometheus' text format, or OpenMetrics'; nil where metrics aren't collected.
     package var metricsText: (@Sendable (_ openMetrics: Bool) async -> [UInt8])?
+    /// How an actor, `NAMESPACE/NAME`, is stuck in the system that hosts it; nil where nothing looks there. Must not wait.
+    package var upstream: (@Sendable (_ actor: String) -> UpstreamView?)?
     /// Shown by `/openapi.json` and the page at `/`.
     package var version = "development"
 

@@ -1,7 +1,7 @@
 package import Domain
 package import EventLog
 
-// What does the HTTP service ask of the log?
+// What does the HTTP service need of the log?
 //
 // To append, and to read (`EventReading`): the log conforms by way of `EventLogAccess`, tests bring a twin. Appending is by
 // completion and not `async`, since the way of an event allocates no task.

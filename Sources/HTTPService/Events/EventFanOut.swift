@@ -1,7 +1,7 @@
 import Domain
 import Synchronization
 
-// How do hundreds of followers hear of each commit without each of them reading it?
+// How do hundreds of followers get each commit without each of them reading it?
 //
 // One task reads what is new, once, and keeps the newest slices of it in memory. For each distinct question that is being followed
 // it looks whether a slice holds anything of interest, and wakes only those it does; they share one rendering of it. A follower that
@@ -82,7 +82,7 @@ final class EventFanOut: Sendable {
 
     private static let keptBytesMost = 8 << 20
     private static let renderedBytesMost = 16 << 20
-    /// The reader rests so long for each follower it woke, so that many followers are told of several commits at once.
+    /// The reader rests so long for each follower it woke, so that many followers get several commits at once.
     private static let restPerFollower = Duration.microseconds(40)
     private static let restMost = Duration.milliseconds(100)
 

@@ -2,8 +2,8 @@ package import Domain
 
 // How are events read back?
 //
-// A reader asks for a slice after a position and says what it wants of it; an answer says up to where the log was looked
-// through, so a filter that matches nothing still makes progress. Following is reading, then waiting for the next commit.
+// A reader requests a slice after a position, with a filter. The answer says up to where the log was read, so a filter that matches
+// nothing still makes progress. Following is reading, then waiting for the next commit.
 
 package protocol EventReading: Sendable {
     /// The last position that can be read; 0 for an empty log.

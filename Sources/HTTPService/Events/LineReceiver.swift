@@ -8,8 +8,8 @@ import NIOCore
 //
 //     bytes ─→ LineIngest ─chunk→ EventIntake ─→ log ─→ appended ─→ the next chunk, …, the totals
 //
-// One chunk is at the log at a time; the next one gathers meanwhile, and reading pauses once it is full. A client that takes
-// `application/x-ndjson` is told of each chunk; where it doesn't read that, it isn't read either.
+// One chunk is at the log at a time; the next one gathers meanwhile, and reading pauses once it is full. A client that accepts
+// `application/x-ndjson` gets an acknowledgement of each chunk. While it doesn't read them, its lines aren't read either.
 
 final class LineReceiver: BodyReceiving {
     private var lines: LineIngest
@@ -76,7 +76,7 @@ final class LineReceiver: BodyReceiving {
         if !awaitsLog { answerIfDone(exchange) }
     }
 
-    /// A client that is told of each chunk, and doesn't read it, sends no more.
+    /// A client that gets an acknowledgement of each chunk and doesn't read it can send no more.
     private func takesAcknowledgements(_ exchange: Exchange) -> Bool { !acknowledgesChunks || exchange.isRead() }
 
     // MARK: - The answer

@@ -8,10 +8,11 @@ extension OpenAPIDocument {
         not appended again: the answer names its first position. A stream of lines is appended in chunks as it arrives; a bad line ends it, and the problem says how \
         many events before it are durable.",
         "requestBody":{"required":true,"content":{
-        "application/cloudevents+json":{"schema":{"$ref":"#/components/schemas/CloudEvent"}},
         "application/cloudevents-batch+json":{"schema":{"type":"array","maxItems":10000,"items":{"$ref":"#/components/schemas/CloudEvent"}}},
         "application/x-ndjson":{"schema":{"type":"string","description":"One event a line"}},
-        "application/json":{"schema":{"type":"object","description":"Binary mode: the event's data; its attributes are ce-* headers, percent-encoded. text/json and types that end in +json are accepted too"}}}},
+        "application/*":{"schema":{"description":"application/cloudevents+json: one event. Any other type of JSON (application/json, text/json, one that ends in \
+        +json): binary mode, where the body is the event's data and its attributes are ce-* headers, percent-encoded",
+        "anyOf":[{"$ref":"#/components/schemas/CloudEvent"},{"type":"object"}]}}}},
         "responses":{
         "200":{"description":"Durable","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Acknowledgement"}},
         "application/x-ndjson":{"schema":{"type":"string","description":"One acknowledgement for each chunk, for a stream of lines sent with this Accept"}}}},
@@ -40,7 +41,8 @@ extension OpenAPIDocument {
         "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","required":["actor","pool"],"additionalProperties":false,"properties":{
         "actor":{"type":"string","description":"Its name in the pool's namespace, or NAMESPACE/NAME"},"pool":{"type":"string","description":"NAMESPACE/NAME"},"template":{"type":"string"},
         "selector":{"type":"object","additionalProperties":{"type":"string"},"description":"Labels the worker must have"},
-        "wait":{"type":"number","minimum":0,"maximum":600,"default":0,"description":"Seconds to wait for a worker"},
+        "waitSeconds":{"type":"number","minimum":0,"maximum":600,"default":0,"description":"How long to wait for a worker"},
+        "wait":{"type":"number","minimum":0,"maximum":600,"deprecated":true,"description":"Older name of waitSeconds, which overrides it"},
         "priority":{"type":"integer","default":0},"expectedMillis":{"type":"integer","minimum":0}}}}}},
         "responses":{
         "200":{"description":"Placed","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Placement"}}}},

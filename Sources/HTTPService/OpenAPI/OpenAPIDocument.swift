@@ -19,7 +19,8 @@ enum OpenAPIDocument {
             "description":"A token with the role that the operation names as x-role. A server that listens only on loopback may need none."}},
             "parameters":{\(parameters)},
             "responses":{\(responses)},
-            "schemas":{\(schemas)}}}
+            "schemas":{\(kinds),
+            \(schemas)}}}
             """
     }
 

@@ -1,4 +1,4 @@
-import ControlLoop
+import Views
 import Domain
 import EventLog
 import HTTPTransport

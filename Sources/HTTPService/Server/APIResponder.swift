@@ -3,8 +3,8 @@ import HTTPTypes
 
 // Who takes a request to the API, and what is refused before its body is there?
 //
-// One for each event loop. In this order: is there such a route, may it be asked on a connection of the reserve, is it asked by this
-// machine's own pages, may the token do that, does this instance lead, can the body be read at all.
+// One for each event loop. In this order: does the route exist, is it allowed on a reserve connection, does the request come from
+// an allowed origin, may the token do that, does this instance lead, can the body be read.
 
 final class APIResponder: Responder {
     private let shared: ServiceShared

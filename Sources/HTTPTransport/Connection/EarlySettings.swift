@@ -2,11 +2,11 @@ import NIOCore
 
 // From when on do our settings hold for a new HTTP/2 connection?
 //
-// A client sends its first request along with its preface, before it has seen our settings, and NIO decodes header blocks
-// by the protocol's small defaults until the client acknowledged ours. A first request with too large a header would then
-// end the connection where every later one is answered with 431. Ours only ever allow more than the defaults, so they may
-// hold from the start: this handler lets the client's acknowledgement appear right behind its own settings, and swallows
-// the real one when it comes. Then it only passes on.
+// A client sends its first request along with its preface, before it has seen our settings, and NIO decodes header blocks by the
+// protocol's small defaults until the client acknowledged ours. A first request with too large a header would then end the
+// connection where every later one is answered with 431. Our settings only allow more than the defaults, so they may hold from the
+// start. This handler makes the client's acknowledgement appear right behind its own settings, and drops the real one when it
+// comes. Then it only passes on.
 //
 //     preface ─24 bytes→ first settings ─frame→ awaiting the real acknowledgement ─frame→ passing
 

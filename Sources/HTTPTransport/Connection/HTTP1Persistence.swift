@@ -3,12 +3,12 @@ import NIOHTTP1
 
 // Does an HTTP/1.1 connection outlive this answer?
 //
-// Stands between NIO's HTTP/1.1 handlers and the codec to version-independent parts, which forgets three things that only HTTP/1 has:
-// that a client wants the connection closed afterwards, that it speaks HTTP/1.0 and knows no chunks, and that a target may name a
-// host. An answer that says `connection: close` is followed by the close once the request has been read to its end, so that the
-// client gets to see the answer. Where that end can't be known, because the parser gave up, our side alone is closed and the
-// rest is read and thrown away for a while: closing on unread bytes would reset the connection under the answer
-// (RFC 9112, 9.6). A client that closes its own side has asked all it will: the last answer is the connection's last.
+// Stands between NIO's HTTP/1.1 handlers and the codec to version-independent parts, which forgets three things that only HTTP/1
+// has: that a client wants the connection closed afterwards, that it speaks HTTP/1.0 and knows no chunks, and that a target may
+// name a host. An answer that says `connection: close` is followed by the close once the request has been read to its end, so that
+// the client gets to see the answer. If the parser gave up, that end can't be known. Then only our side is closed, and the rest is
+// read and thrown away for a while: closing on unread bytes would reset the connection under the answer (RFC 9112, 9.6). A client
+// that closes its own side has asked all it will: the last answer is the connection's last.
 
 final class HTTP1Persistence: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart

@@ -3,9 +3,9 @@ import NIOTLS
 
 // Does this client speak HTTP/2 or HTTP/1.1?
 //
-// Both come in on the same port. An HTTP/2 client with prior knowledge begins with a fixed preface that no HTTP/1.1 request
-// begins with, so the first byte that differs decides. Under TLS what ALPN settled holds: a client that agreed on HTTP/2 and then
-// speaks something else is told so in HTTP/2. Without ALPN its first bytes tell.
+// Both come in on the same port. An HTTP/2 client with prior knowledge begins with a fixed preface that no HTTP/1.1 request begins
+// with, so the first byte that differs decides. Under TLS the protocol is what ALPN settled. A client that agreed on HTTP/2 and
+// then speaks something else gets its refusal in HTTP/2. Without ALPN its first bytes tell.
 
 enum ProtocolSniffer {
     static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)

@@ -141,7 +141,7 @@ package final class Exchange: ChannelDuplexHandler {
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // What is no HTTP is told so; whatever else fails, fails for good.
+        // What isn't HTTP is refused; whatever else fails, fails for good.
         guard isHTTP1, error is HTTPParserError || error is HTTP1TypeConversionError else { return context.close(promise: nil) }
         switch input {
         case .idle: refuseHead(error, context)

@@ -31,7 +31,7 @@ package struct HeadFacts {
     }
 
     private mutating func note(_ name: String, _ field: HTTPField) {
-        // The length first: most fields are told apart by it alone.
+        // The length first: it alone distinguishes most fields.
         switch name.utf8.count {
         case 4 where name == "host": rules.note(host: field.value)
         case 6:

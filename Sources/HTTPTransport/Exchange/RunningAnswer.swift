@@ -116,7 +116,7 @@ final class RunningAnswer {
 
     func writable() { resumeIfWritable() }
 
-    /// What it was to answer by now is 503; the work is told to end.
+    /// The answer is 503 by now; the work is cancelled.
     func checkAge(_ now: NIODeadline) {
         guard let request, request.output == .none, let seconds = loop.limits.answerSeconds, now - startedAt > .seconds(seconds) else {
             return

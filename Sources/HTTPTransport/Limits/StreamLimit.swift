@@ -3,7 +3,7 @@ package import NIOCore
 // How does an HTTP/2 connection refuse the stream that is one too many?
 //
 // RFC 9113, 5.1.2, makes that the stream's error: it is reset with REFUSED_STREAM, which tells the client to send the request
-// again, and the others go on. NIO's handler ends the connection instead. So NIO is given a wider limit than the client is told:
+// again, and the others go on. NIO's handler ends the connection instead. So NIO gets a wider limit than the client's settings say:
 // `AdvertisedStreams` puts ours into the settings as they leave, and `Connection` counts its streams with `StreamCount`.
 
 package struct StreamCount {

@@ -46,8 +46,8 @@ package struct TransportLimits: Hashable, Sendable {
     package var requestSeconds = 60.0
     /// A client that takes none of its answer for this long is cut off: its HTTP/2 stream, or its connection.
     package var writeStallSeconds = 30.0
-    /// After an early answer the rest of its request is read and thrown away up to this size, and while it comes without
-    /// a longer pause than this: many clients look at the answer only once they have sent everything.
+    /// After an early answer the rest of the request is read and thrown away, up to this size and without a longer pause than this.
+    /// Many clients read the answer only once they have sent everything.
     package var lingerBytes = 16 << 20
     package var lingerSeconds = 2.0
     /// A stream of events says something at least this often.

@@ -25,7 +25,7 @@ package final class TransportLoop {
     /// The time of the last sweep: good enough for limits of seconds.
     private(set) var now = NIODeadline.now()
 
-    /// `Date` of every answer, made anew once a second.
+    /// `Date` of every answer, formatted once a second.
     package private(set) var date = ""
     private var dateSecond: Int64 = 0
 

@@ -4,11 +4,11 @@ import Synchronization
 
 // With which certificate does the next connection begin?
 //
-// The files are read when the server starts, where a fault ends the start, and again whenever their contents change, where a
-// fault keeps what was valid before and is told once. A new certificate is for new connections: those that are open keep
-// theirs, so nothing is dropped. Contents are compared, not times of change: a file that is replaced twice within one tick of
-// the file system's clock, or swapped behind a symbolic link as Kubernetes does, is noticed all the same. Who vouches for
-// clients may come from elsewhere than a file: `trustClients` puts it in force for the connections that begin then.
+// The files are read when the server starts; a fault ends the start. They are read again whenever their contents change; after a
+// fault the earlier certificate stays, and the fault is logged once. A new certificate is for new connections: those that are open
+// keep theirs, so nothing is dropped. Contents are compared, not times of change. So a file that is replaced twice within one tick
+// of the file system's clock is noticed, and so is one that Kubernetes swaps behind a symbolic link. Who vouches for clients may
+// come from elsewhere than a file: `trustClients` puts it in force for the connections that begin then.
 //
 //     let tls = try ReloadingTLSContext(TLSFiles(certificateFile: …, keyFile: …))
 //     bootstrap.childChannelInitializer { … NIOSSLServerHandler(context: tls.current) … }

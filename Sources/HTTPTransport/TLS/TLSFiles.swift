@@ -1,11 +1,11 @@
 package import NIOSSL
-import SmallFiles
+import Machine
 
 // Which files make up a TLS server's identity, and what do they hold now?
 //
-// A certificate with its chain, its key, and, where clients may show certificates, the authorities that vouch for them. All
-// are read in one go and made into one context, so a key never meets another key's certificate: where files are replaced one
-// after another, the moment in between is a fault and not an identity. TLS 1.2 or later; HTTP/2 or HTTP/1.1 by ALPN.
+// A certificate with its chain, its key, and, where clients may show certificates, the authorities that vouch for them. All are
+// read in one go and made into one context, so a key never meets another key's certificate. While files are replaced one after
+// another, the moment in between is a fault and not an identity. TLS 1.2 or later; HTTP/2 or HTTP/1.1 by ALPN.
 
 package struct TLSFiles: Hashable, Sendable {
     /// PEM: the server's certificate, then those that lead to its CA.

@@ -1,4 +1,4 @@
-import ControlLoop
+import Views
 import Domain
 
 // What does a ScaledObject ask about?

@@ -1,4 +1,4 @@
-import ControlLoop
+import Views
 
 // Which number of a pool does KEDA scale by?
 //

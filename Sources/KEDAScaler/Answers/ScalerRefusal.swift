@@ -1,6 +1,6 @@
 import Autoscaling
 import Basics
-import ControlLoop
+import Views
 import GRPCCore
 
 // What does a caller hear who can't be answered?

@@ -1,4 +1,4 @@
-import ControlLoop
+import Views
 import Domain
 import GRPCCore
 
@@ -54,7 +54,7 @@ struct ExternalScaler: Externalscaler_ExternalScaler.SimpleServiceProtocol {
         request: Externalscaler_ScaledObjectRef, response: RPCWriter<Externalscaler_GetMetricSpecResponse>, context: ServerContext
     ) async throws {
         let question = try ScaleQuestion(request)
-        // Each policy is told, also where it leaves the spec as it was: the client then knows that it stands.
+        // Each policy is sent, even if it leaves the spec unchanged: then the client knows that it took effect.
         try await stream(question.pool, { SpecUnderPolicy(spec: question.spec($0), policySeq: $0.policy?.seq) }) {
             try await response.write($0.spec)
         }

@@ -8,9 +8,9 @@
 
 // Where does KEDA find the scaler, and how much may it ask?
 //
-// The scaler tells pools' names and counts to whoever reaches its port. So plaintext stays on the loopback interface unless
-// the operator says otherwise; beyond it TLS, and mutual TLS where only KEDA shall be told. `validate()` refuses what can't
-// be in a sentence that says what to do.
+// The scaler tells pools' names and counts to whoever reaches its port. So plaintext stays on the loopback interface unless the
+// operator allows more. Beyond it there is TLS, and mutual TLS where only KEDA may connect. `validate()` refuses what can't be in a
+// sentence that says what to do.
 
 package struct KEDAScalerConfiguration: Hashable, Sendable {
     package var address: Address

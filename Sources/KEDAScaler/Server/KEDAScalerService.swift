@@ -1,4 +1,4 @@
-package import ControlLoop
+package import Views
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import HTTPTransport
@@ -7,8 +7,8 @@ import ServiceLifecycle
 
 // How does the scaler live under service-lifecycle?
 //
-// It listens when it is run and says where. At a graceful shutdown it takes no more calls, ends its streams with OK (KEDA opens
-// them again elsewhere, or here after the restart; after an error it would wait first), and gives calls in flight the drain time.
+// It listens when it is run and says where. At a graceful shutdown it takes no more calls and ends its streams with OK, so that
+// KEDA opens them again at once; after an error KEDA would wait first. Calls in flight get the drain time.
 
 package struct KEDAScalerService: Service {
     private let configuration: KEDAScalerConfiguration

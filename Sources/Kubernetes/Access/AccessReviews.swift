@@ -1,3 +1,4 @@
+import Domain
 package import HTTPTransport
 
 // Whose token is this, and what may they do?

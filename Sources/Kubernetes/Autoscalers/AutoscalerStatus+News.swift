@@ -1,3 +1,5 @@
+import Domain
+
 // Which changes of a status are worth an Event?
 //
 // Pure: what the object said before, and what it says now. Since the object itself remembers, a restart tells nothing twice.

@@ -1,6 +1,6 @@
 import Basics
 import Autoscaling
-import ControlLoop
+import Views
 
 // Which conditions follow from how a policy stands, and from what came of its object?
 //

@@ -1,5 +1,6 @@
 package import Autoscaling
 package import ControlLoop
+import Views
 package import Domain
 import Synchronization
 
@@ -156,6 +157,9 @@ package final class LoopNews: LoopObserving {
     package func couldNotSaveCheckpoint(_ problem: String) { next.couldNotSaveCheckpoint(problem) }
     package func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) {
         next.placed(pool: pool, tier: tier, waitedSeconds: waitedSeconds)
+    }
+    package func claimServed(pool: String, _ launch: ClaimLaunch, seconds: Double?) {
+        next.claimServed(pool: pool, launch, seconds: seconds)
     }
     package func workerStarted(pool: String, seconds: Double) { next.workerStarted(pool: pool, seconds: seconds) }
     package func workerGone(pool: String, _ end: WorkerEnd) { next.workerGone(pool: pool, end) }

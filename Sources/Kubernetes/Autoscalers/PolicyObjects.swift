@@ -1,4 +1,5 @@
 import ControlLoop
+import Views
 import Domain
 
 // Are the policies in effect those of the cluster's objects, and do the objects say how their pools stand?

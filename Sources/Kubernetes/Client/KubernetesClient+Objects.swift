@@ -1,5 +1,5 @@
 import Basics
-import Domain
+package import Domain
 
 // What can be done with objects?
 //

@@ -1,3 +1,5 @@
+import Domain
+
 // Why did the API server not do it?
 //
 // Every failure of a call is one of these: what was asked, what came of it, and (in `description`) what to do. The server's

@@ -1,3 +1,5 @@
+package import Domain
+
 // Which object is this, and in which version?
 //
 // Any object of the API server: its metadata by name, the rest as it came.

@@ -1,3 +1,4 @@
+import Domain
 import Synchronization
 
 // Which plural does this kind have, and can it be scaled?

@@ -1,4 +1,4 @@
-import SmallFiles
+import Machine
 
 // What is in this file of the cluster's access, if it isn't absurdly large?
 

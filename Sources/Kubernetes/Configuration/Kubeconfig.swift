@@ -1,4 +1,5 @@
 import Foundation
+import YAML
 import Yams
 
 // What does a kubeconfig say of the server, and of us?
@@ -17,9 +18,11 @@ package enum Kubeconfig {
 
     /// - Parameter file: what faults call it, and where relative paths begin.
     package static func access(text: String, file: String, context: String? = nil) throws(ClusterAccessFault) -> ClusterAccess {
-        guard let root = (try? Yams.compose(yaml: text)) ?? nil, root.mapping != nil else {
-            throw ClusterAccessFault(file, "is not a YAML mapping")
+        let root: Node?
+        do throws(YAMLFault) { root = try YAMLReader.document(of: text, limitBytes: ConfigurationFile.limitBytes) } catch {
+            throw ClusterAccessFault("\(file):\(error.place.line):\(error.place.column)", "is not a YAML mapping: \(error.problem)")
         }
+        guard let root, root.mapping != nil else { throw ClusterAccessFault(file, "is not a YAML mapping") }
         let reader = Reader(root: root, file: file)
         return try reader.access(context: context)
     }

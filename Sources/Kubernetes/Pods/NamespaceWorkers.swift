@@ -100,6 +100,8 @@ actor NamespaceWorkers {
         var isOwnerUnknown = false
         /// It drains because its pool's target isn't its own.
         var isForeign = false
+        /// Another for each time that it was announced.
+        var life = 0
 
         var revision: String? { labels["pod-template-hash"] ?? labels["controller-revision-hash"] }
     }
@@ -122,6 +124,7 @@ actor NamespaceWorkers {
     private var pods: [String: Pod] = [:]
     private var hasListed = false
     private var looks = 0
+    private var announcements = 0
     /// When owners that couldn't be read are read again.
     private var readsOwnersAt: Duration?
 
@@ -319,6 +322,11 @@ actor NamespaceWorkers {
             if pod.home != nil {
                 let (next, events) = PodEvents.change(from: record, to: pod.view)
                 pod.record = next
+                pod.life = before?.life ?? 0
+                if next?.isAnnounced == true, record?.isAnnounced != true {
+                    announcements += 1
+                    pod.life = announcements
+                }
                 for event in events { await tell(event, pod, change.name, id: id, to: &batch) }
                 tellFailedStart(pod, before, change.name, to: &batch)
             } else {
@@ -687,6 +695,19 @@ actor NamespaceWorkers {
             // Whoever lowers the target that it came from looks at its cost as before: no mark of ours on the pod stands for it.
             if pod.isForeign { view.drainingReason = nil }
             return Worker(pool: home.pool, pod: name, view: view)
+        }
+    }
+
+    /// Pods that are workers now and are asked whether they are busy.
+    func askedWorkers() -> [BusyPods.Worker] {
+        pods.compactMap { name, pod in
+            guard let home = pod.home, let entry = pools[home.pool], entry.isFollowed, let check = entry.pool.busy, pod.view.mayRun,
+                pod.record?.isAnnounced == true
+            else { return nil }
+            return BusyPods.Worker(
+                name: PodWorker.name(name, in: namespace), view: pod.view, check: check,
+                slots: pod.view.slots ?? entry.pool.slotsPerWorker,
+                isDraining: pod.view.drainingReason != nil || pod.record?.isDraining == true, life: pod.life)
         }
     }
 

@@ -1,3 +1,5 @@
+import Domain
+
 // Whose is this pod?
 //
 // Owner references lead up from a pod, over whatever kinds, to the object that had it made: pod → ReplicaSet → Deployment →

@@ -1,3 +1,6 @@
+import Autoscaling
+import Domain
+
 // What matters of a pod to us?
 //
 // Read from the pod as the API server gives it; the rest is nobody's business here. One view serves both sides: workers from
@@ -38,6 +41,10 @@ package struct PodView: Hashable, Sendable {
     package var startProblem: String?
     /// Why no node takes it; it may be that one is on its way.
     package var unschedulable: String?
+    /// Its containers' ports, by their names.
+    package var ports: [String: Int] = [:]
+    /// Annotations that are numbers, or true or false: what pods say of themselves.
+    package var numbers: [String: String] = [:]
 
     package init(
         name: String, uid: String, resourceVersion: String, phase: Phase = .running, isReady: Bool = true, isBeingDeleted: Bool = false,
@@ -67,6 +74,8 @@ package struct PodView: Hashable, Sendable {
     /// Neither over nor on its way out.
     package var isLive: Bool { !isBeingDeleted && !isOver }
     package var isOver: Bool { phase == .succeeded || phase == .failed || isNodeLost }
+    /// Something of it may be at work.
+    package var mayRun: Bool { isLive && phase != .pending }
 }
 
 /// What we write on pods and targets.
@@ -112,11 +121,33 @@ extension PodView {
             slots: annotations[Mark.slots].flatMap { Int($0) }.flatMap { (1...10_000).contains($0) ? $0 : nil },
             reason: String(reason.prefix(Self.textLimitCharacters)), isNodeLost: Self.lostReasons.contains(reason))
         createdAt = pod.metadata["creationTimestamp"].string ?? ""
+        ports = Self.ports(pod)
+        numbers = Self.numbers(annotations)
         startProblem = Self.startProblem(status)
         let scheduled = conditions.first {
             $0["type"].string == "PodScheduled" && $0["status"].string == "False" && $0["reason"].string == "Unschedulable"
         }
         unschedulable = scheduled.map { Self.limited("Unschedulable: no node takes it\($0["message"].string.map { ": \($0)" } ?? "")") }
+    }
+
+    /// A pod has some ports and some dozen annotations.
+    private static let portsLimit = 256
+    private static let numbersLimit = 64
+
+    private static func ports(_ pod: KubernetesObject) -> [String: Int] {
+        var ports: [String: Int] = [:]
+        for container in pod["spec"]["containers"].array {
+            for port in container["ports"].array where ports.count < portsLimit {
+                if let name = port["name"].string, let number = port["containerPort"].int, ports[name] == nil { ports[name] = number }
+            }
+        }
+        return ports
+    }
+
+    private static func numbers(_ annotations: [String: String]) -> [String: String] {
+        var numbers: [String: String] = [:]
+        for (key, value) in annotations where numbers.count < numbersLimit && BusyCheck.tasks(value) != nil { numbers[key] = value }
+        return numbers
     }
 
     /// What a kubelet says of a container that it can't start, or that ended and is held back. A container is `Running` between two

@@ -1,3 +1,4 @@
+import Domain
 import Autoscaling
 import ControlLoop
 import Synchronization

@@ -1,3 +1,5 @@
+import Domain
+
 // What is written on a pod that shall go, and taken off one that shall stay?
 //
 // Merge patches of a pod's metadata; nil where it is so already. The deletion cost that somebody else gave is kept aside and
@@ -10,6 +12,11 @@ enum PodMarking {
 
     static func removing(_ pod: KubernetesObject) -> JSONValue? {
         patch(pod, cost: Mark.removingCost, draining: .string(pod.annotations[Mark.draining] ?? "to be removed"), removing: "true")
+    }
+
+    /// It is at work after all: it drains on, and goes after all that are idle.
+    static func spared(_ pod: KubernetesObject) -> JSONValue? {
+        patch(pod, cost: "\(DeletionCost.busy + 1)", draining: .string(pod.annotations[Mark.draining] ?? "to be removed"), removing: nil)
     }
 
     static func restored(_ pod: KubernetesObject) -> JSONValue? {

@@ -1,3 +1,4 @@
+import Domain
 import ControlLoop
 
 // Does anybody newer act on this target?

@@ -8,6 +8,9 @@ import Domain
 // so, else it is read again, a bounded number of times. Never is a count set that would take a busy worker (`ScalePlan`): a
 // drained worker's replica goes with `remove`, once the loop found it idle.
 //
+// Pods of a policy with `workers.busy` take work from elsewhere, marked or not. So each pod that the next count could take is asked
+// right before it is set; one that is at work is spared, and the count is planned anew.
+//
 // Always: whoever has seen or left a higher fence on the target wins (`ScaleActuator+Fence`); a change of replicas that isn't
 // ours is noticed and told. Left out: when a worker is idle, retries over time, logging of outcomes; all the loop's.
 //
@@ -47,19 +50,27 @@ package actor ScaleActuator: Actuator {
     let owners: OwnerChains
     let nested: NestedTargets
     let holdsActor: @Sendable (String) async -> Bool
+    let busyPods: BusyPods?
     let finding: @Sendable (ScaleFinding) -> Void
     private let limits: Limits
     private var conflictPauses: Backoff
     private static let recentCounts = 8
+    /// Pods asked at one time whether they are busy.
+    private static let asksAtOnce = 16
+    /// Until a controller has seen that a pod is spared.
+    private static let sparedSettlesFor = Duration.milliseconds(250)
     var pools: [String: PoolState] = [:]
 
     /// - Parameters:
     ///   - holdsActor: whether the log knows of an actor on the worker of that name, `NAMESPACE/POD`.
+    ///   - busyPods: asks pods whether they are busy; nil where nobody can.
     ///   - finding: hears what an operator should know; must not wait.
     package init(
         _ targets: TargetReader, limits: Limits = Limits(), seed: UInt64,
-        holdsActor: @escaping @Sendable (String) async -> Bool, finding: @escaping @Sendable (ScaleFinding) -> Void
+        holdsActor: @escaping @Sendable (String) async -> Bool, busyPods: BusyPods? = nil,
+        finding: @escaping @Sendable (ScaleFinding) -> Void
     ) {
+        self.busyPods = busyPods
         self.targets = targets
         client = targets.client
         owners = OwnerChains(targets.client, targets.discovery)
@@ -114,8 +125,12 @@ package actor ScaleActuator: Actuator {
             try await mark(worker, of: pool) { pod in PodMarking.draining(pod, reason: "scale-down of \(pool.name)") }
             throw .holdsActor(worker: worker)
         }
+        try await askOnceMore(worker, of: pool)
         try await bringToPlan(pool, fence)
-        if pools[pool.name]?.needsEveryReplica == true { try await replace(worker, of: pool) }
+        if pools[pool.name]?.needsEveryReplica == true {
+            try await askOnceMore(worker, of: pool)
+            try await replace(worker, of: pool)
+        }
     }
 
     /// What a watch saw: somebody else's change is told before the next decision. A watch may be late, so a count that we
@@ -148,7 +163,10 @@ package actor ScaleActuator: Actuator {
             if noteForeignChange(pool, found: scale.specReplicas), pool.foreignChange == .yield {
                 throw ActuationFault.changedByOthers(found: scale.specReplicas)
             }
-            let replicas = try await plannedReplicas(scale, target, pool)
+            guard let replicas = try await plannedReplicas(scale, target, pool) else {
+                try? await client.clock.sleep(Self.sparedSettlesFor)
+                return false
+            }
             if replicas != scale.specReplicas { try await write(replicas, scale, target, pool.name) }
             remember(replicas, pool.name)
             return true
@@ -170,22 +188,25 @@ package actor ScaleActuator: Actuator {
         if pools[pool]?.fencedVersion != nil { pools[pool]?.fencedVersion = answer.resourceVersion }
     }
 
-    /// Marks what must be marked, and answers how many replicas the target may have.
-    private func plannedReplicas(_ scale: Scale, _ target: KubernetesTarget, _ pool: ActuatedPool) async throws -> Int {
+    /// Marks what must be marked, and answers how many replicas the target may have; nil where a pod had to be spared meanwhile.
+    private func plannedReplicas(_ scale: Scale, _ target: KubernetesTarget, _ pool: ActuatedPool) async throws -> Int? {
         let state = pools[pool.name] ?? PoolState()
+        // Its controller takes unclaimed ones alone: there is nobody to spare.
+        if pool.isUnclaimed { return state.wanted ?? scale.specReplicas }
         // The common way up: one look and one write.
         if let wanted = state.wanted, wanted >= scale.specReplicas, !state.mayHaveMarks { return wanted }
-        var (plan, pods) = try await plan(scale, target, pool)
+        guard var (plan, pods) = try await plan(scale, target, pool) else { return nil }
         if !plan.toMark.isEmpty {
             for pod in plan.toMark { try await mark(pod, of: pool) { PodMarking.removing($0) } }
             // While they were being marked, one may have become ready and taken an actor.
-            (plan, pods) = try await self.plan(scale, target, pool)
+            guard let again = try await self.plan(scale, target, pool) else { return nil }
+            (plan, pods) = again
         }
         pools[pool.name]?.mayHaveMarks = pods.contains { $0.drainingReason != nil || $0.isRemoving }
         return plan.replicas
     }
 
-    private func plan(_ scale: Scale, _ target: KubernetesTarget, _ pool: ActuatedPool) async throws -> (ScalePlan, [PodView]) {
+    private func plan(_ scale: Scale, _ target: KubernetesTarget, _ pool: ActuatedPool) async throws -> (ScalePlan, [PodView])? {
         let found = try await self.pods(of: target, scale, pool)
         let pods = found.own
         let draining = pods.count { $0.isLive && $0.drainingReason != nil && !$0.isRemoving }
@@ -193,7 +214,15 @@ package actor ScaleActuator: Actuator {
             pools[pool.name]?.wanted
             ?? Self.kept(of: scale.specReplicas, pods, others: found.unwanted.count.addingClamped(found.untold), draining: draining)
         if let blindness = found.blindness, wanted < scale.specReplicas { throw blindness }
-        let busy = wanted + draining < scale.specReplicas ? await busy(pods, pool) : []
+        var busy: Set<String> = []
+        if wanted + draining < scale.specReplicas {
+            busy = await self.busy(pods, pool)
+            let atWork = try await atWork(pods.filter { !busy.contains($0.name) && ($0.isRemoving || !$0.isReady) }, pool)
+            let spared = pods.filter { $0.isRemoving && atWork.contains($0.name) }
+            for pod in spared { try await mark(pod.name, of: pool) { PodMarking.spared($0) } }
+            if !spared.isEmpty { return nil }
+            busy.formUnion(atWork)
+        }
         // What the policy doesn't want stays, as what is busy does: nobody knows what it holds.
         let plan = ScalePlan(
             wanted: wanted, current: scale.specReplicas, pods: pods + found.unwanted, unknown: found.untold,
@@ -278,6 +307,48 @@ package actor ScaleActuator: Actuator {
         var busy: Set<String> = []
         for pod in pods where await holdsActor(qualified(pod.name, pool)) { busy.insert(pod.name) }
         return busy
+    }
+
+    // MARK: - What pods say
+
+    /// Those that say that they are at work, asked now. None where the policy doesn't ask them.
+    private func atWork(_ pods: [PodView], _ pool: ActuatedPool) async throws(ActuationFault) -> Set<String> {
+        guard let busyPods, let check = pool.busy else { return [] }
+        let asked = pods.filter(\.mayRun).map { (name: qualified($0.name, pool), view: $0) }
+        do {
+            return try await withThrowingTaskGroup(of: String?.self) { group in
+                var atWork: Set<String> = []
+                for (k, pod) in asked.enumerated() {
+                    if k >= Self.asksAtOnce, let name = try await group.next() ?? nil { atWork.insert(name) }
+                    group.addTask { try await busyPods.lastWord(pod.name, pod.view, check) ? pod.view.name : nil }
+                }
+                for try await name in group { if let name { atWork.insert(name) } }
+                return atWork
+            }
+        } catch {
+            throw .unreachable("what pods of \(pool.name) say of their work can't be logged, so none is removed: \(error)")
+        }
+    }
+
+    /// Spares a worker that is to be removed and is at work again.
+    private func askOnceMore(_ worker: String, of pool: ActuatedPool) async throws(ActuationFault) {
+        guard let busyPods, pool.busy != nil else { return }
+        let namespace = targets.namespace(of: pool)
+        let view: PodView
+        do throws(KubernetesError) {
+            view = PodView(try await client.get(.pods, namespace: namespace, name: PodWorker.pod(worker, in: namespace)))
+        } catch {
+            if error.isNotFound { return }
+            throw ActuationFault(error)
+        }
+        // Only a pod that we marked is ours to ask, and to take.
+        guard view.isRemoving, try await !atWork([view], pool).isEmpty else { return }
+        try await mark(worker, of: pool) { PodMarking.spared($0) }
+        // The loop asks again once the log says that it is idle; of a pod that isn't known there yet it never would.
+        guard await busyPods.isLogged(qualified(view.name, pool)) else {
+            throw .unreachable("pod \(view.name) is at work, or doesn't say, and isn't known as a worker yet")
+        }
+        throw .holdsActor(worker: worker)
     }
 
     /// As the log knows it.

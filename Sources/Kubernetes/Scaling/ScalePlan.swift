@@ -4,7 +4,8 @@ import Basics
 //
 // Pure. `wanted` is how many workers the pool shall keep; those that drain come on top of it until they may go. Raising is
 // free. Lowering may only take pods that hold nothing: those marked as removing (drained and found idle), and those that
-// aren't ready and that nobody knows as busy, which are marked first. Replicas whose pods can't be told count as busy. For instance: 6 replicas, 3 wanted, pods a…c busy,
+// aren't ready and that nobody knows as busy, which are marked first. Controllers take pods that aren't ready before those that are,
+// whatever their marks say: while one that isn't ready is busy, only others that aren't ready go. Replicas whose pods can't be told count as busy. For instance: 6 replicas, 3 wanted, pods a…c busy,
 // d draining, e removing, f not ready: keep a…d, so 4; f is marked, and e and f go.
 
 struct ScalePlan: Hashable, Sendable {
@@ -27,6 +28,10 @@ struct ScalePlan: Hashable, Sendable {
         }
         let kept = live.filter { busy.contains($0.name) || ($0.isReady && !$0.isRemoving) || ($0.drainingReason != nil && !$0.isRemoving) }
         var least = kept.count.addingClamped(unknown)
+        if !removesHighestOrdinal, live.contains(where: { busy.contains($0.name) && !$0.isReady }) {
+            let safe = live.count { !$0.isReady && !busy.contains($0.name) && ($0.isRemoving || $0.drainingReason == nil) }
+            least = max(least, live.count.addingClamped(unknown) - safe)
+        }
         if removesHighestOrdinal { least = max(least, (kept.compactMap(\.ordinal).max() ?? -1).addingClamped(1)) }
         replicas = min(current, max(goal, least))
         let alreadyGoing = live.count { $0.isRemoving && !busy.contains($0.name) }

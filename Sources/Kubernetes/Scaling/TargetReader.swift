@@ -1,3 +1,4 @@
+import Domain
 package import ControlLoop
 
 // Where is a pool's target, and what does its `/scale` say?

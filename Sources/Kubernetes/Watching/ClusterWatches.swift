@@ -6,7 +6,7 @@ import Synchronization
 //
 // One watch a namespace for pods and one a kind and namespace for targets, however many pools there are: each is a connection to
 // the API server. Which pools there are is told by `follow`; a pool that is told no more has its workers followed to their end.
-// Beside them the pods' deletion costs are kept (`DeletionCosts`).
+// Beside them the pods' deletion costs are kept (`DeletionCosts`), and pods are asked whether they are busy (`BusyPods`).
 //
 // The actor guards which watches run. `follow` is to be called by one caller at a time, `stop` last.
 
@@ -38,6 +38,7 @@ package actor ClusterWatches {
     }
 
     package typealias Standings = @Sendable (_ pool: String) async -> Standing
+    package typealias ClaimStandings = @Sendable (_ pool: String) async -> ClaimStanding
     package typealias Loads = @Sendable (_ pool: String) async -> [WorkerLoadView]
 
     private struct KindKey: Hashable {
@@ -56,6 +57,11 @@ package actor ClusterWatches {
         var task: Task<Void, Never>
     }
 
+    private struct Claims {
+        var claims: NamespaceClaims
+        var task: Task<Void, Never>
+    }
+
     private struct Kind {
         var pools: [TargetsWatch.Pool]
         var task: Task<Void, Never>
@@ -69,17 +75,23 @@ package actor ClusterWatches {
     private let append: Append
     private let finding: @Sendable (ScaleFinding) -> Void
     private let standing: Standings
+    private let claimStanding: ClaimStandings
     private let costs: DeletionCosts
     private let observed: @Sendable (_ pool: ActuatedPool, _ specReplicas: Int) async -> Void
 
     private var followed: [String: Followed] = [:]
     private var namespaces: [String: Namespace] = [:]
+    /// Of pools of unclaimed workers, by namespace.
+    private var claimSpaces: [String: Claims] = [:]
     private var kinds: [KindKey: Kind] = [:]
     private var costing: Task<Void, Never>?
+    private let busy: BusyPods?
+    private var asking: Task<Void, Never>?
 
     init(
         client: KubernetesClient, targets: TargetReader, actuator: ScaleActuator, options: WatchOptions, append: @escaping Append,
-        finding: @escaping @Sendable (ScaleFinding) -> Void, standing: @escaping Standings, loads: @escaping Loads,
+        finding: @escaping @Sendable (ScaleFinding) -> Void, standing: @escaping Standings,
+        claimStanding: @escaping ClaimStandings, loads: @escaping Loads,
         observed: @escaping @Sendable (_ pool: ActuatedPool, _ specReplicas: Int) async -> Void
     ) {
         self.client = client
@@ -90,8 +102,10 @@ package actor ClusterWatches {
         self.append = append
         self.finding = finding
         self.standing = standing
+        self.claimStanding = claimStanding
         self.observed = observed
         costs = DeletionCosts(client: client, loads: loads, trouble: options.trouble)
+        busy = actuator.busyPods
     }
 
     /// Follows these pools from here on, and the workers of all that were followed before to their end.
@@ -106,18 +120,28 @@ package actor ClusterWatches {
         }
         for (name, known) in followed where wanted[name] == nil {
             followed[name] = nil
-            await namespace(of: known.pool).followToTheEnd(known.pool, known.telling)
+            await followToTheEnd(known)
         }
         for (name, pool) in wanted.sorted(by: { $0.key < $1.key }) where followed[name]?.pool != pool {
             if var known = followed[name] {
+                let isOther = known.pool.isUnclaimed != pool.isUnclaimed
+                if isOther { await followToTheEnd(known) }
                 known.pool = pool
                 followed[name] = known
-                await namespace(of: pool).follow(pool, known.telling, known: [])
+                if pool.isUnclaimed {
+                    await claims(of: pool).follow(pool, known.telling, known: isOther ? ClaimStanding() : await claimStanding(name))
+                } else {
+                    await namespace(of: pool).follow(pool, known.telling, known: [])
+                }
             } else {
                 let standing = await standing(name)
                 let new = Followed(pool: pool, telling: telling(pool, standing.problem))
                 followed[name] = new
-                await namespace(of: pool).follow(pool, new.telling, known: standing.workers)
+                if pool.isUnclaimed {
+                    await claims(of: pool).follow(pool, new.telling, known: await claimStanding(name))
+                } else {
+                    await namespace(of: pool).follow(pool, new.telling, known: standing.workers)
+                }
             }
         }
         await watchKinds()
@@ -126,18 +150,32 @@ package actor ClusterWatches {
             namespace.task.cancel()
             await namespace.task.value
         }
+        for (name, space) in claimSpaces where await space.claims.isIdle {
+            claimSpaces[name] = nil
+            space.task.cancel()
+            await space.task.value
+        }
         if costing == nil { costing = Task { await self.keepCosts() } }
+        if asking == nil, let busy {
+            await busy.begin(run: options.run, append: append, trouble: options.trouble)
+            asking = Task { await self.keepAsking(busy) }
+        }
     }
 
     /// Ends every watch.
     package func stop() async {
         costing?.cancel()
+        asking?.cancel()
         for kind in kinds.values { kind.task.cancel() }
         for namespace in namespaces.values { namespace.task.cancel() }
+        for space in claimSpaces.values { space.task.cancel() }
         await costing?.value
+        await asking?.value
         for kind in kinds.values { await kind.task.value }
         for namespace in namespaces.values { await namespace.task.value }
-        (kinds, namespaces, followed, costing) = ([:], [:], [:], nil)
+        for space in claimSpaces.values { await space.task.value }
+        claimSpaces = [:]
+        (kinds, namespaces, followed, costing, asking) = ([:], [:], [:], nil, nil)
     }
 
     private func telling(_ pool: ActuatedPool, _ problem: TargetProblem?) -> PoolTelling {
@@ -160,6 +198,23 @@ package actor ClusterWatches {
         return workers
     }
 
+    /// A sandbox' worker has its pod's name: what claims hold is followed by its pods.
+    private func followToTheEnd(_ known: Followed) async {
+        guard known.pool.isUnclaimed else { return await namespace(of: known.pool).followToTheEnd(known.pool, known.telling) }
+        await claims(of: known.pool).unfollow(known.pool.name)
+        let left = await standing(known.pool.name).workers
+        await namespace(of: known.pool).followToTheEnd(known.pool, known.telling, known: left)
+    }
+
+    private func claims(of pool: ActuatedPool) -> NamespaceClaims {
+        let name = targets.namespace(of: pool)
+        if let known = claimSpaces[name] { return known.claims }
+        let claims = NamespaceClaims(
+            name, .init(client: client, discovery: targets.discovery, options: options, append: append))
+        claimSpaces[name] = Claims(claims: claims, task: Task { await claims.run() })
+        return claims
+    }
+
     /// A watch whose pools changed begins anew: its list tells each of them how its target is.
     private func watchKinds() async {
         var wanted: [KindKey: [TargetsWatch.Pool]] = [:]
@@ -174,10 +229,33 @@ package actor ClusterWatches {
             await kind.task.value
         }
         for (key, pools) in wanted where kinds[key] == nil {
-            let workers = namespace(of: pools[0].pool)
-            let watch = TargetsWatch(targets: targets, workers: workers, options: options, pools: pools)
+            let watch = TargetsWatch(targets: targets, see: seer(of: pools[0].pool), options: options, pools: pools)
             kinds[key] = Kind(pools: pools, task: Task { await watch.run() })
         }
+    }
+
+    /// Until its task is cancelled. No request outlives it.
+    private func keepAsking(_ busy: BusyPods) async {
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                for (name, namespace) in namespaces.sorted(by: { $0.key < $1.key }) {
+                    await busy.note(await namespace.workers.askedWorkers(), in: name)
+                }
+                for worker in await busy.due() { group.addTask { await busy.askDue(worker) } }
+                try? await client.clock.sleep(BusyPods.looksEvery)
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Who hears of the targets of the pool's kind and namespace.
+    private func seer(of pool: ActuatedPool) -> TargetsWatch.See {
+        if pool.isUnclaimed {
+            let claims = claims(of: pool)
+            return { target, name, _ in await claims.see(target, of: name) }
+        }
+        let workers = namespace(of: pool)
+        return { target, name, missing in await workers.see(target, of: name, missing: missing) }
     }
 
     private func keepCosts() async {

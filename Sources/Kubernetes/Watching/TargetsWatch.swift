@@ -17,8 +17,11 @@ struct TargetsWatch: Sendable {
         func hash(into hasher: inout Hasher) { hasher.combine(pool) }
     }
 
+    /// Hears what each target is; nil where it can't be read. `missing`: the target's name where there is no such object.
+    typealias See = @Sendable (_ target: NamespaceWorkers.Target?, _ pool: String, _ missing: String?) async -> Void
+
     let targets: TargetReader
-    let workers: NamespaceWorkers
+    let see: See
     let options: WatchOptions
     /// All of one kind and namespace; never empty.
     let pools: [Pool]
@@ -66,7 +69,7 @@ struct TargetsWatch: Sendable {
         guard let problem else { return }
         for pool in pools {
             do { try await pool.telling.note(target: problem) } catch { options.trouble("\(error)") }
-            await workers.see(nil, of: pool.pool.name)
+            await see(nil, pool.pool.name, nil)
         }
     }
 
@@ -80,7 +83,7 @@ struct TargetsWatch: Sendable {
                     target: TargetProblem(
                         reason: TargetProblem.notFound,
                         text: "\(target) doesn't exist: create it, or change spec.scaleTargetRef of the policy"))
-                await workers.see(nil, of: pool.pool.name, missing: target.description)
+                await see(nil, pool.pool.name, target.description)
                 continue
             }
             try await take(object, target, pool)
@@ -100,15 +103,17 @@ struct TargetsWatch: Sendable {
                 try await pool.telling.note(target: TargetProblem(reason: TargetProblem.unreadable, text: "\(error)"))
             }
         }
-        await workers.see(
+        await see(
             NamespaceWorkers.Target(
                 uid: object.uid, description: target.description, owners: object.owners,
                 membership: PodMembership(target, object, selector: pool.pool.workerSelector), replicas: max(0, status),
                 wanted: max(0, spec ?? 0)),
-            of: pool.pool.name)
+            pool.pool.name, nil)
         guard let spec else { return }
+        // A pool of unclaimed workers counts them behind the time; they are counted where they are.
+        let ready = pool.pool.isUnclaimed ? nil : object.readyReplicas(of: target).map { max(0, $0) }
         try await pool.telling.note(
-            specReplicas: max(0, spec), readyReplicas: object.readyReplicas(of: target).map { max(0, $0) },
+            specReplicas: max(0, spec), readyReplicas: ready,
             version: "\(object.uid)-\(object.resourceVersion)")
     }
 }

@@ -47,7 +47,7 @@ package final class ObjectStore: Sendable {
     package func size(of location: ObjectLocation) async throws -> Int64? {
         let request = StoreRequest.head(location)
         guard let answer = try await ask(request) else { return nil }
-        guard let bytes = answer.contentLength, bytes >= 0 else { throw StoreFault(.notUnderstood, request, "it told no size") }
+        guard let bytes = answer.contentLength, bytes >= 0 else { throw StoreFault(.notUnderstood, request, "it gave no size") }
         return bytes
     }
 

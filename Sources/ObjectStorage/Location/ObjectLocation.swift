@@ -1,8 +1,8 @@
 // Where does an object lie?
 //
-// `s3://BUCKET/KEY` or `gs://BUCKET/KEY`. The key is taken as it stands: `%41`, `+`, `?` and spaces are themselves. Snapshots'
-// URIs come from agents, so this is where hostile ones end: no user, port or path in place of a bucket, no segments that a proxy
-// would resolve, no key longer than a store takes. What is left out: versions, and every other scheme.
+// `s3://BUCKET/KEY` or `gs://BUCKET/KEY`. The key is taken as it stands: `%41`, `+`, `?` and spaces are themselves. Snapshots' URIs
+// come from agents, so hostile ones are refused here: a user, port or path in place of a bucket, segments that a proxy would
+// resolve, a key longer than a store takes. What is left out: versions, and every other scheme.
 
 package struct ObjectLocation: Hashable, Sendable, CustomStringConvertible {
     package enum Store: String, Hashable, Sendable, CaseIterable {

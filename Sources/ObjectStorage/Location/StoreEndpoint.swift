@@ -1,8 +1,8 @@
 // Which server holds a bucket, and under which host and path?
 //
-// Amazon's own by region, Google's one, or another that speaks the same (MinIO, Ceph, a test's) at an address of its own.
-// Path style puts the bucket into the path, virtual-hosted style before the host; by itself it is virtual-hosted at Amazon, where
-// a bucket's name has no dot (certificates cover one level), and path style elsewhere.
+// Amazon's own by region, Google's one, or another that speaks the same (MinIO, Ceph, a test's) at an address of its own. Path
+// style puts the bucket into the path, virtual-hosted style before the host. The default is virtual-hosted at Amazon if the
+// bucket's name has no dot, since certificates cover one level, and path style otherwise.
 
 package struct StoreEndpoint: Hashable, Sendable {
     package enum Style: String, Hashable, Sendable, CaseIterable { case path, virtualHosted }

@@ -2,15 +2,15 @@ import Domain
 
 // How does what was seen in a store become an event?
 //
-// As `snapshot.observed`: about the actor whose snapshot it is, with the position of the event that told of it (so that a later
-// one isn't mistaken for it), or about the template whose golden snapshot it is.
+// As `snapshot.observed`. It is about the actor whose snapshot it is, with the position of the event that reported it, so that a
+// later one isn't mistaken for it. Or it is about the template whose golden snapshot it is.
 
 enum SnapshotObservation {
     static let source = "/greenroom/objectstorage"
 
     /// - Parameter id: told once, by whoever looked.
     static func batch(_ want: SnapshotWant, _ presence: SnapshotPresence, id: String) -> EventBatch {
-        batch(subject: want.actor, uri: want.uri, presence, id: id) { json in json.member("toldAt", want.toldAt) }
+        batch(subject: want.actor, uri: want.uri, presence, id: id) { json in json.member("toldAt", want.recordedAt) }
     }
 
     static func batch(golden template: String, uri: String, _ presence: SnapshotPresence, id: String) -> EventBatch {

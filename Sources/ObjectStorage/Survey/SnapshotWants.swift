@@ -5,14 +5,14 @@ package struct SnapshotWant: Hashable, Sendable {
     package var actor: String
     package var uri: String
     /// Position of the last event that told of it.
-    package var toldAt: Int64
+    package var recordedAt: Int64
     /// What that event said; nil where it told no size.
     package var known: SnapshotPresence?
 
-    package init(actor: String, uri: String, toldAt: Int64, known: SnapshotPresence?) {
+    package init(actor: String, uri: String, recordedAt: Int64, known: SnapshotPresence?) {
         self.actor = actor
         self.uri = uri
-        self.toldAt = toldAt
+        self.recordedAt = recordedAt
         self.known = known
     }
 }

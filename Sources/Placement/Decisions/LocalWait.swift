@@ -2,11 +2,11 @@ import Domain
 
 // Does a paused actor wait for its node, or go elsewhere?
 //
-// Delay scheduling. Elsewhere it must fetch its external snapshot, which takes longer than resuming where it is: that
-// difference is the cost of moving. It waits while a slot there is expected sooner than that, and never longer than that
-// in all: whoever has waited as long as moving costs has paid at most twice what the best choice would have cost.
-// Slots are taken to free themselves at the rate 1 ÷ hold each: of 4 busy slots held 8 s, one frees in 2 s on average.
-// Without an external snapshot there is nothing to move to: it waits as long as its node is there.
+// Delay scheduling. Elsewhere it must fetch its external snapshot, which takes longer than resuming where it is: that difference is
+// the cost of moving. It waits while a slot there is expected sooner than that, and never longer than that in all. An actor that
+// has waited as long as moving costs has paid at most twice what the best choice would have cost. Slots are taken to free
+// themselves at the rate 1 ÷ hold each: of 4 busy slots held 8 s, one frees in 2 s on average. Without an external snapshot there
+// is nothing to move to: it waits as long as its node is there.
 
 struct LocalWait {
     enum Verdict: Hashable {

@@ -3,10 +3,10 @@ import Domain
 
 // Who of those first in turn takes the slot that came free?
 //
-// In a full pool slots come free one by one, each on some node, and whoever is first in turn mostly has its snapshot on
-// another one. So among a few that are next the slot goes to whom it saves a restore, as if that one had asked earlier by
-// what it saves: nobody is overtaken by one who asked later by more than that, and nobody for ever. Where nothing is saved
-// the order of turn stands.
+// In a full pool slots come free one by one, each on some node, and whoever is first in turn mostly has its snapshot on another
+// one. So a few that are next compete for the slot. If the slot saves one of them a restore, that one counts as having asked
+// earlier, by the time that is saved. Nobody is overtaken by one who asked later by more than that, and nobody is overtaken for
+// ever. Where nothing is saved the order of turn stands.
 
 extension Placer {
     /// As many of those next in turn are looked at.

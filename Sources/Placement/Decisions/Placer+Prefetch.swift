@@ -42,10 +42,10 @@ extension Placer {
         return PrefetchSuggestion(node: node, snapshot: external.snapshot, bytes: external.bytes, savedMicroseconds: saved)
     }
 
-    /// The node where a slot is expected soonest: as each taken one frees itself at the rate 1 ÷ hold, that with most of them
-    /// for each who was told to come there before. 6 taken, 2 sent there: (2 + 1) ÷ 6 holds; 4 taken, none sent: 1 ÷ 4, the
-    /// sooner one. Where no worker is ready, a node on which one starts. In the first of its pools that has any; the lowest name
-    /// of equals. nil where that node has the snapshot.
+    /// The node where a slot is expected soonest. Each taken slot frees itself at the rate 1 ÷ hold, so it is the node with most
+    /// taken slots for each actor that was sent there before. 6 taken, 2 sent there: (2 + 1) ÷ 6 holds; 4 taken, none sent: 1 ÷ 4,
+    /// the sooner one. Where no worker is ready, a node on which one starts. In the first of its pools that has any; the lowest
+    /// name of equals. nil where that node has the snapshot.
     private func likeliest(_ actor: WaitingActor, _ workers: WorkerIndex, _ sent: (NameID) -> Int) -> NameID? {
         guard let snapshot = actor.external?.snapshot else { return nil }
         for pool in actor.pools where workers.pools.indices.contains(pool) {

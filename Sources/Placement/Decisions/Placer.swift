@@ -2,11 +2,11 @@ package import Domain
 
 // Where does this actor go now?
 //
-// The workers, the snapshots and the measured restores, kept by events, and the one question put to them. A paused actor
-// goes to its node where a slot is free there; else it waits for it, or moves (`LocalWait`). Everyone else goes, in its own
-// pool first and then in each it may spill to, where its snapshot is cached (warm), where its template's is (golden: only
-// for an actor that has none of its own), or anywhere (cold). Within a tier the lowest `PlacementScore` wins.
-// Asking changes nothing; the same state and time give the same answer.
+// The workers, the snapshots and the measured restores, kept by events, and the one question put to them. A paused actor goes to
+// its node where a slot is free there; else it waits for it, or moves (`LocalWait`). Everyone else goes to a node with its snapshot
+// (warm), else to one with its template's snapshot (golden; only if it has none of its own), else anywhere (cold). Its own pool
+// comes first, then each pool it may spill to. Within a tier the lowest `PlacementScore` wins. Asking changes nothing; the same
+// state and time give the same answer.
 //
 // `among` names the workers that are asked: where slots are reserved that nobody holds yet, whoever reserved them has an index
 // of its own in which they count as used.

@@ -1,9 +1,8 @@
 // Which key is the lowest, and how many are lower than this one?
 //
-// A tree of two levels: leaves of up to `most` keys in rising order, and the list of leaves. Keys come mostly at the end (whoever
-// asks last waits behind the others) and go mostly at the front, so that a leaf is found at once, and what moves are a few
-// neighbours in memory. Coming and going are O(log n) and the move of part of a leaf; a rank counts leaves, 1/64 of the keys
-// and fewer.
+// A tree of two levels: leaves of up to `most` keys in rising order, and the list of leaves. Keys come mostly at the end, as the
+// last to ask waits behind the others, and go mostly at the front. So a leaf is found at once, and only a few neighbours in memory
+// move. Coming and going are O(log n) and the move of part of a leaf; a rank counts leaves, 1/64 of the keys and fewer.
 //
 // Always: no leaf but an only one is empty, keys rise within leaves and from leaf to leaf, and none is there twice.
 
@@ -53,6 +52,7 @@ struct OrderedTree<Key: Comparable & Sendable>: Sendable {
         }
         let leaf = leaf(for: key)
         let place = Self.place(of: key, in: leaves[leaf])
+        assert(place == leaves[leaf].count || key < leaves[leaf][place], "a key is there already")
         let isFull = leaves[leaf].count == Self.most
         // Beyond all the others: a leaf of its own leaves the full one as full as it is.
         if isFull, place == Self.most, leaf == leaves.count - 1 { return leaves.append([key]) }

@@ -1,6 +1,6 @@
 package import Domain
 
-// Who asks for a worker, since when, and before whom?
+// Which actor waits for a worker, since when, and in which order?
 
 /// A request for a worker. The order is the order of turn: higher priority first, then age.
 package struct WaitingTicket: Hashable, Sendable, Comparable {

@@ -2,9 +2,9 @@ package import Domain
 
 // How long does a restore of so many bytes take?
 //
-// Bytes and milliseconds of the restores that the log tells of, summed by where they came from and by the worker's zone.
-// Sums are halved when they hold 64 restores, so that the last ones count most. Integers only. A zone with fewer than 8
-// restores of its own is taken to be as fast as the others; before the first restore, the defaults count.
+// Bytes and milliseconds of the restores in the log, summed by where they came from and by the worker's zone. Sums are halved when
+// they hold 64 restores, so that the last ones count most. Integers only. A zone with fewer than 8 restores of its own is taken to
+// be as fast as the others; before the first restore, the defaults count.
 //
 // Whoever waits for a node weighs that against what a restore elsewhere takes. For that alone the rates are followed in
 // steps of an eighth: as long as they stand still, nobody who waits need be looked at again.

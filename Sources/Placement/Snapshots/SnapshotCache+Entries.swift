@@ -2,9 +2,9 @@ import Domain
 
 // How do entries come, move and go?
 //
-// Every entry is found by node and snapshot, stands in its node's order of use (but for those of paused actors, which are
-// not evicted), and, while it is of use, among the copies of its snapshot. All links are indices; every step is O(1) but
-// for the choice of which of a few copies, or of all nodes, to forget at a limit.
+// Every entry is found by node and snapshot. It stands in its node's order of use, except those of paused actors, which are not
+// evicted. While it is of use it is also among the copies of its snapshot. All links are indices; every step is O(1) but for the
+// choice of which of a few copies, or of all nodes, to forget at a limit.
 
 extension SnapshotCache {
     /// A petabyte: what is said to be larger counts as so large.

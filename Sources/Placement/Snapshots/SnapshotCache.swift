@@ -3,11 +3,11 @@ import Basics
 
 // Which node has which snapshot?
 //
-// A model of every node's cache, fed by events: what was restored, suspended or paused where, and what nodes report of
-// themselves. A node evicts what it used least recently when its capacity is reached; the model does the same, and is put
-// right by reports: a reported snapshot is there, an evicted one is not, and both say how much the node really holds.
-// Bounded: so many nodes, entries of a node, copies of a snapshot; the least recently used is forgotten first. Actors whose
-// snapshots are in no cache take no memory here.
+// A model of every node's cache, fed by events: what was restored, suspended or paused where, and what nodes report of themselves.
+// When its capacity is reached, a node evicts what it used least recently. The model does the same, and reports correct it: a
+// reported snapshot is there, an evicted one is not, and both say how much the node really holds. Bounded: so many nodes, entries
+// of a node, copies of a snapshot; the least recently used is forgotten first. Actors whose snapshots are in no cache take no
+// memory here.
 
 package struct SnapshotCache: Sendable {
     package struct Limits: Hashable, Sendable {

@@ -3,9 +3,9 @@ import Basics
 
 // Which snapshot is meant?
 //
-// A snapshot is named by a URI or a path that is written once, and every suspension writes a new one: the texts would fill
-// memory. So it is known by a 64-bit hash of its text. Two texts with the same hash would make the model believe in a
-// cached copy that isn't there: a slower restore, never a wrong one, as the worker is told the text itself.
+// A snapshot is named by a URI or a path that is written once, and every suspension writes a new one: the texts would fill memory.
+// So it is known by a 64-bit hash of its text. Two texts with the same hash would make the model believe in a cached copy that
+// isn't there. That makes a restore slower, never wrong: the worker gets the text itself.
 
 package struct SnapshotID: Hashable, Comparable, MixedKey {
     package var rawValue: UInt64

@@ -11,7 +11,7 @@ struct EligibleWorkers: Sendable {
     /// For each zone of the pool, which levels have any worker: bit `level - 1`.
     private(set) var levels: [UInt8] = []
     private var ranks: [RankBitmap] = []
-    /// When it was last asked for, in asks of the pool.
+    /// When it was last looked up, counted in lookups of the pool.
     var lastAsked: UInt64 = 0
 
     init(_ eligibility: Eligibility) { self.eligibility = eligibility }

@@ -1,9 +1,10 @@
 package import Autoscaling
+internal import YAML
 
 // What became of another autoscaler's manifest, and what did not come along?
 //
-// A conversion is a policy that `policy check` accepts, and notes: each field that has no meaning here, each meaning that
-// changed, and for each metric that somebody must send from now on, the command that sends it.
+// A conversion is a policy that `policy check` accepts, and notes. The notes name each field without a meaning here, each meaning
+// that changed, and for each metric that somebody must send from now on, the command that sends it.
 
 package struct Conversion: Hashable, Sendable {
     /// `ScaledObject kagent/agent-scaler`

@@ -2,8 +2,8 @@ internal import Autoscaling
 
 // Which policy does a HorizontalPodAutoscaler (autoscaling/v2) amount to?
 //
-// The arithmetic is the same one, so replicas, behavior and targets come along as they are. Metrics don't: an HPA asks the
-// metrics APIs every 15 s, Greenroom is told. Each becomes an observed trigger with the command that feeds it.
+// The arithmetic is the same one, so replicas, behavior and targets come along as they are. Metrics don't: an HPA polls the metrics
+// APIs every 15 s, Greenroom gets events. Each becomes an observed trigger with the command that feeds it.
 
 struct HPAConverter {
     let root: ManifestObject

@@ -1,11 +1,11 @@
 internal import Autoscaling
+internal import YAML
 internal import Yams
 
 // Which fields does an object of somebody else's manifest have, and which of them has nobody looked at?
 //
-// The counterpart of `DocumentObject` for manifests: fields are not known beforehand, numbers may stand in quotes (the
-// metadata of KEDA's triggers always do), and what was not read at the end is noted as left out, so that nothing is lost
-// without a word.
+// The counterpart of `DocumentObject` for manifests. Fields are not known beforehand. Numbers may stand in quotes, as those of
+// KEDA's triggers always do. Fields that nobody read are noted as left out, so nothing is lost in silence.
 
 final class ManifestObject {
     let path: String

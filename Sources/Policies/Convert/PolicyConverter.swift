@@ -1,5 +1,6 @@
 import Autoscaling
 package import Domain
+internal import YAML
 internal import Yams
 
 // Which policies do these KEDA ScaledObjects and HorizontalPodAutoscalers amount to?
@@ -13,9 +14,8 @@ package enum PolicyConverter {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw PolicyError(source: source, problems: [refusal("the text is not UTF-8; save it as UTF-8")])
         }
-        if let problem = TextGuard.problem(in: bytes) { throw PolicyError(source: source, problems: [problem]) }
         var conversion = Converting(now: now)
-        conversion.readAll(ByteOrderMark.removed(from: text))
+        conversion.readAll(text)
         if conversion.conversions.isEmpty, conversion.problems.isEmpty { conversion.refuseForNothing() }
         guard conversion.problems.isEmpty else { throw PolicyError(source: source, problems: conversion.problems) }
         return conversion.conversions
@@ -56,25 +56,9 @@ private struct Converting {
     }
 
     private mutating func documents(_ text: String) -> [Manifest]? {
-        var documents: [Manifest] = []
-        do {
-            let parser = try Parser(yaml: text, resolver: .basic, encoding: .utf8)
-            while let root = try parser.nextRoot() {
-                guard documents.count < PolicyReader.documentLimit else {
-                    problems.append(
-                        PolicyConverter.refusal(
-                            "more than \(PolicyReader.documentLimit) documents in one text; split it", document: documents.count + 1))
-                    return nil
-                }
-                documents.append(Manifest(node: root, document: documents.count + 1, path: ""))
-            }
-            return documents
-        } catch let error as YamlError {
-            problems.append(error.problem(document: documents.count + 1, text: text))
-        } catch {
-            problems.append(PolicyConverter.refusal("unreadable: \(error)", document: documents.count + 1))
-        }
-        return nil
+        let (documents, fault) = YAMLReader.documents(of: text)
+        if let fault { problems.append(PolicyProblem(fault)) }
+        return fault == nil ? documents.enumerated().map { Manifest(node: $1, document: $0 + 1, path: "") } : nil
     }
 
     /// `kubectl get -o yaml` wraps several in a List.

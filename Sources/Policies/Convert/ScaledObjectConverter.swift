@@ -3,8 +3,8 @@ internal import Domain
 
 // Which policy does a KEDA ScaledObject (keda.sh/v1alpha1) amount to?
 //
-// Fields have KEDA's names and meanings here too, so most come along as they are. What doesn't: anything about the HPA that
-// KEDA would make, scalers that Greenroom has no reader for, and polling of what is told to it anyway.
+// Fields have KEDA's names and meanings here too, so most come along as they are. What has no counterpart: anything about the HPA
+// that KEDA would make, scalers that Greenroom has no reader for, and polling of what Greenroom gets as events.
 
 struct ScaledObjectConverter {
     let root: ManifestObject

@@ -90,6 +90,23 @@ struct ClientConnection: Sendable {
 
 struct HandshakeFault: Error {
     var problem: String
+
+    static let otherName = "TLS failed: its certificate is for another name: use the host name that the certificate has"
+
+    /// Why TLS failed, in words that say what to do.
+    static func words(_ error: any Error) -> String {
+        let text = "\(error)"
+        if error is NIOSSLExtraError { return otherName }
+        if text.contains("CERTIFICATE_VERIFY_FAILED") {
+            return
+                "TLS failed: its certificate isn't signed by an authority that is trusted here: name the authority's file with --ca-file or GREENROOM_CA_FILE"
+        }
+        if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
+            return "TLS failed: it doesn't speak TLS there: try http://"
+        }
+        if text.contains("uncleanShutdown") { return "the server closed the connection" }
+        return "TLS failed"
+    }
 }
 
 /// Tells once TLS stands, and whether it is HTTP/2 that was agreed on.
@@ -111,7 +128,7 @@ private final class HandshakeObserver: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        readiness.fail(HandshakeFault(problem: "TLS failed: \(error)"))
+        readiness.fail(HandshakeFault(problem: HandshakeFault.words(error)))
         context.close(promise: nil)
     }
 

@@ -1,6 +1,8 @@
 import Foundation
 import NIOCore
+import NIOHTTP2
 import NIOPosix
+import NIOSSL
 
 // Why did a request fail?
 
@@ -58,10 +60,19 @@ extension ClientError {
     package static func reason(_ error: any Error) -> String {
         switch error {
         case let error as NIOConnectionError:
-            error.connectionErrors.first.map { reason($0.error) } ?? "the name \(error.host) could not be resolved"
+            error.connectionErrors.first.map { reason($0.error) } ?? "the name \(error.host) can't be resolved"
         case let error as IOError: String(cString: strerror(error.errnoCode))
         case let error as HandshakeFault: error.problem
-        default: "\(error)"
+        case let error as ChannelError: reason(error)
+        case let error as NIOSSLError: HandshakeFault.words(error)
+        case is NIOSSLExtraError: HandshakeFault.otherName
+        case is any NIOHTTP2Error: "it doesn't speak HTTP/2 there: check the port, and whether the address begins with http:// or https://"
+        default: "the connection broke"
         }
+    }
+
+    private static func reason(_ error: ChannelError) -> String {
+        if case .connectTimeout = error { return "no answer in time: check the address, and that no firewall is in between" }
+        return "the server closed the connection"
     }
 }

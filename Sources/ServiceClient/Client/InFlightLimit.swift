@@ -2,7 +2,7 @@ import Synchronization
 
 // May another request begin?
 //
-// First come, first served; who would have to stand in too long a line is told so at once. Who entered must leave.
+// First come, first served. When the line is full, the next one is refused at once. Who entered must leave.
 
 final class InFlightLimit: Sendable {
     private enum Outcome { case entered, cancelled, full }

@@ -1,5 +1,4 @@
 import Basics
-import ControlLoop
 import Domain
 import Placement
 import State

@@ -128,6 +128,6 @@ extension Observation {
         workers.drainingBusy = pool.drainingBusy
         self.init(
             at: pool.at, replicas: pool.replicas, workers: workers, demand: Demand(resident: pool.resident, poolExhausted: pool.waiting),
-            startMicroseconds: pool.startMicroseconds)
+            startMicroseconds: pool.startMicroseconds, claims: pool.claims)
     }
 }

@@ -1,5 +1,4 @@
 import Basics
-import ControlLoop
 import Domain
 import State
 
@@ -109,6 +108,7 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
             guard let next = nextInstant() else {
                 preconditionFailure("\(trace.turns.count - ended) turns are left and nothing will happen")
             }
+            assert(next >= now, "time goes back")
             now = next
             if happen() { commit() }
         }

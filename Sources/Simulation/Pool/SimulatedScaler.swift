@@ -1,3 +1,4 @@
+import Autoscaling
 import Domain
 
 // Who says how many workers there should be?
@@ -22,6 +23,10 @@ struct PoolSnapshot: Hashable, Sendable {
     var waiting = 0
     /// 90th percentile of the last starts; nil before the first.
     var startMicroseconds: Int64?
+    /// Of a pool of unclaimed workers.
+    var claims: ClaimDemand?
+    /// Claims that came since the beginning.
+    var arrived = 0
 
     var ready: Int { idle + partial + full }
     var demand: Int { resident + waiting }

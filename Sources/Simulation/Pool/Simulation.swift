@@ -16,8 +16,13 @@ package enum SimulatedPolicy: Hashable, Sendable {
     case hpaOnAssignedWorkers
     case knativeKPA
     case fixed(Int)
+    /// An HPA on the rate of claims, alone or with KEDA for zero.
+    case hpaOnClaimRate(goesToZero: Bool)
 
-    package static let builtinNames = ["builtin:keda-hpa", "builtin:hpa-on-assigned-workers", "builtin:knative-kpa", "builtin:fixed:N"]
+    package static let builtinNames = [
+        "builtin:keda-hpa", "builtin:hpa-on-assigned-workers", "builtin:knative-kpa", "builtin:fixed:N", "builtin:hpa-claim-rate",
+        "builtin:keda-claim-rate",
+    ]
     package static let prefix = "builtin:"
 
     /// A peer by its name; nil where there is none of that name.
@@ -26,6 +31,8 @@ package enum SimulatedPolicy: Hashable, Sendable {
         case "builtin:keda-hpa": self = .kedaHPA(nil)
         case "builtin:hpa-on-assigned-workers": self = .hpaOnAssignedWorkers
         case "builtin:knative-kpa": self = .knativeKPA
+        case "builtin:hpa-claim-rate": self = .hpaOnClaimRate(goesToZero: false)
+        case "builtin:keda-claim-rate": self = .hpaOnClaimRate(goesToZero: true)
         default:
             let fixed = "builtin:fixed:"
             guard name.hasPrefix(fixed), let count = Int(name.dropFirst(fixed.count)), (1...PolicyLimits.replicas).contains(count) else {
@@ -71,12 +78,17 @@ package enum Simulation {
         case .hpaOnAssignedWorkers: run(trace, AssignedWorkersScaler(slotsPerWorker: settings.slotsPerWorker), settings, records)
         case .knativeKPA: run(trace, KnativeScaler(slotsPerWorker: settings.slotsPerWorker), settings, records)
         case .fixed(let count): run(trace, FixedScaler(count: count, slotsPerWorker: settings.slotsPerWorker), settings, records)
+        case .hpaOnClaimRate(let goesToZero): run(trace, ClaimRateScaler(goesToZero: goesToZero), settings, records)
         }
     }
 
     private static func run(_ trace: ArrivalTrace, _ scaler: some SimulatedScaler, _ settings: SimulationSettings, _ records: Bool)
         -> SimulationRecording
     {
+        if settings.poolKind == .unclaimed {
+            var simulation = ClaimSimulation(trace: trace, settings: settings, scaler: scaler)
+            return simulation.run(records: records)
+        }
         var simulation = PoolSimulation(trace: trace, settings: settings, scaler: scaler)
         return simulation.run(records: records)
     }
@@ -85,8 +97,12 @@ package enum Simulation {
     static func run(
         _ trace: ArrivalTrace, _ policy: Policy, _ settings: SimulationSettings, border: Int64
     ) -> (before: SimulationResult, after: SimulationResult) {
-        var simulation = PoolSimulation(
-            trace: trace, settings: settings, scaler: PolicyScaler(policy: policy, name: policy.pool, beginsAt: settings.beginsAt))
+        let scaler = PolicyScaler(policy: policy, name: policy.pool, beginsAt: settings.beginsAt)
+        if settings.poolKind == .unclaimed {
+            var simulation = ClaimSimulation(trace: trace, settings: settings, scaler: scaler)
+            return simulation.run(border: border)
+        }
+        var simulation = PoolSimulation(trace: trace, settings: settings, scaler: scaler)
         return simulation.run(border: border)
     }
 }

@@ -50,6 +50,9 @@ package struct SimulationResult: Hashable, Sendable {
     package var commits: Int
     /// From where actors were restored; nil where nodes were not simulated.
     package var restores: SimulatedRestores?
+    /// How claims were served; nil where workers aren't taken for good. Then a wait is from a claim to its worker's being ready, and
+    /// `workerMicroseconds` are those of unclaimed workers.
+    package var claims: SimulatedClaims?
 
     package var costRatio: Double { usefulMicroseconds > 0 ? Double(workerMicroseconds) / Double(usefulMicroseconds) : 0 }
     package var workerSeconds: Double { Double(workerMicroseconds) / 1e6 }
@@ -59,19 +62,22 @@ package struct SimulationResult: Hashable, Sendable {
 }
 
 extension SimulationResult {
-    /// `{"policy":…,"turns":…,"wait":{…},"costRatio":…,"workerSeconds":…,"killed":…,"flaps":…,"replicas":[[t,n],…]}`
+    /// `{"policy":…,"turns":…,"waitSeconds":{…},"costRatio":…,"workerSeconds":…,"killed":…,"flaps":…,"replicas":[[t,n],…]}`
     ///
     /// - Parameter random: restores of the same policy where workers were picked at random.
     package func write(to json: inout JSONWriter, against random: SimulatedRestores? = nil) {
         json.openObject()
         json.member("policy", policy)
         json.member("turns", turns)
-        json.key("wait")
-        json.openObject()
-        json.member("mean", Self.rounded(waits.meanSeconds))
-        for (name, quantile) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] { json.member(name, waits.seconds(quantile: quantile)) }
-        json.member("max", waits.maxSeconds)
-        json.closeObject()
+        // `wait` is the older name.
+        for name in ["waitSeconds", "wait"] {
+            json.key(name)
+            json.openObject()
+            json.member("mean", Self.rounded(waits.meanSeconds))
+            for (name, quantile) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] { json.member(name, waits.seconds(quantile: quantile)) }
+            json.member("max", waits.maxSeconds)
+            json.closeObject()
+        }
         json.member("costRatio", Self.rounded(costRatio))
         json.member("workerSeconds", workerSeconds)
         json.member("killed", killed)
@@ -79,6 +85,15 @@ extension SimulationResult {
         json.member("scaleUps", scaleUps)
         json.member("scaleDowns", scaleDowns)
         restores?.write(to: &json, against: random)
+        if let claims {
+            json.key("claims")
+            json.openObject()
+            json.member("warm", turns - claims.cold)
+            json.member("cold", claims.cold)
+            json.member("idleSeconds", workerSeconds)
+            json.member("readySeconds", Double(claims.readyMicroseconds) / 1e6)
+            json.closeObject()
+        }
         json.key("replicas")
         json.openArray()
         for point in replicas {

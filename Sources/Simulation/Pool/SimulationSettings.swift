@@ -10,6 +10,14 @@ package struct SimulationSettings: Hashable, Sendable {
         case measured(microseconds: [Int64])
     }
 
+    /// What the pool's count counts.
+    package enum PoolKind: String, Hashable, Sendable, CaseIterable {
+        /// Workers, busy or not; turns come back to them.
+        case slots
+        /// Workers that nobody has; a claim takes one for good.
+        case unclaimed
+    }
+
     package var start: Start
     /// What restoring an actor adds to its turn. It keeps the slot, and counts neither as wait nor as useful.
     package var resumeMicroseconds: Int64
@@ -23,11 +31,21 @@ package struct SimulationSettings: Hashable, Sendable {
     package var seed: UInt64
     /// Where workers and snapshots are; nil simulates workers that are all alike.
     package var nodes: NodeSettings?
+    package var poolKind = PoolKind.slots
+    /// How long a claim waits, from the second of its creation, for a worker of the pool that isn't ready yet.
+    package var claimGraceMicroseconds: Int64 = 2_000_000
 
     package init(start: Start = .constant(microseconds: 10_000_000), resumeMicroseconds: Int64 = 100_000, seed: UInt64 = 1) {
         self.start = start
         self.resumeMicroseconds = resumeMicroseconds
         self.seed = seed
+    }
+
+    var longestStartMicroseconds: Int64 {
+        switch start {
+        case .constant(let microseconds): microseconds
+        case .measured(let microseconds): microseconds.max() ?? 0
+        }
     }
 
     /// Commits of one run, at most; beyond, a scaler keeps waking itself up.

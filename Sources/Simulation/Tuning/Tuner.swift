@@ -36,7 +36,9 @@ package struct Tuner: Sendable {
     package func tune(_ trace: ArrivalTrace, progress: (Int, Int) -> Void = { _, _ in }) async throws -> TuningReport {
         let span = Int(trace.spanMicroseconds / 1_000_000)
         let peak = WarmBuffer.workers(
-            forPeakOf: trace, slotsPerWorker: base.slotsPerWorker, resumeMicroseconds: settings.resumeMicroseconds)
+            forPeakOf: trace, slotsPerWorker: base.slotsPerWorker, resumeMicroseconds: settings.resumeMicroseconds,
+            // What is taken is back after a start, however long the claim keeps it.
+            holdMicroseconds: settings.poolKind == .unclaimed ? settings.longestStartMicroseconds : nil)
         var trials = try await simulate(TuningGrid.coarse(base: base, peak: peak, spanSeconds: span), on: trace, known: [], progress)
         for _ in 0..<Self.refinements {
             guard let best = choice(trials) else { break }
@@ -112,14 +114,15 @@ package struct Tuner: Sendable {
 
 extension WarmBuffer {
     /// Workers that a trace needs at most when nobody ever waits.
-    static func workers(forPeakOf trace: ArrivalTrace, slotsPerWorker: Int, resumeMicroseconds: Int64) -> Int {
+    static func workers(
+        forPeakOf trace: ArrivalTrace, slotsPerWorker: Int, resumeMicroseconds: Int64, holdMicroseconds: Int64? = nil
+    ) -> Int {
         var ends = MinHeap<Ending>()
         var peak = 0
         for (index, turn) in trace.turns.enumerated() {
             while let first = ends.min, first.at <= turn.arrivalMicroseconds { ends.removeMin() }
-            ends.insert(
-                Ending(
-                    at: turn.arrivalMicroseconds + turn.serviceMicroseconds + (turn.resumeMicroseconds ?? resumeMicroseconds), turn: index))
+            let hold = holdMicroseconds ?? turn.serviceMicroseconds + (turn.resumeMicroseconds ?? resumeMicroseconds)
+            ends.insert(Ending(at: turn.arrivalMicroseconds + hold, turn: index))
             peak = Swift.max(peak, ends.count)
         }
         let slots = Swift.max(1, slotsPerWorker)

@@ -33,12 +33,17 @@ package struct TuningFigures: Hashable, Sendable {
     func write(to json: inout JSONWriter) {
         json.openObject()
         json.member("turns", turns)
-        json.key("wait")
-        json.openObject()
-        for (name, value) in [("mean", meanSeconds), ("p50", p50Seconds), ("p95", p95Seconds), ("p99", p99Seconds), ("max", maxSeconds)] {
-            json.member(name, value)
+        // `wait` is the older name.
+        for name in ["waitSeconds", "wait"] {
+            json.key(name)
+            json.openObject()
+            for (name, value) in [
+                ("mean", meanSeconds), ("p50", p50Seconds), ("p95", p95Seconds), ("p99", p99Seconds), ("max", maxSeconds),
+            ] {
+                json.member(name, value)
+            }
+            json.closeObject()
         }
-        json.closeObject()
         json.member("costRatio", costRatio)
         json.member("killed", killed)
         json.member("flaps", flaps)

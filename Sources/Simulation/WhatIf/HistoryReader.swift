@@ -2,7 +2,6 @@ package import Domain
 package import EventLog
 package import Replay
 import Autoscaling
-import ControlLoop
 import State
 
 // Which turns, starts and counts does a stretch of the log hold, pool by pool?
@@ -23,7 +22,7 @@ package struct HistoryReader {
     private let log: EventLog
     package let stretch: LogStretch
     private let pools: Set<NameID>
-    private var world: State
+    private var state: State
     private var hasBegun = false
     private var recorders: [NameID: PoolRecorder] = [:]
     private var open: [NameID: OpenTurn] = [:]
@@ -35,23 +34,23 @@ package struct HistoryReader {
         self.log = log
         self.stretch = stretch
         self.pools = pools
-        world = stretch.first <= 1 ? State() : State.nearest(to: stretch.first - 1, in: log)
+        state = stretch.first <= 1 ? State() : State.nearest(to: stretch.first - 1, in: log)
     }
 
     /// The position reached.
-    package var position: Position { world.position }
+    package var position: Position { state.position }
 
     /// Whether what will be read is what was written. Comes before the first `step`.
     package func checkChain(progress: @escaping (Position) -> Void = { _ in }) throws(LogError) -> VerifyReport {
-        try log.verify(after: world.position, through: stretch.last, progress: progress)
+        try log.verify(after: state.position, through: stretch.last, progress: progress)
     }
 
     /// Reads on by some commits; false at the end.
     package mutating func step() throws(LogError) -> Bool {
-        let batches = try History.slice(of: log, after: world.position, through: stretch.last)
+        let batches = try History.slice(of: log, after: state.position, through: stretch.last)
         for batch in batches {
             if batch.lastSeq < stretch.first {
-                _ = world.fold(batch, names: log.names)
+                _ = state.fold(batch, names: log.names)
             } else {
                 begin()
                 record(batch)
@@ -83,12 +82,12 @@ package struct HistoryReader {
     private mutating func begin() {
         guard !hasBegun else { return }
         hasBegun = true
-        for pool in world.poolNames where isWanted(pool) {
-            guard let levels = world.levels(of: pool) else { continue }
+        for pool in state.poolNames where isWanted(pool) {
+            guard let levels = state.levels(of: pool) else { continue }
             recorders[pool] = PoolRecorder(levels)
-            if let policy = world.policy(of: pool) { recorders[pool]?.note(policy, at: 0) }
+            if let policy = state.policy(of: pool) { recorders[pool]?.note(policy, at: 0) }
         }
-        for turn in world.turnsUnderWay() where isWanted(turn.pool) {
+        for turn in state.turnsUnderWay() where isWanted(turn.pool) {
             let isPlaced = turn.state != .waiting
             open[turn.actor] = OpenTurn(
                 pool: turn.pool, arrival: 0, placed: isPlaced ? 0 : nil, running: isPlaced && turn.state != .placed ? 0 : nil,
@@ -100,20 +99,20 @@ package struct HistoryReader {
     // MARK: - A commit
 
     private mutating func record(_ batch: CommittedBatch) {
-        var draining = Set(batch.events.filter { $0.kind == .workerGone && world.isDraining($0.subject) }.map(\.subject))
-        let change = world.fold(batch, names: log.names)
+        var draining = Set(batch.events.filter { $0.kind == .workerGone && state.isDraining($0.subject) }.map(\.subject))
+        let change = state.fold(batch, names: log.names)
         let superseded = Set(change.superseded)
         let now = offset(batch.at)
-        for (pool, levels) in world.levels(after: change) where isWanted(pool) {
+        for (pool, levels) in state.levels(after: change) where isWanted(pool) {
             if recorders[pool] == nil { recorders[pool] = PoolRecorder(.none) }
             recorders[pool]?.note(levels, at: now)
         }
-        for (pool, microseconds) in world.workerStarts(in: change) { recorders[pool]?.note(start: microseconds) }
+        for (pool, microseconds) in state.workerStarts(in: change) { recorders[pool]?.note(start: microseconds) }
         for event in batch.events where !superseded.contains(event.seq) {
             switch event.kind {
             case .workerDraining: draining.insert(event.subject)
             case .workerGone: lose(event.subject, draining.contains(event.subject) ? .killed : .crashed, at: now)
-            case .policyApplied: recorders[event.pool]?.note(world.policy(of: event.pool), at: now)
+            case .policyApplied: recorders[event.pool]?.note(state.policy(of: event.pool), at: now)
             case .scaleDecided:
                 if let move = ReportDecision(event, batch, atSeconds: Double(now) / 1e6) { recorders[event.pool]?.note(move) }
             default: if event.kind.subject == .actor { move(event, batch, at: now) }
@@ -125,7 +124,7 @@ package struct HistoryReader {
         let actor = event.subject
         switch event.kind {
         case .actorRequested:
-            guard let pool = world.pool(ofActor: actor) ?? (event.pool.isNone ? nil : event.pool), isWanted(pool) else { return }
+            guard let pool = state.pool(ofActor: actor) ?? (event.pool.isNone ? nil : event.pool), isWanted(pool) else { return }
             open[actor] = OpenTurn(pool: pool, arrival: now)
         case .actorPlaced:
             open[actor]?.placed = now
@@ -148,7 +147,7 @@ package struct HistoryReader {
     private mutating func run(_ event: CommittedEvent, at now: Int64) {
         let actor = event.subject
         if open[actor] == nil {
-            guard let pool = world.pool(ofActor: actor), isWanted(pool) else { return }
+            guard let pool = state.pool(ofActor: actor), isWanted(pool) else { return }
             open[actor] = OpenTurn(pool: pool, arrival: now)
         }
         if open[actor]?.placed == nil { open[actor]?.placed = now }

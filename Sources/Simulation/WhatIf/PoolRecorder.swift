@@ -1,5 +1,4 @@
 import Autoscaling
-import ControlLoop
 import Domain
 import Replay
 import State

@@ -52,6 +52,7 @@ package struct ActorTable: Sendable {
     private var chunks: [[ActorRecord]] = []
     /// By the number of the name: index + 1, or 0.
     private var byName: [UInt32] = []
+    /// The last one is taken first.
     private var vacant: [Int] = []
     package private(set) var used = 0
 
@@ -118,6 +119,7 @@ extension ActorTable {
     package func encode(into writer: inout ByteWriter) {
         writer.count(used)
         for index in 0..<used { self[index].encode(into: &writer, traits(of: self[index])) }
+        writer.vacated(vacant)
     }
 
     /// - Parameter lastName: no name in the log has a higher number.
@@ -132,14 +134,13 @@ extension ActorTable {
             }
             let index = append()
             self[index] = record
-            if record.name.isNone { vacant.append(index); continue }
+            if record.name.isNone { continue }
             if record.name.index >= byName.count {
                 byName.append(contentsOf: repeatElement(0, count: max(record.name.index + 1 - byName.count, byName.count / 4 + 64)))
             }
             byName[record.name.index] = UInt32(index + 1)
         }
-        // What becomes vacant last is taken first: the same order as before the restart isn't needed, indices aren't truth.
-        vacant.reverse()
+        vacant = try reader.vacated(of: used) { self[$0].name.isNone }
     }
 }
 

@@ -29,6 +29,10 @@ package struct ActorFields {
     package internal(set) var schedule: String?
     package internal(set) var timezone: String?
     package internal(set) var selector: [(key: String, value: String)] = []
+    /// Of a claim: how it comes, or came, to its worker; why not from the pool; and how long it took.
+    package internal(set) var launch: ClaimLaunch?
+    package internal(set) var reason: String?
+    package internal(set) var startMillis: Int64?
     /// False where the body is damaged: then none of it counts.
     package private(set) var isWhole = true
 
@@ -42,6 +46,8 @@ package struct ActorFields {
                 if key == "expectedMillis" { expectedMillis = body.integer(value) ?? 0 }
                 if key == "selector" { selector = body.stringMap(value) }
                 if key == "template" { template = body.text(value) }
+                if key == "launch" { launch = body.text(value).flatMap { ClaimLaunch(rawValue: $0) } }
+                if key == "reason" { reason = body.text(value) }
             case .actorCreated:
                 if key == "template" { template = body.text(value) }
                 if key == "tenant" { tenant = body.text(value) }
@@ -51,6 +57,8 @@ package struct ActorFields {
             case .actorRunning:
                 if key == "restoreMillis" { restoreMillis = body.integer(value) }
                 if key == "restoredFrom" { snapshot = body.withText(value) { SnapshotID($0) } }
+                if key == "launch" { launch = body.text(value).flatMap { ClaimLaunch(rawValue: $0) } }
+                if key == "startMillis" { startMillis = body.integer(value) }
             case .actorPaused, .actorSuspended:
                 if key == "snapshot" { snapshot = body.withText(value) { SnapshotID($0) } }
                 if key == "bytes" { bytes = max(0, body.integer(value) ?? 0) }
@@ -78,6 +86,10 @@ extension State {
         if event.kind.isOurs { fold.change.own.append(event) }
         if let version = fields.version, actor.hasVersion, version <= actor.version { return false }
 
+        if let known, event.kind == .actorRequested, state == .waiting, let launch = fields.launch {
+            return setAside(actor, known, launch, fields.reason, &fold)
+        }
+
         let worker = event.worker.isNone ? nil : workers.find(event.worker)
         let sameWorker = event.worker.isNone || actor.worker < 0 || worker == Int(actor.worker)
         guard case .moves(let next) = state.after(event.kind, resting: actor.resting, sameWorker: sameWorker) else { return false }
@@ -100,6 +112,43 @@ extension State {
             tombstones.add(event.subject)
         }
         return true
+    }
+
+    /// A claim that waits is told to be served by a worker made for it: the pool owes it none any more.
+    private mutating func setAside(
+        _ actor: ActorRecord, _ index: Int, _ launch: ClaimLaunch, _ reason: String?, _ fold: inout Fold
+    ) -> Bool {
+        let home = Int(actor.pool)
+        guard home >= 0, pools[home].isUnclaimed, pools[home].claims?.setAside(index, launch, reason: reason) ?? false else { return false }
+        fold.touched.insert(home)
+        return true
+    }
+
+    /// A claim of a pool whose workers leave when they are taken begins or ends its wait.
+    private mutating func noteClaim(
+        _ actor: ActorRecord, _ index: Int, from old: ActorState, to next: ActorState, _ kind: EventKind, _ fields: ActorFields,
+        _ fold: inout Fold
+    ) {
+        let home = Int(actor.pool)
+        guard home >= 0, pools[home].isUnclaimed, pools[home].claims != nil else { return }
+        if next == .waiting, old != .waiting {
+            if let launch = fields.launch, launch != .warm {
+                _ = pools[home].claims?.setAside(index, launch, reason: fields.reason)
+            } else {
+                let refill = pools[home].starts.p90Microseconds
+                pools[home].claims?.arrived(at: fold.at, refillMicroseconds: refill)
+            }
+        }
+        guard old == .waiting, next != .waiting else { return }
+        let aside = pools[home].claims?.endWait(index)
+        if kind == .actorWithdrawn, aside != .forced {
+            // It couldn't be served by anybody.
+            pools[home].claims?.takeBack(arrivedAt: actor.since)
+        }
+        guard next == .running, let launch = fields.launch else { return }
+        let micros = fields.startMillis.flatMap { (0...EventLimits.millis).contains($0) ? $0 * 1_000 : nil }
+        pools[home].claims?.serve(launch, microseconds: micros)
+        fold.change.measured.append(.claim(pool: home, launch, seconds: micros.map { Double($0) / 1e6 }))
     }
 
     /// A placement counts only where the worker can still take it. One that says which life of the worker and which request
@@ -138,6 +187,9 @@ extension State {
     ) {
         let since = actor.since
         let held = Int(actor.worker)
+        if pools.indices.contains(Int(actor.pool)), pools[Int(actor.pool)].isUnclaimed {
+            noteClaim(actor, index, from: old, to: next, event.kind, fields, &fold)
+        }
         if old == .waiting {
             leaveQueue(&actor, index, placedTier: fields.tier, at: fold.at, keepsWait: next == .placed || next == .running, &fold)
         }

@@ -7,15 +7,16 @@ import Placement
 // Those of a pool whose policy has prefetch on: who has begun to wait, and who will wake soon. All of it is for suggestions
 // alone: no placement and no decision about a count looks at it.
 
-/// Why a schedule foretells no wake.
-package enum UnforetoldWake: Error, Hashable {
+/// Why a schedule predicts no wake.
+package enum UnpredictedWake: Error, Hashable {
     case notCron(ScheduleError)
     /// Neither UTC nor a zone whose changes of offset the log carries.
     case unknownZone
 }
 
 extension State {
-    /// A node is told this long before an actor is expected, besides what the restore takes: for the way to its agent.
+    /// A suggestion is made this long before an actor is expected, and earlier by what the restore takes: the time to reach the
+    /// node's agent.
     package static let prefetchMarginMicroseconds: Int64 = 5_000_000
 
     private func prefetches(_ actor: ActorRecord) -> Bool { actor.pool >= 0 && pools[Int(actor.pool)].placing.prefetches }
@@ -39,7 +40,7 @@ extension State {
         }
     }
 
-    /// Sets the deadline for its first wake after `time`, if one is foretold.
+    /// Sets the deadline for its first wake after `time`, if one is predicted.
     private mutating func armForecast(_ index: Int, of actor: ActorRecord, after time: LogTime, notBefore earliest: LogTime) {
         guard prefetches(actor), let entry = forecasts[index], let wakeAt = try? nextWake(entry, in: Int(actor.pool), after: time) else {
             return
@@ -51,7 +52,7 @@ extension State {
     }
 
     /// A schedule's zone is UTC, or one that a schedule of the pool's policy has, as the log carries that one's changes.
-    package func nextWake(_ entry: WakeForecasts.Entry, in pool: Int, after time: LogTime) throws(UnforetoldWake) -> LogTime? {
+    package func nextWake(_ entry: WakeForecasts.Entry, in pool: Int, after time: LogTime) throws(UnpredictedWake) -> LogTime? {
         guard entry.hasSchedule else {
             guard let gap = entry.steadyGapMicroseconds else { return nil }
             let wakeAt = entry.lastWake.adding(microseconds: gap)

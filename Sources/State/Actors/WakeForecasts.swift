@@ -1,7 +1,8 @@
+import Basics
 package import Domain
 import Placement
 
-// When will suspended actors wake, as far as that can be foretold?
+// When will suspended actors wake, as far as that can be predicted?
 //
 // From the schedule that came with `actor.created`, or from steady history: three wakes whose two gaps differ by at most a
 // tenth, each from a minute to 31 days. Woken at 8:00, 9:00 and 10:02 (gaps of 60 and 62 min): expected next at 11:03.
@@ -9,7 +10,7 @@ import Placement
 // policy says, history only where the policy wants it. What is armed has a deadline, which a logged timer takes.
 
 package struct WakeForecasts: Sendable {
-    /// Actors with a schedule, and with history, at most; further ones aren't foretold.
+    /// Actors with a schedule, and with history, at most; further ones aren't predicted.
     package static let scheduleLimit = 16_384
     package static let historyLimit = 16_384
     /// Gaps alike in a row from which history counts as steady, and wakes that the mean looks back at.
@@ -143,14 +144,7 @@ package struct WakeForecasts: Sendable {
         deadlines.remove(at: place(of: Deadline(at: armed.dueAt, actor: actor)))
     }
 
-    private func place(of deadline: Deadline) -> Int {
-        var (low, high) = (0, deadlines.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if deadlines[middle] < deadline { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
+    private func place(of deadline: Deadline) -> Int { deadlines.firstPlace { $0 < deadline } }
 
     /// The first deadline later than `time`.
     package func earliest(after time: LogTime) -> LogTime? {

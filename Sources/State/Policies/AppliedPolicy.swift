@@ -17,6 +17,8 @@ package final class AppliedPolicy: Sendable {
     package let seq: Position
     package let at: LogTime
     package let rules: DecisionRules
+    /// Whether the target's count is one of workers that nobody has; before the rules knew of that it never was.
+    package let isUnclaimed: Bool
     /// The pause as the policy has it, and where in the log it said so first.
     package let ownPause: Pause
     package let ownPauseSeq: Position
@@ -31,6 +33,7 @@ package final class AppliedPolicy: Sendable {
         self.seq = seq
         self.at = at
         self.rules = rules
+        isUnclaimed = rules >= .unclaimedIsSpare && policy.isUnclaimed
         ownPause = policy.pause
         ownPauseSeq = seq
         orderSeq = nil
@@ -49,6 +52,7 @@ package final class AppliedPolicy: Sendable {
         seq = other.seq
         self.at = at
         rules = other.rules
+        isUnclaimed = other.isUnclaimed
         ownPause = other.ownPause
         self.ownPauseSeq = ownPauseSeq
         orderSeq = counts ? order?.seq : nil

@@ -43,6 +43,13 @@ package struct DecisionRecord: Sendable {
         json.openObject()
         for reason in BlockedReason.allCases where observation.demand[reason] > 0 { json.member(reason.name, observation.demand[reason]) }
         json.closeObject()
+        if let claims = observation.claims {
+            json.key("claims")
+            json.openObject()
+            json.member("waiting", claims.waiting)
+            json.member("recent", claims.recent)
+            json.closeObject()
+        }
         json.key("observed")
         json.openObject()
         for (trigger, sample) in zip(applied.policy.triggers, observation.samples) {
@@ -52,6 +59,8 @@ package struct DecisionRecord: Sendable {
             if let value = sample.valueMilli { json.member("valueMilli", value) }
             json.member("at", sample.at)
             json.member("failures", sample.consecutiveFailures)
+            // Not written where there is none: decisions of older logs keep their bytes.
+            if sample.inFlightMilli > 0 { json.member("inFlightMilli", sample.inFlightMilli) }
             json.closeObject()
         }
         json.closeObject()

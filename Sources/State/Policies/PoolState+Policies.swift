@@ -22,6 +22,7 @@ extension PoolState {
         observation.replicas = shadow.desired
         observation.workers.starting = max(0, shadow.desired.subtractingClamped(workers.ready))
         observation.samples = samples(for: shadow.applied)
+        observation.claims = shadow.applied.isUnclaimed ? claimDemand(at: now) : nil
         return observation
     }
 
@@ -68,6 +69,12 @@ extension PoolState {
             // What a target answered is of no concern to another one, nor where nothing is asked of it.
             if applied.mode != .auto || applied.policy.target != policy?.policy.target { scaleProblem = nil }
             policy = applied.following(policy, renews: renews, under: pauseOrder)
+            if applied.isUnclaimed, claims == nil {
+                claims = ClaimFlow()
+                claims?.noteIdle(workers.idle, at: applied.at)
+                // Starts are told with each worker from now on; those asked for so far are of claimed ones, too.
+                pendingStarts = []
+            }
             guard !renews else { return }
             // An operator's word: what was yielded to or given up is tried again.
             target.resumed()
@@ -155,8 +162,8 @@ extension Outcome {
     package func isNews(after last: DecisionMark?) -> Bool { last.map { $0.to != to || $0.codes != codes } ?? true }
 }
 
-/// The autoscaler's steps as methods of what holds the policy, and never inlined, so that it is read where it lies: a policy
-/// that is handed over from elsewhere is copied, and a copy retains a dozen parts and releases them again (4 % of the loop).
+/// The autoscaler's steps are methods of what holds the policy, and are never inlined. So the policy is read where it lies. One
+/// that is passed from elsewhere is copied: a dozen parts retained and released, 4 % of the loop.
 extension AppliedPolicy {
     @inline(never)
     package func evaluate(_ observation: Observation, _ memory: AutoscalerMemory) -> Evaluation {

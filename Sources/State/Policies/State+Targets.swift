@@ -1,6 +1,6 @@
 package import Autoscaling
 
-// Which other policy stands in the way of one that wants a target?
+// Which other policy already scales a target?
 
 extension State {
     /// Why a policy can't have its target, and what to do; nil where it can. One that has it keeps it: logs of earlier versions

@@ -4,7 +4,7 @@ package import Placement
 
 // What does placing a pool's actors need to know of the pool?
 //
-// Where its actors may go besides, whom its queue holds up for which node or condition, and, from these, why they wait.
+// Which other pools its actors may use, which actors wait for which node or condition, and so why they wait.
 
 package struct PoolPlacing: Sendable {
     /// Conditions told apart among those who wait; actors with further ones count as waiting for any worker.
@@ -23,8 +23,15 @@ package struct PoolPlacing: Sendable {
     package private(set) var pausedWaiting = SlotMap<NameID, OnNode>()
     /// Waiting actors that ask something of a worker, by what they ask.
     package internal(set) var conditions: [Eligibility: Int] = [:]
+    /// The same ones always in the same order.
+    var conditionsInOrder: [(key: Eligibility, value: Int)] {
+        conditions.sorted { a, b in
+            a.key.sandboxClass != b.key.sandboxClass
+                ? a.key.sandboxClass < b.key.sandboxClass : a.key.selector.lexicographicallyPrecedes(b.key.selector)
+        }
+    }
     package internal(set) var split = BlockedSplit()
-    /// Whether nodes are told what to fetch, by the policy.
+    /// Whether the policy wants prefetch suggestions.
     package internal(set) var prefetches = false
     /// Requests that wait and for which a node was told, with the node.
     package private(set) var suggested: [Position: NameID] = [:]

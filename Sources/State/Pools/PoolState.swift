@@ -36,6 +36,8 @@ package struct PoolState: Sendable {
     /// Indices of its workers, in the order they came.
     package internal(set) var members: [Int] = []
     package internal(set) var resident = 0
+    /// Slots taken by tasks that workers' pods report, beyond those of actors.
+    package internal(set) var tasks = 0
     package internal(set) var queue = WaitingQueue()
     package internal(set) var placing = PoolPlacing()
 
@@ -64,6 +66,8 @@ package struct PoolState: Sendable {
     package internal(set) var targetProblem: TargetProblem?
     /// Workers that ended before they were ready, since the last one that became ready.
     package internal(set) var failedStarts: FailedStarts?
+    /// Of a pool whose workers leave when they are taken; nil of one that never was.
+    package internal(set) var claims: ClaimFlow?
     package internal(set) var timersFired: UInt64 = 0 { didSet { revision &+= 1 } }
     /// Rises with whatever a decision of the pool's own policy looks at, but for the time. Counts within one run: in no checkpoint.
     package private(set) var revision: UInt64 = 0
@@ -75,6 +79,13 @@ package struct PoolState: Sendable {
         memory = AutoscalerMemory(policyAppliedAt: at)
     }
 
+    /// Its count is one of workers that nobody has, by the rules of its policy.
+    @inline(__always)
+    package var isUnclaimed: Bool { policy?.isUnclaimed ?? false }
+
+    /// Workers that drain and for which the target keeps a replica; those that were taken aren't the target's.
+    package var drainingReplicas: Int { isUnclaimed ? 0 : workers.draining }
+
     /// No worker is there, and none will come.
     @inline(__always)
     package var isBarren: Bool { policy == nil && members.isEmpty }
@@ -84,7 +95,8 @@ package struct PoolState: Sendable {
         guard !isBarren else { return Demand(resident: resident, noEligiblePool: queue.count) }
         let split = placing.split
         return Demand(
-            resident: resident, poolExhausted: max(0, queue.count - split.nodeLocality - split.noEligiblePool - split.quota),
+            resident: resident.addingClamped(tasks),
+            poolExhausted: max(0, queue.count - split.nodeLocality - split.noEligiblePool - split.quota),
             nodeLocality: split.nodeLocality, noEligiblePool: split.noEligiblePool, quota: split.quota)
     }
 
@@ -125,7 +137,13 @@ package struct PoolState: Sendable {
     package func observation(at now: LogTime) -> Observation {
         Observation(
             at: now, replicas: policy?.mode == .recommend ? unfollowedCount : desired, workers: workerCounts, demand: demand,
-            samples: samples(for: policy), startMicroseconds: starts.p90Microseconds, neededOnNode: placing.split.node)
+            samples: samples(for: policy), startMicroseconds: starts.p90Microseconds, neededOnNode: placing.split.node,
+            claims: isUnclaimed ? claimDemand(at: now) : nil)
+    }
+
+    @inline(never)
+    package func claimDemand(at now: LogTime) -> ClaimDemand? {
+        claims?.demand(queued: queue.count, ready: workers.idle, refillMicroseconds: starts.p90Microseconds, at: now)
     }
 
     /// Where nothing follows a decision the target's own word counts, or what is there.

@@ -5,9 +5,9 @@ package import Placement
 // What does placement know of a waiting actor, by which rules is it placed, and why do a pool's actors wait?
 
 extension State {
-    /// A waiting actor as the placer sees it. `told` answers what the log says at a position that told of a snapshot.
+    /// A waiting actor as the placer sees it. `told` reads the snapshot that the log has at a position.
     /// - Parameter usable: pools that the actor may use, its own first; for who asks for one actor of a pool after the other.
-    package func waitingActor(_ ticket: WaitingTicket, usable: [Int]? = nil, ahead: Int = 0, told: (Position) -> ToldSnapshot?)
+    package func waitingActor(_ ticket: WaitingTicket, usable: [Int]? = nil, ahead: Int = 0, told: (Position) -> RecordedSnapshot?)
         -> WaitingActor
     {
         let actor = actors[ticket.actor]
@@ -52,7 +52,10 @@ extension State {
         let byText = Dictionary(pools.indices.map { (pools[$0].text, $0) }) { first, _ in first }
         for pool in spills {
             for name in pools[pool].policy?.policy.spillTo ?? [] {
-                guard let other = byText[name], other != pool, !pools[pool].placing.spill.contains(other) else { continue }
+                // What claims take is not for actors that are placed.
+                guard let other = byText[name], other != pool, !pools[pool].placing.spill.contains(other), !pools[other].isUnclaimed else {
+                    continue
+                }
                 pools[pool].placing.spill.append(other)
                 pools[other].placing.spilledFrom.append(pool)
             }
@@ -97,7 +100,7 @@ extension State {
         var available = pools[pool].workers.idle + pools[pool].workers.partial
         for other in pools[pool].placing.spill { available += pools[other].workers.idle + pools[other].workers.partial }
         var most: (count: Int, node: NameID)?
-        // In no order: of nodes where equally many are stuck the lowest is told.
+        // In no order. Of nodes where equally many are stuck, the lowest is named.
         pools[pool].placing.pausedWaiting.forEach { node, count in
             let stuck = stuck(count, room(on: node, for: pool), available: available)
             guard stuck > 0 else { return }
@@ -115,7 +118,7 @@ extension State {
         return room
     }
 
-    /// Of the actors paused on a node, those for whom no slot is free there while one is elsewhere, or will be nowhere else.
+    /// Of the actors paused on a node: those with no free slot there while one is free elsewhere, or will be free nowhere else.
     private func stuck(_ count: PoolPlacing.OnNode, _ room: NodeRoom, available: Int) -> Int {
         if room.ready == 0 { return count.withoutExternal }
         return available > room.withRoom ? max(0, count.waiting - room.freeSlots) : 0

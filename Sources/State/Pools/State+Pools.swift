@@ -32,7 +32,9 @@ extension State {
         var metric = ""
         var labels: [Trigger.Label] = []
         var valueMilli: Int64?
+        var inFlightMilli: Int64 = 0
         let isWhole = body.readMembers { key, value in
+            if key == "inFlight" { inFlightMilli = max(0, body.milli(value) ?? 0) }
             if key == "metric" { metric = body.text(value) ?? "" }
             if key == "value" { valueMilli = body.milli(value) }
             if key == "labels" { labels = body.stringMap(value).map { Trigger.Label(key: $0.key, value: $0.value) } }
@@ -41,12 +43,13 @@ extension State {
         let found = pools[home].series.firstIndex { $0.metric == metric && $0.labels == labels }
         guard let k = found else {
             guard pools[home].series.count < PoolState.seriesLimit else { return false }
-            let sample = ObservedSample(valueMilli: valueMilli, at: now, consecutiveFailures: valueMilli == nil ? 1 : 0)
+            let sample = ObservedSample(
+                valueMilli: valueMilli, at: now, consecutiveFailures: valueMilli == nil ? 1 : 0, inFlightMilli: inFlightMilli)
             pools[home].series.append(ObservedSeries(metric: metric, labels: labels, sample: sample))
             return true
         }
         if let valueMilli {
-            pools[home].series[k].sample = ObservedSample(valueMilli: valueMilli, at: now)
+            pools[home].series[k].sample = ObservedSample(valueMilli: valueMilli, at: now, inFlightMilli: inFlightMilli)
         } else {
             pools[home].series[k].sample.consecutiveFailures &+= 1
         }
@@ -142,6 +145,7 @@ extension State {
             pools[home].policyProblem = nil
             let isRemoved = pools[home].removePolicy(shadow)
             if shadow == nil { adoptPlacementRules(home) }
+            countReports(of: home, &fold)
             return isRemoved
         }
         let policy: Policy
@@ -161,6 +165,7 @@ extension State {
         pools[home].apply(
             AppliedPolicy(policy: policy, canonicalJSON: json, digest: digest, seq: event.seq, at: fold.at, rules: rules), renews: renews)
         if shadow == nil { adoptPlacementRules(home) }
+        countReports(of: home, &fold)
         return true
     }
 
@@ -202,9 +207,11 @@ extension State {
         pools[home].lastDecision = mark
         guard let policy = pools[home].policy?.policy, pools[home].isFollowed, from != to else { return true }
         pools[home].desired = to
-        pools[home].target.told(to, from: from, draining: pools[home].workers.draining)
+        pools[home].target.told(to, from: from, draining: pools[home].drainingReplicas)
         if to > from { pools[home].drains.triedAgain() }
         pools[home].memory.scaled(from: from, to: to, at: now, policy: policy)
+        // There each worker says itself how long it took: a claim asks for one as well as a decision.
+        guard !pools[home].isUnclaimed else { return true }
         let starting = min(max(0, to - from), PoolState.pendingStartsLimit - pools[home].pendingStarts.count)
         pools[home].pendingStarts.append(contentsOf: repeatElement(now, count: max(0, starting)))
         if to < from { pools[home].pendingStarts.removeLast(min(from - to, pools[home].pendingStarts.count)) }

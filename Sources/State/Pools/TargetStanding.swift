@@ -4,15 +4,15 @@ package import Domain
 
 // Are the target's replicas ours?
 //
-// The target is told a count and shows it later, often by way of others: what it showed before, what it was told in between,
-// and what it keeps for workers that drain. So from a decision on every count between those may be ours, until the target
-// shows the decided one; after that any other is somebody else's. Observations come in the target's own order, so none that
-// is older than our change comes after it was seen.
+// A target shows a count only some time after it was set, and others may set it too. So this keeps the count it showed last, the
+// counts that were set since then, and the replicas it keeps for workers that drain. So from a decision on every count between
+// those may be ours, until the target shows the decided one; after that any other is somebody else's. Observations come in the
+// target's own order, so none that is older than our change comes after it was seen.
 //
 //     decided 3 → 5:  3…5 may be ours ─shown 5→ only 5 is ─shown 9→ somebody else set 9
 //
-// A change by others is answered by the policy: taken over (the next decision starts from it), or yielded to: decisions go
-// on in the log, and the target is left alone until a policy is applied or the replicas are back at what we had left.
+// The policy says what follows a change by others. `takeOver`: the next decision starts from it. `yield`: decisions go on in the
+// log, and the target is left alone until a policy is applied or the replicas are back at the earlier count.
 
 package struct TargetStanding: Hashable, Sendable {
     /// Counts that the target may show without anybody else having touched it; nil before it was told or seen.
@@ -22,7 +22,7 @@ package struct TargetStanding: Hashable, Sendable {
 
     package var isYielding: Bool { foreign?.isYielding ?? false }
 
-    /// The target is told `count`, coming from `from`; it keeps a replica for each of `draining` workers on top.
+    /// The target's count is set from `from` to `count`. On top of it the target keeps a replica for each of `draining` workers.
     package mutating func told(_ count: Int, from: Int, draining: Int) {
         let low = min(from, count)
         let high = max(from, count.addingClamped(draining))
@@ -111,7 +111,7 @@ extension PoolState {
         let isFirst = observedSpec == nil
         observedSpec = found
         guard policy?.mode == .auto else {
-            if workers.draining == 0 { desired = found }
+            if drainingReplicas == 0 { desired = found }
             return target.shown(found, isSettled: true)
         }
         if target.isYielding { return noteWhileYielding(found, at: now) }
@@ -120,10 +120,10 @@ extension PoolState {
             let isKnown = target.ours != nil && target.isOurs(found)
             // It was told nothing yet: without its count nothing would ever be.
             let isUntold = target.ours == nil && (policy?.rules ?? .first) >= .firstCountStands
-            if !isKnown, workers.draining == 0 || isUntold { desired = found }
+            if !isKnown, drainingReplicas == 0 || isUntold { desired = found }
             return target.shown(found, isSettled: target.ours == nil)
         }
-        if target.isOurs(found) { return target.shown(found, isSettled: found == desired && workers.draining == 0) }
+        if target.isOurs(found) { return target.shown(found, isSettled: found == desired && drainingReplicas == 0) }
         noteForeignReplicas(found, at: now)
     }
 

@@ -2,8 +2,8 @@ package import Domain
 
 // May workers of this pool be told to go, and since when not?
 //
-// A drain that outlasts the policy's time is given up. Then nobody is told to go for a while, twice as long each time it
-// happens again, so that a pool of long turns isn't asked at every commit. A worker that goes, or a policy, ends the count.
+// A drain that outlasts the policy's time is given up. Then no worker is drained for a while, twice as long each time it happens
+// again. So a pool of long turns isn't drained at every commit. A worker that goes, or a policy, ends the count.
 
 package struct DrainStanding: Hashable, Sendable {
     package static let firstPauseSeconds = 60
@@ -13,7 +13,7 @@ package struct DrainStanding: Hashable, Sendable {
     package private(set) var attempts = 0
     /// Given up since the log began.
     package private(set) var total = 0
-    /// Nobody is told to go before this.
+    /// No worker is drained before this.
     package private(set) var pausedUntil = LogTime.zero
     /// Why it was given up last, in a sentence; nil once it is tried again.
     package private(set) var problem: String?
@@ -29,7 +29,7 @@ package struct DrainStanding: Hashable, Sendable {
         problem = why
     }
 
-    /// Somebody is told to go, or nobody needs to any more.
+    /// A worker is drained, or none needs to be any more.
     package mutating func triedAgain() { problem = nil }
 
     package mutating func succeeded() {

@@ -25,6 +25,9 @@ extension State {
             guard let known, isSame(known, body) else { return false }
             lose(known, event, &fold)
             return true
+        case .workerObserved:
+            guard let known, isSame(known, body) else { return false }
+            return observe(known, event, body, &fold)
         default: return fold.skip(event, "\(event.kind.name) is not about a worker")
         }
     }
@@ -48,6 +51,7 @@ extension State {
             known = nil
         }
         var record = WorkerRecord(name: event.subject, pool: Int32(home))
+        var startMillis: Int64?
         if let known {
             // It says who it is again: what it holds stays, what it says of itself is news. A draining worker stays so, unless
             // whoever said that it drains takes it back.
@@ -61,6 +65,7 @@ extension State {
             if key == "zone" { record.zone = label(body.text(value)) }
             if key == "sandboxClass" { record.sandboxClass = label(body.text(value)) }
             if key == "ip" { record.ip = label(body.text(value)) }
+            if key == "startMillis" { startMillis = body.integer(value) }
             if key == "labels" {
                 record.labels = body.stringMap(value).map { LabelPair(key: label($0.key), value: label($0.value)) }.sorted()
             }
@@ -78,6 +83,7 @@ extension State {
         }
         record.createdAt = fold.at
         record.readySeq = event.seq
+        record.isReportCounted = pools[home].policy?.policy.busy != nil
         let index = workers.insert(record)
         pools[home].members.append(index)
         count(index, by: 1)
@@ -85,7 +91,7 @@ extension State {
         news.note(worker: index)
         noteNews(home)
         pools[home].failedStarts = nil
-        noteStart(home, &fold)
+        if pools[home].isUnclaimed { noteRefill(home, startMillis, &fold) } else { noteStart(home, &fold) }
         touch(home, &fold)
         return true
     }
@@ -103,6 +109,13 @@ extension State {
             worker.isChosen = true
             worker.drainedAt = now
         }
+    }
+
+    /// From a claim's taking one, or a decision, to this one: whoever watched says it.
+    private mutating func noteRefill(_ home: Int, _ millis: Int64?, _ fold: inout Fold) {
+        guard let millis, (0...EventLimits.millis).contains(millis) else { return }
+        pools[home].starts.add(microseconds: millis * 1_000)
+        fold.change.measured.append(.workerStart(pool: home, seconds: Double(millis) / 1e3))
     }
 
     /// The oldest start asked for has come.
@@ -186,6 +199,7 @@ extension State {
 
     private mutating func count(_ load: WorkerLoad, in home: Int, by step: Int) {
         let (state, used, slots) = (load.state, load.used, load.slots)
+        pools[home].tasks += step * load.tasks
         if state == .ready { pools[home].placing.countRoom(slots: slots, used: used, on: load.node, by: step) }
         switch state {
         case .draining:

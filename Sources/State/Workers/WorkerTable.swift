@@ -34,12 +34,27 @@ package struct WorkerRecord: Hashable, Sendable {
     /// Sources, besides the loop, that said that it drains. It is ready again once each of them, and the loop, said so.
     package internal(set) var drainers: [NameID] = []
 
+    /// What its pod said last of its own work; nil where nobody asked it.
+    package internal(set) var report: WorkerReport?
+    /// Whether the report counts: its pool's policy asks for it.
+    package internal(set) var isReportCounted = false
+
     /// Whether an event that gives `uid` may mean this one: unless both say otherwise.
     package func isSame(as uid: String) -> Bool { uid.isEmpty || self.uid.isEmpty || uid == self.uid }
 
-    package var used: Int { residents.count }
+    /// Slots taken by actors, or by tasks that its pod reports, whichever are more: a task may be the actor.
+    package var used: Int { max(residents.count, reported) }
+    /// Slots taken by its own word. One that may be busy, as it doesn't answer, has one.
+    private var reported: Int {
+        guard isReportCounted, let report else { return 0 }
+        return min(report.tasks, slots)
+    }
+    /// Whether it takes work from elsewhere, by its own word or as nobody knows: then no drain keeps it from more.
+    package var isBusyByReport: Bool { reported > residents.count }
+    /// Slots taken by tasks that its pod reports, beyond those of actors. What isn't known is no demand.
+    private var tasks: Int { report?.state == .busy ? max(0, reported - residents.count) : 0 }
     /// What its pool counts it by.
-    package var load: WorkerLoad { WorkerLoad(state: state, used: used, slots: slots, node: node) }
+    package var load: WorkerLoad { WorkerLoad(state: state, used: used, slots: slots, tasks: tasks, node: node) }
     package var phase: WorkerPhase { state == .draining ? .draining : .ready }
 
     package var facts: WorkerFacts {
@@ -59,12 +74,14 @@ package struct WorkerLoad: Hashable, Sendable {
     package internal(set) var state: WorkerState
     package internal(set) var used: Int
     package internal(set) var slots: Int
+    package internal(set) var tasks: Int
     package internal(set) var node: NameID
 }
 
 package struct WorkerTable: Sendable {
     private var records: [WorkerRecord] = []
     private var byName = SlotTable<NameID>()
+    /// The last one is taken first.
     private var vacant: [Int] = []
 
     package var count: Int { byName.count }
@@ -104,14 +121,13 @@ package struct WorkerTable: Sendable {
 extension WorkerTable {
     package func encode(into writer: inout ByteWriter) {
         writer.list(records) { writer, record in record.encode(into: &writer) }
+        writer.vacated(vacant)
     }
 
     package init(from reader: inout ByteReader) throws(ByteFault) {
         records = try reader.list { reader throws(ByteFault) in try WorkerRecord(from: &reader) }
-        for (index, record) in records.enumerated() {
-            if record.name.isNone { vacant.append(index) } else { byName.set(record.name, index) }
-        }
-        vacant.reverse()
+        for (index, record) in records.enumerated() where !record.name.isNone { byName.set(record.name, index) }
+        vacant = try reader.vacated(of: records.count) { records[$0].name.isNone }
     }
 }
 
@@ -136,6 +152,8 @@ extension WorkerRecord {
         writer.time(drainedAt)
         writer.list(drainers) { $0.integer($1.rawValue) }
         writer.string(uid)
+        writer.bool(isReportCounted)
+        writer.optional(report) { writer, report in report.encode(into: &writer) }
     }
 
     package init(from reader: inout ByteReader) throws(ByteFault) {
@@ -157,5 +175,7 @@ extension WorkerRecord {
         drainedAt = try reader.time()
         drainers = try reader.list(bytesEach: 4) { reader throws(ByteFault) in NameID(try reader.integer()) }
         uid = try reader.string()
+        isReportCounted = try reader.bool()
+        report = try reader.optional { reader throws(ByteFault) in try WorkerReport(from: &reader) }
     }
 }

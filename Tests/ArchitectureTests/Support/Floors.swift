@@ -24,13 +24,12 @@ struct Floor: Sendable {
     private static let grpc: Set<String> = ["GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "SwiftProtobuf"]
     private static let operating: Set<String> = ["Logging", "Metrics", "ServiceLifecycle", "UnixSignals"]
     private static let belowThree: Set<String> = [
-        "Basics", "Domain", "Machine", "SmallFiles", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Policies", "Replay",
+        "Basics", "Domain", "Machine", "YAML", "Autoscaling", "Placement", "EventLog", "State", "Views", "Policies", "Replay",
     ]
 
     private static let parts: Set<String> = [
         "HTTPTransport", "HTTPService", "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers",
-        "ServiceClient",
-        "Telemetry", "Output",
+        "ServiceClient", "SubstrateGateway", "Telemetry", "Output",
     ]
 
     static let table: [Floor] = [
@@ -41,21 +40,23 @@ struct Floor: Sendable {
         Floor(target: "Autoscaling", level: 1, ours: ["Basics", "Domain"], packages: collections, isPure: true),
         Floor(target: "Placement", level: 1, ours: ["Basics", "Domain"], packages: collections, isPure: true),
         Floor(target: "EventLog", level: 1, ours: ["Basics", "Machine", "Domain"], packages: ["GRDB", "GRDBSQLite", "Crypto"]),
-        Floor(target: "SmallFiles", level: 1, ours: []),
+        Floor(target: "YAML", level: 1, ours: [], packages: ["Yams"]),
         Floor(target: "BuildCommit", level: 1, ours: []),
 
         Floor(target: "State", level: 2, ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog"], isPure: true),
+        Floor(target: "Views", level: 2, ours: ["Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State"]),
         Floor(
-            target: "ControlLoop", level: 2, ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State"],
+            target: "ControlLoop", level: 2,
+            ours: ["Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views"],
             packages: ["GreenroomOpenCombine"]),
-        Floor(target: "Policies", level: 2, ours: ["Basics", "Domain", "Autoscaling"], packages: ["Yams"]),
-        Floor(target: "Replay", level: 2, ours: ["Domain", "EventLog", "State", "ControlLoop"]),
-        Floor(target: "HTTPTransport", level: 2, ours: ["Domain", "SmallFiles"], packages: http.union(["Logging"])),
+        Floor(target: "Policies", level: 2, ours: ["Basics", "Domain", "YAML", "Autoscaling"], packages: ["Yams"]),
+        Floor(target: "Replay", level: 2, ours: ["Domain", "EventLog", "State"]),
+        Floor(target: "HTTPTransport", level: 2, ours: ["Domain", "Machine"], packages: http.union(["Logging"])),
         Floor(target: "HTTPAsking", level: 2, ours: [], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL"]),
 
         Floor(
             target: "Simulation", level: 3,
-            ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay"]),
+            ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Replay"]),
         Floor(
             target: "HTTPService", level: 3, ours: belowThree.union(["HTTPTransport"]), packages: http.union(operating).union(["Crypto"])),
         Floor(
@@ -65,36 +66,38 @@ struct Floor: Sendable {
             target: "KEDAScaler", level: 3, ours: belowThree.union(["HTTPTransport"]),
             packages: grpc.union(["NIOCore", "NIOSSL", "NIOCertificateReloading", "Logging", "ServiceLifecycle"])),
         Floor(
-            target: "Kubernetes", level: 3, ours: belowThree.union(["HTTPTransport", "HTTPAsking"]),
+            target: "SubstrateGateway", level: 3, ours: belowThree.union(["ControlLoop", "HTTPTransport"]),
+            packages: http.union(operating).union(["SwiftProtobuf"])),
+        Floor(
+            target: "Kubernetes", level: 3, ours: belowThree.union(["ControlLoop", "HTTPTransport", "HTTPAsking"]),
             packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(
             target: "ObjectStorage", level: 3, ours: ["Basics", "Machine", "Domain", "HTTPAsking", "HTTPTransport"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
         Floor(target: "ServiceClient", level: 3, ours: ["Basics", "Domain", "HTTPTransport"], packages: http.union(["Logging"])),
         Floor(target: "WorkerAgent", level: 3, ours: ["Basics", "Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
-        Floor(target: "LocalWorkers", level: 3, ours: belowThree, packages: ["Logging", "Subprocess"]),
+        Floor(target: "LocalWorkers", level: 3, ours: belowThree.union(["ControlLoop"]), packages: ["Logging", "Subprocess"]),
         Floor(
-            target: "Pollers", level: 3, ours: ["Basics", "Machine", "Domain", "SmallFiles", "Autoscaling", "HTTPAsking"],
+            target: "Pollers", level: 3, ours: ["Basics", "Machine", "Domain", "Autoscaling", "HTTPAsking"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
-        Floor(target: "Telemetry", level: 3, ours: ["Machine", "Domain", "SmallFiles"], packages: ["Logging", "Metrics", "CoreMetrics"]),
+        Floor(target: "Telemetry", level: 3, ours: ["Machine", "Domain"], packages: ["Logging", "Metrics", "CoreMetrics"]),
 
         Floor(target: "Output", level: 3, ours: ["BuildCommit", "Machine", "Domain", "EventLog"], packages: ["Yams"]),
 
-        Floor(target: "Assembly", level: 4, ours: belowThree.union(parts), packages: operating.union(["Yams"])),
+        Floor(target: "Assembly", level: 4, ours: belowThree.union(parts).union(["ControlLoop"]), packages: operating.union(["Yams"])),
         Floor(
             target: "Inspection", level: 4,
             ours: [
-                "Basics", "Domain", "Autoscaling", "EventLog", "ControlLoop", "Replay", "Simulation", "HTTPService", "ServiceClient",
-                "Output",
+                "Basics", "Domain", "Autoscaling", "EventLog", "Views", "Replay", "Simulation", "HTTPService", "ServiceClient", "Output",
             ],
             packages: ["Logging"]),
 
         Floor(
             target: "Demo", level: 5,
-            ours: ["Basics", "Domain", "Machine", "ControlLoop", "Simulation", "Telemetry", "Output", "Assembly", "Inspection"],
+            ours: ["Basics", "Domain", "Machine", "Views", "Simulation", "Telemetry", "Output", "Assembly", "Inspection"],
             packages: ["Logging"]),
         Floor(
-            target: "Benchmarks", level: 5, ours: belowThree.union(["ServiceClient", "Output", "Inspection"]),
+            target: "Benchmarks", level: 5, ours: belowThree.union(["ControlLoop", "ServiceClient", "Output", "Inspection"]),
             packages: http.union(["AsyncHTTPClient"])),
 
         Floor(
@@ -108,7 +111,8 @@ struct Floor: Sendable {
 
     /// The only imports between targets of one floor.
     static let sideways: Set<[String]> = [
-        ["Domain", "Basics"], ["ControlLoop", "State"], ["Replay", "State"], ["Replay", "ControlLoop"], ["WorkerAgent", "ServiceClient"],
+        ["Domain", "Basics"], ["Views", "State"], ["ControlLoop", "State"], ["ControlLoop", "Views"], ["Replay", "State"],
+        ["WorkerAgent", "ServiceClient"],
     ]
 
     static func of(_ target: String) -> Floor? { table.first { $0.target == target } }

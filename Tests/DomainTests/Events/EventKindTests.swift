@@ -26,7 +26,7 @@ import Testing
         Row(number: 3, name: "actor.withdrawn", subject: .actor, fields: "version:count?"),
         Row(
             number: 4, name: "actor.placed", subject: .actor, isOurs: true,
-            fields: "worker:name tier:text? score:number? waited:number? version:count?"),
+            fields: "worker:name tier:text? score:number? waited:number? restoreSeconds:number? waitedSeconds:number? version:count?"),
         Row(
             number: 5, name: "actor.running", subject: .actor, fields: "worker:name restoredFrom:text? restoreMillis:count? version:count?"),
         Row(number: 6, name: "actor.idle", subject: .actor, fields: "version:count?"),
@@ -43,7 +43,7 @@ import Testing
         Row(number: 15, name: "snapshot.evicted", subject: .node, fields: "node:name snapshot:text bytes:count?"),
         Row(
             number: 16, name: "queue.observed", subject: .pool,
-            fields: "pool:name metric:name value:numberOrNull labels:stringMap? error:text?"),
+            fields: "pool:name metric:name value:numberOrNull labels:stringMap? error:text? inFlight:number?"),
         Row(
             number: 17, name: "pool.observed", subject: .pool,
             fields: "pool:name specReplicas:count readyReplicas:count problem:text? reason:name?"),
@@ -69,6 +69,9 @@ import Testing
             number: 26, name: "pool.paused", subject: .pool, isOurs: true,
             fields: "pool:name in:bool out:bool hold:count? by:text? was:object?"),
         Row(number: 27, name: "position.lost", subject: .service, isOurs: true, fields: "through:count? reason:text?"),
+        Row(
+            number: 28, name: "worker.observed", subject: .worker, isOurs: true,
+            fields: "state:name busy:count from:text error:text? uid:name?"),
     ]
 
     @Test("a kind's number, name, subject and fields are the contract", arguments: contract)

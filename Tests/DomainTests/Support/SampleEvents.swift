@@ -51,7 +51,7 @@ struct SampleEvent: Sendable, CustomTestStringConvertible {
         SampleEvent(kind: .snapshotEvicted, subject: "n-1", data: #"{"node":"n-1","snapshot":"s-1","bytes":7}"#),
         SampleEvent(
             kind: .queueObserved, subject: "ns/p",
-            data: #"{"pool":"ns/p","metric":"pending","value":12.5,"labels":{"stream":"s"},"error":"none"}"#),
+            data: #"{"pool":"ns/p","metric":"pending","value":12.5,"labels":{"stream":"s"},"error":"none","inFlight":2}"#),
         SampleEvent(kind: .poolObserved, subject: "ns/p", data: #"{"pool":"ns/p","specReplicas":3,"readyReplicas":2}"#),
         SampleEvent(kind: .policyApplied, subject: "ns/p", data: #"{"pool":"ns/p","policy":{"a":1},"digest":"d"}"#),
         SampleEvent(
@@ -73,5 +73,9 @@ struct SampleEvent: Sendable, CustomTestStringConvertible {
             kind: .poolPaused, subject: "ns/p",
             data: #"{"pool":"ns/p","in":true,"out":false,"hold":3,"by":"ops","was":{"in":false,"out":false}}"#),
         SampleEvent(kind: .positionLost, subject: "greenroom", data: #"{"through":201,"reason":"the write-ahead log was damaged"}"#),
+        SampleEvent(
+            kind: .workerObserved, subject: "w-1",
+            data: #"{"state":"unknown","busy":1,"from":"http :8080/busy","error":"no answer","uid":"u-1"}"#
+        ),
     ]
 }

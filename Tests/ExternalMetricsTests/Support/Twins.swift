@@ -3,7 +3,7 @@ import Domain
 import HTTPTransport
 import Synchronization
 
-@testable import ControlLoop
+@testable import Views
 @testable import ExternalMetrics
 
 // The cluster's twin: knows tokens and who may what, counts how often it was asked, and can be made to fail or to wait.

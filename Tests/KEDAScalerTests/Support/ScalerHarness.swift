@@ -1,4 +1,4 @@
-import ControlLoop
+import Views
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import Logging

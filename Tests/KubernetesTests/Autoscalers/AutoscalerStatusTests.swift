@@ -2,7 +2,7 @@ import Autoscaling
 import Domain
 import Testing
 
-@testable import ControlLoop
+@testable import Views
 @testable import Kubernetes
 
 private let now = LogTime(rfc3339: "2026-11-21T14:03:00.5Z") ?? .zero

@@ -1,3 +1,4 @@
+import Domain
 import AsyncHTTPClient
 import Foundation
 import Kubernetes
@@ -130,8 +131,8 @@ import Testing
     private func normalized(_ value: JSONValue) -> JSONValue {
         switch value {
         case .array(let elements): return .array(elements.map(normalized))
-        case .object(let members):
-            var result = members.mapValues(normalized)
+        case .object:
+            var result = value.members.mapValues(normalized)
             // An object's metadata, not a user's uid.
             if result["name"] != nil, result["uid"] != nil { result["uid"] = "UID" }
             if result["creationTimestamp"] != nil { result["creationTimestamp"] = "TIME" }

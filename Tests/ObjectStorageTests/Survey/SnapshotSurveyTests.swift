@@ -66,7 +66,8 @@ import TestSupport
     }
 
     private func want(_ actor: String, _ key: String, known: SnapshotPresence? = nil) -> SnapshotWant {
-        SnapshotWant(actor: actor, uri: key.hasPrefix("s3:") || key.hasPrefix("gs:") ? key : "s3://bucket/\(key)", toldAt: 7, known: known)
+        SnapshotWant(
+            actor: actor, uri: key.hasPrefix("s3:") || key.hasPrefix("gs:") ? key : "s3://bucket/\(key)", recordedAt: 7, known: known)
     }
 
     @Test("sizes that weren't known and snapshots that are gone are logged; what is as known, refused or hostile is not") func wanted()

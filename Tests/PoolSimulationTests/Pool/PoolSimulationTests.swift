@@ -158,7 +158,8 @@ struct ScriptedScaler: SimulatedScaler {
         SimulationReport(runs: [run(.of((0, 2), (0.5, 2)), FixedScaler(count: 1, slotsPerWorker: 1))]).write(to: &json)
         #expect(
             json.text == """
-                {"runs":[{"policy":"builtin:fixed:1","turns":2,"wait":{"mean":0.8,"p50":0,"p95":1.6,"p99":1.6,"max":1.6},\
+                {"runs":[{"policy":"builtin:fixed:1","turns":2,"waitSeconds":{"mean":0.8,"p50":0,"p95":1.6,"p99":1.6,"max":1.6},\
+                "wait":{"mean":0.8,"p50":0,"p95":1.6,"p99":1.6,"max":1.6},\
                 "costRatio":1.05,"workerSeconds":4.2,"killed":0,"flaps":0,"scaleUps":0,"scaleDowns":0,"replicas":[[0,1]]}]}
                 """)
     }

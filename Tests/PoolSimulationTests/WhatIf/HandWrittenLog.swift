@@ -57,10 +57,10 @@ final class HandWrittenLog: Sendable {
 
     /// The decision that follows from what is there.
     func decide(_ seconds: Double, pool: String = HandWrittenLog.pool) throws {
-        var world = State()
-        for batch in try log.read(after: 0, limitEvents: .max) { _ = world.fold(batch, names: log.names) }
+        var state = State()
+        for batch in try log.read(after: 0, limitEvents: .max) { _ = state.fold(batch, names: log.names) }
         let name = try #require(log.names.find(pool))
-        let decision = try #require(world.decision(for: name))
+        let decision = try #require(state.decision(for: name))
         at(seconds, .scaleDecided, pool, pool: pool, String(decoding: decision.body, as: UTF8.self))
     }
 

@@ -101,7 +101,7 @@ import Testing
     func checkpoint() throws {
         let hand = try everyEnding()
         let plain = try histories(hand, from: .position(12))
-        try hand.log.saveCheckpoint(of: try History.world(of: hand.log, at: .position(9)))
+        try hand.log.saveCheckpoint(of: try History.state(of: hand.log, at: .position(9)))
         let fromCheckpoint = try histories(hand, from: .position(12))
         #expect(fromCheckpoint.map(\.turns) == plain.map(\.turns) && fromCheckpoint.map(\.result) == plain.map(\.result))
     }

@@ -28,7 +28,7 @@ struct FleetHistoryTests {
         let counter = ConclusionCounter()
         let loop = VirtualLoop(recordedIn: log, observer: counter)
         for commit in commits { loop.take(commit) }
-        #expect(loop.world.position == log.head.seq)
+        #expect(loop.state.position == log.head.seq)
         let recorded = commits.reduce(0) { sum, commit in sum + commit.events.count { $0.kind == .scaleDecided } }
         // What the last commits led to had no commit of its own yet.
         #expect(counter.count.decisions >= recorded && counter.count.decisions <= recorded + plan.pools)

@@ -41,7 +41,7 @@ import Testing
         let ids = (0..<3).map { number in
             var buffer = ByteBuffer()
             templates.write(number * 3, source: 0, into: &buffer)
-            return try! JSONValue(Array(buffer.readableBytesView))["id"]!.string!
+            return try! JSONValue(parsing: Array(buffer.readableBytesView))["id"].string!
         }
         #expect(ids == ["1000000000000", "1000000000003", "1000000000006"])
     }

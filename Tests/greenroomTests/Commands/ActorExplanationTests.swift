@@ -1,4 +1,4 @@
-import ControlLoop
+import Views
 import Domain
 import Foundation
 import Testing
@@ -44,7 +44,7 @@ import Testing
         let unreadable = ActorExplanation(actor: suspended, now: now)
         #expect(
             unreadable.text(palette: Palette(isOn: false)).contains("When it wakes\n  schedule \"0 9 * * *\" in Mars/Base\n  \(problem)\n"))
-        #expect(try unreadable.json["wake"]?["problem"]?.string == problem)
+        #expect(try unreadable.json["wake"]["problem"].string == problem)
         suspended.wake = try JSONDecoder().decode(WakeView.self, from: Data(#"{"everySeconds":605,"at":"2026-11-21T08:30:15Z"}"#.utf8))
         let text = ActorExplanation(actor: suspended, now: now).text(palette: Palette(isOn: false), time: TimeText(zone: .gmt))
         #expect(text.contains("When it wakes\n  about every 10m: next at 2026-11-21 08:30:15.000\n"))
@@ -63,6 +63,6 @@ import Testing
         ] {
             #expect(text.contains(part), "\(part) in\n\(text)")
         }
-        #expect(try explanation.json["placed"]?["seq"]?.integer == 7)
+        #expect(try explanation.json["placed"]["seq"].integer == 7)
     }
 }

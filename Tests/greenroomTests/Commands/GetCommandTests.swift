@@ -1,4 +1,4 @@
-import ControlLoop
+import Views
 import Domain
 import Testing
 
@@ -25,11 +25,59 @@ import Testing
         let listing = try await command("pools").listing(server())
         #expect(
             listing.table.text == """
-                NAMESPACE   NAME   TARGET         MIN   MAX   DESIRED   READY   BUSY   WAITING   OLDEST   READY-COND   ACTIVE   PAUSED   FALLBACK   AGE
-                demo        chat   Process/chat     0     6         3       2      2         5   1.3s     True         True     False    False      2m10s
-                other       x      <none>           0    10         0       0      0         0   <none>   False        False    True     False      5s
+                NAMESPACE  NAME  MAX  DESIRED  READY  BUSY  WAITING  OLDEST  STATUS           AGE
+                demo       chat    6        3      2     2        5  1.3s    Active           2m10s
+                other      x      10        0      0     0        0  <none>  NoPolicy,Paused  5s
 
                 """)
+        let wide = try await command("pools", "-o", "wide").listing(server())
+        #expect(
+            wide.table.text == """
+                NAMESPACE   NAME   TARGET         MODE   MIN   MAX   DESIRED   READY   BUSY   STARTING   DRAINING   WAITING   OLDEST   READY-COND   ACTIVE   PAUSED   FALLBACK   AGE     REASON
+                demo        chat   Process/chat   auto     0     6         3       2      2          1          0         5   1.3s     True         True     False    False      2m10s   <none>
+                other       x      <none>         auto     0    10         0       0      0          0          0         0   <none>   False        False    True     False      5s      <none>
+
+                """)
+    }
+
+    /// What an operator's pools are called, at the counts they have.
+    @Test func poolsFitAHundredColumns() throws {
+        var pool: PoolView = try Samples.view(Samples.pool)
+        (pool.namespace, pool.name, pool.readyCondition) = ("kagent-system", "research-agents-large", false)
+        (pool.max, pool.desired, pool.ready, pool.busy) = (20_000, 12_345, 12_340, 12_339)
+        (pool.demand.waiting, pool.oldestWaitSeconds, pool.ageSeconds) = (123_456, 600, 1e7)
+        let lines = try Listing(pools: [pool]).table.text.split(separator: "\n")
+        for line in lines { #expect(DisplayText.width(String(line)) <= 100, "\(line)") }
+    }
+
+    @Test(arguments: [
+        (#"{"readyCondition":false}"#, "NotReady"), (#"{"fallback":true}"#, "Fallback"), (#"{"active":false}"#, "Idle"),
+        (#"{"paused":true,"pause":{"in":false,"out":false,"hold":3,"at":"2026-11-21T08:00:00Z","seq":1}}"#, "Held"),
+        (#"{"demand":{"total":2,"resident":1,"waiting":1,"blocked":{"quota":1}}}"#, "Quota"), (#"{"target":""}"#, "NoPolicy"),
+    ])
+    func theStatusSaysWhatAnOperatorShouldKnowFirst(change: String, words: String) throws {
+        var json = try JSONValue(parsing: Samples.pool)
+        for member in try JSONValue(parsing: change).fields { json = json.setting(member.key, member.value) }
+        #expect(try json.decode(PoolView.self).statusWords == words)
+    }
+
+    @Test func aCutListingSaysSo() async throws {
+        #expect(try await command("pools", "--limit", "1").listing(server()).isCut)
+        #expect(try await !command("pools", "--limit", "2").listing(server()).isCut)
+        #expect(try await !command("workers").listing(server()).isCut)
+    }
+
+    @Test func filtersNarrowWorkersAndActors() async throws {
+        let api = TwinAPI([
+            "/v1/workers?pool=demo%2Fchat&limit=1000": APIAnswer("{\"items\":[\(Samples.worker)]}"),
+            "/v1/actors?status=STATUS_WAITING&limit=1000": APIAnswer("{\"items\":[\(Samples.actor)]}"),
+        ])
+        let source = ServerState(api: api)
+        for (arguments, count) in [
+            (["workers", "--pool", "demo/chat", "--status", "partial", "--node", "n1"], 1),
+            (["workers", "--pool", "demo/chat", "--status", "free"], 0), (["workers", "--pool", "demo/chat", "--node", "n2"], 0),
+            (["actors", "--status", "waiting"], 1), (["actors", "--status", "waiting", "--node", "n9"], 0),
+        ] { #expect(try await GetCommand.parse(arguments).listing(source).table.rows.count == count, "\(arguments)") }
     }
 
     @Test func workersAndActorsHaveTheirColumns() async throws {
@@ -47,6 +95,21 @@ import Testing
                 """)
     }
 
+    @Test func whatPodsSayHasColumnsWherePodsAreAsked() throws {
+        func worker(_ report: String) throws -> WorkerView { try Samples.view(Samples.worker.dropLast() + #","report":\#(report)}"#) }
+        let told = try [
+            #"{"state":"busy","tasks":3,"from":"http :1/","seconds":90,"seq":1}"#,
+            #"{"state":"idle","tasks":0,"from":"http :1/","seconds":4,"seq":2}"#,
+            #"{"state":"unknown","tasks":0,"from":"http :1/","problem":"x","seconds":4,"seq":2}"#,
+        ].map { try worker($0) }
+        let table = try Listing(workers: told + [try Samples.view(Samples.worker)]).table
+        #expect(
+            table.rows.map { $0.suffix(2) } == [
+                ["busy 3 for 90s", "http :1/"], ["idle for 4s", "http :1/"], ["unknown for 4s, counts as free", "http :1/"],
+                ["<none>", "<none>"],
+            ])
+    }
+
     @Test func aNamespaceFiltersAndANameIsOne() async throws {
         #expect(try await command("pools", "-n", "other").listing(server()).table.rows.count == 1)
         #expect(try await command("pools", "-n", "nobody").listing(server()).isEmpty)
@@ -61,13 +124,16 @@ import Testing
 
     @Test func aPolicyIsShownAsWhatItSays() async throws {
         let json = try await command("policies").listing(server()).json
-        #expect(json.elements?.first?["policy"]?["a"] == .number("1"))
-        #expect(json.elements?.first?["canonicalJSON"] == nil)
+        #expect(json.array.first?["policy"]["a"] == .number("1"))
+        #expect(json.array.first?["canonicalJSON"].isNull == true)
     }
 
     @Test func decisionsAreTheNewestInOrder() async throws {
         var log = Timeline()
-        for k in 0..<5 { log.decide(k == 3 ? "other/x" : "demo/chat", from: k, to: k + 1) }
+        for k in 0..<5 {
+            log.decide(k == 3 ? "other/x" : "demo/chat", from: k, to: k + 1)
+            log.wait(1)
+        }
         let source = TwinEvents(events: log.events)
         let all = try await command("decisions", "--limit", "2").decisions(source)
         #expect(all.table.rows.map { $0[0] } == ["4", "5"])
@@ -75,6 +141,8 @@ import Testing
         #expect(one.table.rows.map { $0[0] } == ["3", "5"])
         let namespace = try await command("decisions", "-n", "other").decisions(source)
         #expect(namespace.table.rows.map { $0[6] } == ["demand 8 = 1 running + 7 waiting (7 pool_exhausted) → 8 ÷ 2 = 4"])
-        #expect(namespace.json.elements?.first?["reason"]?.string?.contains("8 ÷ 2 = 4") == true)
+        #expect(try await command("decisions", "--since", "2026-11-21T08:00:03Z").decisions(source).table.rows.map { $0[0] } == ["4", "5"])
+        #expect(try await command("decisions", "--until", "2026-11-21T08:00:01Z").decisions(source).table.rows.map { $0[0] } == ["1", "2"])
+        #expect(namespace.json.array.first?["reason"].string?.contains("8 ÷ 2 = 4") == true)
     }
 }

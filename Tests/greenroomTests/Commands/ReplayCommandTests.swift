@@ -82,9 +82,9 @@ import Testing
         }
 
         private func decide(_ log: EventLog) throws {
-            let world = try History.world(of: log, at: .position(.max))
+            let state = try History.state(of: log, at: .position(.max))
             let pool = try #require(log.names.find("demo/chat"))
-            let decision = try #require(world.decision(for: pool))
+            let decision = try #require(state.decision(for: pool))
             append(log, .scaleDecided, "demo/chat", pool: "demo/chat", body: String(decoding: decision.body, as: UTF8.self))
         }
 
@@ -128,7 +128,7 @@ import Testing
         #expect(found.text.contains("to      7          1\n"))
         #expect(found.problem?.contains("its hash differs") == true && found.problem?.contains("comes out otherwise") == true)
         #expect(
-            found.json["difference"]?["fields"]?.elements?.first
+            found.json["difference"]["fields"].array.first
                 == .object([
                     .init(key: "path", value: .string("to")), .init(key: "recorded", value: .string("7")),
                     .init(key: "recomputed", value: .string("1")),
@@ -195,7 +195,7 @@ import Testing
         #expect(rows == ["as it was", "recorded policy, simulated", "builtin:fixed:2"])
         #expect(answers[0].runs[0].waits.sortedMicroseconds == answers[0].runs[1].waits.sortedMicroseconds)
         let json = try WhatIfTables.json(answers)
-        #expect(json["pools"]?.elements?.first?["runs"]?.elements?.count == 3)
+        #expect(json["pools"].array.first?["runs"].array.count == 3)
         #expect(answers[0].drawn.map(\.name) == ["as it was", "recorded policy, simulated", "builtin:fixed:2"])
         // 0 → 1 → 2, with the reasons that the log has.
         #expect(answers[0].drawn[0].timeline.decisions.map(\.to) == [1, 2])

@@ -1,4 +1,4 @@
-import ControlLoop
+import Views
 import Domain
 import Testing
 
@@ -60,9 +60,9 @@ import Testing
         _ = await task.result
         let bodies = await api.bodies
         #expect(bodies[0] == bodies[2])
-        let event = try #require(try JSONValue(bodies[0]).elements?.first)
+        let event = try #require(try JSONValue(parsing: bodies[0]).array.first)
         #expect(event["subject"] == .string("ann"))
-        #expect(event["data"]?["expectedMillis"] == .number("1000"))
+        #expect(event["data"]["expectedMillis"] == .number("1000"))
         #expect(event["type"] == .string("dev.greenroom.actor.requested"))
     }
 

@@ -112,19 +112,19 @@ import Testing
         let diff = try await diff(source: log())
         let lines = diff.text(time: TimeText(zone: .gmt)).split(separator: "\n")
         #expect(
-            lines.first?.hasPrefix("TIME                          FOR   POOL        LIVE   SHADOW   NAME   DIFFERENCE   REASON(LIVE)")
+            lines.first?.hasPrefix("TIME (UTC)                    FOR   POOL        LIVE   SHADOW   NAME   DIFFERENCE   REASON(LIVE)")
                 == true, "\(lines)")
         #expect(
             lines.dropFirst().first?.hasPrefix(
                 "2026-11-21 08:00:10.000    1m0.0s   demo/chat      4        2   calm           -2   demand 8") == true, "\(lines)")
         #expect(lines.dropFirst(2).first?.contains("       +4   ") == true, "\(lines)")
         #expect(lines.count == 4)
-        let first = try #require(diff.json["apart"]?.elements?.first)
+        let first = try #require(diff.json["apart"].array.first)
         #expect(
             (first["liveDesired"], first["shadowDesired"], first["difference"], first["shadow"]) == (
                 .number("4"), .number("2"), .number("-2"), .string("calm")
             ))
-        let sum = try #require(diff.json["shadows"]?.elements?.first)
+        let sum = try #require(diff.json["shadows"].array.first)
         #expect(
             (sum["apartShare"], sum["workerSecondsSaved"], sum["workerSecondsAdded"]) == (
                 .number("0.35"), .number("120.0"), .number("40.0")

@@ -127,7 +127,7 @@ import Testing
         let now = try await LogFile.state(path: scratch.path)
         let worker = try #require(try await now.worker("w1"))
         #expect(worker.actors == ["a8", "a9"])
-        #expect(try await now.actors(namespace: "demo", limit: 100).count == 10)
+        #expect(try await now.actors(namespace: "demo", limit: 100).rows.count == 10)
         let before = try await LogFile.state(path: scratch.path, at: .position(3))
         #expect(try await before.worker("w1")?.actors == ["a0"])
         #expect(try await before.actor("a5") == nil)

@@ -1,4 +1,4 @@
-import ControlLoop
+import Views
 import Domain
 import Synchronization
 import Testing
@@ -111,7 +111,7 @@ private final class FlakySource: StateSource, EventSource {
     func pool(_ name: String) async throws -> PoolView? { nil }
     func workers(pool: String?, after: String?, limit: Int) async throws -> [WorkerView] { [] }
     func worker(_ name: String) async throws -> WorkerView? { nil }
-    func actors(pool: String?, after: String?, limit: Int) async throws -> [ActorView] { [] }
+    func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async throws -> [ActorView] { [] }
     func actor(_ id: String) async throws -> ActorView? { nil }
     func policies() async throws -> [PolicyView] { [] }
     func policy(_ pool: String) async throws -> PolicyView? { nil }

@@ -1,4 +1,5 @@
 import Domain
+import EventLog
 import Foundation
 import Testing
 
@@ -79,15 +80,31 @@ import Testing
     @Test(arguments: [
         ("2026-11-21T14:03:00+01:00", "2026-11-21T13:03:00.000000Z"), ("2026-11-21 14:03:00", "2026-11-21T13:03:00.000000Z"),
         ("14:03", "2026-11-21T13:03:00.000000Z"), ("14:03:10.5", "2026-11-21T13:03:10.500000Z"),
-        ("2026-07-01T14:03", "2026-07-01T12:03:00.000000Z"),
+        ("2026-07-01T14:03", "2026-07-01T12:03:00.000000Z"), ("2026-11-20", "2026-11-19T23:00:00.000000Z"),
+        ("yesterday 14:03", "2026-11-20T13:03:00.000000Z"), ("yesterday", "2026-11-19T23:00:00.000000Z"),
+        ("today 08:00", "2026-11-21T07:00:00.000000Z"), ("5m", "2026-11-21T11:55:00.000000Z"),
+        ("1h30m", "2026-11-21T10:30:00.000000Z"), ("2d ago", "2026-11-19T12:00:00.000000Z"), ("90s", "2026-11-21T11:58:30.000000Z"),
     ])
     func instantsAreReadAsPeopleWriteThem(text: String, instant: String) {
         #expect(zurich.instant(text, today: noon)?.rfc3339 == instant)
     }
 
-    @Test(arguments: ["", "14", "25:00", "yesterday", "2026-13-01 10:00", "1 2 3"])
+    @Test(arguments: ["", "14", "25:00", "tomorrow", "2026-13-01 10:00", "1 2 3", "5", "m", "5x", "5m later", "99999999999d", "1000000d"])
     func whatIsNoInstantIsRefused(text: String) {
         #expect(zurich.instant(text, today: noon) == nil)
+    }
+
+    @Test func aHeaderNamesTheZone() {
+        #expect(zurich.header == "TIME (Europe/Zurich)")
+        #expect(TimeText.utc.header == "TIME (UTC)")
+    }
+
+    @Test(arguments: [
+        ("23:50", "2026-11-20T22:50:00.000000Z"), ("2026-11-21 23:50", "2026-11-21T12:00:00.000000Z"),
+        ("2027-01-01", "2026-11-21T12:00:00.000000Z"),
+    ])
+    func theNearestPastOfAFutureTimeIsYesterdaysOrNow(text: String, nearest: String) {
+        #expect(zurich.nearestPast(text, now: noon).rfc3339 == nearest)
     }
 }
 
@@ -112,6 +129,16 @@ import Testing
 @Suite struct FaultTests {
     @Test func aFaultIsOneLine() {
         #expect(Fault(.no, "a\nb", do: "c\n\u{1B}d").line == "a b: c \u{FFFD}d")
+    }
+
+    @Test(arguments: [
+        ("can't be opened (SQLite says 14: unable to open database file)", "can't be opened"),
+        ("the disk is full (SQLite says 13: database or disk is full (really))", "the disk is full"),
+        ("SQLite says 1: no such table: x", "the file can't be used (code 1)"), ("there is no folder /x", "there is no folder /x"),
+    ])
+    func aLogsFaultIsToldWithoutSQLitesWords(problem: String, told: String) {
+        let fault = Fault(LogError(.unreachable, operation: "open", path: "a.db", problem: problem, hint: "h"))
+        #expect(fault.line == "can't open a.db: \(told): h")
     }
 }
 

@@ -36,6 +36,17 @@ import Testing
         #expect(image.contains { $0.hasPrefix("CMD") && $0.contains("\"--config\", \"/etc/greenroom/greenroom.yaml\"") })
     }
 
+    /// The one with the gateway before agent-substrate.
+    @Test func theGatewaysConfigurationIsRead() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let configuration = try ServiceConfiguration(file: root.appendingPathComponent("deploy/substrate/greenroom.yaml").path)
+        let gateway = try #require(configuration.gateway)
+        try gateway.validate()
+        #expect(gateway.port == 10_443 && gateway.upstream.address == "api.ate-system.svc:443")
+        #expect(gateway.upstream.tokenFile == "/etc/greenroom/ateapi/token" && gateway.parkSeconds == 30 && gateway.heals)
+    }
+
     @Test func twoInstancesElectOne() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()

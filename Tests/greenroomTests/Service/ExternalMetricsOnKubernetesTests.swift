@@ -185,7 +185,7 @@ private struct Stage: Sendable {
         let data = Dictionary(uniqueKeysWithValues: headers.map { ("requestheader-\($0.0)", $0.1) })
         twin.seed(
             .configMaps,
-            ["metadata": ["name": "extension-apiserver-authentication", "namespace": "kube-system"], "data": Kubernetes.JSONValue(data)])
+            ["metadata": ["name": "extension-apiserver-authentication", "namespace": "kube-system"], "data": JSONValue(data)])
         twin.seed(
             .deployments,
             [
@@ -197,7 +197,7 @@ private struct Stage: Sendable {
     }
 
     /// deploy/apiservice/apiservice.yaml, with the authority that the installation puts in.
-    private static func apiService(_ certificates: AggregatorCertificates) -> Kubernetes.JSONValue {
+    private static func apiService(_ certificates: AggregatorCertificates) -> JSONValue {
         [
             "metadata": ["name": "v1beta1.external.metrics.k8s.io"],
             "spec": [

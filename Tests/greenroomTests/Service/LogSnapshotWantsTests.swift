@@ -34,7 +34,7 @@ import Testing
                 case .gone: "gone"
                 case nil: "?"
                 }
-            lines.append("\(want.actor) \(want.uri) \(want.toldAt) \(known)")
+            lines.append("\(want.actor) \(want.uri) \(want.recordedAt) \(known)")
         }
         return lines
     }

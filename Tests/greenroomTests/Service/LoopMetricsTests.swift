@@ -1,4 +1,5 @@
 import ControlLoop
+import Domain
 import Logging
 import Telemetry
 import Testing
@@ -28,10 +29,29 @@ import Testing
             Row(what: "a worker that didn't start", line: #"greenroom_workers_gone_total{pool="ns/p",reason="failed_to_start"} 1"#) {
                 $0.workerGone(pool: "ns/p", .failedToStart)
             },
+            Row(what: "a claim that was served", line: #"greenroom_claims_served_total{launch="warm",pool="ns/p"} 1"#) {
+                $0.claimServed(pool: "ns/p", .warm, seconds: nil)
+            },
             Row(what: "a decision", line: #"greenroom_decisions_total{direction="up",pool="ns/p",reason="x"} 1"#) {
                 $0.decided(pool: "ns/p", direction: .up, reason: "x")
             },
         ]
+    }
+
+    @Test func whatPodsSayIsCountedWherePodsAreAsked() throws {
+        let factory = PrometheusMetrics(seriesLimit: 1_000, process: nil, logger: quiet)
+        let metrics = LoopMetrics(logger: quiet, factory: factory)
+        func lines() -> [Substring] {
+            String(decoding: factory.exposition(.text), as: UTF8.self).split(separator: "\n").filter {
+                $0.hasPrefix("greenroom_pool_reported_workers{")
+            }
+        }
+        metrics.show([try Samples.view(Samples.pool)])
+        #expect(lines().isEmpty)
+        let reports = #","busyReports":{"from":"a","intervalSeconds":1,"busy":2,"idle":0,"unknown":1,"unasked":4,"longest":[]}}"#
+        metrics.show([try Samples.view(Samples.pool.dropLast() + reports)])
+        #expect(lines().map { $0.suffix(3) }.sorted() == [#"} 0"#, #"} 1"#, #"} 2"#])
+        #expect(lines().contains { $0.contains(#"state="unknown""#) && $0.hasSuffix(" 1") })
     }
 
     @Test(arguments: Row.table)

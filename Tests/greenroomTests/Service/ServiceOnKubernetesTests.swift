@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 import Kubernetes
 import KubernetesTwin
@@ -27,7 +28,7 @@ import TestSupport
     )
     func fromZeroAndBack() async throws {
         try await ObjectsStage.run { stage in
-            let bare: KubernetesJSON = [
+            let bare: JSONValue = [
                 "metadata": ["name": "bare-0", "namespace": "ns", "labels": ["ate.dev/worker-pool": "pool"]],
                 "spec": ["nodeName": "node-a"],
                 "status": ["phase": "Running", "podIP": "10.9.9.9", "conditions": [["type": "Ready", "status": "True"]]],
@@ -39,14 +40,14 @@ import TestSupport
                 try await stage.wait("in effect") { stage.condition("Ready") == "True PolicyApplied" }
                 for actor in ["a", "b", "c"] { try await stage.send(url, "actor.requested", actor, #"{"pool":"ns/pool"}"#) }
                 try await stage.wait("three workers, all busy") {
-                    try await stage.workers(url).count { $0["status"]?.string == "BUSY" } == 3
+                    try await stage.workers(url).count { $0["status"].string == "BUSY" } == 3
                 }
                 #expect(stage.replicas == 3)
                 let workers = try await stage.workers(url)
-                #expect(!workers.contains { $0["name"]?.string?.contains("bare-0") == true })
+                #expect(!workers.contains { $0["name"].string?.contains("bare-0") == true })
                 for worker in workers {
-                    let actor = worker["actors"]?.elements?.first?.string ?? ""
-                    try await stage.send(url, "actor.suspended", actor, #"{"worker":"\#(worker["name"]?.string ?? "")"}"#)
+                    let actor = worker["actors"].array.first?.string ?? ""
+                    try await stage.send(url, "actor.suspended", actor, #"{"worker":"\#(worker["name"].string ?? "")"}"#)
                 }
                 try await stage.settle(at: 0)
                 try await stage.wait("no pods left") { stage.twin.objects(.pods, "ns").map(\.name) == ["bare-0"] }
@@ -83,7 +84,7 @@ import TestSupport
     func kinds() async throws {
         let widgets = TwinResource("example.com", "v1", "widgets", "Widget", isCustom: true, hasScale: true, hasGeneration: true)
         try await ObjectsStage.run(resources: [widgets]) { stage in
-            func target(_ apiVersion: String, _ kind: String, _ name: String, min: Int = 1) -> KubernetesJSON {
+            func target(_ apiVersion: String, _ kind: String, _ name: String, min: Int = 1) -> JSONValue {
                 ObjectsStage.object(
                     min: min, extra: ["scaleTargetRef": ["apiVersion": .string(apiVersion), "kind": .string(kind), "name": .string(name)]])
             }
@@ -122,8 +123,8 @@ import TestSupport
                 stage.twin.apply(.autoscalers, ObjectsStage.object(min: 0, extra: ["mode": "recommend"]))
                 try await stage.wait("four workers") { try await stage.workers(url).count == 4 }
                 for actor in ["a", "b"] { try await stage.send(url, "actor.requested", actor, #"{"pool":"ns/pool"}"#) }
-                try await stage.wait("two are busy") { try await stage.workers(url).count { $0["status"]?.string == "BUSY" } == 2 }
-                let busy = Set(try await stage.workers(url).filter { $0["status"]?.string == "BUSY" }.compactMap { $0["name"]?.string })
+                try await stage.wait("two are busy") { try await stage.workers(url).count { $0["status"].string == "BUSY" } == 2 }
+                let busy = Set(try await stage.workers(url).filter { $0["status"].string == "BUSY" }.compactMap { $0["name"].string })
                 func cost(_ pod: KubernetesObject) -> Int { Int(pod.annotations[Mark.deletionCost] ?? "") ?? 0 }
                 func isBusy(_ pod: KubernetesObject) -> Bool { busy.contains("ns/\(pod.name)") || busy.contains(pod.name) }
                 try await stage.wait("ranked") { stage.twin.objects(.pods, "ns").allSatisfy { isBusy($0) ? cost($0) > 0 : cost($0) < 0 } }
@@ -144,7 +145,7 @@ import TestSupport
             }
             try await stage.serve { url in
                 try await stage.wait("the process is gone") {
-                    try await stage.workers(url).compactMap { $0["name"]?.string?.split(separator: "/").last } == ["laptop"]
+                    try await stage.workers(url).compactMap { $0["name"].string?.split(separator: "/").last } == ["laptop"]
                 }
             }
         }
@@ -197,8 +198,8 @@ import TestSupport
             try await stage.serve { url in
                 try await stage.wait("two workers") { try await stage.workers(url).count == 2 }
                 try await stage.send(url, "actor.requested", "session-1", #"{"pool":"a/box"}"#)
-                try await stage.wait("one is busy") { try await stage.workers(url).contains { $0["status"]?.string == "BUSY" } }
-                let standings = try await stage.workers(url).map { "\($0["namespace"]?.string ?? "") \($0["status"]?.string ?? "")" }
+                try await stage.wait("one is busy") { try await stage.workers(url).contains { $0["status"].string == "BUSY" } }
+                let standings = try await stage.workers(url).map { "\($0["namespace"].string ?? "") \($0["status"].string ?? "")" }
                     .sorted()
                 #expect(standings == ["a BUSY", "b FREE"])
             }

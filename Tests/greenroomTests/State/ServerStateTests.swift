@@ -72,7 +72,7 @@ import Testing
     @Test func actorsAreCollectedOverPages() async throws {
         // A full page asks for the next one after its last actor.
         func actors(_ range: Range<Int>) throws -> String {
-            let sample = try JSONValue(Samples.actor)
+            let sample = try JSONValue(parsing: Samples.actor)
             return "{\"items\":" + JSONValue.array(range.map { sample.setting("id", .string("a\($0)")) }).compact + "}"
         }
         let api = TwinAPI([
@@ -80,9 +80,9 @@ import Testing
             "/v1/actors?after=demo%2Fa999&limit=1000": APIAnswer(try actors(1_000..<1_010)),
         ])
         let state = ServerState(api: api)
-        #expect(try await state.actors(namespace: nil, limit: 5_000).count == 1_010)
-        #expect(try await state.actors(namespace: "demo", limit: 7).count == 7)
-        #expect(try await state.actors(namespace: "else", limit: 7).isEmpty)
+        #expect(try await state.actors(namespace: nil, limit: 5_000).rows.count == 1_010)
+        #expect(try await state.actors(namespace: "demo", limit: 7).rows.count == 7)
+        #expect(try await state.actors(namespace: "else", limit: 7).rows.isEmpty)
     }
 }
 

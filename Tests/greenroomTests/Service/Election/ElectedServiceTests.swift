@@ -45,7 +45,7 @@ import Testing
 
                 try await stage.wait("a worker an actor") { stage.replicas == Self.actors }
                 try await stage.wait("all is applied") {
-                    (try? await stage.events("scale.applied"))?.last?.data["to"]?.integer == Int64(Self.actors)
+                    (try? await stage.events("scale.applied"))?.last?.data["to"].integer == Int64(Self.actors)
                 }
                 #expect(stage.fences == [0, 1])
                 // All of alpha's changes come before all of beta's.

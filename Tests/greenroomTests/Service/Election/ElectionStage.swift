@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 import Kubernetes
 import KubernetesTwin
@@ -94,7 +95,7 @@ struct ElectionStage: Sendable {
     /// The fences that were left on the target, in order.
     var fences: [UInt64] {
         twin.requests.filter { $0.method == "PATCH" && $0.path.hasSuffix("/workerpools/pool") }.compactMap { request in
-            (try? Kubernetes.JSONValue(parsing: request.body)).flatMap { $0["metadata"]["annotations"]["greenroom.dev/fence"].string }
+            (try? JSONValue(parsing: request.body)).flatMap { $0["metadata"]["annotations"]["greenroom.dev/fence"].string }
                 .flatMap { UInt64($0) }
         }
     }
@@ -140,16 +141,16 @@ struct ElectionStage: Sendable {
         #expect(Set(events.filter { $0.source == "/agents" }.map(\.id)) == Set((0..<actors).map { "ask-\($0)" }))
         let decided = events.filter { $0.kindName == "scale.decided" }
         // Each looked at a position of its own, later than the one before; demand only grew, so counts never fall.
-        let (looked, counts) = (decided.compactMap { $0.data["inputs"]?["asOf"]?.integer }, decided.compactMap { $0.data["to"]?.integer })
+        let (looked, counts) = (decided.compactMap { $0.data["inputs"]["asOf"].integer }, decided.compactMap { $0.data["to"].integer })
         #expect(looked.count == decided.count && zip(looked, looked.dropFirst()).allSatisfy { $0 < $1 })
         #expect(counts == counts.sorted())
-        #expect(decided.last?.data["to"]?.integer == Int64(actors))
+        #expect(decided.last?.data["to"].integer == Int64(actors))
         let applied = events.filter { $0.kindName == "scale.applied" }
         #expect(applied.last?.data["to"] == decided.last?.data["to"])
-        let fences = applied.compactMap { $0.data["fence"]?.integer }
+        let fences = applied.compactMap { $0.data["fence"].integer }
         #expect(fences.count == applied.count && fences == fences.sorted())
         // A change of the target's spec is a generation: no decision had two, and no count was set that wasn't decided.
-        let moves = Set(decided.filter { $0.data["from"] != $0.data["to"] }.compactMap { $0.data["to"]?.integer }).count
+        let moves = Set(decided.filter { $0.data["from"] != $0.data["to"] }.compactMap { $0.data["to"].integer }).count
         #expect((1...moves).contains((twin.object(.workerPools, "ns", "pool")?.metadata["generation"].int ?? .max) - 1))
         for arguments in [["log", "verify"], ["replay"]] {
             let (status, output) = try await BuiltProgram.run(arguments + ["--db", database])

@@ -25,6 +25,7 @@ final class ServeInstance: Sendable {
         let port = try LocalPort.free()
         url = "http://127.0.0.1:\(port)"
         logFile = "\(folder)/\(name).log"
+        try FileManager.default.createDirectory(atPath: "\(folder)/shared", withIntermediateDirectories: true)
         let configuration = """
             database: shared/greenroom.db
             listen: 127.0.0.1:\(port)

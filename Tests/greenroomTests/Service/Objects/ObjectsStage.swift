@@ -11,9 +11,6 @@ import TestSupport
 @testable import Output
 @testable import Machine
 
-/// Not the one of the command line.
-typealias KubernetesJSON = Kubernetes.JSONValue
-
 // The whole service on the twin of an API server, its policies objects there.
 
 struct ObjectsStage: Sendable {
@@ -75,10 +72,10 @@ struct ObjectsStage: Sendable {
 
     // MARK: - The object
 
-    static func object(min: Int, extra: KubernetesJSON = [:]) -> KubernetesJSON {
-        let spec: KubernetesJSON = [
+    static func object(min: Int, extra: JSONValue = [:]) -> JSONValue {
+        let spec: JSONValue = [
             "scaleTargetRef": ["apiVersion": "ate.dev/v1alpha1", "kind": "WorkerPool", "name": "pool"],
-            "minReplicaCount": KubernetesJSON(min), "maxReplicaCount": 5,
+            "minReplicaCount": JSONValue(min), "maxReplicaCount": 5,
             "cooldownPeriod": 0,
             "advanced": ["horizontalPodAutoscalerConfig": ["behavior": ["scaleDown": ["stabilizationWindowSeconds": 0]]]],
             "triggers": [["type": "demand", "threshold": 1]],
@@ -89,7 +86,7 @@ struct ObjectsStage: Sendable {
         ]
     }
 
-    var status: KubernetesJSON { twin.object(.autoscalers, "ns", "pool")?["status"] ?? .null }
+    var status: JSONValue { twin.object(.autoscalers, "ns", "pool")?["status"] ?? .null }
 
     /// `True PolicyApplied`
     func condition(_ type: String) -> String {
@@ -143,9 +140,9 @@ struct ObjectsStage: Sendable {
     }
 
     /// As `/v1/workers` lists them.
-    func workers(_ url: String) async throws -> [Output.JSONValue] {
-        let listed = try Output.JSONValue(try await ask(url, APIRequest(path: "/v1/workers")).body)
-        return listed.elements ?? listed["items"]?.elements ?? []
+    func workers(_ url: String) async throws -> [JSONValue] {
+        let listed = try JSONValue(parsing: try await ask(url, APIRequest(path: "/v1/workers")).body)
+        return listed.array + listed["items"].array
     }
 
     /// Policies that took effect, in order: `minReplicaCount`, or nil where one was taken away.
@@ -153,7 +150,7 @@ struct ObjectsStage: Sendable {
         var found: [Int64?] = []
         let source = try await LogFile.events(path: configuration.database)
         try await source.forEachEvent(EventQuery()) { event in
-            if event.kindName == "policy.applied" { found.append(event.data["policy"]?["spec"]?["minReplicaCount"]?.integer) }
+            if event.kindName == "policy.applied" { found.append(event.data["policy"]["spec"]["minReplicaCount"].integer) }
             return true
         }
         return found

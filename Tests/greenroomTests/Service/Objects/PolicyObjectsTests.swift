@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 import Kubernetes
 import KubernetesTwin
@@ -40,7 +41,7 @@ import Testing
     /// A name that leads there is found when it is asked: tests of Pollers.
     @Test("an object has the machine itself asked only where the configuration allows it")
     func addresses() async throws {
-        func object(_ address: String) -> KubernetesJSON {
+        func object(_ address: String) -> JSONValue {
             ObjectsStage.object(
                 min: 1,
                 extra: [
@@ -169,7 +170,7 @@ import Testing
     @Test("of two policies for one target the second is refused by the name of the first, and takes effect once that is gone")
     func oneTarget() async throws {
         try await ObjectsStage.run { stage in
-            func second() -> KubernetesJSON {
+            func second() -> JSONValue {
                 var object = ObjectsStage.object(min: 3)
                 object["metadata"]["name"] = "second"
                 return object
@@ -225,7 +226,9 @@ import Testing
 
     /// What this life of a pool doesn't come to.
     private static let elsewhere: Set<String> = [
-        "get agents.x-k8s.io sandboxes",  // owners of a SandboxWarmPool's pods
+        // Sandboxes and claims of SandboxWarmPools.
+        "get agents.x-k8s.io sandboxes", "list agents.x-k8s.io sandboxes", "watch agents.x-k8s.io sandboxes",
+        "list extensions.agents.x-k8s.io sandboxclaims", "watch extensions.agents.x-k8s.io sandboxclaims",
         "patch  events",  // the same reason again
         "delete  pods",  // a marked pod where the count may not fall
         "create authentication.k8s.io tokenreviews", "create authorization.k8s.io subjectaccessreviews",  // the external metrics API

@@ -1,0 +1,193 @@
+package import Views
+package import Domain
+package import EventLog
+import Logging
+
+// How does what passes the gateway get into the log?
+//
+// One task takes the notes in their order and appends what they say. It knows what the log lacks for it: an actor's pool, and the worker
+// that a suspended actor had. Both are remembered for actors that were seen, and asked of the loop for others.
+
+package struct GatewayLog: Sendable {
+    package typealias Append = @Sendable (EventBatch, @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) -> Void
+
+    package var plane: any ControlPlane
+    package var append: Append
+    /// Unlike that of any earlier run on the same log.
+    package var run: String
+
+    package init(plane: any ControlPlane, append: @escaping Append, run: String) {
+        self.plane = plane
+        self.append = append
+        self.run = run
+    }
+}
+
+actor GatewayScribe {
+    /// Actors remembered, at most; then all are forgotten, and asked for again.
+    private static let rememberedMost = 200_000
+    /// How often actors are looked at whose worker the log didn't know.
+    private static let settleEvery = Duration.milliseconds(500)
+    private static let unsettledMost = 100_000
+    /// How long the policies in effect are taken for known.
+    private static let policiesFor = Duration.seconds(5)
+
+    private struct Known {
+        var pool: String
+        var worker: String?
+    }
+
+    private let log: GatewayLog
+    private let catalog: PoolCatalog
+    private let metrics: GatewayMetrics
+    private let logger: Logger
+    private var known: [ActorKey: Known] = [:]
+    /// ateapi hands out a worker as soon as its pod has an address; the log may know of it later. Until then no slot is held for these.
+    private var unsettled: [ActorKey: Ateapi_Actor] = [:]
+    private var number: UInt64 = 0
+    private var spills: (at: ContinuousClock.Instant, by: [String: [String]])?
+    private var toldNoPool: Set<String> = []
+
+    init(_ log: GatewayLog, _ catalog: PoolCatalog, _ metrics: GatewayMetrics, _ logger: Logger) {
+        self.log = log
+        self.catalog = catalog
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    /// Actors that passed in this run and weren't deleted.
+    var actors: Set<ActorKey> { Set(known.keys) }
+
+    /// Until the notes end.
+    func run(_ notes: GatewayNotes) async {
+        let settling = Task {
+            while !Task.isCancelled {
+                do { try await Task.sleep(for: Self.settleEvery) } catch { return }
+                if hasUnsettled { notes.add(.settle) }
+            }
+        }
+        for await note in notes.stream { await write(note) }
+        settling.cancel()
+    }
+
+    var hasUnsettled: Bool { !unsettled.isEmpty }
+
+    private func write(_ note: GatewayNote) async {
+        var events = SubstrateEvents(source: SubstrateEvents.gatewaySource, run: log.run, after: number)
+        switch note {
+        case .created(let actor):
+            // Its versions begin anew: what the log has of that name is of an earlier life.
+            if await log.plane.actor("\(ActorKey(actor))") != nil { events.deleted(ActorKey(actor)) }
+            if let pool = await pool(for: actor) {
+                events.created(actor, pool: pool, version: actor.version)
+                remember(actor, pool)
+            }
+        case .requested(let actor, let time):
+            guard let pool = await pool(for: actor) else { return tellNoPool(actor) }
+            introduce(actor, pool, &events)
+            // It waits for its node: the log must know that it is paused there.
+            if actor.status == .paused, let view = await log.plane.actor("\(ActorKey(actor))"), view.status != ActorState.paused.statusName,
+                view.version < actor.version
+            {
+                events.ranAndPaused(actor)
+            }
+            events.requested(ActorKey(actor), pool: pool, template: actor.templateName, at: time)
+        case .withdrawn(let key): events.withdrawn(key)
+        case .running(let actor, let microseconds):
+            guard actor.hasWorker, actor.status == .running else { return }
+            if let pool = actor.poolName {
+                catalog.learn(template: actor.templateName, pool: pool)
+                introduce(actor, pool, &events)
+            }
+            events.running(actor, microseconds: microseconds)
+            known[ActorKey(actor)]?.worker = actor.workerName
+            unsettled[ActorKey(actor)] = nil
+            if await log.plane.worker(actor.workerName) == nil, unsettled.count < Self.unsettledMost { unsettled[ActorKey(actor)] = actor }
+        case .suspended(let actor):
+            guard actor.status == .suspended else { return }
+            let worker = await self.worker(of: ActorKey(actor))
+            events.suspended(actor, worker: worker ?? actor.unknownWorker)
+            forgetWorker(of: ActorKey(actor))
+        case .paused(let actor):
+            guard actor.status == .paused else { return }
+            let worker = await self.worker(of: ActorKey(actor))
+            events.paused(actor, worker: worker ?? actor.unknownWorker)
+            forgetWorker(of: ActorKey(actor))
+        case .deleted(let key):
+            events.deleted(key)
+            forgetWorker(of: key)
+            known[key] = nil
+        case .settle: await settle(&events)
+        case .noEligiblePool(let key):
+            logger.warning(
+                "no WorkerPool fits the actor: more workers don't help; change its template's class or selectors, or a pool's labels",
+                metadata: ["actor": "\(key)", "reason": "\(BlockedReason.noEligiblePool.name)"])
+            return
+        case .stuck(let key, let fault):
+            logger.error("an actor stays half resumed and holds its worker", metadata: ["actor": "\(key)", "problem": "\(fault)"])
+            return
+        }
+        number = events.count
+        append(events.batch)
+    }
+
+    private func forgetWorker(of key: ActorKey) {
+        known[key]?.worker = nil
+        unsettled[key] = nil
+    }
+
+    private func settle(_ events: inout SubstrateEvents) async {
+        for (key, actor) in unsettled {
+            guard await log.plane.worker(actor.workerName) != nil else { continue }
+            unsettled[key] = nil
+            guard let view = await log.plane.actor("\(key)"), view.status == ActorState.running.statusName, view.worker == nil else {
+                continue
+            }
+            events.settled(actor)
+        }
+    }
+
+    private func append(_ batch: EventBatch) {
+        guard !batch.isEmpty else { return }
+        log.append(batch) { [metrics, logger] result in
+            guard case .failure(let error) = result else { return }
+            metrics.notesLost.increment(by: Int64(batch.count))
+            logger.error(
+                "events of the gateway were not logged; the next listing makes them good", metadata: ["problem": "\(error.sentence)"])
+        }
+    }
+
+    /// The first time in a run: what the actor is, which changes nothing where the log knows it.
+    private func introduce(_ actor: Ateapi_Actor, _ pool: String, _ events: inout SubstrateEvents) {
+        let key = ActorKey(actor)
+        if known[key] == nil { events.created(actor, pool: pool) }
+        remember(actor, pool)
+    }
+
+    private func remember(_ actor: Ateapi_Actor, _ pool: String) {
+        let key = ActorKey(actor)
+        if known.count >= Self.rememberedMost { known = [:] }
+        known[key] = Known(pool: pool, worker: known[key]?.worker)
+    }
+
+    private func tellNoPool(_ actor: Ateapi_Actor) {
+        guard toldNoPool.count < 1_000, toldNoPool.insert(actor.templateName).inserted else { return }
+        logger.warning(
+            "no pool is known for the template: its actors are parked, and no pool grows for them; name one under gateway.pools",
+            metadata: ["template": "\(actor.templateName)"])
+    }
+
+    private func worker(of key: ActorKey) async -> String? {
+        if let worker = known[key]?.worker { return worker }
+        guard let view = await log.plane.actor("\(key)"), let worker = view.worker else { return nil }
+        return QualifiedName.full(worker, in: worker.contains("/") ? "" : view.namespace)
+    }
+
+    private func pool(for actor: Ateapi_Actor) async -> String? {
+        let eligible = catalog.eligible(template: actor.templateName, selector: actor.workerSelector.matchLabels)
+        guard eligible.count > 1 else { return eligible.first }
+        let now = ContinuousClock.now
+        if spills.map({ now - $0.at > Self.policiesFor }) ?? true { spills = (now, PoolChoice.spills(await log.plane.policies())) }
+        return PoolChoice.best(of: eligible, await log.plane.pools(), spills: spills?.by ?? [:])
+    }
+}

@@ -1,0 +1,160 @@
+import ControlLoop
+package import Domain
+
+// What do agents do?
+//
+// Each asks for a worker, runs where the log says that it was placed, and ends its turn. It believes the log: where that says
+// that its worker is gone, it asks again. Of what they say, everything gets in; whoever lies is no agent, see `Step.lie`.
+// Always: an agent runs on one worker at a time, and `truth` of the targets says on which.
+
+package enum Ending: String, Hashable, Sendable, CaseIterable {
+    case suspended, paused, crashed, deleted, idleFirst
+}
+
+package final class Agents: @unchecked Sendable {
+    // Used on the simulation's own thread alone.
+    package struct Turn {
+        package var pool: String
+        package var milliseconds: Int64
+        package var ending: Ending
+        /// Rises with each turn: what was planned for an earlier one is forgotten.
+        var number: Int
+        var worker: String?
+        var seq: Position = 0
+    }
+
+    private let time: TimeTwin
+    private let senders: Senders
+    private let target: (String) -> TargetTwin?
+    package private(set) var turns: [String: Turn] = [:]
+    private var number = 0
+    package var restoreMilliseconds: Int64 = 150
+    /// Of actors, in turn; some have none.
+    package static let tenants: [String?] = ["t0", "t1", nil]
+    /// Hears of each snapshot that is written to object storage.
+    package var wrote: (_ uri: String, _ bytes: Int64) -> Void = { _, _ in }
+
+    package init(time: TimeTwin, senders: Senders, target: @escaping (String) -> TargetTwin?) {
+        self.time = time
+        self.senders = senders
+        self.target = target
+    }
+
+    private func source(_ actor: String) -> String { "/agents/\(actor)" }
+
+    /// - Parameter known: how the log has it. Most of those that it doesn't know say who they are first; some just ask.
+    package func begin(_ actor: String, pool: String, milliseconds: Int64, ending: Ending, known: ActorState?) {
+        guard turns[actor] == nil else { return }
+        number += 1
+        turns[actor] = Turn(pool: pool, milliseconds: milliseconds, ending: ending, number: number)
+        if known == .deleted || (known == nil && Self.number(actor) % 4 != 3) { create(actor) }
+        ask(actor)
+    }
+
+    private static func number(_ actor: String) -> Int { Int(actor.dropFirst()) ?? 0 }
+
+    private func create(_ actor: String) {
+        guard let turn = turns[actor] else { return }
+        let tenant = Self.tenants[Self.number(actor) % 3].map { #","tenant":"\#($0)""# } ?? ""
+        senders.send(.actorCreated, actor, from: source(actor), #"{"pool":"\#(turn.pool)","template":"t"\#(tenant)}"#)
+    }
+
+    private func ask(_ actor: String) {
+        guard let turn = turns[actor] else { return }
+        let selector = Self.number(actor) % 5 == 1 ? #","selector":{"kind":"k"}"# : ""
+        let priority = Self.number(actor) % 7 == 2 ? #","priority":5"# : ""
+        senders.send(.actorRequested, actor, from: source(actor), #"{"pool":"\#(turn.pool)"\#(selector)\#(priority)}"#)
+    }
+
+    /// What the log says of an actor, after each commit about it.
+    package func look(_ actor: String, _ standing: Ledger.Actor) {
+        guard let turn = turns[actor], standing.seq != turn.seq else { return }
+        turns[actor]?.seq = standing.seq
+        switch standing.state {
+        case .placed:
+            guard let worker = standing.worker else { return }
+            later(actor, turn.number, restoreMilliseconds) { [weak self] in self?.run(actor, on: worker) }
+        case .crashed, .suspended, .paused:
+            // Its worker went, or somebody said so: it begins again.
+            leave(actor)
+            later(actor, turn.number, 1_000) { [weak self] in self?.ask(actor) }
+        case .deleted, .unknown:
+            leave(actor)
+            turns[actor] = nil
+        case .waiting, .running, .idle: break
+        }
+    }
+
+    private func run(_ actor: String, on worker: String) {
+        guard let turn = turns[actor], turn.worker == nil else { return }
+        let target = targetOf(worker)
+        guard target?.isThere(worker) ?? false else {
+            return senders.send(.actorCrashed, actor, from: source(actor), #"{"worker":"\#(worker)","reason":"no such worker"}"#)
+        }
+        target?.truth[worker, default: []].insert(actor)
+        turns[actor]?.worker = worker
+        senders.send(.actorRunning, actor, from: source(actor), #"{"worker":"\#(worker)","restoreMillis":\#(restoreMilliseconds)}"#)
+        later(actor, turn.number, turn.milliseconds) { [weak self] in self?.end(actor) }
+    }
+
+    private func end(_ actor: String) {
+        guard let turn = turns[actor], let worker = turn.worker else { return }
+        leave(actor)
+        turns[actor] = nil
+        let uri = "s3://snapshots/\(actor)/\(turn.number)"
+        let body = #"{"worker":"\#(worker)","snapshot":"\#(uri)","bytes":1000000}"#
+        if turn.ending == .suspended || turn.ending == .idleFirst { wrote(uri, 1_000_000) }
+        switch turn.ending {
+        case .suspended: senders.send(.actorSuspended, actor, from: source(actor), body)
+        case .paused: senders.send(.actorPaused, actor, from: source(actor), body)
+        case .crashed: senders.send(.actorCrashed, actor, from: source(actor), #"{"worker":"\#(worker)","reason":"simulated"}"#)
+        case .deleted: senders.send(.actorDeleted, actor, from: source(actor))
+        case .idleFirst:
+            senders.send(.actorIdle, actor, from: source(actor))
+            senders.send(.actorSuspended, actor, from: source(actor), body)
+        }
+    }
+
+    private func leave(_ actor: String) {
+        guard let worker = turns[actor]?.worker else { return }
+        targetOf(worker)?.truth[worker]?.remove(actor)
+        turns[actor]?.worker = nil
+    }
+
+    private func targetOf(_ worker: String) -> TargetTwin? { target(worker) }
+
+    private func later(_ actor: String, _ number: Int, _ milliseconds: Int64, _ work: @escaping @Sendable () -> Void) {
+        time.after(microseconds: milliseconds * 1_000) { [weak self] in
+            guard let self, turns[actor]?.number == number else { return }
+            work()
+        }
+    }
+
+    /// Whoever the log takes for resident or waiting, and isn't, says so; and who believes to be elsewhere asks anew.
+    package func tellTruth(_ ledger: Ledger) {
+        for (actor, standing) in ledger.actors.sorted(by: { $0.key < $1.key }) {
+            let isAsking = turns[actor] != nil
+            switch standing.state {
+            case .waiting where isAsking && standing.isPausedOnNode && standing.since.adding(seconds: 600) < time.now:
+                // Its node has no worker for it, and nobody else has its state: it is saved elsewhere, and asked for anew (`look`).
+                let uri = "s3://snapshots/\(actor)/saved"
+                wrote(uri, 1_000_000)
+                senders.send(.actorWithdrawn, actor, from: source(actor))
+                senders.send(
+                    .actorSuspended, actor, from: source(actor), #"{"worker":"none","snapshot":"\#(uri)","bytes":1000000}"#)
+            case .waiting where !isAsking, .placed where !isAsking: senders.send(.actorWithdrawn, actor, from: source(actor))
+            case .running where !isAsking, .idle where !isAsking:
+                senders.send(.actorSuspended, actor, from: source(actor), #"{"worker":"\#(standing.worker ?? "none")"}"#)
+            case .running where turns[actor]?.worker == nil, .idle where turns[actor]?.worker == nil:
+                // Somebody else said that it runs.
+                senders.send(.actorSuspended, actor, from: source(actor), #"{"worker":"\#(standing.worker ?? "none")"}"#)
+            case .placed: if turns[actor]?.worker == nil, let worker = standing.worker { run(actor, on: worker) }
+            case .suspended, .paused, .crashed, .unknown, .deleted:
+                guard isAsking, turns[actor]?.worker == nil else { continue }
+                if standing.state == .deleted { create(actor) }
+                ask(actor)
+            default: break
+            }
+        }
+    }
+}
