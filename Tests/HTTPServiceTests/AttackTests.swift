@@ -16,13 +16,16 @@ struct AttackTests {
 
     // MARK: - Answers that nobody takes
 
+    /// Answers of 30 KB, which are written at once.
+    private static func plane() -> TwinPlane { TwinPlane { $0.policies = [QuietPlane.policy(bytes: 30_000)] } }
+
     @Test(arguments: Wire.allCases)
     func pipelinedOrManyRequestsAreAllAnsweredToWhoReads(_ wire: Wire) async throws {
-        try await TestService.run(tls: wire.isSecure) { service in
+        try await TestService.run(plane: Self.plane(), tls: wire.isSecure) { service in
             let count = 2_000
             if wire.isHTTP2 { return try await manyOverHTTP2(service.client(wire), count, service) }
-            let one = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
-            let expected = try await service.client(wire).get("/openapi.json").body.count
+            let one = "GET /v1/policies HTTP/1.1\r\nhost: localhost\r\n\r\n"
+            let expected = try await service.client(wire).get("/v1/policies").body.count
             let received = try await service.client(wire).pipelined(String(repeating: one, count: count), until: count * expected)
             #expect(received >= count * expected)
         }
@@ -30,7 +33,7 @@ struct AttackTests {
 
     /// As many on one connection, a hundred at a time.
     private func manyOverHTTP2(_ client: TestClient, _ count: Int, _ service: TestService) async throws {
-        let expected = try await client.get("/openapi.json").body
+        let expected = try await client.get("/v1/policies").body
         let (connection, multiplexer) = try await client.openConnection()
         defer { connection.close(promise: nil) }
         let whole = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -38,7 +41,7 @@ struct AttackTests {
                 group.addTask {
                     var whole = 0
                     for _ in 0..<(count / 100) {
-                        let answer = try await client.get("/openapi.json", on: multiplexer)
+                        let answer = try await client.get("/v1/policies", on: multiplexer)
                         if answer.status == 200, answer.body == expected { whole += 1 }
                     }
                     return whole
@@ -54,14 +57,14 @@ struct AttackTests {
     }
 
     @Test func answersHaveOneBudget() async throws {
-        try await TestService.run {
+        try await TestService.run(plane: Self.plane()) {
             $0.limits.answerBytes = 100_000
             $0.limits.connectionAnswerBytes = 60_000
         } _: { service in
             var clients: [FrameClient] = []
             for _ in 0..<3 {
                 let client = try await FrameClient(port: service.client().port, window: 0)
-                for number in 0..<10 { try await client.send(try FrameClient.request(Int32(2 * number + 1), "/openapi.json")) }
+                for number in 0..<10 { try await client.send(try FrameClient.request(Int32(2 * number + 1), "/v1/policies")) }
                 try await eventually("all are answered") { client.frames.compactMap(\.status).count == 10 }
                 clients.append(client)
             }
@@ -70,7 +73,7 @@ struct AttackTests {
             #expect(clients[0].frames.contains { $0.status == 503 } && clients[2].frames.contains { $0.status == 503 })
             for client in clients { await client.close() }
             try await eventually("nothing is left") { try await isEmpty(service) }
-            #expect(try await service.client().get("/openapi.json").status == 200)
+            #expect(try await service.client().get("/v1/policies").status == 200)
         }
     }
 

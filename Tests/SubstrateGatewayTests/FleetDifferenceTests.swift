@@ -77,7 +77,7 @@ struct FleetDifferenceTests {
     @Test("one that ran and was paused unseen is paused in the log too, once")
     func pausedUnseen() {
         let logged = [key("a"): FleetDifference.Logged(state: "STATUS_SUSPENDED", worker: nil, version: 1)]
-        #expect(difference([actor("a", .paused, node: "n")], logged: logged).steps == [.ranAndPaused(key("a"))])
+        #expect(difference([actor("a", .paused, node: "n")], logged: logged).steps == [.ranAndPaused(key("a"), isKnown: true)])
         let known = [key("a"): FleetDifference.Logged(state: "STATUS_PAUSED", worker: nil, version: 5)]
         #expect(difference([actor("a", .paused, node: "n")], logged: known).steps.isEmpty)
     }

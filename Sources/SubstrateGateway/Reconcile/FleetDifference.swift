@@ -30,8 +30,8 @@ struct FleetDifference {
         case settled(ActorKey)
         case suspended(ActorKey, worker: String)
         case paused(ActorKey, worker: String)
-        /// The log didn't see it run either.
-        case ranAndPaused(ActorKey)
+        /// The log didn't see it run either; where it isn't known, it doesn't know the actor at all.
+        case ranAndPaused(ActorKey, isKnown: Bool)
         /// It waits in the log, and nobody calls for it.
         case withdrawn(ActorKey)
         case deleted(ActorKey)
@@ -81,8 +81,8 @@ struct FleetDifference {
         case .running where actor.hasWorker:
             if isNewer, !isResident || logged?.worker != actor.workerName {
                 steps.append(.running(key))
-            } else if !isNewer, let logged, logged.worker == nil,
-                [ActorState.running, .crashed].map(\.statusName).contains(logged.state)
+            } else if !isNewer, let logged, logged.worker == nil || (isSame && logged.worker != actor.workerName),
+                [ActorState.running, .idle, .crashed].map(\.statusName).contains(logged.state)
             {
                 steps.append(.settled(key))
             }
@@ -94,8 +94,8 @@ struct FleetDifference {
         case .paused:
             if isResident, isNewer {
                 steps.append(.paused(key, worker: logged?.worker ?? actor.unknownWorker))
-            } else if isNewer, !isResident, !isAsking, logged != nil {
-                steps.append(.ranAndPaused(key))
+            } else if isNewer, !isResident, !isAsking {
+                steps.append(.ranAndPaused(key, isKnown: logged != nil))
             }
             if isAsking { steps.append(.withdrawn(key)) }
         default: break

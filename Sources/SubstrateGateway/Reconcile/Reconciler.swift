@@ -224,7 +224,14 @@ actor Reconciler {
                 events.settled(actor)
             case .suspended(let key, let worker): if let actor = fleet.actors[key] { events.suspended(actor, worker: worker) }
             case .paused(let key, let worker): if let actor = fleet.actors[key] { events.paused(actor, worker: worker) }
-            case .ranAndPaused(let key): if let actor = fleet.actors[key] { events.ranAndPaused(actor) }
+            case .ranAndPaused(let key, let isKnown):
+                guard let actor = fleet.actors[key] else { continue }
+                if !isKnown {
+                    let pools = catalog.eligible(template: actor.templateName, selector: actor.workerSelector.matchLabels)
+                    guard let pool = pools.first else { continue }
+                    events.created(actor, pool: pool)
+                }
+                events.ranAndPaused(actor)
             case .withdrawn(let key): events.withdrawn(key)
             case .deleted(let key):
                 events.deleted(key)

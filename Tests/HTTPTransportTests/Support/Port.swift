@@ -23,7 +23,7 @@ enum Port: String, CaseIterable, Sendable, CustomTestStringConvertible {
 
     /// Answered to anybody in some hundred bytes, and in some thousand.
     var small: String { self == .externalMetrics ? "/apis/external.metrics.k8s.io" : "/livez" }
-    var large: String { self == .externalMetrics ? "/apis/external.metrics.k8s.io/v1beta1" : "/openapi.json" }
+    var large: String { self == .externalMetrics ? "/apis/external.metrics.k8s.io/v1beta1" : "/v1/policies" }
 
     /// Without TLS there is no handshake.
     static let secure: [Port] = [.secureAPI, .externalMetrics]
@@ -103,7 +103,8 @@ extension Port {
         set(bounds.lingerSeconds, &configuration.limits.transport.lingerSeconds)
         set(bounds.idleSeconds, &configuration.limits.transport.idleSeconds)
         set(bounds.drainSeconds, &configuration.limits.transport.drainSeconds)
-        let server = try await HTTPServer.start(configuration, parts: ServiceParts(log: log, plane: QuietPlane()), log: Self.quiet)
+        let server = try await HTTPServer.start(
+            configuration, parts: ServiceParts(log: log, plane: QuietPlane(policyBytes: 30_000)), log: Self.quiet)
         return Running(
             port: self, number: server.tlsPort ?? server.cleartextPort ?? 0, connectionCount: { server.connectionCount },
             living: { try await server.living() }, stop: { await server.stop() })

@@ -21,6 +21,10 @@ from greenroom import Worker
 BINARY = os.environ.get("GREENROOM_BINARY") or shutil.which("greenroom")
 START_SECONDS = 60
 
+# Whoever started this may have blocked or ignored signals, and children inherit that: a worker would never hear SIGTERM.
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
 
 class Service:
     """`greenroom serve`; may be killed and started again over the same log, at the same address."""
