@@ -53,8 +53,8 @@ failover-test: setup ## kill -9 of the leader of two instances under load, RUNS 
 	FAILOVER_RUNS=$(or $(RUNS),20) $(SWIFT) test --skip-build --no-parallel --filter ElectedServiceTests
 
 simulate: setup ## faults by seed: SEEDS=n (default 1000) FROM=1; one again: SEED=n ONLY=3,17; CONFIGURATION=release
-	GREENROOM_SIMULATE=1 $(SWIFT) build --product simulate-faults -c $(or $(CONFIGURATION),debug) -j $(JOBS)
-	.build/$(or $(CONFIGURATION),debug)/simulate-faults $(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--from $(or $(FROM),1) --count $(or $(SEEDS),1000))
+	GREENROOM_SIMULATE=1 $(SWIFT) build --scratch-path .build-simulate --product simulate-faults -c $(or $(CONFIGURATION),debug) -j $(JOBS)
+	.build-simulate/$(or $(CONFIGURATION),debug)/simulate-faults $(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--from $(or $(FROM),1) --count $(or $(SEEDS),1000))
 
 image: ## the container image, tagged greenroom:latest (IMAGE)
 	docker build --build-arg GREENROOM_COMMIT=$(COMMIT) -t $(or $(IMAGE),greenroom:latest) .

@@ -29,10 +29,17 @@ let grpc: [Target.Dependency] = [
     .product(name: "SwiftProtobuf", package: "swift-protobuf"),
 ]
 
+/// The program that runs the simulation of faults by the thousand seeds is built alone, without what it doesn't need. Beside a second
+/// program, SwiftPM applies OpenCombine's alias to our own targets as well, and they no longer find it.
+let simulatesFaults = Context.environment["GREENROOM_SIMULATE"] != nil
+
 // XMLCoder imports any module of this name that lies in the build folder, without depending on it, and then lacks its C part: so
-// OpenCombine is built, and imported, under another name.
-let combine: Target.Dependency = .product(
-    name: "OpenCombine", package: "OpenCombine", moduleAliases: ["OpenCombine": "GreenroomOpenCombine"])
+// OpenCombine is built, and imported, under another name, except where XMLCoder isn't built.
+let combine: Target.Dependency =
+    simulatesFaults
+    ? .product(name: "OpenCombine", package: "OpenCombine")
+    : .product(name: "OpenCombine", package: "OpenCombine", moduleAliases: ["OpenCombine": "GreenroomOpenCombine"])
+let plainCombine: [SwiftSetting] = simulatesFaults ? [.define("PLAIN_OPENCOMBINE")] : []
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -48,9 +55,7 @@ let fuzzDriver: [Target] =
         .executableTarget(name: "greenroom-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver", swiftSettings: strict)
     ]
 
-/// The program that runs the simulation of faults by the thousand seeds. It is built alone: beside a second program, SwiftPM applies the
-/// alias of OpenCombine to our own targets as well, and they no longer find it.
-let simulatesFaults = Context.environment["GREENROOM_SIMULATE"] != nil
+/// What the simulation of faults is made of.
 let faultSimulation: Set<String> = [
     "Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views", "ControlLoop", "Replay", "FaultSimulation",
     "simulate-faults",
@@ -132,7 +137,7 @@ let package = Package(
                 "Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views",
                 combine,
             ],
-            swiftSettings: strict),
+            swiftSettings: strict + plainCombine),
         .target(
             name: "Policies",
             dependencies: ["Basics", "Domain", "YAML", "Autoscaling", .product(name: "Yams", package: "Yams")],

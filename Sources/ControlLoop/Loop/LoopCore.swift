@@ -3,7 +3,11 @@ import Domain
 import EventLog
 import Placement
 import Dispatch
-@preconcurrency import GreenroomOpenCombine
+#if PLAIN_OPENCOMBINE
+    @preconcurrency import OpenCombine
+#else
+    @preconcurrency import GreenroomOpenCombine
+#endif
 import State
 import Synchronization
 import Views

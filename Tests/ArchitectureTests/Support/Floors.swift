@@ -48,7 +48,7 @@ struct Floor: Sendable {
         Floor(
             target: "ControlLoop", level: 2,
             ours: ["Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views"],
-            packages: ["GreenroomOpenCombine"]),
+            packages: ["GreenroomOpenCombine", "OpenCombine"]),
         Floor(target: "Policies", level: 2, ours: ["Basics", "Domain", "YAML", "Autoscaling"], packages: ["Yams"]),
         Floor(target: "Replay", level: 2, ours: ["Domain", "EventLog", "State"]),
         Floor(target: "HTTPTransport", level: 2, ours: ["Domain", "Machine"], packages: http.union(["Logging"])),
