@@ -341,7 +341,8 @@ let package = Package(
             ], swiftSettings: strict),
         .testTarget(
             name: "KEDAScalerTests",
-            dependencies: ["Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "KEDAScaler", log, lifecycle] + grpc,
+            dependencies: ["Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "HTTPTransport", "KEDAScaler", log, lifecycle]
+                + grpc,
             swiftSettings: strict),
         .testTarget(
             name: "WorkerAgentTests", dependencies: ["TestSupport", "Domain", "ServiceClient", "WorkerAgent", log], swiftSettings: strict),

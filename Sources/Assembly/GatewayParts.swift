@@ -24,7 +24,11 @@ struct GatewayParts: Sendable {
     /// - Parameters:
     ///   - client: nil without a cluster.
     ///   - drainSeconds: the most that a stop may take; nil leaves it to the configuration.
-    func service(_ loop: ControlLoop, _ log: EventLog, client: KubernetesClient?, drainSeconds: Double?, logger: Logger) -> GatewayService {
+    ///   - onStart: called once the port is open.
+    func service(
+        _ loop: ControlLoop, _ log: EventLog, client: KubernetesClient?, drainSeconds: Double?, logger: Logger,
+        onStart: @escaping @Sendable () -> Void
+    ) -> GatewayService {
         var configuration = configuration
         if let drainSeconds { configuration.limits.drainSeconds = min(configuration.limits.drainSeconds, drainSeconds) }
         let began = EventLog.systemClock().microseconds
@@ -32,7 +36,8 @@ struct GatewayParts: Sendable {
         let gateway = SubstrateGatewayService(
             configuration: configuration,
             log: GatewayLog(plane: loop, append: { batch, done in log.append(batch, completion: done) }, run: "\(log.head.seq)-\(began)"),
-            catalog: catalog, news: news, tellsWorkers: client == nil, board: board, logger: logger)
+            catalog: catalog, news: news, tellsWorkers: client == nil, board: board, logger: logger,
+            onStart: { _ in onStart() })
         let watch = client.map { PoolCatalogWatch(client: $0, catalog: catalog, seed: UInt64(bitPattern: began), logger: logger) }
         return GatewayService(gateway: gateway, watch: watch)
     }

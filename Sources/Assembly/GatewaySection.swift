@@ -1,3 +1,4 @@
+import HTTPTransport
 import SubstrateGateway
 
 // What does the section `gateway` say?
@@ -40,14 +41,14 @@ extension ServiceConfiguration {
     }
 
     /// `bundle` names one PEM file with key and chain, as agent-substrate's own servers take; else `certificate` and `key`.
-    private static func readTLS(_ tls: inout ConfigurationSection, _ base: String) throws -> GatewayConfiguration.TLS {
+    private static func readTLS(_ tls: inout ConfigurationSection, _ base: String) throws -> TLSFiles {
         let authority = try tls.string("clientCA").map { resolve($0, base) }
         if let bundle = try tls.string("bundle").map({ resolve($0, base) }) {
-            return GatewayConfiguration.TLS(certificateFile: bundle, keyFile: bundle, clientCAFile: authority)
+            return TLSFiles(certificateFile: bundle, keyFile: bundle, clientAuthorityFile: authority)
         }
-        return GatewayConfiguration.TLS(
+        return TLSFiles(
             certificateFile: resolve(try tls.required("certificate"), base), keyFile: resolve(try tls.required("key"), base),
-            clientCAFile: authority)
+            clientAuthorityFile: authority)
     }
 
     private static func readUpstream(_ section: inout ConfigurationSection, _ base: String) throws -> GatewayConfiguration.Upstream {

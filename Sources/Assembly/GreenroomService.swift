@@ -80,7 +80,7 @@ package struct GreenroomService: Sendable {
         let policies = try PolicyFiles.read(configuration.policies, now: EventLog.systemClock(), waiting: false)
         let parts = try makeParts(log, server, lead)
         let url = Self.url(of: server)
-        let bound = Bound(keda: configuration.keda != nil, externalMetrics: configuration.externalMetrics != nil)
+        let bound = Bound(configuration)
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(
                 service: StopAnnounced(
@@ -125,7 +125,8 @@ package struct GreenroomService: Sendable {
             services.append(
                 .init(
                     service: gateway.service(
-                        parts.loop, log, client: parts.kubernetes?.targets.client, drainSeconds: lead?.drainSeconds, logger: logger)))
+                        parts.loop, log, client: parts.kubernetes?.targets.client, drainSeconds: lead?.drainSeconds, logger: logger,
+                        onStart: { bound.gateway?.open() })))
         }
         if let externalMetrics = configuration.externalMetrics {
             let logger = Logger(labelLike: logger, "greenroom.externalmetrics")
@@ -173,13 +174,15 @@ package struct GreenroomService: Sendable {
         let loop = Latch()
         let keda: Latch?
         let externalMetrics: Latch?
+        let gateway: Latch?
 
-        init(keda: Bool, externalMetrics: Bool) {
-            self.keda = keda ? Latch() : nil
-            self.externalMetrics = externalMetrics ? Latch() : nil
+        init(_ configuration: ServiceConfiguration) {
+            keda = configuration.keda.map { _ in Latch() }
+            externalMetrics = configuration.externalMetrics.map { _ in Latch() }
+            gateway = configuration.gateway.map { _ in Latch() }
         }
 
-        var all: [Latch] { [http, loop] + [keda, externalMetrics].compactMap { $0 } }
+        var all: [Latch] { [http, loop] + [keda, externalMetrics, gateway].compactMap { $0 } }
     }
 
     private func reloading(_ loop: ControlLoop) -> ReloadService {

@@ -4,6 +4,7 @@ package import Telemetry
 import Autoscaling
 import EventLog
 import ExternalMetrics
+import HTTPTransport
 import Foundation
 import KEDAScaler
 import Output
@@ -139,9 +140,9 @@ package struct ServiceConfiguration: Sendable {
             scaler.address = KEDAScalerConfiguration.Address(host: address.host, port: address.port)
         }
         if var tls = try keda.section("tls") {
-            scaler.tls = KEDAScalerConfiguration.TLS(
+            scaler.tls = TLSFiles(
                 certificateFile: resolve(try tls.required("certificate"), base), keyFile: resolve(try tls.required("key"), base),
-                clientCAFile: try tls.string("clientCA").map { resolve($0, base) })
+                clientAuthorityFile: try tls.string("clientCA").map { resolve($0, base) })
             try tls.finish()
         }
         if let plaintext = try keda.bool("plaintext") { scaler.allowsPlaintextBeyondLoopback = plaintext }

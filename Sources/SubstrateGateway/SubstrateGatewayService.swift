@@ -87,19 +87,9 @@ package struct SubstrateGatewayService: Service {
     private func certificates() throws(GatewayConfiguration.Fault) -> ReloadingTLSContext? {
         guard let tls = configuration.tls else { return nil }
         do throws(TLSFiles.Fault) {
-            return try ReloadingTLSContext(
-                TLSFiles(certificateFile: tls.certificateFile, keyFile: tls.keyFile, clientAuthorityFile: tls.clientCAFile))
+            return try ReloadingTLSContext(tls)
         } catch {
             throw GatewayConfiguration.Fault(field: "tls", problem: "\(error): name PEM files that belong together")
         }
-    }
-}
-
-extension ActorKey {
-    /// As the log names it; nil for what has no namespace.
-    init?(name: String) {
-        guard let slash = name.firstIndex(of: "/"), slash > name.startIndex else { return nil }
-        self.init(atespace: String(name[..<slash]), id: String(name[name.index(after: slash)...]))
-        guard !id.isEmpty else { return nil }
     }
 }

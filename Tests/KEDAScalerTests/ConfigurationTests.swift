@@ -1,6 +1,7 @@
 import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
+import HTTPTransport
 import Testing
 
 @testable import KEDAScaler
@@ -62,7 +63,7 @@ struct ConfigurationTests {
             return print("*** SKIPPED: openssl is not installed: TLS was not tried")
         }
         defer { certificates.remove() }
-        let tls = KEDAScalerConfiguration.TLS(certificateFile: certificates.path("server.pem"), keyFile: certificates.path("server.key"))
+        let tls = TLSFiles(certificateFile: certificates.path("server.pem"), keyFile: certificates.path("server.key"))
         let plane = PoolsTwin(["ns/p": .busy()])
         try await ScalerHarness.run(
             plane, security: certificates.trusted,
@@ -144,9 +145,9 @@ struct ConfigurationTests {
             return print("*** SKIPPED: openssl is not installed: TLS was not tried")
         }
         defer { certificates.remove() }
-        let tls = KEDAScalerConfiguration.TLS(
+        let tls = TLSFiles(
             certificateFile: certificates.path("server.pem"), keyFile: certificates.path("server.key"),
-            clientCAFile: certificates.path("ca.pem"))
+            clientAuthorityFile: certificates.path("ca.pem"))
         let plane = PoolsTwin(["ns/p": .busy()])
         let trusted = HTTP2ClientTransport.Posix.TransportSecurity.mTLS(
             certificateChain: [.file(path: certificates.path("client.pem"), format: .pem)],
@@ -165,7 +166,7 @@ struct ConfigurationTests {
         }
         #expect(!answered)
         var open = tls
-        open.clientCAFile = nil
+        open.clientAuthorityFile = nil
         try await ScalerHarness.run(plane, security: anonymous, configure: { [open] in $0.tls = open }) { scaler async throws in
             #expect(try await scaler.client.isActive(.of("p")).result)
         }
@@ -180,9 +181,9 @@ struct ConfigurationTests {
         let path = certificates.path(file)
         try FileManager.default.removeItem(atPath: path)
         mkfifo(path, 0o600)
-        let tls = KEDAScalerConfiguration.TLS(
+        let tls = TLSFiles(
             certificateFile: certificates.path("server.pem"), keyFile: certificates.path("server.key"),
-            clientCAFile: certificates.path("ca.pem"))
+            clientAuthorityFile: certificates.path("ca.pem"))
         await #expect {
             try await ScalerHarness.run(PoolsTwin([:]), configure: { $0.tls = tls }) { _ in }
         } throws: { error in
@@ -195,7 +196,7 @@ struct ConfigurationTests {
             return print("*** SKIPPED: openssl is not installed: TLS was not tried")
         }
         defer { first.remove(); second.remove() }
-        let tls = KEDAScalerConfiguration.TLS(certificateFile: first.path("server.pem"), keyFile: first.path("server.key"))
+        let tls = TLSFiles(certificateFile: first.path("server.pem"), keyFile: first.path("server.key"))
         let plane = PoolsTwin(["ns/p": .busy()])
         try await ScalerHarness.run(plane, security: first.trusted, configure: { $0.tls = tls }) { scaler async throws in
             #expect(try await scaler.client.isActive(.of("p")).result)

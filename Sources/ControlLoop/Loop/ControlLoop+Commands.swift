@@ -192,7 +192,7 @@ extension ControlLoop {
         return "\(what)-\(configuration.fence.number)-\(String(generator.next() as UInt64, radix: 36))"
     }
 
-    private static func removal(of shadow: String?) -> [UInt8] {
+    static func removal(of shadow: String?) -> [UInt8] {
         var body = JSONWriter()
         body.openObject()
         if let shadow { body.member("shadow", shadow) }

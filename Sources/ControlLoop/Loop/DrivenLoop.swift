@@ -96,15 +96,7 @@ extension DrivenLoop {
     }
 
     package static func policyRemoved(of pool: String, shadow: String? = nil, id: String) -> EventBatch {
-        var body = JSONWriter()
-        body.openObject()
-        if let shadow { body.member("shadow", shadow) }
-        body.key("policy")
-        body.openObject()
-        body.closeObject()
-        body.member("digest", "")
-        body.closeObject()
-        return ours(.policyApplied, id: id, pool: pool, body.bytes)
+        ours(.policyApplied, id: id, pool: pool, ControlLoop.removal(of: shadow))
     }
 
     package static func paused(_ pool: String, _ pause: Pause, id: String) -> EventBatch {

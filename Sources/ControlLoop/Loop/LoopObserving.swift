@@ -35,6 +35,40 @@ extension LoopObserving {
     package func couldNotFold(_ position: Position, why: String) {}
 }
 
+/// One of several observers in a row: what it doesn't take for itself goes on to the next.
+package protocol LoopObserverLink: LoopObserving {
+    var next: any LoopObserving { get }
+}
+
+extension LoopObserverLink {
+    package func decided(pool: String, direction: Decision.Direction, reason: String) {
+        next.decided(pool: pool, direction: direction, reason: reason)
+    }
+    package func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String) {
+        next.decided(shadow: shadow, of: pool, direction: direction, reason: reason)
+    }
+    package func concluded(secondsSinceCommit: Double, events: Int) {
+        next.concluded(secondsSinceCommit: secondsSinceCommit, events: events)
+    }
+    package func couldNotFold(_ position: Position, why: String) { next.couldNotFold(position, why: why) }
+    package func couldNotRead(_ problem: String) { next.couldNotRead(problem) }
+    package func couldNotSaveCheckpoint(_ problem: String) { next.couldNotSaveCheckpoint(problem) }
+    package func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) {
+        next.placed(pool: pool, tier: tier, waitedSeconds: waitedSeconds)
+    }
+    package func claimServed(pool: String, _ launch: ClaimLaunch, seconds: Double?) {
+        next.claimServed(pool: pool, launch, seconds: seconds)
+    }
+    package func workerStarted(pool: String, seconds: Double) { next.workerStarted(pool: pool, seconds: seconds) }
+    package func workerGone(pool: String, _ end: WorkerEnd) { next.workerGone(pool: pool, end) }
+    package func actuated(pool: String, to: Int, reactionSeconds: Double) {
+        next.actuated(pool: pool, to: to, reactionSeconds: reactionSeconds)
+    }
+    package func actuationFailed(pool: String, error: String, attempt: Int) {
+        next.actuationFailed(pool: pool, error: error, attempt: attempt)
+    }
+}
+
 package struct SilentObserver: LoopObserving {
     package init() {}
     package func folded(_ batch: CommittedBatch, superseded: Int, lagSeconds: Double) {}

@@ -5,6 +5,7 @@
 #else
     import Darwin
 #endif
+package import HTTPTransport
 
 // Where does KEDA find the scaler, and how much may it ask?
 //
@@ -15,29 +16,14 @@
 package struct KEDAScalerConfiguration: Hashable, Sendable {
     package var address: Address
     /// nil is plaintext.
-    package var tls: TLS?
+    package var tls: TLSFiles?
     /// Plaintext on an address that other machines reach: for a pod whose network policy or mesh lets only KEDA in.
     package var allowsPlaintextBeyondLoopback = false
     package var limits = Limits()
 
-    package init(address: Address = Address(host: "127.0.0.1", port: 9_090), tls: TLS? = nil) {
+    package init(address: Address = Address(host: "127.0.0.1", port: 9_090), tls: TLSFiles? = nil) {
         self.address = address
         self.tls = tls
-    }
-
-    package struct TLS: Hashable, Sendable {
-        /// PEM: the scaler's certificate, then those that lead to its CA.
-        package var certificateFile: String
-        /// PEM.
-        package var keyFile: String
-        /// PEM: who must have signed a client's certificate; nil asks clients for none.
-        package var clientCAFile: String?
-
-        package init(certificateFile: String, keyFile: String, clientCAFile: String? = nil) {
-            self.certificateFile = certificateFile
-            self.keyFile = keyFile
-            self.clientCAFile = clientCAFile
-        }
     }
 
     /// What one more or a larger one of is refused.
@@ -85,7 +71,7 @@ package struct KEDAScalerConfiguration: Hashable, Sendable {
                     "\(address.host) is reachable from other machines, and without TLS anyone there could read pools' names and counts: "
                     + "give keda.tls, bind to 127.0.0.1, or set keda.plaintext to true where only KEDA reaches the port")
         }
-        for (field, file) in [("certificate", tls?.certificateFile), ("key", tls?.keyFile), ("clientCA", tls?.clientCAFile)] {
+        for (field, file) in [("certificate", tls?.certificateFile), ("key", tls?.keyFile), ("clientCA", tls?.clientAuthorityFile)] {
             guard let file, access(file, R_OK) != 0 else { continue }
             throw Fault(field: "tls.\(field)", problem: "can't read \(file): check that it exists and that this user may read it")
         }

@@ -82,7 +82,8 @@ package struct KEDAScalerService: Service {
         logger.notice(
             "scaler for KEDA listening",
             metadata: [
-                "port": "\(port)", "tls": "\(configuration.tls == nil ? "no" : configuration.tls?.clientCAFile == nil ? "yes" : "mutual")",
+                "port": "\(port)",
+                "tls": "\(configuration.tls == nil ? "no" : configuration.tls?.clientAuthorityFile == nil ? "yes" : "mutual")",
             ])
         await onStart(port)
     }

@@ -12,9 +12,9 @@ final class ReloadedIdentity: CertificateReloader {
     /// Who vouches for clients; nil asks them for no certificate.
     let clientAuthorities: [NIOSSLCertificate]?
 
-    init(_ files: KEDAScalerConfiguration.TLS) throws(TLSFiles.Fault) {
+    init(_ files: TLSFiles) throws(TLSFiles.Fault) {
         tls = try ReloadingTLSContext(TLSFiles(certificateFile: files.certificateFile, keyFile: files.keyFile))
-        clientAuthorities = if let file = files.clientCAFile { try TLSFiles.certificates(of: file) } else { nil }
+        clientAuthorities = if let file = files.clientAuthorityFile { try TLSFiles.certificates(of: file) } else { nil }
     }
 
     var sslContextConfigurationOverride: NIOSSLContextConfigurationOverride {

@@ -1,4 +1,4 @@
-package import Autoscaling
+import Autoscaling
 package import ControlLoop
 import Views
 package import Domain
@@ -10,7 +10,7 @@ import Synchronization
 // it touches are noted by name, rescales and failures with their words. Nothing is kept but what wasn't asked for yet: a
 // name a pool, and at most `movesKept` moves. What happened before `position` was told by an earlier run.
 
-package final class LoopNews: LoopObserving {
+package final class LoopNews: LoopObserverLink {
     /// The oldest go first.
     static let movesKept = 1_000
     /// Decisions whose target has not answered yet, a pool each.
@@ -37,7 +37,7 @@ package final class LoopNews: LoopObserving {
         var ring: (@Sendable () -> Void)?
     }
 
-    private let next: any LoopObserving
+    package let next: any LoopObserving
     private let position: Position
     private let name: @Sendable (NameID) -> String
     private let state = Mutex(State())
@@ -139,34 +139,5 @@ package final class LoopNews: LoopObserving {
 
     private static func integer(_ name: StaticString, _ event: CommittedEvent, _ batch: CommittedBatch) -> Int? {
         batch.withBody(of: event) { body in body[name].flatMap { body.integer($0) }.map { Int(clamping: $0) } }
-    }
-
-    // MARK: - Handed on
-
-    package func decided(pool: String, direction: Decision.Direction, reason: String) {
-        next.decided(pool: pool, direction: direction, reason: reason)
-    }
-    package func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String) {
-        next.decided(shadow: shadow, of: pool, direction: direction, reason: reason)
-    }
-    package func concluded(secondsSinceCommit: Double, events: Int) {
-        next.concluded(secondsSinceCommit: secondsSinceCommit, events: events)
-    }
-    package func couldNotFold(_ position: Position, why: String) { next.couldNotFold(position, why: why) }
-    package func couldNotRead(_ problem: String) { next.couldNotRead(problem) }
-    package func couldNotSaveCheckpoint(_ problem: String) { next.couldNotSaveCheckpoint(problem) }
-    package func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) {
-        next.placed(pool: pool, tier: tier, waitedSeconds: waitedSeconds)
-    }
-    package func claimServed(pool: String, _ launch: ClaimLaunch, seconds: Double?) {
-        next.claimServed(pool: pool, launch, seconds: seconds)
-    }
-    package func workerStarted(pool: String, seconds: Double) { next.workerStarted(pool: pool, seconds: seconds) }
-    package func workerGone(pool: String, _ end: WorkerEnd) { next.workerGone(pool: pool, end) }
-    package func actuated(pool: String, to: Int, reactionSeconds: Double) {
-        next.actuated(pool: pool, to: to, reactionSeconds: reactionSeconds)
-    }
-    package func actuationFailed(pool: String, error: String, attempt: Int) {
-        next.actuationFailed(pool: pool, error: error, attempt: attempt)
     }
 }

@@ -1,3 +1,4 @@
+package import HTTPTransport
 import NIOCore
 
 // Where does the gateway listen, where is ateapi, and how long is a resume parked?
@@ -9,7 +10,7 @@ package struct GatewayConfiguration: Sendable {
     /// 0 takes any free port.
     package var port: Int
     /// nil is plaintext, which agent-substrate's own clients don't speak.
-    package var tls: TLS?
+    package var tls: TLSFiles?
     package var allowsPlaintextBeyondLoopback = false
     package var upstream: Upstream
     /// How long a resume waits for a worker, at most.
@@ -30,21 +31,6 @@ package struct GatewayConfiguration: Sendable {
         self.host = host
         self.port = port
         self.upstream = upstream
-    }
-
-    package struct TLS: Hashable, Sendable {
-        /// PEM: the certificate, then those that lead to its CA.
-        package var certificateFile: String
-        /// PEM. The same file where one holds both.
-        package var keyFile: String
-        /// PEM: who vouches for clients' certificates; nil asks clients for none.
-        package var clientCAFile: String?
-
-        package init(certificateFile: String, keyFile: String, clientCAFile: String? = nil) {
-            self.certificateFile = certificateFile
-            self.keyFile = keyFile
-            self.clientCAFile = clientCAFile
-        }
     }
 
     package struct Upstream: Sendable {

@@ -180,7 +180,7 @@ actor GatewayScribe {
     private func worker(of key: ActorKey) async -> String? {
         if let worker = known[key]?.worker { return worker }
         guard let view = await log.plane.actor("\(key)"), let worker = view.worker else { return nil }
-        return QualifiedName.full(worker, in: worker.contains("/") ? "" : view.namespace)
+        return QualifiedName.whole(worker, seenFrom: view.namespace)
     }
 
     private func pool(for actor: Ateapi_Actor) async -> String? {

@@ -141,3 +141,8 @@ extension Ateapi_Worker {
     package var fullName: String { "\(workerNamespace)/\(workerPod)" }
     package var poolName: String { "\(workerNamespace)/\(workerPool)" }
 }
+
+extension QualifiedName {
+    /// `NAMESPACE/NAME` of a name in a view, where it is bare within its own namespace. ateapi's names have no slash.
+    static func whole(_ name: String, seenFrom namespace: String) -> String { name.contains("/") ? name : join(namespace, name) }
+}

@@ -1,3 +1,4 @@
+import Domain
 import NIOCore
 import NIOHPACK
 import NIOHTTP2
@@ -38,6 +39,12 @@ package struct ActorKey: Hashable, Sendable, CustomStringConvertible {
     }
 
     package init(_ actor: Ateapi_Actor) { self.init(atespace: actor.atespace, id: actor.actorID) }
+
+    /// As the log names it; nil for what has no namespace.
+    init?(name: String) {
+        guard let (atespace, id) = QualifiedName.split(name) else { return nil }
+        self.init(atespace: atespace, id: id)
+    }
 
     /// As the log names it.
     package var description: String { "\(atespace)/\(id)" }

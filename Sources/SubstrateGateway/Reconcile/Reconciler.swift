@@ -154,8 +154,7 @@ actor Reconciler {
     /// One that isn't listed twice in a row is gone.
     private func tell(_ workers: [Ateapi_Worker]) async {
         let logged = await log.plane.workers(pool: nil, after: nil, limit: Self.workersMost)
-        let known = Dictionary(logged.map { (QualifiedName.full($0.name, in: $0.name.contains("/") ? "" : $0.namespace), $0) }) { a, _ in a
-        }
+        let known = Dictionary(logged.map { (QualifiedName.whole($0.name, seenFrom: $0.namespace), $0) }) { a, _ in a }
         var events = SubstrateEvents(source: SubstrateEvents.reconcilerSource, run: "w-\(log.run)", after: number)
         var pools: Set<String> = catalog.named
         for worker in workers where !worker.workerPod.isEmpty && !worker.workerPool.isEmpty && !worker.nodeName.isEmpty {
@@ -184,13 +183,13 @@ actor Reconciler {
         while logged.count < Self.actorsMost {
             let views = await log.plane.actors(pool: nil, status: nil, after: after, limit: 1_000)
             for view in views {
-                guard let key = Self.key(view) else { continue }
+                guard let key = ActorKey(name: QualifiedName.whole(view.id, seenFrom: view.namespace)) else { continue }
                 logged[key] = FleetDifference.Logged(
-                    state: view.status, worker: view.worker.map { QualifiedName.full($0, in: $0.contains("/") ? "" : view.namespace) },
+                    state: view.status, worker: view.worker.map { QualifiedName.whole($0, seenFrom: view.namespace) },
                     version: view.version)
             }
             guard views.count == 1_000, let last = views.last else { break }
-            after = QualifiedName.full(last.id, in: last.id.contains("/") ? "" : last.namespace)
+            after = QualifiedName.whole(last.id, seenFrom: last.namespace)
         }
         let unlisted = await scribe.actors.subtracting(fleet.actors.keys)
         let keys = Array(Set(fleet.actors.keys).union(before?.actors.keys.map { $0 } ?? []).union(unlisted))
@@ -202,11 +201,6 @@ actor Reconciler {
         versions = logged.mapValues(\.version)
         await write(difference.steps, fleet)
         await name(difference.stuck, fleet)
-    }
-
-    private static func key(_ view: ActorView) -> ActorKey? {
-        let full = QualifiedName.full(view.id, in: view.id.contains("/") ? "" : view.namespace)
-        return QualifiedName.split(full).map { ActorKey(atespace: $0.namespace, id: $0.name) }
     }
 
     private func write(_ steps: [FleetDifference.Step], _ fleet: FleetDifference.Fleet) async {

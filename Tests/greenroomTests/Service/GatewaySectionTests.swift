@@ -28,7 +28,7 @@ struct GatewaySectionTests {
         let gateway = try #require(configuration.gateway)
         #expect(gateway.host == "::1" && gateway.port == 10_443)
         #expect(gateway.tls?.certificateFile == "/etc/greenroom/bundle.pem" && gateway.tls?.keyFile == "/etc/greenroom/bundle.pem")
-        #expect(gateway.tls?.clientCAFile == "/etc/greenroom/clients.pem")
+        #expect(gateway.tls?.clientAuthorityFile == "/etc/greenroom/clients.pem")
         let upstream = gateway.upstream
         #expect(upstream.address == "api.ate-system.svc:443" && upstream.caFile == "/etc/greenroom/ca.pem" && upstream.serverName == "api")
         #expect(upstream.bundleFile == "/etc/greenroom/own.pem" && upstream.tokenFile == "/etc/greenroom/token" && !upstream.isVerified)

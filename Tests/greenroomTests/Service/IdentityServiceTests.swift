@@ -28,7 +28,10 @@ import TestSupport
         configuration.database = database
         let service = GreenroomService(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let (ready, isReady) = AsyncStream.makeStream(of: String.self)
-        let running = Task { try await service.run(stopOn: [], onStart: { url in isReady.yield(url) }) }
+        let running = Task {
+            defer { isReady.finish() }
+            try await service.run(stopOn: [], onStart: { url in isReady.yield(url) })
+        }
         var iterator = ready.makeAsyncIterator()
         let url = try #require(await iterator.next())
         let api = try await ServiceConnection.open(url: url, token: nil)

@@ -18,7 +18,8 @@ import Testing
             "{address: '0.0.0.0:7000', tls: {certificate: c.pem, key: /k.pem, clientCA: ca.pem}, plaintext: true, limits: {streams: 5, drainSeconds: 0.5}}"
         ).keda
         #expect(keda?.address.description == "0.0.0.0:7000")
-        #expect(keda?.tls == .init(certificateFile: "/etc/greenroom/c.pem", keyFile: "/k.pem", clientCAFile: "/etc/greenroom/ca.pem"))
+        #expect(
+            keda?.tls == .init(certificateFile: "/etc/greenroom/c.pem", keyFile: "/k.pem", clientAuthorityFile: "/etc/greenroom/ca.pem"))
         #expect(keda?.allowsPlaintextBeyondLoopback == true)
         #expect(keda?.limits.streams == 5)
         #expect(keda?.limits.drainSeconds == 0.5)
