@@ -409,7 +409,7 @@ let package = Package(
             ] + nio,
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
-            name: "PollersTests", dependencies: ["TestSupport", "Domain", "Autoscaling", "Pollers", log],
+            name: "PollersTests", dependencies: ["Machine", "TestSupport", "Domain", "Autoscaling", "Pollers", log],
             exclude: ["Support/rude_server.py"],
             swiftSettings: strict),
         .testTarget(

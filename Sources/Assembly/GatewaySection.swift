@@ -28,12 +28,13 @@ extension ServiceConfiguration {
         }
         gateway.defaultPool = try section.string("defaultPool")
         if var limits = try section.section("limits") {
-            if let value = try limits.integer("connections") { gateway.limits.connections = value }
-            if let value = try limits.integer("callsPerConnection") { gateway.limits.callsPerConnection = value }
-            if let value = try limits.integer("calls") { gateway.limits.calls = value }
-            if let value = try limits.number("handshakeSeconds") { gateway.limits.handshakeSeconds = value }
-            if let value = try limits.number("keepaliveSeconds") { gateway.limits.keepaliveSeconds = value }
-            if let value = try limits.number("drainSeconds") { gateway.limits.drainSeconds = value }
+            let counts: [(String, WritableKeyPath<GatewayConfiguration.Limits, Int>)] = [
+                ("connections", \.connections), ("callsPerConnection", \.callsPerConnection), ("calls", \.calls),
+            ]
+            let seconds: [(String, WritableKeyPath<GatewayConfiguration.Limits, Double>)] = [
+                ("handshakeSeconds", \.handshakeSeconds), ("keepaliveSeconds", \.keepaliveSeconds), ("drainSeconds", \.drainSeconds),
+            ]
+            try limits.take(counts, seconds: seconds, into: &gateway.limits)
             try limits.finish()
         }
         try section.finish()

@@ -66,7 +66,7 @@ struct KubernetesService: Service {
         return ClaimStanding(
             actors: actors.compactMap { actor in standing(of: actor).map { .init(name: actor.id, uid: claimUID(actor), state: $0) } },
             workers: workers.map {
-                .init(name: $0.name, uid: $0.uid, isDraining: [WorkerStatus.draining.rawValue, State.claimedStatus].contains($0.status))
+                .init(name: $0.name, uid: $0.uid, isDraining: [WorkerStatus.draining, .claimed].map(\.rawValue).contains($0.status))
             })
     }
 

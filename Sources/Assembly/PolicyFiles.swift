@@ -22,10 +22,7 @@ package enum PolicyFiles {
                 throw Fault(.no, error.firstLine, do: "correct it; `greenroom policy check \(file)` lists every problem")
             }
         }
-        let doubles = Dictionary(grouping: policies, by: \.name).filter { $0.value.count > 1 }.keys.sorted()
-        if let double = doubles.first {
-            throw Fault(.no, "there are two policies \(double)", do: "keep one of them, or give a shadow another name")
-        }
+        try refuseDoubles(policies)
         let shadows = Dictionary(grouping: policies.filter { $0.shadow != nil }, by: \.pool)
         if let crowded = shadows.filter({ $0.value.count > PolicyLimits.shadows }).keys.min() {
             throw Fault(.no, "pool \(crowded) has more than \(PolicyLimits.shadows) shadows", do: "keep the most telling ones")
@@ -41,6 +38,13 @@ package enum PolicyFiles {
             throw Fault(.unreachable, "can't read \(file)", do: "check that it exists and may be read")
         }
         return Array(data)
+    }
+
+    /// No two policies of one name.
+    package static func refuseDoubles(_ policies: [Policy]) throws {
+        let doubles = Dictionary(grouping: policies, by: \.name).filter { $0.value.count > 1 }.keys.sorted()
+        guard let double = doubles.first else { return }
+        throw Fault(.no, "there are two policies \(double)", do: "keep one of them, or give a shadow another name")
     }
 
     /// Two that are in effect together can't scale one target.

@@ -1,3 +1,4 @@
+import Autoscaling
 import Domain
 import Kubernetes
 import Logging
@@ -43,37 +44,30 @@ struct PoolCatalogWatch: Sendable {
         switch delivery {
         case .replaced(let objects): catalog.replace(pools: objects.map(Self.pool))
         case .changed(let object): catalog.set(Self.pool(object))
-        case .deleted(let object): catalog.remove(pool: Self.name(object))
+        case .deleted(let object): catalog.remove(pool: object.key)
         }
     }
 
     private func take(templates delivery: WatchDelivery) {
         switch delivery {
-        case .replaced(let objects): catalog.replace(templates: objects.map(Self.template))
-        case .changed(let object): catalog.set(Self.template(object))
-        case .deleted(let object): catalog.remove(template: Self.name(object))
+        case .replaced(let objects): catalog.replace(templates: objects.compactMap(Self.template))
+        case .changed(let object):
+            if let template = Self.template(object) { catalog.set(template) } else { catalog.remove(template: object.key) }
+        case .deleted(let object): catalog.remove(template: object.key)
         }
     }
-
-    private static func name(_ object: KubernetesObject) -> String { "\(object.namespace)/\(object.name)" }
 
     static func pool(_ object: KubernetesObject) -> PoolCatalog.Pool {
         PoolCatalog.Pool(
-            name: name(object), sandboxClass: object["spec"]["sandboxClass"].string ?? PoolCatalog.defaultClass, labels: object.labels)
+            name: object.key, sandboxClass: object["spec"]["sandboxClass"].string ?? PoolCatalog.defaultClass, labels: object.labels)
     }
 
-    static func template(_ object: KubernetesObject) -> PoolCatalog.Template {
-        let selector = object["spec"]["workerSelector"]
-        let labels = selector["matchLabels"].members.compactMapValues { $0.string }
-        let expressions = selector["matchExpressions"].array.compactMap { expression -> LabelSelector.Expression? in
-            guard let key = expression["key"].string, let by = expression["operator"].string.flatMap(LabelSelector.Operator.init(rawValue:))
-            else {
-                return nil
-            }
-            return LabelSelector.Expression(key: key, by: by, values: expression["values"].array.compactMap { $0.string })
-        }
+    /// nil where its selector isn't understood: the catalog then goes by what it knows else.
+    static func template(_ object: KubernetesObject) -> PoolCatalog.Template? {
+        let written = object["spec"]["workerSelector"]
+        let selector = WorkerSelector(labelSelector: written)
+        guard selector != nil || (written["matchLabels"].members.isEmpty && written["matchExpressions"].array.isEmpty) else { return nil }
         return PoolCatalog.Template(
-            name: name(object), sandboxClass: object["spec"]["sandboxClass"].string ?? PoolCatalog.defaultClass,
-            selector: LabelSelector(labels: labels, expressions: expressions))
+            name: object.key, sandboxClass: object["spec"]["sandboxClass"].string ?? PoolCatalog.defaultClass, selector: selector)
     }
 }

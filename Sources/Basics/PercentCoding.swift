@@ -11,8 +11,11 @@ package enum PercentCoding {
         decode(text.utf8.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }[...])
     }
 
-    package static func decode(_ bytes: ArraySlice<UInt8>) -> String? {
-        guard bytes.contains(UInt8(ascii: "%")) else { return String(validating: bytes, as: UTF8.self) }
+    package static func decode(_ bytes: ArraySlice<UInt8>) -> String? { String(validating: decoded(bytes), as: UTF8.self) }
+
+    /// The bytes that it stands for, UTF-8 or not.
+    package static func decoded(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+        guard bytes.contains(UInt8(ascii: "%")) else { return Array(bytes) }
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count)
         var index = bytes.startIndex
@@ -27,7 +30,7 @@ package enum PercentCoding {
                 index += 1
             }
         }
-        return String(validating: out, as: UTF8.self)
+        return out
     }
 
     /// All but RFC 3986's unreserved characters, and `kept`, as upper-case `%XX` of their UTF-8.

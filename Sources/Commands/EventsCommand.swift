@@ -84,7 +84,7 @@ struct EventsCommand: AsyncParsableCommand {
     func query() throws -> EventQuery {
         var query = EventQuery(after: after, pool: pool, subject: subject, limit: limit, follows: follow)
         guard let kind else { return query }
-        let name = kind.hasPrefix(EventKind.typePrefix) ? String(kind.dropFirst(EventKind.typePrefix.count)) : kind
+        let name = EventKind.bareName(kind)
         guard let known = EventKind(name: name) else {
             throw ValidationError("unknown kind \(kind)\(NearestName.hint(for: name, in: EventKind.allCases.map(\.name)))")
         }

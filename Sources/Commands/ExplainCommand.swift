@@ -66,11 +66,12 @@ struct ExplainCommand: AsyncParsableCommand {
             throw await undecided(fault)
         }
         let moment: Moment? = try at == "peak" ? .position(explanation.recorded.event.seq) : self.moment(now)
-        explanation.pool = try await source.state(at: moment).pool(explanation.recorded.pool)
+        let state = try await source.state(at: moment)
+        explanation.pool = try await state.pool(explanation.recorded.pool)
         explanation.steps = try await steps(events, explanation.recorded)
         if moment == nil, shadow == nil {
             let start = try await events.position(before: now.adding(microseconds: -Explanation.lately * 1_000_000))
-            explanation.crashes = try await crashes(events, explanation.recorded.pool, after: start)
+            explanation.crashes = try await crashes(events, state, explanation.recorded.pool, after: start)
             explanation.endedWorkers = try await endedWorkers(events, explanation.recorded.pool, after: start)
             explanation.triggerErrors = try await triggerErrors(events, explanation.recorded, after: start)
         }
@@ -114,8 +115,9 @@ struct ExplainCommand: AsyncParsableCommand {
     }
 
     /// The newest crashes of the pool's actors. The event doesn't name the pool: the actor's own state does.
-    private func crashes(_ events: any EventSource, _ pool: String, after start: Position) async throws -> [EventRecord] {
-        let state = try await source.state()
+    private func crashes(
+        _ events: any EventSource, _ state: any StateSource, _ pool: String, after start: Position
+    ) async throws -> [EventRecord] {
         let newest = try await events.newest(Explanation.crashesRead, EventQuery(after: start, kind: .actorCrashed))
         var pools: [String: String] = [:]
         var found: [EventRecord] = []

@@ -54,7 +54,7 @@ extension Explanation {
             advice.append(Advice(to: "change the policy", command: edit))
         default: break
         }
-        if codes.contains(where: { [.triggerFailed, .heldByFailingTrigger, .fallbackInEffect, .formulaUndefined].contains($0) }) {
+        if recorded.decision.why.contains(where: { Self.failureCodes.contains($0.code) }) {
             advice.append(
                 Advice(to: "see the trigger's errors", command: "greenroom events --pool \(name) --kind queue.observed --since 10m"))
             advice.append(Advice(to: "set the count meanwhile", command: "greenroom hold \(name) \(max(recorded.decision.to, 1))"))

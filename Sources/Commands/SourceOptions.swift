@@ -26,14 +26,17 @@ struct ServerOptions: ParsableArguments {
     var caFile: String?
 
     /// nil trusts the system's authorities.
-    var trustFile: String? { caFile ?? ProcessInfo.processInfo.environment["GREENROOM_CA_FILE"].flatMap { $0.isEmpty ? nil : $0 } }
+    var trustFile: String? { caFile ?? Self.environment("GREENROOM_CA_FILE") }
 
-    var url: String {
-        server ?? ProcessInfo.processInfo.environment["GREENROOM_SERVER"].flatMap { $0.isEmpty ? nil : $0 } ?? Self.defaultURL
+    var url: String { server ?? Self.environment("GREENROOM_SERVER") ?? Self.defaultURL }
+
+    /// An empty variable is none.
+    private static func environment(_ name: String) -> String? {
+        ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
     }
 
     func token() throws -> String? {
-        guard let tokenFile else { return ProcessInfo.processInfo.environment["GREENROOM_TOKEN"].flatMap { $0.isEmpty ? nil : $0 } }
+        guard let tokenFile else { return Self.environment("GREENROOM_TOKEN") }
         guard let text = try? String(contentsOfFile: tokenFile, encoding: .utf8) else {
             throw Fault(.unreachable, "can't read the token file \(tokenFile)", do: "check that it exists and may be read")
         }

@@ -15,6 +15,8 @@ package enum WorkerStatus: String, Hashable, Sendable, CaseIterable {
     case partial = "PARTIAL"
     case busy = "BUSY"
     case draining = "DRAINING"
+    /// A claim took it out of its pool.
+    case claimed = "CLAIMED"
     case starting = "STARTING"
     case gone = "GONE"
 

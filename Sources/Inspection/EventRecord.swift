@@ -44,7 +44,7 @@ package struct EventRecord: Hashable, Sendable {
         }
         self.seq = seq
         self.at = at
-        kindName = type.hasPrefix(EventKind.typePrefix) ? String(type.dropFirst(EventKind.typePrefix.count)) : type
+        kindName = EventKind.bareName(type)
         source = json["source"].string ?? ""
         subject = json["subject"].string ?? ""
         namespace = json["namespace"].string
@@ -113,12 +113,14 @@ package protocol EventSource: Sendable {
     func newest(_ count: Int, _ query: EventQuery, where isWanted: (EventRecord) -> Bool) async throws -> NewestEvents
     /// Until when the events tell: a service goes on to now, a log's own file ends with its last commit.
     func end() async throws -> LogTime
+    /// The position before the first event at or after `time`.
+    func position(before time: LogTime) async throws -> Position
 }
 
 extension EventSource {
     package func end() async throws -> LogTime { TimeText.now() }
 
-    /// The position before the first event at or after `time`: found by bisection, as log time never goes back.
+    /// Found by bisection, as log time never goes back.
     package func position(before time: LogTime) async throws -> Position {
         var low: Position = 0
         var high: Position = 1

@@ -42,6 +42,10 @@ struct LogEvents: EventSource {
         }
     }
 
+    func position(before time: LogTime) async throws -> Position {
+        do throws(LogError) { return try log.position(at: time.adding(microseconds: -1)) } catch { throw Fault(error) }
+    }
+
     func newest(_ count: Int, _ query: EventQuery, where isWanted: (EventRecord) -> Bool) async throws -> NewestEvents {
         let filter = EventFilter(query.question, names: log)
         guard query.subject != nil, query.worker == nil, filter.subjects.count <= 1 else {

@@ -56,9 +56,12 @@ extension APIAnswer {
     }
 
     /// The problem document's own words, where there is one.
-    package func fault(_ url: String, _ request: APIRequest) -> Fault {
+    package var detail: String {
         let problem = try? JSONValue(parsing: body)
-        let detail = problem?["detail"].string ?? problem?["title"].string ?? "no reason given"
+        return problem?["detail"].string ?? problem?["title"].string ?? "no reason given"
+    }
+
+    package func fault(_ url: String, _ request: APIRequest) -> Fault {
         let what = "\(url) answered \(status) to \(request.method.rawValue) \(request.path): \(detail)"
         switch status {
         case 401, 403: return Fault(.unreachable, what, do: "give a token that may do this with --token-file or GREENROOM_TOKEN")

@@ -26,10 +26,6 @@ package protocol StateSource: Sendable {
 extension StateSource {
     package func placement(_ actor: String) async throws -> PlacementView? { nil }
 
-    package func actors(pool: String?, after: String?, limit: Int) async throws -> [ActorView] {
-        try await actors(pool: pool, status: nil, after: after, limit: limit)
-    }
-
     /// Rows asked of a source at once.
     private var pageSize: Int { 1_000 }
 

@@ -1,7 +1,6 @@
 package import Autoscaling
 import AsyncHTTPClient
 import Domain
-import Foundation
 import HTTPAsking
 import NIOCore
 
@@ -17,18 +16,9 @@ package struct PodPoller: Sendable {
     /// Of a pod's whole Prometheus text, and of a number.
     static let metricsLimitBytes = 1 << 20
     static let numberLimitBytes = 4_096
-    static let connectSeconds: Int64 = 5
 
     /// - Parameter rule: which addresses may be asked.
     package init(rule: AddressRule) { self.rule = rule }
-
-    private static var clientConfiguration: HTTPClient.Configuration {
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout.connect = .seconds(Self.connectSeconds)
-        configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.decompression = .disabled
-        return configuration
-    }
 
     /// How many tasks the pod has.
     ///
@@ -78,19 +68,13 @@ package struct PodPoller: Sendable {
         request.headers.add(name: "connection", value: "close")
         let asked = request
         // Asked seldom, and there may be thousands: no connection is kept.
-        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: Self.clientConfiguration)
-        do {
-            let answer = try await withDeadline(seconds: timeoutSeconds, orThrow: { PollFault($0) }) {
+        return try await PollClient.once(PollClient.clientConfiguration) { client in
+            try await withDeadline(seconds: timeoutSeconds, orThrow: { PollFault($0) }) {
                 let response = try await client.execute(asked, timeout: .seconds(Int64(timeoutSeconds)))
                 // What isn't read is of no concern, however long it is.
                 guard response.status == .ok else { return (Int(response.status.code), [UInt8]()) }
                 return (200, Array(try await response.body.collect(upTo: limit).readableBytesView))
             }
-            try? await client.shutdown()
-            return answer
-        } catch {
-            try? await client.shutdown()
-            throw error
         }
     }
 
@@ -101,7 +85,8 @@ package struct PodPoller: Sendable {
         try check(status)
         let text = String(decoding: body, as: UTF8.self)
         if let tasks = BusyCheck.tasks(text) { return tasks }
-        if let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)), let tasks = answer.tasks { return tasks }
+        let busy = (try? JSONValue(parsing: body))?["busy"] ?? .null
+        if let tasks = busy.double.flatMap({ BusyCheck.tasks($0) }) ?? busy.bool.map({ $0 ? 1 : 0 }) { return tasks }
         throw PollFault("the answer is neither a number of 0 or more nor JSON with it as busy: \(text.prefix(40))")
     }
 
@@ -116,20 +101,5 @@ package struct PodPoller: Sendable {
         guard status != 200 else { return }
         throw PollFault(
             (300..<400).contains(status) ? "the pod answered \(status): redirects aren't followed" : "the pod answered \(status)")
-    }
-
-    private struct Answer: Decodable {
-        var tasks: Int?
-
-        init(from decoder: any Decoder) throws {
-            let members = try decoder.container(keyedBy: Key.self)
-            if let number = try? members.decode(Double.self, forKey: .busy) {
-                tasks = BusyCheck.tasks(number)
-            } else if let flag = try? members.decode(Bool.self, forKey: .busy) {
-                tasks = flag ? 1 : 0
-            }
-        }
-
-        private enum Key: CodingKey { case busy }
     }
 }

@@ -26,7 +26,7 @@ struct PollClient: Sendable {
         self.secrets = secrets
     }
 
-    private static var clientConfiguration: HTTPClient.Configuration {
+    static var clientConfiguration: HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(Self.connectSeconds)
         configuration.connectionPool.idleTimeout = .seconds(Self.idleConnectionSeconds)
@@ -99,9 +99,16 @@ struct PollClient: Sendable {
     private static func ask(at address: IPAddress, of url: PollURL, _ request: HTTPClientRequest, _ poll: Poll) async throws -> Answer {
         var configuration = clientConfiguration
         configuration.dnsOverride = [url.host: address.description]
+        return try await once(configuration) { client in try await ask(client, request, poll) }
+    }
+
+    /// On connections of its own, closed behind it.
+    static func once<Value: Sendable>(
+        _ configuration: HTTPClient.Configuration, _ body: (HTTPClient) async throws -> Value
+    ) async throws -> Value {
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
-            let answer = try await ask(client, request, poll)
+            let answer = try await body(client)
             try? await client.shutdown()
             return answer
         } catch {

@@ -101,7 +101,7 @@ extension State {
             namespace: namespace, pool: name, name: QualifiedName.bare(names.text(of: worker.name), in: namespace),
             uid: worker.uid.isEmpty ? nil : worker.uid,
             status: worker.state == .draining && worker.used > 0 && pools[Int(worker.pool)].isUnclaimed
-                ? Self.claimedStatus : WorkerStatus(state: worker.state, used: worker.used, slots: worker.slots).rawValue,
+                ? WorkerStatus.claimed.rawValue : WorkerStatus(state: worker.state, used: worker.used, slots: worker.slots).rawValue,
             actors: worker.residents.map { actorName($0, seenFrom: namespace, names) },
             node: labels.text(of: worker.node), zone: text(worker.zone), ip: text(worker.ip), slots: worker.slots, used: worker.used,
             ageSeconds: max(0, now.seconds(since: worker.createdAt)), report: worker.isReportCounted ? worker.report?.view(at: now) : nil)
@@ -182,9 +182,6 @@ extension State {
     }
 
     private func text(_ id: NameID) -> String? { id.isNone ? nil : labels.text(of: id) }
-
-    /// Of a worker that left its pool with a claim.
-    package static let claimedStatus = "CLAIMED"
 
     fileprivate static func quantiles(_ ring: DurationRing) -> PoolView.QuantilesView? {
         ring.quantiles([0.5, 0.9]).map { PoolView.QuantilesView(p50: $0[0], p90: $0[1]) }

@@ -17,7 +17,7 @@ import Testing
     @Test("names and numbers that are written down stay as they are")
     func pinned() {
         #expect(WorkerState.allCases.map(\.rawValue) == [1, 2, 3])
-        #expect(WorkerStatus.allCases.map(\.rawValue) == ["FREE", "PARTIAL", "BUSY", "DRAINING", "STARTING", "GONE"])
+        #expect(WorkerStatus.allCases.map(\.rawValue) == ["FREE", "PARTIAL", "BUSY", "DRAINING", "CLAIMED", "STARTING", "GONE"])
         #expect(RestoreTier.allCases.map(\.rawValue) == [0, 1, 2, 3])
         #expect(RestoreTier.allCases.map(\.name) == ["local", "warm", "golden", "cold"])
     }

@@ -69,13 +69,19 @@ struct ClientAgainstServerTests {
         let group = ServiceGroup(
             configuration: .init(
                 services: [HTTPServerService(configuration, parts: parts, log: Self.quiet) { starting.yield($0) }], logger: Self.quiet))
-        async let running: Void = group.run()
+        let running = Task {
+            defer { starting.finish() }
+            try await group.run()
+        }
         var iterator = started.makeAsyncIterator()
-        let server = try #require(await iterator.next())
+        guard let server = await iterator.next() else {
+            try await running.value
+            throw CancellationError()
+        }
         let answer = try await TestClient(wire: .http2, port: server.cleartextPort ?? 0).get("/healthz")
         #expect(answer.status == 200)
         await group.triggerGracefulShutdown()
-        try await running
+        try await running.value
         #expect(server.connectionCount == 0)
     }
 

@@ -1,6 +1,8 @@
 import Autoscaling
 import Domain
 import Foundation
+import Machine
+import TestSupport
 import Testing
 
 @testable import Pollers
@@ -106,11 +108,11 @@ import Testing
 
     @Test("pods that lie, hang, drip, redirect and flood are faults in time; one that answers is asked", .timeLimit(.minutes(2)))
     func rudePods() async throws {
-        guard let python = Peer.find("python3") else { return Peer.skip("python3 is not installed: no rude pod was asked") }
+        guard let python = Tool.find("python3") else { return Tool.skip("python3 is not installed: no rude pod was asked") }
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(
             "Peers/busy_pod.py"
         ).path
-        let port = try Peer.freePort()
+        let port = try LocalPort.free()
         try await Peer.with(python, [script, "\(port)"], port: port) {
             #expect(await ask("/busy/3", port: port) == "3")
             #expect(await ask("/json/2", port: port) == "2")

@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import Synchronization
 import TestSupport
+import Machine
 import Testing
 
 @testable import Pollers
@@ -66,9 +67,9 @@ private final class Policies: Sendable {
 
     @Test(.timeLimit(.minutes(3)))
     func aQueryOfPrometheusIsFollowed() async throws {
-        guard let program = Peer.find("prometheus") else { return Peer.skip("prometheus is not installed: no query was fetched") }
+        guard let program = Tool.find("prometheus") else { return Tool.skip("prometheus is not installed: no query was fetched") }
         try await withFolder { folder in
-            let port = try Peer.freePort()
+            let port = try LocalPort.free()
             func poll(_ query: String) -> Poll {
                 Poll(
                     source: .prometheus(serverAddress: "http://127.0.0.1:\(port)", query: query, ignoreNullValues: true), intervalSeconds: 1
@@ -101,22 +102,22 @@ private final class Policies: Sendable {
 
     @Test(.timeLimit(.minutes(3)))
     func aPrometheusBehindMutualTLSIsAsked() async throws {
-        guard let program = Peer.find("prometheus"), let openssl = Peer.find("openssl") else {
-            return Peer.skip("prometheus or openssl is not installed: TLS was not tried")
+        guard let program = Tool.find("prometheus"), let openssl = Tool.find("openssl") else {
+            return Tool.skip("prometheus or openssl is not installed: TLS was not tried")
         }
         try await withFolder { folder in
             let (certificate, key) = (folder.appendingPathComponent("tls.crt").path, folder.appendingPathComponent("tls.key").path)
-            let status = try Peer.run(
+            let (status, output) = try await Tool.run(
                 openssl,
                 [
                     "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
                     "/CN=localhost",
                     "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate,
                 ])
-            try #require(status == 0)
+            try #require(status == 0, "\(output)")
             let web =
                 "tls_server_config: {cert_file: \(certificate), key_file: \(key), client_auth_type: RequireAndVerifyClientCert, client_ca_file: \(certificate)}\n"
-            let port = try Peer.freePort()
+            let port = try LocalPort.free()
             let source = Poll.Source.prometheus(serverAddress: "https://localhost:\(port)", query: "vector(3)", ignoreNullValues: true)
             let policies = Policies()
             policies.set([
@@ -147,9 +148,9 @@ private final class Policies: Sendable {
 
     @Test(.timeLimit(.minutes(3)))
     func aConsumersPendingMessagesAreFollowed() async throws {
-        guard let program = Peer.find("nats-server") else { return Peer.skip("nats-server is not installed: no consumer was watched") }
+        guard let program = Tool.find("nats-server") else { return Tool.skip("nats-server is not installed: no consumer was watched") }
         try await withFolder { folder in
-            let (port, monitoring) = (try Peer.freePort(), try Peer.freePort())
+            let (port, monitoring) = (try LocalPort.free(), try LocalPort.free())
             let configuration = folder.appendingPathComponent("nats.conf")
             try Data(
                 "listen: \"127.0.0.1:\(port)\"\nhttp: \"127.0.0.1:\(monitoring)\"\njetstream { store_dir: \"\(folder.path)/store\" }\n".utf8

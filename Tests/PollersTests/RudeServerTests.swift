@@ -1,6 +1,8 @@
 import Autoscaling
 import Foundation
 import Logging
+import Machine
+import TestSupport
 import Testing
 
 @testable import Pollers
@@ -33,9 +35,9 @@ import Testing
     /// A redirect is an answer like any other: nobody goes there, and no token does.
     @Test(.timeLimit(.minutes(2)))
     func aRedirectIsNotFollowed() async throws {
-        guard let python = Peer.find("python3") else { return Peer.skip("python3 is not installed: no redirect was tried") }
+        guard let python = Tool.find("python3") else { return Tool.skip("python3 is not installed: no redirect was tried") }
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Support/rude_server.py").path
-        let (port, other) = (try Peer.freePort(), try Peer.freePort())
+        let (port, other) = (try LocalPort.free(), try LocalPort.free())
         try await Peer.with(python, [script, "\(port)"], port: port) {
             try await Peer.with(python, [script, "\(other)"], port: other) {
                 try await withFolder { folder in
@@ -56,9 +58,9 @@ import Testing
     /// Under a rule the name is resolved before, and the connection goes to an address that passed.
     @Test(.timeLimit(.minutes(2)))
     func aRuleIsAboutAddresses() async throws {
-        guard let python = Peer.find("python3") else { return Peer.skip("python3 is not installed: no rule was tried") }
+        guard let python = Tool.find("python3") else { return Tool.skip("python3 is not installed: no rule was tried") }
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Support/rude_server.py").path
-        let port = try Peer.freePort()
+        let port = try LocalPort.free()
         let loopback = AddressRule(allowed: [AddressPrefix("127.0.0.0/8"), AddressPrefix("::1")].compactMap { $0 })
         try await Peer.with(python, [script, "\(port)"], port: port) {
             for host in [
@@ -83,9 +85,9 @@ import Testing
     /// A consumer's leader is behind one of an endpoint's addresses, or behind its Service at the next connection.
     @Test(.timeLimit(.minutes(2)))
     func theLeaderIsLookedFor() async throws {
-        guard let python = Peer.find("python3") else { return Peer.skip("python3 is not installed: no follower was tried") }
+        guard let python = Tool.find("python3") else { return Tool.skip("python3 is not installed: no follower was tried") }
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Support/rude_server.py").path
-        let port = try Peer.freePort()
+        let port = try LocalPort.free()
         try await Peer.with(python, [script, "\(port)"], port: port) {
             func look(_ path: String) async -> Result<Double, PollFault> {
                 let client = PollClient(secrets: SecretFolder(path: nil))
@@ -107,9 +109,9 @@ import Testing
 
     @Test(.timeLimit(.minutes(2)))
     func everyRudenessEndsInAFault() async throws {
-        guard let python = Peer.find("python3") else { return Peer.skip("python3 is not installed: no rude server was tried") }
+        guard let python = Tool.find("python3") else { return Tool.skip("python3 is not installed: no rude server was tried") }
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Support/rude_server.py").path
-        let port = try Peer.freePort()
+        let port = try LocalPort.free()
         try await Peer.with(python, [script, "\(port)"], port: port) {
             #expect(await fault("slow", port: port).contains("no answer"))
             #expect(await fault("drip", port: port).contains("no answer"))

@@ -17,6 +17,8 @@ struct ConfigurationTests {
         #expect(fault { _ in } == nil)
         #expect(fault { $0.port = 70_000 } == "listen")
         #expect(fault { $0.host = "0.0.0.0" } == "listen")
+        #expect(fault { $0.host = "127.corp.example" } == "listen", "a name is no address of this machine, whatever it begins with")
+        for host in ["localhost", "127.3.2.1", "::1"] { #expect(fault { $0.host = host } == nil, "\(host)") }
         #expect(fault { $0.upstream.port = 0 } == "upstream.address")
         #expect(fault { $0.parkSeconds = 4_000 } == "parkSeconds")
         #expect(fault { $0.reconcileSeconds = 1 } == "reconcileSeconds")

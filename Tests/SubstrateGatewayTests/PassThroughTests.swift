@@ -65,7 +65,7 @@ struct PassThroughTests {
                     for number in 0..<50 { try await writer.write([UInt8](repeating: UInt8(number), count: 10_000)) }
                 },
                 descriptor: MethodDescriptor(fullyQualifiedService: "grpc.reflection.v1.ServerReflection", method: "ServerReflectionInfo"),
-                serializer: GatewayStage.Bytes(), deserializer: GatewayStage.Bytes(), options: .defaults
+                serializer: RawBytes(), deserializer: RawBytes(), options: .defaults
             ) { response in
                 #expect(response.metadata[stringValues: "x-echo"].first { _ in true } == "begun")
                 var count = 0
@@ -76,6 +76,32 @@ struct PassThroughTests {
                 return count
             }
             #expect(echoed == 50)
+        }
+    }
+
+    @Test("an answer that breaks off in the middle ends with UNAVAILABLE, long before any deadline")
+    func brokenAnswer() async throws {
+        try await GatewayStage.run { stage in
+            let (began, begin) = AsyncStream.makeStream(of: Void.self)
+            let cutting = Task {
+                for await _ in began { await stage.twin.kill() }
+            }
+            let code = try await stage.client.bidirectionalStreaming(
+                request: StreamingClientRequest { writer in
+                    try await writer.write([1])
+                    try await Task.sleep(for: .seconds(30))
+                },
+                descriptor: MethodDescriptor(fullyQualifiedService: "grpc.reflection.v1.ServerReflection", method: "ServerReflectionInfo"),
+                serializer: RawBytes(), deserializer: RawBytes(), options: .defaults
+            ) { response in
+                do {
+                    for try await _ in response.messages { begin.yield() }
+                    return RPCError.Code.unknown
+                } catch let error as RPCError { return error.code }
+            }
+            begin.finish()
+            await cutting.value
+            #expect(code == .unavailable)
         }
     }
 

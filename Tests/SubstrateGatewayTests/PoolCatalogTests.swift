@@ -1,3 +1,4 @@
+import Autoscaling
 import Testing
 
 @testable import SubstrateGateway
@@ -13,14 +14,12 @@ struct PoolCatalogTests {
             .init(name: "demo/vm", sandboxClass: "microvm", labels: ["tier": "cpu"]),
         ])
         catalog.replace(templates: [
-            .init(name: "demo/any", sandboxClass: "gvisor", selector: LabelSelector()),
-            .init(name: "demo/cpu", sandboxClass: "gvisor", selector: LabelSelector(labels: ["tier": "cpu"])),
-            .init(name: "demo/vm", sandboxClass: "microvm", selector: LabelSelector()),
+            .init(name: "demo/any", sandboxClass: "gvisor", selector: nil),
+            .init(name: "demo/cpu", sandboxClass: "gvisor", selector: WorkerSelector(labels: ["tier": "cpu"])),
+            .init(name: "demo/vm", sandboxClass: "microvm", selector: nil),
             .init(
                 name: "demo/not-gpu", sandboxClass: "gvisor",
-                selector: LabelSelector(expressions: [
-                    .init(key: "tier", by: .isNotIn, values: ["gpu"]), .init(key: "zone", by: .doesNotExist, values: []),
-                ])),
+                selector: WorkerSelector("tier!=gpu,!zone")),
         ])
         return catalog
     }

@@ -1,4 +1,4 @@
-import GRPCCore
+package import GRPCCore
 import GRPCProtobuf
 import SubstrateGateway
 import SwiftProtobuf
@@ -152,7 +152,7 @@ struct EchoService: RegistrableRPCService {
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
         router.registerHandler(
             forMethod: MethodDescriptor(fullyQualifiedService: "grpc.reflection.v1.ServerReflection", method: "ServerReflectionInfo"),
-            deserializer: Bytes(), serializer: Bytes()
+            deserializer: RawBytes(), serializer: RawBytes()
         ) { request, _ in
             StreamingServerResponse(metadata: ["x-echo": "begun"]) { writer in
                 for try await message in request.messages { try await writer.write(message) }
@@ -160,9 +160,11 @@ struct EchoService: RegistrableRPCService {
             }
         }
     }
+}
 
-    struct Bytes: MessageSerializer, MessageDeserializer {
-        func serialize<Out: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Out { Out(message) }
-        func deserialize<In: GRPCContiguousBytes>(_ bytes: In) throws -> [UInt8] { bytes.withUnsafeBytes { Array($0) } }
-    }
+/// Messages as they are.
+package struct RawBytes: MessageSerializer, MessageDeserializer {
+    package init() {}
+    package func serialize<Out: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Out { Out(message) }
+    package func deserialize<In: GRPCContiguousBytes>(_ bytes: In) throws -> [UInt8] { bytes.withUnsafeBytes { Array($0) } }
 }

@@ -62,8 +62,6 @@ package struct AteapiStore: Sendable {
     package private(set) var doubleClaims = 0
     /// Resumes that ended RUNNING, in their order.
     package private(set) var resumed: [ActorKey] = []
-    /// Claims in their order: whom a worker was given.
-    package private(set) var claimed: [ActorKey] = []
 
     package init() {}
 
@@ -86,7 +84,7 @@ package struct AteapiStore: Sendable {
 
     /// The pod is being deleted: its actor is suspended with the snapshot it had. One that is being restored ends RUNNING without a worker.
     package mutating func remove(pod name: String) {
-        guard let worker = workers.removeValue(forKey: name) else { return }
+        guard workers.removeValue(forKey: name) != nil else { return }
         for (key, actor) in actors where actor.hasWorker && actor.workerName == name {
             switch actor.status {
             case .running, .suspending, .pausing:
@@ -104,11 +102,7 @@ package struct AteapiStore: Sendable {
             default: break
             }
         }
-        _ = worker
     }
-
-    /// The pod goes while no ateapi runs: both records stay.
-    package var podsGone: Set<String> = []
 
     package var freeWorkers: Int { workers.values.count { $0.actorID.isEmpty } }
 
@@ -221,11 +215,6 @@ package struct AteapiStore: Sendable {
         actor.workerPoolName = taken.workerPool
         actor = store(actor)
         locks.insert(ref.name)
-        claimed.append(ActorKey(actor))
-        if podsGone.contains(taken.fullName) {
-            locks.remove(ref.name)
-            throw .broken("workflow failed at step CallAteletRestore: worker pod not found")
-        }
         return .underWay(actor)
     }
 

@@ -33,7 +33,6 @@ package final class AteapiTwin: Sendable {
     package struct Call: Sendable {
         package var method: String
         package var metadata: [String: String]
-        package var at: ContinuousClock.Instant
     }
 
     private struct State {
@@ -161,7 +160,7 @@ package final class AteapiTwin: Sendable {
         for (key, value) in metadata {
             if case .string(let text) = value { kept[key] = text }
         }
-        state.withLock { $0.calls.append(Call(method: method, metadata: kept, at: .now)) }
+        state.withLock { $0.calls.append(Call(method: method, metadata: kept)) }
     }
 
     func nextRestoreFault(_ key: ActorKey) -> AteapiStore.Fault? {

@@ -251,11 +251,11 @@ extension Outcome {
     fileprivate mutating func spareWorkInFlight(_ policy: Policy, _ observation: Observation) {
         guard to < from, policy.pause.hold == nil else { return }
         for index in policy.triggers.indices {
-            guard let found = WorkInFlight(index, policy, observation) else { continue }
-            let floor = min(found.workers, from, policy.highestCount)
-            guard to < floor else { continue }
+            guard var found = WorkInFlight(index, policy, observation) else { continue }
+            found.workers = min(found.workers, from, policy.highestCount)
+            guard to < found.workers else { continue }
             if inFlight == nil { beforeInFlight = to }
-            (inFlight, to) = (found, floor)
+            (inFlight, to) = (found, found.workers)
             codes.insert(.workInFlight)
         }
     }

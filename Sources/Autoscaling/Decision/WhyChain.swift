@@ -279,7 +279,7 @@ extension Account {
                 Reason.Number("wanted", outcome.beforeInFlight),
                 Reason.Number("trigger", .text(outcome.inFlight.map { policy.triggers[$0.trigger].name } ?? "")),
                 Reason.Number("inFlight", .milli(outcome.inFlight?.milli ?? 0)),
-                Reason.Number("replicas", min(outcome.inFlight?.workers ?? 0, outcome.from, policy.highestCount)),
+                Reason.Number("replicas", outcome.inFlight?.workers ?? 0),
             ]
         case .busyWorkers: [Reason.Number("wanted", outcome.beforeSafety), Reason.Number("busy", observation.workers.busy)]
         case .held: [Reason.Number("wanted", outcome.beforePause), Reason.Number("replicas", policy.pause.hold ?? 0)]

@@ -1,3 +1,4 @@
+import Basics
 package import Domain
 
 // What was the highest value within the last while?
@@ -65,13 +66,7 @@ package struct WindowMaximum: Hashable, Sendable {
     }
 
     private func firstCounted(in window: Window, at now: LogTime) -> Int {
-        var low = 0
-        var high = entries.count
-        while low < high {
-            let middle = (low + high) / 2
-            if window.counts(entries[middle].at, at: now) { high = middle } else { low = middle + 1 }
-        }
-        return low
+        entries.firstPlace { !window.counts($0.at, at: now) }
     }
 
     /// Joins neighbours: the higher value with the later stamp. It errs on the side of holding longer, never shorter.

@@ -72,15 +72,17 @@ extension BusyCheck.Source {
 extension BusyCheck {
     /// The number that a pod gave: a decimal of 0 or more, or true or false. Parts of a task are one, and beyond what an event holds there
     /// is nothing to tell apart. nil for anything else.
-    package static func tasks(_ text: some StringProtocol) -> Int? {
-        let spaces: Set<Character> = [" ", "\t", "\r", "\n", "\r\n"]
-        let front = text.drop { spaces.contains($0) }
-        let length = front.count - front.reversed().prefix { spaces.contains($0) }.count
-        let word = String(front.prefix(length))
+    package static func tasks(_ text: String) -> Int? {
+        func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A }
+        let front = text.utf8.drop { isSpace($0) }
+        guard let last = front.lastIndex(where: { !isSpace($0) }) else { return nil }
+        // Before anything else: annotations of every pod come here, and some are long.
+        let bytes = front[...last]
+        guard bytes.count <= numberLimitBytes else { return nil }
+        let word = String(Substring(bytes))
         if word == "true" { return 1 }
         if word == "false" { return 0 }
-        let isDecimal = word.utf8.allSatisfy { $0 &- 0x30 < 10 || "+-.eE".utf8.contains($0) }
-        guard isDecimal, word.utf8.count <= numberLimitBytes, let number = Double(word) else { return nil }
+        guard word.utf8.allSatisfy({ $0 &- 0x30 < 10 || "+-.eE".utf8.contains($0) }), let number = Double(word) else { return nil }
         return tasks(number)
     }
 

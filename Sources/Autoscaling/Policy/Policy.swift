@@ -101,8 +101,11 @@ package struct ScaleTarget: Hashable, Sendable {
     package var isWarmPool: Bool { kind == Self.warmPoolKind && apiVersion.hasPrefix("\(Self.warmPoolGroup)/") }
     var impliedCapacity: Policy.Capacity? { isWarmPool ? .unclaimed : nil }
 
-    /// Whether a lower count ends the pods with the highest numbers.
-    package var endsHighestOrdinal: Bool { kind == "StatefulSet" }
+    /// Whether a lower count ends the pods with the highest numbers, whatever they cost.
+    package var endsHighestOrdinal: Bool { Self.endsHighestOrdinal(kind: kind) }
+    package static func endsHighestOrdinal(kind: String) -> Bool { kind == "StatefulSet" }
+    /// `NAME-3` is 3; nil where a name has none.
+    package static func ordinal(ofPod name: String) -> Int? { name.split(separator: "-").last.flatMap { Int($0) } }
 
     package init(apiVersion: String, kind: String, name: String, command: [String] = []) {
         self.apiVersion = apiVersion

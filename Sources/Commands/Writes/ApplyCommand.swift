@@ -57,9 +57,7 @@ struct ApplyCommand: AsyncParsableCommand {
             policies += try self.policies(in: try PolicyFiles.text(of: "-"), "<stdin>", now: now)
         }
         policies += try PolicyFiles.read(file.filter { $0 != "-" }, now: now)
-        if let double = Dictionary(grouping: policies, by: \.name).first(where: { $0.value.count > 1 })?.key {
-            throw Fault(.no, "there are two policies \(double)", do: "keep one of them")
-        }
+        if file.contains("-") { try PolicyFiles.refuseDoubles(policies) }
         return policies.filter { $0.shadow == nil } + policies.filter { $0.shadow != nil }
     }
 
@@ -102,8 +100,13 @@ extension ServiceWriter {
     }
 
     /// The policy as it stands; a fault where there is none.
-    func policy(_ name: String) async throws -> Policy {
-        guard let view = try await ServerState(api: api).policy(name) else {
+    func policy(_ name: String) async throws -> Policy { try await ServerState(api: api).policyInEffect(name) }
+}
+
+extension StateSource {
+    /// The policy as it stands; a fault where there is none.
+    func policyInEffect(_ name: String) async throws -> Policy {
+        guard let view = try await policy(name) else {
             throw Fault(.no, "there is no policy \(name)", do: "`greenroom get policies` lists those there are")
         }
         return try Policy(shown: view)

@@ -34,13 +34,7 @@ struct PolicyExportCommand: AsyncParsableCommand {
             return try await state.policies().filter { namespace == nil || $0.namespace == namespace }.map { try Policy(shown: $0) }
         }
         var found: [Policy] = []
-        for name in names {
-            let full = try PoolName.qualified(name, namespace: namespace)
-            guard let view = try await state.policy(full) else {
-                throw Fault(.no, "there is no policy \(full)", do: "`greenroom get policies` lists those there are")
-            }
-            found.append(try Policy(shown: view))
-        }
+        for name in names { found.append(try await state.policyInEffect(try PoolName.qualified(name, namespace: namespace))) }
         return found
     }
 }

@@ -90,7 +90,7 @@ struct SendCommand: AsyncParsableCommand {
     // MARK: - Parts
 
     private func eventKind() throws -> EventKind {
-        let name = kind.hasPrefix(EventKind.typePrefix) ? String(kind.dropFirst(EventKind.typePrefix.count)) : kind
+        let name = EventKind.bareName(kind)
         let known = EventKind.allCases.filter { !$0.isOurs }.map(\.name)
         guard let found = EventKind(name: name) else {
             throw ValidationError("unknown kind \(kind)\(NearestName.hint(for: name, in: known))")

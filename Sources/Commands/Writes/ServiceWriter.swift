@@ -28,8 +28,6 @@ struct ServiceWriter: Sendable {
     }
 
     private func refusal(_ answer: APIAnswer, _ what: String) -> Fault {
-        let problem = try? JSONValue(parsing: answer.body)
-        let detail = problem?["detail"].string ?? problem?["title"].string ?? "no reason given"
         switch answer.status {
         case 401:
             let token =
@@ -37,13 +35,12 @@ struct ServiceWriter: Sendable {
             return Fault(.unreachable, "\(what): \(api.url) knows no such token, or none was sent", do: token)
         case 403:
             return Fault(
-                .unreachable, "\(what): \(detail)",
+                .unreachable, "\(what): \(answer.detail)",
                 do: "`greenroom \(command)` needs a token with the role \(role.rawValue) (--token-file or GREENROOM_TOKEN)")
-        case 404: return Fault(.no, "\(what): \(detail)")
-        case 400, 409, 413, 422: return Fault(.no, "\(what): \(detail)")
+        case 400, 404, 409, 413, 422: return Fault(.no, "\(what): \(answer.detail)")
         default:
             let wait = answer.retryAfterSeconds.map { "try again in \($0) s" } ?? ""
-            return Fault(.unreachable, "\(what): \(api.url) answered \(answer.status): \(detail)", do: wait)
+            return Fault(.unreachable, "\(what): \(api.url) answered \(answer.status): \(answer.detail)", do: wait)
         }
     }
 }

@@ -67,8 +67,8 @@ package final class DrivenLoop {
     package var state: State { core.state }
     package var waitingCallers: Int { core.waitingCallers }
 
-    /// Conclusions that aren't in the log yet: slots reserved, workers cordoned.
-    package var reservations: Int { core.reservations.isEmpty ? 0 : 1 }
+    /// Whether there are conclusions that aren't in the log yet: slots reserved, workers cordoned.
+    package var hasReservations: Bool { !core.reservations.isEmpty }
 }
 
 extension DrivenLoop.Request {

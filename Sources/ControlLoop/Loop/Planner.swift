@@ -159,19 +159,16 @@ struct Planner {
             ? 0 : held.state.pools[pool].members.count { reservations.isCordoned($0) && held.state.workers[$0].state == .ready }
         let surplus = held.state.pools[pool].workers.ready - cordoned - held.state.pools[pool].desired
         guard surplus > 0 else { return }
-        if held.state.pools[pool].policy?.policy.target.endsHighestOrdinal == true {
-            for worker in highestIdle(pool, count: surplus, held, reservations, out) {
-                reservations.cordon(worker, held)
-                out.drain(held.state.workers[worker], reason: "scale-down to \(held.state.pools[pool].desired)")
-            }
-            return
-        }
-        let zoneMaxSkew = held.state.pools[pool].policy?.policy.zoneMaxSkew
-        for victim in held.state.placer.victims(
-            of: pool, count: surplus, zoneMaxSkew: zoneMaxSkew, at: held.state.at, among: reservations.slots)
-        {
-            reservations.cordon(victim.worker, held)
-            out.drain(held.state.workers[victim.worker], reason: "scale-down to \(held.state.pools[pool].desired)")
+        let leaving =
+            held.state.pools[pool].policy?.policy.target.endsHighestOrdinal == true
+            ? highestIdle(pool, count: surplus, held, reservations, out)
+            : held.state.placer.victims(
+                of: pool, count: surplus, zoneMaxSkew: held.state.pools[pool].policy?.policy.zoneMaxSkew, at: held.state.at,
+                among: reservations.slots
+            ).map(\.worker)
+        for worker in leaving {
+            reservations.cordon(worker, held)
+            out.drain(held.state.workers[worker], reason: "scale-down to \(held.state.pools[pool].desired)")
         }
     }
 
@@ -181,13 +178,10 @@ struct Planner {
         _ pool: Int, count: Int, _ held: borrowing StateHolder, _ reservations: Reservations, _ out: Outputs
     ) -> [Int] {
         let ready = held.state.pools[pool].members.filter { held.state.workers[$0].state == .ready && !reservations.isCordoned($0) }
-        let numbered = ready.map { (worker: $0, ordinal: Self.ordinal(out.text(of: held.state.workers[$0].name))) }
+        let numbered = ready.map { (worker: $0, ordinal: ScaleTarget.ordinal(ofPod: out.text(of: held.state.workers[$0].name)) ?? -1) }
         let highest = numbered.sorted { ($0.ordinal, $0.worker) > ($1.ordinal, $1.worker) }.prefix(count)
         return highest.prefix { reservations.isIdle($0.worker, held) }.map(\.worker)
     }
-
-    /// `NAME-3` is 3; -1 where a name has none.
-    private static func ordinal(_ worker: String) -> Int { worker.split(separator: "-").last.flatMap { Int($0) } ?? -1 }
 
     // MARK: - Decisions
 

@@ -29,7 +29,7 @@ struct RecordedSnapshots {
         if let place = places[position] { return known[place].snapshot }
         hasRead = true
         let found: RecordedSnapshot?
-        do throws(LogError) { found = try bodies.read(at: position) { RecordedSnapshot($0, at: $1) } ?? nil } catch {
+        do throws(LogError) { found = try bodies.recordedSnapshot(at: position) } catch {
             hasFailed = true
             return nil
         }

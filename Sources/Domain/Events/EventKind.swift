@@ -35,6 +35,11 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
 
     package static let typePrefix = "dev.greenroom."
 
+    /// A kind's name, of a CloudEvent's `type` or of the name itself.
+    package static func bareName(_ type: some StringProtocol) -> String {
+        type.hasPrefix(typePrefix) ? String(type.dropFirst(typePrefix.count)) : String(type)
+    }
+
     package enum Subject: Hashable, Sendable {
         case actor, worker, pool, node
         /// Whose snapshot it is: an actor, or where `data.template` is, a template.

@@ -194,15 +194,12 @@ extension NameTable {
                     if a[k] == b[k] { return true }
                     break
                 }
-                guard
-                    let (endA, endB) = a.firstIndex(of: QualifiedName.slash).flatMap({ end in
-                        b.firstIndex(of: QualifiedName.slash).map { (end, $0) }
-                    })
-                else {
+                // They differ before a slash. Only a name without one, which is in the default namespace, can still be alike.
+                guard a.contains(QualifiedName.slash), b.contains(QualifiedName.slash) else {
                     return QualifiedName.namespace(ofPool: String(decoding: a, as: UTF8.self))
                         == QualifiedName.namespace(ofPool: String(decoding: b, as: UTF8.self))
                 }
-                return endA == endB && a[..<endA].elementsEqual(b[..<endB])
+                return false
             }
         }
     }

@@ -4,6 +4,7 @@
 // these bounds never touches the file. One that is further behind reads the file. Publishing costs one pass over those who actually
 // wait.
 
+import Basics
 import Domain
 import Synchronization
 
@@ -78,12 +79,7 @@ final class RecentCommits: Sendable {
     func next(after position: Position) -> Answer {
         state.withLock { state in
             guard position < state.head else { return state.isClosed ? .closed : .upToDate }
-            var low = state.start
-            var high = state.batches.count
-            while low < high {
-                let middle = (low + high) / 2
-                if state.batches[middle].lastSeq <= position { low = middle + 1 } else { high = middle }
-            }
+            let low = state.batches[state.start...].firstPlace { $0.lastSeq <= position }
             guard low < state.batches.count, state.batches[low].firstSeq <= position + 1 else { return .inFile }
             var batch = state.batches[low]
             if batch.firstSeq <= position { batch.events.removeFirst(Int(position - batch.firstSeq + 1)) }

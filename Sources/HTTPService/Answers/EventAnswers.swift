@@ -158,7 +158,7 @@ extension EventQuestion {
     private static func kinds(_ text: String?) throws(Problem) -> Set<EventKind> {
         var kinds: Set<EventKind> = []
         for name in (text ?? "").split(separator: ",") {
-            let bare = name.hasPrefix(EventKind.typePrefix) ? String(name.dropFirst(EventKind.typePrefix.count)) : String(name)
+            let bare = EventKind.bareName(name)
             guard let kind = EventKind(name: bare) else {
                 let known = EventKind.allCases.map(\.name).joined(separator: ", ")
                 throw Problem(.invalidRequest, "unknown kind \"\(String(bare.prefix(64)))\": there are \(known)", field: "kind")

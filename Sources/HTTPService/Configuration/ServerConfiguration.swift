@@ -1,15 +1,9 @@
+import HTTPTransport
+
 // Where does the server listen, and who may ask it?
 //
 // Without tokens anyone who reaches the port may do anything, so a server without them listens on the loopback interface
 // alone: `validate()` refuses any other address. What it refuses, it refuses in a sentence that says what to do.
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 package struct ServerConfiguration: Hashable, Sendable {
     /// HTTP/2 with prior knowledge and HTTP/1.1; nil opens no such port.
@@ -38,21 +32,10 @@ package struct ServerConfiguration: Hashable, Sendable {
         package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
         /// An address and not a name.
-        var isNumeric: Bool {
-            var four = in_addr()
-            var six = in6_addr()
-            return inet_pton(AF_INET, host, &four) == 1 || inet_pton(AF_INET6, host, &six) == 1
-        }
+        var isNumeric: Bool { HostText.isNumeric(host) }
 
         /// Whether nobody beyond this machine reaches it.
-        package var isLoopback: Bool {
-            if host == "localhost" { return true }
-            var four = in_addr()
-            if inet_pton(AF_INET, host, &four) == 1 { return UInt32(bigEndian: four.s_addr) >> 24 == 127 }
-            var six = in6_addr()
-            guard inet_pton(AF_INET6, host, &six) == 1 else { return false }
-            return withUnsafeBytes(of: &six) { $0.dropLast().allSatisfy { $0 == 0 } && $0.last == 1 }
-        }
+        package var isLoopback: Bool { HostText.isLoopback(host) }
     }
 
     package struct TLS: Hashable, Sendable {

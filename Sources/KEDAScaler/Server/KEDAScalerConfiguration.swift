@@ -101,13 +101,7 @@ package struct KEDAScalerConfiguration: Hashable, Sendable {
         }
 
         /// Whether nobody beyond this machine reaches it.
-        var isLoopback: Bool {
-            var four = in_addr()
-            if inet_pton(AF_INET, host, &four) == 1 { return UInt32(bigEndian: four.s_addr) >> 24 == 127 }
-            var six = in6_addr()
-            guard inet_pton(AF_INET6, host, &six) == 1 else { return false }
-            return withUnsafeBytes(of: &six) { $0.dropLast().allSatisfy { $0 == 0 } && $0.last == 1 }
-        }
+        var isLoopback: Bool { HostText.isLoopback(host) }
     }
 }
 

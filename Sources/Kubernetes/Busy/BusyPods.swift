@@ -79,11 +79,11 @@ package actor BusyPods {
 
     // MARK: - Who is asked
 
-    /// All workers of a namespace that are to be asked.
-    func note(_ workers: [Worker], in namespace: String) {
+    /// All workers that are to be asked.
+    func note(_ workers: [Worker]) {
         let now = clock.now()
         let wanted = Set(workers.map(\.name))
-        for (name, entry) in entries where name.hasPrefix("\(namespace)/") && !wanted.contains(name) && !entry.isGone {
+        for (name, entry) in entries where !wanted.contains(name) && !entry.isGone {
             if entry.isAsking { entries[name]?.isGone = true } else { entries[name] = nil }
         }
         for worker in workers { note(worker, at: now) }
@@ -160,9 +160,10 @@ package actor BusyPods {
     // MARK: - What follows
 
     private func answer(_ view: PodView, _ check: BusyCheck) async -> BusyAnswer {
-        if let told = BusyAnswer.told(by: view, check) { return told }
-        guard let question = BusyAnswer.question(to: view, check) else { return .failed("its pod can't be asked") }
-        return await ask(question)
+        switch BusyAnswer.step(for: view, check) {
+        case .known(let answer): return answer
+        case .ask(let question): return await ask(question)
+        }
     }
 
     private func conclude(_ name: String, _ worker: Worker, _ answer: BusyAnswer) async throws -> Said {

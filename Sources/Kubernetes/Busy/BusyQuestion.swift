@@ -30,28 +30,20 @@ package enum BusyAnswer: Hashable, Sendable {
 package typealias BusyAsk = @Sendable (BusyQuestion) async -> BusyAnswer
 
 extension BusyAnswer {
-    /// Where no request was needed, or none can be made.
-    static func told(by pod: PodView, _ check: BusyCheck) -> BusyAnswer? {
+    enum Step { case known(BusyAnswer), ask(BusyQuestion) }
+
+    /// What is known of the pod without a request, or what to ask it.
+    static func step(for pod: PodView, _ check: BusyCheck) -> Step {
         switch check.source {
         case .annotation(let key):
             guard let text = pod.numbers[key], let tasks = BusyCheck.tasks(text) else {
-                return .failed("its pod has no annotation \(key) with a number of 0 or more")
+                return .known(.failed("its pod has no annotation \(key) with a number of 0 or more"))
             }
-            return .tasks(tasks)
+            return .known(.tasks(tasks))
         case .http(let port, _), .metric(let port, _, _, _):
-            if number(port, of: pod) == nil {
-                return .failed("no container of its pod names a port \(port.text)")
-            }
-            return pod.ip?.isEmpty ?? true ? .failed("its pod has no address") : nil
-        }
-    }
-
-    static func question(to pod: PodView, _ check: BusyCheck) -> BusyQuestion? {
-        switch check.source {
-        case .annotation: return nil
-        case .http(let port, _), .metric(let port, _, _, _):
-            guard let ip = pod.ip, let number = number(port, of: pod) else { return nil }
-            return BusyQuestion(ip: ip, port: number, source: check.source, timeoutSeconds: check.timeoutSeconds)
+            guard let number = number(port, of: pod) else { return .known(.failed("no container of its pod names a port \(port.text)")) }
+            guard let ip = pod.ip, !ip.isEmpty else { return .known(.failed("its pod has no address")) }
+            return .ask(BusyQuestion(ip: ip, port: number, source: check.source, timeoutSeconds: check.timeoutSeconds))
         }
     }
 

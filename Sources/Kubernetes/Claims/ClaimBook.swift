@@ -80,7 +80,6 @@ struct ClaimBook: Sendable {
         var until: Duration
     }
 
-    private let namespace: String
     /// Unlike that of any earlier run on the same log.
     private let run: String
     /// By the target's name.
@@ -98,10 +97,7 @@ struct ClaimBook: Sendable {
     private var hasSandboxes = false
     private var tellings: [ClaimTelling] = []
 
-    init(_ namespace: String, run: String) {
-        self.namespace = namespace
-        self.run = run
-    }
+    init(run: String) { self.run = run }
 
     private var isListed: Bool { hasClaims && hasSandboxes }
 
@@ -132,8 +128,6 @@ struct ClaimBook: Sendable {
         held = held.filter { $0.value.sandbox.pool != name }
     }
 
-    var followed: Set<String> { Set(pools.values.map(\.name)) }
-
     /// So many sandboxes the target shall have.
     mutating func see(_ wanted: Int?, target: String, at now: Duration) {
         pools[target]?.wanted = wanted
@@ -159,7 +153,7 @@ struct ClaimBook: Sendable {
 
     mutating func take(claims listed: [ClaimView], at now: Duration) {
         let present = Set(listed.map(\.uid))
-        for uid in claims.keys.filter({ !present.contains($0) }).sorted() { end(uid, at: now) }
+        for uid in claims.keys.filter({ !present.contains($0) }).sorted() { end(uid) }
         for view in listed { note(view, isNew: false, at: now) }
         let isFirst = !isListed
         hasClaims = true
@@ -177,7 +171,7 @@ struct ClaimBook: Sendable {
 
     mutating func take(_ claim: ClaimView, at now: Duration) {
         // Another of the name is another claim: the one before is gone, whatever became of its end.
-        if let other = claimByName[claim.name], other != claim.uid { end(other, at: now) }
+        if let other = claimByName[claim.name], other != claim.uid { end(other) }
         note(claim, isNew: isListed, at: now)
         if isListed { settle(claim.uid, at: now) }
     }
@@ -188,7 +182,7 @@ struct ClaimBook: Sendable {
         if isListed { settleSandbox(sandbox.uid, at: now) }
     }
 
-    mutating func takeGone(claim uid: String, at now: Duration) { end(uid, at: now) }
+    mutating func takeGone(claim uid: String, at now: Duration) { end(uid) }
     mutating func takeGone(sandbox uid: String, at now: Duration) { lose(uid, at: now) }
 
     /// When `wake` is due; nil where nothing is held.
@@ -444,7 +438,7 @@ struct ClaimBook: Sendable {
         changeClaim(uid) { ($0.phase, $0.sandbox, $0.readySince) = (.running(on: sandbox), sandbox, nil) }
         awaiting[uid] = nil
         if claim.lost != sandbox { claims[uid]?.lost = nil }
-        for (gone, entry) in held.sorted(by: { $0.key < $1.key }) where entry.claim == uid { letGo(gone) }
+        letGo(ofClaim: uid)
     }
 
     /// Why none of the pool's served it.
@@ -484,7 +478,7 @@ struct ClaimBook: Sendable {
             say(.deleted(reason: "its pod ended"), of: uid, id: "deleted")
             claims[uid]?.phase = .over(isKnown: false)
         }
-        for (gone, entry) in held.sorted(by: { $0.key < $1.key }) where entry.claim == uid { letGo(gone) }
+        letGo(ofClaim: uid)
     }
 
     /// One that failed, and then expired.
@@ -495,17 +489,14 @@ struct ClaimBook: Sendable {
     }
 
     /// The claim is gone.
-    private mutating func end(_ uid: String, at now: Duration) {
+    private mutating func end(_ uid: String) {
         guard let claim = claims[uid] else { return }
-        switch claim.phase {
-        case .over(isKnown: false): break
-        default: if claim.isSaid { say(.deleted(reason: "its claim was deleted"), of: uid, id: "deleted") }
-        }
+        if claim.isSaid, claim.phase != .over(isKnown: false) { say(.deleted(reason: "its claim was deleted"), of: uid, id: "deleted") }
         claims[uid] = nil
         awaiting[uid] = nil
         if claimByName[claim.view.name] == uid { claimByName[claim.view.name] = nil }
         if !claim.owned.isEmpty { unmatched[uid] = claim.owned }
-        for (gone, entry) in held.sorted(by: { $0.key < $1.key }) where entry.claim == uid { letGo(gone) }
+        letGo(ofClaim: uid)
     }
 
     /// Its sandbox is gone, and it has no other yet.
@@ -592,6 +583,10 @@ struct ClaimBook: Sendable {
         case .other: break
         }
         tellGone(uid, sandbox)
+    }
+
+    private mutating func letGo(ofClaim uid: String) {
+        for (gone, entry) in held.sorted(by: { $0.key < $1.key }) where entry.claim == uid { letGo(gone) }
     }
 
     private mutating func letGo(_ uid: String) {

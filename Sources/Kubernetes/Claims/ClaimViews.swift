@@ -1,3 +1,4 @@
+import Autoscaling
 import Domain
 
 // What matters of a SandboxClaim and a Sandbox to us?
@@ -6,7 +7,7 @@ import Domain
 // from the pool they are the sandbox's, and lie before the claim. So is the annotation that names a sandbox: it is an intention.
 
 enum AgentSandbox {
-    static let extensions = "extensions.agents.x-k8s.io"
+    static let extensions = ScaleTarget.warmPoolGroup
     static let core = "agents.x-k8s.io"
     /// Newest first; which of them is served is the server's to say.
     static let versions = ["v1beta1", "v1alpha1"]
@@ -132,7 +133,7 @@ struct SandboxView: Hashable, Sendable {
             let name = controller["name"].string
         else { return .other }
         switch controller["kind"].string {
-        case "SandboxWarmPool": return .pool(name)
+        case ScaleTarget.warmPoolKind: return .pool(name)
         case "SandboxClaim": return .claim(uid: controller["uid"].string ?? "", name: name)
         default: return .other
         }

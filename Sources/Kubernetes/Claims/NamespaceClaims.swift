@@ -39,7 +39,7 @@ actor NamespaceClaims {
         self.namespace = namespace
         self.parts = parts
         alarm = Alarm(parts.client.clock)
-        book = ClaimBook(namespace, run: parts.options.run)
+        book = ClaimBook(run: parts.options.run)
     }
 
     private var now: Duration { parts.client.clock.now() }
@@ -134,44 +134,42 @@ actor NamespaceClaims {
         await withCheckedContinuation { gate.wait($0) }
     }
 
-    private func take(claims delivery: WatchDelivery) async throws {
+    private func take(_ change: (inout ClaimBook, Duration) -> Void) async throws {
         await enter()
         defer { gate.leave() }
         try await flush()
-        switch delivery {
-        case .replaced(let listed): book.take(claims: listed.map { ClaimView($0) }, at: now)
-        case .changed(let object): book.take(ClaimView(object), at: now)
-        case .deleted(let object): book.takeGone(claim: object.uid, at: now)
-        }
+        change(&book, now)
         try await tell()
     }
 
-    private func take(sandboxes delivery: WatchDelivery) async throws {
-        await enter()
-        defer { gate.leave() }
-        try await flush()
-        switch delivery {
-        case .replaced(let listed): book.take(sandboxes: listed.map { SandboxView($0) }, at: now)
-        case .changed(let object): book.take(SandboxView(object), at: now)
-        case .deleted(let object): book.takeGone(sandbox: object.uid, at: now)
+    private func take(claims delivery: WatchDelivery) async throws {
+        try await take { book, now in
+            switch delivery {
+            case .replaced(let listed): book.take(claims: listed.map { ClaimView($0) }, at: now)
+            case .changed(let object): book.take(ClaimView(object), at: now)
+            case .deleted(let object): book.takeGone(claim: object.uid, at: now)
+            }
         }
-        try await tell()
+    }
+
+    private func take(sandboxes delivery: WatchDelivery) async throws {
+        try await take { book, now in
+            switch delivery {
+            case .replaced(let listed): book.take(sandboxes: listed.map { SandboxView($0) }, at: now)
+            case .changed(let object): book.take(SandboxView(object), at: now)
+            case .deleted(let object): book.takeGone(sandbox: object.uid, at: now)
+            }
+        }
     }
 
     /// Pools come and what is held is let go without any delivery.
     private func lookAgain() async {
         for await _ in alarm.rings {
             if Task.isCancelled { return }
-            await enter()
-            do {
-                try await flush()
-                book.wake(at: now)
-                try await tell()
-            } catch {
+            do { try await take { book, now in book.wake(at: now) } } catch {
                 parts.options.trouble("\(error)")
                 alarm.ring(at: now + Self.retryAfter)
             }
-            gate.leave()
         }
     }
 

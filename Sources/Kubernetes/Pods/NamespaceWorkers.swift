@@ -700,7 +700,8 @@ actor NamespaceWorkers {
 
     /// Pods that are workers now and are asked whether they are busy.
     func askedWorkers() -> [BusyPods.Worker] {
-        pods.compactMap { name, pod in
+        guard pools.values.contains(where: { $0.isFollowed && $0.pool.busy != nil }) else { return [] }
+        return pods.compactMap { name, pod in
             guard let home = pod.home, let entry = pools[home.pool], entry.isFollowed, let check = entry.pool.busy, pod.view.mayRun,
                 pod.record?.isAnnounced == true
             else { return nil }

@@ -1,5 +1,5 @@
-import Domain
-import Autoscaling
+package import Domain
+package import Autoscaling
 import ControlLoop
 
 // Which pods can be a target's?
@@ -67,7 +67,7 @@ struct PodMembership: Hashable, Sendable {
 
 extension WorkerSelector {
     /// `meta/v1 LabelSelector`; nil where it is empty or says what isn't understood.
-    init?(labelSelector json: JSONValue) {
+    package init?(labelSelector json: JSONValue) {
         var requirements: [Requirement] = json["matchLabels"].strings.sorted { $0.key < $1.key }.map { .isIn($0.key, [$0.value]) }
         for expression in json["matchExpressions"].array {
             let (key, values) = (expression["key"].string ?? "", expression["values"].array.compactMap(\.string))

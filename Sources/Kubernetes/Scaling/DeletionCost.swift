@@ -22,7 +22,7 @@ enum DeletionCost {
     private static let snapshotSteps = 40
 
     /// A StatefulSet ends its highest ordinal, and a SandboxWarmPool what isn't ready and then the youngest, whatever pods cost.
-    static func isRanked(_ target: ScaleTarget) -> Bool { target.kind != "StatefulSet" && target.kind != "SandboxWarmPool" }
+    static func isRanked(_ target: ScaleTarget) -> Bool { !target.endsHighestOrdinal && target.kind != ScaleTarget.warmPoolKind }
 
     /// nil where it stays as it is.
     static func wanted(_ pod: PodView, used: Int, snapshotBytes: Int64) -> String? {

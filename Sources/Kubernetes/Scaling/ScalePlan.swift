@@ -1,3 +1,4 @@
+import Autoscaling
 import Basics
 
 // How many replicas may the target be told, so that no busy worker goes?
@@ -45,5 +46,5 @@ struct ScalePlan: Hashable, Sendable {
 
 extension PodView {
     /// A StatefulSet's pods end in `-N`.
-    var ordinal: Int? { name.split(separator: "-").last.flatMap { Int($0) } }
+    var ordinal: Int? { ScaleTarget.ordinal(ofPod: name) }
 }

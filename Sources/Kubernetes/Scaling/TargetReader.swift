@@ -1,3 +1,4 @@
+import Autoscaling
 import Domain
 package import ControlLoop
 
@@ -11,7 +12,7 @@ package struct KubernetesTarget: Hashable, Sendable, CustomStringConvertible {
     package var name: String
     package var description: String { "\(kind) \(namespace)/\(name)" }
     /// StatefulSets end their highest ordinals, whatever their pods cost.
-    var removesHighestOrdinal: Bool { kind == "StatefulSet" }
+    var removesHighestOrdinal: Bool { ScaleTarget.endsHighestOrdinal(kind: kind) }
     var isReplicationController: Bool { resource.group.isEmpty && kind == "ReplicationController" }
     /// Kubernetes' own, agent-substrate's and Agent Sandbox' kinds; of others only `/scale` knows where their replicas are.
     var keepsReplicasInSpec: Bool { isReplicationController || ["apps", "ate.dev", "extensions.agents.x-k8s.io"].contains(resource.group) }

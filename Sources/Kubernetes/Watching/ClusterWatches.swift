@@ -123,25 +123,16 @@ package actor ClusterWatches {
             await followToTheEnd(known)
         }
         for (name, pool) in wanted.sorted(by: { $0.key < $1.key }) where followed[name]?.pool != pool {
-            if var known = followed[name] {
-                let isOther = known.pool.isUnclaimed != pool.isUnclaimed
-                if isOther { await followToTheEnd(known) }
-                known.pool = pool
-                followed[name] = known
-                if pool.isUnclaimed {
-                    await claims(of: pool).follow(pool, known.telling, known: isOther ? ClaimStanding() : await claimStanding(name))
-                } else {
-                    await namespace(of: pool).follow(pool, known.telling, known: [])
-                }
+            let known = followed[name]
+            let isOther = known.map { $0.pool.isUnclaimed != pool.isUnclaimed } ?? false
+            if isOther, let known { await followToTheEnd(known) }
+            let standing = if known == nil { await self.standing(name) } else { Standing() }
+            let telling = known?.telling ?? self.telling(pool, standing.problem)
+            followed[name] = Followed(pool: pool, telling: telling)
+            if pool.isUnclaimed {
+                await claims(of: pool).follow(pool, telling, known: isOther ? ClaimStanding() : await claimStanding(name))
             } else {
-                let standing = await standing(name)
-                let new = Followed(pool: pool, telling: telling(pool, standing.problem))
-                followed[name] = new
-                if pool.isUnclaimed {
-                    await claims(of: pool).follow(pool, new.telling, known: await claimStanding(name))
-                } else {
-                    await namespace(of: pool).follow(pool, new.telling, known: standing.workers)
-                }
+                await namespace(of: pool).follow(pool, telling, known: standing.workers)
             }
         }
         await watchKinds()
@@ -238,9 +229,9 @@ package actor ClusterWatches {
     private func keepAsking(_ busy: BusyPods) async {
         await withDiscardingTaskGroup { group in
             while !Task.isCancelled {
-                for (name, namespace) in namespaces.sorted(by: { $0.key < $1.key }) {
-                    await busy.note(await namespace.workers.askedWorkers(), in: name)
-                }
+                var workers: [BusyPods.Worker] = []
+                for (_, namespace) in namespaces.sorted(by: { $0.key < $1.key }) { workers += await namespace.workers.askedWorkers() }
+                await busy.note(workers)
                 for worker in await busy.due() { group.addTask { await busy.askDue(worker) } }
                 try? await client.clock.sleep(BusyPods.looksEvery)
             }

@@ -1,3 +1,4 @@
+import Basics
 package import Domain
 
 // Which workers go when a pool shrinks?
@@ -114,12 +115,6 @@ private struct VictimOrder {
         guard let youngest = nodes[entry.node].idle.last else { return }
         let again = Entry(lost: nodes[entry.node].lostMicroseconds, rank: youngest, node: entry.node)
         // Giving up one more of a node loses more: near the end of the others, found by halving.
-        var low = 0
-        var high = byZone[zone].count
-        while low < high {
-            let middle = (low + high) / 2
-            if byZone[zone][middle] > again { low = middle + 1 } else { high = middle }
-        }
-        byZone[zone].insert(again, at: low)
+        byZone[zone].insert(again, at: byZone[zone].firstPlace { $0 > again })
     }
 }

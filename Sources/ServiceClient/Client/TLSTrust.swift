@@ -1,14 +1,6 @@
 import HTTPTransport
 package import NIOSSL
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
 // Which servers does a client believe?
 
 package enum TLSTrust {
@@ -30,8 +22,6 @@ package enum TLSTrust {
 
     /// What SNI names: never an address.
     package static func serverName(_ host: String) -> String? {
-        var four = in_addr()
-        var six = in6_addr()
-        return inet_pton(AF_INET, host, &four) == 1 || inet_pton(AF_INET6, host, &six) == 1 ? nil : host
+        HostText.isNumeric(host) ? nil : host
     }
 }

@@ -37,7 +37,7 @@ struct ClaimSimulation<Scaler: SimulatedScaler>: Sendable {
     private var starts = DurationRing()
     private var flow = ClaimFlow()
     private var events = MinHeap<Event>()
-    /// When each member was asked for, by number; −1 for one that isn't there any more.
+    /// When each member was asked for, by number.
     private var askedAt: [Int64] = []
     /// Members that aren't ready, and those that are, in the order in which they were made, and got ready.
     private var starting: [Int32] = []
@@ -145,7 +145,8 @@ struct ClaimSimulation<Scaler: SimulatedScaler>: Sendable {
     private mutating func arrive(_ claim: Int32) {
         flow.arrived(at: LogTime(microseconds: now), refillMicroseconds: starts.p90Microseconds)
         if !ready.isEmpty {
-            serve(claim, by: ready.removeFirst())
+            ready.removeFirst()
+            serve(claim)
         } else if starting.isEmpty {
             start(claim)
         } else {
@@ -157,8 +158,7 @@ struct ClaimSimulation<Scaler: SimulatedScaler>: Sendable {
     }
 
     /// The member is the claim's, and another is made at once: the count is one of those that nobody has.
-    private mutating func serve(_ claim: Int32, by member: Int32) {
-        askedAt[Int(member)] = -1
+    private mutating func serve(_ claim: Int32) {
         finish(claim, at: now)
         refill()
     }
@@ -201,15 +201,12 @@ struct ClaimSimulation<Scaler: SimulatedScaler>: Sendable {
         guard let index = starting.firstIndex(of: member) else { return false }
         starting.remove(at: index)
         starts.add(microseconds: now - askedAt[Int(member)])
-        if waiting.isEmpty { ready.append(member) } else { serve(waiting.removeFirst(), by: member) }
+        if waiting.isEmpty { ready.append(member) } else { serve(waiting.removeFirst()) }
         return true
     }
 
     private mutating func release() {
-        while starting.count + ready.count > desired {
-            let member = starting.popLast() ?? ready.removeLast()
-            askedAt[Int(member)] = -1
-        }
+        while starting.count + ready.count > desired { if starting.popLast() == nil { ready.removeLast() } }
     }
 
     private mutating func startMicroseconds() -> Int64 {

@@ -38,6 +38,7 @@ package struct ActorFields {
 
     package init(_ kind: EventKind, _ body: EventBody) {
         guard !body.isEmpty else { return }
+        var why: JSONCursor.Value?
         isWhole = body.readMembers { key, value in
             if key == "version" { version = body.integer(value) }
             switch kind {
@@ -47,7 +48,7 @@ package struct ActorFields {
                 if key == "selector" { selector = body.stringMap(value) }
                 if key == "template" { template = body.text(value) }
                 if key == "launch" { launch = body.text(value).flatMap { ClaimLaunch(rawValue: $0) } }
-                if key == "reason" { reason = body.text(value) }
+                if key == "reason" { why = value }
             case .actorCreated:
                 if key == "template" { template = body.text(value) }
                 if key == "tenant" { tenant = body.text(value) }
@@ -72,6 +73,8 @@ package struct ActorFields {
             default: break
             }
         }
+        // Only of a claim: others' reasons are kept in the log alone.
+        if launch != nil, let why { reason = body.text(why) }
     }
 }
 
@@ -130,7 +133,7 @@ extension State {
         _ fold: inout Fold
     ) {
         let home = Int(actor.pool)
-        guard home >= 0, pools[home].isUnclaimed, pools[home].claims != nil else { return }
+        guard pools[home].claims != nil else { return }
         if next == .waiting, old != .waiting {
             if let launch = fields.launch, launch != .warm {
                 _ = pools[home].claims?.setAside(index, launch, reason: fields.reason)

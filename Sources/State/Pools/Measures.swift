@@ -1,3 +1,4 @@
+import Basics
 package import Domain
 
 // How fast do requests come, and how long do starts, restores and turns take?
@@ -85,15 +86,7 @@ package struct DurationRing: Hashable, Sendable {
     }
 
     /// Where the first that is no shorter than `value` stands, or would stand.
-    private func place(of value: Int64) -> Int {
-        var low = 0
-        var high = sorted.count
-        while low < high {
-            let middle = (low + high) / 2
-            if sorted[middle] < value { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
+    private func place(of value: Int64) -> Int { sorted.firstPlace { $0 < value } }
 
     /// The 90th percentile (nearest rank); nil where nothing was measured.
     package var p90Microseconds: Int64? { sorted.isEmpty ? nil : sorted[(sorted.count * 9 + 9) / 10 - 1] }

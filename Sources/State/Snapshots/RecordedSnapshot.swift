@@ -11,8 +11,9 @@ package struct RecordedSnapshot: Hashable, Sendable {
 }
 
 extension BodyLookup {
-    package func recordedSnapshot(at position: Position) -> RecordedSnapshot? {
-        ((try? read(at: position) { RecordedSnapshot($0, at: $1) }) ?? nil) ?? nil
+    /// nil where the event names none, or is no more in the log.
+    package func recordedSnapshot(at position: Position) throws(LogError) -> RecordedSnapshot? {
+        try read(at: position) { RecordedSnapshot($0, at: $1) } ?? nil
     }
 }
 
@@ -20,7 +21,7 @@ extension EventLog {
     /// For a single question.
     package func recordedSnapshot(at position: Position) -> RecordedSnapshot? {
         defer { bodies.rest() }
-        return bodies.recordedSnapshot(at: position)
+        return try? bodies.recordedSnapshot(at: position)
     }
 }
 

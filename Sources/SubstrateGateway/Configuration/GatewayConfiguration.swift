@@ -103,7 +103,7 @@ package struct GatewayConfiguration: Sendable {
         }
     }
 
-    private var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+    private var isLoopback: Bool { HostText.isLoopback(host) }
 }
 
 extension GatewayConfiguration.Limits {

@@ -32,8 +32,12 @@ final class GatewayNotes: Sendable {
         (stream, feed) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.kept))
     }
 
-    func add(_ note: GatewayNote) {
-        if case .dropped = feed.yield(note) { metrics.notesLost.increment() }
+    /// False where it was lost.
+    @discardableResult
+    func add(_ note: GatewayNote) -> Bool {
+        guard case .dropped = feed.yield(note) else { return true }
+        metrics.notesLost.increment()
+        return false
     }
 
     func finish() { feed.finish() }

@@ -47,6 +47,8 @@ actor GatewayScribe {
     private var number: UInt64 = 0
     private var spills: (at: ContinuousClock.Instant, by: [String: [String]])?
     private var toldNoPool: Set<String> = []
+    /// At most one such note is under way: real ones would wait behind many.
+    private var isSettleNoted = false
 
     init(_ log: GatewayLog, _ catalog: PoolCatalog, _ metrics: GatewayMetrics, _ logger: Logger) {
         self.log = log
@@ -63,7 +65,7 @@ actor GatewayScribe {
         let settling = Task {
             while !Task.isCancelled {
                 do { try await Task.sleep(for: Self.settleEvery) } catch { return }
-                if hasUnsettled { notes.add(.settle) }
+                if hasUnsettled, !isSettleNoted { isSettleNoted = notes.add(.settle) }
             }
         }
         for await note in notes.stream { await write(note) }
@@ -117,7 +119,9 @@ actor GatewayScribe {
             events.deleted(key)
             forgetWorker(of: key)
             known[key] = nil
-        case .settle: await settle(&events)
+        case .settle:
+            await settle(&events)
+            isSettleNoted = false
         case .noEligiblePool(let key):
             logger.warning(
                 "no WorkerPool fits the actor: more workers don't help; change its template's class or selectors, or a pool's labels",

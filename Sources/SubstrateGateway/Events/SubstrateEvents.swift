@@ -121,6 +121,8 @@ extension Ateapi_Actor {
     package var templateName: String { "\(actorTemplateNamespace)/\(actorTemplateName)" }
     package var hasWorker: Bool { !ateomPodName.isEmpty }
     package var workerName: String { "\(ateomPodNamespace)/\(ateomPodName)" }
+    /// The name of the one it has.
+    var worker: String? { hasWorker ? workerName : nil }
     /// In place of the name of a worker that nobody knows any more.
     var unknownWorker: String { "\(actorTemplateNamespace)/unknown" }
     /// nil where it has no worker.

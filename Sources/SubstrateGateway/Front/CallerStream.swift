@@ -199,7 +199,7 @@ final class CallerStream: ChannelDuplexHandler {
 
     func flush() { context?.flush() }
 
-    /// ateapi's side is over: in good order where both sides had ended, else reset as it was there.
+    /// ateapi's side is over before its answer was: reset as it was there or, where the connection broke, UNAVAILABLE.
     func upstreamEnded(_ code: HTTP2ErrorCode?) {
         upstream = nil
         guard let context, !isOver else { return }
@@ -208,9 +208,12 @@ final class CallerStream: ChannelDuplexHandler {
             context.writeAndFlush(wrapOutboundOut(.rstStream(code)), promise: nil)
         } else if !hasAnswered {
             answer(UpstreamFault.lost(core.pool.address).answer)
-        } else if context.channel.isActive {
-            // A clean end closes the stream by itself, once the caller's side has ended too.
-            flush()
+        } else {
+            // The answer had begun: what is left to say are its trailers.
+            isOver = true
+            let fault = UpstreamFault.lost(core.pool.address)
+            let trailers: HPACKHeaders = ["grpc-status": "\(fault.code.rawValue)", "grpc-message": GRPCWire.encoded(fault.description)]
+            context.writeAndFlush(wrapOutboundOut(.headers(.init(headers: trailers, endStream: true))), promise: nil)
         }
     }
 }

@@ -15,7 +15,6 @@ import NIOTLS
 /// Confined to the event loop.
 final class GatewayCore {
     let eventLoop: any EventLoop
-    let settings: GatewayConfiguration
     let pool: UpstreamPool
     let desk: ResumeDesk
     let notes: GatewayNotes
@@ -27,7 +26,6 @@ final class GatewayCore {
         _ logger: Logger
     ) {
         self.eventLoop = eventLoop
-        self.settings = settings
         self.notes = notes
         let tls = UpstreamTLS(settings.upstream)
         self.tls = tls
@@ -35,16 +33,11 @@ final class GatewayCore {
         desk = ResumeDesk(eventLoop, settings, pool, notes, metrics, board, logger) { tls.headers(.resumeActor) }
     }
 
-    func saw(_ seen: Seen) {
-        switch seen {
-        case .created(let actor): notes.add(.created(actor))
-        case .suspended(let actor):
-            notes.add(.suspended(actor))
-            desk.freed()
-        case .paused(let actor):
-            notes.add(.paused(actor))
-            desk.freed()
-        case .deleted(let key): notes.add(.deleted(key))
+    func saw(_ note: GatewayNote) {
+        notes.add(note)
+        switch note {
+        case .suspended, .paused: desk.freed()
+        default: break
         }
     }
 
@@ -184,8 +177,6 @@ final class GatewayServer: Sendable {
         }
         try pipeline.addHandlers([AdvertisedStreams(limit: limits.callsPerConnection), handler, manager, EndOfBrokenConnection()])
     }
-
-    var connectionCount: Int { connections.count }
 
     /// No new calls; parked callers hear what ateapi said. Resumes that are upstream get `seconds` to end: a cut one would stay half done.
     func stop(drainSeconds seconds: Double) async {

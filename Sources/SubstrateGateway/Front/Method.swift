@@ -77,14 +77,6 @@ struct ResumeCall: Hashable {
     }
 }
 
-/// Of a call that passed: what its success says of an actor.
-enum Seen: Sendable {
-    case created(Ateapi_Actor)
-    case suspended(Ateapi_Actor)
-    case paused(Ateapi_Actor)
-    case deleted(ActorKey)
-}
-
 /// Gathers the messages of a call that passes, as far as they are small enough to be of one actor.
 struct Tap {
     private static let bytesMost = 64 << 10
@@ -122,7 +114,8 @@ struct Tap {
         }
     }
 
-    func seen() -> Seen? {
+    /// What the call's success says of an actor.
+    func seen() -> GatewayNote? {
         guard isOK, !isTooLarge, let request = GRPCWire.message(of: request), let response = GRPCWire.message(of: response) else {
             return nil
         }

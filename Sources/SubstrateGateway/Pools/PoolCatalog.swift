@@ -1,3 +1,4 @@
+package import Autoscaling
 import Synchronization
 
 // Which WorkerPools may an actor use?
@@ -23,9 +24,10 @@ package final class PoolCatalog: Sendable {
     package struct Template: Hashable, Sendable {
         package var name: String
         package var sandboxClass: String
-        package var selector: LabelSelector
+        /// nil takes any pool of its class.
+        package var selector: WorkerSelector?
 
-        package init(name: String, sandboxClass: String, selector: LabelSelector) {
+        package init(name: String, sandboxClass: String, selector: WorkerSelector?) {
             self.name = name
             self.sandboxClass = sandboxClass
             self.selector = selector
@@ -94,54 +96,12 @@ package final class PoolCatalog: Sendable {
         return state.withLock { state in
             if state.hasPools, state.hasTemplates, let found = state.templates[template] {
                 return state.pools.values.filter { pool in
-                    pool.sandboxClass == found.sandboxClass && found.selector.matches(pool.labels)
+                    pool.sandboxClass == found.sandboxClass && found.selector?.fits(pool.labels) ?? true
                         && selector.allSatisfy { pool.labels[$0.key] == $0.value }
                 }.map(\.name).sorted()
             }
             if let pool = state.learned[template] ?? defaultPool { return [pool] }
             return state.pools.count == 1 ? Array(state.pools.keys) : []
         }
-    }
-}
-
-/// As Kubernetes has it.
-package struct LabelSelector: Hashable, Sendable {
-    package enum Operator: String, Hashable, Sendable {
-        case isIn = "In"
-        case isNotIn = "NotIn"
-        case exists = "Exists"
-        case doesNotExist = "DoesNotExist"
-    }
-
-    package struct Expression: Hashable, Sendable {
-        package var key: String
-        package var by: Operator
-        package var values: [String]
-
-        package init(key: String, by: Operator, values: [String]) {
-            self.key = key
-            self.by = by
-            self.values = values
-        }
-    }
-
-    package var labels: [String: String]
-    package var expressions: [Expression]
-
-    package init(labels: [String: String] = [:], expressions: [Expression] = []) {
-        self.labels = labels
-        self.expressions = expressions
-    }
-
-    package func matches(_ labels: [String: String]) -> Bool {
-        self.labels.allSatisfy { labels[$0.key] == $0.value }
-            && expressions.allSatisfy { expression in
-                switch expression.by {
-                case .isIn: labels[expression.key].map(expression.values.contains) ?? false
-                case .isNotIn: labels[expression.key].map { !expression.values.contains($0) } ?? true
-                case .exists: labels[expression.key] != nil
-                case .doesNotExist: labels[expression.key] == nil
-                }
-            }
     }
 }

@@ -52,7 +52,8 @@ struct FleetDifference {
     ) {
         let nodes = Set(now.workers.values.map(\.nodeName))
         var hosts: [String: ActorKey] = [:]
-        for (key, actor) in now.actors.sorted(by: { "\($0.key)" < "\($1.key)" }) where !isHeld(key) {
+        let named = now.actors.map { (name: "\($0.key)", key: $0.key, actor: $0.value) }.sorted { $0.name < $1.name }
+        for (_, key, actor) in named where !isHeld(key) {
             let isSame = before?.actors[key].map { $0.version == actor.version && $0.status == actor.status } ?? false
             if logged[key] != nil, let version = versionsBefore[key], actor.version < version {
                 // It was deleted and created anew.
@@ -67,10 +68,10 @@ struct FleetDifference {
                 stuck[other] = .sharesWorker
             }
         }
-        let gone = missing.union(before?.actors.keys.map { $0 } ?? [])
-        for key in gone.sorted(by: { "\($0)" < "\($1)" }) where now.actors[key] == nil && logged[key] != nil && !isHeld(key) {
-            steps.append(.deleted(key))
+        let gone = missing.union(before?.actors.keys.map { $0 } ?? []).filter {
+            now.actors[$0] == nil && logged[$0] != nil && !isHeld($0)
         }
+        for key in gone.sorted(by: { "\($0)" < "\($1)" }) { steps.append(.deleted(key)) }
     }
 
     private mutating func compare(_ key: ActorKey, _ actor: Ateapi_Actor, _ logged: Logged?, isSame: Bool) {

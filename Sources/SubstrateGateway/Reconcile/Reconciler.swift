@@ -192,8 +192,7 @@ actor Reconciler {
             after = QualifiedName.whole(last.id, seenFrom: last.namespace)
         }
         let unlisted = await scribe.actors.subtracting(fleet.actors.keys)
-        let keys = Array(Set(fleet.actors.keys).union(before?.actors.keys.map { $0 } ?? []).union(unlisted))
-        let held = (try? await gateway.ask { core in Set(keys.filter { core.desk.holds($0) }) }) ?? []
+        let held = (try? await gateway.ask { $0.desk.heldKeys }) ?? []
         let difference = FleetDifference(
             fleet, before: before, missing: missing.intersection(unlisted), versionsBefore: versions, logged: logged
         ) { held.contains($0) }
@@ -250,7 +249,7 @@ actor Reconciler {
     /// Each is named once, and again when its state is another.
     private func name(_ stuck: [ActorKey: StuckState], _ fleet: FleetDifference.Fleet) async {
         board.replace(
-            stuck: stuck.map { key, state in (key, state, fleet.actors[key].flatMap { $0.hasWorker ? $0.workerName : nil }) },
+            stuck: stuck.map { key, state in (key, state, fleet.actors[key]?.worker) },
             resuming: Set(fleet.actors.filter { $0.value.status == .resuming }.keys))
         metrics.show(stuck: Dictionary(grouping: stuck.values) { $0 }.mapValues(\.count))
         for (key, state) in stuck.sorted(by: { "\($0.key)" < "\($1.key)" }) where told[key] != state {

@@ -1,3 +1,5 @@
+import Basics
+
 // Who is tried next, and how many at once?
 //
 // ateapi keeps no queue: a free worker goes to whoever asks first. So parked actors are tried in their order, and never as a herd. Those
@@ -26,6 +28,9 @@ struct ParkedOrder<Key: Hashable> {
         var news: UInt64 = 0
         var isClosed = true
         var mayProbe = false
+
+        /// Whether one of it is to be tried now.
+        var mayTry: Bool { !isClosed && unproved < window && (!placed.isEmpty || (mayProbe && unproved == 0 && !waiting.isEmpty)) }
     }
 
     private struct Entry {
@@ -99,24 +104,19 @@ struct ParkedOrder<Key: Hashable> {
 
     /// Who is to be tried now; nil where nobody is. To be asked until it says nil.
     mutating func next() -> Key? {
-        for name in classes.keys.sorted() {
-            guard var row = classes[name], !row.isClosed, row.unproved < row.window else { continue }
-            let place: Place
-            if !row.placed.isEmpty {
-                place = row.placed.removeFirst()
-            } else if row.mayProbe, row.unproved == 0, !row.waiting.isEmpty {
-                row.mayProbe = false
-                place = row.waiting.removeFirst()
-            } else {
-                continue
-            }
-            row.unproved += 1
-            entries[place.key]?.triedAt = row.news
-            entries[place.key]?.isProved = false
-            classes[name] = row
-            return place.key
+        guard let name = classes.lazy.filter({ $0.value.mayTry }).map(\.key).min(), var row = classes[name] else { return nil }
+        let place: Place
+        if row.placed.isEmpty {
+            row.mayProbe = false
+            place = row.waiting.removeFirst()
+        } else {
+            place = row.placed.removeFirst()
         }
-        return nil
+        row.unproved += 1
+        entries[place.key]?.triedAt = row.news
+        entries[place.key]?.isProved = false
+        classes[name] = row
+        return place.key
     }
 
     /// It wasn't refused for as long as refusals take: a worker was free for it.
@@ -172,19 +172,10 @@ struct ParkedOrder<Key: Hashable> {
 }
 
 extension Array where Element: Comparable {
-    fileprivate mutating func insertSorted(_ element: Element) { insert(element, at: firstIndex(notBelow: element)) }
+    fileprivate mutating func insertSorted(_ element: Element) { insert(element, at: firstPlace { $0 < element }) }
 
     fileprivate mutating func removeSorted(_ element: Element) {
-        let index = firstIndex(notBelow: element)
+        let index = firstPlace { $0 < element }
         if index < count, !(element < self[index]) { remove(at: index) }
-    }
-
-    private func firstIndex(notBelow element: Element) -> Int {
-        var (low, high) = (0, count)
-        while low < high {
-            let middle = (low + high) / 2
-            if self[middle] < element { low = middle + 1 } else { high = middle }
-        }
-        return low
     }
 }

@@ -66,9 +66,8 @@ final class Resume {
     /// Those that compete for the same workers: by node where a paused one must go back to its own, else by template and selector.
     var rivals: String {
         guard let actor else { return "?" }
-        let template = "\(actor.actorTemplateNamespace)/\(actor.actorTemplateName)"
         let selector = actor.workerSelector.matchLabels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
         let node = actor.status == .paused ? actor.latestSnapshotInfo.local.nodeVmsWithLocalSnapshots.joined(separator: ",") : ""
-        return "\(template)|\(selector)|\(node)"
+        return "\(actor.templateName)|\(selector)|\(node)"
     }
 }

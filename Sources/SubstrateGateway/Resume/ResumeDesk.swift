@@ -1,3 +1,4 @@
+import Basics
 import Domain
 import EventLog
 import Logging
@@ -17,8 +18,8 @@ final class ResumeDesk {
     /// A refusal for want of a worker takes 1–2 ms: one that takes longer is on its way.
     static let proveAfter = TimeAmount.milliseconds(20)
     static let tickEvery = TimeAmount.seconds(1)
-    static let healFirst = TimeAmount.seconds(1)
-    static let healLongest = TimeAmount.seconds(30)
+    static let healFirst = Duration.seconds(1)
+    static let healLongest = Duration.seconds(30)
     /// After so many tries it is only named.
     static let healTriesMost = 40
 
@@ -68,7 +69,7 @@ final class ResumeDesk {
     // MARK: - What others may know
 
     var parkedCount: Int { order.count }
-    func holds(_ key: ActorKey) -> Bool { resumes[key] != nil }
+    var heldKeys: Set<ActorKey> { Set(resumes.keys) }
     var upstreamCount: Int { resumes.values.count { $0.phase == .asking } }
     /// Those whose resume failed half way and whose worker is therefore taken.
     var halfFailedCount: Int { resumes.values.count { $0.halfFailedSince != nil } }
@@ -336,15 +337,16 @@ final class ResumeDesk {
                 metadata: ["actor": "\(resume.key)", "worker": "\(resume.actor?.ateomPodName ?? "")", "problem": "\(resume.lastFault)"])
         }
         resume.phase = .healing
-        board.note(halfFailed: resume.key, worker: resume.actor.flatMap { $0.hasWorker ? $0.workerName : nil }, problem: resume.lastFault)
+        board.note(halfFailed: resume.key, worker: resume.actor?.worker, problem: resume.lastFault)
         guard settings.heals, !isStopping, resume.tries < Self.healTriesMost else {
             if resume.isRequested { notes.add(.withdrawn(resume.key)) }
             resumes[resume.key] = nil
-            return notes.add(.stuck(resume.key, resume.lastFault))
+            notes.add(.stuck(resume.key, resume.lastFault))
+            return
         }
-        let wait = min(Self.healFirst.nanoseconds << Int64(min(resume.tries, 5)), Self.healLongest.nanoseconds)
+        let wait = Self.healFirst.doubled(resume.tries, atMost: Self.healLongest)
         let bound = NIOLoopBound((self, resume), eventLoop: eventLoop)
-        eventLoop.scheduleTask(in: .nanoseconds(wait)) {
+        eventLoop.scheduleTask(in: TimeAmount(wait)) {
             let (desk, resume) = bound.value
             guard desk.resumes[resume.key] === resume, resume.phase == .healing, !desk.isStopping else { return }
             desk.ask(resume)
@@ -360,7 +362,7 @@ final class ResumeDesk {
             healing: actor, call: ResumeCall(key: key), headers: ownHeaders(), at: EventLog.systemClock(), arrival: arrivals)
         resumes[key] = resume
         metrics.halfFailed.increment()
-        board.note(halfFailed: key, worker: actor.hasWorker ? actor.workerName : nil, problem: "")
+        board.note(halfFailed: key, worker: actor.worker, problem: "")
         ask(resume)
     }
 

@@ -1,3 +1,4 @@
+import Basics
 import NIOCore
 import NIOHPACK
 
@@ -49,45 +50,20 @@ enum GRPCWire {
         }
     }
 
-    /// A status message is percent-coded.
-    static func decoded(_ text: String) -> String {
-        guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
+    /// A status message is percent-coded; what is no UTF-8 in it is replaced.
+    static func decoded(_ text: String) -> String { String(decoding: PercentCoding.decoded(Array(text.utf8)[...]), as: UTF8.self) }
+
+    static func encoded(_ text: String) -> String {
         var out: [UInt8] = []
-        let bytes = Array(text.utf8)
-        var index = 0
-        while index < bytes.count {
-            if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count, let high = nibble(bytes[index + 1]),
-                let low = nibble(bytes[index + 2])
-            {
-                out.append(high << 4 | low)
-                index += 3
+        for byte in text.utf8 {
+            if (0x20...0x7e).contains(byte), byte != UInt8(ascii: "%") {
+                out.append(byte)
             } else {
-                out.append(bytes[index])
-                index += 1
+                out.append(UInt8(ascii: "%"))
+                Hex.append(byte, capital: true, to: &out)
             }
         }
         return String(decoding: out, as: UTF8.self)
-    }
-
-    static func encoded(_ text: String) -> String {
-        var out = ""
-        for byte in text.utf8 {
-            if (0x20...0x7e).contains(byte), byte != UInt8(ascii: "%") {
-                out.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                out += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-        return out
-    }
-
-    private static func nibble(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 
     /// An answer that is a status alone.

@@ -3,7 +3,6 @@ import NIOCore
 import NIOHPACK
 import NIOSSL
 import Machine
-import Synchronization
 
 // With which certificates and which token does the gateway speak to ateapi?
 //
@@ -11,19 +10,16 @@ import Synchronization
 // With a fault no connection is made, and the calls that wait for it fail with its words. Nothing of a file's contents is in a fault.
 
 struct UpstreamTLS: Sendable {
-    static let fileBytesMost = 1 << 20
     static let tokenBytesMost = 16 << 10
 
     private let settings: GatewayConfiguration.Upstream
 
     init(_ settings: GatewayConfiguration.Upstream) { self.settings = settings }
 
-    /// nil for an address, which a certificate is not asked for by name.
+    /// nil for an address: the certificate must hold that itself.
     var serverName: String? {
         let name = settings.serverName ?? settings.host
-        return name.contains(":")
-            || name.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-            ? nil : name
+        return HostText.isNumeric(name) ? nil : name
     }
 
     /// nil for plaintext.
@@ -33,10 +29,9 @@ struct UpstreamTLS: Sendable {
         tls.minimumTLSVersion = .tlsv12
         tls.applicationProtocols = ["h2"]
         if let file = settings.caFile { tls.trustRoots = .certificates(try TLSFiles.certificates(of: file)) }
-        tls.certificateVerification =
-            !settings.isVerified ? .none : serverName == nil ? .noHostnameVerification : .fullVerification
+        if !settings.isVerified { tls.certificateVerification = .none }
         if let file = settings.bundleFile {
-            let bytes = try SmallFile.read(file, limitBytes: Self.fileBytesMost)
+            let bytes = try SmallFile.read(file, limitBytes: TLSFiles.fileBytesMost)
             tls.certificateChain = try TLSFiles.certificates(of: file).map { .certificate($0) }
             tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: bytes, format: .pem))
         }

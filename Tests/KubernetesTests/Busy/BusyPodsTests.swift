@@ -49,7 +49,7 @@ import Testing
 
         /// One look of the service's.
         func look(_ workers: [BusyPods.Worker]) async {
-            await pods.note(workers, in: "ns")
+            await pods.note(workers)
             for name in await pods.due() { await pods.askDue(name) }
         }
 
@@ -269,7 +269,7 @@ import Testing
     @Test func `requests under way are bounded, and pods that drain go first`() async throws {
         try await begun { (bench: Bench) async throws in
             let many = (0..<200).map { worker("p\($0)", ip: "10.0.0.1", uid: "u\($0)", isDraining: $0 >= 190) }
-            await bench.pods.note(many, in: "ns")
+            await bench.pods.note(many)
             let first = await bench.pods.due()
             #expect(first.count == BusyPods.atOnce)
             #expect(Set(first.prefix(10)) == Set((190..<200).map { "ns/p\($0)" }))
@@ -279,13 +279,24 @@ import Testing
         }
     }
 
+    @Test func `the last pod of a namespace that nobody looks at any more isn't asked any more`() async throws {
+        try await begun { (bench: Bench) async throws in
+            await bench.look([worker()])
+            #expect(bench.said.asked.values.count == 1)
+            await bench.look([])
+            bench.clock.advance(.seconds(600))
+            await bench.look([])
+            #expect(bench.said.asked.values.count == 1)
+        }
+    }
+
     @Test func `one that goes while it is asked leaves nothing behind`() async throws {
         try await begun { (bench: Bench) async throws in
             bench.said.set("10.0.0.1", .tasks(1))
-            await bench.pods.note([worker()], in: "ns")
+            await bench.pods.note([worker()])
             #expect(await bench.pods.due() == ["ns/a"])
-            await bench.pods.note([], in: "ns")
-            await bench.pods.note([worker(uid: "v", life: 2)], in: "ns")
+            await bench.pods.note([])
+            await bench.pods.note([worker(uid: "v", life: 2)])
             await bench.pods.askDue("ns/a")
             await bench.look([worker(uid: "v", life: 2)])
             #expect(bench.lines.values.last?.contains(#""uid":"v""#) == true)

@@ -107,7 +107,7 @@ import Testing
                     name: "ns/\($0.name)", view: $0, check: BusyCheck(.http(port: .number(8080), path: "/busy")), slots: 1,
                     isDraining: $0.drainingReason != nil, life: 1)
             }
-            await busyPods.note(workers, in: "ns")
+            await busyPods.note(workers)
             for name in await busyPods.due() { await busyPods.askDue(name) }
         }
 

@@ -10,7 +10,7 @@ import Testing
 @Suite struct ClaimOracleTests {
     final class Bench {
         let twin: ClaimsTwin
-        var book = ClaimBook("ns", run: "r1")
+        var book = ClaimBook(run: "r1")
         var log = MiniLog()
         var tellings: [ClaimTelling] = []
         private var runs = 1
@@ -54,7 +54,7 @@ import Testing
         /// Another process goes on with what the log has.
         func restart() {
             runs += 1
-            book = ClaimBook("ns", run: "r\(runs)")
+            book = ClaimBook(run: "r\(runs)")
             follow(standing)
         }
 

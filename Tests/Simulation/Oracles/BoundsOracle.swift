@@ -30,18 +30,10 @@ package struct BoundsOracle: Oracle {
     }
 
     private func problems(_ event: LoggedEvent, _ ledger: Ledger) -> [String] {
-        guard let pool = ledger.pools[event.pool], let policy = pool.policy, let from = event.integer("from"), let to = event.integer("to")
-        else { return [] }
-        // The decision looked at a state a little before this one: where the policy is newer than that, it is another's.
-        guard let asOf = event.integer("inputs", "asOf"), Position(asOf) >= pool.policySeq else { return [] }
-        // Counts of a poisoned log are beyond all that a plain reading adds up.
-        guard max(from, to) < 1_000_000 else { return [] }
-        let codes = event.codes
-        let busy = event.integer("inputs", "busy") ?? 0
-        let who = "the decision of position \(event.seq) for \(event.pool), \(from) to \(to),"
-        if codes.contains("Held") || codes.contains("PausedScaleIn") || codes.contains("PausedScaleOut") { return [] }
+        guard let decision = JudgedDecision(event, ledger), let policyAt = ledger.pools[event.pool]?.policyAt else { return [] }
+        let (policy, from, to, busy) = (decision.policy, decision.from, decision.to, decision.busy)
+        let (first, who) = (decision.first, decision.who)
         var problems: [String] = []
-        let first = max(1, policy.minReplicaCount)
         if to > max(policy.maxReplicaCount, first, busy) {
             problems.append("\(who) goes beyond \(policy.maxReplicaCount), with \(busy) busy")
         }
@@ -52,7 +44,7 @@ package struct BoundsOracle: Oracle {
         guard to != from, let rule = rules.limits.first, rules.limits.count == 1, rule.kind == .pods else { return problems }
         // What the policy of this moment can't answer for.
         let period = Int64(rule.periodSeconds) * 1_000_000
-        guard event.at.microseconds(since: pool.policyAt) > period else { return problems }
+        guard event.at.microseconds(since: policyAt) > period else { return problems }
         func clipped(_ count: Int) -> Int { max(count, first) }
         // The decision was made a little before it was logged: what was done the other way round counts a little longer.
         func sum(_ slack: Int64, _ change: (Change) -> Int) -> Int {

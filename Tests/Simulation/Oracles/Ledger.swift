@@ -74,8 +74,6 @@ package struct Ledger: Sendable {
     }
     /// Whose workers it may have.
     package func usablePools(of actor: Actor) -> Set<String> { Set(pools[actor.pool]?.policy?.spillTo ?? []).union([actor.pool]) }
-    package func busyWorkers(of pool: String) -> Int { workers.values.count { $0.pool == pool && !$0.residents.isEmpty } }
-
     /// - Parameter policy: the one that an event of that id applied.
     package mutating func take(_ event: LoggedEvent, policy: (String) -> Policy?) {
         seq = event.seq

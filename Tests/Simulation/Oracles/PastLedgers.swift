@@ -74,12 +74,13 @@ struct JudgedDecision {
     var busy: Int
     var codes: [String]
 
-    /// nil where the policy is newer than the decision, nothing follows it, or the counts are those of a poisoned log.
+    /// nil where the policy is newer than the decision, an operator holds the count, or the counts are those of a poisoned log:
+    /// those are beyond all that a plain reading adds up.
     init?(_ event: LoggedEvent, _ ledger: Ledger) {
         guard event.kind == .scaleDecided, event.string("shadow") == nil, let pool = ledger.pools[event.pool], let policy = pool.policy,
             let from = event.integer("from"), let to = event.integer("to"), let asOf = event.integer("inputs", "asOf")
         else { return nil }
-        guard Position(asOf) >= pool.policySeq, max(from, to) < 1_000_000, policy.mode == .auto else { return nil }
+        guard Position(asOf) >= pool.policySeq, max(from, to) < 1_000_000 else { return nil }
         let codes = event.codes
         guard !codes.contains("Held"), !codes.contains("PausedScaleIn"), !codes.contains("PausedScaleOut") else { return nil }
         self.pool = event.pool
@@ -96,9 +97,9 @@ struct JudgedDecision {
     /// An active pool is never below this.
     var first: Int { max(1, policy.minReplicaCount) }
 
-    /// Its trigger of demand, where each trigger speaks for itself.
+    /// Its trigger of demand, where the count is followed and each trigger speaks for itself.
     var demandTrigger: Trigger? {
-        guard policy.scalingModifiers == nil else { return nil }
+        guard policy.mode == .auto, policy.scalingModifiers == nil else { return nil }
         return policy.triggers.first { $0.source == .demand && $0.metricType == .averageValue }
     }
 }

@@ -11,10 +11,10 @@ package struct ReservationsOracle: Oracle {
     package mutating func settled(_ run: Simulation) {
         guard let loop = run.loop, let log = run.log, loop.state.position == log.head.seq else { return }
         guard run.isUntroubled else { return }
-        if let problem = Self.problem(loop.reservations) { fail(run, problem) }
+        if let problem = Self.problem(loop.hasReservations) { fail(run, problem) }
     }
 
-    package static func problem(_ reservations: Int) -> String? {
-        reservations == 0 ? nil : "\(reservations) reservations are left though all is folded"
+    package static func problem(_ hasReservations: Bool) -> String? {
+        hasReservations ? "reservations are left though all is folded" : nil
     }
 }

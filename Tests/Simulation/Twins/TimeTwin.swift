@@ -45,7 +45,6 @@ package final class TimeTwin: LoopScheduler {
     package var wall: LogTime { state.withLock { start.adding(microseconds: $0.passed &+ $0.offset) } }
     /// The wall clock is set.
     package func set(byMicroseconds step: Int64) { state.withLock { $0.offset += step } }
-    package var offset: Int64 { state.withLock { $0.offset } }
 
     /// The service's time, once there is a log.
     package func follow(_ logTime: @escaping @Sendable () -> LogTime) { state.withLock { $0.logTime = logTime } }

@@ -91,7 +91,8 @@ struct GatewayStage: Sendable {
                 outcome = .failure(error)
             }
         } else {
-            outcome = .success(())
+            // Without a port it has ended: its own fault first.
+            outcome = await running.result.flatMap { _ in .failure(NeverHappened(what: "the gateway listens")) }
         }
         running.cancel()
         let ended = await running.result
@@ -124,7 +125,7 @@ struct GatewayStage: Sendable {
         if let seconds { options.timeout = .milliseconds(Int64(seconds * 1_000)) }
         return try await (client ?? self.client).unary(
             request: ClientRequest(message: message, metadata: metadata),
-            descriptor: MethodDescriptor(fullyQualifiedService: service, method: method), serializer: Bytes(), deserializer: Bytes(),
+            descriptor: MethodDescriptor(fullyQualifiedService: service, method: method), serializer: RawBytes(), deserializer: RawBytes(),
             options: options
         ) { response in
             func names(_ metadata: Metadata) -> Set<String> { Set(metadata.map(\.key)) }
@@ -151,11 +152,6 @@ struct GatewayStage: Sendable {
             $0.actorRef.atespace = atespace
             $0.actorRef.name = id
         }
-    }
-
-    struct Bytes: MessageSerializer, MessageDeserializer {
-        func serialize<Out: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Out { Out(message) }
-        func deserialize<In: GRPCContiguousBytes>(_ bytes: In) throws -> [UInt8] { bytes.withUnsafeBytes { Array($0) } }
     }
 
     // MARK: - What is so

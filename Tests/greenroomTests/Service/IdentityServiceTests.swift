@@ -26,22 +26,16 @@ import TestSupport
         }
         var configuration = try ServiceConfiguration(yaml: "listen: 127.0.0.1:0\n", file: "\(folder)/greenroom.yaml")
         configuration.database = database
-        let service = GreenroomService(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let (ready, isReady) = AsyncStream.makeStream(of: String.self)
-        let running = Task {
-            defer { isReady.finish() }
-            try await service.run(stopOn: [], onStart: { url in isReady.yield(url) })
+        try await withService(configuration) { url in
+            let api = try await ServiceConnection.open(url: url, token: nil)
+            let result: Result<Void, any Error>
+            do {
+                try await eventually("it listens") { (try? await api.send(APIRequest(path: "/livez")))?.status == 200 }
+                result = .success(try await body(api, database))
+            } catch { result = .failure(error) }
+            await api.close()
+            try result.get()
         }
-        var iterator = ready.makeAsyncIterator()
-        let url = try #require(await iterator.next())
-        let api = try await ServiceConnection.open(url: url, token: nil)
-        try await eventually("it listens") { (try? await api.send(APIRequest(path: "/livez")))?.status == 200 }
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(api, database)) } catch { result = .failure(error) }
-        await api.close()
-        running.cancel()
-        _ = await running.result
-        try result.get()
     }
 
     private func send(_ kind: String, _ subject: String, _ data: String, to api: ServiceConnection) async throws {
@@ -65,7 +59,7 @@ import TestSupport
             try await send("actor.requested", "session-1", #"{"pool":"b/y"}"#, to: api)
             let server = ServerState(api: api)
             try await eventually("both are placed") {
-                try await server.actors(pool: nil, after: nil, limit: 10).count { $0.worker == "box-0" } == 2
+                try await server.actors(pool: nil, status: nil, after: nil, limit: 10).count { $0.worker == "box-0" } == 2
             }
             try await send("actor.running", "b/session-1", #"{"worker":"b/box-0"}"#, to: api)
             try await eventually("it runs") { try await server.actor("b/session-1")?.status == "STATUS_RUNNING" }
@@ -98,7 +92,7 @@ import TestSupport
             try await send("worker.ready", "box-2", #"{"pool":"a/x","node":"n9","slots":2}"#, to: api)
             try await send("actor.requested", "session-1", #"{"pool":"a/x"}"#, to: api)
             try await eventually("both are placed") {
-                let found = try await server.actors(pool: nil, after: nil, limit: 100).filter { $0.id == "session-1" }
+                let found = try await server.actors(pool: nil, status: nil, after: nil, limit: 100).filter { $0.id == "session-1" }
                 return found.count == 2 && found.allSatisfy { $0.worker != nil }
             }
             // The worker of b/y that had been turned away comes again, and is taken.

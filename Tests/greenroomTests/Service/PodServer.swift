@@ -15,11 +15,7 @@ final class PodServer: Sendable {
     let port: Int
     private let descriptor: Int32
     private let silent = Mutex<[Int32]>([])
-    private let asked = Mutex(0)
     private let isStopped = Mutex(false)
-
-    /// Requests so far.
-    var count: Int { asked.withLock { $0 } }
 
     /// - Parameter answer: called on a thread of the server's, for each request.
     init(_ answer: @escaping @Sendable () -> Answer) throws {
@@ -56,7 +52,6 @@ final class PodServer: Sendable {
             }
             request += String(decoding: buffer[..<count], as: UTF8.self)
         }
-        asked.withLock { $0 += 1 }
         switch answer() {
         case .silence: return silent.withLock { $0.append(connection) }
         case .status(let status): send("HTTP/1.1 \(status) No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", connection)

@@ -51,21 +51,10 @@ import TestSupport
         deinit { try? FileManager.default.removeItem(atPath: folder) }
 
         func serve(_ body: (_ ask: @Sendable (APIRequest) async throws -> APIAnswer) async throws -> Void) async throws {
-            let service = GreenroomService(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            let (stop, began, url) = (Latch(), Latch(), Locked<String>(""))
-            let running = Task {
-                defer { began.open() }
-                try await service.run(stopOn: [], when: { await stop.wait() }) { address in
-                    url.value = address
-                    began.open()
-                }
-            }
-            await began.wait()
-            let outcome: Result<Void, any Error>
-            do {
+            try await withService(configuration) { url in
                 var connections: [APIRequest.Method: ServiceConnection] = [:]
                 for (method, token) in PoisonedLogTests.tokens {
-                    connections[method] = try await ServiceConnection.open(url: url.value, token: token)
+                    connections[method] = try await ServiceConnection.open(url: url, token: token)
                 }
                 let ask: @Sendable (APIRequest) async throws -> APIAnswer = { [connections] request in
                     guard let connection = connections[request.method] else { throw CancellationError() }
@@ -75,11 +64,8 @@ import TestSupport
                 let result: Result<Void, any Error>
                 do { result = .success(try await body(ask)) } catch { result = .failure(error) }
                 for connection in connections.values { await connection.close() }
-                outcome = result
-            } catch { outcome = .failure(error) }
-            stop.open()
-            try await running.value
-            try outcome.get()
+                try result.get()
+            }
         }
 
         /// Events as an older service may have taken them.

@@ -74,7 +74,7 @@ struct ClaimRecording: Sendable, CustomTestStringConvertible {
 
 /// A book that is fed, and keeps all that it said.
 struct BookBench {
-    var book = ClaimBook("ns", run: "r1")
+    var book = ClaimBook(run: "r1")
     var tellings: [(milliseconds: Int, telling: ClaimTelling)] = []
 
     /// Feeds a whole recording, with what is held let go at the end.

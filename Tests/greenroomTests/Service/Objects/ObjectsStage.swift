@@ -49,25 +49,11 @@ struct ObjectsStage: Sendable {
 
     /// Runs the service for as long as `body` takes.
     func serve(_ body: (_ url: String) async throws -> Void) async throws {
-        let service = GreenroomService(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let (stop, began, url) = (Latch(), Latch(), Locked<String>(""))
-        let running = Task {
-            defer { began.open() }
-            try await service.run(stopOn: [], when: { await stop.wait() }) { address in
-                url.value = address
-                began.open()
-            }
-        }
-        await began.wait()
-        let outcome: Result<Void, any Error>
-        do {
+        try await withService(configuration) { url in
             // The loop may act before the server listens.
-            try await wait("answers") { (try? await ask(url.value, APIRequest(path: "/livez")))?.status == 200 }
-            outcome = .success(try await body(url.value))
-        } catch { outcome = .failure(error) }
-        stop.open()
-        try await running.value
-        try outcome.get()
+            try await wait("answers") { (try? await ask(url, APIRequest(path: "/livez")))?.status == 200 }
+            try await body(url)
+        }
     }
 
     // MARK: - The object

@@ -141,6 +141,24 @@ def _is_settled(error: httpx.HTTPError) -> bool:
     return "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError))
 
 
+def _again(call: wire.Call[Any], response: httpx.Response) -> tuple[str, str | None]:
+    """Why it is sent again, and how long the service asks to wait; raises where a repeat could do it twice."""
+    problem = str(wire.problem(response.status_code, response.content, call.path))
+    if response.status_code in wire.UNSURE and not call.repeatable:
+        raise AnswerLost(problem)
+    return problem, response.headers.get("retry-after")
+
+
+def _unanswered(call: wire.Call[Any], connection: Connection, error: httpx.HTTPError) -> str:
+    """The same where no answer came."""
+    problem = connection.unreachable(error)
+    if _is_settled(error):
+        raise Unavailable(problem) from None
+    if not call.repeatable and not isinstance(error, _UNSENT):
+        raise AnswerLost(problem) from None
+    return problem
+
+
 class Client:
     """The service, for a program that waits for each answer. May be shared by threads."""
 
@@ -155,18 +173,12 @@ class Client:
             retry_after = None
             try:
                 response = self._http.send(_request(self._http, call))
+            except httpx.HTTPError as error:
+                problem = _unanswered(call, self.connection, error)
+            else:
                 if response.status_code not in wire.RETRIED:
                     return _read(call, response)
-                problem = str(wire.problem(response.status_code, response.content, call.path))
-                if response.status_code in wire.UNSURE and not call.repeatable:
-                    raise AnswerLost(problem)
-                retry_after = response.headers.get("retry-after")
-            except httpx.HTTPError as error:
-                problem = self.connection.unreachable(error)
-                if _is_settled(error):
-                    raise Unavailable(problem) from None
-                if not call.repeatable and not isinstance(error, _UNSENT):
-                    raise AnswerLost(problem) from None
+                problem, retry_after = _again(call, response)
             time.sleep(attempts.after(problem, retry_after))
 
     def follow_plan(self, plan: Plan[T]) -> T:
@@ -239,18 +251,12 @@ class AsyncClient:
             retry_after = None
             try:
                 response = await self._http.send(_request(self._http, call))
+            except httpx.HTTPError as error:
+                problem = _unanswered(call, self.connection, error)
+            else:
                 if response.status_code not in wire.RETRIED:
                     return _read(call, response)
-                problem = str(wire.problem(response.status_code, response.content, call.path))
-                if response.status_code in wire.UNSURE and not call.repeatable:
-                    raise AnswerLost(problem)
-                retry_after = response.headers.get("retry-after")
-            except httpx.HTTPError as error:
-                problem = self.connection.unreachable(error)
-                if _is_settled(error):
-                    raise Unavailable(problem) from None
-                if not call.repeatable and not isinstance(error, _UNSENT):
-                    raise AnswerLost(problem) from None
+                problem, retry_after = _again(call, response)
             await asyncio.sleep(attempts.after(problem, retry_after))
 
     async def follow_plan(self, plan: Plan[T]) -> T:
