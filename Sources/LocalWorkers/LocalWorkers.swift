@@ -117,21 +117,21 @@ package actor LocalWorkers: Actuator {
         if let fault = startFaults[pool.name], let state = pools[pool.name], state.running < count { throw .unreachable(fault.text) }
     }
 
-    package func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+    package func drain(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try check(fence, pool.name)
         // The log gives it nothing more. The process gets its signal only once it is empty, because then it can't come back.
-        pools[pool.name]?.drain(worker)
+        pools[pool.name]?.drain(worker.name)
     }
 
-    package func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
+    package func cancelDrain(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
         try check(fence, pool.name)
-        return !isStopping && pools[pool.name]?.uncordon(worker) ?? false
+        return !isStopping && pools[pool.name]?.uncordon(worker.name) ?? false
     }
 
-    package func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+    package func remove(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try check(fence, pool.name)
-        if await isBusy(worker) { throw .holdsActor(worker: worker) }
-        beginLeaving(worker, .removed, killAfter: configuration.limits.removeGrace)
+        if await isBusy(worker.name) { throw .holdsActor(worker: worker.name) }
+        beginLeaving(worker.name, .removed, killAfter: configuration.limits.removeGrace)
     }
 
     private func check(_ fence: Fence, _ pool: String) throws(ActuationFault) {

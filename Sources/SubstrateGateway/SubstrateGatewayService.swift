@@ -19,10 +19,10 @@ package struct SubstrateGatewayService: Service {
     private let onStart: @Sendable (_ port: Int) async -> Void
 
     /// - Parameters:
-    ///   - news: the row of the loop's observers that placements are read from.
-    ///   - tellsWorkers: nothing else tells the log of ateapi's workers, so that what it lists is logged.
-    ///   - board: where actors that are stuck upstream are noted.
-    ///   - onStart: called with the port once it is open.
+    ///   - news: the observer that hears of placements from the loop.
+    ///   - tellsWorkers: whether the workers that ateapi lists are logged. True where no other source, such as a watch of pods, logs them.
+    ///   - board: where actors that are stuck in ateapi are noted.
+    ///   - onStart: called with the port once the gateway listens.
     package init(
         configuration: GatewayConfiguration, log: GatewayLog, catalog: PoolCatalog, news: PlacementNews, tellsWorkers: Bool,
         board: TroubleBoard = TroubleBoard(), logger: Logger,

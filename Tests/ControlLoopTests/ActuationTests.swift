@@ -408,8 +408,8 @@ private final class TargetTimeline {
             if let foreign { return .failure(.changedByOthers(found: foreign)) }
             return resizeFaults.isEmpty ? .success(true) : .failure(resizeFaults.removeFirst())
         case .drain: return drainFaults.isEmpty ? .success(true) : .failure(drainFaults.removeFirst())
-        case .cancelDrain(let worker): return .success(!refusedUncordons.contains(worker))
-        case .remove(let worker): return refusedRemovals.contains(worker) ? .failure(.holdsActor(worker: worker)) : .success(true)
+        case .cancelDrain(let worker): return .success(!refusedUncordons.contains(worker.name))
+        case .remove(let worker): return refusedRemovals.contains(worker.name) ? .failure(.holdsActor(worker: worker.name)) : .success(true)
         }
     }
 }

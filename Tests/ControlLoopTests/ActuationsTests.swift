@@ -237,9 +237,9 @@ private struct HangingActuator: Actuator {
     func resize(_ pool: ActuatedPool, to count: Int, fence: Fence) async throws(ActuationFault) {
         do { try await Task.sleep(for: .seconds(3_600)) } catch { throw .unreachable("cancelled") }
     }
-    func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {}
-    func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool { true }
-    func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {}
+    func drain(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {}
+    func cancelDrain(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool { true }
+    func remove(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {}
 }
 
 private final class NotingActuator: Actuator {
@@ -253,16 +253,16 @@ private final class NotingActuator: Actuator {
     func resize(_ pool: ActuatedPool, to count: Int, fence: Fence) async throws(ActuationFault) {
         note("resize \(count) fence \(fence.number)")
     }
-    func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+    func drain(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         note("drain \(worker) fence \(fence.number)")
     }
-    func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
+    func cancelDrain(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
         note("cancelDrain \(worker) fence \(fence.number)")
         return false
     }
-    func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+    func remove(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         note("remove \(worker) fence \(fence.number)")
-        throw .holdsActor(worker: worker)
+        throw .holdsActor(worker: worker.name)
     }
 }
 

@@ -100,7 +100,7 @@ final class LoopHarness: @unchecked Sendable {
 
     private func resize(_ rescale: LoopCore.Rescale) {
         rescales.append(rescale)
-        for worker in rescale.uncordoning { uncordon(worker.worker, of: rescale.pool.name) }
+        for worker in rescale.uncordoning { uncordon(worker.worker.name, of: rescale.pool.name) }
         let pool = rescale.pool.name
         while population[pool, default: 0] - (marked[pool]?.count ?? 0) < min(rescale.to, Self.mostWorkers) {
             population[pool, default: 0] += 1
@@ -113,21 +113,22 @@ final class LoopHarness: @unchecked Sendable {
     }
 
     private func carryOut(_ command: LoopCore.DrainCommand) {
+        let worker = command.worker.name
         switch command.step {
-        case .remove: removals.append(command.worker)
+        case .remove: removals.append(worker)
         case .drain:
-            drainCommands.append(command.worker)
-            if keepsDrained { marked[command.pool.name, default: []].insert(command.worker) }
-        case .uncordon: return uncordon(command.worker, of: command.pool.name)
+            drainCommands.append(worker)
+            if keepsDrained { marked[command.pool.name, default: []].insert(worker) }
+        case .uncordon: return uncordon(worker, of: command.pool.name)
         }
-        if isBusyOracle, command.step == .remove, isBusy(command.worker) { removedBusy.append(command.worker) }
+        if isBusyOracle, command.step == .remove, isBusy(worker) { removedBusy.append(worker) }
         guard command.step == (keepsDrained ? .remove : .drain), !ignoresRemovals else { return }
         // Told again after a restart: it is on its way already.
-        guard left.insert(command.worker).inserted else { return }
+        guard left.insert(worker).inserted else { return }
         population[command.pool.name, default: 1] -= 1
-        marked[command.pool.name]?.remove(command.worker)
+        marked[command.pool.name]?.remove(worker)
         _ = scheduler.perform(at: scheduler.now.adding(microseconds: 10_000)) { [weak self] in
-            self?.send(.workerGone, command.worker, #"{"reason":"drained"}"#)
+            self?.send(.workerGone, worker, #"{"reason":"drained"}"#)
         }
     }
 
@@ -136,7 +137,7 @@ final class LoopHarness: @unchecked Sendable {
         guard answersUncordons else { return }
         let isUncordoned = !refusesUncordons && !left.contains(worker)
         if isUncordoned { marked[pool]?.remove(worker) }
-        scheduler.perform { [weak self] in self?.core.uncordonAnswered(worker, isUncordoned: isUncordoned) }
+        scheduler.perform { [weak self] in self?.core.uncordonAnswered(WorkerIdentity(worker), isUncordoned: isUncordoned) }
     }
 
     private func isBusy(_ worker: String) -> Bool {

@@ -116,7 +116,7 @@ import Testing
         other.send(.actorSuspended, "late", #"{"worker":"\#(going[0])"}"#)
         other.settle()
         #expect(other.uncordons == [going[0]] && other.removals == before, "no answer yet")
-        other.core.uncordonAnswered(going[0], isUncordoned: false)
+        other.core.uncordonAnswered(WorkerIdentity(going[0]), isUncordoned: false)
         other.settle()
         #expect(other.removals == before + [going[0]])
     }

@@ -67,7 +67,7 @@ struct LimitTests {
     @Test(arguments: Port.allCases)
     func aConnectionBecomesIdleAfterItsLastRequest(_ port: Port) async throws {
         try await port.run {
-            $0.idleSeconds = 1
+            $0.idleSeconds = 3
         } _: { running in
             for wire in port.wires {
                 let (connection, stream) = try await running.client(wire).open()

@@ -115,7 +115,8 @@ struct StreamTests {
         let plane = PoolsTwin(["ns/p": .idle()])
         try await ScalerHarness.run(plane) { scaler async throws in
             var options = CallOptions.defaults
-            options.timeout = .milliseconds(50)
+            // Long enough to reach the server on a busy machine.
+            options.timeout = .seconds(1)
             let failed: RPCError? = await fault {
                 try await scaler.client.streamIsActive(.of("p"), options: options) { response in for try await _ in response.messages {} }
             }

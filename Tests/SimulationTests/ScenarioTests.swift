@@ -138,6 +138,16 @@ import Testing
             ]))
     }
 
+    @Test("a worker is replaced under its name before the target hears that it is to drain: the new one isn't drained")
+    func replacedBeforeItsDrain() throws {
+        let simulation = try run(
+            FaultSchedule([
+                (0, .policy(.steady("ns/p0", min: 2))), (20, .target(pool: 0, .hangs, seconds: 60)), (21, policy),
+                (45, .sameName(pool: 0, worker: 0)), (46, .sameName(pool: 0, worker: 1)),
+            ]))
+        #expect(try count(.workerDraining, simulation) >= 1)
+    }
+
     @Test("another instance acts, and this one again after it leads again")
     func fenced() throws {
         _ = try run(FaultSchedule([(0, policy), (5, .fenced(pool: 0)), (6, turn(0)), (7, turn(1)), (12, kill), (20, turn(2))]))

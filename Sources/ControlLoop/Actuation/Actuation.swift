@@ -53,7 +53,7 @@ enum ActuationOutcome: Hashable, Sendable {
     /// The target's replicas are somebody else's, and stay.
     case changedByOthers(found: Int, error: String)
     /// What came of taking a drain back.
-    case uncordoned(worker: String, isUncordoned: Bool)
+    case uncordoned(worker: WorkerIdentity, isUncordoned: Bool)
 }
 
 struct Actuation: Sendable {
@@ -70,10 +70,10 @@ struct Actuation: Sendable {
     private var isCountRefused = false
     private var appliedCount: Int?
     private var uncordons: [LoopCore.UncordonCommand] = []
-    private var drains: [String] = []
-    private var removals: [String] = []
-    private var refusedDrains: [String] = []
-    private var refusedRemovals: [String] = []
+    private var drains: [WorkerIdentity] = []
+    private var removals: [WorkerIdentity] = []
+    private var refusedDrains: [WorkerIdentity] = []
+    private var refusedRemovals: [WorkerIdentity] = []
     private var trouble: Trouble?
     private var phase = Phase.idle
     private var isStopped = false
@@ -95,8 +95,8 @@ struct Actuation: Sendable {
     private enum Work: Sendable {
         case uncordon(LoopCore.UncordonCommand)
         case count(Int)
-        case drain(String)
-        case remove(String)
+        case drain(WorkerIdentity)
+        case remove(WorkerIdentity)
 
         var isOfCount: Bool { if case .count = self { true } else { false } }
 
@@ -150,7 +150,7 @@ struct Actuation: Sendable {
         wake()
     }
 
-    mutating func drain(_ worker: String) {
+    mutating func drain(_ worker: WorkerIdentity) {
         guard drains.count + refusedDrains.count < limits.pendingDrains, !drains.contains(worker), !refusedDrains.contains(worker) else {
             return
         }
@@ -168,7 +168,7 @@ struct Actuation: Sendable {
     }
 
     /// To be called after `drain` of the same worker, once it is empty.
-    mutating func remove(_ worker: String) {
+    mutating func remove(_ worker: WorkerIdentity) {
         guard removals.count + refusedRemovals.count < limits.pendingDrains, !removals.contains(worker), !refusedRemovals.contains(worker)
         else { return }
         removals.append(worker)
@@ -328,7 +328,7 @@ struct Actuation: Sendable {
     }
 
     /// What of it wasn't carried out yet never will be.
-    private mutating func uncordoned(_ worker: String, isUncordoned: Bool) {
+    private mutating func uncordoned(_ worker: WorkerIdentity, isUncordoned: Bool) {
         if isUncordoned {
             drains.removeAll { $0 == worker }
             removals.removeAll { $0 == worker }
@@ -366,7 +366,7 @@ struct Actuation: Sendable {
         case .unreachable: break
         case .holdsActor(let worker):
             // It got an actor in the meantime: the loop asks again when that has left.
-            removals.removeAll { $0 == worker }
+            removals.removeAll { $0.name == worker }
             if case .remove(let asked) = asked.work { removals.removeAll { $0 == asked } }
             return
         case .changedByOthers(let found):

@@ -23,7 +23,7 @@ final class Actuations: @unchecked Sendable {
     /// No two runs that appended anything began at the same position, whatever their fences: ids of reports rest on it.
     private let run: String
     /// Hears what came of taking a drain back.
-    private let uncordoned: (_ worker: String, _ pool: String, _ isUncordoned: Bool) -> Void
+    private let uncordoned: (_ worker: WorkerIdentity, _ pool: String, _ isUncordoned: Bool) -> Void
 
     /// By the pool's name.
     private var pools: [String: Pool] = [:]
@@ -44,7 +44,7 @@ final class Actuations: @unchecked Sendable {
     init(
         append: @escaping LoopCore.Append, scheduler: any LoopScheduler, port: any ActuatorPort, fence: Fence, run: String,
         limits: ActuationLimits, observer: any LoopObserving,
-        uncordoned: @escaping (_ worker: String, _ pool: String, _ isUncordoned: Bool) -> Void
+        uncordoned: @escaping (_ worker: WorkerIdentity, _ pool: String, _ isUncordoned: Bool) -> Void
     ) {
         self.append = append
         self.scheduler = scheduler

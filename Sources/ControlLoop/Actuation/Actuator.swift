@@ -7,7 +7,8 @@ import Domain
 // business. Every call carries a fence: an actuator that has seen a higher one refuses a lower one, so a stale instance can't
 // resize. Calls for one pool never overlap.
 //
-// A worker is said by its name within the pool's namespace; what another namespace has of that name is another worker.
+// A worker is named within the pool's namespace; another namespace's worker of that name is another one. Names come again: a StatefulSet's
+// pod keeps its name when it is replaced. So each call carries the uid that the log knows, and a call never touches a pod of another uid.
 
 package protocol Actuator: Sendable {
     /// What the target says of itself.
@@ -16,13 +17,31 @@ package protocol Actuator: Sendable {
     /// Lowering never stops a worker by itself: who goes is said by `drain`.
     func resize(_ pool: ActuatedPool, to: Int, fence: Fence) async throws(ActuationFault)
     /// Marks a worker for draining: it finishes what it runs and gets nothing more. Idempotent; unknown workers are fine.
-    func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
+    func drain(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
     /// Cancels a drain: the worker stays and may get actors again. Answers whether that is so; false where it is too late, or
     /// nothing is known of it. Idempotent.
-    func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool
+    func cancelDrain(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool
     /// Ends a worker that is known to be idle: the loop asks it of each worker that it told to drain, once that is empty. One
     /// that holds an actor after all, or whose pod says that it is busy, is left alone, and `holdsActor` thrown. Idempotent.
-    func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
+    func remove(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault)
+}
+
+/// One life of a worker.
+package struct WorkerIdentity: Hashable, Sendable, CustomStringConvertible {
+    /// Within its pool's namespace.
+    package var name: String
+    /// Empty where the log knows none: then the name says all.
+    package var uid: String
+
+    package init(_ name: String, uid: String = "") {
+        self.name = name
+        self.uid = uid
+    }
+
+    package var description: String { name }
+
+    /// Whether what has that uid may be this one.
+    package func mayBe(_ uid: String) -> Bool { self.uid.isEmpty || uid.isEmpty || self.uid == uid }
 }
 
 /// Rises with every change of writer; the higher one wins.
@@ -95,7 +114,7 @@ struct MissingActuator: Actuator {
 
     func observe(_ pool: ActuatedPool) async throws(ActuationFault) -> TargetObservation { throw fault }
     func resize(_ pool: ActuatedPool, to: Int, fence: Fence) async throws(ActuationFault) { throw fault }
-    func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) { throw fault }
-    func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool { throw fault }
-    func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) { throw fault }
+    func drain(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) { throw fault }
+    func cancelDrain(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool { throw fault }
+    func remove(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) { throw fault }
 }

@@ -13,9 +13,9 @@ import Machine
 package struct ActuatorCall: Hashable, Sendable {
     package enum Action: Hashable, Sendable {
         case resize(to: Int)
-        case drain(String)
-        case cancelDrain(String)
-        case remove(String)
+        case drain(WorkerIdentity)
+        case cancelDrain(WorkerIdentity)
+        case remove(WorkerIdentity)
     }
 
     package var action: Action

@@ -75,14 +75,14 @@ extension DrivenLoop.Request {
     init(_ order: LoopCore.Order) {
         switch order {
         case .rescale(let rescale):
-            let back = rescale.uncordoning.map { DrivenLoop.Uncordon(worker: $0.worker, isRemovalSent: $0.isRemovalSent) }
+            let back = rescale.uncordoning.map { DrivenLoop.Uncordon(worker: $0.worker.name, isRemovalSent: $0.isRemovalSent) }
             self = .resize(rescale.pool, to: rescale.to, seq: rescale.seq, uncordoning: back)
         case .drain(let drain):
             switch drain.step {
-            case .drain: self = .drain(drain.pool, worker: drain.worker)
-            case .remove: self = .remove(drain.pool, worker: drain.worker)
+            case .drain: self = .drain(drain.pool, worker: drain.worker.name)
+            case .remove: self = .remove(drain.pool, worker: drain.worker.name)
             case .uncordon:
-                self = .uncordon(drain.pool, DrivenLoop.Uncordon(worker: drain.worker, isRemovalSent: drain.isRemovalSent))
+                self = .uncordon(drain.pool, DrivenLoop.Uncordon(worker: drain.worker.name, isRemovalSent: drain.isRemovalSent))
             }
         case .release(let pool): self = .release(pool: pool)
         }

@@ -94,14 +94,14 @@ final class LoopCore: @unchecked Sendable {
 
     /// A worker to uncordon.
     struct UncordonCommand: Hashable, Sendable {
-        var worker: String
+        var worker: WorkerIdentity
         /// The target was told already that it is empty and may go.
         var isRemovalSent: Bool
     }
 
     struct DrainCommand: Hashable, Sendable {
         var pool: ActuatedPool
-        var worker: String
+        var worker: WorkerIdentity
         var step: Step
         var isRemovalSent = false
 
@@ -239,7 +239,8 @@ final class LoopCore: @unchecked Sendable {
         switch event.kind {
         case .workerDraining:
             let isOurs = reservations.endCordon(of: event.subject, held)
-            if isOurs, let worker = state.workers.find(event.subject) { order(worker, .drain) }
+            // Another one of its name may be there by now.
+            if isOurs, let worker = state.workers.find(event.subject), state.workers[worker].isChosen { order(worker, .drain) }
         case .scaleDecided:
             guard let pool = state.poolByName[event.pool] else { return }
             reservations.endDecision(PolicyKey(pool: pool, shadow: shadow))
@@ -304,26 +305,30 @@ final class LoopCore: @unchecked Sendable {
         if held.isFollowed(pool) { actuated[pool] = applied.policy.target }
         follow(
             .drain(
-                DrainCommand(pool: ActuatedPool(applied.policy), worker: bareName(worker), step: step, isRemovalSent: isRemovalSent(worker))
+                DrainCommand(pool: ActuatedPool(applied.policy), worker: identity(worker), step: step, isRemovalSent: isRemovalSent(worker))
             ))
     }
 
     private func uncordonCommand(_ worker: Int) -> UncordonCommand {
-        UncordonCommand(worker: bareName(worker), isRemovalSent: isRemovalSent(worker))
+        UncordonCommand(worker: identity(worker), isRemovalSent: isRemovalSent(worker))
     }
 
     /// The removal of one that is busy may have been refused: the target knows.
     private func isRemovalSent(_ worker: Int) -> Bool { reservations.isRemovalSent(worker) && reservations.isIdle(worker, held) }
 
     /// As targets know it: within its pool's namespace.
-    private func bareName(_ worker: Int) -> String { state.workerName(worker, seenFrom: state.namespace(ofWorker: worker), log.names) }
+    private func identity(_ worker: Int) -> WorkerIdentity {
+        WorkerIdentity(state.workerName(worker, seenFrom: state.namespace(ofWorker: worker), log.names), uid: state.workers[worker].uid)
+    }
 
     /// The target answers whether it cancelled the drain of a worker. If so, the worker is ready once the log says so. If not, it
     /// goes as soon as it is empty.
     /// - Parameter pool: the worker's own, in whose namespace it has that name; nil where the name says all.
-    func uncordonAnswered(_ name: String, of pool: String? = nil, isUncordoned: Bool) {
-        let full = pool.map { QualifiedName.full(name, in: QualifiedName.namespace(ofPool: $0)) } ?? name
-        guard let worker = state.worker(named: full, log.names), state.workers[worker].isChosen else { return }
+    func uncordonAnswered(_ identity: WorkerIdentity, of pool: String? = nil, isUncordoned: Bool) {
+        let full = pool.map { QualifiedName.full(identity.name, in: QualifiedName.namespace(ofPool: $0)) } ?? identity.name
+        guard let worker = state.worker(named: full, log.names), state.workers[worker].isChosen,
+            identity.mayBe(state.workers[worker].uid)
+        else { return }
         let record = state.workers[worker]
         guard isUncordoned else {
             reservations.setUncordon(.refused, worker, held)

@@ -1,14 +1,15 @@
 import NIOCore
 import NIOHTTP1
 
-// Does an HTTP/1.1 connection outlive this answer?
+// Does an HTTP/1.1 connection stay open after this response?
 //
-// Stands between NIO's HTTP/1.1 handlers and the codec to version-independent parts, which forgets three things that only HTTP/1
-// has: that a client wants the connection closed afterwards, that it speaks HTTP/1.0 and knows no chunks, and that a target may
-// name a host. An answer that says `connection: close` is followed by the close once the request has been read to its end, so that
-// the client gets to see the answer. If the parser gave up, that end can't be known. Then only our side is closed, and the rest is
-// read and thrown away for a while: closing on unread bytes would reset the connection under the answer (RFC 9112, 9.6). A client
-// that closes its own side has asked all it will: the last answer is the connection's last.
+// It stands between NIO's HTTP/1.1 handlers and the codec that turns them into parts of any HTTP version. That codec drops three things
+// that only HTTP/1 has: the client's wish to close the connection, HTTP/1.0 (which knows no chunks), and a host in the request target.
+//
+// After a response with `connection: close` the connection is closed once the request was read to its end. Closing on unread bytes would
+// reset the connection, and the client might lose the response (RFC 9112, 9.6). After a parser error the end of the request isn't known:
+// our side is closed, and what still arrives is read and dropped for a while. A client that closed its own side sends no more requests, so
+// the connection ends after the last response.
 
 final class HTTP1Persistence: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart

@@ -2,18 +2,18 @@ import Domain
 
 // Which events follow from what the watches of SandboxClaims and Sandboxes of one namespace bring?
 //
-// Pure: deliveries go in with their time, tellings come out. The two watches have no common order, so everything is joined by uid, and
-// what has no match yet is held: a sandbox whose claim wasn't seen, a claim whose sandbox wasn't, a sandbox that is gone while its claim
-// may be going too or about to get another.
+// Pure: what a watch delivered goes in with its time, and events come out. Two watches run side by side, so a sandbox may be seen before
+// its claim or after it. Both are matched by uid. What has no match yet is kept: a sandbox whose claim wasn't seen, and a claim whose
+// sandbox wasn't. A sandbox that is gone is kept for a moment too: its claim may be about to go, or about to get another sandbox.
 //
 //     a claim:   seen → waiting ─┬─ its sandbox changed hands, or it is Ready → running ⇄ suspended → ended
 //                         │      └─ a sandbox is made for it → aside ─ Ready ──────┘
 //                         └─ rejected ⇄ waiting                  running ─ its sandbox is gone → crashed ─ another one → running
 //     a sandbox: made → ready ⇄ not ready → claimed: it drains, and is no member any more → gone
 //
-// A tombstone's state is never read, and the time of no condition. Members and their refill are counted here, from the sandboxes: the
-// status of a pool lags behind and jumps. How long one took to be ready counts from the moment when a member was missing, so that a
-// controller that waits before it refills is seen to be slow.
+// The state in a delete event is never read, and neither are the times of conditions. Members and their refill are counted here, from the
+// sandboxes, because the status of a pool lags behind and jumps. The refill time of a sandbox counts from the moment when a member was
+// missing. So a controller that waits before it refills is seen to be slow.
 
 struct ClaimBook: Sendable {
     /// How long a sandbox that is gone is held while its claim seems to be there.

@@ -103,7 +103,7 @@ package actor ScaleActuator: Actuator {
         try await bringToPlan(pool, fence)
     }
 
-    package func drain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+    package func drain(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try await checkOnTarget(pool, fence)
         pools[pool.name]?.mayHaveMarks = true
         try await mark(worker, of: pool) { pod in PodMarking.draining(pod, reason: "scale-down of \(pool.name)") }
@@ -111,19 +111,19 @@ package actor ScaleActuator: Actuator {
 
     /// Takes the marks off. Too late for a pod that is marked as removing: the count may have fallen for it, and without its mark
     /// another one would go in its place.
-    package func cancelDrain(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
+    package func cancelDrain(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) -> Bool {
         try await checkOnTarget(pool, fence)
         return try await mark(worker, of: pool, unless: { !$0.isLive || $0.isRemoving }) { pod in PodMarking.restored(pod) }
     }
 
-    package func remove(_ worker: String, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
+    package func remove(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {
         try await checkOnTarget(pool, fence)
         pools[pool.name]?.mayHaveMarks = true
         try await mark(worker, of: pool) { pod in PodMarking.removing(pod) }
         // It may have become busy while it was being marked.
-        if await holdsActor(qualified(worker, pool)) {
+        if await holdsActor(qualified(worker.name, pool)) {
             try await mark(worker, of: pool) { pod in PodMarking.draining(pod, reason: "scale-down of \(pool.name)") }
-            throw .holdsActor(worker: worker)
+            throw .holdsActor(worker: worker.name)
         }
         try await askOnceMore(worker, of: pool)
         try await bringToPlan(pool, fence)
@@ -331,12 +331,14 @@ package actor ScaleActuator: Actuator {
     }
 
     /// Spares a worker that is to be removed and is at work again.
-    private func askOnceMore(_ worker: String, of pool: ActuatedPool) async throws(ActuationFault) {
+    private func askOnceMore(_ worker: WorkerIdentity, of pool: ActuatedPool) async throws(ActuationFault) {
         guard let busyPods, pool.busy != nil else { return }
         let namespace = targets.namespace(of: pool)
         let view: PodView
         do throws(KubernetesError) {
-            view = PodView(try await client.get(.pods, namespace: namespace, name: PodWorker.pod(worker, in: namespace)))
+            let pod = try await client.get(.pods, namespace: namespace, name: PodWorker.pod(worker.name, in: namespace))
+            guard worker.mayBe(pod.uid) else { return }
+            view = PodView(pod)
         } catch {
             if error.isNotFound { return }
             throw ActuationFault(error)
@@ -348,7 +350,7 @@ package actor ScaleActuator: Actuator {
         guard await busyPods.isLogged(qualified(view.name, pool)) else {
             throw .unreachable("pod \(view.name) is at work, or doesn't say, and isn't known as a worker yet")
         }
-        throw .holdsActor(worker: worker)
+        throw .holdsActor(worker: worker.name)
     }
 
     /// As the log knows it.
@@ -377,11 +379,11 @@ package actor ScaleActuator: Actuator {
 
     /// Ends the pod of an idle worker itself, where the count can't fall for it: its controller makes a fresh one. Otherwise a
     /// marked pod would hold a replica for ever and host nothing.
-    private func replace(_ worker: String, of pool: ActuatedPool) async throws(ActuationFault) {
+    private func replace(_ worker: WorkerIdentity, of pool: ActuatedPool) async throws(ActuationFault) {
         do throws(KubernetesError) {
             let target = try await targets.target(of: pool)
-            let pod = try await client.get(.pods, namespace: target.namespace, name: PodWorker.pod(worker, in: target.namespace))
-            guard PodView(pod).isRemoving, !pod.isBeingDeleted, try await owns(target, pod, pool) else { return }
+            let pod = try await client.get(.pods, namespace: target.namespace, name: PodWorker.pod(worker.name, in: target.namespace))
+            guard worker.mayBe(pod.uid), PodView(pod).isRemoving, !pod.isBeingDeleted, try await owns(target, pod, pool) else { return }
             try await client.delete(.pods, namespace: target.namespace, exactly: pod)
         } catch {
             if !error.isNotFound { throw ActuationFault(error) }
@@ -392,15 +394,15 @@ package actor ScaleActuator: Actuator {
     /// false where there is no such pod of the target's, which is fine, or it is one that mustn't be.
     @discardableResult
     private func mark(
-        _ worker: String, of pool: ActuatedPool, unless isExcluded: (PodView) -> Bool = { _ in false },
+        _ worker: WorkerIdentity, of pool: ActuatedPool, unless isExcluded: (PodView) -> Bool = { _ in false },
         _ marking: @Sendable (KubernetesObject) -> JSONValue?
     ) async throws(ActuationFault) -> Bool {
         let namespace = targets.namespace(of: pool)
-        let name = PodWorker.pod(worker, in: namespace)
+        let name = PodWorker.pod(worker.name, in: namespace)
         for _ in 1...limits.conflicts {
             do throws(KubernetesError) {
                 let pod = try await client.get(.pods, namespace: namespace, name: name)
-                if isExcluded(PodView(pod)) { return false }
+                guard worker.mayBe(pod.uid), !isExcluded(PodView(pod)) else { return false }
                 guard try await owns(try await targets.target(of: pool), pod, pool) else { return false }
                 guard var patch = marking(pod) else { return true }
                 patch["metadata"]["uid"] = .string(pod.uid)

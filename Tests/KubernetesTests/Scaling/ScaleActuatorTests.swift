@@ -118,6 +118,23 @@ import Testing
         }
     }
 
+    @Test("a pod that has the name of the worker that is meant, and another uid, is left alone")
+    func anotherOfThatName() async throws {
+        try await on(Bench()) { bench in
+            try await bench.resize(2)
+            let name = bench.pods[1]
+            let earlier = WorkerIdentity(name, uid: "of the pod before")
+            try await bench.actuator.resize(bench.pool, to: 1, fence: Fence(1))
+            try await bench.actuator.drain(earlier, of: bench.pool, fence: Fence(1))
+            try await bench.actuator.remove(earlier, of: bench.pool, fence: Fence(1))
+            #expect(try await !bench.actuator.cancelDrain(earlier, of: bench.pool, fence: Fence(1)))
+            let pod = try #require(bench.pod(name))
+            #expect(pod.drainingReason == nil && !pod.isRemoving && bench.replicas == 2)
+            try await bench.actuator.drain(WorkerIdentity(name, uid: pod.uid), of: bench.pool, fence: Fence(1))
+            #expect(bench.pod(name)?.drainingReason != nil)
+        }
+    }
+
     @Test("a worker that holds an actor isn't removed, whatever the loop says")
     func busy() async throws {
         try await on(Bench()) { bench in

@@ -62,7 +62,8 @@ package struct BoundsOracle: Oracle {
                     "\(who) adds more than \(rule.value) in \(rule.periodSeconds) s: at most \(most) after \(added) added and \(removed) removed"
                 )
             }
-        } else if to >= first {
+        } else if to >= first, to > busy {
+            // Nothing is claimed of a count that busy workers hold up: a pool that scales to zero keeps them, and isn't bound by a period.
             // What is above the maximum comes down to it at once, and goes on from there.
             let base = min(clipped(from), max(policy.maxReplicaCount, first))
             let least = min(base, base - added + removed - rule.value)

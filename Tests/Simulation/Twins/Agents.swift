@@ -136,7 +136,12 @@ package final class Agents: @unchecked Sendable {
             let isAsking = turns[actor] != nil
             switch standing.state {
             case .waiting where isAsking && standing.isPausedOnNode && standing.since.adding(seconds: 600) < time.now:
-                // Its node has no worker for it, and nobody else has its state: it is saved elsewhere, and asked for anew (`look`).
+                // Its node has no worker for it, and nobody else has its state. After a crash it starts anew; else its state is saved
+                // elsewhere, and it is requested again.
+                guard standing.resting != .crashed else {
+                    senders.send(.actorDeleted, actor, from: source(actor))
+                    continue
+                }
                 let uri = "s3://snapshots/\(actor)/saved"
                 wrote(uri, 1_000_000)
                 senders.send(.actorWithdrawn, actor, from: source(actor))

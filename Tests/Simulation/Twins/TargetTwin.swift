@@ -131,8 +131,9 @@ package final class TargetTwin: @unchecked Sendable {
             start(slots: call.pool.slotsPerWorker)
             tell()
             return .success(true)
-        case .drain(let name):
-            guard let index = workers.firstIndex(where: { $0.name == name }) else { return .success(true) }
+        case .drain(let worker):
+            let name = worker.name
+            guard let index = place(of: worker) else { return .success(true) }
             if !workers[index].isMarked {
                 workers[index].isMarked = true
                 if Bool.random(using: &draws) {
@@ -141,23 +142,29 @@ package final class TargetTwin: @unchecked Sendable {
                 }
             }
             return .success(true)
-        case .cancelDrain(let name):
-            guard let index = workers.firstIndex(where: { $0.name == name }) else { return .success(false) }
+        case .cancelDrain(let worker):
+            let name = worker.name
+            guard let index = place(of: worker) else { return .success(false) }
             workers[index].isMarked = false
             if workers[index].saidDraining {
                 workers[index].saidDraining = false
                 senders.send(.workerReady, name, from: "/workers/\(name)", body(of: workers[index]))
             }
             return .success(true)
-        case .remove(let name):
-            guard let index = workers.firstIndex(where: { $0.name == name }) else { return .success(true) }
+        case .remove(let worker):
+            let name = worker.name
+            guard let index = place(of: worker) else { return .success(true) }
             guard !isBusy(name) else { return .failure(.holdsActor(worker: name)) }
             workers.remove(at: index)
             gone(name, "drained")
+            // Others may have been unmarked, or this one by a call whose answer was lost: what is missing is started.
+            start(slots: call.pool.slotsPerWorker)
             tell()
             return .success(true)
         }
     }
+
+    private func place(of worker: WorkerIdentity) -> Int? { workers.firstIndex { $0.name == worker.name && worker.mayBe($0.uid) } }
 
     // MARK: - Workers
 

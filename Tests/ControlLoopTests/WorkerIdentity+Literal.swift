@@ -1,0 +1,7 @@
+@testable import ControlLoop
+
+// How do tests name a worker of which no uid is known? By a literal.
+
+extension WorkerIdentity: ExpressibleByStringLiteral {
+    public init(stringLiteral name: String) { self.init(name) }
+}
