@@ -40,7 +40,7 @@ import Testing
         let made = try loop.events(.workerReady).count
         loop.request("c")
         loop.settle()
-        #expect(loop.rescales.last?.uncordoning.map(\.worker) == [drained[0]], "one is wanted, so one comes back: the oldest")
+        #expect(loop.rescales.last?.uncordoning.map(\.worker.name) == [drained[0]], "one is wanted, so one comes back: the oldest")
         #expect(loop.view(of: "c")?.worker == drained[0])
         #expect(try loop.pool.draining == 1)
         let ready = try loop.events(.workerReady)

@@ -197,7 +197,8 @@ package actor ScaleActuator: Actuator {
         if let wanted = state.wanted, wanted >= scale.specReplicas, !state.mayHaveMarks { return wanted }
         guard var (plan, pods) = try await plan(scale, target, pool) else { return nil }
         if !plan.toMark.isEmpty {
-            for pod in plan.toMark { try await mark(pod, of: pool) { PodMarking.removing($0) } }
+            let uids = Dictionary(pods.map { ($0.name, $0.uid) }, uniquingKeysWith: { $1 })
+            for pod in plan.toMark { try await mark(WorkerIdentity(pod, uid: uids[pod] ?? ""), of: pool) { PodMarking.removing($0) } }
             // While they were being marked, one may have become ready and taken an actor.
             guard let again = try await self.plan(scale, target, pool) else { return nil }
             (plan, pods) = again
@@ -219,7 +220,7 @@ package actor ScaleActuator: Actuator {
             busy = await self.busy(pods, pool)
             let atWork = try await atWork(pods.filter { !busy.contains($0.name) && ($0.isRemoving || !$0.isReady) }, pool)
             let spared = pods.filter { $0.isRemoving && atWork.contains($0.name) }
-            for pod in spared { try await mark(pod.name, of: pool) { PodMarking.spared($0) } }
+            for pod in spared { try await mark(WorkerIdentity(pod.name, uid: pod.uid), of: pool) { PodMarking.spared($0) } }
             if !spared.isEmpty { return nil }
             busy.formUnion(atWork)
         }
