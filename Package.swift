@@ -159,7 +159,7 @@ let package = Package(
 
         // What clients of other servers share: deadlines, and what to say of a connection that failed.
         .target(
-            name: "HTTPAsking",
+            name: "HTTPCalls",
             dependencies: [
                 .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -215,7 +215,7 @@ let package = Package(
         .target(
             name: "Kubernetes",
             dependencies: [
-                "Basics", "Machine", "Domain", "YAML", "HTTPTransport", "HTTPAsking", "Autoscaling", "Views", "ControlLoop", log,
+                "Basics", "Machine", "Domain", "YAML", "HTTPTransport", "HTTPCalls", "Autoscaling", "Views", "ControlLoop", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -226,7 +226,7 @@ let package = Package(
         .target(
             name: "Pollers",
             dependencies: [
-                "Basics", "Machine", "Domain", "HTTPAsking", "Autoscaling", log, lifecycle,
+                "Basics", "Machine", "Domain", "HTTPCalls", "Autoscaling", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -235,7 +235,7 @@ let package = Package(
         .target(
             name: "ObjectStorage",
             dependencies: [
-                "Basics", "Machine", "Domain", "HTTPAsking", "HTTPTransport", log, lifecycle,
+                "Basics", "Machine", "Domain", "HTTPCalls", "HTTPTransport", log, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

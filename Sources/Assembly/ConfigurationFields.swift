@@ -201,7 +201,7 @@ package enum ConfigurationFields {
             .init("limits.answerBytes", "\(limits.answerBytes)", "answers that clients haven't taken, together; beyond it 503"),
             .init("limits.requestsAwaitingLog", "\(limits.requestsAwaitingLog)", "requests that wait for the log; beyond it 429"),
             .init("limits.bytesAwaitingLog", "\(limits.bytesAwaitingLog)", "bytes of events that wait for the log; beyond it 429"),
-            .init("limits.questions", "\(limits.questions)", "reads being answered; beyond it 429"),
+            .init("limits.questions", "\(limits.requests)", "reads being answered; beyond it 429"),
             .init("limits.waitingPlacements", "\(limits.waitingPlacements)", "placements that wait for a worker; beyond it 429"),
             .init("limits.followStreams", "\(limits.followStreams)", "streams of events being followed; beyond it 429"),
             .init("limits.pageItems", "\(limits.pageItems)", "items of a page where the request names no number"),

@@ -276,7 +276,7 @@ package struct GreenroomService: Sendable {
             if let lead { kubernetes.mayWrite = lead.mayAct } else { kubernetes.standsAlone = true }
             return try KubernetesTargets(
                 kubernetes, logger: Logger(labelLike: logger, "greenroom.kubernetes"),
-                holdsActor: { await plane.isBusy($0) }, ask: { await pods.answer($0) }, finding: { news.tell($0.news, ofPool: $0.pool) })
+                holdsActor: { await plane.isBusy($0) }, query: { await pods.response($0) }, finding: { news.tell($0.news, ofPool: $0.pool) })
         } catch { throw Fault(.usage, "kubernetes: \(error)") }
     }
 
@@ -351,8 +351,8 @@ private final class PlaneBox: Sendable {
 }
 
 extension PodPoller {
-    fileprivate func answer(_ question: BusyQuestion) async -> BusyAnswer {
-        switch await tasks(ip: question.ip, port: question.port, question.source, timeoutSeconds: question.timeoutSeconds) {
+    fileprivate func response(_ query: BusyProbe) async -> BusyResponse {
+        switch await tasks(ip: query.ip, port: query.port, query.source, timeoutSeconds: query.timeoutSeconds) {
         case .success(let tasks): .tasks(tasks)
         case .failure(let fault): .failed(fault.description)
         }

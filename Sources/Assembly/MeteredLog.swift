@@ -24,6 +24,6 @@ final class MeteredLog: EventAppending, EventReading {
     }
 
     var lastPosition: Position { get async { await log.lastPosition } }
-    func read(_ question: EventQuestion) async throws -> EventPage { try await log.read(question) }
+    func read(_ query: EventPageQuery) async throws -> EventPage { try await log.read(query) }
     func waitForEvents(after position: Position) async { await log.waitForEvents(after: position) }
 }

@@ -190,7 +190,7 @@ package struct ServiceConfiguration: Sendable {
             ("reservedConnections", \.reservedConnections), ("streamsPerConnection", \.streamsPerConnection), ("streams", \.streams),
             ("connectionAnswerBytes", \.connectionAnswerBytes), ("answerBytes", \.answerBytes),
             ("requestsAwaitingLog", \.requestsAwaitingLog),
-            ("bytesAwaitingLog", \.bytesAwaitingLog), ("questions", \.questions), ("waitingPlacements", \.waitingPlacements),
+            ("bytesAwaitingLog", \.bytesAwaitingLog), ("questions", \.requests), ("waitingPlacements", \.waitingPlacements),
             ("followStreams", \.followStreams), ("pageItems", \.pageItems), ("pageItemsMost", \.pageItemsMost),
         ]
         let seconds: [(String, WritableKeyPath<ServerLimits, Double>)] = [

@@ -112,9 +112,9 @@ package struct IngestBench: Sendable {
     /// From a commit to its decision, and to the target's answer, as the service counted them.
     package func loopLatencies() async throws -> (decisions: ServedHistogram, reactions: ServedHistogram) {
         let api = try await ServiceConnection.open(url: base.description, token: token)
-        let answer = try await api.send(APIRequest(path: "/metrics"))
+        let response = try await api.send(APIRequest(path: "/metrics"))
         await api.close()
-        let text = String(decoding: answer.body, as: UTF8.self)
+        let text = String(decoding: response.body, as: UTF8.self)
         return (
             ServedHistogram("greenroom_decision_seconds", inMetrics: text), ServedHistogram("greenroom_reaction_seconds", inMetrics: text)
         )
@@ -133,9 +133,9 @@ package struct IngestBench: Sendable {
             var buffer = ByteBuffer()
             Self.write(request: request, source: request % plan.connections, plan, templates, &buffer)
             let message = APIRequest(method: .post, path: "/v1/events", contentType: contentType, body: Array(buffer.readableBytesView))
-            let answer = try await api.send(message).json(api.url, message)
+            let response = try await api.send(message).json(api.url, message)
             sent += plan.eventsPerRequest
-            duplicates += Int(answer?["duplicates"].integer ?? 0)
+            duplicates += Int(response?["duplicates"].integer ?? 0)
         }
         await api.close()
         return (sent, duplicates)

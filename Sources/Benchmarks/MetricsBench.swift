@@ -99,7 +99,7 @@ package struct MetricsBench: Sendable {
         return await withTaskGroup(of: Figures.self) { group in
             for lane in 0..<connections {
                 let first = start + interval * (Double(lane) / Double(connections))
-                group.addTask { await ask(http, port, lane, from: first, every: interval, count) }
+                group.addTask { await query(http, port, lane, from: first, every: interval, count) }
             }
             return await group.reduce(into: Figures()) { all, lane in
                 all.latency.merge(lane.latency)
@@ -108,7 +108,7 @@ package struct MetricsBench: Sendable {
         }
     }
 
-    private func ask(
+    private func query(
         _ http: HTTPClient, _ port: Int, _ lane: Int, from first: ContinuousClock.Instant, every interval: Duration, _ count: Int
     ) async -> Figures {
         var figures = Figures()

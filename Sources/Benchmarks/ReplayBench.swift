@@ -172,9 +172,9 @@ package enum ReplayBench {
         process.standardError = FileHandle.standardError
         process.standardInput = FileHandle.nullDevice
         try process.run()
-        let answer = output.fileHandleForReading.readDataToEndOfFile()
+        let response = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
-        guard process.terminationStatus == 0, let figures = try? JSONDecoder().decode(StageFigures.self, from: answer) else {
+        guard process.terminationStatus == 0, let figures = try? JSONDecoder().decode(StageFigures.self, from: response) else {
             throw Fault(.unreachable, "the measurement \(stage.rawValue) of \(path) failed", do: "see its output above")
         }
         return figures

@@ -57,8 +57,8 @@ struct EventsCommand: AsyncParsableCommand {
         if let limit, limit < 1 { throw ValidationError("--limit must be at least 1") }
         if follow, until != nil { throw ValidationError("--follow has no end: leave out --until") }
         if since != nil, after > 0 { throw ValidationError("--since and --after exclude each other: give one of them") }
-        try Asked.checkTime(since, "--since")
-        try Asked.checkTime(until, "--until")
+        try MomentOption.checkTime(since, "--since")
+        try MomentOption.checkTime(until, "--until")
         _ = try query()
     }
 
@@ -76,8 +76,8 @@ struct EventsCommand: AsyncParsableCommand {
     /// The query with its times looked up in the log.
     func timed(_ query: EventQuery, _ events: any EventSource, now: LogTime) async throws -> EventQuery {
         var query = query
-        if let until = try Asked.time(until, "--until", times.text, now: now) { query.through = .time(until) }
-        if let since = try Asked.time(since, "--since", times.text, now: now) { query.after = try await events.position(before: since) }
+        if let until = try MomentOption.time(until, "--until", times.text, now: now) { query.through = .time(until) }
+        if let since = try MomentOption.time(since, "--since", times.text, now: now) { query.after = try await events.position(before: since) }
         return query
     }
 

@@ -54,7 +54,7 @@ struct ExplainCommand: AsyncParsableCommand {
 
     func validate() throws {
         if subject == .actor, shadow != nil || at == "peak" { throw ValidationError("--shadow and --at peak are about pools") }
-        if at != "peak" { try Asked.check(at, "--at", also: " nor peak") }
+        if at != "peak" { try MomentOption.check(at, "--at", also: " nor peak") }
     }
 
     func run() async throws {
@@ -86,7 +86,7 @@ struct ExplainCommand: AsyncParsableCommand {
         Terminal.write(try format.output.text(try explanation.json) { explanation.text(palette: .forOutput, time: times.text) })
     }
 
-    private func moment(_ now: LogTime) throws -> Moment? { try Asked.moment(at, "--at", times.text, now: now) }
+    private func moment(_ now: LogTime) throws -> Moment? { try MomentOption.moment(at, "--at", times.text, now: now) }
 
     /// A pool that nothing was decided about: why, where it is there at all.
     private func undecided(_ fault: Fault) async -> Fault {

@@ -112,9 +112,9 @@ struct GetCommand: AsyncParsableCommand {
         if let pool, let name { throw ValidationError("--pool \(pool) and \(name) both name the pool: give one of them") }
         if resource == .actors { _ = try Self.actorStatus(status) }
         if resource == .workers { _ = try Self.workerStatus(status) }
-        try Asked.check(at, "--at")
-        try Asked.checkTime(since, "--since")
-        try Asked.checkTime(until, "--until")
+        try MomentOption.check(at, "--at")
+        try MomentOption.checkTime(since, "--since")
+        try MomentOption.checkTime(until, "--until")
     }
 
     static func actorStatus(_ text: String?) throws -> ActorState? {
@@ -199,9 +199,9 @@ struct GetCommand: AsyncParsableCommand {
         let now = TimeText.now()
         var query = EventQuery()
         query.kind = .scaleDecided
-        query.through = try moment(now) ?? Asked.time(until, "--until", times.text, now: now).map { Moment.time($0) }
+        query.through = try moment(now) ?? MomentOption.time(until, "--until", times.text, now: now).map { Moment.time($0) }
         query.pool = try (name ?? pool).map { try qualified($0) }
-        if let since = try Asked.time(since, "--since", times.text, now: now) { query.after = try await source.position(before: since) }
+        if let since = try MomentOption.time(since, "--since", times.text, now: now) { query.after = try await source.position(before: since) }
         let found = try await source.newest(limit, query) { event in
             namespace.map { event.pool?.hasPrefix($0 + "/") == true } ?? true
         }
@@ -216,7 +216,7 @@ struct GetCommand: AsyncParsableCommand {
         return try await DecisionDiff(source, pool: pool, namespace: namespace, through: moment(TimeText.now()), limit: limit)
     }
 
-    private func moment(_ now: LogTime) throws -> Moment? { try Asked.moment(at, "--at", times.text, now: now) }
+    private func moment(_ now: LogTime) throws -> Moment? { try MomentOption.moment(at, "--at", times.text, now: now) }
 
     // MARK: - One or all
 

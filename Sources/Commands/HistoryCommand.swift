@@ -46,8 +46,8 @@ struct HistoryCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...Self.limitMaximum).contains(limit) else { throw ValidationError("--limit must be between 1 and \(Self.limitMaximum)") }
-        try Asked.checkTime(since, "--since")
-        try Asked.checkTime(until, "--until")
+        try MomentOption.checkTime(since, "--since")
+        try MomentOption.checkTime(until, "--until")
     }
 
     func run() async throws {
@@ -75,8 +75,8 @@ struct HistoryCommand: AsyncParsableCommand {
         let full = subject == .pool ? try PoolName.qualified(name, namespace: namespace) : only ?? written
         var query = subject == .worker ? EventQuery(worker: full) : EventQuery(subject: full)
         let now = TimeText.now()
-        if let until = try Asked.time(until, "--until", times.text, now: now) { query.through = .time(until) }
-        let since = try Asked.time(since, "--since", times.text, now: now)
+        if let until = try MomentOption.time(until, "--until", times.text, now: now) { query.through = .time(until) }
+        let since = try MomentOption.time(since, "--since", times.text, now: now)
         if let since { query.after = try await source.position(before: since) }
         // An actor and a worker may have the same name.
         let found = try await source.newest(limit, query) { $0.kind.map { isAbout($0) } ?? true }

@@ -84,8 +84,8 @@ struct TimeOptions: ParsableArguments {
     var text: TimeText { utc ? .utc : TimeText() }
 }
 
-/// What was meant by a moment that somebody typed.
-enum Asked {
+/// Which moment was meant by what somebody typed.
+enum MomentOption {
     /// Whether it can be read; what it means is known once there is a clock.
     static func check(_ text: String?, _ option: String, also words: String = "") throws {
         guard let text, Moment(text, today: .zero) == nil else { return }

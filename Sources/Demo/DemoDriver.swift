@@ -43,12 +43,12 @@ struct DemoDriver: Sendable {
         for _ in 0..<Self.triesLimit {
             var delay = Self.retryDelay
             do {
-                let answer = try await api.send(request)
-                if (200..<300).contains(answer.status) { return }
-                let fault = answer.fault(api.url, request)
-                guard answer.status == 429 || answer.status == 503 else { throw Fault(.no, fault.what) }
+                let response = try await api.send(request)
+                if (200..<300).contains(response.status) { return }
+                let fault = response.fault(api.url, request)
+                guard response.status == 429 || response.status == 503 else { throw Fault(.no, fault.what) }
                 problem = fault.what
-                if let seconds = answer.retryAfterSeconds { delay = .seconds(min(seconds, Self.retryAfterLimitSeconds)) }
+                if let seconds = response.retryAfterSeconds { delay = .seconds(min(seconds, Self.retryAfterLimitSeconds)) }
             } catch let fault as Fault where fault.status == .unreachable {
                 problem = fault.what
             }

@@ -123,7 +123,7 @@ package struct DemoRun: Sendable {
             break
         }
         guard wasInterrupted, !Task.isCancelled else { return nil }
-        await stage.stopAsking()
+        await stage.stopRequests()
         let deadline = ContinuousClock.now + Self.interruptGrace
         while ContinuousClock.now < deadline, await stage.turnsInFlight > 0 {
             do { try await Task.sleep(for: Self.lookInterval) } catch { return nil }

@@ -69,7 +69,7 @@ actor DemoStage {
     var hasAskedForAll: Bool { wasStopped || (nextArrival == plan.arrivals.count && released.isEmpty && cast.heldCount == 0) }
 
     /// Asks for nothing more.
-    func stopAsking() { wasStopped = true }
+    func stopRequests() { wasStopped = true }
 
     // MARK: - What comes in
 

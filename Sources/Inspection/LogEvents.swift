@@ -31,7 +31,7 @@ struct LogEvents: EventSource {
             }
             after = last
             // Names may have come with these commits: they are looked up again for each slice.
-            let filter = EventFilter(query.question, names: log)
+            let filter = EventFilter(query.query, names: log)
             for batch in batches {
                 for event in batch.events where filter.matches(event) {
                     let record = try record(event, batch)
@@ -47,7 +47,7 @@ struct LogEvents: EventSource {
     }
 
     func newest(_ count: Int, _ query: EventQuery, where isWanted: (EventRecord) -> Bool) async throws -> NewestEvents {
-        let filter = EventFilter(query.question, names: log)
+        let filter = EventFilter(query.query, names: log)
         guard query.subject != nil, query.worker == nil, filter.subjects.count <= 1 else {
             return try await scanNewest(count, query, where: isWanted)
         }
@@ -91,7 +91,7 @@ struct LogEvents: EventSource {
 }
 
 extension EventQuery {
-    fileprivate var question: EventQuestion {
-        EventQuestion(after: after, limit: .max, pool: pool, subject: subject, worker: worker, kinds: kind.map { [$0] } ?? [])
+    fileprivate var query: EventPageQuery {
+        EventPageQuery(after: after, limit: .max, pool: pool, subject: subject, worker: worker, kinds: kind.map { [$0] } ?? [])
     }
 }

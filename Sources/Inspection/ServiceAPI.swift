@@ -10,7 +10,7 @@ package import Domain
 package protocol ServiceAPI: Sendable {
     /// As the user named it, for messages.
     var url: String { get }
-    func send(_ request: APIRequest) async throws -> APIAnswer
+    func send(_ request: APIRequest) async throws -> APIResponse
     /// Gives each line of the answer to `visit` until it answers false or the answer ends.
     func forEachLine(_ path: String, _ visit: ([UInt8]) async throws -> Bool) async throws
     func close() async
@@ -33,14 +33,14 @@ package struct APIRequest: Hashable, Sendable {
     }
 }
 
-package struct APIAnswer: Hashable, Sendable {
+package struct APIResponse: Hashable, Sendable {
     package var status: Int
     package var body: [UInt8]
     /// What `Retry-After` asks for.
     package var retryAfterSeconds: Int?
 }
 
-extension APIAnswer {
+extension APIResponse {
     /// The body as JSON where the answer is a success; nil where there is no such thing.
     package func json(_ url: String, _ request: APIRequest) throws -> JSONValue? {
         switch status {

@@ -26,15 +26,15 @@ package struct ServiceConnection: ServiceAPI {
             client: ServiceClient(configuration, log: Logger(label: "greenroom.client") { _ in SwiftLogNoOpLogHandler() }), url: url)
     }
 
-    package func send(_ request: APIRequest) async throws -> APIAnswer {
+    package func send(_ request: APIRequest) async throws -> APIResponse {
         let headers = request.contentType.map { [(name: "content-type", value: $0)] } ?? []
         let message = ClientRequest(request.method.rawValue, request.path, headers: headers, body: request.body, isIdempotent: true)
         do {
-            let answer = try await client.request(message)
-            return APIAnswer(status: answer.status, body: answer.body, retryAfterSeconds: answer.header("retry-after").flatMap { Int($0) })
+            let response = try await client.request(message)
+            return APIResponse(status: response.status, body: response.body, retryAfterSeconds: response.header("retry-after").flatMap { Int($0) })
         } catch {
             guard case .refused(let status, let problem) = error else { throw try Self.failure(error, url) }
-            return APIAnswer(refused: status, problem)
+            return APIResponse(refused: status, problem)
         }
     }
 
@@ -59,7 +59,7 @@ package struct ServiceConnection: ServiceAPI {
             return try await group.next() ?? nil
         }
         guard let result else { return }
-        if case .refused(let status, let problem) = result { throw APIAnswer(refused: status, problem).fault(url, APIRequest(path: path)) }
+        if case .refused(let status, let problem) = result { throw APIResponse(refused: status, problem).fault(url, APIRequest(path: path)) }
         throw try Self.failure(result, url)
     }
 
@@ -91,7 +91,7 @@ package struct ServiceConnection: ServiceAPI {
     }
 }
 
-extension APIAnswer {
+extension APIResponse {
     /// A refusal, with the server's own words as a problem document again.
     fileprivate init(refused status: Int, _ problem: ServerProblem) {
         self.init(
@@ -109,9 +109,9 @@ package enum ServiceReadiness {
         let deadline = ContinuousClock.now + limit
         while ContinuousClock.now < deadline, isAlive() {
             let api = try await ServiceConnection.open(url: url, token: nil)
-            let answer = try? await api.send(APIRequest(path: "/readyz"))
+            let response = try? await api.send(APIRequest(path: "/readyz"))
             await api.close()
-            if answer?.status == 200 { return true }
+            if response?.status == 200 { return true }
             try await Task.sleep(for: lookInterval)
         }
         return false

@@ -48,7 +48,7 @@ package struct KubernetesTargets: Sendable {
     ///   - ask: asks a pod whether it is busy; nil where nobody can.
     ///   - finding: hears what an operator should know; it is logged anyway.
     package init(
-        _ configuration: Configuration, logger: Logger, holdsActor: @escaping @Sendable (String) async -> Bool, ask: BusyAsk? = nil,
+        _ configuration: Configuration, logger: Logger, holdsActor: @escaping @Sendable (String) async -> Bool, query: ProbeBusy? = nil,
         finding: @escaping @Sendable (ScaleFinding) -> Void = { _ in }
     ) throws(ClusterAccessFault) {
         self.configuration = configuration
@@ -65,7 +65,7 @@ package struct KubernetesTargets: Sendable {
         self.finding = told
         actuator = ScaleActuator(
             targets, seed: configuration.seed, holdsActor: holdsActor,
-            busyPods: ask.map { BusyPods(clock: configuration.clock, ask: $0) }, finding: told)
+            busyPods: query.map { BusyPods(clock: configuration.clock, query: $0) }, finding: told)
     }
 
     /// What keeps the log informed of pools, which are told by its `follow`.

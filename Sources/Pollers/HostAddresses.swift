@@ -14,9 +14,9 @@ enum HostAddresses {
     /// In the resolver's order, each once; never empty.
     static func resolve(_ host: String) async throws -> [IPAddress] {
         try Task.checkCancellation()
-        let answer = FirstAnswer<[IPAddress]>()
-        queue.async { answer.give(lookUp(host, flags: 0).map { .success($0) } ?? .failure(PollFault("\(host) has no address"))) }
-        return try await answer.value()
+        let response = FirstResult<[IPAddress]>()
+        queue.async { response.give(lookUp(host, flags: 0).map { .success($0) } ?? .failure(PollFault("\(host) has no address"))) }
+        return try await response.value()
     }
 
     /// The address that this text is, in any form that a resolver takes for one (`127.1`, `0x7f000001`, `2130706433`); nil for a name.

@@ -21,9 +21,9 @@ struct NATSPoller: Sendable {
     }
 
     func work(_ poll: Poll, account: String, stream: String, consumer: String) async throws -> Work {
-        try await client.getFromAny(poll, path: "/jsz", query: [("acc", account), ("consumers", "true")], rule: rule) { answer in
+        try await client.getFromAny(poll, path: "/jsz", query: [("acc", account), ("consumers", "true")], rule: rule) { response in
             try Self.work(
-                status: answer.status, body: answer.body, account: account, stream: stream, consumer: consumer,
+                status: response.status, body: response.body, account: account, stream: stream, consumer: consumer,
                 countsInFlight: poll.countsInFlight)
         }
     }
@@ -32,9 +32,9 @@ struct NATSPoller: Sendable {
         status: Int, body: [UInt8], account: String, stream: String, consumer: String, countsInFlight: Bool
     ) throws(PollFault) -> Work {
         guard status == 200 else { throw PollFault("NATS answered \(status)") }
-        guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)) else { throw PollFault("NATS's response is no /jsz") }
-        if answer.disabled == true { throw PollFault("JetStream is not enabled on this server") }
-        guard let found = answer.account_details?.first(where: { $0.name == account || $0.id == account }) else {
+        guard let response = try? JSONDecoder().decode(Response.self, from: Data(body)) else { throw PollFault("NATS's response is no /jsz") }
+        if response.disabled == true { throw PollFault("JetStream is not enabled on this server") }
+        guard let found = response.account_details?.first(where: { $0.name == account || $0.id == account }) else {
             throw PollFault("NATS knows no account \(account), or it has no streams on this server")
         }
         guard let held = found.stream_detail?.first(where: { $0.name == stream }) else {
@@ -49,7 +49,7 @@ struct NATSPoller: Sendable {
     }
 
     /// Without `cluster` there is one server, which leads everything.
-    private static func checkLeads(_ read: Answer.Consumer, _ consumer: String) throws(PollFault) {
+    private static func checkLeads(_ read: Response.Consumer, _ consumer: String) throws(PollFault) {
         guard let cluster = read.cluster else { return }
         guard let leader = cluster.leader, !leader.isEmpty else {
             throw PollFault("the consumer \(consumer) has no leader at the moment", isOfOneServer: true)
@@ -61,7 +61,7 @@ struct NATSPoller: Sendable {
     }
 
     /// Names as they are on the wire.
-    private struct Answer: Decodable {
+    private struct Response: Decodable {
         var disabled: Bool?
         var account_details: [Account]?
 

@@ -1,7 +1,7 @@
 package import Autoscaling
 import AsyncHTTPClient
 import Domain
-import HTTPAsking
+import HTTPCalls
 import NIOCore
 
 // Is this pod at work, by its own word?

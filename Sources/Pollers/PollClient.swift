@@ -3,7 +3,7 @@ import Autoscaling
 import Basics
 import Domain
 import Foundation
-import HTTPAsking
+import HTTPCalls
 import NIOCore
 import NIOSSL
 
@@ -38,31 +38,31 @@ struct PollClient: Sendable {
 
     func shutdown() async { try? await client.shutdown() }
 
-    typealias Answer = (status: Int, body: [UInt8])
+    typealias Response = (status: Int, body: [UInt8])
 
     /// Status and body. `query` is written into the URL, each value escaped.
-    func get(_ poll: Poll, path: String, query: [(name: String, value: String)], rule: AddressRule?) async throws -> Answer {
+    func get(_ poll: Poll, path: String, query: [(name: String, value: String)], rule: AddressRule?) async throws -> Response {
         guard let rule else {
             let request = try request(poll, base: poll.source.address, path, query)
-            return try await deadline(poll) { try await Self.ask(client, request, poll) }
+            return try await deadline(poll) { try await Self.fetch(client, request, poll) }
         }
-        return try await ask(poll, path, query, rule: rule) { $0 }
+        return try await fetch(poll, path, query, rule: rule) { $0 }
     }
 
     /// What `read` makes of the answer of one of the servers behind the name: of the first that isn't `PollFault.isOfOneServer`.
     func getFromAny<Value: Sendable>(
         _ poll: Poll, path: String, query: [(name: String, value: String)], rule: AddressRule?,
-        read: @escaping @Sendable (Answer) throws -> Value
+        read: @escaping @Sendable (Response) throws -> Value
     ) async throws -> Value {
-        try await ask(poll, path, query, rule: rule, read: read)
+        try await fetch(poll, path, query, rule: rule, read: read)
     }
 
     /// Times that a single address is asked on new connections: a Service leads to another server each time.
-    private static let asksOfOneAddress = 3
+    private static let queriesOfOneAddress = 3
 
-    private func ask<Value: Sendable>(
+    private func fetch<Value: Sendable>(
         _ poll: Poll, _ path: String, _ query: [(name: String, value: String)], rule: AddressRule?,
-        read: @escaping @Sendable (Answer) throws -> Value
+        read: @escaping @Sendable (Response) throws -> Value
     ) async throws -> Value {
         guard let url = PollURL(poll.source.address) else {
             throw PollFault(
@@ -72,9 +72,9 @@ struct PollClient: Sendable {
         let request = try request(poll, base: url.text, path, query)
         return try await deadline(poll) {
             let addresses = try Self.permitted(try await HostAddresses.resolve(url.host), by: rule, url)
-            let asked = addresses.count == 1 ? Array(repeating: addresses[0], count: Self.asksOfOneAddress) : addresses
+            let asked = addresses.count == 1 ? Array(repeating: addresses[0], count: Self.queriesOfOneAddress) : addresses
             for (index, address) in asked.enumerated() {
-                do { return try read(try await Self.ask(at: address, of: url, request, poll)) } catch {
+                do { return try read(try await Self.fetch(at: address, of: url, request, poll)) } catch {
                     let isLast = index == asked.count - 1
                     let mayDiffer = (error as? PollFault).map(\.isOfOneServer) ?? (addresses.count > 1)
                     guard mayDiffer, !isLast, !(error is CancellationError) else { throw error }
@@ -96,10 +96,10 @@ struct PollClient: Sendable {
     }
 
     /// On a connection of its own to exactly this address; name and certificate stay those of the URL.
-    private static func ask(at address: IPAddress, of url: PollURL, _ request: HTTPClientRequest, _ poll: Poll) async throws -> Answer {
+    private static func fetch(at address: IPAddress, of url: PollURL, _ request: HTTPClientRequest, _ poll: Poll) async throws -> Response {
         var configuration = clientConfiguration
         configuration.dnsOverride = [url.host: address.description]
-        return try await once(configuration) { client in try await ask(client, request, poll) }
+        return try await once(configuration) { client in try await fetch(client, request, poll) }
     }
 
     /// On connections of its own, closed behind it.
@@ -108,23 +108,23 @@ struct PollClient: Sendable {
     ) async throws -> Value {
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
-            let answer = try await body(client)
+            let response = try await body(client)
             try? await client.shutdown()
-            return answer
+            return response
         } catch {
             try? await client.shutdown()
             throw error
         }
     }
 
-    private static func ask(_ client: HTTPClient, _ request: HTTPClientRequest, _ poll: Poll) async throws -> Answer {
+    private static func fetch(_ client: HTTPClient, _ request: HTTPClientRequest, _ poll: Poll) async throws -> Response {
         let response = try await client.execute(request, timeout: .seconds(Int64(poll.timeoutSeconds)))
         let body = try await response.body.collect(upTo: answerLimitBytes)
         return (Int(response.status.code), Array(body.readableBytesView))
     }
 
-    private func deadline<Value: Sendable>(_ poll: Poll, _ ask: @escaping @Sendable () async throws -> Value) async throws -> Value {
-        try await withDeadline(seconds: poll.timeoutSeconds, orThrow: { PollFault($0) }, ask)
+    private func deadline<Value: Sendable>(_ poll: Poll, _ fetch: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        try await withDeadline(seconds: poll.timeoutSeconds, orThrow: { PollFault($0) }, fetch)
     }
 
     private func request(_ poll: Poll, base: String, _ path: String, _ query: [(name: String, value: String)]) throws -> HTTPClientRequest {

@@ -3,7 +3,7 @@ package import Domain
 package import Logging
 import ServiceLifecycle
 import Foundation
-import HTTPAsking
+import HTTPCalls
 import Machine
 
 // Which outside metrics does the service fetch, and who does it?

@@ -11,15 +11,15 @@ struct PrometheusPoller: Sendable {
     var rule: AddressRule?
 
     func value(_ poll: Poll, query: String, ignoreNullValues: Bool) async throws -> Double {
-        let answer = try await client.get(poll, path: "/api/v1/query", query: [("query", query)], rule: rule)
-        return try Self.value(status: answer.status, body: answer.body, ignoreNullValues: ignoreNullValues)
+        let response = try await client.get(poll, path: "/api/v1/query", query: [("query", query)], rule: rule)
+        return try Self.value(status: response.status, body: response.body, ignoreNullValues: ignoreNullValues)
     }
 
     static func value(status: Int, body: [UInt8], ignoreNullValues: Bool) throws(PollFault) -> Double {
-        let answer = try? JSONDecoder().decode(Answer.self, from: Data(body))
-        guard status == 200, let answer, answer.status == "success", let data = answer.data else {
+        let response = try? JSONDecoder().decode(Response.self, from: Data(body))
+        guard status == 200, let response, response.status == "success", let data = response.data else {
             // 400 and 422 explain what is wrong with the query.
-            throw PollFault("Prometheus answered \(status)\(answer?.error.map { ": \($0)" } ?? "")")
+            throw PollFault("Prometheus answered \(status)\(response?.error.map { ": \($0)" } ?? "")")
         }
         let values: [String]
         switch data.result {
@@ -41,7 +41,7 @@ struct PrometheusPoller: Sendable {
         return value
     }
 
-    private struct Answer: Decodable {
+    private struct Response: Decodable {
         var status: String
         var error: String?
         var data: Data?

@@ -44,7 +44,7 @@ package protocol ControlPlane: Sendable {
     /// Asks for a worker and waits for one, at most `waitSeconds`: 0 to `PlacementRequest.longestWaitSeconds`, or `.invalid`. The
     /// wait ends sooner if the actor is withdrawn or deleted (`.conflict`), if the caller's task is cancelled, and if the loop
     /// stops. The actor then still waits, as it does when the time is up.
-    func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer
+    func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementResponse
     func withdraw(_ actor: String) async throws(ControlFault)
     /// Where a waiting actor would be placed and why, or why it waits; nil for one that doesn't wait.
     func explainPlacement(of actor: String) async -> PlacementView?
@@ -133,7 +133,7 @@ package struct PlacementRequest: Hashable, Sendable {
     }
 }
 
-package enum PlacementAnswer: Hashable, Sendable {
+package enum PlacementResponse: Hashable, Sendable {
     case placed(worker: String, node: String, ip: String?, tier: RestoreTier, restoreFrom: String?, waitedSeconds: Double, seq: Position)
     /// Still waiting: place in the queue (from 1), the reason, and a sentence with its numbers.
     case waiting(position: Int, reason: BlockedReason, detail: String)

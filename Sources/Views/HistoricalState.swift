@@ -45,7 +45,7 @@ package struct HistoricalState: ControlPlane {
     package func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw Self.refusal }
     package func removePolicy(_ name: String) async throws(ControlFault) { throw Self.refusal }
     package func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView { throw Self.refusal }
-    package func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
+    package func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementResponse {
         throw Self.refusal
     }
     package func withdraw(_ actor: String) async throws(ControlFault) { throw Self.refusal }

@@ -51,7 +51,7 @@ extension State {
     /// nil where the actor isn't known or doesn't wait.
     package func placementView(of name: String, log: EventLog, at now: LogTime, among slots: WorkerIndex? = nil) -> PlacementView? {
         let slots = slots ?? placer.workers
-        guard let index = self.actor(named: name, log.names), let (actor, rules) = question(of: index, log: log) else { return nil }
+        guard let index = self.actor(named: name, log.names), let (actor, rules) = query(of: index, log: log) else { return nil }
         let record = actors[index]
         let (namespace, pool) = Self.split(pools[Int(record.pool)].text)
         let outcome = placer.decide(actor, rules, at: at, among: slots)

@@ -25,9 +25,9 @@ extension State {
     }
 
     package struct PlacementStanding {
-        package var answer: PlacementAnswer?
+        package var response: PlacementResponse?
         /// Waits no longer: placed, running, or not asking at all.
-        package var isSettled: Bool { if case .waiting? = answer { false } else { true } }
+        package var isSettled: Bool { if case .waiting? = response { false } else { true } }
     }
 
     /// The pool where an actor waits or is resident, if that is another than `pool`.
@@ -44,18 +44,18 @@ extension State {
     package func placement(of actor: String, log: EventLog, among slots: WorkerIndex? = nil) -> PlacementStanding {
         guard let index = self.actor(named: actor, log.names) else { return PlacementStanding() }
         let record = actors[index]
-        if record.state.isResident, record.worker >= 0 { return PlacementStanding(answer: placed(index, log)) }
+        if record.state.isResident, record.worker >= 0 { return PlacementStanding(response: placed(index, log)) }
         guard record.state == .waiting, let place = pools[Int(record.pool)].queue.place(of: record.stateSeq) else {
             return PlacementStanding()
         }
         let blocked = blocked(index, log: log, among: slots)
-        return PlacementStanding(answer: .waiting(position: place, reason: blocked.reason, detail: blocked.detail))
+        return PlacementStanding(response: .waiting(position: place, reason: blocked.reason, detail: blocked.detail))
     }
 
     /// Why a waiting actor waits, with the numbers.
     func blocked(_ index: Int, log: EventLog, among slots: WorkerIndex? = nil) -> (reason: BlockedReason, detail: String) {
         let pool = Int(actors[index].pool)
-        guard let (actor, rules) = question(of: index, log: log) else { return (.poolExhausted, "") }
+        guard let (actor, rules) = query(of: index, log: log) else { return (.poolExhausted, "") }
         guard case .wait(let blocked) = placer.decide(actor, rules, at: at, among: slots ?? placer.workers) else {
             return (.poolExhausted, "a worker is free: the placement follows")
         }
@@ -72,7 +72,7 @@ extension State {
     }
 
     /// What is put to the placer for a waiting actor; nil where it doesn't wait.
-    func question(of index: Int, log: EventLog) -> (WaitingActor, PlacementRules)? {
+    func query(of index: Int, log: EventLog) -> (WaitingActor, PlacementRules)? {
         let record = actors[index]
         guard record.state == .waiting, let ticket = pools[Int(record.pool)].queue[record.stateSeq] else { return nil }
         let actor = waitingActor(ticket, ahead: ahead(of: ticket, in: Int(record.pool))) { log.recordedSnapshot(at: $0) }
@@ -87,7 +87,7 @@ extension State {
         return pools[pool].queue.all.prefix { $0 < ticket }.count { active[$0.actor]?.paused?.node == node }
     }
 
-    private func placed(_ index: Int, _ log: EventLog) -> PlacementAnswer {
+    private func placed(_ index: Int, _ log: EventLog) -> PlacementResponse {
         let actor = actors[index]
         let worker = workers[Int(actor.worker)]
         let told = active[index]?.paused != nil && actor.tier == .local ? active[index]?.pausedSeq ?? 0 : actor.snapshotSeq

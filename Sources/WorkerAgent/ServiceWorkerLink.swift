@@ -34,9 +34,9 @@ package struct ServiceWorkerLink: WorkerLink {
     package func send(_ events: EventBatch) async throws(WorkerLinkFault) -> Acknowledgement {
         var request = ClientRequest.events(BatchJSON.encode(events), isBatch: true)
         request.isIdempotent = false
-        let answer: ClientAnswer
-        do throws(ClientError) { answer = try await client.request(request) } catch { throw WorkerLinkFault(error) }
-        guard let acknowledgement = Acknowledgement(json: answer.body) else {
+        let response: WholeResponse
+        do throws(ClientError) { response = try await client.request(request) } catch { throw WorkerLinkFault(error) }
+        guard let acknowledgement = Acknowledgement(json: response.body) else {
             throw .unavailable("an answer to POST /v1/events without firstSeq and lastSeq; is this a Greenroom server?")
         }
         return acknowledgement

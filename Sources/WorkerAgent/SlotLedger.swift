@@ -7,7 +7,7 @@ import Domain
 // Always: no placement is taken twice, whatever the stream repeats, because positions only rise.
 
 struct SlotLedger: Sendable {
-    enum Answer: Hashable, Sendable {
+    enum Response: Hashable, Sendable {
         case start
         case queued
         /// Seen before; nothing to do.
@@ -35,7 +35,7 @@ struct SlotLedger: Sendable {
     /// Placements up to `seq` are not for this life of the worker.
     mutating func begin(after seq: Position) { lastSeq = max(lastSeq, seq) }
 
-    mutating func accept(_ placement: Placement) -> Answer {
+    mutating func accept(_ placement: Placement) -> Response {
         guard placement.seq > lastSeq else { return .repeated }
         lastSeq = placement.seq
         if running.count < slots {

@@ -29,7 +29,7 @@ import Testing
         #expect(target.outcomes == ["failed 1", "(failed 2)", "(failed 3)", "applied 4"])
     }
 
-    @Test func `backoff grows to its limit, and begins anew after an answer`() {
+    @Test func `backoff grows to its limit, and begins anew after an response`() {
         let target = TargetTimeline(failures: 11)
         target.want(4, seq: 1)
         target.settle()
@@ -101,7 +101,7 @@ extension ActuationTests {
         #expect(target.answers == ["a goes", "b goes"])
     }
 
-    @Test func `whom a target that doesn't answer is to take back goes, and isn't asked back again`() {
+    @Test func `whom a target that doesn't response is to take back goes, and isn't asked back again`() {
         let target = TargetTimeline(failures: 1)
         target.actuation.drain("a")
         target.actuation.uncordon(.init(worker: "a", isRemovalSent: false))
@@ -188,7 +188,7 @@ extension ActuationTests {
         target.actuation.drain("a")
         target.begin()
         for worker in ["b", "c"] { target.actuation.uncordon(.init(worker: WorkerIdentity(worker), isRemovalSent: false)) }
-        target.answer(.failure(.fenced(current: Fence(9))))
+        target.respond(.failure(.fenced(current: Fence(9))))
         target.settle(passingRests: false)
         #expect(target.calls == ["drain a"])
         #expect(target.answers == ["b goes", "c goes"])
@@ -241,13 +241,13 @@ extension ActuationTests {
 // A pool's target is another one while a call to the old one is under way.
 extension ActuationTests {
     @Test func `the new target is told the same count, and hears nothing of the old one's faults`() {
-        for answer in [ActuatorAnswer.success(true), .failure(.refused("403 forbidden")), .failure(.unreachable("not now"))] {
+        for response in [ActuatorResponse.success(true), .failure(.refused("403 forbidden")), .failure(.unreachable("not now"))] {
             let target = TargetTimeline()
             target.want(3, seq: 1)
             target.begin()
             target.actuation.release()
             target.want(3, seq: 1, of: "other")
-            target.answer(answer)
+            target.respond(response)
             target.settle()
             #expect(target.calls == ["resize 3", "resize 3 of other"])
             #expect(target.rests == [] && target.outcomes.last == "applied 3" && !target.outcomes.contains("failed 1"))
@@ -260,7 +260,7 @@ extension ActuationTests {
         target.begin()
         target.actuation.release()
         target.actuation.drain("a")
-        target.answer(.success(true))
+        target.respond(.success(true))
         target.settle()
         #expect(target.calls == ["drain a", "drain a"])
     }
@@ -276,7 +276,7 @@ extension ActuationTests {
         target.settle()
         #expect(target.calls == ["resize 3"])
         #expect(target.answers == ["a goes"])
-        target.answer(.success(true))
+        target.respond(.success(true))
         target.settle()
         #expect(target.calls == ["resize 3", "resize 2 of other"])
         #expect(target.outcomes == ["applied 3", "applied 2"])
@@ -288,7 +288,7 @@ extension ActuationTests {
         target.begin()
         target.actuation.drain("a")
         target.actuation.stop()
-        target.answer(.success(true))
+        target.respond(.success(true))
         target.settle()
         #expect(target.calls == ["resize 3"] && target.outcomes == ["applied 3"])
         target.want(4, seq: 2)
@@ -348,9 +348,9 @@ private final class TargetTimeline {
         note(call)
     }
 
-    func answer(_ answer: ActuatorAnswer) {
+    func respond(_ response: ActuatorResponse) {
         isUnderWay = false
-        actuation.answered(answer, at: now)
+        actuation.answered(response, at: now)
     }
 
     /// Does what there is to do, until nothing is.
@@ -398,7 +398,7 @@ private final class TargetTimeline {
         }
     }
 
-    private func outcome(of call: ActuatorCall) -> ActuatorAnswer {
+    private func outcome(of call: ActuatorCall) -> ActuatorResponse {
         if failures > 0 {
             failures -= 1
             return .failure(.unreachable("not now"))

@@ -14,13 +14,13 @@ import Testing
 // when the test says so.
 
 @Suite struct ActuationsTests {
-    @Test func `a decision becomes a call, and its answer an event`() throws {
+    @Test func `a decision becomes a call, and its response an event`() throws {
         let stage = try Stage()
         stage.loop.apply(.quick())
         stage.request("a", "b")
         #expect(stage.target.calls == ["resize 2 of p"])
         #expect(try stage.events(.scaleApplied).isEmpty)
-        stage.target.answer(.success(true))
+        stage.target.respond(.success(true))
         stage.settle()
         #expect(try stage.events(.scaleApplied) == [#"{"to":2,"fence":7}"#])
         #expect(stage.target.isIdle)
@@ -32,7 +32,7 @@ import Testing
         stage.request("a")
         for actor in ["b", "c", "d"] { stage.request(actor) }
         #expect(stage.target.calls == ["resize 1 of p"])
-        stage.target.answer(.success(true))
+        stage.target.respond(.success(true))
         stage.settle()
         #expect(stage.target.calls == ["resize 1 of p", "resize 4 of p"])
     }
@@ -41,7 +41,7 @@ import Testing
         let stage = try Stage()
         stage.loop.apply(.quick())
         stage.request("a")
-        stage.target.answer(.failure(.unreachable("no route")))
+        stage.target.respond(.failure(.unreachable("no route")))
         stage.settle()
         stage.scheduler.advance(seconds: 0.09)
         #expect(stage.target.calls.count == 1)
@@ -63,23 +63,23 @@ import Testing
         stage.request("b")
         stage.scheduler.advance(seconds: 300)
         #expect(stage.target.calls.count == 1, "calls of a pool never overlap")
-        stage.target.answer(.failure(.unreachable("cancelled")))
+        stage.target.respond(.failure(.unreachable("cancelled")))
         stage.settle()
         stage.scheduler.advance(seconds: 0.1)
         #expect(stage.target.calls == ["resize 1 of p", "resize 2 of p"])
         #expect(try stage.events(.scaleFailed) == failed, "what was overdue is logged once")
-        stage.target.answer(.success(true))
+        stage.target.respond(.success(true))
         stage.settle()
         stage.scheduler.advance(seconds: 300)
         #expect(stage.target.cancelled == ["resize 1 of p"], "an answer ends the call's time")
     }
 
-    @Test func `an answer that comes too late counts all the same`() throws {
+    @Test func `an response that comes too late counts all the same`() throws {
         let stage = try Stage()
         stage.loop.apply(.quick())
         stage.request("a")
         stage.scheduler.advance(seconds: 130)
-        stage.target.answer(.success(true))
+        stage.target.respond(.success(true))
         stage.settle()
         #expect(try stage.events(.scaleApplied) == [#"{"to":1,"fence":7}"#])
         #expect(stage.target.calls.count == 1)
@@ -106,24 +106,24 @@ import Testing
         stage.scheduler.advance(seconds: 1)
         stage.loop.apply(other)
         #expect(stage.target.calls == ["resize 1 of p"])
-        stage.target.answer(.failure(.refused("403 forbidden")))
+        stage.target.respond(.failure(.refused("403 forbidden")))
         stage.settle()
         #expect(stage.target.calls == ["resize 1 of p", "resize 1 of d"])
         #expect(try stage.events(.scaleFailed).isEmpty, "the old target's word is of no concern")
     }
 
-    @Test func `a loop that is gone hears no answer and makes no call`() throws {
+    @Test func `a loop that is gone hears no response and makes no call`() throws {
         let stage = try Stage()
         stage.loop.apply(.quick())
         stage.request("a")
         stage.restart()
         #expect(stage.target.calls == ["resize 1 of p", "resize 1 of p"], "whether the target heard it isn't known")
-        stage.target.answer(.failure(.unreachable("too late")))
+        stage.target.respond(.failure(.unreachable("too late")))
         stage.settle()
         stage.scheduler.advance(seconds: 100)
         #expect(stage.target.calls.count == 2)
         #expect(try stage.events(.scaleFailed).isEmpty)
-        stage.target.answer(.success(true))
+        stage.target.respond(.success(true))
         stage.settle()
         #expect(try stage.events(.scaleApplied).count == 1)
     }
@@ -144,8 +144,8 @@ extension ActuationsTests {
             try await eventually("the target is told") { target.calls.count == 1 }
             try await request("b", log)
             async let stopped: Void = loop.stop()
-            try await eventually("it is stopping") { await loop.ask { $0.isStopping } }
-            target.answer(.success(true))
+            try await eventually("it is stopping") { await loop.query { $0.isStopping } }
+            target.respond(.success(true))
             await stopped
             #expect(target.calls == ["resize 1 of p"])
             try await eventually("the answer is logged") {
@@ -187,25 +187,25 @@ extension ActuationsTests {
 }
 
 @Suite struct ActuatorsTests {
-    private static let calls: [(ActuatorCall.Action, ActuatorAnswer)] = [
+    private static let calls: [(ActuatorCall.Action, ActuatorResponse)] = [
         (.resize(to: 3), .success(true)), (.drain("a"), .success(true)), (.remove("a"), .failure(.holdsActor(worker: "a"))),
         (.cancelDrain("a"), .success(false)),
     ]
 
-    private static func answer(_ actuators: Actuators, _ action: ActuatorCall.Action, kind: String) async -> ActuatorAnswer {
+    private static func response(_ actuators: Actuators, _ action: ActuatorCall.Action, kind: String) async -> ActuatorResponse {
         let target = ScaleTarget(apiVersion: "v1", kind: kind, name: "p")
         let call = ActuatorCall(
             action, of: ActuatedPool(name: "ns/p", target: target, slotsPerWorker: 1, drainTimeoutSeconds: 0), fence: Fence(7))
         return await withCheckedContinuation { done in actuators.start(call) { done.resume(returning: $0) } }
     }
 
-    @Test func `each kind has its actuator, which is told the call and whose answer comes back`() async {
+    @Test func `each kind has its actuator, which is told the call and whose response comes back`() async {
         let (own, other) = (NotingActuator(), NotingActuator())
         let actuators = Actuators(byKind: ["Process": own], others: other)
         for (action, expected) in Self.calls {
-            #expect(await Self.answer(actuators, action, kind: "Process") == expected)
+            #expect(await Self.response(actuators, action, kind: "Process") == expected)
         }
-        #expect(await Self.answer(actuators, .resize(to: 1), kind: "Deployment") == .success(true))
+        #expect(await Self.response(actuators, .resize(to: 1), kind: "Deployment") == .success(true))
         #expect(own.told == ["resize 3 fence 7", "drain a fence 7", "remove a fence 7", "cancelDrain a fence 7"])
         #expect(other.told == ["resize 1 fence 7"])
     }
@@ -215,18 +215,18 @@ extension ActuationsTests {
         let target = ScaleTarget(apiVersion: "v1", kind: "Process", name: "p")
         let pool = ActuatedPool(name: "ns/p", target: target, slotsPerWorker: 1, drainTimeoutSeconds: 0)
         let call = ActuatorCall(.resize(to: 1), of: pool, fence: Fence(7))
-        let answer: ActuatorAnswer = await withCheckedContinuation { done in
+        let response: ActuatorResponse = await withCheckedContinuation { done in
             actuators.start(call) { done.resume(returning: $0) }
             actuators.cancel(call)
         }
-        #expect(answer == .failure(.unreachable("cancelled")))
+        #expect(response == .failure(.unreachable("cancelled")))
     }
 
     @Test func `a kind that nobody serves is refused by name`() async {
         let actuators = Actuators(byKind: ["Process": NotingActuator()], others: nil)
         for (action, _) in Self.calls {
-            let answer = await Self.answer(actuators, action, kind: "Deployment")
-            #expect(answer == .failure(.refused("there is no actuator for targets of kind Deployment in this service")))
+            let response = await Self.response(actuators, action, kind: "Deployment")
+            #expect(response == .failure(.refused("there is no actuator for targets of kind Deployment in this service")))
         }
     }
 }
@@ -271,7 +271,7 @@ private final class TargetTwin: ActuatorPort {
     private struct State {
         var calls: [String] = []
         var cancelled: [String] = []
-        var open: [@Sendable (ActuatorAnswer) -> Void] = []
+        var open: [@Sendable (ActuatorResponse) -> Void] = []
     }
     private let state = Mutex(State())
 
@@ -279,7 +279,7 @@ private final class TargetTwin: ActuatorPort {
     var cancelled: [String] { state.withLock { $0.cancelled } }
     var isIdle: Bool { state.withLock { $0.open.isEmpty } }
 
-    func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void) {
+    func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorResponse) -> Void) {
         let words = Self.words(call)
         state.withLock { state in
             state.calls.append(words)
@@ -300,9 +300,9 @@ private final class TargetTwin: ActuatorPort {
         return "\(action) of \(call.pool.target.name)"
     }
 
-    func answer(_ answer: ActuatorAnswer) {
+    func respond(_ response: ActuatorResponse) {
         let done = state.withLock { $0.open.isEmpty ? nil : $0.open.removeFirst() }
-        if let done { done(answer) } else { Issue.record("no call is under way") }
+        if let done { done(response) } else { Issue.record("no call is under way") }
     }
 }
 
@@ -362,8 +362,8 @@ private final class Stage {
             case 0: request("a\(step)")
             case 1: send(.workerReady, "w\(step)", pool: "ns/p", #"{"node":"n","slots":1}"#)
             case 2: send(.actorWithdrawn, "a\(random.next() % UInt64(step + 1))", "{}")
-            case 3 where !target.isIdle: target.answer(.success(random.next() % 4 != 0))
-            case 4 where !target.isIdle: target.answer(.failure(random.next() % 2 == 0 ? .unreachable("try \(step)") : .refused("no")))
+            case 3 where !target.isIdle: target.respond(.success(random.next() % 4 != 0))
+            case 4 where !target.isIdle: target.respond(.failure(random.next() % 2 == 0 ? .unreachable("try \(step)") : .refused("no")))
             default: scheduler.advance(seconds: Double(random.next() % 8))
             }
             settle()

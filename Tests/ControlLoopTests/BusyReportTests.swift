@@ -73,7 +73,7 @@ import Testing
         #expect(try loop.verified() > 0)
     }
 
-    @Test func `a pod that doesn't answer is no demand, and isn't taken`() throws {
+    @Test func `a pod that doesn't response is no demand, and isn't taken`() throws {
         let loop = try started(2) { $0.buffer = .fixed(1) }
         report(loop, "w1", "unknown", 1)
         report(loop, "w2", "unknown", 1)

@@ -16,10 +16,10 @@ import Testing
     }
 
     /// Two workers that a target with two replicas has.
-    private func settled(_ answer: ForeignChange) throws -> LoopHarness {
+    private func settled(_ response: ForeignChange) throws -> LoopHarness {
         let loop = try LoopHarness()
         var policy = Policy.quick(min: 2)
-        policy.foreignChange = answer
+        policy.foreignChange = response
         loop.apply(policy)
         observe(loop, 0)
         observe(loop, 2)

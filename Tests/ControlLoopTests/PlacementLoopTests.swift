@@ -91,7 +91,7 @@ import Testing
         loop.settle()
         #expect(loop.view(of: "x")?.status == "STATUS_WAITING")
         let standing = loop.state.placement(of: "x", log: loop.log)
-        guard case .waiting(let position, let reason, let detail)? = standing.answer else { throw ExpectationFailedError() }
+        guard case .waiting(let position, let reason, let detail)? = standing.response else { throw ExpectationFailedError() }
         #expect(position == 1 && reason == .nodeLocality)
         #expect(
             detail.hasPrefix(
@@ -334,7 +334,7 @@ import Testing
         #expect(loop.view(of: "b1")?.status == "STATUS_RESUMING")
         #expect(loop.view(of: "a2")?.reason == "quota")
         #expect(try loop.pool.demand.blocked == ["quota": 2])
-        guard case .waiting(_, .quota, let detail)? = loop.state.placement(of: "a2", log: loop.log).answer else {
+        guard case .waiting(_, .quota, let detail)? = loop.state.placement(of: "a2", log: loop.log).response else {
             throw ExpectationFailedError()
         }
         #expect(detail == "its tenant runs 1 of at most 1")

@@ -97,7 +97,7 @@ import Testing
         #expect(loop.removals.count { $0 == drained[0] } == before + 1)
     }
 
-    @Test func `one that is being taken back isn't removed before the answer, and is after a refusal`() throws {
+    @Test func `one that is being taken back isn't removed before the response, and is after a refusal`() throws {
         let loop = try LoopHarness()
         let drained = try draining(loop)
         loop.send(.actorRunning, "late", #"{"worker":"\#(drained[0])","pool":"ns/p"}"#)

@@ -35,7 +35,7 @@ struct GroupCommitTests {
         limits.pendingEvents = 100
         var configuration = EventLog.Configuration.test(path, writer: .thread, limits: limits)
         // The writer stands still after its first commit until it is let go.
-        let gate = Gate()
+        let gate = SharedLimit()
         configuration.hooks.afterCommit = { head in if head.seq == 1 { gate.pass() } }
         let log = try EventLog.open(configuration)
         let answers = Collector<Result<AppendReceipt, AppendError>>()
@@ -91,7 +91,7 @@ struct GroupCommitTests {
 }
 
 /// Holds one thread up until it is opened.
-final class Gate: Sendable {
+final class SharedLimit: Sendable {
     private let reached = DispatchSemaphore(value: 0)
     private let opened = DispatchSemaphore(value: 0)
     func pass() { reached.signal(); opened.wait() }

@@ -134,10 +134,10 @@ import Testing
         let cluster = Self.cluster()
         cluster.edit { $0.fault = AccessReviewFault(problem: "the API server does not answer") }
         try await Stage.run(cluster: cluster) { (stage) async throws in
-            let answer = try await stage.get(Self.metric, as: nil, [("Authorization", "Bearer hpa-token")])
-            #expect(answer.status == 503)
-            #expect(answer.headers.first(name: "retry-after") == "1")
-            #expect(Seen(answer.body)["message"].text == "access could not be reviewed: the API server does not answer")
+            let response = try await stage.get(Self.metric, as: nil, [("Authorization", "Bearer hpa-token")])
+            #expect(response.status == 503)
+            #expect(response.headers.first(name: "retry-after") == "1")
+            #expect(Seen(response.body)["message"].text == "access could not be reviewed: the API server does not answer")
             cluster.edit { $0.fault = nil }
             #expect(try await stage.get(Self.metric, as: nil, [("Authorization", "Bearer hpa-token")]).status == 200)
         }

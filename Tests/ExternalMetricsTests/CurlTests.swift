@@ -16,7 +16,7 @@ import Testing
     func curl(_ version: String) async throws {
         guard let curl = Tool.find("curl") else { return Tool.skip("curl is not installed: it was not tried as a peer") }
         try await Stage.run { (stage) async throws in
-            func ask(_ path: String, _ identity: Identity?, _ arguments: [String] = []) async throws -> (status: Int32, output: String) {
+            func query(_ path: String, _ identity: Identity?, _ arguments: [String] = []) async throws -> (status: Int32, output: String) {
                 let credentials = identity.map { ["--cert", $0.certificate, "--key", $0.key] } ?? []
                 let fixed = [
                     "-sS", "--max-time", "10", version, "--cacert", stage.serving.certificate, "-w", " %{http_code} %{http_version}",
@@ -28,24 +28,24 @@ import Testing
                 return try await Tool.run(curl, fixed + credentials + arguments + target)
             }
             let suffix = version == "--http2" ? "2" : "1.1"
-            let good = try await ask(Self.metric, stage.proxy, ["-H", "X-Remote-User: admin"])
+            let good = try await query(Self.metric, stage.proxy, ["-H", "X-Remote-User: admin"])
             #expect(good.status == 0 && good.output.hasSuffix(" 200 \(suffix)") && good.output.contains(#""value":"20""#), "\(good)")
-            let head = try await ask("/apis", stage.proxy, ["-H", "X-Remote-User: admin", "--head"])
+            let head = try await query("/apis", stage.proxy, ["-H", "X-Remote-User: admin", "--head"])
             #expect(
                 head.status == 0 && head.output.hasSuffix(" 200 \(suffix)")
                     && head.output.lowercased().contains("content-type: application/json"), "\(head)")
-            let large = try await ask(
+            let large = try await query(
                 "/apis", stage.proxy, ["-H", "X-Remote-User: admin", "-X", "GET", "-d", "@\(try Self.large(in: stage))"])
             #expect(large.status == 0 && large.output.hasSuffix(" 413 \(suffix)"), "\(large)")
             if version == "--http1.1" {
-                let malformed = try await ask("/apis", stage.proxy, ["-H", "bad name: x"])
+                let malformed = try await query("/apis", stage.proxy, ["-H", "bad name: x"])
                 #expect(
                     malformed.status == 0 && malformed.output.hasSuffix(" 400 1.1") && malformed.output.contains(#""reason":"BadRequest""#),
                     "\(malformed)")
             }
-            let nobody = try await ask(Self.metric, nil, ["-H", "X-Remote-User: admin"])
+            let nobody = try await query(Self.metric, nil, ["-H", "X-Remote-User: admin"])
             #expect(nobody.status == 0 && nobody.output.hasSuffix(" 401 \(suffix)"), "\(nobody)")
-            let foreign = try await ask(Self.metric, stage.foreigner, ["-H", "X-Remote-User: admin"])
+            let foreign = try await query(Self.metric, stage.foreigner, ["-H", "X-Remote-User: admin"])
             #expect(foreign.status != 0, "\(foreign)")
         }
     }

@@ -8,9 +8,9 @@ import Testing
     private static let metric = "/apis/external.metrics.k8s.io/v1beta1/namespaces/default/greenroom_demand"
     private static let remote = [("X-Remote-User", "admin")]
 
-    private func expectStatus(_ answer: PeerAnswer, _ code: Int, _ reason: String) {
-        #expect(answer.status == code)
-        #expect(Seen(answer.body)["reason"].text == reason, "\(answer.body)")
+    private func expectStatus(_ response: PeerResponse, _ code: Int, _ reason: String) {
+        #expect(response.status == code)
+        #expect(Seen(response.body)["reason"].text == reason, "\(response.body)")
     }
 
     @Test("a header with too many fields or bytes is 431, and the next connection is served")
@@ -19,9 +19,9 @@ import Testing
             let many = (0..<120).map { ("X-Number-\($0)", "1") }
             let large = [("X-Large", String(repeating: "x", count: 17 << 10))]
             for headers in [many, large] {
-                let answer = try await stage.proxied(Self.metric, headers)
-                expectStatus(answer, 431, "RequestHeaderFieldsTooLarge")
-                #expect(answer.headers.first(name: "connection") == "close")
+                let response = try await stage.proxied(Self.metric, headers)
+                expectStatus(response, 431, "RequestHeaderFieldsTooLarge")
+                #expect(response.headers.first(name: "connection") == "close")
                 expectStatus(try await stage.proxied(Self.metric, headers, over: .http2), 431, "RequestHeaderFieldsTooLarge")
             }
             #expect(try await stage.proxied(Self.metric).status == 200)
@@ -50,7 +50,7 @@ import Testing
             try await eventually("both wait") { stage.server.waitingRequestCount == 2 }
             await #expect(throws: (any Error).self) { try await stage.open(stage.proxy) }
             source.give(Sample.snapshot)
-            for answer in answers { #expect(try await answer.value == 200) }
+            for response in answers { #expect(try await response.value == 200) }
             await first.close()
             try await eventually("room") { stage.server.connectionCount == 1 }
             #expect(try await stage.proxied(Self.metric).status == 200)
@@ -64,10 +64,10 @@ import Testing
         try await Stage.run(source: source, edit: { $0.limits.waitingRequests = 2 }) { (stage) async throws in
             for round in 1...2 {
                 let connection = try await stage.open(stage.proxy, wire)
-                let answer = Task { try await connection.send(.GET, Self.metric, Self.remote) }
+                let response = Task { try await connection.send(.GET, Self.metric, Self.remote) }
                 try await eventually("the work has begun") { stage.server.waitingRequestCount == round }
                 await connection.close()
-                _ = await answer.result
+                _ = await response.result
             }
             try await eventually("all connections are gone") { stage.server.connectionCount == 0 }
             #expect(stage.server.waitingRequestCount == 2)
@@ -141,10 +141,10 @@ import Testing
     func badChunk() async throws {
         try await Stage.run { (stage) async throws in
             let connection = try await stage.open(stage.proxy)
-            async let answer = connection.send(.GET, Self.metric, Self.remote + [("transfer-encoding", "chunked")], ends: false)
+            async let response = connection.send(.GET, Self.metric, Self.remote + [("transfer-encoding", "chunked")], ends: false)
             try await eventually("the head is there") { stage.server.connectionCount == 1 }
             try await connection.write(raw: "zz\r\n")
-            expectStatus(try await answer, 400, "BadRequest")
+            expectStatus(try await response, 400, "BadRequest")
             try await connection.waitUntilClosed()
         }
     }
@@ -162,12 +162,12 @@ import Testing
         try await Stage.run(source: source) { (stage) async throws in
             let idle = try await stage.open(stage.proxy, wire)
             let busy = try await stage.open(stage.proxy, wire)
-            let answer = Task { try await busy.send(.GET, Self.metric, Self.remote) }
+            let response = Task { try await busy.send(.GET, Self.metric, Self.remote) }
             try await eventually("the request waits") { stage.server.waitingRequestCount == 1 }
             let stop = Task { await stage.server.stop() }
             try await idle.waitUntilClosed()
             source.give(Sample.snapshot)
-            #expect(try await answer.value.status == 200)
+            #expect(try await response.value.status == 200)
             await stop.value
         }
     }

@@ -26,9 +26,9 @@ import Testing
             let nobody = try await stage.open(nil, wire)
             for request in recorded {
                 let headers = request.headers.filter { $0.key != "Host" }.map { ($0.key, $0.value) }
-                let answer = try await proxy.send(.GET, request.path, headers)
-                #expect(answer.status == 200, "\(request.path): \(answer.body)")
-                try check(request.path, answer)
+                let response = try await proxy.send(.GET, request.path, headers)
+                #expect(response.status == 200, "\(request.path): \(response.body)")
+                try check(request.path, response)
                 let refusal = try await nobody.send(.GET, request.path, headers)
                 #expect(refusal.status == 401)
                 #expect(Seen(refusal.body)["reason"].text == "Unauthorized")
@@ -38,9 +38,9 @@ import Testing
         }
     }
 
-    private func check(_ path: String, _ answer: PeerAnswer) throws {
-        let seen = Seen(answer.body)
-        let type = try #require(answer.headers.first(name: "content-type"))
+    private func check(_ path: String, _ response: PeerResponse) throws {
+        let seen = Seen(response.body)
+        let type = try #require(response.headers.first(name: "content-type"))
         switch path {
         case "/apis":
             #expect(type == "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")

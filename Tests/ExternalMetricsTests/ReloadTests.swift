@@ -32,15 +32,15 @@ import Testing
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     while over.value == 0, !Task.isCancelled {
-                        let answer = try await before.send(.GET, Self.metric, Self.remote)
-                        #expect(answer.status == 200)
+                        let response = try await before.send(.GET, Self.metric, Self.remote)
+                        #expect(response.status == 200)
                         answered.raise()
                     }
                 }
                 group.addTask {
                     while over.value == 0, !Task.isCancelled {
-                        let answer = try await stage.get(Self.metric, as: stage.proxy, Self.remote, over: wire)
-                        #expect(answer.status == 200)
+                        let response = try await stage.get(Self.metric, as: stage.proxy, Self.remote, over: wire)
+                        #expect(response.status == 200)
                     }
                 }
                 try await eventually("traffic") { answered.value > 3 }
@@ -118,7 +118,7 @@ import Testing
             /// A connection that opens in the moment of a change is sent away, and comes again.
             func status(_ identity: Identity?) async throws -> Int {
                 for _ in 1...4 {
-                    if let answer = try? await stage.get(Self.metric, as: identity, Self.remote) { return answer.status }
+                    if let response = try? await stage.get(Self.metric, as: identity, Self.remote) { return response.status }
                 }
                 return try await stage.get(Self.metric, as: identity, Self.remote).status
             }

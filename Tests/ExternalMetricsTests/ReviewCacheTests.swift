@@ -11,21 +11,21 @@ import Testing
     @Test("yes is remembered for ten seconds, no for two", arguments: [(true, 10_000), (false, 2_000)])
     func lifetime(_ value: Bool, _ milliseconds: Int64) async throws {
         let (cache, asked) = (cache, Count())
-        func ask() async throws -> Bool {
+        func query() async throws -> Bool {
             try await cache.value("a") {
                 asked.raise()
                 return .success(value)
             }
         }
         #expect(cache.remembered("a") == nil)
-        #expect(try await ask() == value)
+        #expect(try await query() == value)
         clock.advance(milliseconds: milliseconds - 1)
         #expect(cache.remembered("a") == value)
-        #expect(try await ask() == value)
+        #expect(try await query() == value)
         #expect(asked.value == 1)
         clock.advance(milliseconds: 1)
         #expect(cache.remembered("a") == nil)
-        #expect(try await ask() == value)
+        #expect(try await query() == value)
         #expect(asked.value == 2)
     }
 

@@ -81,11 +81,11 @@ struct AccessTests {
                     for row in Self.rows {
                         let headers = row.path == "/v1/events" ? [("content-type", Event.batched)] : []
                         let body = row.path == "/v1/events" && row.method == "POST" ? "[]" : ""
-                        let answer = try await service.client(wire, token: row.token).send(
+                        let response = try await service.client(wire, token: row.token).send(
                             row.method, row.path, headers, body: Array(body.utf8))
-                        #expect(answer.status == row.status, "\(row): \(answer.text)")
-                        #expect((answer.field("www-authenticate") != nil) == (row.status == 401))
-                        #expect(!answer.text.contains("token-0123456789"))
+                        #expect(response.status == row.status, "\(row): \(response.text)")
+                        #expect((response.field("www-authenticate") != nil) == (row.status == 401))
+                        #expect(!response.text.contains("token-0123456789"))
                     }
                 }
             }
@@ -100,8 +100,8 @@ struct AccessTests {
             } parts: {
                 $0.metricsText = { _ in [] }
             } _: { service in
-                let answer = try await service.client().get("/metrics")
-                #expect(answer.status == 200)
+                let response = try await service.client().get("/metrics")
+                #expect(response.status == 200)
             }
         }
     }

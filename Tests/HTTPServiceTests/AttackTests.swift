@@ -41,8 +41,8 @@ struct AttackTests {
                 group.addTask {
                     var whole = 0
                     for _ in 0..<(count / 100) {
-                        let answer = try await client.get("/v1/policies", on: multiplexer)
-                        if answer.status == 200, answer.body == expected { whole += 1 }
+                        let response = try await client.get("/v1/policies", on: multiplexer)
+                        if response.status == 200, response.body == expected { whole += 1 }
                     }
                     return whole
                 }
@@ -129,7 +129,7 @@ struct AttackTests {
         let gate = Barrier()
         let plane = TwinPlane { $0.withdrawalWaits = { await gate.wait() } }
         try await TestService.run(plane: plane) {
-            $0.limits.questions = 4
+            $0.limits.requests = 4
         } _: { service in
             for round in 1...10 {
                 let client = try await FrameClient(port: service.client().port)
@@ -190,10 +190,10 @@ struct AttackTests {
                 },
             ]
         } _: { service in
-            let answer = try await service.client().get("/readyz")
+            let response = try await service.client().get("/readyz")
             #expect(
-                answer.status == 503 && answer.text.contains(#""name":"fine","status":"ok""#) && answer.text.contains("no answer within"),
-                "\(answer.text)")
+                response.status == 503 && response.text.contains(#""name":"fine","status":"ok""#) && response.text.contains("no answer within"),
+                "\(response.text)")
         }
     }
 

@@ -21,8 +21,8 @@ struct ClientAgainstServerTests {
             var configuration = ClientConfiguration(url: BaseURL(isSecure: isSecure, host: "127.0.0.1", port: port ?? 0))
             configuration.acceptsAnyCertificate = true
             let client = ServiceClient(configuration, log: Self.quiet)
-            let answer = try await client.request(.events(Array(Event.batch(["a", "b"]).utf8), isBatch: true))
-            #expect(answer.body == Array(#"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#.utf8))
+            let response = try await client.request(.events(Array(Event.batch(["a", "b"]).utf8), isBatch: true))
+            #expect(response.body == Array(#"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#.utf8))
             let refused = await #expect(throws: ClientError.self) { try await client.request(.events(Array("{}".utf8), isBatch: false)) }
             guard case .refused(400, let problem) = refused else { return #expect(Bool(false), "\(String(describing: refused))") }
             #expect(problem.kind == "invalid-event")
@@ -78,8 +78,8 @@ struct ClientAgainstServerTests {
             try await running.value
             throw CancellationError()
         }
-        let answer = try await TestClient(wire: .http2, port: server.cleartextPort ?? 0).get("/healthz")
-        #expect(answer.status == 200)
+        let response = try await TestClient(wire: .http2, port: server.cleartextPort ?? 0).get("/healthz")
+        #expect(response.status == 200)
         await group.triggerGracefulShutdown()
         try await running.value
         #expect(server.connectionCount == 0)
@@ -95,8 +95,8 @@ struct ClientAgainstServerTests {
             }
             #expect(fault?.description.contains("127.0.0.1:\(service.server.cleartextPort ?? 0)") == true)
             // The port of the first is still served.
-            let answer = try await service.client().get("/healthz")
-            #expect(answer.status == 200)
+            let response = try await service.client().get("/healthz")
+            #expect(response.status == 200)
         }
     }
 

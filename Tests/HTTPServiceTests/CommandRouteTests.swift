@@ -15,11 +15,11 @@ struct CommandRouteTests {
         }
         try await TestService.run(plane: plane) { service in
             let body = #"{"actor":"a","pool":"default/agents","selector":{"zone":"z1","arch":"arm"},"waitSeconds":2.5}"#
-            let answer = try await service.client().send(
+            let response = try await service.client().send(
                 "POST", "/v1/placements", [("content-type", "application/json")], body: Array(body.utf8))
-            #expect(answer.status == 200)
+            #expect(response.status == 200)
             #expect(
-                answer.text
+                response.text
                     == #"{"worker":"w-1","node":"n-1","ip":null,"tier":"warm","restoreFrom":"s3://x","waitedSeconds":0.25,"waited":0.25,"seq":9}"#
             )
             #expect(plane.calls == [#"place a in default/agents wait=2.5 selector=["arch=arm", "zone=z1"]"#])
@@ -28,11 +28,11 @@ struct CommandRouteTests {
 
     @Test func aPlacementThatWaitsSaysWhy() async throws {
         try await TestService.run { service in
-            let answer = try await service.client().send(
+            let response = try await service.client().send(
                 "POST", "/v1/placements", [("content-type", "application/json")],
                 body: Array(#"{"actor":"a","pool":"default/agents"}"#.utf8))
-            #expect(answer.status == 202)
-            #expect(answer.text == #"{"position":1,"reason":"pool_exhausted","detail":"all 3 workers are busy"}"#)
+            #expect(response.status == 202)
+            #expect(response.text == #"{"position":1,"reason":"pool_exhausted","detail":"all 3 workers are busy"}"#)
         }
     }
 
@@ -58,10 +58,10 @@ struct CommandRouteTests {
     ])
     func aBadBodyNamesTheMember(_ bad: Bad) async throws {
         try await TestService.run { service in
-            let answer = try await service.client().send(
+            let response = try await service.client().send(
                 bad.method, bad.path, [("content-type", "application/json")], body: Array(bad.body.utf8))
-            #expect(answer.status == 400)
-            #expect(try Problems.read(answer).field == bad.field)
+            #expect(response.status == 400)
+            #expect(try Problems.read(response).field == bad.field)
             #expect(service.plane.calls.isEmpty)
         }
     }
@@ -94,11 +94,11 @@ struct CommandRouteTests {
 
     @Test func aBadPolicySaysWhere() async throws {
         try await TestService.run { service in
-            let answer = try await service.client().send("PUT", "/v1/policies/default/agents", body: Array("broken".utf8))
-            #expect(answer.status == 400)
+            let response = try await service.client().send("PUT", "/v1/policies/default/agents", body: Array("broken".utf8))
+            #expect(response.status == 400)
             #expect(
-                answer.text.contains(#""problems":[{"document":1,"line":2,"column":3,"path":"spec.broken","message":"unknown field"}]"#))
-            #expect(try Problems.read(answer).detail == "line 2, spec.broken: unknown field")
+                response.text.contains(#""problems":[{"document":1,"line":2,"column":3,"path":"spec.broken","message":"unknown field"}]"#))
+            #expect(try Problems.read(response).detail == "line 2, spec.broken: unknown field")
             let misnamed = try await service.client().send("PUT", "/v1/policies/default/other", body: Array("spec: {}".utf8))
             #expect(misnamed.status == 400)
             #expect(try Problems.read(misnamed).field == "metadata.name")
@@ -111,9 +111,9 @@ struct CommandRouteTests {
     ])
     func whatTheLoopRefusesIsPassedOn(_ fault: ControlFault, _ status: Int) async throws {
         try await TestService.run(plane: TwinPlane { $0.removal = fault }) { service in
-            let answer = try await service.client().send("DELETE", "/v1/policies/default/x")
-            #expect(answer.status == status)
-            #expect((answer.field("retry-after") != nil) == (status == 429 || status == 503))
+            let response = try await service.client().send("DELETE", "/v1/policies/default/x")
+            #expect(response.status == status)
+            #expect((response.field("retry-after") != nil) == (status == 429 || status == 503))
         }
     }
 

@@ -25,14 +25,14 @@ struct ControlPlaneContractTests {
         var stop: @Sendable () async -> Void
 
         /// Places in a task of its own, and returns once it waits.
-        func waits(_ actor: String, seconds: Double) async throws -> Task<PlacementAnswer, any Error> {
+        func waits(_ actor: String, seconds: Double) async throws -> Task<PlacementResponse, any Error> {
             let before = await waiting()
             let task = Task { try await plane.place(PlacementRequest(actor: actor, pool: "default/agents"), waitSeconds: seconds) }
             try await eventually("\(actor) waits") { await waiting() == before + 1 }
             return task
         }
 
-        func place(_ actor: String, waitSeconds: Double = 0) async throws -> PlacementAnswer {
+        func place(_ actor: String, waitSeconds: Double = 0) async throws -> PlacementResponse {
             try await plane.place(PlacementRequest(actor: actor, pool: "default/agents"), waitSeconds: waitSeconds)
         }
 
@@ -66,7 +66,7 @@ struct ControlPlaneContractTests {
         await loop.start()
         try await body(
             Stage(
-                plane: loop, waiting: { await loop.ask { $0.waitingCallers } }, advance: advance,
+                plane: loop, waiting: { await loop.query { $0.waitingCallers } }, advance: advance,
                 workerComes: {
                     var batch = EventBatch()
                     batch.append(
@@ -83,8 +83,8 @@ struct ControlPlaneContractTests {
     @Test(arguments: Kind.allCases)
     func `a placement that may not wait is answered at once`(_ kind: Kind) async throws {
         try await with(kind) { stage in
-            let answer = try await stage.place("a")
-            guard case .waiting(position: 1, _, _) = answer else { return #expect(Bool(false), "\(answer)") }
+            let response = try await stage.place("a")
+            guard case .waiting(position: 1, _, _) = response else { return #expect(Bool(false), "\(response)") }
             #expect(await stage.waiting() == 0)
         }
     }

@@ -12,7 +12,7 @@ struct EventModesTests {
         var name: String
         var headers: [(String, String)]
         var body: String
-        var answer: String
+        var response: String
         var ids: [String]
         var description: String { name }
     }
@@ -20,113 +20,113 @@ struct EventModesTests {
     static let rows = [
         Row(
             name: "structured", headers: [("content-type", "application/cloudevents+json")], body: Event.json("a"),
-            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "structured with a charset", headers: [("content-type", "Application/CloudEvents+JSON; charset=UTF-8")],
             body: Event.json("a"),
-            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "batch", headers: [("content-type", "application/cloudevents-batch+json")], body: Event.batch(["a", "b", "c"]),
-            answer: #"{"accepted":3,"duplicates":0,"firstSeq":1,"lastSeq":3}"#, ids: ["a", "b", "c"]),
+            response: #"{"accepted":3,"duplicates":0,"firstSeq":1,"lastSeq":3}"#, ids: ["a", "b", "c"]),
         Row(
             name: "empty batch", headers: [("content-type", "application/cloudevents-batch+json")], body: "[]",
-            answer: #"{"accepted":0,"duplicates":0,"firstSeq":0,"lastSeq":0}"#, ids: []),
+            response: #"{"accepted":0,"duplicates":0,"firstSeq":0,"lastSeq":0}"#, ids: []),
         Row(
             name: "an id twice in one batch", headers: [("content-type", "application/cloudevents-batch+json")],
             body: Event.batch(["a", "b", "a"]),
-            answer: #"{"accepted":2,"duplicates":1,"firstSeq":1,"lastSeq":2,"positions":[1,2,1]}"#, ids: ["a", "b"]),
+            response: #"{"accepted":2,"duplicates":1,"firstSeq":1,"lastSeq":2,"positions":[1,2,1]}"#, ids: ["a", "b"]),
         Row(
             name: "lines", headers: [("content-type", "application/x-ndjson")], body: Event.ndjson(["a", "b"]),
-            answer: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
+            response: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
         Row(
             name: "lines with empty ones, carriage returns and no end", headers: [("content-type", "application/x-ndjson")],
             body: Event.json("a") + "\r\n\r\n\n" + Event.json("b"),
-            answer: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
+            response: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
         Row(
             name: "no lines", headers: [("content-type", "application/x-ndjson")], body: "\n",
-            answer: #"{"accepted":0,"duplicates":0,"firstSeq":0,"lastSeq":0}"#, ids: []),
+            response: #"{"accepted":0,"duplicates":0,"firstSeq":0,"lastSeq":0}"#, ids: []),
         Row(
             name: "binary",
             headers: [
                 ("content-type", "application/json"), ("ce-specversion", "1.0"), ("ce-type", "dev.greenroom.actor.requested"),
                 ("ce-source", "tests"),
                 ("ce-id", "%C3%A4%20%22b"), ("ce-subject", "\"actor \\\"1\\\"\""),
-            ], body: #"{"pool":"default/agents"}"#, answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["ä \"b"]),
+            ], body: #"{"pool":"default/agents"}"#, response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["ä \"b"]),
         Row(
             name: "binary without data",
             headers: [
                 ("ce-specversion", "1.0"), ("ce-type", "dev.greenroom.actor.idle"), ("ce-source", "tests"), ("ce-id", "a"),
                 ("ce-subject", "actor-1"),
-            ], body: "", answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            ], body: "", response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "structured, behind a byte order mark", headers: [("content-type", "application/cloudevents+json")],
             body: "\u{feff}" + Event.json("a"),
-            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "batch, behind a byte order mark", headers: [("content-type", "application/cloudevents-batch+json")],
             body: "\u{feff}" + Event.batch(["a", "b"]),
-            answer: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
+            response: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
         Row(
             name: "lines, of files that each had a byte order mark", headers: [("content-type", "application/x-ndjson")],
             body: "\u{feff}" + Event.json("a") + "\n\u{feff}" + Event.json("b"),
-            answer: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
+            response: #"{"accepted":2,"duplicates":0,"firstSeq":1,"lastSeq":2}"#, ids: ["a", "b"]),
         Row(
             name: "binary, behind a byte order mark",
             headers: [
                 ("content-type", "application/json"), ("ce-specversion", "1.0"), ("ce-type", "dev.greenroom.actor.requested"),
                 ("ce-source", "tests"),
                 ("ce-id", "a"), ("ce-subject", "actor-1"),
-            ], body: "\u{feff}" + #"{"pool":"default/agents"}"#, answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#,
+            ], body: "\u{feff}" + #"{"pool":"default/agents"}"#, response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#,
             ids: ["a"]),
         Row(
             name: "data in Base64, behind a byte order mark", headers: [("content-type", "application/cloudevents+json")],
             body:
                 #"{"specversion":"1.0","id":"a","source":"tests","type":"dev.greenroom.actor.requested","subject":"actor-1","data_base64":"77u/eyJwb29sIjoiZGVmYXVsdC9hZ2VudHMifQ=="}"#,
-            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "Python, with bytes", headers: [("content-type", "application/cloudevents+json")],
             body:
                 #"{"specversion":"1.0","id":"a","source":"tests","type":"dev.greenroom.actor.requested","time":"2026-11-21T07:32:00.123456+00:00","subject":"actor-1","#
                 + #""datacontenttype":"text/json","data_base64":"eyJwb29sIjoiZGVmYXVsdC9hZ2VudHMifQ==","sequence":"0001-b"}"#,
-            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "Python in binary mode, which names no type", headers: binary("a"), body: #"{"pool": "default/agents"}"#,
-            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "Python 2 in binary mode, which encodes more than it must",
             headers: [("content-type", "text/json")] + binary("a%2Db", time: "2026%2D11%2D21T07%3A32%3A00Z"),
-            body: #"{"pool":"default/agents"}"#, answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a-b"]),
+            body: #"{"pool":"default/agents"}"#, response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a-b"]),
         Row(
             name: "JavaScript in binary mode",
             headers: [("content-type", "application/json; charset=utf-8"), ("ce-sequence", "a")] + binary("a"),
             body: #"{"pool":"default/agents"}"#,
-            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "JavaScript in structured mode", headers: [("content-type", "application/cloudevents+json; charset=utf-8")],
             body: Event.json("a"),
-            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "Go in binary mode, with a type of its own",
             headers: [("Content-Type", "application/vnd.acme.turn+json")] + binary("a", prefix: "Ce-"), body: #"{"pool":"default/agents"}"#,
-            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "Go in batch mode, with a type of its own", headers: [("content-type", "application/cloudevents-batch+json")],
             body: "[" + Event.json("a").dropLast() + #","datacontenttype":"application/vnd.acme.turn+json"}]"#,
-            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "lines with Base64 and a type of their own", headers: [("content-type", "application/x-ndjson")],
             body:
                 #"{"specversion":"1.0","id":"a","source":"tests","type":"dev.greenroom.actor.requested","subject":"actor-1","datacontenttype":"text/json;charset=utf-8","#
                 + #""data_base64":"eyJwb29sIjoiZGVmYXVsdC9hZ2VudHMifQ=="}"# + "\n",
-            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "a time in the year 9999", headers: [("content-type", "application/cloudevents+json")],
             body: Event.json("a", time: "9999-12-31T23:59:59.999999Z"),
-            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
         Row(
             name: "identity encoding", headers: [("content-type", "application/cloudevents+json"), ("content-encoding", "identity")],
             body: Event.json("a"),
-            answer: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
+            response: #"{"accepted":1,"duplicates":0,"firstSeq":1,"lastSeq":1}"#, ids: ["a"]),
     ]
 
     private static func binary(_ id: String, prefix: String = "ce-", time: String = "2026-11-21T07:32:00Z") -> [(String, String)] {
@@ -149,8 +149,8 @@ struct EventModesTests {
     func otherTypes(_ type: String, _ isBinary: Bool) async throws {
         try await TestService.run { service in
             let headers = [("content-type", type)] + (isBinary ? Self.binary("a") : [])
-            let answer = try await service.client(.http1).send("POST", "/v1/events", headers, body: Array(Event.json("a").utf8))
-            #expect(answer.status == 415, "\(answer.text)")
+            let response = try await service.client(.http1).send("POST", "/v1/events", headers, body: Array(Event.json("a").utf8))
+            #expect(response.status == 415, "\(response.text)")
             #expect(service.log.eventCount == 0)
         }
     }
@@ -159,11 +159,11 @@ struct EventModesTests {
     func everyModeIsAcknowledgedOnceDurable(_ wire: Wire) async throws {
         for row in Self.rows {
             try await TestService.run(tls: wire.isSecure) { service in
-                let answer = try await service.client(wire).send("POST", "/v1/events", row.headers, body: Array(row.body.utf8))
-                #expect(answer.status == 200, "\(row): \(answer.text)")
-                #expect(answer.text == row.answer, "\(row)")
-                #expect(answer.field("content-type") == "application/json")
-                #expect(answer.field("date") != nil)
+                let response = try await service.client(wire).send("POST", "/v1/events", row.headers, body: Array(row.body.utf8))
+                #expect(response.status == 200, "\(row): \(response.text)")
+                #expect(response.text == row.response, "\(row)")
+                #expect(response.field("content-type") == "application/json")
+                #expect(response.field("date") != nil)
                 #expect(service.log.ids == row.ids, "\(row)")
             }
         }
@@ -184,10 +184,10 @@ struct EventModesTests {
     func nothingIsAnsweredBeforeItIsDurable(_ wire: Wire) async throws {
         try await TestService.run { service in
             service.log.hold()
-            async let answer = service.client(wire).post(Event.structured, Event.json("a"))
+            async let response = service.client(wire).post(Event.structured, Event.json("a"))
             try await eventually("the append arrives") { service.log.heldCount == 1 }
             service.log.release()
-            #expect(try await answer.status == 200)
+            #expect(try await response.status == 200)
         }
     }
 
@@ -209,7 +209,7 @@ struct EventModesTests {
                             try await outbound.write(.body(.init(bytes: body)))
                             try await outbound.write(.end(nil))
                             var parts = inbound.makeAsyncIterator()
-                            return try await TestClient.answer(&parts).status
+                            return try await TestClient.response(&parts).status
                         }
                     }
                 }
@@ -240,16 +240,16 @@ struct EventModesTests {
         for wire in Wire.cleartext {
             try await TestService.run { service in
                 let body = Array(Event.batch((0..<500).map { "id-\($0)" }).utf8)
-                let answer = try await service.client(wire).exchange(
+                let response = try await service.client(wire).exchange(
                     "POST", "/v1/events", [("content-type", Event.batched)], length: body.count
                 ) { parts, writer in
                     for start in stride(from: 0, to: body.count, by: 1_000) {
                         try await writer.write(.body(.init(bytes: body[start..<min(start + 1_000, body.count)])))
                     }
                     try await writer.write(.end(nil))
-                    return try await TestClient.answer(&parts)
+                    return try await TestClient.response(&parts)
                 }
-                #expect(answer.text == #"{"accepted":500,"duplicates":0,"firstSeq":1,"lastSeq":500}"#)
+                #expect(response.text == #"{"accepted":500,"duplicates":0,"firstSeq":1,"lastSeq":500}"#)
             }
         }
     }
@@ -259,7 +259,7 @@ struct EventModesTests {
         try await TestService.run { service in
             let body = Array(Event.json("a").utf8)
             let headers = [("content-type", Event.structured), ("expect", "100-continue")]
-            let answer = try await service.client(wire).exchange("POST", "/v1/events", headers, length: body.count) { parts, writer in
+            let response = try await service.client(wire).exchange("POST", "/v1/events", headers, length: body.count) { parts, writer in
                 if wire == .http2 {
                     // HTTP/1.1's client codec drops what is only informational.
                     guard case .head(let first) = try await parts.next() else { throw TestClient.Closed() }
@@ -267,9 +267,9 @@ struct EventModesTests {
                 }
                 try await writer.write(.body(.init(bytes: body)))
                 try await writer.write(.end(nil))
-                return try await TestClient.answer(&parts)
+                return try await TestClient.response(&parts)
             }
-            #expect(answer.status == 200)
+            #expect(response.status == 200)
         }
     }
 

@@ -16,9 +16,9 @@ struct FanOutTests {
         let log = MemoryLog()
         let reads = Counter()
         var lastPosition: Position { get async { log.lastPosition } }
-        func read(_ question: EventQuestion) async throws -> EventPage {
+        func read(_ query: EventPageQuery) async throws -> EventPage {
             reads.add(1)
-            return try await log.read(question)
+            return try await log.read(query)
         }
         func waitForEvents(after position: Position) async { await log.waitForEvents(after: position) }
 
@@ -29,7 +29,7 @@ struct FanOutTests {
         }
     }
 
-    private func subject(pool: String? = nil) -> EventFanOut.Subject { .init(EventQuestion(after: 0, limit: .max, pool: pool), .lines) }
+    private func subject(pool: String? = nil) -> EventFanOut.Subject { .init(EventPageQuery(after: 0, limit: .max, pool: pool), .lines) }
 
     /// Follows from `start` until `count` events came; the positions' bytes.
     private func follow(_ fanOut: EventFanOut, _ log: CountedLog, _ subject: EventFanOut.Subject, from start: Position, _ count: Int)
@@ -46,10 +46,10 @@ struct FanOutTests {
                 seen += part.events
                 position = part.readTo
             case .behind:
-                var question = subject.question
-                question.after = position
-                question.limit = 100
-                let page = try await log.read(question)
+                var query = subject.query
+                query.after = position
+                query.limit = 100
+                let page = try await log.read(query)
                 seen += page.batches.reduce(0) { $0 + $1.events.count }
                 position = max(position, page.readTo)
             case .over: return seen

@@ -60,10 +60,10 @@ struct FollowTests {
         try await TestService.run { service in
             try await fill(service)
             for wire in Wire.cleartext {
-                let answer = try await service.client(wire).get("/v1/events\(query)")
-                #expect(answer.status == 200)
-                #expect(answer.field("content-type") == "application/x-ndjson")
-                #expect(seqs(answer.text) == expected)
+                let response = try await service.client(wire).get("/v1/events\(query)")
+                #expect(response.status == 200)
+                #expect(response.field("content-type") == "application/x-ndjson")
+                #expect(seqs(response.text) == expected)
             }
         }
     }

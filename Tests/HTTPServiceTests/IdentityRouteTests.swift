@@ -43,9 +43,9 @@ import TestSupport
     {
         let event =
             #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"/t","id":"\#(UUID().uuidString)","subject":"\#(subject)","data":\#(data)\#(more)}"#
-        let answer = try await client.send(
+        let response = try await client.send(
             "POST", "/v1/events", [("content-type", "application/cloudevents+json")], body: Array(event.utf8))
-        return (answer.status, answer.text)
+        return (response.status, response.text)
     }
 
     private func twoWorkers(_ client: TestClient) async throws {
@@ -59,8 +59,8 @@ import TestSupport
 
     private func place(_ actor: String, in pool: String, _ client: TestClient) async throws -> (status: Int, text: String) {
         let body = #"{"actor":"\#(actor)","pool":"\#(pool)","wait":5}"#
-        let answer = try await client.send("POST", "/v1/placements", [("content-type", "application/json")], body: Array(body.utf8))
-        return (answer.status, answer.text)
+        let response = try await client.send("POST", "/v1/placements", [("content-type", "application/json")], body: Array(body.utf8))
+        return (response.status, response.text)
     }
 
     @Test func `a request is answered with a worker of its own pool's namespace`() async throws {
@@ -87,12 +87,12 @@ import TestSupport
             for path in [
                 "/v1/actors/b/session-1", "/v1/actors/b%2Fsession-1", "/v1/actors/session-1?namespace=b", "/v1/actors/session-1?pool=b/y",
             ] {
-                let answer = try await client.send("GET", path)
-                #expect(answer.status == 200 && answer.text.contains(#""id":"session-1","namespace":"b""#), "\(path): \(answer.text)")
+                let response = try await client.send("GET", path)
+                #expect(response.status == 200 && response.text.contains(#""id":"session-1","namespace":"b""#), "\(path): \(response.text)")
             }
             for path in ["/v1/actors/session-1", "/v1/actors/session-1/history", "/v1/actors/session-1/placement", "/v1/workers/box-0"] {
-                let answer = try await client.send("GET", path)
-                #expect(answer.status == 409 && answer.text.contains("a/") && answer.text.contains("b/"), "\(path): \(answer.text)")
+                let response = try await client.send("GET", path)
+                #expect(response.status == 409 && response.text.contains("a/") && response.text.contains("b/"), "\(path): \(response.text)")
             }
             #expect(try await client.send("GET", "/v1/workers/b/box-0").text.contains(#""uid":"u2""#))
             #expect(try await client.send("GET", "/v1/actors/b/nobody").status == 404)

@@ -14,13 +14,13 @@ struct LimitTests {
         try await TestService.run {
             $0.limits.stallSeconds = 0.1
         } _: { service in
-            let answer = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.structured)], length: 1_000)
+            let response = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.structured)], length: 1_000)
             { parts, writer in
                 try await writer.write(.body(.init(string: "{\"specversion\":")))
-                return try await TestClient.answer(&parts)
+                return try await TestClient.response(&parts)
             }
-            #expect(answer.status == 408)
-            #expect(try Problems.read(answer).detail.contains("half way"))
+            #expect(response.status == 408)
+            #expect(try Problems.read(response).detail.contains("half way"))
         }
     }
 
@@ -41,8 +41,8 @@ struct LimitTests {
             // Closing makes the parser give up on what it has: nothing may be answered then.
             let received = try await service.client(.http1).raw("GET /healthz HTTP/1.1\r\nhost")
             #expect(received == "")
-            let answer = try await insisting { try await service.client(.http1).get("/healthz") }
-            #expect(answer.status == 200)
+            let response = try await insisting { try await service.client(.http1).get("/healthz") }
+            #expect(response.status == 200)
         }
     }
 
@@ -51,7 +51,7 @@ struct LimitTests {
         try await TestService.run {
             $0.limits.requestSeconds = 0.3
         } _: { service in
-            let answer = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.structured)], length: 10_000)
+            let response = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.structured)], length: 10_000)
             { parts, writer in
                 let dripping = Task {
                     while !Task.isCancelled {
@@ -60,9 +60,9 @@ struct LimitTests {
                     }
                 }
                 defer { dripping.cancel() }
-                return try await TestClient.answer(&parts)
+                return try await TestClient.response(&parts)
             }
-            #expect(answer.status == 408)
+            #expect(response.status == 408)
         }
     }
 
@@ -71,14 +71,14 @@ struct LimitTests {
         try await TestService.run {
             $0.limits.idleSeconds = 0.5
         } _: { service in
-            let answer = try await insisting {
+            let response = try await insisting {
                 try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.lines)]) { parts, writer in
                     try await writer.write(.body(.init(string: Event.ndjson(["a", "b"]) + "{\"spec")))
-                    return try await TestClient.answer(&parts)
+                    return try await TestClient.response(&parts)
                 }
             }
-            let problem = try Problems.read(answer)
-            #expect(answer.status == 408)
+            let problem = try Problems.read(response)
+            #expect(response.status == 408)
             #expect((problem.accepted ?? 0) + (problem.duplicates ?? 0) == 2)
         }
     }
@@ -94,7 +94,7 @@ struct LimitTests {
                     try await outbound.write(.head(.init(method: .get, scheme: "http", authority: "localhost", path: "/healthz")))
                     try await outbound.write(.end(nil))
                     var parts = inbound.makeAsyncIterator()
-                    #expect(try await TestClient.answer(&parts).status == 200)
+                    #expect(try await TestClient.response(&parts).status == 200)
                     try await connection.closeFuture.get()
                 }
             }
@@ -188,8 +188,8 @@ struct LimitTests {
             try await eventually("both are busy") { service.log.heldCount == 2 }
             for path in ["/livez", "/healthz", "/readyz"] {
                 // The one before may still be closing.
-                let answer = try await insisting { try await service.client(wire).get(path) }
-                #expect(answer.status == 200, "\(path): \(answer.text)")
+                let response = try await insisting { try await service.client(wire).get(path) }
+                #expect(response.status == 200, "\(path): \(response.text)")
             }
             let refused = try await insisting { try await service.client(wire).get("/v1/pools") }
             #expect(refused.status == 429 && refused.text.contains("all 2 connections are taken"))
@@ -236,7 +236,7 @@ struct LimitTests {
                 try await outbound.write(.head(.init(method: .get, scheme: "http", authority: "localhost", path: "/healthz")))
                 try await outbound.write(.end(nil))
                 var parts = inbound.makeAsyncIterator()
-                _ = try await TestClient.answer(&parts)
+                _ = try await TestClient.response(&parts)
             }
             service.log.hold()
             // The client holds the fifth stream back until one of four is done, since the server's settings say so.
@@ -254,7 +254,7 @@ struct LimitTests {
                             try await outbound.write(.body(.init(string: Event.json("id-\(number)"))))
                             try await outbound.write(.end(nil))
                             var parts = inbound.makeAsyncIterator()
-                            if try await TestClient.answer(&parts).status == 200 { answers.add(1) }
+                            if try await TestClient.response(&parts).status == 200 { answers.add(1) }
                         }
                     }
                 }

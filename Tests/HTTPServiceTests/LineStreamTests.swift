@@ -64,10 +64,10 @@ struct LineStreamTests {
     @Test(arguments: Wire.cleartext)
     func aBadLineSaysHowManyBeforeItAreDurable(_ wire: Wire) async throws {
         try await TestService.run { service in
-            let answer = try await service.client(wire).post(
+            let response = try await service.client(wire).post(
                 Event.lines, Event.ndjson(["a", "b", "a"]) + "{\"id\":1}\n" + Event.ndjson(["c"]))
-            #expect(answer.status == 400)
-            let problem = try Problems.read(answer)
+            #expect(response.status == 400)
+            let problem = try Problems.read(response)
             #expect(problem.index == 3)
             #expect(problem.accepted == 2)
             #expect(problem.duplicates == 1)
@@ -104,15 +104,15 @@ struct LineStreamTests {
     @Test func aBadLineEndsAnAcknowledgedStreamWithItsProblem() async throws {
         try await TestService.run { service in
             let headers = [("content-type", Event.lines), ("accept", "application/x-ndjson")]
-            let answer = try await service.client().exchange("POST", "/v1/events", headers) { parts, writer in
+            let response = try await service.client().exchange("POST", "/v1/events", headers) { parts, writer in
                 try await writer.write(.body(.init(string: Event.ndjson(["a"]))))
                 try await eventually("the first is durable") { service.log.eventCount == 1 }
                 try await writer.write(.body(.init(string: "nonsense\n")))
                 try await writer.write(.end(nil))
-                return try await TestClient.answer(&parts)
+                return try await TestClient.response(&parts)
             }
-            let last = answer.text.split(separator: "\n").last ?? ""
-            #expect(answer.status == 200)
+            let last = response.text.split(separator: "\n").last ?? ""
+            #expect(response.status == 200)
             #expect(last.contains(#""status":400"#))
             #expect(last.contains(#""index":1"#))
         }
@@ -128,7 +128,7 @@ struct LineStreamTests {
         } _: { service in
             service.log.hold()
             let sent = Counter()
-            let answer = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.lines)]) { parts, writer in
+            let response = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.lines)]) { parts, writer in
                 async let sending: Void = {
                     for number in 0..<lineCount {
                         try await writer.write(.body(.init(string: Event.json("\(number)", data: data) + "\n")))
@@ -141,9 +141,9 @@ struct LineStreamTests {
                 #expect(service.log.heldCount == 1)
                 service.log.release()
                 try await sending
-                return try await TestClient.answer(&parts)
+                return try await TestClient.response(&parts)
             }
-            #expect(answer.text == #"{"accepted":100,"duplicates":0,"firstSeq":1,"lastSeq":100}"#)
+            #expect(response.text == #"{"accepted":100,"duplicates":0,"firstSeq":1,"lastSeq":100}"#)
             // Had it read on, all that was offered would be in the second chunk.
             #expect(service.log.mostWaitingBytes < 1 << 20)
         }

@@ -51,22 +51,22 @@ struct LogContractTests {
             for start in stride(from: 0, to: 30, by: 10) {
                 _ = try await append(log, batch(start..<(start + 10), pool: start == 10 ? "default/other" : "default/agents"))
             }
-            let rows: [(EventQuestion, [Position])] = [
-                (EventQuestion(after: 0, limit: 3), [1, 2, 3]), (EventQuestion(after: 8, limit: 4), [9, 10, 11, 12]),
-                (EventQuestion(after: 30, limit: 4), []),
-                (EventQuestion(after: 0, limit: 100, pool: "default/other"), Array(11...20)),
-                (EventQuestion(after: 0, limit: 2, subject: "actor-1"), [2, 5]),
-                (EventQuestion(after: 27, limit: 9, subject: "actor-1"), [29]),
-                (EventQuestion(after: 0, limit: 9, subject: "nobody"), []), (EventQuestion(after: 0, limit: 9, kinds: [.actorIdle]), []),
-                (EventQuestion(after: 0, limit: 100, pool: "default/other", subject: "actor-1"), [11, 14, 17, 20]),
+            let rows: [(EventPageQuery, [Position])] = [
+                (EventPageQuery(after: 0, limit: 3), [1, 2, 3]), (EventPageQuery(after: 8, limit: 4), [9, 10, 11, 12]),
+                (EventPageQuery(after: 30, limit: 4), []),
+                (EventPageQuery(after: 0, limit: 100, pool: "default/other"), Array(11...20)),
+                (EventPageQuery(after: 0, limit: 2, subject: "actor-1"), [2, 5]),
+                (EventPageQuery(after: 27, limit: 9, subject: "actor-1"), [29]),
+                (EventPageQuery(after: 0, limit: 9, subject: "nobody"), []), (EventPageQuery(after: 0, limit: 9, kinds: [.actorIdle]), []),
+                (EventPageQuery(after: 0, limit: 100, pool: "default/other", subject: "actor-1"), [11, 14, 17, 20]),
             ]
-            for (question, expected) in rows {
-                let page = try await log.read(question)
-                #expect(seqs(page) == expected, "\(question)")
-                #expect(page.readTo >= expected.last ?? question.after)
-                if expected.count < question.limit { #expect(page.readTo == 30) }
+            for (query, expected) in rows {
+                let page = try await log.read(query)
+                #expect(seqs(page) == expected, "\(query)")
+                #expect(page.readTo >= expected.last ?? query.after)
+                if expected.count < query.limit { #expect(page.readTo == 30) }
             }
-            let page = try await log.read(EventQuestion(after: 0, limit: 1))
+            let page = try await log.read(EventPageQuery(after: 0, limit: 1))
             var line: [UInt8] = []
             if let batch = page.batches.first, let event = batch.events.first {
                 CloudEventWriter.append(event, of: batch, names: page.names, to: &line)
@@ -100,10 +100,10 @@ struct LogContractTests {
                 _ = try await append(log, many)
             }
             _ = try await append(log, batch(2_000..<2_001, subject: "rare"))
-            let page = try await log.read(EventQuestion(after: 0, limit: 10_000, subject: "rare"))
+            let page = try await log.read(EventPageQuery(after: 0, limit: 10_000, subject: "rare"))
             #expect(seqs(page) == Array(1...1_500) + [21_501])
             #expect(page.readTo == 21_501)
-            let slice = try await log.read(EventQuestion(after: 1_200, limit: 100, subject: "rare"))
+            let slice = try await log.read(EventPageQuery(after: 1_200, limit: 100, subject: "rare"))
             #expect(seqs(slice) == Array(1_201...1_300))
             #expect(slice.readTo == 1_300)
         }

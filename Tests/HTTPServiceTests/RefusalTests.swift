@@ -125,14 +125,14 @@ struct RefusalTests {
     func everyRefusalSaysWhatWasWrong(_ wire: Wire) async throws {
         try await TestService.run(tls: wire.isSecure) { service in
             for row in Self.rows {
-                let answer = try await service.client(wire).send(row.method, row.path, row.headers, body: Array(row.body.utf8))
-                let problem = try Problems.read(answer)
-                #expect(answer.status == row.status, "\(row): \(answer.text)")
-                #expect(answer.field("content-type") == "application/problem+json", "\(row)")
+                let response = try await service.client(wire).send(row.method, row.path, row.headers, body: Array(row.body.utf8))
+                let problem = try Problems.read(response)
+                #expect(response.status == row.status, "\(row): \(response.text)")
+                #expect(response.field("content-type") == "application/problem+json", "\(row)")
                 #expect(problem.type == "https://greenroom.dev/problems/\(row.kind)", "\(row)")
                 #expect(problem.status == row.status, "\(row)")
-                #expect(problem.index == row.index, "\(row): \(answer.text)")
-                if let field = row.field { #expect(problem.field == field, "\(row): \(answer.text)") }
+                #expect(problem.index == row.index, "\(row): \(response.text)")
+                if let field = row.field { #expect(problem.field == field, "\(row): \(response.text)") }
                 #expect(row.says.isEmpty || problem.detail.contains(row.says), "\(row): \(problem.detail)")
             }
         }
@@ -142,17 +142,17 @@ struct RefusalTests {
     func nothingOfARefusedRequestIsAppended(_ wire: Wire) async throws {
         try await TestService.run { service in
             let body = "[\(Event.json("a")),\(Event.json("b", kind: "actor.flew"))]"
-            let answer = try await service.client(wire).post(Event.batched, body)
-            #expect(answer.status == 400)
+            let response = try await service.client(wire).post(Event.batched, body)
+            #expect(response.status == 400)
             #expect(service.log.appendCount == 0)
         }
     }
 
     @Test func methodsThatWouldDoAreNamed() async throws {
         try await TestService.run { service in
-            let answer = try await service.client(.http1).send("DELETE", "/v1/pools")
-            #expect(answer.status == 405)
-            #expect(answer.field("allow") == "GET, HEAD")
+            let response = try await service.client(.http1).send("DELETE", "/v1/pools")
+            #expect(response.status == 405)
+            #expect(response.field("allow") == "GET, HEAD")
         }
     }
 
@@ -162,14 +162,14 @@ struct RefusalTests {
             $0.limits.bodyBytes = 10_000
         } _: { service in
             for length in [nil, 20_000] {
-                let answer = try await service.client(wire).exchange(
+                let response = try await service.client(wire).exchange(
                     "POST", "/v1/events", [("content-type", Event.batched)], length: length
                 ) { parts, writer in
                     try await writer.write(.body(.init(bytes: Array(repeating: 0x20, count: 20_000))))
-                    return try await TestClient.answer(&parts)
+                    return try await TestClient.response(&parts)
                 }
-                #expect(answer.status == 413)
-                #expect(try Problems.read(answer).detail.contains("10000 bytes"))
+                #expect(response.status == 413)
+                #expect(try Problems.read(response).detail.contains("10000 bytes"))
             }
         }
     }
@@ -180,9 +180,9 @@ struct RefusalTests {
         if wire.isHTTP2, count > 1_000 { return }
         try await TestService.run(tls: wire.isSecure) { service in
             let headers = (0..<count).map { ("x-field-\($0)", "v") }
-            let answer = try await service.client(wire).get("/healthz", headers)
-            #expect(answer.status == 431)
-            #expect(try Problems.read(answer).type.hasSuffix("header-too-large"))
+            let response = try await service.client(wire).get("/healthz", headers)
+            #expect(response.status == 431)
+            #expect(try Problems.read(response).type.hasSuffix("header-too-large"))
             // The server is as well as before.
             #expect(try await service.client(wire).get("/healthz").status == 200)
         }
@@ -202,16 +202,16 @@ struct RefusalTests {
             let fields = (0..<30_000).map { ("x-field-\($0)", String(repeating: "v", count: 40)) }
             let status = try await RawHTTP2.firstStatus(port: service.client().port, fields: fields)
             #expect(status == nil)
-            let answer = try await service.client().get("/healthz")
-            #expect(answer.status == 200)
+            let response = try await service.client().get("/healthz")
+            #expect(response.status == 200)
         }
     }
 
     @Test(arguments: Wire.cleartext)
     func oneHeaderFieldTooLongIsRefusedCleanly(_ wire: Wire) async throws {
         try await TestService.run { service in
-            let answer = try await service.client(wire).get("/healthz", [("x-long", String(repeating: "v", count: 17_000))])
-            #expect(answer.status == 431)
+            let response = try await service.client(wire).get("/healthz", [("x-long", String(repeating: "v", count: 17_000))])
+            #expect(response.status == 431)
         }
     }
 
@@ -238,9 +238,9 @@ struct RefusalTests {
         try await TestService.run { service in
             service.log.refuse(row.refusal)
             for type in [Event.structured, Event.lines] {
-                let answer = try await service.client().post(type, Event.json("a"))
-                #expect(answer.status == row.status)
-                #expect(answer.field("retry-after") == row.retryAfter)
+                let response = try await service.client().post(type, Event.json("a"))
+                #expect(response.status == row.status)
+                #expect(response.field("retry-after") == row.retryAfter)
             }
             service.log.refuse(nil)
             #expect(try await service.client().post(Event.structured, Event.json("a")).status == 200)
@@ -276,5 +276,5 @@ struct Problems: Decodable {
     var accepted: Int?
     var duplicates: Int?
 
-    static func read(_ answer: TestAnswer) throws -> Problems { try JSONDecoder().decode(Problems.self, from: Data(answer.body)) }
+    static func read(_ response: TestResponse) throws -> Problems { try JSONDecoder().decode(Problems.self, from: Data(response.body)) }
 }

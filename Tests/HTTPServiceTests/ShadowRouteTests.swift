@@ -75,9 +75,9 @@ struct ShadowRouteTests {
             for k in 0..<5 {
                 let event =
                     #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/t","id":"\#(k)","subject":"a\#(k)","data":{"pool":"ns/chat"}}"#
-                let answer = try await client.send(
+                let response = try await client.send(
                     "POST", "/v1/events", [("content-type", "application/cloudevents+json")], body: Array(event.utf8))
-                #expect(answer.status == 200 || answer.status == 202, "\(answer.text)")
+                #expect(response.status == 200 || response.status == 202, "\(response.text)")
             }
             var decisions: [Decision] = []
             try await eventually("both have decided") {

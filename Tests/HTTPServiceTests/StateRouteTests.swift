@@ -53,12 +53,12 @@ struct StateRouteTests {
     ])
     func listingsComeInPages(_ row: Row) async throws {
         try await TestService.run(plane: plane()) { service in
-            let answer = try await service.client().get(row.path)
-            #expect(answer.status == 200, "\(answer.text)")
-            let page = try JSONDecoder().decode(Page.self, from: Data(answer.body))
+            let response = try await service.client().get(row.path)
+            #expect(response.status == 200, "\(response.text)")
+            let page = try JSONDecoder().decode(Page.self, from: Data(response.body))
             #expect(page.names == row.names)
             #expect(page.next == row.next)
-            #expect(answer.text.contains("\"next\":"))
+            #expect(response.text.contains("\"next\":"))
         }
     }
 

@@ -12,7 +12,7 @@ struct StopTests {
     func requestsInFlightAreAnswered(_ wire: Wire) async throws {
         try await TestService.run { service in
             service.log.hold()
-            let answer = Task { try await service.client(wire).post(Event.structured, Event.json("a")) }
+            let response = Task { try await service.client(wire).post(Event.structured, Event.json("a")) }
             try await eventually("it waits for the log") { service.log.heldCount == 1 }
             let stop = Task { await service.server.stop() }
             // The port is closed first; the request is still there.
@@ -23,7 +23,7 @@ struct StopTests {
                 } catch { return true }
             }
             service.log.release()
-            #expect(try await answer.value.status == 200)
+            #expect(try await response.value.status == 200)
             await stop.value
             #expect(service.server.connectionCount == 0)
         }
@@ -35,10 +35,10 @@ struct StopTests {
             $0.limits.drainSeconds = 0.1
         } _: { service in
             service.log.hold()
-            let answer = Task { try await service.client(wire).post(Event.structured, Event.json("a")) }
+            let response = Task { try await service.client(wire).post(Event.structured, Event.json("a")) }
             try await eventually("it waits for the log") { service.log.heldCount == 1 }
             await service.server.stop()
-            let result = await answer.result
+            let result = await response.result
             #expect(throws: (any Error).self) { try result.get() }
         }
     }
@@ -54,7 +54,7 @@ struct StopTests {
                 try await outbound.write(.head(.init(method: .get, scheme: "http", authority: "x", path: "/healthz")))
                 try await outbound.write(.end(nil))
                 var parts = inbound.makeAsyncIterator()
-                _ = try await TestClient.answer(&parts)
+                _ = try await TestClient.response(&parts)
                 let began = ContinuousClock.now
                 await service.server.stop()
                 #expect(ContinuousClock.now - began < .seconds(30))
@@ -73,14 +73,14 @@ struct StopTests {
         } _: { service in
             let part = Event.ndjson(["a"]) + "{\"specver"
             let body = fields.contains("chunked") ? String(part.utf8.count, radix: 16) + "\r\n" + part + "\r\n" : part
-            let answer = Task {
+            let response = Task {
                 try await service.client(.http1).raw("POST /v1/events HTTP/1.1\r\nhost: localhost\r\n\(fields)\r\n\(body)")
             }
             try await eventually("it is being received") { try await service.server.bodyBytes() + service.log.eventCount > 0 }
             let began = ContinuousClock.now
             await service.server.stop()
             #expect(ContinuousClock.now - began < .seconds(30))
-            let received = try await answer.value
+            let received = try await response.value
             #expect(received.hasPrefix("HTTP/1.1 503 ") && received.contains("the server is stopping"), "\(received)")
             if fields.contains("chunked") { #expect(received.contains("1 events before it are durable"), "\(received)") }
         }

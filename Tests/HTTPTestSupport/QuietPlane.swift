@@ -38,7 +38,7 @@ package struct QuietPlane: ControlPlane {
     package func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView {
         throw .notFound(what: "pool", name: pool)
     }
-    package func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
+    package func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementResponse {
         throw .notFound(what: "pool", name: request.pool)
     }
     package func withdraw(_ actor: String) async throws(ControlFault) { throw .notFound(what: "actor", name: actor) }

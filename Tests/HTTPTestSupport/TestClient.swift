@@ -18,7 +18,7 @@ package enum Wire: String, CaseIterable, Sendable {
     package static let cleartext: [Wire] = [.http1, .http2]
 }
 
-package struct TestAnswer: Sendable {
+package struct TestResponse: Sendable {
     package var status: Int
     package var fields: HTTPFields
     package var body: [UInt8]
@@ -48,38 +48,38 @@ package struct TestClient: Sendable {
 
     // MARK: - Whole requests
 
-    package func send(_ method: String, _ path: String, _ headers: [(String, String)] = [], body: [UInt8] = []) async throws -> TestAnswer {
+    package func send(_ method: String, _ path: String, _ headers: [(String, String)] = [], body: [UInt8] = []) async throws -> TestResponse {
         try await exchange(method, path, headers, length: body.isEmpty ? nil : body.count) { parts, writer in
             // A server may answer and close before it has all: its answer counts, not what couldn't be sent any more.
             if !body.isEmpty { try? await writer.write(.body(ByteBuffer(bytes: body))) }
             try? await writer.write(.end(nil))
-            return try await Self.answer(&parts)
+            return try await Self.response(&parts)
         }
     }
 
-    package func get(_ path: String, _ headers: [(String, String)] = []) async throws -> TestAnswer { try await send("GET", path, headers) }
+    package func get(_ path: String, _ headers: [(String, String)] = []) async throws -> TestResponse { try await send("GET", path, headers) }
 
-    package func post(_ type: String, _ body: String, _ headers: [(String, String)] = []) async throws -> TestAnswer {
+    package func post(_ type: String, _ body: String, _ headers: [(String, String)] = []) async throws -> TestResponse {
         try await send("POST", "/v1/events", [("content-type", type)] + headers, body: Array(body.utf8))
     }
 
     /// On a stream of a connection that others use too.
-    package func get(_ path: String, on multiplexer: NIOHTTP2Handler.AsyncStreamMultiplexer<Void>) async throws -> TestAnswer {
+    package func get(_ path: String, on multiplexer: NIOHTTP2Handler.AsyncStreamMultiplexer<Void>) async throws -> TestResponse {
         try await Self.openStream(multiplexer).executeThenClose { inbound, outbound in
             try await outbound.write(.head(head("GET", path, [], length: nil)))
             try await outbound.write(.end(nil))
             var parts = inbound.makeAsyncIterator()
-            return try await Self.answer(&parts)
+            return try await Self.response(&parts)
         }
     }
 
-    package static func answer(_ parts: inout Parts) async throws -> TestAnswer {
+    package static func response(_ parts: inout Parts) async throws -> TestResponse {
         let head = try await head(&parts)
         var body: [UInt8] = []
         while let part = try await parts.next() {
             switch part {
             case .body(let bytes): body.append(contentsOf: bytes.readableBytesView)
-            case .end: return TestAnswer(status: head.status.code, fields: head.headerFields, body: body)
+            case .end: return TestResponse(status: head.status.code, fields: head.headerFields, body: body)
             case .head: throw Closed()
             }
         }

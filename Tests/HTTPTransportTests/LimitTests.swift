@@ -24,11 +24,11 @@ struct LimitTests {
             $0.requestSeconds = 0.2
         } _: { running in
             for wire in port.wires {
-                let answer = try await running.client(wire).exchange("GET", port.small, length: 1_000) { parts, writer in
+                let response = try await running.client(wire).exchange("GET", port.small, length: 1_000) { parts, writer in
                     try await writer.write(.body(.init(string: "{")))
-                    return try await TestClient.answer(&parts)
+                    return try await TestClient.response(&parts)
                 }
-                #expect(answer.status == 408, "\(wire)")
+                #expect(response.status == 408, "\(wire)")
             }
         }
     }
@@ -39,7 +39,7 @@ struct LimitTests {
             $0.requestSeconds = 0.3
         } _: { running in
             for wire in port.wires {
-                let answer = try await running.client(wire).exchange("GET", port.small, length: 10_000) { parts, writer in
+                let response = try await running.client(wire).exchange("GET", port.small, length: 10_000) { parts, writer in
                     let dripping = Task {
                         while !Task.isCancelled {
                             try await writer.write(.body(.init(string: " ")))
@@ -47,9 +47,9 @@ struct LimitTests {
                         }
                     }
                     defer { dripping.cancel() }
-                    return try await TestClient.answer(&parts)
+                    return try await TestClient.response(&parts)
                 }
-                #expect(answer.status == 408, "\(wire)")
+                #expect(response.status == 408, "\(wire)")
             }
         }
     }
@@ -75,7 +75,7 @@ struct LimitTests {
                     try await outbound.write(.head(.init(method: .get, scheme: "http", authority: "localhost", path: port.small)))
                     try await outbound.write(.end(nil))
                     var parts = inbound.makeAsyncIterator()
-                    #expect(try await TestClient.answer(&parts).status == 200)
+                    #expect(try await TestClient.response(&parts).status == 200)
                     try await connection.closeFuture.get()
                 }
             }
@@ -96,12 +96,12 @@ struct LimitTests {
                 #expect(fits.status == 200, "\(wire)")
             }
             // One that doesn't say how long it is.
-            let answer = try await running.http2.exchange("GET", port.small) { parts, writer in
+            let response = try await running.http2.exchange("GET", port.small) { parts, writer in
                 for _ in 0..<3 { try? await writer.write(.body(.init(repeating: 0x20, count: 5_000))) }
                 try? await writer.write(.end(nil))
-                return try await TestClient.answer(&parts)
+                return try await TestClient.response(&parts)
             }
-            #expect(answer.status == 413)
+            #expect(response.status == 413)
         }
     }
 
@@ -146,7 +146,7 @@ struct LimitTests {
                 try await outbound.write(.head(.init(method: .get, scheme: "http", authority: "localhost", path: port.small)))
                 try await outbound.write(.end(nil))
                 var parts = inbound.makeAsyncIterator()
-                _ = try await TestClient.answer(&parts)
+                _ = try await TestClient.response(&parts)
                 let began = ContinuousClock.now
                 await running.stop()
                 #expect(ContinuousClock.now - began < .seconds(30))
@@ -163,14 +163,14 @@ struct LimitTests {
             $0.lingerSeconds = 0.1
         } _: { running in
             for wire in port.wires where !wire.isHTTP2 {
-                let answer = Task {
+                let response = Task {
                     try await running.client(wire).raw("GET \(port.small) HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5000\r\n\r\n{")
                 }
                 try await eventually("it is there") { running.connectionCount() == 1 }
                 let began = ContinuousClock.now
                 await running.stop()
                 #expect(ContinuousClock.now - began < .seconds(30))
-                let received = try await answer.value
+                let received = try await response.value
                 // It may not have been heard of yet, as only its connection was.
                 #expect(received.isEmpty || received.hasPrefix("HTTP/1.1 503 "), "\(received)")
             }

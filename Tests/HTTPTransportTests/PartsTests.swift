@@ -39,10 +39,10 @@ struct PartsTests {
     }
 
     @Test func aGateLetsInAsManyAsItsLimit() {
-        let gate = Gate(limit: 2)
-        #expect(gate.enter() && gate.enter() && !gate.enter())
-        gate.leave()
-        #expect(gate.enter() && !gate.enter())
+        let limit = SharedLimit(limit: 2)
+        #expect(limit.enter() && limit.enter() && !limit.enter())
+        limit.leave()
+        #expect(limit.enter() && !limit.enter())
     }
 
     @Test func theClientIsToldTheLimit() {

@@ -12,7 +12,7 @@ import Testing
 
 @Suite("KEDA and the loop", .timeLimit(.minutes(2)))
 struct LoopTests {
-    private func withLoop<Answer: Sendable>(_ body: (ControlLoop, EventLog) async throws -> Answer) async throws -> Answer {
+    private func withLoop<Response: Sendable>(_ body: (ControlLoop, EventLog) async throws -> Response) async throws -> Response {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-keda-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -22,9 +22,9 @@ struct LoopTests {
             log: log, scheduler: RealScheduler(clock: EventLog.systemClock),
             configuration: ControlLoop.Configuration(fence: Fence(1), actuators: [:]))
         await loop.start()
-        let answer = await Result { try await body(loop, log) }
+        let response = await Result { try await body(loop, log) }
         await loop.stop()
-        return try answer.get()
+        return try response.get()
     }
 
     private func policy(slots: Int = 1) -> Policy {

@@ -22,7 +22,7 @@ struct StreamTests {
         }
     }
 
-    @Test func `specs come at once and with each policy, and agree with the question`() async throws {
+    @Test func `specs come at once and with each policy, and agree with the query`() async throws {
         let plane = PoolsTwin(["ns/p": .with(demand: 3, isActive: true, desired: 3, slots: 2)])
         try await ScalerHarness.run(plane) { scaler async throws in
             let object = Externalscaler_ScaledObjectRef.of("p", ["metric": "demand"])

@@ -5,7 +5,7 @@ import Kubernetes
 
 extension TwinAPI {
     /// TokenReview and SubjectAccessReview: answered, never stored. nil for other paths.
-    mutating func review(_ request: TwinRequest, _ user: TwinUser) throws(TwinStatus) -> Answer? {
+    mutating func review(_ request: TwinRequest, _ user: TwinUser) throws(TwinStatus) -> Response? {
         let paths = [
             "/apis/authentication.k8s.io/v1/tokenreviews": "tokenreviews",
             "/apis/authorization.k8s.io/v1/subjectaccessreviews": "subjectaccessreviews",
@@ -40,7 +40,7 @@ extension TwinAPI {
     }
 
     /// Health, version and the lists of resources. nil for other paths.
-    func discovery(_ request: TwinRequest) -> Answer? {
+    func discovery(_ request: TwinRequest) -> Response? {
         guard request.method == "GET" else { return nil }
         switch request.path {
         case "/healthz", "/livez", "/readyz": return .json(200, "ok")
@@ -59,7 +59,7 @@ extension TwinAPI {
         return ["kind": "APIGroupList", "apiVersion": "v1", "groups": .array(groups)]
     }
 
-    private func resourceList(_ path: String) -> Answer? {
+    private func resourceList(_ path: String) -> Response? {
         let here = resources.filter { path == ($0.group.isEmpty ? "/api/\($0.version)" : "/apis/\($0.group)/\($0.version)") }
         guard let first = here.first else { return nil }
         var list: [JSONValue] = []

@@ -7,7 +7,7 @@ import Kubernetes
 // paging, reviews; a watch is answered with where it begins. Every wording was recorded or follows apimachinery's.
 
 struct TwinAPI: Sendable {
-    enum Answer: Sendable {
+    enum Response: Sendable {
         case json(Int, JSONValue, headers: [(String, String)] = [])
         case watch(WatchStart)
     }
@@ -31,14 +31,14 @@ struct TwinAPI: Sendable {
     var certificateUser: TwinUser?
     var time: @Sendable () -> LogTime
 
-    mutating func answer(_ request: TwinRequest) -> Answer {
+    mutating func response(_ request: TwinRequest) -> Response {
         do throws(TwinStatus) { return try route(request) } catch { return .json(error.code, error.body, headers: error.headers) }
     }
 
-    private mutating func route(_ request: TwinRequest) throws(TwinStatus) -> Answer {
+    private mutating func route(_ request: TwinRequest) throws(TwinStatus) -> Response {
         let user = try authenticate(request)
-        if let answer = discovery(request) { return answer }
-        if let answer = try review(request, user) { return answer }
+        if let response = discovery(request) { return response }
+        if let response = try review(request, user) { return response }
         guard let place = TwinPlace(path: request.path, resources: resources) else { throw .noSuchPath }
         let verb = Self.verb(request, place)
         let named = place.subresource.map { "\(place.resource.plural)/\($0)" } ?? place.resource.plural
@@ -90,7 +90,7 @@ struct TwinAPI: Sendable {
         return place.subresource == "scale" ? TwinScale.scale(of: object, place.resource) : object.json
     }
 
-    private func list(_ request: TwinRequest, _ place: TwinPlace) throws(TwinStatus) -> Answer {
+    private func list(_ request: TwinRequest, _ place: TwinPlace) throws(TwinStatus) -> Response {
         let selector = try Selector(labels: request.query["labelSelector"], fields: request.query["fieldSelector"])
         var items = store.list(place.resource, place.namespace, selector)
         var version = store.version
@@ -120,7 +120,7 @@ struct TwinAPI: Sendable {
             ])
     }
 
-    private func watch(_ request: TwinRequest, _ place: TwinPlace) throws(TwinStatus) -> Answer {
+    private func watch(_ request: TwinRequest, _ place: TwinPlace) throws(TwinStatus) -> Response {
         var start = WatchStart(
             resource: place.resource, namespace: place.namespace,
             selector: try Selector(labels: request.query["labelSelector"], fields: request.query["fieldSelector"]), lines: [],

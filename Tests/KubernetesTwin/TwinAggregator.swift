@@ -69,7 +69,7 @@ package final class TwinAggregator: Sendable {
     }
 
     /// A request of the aggregator's own: discovery and OpenAPI, asked again and again.
-    package func ask(_ path: String, _ headers: [(String, String)]) async -> (status: Int, body: [UInt8]) { await send(path, headers) }
+    package func query(_ path: String, _ headers: [(String, String)]) async -> (status: Int, body: [UInt8]) { await send(path, headers) }
 
     // MARK: - Forwarding
 

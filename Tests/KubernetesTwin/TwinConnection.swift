@@ -53,7 +53,7 @@ final class TwinConnection: ChannelInboundHandler {
         case nil: carryOut(request, context)
         case .cut: context.close(promise: nil)
         case .cutAfter:
-            _ = core.answer(request)
+            _ = core.response(request)
             context.close(promise: nil)
         case .hang: break
         case .delay(let milliseconds):
@@ -72,15 +72,15 @@ final class TwinConnection: ChannelInboundHandler {
     private func carryOut(_ request: TwinRequest, _ context: ChannelHandlerContext) {
         guard context.channel.isActive else { return }
         if let aggregator = core.aggregator, aggregator.serves(request.path) { return passOn(request, to: aggregator, context) }
-        guard request.isWatch, request.method == "GET" else { return respond(core.answer(request), context) }
+        guard request.isWatch, request.method == "GET" else { return respond(core.response(request), context) }
         let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
         // `execute` keeps the order of calls, which is the order of changes.
-        let (answer, id) = core.watch(
+        let (response, id) = core.watch(
             request,
             { lines in eventLoop.execute { loopBound.value.0.write(lines, loopBound.value.1) } },
             { cut in eventLoop.execute { loopBound.value.0.finish(cut: cut, loopBound.value.1) } })
-        guard case .watch(let start) = answer else { return respond(answer, context) }
+        guard case .watch(let start) = response else { return respond(response, context) }
         let head = HTTPResponseHead(
             version: .http1_1, status: .ok, headers: ["Content-Type": "application/json", "Transfer-Encoding": "chunked"])
         context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
@@ -90,8 +90,8 @@ final class TwinConnection: ChannelInboundHandler {
         schedule(start, loopBound, eventLoop)
     }
 
-    private func respond(_ answer: TwinAPI.Answer, _ context: ChannelHandlerContext) {
-        guard case .json(let status, let json, let headers) = answer else { return context.close(promise: nil) }
+    private func respond(_ response: TwinAPI.Response, _ context: ChannelHandlerContext) {
+        guard case .json(let status, let json, let headers) = response else { return context.close(promise: nil) }
         respond(status, json.bytes, type: "application/json", headers: headers, context)
     }
 
@@ -114,10 +114,10 @@ final class TwinConnection: ChannelInboundHandler {
         let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
         Task {
-            let answer = await aggregator.forward(request, user: user)
+            let response = await aggregator.forward(request, user: user)
             eventLoop.execute {
                 let (me, context) = loopBound.value
-                if context.channel.isActive { me.respond(answer.status, answer.body, type: "application/json", headers: [], context) }
+                if context.channel.isActive { me.respond(response.status, response.body, type: "application/json", headers: [], context) }
             }
         }
     }

@@ -49,11 +49,11 @@ final class TwinCore: Sendable {
     /// Runs a change, lets the controller follow, and tells the watches.
     func write(_ body: (inout TwinAPI) -> Void) { state.withLock { Self.change(&$0, body) } }
 
-    func answer(_ request: TwinRequest) -> TwinAPI.Answer {
+    func response(_ request: TwinRequest) -> TwinAPI.Response {
         state.withLock { state in
-            var answer = TwinAPI.Answer.json(500, .null)
-            Self.change(&state) { answer = $0.answer(request) }
-            return answer
+            var response = TwinAPI.Response.json(500, .null)
+            Self.change(&state) { response = $0.response(request) }
+            return response
         }
     }
 
@@ -80,14 +80,14 @@ final class TwinCore: Sendable {
 
     /// Answers a watch: the first lines go out, and the watch hears of every change from then on. nil where it is over at once.
     func watch(_ request: TwinRequest, _ send: @escaping @Sendable ([JSONValue]) -> Void, _ end: @escaping @Sendable (_ cut: Bool) -> Void)
-        -> (answer: TwinAPI.Answer, id: Int?)
+        -> (response: TwinAPI.Response, id: Int?)
     {
         state.withLock { state in
-            let answer = state.api.answer(request)
-            guard case .watch(let start) = answer, !start.isOver else { return (answer, nil) }
+            let response = state.api.response(request)
+            guard case .watch(let start) = response, !start.isOver else { return (response, nil) }
             state.nextWatcher += 1
             state.watchers[state.nextWatcher] = Watcher(start: start, send: send, end: end)
-            return (answer, state.nextWatcher)
+            return (response, state.nextWatcher)
         }
     }
 

@@ -57,7 +57,7 @@ final class Bench: Sendable {
 
     /// `worker.gone NAME REASON`, one an event.
     var reports: [String] { reported.withLock { $0 } }
-    var questions: Int { asked.withLock { $0 } }
+    var requests: Int { asked.withLock { $0 } }
     /// Times the actuator asked whether a worker was ever ready.
     var looks: Int { looked.withLock { $0 } }
     func set(_ worker: String, busy isBusy: Bool) { _ = busy.withLock { isBusy ? $0.insert(worker).inserted : ($0.remove(worker) != nil) } }

@@ -202,7 +202,7 @@ import Testing
             try await bench.workers.remove(worker, of: bench.pool(), fence: Fence(1))
             // It got one in the last moment.
             bench.set(worker, busy: true)
-            try await eventually("it was asked for several times") { bench.questions >= 4 }
+            try await eventually("it was asked for several times") { bench.requests >= 4 }
             #expect(bench.process(of: worker) != nil)
             #expect(bench.log.entries.contains { $0.level == .warning && $0.message.contains("still holds an actor") })
             bench.set(worker, busy: false)

@@ -81,8 +81,8 @@ import Testing
         }
     }
 
-    private func problem<Answer>(_ ask: () async throws -> Answer) async -> StoreFault.Problem? {
-        do { _ = try await ask() } catch { return (error as? StoreFault)?.problem }
+    private func problem<Response>(_ query: () async throws -> Response) async -> StoreFault.Problem? {
+        do { _ = try await query() } catch { return (error as? StoreFault)?.problem }
         return nil
     }
 

@@ -9,7 +9,7 @@ import Testing
 
 // What three kinds of pods answer: a number, JSON, and Prometheus text; and what no pod should.
 
-@Suite struct PodAnswerTests {
+@Suite struct PodResponseTests {
     private static func outcome(_ read: () throws -> Int) -> String {
         do { return "\(try read())" } catch { return "\(error)" }
     }
@@ -95,7 +95,7 @@ import Testing
 @Suite struct PodPollerTests {
     private static let loopback = AddressRule(allowed: [AddressPrefix("127.0.0.1")].compactMap { $0 })
 
-    private func ask(_ path: String, port: Int, metric: String? = nil, rule: AddressRule = loopback, ip: String = "127.0.0.1") async
+    private func query(_ path: String, port: Int, metric: String? = nil, rule: AddressRule = loopback, ip: String = "127.0.0.1") async
         -> String
     {
         let source: BusyCheck.Source =
@@ -114,21 +114,21 @@ import Testing
         ).path
         let port = try LocalPort.free()
         try await Peer.with(python, [script, "\(port)"], port: port) {
-            #expect(await ask("/busy/3", port: port) == "3")
-            #expect(await ask("/json/2", port: port) == "2")
-            #expect(await ask("/metrics/4", port: port, metric: "tasks_in_flight") == "4")
-            #expect(await ask("/slow", port: port).contains("no answer"))
-            #expect(await ask("/drip", port: port).contains("no answer"))
-            #expect(await ask("/flood", port: port).contains("too large"))
-            #expect(await ask("/flood", port: port, metric: "tasks_in_flight").contains("too large"))
-            #expect(await ask("/away", port: port).contains("redirects aren't followed"))
-            #expect(await ask("/html", port: port).contains("neither a number"))
-            #expect(await ask("/error", port: port).contains("answered 500"))
-            #expect(await ask("/cut", port: port).contains("can't be asked"))
+            #expect(await query("/busy/3", port: port) == "3")
+            #expect(await query("/json/2", port: port) == "2")
+            #expect(await query("/metrics/4", port: port, metric: "tasks_in_flight") == "4")
+            #expect(await query("/slow", port: port).contains("no answer"))
+            #expect(await query("/drip", port: port).contains("no answer"))
+            #expect(await query("/flood", port: port).contains("too large"))
+            #expect(await query("/flood", port: port, metric: "tasks_in_flight").contains("too large"))
+            #expect(await query("/away", port: port).contains("redirects aren't followed"))
+            #expect(await query("/html", port: port).contains("neither a number"))
+            #expect(await query("/error", port: port).contains("answered 500"))
+            #expect(await query("/cut", port: port).contains("can't be asked"))
             // Those above and this one: no redirect was followed.
-            #expect(await ask("/count", port: port) == "12")
+            #expect(await query("/count", port: port) == "12")
         }
-        #expect(await ask("/busy/3", port: port).contains("the connection was refused"))
+        #expect(await query("/busy/3", port: port).contains("the connection was refused"))
     }
 
     @Test(
@@ -137,7 +137,7 @@ import Testing
             "127.0.0.1", "::1", "169.254.169.254", "0.0.0.0", "::ffff:127.0.0.1", "fd00:ec2::254", "localhost", "10.0.0.1@127.0.0.1", "",
         ])
     func addresses(_ ip: String) async {
-        let answer = await ask("/busy/3", port: 80, rule: AddressRule(), ip: ip)
-        #expect(answer.contains("no pod may be asked") || answer.contains("no address of a pod"), "\(answer)")
+        let response = await query("/busy/3", port: 80, rule: AddressRule(), ip: ip)
+        #expect(response.contains("no pod may be asked") || response.contains("no address of a pod"), "\(response)")
     }
 }

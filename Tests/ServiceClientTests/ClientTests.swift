@@ -24,12 +24,12 @@ struct ClientTests {
                 body: request.body + Array("!".utf8))
         } _: { server in
             let client = client(server) { $0.token = "secret-token-0123456789" }
-            let answer = try await client.request(
+            let response = try await client.request(
                 ClientRequest(
                     "POST", "/v1/x?y=1", headers: [("content-type", "text/plain")], body: Array("hello".utf8), isIdempotent: false))
-            #expect(answer.status == 200)
-            #expect(answer.body == Array("hello!".utf8))
-            #expect(answer.header("x-seen") == "POST /v1/x?y=1 Bearer secret-token-0123456789")
+            #expect(response.status == 200)
+            #expect(response.body == Array("hello!".utf8))
+            #expect(response.header("x-seen") == "POST /v1/x?y=1 Bearer secret-token-0123456789")
             await client.close()
         }
     }
@@ -71,8 +71,8 @@ struct ClientTests {
                 ? .init(status: 503, headers: [("retry-after", "0")]) : .init(status: 200)
         } _: { server in
             let client = client(server)
-            let answer = try await client.request(.get("/"))
-            #expect(answer.status == 200)
+            let response = try await client.request(.get("/"))
+            #expect(response.status == 200)
             #expect(server.requestCount == 4)
             await client.close()
         }
@@ -108,8 +108,8 @@ struct ClientTests {
             breaks.subtract(1, ordering: .relaxed).newValue >= 0 ? .breaking : .init(status: 200)
         } _: { server in
             let client = client(server)
-            let answer = try await client.request(.get("/"))
-            #expect(answer.status == 200)
+            let response = try await client.request(.get("/"))
+            #expect(response.status == 200)
             #expect(server.connectionCount == 2)
             await client.close()
         }

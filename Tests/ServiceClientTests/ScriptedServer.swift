@@ -72,7 +72,7 @@ final class ScriptedServer: Sendable {
     fileprivate func connected() { seen.withLock { $0.connections += 1 } }
     fileprivate func received(_ body: [UInt8]) { seen.withLock { $0.bodies.append(body) } }
 
-    static func run(_ answer: @escaping @Sendable (Request) -> Reply, _ body: (ScriptedServer) async throws -> Void) async throws {
+    static func run(_ response: @escaping @Sendable (Request) -> Reply, _ body: (ScriptedServer) async throws -> Void) async throws {
         let box = Box()
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -86,7 +86,7 @@ final class ScriptedServer: Sendable {
                         stream.eventLoop.makeCompletedFuture {
                             try stream.pipeline.syncOperations.addHandlers([
                                 HTTP2FramePayloadToHTTPServerCodec(),
-                                ReplyHandler(connection: channel, answer: answer, server: { box.owner.withLock { $0 } }),
+                                ReplyHandler(connection: channel, response: response, server: { box.owner.withLock { $0 } }),
                             ])
                         }
                     }
@@ -113,16 +113,16 @@ private final class ReplyHandler: ChannelInboundHandler {
     typealias OutboundOut = HTTPResponsePart
 
     private let connection: any Channel
-    private let answer: @Sendable (ScriptedServer.Request) -> ScriptedServer.Reply
+    private let response: @Sendable (ScriptedServer.Request) -> ScriptedServer.Reply
     private let server: () -> ScriptedServer?
     private var request = ScriptedServer.Request()
 
     init(
-        connection: any Channel, answer: @escaping @Sendable (ScriptedServer.Request) -> ScriptedServer.Reply,
+        connection: any Channel, response: @escaping @Sendable (ScriptedServer.Request) -> ScriptedServer.Reply,
         server: @escaping () -> ScriptedServer?
     ) {
         self.connection = connection
-        self.answer = answer
+        self.response = response
         self.server = server
     }
 
@@ -139,7 +139,7 @@ private final class ReplyHandler: ChannelInboundHandler {
 
     private func reply(_ context: ChannelHandlerContext) {
         server()?.received(request.body)
-        let reply = answer(request)
+        let reply = response(request)
         if reply.isSilent { return }
         if reply.status > 0 {
             var head = HTTPResponse(status: .init(code: reply.status))

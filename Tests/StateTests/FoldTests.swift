@@ -92,7 +92,7 @@ import Testing
     @Test("more conditions than are told apart: a decision is the same from the live state and from its bytes")
     func manyConditions() throws {
         let written = try WrittenLog()
-        func ask(_ actor: String, _ kind: String) throws {
+        func query(_ actor: String, _ kind: String) throws {
             try written.append {
                 $0.append(
                     .actorRequested, source: "/test", id: actor, subject: actor, pool: "ns/p",
@@ -109,12 +109,12 @@ import Testing
                 .actorPlaced, source: CommittedEvent.ownSource, id: "4", subject: "first", worker: "w",
                 body: Array(#"{"tier":"cold","request":3,"workerVersion":2}"#.utf8))
         }
-        for number in 0...PoolPlacing.conditionLimit { try ask("a\(number)", "k\(number)") }
+        for number in 0...PoolPlacing.conditionLimit { try query("a\(number)", "k\(number)") }
         try written.append { $0.append(.actorWithdrawn, source: "/test", id: "w", subject: "a0") }
         var live = State()
         for commit in try written.log.read(after: 0, limitEvents: .max) { _ = live.fold(commit, names: written.log.names) }
         var restored = try State(decoding: live.encoded())
-        try ask("b", "k\(PoolPlacing.conditionLimit)")
+        try query("b", "k\(PoolPlacing.conditionLimit)")
         for commit in try written.log.read(after: live.position, limitEvents: .max) {
             _ = live.fold(commit, names: written.log.names)
             _ = restored.fold(commit, names: written.log.names)

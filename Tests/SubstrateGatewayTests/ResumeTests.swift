@@ -16,9 +16,9 @@ struct ResumeTests {
         try await GatewayStage.run { stage in
             stage.twin.seed(actors: 1)
             stage.twin.addWorkers(1)
-            let answer = try await stage.resume("a0")
-            #expect(answer.code == 0 && answer.trailers.contains("x-server-elapsed-us"))
-            #expect(try Ateapi_ResumeActorResponse(serializedBytes: answer.message).actor.status == .running)
+            let response = try await stage.resume("a0")
+            #expect(response.code == 0 && response.trailers.contains("x-server-elapsed-us"))
+            #expect(try Ateapi_ResumeActorResponse(serializedBytes: response.message).actor.status == .running)
             try await eventually("the log has it") { await stage.logged("a0")?.worker == "w-0" }
             let view = try #require(await stage.logged("a0"))
             #expect(view.status == "STATUS_RUNNING" && view.version == 3 && view.pool == "pool-a" && view.template == "demo/counter")
@@ -45,11 +45,11 @@ struct ResumeTests {
     func parked() async throws {
         try await GatewayStage.run { stage in
             stage.twin.seed(actors: 1)
-            async let answer = stage.resume("a0")
+            async let response = stage.resume("a0")
             try await eventually("parked") { await stage.isParked("a0") }
             #expect(await stage.loop.pool("demo/pool-a")?.demand.total == 1)
             stage.twin.addWorkers(1)
-            #expect(try await answer.code == 0)
+            #expect(try await response.code == 0)
             try await eventually("the log has it") { await stage.logged("a0")?.status == "STATUS_RUNNING" }
             #expect(try stage.events(.actorRequested, of: "a0") == 1)
         }
@@ -60,8 +60,8 @@ struct ResumeTests {
         try await GatewayStage.run(configure: { settings, _ in settings.parkSeconds = 0.5 }) { stage in
             stage.twin.seed(actors: 1)
             let began = ContinuousClock.now
-            let answer = try await stage.resume("a0")
-            #expect(answer.code == 9 && answer.text == "no free workers available" && answer.trailers.contains("x-server-elapsed-us"))
+            let response = try await stage.resume("a0")
+            #expect(response.code == 9 && response.text == "no free workers available" && response.trailers.contains("x-server-elapsed-us"))
             #expect(ContinuousClock.now - began >= .milliseconds(450))
             try await eventually("withdrawn") { await stage.logged("a0")?.status == "STATUS_SUSPENDED" }
             #expect(try stage.events(.actorWithdrawn, of: "a0") == 1)
@@ -74,8 +74,8 @@ struct ResumeTests {
             stage.twin.seed(actors: 1)
             // The gateway alone knows this deadline: a client that holds to it too can miss the last tenth on a busy machine.
             let began = ContinuousClock.now
-            let answer = try await stage.resume("a0", metadata: ["grpc-timeout": "1S"])
-            #expect(answer.code == 9 && answer.text == "no free workers available")
+            let response = try await stage.resume("a0", metadata: ["grpc-timeout": "1S"])
+            #expect(response.code == 9 && response.text == "no free workers available")
             #expect(ContinuousClock.now - began >= .milliseconds(800))
         }
     }
@@ -168,8 +168,8 @@ struct ResumeTests {
             stage.twin.behave {
                 $0.restoreFaults = [Self.key("a0"): [.init(14, "runsc exploded"), .init(13, "internal server error: again")]]
             }
-            let answer = try await stage.resume("a0")
-            #expect(answer.code == 14 && answer.text == "runsc exploded")
+            let response = try await stage.resume("a0")
+            #expect(response.code == 14 && response.text == "runsc exploded")
             try await eventually("it is healed") { stage.status("a0") == .running }
             try await eventually("the log has it") { await stage.logged("a0")?.status == "STATUS_RUNNING" }
         }
@@ -181,8 +181,8 @@ struct ResumeTests {
             stage.twin.seed(actors: 1)
             stage.twin.addWorkers(1)
             stage.twin.behave { $0.restoreFaults = [Self.key("a0"): [.noFreeWorker]] }
-            let answer = try await stage.resume("a0")
-            #expect(answer.code == 9 && answer.text == "no free workers available")
+            let response = try await stage.resume("a0")
+            #expect(response.code == 9 && response.text == "no free workers available")
             #expect(try stage.events(.actorRequested, of: "a0") == 0)
             try await eventually("it is healed") { stage.status("a0") == .running }
         }
@@ -192,8 +192,8 @@ struct ResumeTests {
     func noPool() async throws {
         try await GatewayStage.run { stage in
             stage.twin.seed(pools: [], actors: 1)
-            let answer = try await stage.resume("a0")
-            #expect(answer.code == 9 && answer.text == ResumeVerdict.noEligiblePoolText)
+            let response = try await stage.resume("a0")
+            #expect(response.code == 9 && response.text == ResumeVerdict.noEligiblePoolText)
             #expect(try await stage.resume("nobody").text == "Actor nobody not found")
         }
     }
@@ -207,14 +207,14 @@ struct ResumeTests {
             _ = try await stage.call(
                 "PauseActor", Ateapi_PauseActorRequest.with { $0.actorRef = GatewayStage.resumeRequest("a0").actorRef })
             #expect(try await stage.resume("a1").code == 0)
-            async let answer = stage.resume("a0")
+            async let response = stage.resume("a0")
             try await eventually("parked") { await stage.isParked("a0") }
             stage.twin.addWorkers(2, node: "node-b", prefix: "on-b")
             try await eventually("the log knows them") { await stage.loop.workers(pool: nil, after: nil, limit: 10).count == 3 }
             #expect(stage.status("a0") == .paused)
             _ = try await stage.call(
                 "SuspendActor", Ateapi_SuspendActorRequest.with { $0.actorRef = GatewayStage.resumeRequest("a1").actorRef })
-            #expect(try await answer.code == 0)
+            #expect(try await response.code == 0)
             #expect(stage.twin.read { $0.actors[Self.key("a0")]?.ateomPodName } == "on-a-0")
         }
     }
@@ -311,8 +311,8 @@ struct ResumeTests {
     @Test("without the certificate that ateapi asks for, callers hear that it can't be reached")
     func refusedByTLS() async throws {
         try await GatewayStage.run(twin: { $0.requiresClientCertificate = true }) { stage in
-            let answer = try await stage.call("ListWorkers", Ateapi_ListWorkersRequest())
-            #expect(answer.code == 14, "\(answer)")
+            let response = try await stage.call("ListWorkers", Ateapi_ListWorkersRequest())
+            #expect(response.code == 14, "\(response)")
         }
     }
 

@@ -112,10 +112,10 @@ package final class AteapiTwin: Sendable {
 
     // MARK: - What a test changes and sees
 
-    package func change<Answer>(_ change: (inout AteapiStore) throws -> Answer) rethrows -> Answer {
+    package func change<Response>(_ change: (inout AteapiStore) throws -> Response) rethrows -> Response {
         try state.withLock { try change(&$0.store) }
     }
-    package func read<Answer>(_ read: (AteapiStore) throws -> Answer) rethrows -> Answer { try state.withLock { try read($0.store) } }
+    package func read<Response>(_ read: (AteapiStore) throws -> Response) rethrows -> Response { try state.withLock { try read($0.store) } }
     package func behave(_ change: (inout Behaviour) -> Void) { state.withLock { change(&$0.behaviour) } }
     package var behaviour: Behaviour { state.withLock { $0.behaviour } }
     package var running: Int { state.withLock { $0.store.actors.values.count { $0.status == .running } } }

@@ -9,20 +9,20 @@ import Domain
 /// Answers from a table of paths; keeps what it was asked.
 actor TwinAPI: ServiceAPI {
     nonisolated let url = "http://twin"
-    private var answers: [String: APIAnswer]
+    private var answers: [String: APIResponse]
     /// Lines by path; a path that isn't there gives none.
     private var lines: [String: [String]]
     private(set) var requests: [APIRequest] = []
     private(set) var paths: [String] = []
 
-    init(_ answers: [String: APIAnswer] = [:], lines: [String: [String]] = [:]) {
+    init(_ answers: [String: APIResponse] = [:], lines: [String: [String]] = [:]) {
         self.answers = answers
         self.lines = lines
     }
 
-    func send(_ request: APIRequest) async throws -> APIAnswer {
+    func send(_ request: APIRequest) async throws -> APIResponse {
         requests.append(request)
-        return answers[request.path] ?? APIAnswer(status: 404, body: [])
+        return answers[request.path] ?? APIResponse(status: 404, body: [])
     }
 
     nonisolated func forEachLine(_ path: String, _ visit: ([UInt8]) async throws -> Bool) async throws {
@@ -39,7 +39,7 @@ actor TwinAPI: ServiceAPI {
     }
 }
 
-extension APIAnswer {
+extension APIResponse {
     init(_ json: String) { self.init(200, json) }
     init(_ status: Int, _ json: String) { self.init(status: status, body: Array(json.utf8)) }
 }

@@ -35,7 +35,7 @@ private struct StandbyNothing: EventAppending, EventReading, ControlPlane {
         completion(.failure(.notWritable(reason: why(), hint: "send it to the leader")))
     }
     var lastPosition: Position { 0 }
-    func read(_ question: EventQuestion) async throws -> EventPage { throw ControlFault.unavailable(why()) }
+    func read(_ query: EventPageQuery) async throws -> EventPage { throw ControlFault.unavailable(why()) }
     func waitForEvents(after position: Position) async {}
 
     func pools() async -> [PoolView] { [] }
@@ -50,7 +50,7 @@ private struct StandbyNothing: EventAppending, EventReading, ControlPlane {
     func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw .unavailable(why()) }
     func removePolicy(_ name: String) async throws(ControlFault) { throw .unavailable(why()) }
     func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView { throw .unavailable(why()) }
-    func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer { throw .unavailable(why()) }
+    func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementResponse { throw .unavailable(why()) }
     func withdraw(_ actor: String) async throws(ControlFault) { throw .unavailable(why()) }
     func health() async -> LoopHealth { LoopHealth(behindEvents: 0, lagSeconds: 0) }
 }

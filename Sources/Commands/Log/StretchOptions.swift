@@ -17,14 +17,14 @@ struct StretchOptions: ParsableArguments {
     var pool: [String] = []
 
     func validate() throws {
-        try Asked.check(from, "--from")
-        try Asked.check(to, "--to")
+        try MomentOption.check(from, "--from")
+        try MomentOption.check(to, "--to")
     }
 
     func stretch(of log: EventLog) throws -> LogStretch {
         let today = TimeText.now()
-        let begin = try Asked.moment(from, "--from", TimeText(), now: today)
-        let end = try Asked.moment(to, "--to", TimeText(), now: today)
+        let begin = try MomentOption.moment(from, "--from", TimeText(), now: today)
+        let end = try MomentOption.moment(to, "--to", TimeText(), now: today)
         let found: LogStretch?
         do throws(LogError) {
             found = try LogStretch(of: log, from: begin, to: end)

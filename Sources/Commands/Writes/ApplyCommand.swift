@@ -84,9 +84,9 @@ struct ApplyCommand: AsyncParsableCommand {
     }
 
     private func apply(_ policy: Policy, _ writer: ServiceWriter) async throws -> String {
-        let answer = try await writer.put(policy, isDryRun: dryRun)
+        let response = try await writer.put(policy, isDryRun: dryRun)
         let what = dryRun ? "would be applied (dry run)" : "applied"
-        return DisplayText.printable("policy \(policy.name) \(what)" + (answer.map { ": \($0.text)" } ?? ""))
+        return DisplayText.printable("policy \(policy.name) \(what)" + (response.map { ": \($0.text)" } ?? ""))
     }
 }
 

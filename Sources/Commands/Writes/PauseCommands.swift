@@ -93,8 +93,8 @@ struct PauseOptions: ParsableArguments {
         ])
         let request = APIRequest(
             method: .put, path: APIPath("/v1/pools", pool).text + "/pause", contentType: "application/json", body: Array(body.compact.utf8))
-        let answer = AnsweredDecision(try await writer.send(request, about: "pool \(pool)"))
-        return DisplayText.printable("pool \(pool) \(words(pause))" + (answer.map { ": \($0.text)" } ?? ""))
+        let response = AnsweredDecision(try await writer.send(request, about: "pool \(pool)"))
+        return DisplayText.printable("pool \(pool) \(words(pause))" + (response.map { ": \($0.text)" } ?? ""))
     }
 
     private static func words(_ pause: Pause) -> String {

@@ -66,9 +66,9 @@ struct ScaleCommand: AsyncParsableCommand {
         let before = try await writer.policy(pool)
         let after = try changed(before)
         if after == before { return DisplayText.printable("policy \(pool) has these values already") }
-        let answer = try await writer.put(after, isDryRun: dryRun)
+        let response = try await writer.put(after, isDryRun: dryRun)
         let what = dryRun ? "would be changed (dry run)" : "changed"
-        return DisplayText.printable("policy \(pool) \(what), \(words(before, after))" + (answer.map { ": \($0.text)" } ?? ""))
+        return DisplayText.printable("policy \(pool) \(what), \(words(before, after))" + (response.map { ": \($0.text)" } ?? ""))
     }
 
     func changed(_ policy: Policy) throws -> Policy {

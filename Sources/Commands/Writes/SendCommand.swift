@@ -76,13 +76,13 @@ struct SendCommand: AsyncParsableCommand {
     func send(_ event: String, _ writer: ServiceWriter) async throws -> String {
         let request = APIRequest(
             method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8))
-        guard let answer = try await writer.send(request, about: "event \(kind)"), let seq = answer["firstSeq"].integer else {
+        guard let response = try await writer.send(request, about: "event \(kind)"), let seq = response["firstSeq"].integer else {
             throw Fault(.unreachable, "\(writer.api.url) answered without a position", do: "check that --server names a Greenroom service")
         }
-        for warning in answer["warnings"].array {
+        for warning in response["warnings"].array {
             Terminal.writeError("greenroom: \(DisplayText.printable(warning["detail"].string ?? warning.compact))")
         }
-        let isDuplicate = answer["duplicates"].integer ?? 0 > 0
+        let isDuplicate = response["duplicates"].integer ?? 0 > 0
         return isDuplicate
             ? "the log has an event of this source and id already, at seq \(seq): nothing was added" : "logged at seq \(seq)"
     }

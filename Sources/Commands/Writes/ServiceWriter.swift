@@ -17,30 +17,30 @@ struct ServiceWriter: Sendable {
 
     /// The answer's JSON; nil where it has none.
     func send(_ request: APIRequest, about what: String) async throws -> JSONValue? {
-        let answer = try await api.send(request)
-        guard (200..<300).contains(answer.status) else { throw refusal(answer, what) }
-        guard !answer.body.isEmpty else { return nil }
-        do { return try JSONValue(parsing: answer.body) } catch {
+        let response = try await api.send(request)
+        guard (200..<300).contains(response.status) else { throw refusal(response, what) }
+        guard !response.body.isEmpty else { return nil }
+        do { return try JSONValue(parsing: response.body) } catch {
             throw Fault(
                 .unreachable, "\(api.url) answered \(command) with something that is not JSON",
                 do: "check that --server names a Greenroom service")
         }
     }
 
-    private func refusal(_ answer: APIAnswer, _ what: String) -> Fault {
-        switch answer.status {
+    private func refusal(_ response: APIResponse, _ what: String) -> Fault {
+        switch response.status {
         case 401:
             let token =
                 "`greenroom \(command)` needs a token with the role \(role.rawValue): name its file with --token-file, or set GREENROOM_TOKEN"
             return Fault(.unreachable, "\(what): \(api.url) knows no such token, or none was sent", do: token)
         case 403:
             return Fault(
-                .unreachable, "\(what): \(answer.detail)",
+                .unreachable, "\(what): \(response.detail)",
                 do: "`greenroom \(command)` needs a token with the role \(role.rawValue) (--token-file or GREENROOM_TOKEN)")
-        case 400, 404, 409, 413, 422: return Fault(.no, "\(what): \(answer.detail)")
+        case 400, 404, 409, 413, 422: return Fault(.no, "\(what): \(response.detail)")
         default:
-            let wait = answer.retryAfterSeconds.map { "try again in \($0) s" } ?? ""
-            return Fault(.unreachable, "\(what): \(api.url) answered \(answer.status): \(answer.detail)", do: wait)
+            let wait = response.retryAfterSeconds.map { "try again in \($0) s" } ?? ""
+            return Fault(.unreachable, "\(what): \(api.url) answered \(response.status): \(response.detail)", do: wait)
         }
     }
 }

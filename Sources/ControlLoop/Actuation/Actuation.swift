@@ -309,11 +309,11 @@ struct Actuation: Sendable {
     }
 
     /// The target answered the call under way, or that ended without an answer.
-    mutating func answered(_ answer: ActuatorAnswer, at now: LogTime) {
+    mutating func answered(_ response: ActuatorResponse, at now: LogTime) {
         guard case .calling(let asked) = phase else { preconditionFailure("a target answered a call that isn't under way") }
         phase = .idle
-        if case .uncordon(let worker) = asked.work { uncordoned(worker.worker, isUncordoned: answer == .success(true)) }
-        switch answer {
+        if case .uncordon(let worker) = asked.work { uncordoned(worker.worker, isUncordoned: response == .success(true)) }
+        switch response {
         case .success:
             attempt = 0
             carriedOut(asked)

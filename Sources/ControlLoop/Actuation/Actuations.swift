@@ -114,17 +114,17 @@ final class Actuations: @unchecked Sendable {
             callsUnderWay += 1
             let deadline = scheduler.now.adding(microseconds: Int64(limits.callSeconds * 1e6))
             pools[name]?.deadline = scheduler.perform(at: deadline) { [weak self] in self?.overdue(call, name) }
-            port.start(call) { [weak self, scheduler] answer in scheduler.perform { [weak self] in self?.answered(answer, name) } }
+            port.start(call) { [weak self, scheduler] response in scheduler.perform { [weak self] in self?.answered(response, name) } }
         case .rest(let until):
             pools[name]?.alarm?.cancel()
             pools[name]?.alarm = scheduler.perform(at: until) { [weak self] in self?.rested(until, name) }
         }
     }
 
-    private func answered(_ answer: ActuatorAnswer, _ name: String) {
+    private func answered(_ response: ActuatorResponse, _ name: String) {
         callsUnderWay -= 1
         pools[name]?.deadline?.cancel()
-        pools[name]?.actuation.answered(answer, at: scheduler.now)
+        pools[name]?.actuation.answered(response, at: scheduler.now)
         proceed(name)
         guard callsUnderWay == 0 else { return }
         for stop in stops { stop.run() }

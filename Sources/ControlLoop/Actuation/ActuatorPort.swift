@@ -30,12 +30,12 @@ package struct ActuatorCall: Hashable, Sendable {
 }
 
 /// Whether it was done as told. False is an answer to `cancelDrain` alone: the worker goes all the same.
-package typealias ActuatorAnswer = Result<Bool, ActuationFault>
+package typealias ActuatorResponse = Result<Bool, ActuationFault>
 
 package protocol ActuatorPort: Sendable {
     /// Called on the loop's scheduler; must return at once. `done` is to be called exactly once, from anywhere, also before this
     /// returns.
-    func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void)
+    func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorResponse) -> Void)
     /// The call took too long: it should end now. It may still be answered as if nothing had happened.
     func cancel(_ call: ActuatorCall)
 }
@@ -57,7 +57,7 @@ struct Actuators: ActuatorPort {
         self.others = others
     }
 
-    func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void) {
+    func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorResponse) -> Void) {
         let kind = call.pool.target.kind
         let actuator = byKind[kind] ?? others ?? MissingActuator(kind: kind)
         let task = Task {

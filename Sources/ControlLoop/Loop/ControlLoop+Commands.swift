@@ -33,7 +33,7 @@ extension ControlLoop {
     ///
     /// - Returns: the policies' names.
     package func renewPolicies() async throws(ControlFault) -> [String] {
-        let old = await ask { $0.state.policiesInEffect.filter { $0.rules < .current } }
+        let old = await query { $0.state.policiesInEffect.filter { $0.rules < .current } }
         for applied in old {
             let beginning = isFromObject(appliedAt: applied.seq) ? PolicyOrigin.beginning(uid: "renewed") : PolicyOrigin.request
             let policy = applied.written
@@ -48,13 +48,13 @@ extension ControlLoop {
 
     package func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView {
         try await refuseWhereNamesClash(policy)
-        return await ask { [scheduler] core in
+        return await query { [scheduler] core in
             core.state.preview(policy, at: scheduler.now, asOf: core.state.position, names: core.log.names)
         }
     }
 
     package func removePolicy(_ name: String) async throws(ControlFault) {
-        let found = await ask { core in core.state.policyKey(named: name).map { (pool: core.state.pools[$0.pool].text, shadow: $0.shadow) }
+        let found = await query { core in core.state.policyKey(named: name).map { (pool: core.state.pools[$0.pool].text, shadow: $0.shadow) }
         }
         guard let found else { throw .notFound(what: "policy", name: name) }
         try await append { batch in
@@ -65,11 +65,11 @@ extension ControlLoop {
     }
 
     private func refuseWhereNamesClash(_ policy: Policy) async throws(ControlFault) {
-        if let clash = await ask({ $0.state.clash(of: policy) ?? $0.state.targetClash(of: policy) }) { throw .conflict(clash) }
+        if let clash = await query({ $0.state.clash(of: policy) ?? $0.state.targetClash(of: policy) }) { throw .conflict(clash) }
     }
 
     package func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView {
-        let current = await ask { core in
+        let current = await query { core in
             core.state.find(pool: pool, names: core.log.names).flatMap { core.state.pools[$0].policy }
         }
         guard let current else { throw .notFound(what: "pool with a policy", name: pool) }
@@ -90,41 +90,41 @@ extension ControlLoop {
             }
         }
         if let decided { return decided }
-        return await ask { [scheduler] core in
+        return await query { [scheduler] core in
             core.state.preview(policy, at: scheduler.now, asOf: core.state.position, names: core.log.names)
         }
     }
 
-    package func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
+    package func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementResponse {
         try PlacementRequest.check(waitSeconds: waitSeconds)
         var until = scheduler.now.adding(microseconds: Int64(waitSeconds * 1e6))
         let actor = request.fullActor
-        if let home = await ask({ $0.state.otherPool(of: actor, than: request.pool, $0.log.names) }) {
+        if let home = await query({ $0.state.otherPool(of: actor, than: request.pool, $0.log.names) }) {
             throw .conflict("actor \(actor) is in pool \(home) already: ask for it there, or withdraw it first")
         }
-        var answer = await placementAnswer(actor)
-        if answer == nil {
+        var response = await placementAnswer(actor)
+        if response == nil {
             try await append {
                 $0.append(
                     .actorRequested, source: Outputs.source, id: self.newID("request"), subject: request.actor, pool: request.pool,
                     body: request.body)
             }
             // Where a slot was free it is reserved already, and the placement is the next commit: worth that moment.
-            let (standing, isReserved) = await ask { core in (core.placement(of: actor), core.isReserved(actor)) }
+            let (standing, isReserved) = await query { core in (core.placement(of: actor), core.isReserved(actor)) }
             if isReserved { until = max(until, scheduler.now.adding(microseconds: 1_000_000)) }
-            answer = standing.answer
+            response = standing.response
         }
-        while case .waiting? = answer, scheduler.now < until, !Task.isCancelled {
+        while case .waiting? = response, scheduler.now < until, !Task.isCancelled {
             let mayGoOn = try await waitForPlacement(of: actor, until: until)
-            answer = await placementAnswer(actor)
+            response = await placementAnswer(actor)
             if !mayGoOn { break }
         }
-        guard let answer else { throw .conflict("actor \(actor) was withdrawn or deleted while it waited: ask again") }
-        return answer
+        guard let response else { throw .conflict("actor \(actor) was withdrawn or deleted while it waited: ask again") }
+        return response
     }
 
     package func withdraw(_ actor: String) async throws(ControlFault) {
-        let found = await ask { core in
+        let found = await query { core in
             core.state.actors(named: actor, core.log.names).map { index in
                 let record = core.state.actors[index]
                 return (
@@ -183,8 +183,8 @@ extension ControlLoop {
         return refusal == nil
     }
 
-    private func placementAnswer(_ actor: String) async -> PlacementAnswer? {
-        await ask { core in core.placement(of: actor).answer }
+    private func placementAnswer(_ actor: String) async -> PlacementResponse? {
+        await query { core in core.placement(of: actor).response }
     }
 
     private func newID(_ what: String) -> String {

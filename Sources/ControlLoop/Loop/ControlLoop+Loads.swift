@@ -26,7 +26,7 @@ package struct WorkerLoadView: Hashable, Sendable {
 extension ControlLoop {
     /// In no order; none where there is no pool of that name.
     package func workerLoads(pool: String) async -> [WorkerLoadView] {
-        await ask { [scheduler] core in core.workerLoads(poolNamed: pool, at: scheduler.now) }
+        await query { [scheduler] core in core.workerLoads(poolNamed: pool, at: scheduler.now) }
     }
 }
 

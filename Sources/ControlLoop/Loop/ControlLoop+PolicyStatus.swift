@@ -11,13 +11,13 @@ package import Views
 extension ControlLoop {
     /// How the policy of that name stands; nil where there is none.
     package func policyStatus(_ name: String) async -> PolicyStatusView? {
-        var view = await ask { $0.state.policyStatus(named: name) }
+        var view = await query { $0.state.policyStatus(named: name) }
         view?.logTimeAheadSeconds = logTimeAheadSeconds
         return view
     }
 
     /// Whether another policy had the target of this one before; in words.
-    package func targetClash(ofApplied name: String) async -> String? { await ask { $0.state.targetClash(ofApplied: name) } }
+    package func targetClash(ofApplied name: String) async -> String? { await query { $0.state.targetClash(ofApplied: name) } }
 
     /// The why-chain of the decision at a position, in words; empty where the log no longer holds it.
     package func reason(ofDecisionAt seq: Position) -> String { log.event(ofDecisionAt: seq) { DecisionReason.text($0) } ?? "" }

@@ -53,15 +53,15 @@ package final class ControlLoop: ControlPlane {
     }
 
     /// Folds the log up to its head, so that questions are answered from there; acts on nothing.
-    package func catchUp() async { await ask { $0.catchUp() } }
+    package func catchUp() async { await query { $0.catchUp() } }
 
     /// Folds the log up to its head, then begins to act. From here on it follows every commit.
     package func start() async {
-        await ask { $0.goLive() }
+        await query { $0.goLive() }
         log.onCommit { [core, scheduler] _ in scheduler.perform { core.catchUp() } }
         log.onClockStep { [weak self] step in self?.clockStepped(step) }
         // A commit between the first fold and the line above woke nobody.
-        await ask { $0.catchUp() }
+        await query { $0.catchUp() }
     }
 
     /// Stops acting, waits a while for calls that are under way, and saves a checkpoint, so that the next start needn't fold what
@@ -73,16 +73,16 @@ package final class ControlLoop: ControlPlane {
                 actuations.stop { continuation.resume() }
             }
         }
-        await ask { core in
+        await query { core in
             core.catchUp()
             core.saveCheckpoint()
         }
     }
 
     /// Runs `question` on the scheduler.
-    func ask<Answer: Sendable>(_ question: @escaping @Sendable (LoopCore) -> Answer) async -> Answer {
+    func query<Response: Sendable>(_ read: @escaping @Sendable (LoopCore) -> Response) async -> Response {
         await withCheckedContinuation { continuation in
-            scheduler.perform { [core] in continuation.resume(returning: question(core)) }
+            scheduler.perform { [core] in continuation.resume(returning: read(core)) }
         }
     }
 
@@ -101,7 +101,7 @@ package final class ControlLoop: ControlPlane {
 
     package func health() async -> LoopHealth {
         let head = log.head
-        let folded = await ask { core in (position: core.state.position, at: core.state.at, problems: core.state.targetProblems) }
+        let folded = await query { core in (position: core.state.position, at: core.state.at, problems: core.state.targetProblems) }
         let behind = max(0, head.seq - folded.position)
         return LoopHealth(
             behindEvents: behind, lagSeconds: behind == 0 ? 0 : max(0, head.at.seconds(since: folded.at)),

@@ -7,16 +7,16 @@ package import Views
 // Watchers by pool, for `PoolWatching`. They are called on the loop's scheduler, in the fold of the commit that changed the pool.
 
 extension ControlLoop: PoolWatching {
-    package func poolNames() async -> [String] { await ask { $0.state.pools.map(\.text) } }
+    package func poolNames() async -> [String] { await query { $0.state.pools.map(\.text) } }
 
     package func summary(of pool: String) async -> PoolSummary? {
-        await ask { core in core.state.find(pool: pool, names: core.log.names).map { core.state.pools[$0].summary } }
+        await query { core in core.state.find(pool: pool, names: core.log.names).map { core.state.pools[$0].summary } }
     }
 
     package func watch(
         pool: String, mayComeLater: Bool = false, _ changed: @escaping @Sendable (PoolSummary) -> Void
     ) async throws(ControlFault) -> PoolWatch {
-        let begun = await ask { [limit = configuration.limits.poolWatchers] core -> Result<PoolWatchers.Key, ControlFault> in
+        let begun = await query { [limit = configuration.limits.poolWatchers] core -> Result<PoolWatchers.Key, ControlFault> in
             let index = core.state.find(pool: pool, names: core.log.names)
             guard index != nil || mayComeLater else { return .failure(.notFound(what: "pool", name: pool)) }
             guard core.watchers.count < limit else { return .failure(.overloaded(retryAfterSeconds: 1)) }

@@ -15,7 +15,7 @@
 import Domain
 
 struct IdentityResolution {
-    struct Question {
+    struct Query {
         var subject: UnsafeBufferPointer<UInt8>
         /// Empty where the event names none.
         var worker: UnsafeBufferPointer<UInt8>
@@ -31,22 +31,22 @@ struct IdentityResolution {
         var isAmbiguous = false
     }
 
-    static func resolve(_ question: Question, _ table: inout NameTable, _ subjects: SubjectIndex.State) -> Answer {
+    static func resolve(_ query: Query, _ table: inout NameTable, _ subjects: SubjectIndex.State) -> Answer {
         var answer = Answer(subject: .none, worker: .none)
-        if !question.pool.isNone {
-            answer.subject = named(question.subject, in: question.pool, &table, subjects)
-        } else if let found = lone(question, &table, subjects) {
+        if !query.pool.isNone {
+            answer.subject = named(query.subject, in: query.pool, &table, subjects)
+        } else if let found = lone(query, &table, subjects) {
             answer.subject = found
         } else {
-            answer.subject = intern(ambiguous(question.subject), &table)
+            answer.subject = intern(ambiguous(query.subject), &table)
             answer.isAmbiguous = true
         }
-        guard !question.worker.isEmpty else { return answer }
+        guard !query.worker.isEmpty else { return answer }
         let home = answer.isAmbiguous ? NameID.none : subjects.pool(of: answer.subject)
-        if let found = worker(question, home: home, &table, subjects) {
+        if let found = worker(query, home: home, &table, subjects) {
             answer.worker = found
         } else {
-            answer.worker = intern(ambiguous(question.worker), &table)
+            answer.worker = intern(ambiguous(query.worker), &table)
             answer.isAmbiguous = true
         }
         return answer
@@ -74,14 +74,14 @@ struct IdentityResolution {
     }
 
     /// Without a pool; nil where it may be several.
-    private static func lone(_ question: Question, _ table: inout NameTable, _ subjects: SubjectIndex.State) -> NameID? {
-        let (text, role) = (question.subject, question.role)
+    private static func lone(_ query: Query, _ table: inout NameTable, _ subjects: SubjectIndex.State) -> NameID? {
+        let (text, role) = (query.subject, query.role)
         if let slash = QualifiedName.slash(in: text) {
             if let known = full(text, slash, role, table, subjects) { return known }
             // A new one, if its worker tells the same namespace: then the bare name is its own, like any that comes first.
             let bare = UnsafeBufferPointer(rebasing: text[(slash + 1)...])
             let isFree = table.find(bare).map { subjects.pool(of: $0).isNone } ?? true
-            if isFree, role == .actor, let worker = hinted(question, table, subjects),
+            if isFree, role == .actor, let worker = hinted(query, table, subjects),
                 table.namespace(of: worker).elementsEqual(text[..<slash])
             {
                 return intern(bare, &table)
@@ -94,7 +94,7 @@ struct IdentityResolution {
         case 1: return found[0]
         default: break
         }
-        let hints = [hinted(question, table, subjects), subjects.pool(ofSource: question.source)].compactMap { $0 }
+        let hints = [hinted(query, table, subjects), subjects.pool(ofSource: query.source)].compactMap { $0 }
         for hint in hints {
             if let one = found.first(where: { isAlike(subjects.pool(of: $0), hint, table) }) { return one }
         }
@@ -103,8 +103,8 @@ struct IdentityResolution {
 
     // MARK: - The worker
 
-    private static func worker(_ question: Question, home: NameID, _ table: inout NameTable, _ subjects: SubjectIndex.State) -> NameID? {
-        let text = question.worker
+    private static func worker(_ query: Query, home: NameID, _ table: inout NameTable, _ subjects: SubjectIndex.State) -> NameID? {
+        let text = query.worker
         if let slash = QualifiedName.slash(in: text) { return full(text, slash, .worker, table, subjects) ?? intern(text, &table) }
         let found = candidates(text, .worker, table, subjects)
         switch found.count {
@@ -112,20 +112,20 @@ struct IdentityResolution {
         case 1: return found[0]
         default: break
         }
-        for hint in [home, subjects.pool(ofSource: question.source) ?? .none] where !hint.isNone {
+        for hint in [home, subjects.pool(ofSource: query.source) ?? .none] where !hint.isNone {
             if let one = found.first(where: { isAlike(subjects.pool(of: $0), hint, table) }) { return one }
         }
         return nil
     }
 
     /// The pool of the worker that the event names, where that is certain without knowing the actor.
-    private static func hinted(_ question: Question, _ table: NameTable, _ subjects: SubjectIndex.State) -> NameID? {
-        guard !question.worker.isEmpty else { return nil }
+    private static func hinted(_ query: Query, _ table: NameTable, _ subjects: SubjectIndex.State) -> NameID? {
+        guard !query.worker.isEmpty else { return nil }
         let worker: NameID?
-        if let slash = QualifiedName.slash(in: question.worker) {
-            worker = full(question.worker, slash, .worker, table, subjects)
+        if let slash = QualifiedName.slash(in: query.worker) {
+            worker = full(query.worker, slash, .worker, table, subjects)
         } else {
-            let found = candidates(question.worker, .worker, table, subjects)
+            let found = candidates(query.worker, .worker, table, subjects)
             worker = found.count == 1 ? found[0] : nil
         }
         guard let pool = worker.map({ subjects.pool(of: $0) }), !pool.isNone else { return nil }

@@ -96,7 +96,7 @@ final class DedupeIndex {
         for (k, live) in runs.enumerated() {
             asked.withUnsafeBufferPointer { asked in
                 patterns.withUnsafeBufferPointer { patterns in
-                    answers.withUnsafeMutableBufferPointer { live.filter.ask(asked, patterns, $0) }
+                    answers.withUnsafeMutableBufferPointer { live.filter.query(asked, patterns, $0) }
                 }
             }
             for index in answers.indices where answers[index] != 0 { found.append((events[index], k)) }

@@ -24,7 +24,7 @@ import Synchronization
 final class WALCheckpointer: Sendable {
     private let commits = Atomic<Int>(0)
     private let bytesInWAL = Atomic<Int>(0)
-    private let gate = Mutex(Last())
+    private let lastCheckpoint = Mutex(Last())
 
     /// The last checkpoint: `commits` when it ended, and whether it copied all there was.
     private struct Last: Sendable {
@@ -39,7 +39,7 @@ final class WALCheckpointer: Sendable {
     /// Copies what can be copied without waiting for anyone. False where there was nothing to do.
     @discardableResult
     func run(_ db: Database) throws -> Bool {
-        try gate.withLock { last in
+        try lastCheckpoint.withLock { last in
             guard commits.load(ordering: .sequentiallyConsistent) > last.commits || !last.isWhole else { return false }
             let done = try db.checkpoint(.passive)
             last.commits = commits.load(ordering: .sequentiallyConsistent)
@@ -53,7 +53,7 @@ final class WALCheckpointer: Sendable {
     /// The last one of all also empties the file: GRDB's pool closes its writer first, so SQLite finds no connection that
     /// may clean up.
     func runWhole(_ db: Database, isLast: Bool = false) throws {
-        try gate.withLock { last in
+        try lastCheckpoint.withLock { last in
             _ = try db.checkpoint(isLast ? .truncate : .full)
             last = Last(commits: commits.load(ordering: .sequentiallyConsistent))
             bytesInWAL.store(0, ordering: .relaxed)

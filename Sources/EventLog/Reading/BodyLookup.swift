@@ -14,7 +14,7 @@ package final class BodyLookup: Sendable {
     /// Opened by the first question.
     private let connection = Mutex<DatabaseQueue?>(nil)
 
-    private static let question = """
+    private static let query = """
         SELECT body, (SELECT at FROM commits WHERE first_seq <= ?1 ORDER BY first_seq DESC LIMIT 1) FROM events WHERE seq = ?1
         """
 
@@ -66,7 +66,7 @@ package final class BodyLookup: Sendable {
     }
 
     private func look<Answer>(_ position: Position, _ db: Database, _ read: (EventBody, LogTime) -> Answer) throws -> Answer? {
-        let statement = try RawStatement(cached: Self.question, db)
+        let statement = try RawStatement(cached: Self.query, db)
         statement.bind(1, position)
         defer { statement.reset() }
         guard try statement.step() else { return nil }

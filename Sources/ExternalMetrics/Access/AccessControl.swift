@@ -31,7 +31,7 @@ final class AccessControl: Sendable {
         case none
     }
 
-    private struct Question: Hashable, Sendable {
+    private struct Query: Hashable, Sendable {
         var user: UserInfo
         var action: ResourceAttributes
     }
@@ -44,7 +44,7 @@ final class AccessControl: Sendable {
     private let allowsAnonymousDiscovery: Bool
     /// By digest: no token is kept.
     private let tokens: ReviewCache<[UInt8], UserInfo?>
-    private let reviews: ReviewCache<Question, AccessReview>
+    private let reviews: ReviewCache<Query, AccessReview>
 
     init(
         frontProxy: FrontProxy?, reviewer: (any AccessReviewing)?, allowsAnonymousDiscovery: Bool,
@@ -88,7 +88,7 @@ final class AccessControl: Sendable {
             guard let known = tokens.remembered(Self.digest(token)) else { return nil }
             guard let user = known else { return .unauthenticated }
             guard let attributes = action.attributes else { return .allowed }
-            return reviews.remembered(Question(user: user, action: attributes)).map { Self.verdict(user, $0) }
+            return reviews.remembered(Query(user: user, action: attributes)).map { Self.verdict(user, $0) }
         }
     }
 
@@ -101,7 +101,7 @@ final class AccessControl: Sendable {
             }
             guard let user else { return .unauthenticated }
             guard let attributes = action.attributes else { return .allowed }
-            let review = try await reviews.value(Question(user: user, action: attributes)) {
+            let review = try await reviews.value(Query(user: user, action: attributes)) {
                 await Self.result { () throws(AccessReviewFault) in try await reviewer.review(user, attributes) }
             }
             return Self.verdict(user, review)

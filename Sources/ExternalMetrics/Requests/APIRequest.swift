@@ -18,16 +18,16 @@ enum APIRequest: Hashable, Sendable {
 
     static let nameBytesMost = 512
 
-    init(_ head: HTTPRequest) throws(StatusAnswer) {
+    init(_ head: HTTPRequest) throws(StatusResponse) {
         guard head.method == .get || head.method == .head else {
-            throw StatusAnswer(
+            throw StatusResponse(
                 .methodNotAllowed, "the server does not allow this method on the requested resource: metrics are only read, by GET")
         }
         let parts = (head.path ?? "/").split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         self = try Self.target(parts.first ?? "", query: parts.count > 1 ? parts[1] : "")
     }
 
-    private static func target(_ path: Substring, query: Substring) throws(StatusAnswer) -> APIRequest {
+    private static func target(_ path: Substring, query: Substring) throws(StatusResponse) -> APIRequest {
         let segments = path.split(separator: "/", omittingEmptySubsequences: true)
         switch segments {
         case ["apis"]: return .groups
@@ -39,7 +39,7 @@ enum APIRequest: Hashable, Sendable {
         default: break
         }
         guard segments.count == 6, segments[..<4] == ["apis", "external.metrics.k8s.io", "v1beta1", "namespaces"] else {
-            throw StatusAnswer(
+            throw StatusResponse(
                 .notFound,
                 "the server could not find the requested resource: values are at \(ExternalMetricsAPI.versionPath)/namespaces/NAMESPACE/METRIC"
             )
@@ -47,9 +47,9 @@ enum APIRequest: Hashable, Sendable {
         return .values(namespace: try name(segments[4], "namespace"), metric: try name(segments[5], "metric"), query: String(query))
     }
 
-    private static func name(_ segment: Substring, _ what: String) throws(StatusAnswer) -> String {
+    private static func name(_ segment: Substring, _ what: String) throws(StatusResponse) -> String {
         guard let name = PercentCoding.decode(segment), name.utf8.count <= nameBytesMost, !name.utf8.contains(0) else {
-            throw StatusAnswer(.badRequest, "the \(what) in the path must be UTF-8 of at most \(nameBytesMost) bytes")
+            throw StatusResponse(.badRequest, "the \(what) in the path must be UTF-8 of at most \(nameBytesMost) bytes")
         }
         return name
     }
@@ -64,37 +64,37 @@ enum APIRequest: Hashable, Sendable {
 struct ValuesQuery {
     var selector = LabelSelector.everything
 
-    init(_ query: String) throws(StatusAnswer) {
+    init(_ query: String) throws(StatusResponse) {
         var hasSelector = false
         for pair in query.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = PercentCoding.decodeQuery(parts[0]), let value = PercentCoding.decodeQuery(parts.count > 1 ? parts[1] : "")
             else {
-                throw StatusAnswer(.badRequest, "a query parameter is not UTF-8")
+                throw StatusResponse(.badRequest, "a query parameter is not UTF-8")
             }
             switch name {
             case "labelSelector":
                 guard !hasSelector else {
-                    throw StatusAnswer(.badRequest, "labelSelector is given twice: join the requirements with a comma")
+                    throw StatusResponse(.badRequest, "labelSelector is given twice: join the requirements with a comma")
                 }
                 hasSelector = true
                 selector = try Self.selector(value)
             case "watch" where !["", "0", "false"].contains(value):
-                throw StatusAnswer(
+                throw StatusResponse(
                     .methodNotAllowed,
                     "the server does not allow this method on the requested resource: metrics can't be watched, only read")
             case "fieldSelector" where !value.isEmpty:
-                throw StatusAnswer(.badRequest, "metrics have no fields to select by: use labelSelector")
+                throw StatusResponse(.badRequest, "metrics have no fields to select by: use labelSelector")
             default: break
             }
         }
     }
 
-    private static func selector(_ text: String) throws(StatusAnswer) -> LabelSelector {
+    private static func selector(_ text: String) throws(StatusResponse) -> LabelSelector {
         do throws(LabelSelector.SyntaxError) {
             return try LabelSelector(parsing: text)
         } catch {
-            throw StatusAnswer(.badRequest, "unable to parse the label selector \"\(text.prefix(256))\": \(error)")
+            throw StatusResponse(.badRequest, "unable to parse the label selector \"\(text.prefix(256))\": \(error)")
         }
     }
 }

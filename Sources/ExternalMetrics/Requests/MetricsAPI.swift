@@ -10,103 +10,103 @@ struct MetricsAPI: Sendable {
     let access: AccessControl
     let source: any MetricSource
 
-    enum Response: Sendable {
-        case now(Answer)
-        case later(@Sendable () async -> Answer)
+    enum Reply: Sendable {
+        case now(Response)
+        case later(@Sendable () async -> Response)
     }
 
-    func respond(to head: HTTPRequest, fromProxy: Bool) -> Response {
+    func respond(to head: HTTPRequest, fromProxy: Bool) -> Reply {
         let credentials = access.credentials(head.headerFields, fromProxy: fromProxy)
-        let request: Result<APIRequest, StatusAnswer> = Result { () throws(StatusAnswer) in try APIRequest(head) }
+        let request: Result<APIRequest, StatusResponse> = Result { () throws(StatusResponse) in try APIRequest(head) }
         // Whoever may discover may learn that there is no such path.
         let action = (try? request.get())?.action ?? .discover
         guard let verdict = access.now(credentials, action) else {
-            return .later { await answer(request, head.headerFields, await access.reviewed(credentials, action), action) }
+            return .later { await response(request, head.headerFields, await access.reviewed(credentials, action), action) }
         }
-        if let answer = refusal(verdict, action) { return .now(answer) }
-        guard case .success(.values) = request else { return .now(answer(request, head.headerFields, MetricSnapshot())) }
+        if let response = refusal(verdict, action) { return .now(response) }
+        guard case .success(.values) = request else { return .now(response(request, head.headerFields, MetricSnapshot())) }
         // Asked once: a moment later it may be too old.
-        guard let snapshot = source.ready() else { return .later { answer(request, head.headerFields, await source.fresh()) } }
-        return .now(answer(request, head.headerFields, snapshot))
+        guard let snapshot = source.ready() else { return .later { response(request, head.headerFields, await source.fresh()) } }
+        return .now(response(request, head.headerFields, snapshot))
     }
 
-    private func answer(
-        _ request: Result<APIRequest, StatusAnswer>, _ fields: HTTPFields, _ verdict: AccessControl.Verdict, _ action: AccessControl.Action
-    ) async -> Answer {
-        if let answer = refusal(verdict, action) { return answer }
-        guard case .success(.values) = request else { return answer(request, fields, MetricSnapshot()) }
-        return answer(request, fields, await source.fresh())
+    private func response(
+        _ request: Result<APIRequest, StatusResponse>, _ fields: HTTPFields, _ verdict: AccessControl.Verdict, _ action: AccessControl.Action
+    ) async -> Response {
+        if let response = refusal(verdict, action) { return response }
+        guard case .success(.values) = request else { return response(request, fields, MetricSnapshot()) }
+        return response(request, fields, await source.fresh())
     }
 
-    private func answer(_ request: Result<APIRequest, StatusAnswer>, _ fields: HTTPFields, _ snapshot: MetricSnapshot) -> Answer {
-        do throws(StatusAnswer) { return try answer(try request.get(), fields, snapshot) } catch { return error.answer }
+    private func response(_ request: Result<APIRequest, StatusResponse>, _ fields: HTTPFields, _ snapshot: MetricSnapshot) -> Response {
+        do throws(StatusResponse) { return try response(try request.get(), fields, snapshot) } catch { return error.response }
     }
 
     // MARK: - Access
 
-    private func refusal(_ verdict: AccessControl.Verdict, _ action: AccessControl.Action) -> Answer? {
+    private func refusal(_ verdict: AccessControl.Verdict, _ action: AccessControl.Action) -> Response? {
         switch verdict {
         case .allowed: return nil
-        case .unauthenticated: return StatusAnswer(.unauthorized, "Unauthorized").answer
+        case .unauthenticated: return StatusResponse(.unauthorized, "Unauthorized").response
         case .unavailable(let problem):
-            return StatusAnswer(.serviceUnavailable, "access could not be reviewed: \(problem)", retryAfterSeconds: 1).answer
+            return StatusResponse(.serviceUnavailable, "access could not be reviewed: \(problem)", retryAfterSeconds: 1).response
         case .forbidden(let user, let reason):
             guard case .read(let metric, let namespace) = action else {
-                return StatusAnswer(.forbidden, "forbidden: User \"\(user)\"").answer
+                return StatusResponse(.forbidden, "forbidden: User \"\(user)\"").response
             }
             let because = reason.isEmpty ? "" : ": \(reason)"
-            return StatusAnswer(
+            return StatusResponse(
                 .forbidden,
                 "\(metric).\(ExternalMetricsAPI.group) is forbidden: User \"\(user)\" cannot list resource \"\(metric)\" in API group "
                     + "\"\(ExternalMetricsAPI.group)\" in the namespace \"\(namespace)\"\(because)", name: metric
-            ).answer
+            ).response
         }
     }
 
     // MARK: - Answers
 
-    private func answer(_ request: APIRequest, _ fields: HTTPFields, _ snapshot: MetricSnapshot) throws(StatusAnswer) -> Answer {
+    private func response(_ request: APIRequest, _ fields: HTTPFields, _ snapshot: MetricSnapshot) throws(StatusResponse) -> Response {
         let accept = fields[values: .accept]
         let ifNoneMatch = fields[.ifNoneMatch]
         if request == .groups { return try groups(accept, ifNoneMatch) }
         guard MediaTypes.acceptsJSON(accept) else { throw Self.notAcceptable }
         switch request {
-        case .groups, .group: return .document(DiscoveryAnswers.group(), ifNoneMatch: ifNoneMatch)
-        case .resources: return .document(DiscoveryAnswers.resourceList(source.latest()), ifNoneMatch: ifNoneMatch)
-        case .openAPI2: return .document(OpenAPIAnswers.version2, ifNoneMatch: ifNoneMatch)
-        case .openAPI3Index: return .document(OpenAPIAnswers.version3Index, ifNoneMatch: ifNoneMatch)
-        case .openAPI3: return .document(OpenAPIAnswers.version3, ifNoneMatch: ifNoneMatch)
+        case .groups, .group: return .document(DiscoveryResponses.group(), ifNoneMatch: ifNoneMatch)
+        case .resources: return .document(DiscoveryResponses.resourceList(source.latest()), ifNoneMatch: ifNoneMatch)
+        case .openAPI2: return .document(OpenAPIResponses.version2, ifNoneMatch: ifNoneMatch)
+        case .openAPI3Index: return .document(OpenAPIResponses.version3Index, ifNoneMatch: ifNoneMatch)
+        case .openAPI3: return .document(OpenAPIResponses.version3, ifNoneMatch: ifNoneMatch)
         case .values(let namespace, let metric, let query):
             return try values(metric, in: namespace, try ValuesQuery(query).selector, snapshot)
         }
     }
 
-    private func groups(_ accept: [String], _ ifNoneMatch: String?) throws(StatusAnswer) -> Answer {
+    private func groups(_ accept: [String], _ ifNoneMatch: String?) throws(StatusResponse) -> Response {
         switch MediaTypes.discovery(accept) {
         case .none: throw Self.notAcceptable
-        case .plain: return .document(DiscoveryAnswers.groupList(), ifNoneMatch: ifNoneMatch)
+        case .plain: return .document(DiscoveryResponses.groupList(), ifNoneMatch: ifNoneMatch)
         case .aggregated(let version):
             return .document(
-                DiscoveryAnswers.aggregated(version: version, source.latest()), contentType: MediaTypes.aggregatedType(version),
+                DiscoveryResponses.aggregated(version: version, source.latest()), contentType: MediaTypes.aggregatedType(version),
                 ifNoneMatch: ifNoneMatch)
         }
     }
 
-    private static let notAcceptable = StatusAnswer(.notAcceptable, "only the following media types are accepted: application/json")
+    private static let notAcceptable = StatusResponse(.notAcceptable, "only the following media types are accepted: application/json")
 
-    private func values(_ metric: String, in namespace: String, _ selector: LabelSelector, _ snapshot: MetricSnapshot) throws(StatusAnswer)
-        -> Answer
+    private func values(_ metric: String, in namespace: String, _ selector: LabelSelector, _ snapshot: MetricSnapshot) throws(StatusResponse)
+        -> Response
     {
         guard let selected = snapshot.series(metric, in: namespace, selectedBy: selector) else {
             throw Self.unknown(metric, namespace, snapshot)
         }
-        return Answer.kubernetes(.ok, MetricValues.list(metric, selected))
+        return Response.kubernetes(.ok, MetricValues.list(metric, selected))
     }
 
     /// Names that one message lists.
     private static let namesListedMost = 50
 
-    private static func unknown(_ metric: String, _ namespace: String, _ snapshot: MetricSnapshot) -> StatusAnswer {
+    private static func unknown(_ metric: String, _ namespace: String, _ snapshot: MetricSnapshot) -> StatusResponse {
         let names = snapshot.metricNames(in: namespace)
         let known: String
         if names.isEmpty {
@@ -117,6 +117,6 @@ struct MetricsAPI: Sendable {
                 "namespace \"\(namespace)\" has \(names.prefix(namesListedMost).joined(separator: ", "))"
                 + (rest > 0 ? " and \(rest) more" : "")
         }
-        return StatusAnswer(.notFound, "\(ExternalMetricsAPI.group) \"\(metric)\" not found: \(known)", name: metric)
+        return StatusResponse(.notFound, "\(ExternalMetricsAPI.group) \"\(metric)\" not found: \(known)", name: metric)
     }
 }

@@ -38,7 +38,7 @@ package final class ExternalMetricsServer: Sendable {
             control.believe(trust.proxy)
         }
         let shared = MetricsShared(
-            api: MetricsAPI(access: control, source: source), waitingRequests: Gate(limit: configuration.limits.waitingRequests),
+            api: MetricsAPI(access: control, source: source), waitingRequests: SharedLimit(limit: configuration.limits.waitingRequests),
             metrics: RequestMetrics(), log: log)
         let transport = try await TransportServer.start(
             [.init(host: configuration.host, port: configuration.port, tls: tls)], eventLoops: configuration.eventLoops,

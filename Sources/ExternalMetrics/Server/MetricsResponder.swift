@@ -13,7 +13,7 @@ import NIOCore
 struct MetricsShared: Sendable {
     let api: MetricsAPI
     /// Requests that wait for a review or for the loop.
-    let waitingRequests: Gate
+    let waitingRequests: SharedLimit
     let metrics: RequestMetrics
     let log: Logger
 }
@@ -36,15 +36,15 @@ final class MetricsResponder: Responder {
         return shared.api.access.trusts(certificate: der) ? proxied : direct
     }
 
-    func admit(_ head: HTTPRequest, _ facts: HeadFacts, _ exchange: Exchange) throws(Answer) -> Admission {
+    func admit(_ head: HTTPRequest, _ facts: HeadFacts, _ exchange: Exchange) throws(Response) -> Admission {
         .bodiless(MetricsRequest(head, fromProxy: (exchange.memory as? FromProxy)?.isProxy ?? false, shared))
     }
 
-    func answer(to refusal: Refusal) -> Answer { StatusAnswer(refusal).answer }
+    func response(to refusal: Refusal) -> Response { StatusResponse(refusal).response }
 
-    func answer(to error: any Error, route: Int?) -> Answer {
+    func response(to error: any Error, route: Int?) -> Response {
         shared.log.error("a request failed", metadata: ["error": "\(error)"])
-        return StatusAnswer(.serviceUnavailable, "the request failed here; the server's log says why", retryAfterSeconds: 1).answer
+        return StatusResponse(.serviceUnavailable, "the request failed here; the server's log says why", retryAfterSeconds: 1).response
     }
 
     func answered(route: Int?, status: Int, nanoseconds: Int64) { shared.metrics.answered(status: status, nanoseconds: nanoseconds) }
@@ -66,13 +66,13 @@ private final class MetricsRequest: RequestHandling {
 
     func respond(to exchange: Exchange, body: ByteBuffer?) {
         switch shared.api.respond(to: head, fromProxy: isProxy) {
-        case .now(let answer): exchange.answer(answer)
+        case .now(let response): exchange.respond(response)
         case .later(let work):
             guard shared.waitingRequests.enter() else {
                 return exchange.reject(
-                    StatusAnswer(.tooManyRequests, "too many requests wait already: try again", retryAfterSeconds: 1).answer)
+                    StatusResponse(.tooManyRequests, "too many requests wait already: try again", retryAfterSeconds: 1).response)
             }
-            exchange.run(behind: shared.waitingRequests) { await work() }
+            exchange.run(under: shared.waitingRequests) { await work() }
         }
     }
 }

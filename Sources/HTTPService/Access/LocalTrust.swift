@@ -35,7 +35,7 @@ struct LocalTrust: Sendable {
             known = host
         }
         if let origin = facts.origin { try check(origin, host) }
-        if case .answer = route.work { try check(facts.contentType, route.method) }
+        if case .respond = route.work { try check(facts.contentType, route.method) }
     }
 
     private func isOurs(_ host: String) -> Bool {

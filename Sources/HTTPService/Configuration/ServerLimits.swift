@@ -33,9 +33,9 @@ package struct ServerLimits: Hashable, Sendable {
     /// Events of a stream of lines that are appended together.
     package var streamChunkEvents = 4_096
     /// Questions being answered; one more is answered 429.
-    package var questions = 256
+    package var requests = 256
     /// Questions about readiness being answered; one more is answered 429.
-    package var healthQuestions = 64
+    package var healthRequests = 64
     /// Placements that wait for a worker; one more is answered 429.
     package var waitingPlacements = 4_096
     /// Streams of events being followed; one more is answered 429.

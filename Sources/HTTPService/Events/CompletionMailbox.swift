@@ -9,10 +9,10 @@ import Synchronization
 // as many answers as there are requests waiting, which is limited where they are let in.
 
 final class CompletionMailbox: Sendable {
-    typealias Answer = (ticket: Int, result: Result<AppendReceipt, AppendError>)
+    typealias Response = (ticket: Int, result: Result<AppendReceipt, AppendError>)
 
     private struct Box {
-        var answers: [Answer] = []
+        var answers: [Response] = []
         /// The event loop was asked and has not emptied the box yet.
         var isCalled = false
         /// The event loop is about to end: nobody is left to be answered.
@@ -39,7 +39,7 @@ final class CompletionMailbox: Sendable {
     func close() { box.withLock { $0.isClosed = true } }
 
     /// On the event loop: takes what is there, leaving `spare`'s storage for what comes.
-    func take(leaving spare: inout [Answer]) -> [Answer] {
+    func take(leaving spare: inout [Response]) -> [Response] {
         spare.removeAll(keepingCapacity: true)
         return box.withLock { box in
             box.isCalled = false

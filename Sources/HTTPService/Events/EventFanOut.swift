@@ -17,14 +17,14 @@ final class EventFanOut: Sendable {
         var subject: String?
         var worker: String?
         var kinds: Set<EventKind>
-        var format: EventAnswers.Format
+        var format: EventResponses.Format
 
-        init(_ question: EventQuestion, _ format: EventAnswers.Format) {
-            (pool, subject, worker, kinds) = (question.pool, question.subject, question.worker, question.kinds)
+        init(_ query: EventPageQuery, _ format: EventResponses.Format) {
+            (pool, subject, worker, kinds) = (query.pool, query.subject, query.worker, query.kinds)
             self.format = format
         }
 
-        var question: EventQuestion { EventQuestion(after: 0, limit: .max, pool: pool, subject: subject, worker: worker, kinds: kinds) }
+        var query: EventPageQuery { EventPageQuery(after: 0, limit: .max, pool: pool, subject: subject, worker: worker, kinds: kinds) }
     }
 
     /// Matching events, rendered, up to and with a position.
@@ -181,7 +181,7 @@ final class EventFanOut: Sendable {
     }
 
     private static func render(_ slice: Slice, _ subject: Subject, after position: Position) -> Part {
-        let filter = EventFilter(subject.question, names: slice.names)
+        let filter = EventFilter(subject.query, names: slice.names)
         var part = Part(bytes: [], events: 0, readTo: slice.to)
         guard !filter.matchesNothing else { return part }
         for batch in slice.batches where batch.lastSeq > position {
@@ -245,7 +245,7 @@ final class EventFanOut: Sendable {
             await log.waitForEvents(after: head)
             guard !Task.isCancelled else { return }
             let page: EventPage
-            do { page = try await log.read(EventQuestion(after: head, limit: sliceEvents)) } catch { return fail(number) }
+            do { page = try await log.read(EventPageQuery(after: head, limit: sliceEvents)) } catch { return fail(number) }
             // A wake-up without news; a log that is broken is found by who reads it next.
             guard page.readTo > head else {
                 await Task.yield()
@@ -299,7 +299,7 @@ final class EventFanOut: Sendable {
     }
 
     private static func hasMatch(_ slice: Slice, _ subject: Subject) -> Bool {
-        let filter = EventFilter(subject.question, names: slice.names)
+        let filter = EventFilter(subject.query, names: slice.names)
         return !filter.matchesNothing && slice.batches.contains { $0.events.contains(where: filter.matches) }
     }
 

@@ -22,10 +22,10 @@ final class EventIngest: RequestHandling {
 
     func respond(to exchange: Exchange, body: ByteBuffer?) {
         var reader = CloudEventReader()
-        if let fault = read(body ?? ByteBuffer(), with: &reader) { return exchange.reject(Problem(fault).answer) }
+        if let fault = read(body ?? ByteBuffer(), with: &reader) { return exchange.reject(Problem(fault).response) }
         let batch = reader.takeBatch()
         guard !batch.isEmpty else { return intake.acknowledge(AppendReceipt(accepted: 0, duplicates: 0, positions: []), exchange) }
-        if !intake.append(batch, bytes: body?.readableBytes ?? 0, for: exchange) { exchange.reject(intake.tooManyWaiting().answer) }
+        if !intake.append(batch, bytes: body?.readableBytes ?? 0, for: exchange) { exchange.reject(intake.tooManyWaiting().response) }
     }
 
     private func read(_ body: ByteBuffer, with reader: inout CloudEventReader) -> EventFault? {

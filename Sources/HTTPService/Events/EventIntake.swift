@@ -17,7 +17,7 @@ final class EventIntake {
 
     private var waiting: [Waiting] = []
     private var freeTickets: [Int] = []
-    private var spareAnswers: [CompletionMailbox.Answer] = []
+    private var spareAnswers: [CompletionMailbox.Response] = []
     private var requestsAwaitingLog = 0
     private var bytesAwaitingLog = 0
     /// The header of every acknowledgement but its length.
@@ -70,16 +70,16 @@ final class EventIntake {
     func collectAnswers() {
         var answers = mailbox.take(leaving: &spareAnswers)
         loop.coalescingFlushes {
-            for answer in answers {
-                let entry = waiting[answer.ticket]
-                waiting[answer.ticket].exchange = nil
-                waiting[answer.ticket].lines = nil
-                freeTickets.append(answer.ticket)
+            for response in answers {
+                let entry = waiting[response.ticket]
+                waiting[response.ticket].exchange = nil
+                waiting[response.ticket].lines = nil
+                freeTickets.append(response.ticket)
                 requestsAwaitingLog -= 1
                 bytesAwaitingLog -= entry.bytes
                 // Where the client went away meanwhile, there is nobody to tell.
                 guard let exchange = entry.exchange, exchange.number == entry.number else { continue }
-                if let lines = entry.lines { lines.appended(answer.result, exchange) } else { appended(answer.result, exchange) }
+                if let lines = entry.lines { lines.appended(response.result, exchange) } else { appended(response.result, exchange) }
             }
         }
         answers.removeAll(keepingCapacity: true)
@@ -90,7 +90,7 @@ final class EventIntake {
         guard exchange.isUnanswered else { return }
         switch result {
         case .success(let receipt): acknowledge(receipt, exchange)
-        case .failure(let refusal): exchange.reject(Problem(refusal, retryAfterSeconds: limits.retryAfterSeconds).answer)
+        case .failure(let refusal): exchange.reject(Problem(refusal, retryAfterSeconds: limits.retryAfterSeconds).response)
         }
     }
 

@@ -37,24 +37,24 @@ package final class EventLogAccess: EventAppending, EventReading {
         await bell.wait(after: position) { self.log.head.seq > position }
     }
 
-    package func read(_ question: EventQuestion) async throws -> EventPage {
-        let filter = EventFilter(question, names: log)
+    package func read(_ query: EventPageQuery) async throws -> EventPage {
+        let filter = EventFilter(query, names: log)
         let head = log.head.seq
-        if filter.matchesNothing { return EventPage(batches: [], readTo: max(head, question.after), names: log) }
-        if head - question.after > Int64(Self.scanEvents), filter.subjects.count == 1,
-            let page = try readSubject(filter.subjects[0], question, filter, head)
+        if filter.matchesNothing { return EventPage(batches: [], readTo: max(head, query.after), names: log) }
+        if head - query.after > Int64(Self.scanEvents), filter.subjects.count == 1,
+            let page = try readSubject(filter.subjects[0], query, filter, head)
         {
             return page
         }
-        return try scan(question, filter, head)
+        return try scan(query, filter, head)
     }
 
     /// Looks through the log from `question.after` on.
-    private func scan(_ question: EventQuestion, _ filter: EventFilter, _ head: Position) throws -> EventPage {
+    private func scan(_ query: EventPageQuery, _ filter: EventFilter, _ head: Position) throws -> EventPage {
         var found: [CommittedBatch] = []
-        var wanted = question.limit
-        var readTo = question.after
-        while wanted > 0, readTo < head, readTo - question.after < Int64(Self.scanEvents) {
+        var wanted = query.limit
+        var readTo = query.after
+        while wanted > 0, readTo < head, readTo - query.after < Int64(Self.scanEvents) {
             let slice = try log.read(after: readTo, limitEvents: min(max(wanted, 256), Self.sliceEvents))
             guard !slice.isEmpty else { break }
             for batch in slice where wanted > 0 {
@@ -68,11 +68,11 @@ package final class EventLogAccess: EventAppending, EventReading {
     }
 
     /// Follows one subject's own chain back; nil where that is longer than a scan is worth.
-    private func readSubject(_ subject: NameID, _ question: EventQuestion, _ filter: EventFilter, _ head: Position) throws -> EventPage? {
+    private func readSubject(_ subject: NameID, _ query: EventPageQuery, _ filter: EventFilter, _ head: Position) throws -> EventPage? {
         var pages: [[CommittedBatch]] = []
         var before = head + 1
         var count = 0
-        while before > question.after + 1 {
+        while before > query.after + 1 {
             let page = try log.history(of: subject, before: before, limit: 1_000)
             guard let first = page.first else { break }
             count += page.count
@@ -82,10 +82,10 @@ package final class EventLogAccess: EventAppending, EventReading {
             if page.count < 1_000 { break }
         }
         var found: [CommittedBatch] = []
-        for batch in pages.reversed().joined() where batch.firstSeq > question.after && found.count < question.limit {
+        for batch in pages.reversed().joined() where batch.firstSeq > query.after && found.count < query.limit {
             if batch.events.allSatisfy(filter.matches) { found.append(batch) }
         }
-        let readTo = found.count == question.limit ? found.last?.lastSeq ?? head : head
+        let readTo = found.count == query.limit ? found.last?.lastSeq ?? head : head
         return EventPage(batches: found, readTo: readTo, names: log)
     }
 }

@@ -9,12 +9,12 @@ package protocol EventReading: Sendable {
     /// The last position that can be read; 0 for an empty log.
     var lastPosition: Position { get async }
     /// The events after `question.after` that match, in order. May look through less than all there is: see `EventPage.readTo`.
-    func read(_ question: EventQuestion) async throws -> EventPage
+    func read(_ query: EventPageQuery) async throws -> EventPage
     /// Returns once something after `position` can be read, or the task is cancelled.
     func waitForEvents(after position: Position) async
 }
 
-package struct EventQuestion: Hashable, Sendable {
+package struct EventPageQuery: Hashable, Sendable {
     package var after: Position
     /// Matching events, at most.
     package var limit: Int
@@ -52,7 +52,7 @@ package struct EventPage: Sendable {
     }
 }
 
-/// An `EventQuestion` in a log's own numbers: what a reader that holds whole commits needs to answer it.
+/// An `EventPageQuery` in a log's own numbers: what a reader that holds whole commits needs to answer it.
 package struct EventFilter: Sendable {
     private let pool: NameID?
     private let subject: NameMatch?
@@ -62,12 +62,12 @@ package struct EventFilter: Sendable {
     package let matchesNothing: Bool
 
     /// - Parameter names: the log's.
-    package init(_ question: EventQuestion, names: some LogNames) {
-        pool = question.pool.flatMap { names.find($0) }
-        subject = question.subject.map { NameMatch($0, names) }
-        worker = question.worker.map { NameMatch($0, names) }
-        kinds = question.kinds
-        matchesNothing = (question.pool != nil && pool == nil) || subject?.isEmpty == true || worker?.isEmpty == true
+    package init(_ query: EventPageQuery, names: some LogNames) {
+        pool = query.pool.flatMap { names.find($0) }
+        subject = query.subject.map { NameMatch($0, names) }
+        worker = query.worker.map { NameMatch($0, names) }
+        kinds = query.kinds
+        matchesNothing = (query.pool != nil && pool == nil) || subject?.isEmpty == true || worker?.isEmpty == true
     }
 
     package func matches(_ event: CommittedEvent) -> Bool {

@@ -84,7 +84,7 @@ final class LineReceiver: BodyReceiving {
     private func answerIfDone(_ exchange: Exchange) {
         if let problem = lines.problemToReport {
             isDone = true
-            if exchange.isUnanswered { return exchange.reject(problem.answer) }
+            if exchange.isUnanswered { return exchange.reject(problem.response) }
             exchange.writePart(ByteBuffer(bytes: problem.body + [UInt8(ascii: "\n")]))
             exchange.discardRest()
             return exchange.endAnswer()

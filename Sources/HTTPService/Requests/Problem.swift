@@ -129,10 +129,10 @@ struct Problem: Error, Hashable, Sendable {
 }
 
 extension Problem {
-    var answer: Answer {
-        var answer = Answer(kind.status, contentType: Self.contentType, .bytes(body))
-        answer.fields = fields
-        return answer
+    var response: Response {
+        var response = Response(kind.status, contentType: Self.contentType, .bytes(body))
+        response.fields = fields
+        return response
     }
 
     /// What the transport refuses.

@@ -9,13 +9,13 @@ struct Route: Sendable {
     enum Work: Sendable {
         /// The hot path: bodies of events into the log.
         case ingest
-        case answer(@Sendable (Question) async throws -> Answer)
-        /// Answered on the event loop, before any queue and behind no limit.
-        case now(@Sendable () -> Answer)
+        case respond(@Sendable (RoutedRequest) async throws -> Response)
+        /// Answered on the event loop, before any queue and under no limit.
+        case now(@Sendable () -> Response)
     }
 
-    /// Which gate a question comes in by.
-    enum Room: Sendable { case questions, placements, events, health }
+    /// Which limit counts the request while it is in flight.
+    enum Limit: Sendable { case requests, placements, events, health }
 
     /// Its place in the table, and in the metrics.
     var index = 0
@@ -26,7 +26,7 @@ struct Route: Sendable {
     var role: Role?
     /// The query parameters it knows.
     var parameters: [String]
-    var room: Room
+    var limit: Limit
     var work: Work
     let segments: [Segment]
 
@@ -36,19 +36,19 @@ struct Route: Sendable {
     }
 
     var isMetrics: Bool { template == "/metrics" }
-    var isHealth: Bool { room == .health }
+    var isHealth: Bool { limit == .health }
     /// Answered by an instance that stands by, too: it is about the instance, not about pools.
     var isOperational: Bool { isMetrics || (role == nil && template != "/") }
 
     init(
-        _ method: HTTPRequest.Method, _ template: String, role: Role?, query parameters: [String] = [], room: Room = .questions,
+        _ method: HTTPRequest.Method, _ template: String, role: Role?, query parameters: [String] = [], limit: Limit = .requests,
         _ work: Work
     ) {
         self.method = method
         self.template = template
         self.role = role
         self.parameters = parameters
-        self.room = room
+        self.limit = limit
         self.work = work
         segments = template.split(separator: "/").map { part in
             part.hasPrefix("{") ? .parameter(String(part.dropFirst().dropLast())) : .fixed(String(part))

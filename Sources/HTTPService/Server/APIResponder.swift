@@ -30,8 +30,8 @@ final class APIResponder: Responder {
         event = EventIngest(.event, intake: intake)
         batch = EventIngest(.batch, intake: intake)
         immediate = shared.router.routes.map { route in
-            guard case .now(let answer) = route.work else { return nil }
-            return ImmediateHandler(answer)
+            guard case .now(let response) = route.work else { return nil }
+            return ImmediateHandler(response)
         }
     }
 
@@ -41,8 +41,8 @@ final class APIResponder: Responder {
 
     // MARK: - Admission
 
-    func admit(_ head: HTTPRequest, _ facts: HeadFacts, _ exchange: Exchange) throws(Answer) -> Admission {
-        do throws(Problem) { return try admitted(head, facts, exchange) } catch { throw error.answer }
+    func admit(_ head: HTTPRequest, _ facts: HeadFacts, _ exchange: Exchange) throws(Response) -> Admission {
+        do throws(Problem) { return try admitted(head, facts, exchange) } catch { throw error.response }
     }
 
     private func admitted(_ head: HTTPRequest, _ facts: HeadFacts, _ exchange: Exchange) throws(Problem) -> Admission {
@@ -64,9 +64,9 @@ final class APIResponder: Responder {
         }
         switch route.work {
         case .ingest: return try admitEvents(head, facts)
-        case .answer(let work):
-            return .whole(QuestionHandler(shared: shared, route: route, head: head, principal: principal?.name, work: work))
-        case .now(let answer): return .whole(immediate[route.index] ?? ImmediateHandler(answer))
+        case .respond(let work):
+            return .whole(RoutedRequestHandler(shared: shared, route: route, head: head, principal: principal?.name, work: work))
+        case .now(let response): return .whole(immediate[route.index] ?? ImmediateHandler(response))
         }
     }
 
@@ -91,13 +91,13 @@ final class APIResponder: Responder {
 
     // MARK: - What is refused, and what fails
 
-    func answer(to refusal: Refusal) -> Answer { Problem(refusal).answer }
+    func response(to refusal: Refusal) -> Response { Problem(refusal).response }
 
-    func answer(to error: any Error, route: Int?) -> Answer {
-        if let problem = error as? Problem { return problem.answer }
+    func response(to error: any Error, route: Int?) -> Response {
+        if let problem = error as? Problem { return problem.response }
         let template = route.map { shared.router.routes[$0].template } ?? "none"
         shared.log.error("a request failed", metadata: ["route": "\(template)", "error": "\(error)"])
-        return Problem(.internalError, "the request failed here; the server's log says why").answer
+        return Problem(.internalError, "the request failed here; the server's log says why").response
     }
 
     func answered(route: Int?, status: Int, nanoseconds: Int64) { shared.metrics.answered(route, status: status, nanoseconds: nanoseconds) }

@@ -21,7 +21,7 @@ package final class HTTPServer: Sendable {
 
     package static func start(_ configuration: ServerConfiguration, parts: ServiceParts, log: Logger) async throws -> HTTPServer {
         try configuration.validate()
-        HealthAnswers.start()
+        HealthResponses.start()
         let tokens = try configuration.tokensFile.map { path throws(TokenFile.Fault) in try TokenFile(path: path) }
         let shared = ServiceShared(parts: parts, configuration: configuration, tokens: tokens, log: log)
         var listeners: [TransportServer.Listener] = []

@@ -16,10 +16,10 @@ final class ServiceShared: Sendable {
     let metrics: RequestMetrics
     let log: Logger
 
-    let healthQuestions: Gate
-    let questions: Gate
-    let waitingPlacements: Gate
-    let followStreams: Gate
+    let healthRequests: SharedLimit
+    let requests: SharedLimit
+    let waitingPlacements: SharedLimit
+    let followStreams: SharedLimit
     let meters: SharedRendering?
     let followers: EventFanOut
 
@@ -32,10 +32,10 @@ final class ServiceShared: Sendable {
         openMetrics = configuration.openMetrics
         router = Router(routes: RouteTable.all)
         metrics = RequestMetrics(routes: RouteTable.all)
-        healthQuestions = Gate(limit: limits.healthQuestions)
-        questions = Gate(limit: limits.questions)
-        waitingPlacements = Gate(limit: limits.waitingPlacements)
-        followStreams = Gate(limit: limits.followStreams)
+        healthRequests = SharedLimit(limit: limits.healthRequests)
+        requests = SharedLimit(limit: limits.requests)
+        waitingPlacements = SharedLimit(limit: limits.waitingPlacements)
+        followStreams = SharedLimit(limit: limits.followStreams)
         meters = parts.metricsText.map { SharedRendering($0) }
         followers = EventFanOut(log: parts.log, sliceEvents: limits.readEvents)
     }

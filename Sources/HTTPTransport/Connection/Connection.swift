@@ -103,7 +103,7 @@ final class Connection: ChannelDuplexHandler {
         streamCount.opened()
         stream.streamIndex = streams.count
         streams.append(stream)
-        if !streamCount.isExceeded, let place = Place(behind: loop.shared.streams) {
+        if !streamCount.isExceeded, let place = Place(under: loop.shared.streams) {
             stream.place = place
             return true
         }
@@ -272,7 +272,7 @@ final class Connection: ChannelDuplexHandler {
         heldBytes += unwrapOutboundIn(data).readableBytes
         context.write(data, promise: promise)
         // TLS keeps what isn't flushed to itself: only what reaches the socket shows whether anybody reads.
-        if holdsFlush, heldBytes > AnswerWriter.partBytes { flushNow(context) }
+        if holdsFlush, heldBytes > ResponseWriter.partBytes { flushNow(context) }
     }
 
     func flush(context: ChannelHandlerContext) {

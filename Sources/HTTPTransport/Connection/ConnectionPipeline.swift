@@ -85,8 +85,8 @@ enum ConnectionPipeline {
     private static func streamConfiguration() -> NIOHTTP2Handler.StreamConfiguration {
         var configuration = NIOHTTP2Handler.StreamConfiguration()
         configuration.targetWindowSize = streamWindowBytes
-        configuration.outboundBufferSizeHighWatermark = AnswerWriter.partBytes
-        configuration.outboundBufferSizeLowWatermark = AnswerWriter.partBytes / 2
+        configuration.outboundBufferSizeHighWatermark = ResponseWriter.partBytes
+        configuration.outboundBufferSizeLowWatermark = ResponseWriter.partBytes / 2
         return configuration
     }
 

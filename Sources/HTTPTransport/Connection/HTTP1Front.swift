@@ -6,16 +6,16 @@ package import NIOHTTP1
 // A client can send thousands of requests in one go and read none of the answers. NIO's pipelining parses all that comes, some twenty
 // times its size, and lets the next request in once an answer's end is written, whoever takes it. Two handlers around it keep both
 // short. `RequestFeed`, before the parser, hands on a few KB at a time, in its turn (`RequestTurns`), and none while a request waits
-// for its answer; meanwhile it stops reading. `AnswerPacing`, behind the pipelining, keeps an answer's end back while the socket takes
+// for its answer; meanwhile it stops reading. `ResponsePacing`, behind the pipelining, keeps an answer's end back while the socket takes
 // no more. So a connection holds a slice of parsed requests, the bytes of one reading, and one answer.
 //
-//     socket ─→ RequestFeed ─→ parser ─→ pipelining ─→ AnswerPacing ─→ the server's own handlers
+//     socket ─→ RequestFeed ─→ parser ─→ pipelining ─→ ResponsePacing ─→ the server's own handlers
 
 package enum HTTP1Front {
     package static func handlers(
         _ limits: NIOHTTPDecoderLimitConfiguration, turns: RequestTurns
-    ) -> (handlers: [any ChannelHandler], pacing: AnswerPacing) {
-        let pacing = AnswerPacing()
+    ) -> (handlers: [any ChannelHandler], pacing: ResponsePacing) {
+        let pacing = ResponsePacing()
         let handlers: [any ChannelHandler] = [
             HTTPResponseEncoder(), RequestFeed(pacing, turns), ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)),
             HTTPServerPipelineHandler(), pacing,
@@ -24,7 +24,7 @@ package enum HTTP1Front {
     }
 }
 
-package final class AnswerPacing: ChannelDuplexHandler {
+package final class ResponsePacing: ChannelDuplexHandler {
     package typealias InboundIn = HTTPServerRequestPart
     package typealias InboundOut = HTTPServerRequestPart
     package typealias OutboundIn = HTTPServerResponsePart
@@ -100,7 +100,7 @@ package final class AnswerPacing: ChannelDuplexHandler {
 }
 
 @available(*, unavailable)
-extension AnswerPacing: Sendable {}
+extension ResponsePacing: Sendable {}
 
 private final class RequestFeed: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
@@ -113,7 +113,7 @@ private final class RequestFeed: ChannelDuplexHandler {
     /// Of requests behind one that waits. More than a reading comes only from a client that sent it all and closed its side.
     private static let heldBytesMost = 1 << 20
 
-    private let pacing: AnswerPacing
+    private let pacing: ResponsePacing
     private let turns: RequestTurns
     private var context: ChannelHandlerContext?
     private var held = ByteBuffer()
@@ -121,7 +121,7 @@ private final class RequestFeed: ChannelDuplexHandler {
     private var hasHeldEnd = false
     private var isResuming = false
 
-    init(_ pacing: AnswerPacing, _ turns: RequestTurns) { (self.pacing, self.turns) = (pacing, turns) }
+    init(_ pacing: ResponsePacing, _ turns: RequestTurns) { (self.pacing, self.turns) = (pacing, turns) }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context

@@ -18,7 +18,7 @@ final class HTTP1Persistence: ChannelDuplexHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private let connection: Connection
-    private let pacing: AnswerPacing
+    private let pacing: ResponsePacing
     private var version = HTTPVersion.http1_1
     private var closes = false
     private var isRequestOpen = false
@@ -28,7 +28,7 @@ final class HTTP1Persistence: ChannelDuplexHandler {
     private var isBroken = false
     private let lingerTime: TimeAmount
 
-    init(connection: Connection, pacing: AnswerPacing, lingerSeconds: Double) {
+    init(connection: Connection, pacing: ResponsePacing, lingerSeconds: Double) {
         self.connection = connection
         self.pacing = pacing
         lingerTime = .seconds(lingerSeconds)

@@ -51,7 +51,7 @@ package final class Exchange: ChannelDuplexHandler {
     // The answer.
     /// Of its bytes, what counts against the memory for answers until it is taken.
     private var reservedBytes = 0
-    private var running: RunningAnswer?
+    private var running: RunningResponse?
     var status = 0
     /// Since when parts of an answer are not read though the request still comes.
     var unreadSince: NIODeadline?
@@ -186,7 +186,7 @@ package final class Exchange: ChannelDuplexHandler {
     private func admit(_ head: HTTPRequest, _ facts: HeadFacts) {
         guard facts.fieldCount <= limits.headerCount, facts.fieldBytes <= limits.headerBytes else { return refuse(.headerTooLarge(limits)) }
         hasBody = facts.hasBody || !isHTTP1
-        do throws(Answer) {
+        do throws(Response) {
             switch try loop.responder.admit(head, facts, self) {
             case .whole(let handler): (self.handler, keepsBody) = (handler, true)
             case .bodiless(let handler): (self.handler, keepsBody) = (handler, false)
@@ -283,40 +283,40 @@ package final class Exchange: ChannelDuplexHandler {
         receiver = nil
     }
 
-    // MARK: - Answer
+    // MARK: - Responses
 
-    /// An answer that is there as a whole.
-    package func answer(_ answer: Answer) { writeWhole(answer.status, answer.fields, answer.wholeBody) }
+    /// Writes a response that is complete.
+    package func respond(_ response: Response) { writeWhole(response.status, response.fields, response.wholeBody) }
 
-    /// Answers by a task of its own. The place behind `gate`, which was entered before, is given back when the work has ended, and
-    /// not before: it belongs to the work, and not to the client.
+    /// Responds from a task of its own. The caller has entered `limit`. It is left when the work has ended, not when the client leaves: the
+    /// limit is bound to the work.
     ///
-    /// - Parameter waits: whether the work waits for something that may never come. It is then told to end when the server stops, or
-    ///   when the client says no more.
+    /// - Parameter waits: whether the work waits for something that may never come. It is then cancelled when the server stops, or when the
+    ///   client closes its side.
     package func run(
-        behind gate: Gate, waits: Bool = false, priority: TaskPriority? = nil, _ work: @escaping @Sendable () async throws -> Answer
+        under limit: SharedLimit, waits: Bool = false, priority: TaskPriority? = nil, _ work: @escaping @Sendable () async throws -> Response
     ) {
-        let running = RunningAnswer(exchange: self, gate: gate, waits: waits)
+        let running = RunningResponse(exchange: self, limit: limit, waits: waits)
         self.running = running
-        let writer = AnswerWriter(running, eventLoop: loop.eventLoop)
+        let writer = ResponseWriter(running, eventLoop: loop.eventLoop)
         running.task = Task(priority: priority) { await writer.run(work) }
     }
 
-    func refuse(_ refusal: Refusal, closing: Bool = false) { reject(loop.responder.answer(to: refusal), closing: closing) }
+    func refuse(_ refusal: Refusal, closing: Bool = false) { reject(loop.responder.response(to: refusal), closing: closing) }
 
     /// Answers no. The rest of the request, where there is one, is swallowed, so that the client gets to read the answer.
-    package func reject(_ answer: Answer) { reject(answer, closing: false) }
+    package func reject(_ response: Response) { reject(response, closing: false) }
 
-    private func reject(_ answer: Answer, closing: Bool) {
+    private func reject(_ response: Response, closing: Bool) {
         guard output == .none else { return cutOff() }
-        var fields = answer.fields
+        var fields = response.fields
         if isHTTP1, closing || connection.isReserve || (input != .complete && hasBody) { fields[.connection] = "close" }
         releaseBody()
         handler = nil
         receiver = nil
         if input == .collecting || input == .streaming { input = .swallowing }
         resumeReading()
-        writeWhole(answer.status, fields, answer.wholeBody)
+        writeWhole(response.status, fields, response.wholeBody)
     }
 
     /// An answer that is there as a whole. Adds its length and date.
@@ -329,7 +329,7 @@ package final class Exchange: ChannelDuplexHandler {
         if isHTTP1, connection.isReserve { fields[.connection] = "close" }
         guard let count = bytes?.readableBytes, count >= Self.accountedBytes else { return write(status, fields, bytes, context) }
         guard connection.reserve(answerBytes: count) else {
-            let refusal = loop.responder.answer(to: .answersFull(limits))
+            let refusal = loop.responder.response(to: .answersFull(limits))
             let bytes = refusal.wholeBody
             fields = refusal.fields
             fields[.contentLength] = String(bytes?.readableBytes ?? 0)
@@ -465,7 +465,7 @@ package final class Exchange: ChannelDuplexHandler {
 @available(*, unavailable)
 extension Exchange: Sendable {}
 
-extension Answer {
+extension Response {
     /// Its bytes, where they are there as a whole.
     fileprivate var wholeBody: ByteBuffer? {
         guard case .bytes(let bytes) = body else { return nil }

@@ -20,13 +20,13 @@ package protocol Responder: AnyObject {
     func met(certificate: () -> [UInt8]?) -> AnyObject?
 
     /// Everything that can be refused before a byte of the body is there, and who takes the request. Sets `exchange.route`.
-    func admit(_ head: HTTPRequest, _ facts: HeadFacts, _ exchange: Exchange) throws(Answer) -> Admission
+    func admit(_ head: HTTPRequest, _ facts: HeadFacts, _ exchange: Exchange) throws(Response) -> Admission
 
     /// What the transport refuses, in this port's words.
-    func answer(to refusal: Refusal) -> Answer
+    func response(to refusal: Refusal) -> Response
 
     /// What a task threw; logged here where it is a fault of ours.
-    func answer(to error: any Error, route: Int?) -> Answer
+    func response(to error: any Error, route: Int?) -> Response
 
     /// An answer is complete: for the meters. `route` is nil where the request never had one.
     func answered(route: Int?, status: Int, nanoseconds: Int64)

@@ -34,7 +34,7 @@ package final class TransportLoop {
     private var unfinished: [ObjectIdentifier: Exchange] = [:]
     private var streams: [ObjectIdentifier: Exchange] = [:]
     /// Answers that a task works on: limited where they are let in.
-    private var running: [ObjectIdentifier: RunningAnswer] = [:]
+    private var running: [ObjectIdentifier: RunningResponse] = [:]
 
     private var heldFlushes: [Connection] = []
     private(set) var holdsFlushes = false
@@ -88,13 +88,13 @@ package final class TransportLoop {
     func add(stream: Exchange) { streams[ObjectIdentifier(stream)] = stream }
     func remove(stream: Exchange) { streams[ObjectIdentifier(stream)] = nil }
 
-    func add(running answer: RunningAnswer) {
-        running[ObjectIdentifier(answer)] = answer
+    func add(running response: RunningResponse) {
+        running[ObjectIdentifier(response)] = response
         _ = shared.running.enter()
     }
 
-    func remove(running answer: RunningAnswer) {
-        if running.removeValue(forKey: ObjectIdentifier(answer)) != nil { shared.running.leave() }
+    func remove(running response: RunningResponse) {
+        if running.removeValue(forKey: ObjectIdentifier(response)) != nil { shared.running.leave() }
     }
 
     /// The connection that has been idle longest; nil where none is.
@@ -115,7 +115,7 @@ package final class TransportLoop {
         renewDate()
         for exchange in Array(unfinished.values) { exchange.checkProgress(now) }
         for stream in Array(streams.values) { stream.checkRunning(now) }
-        if limits.answerSeconds != nil { for answer in Array(running.values) { answer.checkAge(now) } }
+        if limits.answerSeconds != nil { for response in Array(running.values) { response.checkAge(now) } }
         for connection in Array(connections.values) { connection.checkIdle(now) }
     }
 
@@ -133,7 +133,7 @@ package final class TransportLoop {
     func drain() {
         guard !isDraining else { return }
         drainingSince = .now()
-        for answer in Array(running.values) { answer.giveUp() }
+        for response in Array(running.values) { response.giveUp() }
         drainConnections()
     }
 

@@ -136,12 +136,12 @@ package final class TransportServer: Sendable {
 
     /// Where every place is taken, the one that has been idle longest gives way, so that connections without a request keep nobody out.
     private static func takePlace(_ shared: TransportShared, _ loop: TransportLoop) -> (Place, isReserve: Bool)? {
-        if let place = Place(behind: shared.connections) { return (place, false) }
+        if let place = Place(under: shared.connections) { return (place, false) }
         if let idle = loop.longestIdle {
             idle.giveWay()
-            if let place = Place(behind: shared.connections) { return (place, false) }
+            if let place = Place(under: shared.connections) { return (place, false) }
         }
-        return Place(behind: shared.reservedConnections).map { ($0, true) }
+        return Place(under: shared.reservedConnections).map { ($0, true) }
     }
 
     // MARK: - What is alive

@@ -8,20 +8,20 @@ final class TransportShared: Sendable {
     let limits: TransportLimits
     let log: Logger
 
-    let connections: Gate
-    let reservedConnections: Gate
-    let streams: Gate
+    let connections: SharedLimit
+    let reservedConnections: SharedLimit
+    let streams: SharedLimit
     /// Counts bytes.
-    let answerBytes: Gate
+    let answerBytes: SharedLimit
     /// Tasks that answer. What limits them is the responder's.
-    let running = Gate(limit: .max)
+    let running = SharedLimit(limit: .max)
 
     init(limits: TransportLimits, log: Logger) {
         self.limits = limits
         self.log = log
-        connections = Gate(limit: limits.connections)
-        reservedConnections = Gate(limit: limits.reservedConnections)
-        streams = Gate(limit: limits.streams)
-        answerBytes = Gate(limit: limits.answerBytes)
+        connections = SharedLimit(limit: limits.connections)
+        reservedConnections = SharedLimit(limit: limits.reservedConnections)
+        streams = SharedLimit(limit: limits.streams)
+        answerBytes = SharedLimit(limit: limits.answerBytes)
     }
 }

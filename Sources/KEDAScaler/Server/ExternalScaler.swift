@@ -17,19 +17,19 @@ struct ExternalScaler: Externalscaler_ExternalScaler.SimpleServiceProtocol {
     // MARK: - One answer
 
     func isActive(request: Externalscaler_ScaledObjectRef, context: ServerContext) async throws -> Externalscaler_IsActiveResponse {
-        let question = try ScaleQuestion(request)
-        return .answer(question.isActive(try await summary(question.pool)))
+        let scale = try ScaleRequest(request)
+        return .answer(scale.isActive(try await summary(scale.pool)))
     }
 
     func getMetricSpec(request: Externalscaler_ScaledObjectRef, context: ServerContext) async throws -> Externalscaler_GetMetricSpecResponse
     {
-        let question = try ScaleQuestion(request)
-        return question.spec(try await summary(question.pool))
+        let scale = try ScaleRequest(request)
+        return scale.spec(try await summary(scale.pool))
     }
 
     func getMetrics(request: Externalscaler_GetMetricsRequest, context: ServerContext) async throws -> Externalscaler_GetMetricsResponse {
-        let question = try ScaleQuestion(request.scaledObjectRef)
-        return try question.values(try await summary(question.pool), of: request.metricName)
+        let scale = try ScaleRequest(request.scaledObjectRef)
+        return try scale.values(try await summary(scale.pool), of: request.metricName)
     }
 
     private func summary(_ pool: String) async throws(ScalerRefusal) -> PoolSummary {
@@ -46,16 +46,16 @@ struct ExternalScaler: Externalscaler_ExternalScaler.SimpleServiceProtocol {
     func streamIsActive(
         request: Externalscaler_ScaledObjectRef, response: RPCWriter<Externalscaler_IsActiveResponse>, context: ServerContext
     ) async throws {
-        let question = try ScaleQuestion(request)
-        try await stream(question.pool, { question.isActive($0) }) { try await response.write(.answer($0)) }
+        let scale = try ScaleRequest(request)
+        try await stream(scale.pool, { scale.isActive($0) }) { try await response.write(.answer($0)) }
     }
 
     func streamMetricSpec(
         request: Externalscaler_ScaledObjectRef, response: RPCWriter<Externalscaler_GetMetricSpecResponse>, context: ServerContext
     ) async throws {
-        let question = try ScaleQuestion(request)
+        let scale = try ScaleRequest(request)
         // Each policy is sent, even if it leaves the spec unchanged: then the client knows that it took effect.
-        try await stream(question.pool, { SpecUnderPolicy(spec: question.spec($0), policySeq: $0.policy?.seq) }) {
+        try await stream(scale.pool, { SpecUnderPolicy(spec: scale.spec($0), policySeq: $0.policy?.seq) }) {
             try await response.write($0.spec)
         }
     }
@@ -64,7 +64,7 @@ struct ExternalScaler: Externalscaler_ExternalScaler.SimpleServiceProtocol {
     private func stream<Answer: Hashable & Sendable>(
         _ pool: String, _ answer: @escaping @Sendable (PoolSummary) -> Answer, _ write: (Answer) async throws -> Void
     ) async throws {
-        let latest = LatestAnswer<Answer>()
+        let latest = LatestResponse<Answer>()
         let place = try streams.enter { latest.finish() }
         defer { streams.leave(place) }
         let mayComeLater = await knows(pool)
@@ -111,7 +111,7 @@ extension Externalscaler_IsActiveResponse {
     static func answer(_ isActive: Bool) -> Self { .with { $0.result = isActive } }
 }
 
-extension ScaleQuestion {
+extension ScaleRequest {
     init(_ object: Externalscaler_ScaledObjectRef) throws(ScalerRefusal) {
         try self.init(metadata: object.scalerMetadata, namespace: object.namespace)
     }

@@ -56,7 +56,7 @@ extension HTTP2ServerTransport.Posix.Config {
         connection.keepalive.timeout = .seconds(limits.keepaliveSeconds)
         // KEDA may ask for signs of life too, with streams open or not.
         connection.keepalive.clientBehavior = .init(minPingIntervalWithoutCalls: .seconds(5), allowWithoutCalls: true)
-        let gate = ConnectionGate(limit: limits.connections)
+        let limit = ConnectionLimit(limit: limits.connections)
         let handshakeTime = limits.handshakeSeconds
         channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
             channel.eventLoop.makeCompletedFuture {
@@ -66,14 +66,14 @@ extension HTTP2ServerTransport.Posix.Config {
                 } else {
                     try pipeline.addHandler(ReadCompletion(), position: .first)
                 }
-                gate.admit(channel)
+                limit.admit(channel)
             }
         }
     }
 }
 
 /// Counts connections, and closes what comes beyond the limit.
-private final class ConnectionGate: Sendable {
+private final class ConnectionLimit: Sendable {
     private let open = Atomic<Int>(0)
     private let limit: Int
 

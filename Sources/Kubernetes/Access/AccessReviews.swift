@@ -33,8 +33,8 @@ extension KubernetesClient: AccessReviewing {
     }
 
     /// What the cluster found.
-    private func review(_ resource: KubernetesResource, _ question: JSONValue) async throws(AccessReviewFault) -> JSONValue {
-        do throws(KubernetesError) { return try await create(resource, question)["status"] } catch {
+    private func review(_ resource: KubernetesResource, _ query: JSONValue) async throws(AccessReviewFault) -> JSONValue {
+        do throws(KubernetesError) { return try await create(resource, query)["status"] } catch {
             throw AccessReviewFault(problem: error.description)
         }
     }

@@ -102,7 +102,7 @@ extension AutoscalerStatus {
 
     private static func fallback(_ view: PolicyStatusView) -> Condition {
         guard view.isFallback else {
-            return Condition(kind: .fallback, holds: false, reason: "TriggersAnswer", message: "fallback.replicas is not used")
+            return Condition(kind: .fallback, holds: false, reason: "TriggersResponse", message: "fallback.replicas is not used")
         }
         return Condition(
             kind: .fallback, holds: true, reason: "FallbackInEffect",

@@ -54,7 +54,7 @@ package actor BusyPods {
         var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
-    private let ask: BusyAsk
+    private let query: ProbeBusy
     private let clock: MonotonicClock
     private var append: ClusterWatches.Append?
     private var run = ""
@@ -65,8 +65,8 @@ package actor BusyPods {
     /// By uid: since when a pod that is no known worker hasn't answered.
     private var strangers: [String: Duration] = [:]
 
-    init(clock: MonotonicClock, ask: @escaping BusyAsk) {
-        self.ask = ask
+    init(clock: MonotonicClock, query: @escaping ProbeBusy) {
+        self.query = query
         self.clock = clock
     }
 
@@ -119,12 +119,12 @@ package actor BusyPods {
     }
 
     /// Asks one that was due.
-    func askDue(_ name: String) async {
+    func probeDue(_ name: String) async {
         defer { underWay -= 1 }
         guard let worker = entries[name]?.worker else { return }
-        let answer = await answer(worker.view, worker.check)
+        let response = await response(worker.view, worker.check)
         do {
-            if !Task.isCancelled { _ = try await conclude(name, worker, answer) }
+            if !Task.isCancelled { _ = try await conclude(name, worker, response) }
         } catch {
             trouble("what pod \(name) says isn't logged: \(error)")
         }
@@ -143,7 +143,7 @@ package actor BusyPods {
         }
         entries[name]?.isAsking = true
         defer { finish(name) }
-        return try await conclude(name, worker, await answer(view, check)).isBusy
+        return try await conclude(name, worker, await response(view, check)).isBusy
     }
 
     /// Whether the log was told what the worker's pod said last.
@@ -159,14 +159,14 @@ package actor BusyPods {
 
     // MARK: - What follows
 
-    private func answer(_ view: PodView, _ check: BusyCheck) async -> BusyAnswer {
-        switch BusyAnswer.step(for: view, check) {
-        case .known(let answer): return answer
-        case .ask(let question): return await ask(question)
+    private func response(_ view: PodView, _ check: BusyCheck) async -> BusyResponse {
+        switch BusyResponse.step(for: view, check) {
+        case .known(let response): return response
+        case .query(let probe): return await query(probe)
         }
     }
 
-    private func conclude(_ name: String, _ worker: Worker, _ answer: BusyAnswer) async throws -> Said {
+    private func conclude(_ name: String, _ worker: Worker, _ response: BusyResponse) async throws -> Said {
         guard let entry = entries[name], entry.worker.view.uid == worker.view.uid else { return Said(state: "unknown", tasks: 1) }
         let now = clock.now()
         let check = worker.check
@@ -174,7 +174,7 @@ package actor BusyPods {
         var problem: String?
         var pause = Duration.seconds(
             worker.isDraining ? min(BusyCheck.drainingIntervalSeconds, check.intervalSeconds) : check.intervalSeconds)
-        switch answer {
+        switch response {
         case .tasks(let tasks):
             entries[name]?.answeredAt = now
             // More than its slots is as good as all of them.
@@ -215,7 +215,7 @@ package actor BusyPods {
 
     /// A pod that never was a worker has no line in the log, and the same time to answer.
     private func strangersWord(_ view: PodView, _ check: BusyCheck) async -> Bool {
-        switch await answer(view, check) {
+        switch await response(view, check) {
         case .tasks(let tasks):
             strangers[view.uid] = nil
             return tasks > 0

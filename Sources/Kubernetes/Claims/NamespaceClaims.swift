@@ -28,7 +28,7 @@ actor NamespaceClaims {
     private let namespace: String
     private let parts: Parts
     private let alarm: Alarm
-    private var gate = SerialGate()
+    private var lock = SerialLock()
     private var book: ClaimBook
     /// By name.
     private var pools: [String: Pool] = [:]
@@ -49,7 +49,7 @@ actor NamespaceClaims {
     /// - Parameter known: what the log has of it, where it wasn't followed before.
     func follow(_ pool: ActuatedPool, _ telling: PoolTelling, known: ClaimStanding) async {
         await enter()
-        defer { gate.leave() }
+        defer { lock.leave() }
         if let before = pools[pool.name], before.pool.target.name != pool.target.name { book.unfollow(pool.name) }
         pools[pool.name] = Pool(pool: pool, telling: telling)
         // Of several policies on one target the one that scales it has its claims.
@@ -60,7 +60,7 @@ actor NamespaceClaims {
 
     func unfollow(_ name: String) async {
         await enter()
-        defer { gate.leave() }
+        defer { lock.leave() }
         pools[name] = nil
         book.unfollow(name)
     }
@@ -68,7 +68,7 @@ actor NamespaceClaims {
     /// What the watch of targets saw; nil where it can't be read.
     func see(_ target: NamespaceWorkers.Target?, of pool: String) async {
         await enter()
-        defer { gate.leave() }
+        defer { lock.leave() }
         guard let entry = pools[pool] else { return }
         book.see(target?.wanted, target: entry.pool.target.name, at: now)
     }
@@ -130,13 +130,13 @@ actor NamespaceClaims {
     }
 
     private func enter() async {
-        if gate.takeIfFree() { return }
-        await withCheckedContinuation { gate.wait($0) }
+        if lock.takeIfFree() { return }
+        await withCheckedContinuation { lock.wait($0) }
     }
 
     private func take(_ change: (inout ClaimBook, Duration) -> Void) async throws {
         await enter()
-        defer { gate.leave() }
+        defer { lock.leave() }
         try await flush()
         change(&book, now)
         try await tell()

@@ -2,7 +2,7 @@ package import Logging
 package import Machine
 import AsyncHTTPClient
 import Domain
-import HTTPAsking
+import HTTPCalls
 import NIOCore
 import NIOHTTP1
 import NIOSSL

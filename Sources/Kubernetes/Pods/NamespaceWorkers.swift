@@ -115,7 +115,7 @@ actor NamespaceWorkers {
     private let namespace: String
     private let parts: Parts
     private let alarm: Alarm
-    private var gate = SerialGate()
+    private var lock = SerialLock()
     private var pools: [String: Pool] = [:]
     /// Those with a target of their own, in order of name; nil where it must be made anew.
     private var targeted: [Targeted]? { didSet { if targeted == nil { targetings &+= 1 } } }
@@ -210,13 +210,13 @@ actor NamespaceWorkers {
     }
 
     private func enter() async {
-        if gate.takeIfFree() { return }
-        await withCheckedContinuation { gate.wait($0) }
+        if lock.takeIfFree() { return }
+        await withCheckedContinuation { lock.wait($0) }
     }
 
     private func take(_ delivery: WatchDelivery) async throws {
         await enter()
-        defer { gate.leave() }
+        defer { lock.leave() }
         switch delivery {
         case .replaced(let listed): try await replace(listed)
         case .changed(let pod): try await apply([Change(pod)])
@@ -240,7 +240,7 @@ actor NamespaceWorkers {
 
     private func look() async throws {
         await enter()
-        defer { gate.leave() }
+        defer { lock.leave() }
         guard hasListed else { return }
         if let due = readsOwnersAt, due <= parts.client.clock.now() { readsOwnersAt = nil }
         try await findKnown()
@@ -699,7 +699,7 @@ actor NamespaceWorkers {
     }
 
     /// Pods that are workers now and are asked whether they are busy.
-    func askedWorkers() -> [BusyPods.Worker] {
+    func probedWorkers() -> [BusyPods.Worker] {
         guard pools.values.contains(where: { $0.isFollowed && $0.pool.busy != nil }) else { return [] }
         return pods.compactMap { name, pod in
             guard let home = pod.home, let entry = pools[home.pool], entry.isFollowed, let check = entry.pool.busy, pod.view.mayRun,

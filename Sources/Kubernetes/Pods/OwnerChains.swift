@@ -45,7 +45,7 @@ extension KubernetesObject {
 }
 
 actor OwnerChains {
-    enum Answer: Hashable, Sendable {
+    enum Response: Hashable, Sendable {
         /// The nearest of the objects asked about.
         case owned(by: String)
         case notOwned
@@ -77,15 +77,15 @@ actor OwnerChains {
     /// Which of the objects with these uids owns what has these owners?
     ///
     /// - Parameter fresh: whether owners that may have changed hands are read again.
-    func owner(of owners: [OwnerReference], in namespace: String, among uids: Set<String>, fresh: Bool = false) async -> Answer {
-        let answer = await follow(owners, in: namespace, among: uids, fresh: fresh)
-        guard answer == .notOwned else { return answer }
+    func owner(of owners: [OwnerReference], in namespace: String, among uids: Set<String>, fresh: Bool = false) async -> Response {
+        let response = await follow(owners, in: namespace, among: uids, fresh: fresh)
+        guard response == .notOwned else { return response }
         return await follow(owners, in: namespace, among: uids, noOlderThan: Self.problemKeptFor)
     }
 
     private func follow(
         _ owners: [OwnerReference], in namespace: String, among uids: Set<String>, fresh: Bool = false, noOlderThan age: Duration? = nil
-    ) async -> Answer {
+    ) async -> Response {
         var level = owners
         var problem: String?
         for _ in 0..<Self.depthLimit where !level.isEmpty {

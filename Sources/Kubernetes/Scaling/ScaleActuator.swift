@@ -125,10 +125,10 @@ package actor ScaleActuator: Actuator {
             try await mark(worker, of: pool) { pod in PodMarking.draining(pod, reason: "scale-down of \(pool.name)") }
             throw .holdsActor(worker: worker.name)
         }
-        try await askOnceMore(worker, of: pool)
+        try await probeOnceMore(worker, of: pool)
         try await bringToPlan(pool, fence)
         if pools[pool.name]?.needsEveryReplica == true {
-            try await askOnceMore(worker, of: pool)
+            try await probeOnceMore(worker, of: pool)
             try await replace(worker, of: pool)
         }
     }
@@ -182,10 +182,10 @@ package actor ScaleActuator: Actuator {
         pools[pool]?.writing = replicas
         var wanted = scale.object
         wanted["spec"]["replicas"] = JSONValue(replicas)
-        let answer = try await client.update(
+        let response = try await client.update(
             target.resource, namespace: target.namespace, name: target.name, subresource: "scale", wanted.json)
         // What this made of a version that carried our fence carries it too.
-        if pools[pool]?.fencedVersion != nil { pools[pool]?.fencedVersion = answer.resourceVersion }
+        if pools[pool]?.fencedVersion != nil { pools[pool]?.fencedVersion = response.resourceVersion }
     }
 
     /// Marks what must be marked, and answers how many replicas the target may have; nil where a pod had to be spared meanwhile.
@@ -298,7 +298,7 @@ package actor ScaleActuator: Actuator {
     }
 
     private func isOwn(_ pod: KubernetesObject, _ membership: PodMembership, _ uid: String, _ namespace: String, fresh: Bool = false) async
-        -> OwnerChains.Answer
+        -> OwnerChains.Response
     {
         guard membership.allows(pod.labels) else { return .notOwned }
         return membership.asksOwners ? await owners.owner(of: pod.owners, in: namespace, among: [uid], fresh: fresh) : .owned(by: uid)
@@ -332,7 +332,7 @@ package actor ScaleActuator: Actuator {
     }
 
     /// Spares a worker that is to be removed and is at work again.
-    private func askOnceMore(_ worker: WorkerIdentity, of pool: ActuatedPool) async throws(ActuationFault) {
+    private func probeOnceMore(_ worker: WorkerIdentity, of pool: ActuatedPool) async throws(ActuationFault) {
         guard let busyPods, pool.busy != nil else { return }
         let namespace = targets.namespace(of: pool)
         let view: PodView
@@ -366,7 +366,7 @@ package actor ScaleActuator: Actuator {
         remember(found, pool.name)
         // Ours after all: the answer to our update was lost.
         if state.writing == found { return false }
-        finding(.replicasChanged(pool: pool.name, expected: written, found: found, answer: pool.foreignChange))
+        finding(.replicasChanged(pool: pool.name, expected: written, found: found, response: pool.foreignChange))
         return true
     }
 

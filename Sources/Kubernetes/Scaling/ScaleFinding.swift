@@ -5,7 +5,7 @@ import ControlLoop
 
 package enum ScaleFinding: Hashable, Sendable, CustomStringConvertible {
     /// Somebody else set the target's replicas.
-    case replicasChanged(pool: String, expected: Int, found: Int, answer: ForeignChange)
+    case replicasChanged(pool: String, expected: Int, found: Int, response: ForeignChange)
     /// The fence can't be left on the target: two services could act on it.
     case fenceNotCarried(pool: String, why: String)
     /// Its pods are replaced by those of another revision, whoever is on them.
@@ -19,9 +19,9 @@ package enum ScaleFinding: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .replicasChanged(let pool, let expected, let found, let answer):
+        case .replicasChanged(let pool, let expected, let found, let response):
             "\(pool): somebody else set replicas to \(found), which we had left at \(expected); "
-                + (answer == .takeOver
+                + (response == .takeOver
                     ? "the next decision sets them again (look for an HPA or a script on the same target)"
                     : "we yield until a policy is applied or they are back")
         case .fenceNotCarried(let pool, let why):

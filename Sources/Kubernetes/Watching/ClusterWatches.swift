@@ -149,7 +149,7 @@ package actor ClusterWatches {
         if costing == nil { costing = Task { await self.keepCosts() } }
         if asking == nil, let busy {
             await busy.begin(run: options.run, append: append, trouble: options.trouble)
-            asking = Task { await self.keepAsking(busy) }
+            asking = Task { await self.keepProbing(busy) }
         }
     }
 
@@ -226,13 +226,13 @@ package actor ClusterWatches {
     }
 
     /// Until its task is cancelled. No request outlives it.
-    private func keepAsking(_ busy: BusyPods) async {
+    private func keepProbing(_ busy: BusyPods) async {
         await withDiscardingTaskGroup { group in
             while !Task.isCancelled {
                 var workers: [BusyPods.Worker] = []
-                for (_, namespace) in namespaces.sorted(by: { $0.key < $1.key }) { workers += await namespace.workers.askedWorkers() }
+                for (_, namespace) in namespaces.sorted(by: { $0.key < $1.key }) { workers += await namespace.workers.probedWorkers() }
                 await busy.note(workers)
-                for worker in await busy.due() { group.addTask { await busy.askDue(worker) } }
+                for worker in await busy.due() { group.addTask { await busy.probeDue(worker) } }
                 try? await client.clock.sleep(BusyPods.looksEvery)
             }
             group.cancelAll()

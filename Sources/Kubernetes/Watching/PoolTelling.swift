@@ -22,7 +22,7 @@ actor PoolTelling {
     private let run: String
     private let append: ClusterWatches.Append
     private let observed: @Sendable (_ specReplicas: Int) async -> Void
-    private var gate = SerialGate()
+    private var lock = SerialLock()
 
     private var specReplicas: Int?
     /// nil where the target doesn't say.
@@ -77,8 +77,8 @@ actor PoolTelling {
     }
 
     private func say(version: String? = nil) async throws {
-        if !gate.takeIfFree() { await withCheckedContinuation { gate.wait($0) } }
-        defer { gate.leave() }
+        if !lock.takeIfFree() { await withCheckedContinuation { lock.wait($0) } }
+        defer { lock.leave() }
         let problem = targetProblem ?? podsProblem
         guard specReplicas != nil || problem != nil else { return }
         let now = Said(

@@ -46,8 +46,8 @@ package final class ObjectStore: Sendable {
     /// Bytes of one object; nil where there is none.
     package func size(of location: ObjectLocation) async throws -> Int64? {
         let request = StoreRequest.head(location)
-        guard let answer = try await ask(request) else { return nil }
-        guard let bytes = answer.contentLength, bytes >= 0 else { throw StoreFault(.notUnderstood, request, "it gave no size") }
+        guard let response = try await query(request) else { return nil }
+        guard let bytes = response.contentLength, bytes >= 0 else { throw StoreFault(.notUnderstood, request, "it gave no size") }
         return bytes
     }
 
@@ -59,9 +59,9 @@ package final class ObjectStore: Sendable {
         var token: String?
         for _ in 0..<configuration.limits.pages {
             let request = StoreRequest.list(prefix, after: token)
-            guard let answer = try await ask(request) else { throw StoreFault(.noBucket, request, "there is no such bucket") }
+            guard let response = try await query(request) else { throw StoreFault(.noBucket, request, "there is no such bucket") }
             let page: ListPage
-            do throws(XMLFault) { page = try ListPage(answer.body) } catch { throw StoreFault(.notUnderstood, request, error.problem) }
+            do throws(XMLFault) { page = try ListPage(response.body) } catch { throw StoreFault(.notUnderstood, request, error.problem) }
             objects += page.objects
             guard let next = page.nextToken else { return objects }
             guard next != token else { throw StoreFault(.notUnderstood, request, "its pages go round in a circle") }
@@ -74,7 +74,7 @@ package final class ObjectStore: Sendable {
     // MARK: - One question
 
     /// nil: there is no such object.
-    private func ask(_ request: StoreRequest) async throws -> StoreAnswer? {
+    private func query(_ request: StoreRequest) async throws -> StoreResponse? {
         let limits = configuration.limits
         let seed = seeds.withLock { $0.next() }
         var backoff = Backoff(first: limits.firstPause, longest: limits.longestPause, seed: seed)
@@ -82,7 +82,7 @@ package final class ObjectStore: Sendable {
         var redirects = 0
         while true {
             switch try await attempt(request) {
-            case (let answer, .good): return answer
+            case (let response, .good): return response
             case (_, .missing): return nil
             case (_, .fault(let fault)): throw fault
             case (_, .elsewhere(let region)):
@@ -99,7 +99,7 @@ package final class ObjectStore: Sendable {
         }
     }
 
-    private func attempt(_ request: StoreRequest) async throws -> (StoreAnswer?, StoreAnswer.Verdict) {
+    private func attempt(_ request: StoreRequest) async throws -> (StoreResponse?, StoreResponse.Verdict) {
         let key: AccessKey?
         do throws(CredentialFault) { key = try configuration.credentials.key() } catch {
             throw StoreFault(.badCredentials, request, error.description)
@@ -107,10 +107,10 @@ package final class ObjectStore: Sendable {
         let wire = request.wire(to: configuration.endpoint, region: regions.region(of: request.location.bucket), key: key, at: now())
         let start = ContinuousClock.now
         do {
-            let answer = try await transport.answer(to: wire)
-            let verdict = answer.verdict(on: request)
+            let response = try await transport.response(to: wire)
+            let verdict = response.verdict(on: request)
             tell(request, verdict.outcome, since: start)
-            return (answer, verdict)
+            return (response, verdict)
         } catch let failure as StoreTransport.Failure {
             tell(request, "unreachable", since: start)
             let fault = StoreFault(failure.problem, request, failure.reason)
@@ -124,7 +124,7 @@ package final class ObjectStore: Sendable {
     }
 }
 
-extension StoreAnswer.Verdict {
+extension StoreResponse.Verdict {
     fileprivate var outcome: String {
         switch self {
         case .good: "ok"

@@ -1,5 +1,5 @@
 import AsyncHTTPClient
-import HTTPAsking
+import HTTPCalls
 import HTTPTransport
 import NIOCore
 import NIOSSL
@@ -36,7 +36,7 @@ struct StoreTransport: Sendable {
 
     func shutdown() async { try? await client.shutdown() }
 
-    func answer(to wire: StoreRequest.Wire) async throws -> StoreAnswer {
+    func response(to wire: StoreRequest.Wire) async throws -> StoreResponse {
         var request = HTTPClientRequest(url: wire.url)
         request.method = .init(rawValue: wire.method)
         for header in wire.headers { request.headers.add(name: header.name, value: header.value) }
@@ -45,7 +45,7 @@ struct StoreTransport: Sendable {
             return try await withDeadline(seconds: limits.answerSeconds, orThrow: { Failure(problem: .unreachable, reason: $0) }) {
                 [request] in
                 let response = try await client.execute(request, timeout: .seconds(Int64(limits.answerSeconds)))
-                var answer = StoreAnswer(status: Int(response.status.code))
+                var answer = StoreResponse(status: Int(response.status.code))
                 answer.region = response.headers.first(name: "x-amz-bucket-region")
                 answer.retryAfterSeconds = response.headers.first(name: "retry-after").flatMap { Int($0) }
                 answer.contentLength = response.headers.first(name: "content-length").flatMap { Int64($0) }

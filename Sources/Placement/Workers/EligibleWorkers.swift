@@ -12,7 +12,7 @@ struct EligibleWorkers: Sendable {
     private(set) var levels: [UInt8] = []
     private var ranks: [RankBitmap] = []
     /// When it was last looked up, counted in lookups of the pool.
-    var lastAsked: UInt64 = 0
+    var lastQueried: UInt64 = 0
 
     init(_ eligibility: Eligibility) { self.eligibility = eligibility }
 

@@ -159,10 +159,10 @@ final class PoolWorkers: @unchecked Sendable {
     }
 
     /// Takes note that a condition was asked for. Answers whether it is kept.
-    func ask(_ eligibility: Eligibility) -> Bool {
+    func query(_ eligibility: Eligibility) -> Bool {
         asks += 1
         guard let known = view(eligibility) else { return false }
-        views[known].lastAsked = asks
+        views[known].lastQueried = asks
         return true
     }
 
@@ -171,7 +171,7 @@ final class PoolWorkers: @unchecked Sendable {
         let index = vacantView()
         views[index] = EligibleWorkers(eligibility)
         viewKeys[index] = eligibility.mixed
-        views[index].lastAsked = asks
+        views[index].lastQueried = asks
         let bit: UInt64 = 1 << UInt64(index)
         for rank in seats.indices where seats[rank].worker >= 0 {
             guard nodes.accept(facts[rank], eligibility) else { continue }
@@ -187,7 +187,7 @@ final class PoolWorkers: @unchecked Sendable {
             return views.count - 1
         }
         var oldest = 1
-        for index in 2..<views.count where views[index].lastAsked < views[oldest].lastAsked { oldest = index }
+        for index in 2..<views.count where views[index].lastQueried < views[oldest].lastQueried { oldest = index }
         let bit: UInt64 = 1 << UInt64(oldest)
         for rank in seats.indices { seats[rank].views &= ~bit }
         return oldest
@@ -263,7 +263,7 @@ final class PoolWorkers: @unchecked Sendable {
         inUseByZone = []
         views = views.map { view in
             var empty = EligibleWorkers(view.eligibility)
-            empty.lastAsked = view.lastAsked
+            empty.lastQueried = view.lastQueried
             return empty
         }
         groups = []

@@ -86,7 +86,7 @@ package struct WorkerIndex: Sendable {
     /// Keeps a condition of a pool's workers, so that picks by it are O(log n). O(workers of the pool) where it is new.
     package mutating func prepare(_ eligibility: Eligibility, in pool: Int) {
         while pools.count <= pool { pools.append(PoolWorkers()) }
-        guard !change(pool, { $0.ask(eligibility) }) else { return }
+        guard !change(pool, { $0.query(eligibility) }) else { return }
         let nodes = nodes
         change(pool) { $0.keep(eligibility, nodes) }
     }

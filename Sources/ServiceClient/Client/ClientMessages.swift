@@ -29,7 +29,7 @@ package struct ClientRequest: Sendable {
     }
 }
 
-package struct ClientAnswer: Sendable {
+package struct WholeResponse: Sendable {
     package var status: Int
     package var headers: [(name: String, value: String)]
     package var body: [UInt8]

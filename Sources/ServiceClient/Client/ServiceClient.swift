@@ -32,7 +32,7 @@ package actor ServiceClient {
     // MARK: - One request, one answer
 
     /// - Throws: `refused` for every status of 400 and above.
-    package nonisolated func request(_ request: ClientRequest) async throws(ClientError) -> ClientAnswer {
+    package nonisolated func request(_ request: ClientRequest) async throws(ClientError) -> WholeResponse {
         try await inFlight.enter()
         defer { inFlight.leave() }
         var backoff = RetryBackoff(limits)
@@ -46,13 +46,13 @@ package actor ServiceClient {
         }
     }
 
-    private nonisolated func once(_ request: ClientRequest) async throws(ClientError) -> ClientAnswer {
-        let answer = try await exchange(request, silenceSeconds: limits.answerSeconds + request.extraSeconds) {
+    private nonisolated func once(_ request: ClientRequest) async throws(ClientError) -> WholeResponse {
+        let response = try await exchange(request, silenceSeconds: limits.answerSeconds + request.extraSeconds) {
             stream throws(ClientError) in
             try await stream.whole()
         }
-        guard answer.status < 400 else { throw answer.refusal }
-        return answer
+        guard response.status < 400 else { throw response.refusal }
+        return response
     }
 
     private nonisolated func pause(_ backoff: inout RetryBackoff, after error: ClientError) async throws(ClientError) {
@@ -81,7 +81,7 @@ package actor ServiceClient {
 
     /// Opens a stream, sends the request, and lets `body` read what comes.
     private nonisolated func exchange<Value: Sendable>(
-        _ request: ClientRequest, silenceSeconds: Double, _ body: @Sendable (inout AnswerStream) async throws(ClientError) -> Value
+        _ request: ClientRequest, silenceSeconds: Double, _ body: @Sendable (inout ResponseStream) async throws(ClientError) -> Value
     ) async throws(ClientError) -> Value {
         let connection = try await self.connected()
         let limits = limits
@@ -93,8 +93,8 @@ package actor ServiceClient {
                 try await outbound.write(.head(head))
                 if !request.body.isEmpty { try await outbound.write(.body(ByteBuffer(bytes: request.body))) }
                 try await outbound.write(.end(nil))
-                var answer = AnswerStream(parts: inbound.makeAsyncIterator(), url: url, bytesMost: limits.answerBytes)
-                return try await body(&answer)
+                var response = ResponseStream(parts: inbound.makeAsyncIterator(), url: url, bytesMost: limits.answerBytes)
+                return try await body(&response)
             }
         } catch let error as ClientError {
             if case .unreachable = error { await forget(connection) }

@@ -75,7 +75,7 @@ final class CallerStream: ChannelDuplexHandler {
             guard let message = GRPCWire.message(of: gathered), let call = ResumeCall(message: message) else {
                 return passGathered(end: true)
             }
-            let caller = Caller(headers: request, call: call, body: gathered, core.eventLoop) { [weak self] answer in self?.answer(answer) }
+            let caller = Caller(headers: request, call: call, body: gathered, core.eventLoop) { [weak self] response in self?.respond(response) }
             self.caller = caller
             core.desk.resume(caller)
         case .headers(let trailers): if trailers.endStream { passGathered(end: true) }
@@ -91,17 +91,17 @@ final class CallerStream: ChannelDuplexHandler {
     }
 
     /// The desk's word. After it nothing more is said.
-    private func answer(_ answer: GRPCAnswer) {
+    private func respond(_ response: GRPCResponse) {
         guard let context, !isOver else { return }
         isOver = true
         hasAnswered = true
         caller = nil
-        if let trailers = answer.trailers {
-            context.write(wrapOutboundOut(.headers(.init(headers: answer.headers))), promise: nil)
-            if answer.body.readableBytes > 0 { context.write(wrapOutboundOut(.data(.init(data: .byteBuffer(answer.body)))), promise: nil) }
+        if let trailers = response.trailers {
+            context.write(wrapOutboundOut(.headers(.init(headers: response.headers))), promise: nil)
+            if response.body.readableBytes > 0 { context.write(wrapOutboundOut(.data(.init(data: .byteBuffer(response.body)))), promise: nil) }
             context.writeAndFlush(wrapOutboundOut(.headers(.init(headers: trailers, endStream: true))), promise: nil)
         } else {
-            context.writeAndFlush(wrapOutboundOut(.headers(.init(headers: answer.headers, endStream: true))), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(.headers(.init(headers: response.headers, endStream: true))), promise: nil)
         }
     }
 
@@ -114,7 +114,7 @@ final class CallerStream: ChannelDuplexHandler {
         core.pool.open(UpstreamStream(self)) { [weak self] result in
             switch result {
             case .success(let channel): if let self { self.opened(channel) } else { channel.close(promise: nil) }
-            case .failure(let fault): self?.answer(fault.answer)
+            case .failure(let fault): self?.respond(fault.response)
             }
         }
     }
@@ -207,7 +207,7 @@ final class CallerStream: ChannelDuplexHandler {
             isOver = true
             context.writeAndFlush(wrapOutboundOut(.rstStream(code)), promise: nil)
         } else if !hasAnswered {
-            answer(UpstreamFault.lost(core.pool.address).answer)
+            respond(UpstreamFault.lost(core.pool.address).response)
         } else {
             // The answer had begun: what is left to say are its trailers.
             isOver = true

@@ -57,14 +57,14 @@ struct GatewayHandle: Sendable {
         self.core = NIOLoopBound(core, eventLoop: core.eventLoop)
     }
 
-    func ask<Answer: Sendable>(_ question: @escaping @Sendable (GatewayCore) -> Answer) async throws -> Answer {
-        try await eventLoop.submit { question(core.value) }.get()
+    func query<Response: Sendable>(_ read: @escaping @Sendable (GatewayCore) -> Response) async throws -> Response {
+        try await eventLoop.submit { read(core.value) }.get()
     }
 
     func tell(_ news: @escaping @Sendable (GatewayCore) -> Void) { eventLoop.execute { news(core.value) } }
 
-    func call(_ method: Method, _ message: [UInt8], seconds: Int64) async throws -> GRPCAnswer {
-        let promise = eventLoop.makePromise(of: GRPCAnswer.self)
+    func call(_ method: Method, _ message: [UInt8], seconds: Int64) async throws -> GRPCResponse {
+        let promise = eventLoop.makePromise(of: GRPCResponse.self)
         eventLoop.execute {
             core.value.call(method, message, seconds: seconds) { result in promise.completeWith(result.mapError { $0 as any Error }) }
         }
@@ -77,7 +77,7 @@ final class GatewayServer: Sendable {
     let handle: GatewayHandle
     private let group: MultiThreadedEventLoopGroup
     private let channel: any Channel
-    private let connections: Gate
+    private let connections: SharedLimit
     private let open: NIOLoopBound<OpenConnections>
 
     /// Confined to the event loop.
@@ -86,7 +86,7 @@ final class GatewayServer: Sendable {
     }
 
     private init(
-        _ channel: any Channel, _ handle: GatewayHandle, _ group: MultiThreadedEventLoopGroup, _ connections: Gate,
+        _ channel: any Channel, _ handle: GatewayHandle, _ group: MultiThreadedEventLoopGroup, _ connections: SharedLimit,
         _ open: NIOLoopBound<OpenConnections>
     ) {
         self.channel = channel
@@ -103,7 +103,7 @@ final class GatewayServer: Sendable {
     ) async throws -> GatewayServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let eventLoop = group.next()
-        let (connections, streams) = (Gate(limit: settings.limits.connections), Gate(limit: settings.limits.calls))
+        let (connections, streams) = (SharedLimit(limit: settings.limits.connections), SharedLimit(limit: settings.limits.calls))
         do {
             let (handle, core, open) = try await eventLoop.submit {
                 let core = GatewayCore(eventLoop, settings, notes, metrics, board, logger)
@@ -118,7 +118,7 @@ final class GatewayServer: Sendable {
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        guard let place = Place(behind: connections) else { throw ChannelError.ioOnClosedChannel }
+                        guard let place = Place(under: connections) else { throw ChannelError.ioOnClosedChannel }
                         let id = ObjectIdentifier(channel)
                         open.value.channels[id] = channel
                         channel.closeFuture.assumeIsolated().whenComplete { _ in
@@ -137,7 +137,7 @@ final class GatewayServer: Sendable {
     }
 
     private static func configure(
-        _ channel: any Channel, _ core: NIOLoopBound<GatewayCore>, _ limits: GatewayConfiguration.Limits, _ streams: Gate,
+        _ channel: any Channel, _ core: NIOLoopBound<GatewayCore>, _ limits: GatewayConfiguration.Limits, _ streams: SharedLimit,
         _ tls: NIOSSLContext?
     ) throws {
         let pipeline = channel.pipeline.syncOperations
@@ -168,7 +168,7 @@ final class GatewayServer: Sendable {
             streamDelegate: manager.http2StreamDelegate
         ) { stream in
             stream.eventLoop.makeCompletedFuture {
-                guard let place = Place(behind: streams) else {
+                guard let place = Place(under: streams) else {
                     try stream.pipeline.syncOperations.addHandler(Refusing(limits.calls))
                     return
                 }
@@ -181,18 +181,18 @@ final class GatewayServer: Sendable {
     /// No new calls; parked callers hear what ateapi said. Resumes that are upstream get `seconds` to end: a cut one would stay half done.
     func stop(drainSeconds seconds: Double) async {
         try? await channel.close()
-        try? await handle.ask { $0.desk.stop() }
+        try? await handle.query { $0.desk.stop() }
         try? await handle.eventLoop.submit { [open] in
             for channel in open.value.channels.values { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
         }.get()
         let deadline = ContinuousClock.now + .seconds(seconds)
         while ContinuousClock.now < deadline {
-            let left = (try? await handle.ask { $0.desk.upstreamCount }) ?? 0
+            let left = (try? await handle.query { $0.desk.upstreamCount }) ?? 0
             if left == 0, connections.count == 0 { break }
             do { try await Task.sleep(for: .milliseconds(20)) } catch { break }
         }
         // From here on every call of ours fails at once, so whoever makes some comes to an end.
-        try? await handle.ask { $0.pool.close() }
+        try? await handle.query { $0.pool.close() }
     }
 
     /// To be called once, after `stop`, and after all who use the handle have ended: the event loop takes no more work.
@@ -209,7 +209,7 @@ private final class Refusing: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .headers = unwrapInboundIn(data) else { return }
-        let headers = UpstreamFault.tooMany("calls", limit).answer.headers
+        let headers = UpstreamFault.tooMany("calls", limit).response.headers
         context.writeAndFlush(wrapOutboundOut(.headers(.init(headers: headers, endStream: true))), promise: nil)
     }
 }

@@ -78,7 +78,7 @@ actor Reconciler {
         while !Task.isCancelled, ContinuousClock.now < end {
             let slice = tellsWorkers ? min(Self.workersEvery, end - ContinuousClock.now) : end - ContinuousClock.now
             do { try await Task.sleep(for: slice) } catch { return }
-            guard tellsWorkers, let parked = try? await gateway.ask({ $0.desk.parkedCount }) else { continue }
+            guard tellsWorkers, let parked = try? await gateway.query({ $0.desk.parkedCount }) else { continue }
             let isUnsettled = await scribe.hasUnsettled
             guard parked > 0 || isUnsettled else { continue }
             if let workers = try? await listWorkers() { await tell(workers) }
@@ -119,9 +119,9 @@ actor Reconciler {
     private struct ListFault: Error, CustomStringConvertible { var description: String }
 
     private func call(_ method: Method, _ request: some Message) async throws -> [UInt8] {
-        let answer = try await gateway.call(method, try request.serializedBytes(), seconds: Self.callSeconds)
-        guard answer.code == .ok, let message = answer.message else {
-            throw ListFault(description: "\(method.rawValue): \(answer.code): \(answer.text.prefix(300))")
+        let response = try await gateway.call(method, try request.serializedBytes(), seconds: Self.callSeconds)
+        guard response.code == .ok, let message = response.message else {
+            throw ListFault(description: "\(method.rawValue): \(response.code): \(response.text.prefix(300))")
         }
         return message
     }
@@ -192,7 +192,7 @@ actor Reconciler {
             after = QualifiedName.whole(last.id, seenFrom: last.namespace)
         }
         let unlisted = await scribe.actors.subtracting(fleet.actors.keys)
-        let held = (try? await gateway.ask { $0.desk.heldKeys }) ?? []
+        let held = (try? await gateway.query { $0.desk.heldKeys }) ?? []
         let difference = FleetDifference(
             fleet, before: before, missing: missing.intersection(unlisted), versionsBefore: versions, logged: logged
         ) { held.contains($0) }

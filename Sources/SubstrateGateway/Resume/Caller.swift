@@ -19,13 +19,13 @@ final class Caller {
     let arrivedAt: LogTime
     /// By its own deadline; nil where it has none.
     let patience: NIODeadline?
-    private let reply: (GRPCAnswer) -> Void
+    private let reply: (GRPCResponse) -> Void
     private let eventLoop: any EventLoop
     private var timer: Scheduled<Void>?
     /// The desk's: it has left.
     var left: (() -> Void)?
 
-    init(headers: HPACKHeaders, call: ResumeCall, body: ByteBuffer, _ eventLoop: any EventLoop, _ reply: @escaping (GRPCAnswer) -> Void) {
+    init(headers: HPACKHeaders, call: ResumeCall, body: ByteBuffer, _ eventLoop: any EventLoop, _ reply: @escaping (GRPCResponse) -> Void) {
         self.headers = headers
         self.call = call
         self.body = body
@@ -55,10 +55,10 @@ final class Caller {
         timer = eventLoop.scheduleTask(deadline: deadline) { bound.value() }
     }
 
-    func answer(_ answer: GRPCAnswer) {
+    func respond(_ response: GRPCResponse) {
         timer?.cancel()
         left = nil
-        reply(answer)
+        reply(response)
     }
 
     func leave() {

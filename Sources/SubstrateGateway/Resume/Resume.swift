@@ -29,7 +29,7 @@ final class Resume {
     var phase = Phase.asking
     var callers: [Caller] = []
     /// What ateapi said when it had no worker.
-    var refusal: GRPCAnswer?
+    var refusal: GRPCResponse?
     /// The log has its request.
     var isRequested = false
     /// Tried since it was parked or began to heal.

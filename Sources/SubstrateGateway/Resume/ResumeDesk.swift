@@ -63,7 +63,7 @@ final class ResumeDesk {
     func stop() {
         isStopping = true
         ticking?.cancel()
-        for resume in resumes.values where resume.phase == .parked { giveUp(resume, resume.refusal ?? UpstreamFault.stopping.answer) }
+        for resume in resumes.values where resume.phase == .parked { giveUp(resume, resume.refusal ?? UpstreamFault.stopping.response) }
     }
 
     // MARK: - What others may know
@@ -77,11 +77,11 @@ final class ResumeDesk {
     // MARK: - Callers
 
     func resume(_ caller: Caller) {
-        guard !isStopping else { return caller.answer(UpstreamFault.stopping.answer) }
+        guard !isStopping else { return caller.respond(UpstreamFault.stopping.response) }
         guard let resume = resumes[caller.call.key] else {
             let resume = newResume(caller)
             join(caller, resume)
-            return ask(resume)
+            return call(resume)
         }
         // Not the same wish: ateapi decides between the two.
         guard resume.call == caller.call else { return forward(caller) }
@@ -106,19 +106,19 @@ final class ResumeDesk {
         }
         if resume.phase == .parked { watch(caller, resume) }
         // A caller doesn't wait for the next try: this one begins now.
-        if resume.phase == .healing { ask(resume) }
+        if resume.phase == .healing { call(resume) }
     }
 
     /// Its credential is unknown: it is shown to ateapi before it hears anything of another's call.
     private func verify(_ caller: Caller) {
         look(caller.call.key, headers: caller.headers) { [weak self] result in
             guard let self else { return }
-            if case .success(let answer) = result, answer.code == .ok {
+            if case .success(let response) = result, response.code == .ok {
                 guard let resume = self.resumes[caller.call.key], resume.call == caller.call else { return self.resume(caller) }
                 self.metrics.joined.increment()
                 return self.join(caller, resume)
             }
-            caller.answer(Self.answer(result))
+            caller.respond(Self.response(result))
         }
     }
 
@@ -126,7 +126,7 @@ final class ResumeDesk {
     private func forward(_ caller: Caller) {
         UnaryCall.begin(
             on: pool, eventLoop, headers: Self.upstream(caller.headers, .resumeActor), body: caller.body, seconds: Self.upstreamSeconds
-        ) { caller.answer(Self.answer($0)) }
+        ) { caller.respond(Self.response($0)) }
     }
 
     private func left(_ caller: Caller, _ resume: Resume) {
@@ -142,14 +142,14 @@ final class ResumeDesk {
             guard let self, let caller, resume.phase == .parked || resume.phase == .checking else { return }
             self.metrics.expired.increment()
             resume.callers.removeAll { $0 === caller }
-            caller.answer(resume.refusal ?? GRPCAnswer(.failedPrecondition, ResumeVerdict.noFreeWorkerText))
+            caller.respond(resume.refusal ?? GRPCResponse(.failedPrecondition, ResumeVerdict.noFreeWorkerText))
             if resume.callers.isEmpty, resume.phase == .parked { self.end(resume, withdraws: true) }
         }
     }
 
     // MARK: - Upstream
 
-    private func ask(_ resume: Resume) {
+    private func call(_ resume: Resume) {
         resume.phase = .asking
         resume.tries += 1
         let headers = resume.callers.isEmpty ? Self.upstream(ownHeaders(), .resumeActor) : Self.upstream(resume.headers, .resumeActor)
@@ -169,56 +169,56 @@ final class ResumeDesk {
         }
     }
 
-    private func answered(_ resume: Resume, _ result: Result<GRPCAnswer, UpstreamFault>) {
+    private func answered(_ resume: Resume, _ result: Result<GRPCResponse, UpstreamFault>) {
         switch result {
-        case .success(let answer):
-            resume.lastFault = answer.code == .ok ? "" : "\(answer.code): \(answer.text)"
-            switch ResumeVerdict(answer.code, answer.text) {
-            case .running: ran(resume, answer)
+        case .success(let response):
+            resume.lastFault = response.code == .ok ? "" : "\(response.code): \(response.text)"
+            switch ResumeVerdict(response.code, response.text) {
+            case .running: ran(resume, response)
             case .noFreeWorker:
-                resume.refusal = answer
-                check(resume, answer)
+                resume.refusal = response
+                check(resume, response)
             case .noEligiblePool:
                 metrics.noEligiblePool.increment()
                 notes.add(.noEligiblePool(resume.key))
-                giveUp(resume, answer)
-            case .busy: busy(resume, answer)
-            case .refused: giveUp(resume, answer)
-            case .failed: failed(resume, answer)
+                giveUp(resume, response)
+            case .busy: busy(resume, response)
+            case .refused: giveUp(resume, response)
+            case .failed: failed(resume, response)
             }
         case .failure(let fault):
             resume.lastFault = fault.description
             if fault.mayHaveBegun {
-                failed(resume, fault.answer)
+                failed(resume, fault.response)
             } else if resume.refusal != nil {
                 again(resume)
             } else {
-                giveUp(resume, fault.answer)
+                giveUp(resume, fault.response)
             }
         }
     }
 
-    private func ran(_ resume: Resume, _ answer: GRPCAnswer) {
-        if let bytes = answer.message, let response = try? Ateapi_ResumeActorResponse(serializedBytes: bytes), response.hasActor {
-            notes.add(.running(response.actor, microseconds: answer.serverMicroseconds))
+    private func ran(_ resume: Resume, _ response: GRPCResponse) {
+        if let bytes = response.message, let resumed = try? Ateapi_ResumeActorResponse(serializedBytes: bytes), resumed.hasActor {
+            notes.add(.running(resumed.actor, microseconds: response.serverMicroseconds))
         }
         if resume.halfFailedSince != nil { metrics.healed.increment() }
         if order.contains(resume.key) { metrics.parkedSeconds.recordNanoseconds((NIODeadline.now() - resume.arrived).nanoseconds) }
-        finish(resume, answer)
+        finish(resume, response)
         end(resume, withdraws: false)
         pump()
     }
 
     /// Somebody else is at it. A parked one keeps its place; the callers of a new one get ateapi's answer.
-    private func busy(_ resume: Resume, _ answer: GRPCAnswer) {
-        if resume.halfFailedSince != nil { return heal(resume, answer) }
-        if order.contains(resume.key) { again(resume) } else { giveUp(resume, answer) }
+    private func busy(_ resume: Resume, _ response: GRPCResponse) {
+        if resume.halfFailedSince != nil { return heal(resume, response) }
+        if order.contains(resume.key) { again(resume) } else { giveUp(resume, response) }
     }
 
     /// It takes its place again.
     private func again(_ resume: Resume) {
-        guard !resume.callers.isEmpty, !isStopping else { return giveUp(resume, resume.refusal ?? UpstreamFault.stopping.answer) }
-        guard order.contains(resume.key) else { return giveUp(resume, resume.refusal ?? UpstreamFault.stopping.answer) }
+        guard !resume.callers.isEmpty, !isStopping else { return giveUp(resume, resume.refusal ?? UpstreamFault.stopping.response) }
+        guard order.contains(resume.key) else { return giveUp(resume, resume.refusal ?? UpstreamFault.stopping.response) }
         resume.phase = .parked
         order.refuse(resume.key, in: resume.rivals)
         for caller in resume.callers { watch(caller, resume) }
@@ -226,14 +226,14 @@ final class ResumeDesk {
 
     // MARK: - Refused for want of a worker
 
-    private func check(_ resume: Resume, _ refusal: GRPCAnswer) {
+    private func check(_ resume: Resume, _ refusal: GRPCResponse) {
         resume.phase = .checking
         look(resume.key, headers: resume.callers.isEmpty ? ownHeaders() : resume.headers) { [weak self] result in
             self?.checked(resume, refusal, result)
         }
     }
 
-    private func checked(_ resume: Resume, _ refusal: GRPCAnswer, _ result: Result<GRPCAnswer, UpstreamFault>) {
+    private func checked(_ resume: Resume, _ refusal: GRPCResponse, _ result: Result<GRPCResponse, UpstreamFault>) {
         guard let actor = Self.actor(result) else { return giveUp(resume, refusal) }
         resume.actor = actor
         switch actor.status {
@@ -241,12 +241,12 @@ final class ResumeDesk {
         // It was the node's agent that spoke, and the worker is held.
         case .resuming: heal(resume, refusal)
         // Somebody else's resume came through meanwhile: it is answered at once.
-        case .running where resume.tries < 3: ask(resume)
+        case .running where resume.tries < 3: call(resume)
         default: giveUp(resume, refusal)
         }
     }
 
-    private func park(_ resume: Resume, _ actor: Ateapi_Actor, _ refusal: GRPCAnswer) {
+    private func park(_ resume: Resume, _ actor: Ateapi_Actor, _ refusal: GRPCResponse) {
         resume.halfFailedSince = nil
         guard !resume.callers.isEmpty, !isStopping else { return giveUp(resume, refusal) }
         if order.contains(resume.key) {
@@ -296,15 +296,15 @@ final class ResumeDesk {
                 order.remove(key)
                 continue
             }
-            ask(resume)
+            call(resume)
         }
     }
 
     // MARK: - Half way
 
     /// What went wrong is told; whether a worker is held is found out.
-    private func failed(_ resume: Resume, _ answer: GRPCAnswer) {
-        finish(resume, answer)
+    private func failed(_ resume: Resume, _ response: GRPCResponse) {
+        finish(resume, response)
         resume.phase = .checking
         look(resume.key, headers: settings.upstream.hasOwnCredential ? ownHeaders() : resume.headers) { [weak self] result in
             guard let self else { return }
@@ -312,21 +312,21 @@ final class ResumeDesk {
             if let actor { resume.actor = actor }
             // Where nobody says how it stands, it is taken for held.
             let isHeld = actor.map { $0.status == .resuming } ?? !Self.isNotFound(result)
-            if isHeld, !self.isStopping { self.heal(resume, answer) } else { self.recheck(resume, actor, answer) }
+            if isHeld, !self.isStopping { self.heal(resume, response) } else { self.recheck(resume, actor, response) }
         }
     }
 
     /// Not held. Whoever joined meanwhile is served from the beginning.
-    private func recheck(_ resume: Resume, _ actor: Ateapi_Actor?, _ answer: GRPCAnswer) {
+    private func recheck(_ resume: Resume, _ actor: Ateapi_Actor?, _ response: GRPCResponse) {
         resume.halfFailedSince = nil
         board.clear(halfFailed: resume.key)
         if let actor, actor.status == .running { notes.add(.running(actor, microseconds: nil)) }
-        if resume.callers.isEmpty || isStopping { giveUp(resume, answer) } else { ask(resume) }
+        if resume.callers.isEmpty || isStopping { giveUp(resume, response) } else { call(resume) }
     }
 
     /// The actor is RESUMING and holds its worker: only another resume, or the end of the pod, frees it.
-    private func heal(_ resume: Resume, _ answer: GRPCAnswer) {
-        finish(resume, answer)
+    private func heal(_ resume: Resume, _ response: GRPCResponse) {
+        finish(resume, response)
         order.remove(resume.key)
         if resume.halfFailedSince == nil {
             resume.halfFailedSince = .now()
@@ -349,7 +349,7 @@ final class ResumeDesk {
         eventLoop.scheduleTask(in: TimeAmount(wait)) {
             let (desk, resume) = bound.value
             guard desk.resumes[resume.key] === resume, resume.phase == .healing, !desk.isStopping else { return }
-            desk.ask(resume)
+            desk.call(resume)
         }
     }
 
@@ -363,20 +363,20 @@ final class ResumeDesk {
         resumes[key] = resume
         metrics.halfFailed.increment()
         board.note(halfFailed: key, worker: actor.worker, problem: "")
-        ask(resume)
+        call(resume)
     }
 
     // MARK: - Ends
 
     /// All who wait hear it.
-    private func finish(_ resume: Resume, _ answer: GRPCAnswer) {
+    private func finish(_ resume: Resume, _ response: GRPCResponse) {
         let callers = resume.callers
         resume.callers = []
-        for caller in callers { caller.answer(answer) }
+        for caller in callers { caller.respond(response) }
     }
 
-    private func giveUp(_ resume: Resume, _ answer: GRPCAnswer) {
-        finish(resume, answer)
+    private func giveUp(_ resume: Resume, _ response: GRPCResponse) {
+        finish(resume, response)
         end(resume, withdraws: true)
         pump()
     }
@@ -401,19 +401,19 @@ final class ResumeDesk {
             seconds: Self.lookSeconds, ended)
     }
 
-    private static func actor(_ result: Result<GRPCAnswer, UpstreamFault>) -> Ateapi_Actor? {
-        guard case .success(let answer) = result, answer.code == .ok, let bytes = answer.message else { return nil }
+    private static func actor(_ result: Result<GRPCResponse, UpstreamFault>) -> Ateapi_Actor? {
+        guard case .success(let response) = result, response.code == .ok, let bytes = response.message else { return nil }
         return (try? Ateapi_GetActorResponse(serializedBytes: bytes))?.actor
     }
 
-    private static func isNotFound(_ result: Result<GRPCAnswer, UpstreamFault>) -> Bool {
-        if case .success(let answer) = result { answer.code == .notFound } else { false }
+    private static func isNotFound(_ result: Result<GRPCResponse, UpstreamFault>) -> Bool {
+        if case .success(let response) = result { response.code == .notFound } else { false }
     }
 
-    private static func answer(_ result: Result<GRPCAnswer, UpstreamFault>) -> GRPCAnswer {
+    private static func response(_ result: Result<GRPCResponse, UpstreamFault>) -> GRPCResponse {
         switch result {
-        case .success(let answer): answer
-        case .failure(let fault): fault.answer
+        case .success(let response): response
+        case .failure(let fault): fault.response
         }
     }
 

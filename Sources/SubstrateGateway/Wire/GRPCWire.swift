@@ -96,7 +96,7 @@ package enum GRPCCode: Int, Hashable, Sendable {
 }
 
 /// A whole answer, to be given to as many callers as wait for it.
-package struct GRPCAnswer: Sendable {
+package struct GRPCResponse: Sendable {
     /// Of an answer that is a status alone, the only ones.
     var headers: HPACKHeaders
     var body: ByteBuffer

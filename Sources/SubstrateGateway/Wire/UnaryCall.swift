@@ -10,7 +10,7 @@ import NIOHTTP2
 final class UnaryCall: ChannelInboundHandler {
     typealias InboundIn = HTTP2Frame.FramePayload
     typealias OutboundOut = HTTP2Frame.FramePayload
-    typealias Ended = (Result<GRPCAnswer, UpstreamFault>) -> Void
+    typealias Ended = (Result<GRPCResponse, UpstreamFault>) -> Void
 
     private let address: String
     private let ended: Ended
@@ -52,7 +52,7 @@ final class UnaryCall: ChannelInboundHandler {
         channel?.close(promise: nil)
     }
 
-    private func end(_ result: Result<GRPCAnswer, UpstreamFault>) {
+    private func end(_ result: Result<GRPCResponse, UpstreamFault>) {
         guard !isOver else { return }
         isOver = true
         timer?.cancel()
@@ -63,9 +63,9 @@ final class UnaryCall: ChannelInboundHandler {
         switch unwrapInboundIn(data) {
         case .headers(let part):
             if let headers {
-                end(.success(GRPCAnswer(headers: headers, body: body, trailers: part.headers)))
+                end(.success(GRPCResponse(headers: headers, body: body, trailers: part.headers)))
             } else if part.endStream {
-                end(.success(GRPCAnswer(headers: part.headers)))
+                end(.success(GRPCResponse(headers: part.headers)))
             } else if part.headers.first(name: ":status")?.first != "1" {
                 headers = part.headers
             }

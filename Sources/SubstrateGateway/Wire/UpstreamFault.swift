@@ -43,5 +43,5 @@ package struct UpstreamFault: Error, Hashable, Sendable, CustomStringConvertible
         }
     }
 
-    var answer: GRPCAnswer { GRPCAnswer(code, description) }
+    var response: GRPCResponse { GRPCResponse(code, description) }
 }

@@ -52,7 +52,7 @@ struct Floor: Sendable {
         Floor(target: "Policies", level: 2, ours: ["Basics", "Domain", "YAML", "Autoscaling"], packages: ["Yams"]),
         Floor(target: "Replay", level: 2, ours: ["Domain", "EventLog", "State"]),
         Floor(target: "HTTPTransport", level: 2, ours: ["Domain", "Machine"], packages: http.union(["Logging"])),
-        Floor(target: "HTTPAsking", level: 2, ours: [], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL"]),
+        Floor(target: "HTTPCalls", level: 2, ours: [], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL"]),
 
         Floor(
             target: "Simulation", level: 3,
@@ -69,16 +69,16 @@ struct Floor: Sendable {
             target: "SubstrateGateway", level: 3, ours: belowThree.union(["ControlLoop", "HTTPTransport"]),
             packages: http.union(operating).union(["SwiftProtobuf"])),
         Floor(
-            target: "Kubernetes", level: 3, ours: belowThree.union(["ControlLoop", "HTTPTransport", "HTTPAsking"]),
+            target: "Kubernetes", level: 3, ours: belowThree.union(["ControlLoop", "HTTPTransport", "HTTPCalls"]),
             packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(
-            target: "ObjectStorage", level: 3, ours: ["Basics", "Machine", "Domain", "HTTPAsking", "HTTPTransport"],
+            target: "ObjectStorage", level: 3, ours: ["Basics", "Machine", "Domain", "HTTPCalls", "HTTPTransport"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
         Floor(target: "ServiceClient", level: 3, ours: ["Basics", "Domain", "HTTPTransport"], packages: http.union(["Logging"])),
         Floor(target: "WorkerAgent", level: 3, ours: ["Basics", "Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
         Floor(target: "LocalWorkers", level: 3, ours: belowThree.union(["ControlLoop"]), packages: ["Logging", "Subprocess"]),
         Floor(
-            target: "Pollers", level: 3, ours: ["Basics", "Machine", "Domain", "Autoscaling", "HTTPAsking"],
+            target: "Pollers", level: 3, ours: ["Basics", "Machine", "Domain", "Autoscaling", "HTTPCalls"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
         Floor(target: "Telemetry", level: 3, ours: ["Machine", "Domain"], packages: ["Logging", "Metrics", "CoreMetrics"]),
 

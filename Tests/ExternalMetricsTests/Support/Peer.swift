@@ -7,7 +7,7 @@ import NIOTLS
 
 // A client as the aggregator is one: TLS, with or without a certificate of its own, HTTP/1.1 or HTTP/2.
 
-struct PeerAnswer: Sendable {
+struct PeerResponse: Sendable {
     var status: Int
     var headers: HTTPHeaders
     var body: String
@@ -43,7 +43,7 @@ final class PeerConnection: Sendable {
                 try pipeline.addHandler(HandshakeWatch(channel.eventLoop.makePromise()))
                 guard wire == .http2 else {
                     try pipeline.addHTTPClientHandlers()
-                    return try pipeline.addHandler(AnswerCollector())
+                    return try pipeline.addHandler(ResponseCollector())
                 }
                 // At once: the server speaks first.
                 _ = try pipeline.configureHTTP2Pipeline(
@@ -72,22 +72,22 @@ final class PeerConnection: Sendable {
 
     /// One request and its answer; over HTTP/1.1 one after another.
     func send(_ method: HTTPMethod = .GET, _ path: String, _ headers: [(String, String)] = [], body: String = "", ends: Bool = true)
-        async throws -> PeerAnswer
+        async throws -> PeerResponse
     {
         let exchange = try await exchangeChannel()
         var fields = HTTPHeaders(headers)
         if !fields.contains(name: "host") { fields.add(name: "host", value: "localhost") }
         if !body.isEmpty, !fields.contains(name: "content-length") { fields.add(name: "content-length", value: String(body.utf8.count)) }
         let head = HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: fields)
-        let answer = try await exchange.eventLoop.submit {
-            let answer = try exchange.pipeline.syncOperations.handler(type: AnswerCollector.self).next(on: exchange.eventLoop)
+        let response = try await exchange.eventLoop.submit {
+            let response = try exchange.pipeline.syncOperations.handler(type: ResponseCollector.self).next(on: exchange.eventLoop)
             exchange.write(HTTPClientRequestPart.head(head), promise: nil)
             if !body.isEmpty { exchange.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(string: body))), promise: nil) }
             if ends { exchange.write(HTTPClientRequestPart.end(nil), promise: nil) }
             exchange.flush()
-            return answer
+            return response
         }.get()
-        return try await answer.get()
+        return try await response.get()
     }
 
     private func exchangeChannel() async throws -> any Channel {
@@ -96,7 +96,7 @@ final class PeerConnection: Sendable {
         multiplexer.createStreamChannel(promise: stream) { stream in
             stream.eventLoop.makeCompletedFuture {
                 try stream.pipeline.syncOperations.addHandlers([
-                    HTTP2FramePayloadToHTTP1ClientCodec(httpProtocol: .https), AnswerCollector(),
+                    HTTP2FramePayloadToHTTP1ClientCodec(httpProtocol: .https), ResponseCollector(),
                 ])
             }
         }
@@ -124,12 +124,12 @@ final class PeerConnection: Sendable {
 
     static func get(
         port: Int, authority: String, identity: Identity? = nil, wire: Wire = .http1, _ path: String, _ headers: [(String, String)] = []
-    ) async throws -> PeerAnswer {
+    ) async throws -> PeerResponse {
         let connection = try await open(port: port, authority: authority, identity: identity, wire: wire)
         do {
-            let answer = try await connection.send(.GET, path, headers)
+            let response = try await connection.send(.GET, path, headers)
             await connection.close()
-            return answer
+            return response
         } catch {
             await connection.close()
             throw error
@@ -161,24 +161,24 @@ private final class HandshakeWatch: ChannelInboundHandler, ChannelOutboundHandle
     }
 }
 
-private final class AnswerCollector: ChannelInboundHandler {
+private final class ResponseCollector: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
 
-    private var waiting: [EventLoopPromise<PeerAnswer>] = []
-    private var answer = PeerAnswer(status: 0, headers: [:], body: "")
+    private var waiting: [EventLoopPromise<PeerResponse>] = []
+    private var response = PeerResponse(status: 0, headers: [:], body: "")
     private var failure: (any Error)?
 
-    func next(on eventLoop: any EventLoop) -> EventLoopFuture<PeerAnswer> {
-        let promise = eventLoop.makePromise(of: PeerAnswer.self)
+    func next(on eventLoop: any EventLoop) -> EventLoopFuture<PeerResponse> {
+        let promise = eventLoop.makePromise(of: PeerResponse.self)
         if let failure { promise.fail(failure) } else { waiting.append(promise) }
         return promise.futureResult
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
-        case .head(let head): answer = PeerAnswer(status: Int(head.status.code), headers: head.headers, body: "")
-        case .body(let bytes): answer.body += String(buffer: bytes)
-        case .end: if !waiting.isEmpty { waiting.removeFirst().succeed(answer) }
+        case .head(let head): response = PeerResponse(status: Int(head.status.code), headers: head.headers, body: "")
+        case .body(let bytes): response.body += String(buffer: bytes)
+        case .end: if !waiting.isEmpty { waiting.removeFirst().succeed(response) }
         }
     }
 

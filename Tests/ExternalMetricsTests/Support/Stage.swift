@@ -67,13 +67,13 @@ struct Stage: Sendable {
     }
 
     func get(_ path: String, as identity: Identity? = nil, _ headers: [(String, String)] = [], over wire: Wire = .http1) async throws
-        -> PeerAnswer
+        -> PeerResponse
     {
         try await PeerConnection.get(port: server.port, authority: serving.certificate, identity: identity, wire: wire, path, headers)
     }
 
     /// As the API server forwards it.
-    func proxied(_ path: String, _ headers: [(String, String)] = [], over wire: Wire = .http1) async throws -> PeerAnswer {
+    func proxied(_ path: String, _ headers: [(String, String)] = [], over wire: Wire = .http1) async throws -> PeerResponse {
         try await get(path, as: proxy, [("X-Remote-User", "admin"), ("X-Remote-Group", "system:authenticated")] + headers, over: wire)
     }
 }

@@ -121,12 +121,12 @@ final class MemoryLog: EventAppending, EventReading {
 
     var lastPosition: Position { state.withLock { $0.next - 1 } }
 
-    func read(_ question: EventQuestion) async throws -> EventPage {
+    func read(_ query: EventPageQuery) async throws -> EventPage {
         state.withLock { state in
-            let filter = EventFilter(question, names: MemoryNames(table: state.names))
+            let filter = EventFilter(query, names: MemoryNames(table: state.names))
             var found: [CommittedBatch] = []
-            var wanted = question.limit
-            var readTo = question.after
+            var wanted = query.limit
+            var readTo = query.after
             for batch in state.batches where batch.lastSeq > readTo && wanted > 0 {
                 let selected = filter.select(from: batch, after: readTo, limit: wanted)
                 readTo = selected.readTo

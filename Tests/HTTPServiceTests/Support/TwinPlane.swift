@@ -16,7 +16,7 @@ final class TwinPlane: ControlPlane {
         var actors: [ActorView] = []
         var policies: [PolicyView] = []
         var decision: Result<DecisionView, ControlFault> = .success(TwinPlane.decision())
-        var placement: Result<PlacementAnswer, ControlFault> = .success(
+        var placement: Result<PlacementResponse, ControlFault> = .success(
             .waiting(position: 1, reason: .poolExhausted, detail: "all 3 workers are busy"))
         /// What a withdrawal waits for, whoever goes away meanwhile.
         var withdrawalWaits: (@Sendable () async -> Void)?
@@ -40,7 +40,7 @@ final class TwinPlane: ControlPlane {
         var isStopped = false
         /// Of those that ever asked: whether each still wants a worker.
         var wants: [String: Bool] = [:]
-        var placed: [String: PlacementAnswer] = [:]
+        var placed: [String: PlacementResponse] = [:]
         var policies: [String: PolicyView] = [:]
         var pauses: [String: Pause] = [:]
     }
@@ -116,15 +116,15 @@ final class TwinPlane: ControlPlane {
 
     // MARK: - Placements
 
-    func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementAnswer {
+    func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementResponse {
         let script = note(
             "place \(request.actor) in \(request.pool) wait=\(waitSeconds) selector=\(request.selector.map { "\($0.key)=\($0.value)" })")
         try PlacementRequest.check(waitSeconds: waitSeconds)
         if let placed = state.withLock({ $0.placed[request.actor] }) { return placed }
-        let answer = try script.placement.get()
-        guard case .waiting = answer else { return answer }
+        let response = try script.placement.get()
+        guard case .waiting = response else { return response }
         state.withLock { $0.wants[request.actor] = true }
-        guard waitSeconds > 0, !Task.isCancelled else { return answer }
+        guard waitSeconds > 0, !Task.isCancelled else { return response }
         switch await wait(for: request.actor, seconds: waitSeconds) {
         case .full: throw .overloaded(retryAfterSeconds: 1)
         case .withdrawn: throw .conflict("actor \(request.actor) was withdrawn or deleted while it waited: ask again")
@@ -132,7 +132,7 @@ final class TwinPlane: ControlPlane {
         case .placed: if let placed = state.withLock({ $0.placed[request.actor] }) { return placed }
         case .timeUp, .stopped: break
         }
-        return answer
+        return response
     }
 
     private func wait(for actor: String, seconds: Double) async -> WaitEnd {
@@ -167,8 +167,8 @@ final class TwinPlane: ControlPlane {
 
     /// A worker comes that takes whoever waits.
     func placeAll(on worker: String) {
-        let answer = PlacementAnswer.placed(worker: worker, node: "n", ip: nil, tier: .cold, restoreFrom: nil, waitedSeconds: 0, seq: 1)
-        state.withLock { state in for (actor, wants) in state.wants where wants { state.placed[actor] = answer } }
+        let response = PlacementResponse.placed(worker: worker, node: "n", ip: nil, tier: .cold, restoreFrom: nil, waitedSeconds: 0, seq: 1)
+        state.withLock { state in for (actor, wants) in state.wants where wants { state.placed[actor] = response } }
         endWaits(.placed)
     }
 

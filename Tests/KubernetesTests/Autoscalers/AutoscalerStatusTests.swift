@@ -30,13 +30,13 @@ private struct Standing: Sendable {
         Standing(
             view: standing(),
             conditions: [
-                "Ready True PolicyApplied", "Active True TriggerActive", "Paused False NotPaused", "Fallback False TriggersAnswer",
+                "Ready True PolicyApplied", "Active True TriggerActive", "Paused False NotPaused", "Fallback False TriggersResponse",
                 "ScalingLimited False DesiredWithinRange",
             ]),
         Standing(
             view: standing([.inactive, .tooFewReplicas]) { $0.isActive = false },
             conditions: [
-                "Ready True PolicyApplied", "Active False Inactive", "Paused False NotPaused", "Fallback False TriggersAnswer",
+                "Ready True PolicyApplied", "Active False Inactive", "Paused False NotPaused", "Fallback False TriggersResponse",
                 "ScalingLimited True TooFewReplicas",
             ]),
         Standing(
@@ -52,7 +52,7 @@ private struct Standing: Sendable {
         Standing(
             verdict: .invalid("spec.x: no"), view: standing([.tooManyReplicas]) { $0.policy.pause.scaleOut = true },
             conditions: [
-                "Ready False Invalid", "Active True Active", "Paused True PausedScaleOut", "Fallback False TriggersAnswer",
+                "Ready False Invalid", "Active True Active", "Paused True PausedScaleOut", "Fallback False TriggersResponse",
                 "ScalingLimited True TooManyReplicas",
             ]),
         Standing(

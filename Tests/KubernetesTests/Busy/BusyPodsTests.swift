@@ -23,17 +23,17 @@ import Testing
 
         /// What pods answer, by address, and who was asked.
         final class Said: Sendable {
-            let answers = Mutex<[String: BusyAnswer]>([:])
-            let asked = Recorder<BusyQuestion>()
-            func set(_ ip: String, _ answer: BusyAnswer?) { answers.withLock { $0[ip] = answer } }
+            let answers = Mutex<[String: BusyResponse]>([:])
+            let asked = Recorder<BusyProbe>()
+            func set(_ ip: String, _ response: BusyResponse?) { answers.withLock { $0[ip] = response } }
         }
 
         init() {
             let said = Said()
             self.said = said
-            pods = BusyPods(clock: clock.clock) { question in
-                said.asked.add(question)
-                return said.answers.withLock { $0[question.ip] } ?? .failed("no answer")
+            pods = BusyPods(clock: clock.clock) { probe in
+                said.asked.add(probe)
+                return said.answers.withLock { $0[probe.ip] } ?? .failed("no answer")
             }
         }
 
@@ -50,7 +50,7 @@ import Testing
         /// One look of the service's.
         func look(_ workers: [BusyPods.Worker]) async {
             await pods.note(workers)
-            for name in await pods.due() { await pods.askDue(name) }
+            for name in await pods.due() { await pods.probeDue(name) }
         }
 
         /// `busy 1`, in order.
@@ -188,7 +188,7 @@ import Testing
         }
     }
 
-    @Test func `a worker that was announced again, another pod, another question: each is said anew`() async throws {
+    @Test func `a worker that was announced again, another pod, another probe: each is said anew`() async throws {
         try await begun { (bench: Bench) async throws in
             bench.said.set("10.0.0.1", .tasks(1))
             await bench.look([worker()])
@@ -274,7 +274,7 @@ import Testing
             #expect(first.count == BusyPods.atOnce)
             #expect(Set(first.prefix(10)) == Set((190..<200).map { "ns/p\($0)" }))
             #expect(await bench.pods.due().isEmpty)
-            for name in first.prefix(5) { await bench.pods.askDue(name) }
+            for name in first.prefix(5) { await bench.pods.probeDue(name) }
             #expect(await bench.pods.due().count == 5)
         }
     }
@@ -297,7 +297,7 @@ import Testing
             #expect(await bench.pods.due() == ["ns/a"])
             await bench.pods.note([])
             await bench.pods.note([worker(uid: "v", life: 2)])
-            await bench.pods.askDue("ns/a")
+            await bench.pods.probeDue("ns/a")
             await bench.look([worker(uid: "v", life: 2)])
             #expect(bench.lines.values.last?.contains(#""uid":"v""#) == true)
         }

@@ -34,9 +34,9 @@ import Testing
         }
 
         /// Asked before what is set: nil leaves it to that.
-        func answer(_ next: (@Sendable (String) -> Int?)?) { state.withLock { $0.next = next } }
+        func response(_ next: (@Sendable (String) -> Int?)?) { state.withLock { $0.next = next } }
 
-        func ask(_ pod: String) -> BusyAnswer {
+        func query(_ pod: String) -> BusyResponse {
             state.withLock { state in
                 state.asked.append(pod)
                 if state.silent.contains(pod) {
@@ -72,9 +72,9 @@ import Testing
             let clock = MonotonicClock(now: { .zero }, sleep: { _ in })
             client = try twin.client(clock: clock)
             let (twin, pods) = (twin, pods)
-            busyPods = BusyPods(clock: clock) { question in
-                let pod = twin.objects(.pods, "ns").first { $0["status"]["podIP"].string == question.ip }
-                return pod.map { pods.ask($0.name) } ?? .failed("no such pod")
+            busyPods = BusyPods(clock: clock) { probe in
+                let pod = twin.objects(.pods, "ns").first { $0["status"]["podIP"].string == probe.ip }
+                return pod.map { pods.query($0.name) } ?? .failed("no such pod")
             }
             await busyPods.begin(run: "r", append: { [lines] batch in for line in batch.lines { lines.add(line) } }, trouble: { _ in })
             actuator = ScaleActuator(
@@ -108,7 +108,7 @@ import Testing
                     isDraining: $0.drainingReason != nil, life: 1)
             }
             await busyPods.note(workers)
-            for name in await busyPods.due() { await busyPods.askDue(name) }
+            for name in await busyPods.due() { await busyPods.probeDue(name) }
         }
 
         func fault(_ body: () async throws -> Void) async -> ActuationFault? {
@@ -275,7 +275,7 @@ import Testing
             // It flaps: every answer is another.
             let flip = Mutex(Bool.random(using: &random))
             let name = pod?.name
-            bench.pods.answer { pod in
+            bench.pods.response { pod in
                 guard pod == name else { return nil }
                 return flip.withLock { flip in
                     flip.toggle()
@@ -297,7 +297,7 @@ import Testing
 
     private func converge(_ bench: Bench, _ wanted: Int, _ seed: UInt64) async throws {
         bench.twin.heal()
-        bench.pods.answer(nil)
+        bench.pods.response(nil)
         for name in bench.names { bench.pods.set(name, tasks: 0) }
         await bench.look()
         try await bench.resize(wanted)

@@ -123,18 +123,18 @@ import Testing
             let deployments = KubernetesResource(group: "apps", version: "v1", plural: "deployments")
             _ = try await cluster.createDeployment(name, replicas: 0)
             // Its controller may still be writing its status.
-            var answer: KubernetesObject?
+            var response: KubernetesObject?
             try await eventually("the scale was set") {
                 var scale = try await client.get(deployments, namespace: namespace, name: name, subresource: "scale")
                 #expect(scale["status"]["selector"].string == "greenroom-test=\(name)")
                 scale["spec"]["replicas"] = 1
                 do {
-                    answer = try await client.update(deployments, namespace: namespace, name: name, subresource: "scale", scale.json)
+                    response = try await client.update(deployments, namespace: namespace, name: name, subresource: "scale", scale.json)
                 } catch let error as KubernetesError where error.isConflict {}
-                return answer != nil
+                return response != nil
             }
-            #expect(answer?["spec"]["replicas"].int == 1)
-            var stale = try #require(answer)
+            #expect(response?["spec"]["replicas"].int == 1)
+            var stale = try #require(response)
             stale["metadata"]["resourceVersion"] = "1"
             stale["spec"]["replicas"] = 2
             #expect(

@@ -257,7 +257,7 @@ import Testing
             bench.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["replicas"] = 9 }
             try await resized
             #expect(bench.twin.requests.count { $0.method == "PUT" } == puts + 1, "nine ready workers aren't cut to four by a count")
-            #expect(bench.findings.values == [.replicasChanged(pool: "ns/pool", expected: 2, found: 9, answer: .takeOver)])
+            #expect(bench.findings.values == [.replicasChanged(pool: "ns/pool", expected: 2, found: 9, response: .takeOver)])
         }
     }
 
@@ -308,7 +308,7 @@ import Testing
             bench.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["replicas"] = 3 }
             #expect(await bench.fault { try await bench.resize(5) } == .changedByOthers(found: 3))
             #expect(bench.replicas == 3)
-            #expect(bench.findings.values == [.replicasChanged(pool: "ns/pool", expected: 2, found: 3, answer: .yield)])
+            #expect(bench.findings.values == [.replicasChanged(pool: "ns/pool", expected: 2, found: 3, response: .yield)])
             try await bench.resize(5)
             #expect(bench.replicas == 5)
         }

@@ -24,23 +24,23 @@ import Testing
     }
 
     /// What `ask` answers or throws, and the requests that came.
-    private func run<Answer: Sendable>(
-        _ script: @escaping @Sendable (Int, ScriptedStore.Request) -> ScriptedStore.Answer, key: AccessKey? = nil,
+    private func run<Response: Sendable>(
+        _ script: @escaping @Sendable (Int, ScriptedStore.Request) -> ScriptedStore.Response, key: AccessKey? = nil,
         _ change: (inout StoreConfiguration) -> Void = { _ in },
-        _ ask: (ObjectStore) async throws -> Answer
-    ) async throws -> (result: Result<Answer, StoreFault>, requests: [ScriptedStore.Request]) {
+        _ query: (ObjectStore) async throws -> Response
+    ) async throws -> (result: Result<Response, StoreFault>, requests: [ScriptedStore.Request]) {
         try await ScriptedStore.with(script) { server in
             var configuration = try configuration(server, key: key)
             change(&configuration)
             let store = try ObjectStore(.s3, configuration)
-            let result: Result<Answer, StoreFault>
-            do { result = .success(try await ask(store)) } catch let fault as StoreFault { result = .failure(fault) }
+            let result: Result<Response, StoreFault>
+            do { result = .success(try await query(store)) } catch let fault as StoreFault { result = .failure(fault) }
             await store.shutdown()
             return (result, server.requests)
         }
     }
 
-    private func page(_ keys: [String], next: String? = nil) -> ScriptedStore.Answer {
+    private func page(_ keys: [String], next: String? = nil) -> ScriptedStore.Response {
         let contents = keys.map { "<Contents><Key>\($0)</Key><Size>1</Size><LastModified>2026-11-20T09:00:00Z</LastModified></Contents>" }
             .joined()
         let more =
@@ -96,11 +96,11 @@ import Testing
     @Test(
         "a server that hangs, drips, floods or isn't there ends in a fault, in time",
         arguments: [
-            (ScriptedStore.Answer.hang, StoreFault.Problem.unreachable), (.drip, .unreachable), (.flood, .tooLarge),
+            (ScriptedStore.Response.hang, StoreFault.Problem.unreachable), (.drip, .unreachable), (.flood, .tooLarge),
         ])
-    func rude(_ answer: ScriptedStore.Answer, _ problem: StoreFault.Problem) async throws {
+    func rude(_ response: ScriptedStore.Response, _ problem: StoreFault.Problem) async throws {
         let start = ContinuousClock.now
-        let (result, requests) = try await run({ _, _ in answer }, { $0.limits.attempts = 1 }) { try await $0.objects(under: location) }
+        let (result, requests) = try await run({ _, _ in response }, { $0.limits.attempts = 1 }) { try await $0.objects(under: location) }
         if case .failure(let fault) = result { #expect(fault.problem == problem, "\(fault)") } else { Issue.record("no fault") }
         #expect(requests.count == 1)
         #expect(ContinuousClock.now - start < .seconds(8))

@@ -13,7 +13,7 @@ final class ScriptedStore: Sendable {
         var headers: [String: String]
     }
 
-    enum Answer: Sendable {
+    enum Response: Sendable {
         case say(Int, headers: [(String, String)] = [], body: [UInt8] = [])
         /// A head that promises more than comes.
         case cut
@@ -25,14 +25,14 @@ final class ScriptedStore: Sendable {
         case flood
     }
 
-    private let script: @Sendable (Int, Request) -> Answer
+    private let script: @Sendable (Int, Request) -> Response
     private let seen = Mutex<[Request]>([])
     private let channel = Mutex<(any Channel)?>(nil)
 
-    private init(_ script: @escaping @Sendable (Int, Request) -> Answer) { self.script = script }
+    private init(_ script: @escaping @Sendable (Int, Request) -> Response) { self.script = script }
 
     /// - Parameter script: the request's number, from 0, and the request.
-    static func with<Result>(_ script: @escaping @Sendable (Int, Request) -> Answer, _ body: (ScriptedStore) async throws -> Result)
+    static func with<Result>(_ script: @escaping @Sendable (Int, Request) -> Response, _ body: (ScriptedStore) async throws -> Result)
         async throws -> Result
     {
         let store = ScriptedStore(script)
@@ -58,7 +58,7 @@ final class ScriptedStore: Sendable {
     var requests: [Request] { seen.withLock { $0 } }
     var url: String { "http://127.0.0.1:\(channel.withLock { $0?.localAddress?.port } ?? 0)" }
 
-    fileprivate func answer(_ request: Request) -> Answer {
+    fileprivate func response(_ request: Request) -> Response {
         let number = seen.withLock { seen in
             seen.append(request)
             return seen.count - 1
@@ -83,12 +83,12 @@ final class ScriptedStore: Sendable {
                 guard let head else { return }
                 var headers: [String: String] = [:]
                 for header in head.headers { headers[header.name.lowercased()] = header.value }
-                carryOut(store.answer(Request(method: head.method.rawValue, uri: head.uri, headers: headers)), context)
+                carryOut(store.response(Request(method: head.method.rawValue, uri: head.uri, headers: headers)), context)
             }
         }
 
-        private func carryOut(_ answer: Answer, _ context: ChannelHandlerContext) {
-            switch answer {
+        private func carryOut(_ response: Response, _ context: ChannelHandlerContext) {
+            switch response {
             case .say(let status, let headers, let body):
                 var fields = HTTPHeaders(headers)
                 if !fields.contains(name: "content-length") { fields.add(name: "content-length", value: "\(body.count)") }
@@ -106,7 +106,7 @@ final class ScriptedStore: Sendable {
                 write(HTTPResponseHead(version: .http1_1, status: .ok, headers: ["content-length": "1000000000"]), context)
                 let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
                 let (pause, size) =
-                    if case .drip = answer { (TimeAmount.milliseconds(50), 1) } else { (TimeAmount.microseconds(10), 65_536) }
+                    if case .drip = response { (TimeAmount.milliseconds(50), 1) } else { (TimeAmount.microseconds(10), 65_536) }
                 context.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: pause) { task in
                     let (handler, context) = bound.value
                     guard context.channel.isActive else { return task.cancel() }

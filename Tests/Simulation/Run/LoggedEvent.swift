@@ -30,7 +30,7 @@ package struct LoggedEvent: Sendable, CustomStringConvertible {
 
     package var text: String { String(decoding: body, as: UTF8.self) }
 
-    private func read<Answer>(_ read: (EventBody) -> Answer) -> Answer {
+    private func read<Response>(_ read: (EventBody) -> Response) -> Response {
         body.withUnsafeBufferPointer { read(EventBody($0, ByteRange(start: 0, count: body.count))) }
     }
 

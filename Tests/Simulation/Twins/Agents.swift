@@ -48,7 +48,7 @@ package final class Agents: @unchecked Sendable {
         number += 1
         turns[actor] = Turn(pool: pool, milliseconds: milliseconds, ending: ending, number: number)
         if known == .deleted || (known == nil && Self.number(actor) % 4 != 3) { create(actor) }
-        ask(actor)
+        request(actor)
     }
 
     private static func number(_ actor: String) -> Int { Int(actor.dropFirst()) ?? 0 }
@@ -59,7 +59,7 @@ package final class Agents: @unchecked Sendable {
         senders.send(.actorCreated, actor, from: source(actor), #"{"pool":"\#(turn.pool)","template":"t"\#(tenant)}"#)
     }
 
-    private func ask(_ actor: String) {
+    private func request(_ actor: String) {
         guard let turn = turns[actor] else { return }
         let selector = Self.number(actor) % 5 == 1 ? #","selector":{"kind":"k"}"# : ""
         let priority = Self.number(actor) % 7 == 2 ? #","priority":5"# : ""
@@ -77,7 +77,7 @@ package final class Agents: @unchecked Sendable {
         case .crashed, .suspended, .paused:
             // Its worker went, or somebody said so: it begins again.
             leave(actor)
-            later(actor, turn.number, 1_000) { [weak self] in self?.ask(actor) }
+            later(actor, turn.number, 1_000) { [weak self] in self?.request(actor) }
         case .deleted, .unknown:
             leave(actor)
             turns[actor] = nil
@@ -157,7 +157,7 @@ package final class Agents: @unchecked Sendable {
             case .suspended, .paused, .crashed, .unknown, .deleted:
                 guard isAsking, turns[actor]?.worker == nil else { continue }
                 if standing.state == .deleted { create(actor) }
-                ask(actor)
+                request(actor)
             default: break
             }
         }

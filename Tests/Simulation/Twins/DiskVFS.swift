@@ -161,8 +161,8 @@ private final class WatchedFile {
         table.xUnlock = { file, kind in
             WatchedFile.real(file)?.pointee.pMethods.pointee.xUnlock(WatchedFile.real(file), kind) ?? SQLITE_IOERR
         }
-        table.xCheckReservedLock = { file, answer in
-            WatchedFile.real(file)?.pointee.pMethods.pointee.xCheckReservedLock(WatchedFile.real(file), answer) ?? SQLITE_IOERR
+        table.xCheckReservedLock = { file, response in
+            WatchedFile.real(file)?.pointee.pMethods.pointee.xCheckReservedLock(WatchedFile.real(file), response) ?? SQLITE_IOERR
         }
         table.xFileControl = { file, what, argument in
             WatchedFile.real(file)?.pointee.pMethods.pointee.xFileControl(WatchedFile.real(file), what, argument) ?? SQLITE_NOTFOUND

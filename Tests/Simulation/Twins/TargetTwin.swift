@@ -91,18 +91,18 @@ package final class TargetTwin: @unchecked Sendable {
 
     // MARK: - Calls
 
-    package func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void) {
+    package func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorResponse) -> Void) {
         // Whatever is wanted of it arrives a little later, and the answer later still.
         let life = life
         let delay: Int64 = mode == .hangs ? 20_000_000 : Int64.random(in: 1_000...40_000, using: &draws)
         time.after(microseconds: delay) { [weak self] in
             guard let self else { return }
-            let answer: ActuatorAnswer = life == self.life ? perform(call) : .failure(.unreachable("the target was deleted"))
-            time.after(microseconds: 1_000) { done(answer) }
+            let response: ActuatorResponse = life == self.life ? perform(call) : .failure(.unreachable("the target was deleted"))
+            time.after(microseconds: 1_000) { done(response) }
         }
     }
 
-    private func perform(_ call: ActuatorCall) -> ActuatorAnswer {
+    private func perform(_ call: ActuatorCall) -> ActuatorResponse {
         switch mode {
         case .refuses: return note(call, .failure(.refused("403 simulated")))
         case .unreachable: return note(call, .failure(.unreachable("connection refused, simulated")))
@@ -110,19 +110,19 @@ package final class TargetTwin: @unchecked Sendable {
         case .works, .answersLost: break
         }
         guard call.fence.number >= fence || ignoresFences else { return note(call, .failure(.fenced(current: Fence(fence)))) }
-        let answer = note(call, carryOut(call))
-        return mode == .answersLost ? .failure(.unreachable("connection reset, simulated")) : answer
+        let response = note(call, carryOut(call))
+        return mode == .answersLost ? .failure(.unreachable("connection reset, simulated")) : response
     }
 
-    private func note(_ call: ActuatorCall, _ answer: ActuatorAnswer) -> ActuatorAnswer {
+    private func note(_ call: ActuatorCall, _ response: ActuatorResponse) -> ActuatorResponse {
         let highest = fence
-        let worked = if case .success = answer { true } else { false }
+        let worked = if case .success = response { true } else { false }
         if worked { fence = max(fence, call.fence.number) }
         calls.append((time.now, call.action, call.fence.number, highest, worked))
-        return answer
+        return response
     }
 
-    private func carryOut(_ call: ActuatorCall) -> ActuatorAnswer {
+    private func carryOut(_ call: ActuatorCall) -> ActuatorResponse {
         switch call.action {
         case .resize(let to):
             if let lastSet, spec != lastSet, call.pool.foreignChange == .yield { return .failure(.changedByOthers(found: spec)) }
@@ -355,7 +355,7 @@ package final class TargetsPort: ActuatorPort, @unchecked Sendable {
     private let target: (String) -> TargetTwin?
     package init(_ target: @escaping (String) -> TargetTwin?) { self.target = target }
 
-    package func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorAnswer) -> Void) {
+    package func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorResponse) -> Void) {
         guard let target = target(call.pool.name) else { return done(.failure(.refused("no such target"))) }
         target.start(call, done: done)
     }

@@ -105,7 +105,7 @@ struct GatewayStage: Sendable {
     // MARK: - Calls
 
     /// What a client sees of one call.
-    struct Answer: Sendable, Hashable {
+    struct Response: Sendable, Hashable {
         var code: Int
         var text: String
         var message: [UInt8]
@@ -114,13 +114,13 @@ struct GatewayStage: Sendable {
 
     func call(
         _ method: String, _ request: some Message, on client: Client? = nil, seconds: Double? = nil, metadata: Metadata = [:]
-    ) async throws -> Answer {
+    ) async throws -> Response {
         try await call("ateapi.Control", method, try request.serializedBytes(), on: client, seconds: seconds, metadata: metadata)
     }
 
     func call(
         _ service: String, _ method: String, _ message: [UInt8], on client: Client? = nil, seconds: Double? = nil, metadata: Metadata = [:]
-    ) async throws -> Answer {
+    ) async throws -> Response {
         var options = CallOptions.defaults
         if let seconds { options.timeout = .milliseconds(Int64(seconds * 1_000)) }
         return try await (client ?? self.client).unary(
@@ -133,17 +133,17 @@ struct GatewayStage: Sendable {
             case .success(let contents):
                 let trailers = names(contents.trailingMetadata)
                 switch contents.message {
-                case .success(let message): return Answer(code: 0, text: "", message: message, trailers: trailers)
+                case .success(let message): return Response(code: 0, text: "", message: message, trailers: trailers)
                 case .failure(let error):
-                    return Answer(code: error.code.rawValue, text: error.message, message: [], trailers: names(error.metadata))
+                    return Response(code: error.code.rawValue, text: error.message, message: [], trailers: names(error.metadata))
                 }
             case .failure(let error):
-                return Answer(code: error.code.rawValue, text: error.message, message: [], trailers: names(error.metadata))
+                return Response(code: error.code.rawValue, text: error.message, message: [], trailers: names(error.metadata))
             }
         }
     }
 
-    func resume(_ id: String, in atespace: String = "team-a", seconds: Double? = nil, metadata: Metadata = [:]) async throws -> Answer {
+    func resume(_ id: String, in atespace: String = "team-a", seconds: Double? = nil, metadata: Metadata = [:]) async throws -> Response {
         try await call("ResumeActor", Self.resumeRequest(id, atespace), seconds: seconds, metadata: metadata)
     }
 

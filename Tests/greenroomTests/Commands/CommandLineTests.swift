@@ -127,12 +127,12 @@ import Testing
     func aFutureTimeIsAnErrorThatNamesTheNearestPastOne(text: String, now: String, what: String, remedy: String) throws {
         let now = try #require(LogTime(rfc3339: now))
         #expect {
-            try Asked.moment(text, "--at", .utc, now: now)
+            try MomentOption.moment(text, "--at", .utc, now: now)
         } throws: { error in
             guard let fault = error as? Fault else { return false }
             return fault.status == .usage && fault.what.hasPrefix(what) && fault.remedy.hasSuffix(remedy)
         }
-        #expect(try Asked.moment("4711", "--at", .utc, now: now) == .position(4_711))
+        #expect(try MomentOption.moment("4711", "--at", .utc, now: now) == .position(4_711))
     }
 
     @Test func everyCommandHasAnAbstract() {

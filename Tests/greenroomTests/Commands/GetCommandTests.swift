@@ -12,12 +12,12 @@ import Testing
     private func server() -> ServerState {
         ServerState(
             api: TwinAPI([
-                "/v1/pools": APIAnswer("{\"items\":[\(Samples.pool)],\"next\":\"demo/chat\"}"),
-                "/v1/pools?after=demo%2Fchat": APIAnswer("{\"items\":[\(Samples.idlePool)],\"next\":null}"),
-                "/v1/pools/demo/chat": APIAnswer(Samples.pool),
-                "/v1/workers?limit=1000": APIAnswer("{\"items\":[\(Samples.worker)]}"),
-                "/v1/actors?limit=1000": APIAnswer("{\"items\":[\(Samples.actor)]}"),
-                "/v1/policies": APIAnswer("{\"items\":[\(Samples.policy)]}"),
+                "/v1/pools": APIResponse("{\"items\":[\(Samples.pool)],\"next\":\"demo/chat\"}"),
+                "/v1/pools?after=demo%2Fchat": APIResponse("{\"items\":[\(Samples.idlePool)],\"next\":null}"),
+                "/v1/pools/demo/chat": APIResponse(Samples.pool),
+                "/v1/workers?limit=1000": APIResponse("{\"items\":[\(Samples.worker)]}"),
+                "/v1/actors?limit=1000": APIResponse("{\"items\":[\(Samples.actor)]}"),
+                "/v1/policies": APIResponse("{\"items\":[\(Samples.policy)]}"),
             ]))
     }
 
@@ -69,8 +69,8 @@ import Testing
 
     @Test func filtersNarrowWorkersAndActors() async throws {
         let api = TwinAPI([
-            "/v1/workers?pool=demo%2Fchat&limit=1000": APIAnswer("{\"items\":[\(Samples.worker)]}"),
-            "/v1/actors?status=STATUS_WAITING&limit=1000": APIAnswer("{\"items\":[\(Samples.actor)]}"),
+            "/v1/workers?pool=demo%2Fchat&limit=1000": APIResponse("{\"items\":[\(Samples.worker)]}"),
+            "/v1/actors?status=STATUS_WAITING&limit=1000": APIResponse("{\"items\":[\(Samples.actor)]}"),
         ])
         let source = ServerState(api: api)
         for (arguments, count) in [

@@ -9,7 +9,7 @@ import Testing
 
 /// What each write sends, and what it says of the answer.
 @Suite struct WriteCommandsTests {
-    private let decision = APIAnswer(#"{"pool":"demo/chat","seq":9,"at":"","from":3,"to":5,"direction":"up","reason":"demand 9 = …"}"#)
+    private let decision = APIResponse(#"{"pool":"demo/chat","seq":9,"at":"","from":3,"to":5,"direction":"up","reason":"demand 9 = …"}"#)
 
     private func writer(_ api: TwinAPI, _ command: String = "x", _ role: ServiceWriter.Role = .admin) -> ServiceWriter {
         ServiceWriter(api: api, command: command, role: role)
@@ -58,7 +58,7 @@ import Testing
         var other = try policy()
         other.pool = "demo/other"
         let api = TwinAPI([
-            "/v1/policies/demo/chat": APIAnswer(409, #"{"detail":"the name is taken"}"#), "/v1/policies/demo/other": decision,
+            "/v1/policies/demo/chat": APIResponse(409, #"{"detail":"the name is taken"}"#), "/v1/policies/demo/other": decision,
         ])
         var said: [String] = []
         let isGood = try await ApplyCommand.parse(["-f", "-"]).apply([policy(), other], writer(api)) { said.append($0) }
@@ -75,7 +75,7 @@ import Testing
             (409, .no, "there is no pool"), (503, .unreachable, "answered 503: there is no pool"),
         ] as [(Int, Output.ExitStatus, String)])
     func aRefusalSaysWhichRoleIsMissing(status: Int, exit: Output.ExitStatus, words: String) async throws {
-        let api = TwinAPI(["/v1/pools/a/b/pause": APIAnswer(status, #"{"detail":"there is no pool a/b"}"#)])
+        let api = TwinAPI(["/v1/pools/a/b/pause": APIResponse(status, #"{"detail":"there is no pool a/b"}"#)])
         await #expect {
             _ = try await PauseOptions.set(Pause(), of: "a/b", writer(api, "pause"))
         } throws: { error in
@@ -99,7 +99,7 @@ import Testing
         ])
         let command = try ScaleCommand.parse(["demo/chat"] + arguments)
         #expect(try command.changed(policy) != policy)
-        let api = TwinAPI(["/v1/policies/demo/chat": APIAnswer(view.compact)])
+        let api = TwinAPI(["/v1/policies/demo/chat": APIResponse(view.compact)])
         #expect(try await command.change("demo/chat", writer(api)) == "policy demo/chat changed, \(words)")
         let put = try #require(await api.requests.last)
         #expect(put.method == .put)
@@ -137,9 +137,9 @@ import Testing
 
     @Test func aSentEventIsToldByItsPosition() async throws {
         let command = try SendCommand.parse(["actor.idle", "a1"])
-        let first = TwinAPI(["/v1/events": APIAnswer(#"{"accepted":1,"duplicates":0,"firstSeq":41,"lastSeq":41}"#)])
+        let first = TwinAPI(["/v1/events": APIResponse(#"{"accepted":1,"duplicates":0,"firstSeq":41,"lastSeq":41}"#)])
         #expect(try await command.send(command.event(id: "1"), writer(first, "send", .ingest)) == "logged at seq 41")
-        let second = TwinAPI(["/v1/events": APIAnswer(#"{"accepted":0,"duplicates":1,"firstSeq":41,"lastSeq":41,"positions":[41]}"#)])
+        let second = TwinAPI(["/v1/events": APIResponse(#"{"accepted":0,"duplicates":1,"firstSeq":41,"lastSeq":41,"positions":[41]}"#)])
         #expect(try await command.send(command.event(id: "1"), writer(second, "send", .ingest)).hasSuffix("at seq 41: nothing was added"))
     }
 }

@@ -98,11 +98,11 @@ private actor FlakyAPI: ServiceAPI {
         (counts, continuation) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingNewest(16))
     }
 
-    func send(_ request: APIRequest) async throws -> APIAnswer {
+    func send(_ request: APIRequest) async throws -> APIResponse {
         bodies.append(request.body)
         continuation.yield(bodies.count)
         refusals -= 1
-        return refusals >= 0 ? APIAnswer(status: 429, body: [], retryAfterSeconds: 0) : APIAnswer(#"{"accepted":1}"#)
+        return refusals >= 0 ? APIResponse(status: 429, body: [], retryAfterSeconds: 0) : APIResponse(#"{"accepted":1}"#)
     }
 
     nonisolated func forEachLine(_ path: String, _ visit: ([UInt8]) async throws -> Bool) async throws {}

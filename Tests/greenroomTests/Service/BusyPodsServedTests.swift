@@ -19,16 +19,16 @@ import Testing
     private final class Fleet: Sendable {
         let stage: ObjectsStage
         private let servers = Mutex<[String: PodServer]>([:])
-        private let says = Mutex<[String: PodServer.Answer]>([:])
+        private let says = Mutex<[String: PodServer.Response]>([:])
         /// Pods that turn busy as soon as they are marked to be removed, once each.
         private let lateOnes = Mutex<Set<String>>([])
 
         init(_ stage: ObjectsStage) { self.stage = stage }
 
-        func say(_ pod: String, _ answer: PodServer.Answer) { says.withLock { $0[pod] = answer } }
+        func say(_ pod: String, _ response: PodServer.Response) { says.withLock { $0[pod] = response } }
         func turnBusyAtTheLastMoment(_ pod: String) { _ = lateOnes.withLock { $0.insert(pod) } }
 
-        private func answer(_ pod: String) -> PodServer.Answer {
+        private func response(_ pod: String) -> PodServer.Response {
             let isMarked = stage.twin.object(.pods, "ns", pod)?.annotations[Mark.removing] != nil
             if isMarked, lateOnes.withLock({ $0.remove(pod) != nil }) {
                 say(pod, .text("1"))
@@ -40,7 +40,7 @@ import Testing
         func start() throws {
             for pod in stage.twin.objects(.pods, "ns") where !PodView(pod).isReady {
                 let name = pod.name
-                let server = try PodServer { self.answer(name) }
+                let server = try PodServer { self.respond(name) }
                 servers.withLock { $0[name] = server }
                 stage.twin.edit(.pods, "ns", name) { pod in
                     pod["spec"]["containers"] = [
@@ -122,7 +122,7 @@ import Testing
                         && workers.allSatisfy { $0["status"].string == "BUSY" }
                 }
                 #expect(fleet.names == Set(names) && replicas(stage) == 4)
-                let pool = try JSONValue(parsing: try await stage.ask(url, APIRequest(path: "/v1/pools/ns/pool")).body)
+                let pool = try JSONValue(parsing: try await stage.query(url, APIRequest(path: "/v1/pools/ns/pool")).body)
                 #expect(pool["busyReports"]["from"].string == "http :busy/busy")
                 #expect(pool["busyReports"]["busy"].integer == 3 && pool["busyReports"]["unknown"].integer == 1)
                 fleet.say(late, .text("0"))
@@ -145,8 +145,8 @@ import Testing
         try await run { stage, fleet in
             try await stage.serve { url in
                 try await grow(stage, fleet, to: 3, url)
-                for (name, answer) in zip(fleet.names.sorted(), [PodServer.Answer.text("lots"), .status(302), .silence]) {
-                    fleet.say(name, answer)
+                for (name, response) in zip(fleet.names.sorted(), [PodServer.Response.text("lots"), .status(302), .silence]) {
+                    fleet.say(name, response)
                 }
                 try await stage.wait("all unknown") {
                     try await stage.workers(url).allSatisfy {

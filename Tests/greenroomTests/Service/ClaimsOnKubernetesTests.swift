@@ -35,7 +35,7 @@ import TestSupport
     }
 
     private static func pool(_ stage: ObjectsStage, _ url: String) async throws -> JSONValue {
-        try JSONValue(parsing: try await stage.ask(url, APIRequest(path: "/v1/pools/ns/pool")).body)
+        try JSONValue(parsing: try await stage.query(url, APIRequest(path: "/v1/pools/ns/pool")).body)
     }
 
     @Test("three claims run warm, and the pool keeps two and not five; a claim that brings its environment asks for no room")

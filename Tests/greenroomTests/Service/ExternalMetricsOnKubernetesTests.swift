@@ -83,7 +83,7 @@ import Testing
 
     private func checkRecorded(_ stage: Stage) async throws {
         for request in try Recorded.all where !request.path.contains("/namespaces/") {
-            let answer = await stage.aggregator.ask(
+            let answer = await stage.aggregator.query(
                 request.path, request.headers.filter { !["Host", "Accept-Encoding"].contains($0.key) }.map { ($0.key, $0.value) })
             #expect(answer.status == 200, "\(request.path)")
         }

@@ -41,9 +41,9 @@ import TestSupport
     private func send(_ kind: String, _ subject: String, _ data: String, to api: ServiceConnection) async throws {
         let event =
             #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"/t","id":"\#(UUID().uuidString)","subject":"\#(subject)","data":\#(data)}"#
-        let answer = try await api.send(
+        let response = try await api.send(
             APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8)))
-        #expect(answer.status == 200, "\(String(decoding: answer.body, as: UTF8.self))")
+        #expect(response.status == 200, "\(String(decoding: response.body, as: UTF8.self))")
     }
 
     private func table(_ arguments: [String], _ state: any StateSource) async throws -> String {

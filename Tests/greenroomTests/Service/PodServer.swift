@@ -5,7 +5,7 @@ import Synchronization
 // A pod's HTTP server, on loopback: one answer to each request, as the test says at that moment.
 
 final class PodServer: Sendable {
-    enum Answer: Sendable {
+    enum Response: Sendable {
         case text(String)
         case status(Int)
         /// Nothing, for as long as the other side waits.
@@ -18,7 +18,7 @@ final class PodServer: Sendable {
     private let isStopped = Mutex(false)
 
     /// - Parameter answer: called on a thread of the server's, for each request.
-    init(_ answer: @escaping @Sendable () -> Answer) throws {
+    init(_ response: @escaping @Sendable () -> Response) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -36,12 +36,12 @@ final class PodServer: Sendable {
             while true {
                 let connection = accept(listener, nil, nil)
                 guard connection >= 0 else { return }
-                serve(connection, answer)
+                serve(connection, response)
             }
         }
     }
 
-    private func serve(_ connection: Int32, _ answer: () -> Answer) {
+    private func serve(_ connection: Int32, _ response: () -> Response) {
         var buffer = [UInt8](repeating: 0, count: 8_192)
         var request = ""
         while !request.contains("\r\n\r\n") {
@@ -52,7 +52,7 @@ final class PodServer: Sendable {
             }
             request += String(decoding: buffer[..<count], as: UTF8.self)
         }
-        switch answer() {
+        switch response() {
         case .silence: return silent.withLock { $0.append(connection) }
         case .status(let status): send("HTTP/1.1 \(status) No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", connection)
         case .text(let text): send("HTTP/1.1 200 OK\r\ncontent-length: \(text.utf8.count)\r\nconnection: close\r\n\r\n\(text)", connection)

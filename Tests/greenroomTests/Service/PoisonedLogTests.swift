@@ -50,19 +50,19 @@ import TestSupport
 
         deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-        func serve(_ body: (_ ask: @Sendable (APIRequest) async throws -> APIAnswer) async throws -> Void) async throws {
+        func serve(_ body: (_ query: @Sendable (APIRequest) async throws -> APIResponse) async throws -> Void) async throws {
             try await withService(configuration) { url in
                 var connections: [APIRequest.Method: ServiceConnection] = [:]
                 for (method, token) in PoisonedLogTests.tokens {
                     connections[method] = try await ServiceConnection.open(url: url, token: token)
                 }
-                let ask: @Sendable (APIRequest) async throws -> APIAnswer = { [connections] request in
+                let query: @Sendable (APIRequest) async throws -> APIResponse = { [connections] request in
                     guard let connection = connections[request.method] else { throw CancellationError() }
                     return try await connection.send(request)
                 }
-                try await eventually("the service answers") { (try? await ask(APIRequest(path: "/livez")))?.status == 200 }
+                try await eventually("the service answers") { (try? await query(APIRequest(path: "/livez")))?.status == 200 }
                 let result: Result<Void, any Error>
-                do { result = .success(try await body(ask)) } catch { result = .failure(error) }
+                do { result = .success(try await body(query)) } catch { result = .failure(error) }
                 for connection in connections.values { await connection.close() }
                 try result.get()
             }
@@ -100,7 +100,7 @@ import TestSupport
     @Test(.timeLimit(.minutes(2)))
     func `poison that comes by HTTP is refused by its field, and the service lives and decides`() async throws {
         let stage = try Stage()
-        try await stage.serve { ask in
+        try await stage.serve { query in
             for (k, (kind, data, field)) in [
                 ("pool.observed", #"{"pool":"demo/chat","specReplicas":9223372036854775807,"readyReplicas":0}"#, "data.specReplicas"),
                 ("pool.observed", #"{"pool":"demo/chat","specReplicas":0,"readyReplicas":2147483648}"#, "data.readyReplicas"),
@@ -109,15 +109,15 @@ import TestSupport
                 ("queue.observed", #"{"pool":"demo/chat","metric":"m","value":1e300}"#, "data.value"),
                 ("snapshot.cached", #"{"node":"n","snapshot":"s","bytes":9223372036854775807}"#, "data.bytes"),
             ].enumerated() {
-                let answer = try await ask(Self.event("\(k)", kind, "demo/chat", data))
-                let text = String(decoding: answer.body, as: UTF8.self)
-                #expect(answer.status == 400 && text.contains(field), "\(kind): \(answer.status) \(text)")
+                let response = try await query(Self.event("\(k)", kind, "demo/chat", data))
+                let text = String(decoding: response.body, as: UTF8.self)
+                #expect(response.status == 400 && text.contains(field), "\(kind): \(response.status) \(text)")
             }
             // What is as large as may be is taken, and decided on.
             let largest = #"{"pool":"demo/chat","specReplicas":2147483647,"readyReplicas":2147483647}"#
-            #expect(try await ask(Self.event("largest", "pool.observed", "demo/chat", largest)).status == 200)
+            #expect(try await query(Self.event("largest", "pool.observed", "demo/chat", largest)).status == 200)
             try await eventually("a decision from there") {
-                String(decoding: try await ask(APIRequest(path: "/v1/decisions")).body, as: UTF8.self).contains(#""from":2147483647"#)
+                String(decoding: try await query(APIRequest(path: "/v1/decisions")).body, as: UTF8.self).contains(#""from":2147483647"#)
             }
             // Numbers of a query, likewise.
             for path in ["/v1/events", "/v1/decisions", "/v1/actors", "/v1/workers", "/v1/actors/x/history"] {
@@ -125,7 +125,7 @@ import TestSupport
                     "after=9223372036854775807", "after=-1", "after=9223372036854775808", "limit=0", "limit=-1",
                     "limit=9223372036854775807", "after=1e308", "after=NaN", "at=9223372036854775807", "at=-1",
                 ] {
-                    let status = try await ask(APIRequest(path: "\(path)?\(query)")).status
+                    let status = try await query(APIRequest(path: "\(path)?\(query)")).status
                     #expect([200, 400, 404].contains(status), "\(path)?\(query): \(status)")
                 }
             }
@@ -134,9 +134,9 @@ import TestSupport
                 request.method = .post
                 request.contentType = "application/json"
                 request.body = Array(#"{"actor":"a","pool":"demo/chat","wait":\#(wait)}"#.utf8)
-                #expect(try await ask(request).status == 400, "wait \(wait)")
+                #expect(try await query(request).status == 400, "wait \(wait)")
             }
-            #expect(try await ask(APIRequest(path: "/livez")).status == 200)
+            #expect(try await query(APIRequest(path: "/livez")).status == 200)
         }
     }
 
@@ -155,27 +155,27 @@ import TestSupport
         ])
         // Twice: what a first start survives, the next one must too.
         for round in 0..<2 {
-            try await stage.serve { ask in
+            try await stage.serve { query in
                 try await eventually("the loop has folded it") {
-                    let pool = String(decoding: try await ask(APIRequest(path: "/v1/pools/demo/chat")).body, as: UTF8.self)
+                    let pool = String(decoding: try await query(APIRequest(path: "/v1/pools/demo/chat")).body, as: UTF8.self)
                     return pool.contains(#""desired""#)
                 }
                 // A step down by all there is counts in the rates' budget: the next step up is computed with it.
                 for actor in [2 * round + 1, 2 * round + 2] {
                     #expect(
-                        try await ask(Self.event("late-\(actor)", "actor.requested", "late-\(actor)", #"{"pool":"demo/chat"}"#)).status
+                        try await query(Self.event("late-\(actor)", "actor.requested", "late-\(actor)", #"{"pool":"demo/chat"}"#)).status
                             == 200)
                     // Beside the one of the log.
                     try await eventually("\(actor + 1) workers are wanted") {
-                        String(decoding: try await ask(APIRequest(path: "/v1/decisions?limit=100")).body, as: UTF8.self).contains(
+                        String(decoding: try await query(APIRequest(path: "/v1/decisions?limit=100")).body, as: UTF8.self).contains(
                             #""to":\#(actor + 1),"#)
                     }
                 }
-                let events = String(decoding: try await ask(APIRequest(path: "/v1/events?limit=1000")).body, as: UTF8.self)
+                let events = String(decoding: try await query(APIRequest(path: "/v1/events?limit=1000")).body, as: UTF8.self)
                 #expect(events.contains(#""from":9223372036854775807"#), "decided from there: \(events)")
                 let listed = events.split(separator: "\n").first { $0.contains(#""subject":"cut""#) }
                 #expect(listed?.contains(#""superseded":true"#) == true, "\(listed ?? "")")
-                #expect(try await ask(APIRequest(path: "/livez")).status == 200)
+                #expect(try await query(APIRequest(path: "/livez")).status == 200)
             }
         }
         let log = try EventLog.openReadOnly(path: stage.database)
@@ -186,7 +186,7 @@ import TestSupport
     @Test("a policy with a port that is none is refused before it is anywhere", .timeLimit(.minutes(2)))
     func badPort() async throws {
         let stage = try Stage()
-        try await stage.serve { ask in
+        try await stage.serve { query in
             for trigger in [
                 "{type: prometheus, serverAddress: 'http://127.0.0.1:65536', query: up, threshold: 1}",
                 "{type: nats-jetstream, monitoringEndpoint: 'http://127.0.0.1:99999', stream: s, consumer: c, threshold: 1}",
@@ -198,11 +198,11 @@ import TestSupport
                     Self.policy.replacing("name: chat, namespace", with: "name: other, namespace").replacing(
                         "{type: demand, threshold: 1}", with: trigger
                     ).utf8)
-                let answer = try await ask(request)
-                let text = String(decoding: answer.body, as: UTF8.self)
-                #expect(answer.status == 400 && text.contains("1 to 65535"), "\(answer.status) \(text)")
+                let response = try await query(request)
+                let text = String(decoding: response.body, as: UTF8.self)
+                #expect(response.status == 400 && text.contains("1 to 65535"), "\(response.status) \(text)")
             }
-            #expect(try await ask(APIRequest(path: "/livez")).status == 200)
+            #expect(try await query(APIRequest(path: "/livez")).status == 200)
         }
     }
 

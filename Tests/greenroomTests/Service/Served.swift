@@ -48,7 +48,7 @@ final class Served: Sendable {
         process.standardError = output
         try process.run()
         self.process.value = Running(process: process)
-        try await eventually("it is ready: \(log)") { await ask(APIRequest(path: "/readyz"))?.status == 200 }
+        try await eventually("it is ready: \(log)") { await query(APIRequest(path: "/readyz"))?.status == 200 }
     }
 
     func signal(_ signal: Int32) {
@@ -60,24 +60,24 @@ final class Served: Sendable {
         try await eventually("it ends: \(log)", within: bound) { !running.process.isRunning }
     }
 
-    func ask(_ request: APIRequest, token: String? = nil) async -> APIAnswer? {
+    func query(_ request: APIRequest, token: String? = nil) async -> APIResponse? {
         guard let connection = try? await ServiceConnection.open(url: url, token: token) else { return nil }
-        let answer = try? await connection.send(request)
+        let response = try? await connection.send(request)
         await connection.close()
-        return answer
+        return response
     }
 
-    func send(_ id: String) async -> APIAnswer? {
+    func send(_ id: String) async -> APIResponse? {
         let event =
             #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/test","id":"\#(id)","subject":"a-\#(id)","data":{"pool":"ns/p"}}"#
-        return await ask(
+        return await query(
             APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8)))
     }
 
     /// What a route answers, as text.
     func text(_ path: String, token: String? = nil) async throws -> String {
-        let answer = try #require(await ask(APIRequest(path: path), token: token))
-        return String(decoding: answer.body, as: UTF8.self)
+        let response = try #require(await query(APIRequest(path: path), token: token))
+        return String(decoding: response.body, as: UTF8.self)
     }
 
     /// What `/metrics` shows under this name with these labels, added up; nil where there is nothing.
@@ -90,14 +90,14 @@ final class Served: Sendable {
 
     func put(_ policy: String, _ name: String) async throws {
         let request = APIRequest(method: .put, path: "/v1/policies/\(name)", contentType: "application/yaml", body: Array(policy.utf8))
-        let answer = try #require(await ask(request))
-        try #require(answer.status == 200, "\(String(decoding: answer.body, as: UTF8.self))")
+        let response = try #require(await query(request))
+        try #require(response.status == 200, "\(String(decoding: response.body, as: UTF8.self))")
     }
 
     func request(_ id: String, pool: String) async throws {
         let event =
             #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/test","id":"\#(id)","subject":"\#(id)","data":{"pool":"\#(pool)"}}"#
         let request = APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8))
-        #expect(await ask(request)?.status == 200)
+        #expect(await query(request)?.status == 200)
     }
 }

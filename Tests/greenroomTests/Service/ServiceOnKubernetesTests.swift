@@ -66,7 +66,7 @@ import TestSupport
                 stage.twin.apply(.autoscalers, ObjectsStage.object(min: 1))
                 try await stage.settle(at: 1)
                 stage.twin.delete(.autoscalers, "ns", "pool")
-                try await stage.wait("removed") { try await stage.ask(url, APIRequest(path: "/v1/policies/ns/pool")).status == 404 }
+                try await stage.wait("removed") { try await stage.query(url, APIRequest(path: "/v1/policies/ns/pool")).status == 404 }
                 #expect(try await !isEmpty(url))
                 guard !isAway else { return }
                 stage.twin.delete(.workerPools, "ns", "pool")
@@ -99,7 +99,7 @@ import TestSupport
                 }
                 stage.twin.apply(.autoscalers, target("apps/v1", "Deployment", "x"))
                 try await stage.wait("no such object") { stage.condition("Ready") == "False TargetNotFound" }
-                let pool = try await stage.ask(url, APIRequest(path: "/v1/pools/ns/pool"))
+                let pool = try await stage.query(url, APIRequest(path: "/v1/pools/ns/pool"))
                 #expect(String(decoding: pool.body, as: UTF8.self).contains("Deployment ns/x doesn't exist"))
                 stage.twin.seed(
                     widgets, ["metadata": ["name": "w", "namespace": "ns"], "spec": ["replicas": 0], "status": ["replicas": 0]])

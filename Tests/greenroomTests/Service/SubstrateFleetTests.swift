@@ -24,7 +24,7 @@ struct SubstrateFleetTests {
             try await eventually("40 workers are known: \(stage.served.log)") { try await stage.workers() == 40 }
             let answers = try await stage.resume(python, first: 0, count: 200)
             #expect(answers.count == 200)
-            for answer in answers where answer.code != "OK" { Issue.record("\(answer)") }
+            for response in answers where response.code != "OK" { Issue.record("\(response)") }
             #expect(stage.substrate.running == 200)
             #expect(stage.substrate.read { $0.doubleClaims } == 0)
             let resumed = stage.substrate.read { $0.resumed }
@@ -53,7 +53,7 @@ struct SubstrateFleetTests {
             try await stage.served.ended()
             try await stage.served.start()
             let answers = try await calling.value
-            for answer in answers where answer.code != "OK" { Issue.record("\(answer)") }
+            for response in answers where response.code != "OK" { Issue.record("\(response)") }
             try await eventually("all run", within: .seconds(60)) {
                 stage.substrate.running == 60
             }
@@ -73,7 +73,7 @@ private enum Python {
 }
 
 private struct FleetStage: Sendable {
-    struct Answer: Decodable, Sendable {
+    struct Response: Decodable, Sendable {
         var actor: String
         var code: String
         var text: String?
@@ -180,7 +180,7 @@ private struct FleetStage: Sendable {
 
     var replicas: Int { cluster.object(.workerPools, "demo", "pool-a")?["spec"]["replicas"].int ?? -1 }
 
-    func resume(_ python: String, first: Int, count: Int, retrySeconds: Double = 0) async throws -> [Answer] {
+    func resume(_ python: String, first: Int, count: Int, retrySeconds: Double = 0) async throws -> [Response] {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
             "../../SubstrateGatewayTests/Support/resume_fleet.py"
         ).standardizedFileURL.path
@@ -188,14 +188,14 @@ private struct FleetStage: Sendable {
             python, [script, "127.0.0.1:\(gatewayPort)", authority, "team-a", "\(first)", "\(count)", "\(retrySeconds)"])
         #expect(status == 0, "\(output)")
         return try output.split(separator: "\n").filter { $0.hasPrefix("{") }.map {
-            try JSONDecoder().decode(Answer.self, from: Data($0.utf8))
+            try JSONDecoder().decode(Response.self, from: Data($0.utf8))
         }
     }
 
     /// Rows of a listing of the service.
     private func rows(_ path: String) async throws -> [JSONValue] {
-        guard let answer = await served.ask(APIRequest(path: path)), answer.status == 200 else { return [] }
-        let listed = try JSONValue(parsing: answer.body)
+        guard let response = await served.query(APIRequest(path: path)), response.status == 200 else { return [] }
+        let listed = try JSONValue(parsing: response.body)
         return listed.array + listed["items"].array
     }
 

@@ -50,14 +50,14 @@ import Testing
     }
 
     @Test func whatIsNoServiceIsSaid() async throws {
-        let state = ServerState(api: TwinAPI(["/v1/pools": APIAnswer("<html>"), "/v1/policies": APIAnswer(#"{"items":[{"other":1}]}"#)]))
+        let state = ServerState(api: TwinAPI(["/v1/pools": APIResponse("<html>"), "/v1/policies": APIResponse(#"{"items":[{"other":1}]}"#)]))
         await #expect { try await state.pools() } throws: { ($0 as? Fault)?.status == .unreachable }
         await #expect { try await state.policies() } throws: { ($0 as? Fault)?.what.contains("another shape") == true }
     }
 
     @Test(arguments: [(401, Output.ExitStatus.unreachable), (400, .no), (500, .unreachable)])
     func refusalsCarryTheServicesWords(status: Int, exit: Output.ExitStatus) async throws {
-        let state = ServerState(api: TwinAPI(["/v1/pools": APIAnswer(status, #"{"title":"T","detail":"because"}"#)]))
+        let state = ServerState(api: TwinAPI(["/v1/pools": APIResponse(status, #"{"title":"T","detail":"because"}"#)]))
         await #expect { try await state.pools() } throws: { error in
             let fault = error as? Fault
             return fault?.status == exit && fault?.what == "http://twin answered \(status) to GET /v1/pools: because"
@@ -76,8 +76,8 @@ import Testing
             return "{\"items\":" + JSONValue.array(range.map { sample.setting("id", .string("a\($0)")) }).compact + "}"
         }
         let api = TwinAPI([
-            "/v1/actors?limit=1000": APIAnswer(try actors(0..<1_000)),
-            "/v1/actors?after=demo%2Fa999&limit=1000": APIAnswer(try actors(1_000..<1_010)),
+            "/v1/actors?limit=1000": APIResponse(try actors(0..<1_000)),
+            "/v1/actors?after=demo%2Fa999&limit=1000": APIResponse(try actors(1_000..<1_010)),
         ])
         let state = ServerState(api: api)
         #expect(try await state.actors(namespace: nil, limit: 5_000).rows.count == 1_010)

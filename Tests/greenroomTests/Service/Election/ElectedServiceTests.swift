@@ -32,7 +32,7 @@ import Testing
                 try await stage.wait("alpha stands by") { await stage.alpha.lead().contains("the leader is beta_") }
                 #expect(await stage.alpha.get("/livez")?.status == 200)
                 #expect(await stage.alpha.get("/readyz")?.status == 503)
-                let refused = try #require(await stage.alpha.ask(ElectionStage.request(0..<1)))
+                let refused = try #require(await stage.alpha.query(ElectionStage.request(0..<1)))
                 #expect(refused.status == 503 && refused.retryAfterSeconds != nil)
                 #expect(String(decoding: refused.body, as: UTF8.self).contains("the leader is beta_"))
                 #expect(await stage.alpha.get("/v1/pools")?.status == 503)
@@ -89,10 +89,10 @@ import Testing
             stage.twin.inject(TwinFault(.cut, times: nil) { $0.headers["authorization"] == alpha })
             stage.twin.cutConnections()
             // What it is told meanwhile it takes as long as it leads; it can't act on it.
-            _ = await stage.alpha.ask(ElectionStage.request(3..<5))
+            _ = await stage.alpha.query(ElectionStage.request(3..<5))
             try await stage.wait("beta takes the lease") { stage.holder == "beta" }
             // From here on nothing that alpha is asked to do is done.
-            let late = await stage.alpha.ask(ElectionStage.request(5..<6))
+            let late = await stage.alpha.query(ElectionStage.request(5..<6))
             #expect(late.map { $0.status == 503 } ?? true)
             try await stage.wait("beta acts") { await stage.beta.isReady() }
             try await stage.send(ElectionStage.request(3..<6))
@@ -125,7 +125,7 @@ import Testing
             try await stage.wait("three workers") { stage.replicas == 3 }
             try await stage.wait("all are placed") { (try? await stage.events("actor.placed"))?.count == 3 }
             stage.alpha.signal(SIGSTOP)
-            let late = Task { await stage.alpha.ask(ElectionStage.request(3..<5)) }
+            let late = Task { await stage.alpha.query(ElectionStage.request(3..<5)) }
             try await stage.wait("beta takes the lease") { stage.holder == "beta" }
             // The file is alpha's while it has it, and beta says what to do about it.
             try await stage.wait("beta says who has the file") { await stage.beta.lead().contains("has it open for writing") }
@@ -133,8 +133,8 @@ import Testing
 
             stage.alpha.signal(SIGCONT)
             // 503 where it is read before the server stops; or 408, because it took so long; or nothing. Never an acknowledgement.
-            let answer = await late.value
-            #expect((answer?.status ?? 503) >= 400, "\(answer.map { "\($0.status) \(String(decoding: $0.body, as: UTF8.self))" } ?? "")")
+            let response = await late.value
+            #expect((response?.status ?? 503) >= 400, "\(response.map { "\($0.status) \(String(decoding: $0.body, as: UTF8.self))" } ?? "")")
             try await stage.wait("beta acts") { await stage.beta.isReady() }
             try await stage.wait("alpha stands by") { await stage.alpha.lead().contains("the leader is beta_") }
             #expect(

@@ -117,7 +117,7 @@ struct ElectionStage: Sendable {
         var turn = 0
         try await wait("somebody takes it") {
             turn += 1
-            return await (turn.isMultiple(of: 2) ? beta : alpha).ask(request)?.status == 200
+            return await (turn.isMultiple(of: 2) ? beta : alpha).query(request)?.status == 200
         }
     }
 

@@ -42,7 +42,7 @@ import TestSupport
         try await eventually("it leads:\n\(alpha.log)") { await alpha.isReady() }
         let request = APIRequest(
             method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(Self.turn.utf8))
-        try await eventually("it takes the event:\n\(alpha.log)") { await alpha.ask(request)?.status == 200 }
+        try await eventually("it takes the event:\n\(alpha.log)") { await alpha.query(request)?.status == 200 }
         try await eventually("the turn runs:\n\(alpha.log)") {
             await alpha.get("/v1/actors/actor-1").map { String(decoding: $0.body, as: UTF8.self).contains("STATUS_RUNNING") } ?? false
         }

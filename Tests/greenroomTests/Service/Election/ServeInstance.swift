@@ -77,14 +77,14 @@ final class ServeInstance: Sendable {
     }
 
     /// A request's answer; nil where there is none.
-    func ask(_ request: APIRequest) async -> APIAnswer? {
+    func query(_ request: APIRequest) async -> APIResponse? {
         guard let connection = try? await ServiceConnection.open(url: url, token: nil) else { return nil }
-        let answer = try? await connection.send(request)
+        let response = try? await connection.send(request)
         await connection.close()
-        return answer
+        return response
     }
 
-    func get(_ path: String) async -> APIAnswer? { await ask(APIRequest(path: path)) }
+    func get(_ path: String) async -> APIResponse? { await query(APIRequest(path: path)) }
     func isReady() async -> Bool { await get("/readyz")?.status == 200 }
 
     /// What its readiness says of the lead; empty where it doesn't answer.

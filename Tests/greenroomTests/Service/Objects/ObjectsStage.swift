@@ -51,7 +51,7 @@ struct ObjectsStage: Sendable {
     func serve(_ body: (_ url: String) async throws -> Void) async throws {
         try await withService(configuration) { url in
             // The loop may act before the server listens.
-            try await wait("answers") { (try? await ask(url, APIRequest(path: "/livez")))?.status == 200 }
+            try await wait("answers") { (try? await query(url, APIRequest(path: "/livez")))?.status == 200 }
             try await body(url)
         }
     }
@@ -109,7 +109,7 @@ struct ObjectsStage: Sendable {
 
     // MARK: - The service
 
-    func ask(_ url: String, _ request: APIRequest) async throws -> APIAnswer {
+    func query(_ url: String, _ request: APIRequest) async throws -> APIResponse {
         let connection = try await ServiceConnection.open(url: url, token: nil)
         defer { Task { await connection.close() } }
         return try await connection.send(request)
@@ -118,16 +118,16 @@ struct ObjectsStage: Sendable {
     func send(_ url: String, _ kind: String, _ subject: String, _ data: String) async throws {
         let event =
             #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"test","subject":"\#(subject)","id":"\#(kind)-\#(subject)","data":\#(data)}"#
-        let answer = try await ask(
+        let response = try await query(
             url, APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8)))
-        guard answer.status == 200 else {
-            throw NeverHappened(what: "\(kind) of \(subject): \(String(decoding: answer.body, as: UTF8.self))")
+        guard response.status == 200 else {
+            throw NeverHappened(what: "\(kind) of \(subject): \(String(decoding: response.body, as: UTF8.self))")
         }
     }
 
     /// As `/v1/workers` lists them.
     func workers(_ url: String) async throws -> [JSONValue] {
-        let listed = try JSONValue(parsing: try await ask(url, APIRequest(path: "/v1/workers")).body)
+        let listed = try JSONValue(parsing: try await query(url, APIRequest(path: "/v1/workers")).body)
         return listed.array + listed["items"].array
     }
 

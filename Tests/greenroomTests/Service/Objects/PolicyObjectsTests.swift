@@ -30,7 +30,7 @@ import Testing
                 #expect(stage.status["digest"] == before["digest"] && stage.status["seq"] == before["seq"] && stage.replicas == 2)
                 try await stage.wait("told") { stage.events.contains("Warning PolicyRefused") }
                 stage.twin.delete(.autoscalers, "ns", "pool")
-                try await stage.wait("removed") { try await stage.ask(url, APIRequest(path: "/v1/policies/ns/pool")).status == 404 }
+                try await stage.wait("removed") { try await stage.query(url, APIRequest(path: "/v1/policies/ns/pool")).status == 404 }
                 #expect(stage.replicas == 2)
             }
             let applied = try await stage.applied()
@@ -60,8 +60,8 @@ import Testing
                 }
                 stage.twin.apply(.autoscalers, object("http://127.0.0.2:1"))
                 try await stage.wait("asked, where nobody listens") {
-                    let answer = try await stage.ask(url, APIRequest(path: "/v1/events?kind=queue.observed&limit=1"))
-                    return String(decoding: answer.body, as: UTF8.self).contains("the connection was refused")
+                    let response = try await stage.query(url, APIRequest(path: "/v1/events?kind=queue.observed&limit=1"))
+                    return String(decoding: response.body, as: UTF8.self).contains("the connection was refused")
                 }
             }
         }
@@ -141,7 +141,7 @@ import Testing
             try await stage.serve { url in
                 stage.twin.apply(.autoscalers, ObjectsStage.object(min: 1))
                 try await stage.settle(at: 1)
-                let paused = try await stage.ask(
+                let paused = try await stage.query(
                     url,
                     APIRequest(
                         method: .put, path: "/v1/pools/ns/pool/pause", contentType: "application/json", body: Array(#"{"in":true}"#.utf8)))
@@ -150,17 +150,17 @@ import Testing
                 for (name, min, mode) in [("pool", 4, "auto"), ("other", 0, "recommend")] {
                     var object = ObjectsStage.object(min: min, extra: ["mode": .string(mode)])
                     object["metadata"]["name"] = .string(name)
-                    let answer = try await stage.ask(
+                    let response = try await stage.query(
                         url, APIRequest(method: .put, path: "/v1/policies/ns/\(name)", contentType: "application/json", body: object.bytes))
-                    #expect(answer.status == 200)
+                    #expect(response.status == 200)
                 }
                 try await stage.wait("replaced") { stage.events.contains("Warning PolicyReplaced") }
                 #expect(stage.condition("Ready") == "True PolicyApplied")
             }
             stage.twin.delete(.autoscalers, "ns", "pool")
             try await stage.serve { url in
-                try await stage.wait("removed") { try await stage.ask(url, APIRequest(path: "/v1/policies/ns/pool")).status == 404 }
-                #expect(try await stage.ask(url, APIRequest(path: "/v1/policies/ns/other")).status == 200)
+                try await stage.wait("removed") { try await stage.query(url, APIRequest(path: "/v1/policies/ns/pool")).status == 404 }
+                #expect(try await stage.query(url, APIRequest(path: "/v1/policies/ns/other")).status == 200)
             }
             let applied = try await stage.applied()
             // Applied, by PUT, again; taken away at the next start. The other one is of mode recommend. A pause is no policy.
@@ -189,7 +189,7 @@ import Testing
                 try await stage.wait("refused; \(ready())") {
                     ready().hasPrefix("False Refused WorkerPool ns/pool is scaled by the policy ns/pool already")
                 }
-                let put = try await stage.ask(
+                let put = try await stage.query(
                     url, APIRequest(method: .put, path: "/v1/policies/ns/third", contentType: "application/json", body: second().bytes))
                 #expect(put.status == 409 || put.status == 400, "\(put.status)")
                 #expect(stage.replicas == 1)

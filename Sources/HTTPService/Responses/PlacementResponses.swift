@@ -1,0 +1,69 @@
+import Autoscaling
+import Views
+import Domain
+import HTTPTransport
+
+// Where may this actor run?
+//
+// A placement waits as long as it was asked to and not longer; the answer is a worker, or the place in the queue and why.
+
+enum PlacementResponses {
+    @Sendable static func place(_ request: RoutedRequest) async throws -> Response {
+        let object = try RequestObject(
+            request.body, known: ["actor", "pool", "template", "selector", "waitSeconds", "wait", "priority", "expectedMillis"])
+        let wanted = PlacementRequest(
+            actor: try object.requiredText("actor"), pool: try object.requiredText("pool"), template: try object.text("template"),
+            selector: try object.stringMap("selector").map { Trigger.Label(key: $0.key, value: $0.value) },
+            priority: try object.integer("priority", in: Int64.min...Int64.max) ?? 0,
+            expectedMillis: try object.integer("expectedMillis", in: 0...EventLimits.millis))
+        let most = min(request.limits.placementWaitSeconds, PlacementRequest.longestWaitSeconds)
+        // `wait` is its older name.
+        let wait = try object.seconds("waitSeconds", upTo: most) ?? object.seconds("wait", upTo: most) ?? 0
+        do throws(ControlFault) {
+            return response(try await request.parts.plane.place(wanted, waitSeconds: wait))
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    @Sendable static func withdraw(_ request: RoutedRequest) async throws -> Response {
+        do throws(ControlFault) {
+            try await request.parts.plane.withdraw(request.fullName("actor"))
+            return .nothing
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    private static func response(_ placement: PlacementResponse) -> Response {
+        switch placement {
+        case .placed(let worker, let node, let ip, let tier, let restoreFrom, let waitedSeconds, let seq):
+            .object { json in
+                json.member("worker", worker)
+                json.member("node", node)
+                json.optional("ip", ip)
+                json.member("tier", tier.name)
+                json.optional("restoreFrom", restoreFrom)
+                json.member("waitedSeconds", waitedSeconds)
+                // Its older name.
+                json.member("waited", waitedSeconds)
+                json.member("seq", seq)
+            }
+        case .waiting(let position, let reason, let detail):
+            .object(status: .accepted) { json in
+                json.member("position", position)
+                json.member("reason", reason.name)
+                json.member("detail", detail)
+            }
+        }
+    }
+}
+
+extension JSONWriter {
+    /// A member that is null where there is no value.
+    mutating func optional(_ name: String, _ value: String?) {
+        if let value { return member(name, value) }
+        key(name)
+        null()
+    }
+}
