@@ -285,9 +285,9 @@ let package = Package(
             name: "Benchmarks",
             dependencies: [
                 "Basics", "Domain", "Machine", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay", "ServiceClient",
-                "Output", "Inspection",
+                "SubstrateGateway", "Output", "Inspection",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-            ] + nio,
+            ] + nio + grpc,
             swiftSettings: strict),
 
         // Floor 6: the command line. The program itself is its beginning alone.

@@ -81,7 +81,7 @@ struct ActorExplanation: Sendable {
         let pool = "\(actor.namespace)/\(actor.pool)"
         guard let placement, placed == nil else {
             return actor.status == ActorState.crashed.statusName
-                ? "greenroom history actor \(QualifiedName.join(actor.namespace, actor.id))" : nil
+                ? "greenroom history actor \(actor.fullName)" : nil
         }
         guard let reason = placement.reason else { return nil }
         return reason == BlockedReason.quota.name ? "greenroom scale \(pool) --quota TENANT=N" : "greenroom explain pool \(pool)"

@@ -12,6 +12,7 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Run a benchmark, and print the machine it ran on.",
         subcommands: [
             BenchIngestCommand.self, BenchDecideCommand.self, BenchPlaceCommand.self, BenchReplayCommand.self, BenchMetricsCommand.self,
+            BenchGatewayCommand.self, BenchUpstreamCommand.self,
             BenchStageCommand.self, BenchCrashCommand.self,
         ])
 }

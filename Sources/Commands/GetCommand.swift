@@ -23,6 +23,7 @@ struct GetCommand: AsyncParsableCommand {
               greenroom get pools --at 14:03
               greenroom get decisions --pool kagent/default --since 1h
               greenroom get decisions --diff --pool kagent/default
+              greenroom get actors -o ate
             """)
 
     enum Resource: String, ExpressibleByArgument, CaseIterable, Sendable {
@@ -84,7 +85,7 @@ struct GetCommand: AsyncParsableCommand {
     var diff = false
 
     @OptionGroup var source: SourceOptions
-    @OptionGroup var format: OutputOptions
+    @OptionGroup var format: ListingOptions
     @OptionGroup var times: TimeOptions
 
     static let limitMaximum = 1_000_000
@@ -93,6 +94,9 @@ struct GetCommand: AsyncParsableCommand {
         guard (1...Self.limitMaximum).contains(limit) else { throw ValidationError("--limit must be between 1 and \(Self.limitMaximum)") }
         if let namespace, namespace.isEmpty || namespace.contains("/") {
             throw ValidationError("--namespace takes a namespace alone: no slash in it")
+        }
+        if format.isAte, resource != .actors, resource != .workers {
+            throw ValidationError("-o ate is for actors and workers: kubectl-ate has no other tables")
         }
         if resource != .decisions, diff { throw ValidationError("--diff is for decisions: greenroom get decisions --diff") }
         if resource == .pools || resource == .policies, pool != nil {
@@ -177,12 +181,18 @@ struct GetCommand: AsyncParsableCommand {
             return listing
         case .workers:
             let found = try await workers(source)
-            var listing = try Listing(workers: found.rows, isWide: format.output == .wide, isOne: name != nil)
+            var listing =
+                try await format.isAte
+                ? Listing(ateWorkers: found.rows, templates: templates(of: found.rows, source), isOne: name != nil)
+                : Listing(workers: found.rows, isWide: format.output == .wide, isOne: name != nil)
             listing.isCut = found.isCut
             return listing
         case .actors:
             let found = try await actors(source)
-            var listing = try Listing(actors: found.rows, isWide: format.output == .wide, isOne: name != nil)
+            var listing =
+                try format.isAte
+                ? Listing(ateActors: found.rows, isOne: name != nil)
+                : Listing(actors: found.rows, isWide: format.output == .wide, isOne: name != nil)
             listing.isCut = found.isCut
             return listing
         case .policies:
@@ -240,6 +250,16 @@ struct GetCommand: AsyncParsableCommand {
         return try await source.actors(
             namespace: namespace, pool: pool.map { try qualified($0) }, status: Self.actorStatus(status), limit: limit
         ) { node == nil || $0.node == node }
+    }
+
+    /// Of the actors that these workers have, by the actors' full names.
+    private func templates(of workers: [WorkerView], _ source: any StateSource) async throws -> [String: String] {
+        var templates: [String: String] = [:]
+        for pool in Set(workers.filter { !$0.actors.isEmpty }.map { QualifiedName.join($0.namespace, $0.pool) }).sorted() {
+            let found = try await source.actors(namespace: nil, pool: pool, limit: Self.limitMaximum) { $0.worker != nil }
+            for actor in found.rows { templates[actor.fullName] = actor.template }
+        }
+        return templates
     }
 
     private func policies(_ source: any StateSource) async throws -> Rows<PolicyView> {

@@ -62,8 +62,8 @@ struct HistoryCommand: AsyncParsableCommand {
     /// The one of that name where it is there still; a fault where several are.
     private func only(_ state: any StateSource) async throws -> String? {
         switch subject {
-        case .actor: try await state.actor(written).map { QualifiedName.join($0.namespace, $0.id) }
-        case .worker: try await state.worker(written).map { QualifiedName.join($0.namespace, $0.name) }
+        case .actor: try await state.actor(written).map { $0.fullName }
+        case .worker: try await state.worker(written).map { $0.fullName }
         case .pool: nil
         }
     }

@@ -69,4 +69,16 @@ extension ActorState {
         default: .superseded
         }
     }
+
+    /// Where a correction takes an actor, whatever it was: somebody compared the log with the system that hosts it. nil where the
+    /// kind's own rule holds for a correction as well.
+    package static func corrected(by kind: EventKind) -> ActorTransition? {
+        switch kind {
+        case .actorRunning: .moves(to: .running)
+        case .actorPaused: .moves(to: .paused)
+        case .actorSuspended: .moves(to: .suspended)
+        case .actorCrashed: .moves(to: .crashed)
+        default: nil
+        }
+    }
 }

@@ -37,6 +37,9 @@
         return String(Substring(rest.dropFirst()))
     }
 
+    /// `NAMESPACE/NAME` of a name in a view, which is bare within the view's own namespace and whole where it is of another.
+    package static func whole(_ name: String, seenFrom namespace: String) -> String { name.contains("/") ? name : join(namespace, name) }
+
     /// `NAMESPACE/NAME` of a name that may be written with its namespace already.
     package static func full(_ name: String, in namespace: String) -> String {
         namespace.isEmpty ? name : join(namespace, bare(name, in: namespace))

@@ -19,7 +19,10 @@ package struct ActorTrack: Hashable, Sendable {
         let given = event.data["version"].integer
         if let given, let version, given < version { return nil }
         let named = event.data["worker"].string
-        guard case .moves(let next) = state.after(kind, resting: resting, sameWorker: named == nil || named == worker) else { return nil }
+        let corrected = event.data["corrects"].integer == nil ? nil : ActorState.corrected(by: kind)
+        guard
+            case .moves(let next) = corrected ?? state.after(kind, resting: resting, sameWorker: named == nil || named == worker)
+        else { return nil }
         if state.isResting { resting = state }
         state = next
         version = given ?? version

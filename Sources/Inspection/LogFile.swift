@@ -42,13 +42,13 @@ struct PlaneState: StateSource {
         await plane.workers(pool: pool, after: after, limit: limit)
     }
     func worker(_ name: String) async throws -> WorkerView? {
-        try only(await plane.workers(named: name), "worker", name) { QualifiedName.join($0.namespace, $0.name) }
+        try only(await plane.workers(named: name), "worker", name) { $0.fullName }
     }
     func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async throws -> [ActorView] {
         await plane.actors(pool: pool, status: status, after: after, limit: limit)
     }
     func actor(_ id: String) async throws -> ActorView? {
-        try only(await plane.actors(named: id), "actor", id) { QualifiedName.join($0.namespace, $0.id) }
+        try only(await plane.actors(named: id), "actor", id) { $0.fullName }
     }
     func placement(_ actor: String) async throws -> PlacementView? { await plane.explainPlacement(of: actor) }
     func policies() async throws -> [PolicyView] { await plane.policies() }

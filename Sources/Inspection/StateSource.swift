@@ -34,7 +34,7 @@ extension StateSource {
         namespace: String?, pool: String? = nil, limit: Int, where isWanted: (WorkerView) -> Bool = { _ in true }
     ) async throws -> (rows: [WorkerView], isCut: Bool) {
         try await collect(
-            limit, named: { QualifiedName.join($0.namespace, $0.name) },
+            limit, named: { $0.fullName },
             matching: { (namespace == nil || $0.namespace == namespace) && isWanted($0) }
         ) {
             try await workers(pool: pool, after: $0, limit: pageSize)
@@ -46,7 +46,7 @@ extension StateSource {
         namespace: String?, pool: String? = nil, status: ActorState? = nil, limit: Int, where isWanted: (ActorView) -> Bool = { _ in true }
     ) async throws -> (rows: [ActorView], isCut: Bool) {
         try await collect(
-            limit, named: { QualifiedName.join($0.namespace, $0.id) },
+            limit, named: { $0.fullName },
             matching: { (namespace == nil || $0.namespace == namespace) && isWanted($0) }
         ) {
             try await actors(pool: pool, status: status, after: $0, limit: pageSize)

@@ -53,9 +53,12 @@ package struct SubstrateGatewayService: Service {
             )
         }
         let handle = server.handle
-        news.onPlaced { names in
-            let keys = names.compactMap { ActorKey(name: $0) }
-            handle.tell { $0.desk.placed(keys) }
+        news.onNews { news in
+            let placements = news.placed.compactMap { placed in ActorKey(name: placed.actor).map { (key: $0, worker: placed.worker) } }
+            handle.tell { core in
+                core.desk.placed(placements)
+                core.desk.lost(news.gone)
+            }
         }
         let scribe = GatewayScribe(log, catalog, metrics, logger)
         let reconciler = Reconciler(handle, scribe, log, catalog, configuration, tellsWorkers: tellsWorkers, metrics, board, logger)
@@ -75,7 +78,7 @@ package struct SubstrateGatewayService: Service {
             group.addTask { [configuration, news] in
                 try? await gracefulShutdown()
                 await server.stop(drainSeconds: Task.isCancelled ? 0 : configuration.limits.drainSeconds)
-                news.onPlaced(nil)
+                news.onNews(nil)
                 notes.finish()
             }
             await group.waitForAll()

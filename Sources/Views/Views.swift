@@ -182,6 +182,9 @@ package struct WorkerView: Codable, Hashable, Sendable {
         /// Of the event that says so.
         package var seq: Position
     }
+
+    /// `NAMESPACE/NAME`, also where it isn't of its pool's namespace.
+    package var fullName: String { QualifiedName.whole(name, seenFrom: namespace) }
 }
 
 /// Names are within `namespace`; a worker of another one is written `NAMESPACE/NAME`.
@@ -208,6 +211,11 @@ package struct ActorView: Codable, Hashable, Sendable {
     package var wake: WakeView? = nil
     /// How it is stuck in the system that hosts it; nil where it isn't, and in lists.
     package var upstream: UpstreamView? = nil
+
+    /// `NAMESPACE/NAME`, also where it isn't of its pool's namespace.
+    package var fullName: String { QualifiedName.whole(id, seenFrom: namespace) }
+    /// The same of the worker that it has.
+    package var workerFullName: String? { worker.map { QualifiedName.whole($0, seenFrom: namespace) } }
 }
 
 /// What the system that hosts an actor was found to hold of it, and what frees it.

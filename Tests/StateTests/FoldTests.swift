@@ -41,6 +41,56 @@ import Testing
         #expect(try State(decoding: state.encoded()).encoded() == state.encoded())
     }
 
+    @Test("a correction counts whatever the actor was, and only while nothing else has happened to it")
+    func corrected() throws {
+        let written = try WrittenLog()
+        let steps: [(kind: EventKind, worker: String?, body: String, counts: Bool, residents: Int, busy: Int)] = [
+            (.actorRunning, "w", #"{"version":3}"#, true, 1, 1),
+            (.workerGone, nil, "{}", true, 0, 0),
+            // It was paused all the same: the version is known, and a crashed actor takes no pause.
+            (.actorPaused, "w", #"{"version":3,"node":"n1"}"#, false, 0, 0),
+            (.actorPaused, "w", #"{"version":3,"node":"n1","corrects":3}"#, false, 0, 0),
+            (.actorPaused, "w", #"{"version":3,"node":"n1","corrects":4}"#, true, 0, 0),
+            // On a worker that nobody knows yet, and then on it.
+            (.actorRunning, "v", #"{"version":3,"corrects":7}"#, true, 1, 0),
+            (.workerReady, nil, #"{"node":"n1","slots":1}"#, true, 1, 0),
+            (.actorRunning, "v", #"{"version":3}"#, false, 1, 0),
+            (.actorRunning, "v", #"{"version":3,"corrects":8}"#, true, 1, 1),
+            // From one that is known to one that isn't: the slot is free.
+            (.actorRunning, "u", #"{"version":5,"corrects":11}"#, true, 1, 0),
+            (.actorSuspended, "u", #"{"version":4,"corrects":12}"#, false, 1, 0),
+            (.actorCrashed, "u", #"{"version":6,"corrects":12}"#, true, 0, 0),
+            (.actorRequested, nil, "{}", true, 0, 0),
+            (.actorWithdrawn, nil, #"{"corrects":14}"#, false, 0, 0),
+            (.actorWithdrawn, nil, #"{"corrects":15}"#, true, 0, 0),
+            (.actorDeleted, nil, #"{"corrects":15}"#, false, 0, 0),
+            (.actorDeleted, nil, #"{"corrects":17}"#, true, 0, 0),
+        ]
+        try written.append { batch in
+            batch.append(.workerReady, source: "/test", id: "w", subject: "w", pool: "ns/p", body: Array(#"{"node":"n1","slots":1}"#.utf8))
+            batch.append(.actorCreated, source: "/test", id: "a", subject: "a", pool: "ns/p")
+        }
+        for (number, step) in steps.enumerated() {
+            let isWorker = step.kind.subject == .worker
+            try written.append { batch in
+                batch.append(
+                    step.kind, source: "/test", id: "\(number)", subject: isWorker ? step.kind == .workerGone ? "w" : "v" : "a",
+                    pool: step.kind.carriesPool ? "ns/p" : nil, worker: step.worker, body: Array(step.body.utf8))
+            }
+        }
+        var state = State()
+        for commit in try written.log.read(after: 0, limitEvents: .max) {
+            let change = state.fold(commit, names: written.log.names)
+            guard commit.firstSeq > 2 else { continue }
+            let step = steps[Int(commit.firstSeq) - 3]
+            #expect(change.superseded.isEmpty == step.counts, "\(commit.firstSeq) \(step.kind.name) \(step.body)")
+            let pool = try #require(written.log.names.find("ns/p"))
+            let levels = try #require(state.levels(of: pool))
+            #expect((levels.resident, levels.busy) == (step.residents, step.busy), "\(commit.firstSeq) \(step.kind.name)")
+        }
+        #expect(try State(decoding: state.encoded()).encoded() == state.encoded())
+    }
+
     @Test("what a commit changed of what is placed is told to whoever places, and to nobody else")
     func news() throws {
         let written = try WrittenLog()

@@ -42,6 +42,13 @@ struct FleetDifferenceTests {
         ) { held.contains($0) }
     }
 
+    /// Both looks showed the same, and the log had all of this before the second.
+    private func firm(_ actor: Ateapi_Actor, logged: FleetDifference.Logged) -> [FleetDifference.Step] {
+        let fleet = FleetDifference.Fleet(actors: [actor], workers: [worker("w")])
+        let key = ActorKey(actor)
+        return FleetDifference(fleet, before: fleet, versionsBefore: [key: logged.version], logged: [key: logged]) { _ in false }.steps
+    }
+
     @Test("what runs and isn't known is told at once")
     func running() {
         let found = difference([actor("a", .running, worker: "w")], [worker("w")])
@@ -55,7 +62,10 @@ struct FleetDifferenceTests {
         #expect(unknown.steps == [.settled(key("a"))])
         let crashed = difference(
             [actor("a", .running, worker: "w")], [worker("w")], logged: [key("a"): .init(state: "STATUS_CRASHED", worker: nil, version: 5)])
-        #expect(crashed.steps == [.settled(key("a"))])
+        // The list may be older than the worker's end.
+        #expect(crashed.steps.isEmpty)
+        let insisted = firm(actor("a", .running, worker: "w"), logged: .init(state: "STATUS_CRASHED", worker: nil, version: 5))
+        #expect(insisted == [.settled(key("a"))])
         let elsewhere = difference(
             [actor("a", .running, version: 7, worker: "w")], [worker("w")],
             logged: [key("a"): .init(state: "STATUS_RUNNING", worker: "demo/v", version: 5)])
@@ -77,9 +87,39 @@ struct FleetDifferenceTests {
     @Test("one that ran and was paused unseen is paused in the log too, once")
     func pausedUnseen() {
         let logged = [key("a"): FleetDifference.Logged(state: "STATUS_SUSPENDED", worker: nil, version: 1)]
-        #expect(difference([actor("a", .paused, node: "n")], logged: logged).steps == [.ranAndPaused(key("a"), isKnown: true)])
+        #expect(difference([actor("a", .paused, node: "n")], logged: logged).steps == [.paused(key("a"), worker: "demo/unknown")])
+        #expect(difference([actor("a", .paused, node: "n")]).steps == [.paused(key("a"), worker: "demo/unknown")])
         let known = [key("a"): FleetDifference.Logged(state: "STATUS_PAUSED", worker: nil, version: 5)]
         #expect(difference([actor("a", .paused, node: "n")], logged: known).steps.isEmpty)
+    }
+
+    @Test(
+        "of one version both say something else: what the log added, a crash or a request, counts until the lists insist",
+        arguments: ["STATUS_CRASHED", "STATUS_RUNNING", "STATUS_IDLE", "STATUS_SUSPENDED"])
+    func insisted(_ state: String) {
+        let paused = actor("a", .paused, node: "n")
+        let logged = FleetDifference.Logged(state: state, worker: nil, version: 5)
+        #expect(difference([paused], logged: [key("a"): logged]).steps.isEmpty)
+        #expect(difference([paused], before: [paused], logged: [key("a"): logged]).steps.isEmpty)
+        #expect(firm(paused, logged: logged) == [.paused(key("a"), worker: "demo/unknown")])
+        let suspends = state == "STATUS_RUNNING" || state == "STATUS_IDLE"
+        #expect(firm(actor("a", .suspended), logged: logged) == (suspends ? [.suspended(key("a"), worker: "demo/unknown")] : []))
+        // Newer in the log than in the list.
+        let newer = FleetDifference.Logged(state: state, worker: nil, version: 6)
+        #expect(difference([paused], before: [paused], logged: [key("a"): newer]).steps.isEmpty)
+    }
+
+    @Test("one that is stuck half way runs in the log no more; where it holds another worker, it holds it in the log too")
+    func stuckHalfWay() {
+        let logged = FleetDifference.Logged(state: "STATUS_RUNNING", worker: "demo/gone", version: 3)
+        for status in [Ateapi_Actor.Status.resuming, .suspending, .pausing, .running] {
+            #expect(difference([actor("a", status)], logged: [key("a"): logged]).steps.isEmpty, "\(status)")
+            #expect(firm(actor("a", status), logged: logged) == [.crashed(key("a"))], "\(status)")
+        }
+        #expect(firm(actor("a", .suspending, worker: "w"), logged: logged) == [.running(key("a"))])
+        #expect(firm(actor("a", .resuming, worker: "w"), logged: logged) == [.crashed(key("a"))])
+        let there = FleetDifference.Logged(state: "STATUS_RUNNING", worker: "demo/w", version: 3)
+        #expect(firm(actor("a", .suspending, worker: "w"), logged: there).isEmpty)
     }
 
     @Test("who waits in the log and has no caller is withdrawn; whom the gateway holds is left alone")

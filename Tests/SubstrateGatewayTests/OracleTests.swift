@@ -1,7 +1,7 @@
 import Basics
 import Domain
+import Foundation
 import Machine
-
 import SubstrateTwin
 import TestSupport
 import Testing
@@ -15,13 +15,28 @@ import Testing
 struct OracleTests {
     private static let actors = 12
 
-    @Test(
-        "random steps",
-        .disabled(
-            "two of four seeds end with an actor that ateapi runs on a worker that the log doesn't say, or that is paused and crashed in the log"
-        ),
-        arguments: 0..<4)
-    func random(_ seed: Int) async throws {
+    /// `GREENROOM_ORACLE_SEEDS=100..<400 swift test --filter OracleTests` tries others.
+    private static let seeds: Range<Int> = {
+        let given = (ProcessInfo.processInfo.environment["GREENROOM_ORACLE_SEEDS"] ?? "").split(separator: "..<").compactMap { Int($0) }
+        return given.count == 2 && given[0] < given[1] ? given[0]..<given[1] : 0..<12
+    }()
+    /// A seed waits most of its time: some run side by side.
+    private static let atOnce = 6
+
+    @Test("random steps")
+    func random() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (number, seed) in Self.seeds.enumerated() {
+                if number >= Self.atOnce { try await group.next() }
+                group.addTask {
+                    do { try await Self.run(seed) } catch { Issue.record("seed \(seed): \(error)") }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private static func run(_ seed: Int) async throws {
         try await GatewayStage.run(configure: { settings, _ in
             settings.reconcileSeconds = 5
             settings.parkSeconds = 3
@@ -74,12 +89,17 @@ struct OracleTests {
             }
             stage.twin.behave { $0.restoreFaults = [:] }
             let last = Locked<[String]>([])
-            try await eventually("all is quiet, and the log says what ateapi says: \(last.value)", within: .seconds(60)) {
-                last.value = await Self.differences(stage)
-                return last.value.isEmpty
+            do {
+                try await eventually("all is quiet, and the log says what ateapi says", within: .seconds(60)) {
+                    last.value = await Self.differences(stage)
+                    return last.value.isEmpty
+                }
+            } catch {
+                let ids = Set(last.value.map { String($0.prefix { $0 != ":" }) })
+                Issue.record("seed \(seed): \(last.value)\n\(try stage.history(of: ids).joined(separator: "\n"))")
             }
-            #expect(stage.twin.read { $0.doubleClaims } == 0)
-            #expect(await stage.loop.pool("demo/pool-a")?.demand.waiting ?? 0 == 0)
+            #expect(stage.twin.read { $0.doubleClaims } == 0, "seed \(seed)")
+            #expect(await stage.loop.pool("demo/pool-a")?.demand.waiting ?? 0 == 0, "seed \(seed)")
         }
     }
 
@@ -99,6 +119,8 @@ struct OracleTests {
                 // Where the pod went during the restore it runs nowhere, which only a person frees.
                 case .running?:
                     actor.map { !$0.hasWorker || (view?.status == "STATUS_RUNNING" && view?.worker == $0.ateomPodName) } ?? false
+                // Its pod ended while a resume failed: it has no worker, and its next resume takes another.
+                case .resuming?: actor?.hasWorker == false && view?.status != "STATUS_RUNNING"
                 // Its checkpoint had no worker: it stays so, which only a person frees.
                 case .suspending?, .pausing?: view?.status != "STATUS_RUNNING"
                 default: false

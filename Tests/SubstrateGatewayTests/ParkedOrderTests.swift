@@ -107,7 +107,7 @@ struct ParkedOrderTests {
             case 0 where !parked.contains(key):
                 order.park(key, in: "c\(key % 3)", arrival: UInt64(step))
                 parked.insert(key)
-            case 1: order.place(key)
+            case 1: if step % 5 == 0 { order.unplace(key) } else { order.place(key) }
             case 2:
                 if let next = order.next() {
                     #expect(parked.contains(next) && !tried.contains(next))

@@ -105,6 +105,26 @@ struct PassThroughTests {
         }
     }
 
+    @Test("calls that are whole are not reset: ateapi's side may count resets, and end the connection with all its calls")
+    func wholeCalls() async throws {
+        try await GatewayStage.run { stage in
+            stage.twin.seed(actors: 1)
+            let request = Ateapi_GetActorRequest.with { $0.actorRef = GatewayStage.resumeRequest("a0").actorRef }
+            // The twin's server takes 200 resets in half a minute.
+            let codes = try await withThrowingTaskGroup(of: [Int].self) { group in
+                for _ in 0..<16 {
+                    group.addTask {
+                        var codes: [Int] = []
+                        for _ in 0..<60 { codes.append(try await stage.call("GetActor", request).code) }
+                        return codes
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+            #expect(codes.count == 960 && codes.allSatisfy { $0 == 0 })
+        }
+    }
+
     @Test("large pages, many at once")
     func pages() async throws {
         try await GatewayStage.run { stage in

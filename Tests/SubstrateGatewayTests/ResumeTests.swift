@@ -194,6 +194,11 @@ struct ResumeTests {
             stage.twin.seed(pools: [], actors: 1)
             let response = try await stage.resume("a0")
             #expect(response.code == 9 && response.text == ResumeVerdict.noEligiblePoolText)
+            try await eventually("whoever asks about it hears why") { stage.board.trouble(of: "team-a/a0")?.state == "no_eligible_pool" }
+            stage.twin.change { $0.pools["demo/pool-a"] = .init(name: "demo/pool-a", sandboxClass: "gvisor", labels: ["tier": "cpu"]) }
+            stage.twin.addWorkers(1)
+            #expect(try await stage.resume("a0").code == 0)
+            #expect(stage.board.trouble(of: "team-a/a0") == nil)
             #expect(try await stage.resume("nobody").text == "Actor nobody not found")
         }
     }
@@ -216,6 +221,77 @@ struct ResumeTests {
                 "SuspendActor", Ateapi_SuspendActorRequest.with { $0.actorRef = GatewayStage.resumeRequest("a1").actorRef })
             #expect(try await response.code == 0)
             #expect(stage.twin.read { $0.actors[Self.key("a0")]?.ateomPodName } == "on-a-0")
+        }
+    }
+
+    @Test("a paused actor whose node has no worker any more is placed nowhere else, and says why it waits")
+    func pausedOnGoneNode() async throws {
+        try await GatewayStage.run { stage in
+            stage.twin.seed(actors: 2)
+            stage.twin.addWorkers(1, node: "node-a", prefix: "on-a")
+            #expect(try await stage.resume("a0").code == 0)
+            _ = try await stage.call(
+                "PauseActor", Ateapi_PauseActorRequest.with { $0.actorRef = GatewayStage.resumeRequest("a0").actorRef })
+            stage.twin.change { $0.remove(pod: "demo/on-a-0") }
+            async let response = stage.resume("a0")
+            try await eventually("parked") { await stage.isParked("a0") }
+            stage.twin.addWorkers(1, node: "node-b", prefix: "on-b")
+            try await eventually("the log knows it alone") {
+                await stage.loop.workers(pool: nil, after: nil, limit: 10).map(\.name) == ["on-b-0"]
+            }
+            try await eventually("it says so") { await stage.logged("a0")?.reason == "node_locality" }
+            // Maybe on the node's last worker, before the log knew that it is gone.
+            let placed = try stage.events(.actorPlaced, of: "a0")
+            // Whoever isn't bound to a node has the worker, in the log as upstream.
+            #expect(try await stage.resume("a1").code == 0)
+            try await eventually("the log has it") { await stage.logged("a1")?.worker == "on-b-0" }
+            #expect(try stage.events(.actorPlaced, of: "a0") == placed)
+            #expect(await stage.logged("a0")?.reason == "node_locality")
+            stage.twin.addWorkers(1, node: "node-a", prefix: "again")
+            #expect(try await response.code == 0)
+        }
+    }
+
+    @Test("one that runs in the log and was suspended beside the gateway asks all the same: its worker's slot is free")
+    func suspendedBeside() async throws {
+        try await GatewayStage.run { stage in
+            stage.twin.seed(actors: 2)
+            stage.twin.addWorkers(1)
+            #expect(try await stage.resume("a0").code == 0)
+            let ref = GatewayStage.resumeRequest("a0").actorRef
+            _ = try await stage.call("SuspendActor", Ateapi_SuspendActorRequest.with { $0.actorRef = ref }, on: stage.direct)
+            _ = try await stage.call("ResumeActor", GatewayStage.resumeRequest("a1"), on: stage.direct)
+            async let response = stage.resume("a0")
+            // It waits, or was placed on the worker that the log takes for free.
+            try await eventually("its request counts") { await stage.isParked("a0") }
+            stage.twin.addWorkers(1, prefix: "v")
+            #expect(try await response.code == 0)
+        }
+    }
+
+    @Test("one that was placed on a worker which is lost asks anew: it is demand while its caller is parked")
+    func placedOnLost() async throws {
+        try await GatewayStage.run { stage in
+            stage.twin.seed(actors: 1)
+            async let response = stage.resume("a0")
+            try await eventually("parked") { await stage.isParked("a0") }
+            // The log knows a worker that ateapi doesn't: it is gone there once two lists in a row lack it.
+            var batch = EventBatch()
+            batch.append(
+                .workerReady, source: "/test", id: "ghost", subject: "demo/ghost", pool: "demo/pool-a",
+                body: Array(#"{"node":"n","slots":1}"#.utf8))
+            _ = try await stage.log.append(batch)
+            do {
+                try await eventually("placed, and asked anew") {
+                    try stage.events(.actorPlaced, of: "a0") == 1 && stage.events(.actorRequested, of: "a0") == 2
+                }
+            } catch {
+                Issue.record("\(try stage.history(of: ["a0"]).joined(separator: "\n"))")
+                throw error
+            }
+            try await eventually("it waits") { await stage.logged("a0")?.status == "STATUS_WAITING" }
+            stage.twin.addWorkers(1)
+            #expect(try await response.code == 0)
         }
     }
 

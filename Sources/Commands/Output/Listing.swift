@@ -20,7 +20,7 @@ struct Listing: Sendable {
     /// Assigned actors named in a worker's row; the others are counted.
     private static let actorsNamed = 3
 
-    private init(_ table: Table, _ rows: [JSONValue], isOne: Bool) {
+    init(_ table: Table, _ rows: [JSONValue], isOne: Bool) {
         self.table = table
         json = isOne ? rows.first ?? .null : .array(rows)
     }

@@ -16,6 +16,24 @@ struct OutputOptions: ParsableArguments {
     var output: OutputFormat = .table
 }
 
+/// The same of listings, which `kubectl-ate` has too.
+struct ListingOptions: ParsableArguments {
+    enum Format: String, ExpressibleByArgument, CaseIterable, Sendable {
+        case table, wide, ate, json, yaml
+    }
+
+    @Option(
+        name: [.customShort("o"), .customLong("output")],
+        help:
+            "Output format: table, wide (a table with all columns), json, yaml, or, of workers and actors, ate (as kubectl-ate prints them)."
+    )
+    var chosen = Format.table
+
+    var isAte: Bool { chosen == .ate }
+    /// A table's other columns are no other form.
+    var output: OutputFormat { OutputFormat(rawValue: chosen.rawValue) ?? .table }
+}
+
 extension OutputFormat {
     /// Whether it is for people.
     var isTable: Bool { self == .table || self == .wide }

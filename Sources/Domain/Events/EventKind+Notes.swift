@@ -94,7 +94,8 @@ extension EventKind {
                 example: #"{"version":3}"#,
                 fields: [
                     Self.version
-                ])
+                ],
+                more: [Self.corrects])
         case .actorPlaced:
             Notes(
                 when: "A waiting actor got a slot. A worker follows these to learn of its actors",
@@ -139,7 +140,8 @@ extension EventKind {
                     FieldNote("restoredFrom", "URI of the snapshot that was restored"),
                     FieldNote("restoreMillis", "How long the restore took, if the worker measured it", unit: "milliseconds"),
                     Self.version,
-                ])
+                ],
+                more: [Self.corrects])
         case .actorIdle:
             Notes(
                 when: "The actor has nothing to do, and keeps its slot",
@@ -164,6 +166,10 @@ extension EventKind {
                     FieldNote("snapshot", "URI of its state"),
                     FieldNote("bytes", "Its size", unit: "bytes"),
                     Self.version,
+                ],
+                more: [
+                    Self.corrects,
+                    MoreField("bound", .bool, "The system that hosts it restores it on this node alone: it waits for it, however long"),
                 ])
         case .actorSuspended:
             Notes(
@@ -179,7 +185,8 @@ extension EventKind {
                     FieldNote("snapshot", "URI of the snapshot. Without it the one before stays the newest"),
                     FieldNote("bytes", "Its size, from which restores are estimated", unit: "bytes"),
                     Self.version,
-                ])
+                ],
+                more: [Self.corrects])
         case .actorCrashed:
             Notes(
                 when: "The actor ended without a clean state",
@@ -190,7 +197,8 @@ extension EventKind {
                     FieldNote("worker", "The worker that it was on; without it, whichever holds it"),
                     FieldNote("reason", "Shown in histories"),
                     Self.version,
-                ])
+                ],
+                more: [Self.corrects])
         case .actorDeleted:
             Notes(
                 when: "The actor won't come back",
@@ -199,7 +207,8 @@ extension EventKind {
                 example: #"{"version":10}"#,
                 fields: [
                     Self.version
-                ])
+                ],
+                more: [Self.corrects])
         case .workerReady:
             Notes(
                 when: "A worker can host actors. Sent again, it says what is new about it",
@@ -479,6 +488,12 @@ extension EventKind {
         The actor's version, if its owner counts: an event with a version that isn't higher than the last one \
         changes nothing
         """)
+    private static let corrects = MoreField(
+        "corrects", .count,
+        """
+        The change of the actor that this one puts right, from a comparison with the system that hosts it. It counts whatever \
+        the actor was, and only if nothing has happened to the actor since
+        """, unit: "position")
     private static let uid = FieldNote(
         "uid", "Tells workers of one name apart. An event with another uid than the worker's is late and changes nothing")
 }

@@ -15,7 +15,7 @@ enum HistoryResponses {
         // One that is there; else the one that had the name, as the log still has its events.
         if !found.isEmpty {
             let actor = try await StateResponses.onlyActor(id, request.parts.plane)
-            id = QualifiedName.join(actor.namespace, actor.id)
+            id = actor.fullName
         }
         let limit = try request.pageLimit()
         let after = try request.query.integer("after", in: 0...(.max)) ?? 0

@@ -30,13 +30,13 @@ enum StateResponses {
         let found = await (try plane(request)).workers(pool: query.text("pool"), after: query.text("after"), limit: limit + 1)
         // A name says where to go on, unless the next one has the same.
         let last = found.count > limit ? found[limit - 1].name == found[limit].name : false
-        return try page(found, limit) { last ? QualifiedName.join($0.namespace, $0.name) : $0.name }
+        return try page(found, limit) { last ? $0.fullName : $0.name }
     }
 
     @Sendable static func worker(_ request: RoutedRequest) async throws -> Response {
         let name = request.fullName("name")
         return try ViewJSON.response(
-            try only(await (try plane(request)).workers(named: name), "worker", name) { QualifiedName.join($0.namespace, $0.name) })
+            try only(await (try plane(request)).workers(named: name), "worker", name) { $0.fullName })
     }
 
     @Sendable static func actors(_ request: RoutedRequest) async throws -> Response {
@@ -47,13 +47,13 @@ enum StateResponses {
         let found = await plane.actors(pool: query.text("pool"), status: status, after: query.text("after"), limit: limit + 1)
         // An id says where to go on, unless another has it too.
         let isShared = found.count > limit ? await plane.actors(named: found[limit - 1].id).count > 1 : false
-        return try page(found, limit) { isShared ? QualifiedName.join($0.namespace, $0.id) : $0.id }
+        return try page(found, limit) { isShared ? $0.fullName : $0.id }
     }
 
     @Sendable static func actor(_ request: RoutedRequest) async throws -> Response {
         let id = request.fullName("id")
         var view = try await onlyActor(id, try await plane(request))
-        if request.query.text("at") == nil { view.upstream = request.parts.upstream?(QualifiedName.full(view.id, in: view.namespace)) }
+        if request.query.text("at") == nil { view.upstream = request.parts.upstream?(view.fullName) }
         return try ViewJSON.response(view)
     }
 
@@ -61,8 +61,8 @@ enum StateResponses {
         let id = request.fullName("id")
         let plane = try await plane(request)
         let found = await plane.actors(named: id)
-        let wanted = try found.count > 1 ? only(found, "actor", id) { QualifiedName.join($0.namespace, $0.id) } : found.first
-        guard let view = await plane.explainPlacement(of: wanted.map { QualifiedName.join($0.namespace, $0.id) } ?? id) else {
+        let wanted = try found.count > 1 ? only(found, "actor", id) { $0.fullName } : found.first
+        guard let view = await plane.explainPlacement(of: wanted.map { $0.fullName } ?? id) else {
             throw Problem(.notFound, "there is no actor \(String(id.prefix(EventLimits.nameBytes))) that waits")
         }
         return try ViewJSON.response(view)
@@ -72,7 +72,7 @@ enum StateResponses {
 
     /// The actor of that name, which must be the only one.
     static func onlyActor(_ id: String, _ plane: any ControlPlane) async throws -> ActorView {
-        try only(await plane.actors(named: id), "actor", id) { QualifiedName.join($0.namespace, $0.id) }
+        try only(await plane.actors(named: id), "actor", id) { $0.fullName }
     }
 
     private static func only<View>(_ found: [View], _ what: String, _ name: String, full: (View) -> String) throws -> View {

@@ -28,6 +28,7 @@ extension BlockedPlacement {
 
     private func localityText(_ names: some NameReading) -> String {
         let elsewhere = Self.workers(freeElsewhere, "free") + " elsewhere"
+        if isBound { return "paused on \(names.text(of: node)): \(thereText); \(elsewhere), but its host restores it on that node alone" }
         guard let external else { return "paused on \(names.text(of: node)): \(thereText); \(elsewhere), but it has no external snapshot" }
         let size = external.bytes > 0 ? "\(Self.size(external.bytes)) ≈ \(Self.seconds(restoreMicroseconds))" : "of unknown size"
         return

@@ -6,7 +6,7 @@ import Domain
 // the cost of moving. It waits while a slot there is expected sooner than that, and never longer than that in all. An actor that
 // has waited as long as moving costs has paid at most twice what the best choice would have cost. Slots are taken to free
 // themselves at the rate 1 ÷ hold each: of 4 busy slots held 8 s, one frees in 2 s on average. Without an external snapshot there
-// is nothing to move to: it waits as long as its node is there.
+// is nothing to move to: it waits as long as its node is there. A bound one never moves.
 
 struct LocalWait {
     enum Verdict: Hashable {
@@ -25,6 +25,7 @@ struct LocalWait {
     /// nil: it has no external snapshot.
     var movingMicroseconds: Int64?
     var rules: PlacementRules
+    var isBound = false
 
     /// When a slot is expected, from now; nil where nothing is known of holds, or no slot can come free.
     var expectedMicroseconds: Int64? {
@@ -34,6 +35,7 @@ struct LocalWait {
     }
 
     func verdict(at now: LogTime) -> Verdict {
+        guard !isBound else { return .wait(until: nil) }
         guard workersThere > 0 else { return .move(.nodeGone) }
         guard let movingMicroseconds else { return .wait(until: nil) }
         guard eligibleThere.ready + eligibleThere.starting > 0 else { return .move(.noneEligibleThere) }

@@ -93,6 +93,8 @@ package struct BlockedPlacement: Hashable, Sendable {
     package var waitsForNode = false
     /// When it will look elsewhere: a deadline for whoever asked.
     package var waitsUntil: LogTime?
+    /// The system that hosts it restores it on that node alone.
+    package var isBound = false
     package var quota: QuotaStanding?
 
     package init(reason: BlockedReason) { self.reason = reason }

@@ -150,7 +150,7 @@ package struct Placer: Sendable {
         let moving = actor.external.map { bandwidth.movingMicroseconds($0.bytes, local: paused.bytes) }
         return LocalWait(
             workersThere: workers.workers(on: paused.node), eligibleThere: there, busySlotsThere: there.usedSlots, ahead: actor.aheadOnNode,
-            requestedAt: actor.requestedAt, movingMicroseconds: moving, rules: rules)
+            requestedAt: actor.requestedAt, movingMicroseconds: moving, rules: rules, isBound: paused.isBound)
     }
 
     private func waiting(
@@ -186,6 +186,7 @@ package struct Placer: Sendable {
             return blocked
         }
         blocked.node = paused.node
+        blocked.isBound = paused.isBound
         blocked.eligibleThere = actor.pools.reduce(WorkerTally()) { $0 + workers.tally(of: $1, on: paused.node, actor.eligibility) }
         blocked.freeElsewhere = blocked.eligible.available - blocked.eligibleThere.available
         return blocked

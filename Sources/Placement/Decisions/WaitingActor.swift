@@ -7,11 +7,14 @@ package struct PausedSnapshot: Hashable, Sendable {
     package var node: NameID
     package var snapshot: SnapshotID
     package var bytes: Int64
+    /// The system that hosts it restores it nowhere else, whatever else there is of it.
+    package var isBound: Bool
 
-    package init(node: NameID, snapshot: SnapshotID, bytes: Int64) {
+    package init(node: NameID, snapshot: SnapshotID, bytes: Int64, isBound: Bool = false) {
         self.node = node
         self.snapshot = snapshot
         self.bytes = bytes
+        self.isBound = isBound
     }
 }
 

@@ -17,10 +17,14 @@ package struct ActorFields {
     /// What it is about to be, or was, restored from, or what was written of it.
     package internal(set) var snapshot: SnapshotID?
     package internal(set) var bytes: Int64 = 0
+    /// Of a paused one: it runs on no other node.
+    package internal(set) var isBound = false
     package internal(set) var sandboxClass: String?
     /// The life of the worker that a placement means, and the request it answers.
     package internal(set) var workerVersion: Position?
     package internal(set) var request: Position?
+    /// The actor's change that this one puts right: it counts only while nothing else has happened to the actor since.
+    package internal(set) var corrects: Position?
     package internal(set) var template: String?
     package internal(set) var tenant: String?
     package internal(set) var node: String?
@@ -41,6 +45,7 @@ package struct ActorFields {
         var why: JSONCursor.Value?
         isWhole = body.readMembers { key, value in
             if key == "version" { version = body.integer(value) }
+            if key == "corrects" { corrects = body.integer(value) }
             switch kind {
             case .actorRequested:
                 if key == "priority" { priority = body.integer(value) ?? 0 }
@@ -64,6 +69,7 @@ package struct ActorFields {
                 if key == "snapshot" { snapshot = body.withText(value) { SnapshotID($0) } }
                 if key == "bytes" { bytes = max(0, body.integer(value) ?? 0) }
                 if key == "node" { node = body.text(value) }
+                if key == "bound" { isBound = body.bool(value) }
             case .actorPlaced:
                 if key == "tier" { tier = body.text(value) }
                 if key == "restoreFrom" { snapshot = body.withText(value) { SnapshotID($0) } }
@@ -87,7 +93,13 @@ extension State {
         var actor = known.map { actors[$0] } ?? ActorRecord(name: event.subject)
         let state = known != nil ? actor.state : tombstones.contains(event.subject) ? .deleted : .unknown
         if event.kind.isOurs { fold.change.own.append(event) }
-        if let version = fields.version, actor.hasVersion, version <= actor.version { return false }
+        if let corrects = fields.corrects {
+            // Whoever corrects saw this state: where it is another by now, they look again.
+            guard known != nil, actor.stateSeq == corrects else { return false }
+            if let version = fields.version, actor.hasVersion, version < actor.version { return false }
+        } else if let version = fields.version, actor.hasVersion, version <= actor.version {
+            return false
+        }
 
         if let known, event.kind == .actorRequested, state == .waiting, let launch = fields.launch {
             return setAside(actor, known, launch, fields.reason, &fold)
@@ -95,7 +107,10 @@ extension State {
 
         let worker = event.worker.isNone ? nil : workers.find(event.worker)
         let sameWorker = event.worker.isNone || actor.worker < 0 || worker == Int(actor.worker)
-        guard case .moves(let next) = state.after(event.kind, resting: actor.resting, sameWorker: sameWorker) else { return false }
+        let corrected = fields.corrects == nil ? nil : ActorState.corrected(by: event.kind)
+        guard case .moves(let next) = corrected ?? state.after(event.kind, resting: actor.resting, sameWorker: sameWorker) else {
+            return false
+        }
         if event.kind == .actorPlaced, !mayPlace(actor, on: worker, fields, &fold) { return false }
 
         if known == nil {
@@ -196,7 +211,10 @@ extension State {
         if old == .waiting {
             leaveQueue(&actor, index, placedTier: fields.tier, at: fold.at, keepsWait: next == .placed || next == .running, &fold)
         }
-        let keepsSlot = old.isResident && next.isResident && (worker == nil || worker.map(Int32.init) == actor.worker)
+        // One that is corrected to a worker that nobody knows has none; others keep theirs.
+        let leavesWorker = fields.corrects != nil && !event.worker.isNone
+        let keepsSlot =
+            old.isResident && next.isResident && (worker == nil && !leavesWorker || worker.map(Int32.init) == actor.worker)
         if old.isResident, !keepsSlot { release(&actor, index, at: fold.at, &fold) }
         if next.isResident, !keepsSlot { occupy(&actor, index, worker, &fold) }
         if next == .waiting {

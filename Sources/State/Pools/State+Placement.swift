@@ -68,7 +68,7 @@ extension State {
     package mutating func countWaiting(_ actor: ActorRecord, _ index: Int, _ selector: [LabelPair], by step: Int) {
         let home = Int(actor.pool)
         if let paused = active[index]?.paused {
-            pools[home].placing.countPaused(paused.node, hasExternal: actor.snapshotSeq > 0, by: step)
+            pools[home].placing.countPaused(paused.node, hasExternal: actor.snapshotSeq > 0 && !paused.isBound, by: step)
             if pools[home].placing.pausedWaiting.isEmpty { pausedPools.remove(home) } else { pausedPools.insert(home) }
             // Others on the node may have one more before them.
             if step > 0 { news.note(oneMoreOn: paused.node, in: home) }

@@ -62,6 +62,7 @@ extension ActiveSnapshots {
                 writer.integer(paused.node.rawValue)
                 writer.integer(paused.snapshot.rawValue)
                 writer.integer(paused.bytes)
+                writer.bool(paused.isBound)
             }
             writer.integer(entry.pausedSeq)
             writer.bool(entry.isPausedLost)
@@ -76,7 +77,8 @@ extension ActiveSnapshots {
             entry.restoreBytes = try reader.integer()
             entry.paused = try reader.optional { reader throws(ByteFault) in
                 PausedSnapshot(
-                    node: NameID(try reader.integer()), snapshot: SnapshotID(rawValue: try reader.integer()), bytes: try reader.integer())
+                    node: NameID(try reader.integer()), snapshot: SnapshotID(rawValue: try reader.integer()), bytes: try reader.integer(),
+                    isBound: try reader.bool())
             }
             entry.pausedSeq = try reader.integer()
             entry.isPausedLost = try reader.bool()

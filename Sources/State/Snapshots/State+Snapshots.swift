@@ -84,7 +84,7 @@ extension State {
         // Where the snapshot has no name of its own, the position stands for it.
         let snapshot = fields.snapshot ?? SnapshotID(rawValue: ByteHash.mix(UInt64(bitPattern: event.seq)))
         var entry = active[index] ?? ActiveSnapshot()
-        entry.paused = PausedSnapshot(node: actor.node, snapshot: snapshot, bytes: fields.bytes)
+        entry.paused = PausedSnapshot(node: actor.node, snapshot: snapshot, bytes: fields.bytes, isBound: fields.isBound)
         entry.pausedSeq = event.seq
         entry.isPausedLost = false
         active.set(index, entry)

@@ -60,6 +60,18 @@ actor GatewayScribe {
     /// Actors that passed in this run and weren't deleted.
     var actors: Set<ActorKey> { Set(known.keys) }
 
+    /// The log was told that it was deleted: what comes of the name begins anew.
+    func forget(_ key: ActorKey) {
+        known[key] = nil
+        unsettled[key] = nil
+    }
+
+    /// The log was told of it by what a listing showed.
+    func saw(_ key: ActorKey, on worker: String?) {
+        known[key]?.worker = worker
+        unsettled[key] = nil
+    }
+
     /// Until the notes end.
     func run(_ notes: GatewayNotes) async {
         let settling = Task {
@@ -87,12 +99,7 @@ actor GatewayScribe {
         case .requested(let actor, let time):
             guard let pool = await pool(for: actor) else { return tellNoPool(actor) }
             introduce(actor, pool, &events)
-            // It waits for its node: the log must know that it is paused there.
-            if actor.status == .paused, let view = await log.plane.actor("\(ActorKey(actor))"), view.status != ActorState.paused.statusName,
-                view.version < actor.version
-            {
-                events.ranAndPaused(actor)
-            }
+            await catchUp(actor, &events)
             events.requested(ActorKey(actor), pool: pool, template: actor.templateName, at: time)
         case .withdrawn(let key): events.withdrawn(key)
         case .running(let actor, let microseconds):
@@ -101,7 +108,8 @@ actor GatewayScribe {
                 catalog.learn(template: actor.templateName, pool: pool)
                 introduce(actor, pool, &events)
             }
-            events.running(actor, microseconds: microseconds)
+            let corrects = await unknownRun(of: actor)
+            events.running(actor, microseconds: microseconds, corrects: corrects)
             known[ActorKey(actor)]?.worker = actor.workerName
             unsettled[ActorKey(actor)] = nil
             if await log.plane.worker(actor.workerName) == nil, unsettled.count < Self.unsettledMost { unsettled[ActorKey(actor)] = actor }
@@ -135,6 +143,33 @@ actor GatewayScribe {
         append(events.batch)
     }
 
+    /// It was suspended or paused beside the gateway. An actor that runs in the log asks for nothing, and one that is paused waits for its
+    /// node.
+    private func catchUp(_ actor: Ateapi_Actor, _ events: inout SubstrateEvents) async {
+        guard let view = await log.plane.actor("\(ActorKey(actor))"), view.version <= actor.version else { return }
+        let isNewer = view.version < actor.version
+        let worker = view.workerFullName ?? actor.unknownWorker
+        let isResident = [ActorState.running, .idle].map(\.statusName).contains(view.status)
+        let isPaused = view.status == ActorState.paused.statusName
+        // It crashed with a worker that it was placed on: it is paused all the same.
+        let isCrashed = view.status == ActorState.crashed.statusName
+        if actor.status == .paused, !isPaused, isNewer || isCrashed {
+            events.paused(actor, worker: worker, corrects: view.seq)
+        } else if actor.status == .suspended, isNewer, isResident || isPaused {
+            events.suspended(actor, worker: worker, corrects: view.seq)
+        } else if actor.status == .resuming, isNewer, isResident {
+            events.crashed(actor, worker: view.workerFullName, reason: "its worker ended while it was resumed", corrects: view.seq)
+        }
+    }
+
+    /// The log has it running on a worker that it doesn't know: another run of it is a correction.
+    private func unknownRun(of actor: Ateapi_Actor) async -> Position? {
+        guard unsettled[ActorKey(actor)] != nil, let view = await log.plane.actor("\(ActorKey(actor))"), view.worker == nil,
+            view.status == ActorState.running.statusName, view.version < actor.version
+        else { return nil }
+        return view.seq
+    }
+
     private func forgetWorker(of key: ActorKey) {
         known[key]?.worker = nil
         unsettled[key] = nil
@@ -144,10 +179,10 @@ actor GatewayScribe {
         for (key, actor) in unsettled {
             guard await log.plane.worker(actor.workerName) != nil else { continue }
             unsettled[key] = nil
-            guard let view = await log.plane.actor("\(key)"), view.status == ActorState.running.statusName, view.worker == nil else {
-                continue
-            }
-            events.settled(actor)
+            guard let view = await log.plane.actor("\(key)"), view.status == ActorState.running.statusName, view.version == actor.version,
+                view.workerFullName != actor.workerName
+            else { continue }
+            events.running(actor, microseconds: nil, corrects: view.seq)
         }
     }
 
@@ -183,8 +218,7 @@ actor GatewayScribe {
 
     private func worker(of key: ActorKey) async -> String? {
         if let worker = known[key]?.worker { return worker }
-        guard let view = await log.plane.actor("\(key)"), let worker = view.worker else { return nil }
-        return QualifiedName.whole(worker, seenFrom: view.namespace)
+        return await log.plane.actor("\(key)")?.workerFullName
     }
 
     private func pool(for actor: Ateapi_Actor) async -> String? {

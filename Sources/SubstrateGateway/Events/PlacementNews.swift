@@ -2,17 +2,24 @@ package import ControlLoop
 package import Domain
 import Synchronization
 
-// Whom has the log placed?
+// Whom has the log placed, and which workers are gone?
 //
-// Stands beside the loop's observer and hears each commit as it is folded. The names of actors that were placed go to whoever asked for
-// them, on the loop's scheduler; nobody asked, nothing is looked at.
+// Stands beside the loop's observer and hears each commit as it is folded. The names go to whoever asked for them, on the loop's scheduler;
+// nobody asked, nothing is looked at. With a worker, in the log, go the actors that were placed on it.
 
 package final class PlacementNews: LoopObserverLink {
-    package typealias Placed = @Sendable (_ actors: [String]) -> Void
+    package struct News: Sendable {
+        package var placed: [(actor: String, worker: String)] = []
+        package var gone: Set<String> = []
+
+        var isEmpty: Bool { placed.isEmpty && gone.isEmpty }
+    }
+
+    package typealias Heard = @Sendable (News) -> Void
 
     package let next: any LoopObserving
     private let name: @Sendable (NameID) -> String
-    private let placed = Mutex<Placed?>(nil)
+    private let heard = Mutex<Heard?>(nil)
 
     /// - Parameters:
     ///   - next: hears everything first.
@@ -23,12 +30,16 @@ package final class PlacementNews: LoopObserverLink {
     }
 
     /// - Parameter hear: must return at once; nil hears no more.
-    package func onPlaced(_ hear: Placed?) { placed.withLock { $0 = hear } }
+    package func onNews(_ hear: Heard?) { heard.withLock { $0 = hear } }
 
     package func folded(_ batch: CommittedBatch, superseded: Int, lagSeconds: Double) {
         next.folded(batch, superseded: superseded, lagSeconds: lagSeconds)
-        guard let hear = placed.withLock({ $0 }) else { return }
-        let names = batch.events.filter { $0.kind == .actorPlaced }.map { name($0.subject) }
-        if !names.isEmpty { hear(names) }
+        guard let hear = heard.withLock({ $0 }) else { return }
+        var news = News()
+        for event in batch.events {
+            if event.kind == .actorPlaced { news.placed.append((name(event.subject), name(event.worker))) }
+            if event.kind == .workerGone { news.gone.insert(name(event.subject)) }
+        }
+        if !news.isEmpty { hear(news) }
     }
 }

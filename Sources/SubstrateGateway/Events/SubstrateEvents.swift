@@ -4,7 +4,8 @@ import Basics
 // Which events say what ateapi says of an actor?
 //
 // Actors are named `ATESPACE/ID`, workers `NAMESPACE/POD`, pools and templates `NAMESPACE/NAME`: each name stands as it is. An actor's
-// version goes along: what an event says that is no newer than what the log knows changes nothing, whoever says it.
+// version goes along: what an event says that is no newer than what the log knows changes nothing, whoever says it. A correction, of what
+// the log has wrong, names the log's change that it corrects: it counts only where that is the actor's last one still.
 
 package struct SubstrateEvents {
     package static let gatewaySource = "/greenroom/gateway"
@@ -33,9 +34,11 @@ package struct SubstrateEvents {
         json.openObject()
         body(&json)
         json.closeObject()
+        // An actor's namespace is its atespace, not its pool's. A worker's is its pool's: the log finds it, also where the pods' watch
+        // named it first and the log holds its bare name.
         batch.append(
             kind, source: source, id: "\(run)-\(number)", subject: subject, pool: pool, worker: worker, time: time, body: json.bytes,
-            isExact: true)
+            isExact: kind.subject == .actor && pool != nil)
     }
 
     // MARK: - Actors
@@ -54,35 +57,37 @@ package struct SubstrateEvents {
         }
     }
 
-    mutating func withdrawn(_ key: ActorKey) { append(.actorWithdrawn, "\(key)") { _ in } }
+    mutating func withdrawn(_ key: ActorKey, corrects: Position? = nil) {
+        append(.actorWithdrawn, "\(key)") { json in if let corrects { json.member("corrects", corrects) } }
+    }
 
-    mutating func running(_ actor: Ateapi_Actor, microseconds: Int64?) {
+    mutating func running(_ actor: Ateapi_Actor, microseconds: Int64?, corrects: Position? = nil) {
         append(.actorRunning, "\(ActorKey(actor))", worker: actor.workerName) { json in
             json.member("version", actor.version)
+            if let corrects { json.member("corrects", corrects) }
             if let snapshot = actor.snapshot { json.member("restoredFrom", snapshot) }
             if let microseconds { json.member("restoreMillis", min(microseconds / 1_000, EventLimits.millis)) }
         }
     }
 
-    mutating func suspended(_ actor: Ateapi_Actor, worker: String) {
+    mutating func suspended(_ actor: Ateapi_Actor, worker: String, corrects: Position? = nil) {
         append(.actorSuspended, "\(ActorKey(actor))", worker: worker) { json in
             json.member("version", actor.version)
+            if let corrects { json.member("corrects", corrects) }
             if let snapshot = actor.snapshot { json.member("snapshot", snapshot) }
         }
     }
 
-    mutating func paused(_ actor: Ateapi_Actor, worker: String) {
+    mutating func paused(_ actor: Ateapi_Actor, worker: String, corrects: Position? = nil) {
         append(.actorPaused, "\(ActorKey(actor))", worker: worker) { json in
             json.member("version", actor.version)
-            if let node = actor.pausedNode { json.member("node", node) }
+            if let corrects { json.member("corrects", corrects) }
+            if let node = actor.pausedNode {
+                json.member("node", node)
+                json.member("bound", true)
+            }
             if let snapshot = actor.snapshot { json.member("snapshot", snapshot) }
         }
-    }
-
-    /// The log knows by now the worker that it has been running on. An actor that runs takes no other worker, one that is idle does.
-    mutating func settled(_ actor: Ateapi_Actor) {
-        append(.actorIdle, "\(ActorKey(actor))") { _ in }
-        append(.actorRunning, "\(ActorKey(actor))", worker: actor.workerName) { _ in }
     }
 
     /// It ran and was paused where nobody saw it. Its worker's name is lost with that; its node isn't.
@@ -92,11 +97,17 @@ package struct SubstrateEvents {
         paused(actor, worker: worker)
     }
 
-    mutating func crashed(_ key: ActorKey, worker: String?, reason: String) {
-        append(.actorCrashed, "\(key)", worker: worker) { json in json.member("reason", reason) }
+    mutating func crashed(_ actor: Ateapi_Actor, worker: String?, reason: String, corrects: Position) {
+        append(.actorCrashed, "\(ActorKey(actor))", worker: worker) { json in
+            json.member("version", actor.version)
+            json.member("corrects", corrects)
+            json.member("reason", reason)
+        }
     }
 
-    mutating func deleted(_ key: ActorKey) { append(.actorDeleted, "\(key)") { _ in } }
+    mutating func deleted(_ key: ActorKey, corrects: Position? = nil) {
+        append(.actorDeleted, "\(key)") { json in if let corrects { json.member("corrects", corrects) } }
+    }
 
     // MARK: - Workers
 
@@ -139,12 +150,23 @@ extension Ateapi_Actor {
     var pausedNode: String? { latestSnapshotInfo.local.nodeVmsWithLocalSnapshots.first.flatMap { $0.isEmpty ? nil : $0 } }
 }
 
+extension Ateapi_Actor.Status {
+    /// As upstream names it, without its prefix.
+    var word: String {
+        switch self {
+        case .unspecified: "UNSPECIFIED"
+        case .resuming: "RESUMING"
+        case .running: "RUNNING"
+        case .suspending: "SUSPENDING"
+        case .suspended: "SUSPENDED"
+        case .pausing: "PAUSING"
+        case .paused: "PAUSED"
+        case .UNRECOGNIZED(let number): "\(number)"
+        }
+    }
+}
+
 extension Ateapi_Worker {
     package var fullName: String { "\(workerNamespace)/\(workerPod)" }
     package var poolName: String { "\(workerNamespace)/\(workerPool)" }
-}
-
-extension QualifiedName {
-    /// `NAMESPACE/NAME` of a name in a view, where it is bare within its own namespace. ateapi's names have no slash.
-    static func whole(_ name: String, seenFrom namespace: String) -> String { name.contains("/") ? name : join(namespace, name) }
 }

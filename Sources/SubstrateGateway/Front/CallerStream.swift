@@ -32,6 +32,9 @@ final class CallerStream: ChannelDuplexHandler {
     private var isForwarded = false
     private var wantsRead = false
     private var hasAnswered = false
+    /// Of both sides, what there was to say was forwarded.
+    private var isRequestWhole = false
+    private var isAnswerWhole = false
     private var isOver = false
     private(set) var tap: Tap?
 
@@ -109,7 +112,10 @@ final class CallerStream: ChannelDuplexHandler {
 
     private func beginForwarding(_ frames: [HTTP2Frame.FramePayload]) {
         isForwarded = true
-        for frame in frames { tap?.sent(frame) }
+        for frame in frames {
+            tap?.sent(frame)
+            if Self.isLast(frame) { isRequestWhole = true }
+        }
         early = frames
         core.pool.open(UpstreamStream(self)) { [weak self] result in
             switch result {
@@ -131,6 +137,7 @@ final class CallerStream: ChannelDuplexHandler {
     private func forward(_ frame: HTTP2Frame.FramePayload) {
         guard Self.isCalls(frame) else { return }
         tap?.sent(frame)
+        if Self.isLast(frame) { isRequestWhole = true }
         guard let upstream else { return early.append(frame) }
         upstream.write(frame, promise: nil)
     }
@@ -139,6 +146,14 @@ final class CallerStream: ChannelDuplexHandler {
     static func isCalls(_ frame: HTTP2Frame.FramePayload) -> Bool {
         switch frame {
         case .data, .headers: true
+        default: false
+        }
+    }
+
+    static func isLast(_ frame: HTTP2Frame.FramePayload) -> Bool {
+        switch frame {
+        case .data(let part): part.endStream
+        case .headers(let part): part.endStream
         default: false
         }
     }
@@ -181,7 +196,9 @@ final class CallerStream: ChannelDuplexHandler {
         guard !isOver else { return }
         isOver = true
         early = []
-        upstream?.close(promise: nil)
+        // A call that is whole ends by itself. Closed a moment before, it would be reset, and a server that counts resets ends the
+        // connection, with all the other calls on it.
+        if !(isRequestWhole && isAnswerWhole) { upstream?.close(promise: nil) }
         upstream = nil
     }
 
@@ -192,6 +209,7 @@ final class CallerStream: ChannelDuplexHandler {
     func received(_ frame: HTTP2Frame.FramePayload) {
         guard let context, !isOver, Self.isCalls(frame) else { return }
         hasAnswered = true
+        if Self.isLast(frame) { isAnswerWhole = true }
         let isLast = tap?.received(frame) ?? false
         if isLast, let seen = tap?.seen() { core.saw(seen) }
         context.write(wrapOutboundOut(frame), promise: nil)
@@ -232,8 +250,7 @@ private final class UpstreamStream: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
-        if case .headers(let part) = frame, part.endStream { hasEnded = true }
-        if case .data(let part) = frame, part.endStream { hasEnded = true }
+        if CallerStream.isLast(frame) { hasEnded = true }
         caller?.received(frame)
     }
 
@@ -247,7 +264,8 @@ private final class UpstreamStream: ChannelDuplexHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if let closed = error as? NIOHTTP2Errors.StreamClosed {
-            caller?.upstreamEnded(closed.errorCode)
+            // After the whole answer it takes nothing away.
+            if !hasEnded { caller?.upstreamEnded(closed.errorCode) }
             caller = nil
         }
         context.close(promise: nil)

@@ -22,19 +22,29 @@ struct FleetDifference {
         var state: String
         var worker: String?
         var version: Int64
+        /// Of its last change, which a correction names.
+        var seq: Position = 0
     }
 
     enum Step: Hashable {
         case running(ActorKey)
-        /// It ran in the log too, on a worker that the log didn't know, or took for gone.
+        /// The same version in the log, which has it on a worker that it didn't know, or took for gone, or elsewhere.
         case settled(ActorKey)
         case suspended(ActorKey, worker: String)
         case paused(ActorKey, worker: String)
-        /// The log didn't see it run either; where it isn't known, it doesn't know the actor at all.
-        case ranAndPaused(ActorKey, isKnown: Bool)
+        /// It runs in the log, and is stuck without that worker.
+        case crashed(ActorKey)
         /// It waits in the log, and nobody calls for it.
         case withdrawn(ActorKey)
         case deleted(ActorKey)
+
+        var key: ActorKey {
+            switch self {
+            case .running(let key), .settled(let key), .suspended(let key, _), .paused(let key, _), .crashed(let key), .withdrawn(let key),
+                .deleted(let key):
+                key
+            }
+        }
     }
 
     private(set) var steps: [Step] = []
@@ -42,7 +52,7 @@ struct FleetDifference {
 
     /// - Parameters:
     ///   - before: the look before this one; nil at the first.
-    ///   - missing: actors that passed the gateway and were in neither of the two.
+    ///   - missing: actors that the log has for ateapi's, and that were in neither of the two.
     ///   - versionsBefore: what the log had at the look before. Versions only rise: one that is listed below is of another life of the name.
     ///   - logged: actors that the log knows, by name.
     ///   - isHeld: whether the gateway has a resume of the actor in hand.
@@ -59,7 +69,8 @@ struct FleetDifference {
                 // It was deleted and created anew.
                 steps.append(.deleted(key))
             } else {
-                compare(key, actor, logged[key], isSame: isSame)
+                // Nothing was on its way: the log had this version before, and both lists say the same of it.
+                compare(key, actor, logged[key], isSame: isSame, isFirm: isSame && versionsBefore[key] == actor.version)
             }
             if let state = Self.stuck(actor, now, nodes, isSame: isSame) { stuck[key] = state }
             guard actor.status == .running, actor.hasWorker else { continue }
@@ -74,38 +85,52 @@ struct FleetDifference {
         for key in gone.sorted(by: { "\($0)" < "\($1)" }) { steps.append(.deleted(key)) }
     }
 
-    private mutating func compare(_ key: ActorKey, _ actor: Ateapi_Actor, _ logged: Logged?, isSame: Bool) {
-        let isNewer = logged.map { actor.version > $0.version } ?? true
-        let isResident = logged.map { [ActorState.running, .idle].map(\.statusName).contains($0.state) } ?? false
-        let isAsking = logged.map { [ActorState.waiting, .placed].map(\.statusName).contains($0.state) } ?? false
+    /// A version is of one state of the actor, but for what the log adds: it crashed with its worker, or asks for one. So a newer one
+    /// counts at once; where both have the same one, what the log added counts until the lists insist.
+    private mutating func compare(_ key: ActorKey, _ actor: Ateapi_Actor, _ logged: Logged?, isSame: Bool, isFirm: Bool) {
+        guard let logged else {
+            if actor.status == .running, actor.hasWorker { steps.append(.running(key)) }
+            if actor.status == .paused { steps.append(.paused(key, worker: actor.unknownWorker)) }
+            return
+        }
+        let isNewer = actor.version > logged.version
+        let isSettled = isNewer || (actor.version == logged.version && isFirm)
+        let isResident = [ActorState.running, .idle].map(\.statusName).contains(logged.state)
+        let isAsking = [ActorState.waiting, .placed].map(\.statusName).contains(logged.state)
+        let isPaused = logged.state == ActorState.paused.statusName
         switch actor.status {
         case .running where actor.hasWorker:
-            if isNewer, !isResident || logged?.worker != actor.workerName {
+            if isResident, logged.worker == actor.workerName { break }
+            if isNewer {
                 steps.append(.running(key))
-            } else if !isNewer, let logged, logged.worker == nil || (isSame && logged.worker != actor.workerName),
-                [ActorState.running, .idle, .crashed].map(\.statusName).contains(logged.state)
-            {
+            } else if actor.version == logged.version, isFirm || (isResident && logged.worker == nil) {
                 steps.append(.settled(key))
             }
         case .suspended:
-            if isNewer, isResident || logged?.state == ActorState.paused.statusName {
-                steps.append(.suspended(key, worker: logged?.worker ?? actor.unknownWorker))
+            if isAsking {
+                steps.append(.withdrawn(key))
+            } else if isSettled, isResident || isPaused {
+                steps.append(.suspended(key, worker: logged.worker ?? actor.unknownWorker))
             }
-            if isAsking { steps.append(.withdrawn(key)) }
         case .paused:
-            if isResident, isNewer {
-                steps.append(.paused(key, worker: logged?.worker ?? actor.unknownWorker))
-            } else if isNewer, !isResident, !isAsking {
-                steps.append(.ranAndPaused(key, isKnown: logged != nil))
+            if isAsking {
+                steps.append(.withdrawn(key))
+            } else if isSettled, !isPaused {
+                steps.append(.paused(key, worker: logged.worker ?? actor.unknownWorker))
             }
-            if isAsking { steps.append(.withdrawn(key)) }
+        // Under way, unless it stays so.
+        case .suspending, .pausing, .resuming, .running:
+            guard isSame, isSettled, isResident, !actor.hasWorker || logged.worker != actor.workerName else { break }
+            // Its checkpoint failed, and it holds its worker.
+            steps.append(actor.hasWorker && actor.status != .resuming ? .running(key) : .crashed(key))
         default: break
         }
     }
 
     private static func stuck(_ actor: Ateapi_Actor, _ fleet: Fleet, _ nodes: Set<String>, isSame: Bool) -> StuckState? {
         switch actor.status {
-        case .resuming: return isSame ? .halfResumed : nil
+        // One without a worker holds none: its next resume takes another.
+        case .resuming: return isSame && actor.hasWorker ? .halfResumed : nil
         case .suspending, .pausing: return isSame ? .halfSuspended : nil
         case .running:
             guard isSame else { return nil }

@@ -25,6 +25,8 @@ actor Reconciler {
     static let actorsAPace = 10_000
     static let workersMost = 200_000
     static let actorsMost = 2_000_000
+    /// Events that are appended at a time.
+    static let eventsAtOnce = 1_000
 
     private let gateway: GatewayHandle
     private let scribe: GatewayScribe
@@ -38,7 +40,7 @@ actor Reconciler {
     private let logger: Logger
     private var before: FleetDifference.Fleet?
     private var workersBefore: Set<String>?
-    /// Actors that passed the gateway, and that the look before didn't show.
+    /// Actors that the log has for ateapi's, and that the look before didn't show.
     private var missing: Set<ActorKey> = []
     /// What the log had at the look before.
     private var versions: [ActorKey: Int64] = [:]
@@ -154,7 +156,7 @@ actor Reconciler {
     /// One that isn't listed twice in a row is gone.
     private func tell(_ workers: [Ateapi_Worker]) async {
         let logged = await log.plane.workers(pool: nil, after: nil, limit: Self.workersMost)
-        let known = Dictionary(logged.map { (QualifiedName.whole($0.name, seenFrom: $0.namespace), $0) }) { a, _ in a }
+        let known = Dictionary(logged.map { ($0.fullName, $0) }) { a, _ in a }
         var events = SubstrateEvents(source: SubstrateEvents.reconcilerSource, run: "w-\(log.run)", after: number)
         var pools: Set<String> = catalog.named
         for worker in workers where !worker.workerPod.isEmpty && !worker.workerPool.isEmpty && !worker.nodeName.isEmpty {
@@ -178,63 +180,94 @@ actor Reconciler {
 
     private func settle(_ fleet: FleetDifference.Fleet) async {
         var logged: [ActorKey: FleetDifference.Logged] = [:]
+        // What runs before or in the queue of a pool whose workers are ateapi's is ateapi's: also where the last run saw it alone.
+        let pools = catalog.named.union(fleet.workers.values.lazy.map(\.poolName))
+        var unlisted = await scribe.actors.subtracting(fleet.actors.keys)
         // Views are asked for in pages, so that the loop is never held long.
         var after: String?
         while logged.count < Self.actorsMost {
             let views = await log.plane.actors(pool: nil, status: nil, after: after, limit: 1_000)
             for view in views {
-                guard let key = ActorKey(name: QualifiedName.whole(view.id, seenFrom: view.namespace)) else { continue }
+                guard let key = ActorKey(name: view.fullName) else { continue }
                 logged[key] = FleetDifference.Logged(
-                    state: view.status, worker: view.worker.map { QualifiedName.whole($0, seenFrom: view.namespace) },
-                    version: view.version)
+                    state: view.status, worker: view.workerFullName, version: view.version, seq: view.seq)
+                if fleet.actors[key] == nil, pools.contains(QualifiedName.join(view.namespace, view.pool)) {
+                    unlisted.insert(key)
+                }
             }
             guard views.count == 1_000, let last = views.last else { break }
-            after = QualifiedName.whole(last.id, seenFrom: last.namespace)
+            after = last.fullName
         }
-        let unlisted = await scribe.actors.subtracting(fleet.actors.keys)
         let held = (try? await gateway.query { $0.desk.heldKeys }) ?? []
         let difference = FleetDifference(
             fleet, before: before, missing: missing.intersection(unlisted), versionsBefore: versions, logged: logged
         ) { held.contains($0) }
         missing = unlisted
         versions = logged.mapValues(\.version)
-        await write(difference.steps, fleet)
+        await write(difference.steps, fleet, logged)
         await name(difference.stuck, fleet)
     }
 
-    private func write(_ steps: [FleetDifference.Step], _ fleet: FleetDifference.Fleet) async {
+    private func write(_ steps: [FleetDifference.Step], _ fleet: FleetDifference.Fleet, _ logged: [ActorKey: FleetDifference.Logged]) async
+    {
         guard !steps.isEmpty else { return }
-        metrics.differences.increment(by: Int64(steps.count))
         var events = SubstrateEvents(source: SubstrateEvents.reconcilerSource, run: "a-\(log.run)", after: number)
         for step in steps {
-            switch step {
-            case .running(let key):
-                guard let actor = fleet.actors[key] else { continue }
-                if let pool = actor.poolName { events.created(actor, pool: pool) }
-                events.running(actor, microseconds: nil)
-            case .settled(let key):
-                guard let actor = fleet.actors[key], await log.plane.worker(actor.workerName) != nil else { continue }
-                events.settled(actor)
-            case .suspended(let key, let worker): if let actor = fleet.actors[key] { events.suspended(actor, worker: worker) }
-            case .paused(let key, let worker): if let actor = fleet.actors[key] { events.paused(actor, worker: worker) }
-            case .ranAndPaused(let key, let isKnown):
-                guard let actor = fleet.actors[key] else { continue }
-                if !isKnown {
-                    let pools = catalog.eligible(template: actor.templateName, selector: actor.workerSelector.matchLabels)
-                    guard let pool = pools.first else { continue }
-                    events.created(actor, pool: pool)
-                }
-                events.ranAndPaused(actor)
-            case .withdrawn(let key): events.withdrawn(key)
-            case .deleted(let key):
-                events.deleted(key)
-                // Another one of the name that runs holds its worker from here on.
-                guard let actor = fleet.actors[key], actor.status == .running, actor.hasWorker else { continue }
-                if let pool = actor.poolName { events.created(actor, pool: pool) }
-                events.running(actor, microseconds: nil)
+            if events.batch.count >= Self.eventsAtOnce {
+                await append(events)
+                events = SubstrateEvents(source: SubstrateEvents.reconcilerSource, run: "a-\(log.run)", after: number)
             }
+            guard await add(step, fleet.actors[step.key], logged[step.key], to: &events) else { continue }
+            metrics.differences.increment()
         }
         await append(events)
+    }
+
+    /// What the log knows is corrected, so that nothing it heard meanwhile is undone.
+    ///
+    /// - Returns: false where there is nothing to tell yet.
+    private func add(
+        _ step: FleetDifference.Step, _ actor: Ateapi_Actor?, _ logged: FleetDifference.Logged?, to events: inout SubstrateEvents
+    ) async -> Bool {
+        let seq = logged?.seq
+        switch step {
+        case .withdrawn(let key): events.withdrawn(key, corrects: seq)
+        case .deleted(let key):
+            events.deleted(key, corrects: seq)
+            await scribe.forget(key)
+            // Another one of the name that runs holds its worker from here on.
+            guard let actor, actor.status == .running, actor.hasWorker else { break }
+            return await add(.running(key), actor, nil, to: &events)
+        case .running(let key):
+            guard let actor else { return false }
+            if seq == nil, let pool = actor.poolName { events.created(actor, pool: pool) }
+            events.running(actor, microseconds: nil, corrects: seq)
+            await scribe.saw(key, on: actor.workerName)
+        case .settled(let key):
+            guard let actor, await log.plane.worker(actor.workerName) != nil else { return false }
+            events.running(actor, microseconds: nil, corrects: seq)
+            await scribe.saw(key, on: actor.workerName)
+        case .suspended(let key, let worker):
+            guard let actor else { return false }
+            events.suspended(actor, worker: worker, corrects: seq)
+            await scribe.saw(key, on: nil)
+        case .paused(let key, let worker):
+            guard let actor else { return false }
+            if seq == nil {
+                let pools = catalog.eligible(template: actor.templateName, selector: actor.workerSelector.matchLabels)
+                guard let pool = pools.first else { return false }
+                events.created(actor, pool: pool)
+                events.ranAndPaused(actor)
+            } else {
+                events.paused(actor, worker: worker, corrects: seq)
+            }
+            await scribe.saw(key, on: nil)
+        case .crashed(let key):
+            guard let actor, let logged else { return false }
+            events.crashed(actor, worker: logged.worker, reason: "ateapi has it \(actor.status.word), and not there", corrects: logged.seq)
+            await scribe.saw(key, on: nil)
+        }
+        return true
     }
 
     private func append(_ events: SubstrateEvents) async {
@@ -250,7 +283,7 @@ actor Reconciler {
     private func name(_ stuck: [ActorKey: StuckState], _ fleet: FleetDifference.Fleet) async {
         board.replace(
             stuck: stuck.map { key, state in (key, state, fleet.actors[key]?.worker) },
-            resuming: Set(fleet.actors.filter { $0.value.status == .resuming }.keys))
+            resuming: Set(fleet.actors.filter { $0.value.status == .resuming }.keys), isListed: { fleet.actors[$0] != nil })
         metrics.show(stuck: Dictionary(grouping: stuck.values) { $0 }.mapValues(\.count))
         for (key, state) in stuck.sorted(by: { "\($0.key)" < "\($1.key)" }) where told[key] != state {
             logger.warning(

@@ -22,6 +22,8 @@ struct ParkedOrder<Key: Hashable> {
     private struct Class {
         var placed: [Place] = []
         var waiting: [Place] = []
+        /// Its entries, those that are tried included.
+        var members = 0
         var window = 1
         var unproved = 0
         /// Rises with news; a refusal of an older try says nothing of what came since.
@@ -56,10 +58,12 @@ struct ParkedOrder<Key: Hashable> {
         guard entries[key] == nil else { return }
         entries[key] = Entry(name: name, arrival: arrival)
         classes[name, default: Class()].waiting.insertSorted(Place(number: arrival, key: key))
+        classes[name]?.members += 1
     }
 
     mutating func remove(_ key: Key) {
         guard let entry = entries.removeValue(forKey: key) else { return }
+        classes[entry.name]?.members -= 1
         if entry.triedAt == nil { unlist(key, entry) } else if !entry.isProved { classes[entry.name]?.unproved -= 1 }
         forgetIfEmpty(entry.name)
     }
@@ -142,6 +146,8 @@ struct ParkedOrder<Key: Hashable> {
         entries[key] = entry
         list(key, entry)
         if before != name {
+            classes[before]?.members -= 1
+            classes[name]?.members += 1
             forgetIfEmpty(before)
             if entry.placement != nil { open(name) }
         }
@@ -164,10 +170,7 @@ struct ParkedOrder<Key: Hashable> {
     }
 
     private mutating func forgetIfEmpty(_ name: String) {
-        guard let row = classes[name], row.placed.isEmpty, row.waiting.isEmpty, row.unproved == 0 else { return }
-        // Whoever is being tried, proved, still counts on it.
-        guard !entries.values.contains(where: { $0.name == name }) else { return }
-        classes[name] = nil
+        if classes[name]?.members == 0 { classes[name] = nil }
     }
 }
 

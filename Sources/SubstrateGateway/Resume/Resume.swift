@@ -32,6 +32,8 @@ final class Resume {
     var refusal: GRPCResponse?
     /// The log has its request.
     var isRequested = false
+    /// The worker that the log has it on.
+    var placedOn: String?
     /// Tried since it was parked or began to heal.
     var tries = 0
     var halfFailedSince: NIODeadline?

@@ -173,7 +173,9 @@ final class ResumeDesk {
         switch result {
         case .success(let response):
             resume.lastFault = response.code == .ok ? "" : "\(response.code): \(response.text)"
-            switch ResumeVerdict(response.code, response.text) {
+            let verdict = ResumeVerdict(response.code, response.text)
+            if verdict == .running || verdict == .noFreeWorker { board.clear(withoutPool: resume.key) }
+            switch verdict {
             case .running: ran(resume, response)
             case .noFreeWorker:
                 resume.refusal = response
@@ -181,6 +183,7 @@ final class ResumeDesk {
             case .noEligiblePool:
                 metrics.noEligiblePool.increment()
                 notes.add(.noEligiblePool(resume.key))
+                board.note(withoutPool: resume.key, problem: response.text)
                 giveUp(resume, response)
             case .busy: busy(resume, response)
             case .refused: giveUp(resume, response)
@@ -238,6 +241,8 @@ final class ResumeDesk {
         resume.actor = actor
         switch actor.status {
         case .suspended, .paused: park(resume, actor, refusal)
+        // Its pod ended while a resume failed: it holds no worker, and waits for one like any other.
+        case .resuming where !actor.hasWorker: park(resume, actor, refusal)
         // It was the node's agent that spoke, and the worker is held.
         case .resuming: heal(resume, refusal)
         // Somebody else's resume came through meanwhile: it is answered at once.
@@ -269,9 +274,23 @@ final class ResumeDesk {
     // MARK: - Turns
 
     /// The log has placed actors: it is their turn.
-    func placed(_ keys: [ActorKey]) {
-        for key in keys { order.place(key) }
+    func placed(_ placements: [(key: ActorKey, worker: String)]) {
+        for (key, worker) in placements {
+            resumes[key]?.placedOn = worker
+            order.place(key)
+        }
         pump()
+    }
+
+    /// Workers went, and in the log those who were placed on them crashed. Whoever is still parked asks anew, or nothing would grow for it.
+    func lost(_ workers: Set<String>) {
+        guard !workers.isEmpty, !isStopping else { return }
+        let lost = resumes.values.filter { $0.isRequested && ($0.placedOn.map(workers.contains) ?? false) }
+        for resume in lost.sorted(by: { $0.arrival < $1.arrival }) {
+            resume.placedOn = nil
+            order.unplace(resume.key)
+            if let actor = resume.actor { notes.add(.requested(actor, at: resume.arrivedAt)) }
+        }
     }
 
     /// A worker was released. An actor that the log has placed, and that was refused since, may have it at once.
@@ -311,7 +330,7 @@ final class ResumeDesk {
             let actor = Self.actor(result)
             if let actor { resume.actor = actor }
             // Where nobody says how it stands, it is taken for held.
-            let isHeld = actor.map { $0.status == .resuming } ?? !Self.isNotFound(result)
+            let isHeld = actor.map { $0.status == .resuming && $0.hasWorker } ?? !Self.isNotFound(result)
             if isHeld, !self.isStopping { self.heal(resume, response) } else { self.recheck(resume, actor, response) }
         }
     }
@@ -356,7 +375,7 @@ final class ResumeDesk {
     /// Found half resumed by whoever looks through the fleet.
     func heal(_ actor: Ateapi_Actor) {
         let key = ActorKey(actor)
-        guard resumes[key] == nil, !isStopping, key.isName, resumes.count < settings.maxParked else { return }
+        guard actor.hasWorker, resumes[key] == nil, !isStopping, key.isName, resumes.count < settings.maxParked else { return }
         arrivals += 1
         let resume = Resume(
             healing: actor, call: ResumeCall(key: key), headers: ownHeaders(), at: EventLog.systemClock(), arrival: arrivals)

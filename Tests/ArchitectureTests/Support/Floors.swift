@@ -97,8 +97,9 @@ struct Floor: Sendable {
             ours: ["Basics", "Domain", "Machine", "Views", "Simulation", "Telemetry", "Output", "Assembly", "Inspection"],
             packages: ["Logging"]),
         Floor(
-            target: "Benchmarks", level: 5, ours: belowThree.union(["ControlLoop", "ServiceClient", "Output", "Inspection"]),
-            packages: http.union(["AsyncHTTPClient"])),
+            target: "Benchmarks", level: 5,
+            ours: belowThree.union(["ControlLoop", "ServiceClient", "SubstrateGateway", "Output", "Inspection"]),
+            packages: http.union(["AsyncHTTPClient", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "SwiftProtobuf"])),
 
         Floor(
             target: "Commands", level: 6,

@@ -70,6 +70,24 @@ import Testing
         }
     }
 
+    @Test("one whose host restores it on its node alone never moves, and says why it waits")
+    func bound() {
+        var actor = actor()
+        actor.paused?.isBound = true
+        let rules = PlacementRules(localWaitMicroseconds: 0, holdMicroseconds: 8_000_000)
+        for seconds in [0.0, 3, 3_600] { #expect(answer(placer(), actor, rules, at: seconds) == .waits(until: nil)) }
+        // Its node has no worker any more, and others are free.
+        var gone = placer()
+        for worker in 0..<4 { gone.removeWorker(worker) }
+        guard case .wait(let blocked) = gone.decide(actor, rules, at: at(9)) else {
+            Issue.record("it went elsewhere")
+            return
+        }
+        #expect(blocked.reason == .nodeLocality && blocked.isBound && blocked.waitsUntil == nil)
+        gone.setWorker(9, WorkerFacts(pool: 0, node: node, readySeq: 9))
+        #expect(answer(gone, actor, rules, at: 10) == .local)
+    }
+
     @Test("one story: it waits, a slot frees, it goes home; the next one's node dies, it goes elsewhere at once")
     func story() {
         var placer = placer()

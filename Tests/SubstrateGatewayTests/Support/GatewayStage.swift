@@ -26,6 +26,7 @@ struct GatewayStage: Sendable {
     let client: Client
     /// To the twin itself.
     let direct: Client
+    let board: TroubleBoard
 
     static func run(
         twin behave: (inout AteapiTwin.Behaviour) -> Void = { _ in },
@@ -65,10 +66,11 @@ struct GatewayStage: Sendable {
         let logger = Logger(label: "gateway-tests") { _ in SwiftLogNoOpLogHandler() }
         let (ports, feed) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingNewest(1))
         let catalog = PoolCatalog(configured: configuration.pools, defaultPool: configuration.defaultPool)
+        let board = TroubleBoard()
         let service = SubstrateGatewayService(
             configuration: configuration,
             log: GatewayLog(plane: loop, append: { batch, done in log.append(batch, completion: done) }, run: "test"),
-            catalog: catalog, news: news, tellsWorkers: true, logger: logger, onStart: { feed.yield($0) })
+            catalog: catalog, news: news, tellsWorkers: true, board: board, logger: logger, onStart: { feed.yield($0) })
         let running = Task {
             defer { feed.finish() }
             try await service.run()
@@ -83,7 +85,8 @@ struct GatewayStage: Sendable {
                 let far = try HTTP2ClientTransport.Posix(target: .ipv4(address: "127.0.0.1", port: twin.port), transportSecurity: trust)
                 try await withGRPCClient(transport: near) { client in
                     try await withGRPCClient(transport: far) { direct in
-                        try await body(GatewayStage(twin: twin, log: log, loop: loop, port: port, client: client, direct: direct))
+                        try await body(
+                            GatewayStage(twin: twin, log: log, loop: loop, port: port, client: client, direct: direct, board: board))
                     }
                 }
                 outcome = .success(())
@@ -171,5 +174,17 @@ struct GatewayStage: Sendable {
 
     func isParked(_ id: String) async -> Bool {
         await logged(id).map { $0.status == "STATUS_WAITING" || $0.status == "STATUS_RESUMING" } ?? false
+    }
+
+    /// What the log has of these actors, and of all workers, a line each.
+    func history(of ids: Set<String>) throws -> [String] {
+        func name(_ id: NameID) -> String { log.names.text(of: id) }
+        return try log.read(after: 0, limitEvents: 1_000_000).flatMap { batch in
+            batch.events.compactMap { event in
+                let subject = name(event.subject)
+                guard event.kind.subject == .worker || ids.contains(where: { subject.hasSuffix("/\($0)") }) else { return nil }
+                return "\(event.seq) \(event.kind.name) \(subject) \(name(event.source)) \(name(event.worker)) \(batch.text(event.body))"
+            }
+        }
     }
 }

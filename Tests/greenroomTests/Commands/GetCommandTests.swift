@@ -61,6 +61,58 @@ import Testing
         #expect(try json.decode(PoolView.self).statusWords == words)
     }
 
+    @Test("-o ate is kubectl-ate's table, with the atespace and names in full")
+    func ate() async throws {
+        let actors = #"""
+            {"items":[
+            {"namespace":"demo","pool":"pool-a","template":"demo/counter","id":"team-b/a1","status":"STATUS_WAITING","version":1,"seq":2,"ageSeconds":6},
+            {"namespace":"demo","pool":"pool-a","template":"demo/counter","id":"team-a/a2","status":"STATUS_CRASHED","version":4,"seq":8,"ageSeconds":6},
+            {"namespace":"demo","pool":"pool-a","template":"demo/counter","id":"team-a/a1","status":"STATUS_RUNNING","worker":"w-0","ip":"10.0.0.7","version":3,"seq":9,"ageSeconds":6}
+            ]}
+            """#
+        let workers = #"""
+            {"items":[
+            {"namespace":"demo","pool":"pool-a","name":"w-1","status":"FREE","actors":[],"node":"n","slots":1,"used":0,"ageSeconds":7},
+            {"namespace":"demo","pool":"pool-a","name":"w-0","status":"BUSY","actors":["team-a/a1"],"node":"n","slots":1,"used":1,"ageSeconds":7}
+            ]}
+            """#
+        let source = ServerState(
+            api: TwinAPI([
+                "/v1/actors?limit=1000": APIResponse(actors), "/v1/actors?pool=demo%2Fpool-a&limit=1000": APIResponse(actors),
+                "/v1/workers?limit=1000": APIResponse(workers),
+            ]))
+        #expect(
+            try await command("actors", "-o", "ate").listing(source).table.text == """
+                ATESPACE   TEMPLATE NS   TEMPLATE   ID   STATUS             ATEOM POD   ATEOM IP   VERSION
+                team-a     demo          counter    a1   STATUS_RUNNING     demo/w-0    10.0.0.7   3
+                team-a     demo          counter    a2   STATUS_SUSPENDED   <none>                 4
+                team-b     demo          counter    a1   STATUS_WAITING     <none>                 1
+
+                """)
+        #expect(
+            try await command("workers", "-o", "ate").listing(source).table.text == """
+                NAMESPACE   POOL     POD   STATUS     ASSIGNED ACTOR
+                demo        pool-a   w-0   ASSIGNED   demo/counter/a1
+                demo        pool-a   w-1   FREE       <none>
+
+                """)
+        #expect(throws: (any Error).self) { try command("pools", "-o", "ate") }
+    }
+
+    @Test("a listing of actors of other namespaces than their pool's goes on where its page ended")
+    func pages() async throws {
+        func page(_ numbers: Range<Int>) -> APIResponse {
+            let rows = numbers.map {
+                #"{"namespace":"demo","pool":"p","template":"t","id":"team-a/a\#($0)","status":"STATUS_SUSPENDED","version":1,"seq":\#($0),"ageSeconds":6}"#
+            }
+            return APIResponse("{\"items\":[\(rows.joined(separator: ","))]}")
+        }
+        let source = ServerState(
+            api: TwinAPI(["/v1/actors?limit=1000": page(1..<1_001), "/v1/actors?after=team-a%2Fa1000&limit=1000": page(1_001..<1_004)]))
+        let rows = try await command("actors", "--limit", "5000").listing(source).table.rows
+        #expect(rows.count == 1_003 && rows.last?[2] == "team-a/a1003")
+    }
+
     @Test func aCutListingSaysSo() async throws {
         #expect(try await command("pools", "--limit", "1").listing(server()).isCut)
         #expect(try await !command("pools", "--limit", "2").listing(server()).isCut)

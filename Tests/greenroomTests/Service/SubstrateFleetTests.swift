@@ -31,6 +31,11 @@ struct SubstrateFleetTests {
             #expect(Set(resumed).count == 200 && resumed.count == 200)
             #expect(stage.replicas == 200)
             try await eventually("the log has them all") { try await stage.running() == 200 }
+            try await eventually("each on a worker, and no worker is free") {
+                let named = try await stage.rows("/v1/actors?limit=1000").compactMap { $0["worker"].string }
+                let statuses = try await stage.rows("/v1/workers?limit=1000").map { $0["status"].string }
+                return Set(named).count == 200 && statuses.allSatisfy { $0 == "BUSY" }
+            }
             let waited = answers.map(\.seconds).sorted()
             print(
                 "*** MEASURED: 200 resumes on 40 workers that become 200 (debug build): p50 \(waited[100]) s, longest \(waited[199]) s, upstream \(stage.substrate.count("ResumeActor"))"
@@ -193,7 +198,7 @@ private struct FleetStage: Sendable {
     }
 
     /// Rows of a listing of the service.
-    private func rows(_ path: String) async throws -> [JSONValue] {
+    fileprivate func rows(_ path: String) async throws -> [JSONValue] {
         guard let response = await served.query(APIRequest(path: path)), response.status == 200 else { return [] }
         let listed = try JSONValue(parsing: response.body)
         return listed.array + listed["items"].array
