@@ -2,11 +2,12 @@
 SHELL := /bin/bash
 SWIFT ?= swift
 RELEASE := .build/release/greenroom
+DEBUG := .build/debug/greenroom
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 # The commit that `greenroom --version` of a release prints.
 COMMIT = $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || echo unknown)
 
-.PHONY: help setup build release demo test lint format fuzz sanitize-thread sanitize-address crash-test failover-test simulate bench serve image image-root protos clean
+.PHONY: help setup setup-release build release deb deb-root demo test lint format fuzz sanitize-thread sanitize-address crash-test failover-test simulate bench serve image image-root protos clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -17,11 +18,23 @@ setup: ## install what the build needs besides Swift: the SQLite headers
 build: setup ## make a debug build
 	$(SWIFT) build -j $(JOBS)
 
-release: setup ## make an optimised build
-	GREENROOM_COMMIT=$(COMMIT) $(SWIFT) build -c release --product greenroom -j $(JOBS)
+setup-release:
+	@scripts/setup.sh release
 
-demo: release ## run the service with real worker processes on this machine: make demo ARGS="--speed 2"
-	$(RELEASE) demo $(ARGS)
+release: setup-release ## optimised build for real use: Swift's libraries inside, without symbols
+	@[ -x $(RELEASE) ] || echo "make: the first release build takes about 25 minutes of one core; for a look, make demo needs none."
+	GREENROOM_COMMIT=$(COMMIT) $(SWIFT) build -c release --product greenroom --static-swift-stdlib -Xlinker -s -j $(JOBS)
+
+deb: $(if $(PROGRAM),,release) ## the Debian package of the release, or of PROGRAM, in .build/deb (FOLDER)
+	scripts/deb.sh $(or $(PROGRAM),$(RELEASE)) $(FOLDER)
+
+deb-root: $(if $(PROGRAM),,release) ## the Debian package installed and tried in a Debian of its own, as root (FOLDER, PROGRAM)
+	scripts/deb-root.sh $(or $(FOLDER),.build/deb-root) $(or $(PROGRAM),$(RELEASE))
+
+demo: setup ## the whole loop on this machine, for real (debug build): make demo ARGS="--speed 2"
+	@[ -x $(DEBUG) ] || echo "make: building first, as make test does too: about ten minutes on two cores the first time, seconds later on."
+	$(SWIFT) build --product greenroom -j $(JOBS)
+	$(DEBUG) demo $(ARGS)
 
 serve: release ## run the service with CONFIG=FILE, or with its defaults
 	$(RELEASE) serve $(if $(CONFIG),--config $(CONFIG))

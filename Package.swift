@@ -185,7 +185,7 @@ let package = Package(
         .target(name: "ServiceClient", dependencies: ["Basics", "Domain", "HTTPTransport", log] + nio, swiftSettings: strict),
         .target(
             name: "WorkerAgent",
-            dependencies: ["Basics", "Domain", "ServiceClient", log, .product(name: "Subprocess", package: "swift-subprocess")],
+            dependencies: ["Basics", "Machine", "Domain", "ServiceClient", log, .product(name: "Subprocess", package: "swift-subprocess")],
             swiftSettings: strict),
         .target(
             name: "KEDAScaler",

@@ -68,7 +68,7 @@ package enum ConfigurationFields {
 
     private static let processes: [ConfigurationField] = [
         .init("workers.server", "the service's own address", "where workers of kind: Process reach the service"),
-        .init("workers.arguments", "none", "further arguments of each `greenroom worker` that is started"),
+        .init("workers.arguments", "none", "further arguments of each `greenroom worker` that is started, such as --ca-file and its file"),
         .init("workers.nodes", "none", "names of nodes the workers are spread over, as if this machine were several"),
         .init("workers.tokenFile", "none", "file with the token that the workers send"),
     ]

@@ -67,7 +67,7 @@ package enum PolicyFiles {
     private static func expand(_ path: String) throws -> [String] {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw Fault(.unreachable, "there is no policy at \(path)", do: "check the path under `policies`")
+            throw Fault(.unreachable, "there is no policy at \(path)", do: "check the path")
         }
         guard isFolder.boolValue else { return [path] }
         let names = try FileManager.default.contentsOfDirectory(atPath: path).filter { name in

@@ -72,6 +72,15 @@ package struct ServiceConfiguration: Sendable {
         try self.init(yaml: text, file: file)
     }
 
+    /// The form of the log that a configuration asks for, also where the rest of it can't be used: what reads the log's lines is to
+    /// read that, too.
+    package static func logFormat(ofFile file: String) -> LogConfiguration.Format {
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8), var top = try? ConfigurationSection(yaml: text, file: file),
+            var logging = (try? top.section("logging")) ?? nil, let name = (try? logging.string("format")) ?? nil
+        else { return .text }
+        return LogConfiguration.Format(rawValue: name) ?? .text
+    }
+
     package init(yaml text: String, file: String) throws {
         let base = URL(fileURLWithPath: file).deletingLastPathComponent().path
         var top = try ConfigurationSection(yaml: text, file: file)

@@ -55,13 +55,20 @@ package struct IngestBench: Sendable {
     package let plan: IngestPlan
     package let base: BaseURL
     package let token: String?
+    package let trustFile: String?
     private let templates: EventTemplates
 
-    package init(plan: IngestPlan, base: BaseURL, token: String?) {
+    /// - Parameter trustFile: PEM of the authority that signed the service's certificate; nil trusts the machine's own.
+    package init(plan: IngestPlan, base: BaseURL, token: String?, trustFile: String?) {
         self.plan = plan
         self.base = base
         self.token = token
+        self.trustFile = trustFile
         templates = EventTemplates(ids: plan.ids, pools: plan.pools, actors: plan.actors, seed: plan.seed)
+    }
+
+    private func connected() async throws -> ServiceConnection {
+        try await ServiceConnection.open(url: base.description, token: token, trustFile: trustFile)
     }
 
     /// One part of the run: requests `first..<(first + count)`.
@@ -71,6 +78,7 @@ package struct IngestBench: Sendable {
             Self.write(request: first + number, source: connection, plan, templates, &buffer)
         }
         load.token = token
+        load.trustFile = trustFile
         load.contentType = contentType
         load.connections = plan.connections
         load.inFlightPerConnection = plan.inFlightPerConnection
@@ -96,7 +104,7 @@ package struct IngestBench: Sendable {
 
     /// Gives each pool a policy that decides and never acts.
     package func applyPolicies() async throws {
-        let api = try await ServiceConnection.open(url: base.description, token: token)
+        let api = try await connected()
         for pool in 0..<plan.pools {
             let name = EventTemplates.poolName(pool)
             let policy =
@@ -111,7 +119,7 @@ package struct IngestBench: Sendable {
 
     /// From a commit to its decision, and to the target's answer, as the service counted them.
     package func loopLatencies() async throws -> (decisions: ServedHistogram, reactions: ServedHistogram) {
-        let api = try await ServiceConnection.open(url: base.description, token: token)
+        let api = try await connected()
         let response = try await api.send(APIRequest(path: "/metrics"))
         await api.close()
         let text = String(decoding: response.body, as: UTF8.self)
@@ -122,7 +130,7 @@ package struct IngestBench: Sendable {
 
     /// Sends requests of the run again: how many events that were, and how many were answered as duplicates.
     package func sendAgain() async throws -> (sent: Int, duplicates: Int) {
-        let api = try await ServiceConnection.open(url: base.description, token: token)
+        let api = try await connected()
         var random = SplitMix64(seed: plan.seed &+ 99)
         var sent = 0
         var duplicates = 0

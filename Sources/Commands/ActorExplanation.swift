@@ -22,6 +22,7 @@ struct ActorExplanation: Sendable {
                 .init(key: "actor", value: .string(actor.id)), .init(key: "pool", value: .string("\(actor.namespace)/\(actor.pool)")),
                 .init(key: "status", value: .string(actor.status)),
             ]
+            if let tenant = actor.tenant { members.append(.init(key: "tenant", value: .string(tenant))) }
             if let worker = actor.worker { members.append(.init(key: "worker", value: .string(worker))) }
             if let wake = actor.wake { members.append(.init(key: "wake", value: try JSONValue(encoding: wake))) }
             if let upstream = actor.upstream { members.append(.init(key: "upstream", value: try JSONValue(encoding: upstream))) }
@@ -84,7 +85,8 @@ struct ActorExplanation: Sendable {
                 ? "greenroom history actor \(actor.fullName)" : nil
         }
         guard let reason = placement.reason else { return nil }
-        return reason == BlockedReason.quota.name ? "greenroom scale \(pool) --quota TENANT=N" : "greenroom explain pool \(pool)"
+        return reason == BlockedReason.quota.name
+            ? "greenroom scale \(pool) --quota \(actor.tenant ?? "TENANT")=N" : "greenroom explain pool \(pool)"
     }
 
     private var why: [String] {

@@ -50,7 +50,16 @@ struct BenchIngestCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Give each pool a policy with mode: recommend, and measure the time from commit to decision.")
     var policies = false
     @Option(name: .long, help: ArgumentHelp("Measure this service instead of starting one.", valueName: "url")) var server: String?
-    @Option(name: .long, help: ArgumentHelp("File with the bearer token for --server.", valueName: "file")) var tokenFile: String?
+    @Option(
+        name: .long,
+        help: ArgumentHelp("File with the bearer token for --server (default: the token in $GREENROOM_TOKEN).", valueName: "file"))
+    var tokenFile: String?
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "PEM of the authority that signed the certificate of --server (default: $GREENROOM_CA_FILE, else the system's).",
+            valueName: "file"))
+    var caFile: String?
     @Option(name: .long, help: "Seed of random ids.") var seed: UInt64?
     @Option(name: .shortAndLong, help: "Output format: line or json.") var output = BenchFormat.line
 
@@ -63,6 +72,9 @@ struct BenchIngestCommand: AsyncParsableCommand {
         for (name, value, range) in bounds where !range.contains(value) {
             throw ValidationError("--\(name) must be between \(range.lowerBound) and \(range.upperBound)")
         }
+        if server == nil, let option = tokenFile != nil ? "--token-file" : caFile != nil ? "--ca-file" : nil {
+            throw ValidationError("\(option) is for --server: name the service, or leave it out")
+        }
         if let rate, !(rate > 0) { throw ValidationError("--rate must be above 0") }
     }
 
@@ -72,11 +84,12 @@ struct BenchIngestCommand: AsyncParsableCommand {
             var options = ServerOptions()
             options.server = server
             options.tokenFile = tokenFile
-            report = try await measure(url: options.url, token: options.token(), process: nil)
+            options.caFile = caFile
+            report = try await measure(url: options.url, token: options.token(), trustFile: options.trustFile, process: nil)
         } else {
             let process = try await ServerProcess()
             do {
-                report = try await measure(url: process.url, token: nil, process: process)
+                report = try await measure(url: process.url, token: nil, trustFile: nil, process: process)
                 await process.stop()
             } catch {
                 await process.stop()
@@ -95,11 +108,11 @@ struct BenchIngestCommand: AsyncParsableCommand {
             seed: seed ?? (server == nil ? 1 : UInt64.random(in: 0...(.max))))
     }
 
-    private func measure(url: String, token: String?, process: ServerProcess?) async throws -> IngestReport {
+    private func measure(url: String, token: String?, trustFile: String?, process: ServerProcess?) async throws -> IngestReport {
         let base: BaseURL
         do { base = try BaseURL(url) } catch { throw Fault(.usage, error.description) }
         let plan = plan()
-        let bench = IngestBench(plan: plan, base: base, token: token)
+        let bench = IngestBench(plan: plan, base: base, token: token, trustFile: trustFile)
         var report = IngestReport(plan: plan)
         if policies { try await bench.applyPolicies() }
         // What an empty log takes is no event's.

@@ -51,7 +51,13 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         MemoryHabits.settle()
-        let configuration = try configuration()
+        let configuration: ServiceConfiguration
+        do { configuration = try self.configuration() } catch {
+            let format = config.map { ServiceConfiguration.logFormat(ofFile: $0) } ?? .text
+            LogConfiguration(format: format, level: .info).bootstrap()
+            try await LastLine.told(in: format, Logger(label: "greenroom")) { throw error }
+            throw error
+        }
         LogConfiguration(format: configuration.logFormat, level: configuration.logLevel).bootstrap()
         let logger = Logger(label: "greenroom")
         try await LastLine.told(in: configuration.logFormat, logger) {

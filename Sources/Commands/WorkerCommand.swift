@@ -16,10 +16,20 @@ struct WorkerCommand: AsyncParsableCommand {
         commandName: "worker",
         abstract: "Run a worker: it registers, takes placements, runs COMMAND for each turn and reports the result.",
         discussion: """
-            COMMAND gets its actor in GREENROOM_ACTOR, GREENROOM_NAMESPACE,
-            GREENROOM_POOL, GREENROOM_WORKER, GREENROOM_SNAPSHOT and
-            GREENROOM_EXPECTED_MILLIS. Without COMMAND a turn sleeps as long as it is
-            expected to run.
+            COMMAND's environment has GREENROOM_ACTOR, GREENROOM_NAMESPACE, GREENROOM_POOL,
+            GREENROOM_WORKER, GREENROOM_EXPECTED_MILLIS, GREENROOM_SNAPSHOT (the URI to
+            restore, if there is one) and GREENROOM_TIER (how near it is: local, warm,
+            golden, cold). Status 0 is a turn that ended well, any other a crash.
+
+            To say where it left its actor's snapshot, COMMAND writes the URI to the file
+            that GREENROOM_SNAPSHOT_FILE names; a second line may have the size in bytes:
+              echo "file:///srv/agents/alice" >"$GREENROOM_SNAPSHOT_FILE"
+            The next turn gets that URI. If it writes nothing, the earlier snapshot stays.
+            Without COMMAND a turn sleeps as long as it is expected to run.
+
+            Examples:
+              greenroom worker --pool team/agents -- ./turn.sh
+              greenroom worker --pool team/agents --slots 4 -- python3 turn.py
 
             SIGTERM: takes no more actors, finishes its turns, ends. A second one: ends at
             once.
@@ -69,8 +79,12 @@ struct WorkerCommand: AsyncParsableCommand {
 
     private func work(_ clock: WorkerClock, _ logger: Logger) async throws {
         let link = try makeLink(logger)
+        let files = command.isEmpty ? nil : try makeFiles()
+        defer { files?.remove() }
         let turns: any TurnRunner =
-            command.isEmpty ? SimulatedTurns(restoreMillis: try parsedRestoreMillis(), clock: clock) : CommandTurns(command: command)
+            if let files { CommandTurns(command: command, files: files) } else {
+                SimulatedTurns(restoreMillis: try parsedRestoreMillis(), clock: clock)
+            }
         let agent = WorkerAgent(try workerConfiguration(), link: link, turns: turns, clock: clock, logger: logger)
         let signals = watchSignals(agent)
         if exitOnEof { watchInput(agent) }
@@ -88,6 +102,12 @@ struct WorkerCommand: AsyncParsableCommand {
             return try ServiceWorkerLink(server: service.url, token: token, trustFile: service.trustFile, logger: logger)
         } catch {
             throw Fault(.usage, error.description, do: "give the service's address with --server")
+        }
+    }
+
+    private func makeFiles() throws -> SnapshotFiles {
+        do throws(SnapshotFiles.SetupFault) { return try SnapshotFiles(in: FileManager.default.temporaryDirectory.path) } catch {
+            throw Fault(.unreachable, "\(error)", do: "set TMPDIR to a folder that this worker may write to")
         }
     }
 

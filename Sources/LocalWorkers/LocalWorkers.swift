@@ -35,6 +35,7 @@ package actor LocalWorkers: Actuator {
 
     enum EndReason: String, Sendable {
         case removed
+        case outdated = "its pool has another command or other slots"
         case serviceStopped = "the service stopped"
     }
 
@@ -110,11 +111,25 @@ package actor LocalWorkers: Actuator {
         guard count >= 0, count <= limit else {
             throw .refused("\(count) workers of \(pool.name): at most \(limit) run on one machine; lower maxReplicaCount")
         }
+        let isOutdated = descriptions[pool.name].map { Self.startsOthers($0, pool) } ?? false
         descriptions[pool.name] = pool
         pools[pool.name, default: LocalPool(limits: configuration.limits)].resize(to: count)
+        if isOutdated { replaceAll(of: pool.name) }
         await carryOutPlan(of: pool.name)
         // Also where the start was an earlier one: an answer that all is well would be wrong while workers can't start.
         if let fault = startFaults[pool.name], let state = pools[pool.name], state.running < count { throw .unreachable(fault.text) }
+    }
+
+    /// Whether workers of these two descriptions aren't the same.
+    private static func startsOthers(_ earlier: ActuatedPool, _ later: ActuatedPool) -> Bool {
+        earlier.target.command != later.target.command || earlier.slotsPerWorker != later.slotsPerWorker
+    }
+
+    /// A process keeps the command that it was started with: each goes once its turns are finished, and counts no more.
+    private func replaceAll(of pool: String) {
+        for worker in (pools[pool]?.members.keys.sorted() ?? []) {
+            beginLeaving(worker, .outdated, killAfter: configuration.limits.removeGrace)
+        }
     }
 
     package func drain(_ worker: WorkerIdentity, of pool: ActuatedPool, fence: Fence) async throws(ActuationFault) {

@@ -65,10 +65,11 @@ extension State {
                 "pool \(pools[pool].text) has no policy and no workers: apply a policy for it, or start a worker with --pool \(pools[pool].text)"
             )
         }
+        let text = blocked.text(names: labels, tenant: tenant(of: index))
         guard blocked.reason == .poolExhausted, let most = pools[pool].policy?.policy.maxReplicaCount, pools[pool].desired >= most else {
-            return (blocked.reason, blocked.text(names: labels))
+            return (blocked.reason, text)
         }
-        return (blocked.reason, blocked.text(names: labels) + "; the pool is at its maximum of \(most)")
+        return (blocked.reason, text + "; the pool is at its maximum of \(most)")
     }
 
     /// What is put to the placer for a waiting actor; nil where it doesn't wait.

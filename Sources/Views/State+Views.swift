@@ -139,6 +139,7 @@ extension State {
         let worker = actor.worker >= 0 ? workers[Int(actor.worker)] : nil
         return ActorView(
             namespace: namespace, pool: pool, template: labels.text(of: actors.traits(of: actor).template),
+            tenant: text(actors.traits(of: actor).tenant),
             id: QualifiedName.bare(names.text(of: actor.name), in: namespace),
             status: actor.state.statusName, worker: actor.worker >= 0 ? workerName(Int(actor.worker), seenFrom: namespace, names) : nil,
             node: worker.flatMap { text($0.node) } ?? text(actor.node), ip: worker.flatMap { text($0.ip) },
@@ -147,6 +148,9 @@ extension State {
             snapshot: nil, seq: actor.stateSeq,
             ageSeconds: max(0, now.seconds(since: LogTime(microseconds: Int64(actor.createdAtSeconds) * 1_000_000))))
     }
+
+    /// Empty where nobody said whose it is.
+    func tenant(of index: Int) -> String { text(actors.traits(of: actors[index]).tenant) ?? "" }
 
     /// Its name within its namespace, and that before it where it isn't `namespace`.
     package func actorName(_ index: Int, seenFrom namespace: String, _ names: some NameReading) -> String {

@@ -192,6 +192,8 @@ package struct ActorView: Codable, Hashable, Sendable {
     package var namespace: String
     package var pool: String
     package var template: String
+    /// Whose it is; nil where nobody said.
+    package var tenant: String? = nil
     package var id: String
     /// STATUS_SUSPENDED, STATUS_WAITING, STATUS_RUNNING, …
     package var status: String

@@ -3,21 +3,27 @@ import Subprocess
 
 // How does a command run a turn?
 //
-// One process a turn, in a process group of its own. Its environment names the actor it serves. Status 0 is a turn that ended well;
-// its restore, and where it keeps its state, are its own. A turn that is broken off takes its whole group with it.
+// One process a turn, in a process group of its own. Its environment names the actor it serves, the snapshot to restore, and a file
+// in which it may say where it left the next one. Status 0 is a turn that ended well. A turn that is broken off takes its whole
+// group with it. Always: a snapshot that was said by a turn that failed isn't taken; the one before stays.
 
 package struct CommandTurns: TurnRunner {
     private let command: [String]
+    private let files: SnapshotFiles
 
-    /// - Parameter command: program and arguments; a program without a slash is looked for in PATH. Not empty.
-    package init(command: [String]) {
+    /// - Parameters:
+    ///   - command: program and arguments; a program without a slash is looked for in PATH. Not empty.
+    ///   - files: where the command says what it left.
+    package init(command: [String], files: SnapshotFiles) {
         precondition(!command.isEmpty, "a turn's command names a program")
         self.command = command
+        self.files = files
     }
 
     package func run(_ placement: Placement, on worker: String, restored: @Sendable (Int64?) async -> Void) async throws(TurnFault)
         -> TurnSnapshot?
     {
+        defer { files.discard(placement) }
         let status: TerminationStatus
         do {
             let result = try await Subprocess.run(
@@ -33,7 +39,8 @@ package struct CommandTurns: TurnRunner {
         case .exited(let code): throw TurnFault(reason: "\(command[0]) exited with status \(code)")
         case .signaled(let signal): throw TurnFault(reason: "\(command[0]) was killed by signal \(signal)")
         }
-        return placement.restoreFrom.map { TurnSnapshot(uri: $0) }
+        // One that says nothing left its state where it was.
+        return try files.read(placement) ?? placement.restoreFrom.map { TurnSnapshot(uri: $0) }
     }
 
     private var program: Executable { command[0].contains("/") ? .path(.init(command[0])) : .name(command[0]) }
@@ -45,6 +52,8 @@ package struct CommandTurns: TurnRunner {
             "GREENROOM_POOL": placement.pool,
             "GREENROOM_WORKER": worker,
             "GREENROOM_SNAPSHOT": placement.restoreFrom,
+            .init(stringLiteral: SnapshotFiles.variable): files.path(of: placement),
+            "GREENROOM_TIER": placement.tier,
             "GREENROOM_EXPECTED_MILLIS": placement.expectedMillis.map { String($0) },
         ])
     }

@@ -337,7 +337,7 @@ import Testing
         guard case .waiting(_, .quota, let detail)? = loop.state.placement(of: "a2", log: loop.log).response else {
             throw ExpectationFailedError()
         }
-        #expect(detail == "its tenant runs 1 of at most 1")
+        #expect(detail == "its tenant a runs 1 of at most 1")
         loop.run("a1", seconds: 1)
         loop.advance(2)
         #expect(loop.view(of: "a2")?.status == "STATUS_RESUMING")

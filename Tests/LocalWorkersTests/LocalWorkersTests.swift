@@ -41,6 +41,39 @@ import Testing
         }
     }
 
+    @Test func `another command replaces the workers that run, and the same again none`() async throws {
+        try await withBench(Bench.obedient) { bench in
+            try await bench.resize(2)
+            try await bench.upCount(2)
+            let old = bench.up
+            for _ in 1...2 {
+                try await bench.workers.resize(bench.pool(command: ["/bin/echo"]), to: 2, fence: Fence(1))
+                try await bench.upCount(4)
+                try await eventually("the old ones are gone") { old.allSatisfy { bench.process(of: $0) == nil } }
+            }
+            #expect(bench.up.count == 4 && bench.marked.count == 2)
+            let lines = bench.log.entries.map(\.message).filter { $0.hasPrefix("up") }
+            #expect(lines.map { $0.hasSuffix(" -- /bin/echo") } == [false, false, true, true])
+            try await bench.workers.resize(bench.pool(slots: 2, command: ["/bin/echo"]), to: 2, fence: Fence(1))
+            try await bench.upCount(6)
+        }
+    }
+
+    @Test func `a worker that holds an actor is replaced at once, and ends when the actor has left`() async throws {
+        try await withBench(Bench.stubborn) { bench in
+            try await bench.resize(1)
+            try await bench.upCount(1)
+            let old = bench.up[0]
+            bench.set(old, busy: true)
+            try await bench.workers.resize(bench.pool(command: ["/bin/echo"]), to: 1, fence: Fence(1))
+            try await bench.upCount(2)
+            try await eventually("it was asked whether it is busy") { bench.requests > 0 }
+            #expect(bench.process(of: old) != nil)
+            bench.set(old, busy: false)
+            try await eventually("it is gone") { bench.process(of: old) == nil }
+        }
+    }
+
     @Test func `a worker that dies is reported with its reason and replaced under a new name`() async throws {
         try await withBench("echo up >&2; read -r line; exit 1") { bench in
             try await bench.resize(1)

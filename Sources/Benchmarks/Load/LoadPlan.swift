@@ -6,6 +6,8 @@ package import ServiceClient
 package struct LoadPlan: Sendable {
     package var url: BaseURL
     package var token: String?
+    /// PEM of the authority that signed the server's certificate; nil trusts the machine's own.
+    package var trustFile: String?
     package var method = "POST"
     package var path = "/v1/events"
     package var contentType = "application/cloudevents+json"

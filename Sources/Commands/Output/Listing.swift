@@ -69,7 +69,7 @@ struct Listing: Sendable {
     }
 
     init(actors: [ActorView], isWide: Bool = false, isOne: Bool = false) throws {
-        let more = isWide ? ["POOL", "NODE", "REASON"] : []
+        let more = isWide ? ["POOL", "TENANT", "NODE", "REASON"] : []
         var table = Table(["NAMESPACE", "TEMPLATE", "ID", "STATUS", "POD", "IP", "#VERSION", "WAITED", "AGE"] + more)
         for actor in actors {
             table.add(
@@ -77,7 +77,7 @@ struct Listing: Sendable {
                     actor.namespace, actor.template.isEmpty ? Self.none : actor.template, actor.id, actor.status, actor.worker ?? Self.none,
                     actor.ip ?? Self.none, String(actor.version), actor.waitedSeconds.map { DurationText.short($0) } ?? Self.none,
                     DurationText.age(actor.ageSeconds),
-                ] + (isWide ? [actor.pool, actor.node ?? Self.none, actor.reason ?? Self.none] : []))
+                ] + (isWide ? [actor.pool, actor.tenant ?? Self.none, actor.node ?? Self.none, actor.reason ?? Self.none] : []))
         }
         self.init(table, try actors.map { try JSONValue(encoding: $0) }, isOne: isOne)
     }

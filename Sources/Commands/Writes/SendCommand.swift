@@ -52,6 +52,7 @@ struct SendCommand: AsyncParsableCommand {
 
     func run() async throws {
         let event = try event(id: id ?? UUID().uuidString.lowercased())
+        for line in try strangeFields() { Terminal.writeError("greenroom: \(line)") }
         if dryRun { return Terminal.writeLine(event) }
         Terminal.writeLine(try await ServiceWriter.with(server, "send", .ingest) { try await send(event, $0) })
     }
@@ -85,6 +86,15 @@ struct SendCommand: AsyncParsableCommand {
         let isDuplicate = response["duplicates"].integer ?? 0 > 0
         return isDuplicate
             ? "the log has an event of this source and id already, at seq \(seq): nothing was added" : "logged at seq \(seq)"
+    }
+
+    /// What is in the log afterwards and changes nothing: who types a field by hand meant it to.
+    func strangeFields() throws -> [String] {
+        let kind = try eventKind()
+        let known = kind.shape.fields.map(\.name)
+        return try object(kind).fields.map(\.key).filter { !known.contains($0) }.map { key in
+            "\(DisplayText.printable(key)) is no field of \(kind.name) and changes nothing\(NearestName.hint(for: key, in: known))"
+        }
     }
 
     // MARK: - Parts

@@ -108,7 +108,8 @@ struct DatabaseTrouble {
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             return (.notWritable, "another program holds the file (\(code))", "close the program that writes to it: writing then resumes")
         case .SQLITE_CANTOPEN: return (.unreachable, "can't be opened (\(code))", "check that the directory is there and may be written")
-        case .SQLITE_NOTADB: return (.notALog, "not a SQLite file (\(code))", "give the path of a log, or of a file that isn't there yet")
+        case .SQLITE_NOTADB:
+            return (.notALog, "not a SQLite file (\(code))", "give the path of a log; a new one needs a path where there is no file")
         case .SQLITE_CORRUPT:
             return (
                 .damaged, "the file is damaged (\(code))",

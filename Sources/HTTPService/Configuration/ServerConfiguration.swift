@@ -61,9 +61,9 @@ package struct ServerConfiguration: Hashable, Sendable {
 
     package func validate() throws(Fault) {
         if cleartext == nil, tls == nil {
-            throw Fault(field: "http", problem: "neither a cleartext nor a TLS address is given: name at least one")
+            throw Fault(field: "listen", problem: "is none, and there is no tls.listen: name at least one address")
         }
-        for (field, address) in [("http.cleartext", cleartext), ("http.tls", tls?.address)] {
+        for (field, address) in [("listen", cleartext), ("tls.listen", tls?.address)] {
             guard let address else { continue }
             guard (0...65_535).contains(address.port) else {
                 throw Fault(field: field, problem: "\(address.port) is no port: take one of 0 to 65535")
@@ -77,7 +77,7 @@ package struct ServerConfiguration: Hashable, Sendable {
             }
         }
         guard (1...64).contains(eventLoops) else {
-            throw Fault(field: "http.eventLoops", problem: "\(eventLoops) event loops: take 1 to 64")
+            throw Fault(field: "eventLoops", problem: "\(eventLoops) event loops: take 1 to 64")
         }
     }
 }

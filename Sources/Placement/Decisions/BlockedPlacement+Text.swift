@@ -7,9 +7,10 @@ package import Domain
 extension BlockedPlacement {
     /// For instance: "paused on node-a: 4 eligible workers there, all busy; 12 free workers elsewhere could restore the
     /// external snapshot of 14:02 (1.2 GB ≈ 3.1 s); looks elsewhere at 14:05:07".
-    package func text(names: some NameReading) -> String {
+    /// - Parameter tenant: the actor's; empty where it has none.
+    package func text(names: some NameReading, tenant: String) -> String {
         switch reason {
-        case .quota: quotaText
+        case .quota: quotaText(tenant)
         case .nodeLocality: localityText(names) + untilText
         case .noEligiblePool:
             all.ready + all.starting == 0
@@ -21,9 +22,9 @@ extension BlockedPlacement {
         }
     }
 
-    private var quotaText: String {
+    private func quotaText(_ tenant: String) -> String {
         guard let quota else { return "its tenant's quota is used up" }
-        return "its tenant runs \(quota.running) of at most \(quota.maxRunning)"
+        return "its tenant\(tenant.isEmpty ? "" : " \(tenant)") runs \(quota.running) of at most \(quota.maxRunning)"
     }
 
     private func localityText(_ names: some NameReading) -> String {

@@ -10,7 +10,8 @@ package enum TLSTrust {
         tls.applicationProtocols = ["h2"]
         if let file = configuration.trustFile {
             do throws(TLSFiles.Fault) { tls.trustRoots = .certificates(try TLSFiles.certificates(of: file)) } catch {
-                throw HandshakeFault(problem: "the trusted certificates can't be read: \(error)")
+                throw HandshakeFault(
+                    problem: "the trusted certificates can't be read: \(error): check --ca-file and GREENROOM_CA_FILE")
             }
         }
         if configuration.acceptsAnyCertificate { tls.certificateVerification = .none }

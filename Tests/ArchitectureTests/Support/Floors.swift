@@ -75,7 +75,8 @@ struct Floor: Sendable {
             target: "ObjectStorage", level: 3, ours: ["Basics", "Machine", "Domain", "HTTPCalls", "HTTPTransport"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
         Floor(target: "ServiceClient", level: 3, ours: ["Basics", "Domain", "HTTPTransport"], packages: http.union(["Logging"])),
-        Floor(target: "WorkerAgent", level: 3, ours: ["Basics", "Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
+        Floor(
+            target: "WorkerAgent", level: 3, ours: ["Basics", "Machine", "Domain", "ServiceClient"], packages: ["Logging", "Subprocess"]),
         Floor(target: "LocalWorkers", level: 3, ours: belowThree.union(["ControlLoop"]), packages: ["Logging", "Subprocess"]),
         Floor(
             target: "Pollers", level: 3, ours: ["Basics", "Machine", "Domain", "Autoscaling", "HTTPCalls"],

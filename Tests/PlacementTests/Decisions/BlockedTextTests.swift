@@ -26,7 +26,7 @@ import Testing
         BlockedReason, String, NameID?
     )? {
         guard case .wait(let blocked) = placer.decide(actor, rules, at: at("2026-11-21T14:05:04Z")) else { return nil }
-        return (blocked.reason, blocked.text(names: names()), blocked.neededOn)
+        return (blocked.reason, blocked.text(names: names(), tenant: "acme"), blocked.neededOn)
     }
 
     private func actor(paused: Bool = false, external: Bool = false, selector: [LabelPair] = [], quota: QuotaStanding? = nil)
@@ -79,7 +79,7 @@ import Testing
             (Placer(), actor(), PlacementRules(), .poolExhausted, "0 eligible workers, all busy; 0 starting, 0 draining"),
             (
                 placer([(1, false)]), actor(quota: QuotaStanding(running: 10, maxRunning: 10)), PlacementRules(), .quota,
-                "its tenant runs 10 of at most 10"
+                "its tenant acme runs 10 of at most 10"
             ),
         ]
         for (placer, actor, rules, reason, expected) in table {

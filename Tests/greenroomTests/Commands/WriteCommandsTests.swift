@@ -135,6 +135,24 @@ import Testing
         } throws: { ($0 as? Fault)?.line.contains(words) == true }
     }
 
+    @Test(arguments: [
+        (["actor.requested", "a", "pool=n/p", "priority=1", "version=2"], []),
+        (
+            ["actor.requested", "a", "pool=n/p", "prority=1"],
+            ["prority is no field of actor.requested and changes nothing; did you mean priority?"]
+        ),
+        (["actor.created", "a", "pool=n/p", "template=t", "labels.x=1", "tenant=acme"], []),
+        (
+            ["actor.requested", "a", "pool=n/p", "tenant=acme"],
+            [
+                "tenant is no field of actor.requested and changes nothing; known here: pool, priority, deadline, selector, reason, template, expectedMillis, version"
+            ]
+        ),
+    ])
+    func aFieldThatTheKindDoesntHaveIsSaid(arguments: [String], lines: [String]) throws {
+        #expect(try SendCommand.parse(arguments).strangeFields() == lines)
+    }
+
     @Test func aSentEventIsToldByItsPosition() async throws {
         let command = try SendCommand.parse(["actor.idle", "a1"])
         let first = TwinAPI(["/v1/events": APIResponse(#"{"accepted":1,"duplicates":0,"firstSeq":41,"lastSeq":41}"#)])

@@ -141,6 +141,35 @@ struct CommandsServedTests {
         #expect(second.status == 3)
         let last = try JSONValue(parsing: String(second.output.split(separator: "\n").last ?? ""))
         #expect(last["level"] == .string("critical") && last["message"].string?.contains("can't open") == true, "\(second.output)")
+        let faulty = served.folder.appendingPathComponent("faulty.yaml")
+        for (text, part) in [
+            ("logging: {format: json}\ndatabse: a.db", "did you mean database?"),
+            ("logging: {format: json}\nlisten: none", "name at least one"),
+            ("logging: {format: json}\nlisten: 203.0.113.9:80", "listen: 203.0.113.9 is reachable from other machines"),
+        ] {
+            try text.write(to: faulty, atomically: true, encoding: .utf8)
+            let third = try await BuiltProgram.run(["serve", "--config", faulty.path])
+            let line = try JSONValue(parsing: third.output.trimmingCharacters(in: .whitespacesAndNewlines))
+            #expect(third.status == 2 && line["message"].string?.contains(part) == true, "\(third.output)")
+        }
+        try "databse: a.db".write(to: faulty, atomically: true, encoding: .utf8)
+        let plain = try await BuiltProgram.run(["serve", "--config", faulty.path])
+        #expect(plain.status == 2 && plain.output.hasPrefix("greenroom: ") && plain.output.contains("did you mean database?"))
+    }
+
+    @Test(
+        "what can't be used is said in one line, with what to do",
+        arguments: [
+            (["apply", "-f", "/nowhere/a.yaml"], 3, "there is no policy at /nowhere/a.yaml: check the path"),
+            (["get", "pools", "--db", "/proc/version"], 3, "give the path of a log"),
+            (["get", "pools", "--server", "https://127.0.0.1:9", "--ca-file", "/nowhere.pem"], 3, "check --ca-file and GREENROOM_CA_FILE"),
+            (["get", "pools", "--server", "http://127.0.0.1:9"], 3, "start it with `greenroom serve`"),
+            (["bench", "ingest", "--ca-file", "/nowhere.pem"], 2, "--ca-file is for --server"),
+        ])
+    func inOneLine(words: [String], status: Int32, part: String) async throws {
+        let said = try await BuiltProgram.run(words)
+        #expect(said.status == status && said.output.contains(part), "\(said.status) \(said.output)")
+        #expect(said.output.split(separator: "\n").count == 1, "\(said.output)")
     }
 
     @Test("serve: SIGHUP reads the policies again, and a faulty file changes nothing; SIGTERM says what it waits for")

@@ -94,9 +94,10 @@ final class Served: Sendable {
         try #require(response.status == 200, "\(String(decoding: response.body, as: UTF8.self))")
     }
 
-    func request(_ id: String, pool: String) async throws {
+    /// - Parameter id: of the event; the actor's name where none is given.
+    func request(_ actor: String, id: String? = nil, pool: String) async throws {
         let event =
-            #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/test","id":"\#(id)","subject":"\#(id)","data":{"pool":"\#(pool)"}}"#
+            #"{"specversion":"1.0","type":"dev.greenroom.actor.requested","source":"/test","id":"\#(id ?? actor)","subject":"\#(actor)","data":{"pool":"\#(pool)"}}"#
         let request = APIRequest(method: .post, path: "/v1/events", contentType: "application/cloudevents+json", body: Array(event.utf8))
         #expect(await query(request)?.status == 200)
     }

@@ -163,3 +163,30 @@ def test_the_worker_in_shell(service, tmp_path):
         "worker.gone",
     ]
     assert not any(line.get("superseded") for line in lines)
+
+
+def test_the_command_as_a_worker(service, binary, tmp_path):
+    """docs/write-a-worker.md: `greenroom worker -- ./turn.sh`, whose actor is restored from the snapshot that the script named."""
+    bash = shutil.which("bash")
+    if not bash:
+        pytest.skip("bash isn't installed: the command as a worker was not tried")
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/write-a-worker.md").read_text(), re.DOTALL)
+    (tmp_path / "turn.sh").write_text(next(text for text in blocks if text.startswith("#!/bin/sh")))
+    script = next(text for text in blocks if "chmod +x turn.sh" in text)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "greenroom").symlink_to(Path(binary).resolve())
+
+    def suspended(times: int) -> str:
+        return f'for i in $(seq 300); do [ "$(greenroom events --kind actor.suspended | grep -c dave)" = {times} ] && break; sleep 0.1; done; '
+
+    assert script.count("sleep 1; ") == 1
+    script = script.replace("sleep 1; ", suspended(1)) + suspended(2) + "kill $!; wait $!"
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+    done = subprocess.run([bash, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if " woke " in line] == [
+        "dave woke 1 times, this time cold",
+        "dave woke 2 times, this time warm",
+    ]
+    assert (tmp_path / "dave-2").read_text() == "2\n"
