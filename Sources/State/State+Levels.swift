@@ -16,15 +16,17 @@ package struct PoolLevels: Hashable, Sendable {
     /// Hosting at least one actor, draining ones included.
     package var busy: Int
     package var draining: Int
-    /// Actors that hold a slot.
+    /// Actors that hold a slot, and tasks that pods report.
     package var resident: Int
     package var waiting: Int
+    /// Whether those that drain were taken, and are the pool's no more.
+    package var isUnclaimed = false
 
     /// Of a pool that isn't there yet.
     package static let none = PoolLevels(desired: 0, starting: 0, ready: 0, busy: 0, draining: 0, resident: 0, waiting: 0)
 
-    /// All workers that cost.
-    package var present: Int { starting.addingClamped(ready).addingClamped(draining) }
+    /// All workers that cost the pool.
+    package var present: Int { starting.addingClamped(ready).addingClamped(isUnclaimed ? 0 : draining) }
     package var demand: Int { resident.addingClamped(waiting) }
 }
 
@@ -48,7 +50,8 @@ extension State {
         let counts = pool.workerCounts
         return PoolLevels(
             desired: pool.desired, starting: counts.starting, ready: counts.ready, busy: counts.partial + counts.full + counts.drainingBusy,
-            draining: counts.draining, resident: pool.resident, waiting: pool.queue.count)
+            draining: counts.draining, resident: pool.resident.addingClamped(pool.tasks), waiting: pool.queue.count,
+            isUnclaimed: pool.isUnclaimed)
     }
 
     /// From decision to ready, of the workers that became ready in a commit.
@@ -61,6 +64,18 @@ extension State {
 
     /// The policy in force.
     package func policy(of pool: NameID) -> Policy? { poolByName[pool].flatMap { pools[$0].policy?.policy } }
+
+    /// Whether its workers leave when they are taken.
+    package func isUnclaimed(_ pool: NameID) -> Bool { poolByName[pool].map { pools[$0].isUnclaimed } ?? false }
+
+    /// Tasks that a worker's pod reports, beyond its actors.
+    package func tasks(of worker: NameID) -> Int { workers.find(worker).map { workers[$0].load.tasks } ?? 0 }
+
+    /// Where a worker is; nil of one that isn't there.
+    package func pool(ofWorker worker: NameID) -> NameID? { workers.find(worker).map { pools[Int(workers[$0].pool)].name } }
+
+    /// Those whose pods report tasks, in the order in which they came.
+    package var workersWithTasks: [NameID] { workers.indices.filter { workers[$0].load.tasks > 0 }.map { workers[$0].name } }
 
     /// In the order in which they came.
     package var poolNames: [NameID] { pools.map(\.name) }

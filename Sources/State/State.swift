@@ -108,6 +108,7 @@ package struct State: Sendable {
             if pools[index].claims != nil {
                 let idle = pools[index].workers.idle
                 pools[index].claims?.noteIdle(idle, at: batch.at)
+                pools[index].claims?.pass(to: batch.at)
             }
             pools[index].evaluate(at: batch.at)
         }

@@ -19,6 +19,7 @@ package struct MetricReadings: Hashable, Sendable {
     package struct Pool: Hashable, Sendable {
         package var namespace: String
         package var name: String
+        /// As decisions take it.
         package var demand: Demand
         /// The workers its policy wants: what the target was told, or, where nothing follows decisions (mode `recommend`), what
         /// the last one recommends.
@@ -68,7 +69,9 @@ extension State {
             let (namespace, name) = Self.split(pool.text)
             readings.pools.append(
                 MetricReadings.Pool(
-                    namespace: namespace, name: name, demand: pool.demand, desired: pool.wanted,
+                    namespace: namespace, name: name,
+                    demand: pool.decidedDemand(pool.isUnclaimed ? pool.claimDemand(at: now, rules: pool.policy?.rules ?? .first) : nil),
+                    desired: pool.wanted,
                     oldestWaitSeconds: pool.queue.oldestRequestedAt.map { max(0, now.seconds(since: $0)) },
                     arrivalsPerSecond: pool.arrivals.rate(overSeconds: 60, at: now)))
             for series in pool.series {

@@ -7,9 +7,10 @@ package import State
 // state, so it is the state at one position of the log. Everything else about a pool is in `PoolView`.
 
 package struct PoolSummary: Hashable, Sendable {
-    /// Actors that hold a slot or wait for one: never clamped by capacity.
+    /// What decisions go by, never clamped by capacity: actors that hold a slot or wait for one, and tasks that pods report. In a pool of
+    /// unclaimed workers it is the claims that a refill must cover, and those that wait.
     package var demand: Int
-    /// Actors that wait.
+    /// Actors that wait; of claims, those for which no worker lies ready.
     package var waiting: Int
     /// The policy of the pool; nil where it has none.
     package var policy: Policy?
@@ -46,7 +47,8 @@ extension PoolState {
                 seq: applied.seq, slotsPerWorker: applied.policy.slotsPerWorker, isActive: evaluation?.isActive ?? false,
                 desired: wanted)
         }
-        return PoolSummary(demand: resident + queue.count, waiting: queue.count, policy: policy)
+        let demand = decidedDemand()
+        return PoolSummary(demand: demand.total, waiting: demand.blocked, policy: policy)
     }
 
     /// The workers its policy wants: what the target was told, or, where nothing follows decisions, what the last one recommends.

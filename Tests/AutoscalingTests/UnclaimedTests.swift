@@ -10,6 +10,8 @@ import Testing
         var buffer: WarmBuffer = .fixed(0)
         var waiting = 0
         var recent = 0
+        var predicted = 0
+        var predictedCame = 0
         var claimed = 0
         var wanted: Int
         var isActive = true
@@ -26,6 +28,16 @@ import Testing
         Case(testDescription: "in percent of what came within a refill", buffer: .percent(50), recent: 5, claimed: 90, wanted: 8),
         Case(testDescription: "of nothing that is nothing", buffer: .percent(50), claimed: 90, wanted: 0, isActive: false),
         Case(testDescription: "a spare stands between claims", buffer: .fixed(3), claimed: 90, wanted: 3, isActive: false),
+        Case(
+            testDescription: "what a period predicts is added to what is learned",
+            buffer: .surge(quantilePPM: 900_000, windowSeconds: 60, min: 1), recent: 2, predicted: 12, wanted: 15),
+        Case(
+            testDescription: "and makes the pool active before it comes", buffer: .surge(quantilePPM: 900_000, windowSeconds: 60, min: 1),
+            predicted: 12, wanted: 13),
+        Case(
+            testDescription: "once it came, it asks for nothing", buffer: .surge(quantilePPM: 900_000, windowSeconds: 60, min: 1),
+            recent: 12, predictedCame: 12, wanted: 1),
+        Case(testDescription: "a spare that is told is all there is", buffer: .fixed(3), predicted: 12, wanted: 3),
         Case(testDescription: "bounds hold", buffer: .fixed(3), waiting: 40, recent: 40, wanted: 20, max: 20),
         Case(testDescription: "from below too", buffer: .fixed(1), recent: 1, claimed: 90, wanted: 5, min: 5),
     ]
@@ -42,9 +54,11 @@ import Testing
         }
         var workers = WorkerCounts()
         (workers.draining, workers.drainingBusy) = (row.claimed, row.claimed)
+        var claims = ClaimDemand(waiting: row.waiting, recent: row.recent)
+        (claims.predicted, claims.everySeconds, claims.predictedCame) = (row.predicted, 60, row.predictedCame)
         let observation = Observation(
             at: .s(100), replicas: max(row.min, 1), workers: workers, demand: Demand(resident: row.claimed, poolExhausted: row.waiting),
-            startMicroseconds: 2_000_000, claims: ClaimDemand(waiting: row.waiting, recent: row.recent))
+            startMicroseconds: 2_000_000, claims: claims)
         // Within the cooldown, so that nothing rests.
         var memory = AutoscalerMemory(
             policyAppliedAt: .s(50), lastActiveAt: .s(90), isActive: false, recommendations: RecommendationHistory(),

@@ -7,6 +7,7 @@ import Testing
 
 @testable import ControlLoop
 @testable import State
+@testable import Views
 
 // What follows from what pods say of their own work?
 
@@ -49,6 +50,7 @@ import Testing
         report(loop, "w2", "idle", 0)
         #expect(try loop.pool.busy == 1 && loop.pool.idle == 2)
         #expect(try loop.pool.demand.total == 1, "a worker of one slot has one of its four tasks")
+        #expect(loop.state.pools[0].summary.demand == 1, "KEDA sees it too")
         #expect(loop.state.workerViews(named: "w1", names: loop.log.names, at: loop.scheduler.now).map(\.status) == ["BUSY"])
         loop.apply(policy())
         loop.advance(600)

@@ -4,6 +4,7 @@ import Testing
 
 @testable import ControlLoop
 @testable import State
+@testable import Views
 
 // A pool whose workers leave when they are taken: its count is what is kept for the claims to come, and nothing else.
 
@@ -152,6 +153,92 @@ import Testing
         #expect(try bench.loop.pool.desired < 5)
         #expect(try bench.loop.pool.claims != nil)
         #expect(try bench.loop.verified() == bench.loop.events(.scaleDecided).count)
+    }
+
+    /// Twelve claims at second 30 of each minute.
+    private func minutely(_ rules: DecisionRules, minutes: Int) throws -> Bench {
+        let bench = try Bench(rules: rules)
+        bench.loop.apply(Bench.policy(.surge(quantilePPM: 900_000, windowSeconds: 60, min: 1), min: 1, cooldownSeconds: 300))
+        bench.loop.advance(30)
+        for minute in 1...minutes {
+            for number in 1...12 where !bench.claim("c\(minute)-\(number)") { bench.goesCold("c\(minute)-\(number)") }
+            bench.loop.advance(60)
+        }
+        return bench
+    }
+
+    @Test("claims that come each minute are predicted: room for them a refill before, and not all the time")
+    func predicted() throws {
+        let bench = try minutely(.current, minutes: 6)
+        // At the next burst there is room for all of it.
+        #expect(try bench.loop.pool.desired >= 12)
+        for number in 1...12 { #expect(bench.claim("last-\(number)")) }
+        bench.loop.advance(20)
+        #expect(try bench.loop.pool.desired <= 6)
+        let decisions = try bench.loop.events(.scaleDecided).map(\.body)
+        #expect(decisions.contains { $0.contains("that come every minute, and for") && $0.contains(#""predicted":12,"everySeconds":60"#) })
+        #expect(try bench.loop.verified() == decisions.count)
+    }
+
+    @Test("by the rules of before nothing is predicted, and such decisions come out the same")
+    func predictedByRules() throws {
+        let bench = try minutely(.unclaimedIsSpare, minutes: 6)
+        let decisions = try bench.loop.events(.scaleDecided).map(\.body)
+        #expect(!decisions.isEmpty && !decisions.contains { $0.contains("predicted") })
+        #expect(try bench.loop.verified() == decisions.count)
+        let state = bench.loop.state
+        #expect(try State(decoding: state.encoded()).encoded() == state.encoded())
+    }
+
+    @Test("a change of the template that throws the whole stock away changes no decision but for those who wait meanwhile")
+    func templateChange() throws {
+        let bench = try Bench()
+        bench.loop.apply(Bench.policy(.fixed(4), min: 1))
+        bench.loop.advance(3)
+        bench.claim("before")
+        bench.loop.advance(15)
+        let before = try bench.loop.events(.scaleDecided).count
+        #expect(try bench.loop.pool.desired == 4 && bench.free.count == 4)
+        // As recorded (s10): all members within 30 ms, a claim that waits a second and goes cold, the others 2.1 s later.
+        for worker in bench.free { bench.loop.send(.workerGone, worker, #"{"reason":"its sandbox was deleted"}"#) }
+        bench.loop.settle()
+        #expect(try bench.loop.pool.desired == 4 && bench.loop.pool.starting == 4)
+        bench.claim("meanwhile")
+        bench.loop.settle()
+        #expect(try bench.loop.pool.desired == 5, "for the one that waits")
+        bench.loop.advance(1)
+        bench.goesCold("meanwhile")
+        for number in 1...4 {
+            bench.loop.send(.workerReady, "n\(number)", #"{"pool":"ns/p","node":"n1","slots":1,"startMillis":2092}"#)
+        }
+        bench.loop.advance(30)
+        let pool = try bench.loop.pool
+        #expect(pool.desired == 4 && pool.claims?.misses == ["pool_refilling": 1])
+        #expect(pool.claims?.refillSeconds.map { $0 < 2.2 } ?? false, "what was thrown away took no longer to replace")
+        #expect(try bench.loop.events(.scaleDecided).count - before <= 4)
+        #expect(try bench.loop.verified() == bench.loop.events(.scaleDecided).count)
+    }
+
+    @Test("scalers outside see the claims that a refill must cover, not those that are served")
+    func outside() throws {
+        let bench = try Bench()
+        bench.loop.apply(Bench.policy(.fixed(3), min: 3))
+        bench.loop.advance(3)
+        for number in 1...3 { bench.claim("c\(number)") }
+        bench.claim("waits")
+        bench.loop.settle()
+        func seen() throws -> [Int] {
+            let summary = bench.loop.state.pools[0].summary
+            let metrics = try #require(bench.loop.state.metricReadings(at: bench.loop.scheduler.now).pools.first)
+            #expect(metrics.demand.total == summary.demand && metrics.demand.blocked == summary.waiting)
+            return [summary.demand, summary.waiting, summary.policy?.isActive == true ? 1 : 0]
+        }
+        #expect(try seen() == [4, 1, 1])
+        bench.goesCold("waits")
+        #expect(try seen() == [4, 0, 1])
+        bench.loop.advance(15)
+        #expect(try seen() == [0, 0, 0], "three run, and a fourth is made its own")
+        #expect(try bench.loop.pool.demand.total == 4)
     }
 
     @Test("a checkpoint holds all of it")

@@ -16,7 +16,11 @@ package enum DecisionRules: Int, Hashable, Comparable, Sendable {
     /// that was taken.
     case unclaimedIsSpare = 4
 
-    package static let current = unclaimedIsSpare
+    /// Such a pool with a surge buffer has room for claims that came at the same moment of each round of a period before, and its buffer
+    /// learns from the others.
+    case recurringClaims = 5
+
+    package static let current = recurringClaims
 
     package static func < (a: DecisionRules, b: DecisionRules) -> Bool { a.rawValue < b.rawValue }
 }

@@ -231,8 +231,9 @@ extension Evaluation {
     /// large pool would turn at every turn.
     fileprivate mutating func addSurge(_ policy: Policy, _ observation: Observation, _ surge: SurgeBuffer, _ tolerances: Tolerances) {
         guard case .surge(let quantilePPM, let windowSeconds, let min) = policy.buffer else { return }
-        // What was taken within a start is what the stock lacks: the same rise and fall as of actors that keep their worker so long.
-        demand = observation.claims?.recent ?? observation.demand.total
+        // What was taken within a start is what the stock lacks: the same rise and fall as of actors that keep their worker so long. What
+        // was predicted teaches nothing: it has room of its own, from a start before it comes until it came.
+        demand = observation.claims?.unpredicted ?? observation.demand.total
         let slotsPerWorker = observation.claims == nil ? policy.slotsPerWorker : 1
         note(observation.claims?.nextChange)
         startMicroseconds = observation.startMicroseconds
@@ -243,6 +244,9 @@ extension Evaluation {
         var count = max(
             WarmBuffer.needed(demand: answer.held.addingClamped(answer.spare), slotsPerWorker: slotsPerWorker),
             held.addingClamped(min))
+        if let predicted = observation.claims?.predicted, predicted > 0 {
+            count = Swift.min(count.addingClamped(predicted), ReplicaCalculator.mostReplicas)
+        }
         if count < replicas, Double(replicas.subtractingClamped(count)) <= tolerances.scaleDown * Double(replicas) { count = replicas }
         guard count > recommended else { return }
         (recommended, source, isSurge, surgeShareQuarters) = (count, .buffer, true, answer.shareQuarters)

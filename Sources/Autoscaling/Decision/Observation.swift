@@ -1,4 +1,5 @@
 package import Domain
+import Basics
 
 // What does a decision look at?
 //
@@ -42,7 +43,12 @@ package struct ClaimDemand: Hashable, Sendable {
     package var waiting: Int
     /// Claims that came within the last refill time, or wait: so many of the count may be gone before a replacement is there.
     package var recent: Int
-    /// When `recent` falls to those that wait though nothing happens; nil where it is no more than they.
+    /// Those of the recent ones that were predicted.
+    package var predictedCame = 0
+    /// Claims that will come within the next refill time, as some did at the same moment of each round of a period before; and the period.
+    package var predicted = 0
+    package var everySeconds: Int64 = 0
+    /// When any of these changes though nothing happens: the recent ones fall to those that wait, or others are predicted.
     package var nextChange: LogTime?
 
     package init(waiting: Int = 0, recent: Int = 0, nextChange: LogTime? = nil) {
@@ -50,6 +56,11 @@ package struct ClaimDemand: Hashable, Sendable {
         self.recent = recent
         self.nextChange = nextChange
     }
+
+    /// Recent ones that nothing predicted: what a buffer learns from.
+    package var unpredicted: Int { max(waiting, recent.subtractingClamped(predictedCame)) }
+    /// Those that came or wait, and those that are about to come: with any the pool is active.
+    package var near: Int { recent.addingClamped(predicted) }
 }
 
 /// The latest of an outside metric (`queue.observed`).

@@ -58,8 +58,9 @@ extension Reason {
         switch code {
         case .demand: return demandText
         case .claims:
+            let predicted = self["predicted"].map { "\($0.text) predicted, " } ?? ""
             return
-                "claims: \(word("waiting")) waiting, \(word("recent")) within a refill of \(word("refillSeconds")) s, \(word("claimed")) served"
+                "claims: \(word("waiting")) waiting, \(word("recent")) within a refill of \(word("refillSeconds")) s, \(predicted)\(word("claimed")) served"
         case .triggerFailed:
             let of = self["failureThreshold"].map { " of \($0.text) before fallback" } ?? ", no fallback"
             return "trigger \(word("trigger")) fails (\(word("failures")) in a row\(of))"
@@ -115,8 +116,20 @@ extension Reason {
             case .text("sparePercent"): "\(word("percent")) % beyond the \(word("recent")) of the last such time"
             default: "spare \(word("spare"))"
             }
+        let predicted = self["predicted"].map { ", for \($0.text) that come every \(periodText)" } ?? ""
         return
-            "unclaimed sandboxes for the claims that come while a replacement starts (\(word("refillSeconds")) s), by \(by), and for \(word("waiting")) that wait = \(word("replicas"))"
+            "unclaimed sandboxes for the claims that come while a replacement starts (\(word("refillSeconds")) s), by \(by)\(predicted), and for \(word("waiting")) that wait = \(word("replicas"))"
+    }
+
+    private var periodText: String {
+        switch self["everySeconds"] {
+        case .integer(60): "minute"
+        case .integer(3_600): "hour"
+        case .integer(86_400): "day"
+        case .integer(604_800): "week"
+        case .integer(let seconds) where seconds % 60 == 0: "\(seconds / 60) minutes"
+        default: "\(word("everySeconds")) s"
+        }
     }
 
     /// `21 ÷ 3`, `request_rate 12.5 ÷ 3`, `4 ready × 12 ÷ 8`.

@@ -85,7 +85,13 @@ extension Account {
         return [
             Reason.Number("waiting", claims.waiting), Reason.Number("recent", claims.recent), refillSeconds,
             Reason.Number("claimed", observation.demand.resident),
-        ]
+        ] + predictedNumbers(claims)
+    }
+
+    /// Nothing where nothing is predicted: decisions of older logs keep their bytes.
+    private func predictedNumbers(_ claims: ClaimDemand) -> [Reason.Number] {
+        guard claims.predicted > 0 else { return [] }
+        return [Reason.Number("predicted", claims.predicted), Reason.Number("everySeconds", Int(claims.everySeconds))]
     }
 
     private var refillSeconds: Reason.Number {
@@ -197,7 +203,7 @@ extension Account {
                 Reason.Number("quantile", .text(Quantity.text(Int64(quantilePPM), decimals: Quantity.microDecimals))),
                 Reason.Number("windowSeconds", windowSeconds),
                 Reason.Number("followsPercent", evaluation.surgeShareQuarters * 100 / SurgeShare.whole),
-            ] + ends
+            ] + predictedNumbers(claims) + ends
         }
     }
 

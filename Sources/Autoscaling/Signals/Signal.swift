@@ -33,7 +33,7 @@ extension Autoscaler {
         case .demand:
             // What was taken is served for good: only what may still take something is demand.
             if let claims = observation.claims {
-                return TimedSignal(signal: .value(milli: milli(claims.recent)), nextChange: claims.nextChange)
+                return TimedSignal(signal: .value(milli: milli(claims.near)), nextChange: claims.nextChange)
             }
             return TimedSignal(signal: .value(milli: milli(observation.demand.total)))
         case .observed(_, _, let staleAfterSeconds):

@@ -16,7 +16,7 @@ import State
 // Always: nobody loses what it took; time never goes back; the same trace, settings and scaler give the same result, to the byte.
 
 struct ClaimSimulation<Scaler: SimulatedScaler>: Sendable {
-    private enum Happening: UInt8, Sendable { case ended, memberReady, graceOver, wake }
+    private enum Happening: UInt8, Sendable { case ended, memberReady, graceOver, coldReady, wake }
 
     private struct Event: Comparable, Sendable {
         var at: Int64
@@ -129,6 +129,7 @@ struct ClaimSimulation<Scaler: SimulatedScaler>: Sendable {
                 isNews = true
             case .memberReady: isNews = becomeReady(event.subject) || isNews
             case .graceOver: isNews = goCold(event.subject) || isNews
+            case .coldReady: isNews = true
             case .wake: isNews = isNews || event.at == wakeAt
             }
         }
@@ -143,7 +144,7 @@ struct ClaimSimulation<Scaler: SimulatedScaler>: Sendable {
     // MARK: - Claims
 
     private mutating func arrive(_ claim: Int32) {
-        flow.arrived(at: LogTime(microseconds: now), refillMicroseconds: starts.p90Microseconds)
+        flow.arrived(at: date, refillMicroseconds: starts.p90Microseconds)
         if !ready.isEmpty {
             ready.removeFirst()
             serve(claim)
@@ -174,7 +175,10 @@ struct ClaimSimulation<Scaler: SimulatedScaler>: Sendable {
     /// A worker is made for it alone.
     private mutating func start(_ claim: Int32) {
         isCold[Int(claim)] = true
-        finish(claim, at: now + startMicroseconds())
+        let ready = now + startMicroseconds()
+        finish(claim, at: ready)
+        // An event in a log, so that a policy looks again.
+        events.insert(Event(at: ready, happening: .coldReady, subject: claim))
     }
 
     private mutating func goCold(_ claim: Int32) -> Bool {
@@ -221,6 +225,7 @@ struct ClaimSimulation<Scaler: SimulatedScaler>: Sendable {
     private mutating func commit() {
         meter.commits += 1
         precondition(meter.commits < SimulationSettings.mostCommits, "\(scaler.name) was asked \(meter.commits) times by \(now) µs")
+        flow.pass(to: date)
         let before = snapshot
         let wanted = min(max(scaler.replicas(for: before), 0), SimulationSettings.mostWorkers)
         if wanted != desired {
@@ -238,12 +243,16 @@ struct ClaimSimulation<Scaler: SimulatedScaler>: Sendable {
         setAlarm()
     }
 
+    /// When it is by the calendar, which claims and policies go by.
+    private var date: LogTime { settings.beginsAt.adding(microseconds: now) }
+
     private var snapshot: PoolSnapshot {
-        let at = LogTime(microseconds: now)
-        return PoolSnapshot(
-            at: at, replicas: desired, starting: starting.count, idle: ready.count, resident: running, waiting: waiting.count,
+        PoolSnapshot(
+            at: LogTime(microseconds: now), replicas: desired, starting: starting.count, idle: ready.count, resident: running,
+            waiting: waiting.count,
             startMicroseconds: starts.p90Microseconds,
-            claims: flow.demand(queued: waiting.count, ready: ready.count, refillMicroseconds: starts.p90Microseconds, at: at),
+            claims: flow.demand(
+                queued: waiting.count, ready: ready.count, refillMicroseconds: starts.p90Microseconds, predicts: true, at: date),
             arrived: nextArrival)
     }
 

@@ -1,6 +1,6 @@
 package import Autoscaling
+package import Domain
 package import Replay
-import Domain
 
 // What really happened to one pool in a stretch of the log?
 //
@@ -8,6 +8,8 @@ import Domain
 // in one table. A turn is one stay of an actor on a worker, from its request to its suspension, pause, crash or deletion;
 // between turns an idle actor keeps its slot, and so does its turn. At the edges of the stretch turns are cut: one that was
 // under way when it began counts from there, one still under way at its end counts until there.
+//
+// Of a pool of unclaimed workers a turn is a claim that the pool could serve, and its cost that of workers that nobody has.
 
 package struct RecordedTurn: Hashable, Sendable {
     package enum Ending: Hashable, Sendable {
@@ -31,6 +33,8 @@ package struct RecordedTurn: Hashable, Sendable {
     /// Running.
     package var serviceMicroseconds: Int64
     package var ending: Ending
+    /// Of a claim: how it came to its worker, or will; nil of any other, and of one that waits.
+    package var launch: ClaimLaunch?
 }
 
 /// A policy that took effect, or was taken away.
@@ -53,6 +57,10 @@ package struct PoolHistory: Sendable {
     package internal(set) var turns: [RecordedTurn] = []
     /// Requests that were withdrawn before they ran: they are no turns.
     package internal(set) var withdrawn = 0
+    /// Claims that the pool couldn't serve: they are no turns either.
+    package internal(set) var forced = 0
+    /// When claims came that were deleted while they waited: they are no turns, and asked for a worker all the same.
+    package internal(set) var leftMicroseconds: [Int64] = []
     /// From decision to ready, the last of them.
     package internal(set) var startsMicroseconds: [Int64] = []
     /// The policy in force at the beginning, and each that came after it.
@@ -89,14 +97,18 @@ extension PoolHistory {
     package var trace: ArrivalTrace {
         let lengths = turns.filter { $0.ending != .cutWaiting }.map(\.serviceMicroseconds).sorted()
         let median = lengths.isEmpty ? 0 : lengths[lengths.count / 2]
-        return ArrivalTrace(
-            turns: turns.map { turn in
-                Turn(
-                    arrivalMicroseconds: turn.arrivalMicroseconds,
-                    serviceMicroseconds: turn.ending == .cutWaiting ? median : turn.serviceMicroseconds,
-                    resumeMicroseconds: turn.resumeMicroseconds)
-            })
+        let left = leftMicroseconds.map { Turn(arrivalMicroseconds: $0, serviceMicroseconds: 0) }
+        let told = turns.map { turn in
+            Turn(
+                arrivalMicroseconds: turn.arrivalMicroseconds,
+                serviceMicroseconds: turn.ending == .cutWaiting ? median : turn.serviceMicroseconds,
+                resumeMicroseconds: turn.resumeMicroseconds)
+        }
+        return ArrivalTrace(turns: (told + left).sorted { $0.arrivalMicroseconds < $1.arrivalMicroseconds })
     }
+
+    /// Whether its workers leave when they are taken, by its last policy.
+    package var isUnclaimed: Bool { lastPolicy?.isUnclaimed ?? false }
 
     /// The log's own conditions: its starts, its restores, its workers at the beginning.
     package func settings(seed: UInt64) -> SimulationSettings {
@@ -107,6 +119,7 @@ extension PoolHistory {
         settings.beginsAt = stretch.firstAt
         settings.initialReady = initialReady
         settings.slotsPerWorker = lastPolicy?.slotsPerWorker ?? 1
+        if isUnclaimed { settings.poolKind = .unclaimed }
         return settings
     }
 

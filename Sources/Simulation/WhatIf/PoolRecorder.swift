@@ -13,23 +13,29 @@ struct PoolRecorder {
     private(set) var starts: [Int64] = []
     private var nextStart = 0
     var withdrawn = 0
+    var forced = 0
+    /// Arrivals of claims that were deleted while they waited.
+    var left: [Int64] = []
     private var policies: [PolicyChange] = []
     private var timeline = PoolTimeline()
     private let initial: PoolLevels
     private var meter = SimulationMeter()
+    private var readyMeter = SimulationMeter()
     private var commits = 0
     /// What was measured when the last turn ended: there a simulation ends as well.
-    private var measured: (workerMicroseconds: Int64, flaps: Int, replicas: Int)?
+    private var measured: (workerMicroseconds: Int64, readyMicroseconds: Int64, flaps: Int, replicas: Int)?
 
     init(_ levels: PoolLevels) {
         initial = levels
         meter.begin(at: 0)
+        readyMeter.begin(at: 0)
         note(levels, at: 0)
         commits = 0
     }
 
     mutating func note(_ levels: PoolLevels, at now: Int64) {
         meter.note(present: levels.present, desired: levels.desired, at: now)
+        readyMeter.note(present: levels.ready, desired: levels.desired, at: now)
         commits += 1
         timeline.note(atSeconds: Double(now) / 1e6, demand: levels.demand, desired: levels.desired, ready: levels.ready, busy: levels.busy)
     }
@@ -55,19 +61,26 @@ struct PoolRecorder {
     mutating func note(_ turn: RecordedTurn, endedAt now: Int64) {
         turns.append(turn)
         meter.advance(to: now)
-        measured = (meter.workerMicroseconds, meter.flaps, meter.replicas.count)
+        readyMeter.advance(to: now)
+        measured = (meter.workerMicroseconds, readyMeter.workerMicroseconds, meter.flaps, meter.replicas.count)
     }
 
     func history(of pool: String, in stretch: LogStretch) -> PoolHistory {
-        let (workerMicroseconds, flaps, replicas) = measured ?? (meter.workerMicroseconds, meter.flaps, meter.replicas.count)
-        let result = SimulationResult(
+        let (workerMicroseconds, readyMicroseconds, flaps, replicas) =
+            measured ?? (meter.workerMicroseconds, readyMeter.workerMicroseconds, meter.flaps, meter.replicas.count)
+        var result = SimulationResult(
             policy: "as it was", turns: turns.count, waits: .init(microseconds: turns.map(\.waitedMicroseconds)),
             workerMicroseconds: workerMicroseconds, usefulMicroseconds: turns.reduce(0) { $0 + $1.serviceMicroseconds },
             killed: turns.count { $0.ending == .killed }, flaps: flaps, starts: starts.count,
             replicas: Array(meter.replicas.prefix(replicas)), commits: commits)
+        if policies.last(where: { $0.policy != nil })?.policy?.isUnclaimed ?? false {
+            result.claims = SimulatedClaims(cold: turns.count { $0.launch == .cold }, readyMicroseconds: readyMicroseconds)
+        }
         var history = PoolHistory(pool: pool, stretch: stretch, result: result)
         history.turns = turns.sorted { $0.arrivalMicroseconds < $1.arrivalMicroseconds }
         history.withdrawn = withdrawn
+        history.forced = forced
+        history.leftMicroseconds = left
         history.startsMicroseconds = starts
         history.policies = policies
         history.timeline = timeline

@@ -48,6 +48,12 @@ package struct DecisionRecord: Sendable {
             json.openObject()
             json.member("waiting", claims.waiting)
             json.member("recent", claims.recent)
+            // As below: not written where there is none.
+            if claims.predictedCame > 0 { json.member("predictedCame", claims.predictedCame) }
+            if claims.predicted > 0 {
+                json.member("predicted", claims.predicted)
+                json.member("everySeconds", claims.everySeconds)
+            }
             json.closeObject()
         }
         json.key("observed")

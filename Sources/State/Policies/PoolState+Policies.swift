@@ -22,7 +22,7 @@ extension PoolState {
         observation.replicas = shadow.desired
         observation.workers.starting = max(0, shadow.desired.subtractingClamped(workers.ready))
         observation.samples = samples(for: shadow.applied)
-        observation.claims = shadow.applied.isUnclaimed ? claimDemand(at: now) : nil
+        observation.claims = shadow.applied.isUnclaimed ? claimDemand(at: now, rules: shadow.applied.rules) : nil
         return observation
     }
 

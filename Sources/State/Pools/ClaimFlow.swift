@@ -16,6 +16,8 @@ package struct ClaimFlow: Hashable, Sendable {
         var first: LogTime
         var last: LogTime
         var count: Int
+        /// Of these, claims that were predicted.
+        var predicted = 0
     }
 
     static let arrivalsLimit = 1_024
@@ -23,6 +25,7 @@ package struct ClaimFlow: Hashable, Sendable {
     static let grain: Int64 = 32
 
     private(set) var arrivals: [Arrival] = []
+    private(set) var recurring = RecurringClaims()
     /// Those who wait, and not for a worker of the pool, by actor: those of which the log says it, since when they wait.
     private(set) var aside: [Int: ClaimLaunch] = [:]
     package private(set) var served: [ClaimLaunch: UInt64] = [:]
@@ -44,12 +47,14 @@ package struct ClaimFlow: Hashable, Sendable {
 
     /// A claim came that the pool could serve.
     package mutating func arrived(at now: LogTime, refillMicroseconds: Int64?) {
+        let predicted = recurring.arrived(at: now) ? 1 : 0
         let grain = Self.refill(refillMicroseconds) / Self.grain
         if let last = arrivals.indices.last, now.microseconds(since: arrivals[last].first) < grain {
             arrivals[last].last = now
             arrivals[last].count += 1
+            arrivals[last].predicted += predicted
         } else {
-            arrivals.append(Arrival(first: now, last: now, count: 1))
+            arrivals.append(Arrival(first: now, last: now, count: 1, predicted: predicted))
         }
         // Half of them at a time: what is left reaches back sixteen refills.
         if arrivals.count >= Self.arrivalsLimit { arrivals.removeFirst(Self.arrivalsLimit / 2) }
@@ -60,7 +65,11 @@ package struct ClaimFlow: Hashable, Sendable {
         rejected &+= 1
         guard let index = arrivals.lastIndex(where: { $0.first <= time && time <= $0.last && $0.count > 0 }) else { return }
         arrivals[index].count -= 1
+        arrivals[index].predicted = min(arrivals[index].predicted, arrivals[index].count)
     }
+
+    /// Time went on.
+    package mutating func pass(to now: LogTime) { recurring.pass(to: now) }
 
     /// It waits, and not for a worker of the pool. Answers whether that is news.
     mutating func setAside(_ actor: Int, _ launch: ClaimLaunch, reason: String?) -> Bool {
@@ -97,19 +106,27 @@ package struct ClaimFlow: Hashable, Sendable {
     /// - Parameters:
     ///   - queued: actors of the pool that wait.
     ///   - ready: workers that lie ready: as many of those who wait are about to be served.
-    package func demand(queued: Int, ready: Int, refillMicroseconds: Int64?, at now: LogTime) -> ClaimDemand {
+    ///   - predicts: whether the rules that decide know of claims that are predicted.
+    package func demand(queued: Int, ready: Int, refillMicroseconds: Int64?, predicts: Bool, at now: LogTime) -> ClaimDemand {
         let refill = Self.refill(refillMicroseconds)
         let asking = max(0, queued - aside.count)
-        var came = 0
+        var (came, predicted) = (0, 0)
         var last: LogTime?
         for arrival in arrivals.reversed() {
             guard now.microseconds(since: arrival.last) < refill else { break }
             guard arrival.count > 0 else { continue }
             came = came.addingClamped(arrival.count)
+            predicted = predicted.addingClamped(arrival.predicted)
             if last == nil { last = arrival.last.adding(microseconds: refill) }
         }
-        return ClaimDemand(
+        var demand = ClaimDemand(
             waiting: max(0, asking.subtractingClamped(ready)), recent: max(came, asking), nextChange: came > asking ? last : nil)
+        guard predicts else { return demand }
+        demand.predictedCame = predicted
+        guard let forecast = recurring.ahead(refill, at: now) else { return demand }
+        (demand.predicted, demand.everySeconds) = (forecast.claims, forecast.everySeconds)
+        demand.nextChange = [demand.nextChange, forecast.nextChange].compactMap { $0 }.min()
+        return demand
     }
 
     /// Of the claims that the pool could serve; nil before the first.
@@ -139,7 +156,9 @@ extension ClaimFlow {
             writer.time(arrival.first)
             writer.time(arrival.last)
             writer.integer(Int64(arrival.count))
+            writer.integer(Int64(arrival.predicted))
         }
+        recurring.encode(into: &writer)
         writer.list(aside.sorted { $0.key < $1.key }) { writer, entry in
             writer.integer(Int64(entry.key))
             writer.string(entry.value.rawValue)
@@ -159,9 +178,10 @@ extension ClaimFlow {
     }
 
     package init(from reader: inout ByteReader) throws(ByteFault) {
-        arrivals = try reader.list(bytesEach: 24) { reader throws(ByteFault) in
-            Arrival(first: try reader.time(), last: try reader.time(), count: try reader.tally())
+        arrivals = try reader.list(bytesEach: 32) { reader throws(ByteFault) in
+            Arrival(first: try reader.time(), last: try reader.time(), count: try reader.tally(), predicted: try reader.tally())
         }
+        recurring = try RecurringClaims(from: &reader)
         guard arrivals.count <= Self.arrivalsLimit else { throw ByteFault(offset: reader.offset, problem: "too many arrivals") }
         for _ in 0..<(try reader.count(bytesEach: 12)) {
             let actor = try reader.int()

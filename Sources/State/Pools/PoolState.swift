@@ -138,12 +138,23 @@ package struct PoolState: Sendable {
         Observation(
             at: now, replicas: policy?.mode == .recommend ? unfollowedCount : desired, workers: workerCounts, demand: demand,
             samples: samples(for: policy), startMicroseconds: starts.p90Microseconds, neededOnNode: placing.split.node,
-            claims: isUnclaimed ? claimDemand(at: now) : nil)
+            claims: isUnclaimed ? claimDemand(at: now, rules: policy?.rules ?? .first) : nil)
     }
 
     @inline(never)
-    package func claimDemand(at now: LogTime) -> ClaimDemand? {
-        claims?.demand(queued: queue.count, ready: workers.idle, refillMicroseconds: starts.p90Microseconds, at: now)
+    package func claimDemand(at now: LogTime, rules: DecisionRules) -> ClaimDemand? {
+        claims?.demand(
+            queued: queue.count, ready: workers.idle, refillMicroseconds: starts.p90Microseconds, predicts: rules >= .recurringClaims,
+            at: now)
+    }
+
+    /// Demand as a decision takes it, for scalers outside. Where workers leave when they are taken it is the claims that came within a
+    /// refill time or are about to come, and those that wait: whoever was served asks for nothing.
+    ///
+    /// - Parameter claims: as they are at the moment in question; else as the last decision found them.
+    package func decidedDemand(_ claims: ClaimDemand? = nil) -> Demand {
+        guard isUnclaimed, let claims = claims ?? observed?.claims else { return demand }
+        return Demand(resident: claims.near.subtractingClamped(claims.waiting), poolExhausted: claims.waiting)
     }
 
     /// Where nothing follows a decision the target's own word counts, or what is there.

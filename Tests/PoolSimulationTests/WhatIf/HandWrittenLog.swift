@@ -11,7 +11,7 @@ import Testing
 
 final class HandWrittenLog: Sendable {
     let log: EventLog
-    private let folder: URL
+    private let folder: Folder
     private let clock = Clock()
     private let ids = Mutex(0)
 
@@ -23,18 +23,27 @@ final class HandWrittenLog: Sendable {
     static let pool = "ns/p"
 
     init() throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-history-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        var configuration = EventLog.Configuration(path: folder.appendingPathComponent("greenroom.db").path)
+        folder = try Folder()
+        var configuration = EventLog.Configuration(path: folder.database)
         configuration.writer = .inline
         configuration.durability = .off
         configuration.clock = { [clock] in clock.now.withLock { $0 } }
         log = try EventLog.open(configuration)
     }
 
-    deinit {
-        log.close()
-        try? FileManager.default.removeItem(at: folder)
+    deinit { log.close() }
+
+    /// Of one log; it goes with whoever holds it.
+    final class Folder: Sendable {
+        private let folder: URL
+        var database: String { folder.appendingPathComponent("greenroom.db").path }
+
+        init() throws {
+            folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-history-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        }
+
+        deinit { try? FileManager.default.removeItem(at: folder) }
     }
 
     /// An event `seconds` after the start, in a commit of its own.
@@ -49,10 +58,13 @@ final class HandWrittenLog: Sendable {
         log.append(batch) { result in if case .failure(let error) = result { Issue.record(error) } }
     }
 
-    func policy(_ seconds: Double, _ policy: Policy) {
+    /// By the first rules, as a log that says nothing of them, or by those that are given.
+    func policy(_ seconds: Double, _ policy: Policy, rules: DecisionRules = .first) {
         var canonical = JSONWriter()
         policy.appendCanonicalJSON(to: &canonical)
-        at(seconds, .policyApplied, policy.pool, pool: policy.pool, #"{"policy":\#(canonical.text),"digest":"d"}"#)
+        at(
+            seconds, .policyApplied, policy.pool, pool: policy.pool,
+            #"{"policy":\#(canonical.text),"digest":"d","rules":\#(rules.rawValue)}"#)
     }
 
     /// The decision that follows from what is there.
